@@ -1,0 +1,1 @@
+"""Headcount: who was in the room, when, and for how long."""
