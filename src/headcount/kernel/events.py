@@ -4,7 +4,7 @@ This module knows what an event may say and refuses those that say nothing
 sensible. It does not know what an event means: that is `stays.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 Ms = int
@@ -71,3 +71,14 @@ class Event:
         for unknown in ("user_id", "user_name", "source_session"):
             if getattr(self, unknown) == "":
                 object.__setattr__(self, unknown, None)
+
+
+def join_of(leave: Event) -> Event:
+    """The join that a leave with `joined_at` stands for (R1)."""
+    assert leave.joined_at is not None
+    return replace(leave, kind=Kind.JOIN, at=leave.joined_at, joined_at=None)
+
+
+def facts(event: Event) -> tuple[Event, ...]:
+    """All that one event says: a leave with `joined_at` stands for a join, too (R1)."""
+    return (event,) if event.joined_at is None else (join_of(event), event)

@@ -1,0 +1,307 @@
+"""People: who is in a room and since when, one instant after the other.
+
+Applies the table of `stays.py` to everybody in one room and writes down the stays as
+they open and close. Knows rules 1-3a. Knows nothing of meetings, and never looks ahead:
+what it holds after an instant depends on the events up to that instant only.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from headcount.kernel.changes import Because, Change, EventIgnored
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.kernel.meetings import Stay
+from headcount.kernel.rules import NEVER
+from headcount.kernel.stays import (
+    AGAIN,
+    BY_INFERENCE,
+    BY_ROOM_END,
+    CLOSES,
+    DOUBTED,
+    END,
+    IN,
+    INFERRED_END,
+    INFERRED_JOIN,
+    INFERRED_LEAVE,
+    JOIN,
+    LEAVE,
+    MEANINGS,
+    NEXT_PHASE,
+    OPENS,
+    OUT,
+    OVERTURNS,
+    SIGNS,
+    LeftBy,
+)
+
+_REPORTED_SIGN = {Kind.JOIN: JOIN, Kind.LEAVE: LEAVE, Kind.END: END}
+_INFERRED_SIGN = {Kind.JOIN: INFERRED_JOIN, Kind.LEAVE: INFERRED_LEAVE, Kind.END: INFERRED_END}
+_GUESSED_AWAY = INFERRED_LEAVE | INFERRED_END
+_JOIN_KIND = Kind.JOIN
+_LEAVE_KIND = Kind.LEAVE
+_REPORTED = LeftBy.REPORTED
+
+NOBODY: Mapping[str, Ms] = {}
+
+
+class OpenStay:
+    """A stay while it is being written. `frozen` is what the world is told of it."""
+
+    __slots__ = (
+        "counted",
+        "dropped",
+        "join",
+        "leave",
+        "left_by",
+        "participant_id",
+        "reported",
+        "source_session",
+        "user_id",
+        "user_name",
+    )
+
+    def __init__(
+        self,
+        participant_id: str,
+        join: Ms,
+        user_id: str | None,
+        user_name: str | None,
+        source_session: str | None,
+        reported: bool,  # noqa: FBT001 - a fact of the stay, not a switch
+    ) -> None:
+        self.participant_id = participant_id
+        self.join = join
+        self.user_id = user_id
+        self.user_name = user_name
+        self.source_session = source_session
+        self.reported = reported
+        self.leave: Ms | None = None
+        self.left_by: LeftBy | None = None
+        self.counted = False
+        self.dropped = False
+
+    def frozen(self) -> Stay:
+        return Stay(self.participant_id, self.join, self.leave, self.left_by, self.user_id, self.user_name)
+
+    def learn(self, heard: Iterable[Event]) -> None:
+        """Fill in what was not known from what is said at one instant (R1)."""
+        if self.user_id is None:
+            self.user_id = min((e.user_id for e in heard if e.user_id is not None), default=None)
+        if self.user_name is None:
+            self.user_name = min((e.user_name for e in heard if e.user_name is not None), default=None)
+        if self.source_session is None:
+            said = (e.source_session for e in heard if e.source_session is not None)
+            self.source_session = min(said, default=None)
+
+    def packed(self) -> tuple[Any, ...]:
+        """What was heard of it, as plain values; `unpacked` makes it again."""
+        left_by = None if self.left_by is None else self.left_by.value
+        known = (self.participant_id, self.join, self.user_id, self.user_name, self.source_session)
+        return (*known, self.reported, self.leave, left_by)
+
+    @staticmethod
+    def unpacked(values: Sequence[Any]) -> "OpenStay":
+        stay = OpenStay(*values[:6])
+        stay.leave = values[6]
+        stay.left_by = None if values[7] is None else LeftBy(values[7])
+        return stay
+
+
+class Doubt:
+    """A leave that was only inferred, and what the stay is if it turns out wrong (R3a)."""
+
+    __slots__ = ("again", "stay", "whole")
+
+    def __init__(self, stay: OpenStay, whole: OpenStay | None = None) -> None:
+        self.stay = stay
+        self.whole = whole or OpenStay.unpacked(stay.packed())
+        self.again: list[OpenStay] = []
+
+    def overturn(self, at: Ms) -> None:
+        """The participant was in all the while, until `at`."""
+        stay, whole = self.stay, self.whole
+        stay.leave, stay.left_by = at, _REPORTED
+        stay.user_id, stay.user_name = whole.user_id, whole.user_name
+        for part in self.again:
+            part.dropped = True
+
+
+class People:
+    """Everybody in one room. `moves` are the comings and goings, to be taken off at the left."""
+
+    __slots__ = ("changes", "doubts", "moves", "present", "reaches_back", "wrong_guesses")
+
+    def __init__(self, changes: list[Change], wrong_guesses: Mapping[str, Ms] = NOBODY) -> None:
+        self.changes = changes
+        self.present: dict[str, OpenStay] = {}
+        self.doubts: dict[str, Doubt] = {}
+        self.moves: deque[tuple[Ms, OpenStay, bool]] = deque()
+        self.reaches_back: Ms = NEVER
+        """The earliest join of a stay whose guessed end was overturned."""
+        self.wrong_guesses = wrong_guesses
+        """From when on guesses about a participant are known to be wrong."""
+
+    def take(self, at: Ms, heard: Sequence[Event]) -> None:
+        """Take in all that was said of the instant `at`, which is later than those before."""
+        if len(heard) == 1 and not self.doubts and heard[0].inferred is None:
+            kind = heard[0].kind
+            if kind is _JOIN_KIND:
+                self._take_join(at, heard[0])
+                return
+            if kind is _LEAVE_KIND:
+                self._take_leave(at, heard[0])
+                return
+        self._take_together(at, heard)
+
+    # The two paths for a single report are what `_apply` does for it, cut short: they carry
+    # nearly all events, and a room must keep up with 300,000 a second.
+
+    def _take_join(self, at: Ms, event: Event) -> None:
+        who: str = event.participant_id  # type: ignore[assignment]
+        if who in self.present:
+            self._unmoved(who, at, JOIN, (event,))
+            return
+        stay = OpenStay(who, at, event.user_id, event.user_name, event.source_session, True)
+        self.present[who] = stay
+        self.moves.append((at, stay, True))
+
+    def _take_leave(self, at: Ms, event: Event) -> None:
+        stay = self.present.pop(event.participant_id, None)  # type: ignore[arg-type]
+        if stay is None:
+            self._unmoved(event.participant_id, at, LEAVE, (event,))  # type: ignore[arg-type]
+            return
+        if stay.user_name is None or stay.user_id is None:
+            stay.learn((event,))
+        stay.leave = at
+        stay.left_by = _REPORTED
+        self.moves.append((at, stay, False))
+
+    def _take_together(self, at: Ms, heard: Sequence[Event]) -> None:
+        said: dict[str, list[Event]] = {}
+        ends: list[Event] = []
+        for event in heard:
+            if event.participant_id is None:
+                ends.append(event)
+            else:
+                said.setdefault(event.participant_id, []).append(event)
+        concerned = sorted({*said, *self.present, *self.doubts} if ends else said)
+        nobody = True
+        for who in concerned:
+            own = said.get(who, [])
+            ending = self._ending(who, ends)
+            nobody = nobody and not (ending and who in self.present)
+            self._apply(who, at, own, ending)
+        if nobody:
+            self.changes.extend(EventIgnored(at, None, e.kind, Because.END_OF_NOBODY) for e in ends)
+
+    def _ending(self, who: str, ends: Iterable[Event]) -> list[Event]:
+        """The ends that concern `who`: of the same source session where both are known (R1)."""
+        stay = self.present.get(who)
+        if stay is None:
+            doubt = self.doubts.get(who)
+            if doubt is None:
+                return []
+            stay = doubt.stay
+        known = stay.source_session
+        return [end for end in ends if known is None or end.source_session in (None, known)]
+
+    def phase(self, who: str) -> int:
+        if who in self.present:
+            return AGAIN if who in self.doubts else IN
+        return DOUBTED if who in self.doubts else OUT
+
+    def _apply(self, who: str, at: Ms, own: Sequence[Event], ending: Sequence[Event]) -> None:
+        signs = 0
+        for event in (*own, *ending):
+            signs |= (_REPORTED_SIGN if event.inferred is None else _INFERRED_SIGN)[event.kind]
+        if who in self.wrong_guesses and at >= self.wrong_guesses[who]:
+            signs &= ~_GUESSED_AWAY
+        meaning = MEANINGS[self.phase(who) * SIGNS + signs]
+        doubt = self.doubts.get(who)
+        if doubt is not None:
+            doubt.whole.learn(own)
+        if not meaning & (OPENS | CLOSES | OVERTURNS):
+            self._unmoved(who, at, signs, own)
+        if meaning & OVERTURNS and doubt is not None:
+            self._overturn(who, at, doubt)
+        reopens = meaning & CLOSES and meaning & OPENS
+        if meaning & CLOSES:
+            heard = [e for e in own if e.kind is not _JOIN_KIND] if reopens else own
+            self._close(who, at, heard, _left_by(meaning, signs, own, ending))
+        self._keep_doubt(who, meaning & NEXT_PHASE)
+        if meaning & OPENS:
+            self._open(who, at, [e for e in own if e.kind is _JOIN_KIND] if reopens else own, signs)
+
+    def _open(self, who: str, at: Ms, heard: Sequence[Event], signs: int) -> None:
+        stay = OpenStay(who, at, None, None, None, bool(signs & JOIN))
+        stay.learn(heard)
+        self.present[who] = stay
+        self.moves.append((at, stay, True))
+        if who in self.doubts:
+            self.doubts[who].again.append(stay)
+
+    def _close(self, who: str, at: Ms, heard: Sequence[Event], left_by: LeftBy) -> None:
+        stay = self.present.pop(who)
+        stay.learn(heard)
+        stay.leave = at
+        stay.left_by = left_by
+        self.moves.append((at, stay, False))
+        if left_by not in (LeftBy.REPORTED, LeftBy.ROOM_ENDED) and who not in self.doubts:
+            self.doubts[who] = Doubt(stay)
+
+    def _overturn(self, who: str, at: Ms, doubt: Doubt) -> None:
+        self.present.pop(who, None)
+        doubt.overturn(at)
+        self.reaches_back = min(self.reaches_back, doubt.stay.join)
+
+    def _keep_doubt(self, who: str, phase: int) -> None:
+        if phase in (IN, OUT):
+            self.doubts.pop(who, None)
+
+    def _unmoved(self, who: str, at: Ms, signs: int, own: Sequence[Event]) -> None:
+        """Nothing happened, but a name may have been learnt and somebody may ask why."""
+        stay = self.present.get(who)
+        if stay is not None:
+            stay.learn(own)
+        seen: set[tuple[Kind, bool]] = set()
+        for event in own:
+            twice = (event.kind, event.inferred is None) in seen
+            seen.add((event.kind, event.inferred is None))
+            because = Because.DELIVERED_TWICE if twice else _why_ignored(event, signs, stay)
+            self.changes.append(EventIgnored(at, who, event.kind, because))
+
+    def overturned_by(self, heard: Iterable[Event]) -> dict[str, Ms]:
+        """Whose guessed leave the reports of one instant overturn, and when the guess was made."""
+        reports = [e for e in heard if e.inferred is None and e.participant_id in self.doubts]
+        came = {e.participant_id for e in reports if e.kind is _JOIN_KIND}
+        left = {e.participant_id for e in reports if e.kind is _LEAVE_KIND}
+        return {who: self.doubts[who].stay.leave for who in left - came}  # type: ignore[index, misc]
+
+    def packed_doubts(self) -> tuple[tuple[Any, ...], ...]:
+        """The guesses that may still be overturned, as plain values."""
+        return tuple((self.doubts[who].stay.packed(), self.doubts[who].whole.packed()) for who in sorted(self.doubts))
+
+    def restore_doubts(self, packed: Iterable[Sequence[Any]]) -> None:
+        for stay, whole in packed:
+            self.doubts[stay[0]] = Doubt(OpenStay.unpacked(stay), OpenStay.unpacked(whole))
+
+
+def _left_by(meaning: int, signs: int, own: Iterable[Event], ending: Iterable[Event]) -> LeftBy:
+    if meaning & BY_ROOM_END:
+        return LeftBy.ROOM_ENDED
+    if not meaning & BY_INFERENCE:
+        return LeftBy.REPORTED
+    by_own = signs & INFERRED_LEAVE and not signs & (JOIN | LEAVE | INFERRED_JOIN)
+    guesses = [e for e in own if e.kind is _LEAVE_KIND] if by_own else ending
+    return LeftBy(min(e.inferred for e in guesses if e.inferred is not None))
+
+
+def _why_ignored(event: Event, signs: int, stay: OpenStay | None) -> Because:
+    if event.inferred is not None and signs & (JOIN | LEAVE):
+        return Because.GUESS_OUTRANKED
+    if (signs & (JOIN | LEAVE)) == JOIN | LEAVE:
+        return Because.CANCELLED
+    if event.kind is _JOIN_KIND:
+        return Because.REPEATED_JOIN
+    return Because.ORPHAN_LEAVE if stay is None else Because.CANCELLED

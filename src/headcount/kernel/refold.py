@@ -1,0 +1,89 @@
+"""Refold: a stretch of a room's past, folded again with all that is known of it now.
+
+Rule 15: a late event reopens the sittings it touches, and they are worked out anew,
+exactly as if it had come in time. The stretch begins at a mark, where nobody was in, and
+ends at the first later mark where again nobody is in and the same guesses are in doubt:
+from there on the past is what it was. If there is none, it ends now.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+
+from headcount.kernel.changes import Change
+from headcount.kernel.events import Event, Ms
+from headcount.kernel.journal import Journals, Mark
+from headcount.kernel.meetings import Meeting, Stay
+from headcount.kernel.people import NOBODY, OpenStay, People
+from headcount.kernel.record import Record
+from headcount.kernel.rules import Rules
+from headcount.kernel.sittings import Sittings
+
+_at = attrgetter("at")
+
+
+class Stretch:
+    """One room from a mark to a moment: who was in, which meetings there were."""
+
+    def __init__(
+        self,
+        domain: str,
+        room: str,
+        rules: Rules,
+        mark: Mark,
+        events: Sequence[Event],
+        to: Ms,
+        wrong_guesses: Mapping[str, Ms] = NOBODY,
+    ) -> None:
+        self.changes: list[Change] = []
+        self.marks: list[Mark] = []
+        self.people = People(self.changes, wrong_guesses)
+        self.people.restore_doubts(mark.doubts)
+        for at, heard in groupby(events, key=_at):
+            self.people.take(at, list(heard))
+            self._keep_marks(at)
+        self.people.moves = _in_order(self.people.moves)
+        self.sittings = Sittings(domain, room, rules, self.people.moves, self.changes)
+        self.sittings.settle(to)
+        self.record = Record(domain, room).apply(self.changes)
+
+    def _keep_marks(self, at: Ms) -> None:
+        back = self.people.reaches_back
+        while self.marks and self.marks[-1].at >= back:
+            self.marks.pop()
+        if not self.people.present:
+            self.marks.append(Mark(at, self.people.packed_doubts()))
+
+    def ends_like(self, mark: Mark) -> bool:
+        """Whether from `mark` on everything is as it was before."""
+        return not self.people.present and self.people.packed_doubts() == mark.doubts
+
+    def meetings(self) -> dict[str, Meeting]:
+        return {meeting.id: meeting for meeting in self.record.meetings(self.sittings.state.most)}
+
+    def stays(self) -> set[Stay]:
+        return set(self.record.stays.values())
+
+
+def _in_order(moves: deque[tuple[Ms, OpenStay, bool]]) -> deque[tuple[Ms, OpenStay, bool]]:
+    """The moves as they are when overturned guesses are mended: every stay from join to leave."""
+    stays = [stay for _, stay, coming in moves if coming and not stay.dropped]
+    comings = [(stay.join, stay, True) for stay in stays]
+    goings = [(stay.leave, stay, False) for stay in stays if stay.leave is not None]
+    return deque(sorted([*comings, *goings], key=lambda move: move[0]))
+
+
+def stretches(journal: Journals, since: Ms, until: Ms, to: Ms) -> Iterator[tuple[Mark, Mark | None, Ms]]:
+    """Ever longer stretches that hold [since, until]: (first mark, last mark, end of stretch).
+
+    The number of sittings in them doubles, so that to try them all costs twice the last
+    one, which ends at `to`, with no last mark.
+    """
+    first = journal.mark_before(since)
+    later = journal.marks_after(until - 1)
+    reach = 0
+    while reach < len(later) and later[reach].at < to:
+        yield first, later[reach], later[reach].at
+        reach = 2 * reach + 1
+    yield first, None, to

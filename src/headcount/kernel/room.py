@@ -1,0 +1,329 @@
+"""Room: one room, live. Give it events and the time; it tells what has become of them.
+
+A room keeps a **checkpoint**, the fold of all that is settled, and a short **tail** of
+events younger than the settling time. Events of the tail may come in any order. When the
+clock has moved on, `advance` settles them in order of their times and tells what the
+rules decide. An event older than what is settled is **late**: the sittings that it
+touches are folded anew and the difference is told as one `Revised`.
+
+The room knows no clock: `received_at` and `to` are whatever the caller's clock says. It
+asks its journal for its past only to correct it.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from heapq import heappop, heappush
+from itertools import count as numbers
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from headcount.kernel.changes import Because, Change, Revised
+from headcount.kernel.events import Event, Inferred, Kind, Ms, facts, join_of
+from headcount.kernel.journal import Journal, Journals, Mark, Overlay
+from headcount.kernel.meetings import Stay
+from headcount.kernel.people import NOBODY, OpenStay, People
+from headcount.kernel.refold import Stretch, stretches
+from headcount.kernel.rules import NEVER, Rules, State
+from headcount.kernel.sittings import Sittings
+
+_at = attrgetter("at")
+_ALWAYS: Ms = -NEVER
+_NO_CHANGES: list[Change] = []
+_FIELDS = tuple(field.name for field in fields(Event))
+
+
+class View(NamedTuple):
+    """What is true of a room at `at` by the events up to it (R14). Reading it changes nothing.
+
+    `changes` are those that the room will tell if nothing else comes: apply them to what
+    it has told and you have the meetings as of `at`. `most` is the largest head count of
+    the ongoing meeting, `meeting_start` its start, or None. `present` are those in the
+    room who count, `pending` those who have joined less than 10 s ago.
+    """
+
+    at: Ms
+    changes: tuple[Change, ...]
+    meeting_start: Ms | None
+    meeting_id: str | None
+    most: int
+    present: tuple[Stay, ...]
+    pending: tuple[Stay, ...]
+
+
+class Room:
+    """One room of one domain.
+
+    `handle(event, received_at)` takes in one event; `advance(to)` lets the clock move on.
+    Both return the changes that follow, in the order of the facts. `deadline` is the
+    clock time by which `advance` will have something to do, or NEVER. All times are ms.
+    """
+
+    def __init__(
+        self, domain: str, name: str, rules: Rules | None = None, journal: Journals | None = None
+    ) -> None:
+        self.domain = domain
+        self.name = name
+        self.rules = rules or Rules()
+        self.journal: Journals = Journal() if journal is None else journal
+        self.settled: Ms = _ALWAYS
+        self._changes: list[Change] = []
+        self._people = People(self._changes)
+        self._sittings = Sittings(domain, name, self.rules, self._people.moves, self._changes)
+        self._tail: deque[Event] = deque()
+        self._disordered: list[tuple[Ms, int, Event]] = []
+        self._numbers = numbers()
+
+    def handle(self, event: Event, received_at: Ms) -> list[Change]:
+        """Take in one event, in any order. What it changes is told when it settles.
+
+        Only an event that is late already, at or before `settled`, is told of at once.
+        """
+        at = event.at
+        if at <= self.settled:
+            self._correct(event, received_at)
+            return self._told()
+        tail = self._tail
+        if not tail or at >= tail[-1].at:
+            tail.append(event)
+        else:
+            heappush(self._disordered, (at, next(self._numbers), event))
+        return _NO_CHANGES
+
+    def advance(self, to: Ms) -> list[Change]:
+        """Settle what is older than the settling time at the clock time `to`."""
+        horizon = to - self.rules.settling_ms
+        if horizon <= self.settled:
+            return _NO_CHANGES
+        while True:
+            heard = self._next_instant(horizon)
+            if heard is None:
+                break
+            self._settle_instant(heard, to)
+        self.settled = horizon
+        self._sittings.settle(horizon)
+        return self._told()
+
+    @property
+    def deadline(self) -> Ms:
+        """The earliest clock time at which `advance` will do anything, or NEVER."""
+        first = self._sittings.next_decision()
+        if self._tail and self._tail[0].at < first:
+            first = self._tail[0].at
+        if self._disordered and self._disordered[0][0] < first:
+            first = self._disordered[0][0]
+        return first if first == NEVER else first + self.rules.settling_ms
+
+    def view(self, now: Ms) -> View:
+        """What is true at `now`: the settled state replayed over the tail (R14)."""
+        room = Room.resume(self.snapshot(), Overlay(self.journal, self.settled))
+        changes = room.advance(max(now, self.settled) + self.rules.settling_ms)
+        return room._seen(now, changes)
+
+    def _seen(self, now: Ms, changes: Sequence[Change]) -> View:
+        sittings, state = self._sittings, self._sittings.state
+        people = self._people.present.values()
+        return View(
+            at=now,
+            changes=(*changes, *sittings.known_leaves()),
+            meeting_start=state.began if state.stands else None,
+            meeting_id=sittings.id if state.stands else None,
+            most=state.most if state.stands else 0,
+            present=tuple(stay.frozen() for stay in people if stay.counted),
+            pending=tuple(stay.frozen() for stay in people if not stay.counted),
+        )
+
+    def _told(self) -> list[Change]:
+        changes = self._changes
+        if not changes:
+            return _NO_CHANGES
+        told = changes[:]
+        changes.clear()
+        return told
+
+    def _next_instant(self, horizon: Ms) -> list[Event] | None:
+        """Take all events of the earliest instant of the tail up to `horizon`, or None."""
+        tail, disordered = self._tail, self._disordered
+        at = tail[0].at if tail else NEVER
+        if disordered and disordered[0][0] < at:
+            at = disordered[0][0]
+        if at > horizon:
+            return None
+        heard = []
+        while tail and tail[0].at == at:
+            heard.append(tail.popleft())
+        while disordered and disordered[0][0] == at:
+            heard.append(heappop(disordered)[2])
+        return heard
+
+    def _settle_instant(self, heard: list[Event], now: Ms) -> None:
+        at = heard[0].at
+        for event in heard[:]:
+            if event.joined_at == at:
+                heard.append(join_of(event))
+            elif event.joined_at is not None:
+                self._settle_before(at)
+                self._correct_join(event, now)
+        if self._people.doubts:
+            self._overturn(at, heard, now)
+        people = self._people
+        people.take(at, heard)
+        self.journal.record(heard)
+        if not people.present:
+            self.journal.mark(Mark(at, people.packed_doubts()))
+
+    def _settle_before(self, at: Ms) -> None:
+        """Decide all that comes before the instant `at`, so that a correction has a past to correct."""
+        if at - 1 > self.settled:
+            self.settled = at - 1
+            self._sittings.settle(at - 1)
+
+    # Corrections.
+
+    def _correct(self, event: Event, received_at: Ms) -> None:
+        """Take in a late event (R15)."""
+        self._refold(list(facts(event)), Because.LATE, event, received_at - event.at)
+
+    def _correct_join(self, leave: Event, now: Ms) -> None:
+        """Take in the join that a leave stands for (R1), unless it is the one we know."""
+        join = join_of(leave)
+        stay = self._people.present.get(join.participant_id)  # type: ignore[arg-type]
+        known = stay is not None and stay.join == join.at and stay.reported and join.inferred is None
+        if stay is None or not known or _contradicts(join, stay):
+            self._refold([join], Because.LATE, leave, now - join.at)
+        elif join.user_id or join.user_name or join.source_session:
+            stay.learn((join,))
+            self.journal.insert(join)
+
+    def _overturn(self, at: Ms, heard: Sequence[Event], now: Ms) -> None:
+        """Take back the guesses that the reports of this instant show to be wrong (R3a)."""
+        wrong = self._people.overturned_by(heard)
+        if wrong:
+            self._settle_before(at)
+            since = min(self._people.doubts[who].stay.join for who in wrong)
+            self._refold([], Because.GUESS_OVERTURNED, None, now - at, since, wrong)
+
+    def _refold(
+        self,
+        late: list[Event],
+        because: Because,
+        event: Event | None,
+        late_ms: Ms,
+        since: Ms = NEVER,
+        wrong_guesses: Mapping[str, Ms] = NOBODY,
+    ) -> None:
+        since = min([since, *(e.at for e in late)])
+        until = max([since, *(e.at for e in late)])
+        first, last, to, old, new = self._fold_both(late, since, until, wrong_guesses)
+        for e in late:
+            self.journal.insert(e)
+        self.journal.replace_marks(first.at, to, new.marks)
+        if last is None:
+            self._continue_from(new)
+        revised = _difference(old, new, self.settled, event, late_ms, because)
+        if revised is not None:
+            self._changes.append(revised)
+
+    def _fold_both(
+        self, late: list[Event], since: Ms, until: Ms, wrong_guesses: Mapping[str, Ms]
+    ) -> tuple[Mark, Mark | None, Ms, Stretch, Stretch]:
+        """Fold the touched stretch as it was told and as it should have been told."""
+        for first, last, to in stretches(self.journal, since, until, self.settled):
+            known = self.journal.between(first.at, to)
+            all_events = sorted([*known, *late], key=_at)
+            new = Stretch(self.domain, self.name, self.rules, first, all_events, to, wrong_guesses)
+            if new.people.reaches_back <= first.at:
+                return self._fold_both(late, new.people.reaches_back, until, wrong_guesses)
+            if last is None or new.ends_like(last):
+                old = Stretch(self.domain, self.name, self.rules, first, known, to)
+                return first, last, to, old, new
+        raise AssertionError("the last stretch reaches to now")
+
+    def _continue_from(self, new: Stretch) -> None:
+        self._people, self._sittings = new.people, new.sittings
+        self._people.wrong_guesses = NOBODY
+        self._people.reaches_back = NEVER
+        self._people.changes = self._sittings.changes = self._changes
+
+    # Snapshot and resume.
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that the room remembers, as values that JSON can hold; `resume` goes on from it."""
+        people, sittings = self._people, self._sittings
+        stays = list(people.present.values())
+        numbers = {id(stay): number for number, stay in enumerate(stays)}
+        for _, stay, _ in sittings.waiting:
+            if id(stay) not in numbers:
+                numbers[id(stay)] = len(stays)
+                stays.append(stay)
+        return {
+            "version": 1,
+            "domain": self.domain,
+            "room": self.name,
+            "rules": list(self.rules),
+            "settled": self.settled,
+            "stays": [[*stay.packed(), stay.counted] for stay in stays],
+            "present": len(people.present),
+            "doubts": [list(map(list, doubt)) for doubt in people.packed_doubts()],
+            "waiting": [[t, numbers[id(stay)], coming] for t, stay, coming in sittings.waiting],
+            "state": list(sittings.state),
+            "meeting": sittings.id,
+            "tail": [_packed(event) for event in (*self._tail, *(e for _, _, e in self._disordered))],
+        }
+
+    @classmethod
+    def resume(cls, snapshot: Mapping[str, Any], journal: Journals) -> "Room":
+        """The room that `snapshot` was taken of, with the journal that it had."""
+        room = cls(snapshot["domain"], snapshot["room"], Rules(*snapshot["rules"]), journal)
+        room.settled = snapshot["settled"]
+        stays = []
+        for values in snapshot["stays"]:
+            stays.append(OpenStay.unpacked(values))
+            stays[-1].counted = values[-1]
+        room._people.present = {stay.participant_id: stay for stay in stays[: snapshot["present"]]}
+        room._people.restore_doubts(snapshot["doubts"])
+        room._people.moves.extend((t, stays[number], coming) for t, number, coming in snapshot["waiting"])
+        room._sittings.restore(State(*snapshot["state"]), snapshot["meeting"])
+        for event in map(_unpacked, snapshot["tail"]):
+            room.handle(event, event.at)
+        return room
+
+
+def _contradicts(join: Event, stay: OpenStay) -> bool:
+    """Whether the join says something else than what is known of the stay."""
+    said = (join.user_id, join.user_name, join.source_session)
+    known = (stay.user_id, stay.user_name, stay.source_session)
+    return any(s is not None and k is not None and s != k for s, k in zip(said, known, strict=True))
+
+
+def _difference(
+    old: Stretch, new: Stretch, at: Ms, event: Event | None, late_ms: Ms, because: Because
+) -> Revised | None:
+    stays_before, stays_after = old.stays(), new.stays()
+    before, after = old.meetings(), new.meetings()
+    revised = Revised(
+        at,
+        event,
+        late_ms,
+        tuple(sorted(stays_before - stays_after, key=_by_join)),
+        tuple(sorted(stays_after - stays_before, key=_by_join)),
+        tuple(meeting for name, meeting in before.items() if after.get(name) != meeting),
+        tuple(meeting for name, meeting in after.items() if before.get(name) != meeting),
+        because,
+    )
+    return revised if any(revised[3:7]) else None
+
+
+def _by_join(stay: Stay) -> tuple[Ms, str]:
+    return stay.join, stay.participant_id
+
+
+def _packed(event: Event) -> list[Any]:
+    return [getattr(event, name) for name in _FIELDS]
+
+
+def _unpacked(values: Sequence[Any]) -> Event:
+    event = dict(zip(_FIELDS, values, strict=True))
+    event["kind"] = Kind(event["kind"])
+    event["inferred"] = None if event["inferred"] is None else Inferred(event["inferred"])
+    return Event(**event)
