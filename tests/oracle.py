@@ -102,48 +102,77 @@ def all_stays(said: list[Event]) -> list[Stay]:
 def walk_stays(participant: str, own: list[Event], ends: list[Event]) -> list[Stay]:
     """Walk the clock with one participant: when did they come, when did they go?"""
     own_at, ends_at = by_instant(own), by_instant(ends)
-    stays: list[Stay] = []  # over, and nothing reported can change it any more
-    doubted: list[Stay] = []  # over by inference alone, not confirmed so far
-    present: Stay | None = None
-
+    seen = Whereabouts(participant)
     for now in range(min(own_at), max([*own_at, *ends_at]) + 1):
-        if now not in own_at and now not in ends_at:
-            continue
-        reported = [fact for fact in own_at[now] if fact.inferred is None]
-        heard = reported or own_at[now]
-        joins = [fact for fact in heard if fact.kind is Kind.JOIN]
-        leaves = [fact for fact in heard if fact.kind is Kind.LEAVE]
-        if joins and leaves:
-            joins, leaves = [], []
+        if now in own_at or now in ends_at:
+            live_through(now, seen, own_at[now], ends_for(seen, ends_at[now], own))
+    return seen.stays
 
-        if leaves and reported:
-            if doubted:
-                present = doubted[0]  # they never left: it was one stay since then
-                doubted = []
-            if present is not None:
-                stays.append(present._replace(leave=now, left_by=LeftBy.REPORTED))
-                present = None
-            continue
 
-        closing = ends_for(present, doubted, ends_at[now], own, stays)
-        if any(end.inferred is None for end in closing):
-            stays += doubted
-            doubted = []
-            if present is not None:
-                stays.append(present._replace(leave=now, left_by=LeftBy.ROOM_ENDED))
-                present = None
-        elif present is not None and (leaves or closing):
-            reason = min(fact.inferred for fact in leaves or closing if fact.inferred is not None)
-            doubted.append(present._replace(leave=now, left_by=LeftBy(reason)))
-            present = None
+class Whereabouts:
+    """Where one participant has been, as far as the clock has been walked."""
 
-        if joins and reported:
-            stays += doubted
-            doubted = []
-        if joins and present is None:
-            present = Stay(participant, now)
+    def __init__(self, participant: str) -> None:
+        self.participant = participant
+        self.over: list[Stay] = []  # and nothing reported can change it any more
+        self.doubted: list[Stay] = []  # over by inference alone, and not confirmed so far
+        self.present: Stay | None = None
 
-    return [*stays, *doubted] + ([present] if present is not None else [])
+    @property
+    def stays(self) -> list[Stay]:
+        return [*self.over, *self.doubted] + ([self.present] if self.present is not None else [])
+
+    def come(self, now: Ms) -> None:
+        if self.present is None:
+            self.present = Stay(self.participant, now)
+
+    def go(self, now: Ms, how: LeftBy) -> None:
+        if self.present is not None:
+            self.over.append(self.present._replace(leave=now, left_by=how))
+            self.present = None
+
+    def seem_to_go(self, now: Ms, how: LeftBy) -> None:
+        if self.present is not None:
+            self.doubted.append(self.present._replace(leave=now, left_by=how))
+            self.present = None
+
+    def had_gone(self) -> None:
+        """What was doubted is confirmed."""
+        self.over += self.doubted
+        self.doubted = []
+
+    def had_never_gone(self) -> None:
+        """What was doubted is overturned: it was one stay since the first of it, and it goes on."""
+        if self.doubted:
+            self.present = self.doubted[0]._replace(leave=None, left_by=None)
+            self.doubted = []
+
+
+def live_through(now: Ms, seen: Whereabouts, own: list[Event], ends: list[Event]) -> None:
+    """One instant of one participant: what was said of them, and the ends that are about them."""
+    reported = [fact for fact in own if fact.inferred is None]
+    joins, leaves = left_standing(reported or own)
+
+    if leaves and reported:
+        seen.had_never_gone()
+        seen.go(now, LeftBy.REPORTED)
+    elif any(end.inferred is None for end in ends):
+        seen.had_gone()
+        seen.go(now, LeftBy.ROOM_ENDED)
+    elif leaves or ends:
+        seen.seem_to_go(now, LeftBy(min(fact.inferred for fact in leaves or ends if fact.inferred)))
+
+    if joins and reported:
+        seen.had_gone()
+    if joins:
+        seen.come(now)
+
+
+def left_standing(heard: list[Event]) -> tuple[list[Event], list[Event]]:
+    """The joins and the leaves of one instant, which cancel out if there are both (R2)."""
+    joins = [fact for fact in heard if fact.kind is Kind.JOIN]
+    leaves = [fact for fact in heard if fact.kind is Kind.LEAVE]
+    return ([], []) if joins and leaves else (joins, leaves)
 
 
 def by_instant(said: list[Event]) -> defaultdict[Ms, list[Event]]:
@@ -153,18 +182,16 @@ def by_instant(said: list[Event]) -> defaultdict[Ms, list[Event]]:
     return at
 
 
-def ends_for(
-    present: Stay | None, doubted: list[Stay], ends: list[Event], own: list[Event], stays: list[Stay]
-) -> list[Event]:
-    """Those of the ends of one instant that are about the present stay, or else about the one last doubted."""
-    concerned = present or (doubted[-1] if doubted else None)
+def ends_for(seen: Whereabouts, ends: list[Event], own: list[Event]) -> list[Event]:
+    """Those of the ends of one instant that are about the present stay, or else the one last doubted."""
+    concerned = seen.present or (seen.doubted[-1] if seen.doubted else None)
     if concerned is None:
         return []
-    return [end for end in ends if same_session(end, concerned, own, [*stays, *doubted])]
+    return [end for end in ends if same_session(end, concerned, own, seen.stays)]
 
 
-def same_session(end: Event, stay: Stay, own: list[Event], others: list[Stay]) -> bool:
-    before = [fact for fact in speaking_for(stay, own, others) if fact.at < end.at]
+def same_session(end: Event, stay: Stay, own: list[Event], stays: list[Stay]) -> bool:
+    before = [fact for fact in speaking_for(stay, own, stays) if fact.at < end.at]
     known = first_known("source_session", before)
     return known is None or end.source_session is None or known == end.source_session
 

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from heapq import heappop, heappush
-from itertools import count as numbers
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -29,6 +28,8 @@ from headcount.kernel.sittings import Sittings
 
 _at = attrgetter("at")
 _ALWAYS: Ms = -NEVER
+_RULES = Rules()
+_END = Kind.END
 _NO_CHANGES: list[Change] = []
 _FIELDS = tuple(field.name for field in fields(Event))
 
@@ -59,20 +60,38 @@ class Room:
     clock time by which `advance` will have something to do, or NEVER. All times are ms.
     """
 
+    __slots__ = (
+        "_careful",
+        "_changes",
+        "_disordered",
+        "_numbers",
+        "_people",
+        "_sittings",
+        "_tail",
+        "deadline",
+        "domain",
+        "journal",
+        "name",
+        "rules",
+        "settled",
+    )
+
     def __init__(
         self, domain: str, name: str, rules: Rules | None = None, journal: Journals | None = None
     ) -> None:
         self.domain = domain
         self.name = name
-        self.rules = rules or Rules()
+        self.rules = rules or _RULES
         self.journal: Journals = Journal() if journal is None else journal
         self.settled: Ms = _ALWAYS
+        self.deadline: Ms = NEVER
         self._changes: list[Change] = []
         self._people = People(self._changes)
         self._sittings = Sittings(domain, name, self.rules, self._people.moves, self._changes)
         self._tail: deque[Event] = deque()
         self._disordered: list[tuple[Ms, int, Event]] = []
-        self._numbers = numbers()
+        self._numbers = 0
+        self._careful = False
 
     def handle(self, event: Event, received_at: Ms) -> list[Change]:
         """Take in one event, in any order. What it changes is told when it settles.
@@ -82,12 +101,19 @@ class Room:
         at = event.at
         if at <= self.settled:
             self._correct(event, received_at)
+            self._set_deadline()
             return self._told()
         tail = self._tail
         if not tail or at >= tail[-1].at:
             tail.append(event)
         else:
-            heappush(self._disordered, (at, next(self._numbers), event))
+            self._numbers += 1
+            heappush(self._disordered, (at, self._numbers, event))
+            self._careful = True
+        if event.inferred is not None or event.joined_at is not None or event.kind is _END:
+            self._careful = True
+        if at + self.rules.settling_ms < self.deadline:
+            self.deadline = at + self.rules.settling_ms
         return _NO_CHANGES
 
     def advance(self, to: Ms) -> list[Change]:
@@ -95,24 +121,22 @@ class Room:
         horizon = to - self.rules.settling_ms
         if horizon <= self.settled:
             return _NO_CHANGES
-        while True:
-            heard = self._next_instant(horizon)
-            if heard is None:
-                break
-            self._settle_instant(heard, to)
+        if self._careful or self._people.doubts:
+            self._settle_carefully(horizon, to)
+        else:
+            self._settle_reports(horizon)
         self.settled = horizon
         self._sittings.settle(horizon)
+        self._set_deadline()
         return self._told()
 
-    @property
-    def deadline(self) -> Ms:
-        """The earliest clock time at which `advance` will do anything, or NEVER."""
+    def _set_deadline(self) -> None:
         first = self._sittings.next_decision()
         if self._tail and self._tail[0].at < first:
             first = self._tail[0].at
         if self._disordered and self._disordered[0][0] < first:
             first = self._disordered[0][0]
-        return first if first == NEVER else first + self.rules.settling_ms
+        self.deadline = first if first == NEVER else first + self.rules.settling_ms
 
     def view(self, now: Ms) -> View:
         """What is true at `now`: the settled state replayed over the tail (R14)."""
@@ -140,6 +164,30 @@ class Room:
         told = changes[:]
         changes.clear()
         return told
+
+    def _settle_reports(self, horizon: Ms) -> None:
+        """Settle a tail of nothing but reports of joins and leaves that came in order."""
+        tail, people, journal = self._tail, self._people, self.journal
+        while tail and tail[0].at <= horizon:
+            event = tail.popleft()
+            at = event.at
+            if tail and tail[0].at == at:
+                heard = [event]
+                while tail and tail[0].at == at:
+                    heard.append(tail.popleft())
+                people.take(at, heard)
+                journal.record(heard)
+            else:
+                people.take_report(at, event)
+                journal.record((event,))
+            if not people.present:
+                journal.mark(Mark(at, ()))
+
+    def _settle_carefully(self, horizon: Ms, now: Ms) -> None:
+        """Settle a tail that holds anything else, too."""
+        while (heard := self._next_instant(horizon)) is not None:
+            self._settle_instant(heard, now)
+        self._careful = bool(self._tail or self._disordered)
 
     def _next_instant(self, horizon: Ms) -> list[Event] | None:
         """Take all events of the earliest instant of the tail up to `horizon`, or None."""
@@ -286,6 +334,7 @@ class Room:
         room._sittings.restore(State(*snapshot["state"]), snapshot["meeting"])
         for event in map(_unpacked, snapshot["tail"]):
             room.handle(event, event.at)
+        room._set_deadline()
         return room
 
 

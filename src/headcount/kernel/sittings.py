@@ -28,7 +28,7 @@ class Sittings:
     (moment, stay, whether it is a coming). `id` names the latest meeting that stood.
     """
 
-    __slots__ = ("changes", "domain", "id", "moment_due", "room", "rules", "state", "waiting")
+    __slots__ = ("changes", "domain", "id", "min_stay_ms", "moment_due", "room", "rules", "state", "waiting")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Sittings:
         self.domain = domain
         self.room = room
         self.rules = rules
+        self.min_stay_ms = rules.min_stay_ms
         self.waiting = waiting
         self.changes = changes
         self.state = EMPTY
@@ -50,13 +51,12 @@ class Sittings:
     def settle(self, to: Ms) -> None:
         """Decide what can be decided when everything up to and including `to` is known."""
         waiting = self.waiting
-        sure = to - self.rules.min_stay_ms
         while waiting:
             t = waiting[0][0]
-            if t > sure and self._is_pending(t):
-                self._pass(t - 1)
-                return
-            n = self.state.people
+            if to - t < self.min_stay_ms and self._is_pending(t):
+                to = t - 1
+                break
+            people = n = self.state.people
             while waiting and waiting[0][0] == t:
                 _, stay, coming = waiting.popleft()
                 if coming:
@@ -64,9 +64,10 @@ class Sittings:
                 elif stay.counted:
                     self.changes.append(ParticipantLeft(t, stay.frozen()))
                     n -= 1
-            if n != self.state.people:
+            if n != people:
                 self._step(t, n)
-        self._pass(to)
+        if self.moment_due <= to:
+            self._lapse()
 
     def restore(self, state: State, name: str) -> None:
         """Go on from a remembered state, in which the latest meeting was called `name`."""
@@ -85,7 +86,7 @@ class Sittings:
         Whoever waits first is pending: at `min_stay_ms` after the join they count.
         """
         if self.waiting:
-            return self.waiting[0][0] + self.rules.min_stay_ms
+            return self.waiting[0][0] + self.min_stay_ms
         return self.moment_due
 
     def _is_pending(self, t: Ms) -> bool:
@@ -106,19 +107,16 @@ class Sittings:
         return 1
 
     def _step(self, t: Ms, n: int) -> None:
-        if falls_due(self.state, self.moment_due, t, n):
+        if self.moment_due <= t and falls_due(self.state, self.moment_due, t, n):
             self._lapse()
         before = self.state
-        self._set(count(before, t, n))
+        self.state = after = count(before, t, n)
+        self.moment_due = due(after, self.rules)
         if n == 0:
             if before.stands:
                 self._ended(t, before, Because.EMPTY)
-        elif self.state.stands and not before.stands:
+        elif after.stands and not before.stands:
             self._started(t, Because.COMPANY)
-
-    def _pass(self, to: Ms) -> None:
-        if self.moment_due <= to:
-            self._lapse()
 
     def _lapse(self) -> None:
         before, t = self.state, self.moment_due
