@@ -16,6 +16,9 @@ SCALED = Rules(10, 30, 600, 15)
 
 TRUE = Rules()
 
+EAGER = Rules(0, 0, 600, 15)
+"""Every stay counts and every sitting is a meeting, so that nothing about stays stays hidden."""
+
 ROOM = "room"
 PEOPLE = "abcde"
 SESSIONS = (None, "s1", "s2")
@@ -95,6 +98,27 @@ def histories(
         said.append(draw(events(at, people, earlier, inferred=inferred, ends=ends, joined_at=joined_at)))
     if repeats:
         said += draw(st.lists(st.sampled_from(said), max_size=2))
+    return said
+
+
+@st.composite
+def doubtful_histories(draw, *, max_events=10):
+    """One or two people about whom reports and inferences disagree in quick succession.
+
+    Made for `EAGER` rules: the first join is sure, and then as much is inferred as is reported.
+    """
+    people = draw(participants(2))
+    at = 0
+    said = [Event(Kind.JOIN, ROOM, at, people[0], source_session=draw(st.sampled_from(SESSIONS)))]
+    for _ in range(draw(st.integers(1, max_events))):
+        at += draw(st.integers(0, 2))
+        kind = draw(st.sampled_from([Kind.LEAVE, Kind.JOIN, Kind.END]))
+        names = {"source_session": draw(st.sampled_from(SESSIONS))}
+        if kind is not Kind.END:
+            names["participant_id"] = draw(st.sampled_from(people))
+            names["user_name"] = draw(st.sampled_from(USER_NAMES))
+        inferred = draw(st.sampled_from([None, None, Inferred.SNAPSHOT, Inferred.SUPERSEDED]))
+        said.append(Event(kind, ROOM, at, inferred=inferred, **names))
     return said
 
 

@@ -242,6 +242,16 @@ def test_an_end_asks_about_the_stay_that_goes_on_rather_than_the_doubted_one():
     ]
 
 
+def test_an_end_while_somebody_is_out_asks_about_the_stay_they_left_last():
+    chain = [join(0, source_session="x"), rumour(leave, 40)]
+    chain += [rumour(join, 50, source_session="y"), rumour(leave, 70)]
+    assert shown(*chain, end(80, source_session="x"), leave(99)) == [("A", 0, 99, LeftBy.REPORTED)]
+    assert shown(*chain, end(80, source_session="y"), leave(99), rules=EVERY_SITTING) == [
+        ("A", 0, 40, LeftBy.SNAPSHOT),
+        ("A", 50, 70, LeftBy.SNAPSHOT),
+    ]
+
+
 def test_a_cancelled_pair_neither_overturns_nor_confirms():
     doubted = [join(0), rumour(leave, 40), leave(50), join(50)]
     assert shown(*doubted) == [("A", 0, 40, LeftBy.SNAPSHOT)]

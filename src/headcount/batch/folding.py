@@ -13,14 +13,15 @@ from headcount.batch.layout import DROPPED, STILL_IN
 from headcount.kernel.rules import EMPTY, NEVER
 
 
+# Everything that these loops touch is a local name: see `pair` in `pairing.py`.
+
+
 @compiled
-def counts(stays: Any, stay: Any, rules: Any, as_of: Any) -> Any:
+def counts(join: Any, leave: Any, left_by: Any, rules: Any, as_of: Any) -> Any:
     """Whether a stay counts as of `as_of`: neither void (R4) nor pending (R14) nor taken back."""
-    left_by = stays.left_by[stay]
     if left_by == DROPPED:
         return False
-    leave = as_of if left_by == STILL_IN else stays.leave[stay]
-    return not is_void(stays.join[stay], leave, rules)
+    return not is_void(join, as_of if left_by == STILL_IN else leave, rules)
 
 
 @compiled
@@ -39,30 +40,32 @@ def decided_before(stays: Any, first: Any, last: Any, rules: Any, as_of: Any) ->
 def fold(stays: Any, first: Any, last: Any, closings: Any, closed: Any, n_closings: Any, rules: Any,
          horizon: Any, as_of: Any, meetings: Any, at: Any) -> Any:
     """Write the meetings decided before `horizon` to `meetings` from `at` on; return where they end."""
+    join, leave, left_by = stays.join, stays.leave, stays.left_by
     state = EMPTY
     moment = NEVER
     n = 0
     i = first
     c = 0
     while True:
-        while i < last and not counts(stays, i, rules, as_of):
+        while i < last and not counts(join[i], leave[i], left_by[i], rules, as_of):
             i += 1
-        while c < n_closings and not is_closing(stays, closed[c], closings[c], rules):
+        # A closing is none if the leave was overturned, or if the stay does not count.
+        while c < n_closings and not (
+            leave[closed[c]] == closings[c]
+            and counts(join[closed[c]], leave[closed[c]], left_by[closed[c]], rules, as_of)
+        ):
             c += 1
-        t = NEVER
-        if i < last:
-            t = stays.join[i]
+        t = join[i] if i < last else NEVER
         if c < n_closings and closings[c] < t:
             t = closings[c]
         if t >= horizon:
             break
-        while i < last and stays.join[i] == t:
-            if counts(stays, i, rules, as_of):
-                n += 1
+        while i < last and join[i] == t:
+            n += counts(join[i], leave[i], left_by[i], rules, as_of)
             i += 1
         while c < n_closings and closings[c] == t:
-            if is_closing(stays, closed[c], t, rules):
-                n -= 1
+            stay = closed[c]
+            n -= leave[stay] == t and counts(join[stay], t, left_by[stay], rules, as_of)
             c += 1
         if n == state.people:
             continue
@@ -87,14 +90,6 @@ def fold(stays: Any, first: Any, last: Any, closings: Any, closed: Any, n_closin
 
 
 @compiled
-def is_closing(stays: Any, stay: Any, t: Any, rules: Any) -> Any:
-    """Whether at `t` a stay that counts ended: a leave that was overturned is none."""
-    if stays.left_by[stay] == DROPPED or stays.leave[stay] != t:
-        return False
-    return not is_void(stays.join[stay], t, rules)
-
-
-@compiled
 def write(meetings: Any, at: Any, state: Any, end: Any) -> Any:
     meetings.start[at] = state.began
     meetings.end[at] = end
@@ -108,18 +103,19 @@ def write(meetings: Any, at: Any, state: Any, end: Any) -> Any:
 def count_entries(stays: Any, first: Any, last: Any, rules: Any, horizon: Any, as_of: Any, meetings: Any,
                   at: Any, until: Any) -> None:
     """How many stays each meeting lists, and for how long in all (R11)."""
+    joins, leaves, left_by = stays.join, stays.leave, stays.left_by
+    start, end, entries, participant_ms = meetings.start, meetings.end, meetings.entries, meetings.participant_ms
     m = at
     for stay in range(first, last):
-        join = stays.join[stay]
-        if join >= horizon or not counts(stays, stay, rules, as_of):
+        join, leave = joins[stay], leaves[stay]
+        if join >= horizon or not counts(join, leave, left_by[stay], rules, as_of):
             continue
-        while m < until and meetings.end[m] <= join:
+        while m < until and end[m] <= join:
             m += 1
-        leave = stays.leave[stay]
         k = m
-        while k < until and meetings.start[k] < leave:
-            meetings.entries[k] += 1
-            meetings.participant_ms[k] += min(leave, meetings.end[k], as_of) - max(join, meetings.start[k])
+        while k < until and start[k] < leave:
+            entries[k] += 1
+            participant_ms[k] += min(leave, end[k], as_of) - max(join, start[k])
             k += 1
 
 
@@ -127,26 +123,28 @@ def count_entries(stays: Any, first: Any, last: Any, rules: Any, horizon: Any, a
 def list_entries(stays: Any, first: Any, last: Any, rules: Any, horizon: Any, as_of: Any, meetings: Any,
                  at: Any, until: Any, position: Any, entries: Any) -> None:
     """Write the entries of each meeting from `position[meeting]` on, by join (R11)."""
+    joins, leaves, left_by = stays.join, stays.leave, stays.left_by
+    rows, user_id_rows, user_name_rows = stays.row, stays.user_id_row, stays.user_name_row
+    start, end = meetings.start, meetings.end
+    to_join, to_leave, to_left_by = entries.join, entries.leave, entries.left_by
+    to_row, to_user_id_row, to_user_name_row = entries.row, entries.user_id_row, entries.user_name_row
     m = at
     for stay in range(first, last):
-        join = stays.join[stay]
-        if join >= horizon or not counts(stays, stay, rules, as_of):
+        join, leave = joins[stay], leaves[stay]
+        if join >= horizon or not counts(join, leave, left_by[stay], rules, as_of):
             continue
-        while m < until and meetings.end[m] <= join:
+        while m < until and end[m] <= join:
             m += 1
-        leave = stays.leave[stay]
         k = m
-        while k < until and meetings.start[k] < leave:
+        while k < until and start[k] < leave:
             p = position[k]
             position[k] = p + 1
-            end = meetings.end[k]
-            entries.join[p] = max(join, meetings.start[k])
-            entries.leave[p] = min(leave, end)
-            goes_on = leave > end
-            entries.left_by[p] = STILL_IN if goes_on else stays.left_by[stay]
-            entries.row[p] = stays.row[stay]
-            entries.user_id_row[p] = stays.user_id_row[stay]
-            entries.user_name_row[p] = stays.user_name_row[stay]
+            to_join[p] = max(join, start[k])
+            to_leave[p] = min(leave, end[k])
+            to_left_by[p] = STILL_IN if leave > end[k] else left_by[stay]
+            to_row[p] = rows[stay]
+            to_user_id_row[p] = user_id_rows[stay]
+            to_user_name_row[p] = user_name_rows[stay]
             k += 1
 
 

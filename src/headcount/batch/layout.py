@@ -1,8 +1,8 @@
 """Layout: how events, stays and meetings lie in memory while they are worked on.
 
 Only names, types and sizes. Events lie room by room, and within a room in order of time;
-stays and meetings lie in the same stretches as the events of their room, which can never
-hold fewer. Rows are positions in the input, from which names are fetched at the very end.
+stays and meetings follow the same order of rooms. Rows are positions in the input, from which
+names are fetched at the very end.
 """
 
 from typing import NamedTuple
@@ -40,6 +40,10 @@ FIRST_INFERRED = SNAPSHOT - 1
 ALPHABETICAL = np.array([9, 0, 2, 1], dtype=np.int64)
 """The rank of each `inferred` word: of several reasons the first by alphabet is told."""
 
+# Where the stays and meetings of a room lie, and the moment before which it is decided.
+FIRST_STAY, LAST_STAY, FIRST_MEETING, LAST_MEETING, HORIZON = range(5)
+FOUND = 5
+
 # What was ignored, and why: positions in an array of counts.
 REPEATED_JOINS, ORPHAN_LEAVES, DELIVERED_TWICE, CANCELLED, OUTRANKED = range(5)
 OVERTURNED, ENDS_OF_NOBODY, VOID_STAYS, PENDING_STAYS, NAME_TIES = range(5, 10)
@@ -54,6 +58,7 @@ class Names(NamedTuple):
     participant: Int32s
     offsets: Int64s
     text: NDArray[np.uint8]
+    words: NDArray[np.uint64]
     user_id: Int32s
     user_name: Int32s
     session: Int32s
@@ -63,7 +68,7 @@ class Names(NamedTuple):
 
 
 class Stays(NamedTuple):
-    """One row for every stay; rooms in the stretches of their events, by join."""
+    """One row for every stay; room by room, by join."""
 
     join: Int64s
     leave: Int64s
@@ -88,7 +93,7 @@ class Entries(NamedTuple):
 
 
 class Meetings(NamedTuple):
-    """One row for every meeting; rooms in the stretches of their events, by start."""
+    """One row for every meeting; room by room, by start."""
 
     start: Int64s
     end: Int64s

@@ -80,16 +80,103 @@ _HALF = np.uint64(32)
 
 @compiled
 def find(people: Any, mask: Any, low: Any, high: Any, row: Any, names: Any) -> Any:
-    """The place of a participant in the table; a new one is out."""
+    """The place of a participant in the table, who is put into it if need be."""
     place = (((low ^ (high * _MIX_HIGH)) * _MIX_LOW) >> _HALF) & mask
     while people.taken[place]:
         if (
             people.low[place] == low
             and people.high[place] == high
-            and (high >> SIZE_SHIFT != HASHED or is_same(people.row[place], row, names))
+            and (high >> SIZE_SHIFT != HASHED or is_same(people.row[place], row, names.offsets, names.text))
         ):
             return np.int64(place)
         place = (place + np.uint64(1)) & mask
+    settle_in(people, place, low, high, row)
+    return np.int64(place)
+
+
+@compiled
+def pair(events: Any, people: Any, mask: Any, said: Any, active: Any, stays: Any, closings: Any,
+         closed: Any, names: Any, cursor: Any, tallies: Any, careful: Any) -> None:
+    """Walk one room. Its stays go to `stays` from `cursor[STAYS]` on; (moment, stay) of each leave
+    to `closings` and `closed`, in order of time. `careful`: ends or sessions must be kept in mind.
+
+    One report alone at its instant, with nothing in doubt, is nearly every event, and is done here.
+    Everything that this loop touches is a local name, and it calls nothing: an array that is
+    reached through a tuple, or handed to a function, costs an atomic count of references, and these
+    made the loop six times as slow.
+    """
+    taken, key_low, key_high, first_row = people.taken, people.low, people.high, people.row
+    phases, stay_of, offsets, text = people.phase, people.stay, names.offsets, names.text
+    join, leave, left_by, stay_row = stays.join, stays.leave, stays.left_by, stays.row
+    user_id_row, user_name_row = stays.user_id_row, stays.user_name_row
+    next_stay, next_closing = cursor[STAYS], cursor[CLOSINGS]
+    shift = np.uint64(MOMENT_SHIFT)
+    size = events.shape[0]
+    i = 0
+    while i < size:
+        word = events[i, WORD]
+        moment = word >> shift
+        j = i + 1
+        while j < size and events[j, WORD] >> shift == moment:
+            j += 1
+        t = np.int64(moment)
+        marks = np.int64(word & np.uint64(255))
+        if j > i + 1 or marks & _PLAIN or careful:
+            cursor[STAYS], cursor[CLOSINGS] = next_stay, next_closing
+            take_together(t, events, i, j, people, mask, said, active, stays, closings, closed, names,
+                          cursor, tallies, careful)
+            next_stay, next_closing = cursor[STAYS], cursor[CLOSINGS]
+            i = j
+            continue
+        row = np.int64(events[i, ROW])
+        low, high = events[i, KEY_LOW], events[i, KEY_HIGH]
+        place = (((low ^ (high * _MIX_HIGH)) * _MIX_LOW) >> _HALF) & mask
+        while taken[place] and not (
+            key_low[place] == low
+            and key_high[place] == high
+            and (high >> SIZE_SHIFT != HASHED or is_same(first_row[place], row, offsets, text))
+        ):
+            place = (place + np.uint64(1)) & mask
+        known = taken[place]
+        phase = phases[place] if known else OUT
+        meaning = MEANINGS[phase * SIGNS + (JOIN if (marks & KIND_BITS) == KIND_JOIN else LEAVE)]
+        if meaning == OPENS | IN and phase == OUT:
+            if not known:
+                settle_in(people, place, low, high, row)
+            join[next_stay] = t
+            leave[next_stay] = NEVER
+            left_by[next_stay] = STILL_IN
+            stay_row[next_stay] = row
+            user_id_row[next_stay] = row if marks & USER_ID_KNOWN else NO_ROW
+            user_name_row[next_stay] = row if marks & USER_NAME_KNOWN else NO_ROW
+            stay_of[place] = next_stay
+            phases[place] = IN
+            next_stay += 1
+        elif meaning == CLOSES | OUT:
+            stay = stay_of[place]
+            if marks & USER_ID_KNOWN and user_id_row[stay] == NO_ROW:
+                user_id_row[stay] = row
+            if marks & USER_NAME_KNOWN and user_name_row[stay] == NO_ROW:
+                user_name_row[stay] = row
+            leave[stay] = t
+            left_by[stay] = REPORTED
+            phases[place] = OUT
+            stay_of[place] = NO_ROW
+            closings[next_closing] = t
+            closed[next_closing] = stay
+            next_closing += 1
+        else:
+            cursor[STAYS], cursor[CLOSINGS] = next_stay, next_closing
+            take_together(t, events, i, j, people, mask, said, active, stays, closings, closed, names,
+                          cursor, tallies, careful)
+            next_stay, next_closing = cursor[STAYS], cursor[CLOSINGS]
+        i = j
+    cursor[STAYS], cursor[CLOSINGS] = next_stay, next_closing
+
+
+@compiled
+def settle_in(people: Any, place: Any, low: Any, high: Any, row: Any) -> None:
+    """Give a participant a place in the table. A new one is out."""
     people.taken[place] = 1
     people.low[place] = low
     people.high[place] = high
@@ -100,63 +187,6 @@ def find(people: Any, mask: Any, low: Any, high: Any, row: Any, names: Any) -> A
     people.doubted_last[place] = NO_ROW
     people.active_at[place] = NO_ROW
     people.said_at[place] = NO_ROW
-    return np.int64(place)
-
-
-@compiled
-def pair(events: Any, people: Any, mask: Any, said: Any, active: Any, stays: Any, closings: Any,
-         closed: Any, names: Any, cursor: Any, tallies: Any, careful: Any) -> None:
-    """Walk one room. Its stays go to `stays` from `cursor[STAYS]` on; (moment, stay) of each leave
-    to `closings` and `closed`, in order of time. `careful`: there are ends in these events."""
-    i = 0
-    size = events.shape[0]
-    while i < size:
-        word = events[i, WORD]
-        t = np.int64(word >> np.uint64(MOMENT_SHIFT))
-        j = i + 1
-        while j < size and np.int64(events[j, WORD] >> np.uint64(MOMENT_SHIFT)) == t:
-            j += 1
-        marks = np.int64(word & np.uint64(255))
-        done = False
-        if j == i + 1 and not marks & _PLAIN:
-            row = np.int64(events[i, ROW])
-            place = find(people, mask, events[i, KEY_LOW], events[i, KEY_HIGH], row, names)
-            done = take_report(t, marks, row, place, people, stays, closings, closed, cursor, names,
-                               active, tallies, careful)
-        if not done:
-            take_together(t, events, i, j, people, mask, said, active, stays, closings, closed, names,
-                          cursor, tallies, careful)
-        i = j
-
-
-@compiled
-def take_report(t: Any, marks: Any, row: Any, place: Any, people: Any, stays: Any, closings: Any,
-                closed: Any, cursor: Any, names: Any, active: Any, tallies: Any, careful: Any) -> Any:
-    """One report alone at its instant: nearly all events come this way. False if it is not simple."""
-    phase = people.phase[place]
-    meaning = MEANINGS[phase * SIGNS + (JOIN if (marks & KIND_BITS) == KIND_JOIN else LEAVE)]
-    if meaning == OPENS | IN and phase == OUT:
-        stay = new_stay(t, place, row, people, stays, cursor)
-        stays.user_id_row[stay] = row if marks & USER_ID_KNOWN else NO_ROW
-        stays.user_name_row[stay] = row if marks & USER_NAME_KNOWN else NO_ROW
-        if careful:
-            if names.session.shape[0]:
-                stays.session[stay] = names.session[row]
-            enter(place, people, active, cursor)
-        people.phase[place] = IN
-        return True
-    if meaning == CLOSES | OUT:
-        stay = people.stay[place]
-        if marks & USER_ID_KNOWN and stays.user_id_row[stay] == NO_ROW:
-            stays.user_id_row[stay] = row
-        if marks & USER_NAME_KNOWN and stays.user_name_row[stay] == NO_ROW:
-            stays.user_name_row[stay] = row
-        close(t, REPORTED, place, people, stays, closings, closed, cursor)
-        people.phase[place] = OUT
-        if careful:
-            forget(place, people, active, cursor)
-        return True
-    return False
 
 
 @inlined

@@ -21,11 +21,15 @@ from headcount.batch.folding import (
 from headcount.batch.keys import key_of
 from headcount.batch.layout import (
     DROPPED,
+    FIRST_MEETING,
+    FIRST_STAY,
+    HORIZON,
     INFERRED_SHIFT,
     KEY_HIGH,
     KEY_LOW,
     KIND_END,
-    KIND_JOIN,
+    LAST_MEETING,
+    LAST_STAY,
     MOMENT_SHIFT,
     NO_ROW,
     PENDING_STAYS,
@@ -54,38 +58,42 @@ def count_rooms(first: Any, last: Any, room: Any, rank: Any, at: Any, joined_at:
 def scatter(first: Any, last: Any, room: Any, rank: Any, at: Any, kind: Any, inferred: Any,
             joined_at: Any, names: Any, as_of: Any, position: Any, events: Any) -> None:
     """Write each event into the stretch of its room, from `position[room]` on."""
+    participant, offsets, words = names.participant, names.offsets, names.words
+    user_id, user_name = names.user_id, names.user_name
+    has_guesses, has_joins, has_codes = inferred.shape[0] > 0, joined_at.shape[0] > 0, participant.shape[0] > 0
+    has_ids, has_names = user_id.shape[0] > 0, user_name.shape[0] > 0
     for row in range(first, last):
-        if at[row] > as_of:
+        t = at[row]
+        if t > as_of:
             continue
         marks = np.int64(kind[row])
-        if inferred.shape[0]:
+        if has_guesses:
             marks |= np.int64(inferred[row]) << INFERRED_SHIFT
-        if names.user_id.shape[0] and names.user_id[row] != NO_ROW:
+        if has_ids and user_id[row] != NO_ROW:
             marks |= USER_ID_KNOWN
-        if names.user_name.shape[0] and names.user_name[row] != NO_ROW:
+        if has_names and user_name[row] != NO_ROW:
             marks |= USER_NAME_KNOWN
         low, high = np.uint64(0), np.uint64(0)
         if kind[row] != KIND_END:
-            if names.participant.shape[0]:
-                low = np.uint64(names.participant[row])
+            if has_codes:
+                low = np.uint64(participant[row])
             else:
-                low, high = key_of(names.offsets[row], names.offsets[row + 1], names.text)
+                low, high = key_of(offsets[row], offsets[row + 1], words)
         place = rank[room[row]]
         p = position[place]
         position[place] = p + 1
-        write(events, p, at[row], marks, low, high, row)
-        if joined_at.shape[0] and joined_at[row] != NEVER:
+        events[p, WORD] = np.uint64((t << MOMENT_SHIFT) | marks)
+        events[p, KEY_LOW] = low
+        events[p, KEY_HIGH] = high
+        events[p, ROW] = np.uint64(row)
+        if has_joins and joined_at[row] != NEVER:
+            # The same event once more, as a join: the kind is in the lowest bits, and a join's is 0.
+            marks = (marks >> INFERRED_SHIFT) << INFERRED_SHIFT
             position[place] = p + 2
-            # The kind is in the lowest bits, and that of a join is 0.
-            write(events, p + 1, joined_at[row], (marks >> INFERRED_SHIFT) << INFERRED_SHIFT, low, high, row)
-
-
-@compiled
-def write(events: Any, p: Any, at: Any, marks: Any, low: Any, high: Any, row: Any) -> None:
-    events[p, WORD] = np.uint64((at << MOMENT_SHIFT) | marks)
-    events[p, KEY_LOW] = low
-    events[p, KEY_HIGH] = high
-    events[p, ROW] = np.uint64(row)
+            events[p + 1, WORD] = np.uint64((joined_at[row] << MOMENT_SHIFT) | marks)
+            events[p + 1, KEY_LOW] = low
+            events[p + 1, KEY_HIGH] = high
+            events[p + 1, ROW] = np.uint64(row)
 
 
 @compiled
@@ -107,10 +115,16 @@ def put_in_order(events: Any) -> None:
 
 @compiled
 def work(first: Any, last: Any, starts: Any, events: Any, people: Any, said: Any, active: Any, stays: Any,
-         closings: Any, closed: Any, names: Any, rules: Any, as_of: Any, meetings: Any, stay_ends: Any,
-         meeting_ends: Any, horizons: Any, tallies: Any, careful: Any) -> None:
-    """Work out the stays and meetings of rooms first..last-1."""
+         closings: Any, closed: Any, names: Any, rules: Any, as_of: Any, meetings: Any, found: Any,
+         tallies: Any, careful: Any) -> None:
+    """Work out the stays and meetings of rooms first..last-1, and write where they are to `found`.
+
+    They lie one room behind the other from where the first room's events do, so that memory
+    which is not needed is never touched.
+    """
     cursor = np.zeros(CURSORS, np.int64)
+    next_stay = starts[first]
+    next_meeting = starts[first]
     for room in range(first, last):
         start, end = starts[room], starts[room + 1]
         own = events[start:end]
@@ -120,43 +134,47 @@ def work(first: Any, last: Any, starts: Any, events: Any, people: Any, said: Any
             size *= 2
         people.taken[:size] = 0
         cursor[:] = 0
-        cursor[STAYS] = start
+        cursor[STAYS] = next_stay
         pair(own, people, np.uint64(size - 1), said, active, stays, closings, closed, names, cursor,
              tallies, careful)
         until = cursor[STAYS]
-        stay_ends[room] = until
-        horizon = decided_before(stays, start, until, rules, as_of)
-        horizons[room] = horizon
-        meeting_ends[room] = fold(stays, start, until, closings, closed, cursor[CLOSINGS], rules, horizon,
-                                  as_of, meetings, start)
-        count_entries(stays, start, until, rules, horizon, as_of, meetings, start, meeting_ends[room])
-        tally_stays(stays, start, until, rules, as_of, tallies)
+        horizon = decided_before(stays, next_stay, until, rules, as_of)
+        meeting = fold(stays, next_stay, until, closings, closed, cursor[CLOSINGS], rules, horizon, as_of,
+                       meetings, next_meeting)
+        count_entries(stays, next_stay, until, rules, horizon, as_of, meetings, next_meeting, meeting)
+        tally_stays(stays, next_stay, until, rules, as_of, tallies)
+        found[room, FIRST_STAY], found[room, LAST_STAY] = next_stay, until
+        found[room, FIRST_MEETING], found[room, LAST_MEETING] = next_meeting, meeting
+        found[room, HORIZON] = horizon
+        next_stay, next_meeting = until, meeting
 
 
 @compiled
 def tally_stays(stays: Any, first: Any, last: Any, rules: Any, as_of: Any, tallies: Any) -> None:
+    join, leave, left_by = stays.join, stays.leave, stays.left_by
     for stay in range(first, last):
-        if stays.left_by[stay] != DROPPED and not counts(stays, stay, rules, as_of):
-            tallies[PENDING_STAYS if stays.left_by[stay] == STILL_IN else VOID_STAYS] += 1
+        if left_by[stay] != DROPPED and not counts(join[stay], leave[stay], left_by[stay], rules, as_of):
+            tallies[PENDING_STAYS if left_by[stay] == STILL_IN else VOID_STAYS] += 1
 
 
 @compiled
-def collect(rooms: Any, starts: Any, meeting_ends: Any, where: Any, room_of: Any) -> None:
+def collect(found: Any, where: Any, room_of: Any) -> None:
     """The positions of all meetings, and their rooms, room after room."""
     k = 0
-    for room in range(rooms):
-        for m in range(starts[room], meeting_ends[room]):
+    for room in range(found.shape[0]):
+        for m in range(found[room, FIRST_MEETING], found[room, LAST_MEETING]):
             where[k] = m
             room_of[k] = room
             k += 1
 
 
 @compiled
-def list_rooms(first: Any, last: Any, starts: Any, stay_ends: Any, meeting_ends: Any, horizons: Any,
-               stays: Any, rules: Any, as_of: Any, meetings: Any, position: Any, entries: Any) -> None:
+def list_rooms(first: Any, last: Any, found: Any, stays: Any, rules: Any, as_of: Any, meetings: Any,
+               position: Any, entries: Any) -> None:
+    """Write the entries of all meetings of rooms first..last-1."""
     for room in range(first, last):
-        list_entries(stays, starts[room], stay_ends[room], rules, horizons[room], as_of, meetings,
-                     starts[room], meeting_ends[room], position, entries)
+        list_entries(stays, found[room, FIRST_STAY], found[room, LAST_STAY], rules, found[room, HORIZON], as_of,
+                     meetings, found[room, FIRST_MEETING], found[room, LAST_MEETING], position, entries)
 
 
 @compiled

@@ -14,6 +14,8 @@ from headcount.kernel.meetings import Meeting, Stay
 class Because(StrEnum):
     """The rule behind a change: its number, and which of its cases applied."""
 
+    NAME_LEARNT = "R1 name learnt"
+    LEFT = "R1 left"
     REPEATED_JOIN = "R1 repeated join"
     ORPHAN_LEAVE = "R1 orphan leave"
     END_OF_NOBODY = "R1 end of nobody"
@@ -42,12 +44,20 @@ class ParticipantJoined(NamedTuple):
     because: Because = Because.LONG_ENOUGH
 
 
-class ParticipantLeft(NamedTuple):
-    """A stay that counts has ended."""
+class ParticipantNamed(NamedTuple):
+    """A later event told who somebody is who is in and counts."""
 
     at: Ms
     stay: Stay
-    because: Because = Because.LONG_ENOUGH
+    because: Because = Because.NAME_LEARNT
+
+
+class ParticipantLeft(NamedTuple):
+    """A stay that counts has ended; `stay.left_by` says how."""
+
+    at: Ms
+    stay: Stay
+    because: Because = Because.LEFT
 
 
 class StayVoided(NamedTuple):
@@ -115,6 +125,7 @@ class Revised(NamedTuple):
 
 Change = (
     ParticipantJoined
+    | ParticipantNamed
     | ParticipantLeft
     | StayVoided
     | MeetingStarted

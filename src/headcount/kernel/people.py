@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from headcount.kernel.changes import Because, Change, EventIgnored
+from headcount.kernel.changes import Because, Change, EventIgnored, ParticipantNamed
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.meetings import Stay
 from headcount.kernel.rules import NEVER
@@ -110,14 +110,22 @@ class OpenStay:
 
 
 class Doubt:
-    """A leave that was only inferred, and what the stay is if it turns out wrong (R3a)."""
+    """A leave that was only inferred, and what the stay is if it turns out wrong (R3a).
 
-    __slots__ = ("again", "stay", "whole")
+    `stay` is the doubted one, `latest` the one that was last closed by a guess since then,
+    `whole` what the two and all between them are if nobody had left at all.
+    """
 
-    def __init__(self, stay: OpenStay, whole: OpenStay | None = None) -> None:
+    __slots__ = ("again", "latest", "stay", "whole")
+
+    def __init__(self, stay: OpenStay, whole: OpenStay | None = None, latest: OpenStay | None = None) -> None:
         self.stay = stay
         self.whole = whole or OpenStay.unpacked(stay.packed())
+        self.latest = latest or stay
         self.again: list[OpenStay] = []
+
+    def packed(self) -> tuple[tuple[Any, ...], ...]:
+        return self.stay.packed(), self.whole.packed(), self.latest.packed()
 
     def overturn(self, at: Ms) -> None:
         """The participant was in all the while, until `at`."""
@@ -160,7 +168,7 @@ class People:
         who: str = event.participant_id  # type: ignore[assignment]
         if event.kind is _JOIN_KIND:
             if who in self.present:
-                self._unmoved(who, at, JOIN, (event,))
+                self._unmoved(who, at, JOIN, event)
                 return
             stay = OpenStay(who, at, event.user_id, event.user_name, event.source_session, True)
             self.present[who] = stay
@@ -168,7 +176,7 @@ class People:
             return
         closed = self.present.pop(who, None)
         if closed is None:
-            self._unmoved(who, at, LEAVE, (event,))
+            self._unmoved(who, at, LEAVE, event)
             return
         if closed.user_name is None or closed.user_id is None:
             closed.learn((event,))
@@ -201,7 +209,7 @@ class People:
             doubt = self.doubts.get(who)
             if doubt is None:
                 return []
-            stay = doubt.stay
+            stay = doubt.latest
         known = stay.source_session
         return [end for end in ends if known is None or end.source_session in (None, known)]
 
@@ -220,8 +228,10 @@ class People:
         doubt = self.doubts.get(who)
         if doubt is not None:
             doubt.whole.learn(own)
-        if not meaning & (OPENS | CLOSES | OVERTURNS):
-            self._unmoved(who, at, signs, own)
+        moved = meaning & (OPENS | CLOSES | OVERTURNS)
+        self._note_ignored(who, at, signs, own, bool(moved))
+        if not moved and who in self.present:
+            self.name(at, self.present[who], own)
         if meaning & OVERTURNS and doubt is not None:
             self._overturn(who, at, doubt)
         reopens = meaning & CLOSES and meaning & OPENS
@@ -246,8 +256,8 @@ class People:
         stay.leave = at
         stay.left_by = left_by
         self.moves.append((at, stay, False))
-        if left_by not in (LeftBy.REPORTED, LeftBy.ROOM_ENDED) and who not in self.doubts:
-            self.doubts[who] = Doubt(stay)
+        if left_by not in (LeftBy.REPORTED, LeftBy.ROOM_ENDED):
+            self.doubts.setdefault(who, Doubt(stay)).latest = stay
 
     def _overturn(self, who: str, at: Ms, doubt: Doubt) -> None:
         self.present.pop(who, None)
@@ -258,17 +268,30 @@ class People:
         if phase in (IN, OUT):
             self.doubts.pop(who, None)
 
-    def _unmoved(self, who: str, at: Ms, signs: int, own: Sequence[Event]) -> None:
-        """Nothing happened, but a name may have been learnt and somebody may ask why."""
-        stay = self.present.get(who)
-        if stay is not None:
-            stay.learn(own)
+    def _unmoved(self, who: str, at: Ms, sign: int, event: Event) -> None:
+        """A report that changed nothing, but may have brought a name (R1)."""
+        self._note_ignored(who, at, sign, (event,), moved=False)
+        if who in self.present:
+            self.name(at, self.present[who], (event,))
+
+    def name(self, at: Ms, stay: OpenStay, heard: Sequence[Event]) -> None:
+        """Let an open stay learn names, and tell of it if the world knows the stay already."""
+        before = stay.user_id, stay.user_name
+        stay.learn(heard)
+        if stay.counted and before != (stay.user_id, stay.user_name):
+            self.changes.append(ParticipantNamed(at, stay.frozen()))
+
+    def _note_ignored(self, who: str, at: Ms, signs: int, own: Sequence[Event], moved: bool) -> None:  # noqa: FBT001
+        """Tell what was said in vain, for those who ask why."""
+        if moved and len(own) == 1:
+            return
         seen: set[tuple[Kind, bool]] = set()
         for event in own:
-            twice = (event.kind, event.inferred is None) in seen
-            seen.add((event.kind, event.inferred is None))
-            because = Because.DELIVERED_TWICE if twice else _why_ignored(event, signs, stay)
-            self.changes.append(EventIgnored(at, who, event.kind, because))
+            said = (event.kind, event.inferred is None)
+            because = Because.DELIVERED_TWICE if said in seen else _why_ignored(event, signs, moved)
+            seen.add(said)
+            if because is not None:
+                self.changes.append(EventIgnored(at, who, event.kind, because))
 
     def overturned_by(self, heard: Iterable[Event]) -> dict[str, Ms]:
         """Whose guessed leave the reports of one instant overturn, and when the guess was made."""
@@ -279,11 +302,11 @@ class People:
 
     def packed_doubts(self) -> tuple[tuple[Any, ...], ...]:
         """The guesses that may still be overturned, as plain values."""
-        return tuple((self.doubts[who].stay.packed(), self.doubts[who].whole.packed()) for who in sorted(self.doubts))
+        return tuple(self.doubts[who].packed() for who in sorted(self.doubts))
 
     def restore_doubts(self, packed: Iterable[Sequence[Any]]) -> None:
-        for stay, whole in packed:
-            self.doubts[stay[0]] = Doubt(OpenStay.unpacked(stay), OpenStay.unpacked(whole))
+        for doubt in packed:
+            self.doubts[doubt[0][0]] = Doubt(*map(OpenStay.unpacked, doubt))
 
 
 def _left_by(meaning: int, signs: int, own: Iterable[Event], ending: Iterable[Event]) -> LeftBy:
@@ -296,11 +319,12 @@ def _left_by(meaning: int, signs: int, own: Iterable[Event], ending: Iterable[Ev
     return LeftBy(min(e.inferred for e in guesses if e.inferred is not None))
 
 
-def _why_ignored(event: Event, signs: int, stay: OpenStay | None) -> Because:
+def _why_ignored(event: Event, signs: int, moved: bool) -> Because | None:  # noqa: FBT001
     if event.inferred is not None and signs & (JOIN | LEAVE):
         return Because.GUESS_OUTRANKED
-    if (signs & (JOIN | LEAVE)) == JOIN | LEAVE:
+    own = signs & (JOIN | LEAVE) or signs & (INFERRED_JOIN | INFERRED_LEAVE)
+    if own in (JOIN | LEAVE, INFERRED_JOIN | INFERRED_LEAVE):
         return Because.CANCELLED
-    if event.kind is _JOIN_KIND:
-        return Because.REPEATED_JOIN
-    return Because.ORPHAN_LEAVE if stay is None else Because.CANCELLED
+    if moved:
+        return None
+    return Because.REPEATED_JOIN if event.kind is _JOIN_KIND else Because.ORPHAN_LEAVE

@@ -11,6 +11,7 @@ from headcount.kernel.changes import (
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantNamed,
     Revised,
 )
 from headcount.kernel.events import Ms
@@ -29,7 +30,7 @@ class Record:
     def apply(self, changes: Iterable[Change]) -> "Record":
         for change in changes:
             match change:
-                case ParticipantJoined() | ParticipantLeft():
+                case ParticipantJoined() | ParticipantNamed() | ParticipantLeft():
                     self._keep(change.stay)
                 case MeetingStarted():
                     self._headings[change.id] = self._heading(change.id, change.start, None, 0)

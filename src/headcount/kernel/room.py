@@ -240,7 +240,7 @@ class Room:
         if stay is None or not known or _contradicts(join, stay):
             self._refold([join], Because.LATE, leave, now - join.at)
         elif join.user_id or join.user_name or join.source_session:
-            stay.learn((join,))
+            self._people.name(leave.at, stay, (join,))
             self.journal.insert(join)
 
     def _overturn(self, at: Ms, heard: Sequence[Event], now: Ms) -> None:

@@ -1,0 +1,160 @@
+"""Columns: a table of events as the arrays that the compiled passes walk.
+
+Takes a table in canonical columns (see `reading.py`) apart without copying what need not
+be copied. Rooms are numbered in the order in which meetings that begin together are told:
+by name, then by domain.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from headcount.batch.keys import words_of
+from headcount.batch.layout import Int8s, Int32s, Int64s, Names
+from headcount.kernel.rules import NEVER
+
+_NO_CODES = np.empty(0, np.int32)
+_NO_TIMES = np.empty(0, np.int64)
+_NO_MARKS = np.empty(0, np.int8)
+_NO_TEXT = np.empty(0, np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The events of many rooms. `rank[room_code]` is the number of the room; `rooms` and
+    `domains` name them in that order, `domains` being None where all are of one domain."""
+
+    at: Int64s
+    kind: Int8s
+    room: Int32s
+    rank: Int32s
+    rooms: pa.Array
+    domains: pa.Array | None
+    inferred: Int8s
+    joined_at: Int64s
+    names: Names
+    participant: pa.Array
+    user_ids: pa.Array | None
+    user_names: pa.Array | None
+    sessions: pa.Array | None
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def ranked(self) -> "Columns":
+        """The same, with the alphabetical order of all names worked out."""
+        names = self.names._replace(
+            user_id_rank=_ranks(self.user_ids),
+            user_name_rank=_ranks(self.user_names),
+            session_rank=_ranks(self.sessions),
+        )
+        return replace(self, names=names)
+
+
+def columns_of(table: pa.Table) -> Columns:
+    """Take apart a canonical table."""
+    columns = {name: _whole(table[name]) for name in table.column_names}
+    room, rank, rooms, domains = _rooms(columns["room"], columns.get("domain"))
+    participant = columns["participant_id"]
+    user_id, user_ids = _coded(columns.get("user_id"))
+    user_name, user_names = _coded(columns.get("user_name"))
+    session, sessions = _coded(columns.get("source_session"))
+    codes, offsets, text = _participants(participant)
+    names = Names(
+        codes, offsets, text, words_of(text if not len(codes) else _NO_TEXT), user_id, user_name, session, _NO_CODES, _NO_CODES, _NO_CODES
+    )
+    joined_at = columns.get("joined_at")
+    has_joins = joined_at is not None and joined_at.null_count < len(joined_at)
+    inferred = columns.get("inferred")
+    return Columns(
+        at=_numbers(columns["at"]),
+        kind=_numbers(columns["kind"]),
+        room=room,
+        rank=rank,
+        rooms=rooms,
+        domains=domains,
+        inferred=_NO_MARKS if inferred is None else _numbers(inferred),
+        joined_at=_numbers(pc.fill_null(joined_at, NEVER)) if has_joins else _NO_TIMES,
+        names=names,
+        participant=participant,
+        user_ids=user_ids,
+        user_names=user_names,
+        sessions=sessions,
+    )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """One array of a column, whose pieces may have had dictionaries of their own."""
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    if pa.types.is_string(column.type):
+        column = column.cast(pa.large_string())
+    whole = column.combine_chunks()
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _numbers(array: pa.Array) -> NDArray[Any]:
+    return array.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _codes(array: pa.DictionaryArray) -> Int32s:
+    indices = array.indices.cast(pa.int32()) if array.indices.type != pa.int32() else array.indices
+    if indices.null_count:
+        indices = pc.fill_null(indices, -1)
+    return _numbers(indices)
+
+
+def _coded(array: pa.Array | None) -> tuple[Int32s, pa.Array | None]:
+    """Codes and words of a dictionary; a word that is null is no word."""
+    if array is None or array.null_count == len(array):
+        return _NO_CODES, None
+    return _codes(array), array.dictionary
+
+
+def _rooms(
+    room: pa.DictionaryArray, domain: pa.DictionaryArray | None
+) -> tuple[Int32s, Int32s, pa.Array, pa.Array | None]:
+    if domain is None:
+        order = pc.sort_indices(room.dictionary)
+        return _codes(room), _inverse(_numbers(order)), room.dictionary.take(order), None
+    many = len(domain.dictionary) + 1
+    both = _codes(room).astype(np.int64) * many + (_codes(domain) + 1)
+    pairs, codes = np.unique(both, return_inverse=True)
+    words = pa.table(
+        {
+            "room": room.dictionary.take(pa.array(pairs // many)),
+            "domain": domain.dictionary.take(pa.array(pairs % many - 1, mask=pairs % many == 0)),
+        }
+    )
+    order = pc.sort_indices(words, sort_keys=[("room", "ascending"), ("domain", "ascending")])
+    ordered = words.take(order)
+    return codes.astype(np.int32), _inverse(_numbers(order)), _whole(ordered["room"]), _whole(ordered["domain"])
+
+
+def _inverse(order: NDArray[Any]) -> Int32s:
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    return rank
+
+
+def _ranks(words: pa.Array | None) -> Int32s:
+    return np.zeros(1, np.int32) if words is None else _inverse(_numbers(pc.sort_indices(words)))
+
+
+def _participants(array: pa.Array) -> tuple[Int32s, Int64s, NDArray[np.uint8]]:
+    """Codes (empty where the ids stand in full), and the offsets and bytes of the ids or words."""
+    if pa.types.is_dictionary(array.type):
+        _, offsets, text = _participants(array.dictionary)
+        return _codes(array), offsets, text
+    width = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    _, offset_bytes, text_bytes = array.buffers()
+    start = array.offset
+    offsets = np.frombuffer(offset_bytes, width)[start : start + len(array) + 1] if len(array) else np.zeros(1, width)
+    text = _NO_TEXT if text_bytes is None else np.frombuffer(text_bytes, np.uint8)
+    return _NO_CODES, offsets, text
