@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from engines import batch, kernel, live
 from oracle import oracle
-from strategies import SCALED, TRUE, asked_as_of, histories, rule_numbers, true_histories
+from strategies import EAGER, SCALED, TRUE, asked_as_of, doubtful_histories, histories, rule_numbers, true_histories
 
 QUICK = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 SLOW = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
@@ -42,6 +42,19 @@ def test_a_live_room_says_the_same_in_any_order_with_ticks_and_resumes_anywhere(
     resumes = data.draw(st.lists(st.integers(0, len(order)), max_size=3))
     found = live(order, as_of=as_of, rules=SCALED, ticks=ticks, resumes=resumes)
     assert found == kernel(said, as_of=as_of, rules=SCALED)
+
+
+@QUICK
+@given(st.data())
+def test_doubts_are_resolved_alike(data):
+    said = data.draw(doubtful_histories())
+    as_of = data.draw(asked_as_of(said, EAGER))
+    told = oracle(said, as_of=as_of, rules=EAGER)
+    assert kernel(said, as_of=as_of, rules=EAGER) == told
+    order = data.draw(st.permutations(said))
+    ticks = sorted(data.draw(st.lists(st.integers(-100, 3000), max_size=len(order))))
+    assert live(order, as_of=as_of, rules=EAGER, ticks=ticks) == told
+    assert without_ids(batch(order, as_of=as_of, rules=EAGER)) == without_ids(told)
 
 
 @SLOW

@@ -5,6 +5,7 @@
 
 from collections import defaultdict
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -43,10 +44,25 @@ def kernel(events, *, as_of, rules, domain):
     return meetings_of(events, domain=domain, rules=rules, as_of=as_of)
 
 
+def in_order_of_arrival(name):
+    """The engines that find the same from events in any order, as one of tests/engines.py."""
+
+    def ask(events, as_of, rules, domain):
+        import engines
+
+        shuffled = Random(0).sample(list(events), len(events))
+        found = getattr(engines, name)(shuffled, as_of=as_of, rules=rules, domain=domain)
+        return [meeting._replace(id=meeting_id(domain, meeting.room, meeting.start)) for meeting in found]
+
+    return ask
+
+
 # name: callable(events, as_of, rules, domain) -> list of meetings, by room and start
 ENGINES = {
     "oracle": room_by_room(striding_oracle),
     "kernel": room_by_room(kernel),
+    "live": in_order_of_arrival("live"),
+    "batch": in_order_of_arrival("batch"),
 }
 
 

@@ -40,3 +40,10 @@ class MissingExtra(HeadcountError):  # noqa: N818 - it says what is missing
         super().__init__(
             f"this needs more packages{cause}: install them with pip install 'headcount[{extra}]'"
         )
+
+
+class CannotWrite(HeadcountError):  # noqa: N818 - it says what went wrong
+    """What was worked out has no place to stand."""
+
+    def __init__(self, where: str, cause: str) -> None:
+        super().__init__(f"{where}: cannot be written: {cause.lower()}")

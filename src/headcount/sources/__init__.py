@@ -1,0 +1,1 @@
+"""Sources: what video servers say, read into the kernel's events. One pure file a vendor."""

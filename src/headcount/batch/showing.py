@@ -1,0 +1,134 @@
+"""Showing: sessions for somebody at a terminal, or for the next program in a pipe.
+
+The summary says what was found, and then what was ignored and by which rule: events that change
+nothing are no errors, but whoever wonders where a meeting went should find the answer here.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import IO, Any, Final, TextIO
+
+from headcount.batch.moments import spoken
+from headcount.batch.sessions import Sessions, Summary
+from headcount.batch.writing import STREAMS, stream_daily
+from headcount.kernel.events import Ms
+from headcount.kernel.rules import Rules
+
+SHOWN: Final = 20
+_WIDTH_IN_A_PIPE: Final = 160
+_WIDEST_ROOM: Final = 40
+
+_IGNORED: Final = (
+    ("void_stays", "stays shorter than {min_stay}: void (rule 4)"),
+    ("pending_stays", "stays younger than {min_stay} at the end: pending (rule 14)"),
+    ("orphan_leaves", "leaves of somebody who was not there (rule 1)"),
+    ("repeated_joins", "joins of somebody who was there already (rule 1)"),
+    ("ends_of_nobody", "ends of a room with nobody to leave it (rule 1)"),
+    ("cancelled", "joins and leaves that cancel each other at one instant (rule 2)"),
+    ("delivered_twice", "events delivered more than once (rule 3)"),
+    ("outranked", "inferred events that gave way to reported ones at one instant (rule 3a)"),
+    ("overturned", "inferred leaves that a reported leave overturned (rule 3a)"),
+    ("after_as_of", "events after the moment asked about (rule 14)"),
+    ("rejected", "bad rows left out (--skip-bad)"),
+)
+
+
+def show(sessions: Sessions, fmt: str | None, out: TextIO) -> None:
+    """The meetings on a stream: as a table to read, or whole in a format for programs."""
+    if fmt is None:
+        _show_table(sessions, out)
+        return
+    file: IO[bytes] = out.buffer
+    if fmt == "daily":
+        stream_daily(sessions, file)
+    else:
+        STREAMS[fmt](sessions.meetings, file)
+    file.flush()
+
+
+def _show_table(sessions: Sessions, out: TextIO) -> None:
+    from rich.console import Console  # noqa: PLC0415 - not needed where programs read
+    from rich.table import Table  # noqa: PLC0415 - likewise
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("room", "start (UTC)", "end (UTC)", "duration"):
+        table.add_column(name, no_wrap=True, justify="right" if name == "duration" else "left")
+    for name in ("participants", "most at once"):
+        table.add_column(name, justify="right")
+    for row in _told(sessions):
+        table.add_row(*row)
+    console = Console(
+        file=out, width=None if out.isatty() else _WIDTH_IN_A_PIPE, markup=False, highlight=False
+    )
+    console.print(table)
+    more = len(sessions.meetings) - SHOWN
+    if more > 0:
+        console.print(f"and {more:,} more: --out DIR writes them all")
+    out.flush()
+
+
+def _told(sessions: Sessions) -> Iterator[tuple[str, ...]]:
+    """The first meetings in words."""
+    for meeting in _first(sessions):
+        end = meeting["end"]
+        until = sessions.as_of if end is None else end
+        yield (
+            _shortened(meeting["room"]),
+            _clock(meeting["start"]),
+            "ongoing" if end is None else _clock(end),
+            str(timedelta(milliseconds=until - meeting["start"])).split(".")[0],
+            f"{meeting['participants']:,}",
+            f"{meeting['max_participants']:,}",
+        )
+
+
+def _first(sessions: Sessions) -> list[dict[str, Any]]:
+    few = sessions.meetings.slice(0, SHOWN).select(
+        ["room", "start", "end", "participants", "max_participants"]
+    )
+    for name in ("start", "end"):
+        few = few.set_column(few.column_names.index(name), name, few[name].cast("int64"))
+    return few.to_pylist()
+
+
+def _shortened(room: str) -> str:
+    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in room)
+    return printable if len(printable) <= _WIDEST_ROOM else printable[: _WIDEST_ROOM - 1] + "…"
+
+
+def _clock(ms: Ms) -> str:
+    return spoken(ms).replace("T", " ").removesuffix("Z")
+
+
+def summary_lines(summary: Summary, rules: Rules) -> Iterator[str]:
+    """What was found, then what was ignored and why, a line each."""
+    yield from _found(summary)
+    min_stay = f"{rules.min_stay_ms / 1_000:g} s"
+    ignored = [(getattr(summary, name), why.format(min_stay=min_stay)) for name, why in _IGNORED]
+    ignored = [(count, why) for count, why in ignored if count]
+    if ignored:
+        yield "ignored"
+    for count, why in ignored:
+        yield f"  {count:>11,}  {why}"
+
+
+def _found(summary: Summary) -> Iterator[str]:
+    yield _line("events", summary.events, _span(summary))
+    yield _line("rooms", summary.rooms)
+    yield _line("meetings", summary.meetings, f"{summary.ongoing:,} ongoing" if summary.ongoing else "")
+    yield _line("participants", summary.entries)
+    yield _line("hours", f"{summary.participant_ms / 3_600_000:,.1f}")
+    if summary.busiest_room is not None:
+        hours = f"{summary.busiest_room_ms / 3_600_000:,.1f}"
+        yield _line("busiest room", hours, f"hours in {_shortened(summary.busiest_room)}")
+
+
+def _line(name: str, count: int | str, more: str = "") -> str:
+    told = f"{count:,}" if isinstance(count, int) else count
+    return f"{name:<13}{told:>13}  {more}".rstrip()
+
+
+def _span(summary: Summary) -> str:
+    if summary.first_at is None or summary.last_at is None:
+        return ""
+    return f"from {_clock(summary.first_at)} to {_clock(summary.last_at)} UTC"

@@ -1,0 +1,143 @@
+"""Writing: meeting sessions as files, or on a stream.
+
+Files are written aside, in a directory of their own beside their place, and put in place when all
+of them are whole. Whatever goes wrong before that, what was there stays as it was.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
+
+from headcount.batch.sessions import Sessions
+from headcount.errors import CannotWrite
+
+FORMATS: Final = ("parquet", "csv", "ndjson", "daily")
+REJECTED: Final = "rejected.ndjson"
+
+_ROWS_AT_ONCE: Final = 1 << 17
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def write_sessions(sessions: Sessions, out_dir: str | Path, fmt: str = "parquet") -> list[Path]:
+    """Write the sessions into a directory, which is made if need be, and say which files they are.
+
+    `meetings` and `participants` as .parquet, .csv or .ndjson, or as one meetings.json in Daily's
+    form; beside them the rows that were left out, if any. Raises `CannotWrite`.
+    """
+    with _aside(Path(out_dir)) as aside:
+        if fmt == "daily":
+            _write_daily(sessions, aside)
+        else:
+            _write_table(sessions.meetings, aside / f"meetings.{fmt}")
+            _write_table(sessions.participants, aside / f"participants.{fmt}")
+        if sessions.rejects is not None:
+            sessions.rejects.write(aside / REJECTED)
+        return _put_in_place(aside, Path(out_dir))
+
+
+@contextmanager
+def _aside(out_dir: Path) -> Iterator[Path]:
+    """A directory to write in, on the disk where the files will stand; gone afterwards."""
+    made = _made(out_dir)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".headcount-", dir=out_dir))
+        try:
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except BaseException as error:
+        for folder in made:
+            _remove_if_empty(folder)
+        if isinstance(error, OSError):
+            raise CannotWrite(str(out_dir), error.strerror or str(error)) from error
+        raise
+
+
+def _made(out_dir: Path) -> list[Path]:
+    """The directories that do not exist yet, the innermost first."""
+    return [folder for folder in (out_dir, *out_dir.parents) if not folder.exists()]
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return
+
+
+def _put_in_place(aside: Path, out_dir: Path) -> list[Path]:
+    names = sorted(path.name for path in aside.iterdir())
+    return [(aside / name).replace(out_dir / name) for name in names]
+
+
+def _write_table(table: pa.Table, path: Path) -> None:
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+        return
+    with path.open("wb") as file:
+        STREAMS[path.suffix.removeprefix(".")](table, file)
+
+
+def _write_daily(sessions: Sessions, folder: Path) -> None:
+    with (folder / "meetings.json").open("wb") as file:
+        stream_daily(sessions, file)
+
+
+def stream_csv(table: pa.Table, file: IO[bytes]) -> None:
+    """Write a table as CSV; the names of times end in _utc."""
+    header = [
+        f"{field.name}_utc" if pa.types.is_timestamp(field.type) else field.name for field in table.schema
+    ]
+    file.write((",".join(header) + "\n").encode())
+    options = arrow_csv.WriteOptions(include_header=False)
+    for batch in table.to_batches(_ROWS_AT_ONCE):
+        buffer = BytesIO()
+        arrow_csv.write_csv(_in_words(batch), buffer, options)
+        file.write(buffer.getbuffer())
+
+
+def stream_ndjson(table: pa.Table, file: IO[bytes]) -> None:
+    """Write a table as NDJSON, with its own names."""
+    names = table.column_names
+    for batch in table.to_batches(_ROWS_AT_ONCE):
+        rows = zip(*(column.to_pylist() for column in _in_words(batch).columns), strict=True)
+        file.write(_ENCODER.encode_lines([dict(zip(names, row, strict=True)) for row in rows]))
+
+
+def stream_daily(sessions: Sessions, file: IO[bytes]) -> None:
+    """Write the meetings as Daily's `GET /meetings` answers, all on one page."""
+    objects = sessions.to_daily()
+    file.write(_ENCODER.encode({"total_count": len(objects), "data": objects}))
+    file.write(b"\n")
+
+
+STREAMS: Final[dict[str, Callable[[pa.Table, IO[bytes]], None]]] = {
+    "csv": stream_csv,
+    "ndjson": stream_ndjson,
+}
+"""How to write one table on a stream, by format."""
+
+
+def _in_words(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Codes as their words, times as RFC 3339."""
+    columns = [_column_in_words(column) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _column_in_words(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    if pa.types.is_timestamp(column.type):
+        return pc.replace_substring(column.cast(pa.string()), " ", "T", max_replacements=1)
+    return column

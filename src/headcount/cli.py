@@ -1,0 +1,227 @@
+"""The command line: what is asked for, what is answered, and with which exit code.
+
+Each command is one thin function. It knows its options and calls the library; nothing is decided
+here. Arrow and Numba are loaded by the commands that need them, so that asking for help does not
+wait for them. Answers go to standard output, everything about them to standard error.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from headcount.errors import BadInput, HeadcountError, MissingExtra
+from headcount.kernel.events import Ms
+from headcount.kernel.rules import InvalidRules, Rules
+
+if TYPE_CHECKING:
+    from headcount.batch.sessions import Sessions
+
+_BAD = 2
+_INTERRUPTED = 130
+_FORMATS = ("parquet", "csv", "ndjson", "daily")
+_SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+class _Headcount(click.Group):
+    """Maps what can go wrong to one sentence and an exit code, for all commands alike."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _nobody_reads()
+            ctx.exit(0)
+        except KeyboardInterrupt:
+            ctx.exit(_INTERRUPTED)
+        except (HeadcountError, InvalidRules) as error:
+            click.echo(f"headcount: {_sentence(error)}", err=True)
+            ctx.exit(_BAD)
+
+
+def _nobody_reads() -> None:
+    """Whoever read the output has gone. What is still to be flushed goes nowhere, in silence."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, BadInput) and error.place:
+        return f"{error}; --skip-bad leaves such rows out"
+    return str(error)
+
+
+class _Time(click.ParamType):
+    """RFC 3339 with its zone, or milliseconds since 1970."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ms:
+        from headcount.batch.moments import UnreadableMoment, sensible_moment  # noqa: PLC0415 - needs no extra
+
+        try:
+            return sensible_moment(str(value))
+        except UnreadableMoment as error:
+            self.fail(f"'{value}' {error}", param, ctx)
+
+
+class _Seconds(click.ParamType):
+    """Seconds, to the millisecond, as milliseconds."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ms:
+        if isinstance(value, int):  # the default, in milliseconds already
+            return value
+        try:
+            return round(float(value) * 1_000)
+        except (ValueError, OverflowError):
+            self.fail(f"'{value}' is not a number of seconds", param, ctx)
+
+
+class _Size(click.ParamType):
+    """A number of bytes, with a unit if need be."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).strip().upper()
+        number = text.rstrip("KMGB")
+        try:
+            return round(float(number) * _SIZES[text.removeprefix(number)])
+        except (ValueError, KeyError, OverflowError):
+            self.fail(f"'{value}' is not a size: give bytes or a unit, like 4GB", param, ctx)
+
+
+_RULES = Rules()
+
+
+@click.group(cls=_Headcount, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="headcount")
+def main() -> None:
+    """Who was in the room, when, and for how long."""
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--out", metavar="DIR", help="Write the files into this directory instead of showing the meetings."
+)
+@click.option(
+    "--format", "fmt", type=click.Choice(_FORMATS), help="What to write.  [default: parquet with --out]"
+)
+@click.option("--as-of", type=_Time(), help="The moment that 'now' means.  [default: the latest event]")
+@click.option(
+    "--min-stay", type=_Seconds(), default=_RULES.min_stay_ms, help="Shorter stays are void.  [default: 10]"
+)
+@click.option(
+    "--start-alone",
+    type=_Seconds(),
+    default=_RULES.start_alone_ms,
+    help="So long must somebody alone stay to be a meeting.  [default: 30]",
+)
+@click.option(
+    "--reset-alone",
+    type=_Seconds(),
+    default=_RULES.reset_alone_ms,
+    help="After so long left alone, a new meeting begins.  [default: 600]",
+)
+@click.option("--domain", default="default", show_default=True, help="The domain of events that name none.")
+@click.option(
+    "--skip-bad", is_flag=True, help="Leave bad rows out; with --out, write them to rejected.ndjson."
+)
+@click.option("--max-memory", type=_Size(), help="Work in parts that need no more than this, like 4GB.")
+@click.option("--quiet", is_flag=True, help="No progress, no summary.")
+def sessionize(
+    files: tuple[str, ...],
+    out: str | None,
+    fmt: str | None,
+    min_stay: Ms,
+    start_alone: Ms,
+    reset_alone: Ms,
+    quiet: bool,  # noqa: FBT001 - click gives it by name
+    **options: Any,
+) -> None:
+    """Work out the meetings in files of events: Parquet, NDJSON or CSV; - is NDJSON on standard input."""
+    _refuse_parquet_on_a_stream(out, fmt)
+    rules = Rules(min_stay, start_alone, reset_alone)
+    sessions = _worked_out(list(files), rules, quiet, {key: value for key, value in options.items() if value})
+    if out is not None:
+        _write(sessions, out, fmt or "parquet")
+    else:
+        _show(sessions, fmt)
+    if not quiet:
+        _summarize(sessions, rules)
+
+
+def _refuse_parquet_on_a_stream(out: str | None, fmt: str | None) -> None:
+    if out is None and fmt == "parquet":
+        raise click.UsageError("Parquet is not for the screen: say where with --out DIR")
+
+
+def _worked_out(files: list[str], rules: Rules, quiet: bool, options: dict[str, Any]) -> "Sessions":  # noqa: FBT001 - see above
+    with _batch():
+        from headcount.batch.sessionize import sessionize as work_out  # noqa: PLC0415 - only who asks pays
+    with _progress(quiet=quiet) as progress:
+        return work_out(files, rules=rules, progress=progress, **options)
+
+
+def _write(sessions: "Sessions", out: str, fmt: str) -> None:
+    from headcount.batch.writing import write_sessions  # noqa: PLC0415 - only who asks pays
+
+    write_sessions(sessions, out, fmt)
+
+
+def _show(sessions: "Sessions", fmt: str | None) -> None:
+    from headcount.batch.showing import show  # noqa: PLC0415 - only who asks pays
+
+    show(sessions, fmt, sys.stdout)
+
+
+def _summarize(sessions: "Sessions", rules: Rules) -> None:
+    from headcount.batch.showing import summary_lines  # noqa: PLC0415 - only who asks pays
+
+    for line in summary_lines(sessions.summary, rules):
+        click.echo(line, err=True)
+
+
+@contextmanager
+def _batch() -> Iterator[None]:
+    """Says what to install if the extra is missing. Raises `MissingExtra`."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        _refuse_without(missing)
+
+
+def _refuse_without(missing: ModuleNotFoundError) -> NoReturn:
+    if (missing.name or "").startswith("headcount"):
+        raise missing
+    raise MissingExtra("batch", missing.name or "") from missing
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Any]:
+    """A bar on standard error while it is a terminal, else nothing."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - nobody sees it in a pipeline
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - likewise
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("reading", total=1.0)
+        yield lambda share, label: bar.update(task, completed=share, description=label)
+
+
+if __name__ == "__main__":
+    main()
