@@ -53,7 +53,7 @@ def _sentence(error: Exception) -> str:
     return str(error)
 
 
-class _Time(click.ParamType):
+class _Time(click.ParamType):  # type: ignore[type-arg]  # older clicks know none
     """RFC 3339 with its zone, or milliseconds since 1970."""
 
     name = "time"
@@ -67,7 +67,7 @@ class _Time(click.ParamType):
             self.fail(f"'{value}' {error}", param, ctx)
 
 
-class _Seconds(click.ParamType):
+class _Seconds(click.ParamType):  # type: ignore[type-arg]  # older clicks know none
     """Seconds, to the millisecond, as milliseconds."""
 
     name = "seconds"
@@ -81,7 +81,7 @@ class _Seconds(click.ParamType):
             self.fail(f"'{value}' is not a number of seconds", param, ctx)
 
 
-class _Size(click.ParamType):
+class _Size(click.ParamType):  # type: ignore[type-arg]  # older clicks know none
     """A number of bytes, with a unit if need be."""
 
     name = "size"
@@ -135,19 +135,22 @@ def main() -> None:
 @click.option("--max-memory", type=_Size(), help="Work in parts that need no more than this, like 4GB.")
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 def sessionize(
+    *,
     files: tuple[str, ...],
     out: str | None,
     fmt: str | None,
     min_stay: Ms,
     start_alone: Ms,
     reset_alone: Ms,
-    quiet: bool,  # noqa: FBT001 - click gives it by name
+    quiet: bool,
     **options: Any,
 ) -> None:
     """Work out the meetings in files of events: Parquet, NDJSON or CSV; - is NDJSON on standard input."""
     _refuse_parquet_on_a_stream(out, fmt)
     rules = Rules(min_stay, start_alone, reset_alone)
-    sessions = _worked_out(list(files), rules, quiet, {key: value for key, value in options.items() if value})
+    sessions = _worked_out(
+        list(files), rules, {key: value for key, value in options.items() if value}, quiet=quiet
+    )
     if out is not None:
         _write(sessions, out, fmt or "parquet")
     else:
@@ -161,7 +164,7 @@ def _refuse_parquet_on_a_stream(out: str | None, fmt: str | None) -> None:
         raise click.UsageError("Parquet is not for the screen: say where with --out DIR")
 
 
-def _worked_out(files: list[str], rules: Rules, quiet: bool, options: dict[str, Any]) -> "Sessions":  # noqa: FBT001 - see above
+def _worked_out(files: list[str], rules: Rules, options: dict[str, Any], *, quiet: bool) -> "Sessions":
     with _batch():
         from headcount.batch.sessionize import sessionize as work_out  # noqa: PLC0415 - only who asks pays
     with _progress(quiet=quiet) as progress:

@@ -1,10 +1,14 @@
 """Assembling: from the arrays of the compiled passes to tables.
 
-Words that repeat stay dictionary-encoded, so that ten million entries of a few rooms do not
-spell them out; the ids of participants, which do not repeat, are copied together.
+What was worked out comes in one part, or, where the events did not fit into memory, in several
+with rooms of their own. Here the meetings of all parts are put in order, by start, then room, and
+told a window after the other. Words that repeat stay dictionary-encoded; the ids of participants,
+which do not, are copied together.
 """
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -12,65 +16,187 @@ from numpy.typing import NDArray
 
 from headcount.batch.columns import Columns
 from headcount.batch.compiled import compiled
-from headcount.batch.layout import LEFT_BY_WORDS, NO_ROW, STILL_IN, Int32s, Int64s
-from headcount.batch.sessions import MEETINGS, PARTICIPANTS, TIME
+from headcount.batch.layout import LEFT_BY_WORDS, NO_ROW, STILL_IN, Int8s, Int32s, Int64s
+from headcount.batch.sessions import MEETINGS, PARTICIPANTS, TIME, WORD
 from headcount.batch.working import Worked, ids_of, in_threads, spans_of
 from headcount.kernel.rules import NEVER
 
 _LEFT_BY = pa.array(LEFT_BY_WORDS)
 
 
-def tables_of(worked: Worked, columns: Columns, domain: str) -> tuple[pa.Table, pa.Table]:
-    """The meetings and the participants."""
-    domains = _domains(columns, domain)
-    ids = _texts(ids_of(worked, domains.to_pylist(), columns.rooms.to_pylist()))
-    ongoing = worked.end == NEVER
-    domain_words, domain_codes = _unique_words(domains)
-    meetings = pa.table(
-        [
-            ids,
-            _words(domain_codes[worked.room], domain_words),
-            _words(worked.room, columns.rooms),
-            _times(worked.start),
-            _times(worked.end, ongoing),
+class Listed(NamedTuple):
+    """Entries of some meetings, one behind the other; names are codes, -1 where unknown."""
+
+    join: Int64s
+    leave: Int64s
+    left_by: Int8s
+    user_id: Int32s
+    user_name: Int32s
+    offsets: Int64s
+    text: NDArray[np.uint8]
+
+
+class Part(Protocol):
+    """The meetings of some of the rooms, in order."""
+
+    @property
+    def worked(self) -> Worked: ...
+
+    def listed(self, first: int, last: int) -> Listed:
+        """The entries of meetings first..last-1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the numbers of rooms and the codes of names stand for."""
+
+    rooms: pa.Array
+    domains: pa.Array
+    user_ids: pa.Array | None
+    user_names: pa.Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """The one part of events that are all in memory."""
+
+    worked: Worked
+    columns: Columns
+
+    def listed(self, first: int, last: int) -> Listed:
+        entries, names = self.worked.entries, self.columns.names
+        own = slice(int(self.worked.bounds[first]), int(self.worked.bounds[last]))
+        rows = entries.row[own]
+        codes = names.participant[rows] if len(names.participant) else rows
+        return Listed(
+            entries.join[own],
+            entries.leave[own],
+            entries.left_by[own],
+            _codes_at(names.user_id, entries.user_id_row[own]),
+            _codes_at(names.user_name, entries.user_name_row[own]),
+            *texts_at(codes, names.offsets, names.text),
+        )
+
+
+def _codes_at(codes: Int32s, rows: Int32s) -> Int32s:
+    if not len(codes):
+        return np.full(len(rows), NO_ROW, np.int32)
+    found = codes[rows]
+    found[rows == NO_ROW] = NO_ROW
+    return found
+
+
+def texts_at(codes: NDArray[Any], offsets: Int64s, text: NDArray[np.uint8]) -> tuple[Int64s, NDArray[np.uint8]]:
+    """The texts with these codes, one behind the other: where they begin, and their letters."""
+    ends = np.zeros(len(codes) + 1, np.int64)
+    np.cumsum(offsets[codes + 1] - offsets[codes], out=ends[1:])
+    out = np.empty(int(ends[-1]), np.uint8)
+    in_threads(lambda _, span: copy_texts(*span, codes, offsets, text, ends, out), spans_of(len(codes)))
+    return ends, out
+
+
+@compiled
+def copy_texts(first: Any, last: Any, codes: Any, offsets: Any, text: Any, ends: Any, out: Any) -> None:
+    for k in range(first, last):
+        start = np.int64(offsets[codes[k]])
+        to = ends[k]
+        for i in range(ends[k + 1] - to):
+            out[to + i] = text[start + i]
+
+
+class Assembly:
+    """All meetings of all parts in the order in which they are told."""
+
+    def __init__(self, parts: Sequence[Part], words: Words) -> None:
+        self._parts = parts
+        self._words = words
+        worked = [part.worked for part in parts]
+        sizes = [len(each.start) for each in worked]
+        self._part_of = np.repeat(np.arange(len(parts)), sizes)
+        self._place = np.concatenate([np.arange(size) for size in sizes]) if sizes else np.empty(0, np.int64)
+        if len(parts) > 1:
+            order = np.lexsort((self._all("room"), self._all("start")))
+            self._part_of, self._place = self._part_of[order], self._place[order]
+            self._order: Any = order
+        else:
+            self._order = slice(None)
+        self.meetings = self._meetings()
+
+    def _all(self, name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part.worked, name) for part in self._parts])
+
+    def _told(self, name: str) -> NDArray[Any]:
+        return self._all(name)[self._order]  # type: ignore[no-any-return]
+
+    def _meetings(self) -> pa.Table:
+        words, room, start, end = self._words, self._told("room"), self._told("start"), self._told("end")
+        ids = ids_of(room, start, words.domains.to_pylist(), words.rooms.to_pylist())
+        domains = words.domains.dictionary_encode()
+        ongoing = end == NEVER
+        columns = [
+            _fixed_texts(ids),
+            _words(domains.indices.to_numpy()[room], domains.dictionary),
+            _words(room, words.rooms),
+            _times(start),
+            _times(end, ongoing),
             pa.array(ongoing),
-            pa.array(worked.most),
-            pa.array(worked.counts),
-            pa.array(worked.participant_ms),
-        ],
-        schema=MEETINGS,
-    )
-    return meetings, _participants(worked, columns, ids)
+            pa.array(self._told("most")),
+            pa.array(self._told("counts")),
+            pa.array(self._told("participant_ms")),
+        ]
+        return pa.table(columns, schema=MEETINGS)
+
+    def participants(self, entries_at_once: int) -> Iterator[pa.Table]:
+        """The entries of all meetings, in windows of about so many."""
+        counts = self._told("counts")
+        until = np.cumsum(counts)
+        first = 0
+        while first < len(counts):
+            before = int(until[first - 1]) if first else 0
+            last = max(first + 1, int(np.searchsorted(until, before + entries_at_once, side="right")))
+            yield self._window(first, last, counts[first:last])
+            first = last
+
+    def _window(self, first: int, last: int, counts: Int32s) -> pa.Table:
+        listed = self._listed(first, last, counts)
+        meeting = np.repeat(np.arange(last - first, dtype=np.int32), counts)
+        columns = [
+            _words(meeting, self.meetings["id"].combine_chunks().slice(first, last - first)),
+            _words(np.repeat(self._told_rooms(first, last), counts), self._words.rooms),
+            _texts(listed.offsets, listed.text),
+            _names(listed.user_id, self._words.user_ids),
+            _names(listed.user_name, self._words.user_names),
+            _times(listed.join),
+            _times(listed.leave, listed.leave == NEVER),
+            _words(listed.left_by - 1, _LEFT_BY, listed.left_by == STILL_IN),
+        ]
+        return pa.table(columns, schema=PARTICIPANTS)
+
+    def _told_rooms(self, first: int, last: int) -> Int32s:
+        return self.meetings["room"].chunk(0).indices.slice(first, last - first).to_numpy()  # type: ignore[no-any-return]
+
+    def _listed(self, first: int, last: int, counts: Int32s) -> Listed:
+        """The entries of a window: a stretch of each part, and then the meetings in order."""
+        if len(self._parts) == 1:
+            return self._parts[0].listed(first, last)
+        part_of, place = self._part_of[first:last], self._place[first:last]
+        begins = np.empty(last - first, np.int64)
+        found, before = [], 0
+        for number in np.unique(part_of):
+            own = part_of == number
+            listed = self._parts[number].listed(int(place[own].min()), int(place[own].max()) + 1)
+            begins[own] = before + np.cumsum(counts[own]) - counts[own]
+            before += len(listed.join)
+            found.append(listed)
+        rows = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
+        plain = [np.concatenate([getattr(each, name) for each in found])[rows] for name in Listed._fields[:5]]
+        return Listed(*plain, *texts_at(rows, *_end_to_end(found)))
 
 
-def _participants(worked: Worked, columns: Columns, ids: pa.Array) -> pa.Table:
-    entries, names = worked.entries, columns.names
-    meeting = np.repeat(np.arange(len(worked.counts), dtype=np.int32), worked.counts)
-    room = np.repeat(worked.room, worked.counts)
-    return pa.table(
-        [
-            _words(meeting, ids),
-            _words(room, columns.rooms),
-            _ids(columns, entries.row),
-            _names(names.user_id, columns.user_ids, entries.user_id_row),
-            _names(names.user_name, columns.user_names, entries.user_name_row),
-            _times(entries.join),
-            _times(entries.leave, entries.leave == NEVER),
-            _words(entries.left_by - 1, _LEFT_BY, entries.left_by == STILL_IN),
-        ],
-        schema=PARTICIPANTS,
-    )
-
-
-def _domains(columns: Columns, domain: str) -> pa.Array:
-    if columns.domains is None:
-        return pa.array([domain] * len(columns.rooms), pa.string())
-    return columns.domains.fill_null(domain)
-
-
-def _unique_words(words: pa.Array) -> tuple[pa.Array, Int32s]:
-    encoded = words.dictionary_encode()
-    return encoded.dictionary, encoded.indices.to_numpy()
+def _end_to_end(found: Sequence[Listed]) -> tuple[Int64s, NDArray[np.uint8]]:
+    starts = np.cumsum([0, *(len(each.text) for each in found)])
+    offsets = [each.offsets[:-1] + start for each, start in zip(found, starts, strict=False)]
+    return np.concatenate([*offsets, starts[-1:]]), np.concatenate([each.text for each in found])
 
 
 def _words(codes: NDArray[Any], words: pa.Array, absent: NDArray[np.bool_] | None = None) -> pa.Array:
@@ -79,45 +205,28 @@ def _words(codes: NDArray[Any], words: pa.Array, absent: NDArray[np.bool_] | Non
     return pa.DictionaryArray.from_arrays(indices, words, safe=False)
 
 
+def _names(codes: Int32s, words: pa.Array | None) -> pa.Array:
+    return pa.nulls(len(codes), WORD) if words is None else _words(codes, words, codes == NO_ROW)
+
+
 def _times(moments: Int64s, absent: NDArray[np.bool_] | None = None) -> pa.Array:
     mask = absent if absent is not None and absent.any() else None
     return pa.array(moments, mask=mask).view(TIME)
 
 
-def _names(codes: Int32s, words: pa.Array | None, rows: Int32s) -> pa.Array:
-    if words is None:
-        return pa.nulls(len(rows), pa.dictionary(pa.int32(), pa.string()))
-    absent = rows == NO_ROW
-    return _words(codes[rows], words, absent)
-
-
-def _texts(letters: NDArray[np.uint8]) -> pa.Array:
+def _fixed_texts(letters: NDArray[np.uint8]) -> pa.Array:
     """Rows of equally many letters as strings."""
     many, length = letters.shape
-    offsets = np.arange(many + 1, dtype=np.int32) * np.int32(length)
-    return pa.StringArray.from_buffers(many, pa.py_buffer(offsets), pa.py_buffer(letters))
+    return _texts(np.arange(many + 1, dtype=np.int64) * length, letters.reshape(-1))
 
 
-def _ids(columns: Columns, rows: Int32s) -> pa.Array:
-    """The ids of the participants of these rows."""
-    names = columns.names
-    codes = names.participant[rows] if len(names.participant) else rows
-    ends = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(names.offsets[codes + 1] - names.offsets[codes], out=ends[1:])
-    text = np.empty(int(ends[-1]), np.uint8)
-    spans = spans_of(len(rows))
-    in_threads(lambda _, span: copy_text(*span, codes, names.offsets, names.text, ends, text), spans)
-    if ends[-1] < 2**31:
-        offsets = pa.py_buffer(ends.astype(np.int32))
-        return pa.StringArray.from_buffers(len(rows), offsets, pa.py_buffer(text))
-    large = pa.LargeStringArray.from_buffers(len(rows), pa.py_buffer(ends), pa.py_buffer(text))
-    return pa.chunked_array([large]).cast(pa.string())
+def _texts(offsets: Int64s, text: NDArray[np.uint8]) -> pa.Array | pa.ChunkedArray:
+    many = len(offsets) - 1
+    if offsets[-1] < 2**31:
+        ends = pa.py_buffer(offsets.astype(np.int32))
+        return pa.StringArray.from_buffers(many, ends, pa.py_buffer(text))
+    large = pa.LargeStringArray.from_buffers(many, pa.py_buffer(offsets), pa.py_buffer(text))
+    return pa.chunked_array([large.slice(k, _SLICE).cast(pa.string()) for k in range(0, many, _SLICE)])
 
 
-@compiled
-def copy_text(first: Any, last: Any, codes: Any, offsets: Any, text: Any, ends: Any, out: Any) -> None:
-    for k in range(first, last):
-        start = np.int64(offsets[codes[k]])
-        to = ends[k]
-        for i in range(ends[k + 1] - to):
-            out[to + i] = text[start + i]
+_SLICE = 10_000_000

@@ -37,7 +37,6 @@ class Columns:
     inferred: Int8s
     joined_at: Int64s
     names: Names
-    participant: pa.Array
     user_ids: pa.Array | None
     user_names: pa.Array | None
     sessions: pa.Array | None
@@ -80,7 +79,43 @@ def columns_of(table: pa.Table) -> Columns:
         inferred=_NO_MARKS if inferred is None else _numbers(inferred),
         joined_at=_numbers(pc.fill_null(joined_at, NEVER)) if has_joins else _NO_TIMES,
         names=names,
-        participant=participant,
+        user_ids=user_ids,
+        user_names=user_names,
+        sessions=sessions,
+    )
+
+
+def columns_with(
+    arrays: dict[str, NDArray[Any] | None],
+    offsets: Int64s,
+    text: NDArray[np.uint8],
+    rank: Int32s,
+    rooms: pa.Array,
+    user_ids: pa.Array | None,
+    user_names: pa.Array | None,
+    sessions: pa.Array | None,
+) -> Columns:
+    """Columns that are arrays already; those that are not there are None."""
+
+    def codes(name: str) -> Int32s:
+        array = arrays[name]
+        return _NO_CODES if array is None else array
+
+    names = Names(
+        _NO_CODES, offsets, text, words_of(text), codes("user_id"), codes("user_name"), codes("source_session"),
+        _NO_CODES, _NO_CODES, _NO_CODES,
+    )  # fmt: skip
+    inferred, joined_at = arrays["inferred"], arrays["joined_at"]
+    return Columns(
+        at=arrays["at"],  # type: ignore[arg-type]
+        kind=arrays["kind"],  # type: ignore[arg-type]
+        room=arrays["room"],  # type: ignore[arg-type]
+        rank=rank,
+        rooms=rooms,
+        domains=None,
+        inferred=_NO_MARKS if inferred is None else inferred,
+        joined_at=_NO_TIMES if joined_at is None else joined_at,
+        names=names,
         user_ids=user_ids,
         user_names=user_names,
         sessions=sessions,

@@ -1,13 +1,15 @@
 """Sessionize: events in, meeting sessions out. The whole of the batch side in one function."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from headcount.batch.assembling import tables_of
+from headcount.batch.assembling import Assembly, InMemory, Words
 from headcount.batch.columns import Columns, columns_of
 from headcount.batch.layout import (
     CANCELLED,
@@ -20,8 +22,9 @@ from headcount.batch.layout import (
     REPEATED_JOINS,
     VOID_STAYS,
 )
-from headcount.batch.reading import Reading, read
-from headcount.batch.sessions import MEETINGS, PARTICIPANTS, Sessions, Summary
+from headcount.batch.reading import PIECE_ROWS, Reading, read
+from headcount.batch.sessions import MEETINGS, Sessions, Summary
+from headcount.batch.spilling import DIVISIONS, Divisions, Spilled
 from headcount.batch.working import Worked, work_out
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
@@ -31,6 +34,11 @@ Progress = Callable[[float, str], None]
 
 _RULES = Rules()
 
+BYTES_AN_EVENT = 320
+"""What the work on an event in memory takes, measured, with its share of what is found."""
+ENTRIES_AT_ONCE = 1_000_000
+"""So many entries of participants are in one piece."""
+
 
 def sessionize(
     events: Source,
@@ -39,6 +47,7 @@ def sessionize(
     as_of: Ms | None = None,
     domain: str = "default",
     skip_bad: bool = False,
+    max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> Sessions:
     """The meeting sessions in `events`, by rules 1-16.
@@ -51,55 +60,107 @@ def sessionize(
     `as_of` (ms) is the moment that "now" means; later events do not exist (R14). It is the
     latest `at` unless given. `domain` is that of events which name none; it is part of the ids.
     With `skip_bad`, rows that cannot be events are left out and kept in `Sessions.rejects`.
+    `max_memory` (bytes): events that need more are divided by room among temporary files; it
+    bounds the work, and the meetings, but not `Sessions.participants` if you ask for all at once.
     `progress` is called now and then with a share from 0 to 1 and what is being done.
 
     Raises `BadInput` for what cannot be read, and for the first bad row unless they are skipped.
     """
     tell = progress or _say_nothing
-    reading = read(events, skip_bad=skip_bad)
-    pieces = []
-    for piece in reading:
+    limit = max_memory // BYTES_AN_EVENT if max_memory else None
+    reading = read(events, skip_bad=skip_bad, piece_rows=_piece_rows(limit))
+    pieces, rows = [], 0
+    unread = iter(reading)
+    for piece in unread:
         pieces.append(piece)
+        rows += len(piece)
+        if limit is not None and rows > limit:
+            return _in_divisions(chain(pieces, unread), reading, rules, as_of, domain, tell)
         tell(0.5 * reading.share, "reading")
     columns = columns_of(pa.concat_tables(pieces, promote_options="default"))
     del pieces
     tell(0.5, "working out")
-    sessions = sessions_of(columns, rules, as_of, domain, reading)
+    sessions = _in_memory(columns, rules, as_of, domain, reading)
     tell(1.0, "done")
     return sessions
 
 
-def sessions_of(columns: Columns, rules: Rules, as_of: Ms | None, domain: str, reading: Reading) -> Sessions:
+def _piece_rows(limit: int | None) -> int:
+    return PIECE_ROWS if limit is None else max(1, min(PIECE_ROWS, limit // 4))
+
+
+def _in_memory(columns: Columns, rules: Rules, as_of: Ms | None, domain: str, reading: Reading) -> Sessions:
     """The sessions of events that are all in memory."""
     now = as_of if as_of is not None else int(columns.at.max(initial=0))
-    if not len(columns):
-        return _none(now, reading)
-    worked = work_out(columns, rules, now)
-    meetings, participants = tables_of(worked, columns, domain)
-    summary = _summary(worked, columns, now, reading.rejected)
-    return Sessions(meetings, participants, now, summary, reading.rejects if reading.rejected else None)
-
-
-def _none(as_of: Ms, reading: Reading) -> Sessions:
-    nothing = Summary(rejected=reading.rejected)
     rejects = reading.rejects if reading.rejected else None
-    return Sessions(MEETINGS.empty_table(), PARTICIPANTS.empty_table(), as_of, nothing, rejects)
+    if not len(columns):
+        nothing = Summary(rejected=reading.rejected)
+        return Sessions(MEETINGS.empty_table(), lambda: iter(()), now, nothing, rejects)
+    worked = work_out(columns, rules, now)
+    words = Words(columns.rooms, _domains(columns, domain), columns.user_ids, columns.user_names)
+    assembly = Assembly([InMemory(worked, columns)], words)
+    summary = _summary([worked], words, _Said(len(columns), int(columns.at.min()), int(columns.at.max())), reading)
+    return Sessions(assembly.meetings, partial(assembly.participants, ENTRIES_AT_ONCE), now, summary, rejects)
 
 
-def _summary(worked: Worked, columns: Columns, as_of: Ms, rejected: int) -> Summary:
-    by_room = np.bincount(worked.room, weights=worked.participant_ms, minlength=1)
+def _domains(columns: Columns, domain: str) -> pa.Array:
+    if columns.domains is None:
+        return pa.array([domain] * len(columns.rooms), pa.string())
+    return columns.domains.fill_null(domain)
+
+
+def _in_divisions(
+    pieces: Iterable[pa.Table], reading: Reading, rules: Rules, as_of: Ms | None, domain: str, tell: Progress
+) -> Sessions:
+    """The sessions of events that are not all in memory at once."""
+    divisions = Divisions(domain)
+    for piece in pieces:
+        divisions.add(piece)
+        tell(0.5 * reading.share, "reading")
+    now = as_of if as_of is not None else divisions.last_at or 0
+    words, rank, sessions = divisions.words()
+    parts = []
+    for number in range(DIVISIONS):
+        columns = divisions.columns(number, words, rank, sessions)
+        if columns is not None:
+            parts.append(Spilled(work_out(columns, rules, now), columns, divisions.found[number]))
+        tell(0.5 + 0.3 * (number + 1) / DIVISIONS, "working out")
+    assembly = Assembly(parts, words)
+    said = _Said(divisions.rows, divisions.first_at, divisions.last_at)
+    summary = _summary([part.worked for part in parts], words, said, reading)
+    rejects = reading.rejects if reading.rejected else None
+
+    def participants() -> Iterator[pa.Table]:
+        # The divisions live as long as somebody may ask.
+        yield from assembly.participants(ENTRIES_AT_ONCE if divisions.rows else 1)
+
+    return Sessions(assembly.meetings, participants, now, summary, rejects)
+
+
+class _Said(NamedTuple):
+    """How many events there were, and from when to when."""
+
+    events: int
+    first_at: Ms | None
+    last_at: Ms | None
+
+
+def _summary(parts: Sequence[Worked], words: Words, said: _Said, reading: Reading) -> Summary:
+    by_room = np.zeros(len(words.rooms), np.int64)
+    for worked in parts:
+        np.add.at(by_room, worked.room, worked.participant_ms)
     busiest = int(by_room.argmax())
-    tallies = worked.tallies.tolist()
+    tallies = sum(worked.tallies for worked in parts).tolist()
     return Summary(
-        events=len(columns),
-        rooms=len(columns.rooms),
-        first_at=int(columns.at.min()),
-        last_at=int(columns.at.max()),
-        meetings=len(worked.start),
-        ongoing=int((worked.end == NEVER).sum()),
-        entries=len(worked.entries.join),
-        participant_ms=int(worked.participant_ms.sum()),
-        busiest_room=columns.rooms[busiest].as_py() if by_room[busiest] else None,
+        events=said.events,
+        rooms=len(words.rooms),
+        first_at=said.first_at,
+        last_at=said.last_at,
+        meetings=sum(len(worked.start) for worked in parts),
+        ongoing=sum(int((worked.end == NEVER).sum()) for worked in parts),
+        entries=sum(int(worked.bounds[-1]) for worked in parts),
+        participant_ms=int(by_room.sum()),
+        busiest_room=words.rooms[busiest].as_py() if by_room[busiest] else None,
         busiest_room_ms=int(by_room[busiest]),
         void_stays=tallies[VOID_STAYS],
         pending_stays=tallies[PENDING_STAYS],
@@ -110,8 +171,8 @@ def _summary(worked: Worked, columns: Columns, as_of: Ms, rejected: int) -> Summ
         outranked=tallies[OUTRANKED],
         overturned=tallies[OVERTURNED],
         ends_of_nobody=tallies[ENDS_OF_NOBODY],
-        after_as_of=worked.after_as_of,
-        rejected=rejected,
+        after_as_of=sum(worked.after_as_of for worked in parts),
+        rejected=reading.rejected,
     )
 
 

@@ -1,6 +1,8 @@
 """Sessions: meetings and their participants as tables, and what was counted on the way."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -65,7 +67,7 @@ class Summary:
     rejected: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sessions:
     """The meeting sessions of a file of events (rules 9-11), as of `as_of` ms.
 
@@ -77,13 +79,19 @@ class Sessions:
     table and the entries by join, then participant_id: meeting_id, room, participant_id,
     user_id, user_name, join and leave (clipped to the meeting; leave is null while there),
     left_by (how the stay ended; null while there, and where a reset clipped the entry).
+    `participant_pieces` gives the same in pieces, for what is larger than memory.
     """
 
     meetings: pa.Table
-    participants: pa.Table
+    participant_pieces: Callable[[], Iterator[pa.Table]] = field(repr=False)
     as_of: Ms
     summary: Summary
     rejects: Any = field(default=None, repr=False)
+
+    @cached_property
+    def participants(self) -> pa.Table:
+        pieces = list(self.participant_pieces())
+        return pa.concat_tables(pieces) if pieces else PARTICIPANTS.empty_table()
 
     def to_daily(self, granularity_s: int = 1) -> list[dict[str, Any]]:
         """The meeting objects of Daily's `GET /meetings`, newest first, in whole seconds (R9, R12)."""

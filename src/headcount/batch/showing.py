@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import IO, Any, Final, TextIO
 
 from headcount.batch.moments import spoken
-from headcount.batch.sessions import Sessions, Summary
+from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.batch.writing import STREAMS, stream_daily
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
@@ -42,7 +42,7 @@ def show(sessions: Sessions, fmt: str | None, out: TextIO) -> None:
     if fmt == "daily":
         stream_daily(sessions, file)
     else:
-        STREAMS[fmt](sessions.meetings, file)
+        STREAMS[fmt]([sessions.meetings], MEETINGS, file)
     file.flush()
 
 
@@ -60,10 +60,12 @@ def _show_table(sessions: Sessions, out: TextIO) -> None:
     console = Console(
         file=out, width=None if out.isatty() else _WIDTH_IN_A_PIPE, markup=False, highlight=False
     )
-    console.print(table)
-    more = len(sessions.meetings) - SHOWN
-    if more > 0:
-        console.print(f"and {more:,} more: --out DIR writes them all")
+    with console.capture() as printed:
+        console.print(table)
+        if len(sessions.meetings) > SHOWN:
+            console.print(f"and {len(sessions.meetings) - SHOWN:,} more: --out DIR writes them all")
+    # Not printed by the console itself, which has its own idea of what to do when nobody reads.
+    out.write(printed.get())
     out.flush()
 
 
@@ -88,7 +90,7 @@ def _first(sessions: Sessions) -> list[dict[str, Any]]:
     )
     for name in ("start", "end"):
         few = few.set_column(few.column_names.index(name), name, few[name].cast("int64"))
-    return few.to_pylist()
+    return few.to_pylist()  # type: ignore[no-any-return]
 
 
 def _shortened(room: str) -> str:

@@ -7,7 +7,7 @@ each with rooms of its own; compiled code runs without Python's lock.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,12 +119,16 @@ def _work_out(columns: Columns, rules: Rules, as_of: Ms) -> Worked:
     )
 
 
-def ids_of(worked: Worked, domains: list[str], rooms: list[str]) -> Any:
-    """The ids of the meetings, as rows of 36 letters."""
+def free_of_entries(worked: Worked) -> Worked:
+    """The meetings alone, when their entries are kept elsewhere."""
+    return replace(worked, entries=entries_of(0))
+
+
+def ids_of(room: Int32s, start: Int64s, domains: list[str], rooms: list[str]) -> Any:
+    """The ids of the meetings that began in these rooms at these moments, as rows of 36 letters."""
     prefixes, offsets = prefixes_of(domains, rooms)
-    out = np.empty((len(worked.room), ID_LENGTH), np.uint8)
-    spans = spans_of(len(out))
-    in_threads(lambda _, span: write_ids(*span, worked.room, worked.start, prefixes, offsets, out), spans)
+    out = np.empty((len(room), ID_LENGTH), np.uint8)
+    in_threads(lambda _, span: write_ids(*span, room, start, prefixes, offsets, out), spans_of(len(out)))
     return out
 
 

@@ -6,7 +6,7 @@ of them are whole. Whatever goes wrong before that, what was there stays as it w
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
-from headcount.batch.sessions import Sessions
+from headcount.batch.sessions import MEETINGS, PARTICIPANTS, Sessions
 from headcount.errors import CannotWrite
 
 FORMATS: Final = ("parquet", "csv", "ndjson", "daily")
@@ -38,8 +38,8 @@ def write_sessions(sessions: Sessions, out_dir: str | Path, fmt: str = "parquet"
         if fmt == "daily":
             _write_daily(sessions, aside)
         else:
-            _write_table(sessions.meetings, aside / f"meetings.{fmt}")
-            _write_table(sessions.participants, aside / f"participants.{fmt}")
+            _write_pieces([sessions.meetings], MEETINGS, aside / f"meetings.{fmt}")
+            _write_pieces(sessions.participant_pieces(), PARTICIPANTS, aside / f"participants.{fmt}")
         if sessions.rejects is not None:
             sessions.rejects.write(aside / REJECTED)
         return _put_in_place(aside, Path(out_dir))
@@ -81,12 +81,15 @@ def _put_in_place(aside: Path, out_dir: Path) -> list[Path]:
     return [(aside / name).replace(out_dir / name) for name in names]
 
 
-def _write_table(table: pa.Table, path: Path) -> None:
+def _write_pieces(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """Write a table that comes in pieces; none is held longer than it takes to write it."""
     if path.suffix == ".parquet":
-        pq.write_table(table, path)
+        with pq.ParquetWriter(path, schema) as parquet:
+            for piece in pieces:
+                parquet.write_table(piece)
         return
     with path.open("wb") as file:
-        STREAMS[path.suffix.removeprefix(".")](table, file)
+        STREAMS[path.suffix.removeprefix(".")](pieces, schema, file)
 
 
 def _write_daily(sessions: Sessions, folder: Path) -> None:
@@ -94,25 +97,22 @@ def _write_daily(sessions: Sessions, folder: Path) -> None:
         stream_daily(sessions, file)
 
 
-def stream_csv(table: pa.Table, file: IO[bytes]) -> None:
+def stream_csv(pieces: Iterable[pa.Table], schema: pa.Schema, file: IO[bytes]) -> None:
     """Write a table as CSV; the names of times end in _utc."""
-    header = [
-        f"{field.name}_utc" if pa.types.is_timestamp(field.type) else field.name for field in table.schema
-    ]
+    header = [f"{field.name}_utc" if pa.types.is_timestamp(field.type) else field.name for field in schema]
     file.write((",".join(header) + "\n").encode())
     options = arrow_csv.WriteOptions(include_header=False)
-    for batch in table.to_batches(_ROWS_AT_ONCE):
+    for batch in _batches(pieces):
         buffer = BytesIO()
-        arrow_csv.write_csv(_in_words(batch), buffer, options)
+        arrow_csv.write_csv(batch, buffer, options)
         file.write(buffer.getbuffer())
 
 
-def stream_ndjson(table: pa.Table, file: IO[bytes]) -> None:
+def stream_ndjson(pieces: Iterable[pa.Table], schema: pa.Schema, file: IO[bytes]) -> None:
     """Write a table as NDJSON, with its own names."""
-    names = table.column_names
-    for batch in table.to_batches(_ROWS_AT_ONCE):
-        rows = zip(*(column.to_pylist() for column in _in_words(batch).columns), strict=True)
-        file.write(_ENCODER.encode_lines([dict(zip(names, row, strict=True)) for row in rows]))
+    for batch in _batches(pieces):
+        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        file.write(_ENCODER.encode_lines([dict(zip(schema.names, row, strict=True)) for row in rows]))
 
 
 def stream_daily(sessions: Sessions, file: IO[bytes]) -> None:
@@ -122,17 +122,18 @@ def stream_daily(sessions: Sessions, file: IO[bytes]) -> None:
     file.write(b"\n")
 
 
-STREAMS: Final[dict[str, Callable[[pa.Table, IO[bytes]], None]]] = {
-    "csv": stream_csv,
-    "ndjson": stream_ndjson,
-}
+_Stream = Callable[[Iterable[pa.Table], pa.Schema, IO[bytes]], None]
+
+STREAMS: Final[dict[str, _Stream]] = {"csv": stream_csv, "ndjson": stream_ndjson}
 """How to write one table on a stream, by format."""
 
 
-def _in_words(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Codes as their words, times as RFC 3339."""
-    columns = [_column_in_words(column) for column in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+def _batches(pieces: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
+    """Some rows at a time: codes as their words, times as RFC 3339."""
+    for piece in pieces:
+        for batch in piece.to_batches(_ROWS_AT_ONCE):
+            columns = [_column_in_words(column) for column in batch.columns]
+            yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def _column_in_words(column: pa.Array) -> pa.Array:
