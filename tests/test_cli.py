@@ -1,0 +1,282 @@
+"""The command line: what it answers, where, and with which exit code."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from headcount.cli import main
+
+NINE = 1_769_850_000_000  # 2026-01-31T09:00:00Z
+
+
+def event(kind, participant, seconds, **more):
+    return {"room": "blue", "participant_id": participant, "kind": kind, "at": NINE + seconds * 1_000} | more
+
+
+STORY = [
+    event("join", "ada", 0, user_name="Ada"),
+    event("join", "bob", 15),
+    event("leave", "ada", 20),
+    event("leave", "bob", 45),
+    event("join", "cyn", 100),
+    event("leave", "cyn", 105),
+    event("leave", "dan", 110),
+]
+
+
+def ask(*arguments, given=None):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=given)
+
+
+def lines(*events):
+    return "".join(json.dumps(one) + "\n" for one in events)
+
+
+@pytest.fixture
+def story(tmp_path):
+    path = tmp_path / "story.ndjson"
+    path.write_text(lines(*STORY))
+    return path
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# What it answers
+
+
+def test_meetings_are_shown_as_a_table(story):
+    answer = ask("sessionize", story)
+    assert answer.exit_code == 0
+    assert answer.stdout.splitlines()[1].split() == [
+        "blue", "2026-01-31", "09:00:00.000", "2026-01-31", "09:00:45.000", "0:00:45", "2", "2",
+    ]  # fmt: skip
+
+
+def test_only_the_first_twenty_meetings_are_shown(tmp_path):
+    path = tmp_path / "many.ndjson"
+    rooms = [f"room {n:02}" for n in range(23)]
+    path.write_text(
+        lines(*[event(kind, "ada", at, room=room) for room in rooms for kind, at in COMES_AND_GOES])
+    )
+    answer = ask("sessionize", path).stdout.splitlines()
+    assert len(answer) == 22
+    assert answer[-1] == "and 3 more: --out DIR writes them all"
+
+
+COMES_AND_GOES = (("join", 0), ("leave", 60))
+
+
+def test_what_was_found_and_what_was_ignored_is_told_on_standard_error(story):
+    assert ask("sessionize", story).stderr.splitlines() == [
+        "events                   7  from 2026-01-31 09:00:00.000 to 2026-01-31 09:01:50.000 UTC",
+        "rooms                    1",
+        "meetings                 1",
+        "participants             2",
+        "hours                  0.0",
+        "busiest room           0.0  hours in blue",
+        "ignored",
+        "            1  stays shorter than 10 s: void (rule 4)",
+        "            1  leaves of somebody who was not there (rule 1)",
+    ]
+
+
+def test_quiet_says_nothing_but_the_answer(story):
+    assert ask("sessionize", story, "--quiet").stderr == ""
+
+
+def test_csv_goes_to_standard_output(story):
+    answer = ask("sessionize", story, "--format", "csv").stdout.splitlines()
+    assert (
+        answer[0] == "id,domain,room,start_utc,end_utc,ongoing,max_participants,participants,participant_ms"
+    )
+    assert len(answer) == 2
+
+
+def test_ndjson_goes_to_standard_output(story):
+    assert json.loads(ask("sessionize", story, "--format", "ndjson").stdout)["participant_ms"] == 50_000
+
+
+def test_daily_goes_to_standard_output_with_participants(story):
+    (meeting,) = json.loads(ask("sessionize", story, "--format", "daily").stdout)["data"]
+    assert [entry["user_name"] for entry in meeting["participants"]] == ["Ada", None]
+
+
+def test_parquet_does_not_go_to_standard_output(story):
+    answer = ask("sessionize", story, "--format", "parquet")
+    assert answer.exit_code == 2
+    assert "Parquet is not for the screen: say where with --out DIR" in answer.stderr
+
+
+def test_files_are_written_where_one_says(story, tmp_path):
+    answer = ask("sessionize", story, "--out", tmp_path / "out")
+    assert (answer.exit_code, answer.stdout) == (0, "")
+    assert names_in(tmp_path / "out") == ["meetings.parquet", "participants.parquet"]
+
+
+def test_a_dash_is_standard_input():
+    assert (
+        json.loads(ask("sessionize", "-", "--format", "ndjson", given=lines(*STORY)).stdout)["room"] == "blue"
+    )
+
+
+def test_several_files_are_one(tmp_path, story):
+    pq.write_table(pa.Table.from_pylist([event("leave", "bob", 60, room="green")]), tmp_path / "more.parquet")
+    (tmp_path / "more.ndjson").write_text(lines(event("join", "bob", 0, room="green")))
+    files = [story, tmp_path / "more.parquet", tmp_path / "more.ndjson"]
+    answer = ask("sessionize", *files, "--format", "ndjson").stdout.splitlines()
+    assert [json.loads(line)["room"] for line in answer] == ["blue", "green"]
+
+
+# What one may say
+
+
+@pytest.mark.parametrize("moment", ["2026-01-31T09:00:40Z", "2026-01-31T10:00:40+01:00", str(NINE + 40_000)])
+def test_the_moment_that_now_means_is_given_in_either_way(story, moment):
+    (meeting,) = json.loads(ask("sessionize", story, "--as-of", moment, "--format", "daily").stdout)["data"]
+    assert (meeting["ongoing"], meeting["duration"]) == (True, 40)
+
+
+@pytest.mark.parametrize(
+    ("option", "seconds", "meetings"),
+    [
+        ("--min-stay", "4.999", 1),
+        ("--min-stay", "31", 0),
+        ("--start-alone", "5", 1),
+        ("--start-alone", "46", 1),
+    ],
+)
+def test_the_numbers_of_the_rules_are_given_in_seconds(story, option, seconds, meetings):
+    answer = ask("sessionize", story, option, seconds, "--format", "ndjson").stdout
+    assert len(answer.splitlines()) == meetings
+
+
+def test_the_reset_is_given_in_seconds(story):
+    answer = ask("sessionize", story, "--reset-alone", "10", "--format", "ndjson").stdout
+    assert len(answer.splitlines()) == 2
+
+
+def test_the_domain_is_that_of_events_that_name_none(story):
+    answer = ask("sessionize", story, "--domain", "acme", "--format", "ndjson").stdout
+    assert json.loads(answer)["domain"] == "acme"
+
+
+def test_bad_rows_are_skipped_and_written_beside(story, tmp_path):
+    story.write_text(lines(*STORY, event("jion", "eve", 0)))
+    answer = ask("sessionize", story, "--skip-bad", "--out", tmp_path / "out")
+    assert answer.exit_code == 0
+    assert "            1  bad rows left out (--skip-bad)" in answer.stderr.splitlines()
+    (rejected,) = (tmp_path / "out" / "rejected.ndjson").read_text().splitlines()
+    assert json.loads(rejected)["line"] == 8
+
+
+# What it refuses
+
+
+def refused(*arguments):
+    answer = ask(*arguments)
+    assert answer.exit_code == 2
+    assert answer.stdout == ""
+    return answer.stderr
+
+
+def test_a_bad_row_is_one_sentence(story):
+    story.write_text(lines(*STORY, event("jion", "eve", 0), event("join", "", 0)))
+    assert refused("sessionize", story) == (
+        f"headcount: {story}, line 8: kind must be join, leave or end, not 'jion' (and 1 more bad row);"
+        " --skip-bad leaves such rows out\n"
+    )
+
+
+def test_a_bad_row_leaves_no_output(story, tmp_path):
+    story.write_text(lines(*STORY, event("jion", "eve", 0)))
+    refused("sessionize", story, "--out", tmp_path / "out")
+    assert names_in(tmp_path) == ["story.ndjson"]
+
+
+def test_a_file_that_is_not_there_is_one_sentence():
+    assert (
+        refused("sessionize", "none.csv")
+        == "headcount: none.csv: cannot be opened: no such file or directory\n"
+    )
+
+
+def test_rules_that_make_no_sense_are_one_sentence(story):
+    assert refused("sessionize", story, "--reset-alone", "0") == (
+        "headcount: reset_alone_ms must be 1 or more, and less than a lifetime, not 0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--as-of", "noon", "'noon' is not a time"),
+        ("--as-of", "2026-01-31T09:00:00", "'2026-01-31T09:00:00' has no time zone"),
+        ("--as-of", "1769850000", "it looks like seconds, not milliseconds"),
+        ("--min-stay", "ten", "'ten' is not a number of seconds"),
+        ("--max-memory", "much", "'much' is not a size: give bytes or a unit, like 4GB"),
+    ],
+)
+def test_an_option_that_cannot_be_read_is_told_why(story, option, value, reason):
+    assert reason in refused("sessionize", story, option, value)
+
+
+# How it behaves among other programs
+
+
+def command(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "headcount.cli", *map(str, arguments)], text=True, **options
+    )
+
+
+def test_an_interrupt_leaves_no_output(tmp_path):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with command("sessionize", "-", "--out", tmp_path / "out", **pipes) as running:
+        running.stdin.write(
+            lines(*STORY) * 1_000
+        )  # more than a pipe holds: once it is written, it is being read
+        running.stdin.flush()
+        running.send_signal(signal.SIGINT)
+        assert running.wait() == 130
+        assert running.stderr.read() == ""
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("form", [[], ["--format", "ndjson"], ["--format", "daily"]])
+def test_nobody_reading_is_no_error(story, form):
+    with command(
+        "sessionize", story, "--quiet", *form, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        running.stdout.close()
+        assert (running.wait(), running.stderr.read()) == (0, "")
+
+
+def test_help_loads_neither_arrow_nor_numba():
+    told = (
+        "import sys\n"
+        "from headcount.cli import main\n"
+        "main(['sessionize', '--help'], standalone_mode=False)\n"
+        "print({'numba', 'numpy', 'pyarrow', 'rich'} & set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "set()"
+
+
+def test_a_missing_extra_says_what_to_install(story, tmp_path):
+    (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError('no pyarrow', name='pyarrow')")
+    told = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from headcount.cli import main; main()"
+    answer = subprocess.run(
+        [sys.executable, "-c", told, "sessionize", str(story)], capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stderr) == (
+        2,
+        "headcount: this needs more packages ('pyarrow' is missing): install them with pip install 'headcount[batch]'\n",
+    )
