@@ -36,7 +36,6 @@ check: $(STAMP)  ## linters, types, the directions of imports, and the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
 bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a while
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
 	$(BIN)/python bench/run.py $(BENCH)
 
 format: $(STAMP)  ## put the code in order

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from headcount import Event, Kind, Meeting, Room, Rules, sessionize
+from headcount import Event, Meeting, Room, Rules, sessionize
 from headcount.kernel.history import meetings_of
 from headcount.kernel.journal import Journal
 from headcount.kernel.meetings import Entry
@@ -16,7 +16,7 @@ from headcount.kernel.record import Record
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stays import LeftBy
 
-A_DAY = 86_400_000
+DAILYS = Rules()
 
 
 def by_rooms(events):
@@ -26,7 +26,7 @@ def by_rooms(events):
     return sorted(rooms.items())
 
 
-def kernel(events, *, as_of, rules=Rules(), domain="default"):
+def kernel(events, *, as_of, rules=DAILYS, domain="default"):
     """All events at once, in order."""
     return [
         meeting
@@ -35,7 +35,7 @@ def kernel(events, *, as_of, rules=Rules(), domain="default"):
     ]
 
 
-def live(events, *, as_of, rules=Rules(), domain="default", ticks=(), resumes=()):
+def live(events, *, as_of, rules=DAILYS, domain="default", ticks=(), resumes=()):
     """Events in the order given, the clock moved on to ticks[i] and the room resumed before event i."""
     found = []
     for room_name, said in by_rooms(events):
@@ -85,7 +85,7 @@ SHIFT = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 """Stories begin at 0; files of events begin after 2000, or they are refused."""
 
 
-def batch(events, *, as_of, rules=Rules(), domain="default"):
+def batch(events, *, as_of, rules=DAILYS, domain="default"):
     """A table in, tables out, and back to the kernel's words."""
     sessions = sessionize(table_of(events), rules=rules, as_of=as_of + SHIFT, domain=domain)
     return meetings_in(sessions)
@@ -108,7 +108,7 @@ def meetings_in(sessions):
             row["end"],
             row["max_participants"],
             tuple(entries[row["id"]]),
-        )  # fmt: skip
+        )
         for row in plain(sessions.meetings)
     ]
     return sorted(found, key=lambda meeting: (meeting.room, meeting.start))
@@ -141,10 +141,6 @@ def moved(events):
             event.source_session,
             None if event.joined_at is None else event.joined_at + SHIFT,
             event.inferred,
-        )  # fmt: skip
+        )
         for event in events
     ]
-
-
-def is_end(event):
-    return event.kind is Kind.END

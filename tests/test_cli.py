@@ -163,6 +163,11 @@ def test_the_reset_is_given_in_seconds(story):
     assert len(answer.splitlines()) == 2
 
 
+def test_little_memory_gives_the_same_answer(story):
+    ample = ask("sessionize", story, "--format", "daily").stdout
+    assert ask("sessionize", story, "--max-memory", "1KB", "--format", "daily").stdout == ample
+
+
 def test_the_domain_is_that_of_events_that_name_none(story):
     answer = ask("sessionize", story, "--domain", "acme", "--format", "ndjson").stdout
     assert json.loads(answer)["domain"] == "acme"

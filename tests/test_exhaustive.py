@@ -27,7 +27,9 @@ RESETS = [
     ((0, leave), (5, gone), third)
     for leave in (609, 615, 619, 620, 621, 650, 1300)
     for gone in (14, 15, 19, 20, 21)
-    for third in [(join, join + lasts) for join in (605, 610, 615, 619, 620, 621, 640) for lasts in (9, 10, 600, 650)]
+    for third in [
+        (join, join + lasts) for join in (605, 610, 615, 619, 620, 621, 640) for lasts in (9, 10, 600, 650)
+    ]
 ]
 
 

@@ -54,7 +54,9 @@ def test_the_end_of_a_room_repairs_what_was_lost():
 
 
 def test_a_room_that_is_created_anew_has_lost_its_people():
-    came = b'{"event_name":"muc-occupant-joined","room_jid":"r","occupant":{"occupant_jid":"a","joined_at":10}}'
+    came = (
+        b'{"event_name":"muc-occupant-joined","room_jid":"r","occupant":{"occupant_jid":"a","joined_at":10}}'
+    )
     anew = b'{"event_name":"muc-room-created","room_jid":"r","created_at":70}'
     (meeting,) = meetings_of([*read(came), *read(anew)], as_of=200_000)
     assert (meeting.end, meeting.participants[0].left_by) == (70_000, "superseded")

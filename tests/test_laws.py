@@ -4,8 +4,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engines import kernel, sessionize, table_of
-from headcount.kernel.history import changes_of
 from headcount.kernel.changes import ParticipantJoined, ParticipantLeft
+from headcount.kernel.history import changes_of
 from strategies import SCALED, histories, tidy_histories
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -73,7 +73,8 @@ def test_the_most_at_once_are_counted_and_not_guessed(said):
     for meeting in meetings_of(said):
         moments = [entry.join for entry in meeting.participants]
         at_once = [
-            sum(e.join <= t and (e.leave is None or t < e.leave) for e in meeting.participants) for t in moments
+            sum(e.join <= t and (e.leave is None or t < e.leave) for e in meeting.participants)
+            for t in moments
         ]
         assert meeting.max_participants == max(at_once)
 

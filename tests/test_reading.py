@@ -270,6 +270,12 @@ def test_a_reading_is_read_as_it_is():
 
 # Bad rows
 
+INFERRED = "true, false, snapshot, timeout or superseded"
+NAIVE = "has no time zone: add Z for UTC, or an offset like +02:00"
+NO_TIME = (
+    "is not a time: give RFC 3339 with its zone, like 2026-01-31T09:00:00Z, or whole milliseconds since 1970"
+)
+
 
 @pytest.mark.parametrize(
     ("event", "changed", "reason"),
@@ -289,48 +295,26 @@ def test_a_reading_is_read_as_it_is():
         (COMES, {"joined_at": NINE}, "joined_at belongs to a 'leave', not to a 'join'"),
         (CLOSES, {"joined_at": NINE}, "joined_at belongs to a 'leave', not to an 'end'"),
         (GOES, {"joined_at": NINE + 60_001}, f"joined_at ({NINE + 60_001}) is after at ({NINE + 60_000})"),
-        (
-            GOES,
-            {"inferred": "guess"},
-            "inferred must be true, false, snapshot, timeout or superseded, not 'guess'",
-        ),
-        (
-            COMES,
-            {"at": "2026-01-31T09:00:00"},
-            "at '2026-01-31T09:00:00' has no time zone: add Z for UTC, or an offset like +02:00",
-        ),
-        (
-            COMES,
-            {"at": "soon"},
-            (
-                "at 'soon' is not a time: give RFC 3339 with its zone, like 2026-01-31T09:00:00Z,"
-                " or whole milliseconds since 1970"
-            ),
-        ),
+        (GOES, {"inferred": "guess"}, f"inferred must be {INFERRED}, not 'guess'"),
+        (COMES, {"at": "2026-01-31T09:00"}, f"at '2026-01-31T09:00' {NAIVE}"),
+        (COMES, {"at": "soon"}, f"at 'soon' {NO_TIME}"),
+        (COMES, {"at": "2026-02-30T09:00:00Z"}, f"at '2026-02-30T09:00:00Z' {NO_TIME}"),
         (COMES, {"at": 17}, "at 17 is not between the years 2000 and 2100"),
-        (
-            COMES,
-            {"at": NINE // 1000},
-            f"at {NINE // 1000} is not between the years 2000 and 2100: it looks like seconds, not milliseconds",
-        ),
-        (
-            COMES,
-            {"at": NINE * 1000},
-            f"at {NINE * 1000} is not between the years 2000 and 2100: it looks like microseconds, not milliseconds",
-        ),
-        (
-            COMES,
-            {"at": NINE * 1_000_000},
-            (
-                f"at {NINE * 1_000_000} is not between the years 2000 and 2100: it looks like nanoseconds,"
-                " not milliseconds"
-            ),
-        ),
         (GOES, {"joined_at": 17}, "joined_at 17 is not between the years 2000 and 2100"),
     ],
 )
 def test_a_row_that_cannot_be_an_event_is_told_why(event, changed, reason):
     assert about(event, **changed) == reason
+
+
+@pytest.mark.parametrize(
+    ("at", "unit"),
+    [(NINE // 1000, "seconds"), (NINE * 1000, "microseconds"), (NINE * 1_000_000, "nanoseconds")],
+)
+def test_a_mistaken_unit_is_told(at, unit):
+    assert about(COMES, at=at) == (
+        f"at {at} is not between the years 2000 and 2100: it looks like {unit}, not milliseconds"
+    )
 
 
 def test_a_timestamp_out_of_time_is_told_as_a_date():

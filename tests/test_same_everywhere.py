@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 
 from engines import batch, kernel, live
 from oracle import oracle
-from strategies import EAGER, SCALED, TRUE, asked_as_of, doubtful_histories, histories, rule_numbers, true_histories
+from strategies import (
+    EAGER,
+    SCALED,
+    TRUE,
+    asked_as_of,
+    doubtful_histories,
+    histories,
+    rule_numbers,
+    true_histories,
+)
 
 QUICK = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 SLOW = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))

@@ -10,7 +10,7 @@ class HeadcountError(Exception):
     """Something outside the product stands in the way."""
 
 
-class BadInput(HeadcountError):  # noqa: N818 - it says what was given
+class BadInput(HeadcountError):
     """The caller's fault: what was given cannot be read as events.
 
     `reason` says what is wrong; `where` names the file, if it is about one; `place` the
@@ -32,7 +32,7 @@ class BadInput(HeadcountError):  # noqa: N818 - it says what was given
         return f"{sentence} (and {self.more:,} more bad row{'s' if self.more > 1 else ''})"
 
 
-class MissingExtra(HeadcountError):  # noqa: N818 - it says what is missing
+class MissingExtra(HeadcountError):
     """What was asked for needs packages that are not installed."""
 
     def __init__(self, extra: str, package: str = "") -> None:
@@ -42,7 +42,7 @@ class MissingExtra(HeadcountError):  # noqa: N818 - it says what is missing
         )
 
 
-class CannotWrite(HeadcountError):  # noqa: N818 - it says what went wrong
+class CannotWrite(HeadcountError):
     """What was worked out has no place to stand."""
 
     def __init__(self, where: str, cause: str) -> None:

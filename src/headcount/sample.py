@@ -61,16 +61,21 @@ _TIME_ZONES: Final = np.array([-8, -5, -5, -3, 0, 0, 1, 1, 1, 2, 5.5, 8, 9])
 _HOURS: Final = np.array([8, 9, 9, 10, 10, 10, 11, 11, 12, 13, 14, 14, 14, 15, 15, 16, 17, 19])
 _LENGTHS: Final = np.array([15, 15, 25, 30, 30, 30, 45, 50, 60, 60, 60, 90, 120, 240]) * _MINUTE
 
-_ADJECTIVES: Final = "amber brisk calm daring eager fair gentle hidden ivory jolly keen lucid".split()
-_NOUNS: Final = "review standup planning retro clinic lesson sync interview demo office lounge desk".split()
-_FIRST_NAMES: Final = (
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_ADJECTIVES: Final = _words("amber brisk calm daring eager fair gentle hidden ivory jolly keen lucid")
+_NOUNS: Final = _words("review standup planning retro clinic lesson sync interview demo office lounge desk")
+_FIRST_NAMES: Final = _words(
     "Ada Bo Chidi Dana Elif Femi Grace Hugo Ines Jun Kofi Lena Mei Noor Omar Pia "
     "Quinn Rosa Sami Tove Uma Vik Wren Ximena Yara Zoë"
-).split()
-_LAST_NAMES: Final = (
+)
+_LAST_NAMES: Final = _words(
     "Abebe Berg Costa Diaz Eriksen Fischer García Haddad Ito Jensen Kaur Lopez Müller "
     "Nguyen Okafor Park Rossi Sato Tanaka Ueda Varga Weber Xu Yilmaz Zhang"
-).split()
+)
 _NAMES: Final = pa.array([f"{first} {last}" for first in _FIRST_NAMES for last in _LAST_NAMES], pa.string())
 _BASE62: Final = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", np.uint8)
 _PAIRS: Final = np.stack([np.repeat(_BASE62, 62), np.tile(_BASE62, 62)], axis=1)
@@ -111,7 +116,9 @@ class _World:
 
     def __init__(self, events: int, seed: int, disorder: float, ends: float) -> None:
         if events < 0 or not 0 <= disorder <= 1 or not 0 <= ends <= 1:
-            raise ValueError(f"cannot make up {events} events, {disorder} of them late, {ends} of the ends told")
+            raise ValueError(
+                f"cannot make up {events} events, {disorder} of them late, {ends} of the ends told"
+            )
         self.events = events
         self.disorder = disorder
         self.ends = ends
@@ -280,7 +287,9 @@ def _come_and_go(world: _World, meetings: _Meetings) -> _Stays:
 
 def _people_of(world: _World, room: _Ints) -> _Ints:
     """Mostly a room's regulars, sometimes anybody."""
-    regular = (world.first_regular[room] + (world.chance.random(len(room)) ** 2 * 24).astype(np.int64)) % world.users
+    regular = (
+        world.first_regular[room] + (world.chance.random(len(room)) ** 2 * 24).astype(np.int64)
+    ) % world.users
     anybody = world.chance.integers(world.users, size=len(room))
     return np.where(world.chance.random(len(room)) < 0.85, regular, anybody)
 
@@ -343,7 +352,9 @@ def _around_600_s(world: _World, how_many: int) -> _Ints:
 def _come_again(world: _World, stays: _Stays, how_often: float, part: "_Parting") -> _Stays:
     """Some stays come in two parts; the second is mostly a new connection, now and then the old one."""
     chance = world.chance
-    broken = np.flatnonzero((chance.random(len(stays.join)) < how_often) & (stays.leave - stays.join > _MINUTE))
+    broken = np.flatnonzero(
+        (chance.random(len(stays.join)) < how_often) & (stays.leave - stays.join > _MINUTE)
+    )
     before = stays.where(broken)
     left, back = part(world, before)
     leave = stays.leave.copy()
@@ -486,7 +497,9 @@ def _users(users: _Ints) -> tuple[pa.Array, pa.Array]:
     somebody = np.where(nobody, 0, users)
     ids = _encoded(somebody, _user_ids, nobody | (habit < 3))
     name = (_mixed(users.astype(np.uint64) + np.uint64(7)) % np.uint64(len(_NAMES))).astype(np.int64)
-    names = _encoded(name, lambda numbers: _NAMES.take(pa.array(numbers)), nobody | ((habit >= 2) & (habit < 10)))
+    names = _encoded(
+        name, lambda numbers: _NAMES.take(pa.array(numbers)), nobody | ((habit >= 2) & (habit < 10))
+    )
     return ids, names
 
 

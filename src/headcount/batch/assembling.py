@@ -86,7 +86,9 @@ def _codes_at(codes: Int32s, rows: Int32s) -> Int32s:
     return found
 
 
-def texts_at(codes: NDArray[Any], offsets: Int64s, text: NDArray[np.uint8]) -> tuple[Int64s, NDArray[np.uint8]]:
+def texts_at(
+    codes: NDArray[Any], offsets: Int64s, text: NDArray[np.uint8]
+) -> tuple[Int64s, NDArray[np.uint8]]:
     """The texts with these codes, one behind the other: where they begin, and their letters."""
     ends = np.zeros(len(codes) + 1, np.int64)
     np.cumsum(offsets[codes + 1] - offsets[codes], out=ends[1:])
@@ -190,7 +192,7 @@ class Assembly:
             found.append(listed)
         rows = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
         plain = [np.concatenate([getattr(each, name) for each in found])[rows] for name in Listed._fields[:5]]
-        return Listed(*plain, *texts_at(rows, *_end_to_end(found)))
+        return Listed._make([*plain, *texts_at(rows, *_end_to_end(found))])
 
 
 def _end_to_end(found: Sequence[Listed]) -> tuple[Int64s, NDArray[np.uint8]]:

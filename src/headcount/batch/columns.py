@@ -26,7 +26,8 @@ _NO_TEXT = np.empty(0, np.uint8)
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The events of many rooms. `rank[room_code]` is the number of the room; `rooms` and
-    `domains` name them in that order, `domains` being None where all are of one domain."""
+    `domains` name them in that order, `domains` being None where all are of one domain.
+    """
 
     at: Int64s
     kind: Int8s
@@ -64,7 +65,16 @@ def columns_of(table: pa.Table) -> Columns:
     session, sessions = _coded(columns.get("source_session"))
     codes, offsets, text = _participants(participant)
     names = Names(
-        codes, offsets, text, words_of(text if not len(codes) else _NO_TEXT), user_id, user_name, session, _NO_CODES, _NO_CODES, _NO_CODES
+        codes,
+        offsets,
+        text,
+        words_of(text if not len(codes) else _NO_TEXT),
+        user_id,
+        user_name,
+        session,
+        _NO_CODES,
+        _NO_CODES,
+        _NO_CODES,
     )
     joined_at = columns.get("joined_at")
     has_joins = joined_at is not None and joined_at.null_count < len(joined_at)
@@ -169,7 +179,12 @@ def _rooms(
     )
     order = pc.sort_indices(words, sort_keys=[("room", "ascending"), ("domain", "ascending")])
     ordered = words.take(order)
-    return codes.astype(np.int32), _inverse(_numbers(order)), _whole(ordered["room"]), _whole(ordered["domain"])
+    return (
+        codes.astype(np.int32),
+        _inverse(_numbers(order)),
+        _whole(ordered["room"]),
+        _whole(ordered["domain"]),
+    )
 
 
 def _inverse(order: NDArray[Any]) -> Int32s:
@@ -185,11 +200,12 @@ def _ranks(words: pa.Array | None) -> Int32s:
 def _participants(array: pa.Array) -> tuple[Int32s, Int64s, NDArray[np.uint8]]:
     """Codes (empty where the ids stand in full), and the offsets and bytes of the ids or words."""
     if pa.types.is_dictionary(array.type):
-        _, offsets, text = _participants(array.dictionary)
-        return _codes(array), offsets, text
+        return _codes(array), *_participants(array.dictionary)[1:]
     width = np.int64 if pa.types.is_large_string(array.type) else np.int32
     _, offset_bytes, text_bytes = array.buffers()
     start = array.offset
-    offsets = np.frombuffer(offset_bytes, width)[start : start + len(array) + 1] if len(array) else np.zeros(1, width)
+    if not len(array):
+        return _NO_CODES, np.zeros(1, np.int64), _NO_TEXT
+    offsets: NDArray[Any] = np.frombuffer(offset_bytes, width)[start : start + len(array) + 1]
     text = _NO_TEXT if text_bytes is None else np.frombuffer(text_bytes, np.uint8)
     return _NO_CODES, offsets, text

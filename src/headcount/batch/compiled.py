@@ -5,24 +5,22 @@ kernel's own source on this page, so that there is one of it.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 from headcount.kernel import rules, stays
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def compiled(function: F) -> F:
+def compiled(function: Callable[..., Any]) -> Any:
     """`function`, compiled on first use and kept on disk; other threads run meanwhile."""
-    return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+    return njit(cache=True, nogil=True)(function)
 
 
-def inlined(function: F) -> F:
+def inlined(function: Callable[..., Any]) -> Any:
     """`function`, compiled into whoever calls it."""
-    return njit(cache=True, nogil=True, inline="always")(function)  # type: ignore[no-any-return]
+    return njit(cache=True, nogil=True, inline="always")(function)
 
 
 MEANINGS = np.array(stays.MEANINGS, dtype=np.int64)

@@ -12,7 +12,6 @@ from headcount.batch.compiled import compiled, count, due, falls_due, is_void, l
 from headcount.batch.layout import DROPPED, STILL_IN
 from headcount.kernel.rules import EMPTY, NEVER
 
-
 # Everything that these loops touch is a local name: see `pair` in `pairing.py`.
 
 
@@ -37,8 +36,19 @@ def decided_before(stays: Any, first: Any, last: Any, rules: Any, as_of: Any) ->
 
 
 @compiled
-def fold(stays: Any, first: Any, last: Any, closings: Any, closed: Any, n_closings: Any, rules: Any,
-         horizon: Any, as_of: Any, meetings: Any, at: Any) -> Any:
+def fold(
+    stays: Any,
+    first: Any,
+    last: Any,
+    closings: Any,
+    closed: Any,
+    n_closings: Any,
+    rules: Any,
+    horizon: Any,
+    as_of: Any,
+    meetings: Any,
+    at: Any,
+) -> Any:
     """Write the meetings decided before `horizon` to `meetings` from `at` on; return where they end."""
     join, leave, left_by = stays.join, stays.leave, stays.left_by
     state = EMPTY
@@ -100,11 +110,25 @@ def write(meetings: Any, at: Any, state: Any, end: Any) -> Any:
 
 
 @compiled
-def count_entries(stays: Any, first: Any, last: Any, rules: Any, horizon: Any, as_of: Any, meetings: Any,
-                  at: Any, until: Any) -> None:
+def count_entries(
+    stays: Any,
+    first: Any,
+    last: Any,
+    rules: Any,
+    horizon: Any,
+    as_of: Any,
+    meetings: Any,
+    at: Any,
+    until: Any,
+) -> None:
     """How many stays each meeting lists, and for how long in all (R11)."""
     joins, leaves, left_by = stays.join, stays.leave, stays.left_by
-    start, end, entries, participant_ms = meetings.start, meetings.end, meetings.entries, meetings.participant_ms
+    start, end, entries, participant_ms = (
+        meetings.start,
+        meetings.end,
+        meetings.entries,
+        meetings.participant_ms,
+    )
     m = at
     for stay in range(first, last):
         join, leave = joins[stay], leaves[stay]
@@ -120,8 +144,19 @@ def count_entries(stays: Any, first: Any, last: Any, rules: Any, horizon: Any, a
 
 
 @compiled
-def list_entries(stays: Any, first: Any, last: Any, rules: Any, horizon: Any, as_of: Any, meetings: Any,
-                 at: Any, until: Any, position: Any, entries: Any) -> None:
+def list_entries(
+    stays: Any,
+    first: Any,
+    last: Any,
+    rules: Any,
+    horizon: Any,
+    as_of: Any,
+    meetings: Any,
+    at: Any,
+    until: Any,
+    position: Any,
+    entries: Any,
+) -> None:
     """Write the entries of each meeting from `position[meeting]` on, by join (R11)."""
     joins, leaves, left_by = stays.join, stays.leave, stays.left_by
     rows, user_id_rows, user_name_rows = stays.row, stays.user_id_row, stays.user_name_row

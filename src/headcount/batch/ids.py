@@ -60,8 +60,9 @@ def _absorb(block: Any, state: Any, w: Any) -> None:
 
 
 @compiled
-def write_ids(first: Any, last: Any, room_of: Any, start: Any, prefixes: Any, prefix_offsets: Any,
-              out: Any) -> None:
+def write_ids(
+    first: Any, last: Any, room_of: Any, start: Any, prefixes: Any, prefix_offsets: Any, out: Any
+) -> None:
     """Write the ids of meetings first..last-1 as text; a prefix is namespace, domain, 0, room, 0."""
     message = np.zeros(256, np.uint8)
     state = np.empty(5, np.uint32)
@@ -131,7 +132,8 @@ def _write_uuid(state: Any, out: Any) -> None:
 def prefixes_of(domains: list[str], rooms: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """What the names of all meetings of a room begin with, one behind the other, and where."""
     parts = [
-        NAMESPACE.tobytes() + f"{domain}\0{room}\0".encode() for domain, room in zip(domains, rooms, strict=True)
+        NAMESPACE.tobytes() + f"{domain}\0{room}\0".encode()
+        for domain, room in zip(domains, rooms, strict=True)
     ]
     offsets = np.zeros(len(parts) + 1, np.int64)
     offsets[1:] = np.cumsum([len(part) for part in parts])

@@ -5,7 +5,7 @@ stays and meetings follow the same order of rooms. Rows are positions in the inp
 names are fetched at the very end.
 """
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,8 @@ TALLIES = 10
 class Names(NamedTuple):
     """What the rows say of names: dictionary codes, -1 where it is not known; no rows at all where
     the input has no such column. The ranks order the codes by alphabet and are empty until needed.
-    A participant's id is its code, if there are codes, else a stretch of `text`."""
+    A participant's id is its code, if there are codes, else a stretch of `text`.
+    """
 
     participant: Int32s
     offsets: Int64s
@@ -131,32 +132,32 @@ class Said(NamedTuple):
 
 
 def said_of(size: int) -> Said:
-    return Said(*(np.empty(size, np.int32) for _ in range(4)), np.empty((size, 6), np.int32))
+    place, signs, times, reason = _rows(size, "4444")
+    return Said(place, signs, times, reason, np.empty((size, 6), np.int32))
 
 
 def people_of(size: int) -> People:
     """An empty table of `size` places, a power of two."""
-    words = [np.empty(size, np.uint64) for _ in range(2)]
-    return People(
-        *words,
-        np.zeros(size, np.int8),
-        np.empty(size, np.int32),
-        np.empty(size, np.int8),
-        *(np.empty(size, np.int32) for _ in range(7)),
-    )
+    people = People(*_rows(size, "UU1414444444"))
+    people.taken[:] = 0
+    return people
 
 
 def stays_of(size: int) -> Stays:
-    longs = [np.empty(size, np.int64) for _ in range(2)]
-    return Stays(*longs, np.empty(size, np.int8), *(np.empty(size, np.int32) for _ in range(5)))
+    return Stays(*_rows(size, "88144444"))
 
 
 def entries_of(size: int) -> Entries:
-    longs = [np.empty(size, np.int64) for _ in range(2)]
-    return Entries(*longs, np.empty(size, np.int8), *(np.empty(size, np.int32) for _ in range(3)))
+    return Entries(*_rows(size, "881444"))
 
 
 def meetings_of(size: int) -> Meetings:
-    longs = [np.empty(size, np.int64) for _ in range(2)]
-    counts = [np.empty(size, np.int32) for _ in range(2)]
-    return Meetings(*longs, *counts, np.empty(size, np.int64))
+    return Meetings(*_rows(size, "88448"))
+
+
+_TYPES: Final = {"1": np.int8, "4": np.int32, "8": np.int64, "U": np.uint64}
+
+
+def _rows(size: int, types: str) -> Any:
+    """One array of `size` for each letter: the bytes of its numbers, or U for words of bits."""
+    return tuple(np.empty(size, _TYPES[letter]) for letter in types)

@@ -25,7 +25,7 @@ _EXPECTED: Final = "give RFC 3339 with its zone, like 2026-01-31T09:00:00Z, or w
 _MISTAKEN_UNITS: Final = (("seconds", 1_000, 1), ("microseconds", 1, 1_000), ("nanoseconds", 1, 1_000_000))
 
 
-class UnreadableMoment(ValueError):  # noqa: N818 - it says what the text is
+class UnreadableMoment(ValueError):
     """The text is no moment. The message says why, as the rest of a sentence about it."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from headcount.batch.compiled import MEANINGS, compiled, inlined
+from headcount.batch.keys import HASHED, SIZE_SHIFT, is_same
 from headcount.batch.layout import (
     ALPHABETICAL,
     CANCELLED,
@@ -40,14 +41,12 @@ from headcount.batch.layout import (
     USER_NAME_KNOWN,
     WORD,
 )
-from headcount.batch.keys import HASHED, SIZE_SHIFT, is_same
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stays import (
     AGAIN,
     BY_INFERENCE,
     BY_ROOM_END,
     CLOSES,
-    DOUBTED,
     END,
     IN,
     INFERRED_END,
@@ -95,8 +94,20 @@ def find(people: Any, mask: Any, low: Any, high: Any, row: Any, names: Any) -> A
 
 
 @compiled
-def pair(events: Any, people: Any, mask: Any, said: Any, active: Any, stays: Any, closings: Any,
-         closed: Any, names: Any, cursor: Any, tallies: Any, careful: Any) -> None:
+def pair(
+    events: Any,
+    people: Any,
+    mask: Any,
+    said: Any,
+    active: Any,
+    stays: Any,
+    closings: Any,
+    closed: Any,
+    names: Any,
+    cursor: Any,
+    tallies: Any,
+    careful: Any,
+) -> None:
     """Walk one room. Its stays go to `stays` from `cursor[STAYS]` on; (moment, stay) of each leave
     to `closings` and `closed`, in order of time. `careful`: ends or sessions must be kept in mind.
 
@@ -123,8 +134,23 @@ def pair(events: Any, people: Any, mask: Any, said: Any, active: Any, stays: Any
         marks = np.int64(word & np.uint64(255))
         if j > i + 1 or marks & _PLAIN or careful:
             cursor[STAYS], cursor[CLOSINGS] = next_stay, next_closing
-            take_together(t, events, i, j, people, mask, said, active, stays, closings, closed, names,
-                          cursor, tallies, careful)
+            take_together(
+                t,
+                events,
+                i,
+                j,
+                people,
+                mask,
+                said,
+                active,
+                stays,
+                closings,
+                closed,
+                names,
+                cursor,
+                tallies,
+                careful,
+            )
             next_stay, next_closing = cursor[STAYS], cursor[CLOSINGS]
             i = j
             continue
@@ -167,8 +193,23 @@ def pair(events: Any, people: Any, mask: Any, said: Any, active: Any, stays: Any
             next_closing += 1
         else:
             cursor[STAYS], cursor[CLOSINGS] = next_stay, next_closing
-            take_together(t, events, i, j, people, mask, said, active, stays, closings, closed, names,
-                          cursor, tallies, careful)
+            take_together(
+                t,
+                events,
+                i,
+                j,
+                people,
+                mask,
+                said,
+                active,
+                stays,
+                closings,
+                closed,
+                names,
+                cursor,
+                tallies,
+                careful,
+            )
             next_stay, next_closing = cursor[STAYS], cursor[CLOSINGS]
         i = j
     cursor[STAYS], cursor[CLOSINGS] = next_stay, next_closing
@@ -204,8 +245,9 @@ def new_stay(t: Any, place: Any, row: Any, people: Any, stays: Any, cursor: Any)
 
 
 @inlined
-def close(t: Any, left_by: Any, place: Any, people: Any, stays: Any, closings: Any, closed: Any,
-          cursor: Any) -> None:
+def close(
+    t: Any, left_by: Any, place: Any, people: Any, stays: Any, closings: Any, closed: Any, cursor: Any
+) -> None:
     stay = people.stay[place]
     stays.leave[stay] = t
     stays.left_by[stay] = left_by
@@ -236,9 +278,23 @@ def forget(place: Any, people: Any, active: Any, cursor: Any) -> None:
 
 
 @compiled
-def take_together(t: Any, events: Any, first: Any, last: Any, people: Any, mask: Any, said: Any,
-                  active: Any, stays: Any, closings: Any, closed: Any, names: Any, cursor: Any,
-                  tallies: Any, careful: Any) -> None:
+def take_together(
+    t: Any,
+    events: Any,
+    first: Any,
+    last: Any,
+    people: Any,
+    mask: Any,
+    said: Any,
+    active: Any,
+    stays: Any,
+    closings: Any,
+    closed: Any,
+    names: Any,
+    cursor: Any,
+    tallies: Any,
+    careful: Any,
+) -> None:
     """All that was said of one instant, participant by participant."""
     cursor[SAID] = 0
     ends = 0
@@ -281,8 +337,9 @@ def said_of(place: Any, people: Any, said: Any, cursor: Any) -> Any:
 
 
 @compiled
-def hear(marks: Any, row: Any, place: Any, people: Any, said: Any, names: Any, cursor: Any,
-         tallies: Any) -> None:
+def hear(
+    marks: Any, row: Any, place: Any, people: Any, said: Any, names: Any, cursor: Any, tallies: Any
+) -> None:
     k = said_of(place, people, said, cursor)
     is_join = (marks & KIND_BITS) == KIND_JOIN
     inferred = (marks & INFERRED_BITS) >> INFERRED_SHIFT
@@ -297,10 +354,12 @@ def hear(marks: Any, row: Any, place: Any, people: Any, said: Any, names: Any, c
     if marks & NAMES_KNOWN:
         if marks & USER_ID_KNOWN:
             said.names[k, side + _USER_ID] = first_of(
-                said.names[k, side + _USER_ID], row, names.user_id, names.user_id_rank, tallies)
+                said.names[k, side + _USER_ID], row, names.user_id, names.user_id_rank, tallies
+            )
         if marks & USER_NAME_KNOWN:
             said.names[k, side + _USER_NAME] = first_of(
-                said.names[k, side + _USER_NAME], row, names.user_name, names.user_name_rank, tallies)
+                said.names[k, side + _USER_NAME], row, names.user_name, names.user_name_rank, tallies
+            )
     if names.session.shape[0] and names.session[row] != NO_ROW:
         known = said.names[k, side + _SESSION]
         said.names[k, side + _SESSION] = smaller(known, names.session[row], names.session_rank, tallies)
@@ -332,8 +391,19 @@ def smaller(code: Any, other: Any, rank: Any, tallies: Any) -> Any:
 
 
 @compiled
-def concern_everybody(events: Any, first: Any, last: Any, people: Any, said: Any, active: Any,
-                      stays: Any, names: Any, cursor: Any, tallies: Any, ends: Any) -> None:
+def concern_everybody(
+    events: Any,
+    first: Any,
+    last: Any,
+    people: Any,
+    said: Any,
+    active: Any,
+    stays: Any,
+    names: Any,
+    cursor: Any,
+    tallies: Any,
+    ends: Any,
+) -> None:
     """Say the ends of an instant to everybody who is in or in doubt and of the same session (R1)."""
     anybody = False
     for i in range(first, last):
@@ -366,14 +436,18 @@ def concern_everybody(events: Any, first: Any, last: Any, people: Any, said: Any
 
 
 @compiled
-def learn(stay: Any, k: Any, joins: Any, leaves: Any, stays: Any, said: Any, names: Any, tallies: Any) -> None:
+def learn(
+    stay: Any, k: Any, joins: Any, leaves: Any, stays: Any, said: Any, names: Any, tallies: Any
+) -> None:
     """Fill in what was not known of a stay from what its joins or leaves say at one instant (R1)."""
     if stays.user_id_row[stay] == NO_ROW:
-        stays.user_id_row[stay] = heard_row(k, _USER_ID, joins, leaves, said, names.user_id,
-                                            names.user_id_rank, tallies)
+        stays.user_id_row[stay] = heard_row(
+            k, _USER_ID, joins, leaves, said, names.user_id, names.user_id_rank, tallies
+        )
     if stays.user_name_row[stay] == NO_ROW:
-        stays.user_name_row[stay] = heard_row(k, _USER_NAME, joins, leaves, said, names.user_name,
-                                              names.user_name_rank, tallies)
+        stays.user_name_row[stay] = heard_row(
+            k, _USER_NAME, joins, leaves, said, names.user_name, names.user_name_rank, tallies
+        )
     if stays.session[stay] == NO_ROW:
         a = said.names[k, _SESSION] if joins else NO_ROW
         b = said.names[k, _FROM_LEAVES + _SESSION] if leaves else NO_ROW
@@ -381,22 +455,34 @@ def learn(stay: Any, k: Any, joins: Any, leaves: Any, stays: Any, said: Any, nam
 
 
 @compiled
-def heard_row(k: Any, what: Any, joins: Any, leaves: Any, said: Any, codes: Any, rank: Any,
-              tallies: Any) -> Any:
+def heard_row(
+    k: Any, what: Any, joins: Any, leaves: Any, said: Any, codes: Any, rank: Any, tallies: Any
+) -> Any:
     a = said.names[k, what] if joins else np.int32(NO_ROW)
     b = said.names[k, _FROM_LEAVES + what] if leaves else np.int32(NO_ROW)
     return first_of(a, b, codes, rank, tallies)
 
 
 @compiled
-def apply(t: Any, k: Any, place: Any, people: Any, said: Any, stays: Any, closings: Any, closed: Any,
-          names: Any, cursor: Any, tallies: Any) -> None:
+def apply(
+    t: Any,
+    k: Any,
+    place: Any,
+    people: Any,
+    said: Any,
+    stays: Any,
+    closings: Any,
+    closed: Any,
+    names: Any,
+    cursor: Any,
+    tallies: Any,
+) -> None:
     """What the signs of one instant mean for one participant, done."""
     signs = said.signs[k]
     meaning = MEANINGS[people.phase[place] * SIGNS + signs]
     if people.doubted[place] != NO_ROW:
         learn_whole(k, place, people, said, names, tallies)
-    tally(signs, said.times[k], meaning, people.stay[place] != NO_ROW, tallies)
+    tally(signs, said.times[k], meaning, tallies)
     if not meaning & (OPENS | CLOSES | OVERTURNS) and people.stay[place] != NO_ROW:
         learn(people.stay[place], k, True, True, stays, said, names, tallies)
     if meaning & OVERTURNS:
@@ -429,11 +515,13 @@ def apply(t: Any, k: Any, place: Any, people: Any, said: Any, stays: Any, closin
 @compiled
 def learn_whole(k: Any, place: Any, people: Any, said: Any, names: Any, tallies: Any) -> None:
     if people.whole_user_id_row[place] == NO_ROW:
-        people.whole_user_id_row[place] = heard_row(k, _USER_ID, True, True, said, names.user_id,
-                                                    names.user_id_rank, tallies)
+        people.whole_user_id_row[place] = heard_row(
+            k, _USER_ID, True, True, said, names.user_id, names.user_id_rank, tallies
+        )
     if people.whole_user_name_row[place] == NO_ROW:
-        people.whole_user_name_row[place] = heard_row(k, _USER_NAME, True, True, said, names.user_name,
-                                                      names.user_name_rank, tallies)
+        people.whole_user_name_row[place] = heard_row(
+            k, _USER_NAME, True, True, said, names.user_name, names.user_name_rank, tallies
+        )
 
 
 @compiled
@@ -461,7 +549,7 @@ def way_out(meaning: Any, signs: Any, reason: Any) -> Any:
 
 
 @compiled
-def tally(signs: Any, times: Any, meaning: Any, present: Any, tallies: Any) -> None:
+def tally(signs: Any, times: Any, meaning: Any, tallies: Any) -> None:
     """Count what was said in vain, and why."""
     reported = (signs & JOIN != 0) + (signs & LEAVE != 0)
     inferred = (signs & INFERRED_JOIN != 0) + (signs & INFERRED_LEAVE != 0)

@@ -99,7 +99,9 @@ def _in_memory(columns: Columns, rules: Rules, as_of: Ms | None, domain: str, re
     worked = work_out(columns, rules, now)
     words = Words(columns.rooms, _domains(columns, domain), columns.user_ids, columns.user_names)
     assembly = Assembly([InMemory(worked, columns)], words)
-    summary = _summary([worked], words, _Said(len(columns), int(columns.at.min()), int(columns.at.max())), reading)
+    summary = _summary(
+        [worked], words, _Said(len(columns), int(columns.at.min()), int(columns.at.max())), reading
+    )
     return Sessions(assembly.meetings, partial(assembly.participants, ENTRIES_AT_ONCE), now, summary, rejects)
 
 
@@ -150,7 +152,7 @@ def _summary(parts: Sequence[Worked], words: Words, said: _Said, reading: Readin
     for worked in parts:
         np.add.at(by_room, worked.room, worked.participant_ms)
     busiest = int(by_room.argmax())
-    tallies = sum(worked.tallies for worked in parts).tolist()
+    tallies = np.sum([worked.tallies for worked in parts], axis=0).tolist()
     return Summary(
         events=said.events,
         rooms=len(words.rooms),

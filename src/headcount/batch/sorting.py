@@ -46,8 +46,9 @@ from headcount.kernel.rules import NEVER
 
 
 @compiled
-def count_rooms(first: Any, last: Any, room: Any, rank: Any, at: Any, joined_at: Any, as_of: Any,
-                sizes: Any) -> None:
+def count_rooms(
+    first: Any, last: Any, room: Any, rank: Any, at: Any, joined_at: Any, as_of: Any, sizes: Any
+) -> None:
     """How many facts there are of each room. A leave that knows its join is two (R1)."""
     for row in range(first, last):
         if at[row] <= as_of:
@@ -55,12 +56,28 @@ def count_rooms(first: Any, last: Any, room: Any, rank: Any, at: Any, joined_at:
 
 
 @compiled
-def scatter(first: Any, last: Any, room: Any, rank: Any, at: Any, kind: Any, inferred: Any,
-            joined_at: Any, names: Any, as_of: Any, position: Any, events: Any) -> None:
+def scatter(
+    first: Any,
+    last: Any,
+    room: Any,
+    rank: Any,
+    at: Any,
+    kind: Any,
+    inferred: Any,
+    joined_at: Any,
+    names: Any,
+    as_of: Any,
+    position: Any,
+    events: Any,
+) -> None:
     """Write each event into the stretch of its room, from `position[room]` on."""
     participant, offsets, words = names.participant, names.offsets, names.words
     user_id, user_name = names.user_id, names.user_name
-    has_guesses, has_joins, has_codes = inferred.shape[0] > 0, joined_at.shape[0] > 0, participant.shape[0] > 0
+    has_guesses, has_joins, has_codes = (
+        inferred.shape[0] > 0,
+        joined_at.shape[0] > 0,
+        participant.shape[0] > 0,
+    )
     has_ids, has_names = user_id.shape[0] > 0, user_name.shape[0] > 0
     for row in range(first, last):
         t = at[row]
@@ -114,9 +131,25 @@ def put_in_order(events: Any) -> None:
 
 
 @compiled
-def work(first: Any, last: Any, starts: Any, events: Any, people: Any, said: Any, active: Any, stays: Any,
-         closings: Any, closed: Any, names: Any, rules: Any, as_of: Any, meetings: Any, found: Any,
-         tallies: Any, careful: Any) -> None:
+def work(
+    first: Any,
+    last: Any,
+    starts: Any,
+    events: Any,
+    people: Any,
+    said: Any,
+    active: Any,
+    stays: Any,
+    closings: Any,
+    closed: Any,
+    names: Any,
+    rules: Any,
+    as_of: Any,
+    meetings: Any,
+    found: Any,
+    tallies: Any,
+    careful: Any,
+) -> None:
     """Work out the stays and meetings of rooms first..last-1, and write where they are to `found`.
 
     They lie one room behind the other from where the first room's events do, so that memory
@@ -135,12 +168,35 @@ def work(first: Any, last: Any, starts: Any, events: Any, people: Any, said: Any
         people.taken[:size] = 0
         cursor[:] = 0
         cursor[STAYS] = next_stay
-        pair(own, people, np.uint64(size - 1), said, active, stays, closings, closed, names, cursor,
-             tallies, careful)
+        pair(
+            own,
+            people,
+            np.uint64(size - 1),
+            said,
+            active,
+            stays,
+            closings,
+            closed,
+            names,
+            cursor,
+            tallies,
+            careful,
+        )
         until = cursor[STAYS]
         horizon = decided_before(stays, next_stay, until, rules, as_of)
-        meeting = fold(stays, next_stay, until, closings, closed, cursor[CLOSINGS], rules, horizon, as_of,
-                       meetings, next_meeting)
+        meeting = fold(
+            stays,
+            next_stay,
+            until,
+            closings,
+            closed,
+            cursor[CLOSINGS],
+            rules,
+            horizon,
+            as_of,
+            meetings,
+            next_meeting,
+        )
         count_entries(stays, next_stay, until, rules, horizon, as_of, meetings, next_meeting, meeting)
         tally_stays(stays, next_stay, until, rules, as_of, tallies)
         found[room, FIRST_STAY], found[room, LAST_STAY] = next_stay, until
@@ -169,12 +225,32 @@ def collect(found: Any, where: Any, room_of: Any) -> None:
 
 
 @compiled
-def list_rooms(first: Any, last: Any, found: Any, stays: Any, rules: Any, as_of: Any, meetings: Any,
-               position: Any, entries: Any) -> None:
+def list_rooms(
+    first: Any,
+    last: Any,
+    found: Any,
+    stays: Any,
+    rules: Any,
+    as_of: Any,
+    meetings: Any,
+    position: Any,
+    entries: Any,
+) -> None:
     """Write the entries of all meetings of rooms first..last-1."""
     for room in range(first, last):
-        list_entries(stays, found[room, FIRST_STAY], found[room, LAST_STAY], rules, found[room, HORIZON], as_of,
-                     meetings, found[room, FIRST_MEETING], found[room, LAST_MEETING], position, entries)
+        list_entries(
+            stays,
+            found[room, FIRST_STAY],
+            found[room, LAST_STAY],
+            rules,
+            found[room, HORIZON],
+            as_of,
+            meetings,
+            found[room, FIRST_MEETING],
+            found[room, LAST_MEETING],
+            position,
+            entries,
+        )
 
 
 @compiled

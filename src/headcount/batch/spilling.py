@@ -37,7 +37,7 @@ class ArrayFile:
     def append(self, array: NDArray[Any]) -> tuple[int, str, int]:
         place = (self._end, array.dtype.str, len(array))
         self._file.seek(self._end)
-        self._file.write(memoryview(np.ascontiguousarray(array)).cast("B") if len(array) else b"")
+        self._file.write(np.ascontiguousarray(array).view(np.uint8).data if len(array) else b"")
         self._end += array.nbytes
         return place
 
@@ -47,7 +47,7 @@ class ArrayFile:
         array = np.empty(last - first, np.dtype(kind))
         self._file.seek(begin + first * array.itemsize)
         if len(array):
-            self._file.readinto(memoryview(array).cast("B"))  # type: ignore[attr-defined]
+            self._file.readinto(array.view(np.uint8).data)
         return array
 
     def empty(self) -> None:
@@ -118,7 +118,9 @@ class Divisions:
                 arrays[name] = _renumbered(codes, self._names[name].numbers(words))
         return arrays
 
-    def _spill(self, number: int, columns: Columns, arrays: dict[str, NDArray[Any]], rows: NDArray[Any]) -> None:
+    def _spill(
+        self, number: int, columns: Columns, arrays: dict[str, NDArray[Any]], rows: NDArray[Any]
+    ) -> None:
         names = columns.names
         codes = names.participant[rows] if len(names.participant) else rows
         offsets, text = texts_at(codes, names.offsets, names.text)
@@ -212,4 +214,4 @@ class Spilled:
         plain = [self._file.read(place, begin, end) for place in self._places[:5]]
         offsets = self._file.read(self._places[5], begin, end + 1)
         text = self._file.read(self._places[6], int(offsets[0]), int(offsets[-1]))
-        return Listed(*plain, offsets - offsets[0], text)
+        return Listed._make([*plain, offsets - offsets[0], text])

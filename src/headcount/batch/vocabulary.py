@@ -40,7 +40,15 @@ class Vocabulary:
         self._make_room(len(words), len(text))
         numbers = np.empty(len(words), np.int32)
         look_up(
-            offsets, words_of(text), text, self._table, self._keys, self._ends, self._text, self._filled, numbers
+            offsets,
+            words_of(text),
+            text,
+            self._table,
+            self._keys,
+            self._ends,
+            self._text,
+            self._filled,
+            numbers,
         )
         return numbers
 
@@ -82,8 +90,17 @@ def _grown(array: Any, least: int) -> Any:
 
 
 @compiled
-def look_up(offsets: Any, words: Any, letters: Any, table: Any, keys: Any, ends: Any, text: Any, filled: Any,
-            numbers: Any) -> None:
+def look_up(
+    offsets: Any,
+    words: Any,
+    letters: Any,
+    table: Any,
+    keys: Any,
+    ends: Any,
+    text: Any,
+    filled: Any,
+    numbers: Any,
+) -> None:
     mask = np.uint64(table.shape[0] - 1)
     size, length = filled[_SIZE], filled[_TEXT]
     for i in range(offsets.shape[0] - 1):
@@ -94,7 +111,7 @@ def look_up(offsets: Any, words: Any, letters: Any, table: Any, keys: Any, ends:
         while found != _FREE:
             if keys[found, 0] == low and keys[found, 1] == high:
                 if high >> SIZE_SHIFT != HASHED or end - start == ends[found + 1] - ends[found]:
-                    k = np.int64(0)
+                    k = 0
                     if high >> SIZE_SHIFT == HASHED:
                         while k < end - start and letters[start + k] == text[ends[found] + k]:
                             k += 1

@@ -5,7 +5,7 @@ each with rooms of its own; compiled code runs without Python's lock.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +26,8 @@ from headcount.batch.layout import (
     Entries,
     Int32s,
     Int64s,
+    Meetings,
+    Stays,
     entries_of,
     meetings_of,
     people_of,
@@ -36,7 +38,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 
 THREADS = max(1, len(os.sched_getaffinity(0)))
-_TASKS_A_THREAD = 8
+_SHARES_A_THREAD = 8
 _LITTLE = 50_000
 """So few events are not worth a second thread."""
 
@@ -66,57 +68,88 @@ def work_out(columns: Columns, rules: Rules, as_of: Ms) -> Worked:
     return worked
 
 
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """What was found room by room, and in which shares the rooms are worked on."""
+
+    stays: Stays
+    meetings: Meetings
+    found: Int64s
+    shares: list[tuple[int, int]]
+    tallies: Int64s
+    after_as_of: int
+
+
 def _work_out(columns: Columns, rules: Rules, as_of: Ms) -> Worked:
-    starts, events, left_out = _by_room(columns, as_of)
-    rooms = len(starts) - 1
-    size = int(starts[-1])
-    stays, meetings = stays_of(size), meetings_of(size)
-    found = np.empty((rooms, FOUND), np.int64)
-    careful = bool(len(columns.kind)) and bool((columns.kind == KIND_END).any())
-    largest = int(np.diff(starts).max(initial=1))
-    tasks = list(_shares(starts, _TASKS_A_THREAD * THREADS if size > _LITTLE else 1))
-    tallies = np.zeros((len(tasks), TALLIES), np.int64)
-
-    def rooms_of(scratch: tuple[Any, ...], task: int) -> None:
-        people, said, active, closings, closed = scratch
-        sorting.work(
-            *tasks[task], starts, events, people, said, active, stays, closings, closed, columns.names,
-            rules, as_of, meetings, found, tallies[task], careful,
-        )  # fmt: skip
-
-    in_threads(rooms_of, range(len(tasks)), lambda: _scratch(largest))
-    del events
-
-    total = int((found[:, LAST_MEETING] - found[:, FIRST_MEETING]).sum())
-    where, room = np.empty(total, np.int64), np.empty(total, np.int32)
-    sorting.collect(found, where, room)
-    order = np.argsort(meetings.start[where], kind="stable")
-    where = where[order]
-    counts = meetings.entries[where]
+    rooms = _room_by_room(columns, rules, as_of)
+    where, room = _in_order(rooms)
+    counts = rooms.meetings.entries[where]
     bounds = np.zeros(len(where) + 1, np.int64)
     np.cumsum(counts, out=bounds[1:])
-    position = np.empty(size, np.int64)
+    return Worked(
+        room=room,
+        start=rooms.meetings.start[where],
+        end=rooms.meetings.end[where],
+        most=rooms.meetings.most[where],
+        counts=counts,
+        participant_ms=rooms.meetings.participant_ms[where],
+        bounds=bounds,
+        entries=_listed(rooms, where, bounds, columns, rules, as_of),
+        tallies=rooms.tallies,
+        after_as_of=rooms.after_as_of,
+    )
+
+
+def _room_by_room(columns: Columns, rules: Rules, as_of: Ms) -> _Rooms:
+    """The stays and meetings of each room."""
+    starts, events, left_out = _by_room(columns, as_of)
+    size = int(starts[-1])
+    stays, meetings = stays_of(size), meetings_of(size)
+    found = np.empty((len(starts) - 1, FOUND), np.int64)
+    careful = bool((columns.kind == KIND_END).any())
+    largest = int(np.diff(starts).max(initial=1))
+    shares = _shares(starts, _SHARES_A_THREAD * THREADS if size > _LITTLE else 1)
+    tallies = np.zeros((len(shares), TALLIES), np.int64)
+
+    def work(scratch: tuple[Any, ...], share: int) -> None:
+        people, said, active, closings, closed = scratch
+        sorting.work(
+            *shares[share], starts, events, people, said, active, stays, closings, closed, columns.names,
+            rules, as_of, meetings, found, tallies[share], careful,
+        )  # fmt: skip
+
+    in_threads(work, range(len(shares)), lambda: _scratch(largest))
+    return _Rooms(stays, meetings, found, shares, tallies.sum(axis=0), left_out)
+
+
+def _in_order(rooms: _Rooms) -> tuple[Int64s, Int32s]:
+    """Where the meetings lie and of which room they are, by start, then room."""
+    total = int((rooms.found[:, LAST_MEETING] - rooms.found[:, FIRST_MEETING]).sum())
+    where, room = np.empty(total, np.int64), np.empty(total, np.int32)
+    sorting.collect(rooms.found, where, room)
+    order = np.argsort(rooms.meetings.start[where], kind="stable")
+    return where[order], room[order]
+
+
+def _listed(
+    rooms: _Rooms, where: Int64s, bounds: Int64s, columns: Columns, rules: Rules, as_of: Ms
+) -> Entries:
+    """The entries of all meetings, in order."""
+    position = np.empty(len(rooms.meetings.start), np.int64)
     position[where] = bounds[:-1]
     entries = entries_of(int(bounds[-1]))
 
-    def list_rooms(_: None, task: int) -> None:
-        sorting.list_rooms(*tasks[task], found, stays, rules, as_of, meetings, position, entries)
+    def write(_: None, share: int) -> None:
+        sorting.list_rooms(
+            *rooms.shares[share], rooms.found, rooms.stays, rules, as_of, rooms.meetings, position, entries
+        )
 
-    in_threads(list_rooms, range(len(tasks)))
-    spans = spans_of(len(where))
-    in_threads(lambda _, span: sorting.order_all_ties(*span, bounds, entries, columns.names), spans)
-    return Worked(
-        room=room[order],
-        start=meetings.start[where],
-        end=meetings.end[where],
-        most=meetings.most[where],
-        counts=counts,
-        participant_ms=meetings.participant_ms[where],
-        bounds=bounds,
-        entries=entries,
-        tallies=tallies.sum(axis=0),
-        after_as_of=left_out,
-    )
+    def order(_: None, span: tuple[int, int]) -> None:
+        sorting.order_all_ties(*span, bounds, entries, columns.names)
+
+    in_threads(write, range(len(rooms.shares)))
+    in_threads(order, spans_of(len(where)))
+    return entries
 
 
 def free_of_entries(worked: Worked) -> Worked:
@@ -169,7 +202,9 @@ def _scratch(largest: int) -> tuple[Any, ...]:
     return people_of(size), said_of(largest), np.empty(largest, np.int32), closings, closed
 
 
-def in_threads(work: Callable[[Any, Any], None], tasks: Sequence[Any], scratch: Callable[[], Any] | None = None) -> None:
+def in_threads(
+    work: Callable[[Any, Any], None], tasks: Sequence[Any], scratch: Callable[[], Any] | None = None
+) -> None:
     """Do all tasks, each thread with scratch of its own, and each free thread the next task."""
     waiting = iter(tasks)
     threads = min(THREADS, len(tasks))
@@ -194,9 +229,8 @@ def spans_of(size: int) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False)]
 
 
-def _shares(starts: Int64s, parts: int) -> Iterator[tuple[int, int]]:
+def _shares(starts: Int64s, parts: int) -> list[tuple[int, int]]:
     """The rooms in shares of about the same number of events."""
     targets = np.linspace(0, starts[-1], parts + 1)[1:-1]
     edges = np.unique([0, *np.searchsorted(starts, targets), len(starts) - 1])
-    return ((int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False))
-
+    return [(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False)]

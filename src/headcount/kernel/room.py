@@ -12,7 +12,7 @@ asks its journal for its past only to correct it.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -112,8 +112,7 @@ class Room:
             self._careful = True
         if event.inferred is not None or event.joined_at is not None or event.kind is _END:
             self._careful = True
-        if at + self.rules.settling_ms < self.deadline:
-            self.deadline = at + self.rules.settling_ms
+        self.deadline = min(self.deadline, at + self.rules.settling_ms)
         return _NO_CHANGES
 
     def advance(self, to: Ms) -> list[Change]:
@@ -142,7 +141,7 @@ class Room:
         """What is true at `now`: the settled state replayed over the tail (R14)."""
         room = Room.resume(self.snapshot(), Overlay(self.journal, self.settled))
         changes = room.advance(max(now, self.settled) + self.rules.settling_ms)
-        return room._seen(now, changes)
+        return room._seen(now, changes)  # noqa: SLF001 - another room of ours
 
     def _seen(self, now: Ms, changes: Sequence[Change]) -> View:
         sittings, state = self._sittings, self._sittings.state

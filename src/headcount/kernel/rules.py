@@ -51,7 +51,7 @@ as they are by the live room and compiled from this same source for files of eve
 There is no second copy of a rule anywhere.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from headcount.kernel.events import Ms
 
@@ -90,7 +90,7 @@ class Rules(_RuleNumbers):
         start_alone_ms: Ms = 30_000,
         reset_alone_ms: Ms = 600_000,
         settling_ms: Ms = 15_000,
-    ) -> "Rules":
+    ) -> Self:
         rules = super().__new__(cls, min_stay_ms, start_alone_ms, reset_alone_ms, settling_ms)
         for name, number in zip(rules._fields, rules, strict=True):
             least = 1 if name == "reset_alone_ms" else 0

@@ -77,7 +77,9 @@ class Sittings:
     def known_leaves(self) -> list[Change]:
         """Leaves that are not decided yet and all the same show in their entries (R14)."""
         return [
-            ParticipantLeft(t, stay.frozen()) for t, stay, coming in self.waiting if not coming and stay.counted
+            ParticipantLeft(t, stay.frozen())
+            for t, stay, coming in self.waiting
+            if not coming and stay.counted
         ]
 
     def next_decision(self) -> Ms:

@@ -1,0 +1,98 @@
+"""One room: the events of a single room out of files of many, as the kernel takes them.
+
+Whoever asks about one room wants its story and not the work of all the others, so only its rows
+become events. What there is besides is remembered as far as it helps: the latest moment, which is
+"now" unless another is asked for, and the names of the rooms, for who has misspelt one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headcount.batch.reading import Source, read
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Inferred, Kind, Ms
+
+_KINDS: Final = (Kind.JOIN, Kind.LEAVE, Kind.END)
+_INFERRED: Final = (None, Inferred.SNAPSHOT, Inferred.TIMEOUT, Inferred.SUPERSEDED)
+_SIMILAR: Final = 3
+
+
+class OneRoom(NamedTuple):
+    """The events of one room of one domain, in the order of the file."""
+
+    domain: str
+    name: str
+    events: list[Event]
+    latest: Ms
+    """The latest moment in all the files, this room's or not."""
+
+
+def read_room(source: Source, room: str, domain: str | None = None, *, skip_bad: bool = False) -> OneRoom:
+    """The events of `room`. Events that name no domain are of `domain`, or of 'default'.
+
+    Raises `BadInput` for what cannot be read, for a room that is not there, and for one that is in
+    several domains if none is given.
+    """
+    found = _Found({}, set(), 0)
+    for piece in read(source, skip_bad=skip_bad):
+        found.add(piece, room, domain or "default")
+    chosen = _chosen(found, room, domain)
+    return OneRoom(chosen, room, found.events[chosen], found.latest)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What has been found so far: the room's events by domain, and what else there is."""
+
+    events: dict[str, list[Event]]
+    rooms: set[str]
+    latest: Ms
+
+    def add(self, piece: pa.Table, room: str, domain: str) -> None:
+        if not len(piece):
+            return
+        self.latest = max(self.latest, pc.max(piece["at"]).as_py())
+        rooms = piece["room"].combine_chunks()
+        self.rooms.update(rooms.dictionary.to_pylist())
+        here = pc.equal(rooms.indices, pc.index(rooms.dictionary, room))
+        for row in _rows(piece.filter(here)):
+            self.events.setdefault(row.pop("domain", None) or domain, []).append(_event(row))
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    yield from table.to_pylist()
+
+
+def _event(row: dict[str, Any]) -> Event:
+    kind = _KINDS[row.pop("kind")]
+    return Event(kind, inferred=_INFERRED[row.pop("inferred", None) or 0], **row)
+
+
+def _chosen(found: _Found, room: str, domain: str | None) -> str:
+    """The domain that is meant."""
+    if room not in found.rooms:
+        raise BadInput(f"there is no room '{room}'{_similar(room, found.rooms)}")
+    domains = sorted(found.events)
+    if domain in found.events:
+        return domain
+    if domain is None and len(domains) == 1:
+        return domains[0]
+    said = (
+        f"the room '{room}' is not in the domain '{domain}'"
+        if domain
+        else f"the room '{room}' is in several domains"
+    )
+    raise BadInput(f"{said}: choose one of {', '.join(domains)} with --domain")
+
+
+def _similar(room: str, rooms: set[str]) -> str:
+    by_folded = {name.casefold(): name for name in sorted(rooms)}
+    close = get_close_matches(room.casefold(), by_folded, n=_SIMILAR, cutoff=0.5)
+    if not close:
+        return f"; there are {len(rooms):,} others" if rooms else ""
+    return f"; there is {', '.join(by_folded[name] for name in close)}"
