@@ -185,9 +185,7 @@ class _Story:
 
     def _coming(self, came: Sequence[str]) -> Iterator[str]:
         if came:
-            least = self.rules.min_stay_ms
-            long_enough = f" and stayed for {_span(least)} or more" if least else ""
-            yield f"{self._all(came)} joined{long_enough} (rule 4)"
+            yield f"{self._all(came)} joined (rule 4)"
 
     def _remember(self, at: Ms, before: int, came: list[str]) -> None:
         now = len(self.present)

@@ -14,14 +14,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.batch.arrays import flags, numbers, words
 from headcount.batch.columns import Columns
 from headcount.batch.compiled import compiled
 from headcount.batch.layout import LEFT_BY_WORDS, NO_ROW, STILL_IN, Int8s, Int32s, Int64s
 from headcount.batch.sessions import MEETINGS, PARTICIPANTS, TIME, WORD
 from headcount.batch.working import Worked, ids_of, in_threads, spans_of
 from headcount.kernel.rules import NEVER
-
-_LEFT_BY = pa.array(LEFT_BY_WORDS)
 
 
 class Listed(NamedTuple):
@@ -109,9 +108,9 @@ def copy_texts(first: Any, last: Any, codes: Any, offsets: Any, text: Any, ends:
 class Assembly:
     """All meetings of all parts in the order in which they are told."""
 
-    def __init__(self, parts: Sequence[Part], words: Words) -> None:
+    def __init__(self, parts: Sequence[Part], known: Words) -> None:
         self._parts = parts
-        self._words = words
+        self._words = known
         worked = [part.worked for part in parts]
         sizes = [len(each.start) for each in worked]
         self._part_of = np.repeat(np.arange(len(parts)), sizes)
@@ -131,20 +130,20 @@ class Assembly:
         return self._all(name)[self._order]  # type: ignore[no-any-return]
 
     def _meetings(self) -> pa.Table:
-        words, room, start, end = self._words, self._told("room"), self._told("start"), self._told("end")
-        ids = ids_of(room, start, words.domains.to_pylist(), words.rooms.to_pylist())
-        domains = words.domains.dictionary_encode()
+        known, room, start, end = self._words, self._told("room"), self._told("start"), self._told("end")
+        ids = ids_of(room, start, known.domains.to_pylist(), known.rooms.to_pylist())
+        domains = known.domains.dictionary_encode()
         ongoing = end == NEVER
         columns = [
             _fixed_texts(ids),
-            _words(domains.indices.to_numpy()[room], domains.dictionary),
-            _words(room, words.rooms),
-            _times(start),
-            _times(end, ongoing),
-            pa.array(ongoing),
-            pa.array(self._told("most")),
-            pa.array(self._told("counts")),
-            pa.array(self._told("participant_ms")),
+            words(domains.indices.to_numpy()[room], domains.dictionary),
+            words(room, known.rooms),
+            numbers(start, TIME),
+            numbers(end, TIME, ongoing),
+            flags(ongoing),
+            numbers(self._told("most"), pa.int32()),
+            numbers(self._told("counts"), pa.int32()),
+            numbers(self._told("participant_ms"), pa.int64()),
         ]
         return pa.table(columns, schema=MEETINGS)
 
@@ -163,14 +162,14 @@ class Assembly:
         listed = self._listed(first, last, counts)
         meeting = np.repeat(np.arange(last - first, dtype=np.int32), counts)
         columns = [
-            _words(meeting, self.meetings["id"].combine_chunks().slice(first, last - first)),
-            _words(np.repeat(self._told_rooms(first, last), counts), self._words.rooms),
+            words(meeting, self.meetings["id"].combine_chunks().slice(first, last - first)),
+            words(np.repeat(self._told_rooms(first, last), counts), self._words.rooms),
             _texts(listed.offsets, listed.text),
             _names(listed.user_id, self._words.user_ids),
             _names(listed.user_name, self._words.user_names),
-            _times(listed.join),
-            _times(listed.leave, listed.leave == NEVER),
-            _words(listed.left_by - 1, _LEFT_BY, listed.left_by == STILL_IN),
+            numbers(listed.join, TIME),
+            numbers(listed.leave, TIME, listed.leave == NEVER),
+            words(listed.left_by - 1, pa.array(LEFT_BY_WORDS), listed.left_by == STILL_IN),
         ]
         return pa.table(columns, schema=PARTICIPANTS)
 
@@ -201,19 +200,8 @@ def _end_to_end(found: Sequence[Listed]) -> tuple[Int64s, NDArray[np.uint8]]:
     return np.concatenate([*offsets, starts[-1:]]), np.concatenate([each.text for each in found])
 
 
-def _words(codes: NDArray[Any], words: pa.Array, absent: NDArray[np.bool_] | None = None) -> pa.Array:
-    mask = absent if absent is not None and absent.any() else None
-    indices = pa.array(np.ascontiguousarray(codes, dtype=np.int32), mask=mask)
-    return pa.DictionaryArray.from_arrays(indices, words, safe=False)
-
-
-def _names(codes: Int32s, words: pa.Array | None) -> pa.Array:
-    return pa.nulls(len(codes), WORD) if words is None else _words(codes, words, codes == NO_ROW)
-
-
-def _times(moments: Int64s, absent: NDArray[np.bool_] | None = None) -> pa.Array:
-    mask = absent if absent is not None and absent.any() else None
-    return pa.array(moments, mask=mask).view(TIME)
+def _names(codes: Int32s, meanings: pa.Array | None) -> pa.Array:
+    return pa.nulls(len(codes), WORD) if meanings is None else words(codes, meanings, codes == NO_ROW)
 
 
 def _fixed_texts(letters: NDArray[np.uint8]) -> pa.Array:

@@ -5,7 +5,6 @@ become events. What there is besides is remembered as far as it helps: the lates
 "now" unless another is asked for, and the names of the rooms, for who has misspelt one.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
@@ -60,12 +59,8 @@ class _Found:
         rooms = piece["room"].combine_chunks()
         self.rooms.update(rooms.dictionary.to_pylist())
         here = pc.equal(rooms.indices, pc.index(rooms.dictionary, room))
-        for row in _rows(piece.filter(here)):
+        for row in piece.filter(here).to_pylist():
             self.events.setdefault(row.pop("domain", None) or domain, []).append(_event(row))
-
-
-def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
-    yield from table.to_pylist()
 
 
 def _event(row: dict[str, Any]) -> Event:
@@ -94,5 +89,5 @@ def _similar(room: str, rooms: set[str]) -> str:
     by_folded = {name.casefold(): name for name in sorted(rooms)}
     close = get_close_matches(room.casefold(), by_folded, n=_SIMILAR, cutoff=0.5)
     if not close:
-        return f"; there are {len(rooms):,} others" if rooms else ""
+        return f"; there are {len(rooms):,} other rooms" if rooms else ""
     return f"; there is {', '.join(by_folded[name] for name in close)}"
