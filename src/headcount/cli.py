@@ -6,9 +6,12 @@ wait for them. Answers go to standard output, everything about them to standard 
 """
 
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -18,10 +21,12 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import InvalidRules, Rules
 
 if TYPE_CHECKING:
+    from headcount.batch.one_room import OneRoom
     from headcount.batch.sessions import Sessions
 
 _BAD = 2
 _INTERRUPTED = 130
+_A_DAY: Ms = 86_400_000
 _FORMATS = ("parquet", "csv", "ndjson", "daily")
 _SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "K": 10**3, "M": 10**6, "G": 10**9}
 
@@ -37,6 +42,12 @@ class _Headcount(click.Group):
             ctx.exit(0)
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
+        except click.UsageError as error:
+            asked = error.ctx.command_path if error.ctx is not None else "headcount"
+            click.echo(
+                f"headcount: {error.format_message().rstrip('.')} ({asked} --help tells more)", err=True
+            )
+            ctx.exit(_BAD)
         except (HeadcountError, InvalidRules) as error:
             click.echo(f"headcount: {_sentence(error)}", err=True)
             ctx.exit(_BAD)
@@ -98,6 +109,54 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # older clicks know non
 _RULES = Rules()
 
 
+def _with_rules(command: Callable[..., None]) -> Callable[..., None]:
+    """Lets a command be asked with other numbers than those of the rules; it is given `rules`."""
+
+    @click.option(
+        "--min-stay",
+        type=_Seconds(),
+        default=_RULES.min_stay_ms,
+        help="Shorter stays are void.  [default: 10]",
+    )
+    @click.option(
+        "--start-alone",
+        type=_Seconds(),
+        default=_RULES.start_alone_ms,
+        help="So long must somebody alone stay to be a meeting.  [default: 30]",
+    )
+    @click.option(
+        "--reset-alone",
+        type=_Seconds(),
+        default=_RULES.reset_alone_ms,
+        help="After so long left alone, a new meeting begins.  [default: 600]",
+    )
+    @wraps(command)
+    def with_rules(*, min_stay: Ms, start_alone: Ms, reset_alone: Ms, **options: Any) -> None:
+        command(rules=Rules(min_stay, start_alone, reset_alone), **options)
+
+    return with_rules
+
+
+def _about_one_room(command: Callable[..., None]) -> Callable[..., None]:
+    """What one says to ask about one room; the command is given `room` and `as_of`."""
+
+    @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+    @click.option("--room", "name", required=True, metavar="NAME", help="Which room.")
+    @click.option("--domain", metavar="NAME", help="The room's domain, and that of events that name none.")
+    @click.option("--as-of", type=_Time(), help="The moment that 'now' means.  [default: the latest event]")
+    @_with_rules
+    @wraps(command)
+    def about_one_room(
+        *, files: tuple[str, ...], name: str, domain: str | None, as_of: Ms | None, **options: Any
+    ) -> None:
+        with _batch():
+            from headcount.batch.one_room import read_room  # noqa: PLC0415 - only who asks pays
+        room = read_room(list(files), name, domain)
+        command(room=room, as_of=room.latest if as_of is None else as_of, **options)
+
+    return about_one_room
+
+
 @click.group(cls=_Headcount, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="headcount")
 def main() -> None:
@@ -113,21 +172,7 @@ def main() -> None:
     "--format", "fmt", type=click.Choice(_FORMATS), help="What to write.  [default: parquet with --out]"
 )
 @click.option("--as-of", type=_Time(), help="The moment that 'now' means.  [default: the latest event]")
-@click.option(
-    "--min-stay", type=_Seconds(), default=_RULES.min_stay_ms, help="Shorter stays are void.  [default: 10]"
-)
-@click.option(
-    "--start-alone",
-    type=_Seconds(),
-    default=_RULES.start_alone_ms,
-    help="So long must somebody alone stay to be a meeting.  [default: 30]",
-)
-@click.option(
-    "--reset-alone",
-    type=_Seconds(),
-    default=_RULES.reset_alone_ms,
-    help="After so long left alone, a new meeting begins.  [default: 600]",
-)
+@_with_rules
 @click.option("--domain", default="default", show_default=True, help="The domain of events that name none.")
 @click.option(
     "--skip-bad", is_flag=True, help="Leave bad rows out; with --out, write them to rejected.ndjson."
@@ -139,15 +184,12 @@ def sessionize(
     files: tuple[str, ...],
     out: str | None,
     fmt: str | None,
-    min_stay: Ms,
-    start_alone: Ms,
-    reset_alone: Ms,
+    rules: Rules,
     quiet: bool,
     **options: Any,
 ) -> None:
     """Work out the meetings in files of events: Parquet, NDJSON or CSV; - is NDJSON on standard input."""
     _refuse_parquet_on_a_stream(out, fmt)
-    rules = Rules(min_stay, start_alone, reset_alone)
     sessions = _worked_out(
         list(files), rules, {key: value for key, value in options.items() if value}, quiet=quiet
     )
@@ -188,6 +230,61 @@ def _summarize(sessions: "Sessions", rules: Rules) -> None:
 
     for line in summary_lines(sessions.summary, rules):
         click.echo(line, err=True)
+
+
+@main.command()
+@_about_one_room
+def explain(*, room: "OneRoom", as_of: Ms, rules: Rules) -> None:
+    """Tell the story of a room: who came, why meetings began and ended when they did, what was ignored."""
+    from headcount.explaining import story_of  # noqa: PLC0415 - help does not need it
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for sentence in story_of(room.events, room.name, as_of, domain=room.domain, rules=rules):
+        click.echo(_wrapped(sentence, width))
+
+
+def _wrapped(sentence: str, width: int | None) -> str:
+    """On a terminal, what does not fit on a line goes on beneath its beginning."""
+    if width is None or len(sentence) <= width:
+        return sentence
+    return textwrap.fill(sentence, width, subsequent_indent=" " * 16, break_on_hyphens=False)
+
+
+@main.command()
+@_about_one_room
+@click.option("--from", "start", type=_Time(), help="Where the picture begins.  [default: its last 24 hours]")
+@click.option("--to", "end", type=_Time(), help="Where the picture ends.  [default: the end of all meetings]")
+@click.option("--width", type=click.IntRange(min=1), help="How wide it is.  [default: as the terminal]")
+def timeline(
+    *, room: "OneRoom", as_of: Ms, rules: Rules, start: Ms | None, end: Ms | None, width: int | None
+) -> None:
+    """Draw a room: its meetings, who was in when, and how many at once."""
+    from headcount.kernel.history import meetings_of  # noqa: PLC0415 - help does not need it
+    from headcount.timeline import timeline as drawn  # noqa: PLC0415 - likewise
+
+    meetings = meetings_of(room.events, as_of=as_of, domain=room.domain, rules=rules)
+    if not meetings:
+        click.echo("There was no meeting; 'headcount explain' tells why.")
+        return
+    to = end if end is not None else meetings[-1].end or as_of
+    since = start if start is not None else max(meetings[0].start, to - _A_DAY)
+    for line in drawn(meetings, since, to, width or shutil.get_terminal_size().columns):
+        click.echo(line)
+    earlier = sum(meeting.end is not None and meeting.end <= since for meeting in meetings)
+    if earlier and start is None:
+        click.echo(f"and {earlier:,} meetings before: --from TIME shows them")
+
+
+@main.command()
+@click.option("--jitsi", required=True, metavar="FILE", help="Captured requests of Jitsi's event_sync.")
+@click.option(
+    "--sample", required=True, metavar="FILE", help="A Parquet file of events, made up if there is none."
+)
+def demo(*, jitsi: str, sample: str) -> None:
+    """Find the meetings in genuine server output and in a realistic sample."""
+    with _batch():
+        from headcount.demo import demonstrate  # noqa: PLC0415 - only who asks pays
+    demonstrate(jitsi, sample, sys.stdout)
 
 
 @contextmanager

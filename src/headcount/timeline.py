@@ -30,6 +30,7 @@ _STEPS: Final = (
     *(days * _DAY for days in (1, 2, 7, 14, 28, 91, 182, 364)),
 )
 _ROOM_FOR_A_LABEL: Final = 10
+_DAY_SHOWN: Final = "2026-01-31"
 
 
 class _Scale(NamedTuple):
@@ -65,15 +66,17 @@ def timeline(meetings: Iterable[Meeting], start: Ms, end: Ms, width: int = 80) -
     ]
     stays = _by_participant(shown, start, end)
     labels = _labels(stays)
-    margin = _margin([*labels.values(), "in the room"], max(width, NARROWEST))
+    people = list(_steps(stays.values(), end))
+    up_to = f"up to {max((n for _, _, n in people), default=0):,}"
+    margin = _margin([*labels.values(), _DAY_SHOWN], max(width, NARROWEST))
     scale = _Scale(start, end, max(width, NARROWEST) - margin - 2)
     lines = [("meetings", _boundaries(shown, scale))]
     lines += [(labels[who], _presence(stays[who], scale)) for who in list(stays)[:MOST_PARTICIPANTS]]
     if len(stays) > MOST_PARTICIPANTS:
         lines.append((f"and {len(stays) - MOST_PARTICIPANTS:,} more", ""))
-    lines.append(("in the room", _head_count(stays.values(), scale)))
+    lines.append((up_to, _head_count(people, scale)))
     lines += zip(("", _day(start)), _clock(scale), strict=True)
-    return [f"{set_cell_size(label, margin)} {line}".rstrip() for label, line in lines]
+    return [f"{_fitted(label, margin)} {line}".rstrip() for label, line in lines]
 
 
 def _by_participant(meetings: Iterable[Meeting], start: Ms, end: Ms) -> dict[str, list[Entry]]:
@@ -106,7 +109,13 @@ def _labels(stays: dict[str, list[Entry]]) -> dict[str, str]:
 
 def _margin(labels: Iterable[str], width: int) -> int:
     """How wide the labels are: no wider than they need, and never more than a third of the picture."""
-    return min(max(map(cell_len, labels)), max(width // 3, len("in the room")))
+    return min(max(map(cell_len, labels)), max(width // 3, len(_DAY_SHOWN)))
+
+
+def _fitted(label: str, margin: int) -> str:
+    return (
+        set_cell_size(label, margin) if cell_len(label) <= margin else f"{set_cell_size(label, margin - 1)}…"
+    )
 
 
 def _boundaries(meetings: Iterable[Meeting], scale: _Scale) -> str:
@@ -137,17 +146,15 @@ def _presence(entries: Iterable[Entry], scale: _Scale) -> str:
     return "".join(blocks) + ("▸" if still_in else "")
 
 
-def _head_count(stays: Iterable[Sequence[Entry]], scale: _Scale) -> str:
-    """How many were in at most within each cell, as heights, and the most of all."""
+def _head_count(people: Iterable[tuple[Ms, Ms, int]], scale: _Scale) -> str:
+    """How many were in at most within each cell, as heights."""
     most = [0] * scale.cells
-    for start, end, people in _steps(stays, scale.end):
+    for start, end, n in people:
         for cell in scale.span(start, end):
-            most[cell] = max(most[cell], people)
-    peak = max(most, default=0)
-    if not peak:
-        return ""
+            most[cell] = max(most[cell], n)
+    peak = max(*most, 1)
     # Rounded up: whoever is there is seen.
-    return "".join(_HEIGHTS[-(-people * 8 // peak)] for people in most).rstrip() + f" {peak}"
+    return "".join(_HEIGHTS[-(-n * 8 // peak)] for n in most)
 
 
 def _steps(stays: Iterable[Sequence[Entry]], end: Ms) -> Iterator[tuple[Ms, Ms, int]]:
