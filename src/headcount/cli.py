@@ -43,10 +43,7 @@ class _Headcount(click.Group):
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
         except click.UsageError as error:
-            asked = error.ctx.command_path if error.ctx is not None else "headcount"
-            click.echo(
-                f"headcount: {error.format_message().rstrip('.')} ({asked} --help tells more)", err=True
-            )
+            click.echo(f"headcount: {_usage(error)}", err=True)
             ctx.exit(_BAD)
         except (HeadcountError, InvalidRules) as error:
             click.echo(f"headcount: {_sentence(error)}", err=True)
@@ -56,6 +53,12 @@ class _Headcount(click.Group):
 def _nobody_reads() -> None:
     """Whoever read the output has gone. What is still to be flushed goes nowhere, in silence."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _usage(error: click.UsageError) -> str:
+    asked = error.ctx.command_path if error.ctx is not None else "headcount"
+    told = error.format_message().rstrip(".")
+    return f"{told[:1].lower()}{told[1:]} ({asked} --help tells more)"
 
 
 def _sentence(error: Exception) -> str:
@@ -157,7 +160,7 @@ def _about_one_room(command: Callable[..., None]) -> Callable[..., None]:
     return about_one_room
 
 
-@click.group(cls=_Headcount, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("headcount", cls=_Headcount, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="headcount")
 def main() -> None:
     """Who was in the room, when, and for how long."""
@@ -188,7 +191,10 @@ def sessionize(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Work out the meetings in files of events: Parquet, NDJSON or CSV; - is NDJSON on standard input."""
+    """Work out the meetings in files of events.
+
+    The files are Parquet, NDJSON or CSV; - is NDJSON on standard input.
+    """
     _refuse_parquet_on_a_stream(out, fmt)
     sessions = _worked_out(
         list(files), rules, {key: value for key, value in options.items() if value}, quiet=quiet
@@ -235,7 +241,10 @@ def _summarize(sessions: "Sessions", rules: Rules) -> None:
 @main.command()
 @_about_one_room
 def explain(*, room: "OneRoom", as_of: Ms, rules: Rules) -> None:
-    """Tell the story of a room: who came, why meetings began and ended when they did, what was ignored."""
+    """Tell the story of one room.
+
+    Who came, why the meetings began and ended when they did, and what was ignored.
+    """
     from headcount.explaining import story_of  # noqa: PLC0415 - help does not need it
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -258,7 +267,10 @@ def _wrapped(sentence: str, width: int | None) -> str:
 def timeline(
     *, room: "OneRoom", as_of: Ms, rules: Rules, start: Ms | None, end: Ms | None, width: int | None
 ) -> None:
-    """Draw a room: its meetings, who was in when, and how many at once."""
+    """Draw one room in the terminal.
+
+    Its meetings, who was in when, and how many at once.
+    """
     from headcount.kernel.history import meetings_of  # noqa: PLC0415 - help does not need it
     from headcount.timeline import timeline as drawn  # noqa: PLC0415 - likewise
 
@@ -276,12 +288,21 @@ def timeline(
 
 
 @main.command()
-@click.option("--jitsi", required=True, metavar="FILE", help="Captured requests of Jitsi's event_sync.")
+@click.option(
+    "--jitsi",
+    type=click.Path(exists=True, dir_okay=False),
+    required=True,
+    metavar="FILE",
+    help="Captured requests of Jitsi's event_sync.",
+)
 @click.option(
     "--sample", required=True, metavar="FILE", help="A Parquet file of events, made up if there is none."
 )
 def demo(*, jitsi: str, sample: str) -> None:
-    """Find the meetings in genuine server output and in a realistic sample."""
+    """Show what it does, on two inputs.
+
+    Genuine output of a server, and a realistic sample, which is made if it is not there.
+    """
     with _batch():
         from headcount.demo import demonstrate  # noqa: PLC0415 - only who asks pays
     demonstrate(jitsi, sample, sys.stdout)

@@ -45,8 +45,8 @@ _IGNORED = {
     Because.REPEATED_JOIN: "was said to join, but was in already: ignored (rule 1)",
     Because.ORPHAN_LEAVE: "was said to leave, but was not in: ignored (rule 1)",
     Because.CANCELLED: "was said to join and to leave at one instant, which changes nothing (rule 2)",
-    Because.DELIVERED_TWICE: "was said to {kind} once more, in the same words: it counts once (rule 3)",
-    Because.GUESS_OUTRANKED: "was inferred to {kind}, which gives way to what was reported (rule 3a)",
+    Because.DELIVERED_TWICE: "was said to {kind}, which was said already: ignored (rule 3)",
+    Because.GUESS_OUTRANKED: "was inferred to {kind}, which gives way to what was reported: ignored (rule 3a)",
 }
 
 
@@ -62,9 +62,21 @@ def story_of(
     overturned = [change for change in told if change.because is Because.GUESS_OVERTURNED]
     # The room takes a guess back just before the instant of the report that overturns it.
     overturned = [change._replace(at=change.at + 1) for change in overturned]
-    changes = changes_of(known, as_of=as_of, domain=domain, rules=rules)
+    changes = _without_confirmations(changes_of(known, as_of=as_of, domain=domain, rules=rules), known)
     pending = live.view(as_of).pending
     return explain([*changes, *overturned], room, as_of, rules=rules, pending=pending)
+
+
+def _without_confirmations(changes: Iterable[Change], events: Iterable[Event]) -> Iterator[Change]:
+    """Leaves out that a leave's `joined_at` repeats its join: it is there for that, and no news."""
+    joins = Counter((event.participant_id, event.at) for event in events if event.kind is Kind.JOIN)
+    for change in changes:
+        if isinstance(change, EventIgnored) and change.because is Because.DELIVERED_TWICE:
+            who = change.participant_id, change.at
+            joins[who] -= change.kind is Kind.JOIN
+            if change.kind is Kind.JOIN and joins[who] < 1:
+                continue
+        yield change
 
 
 def explain(
@@ -130,8 +142,9 @@ class _Story:
 
     def _ignored(self, changes: Iterable[EventIgnored]) -> Iterator[str]:
         for sentence, times in Counter(map(self._in_vain, changes)).items():
-            said_for_each_kind = sentence.endswith("(rule 2)")
-            yield sentence if times == 1 or said_for_each_kind else f"{sentence}, {times} times"
+            # One instant's join and leave are two changes, and one sentence speaks of both.
+            once = times == 1 or sentence.endswith("(rule 2)")
+            yield sentence if once else sentence.replace(" (rule", f", {times} times (rule")
 
     def _in_vain(self, change: EventIgnored) -> str:
         if change.kind is Kind.END or change.participant_id is None:

@@ -68,12 +68,13 @@ def timeline(meetings: Iterable[Meeting], start: Ms, end: Ms, width: int = 80) -
     labels = _labels(stays)
     people = list(_steps(stays.values(), end))
     up_to = f"up to {max((n for _, _, n in people), default=0):,}"
-    margin = _margin([*labels.values(), _DAY_SHOWN], max(width, NARROWEST))
+    not_drawn = f"and {len(stays) - MOST_PARTICIPANTS:,} more" if len(stays) > MOST_PARTICIPANTS else ""
+    margin = _margin([*labels.values(), not_drawn, _DAY_SHOWN], max(width, NARROWEST))
     scale = _Scale(start, end, max(width, NARROWEST) - margin - 2)
     lines = [("meetings", _boundaries(shown, scale))]
     lines += [(labels[who], _presence(stays[who], scale)) for who in list(stays)[:MOST_PARTICIPANTS]]
-    if len(stays) > MOST_PARTICIPANTS:
-        lines.append((f"and {len(stays) - MOST_PARTICIPANTS:,} more", ""))
+    if not_drawn:
+        lines.append((not_drawn, ""))
     lines.append((up_to, _head_count(people, scale)))
     lines += zip(("", _day(start)), _clock(scale), strict=True)
     return [f"{_fitted(label, margin)} {line}".rstrip() for label, line in lines]
@@ -109,7 +110,7 @@ def _labels(stays: dict[str, list[Entry]]) -> dict[str, str]:
 
 def _margin(labels: Iterable[str], width: int) -> int:
     """How wide the labels are: no wider than they need, and never more than a third of the picture."""
-    return min(max(map(cell_len, labels)), max(width // 3, len(_DAY_SHOWN)))
+    return min(max(map(cell_len, labels)), max(width // 3, len("and 12 more")))
 
 
 def _fitted(label: str, margin: int) -> str:

@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 
 from headcount.batch.blocks import COLUMNS, REQUIRED, Complaint, Mask
 from headcount.batch.text_columns import (
+    are_empty,
     as_mask,
     coded,
     codes,
+    hold_nul,
     is_named,
     lengths_are_positive,
     positions,
@@ -95,7 +97,7 @@ _Read = tuple[pa.Array | pa.ChunkedArray, list[Complaint]]
 def _key(column: pa.ChunkedArray, name: str, where: str) -> _Read:
     """Room and domain are what ids of meetings are made of, with U+0000 between them."""
     optional, complaints = _optional(column, name, where)
-    divided = positions(optional, lambda word: "\0" in word)
+    divided = positions(optional, hold_nul)
     if len(divided):
         complaints.append(
             Complaint(
@@ -116,7 +118,7 @@ def _optional(column: pa.ChunkedArray, name: str, where: str) -> _Read:
     """An empty word says no more than none."""
     require_text(column, name, where)
     words, complaints = coded(column, name)
-    empty = positions(words, lambda word: word == "")
+    empty = positions(words, are_empty)
     return without_words(words, empty) if len(empty) else words, complaints
 
 
@@ -195,7 +197,7 @@ def _participants(columns: dict[str, pa.Array | pa.ChunkedArray]) -> list[Compla
 
 def _all_named(ids: pa.Array | pa.ChunkedArray) -> bool:
     if isinstance(ids, pa.DictionaryArray):
-        return not len(positions(ids, lambda word: word == ""))
+        return not len(positions(ids, are_empty))
     return lengths_are_positive(ids)
 
 
@@ -203,7 +205,7 @@ def _null_unless(named: Mask, ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.
     if ids.null_count == len(named) - named.sum():
         return ids
     if isinstance(ids, pa.DictionaryArray):
-        return without_words(ids, positions(ids, lambda word: word == ""))
+        return without_words(ids, positions(ids, are_empty))
     return pc.if_else(pa.array(named), ids, None)
 
 

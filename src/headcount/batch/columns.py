@@ -5,6 +5,8 @@ be copied. Rooms are numbered in the order in which meetings that begin together
 by name, then by domain.
 """
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,14 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.batch.keys import words_of
+from headcount.batch.keys import room_for, words_of
 from headcount.batch.layout import Int8s, Int32s, Int64s, Names
 from headcount.kernel.rules import NEVER
 
 _NO_CODES = np.empty(0, np.int32)
 _NO_TIMES = np.empty(0, np.int64)
 _NO_MARKS = np.empty(0, np.int8)
-_NO_TEXT = np.empty(0, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +57,17 @@ class Columns:
 
 
 def columns_of(table: pa.Table) -> Columns:
-    """Take apart a canonical table."""
-    columns = {name: _whole(table[name]) for name in table.column_names}
-    room, rank, rooms, domains = _rooms(columns["room"], columns.get("domain"))
-    participant = columns["participant_id"]
-    user_id, user_ids = _coded(columns.get("user_id"))
-    user_name, user_names = _coded(columns.get("user_name"))
-    session, sessions = _coded(columns.get("source_session"))
-    codes, offsets, text = _participants(participant)
-    names = Names(
-        codes,
-        offsets,
-        text,
-        words_of(text if not len(codes) else _NO_TEXT),
-        user_id,
-        user_name,
-        session,
-        _NO_CODES,
-        _NO_CODES,
-        _NO_CODES,
-    )
+    """Take apart a canonical table; its columns do not wait for each other."""
+    with ThreadPoolExecutor(2) as pool:
+        ids = pool.submit(_participants, table["participant_id"])
+        rest = [name for name in table.column_names if name != "participant_id"]
+        columns = dict(zip(rest, pool.map(lambda name: _whole(table[name]), rest), strict=True))
+        room, rank, rooms, domains = _rooms(columns["room"], columns.get("domain"))
+        user_id, user_ids = _coded(columns.get("user_id"))
+        user_name, user_names = _coded(columns.get("user_name"))
+        session, sessions = _coded(columns.get("source_session"))
+        codes, offsets, text, words = ids.result()
+    names = Names(codes, offsets, text, words, user_id, user_name, session, _NO_CODES, _NO_CODES, _NO_CODES)
     joined_at = columns.get("joined_at")
     has_joins = joined_at is not None and joined_at.null_count < len(joined_at)
     inferred = columns.get("inferred")
@@ -138,8 +130,6 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
         column = column.unify_dictionaries()
     if column.num_chunks == 1:
         return column.chunk(0)
-    if pa.types.is_string(column.type):
-        column = column.cast(pa.large_string())
     whole = column.combine_chunks()
     return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
 
@@ -197,15 +187,37 @@ def _ranks(words: pa.Array | None) -> Int32s:
     return np.zeros(1, np.int32) if words is None else _inverse(_numbers(pc.sort_indices(words)))
 
 
-def _participants(array: pa.Array) -> tuple[Int32s, Int64s, NDArray[np.uint8]]:
-    """Codes (empty where the ids stand in full), and the offsets and bytes of the ids or words."""
-    if pa.types.is_dictionary(array.type):
-        return _codes(array), *_participants(array.dictionary)[1:]
-    width = np.int64 if pa.types.is_large_string(array.type) else np.int32
-    _, offset_bytes, text_bytes = array.buffers()
-    start = array.offset
+def _participants(column: pa.ChunkedArray) -> tuple[Int32s, Int64s, NDArray[np.uint8], NDArray[np.uint64]]:
+    """Codes (empty where the ids stand in full); where each id or word begins; all of them end to end."""
+    if pa.types.is_dictionary(column.type):
+        whole = _whole(column)
+        return _codes(whole), *_end_to_end([whole.dictionary])
+    return _NO_CODES, *_end_to_end(column.chunks)
+
+
+def _end_to_end(
+    chunks: Sequence[pa.Array],
+) -> tuple[Int64s, NDArray[np.uint8], NDArray[np.uint64]]:
+    """The texts of all chunks, copied once: as bytes, and as words with nothing behind them."""
+    parts = [_text_of(chunk) for chunk in chunks]
+    begins = np.cumsum([0, *(len(text) for _, text in parts)])
+    rows = np.cumsum([0, *(len(chunk) for chunk in chunks)])
+    words = room_for(int(begins[-1]))
+    text = words.view(np.uint8)
+    offsets = np.empty(int(rows[-1]) + 1, np.int64)
+    offsets[-1] = begins[-1]
+    for k, (bounds, letters) in enumerate(parts):
+        text[begins[k] : begins[k + 1]] = letters
+        np.add(bounds[:-1], begins[k], out=offsets[rows[k] : rows[k + 1]], casting="unsafe")
+    return offsets, text, words
+
+
+def _text_of(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """Where each text of an array begins, and its letters."""
     if not len(array):
-        return _NO_CODES, np.zeros(1, np.int64), _NO_TEXT
-    offsets: NDArray[Any] = np.frombuffer(offset_bytes, width)[start : start + len(array) + 1]
-    text = _NO_TEXT if text_bytes is None else np.frombuffer(text_bytes, np.uint8)
-    return _NO_CODES, offsets, text
+        return np.zeros(1, np.int64), np.empty(0, np.uint8)
+    width = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    _, offsets, text = array.buffers()
+    bounds = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
+    letters = np.empty(0, np.uint8) if text is None else np.frombuffer(text, np.uint8)
+    return bounds - bounds[0], letters[bounds[0] : bounds[-1]]

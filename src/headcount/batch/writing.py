@@ -7,6 +7,7 @@ of them are whole. Whatever goes wrong before that, what was there stays as it w
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -38,8 +39,12 @@ def write_sessions(sessions: Sessions, out_dir: str | Path, fmt: str = "parquet"
         if fmt == "daily":
             _write_daily(sessions, aside)
         else:
-            _write_pieces([sessions.meetings], MEETINGS, aside / f"meetings.{fmt}")
-            _write_pieces(sessions.participant_pieces(), PARTICIPANTS, aside / f"participants.{fmt}")
+            with ThreadPoolExecutor(1) as pool:
+                meetings = pool.submit(
+                    _write_pieces, [sessions.meetings], MEETINGS, aside / f"meetings.{fmt}"
+                )
+                _write_pieces(sessions.participant_pieces(), PARTICIPANTS, aside / f"participants.{fmt}")
+                meetings.result()
         if sessions.rejects is not None:
             sessions.rejects.write(aside / REJECTED)
         return _put_in_place(aside, Path(out_dir))
@@ -84,12 +89,30 @@ def _put_in_place(aside: Path, out_dir: Path) -> list[Path]:
 def _write_pieces(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
     """Write a table that comes in pieces; none is held longer than it takes to write it."""
     if path.suffix == ".parquet":
-        with pq.ParquetWriter(path, schema) as parquet:
-            for piece in pieces:
-                parquet.write_table(piece)
+        _write_parquet(pieces, schema, path)
         return
     with path.open("wb") as file:
         STREAMS[path.suffix.removeprefix(".")](pieces, schema, file)
+
+
+def _write_parquet(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """Write Parquet, one piece while the next is being assembled.
+
+    Statistics of words cost as much as writing them, and nobody looks for a range of ids.
+    """
+    ranges = [field.name for field in schema if not _is_word(field.type)]
+    with pq.ParquetWriter(path, schema, write_statistics=ranges) as parquet, ThreadPoolExecutor(1) as pool:
+        writing = None
+        for piece in pieces:
+            if writing is not None:
+                writing.result()
+            writing = pool.submit(parquet.write_table, piece)
+        if writing is not None:
+            writing.result()
+
+
+def _is_word(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
 
 
 def _write_daily(sessions: Sessions, folder: Path) -> None:
