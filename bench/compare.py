@@ -1,6 +1,6 @@
 """Whether two results are the same, to the last field and in the same order.
 
-Usage: compare.py A B [as_of]. Each is a directory with `meetings.parquet` and
+Usage: compare.py A B. Each is a directory with `meetings.parquet` and
 `participants.parquet`. Meetings are known by their start and room; where participants
 name their meeting by an id instead, it is looked up in the meetings of the same result.
 Times are compared as milliseconds, whatever their unit in the file.
@@ -56,9 +56,8 @@ def read_meetings(directory: Path) -> pl.DataFrame:
 def read_participants(directory: Path) -> pl.DataFrame:
     participants = pl.scan_parquet(directory / "participants.parquet")
     if "start" not in participants.collect_schema():
-        meetings = pl.scan_parquet(directory / "meetings.parquet").select(
-            pl.col("start"), meeting_id=pl.col("id")
-        )
+        meetings = pl.scan_parquet(directory / "meetings.parquet").select("start", meeting_id="id")
+        participants = participants.with_columns(pl.col("meeting_id").cast(pl.String))
         participants = participants.join(meetings, on="meeting_id", how="left", maintain_order="left")
     return _alike(participants, PARTICIPANTS)
 

@@ -19,7 +19,9 @@ def main(events: str, out: str, *options: str) -> None:
         began = time.perf_counter()
         connection.execute(statement)
         if "--times" in options:
-            line = next(line for line in statement.query.strip().splitlines() if line and not line.startswith("--"))
+            line = next(
+                line for line in statement.query.strip().splitlines() if line and not line.startswith("--")
+            )
             print(f"{time.perf_counter() - began:6.2f} s  {line}")
 
 

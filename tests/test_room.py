@@ -119,6 +119,7 @@ def test_the_successor_is_the_one_that_covers_the_start_and_no_other():
     (revised,) = room.handle(leave(350, "b", joined_at=50), 1000)
     first, second = revised.meetings_before
     assert revised.successor(first) == revised.successor(second) == revised.meetings_after[0]
+    assert revised.successor(first._replace(start=10**6)) is None
 
 
 def test_a_late_end_may_cut_a_meeting_in_two():

@@ -71,6 +71,13 @@ def test_the_file_is_cut_into_row_groups_without_losing_an_event(tmp_path, monke
     assert written.read().to_pylist() == sample_table(3_500).to_pylist()
 
 
+@pytest.mark.parametrize(("how_many", "groups"), [(0, 0), (1_000, 1), (2_000, 2)])
+def test_no_row_group_is_empty(tmp_path, monkeypatch, how_many, groups):
+    monkeypatch.setattr(sample, "ROW_GROUP", 1_000)
+    write_sample(tmp_path / "events.parquet", events=how_many)
+    assert pq.ParquetFile(tmp_path / "events.parquet").num_row_groups == groups
+
+
 def test_disorder_delivers_that_share_of_the_events_late_and_by_seconds_only():
     instants = at(sample_table(50_000, disorder=0.2))
     behind = np.maximum.accumulate(instants) - instants

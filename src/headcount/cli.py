@@ -57,8 +57,7 @@ def _nobody_reads() -> None:
 
 def _usage(error: click.UsageError) -> str:
     asked = error.ctx.command_path if error.ctx is not None else "headcount"
-    told = error.format_message().rstrip(".")
-    return f"{told[:1].lower()}{told[1:]} ({asked} --help tells more)"
+    return f"{error.format_message().rstrip('.')} ({asked} --help tells more)"
 
 
 def _sentence(error: Exception) -> str:

@@ -455,7 +455,8 @@ def _row_groups(parts: Iterator[_Events]) -> Iterator[_Events]:
         while len(held.at) >= ROW_GROUP:
             yield held.where(slice(ROW_GROUP))
             held = held.where(slice(ROW_GROUP, None))
-    yield held
+    if len(held.at):
+        yield held
 
 
 def _table(events: _Events, world: _World) -> pa.Table:

@@ -22,7 +22,7 @@ from headcount.batch.layout import (
     REPEATED_JOINS,
     VOID_STAYS,
 )
-from headcount.batch.reading import PIECE_ROWS, Reading, read
+from headcount.batch.reading import PIECE_ROWS, Reading, joined, read
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.batch.spilling import DIVISIONS, Divisions, Spilled
 from headcount.batch.working import Worked, work_out
@@ -77,7 +77,7 @@ def sessionize(
         if limit is not None and rows > limit:
             return _in_divisions(chain(pieces, unread), reading, rules, as_of, domain, tell)
         tell(0.5 * reading.share, "reading")
-    columns = columns_of(pa.concat_tables(pieces, promote_options="default"))
+    columns = columns_of(joined(pieces))
     del pieces
     tell(0.5, "working out")
     sessions = _in_memory(columns, rules, as_of, domain, reading)

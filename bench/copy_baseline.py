@@ -1,0 +1,35 @@
+"""The floor: read the events and write an output of the same size, and work out nothing.
+
+Usage: copy_baseline.py EVENTS OUT_DIR LIKE_DIR. LIKE_DIR holds `meetings.parquet` and
+`participants.parquet`, whose columns and numbers of rows are imitated with the columns of
+the events. Polars reads and writes with its defaults.
+"""
+
+import sys
+from pathlib import Path
+
+import polars as pl
+
+MEETINGS = {"room": "room", "start": "at", "end": "at", "ongoing": "kind"}
+PARTICIPANTS = {
+    "start": "at",
+    "room": "room",
+    "participant_id": "participant_id",
+    "user_id": "user_id",
+    "user_name": "user_name",
+    "join": "at",
+    "leave": "at",
+    "left_by": "kind",
+}
+
+
+def main(events: str, out: str, like: str) -> None:
+    said = pl.read_parquet(events)
+    for table, columns in (("meetings", MEETINGS), ("participants", PARTICIPANTS)):
+        rows = pl.scan_parquet(Path(like) / f"{table}.parquet").select(pl.len()).collect().item()
+        copied = said.head(rows).select(pl.col(source).alias(name) for name, source in columns.items())
+        copied.write_parquet(Path(out) / f"{table}.parquet")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,230 @@
+"""All measures in one table: ours, the rivals, the ratio, and whether the bar is met.
+
+    python bench/run.py --events 1000000 10000000 [--large 100000000] [--runs 3]
+
+Every run is a fresh process, so that each pays for its own start, and the best wall time
+of `--runs` counts. Before anything is said about speed, all results are compared to the
+last field; who differs is named, and the exit code is 1. The contenders take turns, so
+that a disturbance of the machine does not fall on one of them alone. This process itself stays small, because
+the system counts it into the peak memory of those that it starts. Bars are ratios of
+ours to the peer's (or plain numbers where there is no peer); give your own with `--bars`.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+DATA, OUT = HERE / "data", HERE / "out"
+OURS = "ours"
+RIVALS = ("duckdb", "polars", "pandas")
+SLOW_S = 60.0  # who takes longer is run once
+SMALL_LINES = 1_000
+BARS: dict[str, float] = {}
+
+
+class Run(NamedTuple):
+    """One fresh process: how long, and its largest memory."""
+
+    seconds: float
+    peak_bytes: int
+
+
+class Measure(NamedTuple):
+    """One row of the table. `ratio` is what the bar is about: at most, or at least, so much."""
+
+    what: str
+    ours: str
+    peer: str = ""
+    ratio: float | None = None
+    bar: str = ""
+    at_least: bool = False
+
+    def met(self, bars: dict[str, float]) -> str:
+        bar = bars.get(self.bar)
+        if bar is None or self.ratio is None:
+            return ""
+        return "yes" if (self.ratio >= bar if self.at_least else self.ratio <= bar) else "**no**"
+
+    def row(self, bars: dict[str, float]) -> str:
+        bar = bars.get(self.bar)
+        limit = "" if bar is None else f"{'≥' if self.at_least else '≤'} {bar:g}"
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        return f"| {' | '.join((self.what, self.ours, self.peer, ratio, limit, self.met(bars)))} |"
+
+
+def main() -> int:
+    asked = arguments()
+    bars = BARS | json.loads(asked.bars)
+    measures: list[Measure] = []
+    agreed = True
+    for events in asked.events:
+        rows, equal = at_size(events, asked.runs)
+        measures += rows
+        agreed = agreed and equal
+    if asked.small:
+        measures += first_call()
+    if asked.live:
+        measures += live_kernel()
+    if asked.large:
+        measures += large(asked.large, min(asked.events, key=lambda n: abs(n - 10_000_000)), asked.max_memory)
+    print("\n| measure | ours | peer | ours / peer | bar | met |\n|---|---|---|---|---|---|")
+    print("\n".join(measure.row(bars) for measure in measures))
+    return 0 if agreed else 1
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--events", type=int, nargs="+", default=[1_000_000])
+    parser.add_argument("--large", type=int, help="events of one more file, for ours alone")
+    parser.add_argument("--max-memory", help="what ours may use for the large file, like 4GB")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--bars", default="{}", help='JSON, like {"duckdb": 0.25, "first call": 2.0}')
+    parser.add_argument("--no-small", dest="small", action="store_false", help="leave out the first call")
+    parser.add_argument("--no-live", dest="live", action="store_false", help="leave out the live kernel")
+    return parser.parse_args()
+
+
+# One size: everybody's result first, then everybody's time.
+
+
+def at_size(events: int, runs: int) -> tuple[list[Measure], bool]:
+    source = sample(events)
+    best = {name: run(command(name, source, events)) for name in (OURS, *RIVALS)}
+    verdicts = [agrees(name, events) for name in RIVALS]
+    best["copy"] = run(command("copy", source, events))
+    for _ in range(runs - 1):
+        for name, before in best.items():
+            if before.seconds <= SLOW_S:
+                best[name] = faster(before, run(command(name, source, events)))
+    return list(told(events, best)), all(verdicts)
+
+
+def told(events: int, best: dict[str, Run]) -> Iterator[Measure]:
+    ours = best[OURS]
+    for name, peer in best.items():
+        if name != OURS:
+            once = " (once)" if peer.seconds > SLOW_S else ""
+            what = f"{events:,} events, file to file, against {name}{once}"
+            yield Measure(what, shown(ours), shown(peer), ours.seconds / peer.seconds, name)
+    seconds = in_process(sample(events))
+    yield Measure(
+        f"{events:,} events, in process: first call, best of the next",
+        f"{seconds[0]:.2f} s, {min(seconds[1:]):.2f} s",
+    )
+
+
+def command(name: str, source: Path, events: int) -> list[str]:
+    """How to run one of them into a directory of its own, which is made empty."""
+    out = result_of(name, events)
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    if name == OURS:
+        return sessionize(source, out)
+    if name == "copy":
+        script = str(HERE / "copy_baseline.py")
+        return [sys.executable, script, str(source), str(out), str(result_of(OURS, events))]
+    return [sys.executable, str(HERE / f"{name}_sessions.py"), str(source), str(out)]
+
+
+def sessionize(source: Path, out: Path) -> list[str]:
+    ours = [sys.executable, "-m", "headcount.cli", "sessionize", str(source)]
+    return [*ours, "--out", str(out), "--format", "parquet", "--quiet"]
+
+
+def result_of(name: str, events: int) -> Path:
+    return OUT / f"{name}-{events}"
+
+
+def agrees(name: str, events: int) -> bool:
+    script = str(HERE / "compare.py")
+    results = [str(result_of(who, events)) for who in (OURS, name)]
+    done = subprocess.run([sys.executable, script, *results], check=False, capture_output=True, text=True)
+    verdict = "the same" if done.returncode == 0 else f"DIFFERENT\n{done.stdout}{done.stderr}"
+    print(f"{events:,} events: {OURS} and {name}: {verdict}", flush=True)
+    return done.returncode == 0
+
+
+def in_process(source: Path) -> list[float]:
+    done = subprocess.run(
+        [sys.executable, str(HERE / "in_process.py"), str(source)], check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout)["seconds"]
+
+
+# Ours alone.
+
+
+def first_call() -> list[Measure]:
+    """A small file of lines in a fresh process: what somebody feels who only tries it."""
+    lines = sample(SMALL_LINES, "ndjson")
+    out = OUT / "first-call"
+    best = min((run(sessionize(lines, out)) for _ in range(3)), key=lambda done: done.seconds)
+    what = f"first call in a fresh process, {SMALL_LINES:,} lines of NDJSON"
+    return [Measure(what, shown(best), ratio=best.seconds, bar="first call")]
+
+
+def live_kernel() -> list[Measure]:
+    """`live_kernel.py`, if there is one, prints one JSON object: {"events_per_s": 123456.0}."""
+    script = HERE / "live_kernel.py"
+    if not script.exists():
+        return []
+    done = subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True)
+    per_second = json.loads(done.stdout.strip().splitlines()[-1])["events_per_s"]
+    what = "live kernel, events/s"
+    return [Measure(what, f"{per_second:,.0f}", ratio=per_second, bar="live kernel", at_least=True)]
+
+
+def large(events: int, base: int, max_memory: str | None) -> list[Measure]:
+    """How time and memory grow from `base` events to `events`."""
+    limit = ["--max-memory", max_memory] if max_memory else []
+    small, big = (
+        run([*sessionize(sample(n), OUT / f"{OURS}-large-{n}"), *(limit if n == events else [])])
+        for n in (base, events)
+    )
+    what = f"{events:,} events after {base:,}{f', at most {max_memory}' if max_memory else ''}"
+    return [Measure(what, shown(big), shown(small), big.seconds / small.seconds, "large")]
+
+
+# Running and showing.
+
+
+def sample(events: int, kind: str = "parquet") -> Path:
+    """A file of so many events, made up if it is not there yet."""
+    path = DATA / f"sample-{events}.{kind}"
+    if not path.exists():
+        subprocess.run([sys.executable, str(HERE / "make_sample.py"), str(events), str(path)], check=True)
+    return path
+
+
+def run(arguments: Sequence[str]) -> Run:
+    """Run to the end. Raises `SystemExit` with what was said if it fails."""
+    began = time.perf_counter()
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        said = process.stderr.read() if process.stderr else b""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - began
+    if process.returncode:
+        raise SystemExit(f"{' '.join(arguments)}\n{said.decode()}")
+    return Run(seconds, usage.ru_maxrss * 1024)
+
+
+def faster(a: Run, b: Run) -> Run:
+    """The better time of two runs, and the larger memory."""
+    return Run(min(a.seconds, b.seconds), max(a.peak_bytes, b.peak_bytes))
+
+
+def shown(done: Run) -> str:
+    return f"{done.seconds:.2f} s, {done.peak_bytes / 1e9:.2f} GB"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
