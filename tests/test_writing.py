@@ -141,6 +141,12 @@ def test_rejected_rows_are_written_beside(tmp_path):
     assert json.loads((tmp_path / "rejected.ndjson").read_text())["reason"] == "room is missing"
 
 
+def test_what_an_earlier_run_rejected_does_not_stay_beside(tmp_path):
+    (tmp_path / "rejected.ndjson").write_text("of an earlier run")
+    write_sessions(sessions(), tmp_path)
+    assert names_in(tmp_path) == ["meetings.parquet", "participants.parquet"]
+
+
 # Daily's form
 
 

@@ -24,52 +24,63 @@ def to_daily(
 
     `as_of` (ms) is now. Times and durations are multiples of `granularity_s`.
     """
-    grain_ms = 1_000 * granularity_s
-    entries = _entries(participants, as_of, grain_ms)
+    entries = _entries(participants, as_of, granularity_s)
     order = pc.sort_indices(meetings, sort_keys=_NEWEST_FIRST)
-    rows = _rows(meetings.take(order), "id", "room", "start", "end", "ongoing", "max_participants")
+    newest_first = meetings.take(order)
+    start, duration = _times(newest_first, "start", "end", as_of, granularity_s)
+    rows = zip(
+        *_values(newest_first, "id", "room", "ongoing", "max_participants"), start, duration, strict=True
+    )
     return [
         {
             "id": meeting,
             "room": room,
-            "start_time": _seconds(start, grain_ms),
-            "duration": _seconds((as_of if end is None else end) - start, grain_ms),
+            "start_time": start_time,
+            "duration": seconds,
             "ongoing": ongoing,
             "max_participants": most,
-            "participants": entries[meeting],
+            "participants": entries.get(meeting, []),
         }
-        for meeting, room, start, end, ongoing, most in rows
+        for meeting, room, ongoing, most, start_time, seconds in rows
     ]
 
 
-def _entries(participants: pa.Table, as_of: Ms, grain_ms: Ms) -> dict[str, list[dict[str, Any]]]:
+def _entries(participants: pa.Table, as_of: Ms, granularity_s: int) -> dict[str, list[dict[str, Any]]]:
     """The participants of each meeting by its id, in the order in which they come."""
     entries: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    rows = _rows(participants, "meeting_id", "user_id", "participant_id", "user_name", "join", "leave")
-    for meeting, user_id, participant, user_name, join, leave in rows:
+    join, duration = _times(participants, "join", "leave", as_of, granularity_s)
+    words = _values(participants, "meeting_id", "user_id", "participant_id", "user_name")
+    for meeting, user_id, participant, user_name, join_time, seconds in zip(
+        *words, join, duration, strict=True
+    ):
         entries[meeting].append(
             {
                 "user_id": user_id,
                 "participant_id": participant,
                 "user_name": user_name,
-                "join_time": _seconds(join, grain_ms),
-                "duration": _seconds((as_of if leave is None else leave) - join, grain_ms),
+                "join_time": join_time,
+                "duration": seconds,
             }
         )
     return entries
 
 
-def _seconds(ms: Ms, grain_ms: Ms) -> int:
-    """Whole seconds, rounded down to the granularity."""
-    return ms // grain_ms * grain_ms // 1_000
+def _times(
+    table: pa.Table, begin: str, end: str, as_of: Ms, granularity_s: int
+) -> tuple[list[int], list[int]]:
+    """When each row begins and how long it lasts, exactly and then rounded down to the granularity."""
+    began = table[begin].cast(pa.int64()).to_numpy()
+    ended = pc.fill_null(table[end].cast(pa.int64()), as_of).to_numpy()
+    grain_ms = 1_000 * granularity_s
+    return (
+        (began // grain_ms * granularity_s).tolist(),
+        ((ended - began) // grain_ms * granularity_s).tolist(),
+    )
 
 
-def _rows(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
-    columns = (table[name] for name in names)
-    return zip(*(_values(column) for column in columns), strict=True)
-
-
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.int64())
-    return column.to_pylist()  # type: ignore[no-any-return]
+def _values(table: pa.Table, *names: str) -> Iterator[list[Any]]:
+    """Columns as lists; codes become words together, which is much faster than one by one."""
+    for name in names:
+        column = table[name]
+        words = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+        yield words.to_pylist()

@@ -83,7 +83,11 @@ def _remove_if_empty(folder: Path) -> None:
 
 def _put_in_place(aside: Path, out_dir: Path) -> list[Path]:
     names = sorted(path.name for path in aside.iterdir())
-    return [(aside / name).replace(out_dir / name) for name in names]
+    placed = [(aside / name).replace(out_dir / name) for name in names]
+    if REJECTED not in names:
+        # What an earlier run left out has nothing to do with these sessions.
+        (out_dir / REJECTED).unlink(missing_ok=True)
+    return placed
 
 
 def _write_pieces(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
@@ -133,9 +137,11 @@ def stream_csv(pieces: Iterable[pa.Table], schema: pa.Schema, file: IO[bytes]) -
 
 def stream_ndjson(pieces: Iterable[pa.Table], schema: pa.Schema, file: IO[bytes]) -> None:
     """Write a table as NDJSON, with its own names."""
+    # A struct costs a fifth of a dictionary, and there may be millions.
+    row = msgspec.defstruct("Row", [(name, object) for name in schema.names])
     for batch in _batches(pieces):
-        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        file.write(_ENCODER.encode_lines([dict(zip(schema.names, row, strict=True)) for row in rows]))
+        values = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        file.write(_ENCODER.encode_lines([row(*value) for value in values]))
 
 
 def stream_daily(sessions: Sessions, file: IO[bytes]) -> None:
@@ -163,5 +169,7 @@ def _column_in_words(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         return column.cast(column.type.value_type)
     if pa.types.is_timestamp(column.type):
-        return pc.replace_substring(column.cast(pa.string()), " ", "T", max_replacements=1)
+        # Arrow looks up the zone of every single time; without one it is ten times as fast.
+        naive = column.cast(pa.timestamp("ms")).cast(pa.string())
+        return pc.binary_join_element_wise(pc.binary_replace_slice(naive, 10, 11, "T"), "Z", "")
     return column
