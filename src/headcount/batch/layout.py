@@ -28,7 +28,8 @@ INFERRED_SHIFT = 2
 INFERRED_BITS = 3 << INFERRED_SHIFT
 USER_ID_KNOWN = 1 << 4
 USER_NAME_KNOWN = 1 << 5
-SESSION_KNOWN = 1 << 6
+IMPLIED = 1 << 6
+"""This join was not reported by itself: a leave that knows its join stands for it, too (R1)."""
 NAMES_KNOWN = USER_ID_KNOWN | USER_NAME_KNOWN
 
 # How a stay was left. The first is no way: it goes on.
@@ -127,13 +128,14 @@ class Said(NamedTuple):
     signs: Int32s
     times: Int32s
     reason: Int32s
+    implied: Int32s
     names: NDArray[np.int32]
     """Rows (user id, user name) and session code, from joins and from leaves: 6 columns."""
 
 
 def said_of(size: int) -> Said:
-    place, signs, times, reason = _rows(size, "4444")
-    return Said(place, signs, times, reason, np.empty((size, 6), np.int32))
+    place, signs, times, reason, implied = _rows(size, "44444")
+    return Said(place, signs, times, reason, implied, np.empty((size, 6), np.int32))
 
 
 def people_of(size: int) -> People:

@@ -18,6 +18,7 @@ from headcount.batch.layout import (
     DROPPED,
     ENDS_OF_NOBODY,
     FIRST_INFERRED,
+    IMPLIED,
     INFERRED_BITS,
     INFERRED_SHIFT,
     KEY_HIGH,
@@ -331,6 +332,7 @@ def said_of(place: Any, people: Any, said: Any, cursor: Any) -> Any:
         said.signs[k] = 0
         said.times[k] = 0
         said.reason[k] = 0
+        said.implied[k] = 0
         for column in range(6):
             said.names[k, column] = NO_ROW
     return k
@@ -350,6 +352,8 @@ def hear(
     else:
         said.signs[k] |= JOIN if is_join else LEAVE
     said.times[k] += 1
+    if marks & IMPLIED:
+        said.implied[k] = 1
     side = 0 if is_join else _FROM_LEAVES
     if marks & NAMES_KNOWN:
         if marks & USER_ID_KNOWN:
@@ -482,7 +486,8 @@ def apply(
     meaning = MEANINGS[people.phase[place] * SIGNS + signs]
     if people.doubted[place] != NO_ROW:
         learn_whole(k, place, people, said, names, tallies)
-    tally(signs, said.times[k], meaning, tallies)
+    if not said.implied[k]:
+        tally(signs, said.times[k], meaning, tallies)
     if not meaning & (OPENS | CLOSES | OVERTURNS) and people.stay[place] != NO_ROW:
         learn(people.stay[place], k, True, True, stays, said, names, tallies)
     if meaning & OVERTURNS:

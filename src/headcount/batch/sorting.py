@@ -24,6 +24,7 @@ from headcount.batch.layout import (
     FIRST_MEETING,
     FIRST_STAY,
     HORIZON,
+    IMPLIED,
     INFERRED_SHIFT,
     KEY_HIGH,
     KEY_LOW,
@@ -105,7 +106,7 @@ def scatter(
         events[p, ROW] = np.uint64(row)
         if has_joins and joined_at[row] != NEVER:
             # The same event once more, as a join: the kind is in the lowest bits, and a join's is 0.
-            marks = (marks >> INFERRED_SHIFT) << INFERRED_SHIFT
+            marks = ((marks >> INFERRED_SHIFT) << INFERRED_SHIFT) | IMPLIED
             position[place] = p + 2
             events[p + 1, WORD] = np.uint64((joined_at[row] << MOMENT_SHIFT) | marks)
             events[p + 1, KEY_LOW] = low
