@@ -504,6 +504,7 @@ def apply(
                 people.doubted[place] = stay
                 people.whole_user_id_row[place] = stays.user_id_row[stay]
                 people.whole_user_name_row[place] = stays.user_name_row[stay]
+                learn_whole(k, place, people, said, names, tallies)
             people.doubted_last[place] = stay
     if after in (IN, OUT):
         people.doubted[place] = NO_ROW

@@ -36,6 +36,8 @@ _RULES = Rules()
 
 BYTES_AN_EVENT = 320
 """What the work on an event in memory takes, measured, with its share of what is found."""
+IN_MEMORY_PIECE_ROWS = 16_000_000
+"""What is kept in memory anyway is read in larger pieces, whose dictionaries need less uniting."""
 ENTRIES_AT_ONCE = 1_000_000
 """So many entries of participants are in one piece."""
 
@@ -86,7 +88,7 @@ def sessionize(
 
 
 def _piece_rows(limit: int | None) -> int:
-    return PIECE_ROWS if limit is None else max(1, min(PIECE_ROWS, limit // 4))
+    return IN_MEMORY_PIECE_ROWS if limit is None else max(1, min(PIECE_ROWS, limit // 4))
 
 
 def _in_memory(columns: Columns, rules: Rules, as_of: Ms | None, domain: str, reading: Reading) -> Sessions:

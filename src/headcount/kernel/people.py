@@ -241,6 +241,9 @@ class People:
         self._keep_doubt(who, meaning & NEXT_PHASE)
         if meaning & OPENS:
             self._open(who, at, [e for e in own if e.kind is _JOIN_KIND] if reopens else own, signs)
+        if reopens and who in self.doubts:
+            # The doubt is of this instant, and what a join says of it belongs to the whole, too.
+            self.doubts[who].whole.learn(own)
 
     def _open(self, who: str, at: Ms, heard: Sequence[Event], signs: int) -> None:
         stay = OpenStay(who, at, None, None, None, bool(signs & JOIN))

@@ -1,0 +1,104 @@
+"""How fast a live room is, interpreted, on one core: one JSON object of figures.
+
+`events_per_s`: `Room.handle` and `advance` over ten thousand rooms, events in order of time, each
+room advanced when its deadline has passed and it is looked at. `few_rooms_events_per_s`: the same
+over a hundred rooms, all of which fit into the processor's cache. `crowd_ratio`: what an event costs
+in a room of 100,000 people, against a room of ten. `marathon_ratio`: what an event costs after a
+meeting that never ended has seen 300,000 stays, against its beginning.
+"""
+
+import gc
+import json
+import random
+import sys
+import time
+
+from headcount import Event, Kind, Room
+
+MINUTE = 60_000
+
+
+def traffic(rooms: int, stays: int, seed: int = 1) -> list[Event]:
+    """Joins and leaves of many rooms, in order of time, made in that order."""
+    chance = random.Random(seed)
+    said = []
+    for room in range(rooms):
+        t = chance.randrange(60 * MINUTE)
+        for stay in range(stays // rooms):
+            t += chance.randrange(1_000, 10 * MINUTE)
+            said += [
+                (t, Kind.JOIN, room, stay),
+                (t + chance.randrange(5_000, 33 * MINUTE), Kind.LEAVE, room, stay),
+            ]
+    said.sort()
+    names = [f"room {room}" for room in range(rooms)]
+    return [
+        Event(kind, names[room], at, f"c{room}-{stay}", f"u{stay}", "Ann") for at, kind, room, stay in said
+    ]
+
+
+def events_per_s(rooms: int, stays: int = 200_000) -> float:
+    events = traffic(rooms, stays)
+    live = {event.room: Room("default", event.room) for event in events}
+    gc.collect()
+    gc.freeze()
+    began = time.perf_counter()
+    for event in events:
+        room = live[event.room]
+        at = event.at
+        if room.deadline <= at:
+            room.advance(at)
+        room.handle(event, at)
+    for room in live.values():
+        room.advance(events[-1].at + 60 * MINUTE)
+    return len(events) / (time.perf_counter() - began)
+
+
+def crowd(people: int, visits: int = 50_000) -> float:
+    """Seconds an event in a room where so many stay all the while and visitors come and go."""
+    room = Room("default", "crowd")
+    for number in range(people):
+        room.handle(Event(Kind.JOIN, "crowd", number // 100, f"p{number}"), 0)
+    t = 10 * MINUTE
+    room.advance(t)
+    return visited(room, t, visits)
+
+
+def visited(room: Room, t: int, visits: int) -> float:
+    events = []
+    for number in range(visits):
+        events.append(Event(Kind.JOIN, room.name, t + 100 * number, f"v{number}"))
+        events.append(Event(Kind.LEAVE, room.name, t + 100 * number + 30_000, f"v{number}"))
+    events.sort(key=lambda event: event.at)
+    gc.collect()
+    began = time.perf_counter()
+    for event in events:
+        if room.deadline <= event.at:
+            room.advance(event.at)
+        room.handle(event, event.at)
+    room.advance(events[-1].at + MINUTE)
+    return (time.perf_counter() - began) / len(events)
+
+
+def marathon() -> float:
+    room = Room("default", "marathon")
+    room.handle(Event(Kind.JOIN, "marathon", 0, "host"), 0)
+    first = visited(room, MINUTE, 30_000)
+    visited(room, 100 * MINUTE, 300_000)
+    return visited(room, 1000 * MINUTE, 30_000) / first
+
+
+def main() -> None:
+    small = min(crowd(10) for _ in range(3))
+    large = min(crowd(100_000) for _ in range(3))
+    figures = {
+        "events_per_s": max(events_per_s(10_000) for _ in range(3)),
+        "few_rooms_events_per_s": max(events_per_s(100) for _ in range(3)),
+        "crowd_ratio": large / small,
+        "marathon_ratio": marathon(),
+    }
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+if __name__ == "__main__":
+    main()
