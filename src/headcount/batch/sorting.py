@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from headcount.batch.applying import CLOSINGS, CURSORS, STAYS
 from headcount.batch.compiled import compiled
 from headcount.batch.folding import (
     count_entries,
@@ -42,7 +43,7 @@ from headcount.batch.layout import (
     WORD,
     WORDS,
 )
-from headcount.batch.pairing import CLOSINGS, CURSORS, STAYS, pair
+from headcount.batch.pairing import pair
 from headcount.kernel.rules import NEVER
 
 
