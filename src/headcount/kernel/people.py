@@ -6,7 +6,7 @@ what it holds after an instant depends on the events up to that instant only.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from headcount.kernel.changes import Because, Change, EventIgnored, ParticipantNamed
@@ -37,13 +37,10 @@ from headcount.kernel.stays import (
 
 _REPORTED_SIGN = {Kind.JOIN: JOIN, Kind.LEAVE: LEAVE, Kind.END: END}
 _INFERRED_SIGN = {Kind.JOIN: INFERRED_JOIN, Kind.LEAVE: INFERRED_LEAVE, Kind.END: INFERRED_END}
-_GUESSED_AWAY = INFERRED_LEAVE | INFERRED_END
 _JOIN_KIND = Kind.JOIN
 _LEAVE_KIND = Kind.LEAVE
 _END_KIND = Kind.END
 _REPORTED = LeftBy.REPORTED
-
-NOBODY: Mapping[str, Ms] = {}
 
 
 class OpenStay:
@@ -53,6 +50,7 @@ class OpenStay:
         "counted",
         "dropped",
         "join",
+        "known_while_in",
         "leave",
         "left_by",
         "participant_id",
@@ -81,6 +79,13 @@ class OpenStay:
         self.left_by: LeftBy | None = None
         self.counted = False
         self.dropped = False
+        self.known_while_in: tuple[str | None, str | None] | None = None
+        """The names that were known before what was said at the leave, once there is one."""
+
+    def as_joined(self) -> Stay:
+        """What was told of it before its leave was: that must not depend on how far ahead we have heard."""
+        user_id, user_name = self.known_while_in or (self.user_id, self.user_name)
+        return Stay(self.participant_id, self.join, None, None, user_id, user_name)
 
     def frozen(self) -> Stay:
         return Stay(self.participant_id, self.join, self.leave, self.left_by, self.user_id, self.user_name)
@@ -116,13 +121,14 @@ class Doubt:
     `whole` what the two and all between them are if nobody had left at all.
     """
 
-    __slots__ = ("again", "latest", "stay", "whole")
+    __slots__ = ("again", "known_while_in", "latest", "stay", "whole")
 
     def __init__(self, stay: OpenStay, whole: OpenStay | None = None, latest: OpenStay | None = None) -> None:
         self.stay = stay
         self.whole = whole or OpenStay.unpacked(stay.packed())
         self.latest = latest or stay
         self.again: list[OpenStay] = []
+        self.known_while_in = self.whole.user_id, self.whole.user_name
 
     def packed(self) -> tuple[tuple[Any, ...], ...]:
         return self.stay.packed(), self.whole.packed(), self.latest.packed()
@@ -132,6 +138,7 @@ class Doubt:
         stay, whole = self.stay, self.whole
         stay.leave, stay.left_by = at, _REPORTED
         stay.user_id, stay.user_name = whole.user_id, whole.user_name
+        stay.known_while_in = self.known_while_in
         for part in self.again:
             part.dropped = True
 
@@ -139,17 +146,15 @@ class Doubt:
 class People:
     """Everybody in one room. `moves` are the comings and goings, to be taken off at the left."""
 
-    __slots__ = ("changes", "doubts", "moves", "present", "reaches_back", "wrong_guesses")
+    __slots__ = ("changes", "doubts", "moves", "present", "reaches_back")
 
-    def __init__(self, changes: list[Change], wrong_guesses: Mapping[str, Ms] = NOBODY) -> None:
+    def __init__(self, changes: list[Change]) -> None:
         self.changes = changes
         self.present: dict[str, OpenStay] = {}
         self.doubts: dict[str, Doubt] = {}
         self.moves: deque[tuple[Ms, OpenStay, bool]] = deque()
         self.reaches_back: Ms = NEVER
         """The earliest join of a stay whose guessed end was overturned."""
-        self.wrong_guesses = wrong_guesses
-        """From when on guesses about a participant are known to be wrong."""
 
     def take(self, at: Ms, heard: Sequence[Event]) -> None:
         """Take in all that was said of the instant `at`, which is later than those before."""
@@ -178,6 +183,7 @@ class People:
         if closed is None:
             self._unmoved(who, at, LEAVE, event)
             return
+        closed.known_while_in = closed.user_id, closed.user_name
         if closed.user_name is None or closed.user_id is None:
             closed.learn((event,))
         closed.leave = at
@@ -222,11 +228,10 @@ class People:
         signs = 0
         for event in (*own, *ending):
             signs |= (_REPORTED_SIGN if event.inferred is None else _INFERRED_SIGN)[event.kind]
-        if who in self.wrong_guesses and at >= self.wrong_guesses[who]:
-            signs &= ~_GUESSED_AWAY
         meaning = MEANINGS[self.phase(who) * SIGNS + signs]
         doubt = self.doubts.get(who)
         if doubt is not None:
+            doubt.known_while_in = doubt.whole.user_id, doubt.whole.user_name
             doubt.whole.learn(own)
         moved = meaning & (OPENS | CLOSES | OVERTURNS)
         self._note_ignored(who, at, signs, own, bool(moved))
@@ -255,6 +260,7 @@ class People:
 
     def _close(self, who: str, at: Ms, heard: Sequence[Event], left_by: LeftBy) -> None:
         stay = self.present.pop(who)
+        stay.known_while_in = stay.user_id, stay.user_name
         stay.learn(heard)
         stay.leave = at
         stay.left_by = left_by
@@ -296,12 +302,23 @@ class People:
             if because is not None:
                 self.changes.append(EventIgnored(at, who, event.kind, because))
 
-    def overturned_by(self, heard: Iterable[Event]) -> dict[str, Ms]:
-        """Whose guessed leave the reports of one instant overturn, and when the guess was made."""
-        reports = [e for e in heard if e.inferred is None and e.participant_id in self.doubts]
-        came = {e.participant_id for e in reports if e.kind is _JOIN_KIND}
-        left = {e.participant_id for e in reports if e.kind is _LEAVE_KIND}
-        return {who: self.doubts[who].stay.leave for who in left - came}  # type: ignore[index, misc]
+    def overturned_by(self, heard: Iterable[Event]) -> list[str]:
+        """Whose guessed leave the reports of one instant overturn."""
+        left, came = set(), set()
+        for event in heard:
+            who = event.participant_id
+            if who is not None and who in self.doubts and event.inferred is None:
+                (came if event.kind is _JOIN_KIND else left).add(who)
+        return sorted(left - came)
+
+    def reopen(self, who: str) -> None:
+        """Take back that somebody left by a guess: they have been in since the doubted stay's join."""
+        doubt = self.doubts.pop(who)
+        doubt.overturn(0)
+        stay = doubt.stay
+        stay.leave = stay.left_by = stay.known_while_in = None
+        self.present[who] = stay
+        self.reaches_back = min(self.reaches_back, stay.join)
 
     def packed_doubts(self) -> tuple[tuple[Any, ...], ...]:
         """The guesses that may still be overturned, as plain values."""

@@ -7,7 +7,7 @@ from there on the past is what it was. If there is none, it ends now.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -15,7 +15,7 @@ from headcount.kernel.changes import Change
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import Journals, Mark
 from headcount.kernel.meetings import Meeting, Stay
-from headcount.kernel.people import NOBODY, OpenStay, People
+from headcount.kernel.people import OpenStay, People
 from headcount.kernel.record import Record
 from headcount.kernel.rules import Rules
 from headcount.kernel.sittings import Sittings
@@ -24,7 +24,10 @@ _at = attrgetter("at")
 
 
 class Stretch:
-    """One room from a mark to a moment: who was in, which meetings there were."""
+    """One room from a mark to a moment: who was in, which meetings there were.
+
+    `never_left` are those whose guessed leave is known to be wrong by what was said after `to`.
+    """
 
     def __init__(
         self,
@@ -34,26 +37,29 @@ class Stretch:
         mark: Mark,
         events: Sequence[Event],
         to: Ms,
-        wrong_guesses: Mapping[str, Ms] = NOBODY,
+        never_left: Sequence[str] = (),
     ) -> None:
         self.changes: list[Change] = []
         self.marks: list[Mark] = []
-        self.people = People(self.changes, wrong_guesses)
+        self.people = People(self.changes)
         self.people.restore_doubts(mark.doubts)
         for at, heard in groupby(events, key=_at):
             self.people.take(at, list(heard))
-            self._keep_marks(at)
+            self._drop_marks()
+            if not self.people.present:
+                self.marks.append(Mark(at, self.people.packed_doubts()))
+        for who in never_left:
+            self.people.reopen(who)
+        self._drop_marks()
         self.people.moves = _in_order(self.people.moves)
         self.sittings = Sittings(domain, room, rules, self.people.moves, self.changes)
         self.sittings.settle(to)
         self.record = Record(domain, room).apply(self.changes)
 
-    def _keep_marks(self, at: Ms) -> None:
-        back = self.people.reaches_back
-        while self.marks and self.marks[-1].at >= back:
+    def _drop_marks(self) -> None:
+        """Where a guess was overturned, somebody was in after all."""
+        while self.marks and self.marks[-1].at >= self.people.reaches_back:
             self.marks.pop()
-        if not self.people.present:
-            self.marks.append(Mark(at, self.people.packed_doubts()))
 
     def ends_like(self, mark: Mark) -> bool:
         """Whether from `mark` on everything is as it was before."""

@@ -21,7 +21,7 @@ from headcount.kernel.changes import Because, Change, Revised
 from headcount.kernel.events import Event, Inferred, Kind, Ms, facts, join_of
 from headcount.kernel.journal import Journal, Journals, Mark, Overlay
 from headcount.kernel.meetings import Stay
-from headcount.kernel.people import NOBODY, OpenStay, People
+from headcount.kernel.people import OpenStay, People
 from headcount.kernel.refold import Stretch, stretches
 from headcount.kernel.rules import NEVER, Rules, State
 from headcount.kernel.sittings import Sittings
@@ -257,11 +257,11 @@ class Room:
         event: Event | None,
         late_ms: Ms,
         since: Ms = NEVER,
-        wrong_guesses: Mapping[str, Ms] = NOBODY,
+        never_left: Sequence[str] = (),
     ) -> None:
         since = min([since, *(e.at for e in late)])
         until = max([since, *(e.at for e in late)])
-        first, last, to, old, new = self._fold_both(late, since, until, wrong_guesses)
+        first, last, to, old, new = self._fold_both(late, since, until, never_left)
         for e in late:
             self.journal.insert(e)
         self.journal.replace_marks(first.at, to, new.marks)
@@ -272,15 +272,15 @@ class Room:
             self._changes.append(revised)
 
     def _fold_both(
-        self, late: list[Event], since: Ms, until: Ms, wrong_guesses: Mapping[str, Ms]
+        self, late: list[Event], since: Ms, until: Ms, never_left: Sequence[str]
     ) -> tuple[Mark, Mark | None, Ms, Stretch, Stretch]:
         """Fold the touched stretch as it was told and as it should have been told."""
         for first, last, to in stretches(self.journal, since, until, self.settled):
             known = self.journal.between(first.at, to)
             all_events = sorted([*known, *late], key=_at)
-            new = Stretch(self.domain, self.name, self.rules, first, all_events, to, wrong_guesses)
+            new = Stretch(self.domain, self.name, self.rules, first, all_events, to, never_left)
             if new.people.reaches_back <= first.at:
-                return self._fold_both(late, new.people.reaches_back, until, wrong_guesses)
+                return self._fold_both(late, new.people.reaches_back, until, never_left)
             if last is None or new.ends_like(last):
                 old = Stretch(self.domain, self.name, self.rules, first, known, to)
                 return first, last, to, old, new
@@ -288,7 +288,6 @@ class Room:
 
     def _continue_from(self, new: Stretch) -> None:
         self._people, self._sittings = new.people, new.sittings
-        self._people.wrong_guesses = NOBODY
         self._people.reaches_back = NEVER
         self._people.changes = self._sittings.changes = self._changes
 
@@ -309,7 +308,7 @@ class Room:
             "room": self.name,
             "rules": list(self.rules),
             "settled": self.settled,
-            "stays": [[*stay.packed(), stay.counted] for stay in stays],
+            "stays": [[*stay.packed(), stay.counted, stay.known_while_in] for stay in stays],
             "present": len(people.present),
             "doubts": [list(map(list, doubt)) for doubt in people.packed_doubts()],
             "waiting": [[t, numbers[id(stay)], coming] for t, stay, coming in sittings.waiting],
@@ -326,7 +325,8 @@ class Room:
         stays = []
         for values in snapshot["stays"]:
             stays.append(OpenStay.unpacked(values))
-            stays[-1].counted = values[-1]
+            stays[-1].counted = values[-2]
+            stays[-1].known_while_in = values[-1] and tuple(values[-1])
         room._people.present = {stay.participant_id: stay for stay in stays[: snapshot["present"]]}
         room._people.restore_doubts(snapshot["doubts"])
         room._people.moves.extend((t, stays[number], coming) for t, number, coming in snapshot["waiting"])

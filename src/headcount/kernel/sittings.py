@@ -105,7 +105,7 @@ class Sittings:
             self.changes.append(StayVoided(stay.leave, stay.frozen()))
             return 0
         stay.counted = True
-        self.changes.append(ParticipantJoined(stay.join, stay.frozen()))
+        self.changes.append(ParticipantJoined(stay.join, stay.as_joined()))
         return 1
 
     def _step(self, t: Ms, n: int) -> None:
