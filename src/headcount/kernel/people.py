@@ -304,7 +304,8 @@ class People:
 
     def overturned_by(self, heard: Iterable[Event]) -> list[str]:
         """Whose guessed leave the reports of one instant overturn."""
-        left, came = set(), set()
+        left: set[str] = set()
+        came: set[str] = set()
         for event in heard:
             who = event.participant_id
             if who is not None and who in self.doubts and event.inferred is None:
