@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from headcount import Event, Meeting, Room, Rules, sessionize
+from headcount import Meeting, Room, Rules, sessionize
 from headcount.kernel.history import meetings_of
 from headcount.kernel.journal import Journal
 from headcount.kernel.meetings import Entry
@@ -126,21 +126,3 @@ def plain(table):
 
 
 MOMENTS = ("start", "end", "join", "leave")
-
-
-def moved(events):
-    """The same events, as late as those of the batch side, so that ids are the same."""
-    return [
-        Event(
-            event.kind,
-            event.room,
-            event.at + SHIFT,
-            event.participant_id,
-            event.user_id,
-            event.user_name,
-            event.source_session,
-            None if event.joined_at is None else event.joined_at + SHIFT,
-            event.inferred,
-        )
-        for event in events
-    ]

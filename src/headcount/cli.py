@@ -311,8 +311,8 @@ def demo(*, jitsi: str, sample: str) -> None:
 def _batch() -> Iterator[None]:
     """Says what to install if the extra is missing. Raises `MissingExtra`."""
     if sys.platform == "linux":
-        # Arrow's other pools give memory back and take it again: first touches of it were a third
-        # of the time that ten million events took.
+        # Arrow's default pool gives memory back and takes it again; with this one a run over ten
+        # million events spent less than half as long in the system.
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
     try:
         yield

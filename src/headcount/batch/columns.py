@@ -199,7 +199,7 @@ def _end_to_end(
     chunks: Sequence[pa.Array],
 ) -> tuple[Int64s, NDArray[np.uint8], NDArray[np.uint64]]:
     """The texts of all chunks, copied once: as bytes, and as words with nothing behind them."""
-    parts = [_text_of(chunk) for chunk in chunks]
+    parts = [text_of(chunk) for chunk in chunks]
     begins = np.cumsum([0, *(len(text) for _, text in parts)])
     rows = np.cumsum([0, *(len(chunk) for chunk in chunks)])
     words = room_for(int(begins[-1]))
@@ -212,7 +212,7 @@ def _end_to_end(
     return offsets, text, words
 
 
-def _text_of(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+def text_of(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Where each text of an array begins, and its letters."""
     if not len(array):
         return np.zeros(1, np.int64), np.empty(0, np.uint8)

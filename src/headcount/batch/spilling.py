@@ -54,9 +54,6 @@ class ArrayFile:
         self._file.truncate(0)
         self._end = 0
 
-    def close(self) -> None:
-        self._file.close()
-
 
 class Divisions:
     """Events divided by room. `add` pieces, then take the columns of each division."""
@@ -71,7 +68,6 @@ class Divisions:
         self._rooms = Vocabulary()
         self._names = {name: Vocabulary() for name in ("user_id", "user_name", "source_session")}
         self.rows = 0
-        self.rooms_said: set[int] = set()
         self.first_at: int | None = None
         self.last_at: int | None = None
 
@@ -152,11 +148,6 @@ class Divisions:
         )  # fmt: skip
         file.empty()
         return columns
-
-    def close(self) -> None:
-        for file in (*self.files, *self.found):
-            file.close()
-        self._directory.cleanup()
 
 
 _COLUMNS = ("room", "at", "kind", "inferred", "joined_at", "user_id", "user_name", "source_session")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from headcount.batch.columns import text_of
 from headcount.batch.compiled import compiled
 from headcount.batch.keys import HASHED, SIZE_SHIFT, key_of, words_of
 from headcount.batch.layout import Int32s
@@ -36,7 +37,7 @@ class Vocabulary:
     def numbers(self, words: pa.Array) -> Int32s:
         """The number of each of these words, none of which is null."""
         words = words.cast(pa.large_string())
-        offsets, text = _buffers(words)
+        offsets, text = text_of(words)
         self._make_room(len(words), len(text))
         numbers = np.empty(len(words), np.int32)
         look_up(
@@ -73,14 +74,6 @@ class Vocabulary:
         if slots > len(self._table):
             self._table = np.full(slots, _FREE, np.int32)
             put_back(self._table, self._keys, len(self))
-
-
-def _buffers(words: pa.Array) -> tuple[Any, Any]:
-    _, offsets, text = words.buffers()
-    if not len(words) or text is None:
-        return np.zeros(len(words) + 1, np.int64), np.empty(0, np.uint8)
-    bounds = np.frombuffer(offsets, np.int64)[words.offset : words.offset + len(words) + 1]
-    return bounds - bounds[0], np.frombuffer(text, np.uint8)[bounds[0] : bounds[-1]]
 
 
 def _grown(array: Any, least: int) -> Any:

@@ -133,10 +133,9 @@ class Doubt:
     def packed(self) -> tuple[tuple[Any, ...], ...]:
         return self.stay.packed(), self.whole.packed(), self.latest.packed()
 
-    def overturn(self, at: Ms) -> None:
-        """The participant was in all the while, until `at`."""
+    def mend(self) -> None:
+        """Nobody had left: the stay knows what was said since, and what followed was part of it."""
         stay, whole = self.stay, self.whole
-        stay.leave, stay.left_by = at, _REPORTED
         stay.user_id, stay.user_name = whole.user_id, whole.user_name
         stay.known_while_in = self.known_while_in
         for part in self.again:
@@ -270,7 +269,8 @@ class People:
 
     def _overturn(self, who: str, at: Ms, doubt: Doubt) -> None:
         self.present.pop(who, None)
-        doubt.overturn(at)
+        doubt.mend()
+        doubt.stay.leave, doubt.stay.left_by = at, _REPORTED
         self.reaches_back = min(self.reaches_back, doubt.stay.join)
 
     def _keep_doubt(self, who: str, phase: int) -> None:
@@ -315,7 +315,7 @@ class People:
     def reopen(self, who: str) -> None:
         """Take back that somebody left by a guess: they have been in since the doubted stay's join."""
         doubt = self.doubts.pop(who)
-        doubt.overturn(0)
+        doubt.mend()
         stay = doubt.stay
         stay.leave = stay.left_by = stay.known_while_in = None
         self.present[who] = stay
