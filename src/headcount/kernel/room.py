@@ -11,7 +11,7 @@ asks its journal for its past only to correct it.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from heapq import heappop, heappush
 from operator import attrgetter
@@ -50,6 +50,14 @@ class View(NamedTuple):
     most: int
     present: tuple[Stay, ...]
     pending: tuple[Stay, ...]
+
+
+class Ongoing(NamedTuple):
+    """The meeting that stands in a room: its id, its start in ms, the largest head count so far."""
+
+    id: str
+    start: Ms
+    most: int
 
 
 class Room:
@@ -100,9 +108,7 @@ class Room:
         """
         at = event.at
         if at <= self.settled:
-            self._correct(event, received_at)
-            self._set_deadline()
-            return self._told()
+            return self.handle_late((event,), received_at)
         tail = self._tail
         if not tail or at >= tail[-1].at:
             tail.append(event)
@@ -114,6 +120,17 @@ class Room:
             self._careful = True
         self.deadline = min(self.deadline, at + self.rules.settling_ms)
         return _NO_CHANGES
+
+    def handle_late(self, events: Sequence[Event], received_at: Ms) -> list[Change]:
+        """Take in events that are all late, at or before `settled`, and tell what they change at once.
+
+        What they touch is folded once, so many of them cost no more than the earliest.
+        """
+        first = min(events, key=_at)
+        late = [fact for event in events for fact in facts(event)]
+        self._refold(late, Because.LATE, first, received_at - first.at)
+        self._set_deadline()
+        return self._told()
 
     def advance(self, to: Ms) -> list[Change]:
         """Settle what is older than the settling time at the clock time `to`."""
@@ -136,6 +153,43 @@ class Room:
         if self._disordered and self._disordered[0][0] < first:
             first = self._disordered[0][0]
         self.deadline = first if first == NEVER else first + self.rules.settling_ms
+
+    @property
+    def meeting(self) -> Ongoing | None:
+        """The meeting that stands, as far as decided."""
+        state = self._sittings.state
+        return Ongoing(self._sittings.id, state.began, state.most) if state.stands else None
+
+    def known_leaves(self) -> list[Change]:
+        """Leaves that are not decided yet and all the same show in their entries (R14)."""
+        return self._sittings.known_leaves()
+
+    def present(self) -> Iterator[Stay]:
+        """Those who are in and count, as far as decided, the earliest first."""
+        return (stay.frozen() for stay in self._people.present.values() if stay.counted)
+
+    def is_idle(self) -> bool:
+        """Whether nobody is in and nothing is to come: all that it remembers is `settled`."""
+        return self.deadline == NEVER and not self._people.present
+
+    def size(self) -> int:
+        """How many stays it remembers: what a snapshot of it costs."""
+        return len(self._people.present) + len(self._sittings.waiting)
+
+    def in_room_at(self, at: Ms) -> dict[str, str | None]:
+        """Who was in at `at` by all that is known so far, pending ones too: names by `participant_id`."""
+        first = self.journal.mark_before(at)
+        known = [*self.journal.between(first.at, min(at, self.settled)), *self._tail_until(at)]
+        folded = Stretch(self.domain, self.name, self.rules, first, sorted(known, key=_at), at)
+        return {who: stay.user_name for who, stay in folded.people.present.items()}
+
+    def _tail_until(self, at: Ms) -> list[Event]:
+        tail = [*self._tail, *(event for _, _, event in self._disordered)]
+        return [fact for event in tail if event.at <= at for fact in facts(event)]
+
+    def longest_in(self) -> Stay | None:
+        """Who of those in the room came first."""
+        return next((stay.frozen() for stay in self._people.present.values()), None)
 
     def view(self, now: Ms) -> View:
         """What is true at `now`: the settled state replayed over the tail (R14)."""
@@ -226,10 +280,6 @@ class Room:
             self._sittings.settle(at - 1)
 
     # Corrections.
-
-    def _correct(self, event: Event, received_at: Ms) -> None:
-        """Take in a late event (R15)."""
-        self._refold(list(facts(event)), Because.LATE, event, received_at - event.at)
 
     def _correct_join(self, leave: Event, now: Ms) -> None:
         """Take in the join that a leave stands for (R1), unless it is the one we know."""
@@ -334,6 +384,35 @@ class Room:
         for event in map(_unpacked, snapshot["tail"]):
             room.handle(event, event.at)
         room._set_deadline()
+        return room
+
+    @classmethod
+    def recall(
+        cls,
+        domain: str,
+        name: str,
+        rules: Rules,
+        journal: Journals,
+        since: Mark | Mapping[str, Any],
+        settled: Ms,
+        events: Iterable[Event],
+    ) -> "Room":
+        """The room as it was when it had settled all up to `settled`, worked out from its log.
+
+        `since` is a mark or a snapshot from which to begin, at or before `settled`; `events`
+        are all that are known after it, those younger than `settled` included, in order of
+        time. `journal` is only read meanwhile; what it is told is what it knows.
+        """
+        if isinstance(since, Mark):
+            room = cls(domain, name, rules, Journal((), (since,)))
+            room._people.restore_doubts(since.doubts)
+            room.settled = since.at
+        else:
+            room = cls.resume({**since, "tail": []}, journal)
+        for event in events:
+            room.handle(event, event.at)
+        room.advance(settled + rules.settling_ms)
+        room.journal = journal
         return room
 
 

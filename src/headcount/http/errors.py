@@ -1,0 +1,87 @@
+"""Errors as the API tells them: `{"error": TYPE, "info": SENTENCE}`. All of them are mapped here, once."""
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from headcount.errors import BadInput
+from headcount.kernel.events import InvalidEvent
+from headcount.store.database import StoreBusy
+
+
+class ApiError(Exception):
+    """An answer that is not 200. `error` is a stable word for programs, `info` a sentence for people."""
+
+    def __init__(self, status: int, error: str, info: str, headers: dict[str, str] | None = None) -> None:
+        self.status = status
+        self.error = error
+        self.info = info
+        self.headers = headers or {}
+        super().__init__(info)
+
+
+def invalid(info: str) -> ApiError:
+    """A parameter is missing or wrong."""
+    return ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", info)
+
+
+def not_json(info: str) -> ApiError:
+    return ApiError(HTTPStatus.BAD_REQUEST, "json-parsing-error", info)
+
+
+def not_found(info: str) -> ApiError:
+    return ApiError(HTTPStatus.NOT_FOUND, "not-found", info)
+
+
+_WORDS: Final = {
+    404: ("not-found", "there is nothing at {path}; /docs lists what there is"),
+    405: ("method-not-allowed", "{path} cannot be asked with {method}"),
+    413: ("request-too-large", "the body is too large"),
+    415: ("unsupported-media-type", "send JSON or NDJSON"),
+}
+
+
+def answer_with(status: int, error: str, info: str, headers: dict[str, str] | None = None) -> Response:
+    body = msgspec.json.encode({"error": error, "info": info})
+    return Response(body, status, headers, "application/json")
+
+
+async def on_api_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return answer_with(error.status, error.error, error.info, error.headers)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """What Starlette refuses by itself."""
+    assert isinstance(error, HTTPException)
+    word, info = _WORDS.get(error.status_code, ("invalid-request-error", str(error.detail)))
+    told = info.format(path=request.url.path, method=request.method)
+    return answer_with(error.status_code, word, told, dict(error.headers or {}))
+
+
+async def on_bad_input(_: Request, error: Exception) -> Response:
+    return answer_with(HTTPStatus.BAD_REQUEST, "invalid-request-error", str(error))
+
+
+async def on_busy(_: Request, error: Exception) -> Response:
+    return answer_with(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", str(error), {"retry-after": "1"})
+
+
+async def on_our_fault(request: Request, _: Exception) -> Response:
+    told = getattr(request.state, "request_id", "")
+    info = f"something went wrong on our side; the log tells more under request {told}"
+    return answer_with(HTTPStatus.INTERNAL_SERVER_ERROR, "server-error", info)
+
+
+HANDLERS: Final = {
+    ApiError: on_api_error,
+    HTTPException: on_http_error,
+    BadInput: on_bad_input,
+    InvalidEvent: on_bad_input,
+    StoreBusy: on_busy,
+    Exception: on_our_fault,
+}

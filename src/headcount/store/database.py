@@ -1,0 +1,46 @@
+"""Database: the few things that the two databases are asked for, and what may go wrong.
+
+A `Connection` runs statements from `queries/`; a `Database` hands out connections for reading
+and one at a time for writing. Nothing above this knows which database it is.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from headcount.errors import HeadcountError
+
+
+class StoreError(HeadcountError):
+    """The store cannot do what was asked. The message says which, why and what to do."""
+
+
+class StoreBusy(StoreError):
+    """The store cannot take anything just now; the same again may go through later."""
+
+
+class LeadershipLost(StoreError):
+    """Another process runs the engine now; what this one wanted to commit is void."""
+
+
+class Connection(Protocol):
+    """One connection. Values are given by name, rows to be written by place."""
+
+    def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]: ...
+    def row(self, name: str, /, **values: Any) -> tuple[Any, ...] | None: ...
+    def rows_of(self, text: str, values: dict[str, Any]) -> list[tuple[Any, ...]]: ...
+    def run(self, name: str, /, **values: Any) -> int: ...
+    def run_text(self, text: str) -> None: ...
+    def write(self, name: str, rows: Iterable[Sequence[Any]]) -> int: ...
+
+
+class Database(Protocol):
+    """Where connections come from. `writing` commits at its end, or undoes all of it."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def dialect(self) -> dict[str, str]: ...
+    def reading(self) -> AbstractContextManager[Connection]: ...
+    def writing(self) -> AbstractContextManager[Connection]: ...
+    def close(self) -> None: ...

@@ -1,0 +1,63 @@
+"""Log: what was accepted, in the order in which it was committed. Only ever appended to."""
+
+from collections.abc import Sequence
+
+from headcount.kernel.events import Event, Ms, facts
+from headcount.store.database import Connection, Database
+from headcount.store.rows import SNAPSHOT, Appended, LogEntry, Logged, event_of
+
+
+class Log:
+    """The log of all domains."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, groups: Sequence[Sequence[LogEntry]]) -> list[Appended]:
+        """Append several requests' entries in one commit, and say what became of each request's.
+
+        When it returns, they are on the disk. If it raises, none of them was taken.
+        """
+        with self._database.writing() as connection:
+            accepted = append_to(connection, groups)
+            end, _ = connection.row("log_end") or (0, 0)
+        return [Appended(new, len(group) - new, end) for new, group in zip(accepted, groups, strict=True)]
+
+    def after(self, position: int, most: int) -> list[Logged]:
+        """The entries after `position`, at most so many."""
+        with self._database.reading() as connection:
+            return [_logged(*row) for row in connection.rows("entries_after", position=position, most=most)]
+
+    def end(self) -> tuple[int, Ms]:
+        """The last position, and when its entry was received; (0, 0) while there is none."""
+        with self._database.reading() as connection:
+            position, received = connection.row("log_end") or (0, 0)
+            return position, received
+
+
+def append_to(connection: Connection, groups: Sequence[Sequence[LogEntry]]) -> list[int]:
+    """Append within a transaction that is under way: how many of each group were new."""
+    connection.run("log_lock")
+    return [max(0, connection.write("append", group)) if group else 0 for group in groups]
+
+
+def facts_between(
+    connection: Connection, domain: str, room: str, after: Ms, until: Ms, settled: Ms, position: int
+) -> list[Event]:
+    """What the entries up to `position` and `settled` say of (after, until], in order of time.
+
+    A leave that knows its join says two things (R1), and the two may lie far apart.
+    """
+    bounds = {"domain": domain, "room": room, "after": after, "position": position}
+    own = connection.rows("facts_between", until=min(until, settled), **bounds)
+    joins = connection.rows("joins_between", until=until, settled=settled, **bounds)
+    said = [fact for row in (*own, *joins) for fact in facts(event_of(room, *row))]
+    return sorted((fact for fact in said if after < fact.at <= until), key=lambda fact: fact.at)
+
+
+def _logged(
+    position: int, domain: str, room: str, at: Ms, received: Ms, origin: int, listed: str | None, kind: int,
+    *said: str | int | None,
+) -> Logged:  # fmt: skip
+    event = None if kind == SNAPSHOT else event_of(room, kind, at, *said)  # type: ignore[arg-type]
+    return Logged(position, domain, room, at, received, origin, listed, event)

@@ -1,0 +1,71 @@
+"""Migrating: from an empty database, or that of an earlier release, to what this one needs.
+
+Each file of `migrations/` is one transaction, and is never changed once released: the store
+remembers its checksum.
+"""
+
+from hashlib import sha256
+from importlib.resources import files
+from typing import NamedTuple
+
+from headcount.store.database import Connection, Database, StoreError
+
+_TABLE = """create table if not exists migrations (
+  number integer primary key,
+  name text not null,
+  checksum text not null
+)"""
+
+
+class Migration(NamedTuple):
+    number: int
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        return sha256(self.text.encode()).hexdigest()
+
+
+def migrations() -> list[Migration]:
+    """All that this release knows, in order."""
+    folder = files("headcount.store") / "migrations"
+    names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
+    return [Migration(int(name[:4]), name[5:-4], (folder / name).read_text("utf-8")) for name in names]
+
+
+def migrate(database: Database) -> list[Migration]:
+    """Do what is still to be done, and say what it was. Raises `StoreError` for a store we do not know."""
+    with database.writing() as connection:
+        connection.run_text(_TABLE)
+    done = []
+    for migration in pending(database):
+        with database.writing() as connection:
+            connection.run_text(migration.text.format_map(database.dialect))
+            connection.run("remember_migration", number=migration.number, name=migration.name,
+                           checksum=migration.checksum)  # fmt: skip
+        done.append(migration)
+    return done
+
+
+def pending(database: Database) -> list[Migration]:
+    """What is still to be done. Raises `StoreError` if the store is newer, or was changed by hand."""
+    with database.reading() as connection:
+        done = _done(connection)
+    known = {migration.number: migration for migration in migrations()}
+    for number, (name, checksum) in done.items():
+        if number not in known:
+            raise StoreError(
+                f"{database.url} was made by a newer release (migration {number}, {name}):"
+                " update Headcount, or restore a backup made before the update"
+            )
+        if known[number].checksum != checksum:
+            raise StoreError(
+                f"{database.url}: migration {number} ({name}) is not the one of this release:"
+                " install the release that made this store"
+            )
+    return [migration for number, migration in known.items() if number not in done]
+
+
+def _done(connection: Connection) -> dict[int, tuple[str, str]]:
+    return {number: (name, checksum) for number, name, checksum in connection.rows("migrations_done")}

@@ -1,0 +1,56 @@
+"""Opening: from the text of a setting to a store that is ready for use."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from headcount.errors import MissingExtra
+from headcount.store.answers import Answers
+from headcount.store.database import Database, StoreError
+from headcount.store.keys import Keys
+from headcount.store.log import Log
+from headcount.store.migrating import migrate, pending
+from headcount.store.sqlite import SqliteDatabase
+from headcount.store.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Everything that is kept: the log, what the engine made of it, answers from that, and keys."""
+
+    database: Database
+    log: Log
+    tables: Tables
+    answers: Answers
+    keys: Keys
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) -> Store:
+    """The store at `url`: a file name, `sqlite:///FILE` or `postgresql://…`, migrated if need be.
+
+    Raises `StoreError` if it cannot be opened or is not ours.
+    """
+    database = connect(url, synchronous=synchronous, read_only=read_only)
+    if not read_only:
+        migrate(database)
+    elif pending(database):
+        raise StoreError(f"{url} is of an earlier release: run 'headcount migrate' first")
+    return Store(database, Log(database), Tables(database), Answers(database), Keys(database))
+
+
+def connect(url: str, *, synchronous: str = "full", read_only: bool = False) -> Database:
+    """The database at `url`, as it is."""
+    if url.startswith(("postgresql://", "postgres://")):
+        try:
+            from headcount.store.postgres import PostgresDatabase  # noqa: PLC0415 - only who asks pays
+        except ModuleNotFoundError as missing:
+            raise MissingExtra("postgres", missing.name or "") from missing
+        return PostgresDatabase(url, synchronous=synchronous)
+    path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite://"))
+    if read_only and not path.exists():
+        raise StoreError(f"{path}: there is no store here; 'headcount serve' makes one")
+    if "://" in url.removeprefix("sqlite://"):
+        raise StoreError(f"{url}: give a file name, sqlite:///FILE or postgresql://…")
+    return SqliteDatabase(path, synchronous=synchronous, read_only=read_only)

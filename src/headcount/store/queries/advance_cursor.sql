@@ -1,0 +1,3 @@
+update engine
+set cursor_position = :cursor
+where epoch = :epoch

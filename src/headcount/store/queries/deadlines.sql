@@ -1,0 +1,3 @@
+select deadline_ms, domain, room
+from rooms
+where deadline_ms is not null

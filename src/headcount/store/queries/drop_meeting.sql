@@ -1,0 +1,3 @@
+delete from meetings
+where domain = ?
+  and id = ?

@@ -1,0 +1,2 @@
+select cursor_position, epoch
+from engine

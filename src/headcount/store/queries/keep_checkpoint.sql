@@ -1,0 +1,4 @@
+update rooms
+set checkpoint = ?
+where domain = ?
+  and room = ?

@@ -1,0 +1,3 @@
+select number, name, checksum
+from migrations
+order by number

@@ -1,0 +1,4 @@
+select room, id
+from meetings
+where domain = :domain
+  and end_ms is null

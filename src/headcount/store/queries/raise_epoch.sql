@@ -1,0 +1,2 @@
+update engine
+set epoch = epoch + 1

@@ -1,0 +1,2 @@
+insert into migrations (number, name, checksum)
+values (:number, :name, :checksum)

@@ -1,0 +1,4 @@
+select settled_ms, deadline_ms, checkpoint
+from rooms
+where domain = :domain
+  and room = :room

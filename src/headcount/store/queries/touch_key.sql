@@ -1,0 +1,3 @@
+update api_keys
+set last_used_ms = ?
+where id = ?

@@ -1,0 +1,168 @@
+"""Rows: what goes into the store and comes out of it, as plain named tuples.
+
+Times are milliseconds since the epoch. Field order is column order.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from headcount.kernel.events import Event, Inferred, Kind, Ms
+from headcount.kernel.journal import Mark
+
+KIND_CODES: Final = {Kind.JOIN: 1, Kind.LEAVE: 2, Kind.END: 3}
+KINDS: Final = {code: kind for kind, code in KIND_CODES.items()}
+SNAPSHOT: Final = 4
+"""The kind of an entry that lists who is in: `listed` holds them, as JSON."""
+
+
+class Origin(IntEnum):
+    """Which way an entry came into the log."""
+
+    LIVE = 0
+    IMPORTED = 1
+    INFERRED = 2
+
+
+class LogEntry(NamedTuple):
+    """One entry to be appended. `key` makes it known again: the same key is the same entry."""
+
+    domain: str
+    room: str
+    kind: int
+    at: Ms
+    received: Ms
+    participant_id: str | None
+    user_id: str | None
+    user_name: str | None
+    source_session: str | None
+    joined_at: Ms | None
+    inferred: str | None
+    event_id: str | None
+    key: bytes
+    origin: int = Origin.LIVE
+    listed: str | None = None
+
+
+class Appended(NamedTuple):
+    """What became of some entries: how many were new, how many known, and where the log ends now."""
+
+    accepted: int
+    duplicates: int
+    position: int
+
+
+class Logged(NamedTuple):
+    """One entry of the log as the engine reads it. `event` is None for a snapshot."""
+
+    position: int
+    domain: str
+    room: str
+    at: Ms
+    received: Ms
+    origin: int
+    listed: str | None
+    event: Event | None
+
+
+class RoomRow(NamedTuple):
+    """How far a room has come. `deadline` is None while nothing is to come."""
+
+    settled: Ms
+    deadline: Ms | None
+    checkpoint: str | None
+
+
+class StayRow(NamedTuple):
+    domain: str
+    room: str
+    join: Ms
+    participant_id: str
+    leave: Ms | None
+    left_by: str | None
+    user_id: str | None
+    user_name: str | None
+
+
+class MeetingRow(NamedTuple):
+    """A meeting. `carried_*` name the stay that went on into it when a reset began it (rule 7)."""
+
+    domain: str
+    id: str
+    room: str
+    start: Ms
+    end: Ms | None
+    max_participants: int
+    carried_join: Ms | None = None
+    carried_participant_id: str | None = None
+
+
+class Correction(NamedTuple):
+    """What was told of the time from `first` to `last` and what holds in its place, as JSON."""
+
+    domain: str
+    room: str
+    corrected: Ms
+    first: Ms
+    last: Ms
+    late: Ms
+    because: str
+    before_and_after: str
+
+
+class Superseded(NamedTuple):
+    """An id that was handed out for a meeting which a correction replaced (rule 16)."""
+
+    domain: str
+    id: str
+    room: str
+    start: Ms
+    superseded: Ms
+
+
+class MarkChange(NamedTuple):
+    """The marks of a room in (after, to] are `marks` from now on."""
+
+    domain: str
+    room: str
+    after: Ms
+    to: Ms
+    marks: tuple[Mark, ...]
+
+
+StayKey = tuple[str, str, Ms, str]
+RoomKey = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Round:
+    """All that one round of the engine changes: it is committed whole, or not at all.
+
+    A stay or meeting that is None is taken out. `checkpoints` hold only those that changed.
+    """
+
+    cursor: int
+    rooms: dict[RoomKey, tuple[Ms, Ms | None]] = field(default_factory=dict)
+    checkpoints: dict[RoomKey, str | None] = field(default_factory=dict)
+    stays: dict[StayKey, StayRow | None] = field(default_factory=dict)
+    meetings: dict[tuple[str, str], MeetingRow | None] = field(default_factory=dict)
+    marks: list[MarkChange] = field(default_factory=list)
+    corrections: list[Correction] = field(default_factory=list)
+    superseded: list[Superseded] = field(default_factory=list)
+    inferred: list[LogEntry] = field(default_factory=list)
+
+
+def event_of(
+    room: str,
+    kind: int,
+    at: Ms,
+    participant_id: str | None,
+    user_id: str | None,
+    user_name: str | None,
+    source_session: str | None,
+    joined_at: Ms | None,
+    inferred: str | None,
+) -> Event:
+    """The kernel's event of an entry."""
+    guess = None if inferred is None else Inferred(inferred)
+    return Event(KINDS[kind], room, at, participant_id, user_id, user_name, source_session, joined_at, guess)

@@ -1,0 +1,165 @@
+"""SQLite: a file beside you. One writer at a time, any number of readers."""
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import Any, Final
+
+from headcount.store.database import StoreBusy, StoreError
+from headcount.store.statements import statement
+
+_BUSY_MS: Final = 30_000
+_CACHE_KB: Final = 16_384
+
+
+class SqliteConnection:
+    """One connection to the file."""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self.raw = raw
+
+    def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
+        return self.raw.execute(statement(name), values).fetchall()
+
+    def row(self, name: str, /, **values: Any) -> tuple[Any, ...] | None:
+        found: tuple[Any, ...] | None = self.raw.execute(statement(name), values).fetchone()
+        return found
+
+    def rows_of(self, text: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return self.raw.execute(text, values).fetchall()
+
+    def run(self, name: str, /, **values: Any) -> int:
+        return self.raw.execute(statement(name), values).rowcount
+
+    def run_text(self, text: str) -> None:
+        for part in text.split(";\n"):
+            if part.strip():
+                self.raw.execute(part)
+
+    def write(self, name: str, rows: Iterable[Sequence[Any]]) -> int:
+        return self.raw.executemany(statement(name), rows).rowcount
+
+
+class SqliteDatabase:
+    """A file in write-ahead mode.
+
+    `synchronous` is `full` (each commit is on the disk before it is acknowledged) or `normal`
+    (a power cut may take the last commits; a crash of the process takes nothing).
+    """
+
+    dialect: Final = {
+        "position": "integer primary key autoincrement",
+        "bytes": "blob",
+        "clustered": "without rowid",
+    }
+
+    def __init__(self, path: Path, *, synchronous: str = "full", read_only: bool = False) -> None:
+        self.path = path
+        self.url = f"sqlite:///{path}"
+        self._synchronous = synchronous
+        self._read_only = read_only
+        self._idle: LifoQueue[SqliteConnection] = LifoQueue()
+        self._writer_lock = threading.Lock()
+        self._writer: SqliteConnection | None = None
+        self._owner: int | None = None
+        with self.reading():
+            pass
+
+    def own(self) -> None:
+        """Claim the file for this process's engine. Raises `StoreError` if another one has it."""
+        owner = os.open(f"{self.path}.owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pid = os.read(owner, 20).decode() or "?"
+            os.close(owner)
+            raise StoreError(
+                f"{self.path} is served by another process (pid {pid.strip()}): stop it first,"
+                " or give this one a file of its own with --database"
+            ) from None
+        os.ftruncate(owner, 0)
+        os.write(owner, str(os.getpid()).encode())
+        self._owner = owner
+
+    @contextmanager
+    def reading(self) -> Iterator[SqliteConnection]:
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
+            connection = self._connect(writing=False)
+        with _told_plainly(self.path):
+            yield connection
+        self._idle.put(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteConnection]:
+        with self._writer_lock, _told_plainly(self.path):
+            if self._writer is None:
+                self._writer = self._connect(writing=True)
+            raw = self._writer.raw
+            raw.execute("begin immediate")
+            try:
+                yield self._writer
+                raw.execute("commit")
+            except BaseException:
+                if raw.in_transaction:
+                    raw.execute("rollback")
+                raise
+
+    def close(self) -> None:
+        with self._writer_lock:
+            while not self._idle.empty():
+                self._idle.get_nowait().raw.close()
+            if self._writer is not None:
+                self._writer.raw.close()
+                self._writer = None
+        if self._owner is not None:
+            os.close(self._owner)
+            self._owner = None
+
+    def _connect(self, *, writing: bool) -> SqliteConnection:
+        with _told_plainly(self.path):
+            raw = sqlite3.connect(
+                f"file:{_quoted(self.path)}?mode={'ro' if self._read_only else 'rwc'}",
+                uri=True,
+                isolation_level=None,
+                timeout=_BUSY_MS / 1_000,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            if not self._read_only:
+                raw.execute("pragma journal_mode = wal")
+            raw.execute(f"pragma synchronous = {self._synchronous}")
+            raw.execute(f"pragma cache_size = -{_CACHE_KB}")
+            if not writing:
+                raw.execute("pragma query_only = on")
+        return SqliteConnection(raw)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+@contextmanager
+def _told_plainly(path: Path) -> Iterator[None]:
+    """Says in a sentence what SQLite says in a word."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        word = str(error)
+        if "locked" in word or "full" in word or "disk I/O" in word:
+            raise StoreBusy(f"{path}: {word}; nothing was taken, try again") from error
+        if "readonly" in word or "unable to open" in word:
+            raise StoreError(
+                f"{path}: {word}: check that the file and its directory can be written"
+            ) from error
+        raise
+    except sqlite3.DatabaseError as error:
+        if "not a database" in str(error) or "malformed" in str(error):
+            raise StoreError(f"{path}: {error}: restore it from a backup") from error
+        raise

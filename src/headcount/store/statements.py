@@ -1,0 +1,22 @@
+"""Statements: the SQL texts, each in a file named for what it answers.
+
+They are written once, with `:name` where a value goes, for both databases.
+"""
+
+import re
+from functools import cache
+from importlib.resources import files
+
+_VALUE = re.compile(r"(?<!:):([a-z_]+)")
+
+
+@cache
+def statement(name: str) -> str:
+    """The text of `queries/NAME.sql`, as SQLite reads it."""
+    return (files("headcount.store") / "queries" / f"{name}.sql").read_text("utf-8")
+
+
+@cache
+def for_postgres(text: str) -> str:
+    """The same statement with values as psycopg expects them."""
+    return _VALUE.sub(r"%(\1)s", text.replace("%", "%%"))
