@@ -103,7 +103,8 @@ class Revised(NamedTuple):
     `meetings_after` hold in their place; what is the same in both is in neither. An id
     in `meetings_before` that is gone leads to the meeting that now covers its start
     (R16): see `successor`. `event` came late by `late_ms`; it is None where a guess was
-    overturned.
+    overturned. `carried` are the stays that went on into a revised meeting when a reset
+    began it (R7), each with the meeting's id.
     """
 
     at: Ms
@@ -114,6 +115,7 @@ class Revised(NamedTuple):
     meetings_before: tuple[Meeting, ...]
     meetings_after: tuple[Meeting, ...]
     because: Because
+    carried: tuple[tuple[str, Stay], ...] = ()
 
     def successor(self, meeting: Meeting) -> Meeting | None:
         """The revised meeting that covers the start of `meeting`, if one does."""

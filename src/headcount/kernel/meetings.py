@@ -67,6 +67,11 @@ class Meeting(NamedTuple):
         return self.end is None
 
 
+def carries_into(stay: Stay, start: Ms) -> bool:
+    """Whether `stay` was under way when a meeting began at `start`: a reset began it, and one went on (R7)."""
+    return stay.join < start and (stay.leave is None or stay.leave > start)
+
+
 def clipped(stay: Stay, start: Ms, end: Ms | None) -> Entry | None:
     """What a meeting [start, end) shows of `stay`, or None where they do not overlap (R11)."""
     if (stay.leave is not None and stay.leave <= start) or (end is not None and stay.join >= end):

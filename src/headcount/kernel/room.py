@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from headcount.kernel.changes import Because, Change, Revised
 from headcount.kernel.events import Event, Inferred, Kind, Ms, facts, join_of
 from headcount.kernel.journal import Journal, Journals, Mark, Overlay
-from headcount.kernel.meetings import Stay
+from headcount.kernel.meetings import Meeting, Stay, carries_into
 from headcount.kernel.people import OpenStay, People
 from headcount.kernel.refold import Stretch, stretches
 from headcount.kernel.rules import NEVER, Rules, State
@@ -428,6 +428,7 @@ def _difference(
 ) -> Revised | None:
     stays_before, stays_after = old.stays(), new.stays()
     before, after = old.meetings(), new.meetings()
+    meetings_after = tuple(meeting for name, meeting in after.items() if before.get(name) != meeting)
     revised = Revised(
         at,
         event,
@@ -435,10 +436,19 @@ def _difference(
         tuple(sorted(stays_before - stays_after, key=_by_join)),
         tuple(sorted(stays_after - stays_before, key=_by_join)),
         tuple(meeting for name, meeting in before.items() if after.get(name) != meeting),
-        tuple(meeting for name, meeting in after.items() if before.get(name) != meeting),
+        meetings_after,
         because,
+        tuple(_carried(new.record.stays.values(), meetings_after)),
     )
     return revised if any(revised[3:7]) else None
+
+
+def _carried(stays: Iterable[Stay], meetings: Sequence[Meeting]) -> Iterator[tuple[str, Stay]]:
+    """Which stays were under way when these meetings began."""
+    for meeting in meetings:
+        for stay in stays:
+            if carries_into(stay, meeting.start):
+                yield meeting.id, stay
 
 
 def _by_join(stay: Stay) -> tuple[Ms, str]:

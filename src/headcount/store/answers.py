@@ -14,8 +14,7 @@ from headcount.kernel.rules import NEVER
 from headcount.kernel.stays import LeftBy
 from headcount.store.database import Connection, Database
 from headcount.store.log import facts_between
-from headcount.store.rows import Correction, MeetingRow, StayRow, Superseded
-from headcount.store.tables import mark_of
+from headcount.store.rows import Correction, MeetingRow, StayRow, Superseded, mark_of
 
 _COLUMNS: Final = (
     "m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants,"

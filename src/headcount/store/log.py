@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from headcount.kernel.events import Event, Ms, facts
+from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
 from headcount.store.rows import SNAPSHOT, Appended, LogEntry, Logged, event_of
 
@@ -53,6 +54,14 @@ def facts_between(
     joins = connection.rows("joins_between", until=until, settled=settled, **bounds)
     said = [fact for row in (*own, *joins) for fact in facts(event_of(room, *row))]
     return sorted((fact for fact in said if after < fact.at <= until), key=lambda fact: fact.at)
+
+
+def events_after(connection: Connection, domain: str, room: str, after: Ms, position: int) -> list[Event]:
+    """The events of a room after a moment, in order of time, as they were said."""
+    rows = connection.rows(
+        "facts_between", domain=domain, room=room, after=after, until=NEVER, position=position
+    )
+    return [event_of(room, *row) for row in rows]
 
 
 def _logged(

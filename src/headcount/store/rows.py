@@ -3,9 +3,12 @@
 Times are milliseconds since the epoch. Field order is column order.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.kernel.journal import Mark
@@ -166,3 +169,17 @@ def event_of(
     """The kernel's event of an entry."""
     guess = None if inferred is None else Inferred(inferred)
     return Event(KINDS[kind], room, at, participant_id, user_id, user_name, source_session, joined_at, guess)
+
+
+def packed_doubts(mark: Mark) -> str | None:
+    """What is doubted at a mark, as JSON."""
+    return msgspec.json.encode(mark.doubts).decode() if mark.doubts else None
+
+
+def mark_of(at: Ms, doubts: str | None) -> Mark:
+    """The kernel's mark of a row."""
+    return Mark(at, _deep_tuple(msgspec.json.decode(doubts)) if doubts else ())
+
+
+def _deep_tuple(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(_deep_tuple(value) if isinstance(value, list) else value for value in values)

@@ -1,15 +1,13 @@
 """Tables: what the engine has worked out, and how far it has come. It alone writes here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
-from headcount.kernel.events import Ms
-from headcount.kernel.journal import Mark
+from headcount.kernel.events import Event, Ms
 from headcount.store.database import Connection, Database, LeadershipLost
-from headcount.store.log import append_to
-from headcount.store.rows import MarkChange, RoomRow, Round
+from headcount.store.journal import StoredJournal
+from headcount.store.log import append_to, events_after
+from headcount.store.rows import MarkChange, RoomRow, Round, packed_doubts
 
 
 class Tables:
@@ -30,6 +28,25 @@ class Tables:
             connection.run("raise_epoch")
             _, epoch = connection.row("engine_row") or (0, 0)
             return int(epoch)
+
+    def past(self, domain: str, room: str, settled: Ms, position: int) -> StoredJournal:
+        """The past of a room up to what is committed."""
+        return StoredJournal(self._database, domain, room, settled, position)
+
+    def events_after(self, domain: str, room: str, after: Ms, position: int) -> list[Event]:
+        """The events of a room after a moment, up to a position of the log, in order of time."""
+        with self._database.reading() as connection:
+            return events_after(connection, domain, room, after, position)
+
+    def rules(self) -> str | None:
+        """The numbers of the rules by which the tables were worked out; None if nothing was yet."""
+        with self._database.reading() as connection:
+            row = connection.row("engine_rules")
+            return None if row is None else row[0]
+
+    def keep_rules(self, rules: str) -> None:
+        with self._database.writing() as connection:
+            connection.run("keep_rules", rules=rules)
 
     def deadlines(self) -> list[tuple[Ms, str, str]]:
         """When which rooms want to be woken."""
@@ -77,15 +94,3 @@ def _write_marks(connection: Connection, change: MarkChange) -> None:
     if change.after < change.to:
         connection.write("drop_marks", [(*key, change.after, change.to)])
     _put(connection, "keep_mark", [(*key, mark.at, packed_doubts(mark)) for mark in change.marks])
-
-
-def packed_doubts(mark: Mark) -> str | None:
-    return msgspec.json.encode(mark.doubts).decode() if mark.doubts else None
-
-
-def mark_of(at: Ms, doubts: str | None) -> Mark:
-    return Mark(at, _deep_tuple(msgspec.json.decode(doubts)) if doubts else ())
-
-
-def _deep_tuple(values: Iterable[Any]) -> tuple[Any, ...]:
-    return tuple(_deep_tuple(value) if isinstance(value, list) else value for value in values)

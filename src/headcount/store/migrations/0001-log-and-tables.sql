@@ -110,7 +110,8 @@ create index corrections_by_room on corrections (domain, room, first_ms);
 create table engine (
   only smallint primary key check (only = 1),
   cursor_position bigint not null,
-  epoch bigint not null
+  epoch bigint not null,
+  rules text
 );
 
 insert into engine (only, cursor_position, epoch) values (1, 0, 0);

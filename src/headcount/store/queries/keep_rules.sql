@@ -1,0 +1,2 @@
+update engine
+set rules = :rules
