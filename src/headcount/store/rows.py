@@ -141,7 +141,8 @@ RoomKey = tuple[str, str]
 class Round:
     """All that one round of the engine changes: it is committed whole, or not at all.
 
-    A stay or meeting that is None is taken out. `checkpoints` hold only those that changed.
+    A stay or meeting that is None is taken out. `progress` is the end and the largest head count
+    of meetings that are there already. `checkpoints` hold only those that changed.
     """
 
     cursor: int
@@ -149,6 +150,7 @@ class Round:
     checkpoints: dict[RoomKey, str | None] = field(default_factory=dict)
     stays: dict[StayKey, StayRow | None] = field(default_factory=dict)
     meetings: dict[tuple[str, str], MeetingRow | None] = field(default_factory=dict)
+    progress: dict[tuple[str, str], tuple[Ms | None, int]] = field(default_factory=dict)
     marks: list[MarkChange] = field(default_factory=list)
     corrections: list[Correction] = field(default_factory=list)
     superseded: list[Superseded] = field(default_factory=list)

@@ -5,5 +5,5 @@ values (?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, id) do update
 set end_ms = excluded.end_ms,
   max_participants = excluded.max_participants,
-  carried_join_ms = coalesce(excluded.carried_join_ms, meetings.carried_join_ms),
-  carried_participant_id = coalesce(excluded.carried_participant_id, meetings.carried_participant_id)
+  carried_join_ms = excluded.carried_join_ms,
+  carried_participant_id = excluded.carried_participant_id

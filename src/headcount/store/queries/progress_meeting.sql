@@ -1,0 +1,5 @@
+update meetings
+set end_ms = ?,
+  max_participants = ?
+where domain = ?
+  and id = ?
