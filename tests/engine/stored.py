@@ -1,0 +1,68 @@
+"""The store and its engine as one more way to find meetings, to be held against the others."""
+
+from hashlib import blake2b
+from itertools import count
+
+from headcount.engine.engine import SHOWN_AFTER_MS, Engine
+from headcount.kernel.meetings import Meeting
+from headcount.kernel.rules import Rules
+from headcount.store.answers import MeetingFilter, Page
+from headcount.store.opening import open_store
+from headcount.store.rows import KIND_CODES, LogEntry
+
+DOMAIN = "default"
+_NUMBERS = count()
+
+
+def entry_of(event, received=0, *, domain=DOMAIN, origin=0):
+    """The entry of an event; the same event has the same key."""
+    return LogEntry(
+        domain=domain,
+        room=event.room,
+        kind=KIND_CODES[event.kind],
+        at=event.at,
+        received=received,
+        participant_id=event.participant_id,
+        user_id=event.user_id,
+        user_name=event.user_name,
+        source_session=event.source_session,
+        joined_at=event.joined_at,
+        inferred=event.inferred and event.inferred.value,
+        event_id=event.id,
+        key=blake2b(repr(event).encode(), digest_size=16).digest(),
+        origin=origin,
+    )
+
+
+class StoredEngine:
+    """A store in a file and an engine on it, which may be stopped and started anywhere."""
+
+    def __init__(self, folder, rules=None, **options):
+        self.path = folder / f"{next(_NUMBERS)}.db"
+        self.rules = rules or Rules()
+        self.options = options
+        self.store = open_store(str(self.path), synchronous="off")
+        self.start()
+
+    def start(self):
+        self.engine = Engine(self.store, self.rules, self.store.tables.take_over(), **self.options)
+
+    def append(self, *events, received=0, origin=0):
+        return self.store.log.append([[entry_of(event, received, origin=origin) for event in events]])[0]
+
+    def show(self, moment):
+        """Work until what is shown is what was true at `moment`."""
+        while self.engine.step(moment + SHOWN_AFTER_MS):
+            pass
+
+    def meetings(self):
+        """What the tables hold, in the kernel's words, by room and start."""
+        rows = self.store.answers.page(DOMAIN, MeetingFilter(), Page(limit=10_000), 0)
+        entries = self.store.answers.entries(rows)
+        found = [Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(entries[m.id])) for m in rows]
+        return sorted(found, key=lambda meeting: (meeting.room, meeting.start))
+
+    def close(self):
+        self.store.close()
+        for file in self.path.parent.glob(f"{self.path.name}*"):
+            file.unlink()
