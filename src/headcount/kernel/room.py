@@ -187,9 +187,9 @@ class Room:
         tail = [*self._tail, *(event for _, _, event in self._disordered)]
         return [fact for event in tail if event.at <= at for fact in facts(event)]
 
-    def longest_in(self) -> Stay | None:
-        """Who of those in the room came first."""
-        return next((stay.frozen() for stay in self._people.present.values()), None)
+    def stays_in(self) -> Iterator[Stay]:
+        """The stays of all who are in, pending ones too."""
+        return (stay.frozen() for stay in self._people.present.values())
 
     def view(self, now: Ms) -> View:
         """What is true at `now`: the settled state replayed over the tail (R14)."""
