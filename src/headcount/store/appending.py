@@ -1,0 +1,100 @@
+"""Appending: many requests, one commit.
+
+Each request waits for the commit that holds its entries; while one commit is on its way to
+the disk, the next gathers. So the disk is asked as often as it can answer and not once for each.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Final, NamedTuple
+
+from headcount.store.database import StoreBusy
+from headcount.store.log import Log
+from headcount.store.rows import Appended, LogEntry
+
+_MOST_AT_ONCE: Final = 20_000
+_MOST_WAITING: Final = 200_000
+_NO_REQUEST: Final = None
+
+
+class _Request(NamedTuple):
+    entries: Sequence[LogEntry]
+    answer: "asyncio.Future[Appended]"
+    loop: asyncio.AbstractEventLoop
+
+
+class Appender:
+    """Appends to the log from a thread of its own. `on_append` is called after each commit."""
+
+    def __init__(self, log: Log, on_append: Callable[[], None]) -> None:
+        self._log = log
+        self._on_append = on_append
+        self._waiting: SimpleQueue[_Request | None] = SimpleQueue()
+        self._entries = 0
+        self._closed = False
+        self.commits = 0
+        self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
+        self._thread.start()
+
+    async def append(self, entries: Sequence[LogEntry]) -> Appended:
+        """Append and wait until it is on the disk. Raises `StoreBusy` if it cannot be taken now."""
+        if self._closed:
+            raise StoreBusy("the service is stopping; nothing was taken, send it again")
+        if self._entries > _MOST_WAITING:
+            raise StoreBusy("more comes in than the disk can take; nothing was taken, send it again")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Appended] = loop.create_future()
+        self._entries += len(entries)
+        self._waiting.put(_Request(entries, answer, loop))
+        return await answer
+
+    def close(self) -> None:
+        """Commit what was taken, and take no more."""
+        self._closed = True
+        self._waiting.put(_NO_REQUEST)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (first := self._waiting.get()) is not _NO_REQUEST:
+            requests, goes_on = self._gathered(first)
+            self._commit(requests)
+            if not goes_on:
+                return
+
+    def _gathered(self, first: _Request) -> tuple[list[_Request], bool]:
+        """All that is waiting now, as far as one commit should hold."""
+        requests = [first]
+        entries = len(first.entries)
+        with suppress(Empty):
+            while entries < _MOST_AT_ONCE:
+                request = self._waiting.get_nowait()
+                if request is _NO_REQUEST:
+                    return requests, False
+                requests.append(request)
+                entries += len(request.entries)
+        return requests, True
+
+    def _commit(self, requests: Sequence[_Request]) -> None:
+        try:
+            answers: Sequence[Appended | Exception] = self._log.append([r.entries for r in requests])
+        except Exception as error:  # noqa: BLE001 - each request is told; whoever asked decides
+            answers = [error] * len(requests)
+        self.commits += 1
+        self._entries -= sum(len(request.entries) for request in requests)
+        loop = requests[0].loop
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+            loop.call_soon_threadsafe(_tell, [r.answer for r in requests], answers)
+        self._on_append()
+
+
+def _tell(waiting: Sequence["asyncio.Future[Appended]"], answers: Sequence[Appended | Exception]) -> None:
+    for future, answer in zip(waiting, answers, strict=True):
+        if future.done():  # whoever asked has gone
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
