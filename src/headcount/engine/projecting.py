@@ -91,8 +91,8 @@ class Projection:
     def _keep_meeting(self, name: str, start: Ms, end: Ms | None, most: int, carried: Stay | None) -> None:
         goes_on = () if carried is None else (carried.join, carried.participant_id)
         key = (self._domain, name)
+        self._forget(key)
         self._round.meetings[key] = MeetingRow(self._domain, name, self._name, start, end, most, *goes_on)
-        self._round.progress.pop(key, None)
 
     def _go_on(self, name: str, end: Ms | None, most: int) -> None:
         """A meeting that is known has grown, or ended."""
@@ -110,8 +110,8 @@ class Projection:
             self._keep_stay(stay)
         after = {meeting.id for meeting in revised.meetings_after}
         for meeting in revised.meetings_before:
+            self._forget((self._domain, meeting.id))
             self._round.meetings[self._domain, meeting.id] = None
-            self._round.progress.pop((self._domain, meeting.id), None)
             if meeting.id not in after:
                 self._supersede(meeting)
         carried = dict(revised.carried)
@@ -119,9 +119,17 @@ class Projection:
             self._keep_meeting(
                 meeting.id, meeting.start, meeting.end, meeting.max_participants, carried.get(meeting.id)
             )
+        for name, stay in revised.carried:
+            if name not in after:
+                self._round.carried[self._domain, name] = (stay.join, stay.participant_id)
         late = revised.because is not Because.LATE or revised.late_ms > self._published_ms
         if late and not imported:
             self._round.corrections.append(self._correction(revised))
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        """What this round had to say of a meeting so far is void."""
+        self._round.progress.pop(key, None)
+        self._round.carried.pop(key, None)
 
     def _supersede(self, meeting: Meeting) -> None:
         gone = Superseded(self._domain, meeting.id, self._name, meeting.start, self._now)

@@ -103,8 +103,8 @@ class Revised(NamedTuple):
     `meetings_after` hold in their place; what is the same in both is in neither. An id
     in `meetings_before` that is gone leads to the meeting that now covers its start
     (R16): see `successor`. `event` came late by `late_ms`; it is None where a guess was
-    overturned. `carried` are the stays that went on into a revised meeting when a reset
-    began it (R7), each with the meeting's id.
+    overturned. `carried` are the stays that went on into a meeting when a reset began it
+    (R7), each with the meeting's id, where the meeting or the stay is another one now.
     """
 
     at: Ms

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from headcount.kernel.changes import Change
+from headcount.kernel.changes import Because, Change, MeetingStarted
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import Journals, Mark
-from headcount.kernel.meetings import Meeting, Stay
+from headcount.kernel.meetings import Meeting, Stay, carries_into
 from headcount.kernel.people import OpenStay, People
 from headcount.kernel.record import Record
 from headcount.kernel.rules import Rules
@@ -67,6 +67,14 @@ class Stretch:
 
     def meetings(self) -> dict[str, Meeting]:
         return {meeting.id: meeting for meeting in self.record.meetings(self.sittings.state.most)}
+
+    def carried(self) -> Iterator[tuple[str, Stay]]:
+        """The stays that went on into a meeting that a reset began (R7), each with the meeting's id."""
+        for change in self.changes:
+            if isinstance(change, MeetingStarted) and change.because is Because.LEFT_ALONE:
+                for stay in self.record.stays.values():
+                    if carries_into(stay, change.start):
+                        yield change.id, stay
 
     def stays(self) -> set[Stay]:
         return set(self.record.stays.values())

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from headcount.kernel.changes import Because, Change, Revised
 from headcount.kernel.events import Event, Inferred, Kind, Ms, facts, join_of
 from headcount.kernel.journal import Journal, Journals, Mark, Overlay
-from headcount.kernel.meetings import Meeting, Stay, carries_into
+from headcount.kernel.meetings import Meeting, Stay
 from headcount.kernel.people import OpenStay, People
 from headcount.kernel.refold import Stretch, stretches
 from headcount.kernel.rules import NEVER, Rules, State
@@ -438,17 +438,17 @@ def _difference(
         tuple(meeting for name, meeting in before.items() if after.get(name) != meeting),
         meetings_after,
         because,
-        tuple(_carried(new.record.stays.values(), meetings_after)),
+        tuple(_carried(old, new, meetings_after)),
     )
     return revised if any(revised[3:7]) else None
 
 
-def _carried(stays: Iterable[Stay], meetings: Sequence[Meeting]) -> Iterator[tuple[str, Stay]]:
-    """Which stays were under way when these meetings began."""
-    for meeting in meetings:
-        for stay in stays:
-            if carries_into(stay, meeting.start):
-                yield meeting.id, stay
+def _carried(old: Stretch, new: Stretch, revised: Sequence[Meeting]) -> Iterator[tuple[str, Stay]]:
+    """Which stays went on into the meetings that were revised, and into those for which that alone changed."""
+    before = dict(old.carried())
+    for name, stay in new.carried():
+        if before.get(name) != stay or any(meeting.id == name for meeting in revised):
+            yield name, stay
 
 
 def _by_join(stay: Stay) -> tuple[Ms, str]:

@@ -142,7 +142,8 @@ class Round:
     """All that one round of the engine changes: it is committed whole, or not at all.
 
     A stay or meeting that is None is taken out. `progress` is the end and the largest head count
-    of meetings that are there already. `checkpoints` hold only those that changed.
+    of meetings that are there already, `carried` the stay that a reset carried on into one, where
+    that is another now. `checkpoints` hold only those that changed.
     """
 
     cursor: int
@@ -151,6 +152,7 @@ class Round:
     stays: dict[StayKey, StayRow | None] = field(default_factory=dict)
     meetings: dict[tuple[str, str], MeetingRow | None] = field(default_factory=dict)
     progress: dict[tuple[str, str], tuple[Ms | None, int]] = field(default_factory=dict)
+    carried: dict[tuple[str, str], tuple[Ms, str]] = field(default_factory=dict)
     marks: list[MarkChange] = field(default_factory=list)
     corrections: list[Correction] = field(default_factory=list)
     superseded: list[Superseded] = field(default_factory=list)

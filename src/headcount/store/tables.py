@@ -79,6 +79,7 @@ def _write(connection: Connection, done: Round) -> None:
     _put(connection, "drop_meeting", [key for key, row in done.meetings.items() if row is None])
     _put(connection, "keep_meeting", [row for row in done.meetings.values() if row is not None])
     _put(connection, "progress_meeting", [(*row, *key) for key, row in done.progress.items()])
+    _put(connection, "carry_into_meeting", [(*row, *key) for key, row in done.carried.items()])
     _put(connection, "keep_superseded", done.superseded)
     _put(connection, "keep_correction", done.corrections)
     if done.inferred:
