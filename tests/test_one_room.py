@@ -1,4 +1,4 @@
-"""One room: `headcount explain`, `headcount timeline` and `headcount demo`, and what they read."""
+"""One room: `headcount explain`, `headcount timeline` and `headcount tour`, and what they read."""
 
 import json
 from pathlib import Path
@@ -139,8 +139,8 @@ def test_timeline_without_a_meeting_says_where_to_look(tmp_path):
     )
 
 
-def test_demo_shows_genuine_output_and_a_sample(tmp_path):
-    answer = ask("demo", "--jitsi", CAPTURE, "--sample", tmp_path / "made" / "sample.parquet")
+def test_tour_shows_genuine_output_and_a_sample(tmp_path):
+    answer = ask("tour", "--jitsi", CAPTURE, "--sample", tmp_path / "made" / "sample.parquet")
     assert answer.exit_code == 0
     assert "(rule 7)" in answer.stdout
 

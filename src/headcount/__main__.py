@@ -1,6 +1,5 @@
-"""`python -m headcount` is the command `headcount`."""
+"""`python -m headcount` is the command itself."""
 
 from headcount.cli import main
 
-if __name__ == "__main__":
-    main(prog_name="headcount")
+main()

@@ -1,122 +1,115 @@
-"""Demo: what the product does, on two inputs, for somebody who has just cloned it.
+"""Demo: the service with a company that is made up, in a domain of its own.
 
-Genuine output of a Jitsi server, in which nobody stays for long; and a sample that is made up, in
-which everything happens. It uses what any user of the library could use.
+Some days of history lie behind it; its rooms live on while it runs. What is sent goes the way of
+every event: appended to the log, worked in by the engine.
 """
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Final, NamedTuple, TextIO
+import asyncio
+from collections.abc import Callable
+from typing import Final
 
-import click
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from headcount.batch.one_room import read_room
-from headcount.batch.sessionize import sessionize
-from headcount.batch.sessions import Sessions
-from headcount.batch.showing import show, summary_lines
-from headcount.errors import BadInput
-from headcount.explaining import story_of
 from headcount.kernel.events import Event, Ms
-from headcount.kernel.history import meetings_of
-from headcount.kernel.rules import Rules
-from headcount.sample import write_sample
-from headcount.sources import jitsi
-from headcount.sources.captures import read_capture
-from headcount.timeline import timeline
+from headcount.service import Server, Service, make_key
+from headcount.settings import Settings
+from headcount.simulation import history, life
+from headcount.store.database import StoreBusy
+from headcount.store.known_again import key_of
+from headcount.store.leading import leadership
+from headcount.store.opening import open_store
+from headcount.store.removing import remove_domain
+from headcount.store.rows import KIND_CODES, LogEntry, Origin
 
-SAMPLE_EVENTS: Final = 20_000
-
-_RULES: Final = Rules()
-_ONE_SECOND: Final = Rules(min_stay_ms=1_000, start_alone_ms=1_000)
-_WIDTH: Final = 100
-_MOST_ENTRIES: Final = 20
-
-
-def demonstrate(capture: str, sample: str, out: TextIO) -> None:
-    """Print what is found in captured requests of Jitsi, and in a sample, which is made if need be."""
-    _genuine(capture, out)
-    _tell(out, "")
-    if not Path(sample).exists():
-        _make(Path(sample))
-    _made_up(sample, out)
+DOMAIN: Final = "demo"
+_DAY_MS: Final[Ms] = 86_400_000
+_AT_ONCE: Final = 5_000
+_AFTER_BUSY_S: Final = 1.0
 
 
-def _genuine(capture: str, out: TextIO) -> None:
-    with Path(capture).open("rb") as lines:
-        events = list(read_capture(lines, jitsi.read, capture))
-    if not events:
-        raise BadInput("holds no events", where=capture)
-    found = sessionize(_table(events))
-    _tell(out, f"1. Genuine output of a Jitsi server, {capture}")
-    _tell(out, "", f"By the rules as they stand, {len(found.meetings)} meetings. This is why:", "")
-    _tell(out, *story_of(events, events[0].room, found.as_of))
-    _tell(out, "", "If 1 second were enough for a stay and for a sitting, there would be meetings:", "")
-    show(sessionize(_table(events), rules=_ONE_SECOND), None, out)
+class DemoRun:
+    """The life of the made-up company in a service. With `speed` 2 its people move twice as fast."""
 
+    def __init__(self, service: Service, *, speed: float, seed: int, days: int) -> None:
+        self._service = service
+        self._speed = speed
+        self._seed = seed
+        self._days = days
+        self._key = ""
+        self._started: Ms = service.clock.now()
 
-def _make(sample: Path) -> None:
-    """Make up a sample, and put it in its place when it is whole."""
-    sample.parent.mkdir(parents=True, exist_ok=True)
-    aside = sample.with_name(f"{sample.name}.part")
-    write_sample(aside, events=SAMPLE_EVENTS)
-    aside.replace(sample)
+    def prepare(self, tell: Callable[[str], None]) -> None:
+        """Make a key, and write the days that lie behind, if they are not there."""
+        service = self._service
+        for key in service.store.keys.all():
+            if key.domain == DOMAIN:
+                service.store.keys.revoke(key.id, service.clock.now())
+        _, self._key = make_key(service.store, DOMAIN, "demo", ("ingest", "read"), service.clock)
+        remembered = [self._entry(event, Origin.IMPORTED) for event in self._past()]
+        if remembered:
+            tell(f"Making up {self._days} days of history ({len(remembered):,} events) ...")
+        for start in range(0, len(remembered), _AT_ONCE):
+            service.store.log.append([remembered[start : start + _AT_ONCE]])
+        service.worker.wake()
 
-
-def _made_up(sample: str, out: TextIO) -> None:
-    sessions = sessionize(sample)
-    _tell(out, f"2. A sample, made up but realistic, {sample}", "")
-    show(sessions, None, out)
-    _tell(out, "", *summary_lines(sessions.summary, _RULES))
-    sitting = _one_with_resets(sessions)
-    if sitting is None:
-        return
-    _tell(out, "", f"One sitting in {sitting.room}: left alone for 10 minutes, one begins anew (rule 7)", "")
-    # Worked out once more by the kernel, one event after the other: it comes out the same.
-    meetings = meetings_of(read_room(sample, sitting.room).events, as_of=sessions.as_of)
-    _tell(out, *timeline(meetings, sitting.start, sitting.end, _WIDTH))
-    _tell(out, "", f"Its whole story: headcount explain {sample} --room {sitting.room}")
-
-
-def _tell(out: TextIO, *lines: str) -> None:
-    for line in lines:
-        click.echo(line, out)
-
-
-def _table(events: Iterable[Event]) -> pa.Table:
-    """Events as a table, as anybody would hand them to `sessionize`."""
-    names = ("room", "participant_id", "kind", "at", "user_id", "user_name", "joined_at", "inferred")
-    return pa.Table.from_pylist([{name: getattr(event, name) for name in names} for event in events])
-
-
-class _Sitting(NamedTuple):
-    """Meetings of one room, each beginning as the one before ended; `entries` are those of all."""
-
-    room: str
-    start: Ms
-    end: Ms
-    meetings: int
-    entries: int
-
-
-def _one_with_resets(sessions: Sessions) -> _Sitting | None:
-    """The sitting with the most meetings of those that are small enough to look at."""
-    small = [sitting for sitting in _sittings(sessions) if sitting.entries <= _MOST_ENTRIES]
-    return max(small, key=lambda sitting: (sitting.meetings, sitting.entries), default=None)
-
-
-def _sittings(sessions: Sessions) -> list[_Sitting]:
-    """The sittings that are over."""
-    over = sessions.meetings.filter(pc.is_valid(sessions.meetings["end"]))
-    rows = over.select(["room", "start", "end", "participants"])
-    moments = (rows[name].cast(pa.int64()).to_pylist() for name in ("start", "end"))
-    sittings: dict[tuple[str, Ms], _Sitting] = {}
-    for room, start, end, entries in zip(
-        rows["room"].to_pylist(), *moments, rows["participants"].to_pylist(), strict=True
-    ):
-        before = sittings.pop((room, start), _Sitting(room, start, end, 0, 0))
-        sittings[room, end] = before._replace(
-            end=end, meetings=before.meetings + 1, entries=before.entries + entries
+    def greeting(self, url: str) -> str:
+        """What to try, to be pasted."""
+        api = f"{url}{self._service.settings['prefix']}"
+        auth = f"-H 'Authorization: Bearer {self._key}'"
+        join = '{"room": "my-room", "kind": "join", "participant_id": "me-1", "user_name": "Me"}'
+        return (
+            f"\nHeadcount runs on {url} with the made-up company of the domain '{DOMAIN}'.\n"
+            f"Its key, shown this once: {self._key}\n\n"
+            f"Who is in now, the latest meetings, and you joining a room (30 s later it is a meeting):\n\n"
+            f"  curl -s {auth} {api}/presence\n"
+            f"  curl -s {auth} '{api}/meetings?limit=3'\n"
+            f"  curl -s {auth} {api}/events -d '{join}'\n\n"
+            f"The API is described at {url}/docs; Ctrl-C stops; 'headcount demo --remove' takes the domain out again.\n"
         )
-    return list(sittings.values())
+
+    async def serve(self, server: Server) -> None:
+        """Serve, and let the company live, until a signal comes."""
+        living = asyncio.create_task(self._live())
+        try:
+            await server.run_until_stopped()
+        finally:
+            living.cancel()
+
+    def _past(self) -> list[Event]:
+        start = self._started - self._days * _DAY_MS
+        return history(self._seed, start, self._started) if self._days else []
+
+    async def _live(self) -> None:
+        service = self._service
+        for arrives, event in life(self._seed, self._started):
+            due = self._real(arrives)
+            await asyncio.sleep(max(0.0, (due - service.clock.now()) / 1_000))
+            entry = self._entry(event, Origin.LIVE)
+            while True:
+                try:
+                    await service.appender.append([entry])
+                except StoreBusy:
+                    await asyncio.sleep(_AFTER_BUSY_S)
+                else:
+                    break
+
+    def _real(self, at: Ms) -> Ms:
+        """When something happens that lies ahead in the company's own time."""
+        return at if at <= self._started else self._started + round((at - self._started) / self._speed)
+
+    def _entry(self, event: Event, origin: Origin) -> LogEntry:
+        at = self._real(event.at)
+        said = (event.kind, event.room, event.participant_id or "", str(event.at), str(self._started))
+        joined_at = None if event.joined_at is None else self._real(event.joined_at)
+        return LogEntry(
+            DOMAIN, event.room, KIND_CODES[event.kind], at, self._service.clock.now(), event.participant_id,
+            event.user_id, event.user_name, event.source_session, joined_at, None, event.id, key_of(*said), origin,
+        )  # fmt: skip
+
+
+def remove_demo(settings: Settings) -> None:
+    """Take all of the demo's domain out of a store. Raises `StoreError` if a service runs on it."""
+    store = open_store(settings["database"])
+    lead = leadership(store.database)
+    lead.try_lead()
+    remove_domain(store.database, DOMAIN)
+    lead.give_up()
+    store.close()

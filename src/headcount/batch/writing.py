@@ -50,6 +50,13 @@ def write_sessions(sessions: Sessions, out_dir: str | Path, fmt: str = "parquet"
         return _put_in_place(aside, Path(out_dir))
 
 
+def write_table(pieces: Iterable[pa.Table], schema: pa.Schema, out_dir: Path, name: str) -> Path:
+    """Write one table that comes in pieces into a file of a directory. Raises `CannotWrite`."""
+    with _aside(out_dir) as aside:
+        _write_pieces(pieces, schema, aside / name)
+        return (aside / name).replace(out_dir / name)
+
+
 @contextmanager
 def _aside(out_dir: Path) -> Iterator[Path]:
     """A directory to write in, on the disk where the files will stand; gone afterwards."""

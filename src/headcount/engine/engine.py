@@ -38,6 +38,7 @@ class Tally:
     corrections: int = 0
     repeated: int = 0
     orphans: int = 0
+    commit_s: float = 0.0
 
 
 class Engine:
@@ -80,7 +81,12 @@ class Engine:
         return len(self._keeper)
 
     def people(self) -> int:
+        """How many stays last in them."""
         return self._keeper.people()
+
+    def busy_rooms(self) -> int:
+        """In how many of them somebody is."""
+        return self._keeper.busy()
 
     def step(self, now: Ms) -> bool:
         """One round at the clock time `now`. Whether there is more to do at once.
@@ -117,7 +123,7 @@ class Engine:
                 touched[key] = self._keeper.get(key, self.cursor)
                 self._take(touched[key], [], round_)
         if logged or round_.rooms or round_.inferred:
-            self._store.tables.commit(round_, self._epoch)
+            self.tally.commit_s += self._store.tables.commit(round_, self._epoch)
         self._committed(round_, touched)
         self.tally.entries += len(logged)
         self.tally.rounds += 1

@@ -68,7 +68,11 @@ class Keeper:
 
     def people(self) -> int:
         """How many are in all the rooms in memory."""
-        return sum(kept.room.size() for kept in self._rooms.values())
+        return sum(kept.room.size() for kept in list(self._rooms.values()))
+
+    def busy(self) -> int:
+        """How many rooms somebody is in."""
+        return len(self._rooms) - len(self._idle)
 
     def get(self, key: RoomKey, cursor: int) -> Kept:
         """The room, recalled from the store as of `cursor` if it is not here."""

@@ -7,7 +7,6 @@ silence. A batch is taken whole or not at all. What an event means is not known 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from http import HTTPStatus
 from typing import Final
 
@@ -21,6 +20,7 @@ from headcount.http.body import read_body
 from headcount.http.context import domain_of
 from headcount.http.errors import ApiError, invalid, not_json
 from headcount.kernel.events import Ms
+from headcount.store.known_again import key_of, key_of_event, key_of_id
 from headcount.store.rows import SNAPSHOT, Appended, LogEntry
 
 AHEAD_MS: Final[Ms] = 5 * 60_000
@@ -78,7 +78,7 @@ class Ingest:
     passed: Callable[[int], Awaitable[bool]]
     now: Callable[[], Ms]
     limits: Limits
-    took: Callable[[str, Appended], None]
+    took: Callable[[Appended], None]
 
 
 _EVENTS: Final = msgspec.json.Decoder(EventBody | list[EventBody])
@@ -101,17 +101,17 @@ def routes(ingest: Ingest) -> list[Route]:
     async def snapshot(request: Request) -> Response:
         body = await read_body(request, ingest.limits.body_bytes)
         reader = _Reader(domain_of(request), ingest.now(), ingest.limits)
-        return await _append(ingest, request, [reader.snapshot(request.path_params["room"], body)])
+        return await _append(ingest, request, [reader.snapshot(request.path_params["name"], body)])
 
     return [
         Route("/events", events, methods=["POST"], name="events"),
-        Route("/rooms/{room:path}/snapshot", snapshot, methods=["POST"], name="snapshot"),
+        Route("/rooms/{name:path}/snapshot", snapshot, methods=["POST"], name="snapshot"),
     ]
 
 
 async def _append(ingest: Ingest, request: Request, entries: Sequence[LogEntry]) -> Response:
     appended = await ingest.append(entries)
-    ingest.took(domain_of(request), appended)
+    ingest.took(appended)
     answer = {"accepted": appended.accepted, "duplicates": appended.duplicates, "position": appended.position}
     if request.url.query and request.query_params.get("wait", "") in ("true", "True", "1"):
         await _wait(ingest, appended.position)
@@ -181,7 +181,7 @@ class _Reader:
             self._check_names(where, user_id=one.user_id, user_name=one.user_name)
         at = self._time("", "at", found.at)
         listed = _JSON.encode(found.participants).decode()
-        key = _key("snapshot", room, str(at), listed)
+        key = key_of("snapshot", room, str(at), listed)
         return LogEntry(
             domain=self._domain,
             room=room,
@@ -224,16 +224,7 @@ class _Reader:
             joined_at = self._joined_at(where, kind, at, event.joined_at)
         return LogEntry(
             self._domain, room, kind, at, self._now, who, event.user_id or None, event.user_name or None,
-            event.source_session or None, joined_at, None, event.id, self._event_key(event, at, joined_at),
-        )  # fmt: skip
-
-    def _event_key(self, event: EventBody, at: Ms, joined_at: Ms | None) -> bytes:
-        """An id makes an event known again; one without is known by all that it says."""
-        if event.id:
-            return _key("id", event.id)
-        return _key(
-            event.kind, event.room, event.participant_id or "", str(at), event.user_id or "",
-            event.user_name or "", event.source_session or "", "" if joined_at is None else str(joined_at),
+            event.source_session or None, joined_at, None, event.id or None, _key(event, at, joined_at),
         )  # fmt: skip
 
     def _joined_at(self, where: str, kind: int, at: Ms, value: float | str) -> Ms:
@@ -300,15 +291,28 @@ def _from_text(where: str, field: str, text: str) -> Ms:
         raise invalid(f'{where}"{field}" {told} [Received "{text[:50]}"]') from error
 
 
-def _key(*parts: str) -> bytes:
-    return blake2b("\0".join(parts).encode(), digest_size=16).digest()
+def _key(event: EventBody, at: Ms, joined_at: Ms | None) -> bytes:
+    if event.id:
+        return key_of_id(event.id)
+    return key_of_event(
+        event.kind, event.room, event.participant_id, at,
+        event.user_id, event.user_name, event.source_session, joined_at,
+    )  # fmt: skip
 
 
 def _readable(error: str) -> str:
-    """`Expected ... - at `$[3].at`` as `events[3].at: expected ...`."""
+    """What msgspec says of a path, in the words of the API: `"room" is required`, at `events[3]`."""
     told, _, path = error.partition(" - at `$")
     path = path.rstrip("`")
-    told = told.replace("Object missing required field", "required and missing: field")
-    told = told.replace("Object contains unknown field", "not allowed: field")
     where = f"events{path}" if path.startswith("[") else path.lstrip(".")
-    return f"{where}: {told}" if where else told
+    prefix = f"{where}: " if where else ""
+    if told.startswith("Object contains unknown field"):
+        known = ", ".join(field.name for field in msgspec.structs.fields(EventBody))
+        return f'{prefix}"{_quoted(told)}" is not allowed; an event has {known}'
+    if told.startswith("Object missing required field"):
+        return f'{prefix}"{_quoted(told)}" is required'
+    return f"{prefix}{told[:1].lower()}{told[1:]}"
+
+
+def _quoted(told: str) -> str:
+    return told.partition("`")[2].partition("`")[0]

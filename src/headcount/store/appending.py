@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from time import perf_counter
 from typing import Final, NamedTuple
 
 from headcount.store.database import StoreBusy
@@ -36,6 +37,7 @@ class Appender:
         self._entries = 0
         self._closed = False
         self.commits = 0
+        self.commit_s = 0.0
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
         self._thread.start()
 
@@ -78,11 +80,13 @@ class Appender:
         return requests, True
 
     def _commit(self, requests: Sequence[_Request]) -> None:
+        began = perf_counter()
         try:
             answers: Sequence[Appended | Exception] = self._log.append([r.entries for r in requests])
         except Exception as error:  # noqa: BLE001 - each request is told; whoever asked decides
             answers = [error] * len(requests)
         self.commits += 1
+        self.commit_s += perf_counter() - began
         self._entries -= sum(len(request.entries) for request in requests)
         loop = requests[0].loop
         with suppress(RuntimeError):  # the loop has ended, and nobody waits any more

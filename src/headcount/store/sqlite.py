@@ -42,7 +42,10 @@ class SqliteConnection:
                 self.raw.execute(part)
 
     def write(self, name: str, rows: Iterable[Sequence[Any]]) -> int:
-        return self.raw.executemany(statement(name), rows).rowcount
+        return self.write_text(statement(name), rows)
+
+    def write_text(self, text: str, rows: Iterable[Sequence[Any]]) -> int:
+        return self.raw.executemany(text, rows).rowcount
 
 
 class SqliteDatabase:
@@ -57,6 +60,8 @@ class SqliteDatabase:
         "bytes": "blob",
         "clustered": "without rowid",
     }
+
+    reconnects: Final = 0
 
     def __init__(self, path: Path, *, synchronous: str = "full", read_only: bool = False) -> None:
         self.path = path

@@ -1,6 +1,7 @@
 """Tables: what the engine has worked out, and how far it has come. It alone writes here."""
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any
 
 from headcount.kernel.events import Event, Ms
@@ -58,15 +59,17 @@ class Tables:
             row = connection.row("room_row", domain=domain, room=room)
             return None if row is None else RoomRow(*row)
 
-    def commit(self, done: Round, epoch: int) -> None:
-        """Commit one round of the engine: all of it, or nothing.
+    def commit(self, done: Round, epoch: int) -> float:
+        """Commit one round of the engine, all of it or nothing, and tell how long it took, in seconds.
 
         Raises `LeadershipLost` if another engine has taken over.
         """
+        began = perf_counter()
         with self._database.writing() as connection:
             if connection.run("advance_cursor", cursor=done.cursor, epoch=epoch) != 1:
                 raise LeadershipLost("another process has taken over the engine")
             _write(connection, done)
+        return perf_counter() - began
 
 
 def _write(connection: Connection, done: Round) -> None:

@@ -1,8 +1,7 @@
-"""The command line: what is asked for, what is answered, and with which exit code.
+"""Commands about files of events: sessionize, explain, timeline, tour.
 
-Each command is one thin function. It knows its options and calls the library; nothing is decided
-here. Arrow and Numba are loaded by the commands that need them, so that asking for help does not
-wait for them. Answers go to standard output, everything about them to standard error.
+Arrow and Numba are loaded by the commands that need them, so that asking for help does not wait
+for them.
 """
 
 import os
@@ -16,54 +15,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from headcount.errors import BadInput, HeadcountError, MissingExtra
+from headcount.cli.group import main
+from headcount.errors import MissingExtra
 from headcount.kernel.events import Ms
-from headcount.kernel.rules import InvalidRules, Rules
+from headcount.kernel.rules import Rules
 
 if TYPE_CHECKING:
     from headcount.batch.one_room import OneRoom
     from headcount.batch.sessions import Sessions
 
-_BAD = 2
-_INTERRUPTED = 130
 _A_DAY: Ms = 86_400_000
 _FORMATS = ("parquet", "csv", "ndjson", "daily")
 _SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "K": 10**3, "M": 10**6, "G": 10**9}
-
-
-class _Headcount(click.Group):
-    """Maps what can go wrong to one sentence and an exit code, for all commands alike."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            _nobody_reads()
-            ctx.exit(0)
-        except KeyboardInterrupt:
-            ctx.exit(_INTERRUPTED)
-        except click.UsageError as error:
-            click.echo(f"headcount: {_usage(error)}", err=True)
-            ctx.exit(_BAD)
-        except (HeadcountError, InvalidRules) as error:
-            click.echo(f"headcount: {_sentence(error)}", err=True)
-            ctx.exit(_BAD)
-
-
-def _nobody_reads() -> None:
-    """Whoever read the output has gone. What is still to be flushed goes nowhere, in silence."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _usage(error: click.UsageError) -> str:
-    asked = error.ctx.command_path if error.ctx is not None else "headcount"
-    return f"{error.format_message().rstrip('.')} ({asked} --help tells more)"
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, BadInput) and error.place:
-        return f"{error}; --skip-bad leaves such rows out"
-    return str(error)
 
 
 class _Time(click.ParamType):  # type: ignore[type-arg]  # older clicks know none
@@ -151,18 +114,12 @@ def _about_one_room(command: Callable[..., None]) -> Callable[..., None]:
     def about_one_room(
         *, files: tuple[str, ...], name: str, domain: str | None, as_of: Ms | None, **options: Any
     ) -> None:
-        with _batch():
+        with batch_extra():
             from headcount.batch.one_room import read_room  # noqa: PLC0415 - only who asks pays
         room = read_room(list(files), name, domain)
         command(room=room, as_of=room.latest if as_of is None else as_of, **options)
 
     return about_one_room
-
-
-@click.group("headcount", cls=_Headcount, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="headcount")
-def main() -> None:
-    """Who was in the room, when, and for how long."""
 
 
 @main.command()
@@ -212,9 +169,9 @@ def _refuse_parquet_on_a_stream(out: str | None, fmt: str | None) -> None:
 
 
 def _worked_out(files: list[str], rules: Rules, options: dict[str, Any], *, quiet: bool) -> "Sessions":
-    with _batch():
+    with batch_extra():
         from headcount.batch.sessionize import sessionize as work_out  # noqa: PLC0415 - only who asks pays
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         return work_out(files, rules=rules, progress=progress, **options)
 
 
@@ -297,18 +254,18 @@ def timeline(
 @click.option(
     "--sample", required=True, metavar="FILE", help="A Parquet file of events, made up if there is none."
 )
-def demo(*, jitsi: str, sample: str) -> None:
+def tour(*, jitsi: str, sample: str) -> None:
     """Show what it does, on two inputs.
 
     Genuine output of a server, and a realistic sample, which is made if it is not there.
     """
-    with _batch():
-        from headcount.demo import demonstrate  # noqa: PLC0415 - only who asks pays
+    with batch_extra():
+        from headcount.tour import demonstrate  # noqa: PLC0415 - only who asks pays
     demonstrate(jitsi, sample, sys.stdout)
 
 
 @contextmanager
-def _batch() -> Iterator[None]:
+def batch_extra() -> Iterator[None]:
     """Says what to install if the extra is missing. Raises `MissingExtra`."""
     if sys.platform == "linux":
         # Arrow's default pool gives memory back and takes it again; with this one a run over ten
@@ -327,7 +284,7 @@ def _refuse_without(missing: ModuleNotFoundError) -> NoReturn:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Any]:
+def progress_bar(*, quiet: bool) -> Iterator[Any]:
     """A bar on standard error while it is a terminal, else nothing."""
     if quiet or not sys.stderr.isatty():
         yield None
@@ -345,7 +302,3 @@ def _progress(*, quiet: bool) -> Iterator[Any]:
     with bar:
         task = bar.add_task("reading", total=1.0)
         yield lambda share, label: bar.update(task, completed=share, description=label)
-
-
-if __name__ == "__main__":
-    main()

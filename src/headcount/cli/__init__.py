@@ -1,0 +1,10 @@
+"""The command line: what is asked for, what is answered, and with which exit code.
+
+Each command is one thin function. It knows its options and calls the library or the service;
+nothing is decided here. Answers go to standard output, everything about them to standard error.
+"""
+
+from headcount.cli import files, keeping, moving, serving
+from headcount.cli.group import main
+
+__all__ = ["files", "keeping", "main", "moving", "serving"]

@@ -1,0 +1,5 @@
+"""`python -m headcount.cli` is the command itself."""
+
+from headcount.cli import main
+
+main()

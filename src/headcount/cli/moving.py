@@ -1,0 +1,74 @@
+"""Commands that move history: import, export."""
+
+from typing import Any
+
+import click
+
+from headcount.cli.files import batch_extra, progress_bar
+from headcount.cli.group import main
+from headcount.cli.serving import database_option, with_settings
+from headcount.settings import Settings
+
+
+@main.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@with_settings
+@click.option("--skip-bad", is_flag=True, help="Leave bad rows out.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def import_(*, files: tuple[str, ...], settings: Settings, skip_bad: bool, quiet: bool) -> None:
+    """Take in history: files of events, as `sessionize` reads them.
+
+    Nothing of it is late. The same file again changes nothing, so a run that was cut off is
+    taken up by running it again. --domain is that of events that name none.
+    """
+    with batch_extra():
+        from headcount.importing import import_files  # noqa: PLC0415 - only who asks pays
+    from headcount.clock import Clock  # noqa: PLC0415 - likewise
+    from headcount.store.opening import open_store  # noqa: PLC0415 - likewise
+
+    store = open_store(settings["database"], synchronous=settings["synchronous"])
+    with progress_bar(quiet=quiet) as bar:
+        done = import_files(
+            store,
+            files,
+            settings["domain"],
+            Clock().now,
+            settings.rules(),
+            bar or _nothing,
+            skip_bad=skip_bad,
+        )
+    store.close()
+    click.echo(
+        f"{done.accepted:,} events taken, {done.duplicates:,} known already, {done.left_out:,} left out"
+    )
+    if not done.worked_in:
+        click.echo("The service that runs on this store works them in.", err=True)
+
+
+@main.command("export")
+@click.argument("out", metavar="DIR")
+@database_option
+@click.option("--domain", default="default", show_default=True, metavar="NAME", help="Whose.")
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["parquet", "csv", "ndjson"]),
+    default="parquet",
+    show_default=True,
+    help="What to write.",
+)
+def export(*, out: str, settings: Settings, domain: str, fmt: str) -> None:
+    """Write all events, meetings and participants of a domain into the directory DIR."""
+    with batch_extra():
+        from headcount.exporting import export_domain  # noqa: PLC0415 - only who asks pays
+    from headcount.clock import Clock  # noqa: PLC0415 - likewise
+    from headcount.store.opening import open_store  # noqa: PLC0415 - likewise
+
+    store = open_store(settings["database"], read_only=True)
+    for path in export_domain(store, domain, out, fmt, Clock().now()):
+        click.echo(str(path))
+    store.close()
+
+
+def _nothing(share: float, label: str) -> Any:
+    pass

@@ -1,0 +1,94 @@
+"""Doctor: looks at a store and its settings, and says what is wrong and how to mend it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from headcount.clock import Clock
+from headcount.errors import HeadcountError
+from headcount.kernel.events import Ms
+from headcount.settings import Settings
+from headcount.store.opening import Store, open_store
+from headcount.store.sqlite import SqliteDatabase
+
+_LITTLE_BYTES: Final = 1_000_000_000
+_SKEW_MS: Final[Ms] = 60_000
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    about: str
+    fine: bool
+    told: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Everything that can be looked at from outside the service."""
+    changed = [f"{name} by {origin}" for name, origin in settings.origins.items() if origin != "default"]
+    findings = [Finding("settings", True, f"set: {', '.join(changed) or 'none, all are defaults'}")]
+    try:
+        store = open_store(settings["database"], read_only=True)
+    except HeadcountError as error:
+        return [*findings, Finding("store", False, str(error))]
+    try:
+        findings += _about_store(store, settings)
+    except HeadcountError as error:
+        findings.append(Finding("store", False, str(error)))
+    finally:
+        store.close()
+    return findings
+
+
+def _about_store(store: Store, settings: Settings) -> Iterator[Finding]:
+    database = store.database
+    yield Finding("store", True, f"{database.url} is of this release")
+    if isinstance(database, SqliteDatabase):
+        yield _disk(database.path)
+    end, received = store.log.end()
+    now = Clock().now()
+    if received > now + _SKEW_MS:
+        seconds = (received - now) / 1_000
+        yield Finding(
+            "clock",
+            False,
+            f"the last entry was received {seconds:.0f} s in the future: set this machine's clock right",
+        )
+    else:
+        yield Finding("clock", True, "not behind the log")
+    yield _lag(store, end, now, settings["max_lag_s"])
+    keys = [key for key in store.keys.all() if key.revoked is None]
+    yield Finding(
+        "keys", bool(keys), f"{len(keys)} valid" if keys else "none: make one with 'headcount key create'"
+    )
+
+
+def _disk(path: Path) -> Finding:
+    free = shutil.disk_usage(path.resolve().parent).free
+    told = f"{free / 1e9:.1f} GB free beside {path}"
+    return (
+        Finding("disk", True, told) if free > _LITTLE_BYTES else Finding("disk", False, f"{told}: make room")
+    )
+
+
+def _lag(store: Store, end: int, now: Ms, most_s: float) -> Finding:
+    cursor, _ = store.tables.cursor()
+    if end <= cursor:
+        last = (
+            f"the last of {end:,} entries came {_ago(store.log.end()[1], now)}"
+            if end
+            else "no event came yet"
+        )
+        return Finding("engine", True, f"has worked in everything; {last}")
+    oldest = store.log.after(cursor, 1)
+    waited = (now - oldest[0].received) / 1_000 if oldest else 0.0
+    told = f"{end - cursor:,} entries wait, the oldest for {waited:.0f} s"
+    if waited <= most_s:
+        return Finding("engine", True, told)
+    return Finding("engine", False, f"{told}: is 'headcount serve' running? its log says why not")
+
+
+def _ago(at: Ms, now: Ms) -> str:
+    seconds = max(0, now - at) // 1_000
+    return f"{seconds} s ago" if seconds < 3_600 else f"{seconds // 3_600} h ago"

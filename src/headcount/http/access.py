@@ -1,0 +1,128 @@
+"""Access: whose key it is, what it may do, and how often. Nobody is let in who cannot show a key."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headcount.http.errors import ApiError
+from headcount.kernel.events import Ms
+from headcount.store.keys import Key, Keys
+
+_KNOWN_FOR_MS: Final[Ms] = 1_000
+"""So long is a key believed without asking the store again: a revoked one ends within this."""
+_MOST_KNOWN: Final = 10_000
+_WINDOW_MS: Final[Ms] = 5_000
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Windows:
+    """Counts in the window that runs and the one before it, to know about how many fell into the last 5 s."""
+
+    __slots__ = ("_before", "_now", "_started")
+
+    def __init__(self, now: Ms) -> None:
+        self._started = now
+        self._now = 0
+        self._before = 0
+
+    def take(self, number: int, limit: int, now: Ms) -> Ms:
+        """Count so many, and say for how long (ms) the caller must wait: 0 if it may go on."""
+        gone = now - self._started
+        if gone >= _WINDOW_MS:
+            self._before = self._now if gone < 2 * _WINDOW_MS else 0
+            self._now = 0
+            self._started = now - gone % _WINDOW_MS
+            gone %= _WINDOW_MS
+        recent = self._now + self._before * (_WINDOW_MS - gone) // _WINDOW_MS
+        if recent and recent + number > limit:
+            return max(1, _WINDOW_MS - gone)
+        self._now += number
+        return 0
+
+
+class Gate:
+    """Knows the keys. `reads` and `events` bound what one key may do in 5 seconds; 0 is no bound."""
+
+    def __init__(self, keys: Keys, now: Callable[[], Ms], reads: int, events: int) -> None:
+        self._keys = keys
+        self._now = now
+        self._limits = {"read": reads, "ingest": events}
+        self._known: dict[str, tuple[Key | None, Ms]] = {}
+        self._windows: dict[tuple[str, str], Windows] = {}
+        self.used: dict[str, Ms] = {}
+
+    def key_of(self, request: Request) -> Key:
+        """Whose key the request shows. Raises `ApiError`: 400 without one, 401 if it is not valid."""
+        text = _shown(request.headers.get("authorization"))
+        now = self._now()
+        known = self._known.get(text)
+        if known is None or now - known[1] > _KNOWN_FOR_MS or now < known[1]:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[text] = (self._keys.find(text), now)
+        key = known[0]
+        if key is None or key.revoked is not None:
+            told = "is not known" if key is None else "was revoked"
+            raise ApiError(
+                HTTPStatus.UNAUTHORIZED,
+                "authentication-error",
+                f"the API key {told}: 'headcount key create' makes one",
+            )
+        self.used[key.id] = now
+        return key
+
+    def admit(self, request: Request, scope: str) -> Key:
+        """Let a request in that needs `scope`. Raises `ApiError`: 403 without it, 429 if there were too many."""
+        key = self.key_of(request)
+        if not key.may(scope):
+            raise ApiError(HTTPStatus.FORBIDDEN, "forbidden-error", f"this API key lacks the scope '{scope}'")
+        if scope == "read":
+            self.count(key, scope, 1)
+        request.state.domain = key.domain
+        request.state.key = key
+        return key
+
+    def count(self, key: Key, scope: str, number: int) -> None:
+        """Count what a key does. Raises `ApiError` 429 if it is too much."""
+        limit = self._limits.get(scope, 0)
+        if not limit:
+            return
+        now = self._now()
+        windows = self._windows.get((key.id, scope))
+        if windows is None:
+            windows = self._windows[key.id, scope] = Windows(now)
+        wait = windows.take(number, limit, now)
+        if wait:
+            raise ApiError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "rate-limit-error",
+                f"more than {limit:,} in 5 seconds with this key: try again in {wait / 1_000:.1f} s",
+                {"retry-after": str(-(-wait // 1_000))},
+            )
+
+    def guarded(self, route: Route, scope: str) -> Route:
+        """The route, for those only whose key has the scope."""
+        endpoint: Handler = route.endpoint
+
+        async def admitted(request: Request) -> Response:
+            self.admit(request, scope)
+            return await endpoint(request)
+
+        methods = sorted(route.methods or {"GET"})
+        return Route(route.path, admitted, methods=methods, name=route.name)
+
+
+def _shown(header: str | None) -> str:
+    scheme, _, text = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "authorization-header-error",
+            "send your API key in the header 'Authorization: Bearer KEY'",
+        )
+    return text.strip()

@@ -1,0 +1,97 @@
+"""App: the route table on one screen. Who may do what stands beside each path."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from headcount.http import api, ingest, ingest_openapi, openapi
+from headcount.http.access import Gate
+from headcount.http.context import Reading
+from headcount.http.errors import HANDLERS
+from headcount.http.front import Front
+from headcount.http.ingest import Ingest
+from headcount.http.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application is made of. `ready` says what is wrong, or None if nothing is."""
+
+    gate: Gate
+    ingest: Ingest
+    reading: Reading
+    metrics: Metrics
+    ready: Callable[[], Awaitable[str | None]]
+    seconds: Callable[[], float]
+    name: str
+    prefix: str
+    version: str
+
+
+def build(parts: Parts) -> ASGIApp:
+    """The application."""
+    gate, prefix = parts.gate, parts.prefix
+    routes = [
+        *(_placed(gate.guarded(route, "ingest"), prefix) for route in ingest.routes(parts.ingest)),
+        *(_placed(gate.guarded(route, "read"), prefix) for route in api.routes(parts.reading)),
+        *_open_routes(parts),
+    ]
+    return Front(
+        Starlette(routes=routes, exception_handlers=HANDLERS), parts.metrics, parts.seconds, parts.name
+    )
+
+
+def _placed(route: Route, prefix: str) -> Route:
+    """The route beneath the prefix, and known by its path to the metrics."""
+    endpoint = route.endpoint
+    path = prefix + route.path
+
+    async def known(request: Request) -> Response:
+        request.scope["headcount.route"] = path
+        answer: Response = await endpoint(request)
+        return answer
+
+    methods = [method for method in sorted(route.methods or {"GET"}) if method != "HEAD"]
+    return Route(path, known, methods=methods, name=route.name)
+
+
+def _open_routes(parts: Parts) -> list[Route]:
+    """What anybody may ask who can reach us: whether we live, how we are, and how to use us."""
+    document = msgspec.json.encode(openapi.document(parts.prefix, parts.version, ingest_openapi.paths()))
+    page = openapi.page(parts.prefix, parts.version, ingest_openapi.paths())
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        wrong = await parts.ready()
+        return PlainTextResponse("ok\n") if wrong is None else PlainTextResponse(f"{wrong}\n", 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(parts.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def openapi_json(_: Request) -> Response:
+        return Response(document, media_type="application/json")
+
+    async def docs(_: Request) -> Response:
+        return HTMLResponse(page)
+
+    async def root(_: Request) -> Response:
+        return RedirectResponse("/docs")
+
+    open_: dict[str, Any] = {
+        "/healthz": healthz,
+        "/readyz": readyz,
+        "/metrics": metrics,
+        "/openapi.json": openapi_json,
+        "/docs": docs,
+        "/": root,
+    }
+    return [_placed(Route(path, handler), "") for path, handler in open_.items()]

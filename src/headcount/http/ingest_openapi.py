@@ -1,0 +1,123 @@
+"""Ingest in OpenAPI: what the routes that take events accept and answer, for the document of all routes."""
+
+from typing import Any, Final
+
+_NAME: Final = {"type": "string", "maxLength": 512}
+_TIME: Final = {
+    "description": "Seconds since 1970, whole or fractional, or RFC 3339 with its zone. Default: now.",
+    "anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}, {"type": "null"}],
+}
+_NULLABLE: Final = {"type": ["string", "null"], "maxLength": 512}
+
+EVENT: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["room", "kind"],
+    "properties": {
+        "room": {**_NAME, "minLength": 1, "description": "The room's name."},
+        "kind": {"type": "string", "enum": ["join", "leave", "end"], "description": "end: the room was closed."},
+        "participant_id": {**_NULLABLE, "description": "The connection. Required, but for an end."},
+        "at": _TIME,
+        "id": {**_NULLABLE, "description": "The source's id of the event: the same id counts once."},
+        "user_id": {**_NULLABLE, "description": "The person, if known."},
+        "user_name": {**_NULLABLE, "description": "The person's name, if known."},
+        "source_session": {**_NULLABLE, "description": "The source's own id of the session; an end closes only its own."},
+        "joined_at": {**_TIME, "description": "On a leave: when the participant joined, so that a lost join costs nothing."},
+    },
+}  # fmt: skip
+
+SNAPSHOT: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["participants"],
+    "properties": {
+        "at": _TIME,
+        "participants": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["participant_id"],
+                "properties": {
+                    "participant_id": {**_NAME, "minLength": 1},
+                    "user_id": _NULLABLE,
+                    "user_name": _NULLABLE,
+                },
+            },
+        },
+    },
+}
+
+_APPENDED: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["accepted", "duplicates", "position"],
+    "properties": {
+        "accepted": {"type": "integer", "description": "How many were new."},
+        "duplicates": {"type": "integer", "description": "How many were known already."},
+        "position": {"type": "integer", "description": "Where the log ends now."},
+    },
+}
+_WAIT: Final = {
+    "name": "wait",
+    "in": "query",
+    "schema": {"type": "string", "enum": ["true", "false", "True", "False", "1", "0"]},
+    "description": "Answer only when the engine has come to these events.",
+}
+_EXAMPLE: Final = {
+    "room": "standup",
+    "kind": "join",
+    "participant_id": "c-1",
+    "user_name": "Ann",
+    "at": 1772442000,
+}
+
+
+def paths() -> dict[str, Any]:
+    """The paths, without the prefix, with the statuses that are theirs alone."""
+    return {
+        "/events": {
+            "post": _operation(
+                "takeEvents",
+                "Take events: one, an array, or one a line. All of a request are taken, or none.",
+                {
+                    "application/json": {
+                        "schema": {"anyOf": [EVENT, {"type": "array", "items": EVENT, "maxItems": 10_000}]},
+                        "example": _EXAMPLE,
+                    },
+                    "application/x-ndjson": {"schema": {"type": "string"}},
+                },
+                [_WAIT],
+            )
+        },
+        "/rooms/{name}/snapshot": {
+            "post": _operation(
+                "takeSnapshot",
+                "Say who is in a room: joins and leaves that are missing are inferred (rule 3a).",
+                {"application/json": {"schema": SNAPSHOT}},
+                [
+                    {"name": "name", "in": "path", "required": True, "schema": {**_NAME, "minLength": 1}},
+                    _WAIT,
+                ],
+            )
+        },
+    }
+
+
+def _operation(
+    name: str, summary: str, content: dict[str, Any], parameters: list[dict[str, Any]]
+) -> dict[str, Any]:
+    statuses = ("400", "401", "403", "413", "415", "429", "503")
+    return {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["Events"],
+        "parameters": parameters,
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "200": {
+                "description": "On the disk.",
+                "content": {"application/json": {"schema": _APPENDED}},
+            },
+            **{status: {"$ref": f"#/components/responses/{status}"} for status in statuses},
+        },
+    }

@@ -1,0 +1,130 @@
+"""Importing: history from files into the log. What is imported is never late, and known again if it comes twice.
+
+Files are read by the batch side, whole columns at a time. A run that was cut off is taken up by
+running it again: what is there already is passed over.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from headcount.batch.reading import read
+from headcount.engine.engine import Engine
+from headcount.kernel.events import Kind, Ms
+from headcount.kernel.rules import Rules
+from headcount.store.database import StoreError
+from headcount.store.known_again import key_of_event
+from headcount.store.leading import leadership
+from headcount.store.opening import Store
+from headcount.store.rows import KIND_CODES, LogEntry, Origin
+
+_ROWS_AT_ONCE: Final = 20_000
+_PIECE_ROWS: Final = 500_000
+_ENGINE_ROWS: Final = 50_000
+_KINDS: Final = (Kind.JOIN, Kind.LEAVE, Kind.END)
+_INFERRED: Final = (None, "snapshot", "timeout", "superseded")
+_NAMES: Final = (
+    "domain",
+    "user_id",
+    "user_name",
+    "source_session",
+    "joined_at",
+    "inferred",
+    "participant_id",
+)
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of the rows of some files; `left_out` were no events and were skipped."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    left_out: int = 0
+    worked_in: bool = False
+
+
+def import_files(
+    store: Store,
+    files: Sequence[str],
+    domain: str,
+    now: Callable[[], Ms],
+    rules: Rules,
+    progress: Progress,
+    *,
+    skip_bad: bool = False,
+) -> Imported:
+    """Append the events of these files, and work them in unless a service that runs does so.
+
+    Raises `BadInput` for what cannot be read, before anything of that piece is taken.
+    """
+    done = Imported()
+    reading = read(list(files), skip_bad=skip_bad, piece_rows=_PIECE_ROWS)
+    for piece in reading:
+        for entries in _entries(piece, domain, now()):
+            appended = store.log.append([entries])[0]
+            done.accepted += appended.accepted
+            done.duplicates += appended.duplicates
+        progress(0.5 * reading.share, "reading")
+    done.left_out = reading.rejected
+    done.worked_in = _work_in(store, now, rules, progress)
+    return done
+
+
+def _work_in(store: Store, now: Callable[[], Ms], rules: Rules, progress: Progress) -> bool:
+    """Work in what is in the log; False if another process is there to do it."""
+    lead = leadership(store.database)
+    try:
+        epoch = lead.try_lead()
+    except StoreError:
+        epoch = None
+    if epoch is None:
+        return False
+    engine = Engine(store, rules, epoch, batch=_ENGINE_ROWS)
+    first, (end, _) = engine.cursor, store.log.end()
+    while engine.step(now()):
+        progress(0.5 + 0.5 * (engine.cursor - first) / max(1, end - first), "working out")
+    lead.give_up()
+    return True
+
+
+def _entries(piece: pa.Table, domain: str, now: Ms) -> Iterator[list[LogEntry]]:
+    """The rows of a piece as entries, in order of time."""
+    if not len(piece):
+        return
+    piece = piece.sort_by("at")
+    for start in range(0, len(piece), _ROWS_AT_ONCE):
+        rows = piece.slice(start, _ROWS_AT_ONCE)
+        columns = {name: rows[name].to_pylist() for name in rows.column_names}
+        nothing = [None] * len(rows)
+        others = [columns.get(name, nothing) for name in _NAMES]
+        yield [
+            _entry(domain, now, *row)
+            for row in zip(columns["room"], columns["kind"], columns["at"], *others, strict=True)
+        ]
+
+
+def _entry(
+    default: str, now: Ms, room: str, kind: int, at: Ms, domain: str | None, user_id: str | None,
+    user_name: str | None, source_session: str | None, joined_at: Ms | None, inferred: int | None, who: Any,
+) -> LogEntry:  # fmt: skip
+    name = _KINDS[kind]
+    guess = _INFERRED[inferred or 0]
+    key = key_of_event(
+        name if guess is None else f"{name} {guess}",
+        room,
+        who,
+        at,
+        user_id,
+        user_name,
+        source_session,
+        joined_at,
+    )
+    return LogEntry(
+        domain or default, room, KIND_CODES[name], at, now, who, user_id, user_name, source_session, joined_at,
+        guess, None, key, Origin.IMPORTED,
+    )  # fmt: skip

@@ -1,0 +1,49 @@
+"""Rebuilding: everything worked out again from the log, to be put in place or to be compared."""
+
+import tempfile
+from pathlib import Path
+
+from headcount.clock import Clock
+from headcount.engine.engine import Engine
+from headcount.service import keep_to_rules, rules_said
+from headcount.settings import Settings
+from headcount.store.leading import leadership
+from headcount.store.opening import open_store
+from headcount.store.rebuilding import copy_log, first_difference, replace_tables
+
+_BATCH = 20_000
+
+
+def rebuild_tables(settings: Settings, *, check: bool) -> str | None:
+    """Work out all tables anew; with `check` only compare, and tell the first difference.
+
+    Raises `StoreError` if a service runs on the store, `BadInput` if its rules are others.
+    """
+    rules = settings.rules()
+    store = open_store(settings["database"], synchronous=settings["synchronous"])
+    lead = leadership(store.database)
+    epoch = lead.try_lead()
+    _, received = store.log.end()
+    now = Clock(received).now()
+    max_stay = round(settings["max_stay_s"] * 1_000) or None
+    try:
+        if check:
+            keep_to_rules(store, rules)
+            engine = Engine(store, rules, epoch or 0, max_stay=max_stay, batch=_BATCH)
+            while engine.step(now):
+                pass
+        with tempfile.TemporaryDirectory(prefix="headcount-") as folder:
+            anew = open_store(str(Path(folder) / "anew.db"), synchronous="off")
+            copy_log(store.database, anew.database)
+            engine = Engine(anew, rules, 0, max_stay=max_stay, batch=_BATCH)
+            while engine.step(now):
+                pass
+            if check:
+                return first_difference(store.database, anew.database)
+            replace_tables(anew.database, store.database)
+            anew.close()
+        store.tables.keep_rules(rules_said(rules))
+    finally:
+        lead.give_up()
+        store.close()
+    return None

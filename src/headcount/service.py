@@ -1,0 +1,246 @@
+"""Service: the composition root. Builds everything, owns the tasks, decides nothing."""
+
+import asyncio
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from headcount.clock import Clock
+from headcount.engine.engine import Engine
+from headcount.engine.running import Worker
+from headcount.errors import BadInput
+from headcount.http.access import Gate
+from headcount.http.app import Parts, build
+from headcount.http.context import Reading
+from headcount.http.ingest import Ingest, Limits
+from headcount.http.metrics import Metrics, Numbers
+from headcount.http.protocol import uvicorn_options
+from headcount.kernel.rules import Rules
+from headcount.settings import Settings
+from headcount.store.appending import Appender
+from headcount.store.database import StoreError
+from headcount.store.keys import Key
+from headcount.store.leading import leadership
+from headcount.store.opening import Store, open_store
+
+_TOUCH_S: Final = 30
+_PASSED_S: Final = 0.005
+
+log = structlog.get_logger("headcount")
+
+
+@dataclass(frozen=True, slots=True)
+class FirstKey:
+    """The key that the first start on an empty store makes. Its text is told once."""
+
+    key: Key
+    text: str
+
+
+class Service:
+    """One process of Headcount: takes events, works out meetings, answers.
+
+    Raises `StoreError` if the store cannot be had, `BadInput` if its rules are others.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.rules = settings.rules()
+        self.store: Store = open_store(settings["database"], synchronous=settings["synchronous"])
+        self._leadership = leadership(self.store.database)
+        keep_to_rules(self.store, self.rules)
+        _, received = self.store.log.end()
+        self.clock = Clock(received)
+        max_stay = round(settings["max_stay_s"] * 1_000) or None
+        self.worker = Worker(
+            self._leadership,
+            lambda epoch: Engine(self.store, self.rules, epoch, max_stay=max_stay),
+            self.clock.now,
+        )
+        self.appender = Appender(self.store.log, self.worker.wake)
+        self.metrics = Metrics()
+        self.gate = Gate(self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"])
+        self._add_numbers()
+
+    def first_key(self) -> FirstKey | None:
+        """Make a key if there is none at all."""
+        if self.store.keys.all():
+            return None
+        return FirstKey(*make_key(self.store, self.settings["domain"], "first key", ("admin",), self.clock))
+
+    def start(self) -> None:
+        self.worker.start()
+
+    def stop(self) -> None:
+        """Take no more, commit what was taken, and let go of the store."""
+        self.appender.close()
+        self.worker.stop()
+        if self.gate.used:
+            self.store.keys.touch(self.gate.used)
+        self.store.close()
+
+    def app(self) -> ASGIApp:
+        settings = self.settings
+        limits = Limits(settings["max_body_bytes"], settings["max_events"], settings["max_name_length"])
+        return build(
+            Parts(
+                gate=self.gate,
+                ingest=Ingest(self.appender.append, self._passed, self.clock.now, limits, self.metrics.took),
+                reading=Reading(self.store.answers, self.rules, self.clock.now, settings["granularity_s"]),
+                metrics=self.metrics,
+                ready=self._not_ready,
+                seconds=time.perf_counter,
+                name=secrets.token_hex(4),
+                prefix=settings["prefix"],
+                version=version("headcount"),
+            )
+        )
+
+    def cursor(self) -> int:
+        """How far the engine has come, whichever process runs it."""
+        engine = self.worker.engine
+        return engine.cursor if engine is not None else self.store.tables.cursor()[0]
+
+    async def keep_house(self) -> None:
+        """What is done now and then while the service runs."""
+        while True:
+            await asyncio.sleep(_TOUCH_S)
+            used, self.gate.used = self.gate.used, {}
+            if used:
+                try:
+                    await asyncio.to_thread(self.store.keys.touch, used)
+                except StoreError as error:
+                    log.warning("when keys were used could not be kept", reason=str(error))
+
+    async def _passed(self, position: int) -> bool:
+        """Wait until the engine has passed a position of the log."""
+        while True:
+            engine = self.worker.engine
+            cursor = engine.cursor if engine is not None else await asyncio.to_thread(self.cursor)
+            if cursor >= position:
+                return True
+            await asyncio.sleep(_PASSED_S)
+
+    async def _not_ready(self) -> str | None:
+        try:
+            entries, seconds = await asyncio.to_thread(self._measure_lag)
+        except StoreError as error:
+            return f"the store does not answer: {error}"
+        if not self.worker.alive():
+            return "the engine has stopped"
+        if seconds > self.settings["max_lag_s"]:
+            return f"the engine is {seconds:.0f} s ({entries:,} entries) behind"
+        return None
+
+    def _measure_lag(self) -> tuple[int, float]:
+        """How far the engine is behind: entries, and how long the oldest of them has waited."""
+        end, _ = self.store.log.end()
+        cursor = self.cursor()
+        if end <= cursor:
+            return 0, 0.0
+        oldest = self.store.log.after(cursor, 1)
+        waited = self.clock.now() - oldest[0].received if oldest else 0
+        return end - cursor, max(0.0, waited / 1_000)
+
+    def _add_numbers(self) -> None:
+        worker = self.worker
+
+        def tally(name: str) -> Any:
+            return lambda: getattr(worker.engine.tally, name) if worker.engine is not None else 0
+
+        def lag(place: int) -> Any:
+            return lambda: self._measure_lag()[place]
+
+        self.metrics.registry.register(
+            Numbers(
+                [
+                    ("headcount_engine_entries", "Entries worked in by this process", True, tally("entries")),
+                    ("headcount_engine_rounds", "Rounds of the engine", True, tally("rounds")),
+                    ("headcount_late_events", "Events that came after what is published", True, tally("late")),
+                    ("headcount_corrections", "Corrections that followed", True, tally("corrections")),
+                    ("headcount_repeated_joins", "Joins of those who were in", True, tally("repeated")),
+                    ("headcount_orphan_leaves", "Leaves of those who were not in", True, tally("orphans")),
+                    ("headcount_engine_commit_seconds", "Time spent in commits of the engine", True, tally("commit_s")),
+                    ("headcount_engine_failures", "Rounds that the store refused", True, lambda: worker.failures),
+                    ("headcount_engine_leads", "1 in the process that runs the engine", False, lambda: float(worker.engine is not None)),
+                    ("headcount_engine_lag_entries", "Entries that the engine has not come to", False, lag(0)),
+                    ("headcount_engine_lag_seconds", "How long the oldest of them has waited", False, lag(1)),
+                    ("headcount_open_rooms", "Rooms in which somebody is", False, lambda: worker.engine.busy_rooms() if worker.engine else 0),
+                    ("headcount_open_stays", "Stays that last", False, lambda: worker.engine.people() if worker.engine else 0),
+                    ("headcount_append_commits", "Commits to the log by this process", True, lambda: self.appender.commits),
+                    ("headcount_append_commit_seconds", "Time spent in them", True, lambda: self.appender.commit_s),
+                    ("headcount_store_reconnects", "Connections to the store that were made anew", True, lambda: self.store.database.reconnects),
+                ]
+            )
+        )  # fmt: skip
+
+
+def keep_to_rules(store: Store, rules: Rules) -> None:
+    """Remember the rules by which the tables are worked out. Raises `BadInput` if they are others."""
+    said = rules_said(rules)
+    known = store.tables.rules()
+    if known is None:
+        store.tables.keep_rules(said)
+    elif known != said:
+        raise BadInput(
+            f"the meetings in this store were worked out by other rules ({known} ms; now {said} ms):"
+            " run 'headcount rebuild' with the new ones, or set them back"
+        )
+
+
+def rules_said(rules: Rules) -> str:
+    """The numbers of the rules that meetings depend on, as the store remembers them."""
+    return ",".join(str(number) for number in rules[:3])
+
+
+def make_key(store: Store, domain: str, name: str, scopes: tuple[str, ...], clock: Clock) -> tuple[Key, str]:
+    """A new key, made of chance."""
+    return store.keys.create(domain, name, scopes, clock.now(), secrets.token_urlsafe(24))
+
+
+class Server(uvicorn.Server):
+    """Uvicorn with our application. `bound` is called with the address once it listens."""
+
+    def __init__(self, service: Service) -> None:
+        settings = service.settings
+        super().__init__(uvicorn.Config(service.app(), **uvicorn_options()))
+        self._socket = listen(settings["host"], settings["port"])
+        self.url = url_of(self._socket, settings["host"])
+        self._service = service
+
+    async def run_until_stopped(self) -> None:
+        """Serve until a signal comes; then finish what is under way."""
+        house = asyncio.create_task(self._service.keep_house())
+        try:
+            await self.serve(sockets=[self._socket])
+        finally:
+            house.cancel()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises `BadInput` if the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        reason = (error.strerror or str(error)).lower()
+        raise BadInput(
+            f"cannot listen on {host} port {port}: {reason}; choose another with --port"
+        ) from error
+    return found
+
+
+def url_of(found: socket.socket, host: str) -> str:
+    port = found.getsockname()[1]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host  # noqa: S104 - only named
+    return f"http://{shown}:{port}"

@@ -1,0 +1,163 @@
+"""Settings: one table. Each has a flag, a variable HEADCOUNT_..., a key in the TOML file and a line in the docs.
+
+A flag beats a variable, a variable beats the file, the file beats the default.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from headcount.errors import BadInput
+from headcount.kernel.rules import Rules
+
+
+def _whole(least: int, most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        number = int(value)
+        if str(value).strip() != str(number) or not least <= number <= most:
+            raise ValueError(f"must be a whole number from {least:,} to {most:,}")
+        return number
+
+    return read
+
+
+def _seconds(value: Any) -> float:
+    number = float(value)
+    if not 0 <= number < 10**9:
+        raise ValueError("must be a number of seconds, 0 or more")
+    return number
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return str(value)
+
+    return read
+
+
+def _prefix(value: Any) -> str:
+    text = str(value).rstrip("/")
+    if text and not text.startswith("/"):
+        raise ValueError("must begin with a slash, like /v1, or be empty")
+    return text
+
+
+class Setting(NamedTuple):
+    """One line of the table. `read` checks a value and raises `ValueError` with the rest of a sentence."""
+
+    name: str
+    default: Any
+    read: Callable[[Any], Any]
+    help: str
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return "HEADCOUNT_" + self.name.upper()
+
+
+TABLE: Final = (
+    Setting("database", "headcount.db", _text, "Where everything is kept: a file, or postgresql://…"),
+    Setting("synchronous", "full", _one_of("full", "normal"), "normal: a power cut may lose the last seconds."),
+    Setting("host", "127.0.0.1", _text, "The address to listen on; 0.0.0.0 is every one of this machine."),
+    Setting("port", 8080, _whole(0, 65_535), "The port to listen on; 0 takes a free one."),
+    Setting("prefix", "/v1", _prefix, "What the paths of the API begin with."),
+    Setting("domain", "default", _text, "The domain of the key that the first start makes."),
+    Setting("min_stay_s", 10, _seconds, "A shorter stay is void (rule 4)."),
+    Setting("start_alone_s", 30, _seconds, "So long must somebody alone stay to be a meeting (rule 6)."),
+    Setting("reset_alone_s", 600, _seconds, "After so long left alone a new meeting begins (rule 7)."),
+    Setting("settling_s", 15, _seconds, "What comes later than this is a correction (rule 15)."),
+    Setting("max_stay_s", 0, _seconds, "Close stays that nobody closed after so long; 0 never does."),
+    Setting("granularity_s", 1, _whole(1, 3_600), "Round times in answers down to so many seconds (rule 12)."),
+    Setting("max_body_bytes", 8_000_000, _whole(1_000, 10**9), "The largest body of a request."),
+    Setting("max_events", 10_000, _whole(1, 10**6), "The most events in one request."),
+    Setting("max_name_length", 512, _whole(16, 10_000), "The longest name of a room or participant, in characters."),
+    Setting("reads_per_5s", 100, _whole(0, 10**9), "So many reads may a key make in 5 seconds; 0 any."),
+    Setting("events_per_5s", 100_000, _whole(0, 10**9), "So many events may a key send in 5 seconds; 0 any."),
+    Setting("max_lag_s", 30, _seconds, "With the engine further behind than this, /readyz says no."),
+    Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "How much is logged; debug logs every request."),
+    Setting("log_format", "console", _one_of("console", "json"), "How log lines look."),
+)  # fmt: skip
+"""All settings, in the order in which they are told."""
+
+_BY_NAME: Final = {setting.name: setting for setting in TABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in force, and where each comes from: default, file, variable or flag."""
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def rules(self) -> Rules:
+        """The numbers of the rules, in ms. Raises `InvalidRules`."""
+        names = ("min_stay_s", "start_alone_s", "reset_alone_s", "settling_s")
+        return Rules(*(round(self.values[name] * 1_000) for name in names))
+
+
+def read_settings(
+    flags: Mapping[str, Any], variables: Mapping[str, str] | None = None, file: str | None = None
+) -> Settings:
+    """The settings from flags (None is not given), variables and a TOML file.
+
+    Raises `BadInput` that names the setting, where it was set, and what it must be.
+    """
+    environment = os.environ if variables is None else variables
+    values, origins = {}, {}
+    from_file = _read_file(file) if file else {}
+    for setting in TABLE:
+        values[setting.name], origins[setting.name] = _value(setting, flags, environment, from_file, file)
+    return Settings(values, origins)
+
+
+def _value(
+    setting: Setting,
+    flags: Mapping[str, Any],
+    variables: Mapping[str, str],
+    from_file: Mapping[str, Any],
+    file: str | None,
+) -> tuple[Any, str]:
+    if flags.get(setting.name) is not None:
+        value, origin = flags[setting.name], setting.flag
+    elif setting.variable in variables:
+        value, origin = variables[setting.variable], setting.variable
+    elif setting.name in from_file:
+        value, origin = from_file[setting.name], str(file)
+    else:
+        return setting.default, "default"
+    try:
+        return setting.read(value), origin
+    except (ValueError, TypeError, OverflowError) as error:
+        told = str(error) if "must" in str(error) else "is not a number"
+        raise BadInput(f"{setting.name} (set by {origin}) {told}, not {value!r}") from error
+
+
+def _read_file(file: str) -> Mapping[str, Any]:
+    try:
+        found = tomllib.loads(Path(file).read_text("utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot be read: {(error.strerror or str(error)).lower()}", where=file) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"is not TOML: {error}", where=file) from error
+    unknown = sorted(found.keys() - _BY_NAME.keys())
+    if unknown:
+        raise BadInput(f"knows no setting '{unknown[0]}'; 'headcount config' lists all", where=file)
+    return found

@@ -1,0 +1,2 @@
+update engine
+set cursor_position = :cursor

@@ -1,0 +1,98 @@
+"""Rebuilding: the log from one store to another, and tables compared or put in place of others.
+
+What was told of corrections and of ids that were superseded is no fold of the log but its
+history, so it stays.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from headcount.store.database import Connection, Database
+
+_ROWS_AT_ONCE: Final = 20_000
+_ENTRIES: Final = (
+    "position, domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,"
+    " joined_ms, inferred, event_id, event_key, origin, listed"
+)
+_TABLES: Final = {
+    "meetings": (
+        "domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id",
+        2,
+    ),
+    "stays": ("domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name", 4),
+    "marks": ("domain, room, at_ms, doubts", 3),
+    "rooms": ("domain, room, settled_ms, deadline_ms", 2),
+}
+"""Each table's columns, the key first, and how many of them are the key."""
+_COMPARED: Final = ("meetings", "stays", "marks")
+
+
+def copy_log(source: Database, target: Database) -> None:
+    """Copy all entries, with their positions."""
+    position = 0
+    while True:
+        text = f"select {_ENTRIES} from entries where position > :position order by position limit :most"  # noqa: S608 - our own
+        with source.reading() as connection:
+            rows = connection.rows_of(text, {"position": position, "most": _ROWS_AT_ONCE})
+        if not rows:
+            return
+        with target.writing() as connection:
+            connection.write_text(_insert("entries", _ENTRIES), rows)
+        position = rows[-1][0]
+
+
+def first_difference(ours: Database, anew: Database) -> str | None:
+    """The first row in which two stores differ, in a sentence; None if they say the same."""
+    for table in _COMPARED:
+        with ours.reading() as one, anew.reading() as other:
+            for mine, theirs in _pairs(one, other, table):
+                if mine != theirs:
+                    return f"{table}: the store has {mine or 'nothing'}, the log says {theirs or 'nothing'}"
+    return None
+
+
+def replace_tables(source: Database, target: Database) -> None:
+    """Put the tables of one store in the place of those of another, whole or not at all."""
+    with source.reading() as found, target.writing() as connection:
+        for table, (columns, _) in _TABLES.items():
+            connection.run_text(f"delete from {table}")  # noqa: S608 - our own
+            for rows in _in_pieces(found, table):
+                connection.write_text(_insert(table, columns), rows)
+        cursor, _ = found.row("engine_row") or (0, 0)
+        connection.run("set_cursor", cursor=cursor)
+
+
+def _pairs(one: Connection, other: Connection, table: str) -> Iterator[tuple[Any, Any]]:
+    mine, theirs = _rows(one, table), _rows(other, table)
+    while True:
+        pair = next(mine, None), next(theirs, None)
+        if pair == (None, None):
+            return
+        yield pair
+
+
+def _rows(connection: Connection, table: str) -> Iterator[tuple[Any, ...]]:
+    for rows in _in_pieces(connection, table):
+        yield from rows
+
+
+def _in_pieces(connection: Connection, table: str) -> Iterator[list[tuple[Any, ...]]]:
+    """All rows of a table by its key, some at a time."""
+    columns, size = _TABLES[table]
+    key = columns.split(", ")[:size]
+    last: tuple[Any, ...] | None = None
+    while True:
+        values = {f"k_{name}": value for name, value in zip(key, last or (), strict=False)}
+        marks = ", ".join(f":{name}" for name in values)
+        after = f"where ({', '.join(key)}) > ({marks})" if last else ""
+        text = f"select {columns} from {table} {after} order by {', '.join(key)} limit :most"  # noqa: S608 - our own
+        rows = connection.rows_of(text, {**values, "most": _ROWS_AT_ONCE})
+        if not rows:
+            return
+        yield rows
+        last = rows[-1][:size]
+
+
+def _insert(table: str, columns: str) -> str:
+    marks = ", ".join("?" * (columns.count(",") + 1))
+    return f"insert into {table} ({columns}) values ({marks})"  # noqa: S608 - our own
