@@ -59,7 +59,10 @@ class StoredEngine:
         """What the tables hold, in the kernel's words, by room and start."""
         rows = self.store.answers.page(DOMAIN, MeetingFilter(), Page(limit=10_000), 0)
         entries = self.store.answers.entries(rows)
-        found = [Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(entries[m.id])) for m in rows]
+        found = [
+            Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(entries[m.id]))
+            for m in rows
+        ]
         return sorted(found, key=lambda meeting: (meeting.room, meeting.start))
 
     def close(self):

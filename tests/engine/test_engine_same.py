@@ -78,5 +78,7 @@ def test_small_rounds_and_checkpoints_change_nothing(folder, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headcount.engine.keeping._LEAST_EVENTS", 0)
         ticks = sorted(data.draw(st.lists(st.integers(SHIFT - 5, SHIFT + 3_000), max_size=len(order))))
-        found = told(folder, order, SCALED, as_of, ticks, range(len(order)), batch=data.draw(st.integers(1, 4)))
+        found = told(
+            folder, order, SCALED, as_of, ticks, range(len(order)), batch=data.draw(st.integers(1, 4))
+        )
     assert found == kernel(said, as_of=as_of, rules=SCALED)

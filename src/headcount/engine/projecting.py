@@ -61,7 +61,8 @@ class Projection:
         ongoing = self._room.meeting
         if ongoing is None:
             return None
-        if shown != (ongoing.id, ongoing.most):
+        written = self._round.meetings.get((self._domain, ongoing.id)) is not None
+        if written or shown != (ongoing.id, ongoing.most):
             self._go_on(ongoing.id, None, ongoing.most)
         return ongoing.id, ongoing.most
 

@@ -12,7 +12,7 @@ asks its journal for its past only to correct it.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -407,6 +407,9 @@ class Room:
             room = cls(domain, name, rules, Journal((), (since,)))
             room._people.restore_doubts(since.doubts)
             room.settled = since.at
+            # Nobody was in at the mark by all that is settled, so a join before it that a settled leave
+            # tells of is over. One that a leave in the tail tells of is still to be heard.
+            events = (_without_join_before(e, since.at) if e.at <= settled else e for e in events)
         else:
             room = cls.resume({**since, "tail": []}, journal)
         for event in events:
@@ -414,6 +417,12 @@ class Room:
         room.advance(settled + rules.settling_ms)
         room.journal = journal
         return room
+
+
+def _without_join_before(leave: Event, at: Ms) -> Event:
+    if leave.joined_at is None or leave.joined_at > at:
+        return leave
+    return replace(leave, joined_at=None)
 
 
 def _contradicts(join: Event, stay: OpenStay) -> bool:
