@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headcount.batch.moments import moment, spoken
+from headcount.batch.moments import UnreadableMoment, moment, sensible_moment, spoken
 from headcount.batch.reading import joined, read
 from headcount.errors import BadInput
 
@@ -315,6 +315,40 @@ def test_a_mistaken_unit_is_told(at, unit):
     assert about(COMES, at=at) == (
         f"at {at} is not between the years 2000 and 2100: it looks like {unit}, not milliseconds"
     )
+
+
+FIRST, TOO_LATE = 946_684_800_000, 4_102_444_800_000  # 2000-01-01 and 2100-01-01, both T00:00:00Z
+
+
+def in_each_way(ms):
+    """One event at this moment, its time written in each way that there is."""
+    number = pa.array([ms], pa.int64())
+    yield table(COMES | {"at": ms})
+    yield table(COMES | {"at": str(ms)})
+    yield table(COMES | {"at": spoken(ms)})
+    for unit in ("ms", "us", "ns"):
+        yield table(COMES).set_column(
+            3, "at", number.cast(pa.timestamp("ms", "UTC")).cast(pa.timestamp(unit, "UTC"))
+        )
+
+
+@pytest.mark.parametrize("ms", [FIRST, TOO_LATE - 1])
+def test_the_first_and_the_last_moment_of_the_century_are_times(ms):
+    assert [whole(events)["at"].to_pylist() for events in in_each_way(ms)] == [[ms]] * 6
+    assert sensible_moment(str(ms)) == ms
+
+
+@pytest.mark.parametrize("ms", [FIRST - 1, TOO_LATE])
+def test_the_moments_beside_the_century_are_refused(ms):
+    for events in in_each_way(ms):
+        assert sentence(events).endswith(" is not between the years 2000 and 2100")
+    with pytest.raises(UnreadableMoment, match="is not between the years 2000 and 2100"):
+        sensible_moment(str(ms))
+
+
+def test_what_is_finer_than_a_millisecond_does_not_reach_into_2100():
+    last = pa.array([TOO_LATE * 1_000_000 - 1], pa.timestamp("ns", "UTC"))
+    assert whole(table(COMES).set_column(3, "at", last))["at"].to_pylist() == [TOO_LATE - 1]
 
 
 def test_a_timestamp_out_of_time_is_told_as_a_date():
