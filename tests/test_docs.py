@@ -109,6 +109,13 @@ def test_a_command_of_a_page_prints_what_the_page_says(command, output, code):
     assert ran.returncode == code
 
 
+def test_the_rows_that_were_left_out_are_shown_as_the_page_says():
+    (shown,) = re.findall(r"```text\n(left out\n.*?)```", FILES, re.DOTALL)
+    asked = [sys.executable, "-m", "headcount", "sessionize", "docs/examples/broken.csv", "--skip-bad"]
+    ran = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stderr.endswith(shown)
+
+
 def plain(text):
     """Without the blanks at the ends of lines, which editors take away."""
     return [line.rstrip() for line in text.strip().splitlines()]
