@@ -243,6 +243,15 @@ def test_a_bad_row_leaves_no_output(story, tmp_path):
     assert names_in(tmp_path) == ["story.ndjson"]
 
 
+@pytest.mark.parametrize(
+    "command", [["sessionize"], ["explain", "--room", "blue"], ["timeline", "--room", "blue"]]
+)
+def test_a_domain_that_no_id_can_be_made_of_is_one_sentence(story, command):
+    assert refused(*command, story, "--domain", "a\0b") == (
+        "headcount: domain holds the character U+0000: remove it\n"
+    )
+
+
 def test_a_file_that_is_not_there_is_one_sentence():
     assert (
         refused("sessionize", "none.csv")

@@ -282,8 +282,6 @@ NO_TIME = (
     [
         (COMES, {"room": None}, "room is missing"),
         (COMES, {"room": ""}, "room is missing"),
-        (COMES, {"room": "bl\0ue"}, "room holds the character U+0000: remove it"),
-        (COMES, {"domain": "a\0b"}, "domain holds the character U+0000: remove it"),
         (COMES, {"kind": "jion"}, "kind must be join, leave or end, not 'jion'"),
         (COMES, {"kind": None}, "kind is missing"),
         (COMES, {"kind": ""}, "kind is missing"),
@@ -305,6 +303,50 @@ NO_TIME = (
 )
 def test_a_row_that_cannot_be_an_event_is_told_why(event, changed, reason):
     assert about(event, **changed) == reason
+
+
+TEXTS = ("room", "domain", "participant_id", "user_id", "user_name", "source_session")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_no_text_holds_what_divides_ids(name, kind):
+    events = table(*[COMES | {name: word} for word in ("b", "a\0b", "\0")])
+    column = events[name].cast(kind)
+    events = events.set_column(events.column_names.index(name), name, column)
+    assert sentence(events) == (
+        f"the events, row 2: {name} holds the character U+0000: remove it (and 1 more bad row)"
+    )
+    assert whole(events, skip_bad=True)[name].to_pylist() == ["b"]
+    assert whole(events.slice(0, 1))[name].to_pylist() == ["b"]
+
+
+@pytest.mark.parametrize("name", ["e.ndjson", "e.csv"])
+def test_no_file_of_text_brings_it_in(tmp_path, name):
+    written(tmp_path / "e.ndjson", json.dumps(COMES), "\n", json.dumps(GOES | {"participant_id": "p\0"}))
+    written(tmp_path / "e.csv", HEADER + f"blue,p\0,join,{NINE}\n")
+    assert sentence(tmp_path / name) == (
+        f"{tmp_path / name}, line 2: participant_id holds the character U+0000: remove it"
+    )
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_dictionary_may_know_words_that_no_row_holds(name):
+    words = pa.array([b"\0", b"\xff", b"b"]).dictionary_encode()
+    events = table(*[COMES | {name: "b"}] * 3)
+    events = events.set_column(events.column_names.index(name), name, words)
+    assert whole(events.slice(2))[name].to_pylist() == ["b"]
+
+
+def test_what_stands_behind_a_null_is_not_looked_at():
+    ids = pa.StringArray.from_buffers(
+        2,
+        pa.array([0, 1, 2], pa.int32()).buffers()[1],
+        pa.py_buffer(b"\0b"),
+        pa.py_buffer(b"\2"),
+    )
+    found = whole(table(CLOSES, COMES).set_column(1, "participant_id", ids))
+    assert found["participant_id"].to_pylist() == [None, "b"]
 
 
 @pytest.mark.parametrize(
