@@ -1,10 +1,14 @@
 """All the ways in which Headcount finds meetings, behind one call, to be held against each other.
 
-Each takes the events of any rooms and gives their meetings, by room and start.
+Each takes the events of any rooms and gives their meetings, by room and start, to the last field:
+the ids are those that the engine gave. Files of events begin after 2000, or they are refused; so
+stories, which begin at 0, are moved into the calendar before any engine hears of them.
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import wraps
 
 import pyarrow as pa
 
@@ -15,6 +19,8 @@ from headcount.kernel.meetings import Entry
 from headcount.kernel.record import Record
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stays import LeftBy
+from oracle import oracle as oracle_of_a_room
+from oracle import striding_oracle
 
 DAILYS = Rules()
 
@@ -24,6 +30,20 @@ def by_rooms(events):
     for event in events:
         rooms[event.room].append(event)
     return sorted(rooms.items())
+
+
+def oracle(events, *, as_of, rules=DAILYS, domain="default", of_a_room=oracle_of_a_room):
+    """A clock that is walked a millisecond at a time."""
+    return [
+        meeting
+        for _, said in by_rooms(events)
+        for meeting in of_a_room(said, as_of=as_of, domain=domain, rules=rules)
+    ]
+
+
+def strides(events, **asked):
+    """The same clock, walked by the longest tick that misses nothing."""
+    return oracle(events, **asked, of_a_room=striding_oracle)
 
 
 def kernel(events, *, as_of, rules=DAILYS, domain="default"):
@@ -69,30 +89,24 @@ class LiveRoom:
 
 def table_of(events):
     """Events as a table for the batch side."""
+    events = list(events)
     names = ("room", "participant_id", "user_id", "user_name", "source_session", "joined_at")
     columns = {name: [getattr(event, name) for event in events] for name in names}
     columns["kind"] = [event.kind.value for event in events]
-    columns["at"] = pa.array([event.at + SHIFT for event in events], pa.int64())
-    columns["joined_at"] = pa.array(
-        [None if event.joined_at is None else event.joined_at + SHIFT for event in events], pa.int64()
-    )
+    columns["at"] = pa.array([event.at for event in events], pa.int64())
+    columns["joined_at"] = pa.array(columns["joined_at"], pa.int64())
     columns["inferred"] = [event.inferred and event.inferred.value for event in events]
     texts = {name: pa.array(columns[name], pa.string()) for name in names[:5]}
     return pa.table({**columns, **texts, "inferred": pa.array(columns["inferred"], pa.string())})
 
 
-SHIFT = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
-"""Stories begin at 0; files of events begin after 2000, or they are refused."""
-
-
 def batch(events, *, as_of, rules=DAILYS, domain="default"):
     """A table in, tables out, and back to the kernel's words."""
-    sessions = sessionize(table_of(events), rules=rules, as_of=as_of + SHIFT, domain=domain)
-    return meetings_in(sessions)
+    return meetings_in(sessionize(table_of(events), rules=rules, as_of=as_of, domain=domain))
 
 
 def meetings_in(sessions):
-    """The meetings of `Sessions`, by room and start, with the moments of the story."""
+    """The meetings of `Sessions`, by room and start."""
     entries = defaultdict(list)
     for row in plain(sessions.participants):
         left_by = row["left_by"] and LeftBy(row["left_by"])
@@ -118,11 +132,40 @@ def plain(table):
     for position, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type):
             table = table.set_column(position, field.name, table[field.name].cast(pa.int64()))
-    for row in table.to_pylist():
-        yield {
-            name: value - SHIFT if name in MOMENTS and value is not None else value
-            for name, value in row.items()
-        }
+    return table.to_pylist()
 
 
-MOMENTS = ("start", "end", "join", "leave")
+NEW_YEAR = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
+"""The 0 of a story."""
+
+
+def in_the_calendar(event):
+    joined_at = None if event.joined_at is None else event.joined_at + NEW_YEAR
+    return replace(event, at=event.at + NEW_YEAR, joined_at=joined_at)
+
+
+def in_the_story(meeting):
+    """With the moments of the story; its id stays as it is."""
+    return meeting._replace(
+        start=meeting.start - NEW_YEAR,
+        end=None if meeting.end is None else meeting.end - NEW_YEAR,
+        participants=tuple(
+            entry._replace(
+                join=entry.join - NEW_YEAR, leave=None if entry.leave is None else entry.leave - NEW_YEAR
+            )
+            for entry in meeting.participants
+        ),
+    )
+
+
+def of_stories(engine):
+    """An engine that is asked about a story, and answers in its moments."""
+
+    @wraps(engine)
+    def ask(events, *, as_of, ticks=(), **asked):
+        if ticks:
+            asked["ticks"] = [tick + NEW_YEAR for tick in ticks]
+        found = engine([in_the_calendar(event) for event in events], as_of=as_of + NEW_YEAR, **asked)
+        return [in_the_story(meeting) for meeting in found]
+
+    return ask

@@ -182,6 +182,43 @@ def test_bad_rows_are_skipped_and_written_beside(story, tmp_path):
     assert json.loads(rejected)["line"] == 8
 
 
+def test_the_first_bad_rows_are_shown_if_they_are_kept_nowhere(story):
+    story.write_text(lines(*STORY, *[event("jion", f"eve-{number}", 0) for number in range(1_002)]))
+    answer = ask("sessionize", story, "--skip-bad")
+    assert answer.exit_code == 0
+    reason = "kind must be join, leave or end, not 'jion'"
+    assert answer.stderr.splitlines()[-7:] == [
+        "left out",
+        *[f"  {story}, line {number:,}: {reason}" for number in range(8, 13)],
+        "  and 997 more: --out DIR keeps them all, as they stood, in DIR/rejected.ndjson",
+    ]
+
+
+def test_few_bad_rows_are_all_shown_with_the_rows_of_tables_by_their_number(tmp_path):
+    rows = [*STORY, event("join", "", 0)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    assert ask("sessionize", tmp_path / "rows.parquet", "--skip-bad").stderr.splitlines()[-3:] == [
+        "left out",
+        f"  {tmp_path / 'rows.parquet'}, row 8: participant_id is missing",
+        "  --out DIR keeps them all, as they stood, in DIR/rejected.ndjson",
+    ]
+
+
+def test_what_a_bad_row_says_does_not_reach_the_terminal_unread(story):
+    story.write_text(lines(*STORY, event("\x1b[2J" + 300 * "x", "eve", 0)))
+    (shown,) = (
+        line for line in ask("sessionize", story, "--skip-bad").stderr.splitlines() if "line 8" in line
+    )
+    assert "\x1b" not in shown
+    assert shown.endswith("x…")
+
+
+def test_bad_rows_that_are_kept_are_not_shown(story, tmp_path):
+    story.write_text(lines(*STORY, event("jion", "eve", 0)))
+    assert "left out\n" not in ask("sessionize", story, "--skip-bad", "--out", tmp_path / "out").stderr
+    assert ask("sessionize", story, "--skip-bad", "--quiet").stderr == ""
+
+
 # What it refuses
 
 
@@ -204,6 +241,15 @@ def test_a_bad_row_leaves_no_output(story, tmp_path):
     story.write_text(lines(*STORY, event("jion", "eve", 0)))
     refused("sessionize", story, "--out", tmp_path / "out")
     assert names_in(tmp_path) == ["story.ndjson"]
+
+
+@pytest.mark.parametrize(
+    "command", [["sessionize"], ["explain", "--room", "blue"], ["timeline", "--room", "blue"]]
+)
+def test_a_domain_that_no_id_can_be_made_of_is_one_sentence(story, command):
+    assert refused(*command, story, "--domain", "a\0b") == (
+        "headcount: domain holds the character U+0000: remove it\n"
+    )
 
 
 def test_a_file_that_is_not_there_is_one_sentence():

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FILES = (ROOT / "docs/files.md").read_text()
 STAY = re.compile(r"([A-Z]) (\d+)–(\d+)")  # noqa: RUF001 - ranges are written with a dash
+# Nothing that somebody has set, and the code that these pages are about, whichever is installed.
+PLAIN = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT / "src")}
 OF_A_MACHINE = re.compile(
     r"(?<![\w.:])/(?:work|home|root|tmp|usr|opt|var|mnt|Users)/|\.\./\.\./|\.\./shared|localhost"
 )
@@ -103,10 +105,17 @@ def test_a_command_of_a_page_prints_what_the_page_says(command, output, code):
     assert name == "headcount"
     ran = subprocess.run(
         [sys.executable, "-m", "headcount", *arguments],
-        cwd=ROOT, capture_output=True, text=True, check=False, env={"COLUMNS": "100", "PATH": "/usr/bin:/bin"},
+        cwd=ROOT, capture_output=True, text=True, check=False, env=PLAIN | {"COLUMNS": "100"},
     )  # fmt: skip
     assert plain(ran.stdout + ran.stderr) == plain(output)
     assert ran.returncode == code
+
+
+def test_the_rows_that_were_left_out_are_shown_as_the_page_says():
+    (shown,) = re.findall(r"```text\n(left out\n.*?)```", FILES, re.DOTALL)
+    asked = [sys.executable, "-m", "headcount", "sessionize", "docs/examples/broken.csv", "--skip-bad"]
+    ran = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True, env=PLAIN)
+    assert ran.stderr.endswith(shown)
 
 
 def plain(text):

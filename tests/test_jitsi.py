@@ -35,6 +35,16 @@ def test_a_left_without_an_occupant_is_no_event():
     assert read(b'{"event_name":"muc-occupant-left","room_jid":"r@c","active_occupants_count":0}') == []
 
 
+def test_a_name_that_cannot_be_one_is_refused():
+    body = (
+        b'{"event_name":"muc-occupant-joined","room_jid":"r@c",'
+        b'"occupant":{"occupant_jid":"a","joined_at":10,"name":"A\\u0000nn"}}'
+    )
+    with pytest.raises(BadInput) as refused:
+        read(body)
+    assert str(refused.value) == "cannot be an event: user_name holds the character U+0000: remove it"
+
+
 def test_a_leave_stands_for_its_join_too():
     body = (
         b'{"event_name":"muc-occupant-left","room_jid":"r@c",'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engines import DAILYS, SHIFT, table_of
+from engines import DAILYS, NEW_YEAR, in_the_calendar, table_of
 from headcount import Event, Inferred, Kind, sessionize
 
 
@@ -15,7 +15,7 @@ def leave(at, who="a", **known):
 
 
 def summary_of(*events):
-    return sessionize(table_of(events), rules=DAILYS).summary
+    return sessionize(table_of(map(in_the_calendar, events)), rules=DAILYS).summary
 
 
 GUESS = Event(Kind.LEAVE, "r", 60_000, "a", inferred=Inferred.SNAPSHOT)
@@ -50,9 +50,10 @@ def test_what_was_found_is_summed_up():
     summary = summary_of(join(0), join(10, "b"), leave(50), leave(60, "b"))
     assert (summary.events, summary.rooms, summary.meetings, summary.entries) == (4, 1, 1, 2)
     assert (summary.participant_ms, summary.busiest_room, summary.busiest_room_ms) == (100_000, "r", 100_000)
-    assert (summary.first_at, summary.last_at) == (SHIFT, SHIFT + 60_000)
+    assert (summary.first_at, summary.last_at) == (NEW_YEAR, NEW_YEAR + 60_000)
 
 
 def test_events_after_the_moment_are_counted():
-    sessions = sessionize(table_of([join(0), leave(50)]), as_of=SHIFT + 20_000)
+    events = table_of(map(in_the_calendar, [join(0), leave(50)]))
+    sessions = sessionize(events, as_of=NEW_YEAR + 20_000)
     assert sessions.summary.after_as_of == 1

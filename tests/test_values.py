@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from headcount import Event, InvalidEvent, InvalidRules, Kind, Rules, meeting_id
+from headcount import Event, InvalidEvent, InvalidName, InvalidRules, Kind, Room, Rules, meeting_id
 from headcount.kernel.stays import MEANINGS, NEXT_PHASE, PHASES, SIGNS, meaning
 
 
@@ -40,6 +40,30 @@ def test_an_event_that_contradicts_itself_is_refused(fields, sentence):
 def test_an_empty_name_is_not_known():
     event = Event(Kind.JOIN, "r", 0, "a", user_id="", user_name="", source_session="")
     assert (event.user_id, event.user_name, event.source_session) == (None, None, None)
+
+
+TEXTS = ("room", "participant_id", "user_id", "user_name", "source_session", "id")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("text", ["\0", "a\0", "\0b", "a\0b"])
+def test_a_text_of_an_event_does_not_hold_what_divides_ids(name, text):
+    with pytest.raises(InvalidEvent) as refused:
+        Event(**{"kind": Kind.JOIN, "room": "r", "at": 0, "participant_id": "a", name: text})
+    assert str(refused.value) == f"{name} holds the character U+0000: remove it"
+
+
+def test_of_several_texts_that_hold_it_the_first_is_told():
+    with pytest.raises(InvalidEvent, match=r"^user_id holds"):
+        Event(Kind.JOIN, "r", 0, "a", user_id="\0", user_name="\0")
+
+
+@pytest.mark.parametrize("named", [meeting_id, Room])
+@pytest.mark.parametrize(("domain", "room", "name"), [("a\0b", "c", "domain"), ("a", "b\0c", "room")])
+def test_no_domain_and_no_room_hold_what_divides_ids(named, domain, room, name):
+    with pytest.raises(InvalidName) as refused:
+        named(domain, room, 0) if named is meeting_id else named(domain, room)
+    assert str(refused.value) == f"{name} holds the character U+0000: remove it"
 
 
 @pytest.mark.parametrize(

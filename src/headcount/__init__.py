@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from headcount.errors import BadInput, HeadcountError, MissingExtra
 from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind
 from headcount.kernel.meetings import Entry, Meeting, meeting_id
+from headcount.kernel.names import InvalidName
 from headcount.kernel.room import Room
 from headcount.kernel.rules import InvalidRules, Rules
 
@@ -27,6 +28,7 @@ __all__ = [
     "HeadcountError",
     "Inferred",
     "InvalidEvent",
+    "InvalidName",
     "InvalidRules",
     "Kind",
     "Meeting",

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from headcount.batch.blocks import COLUMNS, REQUIRED, Complaint, Mask
 from headcount.batch.text_columns import (
+    about_divided,
     are_empty,
     as_mask,
     coded,
     codes,
-    hold_nul,
     is_named,
     lengths_are_positive,
     positions,
@@ -94,21 +94,8 @@ def canonical(rows: pa.Table, where: str) -> Checked:
 _Read = tuple[pa.Array | pa.ChunkedArray, list[Complaint]]
 
 
-def _key(column: pa.ChunkedArray, name: str, where: str) -> _Read:
-    """Room and domain are what ids of meetings are made of, with U+0000 between them."""
-    optional, complaints = _optional(column, name, where)
-    divided = positions(optional, hold_nul)
-    if len(divided):
-        complaints.append(
-            Complaint(
-                np.isin(codes(optional), divided), lambda _: f"{name} holds the character U+0000: remove it"
-            )
-        )
-    return optional, complaints
-
-
 def _room(column: pa.ChunkedArray, name: str, where: str) -> _Read:
-    rooms, complaints = _key(column, name, where)
+    rooms, complaints = _optional(column, name, where)
     if rooms.null_count:
         complaints.append(Complaint(codes(rooms) < 0, lambda _: "room is missing"))
     return rooms, complaints
@@ -119,12 +106,14 @@ def _optional(column: pa.ChunkedArray, name: str, where: str) -> _Read:
     require_text(column, name, where)
     words, complaints = coded(column, name)
     empty = positions(words, are_empty)
-    return without_words(words, empty) if len(empty) else words, complaints
+    known = without_words(words, empty) if len(empty) else words
+    return known, complaints + about_divided(known, name)
 
 
 def _participant(column: pa.ChunkedArray, name: str, where: str) -> _Read:
     require_text(column, name, where)
-    return coded(column, name) if pa.types.is_dictionary(column.type) else strings(column, name)
+    ids, complaints = (coded if pa.types.is_dictionary(column.type) else strings)(column, name)
+    return ids, complaints + about_divided(ids, name)
 
 
 def _kind(column: pa.ChunkedArray, name: str, where: str) -> _Read:
@@ -244,7 +233,7 @@ _READERS: Final = {
     "user_id": _optional,
     "user_name": _optional,
     "source_session": _optional,
-    "domain": _key,
+    "domain": _optional,
     "joined_at": moments,
     "inferred": _inferred,
 }

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from headcount.batch.keys import room_for, words_of
 from headcount.batch.layout import Int8s, Int32s, Int64s, Names
+from headcount.batch.text_columns import text_of
 from headcount.kernel.rules import NEVER
 
 _NO_CODES = np.empty(0, np.int32)
@@ -210,14 +211,3 @@ def _end_to_end(
         text[begins[k] : begins[k + 1]] = letters
         np.add(bounds[:-1], begins[k], out=offsets[rows[k] : rows[k + 1]], casting="unsafe")
     return offsets, text, words
-
-
-def text_of(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Where each text of an array begins, and its letters."""
-    if not len(array):
-        return np.zeros(1, np.int64), np.empty(0, np.uint8)
-    width = np.int64 if pa.types.is_large_string(array.type) else np.int32
-    _, offsets, text = array.buffers()
-    bounds = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
-    letters = np.empty(0, np.uint8) if text is None else np.frombuffer(text, np.uint8)
-    return bounds - bounds[0], letters[bounds[0] : bounds[-1]]

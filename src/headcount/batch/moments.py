@@ -13,7 +13,7 @@ from typing import Final
 from headcount.kernel.events import Ms
 
 EARLIEST: Final[Ms] = 946_684_800_000  # 2000-01-01
-LATEST: Final[Ms] = 4_102_444_800_000  # 2100-01-01
+TOO_LATE: Final[Ms] = 4_102_444_800_000  # 2100-01-01: the first moment that is none of ours
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -51,7 +51,7 @@ def moment(text: str) -> Ms:
 def sensible_moment(text: str) -> Ms:
     """The moment that `text` names, if a meeting can have seen it. Raises `UnreadableMoment`."""
     found = moment(text)
-    if not EARLIEST <= found <= LATEST:
+    if not EARLIEST <= found < TOO_LATE:
         raise UnreadableMoment(absurdity(found))
     return found
 
@@ -60,7 +60,7 @@ def absurdity(ms: Ms) -> str:
     """Why this moment cannot be meant: it is outside this century, perhaps by a wrong unit."""
     reason = "is not between the years 2000 and 2100"
     for unit, times, over in _MISTAKEN_UNITS:
-        if EARLIEST <= ms * times // over <= LATEST:
+        if EARLIEST <= ms * times // over < TOO_LATE:
             return f"{reason}: it looks like {unit}, not milliseconds"
     return reason
 

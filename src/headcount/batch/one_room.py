@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.batch.reading import Source, read
+from headcount.batch.reading import Source, read, require_domain
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 
@@ -37,6 +37,7 @@ def read_room(source: Source, room: str, domain: str | None = None, *, skip_bad:
     Raises `BadInput` for what cannot be read, for a room that is not there, and for one that is in
     several domains if none is given.
     """
+    require_domain(domain or "")
     found = _Found({}, set(), 0)
     for piece in read(source, skip_bad=skip_bad):
         found.add(piece, room, domain or "default")

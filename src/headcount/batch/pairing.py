@@ -283,7 +283,7 @@ def take_together(
 
 
 @inlined
-def said_of(place: Any, people: Any, said: Any, cursor: Any) -> Any:
+def row_in_said(place: Any, people: Any, said: Any, cursor: Any) -> Any:
     """The row in `said` of a participant."""
     k = people.said_at[place]
     if k == NO_ROW:
@@ -304,7 +304,7 @@ def said_of(place: Any, people: Any, said: Any, cursor: Any) -> Any:
 def hear(
     marks: Any, row: Any, place: Any, people: Any, said: Any, names: Any, cursor: Any, tallies: Any
 ) -> None:
-    k = said_of(place, people, said, cursor)
+    k = row_in_said(place, people, said, cursor)
     is_join = (marks & KIND_BITS) == KIND_JOIN
     inferred = (marks & INFERRED_BITS) >> INFERRED_SHIFT
     if inferred:
@@ -362,7 +362,7 @@ def concern_everybody(
             if known != NO_ROW and session != NO_ROW and known != session:
                 continue
             anybody = anybody or present
-            k = said_of(place, people, said, cursor)
+            k = row_in_said(place, people, said, cursor)
             if inferred:
                 # The reason of an end is kept above that of an own leave, which comes first.
                 if not said.signs[k] & INFERRED_END or (

@@ -24,6 +24,7 @@ from headcount.batch.rejects import BadRowsAreKept, BadRowsEndIt, Rejects
 from headcount.batch.text_columns import CODES, one_array
 from headcount.batch.text_files import STANDARD_INPUT
 from headcount.errors import BadInput
+from headcount.kernel.names import NUL, divided
 
 PIECE_ROWS: Final = 4_000_000
 """How many rows are held at once: some hundred megabytes."""
@@ -96,6 +97,12 @@ class Reading:
                 table = table.filter(pa.array(~self.rejects.take(block, complaints)))
             if not self.rejects.hopeless():
                 yield table
+
+
+def require_domain(domain: str) -> None:
+    """Raises `BadInput` if events cannot be of this domain."""
+    if NUL in domain:
+        raise BadInput(divided("domain"))
 
 
 def _fits(first: pa.Table, other: pa.Table) -> bool:

@@ -22,7 +22,7 @@ from headcount.batch.layout import (
     REPEATED_JOINS,
     VOID_STAYS,
 )
-from headcount.batch.reading import PIECE_ROWS, Reading, joined, read
+from headcount.batch.reading import PIECE_ROWS, Reading, joined, read, require_domain
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.batch.spilling import DIVISIONS, Divisions, Spilled
 from headcount.batch.working import Worked, work_out
@@ -68,6 +68,7 @@ def sessionize(
 
     Raises `BadInput` for what cannot be read, and for the first bad row unless they are skipped.
     """
+    require_domain(domain)
     tell = progress or _say_nothing
     limit = max_memory // BYTES_AN_EVENT if max_memory else None
     reading = read(events, skip_bad=skip_bad, piece_rows=_piece_rows(limit))

@@ -4,8 +4,9 @@ The summary says what was found, and then what was ignored and by which rule: ev
 nothing are no errors, but whoever wonders where a meeting went should find the answer here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from itertools import islice
 from typing import IO, Any, Final, TextIO
 
 from headcount.batch.moments import spoken
@@ -15,8 +16,10 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 
 SHOWN: Final = 20
+REJECTED_SHOWN: Final = 5
 _WIDTH_IN_A_PIPE: Final = 160
 _WIDEST_ROOM: Final = 40
+_WIDEST_REASON: Final = 200
 
 _IGNORED: Final = (
     ("void_stays", "stays shorter than {min_stay}: void (rule 4)"),
@@ -93,9 +96,10 @@ def _first(sessions: Sessions) -> list[dict[str, Any]]:
     return few.to_pylist()  # type: ignore[no-any-return]
 
 
-def _shortened(room: str) -> str:
-    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in room)
-    return printable if len(printable) <= _WIDEST_ROOM else printable[: _WIDEST_ROOM - 1] + "…"
+def _shortened(text: str, widest: int = _WIDEST_ROOM) -> str:
+    """What a terminal can be trusted with, as far as there is room for it."""
+    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return printable if len(printable) <= widest else printable[: widest - 1] + "…"
 
 
 def _clock(ms: Ms) -> str:
@@ -112,6 +116,16 @@ def summary_lines(summary: Summary, rules: Rules) -> Iterator[str]:
         yield "ignored"
     for count, why in ignored:
         yield f"  {count:>11,}  {why}"
+
+
+def rejected_lines(rejects: Iterable[Mapping[str, Any]], count: int) -> Iterator[str]:
+    """The first bad rows that were left out, each with its place and reason, and how to keep them all."""
+    yield "left out"
+    for row in islice(rejects, REJECTED_SHOWN):
+        unit = "line" if "line" in row else "row"
+        yield f"  {row['file']}, {unit} {row[unit]:,}: {_shortened(row['reason'], _WIDEST_REASON)}"
+    more = f"and {count - REJECTED_SHOWN:,} more: " if count > REJECTED_SHOWN else ""
+    yield f"  {more}--out DIR keeps them all, as they stood, in DIR/rejected.ndjson"
 
 
 def _found(summary: Summary) -> Iterator[str]:

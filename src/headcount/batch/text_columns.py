@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from headcount.batch.blocks import Complaint, Mask
 from headcount.errors import BadInput
+from headcount.kernel.names import NUL, divided
 
 CODES = pa.dictionary(pa.int32(), pa.string())
+
+_NOT_UTF8 = "is not UTF-8 text: save the file as UTF-8"
 
 
 def require_text(column: pa.ChunkedArray, name: str, where: str) -> None:
@@ -50,7 +53,7 @@ def coded(column: pa.ChunkedArray, name: str) -> tuple[pa.DictionaryArray, list[
     array = pa.DictionaryArray.from_arrays(whole.indices.cast(pa.int32()), words)
     if not len(broken):
         return array, []
-    return without_words(array, broken), [Complaint(np.isin(codes(array), broken), _not_utf8(name))]
+    return without_words(array, broken), about_words(array, broken, f"{name} {_NOT_UTF8}")
 
 
 def _one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
@@ -107,8 +110,31 @@ def are_empty(words: pa.Array) -> pa.Array:
     return pc.equal(pc.binary_length(words), 0)
 
 
-def hold_nul(words: pa.Array) -> pa.Array:
-    return pc.match_substring(words, "\0")
+def about_words(array: pa.DictionaryArray, unwanted: NDArray[np.int64], sentence: str) -> list[Complaint]:
+    """A complaint about the rows that hold one of these words, if any does: a dictionary may know more words."""
+    rows = np.isin(codes(array), unwanted)
+    return [Complaint(rows, lambda _: sentence)] if rows.any() else []
+
+
+def about_divided(column: pa.ChunkedArray | pa.DictionaryArray, name: str) -> list[Complaint]:
+    """A complaint about the words that hold U+0000, if any does."""
+    if isinstance(column, pa.DictionaryArray):
+        unwanted = positions(column, _hold_nul)
+        return about_words(column, unwanted, divided(name)) if len(unwanted) else []
+    if not any(_may_hold_nul(chunk) for chunk in column.chunks):
+        return []
+    rows = as_mask(pc.fill_null(_hold_nul(column), fill_value=False))
+    return [Complaint(rows, lambda _: divided(name))] if rows.any() else []
+
+
+def _hold_nul(words: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    return pc.match_substring(words, NUL)
+
+
+def _may_hold_nul(words: pa.Array) -> bool:
+    """Far faster than to ask each word; letters behind a null are looked at, too."""
+    _, letters = text_of(words)
+    return not letters.min(initial=1)
 
 
 def without_words(array: pa.DictionaryArray, unwanted: NDArray[np.int64]) -> pa.DictionaryArray:
@@ -139,7 +165,9 @@ def _mended(raw: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[Comp
     broken = np.array(
         [word is None and bytes_ is not None for word, bytes_ in zip(words, found, strict=True)]
     )
-    return pa.chunked_array([pa.array(words, pa.large_string())]), [Complaint(broken, _not_utf8(name))]
+    return pa.chunked_array([pa.array(words, pa.large_string())]), [
+        Complaint(broken, lambda _: f"{name} {_NOT_UTF8}")
+    ]
 
 
 def lengths_are_positive(column: pa.ChunkedArray) -> bool:
@@ -166,5 +194,12 @@ def as_mask(booleans: Any) -> Mask:
     return booleans.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
-def _not_utf8(name: str) -> Callable[[int], str]:
-    return lambda _: f"{name} is not UTF-8 text: save the file as UTF-8"
+def text_of(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """Where each text of an array begins, and its letters."""
+    if not len(array):
+        return np.zeros(1, np.int64), np.empty(0, np.uint8)
+    width = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    _, offsets, text = array.buffers()
+    bounds = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
+    letters = np.empty(0, np.uint8) if text is None else np.frombuffer(text, np.uint8)
+    return bounds - bounds[0], letters[bounds[0] : bounds[-1]]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.batch.blocks import Complaint
-from headcount.batch.moments import EARLIEST, LATEST, UnreadableMoment, absurdity, moment, spoken
+from headcount.batch.moments import EARLIEST, TOO_LATE, UnreadableMoment, absurdity, moment, spoken
 from headcount.batch.text_columns import as_mask, is_text
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
@@ -51,18 +51,18 @@ def moments(column: pa.ChunkedArray, name: str, where: str) -> Moments:
 
 def _from_numbers(numbers: pa.ChunkedArray, unit: str, name: str, shown: Callable[[Ms], str]) -> Moments:
     """Looks at the numbers in their own unit, so that none can overflow into sense."""
-    earliest, latest = (limit * _PER_SECOND[unit] // 1_000 for limit in (EARLIEST, LATEST))
-    complaints = _absurd(numbers, earliest, latest, lambda number: _outside(number, unit, name, shown))
+    earliest, too_late = (limit * _PER_SECOND[unit] // 1_000 for limit in (EARLIEST, TOO_LATE))
+    complaints = _absurd(numbers, earliest, too_late, lambda number: _outside(number, unit, name, shown))
     return Moments(_in_milliseconds(numbers, unit), complaints)
 
 
 def _absurd(
-    numbers: pa.ChunkedArray, earliest: int, latest: int, reason: Callable[[int], str]
+    numbers: pa.ChunkedArray, earliest: int, too_late: int, reason: Callable[[int], str]
 ) -> list[Complaint]:
     bounds = pc.min_max(numbers).as_py()
-    if bounds["min"] is None or earliest <= bounds["min"] <= bounds["max"] <= latest:
+    if bounds["min"] is None or earliest <= bounds["min"] <= bounds["max"] < too_late:
         return []
-    outside = pc.or_(pc.less(numbers, earliest), pc.greater(numbers, latest))
+    outside = pc.or_(pc.less(numbers, earliest), pc.greater_equal(numbers, too_late))
     rows = as_mask(pc.fill_null(outside, fill_value=False))
     return [Complaint(rows, lambda row: reason(numbers[row].as_py()))]
 
@@ -88,7 +88,7 @@ def _from_text(column: pa.ChunkedArray, name: str) -> Moments:
     unread = as_mask(pc.is_null(numbers))
     if numbers.null_count:
         unread &= np.concatenate([as_mask(pc.is_valid(words)) for words in slices])
-    complaints = _absurd(numbers, EARLIEST, LATEST, lambda number: _outside(number, "ms", name, str))
+    complaints = _absurd(numbers, EARLIEST, TOO_LATE, lambda number: _outside(number, "ms", name, str))
     if unread.any():
         whole = pa.chunked_array(slices, pa.binary())
         complaints.append(Complaint(unread, lambda row: _unreadable(whole[row].as_py(), name)))

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from headcount.batch.columns import text_of
 from headcount.batch.compiled import compiled
 from headcount.batch.keys import HASHED, SIZE_SHIFT, key_of, words_of
 from headcount.batch.layout import Int32s
+from headcount.batch.text_columns import text_of
 
 _FREE = -1
 _SIZE, _TEXT = range(2)

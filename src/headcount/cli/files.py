@@ -134,7 +134,7 @@ def _about_one_room(command: Callable[..., None]) -> Callable[..., None]:
 @_with_rules
 @click.option("--domain", default="default", show_default=True, help="The domain of events that name none.")
 @click.option(
-    "--skip-bad", is_flag=True, help="Leave bad rows out; with --out, write them to rejected.ndjson."
+    "--skip-bad", is_flag=True, help="Leave bad rows out; --out keeps them all, in rejected.ndjson."
 )
 @click.option("--max-memory", type=_Size(), help="Work in parts that need no more than this, like 4GB.")
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
@@ -160,7 +160,7 @@ def sessionize(
     else:
         _show(sessions, fmt)
     if not quiet:
-        _summarize(sessions, rules)
+        _summarize(sessions, rules, kept=out is not None)
 
 
 def _refuse_parquet_on_a_stream(out: str | None, fmt: str | None) -> None:
@@ -187,11 +187,15 @@ def _show(sessions: "Sessions", fmt: str | None) -> None:
     show(sessions, fmt, sys.stdout)
 
 
-def _summarize(sessions: "Sessions", rules: Rules) -> None:
-    from headcount.batch.showing import summary_lines  # noqa: PLC0415 - only who asks pays
+def _summarize(sessions: "Sessions", rules: Rules, *, kept: bool) -> None:
+    """What was found; and of bad rows that are kept nowhere, the first ones."""
+    from headcount.batch.showing import rejected_lines, summary_lines  # noqa: PLC0415 - only who asks pays
 
     for line in summary_lines(sessions.summary, rules):
         click.echo(line, err=True)
+    if sessions.rejects is not None and not kept:
+        for line in rejected_lines(sessions.rejects, sessions.summary.rejected):
+            click.echo(line, err=True)
 
 
 @main.command()

@@ -7,6 +7,8 @@ sensible. It does not know what an event means: that is `stays.py`.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from headcount.kernel.names import NUL, divided
+
 Ms = int
 """A moment or a span in whole milliseconds; moments count from the Unix epoch."""
 
@@ -41,7 +43,7 @@ class Event:
     what the source reported itself. An empty `user_id`, `user_name` or
     `source_session` means that it is not known, as None does.
 
-    Raises `InvalidEvent` where the fields contradict each other.
+    Raises `InvalidEvent` where the fields contradict each other, and for a text that holds U+0000.
     """
 
     kind: Kind
@@ -58,7 +60,7 @@ class Event:
     def __post_init__(self) -> None:
         if not self.room:
             raise InvalidEvent("an event must name its room")
-        if self.kind is Kind.END:
+        if self.kind is _END:
             if self.participant_id is not None:
                 raise InvalidEvent("an 'end' is about the whole room: leave participant_id out")
         elif not self.participant_id:
@@ -68,9 +70,35 @@ class Event:
                 raise InvalidEvent(f"joined_at belongs to a 'leave', not to a '{self.kind}'")
             if self.joined_at > self.at:
                 raise InvalidEvent(f"joined_at ({self.joined_at}) is after at ({self.at})")
-        for unknown in ("user_id", "user_name", "source_session"):
-            if getattr(self, unknown) == "":
-                object.__setattr__(self, unknown, None)
+        # Every event passes here, so all texts are looked at in one go.
+        if NUL in "".join(
+            (
+                self.room,
+                self.participant_id or "",
+                self.user_id or "",
+                self.user_name or "",
+                self.source_session or "",
+                self.id or "",
+            )
+        ):
+            raise InvalidEvent(divided(_first_divided(self)))
+        if self.user_id == "" or self.user_name == "" or self.source_session == "":
+            _forget_what_is_empty(self)
+
+
+_END = Kind.END
+_TEXTS = ("room", "participant_id", "user_id", "user_name", "source_session", "id")
+
+
+def _first_divided(event: Event) -> str:
+    """The name of the first text that holds U+0000."""
+    return next(name for name in _TEXTS if NUL in (getattr(event, name) or ""))
+
+
+def _forget_what_is_empty(event: Event) -> None:
+    for unknown in ("user_id", "user_name", "source_session"):
+        if getattr(event, unknown) == "":
+            object.__setattr__(event, unknown, None)
 
 
 def join_of(leave: Event) -> Event:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from headcount.kernel.events import Ms
+from headcount.kernel.names import require_names
 from headcount.kernel.stays import LeftBy
 
 MEETING_IDS: UUID = uuid5(NAMESPACE_URL, "urn:headcount:meeting")
@@ -19,8 +20,10 @@ def meeting_id(domain: str, room: str, start: Ms) -> str:
     """The id of the meeting of `room` that began at `start` ms (R16).
 
     It is the UUIDv5, in `MEETING_IDS`, of the UTF-8 text domain, U+0000, room, U+0000,
-    start in decimal digits. Anybody can work it out again.
+    start in decimal digits. Anybody can work it out again. Raises `InvalidName` if domain or
+    room holds U+0000, because then two meetings could come to one id.
     """
+    require_names(domain, room)
     return str(uuid5(MEETING_IDS, f"{domain}\0{room}\0{start}"))
 
 

@@ -21,6 +21,7 @@ from headcount.kernel.changes import Because, Change, Revised
 from headcount.kernel.events import Event, Inferred, Kind, Ms, facts, join_of
 from headcount.kernel.journal import Journal, Journals, Mark, Overlay
 from headcount.kernel.meetings import Meeting, Stay
+from headcount.kernel.names import require_names
 from headcount.kernel.people import OpenStay, People
 from headcount.kernel.refold import Stretch, stretches
 from headcount.kernel.rules import NEVER, Rules, State
@@ -66,6 +67,8 @@ class Room:
     `handle(event, received_at)` takes in one event; `advance(to)` lets the clock move on.
     Both return the changes that follow, in the order of the facts. `deadline` is the
     clock time by which `advance` will have something to do, or NEVER. All times are ms.
+
+    Raises `InvalidName` if domain or name holds U+0000.
     """
 
     __slots__ = (
@@ -87,6 +90,7 @@ class Room:
     def __init__(
         self, domain: str, name: str, rules: Rules | None = None, journal: Journals | None = None
     ) -> None:
+        require_names(domain, name)
         self.domain = domain
         self.name = name
         self.rules = rules or _RULES

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.kernel.events import Event, Inferred, Kind, Ms
+from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
 
 
 class Occupant(msgspec.Struct):
@@ -54,6 +54,13 @@ def read(body: bytes) -> list[Event]:
         notice = _DECODER.decode(body)
     except msgspec.DecodeError as error:
         raise BadInput(f"is no notice of Jitsi's event_sync: {error}") from error
+    try:
+        return _events(notice)
+    except InvalidEvent as error:
+        raise BadInput(f"cannot be an event: {error}") from error
+
+
+def _events(notice: Notice) -> list[Event]:
     room = _room(notice)
     match notice.event_name:
         case "muc-occupant-joined" if notice.occupant:
