@@ -3,23 +3,35 @@
 What is ongoing has no end here: whoever shows a duration knows what time it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import DAWN, Mark
-from headcount.kernel.meetings import Entry, Stay, clipped
+from headcount.kernel.meetings import Entry
 from headcount.kernel.rules import NEVER
-from headcount.kernel.stays import LeftBy
 from headcount.store.database import Connection, Database
 from headcount.store.log import facts_between
-from headcount.store.rows import Correction, MeetingRow, StayRow, Superseded, mark_of
+from headcount.store.paging import entries_page, entry_of, in_order
+from headcount.store.rows import Correction, MeetingRow, StayRow, Superseded, event_of, mark_of
 
 _COLUMNS: Final = (
     "m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants,"
     " m.carried_join_ms, m.carried_participant_id"
 )
+_TOOK_PART: Final = """m.id in (
+  select n.id from stays as s join meetings as n on n.domain = s.domain and n.room = s.room
+    and n.start_ms / 1000 <= coalesce(s.leave_ms, :never) / 1000
+    and n.start_ms / 1000 >= coalesce((
+      select max(k.start_ms / 1000) from meetings as k
+      where k.domain = s.domain and k.room = s.room and k.start_ms / 1000 < s.join_ms / 1000
+    ), 0)
+  where s.domain = :domain and s.user_id = :user_id
+    and n.start_ms < coalesce(s.leave_ms, :never) and (n.end_ms is null or n.end_ms > s.join_ms)
+)"""
+"""Meetings that overlap a stay of the user. The one that a stay began in is the last that began before it did."""
 _STAY: Final = "s.domain, s.room, s.join_ms, s.participant_id, s.leave_ms, s.left_by, s.user_id, s.user_name"
 
 
@@ -28,7 +40,7 @@ class MeetingFilter:
     """Which meetings are asked for; None asks for all. Times are ms, ends exclusive.
 
     `starts_from` and `starts_before` look at the start only; `runs_from` and `runs_before` at
-    all of the meeting. `shortest` is a length in ms.
+    all of the meeting. `shortest` is a length in ms; `min_participants` looks at the largest head count.
     """
 
     room: str | None = None
@@ -44,13 +56,25 @@ class MeetingFilter:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is wanted. `after` and `before` are meetings of it, `oldest` its end."""
+    """Which part of a list is wanted: what follows `after`, or leads up to `before`, or the `oldest` of all.
+
+    A cursor is a place in the order; a meeting that was replaced still has one.
+    """
 
     limit: int = 100
-    after: MeetingRow | None = None
-    before: MeetingRow | None = None
+    after: MeetingRow | Superseded | None = None
+    before: MeetingRow | Superseded | None = None
     oldest: bool = False
     ascending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of meetings, how many there are in all, and who took part, if that was asked for."""
+
+    total: int
+    meetings: list[MeetingRow]
+    entries: dict[str, list[Entry]] | None
 
 
 class Answers:
@@ -59,35 +83,27 @@ class Answers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def listed(
+        self, domain: str, wanted: MeetingFilter, page: Page, now: Ms, *, with_entries: bool = True
+    ) -> Listed:
+        """A page of the wanted meetings, how many there are, and who took part, all of one moment."""
+        with self._snapshot() as connection:
+            rows = _page(connection, domain, wanted, page, now)
+            entries = _entries(connection, rows) if with_entries else None
+            return Listed(_count(connection, domain, wanted, now), rows, entries)
+
     def count(self, domain: str, wanted: MeetingFilter, now: Ms) -> int:
         """How many meetings there are of those wanted."""
-        clauses, values = _clauses(domain, wanted, now)
         with self._database.reading() as connection:
-            text = f"select count(*) from meetings as m where {' and '.join(clauses)}"  # noqa: S608 - our own
-            return int(connection.rows_of(text, values)[0][0])
+            return _count(connection, domain, wanted, now)
 
     def page(self, domain: str, wanted: MeetingFilter, page: Page, now: Ms) -> list[MeetingRow]:
         """The wanted meetings, newest first (by whole second, then id), as far as they are on this page.
 
         With `before`, those nearest to it. The order is that of the list, whichever way was gone.
         """
-        clauses, values = _clauses(domain, wanted, now)
-        backwards = page.before is not None or page.oldest
-        descending = page.ascending is backwards
-        for cursor, further in ((page.after, page.ascending), (page.before, not page.ascending)):
-            if cursor is not None:
-                name = "after" if cursor is page.after else "before"
-                sign = ">" if further else "<"
-                clauses.append(f"(m.start_ms / 1000, m.id) {sign} (:{name}_s, :{name}_id)")
-                values |= {f"{name}_s": cursor.start // 1_000, f"{name}_id": cursor.id}
-        way = "desc" if descending else "asc"
-        text = (
-            f"select {_COLUMNS} from meetings as m where {' and '.join(clauses)}"  # noqa: S608 - our own
-            f" order by m.start_ms / 1000 {way}, m.id {way} limit :most"
-        )
         with self._database.reading() as connection:
-            rows = [MeetingRow(*row) for row in connection.rows_of(text, values | {"most": page.limit})]
-        return rows[::-1] if backwards else rows
+            return _page(connection, domain, wanted, page, now)
 
     def meeting(self, domain: str, meeting_id: str) -> MeetingRow | None:
         with self._database.reading() as connection:
@@ -116,50 +132,19 @@ class Answers:
 
     def entries(self, meetings: Sequence[MeetingRow]) -> dict[str, list[Entry]]:
         """Who took part in each of these meetings, by join, then participant_id (R11)."""
-        found: dict[str, list[Entry]] = {meeting.id: [] for meeting in meetings}
-        by_id = {meeting.id: meeting for meeting in meetings}
-        if meetings:
-            with self._database.reading() as connection:
-                rows = connection.rows_of(*_entries_query(meetings))
-            for name, *columns in rows:
-                entry = _entry(StayRow(*columns), by_id[name])
-                if entry is not None:
-                    found[name].append(entry)
-        for entries in found.values():
-            entries.sort(key=_in_order)
-        return found
-
-    def entries_page(
-        self, meeting: MeetingRow, limit: int, after: Entry | None = None, before: Entry | None = None
-    ) -> list[Entry]:
-        """Some entries of one meeting: those next after `after`, or next before `before`, in order."""
         with self._database.reading() as connection:
-            carried = _carried(connection, meeting)
-            rows = _stays_page(connection, meeting, limit, after, before)
-        entries = [entry for row in (*carried, *rows) if (entry := _entry(row, meeting)) is not None]
-        entries.sort(key=_in_order)
-        if after is not None:
-            entries = [entry for entry in entries if _in_order(entry) > _in_order(after)]
-        if before is not None:
-            entries = [entry for entry in entries if _in_order(entry) < _in_order(before)]
-            return entries[-limit:]
-        return entries[:limit]
+            return _entries(connection, meetings)
 
-    def entries_of(self, meeting: MeetingRow, participant_id: str) -> list[Entry]:
-        """The entries of one participant in a meeting; a connection that came again has several."""
-        with self._database.reading() as connection:
-            until = NEVER if meeting.end is None else meeting.end
-            joins = [
-                join
-                for (join,) in connection.rows(
-                    "stays_of_participant", domain=meeting.domain, room=meeting.room,
-                    start=meeting.start, until=until, participant_id=participant_id,
-                )
-            ]  # fmt: skip
-            if meeting.carried_participant_id == participant_id and meeting.carried_join is not None:
-                joins.insert(0, meeting.carried_join)
-            rows = [_stay(connection, meeting, join, participant_id) for join in joins]
-        return [entry for row in rows if row is not None and (entry := _entry(row, meeting)) is not None]
+    def participants(
+        self, meeting: MeetingRow, limit: int, *, after: str | None = None, before: str | None = None
+    ) -> list[Entry] | None:
+        """A page of the entries of one meeting, in order: the first ones, or those next after or before somebody.
+
+        None if `after` or `before` names nobody of this meeting. See `store/paging.py` for how a page
+        ends if a connection came again.
+        """
+        with self._snapshot() as connection:
+            return entries_page(connection, meeting, limit, after, before)
 
     def present(self, domain: str, room: str | None = None) -> list[StayRow]:
         """Who is in now, in one room or in all: by room, then join."""
@@ -172,6 +157,19 @@ class Answers:
         """The ids of the meetings that go on now, by room."""
         with self._database.reading() as connection:
             return dict(connection.rows("ongoing_ids", domain=domain))
+
+    def presence(self, domain: str, room: str | None = None) -> tuple[list[StayRow], dict[str, str]]:
+        """Who is in now, in one room or in all, and the ids of the meetings that go on there."""
+        values = {"domain": domain} if room is None else {"domain": domain, "room": room}
+        with self._snapshot() as connection:
+            if room is None:
+                stays = connection.rows("present_everywhere", **values)
+                ids = dict(connection.rows("ongoing_ids", **values))
+            else:
+                stays = connection.rows("present_in_room", **values)
+                latest = connection.row("meeting_covering", domain=domain, room=room, at=NEVER)
+                ids = {} if latest is None else {room: MeetingRow(*latest).id}
+            return [StayRow(*row) for row in stays], ids
 
     def in_room(self, domain: str, room: str, start: Ms, until: Ms) -> list[StayRow]:
         """The stays of a room that overlap [start, until)."""
@@ -194,6 +192,58 @@ class Answers:
             after = _mark_before(connection, domain, room, start)
             return facts_between(connection, domain, room, after.at, until, until, NEVER)
 
+    def events_behind(self, meeting: MeetingRow, most: int) -> list[Event] | None:
+        """The events that a meeting follows from, as they were said, by time; None if there are more than `most`.
+
+        From when nobody was in before it to when nobody was in after it, and the leaves that know of a join then.
+        """
+        key = {"domain": meeting.domain, "room": meeting.room}
+        with self._snapshot() as connection:
+            after = _mark_before(connection, meeting.domain, meeting.room, meeting.start)
+            mark = None if meeting.end is None else connection.row("marks_after", **key, at=meeting.end - 1)
+            until = NEVER if mark is None else mark[0]
+            within = key | {"after": after.at, "until": until}
+            if connection.rows("events_within", **within)[0][0] > most:
+                return None
+            rows = connection.rows("facts_between", **within, position=NEVER)
+            rows += connection.rows("joins_between", **within, settled=NEVER, position=NEVER)
+        return sorted((event_of(meeting.room, *row) for row in rows), key=lambda event: event.at)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        """A connection that sees one moment, however much is committed meanwhile."""
+        with self._database.reading() as connection:
+            connection.run_text(self._database.dialect.get("snapshot", "begin"))
+            yield connection
+            connection.run_text("commit")
+
+
+def _count(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
+    clauses, values = _clauses(domain, wanted, now)
+    text = f"select count(*) from meetings as m where {' and '.join(clauses)}"  # noqa: S608 - our own
+    return int(connection.rows_of(text, values)[0][0])
+
+
+def _page(
+    connection: Connection, domain: str, wanted: MeetingFilter, page: Page, now: Ms
+) -> list[MeetingRow]:
+    clauses, values = _clauses(domain, wanted, now)
+    backwards = page.before is not None or (page.oldest and not page.ascending)
+    way = "desc" if page.ascending is backwards else "asc"
+    for name, cursor, further in (
+        ("after", page.after, page.ascending),
+        ("before", page.before, not page.ascending),
+    ):
+        if cursor is not None:
+            clauses.append(f"(m.start_ms / 1000, m.id) {'>' if further else '<'} (:{name}_s, :{name}_id)")
+            values |= {f"{name}_s": cursor.start // 1_000, f"{name}_id": cursor.id}
+    text = (
+        f"select {_COLUMNS} from meetings as m where {' and '.join(clauses)}"  # noqa: S608 - our own
+        f" order by m.start_ms / 1000 {way}, m.id {way} limit :most"
+    )
+    rows = [MeetingRow(*row) for row in connection.rows_of(text, values | {"most": page.limit})]
+    return rows[::-1] if backwards else rows
+
 
 def _mark_before(connection: Connection, domain: str, room: str, at: Ms) -> Mark:
     row = connection.row("mark_before", domain=domain, room=room, at=at)
@@ -203,27 +253,19 @@ def _mark_before(connection: Connection, domain: str, room: str, at: Ms) -> Mark
 def _clauses(domain: str, wanted: MeetingFilter, now: Ms) -> tuple[list[str], dict[str, Any]]:
     """What `where` says for a filter, and the values in it."""
     length = "coalesce(m.end_ms, :now) - m.start_ms"
-    people = (
-        "(select count(*) from stays as s where s.domain = m.domain and s.room = m.room"
-        " and s.join_ms >= m.start_ms and s.join_ms < coalesce(m.end_ms, :never))"
-        " + case when m.carried_join_ms is null then 0 else 1 end"
-    )
-    user = (
-        "(exists (select 1 from stays as s where s.domain = m.domain and s.user_id = :user_id"
-        " and s.room = m.room and s.join_ms >= m.start_ms and s.join_ms < coalesce(m.end_ms, :never))"
-        " or exists (select 1 from stays as s where s.domain = m.domain and s.room = m.room"
-        " and s.join_ms = m.carried_join_ms and s.participant_id = m.carried_participant_id"
-        " and s.user_id = :user_id))"
-    )
     parts: Iterable[tuple[str, Any, str]] = (
         ("room", wanted.room, "m.room = :room"),
         ("starts_from", _seconds_up(wanted.starts_from), "m.start_ms / 1000 >= :starts_from"),
         ("starts_before", _seconds_up(wanted.starts_before), "m.start_ms / 1000 < :starts_before"),
-        ("user_id", wanted.user_id, user),
-        ("min_participants", wanted.min_participants, f"{people} >= :min_participants"),
+        ("user_id", wanted.user_id, _TOOK_PART),
+        ("min_participants", wanted.min_participants, "m.max_participants >= :min_participants"),
         ("shortest", wanted.shortest, f"{length} >= :shortest"),
         ("runs_from", wanted.runs_from, "(m.end_ms is null or m.end_ms > :runs_from)"),
-        ("runs_before", wanted.runs_before, "m.start_ms < :runs_before"),
+        (
+            "runs_before",
+            wanted.runs_before,
+            "m.start_ms / 1000 <= :runs_before / 1000 and m.start_ms < :runs_before",
+        ),
     )
     clauses, values = ["m.domain = :domain"], {"domain": domain, "now": now, "never": NEVER}
     for name, value, clause in parts:
@@ -237,6 +279,20 @@ def _clauses(domain: str, wanted: MeetingFilter, now: Ms) -> tuple[list[str], di
 
 def _seconds_up(at: Ms | None) -> int | None:
     return None if at is None else -(-at // 1_000)
+
+
+def _entries(connection: Connection, meetings: Sequence[MeetingRow]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {meeting.id: [] for meeting in meetings}
+    if not meetings:
+        return found
+    by_id = {meeting.id: meeting for meeting in meetings}
+    for name, *columns in connection.rows_of(*_entries_query(meetings)):
+        entry = entry_of(StayRow(*columns), by_id[name])
+        if entry is not None:
+            found[name].append(entry)
+    for entries in found.values():
+        entries.sort(key=in_order)
+    return found
 
 
 def _entries_query(meetings: Sequence[MeetingRow]) -> tuple[str, dict[str, Any]]:
@@ -253,47 +309,3 @@ def _entries_query(meetings: Sequence[MeetingRow]) -> tuple[str, dict[str, Any]]
         f" and s.participant_id = m.carried_participant_id {of_these}"
     )
     return text, values | {"domain": meetings[0].domain, "never": NEVER}
-
-
-def _carried(connection: Connection, meeting: MeetingRow) -> list[StayRow]:
-    if meeting.carried_join is None or meeting.carried_participant_id is None:
-        return []
-    row = _stay(connection, meeting, meeting.carried_join, meeting.carried_participant_id)
-    return [] if row is None else [row]
-
-
-def _stay(connection: Connection, meeting: MeetingRow, join: Ms, participant_id: str) -> StayRow | None:
-    row = connection.row(
-        "stay_by_key", domain=meeting.domain, room=meeting.room, join=join, participant_id=participant_id
-    )
-    return None if row is None else StayRow(*row)
-
-
-def _stays_page(
-    connection: Connection, meeting: MeetingRow, limit: int, after: Entry | None, before: Entry | None
-) -> list[StayRow]:
-    until = NEVER if meeting.end is None else meeting.end
-    within = {"domain": meeting.domain, "room": meeting.room, "start": meeting.start, "until": until}
-    if before is not None:
-        rows = connection.rows(
-            "stays_within_before", **within, most=limit,
-            before_join=before.join, before_participant=before.participant_id,
-        )  # fmt: skip
-    else:
-        join, who = (-1, "") if after is None else (after.join, after.participant_id)
-        rows = connection.rows("stays_within", **within, most=limit, after_join=join, after_participant=who)
-    return [StayRow(*row) for row in rows]
-
-
-def _entry(row: StayRow, meeting: MeetingRow) -> Entry | None:
-    return clipped(stay_of(row), meeting.start, meeting.end)
-
-
-def stay_of(row: StayRow) -> Stay:
-    """The kernel's stay of a row."""
-    left_by = None if row.left_by is None else LeftBy(row.left_by)
-    return Stay(row.participant_id, row.join, row.leave, left_by, row.user_id, row.user_name)
-
-
-def _in_order(entry: Entry) -> tuple[Ms, str]:
-    return entry.join, entry.participant_id

@@ -1,0 +1,163 @@
+"""How fast the API answers: a million meetings with five million stays, and 10,000 rooms where 50,000 are in.
+
+    python bench/reading_api.py [--meetings N] [--again]
+
+The store is made once, with the store's own statements, in bench/data.
+"""
+
+import argparse
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx2
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from headcount.http.api import routes
+from headcount.http.context import Reading
+from headcount.http.errors import HANDLERS
+from headcount.kernel.meetings import meeting_id
+from headcount.kernel.rules import Rules
+from headcount.store.answers import MeetingFilter, Page
+from headcount.store.opening import Store, open_store
+from headcount.store.rows import MeetingRow, StayRow
+
+DATA = Path(__file__).parent / "data"
+PAST, LIVE = "past", "live"
+ROOMS, A_YEAR_MS = 10_000, 365 * 86_400_000
+NOW = 1_767_225_600_000
+PEOPLE_A_MEETING = 5
+
+
+def make(path: Path, meetings: int) -> None:
+    store = open_store(str(path), synchronous="off")
+    starts = [(room, start) for room in range(ROOMS) for start in _starts(room, meetings // ROOMS)]
+    rows = sorted(_meeting(room, start) for room, start in starts)
+    _put(store, "keep_meeting", rows)
+    _put(store, "keep_stay", (stay for room, start in starts for stay in _stays(room, start)))
+    _put(store, "keep_meeting", sorted(_meeting(room, None) for room in range(ROOMS)))
+    _put(store, "keep_stay", (stay for room in range(ROOMS) for stay in _stays(room, None)))
+    with store.database.writing() as connection:
+        connection.run_text("analyze;\n")
+    store.close()
+
+
+def _starts(room: int, number: int) -> list[int]:
+    chance = random.Random(room)
+    slot = A_YEAR_MS // number
+    return [NOW - A_YEAR_MS + n * slot + chance.randrange(slot - 3_000_000) for n in range(number)]
+
+
+def _meeting(room: int, start: int | None) -> MeetingRow:
+    name = f"room-{room:05}"
+    if start is None:
+        begun = NOW - 600_000 - room
+        return MeetingRow(LIVE, meeting_id(LIVE, name, begun), name, begun, None, PEOPLE_A_MEETING)
+    return MeetingRow(PAST, meeting_id(PAST, name, start), name, start, start + 2_400_000, PEOPLE_A_MEETING)
+
+
+def _stays(room: int, start: int | None) -> Iterator[StayRow]:
+    chance = random.Random(f"{room} {start}")
+    begun = NOW - 600_000 - room if start is None else start
+    for n in range(PEOPLE_A_MEETING):
+        who = str(UUID(int=chance.getrandbits(128)))
+        leave = None if start is None else begun + 2_400_000 - 1_000 * n
+        user = chance.randrange(100_000)
+        yield StayRow(
+            PAST if start is not None else LIVE, f"room-{room:05}", begun + 20_000 * n, who, leave,
+            None if leave is None else "reported", f"user-{user}", f"Person {user}",
+        )  # fmt: skip
+
+
+def _put(store: Store, name: str, rows: Iterable[Any]) -> None:
+    left = iter(rows)
+    while chunk := list(islice(left, 50_000)):
+        with store.database.writing() as connection:
+            connection.write(name, chunk)
+
+
+class Inside:
+    """Lets every request in, as of one domain."""
+
+    def __init__(self, app: ASGIApp, domain: str) -> None:
+        self._app = app
+        self._domain = domain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["domain"] = self._domain
+        await self._app(scope, receive, send)
+
+
+async def p50(client: httpx2.AsyncClient, url: str, times: int = 50) -> tuple[float, int]:
+    """The median in ms, and the size of the answer."""
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        answer = await client.get(url)
+        took.append(time.perf_counter() - began)
+        assert answer.status_code == 200, answer.text
+    return statistics.median(took) * 1_000, len(answer.content)
+
+
+async def measure(store: Store, pages: int) -> None:
+    reading = Reading(store.answers, Rules(), lambda: NOW)
+    app = Starlette(routes=routes(reading), exception_handlers=HANDLERS)
+    past, live = (
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, domain)), base_url="http://bench")
+        for domain in (PAST, LIVE)
+    )
+    rows = store.answers.page(PAST, MeetingFilter(), Page(limit=pages * 100), NOW)
+    deep = rows[-1].id
+    someone = store.answers.entries(rows[:1])[rows[0].id][0].user_id
+    day = NOW // 1_000 - 100 * 86_400
+    asked = [
+        (past, "/meetings?limit=100"),
+        (past, f"/meetings?limit=100&starting_after={deep}"),
+        (past, "/meetings?limit=100&no_participants=true"),
+        (past, "/meetings?limit=100&ending_before=OLDEST"),
+        (past, "/meetings?limit=100&room=room-00042"),
+        (past, f"/meetings?timeframe_start={day}&timeframe_end={day + 86_400}"),
+        (past, f"/meetings?timeframe_start={day}&timeframe_end={day + 30 * 86_400}"),
+        (past, f"/meetings?user_id={someone}"),
+        (past, "/meetings?ongoing=true"),
+        (past, f"/meetings?overlaps_start={day}&overlaps_end={day + 3_600}"),
+        (past, "/meetings?min_participants=3"),
+        (past, "/meetings?min_duration=60"),
+        (past, f"/meetings/{deep}"),
+        (past, f"/meetings/{deep}/participants"),
+        (past, f"/rooms/room-00042/at?time={day}"),
+        (live, "/presence"),
+        (live, "/rooms/room-00042/presence"),
+    ]
+    print(f"{'p50':>9}  {'bytes':>9}  question")
+    for client, url in asked:
+        ms, size = await p50(client, url, 20)
+        print(f"{ms:7.1f} ms  {size:9,}  {url}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--meetings", type=int, default=1_000_000)
+    parser.add_argument("--again", action="store_true", help="make the store anew")
+    asked = parser.parse_args()
+    path = DATA / f"reading-{asked.meetings}.db"
+    DATA.mkdir(exist_ok=True)
+    if asked.again or not path.exists():
+        for old in DATA.glob(f"{path.name}*"):
+            old.unlink()
+        make(path, asked.meetings)
+    store = open_store(str(path))
+    print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING}; {ROOMS:,} rooms live")
+    asyncio.run(measure(store, min(5_000, asked.meetings // 200)))
+    store.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,421 @@
+"""Openapi: the routes that answer, as an OpenAPI 3.1 document, and the document as a page to read.
+
+Parameters are those of `params.py`, so what is described is what is read.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from importlib.resources import files
+from typing import Any, Final
+
+from headcount.http import params
+from headcount.http.params import Param
+
+Schema = dict[str, Any]
+
+_TITLE: Final = "Headcount"
+_ABOUT: Final = (
+    "Who was in the room, when, and for how long. The meeting and presence routes answer as Daily's do; what"
+    " is not in Daily's API says so. Times are unix seconds, rounded down, unless they are written out."
+)
+_ERRORS: Final = {
+    "400": "The request makes no sense, or no API key was sent",
+    "401": "The API key is not valid",
+    "403": "The API key may not do this",
+    "404": "There is no such thing",
+    "429": "Too many requests with this key",
+    "500": "Something went wrong on our side",
+    "503": "The store cannot be reached just now",
+}
+_EVERYWHERE: Final = ("400", "401", "403", "429", "500", "503")
+
+
+def document(prefix: str, version: str, extra_paths: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of all routes beneath `prefix`: those that answer, and `extra_paths`, in its own form.
+
+    The keys of `extra_paths` are paths without the prefix.
+    """
+    paths = {**_paths(), **extra_paths}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": _TITLE, "version": version, "description": _ABOUT, "license": _LICENSE},
+        "servers": [{"url": prefix or "/"}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "responses": {code: _error(told) for code, told in _ERRORS.items()},
+            "securitySchemes": {
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key with the scope `read`.",
+                }
+            },
+        },
+    }
+
+
+def operation(
+    name: str, summary: str, told: str, answer: Schema, *, also: Iterable[str] = (), **more: Any
+) -> dict[str, Any]:
+    """One operation: what it is called, what it is for, and the schema of its answer."""
+    responses = {
+        "200": {
+            "description": "OK",
+            "content": {"application/json": {"schema": answer}},
+            **more.pop("ok", {}),
+        }
+    }
+    for code in sorted({*_EVERYWHERE, *also}):
+        responses[code] = {"$ref": f"#/components/responses/{code}"}
+    return {"operationId": name, "summary": summary, "description": told, **more, "responses": responses}
+
+
+def ref(name: str) -> Schema:
+    """A schema of the document by name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_LICENSE: Final = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+_MOVED: Final = {
+    "headers": {
+        "Content-Location": {
+            "description": "Where the meeting is, if a correction gave it another id than the one asked for.",
+            "schema": {"type": "string"},
+        }
+    }
+}
+_ID: Final = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "The id of a meeting. One that a correction replaced leads to the meeting that took its place.",
+    "schema": {"type": "string", "minLength": 1},
+}
+_ROOM: Final = {
+    "name": "room",
+    "in": "path",
+    "required": True,
+    "description": "The name of a room, percent-encoded.",
+    "schema": {"type": "string", "minLength": 1},
+}
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/meetings": _get(
+            "meetings", "Meetings, newest first",
+            "A page of the meetings that the filters let through. `total_count` counts all of them, on every page.",
+            ref("Meetings"), asks=params.MEETINGS,
+        ),
+        "/meetings/{id}": _get(
+            "meeting", "One meeting", "The meeting without its participants.", ref("Meeting"), _ID,
+            also=("404",), ok=_MOVED,
+        ),
+        "/meetings/{id}/participants": _get(
+            "participants", "Who took part in a meeting",
+            "A page of those who took part, by `join_time`. When nobody is left the answer is 404.",
+            ref("Participants"), _ID, asks=params.PARTICIPANTS, also=("404",), ok=_MOVED,
+        ),
+        "/meetings/{id}/explain": _get(
+            "explain", "Why a meeting is as it is",
+            "Why it began and ended, what was void, ignored and corrected, each by its rule, and the events"
+            " behind it. Not in Daily's API.",
+            ref("Explanation"), _ID, also=("404",), ok=_MOVED,
+        ),
+        "/presence": _get(
+            "presence", "Who is in now, by room",
+            "A room in which nobody is has no key.",
+            {"type": "object", "additionalProperties": {"type": "array", "minItems": 1, "items": ref("Present")}},
+        ),
+        "/rooms/{room}/presence": _get(
+            "room-presence", "Who is in a room now",
+            "`total_count` counts those whom `userId` and `userName` let through, whatever the limit. Nobody is in"
+            " a room that is not known.",
+            ref("RoomPresence"), _ROOM, asks=params.ROOM_PRESENCE,
+        ),
+        "/rooms/{room}/at": _get(
+            "room-at", "Who was in a room at a moment",
+            "With `from` and `to` instead of `time`: everybody who was in for some of that time. What is to come"
+            " is not known: a later moment is taken as now. Not in Daily's API.",
+            ref("Attendance"), _ROOM, asks=params.ROOM_AT,
+        ),
+    }  # fmt: skip
+
+
+def _get(
+    name: str,
+    summary: str,
+    told: str,
+    answer: Schema,
+    *path: Schema,
+    asks: Iterable[Param[Any, Any]] = (),
+    **more: Any,
+) -> dict[str, Any]:
+    parameters = [*path, *map(_query, asks)]
+    return {"get": operation(name, summary, told, answer, parameters=parameters, tags=["reading"], **more)}
+
+
+def _query(param: Param[Any, Any]) -> Schema:
+    return {"name": param.name, "in": "query", "description": param.says, "schema": param.schema}
+
+
+def _error(told: str) -> Schema:
+    return {"description": told, "content": {"application/json": {"schema": ref("Error")}}}
+
+
+# Schemas.
+
+
+def _object(told: str, optional: Iterable[str] = (), **properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "description": told,
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _is(told: str, kind: str = "string", **more: Any) -> Schema:
+    return {"type": kind, "description": told, **more}
+
+
+def _or_null(told: str, kind: str = "string", **more: Any) -> Schema:
+    return {"type": [kind, "null"], "description": told, **more}
+
+
+def _list(name: str) -> Schema:
+    return {"type": "array", "items": ref(name)}
+
+
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_SECONDS: Final = _is("Seconds, rounded down; until now, while it lasts.", "integer", minimum=0)
+_USER: Final = _or_null("The user's id, if it is known.", minLength=1)
+_NAME: Final = _or_null("The name shown, if it is known.", minLength=1)
+_MOMENT: Final = _is("A moment in UTC, with milliseconds.", format="date-time")
+_LEFT_BY: Final = _or_null(
+    "How the stay ended; `null` while it lasts.",
+    enum=["reported", "room_ended", "snapshot", "timeout", "superseded", None],
+)
+
+
+def _schemas() -> dict[str, Schema]:
+    return {**_meeting_schemas(), **_presence_schemas(), **_explain_schemas()}
+
+
+def _meeting_schemas() -> dict[str, Schema]:
+    heading = {
+        "id": _is("The id of the meeting."),
+        "room": _is("The name of the room."),
+        "start_time": _is("When it began, unix seconds.", "integer"),
+        "duration": _SECONDS,
+        "ongoing": _is("Whether somebody is in it now.", "boolean"),
+        "max_participants": _is("How many were in it at once, at most.", "integer", minimum=1),
+    }
+    return {
+        "Error": _object(
+            "What went wrong.",
+            error=_is("A word for programs; it does not change."),
+            info=_is("A sentence for people."),
+        ),
+        "Meeting": _object("A meeting session.", **heading),
+        "MeetingWithParticipants": _object(
+            "A meeting session; `participants` is left out with `no_participants=true`.",
+            optional=["participants"],
+            **heading,
+            participants=_list("Participant"),
+        ),
+        "Meetings": _object("A page of meetings.", total_count=_COUNT, data=_list("MeetingWithParticipants")),
+        "Participant": _object(
+            "Somebody's time in a meeting.",
+            user_id=_USER,
+            participant_id=_is("The id of the connection."),
+            user_name=_NAME,
+            join_time=_is("When they joined the meeting, unix seconds.", "integer"),
+            duration=_SECONDS,
+        ),
+        "Participants": _object("A page of participants.", data={**_list("Participant"), "minItems": 1}),
+    }
+
+
+def _presence_schemas() -> dict[str, Schema]:
+    return {
+        "Present": _object(
+            "Somebody who is in a room now.",
+            room=_is("The name of the room."),
+            id=_is("The id of the connection: its `participant_id`."),
+            userId=_USER,
+            userName=_NAME,
+            mtgSessionId=_or_null("The id of the meeting that goes on; `null` while there is none yet."),
+            joinTime=_MOMENT,
+            duration=_SECONDS,
+        ),
+        "RoomPresence": _object("Who is in a room now.", total_count=_COUNT, data=_list("Present")),
+        "Visit": _object(
+            "Somebody's unbroken time in a room, whatever meetings it was part of.",
+            user_id=_USER,
+            participant_id=_is("The id of the connection."),
+            user_name=_NAME,
+            join_time=_is("When they joined, unix seconds.", "integer"),
+            leave_time=_or_null("When they left, unix seconds; `null` while they are in.", "integer"),
+            duration=_SECONDS,
+            left_by=_LEFT_BY,
+        ),
+        "Attendance": _object(
+            "Who was in a room at `time`, or from `from` to `to`, by the time of joining.",
+            optional=["time", "from", "to"],
+            room=_is("The name of the room."),
+            total_count=_COUNT,
+            data=_list("Visit"),
+            time=_MOMENT,
+            to=_MOMENT,
+            **{"from": _MOMENT},
+        ),
+    }
+
+
+def _explain_schemas() -> dict[str, Schema]:
+    heading = _meeting_schemas()["Meeting"]["properties"]
+    rule, because = _is("The number of the rule."), _is("Which case of it applied.")
+    sentence = _is("The same as a sentence.")
+    who = _or_null("Whom it is about.")
+    event_kinds = ["join", "leave", "end"]
+    return {
+        "Step": _object(
+            "Something that happened, and why.",
+            what=_is("What it was.", enum=["began", "ended", "joined", "named", "left", "void", "ignored"]),
+            time=_MOMENT, rule=rule, because=because, participant_id=who, sentence=sentence,
+        ),
+        "Correction": {
+            **_object(
+                "What was told otherwise before, and what holds in its place.",
+                optional=["event", "stays_before", "stays_after", "meetings_before", "meetings_after"],
+                time=_MOMENT, rule=rule, because=because,
+                late_s=_is("How late the event came, in seconds.", "number"),
+                sentence=sentence,
+                event={"type": ["object", "null"]},
+                **{f"{what}_{when}": {"type": "array", "items": {"type": "object"}}
+                   for what in ("stays", "meetings") for when in ("before", "after")},
+            ),
+        },
+        "SourceEvent": _object(
+            "An event as it was reported.",
+            kind=_is("What was reported.", enum=event_kinds), time=_MOMENT, participant_id=who,
+            user_id=_USER, user_name=_NAME, source_session=_or_null("The source's own session."),
+            joined_at={**_MOMENT, "type": ["string", "null"]},
+            inferred=_or_null("How it is known, if nobody reported it."),
+        ),
+        "Explanation": _object(
+            "Why a meeting is as it is.",
+            **heading,
+            superseded_ids=_is("Ids that lead here since corrections.", "array", items={"type": "string"}),
+            began={"anyOf": [ref("Step"), {"type": "null"}]},
+            ended={"anyOf": [ref("Step"), {"type": "null"}]},
+            steps=_list("Step"),
+            corrections=_list("Correction"),
+            events=_list("SourceEvent"),
+        ),
+    }  # fmt: skip
+
+
+# The page.
+
+_KEY: Final = (
+    "Send your API key with every request: <code>Authorization: Bearer KEY</code>."
+    ' The same as a document for programs: <a href="/openapi.json">openapi.json</a>.'
+)
+
+
+def page(prefix: str, version: str, extra_paths: Mapping[str, Any]) -> str:
+    """The document as a page of HTML, with its own style and nothing from elsewhere."""
+    whole = document(prefix, version, extra_paths)
+    style = (files("headcount.http") / "openapi.css").read_text("utf-8")
+    routes = [
+        (prefix + path, method, one) for path, ways in whole["paths"].items() for method, one in ways.items()
+    ]
+    return "\n".join(
+        [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{_TITLE} API</title><style>{style}</style></head><body>",
+            f"<header><h1>{_TITLE} API <small>{escape(version)}</small></h1><p>{_prose(_ABOUT)}</p>",
+            f"<p>{_KEY}</p></header>",
+            f"<nav>{''.join(_link(*route) for route in routes)}</nav><main>",
+            *(part for route in routes for part in _section(*route)),
+            f"<h2>What the answers are made of</h2>{''.join(_shape(*one) for one in whole['components']['schemas'].items())}",
+            "</main></body></html>",
+        ]
+    )
+
+
+def _link(path: str, method: str, one: Schema) -> str:
+    return f'<a href="#{escape(one["operationId"])}"><b class="{method}">{method}</b> {escape(path)}</a>'
+
+
+def _section(path: str, method: str, one: Schema) -> Iterator[str]:
+    yield f'<section id="{escape(one["operationId"])}"><h2>{escape(one.get("summary", ""))}</h2>'
+    yield f'<p class="route"><b class="{method}">{method}</b> <code>{escape(path)}</code></p>'
+    yield f"<p>{_prose(one.get('description', ''))}</p>"
+    if one.get("parameters"):
+        yield '<div class="wide"><table><thead><tr><th>parameter</th><th>is</th><th>for</th></tr></thead><tbody>'
+        for param in one["parameters"]:
+            place = " <i>in the path</i>" if param["in"] == "path" else ""
+            yield _row(param["name"], param["schema"], param.get("description", ""), place)
+        yield "</tbody></table></div>"
+    for kind, content in one.get("requestBody", {}).get("content", {}).items():
+        yield f"<p>Body, <code>{escape(kind)}</code>: {_type(content.get('schema', {}))}</p>"
+    for code, answer in one["responses"].items():
+        for content in answer.get("content", {}).values():
+            yield f"<p>Answer {escape(code)}: {_type(content['schema'])}</p>"
+    others = ", ".join(code for code, answer in one["responses"].items() if "$ref" in answer)
+    yield f'<p class="quiet">Or {escape(others)}: {_type(ref("Error"))}</p></section>'
+
+
+def _shape(name: str, schema: Schema) -> str:
+    rows = "".join(
+        _row(
+            field,
+            one,
+            one.get("description", ""),
+            "" if field in schema.get("required", ()) else " <i>may be absent</i>",
+        )
+        for field, one in schema.get("properties", {}).items()
+    )
+    return (
+        f'<section id="{escape(name)}"><h3>{escape(name)}</h3><p>{_prose(schema.get("description", ""))}</p>'
+        f'<div class="wide"><table><tbody>{rows}</tbody></table></div></section>'
+    )
+
+
+def _row(name: str, schema: Schema, told: str, note: str) -> str:
+    return (
+        f"<tr><td><code>{escape(name)}</code>{note}</td><td>{_type(schema)}</td><td>{_prose(told)}</td></tr>"
+    )
+
+
+def _type(schema: Schema) -> str:
+    """A schema in a few words."""
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rpartition("/")[2])
+        return f'<a href="#{name}">{name}</a>'
+    if "anyOf" in schema or "oneOf" in schema:
+        return " or ".join(dict.fromkeys(map(_type, schema.get("anyOf") or schema.get("oneOf") or [])))
+    if "items" in schema:
+        return f"list of {_type(schema['items'])}"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"by name: {_type(schema['additionalProperties'])}"
+    if "enum" in schema:
+        return ", ".join(
+            f"<code>{'null' if one is None else escape(str(one))}</code>" for one in schema["enum"]
+        )
+    kinds = schema.get("type", "anything")
+    words = " or ".join(kinds) if isinstance(kinds, list) else kinds
+    return escape(words + (f", {schema['format']}" if "format" in schema else ""))
+
+
+def _prose(text: str) -> str:
+    """Text with `code` in it."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))

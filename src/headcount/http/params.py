@@ -1,0 +1,268 @@
+"""Params: what may be asked for in a URL. Each is described once, for reading it and for the API's document.
+
+Unknown parameters are ignored, as clients of Daily expect. What cannot be understood is refused
+with a sentence that says so; nothing is guessed.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, Generic, TypeVar
+
+from headcount.batch.moments import UnreadableMoment, moment
+from headcount.http.errors import ApiError, invalid
+from headcount.kernel.events import Ms
+
+MOST_AT_ONCE: Final = 100
+"""A page holds at most so many."""
+OLDEST: Final = "OLDEST"
+"""The cursor that stands for the end of the list."""
+
+_FURTHEST: Final = 10**12
+"""No second is further from 1970 than this as far as any question goes."""
+_WHOLE: Final = re.compile(r"-?\d{1,400}", re.ASCII)
+_NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,30})?", re.ASCII)
+_LOST_PLUS: Final = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d:?\d\d)", re.ASCII)
+_BOOLEANS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+@dataclass(frozen=True, slots=True)
+class Param(Generic[T, D]):
+    """One parameter: its name, what it is for, its JSON schema, how its text is read, what holds without it."""
+
+    name: str
+    says: str
+    schema: dict[str, Any]
+    read: Callable[[str, str], T]
+    default: D
+    example: Any = None
+
+    def of(self, query: Mapping[str, str]) -> T | D:
+        """What `query` says. Raises `ApiError` 400 where it makes no sense."""
+        text = query.get(self.name)
+        return self.default if text is None else self.read(self.name, text)
+
+
+def _refused(name: str, must: str, text: str) -> ApiError:
+    return invalid(f'"{name}" must be {must} [Received {name}="{text[:50]}"]')
+
+
+def _whole(name: str, text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise _refused(name, "an integer", text)
+    return max(-_FURTHEST, min(int(text), _FURTHEST))
+
+
+def _natural(name: str, text: str) -> int:
+    number = _whole(name, text)
+    if number < 0:
+        raise _refused(name, "greater than or equal to 0", text)
+    return number
+
+
+def _page_size(name: str, text: str) -> int:
+    return min(_some(name, text), MOST_AT_ONCE)
+
+
+def _some(name: str, text: str) -> int:
+    number = _whole(name, text)
+    if number < 1:
+        raise _refused(name, "greater than or equal to 1", text)
+    return number
+
+
+def _boolean(name: str, text: str) -> bool:
+    found = _BOOLEANS.get(text)
+    if found is None:
+        raise _refused(name, "a boolean: true or false", text)
+    return found
+
+
+def _text(name: str, text: str) -> str:
+    if not text:
+        raise invalid(f'"{name}" is not allowed to be empty: leave it out to ask without it')
+    if "\0" in text:
+        raise invalid(f'"{name}" must not contain U+0000')
+    return text
+
+
+def _order(name: str, text: str) -> str:
+    if text.lower() not in ("asc", "desc"):
+        raise _refused(name, "one of [asc, desc]", text)
+    return text.lower()
+
+
+def _moment(name: str, text: str) -> Ms:
+    """Unix seconds, perhaps with a fraction, or RFC 3339. What is finer than a millisecond is cut off."""
+    if _NUMBER.fullmatch(text):
+        at = int(Decimal(text) * 1_000)
+        return max(-_FURTHEST * 1_000, min(at, _FURTHEST * 1_000))
+    # An offset's plus sign that was not encoded arrives as a space.
+    whole = _LOST_PLUS.sub(r"\1+\2", text)
+    try:
+        return moment(whole)
+    except UnreadableMoment as error:
+        told = str(error).replace("or whole milliseconds since 1970", "or unix seconds")
+        raise invalid(f'"{name}" {told} [Received {name}="{text[:50]}"]') from error
+
+
+_BOOLEAN_SCHEMA: Final = {
+    "anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["True", "False"]}, {"enum": ["1", "0", 1, 0]}]
+}
+_TEXT_SCHEMA: Final = {"type": "string", "minLength": 1}
+_MOMENT_SCHEMA: Final = {"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}
+_SOME_SCHEMA: Final = {"type": "integer", "minimum": 1}
+_NATURAL_SCHEMA: Final = {"type": "integer", "minimum": 0}
+_PAGE_SCHEMA: Final = {"type": "integer", "minimum": 1, "default": MOST_AT_ONCE}
+
+LIMIT: Final = Param(
+    "limit",
+    f"How many to answer with at most. More than {MOST_AT_ONCE} is taken as {MOST_AT_ONCE}.",
+    _PAGE_SCHEMA,
+    _page_size,
+    MOST_AT_ONCE,
+    20,
+)
+ROOM: Final = Param("room", "Only meetings of the room with this name.", _TEXT_SCHEMA, _text, None)
+TIMEFRAME_START: Final = Param(
+    "timeframe_start",
+    "Only meetings that began at this unix second or later.",
+    {"type": "integer"},
+    _whole,
+    None,
+)
+TIMEFRAME_END: Final = Param(
+    "timeframe_end", "Only meetings that began before this unix second.", {"type": "integer"}, _whole, None
+)
+STARTING_AFTER: Final = Param(
+    "starting_after",
+    "The id of a meeting: the page begins with the one after it in the list.",
+    _TEXT_SCHEMA,
+    _text,
+    None,
+)
+ENDING_BEFORE: Final = Param(
+    "ending_before",
+    "The id of a meeting: the page ends with the one before it in the list."
+    f" `{OLDEST}` asks for the page with the oldest meetings.",
+    _TEXT_SCHEMA,
+    _text,
+    None,
+)
+ONGOING: Final = Param(
+    "ongoing",
+    "`true`: only meetings that somebody is in now; `false`: only those that are over.",
+    _BOOLEAN_SCHEMA,
+    _boolean,
+    None,
+)
+NO_PARTICIPANTS: Final = Param(
+    "no_participants",
+    "`true` leaves `participants` out of every meeting.",
+    {**_BOOLEAN_SCHEMA, "default": False},
+    _boolean,
+    False,
+)
+USER_ID: Final = Param(
+    "user_id",
+    "Only meetings that this user took part in. Not in Daily's API.",
+    _TEXT_SCHEMA,
+    _text,
+    None,
+)
+MIN_PARTICIPANTS: Final = Param(
+    "min_participants",
+    "Only meetings in which at least so many were at once (`max_participants`). Not in Daily's API.",
+    _NATURAL_SCHEMA,
+    _natural,
+    None,
+)
+MIN_DURATION: Final = Param(
+    "min_duration",
+    "Only meetings of at least so many seconds (`duration`). Not in Daily's API.",
+    _NATURAL_SCHEMA,
+    _natural,
+    None,
+)
+OVERLAPS_START: Final = Param(
+    "overlaps_start",
+    "Only meetings that were still going on after this unix second. With `overlaps_end`: those that *ran*"
+    " in a window, not only began in it. Not in Daily's API.",
+    {"type": "integer"},
+    _whole,
+    None,
+)
+OVERLAPS_END: Final = Param(
+    "overlaps_end",
+    "Only meetings that had begun before this unix second. Not in Daily's API.",
+    {"type": "integer"},
+    _whole,
+    None,
+)
+ORDER: Final = Param(
+    "order",
+    "`asc` lists the oldest first. Not in Daily's API.",
+    {"type": "string", "enum": ["asc", "desc"], "default": "desc"},
+    _order,
+    "desc",
+)
+JOINED_AFTER: Final = Param(
+    "joined_after",
+    "A `participant_id` of this meeting: only those who joined after that one.",
+    _TEXT_SCHEMA,
+    _text,
+    None,
+)
+JOINED_BEFORE: Final = Param(
+    "joined_before",
+    "A `participant_id` of this meeting: only those who joined before that one, and of them the nearest.",
+    _TEXT_SCHEMA,
+    _text,
+    None,
+)
+PRESENT_LIMIT: Final = Param(
+    "limit", "How many to answer with at most. Without it: everybody.", _SOME_SCHEMA, _some, None
+)
+PRESENT_USER_ID: Final = Param("userId", "Only those with this user id.", _TEXT_SCHEMA, _text, None)
+PRESENT_USER_NAME: Final = Param("userName", "Only those with this name.", _TEXT_SCHEMA, _text, None)
+TIME: Final = Param(
+    "time",
+    "The moment that is asked about: unix seconds, perhaps with a fraction, or RFC 3339. Without it: now.",
+    _MOMENT_SCHEMA,
+    _moment,
+    None,
+)
+FROM: Final = Param(
+    "from", "The beginning of a time, instead of `time`; as `time` is written.", _MOMENT_SCHEMA, _moment, None
+)
+TO: Final = Param(
+    "to",
+    "The end of the time that begins at `from`, itself not in it. Without it: now.",
+    _MOMENT_SCHEMA,
+    _moment,
+    None,
+)
+
+MEETINGS: Final[tuple[Param[Any, Any], ...]] = (
+    ROOM,
+    TIMEFRAME_START,
+    TIMEFRAME_END,
+    LIMIT,
+    STARTING_AFTER,
+    ENDING_BEFORE,
+    ONGOING,
+    NO_PARTICIPANTS,
+    USER_ID,
+    MIN_PARTICIPANTS,
+    MIN_DURATION,
+    OVERLAPS_START,
+    OVERLAPS_END,
+    ORDER,
+)
+PARTICIPANTS: Final[tuple[Param[Any, Any], ...]] = (LIMIT, JOINED_AFTER, JOINED_BEFORE)
+ROOM_PRESENCE: Final[tuple[Param[Any, Any], ...]] = (PRESENT_LIMIT, PRESENT_USER_ID, PRESENT_USER_NAME)
+ROOM_AT: Final[tuple[Param[Any, Any], ...]] = (TIME, FROM, TO)

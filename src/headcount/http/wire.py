@@ -1,0 +1,190 @@
+"""Wire: what is answered, in Daily's words. Daily's field names are known here and nowhere else.
+
+Times are whole unix seconds. Times and durations are rounded down to the granularity, so that nobody's
+minutes are overstated (rule 12); what goes on has lasted until now. `null` where a name is not known.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from headcount.kernel.events import Ms
+from headcount.kernel.meetings import Entry
+from headcount.store.rows import MeetingRow, StayRow
+
+encode = msgspec.json.Encoder().encode
+_DAY_S = 86_400
+
+
+class Participant(msgspec.Struct):
+    """Somebody's time in a meeting."""
+
+    user_id: str | None
+    participant_id: str
+    user_name: str | None
+    join_time: int
+    duration: int
+
+
+class Meeting(msgspec.Struct):
+    """A meeting session."""
+
+    id: str
+    room: str
+    start_time: int
+    duration: int
+    ongoing: bool
+    max_participants: int
+    participants: list[Participant] | UnsetType = UNSET
+
+
+class Meetings(msgspec.Struct):
+    total_count: int
+    data: list[Meeting]
+
+
+class Participants(msgspec.Struct):
+    data: list[Participant]
+
+
+class Present(msgspec.Struct, rename="camel"):
+    """Somebody who is in a room now."""
+
+    room: str
+    id: str
+    user_id: str | None
+    user_name: str | None
+    mtg_session_id: str | None
+    join_time: str
+    duration: int
+
+
+class RoomPresence(msgspec.Struct):
+    total_count: int
+    data: list[Present]
+
+
+class Visit(msgspec.Struct):
+    """Somebody's unbroken time in a room, whole, whatever meetings it was part of."""
+
+    user_id: str | None
+    participant_id: str
+    user_name: str | None
+    join_time: int
+    leave_time: int | None
+    duration: int
+    left_by: str | None
+
+
+class Attendance(msgspec.Struct, rename={"from_": "from"}, omit_defaults=True):
+    """Who was in a room at a moment, or in a time."""
+
+    room: str
+    total_count: int
+    data: list[Visit]
+    time: str | None = None
+    from_: str | None = None
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How rows are told at `now`, in units of the granularity."""
+
+    now: Ms
+    granularity_s: int
+
+    def meeting(self, row: MeetingRow, entries: Iterable[Entry] | None = None) -> Meeting:
+        return Meeting(
+            row.id,
+            row.room,
+            self.second(row.start),
+            self.length(row.start, row.end),
+            row.end is None,
+            row.max_participants,
+            UNSET if entries is None else self.participants(entries),
+        )
+
+    def participants(self, entries: Iterable[Entry]) -> list[Participant]:
+        second, length = self.second, self.length
+        return [
+            Participant(who.user_id or None, who.participant_id, who.user_name or None, second(who.join), length(who.join, who.leave))
+            for who in entries
+        ]  # fmt: skip
+
+    def present(self, stays: Iterable[StayRow], ids: Mapping[str, str]) -> list[Present]:
+        """Those who are in; `ids` are the ongoing meetings of the rooms that have one."""
+        second, length = self.second, self.length
+        return [
+            Present(
+                stay.room,
+                stay.participant_id,
+                stay.user_id or None,
+                stay.user_name or None,
+                ids.get(stay.room),
+                _written(second(stay.join)),
+                length(stay.join, stay.leave),
+            )
+            for stay in stays
+        ]
+
+    def by_room(self, stays: Sequence[StayRow], ids: Mapping[str, str]) -> dict[str, list[Present]]:
+        rooms: dict[str, list[Present]] = {}
+        for one in self.present(stays, ids):
+            rooms.setdefault(one.room, []).append(one)
+        return rooms
+
+    def visits(self, stays: Iterable[StayRow]) -> list[Visit]:
+        return [
+            Visit(
+                stay.user_id or None,
+                stay.participant_id,
+                stay.user_name or None,
+                self.second(stay.join),
+                None if stay.leave is None else self.second(stay.leave),
+                self.length(stay.join, stay.leave),
+                stay.left_by,
+            )
+            for stay in stays
+        ]
+
+    def second(self, at: Ms) -> int:
+        """The unix second of a moment, rounded down."""
+        return at // (1_000 * self.granularity_s) * self.granularity_s
+
+    def length(self, start: Ms, end: Ms | None) -> int:
+        """The seconds from `start` to `end`, or to now; rounded down, and never less than none."""
+        lasted = (self.now if end is None else end) - start
+        return max(0, lasted) // (1_000 * self.granularity_s) * self.granularity_s
+
+    def first_second(self, second: int) -> Ms:
+        """The earliest moment that is told as `second` or later."""
+        return -(-second // self.granularity_s) * self.granularity_s * 1_000
+
+
+def written(at: Ms) -> str:
+    """A moment as ISO 8601 in UTC, with milliseconds."""
+    second, ms = divmod(at, 1_000)
+    return f"{_written(second)[:-4]}{ms:03}Z"
+
+
+def _written(second: int) -> str:
+    day, rest = divmod(second, _DAY_S)
+    hours, rest = divmod(rest, 3_600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{_date(day)}T{hours:02}:{minutes:02}:{seconds:02}.000Z"
+
+
+@lru_cache(1_024)
+def _date(day: int) -> str:
+    return datetime.fromtimestamp(day * _DAY_S, UTC).date().isoformat()
+
+
+def told(answer: Any) -> bytes:
+    """An answer as JSON."""
+    return encode(answer)
