@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 import engines
+from engine.stored import stored
 from headcount.kernel.events import Kind
 from headcount.kernel.meetings import Entry, Meeting, meeting_id
 from headcount.kernel.rules import Rules
@@ -36,6 +37,7 @@ ENGINES = {
     "kernel": engines.of_stories(engines.kernel),
     "live": engines.of_stories(in_any_order(engines.live)),
     "batch": engines.of_stories(in_any_order(engines.batch)),
+    "store": engines.of_stories(in_any_order(stored)),
 }
 
 

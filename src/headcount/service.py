@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import socket
+import sys
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -29,9 +30,11 @@ from headcount.store.database import StoreError
 from headcount.store.keys import Key
 from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
+from headcount.store.sqlite import SqliteDatabase
 
 _TOUCH_S: Final = 30
 _PASSED_S: Final = 0.005
+_SWITCH_S: Final = 0.0005
 
 log = structlog.get_logger("headcount")
 
@@ -54,6 +57,8 @@ class Service:
         self.settings = settings
         self.rules = settings.rules()
         self.store: Store = open_store(settings["database"], synchronous=settings["synchronous"])
+        if isinstance(self.store.database, SqliteDatabase):
+            self.store.database.own()
         self._leadership = leadership(self.store.database)
         keep_to_rules(self.store, self.rules)
         _, received = self.store.log.end()
@@ -76,6 +81,9 @@ class Service:
         return FirstKey(*make_key(self.store, self.settings["domain"], "first key", ("admin",), self.clock))
 
     def start(self) -> None:
+        """Set the engine going."""
+        # The engine computes for milliseconds at a stretch; requests must not wait that long for Python's lock.
+        sys.setswitchinterval(_SWITCH_S)
         self.worker.start()
 
     def stop(self) -> None:

@@ -2,6 +2,8 @@
 
 from hashlib import blake2b
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from headcount.engine.engine import SHOWN_AFTER_MS, Engine
 from headcount.kernel.meetings import Meeting
@@ -11,7 +13,23 @@ from headcount.store.opening import open_store
 from headcount.store.rows import KIND_CODES, LogEntry
 
 DOMAIN = "default"
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 _NUMBERS = count()
+
+
+def stored(events, *, as_of, rules=None, domain=DOMAIN):
+    """Events in the order given through a store and its engine: some of them, a look, and the rest."""
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
+        service = StoredEngine(Path(folder), rules)
+        half = len(events) // 2
+        service.append(*events[:half])
+        service.show(as_of)
+        service.start()
+        service.append(*events[half:])
+        service.show(as_of)
+        found = service.meetings()
+        service.close()
+        return found
 
 
 def entry_of(event, received=0, *, domain=DOMAIN, origin=0):

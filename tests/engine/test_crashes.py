@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from engine.stored import DOMAIN, entry_of
-from engines import SHIFT, kernel
+from engine.stored import DOMAIN, IN_MEMORY, entry_of
+from engines import NEW_YEAR, kernel
 from headcount.engine.engine import SHOWN_AFTER_MS, Engine
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.meetings import Meeting
@@ -68,7 +68,7 @@ class Life:
         self.path = Path(folder) / f"{seed}.db"
         self.database = SqliteDatabase(self.path, synchronous="off")
         migrate(self.database)
-        self.now = SHIFT
+        self.now = NEW_YEAR
         self.crashes = 0
         self.acknowledged = set()
         self.start()
@@ -121,7 +121,7 @@ class Life:
 
 def said_by(chance):
     """Some minutes of two rooms, on the edges of the rules, guesses and ends among them."""
-    at = SHIFT
+    at = NEW_YEAR
     events = []
     for _ in range(chance.randint(4, 24)):
         at += chance.choice(GAPS)
@@ -131,7 +131,7 @@ def said_by(chance):
         guess = chance.choice((None, None, None, None, Inferred.SNAPSHOT))
         event = Event(kind, room, at, who, user_name=who and who.upper(), inferred=guess)
         if kind is Kind.LEAVE and chance.random() < 0.2:
-            event = replace(event, joined_at=max(SHIFT, at - chance.choice(GAPS)))
+            event = replace(event, joined_at=max(NEW_YEAR, at - chance.choice(GAPS)))
         events.append(event)
     return events
 
@@ -172,6 +172,6 @@ def check(seed, folder):
 
 @pytest.mark.parametrize("first", range(0, SEEDS, LIVES_A_TEST))
 def test_no_crash_loses_or_doubles_anything(first):
-    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
         crashes = [check(seed, folder) for seed in range(first, first + LIVES_A_TEST)]
     assert sum(crashes) > LIVES_A_TEST / 2  # they do die

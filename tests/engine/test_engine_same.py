@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.stored import StoredEngine
-from engines import SHIFT, kernel
+from engine.stored import IN_MEMORY, StoredEngine
+from engines import NEW_YEAR, kernel
 from strategies import EAGER, SCALED, asked_as_of, doubtful_histories, histories, rule_numbers, tidy_histories
 
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -17,13 +17,13 @@ QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(Hea
 
 @pytest.fixture(scope="module")
 def folder():
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as made:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as made:
         yield Path(made)
 
 
 def shifted(event):
-    joined_at = None if event.joined_at is None else event.joined_at + SHIFT
-    return replace(event, at=event.at + SHIFT, joined_at=joined_at)
+    joined_at = None if event.joined_at is None else event.joined_at + NEW_YEAR
+    return replace(event, at=event.at + NEW_YEAR, joined_at=joined_at)
 
 
 def told(folder, order, rules, as_of, ticks=(), restarts=(), **options):
@@ -49,7 +49,7 @@ def test_the_tables_say_what_the_kernel_says_in_any_order_with_restarts_anywhere
     said = [shifted(event) for event in data.draw(histories(rules))]
     as_of = data.draw(asked_as_of([*said], rules))
     order = data.draw(st.permutations([*said, *data.draw(st.lists(st.sampled_from(said), max_size=3))]))
-    moments = st.integers(SHIFT - 100, SHIFT + 3_000)
+    moments = st.integers(NEW_YEAR - 100, NEW_YEAR + 3_000)
     ticks = sorted(data.draw(st.lists(moments, max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
     found = told(folder, order, rules, as_of, ticks, restarts)
@@ -62,7 +62,7 @@ def test_doubts_are_resolved_alike(folder, data):
     said = [shifted(event) for event in data.draw(doubtful_histories())]
     as_of = data.draw(asked_as_of([*said], EAGER))
     order = data.draw(st.permutations(said))
-    ticks = sorted(data.draw(st.lists(st.integers(SHIFT - 5, SHIFT + 30), max_size=len(order))))
+    ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 30), max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
     found = told(folder, order, EAGER, as_of, ticks, restarts)
     assert found == kernel(said, as_of=as_of, rules=EAGER)
@@ -77,7 +77,7 @@ def test_small_rounds_and_checkpoints_change_nothing(folder, data):
     order = data.draw(st.permutations(said))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headcount.engine.keeping._LEAST_EVENTS", 0)
-        ticks = sorted(data.draw(st.lists(st.integers(SHIFT - 5, SHIFT + 3_000), max_size=len(order))))
+        ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 3_000), max_size=len(order))))
         found = told(
             folder, order, SCALED, as_of, ticks, range(len(order)), batch=data.draw(st.integers(1, 4))
         )

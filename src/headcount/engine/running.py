@@ -54,7 +54,8 @@ class Worker:
         """Finish the round, and let another process lead."""
         self._stopping.set()
         self._wake.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def alive(self) -> bool:
         return self._thread.is_alive()

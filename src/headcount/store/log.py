@@ -37,8 +37,17 @@ class Log:
 
 
 def append_to(connection: Connection, groups: Sequence[Sequence[LogEntry]]) -> list[int]:
-    """Append within a transaction that is under way: how many of each group were new."""
+    """Append within a transaction that is under way: how many of each group were new.
+
+    Nearly always all are, and one statement can take them all. Only if not, it matters whose were.
+    """
     connection.run("log_lock")
+    entries = [entry for group in groups for entry in group]
+    if len(groups) > 1:
+        connection.run_text("savepoint all_new")
+        if connection.write("append", entries) == len(entries):
+            return [len(group) for group in groups]
+        connection.run_text("rollback to savepoint all_new")
     return [max(0, connection.write("append", group)) if group else 0 for group in groups]
 
 

@@ -11,10 +11,11 @@ from queue import Empty, LifoQueue
 from typing import Any, Final
 
 from headcount.store.database import StoreBusy, StoreError
-from headcount.store.statements import statement
+from headcount.store.statements import inserts_rows, of_many_rows, statement
 
 _BUSY_MS: Final = 30_000
 _CACHE_KB: Final = 16_384
+_ROWS_A_STATEMENT: Final = (256, 32, 4, 1)
 
 
 class SqliteConnection:
@@ -45,7 +46,17 @@ class SqliteConnection:
         return self.write_text(statement(name), rows)
 
     def write_text(self, text: str, rows: Iterable[Sequence[Any]]) -> int:
-        return self.raw.executemany(text, rows).rowcount
+        """Each statement lets go of Python's lock and must get it back: so one of them takes many rows."""
+        rows = list(rows)
+        if len(rows) < 2 or not inserts_rows(text):  # noqa: PLR2004 - nothing to put together
+            return self.raw.executemany(text, rows).rowcount
+        written = done = 0
+        for size in _ROWS_A_STATEMENT:
+            while len(rows) - done >= size:
+                values = [value for row in rows[done : done + size] for value in row]
+                written += self.raw.execute(of_many_rows(text, size), values).rowcount
+                done += size
+        return written
 
 
 class SqliteDatabase:
@@ -77,6 +88,8 @@ class SqliteDatabase:
 
     def own(self) -> None:
         """Claim the file for this process's engine. Raises `StoreError` if another one has it."""
+        if self._owner is not None:
+            return
         owner = os.open(f"{self.path}.owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -90,6 +103,12 @@ class SqliteDatabase:
         os.ftruncate(owner, 0)
         os.write(owner, str(os.getpid()).encode())
         self._owner = owner
+
+    def disown(self) -> None:
+        """Let another process have the file."""
+        if self._owner is not None:
+            os.close(self._owner)
+            self._owner = None
 
     @contextmanager
     def reading(self) -> Iterator[SqliteConnection]:
@@ -123,9 +142,7 @@ class SqliteDatabase:
             if self._writer is not None:
                 self._writer.raw.close()
                 self._writer = None
-        if self._owner is not None:
-            os.close(self._owner)
-            self._owner = None
+        self.disown()
 
     def _connect(self, *, writing: bool) -> SqliteConnection:
         with _told_plainly(self.path):

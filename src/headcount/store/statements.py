@@ -7,6 +7,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
+_ROW = re.compile(r"values (\((?:\?(?:, )?)+\))")
 _VALUE = re.compile(r"(?<!:):([a-z_]+)")
 
 
@@ -14,6 +15,17 @@ _VALUE = re.compile(r"(?<!:):([a-z_]+)")
 def statement(name: str) -> str:
     """The text of `queries/NAME.sql`, as SQLite reads it."""
     return (files("headcount.store") / "queries" / f"{name}.sql").read_text("utf-8")
+
+
+@cache
+def of_many_rows(text: str, rows: int) -> str:
+    """An insert of one row as an insert of so many."""
+    return _ROW.sub(lambda row: f"values {', '.join([row[1]] * rows)}", text)
+
+
+def inserts_rows(text: str) -> bool:
+    """Whether it is an insert whose values are given by place."""
+    return _ROW.search(text) is not None
 
 
 @cache
