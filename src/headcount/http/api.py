@@ -113,8 +113,8 @@ def explain(reading: Reading, domain: str, request: Request) -> Answer:
 
 def presence(reading: Reading, domain: str, _: Request) -> Answer:
     """GET /presence: who is in now, by room. A room in which nobody is has no key."""
-    stays, ids = reading.answers.presence(domain)
-    return told(Wire(reading.now(), reading.granularity_s).by_room(stays, ids)), {}
+    people, ids = reading.answers.presence(domain)
+    return told(Wire(reading.now(), reading.granularity_s).by_room(people, ids)), {}
 
 
 def room_presence(reading: Reading, domain: str, request: Request) -> Answer:
@@ -122,10 +122,8 @@ def room_presence(reading: Reading, domain: str, request: Request) -> Answer:
     query = request.query_params
     limit = params.PRESENT_LIMIT.of(query)
     user_id, user_name = params.PRESENT_USER_ID.of(query), params.PRESENT_USER_NAME.of(query)
-    stays, ids = reading.answers.presence(domain, _room(request))
-    wanted = [
-        stay for stay in stays if user_id in (None, stay.user_id) and user_name in (None, stay.user_name)
-    ]
+    people, ids = reading.answers.presence(domain, _room(request))
+    wanted = [one for one in people if user_id in (None, one[3]) and user_name in (None, one[4])]
     data = Wire(reading.now(), reading.granularity_s).present(wanted[:limit], ids)
     return told(RoomPresence(len(wanted), data)), {}
 

@@ -4,10 +4,12 @@ Times are whole unix seconds. Times and durations are rounded down to the granul
 minutes are overstated (rule 12); what goes on has lasted until now. `null` where a name is not known.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -15,13 +17,14 @@ from msgspec import UNSET, UnsetType
 
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
+from headcount.store.answers import Present as PresentRow
 from headcount.store.rows import MeetingRow, StayRow
 
 encode = msgspec.json.Encoder().encode
 _DAY_S = 86_400
 
 
-class Participant(msgspec.Struct):
+class Participant(msgspec.Struct, gc=False):
     """Somebody's time in a meeting."""
 
     user_id: str | None
@@ -52,7 +55,7 @@ class Participants(msgspec.Struct):
     data: list[Participant]
 
 
-class Present(msgspec.Struct, rename="camel"):
+class Present(msgspec.Struct, rename="camel", gc=False):
     """Somebody who is in a room now."""
 
     room: str
@@ -69,7 +72,7 @@ class RoomPresence(msgspec.Struct):
     data: list[Present]
 
 
-class Visit(msgspec.Struct):
+class Visit(msgspec.Struct, gc=False):
     """Somebody's unbroken time in a room, whole, whatever meetings it was part of."""
 
     user_id: str | None
@@ -117,27 +120,31 @@ class Wire:
             for who in entries
         ]  # fmt: skip
 
-    def present(self, stays: Iterable[StayRow], ids: Mapping[str, str]) -> list[Present]:
-        """Those who are in; `ids` are the ongoing meetings of the rooms that have one."""
-        second, length = self.second, self.length
-        return [
-            Present(
-                stay.room,
-                stay.participant_id,
-                stay.user_id or None,
-                stay.user_name or None,
-                ids.get(stay.room),
-                _written(second(stay.join)),
-                length(stay.join, stay.leave),
-            )
-            for stay in stays
-        ]
+    def present(self, people: Iterable[PresentRow], ids: Mapping[str, str]) -> list[Present]:
+        """Those who are in; `ids` are the ongoing meetings of the rooms that have one.
 
-    def by_room(self, stays: Sequence[StayRow], ids: Mapping[str, str]) -> dict[str, list[Present]]:
-        rooms: dict[str, list[Present]] = {}
-        for one in self.present(stays, ids):
-            rooms.setdefault(one.room, []).append(one)
-        return rooms
+        One loop without calls, since everybody everywhere may be asked for.
+        """
+        now, size = self.now, self.granularity_s
+        unit = 1_000 * size
+        times: dict[int, str] = {}
+        shown: list[Present] = []
+        show = shown.append
+        for room, join, participant_id, user_id, user_name in people:
+            second = join // unit * size
+            time = times.get(second)
+            if time is None:
+                time = times[second] = _written(second)
+            lasted = (now - join) // unit * size if now > join else 0
+            show(
+                Present(room, participant_id, user_id or None, user_name or None, ids.get(room), time, lasted)
+            )
+        return shown
+
+    def by_room(self, people: Iterable[PresentRow], ids: Mapping[str, str]) -> dict[str, list[Present]]:
+        """The same by room; `people` are in that order."""
+        shown = self.present(people, ids)
+        return {room: list(them) for room, them in groupby(shown, key=attrgetter("room"))}
 
     def visits(self, stays: Iterable[StayRow]) -> list[Visit]:
         return [
