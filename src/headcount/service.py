@@ -100,7 +100,14 @@ class Service:
         return build(
             Parts(
                 gate=self.gate,
-                ingest=Ingest(self.appender.append, self._passed, self.clock.now, limits, self.metrics.took),
+                ingest=Ingest(
+                    self.appender.append,
+                    self._passed,
+                    self.clock.now,
+                    limits,
+                    self.metrics.took,
+                    self.gate.count_events,
+                ),
                 reading=Reading(self.store.answers, self.rules, self.clock.now, settings["granularity_s"]),
                 metrics=self.metrics,
                 ready=self._not_ready,

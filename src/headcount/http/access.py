@@ -87,6 +87,10 @@ class Gate:
         request.state.key = key
         return key
 
+    def count_events(self, request: Request, number: int) -> None:
+        """Count the events of a request that was let in."""
+        self.count(request.state.key, "ingest", number)
+
     def count(self, key: Key, scope: str, number: int) -> None:
         """Count what a key does. Raises `ApiError` 429 if it is too much."""
         limit = self._limits.get(scope, 0)

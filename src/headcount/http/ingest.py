@@ -72,13 +72,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """What the routes that take events need. `passed` waits until the engine has passed a position."""
+    """What the routes that take events need.
+
+    `count` counts events against the key's limit, `passed` waits until the engine has passed a position.
+    """
 
     append: Callable[[Sequence[LogEntry]], Awaitable[Appended]]
     passed: Callable[[int], Awaitable[bool]]
     now: Callable[[], Ms]
     limits: Limits
     took: Callable[[Appended], None]
+    count: Callable[[Request, int], None]
 
 
 _EVENTS: Final = msgspec.json.Decoder(EventBody | list[EventBody])
@@ -110,6 +114,7 @@ def routes(ingest: Ingest) -> list[Route]:
 
 
 async def _append(ingest: Ingest, request: Request, entries: Sequence[LogEntry]) -> Response:
+    ingest.count(request, len(entries))
     appended = await ingest.append(entries)
     ingest.took(appended)
     answer = {"accepted": appended.accepted, "duplicates": appended.duplicates, "position": appended.position}

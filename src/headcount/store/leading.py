@@ -43,6 +43,6 @@ class FileOwner:
 
 
 def leadership(database: Database) -> Leadership:
-    """This process's part in leading the engine of a database."""
+    """How this process leads, or does not lead, the engine of a database."""
     assert isinstance(database, SqliteDatabase)
     return FileOwner(database)

@@ -48,7 +48,7 @@ class SqliteConnection:
     def write_text(self, text: str, rows: Iterable[Sequence[Any]]) -> int:
         """Each statement lets go of Python's lock and must get it back: so one of them takes many rows."""
         rows = list(rows)
-        if len(rows) < 2 or not inserts_rows(text):  # noqa: PLR2004 - nothing to put together
+        if len(rows) < 2 or not inserts_rows(text):
             return self.raw.executemany(text, rows).rowcount
         written = done = 0
         for size in _ROWS_A_STATEMENT:

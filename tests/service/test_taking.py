@@ -1,0 +1,230 @@
+"""POST /v1/events and snapshots: what is taken, what is refused, and in which words."""
+
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+NUMBERS = count()
+NOW = int(time.time())
+
+
+@pytest.fixture
+def room():
+    return f"room-{next(NUMBERS)}"
+
+
+@pytest.fixture
+def client(service):
+    with service.client() as found:
+        yield found
+
+
+def join(room, who="a", **more):
+    return {"room": room, "kind": "join", "participant_id": who, **more}
+
+
+def info(answer, status=400, error="invalid-request-error"):
+    assert answer.status_code == status, answer.text
+    body = answer.json()
+    assert body["error"] == error
+    return body["info"]
+
+
+def test_one_event_an_array_and_lines_are_all_taken(client, room):
+    assert client.post("/events", json=join(room, "a")).json()["accepted"] == 1
+    assert client.post("/events", json=[join(room, "b"), join(room, "c")]).json()["accepted"] == 2
+    lines = "\n".join(json.dumps(join(room, who)) for who in "de") + "\n\n"
+    answer = client.post("/events", content=lines, headers={"content-type": "application/x-ndjson"})
+    assert answer.json()["accepted"] == 2
+
+
+def test_positions_grow(client, room):
+    first = client.post("/events", json=join(room)).json()["position"]
+    assert client.post("/events", json=join(room, "b")).json()["position"] > first
+
+
+def test_the_same_id_counts_once_per_domain(service, client, room):
+    event = join(room, id=f"evt-{room}")
+    assert client.post("/events", json=event).json()["accepted"] == 1
+    again = client.post("/events", json={**event, "user_name": "other"}).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 1)
+    with service.client(service.make_key("elsewhere", "ingest")) as other:
+        assert other.post("/events", json=event).json()["accepted"] == 1
+
+
+def test_without_an_id_the_same_words_count_once(client, room):
+    event = join(room, at=NOW)
+    assert client.post("/events", json=[event, event]).json() | {"position": 0} == {
+        "accepted": 1,
+        "duplicates": 1,
+        "position": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-8"]
+)
+def test_json_is_json_whatever_the_header_says(client, room, kind):
+    answer = client.post("/events", content=json.dumps(join(room)), headers={"content-type": kind})
+    assert answer.status_code == 200
+
+
+def test_a_batch_is_taken_whole_or_not_at_all(client, room):
+    told = info(client.post("/events", json=[join(room, "a"), {**join(room, "b"), "kind": "jion"}]))
+    assert told == 'events[1]: "kind" must be one of [join, leave, end] [Received "jion"]'
+    client.post("/events", json=join(f"{room}-other"), params={"wait": "true"})
+    assert client.get(f"/rooms/{room}/at", params={"time": NOW + 60}).json().get("participants", []) == []
+
+
+BAD = [
+    ({"kind": "join", "participant_id": "a"}, '"room" is required'),
+    ({"room": "", "kind": "join", "participant_id": "a"}, '"room" is not allowed to be empty'),
+    ({"room": "r" * 513, "kind": "join", "participant_id": "a"}, '"room" must be at most 512 characters [Received 513]'),
+    ({"room": "r\0", "kind": "join", "participant_id": "a"}, '"room" must not contain U+0000'),
+    ({"room": "r", "kind": "join"}, '"participant_id" is required for a join'),
+    ({"room": "r", "kind": "end", "participant_id": "a"}, '"participant_id" is not allowed: an end is about the whole room'),
+    ({"room": "r", "kind": "join", "participant_id": 7}, "participant_id: expected `str | null`, got `int`"),
+    ({"room": "r", "kind": "join", "participant_id": "a", "userName": "A"}, '"userName" is not allowed; an event has room, kind'),
+    ({"room": "r", "kind": "join", "participant_id": "a", "joined_at": 1}, '"joined_at" is not allowed: it belongs to a leave'),
+    ({"room": "r", "kind": "leave", "participant_id": "a", "at": NOW - 5, "joined_at": NOW}, '"joined_at" must not be after "at"'),
+    ({"room": "r", "kind": "join", "participant_id": "a", "at": NOW * 1000}, "it looks like milliseconds"),
+    ({"room": "r", "kind": "join", "participant_id": "a", "at": 3}, "must not be before the year 2000"),
+    ({"room": "r", "kind": "join", "participant_id": "a", "at": 1e308}, "must be seconds since 1970"),
+    ({"room": "r", "kind": "join", "participant_id": "a", "at": 2**63}, "must be seconds since 1970"),
+    ({"room": "r", "kind": "join", "participant_id": "a", "at": -0.0}, "must not be before the year 2000"),
+    ({"room": "r", "kind": "join", "participant_id": "a", "at": NOW + 3600}, "more than 5 minutes ahead of our clock"),
+    ({"room": "r", "kind": "join", "participant_id": "a", "at": "2026-01-01T00:00:00"}, "has no time zone"),
+    ({"room": "r", "kind": "join", "participant_id": "a", "at": "1767225600"}, "without quotes"),
+    ({"room": "r", "kind": "join", "participant_id": "a", "at": "yesterday"}, "is not a time"),
+    (7, "expected `object | array`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("event", "words"), BAD, ids=[words[:40] for _, words in BAD])
+def test_what_is_wrong_is_said_with_its_mend(client, event, words):
+    assert words in info(client.post("/events", json=event))
+
+
+def test_what_is_no_json_is_said(client):
+    assert "not JSON" in info(client.post("/events", content=b"{"), error="json-parsing-error")
+    assert "not JSON" in info(client.post("/events", content=b'{"room": NaN}'), error="json-parsing-error")
+    assert "empty" in info(client.post("/events", content=b""))
+    lines = b'{"room":"r","kind":"join","participant_id":"a"}\n{\n'
+    answer = client.post("/events", content=lines, headers={"content-type": "application/x-ndjson"})
+    assert info(answer, error="json-parsing-error").startswith("line 2: ")
+
+
+def test_too_much_at_once_is_413(client):
+    assert "at most 10,000" in info(
+        client.post("/events", json=[join("r", str(n)) for n in range(10_001)]), 413, "request-too-large"
+    )
+    assert "larger than 8,000,000 bytes" in info(
+        client.post("/events", content=b" " * 8_000_001), 413, "request-too-large"
+    )
+
+
+def test_what_cannot_be_json_is_415(client):
+    gzip = client.post("/events", content=b"x", headers={"content-encoding": "gzip"})
+    assert "content-encoding 'gzip'" in info(gzip, 415, "unsupported-media-type")
+    form = client.post("/events", files={"file": b"x"})
+    assert "multipart/form-data" in info(form, 415, "unsupported-media-type")
+
+
+def test_wrong_paths_and_methods_are_told(client):
+    assert "/v1/nothing" in info(client.get("/nothing"), 404, "not-found")
+    assert "DELETE" in info(client.delete("/events"), 405, "method-not-allowed")
+
+
+def test_a_snapshot_infers_who_came_and_who_went(client, room):
+    client.post("/events", json=[join(room, "a", at=NOW - 900), join(room, "ghost", at=NOW - 900)])
+    present = {
+        "at": NOW - 300,
+        "participants": [{"participant_id": "a"}, {"participant_id": "b", "user_name": "Bea"}],
+    }
+    answer = client.post(f"/rooms/{room}/snapshot", json=present, params={"wait": "1"})
+    assert answer.json()["accepted"] == 1
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        meetings = client.get("/meetings", params={"room": room}).json()["data"]
+        if meetings and len(meetings[0]["participants"]) == 3:
+            break
+        time.sleep(0.05)
+    durations = {one["participant_id"]: one["duration"] for one in meetings[0]["participants"]}
+    assert durations["ghost"] == 600
+    assert durations["a"] >= 900
+    assert 300 <= durations["b"] < 400
+
+
+def test_a_snapshot_undoes_nothing_that_was_reported_later(client, room):
+    client.post("/events", json=[join(room, "a", at=NOW - 900), join(room, "b", at=NOW - 100)])
+    client.post(f"/rooms/{room}/snapshot", json={"at": NOW - 300, "participants": [{"participant_id": "a"}]})
+    client.post("/events", json=join(f"{room}-x"), params={"wait": "1"})
+    time.sleep(1)
+    present = client.get(f"/rooms/{room}/presence").json()
+    assert sorted(one["id"] for one in present["data"]) == ["a", "b"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.one_of(st.binary(max_size=60), st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["room", "kind", "participant_id", "at", "joined_at", "id", "x"]), inner, max_size=5),
+    max_leaves=8).map(lambda value: json.dumps(value).encode())))  # fmt: skip
+def test_no_body_makes_it_fail(service, body):
+    with service.client() as client:
+        answer = client.post("/events", content=body)
+    assert answer.status_code in (200, 400)
+    if answer.status_code == 400:
+        assert set(answer.json()) == {"error", "info"}
+        assert answer.json()["info"]
+
+
+def raw(service, data, wait=5.0):
+    """Say something that no HTTP client would, and hear what comes."""
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=wait) as connection:
+        connection.sendall(data)
+        heard = b""
+        try:
+            while chunk := connection.recv(65_536):
+                heard += chunk
+        except TimeoutError:
+            pass
+        except ConnectionError:
+            pass
+        return heard
+
+
+def test_huge_heads_and_nonsense_are_refused_and_harm_nobody(service, client):
+    head = b"POST /v1/events HTTP/1.1\r\nhost: x\r\n"
+    assert raw(service, head + b"x-a: " + b"y" * 200_000 + b"\r\n\r\n", 1).startswith(b"HTTP/1.1 4")
+    assert raw(service, b"\x16\x03\x01 nonsense\r\n\r\n", 1).startswith(b"HTTP/1.1 400")
+    assert client.get("/presence").status_code == 200
+
+
+def test_chunked_and_pipelined_requests_are_understood(service, room):
+    body = json.dumps(join(room)).encode()
+    auth = f"authorization: Bearer {service.key}\r\n".encode()
+    chunks = b"".join(b"%x\r\n%s\r\n" % (1, bytes([byte])) for byte in body) + b"0\r\n\r\n"
+    one = b"POST /v1/events HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n" + auth + b"\r\n" + chunks
+    heard = raw(service, one + one, 2)
+    assert heard.count(b"HTTP/1.1 200") == 2
+
+
+def test_many_at_once_are_all_taken_once(service, room):
+    def send(number):
+        with service.client() as client:
+            return client.post(
+                "/events", json=join(room, f"p-{number % 50}", id=f"{room}-{number % 50}")
+            ).json()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(200)))
+    assert sum(answer["accepted"] for answer in answers) == 50
+    assert sum(answer["duplicates"] for answer in answers) == 150
