@@ -5,6 +5,10 @@ room advanced when its deadline has passed and it is looked at. `few_rooms_event
 over a hundred rooms, all of which fit into the processor's cache. `crowd_ratio`: what an event costs
 in a room of 100,000 people, against a room of ten. `marathon_ratio`: what an event costs after a
 meeting that never ended has seen 300,000 stays, against its beginning.
+
+All is processor time. The preparations do not slow the loop down: with events decoded a thousand
+at a time just before they are handed over, with rooms made when their first event comes, and with
+both, it was no faster, and up to a tenth slower.
 """
 
 import gc
@@ -39,10 +43,10 @@ def traffic(rooms: int, stays: int, seed: int = 1) -> list[Event]:
 
 def events_per_s(rooms: int, stays: int = 200_000) -> float:
     events = traffic(rooms, stays)
-    live = {event.room: Room("default", event.room) for event in events}
+    live = {name: Room("default", name) for name in dict.fromkeys(event.room for event in events)}
     gc.collect()
     gc.freeze()
-    began = time.perf_counter()
+    began = time.process_time()
     for event in events:
         room = live[event.room]
         at = event.at
@@ -51,7 +55,7 @@ def events_per_s(rooms: int, stays: int = 200_000) -> float:
         room.handle(event, at)
     for room in live.values():
         room.advance(events[-1].at + 60 * MINUTE)
-    return len(events) / (time.perf_counter() - began)
+    return len(events) / (time.process_time() - began)
 
 
 def crowd(people: int, visits: int = 50_000) -> float:
@@ -71,13 +75,13 @@ def visited(room: Room, t: int, visits: int) -> float:
         events.append(Event(Kind.LEAVE, room.name, t + 100 * number + 30_000, f"v{number}"))
     events.sort(key=lambda event: event.at)
     gc.collect()
-    began = time.perf_counter()
+    began = time.process_time()
     for event in events:
         if room.deadline <= event.at:
             room.advance(event.at)
         room.handle(event, event.at)
     room.advance(events[-1].at + MINUTE)
-    return (time.perf_counter() - began) / len(events)
+    return (time.process_time() - began) / len(events)
 
 
 def marathon() -> float:

@@ -31,8 +31,8 @@ def leave(at, who="a", **known):
     return Event(Kind.LEAVE, "r", at, who, **known)
 
 
-def room_after(*events, at=0):
-    room = Room("d", "r", RULES)
+def room_after(*events, at=0, journal=None):
+    room = Room("d", "r", RULES, journal)
     for event in events:
         room.handle(event, event.at)
     room.advance(at)
@@ -138,10 +138,14 @@ def test_a_late_event_that_changes_nothing_is_not_told():
 
 def test_what_came_after_the_touched_sitting_is_not_folded_again():
     events = [event for start in range(0, 100_000, 1000) for event in (join(start), leave(start + 100))]
-    room = room_after(*events, at=200_000)
     asked = []
-    between = room.journal.between
-    room.journal.between = lambda after, to: asked.append((after, to)) or between(after, to)
+
+    class Asked(Journal):
+        def between(self, after, to):
+            asked.append((after, to))
+            return super().between(after, to)
+
+    room = room_after(*events, at=200_000, journal=Asked())
     (revised,) = room.handle(leave(50_080, "b", joined_at=50_050), 200_000)
     assert len(revised.meetings_after) == 1
     assert asked == [(49_100, 50_100)]
@@ -234,6 +238,22 @@ def test_marks_are_found_strictly_before_a_moment():
     journal.mark(Mark(10))
     journal.mark(Mark(20))
     assert [journal.mark_before(at).at for at in (10, 11, 20, 21)] == [-(2**62), 10, 10, 20]
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_those_who_wait_are_told_of_one_by_one_however_many_wait(resumed):
+    room = Room("d", "r")
+    for second in range(9):
+        room.handle(join(1000 * second, f"p{second}"), 1000 * second)
+    told = []
+    for second in range(9):
+        assert len(room.view(1000 * second + 10_000).present) == second + 1
+        told += room.advance(1000 * second + 25_000)
+        assert room.deadline == (1000 * second + 26_000 if second < 8 else NEVER)
+        if resumed:
+            room = Room.resume(json.loads(json.dumps(room.snapshot())), room.journal)
+    joined = [change.stay.participant_id for change in told if isinstance(change, ParticipantJoined)]
+    assert joined == [f"p{second}" for second in range(9)]
 
 
 @pytest.mark.parametrize("people", [100, 20_000])

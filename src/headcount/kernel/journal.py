@@ -30,6 +30,8 @@ DAWN = Mark(-(2**62))
 class Journal:
     """The settled events of one room in order of time, and its marks, in memory."""
 
+    __slots__ = ("_events", "_marks")
+
     def __init__(self, events: Sequence[Event] = (), marks: Sequence[Mark] = (DAWN,)) -> None:
         self._events = list(events)
         self._marks = list(marks)

@@ -5,7 +5,6 @@ they open and close. Knows rules 1-3a. Knows nothing of meetings, and never look
 what it holds after an instant depends on the events up to that instant only.
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -41,6 +40,7 @@ _JOIN_KIND = Kind.JOIN
 _LEAVE_KIND = Kind.LEAVE
 _END_KIND = Kind.END
 _REPORTED = LeftBy.REPORTED
+_new = tuple.__new__  # makes a `Stay` of its fields as `Stay(...)` does, in half the time
 
 
 class OpenStay:
@@ -80,15 +80,18 @@ class OpenStay:
         self.counted = False
         self.dropped = False
         self.known_while_in: tuple[str | None, str | None] | None = None
-        """The names that were known before what was said at the leave, once there is one."""
+        """The names known before what was said at the leave; None before it, or if it could bring no others."""
 
     def as_joined(self) -> Stay:
         """What was told of it before its leave was: that must not depend on how far ahead we have heard."""
-        user_id, user_name = self.known_while_in or (self.user_id, self.user_name)
-        return Stay(self.participant_id, self.join, None, None, user_id, user_name)
+        if self.known_while_in is None:
+            return _new(Stay, (self.participant_id, self.join, None, None, self.user_id, self.user_name))
+        return Stay(self.participant_id, self.join, None, None, *self.known_while_in)
 
     def frozen(self) -> Stay:
-        return Stay(self.participant_id, self.join, self.leave, self.left_by, self.user_id, self.user_name)
+        return _new(
+            Stay, (self.participant_id, self.join, self.leave, self.left_by, self.user_id, self.user_name)
+        )
 
     def learn(self, heard: Iterable[Event]) -> None:
         """Fill in what was not known from what is said at one instant (R1)."""
@@ -142,16 +145,23 @@ class Doubt:
             part.dropped = True
 
 
+Move = tuple[Ms, OpenStay, bool]
+"""A moment, somebody's stay, and whether it begins there."""
+
+_NO_DOUBTS: dict[str, Doubt] = {}
+"""Shared by all rooms in which nobody is doubted: one thing less that each must hold and look up."""
+
+
 class People:
-    """Everybody in one room. `moves` are the comings and goings, to be taken off at the left."""
+    """Everybody in one room. `moves` are the comings and goings; `Sittings` takes them off at the left."""
 
     __slots__ = ("changes", "doubts", "moves", "present", "reaches_back")
 
     def __init__(self, changes: list[Change]) -> None:
         self.changes = changes
         self.present: dict[str, OpenStay] = {}
-        self.doubts: dict[str, Doubt] = {}
-        self.moves: deque[tuple[Ms, OpenStay, bool]] = deque()
+        self.doubts: dict[str, Doubt] = _NO_DOUBTS
+        self.moves: list[Move] = []
         self.reaches_back: Ms = NEVER
         """The earliest join of a stay whose guessed end was overturned."""
 
@@ -182,8 +192,8 @@ class People:
         if closed is None:
             self._unmoved(who, at, LEAVE, event)
             return
-        closed.known_while_in = closed.user_id, closed.user_name
         if closed.user_name is None or closed.user_id is None:
+            closed.known_while_in = closed.user_id, closed.user_name
             closed.learn((event,))
         closed.leave = at
         closed.left_by = _REPORTED
@@ -265,7 +275,7 @@ class People:
         stay.left_by = left_by
         self.moves.append((at, stay, False))
         if left_by not in (LeftBy.REPORTED, LeftBy.ROOM_ENDED):
-            self.doubts.setdefault(who, Doubt(stay)).latest = stay
+            self._doubt(who, Doubt(stay)).latest = stay
 
     def _overturn(self, who: str, at: Ms, doubt: Doubt) -> None:
         self.present.pop(who, None)
@@ -327,7 +337,12 @@ class People:
 
     def restore_doubts(self, packed: Iterable[Sequence[Any]]) -> None:
         for doubt in packed:
-            self.doubts[doubt[0][0]] = Doubt(*map(OpenStay.unpacked, doubt))
+            self._doubt(doubt[0][0], Doubt(*map(OpenStay.unpacked, doubt)))
+
+    def _doubt(self, who: str, doubt: Doubt) -> Doubt:
+        if self.doubts is _NO_DOUBTS:
+            self.doubts = {}
+        return self.doubts.setdefault(who, doubt)
 
 
 def _left_by(meaning: int, signs: int, own: Iterable[Event], ending: Iterable[Event]) -> LeftBy:

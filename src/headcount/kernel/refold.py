@@ -6,7 +6,6 @@ ends at the first later mark where again nobody is in and the same guesses are i
 from there on the past is what it was. If there is none, it ends now.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -15,7 +14,7 @@ from headcount.kernel.changes import Because, Change, MeetingStarted
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import Journals, Mark
 from headcount.kernel.meetings import Meeting, Stay, carries_into
-from headcount.kernel.people import OpenStay, People
+from headcount.kernel.people import Move, People
 from headcount.kernel.record import Record
 from headcount.kernel.rules import Rules
 from headcount.kernel.sittings import Sittings
@@ -80,12 +79,12 @@ class Stretch:
         return set(self.record.stays.values())
 
 
-def _in_order(moves: deque[tuple[Ms, OpenStay, bool]]) -> deque[tuple[Ms, OpenStay, bool]]:
+def _in_order(moves: Sequence[Move]) -> list[Move]:
     """The moves as they are when overturned guesses are mended: every stay from join to leave."""
     stays = [stay for _, stay, coming in moves if coming and not stay.dropped]
     comings = [(stay.join, stay, True) for stay in stays]
     goings = [(stay.leave, stay, False) for stay in stays if stay.leave is not None]
-    return deque(sorted([*comings, *goings], key=lambda move: move[0]))
+    return sorted([*comings, *goings], key=lambda move: move[0])
 
 
 def stretches(journal: Journals, since: Ms, until: Ms, to: Ms) -> Iterator[tuple[Mark, Mark | None, Ms]]:

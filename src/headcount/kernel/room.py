@@ -122,7 +122,9 @@ class Room:
             self._careful = True
         if event.inferred is not None or event.joined_at is not None or event.kind is _END:
             self._careful = True
-        self.deadline = min(self.deadline, at + self.rules.settling_ms)
+        deadline = at + self.rules.settling_ms
+        if deadline < self.deadline:  # noqa: PLR1730 - `min` takes longer, and every event comes by here
+            self.deadline = deadline
         return _NO_CHANGES
 
     def handle_late(self, events: Sequence[Event], received_at: Ms) -> list[Change]:
@@ -154,7 +156,7 @@ class Room:
         first = self._sittings.next_decision()
         if self._tail and self._tail[0].at < first:
             first = self._tail[0].at
-        if self._disordered and self._disordered[0][0] < first:
+        if self._careful and self._disordered and self._disordered[0][0] < first:
             first = self._disordered[0][0]
         self.deadline = first if first == NEVER else first + self.rules.settling_ms
 
@@ -178,7 +180,7 @@ class Room:
 
     def size(self) -> int:
         """How many stays it remembers: what a snapshot of it costs."""
-        return len(self._people.present) + len(self._sittings.waiting)
+        return len(self._people.present) + sum(1 for _ in self._sittings.waiting())
 
     def in_room_at(self, at: Ms) -> dict[str, str | None]:
         """Who was in at `at` by all that is known so far, pending ones too: names by `participant_id`."""
@@ -352,7 +354,7 @@ class Room:
         people, sittings = self._people, self._sittings
         stays = list(people.present.values())
         numbers = {id(stay): number for number, stay in enumerate(stays)}
-        for _, stay, _ in sittings.waiting:
+        for _, stay, _ in sittings.waiting():
             if id(stay) not in numbers:
                 numbers[id(stay)] = len(stays)
                 stays.append(stay)
@@ -365,7 +367,7 @@ class Room:
             "stays": [[*stay.packed(), stay.counted, stay.known_while_in] for stay in stays],
             "present": len(people.present),
             "doubts": [list(map(list, doubt)) for doubt in people.packed_doubts()],
-            "waiting": [[t, numbers[id(stay)], coming] for t, stay, coming in sittings.waiting],
+            "waiting": [[t, numbers[id(stay)], coming] for t, stay, coming in sittings.waiting()],
             "state": list(sittings.state),
             "meeting": sittings.id,
             "tail": [_packed(event) for event in (*self._tail, *(e for _, _, e in self._disordered))],

@@ -151,10 +151,9 @@ def count(state: State, t: Ms, n: int) -> State:
     """The room from `t` on, when `n` people are in it (R5, R6, R8). What was due is past."""
     if n == 0:
         return EMPTY
-    if state.people == 0:
+    people, began, stands, alone_since, most = state
+    if people == 0:
         return State(n, t, n >= 2, NEVER, n)
-    most = max(state.most, n)
     if n >= 2:
-        return State(n, state.began, True, NEVER, most)
-    alone_since = t if state.people >= 2 else state.alone_since
-    return State(n, state.began, state.stands, alone_since, most)
+        return State(n, began, True, NEVER, max(most, n))
+    return State(n, began, stands, t if people >= 2 else alone_since, most)

@@ -4,7 +4,8 @@ Feeds the rules of `rules.py` with one head count after the other and tells what
 decide. Knows rules 4-8 and, of rule 14, that nothing is decided from a pending join on.
 """
 
-from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 
 from headcount.kernel.changes import (
     Because,
@@ -17,32 +18,48 @@ from headcount.kernel.changes import (
 )
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import meeting_id
-from headcount.kernel.people import OpenStay
+from headcount.kernel.people import Move, OpenStay
 from headcount.kernel.rules import EMPTY, NEVER, Rules, State, count, due, falls_due, is_void, lapse
+
+_LEFT = Because.LEFT
+_LONG_ENOUGH = Because.LONG_ENOUGH
+_new = tuple.__new__  # as in `people.py`
 
 
 class Sittings:
     """The meetings of one room, as far as they are decided.
 
-    `waiting` holds the comings and goings that are not yet decided, in order of time:
-    (moment, stay, whether it is a coming). `id` names the latest meeting that stood.
+    `moves` holds the comings and goings in order of time; the first `decided` of them are
+    decided, the others wait. `id` names the latest meeting that stood.
     """
 
-    __slots__ = ("changes", "domain", "id", "min_stay_ms", "moment_due", "room", "rules", "state", "waiting")
+    __slots__ = (
+        "changes",
+        "decided",
+        "domain",
+        "id",
+        "min_stay_ms",
+        "moment_due",
+        "moves",
+        "room",
+        "rules",
+        "state",
+    )
 
     def __init__(
         self,
         domain: str,
         room: str,
         rules: Rules,
-        waiting: deque[tuple[Ms, OpenStay, bool]],
+        moves: list[Move],
         changes: list[Change],
     ) -> None:
         self.domain = domain
         self.room = room
         self.rules = rules
         self.min_stay_ms = rules.min_stay_ms
-        self.waiting = waiting
+        self.moves = moves
+        self.decided = 0
         self.changes = changes
         self.state = EMPTY
         self.moment_due = NEVER
@@ -50,24 +67,41 @@ class Sittings:
 
     def settle(self, to: Ms) -> None:
         """Decide what can be decided when everything up to and including `to` is known."""
-        waiting = self.waiting
-        while waiting:
-            t = waiting[0][0]
-            if to - t < self.min_stay_ms and self._is_pending(t):
+        moves, i = self.moves, self.decided
+        size = len(moves)
+        while i < size:
+            t, stay, coming = moves[i]
+            if to - t < self.min_stay_ms and self._is_pending(i):
                 to = t - 1
                 break
             people = n = self.state.people
-            while waiting and waiting[0][0] == t:
-                _, stay, coming = waiting.popleft()
+            while True:
                 if coming:
                     n += self._comes(stay)
                 elif stay.counted:
-                    self.changes.append(ParticipantLeft(t, stay.frozen()))
+                    self.changes.append(_new(ParticipantLeft, (t, stay.frozen(), _LEFT)))
                     n -= 1
+                i += 1
+                if i == size or moves[i][0] != t:
+                    break
+                _, stay, coming = moves[i]
             if n != people:
                 self._step(t, n)
+        if i:
+            self._forget(i)
         if self.moment_due <= to:
             self._lapse()
+
+    def _forget(self, decided: int) -> None:
+        """Take off what is decided once it is half of all, so that a move moves up once, not at every advance."""
+        if 2 * decided >= len(self.moves):
+            del self.moves[:decided]
+            decided = 0
+        self.decided = decided
+
+    def waiting(self) -> Iterator[Move]:
+        """The comings and goings that are not yet decided."""
+        return islice(self.moves, self.decided, None)
 
     def restore(self, state: State, name: str) -> None:
         """Go on from a remembered state, in which the latest meeting was called `name`."""
@@ -78,7 +112,7 @@ class Sittings:
         """Leaves that are not decided yet and all the same show in their entries (R14)."""
         return [
             ParticipantLeft(t, stay.frozen())
-            for t, stay, coming in self.waiting
+            for t, stay, coming in self.waiting()
             if not coming and stay.counted
         ]
 
@@ -87,13 +121,16 @@ class Sittings:
 
         Whoever waits first is pending: at `min_stay_ms` after the join they count.
         """
-        if self.waiting:
-            return self.waiting[0][0] + self.min_stay_ms
+        if self.moves:
+            return self.moves[self.decided][0] + self.min_stay_ms
         return self.moment_due
 
-    def _is_pending(self, t: Ms) -> bool:
-        """Whether somebody who joined at `t` is still in (and, asked so early, too young to count)."""
-        for moment, stay, coming in self.waiting:
+    def _is_pending(self, first: int) -> bool:
+        """Whether one of those who joined at the instant of the move `first` is still in (and too young)."""
+        moves = self.moves
+        t = moves[first][0]
+        for i in range(first, len(moves)):
+            moment, stay, coming = moves[i]
             if moment != t:
                 return False
             if coming and stay.leave is None:
@@ -105,7 +142,7 @@ class Sittings:
             self.changes.append(StayVoided(stay.leave, stay.frozen()))
             return 0
         stay.counted = True
-        self.changes.append(ParticipantJoined(stay.join, stay.as_joined()))
+        self.changes.append(_new(ParticipantJoined, (stay.join, stay.as_joined(), _LONG_ENOUGH)))
         return 1
 
     def _step(self, t: Ms, n: int) -> None:
@@ -117,7 +154,7 @@ class Sittings:
         if n == 0:
             if before.stands:
                 self._ended(t, before, Because.EMPTY)
-        elif after.stands and not before.stands:
+        elif not before.stands and after.stands:
             self._started(t, Because.COMPANY)
 
     def _lapse(self) -> None:
