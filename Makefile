@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench format clean
+.PHONY: help install run tour test check bench format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,9 +21,13 @@ $(STAMP): pyproject.toml constraints.txt
 
 install: $(STAMP)  ## a virtual environment with everything in it
 
-run: $(STAMP)  ## find the meetings in real server output and in a realistic sample
+run: $(STAMP)  ## the service, with live rooms that are made up and days behind them
 	@mkdir -p $(DEMO)
-	@$(BIN)/headcount demo --jitsi tests/captures/prosody-0.12.3-event-sync.jsonl --sample $(DEMO)/sample.parquet
+	@$(BIN)/headcount demo --database $(DEMO)/headcount.db
+
+tour: $(STAMP)  ## find the meetings in real server output and in a realistic sample
+	@mkdir -p $(DEMO)
+	@$(BIN)/headcount tour --jitsi tests/captures/prosody-0.12.3-event-sync.jsonl --sample $(DEMO)/sample.parquet
 
 test: $(STAMP)  ## all tests, on all processors
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered

@@ -5,9 +5,10 @@ every event: appended to the log, worked in by the engine.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from headcount.clock import Clock
 from headcount.kernel.events import Event, Ms
 from headcount.service import Server, Service, make_key
 from headcount.settings import Settings
@@ -15,39 +16,45 @@ from headcount.simulation import history, life
 from headcount.store.database import StoreBusy
 from headcount.store.known_again import key_of
 from headcount.store.leading import leadership
-from headcount.store.opening import open_store
+from headcount.store.opening import Store, open_store
 from headcount.store.removing import remove_domain
 from headcount.store.rows import KIND_CODES, LogEntry, Origin
 
 DOMAIN: Final = "demo"
 _DAY_MS: Final[Ms] = 86_400_000
+_LONGEST_MS: Final[Ms] = 30 * _DAY_MS
 _AT_ONCE: Final = 5_000
 _AFTER_BUSY_S: Final = 1.0
 
 
 class DemoRun:
-    """The life of the made-up company in a service. With `speed` 2 its people move twice as fast."""
+    """The life of the made-up company in a service. With `speed` 2 its people move twice as fast.
+
+    The company was founded when the demo was first started, and lives on when it is started
+    again: what would have happened meanwhile is made up for.
+    """
 
     def __init__(self, service: Service, *, speed: float, seed: int, days: int) -> None:
         self._service = service
         self._speed = speed
         self._seed = seed
         self._days = days
+        self._name = name_of(seed, speed, days)
         self._key = ""
-        self._started: Ms = service.clock.now()
+        self._founded: Ms = founded(service.store, self._name) or service.clock.now()
 
     def prepare(self, tell: Callable[[str], None]) -> None:
-        """Make a key, and write the days that lie behind, if they are not there."""
+        """Make a key, and write the days that lie behind, as far as they are not there."""
         service = self._service
         for key in service.store.keys.all():
             if key.domain == DOMAIN:
                 service.store.keys.revoke(key.id, service.clock.now())
-        _, self._key = make_key(service.store, DOMAIN, "demo", ("ingest", "read"), service.clock)
-        remembered = [self._entry(event, Origin.IMPORTED) for event in self._past()]
-        if remembered:
-            tell(f"Making up {self._days} days of history ({len(remembered):,} events) ...")
-        for start in range(0, len(remembered), _AT_ONCE):
-            service.store.log.append([remembered[start : start + _AT_ONCE]])
+        name = f"{self._name}, since {self._founded}"
+        _, self._key = make_key(service.store, DOMAIN, name, ("ingest", "read"), service.clock)
+        tell(f"Making up {self._days} days of history ...")
+        entries = [self._entry(event, Origin.IMPORTED) for event in self._past()]
+        for start in range(0, len(entries), _AT_ONCE):
+            service.store.log.append([entries[start : start + _AT_ONCE]])
         service.worker.wake()
 
     def greeting(self, url: str) -> str:
@@ -73,14 +80,24 @@ class DemoRun:
         finally:
             living.cancel()
 
-    def _past(self) -> list[Event]:
-        start = self._started - self._days * _DAY_MS
-        return history(self._seed, start, self._started) if self._days else []
+    def _past(self) -> Iterator[Event]:
+        """All until now: the days before the company was founded, and those since then."""
+        yield from (
+            history(self._seed, self._founded - self._days * _DAY_MS, self._founded) if self._days else ()
+        )
+        now = self._service.clock.now()
+        for arrives, event in life(self._seed, self._founded):
+            if self._real(arrives) >= now:
+                return
+            yield event
 
     async def _live(self) -> None:
         service = self._service
-        for arrives, event in life(self._seed, self._started):
+        now = service.clock.now()
+        for arrives, event in life(self._seed, self._founded):
             due = self._real(arrives)
+            if due < now - _DAY_MS:
+                continue
             await asyncio.sleep(max(0.0, (due - service.clock.now()) / 1_000))
             entry = self._entry(event, Origin.LIVE)
             while True:
@@ -93,16 +110,49 @@ class DemoRun:
 
     def _real(self, at: Ms) -> Ms:
         """When something happens that lies ahead in the company's own time."""
-        return at if at <= self._started else self._started + round((at - self._started) / self._speed)
+        return at if at <= self._founded else self._founded + round((at - self._founded) / self._speed)
 
     def _entry(self, event: Event, origin: Origin) -> LogEntry:
-        at = self._real(event.at)
-        said = (event.kind, event.room, event.participant_id or "", str(event.at), str(self._started))
+        said = (event.kind, event.room, event.participant_id or "", str(event.at), str(self._founded))
         joined_at = None if event.joined_at is None else self._real(event.joined_at)
         return LogEntry(
-            DOMAIN, event.room, KIND_CODES[event.kind], at, self._service.clock.now(), event.participant_id,
-            event.user_id, event.user_name, event.source_session, joined_at, None, event.id, key_of(*said), origin,
-        )  # fmt: skip
+            domain=DOMAIN,
+            room=event.room,
+            kind=KIND_CODES[event.kind],
+            at=self._real(event.at),
+            received=self._service.clock.now(),
+            participant_id=event.participant_id,
+            user_id=event.user_id,
+            user_name=event.user_name,
+            source_session=event.source_session,
+            joined_at=joined_at,
+            inferred=None if event.inferred is None else event.inferred.value,
+            event_id=event.id,
+            key=key_of(*said),
+            origin=origin,
+        )
+
+
+def name_of(seed: int, speed: float, days: int) -> str:
+    """What the keys of a company are called; another seed, speed or past is another company."""
+    return f"demo {seed} at speed {speed:g} after {days} days"
+
+
+def founded(store: Store, name: str) -> Ms | None:
+    """When the company of that name was founded, if it is in the store."""
+    since = [key.name.partition(", since ") for key in store.keys.all() if key.domain == DOMAIN]
+    return next((int(moment) for known, _, moment in since if known == name and moment.isdigit()), None)
+
+
+def forget_others(settings: Settings, name: str) -> None:
+    """Take out a company that is another one, or so old that to make up for its days takes long."""
+    store = open_store(settings["database"])
+    since = founded(store, name)
+    known = any(key.domain == DOMAIN for key in store.keys.all())
+    stale = known and (since is None or Clock().now() - since > _LONGEST_MS)
+    store.close()
+    if stale:
+        remove_demo(settings)
 
 
 def remove_demo(settings: Settings) -> None:

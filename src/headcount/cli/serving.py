@@ -85,12 +85,13 @@ def demo(*, settings: Settings, speed: float, seed: int, days: int, remove: bool
 
     Everything is in the domain 'demo' of the store.
     """
-    from headcount.demo import DemoRun, remove_demo  # noqa: PLC0415 - only who asks pays
+    from headcount.demo import DemoRun, forget_others, name_of, remove_demo  # noqa: PLC0415 - only who asks pays
 
     if remove:
         remove_demo(settings)
         click.echo("The domain 'demo' is gone.")
         return
+    forget_others(settings, name_of(seed, speed, days))
     with _serving(settings) as (service, server):
         run = DemoRun(service, speed=speed, seed=seed, days=days)
         run.prepare(click.echo)
