@@ -2,9 +2,12 @@
 
 import asyncio
 import secrets
+import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
@@ -221,7 +224,7 @@ def make_key(store: Store, domain: str, name: str, scopes: tuple[str, ...], cloc
 
 
 class Server(uvicorn.Server):
-    """Uvicorn with our application. `bound` is called with the address once it listens."""
+    """Uvicorn with our application. A signal stops it, and is not raised again: there is more to close."""
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
@@ -229,6 +232,15 @@ class Server(uvicorn.Server):
         self._socket = listen(settings["host"], settings["port"])
         self.url = url_of(self._socket, settings["host"])
         self._service = service
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {sign: signal.signal(sign, self.handle_exit) for sign in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for sign, handler in before.items():
+                signal.signal(sign, handler)
 
     async def run_until_stopped(self) -> None:
         """Serve until a signal comes; then finish what is under way."""
