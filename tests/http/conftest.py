@@ -1,0 +1,119 @@
+"""A store in a file and the routes that answer from it, asked over HTTP. No key is needed here."""
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from headcount.http.api import routes
+from headcount.http.context import Reading
+from headcount.http.errors import HANDLERS
+from headcount.http.front import Front
+from headcount.http.metrics import Metrics
+from headcount.kernel.meetings import meeting_id
+from headcount.kernel.rules import Rules
+from headcount.store.opening import open_store
+from headcount.store.rows import MeetingRow, Round, StayRow, Superseded
+
+T0 = 1_767_225_600
+"""2026-01-01, in unix seconds; the seconds of these tests count from it."""
+
+
+def ms(second):
+    return round((T0 + second) * 1_000)
+
+
+class Inside:
+    """Lets every request in, as of the domain that it names."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        named = dict(scope["headers"]).get(b"x-domain", b"acme")
+        scope.setdefault("state", {})["domain"] = named.decode()
+        await self.app(scope, receive, send)
+
+
+class World:
+    """What is in the store, and what is answered from it at `now`, a second of these tests."""
+
+    t0 = T0
+
+    def __init__(self, store, granularity_s=1):
+        self.store = store
+        self.now = 100_000
+        self.epoch = store.tables.take_over()
+        self.reading = Reading(store.answers, Rules(), lambda: ms(self.now), granularity_s)
+        app = Starlette(routes=routes(self.reading), exception_handlers=HANDLERS)
+        front = Front(Inside(app), Metrics(), lambda: 0.0, "test")
+        self.client = TestClient(front, raise_server_exceptions=False)
+
+    def stay(self, who, join, leave=None, *, room="blue", domain="acme", user_id=None, user_name=None):
+        left_by = None if leave is None else "reported"
+        end = None if leave is None else ms(leave)
+        row = StayRow(domain, room, ms(join), who, end, left_by, user_id, user_name)
+        self.commit(Round(0, stays={(domain, room, row.join, who): row}))
+
+    def meeting(self, start, end=None, *, room="blue", domain="acme", most=1, carried=None):
+        """Puts a meeting into the store and gives its id; `carried` is (join, participant_id)."""
+        name = meeting_id(domain, room, ms(start))
+        went_on = () if carried is None else (ms(carried[0]), carried[1])
+        row = MeetingRow(domain, name, room, ms(start), None if end is None else ms(end), most, *went_on)
+        self.commit(Round(0, meetings={(domain, name): row}))
+        return name
+
+    def met(self, start, end, *people, room="blue", domain="acme", **known):
+        """A meeting with those who were in it from its start to its end."""
+        for who in people:
+            self.stay(who, start, end, room=room, domain=domain, **known)
+        return self.meeting(start, end, room=room, domain=domain, most=len(people))
+
+    def replaced(self, start, *, room="blue", domain="acme"):
+        """An id that was handed out for a meeting that is no more."""
+        name = meeting_id(domain, room, ms(start))
+        gone = Superseded(domain, name, room, ms(start), ms(self.now))
+        self.commit(Round(0, superseded=[gone]))
+        return name
+
+    def commit(self, done):
+        self.store.tables.commit(done, self.epoch)
+
+    def ask(self, path, domain="acme", **query):
+        return self.client.get(path, params=query or None, headers={"x-domain": domain})
+
+    def get(self, path, **query):
+        """The answer of a request that goes well."""
+        answer = self.ask(path, **query)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "application/json"
+        return answer.json()
+
+    def refused(self, path, **query):
+        """Status, word and sentence of a request that does not."""
+        answer = self.ask(path, **query)
+        body = answer.json()
+        assert set(body) == {"error", "info"}
+        assert isinstance(body["info"], str)
+        assert len(body["info"]) > 10
+        return answer.status_code, body["error"], body["info"]
+
+    def ids(self, **query):
+        return [one["id"] for one in self.get("/meetings", **query)["data"]]
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = open_store(str(tmp_path / "store.db"), synchronous="off")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def world(store):
+    return World(store)
+
+
+@pytest.fixture
+def coarse_world(store):
+    """One whose domain rounds to 15 seconds."""
+    return World(store, granularity_s=15)
