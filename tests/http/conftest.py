@@ -117,3 +117,9 @@ def world(store):
 def coarse_world(store):
     """One whose domain rounds to 15 seconds."""
     return World(store, granularity_s=15)
+
+
+@pytest.fixture
+def world_of():
+    """The world of a store that is there already."""
+    return World
