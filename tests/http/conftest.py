@@ -7,8 +7,6 @@ from starlette.testclient import TestClient
 from headcount.http.api import routes
 from headcount.http.context import Reading
 from headcount.http.errors import HANDLERS
-from headcount.http.front import Front
-from headcount.http.metrics import Metrics
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.store.opening import open_store
@@ -45,8 +43,7 @@ class World:
         self.epoch = store.tables.take_over()
         self.reading = Reading(store.answers, Rules(), lambda: ms(self.now), granularity_s)
         app = Starlette(routes=routes(self.reading), exception_handlers=HANDLERS)
-        front = Front(Inside(app), Metrics(), lambda: 0.0, "test")
-        self.client = TestClient(front, raise_server_exceptions=False)
+        self.client = TestClient(Inside(app), raise_server_exceptions=False)
 
     def stay(self, who, join, leave=None, *, room="blue", domain="acme", user_id=None, user_name=None):
         left_by = None if leave is None else "reported"

@@ -12,7 +12,6 @@ STRANGE = [
     "..",
     "presence",
     "x/presence",
-    "%2F",
     "'; --",
 ]
 
