@@ -23,7 +23,8 @@ from headcount.errors import BadInput
 from headcount.http.access import Gate
 from headcount.http.app import Parts, build
 from headcount.http.context import Reading
-from headcount.http.ingest import Ingest, Limits
+from headcount.http.event_bodies import Limits
+from headcount.http.ingest import Ingest
 from headcount.http.metrics import Metrics, Numbers
 from headcount.http.protocol import uvicorn_options
 from headcount.kernel.rules import Rules
@@ -37,7 +38,7 @@ from headcount.store.sqlite import SqliteDatabase
 
 _TOUCH_S: Final = 30
 _PASSED_S: Final = 0.005
-_SWITCH_S: Final = 0.0005
+_SWITCH_S: Final = 0.0001
 
 log = structlog.get_logger("headcount")
 
@@ -104,12 +105,7 @@ class Service:
             Parts(
                 gate=self.gate,
                 ingest=Ingest(
-                    self.appender.append,
-                    self._passed,
-                    self.clock.now,
-                    limits,
-                    self.metrics.took,
-                    self.gate.count_events,
+                    self.gate, self.appender.append, self._passed, self.clock.now, limits, self.metrics.took
                 ),
                 reading=Reading(self.store.answers, self.rules, self.clock.now, settings["granularity_s"]),
                 metrics=self.metrics,

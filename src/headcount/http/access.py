@@ -52,19 +52,18 @@ class Gate:
         self._keys = keys
         self._now = now
         self._limits = {"read": reads, "ingest": events}
-        self._known: dict[str, tuple[Key | None, Ms]] = {}
+        self._known: dict[bytes | None, tuple[Key | None, Ms]] = {}
         self._windows: dict[tuple[str, str], Windows] = {}
         self.used: dict[str, Ms] = {}
 
-    def key_of(self, request: Request) -> Key:
-        """Whose key the request shows. Raises `ApiError`: 400 without one, 401 if it is not valid."""
-        text = _shown(request.headers.get("authorization"))
+    def key_of(self, header: bytes | None) -> Key:
+        """Whose key the header shows. Raises `ApiError`: 400 without one, 401 if it is not valid."""
         now = self._now()
-        known = self._known.get(text)
+        known = self._known.get(header)
         if known is None or now - known[1] > _KNOWN_FOR_MS or now < known[1]:
             if len(self._known) > _MOST_KNOWN:
                 self._known.clear()
-            known = self._known[text] = (self._keys.find(text), now)
+            known = self._known[header] = (self._keys.find(_shown(header)), now)
         key = known[0]
         if key is None or key.revoked is not None:
             told = "is not known" if key is None else "was revoked"
@@ -76,20 +75,14 @@ class Gate:
         self.used[key.id] = now
         return key
 
-    def admit(self, request: Request, scope: str) -> Key:
-        """Let a request in that needs `scope`. Raises `ApiError`: 403 without it, 429 if there were too many."""
-        key = self.key_of(request)
+    def admit(self, header: bytes | None, scope: str) -> Key:
+        """Let in what needs `scope`. Raises `ApiError`: 403 without it, 429 if there was too much."""
+        key = self.key_of(header)
         if not key.may(scope):
             raise ApiError(HTTPStatus.FORBIDDEN, "forbidden-error", f"this API key lacks the scope '{scope}'")
         if scope == "read":
             self.count(key, scope, 1)
-        request.state.domain = key.domain
-        request.state.key = key
         return key
-
-    def count_events(self, request: Request, number: int) -> None:
-        """Count the events of a request that was let in."""
-        self.count(request.state.key, "ingest", number)
 
     def count(self, key: Key, scope: str, number: int) -> None:
         """Count what a key does. Raises `ApiError` 429 if it is too much."""
@@ -114,15 +107,17 @@ class Gate:
         endpoint: Handler = route.endpoint
 
         async def admitted(request: Request) -> Response:
-            self.admit(request, scope)
+            key = self.admit(dict(request.scope["headers"]).get(b"authorization"), scope)
+            request.state.domain = key.domain
+            request.state.key = key
             return await endpoint(request)
 
         methods = sorted(route.methods or {"GET"})
         return Route(route.path, admitted, methods=methods, name=route.name)
 
 
-def _shown(header: str | None) -> str:
-    scheme, _, text = (header or "").partition(" ")
+def _shown(header: bytes | None) -> str:
+    scheme, _, text = (header or b"").decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         raise ApiError(
             HTTPStatus.BAD_REQUEST,

@@ -38,14 +38,15 @@ class Parts:
 def build(parts: Parts) -> ASGIApp:
     """The application."""
     gate, prefix = parts.gate, parts.prefix
+    events = ingest.Events(parts.ingest)
     routes = [
+        Route(f"{prefix}/events", events, methods=["POST"], name="events"),
         *(_placed(gate.guarded(route, "ingest"), prefix) for route in ingest.routes(parts.ingest)),
         *(_placed(gate.guarded(route, "read"), prefix) for route in api.routes(parts.reading)),
         *_open_routes(parts),
     ]
-    return Front(
-        Starlette(routes=routes, exception_handlers=HANDLERS), parts.metrics, parts.seconds, parts.name
-    )
+    app = Starlette(routes=routes, exception_handlers=HANDLERS)
+    return Front(app, {("POST", f"{prefix}/events"): events}, parts.metrics, parts.seconds, parts.name)
 
 
 def _placed(route: Route, prefix: str) -> Route:

@@ -1,42 +1,72 @@
 """Body: the bytes of a request, never more than allowed."""
 
+import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-from starlette.requests import Request
+from starlette.types import Receive
 
 from headcount.http.errors import ApiError, invalid
 
-_NOT_TEXT: Final = ("multipart/", "image/", "audio/", "video/", "application/octet-stream", "application/zip")
+_NOT_TEXT: Final = (
+    b"multipart/",
+    b"image/",
+    b"audio/",
+    b"video/",
+    b"application/octet-stream",
+    b"application/zip",
+)
+REQUEST_S: Final = 30
+"""A request's head must be whole within this; its body within as much again."""
 
 
-async def read_body(request: Request, most: int) -> bytes:
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
     """The body, up to `most` bytes. It is taken as JSON whatever text it says to be.
 
-    Raises `ApiError`: 413 for more, 415 for what cannot be JSON.
+    Raises `ApiError`: 413 for more, 415 for what cannot be JSON, 408 for what is too slow.
     """
-    headers = request.headers
-    encoding = headers.get("content-encoding", "identity")
-    kind = headers.get("content-type", "")
-    if encoding != "identity":
-        raise _unsupported(f"content-encoding '{encoding}' is not understood: send the body as it is")
+    encoding = headers.get(b"content-encoding", b"identity")
+    kind = headers.get(b"content-type", b"")
+    if encoding != b"identity":
+        raise _unsupported(
+            f"content-encoding '{encoding.decode('latin-1')}' is not understood: send the body as it is"
+        )
     if kind.startswith(_NOT_TEXT):
         raise _unsupported(
-            f"content-type '{kind}' is not understood: send application/json or application/x-ndjson"
+            f"content-type '{kind.decode('latin-1')}' is not understood:"
+            " send application/json or application/x-ndjson"
         )
-    length = headers.get("content-length", "0")
+    length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > most:
         raise _too_large(most)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
-            raise _too_large(most)
-        chunks.append(chunk)
-    if not size:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        body = await _rest(body, receive, most)
+    if not body:
         raise invalid("the body is empty: send an event, an array of events, or one event a line")
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return body
+
+
+async def _rest(begun: bytes, receive: Receive, most: int) -> bytes:
+    chunks, size = [begun], len(begun)
+    try:
+        async with asyncio.timeout(REQUEST_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body broke off")
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > most:
+                    raise _too_large(most)
+                if not message.get("more_body"):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise ApiError(
+            HTTPStatus.REQUEST_TIMEOUT, "invalid-request-error", f"the body took longer than {REQUEST_S} s"
+        ) from None
 
 
 def _too_large(most: int) -> ApiError:

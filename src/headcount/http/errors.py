@@ -1,9 +1,11 @@
 """Errors as the API tells them: `{"error": TYPE, "info": SENTENCE}`. All of them are mapped here, once."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +13,8 @@ from starlette.responses import Response
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent
 from headcount.store.database import StoreBusy
+
+log = structlog.get_logger("headcount.http")
 
 
 class ApiError(Exception):
@@ -77,7 +81,7 @@ async def on_our_fault(request: Request, _: Exception) -> Response:
     return answer_with(HTTPStatus.INTERNAL_SERVER_ERROR, "server-error", info)
 
 
-HANDLERS: Final = {
+HANDLERS: Final[dict[Any, Callable[[Request, Exception], Awaitable[Response]]]] = {
     ApiError: on_api_error,
     HTTPException: on_http_error,
     BadInput: on_bad_input,
@@ -85,3 +89,13 @@ HANDLERS: Final = {
     StoreBusy: on_busy,
     Exception: on_our_fault,
 }
+
+
+async def answer_to(request: Request, error: Exception) -> Response:
+    """What to answer to an error, for who handles a request outside the framework."""
+    for kind in type(error).__mro__:
+        if kind in HANDLERS:
+            if kind is Exception:
+                log.error("request failed", exc_info=error, request_id=getattr(request.state, "request_id", ""))
+            return await HANDLERS[kind](request, error)
+    raise error

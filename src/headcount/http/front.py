@@ -1,6 +1,6 @@
 """Front: what is done for every request alike: its id, its time, the headers that keep browsers careful."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -13,17 +13,29 @@ _CAREFUL: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
 ]
-_NOT_KEPT: Final = (b"cache-control", b"no-store")
+_OUR_FAULT: Final = 500
 
 log = structlog.get_logger("headcount.http")
 
 
 class Front:
-    """Wraps the application. `seconds` is a clock that never goes back, `name` begins each request's id."""
+    """Wraps the application; what is in `direct`, by method and path, does without it.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, seconds: Callable[[], float], name: str) -> None:
+    `seconds` is a clock that never goes back, `name` begins each request's id.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        direct: Mapping[tuple[str, str], ASGIApp],
+        metrics: Metrics,
+        seconds: Callable[[], float],
+        name: str,
+    ) -> None:
         self._app = app
+        self._direct = direct
         self._metrics = metrics
         self._seconds = seconds
         self._name = name
@@ -35,23 +47,24 @@ class Front:
             return
         request_id = f"{self._name}-{next(self._numbers)}"
         scope["state"]["request_id"] = request_id
-        _without_trailing_slash(scope)
+        if scope["raw_path"][-1:] == b"/":
+            _without_trailing_slash(scope)
+        app = self._direct.get((scope["method"], scope["path"]))
+        if app is not None:
+            scope["headcount.route"] = scope["path"]
         started = self._seconds()
-        status = 500
-        extra = [*_CAREFUL, (b"x-request-id", request_id.encode())]
+        status = _OUR_FAULT
 
         async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = message["headers"]
-                headers.extend(extra)
-                if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append(_NOT_KEPT)
+                message["headers"].extend(_CAREFUL)
+                message["headers"].append((b"x-request-id", request_id.encode()))
             await send(message)
 
         try:
-            await self._app(scope, receive, send_on)
+            await (app or self._app)(scope, receive, send_on)
         finally:
             self._tell(scope, status, self._seconds() - started, request_id)
 
@@ -64,7 +77,7 @@ class Front:
             "ms": round(seconds * 1_000, 1),
             "request_id": request_id,
         }
-        if status >= 500:
+        if status >= _OUR_FAULT:
             log.error("request", **told)
         else:
             log.debug("request", **told)
@@ -72,7 +85,6 @@ class Front:
 
 def _without_trailing_slash(scope: Scope) -> None:
     """Clients write /meetings/ as well as /meetings. A slash in a name is written %2F, and stays."""
-    raw: bytes = scope.get("raw_path") or b""
-    if raw.endswith(b"/") and len(raw) > 1:
+    if len(scope["raw_path"]) > 1:
         scope["path"] = scope["path"][:-1]
-        scope["raw_path"] = raw[:-1]
+        scope["raw_path"] = scope["raw_path"][:-1]

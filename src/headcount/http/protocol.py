@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from headcount.http.body import REQUEST_S
+
 HEADERS_BYTES: Final = 65_536
-REQUEST_S: Final = 30
-"""A request's head must be whole within this; its body within as much again."""
 
 
 class CarefulProtocol(HttpToolsProtocol):
@@ -71,6 +71,7 @@ def uvicorn_options() -> dict[str, Any]:
         "ws": "none",
         "lifespan": "off",
         "access_log": False,
+        "proxy_headers": False,
         "log_config": None,
         "server_header": False,
         "date_header": True,

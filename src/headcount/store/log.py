@@ -41,7 +41,7 @@ def append_to(connection: Connection, groups: Sequence[Sequence[LogEntry]]) -> l
 
     Nearly always all are, and one statement can take them all. Only if not, it matters whose were.
     """
-    connection.run("log_lock")
+    connection.lock_log()
     entries = [entry for group in groups for entry in group]
     if len(groups) > 1:
         connection.run_text("savepoint all_new")

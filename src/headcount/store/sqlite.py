@@ -15,7 +15,7 @@ from headcount.store.statements import inserts_rows, of_many_rows, statement
 
 _BUSY_MS: Final = 30_000
 _CACHE_KB: Final = 16_384
-_ROWS_A_STATEMENT: Final = (256, 32, 4, 1)
+_ROWS_A_STATEMENT: Final = 200
 
 
 class SqliteConnection:
@@ -42,6 +42,9 @@ class SqliteConnection:
             if part.strip():
                 self.raw.execute(part)
 
+    def lock_log(self) -> None:
+        """A file has one writer at a time anyway."""
+
     def write(self, name: str, rows: Iterable[Sequence[Any]]) -> int:
         return self.write_text(statement(name), rows)
 
@@ -50,12 +53,11 @@ class SqliteConnection:
         rows = list(rows)
         if len(rows) < 2 or not inserts_rows(text):
             return self.raw.executemany(text, rows).rowcount
-        written = done = 0
-        for size in _ROWS_A_STATEMENT:
-            while len(rows) - done >= size:
-                values = [value for row in rows[done : done + size] for value in row]
-                written += self.raw.execute(of_many_rows(text, size), values).rowcount
-                done += size
+        written = 0
+        for start in range(0, len(rows), _ROWS_A_STATEMENT):
+            some = rows[start : start + _ROWS_A_STATEMENT]
+            values = [value for row in some for value in row]
+            written += self.raw.execute(of_many_rows(text, len(some)), values).rowcount
         return written
 
 
@@ -152,7 +154,7 @@ class SqliteDatabase:
                 isolation_level=None,
                 timeout=_BUSY_MS / 1_000,
                 check_same_thread=False,
-                cached_statements=256,
+                cached_statements=1_000,
             )
             if not self._read_only:
                 raw.execute("pragma journal_mode = wal")
