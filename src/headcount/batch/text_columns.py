@@ -118,11 +118,11 @@ def about_words(array: pa.DictionaryArray, unwanted: NDArray[np.int64], sentence
 
 def about_divided(column: pa.ChunkedArray | pa.DictionaryArray, name: str) -> list[Complaint]:
     """A complaint about the words that hold U+0000, if any does."""
-    if isinstance(column, pa.DictionaryArray):
-        unwanted = positions(column, _hold_nul)
-        return about_words(column, unwanted, divided(name)) if len(unwanted) else []
-    if not any(_may_hold_nul(chunk) for chunk in column.chunks):
+    is_coded = isinstance(column, pa.DictionaryArray)
+    if not any(map(_may_hold_nul, [column.dictionary] if is_coded else column.chunks)):
         return []
+    if is_coded:
+        return about_words(column, positions(column, _hold_nul), divided(name))
     rows = as_mask(pc.fill_null(_hold_nul(column), fill_value=False))
     return [Complaint(rows, lambda _: divided(name))] if rows.any() else []
 
