@@ -1,0 +1,167 @@
+"""A load generator: so many connections that are kept open, each with one request under way.
+
+    python bench/load.py http://127.0.0.1:8080/v1/events --key KEY [--connections 64] [--seconds 5]
+
+It runs in a process of its own and does next to nothing for each request: it writes bytes that were
+put together by hand, and reads an answer no further than to its status and its end. `busy` in what it
+prints says what part of a processor it needed; near 1.0 it measures itself.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import uvloop
+
+ROOMS = 1_000
+LEAVES_AFTER = 60_001  # so many requests after a join comes its leave: seconds later
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+Requests = Callable[[int], bytes | None]
+"""The bytes of the n-th request; None when there are no more."""
+
+
+class Result(NamedTuple):
+    """`requests` is how many were answered with 2xx; `seconds` lasts until the last answer was in."""
+
+    requests: int
+    errors: int
+    p50_ms: float
+    p99_ms: float
+    seconds: float
+    busy: float
+
+    @property
+    def per_second(self) -> float:
+        return self.requests / self.seconds
+
+
+async def drive(host: str, port: int, requests: Requests, connections: int, seconds: float) -> Result:
+    """Send requests for so long, then wait for all answers. A connection that is lost counts as an error."""
+    loop = asyncio.get_running_loop()
+    run = Run(requests, time.perf_counter() + seconds)
+    made = [await loop.create_connection(lambda: Connection(run), host, port) for _ in range(connections)]
+    began, cpu = time.perf_counter(), time.process_time()
+    run.until = began + seconds
+    for _, connection in made:
+        connection.ask()
+    await asyncio.gather(*(connection.done for _, connection in made))
+    took = time.perf_counter() - began
+    busy = (time.process_time() - cpu) / took
+    for transport, _ in made:
+        transport.close()
+    waits = sorted(run.waits) or [0.0]
+    p50, p99 = (waits[int(part * (len(waits) - 1))] * 1_000 for part in (0.5, 0.99))
+    return Result(len(run.waits), run.errors, p50, p99, took, busy)
+
+
+class Run:
+    """What all connections share."""
+
+    def __init__(self, requests: Requests, until: float) -> None:
+        self.requests = requests
+        self.until = until
+        self.sent = 0
+        self.errors = 0
+        self.waits: list[float] = []
+
+    def next(self) -> bytes | None:
+        if time.perf_counter() >= self.until:
+            return None
+        request = self.requests(self.sent)
+        self.sent += 1
+        return request
+
+
+class Connection(asyncio.Protocol):
+    """One connection: asks, waits for the whole answer, asks again."""
+
+    def __init__(self, run: Run) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._run = run
+        self._began = 0.0
+        self._read = b""
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - lost is lost
+        if not self.done.done():
+            self._run.errors += 1
+            self.done.set_result(None)
+
+    def ask(self) -> None:
+        request = self._run.next()
+        if request is None:
+            self.done.set_result(None)
+            return
+        self._began = time.perf_counter()
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._read = read = self._read + data if self._read else data
+        head = read.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        length = CONTENT_LENGTH.search(read, 0, head)
+        if length is None:
+            self._transport.abort()  # chunked answers are not for us
+            return
+        if len(read) < head + 4 + int(length[1]):
+            return
+        self._read = b""
+        if read[9:10] == b"2":
+            self._run.waits.append(time.perf_counter() - self._began)
+        else:
+            self._run.errors += 1
+        self.ask()
+
+
+def post(host: str, path: str, key: str, body_length: int, content_type: str = "application/json") -> bytes:
+    """The head of a request."""
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: {content_type}\r\nContent-Length: {body_length}\r\n\r\n"
+    ).encode()
+
+
+def single_events(host: str, path: str, key: str, first: int = 0) -> Requests:
+    """One event a request: people come to a thousand rooms, and later leave them. All are of the same length."""
+    form = (
+        '{"room":"room-%04d","kind":"%s","at":%.3f,"participant_id":"connection-%010d",'
+        '"user_id":"user-%06d","user_name":"Somebody Or Other"%s}'
+    )
+
+    def body(n: int) -> bytes:
+        leaves = n % 2 == 1 and n >= LEAVES_AFTER
+        who = first + (n - LEAVES_AFTER if leaves else n)
+        kind, filler = ("leave", "") if leaves else ("join", " ")
+        return (form % (who % ROOMS, kind, time.time(), who, who % 100_000, filler)).encode()
+
+    head = post(host, path, key, len(body(0)))
+    return lambda n: head + body(n)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("url")
+    parser.add_argument("--key", default="none")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first participant")
+    asked = parser.parse_args()
+    url = urlsplit(asked.url)
+    host, port = url.hostname or "127.0.0.1", url.port or 80
+    requests = single_events(host, url.path, asked.key, asked.first)
+    result = uvloop.run(drive(host, port, requests, asked.connections, asked.seconds))
+    print(json.dumps(result._asdict() | {"per_second": result.per_second}))
+
+
+if __name__ == "__main__":
+    main()
