@@ -119,7 +119,7 @@ class Divisions:
     ) -> None:
         names = columns.names
         codes = names.participant[rows] if len(names.participant) else rows
-        offsets, text = texts_at(codes, names.offsets, names.text)
+        offsets, text = texts_at(codes, names.offsets, names.words)
         file = self.files[number]
         block = {name: file.append(array[rows]) for name, array in arrays.items()}
         block["offsets"], block["text"] = file.append(offsets), file.append(text)
