@@ -7,7 +7,7 @@ to `rejects.py`. So that a file larger than memory passes through it, never more
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -111,9 +111,13 @@ def _fits(first: pa.Table, other: pa.Table) -> bool:
 
 
 def ahead(pieces: Iterator[_T]) -> Iterator[_T]:
-    """The same pieces; one is read while what came before it is worked on."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, pieces, None)
+    """The same pieces; one is read while what came before it is worked on, the first from now on."""
+    reader = ThreadPoolExecutor(1)
+    return _one_ahead(pieces, reader, reader.submit(next, pieces, None))
+
+
+def _one_ahead(pieces: Iterator[_T], reader: ThreadPoolExecutor, coming: Future[_T | None]) -> Iterator[_T]:
+    with reader:
         while (piece := coming.result()) is not None:
             coming = reader.submit(next, pieces, None)
             yield piece
