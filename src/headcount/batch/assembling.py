@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from headcount.batch.arrays import flags, numbers, words
 from headcount.batch.columns import Columns
 from headcount.batch.compiled import compiled
-from headcount.batch.keys import words_of
+from headcount.batch.keys import room_for
 from headcount.batch.layout import (
     ABOVE,
     BELOW,
@@ -238,7 +238,7 @@ class Assembly:
         listed = self._listed(first, last, counts)
         meeting = np.repeat(np.arange(last - first, dtype=np.int32), counts)
         columns = [
-            words(meeting, self.meetings["id"].combine_chunks().slice(first, last - first)),
+            words(meeting, self.meetings["id"].slice(first, last - first).combine_chunks()),
             words(np.repeat(self._told_rooms(first, last), counts), self._words.rooms),
             _texts(listed.offsets, listed.text),
             _names(listed.user_id, self._words.user_ids),
@@ -267,14 +267,16 @@ class Assembly:
             found.append(listed)
         rows = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
         plain = [np.concatenate([getattr(each, name) for each in found])[rows] for name in Listed._fields[:5]]
-        offsets, text = _end_to_end(found)
-        return Listed._make([*plain, *texts_at(rows, offsets, words_of(text))])
+        return Listed._make([*plain, *texts_at(rows, *_end_to_end(found))])
 
 
-def _end_to_end(found: Sequence[Listed]) -> tuple[Int64s, NDArray[np.uint8]]:
+def _end_to_end(found: Sequence[Listed]) -> tuple[Int64s, NDArray[np.uint64]]:
     starts = np.cumsum([0, *(len(each.text) for each in found)])
     offsets = [each.offsets[:-1] + start for each, start in zip(found, starts, strict=False)]
-    return np.concatenate([*offsets, starts[-1:]]), np.concatenate([each.text for each in found])
+    letters = int(starts[-1])
+    words = room_for(letters)
+    np.concatenate([each.text for each in found], out=words.view(np.uint8)[:letters])
+    return np.concatenate([*offsets, starts[-1:]]), words
 
 
 def _names(codes: Int32s, meanings: pa.Array | None) -> pa.Array:
