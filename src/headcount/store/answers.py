@@ -28,7 +28,7 @@ _TOOK_PART: Final = """m.id in (
       select max(k.start_ms / 1000) from meetings as k
       where k.domain = s.domain and k.room = s.room and k.start_ms / 1000 < s.join_ms / 1000
     ), 0)
-  where s.domain = :domain and s.user_id = :user_id
+  where s.domain = :domain and s.user_id = :user_id and s.join_ms >= 0
     and n.start_ms < coalesce(s.leave_ms, :never) and (n.end_ms is null or n.end_ms > s.join_ms)
 )"""
 """Meetings that overlap a stay of the user. The one that a stay began in is the last that began before it did."""
@@ -277,6 +277,9 @@ def _clauses(domain: str, wanted: MeetingFilter, now: Ms) -> tuple[list[str], di
             values[name] = value
     if wanted.ongoing is not None:
         clauses.append(f"m.end_ms is {'' if wanted.ongoing else 'not '}null")
+    if wanted.ongoing:
+        # Always so; without it SQLite passes over the index of those that last.
+        clauses.append("m.start_ms / 1000 >= 0")
     return clauses, values
 
 
