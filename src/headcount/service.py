@@ -136,6 +136,7 @@ class Service:
     async def _passed(self, position: int) -> bool:
         """Wait until the engine has passed a position of the log."""
         while True:
+            self.worker.hurry()
             engine = self.worker.engine
             cursor = engine.cursor if engine is not None else await asyncio.to_thread(self.cursor)
             if cursor >= position:

@@ -153,12 +153,13 @@ class Engine:
         if self._max_stay is not None:
             round_.inferred.extend(overstayed(room, self._max_stay, self._time - SHOWN_AFTER_MS))
         wakes_at = self._wakes_at(kept)
-        if entries or changes or wakes_at != kept.wakes_at or room.known_leaves():
+        leaves = room.known_leaves()
+        if entries or changes or wakes_at != kept.wakes_at or leaves:
             key = (room.domain, room.name)
             round_.rooms[key] = (room.settled, None if wakes_at == NEVER else wakes_at)
             imported = bool(entries) and all(entry.origin == Origin.IMPORTED for entry in entries)
             projection = Projection(round_, room, self._time, self._published_ms)
-            projection.apply(changes, imported=imported)
+            projection.apply(changes, leaves, imported=imported)
             kept.shown_most = projection.show_most(kept.shown_most)
             round_.marks.extend(kept.journal.take_changes())
             self._keep_checkpoint(kept, key, changes, round_)

@@ -3,7 +3,7 @@
 Facts of one room become rows of one round. Decides nothing: what a room did not tell is not here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -39,20 +39,24 @@ class Projection:
         self._now = now
         self._published_ms = published_ms
 
-    def apply(self, changes: Iterable[Change], *, imported: bool = False) -> None:
-        """Write down what was told. What an import reveals was never told otherwise: no correction."""
-        changes = list(changes)
+    def apply(
+        self, changes: Sequence[Change], known_leaves: Sequence[Change], *, imported: bool = False
+    ) -> None:
+        """Write down what was told, and the leaves that are known but not decided yet (R14).
+
+        What an import reveals was never told otherwise: it is no correction.
+        """
         for change in changes:
             match change:
                 case ParticipantJoined() | ParticipantNamed() | ParticipantLeft():
                     self._keep_stay(change.stay)
                 case MeetingStarted():
-                    self._start(change, changes)
+                    self._start(change, (*changes, *known_leaves))
                 case MeetingEnded():
                     self._go_on(change.id, change.at, change.max_participants)
                 case Revised():
                     self._revise(change, imported=imported)
-        for change in self._room.known_leaves():
+        for change in known_leaves:
             assert isinstance(change, ParticipantLeft)
             self._keep_stay(change.stay)
 
@@ -86,7 +90,7 @@ class Projection:
 
     def _candidates(self, changes: Iterable[Change]) -> Iterator[Stay]:
         """Who may have been in at a moment that these changes tell of."""
-        yield from (c.stay for c in (*changes, *self._room.known_leaves()) if isinstance(c, ParticipantLeft))
+        yield from (change.stay for change in changes if isinstance(change, ParticipantLeft))
         yield from self._room.present()
 
     def _keep_meeting(self, name: str, start: Ms, end: Ms | None, most: int, carried: Stay | None) -> None:

@@ -15,8 +15,8 @@ from headcount.kernel.events import Ms
 from headcount.store.database import LeadershipLost, StoreError
 
 _POLL_S: Final = 0.25
-_PACE_S: Final = 0.02
-"""So long at least from one round to the next: what comes within it shares a commit."""
+_PACE_S: Final = 0.1
+"""So long at least from one round to the next, unless somebody waits: what comes within it shares a commit."""
 _PAUSE_S: Final = 1.0
 
 log = structlog.get_logger("headcount.engine")
@@ -38,6 +38,7 @@ class Worker:
         self._make = make
         self._now = now
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.engine: Engine | None = None
@@ -50,9 +51,15 @@ class Worker:
         """There is something to do."""
         self._wake.set()
 
+    def hurry(self) -> None:
+        """Somebody waits for the engine to come to the end of the log."""
+        self._hurry.set()
+        self._wake.set()
+
     def stop(self) -> None:
         """Finish the round, and let another process lead."""
         self._stopping.set()
+        self._hurry.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -91,5 +98,6 @@ class Worker:
             self._wake.clear()
             if engine.step(self._now()):
                 continue
-            self._stopping.wait(_PACE_S)
+            self._hurry.wait(_PACE_S)
+            self._hurry.clear()
             self._wake.wait(min(_POLL_S, max(0.0, (engine.deadline - self._now()) / 1_000)))
