@@ -1,4 +1,6 @@
-"""What all tests share: how pytest is asked."""
+"""What all tests share: how pytest is asked, and the server that some of them need."""
+
+import pytest
 
 
 def pytest_addoption(parser):
@@ -7,3 +9,13 @@ def pytest_addoption(parser):
         action="store_true",
         help="write what the oracle says into tests/scenarios/*.txt; then read the diff",
     )
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A real PostgreSQL, one for each process of the tests."""
+    from servers import Postgres
+
+    server = Postgres()
+    yield server
+    server.end()

@@ -36,7 +36,8 @@ class Running:
         self.process = None
         self.key = None
 
-    def start(self, *more):
+    def start(self, *more, most_bytes=None):
+        """Start it; with `most_bytes`, none of its files may grow larger, as if the disk were full."""
         flags = [
             part
             for name, value in self.settings.items()
@@ -54,7 +55,8 @@ class Running:
         ]
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([*command, *flags, *more], stderr=log, stdout=log)
+            limited = ["prlimit", f"--fsize={most_bytes}"] if most_bytes else []
+            self.process = subprocess.Popen([*limited, *command, *flags, *more], stderr=log, stdout=log)
         self.url = self._waited_for(SERVES, begin)
         if self.key is None:
             found = KEY.search(self.log.read_text())

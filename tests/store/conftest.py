@@ -1,14 +1,6 @@
 import pytest
 
 from headcount.store.opening import open_store
-from servers import Postgres
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    server = Postgres()
-    yield server
-    server.end()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
