@@ -1,0 +1,13 @@
+-- How many meetings of a domain began on each day (UTC), so that counting them needs no look at each.
+
+create table meeting_tallies (
+  domain text not null,
+  day bigint not null,
+  meetings bigint not null,
+  primary key (domain, day)
+) {clustered};
+
+insert into meeting_tallies (domain, day, meetings)
+select domain, start_ms / 86400000, count(*)
+from meetings
+group by domain, start_ms / 86400000;
