@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from headcount.store.answers import MeetingFilter
+from headcount.store.answers import MeetingFilter, Page
 from headcount.store.opening import open_store
 from headcount.store.removing import remove_domain
 from headcount.store.rows import DAY_MS, MeetingRow, Round
@@ -63,3 +63,23 @@ def test_any_timeframe_counts_its_meetings(store):
             for row in rows
         )
         assert store.answers.count("acme", wanted, 0) == expected, wanted
+
+
+def test_any_window_finds_what_ran_in_it(store):
+    chance = random.Random(2)
+    rows = []
+    for n in range(200):
+        start = T0 + chance.randrange(DAY_MS)
+        rows.append(meeting(n, start, None if n % 50 == 0 else start + chance.choice([1, 60_000, 3_600_000])))
+    commit(store, *rows)
+    for _ in range(200):
+        first, until = (chance.choice([None, T0 + chance.randrange(-1000, 2 * DAY_MS)]) for _ in "ab")
+        wanted = MeetingFilter(runs_from=first, runs_before=until)
+        found = {row.id for row in store.answers.page("acme", wanted, Page(limit=1_000), 0)}
+        expected = {
+            row.id
+            for row in rows
+            if (first is None or row.end is None or row.end > first) and (until is None or row.start < until)
+        }
+        assert found == expected
+        assert store.answers.count("acme", wanted, 0) == len(expected)

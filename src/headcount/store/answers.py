@@ -220,6 +220,7 @@ class Answers:
 
 def _count(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
     """How many are wanted. Whole days are tallied; what few are left over are counted one by one."""
+    wanted = _narrowed(connection, domain, wanted)
     began = MeetingFilter(starts_from=wanted.starts_from, starts_before=wanted.starts_before)
     if wanted == began:
         return _count_by_day(connection, domain, began, now)
@@ -227,6 +228,16 @@ def _count(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) 
         ongoing = _count_each(connection, domain, replace(began, ongoing=True), now)
         return _count_by_day(connection, domain, began, now) - ongoing
     return _count_each(connection, domain, wanted, now)
+
+
+def _narrowed(connection: Connection, domain: str, wanted: MeetingFilter) -> MeetingFilter:
+    """The same filter with a bound on the start: what ran into a time began no longer before it than any lasted."""
+    if wanted.runs_from is None:
+        return wanted
+    longest = connection.row("longest_meeting", domain=domain) or (0,)
+    ongoing = connection.row("first_ongoing", domain=domain) or (NEVER,)
+    earliest = min(wanted.runs_from - longest[0], ongoing[0]) // 1_000 * 1_000
+    return replace(wanted, starts_from=max(earliest, wanted.starts_from or earliest))
 
 
 def _count_by_day(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
@@ -250,7 +261,7 @@ def _count_each(connection: Connection, domain: str, wanted: MeetingFilter, now:
 def _page(
     connection: Connection, domain: str, wanted: MeetingFilter, page: Page, now: Ms
 ) -> list[MeetingRow]:
-    clauses, values = _clauses(domain, wanted, now)
+    clauses, values = _clauses(domain, _narrowed(connection, domain, wanted), now)
     backwards = page.before is not None or (page.oldest and not page.ascending)
     way = "desc" if page.ascending is backwards else "asc"
     for name, cursor, further in (

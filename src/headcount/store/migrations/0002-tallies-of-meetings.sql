@@ -11,3 +11,7 @@ insert into meeting_tallies (domain, day, meetings)
 select domain, start_ms / 86400000, count(*)
 from meetings
 group by domain, start_ms / 86400000;
+
+-- How long the longest meeting was: none that began so long before a window ran into it.
+create index meetings_by_length on meetings (domain, (end_ms - start_ms))
+where end_ms is not null;
