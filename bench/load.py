@@ -1,6 +1,7 @@
 """A load generator: so many connections that are kept open, each with one request under way.
 
     python bench/load.py http://127.0.0.1:8080/v1/events --key KEY [--connections 64] [--seconds 5]
+    python bench/load.py http://127.0.0.1:8080/v1/events --key KEY --connections 8 --batches 500
 
 It runs in a process of its own and does next to nothing for each request: it writes bytes that were
 put together by hand, and reads an answer no further than to its status and its end. `busy` in what it
@@ -12,6 +13,7 @@ import asyncio
 import json
 import re
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -19,6 +21,8 @@ from urllib.parse import urlsplit
 import uvloop
 
 ROOMS = 1_000
+COHORT, PEOPLE_A_ROOM, MANY_ROOMS, STAYS_S = 500, 8, 50_000, 12.0
+FOREVER_S = 3_600.0
 LEAVES_AFTER = 60_001  # so many requests after a join comes its leave: seconds later
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -148,6 +152,73 @@ def single_events(host: str, path: str, key: str, first: int = 0) -> Requests:
     return lambda n: head + body(n)
 
 
+class Batches:
+    """A thousand events a request, as lines: people come to small meetings, and go when they were there for a while.
+
+    All is told as it happens. Until the first may go, all that is told is that people come.
+    """
+
+    def __init__(self, host: str, path: str, key: str, requests: int) -> None:
+        self._where = host, path, key
+        self._left = requests
+        self._came = 0
+        self._to_go: deque[tuple[float, int]] = deque()
+
+    def __call__(self, n: int) -> bytes | None:
+        if n >= self._left:
+            return None
+        now = time.time()
+        body = self._comes(now) + (self._goes(now) or self._comes(now))
+        return post(*self._where, len(body), "application/x-ndjson") + body
+
+    def _comes(self, now: float) -> bytes:
+        cohort, self._came = self._came, self._came + 1
+        self._to_go.append((now + STAYS_S, cohort))
+        return self._told("join", now, cohort)
+
+    def _goes(self, now: float) -> bytes | None:
+        if self._to_go[0][0] > now:
+            return None
+        return self._told("leave", now, self._to_go.popleft()[1])
+
+    @staticmethod
+    def _told(kind: str, now: float, cohort: int) -> bytes:
+        form = (
+            f'{{"room":"room-%05d","kind":"{kind}","at":%.3f,"participant_id":"connection-%010d",'
+            '"user_id":"user-%06d","user_name":"Somebody Or Other"}\n'
+        )
+        people = range(cohort * COHORT, (cohort + 1) * COHORT)
+        return "".join(
+            form % (who // PEOPLE_A_ROOM % MANY_ROOMS, now - who * 37 % 100 / 1_000, who, who % 100_000)
+            for who in people
+        ).encode()
+
+
+def last_of_all(host: str, path: str, key: str) -> Requests:
+    """One more event, answered once all before it is worked in; the same one however often it is asked."""
+    body = b'{"id":"last","room":"last","kind":"join","at":%d,"participant_id":"last"}' % time.time()
+    request = post(host, f"{path}?wait=true", key, len(body)) + body
+    return lambda n: None if n else request
+
+
+async def send_batches(asked: argparse.Namespace, host: str, port: int, path: str) -> dict[str, float]:
+    """What it took until all was answered, and until all was worked in."""
+    requests = Batches(host, path, asked.key, asked.batches)
+    result = await drive(host, port, requests, asked.connections, FOREVER_S)
+    waited, passed = 0.0, False
+    last = last_of_all(host, path, asked.key)
+    while not passed:
+        done = await drive(host, port, last, 1, FOREVER_S)
+        waited, passed = waited + done.seconds, done.requests == 1
+    return result._asdict() | {"until_worked_in_s": result.seconds + waited}
+
+
+async def send_singles(asked: argparse.Namespace, host: str, port: int, path: str) -> dict[str, float]:
+    requests = single_events(host, path, asked.key, asked.first)
+    result = await drive(host, port, requests, asked.connections, asked.seconds)
+    return result._asdict() | {"per_second": result.per_second}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("url")
@@ -155,12 +226,14 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--first", type=int, default=0, help="the number of the first participant")
+    parser.add_argument(
+        "--batches", type=int, help="so many requests of 1,000 lines, for as long as they take"
+    )
     asked = parser.parse_args()
     url = urlsplit(asked.url)
-    host, port = url.hostname or "127.0.0.1", url.port or 80
-    requests = single_events(host, url.path, asked.key, asked.first)
-    result = uvloop.run(drive(host, port, requests, asked.connections, asked.seconds))
-    print(json.dumps(result._asdict() | {"per_second": result.per_second}))
+    send = send_batches if asked.batches else send_singles
+    result = uvloop.run(send(asked, url.hostname or "127.0.0.1", url.port or 80, url.path))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

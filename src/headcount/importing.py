@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from headcount.batch.reading import read
 from headcount.engine.engine import Engine
+from headcount.engine.rules_in_force import keep_to_rules
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.rules import Rules
 from headcount.store.database import StoreError
@@ -60,8 +61,10 @@ def import_files(
 ) -> Imported:
     """Append the events of these files, and work them in unless a service that runs does so.
 
-    Raises `BadInput` for what cannot be read, before anything of that piece is taken.
+    Raises `BadInput` for what cannot be read, before anything of that piece is taken, and if the
+    store's rules are others.
     """
+    keep_to_rules(store, rules)
     done = Imported()
     reading = read(list(files), skip_bad=skip_bad, piece_rows=_PIECE_ROWS)
     for piece in reading:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from headcount.clock import Clock
 from headcount.engine.engine import Engine
-from headcount.service import keep_to_rules, rules_said
+from headcount.engine.rules_in_force import keep_to_rules, rules_said
 from headcount.settings import Settings
 from headcount.store.leading import leadership
 from headcount.store.opening import open_store

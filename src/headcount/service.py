@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from headcount.clock import Clock
 from headcount.engine.engine import Engine
+from headcount.engine.rules_in_force import keep_to_rules
 from headcount.engine.running import Worker
 from headcount.errors import BadInput
 from headcount.http.access import Gate
@@ -27,7 +28,6 @@ from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
 from headcount.http.metrics import Metrics, Numbers
 from headcount.http.protocol import uvicorn_options
-from headcount.kernel.rules import Rules
 from headcount.settings import Settings
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
@@ -194,24 +194,6 @@ class Service:
                 ]
             )
         )  # fmt: skip
-
-
-def keep_to_rules(store: Store, rules: Rules) -> None:
-    """Remember the rules by which the tables are worked out. Raises `BadInput` if they are others."""
-    said = rules_said(rules)
-    known = store.tables.rules()
-    if known is None:
-        store.tables.keep_rules(said)
-    elif known != said:
-        raise BadInput(
-            f"the meetings in this store were worked out by other rules ({known} ms; now {said} ms):"
-            " run 'headcount rebuild' with the new ones, or set them back"
-        )
-
-
-def rules_said(rules: Rules) -> str:
-    """The numbers of the rules that meetings depend on, as the store remembers them."""
-    return ",".join(str(number) for number in rules[:3])
 
 
 def make_key(store: Store, domain: str, name: str, scopes: tuple[str, ...], clock: Clock) -> tuple[Key, str]:

@@ -22,7 +22,7 @@ class NotServingError(AssertionError):
 def headcount(*arguments, check=True, **options):
     """Run one command to its end."""
     command = [sys.executable, "-m", "headcount", *map(str, arguments)]
-    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=300, **options)
+    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=PATIENCE_S, **options)
 
 
 class Running:

@@ -80,7 +80,9 @@ def test_a_graceful_stop_commits_what_it_has_and_ends_within_five_seconds(tmp_pa
     assert service.process.returncode == 0
     service.start()
     with service.client() as client:
-        client.post("/events", json={"room": "s", "kind": "join", "participant_id": "a"}, params={"wait": "1"})
+        client.post(
+            "/events", json={"room": "s", "kind": "join", "participant_id": "a"}, params={"wait": "1"}
+        )
         until = time.monotonic() + 15
         while time.monotonic() < until and not client.get("/rooms/r/presence").json()["data"]:
             time.sleep(0.2)

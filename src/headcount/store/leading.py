@@ -44,5 +44,8 @@ class FileOwner:
 
 def leadership(database: Database) -> Leadership:
     """How this process leads, or does not lead, the engine of a database."""
-    assert isinstance(database, SqliteDatabase)
-    return FileOwner(database)
+    if isinstance(database, SqliteDatabase):
+        return FileOwner(database)
+    from headcount.store.postgres_leading import ServerLock  # noqa: PLC0415 - only who has a server pays
+
+    return ServerLock(database.url)

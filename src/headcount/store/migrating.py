@@ -36,22 +36,27 @@ def migrations() -> list[Migration]:
 
 def migrate(database: Database) -> list[Migration]:
     """Do what is still to be done, and say what it was. Raises `StoreError` for a store we do not know."""
-    with database.writing() as connection:
-        connection.run_text(_TABLE)
-    done = []
-    for migration in pending(database):
+    done: list[Migration] = []
+    while True:
         with database.writing() as connection:
-            connection.run_text(migration.text.format_map(database.dialect))
-            connection.run("remember_migration", number=migration.number, name=migration.name,
-                           checksum=migration.checksum)  # fmt: skip
-        done.append(migration)
-    return done
+            connection.lock_log()  # several processes may start at once
+            connection.run_text(_TABLE)
+            to_do = _pending(database, connection)
+            if not to_do:
+                return done
+            done.append(to_do[0])
+            connection.run_text(to_do[0].text.format_map(database.dialect))
+            connection.run("remember_migration", **to_do[0]._asdict() | {"checksum": to_do[0].checksum})
 
 
 def pending(database: Database) -> list[Migration]:
     """What is still to be done. Raises `StoreError` if the store is newer, or was changed by hand."""
     with database.reading() as connection:
-        done = _done(connection)
+        return _pending(database, connection)
+
+
+def _pending(database: Database, connection: Connection) -> list[Migration]:
+    done = _done(connection)
     known = {migration.number: migration for migration in migrations()}
     for number, (name, checksum) in done.items():
         if number not in known:

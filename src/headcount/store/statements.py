@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 _ROW = re.compile(r"values (\((?:\?(?:, )?)+\))")
-_VALUE = re.compile(r"(?<!:):([a-z_]+)")
+_VALUE = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 
 @cache
@@ -31,4 +31,4 @@ def inserts_rows(text: str) -> bool:
 @cache
 def for_postgres(text: str) -> str:
     """The same statement with values as psycopg expects them."""
-    return _VALUE.sub(r"%(\1)s", text.replace("%", "%%"))
+    return _VALUE.sub(r"%(\1)s", text.replace("%", "%%")).replace("?", "%s")

@@ -108,13 +108,15 @@ create table corrections (
 create index corrections_by_room on corrections (domain, room, first_ms);
 
 create table engine (
-  only smallint primary key check (only = 1),
+  one smallint primary key check (one = 1),
   cursor_position bigint not null,
   epoch bigint not null,
-  rules text
+  rules text,
+  leader bigint,
+  beat_ms bigint
 );
 
-insert into engine (only, cursor_position, epoch) values (1, 0, 0);
+insert into engine (one, cursor_position, epoch) values (1, 0, 0);
 
 create table api_keys (
   id text primary key,

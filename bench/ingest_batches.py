@@ -1,0 +1,143 @@
+"""Batches of 1,000 events over HTTP, against writing the same rows into the same table and nothing else.
+
+    python bench/ingest_batches.py [--batches 500] [--runs 2] [--bars '{"append": 0.6}']
+
+Two things are measured of one run: until all batches are answered, that is stored on the disk, while the
+engine works beside; and until the engine has worked in all of them (`?wait=true`). The peer is a bare
+`executemany` of the rows that were stored, in the same order, into an empty store: one commit for each
+batch, as durable as ours. That both hold as many rows as were sent is checked, or the exit code is 1.
+"""
+
+import argparse
+import json
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from headcount.kernel.events import Kind
+from headcount.store.opening import open_store
+from headcount.store.rows import KIND_CODES, LogEntry
+from headcount.store.statements import statement
+from ingest_api import HERE, Server, free_port, made_key, running, serve
+from load import PEOPLE_A_ROOM
+
+LINES = 1_000
+BARS = {"append": 0.6, "end to end": 0.25}
+"""What we aim for: such a part of the rows per second of a bare executemany."""
+
+COLUMNS = (
+    "domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,"
+    " joined_ms, inferred, event_id, event_key, origin, listed"
+)
+KIND = LogEntry._fields.index("kind")
+assert COLUMNS.count(",") + 1 == len(LogEntry._fields)
+
+
+class Rates(NamedTuple):
+    """Events per second."""
+
+    append: float
+    end_to_end: float
+    bare: float
+
+
+def main() -> int:
+    asked = arguments()
+    runs = [one_run(asked) for _ in range(asked.runs)]
+    best = Rates(*(max(rates) for rates in zip(*runs, strict=True)))
+    bars = BARS | json.loads(asked.bars)
+    print("\n| batches of 1,000, against a bare executemany | ours | peer | ratio | bar | met |")
+    print("|---|---|---|---|---|---|")
+    for what, rate in (("append", best.append), ("end to end", best.end_to_end)):
+        ratio = rate / best.bare
+        met = "yes" if ratio >= bars[what] else "**no**"
+        print(f"| {what} | {rate:,.0f}/s | {best.bare:,.0f}/s | {ratio:.2f} | ≥ {bars[what]:g} | {met} |")
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--batches", type=int, default=500)
+    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--port", type=int, default=free_port())
+    parser.add_argument("--directory", help="where the databases are; their disk is part of what is measured")
+    parser.add_argument("--bars", default="{}", help='JSON, like {"append": 0.5}')
+    return parser.parse_args()
+
+
+def one_run(asked: argparse.Namespace) -> Rates:
+    with tempfile.TemporaryDirectory(dir=asked.directory) as directory:
+        database = Path(directory) / "ours.db"
+        server = Server("ours", serve(database, asked.port), database, key=made_key(database))
+        with running(server, asked.port):
+            said = sent(server, asked)
+        rows = stored(database)
+        events = len(rows) - 1  # one more was sent to wait for all the others
+        if said["errors"] or events != said["requests"] * LINES:
+            raise SystemExit(
+                f"{said['requests'] * LINES:,} events were answered, {events:,} stored: DIFFERENT"
+            )
+        meetings = meetings_worked_out(database, rows)
+        seconds = bare(Path(directory) / "bare.db", rows)
+    rates = Rates(events / said["seconds"], events / said["until_worked_in_s"], len(rows) / seconds)
+    print(
+        f"{events:,} events, {meetings:,} meetings: append {rates.append:,.0f}/s, end to end {rates.end_to_end:,.0f}/s,"
+        f" bare executemany {rates.bare:,.0f}/s; generator busy {said['busy']:.0%}",
+        flush=True,
+    )
+    return rates
+
+
+def sent(server: Server, asked: argparse.Namespace) -> dict[str, float]:
+    url = f"http://127.0.0.1:{asked.port}/v1/events"
+    options = ["--key", server.key, "--connections", asked.connections, "--batches", asked.batches]
+    command = [sys.executable, str(HERE / "load.py"), url, *map(str, options)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def stored(database: Path) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(database)
+    rows = connection.execute(f"select {COLUMNS} from entries order by position").fetchall()
+    connection.close()
+    return rows
+
+
+def meetings_worked_out(database: Path, rows: list[tuple[Any, ...]]) -> int:
+    """How many meetings are stored. Who left had one, together with a few others; the last ones may be undecided."""
+    connection = sqlite3.connect(database)
+    (meetings,) = connection.execute("select count(*) from meetings").fetchone()
+    connection.close()
+    left = sum(row[KIND] == KIND_CODES[Kind.LEAVE] for row in rows)
+    if meetings < 0.9 * left / PEOPLE_A_ROOM:
+        raise SystemExit(f"{left:,} left, but only {meetings:,} meetings are worked out")
+    return meetings
+
+
+def bare(database: Path, rows: list[tuple[Any, ...]]) -> float:
+    """The seconds that the rows alone take, with one durable commit for each batch."""
+    open_store(str(database)).close()
+    connection = sqlite3.connect(database, isolation_level=None)
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    append = statement("append")
+    began = time.perf_counter()
+    for start in range(0, len(rows), LINES):
+        connection.execute("begin immediate")
+        connection.executemany(append, rows[start : start + LINES])
+        connection.execute("commit")
+    seconds = time.perf_counter() - began
+    (written,) = connection.execute("select count(*) from entries").fetchone()
+    connection.close()
+    if written != len(rows):
+        raise SystemExit(f"{len(rows):,} rows, {written:,} written: DIFFERENT")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

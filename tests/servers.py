@@ -1,0 +1,121 @@
+"""A real PostgreSQL for the tests: started on a free port of the loopback, ended by the id it started with."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+PATIENCE_S = 60
+NUMBERS = count()
+
+
+def binaries():
+    """Where the server's programs are, the newest first; None if there are none."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+    if found:
+        return found[-1].parent
+    there = shutil.which("initdb")
+    return Path(there).parent if there else None
+
+
+def require_postgres():
+    """The programs' directory. A missing server fails in CI, and elsewhere says what to install."""
+    found = binaries()
+    if found is None:
+        told = "PostgreSQL is not installed: tests/install_servers.sh installs it"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(told)
+    return found
+
+
+class Postgres:
+    """One server with a directory of its own. Root may not run it, so then the user `postgres` does."""
+
+    def __init__(self):
+        self.programs = require_postgres()
+        self.folder = Path(tempfile.mkdtemp(prefix="headcount-pg-"))
+        self.port = free_port()
+        self.process = None
+        self.as_user = (
+            ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        )
+        if self.as_user:
+            shutil.chown(self.folder, "postgres", "postgres")
+        self._run(
+            "initdb", "--auth=trust", "--username=headcount", "--encoding=UTF8", "--locale=C", "-D", self.data
+        )
+        self.start()
+
+    @property
+    def data(self):
+        return self.folder / "data"
+
+    def _run(self, program, *arguments):
+        subprocess.run(
+            [*self.as_user, self.programs / program, *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+        )
+
+    def start(self):
+        options = [
+            "-D",
+            self.data,
+            "-p",
+            str(self.port),
+            "-k",
+            self.folder,
+            "-h",
+            "127.0.0.1",
+            "-c",
+            "max_connections=200",
+        ]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self.as_user, self.programs / "postgres", *options], stdout=log, stderr=log, cwd=self.folder
+            )
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def restart(self):
+        """As an administrator would who is in a hurry: connections are cut off."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(PATIENCE_S)
+        self.start()
+
+    def url(self, name):
+        return f"postgresql://headcount@127.0.0.1:{self.port}/{name}"
+
+    def database(self):
+        """A fresh database's URL."""
+        name = f"test_{os.getpid()}_{next(NUMBERS)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"create database {name}")
+        return self.url(name)
+
+    def end(self):
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(PATIENCE_S)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]

@@ -1,0 +1,303 @@
+"""What every store must do, on both databases."""
+
+import threading
+
+import pytest
+
+from engine.stored import entry_of
+from engines import NEW_YEAR, kernel
+from headcount.engine.engine import SHOWN_AFTER_MS, Engine
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Inferred, Kind
+from headcount.kernel.journal import Mark
+from headcount.kernel.meetings import Meeting
+from headcount.kernel.rules import NEVER, Rules
+from headcount.store.answers import MeetingFilter, Page
+from headcount.store.database import LeadershipLost, StoreError
+from headcount.store.leading import leadership
+from headcount.store.log import facts_between
+from headcount.store.migrating import migrate, pending
+from headcount.store.opening import connect, open_store
+from headcount.store.rows import LogEntry, MarkChange, MeetingRow, Round, StayRow
+
+T = NEW_YEAR
+D = "default"
+
+
+def said(kind, who, at, room="r", **more):
+    return entry_of(Event(Kind(kind), room, T + at * 1_000, who, **more), T + at * 1_000)
+
+
+def test_what_is_appended_can_be_read_in_its_order(store):
+    entries = [
+        said("join", "a", 1, user_id="u", user_name="Ann \U0001f98a \u202e"),
+        said("leave", "a", 20, joined_at=T),
+    ]
+    done = store.log.append([entries])[0]
+    assert (done.accepted, done.duplicates) == (2, 0)
+    logged = store.log.after(0, 10)
+    assert [one.event.user_name for one in logged] == ["Ann \U0001f98a \u202e", None]
+    assert logged[1].event.joined_at == T
+    assert logged[-1].position == done.position == store.log.end()[0]
+    assert store.log.after(logged[0].position, 10) == logged[1:]
+
+
+def test_each_request_of_a_commit_is_told_what_was_new_of_its_own(store):
+    a, b, c = said("join", "a", 1), said("join", "b", 1), said("join", "c", 1)
+    first = store.log.append([[a], [a, b], [], [b, c, c]])
+    assert [(done.accepted, done.duplicates) for done in first] == [(1, 0), (1, 1), (0, 0), (1, 2)]
+    again = store.log.append([[a, b, c]])[0]
+    assert (again.accepted, again.duplicates) == (0, 3)
+    assert len(store.log.after(0, 10)) == 3
+
+
+def test_the_same_key_in_another_domain_is_another_entry(store):
+    entry = said("join", "a", 1)
+    done = store.log.append([[entry, entry._replace(domain="other")]])[0]
+    assert done.accepted == 2
+
+
+def test_what_cannot_be_written_whole_is_not_written(store):
+    good, bad = said("join", "a", 1), said("join", "b", 1)._replace(room=None)
+    with pytest.raises(Exception, match=r"(?i)null"):
+        store.log.append([[good], [bad]])
+    assert store.log.after(0, 10) == []
+    assert store.log.append([[good]])[0].accepted == 1
+
+
+def test_facts_are_found_by_when_they_were_true(store):
+    entries = [said("join", "a", 5), said("leave", "b", 60, joined_at=T + 7_000), said("join", "c", 70)]
+    store.log.append([entries])
+
+    def facts(after, until, settled=NEVER, position=NEVER):
+        with store.database.reading() as connection:
+            found = facts_between(connection, D, "r", T + after * 1_000, T + until * 1_000, settled, position)
+        return [(event.kind.value, event.participant_id, (event.at - T) // 1_000) for event in found]
+
+    assert facts(0, 100) == [("join", "a", 5), ("join", "b", 7), ("leave", "b", 60), ("join", "c", 70)]
+    assert facts(5, 10) == [("join", "b", 7)]
+    assert facts(0, 100, settled=T + 59_000) == [("join", "a", 5)]
+    assert facts(0, 100, position=1) == [("join", "a", 5)]
+
+
+def stay(who, join, leave=None, room="r", user=None):
+    left_by = None if leave is None else "reported"
+    return StayRow(
+        D, room, T + join * 1_000, who, None if leave is None else T + leave * 1_000, left_by, user, None
+    )
+
+
+def meeting(name, start, end=None, room="r", most=1, carried=()):
+    return MeetingRow(
+        D, name, room, T + start * 1_000, None if end is None else T + end * 1_000, most, *carried
+    )
+
+
+def written(*rows, cursor=0):
+    done = Round(cursor)
+    for row in rows:
+        if isinstance(row, StayRow):
+            done.stays[row[:4]] = row
+        else:
+            done.meetings[row.domain, row.id] = row
+    return done
+
+
+def test_a_round_is_written_whole_with_its_cursor(store):
+    epoch = store.tables.take_over()
+    done = written(stay("a", 0), meeting("m1", 0), cursor=7)
+    done.rooms[D, "r"] = (T, T + 500)
+    done.marks.append(MarkChange(D, "r", T, T, (Mark(T), Mark(T + 5, (("x", 1, None),)))))
+    done.inferred.append(said("leave", "a", 30, inferred=Inferred.TIMEOUT))
+    store.tables.commit(done, epoch)
+    assert store.tables.cursor() == (7, epoch)
+    assert store.tables.deadlines() == [(T + 500, D, "r")]
+    assert store.tables.room(D, "r").settled == T
+    assert store.answers.meeting(D, "m1") == meeting("m1", 0)
+    past = store.tables.past(D, "r", T, 7)
+    assert past.mark_before(T + 6) == Mark(T + 5, (("x", 1, None),))
+    assert [mark.at for mark in past.marks_after(T - 1)] == [T, T + 5]
+    assert [one.event.inferred for one in store.log.after(0, 5)] == [Inferred.TIMEOUT]
+
+
+def test_a_round_that_fails_leaves_nothing(store):
+    epoch = store.tables.take_over()
+    done = written(stay("a", 0), meeting("m1", 0)._replace(room=None), cursor=7)
+    with pytest.raises(Exception, match=r"(?i)null"):
+        store.tables.commit(done, epoch)
+    assert store.tables.cursor() == (0, epoch)
+    assert store.answers.present(D) == []
+
+
+def test_rows_are_replaced_progressed_and_taken_out(store):
+    epoch = store.tables.take_over()
+    store.tables.commit(written(stay("a", 0), stay("b", 5), meeting("m1", 0), meeting("m2", 90)), epoch)
+    done = written(stay("a", 0, 40), meeting("m3", 100))
+    done.stays[stay("b", 5)[:4]] = None
+    done.meetings[D, "m2"] = None
+    done.progress[D, "m1"] = (T + 40_000, 3)
+    done.carried[D, "m3"] = (T + 1, "z")
+    store.tables.commit(done, epoch)
+    assert store.answers.meeting(D, "m1") == meeting("m1", 0, 40, most=3)
+    assert store.answers.meeting(D, "m2") is None
+    assert store.answers.meeting(D, "m3") == meeting("m3", 100, carried=(T + 1, "z"))
+    assert store.answers.in_room(D, "r", T, T + 50_000) == [stay("a", 0, 40)]
+
+
+def test_an_engine_of_an_earlier_epoch_commits_nothing(store):
+    old = store.tables.take_over()
+    new = store.tables.take_over()
+    with pytest.raises(LeadershipLost):
+        store.tables.commit(written(stay("a", 0), cursor=5), old)
+    assert store.tables.cursor() == (0, new)
+    assert store.answers.present(D) == []
+
+
+def test_pages_lose_nobody_in_either_direction(store):
+    epoch = store.tables.take_over()
+    rows = [meeting(f"m{n:02}", n // 3 * 10, n // 3 * 10 + 5, room=f"r{n % 2}") for n in range(20)]
+    store.tables.commit(written(*rows), epoch)
+    expected = sorted(rows, key=lambda row: (row.start // 1_000, row.id), reverse=True)
+    for limit in (1, 3, 7, 20):
+        found, after = [], None
+        while page := store.answers.page(D, MeetingFilter(), Page(limit, after=after), T):
+            found += page
+            after = page[-1]
+        assert found == expected
+        back, before = [], None
+        while page := store.answers.page(
+            D, MeetingFilter(), Page(limit, before=before, oldest=before is None), T
+        ):
+            back = page + back
+            before = page[0]
+        assert back == expected
+    assert store.answers.count(D, MeetingFilter(room="r1"), T) == 10
+    assert store.answers.count("other", MeetingFilter(), T) == 0
+
+
+def test_filters_add_up(store):
+    epoch = store.tables.take_over()
+    rows = [meeting("old", 0, 30), meeting("long", 100, 900, most=4), meeting("now", 1_000)]
+    stays = [stay("a", 0, 30, user="u1"), stay("b", 100, 900, user="u2"), stay("c", 1_000, user="u1")]
+    store.tables.commit(written(*rows, *stays), epoch)
+
+    def names(**wanted):
+        return [row.id for row in store.answers.page(D, MeetingFilter(**wanted), Page(), T + 2_000_000)]
+
+    assert names(ongoing=True) == ["now"]
+    assert names(ongoing=False) == ["long", "old"]
+    assert names(user_id="u1") == ["now", "old"]
+    assert names(min_participants=2) == ["long"]
+    assert names(shortest=100_000) == ["now", "long"]
+    assert names(starts_from=T + 100_000, starts_before=T + 1_000_000) == ["long"]
+    assert names(runs_from=T + 500_000, runs_before=T + 600_000) == ["long"]
+
+
+def test_everything_works_together_as_the_kernel_says(store):
+    events = [
+        Event(Kind.JOIN, "r", T, "a", user_name="A"),
+        Event(Kind.JOIN, "r", T + 100_000, "b"),
+        Event(Kind.LEAVE, "r", T + 1_000_000, "b"),
+        Event(Kind.JOIN, "r", T + 3_000_000, "c"),
+        Event(Kind.LEAVE, "r", T + 3_100_000, "c"),
+        Event(Kind.LEAVE, "r", T + 5_000_000, "a"),
+    ]
+    for order in (events, events[::-1]):
+        for event in order:
+            store.log.append([[entry_of(event, T)]])
+        engine = Engine(store, Rules(), store.tables.take_over())
+        while engine.step(T + 6_000_000 + SHOWN_AFTER_MS):
+            pass
+    rows = store.answers.page(D, MeetingFilter(), Page(order := 100), 0)[::-1]
+    entries = store.answers.entries(rows)
+    found = [
+        Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(entries[m.id]))
+        for m in rows
+    ]
+    assert order == 100
+    assert found == kernel(events, as_of=T + 6_000_000)
+
+
+def test_keys_are_found_only_whole(store):
+    key, text = store.keys.create("acme", "for tests", ("read", "ingest"), T, "s" * 32)
+    assert store.keys.find(text) == key
+    assert store.keys.find(text[:-1] + "x") is None
+    assert store.keys.find("") is None
+    store.keys.touch({key.id: T + 5})
+    assert store.keys.all()[0].last_used == T + 5
+    assert store.keys.revoke(key.id, T + 9)
+    assert not store.keys.revoke(key.id, T + 10)
+    assert store.keys.find(text).revoked == T + 9
+    with pytest.raises(BadInput, match="scopes"):
+        store.keys.create("acme", "", ("write",), T, "s" * 32)
+
+
+def test_a_store_is_migrated_once_and_a_newer_or_changed_one_is_refused(store, url):
+    assert pending(store.database) == []
+    assert migrate(store.database) == []
+    with store.database.writing() as connection:
+        connection.run("remember_migration", number=9_999, name="of tomorrow", checksum="x")
+    with pytest.raises(StoreError, match="newer release"):
+        open_store(url)
+    with store.database.writing() as connection:
+        connection.run_text("delete from migrations where number = 9999")
+        connection.run_text("update migrations set checksum = 'y'")
+    with pytest.raises(StoreError, match="not the one of this release"):
+        open_store(url)
+
+
+def test_a_store_that_is_not_made_yet_has_everything_pending(url):
+    database = connect(url)
+    with database.writing() as connection:
+        connection.run_text(
+            "create table if not exists migrations (number integer primary key, name text, checksum text)"
+        )
+    assert [migration.number for migration in pending(database)] == [1]
+    database.close()
+
+
+def test_whoever_reads_after_a_position_misses_nothing_while_many_append(url):
+    stores = [open_store(url) for _ in range(3)]
+    each, groups = 40, 5
+
+    def append(number):
+        for n in range(each):
+            stores[number % 3].log.append([[said("join", f"{number}-{n}-{g}", 1)] for g in range(groups)])
+
+    threads = [threading.Thread(target=append, args=(number,)) for number in range(4)]
+    seen: list[LogEntry] = []
+    position = 0
+    for thread in threads:
+        thread.start()
+    while len(seen) < 4 * each * groups:
+        new = stores[2].log.after(position, 50)
+        assert all(later.position > position for later in new)
+        seen += new
+        position = new[-1].position if new else position
+        if not new and not any(thread.is_alive() for thread in threads):
+            break
+    for thread in threads:
+        thread.join()
+    assert len({one.event.participant_id for one in seen}) == 4 * each * groups
+    for opened in stores:
+        opened.close()
+
+
+def test_one_leads_and_another_takes_over_when_it_gives_up(url):
+    first, second = open_store(url), open_store(url)
+    one, other = leadership(first.database), leadership(second.database)
+    epoch = one.try_lead()
+    assert epoch is not None
+    assert one.still_leads()
+    try:
+        assert other.try_lead() is None
+    except StoreError as refused:
+        assert "served by another process" in str(refused)  # noqa: PT017 - only a file refuses
+    one.give_up()
+    assert not one.still_leads()
+    assert other.try_lead() > epoch
+    with pytest.raises(LeadershipLost):
+        first.tables.commit(written(stay("a", 0)), epoch)
+    other.give_up()
+    first.close()
+    second.close()
