@@ -4,6 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engines import in_the_calendar, kernel, sessionize, table_of
+from headcount.kernel import stays
 from headcount.kernel.changes import ParticipantJoined, ParticipantLeft
 from headcount.kernel.history import changes_of
 from strategies import SCALED, histories, tidy_histories
@@ -123,3 +124,16 @@ def test_events_that_do_not_fit_into_memory_give_the_same(said):
     assert divided.meetings.to_pylist() == whole.meetings.to_pylist()
     assert divided.participants.to_pylist() == whole.participants.to_pylist()
     assert divided.summary == whole.summary
+
+
+def test_a_stay_is_opened_by_a_join_and_ended_by_something_else():
+    """So a room has at most as many entries as events: every entry but a stay's first was begun by a
+    reset, and before each reset somebody left. The compiled pass writes entries over the events.
+    """
+    joins = stays.JOIN | stays.INFERRED_JOIN
+    for case, meaning in enumerate(stays.MEANINGS):
+        signs = case % stays.SIGNS
+        if meaning & stays.OPENS:
+            assert signs & joins
+        elif meaning & (stays.CLOSES | stays.OVERTURNS):
+            assert signs & ~joins

@@ -270,11 +270,12 @@ def test_whoever_reads_after_a_position_misses_nothing_while_many_append(url):
     for thread in threads:
         thread.start()
     while len(seen) < 4 * each * groups:
+        under_way = any(thread.is_alive() for thread in threads)
         new = stores[2].log.after(position, 50)
         assert all(later.position > position for later in new)
         seen += new
         position = new[-1].position if new else position
-        if not new and not any(thread.is_alive() for thread in threads):
+        if not new and not under_way:
             break
     for thread in threads:
         thread.join()

@@ -17,7 +17,21 @@ from numpy.typing import NDArray
 from headcount.batch.arrays import flags, numbers, words
 from headcount.batch.columns import Columns
 from headcount.batch.compiled import compiled
-from headcount.batch.layout import LEFT_BY_WORDS, NO_ROW, STILL_IN, Int8s, Int32s, Int64s
+from headcount.batch.keys import room_for
+from headcount.batch.layout import (
+    ABOVE,
+    BELOW,
+    JOIN,
+    LEAVE,
+    LEFT_BY_WORDS,
+    NAME_ROWS,
+    NO_ROW,
+    ROW_AND_LEFT_BY,
+    STILL_IN,
+    Int8s,
+    Int32s,
+    Int64s,
+)
 from headcount.batch.sessions import MEETINGS, PARTICIPANTS, TIME, WORD
 from headcount.batch.working import Worked, ids_of, in_threads, spans_of
 from headcount.kernel.rules import NEVER
@@ -63,46 +77,108 @@ class InMemory:
     columns: Columns
 
     def listed(self, first: int, last: int) -> Listed:
-        entries, names = self.worked.entries, self.columns.names
-        own = slice(int(self.worked.bounds[first]), int(self.worked.bounds[last]))
-        rows = entries.row[own]
-        codes = names.participant[rows] if len(names.participant) else rows
-        return Listed(
-            entries.join[own],
-            entries.leave[own],
-            entries.left_by[own],
-            _codes_at(names.user_id, entries.user_id_row[own]),
-            _codes_at(names.user_name, entries.user_name_row[own]),
-            *texts_at(codes, names.offsets, names.text),
-        )
+        worked, names = self.worked, self.columns.names
+        many = int(worked.bounds[last] - worked.bounds[first])
+        plain = [np.empty(many, kind) for kind in (np.int64, np.int64, np.int8, np.int32, np.int32)]
+        codes = np.empty(many, np.int32)
 
+        def tell(_: None, span: tuple[int, int]) -> None:
+            tell_entries(
+                first + span[0], first + span[1], worked.bounds, int(worked.bounds[first]), worked.begins,
+                worked.entries, names.participant, names.user_id, names.user_name, *plain, codes,
+            )  # fmt: skip
 
-def _codes_at(codes: Int32s, rows: Int32s) -> Int32s:
-    if not len(codes):
-        return np.full(len(rows), NO_ROW, np.int32)
-    found = codes[rows]
-    found[rows == NO_ROW] = NO_ROW
-    return found
-
-
-def texts_at(
-    codes: NDArray[Any], offsets: Int64s, text: NDArray[np.uint8]
-) -> tuple[Int64s, NDArray[np.uint8]]:
-    """The texts with these codes, one behind the other: where they begin, and their letters."""
-    ends = np.zeros(len(codes) + 1, np.int64)
-    np.cumsum(offsets[codes + 1] - offsets[codes], out=ends[1:])
-    out = np.empty(int(ends[-1]), np.uint8)
-    in_threads(lambda _, span: copy_texts(*span, codes, offsets, text, ends, out), spans_of(len(codes)))
-    return ends, out
+        in_threads(tell, spans_of(last - first))
+        return Listed._make([*plain, *texts_at(codes, names.offsets, names.words)])
 
 
 @compiled
-def copy_texts(first: Any, last: Any, codes: Any, offsets: Any, text: Any, ends: Any, out: Any) -> None:
-    for k in range(first, last):
-        start = np.int64(offsets[codes[k]])
-        to = ends[k]
-        for i in range(ends[k + 1] - to):
-            out[to + i] = text[start + i]
+def tell_entries(
+    first: Any,
+    last: Any,
+    bounds: Any,
+    before: Any,
+    begins: Any,
+    entries: Any,
+    participants: Any,
+    user_ids: Any,
+    user_names: Any,
+    join: Any,
+    leave: Any,
+    left_by: Any,
+    user_id: Any,
+    user_name: Any,
+    participant: Any,
+) -> None:
+    """Take the entries of meetings first..last-1 apart, and look up the codes of their names."""
+    has_codes, has_ids, has_names = participants.shape[0] > 0, user_ids.shape[0] > 0, user_names.shape[0] > 0
+    for m in range(first, last):
+        entry = begins[m]
+        for to in range(bounds[m] - before, bounds[m + 1] - before):
+            join[to] = entries[entry, JOIN]
+            leave[to] = entries[entry, LEAVE]
+            row_and_left_by, rows = entries[entry, ROW_AND_LEFT_BY], entries[entry, NAME_ROWS]
+            left_by[to] = row_and_left_by >> ABOVE
+            row = row_and_left_by & BELOW
+            participant[to] = participants[row] if has_codes else row
+            user_id_row, user_name_row = np.int32(rows & BELOW), np.int32(rows >> ABOVE)
+            user_id[to] = user_ids[user_id_row] if has_ids and user_id_row != NO_ROW else NO_ROW
+            user_name[to] = user_names[user_name_row] if has_names and user_name_row != NO_ROW else NO_ROW
+            entry += 1
+
+
+def texts_at(
+    codes: NDArray[Any], offsets: Int64s, words: NDArray[np.uint64]
+) -> tuple[Int64s, NDArray[np.uint8]]:
+    """The texts with these codes, one behind the other: where they begin, and their letters."""
+    ends = np.empty(len(codes) + 1, np.int64)
+    letters = add_up(codes, offsets, ends)
+    out = np.empty(letters // 8 + 1, np.uint64)
+    copy_texts(codes, offsets, words, out)
+    return ends, out.view(np.uint8)[:letters]
+
+
+@compiled
+def add_up(codes: Any, offsets: Any, ends: Any) -> Any:
+    end = np.int64(0)
+    ends[0] = 0
+    for k in range(codes.shape[0]):
+        code = codes[k]
+        end += offsets[code + 1] - offsets[code]
+        ends[k + 1] = end
+    return end
+
+
+@compiled
+def copy_texts(codes: Any, offsets: Any, words: Any, out: Any) -> None:
+    """Copy by whole words, of which one is being filled: ids are short, and byte by byte took half
+    as long again.
+    """
+    filling, filled, to = np.uint64(0), np.uint64(0), 0
+    for k in range(codes.shape[0]):
+        code = codes[k]
+        start, end = offsets[code], offsets[code + 1]
+        while start < end:
+            size = min(end - start, 8)
+            at = start >> 3
+            shift = np.uint64((start & 7) << 3)
+            word = words[at] >> shift
+            if shift:
+                word |= words[at + 1] << (np.uint64(64) - shift)
+            bits = np.uint64(size << 3)
+            if size < 8:
+                word &= (np.uint64(1) << bits) - np.uint64(1)
+            filling |= word << filled
+            filled += bits
+            if filled >= np.uint64(64):
+                out[to] = filling
+                to += 1
+                filled -= np.uint64(64)
+                # What did not fit any more; all of it did if none is left over.
+                filling = word >> (bits - filled) if filled else np.uint64(0)
+            start += size
+    if filled:
+        out[to] = filling
 
 
 class Assembly:
@@ -162,7 +238,7 @@ class Assembly:
         listed = self._listed(first, last, counts)
         meeting = np.repeat(np.arange(last - first, dtype=np.int32), counts)
         columns = [
-            words(meeting, self.meetings["id"].combine_chunks().slice(first, last - first)),
+            words(meeting, self.meetings["id"].slice(first, last - first).combine_chunks()),
             words(np.repeat(self._told_rooms(first, last), counts), self._words.rooms),
             _texts(listed.offsets, listed.text),
             _names(listed.user_id, self._words.user_ids),
@@ -194,10 +270,13 @@ class Assembly:
         return Listed._make([*plain, *texts_at(rows, *_end_to_end(found))])
 
 
-def _end_to_end(found: Sequence[Listed]) -> tuple[Int64s, NDArray[np.uint8]]:
+def _end_to_end(found: Sequence[Listed]) -> tuple[Int64s, NDArray[np.uint64]]:
     starts = np.cumsum([0, *(len(each.text) for each in found)])
     offsets = [each.offsets[:-1] + start for each, start in zip(found, starts, strict=False)]
-    return np.concatenate([*offsets, starts[-1:]]), np.concatenate([each.text for each in found])
+    letters = int(starts[-1])
+    words = room_for(letters)
+    np.concatenate([each.text for each in found], out=words.view(np.uint8)[:letters])
+    return np.concatenate([*offsets, starts[-1:]]), words
 
 
 def _names(codes: Int32s, meanings: pa.Array | None) -> pa.Array:

@@ -20,9 +20,9 @@ from headcount.batch.layout import Int8s, Int32s, Int64s, Names
 from headcount.batch.text_columns import text_of
 from headcount.kernel.rules import NEVER
 
-_NO_CODES = np.empty(0, np.int32)
-_NO_TIMES = np.empty(0, np.int64)
-_NO_MARKS = np.empty(0, np.int8)
+NO_CODES = np.empty(0, np.int32)
+NO_TIMES = np.empty(0, np.int64)
+NO_MARKS = np.empty(0, np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,14 @@ def columns_of(table: pa.Table) -> Columns:
         ids = pool.submit(_participants, table["participant_id"])
         rest = [name for name in table.column_names if name != "participant_id"]
         columns = dict(zip(rest, pool.map(lambda name: _whole(table[name]), rest), strict=True))
-        room, rank, rooms, domains = _rooms(columns["room"], columns.get("domain"))
+        room, rank, rooms, domains = numbered_rooms(
+            _codes(columns["room"]), columns["room"].dictionary, *_coded(columns.get("domain"))
+        )
         user_id, user_ids = _coded(columns.get("user_id"))
         user_name, user_names = _coded(columns.get("user_name"))
         session, sessions = _coded(columns.get("source_session"))
         codes, offsets, text, words = ids.result()
-    names = Names(codes, offsets, text, words, user_id, user_name, session, _NO_CODES, _NO_CODES, _NO_CODES)
+    names = Names(codes, offsets, text, words, user_id, user_name, session, NO_CODES, NO_CODES, NO_CODES)
     joined_at = columns.get("joined_at")
     has_joins = joined_at is not None and joined_at.null_count < len(joined_at)
     inferred = columns.get("inferred")
@@ -79,8 +81,8 @@ def columns_of(table: pa.Table) -> Columns:
         rank=rank,
         rooms=rooms,
         domains=domains,
-        inferred=_NO_MARKS if inferred is None else _numbers(inferred),
-        joined_at=_numbers(pc.fill_null(joined_at, NEVER)) if has_joins else _NO_TIMES,
+        inferred=NO_MARKS if inferred is None else _numbers(inferred),
+        joined_at=_numbers(pc.fill_null(joined_at, NEVER)) if has_joins else NO_TIMES,
         names=names,
         user_ids=user_ids,
         user_names=user_names,
@@ -102,11 +104,11 @@ def columns_with(
 
     def codes(name: str) -> Int32s:
         array = arrays[name]
-        return _NO_CODES if array is None else array
+        return NO_CODES if array is None else array
 
     names = Names(
-        _NO_CODES, offsets, text, words_of(text), codes("user_id"), codes("user_name"), codes("source_session"),
-        _NO_CODES, _NO_CODES, _NO_CODES,
+        NO_CODES, offsets, text, words_of(text), codes("user_id"), codes("user_name"), codes("source_session"),
+        NO_CODES, NO_CODES, NO_CODES,
     )  # fmt: skip
     inferred, joined_at = arrays["inferred"], arrays["joined_at"]
     return Columns(
@@ -116,8 +118,8 @@ def columns_with(
         rank=rank,
         rooms=rooms,
         domains=None,
-        inferred=_NO_MARKS if inferred is None else inferred,
-        joined_at=_NO_TIMES if joined_at is None else joined_at,
+        inferred=NO_MARKS if inferred is None else inferred,
+        joined_at=NO_TIMES if joined_at is None else joined_at,
         names=names,
         user_ids=user_ids,
         user_names=user_names,
@@ -149,23 +151,26 @@ def _codes(array: pa.DictionaryArray) -> Int32s:
 def _coded(array: pa.Array | None) -> tuple[Int32s, pa.Array | None]:
     """Codes and words of a dictionary; a word that is null is no word."""
     if array is None or array.null_count == len(array):
-        return _NO_CODES, None
+        return NO_CODES, None
     return _codes(array), array.dictionary
 
 
-def _rooms(
-    room: pa.DictionaryArray, domain: pa.DictionaryArray | None
+def numbered_rooms(
+    room: Int32s, rooms: pa.Array, domain: Int32s, domains: pa.Array | None
 ) -> tuple[Int32s, Int32s, pa.Array, pa.Array | None]:
-    if domain is None:
-        order = pc.sort_indices(room.dictionary)
-        return _codes(room), _inverse(_numbers(order)), room.dictionary.take(order), None
-    many = len(domain.dictionary) + 1
-    both = _codes(room).astype(np.int64) * many + (_codes(domain) + 1)
+    """Rooms of different domains are different rooms: the code of each row's, the rank of each
+    code, and the names and domains by rank. The codes -1 and the domains None say that none is named.
+    """
+    if domains is None:
+        order = pc.sort_indices(rooms)
+        return room, _inverse(_numbers(order)), rooms.take(order), None
+    many = len(domains) + 1
+    both = room.astype(np.int64) * many + (domain + 1)
     pairs, codes = np.unique(both, return_inverse=True)
     words = pa.table(
         {
-            "room": room.dictionary.take(pa.array(pairs // many)),
-            "domain": domain.dictionary.take(pa.array(pairs % many - 1, mask=pairs % many == 0)),
+            "room": rooms.take(pa.array(pairs // many)),
+            "domain": domains.take(pa.array(pairs % many - 1, mask=pairs % many == 0)),
         }
     )
     order = pc.sort_indices(words, sort_keys=[("room", "ascending"), ("domain", "ascending")])
@@ -192,11 +197,11 @@ def _participants(column: pa.ChunkedArray) -> tuple[Int32s, Int64s, NDArray[np.u
     """Codes (empty where the ids stand in full); where each id or word begins; all of them end to end."""
     if pa.types.is_dictionary(column.type):
         whole = _whole(column)
-        return _codes(whole), *_end_to_end([whole.dictionary])
-    return _NO_CODES, *_end_to_end(column.chunks)
+        return _codes(whole), *end_to_end([whole.dictionary])
+    return NO_CODES, *end_to_end(column.chunks)
 
 
-def _end_to_end(
+def end_to_end(
     chunks: Sequence[pa.Array],
 ) -> tuple[Int64s, NDArray[np.uint8], NDArray[np.uint64]]:
     """The texts of all chunks, copied once: as bytes, and as words with nothing behind them."""

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 
 from headcount.batch.compiled import compiled, count, due, falls_due, is_void, lapse
-from headcount.batch.layout import DROPPED, STILL_IN
+from headcount.batch.layout import (
+    ABOVE,
+    BELOW,
+    DROPPED,
+    JOIN,
+    LEAVE,
+    NAME_ROWS,
+    ROW_AND_LEFT_BY,
+    STILL_IN,
+    WORDS,
+)
 from headcount.kernel.rules import EMPTY, NEVER
 
 # Everything that these loops touch is a local name: see `pair` in `pairing.py`.
@@ -154,15 +164,12 @@ def list_entries(
     meetings: Any,
     at: Any,
     until: Any,
-    position: Any,
     entries: Any,
 ) -> None:
-    """Write the entries of each meeting from `position[meeting]` on, by join (R11)."""
+    """Write the entries of each meeting before `until[meeting]`, by join (R11)."""
     joins, leaves, left_by = stays.join, stays.leave, stays.left_by
     rows, user_id_rows, user_name_rows = stays.row, stays.user_id_row, stays.user_name_row
-    start, end = meetings.start, meetings.end
-    to_join, to_leave, to_left_by = entries.join, entries.leave, entries.left_by
-    to_row, to_user_id_row, to_user_name_row = entries.row, entries.user_id_row, entries.user_name_row
+    start, end, next_entry = meetings.start, meetings.end, meetings.until
     m = at
     for stay in range(first, last):
         join, leave = joins[stay], leaves[stay]
@@ -172,14 +179,15 @@ def list_entries(
             m += 1
         k = m
         while k < until and start[k] < leave:
-            p = position[k]
-            position[k] = p + 1
-            to_join[p] = max(join, start[k])
-            to_leave[p] = min(leave, end[k])
-            to_left_by[p] = STILL_IN if leave > end[k] else left_by[stay]
-            to_row[p] = rows[stay]
-            to_user_id_row[p] = user_id_rows[stay]
-            to_user_name_row[p] = user_name_rows[stay]
+            p = next_entry[k]
+            next_entry[k] = p + 1
+            way = np.int64(STILL_IN if leave > end[k] else left_by[stay])
+            entries[p, JOIN] = max(join, start[k])
+            entries[p, LEAVE] = min(leave, end[k])
+            entries[p, ROW_AND_LEFT_BY] = (way << ABOVE) | np.int64(rows[stay])
+            entries[p, NAME_ROWS] = (np.int64(user_name_rows[stay]) << ABOVE) | (
+                np.int64(user_id_rows[stay]) & BELOW
+            )
             k += 1
 
 
@@ -189,7 +197,7 @@ def order_ties(entries: Any, first: Any, last: Any, codes: Any, offsets: Any, te
     i = first
     while i < last:
         j = i + 1
-        while j < last and entries.join[j] == entries.join[i]:
+        while j < last and entries[j, JOIN] == entries[i, JOIN]:
             j += 1
         if j > i + 1:
             sort_by_name(entries, i, j, codes, offsets, text)
@@ -223,9 +231,9 @@ def sift(entries: Any, first: Any, root: Any, size: Any, codes: Any, offsets: An
 
 @compiled
 def is_before(entries: Any, i: Any, j: Any, codes: Any, offsets: Any, text: Any) -> Any:
-    a, b = entries.row[i], entries.row[j]
+    a, b = entries[i, ROW_AND_LEFT_BY] & BELOW, entries[j, ROW_AND_LEFT_BY] & BELOW
     if codes.shape[0]:
-        a, b = codes[a], codes[b]
+        a, b = np.int64(codes[a]), np.int64(codes[b])
     x, y = np.int64(offsets[a]), np.int64(offsets[b])
     x_end, y_end = np.int64(offsets[a + 1]), np.int64(offsets[b + 1])
     while x < x_end and y < y_end:
@@ -238,8 +246,5 @@ def is_before(entries: Any, i: Any, j: Any, codes: Any, offsets: Any, text: Any)
 
 @compiled
 def swap(entries: Any, i: Any, j: Any) -> None:
-    entries.leave[i], entries.leave[j] = entries.leave[j], entries.leave[i]
-    entries.left_by[i], entries.left_by[j] = entries.left_by[j], entries.left_by[i]
-    entries.row[i], entries.row[j] = entries.row[j], entries.row[i]
-    entries.user_id_row[i], entries.user_id_row[j] = entries.user_id_row[j], entries.user_id_row[i]
-    entries.user_name_row[i], entries.user_name_row[j] = entries.user_name_row[j], entries.user_name_row[i]
+    for w in range(WORDS):
+        entries[i, w], entries[j, w] = entries[j, w], entries[i, w]

@@ -41,9 +41,16 @@ FIRST_INFERRED = SNAPSHOT - 1
 ALPHABETICAL = np.array([9, 0, 2, 1], dtype=np.int64)
 """The rank of each `inferred` word: of several reasons the first by alphabet is told."""
 
-# Where the stays and meetings of a room lie, and the moment before which it is decided.
-FIRST_STAY, LAST_STAY, FIRST_MEETING, LAST_MEETING, HORIZON = range(5)
-FOUND = 5
+# An entry of a meeting is four words, too: it is written over the events of its room, which are no
+# longer needed by then. The row and how it was left share a word, the way it was left being above;
+# so do the rows that know the user's id and, above, the name.
+JOIN, LEAVE, ROW_AND_LEFT_BY, NAME_ROWS = range(WORDS)
+ABOVE = 32
+BELOW = (1 << ABOVE) - 1
+
+# How many meetings a room has, and how many entries these have.
+MEETINGS, ENTRIES = range(2)
+FOUND = 2
 
 # What was ignored, and why: positions in an array of counts.
 REPEATED_JOINS, ORPHAN_LEAVES, DELIVERED_TWICE, CANCELLED, OUTRANKED = range(5)
@@ -70,7 +77,7 @@ class Names(NamedTuple):
 
 
 class Stays(NamedTuple):
-    """One row for every stay; room by room, by join."""
+    """One row for every stay of a room, by join."""
 
     join: Int64s
     leave: Int64s
@@ -83,17 +90,6 @@ class Stays(NamedTuple):
     """The stay before, in a chain of stays that a reported leave would turn into one; else -1."""
 
 
-class Entries(NamedTuple):
-    """One row for every entry of a meeting; meetings in the order in which they are told."""
-
-    join: Int64s
-    leave: Int64s
-    left_by: Int8s
-    row: Int32s
-    user_id_row: Int32s
-    user_name_row: Int32s
-
-
 class Meetings(NamedTuple):
     """One row for every meeting; room by room, by start."""
 
@@ -102,6 +98,8 @@ class Meetings(NamedTuple):
     most: Int32s
     entries: Int32s
     participant_ms: Int64s
+    until: Int64s
+    """Where the entries end."""
 
 
 class People(NamedTuple):
@@ -149,12 +147,8 @@ def stays_of(size: int) -> Stays:
     return Stays(*_rows(size, "88144444"))
 
 
-def entries_of(size: int) -> Entries:
-    return Entries(*_rows(size, "881444"))
-
-
 def meetings_of(size: int) -> Meetings:
-    return Meetings(*_rows(size, "88448"))
+    return Meetings(*_rows(size, "884488"))
 
 
 _TYPES: Final = {"1": np.int8, "4": np.int32, "8": np.int64, "U": np.uint64}

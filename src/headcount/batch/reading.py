@@ -7,10 +7,11 @@ to `rejects.py`. So that a file larger than memory passes through it, never more
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,6 +36,7 @@ EventTable: TypeAlias = pa.Table
 Source: TypeAlias = Any
 """A path or several, '-' for NDJSON on standard input, or anything with `__arrow_c_stream__`."""
 
+_T = TypeVar("_T")
 _EMPTY: Final = pa.schema(
     [("room", CODES), ("kind", pa.int8()), ("at", pa.int64()), ("participant_id", pa.string())]
 )
@@ -64,7 +66,7 @@ class Reading:
 
     def __init__(self, blocks: Iterator[Block], rejects: Rejects, piece_rows: int) -> None:
         self.share = 0.0
-        """How much has been read, from 0 to 1, as far as that is known."""
+        """How much has been read by the end of the latest piece, from 0 to 1, as far as that is known."""
         self.rejects = rejects
         self._blocks = blocks
         self._piece_rows = piece_rows
@@ -76,27 +78,31 @@ class Reading:
 
     def __iter__(self) -> Iterator[EventTable]:
         together: list[pa.Table] = []
-        rows = 0
-        for table in self._good():
+        rows, share = 0, 0.0
+        for table, read_by_then in self._good():
             if rows and (rows + len(table) > self._piece_rows or not _fits(together[0], table)):
+                self.share = share
                 yield joined(together)
                 together, rows = [], 0
             together.append(table)
             rows += len(table)
+            share = read_by_then
         self.rejects.finish()
+        self.share = share
         yield joined(together) if together else _EMPTY.empty_table()
 
-    def _good(self) -> Iterator[pa.Table]:
-        """Each block in canonical columns, without the bad rows; nothing once bad rows were the end of it."""
+    def _good(self) -> Iterator[tuple[pa.Table, float]]:
+        """Each block in canonical columns, without the bad rows, and how much has been read by its end;
+        nothing once bad rows were the end of it.
+        """
         for block in self._blocks:
-            self.share = block.share
             checked = canonical(block.rows, block.origin.where)
             complaints = [*block.complaints, *checked.complaints]
             table = checked.table
             if complaints:
                 table = table.filter(pa.array(~self.rejects.take(block, complaints)))
             if not self.rejects.hopeless():
-                yield table
+                yield table, block.share
 
 
 def require_domain(domain: str) -> None:
@@ -109,6 +115,19 @@ def _fits(first: pa.Table, other: pa.Table) -> bool:
     """Whether what the tables have in common is of one type. Participants may come as strings or as codes."""
     shared = set(first.column_names) & set(other.column_names)
     return all(first.schema.field(name).type == other.schema.field(name).type for name in shared)
+
+
+def ahead(pieces: Iterator[_T]) -> Iterator[_T]:
+    """The same pieces; one is read while what came before it is worked on, the first from now on."""
+    reader = ThreadPoolExecutor(1)
+    return _one_ahead(pieces, reader, reader.submit(next, pieces, None))
+
+
+def _one_ahead(pieces: Iterator[_T], reader: ThreadPoolExecutor, coming: Future[_T | None]) -> Iterator[_T]:
+    with reader:
+        while (piece := coming.result()) is not None:
+            coming = reader.submit(next, pieces, None)
+            yield piece
 
 
 def joined(tables: Sequence[EventTable]) -> EventTable:

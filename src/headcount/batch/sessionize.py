@@ -1,6 +1,6 @@
 """Sessionize: events in, meeting sessions out. The whole of the batch side in one function."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from os import PathLike
@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.batch.assembling import Assembly, InMemory, Words
-from headcount.batch.columns import Columns, columns_of
+from headcount.batch.columns import Columns
+from headcount.batch.gathering import Gathering
 from headcount.batch.layout import (
     CANCELLED,
     DELIVERED_TWICE,
@@ -22,7 +23,7 @@ from headcount.batch.layout import (
     REPEATED_JOINS,
     VOID_STAYS,
 )
-from headcount.batch.reading import PIECE_ROWS, Reading, joined, read, require_domain
+from headcount.batch.reading import PIECE_ROWS, Reading, ahead, read, require_domain
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.batch.spilling import DIVISIONS, Divisions, Spilled
 from headcount.batch.working import Worked, work_out
@@ -30,14 +31,16 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 
 Source = str | PathLike[str] | Sequence[str | PathLike[str]] | Any
+Pieces = Iterator[tuple[pa.Table, float]]
+"""Tables of events, each with the share of all that has been read by its end."""
 Progress = Callable[[float, str], None]
 
 _RULES = Rules()
 
 BYTES_AN_EVENT = 320
 """What the work on an event in memory takes, measured, with its share of what is found."""
-IN_MEMORY_PIECE_ROWS = 16_000_000
-"""What is kept in memory anyway is read in larger pieces, whose dictionaries need less uniting."""
+IN_MEMORY_PIECE_ROWS = 1 << 20
+"""What fits into memory is read as it is mostly written, a million rows at a time."""
 ENTRIES_AT_ONCE = 1_000_000
 """So many entries of participants are in one piece."""
 
@@ -72,24 +75,52 @@ def sessionize(
     tell = progress or _say_nothing
     limit = max_memory // BYTES_AN_EVENT if max_memory else None
     reading = read(events, skip_bad=skip_bad, piece_rows=_piece_rows(limit))
-    pieces, rows = [], 0
-    unread = iter(reading)
-    for piece in unread:
-        pieces.append(piece)
-        rows += len(piece)
-        if limit is not None and rows > limit:
-            return _in_divisions(chain(pieces, unread), reading, rules, as_of, domain, tell)
-        tell(0.5 * reading.share, "reading")
-    columns = columns_of(joined(pieces))
-    del pieces
+    pieces = ahead((piece, reading.share) for piece in reading)
+    _load_compiled(rules)
+    if limit is not None:
+        pieces, fits = _if_so_many(pieces, limit)
+        if not fits:
+            return _in_divisions(pieces, reading, rules, as_of, domain, tell)
+    gathering = Gathering()
+    for piece, share in pieces:
+        gathering.add(piece, share)
+        tell(0.5 * share, "reading")
+    columns = gathering.columns()
     tell(0.5, "working out")
     sessions = _in_memory(columns, rules, as_of, domain, reading)
     tell(1.0, "done")
     return sessions
 
 
+def _load_compiled(rules: Rules) -> None:
+    """Loading what is compiled takes two tenths of a second, in which the first events can be read."""
+    gathering = Gathering()
+    gathering.add(pa.table(_SOMEBODY), 1.0)
+    columns = gathering.columns()
+    InMemory(work_out(columns, rules, NEVER >> 1), columns).listed(0, 1)
+
+
+_SOMEBODY = {
+    "room": pa.array(["blue"]).dictionary_encode(),
+    "kind": np.zeros(1, np.int8),
+    "at": np.zeros(1, np.int64),
+    "participant_id": ["Ada"],
+}
+
+
 def _piece_rows(limit: int | None) -> int:
     return IN_MEMORY_PIECE_ROWS if limit is None else max(1, min(PIECE_ROWS, limit // 4))
+
+
+def _if_so_many(pieces: Pieces, limit: int) -> tuple[Pieces, bool]:
+    """The same pieces, and whether there are at most so many events in them."""
+    looked_at, rows = [], 0
+    for piece, share in pieces:
+        looked_at.append((piece, share))
+        rows += len(piece)
+        if rows > limit:
+            return chain(looked_at, pieces), False
+    return iter(looked_at), True
 
 
 def _in_memory(columns: Columns, rules: Rules, as_of: Ms | None, domain: str, reading: Reading) -> Sessions:
@@ -115,18 +146,18 @@ def _domains(columns: Columns, domain: str) -> pa.Array:
 
 
 def _in_divisions(
-    pieces: Iterable[pa.Table], reading: Reading, rules: Rules, as_of: Ms | None, domain: str, tell: Progress
+    pieces: Pieces, reading: Reading, rules: Rules, as_of: Ms | None, domain: str, tell: Progress
 ) -> Sessions:
     """The sessions of events that are not all in memory at once."""
     divisions = Divisions(domain)
-    for piece in pieces:
+    for piece, share in pieces:
         divisions.add(piece)
-        tell(0.5 * reading.share, "reading")
+        tell(0.5 * share, "reading")
     now = as_of if as_of is not None else divisions.last_at or 0
     words, rank, sessions = divisions.words()
     parts = []
-    for number in range(DIVISIONS):
-        columns = divisions.columns(number, words, rank, sessions)
+    read_back = ((number, divisions.columns(number, words, rank, sessions)) for number in range(DIVISIONS))
+    for number, columns in ahead(read_back):
         if columns is not None:
             parts.append(Spilled(work_out(columns, rules, now), columns, divisions.found[number]))
         tell(0.5 + 0.3 * (number + 1) / DIVISIONS, "working out")

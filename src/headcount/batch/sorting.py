@@ -22,16 +22,13 @@ from headcount.batch.folding import (
 from headcount.batch.keys import key_of
 from headcount.batch.layout import (
     DROPPED,
-    FIRST_MEETING,
-    FIRST_STAY,
-    HORIZON,
+    ENTRIES,
     IMPLIED,
     INFERRED_SHIFT,
     KEY_HIGH,
     KEY_LOW,
     KIND_END,
-    LAST_MEETING,
-    LAST_STAY,
+    MEETINGS,
     MOMENT_SHIFT,
     NO_ROW,
     PENDING_STAYS,
@@ -138,6 +135,7 @@ def work(
     last: Any,
     starts: Any,
     events: Any,
+    entries: Any,
     people: Any,
     said: Any,
     active: Any,
@@ -151,15 +149,15 @@ def work(
     found: Any,
     tallies: Any,
     careful: Any,
-) -> None:
-    """Work out the stays and meetings of rooms first..last-1, and write where they are to `found`.
+) -> Any:
+    """Work out the meetings of rooms first..last-1 and their entries, and write to `found` how many
+    there are. `entries` are the same words as `events`: a room's entries take the place of its
+    events. Returns the number of meetings.
 
-    They lie one room behind the other from where the first room's events do, so that memory
-    which is not needed is never touched.
+    Stays are forgotten room by room, so that memory which is not needed is never touched.
     """
     cursor = np.zeros(CURSORS, np.int64)
-    next_stay = starts[first]
-    next_meeting = starts[first]
+    next_meeting = 0
     for room in range(first, last):
         start, end = starts[room], starts[room + 1]
         own = events[start:end]
@@ -169,7 +167,6 @@ def work(
             size *= 2
         people.taken[:size] = 0
         cursor[:] = 0
-        cursor[STAYS] = next_stay
         pair(
             own,
             people,
@@ -185,10 +182,10 @@ def work(
             careful,
         )
         until = cursor[STAYS]
-        horizon = decided_before(stays, next_stay, until, rules, as_of)
+        horizon = decided_before(stays, 0, until, rules, as_of)
         meeting = fold(
             stays,
-            next_stay,
+            0,
             until,
             closings,
             closed,
@@ -199,12 +196,32 @@ def work(
             meetings,
             next_meeting,
         )
-        count_entries(stays, next_stay, until, rules, horizon, as_of, meetings, next_meeting, meeting)
-        tally_stays(stays, next_stay, until, rules, as_of, tallies)
-        found[room, FIRST_STAY], found[room, LAST_STAY] = next_stay, until
-        found[room, FIRST_MEETING], found[room, LAST_MEETING] = next_meeting, meeting
-        found[room, HORIZON] = horizon
-        next_stay, next_meeting = until, meeting
+        count_entries(stays, 0, until, rules, horizon, as_of, meetings, next_meeting, meeting)
+        tally_stays(stays, 0, until, rules, as_of, tallies)
+        needed = place_entries(meetings, next_meeting, meeting, start)
+        if needed <= end - start:
+            list_entries(stays, 0, until, rules, horizon, as_of, meetings, next_meeting, meeting, entries)
+            order_all_ties(meetings, next_meeting, meeting, entries, names)
+        found[room, MEETINGS], found[room, ENTRIES] = meeting - next_meeting, needed
+        next_meeting = meeting
+    return next_meeting
+
+
+@compiled
+def place_entries(meetings: Any, first: Any, last: Any, start: Any) -> Any:
+    """Let the entries of a room's meetings lie one behind the other from `start` on; how many they are."""
+    place = start
+    for m in range(first, last):
+        meetings.until[m] = place
+        place += meetings.entries[m]
+    return place - start
+
+
+@compiled
+def order_all_ties(meetings: Any, first: Any, last: Any, entries: Any, names: Any) -> None:
+    for m in range(first, last):
+        until = meetings.until[m]
+        order_ties(entries, until - meetings.entries[m], until, names.participant, names.offsets, names.text)
 
 
 @compiled
@@ -213,49 +230,3 @@ def tally_stays(stays: Any, first: Any, last: Any, rules: Any, as_of: Any, talli
     for stay in range(first, last):
         if left_by[stay] != DROPPED and not counts(join[stay], leave[stay], left_by[stay], rules, as_of):
             tallies[PENDING_STAYS if left_by[stay] == STILL_IN else VOID_STAYS] += 1
-
-
-@compiled
-def collect(found: Any, where: Any, room_of: Any) -> None:
-    """The positions of all meetings, and their rooms, room after room."""
-    k = 0
-    for room in range(found.shape[0]):
-        for m in range(found[room, FIRST_MEETING], found[room, LAST_MEETING]):
-            where[k] = m
-            room_of[k] = room
-            k += 1
-
-
-@compiled
-def list_rooms(
-    first: Any,
-    last: Any,
-    found: Any,
-    stays: Any,
-    rules: Any,
-    as_of: Any,
-    meetings: Any,
-    position: Any,
-    entries: Any,
-) -> None:
-    """Write the entries of all meetings of rooms first..last-1."""
-    for room in range(first, last):
-        list_entries(
-            stays,
-            found[room, FIRST_STAY],
-            found[room, LAST_STAY],
-            rules,
-            found[room, HORIZON],
-            as_of,
-            meetings,
-            found[room, FIRST_MEETING],
-            found[room, LAST_MEETING],
-            position,
-            entries,
-        )
-
-
-@compiled
-def order_all_ties(first: Any, last: Any, bounds: Any, entries: Any, names: Any) -> None:
-    for m in range(first, last):
-        order_ties(entries, bounds[m], bounds[m + 1], names.participant, names.offsets, names.text)

@@ -21,7 +21,7 @@ from headcount.batch.assembling import InMemory, Listed, Words, texts_at
 from headcount.batch.columns import Columns, columns_of, columns_with
 from headcount.batch.layout import NO_ROW, Int32s, Int64s
 from headcount.batch.vocabulary import Vocabulary
-from headcount.batch.working import Worked, free_of_entries
+from headcount.batch.working import Worked, free_of_entries, in_threads
 
 DIVISIONS = 64
 """Into so many files events are divided. With 4 GB, that is enough for a thousand million of them."""
@@ -86,10 +86,13 @@ class Divisions:
         order = np.argsort(division, kind="stable")
         edges = np.searchsorted(division[order], np.arange(DIVISIONS + 1))
         arrays = self._plain(columns, places[row_room])
-        for number in range(DIVISIONS):
+
+        def spill(_: None, number: int) -> None:
             rows = order[edges[number] : edges[number + 1]]
             if len(rows):
                 self._spill(number, columns, arrays, rows)
+
+        in_threads(spill, range(DIVISIONS))
 
     def _places(self, columns: Columns) -> Int32s:
         """The number of each of the rooms of a piece, among all rooms of all domains."""
@@ -109,9 +112,12 @@ class Divisions:
             "user_name": (names.user_name, columns.user_names),
             "source_session": (names.session, columns.sessions),
         }
-        for name, (codes, words) in coded.items():
-            if words is not None:
-                arrays[name] = _renumbered(codes, self._names[name].numbers(words))
+
+        def number(_: None, name: str) -> None:
+            codes, words = coded[name]
+            arrays[name] = _renumbered(codes, self._names[name].numbers(words))
+
+        in_threads(number, [name for name, (_, words) in coded.items() if words is not None])
         return arrays
 
     def _spill(
@@ -119,7 +125,7 @@ class Divisions:
     ) -> None:
         names = columns.names
         codes = names.participant[rows] if len(names.participant) else rows
-        offsets, text = texts_at(codes, names.offsets, names.text)
+        offsets, text = texts_at(codes, names.offsets, names.words)
         file = self.files[number]
         block = {name: file.append(array[rows]) for name, array in arrays.items()}
         block["offsets"], block["text"] = file.append(offsets), file.append(text)

@@ -16,19 +16,16 @@ from headcount.batch import sorting
 from headcount.batch.columns import Columns
 from headcount.batch.ids import ID_LENGTH, prefixes_of, write_ids
 from headcount.batch.layout import (
-    FIRST_MEETING,
+    ENTRIES,
     FOUND,
     KIND_END,
-    LAST_MEETING,
+    MEETINGS,
     NAME_TIES,
     TALLIES,
     WORDS,
-    Entries,
     Int32s,
     Int64s,
     Meetings,
-    Stays,
-    entries_of,
     meetings_of,
     people_of,
     said_of,
@@ -54,8 +51,10 @@ class Worked:
     counts: Int32s
     participant_ms: Int64s
     bounds: Int64s
-    """The entries of meeting m are bounds[m] to bounds[m + 1]."""
-    entries: Entries
+    """In the order in which they are told, the entries of meeting m are bounds[m] to bounds[m + 1]."""
+    entries: Int64s
+    begins: Int64s
+    """The entries of meeting m lie in `entries` from begins[m] on."""
     tallies: Int64s
     after_as_of: int
 
@@ -70,91 +69,66 @@ def work_out(columns: Columns, rules: Rules, as_of: Ms) -> Worked:
 
 @dataclass(frozen=True, slots=True)
 class _Rooms:
-    """What was found room by room, and in which shares the rooms are worked on."""
+    """What was found room by room."""
 
-    stays: Stays
     meetings: Meetings
+    entries: Int64s
     found: Int64s
-    shares: list[tuple[int, int]]
     tallies: Int64s
     after_as_of: int
 
 
 def _work_out(columns: Columns, rules: Rules, as_of: Ms) -> Worked:
     rooms = _room_by_room(columns, rules, as_of)
-    where, room = _in_order(rooms)
+    where = np.argsort(rooms.meetings.start, kind="stable")
+    room = np.repeat(np.arange(len(rooms.found), dtype=np.int32), rooms.found[:, MEETINGS])
     counts = rooms.meetings.entries[where]
     bounds = np.zeros(len(where) + 1, np.int64)
     np.cumsum(counts, out=bounds[1:])
     return Worked(
-        room=room,
+        room=room[where],
         start=rooms.meetings.start[where],
         end=rooms.meetings.end[where],
         most=rooms.meetings.most[where],
         counts=counts,
         participant_ms=rooms.meetings.participant_ms[where],
         bounds=bounds,
-        entries=_listed(rooms, where, bounds, columns, rules, as_of),
+        entries=rooms.entries,
+        begins=rooms.meetings.until[where] - counts,
         tallies=rooms.tallies,
         after_as_of=rooms.after_as_of,
     )
 
 
 def _room_by_room(columns: Columns, rules: Rules, as_of: Ms) -> _Rooms:
-    """The stays and meetings of each room."""
+    """The meetings of each room, and their entries in place of its events."""
     starts, events, left_out = _by_room(columns, as_of)
-    size = int(starts[-1])
-    stays, meetings = stays_of(size), meetings_of(size)
     found = np.empty((len(starts) - 1, FOUND), np.int64)
     careful = bool((columns.kind == KIND_END).any())
     largest = int(np.diff(starts).max(initial=1))
-    shares = _shares(starts, _SHARES_A_THREAD * THREADS if size > _LITTLE else 1)
+    shares = _shares(starts, _SHARES_A_THREAD * THREADS if len(events) > _LITTLE else 1)
     tallies = np.zeros((len(shares), TALLIES), np.int64)
+    entries, meetings = events.view(np.int64), [meetings_of(0)] * len(shares)
 
     def work(scratch: tuple[Any, ...], share: int) -> None:
-        people, said, active, closings, closed = scratch
-        sorting.work(
-            *shares[share], starts, events, people, said, active, stays, closings, closed, columns.names,
-            rules, as_of, meetings, found, tallies[share], careful,
+        people, said, active, stays, closings, closed, met = scratch
+        many = sorting.work(
+            *shares[share], starts, events, entries, people, said, active, stays, closings, closed,
+            columns.names, rules, as_of, met, found, tallies[share], careful,
         )  # fmt: skip
+        meetings[share] = Meetings(*(field[:many].copy() for field in met))
 
-    in_threads(work, range(len(shares)), lambda: _scratch(largest))
-    return _Rooms(stays, meetings, found, shares, tallies.sum(axis=0), left_out)
-
-
-def _in_order(rooms: _Rooms) -> tuple[Int64s, Int32s]:
-    """Where the meetings lie and of which room they are, by start, then room."""
-    total = int((rooms.found[:, LAST_MEETING] - rooms.found[:, FIRST_MEETING]).sum())
-    where, room = np.empty(total, np.int64), np.empty(total, np.int32)
-    sorting.collect(rooms.found, where, room)
-    order = np.argsort(rooms.meetings.start[where], kind="stable")
-    return where[order], room[order]
-
-
-def _listed(
-    rooms: _Rooms, where: Int64s, bounds: Int64s, columns: Columns, rules: Rules, as_of: Ms
-) -> Entries:
-    """The entries of all meetings, in order."""
-    position = np.empty(len(rooms.meetings.start), np.int64)
-    position[where] = bounds[:-1]
-    entries = entries_of(int(bounds[-1]))
-
-    def write(_: None, share: int) -> None:
-        sorting.list_rooms(
-            *rooms.shares[share], rooms.found, rooms.stays, rules, as_of, rooms.meetings, position, entries
-        )
-
-    def order(_: None, span: tuple[int, int]) -> None:
-        sorting.order_all_ties(*span, bounds, entries, columns.names)
-
-    in_threads(write, range(len(rooms.shares)))
-    in_threads(order, spans_of(len(where)))
-    return entries
+    most = max(int(starts[last] - starts[first]) for first, last in shares)
+    in_threads(work, range(len(shares)), lambda: (*_scratch(largest), meetings_of(most)))
+    # Each entry of a stay but the first was begun by a reset, and each reset needs a leave of its own.
+    assert (found[:, ENTRIES] <= np.diff(starts)).all()
+    whole = Meetings(*(np.concatenate(fields) for fields in zip(*meetings, strict=True)))
+    return _Rooms(whole, entries, found, tallies.sum(axis=0), left_out)
 
 
 def free_of_entries(worked: Worked) -> Worked:
     """The meetings alone, when their entries are kept elsewhere."""
-    return replace(worked, entries=entries_of(0))
+    return replace(worked, entries=worked.entries[:0].copy(), begins=worked.begins[:0].copy())
 
 
 def ids_of(room: Int32s, start: Int64s, domains: list[str], rooms: list[str]) -> Any:
@@ -167,9 +141,8 @@ def ids_of(room: Int32s, start: Int64s, domains: list[str], rooms: list[str]) ->
 
 def _by_room(columns: Columns, as_of: Ms) -> tuple[Int64s, Any, int]:
     """The events in the stretches of their rooms, where these start, and how many were left out."""
-    rooms, rows = len(columns.rooms), len(columns)
-    spans = spans_of(rows)
-    sizes = np.zeros((len(spans), rooms), np.int64)
+    spans = spans_of(len(columns))
+    sizes = np.zeros((len(spans), len(columns.rooms)), np.int64)
 
     def count(_: None, k: int) -> None:
         sorting.count_rooms(
@@ -177,7 +150,7 @@ def _by_room(columns: Columns, as_of: Ms) -> tuple[Int64s, Any, int]:
         )
 
     in_threads(count, range(len(spans)))
-    starts = np.zeros(rooms + 1, np.int64)
+    starts = np.zeros(sizes.shape[1] + 1, np.int64)
     np.cumsum(sizes.sum(axis=0), out=starts[1:])
     # The events of one span of rows come before those of the next in every room.
     positions = starts[:-1] + np.cumsum(sizes, axis=0) - sizes
@@ -199,7 +172,7 @@ def _scratch(largest: int) -> tuple[Any, ...]:
     while size < 2 * largest:
         size *= 2
     closings, closed = np.empty(2 * largest, np.int64), np.empty(2 * largest, np.int32)
-    return people_of(size), said_of(largest), np.empty(largest, np.int32), closings, closed
+    return people_of(size), said_of(largest), np.empty(largest, np.int32), stays_of(largest), closings, closed
 
 
 def in_threads(

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -107,12 +107,11 @@ def _write_pieces(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) -> 
 
 
 def _write_parquet(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
-    """Write Parquet, one piece while the next is being assembled.
-
-    Statistics of words cost as much as writing them, and nobody looks for a range of ids.
-    """
-    ranges = [field.name for field in schema if not _is_word(field.type)]
-    with pq.ParquetWriter(path, schema, write_statistics=ranges) as parquet, ThreadPoolExecutor(1) as pool:
+    """Write Parquet, one piece while the next is being assembled."""
+    with (
+        pq.ParquetWriter(path, schema, **_parquet_options(schema)) as parquet,
+        ThreadPoolExecutor(1) as pool,
+    ):
         writing = None
         for piece in pieces:
             if writing is not None:
@@ -122,8 +121,27 @@ def _write_parquet(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) ->
             writing.result()
 
 
-def _is_word(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
+def _parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """How columns are encoded: repeated words by number, numbers by their differences.
+
+    Measured over a million entries: without this, Arrow first tries to number times and unique
+    words, too, which takes a third of the time of writing. Differences are smaller than what
+    Snappy makes of whole numbers. Ids of meetings are random letters: trying to compress them
+    takes twice as long as writing all the rest of a meeting. Statistics of words cost as
+    much as writing them, and nobody looks for a range of ids.
+    """
+    numbers = [field.name for field in schema if _is_number(field.type)]
+    dense = {*numbers, "id"}
+    return {
+        "use_dictionary": [field.name for field in schema if pa.types.is_dictionary(field.type)],
+        "column_encoding": dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
+        "compression": {name: "none" if name in dense else "snappy" for name in schema.names},
+        "write_statistics": [*numbers, *(field.name for field in schema if pa.types.is_boolean(field.type))],
+    }
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_integer(kind))
 
 
 def _write_daily(sessions: Sessions, folder: Path) -> None:

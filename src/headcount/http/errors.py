@@ -96,6 +96,8 @@ async def answer_to(request: Request, error: Exception) -> Response:
     for kind in type(error).__mro__:
         if kind in HANDLERS:
             if kind is Exception:
-                log.error("request failed", exc_info=error, request_id=getattr(request.state, "request_id", ""))
+                log.error(
+                    "request failed", exc_info=error, request_id=getattr(request.state, "request_id", "")
+                )
             return await HANDLERS[kind](request, error)
     raise error
