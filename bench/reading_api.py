@@ -27,7 +27,7 @@ from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.store.answers import MeetingFilter, Page
 from headcount.store.opening import Store, open_store
-from headcount.store.rows import MeetingRow, StayRow
+from headcount.store.rows import MeetingRow, Round, StayRow
 
 DATA = Path(__file__).parent / "data"
 PAST, LIVE = "past", "live"
@@ -40,9 +40,9 @@ def make(path: Path, meetings: int) -> None:
     store = open_store(str(path), synchronous="off")
     starts = [(room, start) for room in range(ROOMS) for start in _starts(room, meetings // ROOMS)]
     rows = sorted(_meeting(room, start) for room, start in starts)
-    _put(store, "keep_meeting", rows)
+    _put_meetings(store, rows)
     _put(store, "keep_stay", (stay for room, start in starts for stay in _stays(room, start)))
-    _put(store, "keep_meeting", sorted(_meeting(room, None) for room in range(ROOMS)))
+    _put_meetings(store, sorted(_meeting(room, None) for room in range(ROOMS)))
     _put(store, "keep_stay", (stay for room in range(ROOMS) for stay in _stays(room, None)))
     with store.database.writing() as connection:
         connection.run_text("analyze;\n")
@@ -74,6 +74,13 @@ def _stays(room: int, start: int | None) -> Iterator[StayRow]:
             PAST if start is not None else LIVE, f"room-{room:05}", begun + 20_000 * n, who, leave,
             None if leave is None else "reported", f"user-{user}", f"Person {user}",
         )  # fmt: skip
+
+
+def _put_meetings(store: Store, rows: list[MeetingRow]) -> None:
+    epoch = store.tables.take_over()
+    for start in range(0, len(rows), 50_000):
+        some = rows[start : start + 50_000]
+        store.tables.commit(Round(0, meetings={(row.domain, row.id): row for row in some}), epoch)
 
 
 def _put(store: Store, name: str, rows: Iterable[Any]) -> None:

@@ -5,7 +5,7 @@ What is ongoing has no end here: whoever shows a duration knows what time it is.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from headcount.kernel.events import Event, Ms
@@ -15,7 +15,7 @@ from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
 from headcount.store.log import facts_between
 from headcount.store.paging import entries_page, entry_of, in_order
-from headcount.store.rows import Correction, MeetingRow, StayRow, Superseded, event_of, mark_of
+from headcount.store.rows import DAY_MS, Correction, MeetingRow, StayRow, Superseded, event_of, mark_of
 
 _COLUMNS: Final = (
     "m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants,"
@@ -230,6 +230,40 @@ class Answers:
 
 
 def _count(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
+    """How many are wanted. Whole days are tallied; what few are left over are counted one by one."""
+    wanted = _narrowed(connection, domain, wanted)
+    began = MeetingFilter(starts_from=wanted.starts_from, starts_before=wanted.starts_before)
+    if wanted == began:
+        return _count_by_day(connection, domain, began, now)
+    if wanted == replace(began, ongoing=False):
+        ongoing = _count_each(connection, domain, replace(began, ongoing=True), now)
+        return _count_by_day(connection, domain, began, now) - ongoing
+    return _count_each(connection, domain, wanted, now)
+
+
+def _narrowed(connection: Connection, domain: str, wanted: MeetingFilter) -> MeetingFilter:
+    """The same filter with a bound on the start: what ran into a time began no longer before it than any lasted."""
+    if wanted.runs_from is None:
+        return wanted
+    longest = connection.row("longest_meeting", domain=domain) or (0,)
+    ongoing = connection.row("first_ongoing", domain=domain) or (NEVER,)
+    earliest = min(wanted.runs_from - longest[0], ongoing[0]) // 1_000 * 1_000
+    return replace(wanted, starts_from=max(earliest, wanted.starts_from or earliest))
+
+
+def _count_by_day(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
+    first, until = wanted.starts_from, wanted.starts_before
+    first_day = 0 if first is None else -(-first // DAY_MS)
+    until_day = NEVER if until is None else until // DAY_MS
+    if first_day >= until_day:
+        return _count_each(connection, domain, wanted, now)
+    whole = connection.row("meetings_tallied", domain=domain, first=first_day, until=until_day) or (0,)
+    ahead = first is not None and MeetingFilter(starts_from=first, starts_before=first_day * DAY_MS)
+    behind = until is not None and MeetingFilter(starts_from=until_day * DAY_MS, starts_before=until)
+    return int(whole[0]) + sum(_count_each(connection, domain, part, now) for part in (ahead, behind) if part)
+
+
+def _count_each(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
     clauses, values = _clauses(domain, wanted, now)
     text = f"select count(*) from {_source(wanted)} where {' and '.join(clauses)}"  # noqa: S608 - our own
     return int(connection.rows_of(text, values)[0][0])
@@ -238,7 +272,7 @@ def _count(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) 
 def _page(
     connection: Connection, domain: str, wanted: MeetingFilter, page: Page, now: Ms
 ) -> list[MeetingRow]:
-    clauses, values = _clauses(domain, wanted, now)
+    clauses, values = _clauses(domain, _narrowed(connection, domain, wanted), now)
     backwards = page.before is not None or (page.oldest and not page.ascending)
     way = "desc" if page.ascending is backwards else "asc"
     for name, cursor, further in (

@@ -19,6 +19,7 @@ _TABLES: Final = {
         "domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id",
         2,
     ),
+    "meeting_tallies": ("domain, day, meetings", 2),
     "stays": ("domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name", 4),
     "marks": ("domain, room, at_ms, doubts", 3),
     "rooms": ("domain, room, settled_ms, deadline_ms", 2),

@@ -4,7 +4,9 @@ from typing import Final
 
 from headcount.store.database import Database
 
-_TABLES: Final = ("meetings", "stays", "marks", "rooms", "superseded", "corrections", "entries", "api_keys")
+_TABLES: Final = (
+    "meetings", "meeting_tallies", "stays", "marks", "rooms", "superseded", "corrections", "entries", "api_keys",
+)  # fmt: skip
 
 
 def remove_domain(database: Database, domain: str) -> None:

@@ -15,6 +15,8 @@ from headcount.kernel.journal import Mark
 
 KIND_CODES: Final = {Kind.JOIN: 1, Kind.LEAVE: 2, Kind.END: 3}
 KINDS: Final = {code: kind for kind, code in KIND_CODES.items()}
+DAY_MS: Final[Ms] = 86_400_000
+"""Meetings are tallied by day."""
 SNAPSHOT: Final = 4
 """The kind of an entry that lists who is in: `listed` holds them, as JSON."""
 

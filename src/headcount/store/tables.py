@@ -1,5 +1,6 @@
 """Tables: what the engine has worked out, and how far it has come. It alone writes here."""
 
+from collections import Counter
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
@@ -8,7 +9,7 @@ from headcount.kernel.events import Event, Ms
 from headcount.store.database import Connection, Database, LeadershipLost
 from headcount.store.journal import StoredJournal
 from headcount.store.log import append_to, events_after
-from headcount.store.rows import MarkChange, RoomRow, Round, packed_doubts
+from headcount.store.rows import DAY_MS, MarkChange, MeetingRow, RoomRow, Round, packed_doubts
 
 
 class Tables:
@@ -79,14 +80,23 @@ def _write(connection: Connection, done: Round) -> None:
         _write_marks(connection, change)
     _put(connection, "drop_stay", [key for key, row in done.stays.items() if row is None])
     _put(connection, "keep_stay", [row for row in done.stays.values() if row is not None])
-    _put(connection, "drop_meeting", [key for key, row in done.meetings.items() if row is None])
-    _put(connection, "keep_meeting", [row for row in done.meetings.values() if row is not None])
+    _write_meetings(connection, done.meetings)
     _put(connection, "progress_meeting", [(*row, *key) for key, row in done.progress.items()])
     _put(connection, "carry_into_meeting", [(*row, *key) for key, row in done.carried.items()])
     _put(connection, "keep_superseded", done.superseded)
     _put(connection, "keep_correction", done.corrections)
     if done.inferred:
         append_to(connection, [done.inferred])
+
+
+def _write_meetings(connection: Connection, meetings: dict[tuple[str, str], MeetingRow | None]) -> None:
+    """The meetings, and how many of them began on each day: those that were there are counted anew."""
+    kept = [row for row in meetings.values() if row is not None]
+    _put(connection, "untally_meeting", [(domain, domain, name) for domain, name in meetings])
+    _put(connection, "drop_meeting", [key for key, row in meetings.items() if row is None])
+    _put(connection, "keep_meeting", kept)
+    days = Counter((row.domain, row.start // DAY_MS) for row in kept)
+    _put(connection, "tally_meetings", [(*day, number) for day, number in days.items()])
 
 
 def _put(connection: Connection, name: str, rows: Sequence[Sequence[Any]]) -> None:
