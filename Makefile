@@ -42,6 +42,9 @@ check: $(STAMP)  ## linters, types, the directions of imports, and the docs
 
 bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a while
 	$(BIN)/python bench/run.py $(BENCH)
+	$(BIN)/python bench/ingest_api.py
+	$(BIN)/python bench/ingest_batches.py
+	$(BIN)/python bench/reading_api.py
 
 format: $(STAMP)  ## put the code in order
 	$(BIN)/ruff check --fix .

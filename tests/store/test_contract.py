@@ -16,9 +16,9 @@ from headcount.store.answers import MeetingFilter, Page
 from headcount.store.database import LeadershipLost, StoreError
 from headcount.store.leading import leadership
 from headcount.store.log import facts_between
-from headcount.store.migrating import migrate, pending
+from headcount.store.migrating import migrate, migrations, pending
 from headcount.store.opening import connect, open_store
-from headcount.store.rows import LogEntry, MarkChange, MeetingRow, Round, StayRow
+from headcount.store.rows import LogEntry, MarkChange, MeetingRow, Round, StayRow, Superseded
 
 T = NEW_YEAR
 D = "default"
@@ -144,6 +144,14 @@ def test_rows_are_replaced_progressed_and_taken_out(store):
     assert store.answers.in_room(D, "r", T, T + 50_000) == [stay("a", 0, 40)]
 
 
+def test_an_id_that_is_superseded_twice_in_a_round_leads_on_all_the_same(store):
+    epoch = store.tables.take_over()
+    done = Round(0)
+    done.superseded += [Superseded(D, "gone", "r", T, T + 1), Superseded(D, "gone", "r", T, T + 2)]
+    store.tables.commit(done, epoch)
+    assert store.answers.superseded(D, "gone").superseded == T + 2
+
+
 def test_an_engine_of_an_earlier_epoch_commits_nothing(store):
     old = store.tables.take_over()
     new = store.tables.take_over()
@@ -252,7 +260,7 @@ def test_a_store_that_is_not_made_yet_has_everything_pending(url):
         connection.run_text(
             "create table if not exists migrations (number integer primary key, name text, checksum text)"
         )
-    assert [migration.number for migration in pending(database)] == [1]
+    assert pending(database) == migrations()
     database.close()
 
 

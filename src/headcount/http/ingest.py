@@ -77,7 +77,7 @@ def routes(ingest: Ingest) -> list[Route]:
         answer = await _appended(ingest, request.state.key, entries, request.scope["query_string"])
         return Response(answer, media_type="application/json")
 
-    return [Route("/rooms/{name:path}/snapshot", snapshot, methods=["POST"], name="snapshot")]
+    return [Route("/rooms/{name:name}/snapshot", snapshot, methods=["POST"], name="snapshot")]
 
 
 async def _appended(ingest: Ingest, key: Key, entries: Sequence[LogEntry], query: bytes) -> bytes:

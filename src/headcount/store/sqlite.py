@@ -72,6 +72,7 @@ class SqliteDatabase:
         "position": "integer primary key autoincrement",
         "bytes": "blob",
         "clustered": "without rowid",
+        "text": "text",
     }
 
     reconnects: Final = 0

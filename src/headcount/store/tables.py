@@ -83,7 +83,7 @@ def _write(connection: Connection, done: Round) -> None:
     _write_meetings(connection, done.meetings)
     _put(connection, "progress_meeting", [(*row, *key) for key, row in done.progress.items()])
     _put(connection, "carry_into_meeting", [(*row, *key) for key, row in done.carried.items()])
-    _put(connection, "keep_superseded", done.superseded)
+    _put(connection, "keep_superseded", list({row[:2]: row for row in done.superseded}.values()))
     _put(connection, "keep_correction", done.corrections)
     if done.inferred:
         append_to(connection, [done.inferred])

@@ -3,21 +3,21 @@
 
 create table entries (
   position {position},
-  domain text not null,
-  room text not null,
+  domain {text} not null,
+  room {text} not null,
   kind smallint not null,
   at_ms bigint not null,
   received_ms bigint not null,
-  participant_id text,
-  user_id text,
-  user_name text,
-  source_session text,
+  participant_id {text},
+  user_id {text},
+  user_name {text},
+  source_session {text},
   joined_ms bigint,
-  inferred text,
-  event_id text,
+  inferred {text},
+  event_id {text},
   event_key {bytes} not null,
   origin smallint not null,
-  listed text
+  listed {text}
 );
 
 create unique index entries_by_key on entries (domain, event_key);
@@ -28,11 +28,11 @@ create index entries_by_join on entries (domain, room, joined_ms)
 where joined_ms is not null;
 
 create table rooms (
-  domain text not null,
-  room text not null,
+  domain {text} not null,
+  room {text} not null,
   settled_ms bigint not null,
   deadline_ms bigint,
-  checkpoint text,
+  checkpoint {text},
   primary key (domain, room)
 ) {clustered};
 
@@ -40,22 +40,22 @@ create index rooms_by_deadline on rooms (deadline_ms)
 where deadline_ms is not null;
 
 create table marks (
-  domain text not null,
-  room text not null,
+  domain {text} not null,
+  room {text} not null,
   at_ms bigint not null,
-  doubts text,
+  doubts {text},
   primary key (domain, room, at_ms)
 ) {clustered};
 
 create table stays (
-  domain text not null,
-  room text not null,
+  domain {text} not null,
+  room {text} not null,
   join_ms bigint not null,
-  participant_id text not null,
+  participant_id {text} not null,
   leave_ms bigint,
-  left_by text,
-  user_id text,
-  user_name text,
+  left_by {text},
+  user_id {text},
+  user_name {text},
   primary key (domain, room, join_ms, participant_id)
 ) {clustered};
 
@@ -66,14 +66,14 @@ create index stays_by_user on stays (domain, user_id, join_ms)
 where user_id is not null;
 
 create table meetings (
-  domain text not null,
-  id text not null,
-  room text not null,
+  domain {text} not null,
+  id {text} not null,
+  room {text} not null,
   start_ms bigint not null,
   end_ms bigint,
   max_participants integer not null,
   carried_join_ms bigint,
-  carried_participant_id text,
+  carried_participant_id {text},
   primary key (domain, id)
 ) {clustered};
 
@@ -85,9 +85,9 @@ create index meetings_that_last on meetings (domain, (start_ms / 1000), id)
 where end_ms is null;
 
 create table superseded (
-  domain text not null,
-  id text not null,
-  room text not null,
+  domain {text} not null,
+  id {text} not null,
+  room {text} not null,
   start_ms bigint not null,
   superseded_ms bigint not null,
   primary key (domain, id)
@@ -95,14 +95,14 @@ create table superseded (
 
 create table corrections (
   number {position},
-  domain text not null,
-  room text not null,
+  domain {text} not null,
+  room {text} not null,
   corrected_ms bigint not null,
   first_ms bigint not null,
   last_ms bigint not null,
   late_ms bigint not null,
-  because text not null,
-  before_and_after text not null
+  because {text} not null,
+  before_and_after {text} not null
 );
 
 create index corrections_by_room on corrections (domain, room, first_ms);
@@ -111,7 +111,7 @@ create table engine (
   one smallint primary key check (one = 1),
   cursor_position bigint not null,
   epoch bigint not null,
-  rules text,
+  rules {text},
   leader bigint,
   beat_ms bigint
 );
@@ -119,11 +119,11 @@ create table engine (
 insert into engine (one, cursor_position, epoch) values (1, 0, 0);
 
 create table api_keys (
-  id text primary key,
-  domain text not null,
-  name text not null,
-  digest text not null,
-  scopes text not null,
+  id {text} primary key,
+  domain {text} not null,
+  name {text} not null,
+  digest {text} not null,
+  scopes {text} not null,
   created_ms bigint not null,
   last_used_ms bigint,
   revoked_ms bigint

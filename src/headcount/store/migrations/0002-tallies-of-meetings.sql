@@ -1,7 +1,7 @@
 -- How many meetings of a domain began on each day (UTC), so that counting them needs no look at each.
 
 create table meeting_tallies (
-  domain text not null,
+  domain {text} not null,
   day bigint not null,
   meetings bigint not null,
   primary key (domain, day)
