@@ -76,9 +76,9 @@ def test_no_domain_sees_anything_of_another(service):
     paths = httpx.get(f"{service.url}/openapi.json", timeout=10).json()["paths"]
     with service.client(service.make_key("stranger", "read", "ingest", "admin")) as stranger:
         for path, operations in paths.items():
-            if "get" not in operations or not path.startswith("/v1"):
+            if "get" not in operations:
                 continue
-            asked = path.removeprefix("/v1").replace("{id}", meeting).replace("{name}", "secret")
+            asked = path.replace("{id}", meeting).replace("{room}", "secret")
             answer = stranger.get(asked, params={"time": now - 60} if asked.endswith("/at") else None)
             assert "secret" not in answer.text.replace("/rooms/secret", "").replace("'secret'", "").replace(
                 '"room":"secret"', ""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,13 +19,14 @@ from starlette.types import Receive, Scope, Send
 from headcount.http.access import Gate
 from headcount.http.body import read_body
 from headcount.http.context import domain_of
-from headcount.http.errors import ApiError, answer_to
+from headcount.http.errors import ApiError, answer_to, invalid
 from headcount.http.event_bodies import Limits, Reader
 from headcount.kernel.events import Ms
 from headcount.store.keys import Key
 from headcount.store.rows import Appended, LogEntry
 
 _WAIT_S: Final = 30
+_BOOLEANS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
 _JSON_TYPE: Final = (b"content-type", b"application/json")
 
 
@@ -73,21 +75,30 @@ def routes(ingest: Ingest) -> list[Route]:
     async def snapshot(request: Request) -> Response:
         body = await read_body(dict(request.scope["headers"]), request.receive, ingest.limits.body_bytes)
         reader = Reader(domain_of(request), ingest.now(), ingest.limits)
-        entries = [reader.snapshot(request.path_params["name"], body)]
+        entries = [reader.snapshot(request.path_params["room"], body)]
         answer = await _appended(ingest, request.state.key, entries, request.scope["query_string"])
         return Response(answer, media_type="application/json")
 
-    return [Route("/rooms/{name:name}/snapshot", snapshot, methods=["POST"], name="snapshot")]
+    return [Route("/rooms/{room:name}/snapshot", snapshot, methods=["POST"], name="snapshot")]
 
 
 async def _appended(ingest: Ingest, key: Key, entries: Sequence[LogEntry], query: bytes) -> bytes:
     """Append what was read, and answer once it is on the disk."""
+    waits = _is_to_wait(query) if query else False
     ingest.gate.count(key, "ingest", len(entries))
     done = await ingest.append(entries)
     ingest.took(done)
-    if query and any(part in (b"wait=true", b"wait=True", b"wait=1") for part in query.split(b"&")):
+    if waits:
         await _wait(ingest, done.position)
     return b'{"accepted":%d,"duplicates":%d,"position":%d}' % done
+
+
+def _is_to_wait(query: bytes) -> bool:
+    """Whether `wait` asks for it, in one of the spellings of a boolean."""
+    said = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("wait", ["false"])[-1]
+    if said not in _BOOLEANS:
+        raise invalid(f'"wait" must be a boolean: true or false [Received wait="{said[:50]}"]')
+    return _BOOLEANS[said]
 
 
 async def _wait(ingest: Ingest, position: int) -> None:

@@ -72,6 +72,13 @@ _EXAMPLE: Final = {
 }
 
 
+_REFUSALS: Final = {
+    "408": "The body came too slowly.",
+    "413": "Too much at once.",
+    "415": "The body is no text, or is packed.",
+}
+
+
 def paths() -> dict[str, Any]:
     """The paths, without the prefix, with the statuses that are theirs alone."""
     return {
@@ -89,13 +96,13 @@ def paths() -> dict[str, Any]:
                 [_WAIT],
             )
         },
-        "/rooms/{name}/snapshot": {
+        "/rooms/{room}/snapshot": {
             "post": _operation(
                 "takeSnapshot",
                 "Say who is in a room: joins and leaves that are missing are inferred (rule 3a).",
                 {"application/json": {"schema": SNAPSHOT}},
                 [
-                    {"name": "name", "in": "path", "required": True, "schema": {**_NAME, "minLength": 1}},
+                    {"name": "room", "in": "path", "required": True, "schema": {**_NAME, "minLength": 1}},
                     _WAIT,
                 ],
             )
@@ -106,7 +113,7 @@ def paths() -> dict[str, Any]:
 def _operation(
     name: str, summary: str, content: dict[str, Any], parameters: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    statuses = ("400", "401", "403", "413", "415", "429", "503")
+    statuses = ("400", "401", "403", "429", "500", "503")
     return {
         "operationId": name,
         "summary": summary,
@@ -119,5 +126,13 @@ def _operation(
                 "content": {"application/json": {"schema": _APPENDED}},
             },
             **{status: {"$ref": f"#/components/responses/{status}"} for status in statuses},
+            **{status: _refused(told) for status, told in _REFUSALS.items()},
         },
+    }
+
+
+def _refused(told: str) -> dict[str, Any]:
+    return {
+        "description": told,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
     }

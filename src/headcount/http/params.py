@@ -190,7 +190,7 @@ MIN_DURATION: Final = Param(
 )
 OVERLAPS_START: Final = Param(
     "overlaps_start",
-    "Only meetings that were still going on after this unix second. With `overlaps_end`: those that *ran*"
+    "Only meetings that were still going on after this unix second. With `overlaps_end`: those that ran"
     " in a window, not only began in it. Not in Daily's API.",
     {"type": "integer"},
     _whole,
