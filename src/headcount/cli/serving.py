@@ -1,6 +1,5 @@
 """Commands that serve: serve, demo, config."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -129,6 +128,8 @@ def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run until it ends, on uvloop where there is one."""
+    import asyncio  # noqa: PLC0415 - who works on a file does not wait for it
+
     factory = None
     if sys.platform != "win32":
         import uvloop  # noqa: PLC0415 - not everywhere
