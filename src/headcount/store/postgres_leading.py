@@ -1,5 +1,6 @@
 """Leading on a server: one of its sessions holds a lock, and gives a sign of life."""
 
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -51,6 +52,9 @@ class ServerLock:
     def give_up(self) -> None:
         session, self._session, self._epoch = self._session, None, None
         if session is not None:
+            # Another one may lead at once, and need not wait until the server has noticed.
+            with suppress(psycopg.Error):
+                session.execute("select pg_advisory_unlock(%s)", (_LEADERS_LOCK,))
             session.close()
 
     def _tried(self) -> int | None:
