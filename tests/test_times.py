@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events_in_files import COMES, HEADER, NINE, about, sentence, table, whole, written
-from headcount.batch.moments import UnreadableMoment, moment, sensible_moment, spoken
+from headcount.moments import UnreadableMoment, moment, sensible_moment, spoken
 
 CENTURY = (datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2099-12-31"))
 

@@ -45,7 +45,7 @@ def demonstrate(capture: str, sample: str, out: TextIO) -> None:
 
 def _genuine(capture: str, out: TextIO) -> None:
     with Path(capture).open("rb") as lines:
-        events = list(read_capture(lines, jitsi.read, capture))
+        events = [heard.event for heard in read_capture(lines, jitsi.SOURCE, capture)]
     if not events:
         raise BadInput("holds no events", where=capture)
     found = sessionize(_table(events))

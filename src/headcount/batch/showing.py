@@ -9,11 +9,11 @@ from datetime import timedelta
 from itertools import islice
 from typing import IO, Any, Final, TextIO
 
-from headcount.batch.moments import spoken
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.batch.writing import STREAMS, stream_daily
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
+from headcount.moments import spoken
 
 SHOWN: Final = 20
 REJECTED_SHOWN: Final = 5

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.batch.blocks import Complaint
-from headcount.batch.moments import EARLIEST, TOO_LATE, UnreadableMoment, absurdity, moment, spoken
 from headcount.batch.text_columns import as_mask, is_text
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
+from headcount.moments import EARLIEST, TOO_LATE, UnreadableMoment, absurdity, moment, spoken
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _LOOKED_AT_ONCE = 1 << 16

@@ -35,7 +35,7 @@ class _Time(click.ParamType):  # type: ignore[type-arg]  # older clicks know non
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ms:
-        from headcount.batch.moments import UnreadableMoment, sensible_moment  # noqa: PLC0415 - needs no extra
+        from headcount.moments import UnreadableMoment, sensible_moment  # noqa: PLC0415 - needs no extra
 
         try:
             return sensible_moment(str(value))

@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
-from headcount.batch.moments import EARLIEST, UnreadableMoment, moment, spoken
 from headcount.http.errors import ApiError, invalid, not_json
 from headcount.kernel.events import Ms
+from headcount.moments import EARLIEST, UnreadableMoment, moment, spoken
 from headcount.store.known_again import key_of, key_of_event, key_of_id
 from headcount.store.rows import SNAPSHOT, LogEntry
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Generic, TypeVar
 
-from headcount.batch.moments import UnreadableMoment, moment
 from headcount.http.errors import ApiError, invalid
 from headcount.kernel.events import Ms
+from headcount.moments import UnreadableMoment, moment
 
 MOST_AT_ONCE: Final = 100
 """A page holds at most so many."""

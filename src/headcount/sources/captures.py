@@ -1,30 +1,34 @@
 """Captures: requests of a video server as they were received, one JSON object a line.
 
-`{"body": "…"}`, with whatever else the receiver noted. This is how test data is kept, and how a
-log of webhooks is read back.
+`{"body": "…"}`, with whatever else the receiver noted (`headers`, `url`, and `t`, when it came in seconds, are read).
+This is how test data is kept, and how a log of webhooks is read back. A line may also be the bare JSON
+body of a request itself: then that is what is read.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.kernel.events import Event
+from headcount.sources.deliveries import Delivery, Heard, Source, read_trusted
 
 
 class Request(msgspec.Struct):
     """One captured request; its other fields are not needed here."""
 
     body: str
+    headers: dict[str, str] = {}
+    url: str = ""
+    t: float = 0
 
 
 _DECODER = msgspec.json.Decoder(Request)
+_ANYTHING = msgspec.json.Decoder(dict[str, Any])
 
 
-def read_capture(
-    lines: Iterable[bytes], read: Callable[[bytes], list[Event]], where: str = "the capture"
-) -> Iterator[Event]:
-    """The events in captured requests, as `read` of their source reads them.
+def read_capture(lines: Iterable[bytes], source: Source, where: str = "the capture") -> Iterator[Heard]:
+    """What captured requests say, as their source reads them; they are trusted, not verified.
 
     Raises `BadInput` with the line for what is no request, or not of that source.
     """
@@ -32,8 +36,17 @@ def read_capture(
         if not line.strip():
             continue
         try:
-            yield from read(_DECODER.decode(line).body.encode())
-        except msgspec.DecodeError as error:
-            raise BadInput(f"is no captured request: {error}", where=where, place=f"line {number}") from error
+            yield from read_trusted(source, _delivery(line))
         except BadInput as error:
             raise BadInput(error.reason, where=where, place=f"line {number}") from error
+
+
+def _delivery(line: bytes) -> Delivery:
+    try:
+        if isinstance(_ANYTHING.decode(line).get("body"), str):
+            request = _DECODER.decode(line)
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            return Delivery(headers, request.body.encode(), request.url, round(request.t * 1_000))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"is no captured request: {error}") from error
+    return Delivery({"content-type": "application/json"}, line)

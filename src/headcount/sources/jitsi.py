@@ -11,12 +11,15 @@ join with a token. What is peculiar:
 * A breakout room goes by its parent's name and an id of its own; it is a room of its own here.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
-from headcount.errors import BadInput
-from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
+from headcount.kernel.events import Event, Inferred, Kind, Ms
+from headcount.sources import said
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source
+from headcount.sources.signatures import bearer, check_token, signed_with
 
 
 class Occupant(msgspec.Struct):
@@ -42,38 +45,46 @@ class Notice(msgspec.Struct):
     destroyed_at: int | None = None
 
 
-_DECODER = msgspec.json.Decoder(Notice)
+_DECODER: Final = msgspec.json.Decoder(Notice)
+_RECORDERS: Final = ("recorder", "jibri")
 
 
-def read(body: bytes) -> list[Event]:
-    """The events in one request; none for kinds that say nothing about who is in.
-
-    Raises `BadInput` for a body that is not such a notice.
-    """
-    try:
-        notice = _DECODER.decode(body)
-    except msgspec.DecodeError as error:
-        raise BadInput(f"is no notice of Jitsi's event_sync: {error}") from error
-    try:
-        return _events(notice)
-    except InvalidEvent as error:
-        raise BadInput(f"cannot be an event: {error}") from error
+def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+    """Nothing is signed: the component sends what `api_headers` holds, a token of your choice."""
+    token = bearer(delivery)
+    if not token:
+        raise NotGenuine("the header 'Authorization' is missing: set it in api_headers of event_sync")
+    check_token(token, secrets)
 
 
-def _events(notice: Notice) -> list[Event]:
+def sign(delivery: Delivery, secret: str) -> Delivery:
+    return signed_with(delivery, authorization=f"Bearer {secret}")
+
+
+def read(delivery: Delivery) -> list[Heard]:
+    """The events in one delivery."""
+    notice = said.decoded(_DECODER, delivery.body, "notice of Jitsi's event_sync")
     room = _room(notice)
     match notice.event_name:
         case "muc-occupant-joined" if notice.occupant:
-            return [_join(room, notice.occupant)]
+            return [_heard(_join(room, notice.occupant), notice.occupant)]
         case "muc-occupant-left" if notice.occupant:
-            return [_stay(room, notice.occupant)]
-        case "muc-room-created" if notice.created_at:
+            return [_heard(_stay(room, notice.occupant), notice.occupant)]
+        case "muc-room-created" if notice.created_at is not None:
             superseded = Inferred.SUPERSEDED
-            return [Event(Kind.END, room, _ms(notice.created_at), inferred=superseded)]
-        case "muc-room-destroyed" if notice.destroyed_at:
-            stays = [_stay(room, occupant) for occupant in notice.all_occupants]
-            return [*stays, Event(Kind.END, room, _ms(notice.destroyed_at))]
+            return [Heard(Event(Kind.END, room, _ms(notice.created_at), inferred=superseded))]
+        case "muc-room-destroyed" if notice.destroyed_at is not None:
+            stays = [_heard(_stay(room, occupant), occupant) for occupant in notice.all_occupants]
+            return [*stays, Heard(Event(Kind.END, room, _ms(notice.destroyed_at)))]
     return []
+
+
+def _heard(event: Event, occupant: Occupant) -> Heard:
+    """Recorders (Jibri) sit in a domain of their own, which installers call `recorder`."""
+    domain = occupant.occupant_jid.partition("@")[2].partition("/")[0]
+    name = occupant.occupant_jid.partition("@")[0]
+    is_recorder = domain.startswith(_RECORDERS) or name in _RECORDERS
+    return Heard(event, Role.RECORDER if is_recorder else Role.PERSON)
 
 
 def _room(notice: Notice) -> str:
@@ -93,8 +104,24 @@ def _stay(room: str, occupant: Occupant) -> Event:
 
 
 def _who(occupant: Occupant) -> dict[str, Any]:
-    return {"user_id": occupant.id, "user_name": occupant.name}
+    return {"user_id": occupant.id, "user_name": said.name(occupant.name)}
 
 
 def _ms(seconds: int) -> Ms:
-    return seconds * 1000
+    return said.seconds(seconds, "a time")
+
+
+def samples(now: Ms) -> list[Delivery]:
+    """Somebody who comes and goes at once."""
+    second = now // 1_000
+    occupant = {"occupant_jid": f"headcount@test/{now}", "joined_at": second}
+    room = {"room_jid": TEST_ROOM, "room_name": TEST_ROOM, "is_breakout": False}
+    joined = {"event_name": "muc-occupant-joined", "occupant": occupant, **room}
+    left = {"event_name": "muc-occupant-left", "occupant": {**occupant, "left_at": second}, **room}
+    json = {"content-type": "application/json"}
+    return [Delivery(json, said.encoded(notice), received=now) for notice in (joined, left)]
+
+
+SOURCE: Final = Source(
+    "jitsi", "Jitsi", "the token that api_headers sends, a word of your choice", verify, read, sign, samples
+)

@@ -1,0 +1,14 @@
+"""Catalog: the vendors that we know, by the word that stands for each in the URL."""
+
+from typing import Final
+
+from headcount.sources import jitsi, livekit
+from headcount.sources.deliveries import Source
+
+SOURCES: Final[dict[str, Source]] = {
+    source.kind: source
+    for source in (
+        livekit.SOURCE,
+        jitsi.SOURCE,
+    )
+}  # fmt: skip

@@ -1,0 +1,106 @@
+"""Deliveries: what reaches us from a video server, and what a source has to know to read it.
+
+A vendor's module is pure: it is given one request and says whether the vendor sent it
+(`verify`), and what happened in which room (`read`). `hear` does both, in that order and no
+other: nothing is read that was not verified.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from headcount.errors import BadInput, HeadcountError
+from headcount.kernel.events import Event, InvalidEvent, Ms
+
+
+class NotGenuine(HeadcountError):
+    """The delivery cannot be shown to come from the vendor. The message says why, and what to do."""
+
+
+class Delivery(NamedTuple):
+    """One request as it came. Names of headers are in lower case.
+
+    `url` is the whole address as the sender was told it, query and all: some sign it. `received`
+    is our clock.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    url: str = ""
+    received: Ms = 0
+
+
+class Reply(NamedTuple):
+    """What a vendor wants to be answered."""
+
+    body: bytes
+    content_type: str = "application/json"
+
+
+class Role(StrEnum):
+    """What somebody in a room is, as far as the vendor tells."""
+
+    PERSON = "person"
+    PHONE = "phone"
+    AGENT = "agent"
+    RECORDER = "recorder"
+    STREAM = "stream"
+    SCREEN = "screen"
+    HIDDEN = "hidden"
+
+
+COUNTED: Final = frozenset({Role.PERSON, Role.PHONE, Role.AGENT})
+"""Who counts unless a source is told otherwise."""
+
+
+class Heard(NamedTuple):
+    """An event and what its participant is. Whether they count is not for the vendor's module to say."""
+
+    event: Event
+    role: Role = Role.PERSON
+
+
+def no_handshake(_: Delivery, __: Sequence[str]) -> Reply | None:
+    """For vendors that never ask who we are."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One vendor.
+
+    `verify` is given a delivery and the secrets that hold (several while they are being changed)
+    and raises `NotGenuine`. `read` gives the events of a delivery, none for kinds that say nothing
+    about who is in, and raises `BadInput` for what is not of this vendor. `sign` gives a delivery
+    the marks by which the vendor is known, and `samples` are deliveries, unsigned, in which
+    somebody comes to a room and goes at the same moment: for trying out the way in. `handshake`
+    answers a verified delivery that only asks who we are. `secret` says what a secret is there.
+    """
+
+    kind: str
+    title: str
+    secret: str
+    verify: Callable[[Delivery, Sequence[str]], None]
+    read: Callable[[Delivery], list[Heard]]
+    sign: Callable[[Delivery, str], Delivery]
+    samples: Callable[[Ms], list[Delivery]]
+    handshake: Callable[[Delivery, Sequence[str]], Reply | None] = no_handshake
+
+
+def hear(source: Source, delivery: Delivery, secrets: Sequence[str]) -> list[Heard]:
+    """What a delivery says, once it is known to be genuine. Raises `NotGenuine` or `BadInput`."""
+    source.verify(delivery, secrets)
+    return read_trusted(source, delivery)
+
+
+def read_trusted(source: Source, delivery: Delivery) -> list[Heard]:
+    """What a delivery says that was verified before, or that the operator vouches for. Raises `BadInput`."""
+    try:
+        return source.read(delivery)
+    except InvalidEvent as error:
+        raise BadInput(f"cannot be an event: {error}") from error
+
+
+TEST_ROOM: Final = "headcount-test"
+"""The room of samples. Nobody stays in it for 10 seconds, so it is in no list (rule 4)."""

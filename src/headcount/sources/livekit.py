@@ -1,0 +1,264 @@
+"""LiveKit: webhooks of a server of one's own, or of LiveKit Cloud.
+
+A delivery is JSON in lowerCamelCase: whole numbers are strings, and fields that hold their default
+are left out. It is signed by a token (JWT) in `Authorization`, which holds the hash of the body.
+
+* A connection is `participant.sid`. Whoever loses the network for good comes back under a new one.
+  The old one leaves with DUPLICATE_IDENTITY, often after the new one joined: two stays of one user.
+* `participant_joined` comes once media flows; when they joined is `joinedAtMs`, or `joinedAt` in seconds.
+* `participant_left` says when they joined, too, so that a lost `joined` costs nothing. When they left is
+  `createdAt`, in whole seconds: a stay may be told up to a second too short, never too long.
+* `participant_connection_aborted` is somebody whose media never flowed: nobody.
+* `room_finished` closes those of its own `room.sid`. It comes a while after the last one left; it ends
+  no meeting by itself.
+* A server that is killed sends nothing. The next `room_started` under the same name means that who was
+  left there is gone.
+"""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final, Literal
+
+import jwt
+import msgspec
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Inferred, Kind, Ms
+from headcount.sources import said
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source
+from headcount.sources.signatures import bearer, check, in_base64, signed_with
+
+# How long a secret is, is for the server's operator to say; `--dev` has one of six letters.
+warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
+
+_LEEWAY_S: Final = 60
+_TOKEN_S: Final = 300
+
+
+class Permission(msgspec.Struct):
+    hidden: bool = False
+
+
+class Participant(msgspec.Struct, rename="camel"):
+    """One connection to a room."""
+
+    sid: str = ""
+    identity: str = ""
+    name: str = ""
+    joined_at: int = 0
+    joined_at_ms: int = 0
+    kind: str | int = "STANDARD"
+    permission: Permission | None = None
+
+
+class Room(msgspec.Struct, rename="camel"):
+    """A room; `sid` is another each time it comes to life."""
+
+    name: str = ""
+    sid: str = ""
+    creation_time: int = 0
+    creation_time_ms: int = 0
+
+
+class Notice(msgspec.Struct, rename="camel"):
+    """The body of a delivery: which of the fields are there depends on `event`."""
+
+    event: str
+    id: str = ""
+    created_at: int = 0
+    room: Room | None = None
+    participant: Participant | None = None
+
+
+# Whole numbers come as strings.
+_DECODER: Final = msgspec.json.Decoder(Notice, strict=False)
+_ROLES: Final[dict[str | int, Role]] = {
+    "INGRESS": Role.STREAM,
+    "EGRESS": Role.RECORDER,
+    "SIP": Role.PHONE,
+    "CONNECTOR": Role.PHONE,
+    "AGENT": Role.AGENT,
+}
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+    """A secret is `KEY:SECRET`. Which key signed is in the token; several may hold."""
+    token = bearer(delivery)
+    if not token:
+        raise NotGenuine("the header 'Authorization' is missing: LiveKit signs each webhook with it")
+    claims = _claims(token, secrets, delivery.received)
+    check(str(claims.get("sha256", "")), [_hash(delivery.body)])
+
+
+def _claims(token: str, secrets: Sequence[str], now: Ms) -> Mapping[str, object]:
+    """What the token says, if one of the secrets of the key that it names has signed it."""
+    key = _issuer(token)
+    pairs = [secret.partition(":") for secret in secrets]
+    fitting = [signs for name, _, signs in pairs if name == key]
+    if not fitting:
+        raise NotGenuine(
+            f"it is signed with the key '{key[:60]}', which this source does not know: add KEY:SECRET as a secret"
+        )
+    for signs in fitting:
+        with suppress(jwt.InvalidSignatureError):
+            claims = _decoded(token, signs)
+            _check_times(claims, now // 1_000)
+            return claims
+    raise NotGenuine("the signature does not fit: is the secret the same on both sides?")
+
+
+def _issuer(token: str) -> str:
+    return str(_decoded(token, None).get("iss", ""))
+
+
+def _decoded(token: str, secret: str | None) -> Mapping[str, object]:
+    """The claims; their times are compared below, with the clock that we were given."""
+    try:
+        claims: Mapping[str, object] = jwt.decode(
+            token,
+            secret or "",
+            algorithms=["HS256"],
+            options={
+                "verify_signature": secret is not None,
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+                "verify_aud": False,
+            },
+        )
+    except jwt.InvalidSignatureError:
+        raise
+    except (jwt.PyJWTError, UnicodeError) as error:
+        raise NotGenuine(f"the header 'Authorization' holds no token of LiveKit: {error}") from error
+    return claims
+
+
+def _check_times(claims: Mapping[str, object], now_s: int) -> None:
+    until, since = claims.get("exp"), claims.get("nbf", 0)
+    if not isinstance(until, int | float) or not isinstance(since, int | float):
+        raise NotGenuine("the token does not say until when it holds")
+    if not since - _LEEWAY_S <= now_s <= until + _LEEWAY_S:
+        raise NotGenuine("the token is of another time: are both clocks right?")
+
+
+def sign(delivery: Delivery, secret: str) -> Delivery:
+    """As the server signs it."""
+    key, _, signs = secret.partition(":")
+    now_s = delivery.received // 1_000
+    claims = {"iss": key, "nbf": now_s, "exp": now_s + _TOKEN_S, "sha256": _hash(delivery.body)}
+    return signed_with(delivery, authorization=jwt.encode(claims, signs, algorithm="HS256"))
+
+
+def _hash(body: bytes) -> str:
+    return in_base64(hashlib.sha256(body).digest())
+
+
+def read(delivery: Delivery) -> list[Heard]:
+    """The events in one delivery."""
+    notice = said.decoded(_DECODER, delivery.body, "webhook of LiveKit")
+    match notice.event:
+        case "participant_joined":
+            return [_joined(notice)]
+        case "participant_left":
+            return [_left(notice)]
+        case "room_finished":
+            room = _room(notice)
+            at = said.seconds(notice.created_at, "createdAt")
+            return [Heard(Event(Kind.END, room.name, at, source_session=room.sid, id=notice.id or None))]
+        case "room_started":
+            return [_superseded(notice)]
+    return []
+
+
+def _joined(notice: Notice) -> Heard:
+    room, who = _room(notice), _participant(notice)
+    return Heard(_event(Kind.JOIN, notice, room, who, _join_time(notice, who)), _role(who))
+
+
+def _left(notice: Notice) -> Heard:
+    room, who = _room(notice), _participant(notice)
+    joined = _join_time(notice, who)
+    # The leave is told in whole seconds, the join more finely.
+    at = max(joined, said.seconds(notice.created_at, "createdAt"))
+    return Heard(_event(Kind.LEAVE, notice, room, who, at, joined), _role(who))
+
+
+def _superseded(notice: Notice) -> Heard:
+    """The room came to life anew: whoever was there before is gone."""
+    room = _room(notice)
+    at = room.creation_time_ms or (room.creation_time or notice.created_at) * 1_000
+    told = said.sensible(at, "room.creationTime")
+    return Heard(Event(Kind.END, room.name, told, inferred=Inferred.SUPERSEDED, id=notice.id or None))
+
+
+def _event(
+    kind: Literal[Kind.JOIN, Kind.LEAVE],
+    notice: Notice,
+    room: Room,
+    who: Participant,
+    at: Ms,
+    joined: Ms | None = None,
+) -> Event:
+    return Event(
+        kind,
+        room.name,
+        at,
+        who.sid,
+        who.identity,
+        said.name(who.name),
+        room.sid,
+        joined,
+        id=notice.id or None,
+    )
+
+
+def _join_time(notice: Notice, who: Participant) -> Ms:
+    at = who.joined_at_ms or (who.joined_at or notice.created_at) * 1_000
+    return said.sensible(at, "participant.joinedAt")
+
+
+def _role(who: Participant) -> Role:
+    if who.permission is not None and who.permission.hidden:
+        return Role.HIDDEN
+    return _ROLES.get(who.kind, Role.PERSON)
+
+
+def _room(notice: Notice) -> Room:
+    if notice.room is None or not notice.room.name:
+        raise BadInput(f"a '{notice.event}' of LiveKit without a room.name")
+    return notice.room
+
+
+def _participant(notice: Notice) -> Participant:
+    if notice.participant is None or not notice.participant.sid:
+        raise BadInput(f"a '{notice.event}' of LiveKit without a participant.sid")
+    return notice.participant
+
+
+def samples(now: Ms) -> list[Delivery]:
+    """Somebody who comes and goes at once."""
+    second = now // 1_000
+    who = {
+        "sid": f"PA_test{now}",
+        "identity": "headcount-test",
+        "joinedAt": str(second),
+        "joinedAtMs": str(second * 1_000),
+    }
+    room = {"sid": f"RM_test{now}", "name": TEST_ROOM, "creationTime": str(second)}
+    return [
+        _sample({"event": event, "room": room, "participant": who, "id": f"EV_{event}{now}", "createdAt": str(second)}, now)
+        for event in ("participant_joined", "participant_left")
+    ]  # fmt: skip
+
+
+def _sample(notice: dict[str, object], now: Ms) -> Delivery:
+    body = json.dumps(notice, separators=(",", ":")).encode()
+    return Delivery({"content-type": "application/webhook+json"}, body, received=now)
+
+
+SOURCE: Final = Source(
+    "livekit", "LiveKit", "the API key and its secret, as KEY:SECRET", verify, read, sign, samples
+)

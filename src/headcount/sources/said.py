@@ -1,0 +1,75 @@
+"""Said: times and names as vendors write them, made into ours.
+
+Every vendor has another unit, and a mistaken unit makes a meeting of 1970. So each number says
+its unit here, and what comes out is looked at before it is believed.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Ms
+from headcount.kernel.names import NUL
+from headcount.moments import EARLIEST, TOO_LATE, UnreadableMoment, sensible_moment
+
+_LONGEST_NAME = 512
+T = TypeVar("T")
+
+
+def sensible(at: float, field: str) -> Ms:
+    """Milliseconds, if a meeting can have been then. Raises `BadInput` with the field."""
+    if not EARLIEST <= at < TOO_LATE:  # false for what is no number, too
+        raise BadInput(f"{field} is not between the years 2000 and 2100: {at / 1_000:.3f} s since 1970")
+    return int(at)
+
+
+def seconds(value: float, field: str) -> Ms:
+    """Seconds since 1970, whole or not, as ms; what is finer is cut off."""
+    if isinstance(value, int):
+        return sensible(value * 1_000, field)
+    # A float of seconds is a little below or above its millisecond.
+    return sensible(value * 1_000 + 0.001 if value == value else value, field)  # noqa: PLR0124 - not for NaN
+
+
+def micros(value: int, field: str) -> Ms:
+    """Microseconds since 1970 as ms."""
+    return sensible(value // 1_000, field)
+
+
+def nanos(value: int, field: str) -> Ms:
+    """Nanoseconds since 1970 as ms."""
+    return sensible(value // 1_000_000, field)
+
+
+def rfc3339(text: str, field: str) -> Ms:
+    """RFC 3339 with its zone, however fine, as ms. Raises `BadInput`."""
+    if text.lstrip("+-").isdigit():
+        raise BadInput(f"{field} is a number, not a time as RFC 3339 writes it: {text[:50]!r}")
+    try:
+        return sensible_moment(text)
+    except UnreadableMoment as error:
+        raise BadInput(f"{field} {error}: {text[:50]!r}") from error
+
+
+def name(text: str | None) -> str | None:
+    """Somebody's name as it can be kept: U+0000 taken out, not endlessly long, None if nothing is left.
+
+    People write what they like; their meeting must not be lost for it.
+    """
+    if not text:
+        return None
+    return text.replace(NUL, "")[:_LONGEST_NAME] or None
+
+
+def decoded(decoder: "msgspec.json.Decoder[T]", body: bytes, vendor: str) -> T:
+    """The body of a delivery. Raises `BadInput` if it is not what this vendor sends."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"is no {vendor}: {error}") from error
+
+
+def encoded(value: Any) -> bytes:
+    """JSON as most vendors write it: compact."""
+    return msgspec.json.encode(value)

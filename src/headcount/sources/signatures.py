@@ -1,0 +1,90 @@
+"""Signatures: what the schemes of the vendors have in common. All compare in constant time."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from headcount.kernel.events import Ms
+from headcount.sources.deliveries import Delivery, NotGenuine
+
+TOLERANCE_MS: Final[Ms] = 5 * 60_000
+"""So far may a signed time be from our clock, where the scheme has one: against replay."""
+
+
+def required(delivery: Delivery, header: str) -> str:
+    """A header's value. Raises `NotGenuine` if it is not there."""
+    value = delivery.headers.get(header.lower(), "")
+    if not value:
+        raise NotGenuine(f"the header '{header}' is missing")
+    return value
+
+
+def digest(secret: str | bytes, signed: bytes, algorithm: str = "sha256") -> bytes:
+    """The HMAC of what was signed."""
+    key = secret.encode() if isinstance(secret, str) else secret
+    return hmac.new(key, signed, getattr(hashlib, algorithm)).digest()
+
+
+def in_base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes that a secret stands for. Raises `NotGenuine` if it is no base64."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise NotGenuine(
+            "a secret of this source is not base64: set it again as the vendor shows it"
+        ) from error
+
+
+def check(shown: str, expected: Iterable[str]) -> None:
+    """Raises `NotGenuine` unless what is shown is one of those expected, by any of the secrets."""
+    given = shown.encode()
+    # Each is compared, so that the time tells nothing about which secret it was.
+    if not sum(hmac.compare_digest(given, one.encode()) for one in expected):
+        raise NotGenuine("the signature does not fit: is the secret the same on both sides?")
+
+
+def check_recent(signed: Ms, now: Ms, tolerance: Ms = TOLERANCE_MS) -> None:
+    """Raises `NotGenuine` if a delivery was signed too long ago, or too far ahead of our clock."""
+    if abs(now - signed) > tolerance:
+        raise NotGenuine(
+            f"it was signed {abs(now - signed) / 1_000:,.0f} s {'ago' if signed < now else 'ahead of our clock'}:"
+            " are both clocks right?"
+        )
+
+
+def seconds(text: str) -> Ms:
+    """A signed time in whole seconds, as ms. Raises `NotGenuine`."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise NotGenuine(f"'{text[:40]}' is not a time in seconds")
+    return int(text) * 1_000
+
+
+def parts(header: str) -> dict[str, str]:
+    """`t=1,v1=abc=` as its parts; each is split at its first '='."""
+    return dict(part.strip().partition("=")[::2] for part in header.split(","))
+
+
+def bearer(delivery: Delivery) -> str:
+    """The token that the header `Authorization` shows, with or without the word Bearer. '' if there is none."""
+    scheme, _, token = delivery.headers.get("authorization", "").strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else scheme
+
+
+def check_token(shown: str, secrets: Sequence[str]) -> None:
+    """Raises `NotGenuine` unless a plain token is one of the secrets: for vendors that sign nothing."""
+    given = shown.encode()
+    if not sum(hmac.compare_digest(given, secret.encode()) for secret in secrets):
+        raise NotGenuine("the token does not fit: is the secret the same on both sides?")
+
+
+def signed_with(delivery: Delivery, **headers: str) -> Delivery:
+    """The delivery with more headers; `_` in a name stands for `-`."""
+    added = {name.replace("_", "-"): value for name, value in headers.items()}
+    return delivery._replace(headers={**delivery.headers, **added})

@@ -1,0 +1,128 @@
+"""What holds for every vendor: only what is genuine is read, and anything is read or refused."""
+
+import ast
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_golden import FILES, delivery_of
+
+from headcount import BadInput, Kind
+from headcount.kernel.history import meetings_of
+from headcount.sources.catalog import SOURCES
+from headcount.sources.deliveries import TEST_ROOM, Delivery, NotGenuine, hear, read_trusted
+
+NOW = 1_772_442_000_000
+SECRETS = {"livekit": "devkey:secret-that-is-long-enough-for-hs256"}
+OTHERS = {"livekit": "devkey:another-secret-that-is-long-enough"}
+URL = "https://headcount.example/v1/ingest/x/t?src=1"
+
+every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
+
+
+def secret_of(source):
+    return SECRETS.get(source.kind, "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw")
+
+
+def other_of(source):
+    return OTHERS.get(source.kind, "whsec_MTExMTExMTExMTExMTExMTExMTExMTEx")
+
+
+def signed(source):
+    return [source.sign(one._replace(url=URL), secret_of(source)) for one in source.samples(NOW)]
+
+
+@every_source
+def test_a_signed_sample_is_heard(source):
+    heard = [one for delivery in signed(source) for one in hear(source, delivery, [secret_of(source)])]
+    assert {one.event.kind for one in heard} >= {Kind.JOIN, Kind.LEAVE}
+    assert {one.event.room for one in heard} == {TEST_ROOM}
+    assert meetings_of([one.event for one in heard], as_of=NOW + 3_600_000) == []
+
+
+@every_source
+def test_while_a_secret_is_changed_both_hold(source):
+    for delivery in signed(source):
+        hear(source, delivery, [other_of(source), secret_of(source)])
+
+
+@every_source
+def test_another_secret_is_refused(source):
+    for delivery in signed(source):
+        with pytest.raises(NotGenuine):
+            hear(source, delivery, [other_of(source)])
+        with pytest.raises(NotGenuine):
+            hear(source, delivery, [])
+
+
+@every_source
+def test_without_a_signature_nothing_is_read(source):
+    for delivery in source.samples(NOW):
+        with pytest.raises(NotGenuine):
+            hear(source, delivery._replace(url=URL), [secret_of(source)])
+
+
+@every_source
+@given(st.data())
+def test_a_changed_header_never_breaks_the_check(source, data):
+    """It is refused, or the change made no difference; never another error."""
+    delivery = data.draw(st.sampled_from(signed(source)))
+    name = data.draw(st.sampled_from(sorted(delivery.headers)))
+    value = data.draw(st.text(max_size=80))
+    with suppress(NotGenuine, BadInput):
+        hear(source, delivery._replace(headers={**delivery.headers, name: value}), [secret_of(source)])
+
+
+@every_source
+@given(body=st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(source, body):
+    assert_read_or_refused(source, Delivery({"content-type": "application/json"}, body, URL, NOW))
+
+
+@every_source
+@given(st.data())
+def test_a_damaged_body_is_read_or_refused(source, data):
+    goldens = [delivery_of_file(file) for file in FILES if file.parent.name == source.kind]
+    delivery = data.draw(st.sampled_from(goldens or source.samples(NOW)))
+    at = data.draw(st.integers(0, max(0, len(delivery.body) - 1)))
+    length = data.draw(st.integers(0, 12))
+    put = data.draw(
+        st.one_of(
+            st.binary(max_size=4),
+            st.sampled_from(
+                [b"null", b'"', b"1e308", b"-1", b"9" * 30, b"[]", b"{}", b'""', b"\\u0000", b"NaN"]
+            ),
+        )
+    )
+    body = delivery.body[:at] + put + delivery.body[at + length :]
+    assert_read_or_refused(source, delivery._replace(body=body))
+
+
+def assert_read_or_refused(source, delivery):
+    try:
+        heard = read_trusted(source, delivery)
+    except BadInput:
+        return
+    assert isinstance(heard, list)
+
+
+def delivery_of_file(file):
+    return delivery_of(json.loads(file.read_text()))
+
+
+def test_nobody_but_the_front_door_reads():
+    """`read` of a source is called where its delivery was verified, or by what reads history: nowhere else."""
+    package = Path(__file__).parents[2] / "src/headcount"
+    callers = set()
+    for file in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr == "read"
+                and ast.unparse(node.value).endswith("source")
+            ):
+                callers.add(file.relative_to(package).as_posix())
+    assert callers == {"sources/deliveries.py"}

@@ -1,0 +1,51 @@
+"""Golden files: what each vendor sends, and what is heard of it.
+
+`tests/sources/VENDOR/*.json`: `about` says which story it is; `body` is an object (sent compactly) or
+the text itself; `heard` lists the events, times in ms, without what is unknown; or `unreadable` holds
+words of the refusal. `headers`, `url`, `received` are the delivery's. With `secrets`, the file is
+genuine as it stands, and is verified.
+"""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from headcount import BadInput
+from headcount.sources.catalog import SOURCES
+from headcount.sources.deliveries import Delivery, Role, hear, read_trusted
+
+FOLDER = Path(__file__).parent
+FILES = sorted(FOLDER.glob("*/*.json"))
+
+
+def delivery_of(told):
+    body = told["body"]
+    raw = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+    headers = {name.lower(): value for name, value in told.get("headers", {}).items()}
+    return Delivery(headers, raw, told.get("url", ""), told.get("received", 1_772_442_000_000))
+
+
+def shown(heard):
+    event = msgspec.to_builtins(heard.event)
+    known = {name: value for name, value in event.items() if value is not None}
+    return known | ({} if heard.role is Role.PERSON else {"role": str(heard.role)})
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_a_golden_delivery_is_heard_as_told(file):
+    told = json.loads(file.read_text())
+    source, delivery = SOURCES[file.parent.name], delivery_of(told)
+    assert told["about"]
+    if "secrets" in told:
+        hear(source, delivery, told["secrets"])
+    if "unreadable" in told:
+        with pytest.raises(BadInput, match=told["unreadable"]):
+            read_trusted(source, delivery)
+    else:
+        assert [shown(heard) for heard in read_trusted(source, delivery)] == told["heard"]
+
+
+def test_each_vendor_has_golden_deliveries():
+    assert {file.parent.name for file in FILES} >= set(SOURCES) - {"generic"}

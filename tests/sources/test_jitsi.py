@@ -1,0 +1,126 @@
+"""Jitsi's notices become events; the captures are genuine requests of a real Prosody."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from headcount import BadInput, Event, Inferred, Kind
+from headcount.kernel.history import meetings_of
+from headcount.sources.captures import read_capture
+from headcount.sources.deliveries import Delivery, NotGenuine, Role, hear
+from headcount.sources.jitsi import SOURCE, read
+
+CAPTURES = Path(__file__).parent.parent / "captures"
+ROOM = "standup@conference.localhost"
+NOON = 1_772_442_000
+
+
+def events(name, **fields):
+    return [heard.event for heard in said(name, **fields)]
+
+
+def said(name, **fields):
+    body = json.dumps({"event_name": f"muc-{name}", "room_jid": "r@c", **fields}).encode()
+    return read(Delivery({}, body))
+
+
+def occupant(jid, joined, left=None, **more):
+    times = {"joined_at": NOON + joined} | ({} if left is None else {"left_at": NOON + left})
+    return {"occupant_jid": jid, **times, **more}
+
+
+def ms(seconds):
+    return (NOON + seconds) * 1_000
+
+
+def captured(name):
+    with (CAPTURES / name).open("rb") as file:
+        return [heard.event for heard in read_capture(file, SOURCE, name)]
+
+
+def test_a_genuine_session_reads_as_its_stays():
+    events = captured("prosody-0.12.3-event-sync.jsonl")
+    assert {event.room for event in events} == {ROOM}
+    joins = [event.at for event in events if event.kind is Kind.JOIN]
+    assert joins == [1795400574000, 1795400576000]
+    ends = [(event.at, event.inferred) for event in events if event.kind is Kind.END]
+    assert ends == [(1795400573000, Inferred.SUPERSEDED), (1795400580000, None)]
+
+
+def test_stays_of_two_seconds_make_no_meeting():
+    assert meetings_of(captured("prosody-0.12.3-event-sync.jsonl"), as_of=1795400600000) == []
+
+
+def test_a_left_without_an_occupant_is_no_event():
+    assert said("occupant-left", active_occupants_count=0) == []
+
+
+def test_a_name_keeps_what_can_be_kept_of_it():
+    (event,) = events("occupant-joined", occupant=occupant("a", 10, name="A\0nn"))
+    assert event.user_name == "Ann"
+
+
+def test_a_leave_stands_for_its_join_too():
+    (event,) = events("occupant-left", occupant=occupant("a@b/c", 10, 20, name="Ann", id="u1"))
+    assert event == Event(Kind.LEAVE, "r@c", ms(20), "a@b/c", "u1", "Ann", joined_at=ms(10))
+
+
+def test_the_end_of_a_room_repairs_what_was_lost():
+    everybody = [occupant("a", 10, 90), occupant("b", 20)]
+    found = events("room-destroyed", created_at=NOON, destroyed_at=NOON + 100, all_occupants=everybody)
+    (meeting,) = meetings_of(found, as_of=ms(200))
+    told = [(entry.participant_id, entry.join, entry.leave, entry.left_by) for entry in meeting.participants]
+    assert told == [("a", ms(10), ms(90), "reported"), ("b", ms(20), ms(100), "room_ended")]
+
+
+def test_a_room_that_is_created_anew_has_lost_its_people():
+    came = events("occupant-joined", occupant=occupant("a", 10))
+    anew = events("room-created", created_at=NOON + 70)
+    (meeting,) = meetings_of([*came, *anew], as_of=ms(200))
+    assert (meeting.end, meeting.participants[0].left_by) == (ms(70), "superseded")
+
+
+def test_a_breakout_room_is_a_room_of_its_own():
+    found = events("occupant-joined", occupant=occupant("a", 10), is_breakout=True, breakout_room_id="x1")
+    assert found[0].room == "r@c/x1"
+
+
+def test_a_recorder_is_told_from_people():
+    (heard,) = said("occupant-joined", occupant=occupant("jibri@recorder.meet.example/x", 10))
+    assert heard.role is Role.RECORDER
+
+
+def test_another_kind_of_notice_says_nothing():
+    assert said("lobby-joined") == []
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"room_jid":"r"}', b'{"event_name":1,"room_jid":"r"}'])
+def test_a_malformed_body_is_refused(body):
+    with pytest.raises(BadInput, match="no notice of Jitsi's event_sync"):
+        read(Delivery({}, body))
+
+
+def test_a_time_in_milliseconds_is_refused():
+    with pytest.raises(BadInput, match="not between the years 2000 and 2100"):
+        said("room-created", created_at=NOON * 1_000)
+
+
+def test_without_its_token_nothing_is_read():
+    delivery = Delivery({}, b"{")
+    with pytest.raises(NotGenuine, match="api_headers"):
+        hear(SOURCE, delivery, ["token"])
+
+
+def test_a_bad_line_of_a_capture_is_named():
+    good = b'{"body":"{\\"event_name\\":\\"x\\",\\"room_jid\\":\\"r\\"}"}'
+    with pytest.raises(BadInput, match="log, line 3: is no captured request"):
+        list(read_capture([good, b"\n", b"{"], SOURCE, "log"))
+    with pytest.raises(BadInput, match="log, line 2: is no notice"):
+        list(read_capture([good, b'{"body":"no"}'], SOURCE, "log"))
+
+
+def test_a_bare_body_a_line_is_read_as_well():
+    body = json.dumps({"event_name": "muc-room-created", "room_jid": "r", "created_at": NOON}).encode()
+    (heard,) = read_capture([body], SOURCE)
+    assert heard.event.room == "r"
