@@ -10,10 +10,18 @@ from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.settings import Settings
 from headcount.store.opening import Store, open_store
+from headcount.store.sources import Tally
 from headcount.store.sqlite import SqliteDatabase
 
 _LITTLE_BYTES: Final = 1_000_000_000
 _SKEW_MS: Final[Ms] = 60_000
+
+
+_RECENT_MS: Final[Ms] = 3_600_000
+_MENDS: Final = {
+    "refused": "'headcount source secret' changes its secret",
+    "malformed": "what is sending there?",
+}
 
 
 class Finding(NamedTuple):
@@ -58,9 +66,47 @@ def _about_store(store: Store, settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("clock", True, "not behind the log")
     yield _lag(store, end, now, settings["max_lag_s"])
+    yield from _about_sources(store, now)
     keys = [key for key in store.keys.all() if key.revoked is None]
     yield Finding(
         "keys", bool(keys), f"{len(keys)} valid" if keys else "none: make one with 'headcount key create'"
+    )
+
+
+def _about_sources(store: Store, now: Ms) -> Iterator[Finding]:
+    tallies, letters = store.sources.tallies(), store.sources.count_letters()
+    rows = store.sources.all()
+    if not rows:
+        yield Finding("sources", True, "none is set up; 'headcount source add' does it")
+    for row in rows:
+        told = _fare(tallies.get(row.token, {}), letters.get(row.token, 0), now)
+        yield Finding("sources", told.fine, f"{row.name}: {told.told}")
+
+
+def _fare(tallies: dict[str, Tally], letters: int, now: Ms) -> Finding:
+    """How a source fares. What went wrong since something last went right is what is wrong now."""
+    last = tallies.get("deliveries")
+    since = -1 if last is None else last.last
+    for word, mend in _MENDS.items():
+        wrong = tallies.get(word)
+        if wrong is not None and wrong.last >= since:
+            return Finding(
+                "", False, f"{wrong.number:,} {word}, last {_ago(wrong.last, now)}: {wrong.told}; {mend}"
+            )
+    if letters:
+        return Finding(
+            "", False, f"{letters:,} deliveries could not be read: 'headcount source letters' tells why"
+        )
+    ahead = tallies.get("ahead")
+    if ahead is not None and now - ahead.last < _RECENT_MS:
+        return Finding("", False, f"{ahead.told}: set its clock, or ours, right")
+    if last is None:
+        return Finding("", True, "nothing came yet; 'headcount source test' tries the way in")
+    events = tallies["events"].number if "events" in tallies else 0
+    return Finding(
+        "",
+        True,
+        f"the last of {last.number:,} deliveries came {_ago(last.last, now)}; {events:,} events so far",
     )
 
 

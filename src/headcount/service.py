@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from headcount.clock import Clock
+from headcount.configuring import declare
 from headcount.engine.engine import Engine
 from headcount.engine.rules_in_force import keep_to_rules
 from headcount.engine.running import Worker
@@ -24,9 +25,10 @@ from headcount.errors import BadInput
 from headcount.http.access import Gate
 from headcount.http.app import Parts, build
 from headcount.http.context import Reading
+from headcount.http.deliveries import FrontDoor
 from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
-from headcount.http.metrics import Metrics, Numbers
+from headcount.http.metrics import Deliveries, Metrics, Numbers
 from headcount.http.protocol import uvicorn_options
 from headcount.settings import Settings
 from headcount.store.appending import Appender
@@ -36,7 +38,7 @@ from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
 from headcount.store.sqlite import SqliteDatabase
 
-_TOUCH_S: Final = 30
+_TOUCH_S: Final = 10
 _PASSED_S: Final = 0.005
 _SWITCH_S: Final = 0.0001
 
@@ -67,6 +69,13 @@ class Service:
         keep_to_rules(self.store, self.rules)
         _, received = self.store.log.end()
         self.clock = Clock(received)
+        declare(
+            self.store.sources,
+            settings.sources,
+            settings["domain"],
+            secrets.token_urlsafe(18),
+            self.clock.now(),
+        )
         max_stay = round(settings["max_stay_s"] * 1_000) or None
         self.worker = Worker(
             self._leadership,
@@ -76,6 +85,15 @@ class Service:
         self.appender = Appender(self.store.log, self.worker.wake)
         self.metrics = Metrics()
         self.gate = Gate(self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"])
+        self.front_door = FrontDoor(
+            self.store.sources,
+            self.appender.append,
+            self.clock.now,
+            self.metrics.took,
+            public_url=settings["public_url"],
+            most_bytes=settings["max_body_bytes"],
+            name_length=settings["max_name_length"],
+        )
         self._add_numbers()
 
     def first_key(self) -> FirstKey | None:
@@ -94,8 +112,7 @@ class Service:
         """Take no more, commit what was taken, and let go of the store."""
         self.appender.close()
         self.worker.stop()
-        if self.gate.used:
-            self.store.keys.touch(self.gate.used)
+        self._write_down()
         self.store.close()
 
     def app(self) -> ASGIApp:
@@ -107,7 +124,14 @@ class Service:
                 ingest=Ingest(
                     self.gate, self.appender.append, self._passed, self.clock.now, limits, self.metrics.took
                 ),
-                reading=Reading(self.store.answers, self.rules, self.clock.now, settings["granularity_s"]),
+                front_door=self.front_door,
+                reading=Reading(
+                    self.store.answers,
+                    self.rules,
+                    self.clock.now,
+                    settings["granularity_s"],
+                    self.store.sources.bystanders,
+                ),
                 metrics=self.metrics,
                 ready=self._not_ready,
                 seconds=time.perf_counter,
@@ -126,12 +150,19 @@ class Service:
         """What is done now and then while the service runs."""
         while True:
             await asyncio.sleep(_TOUCH_S)
-            used, self.gate.used = self.gate.used, {}
-            if used:
-                try:
-                    await asyncio.to_thread(self.store.keys.touch, used)
-                except StoreError as error:
-                    log.warning("when keys were used could not be kept", reason=str(error))
+            try:
+                await asyncio.to_thread(self._write_down)
+            except StoreError as error:
+                log.warning("when keys and sources were used could not be kept", reason=str(error))
+
+    def _write_down(self) -> None:
+        """Keep when keys were used, and what befell the sources."""
+        used, self.gate.used = self.gate.used, {}
+        if used:
+            self.store.keys.touch(used)
+        tallies = self.front_door.tallies.take_fresh()
+        if tallies:
+            self.store.sources.tally(tallies)
 
     async def _passed(self, position: int) -> bool:
         """Wait until the engine has passed a position of the log."""
@@ -173,6 +204,7 @@ class Service:
         def lag(place: int) -> Any:
             return lambda: self._measure_lag()[place]
 
+        self.metrics.registry.register(Deliveries(self.front_door.tallies.totals))
         self.metrics.registry.register(
             Numbers(
                 [

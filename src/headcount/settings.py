@@ -53,6 +53,13 @@ def _prefix(value: Any) -> str:
     return text
 
 
+def _url(value: Any) -> str:
+    text = str(value).rstrip("/")
+    if text and not text.startswith(("https://", "http://")):
+        raise ValueError("must begin with https:// or http://")
+    return text
+
+
 class Setting(NamedTuple):
     """One line of the table. `read` checks a value and raises `ValueError` with the rest of a sentence."""
 
@@ -76,7 +83,8 @@ TABLE: Final = (
     Setting("host", "127.0.0.1", _text, "The address to listen on; 0.0.0.0 is every one of this machine."),
     Setting("port", 8080, _whole(0, 65_535), "The port to listen on; 0 takes a free one."),
     Setting("prefix", "/v1", _prefix, "What the paths of the API begin with."),
-    Setting("domain", "default", _text, "The domain of the key that the first start makes."),
+    Setting("public_url", "", _url, "The address by which others reach us, like https://headcount.example."),
+    Setting("domain", "default", _text, "The domain of the key that the first start makes, and of new sources."),
     Setting("min_stay_s", 10, _seconds, "A shorter stay is void (rule 4)."),
     Setting("start_alone_s", 30, _seconds, "So long must somebody alone stay to be a meeting (rule 6)."),
     Setting("reset_alone_s", 600, _seconds, "After so long left alone a new meeting begins (rule 7)."),
@@ -99,10 +107,14 @@ _BY_NAME: Final = {setting.name: setting for setting in TABLE}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The values in force, and where each comes from: default, file, variable or flag."""
+    """The values in force, and where each comes from: default, file, variable or flag.
+
+    `sources` are the tables `[[source]]` of the file, as they stand there.
+    """
 
     values: Mapping[str, Any]
     origins: Mapping[str, str]
+    sources: tuple[Mapping[str, Any], ...] = ()
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -123,9 +135,10 @@ def read_settings(
     environment = os.environ if variables is None else variables
     values, origins = {}, {}
     from_file = _read_file(file) if file else {}
+    sources = _tables(from_file.pop("source", []), file)
     for setting in TABLE:
         values[setting.name], origins[setting.name] = _value(setting, flags, environment, from_file, file)
-    return Settings(values, origins)
+    return Settings(values, origins, sources)
 
 
 def _value(
@@ -150,14 +163,20 @@ def _value(
         raise BadInput(f"{setting.name} (set by {origin}) {told}, not {value!r}") from error
 
 
-def _read_file(file: str) -> Mapping[str, Any]:
+def _tables(found: Any, file: str | None) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise BadInput("each source is a table of its own: [[source]]", where=file or "")
+    return tuple(found)
+
+
+def _read_file(file: str) -> dict[str, Any]:
     try:
         found = tomllib.loads(Path(file).read_text("utf-8"))
     except OSError as error:
         raise BadInput(f"cannot be read: {(error.strerror or str(error)).lower()}", where=file) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"is not TOML: {error}", where=file) from error
-    unknown = sorted(found.keys() - _BY_NAME.keys())
+    unknown = sorted(found.keys() - _BY_NAME.keys() - {"source"})
     if unknown:
         raise BadInput(f"knows no setting '{unknown[0]}'; 'headcount config' lists all", where=file)
     return found

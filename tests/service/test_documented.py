@@ -49,7 +49,13 @@ def test_every_command_is_described(command):
 
 @pytest.mark.parametrize("setting", TABLE, ids=lambda setting: setting.name)
 def test_a_setting_is_read_from_each_place_and_the_nearest_wins(setting, tmp_path):
-    value = {"database": "x.db", "host": "::1", "prefix": "/api", "domain": "d"}.get(setting.name)
+    value = {
+        "database": "x.db",
+        "host": "::1",
+        "prefix": "/api",
+        "domain": "d",
+        "public_url": "https://h.example",
+    }.get(setting.name)
     if value is None:
         value = {"synchronous": "normal", "log_level": "debug", "log_format": "json"}.get(setting.name, 1_000)
     file = tmp_path / "headcount.toml"

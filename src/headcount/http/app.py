@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from headcount.http import api, ingest, ingest_openapi, openapi
 from headcount.http.access import Gate
 from headcount.http.context import Reading
+from headcount.http.deliveries import FrontDoor
 from headcount.http.errors import HANDLERS
 from headcount.http.front import Front
 from headcount.http.ingest import Ingest
@@ -26,6 +27,7 @@ class Parts:
 
     gate: Gate
     ingest: Ingest
+    front_door: FrontDoor
     reading: Reading
     metrics: Metrics
     ready: Callable[[], Awaitable[str | None]]
@@ -42,6 +44,7 @@ def build(parts: Parts) -> ASGIApp:
     routes = [
         Route(f"{prefix}/events", events, methods=["POST"], name="events"),
         *(_placed(gate.guarded(route, "ingest"), prefix) for route in ingest.routes(parts.ingest)),
+        *(_placed(route, prefix) for route in parts.front_door.routes()),
         *(_placed(gate.guarded(route, "read"), prefix) for route in api.routes(parts.reading)),
         *_open_routes(parts),
     ]

@@ -37,6 +37,14 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, most: int)
             f"content-type '{kind.decode('latin-1')}' is not understood:"
             " send application/json or application/x-ndjson"
         )
+    body = await read_bytes(headers, receive, most)
+    if not body:
+        raise invalid("the body is empty: send an event, an array of events, or one event a line")
+    return body
+
+
+async def read_bytes(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
+    """The body as it is, up to `most` bytes. Raises `ApiError`: 413 for more, 408 for what is too slow."""
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > most:
         raise _too_large(most)
@@ -44,8 +52,6 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, most: int)
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
         body = await _rest(body, receive, most)
-    if not body:
-        raise invalid("the body is empty: send an event, an array of events, or one event a line")
     return body
 
 

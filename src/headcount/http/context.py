@@ -8,16 +8,26 @@ from starlette.requests import Request
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.store.answers import Answers
+from headcount.store.sources import Bystander
+
+
+def _nobody(*_: object) -> list[Bystander]:
+    """Where there are no sources, there is nobody who does not count."""
+    return []
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the routes that answer need: the tables, the rules in force, the time (ms), the granularity (s)."""
+    """What the routes that answer need: the tables, the rules in force, the time (ms), the granularity (s).
+
+    `bystanders` tells who came and went and does not count.
+    """
 
     answers: Answers
     rules: Rules
     now: Callable[[], Ms]
     granularity_s: int = 1
+    bystanders: Callable[[str, str, Ms, Ms, int], list[Bystander]] = _nobody
 
 
 def domain_of(request: Request) -> str:

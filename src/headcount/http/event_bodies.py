@@ -16,9 +16,8 @@ from headcount.kernel.events import Ms
 from headcount.moments import EARLIEST, UnreadableMoment, moment, spoken
 from headcount.store.known_again import key_of, key_of_event, key_of_id
 from headcount.store.rows import SNAPSHOT, LogEntry
+from headcount.taking import AHEAD_MS
 
-AHEAD_MS: Final[Ms] = 5 * 60_000
-"""So far may a source's clock be ahead of ours."""
 _KINDS: Final = {"join": 1, "leave": 2, "end": 3}
 _LEAVE: Final = 2
 _END: Final = 3

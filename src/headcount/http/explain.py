@@ -30,10 +30,13 @@ from headcount.kernel.history import changes_of
 from headcount.kernel.meetings import Stay
 from headcount.kernel.rules import NEVER, Rules
 from headcount.kernel.stays import LeftBy
-from headcount.store.rows import Correction, MeetingRow
+from headcount.store.rows import KINDS, Correction, MeetingRow
+from headcount.store.sources import Bystander
 
 MOST_EVENTS: Final = 20_000
 """Of more events than that no story is told while somebody waits."""
+
+MOST_BYSTANDERS: Final = 1_000
 
 _WENT: Final = {
     LeftBy.REPORTED: "left (rule 1)",
@@ -75,6 +78,10 @@ def explanation(reading: Reading, row: MeetingRow) -> dict[str, Any]:
         "steps": story.steps(),
         "corrections": [
             _correction(one) for one in answers.corrections(row.domain, row.room, row.start, until)
+        ],
+        "not_counted": [
+            _bystander(one)
+            for one in reading.bystanders(row.domain, row.room, row.start, until, MOST_BYSTANDERS)
         ],
         "events": [_event(event) for event in events],
     }
@@ -224,6 +231,19 @@ def _event(event: Event) -> dict[str, Any]:
         "source_session": event.source_session,
         "joined_at": None if event.joined_at is None else written(event.joined_at),
         "inferred": None if event.inferred is None else event.inferred.value,
+    }
+
+
+def _bystander(one: Bystander) -> dict[str, Any]:
+    kind = KINDS[one.kind]
+    return {
+        "kind": kind.value,
+        "time": written(one.at),
+        "participant_id": one.participant_id,
+        "user_id": one.user_id,
+        "user_name": one.user_name,
+        "role": one.role,
+        "sentence": f"{one.user_name or one.participant_id} was said to {kind}, but does not count: a {one.role}.",
     }
 
 

@@ -107,7 +107,30 @@ def paths() -> dict[str, Any]:
                 ],
             )
         },
+        "/ingest/{kind}/{token}": {"post": _delivery()},
     }
+
+
+def _delivery() -> dict[str, Any]:
+    """What video servers send to: their bodies are their own affair."""
+    statuses = ("400", "401", "404", "500", "503")
+    return {
+        "operationId": "takeDelivery",
+        "summary": "Take a delivery of a video server, as it sends it by itself.",
+        "description": "The address of a source, as `headcount source add` prints it. No key: each vendor signs in its own way.",
+        "tags": ["Events"],
+        "security": [],
+        "parameters": [
+            {"name": "kind", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}, "description": "The vendor, like `livekit`."},
+            {"name": "token", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}, "description": "Which of the sources it is."},
+        ],
+        "requestBody": {"required": True, "content": {"*/*": {"schema": {}}}},
+        "responses": {
+            "200": {"description": "On the disk.", "content": {"application/json": {"schema": {"type": "object"}}}},
+            **{status: {"$ref": f"#/components/responses/{status}"} for status in statuses},
+            **{status: _refused(told) for status, told in _REFUSALS.items() if status != "415"},
+        },
+    }  # fmt: skip
 
 
 def _operation(

@@ -6,7 +6,7 @@ counters, with a lock for each, cost a tenth of an answer.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from typing import Final
 
@@ -34,6 +34,21 @@ class Numbers(Collector):
         for name, told, grows, read in self._numbers:
             family = CounterMetricFamily if grows else GaugeMetricFamily
             yield family(name, told, value=read())
+
+
+class Deliveries(Collector):
+    """What befell the sources: `totals` by kind and what."""
+
+    def __init__(self, totals: Mapping[tuple[str, str], int]) -> None:
+        self._totals = totals
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily(
+            "headcount_source_deliveries", "What came from sources", labels=["kind", "result"]
+        )
+        for (kind, what), number in list(self._totals.items()):
+            family.add_metric([kind, what], number)
+        yield family
 
 
 class Metrics(Collector):

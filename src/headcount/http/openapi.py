@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from headcount.http import params
 from headcount.http.params import Param
+from headcount.sources.deliveries import Role
 
 Schema = dict[str, Any]
 
@@ -315,7 +316,14 @@ def _explain_schemas() -> dict[str, Schema]:
             ended={"anyOf": [ref("Step"), {"type": "null"}]},
             steps=_list("Step"),
             corrections=_list("Correction"),
+            not_counted=_list("Bystander"),
             events=_list("SourceEvent"),
+        ),
+        "Bystander": _object(
+            "Somebody who came or went and does not count: a recorder, say.",
+            kind=_is("What was reported.", enum=event_kinds), time=_MOMENT, participant_id=who,
+            user_id=_USER, user_name=_NAME, role=_is("What they are.", enum=[str(role) for role in Role]),
+            sentence=_is("In words."),
         ),
     }  # fmt: skip
 

@@ -11,7 +11,7 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
-from headcount.moments import EARLIEST, TOO_LATE, UnreadableMoment, sensible_moment
+from headcount.moments import EARLIEST, TOO_LATE, UnreadableMoment, sensible_moment, spoken
 
 _LONGEST_NAME = 512
 T = TypeVar("T")
@@ -50,6 +50,11 @@ def rfc3339(text: str, field: str) -> Ms:
         return sensible_moment(text)
     except UnreadableMoment as error:
         raise BadInput(f"{field} {error}: {text[:50]!r}") from error
+
+
+def written(at: Ms) -> str:
+    """A moment as RFC 3339 in UTC."""
+    return spoken(at)
 
 
 def name(text: str | None) -> str | None:

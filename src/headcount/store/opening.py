@@ -9,19 +9,21 @@ from headcount.store.database import Database, StoreError
 from headcount.store.keys import Keys
 from headcount.store.log import Log
 from headcount.store.migrating import migrate, pending
+from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Everything that is kept: the log, what the engine made of it, answers from that, and keys."""
+    """Everything that is kept: the log, what the engine made of it, answers from that, keys and sources."""
 
     database: Database
     log: Log
     tables: Tables
     answers: Answers
     keys: Keys
+    sources: Sources
 
     def close(self) -> None:
         self.database.close()
@@ -37,7 +39,9 @@ def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) 
         migrate(database)
     elif pending(database):
         raise StoreError(f"{url} is of an earlier release: run 'headcount migrate' first")
-    return Store(database, Log(database), Tables(database), Answers(database), Keys(database))
+    return Store(
+        database, Log(database), Tables(database), Answers(database), Keys(database), Sources(database)
+    )
 
 
 def connect(url: str, *, synchronous: str = "full", read_only: bool = False) -> Database:

@@ -1,0 +1,299 @@
+"""Commands about sources: which video servers may send, whether what they send arrives, what could not be read."""
+
+import json
+import secrets as chance
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headcount.cli.group import main
+from headcount.cli.serving import with_settings
+from headcount.errors import BadInput
+from headcount.settings import Settings
+
+if TYPE_CHECKING:
+    from headcount.store.opening import Store
+    from headcount.store.sources import SourceRow, Tally
+
+_WORDS = ("events", "duplicates", "ignored", "left_out", "refused", "malformed", "unreadable")
+
+
+@main.group()
+def source() -> None:
+    """Set up the video servers that send events, and see how they fare."""
+
+
+def domain_option(command: Any) -> Any:
+    return click.option(
+        "--domain", default=None, metavar="NAME", help="Whose source it is.  [default: the setting 'domain']"
+    )(command)
+
+
+@source.command("add")
+@with_settings
+@click.argument("kind")
+@click.option("--name", default=None, metavar="TEXT", help="What to call it.  [default: KIND]")
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="TEXT",
+    help="What signs its deliveries; several while one is changed. [default: one is made]",
+)
+@click.option(
+    "--count", multiple=True, metavar="ROLE", help="Count these, too: recorder, stream, screen or hidden."
+)
+@click.option("--leave-out", multiple=True, metavar="ROLE", help="Do not count these: phone or agent, say.")
+@click.option(
+    "--room-prefix",
+    default="",
+    metavar="TEXT",
+    help="What its rooms' names begin with here, to tell them from another source's.",
+)
+@click.option(
+    "--mapping", default=None, metavar="FILE", help="For 'generic': where the fields are in its JSON."
+)
+@click.option("--poll", default=None, metavar="URL", help="Ask the server there who is in, every 15 s.")
+def add_source(
+    *, settings: Settings, kind: str, name: str | None, secrets: tuple[str, ...], count: tuple[str, ...],
+    leave_out: tuple[str, ...], room_prefix: str, mapping: str | None, poll: str | None,
+) -> None:  # fmt: skip
+    """Let a video server of KIND send events, and print the address to send them to."""
+    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
+    from headcount.configuring import address, checked  # noqa: PLC0415 - likewise
+    from headcount.sources.catalog import source_of  # noqa: PLC0415 - likewise
+    from headcount.store.sources import SourceRow  # noqa: PLC0415 - likewise
+
+    given = {"count": list(count), "leave_out": list(leave_out), "prefix": room_prefix, "poll": poll}
+    options: dict[str, Any] = {key: value for key, value in given.items() if value}
+    if mapping is not None:
+        options["mapping"] = _json_in(mapping)
+    vendor = source_of(kind, options)
+    made = () if secrets or kind != "generic" else (f"whsec_{_made_secret()}",)
+    if not secrets and not made:
+        raise BadInput(f"give --secret: {vendor.secret}")
+    row = checked(
+        SourceRow(
+            chance.token_urlsafe(18), kind, settings["domain"], name or kind, secrets or made, options,
+            created=Clock().now(),
+        )
+    )  # fmt: skip
+    store = _store(settings)
+    store.sources.add(row)
+    store.close()
+    click.echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:\n")
+    click.echo(f"  {_base(settings)}{address(settings['prefix'], row)}\n")
+    if made:
+        click.echo(f"Its secret, shown this once:\n\n  {made[0]}\n")
+    click.echo("Try it, while the service runs, with: headcount source test " + row.name)
+
+
+@source.command("list")
+@with_settings
+@click.option(
+    "--addresses", is_flag=True, help="Show the addresses to send to; who knows one can try to send."
+)
+def list_sources(*, settings: Settings, addresses: bool) -> None:
+    """List the sources, when something last came, and how much of it was what."""
+    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
+    from headcount.configuring import address  # noqa: PLC0415 - likewise
+
+    store = _store(settings, read_only=True)
+    rows, tallies, letters = store.sources.all(), store.sources.tallies(), store.sources.count_letters()
+    store.close()
+    if not rows:
+        click.echo("There is no source yet; 'headcount source add KIND' makes one.")
+        return
+    now = Clock().now()
+    for row in rows:
+        click.echo(
+            f"{row.name}  ({row.kind}, domain {row.domain}{', from the settings file' if row.declared else ''})"
+        )
+        if addresses:
+            click.echo(f"    address     {_base(settings)}{address(settings['prefix'], row)}")
+        for line in _fare(tallies.get(row.token, {}), letters.get(row.token, 0), now):
+            click.echo(f"    {line}")
+
+
+def _fare(tallies: "dict[str, Tally]", letters: int, now: int) -> list[str]:
+    lines = []
+    last = tallies.get("deliveries")
+    lines.append("last        " + ("nothing came yet" if last is None else _ago(last.last, now)))
+    counted = [f"{tallies[word].number:,} {word.replace('_', ' ')}" for word in _WORDS if word in tallies]
+    if counted:
+        lines.append("so far      " + ", ".join(counted))
+    for word in ("refused", "malformed", "unreadable", "ahead"):
+        tally = tallies.get(word)
+        if tally is not None and tally.told:
+            lines.append(f"{word:<11} {tally.told} ({_ago(tally.last, now)})")
+    if letters:
+        lines.append(f"kept        {letters:,} that could not be read: 'headcount source letters' shows them")
+    return lines
+
+
+@source.command("remove")
+@with_settings
+@click.argument("name")
+def remove_source(*, settings: Settings, name: str) -> None:
+    """Let a source send no more. What it sent stays."""
+    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
+
+    store = _store(settings)
+    row = _named(store, settings["domain"], name)
+    store.sources.remove(row.token, Clock().now())
+    store.close()
+    click.echo(f"'{name}' is removed; a running service refuses it within a second.")
+
+
+@source.command("secret")
+@with_settings
+@click.argument("name")
+@click.option("--add", "added", multiple=True, metavar="TEXT", help="From now on this one holds, too.")
+@click.option("--drop", "dropped", multiple=True, metavar="TEXT", help="This one holds no more.")
+def change_secret(*, settings: Settings, name: str, added: tuple[str, ...], dropped: tuple[str, ...]) -> None:
+    """Change a source's secrets: add the new one, change it at the vendor, drop the old one."""
+    store = _store(settings)
+    row = _named(store, settings["domain"], name)
+    missing = [one for one in dropped if one not in row.secrets]
+    if missing:
+        raise BadInput(f"'{name}' has no such secret to drop")
+    kept = tuple(one for one in row.secrets if one not in dropped)
+    secrets = (*kept, *(one for one in added if one not in kept))
+    if not secrets:
+        raise BadInput(f"'{name}' would have no secret left: add another one first")
+    store.sources.change(replace(row, secrets=secrets))
+    store.close()
+    click.echo(f"'{name}' has {len(secrets)} secret{'' if len(secrets) == 1 else 's'} now.")
+
+
+@source.command("test")
+@with_settings
+@click.argument("name")
+@click.option(
+    "--url",
+    default=None,
+    metavar="URL",
+    help="Where the service is.  [default: public_url, or host and port]",
+)
+def try_source(*, settings: Settings, name: str, url: str | None) -> None:
+    """Send a signed sample through the front door of the running service, as the vendor would.
+
+    Somebody comes to the room 'headcount-test' and goes at once: in no list and no count (rule 4).
+    """
+    import httpx2 as httpx  # noqa: PLC0415 - help does not need it
+
+    from headcount.clock import Clock  # noqa: PLC0415 - likewise
+    from headcount.configuring import address  # noqa: PLC0415 - likewise
+    from headcount.sources.catalog import source_of  # noqa: PLC0415 - likewise
+
+    store = _store(settings, read_only=True)
+    row = _named(store, settings["domain"], name)
+    store.close()
+    vendor = source_of(row.kind, row.options)
+    signed_for = _base(settings) + address(settings["prefix"], row)
+    target = (url or _base(settings)) + address(settings["prefix"], row)
+    for sample in vendor.samples(Clock().now()):
+        signed = vendor.sign(sample._replace(url=signed_for), row.secrets[-1])
+        where = target + signed.url.removeprefix(signed_for)
+        try:
+            answer = httpx.post(where, content=signed.body, headers=dict(signed.headers), timeout=10)
+        except httpx.HTTPError as error:
+            raise BadInput(
+                f"{target} does not answer: {error}: is 'headcount serve' running there?"
+            ) from error
+        if answer.status_code != 200:
+            raise BadInput(f"it was answered {answer.status_code}: {_info(answer.content)}")
+        if "kept" in answer.text:
+            raise BadInput(f"it arrived, but could not be read: {_info(answer.content)}")
+    click.echo(
+        f"A sample of {vendor.title}, signed with the secret of '{name}', was verified, read and stored."
+    )
+    click.echo(f"Now let the server send to\n\n  {signed_for}")
+
+
+@source.command("letters")
+@with_settings
+@click.option("--body", is_flag=True, help="Show the whole bodies.")
+def show_letters(*, settings: Settings, body: bool) -> None:
+    """Show deliveries that were genuine and could not be read, with the reason of each."""
+    from headcount.moments import spoken  # noqa: PLC0415 - help does not need it
+
+    store = _store(settings, read_only=True)
+    names = {row.token: row.name for row in store.sources.all()}
+    for letter in store.sources.letters():
+        name = names.get(letter.token, "a removed source")
+        click.echo(f"{letter.number}  {spoken(letter.received)}  {name}: {letter.reason}")
+        if body:
+            click.echo(letter.body.decode(errors="replace"))
+    store.close()
+
+
+@source.command("retry")
+@with_settings
+def retry_letters(*, settings: Settings) -> None:
+    """Read again what could not be read, after an update or a mended mapping; what can be read now is taken.
+
+    It needs no running service: the engine works it in when it runs.
+    """
+    from headcount.retrying import retry  # noqa: PLC0415 - help does not need it
+
+    store = _store(settings)
+    done = retry(store)
+    store.close()
+    click.echo(f"{done.read:,} could be read now ({done.accepted:,} new events); {done.left:,} are left.")
+
+
+def _store(settings: Settings, *, read_only: bool = False) -> "Store":
+    from headcount.store.opening import open_store  # noqa: PLC0415 - help does not need it
+
+    return open_store(settings["database"], read_only=read_only)
+
+
+def _named(store: "Store", domain: str, name: str) -> "SourceRow":
+    rows = store.sources.all()
+    for row in rows:
+        if (row.domain, row.name) == (domain, name):
+            return row
+    there = ", ".join(f"{row.name} (domain {row.domain})" for row in rows) or "none"
+    raise BadInput(f"the domain '{domain}' has no source '{name}'; there are: {there}")
+
+
+def _base(settings: Settings) -> str:
+    if settings["public_url"]:
+        return str(settings["public_url"])
+    host = settings["host"]
+    shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - only named
+    return f"http://{shown}:{settings['port']}"
+
+
+def _json_in(file: str) -> Any:
+    try:
+        return json.loads(Path(file).read_text("utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot be read: {(error.strerror or str(error)).lower()}", where=file) from error
+    except ValueError as error:
+        raise BadInput(f"is not JSON: {error}", where=file) from error
+
+
+def _made_secret() -> str:
+    import base64  # noqa: PLC0415 - only who makes one
+
+    return base64.b64encode(chance.token_bytes(24)).decode()
+
+
+def _info(answer: bytes) -> str:
+    try:
+        return str(json.loads(answer)["info"])
+    except (ValueError, KeyError, TypeError):
+        return answer[:200].decode(errors="replace")
+
+
+def _ago(at: int, now: int) -> str:
+    seconds = max(0, now - at) // 1_000
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            number = seconds // length
+            return f"{number} {unit}{'' if number == 1 else 's'} ago"
+    return f"{seconds} s ago"

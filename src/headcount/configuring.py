@@ -1,0 +1,88 @@
+"""Configuring: setting sources up, by command or by the settings file, checked before they are kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Ms
+from headcount.sources.catalog import source_of
+from headcount.sources.deliveries import Source
+from headcount.store.sources import SourceRow, Sources
+from headcount.taking import Terms, terms_of
+
+OPTIONS: Final = ("count", "leave_out", "prefix", "mapping", "poll")
+_KEYS: Final = ("kind", "domain", "name", "secrets", "token", *OPTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A source that is set up, ready for deliveries."""
+
+    row: SourceRow
+    source: Source
+    terms: Terms
+
+
+def configured(row: SourceRow) -> Configured:
+    """A row of the store, ready for deliveries. Raises `BadInput` if its kind or options are none."""
+    return Configured(
+        row, source_of(row.kind, row.options), terms_of(row.kind, row.domain, row.token, row.options)
+    )
+
+
+def checked(row: SourceRow) -> SourceRow:
+    """The row, if deliveries can be taken by it. Raises `BadInput` that says what is wrong."""
+    vendor = configured(row).source
+    if not row.secrets:
+        raise BadInput(f"a source of {vendor.title} needs a secret: {vendor.secret}")
+    return row
+
+
+def address(prefix: str, row: SourceRow) -> str:
+    """The path that a source's deliveries are sent to."""
+    return f"{prefix}/ingest/{row.kind}/{row.token}"
+
+
+def declare(
+    sources: Sources, declared: Sequence[Mapping[str, Any]], default: str, token: str, now: Ms
+) -> None:
+    """Make the sources what the settings file says of them; those that it declared once and does no more are removed.
+
+    `default` is their domain unless they name one; `token` is made of chance, for those new here.
+    Raises `BadInput` for a table that is wrong.
+    """
+    there = {(row.domain, row.name): row for row in sources.all()}
+    wanted = [_declared(table, number, default) for number, table in enumerate(declared, 1)]
+    for number, row in enumerate(wanted):
+        known = there.get((row.domain, row.name))
+        if known is None:
+            sources.add(replace(row, token=row.token or f"{token}{number}", created=now))
+        elif row.token and row.token != known.token:
+            sources.remove(known.token, now)
+            sources.add(replace(row, created=now))
+        elif replace(row, token=known.token, created=known.created) != known:
+            sources.change(replace(row, token=known.token))
+    names = {(row.domain, row.name) for row in wanted}
+    for name, known in there.items():
+        if known.declared and name not in names:
+            sources.remove(known.token, now)
+
+
+def _declared(table: Mapping[str, Any], number: int, default: str) -> SourceRow:
+    where = f"source {number} of the settings file"
+    unknown = sorted(table.keys() - set(_KEYS))
+    if unknown:
+        raise BadInput(f"knows no '{unknown[0]}'; there are {', '.join(_KEYS)}", where=where)
+    kind, secrets = table.get("kind", ""), table.get("secrets", [])
+    if not isinstance(secrets, list) or not all(isinstance(secret, str) for secret in secrets):
+        raise BadInput('secrets are a list of texts, like ["KEY:SECRET"]', where=where)
+    options = {name: table[name] for name in OPTIONS if name in table}
+    row = SourceRow(
+        str(table.get("token", "")), str(kind), str(table.get("domain", default)), str(table.get("name", kind)),
+        tuple(secrets), options, declared=True,
+    )  # fmt: skip
+    try:
+        return checked(row)
+    except BadInput as error:
+        raise BadInput(error.reason, where=where) from error

@@ -1,0 +1,206 @@
+"""Deliveries: the route that video servers send to, each with the address of its source.
+
+A delivery is verified, then read, then appended, then acknowledged. What cannot be shown to come from
+the vendor is 401 and forgotten. What is genuine and cannot be read is kept with its reason, so that
+it can be tried again after an update; and since trying again without one never helps, the vendor is
+told 200 where the body is whole, so that no retry loop spins for ever. What is no JSON or form at all is 400.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headcount.configuring import Configured, configured
+from headcount.errors import BadInput
+from headcount.http.body import read_bytes
+from headcount.http.errors import ApiError, invalid, not_found
+from headcount.kernel.events import Ms
+from headcount.sources.deliveries import Delivery, Heard, NotGenuine, Reply, read_trusted
+from headcount.store.rows import Appended, LogEntry
+from headcount.store.sources import DeadLetter, SourceRow, Sources, Tally
+from headcount.taking import Taken, take
+
+_KNOWN_FOR_MS: Final[Ms] = 1_000
+_NOTABLE_MS: Final[Ms] = 2_000
+_MOST_KNOWN: Final = 10_000
+_SECRETIVE: Final = ("authorization", "cookie", "x-api-key", "proxy-authorization")
+
+log = structlog.get_logger("headcount.http")
+
+
+class Tallies:
+    """What befell each source since it was last written down, and all in all for the metrics."""
+
+    def __init__(self) -> None:
+        self._fresh: dict[tuple[str, str], Tally] = {}
+        self.totals: dict[tuple[str, str], int] = {}
+
+    def add(self, row: SourceRow, what: str, now: Ms, number: int = 1, told: str | None = None) -> None:
+        if not number:
+            return
+        before = self._fresh.get((row.token, what))
+        known = before.number if before is not None else 0
+        self._fresh[row.token, what] = Tally(row.token, what, known + number, now, told)
+        self.totals[row.kind, what] = self.totals.get((row.kind, what), 0) + number
+
+    def take_fresh(self) -> list[Tally]:
+        fresh, self._fresh = self._fresh, {}
+        return list(fresh.values())
+
+
+class FrontDoor:
+    """Takes deliveries. `append` gives its answer once all is on the disk."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        append: Callable[[Sequence[LogEntry]], Awaitable[Appended]],
+        now: Callable[[], Ms],
+        took: Callable[[Appended], None],
+        *,
+        public_url: str = "",
+        most_bytes: int = 8_000_000,
+        name_length: int = 512,
+    ) -> None:
+        self._sources = sources
+        self._append = append
+        self._now = now
+        self._took = took
+        self._public_url = public_url.rstrip("/")
+        self._most_bytes = most_bytes
+        self._name_length = name_length
+        self._known: dict[str, tuple[Configured | None, Ms]] = {}
+        self._rooms: set[tuple[str, str]] = set()
+        self.tallies = Tallies()
+
+    def routes(self) -> list[Route]:
+        """The routes, without the prefix. Some vendors add a path of their own to the address that they are told."""
+        paths = ("/ingest/{kind}/{token}", "/ingest/{kind}/{token}/{rest:path}")
+        return [Route(path, self.deliver, methods=["POST"], name="deliver") for path in paths]
+
+    async def deliver(self, request: Request) -> Response:
+        """One delivery, from the first byte to the acknowledgement."""
+        configured = await self._configured(request.path_params["kind"], request.path_params["token"])
+        row, source, now = configured.row, configured.source, self._now()
+        body = await read_bytes(dict(request.scope["headers"]), request.receive, self._most_bytes)
+        delivery = Delivery(dict(request.headers), body, self._url_of(request), now)
+        try:
+            source.verify(delivery, row.secrets)
+        except NotGenuine as error:
+            self.tallies.add(row, "refused", now, told=str(error))
+            raise ApiError(HTTPStatus.UNAUTHORIZED, "authentication-error", str(error)) from error
+        self.tallies.add(row, "deliveries", now)
+        reply = source.handshake(delivery, row.secrets)
+        if reply is not None:
+            return _answer(reply)
+        try:
+            heard = read_trusted(source, delivery)
+            taken = take(heard, configured.terms, now, self._name_length)
+        except BadInput as error:
+            return await self._unreadable(configured, delivery, error)
+        return await self._taken(configured, heard, taken)
+
+    async def _taken(self, configured: Configured, heard: Sequence[Heard], taken: Taken) -> Response:
+        row, now = configured.row, self._now()
+        if taken.bystanders:
+            await asyncio.to_thread(self._sources.keep_bystanders, taken.bystanders)
+            self.tallies.add(row, "left_out", now, len(taken.bystanders))
+        if not heard:
+            self.tallies.add(row, "ignored", now)
+        if not taken.entries:
+            return _json({"accepted": 0, "duplicates": 0, "left_out": len(taken.bystanders)})
+        await self._remember_rooms(row, taken.entries)
+        done = await self._append(taken.entries)
+        self._took(done)
+        self.tallies.add(row, "events", now, done.accepted)
+        self.tallies.add(row, "duplicates", now, done.duplicates)
+        ahead = max(entry.at for entry in taken.entries) - now
+        if ahead > _NOTABLE_MS:
+            self.tallies.add(row, "ahead", now, told=f"its clock is {ahead / 1_000:.0f} s ahead of ours")
+        return _json(
+            {
+                "accepted": done.accepted,
+                "duplicates": done.duplicates,
+                "left_out": len(taken.bystanders),
+                "position": done.position,
+            }
+        )
+
+    async def _unreadable(self, configured: Configured, delivery: Delivery, error: BadInput) -> Response:
+        row = configured.row
+        if not _is_whole(delivery):
+            self.tallies.add(row, "malformed", delivery.received, told=str(error))
+            raise invalid(f"{error}") from error
+        letter = DeadLetter(
+            0, row.token, delivery.received, delivery.url, _without_secrets(delivery.headers), delivery.body, str(error)
+        )  # fmt: skip
+        await asyncio.to_thread(self._sources.keep_letter, letter)
+        self.tallies.add(row, "unreadable", delivery.received, told=str(error))
+        log.warning("a delivery cannot be read", source=row.name, kind=row.kind, reason=str(error))
+        return _json({"accepted": 0, "duplicates": 0, "kept": True, "info": str(error)})
+
+    async def _configured(self, kind: str, token: str) -> Configured:
+        now = self._now()
+        known = self._known.get(token)
+        if known is None or now - known[1] > _KNOWN_FOR_MS:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            row = await asyncio.to_thread(self._sources.find, token)
+            known = self._known[token] = (None if row is None else configured(row), now)
+        found = known[0]
+        if found is None or found.row.kind != kind:
+            raise not_found(
+                f"there is no source of kind '{kind[:40]}' here: 'headcount source list' shows its address"
+            )
+        return found
+
+    async def _remember_rooms(self, row: SourceRow, entries: Sequence[LogEntry]) -> None:
+        fresh = {(row.token, entry.room) for entry in entries} - self._rooms
+        if fresh:
+            await asyncio.to_thread(self._sources.keep_rooms, row.token, [room for _, room in fresh])
+            self._rooms |= fresh
+
+    def _url_of(self, request: Request) -> str:
+        """The address as the vendor was told it: some sign it."""
+        path: str = request.scope["raw_path"].decode("latin-1")
+        query: str = request.scope["query_string"].decode("latin-1")
+        whole = path + (f"?{query}" if query else "")
+        if self._public_url:
+            return self._public_url + whole
+        headers = request.headers
+        scheme = headers.get("x-forwarded-proto", request.url.scheme)
+        return f"{scheme}://{headers.get('x-forwarded-host', headers.get('host', ''))}{whole}"
+
+
+def _is_whole(delivery: Delivery) -> bool:
+    """Whether the body is at least JSON, or a form."""
+    if "form-urlencoded" in delivery.headers.get("content-type", ""):
+        return True
+    try:
+        msgspec.json.decode(delivery.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in _SECRETIVE and "signature" not in name and "token" not in name
+    }
+
+
+def _answer(reply: Reply) -> Response:
+    return Response(reply.body, media_type=reply.content_type)
+
+
+def _json(told: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(told), media_type="application/json")

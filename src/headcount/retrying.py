@@ -1,0 +1,49 @@
+"""Retrying: reads deliveries again that could not be read when they came."""
+
+from typing import NamedTuple
+
+from headcount.configuring import configured
+from headcount.errors import BadInput
+from headcount.sources.deliveries import Delivery, read_trusted
+from headcount.store.opening import Store
+from headcount.store.sources import DeadLetter, SourceRow
+from headcount.taking import take
+
+
+class Retried(NamedTuple):
+    """How many could be read now, how many events of theirs were new, and how many letters are left."""
+
+    read: int
+    accepted: int
+    left: int
+
+
+def retry(store: Store) -> Retried:
+    """Read all dead letters again. They were verified when they came; what can be read now is taken and dropped."""
+    rows = {row.token: row for row in store.sources.all()}
+    read = accepted = left = after = 0
+    while letters := store.sources.letters(after):
+        after = letters[-1].number
+        for letter in letters:
+            row = rows.get(letter.token)
+            taken = None if row is None else _taken(store, row, letter)
+            if taken is None:
+                left += 1
+            else:
+                read += 1
+                accepted += taken
+    return Retried(read, accepted, left)
+
+
+def _taken(store: Store, row: SourceRow, letter: DeadLetter) -> int | None:
+    """How many events of a letter were new; None if it still cannot be read."""
+    inlet = configured(row)
+    delivery = Delivery(letter.headers, letter.body, letter.url, letter.received)
+    try:
+        taken = take(read_trusted(inlet.source, delivery), inlet.terms, letter.received)
+    except BadInput:
+        return None
+    store.sources.keep_bystanders(taken.bystanders)
+    (appended,) = store.log.append([taken.entries])
+    store.sources.drop_letters([letter.number])
+    return appended.accepted

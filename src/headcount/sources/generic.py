@@ -1,0 +1,347 @@
+"""Generic: any server that can send JSON, without code of ours.
+
+Without a mapping the body is what `POST /v1/events` takes (one event, or an array), signed as
+Standard Webhooks say, which every language has a library for; or with a plain token as Bearer.
+
+With a mapping, another JSON is read: each of our fields is found by a JSON Pointer (RFC 6901), and the
+words that mean a join, a leave and an end are listed. `FieldMap` is its shape.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.sources import said
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source
+from headcount.sources.signatures import (
+    bearer,
+    check,
+    check_recent,
+    check_token,
+    digest,
+    from_base64,
+    in_base64,
+    required,
+    seconds,
+    signed_with,
+)
+
+_PREFIX: Final = "whsec_"
+_NAMES: Final = ("webhook-id", "svix-id")
+
+Unit = Literal["s", "ms", "us", "ns", "rfc3339"]
+
+
+class Signature(msgspec.Struct, forbid_unknown_fields=True):
+    """How a delivery is signed: as Standard Webhooks say, by an HMAC of the body, or by a plain token."""
+
+    scheme: Literal["standard-webhooks", "hmac", "token"] = "standard-webhooks"
+    header: str = "authorization"
+    algorithm: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = ""
+
+
+class Words(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the kind of an event is told, and which words mean what. Others are ignored."""
+
+    at: str
+    join: list[str] = []
+    leave: list[str] = []
+    end: list[str] = []
+
+
+class Time(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a time is told, and in what unit."""
+
+    at: str
+    unit: Unit = "rfc3339"
+
+
+class Roles(msgspec.Struct, forbid_unknown_fields=True):
+    """Where it is told what somebody is, and which words mean what. Others are people."""
+
+    at: str
+    words: dict[str, Role] = {}
+
+
+class FieldMap(msgspec.Struct, forbid_unknown_fields=True):
+    """Where our fields are in another's JSON. Without `at`, an event happened when it reached us."""
+
+    kind: Words
+    room: str
+    participant_id: str
+    at: Time | None = None
+    joined_at: Time | None = None
+    user_id: str | None = None
+    user_name: str | None = None
+    source_session: str | None = None
+    id: str | None = None
+    role: Roles | None = None
+    events: str = ""
+    signature: Signature = msgspec.field(default_factory=Signature)
+
+
+class OwnEvent(msgspec.Struct, forbid_unknown_fields=True):
+    """One event as `POST /v1/events` takes it."""
+
+    room: str
+    kind: Kind
+    participant_id: str | None = None
+    at: int | float | str | None = None
+    id: str | None = None
+    user_id: str | None = None
+    user_name: str | None = None
+    source_session: str | None = None
+    joined_at: int | float | str | None = None
+
+
+_OWN: Final = msgspec.json.Decoder(OwnEvent | list[OwnEvent])
+_ANY: Final = msgspec.json.Decoder(Any)
+_UNITS: Final[dict[str, Callable[[Any, str], Ms]]] = {
+    "s": said.seconds,
+    "ms": said.sensible,
+    "us": said.micros,
+    "ns": said.nanos,
+}
+
+
+def read_mapping(told: Any) -> FieldMap:
+    """The mapping in a JSON document. Raises `BadInput` with the field that is wrong."""
+    try:
+        mapping = msgspec.convert(told, FieldMap)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"the mapping is not right: {error}") from error
+    for pointer in (mapping.kind.at, mapping.room, mapping.participant_id, mapping.events):
+        if pointer and not pointer.startswith("/"):
+            raise BadInput(f"the mapping is not right: a JSON Pointer begins with a slash, like /{pointer}")
+    return mapping
+
+
+def mapped(told: Any) -> Source:
+    """A source that reads another's JSON by a mapping."""
+    mapping = read_mapping(told)
+    signature = mapping.signature
+
+    def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+        _verify(signature, delivery, secrets)
+
+    def sign(delivery: Delivery, secret: str) -> Delivery:
+        return _sign(signature, delivery, secret)
+
+    def read(delivery: Delivery) -> list[Heard]:
+        body = said.decoded(_ANY, delivery.body, "JSON")
+        found = _at(body, mapping.events) if mapping.events else body
+        events = found if isinstance(found, list) else [found]
+        return [heard for one in events if (heard := _mapped(mapping, one, delivery.received)) is not None]
+
+    def samples(now: Ms) -> list[Delivery]:
+        return [_sample(_unmapped(mapping, kind, now), now) for kind in (Kind.JOIN, Kind.LEAVE)]
+
+    return Source(SOURCE.kind, SOURCE.title, SOURCE.secret, verify, read, sign, samples)
+
+
+def verify_standard(delivery: Delivery, secrets: Sequence[str]) -> None:
+    """Standard Webhooks; or, if none of its headers is there, a plain Bearer token."""
+    names = [name for name in _NAMES if name in delivery.headers]
+    if not names:
+        token = bearer(delivery)
+        if not token:
+            raise NotGenuine(
+                "sign it as Standard Webhooks say, or send the secret as 'Authorization: Bearer'"
+            )
+        check_token(token, secrets)
+        return
+    before = names[0].removesuffix("id")
+    stamp = required(delivery, f"{before}timestamp")
+    check_recent(seconds(stamp), delivery.received)
+    signed = f"{delivery.headers[names[0]]}.{stamp}.".encode() + delivery.body
+    expected = [in_base64(digest(_key_of(secret), signed)) for secret in secrets]
+    shown = required(delivery, f"{before}signature").split()
+    given = [one.removeprefix("v1,") for one in shown if one.startswith("v1,")]
+    for one in given[:-1]:
+        if one in expected:
+            return
+    check(given[-1] if given else "", expected)
+
+
+def sign_standard(delivery: Delivery, secret: str) -> Delivery:
+    stamp = str(delivery.received // 1_000)
+    name = f"msg_{hashlib.sha256(delivery.body).hexdigest()[:24]}"
+    signature = in_base64(digest(_key_of(secret), f"{name}.{stamp}.".encode() + delivery.body))
+    return signed_with(
+        delivery, webhook_id=name, webhook_timestamp=stamp, webhook_signature=f"v1,{signature}"
+    )
+
+
+def _key_of(secret: str) -> bytes:
+    """A secret that begins with whsec_ is base64; another is its own bytes."""
+    return from_base64(secret.removeprefix(_PREFIX)) if secret.startswith(_PREFIX) else secret.encode()
+
+
+def _verify(how: Signature, delivery: Delivery, secrets: Sequence[str]) -> None:
+    match how.scheme:
+        case "standard-webhooks":
+            verify_standard(delivery, secrets)
+        case "token":
+            shown = required(delivery, how.header)
+            check_token(bearer(delivery) if how.header.lower() == "authorization" else shown, secrets)
+        case "hmac":
+            check(required(delivery, how.header), [_hmac(how, delivery, secret) for secret in secrets])
+
+
+def _sign(how: Signature, delivery: Delivery, secret: str) -> Delivery:
+    match how.scheme:
+        case "standard-webhooks":
+            return sign_standard(delivery, secret)
+        case "token":
+            shown = f"Bearer {secret}" if how.header.lower() == "authorization" else secret
+            return signed_with(delivery, **{how.header.lower(): shown})
+        case "hmac":
+            return signed_with(delivery, **{how.header.lower(): _hmac(how, delivery, secret)})
+
+
+def _hmac(how: Signature, delivery: Delivery, secret: str) -> str:
+    raw = digest(_key_of(secret), delivery.body, how.algorithm)
+    return how.prefix + (raw.hex() if how.encoding == "hex" else in_base64(raw))
+
+
+def _read_own(delivery: Delivery) -> list[Heard]:
+    found = said.decoded(_OWN, delivery.body, "event, nor an array of events, as POST /v1/events takes them")
+    events = found if isinstance(found, list) else [found]
+    return [Heard(_own(event, delivery.received)) for event in events]
+
+
+def _own(event: OwnEvent, received: Ms) -> Event:
+    at = received if event.at is None else _time(event.at, "at")
+    joined = None if event.joined_at is None else _time(event.joined_at, "joined_at")
+    return Event(
+        event.kind, event.room, at, event.participant_id, event.user_id, said.name(event.user_name),
+        event.source_session, joined, id=event.id or None,
+    )  # fmt: skip
+
+
+def _time(value: float | str, field: str) -> Ms:
+    return said.rfc3339(value, field) if isinstance(value, str) else said.seconds(value, field)
+
+
+def _mapped(mapping: FieldMap, told: Any, received: Ms) -> Heard | None:
+    word = _text(told, mapping.kind.at)
+    kind = next((kind for kind in Kind if word in getattr(mapping.kind, kind)), None)
+    if kind is None:
+        return None
+    room = _required(told, mapping.room, "room")
+    who = None if kind is Kind.END else _required(told, mapping.participant_id, "participant_id")
+    at = received if mapping.at is None else _moment(told, mapping.at, "at")
+    joined = None
+    if kind is Kind.LEAVE and mapping.joined_at is not None and _at(told, mapping.joined_at.at) is not None:
+        joined = min(at, _moment(told, mapping.joined_at, "joined_at"))
+    event = Event(
+        kind, room, at, who, _text(told, mapping.user_id), said.name(_text(told, mapping.user_name)),
+        _text(told, mapping.source_session), joined, id=_text(told, mapping.id),
+    )  # fmt: skip
+    role = Role.PERSON
+    if mapping.role is not None:
+        role = mapping.role.words.get(_text(told, mapping.role.at) or "", Role.PERSON)
+    return Heard(event, role)
+
+
+def _at(told: Any, pointer: str) -> Any:
+    """What a JSON Pointer leads to; None if it leads nowhere."""
+    found = told
+    for part in pointer.split("/")[1:]:
+        step = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, dict):
+            found = found.get(step)
+        elif isinstance(found, list) and step.isdecimal() and step.isascii() and int(step) < len(found):
+            found = found[int(step)]
+        else:
+            return None
+    return found
+
+
+def _text(told: Any, pointer: str | None) -> str | None:
+    """A text, or a number as text."""
+    value = None if pointer is None else _at(told, pointer)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise BadInput(f"{pointer} is neither text nor a number")
+
+
+def _required(told: Any, pointer: str, field: str) -> str:
+    value = _text(told, pointer)
+    if value is None:
+        raise BadInput(f"there is no {field}: nothing is at {pointer}")
+    return value
+
+
+def _moment(told: Any, time: Time, field: str) -> Ms:
+    value = _at(told, time.at)
+    if time.unit == "rfc3339":
+        if not isinstance(value, str):
+            raise BadInput(f"{field}: there is no text at {time.at}")
+        return said.rfc3339(value, field)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadInput(f"{field}: there is no number at {time.at}")
+    if isinstance(value, float) and time.unit != "s":
+        value = int(said.sensible(value, field)) if time.unit == "ms" else round(min(value, 1e19))
+    return _UNITS[time.unit](value, field)
+
+
+def _unmapped(mapping: FieldMap, kind: Kind, now: Ms) -> Any:
+    """A body in which this kind of event is told."""
+    told: Any = {}
+    words: list[str] = getattr(mapping.kind, kind)
+    second = now // 1_000
+    times = {"s": second, "ms": second * 1_000, "us": second * 10**6, "ns": second * 10**9}
+    values: list[tuple[str, Any]] = [
+        (mapping.kind.at, words[0] if words else ""),
+        (mapping.room, TEST_ROOM),
+        (mapping.participant_id, f"headcount-test-{now}"),
+    ]
+    if mapping.at is not None:
+        when = said.written(second * 1_000) if mapping.at.unit == "rfc3339" else times[mapping.at.unit]
+        values.append((mapping.at.at, when))
+    for pointer, value in values:
+        _put(told, pointer.split("/")[1:], value)
+    if not mapping.events:
+        return told
+    whole: Any = {}
+    _put(whole, mapping.events.split("/")[1:], [told])
+    return whole
+
+
+def _put(into: dict[str, Any], steps: Sequence[str], value: Any) -> None:
+    for step in steps[:-1]:
+        into = into.setdefault(step.replace("~1", "/").replace("~0", "~"), {})
+    into[steps[-1].replace("~1", "/").replace("~0", "~")] = value
+
+
+def _samples(now: Ms) -> list[Delivery]:
+    who = {"room": TEST_ROOM, "participant_id": f"headcount-test-{now}", "at": now // 1_000}
+    return [_sample({"kind": kind, **who}, now) for kind in (Kind.JOIN, Kind.LEAVE)]
+
+
+def _sample(told: Any, now: Ms) -> Delivery:
+    return Delivery({"content-type": "application/json"}, said.encoded(told), received=now)
+
+
+SOURCE: Final = Source(
+    "generic",
+    "Any server",
+    "a secret of Standard Webhooks (whsec_…), or any word that is sent as a Bearer token",
+    verify_standard,
+    _read_own,
+    sign_standard,
+    _samples,
+)

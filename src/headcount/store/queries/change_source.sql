@@ -1,0 +1,3 @@
+update sources
+set kind = :kind, secrets = :secrets, options = :options, declared = :declared
+where token = :token

@@ -1,0 +1,3 @@
+select token, count(*)
+from dead_letters
+group by token

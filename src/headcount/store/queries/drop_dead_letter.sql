@@ -1,0 +1,2 @@
+delete from dead_letters
+where number = ?

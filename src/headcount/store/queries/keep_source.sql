@@ -1,0 +1,2 @@
+insert into sources (token, kind, domain, name, secrets, options, declared, created_ms)
+values (:token, :kind, :domain, :name, :secrets, :options, :declared, :created)

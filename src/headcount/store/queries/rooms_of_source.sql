@@ -1,0 +1,3 @@
+select room
+from source_rooms
+where token = :token

@@ -1,0 +1,2 @@
+select token, what, number, last_ms, told
+from source_tallies

@@ -1,0 +1,116 @@
+"""Taking: from what a source said to entries of the log.
+
+Here is settled what a vendor's module leaves open: who counts, what the room is called here, how an
+event is known again, and which times are refused. All that comes of a source passes here, live or
+from a file.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.moments import EARLIEST, spoken
+from headcount.sources.deliveries import COUNTED, Heard, Role
+from headcount.store.known_again import key_of_event, key_of_id
+from headcount.store.rows import KIND_CODES, LogEntry, Origin
+from headcount.store.sources import Bystander
+
+AHEAD_MS: Final[Ms] = 5 * 60_000
+"""So far may a source's clock be ahead of ours."""
+LONGEST_NAME: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a source is to be taken. `prefix` comes before the names of its rooms."""
+
+    kind: str
+    domain: str
+    token: str = ""
+    counted: frozenset[Role] = COUNTED
+    prefix: str = ""
+
+
+class Taken(NamedTuple):
+    """What is to be appended, and who does not count."""
+
+    entries: list[LogEntry]
+    bystanders: list[Bystander]
+
+
+def terms_of(kind: str, domain: str, token: str, options: Mapping[str, Any]) -> Terms:
+    """The terms that a source's options say: `count` and `leave_out` list roles, `prefix` is a text."""
+    counted = COUNTED | roles_in(options, "count")
+    return Terms(
+        kind, domain, token, counted - roles_in(options, "leave_out"), str(options.get("prefix", ""))
+    )
+
+
+def roles_in(options: Mapping[str, Any], name: str) -> frozenset[Role]:
+    """The roles that an option lists. Raises `BadInput` for one that there is not."""
+    try:
+        return frozenset(Role(role) for role in options.get(name, ()))
+    except ValueError as error:
+        raise BadInput(f"{name}: {error}; there are {', '.join(Role)}") from error
+
+
+def take(
+    heard: Iterable[Heard],
+    terms: Terms,
+    received: Ms,
+    limit: int = LONGEST_NAME,
+    origin: Origin = Origin.LIVE,
+) -> Taken:
+    """Entries for those who count. Raises `BadInput` for an event that cannot be taken, and takes none."""
+    taken = Taken([], [])
+    for event, role in heard:
+        room = terms.prefix + event.room
+        _require(event, room, received, limit)
+        if role in terms.counted or event.kind is Kind.END:
+            taken.entries.append(_entry(event, room, terms, received, origin))
+        else:
+            taken.bystanders.append(_bystander(event, room, role, terms))
+    return taken
+
+
+def _require(event: Event, room: str, received: Ms, limit: int) -> None:
+    if event.at > received + AHEAD_MS:
+        ahead = (event.at - received) / 1_000
+        raise BadInput(
+            f"it happened {ahead:,.0f} s ahead of our clock, {spoken(received)}: set the source's clock right"
+        )
+    if event.at < EARLIEST:
+        raise BadInput(f"it happened before the year 2000, at {spoken(event.at)}")
+    for field, name in (("room", room), ("participant_id", event.participant_id), ("user_id", event.user_id)):
+        if name is not None and len(name) > limit:
+            raise BadInput(f"{field} is longer than {limit:,} characters: {name[:40]!r}…")
+
+
+def _entry(event: Event, room: str, terms: Terms, received: Ms, origin: Origin) -> LogEntry:
+    inferred = None if event.inferred is None else str(event.inferred)
+    return LogEntry(
+        terms.domain, room, KIND_CODES[event.kind], event.at, received, event.participant_id, event.user_id,
+        event.user_name, event.source_session, event.joined_at, inferred, event.id, _key(event, room, terms),
+        origin,
+    )  # fmt: skip
+
+
+def _key(event: Event, room: str, terms: Terms) -> bytes:
+    """Vendors' ids are their own: two vendors may give the same one."""
+    if event.id:
+        who = event.participant_id or ""
+        return key_of_id(f"{terms.kind}:{event.id}:{event.kind}:{who}")
+    kind = str(event.kind) if event.inferred is None else f"{event.kind} {event.inferred}"
+    return key_of_event(
+        kind, room, event.participant_id, event.at, event.user_id, event.user_name, event.source_session,
+        event.joined_at,
+    )  # fmt: skip
+
+
+def _bystander(event: Event, room: str, role: Role, terms: Terms) -> Bystander:
+    return Bystander(
+        terms.domain, room, event.at, event.participant_id or "", KIND_CODES[event.kind], str(role), event.user_id,
+        event.user_name, terms.token,
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+"""Any server: Standard Webhooks by the published package, and another's JSON by a mapping."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from standardwebhooks import Webhook
+
+from headcount import BadInput, Event, Kind
+from headcount.sources import generic
+from headcount.sources.deliveries import TEST_ROOM, Delivery, NotGenuine, Role, hear
+
+NOW = 1_772_442_000_000
+SECRET = "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw"
+BODY = b'{"room":"r","kind":"join","participant_id":"c"}'
+PEERS = {
+    "events": "/batch",
+    "kind": {"at": "/type", "join": ["peer.in"], "leave": ["peer.out", "peer.lost"], "end": ["room.closed"]},
+    "room": "/room/id",
+    "participant_id": "/peer/conn~1id",
+    "user_id": "/peer/uid",
+    "user_name": "/peer/name",
+    "source_session": "/room/run",
+    "id": "/seq",
+    "at": {"at": "/ts", "unit": "ms"},
+    "joined_at": {"at": "/peer/since", "unit": "s"},
+    "role": {"at": "/peer/what", "words": {"rec": "recorder"}},
+    "signature": {"scheme": "hmac", "header": "X-Sig", "encoding": "base64", "prefix": "sha256="},
+}
+
+
+def test_what_the_published_package_signs_is_genuine():
+    signature = Webhook(SECRET).sign("msg_1", datetime.fromtimestamp(NOW / 1_000, UTC), BODY.decode())
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(NOW // 1_000), "webhook-signature": signature}
+    delivery = Delivery(headers, BODY, received=NOW)
+    (heard,) = hear(generic.SOURCE, delivery, [SECRET])
+    assert heard.event == Event(Kind.JOIN, "r", NOW, "c")
+    with pytest.raises(NotGenuine):
+        hear(generic.SOURCE, delivery._replace(body=BODY + b" "), [SECRET])
+    svix = {name.replace("webhook", "svix"): value for name, value in headers.items()}
+    hear(generic.SOURCE, delivery._replace(headers=svix), [SECRET])
+    both = headers | {"webhook-signature": f"v1,AAAA {signature} v2,x"}
+    hear(generic.SOURCE, delivery._replace(headers=both), [SECRET])
+
+
+def test_what_we_sign_the_published_package_accepts():
+    now = int(datetime.now(UTC).timestamp() * 1_000)
+    signed = generic.sign_standard(Delivery({}, BODY, received=now), SECRET)
+    assert Webhook(SECRET).verify(BODY, dict(signed.headers)) == json.loads(BODY)
+
+
+def test_what_was_signed_long_ago_is_refused():
+    signed = generic.sign_standard(Delivery({}, BODY, received=NOW), SECRET)
+    with pytest.raises(NotGenuine, match="301 s ago"):
+        hear(generic.SOURCE, signed._replace(received=NOW + 301_000), [SECRET])
+
+
+def test_a_plain_token_will_do():
+    delivery = Delivery({"authorization": "Bearer word"}, BODY, received=NOW)
+    assert len(hear(generic.SOURCE, delivery, ["word"])) == 1
+    with pytest.raises(NotGenuine):
+        hear(generic.SOURCE, delivery, ["other"])
+
+
+def mapped(told, mapping=PEERS):
+    source = generic.mapped(mapping)
+    delivery = source.sign(Delivery({}, json.dumps(told).encode(), received=NOW), "word")
+    return hear(source, delivery, ["word"])
+
+
+def test_anothers_json_is_read_by_its_mapping():
+    peer = {"conn/id": 7, "uid": "u", "name": "Ann", "since": 1_772_441_000}
+    room = {"id": "r", "run": "s1"}
+    heard = mapped(
+        {
+            "batch": [
+                {"type": "peer.in", "ts": NOW, "room": room, "peer": peer, "seq": 1},
+                {"type": "peer.lost", "ts": NOW + 5, "room": room, "peer": peer | {"what": "rec"}},
+                {"type": "room.closed", "ts": str(NOW + 9), "room": room},
+                {"type": "peer.talks", "peer": None},
+            ]
+        }
+    )
+    who = ("7", "u", "Ann", "s1")
+    assert [one.event for one in heard] == [
+        Event(Kind.JOIN, "r", NOW, *who, id="1"),
+        Event(Kind.LEAVE, "r", NOW + 5, *who, joined_at=1_772_441_000_000),
+        Event(Kind.END, "r", NOW + 9, source_session="s1"),
+    ]
+    assert [one.role for one in heard] == [Role.PERSON, Role.RECORDER, Role.PERSON]
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        ({"type": "peer.in", "ts": NOW, "peer": {"conn/id": 1}}, "there is no room: nothing is at /room/id"),
+        (
+            {"type": "peer.in", "ts": NOW, "room": {"id": []}, "peer": {"conn/id": 1}},
+            "neither text nor a number",
+        ),
+        ({"type": "peer.in", "ts": "soon", "room": {"id": "r"}, "peer": {"conn/id": 1}}, "no number at /ts"),
+        ({"type": "peer.in", "ts": 17, "room": {"id": "r"}, "peer": {"conn/id": 1}}, "between the years"),
+    ],
+)
+def test_what_is_missing_is_named(event, told):
+    with pytest.raises(BadInput, match=told):
+        mapped({"batch": event})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"room": "room"}, "begins with a slash, like /room"),
+        ({"rooms": "/x"}, "unknown field `rooms`"),
+        ({"at": {"at": "/t", "unit": "h"}}, "Invalid enum value 'h'"),
+    ],
+)
+def test_a_mapping_that_is_wrong_is_refused(change, told):
+    with pytest.raises(BadInput, match=told):
+        generic.mapped(PEERS | change)
+
+
+def test_a_sample_goes_through_its_own_mapping():
+    source = generic.mapped(PEERS)
+    heard = [one for sample in source.samples(NOW) for one in hear(source, source.sign(sample, "w"), ["w"])]
+    assert [(one.event.kind, one.event.room) for one in heard] == [("join", TEST_ROOM), ("leave", TEST_ROOM)]
