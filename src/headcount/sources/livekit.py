@@ -77,6 +77,7 @@ class Notice(msgspec.Struct, rename="camel"):
 _DECODER: Final = msgspec.json.Decoder(Notice, strict=False)
 _ROLES: Final[dict[str | int, Role]] = {
     "INGRESS": Role.STREAM,
+    "BRIDGE": Role.STREAM,
     "EGRESS": Role.RECORDER,
     "SIP": Role.PHONE,
     "CONNECTOR": Role.PHONE,
