@@ -12,10 +12,11 @@ def headcount():
 
 
 @pytest.fixture(scope="module")
-def gate(headcount):
+def gate(headcount, tmp_path_factory):
     gate = Gate(headcount)
     yield gate
     gate.close()
+    gate.keep(tmp_path_factory.getbasetemp() / "livekit.jsonl")
 
 
 @pytest.fixture(scope="module")

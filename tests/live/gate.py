@@ -74,6 +74,10 @@ class Gate:
             if one["answered"] == 503 and json.loads(one["body"])["room"]["name"] == room
         ]  # fmt: skip
 
+    def keep(self, file):
+        """Write the deliveries down as a capture."""
+        file.write_text("".join(json.dumps(one) + "\n" for one in self.deliveries))
+
     def hears(self, event, room, **participant):
         """Wait for the first such delivery."""
         return wait_for(

@@ -14,7 +14,7 @@ are left out. It is signed by a token (JWT) in `Authorization`, which holds the 
 * `room_finished` closes those of its own `room.sid`. It comes a while after the last one left; it ends
   no meeting by itself.
 * A server that is killed sends nothing, one that is hurried little. The next `room_started` under the same name
-  means that who was left there is gone.
+  means that who was left there is gone. With Redis the room outlives the server: `sid` and creation are the old ones.
 """
 
 import hashlib
@@ -38,6 +38,8 @@ warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 _LEEWAY_S: Final = 60
 _TOKEN_S: Final = 300
+_AT_ONCE_MS: Final = 5_000
+"""A room that is new is told of as soon as this; one that is older has outlived its server."""
 
 
 class Permission(msgspec.Struct):
@@ -191,10 +193,13 @@ def _left(notice: Notice) -> Heard:
 
 def _superseded(notice: Notice) -> Heard:
     """The room came to life anew: whoever was there before is gone."""
-    room = _room(notice)
-    at = room.creation_time_ms or (room.creation_time or notice.created_at) * 1_000
-    told = said.sensible(at, "room.creationTime")
-    return Heard(Event(Kind.END, room.name, told, inferred=Inferred.SUPERSEDED, id=notice.id or None))
+    room, told = _room(notice), notice.created_at * 1_000
+    began = room.creation_time_ms or room.creation_time * 1_000 or told
+    if told - began > _AT_ONCE_MS:
+        # Whoever brought it back to life may have joined just before the second began in which that is told.
+        began = told - 1_000
+    at = said.sensible(began, "room.creationTime")
+    return Heard(Event(Kind.END, room.name, at, inferred=Inferred.SUPERSEDED, id=notice.id or None))
 
 
 def _event(
