@@ -1,14 +1,16 @@
 import pytest
 
-from live.behind import Folded
+from live.behind import Service
 from live.gate import Gate
 from live.livekit_server import KEY, SECRET, LiveKit
 from live.somebody import Somebody
 
 
 @pytest.fixture(scope="module")
-def headcount():
-    return Folded(f"{KEY}:{SECRET}")
+def headcount(tmp_path_factory):
+    service = Service(tmp_path_factory.mktemp("service"), "livekit", "--secret", f"{KEY}:{SECRET}")
+    yield service
+    service.stop()
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +22,8 @@ def gate(headcount, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def livekit(tmp_path_factory, gate):
-    server = LiveKit(tmp_path_factory.mktemp("livekit"), f"{gate.url}/v1/ingest/livekit/TOKEN")
+def livekit(tmp_path_factory, gate, headcount):
+    server = LiveKit(tmp_path_factory.mktemp("livekit"), gate.url + headcount.path)
     server.start()
     yield server
     server.kill()

@@ -50,7 +50,7 @@ class Gate:
         self.server.server_close()
 
     def takes(self, at, path, headers, body):
-        status = 503 if self.refusing.is_set() else self.behind(at, path, headers, body)
+        status = 503 if self.refusing.is_set() else self.behind(path, headers, body)
         self.deliveries.append(
             {"t": round(at, 6), "path": path, "headers": headers, "body": body.decode(), "answered": status}
         )

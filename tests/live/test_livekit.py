@@ -1,6 +1,7 @@
 """Real people in a real LiveKit server: what Headcount makes of what the server says of them."""
 
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -30,10 +31,6 @@ def of(meeting, user):
     return was
 
 
-def only_meeting(headcount, room):
-    return wait_for(lambda: headcount.meetings(room), 30, told=f"no meeting in {room}")[0]
-
-
 def told_second(said):
     return int(said[1]["createdAt"])
 
@@ -44,7 +41,7 @@ def test_two_people_meet(livekit, gate, headcount, comes):
     ann.leaves()
     bob.leaves()
     left = [told_second(gate.hears("participant_left", "standup", identity=who)) for who in ("ann", "bob")]
-    meeting = only_meeting(headcount, "standup")
+    (meeting,) = headcount.meetings("standup")
     joined = [
         int(gate.hears("participant_joined", "standup", identity=who)[1]["participant"]["joinedAt"])
         for who in ("ann", "bob")
@@ -87,7 +84,7 @@ def test_somebody_who_is_killed_has_left_when_the_server_notices(gate, headcount
     ann.is_killed()
     said = gate.hears("participant_left", "crash", identity="ann")
     assert said[1]["participant"]["disconnectReason"] == "CONNECTION_TIMEOUT"
-    meeting = only_meeting(headcount, "crash")
+    (meeting,) = headcount.meetings("crash")
     assert of(meeting, "ann")[2:] == (told_second(said), "reported")
     assert 14 < told_second(said) + 1 - ann.left < NOTICED_S
     assert (of(meeting, "bob").leave, meeting.end) == (None, None)
@@ -194,16 +191,34 @@ def test_people_callers_and_agents_count_and_nobody_else(gate, headcount, comes)
     assert meeting.most == 3
 
 
-@pytest.mark.parametrize("how", ["refused with 503", "not listening"])
-def test_an_interruption_of_some_seconds_costs_nothing(gate, headcount, comes, how):
-    room = f"patient {how}"
-    gate.refusing.set() if how == "refused with 503" else gate.close()
-    ann, bob = comes(room, "ann"), comes(room, "bob")
-    time_passes(after=bob.joined, seconds=4)
-    gate.refusing.clear() if how == "refused with 503" else gate.open()
+def refused(gate, headcount):
+    gate.refusing.set()
+    yield
+    gate.refusing.clear()
+
+
+def not_listening(gate, headcount):
+    gate.close()
+    yield
+    gate.open()
+
+
+def killed(gate, headcount):
+    headcount.kill()
+    yield
+    headcount.start()
+
+
+@pytest.mark.parametrize("interrupted", [refused, not_listening, killed])
+def test_an_interruption_of_some_seconds_costs_nothing(gate, headcount, comes, interrupted):
+    room = interrupted.__name__
+    with contextmanager(interrupted)(gate, headcount):
+        ann, bob = comes(room, "ann"), comes(room, "bob")
+        time_passes(after=bob.joined, seconds=4)
     gate.hears("participant_joined", room, identity="bob")
     time_passes(after=bob.joined)
     (meeting,) = headcount.meetings(room)
+    assert [was.user for was in meeting.people] == ["ann", "bob"]
     for somebody, was in zip((ann, bob), meeting.people, strict=True):
         assert somebody.asked - 1.1 < was.join <= somebody.joined
 
