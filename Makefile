@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test check bench format clean
+.PHONY: help install run tour test test-live check bench format clean
 
 help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headcount needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
@@ -31,7 +31,11 @@ tour: $(STAMP)  ## find the meetings in real server output and in a realistic sa
 
 test: $(STAMP)  ## all tests, on all processors; installs PostgreSQL if it is not there
 	@tests/install_servers.sh
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --ignore=tests/live
+
+test-live: $(STAMP)  ## real people in a real LiveKit server; builds it if it is not there
+	@tests/install_livekit.sh > /dev/null
+	$(BIN)/python -m pytest tests/live
 
 check: $(STAMP)  ## linters, types, the directions of imports, and the docs
 	$(BIN)/ruff check .

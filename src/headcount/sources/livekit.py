@@ -3,16 +3,18 @@
 A delivery is JSON in lowerCamelCase: whole numbers are strings, and fields that hold their default
 are left out. It is signed by a token (JWT) in `Authorization`, which holds the hash of the body.
 
-* A connection is `participant.sid`. Whoever loses the network for good comes back under a new one.
-  The old one leaves with DUPLICATE_IDENTITY, often after the new one joined: two stays of one user.
-* `participant_joined` comes once media flows; when they joined is `joinedAtMs`, or `joinedAt` in seconds.
+* A connection is `participant.sid`. Whoever loses the network for good comes back under a new one. If the old one is
+  still there, it is put out first (DUPLICATE_IDENTITY), told of before or after the new one: two stays of one user.
+* `participant_joined` comes once media flows; when they joined is `joinedAtMs`, or `joinedAt` in seconds: when
+  they were let in, a few milliseconds before that.
 * `participant_left` says when they joined, too, so that a lost `joined` costs nothing. When they left is
-  `createdAt`, in whole seconds: a stay may be told up to a second too short, never too long.
+  `createdAt`, in whole seconds, and nothing else of it is finer: a stay may be told up to a second too short.
+* A body holds the room's `turnPassword`: it is for nobody's eyes.
 * `participant_connection_aborted` is somebody whose media never flowed: nobody.
 * `room_finished` closes those of its own `room.sid`. It comes a while after the last one left; it ends
   no meeting by itself.
-* A server that is killed sends nothing. The next `room_started` under the same name means that who was
-  left there is gone.
+* A server that is killed sends nothing, one that is hurried little. The next `room_started` under the same name
+  means that who was left there is gone. With Redis the room outlives the server: `sid` and creation are the old ones.
 """
 
 import hashlib
@@ -36,10 +38,13 @@ warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 _LEEWAY_S: Final = 60
 _TOKEN_S: Final = 300
+_AT_ONCE_MS: Final = 5_000
+"""A room that is new is told of as soon as this; one that is older has outlived its server."""
 
 
 class Permission(msgspec.Struct):
     hidden: bool = False
+    recorder: bool = False
 
 
 class Participant(msgspec.Struct, rename="camel"):
@@ -77,7 +82,7 @@ class Notice(msgspec.Struct, rename="camel"):
 _DECODER: Final = msgspec.json.Decoder(Notice, strict=False)
 _ROLES: Final[dict[str | int, Role]] = {
     "INGRESS": Role.STREAM,
-    "EGRESS": Role.RECORDER,
+    "BRIDGE": Role.STREAM,
     "SIP": Role.PHONE,
     "CONNECTOR": Role.PHONE,
     "AGENT": Role.AGENT,
@@ -188,10 +193,13 @@ def _left(notice: Notice) -> Heard:
 
 def _superseded(notice: Notice) -> Heard:
     """The room came to life anew: whoever was there before is gone."""
-    room = _room(notice)
-    at = room.creation_time_ms or (room.creation_time or notice.created_at) * 1_000
-    told = said.sensible(at, "room.creationTime")
-    return Heard(Event(Kind.END, room.name, told, inferred=Inferred.SUPERSEDED, id=notice.id or None))
+    room, told = _room(notice), notice.created_at * 1_000
+    began = room.creation_time_ms or room.creation_time * 1_000 or told
+    if told - began > _AT_ONCE_MS:
+        # Whoever brought it back to life may have joined just before the second began in which that is told.
+        began = told - 1_000
+    at = said.sensible(began, "room.creationTime")
+    return Heard(Event(Kind.END, room.name, at, inferred=Inferred.SUPERSEDED, id=notice.id or None))
 
 
 def _event(
@@ -221,9 +229,11 @@ def _join_time(notice: Notice, who: Participant) -> Ms:
 
 
 def _role(who: Participant) -> Role:
-    if who.permission is not None and who.permission.hidden:
-        return Role.HIDDEN
-    return _ROLES.get(who.kind, Role.PERSON)
+    """What records is hidden, too: so that is asked first."""
+    may = who.permission or Permission()
+    if who.kind == "EGRESS" or may.recorder:
+        return Role.RECORDER
+    return Role.HIDDEN if may.hidden else _ROLES.get(who.kind, Role.PERSON)
 
 
 def _room(notice: Notice) -> Room:
