@@ -54,7 +54,7 @@ def test_a_lost_leave_is_told_by_the_end_of_the_session():
 
 def test_whoever_was_forgotten_is_gone_when_the_next_session_opens():
     heard = [*joined("ghost", 0), *opened(300, "s2"), *joined("bob", 300, "s2"), *left("bob", 300, 400, "s2")]
-    assert told(heard) == [[("ghost", 0, 300, "superseded"), ("bob", 300, 400, "reported")]]
+    assert told(heard) == [[("ghost", 0, 295, "superseded")], [("bob", 300, 400, "reported")]]
 
 
 def test_a_late_end_of_the_last_session_closes_nobody_of_the_next():
@@ -63,8 +63,9 @@ def test_a_late_end_of_the_last_session_closes_nobody_of_the_next():
 
 
 def test_a_session_that_opens_a_little_after_its_first_join_takes_nobody_away():
-    """The opening is a guess about those before; their own leave overrules it."""
-    assert told([*joined("ann", 0), *opened(0.002), *left("ann", 0, 60), *closed(60)]) == [[ANN]]
+    heard = [*joined("ann", 0), *opened(0.002)]
+    assert told(heard, as_of=60) == [[("ann", 0, None, None)]]
+    assert told([*heard, *left("ann", 0, 60), *closed(60)]) == [[ANN]]
 
 
 def test_somebody_who_comes_back_has_a_second_stay():

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.sources import hundredms, jitsi, livekit
+from headcount.sources import hundredms, jitsi, livekit, vonage
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -11,5 +11,6 @@ SOURCES: Final[dict[str, Source]] = {
         livekit.SOURCE,
         jitsi.SOURCE,
         hundredms.SOURCE,
+        vonage.SOURCE,
     )
 }  # fmt: skip

@@ -20,10 +20,10 @@ from typing import Final
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.kernel.events import Event, Inferred, Kind, Ms
+from headcount.kernel.events import Event, Kind, Ms
 from headcount.moments import spoken
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, begun_anew
 from headcount.sources.signatures import bearer, check_token, signed_with
 
 _UNKNOWN_TIME: Final = "0001-01-01T"
@@ -81,10 +81,10 @@ def read(delivery: Delivery) -> list[Heard]:
             return [Heard(_left(notice), _role(notice.data))]
         case "session.open.success":
             started = _told(notice.data.session_started_at, "data.session_started_at")
-            return [Heard(_end(notice, started, inferred=Inferred.SUPERSEDED))]
+            return [begun_anew(_room(notice), started, notice.id or None)]
         case "session.close.success":
             stopped = _told(notice.data.session_stopped_at, "data.session_stopped_at")
-            return [Heard(_end(notice, stopped, session=notice.data.session_id))]
+            return [Heard(_end(notice, stopped))]
     return []
 
 
@@ -114,8 +114,8 @@ def _of_a_peer(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> 
     )
 
 
-def _end(notice: Notice, at: Ms, session: str | None = None, inferred: Inferred | None = None) -> Event:
-    return Event(Kind.END, _room(notice), at, source_session=session, inferred=inferred, id=notice.id or None)
+def _end(notice: Notice, at: Ms) -> Event:
+    return Event(Kind.END, _room(notice), at, source_session=notice.data.session_id, id=notice.id or None)
 
 
 def _room(notice: Notice) -> str:
