@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.sources import hundredms, jitsi, livekit, vonage
+from headcount.sources import agora, hundredms, jitsi, livekit, vonage
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -10,6 +10,7 @@ SOURCES: Final[dict[str, Source]] = {
     for source in (
         livekit.SOURCE,
         jitsi.SOURCE,
+        agora.SOURCE,
         hundredms.SOURCE,
         vonage.SOURCE,
     )
