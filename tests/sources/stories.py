@@ -32,4 +32,4 @@ def _entry(entry):
 
 
 def _since_noon(at):
-    return None if at is None else at / 1_000 - NOON
+    return None if at is None else (at - ms(0)) / 1_000

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.sources import agora, hundredms, jitsi, livekit, vonage
+from headcount.sources import agora, hundredms, jitsi, livekit, stream, vonage
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -12,6 +12,7 @@ SOURCES: Final[dict[str, Source]] = {
         jitsi.SOURCE,
         agora.SOURCE,
         hundredms.SOURCE,
+        stream.SOURCE,
         vonage.SOURCE,
     )
 }  # fmt: skip
