@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.sources import agora, hundredms, jitsi, livekit, stream, vonage
+from headcount.sources import agora, chime, hundredms, jitsi, livekit, stream, vonage
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -11,6 +11,7 @@ SOURCES: Final[dict[str, Source]] = {
         livekit.SOURCE,
         jitsi.SOURCE,
         agora.SOURCE,
+        chime.SOURCE,
         hundredms.SOURCE,
         stream.SOURCE,
         vonage.SOURCE,
