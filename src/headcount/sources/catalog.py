@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.sources import agora, chime, hundredms, jitsi, livekit, stream, vonage
+from headcount.sources import agora, chime, hundredms, jitsi, livekit, stream, videosdk, vonage
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -14,6 +14,7 @@ SOURCES: Final[dict[str, Source]] = {
         chime.SOURCE,
         hundredms.SOURCE,
         stream.SOURCE,
+        videosdk.SOURCE,
         vonage.SOURCE,
     )
 }  # fmt: skip
