@@ -19,10 +19,12 @@ from headcount.sources.deliveries import TEST_ROOM, Delivery, NotGenuine, hear, 
 NOW = 1_772_442_000_000
 SECRETS = {
     "livekit": "devkey:secret-that-is-long-enough-for-hs256",
+    "realtimekit": pair("one")[0],
     "videosdk": pair("one")[0],
 }
 OTHERS = {
     "livekit": "devkey:another-secret-that-is-long-enough",
+    "realtimekit": pair("other")[0],
     "videosdk": pair("other")[0],
 }
 URL = "https://headcount.example/v1/ingest/x/t?src=1"

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.sources import agora, chime, hundredms, jitsi, livekit, stream, videosdk, vonage
+from headcount.sources import agora, chime, hundredms, jitsi, livekit, realtimekit, stream, videosdk, vonage
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -13,6 +13,7 @@ SOURCES: Final[dict[str, Source]] = {
         agora.SOURCE,
         chime.SOURCE,
         hundredms.SOURCE,
+        realtimekit.SOURCE,
         stream.SOURCE,
         videosdk.SOURCE,
         vonage.SOURCE,

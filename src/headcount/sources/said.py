@@ -52,6 +52,11 @@ def rfc3339(text: str, field: str) -> Ms:
         raise BadInput(f"{field} {error}: {text[:50]!r}") from error
 
 
+def rfc3339_or(received: Ms, text: str | None, field: str) -> Ms:
+    """A time that a vendor may leave out: then it is when the delivery was received. Raises `BadInput`."""
+    return rfc3339(text, field) if text else sensible(received, "the moment when it was received")
+
+
 def name(text: str | None) -> str | None:
     """Somebody's name as it can be kept: U+0000 taken out, not endlessly long, None if nothing is left.
 

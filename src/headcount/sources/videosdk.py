@@ -73,9 +73,11 @@ def read(delivery: Delivery) -> list[Heard]:
         case "participant-left":
             return [Heard(_of_a_participant(Kind.LEAVE, notice, delivery.received))]
         case "session-started":
-            return [begun_anew(_room(notice), _time(notice.data.start, "data.start", delivery.received))]
+            return [
+                begun_anew(_room(notice), said.rfc3339_or(delivery.received, notice.data.start, "data.start"))
+            ]
         case "session-ended":
-            at = _time(notice.data.end, "data.end", delivery.received)
+            at = said.rfc3339_or(delivery.received, notice.data.end, "data.end")
             return [Heard(Event(Kind.END, _room(notice), at, source_session=notice.data.session_id))]
     return []
 
@@ -84,7 +86,7 @@ def _of_a_participant(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, rece
     who = notice.data
     if not who.participant_id:
         raise BadInput(f"a '{notice.kind}' of VideoSDK without a data.participantId")
-    at = said.sensible(received, "the moment when it was received")
+    at = said.rfc3339_or(received, None, "the moment")
     name = said.name(who.participant_name)
     return Event(kind, _room(notice), at, who.participant_id, None, name, who.session_id)
 
@@ -93,12 +95,6 @@ def _room(notice: Notice) -> str:
     if not notice.data.meeting_id:
         raise BadInput(f"a '{notice.kind}' of VideoSDK without a data.meetingId")
     return notice.data.meeting_id
-
-
-def _time(told: str | None, field: str, received: Ms) -> Ms:
-    if not told:
-        return said.sensible(received, "the moment when it was received")
-    return said.rfc3339(told, field)
 
 
 def samples(now: Ms) -> list[Delivery]:
