@@ -101,6 +101,10 @@ def test_a_channel_that_ends_and_begins_within_the_second_keeps_the_new_ones():
     assert told(heard) == [[("1", 0, 60, "room_ended"), ("2", 60, 120, "reported")]]
 
 
+def test_a_leave_whose_duration_is_nothing_is_a_leave_all_the_same():
+    assert told([*came(1, 0), *notice(108, 60, uid=1, duration=0)]) == [[ANN]]
+
+
 def test_a_guest_who_becomes_a_host_has_one_stay():
     heard = [*notice(105, 0, uid=1), *notice(111, 20, uid=1), *notice(104, 60, uid=1, duration=60)]
     assert told(heard) == [[ANN]]

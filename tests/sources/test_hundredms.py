@@ -68,6 +68,10 @@ def test_a_session_that_opens_a_little_after_its_first_join_takes_nobody_away():
     assert told([*heard, *left("ann", 0, 60), *closed(60)]) == [[ANN]]
 
 
+def test_a_leave_whose_join_is_the_leave_is_a_leave_all_the_same():
+    assert told([*joined("ann", 0), *left("ann", 60, 60)]) == [[ANN]]
+
+
 def test_somebody_who_comes_back_has_a_second_stay():
     heard = [*joined("ann-1", 0), *left("ann-1", 0, 60), *joined("ann-2", 30), *left("ann-2", 30, 90)]
     assert told(heard) == [[("ann-1", 0, 60, "reported"), ("ann-2", 30, 90, "reported")]]

@@ -98,6 +98,10 @@ def test_a_late_end_of_the_last_session_closes_nobody_of_the_next():
     assert told(heard) == [[("bob", 100, 200, "reported")]]
 
 
+def test_a_leave_whose_join_is_the_leave_is_a_leave_all_the_same():
+    assert told([*came("ann", 0), *left("ann", 60, 60)]) == [[ANN]]
+
+
 def test_somebody_who_comes_back_has_a_second_stay():
     heard = [*came("ann-1", 0), *came("ann-2", 30), *left("ann-1", 0, 60), *left("ann-2", 30, 90)]
     assert told(heard) == [[("ann-1", 0, 60, "reported"), ("ann-2", 30, 90, "reported")]]

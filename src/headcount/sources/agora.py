@@ -108,8 +108,8 @@ def _heard(notice: Notice, about: Payload) -> Heard:
         return Heard(Event(Kind.END, about.channel_name, at, id=notice.notice_id or None))
     if notice.event_type in _JOINS:
         return _of(Kind.JOIN, notice, about, at)
-    joined = None if about.duration is None else at - max(0, about.duration) * 1_000
-    return _of(Kind.LEAVE, notice, about, at, joined)
+    joined = None if about.duration is None else at - about.duration * 1_000
+    return _of(Kind.LEAVE, notice, about, at, said.join_before(at, joined))
 
 
 def _of(

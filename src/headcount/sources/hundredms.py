@@ -94,7 +94,7 @@ def _joined(notice: Notice) -> Event:
 
 def _left(notice: Notice) -> Event:
     at, joined = _told(notice.data.left_at, "data.left_at"), _time(notice.data.joined_at, "data.joined_at")
-    return _of_a_peer(Kind.LEAVE, notice, at, None if joined is None else min(joined, at))
+    return _of_a_peer(Kind.LEAVE, notice, at, said.join_before(at, joined))
 
 
 def _of_a_peer(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:

@@ -96,8 +96,8 @@ def _joined(notice: Notice, now: Ms) -> Event:
 def _left(notice: Notice, now: Ms) -> Event:
     who = notice.participant
     at = said.rfc3339_or(now, who.left_at, "participant.leftAt")
-    joined = min(at, said.rfc3339(who.joined_at, "participant.joinedAt")) if who.joined_at else None
-    return _of_a_participant(Kind.LEAVE, notice, at, joined)
+    joined = said.rfc3339(who.joined_at, "participant.joinedAt") if who.joined_at else None
+    return _of_a_participant(Kind.LEAVE, notice, at, said.join_before(at, joined))
 
 
 def _of_a_participant(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:

@@ -122,12 +122,13 @@ def _join_of_a_leave(notice: Notice, at: Ms) -> Ms | None:
     """When they joined, if the leave knows it."""
     if notice.duration_seconds is None:
         return None
-    by_duration = at - max(0, notice.duration_seconds) * 1_000
+    by_duration = at - notice.duration_seconds * 1_000
     told = _participant(notice).joined_at
     joined = by_duration if told is None else _time(told, "participant.joined_at")
-    if joined <= at and abs(joined - by_duration) <= _CLOSE_MS:
+    if joined < at and abs(joined - by_duration) <= _CLOSE_MS:
         return joined
-    return said.sensible(by_duration, "created_at less duration_seconds")
+    reckoned = said.join_before(at, by_duration)
+    return None if reckoned is None else said.sensible(reckoned, "created_at less duration_seconds")
 
 
 def _of(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, at: Ms, joined: Ms | None = None) -> Event:

@@ -104,7 +104,8 @@ def _joined(notice: Notice) -> Event:
 
 def _left(notice: Notice) -> Event:
     who, at = _connection(notice), _time(notice)
-    return _of(Kind.LEAVE, notice, who, at, None if who.created_at is None else min(_created(who), at))
+    created = None if who.created_at is None else _created(who)
+    return _of(Kind.LEAVE, notice, who, at, said.join_before(at, created))
 
 
 def _of(kind: Kind, notice: Notice, who: Connection, at: Ms, joined: Ms | None = None) -> Event:
