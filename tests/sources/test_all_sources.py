@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from key_pairs import pair
 from test_golden import FILES, delivery_of
 
 from headcount import BadInput, Kind
@@ -16,8 +17,16 @@ from headcount.sources.catalog import SOURCES
 from headcount.sources.deliveries import TEST_ROOM, Delivery, NotGenuine, hear, read_trusted
 
 NOW = 1_772_442_000_000
-SECRETS = {"livekit": "devkey:secret-that-is-long-enough-for-hs256"}
-OTHERS = {"livekit": "devkey:another-secret-that-is-long-enough"}
+SECRETS = {
+    "livekit": "devkey:secret-that-is-long-enough-for-hs256",
+    "realtimekit": pair("one")[0],
+    "videosdk": pair("one")[0],
+}
+OTHERS = {
+    "livekit": "devkey:another-secret-that-is-long-enough",
+    "realtimekit": pair("other")[0],
+    "videosdk": pair("other")[0],
+}
 URL = "https://headcount.example/v1/ingest/x/t?src=1"
 
 every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from typing import Any, Final
 
 from headcount.errors import BadInput
-from headcount.sources import generic, jitsi, livekit
+from headcount.sources import agora, chime, generic, hundredms, jitsi, livekit, realtimekit, stream, videosdk, vonage
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -17,6 +17,13 @@ SOURCES: Final[dict[str, Source]] = {
     for source in (
         livekit.SOURCE,
         jitsi.SOURCE,
+        agora.SOURCE,
+        chime.SOURCE,
+        hundredms.SOURCE,
+        realtimekit.SOURCE,
+        stream.SOURCE,
+        videosdk.SOURCE,
+        vonage.SOURCE,
         generic.SOURCE,
     )
 }  # fmt: skip

@@ -4,11 +4,18 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
-from typing import Final
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import jwt
 
 from headcount.kernel.events import Ms
 from headcount.sources.deliveries import Delivery, NotGenuine
+
+# How long a secret is, is for whoever set it on the other side to say.
+warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 TOLERANCE_MS: Final[Ms] = 5 * 60_000
 """So far may a signed time be from our clock, where the scheme has one: against replay."""
@@ -82,6 +89,35 @@ def check_token(shown: str, secrets: Sequence[str]) -> None:
     given = shown.encode()
     if not sum(hmac.compare_digest(given, secret.encode()) for secret in secrets):
         raise NotGenuine("the token does not fit: is the secret the same on both sides?")
+
+
+def claims_of(token: str, secrets: Sequence[str]) -> Mapping[str, Any]:
+    """What a token (JWT, HS256) says, if one of the secrets has signed it. Raises `NotGenuine`.
+
+    Its times are left to the caller, who was given a clock.
+    """
+    for secret in secrets:
+        with suppress(jwt.InvalidSignatureError):
+            return _claims(token, secret)
+    raise NotGenuine("the signature of the token does not fit: is the secret the same on both sides?")
+
+
+_ONLY_THE_SIGNATURE: Final[Any] = {
+    f"verify_{claim}": claim == "signature"
+    for claim in ("signature", "exp", "nbf", "iat", "aud", "iss", "sub", "jti")
+}
+
+
+def _claims(token: str, secret: str) -> Mapping[str, Any]:
+    try:
+        claims: Mapping[str, Any] = jwt.decode(
+            token, secret, algorithms=["HS256"], options=_ONLY_THE_SIGNATURE
+        )
+    except jwt.InvalidSignatureError:
+        raise
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise NotGenuine(f"the header holds no token that can be read: {error}") from error
+    return claims
 
 
 def signed_with(delivery: Delivery, **headers: str) -> Delivery:

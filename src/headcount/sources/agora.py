@@ -1,0 +1,153 @@
+"""Agora: notifications (NCS) of the channels of a project, whatever its clients are built with.
+
+A delivery is JSON, signed over its raw body, by HMAC-SHA256 in one header and HMAC-SHA1 in another. Times of
+facts (`payload.ts`) are whole seconds; `notifyMs` is when it was sent, another each time it is sent again.
+
+* Nothing names a connection. A participant is `uid`: who joins under the uid of somebody who is in takes their
+  place. Whoever leaves and comes back within one second was there all along.
+* `sid` is no session of the channel. That a channel begins (101) and ends (102) has to do: who was left when it
+  begins is gone.
+* Notices come in any order and more than once. Their times decide, so `clientSeq`, which is by the client's clock,
+  is not needed.
+* A leave has the `duration` of the stay, in whole seconds, so that a lost join costs nothing.
+* Hosts, audience, and those of a plain call have numbers of their own for coming and going. Who becomes a host
+  (111) or one of the audience (112) stays: nobody came or left.
+* Other products send here as well if they are told to, under the same numbers with other meanings: `productId` 1
+  is the one.
+* When the address is set, a probe comes about a channel `test_webhook`: nobody was there.
+* Recorders are clients like others, but for their `clientType`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.sources import said
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, begun_anew
+from headcount.sources.signatures import check, digest, signed_with
+
+_CHANNELS: Final = 1
+_PROBE: Final = "test_webhook"
+_BEGAN, _ENDED = 101, 102
+_JOINS: Final = frozenset({103, 105, 107})
+_LEAVES: Final = frozenset({104, 106, 108})
+_RECORDERS: Final = frozenset({3, 10})
+
+
+class Payload(msgspec.Struct, rename="camel"):
+    """What a notice is about."""
+
+    channel_name: str = ""
+    ts: int | None = None
+    uid: int | str | None = None
+    account: str | None = None
+    client_type: int | None = None
+    duration: int | None = None
+
+
+class Notice(msgspec.Struct, rename="camel"):
+    """The body of a delivery. Another product's payload may be anything."""
+
+    event_type: int
+    product_id: int | None = None
+    notice_id: str | None = None
+    payload: Any = None
+
+
+_DECODER: Final = msgspec.json.Decoder(Notice)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+    """A secret is the one that Agora's console shows for notifications. The better of two signatures is looked at."""
+    for header, algorithm in (("agora-signature-v2", "sha256"), ("agora-signature", "sha1")):
+        shown = delivery.headers.get(header, "")
+        if shown:
+            check(shown.lower(), [digest(secret, delivery.body, algorithm).hex() for secret in secrets])
+            return
+    raise NotGenuine("the headers 'Agora-Signature-V2' and 'Agora-Signature' are missing")
+
+
+def sign(delivery: Delivery, secret: str) -> Delivery:
+    """As Agora signs it."""
+    return signed_with(
+        delivery,
+        agora_signature=digest(secret, delivery.body, "sha1").hex(),
+        agora_signature_v2=digest(secret, delivery.body).hex(),
+    )
+
+
+def read(delivery: Delivery) -> list[Heard]:
+    """The events in one delivery."""
+    notice = said.decoded(_DECODER, delivery.body, "notification of Agora")
+    if notice.product_id != _CHANNELS or notice.event_type not in {_BEGAN, _ENDED, *_JOINS, *_LEAVES}:
+        return []
+    about = _payload(notice)
+    if about.channel_name == _PROBE:
+        return []
+    return [_heard(notice, about)]
+
+
+def _payload(notice: Notice) -> Payload:
+    try:
+        about = msgspec.convert(notice.payload, Payload)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"is no notification of Agora: {error} in its payload") from error
+    if not about.channel_name:
+        raise BadInput(f"a notice {notice.event_type} of Agora without a payload.channelName")
+    return about
+
+
+def _heard(notice: Notice, about: Payload) -> Heard:
+    at = _time(about)
+    if notice.event_type == _BEGAN:
+        return begun_anew(about.channel_name, at, notice.notice_id or None)
+    if notice.event_type == _ENDED:
+        return Heard(Event(Kind.END, about.channel_name, at, id=notice.notice_id or None))
+    if notice.event_type in _JOINS:
+        return _of(Kind.JOIN, notice, about, at)
+    joined = None if about.duration is None else at - about.duration * 1_000
+    return _of(Kind.LEAVE, notice, about, at, said.join_before(at, joined))
+
+
+def _of(
+    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, about: Payload, at: Ms, joined: Ms | None = None
+) -> Heard:
+    if about.uid is None:
+        raise BadInput(f"a notice {notice.event_type} of Agora without a payload.uid")
+    if joined is not None:
+        joined = said.sensible(joined, "payload.ts less payload.duration")
+    uid = str(about.uid)
+    role = Role.RECORDER if about.client_type in _RECORDERS else Role.PERSON
+    event = Event(
+        kind, about.channel_name, at, uid, about.account or uid, joined_at=joined, id=notice.notice_id or None
+    )
+    return Heard(event, role)
+
+
+def _time(about: Payload) -> Ms:
+    return said.seconds(about.ts or 0, "payload.ts")
+
+
+def samples(now: Ms) -> list[Delivery]:
+    """Somebody who comes and goes at once."""
+    who: dict[str, str | int] = {"channelName": TEST_ROOM, "uid": now % 2**32, "ts": now // 1_000}
+    return [_sample(107, who, now), _sample(108, {**who, "reason": 1, "duration": 0}, now)]
+
+
+def _sample(kind: int, payload: dict[str, str | int], now: Ms) -> Delivery:
+    notice = {
+        "noticeId": f"test:{now}:{kind}",
+        "productId": _CHANNELS,
+        "eventType": kind,
+        "notifyMs": now,
+        "payload": payload,
+    }
+    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+
+
+SOURCE: Final = Source(
+    "agora", "Agora", "the secret that Agora's console shows for notifications", verify, read, sign, samples
+)

@@ -1,0 +1,168 @@
+"""100ms: webhooks of its dashboard, as an app's workspace sends them.
+
+Nothing is signed. The dashboard lets headers be set that go with each request, so a token of one's
+own in `Authorization` is what shows that a delivery is genuine. Times are RFC 3339 down to the nanosecond.
+
+* A connection is `peer_id`; whoever comes back after a lost network is a new one. An abrupt loss is
+  noticed after about 60 s, and the leave says so: `left_at` is that much too late.
+* A leave says when its join was, so that a lost `peer.join.success` costs nothing.
+* What did not happen is told as well: `peer.join.failure`, `peer.leave.failure`. They hold 0001-01-01
+  for times, and say nothing about who is in. That time anywhere means that it is not known.
+* `room.end.success` has no time but that of sending in whole seconds; each of its people leaves with a
+  `peer.leave.success`, and `session.close.success` follows with the exact time. Only that one closes.
+* A room has one session at a time. So `session.open.success` means that who was left in the one before is gone.
+* Its own recorder and streamer, called beam, joins like anybody else, with a role that begins `__internal_`.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.moments import spoken
+from headcount.sources import said
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, begun_anew
+from headcount.sources.signatures import bearer, check_token, signed_with
+
+_UNKNOWN_TIME: Final = "0001-01-01T"
+_OF_THE_VENDOR: Final = "__internal_"
+
+
+class Data(msgspec.Struct):
+    """What a notice is about: which of the fields are there depends on its type."""
+
+    room_id: str = ""
+    session_id: str | None = None
+    peer_id: str = ""
+    user_id: str | None = None
+    user_name: str | None = None
+    role: str | None = None
+    type: str | None = None
+    joined_at: str | None = None
+    left_at: str | None = None
+    session_started_at: str | None = None
+    session_stopped_at: str | None = None
+
+
+class Notice(msgspec.Struct):
+    """The body of a delivery."""
+
+    type: str
+    id: str | None = None
+    data: Data = msgspec.field(default_factory=Data)
+
+
+_DECODER: Final = msgspec.json.Decoder(Notice)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+    """A secret is a token of one's own, which the dashboard sends in `Authorization`."""
+    token = bearer(delivery)
+    if not token:
+        raise NotGenuine(
+            "the header 'Authorization' is missing: set it at the webhook in the dashboard of 100ms"
+        )
+    check_token(token, secrets)
+
+
+def sign(delivery: Delivery, secret: str) -> Delivery:
+    return signed_with(delivery, authorization=f"Bearer {secret}")
+
+
+def read(delivery: Delivery) -> list[Heard]:
+    """The events in one delivery."""
+    notice = said.decoded(_DECODER, delivery.body, "webhook of 100ms")
+    match notice.type:
+        case "peer.join.success":
+            return [Heard(_joined(notice), _role(notice.data))]
+        case "peer.leave.success":
+            return [Heard(_left(notice), _role(notice.data))]
+        case "session.open.success":
+            started = _told(notice.data.session_started_at, "data.session_started_at")
+            return [begun_anew(_room(notice), started, notice.id or None)]
+        case "session.close.success":
+            stopped = _told(notice.data.session_stopped_at, "data.session_stopped_at")
+            return [Heard(_end(notice, stopped))]
+    return []
+
+
+def _joined(notice: Notice) -> Event:
+    return _of_a_peer(Kind.JOIN, notice, _told(notice.data.joined_at, "data.joined_at"))
+
+
+def _left(notice: Notice) -> Event:
+    at, joined = _told(notice.data.left_at, "data.left_at"), _time(notice.data.joined_at, "data.joined_at")
+    return _of_a_peer(Kind.LEAVE, notice, at, said.join_before(at, joined))
+
+
+def _of_a_peer(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
+    peer = notice.data
+    if not peer.peer_id:
+        raise BadInput(f"a '{notice.type}' of 100ms without a data.peer_id")
+    return Event(
+        kind,
+        _room(notice),
+        at,
+        peer.peer_id,
+        peer.user_id,
+        said.name(peer.user_name),
+        peer.session_id,
+        joined,
+        id=notice.id or None,
+    )
+
+
+def _end(notice: Notice, at: Ms) -> Event:
+    return Event(Kind.END, _room(notice), at, source_session=notice.data.session_id, id=notice.id or None)
+
+
+def _room(notice: Notice) -> str:
+    if not notice.data.room_id:
+        raise BadInput(f"a '{notice.type}' of 100ms without a data.room_id")
+    return notice.data.room_id
+
+
+def _told(text: str | None, field: str) -> Ms:
+    at = _time(text, field)
+    if at is None:
+        raise BadInput(f"{field} is missing, or is 0001-01-01, by which 100ms says that it is not known")
+    return at
+
+
+def _time(text: str | None, field: str) -> Ms | None:
+    if not text or text.startswith(_UNKNOWN_TIME):
+        return None
+    return said.rfc3339(text, field)
+
+
+def _role(peer: Data) -> Role:
+    if (peer.role or "").startswith(_OF_THE_VENDOR):
+        return Role.RECORDER
+    return Role.PHONE if peer.type == "sip" else Role.PERSON
+
+
+def samples(now: Ms) -> list[Delivery]:
+    """Somebody who comes and goes at once."""
+    peer = {
+        "room_id": TEST_ROOM,
+        "session_id": f"test{now}",
+        "peer_id": f"test-peer{now}",
+        "user_id": "headcount-test",
+        "joined_at": spoken(now),
+    }
+    return [
+        _sample("peer.join.success", peer, now),
+        _sample("peer.leave.success", {**peer, "left_at": spoken(now)}, now),
+    ]
+
+
+def _sample(kind: str, data: dict[str, str], now: Ms) -> Delivery:
+    notice = {"version": "2.0", "id": f"{kind}-{now}", "timestamp": spoken(now), "type": kind, "data": data}
+    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+
+
+SOURCE: Final = Source(
+    "100ms", "100ms", "the token that the header Authorization sends, a word of your choice", verify, read, sign, samples
+)  # fmt: skip

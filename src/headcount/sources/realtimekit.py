@@ -1,0 +1,134 @@
+"""RealtimeKit: webhooks of Cloudflare's RealtimeKit, and of Dyte, which it was before.
+
+A delivery is JSON, signed with RSA over its raw body, in `rtk-signature` or, by Dyte, in `dyte-signature`. The secret is
+the public key that they publish. A private key is taken as well, for its public half, so that a pair made for a
+test can sign and verify. Times are RFC 3339 with milliseconds.
+
+* A room is `meeting.id`, which is used again and again; `meeting.sessionId` is another each time. A connection is
+  `participant.peerId`; who it is, `customParticipantId`, once `clientSpecificId`.
+* A leave says when its join was, so that a lost `meeting.participantJoined` costs nothing. If ever a time is left
+  out, it is when the delivery was received.
+* `rtk-uuid` names a delivery, and has been seen to change when it is tried again: what it says is what counts.
+* `meeting.ended` closes those of its session. `meeting.started`: who was left from before is gone.
+* Recordings, chats, transcripts come under the same address and say nothing about who is in.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.moments import spoken
+from headcount.sources import said
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Source, begun_anew
+from headcount.sources.rsa import check_rsa, rsa_signature
+from headcount.sources.signatures import signed_with
+
+
+class Meeting(msgspec.Struct, rename="camel"):
+    """A meeting, which is a room, in one of its sessions."""
+
+    id: str = ""
+    session_id: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+
+
+class Participant(msgspec.Struct, rename="camel"):
+    """One connection to a session."""
+
+    peer_id: str = ""
+    custom_participant_id: str | None = None
+    client_specific_id: str | None = None
+    user_display_name: str | None = None
+    joined_at: str | None = None
+    left_at: str | None = None
+
+
+class Notice(msgspec.Struct):
+    """The body of a delivery: which of the fields are there depends on `event`."""
+
+    event: str
+    meeting: Meeting = msgspec.field(default_factory=Meeting)
+    participant: Participant = msgspec.field(default_factory=Participant)
+
+
+_DECODER: Final = msgspec.json.Decoder(Notice)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+    """A secret is the public key in PEM that Cloudflare, or Dyte, publishes; or a private key, for its public one."""
+    shown = delivery.headers.get("rtk-signature") or delivery.headers.get("dyte-signature")
+    if not shown:
+        raise NotGenuine("the header 'rtk-signature' is missing, and so is Dyte's 'dyte-signature'")
+    check_rsa(shown, delivery.body, secrets)
+
+
+def sign(delivery: Delivery, secret: str) -> Delivery:
+    """As RealtimeKit signs it, with a private key in PEM. Raises `BadInput` if it is none."""
+    return signed_with(delivery, rtk_signature=rsa_signature(delivery.body, secret))
+
+
+def read(delivery: Delivery) -> list[Heard]:
+    """The events in one delivery."""
+    notice = said.decoded(_DECODER, delivery.body, "webhook of RealtimeKit")
+    now, meeting = delivery.received, notice.meeting
+    match notice.event:
+        case "meeting.participantJoined":
+            return [Heard(_joined(notice, now))]
+        case "meeting.participantLeft":
+            return [Heard(_left(notice, now))]
+        case "meeting.started":
+            return [begun_anew(_room(notice), said.rfc3339_or(now, meeting.started_at, "meeting.startedAt"))]
+        case "meeting.ended":
+            at = said.rfc3339_or(now, meeting.ended_at, "meeting.endedAt")
+            return [Heard(Event(Kind.END, _room(notice), at, source_session=meeting.session_id))]
+    return []
+
+
+def _joined(notice: Notice, now: Ms) -> Event:
+    at = said.rfc3339_or(now, notice.participant.joined_at, "participant.joinedAt")
+    return _of_a_participant(Kind.JOIN, notice, at)
+
+
+def _left(notice: Notice, now: Ms) -> Event:
+    who = notice.participant
+    at = said.rfc3339_or(now, who.left_at, "participant.leftAt")
+    joined = said.rfc3339(who.joined_at, "participant.joinedAt") if who.joined_at else None
+    return _of_a_participant(Kind.LEAVE, notice, at, said.join_before(at, joined))
+
+
+def _of_a_participant(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
+    who = notice.participant
+    if not who.peer_id:
+        raise BadInput(f"a '{notice.event}' of RealtimeKit without a participant.peerId")
+    user, name = who.custom_participant_id or who.client_specific_id, said.name(who.user_display_name)
+    return Event(kind, _room(notice), at, who.peer_id, user, name, notice.meeting.session_id, joined)
+
+
+def _room(notice: Notice) -> str:
+    if not notice.meeting.id:
+        raise BadInput(f"a '{notice.event}' of RealtimeKit without a meeting.id")
+    return notice.meeting.id
+
+
+def samples(now: Ms) -> list[Delivery]:
+    """Somebody who comes and goes at once."""
+    who = {"peerId": f"test{now}", "customParticipantId": "headcount-test", "joinedAt": spoken(now)}
+    return [
+        _sample("meeting.participantJoined", who, now),
+        _sample("meeting.participantLeft", {**who, "leftAt": spoken(now)}, now),
+    ]
+
+
+def _sample(event: str, who: dict[str, str], now: Ms) -> Delivery:
+    meeting = {"id": TEST_ROOM, "sessionId": f"test{now}", "status": "LIVE", "startedAt": spoken(now)}
+    body = said.encoded({"event": event, "meeting": meeting, "participant": who})
+    return Delivery({"content-type": "application/json"}, body, received=now)
+
+
+SOURCE: Final = Source(
+    "realtimekit", "Cloudflare RealtimeKit (Dyte)", "the public key in PEM that Cloudflare publishes", verify, read, sign, samples
+)  # fmt: skip

@@ -1,0 +1,115 @@
+"""VideoSDK: webhooks of VideoSDK.live.
+
+A delivery is JSON, signed with RSA over its raw body. The secret is the public key that VideoSDK publishes. A private
+key is taken as well, for its public half, so that a pair made for a test can sign and verify.
+
+* Who joins and leaves is told without any time, and without an id. So it is told at the moment when it reached
+  us, by our clock: late by the way, and by all tries that failed.
+* For the same reason a delivery that is repeated cannot be told from one that says something new. A join of
+  who is in changes nothing, nor does a leave of who is out; a join that is repeated after its leave is a ghost
+  until the session ends. To hold each (session, participant) for one stay would be worse: an application may give
+  somebody the same `participantId` each time.
+* A participant is `participantId`; who it is, only the application knows.
+* Sessions do have times, by the vendor's clock. `session-ended` closes those of its session; `session-started`
+  means that who was left from before is gone.
+* Recordings, live streams and transcriptions of it say nothing about who is in.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.sources import said
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Source, begun_anew
+from headcount.sources.rsa import check_rsa, rsa_signature
+from headcount.sources.signatures import required, signed_with
+
+
+class Data(msgspec.Struct, rename="camel"):
+    """What a webhook is about: which of the fields are there depends on its type."""
+
+    meeting_id: str = ""
+    session_id: str | None = None
+    participant_id: str = ""
+    participant_name: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+
+class Notice(msgspec.Struct, rename="camel"):
+    """The body of a delivery. Its kind is called `webhookType`, or `type`."""
+
+    webhook_type: str | None = None
+    type: str | None = None
+    data: Data = msgspec.field(default_factory=Data)
+
+    @property
+    def kind(self) -> str:
+        return self.webhook_type or self.type or ""
+
+
+_DECODER: Final = msgspec.json.Decoder(Notice)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+    """A secret is VideoSDK's public key in PEM; or a private key, which stands for its public one."""
+    check_rsa(required(delivery, "videosdk-signature"), delivery.body, secrets)
+
+
+def sign(delivery: Delivery, secret: str) -> Delivery:
+    """As VideoSDK signs it, with a private key in PEM. Raises `BadInput` if it is none."""
+    return signed_with(delivery, videosdk_signature=rsa_signature(delivery.body, secret))
+
+
+def read(delivery: Delivery) -> list[Heard]:
+    """The events in one delivery."""
+    notice = said.decoded(_DECODER, delivery.body, "webhook of VideoSDK")
+    match notice.kind:
+        case "participant-joined":
+            return [Heard(_of_a_participant(Kind.JOIN, notice, delivery.received))]
+        case "participant-left":
+            return [Heard(_of_a_participant(Kind.LEAVE, notice, delivery.received))]
+        case "session-started":
+            return [
+                begun_anew(_room(notice), said.rfc3339_or(delivery.received, notice.data.start, "data.start"))
+            ]
+        case "session-ended":
+            at = said.rfc3339_or(delivery.received, notice.data.end, "data.end")
+            return [Heard(Event(Kind.END, _room(notice), at, source_session=notice.data.session_id))]
+    return []
+
+
+def _of_a_participant(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, received: Ms) -> Event:
+    who = notice.data
+    if not who.participant_id:
+        raise BadInput(f"a '{notice.kind}' of VideoSDK without a data.participantId")
+    at = said.rfc3339_or(received, None, "the moment")
+    name = said.name(who.participant_name)
+    return Event(kind, _room(notice), at, who.participant_id, None, name, who.session_id)
+
+
+def _room(notice: Notice) -> str:
+    if not notice.data.meeting_id:
+        raise BadInput(f"a '{notice.kind}' of VideoSDK without a data.meetingId")
+    return notice.data.meeting_id
+
+
+def samples(now: Ms) -> list[Delivery]:
+    """Somebody who comes and goes at once."""
+    data = {"meetingId": TEST_ROOM, "sessionId": f"test{now}", "participantId": f"test-participant{now}"}
+    return [
+        Delivery(
+            {"content-type": "application/json"},
+            said.encoded({"webhookType": kind, "data": data}),
+            received=now,
+        )
+        for kind in ("participant-joined", "participant-left")
+    ]
+
+
+SOURCE: Final = Source(
+    "videosdk", "VideoSDK", "the public key in PEM that VideoSDK publishes", verify, read, sign, samples
+)
