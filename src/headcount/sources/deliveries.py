@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from headcount.errors import BadInput, HeadcountError
-from headcount.kernel.events import Event, InvalidEvent, Ms
+from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
 
 
 class NotGenuine(HeadcountError):
@@ -59,6 +59,19 @@ class Heard(NamedTuple):
 
     event: Event
     role: Role = Role.PERSON
+
+
+A_MOMENT: Final[Ms] = 5_000
+"""So long before a room is told to begin may somebody have come to it already."""
+
+
+def begun_anew(room: str, began: Ms, event_id: str | None = None) -> Heard:
+    """A room that comes to life was empty before: whoever is thought to be in it still is gone.
+
+    The first to come may be told to have come a moment before the room began, so the end is put
+    that much earlier. It is a guess: whoever is reported to leave later was there until then.
+    """
+    return Heard(Event(Kind.END, room, began - A_MOMENT, inferred=Inferred.SUPERSEDED, id=event_id))
 
 
 def no_handshake(_: Delivery, __: Sequence[str]) -> Reply | None:
