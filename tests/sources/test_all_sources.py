@@ -16,8 +16,14 @@ from headcount.sources.catalog import SOURCES
 from headcount.sources.deliveries import TEST_ROOM, Delivery, NotGenuine, hear, read_trusted
 
 NOW = 1_772_442_000_000
-SECRETS = {"livekit": "devkey:secret-that-is-long-enough-for-hs256"}
-OTHERS = {"livekit": "devkey:another-secret-that-is-long-enough"}
+SECRETS = {
+    "daily": "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw",
+    "livekit": "devkey:secret-that-is-long-enough-for-hs256",
+}
+OTHERS = {
+    "daily": "MTExMTExMTExMTExMTExMTExMTExMTEx",
+    "livekit": "devkey:another-secret-that-is-long-enough",
+}
 URL = "https://headcount.example/v1/ingest/x/t?src=1"
 
 every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
@@ -93,7 +99,19 @@ def test_a_damaged_body_is_read_or_refused(source, data):
         st.one_of(
             st.binary(max_size=4),
             st.sampled_from(
-                [b"null", b'"', b"1e308", b"-1", b"9" * 30, b"[]", b"{}", b'""', b"\\u0000", b"NaN"]
+                [
+                    b"null",
+                    b'"',
+                    b"1e308",
+                    b"-1",
+                    b"9" * 30,
+                    b"9" * 400,
+                    b"[]",
+                    b"{}",
+                    b'""',
+                    b"\\u0000",
+                    b"NaN",
+                ]
             ),
         )
     )

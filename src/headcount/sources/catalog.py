@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.sources import jitsi, livekit, zoom
+from headcount.sources import daily, jitsi, livekit, zoom
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -10,6 +10,7 @@ SOURCES: Final[dict[str, Source]] = {
     for source in (
         livekit.SOURCE,
         jitsi.SOURCE,
+        daily.SOURCE,
         zoom.SOURCE,
     )
 }  # fmt: skip
