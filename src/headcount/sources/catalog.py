@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.sources import daily, jitsi, livekit, zoom
+from headcount.sources import daily, jitsi, livekit, twilio, zoom
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -11,6 +11,7 @@ SOURCES: Final[dict[str, Source]] = {
         livekit.SOURCE,
         jitsi.SOURCE,
         daily.SOURCE,
+        twilio.SOURCE,
         zoom.SOURCE,
     )
 }  # fmt: skip

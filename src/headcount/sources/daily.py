@@ -135,8 +135,8 @@ def _left(notice: Notice) -> Heard:
     if who.joined_at is None or who.duration is None:
         return _heard(Kind.LEAVE, notice, who, said.seconds(notice.event_ts, "event_ts"))
     joined = _joined(notice, who)
-    at = said.seconds(who.joined_at + who.duration, "payload.joined_at with its duration")
-    return _heard(Kind.LEAVE, notice, who, max(joined, at), joined)
+    at = max(joined, said.seconds(who.joined_at + who.duration, "payload.joined_at with its duration"))
+    return _heard(Kind.LEAVE, notice, who, at, said.join_before(at, joined))
 
 
 def _heard(

@@ -52,6 +52,19 @@ def rfc3339(text: str, field: str) -> Ms:
         raise BadInput(f"{field} {error}: {text[:50]!r}") from error
 
 
+def rfc3339_or(received: Ms, text: str | None, field: str) -> Ms:
+    """A time that a vendor may leave out: then it is when the delivery was received. Raises `BadInput`."""
+    return rfc3339(text, field) if text else sensible(received, "the moment when it was received")
+
+
+def join_before(at: Ms, joined: Ms | None) -> Ms | None:
+    """The join that a leave at `at` tells of; None if it is no earlier.
+
+    Believed, that one would undo the leave: who comes and goes at one instant neither came nor went (R2).
+    """
+    return joined if joined is not None and joined < at else None
+
+
 def name(text: str | None) -> str | None:
     """Somebody's name as it can be kept: U+0000 taken out, not endlessly long, None if nothing is left.
 
