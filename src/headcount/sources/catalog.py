@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.sources import daily, jitsi, livekit, twilio, zoom
+from headcount.sources import daily, jaas, jitsi, livekit, twilio, whereby, zoom
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -11,7 +11,9 @@ SOURCES: Final[dict[str, Source]] = {
         livekit.SOURCE,
         jitsi.SOURCE,
         daily.SOURCE,
+        jaas.SOURCE,
         twilio.SOURCE,
+        whereby.SOURCE,
         zoom.SOURCE,
     )
 }  # fmt: skip
