@@ -29,7 +29,7 @@ tour: $(STAMP)  ## find the meetings in real server output and in a realistic sa
 	@mkdir -p $(DEMO)
 	@$(BIN)/headcount tour --jitsi tests/captures/prosody-0.12.3-event-sync.jsonl --sample $(DEMO)/sample.parquet
 
-test: $(STAMP)  ## all tests, on all processors; installs PostgreSQL and packages of vendors if they are not there
+test: $(STAMP)  ## all tests, on all processors; installs PostgreSQL and libraries for Node.js if they are not there
 	@tests/install_servers.sh
 	@tests/install_node.sh
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered

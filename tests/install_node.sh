@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Installs what vendors publish for Node to check their webhooks with. Does nothing where it is.
+# Installs the vendors' own libraries for Node.js, of the versions in tests/node/package.json. Does nothing where they are.
 set -euo pipefail
 cd "$(dirname "$0")/node"
-if [ node_modules/.installed -nt package.json ]; then
+if [ -f node_modules/.installed ] && cmp -s package.json node_modules/.installed; then
   exit 0
 fi
 if ! command -v npm > /dev/null; then
   if ! command -v apt-get > /dev/null; then
-    echo "The tests run some code of vendors in Node: install it (18 or newer), with npm." >&2
+    echo "The tests ask vendors' libraries for Node.js: install Node.js 18 or newer, with npm." >&2
     exit 1
   fi
   as_root=()
   if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
+  echo "Installing Node.js for the tests ..."
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm > /dev/null
 fi
-echo "Installing what vendors publish for Node ..."
-npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts
-touch node_modules/.installed
+npm install --silent --no-package-lock --ignore-scripts --no-audit --no-fund > /dev/null
+cp package.json node_modules/.installed

@@ -3,9 +3,9 @@
 from urllib.parse import urlencode
 
 import pytest
+from asking import ask
 from hypothesis import given
 from hypothesis import strategies as st
-from in_node import in_node
 from stories import iso, told
 from twilio.request_validator import RequestValidator
 
@@ -98,7 +98,7 @@ def test_a_field_that_comes_twice_counts_with_both_values():
 
 def in_twilios_javascript(signed, url=URL):
     asked = {"token": SECRET, "signature": signed.headers["x-twilio-signature"], "url": url}
-    return in_node("twilio.mjs", **asked, params=dict(fields(signed.body)))["genuine"]
+    return ask("twilio.mjs", **asked, params=dict(fields(signed.body)))["genuine"]
 
 
 def test_twilios_javascript_accepts_what_we_sign_and_refuses_what_we_refuse():

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from in_node import in_node
+from asking import ask
 from stories import iso, ms, told
 from test_golden import delivery_of
 
@@ -50,7 +50,7 @@ def ended(at, uuid="u1"):
 
 
 def zooms_receiver(delivery, secret=SECRET):
-    return in_node("zoom.mjs", body=delivery.body.decode(), headers=dict(delivery.headers), secret=secret)
+    return ask("zoom.mjs", body=delivery.body.decode(), headers=dict(delivery.headers), secret=secret)
 
 
 @pytest.mark.parametrize("name", ["joined", "ended", "joined-signed", "recording-completed"])
