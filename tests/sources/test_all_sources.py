@@ -18,11 +18,13 @@ from headcount.sources.deliveries import TEST_ROOM, Delivery, NotGenuine, hear, 
 
 NOW = 1_772_442_000_000
 SECRETS = {
+    "daily": "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw",
     "livekit": "devkey:secret-that-is-long-enough-for-hs256",
     "realtimekit": pair("one")[0],
     "videosdk": pair("one")[0],
 }
 OTHERS = {
+    "daily": "MTExMTExMTExMTExMTExMTExMTExMTEx",
     "livekit": "devkey:another-secret-that-is-long-enough",
     "realtimekit": pair("other")[0],
     "videosdk": pair("other")[0],
@@ -102,7 +104,19 @@ def test_a_damaged_body_is_read_or_refused(source, data):
         st.one_of(
             st.binary(max_size=4),
             st.sampled_from(
-                [b"null", b'"', b"1e308", b"-1", b"9" * 30, b"[]", b"{}", b'""', b"\\u0000", b"NaN"]
+                [
+                    b"null",
+                    b'"',
+                    b"1e308",
+                    b"-1",
+                    b"9" * 30,
+                    b"9" * 400,
+                    b"[]",
+                    b"{}",
+                    b'""',
+                    b"\\u0000",
+                    b"NaN",
+                ]
             ),
         )
     )

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from typing import Any, Final
 
 from headcount.errors import BadInput
-from headcount.sources import agora, chime, generic, hundredms, jitsi, livekit, realtimekit, stream, videosdk, vonage
+from headcount.sources import agora, chime, daily, generic, hundredms, jaas, jitsi, livekit, realtimekit, stream, twilio, videosdk, vonage, whereby, zoom
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
@@ -19,11 +19,16 @@ SOURCES: Final[dict[str, Source]] = {
         jitsi.SOURCE,
         agora.SOURCE,
         chime.SOURCE,
+        daily.SOURCE,
         hundredms.SOURCE,
+        jaas.SOURCE,
         realtimekit.SOURCE,
         stream.SOURCE,
+        twilio.SOURCE,
         videosdk.SOURCE,
         vonage.SOURCE,
+        whereby.SOURCE,
+        zoom.SOURCE,
         generic.SOURCE,
     )
 }  # fmt: skip

@@ -20,7 +20,7 @@ T = TypeVar("T")
 def sensible(at: float, field: str) -> Ms:
     """Milliseconds, if a meeting can have been then. Raises `BadInput` with the field."""
     if not EARLIEST <= at < TOO_LATE:  # false for what is no number, too
-        raise BadInput(f"{field} is not between the years 2000 and 2100: {at / 1_000:.3f} s since 1970")
+        raise BadInput(f"{field} is not between the years 2000 and 2100: {str(at)[:30]} ms since 1970")
     return int(at)
 
 

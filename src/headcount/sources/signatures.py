@@ -78,6 +78,24 @@ def parts(header: str) -> dict[str, str]:
     return dict(part.strip().partition("=")[::2] for part in header.split(","))
 
 
+def timed(delivery: Delivery, header: str) -> tuple[str, bytes]:
+    """The signature of `t=TIME,v1=SIGNATURE`, and what it signs: the time and the body.
+
+    The time is in seconds, or in milliseconds if it has as many digits. Raises `NotGenuine` if it is long ago.
+    """
+    told = parts(required(delivery, header))
+    time, shown = told.get("t", ""), told.get("v1", "")
+    in_milliseconds = len(time) == len("1772442000000") and time.isascii() and time.isdigit()
+    check_recent(int(time) if in_milliseconds else seconds(time), delivery.received)
+    return shown, time.encode() + b"." + delivery.body
+
+
+def signed_now(delivery: Delivery) -> tuple[str, bytes]:
+    """The time in seconds, and what is to be signed for `timed`."""
+    time = str(delivery.received // 1_000)
+    return time, time.encode() + b"." + delivery.body
+
+
 def bearer(delivery: Delivery) -> str:
     """The token that the header `Authorization` shows, with or without the word Bearer. '' if there is none."""
     scheme, _, token = delivery.headers.get("authorization", "").strip().partition(" ")

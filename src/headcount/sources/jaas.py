@@ -1,0 +1,122 @@
+"""JaaS (Jitsi as a Service, of 8x8): its webhooks. A Jitsi of your own is another source.
+
+A delivery is JSON, signed with its time. `timestamp` is the time of the fact, in milliseconds. Deliveries come in any
+order, and again; `idempotencyKey` is their id.
+
+* A connection is `participantId`, another at each join. Who it is is in `id`, if the token said so.
+* Each meeting of a room has a `sessionId`. `ROOM_DESTROYED` closes those of its own, and whoever was forgotten is gone
+  when the next one is created.
+* A breakout room goes by the name of its parent and an id of its own; it is a room of its own here.
+* Whoever waits in the lobby is not in. Those notices are of other kinds.
+* A leave does not know its join. If that was lost, so is the stay.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.sources import said
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Source, begun_anew
+from headcount.sources.signatures import check, digest, in_base64, signed_now, signed_with, timed
+
+_SIGNATURE: Final = "x-jaas-signature"
+_KINDS: Final = frozenset({"ROOM_CREATED", "ROOM_DESTROYED", "PARTICIPANT_JOINED", "PARTICIPANT_LEFT"})
+
+
+class About(msgspec.Struct, rename="camel"):
+    """What a notice is about: a room, or somebody in it."""
+
+    is_breakout: bool | None = None
+    breakout_room_id: str | None = None
+    participant_id: str | None = None
+    participant_full_jid: str | None = None
+    id: str | None = None
+    name: str | None = None
+
+
+class Notice(msgspec.Struct, rename="camel"):
+    """The body of a delivery. What its data look like is known by `eventType` alone."""
+
+    event_type: str
+    fqn: str = ""
+    session_id: str | None = None
+    timestamp: int = 0
+    idempotency_key: str | None = None
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_DECODER: Final = msgspec.json.Decoder(Notice)
+_ABOUT: Final = msgspec.json.Decoder(About)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+    """A secret is the one that the console of JaaS shows for the webhook."""
+    shown, signed = timed(delivery, _SIGNATURE)
+    check(shown, [in_base64(digest(secret, signed)) for secret in secrets])
+
+
+def sign(delivery: Delivery, secret: str) -> Delivery:
+    """As JaaS signs it."""
+    time, signed = signed_now(delivery)
+    return signed_with(delivery, x_jaas_signature=f"t={time},v1={in_base64(digest(secret, signed))}")
+
+
+def read(delivery: Delivery) -> list[Heard]:
+    """The events in one delivery."""
+    notice = said.decoded(_DECODER, delivery.body, "webhook of JaaS")
+    if notice.event_type not in _KINDS:
+        return []
+    about = said.decoded(_ABOUT, bytes(notice.data), f"'{notice.event_type}' of JaaS")
+    return [_heard(notice, about, _room(notice, about), said.sensible(notice.timestamp, "timestamp"))]
+
+
+def _heard(notice: Notice, about: About, room: str, at: Ms) -> Heard:
+    match notice.event_type:
+        case "ROOM_CREATED":
+            return begun_anew(room, at, notice.idempotency_key or None)
+        case "ROOM_DESTROYED":
+            return Heard(
+                Event(Kind.END, room, at, source_session=notice.session_id, id=notice.idempotency_key or None)
+            )
+        case "PARTICIPANT_JOINED":
+            return _somebody(Kind.JOIN, notice, about, room, at)
+    return _somebody(Kind.LEAVE, notice, about, room, at)
+
+
+def _room(notice: Notice, about: About) -> str:
+    if not notice.fqn:
+        raise BadInput(f"a '{notice.event_type}' of JaaS without a fqn")
+    return f"{notice.fqn}/{about.breakout_room_id}" if about.is_breakout else notice.fqn
+
+
+def _somebody(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, about: About, room: str, at: Ms) -> Heard:
+    connection = about.participant_id or about.participant_full_jid
+    if not connection:
+        raise BadInput(f"a '{notice.event_type}' of JaaS without a data.participantId")
+    name, key = said.name(about.name), notice.idempotency_key or None
+    return Heard(Event(kind, room, at, connection, about.id, name, notice.session_id, id=key))
+
+
+def samples(now: Ms) -> list[Delivery]:
+    """Somebody who comes and goes at once."""
+    return [_sample("PARTICIPANT_JOINED", now), _sample("PARTICIPANT_LEFT", now)]
+
+
+def _sample(kind: str, now: Ms) -> Delivery:
+    notice = {
+        "idempotencyKey": f"test-{kind}-{now}",
+        "eventType": kind,
+        "sessionId": f"test{now}",
+        "timestamp": now,
+        "fqn": TEST_ROOM,
+        "data": {"participantId": f"test{now}", "name": "Headcount"},
+    }
+    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+
+
+SOURCE: Final = Source(
+    "jaas", "JaaS", "the secret of the webhook, from the console of JaaS", verify, read, sign, samples
+)

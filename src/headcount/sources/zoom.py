@@ -1,0 +1,232 @@
+"""Zoom: meetings, webinars, and sessions of the Video SDK.
+
+A delivery is JSON, signed with a time that is no part of it. Times of facts are whole seconds.
+
+* `user_id` is another at each join, and the next meeting under the same number counts from the same start. So a
+  connection is known by the meeting's `uuid` and `user_id` together.
+* Who goes to a breakout room leaves under one `user_id` and joins under another at the same moment, in either
+  order. They stay in their meeting, as two stays of one user; notices about breakout rooms say no more.
+* Whoever waits (for the host, or in the waiting room) is not in. Those notices are of other kinds.
+* Nothing names an event. What it says is its key, without `event_ts`, which tells of the sending.
+* A leave does not know its join. If that was lost, so is the stay.
+* `meeting.ended` closes those of its own `uuid`. It may be followed at once by a meeting of the same number and a new
+  `uuid`, when the host comes back, and whoever was forgotten in the old one is gone then.
+* Zoom tries again for an hour and a half, and does not say whether it signs anew. So a delivery may be old: to repeat
+  one changes nothing, because it says the same.
+* When an address is set, and every three days, Zoom asks it to prove that it knows the secret.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.moments import spoken
+from headcount.sources import said
+from headcount.sources.deliveries import (
+    TEST_ROOM,
+    Delivery,
+    Heard,
+    NotGenuine,
+    Reply,
+    Role,
+    Source,
+    begun_anew,
+)
+from headcount.sources.signatures import check, digest, required, signed_with
+
+_SIGNATURE: Final = "x-zm-signature"
+_TIMESTAMP: Final = "x-zm-request-timestamp"
+_VALIDATION: Final = "endpoint.url_validation"
+
+_JOINED: Final = frozenset(
+    {"meeting.participant_joined", "webinar.participant_joined", "session.user_joined"}
+)
+_LEFT: Final = frozenset({"meeting.participant_left", "webinar.participant_left", "session.user_left"})
+_STARTED: Final = frozenset({"meeting.started", "webinar.started", "session.started"})
+_ENDED: Final = frozenset({"meeting.ended", "webinar.ended", "session.ended"})
+
+
+class Participant(msgspec.Struct):
+    """One connection to a meeting; of the texts that say who it is, most are empty."""
+
+    user_id: str | int = ""
+    user_name: str = ""
+    customer_key: str | None = None
+    participant_user_id: str | None = None
+    id: str | None = None
+    registrant_id: str | None = None
+    email: str | None = None
+    phone_number: str | None = None
+    join_time: str = ""
+    leave_time: str = ""
+
+
+class User(msgspec.Struct):
+    """One connection to a session of the Video SDK: here `id` is the connection."""
+
+    id: str | int = ""
+    name: str = ""
+    user_key: str | None = None
+    phone_number: str | None = None
+    join_time: str = ""
+    leave_time: str = ""
+
+
+class Meeting(msgspec.Struct):
+    """A meeting has a number (`id`) and a `uuid`; a session of the Video SDK a name and an id."""
+
+    id: str | int = ""
+    uuid: str = ""
+    session_name: str = ""
+    session_id: str = ""
+    start_time: str = ""
+    end_time: str = ""
+    participant: Participant | None = None
+    user: User | None = None
+
+
+class Payload(msgspec.Struct):
+    """What a notice is about."""
+
+    object: Meeting
+
+
+class Notice(msgspec.Struct):
+    """The body of a delivery. What its payload looks like is known by `event` alone."""
+
+    event: str
+    payload: msgspec.Raw
+    event_ts: int | float = 0
+
+
+class Challenge(msgspec.Struct):
+    """What is asked of an address, to see whether it knows the secret."""
+
+    plain_token: str = msgspec.field(name="plainToken")
+
+
+_DECODER: Final = msgspec.json.Decoder(Notice)
+_PAYLOAD: Final = msgspec.json.Decoder(Payload)
+_CHALLENGE: Final = msgspec.json.Decoder(Challenge)
+
+
+def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+    """A secret is the Secret Token that the app's page shows. How old a delivery is does not matter: see above."""
+    shown, timestamp = required(delivery, _SIGNATURE), required(delivery, _TIMESTAMP)
+    check(shown, [_signature(secret, timestamp, delivery.body) for secret in secrets])
+
+
+def _signature(secret: str, timestamp: str, body: bytes) -> str:
+    return "v0=" + digest(secret, b"v0:" + timestamp.encode() + b":" + body).hex()
+
+
+def sign(delivery: Delivery, secret: str) -> Delivery:
+    """As Zoom signs it."""
+    timestamp = str(delivery.received // 1_000)
+    signature = _signature(secret, timestamp, delivery.body)
+    return signed_with(delivery, x_zm_signature=signature, x_zm_request_timestamp=timestamp)
+
+
+def handshake(delivery: Delivery, secrets: Sequence[str]) -> Reply | None:
+    """The proof that we know the secret, by the one with which Zoom asks."""
+    with suppress(BadInput):
+        notice = said.decoded(_DECODER, delivery.body, "webhook of Zoom")
+        if notice.event == _VALIDATION:
+            token = said.decoded(_CHALLENGE, bytes(notice.payload), "validation of Zoom").plain_token
+            proof = digest(_asked_with(delivery, secrets), token.encode()).hex()
+            return Reply(said.encoded({"plainToken": token, "encryptedToken": proof}))
+    return None
+
+
+def _asked_with(delivery: Delivery, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        with suppress(NotGenuine):
+            verify(delivery, [secret])
+            return secret
+    raise AssertionError("a handshake is answered after its delivery was verified")
+
+
+def read(delivery: Delivery) -> list[Heard]:
+    """The events in one delivery."""
+    notice = said.decoded(_DECODER, delivery.body, "webhook of Zoom")
+    if notice.event not in _JOINED | _LEFT | _STARTED | _ENDED:
+        return []
+    meeting = said.decoded(_PAYLOAD, bytes(notice.payload), f"'{notice.event}' of Zoom").object
+    room, session = _place(notice, meeting)
+    if notice.event in _STARTED:
+        return [begun_anew(room, _time(meeting.start_time, notice, "start_time"))]
+    if notice.event in _ENDED:
+        return [
+            Heard(Event(Kind.END, room, _time(meeting.end_time, notice, "end_time"), source_session=session))
+        ]
+    return [_somebody(notice, meeting, room, session)]
+
+
+def _place(notice: Notice, meeting: Meeting) -> tuple[str, str]:
+    """The room, and the session that it lives through."""
+    in_sdk = notice.event.startswith("session.")
+    room, session = (meeting.session_name, meeting.session_id) if in_sdk else (str(meeting.id), meeting.uuid)
+    if not room or not session:
+        missing = "session_name and object.session_id" if in_sdk else "id and object.uuid"
+        raise BadInput(f"a '{notice.event}' of Zoom without object.{missing}")
+    return room, session
+
+
+def _somebody(notice: Notice, meeting: Meeting, room: str, session: str) -> Heard:
+    who = meeting.user if notice.event.startswith("session.") else meeting.participant
+    connection = "" if who is None else str(who.id if isinstance(who, User) else who.user_id)
+    if who is None or not connection:
+        raise BadInput(f"a '{notice.event}' of Zoom that does not say about whom")
+    joined = notice.event in _JOINED
+    kind, told = (Kind.JOIN, who.join_time) if joined else (Kind.LEAVE, who.leave_time)
+    at = _time(told, notice, "join_time" if joined else "leave_time")
+    user, name = _person(who)
+    event = Event(kind, room, at, f"{session}:{connection}", user, said.name(name), session)
+    return Heard(event, Role.PHONE if who.phone_number else Role.PERSON)
+
+
+def _person(who: Participant | User) -> tuple[str | None, str]:
+    """Who it is: as the app knows them, else as Zoom does, else as they registered. Guests are nobody known."""
+    if isinstance(who, User):
+        return who.user_key, who.name
+    known = who.customer_key or who.participant_user_id or who.id or who.registrant_id or who.email
+    return known, who.user_name
+
+
+def _time(text: str, notice: Notice, field: str) -> Ms:
+    """When it happened; when it was told, if that is not said."""
+    return said.rfc3339(text, field) if text else said.sensible(notice.event_ts, "event_ts")
+
+
+def samples(now: Ms) -> list[Delivery]:
+    """Somebody who comes and goes at once."""
+    moment = spoken(now // 1_000 * 1_000)
+    return [
+        _sample(event, {"user_id": "16778240", "user_name": "Headcount", field: moment}, now)
+        for event, field in (
+            ("meeting.participant_joined", "join_time"),
+            ("meeting.participant_left", "leave_time"),
+        )
+    ]
+
+
+def _sample(event: str, who: dict[str, str], now: Ms) -> Delivery:
+    meeting = {"id": TEST_ROOM, "uuid": f"test{now}==", "participant": who}
+    notice = {"event": event, "event_ts": now, "payload": {"account_id": "test", "object": meeting}}
+    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+
+
+SOURCE: Final = Source(
+    "zoom",
+    "Zoom",
+    "the Secret Token of the app, from its page Features",
+    verify,
+    read,
+    sign,
+    samples,
+    handshake,
+)

@@ -1,0 +1,161 @@
+"""Zoom: what its webhooks come to, and Zoom's own receiver on the other side."""
+
+import json
+from pathlib import Path
+
+import pytest
+from asking import ask
+from stories import iso, ms, told
+from test_golden import delivery_of
+
+from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from headcount.sources.zoom import SOURCE, handshake, read, sign
+
+SECRET = "zoom-secret-token"
+GOLDEN = Path(__file__).parent / "zoom"
+VALIDATION = Delivery(
+    {}, b'{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}'
+)
+ANSWER = {
+    "plainToken": "qgg8vlvZRS6UYooatFL8Aw",
+    "encryptedToken": "d9e0d764a78494688ba3f2d5c0ed4ca311394b4834d959759213424d2df961e3",
+}
+
+
+def notice(event, at, uuid="u1", **about):
+    meeting = {"id": "123", "uuid": uuid, **about}
+    body = {"event": f"meeting.{event}", "event_ts": ms(at) + 400, "payload": {"object": meeting}}
+    return read(Delivery({}, json.dumps(body).encode()))
+
+
+def came(connection, at, uuid="u1"):
+    who = {"user_id": connection, "user_name": "Ann", "join_time": iso(at)}
+    return notice("participant_joined", at, uuid, participant=who)
+
+
+def left(connection, at, uuid="u1"):
+    who = {"user_id": connection, "user_name": "Ann", "leave_time": iso(at)}
+    return notice("participant_left", at, uuid, participant=who)
+
+
+def started(at, uuid="u1"):
+    return notice("started", at, uuid, start_time=iso(at))
+
+
+def ended(at, uuid="u1"):
+    return notice("ended", at, uuid, end_time=iso(at))
+
+
+# Zoom's own receiver.
+
+
+def zooms_receiver(delivery, secret=SECRET):
+    return ask("zoom.mjs", body=delivery.body.decode(), headers=dict(delivery.headers), secret=secret)
+
+
+@pytest.mark.parametrize("name", ["joined", "ended", "joined-signed", "recording-completed"])
+def test_zooms_receiver_accepts_what_we_sign(name):
+    delivery = delivery_of(json.loads((GOLDEN / f"{name}.json").read_text()))
+    assert zooms_receiver(sign(delivery, SECRET))["status"] == 200
+
+
+def test_zooms_receiver_accepts_what_our_files_show_as_genuine():
+    delivery = delivery_of(json.loads((GOLDEN / "joined-signed.json").read_text()))
+    assert zooms_receiver(delivery)["status"] == 200
+
+
+@pytest.mark.parametrize("change", ["body", "signature", "time"])
+def test_zooms_receiver_and_we_refuse_the_same(change):
+    signed = sign(SOURCE.samples(ms(0))[0], SECRET)
+    headers = dict(signed.headers)
+    match change:
+        case "body":
+            changed = signed._replace(body=signed.body.replace(b"Headcount", b"Headc0unt"))
+        case "signature":
+            changed = signed._replace(headers=headers | {"x-zm-signature": "v0=" + "0" * 64})
+        case _:
+            changed = signed._replace(headers=headers | {"x-zm-request-timestamp": "1767225602"})
+    assert zooms_receiver(changed)["status"] == 400
+    with pytest.raises(NotGenuine):
+        hear(SOURCE, changed, [SECRET])
+
+
+def test_the_proof_that_we_know_the_secret_is_that_of_zooms_receiver():
+    signed = sign(VALIDATION._replace(received=ms(0)), SECRET)
+    SOURCE.verify(signed, [SECRET])
+    ours = json.loads(handshake(signed, [SECRET]).body)
+    assert ours == ANSWER
+    assert zooms_receiver(signed) == {"status": 200, "body": ours}
+
+
+def test_the_proof_is_by_the_secret_that_asks():
+    signed = sign(VALIDATION, SECRET)
+    assert json.loads(handshake(signed, ["new", SECRET]).body) == ANSWER
+
+
+def test_only_a_validation_is_answered():
+    for body in (
+        b"{}",
+        b"no",
+        b'{"event":"endpoint.url_validation","payload":{}}',
+        SOURCE.samples(ms(0))[0].body,
+    ):
+        assert handshake(sign(Delivery({}, body), SECRET), [SECRET]) is None
+
+
+def test_a_delivery_of_an_hour_ago_is_heard_because_zoom_tries_again_so_long():
+    signed = sign(SOURCE.samples(ms(0))[0], SECRET)
+    assert hear(SOURCE, signed._replace(received=ms(3_600)), [SECRET])
+
+
+# What it comes to.
+
+ANN = ("u1:16", 0, 60, "reported")
+
+
+def test_a_leave_that_overtakes_its_join_tells_the_same():
+    assert told([*left("16", 60), *came("16", 0)]) == [[ANN]]
+
+
+def test_a_delivery_that_is_repeated_counts_once():
+    assert told([*came("16", 0) * 3, *left("16", 60) * 2]) == [[ANN]]
+
+
+def test_a_lost_leave_is_told_by_the_end_of_the_meeting():
+    assert told([*started(0), *came("16", 0), *ended(90)]) == [[("u1:16", 0, 90, "room_ended")]]
+
+
+def test_a_lost_join_cannot_be_told():
+    assert told(left("16", 60)) == []
+
+
+def test_a_breakout_room_is_a_part_of_its_meeting_whichever_half_comes_first():
+    away, there = left("16", 60), came("17", 60)
+    stays = [("u1:16", 0, 60, "reported"), ("u1:17", 60, 120, "reported")]
+    for move in ([*away, *there], [*there, *away]):
+        assert told([*came("16", 0), *move, *left("17", 120)]) == [stays]
+
+
+def test_somebody_who_comes_back_has_a_second_stay():
+    heard = [*came("16", 0), *came("17", 30), *left("16", 60), *left("17", 90)]
+    assert told(heard) == [[ANN, ("u1:17", 30, 90, "reported")]]
+
+
+def test_the_same_user_id_in_the_next_meeting_is_another_connection():
+    heard = [*came("16", 0), *came("16", 300, "u2"), *ended(60), *left("16", 400, "u2")]
+    assert told(heard) == [[(*ANN[:3], "room_ended")], [("u2:16", 300, 400, "reported")]]
+
+
+def test_whoever_was_forgotten_is_gone_when_the_next_meeting_starts():
+    heard = [*came("16", 0), *started(300, "u2"), *came("16", 300, "u2"), *left("16", 400, "u2")]
+    assert told(heard) == [[("u1:16", 0, 295, "superseded")], [("u2:16", 300, 400, "reported")]]
+
+
+def test_a_late_end_of_the_last_meeting_closes_nobody_of_the_next():
+    heard = [*came("16", 100, "u2"), *ended(110), *left("16", 200, "u2")]
+    assert told(heard) == [[("u2:16", 100, 200, "reported")]]
+
+
+def test_a_host_who_joins_before_the_meeting_is_told_to_start_stays():
+    heard = [*came("16", 0), *started(1), *left("16", 60), *ended(60)]
+    assert told(heard) == [[ANN]]
