@@ -16,7 +16,7 @@ from typing import Final
 from headcount.engine.rules_in_force import keep_to_rules
 from headcount.engine.working_in import Progress, work_in
 from headcount.errors import BadInput
-from headcount.history.forms import Asked, File, Form
+from headcount.history.forms import Asked, File, Form, heard_in
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import Rules
 from headcount.moments import spoken
@@ -56,11 +56,7 @@ def read_history(
     history = History()
     for name in names:
         file = File(_unpacked(name), _called(name))
-        try:
-            heard = list(form.read(file, asked, history.bad.append))
-        except BadInput as error:
-            raise BadInput(error.reason, where=error.where or file.where, place=error.place) from error
-        for event, role in heard:
+        for event, role in heard_in(form, file, asked, history.bad.append):
             if role not in counted:
                 history.not_counted[role] += 1
                 continue

@@ -13,7 +13,7 @@ import pytest
 
 from headcount import BadInput
 from headcount.history.catalog import FORMS
-from headcount.history.forms import Asked, File
+from headcount.history.forms import Asked, File, heard_in
 from headcount.history.zones import zone_named
 from headcount.moments import spoken
 from headcount.sources.catalog import SOURCES
@@ -46,7 +46,7 @@ def shown(heard):
 
 def read(told, form):
     bad = []
-    heard = list(form.read(File(bytes_of(told), "history"), asked_of(told), bad.append))
+    heard = heard_in(form, File(bytes_of(told), "history"), asked_of(told), bad.append)
     return [shown(one) for one in heard], [str(one) for one in bad]
 
 

@@ -98,7 +98,7 @@ RECORDER = "\n".join([webhook("joined", "rec", 0, kind="EGRESS"), webhook("left"
 def test_who_does_not_count_is_left_out_and_told(store):
     done = store.take("livekit", store.file("log.jsonl", ANN_AND_BOB + "\n" + RECORDER))
     assert done.stdout == "4 events taken, 0 known already, 2 left out\n"
-    assert "left out: 2 events of recorders (--count recorder takes them in)" in done.stderr
+    assert "left out: 2 of the role recorder (--count recorder takes them in)" in done.stderr
     assert store.meetings() == [THEIR_MEETING]
 
 
@@ -128,6 +128,65 @@ def test_a_later_dump_overturns_what_was_guessed_of_a_meeting_that_went_on(store
     assert store.meetings()[0][3] == [("Ann", "09:00:00", "09:01:00", "timeout")]
     store.take("daily-meetings", store.file("late", json.dumps(late)))
     assert store.meetings()[0][3] == [("Ann", "09:00:00", "09:01:30", "reported")]
+
+
+ZOOM = ROOT / "docs/examples/zoom-report.csv"
+ZONE = ("--zone", "Europe/Berlin")
+
+
+def test_a_report_of_zoom_becomes_a_meeting(store):
+    done = store.take("zoom-report", ZOOM, *ZONE)
+    assert done.stdout == "3 events taken, 0 known already, 1 left out\n"
+    assert store.meetings() == [
+        (
+            "81234567890",
+            "13:00:00",
+            "13:30:10",
+            [
+                ("Smith, Ann", "13:00:00", "13:30:10", "reported"),
+                ("Bob", "13:02:05", "13:20:00", "reported"),
+                ("Bob", "13:21:40", "13:30:10", "reported"),
+            ],
+        )
+    ]
+
+
+def test_a_report_again_changes_nothing_whatever_the_order_of_its_rows(store):
+    store.take("zoom-report", ZOOM, *ZONE)
+    head, rows = ZOOM.read_text().splitlines()[:4], ZOOM.read_text().splitlines()[4:]
+    turned = store.file("turned.csv", "\n".join([*head, *reversed(rows)]))
+    assert store.take("zoom-report", turned, *ZONE).stdout.startswith("0 events taken, 3 known already")
+
+
+def test_without_a_zone_nothing_is_taken(store):
+    refused = store.take("zoom-report", ZOOM)
+    assert (refused.exit_code, store.database.exists()) == (2, False)
+    assert "say where clocks showed them, like --zone Europe/Berlin" in refused.stderr
+
+
+def test_an_unknown_zone_is_refused(store):
+    refused = store.take("zoom-report", ZOOM, "--zone", "Berlin")
+    assert (refused.exit_code, "no zone is called 'Berlin'" in refused.stderr) == (2, True)
+
+
+def test_a_waiting_room_counts_if_asked_for(store):
+    assert store.take("zoom-report", ZOOM, *ZONE, "--count", "hidden").stdout.startswith("4 events taken")
+
+
+def test_a_recording_of_bigbluebutton_becomes_a_meeting(store):
+    store.take("bbb-events", ROOT / "docs/examples/bbb-events.xml", "--room", "maths")
+    assert store.meetings() == [
+        ("maths", "09:00:00", "09:01:00", [("Ann", "09:00:00", "09:01:00", "room_ended")])
+    ]
+
+
+def test_the_end_of_one_meeting_ends_no_other_under_the_same_name(store):
+    """Two meetings of BigBlueButton that the operator calls by one name, one within the other."""
+    one = (ROOT / "docs/examples/bbb-events.xml").read_text()
+    long = one.replace("7b64", "aaaa").replace("w_7es", "w_long").replace("1772442060000", "1772442600000")
+    store.take("bbb-events", store.file("a.xml", one), store.file("b.xml", long), "--room", "maths")
+    (meeting,) = store.meetings()
+    assert sorted(leave for _, _, leave, _ in meeting[3]) == ["09:01:00", "09:10:00"]
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def _counted(asked: Sequence[str]) -> "frozenset[Role]":
 
 def _tell_left_out(history: "History") -> None:
     for role, number in sorted(history.not_counted.items()):
-        click.echo(f"left out: {number:,} events of {role}s (--count {role} takes them in)", err=True)
+        click.echo(f"left out: {number:,} of the role {role} (--count {role} takes them in)", err=True)
     for wrong in history.bad[:_SHOWN]:
         click.echo(f"left out: {wrong}", err=True)
     if len(history.bad) > _SHOWN:

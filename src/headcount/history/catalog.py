@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.history import daily_meetings
+from headcount.history import bbb_dashboard, bbb_events, daily_meetings, teams_attendance, zoom_report
 from headcount.history.forms import Form
 from headcount.history.logs import log_of
 from headcount.sources.catalog import SOURCES
@@ -12,5 +12,9 @@ FORMS: Final[dict[str, Form]] = {
     for form in (
         *map(log_of, SOURCES.values()),
         daily_meetings.FORM,
+        zoom_report.FORM,
+        teams_attendance.FORM,
+        bbb_events.FORM,
+        bbb_dashboard.FORM,
     )
 }

@@ -11,6 +11,7 @@ from datetime import tzinfo
 from typing import NamedTuple
 
 from headcount.errors import BadInput
+from headcount.kernel.events import InvalidEvent
 from headcount.sources.deliveries import Heard
 
 Complain = Callable[[BadInput], None]
@@ -52,3 +53,13 @@ class Form:
     read: Read
     tells_one_meeting: bool = False
     has_local_times: bool = False
+
+
+def heard_in(form: Form, file: File, asked: Asked, complain: Complain) -> list[Heard]:
+    """All that a file says. Raises `BadInput` with the file's name if it cannot be read."""
+    try:
+        return list(form.read(file, asked, complain))
+    except BadInput as error:
+        raise BadInput(error.reason, where=error.where or file.where, place=error.place) from error
+    except InvalidEvent as error:
+        raise BadInput(f"tells what cannot be: {error}", where=file.where) from error

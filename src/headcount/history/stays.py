@@ -51,3 +51,9 @@ def _heard(
         inferred,
     )
     return Heard(event, stay.role)
+
+
+def ended(room: str, session: str, at: Ms, *, is_guess: bool) -> Heard:
+    """The end of one run of a room: whoever is still in leaves. A guess, if it only is where the file ends."""
+    inferred = Inferred.TIMEOUT if is_guess else None
+    return Heard(Event(Kind.END, room, at, source_session=session, inferred=inferred))

@@ -27,10 +27,6 @@ class Line(NamedTuple):
     number: int
     cells: Sequence[str]
 
-    @property
-    def place(self) -> str:
-        return f"line {self.number}"
-
     def cell(self, column: int | None) -> str:
         """What stands in a column; nothing where the row is shorter, or there is no such column."""
         return self.cells[column] if column is not None and column < len(self.cells) else ""
@@ -38,13 +34,13 @@ class Line(NamedTuple):
 
 def text_of(raw: bytes) -> str:
     """The bytes of a text file as text. Raises `BadInput` if it is none, or empty."""
-    if not raw.strip():
-        raise BadInput("is empty")
     try:
-        text = raw.decode(_encoding(raw))
+        text = raw.decode(_encoding(raw)).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise BadInput("is neither UTF-8 nor UTF-16 text: save it as CSV in UTF-8") from error
-    return text.removeprefix("\ufeff")
+    if not text.strip():
+        raise BadInput("is empty")
+    return text
 
 
 def _encoding(raw: bytes) -> str:
@@ -84,5 +80,5 @@ def _divided(text: str, divider: str) -> tuple[list[Line], str]:
 
 
 def clean(cell: str) -> str:
-    """A cell without what cannot be seen in it."""
-    return cell.translate(_BLANKS).translate(_NOTHING).strip()
+    """A cell on one line, without what cannot be seen in it."""
+    return " ".join(cell.translate(_BLANKS).translate(_NOTHING).split())
