@@ -12,6 +12,8 @@ from headcount import BadInput
 from headcount.history.catalog import FORMS
 from headcount.history.forms import Asked, File, heard_in
 from headcount.history.zones import zone_named
+from headcount.sources.catalog import SOURCES
+from headcount.sources.deliveries import read_trusted
 
 ASKED = Asked("room", zone_named("Europe/Berlin"), day_first=True)
 
@@ -63,3 +65,22 @@ def test_a_file_says_the_same_each_time(form):
         assert read(form, bytes_of(told), asked) is None or (
             read(form, bytes_of(told), asked)[0] == read(form, bytes_of(told), asked)[0]
         )
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
+def test_a_log_says_what_its_deliveries_said(source):
+    deliveries = source.samples(1_772_442_000_000)
+    lines = [
+        json.dumps(
+            {
+                "t": one.received / 1_000,
+                "url": one.url,
+                "headers": {name.title(): value for name, value in one.headers.items()},
+                "body": one.body.decode(),
+            }
+        )
+        for one in deliveries
+    ]
+    heard, bad = read(FORMS[source.kind], "\n".join(lines).encode())
+    assert heard == [event for one in deliveries for event in read_trusted(source, one)]
+    assert bad == []

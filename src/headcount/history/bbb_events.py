@@ -4,6 +4,7 @@ Everything that was recorded is in it; comings and goings are few among it. What
 
 * Each event says when it was by a clock that started with the server, and in newer recordings by the time of day as
   well. Where that is missing, the first event was when the meeting was created, which its id ends with.
+* Whoever leaves the audio is told with the same word as whoever leaves the meeting; the module says which is meant.
 * Nobody leaves at the end: whoever is still in leaves as the meeting ends. If that was not recorded either, they
   were in for as long as anything was.
 * Whoever has no account is known by their connection: then the external id is the internal one, and no user.
@@ -28,6 +29,7 @@ from headcount.sources.deliveries import Heard, Role
 
 _CREATED: Final = re.compile(r".+-(\d{13})", re.ASCII)
 _KINDS: Final = {"ParticipantJoinEvent": Kind.JOIN, "ParticipantLeftEvent": Kind.LEAVE}
+_PEOPLE: Final = "PARTICIPANT"
 _ENDED: Final = "EndAndKickAllEvent"
 _TELEPHONE: Final = "v_"
 
@@ -108,14 +110,14 @@ class _Recording:
         if name == _ENDED and not self._has_ended:
             self._has_ended = True
             return [ended(self._room, self._id, at, is_guess=False)]
-        kind = _KINDS.get(name)
+        kind = _KINDS.get(name) if event.get("module") == _PEOPLE else None
         return [] if kind is None else [self._came_or_went(kind, at, event)]
 
     def end(self) -> list[Heard]:
         """What is to be said when all events were heard."""
-        if self._last is None:
-            raise BadInput("has no events: nothing says who was in")
-        return [] if self._has_ended else [ended(self._room, self._id, self._last, is_guess=True)]
+        if self._has_ended or self._last is None:
+            return []
+        return [ended(self._room, self._id, self._last, is_guess=True)]
 
     def _came_or_went(self, kind: Kind, at: Ms, event: Element) -> Heard:
         user, external = event.findtext("userId", ""), event.findtext("externalUserId", "")
