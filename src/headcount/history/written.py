@@ -1,7 +1,7 @@
 """Written: times as people and portals write them, without saying where, nor which number is the day.
 
 "03/04/2026 09:00:15 AM" is in March or in April. A file says which if any of its dates fits only one way; if none
-does, the operator has to. "03.04.2026" and "2026-04-03" are plain.
+does, the operator has to. "03.04.2026", "2026-04-03" and "Apr 3, 2026" are plain.
 """
 
 import re
@@ -18,6 +18,11 @@ from headcount.sources import said
 _WRITTEN: Final = re.compile(
     r"(?P<a>\d{1,4})(?P<mark>[./-])(?P<b>\d{1,2})(?P=mark)(?P<c>\d{1,4})(?:T|,? +)"
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d))?(?: ?(?P<half>[ap])\.? ?m\.?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NAMED: Final = re.compile(
+    rf"(?P<month>{'|'.join(_MONTHS)})[a-z]*\.? (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})",
     re.ASCII | re.IGNORECASE,
 )
 _ZONED: Final = re.compile(r".*\d(?:Z|[+-]\d\d:?\d\d)", re.ASCII | re.IGNORECASE)
@@ -61,7 +66,7 @@ def time_of(text: str) -> Time | Ms:
     """A time as it is written; the moment itself, if it says its zone. Raises `BadInput`."""
     if _ZONED.fullmatch(text):
         return said.rfc3339(text, "the time")
-    found = _WRITTEN.fullmatch(text)
+    found = _WRITTEN.fullmatch(_NAMED.sub(_in_numbers, text))
     if found is None:
         raise BadInput(
             f"'{text[:50]}' is no time that we read: it should be like 2026-03-31 09:00:15, 03/31/2026 09:00:15 AM"
@@ -83,6 +88,11 @@ def time_of(text: str) -> Time | Ms:
         int(found["minute"]),
         second,
     )
+
+
+def _in_numbers(date: re.Match[str]) -> str:
+    """A date whose month has a name, in numbers."""
+    return f"{date['year']}-{_MONTHS.index(date['month'].lower()) + 1:02}-{date['day']}"
 
 
 class Clock(NamedTuple):
@@ -117,8 +127,8 @@ def clock_of(times: Iterable[Time | Ms], asked: Asked) -> Clock:
 
 
 def _is_day_first(in_doubt: Sequence[Time], asked: Asked) -> bool:
-    day_first = any(time.a > 12 for time in in_doubt)
-    month_first = any(time.b > 12 for time in in_doubt)
+    day_first = any(time.a > 12 >= time.b for time in in_doubt)
+    month_first = any(time.b > 12 >= time.a for time in in_doubt)
     if day_first and month_first:
         raise BadInput(
             "has dates with the day first and dates with the month first: it is put together of two"
