@@ -29,6 +29,7 @@ _STANDARD_INPUT: Final = "-"
 _GZIP_MARK: Final = b"\x1f\x8b"
 _ROWS_AT_ONCE: Final = 20_000
 _AHEAD_MS: Final[Ms] = 5 * 60_000
+_LONGEST_NAME: Final = 512
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ def read_history(
             if role not in counted:
                 history.not_counted[role] += 1
                 continue
-            _require_past(event, now, file.where)
+            _require_sense(event, now, file.where)
             history.events.append(event)
     if history.bad and not skip_bad:
         first = history.bad[0]
@@ -75,15 +76,14 @@ def _called(name: str) -> str:
 def _unpacked(name: str) -> bytes:
     """The bytes of a file, whether it is packed or not."""
     raw = _bytes_of(name)
-    if not raw.strip():
-        raise BadInput("is empty", where=_called(name))
-    if not raw.startswith(_GZIP_MARK):
-        return raw
     try:
-        return gzip.decompress(raw)
+        plain = gzip.decompress(raw) if raw.startswith(_GZIP_MARK) else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         reason = "cannot be unpacked: the gzip file is cut off or damaged"
         raise BadInput(reason, where=_called(name)) from error
+    if not plain.strip():
+        raise BadInput("is empty", where=_called(name))
+    return plain
 
 
 def _bytes_of(name: str) -> bytes:
@@ -98,12 +98,16 @@ def _bytes_of(name: str) -> bytes:
         raise BadInput(reason, where=name) from error
 
 
-def _require_past(event: Event, now: Ms, where: str) -> None:
+def _require_sense(event: Event, now: Ms, where: str) -> None:
+    """Raises `BadInput` for what no meeting of ours can have been, though it reads as an event."""
     if event.at > now + _AHEAD_MS:
         raise BadInput(
             f"tells of {spoken(event.at)}, which is yet to come: are its dates and its zone read as they were meant?",
             where=where,
         )
+    for name in (event.room, event.participant_id, event.user_id, event.source_session, event.id):
+        if name is not None and len(name) > _LONGEST_NAME:
+            raise BadInput(f"has a name of more than {_LONGEST_NAME} characters: '{name[:40]}…'", where=where)
 
 
 def take_history(

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from headcount.cli import main
 from headcount.history.catalog import FORMS
+from headcount.sources.catalog import SOURCES
 
 ROOT = Path(__file__).parents[2]
 CAPTURE = ROOT / "tests/captures/prosody-0.12.3-event-sync.jsonl"
@@ -191,7 +192,14 @@ def test_the_end_of_one_meeting_ends_no_other_under_the_same_name(store):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "is empty"), (b" \n", "is empty"), (b"\x1f\x8b\x08broken", "the gzip file is cut off or damaged")],
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (gzip.compress(b""), "is empty"),
+        (b"\x1f\x8b\x08broken", "the gzip file is cut off or damaged"),
+        (ANN_AND_BOB.encode("utf-16"), "is UTF-16 text: save it as UTF-8"),
+        (ANN_AND_BOB.replace("standup", "x" * 513).encode(), "has a name of more than 512 characters: 'xxx"),
+    ],
 )
 def test_a_file_that_is_none_is_refused(store, content, words):
     file = store.file("log.jsonl", content)
@@ -226,3 +234,8 @@ def test_options_that_make_no_sense_are_refused(store, options, words):
     refused = store.run("import", store.file("log.jsonl", ANN_AND_BOB), *options)
     assert refused.exit_code == 2
     assert words in refused.stderr
+
+
+@pytest.mark.parametrize("kind", sorted(FORMS.keys() - SOURCES.keys()))
+def test_every_form_is_on_the_page(kind):
+    assert f"| `{kind}` |" in (ROOT / "docs/history.md").read_text()

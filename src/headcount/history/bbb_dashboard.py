@@ -98,7 +98,4 @@ def _ms(value: int, field: str) -> Ms | None:
     return said.sensible(value, field) if value else None
 
 
-FORM: Final = Form(
-    "bbb-dashboard", "the data of BigBlueButton's learning dashboard, or what it posts for analytics", read,
-    tells_one_meeting=True,
-)  # fmt: skip
+FORM: Final = Form("bbb-dashboard", read, tells_one_meeting=True)

@@ -150,6 +150,4 @@ def _whole(text: str | None, field: str) -> int:
     return int(text)
 
 
-FORM: Final = Form(
-    "bbb-events", "the events.xml of a recording of BigBlueButton", read, tells_one_meeting=True
-)
+FORM: Final = Form("bbb-events", read, tells_one_meeting=True)

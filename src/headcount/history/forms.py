@@ -49,7 +49,6 @@ class Form:
     """
 
     kind: str
-    title: str
     read: Read
     tells_one_meeting: bool = False
     has_local_times: bool = False

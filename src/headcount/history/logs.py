@@ -19,4 +19,4 @@ def log_of(source: Source) -> Form:
         lines = BytesIO(file.raw.removeprefix(UTF8_MARK))
         return read_capture(lines, source, file.where, complain)
 
-    return Form(source.kind, f"webhooks of {source.title}, a delivery a line", read)
+    return Form(source.kind, read)

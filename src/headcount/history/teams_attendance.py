@@ -169,7 +169,4 @@ def _complaint(line: Line, where: str, reason: str) -> BadInput:
     return BadInput(reason, where=where, place=f"line {line.number}")
 
 
-FORM: Final = Form(
-    "teams-attendance", "the attendance report of a meeting of Teams", read,
-    tells_one_meeting=True, has_local_times=True,
-)  # fmt: skip
+FORM: Final = Form("teams-attendance", read, tells_one_meeting=True, has_local_times=True)

@@ -129,7 +129,4 @@ def _minutes(text: str) -> Ms | None:
     return int(text) * 60_000 if text.isascii() and text.isdigit() else None
 
 
-FORM: Final = Form(
-    "zoom-report", "the report of a meeting's participants, from Zoom's portal", read,
-    tells_one_meeting=True, has_local_times=True,
-)  # fmt: skip
+FORM: Final = Form("zoom-report", read, tells_one_meeting=True, has_local_times=True)
