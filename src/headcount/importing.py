@@ -52,6 +52,7 @@ def import_files(
     rules: Rules,
     progress: Progress,
     *,
+    max_stay: Ms | None = None,
     skip_bad: bool = False,
 ) -> Imported:
     """Append the events of these files, and work them in unless a service that runs does so.
@@ -69,7 +70,7 @@ def import_files(
             done.duplicates += appended.duplicates
         progress(0.5 * reading.share, "reading")
     done.left_out = reading.rejected
-    done.worked_in = work_in(store, now, rules, progress)
+    done.worked_in = work_in(store, now, rules, max_stay, progress)
     return done
 
 

@@ -116,6 +116,7 @@ def take_history(
     domain: str,
     now: Callable[[], Ms],
     rules: Rules,
+    max_stay: Ms | None,
     progress: Progress,
 ) -> Taken:
     """Append what was read, and work it in unless a service that runs does so.
@@ -131,7 +132,7 @@ def take_history(
         taken.accepted += appended.accepted
         taken.duplicates += appended.duplicates
         progress(0.5 * done / total, "taking")
-    taken.worked_in = work_in(store, now, rules, progress)
+    taken.worked_in = work_in(store, now, rules, max_stay, progress)
     return taken
 
 

@@ -67,10 +67,9 @@ class Service:
         keep_to_rules(self.store, self.rules)
         _, received = self.store.log.end()
         self.clock = Clock(received)
-        max_stay = round(settings["max_stay_s"] * 1_000) or None
         self.worker = Worker(
             self._leadership,
-            lambda epoch: Engine(self.store, self.rules, epoch, max_stay=max_stay),
+            lambda epoch: Engine(self.store, self.rules, epoch, max_stay=settings.max_stay()),
             self.clock.now,
         )
         self.appender = Appender(self.store.log, self.worker.wake)

@@ -120,6 +120,23 @@ def test_our_own_dump_in_dailys_form_comes_to_the_same_meetings(store):
     ]
 
 
+@pytest.mark.parametrize("files", [("--source", "livekit", "log.jsonl"), ("events.ndjson",)])
+def test_what_nobody_closed_is_closed_as_the_service_would_and_as_rebuilding_does(store, files):
+    store.file("log.jsonl", webhook("joined", "ann", 0))
+    joined = {
+        "room": "standup",
+        "participant_id": "ann",
+        "user_name": "Ann",
+        "kind": "join",
+        "at": BEGIN * 1_000,
+    }
+    store.file("events.ndjson", json.dumps(joined))
+    *options, name = files
+    store.run("import", *options, store.folder / name, "--max-stay-s", 3600)
+    assert store.meetings()[0][3] == [("Ann", "09:00:00", "10:00:00", "timeout")]
+    assert store.run("rebuild", "--check", "--max-stay-s", 3600).exit_code == 0
+
+
 def test_a_later_dump_overturns_what_was_guessed_of_a_meeting_that_went_on(store):
     who = {"participant_id": "p1", "user_id": None, "user_name": "Ann", "join_time": BEGIN}
     meeting = {"id": "m1", "room": "standup", "start_time": BEGIN, "max_participants": 1}

@@ -36,7 +36,9 @@ def import_from(
     history = read_history(form, files, asked, counted, now(), skip_bad=skip_bad)
     store = open_store(settings["database"], synchronous=settings["synchronous"])
     with progress_bar(quiet=quiet) as bar:
-        taken = take_history(store, history, settings["domain"], now, settings.rules(), bar or _nothing)
+        taken = take_history(
+            store, history, settings["domain"], now, settings.rules(), settings.max_stay(), bar or _nothing
+        )
     store.close()
     left_out = sum(history.not_counted.values()) + len(history.bad)
     click.echo(f"{taken.accepted:,} events taken, {taken.duplicates:,} known already, {left_out:,} left out")

@@ -67,6 +67,7 @@ def import_(
             Clock().now,
             settings.rules(),
             bar or _nothing,
+            max_stay=settings.max_stay(),
             skip_bad=skip_bad,
         )
     store.close()

@@ -16,8 +16,10 @@ Progress = Callable[[float, str], None]
 """Is told how much is done, from 0 to 1, and with what."""
 
 
-def work_in(store: Store, now: Callable[[], Ms], rules: Rules, progress: Progress) -> bool:
-    """Work in what is in the log; False if another process is there to do it."""
+def work_in(
+    store: Store, now: Callable[[], Ms], rules: Rules, max_stay: Ms | None, progress: Progress
+) -> bool:
+    """Work in what is in the log, as the service would; False if another process is there to do it."""
     lead = leadership(store.database)
     try:
         epoch = lead.try_lead()
@@ -25,7 +27,7 @@ def work_in(store: Store, now: Callable[[], Ms], rules: Rules, progress: Progres
         epoch = None
     if epoch is None:
         return False
-    engine = Engine(store, rules, epoch, batch=_ENGINE_ROWS)
+    engine = Engine(store, rules, epoch, max_stay=max_stay, batch=_ENGINE_ROWS)
     first, (end, _) = engine.cursor, store.log.end()
     while engine.step(now()):
         progress(0.5 + 0.5 * (engine.cursor - first) / max(1, end - first), "working out")
