@@ -79,6 +79,9 @@ class _Rows:
 
 def heard_of(rows: Iterable[Row], where: str, asked: Asked, complain: Complain) -> list[Heard]:
     """What the rows of one report say."""
+    rows = list(rows)
+    if rows and not any(row.room for row in rows):
+        raise BadInput("does not say which room it was: say it with --room NAME")
     on_their_way = _Rows()
     written = on_their_way.through(((row, None) for row in rows), _written)
     clock = clock_of(_times(written), asked)
@@ -91,7 +94,7 @@ def heard_of(rows: Iterable[Row], where: str, asked: Asked, complain: Complain) 
 
 def _written(row: Row, _: None) -> _Written:
     if not row.room:
-        raise BadInput("does not say which room it was: say it with --room NAME")
+        raise BadInput("does not say which room it was")
     if not row.name and not row.email:
         raise BadInput("says of nobody when they were in: it has neither a name nor an address")
     if not row.join:

@@ -18,7 +18,7 @@ def entry_of(event: Event, domain: str, received: Ms, origin: Origin) -> LogEntr
         user_name=event.user_name,
         source_session=event.source_session,
         joined_at=event.joined_at,
-        inferred=event.inferred,
+        inferred=None if event.inferred is None else event.inferred.value,
         event_id=event.id,
         key=_key(event),
         origin=origin,
