@@ -100,12 +100,12 @@ def console_examples():
 
 
 @pytest.mark.parametrize(("command", "output", "code"), list(console_examples()))
-def test_a_command_of_a_page_prints_what_the_page_says(command, output, code):
+def test_a_command_of_a_page_prints_what_the_page_says(command, output, code, tmp_path):
     name, *arguments = shlex.split(command)
     assert name == "headcount"
     ran = subprocess.run(
         [sys.executable, "-m", "headcount", *arguments],
-        cwd=ROOT, capture_output=True, text=True, check=False, env=PLAIN | {"COLUMNS": "100"},
+        cwd=ROOT, capture_output=True, text=True, check=False, env=PLAIN | {"COLUMNS": "100", "HEADCOUNT_DATABASE": str(tmp_path / "headcount.db")},
     )  # fmt: skip
     assert plain(ran.stdout + ran.stderr) == plain(output)
     assert ran.returncode == code
@@ -155,7 +155,9 @@ def test_every_option_is_documented(command):
     options = {
         name for option in main.commands[command].params for name in option.opts if name.startswith("--")
     }
-    pages = "".join((ROOT / "docs" / name).read_text() for name in ("files.md", "service.md", "settings.md"))
+    pages = "".join(
+        (ROOT / "docs" / name).read_text() for name in ("files.md", "history.md", "service.md", "settings.md")
+    )
     assert options - set(re.findall(r"--[a-z][a-z0-9-]*", pages)) == set()
 
 

@@ -11,19 +11,16 @@ from typing import Any, Final
 import pyarrow as pa
 
 from headcount.batch.reading import read
-from headcount.engine.engine import Engine
 from headcount.engine.rules_in_force import keep_to_rules
+from headcount.engine.working_in import Progress, work_in
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.rules import Rules
-from headcount.store.database import StoreError
 from headcount.store.known_again import key_of_event
-from headcount.store.leading import leadership
 from headcount.store.opening import Store
 from headcount.store.rows import KIND_CODES, LogEntry, Origin
 
 _ROWS_AT_ONCE: Final = 20_000
 _PIECE_ROWS: Final = 500_000
-_ENGINE_ROWS: Final = 50_000
 _KINDS: Final = (Kind.JOIN, Kind.LEAVE, Kind.END)
 _INFERRED: Final = (None, "snapshot", "timeout", "superseded")
 _NAMES: Final = (
@@ -35,8 +32,6 @@ _NAMES: Final = (
     "inferred",
     "participant_id",
 )
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(slots=True)
@@ -57,6 +52,7 @@ def import_files(
     rules: Rules,
     progress: Progress,
     *,
+    max_stay: Ms | None = None,
     skip_bad: bool = False,
 ) -> Imported:
     """Append the events of these files, and work them in unless a service that runs does so.
@@ -74,25 +70,8 @@ def import_files(
             done.duplicates += appended.duplicates
         progress(0.5 * reading.share, "reading")
     done.left_out = reading.rejected
-    done.worked_in = _work_in(store, now, rules, progress)
+    done.worked_in = work_in(store, now, rules, max_stay, progress)
     return done
-
-
-def _work_in(store: Store, now: Callable[[], Ms], rules: Rules, progress: Progress) -> bool:
-    """Work in what is in the log; False if another process is there to do it."""
-    lead = leadership(store.database)
-    try:
-        epoch = lead.try_lead()
-    except StoreError:
-        epoch = None
-    if epoch is None:
-        return False
-    engine = Engine(store, rules, epoch, batch=_ENGINE_ROWS)
-    first, (end, _) = engine.cursor, store.log.end()
-    while engine.step(now()):
-        progress(0.5 + 0.5 * (engine.cursor - first) / max(1, end - first), "working out")
-    lead.give_up()
-    return True
 
 
 def _entries(piece: pa.Table, domain: str, now: Ms) -> Iterator[list[LogEntry]]:

@@ -25,7 +25,7 @@ def rebuild_tables(settings: Settings, *, check: bool) -> str | None:
     epoch = lead.try_lead()
     _, received = store.log.end()
     now = Clock(received).now()
-    max_stay = round(settings["max_stay_s"] * 1_000) or None
+    max_stay = settings.max_stay()
     try:
         if check:
             keep_to_rules(store, rules)

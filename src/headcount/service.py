@@ -76,10 +76,9 @@ class Service:
             secrets.token_urlsafe(18),
             self.clock.now(),
         )
-        max_stay = round(settings["max_stay_s"] * 1_000) or None
         self.worker = Worker(
             self._leadership,
-            lambda epoch: Engine(self.store, self.rules, epoch, max_stay=max_stay),
+            lambda epoch: Engine(self.store, self.rules, epoch, max_stay=settings.max_stay()),
             self.clock.now,
         )
         self.appender = Appender(self.store.log, self.worker.wake)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from headcount.errors import BadInput
+from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 
 
@@ -123,6 +124,10 @@ class Settings:
         """The numbers of the rules, in ms. Raises `InvalidRules`."""
         names = ("min_stay_s", "start_alone_s", "reset_alone_s", "settling_s")
         return Rules(*(round(self.values[name] * 1_000) for name in names))
+
+    def max_stay(self) -> Ms | None:
+        """After how many ms a stay is closed that nobody closed; None if never."""
+        return round(self.values["max_stay_s"] * 1_000) or None
 
 
 def read_settings(

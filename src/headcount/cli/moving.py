@@ -6,6 +6,7 @@ import click
 
 from headcount.cli.files import batch_extra, progress_bar
 from headcount.cli.group import main
+from headcount.cli.history import import_from
 from headcount.cli.serving import database_option, with_settings
 from headcount.settings import Settings
 
@@ -13,14 +14,45 @@ from headcount.settings import Settings
 @main.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @with_settings
+@click.option("--source", metavar="KIND", help="The form in which a vendor gives its history.")
+@click.option(
+    "--room", default="", metavar="NAME", help="With --source: the room, where a file does not name it."
+)
+@click.option(
+    "--zone",
+    metavar="ZONE",
+    help="With --source: where clocks showed the times of a file, like Europe/Berlin.",
+)
+@click.option(
+    "--dates",
+    type=click.Choice(["day-first", "month-first"]),
+    help="With --source: which of 03/04/2026 is the day, where a file leaves it open.",
+)
+@click.option(
+    "--count", multiple=True, metavar="ROLE", help="With --source: who counts besides people, like recorder."
+)
 @click.option("--skip-bad", is_flag=True, help="Leave bad rows out.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def import_(*, files: tuple[str, ...], settings: Settings, skip_bad: bool, quiet: bool) -> None:
-    """Take in history: files of events, as `sessionize` reads them.
+def import_(
+    *,
+    files: tuple[str, ...],
+    settings: Settings,
+    source: str | None,
+    skip_bad: bool,
+    quiet: bool,
+    **asked: Any,
+) -> None:
+    """Take in history: files of events, as `sessionize` reads them, or with --source as a vendor gives them.
 
     Nothing of it is late. The same file again changes nothing, so a run that was cut off is
     taken up by running it again. --domain is that of events that name none.
     """
+    if source is not None:
+        import_from(source, files, settings, skip_bad=skip_bad, quiet=quiet, **asked)
+        return
+    for option, value in asked.items():
+        if value:
+            raise click.UsageError(f"--{option} belongs to --source: say which vendor's history it is")
     with batch_extra():
         from headcount.importing import import_files  # noqa: PLC0415 - only who asks pays
     from headcount.clock import Clock  # noqa: PLC0415 - likewise
@@ -35,6 +67,7 @@ def import_(*, files: tuple[str, ...], settings: Settings, skip_bad: bool, quiet
             Clock().now,
             settings.rules(),
             bar or _nothing,
+            max_stay=settings.max_stay(),
             skip_bad=skip_bad,
         )
     store.close()

@@ -5,8 +5,8 @@ This is how test data is kept, and how a log of webhooks is read back. A line ma
 body of a request itself: then that is what is read.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -27,18 +27,30 @@ _DECODER = msgspec.json.Decoder(Request)
 _ANYTHING = msgspec.json.Decoder(dict[str, Any])
 
 
-def read_capture(lines: Iterable[bytes], source: Source, where: str = "the capture") -> Iterator[Heard]:
+def _refuse(wrong: BadInput) -> NoReturn:
+    raise wrong
+
+
+def read_capture(
+    lines: Iterable[bytes],
+    source: Source,
+    where: str = "the capture",
+    complain: Callable[[BadInput], None] = _refuse,
+) -> Iterator[Heard]:
     """What captured requests say, as their source reads them; they are trusted, not verified.
 
-    Raises `BadInput` with the line for what is no request, or not of that source.
+    What is no request, or not of that source, is complained of with its line: unless somebody else
+    is told, by raising `BadInput`.
     """
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            yield from read_trusted(source, _delivery(line))
+            heard = read_trusted(source, _delivery(line))
         except BadInput as error:
-            raise BadInput(error.reason, where=where, place=f"line {number}") from error
+            complain(BadInput(error.reason, where=where, place=f"line {number}"))
+        else:
+            yield from heard
 
 
 def _delivery(line: bytes) -> Delivery:

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from headcount.cli import main
+
+
+class Store:
+    """A store in a folder, and the commands as an operator gives them."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.database = folder / "headcount.db"
+
+    def run(self, *arguments, **options):
+        given = [*map(str, arguments), "--database", str(self.database)]
+        return CliRunner().invoke(main, given, catch_exceptions=False, **options)
+
+    def take(self, source, *files, **options):
+        """Import files of a form."""
+        return self.run("import", "--source", source, *files, **options)
+
+    def meetings(self):
+        """All meetings, each with its participants' names, joins, leaves and how they left."""
+        self.run("export", self.folder / "out", "--format", "ndjson")
+        people = self.rows("participants")
+        return [
+            (
+                meeting["room"],
+                clock(meeting["start"]),
+                clock(meeting["end"]),
+                [
+                    (one["user_name"], clock(one["join"]), clock(one["leave"]), one["left_by"])
+                    for one in people
+                    if one["meeting_id"] == meeting["id"]
+                ],
+            )
+            for meeting in self.rows("meetings")
+        ]
+
+    def rows(self, name):
+        return [json.loads(line) for line in (self.folder / "out" / f"{name}.ndjson").open()]
+
+    def file(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+
+def clock(moment):
+    return moment and moment[11:19]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
