@@ -9,7 +9,23 @@ from importlib.metadata import entry_points
 from typing import Any, Final
 
 from headcount.errors import BadInput
-from headcount.sources import agora, chime, daily, generic, hundredms, jaas, jitsi, livekit, realtimekit, stream, twilio, videosdk, vonage, whereby, zoom
+from headcount.sources import (
+    agora,
+    chime,
+    daily,
+    generic,
+    hundredms,
+    jaas,
+    jitsi,
+    livekit,
+    realtimekit,
+    stream,
+    twilio,
+    videosdk,
+    vonage,
+    whereby,
+    zoom,
+)
 from headcount.sources.deliveries import Source
 
 SOURCES: Final[dict[str, Source]] = {
