@@ -20,7 +20,9 @@ T = TypeVar("T")
 def sensible(at: float, field: str) -> Ms:
     """Milliseconds, if a meeting can have been then. Raises `BadInput` with the field."""
     if not EARLIEST <= at < TOO_LATE:  # false for what is no number, too
-        raise BadInput(f"{field} is not between the years 2000 and 2100: {str(at)[:30]} ms since 1970")
+        raise BadInput(
+            f"{field} is not between the years 2000 and 2100: {f'{at:.0f}'[:30] if isinstance(at, float) else str(at)[:30]} ms since 1970"
+        )
     return int(at)
 
 
