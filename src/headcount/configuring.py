@@ -11,7 +11,7 @@ from headcount.sources.deliveries import Source
 from headcount.store.sources import SourceRow, Sources
 from headcount.taking import Terms, terms_of
 
-OPTIONS: Final = ("count", "leave_out", "prefix", "mapping", "poll")
+OPTIONS: Final = ("count", "leave_out", "prefix", "mapping")
 _KEYS: Final = ("kind", "domain", "name", "secrets", "token", *OPTIONS)
 
 

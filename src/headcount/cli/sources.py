@@ -55,10 +55,9 @@ def domain_option(command: Any) -> Any:
 @click.option(
     "--mapping", default=None, metavar="FILE", help="For 'generic': where the fields are in its JSON."
 )
-@click.option("--poll", default=None, metavar="URL", help="Ask the server there who is in, every 15 s.")
 def add_source(
     *, settings: Settings, kind: str, name: str | None, secrets: tuple[str, ...], count: tuple[str, ...],
-    leave_out: tuple[str, ...], room_prefix: str, mapping: str | None, poll: str | None,
+    leave_out: tuple[str, ...], room_prefix: str, mapping: str | None,
 ) -> None:  # fmt: skip
     """Let a video server of KIND send events, and print the address to send them to."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
@@ -66,7 +65,7 @@ def add_source(
     from headcount.sources.catalog import source_of  # noqa: PLC0415 - likewise
     from headcount.store.sources import SourceRow  # noqa: PLC0415 - likewise
 
-    given = {"count": list(count), "leave_out": list(leave_out), "prefix": room_prefix, "poll": poll}
+    given = {"count": list(count), "leave_out": list(leave_out), "prefix": room_prefix}
     options: dict[str, Any] = {key: value for key, value in given.items() if value}
     if mapping is not None:
         options["mapping"] = _json_in(mapping)
