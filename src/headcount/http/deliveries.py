@@ -77,7 +77,6 @@ class FrontDoor:
         self._most_bytes = most_bytes
         self._name_length = name_length
         self._known: dict[str, tuple[Configured | None, Ms]] = {}
-        self._rooms: set[tuple[str, str]] = set()
         self.tallies = Tallies()
 
     def routes(self) -> list[Route]:
@@ -116,7 +115,6 @@ class FrontDoor:
             self.tallies.add(row, "ignored", now)
         if not taken.entries:
             return _json({"accepted": 0, "duplicates": 0, "left_out": len(taken.bystanders)})
-        await self._remember_rooms(row, taken.entries)
         done = await self._append(taken.entries)
         self._took(done)
         self.tallies.add(row, "events", now, done.accepted)
@@ -160,12 +158,6 @@ class FrontDoor:
                 f"there is no source of kind '{kind[:40]}' here: 'headcount source list' shows its address"
             )
         return found
-
-    async def _remember_rooms(self, row: SourceRow, entries: Sequence[LogEntry]) -> None:
-        fresh = {(row.token, entry.room) for entry in entries} - self._rooms
-        if fresh:
-            await asyncio.to_thread(self._sources.keep_rooms, row.token, [room for _, room in fresh])
-            self._rooms |= fresh
 
     def _url_of(self, request: Request) -> str:
         """The address as the vendor was told it: some sign it."""

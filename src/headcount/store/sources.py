@@ -160,16 +160,6 @@ class Sources:
             )
         return [Bystander._make((domain, *row, "")) for row in rows]
 
-    def keep_rooms(self, token: str, rooms: Iterable[str]) -> None:
-        """Remember that a source tells of these rooms."""
-        with self._database.writing() as connection:
-            connection.write("keep_source_room", [(token, room) for room in rooms])
-
-    def rooms(self, token: str) -> set[str]:
-        """The rooms that a source has told of."""
-        with self._database.reading() as connection:
-            return {room for (room,) in connection.rows("rooms_of_source", token=token)}
-
 
 def _changing(row: SourceRow) -> dict[str, Any]:
     return {

@@ -49,9 +49,3 @@ create table bystanders (
   token {text} not null,
   primary key (domain, room, at_ms, participant_id, kind)
 ) {clustered};
-
-create table source_rooms (
-  token {text} not null,
-  room {text} not null,
-  primary key (token, room)
-) {clustered};

@@ -1,3 +1,0 @@
-select room
-from source_rooms
-where token = :token
