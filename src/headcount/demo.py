@@ -6,6 +6,7 @@ every event: appended to the log, worked in by the engine.
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from headcount.clock import Clock
@@ -14,11 +15,12 @@ from headcount.service import Server, Service, make_key
 from headcount.settings import Settings
 from headcount.simulation import history, life
 from headcount.store.database import StoreBusy
+from headcount.store.entries import entry_of
 from headcount.store.known_again import key_of
 from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
 from headcount.store.removing import remove_domain
-from headcount.store.rows import KIND_CODES, LogEntry, Origin
+from headcount.store.rows import LogEntry, Origin
 
 DOMAIN: Final = "demo"
 _DAY_MS: Final[Ms] = 86_400_000
@@ -115,22 +117,8 @@ class DemoRun:
     def _entry(self, event: Event, origin: Origin) -> LogEntry:
         said = (event.kind, event.room, event.participant_id or "", str(event.at), str(self._founded))
         joined_at = None if event.joined_at is None else self._real(event.joined_at)
-        return LogEntry(
-            domain=DOMAIN,
-            room=event.room,
-            kind=KIND_CODES[event.kind],
-            at=self._real(event.at),
-            received=self._service.clock.now(),
-            participant_id=event.participant_id,
-            user_id=event.user_id,
-            user_name=event.user_name,
-            source_session=event.source_session,
-            joined_at=joined_at,
-            inferred=None if event.inferred is None else event.inferred.value,
-            event_id=event.id,
-            key=key_of(*said),
-            origin=origin,
-        )
+        lived = replace(event, at=self._real(event.at), joined_at=joined_at)
+        return entry_of(lived, DOMAIN, self._service.clock.now(), origin, key_of(*said))
 
 
 def name_of(seed: int, speed: float, days: int) -> str:

@@ -24,12 +24,11 @@ from headcount.sources.deliveries import Role
 from headcount.store.entries import entry_of
 from headcount.store.opening import Store
 from headcount.store.rows import Origin
+from headcount.taking import AHEAD_MS, LONGEST_NAME
 
 _STANDARD_INPUT: Final = "-"
 _GZIP_MARK: Final = b"\x1f\x8b"
 _ROWS_AT_ONCE: Final = 20_000
-_AHEAD_MS: Final[Ms] = 5 * 60_000
-_LONGEST_NAME: Final = 512
 
 
 @dataclass(slots=True)
@@ -100,14 +99,14 @@ def _bytes_of(name: str) -> bytes:
 
 def _require_sense(event: Event, now: Ms, where: str) -> None:
     """Raises `BadInput` for what no meeting of ours can have been, though it reads as an event."""
-    if event.at > now + _AHEAD_MS:
+    if event.at > now + AHEAD_MS:
         raise BadInput(
             f"tells of {spoken(event.at)}, which is yet to come: are its dates and its zone read as they were meant?",
             where=where,
         )
     for name in (event.room, event.participant_id, event.user_id, event.source_session, event.id):
-        if name is not None and len(name) > _LONGEST_NAME:
-            raise BadInput(f"has a name of more than {_LONGEST_NAME} characters: '{name[:40]}…'", where=where)
+        if name is not None and len(name) > LONGEST_NAME:
+            raise BadInput(f"has a name of more than {LONGEST_NAME} characters: '{name[:40]}…'", where=where)
 
 
 def take_history(

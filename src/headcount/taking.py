@@ -1,19 +1,19 @@
 """Taking: from what a source said to entries of the log.
 
 Here is settled what a vendor's module leaves open: who counts, what the room is called here, how an
-event is known again, and which times are refused. All that comes of a source passes here, live or
-from a file.
+event is known again, and which times are refused. All that a source delivers passes here.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.moments import EARLIEST, spoken
 from headcount.sources.deliveries import COUNTED, Heard, Role
-from headcount.store.known_again import key_of_event, key_of_id
+from headcount.store.entries import entry_of
+from headcount.store.known_again import key_of_id
 from headcount.store.rows import KIND_CODES, LogEntry, Origin
 from headcount.store.sources import Bystander
 
@@ -56,26 +56,20 @@ def roles_in(options: Mapping[str, Any], name: str) -> frozenset[Role]:
         raise BadInput(f"{name}: {error}; there are {', '.join(Role)}") from error
 
 
-def take(
-    heard: Iterable[Heard],
-    terms: Terms,
-    received: Ms,
-    limit: int = LONGEST_NAME,
-    origin: Origin = Origin.LIVE,
-) -> Taken:
+def take(heard: Iterable[Heard], terms: Terms, received: Ms, limit: int = LONGEST_NAME) -> Taken:
     """Entries for those who count. Raises `BadInput` for an event that cannot be taken, and takes none."""
     taken = Taken([], [])
     for event, role in heard:
-        room = terms.prefix + event.room
-        _require(event, room, received, limit)
+        here = replace(event, room=terms.prefix + event.room) if terms.prefix else event
+        _require(here, received, limit)
         if role in terms.counted or event.kind is Kind.END:
-            taken.entries.append(_entry(event, room, terms, received, origin))
+            taken.entries.append(_entry(here, terms, received))
         else:
-            taken.bystanders.append(_bystander(event, room, role, terms))
+            taken.bystanders.append(_bystander(here, role, terms))
     return taken
 
 
-def _require(event: Event, room: str, received: Ms, limit: int) -> None:
+def _require(event: Event, received: Ms, limit: int) -> None:
     if event.at > received + AHEAD_MS:
         ahead = (event.at - received) / 1_000
         raise BadInput(
@@ -83,34 +77,23 @@ def _require(event: Event, room: str, received: Ms, limit: int) -> None:
         )
     if event.at < EARLIEST:
         raise BadInput(f"it happened before the year 2000, at {spoken(event.at)}")
-    for field, name in (("room", room), ("participant_id", event.participant_id), ("user_id", event.user_id)):
+    for field, name in (
+        ("room", event.room),
+        ("participant_id", event.participant_id),
+        ("user_id", event.user_id),
+    ):
         if name is not None and len(name) > limit:
             raise BadInput(f"{field} is longer than {limit:,} characters: {name[:40]!r}…")
 
 
-def _entry(event: Event, room: str, terms: Terms, received: Ms, origin: Origin) -> LogEntry:
-    inferred = None if event.inferred is None else str(event.inferred)
-    return LogEntry(
-        terms.domain, room, KIND_CODES[event.kind], event.at, received, event.participant_id, event.user_id,
-        event.user_name, event.source_session, event.joined_at, inferred, event.id, _key(event, room, terms),
-        origin,
-    )  # fmt: skip
+def _entry(event: Event, terms: Terms, received: Ms) -> LogEntry:
+    # Vendors' ids are their own: two vendors may give the same one.
+    said = f"{terms.kind}:{event.id}:{event.kind}:{event.participant_id or ''}"
+    return entry_of(event, terms.domain, received, Origin.LIVE, key_of_id(said) if event.id else None)
 
 
-def _key(event: Event, room: str, terms: Terms) -> bytes:
-    """Vendors' ids are their own: two vendors may give the same one."""
-    if event.id:
-        who = event.participant_id or ""
-        return key_of_id(f"{terms.kind}:{event.id}:{event.kind}:{who}")
-    kind = str(event.kind) if event.inferred is None else f"{event.kind} {event.inferred}"
-    return key_of_event(
-        kind, room, event.participant_id, event.at, event.user_id, event.user_name, event.source_session,
-        event.joined_at,
-    )  # fmt: skip
-
-
-def _bystander(event: Event, room: str, role: Role, terms: Terms) -> Bystander:
+def _bystander(event: Event, role: Role, terms: Terms) -> Bystander:
     return Bystander(
-        terms.domain, room, event.at, event.participant_id or "", KIND_CODES[event.kind], str(role), event.user_id,
+        terms.domain, event.room, event.at, event.participant_id or "", KIND_CODES[event.kind], str(role), event.user_id,
         event.user_name, terms.token,
     )  # fmt: skip

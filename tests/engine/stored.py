@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from headcount.engine.engine import SHOWN_AFTER_MS, Engine
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
+from headcount.store import entries
 from headcount.store.answers import MeetingFilter, Page
 from headcount.store.opening import open_store
-from headcount.store.rows import KIND_CODES, LogEntry
 
 DOMAIN = "default"
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -34,22 +34,8 @@ def stored(events, *, as_of, rules=None, domain=DOMAIN):
 
 def entry_of(event, received=0, *, domain=DOMAIN, origin=0):
     """The entry of an event; the same event has the same key."""
-    return LogEntry(
-        domain=domain,
-        room=event.room,
-        kind=KIND_CODES[event.kind],
-        at=event.at,
-        received=received,
-        participant_id=event.participant_id,
-        user_id=event.user_id,
-        user_name=event.user_name,
-        source_session=event.source_session,
-        joined_at=event.joined_at,
-        inferred=event.inferred and event.inferred.value,
-        event_id=event.id,
-        key=blake2b(repr(event).encode(), digest_size=16).digest(),
-        origin=origin,
-    )
+    key = blake2b(repr(event).encode(), digest_size=16).digest()
+    return entries.entry_of(event, domain, received, origin, key)
 
 
 class StoredEngine:

@@ -5,8 +5,11 @@ from headcount.store.known_again import key_of_event, key_of_id
 from headcount.store.rows import KIND_CODES, LogEntry, Origin
 
 
-def entry_of(event: Event, domain: str, received: Ms, origin: Origin) -> LogEntry:
-    """The entry that an event becomes. It is known again by its id, or else by all that it says."""
+def entry_of(event: Event, domain: str, received: Ms, origin: Origin, key: bytes | None = None) -> LogEntry:
+    """The entry that an event becomes.
+
+    It is known again by `key`, if one is given; else by its id, or else by all that it says.
+    """
     return LogEntry(
         domain=domain,
         room=event.room,
@@ -20,7 +23,7 @@ def entry_of(event: Event, domain: str, received: Ms, origin: Origin) -> LogEntr
         joined_at=event.joined_at,
         inferred=None if event.inferred is None else event.inferred.value,
         event_id=event.id,
-        key=_key(event),
+        key=_key(event) if key is None else key,
         origin=origin,
     )
 
