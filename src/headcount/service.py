@@ -30,7 +30,7 @@ from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
 from headcount.http.metrics import Deliveries, Metrics, Numbers
 from headcount.http.protocol import uvicorn_options
-from headcount.settings import Settings
+from headcount.settings import Settings, url_of
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
 from headcount.store.keys import Key
@@ -240,7 +240,7 @@ class Server(uvicorn.Server):
         settings = service.settings
         super().__init__(uvicorn.Config(service.app(), **uvicorn_options()))
         self._socket = listen(settings["host"], settings["port"])
-        self.url = url_of(self._socket, settings["host"])
+        self.url = url_of(settings["host"], self._socket.getsockname()[1])
         self._service = service
 
     @contextmanager
@@ -275,9 +275,3 @@ def listen(host: str, port: int) -> socket.socket:
             f"cannot listen on {host} port {port}: {reason}; choose another with --port"
         ) from error
     return found
-
-
-def url_of(found: socket.socket, host: str) -> str:
-    port = found.getsockname()[1]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host  # noqa: S104 - only named
-    return f"http://{shown}:{port}"

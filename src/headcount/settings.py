@@ -185,3 +185,9 @@ def _read_file(file: str) -> dict[str, Any]:
     if unknown:
         raise BadInput(f"knows no setting '{unknown[0]}'; 'headcount config' lists all", where=file)
     return found
+
+
+def url_of(host: str, port: int) -> str:
+    """Where a server that listens on this address is reached from this machine."""
+    shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host  # noqa: S104 - only named
+    return f"http://{shown}:{port}"

@@ -11,7 +11,7 @@ import click
 from headcount.cli.group import main
 from headcount.cli.serving import with_settings
 from headcount.errors import BadInput
-from headcount.settings import Settings
+from headcount.settings import Settings, url_of
 
 if TYPE_CHECKING:
     from headcount.store.opening import Store
@@ -23,12 +23,6 @@ _WORDS = ("events", "duplicates", "ignored", "left_out", "refused", "malformed",
 @main.group()
 def source() -> None:
     """Set up the video servers that send events, and see how they fare."""
-
-
-def domain_option(command: Any) -> Any:
-    return click.option(
-        "--domain", default=None, metavar="NAME", help="Whose source it is.  [default: the setting 'domain']"
-    )(command)
 
 
 @source.command("add")
@@ -63,6 +57,7 @@ def add_source(
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.configuring import address, checked  # noqa: PLC0415 - likewise
     from headcount.sources.catalog import source_of  # noqa: PLC0415 - likewise
+    from headcount.sources.signatures import in_base64  # noqa: PLC0415 - likewise
     from headcount.store.sources import SourceRow  # noqa: PLC0415 - likewise
 
     given = {"count": list(count), "leave_out": list(leave_out), "prefix": room_prefix}
@@ -70,7 +65,7 @@ def add_source(
     if mapping is not None:
         options["mapping"] = _json_in(mapping)
     vendor = source_of(kind, options)
-    made = () if secrets or kind != "generic" else (f"whsec_{_made_secret()}",)
+    made = () if secrets or kind != "generic" else (f"whsec_{in_base64(chance.token_bytes(24))}",)
     if not secrets and not made:
         raise BadInput(f"give --secret: {vendor.secret}")
     row = checked(
@@ -260,11 +255,7 @@ def _named(store: "Store", domain: str, name: str) -> "SourceRow":
 
 
 def _base(settings: Settings) -> str:
-    if settings["public_url"]:
-        return str(settings["public_url"])
-    host = settings["host"]
-    shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - only named
-    return f"http://{shown}:{settings['port']}"
+    return settings["public_url"] or url_of(settings["host"], settings["port"])
 
 
 def _json_in(file: str) -> Any:
@@ -274,12 +265,6 @@ def _json_in(file: str) -> Any:
         raise BadInput(f"cannot be read: {(error.strerror or str(error)).lower()}", where=file) from error
     except ValueError as error:
         raise BadInput(f"is not JSON: {error}", where=file) from error
-
-
-def _made_secret() -> str:
-    import base64  # noqa: PLC0415 - only who makes one
-
-    return base64.b64encode(chance.token_bytes(24)).decode()
 
 
 def _info(answer: bytes) -> str:
