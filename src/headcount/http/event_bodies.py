@@ -14,6 +14,7 @@ import msgspec
 from headcount.http.errors import ApiError, invalid, not_json
 from headcount.kernel.events import Ms
 from headcount.moments import EARLIEST, UnreadableMoment, moment, spoken
+from headcount.sources.event_body import EventBody
 from headcount.store.known_again import key_of, key_of_event, key_of_id
 from headcount.store.rows import SNAPSHOT, LogEntry
 from headcount.taking import AHEAD_MS
@@ -22,20 +23,6 @@ _KINDS: Final = {"join": 1, "leave": 2, "end": 3}
 _LEAVE: Final = 2
 _END: Final = 3
 _SECONDS_LATEST: Final = 4_102_444_800
-
-
-class EventBody(msgspec.Struct, forbid_unknown_fields=True):
-    """One event as it is posted. `at` and `joined_at`: epoch seconds, or RFC 3339."""
-
-    room: str
-    kind: str
-    participant_id: str | None = None
-    at: int | float | str | None = None
-    id: str | None = None
-    user_id: str | None = None
-    user_name: str | None = None
-    source_session: str | None = None
-    joined_at: int | float | str | None = None
 
 
 class Present(msgspec.Struct, forbid_unknown_fields=True):

@@ -26,7 +26,16 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, begun_anew
+from headcount.sources.deliveries import (
+    TEST_ROOM,
+    Delivery,
+    Heard,
+    NotGenuine,
+    Role,
+    Source,
+    begun_anew,
+    json_delivery,
+)
 from headcount.sources.signatures import check, digest, signed_with
 
 _CHANNELS: Final = 1
@@ -145,7 +154,7 @@ def _sample(kind: int, payload: dict[str, str | int], now: Ms) -> Delivery:
         "notifyMs": now,
         "payload": payload,
     }
-    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+    return json_delivery(notice, now)
 
 
 SOURCE: Final = Source(

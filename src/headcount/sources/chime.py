@@ -22,8 +22,8 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.moments import spoken
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source
-from headcount.sources.signatures import bearer, check_token, signed_with
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Role, Source, json_delivery
+from headcount.sources.signatures import check_token, required_bearer, signed_as_bearer
 
 _MEETINGS: Final = "Chime Meeting State Change"
 _CONTENT: Final = "#content"
@@ -64,14 +64,7 @@ _DETAIL: Final = msgspec.json.Decoder(Detail)
 
 def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
     """A secret is a token of one's own, which the connection of EventBridge sends in `Authorization`."""
-    token = bearer(delivery)
-    if not token:
-        raise NotGenuine("the header 'Authorization' is missing: set it in the connection of EventBridge")
-    check_token(token, secrets)
-
-
-def sign(delivery: Delivery, secret: str) -> Delivery:
-    return signed_with(delivery, authorization=f"Bearer {secret}")
+    check_token(required_bearer(delivery, "set it in the connection of EventBridge"), secrets)
 
 
 def read(delivery: Delivery) -> list[Heard]:
@@ -143,9 +136,9 @@ def _sample(kind: str, now: Ms) -> Delivery:
         "time": spoken(now),
         "detail": detail,
     }
-    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+    return json_delivery(notice, now)
 
 
 SOURCE: Final = Source(
-    "chime", "Amazon Chime SDK", "the token that EventBridge's connection sends, a word of your choice", verify, read, sign, samples
+    "chime", "Amazon Chime SDK", "the token that EventBridge's connection sends, a word of your choice", verify, read, signed_as_bearer, samples
 )  # fmt: skip

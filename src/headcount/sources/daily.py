@@ -24,7 +24,16 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Reply, Role, Source, begun_anew
+from headcount.sources.deliveries import (
+    TEST_ROOM,
+    Delivery,
+    Heard,
+    Reply,
+    Role,
+    Source,
+    begun_anew,
+    json_delivery,
+)
 from headcount.sources.signatures import check, digest, from_base64, in_base64, required, signed_with
 
 _SIGNATURE: Final = "x-webhook-signature"
@@ -186,7 +195,7 @@ def _sample(kind: str, payload: dict[str, object], now: Ms) -> Delivery:
         "payload": payload,
         "event_ts": now / 1_000,
     }
-    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+    return json_delivery(notice, now)
 
 
 SOURCE: Final = Source(

@@ -8,7 +8,9 @@ other: nothing is read that was not verified.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
@@ -29,6 +31,11 @@ class Delivery(NamedTuple):
     body: bytes
     url: str = ""
     received: Ms = 0
+
+
+def json_delivery(told: Any, received: Ms, content_type: str = "application/json") -> Delivery:
+    """A delivery of this JSON, unsigned."""
+    return Delivery({"content-type": content_type}, msgspec.json.encode(told), received=received)
 
 
 class Reply(NamedTuple):

@@ -23,8 +23,16 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.moments import spoken
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, begun_anew
-from headcount.sources.signatures import bearer, check_token, signed_with
+from headcount.sources.deliveries import (
+    TEST_ROOM,
+    Delivery,
+    Heard,
+    Role,
+    Source,
+    begun_anew,
+    json_delivery,
+)
+from headcount.sources.signatures import check_token, required_bearer, signed_as_bearer
 
 _UNKNOWN_TIME: Final = "0001-01-01T"
 _OF_THE_VENDOR: Final = "__internal_"
@@ -59,16 +67,7 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 
 def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
     """A secret is a token of one's own, which the dashboard sends in `Authorization`."""
-    token = bearer(delivery)
-    if not token:
-        raise NotGenuine(
-            "the header 'Authorization' is missing: set it at the webhook in the dashboard of 100ms"
-        )
-    check_token(token, secrets)
-
-
-def sign(delivery: Delivery, secret: str) -> Delivery:
-    return signed_with(delivery, authorization=f"Bearer {secret}")
+    check_token(required_bearer(delivery, "set it at the webhook in the dashboard of 100ms"), secrets)
 
 
 def read(delivery: Delivery) -> list[Heard]:
@@ -160,9 +159,9 @@ def samples(now: Ms) -> list[Delivery]:
 
 def _sample(kind: str, data: dict[str, str], now: Ms) -> Delivery:
     notice = {"version": "2.0", "id": f"{kind}-{now}", "timestamp": spoken(now), "type": kind, "data": data}
-    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+    return json_delivery(notice, now)
 
 
 SOURCE: Final = Source(
-    "100ms", "100ms", "the token that the header Authorization sends, a word of your choice", verify, read, sign, samples
+    "100ms", "100ms", "the token that the header Authorization sends, a word of your choice", verify, read, signed_as_bearer, samples
 )  # fmt: skip

@@ -19,7 +19,7 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Source, begun_anew
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Source, begun_anew, json_delivery
 from headcount.sources.signatures import check, digest, in_base64, signed_now, signed_with, timed
 
 _SIGNATURE: Final = "x-jaas-signature"
@@ -114,7 +114,7 @@ def _sample(kind: str, now: Ms) -> Delivery:
         "fqn": TEST_ROOM,
         "data": {"participantId": f"test{now}", "name": "Headcount"},
     }
-    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+    return json_delivery(notice, now)
 
 
 SOURCE: Final = Source(

@@ -18,8 +18,8 @@ import msgspec
 
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source
-from headcount.sources.signatures import bearer, check_token, signed_with
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Role, Source, json_delivery
+from headcount.sources.signatures import check_token, required_bearer, signed_as_bearer
 
 
 class Occupant(msgspec.Struct):
@@ -51,14 +51,7 @@ _RECORDERS: Final = ("recorder", "jibri")
 
 def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
     """Nothing is signed: the component sends what `api_headers` holds, a token of your choice."""
-    token = bearer(delivery)
-    if not token:
-        raise NotGenuine("the header 'Authorization' is missing: set it in api_headers of event_sync")
-    check_token(token, secrets)
-
-
-def sign(delivery: Delivery, secret: str) -> Delivery:
-    return signed_with(delivery, authorization=f"Bearer {secret}")
+    check_token(required_bearer(delivery, "set it in api_headers of event_sync"), secrets)
 
 
 def read(delivery: Delivery) -> list[Heard]:
@@ -118,10 +111,15 @@ def samples(now: Ms) -> list[Delivery]:
     room = {"room_jid": TEST_ROOM, "room_name": TEST_ROOM, "is_breakout": False}
     joined = {"event_name": "muc-occupant-joined", "occupant": occupant, **room}
     left = {"event_name": "muc-occupant-left", "occupant": {**occupant, "left_at": second}, **room}
-    json = {"content-type": "application/json"}
-    return [Delivery(json, said.encoded(notice), received=now) for notice in (joined, left)]
+    return [json_delivery(notice, now) for notice in (joined, left)]
 
 
 SOURCE: Final = Source(
-    "jitsi", "Jitsi", "the token that api_headers sends, a word of your choice", verify, read, sign, samples
+    "jitsi",
+    "Jitsi",
+    "the token that api_headers sends, a word of your choice",
+    verify,
+    read,
+    signed_as_bearer,
+    samples,
 )

@@ -22,7 +22,15 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.moments import spoken
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Source, begun_anew
+from headcount.sources.deliveries import (
+    TEST_ROOM,
+    Delivery,
+    Heard,
+    NotGenuine,
+    Source,
+    begun_anew,
+    json_delivery,
+)
 from headcount.sources.rsa import check_rsa, rsa_signature
 from headcount.sources.signatures import signed_with
 
@@ -125,8 +133,7 @@ def samples(now: Ms) -> list[Delivery]:
 
 def _sample(event: str, who: dict[str, str], now: Ms) -> Delivery:
     meeting = {"id": TEST_ROOM, "sessionId": f"test{now}", "status": "LIVE", "startedAt": spoken(now)}
-    body = said.encoded({"event": event, "meeting": meeting, "participant": who})
-    return Delivery({"content-type": "application/json"}, body, received=now)
+    return json_delivery({"event": event, "meeting": meeting, "participant": who}, now)
 
 
 SOURCE: Final = Source(

@@ -4,14 +4,14 @@ Every vendor has another unit, and a mistaken unit makes a meeting of 1970. So e
 its unit here, and what comes out is looked at before it is believed.
 """
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
-from headcount.moments import EARLIEST, TOO_LATE, UnreadableMoment, sensible_moment, spoken
+from headcount.moments import EARLIEST, TOO_LATE, UnreadableMoment, sensible_moment
 
 _LONGEST_NAME = 512
 T = TypeVar("T")
@@ -54,11 +54,6 @@ def rfc3339(text: str, field: str) -> Ms:
         raise BadInput(f"{field} {error}: {text[:50]!r}") from error
 
 
-def written(at: Ms) -> str:
-    """A moment as RFC 3339 in UTC."""
-    return spoken(at)
-
-
 def rfc3339_or(received: Ms, text: str | None, field: str) -> Ms:
     """A time that a vendor may leave out: then it is when the delivery was received. Raises `BadInput`."""
     return rfc3339(text, field) if text else sensible(received, "the moment when it was received")
@@ -88,8 +83,3 @@ def decoded(decoder: "msgspec.json.Decoder[T]", body: bytes, vendor: str) -> T:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"is no {vendor}: {error}") from error
-
-
-def encoded(value: Any) -> bytes:
-    """JSON as most vendors write it: compact."""
-    return msgspec.json.encode(value)

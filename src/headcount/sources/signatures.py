@@ -5,8 +5,9 @@ import binascii
 import hashlib
 import hmac
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import product
 from typing import Any, Final
 
 import jwt
@@ -19,6 +20,7 @@ warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 TOLERANCE_MS: Final[Ms] = 5 * 60_000
 """So far may a signed time be from our clock, where the scheme has one: against replay."""
+_CLAIMS: Final = ("signature", "exp", "nbf", "iat", "aud", "iss", "sub", "jti")
 
 
 def required(delivery: Delivery, header: str) -> str:
@@ -51,10 +53,25 @@ def from_base64(text: str) -> bytes:
 
 def check(shown: str, expected: Iterable[str]) -> None:
     """Raises `NotGenuine` unless what is shown is one of those expected, by any of the secrets."""
-    given = shown.encode()
-    # Each is compared, so that the time tells nothing about which secret it was.
-    if not sum(hmac.compare_digest(given, one.encode()) for one in expected):
+    check_any([shown], expected)
+
+
+def check_any(shown: Iterable[str], expected: Iterable[str]) -> None:
+    """The same where several signatures are shown, of which one will do."""
+    if not _have_one_in_common(shown, expected):
         raise NotGenuine("the signature does not fit: is the secret the same on both sides?")
+
+
+def check_token(shown: str, secrets: Sequence[str]) -> None:
+    """Raises `NotGenuine` unless a plain token is one of the secrets: for vendors that sign nothing."""
+    if not _have_one_in_common([shown], secrets):
+        raise NotGenuine("the token does not fit: is the secret the same on both sides?")
+
+
+def _have_one_in_common(shown: Iterable[str], expected: Iterable[str]) -> bool:
+    # Each is compared with each, so that the time tells nothing about which it was.
+    pairs = product([one.encode() for one in shown], [one.encode() for one in expected])
+    return sum(hmac.compare_digest(given, one) for given, one in pairs) > 0
 
 
 def check_recent(signed: Ms, now: Ms, tolerance: Ms = TOLERANCE_MS) -> None:
@@ -102,35 +119,40 @@ def bearer(delivery: Delivery) -> str:
     return token.strip() if scheme.lower() == "bearer" else scheme
 
 
-def check_token(shown: str, secrets: Sequence[str]) -> None:
-    """Raises `NotGenuine` unless a plain token is one of the secrets: for vendors that sign nothing."""
-    given = shown.encode()
-    if not sum(hmac.compare_digest(given, secret.encode()) for secret in secrets):
-        raise NotGenuine("the token does not fit: is the secret the same on both sides?")
+def required_bearer(delivery: Delivery, mend: str) -> str:
+    """The same; raises `NotGenuine` with what to do if there is none."""
+    token = bearer(delivery)
+    if not token:
+        raise NotGenuine(f"the header 'Authorization' is missing: {mend}")
+    return token
 
 
-def claims_of(token: str, secrets: Sequence[str]) -> Mapping[str, Any]:
+def signed_as_bearer(delivery: Delivery, secret: str) -> Delivery:
+    """The delivery with the secret as it is, for vendors that sign nothing."""
+    return signed_with(delivery, authorization=f"Bearer {secret}")
+
+
+def claims_of(token: str, secrets: Sequence[str], checked: Collection[str] = ()) -> Mapping[str, Any]:
     """What a token (JWT, HS256) says, if one of the secrets has signed it. Raises `NotGenuine`.
 
-    Its times are left to the caller, who was given a clock.
+    Of its registered claims only those `checked` must make sense. Times are left to the caller, who was
+    given a clock.
     """
     for secret in secrets:
         with suppress(jwt.InvalidSignatureError):
-            return _claims(token, secret)
-    raise NotGenuine("the signature of the token does not fit: is the secret the same on both sides?")
+            return _claims(token, secret, {"signature", *checked})
+    raise NotGenuine("the signature does not fit: is the secret the same on both sides?")
 
 
-_ONLY_THE_SIGNATURE: Final[Any] = {
-    f"verify_{claim}": claim == "signature"
-    for claim in ("signature", "exp", "nbf", "iat", "aud", "iss", "sub", "jti")
-}
+def unverified_claims_of(token: str) -> Mapping[str, Any]:
+    """What a token says, whoever signed it: for finding out which secret to try. Raises `NotGenuine`."""
+    return _claims(token, "", ())
 
 
-def _claims(token: str, secret: str) -> Mapping[str, Any]:
+def _claims(token: str, secret: str, checked: Collection[str]) -> Mapping[str, Any]:
+    options: Any = {f"verify_{claim}": claim in checked for claim in _CLAIMS}
     try:
-        claims: Mapping[str, Any] = jwt.decode(
-            token, secret, algorithms=["HS256"], options=_ONLY_THE_SIGNATURE
-        )
+        claims: Mapping[str, Any] = jwt.decode(token, secret, algorithms=["HS256"], options=options)
     except jwt.InvalidSignatureError:
         raise
     except (jwt.PyJWTError, ValueError, TypeError) as error:

@@ -24,7 +24,15 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.moments import spoken
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Source, begun_anew
+from headcount.sources.deliveries import (
+    TEST_ROOM,
+    Delivery,
+    Heard,
+    NotGenuine,
+    Source,
+    begun_anew,
+    json_delivery,
+)
 from headcount.sources.signatures import check, digest, required, signed_with
 
 _PACKED: Final = b"\x1f\x8b"
@@ -177,11 +185,7 @@ def samples(now: Ms) -> list[Delivery]:
     }
     came = {"type": "call.session_participant_joined", **notice}
     went = {"type": "call.session_participant_left", **notice, "duration_seconds": 0}
-    return [_sample(one, now) for one in (came, went)]
-
-
-def _sample(notice: dict[str, object], now: Ms) -> Delivery:
-    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+    return [json_delivery(one, now) for one in (came, went)]
 
 
 SOURCE: Final = Source("stream", "Stream Video", "the API secret of the app", verify, read, sign, samples)

@@ -23,7 +23,7 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Source, begun_anew
+from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Source, begun_anew, json_delivery
 from headcount.sources.rsa import check_rsa, rsa_signature
 from headcount.sources.signatures import required, signed_with
 
@@ -101,11 +101,7 @@ def samples(now: Ms) -> list[Delivery]:
     """Somebody who comes and goes at once."""
     data = {"meetingId": TEST_ROOM, "sessionId": f"test{now}", "participantId": f"test-participant{now}"}
     return [
-        Delivery(
-            {"content-type": "application/json"},
-            said.encoded({"webhookType": kind, "data": data}),
-            received=now,
-        )
+        json_delivery({"webhookType": kind, "data": data}, now)
         for kind in ("participant-joined", "participant-left")
     ]
 

@@ -26,8 +26,15 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Source, begun_anew
-from headcount.sources.signatures import bearer, check, claims_of, signed_with
+from headcount.sources.deliveries import (
+    TEST_ROOM,
+    Delivery,
+    Heard,
+    Source,
+    begun_anew,
+    json_delivery,
+)
+from headcount.sources.signatures import check, claims_of, required_bearer, signed_as_bearer
 
 _IDS: Final = ("userId", "user_id", "id")
 _NAMES: Final = ("name", "userName", "username")
@@ -57,12 +64,7 @@ _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 
 def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
     """A secret is the signature secret of session monitoring."""
-    token = bearer(delivery)
-    if not token:
-        raise NotGenuine(
-            "the header 'Authorization' is missing: switch secure callbacks on in Vonage's dashboard"
-        )
-    claims = claims_of(token, secrets)
+    claims = claims_of(required_bearer(delivery, "switch secure callbacks on in Vonage's dashboard"), secrets)
     check(str(claims.get("payload_hash", "")).lower(), [_hash(delivery.body)])
 
 
@@ -74,7 +76,7 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
         "jti": _hash(delivery.body)[:32],
         "payload_hash": _hash(delivery.body),
     }
-    return signed_with(delivery, authorization=f"Bearer {jwt.encode(claims, secret, algorithm='HS256')}")
+    return signed_as_bearer(delivery, jwt.encode(claims, secret, algorithm="HS256"))
 
 
 def _hash(body: bytes) -> str:
@@ -168,13 +170,9 @@ def samples(now: Ms) -> list[Delivery]:
     """Somebody who comes and goes at once."""
     who = {"id": f"test{now}", "createdAt": now, "data": "headcount-test"}
     return [
-        _sample({"sessionId": TEST_ROOM, "event": event, "timestamp": now, "connection": who}, now)
+        json_delivery({"sessionId": TEST_ROOM, "event": event, "timestamp": now, "connection": who}, now)
         for event in ("connectionCreated", "connectionDestroyed")
     ]
-
-
-def _sample(notice: dict[str, object], now: Ms) -> Delivery:
-    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
 
 
 SOURCE: Final = Source(

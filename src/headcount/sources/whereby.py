@@ -22,7 +22,16 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.moments import spoken
 from headcount.sources import said
-from headcount.sources.deliveries import A_MOMENT, TEST_ROOM, Delivery, Heard, Role, Source, begun_anew
+from headcount.sources.deliveries import (
+    A_MOMENT,
+    TEST_ROOM,
+    Delivery,
+    Heard,
+    Role,
+    Source,
+    begun_anew,
+    json_delivery,
+)
 from headcount.sources.signatures import check, digest, signed_now, signed_with, timed
 
 _SIGNATURE: Final = "whereby-signature"
@@ -145,7 +154,7 @@ def _sample(kind: str, clients: int, now: Ms) -> Delivery:
         "type": kind,
         "data": who,
     }
-    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+    return json_delivery(notice, now)
 
 
 SOURCE: Final = Source(

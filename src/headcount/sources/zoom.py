@@ -35,6 +35,7 @@ from headcount.sources.deliveries import (
     Role,
     Source,
     begun_anew,
+    json_delivery,
 )
 from headcount.sources.signatures import check, digest, required, signed_with
 
@@ -138,7 +139,7 @@ def handshake(delivery: Delivery, secrets: Sequence[str]) -> Reply | None:
         if notice.event == _VALIDATION:
             token = said.decoded(_CHALLENGE, bytes(notice.payload), "validation of Zoom").plain_token
             proof = digest(_asked_with(delivery, secrets), token.encode()).hex()
-            return Reply(said.encoded({"plainToken": token, "encryptedToken": proof}))
+            return Reply(msgspec.json.encode({"plainToken": token, "encryptedToken": proof}))
     return None
 
 
@@ -217,7 +218,7 @@ def samples(now: Ms) -> list[Delivery]:
 def _sample(event: str, who: dict[str, str], now: Ms) -> Delivery:
     meeting = {"id": TEST_ROOM, "uuid": f"test{now}==", "participant": who}
     notice = {"event": event, "event_ts": now, "payload": {"account_id": "test", "object": meeting}}
-    return Delivery({"content-type": "application/json"}, said.encoded(notice), received=now)
+    return json_delivery(notice, now)
 
 
 SOURCE: Final = Source(
