@@ -6,9 +6,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -30,12 +31,14 @@ from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
 from headcount.http.metrics import Deliveries, Metrics, Numbers
 from headcount.http.protocol import uvicorn_options
+from headcount.kernel.events import Ms
 from headcount.settings import Settings, url_of
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
 from headcount.store.keys import Key
 from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
+from headcount.store.rows import SNAPSHOT, LogEntry
 from headcount.store.sqlite import SqliteDatabase
 
 _TOUCH_S: Final = 10
@@ -78,7 +81,13 @@ class Service:
         )
         self.worker = Worker(
             self._leadership,
-            lambda epoch: Engine(self.store, self.rules, epoch, max_stay=settings.max_stay()),
+            lambda epoch: Engine(
+                self.store,
+                self.rules,
+                epoch,
+                max_stay=settings.max_stay(),
+                shown_after=settings.shown_after(),
+            ),
             self.clock.now,
         )
         self.appender = Appender(self.store.log, self.worker.wake)
@@ -163,14 +172,21 @@ class Service:
         if tallies:
             self.store.sources.tally(tallies)
 
-    async def _passed(self, position: int) -> bool:
-        """Wait until the engine has passed a position of the log."""
-        while True:
+    async def _passed(self, position: int, entries: Sequence[LogEntry]) -> None:
+        """Wait until the engine has passed a position of the log, and shows what these entries of it say."""
+        await self._until(lambda: self.cursor() >= position)
+        if any(entry.kind == SNAPSHOT for entry in entries):
+            inferred, _ = await asyncio.to_thread(self.store.log.end)
+            await self._until(lambda: self.cursor() >= inferred)
+        now, tables = self.clock.now(), self.store.tables
+        said = {(entry.domain, entry.room): entry.at for entry in sorted(entries, key=_at) if entry.at <= now}
+        for key, at in said.items():
+            await self._until(partial(tables.has_settled, *key, at))
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        """Hurry the engine on until it has done something."""
+        while not await asyncio.to_thread(done):
             self.worker.hurry()
-            engine = self.worker.engine
-            cursor = engine.cursor if engine is not None else await asyncio.to_thread(self.cursor)
-            if cursor >= position:
-                return True
             await asyncio.sleep(_PASSED_S)
 
     async def _not_ready(self) -> str | None:
@@ -226,6 +242,10 @@ class Service:
                 ]
             )
         )  # fmt: skip
+
+
+def _at(entry: LogEntry) -> Ms:
+    return entry.at
 
 
 def make_key(store: Store, domain: str, name: str, scopes: tuple[str, ...], clock: Clock) -> tuple[Key, str]:

@@ -90,6 +90,7 @@ TABLE: Final = (
     Setting("start_alone_s", 30, _seconds, "So long must somebody alone stay to be a meeting (rule 6)."),
     Setting("reset_alone_s", 600, _seconds, "After so long left alone a new meeting begins (rule 7)."),
     Setting("settling_s", 15, _seconds, "What comes later than this is a correction (rule 15)."),
+    Setting("shown_after_s", 0.2, _seconds, "So long is waited for events out of order before they show."),
     Setting("max_stay_s", 0, _seconds, "Close stays that nobody closed after so long; 0 never does."),
     Setting("granularity_s", 1, _whole(1, 3_600), "Round times in answers down to so many seconds (rule 12)."),
     Setting("max_body_bytes", 8_000_000, _whole(1_000, 10**9), "The largest body of a request."),
@@ -124,6 +125,11 @@ class Settings:
         """The numbers of the rules, in ms. Raises `InvalidRules`."""
         names = ("min_stay_s", "start_alone_s", "reset_alone_s", "settling_s")
         return Rules(*(round(self.values[name] * 1_000) for name in names))
+
+    def shown_after(self) -> Ms:
+        """How many ms are waited for what was said at the same time."""
+        shown_after: float = self.values["shown_after_s"]
+        return round(shown_after * 1_000)
 
     def max_stay(self) -> Ms | None:
         """After how many ms a stay is closed that nobody closed; None if never."""

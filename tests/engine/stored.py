@@ -56,7 +56,7 @@ class StoredEngine:
 
     def show(self, moment):
         """Work until what is shown is what was true at `moment`."""
-        while self.engine.step(moment + SHOWN_AFTER_MS):
+        while self.engine.step(moment + self.options.get("shown_after", SHOWN_AFTER_MS)):
             pass
 
     def meetings(self):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.stored import IN_MEMORY, StoredEngine
 from engines import NEW_YEAR, kernel
+from headcount.engine.engine import SHOWN_AFTER_MS
 from strategies import EAGER, SCALED, asked_as_of, doubtful_histories, histories, rule_numbers, tidy_histories
 
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -52,7 +53,8 @@ def test_the_tables_say_what_the_kernel_says_in_any_order_with_restarts_anywhere
     moments = st.integers(NEW_YEAR - 100, NEW_YEAR + 3_000)
     ticks = sorted(data.draw(st.lists(moments, max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
-    found = told(folder, order, rules, as_of, ticks, restarts)
+    waits = data.draw(st.sampled_from((0, 1, SHOWN_AFTER_MS, 2 * SHOWN_AFTER_MS)))
+    found = told(folder, order, rules, as_of, ticks, restarts, shown_after=waits)
     assert found == kernel(said, as_of=as_of, rules=rules)
 
 

@@ -82,6 +82,17 @@ def test_a_batch_is_taken_whole_or_not_at_all(client, room):
     assert client.get(f"/rooms/{room}/at", params={"time": NOW + 60}).json().get("participants", []) == []
 
 
+def test_who_waits_sees_at_once_what_was_sent(client, room):
+    """Nothing is asked twice here: the answer comes when it shows."""
+    for who in "abc":
+        came = join(room, who, at=time.time() - 20)
+        client.post("/events", json=came, params={"wait": "true"})
+        shown = client.get(f"/rooms/{room}/presence").json()["data"]
+        assert who in [one["id"] for one in shown]
+    client.post(f"/rooms/{room}/snapshot", json={"participants": []}, params={"wait": "true"})
+    assert client.get(f"/rooms/{room}/presence").json()["data"] == []
+
+
 BAD = [
     ({"kind": "join", "participant_id": "a"}, '"room" is required'),
     ({"room": "", "kind": "join", "participant_id": "a"}, '"room" is not allowed to be empty'),

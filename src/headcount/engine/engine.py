@@ -5,8 +5,8 @@ time has come, and commits all that follows together with the cursor: dead befor
 nothing was said; dead after it, all of it was. A round that fails is forgotten whole, and the
 rooms come back from the store.
 
-Rooms here settle after half a second, so that what rule 14 decides is shown within one; what
-comes later than that is folded anew. Only what comes after `settling_ms` is a correction.
+Rooms here settle a moment after the fact, so that what rule 14 decides is shown within a second;
+what comes later than that is folded anew. Only what comes after `settling_ms` is a correction.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ from headcount.kernel.rules import NEVER, Rules
 from headcount.store.opening import Store
 from headcount.store.rows import Logged, Origin, RoomKey, Round
 
-SHOWN_AFTER_MS: Final = 500
-"""So long is waited for what was said at the same time before it is shown."""
+SHOWN_AFTER_MS: Final = 200
+"""So long is waited for what was said at the same time before it is shown, unless the settings say otherwise."""
 
 
 @dataclass(slots=True)
@@ -45,7 +45,8 @@ class Engine:
     """Works for all domains of one store. `step` is a round; nothing here waits or knows a clock.
 
     `rules` are those in force; `max_stay` (ms) closes stays that nobody ever closed, if given.
-    `batch` bounds how many entries a round takes.
+    `shown_after` (ms) is how long is waited for what was said at the same time. `batch` bounds how
+    many entries a round takes.
     """
 
     def __init__(
@@ -55,14 +56,16 @@ class Engine:
         epoch: int,
         *,
         max_stay: Ms | None = None,
+        shown_after: Ms = SHOWN_AFTER_MS,
         batch: int = 5_000,
     ) -> None:
         self._store = store
         self._published_ms = rules.settling_ms
         self._max_stay = max_stay
+        self._shown_after = shown_after
         self._batch = batch
         self._epoch = epoch
-        shown = Rules(rules.min_stay_ms, rules.start_alone_ms, rules.reset_alone_ms, SHOWN_AFTER_MS)
+        shown = Rules(rules.min_stay_ms, rules.start_alone_ms, rules.reset_alone_ms, shown_after)
         self._keeper = Keeper(store.tables, shown)
         self._deadlines: list[tuple[Ms, RoomKey]] = []
         self._time: Ms = 0
@@ -151,7 +154,7 @@ class Engine:
         changes = self._handled(kept, entries, round_)
         changes.extend(room.advance(self._time))
         if self._max_stay is not None:
-            round_.inferred.extend(overstayed(room, self._max_stay, self._time - SHOWN_AFTER_MS))
+            round_.inferred.extend(overstayed(room, self._max_stay, self._time - self._shown_after))
         wakes_at = self._wakes_at(kept)
         leaves = room.known_leaves()
         if entries or changes or wakes_at != kept.wakes_at or leaves:
@@ -194,7 +197,7 @@ class Engine:
         if self._max_stay is None:
             return kept.room.deadline
         ends = longest_stay_ends(kept.room, self._max_stay)
-        return kept.room.deadline if ends is None else min(kept.room.deadline, ends + SHOWN_AFTER_MS)
+        return kept.room.deadline if ends is None else min(kept.room.deadline, ends + self._shown_after)
 
     def _keep_checkpoint(self, kept: Kept, key: RoomKey, changes: Sequence[Change], round_: Round) -> None:
         corrected = any(isinstance(change, Revised) for change in changes)

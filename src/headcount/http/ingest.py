@@ -32,11 +32,14 @@ _JSON_TYPE: Final = (b"content-type", b"application/json")
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """What the routes that take events need. `passed` waits until the engine has passed a position."""
+    """What the routes that take events need.
+
+    `passed` waits until the engine has passed a position, and shows what these entries say.
+    """
 
     gate: Gate
     append: Callable[[Sequence[LogEntry]], Awaitable[Appended]]
-    passed: Callable[[int], Awaitable[bool]]
+    passed: Callable[[int, Sequence[LogEntry]], Awaitable[None]]
     now: Callable[[], Ms]
     limits: Limits
     took: Callable[[Appended], None]
@@ -89,7 +92,7 @@ async def _appended(ingest: Ingest, key: Key, entries: Sequence[LogEntry], query
     done = await ingest.append(entries)
     ingest.took(done)
     if waits:
-        await _wait(ingest, done.position)
+        await _wait(ingest, done.position, entries)
     return b'{"accepted":%d,"duplicates":%d,"position":%d}' % done
 
 
@@ -101,9 +104,9 @@ def _is_to_wait(query: bytes) -> bool:
     return _BOOLEANS[said]
 
 
-async def _wait(ingest: Ingest, position: int) -> None:
+async def _wait(ingest: Ingest, position: int, entries: Sequence[LogEntry]) -> None:
     try:
-        await asyncio.wait_for(ingest.passed(position), _WAIT_S)
+        await asyncio.wait_for(ingest.passed(position, entries), _WAIT_S)
     except TimeoutError:
         raise ApiError(
             HTTPStatus.SERVICE_UNAVAILABLE,
