@@ -6,10 +6,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -31,18 +30,16 @@ from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
 from headcount.http.metrics import Deliveries, Metrics, Numbers
 from headcount.http.protocol import uvicorn_options
-from headcount.kernel.events import Ms
+from headcount.passing import Passing
 from headcount.settings import Settings, url_of
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
 from headcount.store.keys import Key
 from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
-from headcount.store.rows import SNAPSHOT, LogEntry
 from headcount.store.sqlite import SqliteDatabase
 
 _TOUCH_S: Final = 10
-_PASSED_S: Final = 0.005
 _SWITCH_S: Final = 0.0001
 
 log = structlog.get_logger("headcount")
@@ -130,7 +127,13 @@ class Service:
             Parts(
                 gate=self.gate,
                 ingest=Ingest(
-                    self.gate, self.appender.append, self._passed, self.clock.now, limits, self.metrics.took
+                    self.gate,
+                    self.appender.append,
+                    self.appender.hand_over,
+                    Passing(self.store, self.worker.hurry, self.cursor, self.clock.now).passed,
+                    self.clock.now,
+                    limits,
+                    self.metrics.took,
                 ),
                 front_door=self.front_door,
                 reading=Reading(
@@ -171,23 +174,6 @@ class Service:
         tallies = self.front_door.tallies.take_fresh()
         if tallies:
             self.store.sources.tally(tallies)
-
-    async def _passed(self, position: int, entries: Sequence[LogEntry]) -> None:
-        """Wait until the engine has passed a position of the log, and shows what these entries of it say."""
-        await self._until(lambda: self.cursor() >= position)
-        if any(entry.kind == SNAPSHOT for entry in entries):
-            inferred, _ = await asyncio.to_thread(self.store.log.end)
-            await self._until(lambda: self.cursor() >= inferred)
-        now, tables = self.clock.now(), self.store.tables
-        said = {(entry.domain, entry.room): entry.at for entry in sorted(entries, key=_at) if entry.at <= now}
-        for key, at in said.items():
-            await self._until(partial(tables.has_settled, *key, at))
-
-    async def _until(self, done: Callable[[], bool]) -> None:
-        """Hurry the engine on until it has done something."""
-        while not await asyncio.to_thread(done):
-            self.worker.hurry()
-            await asyncio.sleep(_PASSED_S)
 
     async def _not_ready(self) -> str | None:
         try:
@@ -242,10 +228,6 @@ class Service:
                 ]
             )
         )  # fmt: skip
-
-
-def _at(entry: LogEntry) -> Ms:
-    return entry.at
 
 
 def make_key(store: Store, domain: str, name: str, scopes: tuple[str, ...], clock: Clock) -> tuple[Key, str]:

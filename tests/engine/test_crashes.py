@@ -60,6 +60,15 @@ class Mortal:
         if fate > 1 - self._likely:
             raise CrashError("after the commit")
 
+    def write_new(self, name, rows):
+        fate = self._chance.random()
+        if fate < self._likely:
+            raise CrashError("before the commit")
+        written = self._database.write_new(name, rows)
+        if fate > 1 - self._likely:
+            raise CrashError("after the commit")
+        return written
+
 
 class Life:
     """One seed: what is said, in which order it arrives, when the process dies."""

@@ -228,6 +228,79 @@ def test_chunked_and_pipelined_requests_are_understood(service, room):
     assert heard.count(b"HTTP/1.1 200") == 2
 
 
+def request(service, body, *, more=b"", version=b"1.1", path=b"/v1/events"):
+    """A POST of this body, as it stands on the wire."""
+    head = b"POST %s HTTP/%s\r\nhost: x\r\nauthorization: Bearer %s\r\n" % (
+        path,
+        version,
+        service.key.encode(),
+    )
+    return head + more + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+def told_in_pieces(service, pieces, number):
+    """Say each piece when the one before it has left; hear so many statuses, headers and bodies."""
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.002)  # a piece of its own
+        heard = b""
+        while len(answers_in(heard)) < number and (chunk := connection.recv(65_536)):
+            heard += chunk
+    return answers_in(heard)
+
+
+def answers_in(heard):
+    found = []
+    while b"\r\n\r\n" in heard:
+        head, _, rest = heard.partition(b"\r\n\r\n")
+        status, *headers = head.split(b"\r\n")
+        named = dict(header.split(b": ", 1) for header in headers)
+        length = int(named[b"content-length"])
+        if len(rest) < length:
+            break
+        found.append((int(status.split()[1]), set(named), rest[:length]))
+        heard = rest[length:]
+    return found
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_however_requests_are_cut_into_pieces_the_answers_are_the_same(service, data):
+    room = f"room-{next(NUMBERS)}"
+    bodies = {
+        "good": json.dumps(join(room, at=NOW)).encode(),
+        "end": json.dumps({"room": room, "kind": "end", "at": NOW}).encode(),
+        "wrong": b'{"room": 1}',
+        "empty": b"",
+        "no JSON": b"{",
+    }
+    said = data.draw(st.lists(st.sampled_from(sorted(bodies)), min_size=1, max_size=4))
+    wire = b"".join(request(service, bodies[what]) for what in said)
+    whole = [told_in_pieces(service, [request(service, bodies[what])], 1)[0] for what in said]
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(wire) - 1), max_size=3)))
+    pieces = [wire[a:b] for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
+    found = told_in_pieces(service, pieces, len(said))
+    assert [answer[:2] for answer in found] == [answer[:2] for answer in whole]
+    for what, (status, _, body), (_, _, before) in zip(said, found, whole, strict=True):
+        assert (status == 200) == (what in ("good", "end"))
+        assert json.loads(body).keys() == json.loads(before).keys()
+
+
+def test_who_does_not_go_on_is_answered_all_the_same(service, room):
+    body = json.dumps(join(room)).encode()
+    closing = raw(service, request(service, body, more=b"connection: close\r\n"))
+    assert closing.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in closing
+    assert raw(service, request(service, body, version=b"1.0")).startswith(b"HTTP/1.1 200")
+    expecting = raw(service, request(service, body, more=b"expect: 100-continue\r\n"), 1)
+    assert expecting.startswith(b"HTTP/1.1 100")
+    assert b"HTTP/1.1 200" in expecting
+    assert b"HTTP/1.1 200" in raw(service, request(service, body, path=b"/v1/events/"), 1)
+
+
 def test_many_at_once_are_all_taken_once(service, room):
     def send(number):
         with service.client() as client:

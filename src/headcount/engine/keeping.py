@@ -45,7 +45,7 @@ class Kept:
                 return None
             self.has_checkpoint = False
             return (None,)
-        due = self.events > max(_LEAST_EVENTS, 2 * room.size())
+        due = self.events > _LEAST_EVENTS and self.events > 2 * room.size()
         if not due and not (corrected and self.has_checkpoint):
             return None
         self.events = 0

@@ -9,7 +9,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from headcount.http import api, ingest, ingest_openapi, openapi
 from headcount.http.access import Gate
@@ -37,7 +36,7 @@ class Parts:
     version: str
 
 
-def build(parts: Parts) -> ASGIApp:
+def build(parts: Parts) -> Front:
     """The application."""
     gate, prefix = parts.gate, parts.prefix
     events = ingest.Events(parts.ingest)
@@ -49,7 +48,7 @@ def build(parts: Parts) -> ASGIApp:
         *_open_routes(parts),
     ]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
-    return Front(app, {("POST", f"{prefix}/events"): events}, parts.metrics, parts.seconds, parts.name)
+    return Front(app, {f"{prefix}/events": events}, parts.metrics, parts.seconds, parts.name)
 
 
 def _placed(route: Route, prefix: str) -> Route:

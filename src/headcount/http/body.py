@@ -26,6 +26,14 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, most: int)
 
     Raises `ApiError`: 413 for more, 415 for what cannot be JSON, 408 for what is too slow.
     """
+    require_text(headers)
+    body = await read_bytes(headers, receive, most)
+    require_length(body, most)
+    return body
+
+
+def require_text(headers: Mapping[bytes, bytes]) -> None:
+    """Raises `ApiError` 415 if the body cannot be JSON."""
     encoding = headers.get(b"content-encoding", b"identity")
     kind = headers.get(b"content-type", b"")
     if encoding != b"identity":
@@ -37,10 +45,14 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, most: int)
             f"content-type '{kind.decode('latin-1')}' is not understood:"
             " send application/json or application/x-ndjson"
         )
-    body = await read_bytes(headers, receive, most)
+
+
+def require_length(body: bytes, most: int) -> None:
+    """Raises `ApiError`: 400 for an empty body, 413 for one that is too large."""
     if not body:
         raise invalid("the body is empty: send an event, an array of events, or one event a line")
-    return body
+    if len(body) > most:
+        raise _too_large(most)
 
 
 async def read_bytes(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:

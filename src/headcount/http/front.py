@@ -1,8 +1,9 @@
 """Front: what is done for every request alike: its id, its time, the headers that keep browsers careful."""
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,13 +16,25 @@ _CAREFUL: Final = [
     (b"x-frame-options", b"DENY"),
     (b"cache-control", b"no-store"),
 ]
+_HEAD: Final = b"".join(
+    b"%s: %s\r\n" % header for header in [(b"content-type", b"application/json"), *_CAREFUL]
+)
 _OUR_FAULT: Final = 500
 
 log = structlog.get_logger("headcount.http")
 
 
+class Taker(Protocol):
+    """An application that can also take a POST whose body is here already, without a task of its own."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+    def take(
+        self, headers: Mapping[bytes, bytes], body: bytes, answer: Callable[[bytes | None], None]
+    ) -> None: ...
+
+
 class Front:
-    """Wraps the application; what is in `direct`, by method and path, does without it.
+    """Wraps the application; what is POSTed to the paths of `direct` does without it.
 
     `seconds` is a clock that never goes back, `name` begins each request's id.
     """
@@ -29,17 +42,55 @@ class Front:
     def __init__(
         self,
         app: ASGIApp,
-        direct: Mapping[tuple[str, str], ASGIApp],
+        direct: Mapping[str, Taker],
         metrics: Metrics,
         seconds: Callable[[], float],
         name: str,
     ) -> None:
         self._app = app
         self._direct = direct
+        self._takers = {path.encode(): (path, taker) for path, taker in direct.items()}
         self._metrics = metrics
         self._seconds = seconds
         self._name = name
         self._numbers = count(1)
+
+    def takes(self, target: bytes) -> bool:
+        """Whether `take` may be asked for what is POSTed to this path."""
+        return target in self._takers
+
+    def take(
+        self,
+        target: bytes,
+        headers: Mapping[bytes, bytes],
+        body: bytes,
+        answer: Callable[[bytes], None],
+        otherwise: Callable[[], None],
+    ) -> None:
+        """Take a request that has come whole. Calls, now or later, one of the two that it is given.
+
+        `answer` gets the rest of a head that begins with 200, and the body. If there is anything
+        else to say, nothing was taken, and `otherwise` sends the request through the application.
+        """
+        path, taker = self._takers[target]
+        request_id = f"{self._name}-{next(self._numbers)}"
+        started = self._seconds()
+
+        def told(body: bytes | None) -> None:
+            if body is None:
+                otherwise()
+                return
+            self._tell("POST", path, path, HTTPStatus.OK, self._seconds() - started, request_id)
+            length = len(body)
+            answer(
+                b"%sx-request-id: %s\r\ncontent-length: %d\r\n\r\n%s"
+                % (_HEAD, request_id.encode(), length, body)
+            )
+
+        try:
+            taker.take(headers, body, told)
+        except Exception:  # noqa: BLE001 - whatever it is, the application says it
+            otherwise()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,11 +100,11 @@ class Front:
         scope["state"]["request_id"] = request_id
         if scope["raw_path"][-1:] == b"/":
             _without_trailing_slash(scope)
-        app = self._direct.get((scope["method"], scope["path"]))
+        app = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
         if app is not None:
             scope["headcount.route"] = scope["path"]
         started = self._seconds()
-        status = _OUR_FAULT
+        status: int = _OUR_FAULT
 
         async def send_on(message: Message) -> None:
             nonlocal status
@@ -66,13 +117,14 @@ class Front:
         try:
             await (app or self._app)(scope, receive, send_on)
         finally:
-            self._tell(scope, status, self._seconds() - started, request_id)
+            route = scope.get("headcount.route", "other")
+            self._tell(scope["method"], scope["path"], route, status, self._seconds() - started, request_id)
 
-    def _tell(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        self._metrics.answered(scope.get("headcount.route", "other"), status, seconds)
+    def _tell(self, method: str, path: str, route: str, status: int, seconds: float, request_id: str) -> None:
+        self._metrics.answered(route, status, seconds)
         told: dict[str, Any] = {
-            "method": scope["method"],
-            "path": scope["path"],
+            "method": method,
+            "path": path,
             "status": status,
             "ms": round(seconds * 1_000, 1),
             "request_id": request_id,

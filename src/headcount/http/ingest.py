@@ -5,7 +5,7 @@ its requests and responses cost three times what reading and appending an event 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from headcount.http.access import Gate
-from headcount.http.body import read_body
+from headcount.http.body import read_body, require_length, require_text
 from headcount.http.context import domain_of
 from headcount.http.errors import ApiError, answer_to, invalid
 from headcount.http.event_bodies import Limits, Reader
@@ -39,6 +39,7 @@ class Ingest:
 
     gate: Gate
     append: Callable[[Sequence[LogEntry]], Awaitable[Appended]]
+    hand_over: Callable[[Sequence[LogEntry], Callable[[Appended | Exception], None]], None]
     passed: Callable[[int, Sequence[LogEntry]], Awaitable[None]]
     now: Callable[[], Ms]
     limits: Limits
@@ -66,10 +67,35 @@ class Events:
         headers = dict(scope["headers"])
         key = ingest.gate.admit(headers.get(b"authorization"), "ingest")
         body = await read_body(headers, receive, ingest.limits.body_bytes)
-        reader = Reader(key.domain, ingest.now(), ingest.limits)
+        return await _appended(ingest, key, self._read(key, headers, body), scope["query_string"])
+
+    def take(
+        self, headers: Mapping[bytes, bytes], body: bytes, answer: Callable[[bytes | None], None]
+    ) -> None:
+        """Take a body that is here already, and `answer` once it is on the disk; None if it was not taken.
+
+        Raises what is wrong with it, before anything is taken.
+        """
+        ingest = self._ingest
+        key = ingest.gate.admit(headers.get(b"authorization"), "ingest")
+        require_text(headers)
+        require_length(body, ingest.limits.body_bytes)
+        entries = self._read(key, headers, body)
+        ingest.gate.count(key, "ingest", len(entries))
+
+        def appended(done: Appended | Exception) -> None:
+            if isinstance(done, Exception):
+                answer(None)
+            else:
+                ingest.took(done)
+                answer(_told(done))
+
+        ingest.hand_over(entries, appended)
+
+    def _read(self, key: Key, headers: Mapping[bytes, bytes], body: bytes) -> list[LogEntry]:
+        reader = Reader(key.domain, self._ingest.now(), self._ingest.limits)
         ndjson = b"ndjson" in headers.get(b"content-type", b"")
-        entries = reader.lines(body) if ndjson else reader.events(body)
-        return await _appended(ingest, key, entries, scope["query_string"])
+        return reader.lines(body) if ndjson else reader.events(body)
 
 
 def routes(ingest: Ingest) -> list[Route]:
@@ -93,6 +119,10 @@ async def _appended(ingest: Ingest, key: Key, entries: Sequence[LogEntry], query
     ingest.took(done)
     if waits:
         await _wait(ingest, done.position, entries)
+    return _told(done)
+
+
+def _told(done: Appended) -> bytes:
     return b'{"accepted":%d,"duplicates":%d,"position":%d}' % done
 
 

@@ -1,23 +1,56 @@
-"""Protocol: uvicorn's, with bounds on what a client may make us wait for and remember."""
+"""Protocol: uvicorn's, with bounds on what a client may make us wait for and remember.
+
+And with a short way for what comes by the thousand: a POST that is here as a whole is handed over
+at once and answered from where its commit is told, with neither a task nor an event of its own. Whatever
+is out of the ordinary about it goes the long way, through the application, which says the same.
+"""
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from headcount.http.body import REQUEST_S
+from headcount.http.front import Front
 
 HEADERS_BYTES: Final = 65_536
+
+
+class _Nobody:
+    """Waits for nothing."""
+
+    def set(self) -> None: ...
+
+
+class Whole:
+    """A request that may go the short way. It stands where uvicorn keeps a cycle, and looks like one to it."""
+
+    __slots__ = ("body", "disconnected", "keep_alive", "more_body", "response_complete", "scope", "target")
+
+    message_event: Final = _Nobody()
+
+    def __init__(self, scope: Any, target: bytes) -> None:
+        self.scope = scope
+        self.target = target
+        self.body = bytearray()
+        self.more_body = True
+        self.keep_alive = True
+        self.disconnected = False
+        self.response_complete = False
 
 
 class CarefulProtocol(HttpToolsProtocol):
     """Ends connections whose request head is too large, or too slow to come."""
 
     _head_bytes = 0
+    _in_head = False
     _whole_by: asyncio.TimerHandle | None = None
+    _front: Front | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._front = self.app if isinstance(self.app, Front) else None
         self._whole_by = self.loop.call_later(REQUEST_S, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -26,6 +59,7 @@ class CarefulProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._head_bytes = 0
+        self._in_head = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -38,14 +72,84 @@ class CarefulProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._no_hurry()
-        super().on_headers_complete()
+        self._in_head = False
+        if self._may_be_short():
+            self.cycle = Whole(self.scope, self.url)  # type: ignore[assignment]
+        else:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        cycle: Any = self.cycle
+        if type(cycle) is Whole and self._front is not None:
+            headers = dict(cycle.scope["headers"])
+            ways = partial(self._answer, cycle), partial(self._go_the_long_way, cycle)
+            self._front.take(cycle.target, headers, bytes(cycle.body), *ways)
 
     def data_received(self, data: bytes) -> None:
-        if self._whole_by is None and (self.cycle is None or self.cycle.response_complete):
-            self._whole_by = self.loop.call_later(REQUEST_S, self._give_up)
         if self.transport.is_closing():
             return
         super().data_received(data)
+        if self._in_head and self._whole_by is None:
+            self._whole_by = self.loop.call_later(REQUEST_S, self._give_up)
+        cycle: Any = self.cycle
+        if type(cycle) is Whole and cycle.more_body:
+            self._go_the_long_way(cycle)
+
+    def _may_be_short(self) -> bool:
+        parser = self.parser
+        return (
+            self._front is not None
+            and self._front.takes(self.url)
+            and parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and (self.cycle is None or self.cycle.response_complete)
+        )
+
+    def _answer(self, whole: Whole, rest: bytes) -> None:
+        if whole.disconnected or self.transport.is_closing():
+            return
+        head = [b"HTTP/1.1 200 OK\r\n"]
+        for name, value in self.server_state.default_headers:
+            head.append(b"%s: %s\r\n" % (name, value))
+        if not whole.keep_alive:
+            head.append(b"connection: close\r\n")
+        self.transport.write(b"".join((*head, rest)))
+        whole.response_complete = True
+        if not whole.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _go_the_long_way(self, whole: Whole) -> None:
+        target = whole.target
+        scope = whole.scope | {
+            "method": "POST",
+            "raw_path": target,
+            "path": target.decode(),
+            "query_string": b"",
+        }
+        cycle = RequestResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=whole.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.body, cycle.more_body, cycle.disconnected = whole.body, whole.more_body, whole.disconnected
+        cycle.message_event.set()
+        if self.cycle is whole:  # type: ignore[comparison-overlap]
+            self.cycle = cycle
+        self._start_asgi_task(cycle, self.app)
 
     def _count(self, size: int) -> None:
         self._head_bytes += size

@@ -110,6 +110,8 @@ class Sittings:
 
     def known_leaves(self) -> list[Change]:
         """Leaves that are not decided yet and all the same show in their entries (R14)."""
+        if self.decided == len(self.moves):
+            return []
         return [
             ParticipantLeft(t, stay.frozen())
             for t, stay, coming in self.waiting()

@@ -21,9 +21,13 @@ _MOST_WAITING: Final = 200_000
 _NO_REQUEST: Final = None
 
 
+Answer = Callable[[Appended | Exception], None]
+"""Is told what became of entries, in the loop from which they came."""
+
+
 class _Request(NamedTuple):
     entries: Sequence[LogEntry]
-    answer: "asyncio.Future[Appended]"
+    answer: Answer
     loop: asyncio.AbstractEventLoop
 
 
@@ -43,15 +47,27 @@ class Appender:
 
     async def append(self, entries: Sequence[LogEntry]) -> Appended:
         """Append and wait until it is on the disk. Raises `StoreBusy` if it cannot be taken now."""
+        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+
+        def answer(told: Appended | Exception) -> None:
+            if future.done():  # whoever asked has gone
+                return
+            if isinstance(told, Exception):
+                future.set_exception(told)
+            else:
+                future.set_result(told)
+
+        self.hand_over(entries, answer)
+        return await future
+
+    def hand_over(self, entries: Sequence[LogEntry], answer: Answer) -> None:
+        """Append without waiting, and `answer` from the running loop. Raises as `append` does."""
         if self._closed:
             raise StoreBusy("the service is stopping; nothing was taken, send it again")
         if self._entries > _MOST_WAITING:
             raise StoreBusy("more comes in than the disk can take; nothing was taken, send it again")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Appended] = loop.create_future()
         self._entries += len(entries)
-        self._waiting.put(_Request(entries, answer, loop))
-        return await answer
+        self._waiting.put(_Request(entries, answer, asyncio.get_running_loop()))
 
     def close(self) -> None:
         """Commit what was taken, and take no more."""
@@ -94,11 +110,6 @@ class Appender:
         self._on_append()
 
 
-def _tell(waiting: Sequence["asyncio.Future[Appended]"], answers: Sequence[Appended | Exception]) -> None:
-    for future, answer in zip(waiting, answers, strict=True):
-        if future.done():  # whoever asked has gone
-            continue
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
+def _tell(waiting: Sequence[Answer], answers: Sequence[Appended | Exception]) -> None:
+    for answer, told in zip(waiting, answers, strict=True):
+        answer(told)

@@ -60,11 +60,6 @@ class Tables:
             row = connection.row("room_row", domain=domain, room=room)
             return None if row is None else RoomRow(*row)
 
-    def has_settled(self, domain: str, room: str, at: Ms) -> bool:
-        """Whether the tables show what happened in a room up to a moment."""
-        row = self.room(domain, room)
-        return row is not None and row.settled >= at
-
     def commit(self, done: Round, epoch: int) -> float:
         """Commit one round of the engine, all of it or nothing, and tell how long it took, in seconds.
 
