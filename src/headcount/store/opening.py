@@ -9,6 +9,7 @@ from headcount.store.database import Database, StoreError
 from headcount.store.keys import Keys
 from headcount.store.log import Log
 from headcount.store.migrating import migrate, pending
+from headcount.store.messages import Messages
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
@@ -16,7 +17,7 @@ from headcount.store.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Everything that is kept: the log, what the engine made of it, answers from that, keys and sources."""
+    """Everything that is kept: the log, what the engine made of it, answers from that, what is told, keys and sources."""
 
     database: Database
     log: Log
@@ -24,6 +25,7 @@ class Store:
     answers: Answers
     keys: Keys
     sources: Sources
+    messages: Messages
 
     def close(self) -> None:
         self.database.close()
@@ -40,7 +42,13 @@ def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) 
     elif pending(database):
         raise StoreError(f"{url} is of an earlier release: run 'headcount migrate' first")
     return Store(
-        database, Log(database), Tables(database), Answers(database), Keys(database), Sources(database)
+        database,
+        Log(database),
+        Tables(database),
+        Answers(database),
+        Keys(database),
+        Sources(database),
+        Messages(database),
     )
 
 

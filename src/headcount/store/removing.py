@@ -6,7 +6,7 @@ from headcount.store.database import Database
 
 _TABLES: Final = (
     "meetings", "meeting_tallies", "stays", "marks", "rooms", "superseded", "corrections", "entries", "api_keys",
-    "sources", "bystanders",
+    "sources", "bystanders", "messages", "told_meetings", "to_tell",
 )  # fmt: skip
 
 

@@ -1,0 +1,94 @@
+"""Messages: the outbox. What is to be told to the world, in the order in which it is told.
+
+The engine writes them in the commit of the fact; whoever delivers them reads on from a position, so
+that a wake-up that is missed costs time and not a message.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from headcount.kernel.events import Ms
+from headcount.store.database import Database
+
+MOST_AT_ONCE: Final = 1_000
+
+
+class MessageType(StrEnum):
+    """What a message tells. The names are Daily's, but for `REVISED`, which is ours."""
+
+    MEETING_STARTED = "meeting.started"
+    MEETING_ENDED = "meeting.ended"
+    MEETING_REVISED = "meeting.revised"
+    PARTICIPANT_JOINED = "participant.joined"
+    PARTICIPANT_LEFT = "participant.left"
+
+
+class Message(NamedTuple):
+    """A message as it is stored.
+
+    `id` is the same for ever, `at` when it happened, `created` when the engine wrote it. `said` is what
+    happened, as JSON in our own words; `headcount.wording` puts it into the words of those who receive it.
+    """
+
+    position: int
+    domain: str
+    id: str
+    type: str
+    room: str
+    at: Ms
+    created: Ms
+    said: str
+
+
+class Messages:
+    """The messages of all domains."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def after(
+        self,
+        position: int,
+        *,
+        domain: str | None = None,
+        room: str | None = None,
+        types: Sequence[str] = (),
+        most: int = MOST_AT_ONCE,
+    ) -> list[Message]:
+        """Those after `position` in their order, at most so many; of a domain, a room, some types only if asked."""
+        asked = {"position": position, "domain": domain, "room": room, "most": most}
+        known = {f"type_{n}": type_ for n, type_ in enumerate(types)}
+        conditions = ["position > :position"]
+        conditions += [f"{name} = :{name}" for name in ("domain", "room") if asked[name] is not None]
+        if known:
+            conditions.append(f"type in ({', '.join(f':{name}' for name in known)})")
+        text = (
+            "select position, domain, id, type, room, at_ms, created_ms, said from messages"  # noqa: S608 - our own
+            f" where {' and '.join(conditions)} order by position limit :most"
+        )
+        values = {name: value for name, value in asked.items() if value is not None} | known
+        with self._database.reading() as connection:
+            return [Message(*row) for row in connection.rows_of(text, values)]
+
+    def by_id(self, domain: str, name: str) -> Message | None:
+        with self._database.reading() as connection:
+            row = connection.row("message_by_id", domain=domain, id=name)
+            return None if row is None else Message(*row)
+
+    def end(self) -> int:
+        """The last position; 0 while there is none."""
+        with self._database.reading() as connection:
+            (position,) = connection.row("messages_end") or (0,)
+            return int(position)
+
+    def first_since(self, moment: Ms) -> int:
+        """The position of the first that was written at `moment` or later; one after the end if there is none."""
+        with self._database.reading() as connection:
+            (position,) = connection.row("messages_since", moment=moment) or (None,)
+        return self.end() + 1 if position is None else int(position)
+
+    def prune(self, before: Ms) -> int:
+        """Forget those that were written before a moment; how many they were. The last one stays."""
+        with self._database.writing() as connection:
+            return connection.run("prune_messages", before=before)

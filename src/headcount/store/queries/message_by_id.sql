@@ -1,0 +1,4 @@
+select position, domain, id, type, room, at_ms, created_ms, said
+from messages
+where domain = :domain
+  and id = :id

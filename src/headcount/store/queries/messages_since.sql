@@ -1,0 +1,1 @@
+select min(position) from messages where created_ms >= :moment

@@ -1,0 +1,3 @@
+delete from messages
+where created_ms < :before
+  and position < (select max(position) from messages)
