@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from headcount.kernel.changes import Because, Change, EventIgnored, ParticipantNamed
+from headcount.kernel.doors import Door, came, went
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.meetings import Stay
 from headcount.kernel.rules import NEVER
@@ -153,12 +154,16 @@ _NO_DOUBTS: dict[str, Doubt] = {}
 
 
 class People:
-    """Everybody in one room. `moves` are the comings and goings; `Sittings` takes them off at the left."""
+    """Everybody in one room. `moves` are the comings and goings; `Sittings` takes them off at the left.
 
-    __slots__ = ("changes", "doubts", "moves", "present", "reaches_back")
+    `doors` are told of them at once, if somebody watches.
+    """
+
+    __slots__ = ("changes", "doors", "doubts", "moves", "present", "reaches_back")
 
     def __init__(self, changes: list[Change]) -> None:
         self.changes = changes
+        self.doors: list[Door] | None = None
         self.present: dict[str, OpenStay] = {}
         self.doubts: dict[str, Doubt] = _NO_DOUBTS
         self.moves: list[Move] = []
@@ -187,6 +192,8 @@ class People:
             stay = OpenStay(who, at, event.user_id, event.user_name, event.source_session, True)
             self.present[who] = stay
             self.moves.append((at, stay, True))
+            if self.doors is not None:
+                self.doors.append(came(stay.frozen()))
             return
         closed = self.present.pop(who, None)
         if closed is None:
@@ -198,6 +205,8 @@ class People:
         closed.leave = at
         closed.left_by = _REPORTED
         self.moves.append((at, closed, False))
+        if self.doors is not None:
+            self.doors.append(went(closed.frozen(), at))
 
     def _take_together(self, at: Ms, heard: Sequence[Event]) -> None:
         said: dict[str, list[Event]] = {}
@@ -264,6 +273,8 @@ class People:
         stay.learn(heard)
         self.present[who] = stay
         self.moves.append((at, stay, True))
+        if self.doors is not None:
+            self.doors.append(came(stay.frozen()))
         if who in self.doubts:
             self.doubts[who].again.append(stay)
 
@@ -274,6 +285,8 @@ class People:
         stay.leave = at
         stay.left_by = left_by
         self.moves.append((at, stay, False))
+        if self.doors is not None:
+            self.doors.append(went(stay.frozen(), at))
         if left_by not in (LeftBy.REPORTED, LeftBy.ROOM_ENDED):
             self._doubt(who, Doubt(stay)).latest = stay
 

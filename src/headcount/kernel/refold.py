@@ -51,6 +51,7 @@ class Stretch:
             self.people.reopen(who)
         self._drop_marks()
         self.people.moves = _in_order(self.people.moves)
+        self._visits = [stay for _, stay, coming in self.people.moves if coming]
         self.sittings = Sittings(domain, room, rules, self.people.moves, self.changes)
         self.sittings.settle(to)
         self.record = Record(domain, room).apply(self.changes)
@@ -74,6 +75,10 @@ class Stretch:
                 for stay in self.record.stays.values():
                     if carries_into(stay, change.start):
                         yield change.id, stay
+
+    def visits(self) -> list[Stay]:
+        """All stays in order of time, void and pending ones too."""
+        return [stay.frozen() for stay in self._visits]
 
     def stays(self) -> set[Stay]:
         return set(self.record.stays.values())

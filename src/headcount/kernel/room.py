@@ -18,6 +18,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from headcount.kernel.changes import Because, Change, Revised
+from headcount.kernel.doors import Door, otherwise
 from headcount.kernel.events import Event, Inferred, Kind, Ms, facts, join_of
 from headcount.kernel.journal import Journal, Journals, Mark, Overlay
 from headcount.kernel.meetings import Meeting, Stay
@@ -75,6 +76,7 @@ class Room:
         "_careful",
         "_changes",
         "_disordered",
+        "_doors",
         "_numbers",
         "_people",
         "_sittings",
@@ -104,6 +106,19 @@ class Room:
         self._disordered: list[tuple[Ms, int, Event]] = []
         self._numbers = 0
         self._careful = False
+        self._doors: list[Door] | None = None
+
+    def watch_doors(self) -> None:
+        """From now on, keep who comes and goes for `take_doors`."""
+        self._doors = self._people.doors = []
+
+    def take_doors(self) -> list[Door]:
+        """Who came and went, as far as settled, since this was asked the last time."""
+        if not self._doors:
+            return []
+        doors = self._doors
+        self.watch_doors()
+        return doors
 
     def handle(self, event: Event, received_at: Ms) -> list[Change]:
         """Take in one event, in any order. What it changes is told when it settles.
@@ -323,6 +338,9 @@ class Room:
         self.journal.replace_marks(first.at, to, new.marks)
         if last is None:
             self._continue_from(new)
+        if self._doors is not None:
+            inside = () if last is None else self.stays_in()
+            self._doors.extend(otherwise(old.visits(), new.visits(), inside))
         revised = _difference(old, new, self.settled, event, late_ms, because)
         if revised is not None:
             self._changes.append(revised)
@@ -345,6 +363,7 @@ class Room:
     def _continue_from(self, new: Stretch) -> None:
         self._people, self._sittings = new.people, new.sittings
         self._people.reaches_back = NEVER
+        self._people.doors = self._doors
         self._people.changes = self._sittings.changes = self._changes
 
     # Snapshot and resume.
