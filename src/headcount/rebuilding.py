@@ -35,7 +35,7 @@ def rebuild_tables(settings: Settings, *, check: bool) -> str | None:
         with tempfile.TemporaryDirectory(prefix="headcount-") as folder:
             anew = open_store(str(Path(folder) / "anew.db"), synchronous="off")
             copy_log(store.database, anew.database)
-            engine = Engine(anew, rules, 0, max_stay=max_stay, batch=_BATCH)
+            engine = Engine(anew, rules, 0, max_stay=max_stay, batch=_BATCH, tells=False)
             while engine.step(now):
                 pass
             if check:

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from engine.receiver import Receiver, as_received, inside
 from engine.stored import DOMAIN, IN_MEMORY, entry_of
 from engines import NEW_YEAR, kernel
 from headcount.engine.engine import SHOWN_AFTER_MS, Engine
@@ -25,6 +26,7 @@ from headcount.store.log import Log
 from headcount.store.messages import Messages
 from headcount.store.migrating import migrate
 from headcount.store.opening import Store
+from headcount.store.outbox import Outbox
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
@@ -33,6 +35,8 @@ SEEDS = int(os.environ.get("HEADCOUNT_SEEDS", "1000"))
 LIVES_A_TEST = 50
 RULES = Rules()
 PEOPLE = "abcd"
+LONG = 3_000_000
+"""After this all is decided and published."""
 GAPS = (0, 1, 400, 5_000, 9_999, 10_000, 10_001, 29_999, 30_000, 60_000, 599_999, 600_000, 600_001)
 
 
@@ -94,6 +98,7 @@ class Life:
             Keys(mortal),
             Sources(mortal),
             Messages(mortal),
+            Outbox(mortal),
         )
         while True:
             try:
@@ -184,6 +189,14 @@ def check(seed, folder):
         )
         told = kernel(events, as_of=life.now - SHOWN_AFTER_MS, rules=RULES)
         assert life.meetings() == told, f"seed {seed}: after {life.crashes} crashes the tables differ"
+        life.now += LONG
+        while life.surviving(lambda: life.engine.step(life.now)):
+            pass
+        horizon = life.now - RULES.settling_ms
+        heard = Receiver(Messages(life.database).after(0))
+        published = as_received(kernel(events, as_of=horizon, rules=RULES))
+        assert heard.meetings == published, f"seed {seed}: what was told is not what is so"
+        assert heard.inside == inside(events, RULES, life.now - SHOWN_AFTER_MS), f"seed {seed}: the door"
         return life.crashes
     finally:
         life.end()

@@ -18,6 +18,7 @@ from typing import Final
 from headcount.engine.inferring import from_snapshot, longest_stay_ends, overstayed
 from headcount.engine.keeping import Keeper, Kept
 from headcount.engine.projecting import Projection
+from headcount.engine.telling import door_messages, note, tell
 from headcount.kernel.changes import Because, Change, EventIgnored, Revised
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import NEVER, Rules
@@ -26,6 +27,7 @@ from headcount.store.rows import Logged, Origin, RoomKey, Round
 
 SHOWN_AFTER_MS: Final = 200
 """So long is waited for what was said at the same time before it is shown, unless the settings say otherwise."""
+_MOST_TOLD: Final = 1_000
 _IMPORTED: Final = int(Origin.IMPORTED)
 
 
@@ -47,7 +49,7 @@ class Engine:
 
     `rules` are those in force; `max_stay` (ms) closes stays that nobody ever closed, if given.
     `shown_after` (ms) is how long is waited for what was said at the same time. `batch` bounds how
-    many entries a round takes.
+    many entries a round takes. One that does not tell the world (`tells`) writes nothing into the outbox.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Engine:
         max_stay: Ms | None = None,
         shown_after: Ms = SHOWN_AFTER_MS,
         batch: int = 5_000,
+        tells: bool = True,
     ) -> None:
         self._store = store
+        self._tells = tells
         self._published_ms = rules.settling_ms
         self._max_stay = max_stay
         self._shown_after = shown_after
@@ -76,8 +80,8 @@ class Engine:
 
     @property
     def deadline(self) -> Ms:
-        """When a room wants to be woken next, or NEVER."""
-        return self._deadlines[0][0] if self._deadlines else NEVER
+        """When a room wants to be woken next, or something is to be told, or NEVER."""
+        return min(self._deadlines[0][0] if self._deadlines else NEVER, self._tell_next)
 
     @property
     def rooms(self) -> int:
@@ -102,7 +106,7 @@ class Engine:
         # With more to read, the rooms' time is that of what was read: what is still unread is not late.
         self._time = max(self._time, logged[-1].received if behind else now)
         try:
-            return self._round(logged) or behind
+            return self._round(logged, now) or self._tell(now) or behind
         except BaseException:
             self._start_again()
             raise
@@ -115,17 +119,37 @@ class Engine:
             (deadline, (domain, room)) for deadline, domain, room in self._store.tables.deadlines()
         ]
         heapify(self._deadlines)
+        self._tell_next = self._store.outbox.first() if self._tells else NEVER
 
-    def _round(self, logged: Sequence[Logged]) -> bool:
+    def _tell(self, now: Ms) -> bool:
+        """Tell what is due of meetings; whether there may be more."""
+        if self._tell_next > self._time:
+            return False
+        due = self._store.outbox.due(self._time, _MOST_TOLD)
+        horizon = self._time - self._published_ms
+        round_ = Round(self.cursor, told_of=due)
+        for about in due:
+            seen = self._store.outbox.seen(about, horizon + 1)
+            known = round_.told.get((about.domain, about.id))
+            told = tell(about, seen if known is None else seen._replace(told=known), horizon, now)
+            round_.messages.extend(told.messages)
+            if told.known is not None:
+                round_.told[about.domain, about.id] = told.known
+        if due:
+            self.tally.commit_s += self._store.tables.commit(round_, self._epoch)
+        self._tell_next = self._store.outbox.first()
+        return self._tell_next <= self._time
+
+    def _round(self, logged: Sequence[Logged], now: Ms) -> bool:
         round_ = Round(logged[-1].position if logged else self.cursor)
         touched: dict[RoomKey, Kept] = {}
         for key, entries in groupby(sorted(logged, key=_by_room), key=_by_room):
             touched[key] = self._keeper.get(key, self.cursor)
-            self._take(touched[key], list(entries), round_)
+            self._take(touched[key], list(entries), round_, now)
         for key in self._due():
             if key not in touched:
                 touched[key] = self._keeper.get(key, self.cursor)
-                self._take(touched[key], [], round_)
+                self._take(touched[key], [], round_, now)
         if logged or round_.rooms or round_.inferred:
             self.tally.commit_s += self._store.tables.commit(round_, self._epoch)
         self._committed(round_, touched)
@@ -136,6 +160,7 @@ class Engine:
 
     def _committed(self, round_: Round, touched: dict[RoomKey, Kept]) -> None:
         self.cursor = round_.cursor
+        self._tell_next = min([self._tell_next, *(due for _, _, due in round_.to_tell)])
         for key, kept in touched.items():
             kept.journal.committed(kept.room.settled, self.cursor)
             self._keeper.done_with(key)
@@ -149,7 +174,7 @@ class Engine:
             due[heappop(self._deadlines)[1]] = None
         return list(due)
 
-    def _take(self, kept: Kept, entries: Sequence[Logged], round_: Round) -> None:
+    def _take(self, kept: Kept, entries: Sequence[Logged], round_: Round, now: Ms) -> None:
         """Hand entries to their room, let its clock move on, and write down what follows."""
         room = kept.room
         changes = self._handled(kept, entries, round_)
@@ -158,12 +183,16 @@ class Engine:
             round_.inferred.extend(overstayed(room, self._max_stay, self._time - self._shown_after))
         wakes_at = self._wakes_at(kept)
         leaves = room.known_leaves()
-        if entries or changes or wakes_at != kept.wakes_at or leaves:
+        doors = room.take_doors()
+        if entries or changes or wakes_at != kept.wakes_at or leaves or doors:
             key = (room.domain, room.name)
             round_.rooms[key] = (room.settled, None if wakes_at == NEVER else wakes_at)
             imported = _all_imported(entries)
             projection = Projection(round_, room, self._time, self._published_ms)
             projection.apply(changes, leaves, imported=imported)
+            if self._tells and not imported:
+                round_.messages.extend(door_messages(room, doors, now, round_.cursor))
+                note(round_, room, changes, self._time, self._published_ms)
             kept.shown_most = projection.show_most(kept.shown_most)
             round_.marks.extend(kept.journal.take_changes())
             self._keep_checkpoint(kept, key, changes, round_)

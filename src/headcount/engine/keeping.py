@@ -79,6 +79,7 @@ class Keeper:
         kept = self._rooms.get(key)
         if kept is None:
             kept = self._rooms[key] = self._recalled(key, cursor)
+            kept.room.watch_doors()
         self._idle.pop(key, None)
         return kept
 

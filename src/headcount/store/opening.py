@@ -10,6 +10,7 @@ from headcount.store.keys import Keys
 from headcount.store.log import Log
 from headcount.store.messages import Messages
 from headcount.store.migrating import migrate, pending
+from headcount.store.outbox import Outbox
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
@@ -26,6 +27,7 @@ class Store:
     keys: Keys
     sources: Sources
     messages: Messages
+    outbox: Outbox
 
     def close(self) -> None:
         self.database.close()
@@ -49,6 +51,7 @@ def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) 
         Keys(database),
         Sources(database),
         Messages(database),
+        Outbox(database),
     )
 
 

@@ -125,6 +125,42 @@ class Superseded(NamedTuple):
     superseded: Ms
 
 
+class NewMessage(NamedTuple):
+    """A message to be written into the outbox: as `messages.Message`, without a position."""
+
+    domain: str
+    id: str
+    type: str
+    room: str
+    at: Ms
+    created: Ms
+    said: str
+
+
+class ToTell(NamedTuple):
+    """Something is to be told of a meeting that began at `start`, from `due` on; `because` of a correction."""
+
+    domain: str
+    id: str
+    due: Ms
+    room: str
+    start: Ms
+    because: str | None = None
+
+
+class ToldMeeting(NamedTuple):
+    """What the world was told of a meeting the last time, and how often that was revised."""
+
+    domain: str
+    id: str
+    room: str
+    start: Ms
+    end: Ms | None
+    max_participants: int
+    participants: int
+    revisions: int = 0
+
+
 class MarkChange(NamedTuple):
     """The marks of a room in (after, to] are `marks` from now on."""
 
@@ -145,7 +181,8 @@ class Round:
 
     A stay or meeting that is None is taken out. `progress` is the end and the largest head count
     of meetings that are there already, `carried` the stay that a reset carried on into one, where
-    that is another now. `checkpoints` hold only those that changed.
+    that is another now. `checkpoints` hold only those that changed. `to_tell` is what is to be told of
+    meetings later on, `told_of` what is settled of it, `told` what the world knows now.
     """
 
     cursor: int
@@ -159,6 +196,10 @@ class Round:
     corrections: list[Correction] = field(default_factory=list)
     superseded: list[Superseded] = field(default_factory=list)
     inferred: list[LogEntry] = field(default_factory=list)
+    messages: list[NewMessage] = field(default_factory=list)
+    to_tell: dict[tuple[str, str, Ms], ToTell] = field(default_factory=dict)
+    told: dict[tuple[str, str], ToldMeeting] = field(default_factory=dict)
+    told_of: list[ToTell] = field(default_factory=list)
 
 
 def event_of(
