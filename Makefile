@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test test-live check bench format clean
+.PHONY: help install run tour test test-live soak check bench format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: $(STAMP)  ## all tests, on all processors; installs PostgreSQL and librari
 test-live: $(STAMP)  ## real people in a real LiveKit server; builds it if it is not there
 	@tests/install_livekit.sh > /dev/null
 	$(BIN)/python -m pytest tests/live
+
+soak: $(STAMP)  ## ten minutes of mixed load on the real service: does anything grow, is anything lost? (MINUTES=2 for less)
+	$(BIN)/python bench/soak.py --minutes $(or $(MINUTES),10)
 
 check: $(STAMP)  ## linters, types, the directions of imports, and the docs
 	$(BIN)/ruff check .
