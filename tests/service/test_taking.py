@@ -82,6 +82,12 @@ def test_a_batch_is_taken_whole_or_not_at_all(client, room):
     assert client.get(f"/rooms/{room}/at", params={"time": NOW + 60}).json().get("participants", []) == []
 
 
+@pytest.mark.parametrize("room", [rb"\ud800", rb"x\udc00", b"\xed\xa0\x80"])
+def test_half_a_character_is_refused(client, room):
+    answer = client.post("/events", content=b'{"room": "%s", "kind": "end"}' % room)
+    assert info(answer, error="json-parsing-error").startswith("the body is not JSON")
+
+
 def test_who_waits_sees_at_once_what_was_sent(client, room):
     """Nothing is asked twice here: the answer comes when it shows."""
     for who in "abc":

@@ -163,6 +163,13 @@ class SqliteDatabase:
                 self._writer = None
         self.disown()
 
+    def _mode(self) -> str:
+        """How SQLite opens the file. Where it cannot put its own files beside it, it must be told that nobody writes."""
+        if not self._read_only:
+            return "mode=rwc"
+        alone = not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists()
+        return "mode=ro&immutable=1" if alone else "mode=ro"
+
     def _writing(self) -> SqliteConnection:
         if self._writer is None:
             self._writer = self._connect(writing=True)
@@ -171,7 +178,7 @@ class SqliteDatabase:
     def _connect(self, *, writing: bool) -> SqliteConnection:
         with _told_plainly(self.path):
             raw = sqlite3.connect(
-                f"file:{_quoted(self.path)}?mode={'ro' if self._read_only else 'rwc'}",
+                f"file:{_quoted(self.path)}?{self._mode()}",
                 uri=True,
                 isolation_level=None,
                 timeout=_BUSY_MS / 1_000,
