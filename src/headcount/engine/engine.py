@@ -95,8 +95,7 @@ class Engine:
         """
         logged = self._store.log.after(self.cursor, self._batch)
         behind = len(logged) == self._batch
-        # With more to read, the rooms' time is that of what was read: what is still unread is not late.
-        self._time = max(self._time, logged[-1].received if behind else now)
+        self._time = max(self._time, _read_until(logged[-1]) if behind else now)
         try:
             return self._round(logged) or behind
         except BaseException:
@@ -210,6 +209,11 @@ class Engine:
                 tally.orphans += change.because is Because.ORPHAN_LEAVE
             elif isinstance(change, Revised) and change.late_ms > self._published_ms:
                 tally.late += 1
+
+
+def _read_until(last: Logged) -> Ms:
+    """The rooms' time with more to read: what is still unread is not late, imported history least of all."""
+    return min(last.at, last.received) if last.origin == Origin.IMPORTED else last.received
 
 
 def _by_room(entry: Logged) -> RoomKey:

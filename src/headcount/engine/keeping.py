@@ -68,7 +68,7 @@ class Keeper:
 
     def people(self) -> int:
         """How many are in all the rooms in memory."""
-        return sum(kept.room.size() for kept in list(self._rooms.values()))
+        return sum(kept.room.people() for kept in list(self._rooms.values()))
 
     def busy(self) -> int:
         """How many rooms somebody is in."""
