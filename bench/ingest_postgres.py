@@ -1,6 +1,6 @@
 """Batches of 1,000 events over HTTP into PostgreSQL, against writing the same rows into the same table.
 
-    python bench/ingest_postgres.py [--batches 200] [--runs 2] [--bars '{"append": 0.5}']
+    python bench/ingest_postgres.py [--batches 400] [--runs 2] [--bars '{"append": 0.5}']
 
 As `ingest_batches.py`, on a server of its own that the tests know how to start. There are two peers, each with
 one durable commit for a thousand rows: a bare `executemany`, and a bare `copy`, which can neither know rows
@@ -58,7 +58,7 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--batches", type=int, default=200)
+    parser.add_argument("--batches", type=int, default=400)
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--bars", default="{}", help='JSON, like {"append": 0.4}')
