@@ -52,7 +52,11 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/run.py $(BENCH)
 	$(BIN)/python bench/ingest_api.py
 	$(BIN)/python bench/ingest_batches.py
+	@tests/install_servers.sh
+	$(BIN)/python bench/ingest_postgres.py
 	$(BIN)/python bench/reading_api.py
+	$(BIN)/python bench/reading_datasette.py
+	$(BIN)/python bench/starting.py
 	$(BIN)/python bench/sources.py
 
 format: $(STAMP)  ## put the code in order

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,10 +114,15 @@ def meetings_worked_out(database: Path, rows: list[tuple[Any, ...]]) -> int:
     connection = sqlite3.connect(database)
     (meetings,) = connection.execute("select count(*) from meetings").fetchone()
     connection.close()
-    left = sum(row[KIND] == KIND_CODES[Kind.LEAVE] for row in rows)
-    if meetings < 0.9 * left / PEOPLE_A_ROOM:
-        raise SystemExit(f"{left:,} left, but only {meetings:,} meetings are worked out")
+    if meetings < meetings_expected(rows):
+        raise SystemExit(f"of {len(rows):,} events only {meetings:,} meetings are worked out")
     return meetings
+
+
+def meetings_expected(rows: Sequence[tuple[Any, ...]]) -> float:
+    """So many at least should follow from these rows."""
+    left = sum(row[KIND] == KIND_CODES[Kind.LEAVE] for row in rows)
+    return 0.9 * left / PEOPLE_A_ROOM
 
 
 def bare(database: Path, rows: list[tuple[Any, ...]]) -> float:

@@ -114,10 +114,7 @@ class Connection(asyncio.Protocol):
         if head < 0:
             return
         length = CONTENT_LENGTH.search(read, 0, head)
-        if length is None:
-            self._transport.abort()  # chunked answers are not for us
-            return
-        if len(read) < head + 4 + int(length[1]):
+        if not (read.endswith(b"0\r\n\r\n") if length is None else len(read) >= head + 4 + int(length[1])):
             return
         self._read = b""
         if read[9:10] == b"2":

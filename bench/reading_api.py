@@ -49,6 +49,17 @@ def make(path: Path, meetings: int) -> None:
     store.close()
 
 
+def store_with(meetings: int, *, again: bool = False) -> Path:
+    """Where a store with so many meetings is; made if it is not there."""
+    path = DATA / f"reading-{meetings}.db"
+    DATA.mkdir(exist_ok=True)
+    if again or not path.exists():
+        for old in DATA.glob(f"{path.name}*"):
+            old.unlink()
+        make(path, meetings)
+    return path
+
+
 def _starts(room: int, number: int) -> list[int]:
     chance = random.Random(room)
     slot = A_YEAR_MS // number
@@ -154,12 +165,7 @@ def main() -> None:
     parser.add_argument("--meetings", type=int, default=1_000_000)
     parser.add_argument("--again", action="store_true", help="make the store anew")
     asked = parser.parse_args()
-    path = DATA / f"reading-{asked.meetings}.db"
-    DATA.mkdir(exist_ok=True)
-    if asked.again or not path.exists():
-        for old in DATA.glob(f"{path.name}*"):
-            old.unlink()
-        make(path, asked.meetings)
+    path = store_with(asked.meetings, again=asked.again)
     store = open_store(str(path))
     print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING}; {ROOMS:,} rooms live")
     asyncio.run(measure(store, min(5_000, asked.meetings // 200)))

@@ -141,3 +141,13 @@ def test_a_reset_is_an_end_and_a_start(engine):
 def test_history_that_is_imported_is_not_news(engine):
     engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000), origin=Origin.IMPORTED)
     assert told(engine, 3_600_000) == []
+
+
+def test_history_that_is_worked_in_little_by_little_is_not_news_either(folder):
+    stored = StoredEngine(folder, Rules(), batch=1)
+    visits = join("a", 0), join("b", 0), leave("b", 60_000), leave("a", 2_000_000), join("c", 2_100_000)
+    stored.append(*visits, origin=Origin.IMPORTED)
+    assert told(stored, 3_600_000) == []
+    stored.append(leave("c", 3_600_000))
+    assert told(stored, 3_700_000) == ["participant.left", "meeting.started", "meeting.ended"]
+    stored.close()

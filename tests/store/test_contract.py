@@ -42,6 +42,27 @@ def test_what_is_appended_can_be_read_in_its_order(store):
     assert store.log.after(logged[0].position, 10) == logged[1:]
 
 
+def test_many_that_are_appended_at_once_are_kept_as_if_one_by_one(store):
+    odd = ("Ann \U0001f98a", 'say "hi"', "back\\slash \\x41 \\u0041", "100 % :room ?", "a\tb\nc", " ", None)
+    entries = [
+        said(
+            "leave", f"p{n}", n + 20, user_id=f"u{n}", user_name=odd[n % 7], source_session=odd[(n + 3) % 7], id=f"e{n}",
+            joined_at=T + n, inferred=(None, Inferred.TIMEOUT)[n % 2],
+        )
+        for n in range(60)
+    ]  # fmt: skip
+    done = store.log.append([entries])[0]
+    together = [(one.at, one.received, one.event) for one in store.log.after(0, 100)]
+    single = [entry._replace(domain="other") for entry in entries]
+    for entry in single:
+        store.log.append([[entry]])
+    alone = [(one.at, one.received, one.event) for one in store.log.after(done.position, 100)]
+    assert done.accepted == 60
+    assert together == alone
+    assert [event.user_name for _, _, event in together] == [odd[n % 7] for n in range(60)]
+    assert store.log.append([entries])[0].duplicates == 60
+
+
 def test_each_request_of_a_commit_is_told_what_was_new_of_its_own(store):
     a, b, c = said("join", "a", 1), said("join", "b", 1), said("join", "c", 1)
     first = store.log.append([[a], [a, b], [], [b, c, c]])

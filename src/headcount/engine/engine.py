@@ -20,6 +20,7 @@ from headcount.engine.keeping import Keeper, Kept
 from headcount.engine.projecting import Projection
 from headcount.engine.telling import door_messages, note, tell
 from headcount.kernel.changes import Because, Change, EventIgnored, Revised
+from headcount.kernel.doors import Door
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.opening import Store
@@ -103,8 +104,7 @@ class Engine:
         """
         logged = self._store.log.after(self.cursor, self._batch)
         behind = len(logged) == self._batch
-        # With more to read, the rooms' time is that of what was read: what is still unread is not late.
-        self._time = max(self._time, logged[-1].received if behind else now)
+        self._time = max(self._time, _read_until(logged[-1]) if behind else now)
         try:
             return self._round(logged, now) or self._tell(now) or behind
         except BaseException:
@@ -188,16 +188,28 @@ class Engine:
             key = (room.domain, room.name)
             round_.rooms[key] = (room.settled, None if wakes_at == NEVER else wakes_at)
             imported = _all_imported(entries)
+            if imported:
+                kept.history_until = max(kept.history_until, *(entry.at for entry in entries))
             projection = Projection(round_, room, self._time, self._published_ms)
             projection.apply(changes, leaves, imported=imported)
-            if self._tells and not imported:
-                round_.messages.extend(door_messages(room, doors, now, round_.cursor))
-                note(round_, room, changes, self._time, self._published_ms)
+            if self._tells:
+                self._tell_of(kept, doors, [] if imported else changes, round_, now)
             kept.shown_most = projection.show_most(kept.shown_most)
             round_.marks.extend(kept.journal.take_changes())
             self._keep_checkpoint(kept, key, changes, round_)
             self._count(changes)
         kept.wakes_at = wakes_at
+
+    def _tell_of(
+        self, kept: Kept, doors: Sequence[Door], changes: Sequence[Change], round_: Round, now: Ms
+    ) -> None:
+        """Write into the outbox what is news: what follows from imported history alone is none."""
+        room, history = kept.room, kept.history_until
+        seen = [door for door in doors if door.at > history]
+        round_.messages.extend(door_messages(room, seen, now, round_.cursor))
+        decided_by = history + room.rules.reset_alone_ms
+        fresh = [change for change in changes if isinstance(change, Revised) or change.at > decided_by]
+        note(round_, room, fresh, self._time, self._published_ms)
 
     def _handled(self, kept: Kept, entries: Sequence[Logged], round_: Round) -> list[Change]:
         """Hand over the events; a list of those present is compared with all that came before it."""
@@ -252,6 +264,11 @@ def _all_imported(entries: Sequence[Logged]) -> bool:
         and entries[0].origin == _IMPORTED
         and all(entry.origin == _IMPORTED for entry in entries)
     )
+
+
+def _read_until(last: Logged) -> Ms:
+    """The rooms' time with more to read: what is still unread is not late, imported history least of all."""
+    return min(last.at, last.received) if last.origin == _IMPORTED else last.received
 
 
 def _by_room(entry: Logged) -> RoomKey:

@@ -26,7 +26,7 @@ _LEAST_EVENTS: Final = 1_000
 class Kept:
     """A room in memory, with what the engine needs to know of it."""
 
-    __slots__ = ("events", "has_checkpoint", "journal", "room", "shown_most", "wakes_at")
+    __slots__ = ("events", "has_checkpoint", "history_until", "journal", "room", "shown_most", "wakes_at")
 
     def __init__(self, room: Room, journal: StoredJournal, *, has_checkpoint: bool) -> None:
         self.room = room
@@ -35,6 +35,8 @@ class Kept:
         self.wakes_at: Ms = NEVER
         self.shown_most: tuple[str, int] | None = None
         self.events = 0
+        self.history_until: Ms = _DAWN
+        """When the last happened of what was imported."""
 
     def checkpoint(self, *, corrected: bool) -> tuple[str | None] | None:
         """The checkpoint to write now, or None if none is due. One that a correction reached is of no use."""
@@ -68,7 +70,7 @@ class Keeper:
 
     def people(self) -> int:
         """How many are in all the rooms in memory."""
-        return sum(kept.room.size() for kept in list(self._rooms.values()))
+        return sum(kept.room.people() for kept in list(self._rooms.values()))
 
     def busy(self) -> int:
         """How many rooms somebody is in."""

@@ -193,6 +193,10 @@ class Room:
         """Whether nobody is in and nothing is to come: all that it remembers is `settled`."""
         return self.deadline == NEVER and not self._people.present
 
+    def people(self) -> int:
+        """How many stays last, pending ones too."""
+        return len(self._people.present)
+
     def size(self) -> int:
         """How many stays it remembers: what a snapshot of it costs."""
         return len(self._people.present) + sum(1 for _ in self._sittings.waiting())

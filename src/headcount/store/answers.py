@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import DAWN, Mark
-from headcount.kernel.meetings import Entry
+from headcount.kernel.meetings import Entry, clipped
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
 from headcount.store.log import facts_between
-from headcount.store.paging import entries_page, entry_of, in_order
+from headcount.store.paging import entries_page, in_order, stay_of
 from headcount.store.rows import DAY_MS, Correction, MeetingRow, StayRow, Superseded, event_of, mark_of
 
 _COLUMNS: Final = (
@@ -43,7 +43,7 @@ _OF_A_USER: Final = """(
 
 SQLite goes through cross joins in the order in which they stand: first what the user's index knows.
 """
-_STAY: Final = "s.domain, s.room, s.join_ms, s.participant_id, s.leave_ms, s.left_by, s.user_id, s.user_name"
+_STAY: Final = "s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name"
 
 Present = tuple[str, Ms, str, str | None, str | None]
 """Who is in a room: room, join, participant_id, user_id, user_name. Plain, since there may be very many."""
@@ -340,9 +340,9 @@ def _entries(connection: Connection, meetings: Sequence[MeetingRow]) -> dict[str
     found: dict[str, list[Entry]] = {meeting.id: [] for meeting in meetings}
     if not meetings:
         return found
-    by_id = {meeting.id: meeting for meeting in meetings}
+    bounds = {meeting.id: (meeting.start, meeting.end) for meeting in meetings}
     for name, *columns in connection.rows_of(*_entries_query(meetings)):
-        entry = entry_of(StayRow(*columns), by_id[name])
+        entry = clipped(stay_of(*columns), *bounds[name])
         if entry is not None:
             found[name].append(entry)
     for entries in found.values():

@@ -18,6 +18,7 @@ from headcount.store.database import Connection
 from headcount.store.rows import MeetingRow, StayRow
 
 _Place = tuple[Ms, str]
+_LEFT_BY: Final[dict[str | None, LeftBy | None]] = {None: None, **{way.value: way for way in LeftBy}}
 _START: Final[_Place] = (-1, "")
 
 
@@ -39,9 +40,15 @@ def in_order(entry: Entry) -> _Place:
 
 def entry_of(row: StayRow, meeting: MeetingRow) -> Entry | None:
     """What a meeting shows of a stay."""
-    left_by = None if row.left_by is None else LeftBy(row.left_by)
-    stay = Stay(row.participant_id, row.join, row.leave, left_by, row.user_id, row.user_name)
+    stay = stay_of(row.participant_id, row.join, row.leave, row.left_by, row.user_id, row.user_name)
     return clipped(stay, meeting.start, meeting.end)
+
+
+def stay_of(
+    participant_id: str, join: Ms, leave: Ms | None, left_by: str | None, user_id: str | None, user_name: str | None
+) -> Stay:  # fmt: skip
+    """The kernel's stay of a row."""
+    return Stay(participant_id, join, leave, _LEFT_BY[left_by], user_id, user_name)
 
 
 def _towards_the_end(connection: Connection, meeting: MeetingRow, limit: int, place: _Place) -> list[Entry]:

@@ -8,13 +8,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool
 
 from headcount.store.database import StoreBusy
-from headcount.store.statements import for_postgres, inserts_rows, of_many_rows, statement
+from headcount.store.statements import (
+    for_postgres,
+    inserted_into,
+    inserts_rows,
+    of_many_rows,
+    of_one_list,
+    statement,
+)
 
-_ROWS_A_STATEMENT: Final = 500
+_ROWS_A_STATEMENT: Final = 5_000
+_FEW_ROWS: Final = 20
+"""So few rows are given value by value; more of them as one, which takes a tenth of our time."""
 _LOG_LOCK: Final = 7_205_759_403
 _MOST_CONNECTIONS: Final = 10
 _PATIENCE_S: Final = 10
@@ -54,11 +64,14 @@ class PostgresConnection:
             with self.raw.cursor() as cursor:
                 cursor.executemany(for_postgres(text).encode(), rows)
                 return cursor.rowcount
+        if len(rows) < _FEW_ROWS:
+            values = [value for row in rows for value in row]
+            many = of_many_rows(text, len(rows))
+            return self.raw.execute(for_postgres(many).encode(), values).rowcount if rows else 0
         written = 0
         for start in range(0, len(rows), _ROWS_A_STATEMENT):
-            some = rows[start : start + _ROWS_A_STATEMENT]
-            values = [value for row in some for value in row]
-            written += self.raw.execute(for_postgres(of_many_rows(text, len(some))).encode(), values).rowcount
+            listed = _listed(text, rows[start : start + _ROWS_A_STATEMENT])
+            written += self.raw.execute(for_postgres(of_one_list(text)).encode(), (listed,)).rowcount
         return written
 
     def _run(self, text: str, values: dict[str, Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
@@ -73,6 +86,7 @@ class PostgresDatabase:
         "bytes": "bytea",
         "clustered": "",
         "text": 'text collate "C"',
+        "told_of_those_in": "",  # an entry of an index there must not grow longer than 2,700 bytes
         "snapshot": "begin isolation level repeatable read, read only",
     }
 
@@ -112,6 +126,19 @@ class PostgresDatabase:
 
     def close(self) -> None:
         self._pool.close()
+
+
+def _listed(text: str, rows: Sequence[Sequence[Any]]) -> str:
+    """Rows for an insert as a JSON list of objects."""
+    names = inserted_into(text)[1].split(", ")
+    told = [
+        {
+            name: f"\\x{value.hex()}" if type(value) is bytes else value
+            for name, value in zip(names, row, strict=True)
+        }
+        for row in rows
+    ]
+    return msgspec.json.encode(told).decode()
 
 
 def _careful(raw: psycopg.Connection[Any]) -> None:

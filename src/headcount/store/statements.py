@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 _ROW = re.compile(r"values (\((?:\?(?:, )?)+\))")
+_INSERT = re.compile(r"insert into (\w+) \(([^)]*)\)")
 _VALUE = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 
@@ -21,6 +22,22 @@ def statement(name: str) -> str:
 def of_many_rows(text: str, rows: int) -> str:
     """An insert of one row as an insert of so many."""
     return _ROW.sub(lambda row: f"values {', '.join([row[1]] * rows)}", text)
+
+
+@cache
+def of_one_list(text: str) -> str:
+    """An insert of one row as PostgreSQL's insert of all rows of one value: a JSON list of objects."""
+    table, columns = inserted_into(text)
+    listed = f"select {columns} from json_populate_recordset(cast(null as {table}), cast(? as json))"  # noqa: S608 - our own
+    return _ROW.sub(listed, text)
+
+
+@cache
+def inserted_into(text: str) -> tuple[str, str]:
+    """The table that an insert is into, and its columns."""
+    found = _INSERT.search(text)
+    assert found is not None
+    return found[1], " ".join(found[2].split())
 
 
 def inserts_rows(text: str) -> bool:

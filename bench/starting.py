@@ -1,0 +1,224 @@
+"""From start to ready, and how much memory a service needs: `headcount serve` as a process of its own.
+
+    python bench/starting.py [--runs 3] [--again]
+
+Ready is when /readyz answers 200. Three stores: an empty one; one with a million stays that ended; and one
+with a million that last, in 100,000 rooms. The stores are made once, by `headcount import`, in bench/data, and
+copied for each run. A room comes into memory when it is heard of, so each room of the third is told of one
+more who comes, before its memory is read. That all are in is asked of /metrics, or the exit code is 1.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest_api import free_port, headcount, made_key, serve
+
+DATA = Path(__file__).parent / "data"
+STAYS, OPEN_ROOMS, LIVE_ROOMS, PEOPLE_A_ROOM = 1_000_000, 100_000, 1_000, 10
+LINES = 1_000
+LOOK_S, PATIENCE_S = 0.005, 120
+A_DAY_MS = 86_400_000
+
+
+class Bar(NamedTuple):
+    """At most so much, in a unit."""
+
+    most: float
+    unit: str
+
+
+BARS = {
+    "start to ready, an empty store": Bar(1.0, "s"),
+    "start to ready, 1,000,000 stays last in 100,000 rooms": Bar(10.0, "s"),
+    "memory, an empty store": Bar(100, "MB"),
+    "memory, 1,000,000 stays stored and 1,000 rooms live": Bar(150, "MB"),
+    "memory for each of 1,000,000 stays that last": Bar(1.0, "kB"),
+}
+
+
+class Process:
+    """A service that runs: how long it took until it was ready, and what it needs."""
+
+    def __init__(self, pid: int, port: int, key: str, ready_s: float) -> None:
+        self.pid = pid
+        self.ready_s = ready_s
+        self._http = httpx2.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=PATIENCE_S,
+        )
+
+    def memory_mb(self) -> float:
+        """What it has of the machine's memory now."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1_000  # type: ignore[index]
+
+    def join(self, rooms: int, people: int) -> None:
+        """So many people come into each of so many rooms; when this returns, all of it is worked in."""
+        now = time.time()
+        lines = [
+            json.dumps({"room": room_name(room), "kind": "join", "at": now, "participant_id": f"new-{room}-{n}",
+                        "user_id": f"user-{n}", "user_name": "Somebody Or Other"})
+            for n in range(people) for room in range(rooms)
+        ]  # fmt: skip
+        for start in range(0, len(lines), LINES):
+            last = start + LINES >= len(lines)
+            url = f"/v1/events?wait={'true' if last else 'false'}"
+            body = "\n".join(lines[start : start + LINES])
+            self._http.post(
+                url, content=body, headers={"Content-Type": "application/x-ndjson"}
+            ).raise_for_status()
+
+    def require(self, stays: int) -> None:
+        told = self._http.get("/metrics").raise_for_status().text
+        there = int(float(re.search(r"^headcount_open_stays ([\d.e+]+)", told, re.MULTILINE)[1]))  # type: ignore[index]
+        if there != stays:
+            raise SystemExit(f"{there:,} stays are in memory, not {stays:,}: DIFFERENT")
+
+
+@contextmanager
+def started(database: Path) -> Iterator[Process]:
+    """A service on this store, from when it is ready until it is no longer needed."""
+    key, port = made_key(database), free_port()
+    began = time.perf_counter()
+    with subprocess.Popen(
+        serve(database, port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as child:
+        try:
+            yield Process(child.pid, port, key, wait_until_ready(port, child) - began)
+        finally:
+            child.terminate()
+            child.wait(PATIENCE_S)
+
+
+def wait_until_ready(port: int, child: "subprocess.Popen[bytes]") -> float:
+    """When it was ready."""
+    until = time.monotonic() + PATIENCE_S
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as http:
+        while time.monotonic() < until and child.poll() is None:
+            try:
+                if http.get("/readyz").status_code == 200:
+                    return time.perf_counter()
+            except httpx2.TransportError:
+                pass
+            time.sleep(LOOK_S)
+    raise SystemExit("the service does not become ready")
+
+
+@contextmanager
+def copied(store: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=DATA) as directory:
+        yield Path(shutil.copy(store, directory))
+
+
+@contextmanager
+def empty() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=DATA) as directory:
+        yield Path(directory) / "empty.db"
+
+
+def made(name: str, *, again: bool, last: bool) -> Path:
+    """A store with a million stays, that last or have ended; made if it is not there."""
+    path = DATA / f"{name}.db"
+    if again or not path.exists():
+        for old in DATA.glob(f"{path.name}*"):
+            old.unlink()
+        with tempfile.TemporaryDirectory(dir=DATA) as directory:
+            events, making = Path(directory) / "events.parquet", Path(directory) / path.name
+            pq.write_table(stays_that_last() if last else stays_that_ended(), events)
+            command = headcount(
+                "import", "--database", str(making), "--domain", "bench", "--quiet", str(events)
+            )
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            making.rename(path)
+    return path
+
+
+def stays_that_last() -> pa.Table:
+    """Ten people in each of 100,000 rooms, who came within the last half hour."""
+    who = np.arange(STAYS)
+    at = time.time_ns() // 1_000_000 - 1_800_000 + who * 37 % 1_200_000
+    return told(["join"] * STAYS, who % OPEN_ROOMS, who, at).sort_by("at")
+
+
+def stays_that_ended() -> pa.Table:
+    """Meetings of ten in 1,000 rooms, a hundred in each, yesterday and the days before."""
+    who = np.arange(STAYS)
+    slot = who // (LIVE_ROOMS * PEOPLE_A_ROOM)
+    came = time.time_ns() // 1_000_000 - 2 * A_DAY_MS - slot * 3_600_000 + who * 37 % 60_000
+    at = np.concatenate([came, came + 2_400_000])
+    rooms, all_of_them = np.tile(who % LIVE_ROOMS, 2), np.tile(who, 2)
+    return told(["join"] * STAYS + ["leave"] * STAYS, rooms, all_of_them, at).sort_by("at")
+
+
+def told(kinds: list[str], rooms: np.ndarray, who: np.ndarray, at: np.ndarray) -> pa.Table:
+    return pa.table(
+        {
+            "room": [room_name(room) for room in rooms],
+            "kind": kinds,
+            "at": pa.array(at, pa.timestamp("ms", tz="UTC")),
+            "participant_id": [f"connection-{one:08}" for one in who],
+            "user_id": [f"user-{one % 100_000:06}" for one in who],
+            "user_name": ["Somebody Or Other"] * len(who),
+        }
+    )
+
+
+def room_name(number: int) -> str:
+    return f"room-{number:06}"
+
+
+def one_run(ended: Path, last: Path) -> dict[str, float]:
+    with empty() as store, started(store) as service:
+        empty_s, idle = service.ready_s, service.memory_mb()
+    with copied(ended) as store, started(store) as service:
+        service.join(LIVE_ROOMS, PEOPLE_A_ROOM)
+        service.require(LIVE_ROOMS * PEOPLE_A_ROOM)
+        live = service.memory_mb()
+    with copied(last) as store, started(store) as service:
+        open_s = service.ready_s
+        service.join(OPEN_ROOMS, 1)
+        service.require(STAYS + OPEN_ROOMS)
+        all_in = service.memory_mb()
+    values = (empty_s, open_s, idle, live, (all_in - idle) * 1_000 / (STAYS + OPEN_ROOMS))
+    print(
+        "  ".join(f"{value:.2f} {bar.unit}" for value, bar in zip(values, BARS.values(), strict=True)),
+        flush=True,
+    )
+    return dict(zip(BARS, values, strict=True))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--again", action="store_true", help="make the stores anew")
+    asked = parser.parse_args()
+    DATA.mkdir(exist_ok=True)
+    ended = made("stays-that-ended", again=asked.again, last=False)
+    last = made("stays-that-last", again=asked.again, last=True)
+    runs = [one_run(ended, last) for _ in range(asked.runs)]
+    print("\n| measure | ours | bar | met |\n|---|---|---|---|")
+    for name, bar in BARS.items():
+        best = min(run[name] for run in runs)
+        met = "yes" if best <= bar.most else "**no**"
+        print(f"| {name} | {best:.2f} {bar.unit} | ≤ {bar.most:g} {bar.unit} | {met} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

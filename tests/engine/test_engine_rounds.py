@@ -1,0 +1,51 @@
+"""What a round of the engine costs and counts."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from engine.stored import IN_MEMORY, StoredEngine
+from engines import NEW_YEAR, kernel
+from headcount.kernel.events import Event, Kind
+from headcount.store.rows import Origin
+
+AN_HOUR = 3_600_000
+
+
+@pytest.fixture
+def stored():
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
+        made = StoredEngine(Path(folder), batch=2)
+        yield made
+        made.close()
+
+
+def visit(who, hour):
+    """A stay of half an hour: its join and its leave."""
+    came = NEW_YEAR + hour * AN_HOUR
+    return Event(Kind.JOIN, "r", came, who), Event(Kind.LEAVE, "r", came + AN_HOUR // 2, who)
+
+
+def test_history_that_is_imported_in_order_is_never_folded_anew(stored):
+    history = [event for hour in range(20) for event in visit(f"p{hour}", hour)]
+    later = NEW_YEAR + 1_000 * AN_HOUR
+    stored.append(*history, received=later, origin=Origin.IMPORTED)
+    stored.show(later)
+    assert stored.meetings() == kernel(history, as_of=later)
+    assert stored.engine.tally.late == 0
+
+
+def test_what_is_imported_of_the_future_does_not_move_the_clock(stored):
+    now = NEW_YEAR + 2 * AN_HOUR
+    history = [*visit("ann", 1), *visit("bob", 100), *visit("cid", 101)]
+    stored.append(*history, received=now, origin=Origin.IMPORTED)
+    stored.show(now)
+    assert stored.meetings() == kernel(history, as_of=now)
+
+
+def test_whoever_has_just_come_is_one_stay_that_lasts(stored):
+    join, _ = visit("ann", 0)
+    stored.append(join)
+    stored.show(join.at + 1_000)
+    assert stored.engine.people() == 1
