@@ -16,7 +16,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from headcount.clock import Clock
+from headcount.clock import LITTLE_MS, Clock
 from headcount.configuring import declare
 from headcount.engine.engine import Engine
 from headcount.engine.rules_in_force import keep_to_rules
@@ -69,6 +69,7 @@ class Service:
         keep_to_rules(self.store, self.rules)
         _, received = self.store.log.end()
         self.clock = Clock(received)
+        self._told_of_clock = False
         declare(
             self.store.sources,
             settings.sources,
@@ -88,6 +89,7 @@ class Service:
             self.store.sources,
             self.appender.append,
             self.clock.now,
+            self.clock.outside,
             self.metrics.took,
             public_url=settings["public_url"],
             most_bytes=settings["max_body_bytes"],
@@ -121,7 +123,13 @@ class Service:
             Parts(
                 gate=self.gate,
                 ingest=Ingest(
-                    self.gate, self.appender.append, self._passed, self.clock.now, limits, self.metrics.took
+                    self.gate,
+                    self.appender.append,
+                    self._passed,
+                    self.clock.now,
+                    self.clock.outside,
+                    limits,
+                    self.metrics.took,
                 ),
                 front_door=self.front_door,
                 reading=Reading(
@@ -148,11 +156,22 @@ class Service:
     async def keep_house(self) -> None:
         """What is done now and then while the service runs."""
         while True:
+            self._mind_the_clock()
             await asyncio.sleep(_TOUCH_S)
             try:
                 await asyncio.to_thread(self._write_down)
             except StoreError as error:
                 log.warning("when keys and sources were used could not be kept", reason=str(error))
+
+    def _mind_the_clock(self) -> None:
+        """Say it, once, when the machine's clock was set back."""
+        ahead = self.clock.ahead()
+        if ahead > LITTLE_MS and not self._told_of_clock:
+            log.warning(
+                "this machine's clock was set back; our own time goes at half speed until it has caught up",
+                ahead_s=ahead // 1_000,
+            )
+        self._told_of_clock = ahead > LITTLE_MS
 
     def _write_down(self) -> None:
         """Keep when keys were used, and what befell the sources."""
@@ -220,6 +239,7 @@ class Service:
                     ("headcount_engine_lag_seconds", "How long the oldest of them has waited", False, lag(1)),
                     ("headcount_open_rooms", "Rooms in which somebody is", False, lambda: worker.engine.busy_rooms() if worker.engine else 0),
                     ("headcount_open_stays", "Stays that last", False, lambda: worker.engine.people() if worker.engine else 0),
+                    ("headcount_clock_ahead_seconds", "How far our time is ahead of the machine's clock", False, lambda: self.clock.ahead() / 1_000),
                     ("headcount_append_commits", "Commits to the log by this process", True, lambda: self.appender.commits),
                     ("headcount_append_commit_seconds", "Time spent in them", True, lambda: self.appender.commit_s),
                     ("headcount_store_reconnects", "Connections to the store that were made anew", True, lambda: self.store.database.reconnects),

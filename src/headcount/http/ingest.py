@@ -32,12 +32,16 @@ _JSON_TYPE: Final = (b"content-type", b"application/json")
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """What the routes that take events need. `passed` waits until the engine has passed a position."""
+    """What the routes that take events need. `passed` waits until the engine has passed a position.
+
+    `now` is our own time, `outside` the one by which it is judged what senders say.
+    """
 
     gate: Gate
     append: Callable[[Sequence[LogEntry]], Awaitable[Appended]]
     passed: Callable[[int], Awaitable[bool]]
     now: Callable[[], Ms]
+    outside: Callable[[], Ms]
     limits: Limits
     took: Callable[[Appended], None]
 
@@ -63,7 +67,7 @@ class Events:
         headers = dict(scope["headers"])
         key = ingest.gate.admit(headers.get(b"authorization"), "ingest")
         body = await read_body(headers, receive, ingest.limits.body_bytes)
-        reader = Reader(key.domain, ingest.now(), ingest.limits)
+        reader = Reader(key.domain, ingest.outside(), ingest.now(), ingest.limits)
         ndjson = b"ndjson" in headers.get(b"content-type", b"")
         entries = reader.lines(body) if ndjson else reader.events(body)
         return await _appended(ingest, key, entries, scope["query_string"])
@@ -74,7 +78,7 @@ def routes(ingest: Ingest) -> list[Route]:
 
     async def snapshot(request: Request) -> Response:
         body = await read_body(dict(request.scope["headers"]), request.receive, ingest.limits.body_bytes)
-        reader = Reader(domain_of(request), ingest.now(), ingest.limits)
+        reader = Reader(domain_of(request), ingest.outside(), ingest.now(), ingest.limits)
         entries = [reader.snapshot(request.path_params["room"], body)]
         answer = await _appended(ingest, request.state.key, entries, request.scope["query_string"])
         return Response(answer, media_type="application/json")
