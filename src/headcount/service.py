@@ -1,13 +1,14 @@
 """Service: the composition root. Builds everything, owns the tasks, decides nothing."""
 
 import asyncio
+import resource
 import secrets
 import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
@@ -41,6 +42,7 @@ from headcount.store.sqlite import SqliteDatabase
 _TOUCH_S: Final = 10
 _PASSED_S: Final = 0.005
 _SWITCH_S: Final = 0.0001
+_DESCRIPTORS: Final = 65_536
 
 log = structlog.get_logger("headcount")
 
@@ -93,6 +95,7 @@ class Service:
             self.metrics.took,
             public_url=settings["public_url"],
             most_bytes=settings["max_body_bytes"],
+            most_s=settings["request_s"],
             name_length=settings["max_name_length"],
         )
         self._add_numbers()
@@ -107,6 +110,7 @@ class Service:
         """Set the engine going."""
         # The engine computes for milliseconds at a stretch; requests must not wait that long for Python's lock.
         sys.setswitchinterval(_SWITCH_S)
+        _allow_many_connections()
         self.worker.start()
 
     def stop(self) -> None:
@@ -118,7 +122,8 @@ class Service:
 
     def app(self) -> ASGIApp:
         settings = self.settings
-        limits = Limits(settings["max_body_bytes"], settings["max_events"], settings["max_name_length"])
+        names = ("max_body_bytes", "max_events", "max_name_length", "request_s")
+        limits = Limits(*(settings[name] for name in names))
         return build(
             Parts(
                 gate=self.gate,
@@ -258,7 +263,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
-        super().__init__(uvicorn.Config(service.app(), **uvicorn_options()))
+        super().__init__(uvicorn.Config(service.app(), **uvicorn_options(settings["request_s"])))
         self._socket = listen(settings["host"], settings["port"])
         self.url = url_of(settings["host"], self._socket.getsockname()[1])
         self._service = service
@@ -279,6 +284,15 @@ class Server(uvicorn.Server):
             await self.serve(sockets=[self._socket])
         finally:
             house.cancel()
+
+
+def _allow_many_connections() -> None:
+    """Each needs a descriptor, and what a process is given at first is for programs that need a few."""
+    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
+    if given != resource.RLIM_INFINITY and given < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def listen(host: str, port: int) -> socket.socket:

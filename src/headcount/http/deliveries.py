@@ -71,6 +71,7 @@ class FrontDoor:
         *,
         public_url: str = "",
         most_bytes: int = 8_000_000,
+        most_s: float = 30,
         name_length: int = 512,
     ) -> None:
         self._sources = sources
@@ -80,6 +81,7 @@ class FrontDoor:
         self._took = took
         self._public_url = public_url.rstrip("/")
         self._most_bytes = most_bytes
+        self._most_s = most_s
         self._name_length = name_length
         self._known: dict[str, tuple[Configured | None, Ms]] = {}
         self.tallies = Tallies()
@@ -93,7 +95,8 @@ class FrontDoor:
         """One delivery, from the first byte to the acknowledgement."""
         configured = await self._configured(request.path_params["kind"], request.path_params["token"])
         row, source = configured.row, configured.source
-        body = await read_bytes(dict(request.scope["headers"]), request.receive, self._most_bytes)
+        headers = dict(request.scope["headers"])
+        body = await read_bytes(headers, request.receive, self._most_bytes, self._most_s)
         now = self._outside()
         delivery = Delivery(dict(request.headers), body, self._url_of(request), now)
         try:

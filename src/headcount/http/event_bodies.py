@@ -47,6 +47,7 @@ class Limits:
     body_bytes: int = 8_000_000
     events: int = 10_000
     name_length: int = 512
+    request_s: float = 30
 
 
 _EVENTS: Final = msgspec.json.Decoder(EventBody | list[EventBody])

@@ -66,7 +66,7 @@ class Events:
         ingest = self._ingest
         headers = dict(scope["headers"])
         key = ingest.gate.admit(headers.get(b"authorization"), "ingest")
-        body = await read_body(headers, receive, ingest.limits.body_bytes)
+        body = await read_body(headers, receive, ingest.limits.body_bytes, ingest.limits.request_s)
         reader = Reader(key.domain, ingest.outside(), ingest.now(), ingest.limits)
         ndjson = b"ndjson" in headers.get(b"content-type", b"")
         entries = reader.lines(body) if ndjson else reader.events(body)
@@ -77,7 +77,8 @@ def routes(ingest: Ingest) -> list[Route]:
     """The routes that take something."""
 
     async def snapshot(request: Request) -> Response:
-        body = await read_body(dict(request.scope["headers"]), request.receive, ingest.limits.body_bytes)
+        headers, limits = dict(request.scope["headers"]), ingest.limits
+        body = await read_body(headers, request.receive, limits.body_bytes, limits.request_s)
         reader = Reader(domain_of(request), ingest.outside(), ingest.now(), ingest.limits)
         entries = [reader.snapshot(request.path_params["room"], body)]
         answer = await _appended(ingest, request.state.key, entries, request.scope["query_string"])
