@@ -1,6 +1,20 @@
 #!/usr/bin/env bash
-# Installs the servers that the tests start: PostgreSQL. Does nothing where they are.
+# Installs what the tests start: the server PostgreSQL, and libfaketime, which moves a process's clock.
+# Does nothing where they are.
 set -euo pipefail
+shopt -s globstar nullglob
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
+clocks=(/usr/lib/**/faketime/libfaketimeMT.so.1)
+if [ ${#clocks[@]} -eq 0 ]; then
+  if command -v apt-get > /dev/null; then
+    echo "Installing libfaketime for the tests ..."
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libfaketime > /dev/null
+  else
+    echo "Tests of the clock are left out: they need libfaketime." >&2
+  fi
+fi
 if compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || command -v initdb > /dev/null; then
   exit 0
 fi
@@ -8,8 +22,6 @@ if ! command -v apt-get > /dev/null; then
   echo "The tests start a PostgreSQL server: install one (14 or newer), with initdb on the PATH." >&2
   exit 1
 fi
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
 echo "Installing PostgreSQL for the tests ..."
 "${as_root[@]}" apt-get update -qq
 # The package would start a server of its own, which nobody needs.

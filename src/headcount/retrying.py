@@ -1,9 +1,11 @@
 """Retrying: reads deliveries again that could not be read when they came."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from headcount.configuring import configured
 from headcount.errors import BadInput
+from headcount.kernel.events import Ms
 from headcount.sources.deliveries import Delivery, read_trusted
 from headcount.store.opening import Store
 from headcount.store.sources import DeadLetter, SourceRow
@@ -18,7 +20,7 @@ class Retried(NamedTuple):
     left: int
 
 
-def retry(store: Store) -> Retried:
+def retry(store: Store, now: Callable[[], Ms]) -> Retried:
     """Read all dead letters again. They were verified when they came; what can be read now is taken and dropped."""
     rows = {row.token: row for row in store.sources.all()}
     read = accepted = left = after = 0
@@ -26,7 +28,7 @@ def retry(store: Store) -> Retried:
         after = letters[-1].number
         for letter in letters:
             row = rows.get(letter.token)
-            taken = None if row is None else _taken(store, row, letter)
+            taken = None if row is None else _taken(store, row, letter, now())
             if taken is None:
                 left += 1
             else:
@@ -35,12 +37,12 @@ def retry(store: Store) -> Retried:
     return Retried(read, accepted, left)
 
 
-def _taken(store: Store, row: SourceRow, letter: DeadLetter) -> int | None:
+def _taken(store: Store, row: SourceRow, letter: DeadLetter, received: Ms) -> int | None:
     """How many events of a letter were new; None if it still cannot be read."""
     inlet = configured(row)
     delivery = Delivery(letter.headers, letter.body, letter.url, letter.received)
     try:
-        taken = take(read_trusted(inlet.source, delivery), inlet.terms, letter.received)
+        taken = take(read_trusted(inlet.source, delivery), inlet.terms, letter.received, received)
     except BadInput:
         return None
     store.sources.keep_bystanders(taken.bystanders)

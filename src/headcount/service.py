@@ -1,13 +1,14 @@
 """Service: the composition root. Builds everything, owns the tasks, decides nothing."""
 
 import asyncio
+import resource
 import secrets
 import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
@@ -16,7 +17,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from headcount.clock import Clock
+from headcount.clock import LITTLE_MS, Clock
 from headcount.configuring import declare
 from headcount.engine.engine import Engine
 from headcount.engine.rules_in_force import keep_to_rules
@@ -41,6 +42,7 @@ from headcount.store.sqlite import SqliteDatabase
 
 _TOUCH_S: Final = 10
 _SWITCH_S: Final = 0.0001
+_DESCRIPTORS: Final = 65_536
 
 log = structlog.get_logger("headcount")
 
@@ -69,6 +71,7 @@ class Service:
         keep_to_rules(self.store, self.rules)
         _, received = self.store.log.end()
         self.clock = Clock(received)
+        self._told_of_clock = False
         declare(
             self.store.sources,
             settings.sources,
@@ -94,9 +97,11 @@ class Service:
             self.store.sources,
             self.appender.append,
             self.clock.now,
+            self.clock.outside,
             self.metrics.took,
             public_url=settings["public_url"],
             most_bytes=settings["max_body_bytes"],
+            most_s=settings["request_s"],
             name_length=settings["max_name_length"],
         )
         self._add_numbers()
@@ -111,6 +116,7 @@ class Service:
         """Set the engine going."""
         # The engine computes for milliseconds at a stretch; requests must not wait that long for Python's lock.
         sys.setswitchinterval(_SWITCH_S)
+        _allow_many_connections()
         self.worker.start()
 
     def stop(self) -> None:
@@ -122,7 +128,8 @@ class Service:
 
     def app(self) -> ASGIApp:
         settings = self.settings
-        limits = Limits(settings["max_body_bytes"], settings["max_events"], settings["max_name_length"])
+        names = ("max_body_bytes", "max_events", "max_name_length", "request_s")
+        limits = Limits(*(settings[name] for name in names))
         return build(
             Parts(
                 gate=self.gate,
@@ -132,6 +139,7 @@ class Service:
                     self.appender.hand_over,
                     Passing(self.store, self.worker.hurry, self.cursor, self.clock.now).passed,
                     self.clock.now,
+                    self.clock.outside,
                     limits,
                     self.metrics.took,
                 ),
@@ -160,11 +168,22 @@ class Service:
     async def keep_house(self) -> None:
         """What is done now and then while the service runs."""
         while True:
+            self._mind_the_clock()
             await asyncio.sleep(_TOUCH_S)
             try:
                 await asyncio.to_thread(self._write_down)
             except StoreError as error:
                 log.warning("when keys and sources were used could not be kept", reason=str(error))
+
+    def _mind_the_clock(self) -> None:
+        """Say it, once, when the machine's clock was set back."""
+        ahead = self.clock.ahead()
+        if ahead > LITTLE_MS and not self._told_of_clock:
+            log.warning(
+                "this machine's clock was set back; our own time goes at half speed until it has caught up",
+                ahead_s=ahead // 1_000,
+            )
+        self._told_of_clock = ahead > LITTLE_MS
 
     def _write_down(self) -> None:
         """Keep when keys were used, and what befell the sources."""
@@ -222,6 +241,7 @@ class Service:
                     ("headcount_engine_lag_seconds", "How long the oldest of them has waited", False, lag(1)),
                     ("headcount_open_rooms", "Rooms in which somebody is", False, lambda: worker.engine.busy_rooms() if worker.engine else 0),
                     ("headcount_open_stays", "Stays that last", False, lambda: worker.engine.people() if worker.engine else 0),
+                    ("headcount_clock_ahead_seconds", "How far our time is ahead of the machine's clock", False, lambda: self.clock.ahead() / 1_000),
                     ("headcount_append_commits", "Commits to the log by this process", True, lambda: self.appender.commits),
                     ("headcount_append_commit_seconds", "Time spent in them", True, lambda: self.appender.commit_s),
                     ("headcount_store_reconnects", "Connections to the store that were made anew", True, lambda: self.store.database.reconnects),
@@ -240,7 +260,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
-        super().__init__(uvicorn.Config(service.app(), **uvicorn_options()))
+        super().__init__(uvicorn.Config(service.app(), **uvicorn_options(settings["request_s"])))
         self._socket = listen(settings["host"], settings["port"])
         self.url = url_of(settings["host"], self._socket.getsockname()[1])
         self._service = service
@@ -261,6 +281,15 @@ class Server(uvicorn.Server):
             await self.serve(sockets=[self._socket])
         finally:
             house.cancel()
+
+
+def _allow_many_connections() -> None:
+    """Each needs a descriptor, and what a process is given at first is for programs that need a few."""
+    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
+    if given != resource.RLIM_INFINITY and given < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -56,12 +56,15 @@ def roles_in(options: Mapping[str, Any], name: str) -> frozenset[Role]:
         raise BadInput(f"{name}: {error}; there are {', '.join(Role)}") from error
 
 
-def take(heard: Iterable[Heard], terms: Terms, received: Ms, limit: int = LONGEST_NAME) -> Taken:
-    """Entries for those who count. Raises `BadInput` for an event that cannot be taken, and takes none."""
+def take(heard: Iterable[Heard], terms: Terms, now: Ms, received: Ms, limit: int = LONGEST_NAME) -> Taken:
+    """Entries for those who count. Raises `BadInput` for an event that cannot be taken, and takes none.
+
+    `now` bounds when something can have happened; `received` is our own time, which orders.
+    """
     taken = Taken([], [])
     for event, role in heard:
         here = replace(event, room=terms.prefix + event.room) if terms.prefix else event
-        _require(here, received, limit)
+        _require(here, now, limit)
         if role in terms.counted or event.kind is Kind.END:
             taken.entries.append(_entry(here, terms, received))
         else:
@@ -69,11 +72,11 @@ def take(heard: Iterable[Heard], terms: Terms, received: Ms, limit: int = LONGES
     return taken
 
 
-def _require(event: Event, received: Ms, limit: int) -> None:
-    if event.at > received + AHEAD_MS:
-        ahead = (event.at - received) / 1_000
+def _require(event: Event, now: Ms, limit: int) -> None:
+    if event.at > now + AHEAD_MS:
+        ahead = (event.at - now) / 1_000
         raise BadInput(
-            f"it happened {ahead:,.0f} s ahead of our clock, {spoken(received)}: set the source's clock right"
+            f"it happened {ahead:,.0f} s ahead of our clock, {spoken(now)}: set the source's clock right"
         )
     if event.at < EARLIEST:
         raise BadInput(f"it happened before the year 2000, at {spoken(event.at)}")

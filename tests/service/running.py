@@ -28,10 +28,11 @@ def headcount(*arguments, check=True, **options):
 class Running:
     """A service on a store. `start` again after `kill` or `stop` to take it up where it was."""
 
-    def __init__(self, folder, database=None, **settings):
+    def __init__(self, folder, database=None, environment=None, **settings):
         self.folder = Path(folder)
         self.database = database or self.folder / "headcount.db"
         self.settings = settings
+        self.environment = {**os.environ, **(environment or {})}
         self.log = self.folder / "serve.log"
         self.process = None
         self.key = None
@@ -56,7 +57,9 @@ class Running:
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             limited = ["prlimit", f"--fsize={most_bytes}"] if most_bytes else []
-            self.process = subprocess.Popen([*limited, *command, *flags, *more], stderr=log, stdout=log)
+            self.process = subprocess.Popen(
+                [*limited, *command, *flags, *more], stderr=log, stdout=log, env=self.environment
+            )
         self.url = self._waited_for(SERVES, begin)
         if self.key is None:
             found = KEY.search(self.log.read_text())

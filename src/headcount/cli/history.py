@@ -32,9 +32,10 @@ def import_from(
     from headcount.store.opening import open_store  # noqa: PLC0415 - likewise
 
     form = _form(source)
-    asked, counted, now = _asked(form, **options), _counted(count), Clock().now
-    history = read_history(form, files, asked, counted, now(), skip_bad=skip_bad)
+    asked, counted = _asked(form, **options), _counted(count)
+    history = read_history(form, files, asked, counted, Clock().now(), skip_bad=skip_bad)
     store = open_store(settings["database"], synchronous=settings["synchronous"])
+    now = Clock(store.log.end()[1]).now
     with progress_bar(quiet=quiet) as bar:
         taken = take_history(
             store, history, settings["domain"], now, settings.rules(), settings.max_stay(), bar or _nothing

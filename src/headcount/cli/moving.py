@@ -64,7 +64,7 @@ def import_(
             store,
             files,
             settings["domain"],
-            Clock().now,
+            Clock(store.log.end()[1]).now,
             settings.rules(),
             bar or _nothing,
             max_stay=settings.max_stay(),

@@ -231,10 +231,11 @@ def retry_letters(*, settings: Settings) -> None:
 
     It needs no running service: the engine works it in when it runs.
     """
-    from headcount.retrying import retry  # noqa: PLC0415 - help does not need it
+    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
+    from headcount.retrying import retry  # noqa: PLC0415 - likewise
 
     store = _store(settings)
-    done = retry(store)
+    done = retry(store, Clock(store.log.end()[1]).now)
     store.close()
     click.echo(f"{done.read:,} could be read now ({done.accepted:,} new events); {done.left:,} are left.")
 

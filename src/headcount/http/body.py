@@ -17,17 +17,15 @@ _NOT_TEXT: Final = (
     b"application/octet-stream",
     b"application/zip",
 )
-REQUEST_S: Final = 30
-"""A request's head must be whole within this; its body within as much again."""
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
-    """The body, up to `most` bytes. It is taken as JSON whatever text it says to be.
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, most: int, seconds: float) -> bytes:
+    """The body, up to `most` bytes, within so many seconds. It is taken as JSON whatever text it says to be.
 
     Raises `ApiError`: 413 for more, 415 for what cannot be JSON, 408 for what is too slow.
     """
     require_text(headers)
-    body = await read_bytes(headers, receive, most)
+    body = await read_bytes(headers, receive, most, seconds)
     require_length(body, most)
     return body
 
@@ -55,22 +53,25 @@ def require_length(body: bytes, most: int) -> None:
         raise _too_large(most)
 
 
-async def read_bytes(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
-    """The body as it is, up to `most` bytes. Raises `ApiError`: 413 for more, 408 for what is too slow."""
+async def read_bytes(headers: Mapping[bytes, bytes], receive: Receive, most: int, seconds: float) -> bytes:
+    """The body as it is, up to `most` bytes, within so many seconds of its first.
+
+    Raises `ApiError`: 413 for more, 408 for what is too slow.
+    """
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > most:
         raise _too_large(most)
     message = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
-        body = await _rest(body, receive, most)
+        body = await _rest(body, receive, most, seconds)
     return body
 
 
-async def _rest(begun: bytes, receive: Receive, most: int) -> bytes:
+async def _rest(begun: bytes, receive: Receive, most: int, seconds: float) -> bytes:
     chunks, size = [begun], len(begun)
     try:
-        async with asyncio.timeout(REQUEST_S):
+        async with asyncio.timeout(seconds):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
@@ -83,7 +84,7 @@ async def _rest(begun: bytes, receive: Receive, most: int) -> bytes:
                     return b"".join(chunks)
     except TimeoutError:
         raise ApiError(
-            HTTPStatus.REQUEST_TIMEOUT, "invalid-request-error", f"the body took longer than {REQUEST_S} s"
+            HTTPStatus.REQUEST_TIMEOUT, "invalid-request-error", f"the body took longer than {seconds:g} s"
         ) from None
 
 

@@ -56,25 +56,32 @@ class Tallies:
 
 
 class FrontDoor:
-    """Takes deliveries. `append` gives its answer once all is on the disk."""
+    """Takes deliveries. `append` gives its answer once all is on the disk.
+
+    `now` is our own time, `outside` the one by which senders sign and say when something happened.
+    """
 
     def __init__(
         self,
         sources: Sources,
         append: Callable[[Sequence[LogEntry]], Awaitable[Appended]],
         now: Callable[[], Ms],
+        outside: Callable[[], Ms],
         took: Callable[[Appended], None],
         *,
         public_url: str = "",
         most_bytes: int = 8_000_000,
+        most_s: float = 30,
         name_length: int = 512,
     ) -> None:
         self._sources = sources
         self._append = append
         self._now = now
+        self._outside = outside
         self._took = took
         self._public_url = public_url.rstrip("/")
         self._most_bytes = most_bytes
+        self._most_s = most_s
         self._name_length = name_length
         self._known: dict[str, tuple[Configured | None, Ms]] = {}
         self.tallies = Tallies()
@@ -87,8 +94,10 @@ class FrontDoor:
     async def deliver(self, request: Request) -> Response:
         """One delivery, from the first byte to the acknowledgement."""
         configured = await self._configured(request.path_params["kind"], request.path_params["token"])
-        row, source, now = configured.row, configured.source, self._now()
-        body = await read_bytes(dict(request.scope["headers"]), request.receive, self._most_bytes)
+        row, source = configured.row, configured.source
+        headers = dict(request.scope["headers"])
+        body = await read_bytes(headers, request.receive, self._most_bytes, self._most_s)
+        now = self._outside()
         delivery = Delivery(dict(request.headers), body, self._url_of(request), now)
         try:
             source.verify(delivery, row.secrets)
@@ -101,13 +110,13 @@ class FrontDoor:
             return _answer(reply)
         try:
             heard = read_trusted(source, delivery)
-            taken = take(heard, configured.terms, now, self._name_length)
+            taken = take(heard, configured.terms, now, self._now(), self._name_length)
         except BadInput as error:
             return await self._unreadable(configured, delivery, error)
         return await self._taken(configured, heard, taken)
 
     async def _taken(self, configured: Configured, heard: Sequence[Heard], taken: Taken) -> Response:
-        row, now = configured.row, self._now()
+        row, now = configured.row, self._outside()
         if taken.bystanders:
             await asyncio.to_thread(self._sources.keep_bystanders, taken.bystanders)
             self.tallies.add(row, "left_out", now, len(taken.bystanders))

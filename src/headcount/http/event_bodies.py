@@ -47,6 +47,7 @@ class Limits:
     body_bytes: int = 8_000_000
     events: int = 10_000
     name_length: int = 512
+    request_s: float = 30
 
 
 _EVENTS: Final = msgspec.json.Decoder(EventBody | list[EventBody])
@@ -56,11 +57,15 @@ _JSON: Final = msgspec.json.Encoder()
 
 
 class Reader:
-    """Reads one request's body. Raises `ApiError` that names the event, the field and the mend."""
+    """Reads one request's body. Raises `ApiError` that names the event, the field and the mend.
 
-    def __init__(self, domain: str, now: Ms, limits: Limits) -> None:
+    `now` is when happened what says no time; `received` is our own time, which orders.
+    """
+
+    def __init__(self, domain: str, now: Ms, received: Ms, limits: Limits) -> None:
         self._domain = domain
         self._now = now
+        self._received = received
         self._limits = limits
 
     def events(self, body: bytes) -> list[LogEntry]:
@@ -115,7 +120,7 @@ class Reader:
             room=room,
             kind=SNAPSHOT,
             at=at,
-            received=self._now,
+            received=self._received,
             participant_id=None,
             user_id=None,
             user_name=None,
@@ -151,7 +156,7 @@ class Reader:
         if event.joined_at is not None:
             joined_at = self._joined_at(where, kind, at, event.joined_at)
         return LogEntry(
-            self._domain, room, kind, at, self._now, who, event.user_id or None, event.user_name or None,
+            self._domain, room, kind, at, self._received, who, event.user_id or None, event.user_name or None,
             event.source_session or None, joined_at, None, event.id or None, _key(event, at, joined_at),
         )  # fmt: skip
 

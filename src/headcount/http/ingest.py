@@ -34,7 +34,8 @@ _JSON_TYPE: Final = (b"content-type", b"application/json")
 class Ingest:
     """What the routes that take events need.
 
-    `passed` waits until the engine has passed a position, and shows what these entries say.
+    `passed` waits until the engine has passed a position, and shows what these entries say. `now` is our own
+    time, `outside` the one by which it is judged what senders say.
     """
 
     gate: Gate
@@ -42,6 +43,7 @@ class Ingest:
     hand_over: Callable[[Sequence[LogEntry], Callable[[Appended | Exception], None]], None]
     passed: Callable[[int, Sequence[LogEntry]], Awaitable[None]]
     now: Callable[[], Ms]
+    outside: Callable[[], Ms]
     limits: Limits
     took: Callable[[Appended], None]
 
@@ -66,7 +68,7 @@ class Events:
         ingest = self._ingest
         headers = dict(scope["headers"])
         key = ingest.gate.admit(headers.get(b"authorization"), "ingest")
-        body = await read_body(headers, receive, ingest.limits.body_bytes)
+        body = await read_body(headers, receive, ingest.limits.body_bytes, ingest.limits.request_s)
         return await _appended(ingest, key, self._read(key, headers, body), scope["query_string"])
 
     def take(
@@ -93,7 +95,7 @@ class Events:
         ingest.hand_over(entries, appended)
 
     def _read(self, key: Key, headers: Mapping[bytes, bytes], body: bytes) -> list[LogEntry]:
-        reader = Reader(key.domain, self._ingest.now(), self._ingest.limits)
+        reader = Reader(key.domain, self._ingest.outside(), self._ingest.now(), self._ingest.limits)
         ndjson = b"ndjson" in headers.get(b"content-type", b"")
         return reader.lines(body) if ndjson else reader.events(body)
 
@@ -102,8 +104,9 @@ def routes(ingest: Ingest) -> list[Route]:
     """The routes that take something."""
 
     async def snapshot(request: Request) -> Response:
-        body = await read_body(dict(request.scope["headers"]), request.receive, ingest.limits.body_bytes)
-        reader = Reader(domain_of(request), ingest.now(), ingest.limits)
+        headers, limits = dict(request.scope["headers"]), ingest.limits
+        body = await read_body(headers, request.receive, limits.body_bytes, limits.request_s)
+        reader = Reader(domain_of(request), ingest.outside(), ingest.now(), ingest.limits)
         entries = [reader.snapshot(request.path_params["room"], body)]
         answer = await _appended(ingest, request.state.key, entries, request.scope["query_string"])
         return Response(answer, media_type="application/json")

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from headcount.http.body import REQUEST_S
 from headcount.http.front import Front
 
 HEADERS_BYTES: Final = 65_536
+LEAST_READ_BYTES: Final = 65_536
+"""So much of an answer must a client read within `request_s`, or all of it."""
 
 
 class _Nobody:
@@ -41,25 +42,32 @@ class Whole:
 
 
 class CarefulProtocol(HttpToolsProtocol):
-    """Ends connections whose request head is too large, or too slow to come."""
+    """Ends connections whose request head is too large or too slow to come, and those who do not read their answers.
 
-    _head_bytes = 0
-    _in_head = False
-    _whole_by: asyncio.TimerHandle | None = None
-    _front: Front | None = None
+    `request_s` is how long a head may take, and the first of a body; the body's rest is waited for elsewhere.
+    """
+
+    def __init__(self, *given: Any, request_s: float, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._request_s = request_s
+        self._front = self.app if isinstance(self.app, Front) else None
+        self._head_bytes = 0
+        self._in_message = self._body_begun = False
+        self._begun_by: asyncio.TimerHandle | None = None
+        self._read_by: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._front = self.app if isinstance(self.app, Front) else None
-        self._whole_by = self.loop.call_later(REQUEST_S, self._give_up)
+        self._hurry()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._no_hurry()
+        self._is_read()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         self._head_bytes = 0
-        self._in_head = True
+        self._in_message, self._body_begun = True, False
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -71,14 +79,21 @@ class CarefulProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._no_hurry()
-        self._in_head = False
         if self._may_be_short():
             self.cycle = Whole(self.scope, self.url)  # type: ignore[assignment]
         else:
             super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        # Whoever has their answer and goes on sending a body is in no request that somebody else would bound.
+        if not self.cycle.response_complete:
+            self._body_begun = True
+            self._no_hurry()
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
+        self._in_message = False
+        self._no_hurry()
         super().on_message_complete()
         cycle: Any = self.cycle
         if type(cycle) is Whole and self._front is not None:
@@ -90,11 +105,12 @@ class CarefulProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         super().data_received(data)
-        if self._in_head and self._whole_by is None:
-            self._whole_by = self.loop.call_later(REQUEST_S, self._give_up)
         cycle: Any = self.cycle
         if type(cycle) is Whole and cycle.more_body:
             self._go_the_long_way(cycle)
+        nobody_waits = not self._body_begun or self.cycle is None or self.cycle.response_complete
+        if self._in_message and nobody_waits and self._begun_by is None:
+            self._hurry()
 
     def _may_be_short(self) -> bool:
         parser = self.parser
@@ -151,27 +167,61 @@ class CarefulProtocol(HttpToolsProtocol):
             self.cycle = cycle
         self._start_asgi_task(cycle, self.app)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        self._is_read()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._give_up()
+
     def _count(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > HEADERS_BYTES:
             # The parser is told by an error of ours, and answers with 400 itself.
             raise ValueError("the request's head is too large")
 
+    def _hurry(self) -> None:
+        self._begun_by = self.loop.call_later(self._request_s, self._give_up)
+
     def _no_hurry(self) -> None:
-        if self._whole_by is not None:
-            self._whole_by.cancel()
-            self._whole_by = None
+        if self._begun_by is not None:
+            self._begun_by.cancel()
+            self._begun_by = None
 
     def _give_up(self) -> None:
-        self._whole_by = None
-        self.transport.close()
+        """Close a connection on which nothing is under way. What was not read until now never will be."""
+        self._no_hurry()
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def _watch_reader(self) -> None:
+        self._is_read()
+        left = self.transport.get_write_buffer_size()
+        self._read_by = self.loop.call_later(self._request_s, self._see_to_reader, left)
+
+    def _see_to_reader(self, before: int) -> None:
+        if before - self.transport.get_write_buffer_size() < LEAST_READ_BYTES:
+            self.transport.abort()
+        else:
+            self._watch_reader()
+
+    def _is_read(self) -> None:
+        if self._read_by is not None:
+            self._read_by.cancel()
+            self._read_by = None
 
 
-def uvicorn_options() -> dict[str, Any]:
+def uvicorn_options(request_s: float) -> dict[str, Any]:
     """How the server is set up, beside its address."""
     return {
         "loop": "uvloop",
-        "http": CarefulProtocol,
+        "http": partial(CarefulProtocol, request_s=request_s),
         "ws": "none",
         "lifespan": "off",
         "access_log": False,
