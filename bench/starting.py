@@ -77,12 +77,18 @@ class Process:
             for n in range(people) for room in range(rooms)
         ]  # fmt: skip
         for start in range(0, len(lines), LINES):
-            last = start + LINES >= len(lines)
-            url = f"/v1/events?wait={'true' if last else 'false'}"
-            body = "\n".join(lines[start : start + LINES])
-            self._http.post(
-                url, content=body, headers={"Content-Type": "application/x-ndjson"}
-            ).raise_for_status()
+            self.post("\n".join(lines[start : start + LINES]))
+        self.work_in(lines[-1])
+
+    def post(self, lines: str) -> None:
+        """Send events, a line each."""
+        headers = {"Content-Type": "application/x-ndjson"}
+        self._http.post("/v1/events", content=lines, headers=headers).raise_for_status()
+
+    def work_in(self, last: str) -> None:
+        """Wait until the engine has come to this event, which may be known already. Waiting ends with 503 after a while."""
+        while self._http.post("/v1/events?wait=true", content=last).status_code == 503:
+            pass
 
     def require(self, stays: int) -> None:
         told = self._http.get("/metrics").raise_for_status().text

@@ -14,16 +14,21 @@ AN_HOUR = 3_600_000
 
 
 @pytest.fixture
-def stored():
-    with TemporaryDirectory(dir=IN_MEMORY) as folder:
-        made = StoredEngine(Path(folder), batch=2)
-        yield made
-        made.close()
+def folder():
+    with TemporaryDirectory(dir=IN_MEMORY) as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def stored(folder):
+    made = StoredEngine(folder, batch=2)
+    yield made
+    made.close()
 
 
 def visit(who, hour):
     """A stay of half an hour: its join and its leave."""
-    came = NEW_YEAR + hour * AN_HOUR
+    came = NEW_YEAR + int(hour * AN_HOUR)
     return Event(Kind.JOIN, "r", came, who), Event(Kind.LEAVE, "r", came + AN_HOUR // 2, who)
 
 
@@ -49,3 +54,15 @@ def test_whoever_has_just_come_is_one_stay_that_lasts(stored):
     stored.append(join)
     stored.show(join.at + 1_000)
     assert stored.engine.people() == 1
+
+
+def test_only_those_are_closed_who_stay_longer_than_anybody_can(folder):
+    stored = StoredEngine(folder, max_stay=AN_HOUR)
+    (ann, _), (bob, _) = visit("ann", 0), visit("bob", 0.5)
+    stored.append(ann, bob)
+    stored.show(NEW_YEAR + AN_HOUR - 1)
+    assert stored.engine.people() == 2
+    stored.show(NEW_YEAR + AN_HOUR + 1)
+    left = stored.store.log.after(2, 10)
+    stored.close()
+    assert [(entry.event.participant_id, entry.at) for entry in left] == [("ann", NEW_YEAR + AN_HOUR)]

@@ -4,7 +4,7 @@ Who is not on a list of those present has left without a word; who is on it and 
 come without one (R3a). Whoever stays longer than anybody can, has left, too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from hashlib import blake2b
 
 import msgspec
@@ -39,6 +39,9 @@ def from_snapshot(room: Room, snapshot: Logged) -> Iterator[LogEntry]:
 
 def overstayed(room: Room, max_stay: Ms, now: Ms) -> Iterator[LogEntry]:
     """Leaves for those who have been in for `max_stay` ms at `now` without anybody having closed it."""
+    first = room.first_join()
+    if first is None or first + max_stay > now:
+        return
     for stay in room.stays_in():
         left = stay.join + max_stay
         if left <= now:
@@ -48,8 +51,7 @@ def overstayed(room: Room, max_stay: Ms, now: Ms) -> Iterator[LogEntry]:
 
 def longest_stay_ends(room: Room, max_stay: Ms) -> Ms | None:
     """When the next of those who are in will have been in for `max_stay` ms."""
-    joins: Iterable[Ms] = (stay.join for stay in room.stays_in())
-    first = min(joins, default=None)
+    first = room.first_join()
     return None if first is None else first + max_stay
 
 

@@ -216,6 +216,10 @@ class Room:
         """The stays of all who are in, pending ones too."""
         return (stay.frozen() for stay in self._people.present.values())
 
+    def first_join(self) -> Ms | None:
+        """When the first of all who are in came, pending ones too; None if nobody is in."""
+        return min([stay.join for stay in self._people.present.values()], default=None)
+
     def view(self, now: Ms) -> View:
         """What is true at `now`: the settled state replayed over the tail (R14)."""
         room = Room.resume(self.snapshot(), Overlay(self.journal, self.settled))
