@@ -25,7 +25,9 @@ _TABLES: Final = {
     "rooms": ("domain, room, settled_ms, deadline_ms", 2),
 }
 """Each table's columns, the key first, and how many of them are the key."""
-_COMPARED: Final = ("meetings", "stays", "marks")
+_COMPARED: Final = ("meetings", "meeting_tallies", "stays", "marks")
+_SAYS_NOTHING: Final = {"meeting_tallies": "meetings = 0"}
+"""Rows that are as good as none."""
 
 
 def copy_log(source: Database, target: Database) -> None:
@@ -85,8 +87,10 @@ def _in_pieces(connection: Connection, table: str) -> Iterator[list[tuple[Any, .
     while True:
         values = {f"k_{name}": value for name, value in zip(key, last or (), strict=False)}
         marks = ", ".join(f":{name}" for name in values)
-        after = f"where ({', '.join(key)}) > ({marks})" if last else ""
-        text = f"select {columns} from {table} {after} order by {', '.join(key)} limit :most"  # noqa: S608 - our own
+        conditions = [f"({', '.join(key)}) > ({marks})"] if last else []
+        conditions += [f"not {_SAYS_NOTHING[table]}"] if table in _SAYS_NOTHING else []
+        where = f"where {' and '.join(conditions)}" if conditions else ""
+        text = f"select {columns} from {table} {where} order by {', '.join(key)} limit :most"  # noqa: S608 - our own
         rows = connection.rows_of(text, {**values, "most": _ROWS_AT_ONCE})
         if not rows:
             return
