@@ -1,6 +1,7 @@
 """Service: the composition root. Builds everything, owns the tasks, decides nothing."""
 
 import asyncio
+import random
 import secrets
 import signal
 import socket
@@ -16,6 +17,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from headcount.asking import Asker
 from headcount.clock import Clock
 from headcount.configuring import declare
 from headcount.engine.engine import Engine
@@ -30,6 +32,7 @@ from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
 from headcount.http.metrics import Deliveries, Metrics, Numbers
 from headcount.http.protocol import uvicorn_options
+from headcount.polling import Polling, Tools
 from headcount.settings import Settings, url_of
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
@@ -92,6 +95,7 @@ class Service:
             public_url=settings["public_url"],
             most_bytes=settings["max_body_bytes"],
             name_length=settings["max_name_length"],
+            keep_rooms=self.store.polls.keep_rooms,
         )
         self._add_numbers()
 
@@ -153,6 +157,26 @@ class Service:
                 await asyncio.to_thread(self._write_down)
             except StoreError as error:
                 log.warning("when keys and sources were used could not be kept", reason=str(error))
+
+    async def poll(self) -> None:
+        """Ask the servers of the sources that poll who is in, for as long as this process leads."""
+        async with Asker() as asker:
+            await Polling(
+                Tools(
+                    self.store,
+                    asker.poll,
+                    self.appender.append,
+                    self.metrics.took,
+                    self.front_door.tallies.add,
+                    self._leads,
+                    self.clock.now,
+                    lambda: secrets.token_hex(8),
+                    random.random,
+                )
+            ).run()
+
+    def _leads(self) -> bool:
+        return self.worker.engine is not None
 
     def _write_down(self) -> None:
         """Keep when keys were used, and what befell the sources."""
@@ -254,11 +278,13 @@ class Server(uvicorn.Server):
 
     async def run_until_stopped(self) -> None:
         """Serve until a signal comes; then finish what is under way."""
-        house = asyncio.create_task(self._service.keep_house())
+        tasks = [asyncio.create_task(work) for work in (self._service.keep_house(), self._service.poll())]
         try:
             await self.serve(sockets=[self._socket])
         finally:
-            house.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -69,6 +69,15 @@ def take(heard: Iterable[Heard], terms: Terms, received: Ms, limit: int = LONGES
     return taken
 
 
+def take_inferred(events: Iterable[Event], terms: Terms, received: Ms) -> list[LogEntry]:
+    """Entries for what lists of those present add; rooms are called as they are here. Raises `BadInput`, and takes none."""
+    found = []
+    for event in events:
+        _require(event, received, LONGEST_NAME)
+        found.append(entry_of(event, terms.domain, received, Origin.INFERRED))
+    return found
+
+
 def _require(event: Event, received: Ms, limit: int) -> None:
     if event.at > received + AHEAD_MS:
         ahead = (event.at - received) / 1_000

@@ -24,6 +24,7 @@ from headcount.store.keys import Keys
 from headcount.store.log import Log
 from headcount.store.migrating import migrate
 from headcount.store.opening import Store
+from headcount.store.polls import Polls
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
@@ -77,7 +78,7 @@ class Life:
     def start(self):
         mortal = Mortal(self.database, self.chance, likely=0.06)
         self.store = Store(
-            mortal, Log(mortal), Tables(mortal), Answers(mortal), Keys(mortal), Sources(mortal)
+            mortal, Log(mortal), Tables(mortal), Answers(mortal), Keys(mortal), Sources(mortal), Polls(mortal)
         )
         while True:
             try:

@@ -9,6 +9,7 @@ from headcount.store.database import Database, StoreError
 from headcount.store.keys import Keys
 from headcount.store.log import Log
 from headcount.store.migrating import migrate, pending
+from headcount.store.polls import Polls
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
@@ -24,6 +25,7 @@ class Store:
     answers: Answers
     keys: Keys
     sources: Sources
+    polls: Polls
 
     def close(self) -> None:
         self.database.close()
@@ -40,8 +42,9 @@ def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) 
     elif pending(database):
         raise StoreError(f"{url} is of an earlier release: run 'headcount migrate' first")
     return Store(
-        database, Log(database), Tables(database), Answers(database), Keys(database), Sources(database)
-    )
+        database, Log(database), Tables(database), Answers(database), Keys(database), Sources(database),
+        Polls(database),
+    )  # fmt: skip
 
 
 def connect(url: str, *, synchronous: str = "full", read_only: bool = False) -> Database:
