@@ -3,32 +3,81 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources.catalog import source_of
 from headcount.sources.deliveries import Source
+from headcount.sources.polls.asking import Poll
+from headcount.sources.polls.catalog import POLLS
 from headcount.store.sources import SourceRow, Sources
 from headcount.taking import Terms, terms_of
 
-OPTIONS: Final = ("count", "leave_out", "prefix", "mapping")
+EVERY_S: Final = 15
+"""A server is asked so often who is in, unless its source says otherwise."""
+OPTIONS: Final = ("count", "leave_out", "prefix", "mapping", "poll", "poll_key", "every")
 _KEYS: Final = ("kind", "domain", "name", "secrets", "token", *OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """How a server is asked who is in. One of the keys will do: several may hold while one is changed."""
+
+    poll: Poll
+    url: str
+    keys: tuple[str, ...]
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Configured:
-    """A source that is set up, ready for deliveries."""
+    """A source that is set up, ready for deliveries, and to be asked if it polls."""
 
     row: SourceRow
     source: Source
     terms: Terms
+    asking: Asking | None = None
 
 
 def configured(row: SourceRow) -> Configured:
     """A row of the store, ready for deliveries. Raises `BadInput` if its kind or options are none."""
-    return Configured(
-        row, source_of(row.kind, row.options), terms_of(row.kind, row.domain, row.token, row.options)
-    )
+    terms = terms_of(row.kind, row.domain, row.token, row.options)
+    return Configured(row, source_of(row.kind, row.options), terms, _asking(row))
+
+
+def _asking(row: SourceRow) -> Asking | None:
+    url, key, every = (row.options.get(name) for name in ("poll", "poll_key", "every"))
+    if url is None:
+        if key is not None or every is not None:
+            raise BadInput("a key or an interval for polling is of no use without the address to poll")
+        return None
+    poll = POLLS.get(row.kind)
+    if poll is None:
+        raise BadInput(f"a source of kind '{row.kind}' cannot be polled; there are {', '.join(POLLS)}")
+    if not isinstance(url, str) or not _is_web(url):
+        raise BadInput(f"the address to poll is {poll.url}, not {url!r}")
+    if poll.key and not (isinstance(key, str) and key):
+        raise BadInput(f"to poll '{row.kind}' give the key, too: {poll.key}")
+    if key is not None and not poll.key:
+        raise BadInput(f"to poll '{row.kind}' needs no key: the source's own secret is the key")
+    every = EVERY_S if every is None else every
+    if isinstance(every, bool) or not isinstance(every, int | float) or not 1 <= every <= 3_600:
+        raise BadInput(f"a server may be asked every 1 to 3600 seconds, not every {every!r}")
+    return Asking(poll, url, (str(key),) if poll.key else tuple(reversed(row.secrets)), float(every))
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and not parts.query
+            and not parts.fragment
+        )
+    except ValueError:
+        return False
 
 
 def checked(row: SourceRow) -> SourceRow:

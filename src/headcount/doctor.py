@@ -94,6 +94,13 @@ def _fare(tallies: dict[str, Tally], letters: int, now: Ms) -> Finding:
             return Finding(
                 "", False, f"{wrong.number:,} {word}, last {_ago(wrong.last, now)}: {wrong.told}; {mend}"
             )
+    failed, polled = tallies.get("poll_failed"), tallies.get("polls")
+    if failed is not None and (polled is None or failed.last >= polled.last):
+        return Finding(
+            "",
+            False,
+            f"{failed.number:,} polls failed, last {_ago(failed.last, now)}: {failed.told}; 'headcount source poll' tries it",
+        )
     if letters:
         return Finding(
             "", False, f"{letters:,} deliveries could not be read: 'headcount source letters' tells why"
@@ -101,6 +108,8 @@ def _fare(tallies: dict[str, Tally], letters: int, now: Ms) -> Finding:
     ahead = tallies.get("ahead")
     if ahead is not None and now - ahead.last < _RECENT_MS:
         return Finding("", False, f"{ahead.told}: set its clock, or ours, right")
+    if last is None and polled is not None:
+        return Finding("", True, f"polled {_ago(polled.last, now)}: {polled.told}; nothing was sent yet")
     if last is None:
         return Finding("", True, "nothing came yet; 'headcount source test' tries the way in")
     events = tallies["events"].number if "events" in tallies else 0

@@ -1,6 +1,7 @@
 """Service: the composition root. Builds everything, owns the tasks, decides nothing."""
 
 import asyncio
+import random
 import resource
 import secrets
 import signal
@@ -17,6 +18,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from headcount.asking import Asker
 from headcount.clock import LITTLE_MS, Clock
 from headcount.configuring import declare
 from headcount.engine.engine import Engine
@@ -32,6 +34,7 @@ from headcount.http.ingest import Ingest
 from headcount.http.metrics import Deliveries, Metrics, Numbers
 from headcount.http.protocol import uvicorn_options
 from headcount.passing import Passing
+from headcount.polling import Polling, Tools
 from headcount.settings import Settings, url_of
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
@@ -103,6 +106,7 @@ class Service:
             most_bytes=settings["max_body_bytes"],
             most_s=settings["request_s"],
             name_length=settings["max_name_length"],
+            keep_rooms=self.store.polls.keep_rooms,
         )
         self._add_numbers()
 
@@ -184,6 +188,26 @@ class Service:
                 ahead_s=ahead // 1_000,
             )
         self._told_of_clock = ahead > LITTLE_MS
+
+    async def poll(self) -> None:
+        """Ask the servers of the sources that poll who is in, for as long as this process leads."""
+        async with Asker() as asker:
+            await Polling(
+                Tools(
+                    self.store,
+                    asker.poll,
+                    self.appender.append,
+                    self.metrics.took,
+                    self.front_door.tallies.add,
+                    self._leads,
+                    self.clock.now,
+                    lambda: secrets.token_hex(8),
+                    random.random,
+                )
+            ).run()
+
+    def _leads(self) -> bool:
+        return self.worker.engine is not None
 
     def _write_down(self) -> None:
         """Keep when keys were used, and what befell the sources."""
@@ -276,11 +300,13 @@ class Server(uvicorn.Server):
 
     async def run_until_stopped(self) -> None:
         """Serve until a signal comes; then finish what is under way."""
-        house = asyncio.create_task(self._service.keep_house())
+        tasks = [asyncio.create_task(work) for work in (self._service.keep_house(), self._service.poll())]
         try:
             await self.serve(sockets=[self._socket])
         finally:
-            house.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _allow_many_connections() -> None:

@@ -72,6 +72,15 @@ def take(heard: Iterable[Heard], terms: Terms, now: Ms, received: Ms, limit: int
     return taken
 
 
+def take_inferred(events: Iterable[Event], terms: Terms, received: Ms) -> list[LogEntry]:
+    """Entries for what lists of those present add; rooms are called as they are here. Raises `BadInput`, and takes none."""
+    found = []
+    for event in events:
+        _require(event, received, LONGEST_NAME)
+        found.append(entry_of(event, terms.domain, received, Origin.INFERRED))
+    return found
+
+
 def _require(event: Event, now: Ms, limit: int) -> None:
     if event.at > now + AHEAD_MS:
         ahead = (event.at - now) / 1_000

@@ -21,15 +21,11 @@ from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
 from headcount.store.answers import Answers, MeetingFilter, Page
-from headcount.store.keys import Keys
 from headcount.store.log import Log
 from headcount.store.messages import Messages
 from headcount.store.migrating import migrate
-from headcount.store.opening import Store
-from headcount.store.outbox import Outbox
-from headcount.store.sources import Sources
+from headcount.store.opening import store_on
 from headcount.store.sqlite import SqliteDatabase
-from headcount.store.tables import Tables
 
 SEEDS = int(os.environ.get("HEADCOUNT_SEEDS", "1000"))
 LIVES_A_TEST = 50
@@ -90,16 +86,7 @@ class Life:
 
     def start(self):
         mortal = Mortal(self.database, self.chance, likely=0.06)
-        self.store = Store(
-            mortal,
-            Log(mortal),
-            Tables(mortal),
-            Answers(mortal),
-            Keys(mortal),
-            Sources(mortal),
-            Messages(mortal),
-            Outbox(mortal),
-        )
+        self.store = store_on(mortal)
         while True:
             try:
                 self.engine = Engine(

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from headcount.store.opening import Store
     from headcount.store.sources import SourceRow, Tally
 
-_WORDS = ("events", "duplicates", "ignored", "left_out", "refused", "malformed", "unreadable")
+_WORDS = (
+    "events", "duplicates", "ignored", "left_out", "refused", "malformed", "unreadable", "polls", "poll_failed",
+    "healed_joins", "healed_leaves",
+)  # fmt: skip
 
 
 @main.group()
@@ -49,9 +52,13 @@ def source() -> None:
 @click.option(
     "--mapping", default=None, metavar="FILE", help="For 'generic': where the fields are in its JSON."
 )
+@click.option("--poll", default=None, metavar="URL", help="Ask the server there who is in, now and again.")
+@click.option("--poll-key", default=None, metavar="TEXT", help="What it lets us in by, if not by --secret.")
+@click.option("--every", default=None, type=float, metavar="SECONDS", help="How often to ask.  [default: 15]")
 def add_source(
     *, settings: Settings, kind: str, name: str | None, secrets: tuple[str, ...], count: tuple[str, ...],
-    leave_out: tuple[str, ...], room_prefix: str, mapping: str | None,
+    leave_out: tuple[str, ...], room_prefix: str, mapping: str | None, poll: str | None, poll_key: str | None,
+    every: float | None,
 ) -> None:  # fmt: skip
     """Let a video server of KIND send events, and print the address to send them to."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
@@ -60,8 +67,16 @@ def add_source(
     from headcount.sources.signatures import in_base64  # noqa: PLC0415 - likewise
     from headcount.store.sources import SourceRow  # noqa: PLC0415 - likewise
 
-    given = {"count": list(count), "leave_out": list(leave_out), "prefix": room_prefix}
+    given = {
+        "count": list(count),
+        "leave_out": list(leave_out),
+        "prefix": room_prefix,
+        "poll": poll,
+        "poll_key": poll_key,
+    }
     options: dict[str, Any] = {key: value for key, value in given.items() if value}
+    if every is not None:
+        options["every"] = every
     if mapping is not None:
         options["mapping"] = _json_in(mapping)
     vendor = source_of(kind, options)
@@ -74,7 +89,7 @@ def add_source(
             created=Clock().now(),
         )
     )  # fmt: skip
-    store = _store(settings)
+    store = store_of(settings)
     store.sources.add(row)
     store.close()
     click.echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:\n")
@@ -82,6 +97,8 @@ def add_source(
     if made:
         click.echo(f"Its secret, shown this once:\n\n  {made[0]}\n")
     click.echo("Try it, while the service runs, with: headcount source test " + row.name)
+    if poll:
+        click.echo("See who is in, and what polling would change, with: headcount source poll " + row.name)
 
 
 @source.command("list")
@@ -94,7 +111,7 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.configuring import address  # noqa: PLC0415 - likewise
 
-    store = _store(settings, read_only=True)
+    store = store_of(settings, read_only=True)
     rows, tallies, letters = store.sources.all(), store.sources.tallies(), store.sources.count_letters()
     store.close()
     if not rows:
@@ -118,10 +135,13 @@ def _fare(tallies: "dict[str, Tally]", letters: int, now: int) -> list[str]:
     counted = [f"{tallies[word].number:,} {word.replace('_', ' ')}" for word in _WORDS if word in tallies]
     if counted:
         lines.append("so far      " + ", ".join(counted))
-    for word in ("refused", "malformed", "unreadable", "ahead"):
+    polled = tallies.get("polls")
+    if polled is not None:
+        lines.append(f"polled      {_ago(polled.last, now)}: {polled.told}")
+    for word in ("refused", "malformed", "unreadable", "ahead", "poll_failed"):
         tally = tallies.get(word)
         if tally is not None and tally.told:
-            lines.append(f"{word:<11} {tally.told} ({_ago(tally.last, now)})")
+            lines.append(f"{word.replace('_', ' '):<11} {tally.told} ({_ago(tally.last, now)})")
     if letters:
         lines.append(f"kept        {letters:,} that could not be read: 'headcount source letters' shows them")
     return lines
@@ -134,8 +154,8 @@ def remove_source(*, settings: Settings, name: str) -> None:
     """Let a source send no more. What it sent stays."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
 
-    store = _store(settings)
-    row = _named(store, settings["domain"], name)
+    store = store_of(settings)
+    row = named(store, settings["domain"], name)
     store.sources.remove(row.token, Clock().now())
     store.close()
     click.echo(f"'{name}' is removed; a running service refuses it within a second.")
@@ -148,8 +168,8 @@ def remove_source(*, settings: Settings, name: str) -> None:
 @click.option("--drop", "dropped", multiple=True, metavar="TEXT", help="This one holds no more.")
 def change_secret(*, settings: Settings, name: str, added: tuple[str, ...], dropped: tuple[str, ...]) -> None:
     """Change a source's secrets: add the new one, change it at the vendor, drop the old one."""
-    store = _store(settings)
-    row = _named(store, settings["domain"], name)
+    store = store_of(settings)
+    row = named(store, settings["domain"], name)
     missing = [one for one in dropped if one not in row.secrets]
     if missing:
         raise BadInput(f"'{name}' has no such secret to drop")
@@ -182,8 +202,8 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
     from headcount.configuring import address  # noqa: PLC0415 - likewise
     from headcount.sources.catalog import source_of  # noqa: PLC0415 - likewise
 
-    store = _store(settings, read_only=True)
-    row = _named(store, settings["domain"], name)
+    store = store_of(settings, read_only=True)
+    row = named(store, settings["domain"], name)
     store.close()
     vendor = source_of(row.kind, row.options)
     signed_for = _base(settings) + address(settings["prefix"], row)
@@ -214,7 +234,7 @@ def show_letters(*, settings: Settings, body: bool) -> None:
     """Show deliveries that were genuine and could not be read, with the reason of each."""
     from headcount.moments import spoken  # noqa: PLC0415 - help does not need it
 
-    store = _store(settings, read_only=True)
+    store = store_of(settings, read_only=True)
     names = {row.token: row.name for row in store.sources.all()}
     for letter in store.sources.letters():
         name = names.get(letter.token, "a removed source")
@@ -234,19 +254,21 @@ def retry_letters(*, settings: Settings) -> None:
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.retrying import retry  # noqa: PLC0415 - likewise
 
-    store = _store(settings)
+    store = store_of(settings)
     done = retry(store, Clock(store.log.end()[1]).now)
     store.close()
     click.echo(f"{done.read:,} could be read now ({done.accepted:,} new events); {done.left:,} are left.")
 
 
-def _store(settings: Settings, *, read_only: bool = False) -> "Store":
+def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
+    """The store of the settings."""
     from headcount.store.opening import open_store  # noqa: PLC0415 - help does not need it
 
     return open_store(settings["database"], read_only=read_only)
 
 
-def _named(store: "Store", domain: str, name: str) -> "SourceRow":
+def named(store: "Store", domain: str, name: str) -> "SourceRow":
+    """The source of a domain that has this name. Raises `BadInput` that lists those there are."""
     rows = store.sources.all()
     for row in rows:
         if (row.domain, row.name) == (domain, name):

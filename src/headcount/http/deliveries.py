@@ -73,8 +73,10 @@ class FrontDoor:
         most_bytes: int = 8_000_000,
         most_s: float = 30,
         name_length: int = 512,
+        keep_rooms: Callable[[str, Sequence[str]], None] | None = None,
     ) -> None:
         self._sources = sources
+        self._keep_rooms = keep_rooms or _forget
         self._append = append
         self._now = now
         self._outside = outside
@@ -84,6 +86,7 @@ class FrontDoor:
         self._most_s = most_s
         self._name_length = name_length
         self._known: dict[str, tuple[Configured | None, Ms]] = {}
+        self._spoken_of: set[tuple[str, str]] = set()
         self.tallies = Tallies()
 
     def routes(self) -> list[Route]:
@@ -126,6 +129,8 @@ class FrontDoor:
             return _json({"accepted": 0, "duplicates": 0, "left_out": len(taken.bystanders)})
         done = await self._append(taken.entries)
         self._took(done)
+        if configured.asking is not None:
+            await self._spoke_of(row.token, {entry.room for entry in taken.entries})
         self.tallies.add(row, "events", now, done.accepted)
         self.tallies.add(row, "duplicates", now, done.duplicates)
         ahead = max(entry.at for entry in taken.entries) - now
@@ -139,6 +144,15 @@ class FrontDoor:
                 "position": done.position,
             }
         )
+
+    async def _spoke_of(self, token: str, rooms: set[str]) -> None:
+        """Rooms of a source that polls, for its lists to be about."""
+        new = {(token, room) for room in rooms} - self._spoken_of
+        if new:
+            await asyncio.to_thread(self._keep_rooms, token, [room for _, room in new])
+            if len(self._spoken_of) > _MOST_KNOWN:
+                self._spoken_of.clear()
+            self._spoken_of |= new
 
     async def _unreadable(self, configured: Configured, delivery: Delivery, error: BadInput) -> Response:
         row = configured.row
@@ -197,6 +211,10 @@ def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
         for name, value in headers.items()
         if name not in _SECRETIVE and "signature" not in name and "token" not in name
     }
+
+
+def _forget(_: str, __: Sequence[str]) -> None:
+    pass
 
 
 def _answer(reply: Reply) -> Response:

@@ -144,7 +144,9 @@ def read(delivery: Delivery) -> list[Heard]:
 
 def _joined(notice: Notice) -> Heard:
     room, who = _room(notice), _participant(notice)
-    return Heard(_event(Kind.JOIN, notice, room, who, _join_time(notice, who)), _role(who))
+    return Heard(
+        _event(Kind.JOIN, notice, room, who, _join_time(notice, who)), role_of(who.kind, who.permission)
+    )
 
 
 def _left(notice: Notice) -> Heard:
@@ -152,7 +154,7 @@ def _left(notice: Notice) -> Heard:
     joined = _join_time(notice, who)
     # The leave is told in whole seconds, the join more finely.
     at = max(joined, said.seconds(notice.created_at, "createdAt"))
-    return Heard(_event(Kind.LEAVE, notice, room, who, at, joined), _role(who))
+    return Heard(_event(Kind.LEAVE, notice, room, who, at, joined), role_of(who.kind, who.permission))
 
 
 def _superseded(notice: Notice) -> Heard:
@@ -192,12 +194,12 @@ def _join_time(notice: Notice, who: Participant) -> Ms:
     return said.sensible(at, "participant.joinedAt")
 
 
-def _role(who: Participant) -> Role:
-    """What records is hidden, too: so that is asked first."""
-    may = who.permission or Permission()
-    if who.kind == "EGRESS" or may.recorder:
+def role_of(kind: str | int, permission: Permission | None) -> Role:
+    """What somebody is, by the words of webhooks and of lists. What records is hidden, too: so that is asked first."""
+    may = permission or Permission()
+    if kind == "EGRESS" or may.recorder:
         return Role.RECORDER
-    return Role.HIDDEN if may.hidden else _ROLES.get(who.kind, Role.PERSON)
+    return Role.HIDDEN if may.hidden else _ROLES.get(kind, Role.PERSON)
 
 
 def _room(notice: Notice) -> Room:

@@ -11,6 +11,7 @@ from headcount.store.log import Log
 from headcount.store.messages import Messages
 from headcount.store.migrating import migrate, pending
 from headcount.store.outbox import Outbox
+from headcount.store.polls import Polls
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
@@ -28,6 +29,7 @@ class Store:
     sources: Sources
     messages: Messages
     outbox: Outbox
+    polls: Polls
 
     def close(self) -> None:
         self.database.close()
@@ -43,6 +45,11 @@ def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) 
         migrate(database)
     elif pending(database):
         raise StoreError(f"{url} is of an earlier release: run 'headcount migrate' first")
+    return store_on(database)
+
+
+def store_on(database: Database) -> Store:
+    """The store in a database that is migrated."""
     return Store(
         database,
         Log(database),
@@ -52,6 +59,7 @@ def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) 
         Sources(database),
         Messages(database),
         Outbox(database),
+        Polls(database),
     )
 
 

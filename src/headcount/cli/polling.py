@@ -1,0 +1,106 @@
+"""Commands about polling: asking a video server who is in, and whether and how that is done all the time."""
+
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headcount.cli.serving import with_settings
+from headcount.cli.sources import named, source, store_of
+from headcount.errors import BadInput
+from headcount.settings import Settings
+
+if TYPE_CHECKING:
+    from headcount.polling import Looked
+    from headcount.sources.polls.reconciling import Reconciled
+
+
+@source.command("change")
+@with_settings
+@click.argument("name")
+@click.option("--poll", default=None, metavar="URL", help="Ask the server there who is in, now and again.")
+@click.option("--poll-key", default=None, metavar="TEXT", help="What it lets us in by, if not by --secret.")
+@click.option("--every", default=None, type=float, metavar="SECONDS", help="How often to ask.  [default: 15]")
+@click.option("--no-poll", is_flag=True, help="Ask no more.")
+def change_source(
+    *,
+    settings: Settings,
+    name: str,
+    poll: str | None,
+    poll_key: str | None,
+    every: float | None,
+    no_poll: bool,
+) -> None:
+    """Change whether and how a source polls. A running service follows within a second."""
+    from headcount.configuring import checked  # noqa: PLC0415 - help does not need it
+
+    given = {
+        key: value
+        for key, value in (("poll", poll), ("poll_key", poll_key), ("every", every))
+        if value is not None
+    }
+    if not given and not no_poll:
+        raise BadInput("say what to change: --poll URL, --poll-key, --every, or --no-poll")
+    store = store_of(settings)
+    row = named(store, settings["domain"], name)
+    kept = {
+        key: value
+        for key, value in row.options.items()
+        if not (no_poll and key in ("poll", "poll_key", "every"))
+    }
+    options: dict[str, Any] = {**kept, **given}
+    store.sources.change(checked(replace(row, options=options)))
+    store.close()
+    click.echo(f"'{name}' polls {options['poll']}." if "poll" in options else f"'{name}' does not poll.")
+
+
+@source.command("poll")
+@with_settings
+@click.argument("name")
+def poll_source(*, settings: Settings, name: str) -> None:
+    """Ask a server once who is in, and say what polling would change. Nothing is changed.
+
+    It needs no running service; with one, what it has not heard yet shows as a change.
+    """
+    import asyncio  # noqa: PLC0415 - help does not need it
+
+    from headcount.asking import Asker  # noqa: PLC0415 - likewise
+    from headcount.clock import Clock  # noqa: PLC0415 - likewise
+    from headcount.configuring import configured  # noqa: PLC0415 - likewise
+    from headcount.polling import compare, look  # noqa: PLC0415 - likewise
+    from headcount.sources.polls.reconciling import Memory  # noqa: PLC0415 - likewise
+
+    store = store_of(settings, read_only=True)
+    inlet = configured(named(store, settings["domain"], name))
+    if inlet.asking is None:
+        raise BadInput(f"'{name}' does not poll: it was set up without --poll")
+
+    async def once() -> "Looked":
+        async with Asker() as asker:
+            return await look(inlet, asker.poll, Clock().now, lambda: secrets.token_hex(8))
+
+    looked = asyncio.run(once())
+    found = compare(store, inlet, looked, Memory(), sorted({one.room for one in looked.present}))
+    store.close()
+    _show_poll(looked, found)
+
+
+def _show_poll(looked: "Looked", found: "Reconciled") -> None:
+    from headcount.moments import spoken  # noqa: PLC0415 - help does not need it
+    from headcount.polling import told_of  # noqa: PLC0415 - likewise
+
+    click.echo(f"{told_of(looked)}:")
+    for one in sorted(looked.present):
+        since = "" if one.joined is None else f" since {spoken(one.joined)}"
+        arrives = "" if one.arrived else ", about to come"
+        click.echo(f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{arrives}")
+    click.echo("\nPolling would add, to what is known:")
+    for event in found.joins:
+        click.echo(
+            f"  {event.room}  {event.user_name or event.user_id or event.participant_id} came at {spoken(event.at)}"
+        )
+    for room, who in sorted(found.memory.missing):
+        click.echo(f"  {room}  {who} has left, if the next list lacks them, too")
+    if not found.joins and not found.memory.missing:
+        click.echo("  nothing")

@@ -1,0 +1,8 @@
+"""Catalog: the video servers that can be asked who is in."""
+
+from typing import Final
+
+from headcount.sources.polls import daily, livekit
+from headcount.sources.polls.asking import Poll
+
+POLLS: Final[dict[str, Poll]] = {poll.kind: poll for poll in (livekit.POLL, daily.POLL)}

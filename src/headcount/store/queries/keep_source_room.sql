@@ -1,0 +1,3 @@
+insert into source_rooms (token, room)
+values (?, ?)
+on conflict (token, room) do nothing

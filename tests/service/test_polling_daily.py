@@ -1,0 +1,62 @@
+"""Polling Daily, where the server that is asked speaks Daily's language: another Headcount."""
+
+import time
+
+import pytest
+
+from live.waiting import wait_for
+from service.running import Running, headcount
+from service.test_polling import present
+from service.test_sources import added
+
+
+@pytest.fixture
+def there(tmp_path):
+    running = Running(tmp_path / "there", min_stay_s=0)
+    running.folder.mkdir()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def here(tmp_path):
+    running = Running(tmp_path / "here", min_stay_s=0)
+    running.folder.mkdir()
+    running.start()
+    yield running
+    running.stop()
+
+
+def says(service, kind, who, ago=0):
+    event = {
+        "room": "blue", "kind": kind, "participant_id": f"c-{who}", "user_id": who, "user_name": who.title(),
+        "at": time.time() - ago,
+    }  # fmt: skip
+    assert service.client().post("/events?wait=true", json=event).status_code == 200
+
+
+def told(service):
+    people = service.client().get("/presence").json()["blue"]
+    return [(one["id"], one["userName"], one["joinTime"]) for one in people]
+
+
+def test_who_is_in_there_is_in_here(there, here):
+    says(there, "join", "ann", ago=60)
+    says(there, "join", "bob", ago=30)
+    flags = ("--poll", f"{there.url}/v1", "--poll-key", there.key, "--every", "1")
+    added(here, "daily", "--secret", "d29yZA==", *flags)
+    wait_for(lambda: present(here, "blue") == {"ann", "bob"}, 20)
+    assert told(here) == told(there)
+    says(there, "leave", "ann")
+    wait_for(lambda: present(here, "blue") == {"bob"}, 20)
+    says(there, "leave", "bob")
+    wait_for(lambda: not present(here, "blue"), 20)
+
+
+def test_a_wrong_key_is_told(there, here):
+    flags = ("--poll", f"{there.url}/v1", "--poll-key", "hc_wrong", "--every", "1")
+    added(here, "daily", "--secret", "d29yZA==", *flags)
+    asked = headcount("source", "poll", "daily", "--database", here.database, check=False)
+    assert asked.returncode == 2
+    assert "Daily refused the key (401)" in asked.stderr
