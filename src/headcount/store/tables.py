@@ -76,8 +76,7 @@ class Tables:
 def _write(connection: Connection, done: Round) -> None:
     _put(connection, "keep_room", [(*key, *row) for key, row in done.rooms.items()])
     _put(connection, "keep_checkpoint", [(text, *key) for key, text in done.checkpoints.items()])
-    for change in done.marks:
-        _write_marks(connection, change)
+    _write_marks(connection, done.marks)
     _put(connection, "drop_stay", [key for key, row in done.stays.items() if row is None])
     _put(connection, "keep_stay", [row for row in done.stays.values() if row is not None])
     _write_meetings(connection, done.meetings)
@@ -108,8 +107,14 @@ def _put(connection: Connection, name: str, rows: Sequence[Sequence[Any]]) -> No
         connection.write(name, rows)
 
 
-def _write_marks(connection: Connection, change: MarkChange) -> None:
-    key = (change.domain, change.room)
-    if change.after < change.to:
-        connection.write("drop_marks", [(*key, change.after, change.to)])
-    _put(connection, "keep_mark", [(*key, mark.at, packed_doubts(mark)) for mark in change.marks])
+def _write_marks(connection: Connection, changes: Sequence[MarkChange]) -> None:
+    """The changes in their order; marks that are only added, by far the most, go together."""
+    added: dict[tuple[str, str, Ms], tuple[Any, ...]] = {}
+    for change in changes:
+        key = (change.domain, change.room)
+        if change.after < change.to:
+            _put(connection, "keep_mark", list(added.values()))
+            added = {}
+            connection.write("drop_marks", [(*key, change.after, change.to)])
+        added.update({(*key, mark.at): (*key, mark.at, packed_doubts(mark)) for mark in change.marks})
+    _put(connection, "keep_mark", list(added.values()))
