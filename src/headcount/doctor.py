@@ -14,6 +14,7 @@ from headcount.store.sources import Tally
 from headcount.store.sqlite import SqliteDatabase
 
 _LITTLE_BYTES: Final = 1_000_000_000
+_LONG_TO_READ_BYTES: Final = 4_000_000_000
 _SKEW_MS: Final[Ms] = 60_000
 
 
@@ -54,6 +55,7 @@ def _about_store(store: Store, settings: Settings) -> Iterator[Finding]:
     yield Finding("store", True, f"{database.url} is of this release")
     if isinstance(database, SqliteDatabase):
         yield _disk(database.path)
+        yield _wholeness(database)
     end, received = store.log.end()
     now = Clock().now()
     if received > now + _SKEW_MS:
@@ -125,6 +127,20 @@ def _disk(path: Path) -> Finding:
     told = f"{free / 1e9:.1f} GB free beside {path}"
     return (
         Finding("disk", True, told) if free > _LITTLE_BYTES else Finding("disk", False, f"{told}: make room")
+    )
+
+
+def _wholeness(database: SqliteDatabase) -> Finding:
+    size = database.path.stat().st_size
+    if size > _LONG_TO_READ_BYTES:
+        return Finding("file", True, f"{size / 1e9:.0f} GB, not looked through: that would take long")
+    damage = database.damage()
+    if damage is None:
+        return Finding("file", True, "whole")
+    return Finding(
+        "file",
+        False,
+        f"damaged ({damage}): stop the service, move the file away, and 'headcount restore' a backup",
     )
 
 

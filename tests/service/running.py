@@ -61,17 +61,21 @@ class Running:
                 [*limited, *command, *flags, *more], stderr=log, stdout=log, env=self.environment
             )
         self.url = self._waited_for(SERVES, begin)
-        if self.key is None:
-            found = KEY.search(self.log.read_text())
-            self.key = found and found[0]
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             try:
                 if httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200:
+                    self._note_key()
                     return self
             except httpx.TransportError:
                 time.sleep(0.02)
         raise NotServingError(self.log.read_text())
+
+    def _note_key(self):
+        """The key of the first start. It is told before anything is answered."""
+        if self.key is None:
+            found = KEY.search(self.log.read_text())
+            self.key = found and found[0]
 
     def _waited_for(self, pattern, begin):
         until = time.monotonic() + PATIENCE_S

@@ -87,7 +87,7 @@ def migrate_store(*, settings: Settings, check: bool) -> None:
     from headcount.store.migrating import migrate, pending  # noqa: PLC0415 - help does not need it
     from headcount.store.opening import connect  # noqa: PLC0415 - likewise
 
-    database = connect(settings["database"])
+    database = connect(settings["database"], read_only=check)
     found = pending(database) if check else migrate(database)
     database.close()
     word = "to do" if check else "done"

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent
-from headcount.store.database import StoreBusy
+from headcount.store.database import StoreBusy, StoreError
 
 log = structlog.get_logger("headcount.http")
 
@@ -75,6 +75,13 @@ async def on_busy(_: Request, error: Exception) -> Response:
     return answer_with(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", str(error), {"retry-after": "1"})
 
 
+async def on_store_error(_: Request, error: Exception) -> Response:
+    """The file is damaged, cannot be written, or the like: an operator must see to it."""
+    log.error("the store refused", reason=str(error))
+    info = "the store cannot do that; nothing was taken. 'headcount doctor' and the log tell why"
+    return answer_with(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", info, {"retry-after": "30"})
+
+
 async def on_our_fault(request: Request, _: Exception) -> Response:
     told = getattr(request.state, "request_id", "")
     info = f"something went wrong on our side; the log tells more under request {told}"
@@ -87,6 +94,7 @@ HANDLERS: Final[dict[Any, Callable[[Request, Exception], Awaitable[Response]]]] 
     BadInput: on_bad_input,
     InvalidEvent: on_bad_input,
     StoreBusy: on_busy,
+    StoreError: on_store_error,
     Exception: on_our_fault,
 }
 

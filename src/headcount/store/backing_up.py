@@ -11,7 +11,7 @@ from typing import Final
 
 from headcount.errors import BadInput
 from headcount.store.database import Database, StoreError
-from headcount.store.sqlite import SqliteDatabase
+from headcount.store.sqlite import SqliteDatabase, to_read
 
 _PAGES_AT_ONCE: Final = 2_000
 
@@ -45,7 +45,7 @@ def _copy(source: Path, target: Path) -> None:
     aside = target.with_name(f".{target.name}.part")
     try:
         with (
-            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as one,
+            closing(sqlite3.connect(to_read(source), uri=True)) as one,
             closing(sqlite3.connect(aside)) as other,
         ):
             _require_whole(one, source)

@@ -97,10 +97,13 @@ class SqliteDatabase:
             pass
 
     def own(self) -> None:
-        """Claim the file for this process's engine. Raises `StoreError` if another one has it."""
+        """Claim the file for this process's engine. Raises `StoreError` if another one has it, or if it cannot be written."""
         if self._owner is not None:
             return
-        owner = os.open(f"{self.path}.owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            owner = os.open(f"{self.path}.owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _not_writable(f"{self.path}.owner", (error.strerror or str(error)).lower()) from error
         try:
             fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -113,6 +116,9 @@ class SqliteDatabase:
         os.ftruncate(owner, 0)
         os.write(owner, str(os.getpid()).encode())
         self._owner = owner
+        # SQLite opens a file that it may not write, too, and says nothing of it until something is to be written.
+        with self.writing():
+            pass
 
     def disown(self) -> None:
         """Let another process have the file."""
@@ -159,6 +165,12 @@ class SqliteDatabase:
             except sqlite3.IntegrityError:
                 return None
 
+    def damage(self) -> str | None:
+        """What is wrong with the file, in SQLite's words; None if nothing is. It reads all of it."""
+        with self.reading() as connection:
+            (found,) = connection.rows_of("pragma quick_check(1)", {})[0]
+        return None if found == "ok" else " ".join(found.split())
+
     def close(self) -> None:
         with self._writer_lock:
             while not self._idle.empty():
@@ -168,13 +180,6 @@ class SqliteDatabase:
                 self._writer = None
         self.disown()
 
-    def _mode(self) -> str:
-        """How SQLite opens the file. Where it cannot put its own files beside it, it must be told that nobody writes."""
-        if not self._read_only:
-            return "mode=rwc"
-        alone = not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists()
-        return "mode=ro&immutable=1" if alone else "mode=ro"
-
     def _writing(self) -> SqliteConnection:
         if self._writer is None:
             self._writer = self._connect(writing=True)
@@ -183,7 +188,7 @@ class SqliteDatabase:
     def _connect(self, *, writing: bool) -> SqliteConnection:
         with _told_plainly(self.path):
             raw = sqlite3.connect(
-                f"file:{_quoted(self.path)}?{self._mode()}",
+                to_read(self.path) if self._read_only else f"file:{_quoted(self.path)}?mode=rwc",
                 uri=True,
                 isolation_level=None,
                 timeout=_BUSY_MS / 1_000,
@@ -197,6 +202,21 @@ class SqliteDatabase:
             if not writing:
                 raw.execute("pragma query_only = on")
         return SqliteConnection(raw)
+
+
+def to_read(path: Path) -> str:
+    """The address by which SQLite opens a file only to read it.
+
+    In a folder that cannot be written it cannot make the files that let it read beside a writer. Where
+    these are not there, nobody writes, and the file can be read as it is.
+    """
+    written = Path(f"{path}-wal").exists()
+    as_it_is = not written and not os.access(path.absolute().parent, os.W_OK)
+    return f"file:{_quoted(path)}?{'immutable=1' if as_it_is else 'mode=ro'}"
+
+
+def _not_writable(path: Path | str, why: str) -> StoreError:
+    return StoreError(f"{path}: {why}: check that the file and its directory can be written")
 
 
 def _quoted(path: Path) -> str:
@@ -213,9 +233,7 @@ def _told_plainly(path: Path) -> Iterator[None]:
         if "locked" in word or "full" in word or "disk I/O" in word:
             raise StoreBusy(f"{path}: {word}; nothing was taken, try again") from error
         if "readonly" in word or "unable to open" in word:
-            raise StoreError(
-                f"{path}: {word}: check that the file and its directory can be written"
-            ) from error
+            raise _not_writable(path, word) from error
         raise
     except sqlite3.DatabaseError as error:
         if "not a database" in str(error) or "malformed" in str(error):
