@@ -56,7 +56,7 @@ def read_history(
     history = History()
     for name in names:
         file = File(_unpacked(name), _called(name))
-        for event, role in heard_in(form, file, asked, history.bad.append):
+        for event, role, _ in heard_in(form, file, asked, history.bad.append):
             if role not in counted:
                 history.not_counted[role] += 1
                 continue

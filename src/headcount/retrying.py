@@ -9,7 +9,7 @@ from headcount.kernel.events import Ms
 from headcount.sources.deliveries import Delivery, read_trusted
 from headcount.store.opening import Store
 from headcount.store.sources import DeadLetter, SourceRow
-from headcount.taking import take
+from headcount.taking import room_by_room, take
 
 
 class Retried(NamedTuple):
@@ -42,7 +42,9 @@ def _taken(store: Store, row: SourceRow, letter: DeadLetter, received: Ms) -> in
     inlet = configured(row)
     delivery = Delivery(letter.headers, letter.body, letter.url, letter.received)
     try:
-        taken = take(read_trusted(inlet.source, delivery), inlet.terms, letter.received, received)
+        told = read_trusted(inlet.source, delivery)
+        heard = room_by_room(told, inlet.terms, store.sources.rooms_in_use)
+        taken = take(heard, inlet.terms, letter.received, received)
     except BadInput:
         return None
     store.sources.keep_bystanders(taken.bystanders)

@@ -4,14 +4,14 @@ Here is settled what a vendor's module leaves open: who counts, what the room is
 event is known again, and which times are refused. All that a source delivers passes here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.moments import EARLIEST, spoken
-from headcount.sources.deliveries import COUNTED, Heard, Role
+from headcount.sources.deliveries import COUNTED, Heard, Role, spread
 from headcount.store.entries import entry_of
 from headcount.store.known_again import key_of_id
 from headcount.store.rows import KIND_CODES, LogEntry, Origin
@@ -56,13 +56,29 @@ def roles_in(options: Mapping[str, Any], name: str) -> frozenset[Role]:
         raise BadInput(f"{name}: {error}; there are {', '.join(Role)}") from error
 
 
+def room_by_room(
+    heard: list[Heard], terms: Terms, in_use: Callable[[str, str], Iterable[str]]
+) -> list[Heard]:
+    """What was heard, where the end of a whole server is the end of each of its rooms that is in use.
+
+    `in_use` is given the domain and how the names of rooms begin; it reads the store.
+    """
+
+    def here(beginning: str) -> Iterable[str]:
+        rooms = in_use(terms.domain, terms.prefix + beginning)
+        return (room.removeprefix(terms.prefix) for room in rooms)
+
+    return list(spread(heard, here))
+
+
 def take(heard: Iterable[Heard], terms: Terms, now: Ms, received: Ms, limit: int = LONGEST_NAME) -> Taken:
     """Entries for those who count. Raises `BadInput` for an event that cannot be taken, and takes none.
 
     `now` bounds when something can have happened; `received` is our own time, which orders.
     """
     taken = Taken([], [])
-    for event, role in heard:
+    for event, role, everywhere in heard:
+        assert not everywhere, "first room_by_room"
         here = replace(event, room=terms.prefix + event.room) if terms.prefix else event
         _require(here, now, limit)
         if role in terms.counted or event.kind is Kind.END:

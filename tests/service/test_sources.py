@@ -8,7 +8,7 @@ import time
 import httpx2 as httpx
 import pytest
 
-from headcount.sources import generic, livekit
+from headcount.sources import generic, janus, livekit
 from headcount.sources.deliveries import Delivery
 from service.running import Running, headcount
 
@@ -79,6 +79,35 @@ def test_what_livekit_sends_becomes_a_meeting(service):
     (meeting,) = meetings(service, "standup")
     told = {one["user_id"]: one["duration"] for one in meeting["participants"]}
     assert (meeting["duration"], meeting["max_participants"], told) == (90, 2, {"ann": 60, "bob": 90})
+
+
+def janus_tells(service, path, *events):
+    told = [{"emitter": "eu-1", "timestamp": int(at * 1_000_000), **event} for at, event in events]
+    delivery = Delivery({"content-type": "application/json"}, json.dumps(told).encode())
+    return sent(service, path, delivery, secret="janus:word", sign=janus.sign).json()
+
+
+def joined(room, who):
+    data = {"event": "joined", "room": room, "id": who}
+    return {"type": 64, "event": {"plugin": "janus.plugin.videoroom", "data": data}}
+
+
+def test_a_server_that_starts_again_closes_its_rooms_and_no_others(service):
+    """Also those in which somebody has been for less than the ten seconds after which a stay counts."""
+    path = added(service, "janus", "--secret", "janus:word", "--room-prefix", "jan/")
+    began = now() / 1_000 - 600
+    other = {"room": "jan/eu-2/7", "kind": "join", "participant_id": "bob", "at": began}
+    service.client().post("/events", json=other)
+    janus_tells(service, path, (began, joined(7, 1)))
+    assert janus_tells(service, path, (began + 400, joined(8, 2)))["accepted"] == 1
+    started = {"type": 256, "event": {"status": "started"}}
+    assert janus_tells(service, path, (began + 404, joined(9, 3)), (began + 405, started))["accepted"] == 4
+    (meeting,) = meetings(service, "jan/eu-1/7")
+    assert (meeting["duration"], meeting["ongoing"]) == (405, False)
+    for room, people in (("jan/eu-1/8", 0), ("jan/eu-1/9", 0), ("jan/eu-2/7", 1)):
+        there = service.client().get(f"/rooms/{room.replace('/', '%2F')}/presence").json()
+        assert there["total_count"] == people
+    assert janus_tells(service, path, (began + 500, started))["accepted"] == 0
 
 
 def test_who_does_not_count_is_seen_in_explain(service):

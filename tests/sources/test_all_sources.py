@@ -19,12 +19,14 @@ from headcount.sources.deliveries import TEST_ROOM, Delivery, NotGenuine, hear, 
 NOW = 1_772_442_000_000
 SECRETS = {
     "daily": "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw",
+    "janus": "janus:a-password",
     "livekit": "devkey:secret-that-is-long-enough-for-hs256",
     "realtimekit": pair("one")[0],
     "videosdk": pair("one")[0],
 }
 OTHERS = {
     "daily": "MTExMTExMTExMTExMTExMTExMTExMTEx",
+    "janus": "janus:another-password",
     "livekit": "devkey:another-secret-that-is-long-enough",
     "realtimekit": pair("other")[0],
     "videosdk": pair("other")[0],

@@ -30,7 +30,8 @@ def delivery_of(told):
 def shown(heard):
     event = msgspec.to_builtins(heard.event)
     known = {name: value for name, value in event.items() if value is not None}
-    return known | ({} if heard.role is Role.PERSON else {"role": str(heard.role)})
+    role = {} if heard.role is Role.PERSON else {"role": str(heard.role)}
+    return known | role | ({"everywhere": True} if heard.everywhere else {})
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")

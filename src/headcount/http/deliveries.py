@@ -25,7 +25,7 @@ from headcount.kernel.events import Ms
 from headcount.sources.deliveries import Delivery, Heard, NotGenuine, Reply, read_trusted
 from headcount.store.rows import Appended, LogEntry
 from headcount.store.sources import DeadLetter, SourceRow, Sources, Tally
-from headcount.taking import Taken, take
+from headcount.taking import Taken, Terms, room_by_room, take
 
 _KNOWN_FOR_MS: Final[Ms] = 1_000
 _NOTABLE_MS: Final[Ms] = 2_000
@@ -112,11 +112,16 @@ class FrontDoor:
         if reply is not None:
             return _answer(reply)
         try:
-            heard = read_trusted(source, delivery)
+            heard = await self._room_by_room(read_trusted(source, delivery), configured.terms)
             taken = take(heard, configured.terms, now, self._now(), self._name_length)
         except BadInput as error:
             return await self._unreadable(configured, delivery, error)
         return await self._taken(configured, heard, taken)
+
+    async def _room_by_room(self, heard: list[Heard], terms: Terms) -> list[Heard]:
+        if not any(one.everywhere for one in heard):
+            return heard
+        return await asyncio.to_thread(room_by_room, heard, terms, self._sources.rooms_in_use)
 
     async def _taken(self, configured: Configured, heard: Sequence[Heard], taken: Taken) -> Response:
         row, now = configured.row, self._outside()

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.sources.deliveries import Delivery, Heard, Source, read_trusted
+from headcount.sources.deliveries import Delivery, Heard, Source, read_trusted, spread
 
 
 class Request(msgspec.Struct):
@@ -40,8 +40,14 @@ def read_capture(
     """What captured requests say, as their source reads them; they are trusted, not verified.
 
     What is no request, or not of that source, is complained of with its line: unless somebody else
-    is told, by raising `BadInput`.
+    is told, by raising `BadInput`. The end of a whole server ends the rooms spoken of before it.
     """
+    return spread(_heard(lines, source, where, complain))
+
+
+def _heard(
+    lines: Iterable[bytes], source: Source, where: str, complain: Callable[[BadInput], None]
+) -> Iterator[Heard]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

@@ -5,8 +5,8 @@ A vendor's module is pure: it is given one request and says whether the vendor s
 other: nothing is read that was not verified.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -62,10 +62,39 @@ COUNTED: Final = frozenset({Role.PERSON, Role.PHONE, Role.AGENT})
 
 
 class Heard(NamedTuple):
-    """An event and what its participant is. Whether they count is not for the vendor's module to say."""
+    """An event and what its participant is. Whether they count is not for the vendor's module to say.
+
+    An end may be of a whole server (`everywhere`): of all rooms whose names begin as its room says.
+    """
 
     event: Event
     role: Role = Role.PERSON
+    everywhere: bool = False
+
+
+def nowhere(_: str) -> Iterable[str]:
+    """For `spread`, where nothing is known but what is heard."""
+    return ()
+
+
+def spread(heard: Iterable[Heard], in_use: Callable[[str], Iterable[str]] = nowhere) -> Iterator[Heard]:
+    """What was heard, with each end of a whole server as ends of its rooms.
+
+    Those are the rooms in which somebody may be: of those spoken of before here, and of those `in_use`, which
+    is given how their names begin.
+    """
+    spoken_of: set[str] = set()
+    for one in heard:
+        if one.everywhere:
+            beginning = one.event.room
+            here = {room for room in spoken_of if room.startswith(beginning)}
+            yield from (
+                Heard(replace(one.event, room=room)) for room in sorted(here.union(in_use(beginning)))
+            )
+            spoken_of -= here
+        else:
+            (spoken_of.discard if one.event.kind is Kind.END else spoken_of.add)(one.event.room)
+            yield one
 
 
 A_MOMENT: Final[Ms] = 5_000

@@ -14,7 +14,6 @@ to the nanosecond; a number is nanoseconds since 1970.
 * What is packed may be made to grow without end; so no more is unpacked than a webhook can be.
 """
 
-import zlib
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -33,11 +32,9 @@ from headcount.sources.deliveries import (
     begun_anew,
     json_delivery,
 )
+from headcount.sources.packed import unpacked
 from headcount.sources.signatures import check, digest, required, signed_with
 
-_PACKED: Final = b"\x1f\x8b"
-_OF_GZIP: Final = 31
-_LARGEST: Final = 4 * 2**20
 _CLOSE_MS: Final[Ms] = 1_500
 Told = str | int
 
@@ -75,7 +72,7 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
     """A secret is the API secret of the app."""
     shown = required(delivery, "X-Signature")
     try:
-        plain = _unpacked(delivery.body)
+        plain = unpacked(delivery.body)
     except BadInput as error:
         raise NotGenuine(f"what was signed cannot be seen: the body {error}") from error
     check(shown.lower(), [digest(secret, plain).hex() for secret in secrets])
@@ -83,26 +80,12 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
 
 def sign(delivery: Delivery, secret: str) -> Delivery:
     """As Stream signs it."""
-    return signed_with(delivery, x_signature=digest(secret, _unpacked(delivery.body)).hex())
-
-
-def _unpacked(body: bytes) -> bytes:
-    """The JSON of a delivery, which never begins as gzip does. Raises `BadInput`."""
-    if not body.startswith(_PACKED):
-        return body
-    packed = zlib.decompressobj(_OF_GZIP)
-    try:
-        plain = packed.decompress(body, _LARGEST)
-    except zlib.error as error:
-        raise BadInput(f"is no gzip that can be unpacked: {error}") from error
-    if not packed.eof:
-        raise BadInput(f"is gzip that is cut off, or larger than {_LARGEST:,} bytes")
-    return plain
+    return signed_with(delivery, x_signature=digest(secret, unpacked(delivery.body)).hex())
 
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, _unpacked(delivery.body), "webhook of Stream")
+    notice = said.decoded(_DECODER, unpacked(delivery.body), "webhook of Stream")
     match notice.type:
         case "call.session_participant_joined":
             return [Heard(_joined(notice))]

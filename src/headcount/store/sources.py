@@ -108,6 +108,13 @@ class Sources:
         with self._database.reading() as connection:
             return [_source(*row) for row in connection.rows("all_sources")]
 
+    def rooms_in_use(self, domain: str, beginning: str) -> list[str]:
+        """Rooms whose names begin so and in which somebody may be, by the tables or by what they have not caught up with."""
+        with self._database.reading() as connection:
+            return [
+                str(room) for (room,) in connection.rows("rooms_in_use", domain=domain, beginning=beginning)
+            ]
+
     def tally(self, tallies: Iterable[Tally]) -> None:
         """Add what befell sources since the last time."""
         with self._database.writing() as connection:
