@@ -16,16 +16,13 @@ import time
 PATIENCE_S = 60
 
 
-class Somebody:
-    """One client. `joined` and `left` are its own clock's times, in seconds."""
+class Client:
+    """One client: a program with its arguments. `joined` and `left` are its own clock's times, in seconds."""
 
-    def __init__(self, livekit, room, identity, name="", **more):
-        self.identity = identity
-        self.room = room
-        token = livekit.token(room, identity, name, **more)
+    def __init__(self, *program):
         self.asked = time.time()
         self.process = subprocess.Popen(
-            [sys.executable, __file__, livekit.url.replace("http", "ws"), token],
+            [sys.executable, *map(str, program)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self._said = queue.Queue()
@@ -72,6 +69,16 @@ class Somebody:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(PATIENCE_S)
+
+
+class Somebody(Client):
+    """One client of LiveKit."""
+
+    def __init__(self, livekit, room, identity, name="", **more):
+        self.identity = identity
+        self.room = room
+        token = livekit.token(room, identity, name, **more)
+        super().__init__(__file__, livekit.url.replace("http", "ws"), token)
 
 
 async def stay(url, token):

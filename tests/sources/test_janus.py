@@ -1,13 +1,18 @@
-"""Janus: what its events come to. Those of a real server are in tests/captures, and in tests/live."""
+"""Janus: what its events come to; and what a real server has said, which is in tests/captures."""
 
 import gzip
 import json
+import random
+from pathlib import Path
 
 import pytest
 from stories import ms, told
 
 from headcount import BadInput
 from headcount.kernel.events import Kind
+from headcount.kernel.history import meetings_of
+from headcount.kernel.rules import Rules
+from headcount.sources.captures import read_capture
 from headcount.sources.deliveries import Delivery, NotGenuine, hear, spread
 from headcount.sources.janus import SOURCE, read
 
@@ -140,3 +145,69 @@ def test_rooms_of_one_number_are_rooms_of_their_own():
         one.event.room for one in heard(came(1, 0), came(1, 0, plugin="audiobridge"), came(1, 0, emitter="b"))
     }
     assert rooms == {"eu-1/1234", "eu-1/audiobridge/1234", "b/1234"}
+
+
+# What a real server of 1.1.2 has said, as tests/live had it said. Stays are of a second or so, so none is too short here.
+
+CAPTURE = Path(__file__).parents[1] / "captures/janus-1.1.2.jsonl"
+OF_THE_SERVER = "janus:only-for-tests"
+
+
+def captured():
+    for line in CAPTURE.read_text().splitlines():
+        one = json.loads(line)
+        headers = {name.lower(): value for name, value in one["headers"].items()}
+        yield Delivery(headers, one["body"].encode(), one["path"], round(one["t"] * 1_000))
+
+
+def events_of(room):
+    heard = spread(one for delivery in captured() for one in hear(SOURCE, delivery, [OF_THE_SERVER]))
+    return [one.event for one in heard if one.event.room == f"test-1/{room}"]
+
+
+def met(events):
+    (meeting,) = meetings_of(events, as_of=events[-1].at + 60_000, rules=Rules(min_stay_ms=0))
+    return [(was.user_id, was.leave - was.join, was.left_by) for was in meeting.participants]
+
+
+STORIES = {
+    "3151": [("user-ann", 434, "reported"), ("user-bob", 52, "reported")],
+    "audiobridge/4648": [("user-ann", 446, "reported"), ("user-bob", 57, "reported")],
+    # Ann was killed, and given up after four seconds or so.
+    "6504": [("user-ann", 8028, "reported"), ("user-bob", 8847, "reported")],
+    # Ann was kicked. Bob was taken out when the server was shut down, a few tests later.
+    "4004": [("user-ann", 481, "reported"), ("user-bob", 5380, "room_ended")],
+    # Destroyed with both in it.
+    "7635": [("user-ann", 529, "room_ended"), ("user-bob", 53, "room_ended")],
+    # Shut down, and later killed, with both in it.
+    "6247": [("user-ann", 1513, "room_ended"), ("user-bob", 1056, "room_ended")],
+    "audiobridge/6247": [("user-carol", 617, "room_ended"), ("user-dan", 52, "room_ended")],
+    "7453": [("user-ann", 1552, "superseded"), ("user-bob", 1127, "superseded")],
+    "audiobridge/7453": [("user-carol", 623, "superseded"), ("user-dan", 138, "superseded")],
+    # Nobody listened for two seconds, in which Ann left and Carol came.
+    "8293": [("user-ann", 510, "reported"), ("user-bob", 2838, "reported"), ("user-carol", 9642, "reported")],
+    # Nobody listened for longer than Janus tried, in which Ann left.
+    "6084": [("user-ann", 7727, "room_ended"), ("user-bob", 7115, "reported")],
+}
+
+
+@pytest.mark.parametrize("room", STORIES)
+def test_what_a_real_server_said_comes_to_what_happened(room):
+    assert met(events_of(room)) == STORIES[room]
+
+
+@pytest.mark.parametrize("room", STORIES)
+def test_it_comes_to_the_same_in_any_order(room):
+    events = events_of(room)
+    last = [max(events, key=lambda event: event.at)]
+    for seed in range(5):
+        shuffled = events * 2
+        random.Random(seed).shuffle(shuffled)
+        assert met(shuffled + last) == STORIES[room]
+
+
+def test_the_log_of_a_real_server_can_be_read_back():
+    with CAPTURE.open("rb") as lines:
+        found = list(read_capture(lines, SOURCE))
+    assert not any(one.everywhere for one in found)
+    assert {one.event.room for one in found} >= {f"test-1/{room}" for room in STORIES}

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Installs the servers of Debian's packages that the live tests start. Does nothing where they are.
+set -euo pipefail
+missing=()
+command -v janus > /dev/null || missing+=(janus)
+if [ ${#missing[@]} -eq 0 ]; then
+  exit 0
+fi
+if ! command -v apt-get > /dev/null; then
+  echo "Some live tests are left out: they need ${missing[*]}." >&2
+  exit 0
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
+echo "Installing ${missing[*]} for the live tests ..."
+"${as_root[@]}" apt-get update -qq
+# The packages would start servers of their own, which nobody needs.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" > /dev/null
+  "${as_root[@]}" chmod +x "$policy"
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+fi
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
