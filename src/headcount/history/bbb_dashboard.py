@@ -13,12 +13,12 @@ from typing import Final
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.history import bbb_analytics
-from headcount.history.bbb_meetings import Meeting, Span, heard_of
+from headcount.history.bbb_meetings import heard_of
 from headcount.history.forms import Asked, Complain, File, Form
 from headcount.history.texts import text_of
 from headcount.kernel.events import Ms
-from headcount.sources import said
+from headcount.sources import bbb_analytics, said
+from headcount.sources.bbb_meetings import Meeting, Span
 from headcount.sources.deliveries import Heard, Role
 
 

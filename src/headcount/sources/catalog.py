@@ -11,6 +11,7 @@ from typing import Any, Final
 from headcount.errors import BadInput
 from headcount.sources import (
     agora,
+    bigbluebutton,
     chime,
     daily,
     generic,
@@ -35,6 +36,7 @@ SOURCES: Final[dict[str, Source]] = {
         livekit.SOURCE,
         jitsi.SOURCE,
         agora.SOURCE,
+        bigbluebutton.SOURCE,
         chime.SOURCE,
         daily.SOURCE,
         hundredms.SOURCE,

@@ -132,15 +132,17 @@ def signed_as_bearer(delivery: Delivery, secret: str) -> Delivery:
     return signed_with(delivery, authorization=f"Bearer {secret}")
 
 
-def claims_of(token: str, secrets: Sequence[str], checked: Collection[str] = ()) -> Mapping[str, Any]:
-    """What a token (JWT, HS256) says, if one of the secrets has signed it. Raises `NotGenuine`.
+def claims_of(
+    token: str, secrets: Sequence[str], checked: Collection[str] = (), algorithm: str = "HS256"
+) -> Mapping[str, Any]:
+    """What a token (JWT) says, if one of the secrets has signed it. Raises `NotGenuine`.
 
     Of its registered claims only those `checked` must make sense. Times are left to the caller, who was
     given a clock.
     """
     for secret in secrets:
         with suppress(jwt.InvalidSignatureError):
-            return _claims(token, secret, {"signature", *checked})
+            return _claims(token, secret, {"signature", *checked}, algorithm)
     raise NotGenuine("the signature does not fit: is the secret the same on both sides?")
 
 
@@ -149,10 +151,10 @@ def unverified_claims_of(token: str) -> Mapping[str, Any]:
     return _claims(token, "", ())
 
 
-def _claims(token: str, secret: str, checked: Collection[str]) -> Mapping[str, Any]:
+def _claims(token: str, secret: str, checked: Collection[str], algorithm: str = "HS256") -> Mapping[str, Any]:
     options: Any = {f"verify_{claim}": claim in checked for claim in _CLAIMS}
     try:
-        claims: Mapping[str, Any] = jwt.decode(token, secret, algorithms=["HS256"], options=options)
+        claims: Mapping[str, Any] = jwt.decode(token, secret, algorithms=[algorithm], options=options)
     except jwt.InvalidSignatureError:
         raise
     except (jwt.PyJWTError, ValueError, TypeError) as error:

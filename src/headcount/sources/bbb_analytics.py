@@ -13,10 +13,10 @@ from itertools import zip_longest
 
 import msgspec
 
-from headcount.history.bbb_meetings import Meeting, Span
 from headcount.kernel.events import Ms
 from headcount.moments import spoken
 from headcount.sources import said
+from headcount.sources.bbb_meetings import Meeting, Span
 
 
 class Happened(msgspec.Struct):

@@ -1,0 +1,42 @@
+"""BigBlueButton: one meeting of it, as the dashboard and the analytics both tell of it.
+
+Whoever has no account is known by their connection: then the external id is the internal one, and no user.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.sources import said
+from headcount.sources.deliveries import Heard, Role
+
+
+class Span(NamedTuple):
+    """How long somebody was in; `left` is None while they are."""
+
+    connection: str
+    external: str
+    name: str
+    joined: Ms
+    left: Ms | None
+    role: Role = Role.PERSON
+
+
+class Meeting(NamedTuple):
+    """`session` is the internal id, `room` the external one; `ended` is None while it goes on."""
+
+    room: str
+    session: str
+    spans: Sequence[Span]
+    ended: Ms | None
+
+
+def heard_of_span(room: str, session: str, span: Span) -> Heard:
+    """A join, or a whole stay. Raises `InvalidEvent` for one that makes no sense."""
+    user = span.external if span.external != span.connection else None
+    name = said.name(span.name)
+    if span.left is None:
+        event = Event(Kind.JOIN, room, span.joined, span.connection, user, name, session)
+    else:
+        event = Event(Kind.LEAVE, room, span.left, span.connection, user, name, session, span.joined)
+    return Heard(event, span.role)
