@@ -2,7 +2,9 @@
 # Installs the servers of Debian's packages that the live tests start. Does nothing where they are.
 set -euo pipefail
 missing=()
-command -v janus > /dev/null || missing+=(janus)
+for server in janus prosody; do
+  command -v "$server" > /dev/null || missing+=("$server")
+done
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0
 fi

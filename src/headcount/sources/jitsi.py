@@ -5,6 +5,7 @@ join with a token. What is peculiar:
 
 * A `left` says when its join was, so a lost or late `joined` costs nothing.
 * The `destroyed` of a room lists everybody who was ever in it, and so mends what was lost.
+* Lua writes an empty list as `{}`: of a room in which nobody ever was, so is the list of those who were.
 * A `left` may come without an occupant, for a nick that the component never knew: no event.
 * After a crash of the server nothing is sent. The next `created` under the same name means that
   whoever was left in the room is gone: an end, inferred because the room was superseded.
@@ -40,7 +41,7 @@ class Notice(msgspec.Struct):
     is_breakout: bool = False
     breakout_room_id: str | None = None
     occupant: Occupant | None = None
-    all_occupants: list[Occupant] = []
+    all_occupants: list[Occupant] | dict[str, Any] = []
     created_at: int | None = None
     destroyed_at: int | None = None
 
@@ -67,7 +68,8 @@ def read(delivery: Delivery) -> list[Heard]:
             superseded = Inferred.SUPERSEDED
             return [Heard(Event(Kind.END, room, _ms(notice.created_at), inferred=superseded))]
         case "muc-room-destroyed" if notice.destroyed_at is not None:
-            stays = [_heard(_stay(room, occupant), occupant) for occupant in notice.all_occupants]
+            everybody = notice.all_occupants if isinstance(notice.all_occupants, list) else []
+            stays = [_heard(_stay(room, occupant), occupant) for occupant in everybody]
             return [*stays, Heard(Event(Kind.END, room, _ms(notice.destroyed_at)))]
     return []
 

@@ -1,0 +1,101 @@
+"""A real Prosody of Debian's package, on a free port of the loopback, ended by the id it started with.
+
+It tells what happens in its rooms as Jitsi's event_sync component does, by a module of our own: no package has that one.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from live.livekit_server import free_port
+from live.waiting import PATIENCE_S, wait_for
+
+HOST, ROOMS = "meet.example", "conference.meet.example"
+WORD = "only-for-tests"
+HIBERNATION_S = 2
+"""So long is waited for a connection that was lost; a minute unless Prosody is told otherwise."""
+RETRY_S = 2
+RETRIES = 3
+
+
+def binary():
+    """What is missing fails in CI, and elsewhere says what to do."""
+    found = shutil.which("prosody")
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            "no Prosody: tests/install_live.sh installs one"
+        )
+    return found
+
+
+class Prosody:
+    """One server that tells `prefix` what happens in its rooms. `start` again when it is down."""
+
+    def __init__(self, folder, prefix):
+        self.folder = Path(folder)
+        self.port = free_port(socket.SOCK_STREAM)
+        self.log = self.folder / "prosody.log"
+        self.process = None
+        for name in ("data", "certs"):
+            (self.folder / name).mkdir()
+        (self.folder / "prosody.cfg.lua").write_text(self._configuration(prefix))
+
+    def _configuration(self, prefix):
+        return "\n".join(
+            (
+                "run_as_root = true",
+                f"pidfile = {_text(self.folder / 'prosody.pid')}",
+                f"data_path = {_text(self.folder / 'data')}",
+                f"plugin_paths = {{ {_text(Path(__file__).parent / 'prosody')} }}",
+                f"log = {{ {{ levels = {{ min = 'info' }}, to = 'file', filename = {_text(self.log)} }} }}",
+                'interfaces = { "127.0.0.1" }; local_interfaces = { "127.0.0.1" }',
+                f"c2s_ports = {{ {self.port} }}; s2s_ports = {{}}; http_ports = {{}}; https_ports = {{}}",
+                "c2s_require_encryption = false; allow_unencrypted_plain_auth = true",
+                'modules_enabled = { "saslauth", "smacks", "disco" }',
+                'modules_disabled = { "s2s", "admin_shell", "tls" }',
+                f"smacks_hibernation_time = {HIBERNATION_S}",
+                f"VirtualHost {_text(HOST)}",
+                '  authentication = "anonymous"',
+                f'Component {_text(ROOMS)} "muc"',
+                '  modules_enabled = { "tell_of_rooms" }',
+                "  muc_room_locking = false; muc_room_default_public_jids = true",
+                f"  api_prefix = {_text(prefix)}",
+                f"  api_headers = {{ Authorization = {_text(f'Bearer {WORD}')} }}",
+                f"  api_retry_count = {RETRIES}; api_retry_delay = {RETRY_S}",
+                "",
+            )
+        )
+
+    def start(self):
+        with (self.folder / "out.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [binary(), "-F", "--config", self.folder / "prosody.cfg.lua"],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        wait_for(self._listens, told=self._said)
+        return self
+
+    def _listens(self):
+        assert self.process.poll() is None, self._said()
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5):
+            return True
+
+    def _said(self):
+        return "".join(log.read_text() for log in self.folder.glob("*.log"))
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait(PATIENCE_S)
+
+
+def _text(value):
+    """A text as Lua writes it, too."""
+    return json.dumps(str(value))
