@@ -34,7 +34,7 @@ test: $(STAMP)  ## all tests, on all processors; installs PostgreSQL and librari
 	@tests/install_node.sh
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --ignore=tests/live
 
-test-live: $(STAMP)  ## real people in real servers: LiveKit, Janus, Prosody; gets them if they are not there
+test-live: $(STAMP)  ## real people in real servers: LiveKit, Janus, Prosody, Mumble; gets them if they are not there
 	@tests/install_livekit.sh > /dev/null
 	@tests/install_live.sh
 	$(BIN)/python -m pytest tests/live

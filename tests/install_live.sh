@@ -5,6 +5,7 @@ missing=()
 for server in janus prosody; do
   command -v "$server" > /dev/null || missing+=("$server")
 done
+[ -x /usr/sbin/murmurd ] || missing+=(mumble-server python3-zeroc-ice)
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0
 fi

@@ -77,7 +77,7 @@ def passed_on(service, path, headers, body):
 
 def test_a_mediasoup_application_tells_who_is_in(node, tmp_path):
     """It is refused until all have come; what was told meanwhile comes afterwards, in order."""
-    service = Running(tmp_path, min_stay_s=0)
+    service = Running(tmp_path, min_stay_s=0, reads_per_5s=0)
     service.start()
     (tmp_path / "headcount.mjs").write_text(code("mediasoup.md", "js"))
     (tmp_path / "story.mjs").write_text(STORY)
@@ -156,7 +156,7 @@ def present(service, room):
 
 
 def test_a_galene_server_is_asked_who_is_in(tmp_path):
-    service, galene = Running(tmp_path, min_stay_s=0), Galene()
+    service, galene = Running(tmp_path, min_stay_s=0, reads_per_5s=0), Galene()
     service.start()
     program = tmp_path / "galene_to_headcount.py"
     program.write_text(code("galene.md", "python3"))
