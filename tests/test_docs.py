@@ -69,6 +69,24 @@ def test_every_rule_is_on_the_page_once():
     assert numbers == ["R1", "R2", "R3", "R3a", *(f"R{number}" for number in range(4, 17))]
 
 
+# The sources.
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.parent.name == "sources" and page.name != "README.md"],
+    ids=name_of,
+)
+def test_a_page_of_a_source_shows_how_its_words_map_onto_ours(page):
+    (picture,) = re.findall(r"```mermaid\nflowchart LR\n(.*?)```", page.read_text(), re.DOTALL)
+    for ours in (
+        '--> room["room"]',
+        '--> participant["participant: one connection"]',
+        "    room --> participant",
+    ):
+        assert ours in picture
+
+
 # What runs.
 
 
