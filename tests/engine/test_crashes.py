@@ -20,11 +20,13 @@ from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
 from headcount.store.answers import Answers, MeetingFilter, Page
+from headcount.store.deliveries import Deliveries
+from headcount.store.endpoints import Endpoints
 from headcount.store.keys import Keys
 from headcount.store.log import Log
+from headcount.store.messages import Messages
 from headcount.store.migrating import migrate
 from headcount.store.opening import Store
-from headcount.store.messages import Messages
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
@@ -94,6 +96,8 @@ class Life:
             Keys(mortal),
             Sources(mortal),
             Messages(mortal),
+            Endpoints(mortal),
+            Deliveries(mortal),
         )
         while True:
             try:

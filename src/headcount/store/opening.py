@@ -6,10 +6,12 @@ from pathlib import Path
 from headcount.errors import MissingExtra
 from headcount.store.answers import Answers
 from headcount.store.database import Database, StoreError
+from headcount.store.deliveries import Deliveries
+from headcount.store.endpoints import Endpoints
 from headcount.store.keys import Keys
 from headcount.store.log import Log
-from headcount.store.migrating import migrate, pending
 from headcount.store.messages import Messages
+from headcount.store.migrating import migrate, pending
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
@@ -17,7 +19,7 @@ from headcount.store.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Everything that is kept: the log, what the engine made of it, answers from that, what is told, keys and sources."""
+    """Everything that is kept: the log, what the engine made of it, answers from that, what is told and to whom, keys and sources."""
 
     database: Database
     log: Log
@@ -26,6 +28,8 @@ class Store:
     keys: Keys
     sources: Sources
     messages: Messages
+    endpoints: Endpoints
+    deliveries: Deliveries
 
     def close(self) -> None:
         self.database.close()
@@ -49,6 +53,8 @@ def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) 
         Keys(database),
         Sources(database),
         Messages(database),
+        Endpoints(database),
+        Deliveries(database),
     )
 
 

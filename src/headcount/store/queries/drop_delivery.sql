@@ -1,0 +1,3 @@
+delete from deliveries
+where endpoint = ?
+  and position = ?
