@@ -69,8 +69,8 @@ def test_what_waits_is_found_again_in_order_until_it_is_done(store):
     told(store, "m1", "m2", "m3")
     first = [Delivery("e", "acme", position, "r", 1, 50) for position in (1, 2, 3)]
     keep(store, undelivered=first, position=3)
-    keep(store, undelivered=[first[1]._replace(parked=1, reason="given up")], done=[("e", 1)])
-    ((message, attempts, next_at),) = store.deliveries.waiting("e", 0, 10)
+    keep(store, undelivered=[first[1]._replace(parked=1, reason="given up")], done=[("e", 1, 0)])
+    ((message, attempts, next_at, _),) = store.deliveries.waiting("e", 0, 10)
     assert (message.id, message.position, attempts, next_at) == ("m3", 3, 1, 50)
     assert store.deliveries.counts() == {("e", Fate.WAITING): 1, ("e", Fate.PARKED): 1}
 
@@ -86,7 +86,7 @@ def test_one_that_is_revived_tries_what_waits_as_if_for_the_first_time(store):
         failed_count=3,
     )
     store.endpoints.revive(row)
-    ((_, attempts, next_at),) = store.deliveries.waiting("e", 0, 10)
+    ((_, attempts, next_at, _),) = store.deliveries.waiting("e", 0, 10)
     assert (attempts, next_at, store.endpoints.active()) == (0, 0, {"e": 1})
 
 
@@ -126,10 +126,23 @@ def test_what_is_asked_for_is_sent_again_if_it_was_taken_up(store, wanted, again
     told(store, "m4", type_="participant.joined")
     told(store, "n1", domain="other")
     told(store, "m5", at=2_500)
-    keep(store, undelivered=[Delivery("e", "acme", 1, "r", 5, 50, 1, "given up")], position=5)
+    keep(store, undelivered=[Delivery("e", "acme", 1, "r", 5, 50, 1, 0, "given up")], position=5)
     assert store.endpoints.replay(row, wanted) == len(again)
     assert [message.id for message, *_ in store.deliveries.waiting("e", 0, 10)] == again
     assert store.endpoints.active() == {"e": 1}
+
+
+def test_word_of_an_earlier_delivery_does_not_take_away_what_was_asked_for_again(store):
+    row = endpoint(store)
+    told(store, "m1")
+    keep(store, undelivered=[Delivery("e", "acme", 1, "r", 1, 50)], position=1)
+    store.endpoints.replay(row, Wanted(ids=["m1"]))
+    keep(store, done=[("e", 1, 0)])
+    keep(store, undelivered=[Delivery("e", "acme", 1, "r", 2, 90)])
+    ((_, attempts, next_at, asked),) = store.deliveries.waiting("e", 0, 10)
+    assert (attempts, next_at, asked) == (0, 0, 1)
+    keep(store, done=[("e", 1, asked)])
+    assert store.deliveries.counts() == {}
 
 
 def test_what_is_old_is_forgotten(store):

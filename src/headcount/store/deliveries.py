@@ -36,6 +36,7 @@ class Delivery(NamedTuple):
     attempts: int
     next_at: Ms
     parked: int = 0
+    asked: int = 0
     reason: str | None = None
 
 
@@ -60,7 +61,7 @@ class Batch:
 
     standings: list[Standing] = field(default_factory=list)
     undelivered: list[Delivery] = field(default_factory=list)
-    done: list[tuple[str, int]] = field(default_factory=list)
+    done: list[tuple[str, int, int]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
 
 
@@ -92,11 +93,11 @@ class Deliveries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def waiting(self, uuid: str, after: int, most: int) -> list[tuple[Message, int, Ms]]:
-        """What waits for an endpoint, in order: the message, how often it was tried, when it is tried next."""
+    def waiting(self, uuid: str, after: int, most: int) -> list[tuple[Message, int, Ms, int]]:
+        """What waits for an endpoint, in order: the message, how often it was tried, when it is tried next, `asked`."""
         with self._database.reading() as connection:
             rows = connection.rows("deliveries_waiting", endpoint=uuid, after=after, most=most)
-        return [(Message(*row[:-2]), *row[-2:]) for row in rows]
+        return [(Message(*row[:-3]), *row[-3:]) for row in rows]
 
     def keep(self, batch: Batch) -> None:
         """Commit what was done."""

@@ -13,8 +13,21 @@ import msgspec
 
 from headcount.kernel.events import Ms
 from headcount.store.database import Database
+from headcount.store.messages import MessageType
 
 MOST_REPLAYED: Final = 10_000
+
+OURS: Final = tuple(str(type_) for type_ in MessageType)
+DAILYS: Final = (
+    "waiting-participant.joined", "waiting-participant.left", "recording.started", "recording.ready-to-download",
+    "recording.error", "transcript.started", "transcript.ready-to-download", "transcript.error", "streaming.started",
+    "streaming.updated", "streaming.ended", "streaming.error", "batch-processor.job-finished", "batch-processor.error",
+    "dialout.connected", "dialout.answered", "dialout.stopped", "dialout.warning", "dialout.error", "dialin.ready",
+    "dialin.connected", "dialin.stopped", "dialin.warning", "dialin.error", "calltransfer.triggered",
+    "calltransfer.initiated", "calltransfer.answered", "calltransfer.completed",
+)  # fmt: skip
+"""Those of Daily's types that may be asked for, and never come: we do not know of such things."""
+EVENT_TYPES: Final = (*OURS, *DAILYS)
 
 
 class State(StrEnum):
@@ -153,10 +166,12 @@ def _replaying(row: Endpoint, wanted: Wanted) -> tuple[str, dict[str, Any]]:
             "position in (select position from deliveries where endpoint = :endpoint and parked = 1)"
         )
     text = (
-        "insert into deliveries (endpoint, domain, position, room, attempts, next_at_ms, parked)"  # noqa: S608 - our own
-        f" select :endpoint, domain, position, room, 0, 0, 0 from messages where {' and '.join(conditions)}"
+        "insert into deliveries (endpoint, domain, position, room, attempts, next_at_ms, parked, asked)"  # noqa: S608 - our own
+        f" select :endpoint, domain, position, room, 0, 0, 0, (select changes + 1 from endpoints where uuid = :endpoint)"
+        f" from messages where {' and '.join(conditions)}"
         " order by position limit :most"
-        " on conflict (endpoint, position) do update set attempts = 0, next_at_ms = 0, parked = 0, reason = null"
+        " on conflict (endpoint, position) do update"
+        " set attempts = 0, next_at_ms = 0, parked = 0, asked = excluded.asked, reason = null"
         " returning position"
     )
     values = {name: value for name, value in bounds.values() if value is not None}

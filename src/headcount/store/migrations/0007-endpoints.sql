@@ -19,7 +19,8 @@ create table endpoints (
 
 create index endpoints_by_domain on endpoints (domain, created_ms);
 
--- Messages up to an endpoint's position that are not delivered.
+-- Messages up to an endpoint's position that are not delivered. `asked` grows when one is asked for again, so that
+-- word of an earlier delivery of it does not take it away.
 
 create table deliveries (
   endpoint {text} not null,
@@ -29,6 +30,7 @@ create table deliveries (
   attempts integer not null,
   next_at_ms bigint not null,
   parked smallint not null,
+  asked bigint not null,
   reason {text},
   primary key (endpoint, position)
 ) {clustered};
