@@ -72,7 +72,11 @@ class Receiver:
             wbufsize = -1
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
+                length = int(self.headers["content-length"])
+                body = self.body = self.rfile.read(length)
+                if len(body) < length:  # whoever sent it was killed
+                    self.close_connection = True
+                    return
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 with receiver.changed:
                     receiver.came.append(Came(headers, body, time.monotonic()))

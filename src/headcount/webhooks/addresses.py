@@ -23,8 +23,8 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _MOST_LETTERS: Final = 2_048
-_METADATA: Final = frozenset({ip_address("168.63.129.16")})
-"""Of the clouds' own services, the ones whose addresses look like any other's."""
+_INNER: Final = tuple(map(ip_network, ("168.63.129.16/32", "192.0.0.0/24", "64:ff9b:1::/48")))
+"""Of the clouds' own services and of translators, those whose addresses look like any other's."""
 _TRANSLATED: Final = ip_network("64:ff9b::/96")
 
 
@@ -75,7 +75,7 @@ def permitted(host: str, found: Iterable[str], named: Sequence[Network], *, secu
 
 def _wrong_with(host: str, address: Address, named: Sequence[Network], *, secure: bool) -> str | None:
     real = _meant(address)
-    if any(real in network for network in named if network.version == real.version):
+    if _is_in(real, named):
         return None
     if real.is_loopback:
         return (
@@ -83,9 +83,13 @@ def _wrong_with(host: str, address: Address, named: Sequence[Network], *, secure
             if _is_loopback(host)
             else "is this machine, and only a loopback address itself may lead there"
         )
-    if not real.is_global or real.is_multicast or real.is_reserved or real in _METADATA:
+    if not real.is_global or real.is_multicast or real.is_reserved or _is_in(real, _INNER):
         return "is not of the public internet; the setting webhook_networks allows networks of your own"
     return None if secure else "is far away: use https"
+
+
+def _is_in(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks if network.version == address.version)
 
 
 def _is_loopback(host: str) -> bool:

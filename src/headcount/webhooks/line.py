@@ -22,6 +22,7 @@ from headcount.webhooks.policy import Next, Pace, Standing, after, is_success
 AT_ONCE: Final = 8
 MOST_ON_THE_WAY: Final = 1_000
 """So many messages an endpoint is ahead of what it has got; the rest stays in the outbox."""
+_FRESH_MS: Final[Ms] = 1_000
 _FAR: Final = 1_000
 """A position that grows by messages of others is kept when it is so far ahead."""
 
@@ -39,6 +40,7 @@ class Letter:
     next_at: Ms = 0
     kept: bool = False
     asked: int = 0
+    since: Ms = 0
 
 
 @dataclass(slots=True)
@@ -115,7 +117,9 @@ class Line:
 
     def take(self, letters: Sequence[Letter], up_to: int) -> None:
         """Take up messages, in order; all that are the endpoint's up to a position."""
+        now = self._means.now()
         for letter in letters:
+            letter.since = now
             self._letters[letter.position] = letter
             room = self._rooms.get(letter.room)
             if room is None:
@@ -189,14 +193,16 @@ class Line:
     def _settled(self, whole: bool) -> int:  # noqa: FBT001 - of this class alone
         """The position up to which everything was delivered or has a row, or is given one now.
 
-        What was never tried and goes on at once would have its row for nothing: the position stays before it.
+        What has just been taken up is delivered in a moment, and would have its row for nothing: the position stays
+        before it. What takes longer gets one, so that not much is sent again if the process dies.
         """
         if whole:
             return self.taken
+        fresh = self._means.now() - _FRESH_MS
         moving = (
             letter.position
             for letter in self._letters.values()
-            if not letter.kept and self._rooms[letter.room][0].tries == 0
+            if not letter.kept and letter.since > fresh and self._rooms[letter.room][0].tries == 0
         )
         return min(moving, default=self.taken + 1) - 1
 
