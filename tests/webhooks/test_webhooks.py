@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 
+import httpx2 as httpx
 import pytest
 from standardwebhooks import Webhook
 
@@ -123,6 +124,27 @@ def test_what_is_no_object_is_refused(client):
 def test_only_a_key_that_may_do_anything_sets_one_up(service, receiver):
     with service.client(service.make_key("default", "read", "ingest")) as lesser:
         assert lesser.post("/webhooks", json={"url": receiver.url}).status_code == 403
+
+
+def test_nobody_of_another_domain_sees_or_moves_one(service, client, receiver):
+    made = set_up(client, receiver)
+    paths = httpx.get(f"{service.url}/openapi.json", timeout=10).json()["paths"]
+    walked = 0
+    with service.client(service.make_key("stranger", "admin")) as stranger:
+        assert stranger.get("/webhooks").json() == []
+        for path, operations in paths.items():
+            for method in operations if "{uuid}" in path else ():
+                content = (
+                    None if method in ("get", "delete") else b'{"failed":true}' if "replay" in path else b"{}"
+                )
+                answer = stranger.request(
+                    method.upper(), path.replace("{uuid}", made["uuid"]), content=content
+                )
+                assert (answer.status_code, answer.json()["error"]) == (404, "not-found"), path
+                walked += 1
+    assert walked == 7
+    assert client.get("/webhooks").json() == [made]
+    assert len(receiver.came) == 1
 
 
 def test_one_is_told_only_what_it_asked_for_of_its_own_domain(client, outbox, receiver):
