@@ -8,10 +8,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import count
+from random import SystemRandom
 from typing import Any, Final
 
 import structlog
@@ -38,12 +41,22 @@ from headcount.polling import Polling, Tools
 from headcount.settings import Settings, url_of
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
+from headcount.store.deliveries import Fate
+from headcount.store.endpoints import State
 from headcount.store.keys import Key
 from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
 from headcount.store.sqlite import SqliteDatabase
+from headcount.webhooks.addresses import networks
+from headcount.webhooks.client import World
+from headcount.webhooks.counting import Counted
+from headcount.webhooks.delivering import Delivering
+from headcount.webhooks.delivering import Parts as DeliveringParts
+from headcount.webhooks.managing import Manager
 
 _TOUCH_S: Final = 10
+_TURNS_TO_FORGET: Final = 360
+_DAY_MS: Final = 86_400_000
 _SWITCH_S: Final = 0.0001
 _DESCRIPTORS: Final = 65_536
 
@@ -108,6 +121,9 @@ class Service:
             name_length=settings["max_name_length"],
             keep_rooms=self.store.polls.keep_rooms,
         )
+        self.world = world_of(settings)
+        self.counted = Counted()
+        self.delivering: Delivering | None = None
         self._add_numbers()
 
     def first_key(self) -> FirstKey | None:
@@ -155,6 +171,7 @@ class Service:
                     settings["granularity_s"],
                     self.store.sources.bystanders,
                 ),
+                hooks=manager(self.store, self.world, self.clock, self._endpoints_changed),
                 metrics=self.metrics,
                 ready=self._not_ready,
                 seconds=time.perf_counter,
@@ -169,15 +186,41 @@ class Service:
         engine = self.worker.engine
         return engine.cursor if engine is not None else self.store.tables.cursor()[0]
 
+    async def deliver(self) -> None:
+        """Tell endpoints what is in the outbox, as long as this process leads. Ends by being cancelled."""
+        self.delivering = Delivering(
+            DeliveringParts(
+                self.store.endpoints,
+                self.store.deliveries,
+                self.store.messages,
+                self.world,
+                lambda: self.worker.engine is not None,
+                self.clock.now,
+                self.counted,
+                SystemRandom().random,
+            )
+        )
+        try:
+            await self.delivering.run()
+        finally:
+            await self.delivering.stop()
+            self.world.close()
+
+    def _endpoints_changed(self) -> None:
+        if self.delivering is not None:
+            self.delivering.wake()
+
     async def keep_house(self) -> None:
         """What is done now and then while the service runs."""
-        while True:
+        for turn in count():
             self._mind_the_clock()
             await asyncio.sleep(_TOUCH_S)
             try:
                 await asyncio.to_thread(self._write_down)
+                if turn % _TURNS_TO_FORGET == 0:
+                    await asyncio.to_thread(self._forget_old_messages)
             except StoreError as error:
-                log.warning("when keys and sources were used could not be kept", reason=str(error))
+                log.warning("the house could not be kept", reason=str(error))
 
     def _mind_the_clock(self) -> None:
         """Say it, once, when the machine's clock was set back."""
@@ -218,6 +261,13 @@ class Service:
         if tallies:
             self.store.sources.tally(tallies)
 
+    def _forget_old_messages(self) -> None:
+        """Messages, and how they were delivered, are kept for so many days."""
+        before = self.clock.now() - self.settings["keep_messages_days"] * _DAY_MS
+        if self.worker.engine is not None and self.settings["keep_messages_days"]:
+            self.store.messages.prune(before)
+            self.store.deliveries.prune(before)
+
     async def _not_ready(self) -> str | None:
         try:
             entries, seconds = await asyncio.to_thread(self._measure_lag)
@@ -239,6 +289,12 @@ class Service:
         waited = self.clock.now() - oldest[0].received if oldest else 0
         return end - cursor, max(0.0, waited / 1_000)
 
+    def _standing(self) -> tuple[int, int]:
+        """How many messages are parked, and how many endpoints failed."""
+        counts = self.store.deliveries.counts()
+        parked = sum(number for (_, fate), number in counts.items() if fate is Fate.PARKED)
+        return parked, sum(row.state is State.FAILED for row in self.store.endpoints.all())
+
     def _add_numbers(self) -> None:
         worker = self.worker
 
@@ -248,6 +304,9 @@ class Service:
         def lag(place: int) -> Any:
             return lambda: self._measure_lag()[place]
 
+        self.counted.waiting = lambda: self.delivering.waiting if self.delivering is not None else 0
+        self.counted.standing = self._standing
+        self.metrics.registry.register(self.counted)
         self.metrics.registry.register(Deliveries(self.front_door.tallies.totals))
         self.metrics.registry.register(
             Numbers(
@@ -272,6 +331,20 @@ class Service:
                 ]
             )
         )  # fmt: skip
+
+
+def world_of(settings: Settings) -> World:
+    """What posts to endpoints have in common, as it was set."""
+    agent = f"headcount/{version('headcount')}"
+    return World(agent, networks(settings["webhook_networks"]), settings["webhook_ca_file"])
+
+
+def manager(store: Store, world: World, clock: Clock, changed: Callable[[], None]) -> Manager:
+    """What is done with endpoints, with our clock and chance."""
+    return Manager(
+        store.endpoints, store.deliveries, store.messages, world, clock.now, lambda: str(uuid.uuid4()),
+        secrets.token_bytes, changed,
+    )  # fmt: skip
 
 
 def make_key(store: Store, domain: str, name: str, scopes: tuple[str, ...], clock: Clock) -> tuple[Key, str]:
@@ -300,7 +373,8 @@ class Server(uvicorn.Server):
 
     async def run_until_stopped(self) -> None:
         """Serve until a signal comes; then finish what is under way."""
-        tasks = [asyncio.create_task(work) for work in (self._service.keep_house(), self._service.poll())]
+        house = (self._service.keep_house, self._service.poll, self._service.deliver)
+        tasks = [asyncio.create_task(work()) for work in house]
         try:
             await self.serve(sockets=[self._socket])
         finally:
