@@ -7,7 +7,7 @@ import time
 import pytest
 import trustme
 
-from headcount.store.deliveries import Fate
+from headcount.store.deliveries import Batch, Delivery, Fate
 from headcount.store.endpoints import RetryType, State, Wanted
 from headcount.store.opening import open_store
 from headcount.webhooks.client import World
@@ -61,6 +61,20 @@ def test_rooms_keep_their_order_and_do_not_wait_for_each_other(store):
     assert 1 < most[0] <= 3
     assert store.endpoints.find("default", "e").position == store.messages.end()
     assert store.deliveries.counts() == {}
+
+
+def test_what_failed_before_the_process_died_comes_once_though_it_waits_and_is_in_the_outbox(store):
+    """The position up to which all is settled may be before a message that waits in the store."""
+    with receiving() as receiver:
+        endpoint(store, receiver)
+        put(store, *(f"m-{n}" for n in range(1, 7)))
+        third = store.messages.after(0)[2]
+        waits = Delivery("e", "default", third.position, third.room, 1, 0)
+        store.deliveries.keep(Batch([], [waits], [], []))
+        with posting(store):
+            came = receiver.wait_for(6)
+            until(lambda: store.deliveries.counts() == {})
+    assert sorted(one.id for one in came) == [f"m-{n}" for n in range(1, 7)]
 
 
 def test_a_message_that_fails_holds_back_only_its_room(store):

@@ -80,6 +80,7 @@ class Line:
         self._means = means
         self._standing = Standing(endpoint.state, endpoint.failed_count)
         self._letters: dict[int, Letter] = {}
+        self._ahead: set[int] = set()
         self._rooms: dict[str, deque[Letter]] = {}
         self._due: list[tuple[Ms, int, str]] = []
         self._trying: set[asyncio.Task[None]] = set()
@@ -116,9 +117,17 @@ class Line:
         return len(self._letters)
 
     def take(self, letters: Sequence[Letter], up_to: int) -> None:
-        """Take up messages, in order; all that are the endpoint's up to a position."""
+        """Take up messages, in order; all that are the endpoint's up to a position.
+
+        One that failed before the process died waits in the store, though the position up to which
+        everything is settled is before it: so it comes twice, as what waits and out of the outbox.
+        """
         now = self._means.now()
         for letter in letters:
+            if letter.position in self._ahead or letter.position in self._letters:
+                continue
+            if letter.kept and letter.position > self.taken:
+                self._ahead.add(letter.position)
             letter.since = now
             self._letters[letter.position] = letter
             room = self._rooms.get(letter.room)
