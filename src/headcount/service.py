@@ -16,6 +16,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from headcount.broadcasting import Broadcaster
 from headcount.clock import Clock
 from headcount.configuring import declare
 from headcount.engine.engine import Engine
@@ -28,8 +29,9 @@ from headcount.http.context import Reading
 from headcount.http.deliveries import FrontDoor
 from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
-from headcount.http.metrics import Deliveries, Metrics, Numbers
+from headcount.http.metrics import Deliveries, Dropped, Metrics, Numbers
 from headcount.http.protocol import uvicorn_options
+from headcount.http.stream import event_of
 from headcount.passing import Passing
 from headcount.settings import Settings, url_of
 from headcount.store.appending import Appender
@@ -86,10 +88,12 @@ class Service:
                 shown_after=settings.shown_after(),
             ),
             self.clock.now,
+            self._told,
         )
         self.appender = Appender(self.store.log, self.worker.wake)
         self.metrics = Metrics()
         self.gate = Gate(self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"])
+        self.broadcaster = Broadcaster(self.store.messages, event_of, self.gate.holds)
         self.front_door = FrontDoor(
             self.store.sources,
             self.appender.append,
@@ -143,6 +147,7 @@ class Service:
                     settings["granularity_s"],
                     self.store.sources.bystanders,
                 ),
+                broadcaster=self.broadcaster,
                 metrics=self.metrics,
                 ready=self._not_ready,
                 seconds=time.perf_counter,
@@ -151,6 +156,10 @@ class Service:
                 version=version("headcount"),
             )
         )
+
+    def _told(self) -> None:
+        """The engine may have written what is to be told."""
+        self.broadcaster.wake()
 
     def cursor(self) -> int:
         """How far the engine has come, whichever process runs it."""
@@ -206,6 +215,7 @@ class Service:
             return lambda: self._measure_lag()[place]
 
         self.metrics.registry.register(Deliveries(self.front_door.tallies.totals))
+        self.metrics.registry.register(Dropped(self.broadcaster.dropped))
         self.metrics.registry.register(
             Numbers(
                 [
@@ -224,6 +234,8 @@ class Service:
                     ("headcount_open_stays", "Stays that last", False, lambda: worker.engine.people() if worker.engine else 0),
                     ("headcount_append_commits", "Commits to the log by this process", True, lambda: self.appender.commits),
                     ("headcount_append_commit_seconds", "Time spent in them", True, lambda: self.appender.commit_s),
+                    ("headcount_streams_open", "Who listens to this process", False, lambda: float(len(self.broadcaster))),
+                    ("headcount_stream_events", "Events sent to those who listen", True, lambda: self.broadcaster.sent),
                     ("headcount_store_reconnects", "Connections to the store that were made anew", True, lambda: self.store.database.reconnects),
                 ]
             )
@@ -256,11 +268,20 @@ class Server(uvicorn.Server):
 
     async def run_until_stopped(self) -> None:
         """Serve until a signal comes; then finish what is under way."""
-        house = asyncio.create_task(self._service.keep_house())
+        house = [
+            asyncio.create_task(work)
+            for work in (self._service.keep_house(), self._service.broadcaster.run())
+        ]
         try:
             await self.serve(sockets=[self._socket])
         finally:
-            house.cancel()
+            for work in house:
+                work.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let those go who listen, since they would not by themselves; then all others, when they are answered."""
+        self._service.broadcaster.stop()
+        await super().shutdown(sockets)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -22,9 +22,9 @@ from headcount.kernel.rules import Rules
 from headcount.store.answers import Answers, MeetingFilter, Page
 from headcount.store.keys import Keys
 from headcount.store.log import Log
+from headcount.store.messages import Messages
 from headcount.store.migrating import migrate
 from headcount.store.opening import Store
-from headcount.store.messages import Messages
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from headcount.http import api, ingest, ingest_openapi, openapi
+from headcount.broadcasting import Broadcaster
+from headcount.http import api, ingest, ingest_openapi, openapi, stream, stream_openapi
 from headcount.http.access import Gate
 from headcount.http.context import Reading
 from headcount.http.deliveries import FrontDoor
@@ -28,6 +29,7 @@ class Parts:
     ingest: Ingest
     front_door: FrontDoor
     reading: Reading
+    broadcaster: Broadcaster
     metrics: Metrics
     ready: Callable[[], Awaitable[str | None]]
     seconds: Callable[[], float]
@@ -45,6 +47,7 @@ def build(parts: Parts) -> Front:
         *(_placed(gate.guarded(route, "ingest"), prefix) for route in ingest.routes(parts.ingest)),
         *(_placed(route, prefix) for route in parts.front_door.routes()),
         *(_placed(gate.guarded(route, "read"), prefix) for route in api.routes(parts.reading)),
+        _placed(stream.route(parts.broadcaster, gate), prefix),
         *_open_routes(parts),
     ]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
@@ -67,8 +70,9 @@ def _placed(route: Route, prefix: str) -> Route:
 
 def _open_routes(parts: Parts) -> list[Route]:
     """What anybody may ask who can reach us: whether we live, how we are, and how to use us."""
-    document = msgspec.json.encode(openapi.document(parts.prefix, parts.version, ingest_openapi.paths()))
-    page = openapi.page(parts.prefix, parts.version, ingest_openapi.paths())
+    others = {**stream_openapi.paths(), **ingest_openapi.paths()}
+    document = msgspec.json.encode(openapi.document(parts.prefix, parts.version, others))
+    page = openapi.page(parts.prefix, parts.version, others)
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")

@@ -61,6 +61,7 @@ class CarefulProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         super().on_message_begin()
+        self.scope["headcount.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))

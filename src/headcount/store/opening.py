@@ -8,8 +8,8 @@ from headcount.store.answers import Answers
 from headcount.store.database import Database, StoreError
 from headcount.store.keys import Keys
 from headcount.store.log import Log
-from headcount.store.migrating import migrate, pending
 from headcount.store.messages import Messages
+from headcount.store.migrating import migrate, pending
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
