@@ -50,6 +50,7 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/ingest_api.py
 	$(BIN)/python bench/ingest_batches.py
 	$(BIN)/python bench/reading_api.py
+	$(BIN)/python bench/stream.py
 	$(BIN)/python bench/sources.py
 
 format: $(STAMP)  ## put the code in order

@@ -8,6 +8,7 @@ is bounded, and nobody waits for anybody. What is handed over, and how, is not k
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -166,8 +167,9 @@ class Broadcaster:
 
     def wake(self) -> None:
         """There may be something to tell. May be called by any thread."""
-        if self._loop is not None and self._listeners and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._woken.set)
+        if self._loop is not None and self._listeners:
+            with suppress(RuntimeError):  # the loop may end at this very moment
+                self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self) -> None:
         """Tell, until it is cancelled."""
@@ -194,11 +196,9 @@ class Broadcaster:
 
     async def _something(self) -> None:
         """Another process may have written, so nothing is waited for long."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(_POLL_S):
                 await self._woken.wait()
-        except TimeoutError:
-            pass
         self._woken.clear()
 
     def _tell(self, page: Iterable[Message]) -> None:

@@ -43,6 +43,7 @@ from headcount.store.sqlite import SqliteDatabase
 
 _TOUCH_S: Final = 10
 _SWITCH_S: Final = 0.0001
+_CONNECTIONS: Final = 16_384
 
 log = structlog.get_logger("headcount")
 
@@ -115,6 +116,7 @@ class Service:
         """Set the engine going."""
         # The engine computes for milliseconds at a stretch; requests must not wait that long for Python's lock.
         sys.setswitchinterval(_SWITCH_S)
+        let_many_connect()
         self.worker.start()
 
     def stop(self) -> None:
@@ -240,6 +242,17 @@ class Service:
                 ]
             )
         )  # fmt: skip
+
+
+def let_many_connect() -> None:
+    """Each who listens to the stream holds a connection, and many systems let a process have only 1,024 at first."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - not everywhere
+
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _CONNECTIONS if most == resource.RLIM_INFINITY else min(_CONNECTIONS, most)
+        if now != resource.RLIM_INFINITY and now < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def make_key(store: Store, domain: str, name: str, scopes: tuple[str, ...], clock: Clock) -> tuple[Key, str]:
