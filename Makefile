@@ -58,6 +58,7 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/reading_datasette.py
 	$(BIN)/python bench/starting.py
 	$(BIN)/python bench/large_room.py
+	$(BIN)/python bench/stream.py
 	$(BIN)/python bench/sources.py
 
 format: $(STAMP)  ## put the code in order

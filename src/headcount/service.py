@@ -22,6 +22,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from headcount.asking import Asker
+from headcount.broadcasting import Broadcaster
 from headcount.clock import LITTLE_MS, Clock
 from headcount.configuring import declare
 from headcount.engine.engine import Engine
@@ -34,8 +35,9 @@ from headcount.http.context import Reading
 from headcount.http.deliveries import FrontDoor
 from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
-from headcount.http.metrics import Deliveries, Metrics, Numbers
+from headcount.http.metrics import Deliveries, Dropped, Metrics, Numbers
 from headcount.http.protocol import uvicorn_options
+from headcount.http.stream import event_of
 from headcount.passing import Passing
 from headcount.polling import Polling, Tools
 from headcount.settings import Settings, url_of
@@ -105,10 +107,12 @@ class Service:
                 shown_after=settings.shown_after(),
             ),
             self.clock.now,
+            self._told,
         )
         self.appender = Appender(self.store.log, self.worker.wake)
         self.metrics = Metrics()
         self.gate = Gate(self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"])
+        self.broadcaster = Broadcaster(self.store.messages, event_of, self.gate.holds)
         self.front_door = FrontDoor(
             self.store.sources,
             self.appender.append,
@@ -172,6 +176,7 @@ class Service:
                     self.store.sources.bystanders,
                 ),
                 hooks=manager(self.store, self.world, self.clock, self._endpoints_changed),
+                broadcaster=self.broadcaster,
                 metrics=self.metrics,
                 ready=self._not_ready,
                 seconds=time.perf_counter,
@@ -180,6 +185,10 @@ class Service:
                 version=version("headcount"),
             )
         )
+
+    def _told(self) -> None:
+        """The engine may have written what is to be told."""
+        self.broadcaster.wake()
 
     def cursor(self) -> int:
         """How far the engine has come, whichever process runs it."""
@@ -308,6 +317,7 @@ class Service:
         self.counted.standing = self._standing
         self.metrics.registry.register(self.counted)
         self.metrics.registry.register(Deliveries(self.front_door.tallies.totals))
+        self.metrics.registry.register(Dropped(self.broadcaster.dropped))
         self.metrics.registry.register(
             Numbers(
                 [
@@ -327,6 +337,8 @@ class Service:
                     ("headcount_clock_ahead_seconds", "How far our time is ahead of the machine's clock", False, lambda: self.clock.ahead() / 1_000),
                     ("headcount_append_commits", "Commits to the log by this process", True, lambda: self.appender.commits),
                     ("headcount_append_commit_seconds", "Time spent in them", True, lambda: self.appender.commit_s),
+                    ("headcount_streams_open", "Who listens to this process", False, lambda: float(len(self.broadcaster))),
+                    ("headcount_stream_events", "Events sent to those who listen", True, lambda: self.broadcaster.sent),
                     ("headcount_store_reconnects", "Connections to the store that were made anew", True, lambda: self.store.database.reconnects),
                 ]
             )
@@ -373,7 +385,8 @@ class Server(uvicorn.Server):
 
     async def run_until_stopped(self) -> None:
         """Serve until a signal comes; then finish what is under way."""
-        house = (self._service.keep_house, self._service.poll, self._service.deliver)
+        service = self._service
+        house = (service.keep_house, service.poll, service.deliver, service.broadcaster.run)
         tasks = [asyncio.create_task(work()) for work in house]
         try:
             await self.serve(sockets=[self._socket])
@@ -381,6 +394,11 @@ class Server(uvicorn.Server):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let those go who listen, since they would not by themselves; then all others, when they are answered."""
+        self._service.broadcaster.stop()
+        await super().shutdown(sockets)
 
 
 def _allow_many_connections() -> None:

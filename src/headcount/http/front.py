@@ -106,19 +106,25 @@ class Front:
         started = self._seconds()
         status: int = _OUR_FAULT
 
+        def tell() -> None:
+            route = scope.get("headcount.route", "other")
+            self._tell(scope["method"], scope["path"], route, status, self._seconds() - started, request_id)
+
         async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"].extend(_CAREFUL)
                 message["headers"].append((b"x-request-id", request_id.encode()))
+                if "headcount.lasts" in scope:  # what counts is how long it took to begin
+                    tell()
             await send(message)
 
         try:
             await (app or self._app)(scope, receive, send_on)
         finally:
-            route = scope.get("headcount.route", "other")
-            self._tell(scope["method"], scope["path"], route, status, self._seconds() - started, request_id)
+            if "headcount.lasts" not in scope:
+                tell()
 
     def _tell(self, method: str, path: str, route: str, status: int, seconds: float, request_id: str) -> None:
         self._metrics.answered(route, status, seconds)

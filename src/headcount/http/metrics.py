@@ -51,6 +51,19 @@ class Deliveries(Collector):
         yield family
 
 
+class Dropped(Collector):
+    """Streams that we ended: `reasons` and how often."""
+
+    def __init__(self, reasons: Mapping[str, int]) -> None:
+        self._reasons = reasons
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily("headcount_streams_dropped", "Streams that we ended", labels=["reason"])
+        for reason, number in list(self._reasons.items()):
+            family.add_metric([reason], number)
+        yield family
+
+
 class Metrics(Collector):
     """One service's metrics, in a registry of their own. Written to by the thread that answers."""
 

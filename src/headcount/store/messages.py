@@ -82,6 +82,12 @@ class Messages:
             (position,) = connection.row("messages_end") or (0,)
             return int(position)
 
+    def first(self) -> int:
+        """The first position that is still kept; 0 while there is none."""
+        with self._database.reading() as connection:
+            (position,) = connection.row("messages_first") or (0,)
+            return int(position)
+
     def first_since(self, moment: Ms) -> int:
         """The position of the first that was written at `moment` or later; one after the end if there is none."""
         with self._database.reading() as connection:
