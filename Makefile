@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test test-live check bench format clean
+.PHONY: help install run tour test test-live check bench soak format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/ingest_batches.py
 	$(BIN)/python bench/reading_api.py
 	$(BIN)/python bench/sources.py
+
+soak: $(STAMP)  ## the service under a steady mixed load for ten minutes, or SOAK_MINUTES; fails if anything grows
+	$(BIN)/python bench/soak.py
 
 format: $(STAMP)  ## put the code in order
 	$(BIN)/ruff check --fix .
