@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from statistics import mean
@@ -32,7 +32,7 @@ import httpx2
 EVERY_S = 10
 STAY_S = 30
 GROUP = 10
-ROOMS_OF_A_KIND = 100
+ROOMS_OF_A_KIND = 1_000
 SECRET = "a-secret-for-the-soak-that-is-long-enough"
 HEADCOUNT = (sys.executable, "-m", "headcount")
 ADDRESS = re.compile(r"/v1/ingest/generic/\S+")
@@ -41,7 +41,8 @@ KEY = re.compile(r"hc_[A-Za-z0-9_-]{32}")
 
 GROWTH = 1.10
 """The memory of the last third of the time, against that of the middle third."""
-MOST_NEW_DESCRIPTORS = 5
+MOST_NEW_FILES = 9
+"""Three for a connection to the store; a few more readers at once are no leak."""
 MOST_LAG_S = 5.0
 MOST_WAL_BYTES = 64_000_000
 
@@ -51,7 +52,7 @@ class Sample(NamedTuple):
 
     at_s: float
     memory_mb: float
-    descriptors: int
+    files: int
     wal_mb: float
     lag_entries: float
     lag_s: float
@@ -61,7 +62,11 @@ class Sample(NamedTuple):
 
 
 class Load:
-    """All that is sent and asked. People come in groups to a room, and leave it when they were there for half a minute."""
+    """All that is sent and asked.
+
+    People come in groups to a room, and leave it when they were there for half a minute. There are so many
+    rooms that each is empty before the next group comes: meetings end.
+    """
 
     def __init__(self, client: httpx2.AsyncClient, source: str) -> None:
         self._client = client
@@ -204,12 +209,20 @@ class Watch:
         return Sample(
             time.monotonic() - self._began,
             int(resident[1]) / 1_000,
-            len(list((self._process / "fd").iterdir())),
+            self._files(),
             self._wal.stat().st_size / 1e6 if self._wal.exists() else 0.0,
             metric(told, "headcount_engine_lag_entries"),
             metric(told, "headcount_engine_lag_seconds"),
             len(waits), p50, p99,
         )  # fmt: skip
+
+    def _files(self) -> int:
+        """How many descriptors are open, beside those of our own connections, which come and go."""
+        found = 0
+        for descriptor in (self._process / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                found += not str(descriptor.readlink()).startswith("socket:")
+        return found
 
 
 def metric(told: str, name: str) -> float:
@@ -220,13 +233,13 @@ def metric(told: str, name: str) -> float:
 
 def row(sample: Sample) -> str:
     return (
-        f"| {sample.at_s:,.0f} | {sample.memory_mb:.1f} | {sample.descriptors} | {sample.wal_mb:.1f} "
+        f"| {sample.at_s:,.0f} | {sample.memory_mb:.1f} | {sample.files} | {sample.wal_mb:.1f} "
         f"| {sample.lag_entries:,.0f} | {sample.lag_s:.2f} | {sample.requests:,} | {sample.p50_ms:.1f} | {sample.p99_ms:.1f} |"
     )
 
 
 HEAD = (
-    "| s | memory MB | descriptors | WAL MB | lag entries | lag s | requests | p50 ms | p99 ms |\n"
+    "| s | memory MB | open files | WAL MB | lag entries | lag s | requests | p50 ms | p99 ms |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
 
@@ -247,8 +260,8 @@ def of_samples(samples: list[Sample]) -> Iterator[Verdict]:
         after <= GROWTH * before,
         f"{before:.1f} MB, then {after:.1f} MB: {after / before:.3f} of it",
     )
-    held, holds = (max(sample.descriptors for sample in some) for some in (middle, last))
-    yield Verdict("descriptors", holds <= held + MOST_NEW_DESCRIPTORS, f"at most {held}, then {holds}")
+    held, holds = (max(sample.files for sample in some) for some in (middle, last))
+    yield Verdict("open files", holds <= held + MOST_NEW_FILES, f"at most {held}, then {holds}")
     behind = max(sample.lag_s for sample in last)
     yield Verdict("lag", behind <= MOST_LAG_S, f"at most {behind:.2f} s")
     wal = max(sample.wal_mb for sample in samples)
