@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test test-live soak check bench format clean
+.PHONY: help install run tour test test-live check bench soak format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,9 +38,6 @@ test-live: $(STAMP)  ## real people in a real LiveKit server; builds it if it is
 	@tests/install_livekit.sh > /dev/null
 	$(BIN)/python -m pytest tests/live
 
-soak: $(STAMP)  ## ten minutes of mixed load on the real service: does anything grow, is anything lost? (MINUTES=2 for less)
-	$(BIN)/python bench/soak.py --minutes $(or $(MINUTES),10)
-
 check: $(STAMP)  ## linters, types, the directions of imports, and the docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,6 +57,9 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/large_room.py
 	$(BIN)/python bench/stream.py
 	$(BIN)/python bench/sources.py
+
+soak: $(STAMP)  ## the service under a steady mixed load for ten minutes, or SOAK_MINUTES; fails if anything grows
+	$(BIN)/python bench/soak.py
 
 format: $(STAMP)  ## put the code in order
 	$(BIN)/ruff check --fix .
