@@ -182,12 +182,15 @@ class Broadcaster:
     async def _follow(self) -> None:
         while True:
             await self._anybody.wait()
+            position = self._position
             try:
-                page = await asyncio.to_thread(self.messages.after, self._position, most=PAGE)
+                page = await asyncio.to_thread(self.messages.after, position, most=PAGE)
             except StoreError as error:
                 log.warning("the outbox cannot be read; trying again", reason=str(error))
                 await asyncio.sleep(_PAUSE_S)
                 continue
+            if self._position != position:
+                continue  # while the page was read everybody left, and somebody came who begins elsewhere
             self._tell(page)
             if len(page) < PAGE:
                 await self._something()
@@ -203,9 +206,6 @@ class Broadcaster:
 
     def _tell(self, page: Iterable[Message]) -> None:
         for message in page:
-            # Everybody may have left, and somebody else come, while the page was read.
-            if message.position <= self._position:
-                continue
             told: bytes | None = None
             for listener in self._listeners.get(message.domain, ()):
                 if message.position > listener.position and listener.ended is None:
