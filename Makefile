@@ -51,6 +51,7 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/ingest_batches.py
 	$(BIN)/python bench/reading_api.py
 	$(BIN)/python bench/sources.py
+	$(BIN)/python bench/webhooks.py
 
 format: $(STAMP)  ## put the code in order
 	$(BIN)/ruff check --fix .
