@@ -57,6 +57,7 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/large_room.py
 	$(BIN)/python bench/stream.py
 	$(BIN)/python bench/sources.py
+	$(BIN)/python bench/webhooks.py
 
 soak: $(STAMP)  ## the service under a steady mixed load for ten minutes, or SOAK_MINUTES; fails if anything grows
 	$(BIN)/python bench/soak.py

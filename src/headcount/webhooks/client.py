@@ -1,4 +1,4 @@
-"""Client: one POST, and what came of it. The only file that knows the HTTP library.
+"""Client: one POST, and what came of it. Nothing but this and `connecting` knows the HTTP library.
 
 It is the core of httpx2 rather than httpx2 itself: no redirects, no proxies of the environment, and a place
 where a connection is made, at which the address is checked that it goes to.
@@ -6,17 +6,18 @@ where a connection is made, at which the address is checked that it goes to.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import httpcore2 as httpcore
 
 from headcount.errors import HeadcountError
-from headcount.webhooks.addresses import AddressRefused, Network, permitted
+from headcount.webhooks.addresses import AddressRefused, Network
+from headcount.webhooks.connecting import Careful, Lookup
 
 CONNECT_S: Final = 5.0
 WHOLE_S: Final = 10.0
@@ -28,7 +29,6 @@ _MOST_LOOKUPS: Final = 64
 _IDLE_S: Final = 20.0
 
 Headers = list[tuple[bytes, bytes]]
-Lookup = Callable[[str, int], Awaitable[list[str]]]
 
 
 class Answered(NamedTuple):
@@ -43,14 +43,12 @@ class Answered(NamedTuple):
 class Client:
     """What posts to one endpoint have in common: connections that are kept, one look-up at a time."""
 
-    def __init__(self, world: "World", url: str, connections: int) -> None:
+    def __init__(self, world: "World", url: str) -> None:
         self._url = url
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=world.trust,
-            max_connections=connections,
-            keepalive_expiry=_IDLE_S,
-            network_backend=_Careful(world, secure=urlsplit(url).scheme == "https"),
-        )
+        self._trust = world.trust
+        self._backend = Careful(world.lookup, world.named, secure=urlsplit(url).scheme == "https")
+        self._idle: list[httpcore.AsyncConnectionPool] = []
+        self._all: list[httpcore.AsyncConnectionPool] = []
         host = urlsplit(url).netloc.encode()
         self._headers: Headers = [(b"host", host), *world.headers]
 
@@ -71,25 +69,37 @@ class Client:
         return Answered(status, latency, _shown(text), error)
 
     async def close(self) -> None:
-        with suppress(Exception):
-            await self._pool.aclose()
+        for pool in self._all:
+            with suppress(Exception):
+                await pool.aclose()
+
+    def _pool(self) -> httpcore.AsyncConnectionPool:
+        """A pool of one connection: a larger one looks at all of its connections for each request."""
+        if self._idle:
+            return self._idle.pop()
+        pool = httpcore.AsyncConnectionPool(
+            ssl_context=self._trust,
+            max_connections=1,
+            keepalive_expiry=_IDLE_S,
+            network_backend=self._backend,
+        )
+        self._all.append(pool)
+        return pool
 
     async def _asked(self, headers: Headers, body: bytes) -> tuple[int, bytes]:
         length = [(b"content-length", str(len(body)).encode())]
-        async with self._pool.stream(
-            "POST",
-            self._url,
-            headers=self._headers + length + headers,
-            content=body,
-            extensions={"timeout": {"connect": CONNECT_S, "pool": None}},
-        ) as answer:
-            read, size = [], 0
-            async for chunk in answer.aiter_stream():
-                read.append(chunk)
-                size += len(chunk)
-                if size > _MOST_BYTES:
-                    break
-            return answer.status, b"".join(read)[:KEPT_BYTES]
+        pool = self._pool()
+        try:
+            async with pool.stream(
+                "POST",
+                self._url,
+                headers=self._headers + length + headers,
+                content=body,
+                extensions={"timeout": {"connect": CONNECT_S}},
+            ) as answer:
+                return answer.status, await _beginning(answer)
+        finally:
+            self._idle.append(pool)
 
 
 class World:
@@ -113,8 +123,8 @@ class World:
         self._threads = ThreadPoolExecutor(_MOST_LOOKUPS, "webhook-lookup")
         self.lookup = lookup or self._look_up
 
-    def client(self, url: str, connections: int = 1) -> Client:
-        return Client(self, url, connections)
+    def client(self, url: str) -> Client:
+        return Client(self, url)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -128,52 +138,15 @@ class World:
         return list(dict.fromkeys(str(one[4][0]) for one in found))
 
 
-class _Careful(httpcore.AsyncNetworkBackend):
-    """Connects to addresses that were checked. Who looks up the same name at the same time shares the look-up."""
-
-    def __init__(self, world: World, *, secure: bool) -> None:
-        self._world = world
-        self._secure = secure
-        self._plain = httpcore.AnyIOBackend()
-        self._looking: asyncio.Task[list[str]] | None = None
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the library's word
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._connected(host, port, local_address, socket_options)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout(f"no connection within {timeout:g} s") from None
-
-    async def _connected(self, host: str, port: int, *more: Any) -> httpcore.AsyncNetworkStream:
-        failed: Exception = httpcore.ConnectError("nothing answers there")
-        found = permitted(host, await self._addresses(host, port), self._world.named, secure=self._secure)
-        for address in found:
-            try:
-                return await self._plain.connect_tcp(address, port, None, *more)
-            except httpcore.ConnectError as error:
-                failed = error
-        raise failed
-
-    async def _addresses(self, host: str, port: int) -> list[str]:
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.ensure_future(self._world.lookup(host.strip("[]"), port))
-        try:
-            return await asyncio.shield(self._looking)
-        except OSError as error:
-            raise httpcore.ConnectError(f"{host} cannot be looked up: {error.strerror}") from error
-
-    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        raise AddressRefused("endpoints are reached over the network")
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+async def _beginning(answer: httpcore.Response) -> bytes:
+    """What an answer begins with; one that is too long is not read to its end."""
+    read, size = [], 0
+    async for chunk in answer.aiter_stream():
+        read.append(chunk)
+        size += len(chunk)
+        if size > _MOST_BYTES:
+            break
+    return b"".join(read)[:KEPT_BYTES]
 
 
 def _trust(ca_file: str) -> ssl.SSLContext:

@@ -21,7 +21,7 @@ from headcount.store.deliveries import Batch, Deliveries
 from headcount.store.endpoints import Endpoint, Endpoints
 from headcount.store.messages import Message, Messages
 from headcount.webhooks.client import Answered, Client, World
-from headcount.webhooks.line import AT_ONCE, MOST_ON_THE_WAY, Done, Letter, Line, Means
+from headcount.webhooks.line import MOST_ON_THE_WAY, Done, Letter, Line, Means
 from headcount.webhooks.policy import Next, Pace
 from headcount.webhooks.signing import signed
 from headcount.wording import text_of
@@ -166,7 +166,7 @@ class Delivering:
 
     async def _begin(self, endpoint: Endpoint) -> None:
         line = Line(endpoint, self._means)
-        self._open[endpoint.uuid] = _Open(line, self._parts.world.client(endpoint.url, AT_ONCE))
+        self._open[endpoint.uuid] = _Open(line, self._parts.world.client(endpoint.url))
         await self._take_waiting(line)
 
     async def _close_all_but(self, active: dict[str, int]) -> None:
