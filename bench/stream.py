@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from headcount.service import let_many_connect
+from headcount.server import let_many_connect
 from service.listening import Outbox
 from service.running import Running
 

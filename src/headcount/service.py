@@ -2,15 +2,11 @@
 
 import asyncio
 import random
-import resource
 import secrets
-import signal
-import socket
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import count
@@ -18,7 +14,6 @@ from random import SystemRandom
 from typing import Any, Final
 
 import structlog
-import uvicorn
 from starlette.types import ASGIApp
 
 from headcount.asking import Asker
@@ -28,7 +23,6 @@ from headcount.configuring import declare
 from headcount.engine.engine import Engine
 from headcount.engine.rules_in_force import keep_to_rules
 from headcount.engine.running import Worker
-from headcount.errors import BadInput
 from headcount.http.access import Gate
 from headcount.http.app import Parts, build
 from headcount.http.context import Reading
@@ -36,11 +30,10 @@ from headcount.http.deliveries import FrontDoor
 from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
 from headcount.http.metrics import Deliveries, Dropped, Metrics, Numbers
-from headcount.http.protocol import uvicorn_options
 from headcount.http.stream import event_of
 from headcount.passing import Passing
 from headcount.polling import Polling, Tools
-from headcount.settings import Settings, url_of
+from headcount.settings import Settings
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
 from headcount.store.deliveries import Fate
@@ -60,7 +53,6 @@ _TOUCH_S: Final = 10
 _TURNS_TO_FORGET: Final = 360
 _DAY_MS: Final = 86_400_000
 _SWITCH_S: Final = 0.0001
-_DESCRIPTORS: Final = 65_536
 
 log = structlog.get_logger("headcount")
 
@@ -140,7 +132,6 @@ class Service:
         """Set the engine going."""
         # The engine computes for milliseconds at a stretch; requests must not wait that long for Python's lock.
         sys.setswitchinterval(_SWITCH_S)
-        _allow_many_connections()
         self.worker.start()
 
     def stop(self) -> None:
@@ -362,65 +353,3 @@ def manager(store: Store, world: World, clock: Clock, changed: Callable[[], None
 def make_key(store: Store, domain: str, name: str, scopes: tuple[str, ...], clock: Clock) -> tuple[Key, str]:
     """A new key, made of chance."""
     return store.keys.create(domain, name, scopes, clock.now(), secrets.token_urlsafe(24))
-
-
-class Server(uvicorn.Server):
-    """Uvicorn with our application. A signal stops it, and is not raised again: there is more to close."""
-
-    def __init__(self, service: Service) -> None:
-        settings = service.settings
-        super().__init__(uvicorn.Config(service.app(), **uvicorn_options(settings["request_s"])))
-        self._socket = listen(settings["host"], settings["port"])
-        self.url = url_of(settings["host"], self._socket.getsockname()[1])
-        self._service = service
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        before = {sign: signal.signal(sign, self.handle_exit) for sign in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for sign, handler in before.items():
-                signal.signal(sign, handler)
-
-    async def run_until_stopped(self) -> None:
-        """Serve until a signal comes; then finish what is under way."""
-        service = self._service
-        house = (service.keep_house, service.poll, service.deliver, service.broadcaster.run)
-        tasks = [asyncio.create_task(work()) for work in house]
-        try:
-            await self.serve(sockets=[self._socket])
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let those go who listen, since they would not by themselves; then all others, when they are answered."""
-        self._service.broadcaster.stop()
-        await super().shutdown(sockets)
-
-
-def _allow_many_connections() -> None:
-    """Each needs a descriptor, and what a process is given at first is for programs that need a few."""
-    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
-    if given != resource.RLIM_INFINITY and given < wanted:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises `BadInput` if the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind((host, port))
-    except OSError as error:
-        found.close()
-        reason = (error.strerror or str(error)).lower()
-        raise BadInput(
-            f"cannot listen on {host} port {port}: {reason}; choose another with --port"
-        ) from error
-    return found

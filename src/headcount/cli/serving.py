@@ -12,7 +12,8 @@ from headcount.cli.group import main
 from headcount.settings import TABLE, Settings, read_settings
 
 if TYPE_CHECKING:
-    from headcount.service import Server, Service
+    from headcount.server import Server
+    from headcount.service import Service
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -114,7 +115,8 @@ def config(*, settings: Settings) -> None:
 def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
     """A service that works, and a server that listens; both stopped afterwards."""
     from headcount.logging import set_up_logging  # noqa: PLC0415 - help does not need it
-    from headcount.service import Server, Service  # noqa: PLC0415 - likewise
+    from headcount.server import Server  # noqa: PLC0415 - likewise
+    from headcount.service import Service  # noqa: PLC0415 - likewise
 
     set_up_logging(settings["log_level"], settings["log_format"])
     service = Service(settings)
