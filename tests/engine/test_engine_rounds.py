@@ -66,3 +66,14 @@ def test_only_those_are_closed_who_stay_longer_than_anybody_can(folder):
     left = stored.store.log.after(2, 10)
     stored.close()
     assert [(entry.event.participant_id, entry.at) for entry in left] == [("ann", NEW_YEAR + AN_HOUR)]
+
+
+def test_a_room_that_is_touched_often_is_to_be_woken_once_for_each_reason(folder):
+    stored = StoredEngine(folder)
+    for n in range(200):
+        at = NEW_YEAR + 1_000 * n
+        stored.append(Event(Kind.JOIN if n % 2 == 0 else Kind.LEAVE, "r", at, f"p-{n // 2}"))
+        stored.append(Event(Kind.JOIN, "r", at, "always"))
+        stored.show(at)
+    assert stored.engine.alarms < 20
+    stored.close()

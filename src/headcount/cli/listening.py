@@ -91,7 +91,9 @@ def pretty(told: dict[str, Any]) -> str:
     """The same for people."""
     body, checked = told["body"], told["signatures"]
     named = body if isinstance(body, dict) else {}
-    lines = [f"{named.get('type', 'something else')}  {named.get('id', '')}".rstrip()]
+    lines = [
+        f"{named.get('type', 'ping' if 'test' in named else 'something else')}  {named.get('id', '')}".rstrip()
+    ]
     if checked is None:
         lines.append("  signatures: not checked; --hmac checks them")
     else:

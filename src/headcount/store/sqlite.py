@@ -16,6 +16,8 @@ from headcount.store.statements import inserts_rows, of_many_rows, statement
 
 _BUSY_MS: Final = 30_000
 _CACHE_KB: Final = 16_384
+_READERS_CACHE_KB: Final = 2_048
+"""There may be many readers, and the system keeps the file in memory for all of them."""
 _ROWS_A_STATEMENT: Final = (200, 100, 50, 20, 10, 5, 2, 1)
 """Statements of these sizes write any number of rows. Each size of each statement stays prepared, which for 200
 rows takes 300 kB: so there are few sizes."""
@@ -211,7 +213,7 @@ class SqliteDatabase:
             if not self._read_only:
                 raw.execute("pragma journal_mode = wal")
             raw.execute(f"pragma synchronous = {self._synchronous}")
-            raw.execute(f"pragma cache_size = -{_CACHE_KB}")
+            raw.execute(f"pragma cache_size = -{_CACHE_KB if writing else _READERS_CACHE_KB}")
             if not writing:
                 raw.execute("pragma query_only = on")
         return SqliteConnection(raw)
