@@ -28,6 +28,7 @@ class Server(uvicorn.Server):
         self._socket = listen(settings["host"], settings["port"])
         self.url = url_of(settings["host"], self._socket.getsockname()[1])
         self._service = service
+        self._house: list[asyncio.Task[None]] = []
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -41,19 +42,31 @@ class Server(uvicorn.Server):
     async def run_until_stopped(self) -> None:
         """Serve until a signal comes; then finish what is under way."""
         service = self._service
-        house = (service.keep_house, service.poll, service.deliver, service.broadcaster.run)
-        tasks = [asyncio.create_task(work()) for work in house]
+        self._house = [
+            asyncio.create_task(work()) for work in (service.keep_house, service.poll, service.deliver)
+        ]
+        broadcasting = asyncio.create_task(service.broadcaster.run())
+        leaving = list(self._house)
         try:
             await self.serve(sockets=[self._socket])
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self._leave_house()
+            broadcasting.cancel()
+            await asyncio.gather(*leaving, broadcasting, return_exceptions=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let those go who listen, since they would not by themselves; then all others, when they are answered."""
+        """Let those go who listen, since they would not by themselves; then all others, when they are answered.
+
+        What is being delivered is finished meanwhile.
+        """
         self._service.broadcaster.stop()
+        self._leave_house()
         await super().shutdown(sockets)
+
+    def _leave_house(self) -> None:
+        """Each is cancelled once: what it does then, a second time would break off."""
+        while self._house:
+            self._house.pop().cancel()
 
 
 def let_many_connect() -> None:
