@@ -12,7 +12,7 @@ from service.test_sources import added
 
 @pytest.fixture
 def there(tmp_path):
-    running = Running(tmp_path / "there", min_stay_s=0)
+    running = Running(tmp_path / "there", min_stay_s=0, reads_per_5s=0)
     running.folder.mkdir()
     running.start()
     yield running
@@ -21,7 +21,7 @@ def there(tmp_path):
 
 @pytest.fixture
 def here(tmp_path):
-    running = Running(tmp_path / "here", min_stay_s=0)
+    running = Running(tmp_path / "here", min_stay_s=0, reads_per_5s=0)
     running.folder.mkdir()
     running.start()
     yield running
