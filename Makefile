@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test test-live check bench soak format clean
+.PHONY: help install run tour test coverage test-live check bench soak format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,10 @@ tour: $(STAMP)  ## find the meetings in real server output and in a realistic sa
 test: $(STAMP)  ## all tests, on all processors; installs PostgreSQL and libraries for Node.js if they are not there
 	@tests/install_servers.sh
 	@tests/install_node.sh
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --ignore=tests/live
+	$(BIN)/python -m pytest -n auto --dist worksteal --ignore=tests/live $(TESTS)
+
+coverage: $(STAMP)  ## the same, and which lines no test comes to; takes a third longer
+	@$(MAKE) test TESTS="--cov --cov-report=term:skip-covered"
 
 test-live: $(STAMP)  ## real people in a real LiveKit server; builds it if it is not there
 	@tests/install_livekit.sh > /dev/null
