@@ -37,7 +37,8 @@ def door_messages(room: Room, doors: Iterable[Door], created: Ms, cursor: int) -
         who = f"{room.domain}\0{room.name}\0{stay.participant_id}\0{stay.join}"
         digest = blake2b(who.encode(), digest_size=8).hexdigest()
         again = f"-{cursor}" if door.late else ""
-        name = f"ptcpt-{'join' if door.coming else 'left'}-{digest}-{door.at}{again}"
+        # The time comes first, so that the index of ids grows at its end and not everywhere.
+        name = f"ptcpt-{'join' if door.coming else 'left'}-{door.at}-{digest}{again}"
         kind = MessageType.PARTICIPANT_JOINED if door.coming else MessageType.PARTICIPANT_LEFT
         yield _message(room.domain, name, kind, room.name, door.at, created, said)
 
