@@ -72,7 +72,7 @@ class Engine:
         self._batch = batch
         self._epoch = epoch
         shown = Rules(rules.min_stay_ms, rules.start_alone_ms, rules.reset_alone_ms, shown_after)
-        self._keeper = Keeper(store.tables, shown)
+        self._keeper = Keeper(store.tables, shown, watched=tells)
         self._deadlines: list[tuple[Ms, RoomKey]] = []
         self._queued: set[tuple[Ms, RoomKey]] = set()
         self._time: Ms = 0
@@ -136,7 +136,7 @@ class Engine:
         horizon = self._time - self._published_ms
         round_ = Round(self.cursor, told_of=due)
         for about in due:
-            seen = self._store.outbox.seen(about, horizon + 1)
+            seen = self._store.outbox.seen(about, horizon)
             known = round_.told.get((about.domain, about.id))
             told = tell(about, seen if known is None else seen._replace(told=known), horizon, now)
             round_.messages.extend(told.messages)
