@@ -10,10 +10,9 @@ from typing import Final
 
 import uvicorn
 
-from headcount.errors import BadInput
 from headcount.http.protocol import uvicorn_options
 from headcount.service import Service
-from headcount.settings import url_of
+from headcount.settings import cannot_listen, url_of
 
 _DESCRIPTORS: Final = 65_536
 
@@ -87,8 +86,5 @@ def listen(host: str, port: int) -> socket.socket:
         found.bind((host, port))
     except OSError as error:
         found.close()
-        reason = (error.strerror or str(error)).lower()
-        raise BadInput(
-            f"cannot listen on {host} port {port}: {reason}; choose another with --port"
-        ) from error
+        raise cannot_listen(host, port, error) from error
     return found

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import count
-from random import SystemRandom
 from typing import Any, Final
 
 import structlog
@@ -33,7 +32,7 @@ from headcount.http.metrics import Deliveries, Dropped, Metrics, Numbers
 from headcount.http.stream import event_of
 from headcount.passing import Passing
 from headcount.polling import Polling, Tools
-from headcount.settings import Settings
+from headcount.settings import Settings, networks
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
 from headcount.store.deliveries import Fate
@@ -41,8 +40,8 @@ from headcount.store.endpoints import State
 from headcount.store.keys import Key
 from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
+from headcount.store.rows import DAY_MS
 from headcount.store.sqlite import SqliteDatabase
-from headcount.webhooks.addresses import networks
 from headcount.webhooks.client import World
 from headcount.webhooks.counting import Counted
 from headcount.webhooks.delivering import Delivering
@@ -51,7 +50,6 @@ from headcount.webhooks.managing import Manager
 
 _TOUCH_S: Final = 10
 _TURNS_TO_FORGET: Final = 360
-_DAY_MS: Final = 86_400_000
 _SWITCH_S: Final = 0.0001
 
 log = structlog.get_logger("headcount")
@@ -194,10 +192,10 @@ class Service:
                 self.store.deliveries,
                 self.store.messages,
                 self.world,
-                lambda: self.worker.engine is not None,
+                self.worker.leads,
                 self.clock.now,
                 self.counted,
-                SystemRandom().random,
+                random.random,
             )
         )
         try:
@@ -242,15 +240,12 @@ class Service:
                     self.appender.append,
                     self.metrics.took,
                     self.front_door.tallies.add,
-                    self._leads,
+                    self.worker.leads,
                     self.clock.now,
                     lambda: secrets.token_hex(8),
                     random.random,
                 )
             ).run()
-
-    def _leads(self) -> bool:
-        return self.worker.engine is not None
 
     def _write_down(self) -> None:
         """Keep when keys were used, and what befell the sources."""
@@ -263,8 +258,8 @@ class Service:
 
     def _forget_old_messages(self) -> None:
         """Messages, and how they were delivered, are kept for so many days."""
-        before = self.clock.now() - self.settings["keep_messages_days"] * _DAY_MS
-        if self.worker.engine is not None and self.settings["keep_messages_days"]:
+        before = self.clock.now() - self.settings["keep_messages_days"] * DAY_MS
+        if self.worker.leads() and self.settings["keep_messages_days"]:
             self.store.messages.prune(before)
             self.store.deliveries.prune(before)
 
@@ -320,7 +315,7 @@ class Service:
                     ("headcount_orphan_leaves", "Leaves of those who were not in", True, tally("orphans")),
                     ("headcount_engine_commit_seconds", "Time spent in commits of the engine", True, tally("commit_s")),
                     ("headcount_engine_failures", "Rounds that the store refused", True, lambda: worker.failures),
-                    ("headcount_engine_leads", "1 in the process that runs the engine", False, lambda: float(worker.engine is not None)),
+                    ("headcount_engine_leads", "1 in the process that runs the engine", False, lambda: float(worker.leads())),
                     ("headcount_engine_lag_entries", "Entries that the engine has not come to", False, lag(0)),
                     ("headcount_engine_lag_seconds", "How long the oldest of them has waited", False, lag(1)),
                     ("headcount_open_rooms", "Rooms in which somebody is", False, lambda: worker.engine.busy_rooms() if worker.engine else 0),

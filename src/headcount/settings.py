@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -62,12 +62,15 @@ def _url(value: Any) -> str:
     return text
 
 
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks that are named, divided by commas. Raises `ValueError`."""
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+
+
 def _networks(value: Any) -> str:
-    """Networks divided by commas."""
     text = str(value)
     try:
-        for part in filter(None, map(str.strip, text.split(","))):
-            ip_network(part, strict=False)
+        networks(text)
     except ValueError:
         raise ValueError("must be networks divided by commas, like 10.1.0.0/16,fd00::/8") from None
     return text
@@ -213,3 +216,9 @@ def url_of(host: str, port: int) -> str:
     """Where a server that listens on this address is reached from this machine."""
     shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host  # noqa: S104 - only named
     return f"http://{shown}:{port}"
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> BadInput:
+    """What to say where an address cannot be listened on."""
+    reason = (error.strerror or str(error)).lower()
+    return BadInput(f"cannot listen on {host} port {port}: {reason}; choose another with --port")

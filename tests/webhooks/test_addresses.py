@@ -3,7 +3,8 @@
 import pytest
 
 from headcount.errors import BadInput
-from headcount.webhooks.addresses import AddressRefused, check_url, networks, permitted
+from headcount.settings import networks
+from headcount.webhooks.addresses import AddressRefused, check_url, permitted
 
 PUBLIC = ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"]
 INNER = [

@@ -8,9 +8,8 @@ from typing import Any, Final
 import click
 
 from headcount.cli.group import main
-from headcount.errors import BadInput
 from headcount.listening import key_of, verdicts
-from headcount.settings import url_of
+from headcount.settings import cannot_listen, url_of
 
 _MOST_BYTES: Final = 8_000_000
 _PATIENCE_S: Final = 30
@@ -38,10 +37,7 @@ def listen(*, host: str, port: int, hmac: str | None, status: int, delay: float,
     try:
         server = ThreadingHTTPServer((host, port), _handler(key, status, delay, as_json=as_json))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise BadInput(
-            f"cannot listen on {host} port {port}: {reason}; choose another with --port"
-        ) from error
+        raise cannot_listen(host, port, error) from error
     server.daemon_threads = True
     click.echo(f"Listening on {url_of(host, server.server_address[1])}; Ctrl-C stops", err=True)
     with server:

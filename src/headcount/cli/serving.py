@@ -14,6 +14,7 @@ from headcount.settings import TABLE, Settings, read_settings
 if TYPE_CHECKING:
     from headcount.server import Server
     from headcount.service import Service
+    from headcount.store.opening import Store
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -126,6 +127,13 @@ def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
         yield service, server
     finally:
         service.stop()
+
+
+def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
+    """The store of the settings."""
+    from headcount.store.opening import open_store  # noqa: PLC0415 - help does not need it
+
+    return open_store(settings["database"], read_only=read_only)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from headcount.cli.group import main
-from headcount.cli.serving import with_settings
+from headcount.cli.serving import store_of, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings
 
@@ -62,7 +62,7 @@ def list_webhooks(*, settings: Settings) -> None:
     from headcount.moments import spoken  # noqa: PLC0415 - help does not need it
     from headcount.store.deliveries import Fate  # noqa: PLC0415 - likewise
 
-    store = _store(settings, read_only=True)
+    store = store_of(settings, read_only=True)
     rows, counts, end = store.endpoints.all(), store.deliveries.counts(), store.messages.end()
     store.close()
     if not rows:
@@ -106,7 +106,7 @@ def show_messages(*, settings: Settings, name: str, state: str | None, limit: in
 
     if state is not None and state not in list(Fate):
         raise BadInput(f"--state is one of {', '.join(Fate)}, not {state}")
-    store = _store(settings, read_only=True)
+    store = store_of(settings, read_only=True)
     row = _named(store, settings["domain"], name)
     page = store.deliveries.listed(row.uuid, None, limit, None if state is None else Fate(state))
     store.close()
@@ -135,7 +135,7 @@ def _lines(message: "Told") -> list[str]:
 def try_webhook(*, settings: Settings, name: str) -> None:
     """Send it the ping, {"test":"test"}, signed, and say what came of it."""
     answered = _managing(settings, lambda it, store: it.ping(_named(store, settings["domain"], name)))
-    if answered.status != 200 or answered.error is not None:
+    if not answered.good:
         raise BadInput(
             f"it does not answer as it should: {answered.error or f'status {answered.status}, not 200'}"
         )
@@ -210,7 +210,7 @@ def _managing(settings: Settings, work: "Callable[[Manager, Store], Awaitable[T]
     from headcount.service import manager, world_of  # noqa: PLC0415 - likewise
 
     async def done() -> Any:
-        store, world = _store(settings), world_of(settings)
+        store, world = store_of(settings), world_of(settings)
         try:
             return await work(manager(store, world, Clock(), lambda: None), store)
         finally:
@@ -219,12 +219,6 @@ def _managing(settings: Settings, work: "Callable[[Manager, Store], Awaitable[T]
 
     found: T = asyncio.run(done())
     return found
-
-
-def _store(settings: Settings, *, read_only: bool = False) -> "Store":
-    from headcount.store.opening import open_store  # noqa: PLC0415 - help does not need it
-
-    return open_store(settings["database"], read_only=read_only)
 
 
 def _named(store: "Store", domain: str, name: str) -> "Endpoint":

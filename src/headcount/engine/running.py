@@ -75,6 +75,10 @@ class Worker:
         if self._thread.is_alive():
             self._thread.join()
 
+    def leads(self) -> bool:
+        """Whether the engine runs in this process."""
+        return self.engine is not None
+
     def alive(self) -> bool:
         return self._thread.is_alive()
 

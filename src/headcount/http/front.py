@@ -49,7 +49,6 @@ class Front:
     ) -> None:
         self._app = app
         self._direct = direct
-        self._takers = {path.encode(): (path, taker) for path, taker in direct.items()}
         self._metrics = metrics
         self._seconds = seconds
         self._name = name
@@ -57,7 +56,7 @@ class Front:
 
     def takes(self, target: bytes) -> bool:
         """Whether `take` may be asked for what is POSTed to this path."""
-        return target in self._takers
+        return target.decode("latin-1") in self._direct
 
     def take(
         self,
@@ -72,7 +71,7 @@ class Front:
         `answer` gets the rest of a head that begins with 200, and the body. If there is anything
         else to say, nothing was taken, and `otherwise` sends the request through the application.
         """
-        path, taker = self._takers[target]
+        path = target.decode("latin-1")
         request_id = f"{self._name}-{next(self._numbers)}"
         started = self._seconds()
 
@@ -88,7 +87,7 @@ class Front:
             )
 
         try:
-            taker.take(headers, body, told)
+            self._direct[path].take(headers, body, told)
         except Exception:  # noqa: BLE001 - whatever it is, the application says it
             otherwise()
 

@@ -37,6 +37,8 @@ class Answered(Protocol):
     def text(self) -> str: ...
     @property
     def error(self) -> str | None: ...
+    @property
+    def good(self) -> bool: ...
 
 
 class Hooks(Protocol):
@@ -149,7 +151,7 @@ async def test(hooks: Hooks, request: Request) -> Any:
     """POST /webhooks/{uuid}/test: send the ping now, and say what came of it."""
     answered = await hooks.ping(await _found(hooks, request))
     return {
-        "delivered": answered.status == HTTPStatus.OK and answered.error is None,
+        "delivered": answered.good,
         "status": answered.status,
         "latency_ms": answered.latency_ms,
         "answer": answered.text,

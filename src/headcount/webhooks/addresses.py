@@ -32,11 +32,6 @@ class AddressRefused(HeadcountError):
     """We do not send there. The message says why."""
 
 
-def networks(text: str) -> tuple[Network, ...]:
-    """The networks that are named, divided by commas. Raises `ValueError`."""
-    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
-
-
 def check_url(url: str) -> None:
     """Raises `BadInput` for what cannot be the address of an endpoint, as far as its text tells."""
     if (

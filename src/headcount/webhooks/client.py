@@ -18,6 +18,8 @@ import httpcore2 as httpcore
 from headcount.errors import HeadcountError
 from headcount.webhooks.addresses import AddressRefused, Network
 from headcount.webhooks.connecting import Careful, Lookup
+from headcount.webhooks.policy import is_success
+from headcount.webhooks.signing import Headers
 
 CONNECT_S: Final = 5.0
 WHOLE_S: Final = 10.0
@@ -28,8 +30,6 @@ _MOST_BYTES: Final = 65_536
 _MOST_LOOKUPS: Final = 64
 _IDLE_S: Final = 20.0
 
-Headers = list[tuple[bytes, bytes]]
-
 
 class Answered(NamedTuple):
     """What came of a request: a status, if there was an answer, and how it began; else what went wrong."""
@@ -38,6 +38,11 @@ class Answered(NamedTuple):
     latency_ms: int
     text: str
     error: str | None
+
+    @property
+    def good(self) -> bool:
+        """Whether it was a success, whole and in time."""
+        return is_success(self.status) and self.error is None
 
 
 class Client:

@@ -1,9 +1,7 @@
 """Counting: what Prometheus is told of deliveries."""
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import accumulate
 from typing import Final
 
 from prometheus_client.metrics_core import (
@@ -14,6 +12,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from headcount.histograms import Histogram
 from headcount.kernel.events import Ms
 from headcount.webhooks.policy import Next
 
@@ -29,17 +28,14 @@ class Counted(Collector):
 
     def __init__(self) -> None:
         self._tries: Counter[str] = Counter(dict.fromkeys(_WORDS.values(), 0))
-        self._times = [0] * (len(_SECONDS) + 1)
-        self._spent = 0.0
+        self._times = Histogram(_SECONDS)
         self.waiting: Callable[[], int] = int
         self.standing: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
     def tried(self, next_: Next, latency_ms: Ms) -> None:
         self._tries[_WORDS[next_]] += 1
         if next_ is Next.DONE:
-            seconds = max(0.0, latency_ms / 1_000)
-            self._times[bisect_left(_SECONDS, seconds)] += 1
-            self._spent += seconds
+            self._times.add(max(0.0, latency_ms / 1_000))
 
     def collect(self) -> Iterable[Metric]:
         tries = CounterMetricFamily(
@@ -51,8 +47,7 @@ class Counted(Collector):
         times = HistogramMetricFamily(
             "headcount_webhook_delivery_seconds", "Time from the commit of a message to its 200"
         )
-        bounds = [*map(str, _SECONDS), "+Inf"]
-        times.add_metric([], list(zip(bounds, accumulate(self._times), strict=True)), self._spent)
+        self._times.tell(times)
         yield times
         parked, failed = self.standing()
         for name, told, number in (

@@ -17,7 +17,7 @@ from headcount.store.deliveries import Attempt, Delivery
 from headcount.store.deliveries import Standing as Kept
 from headcount.store.endpoints import Endpoint, State
 from headcount.webhooks.client import Answered
-from headcount.webhooks.policy import Next, Pace, Standing, after, is_success
+from headcount.webhooks.policy import Next, Pace, Standing, after
 
 AT_ONCE: Final = 8
 MOST_ON_THE_WAY: Final = 1_000
@@ -226,7 +226,7 @@ class Line:
         endpoint, means = self.endpoint, self._means
         began = means.now()
         answered = await means.post(endpoint, letter)
-        delivered = is_success(answered.status) and answered.error is None
+        delivered = answered.good
         letter.tries += 1
         now = means.now()
         verdict = after(

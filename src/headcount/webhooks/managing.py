@@ -18,7 +18,6 @@ from headcount.store.messages import Messages
 from headcount.webhooks.addresses import check_url
 from headcount.webhooks.client import Answered, World
 from headcount.webhooks.delivering import headers_of
-from headcount.webhooks.policy import is_success
 from headcount.webhooks.signing import is_secret
 
 PING: Final = b'{"test":"test"}'
@@ -134,7 +133,7 @@ class Manager:
 
     async def _verify(self, row: Endpoint) -> None:
         answered = await self.ping(row)
-        if not is_success(answered.status) or answered.error is not None:
+        if not answered.good:
             status = "undefined" if answered.status is None else answered.status
             because = "" if answered.error is None else f" ({answered.error})"
             raise BadInput(f"non-200 status code returned from webhook endpoint, recvd {status}{because}")
