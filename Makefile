@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test test-live soak check bench format clean
+.PHONY: help install run tour test coverage test-live check bench soak format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,15 +32,15 @@ tour: $(STAMP)  ## find the meetings in real server output and in a realistic sa
 test: $(STAMP)  ## all tests, on all processors; installs PostgreSQL and libraries for Node.js if they are not there
 	@tests/install_servers.sh
 	@tests/install_node.sh
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --ignore=tests/live
+	$(BIN)/python -m pytest -n auto --dist worksteal --ignore=tests/live $(TESTS)
+
+coverage: $(STAMP)  ## the same, and which lines no test comes to; takes a third longer
+	@$(MAKE) test TESTS="--cov --cov-report=term:skip-covered"
 
 test-live: $(STAMP)  ## real people in real servers: LiveKit, Janus, Prosody, Mumble; gets them if they are not there
 	@tests/install_livekit.sh > /dev/null
 	@tests/install_live.sh
 	$(BIN)/python -m pytest tests/live
-
-soak: $(STAMP)  ## ten minutes of mixed load on the real service: does anything grow, is anything lost? (MINUTES=2 for less)
-	$(BIN)/python bench/soak.py --minutes $(or $(MINUTES),10)
 
 check: $(STAMP)  ## linters, types, the directions of imports, and the docs
 	$(BIN)/ruff check .
@@ -59,7 +59,12 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/reading_datasette.py
 	$(BIN)/python bench/starting.py
 	$(BIN)/python bench/large_room.py
+	$(BIN)/python bench/stream.py
 	$(BIN)/python bench/sources.py
+	$(BIN)/python bench/webhooks.py
+
+soak: $(STAMP)  ## the service under a steady mixed load for ten minutes, or SOAK_MINUTES; fails if anything grows
+	$(BIN)/python bench/soak.py
 
 format: $(STAMP)  ## put the code in order
 	$(BIN)/ruff check --fix .

@@ -1,262 +1,366 @@
-"""A soak: ten minutes of mixed load on the real service, and what it leaves behind.
+"""A soak: the real service under a mixed load, well below what it can do, for minutes; does anything grow?
 
-    make soak                 # ten minutes
-    make soak MINUTES=2
+    python bench/soak.py [--minutes 10] [--keep FOLDER]        (or SOAK_MINUTES=1 make soak)
 
-Single events, batches, lists of those present, webhooks of a LiveKit and reads of every kind go on side by
-side, well below what the service can take. Every few seconds its memory, its lag, its open files and the
-length of its write-ahead log are noted, with how long requests took. At the end everything acknowledged must be
-in the log, once; a rebuild must say the same; and what is noted must not grow. Exit code 1 if anything is not so.
+It starts the service on a fresh store and sends single events, batches of lines, lists of those present and
+deliveries of a source, and reads of every kind, so many of each a second whatever the answers take. Every ten
+seconds it looks at the process. At the end all that was acknowledged must be in the log, the tables must
+follow from it, and memory, descriptors, the write-ahead log and the engine's lag must not have grown, or the exit code is 1.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import re
+import signal
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from random import Random
+from statistics import mean
 from typing import Any, NamedTuple
 
-import httpx2 as httpx
+import httpx2
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+EVERY_S = 10
+STAY_S = 30
+GROUP = 10
+ROOMS_OF_A_KIND = 1_000
+SECRET = "a-secret-for-the-soak-that-is-long-enough"
+HEADCOUNT = (sys.executable, "-m", "headcount")
+ADDRESS = re.compile(r"/v1/ingest/generic/\S+")
+STARTED = re.compile(r"on (http://127\.0\.0\.1:\d+)")
+KEY = re.compile(r"hc_[A-Za-z0-9_-]{32}")
 
-from headcount.sources import livekit
-from headcount.sources.deliveries import json_delivery
-from service.running import Running, headcount
-
-EVERY_S = 5
-ROOMS = 400
-PEOPLE = 12
-SECRET = "soaked:a-secret-that-is-long-enough-for-a-signature"
-RATES = {"events": 80, "batches": 2, "snapshots": 2, "webhooks": 20, "reads": 15}
-"""So many a second of each."""
-MOST_GROWTH = 1.10
-"""The last third of the time may need so much more memory than the middle third, at most."""
-ALLOWANCE_MB = 8.0
-"""Unless it is less than this: what an allocator moves to and fro."""
-LAG_S = 5.0
+GROWTH = 1.10
+"""The memory of the last third of the time, against that of the middle third."""
+MOST_NEW_FILES = 9
+"""Three for a connection to the store; a few more readers at once are no leak."""
+MOST_LAG_S = 5.0
+MOST_WAL_BYTES = 64_000_000
 
 
-class Noted(NamedTuple):
-    """What was seen at one moment, `at` s after the start."""
+class Sample(NamedTuple):
+    """How the process was at one moment, and how fast it answered since the last one (ms)."""
 
-    at: float
+    at_s: float
     memory_mb: float
     files: int
     wal_mb: float
-    lag_entries: int
+    lag_entries: float
     lag_s: float
+    requests: int
     p50_ms: float
     p99_ms: float
 
 
 class Load:
-    """What is done to the service. `acknowledged` are the entries that it said it has taken."""
+    """All that is sent and asked.
 
-    def __init__(self, client: httpx.AsyncClient, address: str, seed: int) -> None:
-        self.client = client
-        self.address = address
-        self.chance = Random(seed)
-        self.inside: dict[str, dict[str, str]] = {f"room-{n}": {} for n in range(ROOMS)}
-        self.number = 0
-        self.acknowledged = 0
+    People come in groups to a room, and leave it when they were there for half a minute. There are so many
+    rooms that each is empty before the next group comes: meetings end.
+    """
+
+    def __init__(self, client: httpx2.AsyncClient, source: str) -> None:
+        self._client = client
+        self._source = source
+        self._groups = count()
+        self._reads = count()
         self.waits: list[float] = []
-        self.failed: list[str] = []
+        self.answers: Counter[str] = Counter()
+        self.acknowledged: set[str] = set()
+        self._meeting = ""
 
-    async def keep_on(self, kind: str, until: float) -> None:
-        """Do one kind of thing at its rate; what the service is too slow for is not made up for."""
-        step = 1 / RATES[kind]
-        due = time.monotonic()
-        while due < until:
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            due = max(due + step, time.monotonic() - 1)
-            await getattr(self, kind)()
-
-    async def asked(self, method: str, path: str, **options: Any) -> Any:
-        began = time.monotonic()
-        try:
-            answer = await self.client.request(method, path, **options)
-        except httpx.HTTPError as error:
-            self.failed.append(f"{method} {path}: {error!r}")
-            return {}
-        self.waits.append(time.monotonic() - began)
-        if answer.status_code != httpx.codes.OK:
-            self.failed.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
-            return {}
-        return answer.json()
-
-    def said(self) -> dict:
-        """Somebody comes or goes in a room of any; now and then an event is late by some seconds."""
-        room = self.chance.choice(list(self.inside))
-        people = self.inside[room]
-        self.number += 1
-        at = time.time() - (self.chance.random() * 20 if self.chance.random() < 0.02 else 0)
-        told = {"room": room, "at": round(at, 3), "id": f"soak-{self.number}"}
-        if people and self.chance.random() < len(people) / PEOPLE:
-            who = self.chance.choice(list(people))
-            del people[who]
-            return told | {"kind": "leave", "participant_id": who}
-        who = f"p-{self.number}"
-        people[who] = f"User {self.number % 500}"
-        return told | {
-            "kind": "join",
-            "participant_id": who,
-            "user_id": f"u-{self.number % 500}",
-            "user_name": people[who],
-        }
-
-    def taken(self, answer: dict[str, Any]) -> None:
-        self.acknowledged += answer.get("accepted", 0)
-
-    async def events(self) -> None:
-        self.taken(await self.asked("POST", "/v1/events", json=self.said()))
+    async def singles(self) -> None:
+        """A group comes, one request for each, and leaves later."""
+        group = next(self._groups)
+        room = f"single-{group % ROOMS_OF_A_KIND}"
+        await asyncio.gather(*(self._event(event) for event in people(room, "join", group)))
+        await asyncio.sleep(STAY_S)
+        await asyncio.gather(*(self._event(event) for event in people(room, "leave", group)))
 
     async def batches(self) -> None:
-        lines = "\n".join(json.dumps(self.said()) for _ in range(50))
-        kind = {"content-type": "application/x-ndjson"}
-        self.taken(await self.asked("POST", "/v1/events", content=lines, headers=kind))
+        """Five groups come in one request, and leave in another; between them a list tells who is in."""
+        groups = [next(self._groups) for _ in range(5)]
+        rooms = {group: f"batch-{group % ROOMS_OF_A_KIND}" for group in groups}
+        await self._lines([event for group in groups for event in people(rooms[group], "join", group)])
+        await asyncio.sleep(STAY_S / 2)
+        present = [{"participant_id": one["participant_id"]} for one in people("", "join", groups[0])]
+        room = rooms[groups[0]]
+        await self._timed("snapshot", "POST", f"/v1/rooms/{room}/snapshot", json={"participants": present})
+        await asyncio.sleep(STAY_S / 2)
+        await self._lines([event for group in groups for event in people(rooms[group], "leave", group)])
 
-    async def snapshots(self) -> None:
-        room = self.chance.choice(list(self.inside))
-        listed = [{"participant_id": who, "user_name": name} for who, name in self.inside[room].items()]
-        self.taken(await self.asked("POST", f"/v1/rooms/{room}/snapshot", json={"participants": listed}))
-
-    async def webhooks(self) -> None:
-        self.number += 1
-        now = int(time.time() * 1_000)
-        room = f"kit-{self.chance.randrange(20)}"
-        who = {
-            "sid": f"PA_{self.number // 2}",
-            "identity": f"u-{self.number % 50}",
-            "joinedAt": str(now // 1_000),
-        }
-        event = "participant_joined" if self.number % 2 else "participant_left"
-        told = {
-            "event": event,
-            "room": {"sid": f"RM_{room}", "name": room},
-            "participant": who,
-            "id": f"EV_{self.number}",
-            "createdAt": str(now // 1_000),
-        }
-        signed = livekit.sign(json_delivery(told, now, "application/webhook+json"), SECRET)
-        self.taken(await self.asked("POST", self.address, content=signed.body, headers=dict(signed.headers)))
+    async def deliveries(self) -> None:
+        """What a source tells, one person at a time."""
+        who = next(self._groups)
+        for kind, then in (("join", STAY_S), ("leave", 0)):
+            (event, *_) = people(f"source-{who % ROOMS_OF_A_KIND}", kind, who)
+            bearer = {"authorization": f"Bearer {SECRET}"}
+            if await self._timed("delivery", "POST", self._source, json=event, headers=bearer):
+                self.acknowledged.add(event["id"])
+            await asyncio.sleep(then)
 
     async def reads(self) -> None:
-        room = self.chance.choice(list(self.inside))
-        hour_ago = int(time.time()) - 3_600
-        path = self.chance.choice(
-            [
-                "/v1/meetings?limit=20",
-                f"/v1/meetings?room={room}&timeframe_start={hour_ago}",
-                "/v1/meetings?ongoing=true&limit=50",
-                "/v1/presence",
-                f"/v1/rooms/{room}/presence",
-                f"/v1/rooms/{room}/at?time={int(time.time()) - 30}",
-                "/readyz",
-                "/metrics",
-            ]
+        """One after the other of all there is to ask."""
+        number, now = next(self._reads), int(time.time())
+        room = f"batch-{number % ROOMS_OF_A_KIND}"
+        paths = [
+            f"/v1/rooms/{room}/presence",
+            f"/v1/rooms/{room}/at?time={now - 60}",
+            "/v1/meetings?limit=20",
+            f"/v1/meetings?room={room}",
+            f"/v1/meetings?timeframe_start={now - 600}&timeframe_end={now}&limit=50",
+            "/v1/presence?limit=50",
+            "/readyz",
+            "/openapi.json",
+        ]
+        if self._meeting:
+            paths += [f"/v1/meetings/{self._meeting}{more}" for more in ("", "/participants", "/explain")]
+        path = paths[number % len(paths)]
+        answer = await self._timed(
+            path.partition("?")[0].replace(room, "{room}").replace(self._meeting or "-", "{id}"), "GET", path
         )
-        if path.startswith("/v1"):
-            await self.asked("GET", path)
-        else:
-            await self.client.get(path)
+        if answer is not None and path.startswith("/v1/meetings?room"):
+            found = answer.json()["data"]
+            self._meeting = found[-1]["id"] if found else self._meeting
+
+    async def _event(self, event: dict[str, Any]) -> None:
+        if await self._timed("event", "POST", "/v1/events", json=event):
+            self.acknowledged.add(event["id"])
+
+    async def _lines(self, events: list[dict[str, Any]]) -> None:
+        lines = "\n".join(map(json.dumps, events))
+        kind = {"content-type": "application/x-ndjson"}
+        if await self._timed("batch", "POST", "/v1/events", content=lines, headers=kind):
+            self.acknowledged.update(event["id"] for event in events)
+
+    async def _timed(self, what: str, method: str, path: str, **said: Any) -> httpx2.Response | None:
+        began = time.perf_counter()
+        try:
+            answer = await self._client.request(method, path, **said)
+        except httpx2.HTTPError as error:
+            self.answers[f"{what}: {type(error).__name__}"] += 1
+            return None
+        self.waits.append(time.perf_counter() - began)
+        if answer.status_code == 200:
+            self.answers["fine"] += 1
+            return answer
+        self.answers[f"{what}: {answer.status_code} {answer.text[:100]}"] += 1
+        return None
 
 
-async def note(load: Load, service: Running, began: float) -> Noted:
-    told = (await load.client.get("/metrics")).text
-    return noted_in(load, service, told, time.monotonic() - began)
+def people(room: str, kind: str, group: int) -> list[dict[str, Any]]:
+    """A group comes or goes, now."""
+    return [
+        {
+            "room": room, "kind": kind, "id": f"{kind}-{group}-{n}", "participant_id": f"connection-{group}-{n}",
+            "user_id": f"user-{(group * GROUP + n) % 5_000}", "user_name": "Somebody Or Other", "at": time.time(),
+        }
+        for n in range(GROUP)
+    ]  # fmt: skip
 
 
-def noted_in(load: Load, service: Running, told: str, at: float) -> Noted:
-    status = Path(f"/proc/{service.process.pid}/status").read_text()
-    memory = int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1_024
-    files = sum(1 for _ in Path(f"/proc/{service.process.pid}/fd").iterdir())
-    wal = Path(f"{service.database}-wal")
-    lags = [
-        float(re.search(rf"^headcount_engine_lag_{of} (\S+)", told, re.MULTILINE)[1])
-        for of in ("entries", "seconds")
-    ]
-    waits, load.waits = sorted(load.waits) or [0.0], []
-    quantiles = [waits[int(part * (len(waits) - 1))] * 1_000 for part in (0.5, 0.99)]
-    wal_mb = wal.stat().st_size / 1e6 if wal.exists() else 0.0
-    return Noted(at, memory, files, wal_mb, int(lags[0]), lags[1], *quantiles)
+async def steadily(
+    per_second: float, act: Callable[[], Awaitable[None]], until: float, under_way: set[Any]
+) -> None:
+    """Begin an act so often, whatever those before it are doing."""
+    begun, start = 0, time.monotonic()
+    while (now := time.monotonic()) < until:
+        while begun < (now - start) * per_second:
+            task = asyncio.ensure_future(act())
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+            begun += 1
+        await asyncio.sleep(1 / per_second / 2)
 
 
-async def soak(service: Running, address: str, minutes: float, seed: int) -> tuple[Load, list[Noted]]:
-    headers = {"Authorization": f"Bearer {service.key}"}
-    limits = httpx.Limits(max_connections=40)
-    async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=30, limits=limits) as client:
-        load, noted = Load(client, address, seed), []
-        began = time.monotonic()
-        until = began + minutes * 60
-        working = [asyncio.create_task(load.keep_on(kind, until)) for kind in RATES]
-        while time.monotonic() < until:
-            await asyncio.sleep(EVERY_S)
-            noted.append(await note(load, service, began))
-            if len(noted) % 6 == 0:
-                show(noted[-1])
-        await asyncio.gather(*working)
-        await client.post("/v1/events?wait=true", json={"room": "the end", "kind": "end", "id": "the end"})
-        load.acknowledged += 1
-    return load, noted
+class Watch:
+    """Looks at the process from outside."""
+
+    def __init__(self, process: int, url: str, database: Path, load: Load) -> None:
+        self._process = Path("/proc") / str(process)
+        self._url = url
+        self._wal = Path(f"{database}-wal")
+        self._load = load
+        self._began = time.monotonic()
+        self.samples: list[Sample] = []
+
+    async def go_on(self, until: float) -> None:
+        async with httpx2.AsyncClient(timeout=10) as client:
+            while time.monotonic() + EVERY_S <= until:
+                await asyncio.sleep(EVERY_S)
+                told = (await client.get(f"{self._url}/metrics")).text
+                self.samples.append(self._sample(told))
+                print(row(self.samples[-1]), flush=True)
+
+    def _sample(self, told: str) -> Sample:
+        waits, self._load.waits = sorted(self._load.waits), []
+        p50, p99 = (waits[int(part * (len(waits) - 1))] * 1_000 if waits else 0.0 for part in (0.5, 0.99))
+        resident = re.search(r"VmRSS:\s+(\d+) kB", (self._process / "status").read_text())
+        assert resident is not None
+        return Sample(
+            time.monotonic() - self._began,
+            int(resident[1]) / 1_000,
+            self._files(),
+            self._wal.stat().st_size / 1e6 if self._wal.exists() else 0.0,
+            metric(told, "headcount_engine_lag_entries"),
+            metric(told, "headcount_engine_lag_seconds"),
+            len(waits), p50, p99,
+        )  # fmt: skip
+
+    def _files(self) -> int:
+        """How many descriptors are open, beside those of our own connections, which come and go."""
+        found = 0
+        for descriptor in (self._process / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                found += not str(descriptor.readlink()).startswith("socket:")
+        return found
 
 
-def show(noted: Noted) -> None:
-    print(
-        f"{noted.at:5.0f} s  {noted.memory_mb:6.1f} MB  {noted.files:3d} files  WAL {noted.wal_mb:5.1f} MB"
-        f"  lag {noted.lag_entries:5d} entries {noted.lag_s:4.1f} s  p50 {noted.p50_ms:5.1f} ms  p99 {noted.p99_ms:6.1f} ms",
-        flush=True,
+def metric(told: str, name: str) -> float:
+    found = re.search(rf"^{name} (\S+)$", told, re.MULTILINE)
+    assert found is not None, name
+    return float(found[1])
+
+
+def row(sample: Sample) -> str:
+    return (
+        f"| {sample.at_s:,.0f} | {sample.memory_mb:.1f} | {sample.files} | {sample.wal_mb:.1f} "
+        f"| {sample.lag_entries:,.0f} | {sample.lag_s:.2f} | {sample.requests:,} | {sample.p50_ms:.1f} | {sample.p99_ms:.1f} |"
     )
 
 
-def complaints(load: Load, noted: list[Noted], entries: int, rebuilt: str | None) -> list[str]:
-    """What is not as it must be."""
-    third = len(noted) // 3
-    middle, last = noted[third : 2 * third], noted[2 * third :]
-    found = load.failed[:5]
-    if entries < load.acknowledged:
-        found.append(f"{load.acknowledged:,} were acknowledged and {entries:,} are in the log")
-    if rebuilt is not None:
-        found.append(f"a rebuild says otherwise: {rebuilt}")
-    for name, allowed in (("memory_mb", ALLOWANCE_MB), ("files", 10), ("wal_mb", 16.0)):
-        before, after = (sum(getattr(one, name) for one in part) / len(part) for part in (middle, last))
-        if after > before * MOST_GROWTH and after > before + allowed:
-            found.append(f"{name} grows: {before:.1f} in the middle third, {after:.1f} in the last")
-    behind = max(one.lag_s for one in noted)
-    if behind > LAG_S:
-        found.append(f"the engine was {behind:.1f} s behind")
+HEAD = (
+    "| s | memory MB | open files | WAL MB | lag entries | lag s | requests | p50 ms | p99 ms |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+
+
+class Verdict(NamedTuple):
+    what: str
+    fine: bool
+    told: str
+
+
+def of_samples(samples: list[Sample]) -> Iterator[Verdict]:
+    """Whether anything grew: the last third of the time against the middle third."""
+    third = len(samples) // 3
+    middle, last = samples[third : 2 * third], samples[-third:]
+    before, after = (mean(sample.memory_mb for sample in some) for some in (middle, last))
+    yield Verdict(
+        "memory",
+        after <= GROWTH * before,
+        f"{before:.1f} MB, then {after:.1f} MB: {after / before:.3f} of it",
+    )
+    held, holds = (max(sample.files for sample in some) for some in (middle, last))
+    yield Verdict("open files", holds <= held + MOST_NEW_FILES, f"at most {held}, then {holds}")
+    behind = max(sample.lag_s for sample in last)
+    yield Verdict("lag", behind <= MOST_LAG_S, f"at most {behind:.2f} s")
+    wal = max(sample.wal_mb for sample in samples)
+    yield Verdict("write-ahead log", wal * 1e6 <= MOST_WAL_BYTES, f"at most {wal:.1f} MB")
+
+
+def of_store(database: Path, acknowledged: set[str], answers: Counter[str]) -> Iterator[Verdict]:
+    """Whether all is there. The service has ended."""
+    others = {told: number for told, number in answers.items() if told != "fine"}
+    yield Verdict("answers", not others, f"{answers['fine']:,} fine, others: {others or 'none'}")
+    with closing(sqlite3.connect(database)) as store:
+        rows = store.execute("select event_id from entries where event_id is not null")
+        logged = [name for (name,) in rows]
+    missing = len(acknowledged - set(logged))
+    twice = len(logged) - len(set(logged))
+    told = f"{len(acknowledged):,} acknowledged, {missing:,} of them missing, {twice:,} there twice"
+    yield Verdict("events", not missing and not twice, told)
+    checked = subprocess.run(
+        [*HEADCOUNT, "rebuild", "--check", "--database", database],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    yield Verdict(
+        "tables", checked.stdout.startswith("The tables are"), (checked.stdout or checked.stderr).strip()
+    )
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[int, str, str, str]]:
+    """The service on a fresh store: its process, its address, a key, the address of a source."""
+    database, log = folder / "headcount.db", folder / "serve.log"
+    flags = ["--database", str(database)]
+    added = subprocess.run(
+        [*HEADCOUNT, "source", "add", "generic", "--secret", SECRET, *flags],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    source = ADDRESS.search(added.stdout)
+    assert source is not None
+    with log.open("wb") as told:
+        command = [*HEADCOUNT, "serve", "--port", "0", "--reads-per-5s", "0", "--events-per-5s", "0", *flags]
+        process = subprocess.Popen(command, stderr=told, stdout=told)
+    try:
+        yield process.pid, waited_for(STARTED, log)[1], waited_for(KEY, log)[0], source[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def waited_for(pattern: re.Pattern[str], log: Path) -> re.Match[str]:
+    until = time.monotonic() + 60
+    while (found := pattern.search(log.read_text())) is None:
+        if time.monotonic() > until:
+            raise SystemExit(log.read_text())
+        time.sleep(0.05)
     return found
+
+
+async def soak(
+    seconds: float, process: int, url: str, key: str, source: str, database: Path
+) -> tuple[Load, Watch]:
+    until = time.monotonic() + seconds
+    limits = httpx2.Limits(max_connections=64, max_keepalive_connections=64)
+    authorization = {"authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(base_url=url, headers=authorization, limits=limits, timeout=30) as client:
+        load = Load(client, source)
+        watch = Watch(process, url, database, load)
+        under_way: set[Any] = set()
+        await asyncio.gather(
+            steadily(4, load.singles, until, under_way),
+            steadily(1, load.batches, until, under_way),
+            steadily(5, load.deliveries, until, under_way),
+            steadily(10, load.reads, until, under_way),
+            watch.go_on(until),
+        )
+        while under_way:  # those who are in leave
+            await asyncio.wait(under_way)
+    return load, watch
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=float(os.environ.get("SOAK_MINUTES") or 10))
+    parser.add_argument("--keep", help="a folder for the store, which is left there")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        service = Running(folder, reads_per_5s=0, events_per_5s=0).start()
-        try:
-            made = headcount("source", "add", "livekit", "--secret", SECRET, "--database", service.database)
-            address = re.search(r"/v1/ingest/livekit/\S+", made.stdout)[0]
-            load, noted = asyncio.run(soak(service, address, asked.minutes, asked.seed))
-        finally:
-            service.stop()
-        with closing(sqlite3.connect(service.database)) as database:
-            (entries,) = database.execute("select count(*) from entries").fetchone()
-        checked = headcount("rebuild", "--check", "--database", service.database, check=False)
-        rebuilt = None if checked.returncode == 0 else checked.stdout + checked.stderr
-    wrong = complaints(load, noted, entries, rebuilt)
-    print(
-        f"{load.acknowledged:,} entries acknowledged, {entries:,} in the log; a rebuild agrees: {rebuilt is None}"
-    )
-    print("\n".join(wrong) or "nothing grows, nothing is lost")
-    return 1 if wrong else 0
+    with tempfile.TemporaryDirectory(prefix="headcount-soak-") as temporary:
+        folder = Path(asked.keep or temporary)
+        folder.mkdir(exist_ok=True)
+        database = folder / "headcount.db"
+        print(HEAD)
+        with serving(folder) as running:
+            load, watch = asyncio.run(soak(asked.minutes * 60, *running, database))
+        verdicts = [*of_samples(watch.samples), *of_store(database, load.acknowledged, load.answers)]
+    print("\n| what | | |\n|---|---|---|")
+    for verdict in verdicts:
+        print(f"| {verdict.what} | {'fine' if verdict.fine else '**grew, or is wrong**'} | {verdict.told} |")
+    return 0 if all(verdict.fine for verdict in verdicts) else 1
 
 
 if __name__ == "__main__":

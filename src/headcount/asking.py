@@ -25,17 +25,25 @@ class Asker:
     def __init__(self, patience_s: float = PATIENCE_S, most_bytes: int = _MOST_BYTES) -> None:
         self._patience_s = patience_s
         self._most_bytes = most_bytes
-        self._client = httpx.AsyncClient(
-            follow_redirects=False,
-            timeout=patience_s,
-            headers={"user-agent": "headcount", "accept-encoding": "identity"},
-        )
+        self._made: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        if self._made is not None:
+            await self._made.aclose()
+
+    @property
+    def _client(self) -> httpx.AsyncClient:
+        """Made when something is asked: most never ask, and the authorities to trust take a while to read."""
+        if self._made is None:
+            self._made = httpx.AsyncClient(
+                follow_redirects=False,
+                timeout=self._patience_s,
+                headers={"user-agent": "headcount", "accept-encoding": "identity"},
+            )
+        return self._made
 
     async def poll(self, poll: Poll, url: str, secret: str, now: Ms, chance: str) -> list[Present]:
         """Who is in, by the server at `url`. Raises `PollFailed` for whatever goes wrong."""

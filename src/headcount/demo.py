@@ -11,7 +11,8 @@ from typing import Final
 
 from headcount.clock import Clock
 from headcount.kernel.events import Event, Ms
-from headcount.service import Server, Service, make_key
+from headcount.server import Server
+from headcount.service import Service, make_key
 from headcount.settings import Settings
 from headcount.simulation import history, life
 from headcount.store.database import StoreBusy

@@ -9,6 +9,8 @@ from headcount.clock import Clock
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.settings import Settings
+from headcount.store.deliveries import Fate
+from headcount.store.endpoints import State
 from headcount.store.opening import Store, open_store
 from headcount.store.sources import Tally
 from headcount.store.sqlite import SqliteDatabase
@@ -70,6 +72,7 @@ def _about_store(store: Store, settings: Settings) -> Iterator[Finding]:
         yield Finding("clock", True, "not behind the log")
     yield _lag(store, end, now, settings["max_lag_s"])
     yield from _about_sources(store, now)
+    yield from _about_webhooks(store)
     keys = [key for key in store.keys.all() if key.revoked is None]
     yield Finding(
         "keys", bool(keys), f"{len(keys)} valid" if keys else "none: make one with 'headcount key create'"
@@ -84,6 +87,31 @@ def _about_sources(store: Store, now: Ms) -> Iterator[Finding]:
     for row in rows:
         told = _fare(tallies.get(row.token, {}), letters.get(row.token, 0), now)
         yield Finding("sources", told.fine, f"{row.name}: {told.told}")
+
+
+def _about_webhooks(store: Store) -> Iterator[Finding]:
+    counts, end = store.deliveries.counts(), store.messages.end()
+    rows = store.endpoints.all()
+    if not rows:
+        yield Finding("webhooks", True, "none is set up; 'headcount webhook add' does it")
+    for row in rows:
+        waiting, parked = (counts.get((row.uuid, fate), 0) for fate in (Fate.WAITING, Fate.PARKED))
+        if row.state is State.FAILED:
+            told = (
+                f"{row.url} failed {row.failed_count} times in a row and is sent nothing more; it loses nothing:"
+                f" mend it, then 'headcount webhook replay {row.uuid} --revive'"
+            )
+            yield Finding("webhooks", False, told)
+        elif parked:
+            told = (
+                f"{row.url}: {parked:,} messages were given up: 'headcount webhook messages {row.uuid} --state"
+                f" parked' tells why, 'headcount webhook replay {row.uuid} --failed' sends them again"
+            )
+            yield Finding("webhooks", False, told)
+        else:
+            yield Finding(
+                "webhooks", True, f"{row.url}: {waiting:,} wait, position {row.position:,} of {end:,}"
+            )
 
 
 def _fare(tallies: dict[str, Tally], letters: int, now: Ms) -> Finding:

@@ -2,50 +2,55 @@
 
 import asyncio
 import random
-import resource
 import secrets
-import signal
-import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import count
 from typing import Any, Final
 
 import structlog
-import uvicorn
 from starlette.types import ASGIApp
 
 from headcount.asking import Asker
+from headcount.broadcasting import Broadcaster
 from headcount.clock import LITTLE_MS, Clock
 from headcount.configuring import declare
 from headcount.engine.engine import Engine
 from headcount.engine.rules_in_force import keep_to_rules
 from headcount.engine.running import Worker
-from headcount.errors import BadInput
 from headcount.http.access import Gate
 from headcount.http.app import Parts, build
 from headcount.http.context import Reading
 from headcount.http.deliveries import FrontDoor
 from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
-from headcount.http.metrics import Deliveries, Metrics, Numbers
-from headcount.http.protocol import uvicorn_options
+from headcount.http.metrics import Deliveries, Dropped, Metrics, Numbers
+from headcount.http.stream import event_of
 from headcount.passing import Passing
 from headcount.polling import Polling, Tools
-from headcount.settings import Settings, url_of
+from headcount.settings import Settings, networks
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
+from headcount.store.deliveries import Fate
+from headcount.store.endpoints import State
 from headcount.store.keys import Key
 from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
+from headcount.store.rows import DAY_MS
 from headcount.store.sqlite import SqliteDatabase
+from headcount.webhooks.client import World
+from headcount.webhooks.counting import Counted
+from headcount.webhooks.delivering import Delivering
+from headcount.webhooks.delivering import Parts as DeliveringParts
+from headcount.webhooks.managing import Manager
 
 _TOUCH_S: Final = 10
+_TURNS_TO_FORGET: Final = 360
 _SWITCH_S: Final = 0.0001
-_DESCRIPTORS: Final = 65_536
 
 log = structlog.get_logger("headcount")
 
@@ -92,10 +97,12 @@ class Service:
                 shown_after=settings.shown_after(),
             ),
             self.clock.now,
+            self._told,
         )
         self.appender = Appender(self.store.log, self.worker.wake)
         self.metrics = Metrics()
         self.gate = Gate(self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"])
+        self.broadcaster = Broadcaster(self.store.messages, event_of, self.gate.holds)
         self.front_door = FrontDoor(
             self.store.sources,
             self.appender.append,
@@ -108,6 +115,9 @@ class Service:
             name_length=settings["max_name_length"],
             keep_rooms=self.store.polls.keep_rooms,
         )
+        self.world = world_of(settings)
+        self.counted = Counted()
+        self.delivering: Delivering | None = None
         self._add_numbers()
 
     def first_key(self) -> FirstKey | None:
@@ -120,7 +130,6 @@ class Service:
         """Set the engine going."""
         # The engine computes for milliseconds at a stretch; requests must not wait that long for Python's lock.
         sys.setswitchinterval(_SWITCH_S)
-        _allow_many_connections()
         self.worker.start()
 
     def stop(self) -> None:
@@ -155,6 +164,8 @@ class Service:
                     settings["granularity_s"],
                     self.store.sources.bystanders,
                 ),
+                hooks=manager(self.store, self.world, self.clock, self._endpoints_changed),
+                broadcaster=self.broadcaster,
                 metrics=self.metrics,
                 ready=self._not_ready,
                 seconds=time.perf_counter,
@@ -164,20 +175,50 @@ class Service:
             )
         )
 
+    def _told(self) -> None:
+        """The engine may have written what is to be told."""
+        self.broadcaster.wake()
+
     def cursor(self) -> int:
         """How far the engine has come, whichever process runs it."""
         engine = self.worker.engine
         return engine.cursor if engine is not None else self.store.tables.cursor()[0]
 
+    async def deliver(self) -> None:
+        """Tell endpoints what is in the outbox, as long as this process leads. Ends by being cancelled."""
+        self.delivering = Delivering(
+            DeliveringParts(
+                self.store.endpoints,
+                self.store.deliveries,
+                self.store.messages,
+                self.world,
+                self.worker.leads,
+                self.clock.now,
+                self.counted,
+                random.random,
+            )
+        )
+        try:
+            await self.delivering.run()
+        finally:
+            await self.delivering.stop()
+            self.world.close()
+
+    def _endpoints_changed(self) -> None:
+        if self.delivering is not None:
+            self.delivering.wake()
+
     async def keep_house(self) -> None:
         """What is done now and then while the service runs."""
-        while True:
+        for turn in count():
             self._mind_the_clock()
             await asyncio.sleep(_TOUCH_S)
             try:
                 await asyncio.to_thread(self._write_down)
+                if turn % _TURNS_TO_FORGET == 0:
+                    await asyncio.to_thread(self._forget_old_messages)
             except StoreError as error:
-                log.warning("when keys and sources were used could not be kept", reason=str(error))
+                log.warning("the house could not be kept", reason=str(error))
 
     def _mind_the_clock(self) -> None:
         """Say it, once, when the machine's clock was set back."""
@@ -199,15 +240,12 @@ class Service:
                     self.appender.append,
                     self.metrics.took,
                     self.front_door.tallies.add,
-                    self._leads,
+                    self.worker.leads,
                     self.clock.now,
                     lambda: secrets.token_hex(8),
                     random.random,
                 )
             ).run()
-
-    def _leads(self) -> bool:
-        return self.worker.engine is not None
 
     def _write_down(self) -> None:
         """Keep when keys were used, and what befell the sources."""
@@ -217,6 +255,13 @@ class Service:
         tallies = self.front_door.tallies.take_fresh()
         if tallies:
             self.store.sources.tally(tallies)
+
+    def _forget_old_messages(self) -> None:
+        """Messages, and how they were delivered, are kept for so many days."""
+        before = self.clock.now() - self.settings["keep_messages_days"] * DAY_MS
+        if self.worker.leads() and self.settings["keep_messages_days"]:
+            self.store.messages.prune(before)
+            self.store.deliveries.prune(before)
 
     async def _not_ready(self) -> str | None:
         try:
@@ -239,6 +284,12 @@ class Service:
         waited = self.clock.now() - oldest[0].received if oldest else 0
         return end - cursor, max(0.0, waited / 1_000)
 
+    def _standing(self) -> tuple[int, int]:
+        """How many messages are parked, and how many endpoints failed."""
+        counts = self.store.deliveries.counts()
+        parked = sum(number for (_, fate), number in counts.items() if fate is Fate.PARKED)
+        return parked, sum(row.state is State.FAILED for row in self.store.endpoints.all())
+
     def _add_numbers(self) -> None:
         worker = self.worker
 
@@ -248,7 +299,11 @@ class Service:
         def lag(place: int) -> Any:
             return lambda: self._measure_lag()[place]
 
+        self.counted.waiting = lambda: self.delivering.waiting if self.delivering is not None else 0
+        self.counted.standing = self._standing
+        self.metrics.registry.register(self.counted)
         self.metrics.registry.register(Deliveries(self.front_door.tallies.totals))
+        self.metrics.registry.register(Dropped(self.broadcaster.dropped))
         self.metrics.registry.register(
             Numbers(
                 [
@@ -260,7 +315,7 @@ class Service:
                     ("headcount_orphan_leaves", "Leaves of those who were not in", True, tally("orphans")),
                     ("headcount_engine_commit_seconds", "Time spent in commits of the engine", True, tally("commit_s")),
                     ("headcount_engine_failures", "Rounds that the store refused", True, lambda: worker.failures),
-                    ("headcount_engine_leads", "1 in the process that runs the engine", False, lambda: float(worker.engine is not None)),
+                    ("headcount_engine_leads", "1 in the process that runs the engine", False, lambda: float(worker.leads())),
                     ("headcount_engine_lag_entries", "Entries that the engine has not come to", False, lag(0)),
                     ("headcount_engine_lag_seconds", "How long the oldest of them has waited", False, lag(1)),
                     ("headcount_open_rooms", "Rooms in which somebody is", False, lambda: worker.engine.busy_rooms() if worker.engine else 0),
@@ -268,67 +323,28 @@ class Service:
                     ("headcount_clock_ahead_seconds", "How far our time is ahead of the machine's clock", False, lambda: self.clock.ahead() / 1_000),
                     ("headcount_append_commits", "Commits to the log by this process", True, lambda: self.appender.commits),
                     ("headcount_append_commit_seconds", "Time spent in them", True, lambda: self.appender.commit_s),
+                    ("headcount_streams_open", "Who listens to this process", False, lambda: float(len(self.broadcaster))),
+                    ("headcount_stream_events", "Events sent to those who listen", True, lambda: self.broadcaster.sent),
                     ("headcount_store_reconnects", "Connections to the store that were made anew", True, lambda: self.store.database.reconnects),
                 ]
             )
         )  # fmt: skip
 
 
+def world_of(settings: Settings) -> World:
+    """What posts to endpoints have in common, as it was set."""
+    agent = f"headcount/{version('headcount')}"
+    return World(agent, networks(settings["webhook_networks"]), settings["webhook_ca_file"])
+
+
+def manager(store: Store, world: World, clock: Clock, changed: Callable[[], None]) -> Manager:
+    """What is done with endpoints, with our clock and chance."""
+    return Manager(
+        store.endpoints, store.deliveries, store.messages, world, clock.now, lambda: str(uuid.uuid4()),
+        secrets.token_bytes, changed,
+    )  # fmt: skip
+
+
 def make_key(store: Store, domain: str, name: str, scopes: tuple[str, ...], clock: Clock) -> tuple[Key, str]:
     """A new key, made of chance."""
     return store.keys.create(domain, name, scopes, clock.now(), secrets.token_urlsafe(24))
-
-
-class Server(uvicorn.Server):
-    """Uvicorn with our application. A signal stops it, and is not raised again: there is more to close."""
-
-    def __init__(self, service: Service) -> None:
-        settings = service.settings
-        super().__init__(uvicorn.Config(service.app(), **uvicorn_options(settings["request_s"])))
-        self._socket = listen(settings["host"], settings["port"])
-        self.url = url_of(settings["host"], self._socket.getsockname()[1])
-        self._service = service
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        before = {sign: signal.signal(sign, self.handle_exit) for sign in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for sign, handler in before.items():
-                signal.signal(sign, handler)
-
-    async def run_until_stopped(self) -> None:
-        """Serve until a signal comes; then finish what is under way."""
-        tasks = [asyncio.create_task(work) for work in (self._service.keep_house(), self._service.poll())]
-        try:
-            await self.serve(sockets=[self._socket])
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _allow_many_connections() -> None:
-    """Each needs a descriptor, and what a process is given at first is for programs that need a few."""
-    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
-    if given != resource.RLIM_INFINITY and given < wanted:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises `BadInput` if the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind((host, port))
-    except OSError as error:
-        found.close()
-        reason = (error.strerror or str(error)).lower()
-        raise BadInput(
-            f"cannot listen on {host} port {port}: {reason}; choose another with --port"
-        ) from error
-    return found

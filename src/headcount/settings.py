@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -61,6 +62,20 @@ def _url(value: Any) -> str:
     return text
 
 
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks that are named, divided by commas. Raises `ValueError`."""
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+
+
+def _networks(value: Any) -> str:
+    text = str(value)
+    try:
+        networks(text)
+    except ValueError:
+        raise ValueError("must be networks divided by commas, like 10.1.0.0/16,fd00::/8") from None
+    return text
+
+
 class Setting(NamedTuple):
     """One line of the table. `read` checks a value and raises `ValueError` with the rest of a sentence."""
 
@@ -100,6 +115,9 @@ TABLE: Final = (
     Setting("reads_per_5s", 100, _whole(0, 10**9), "So many reads may a key make in 5 seconds; 0 any."),
     Setting("events_per_5s", 100_000, _whole(0, 10**9), "So many events may a key send in 5 seconds; 0 any."),
     Setting("max_lag_s", 30, _seconds, "With the engine further behind than this, /readyz says no."),
+    Setting("webhook_networks", "", _networks, "Networks of your own that webhooks may lead to, like 10.1.0.0/16,fd00::/8."),
+    Setting("webhook_ca_file", "", str, "Also trust webhooks whose certificates these authorities signed (a PEM file)."),
+    Setting("keep_messages_days", 30, _whole(0, 36_500), "So long are messages and their deliveries kept; 0 for ever."),
     Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "How much is logged; debug logs every request."),
     Setting("log_format", "console", _one_of("console", "json"), "How log lines look."),
 )  # fmt: skip
@@ -198,3 +216,9 @@ def url_of(host: str, port: int) -> str:
     """Where a server that listens on this address is reached from this machine."""
     shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host  # noqa: S104 - only named
     return f"http://{shown}:{port}"
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> BadInput:
+    """What to say where an address cannot be listened on."""
+    reason = (error.strerror or str(error)).lower()
+    return BadInput(f"cannot listen on {host} port {port}: {reason}; choose another with --port")

@@ -6,6 +6,7 @@ epoch with milliseconds. What is not Daily's comes after what is.
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from headcount.store.messages import Message, MessageType
 VERSION: Final = "1.0.0"
 _PERMISSIONS: Final = {"hasPresence": True, "canSend": True, "canReceive": {"base": True}, "canAdmin": False}
 """Daily's consumers expect them; nobody tells us of them."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 Said = dict[str, Any]
 
@@ -34,7 +37,14 @@ def text_of(message: Message) -> str:
 
 def stringified(value: Any) -> str:
     """JSON as JavaScript writes it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text if _SURROGATE.search(text) is None else _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    """Halves of a character are escaped, for they cannot be sent; two that fit are the character."""
+    paired = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", paired)
 
 
 def seconds(ms: Ms) -> int | float:

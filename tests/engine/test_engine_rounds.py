@@ -66,3 +66,16 @@ def test_only_those_are_closed_who_stay_longer_than_anybody_can(folder):
     left = stored.store.log.after(2, 10)
     stored.close()
     assert [(entry.event.participant_id, entry.at) for entry in left] == [("ann", NEW_YEAR + AN_HOUR)]
+
+
+def test_a_room_that_is_touched_often_is_to_be_woken_once_for_each_reason(folder):
+    """Somebody who was left alone is to be reset in ten minutes, however many look in meanwhile."""
+    stored = StoredEngine(folder)
+    stored.append(*(Event(Kind.JOIN, "r", NEW_YEAR, who) for who in ("always", "b")))
+    stored.append(Event(Kind.LEAVE, "r", NEW_YEAR + 30_000, "b"))
+    for n in range(30):
+        at = NEW_YEAR + 60_000 + 10_000 * n
+        stored.append(Event(Kind.JOIN, "r", at, f"p-{n}"), Event(Kind.LEAVE, "r", at + 1_000, f"p-{n}"))
+        stored.show(at + 9_000)
+    assert stored.engine.alarms < 5
+    stored.close()

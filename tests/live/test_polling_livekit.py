@@ -7,7 +7,6 @@ import pytest
 from live.behind import Service, Was
 from live.gate import Gate
 from live.livekit_server import KEY, SECRET, LiveKit
-from live.somebody import Somebody
 from live.waiting import wait_for
 from service.running import headcount as run
 
@@ -40,19 +39,6 @@ def livekit(tmp_path_factory, gate, headcount):
     run("source", "change", "livekit", *polls, "--database", headcount.running.database)
     yield server
     server.kill()
-
-
-@pytest.fixture
-def comes(livekit):
-    everybody = []
-
-    def comes(room, identity, name="", **more):
-        everybody.append(Somebody(livekit, room, identity, name, **more))
-        return everybody[-1].is_in()
-
-    yield comes
-    for somebody in everybody:
-        somebody.is_gone()
 
 
 @pytest.fixture(autouse=True)

@@ -76,7 +76,7 @@ def test_no_domain_sees_anything_of_another(service):
     paths = httpx.get(f"{service.url}/openapi.json", timeout=10).json()["paths"]
     with service.client(service.make_key("stranger", "read", "ingest", "admin")) as stranger:
         for path, operations in paths.items():
-            if "get" not in operations:
+            if "get" not in operations or path == "/stream":  # which never ends; test_stream.py listens
                 continue
             asked = path.replace("{id}", meeting).replace("{room}", "secret")
             answer = stranger.get(asked, params={"time": now - 60} if asked.endswith("/at") else None)

@@ -35,7 +35,8 @@ class Written(NamedTuple):
     def with_wal(self, folder, content):
         """A copy, with this for its write-ahead log."""
         folder.mkdir()
-        shutil.copy(self.folder / "headcount.db", folder)
+        for name in ("headcount.db", "headcount.db-shm"):
+            shutil.copy(self.folder / name, folder)
         (folder / "headcount.db-wal").write_bytes(content)
         return folder / "headcount.db"
 

@@ -17,9 +17,9 @@ def test_nothing_is_answered_that_the_document_does_not_say(service):
         client.post("/events", json=joins, params={"wait": "true"})
     command = [Path(sys.executable).with_name("schemathesis"), "run", f"{service.url}/openapi.json"]
     asked = subprocess.run(
-        [*command, "-H", f"Authorization: Bearer {service.key}", "--max-examples", "25", "--seed", "1",
+        [*command, "--exclude-path", "/stream", "-H", f"Authorization: Bearer {service.key}", "--max-examples", "25", "--seed", "1",
          "--exclude-checks", ",".join(EXCLUDED), "--no-color"],
         capture_output=True, text=True, timeout=240, check=False, cwd=service.folder,
     )  # fmt: skip
     assert asked.returncode == 0, asked.stdout[-6_000:]
-    assert "Tested: 10" in asked.stdout
+    assert "Tested: 19" in asked.stdout

@@ -1,6 +1,7 @@
 """Polling Daily, where the server that is asked speaks Daily's language: another Headcount."""
 
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -10,22 +11,25 @@ from service.test_polling import present
 from service.test_sources import added
 
 
-@pytest.fixture
-def there(tmp_path):
-    running = Running(tmp_path / "there", min_stay_s=0)
-    running.folder.mkdir()
+@contextmanager
+def serving(folder):
+    folder.mkdir()
+    running = Running(folder, min_stay_s=0, reads_per_5s=0)
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def there(tmp_path):
+    with serving(tmp_path / "there") as running:
+        yield running
 
 
 @pytest.fixture
 def here(tmp_path):
-    running = Running(tmp_path / "here", min_stay_s=0)
-    running.folder.mkdir()
-    running.start()
-    yield running
-    running.stop()
+    with serving(tmp_path / "here") as running:
+        yield running
 
 
 def says(service, kind, who, ago=0):

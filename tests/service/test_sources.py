@@ -182,11 +182,16 @@ def test_a_mended_mapping_lets_what_was_kept_be_read(tmp_path):
         assert answer.json()["kept"] is True
         assert "room" in answer.json()["info"]
         assert "0 could be read" in headcount("source", "retry", "--database", service.database).stdout
+        meetings(service, "meanwhile")
         with sqlite3.connect(service.database) as store:
             store.execute("update sources set options = replace(options, '/where', '/room')")
         assert "1 could be read now (1 new events); 0 are left" in headcount(
             "source", "retry", "--database", service.database
         ).stdout  # fmt: skip
+        with sqlite3.connect(service.database) as store:
+            received = store.execute("select received_ms from entries order by position").fetchall()
+        assert len(received) == 2
+        assert received == sorted(received)
     finally:
         service.stop()
 

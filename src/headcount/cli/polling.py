@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.serving import with_settings
-from headcount.cli.sources import named, source, store_of
+from headcount.cli.serving import store_of, with_settings
+from headcount.cli.sources import named, source
 from headcount.errors import BadInput
 from headcount.settings import Settings
 

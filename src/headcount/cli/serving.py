@@ -12,7 +12,9 @@ from headcount.cli.group import main
 from headcount.settings import TABLE, Settings, read_settings
 
 if TYPE_CHECKING:
-    from headcount.service import Server, Service
+    from headcount.server import Server
+    from headcount.service import Service
+    from headcount.store.opening import Store
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -114,7 +116,8 @@ def config(*, settings: Settings) -> None:
 def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
     """A service that works, and a server that listens; both stopped afterwards."""
     from headcount.logging import set_up_logging  # noqa: PLC0415 - help does not need it
-    from headcount.service import Server, Service  # noqa: PLC0415 - likewise
+    from headcount.server import Server  # noqa: PLC0415 - likewise
+    from headcount.service import Service  # noqa: PLC0415 - likewise
 
     set_up_logging(settings["log_level"], settings["log_format"])
     service = Service(settings)
@@ -124,6 +127,13 @@ def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
         yield service, server
     finally:
         service.stop()
+
+
+def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
+    """The store of the settings."""
+    from headcount.store.opening import open_store  # noqa: PLC0415 - help does not need it
+
+    return open_store(settings["database"], read_only=read_only)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headcount.cli.group import main
-from headcount.cli.serving import with_settings
+from headcount.cli.serving import store_of, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings, url_of
 
@@ -258,13 +258,6 @@ def retry_letters(*, settings: Settings) -> None:
     done = retry(store, Clock(store.log.end()[1]).now)
     store.close()
     click.echo(f"{done.read:,} could be read now ({done.accepted:,} new events); {done.left:,} are left.")
-
-
-def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
-    """The store of the settings."""
-    from headcount.store.opening import open_store  # noqa: PLC0415 - help does not need it
-
-    return open_store(settings["database"], read_only=read_only)
 
 
 def named(store: "Store", domain: str, name: str) -> "SourceRow":

@@ -72,8 +72,9 @@ class Engine:
         self._batch = batch
         self._epoch = epoch
         shown = Rules(rules.min_stay_ms, rules.start_alone_ms, rules.reset_alone_ms, shown_after)
-        self._keeper = Keeper(store.tables, shown)
+        self._keeper = Keeper(store.tables, shown, watched=tells)
         self._deadlines: list[tuple[Ms, RoomKey]] = []
+        self._queued: set[tuple[Ms, RoomKey]] = set()
         self._time: Ms = 0
         self.tally = Tally()
         self.cursor = 0
@@ -83,6 +84,11 @@ class Engine:
     def deadline(self) -> Ms:
         """When a room wants to be woken next, or something is to be told, or NEVER."""
         return min(self._deadlines[0][0] if self._deadlines else NEVER, self._tell_next)
+
+    @property
+    def alarms(self) -> int:
+        """How many times rooms are still to be woken."""
+        return len(self._deadlines)
 
     @property
     def rooms(self) -> int:
@@ -119,6 +125,7 @@ class Engine:
             (deadline, (domain, room)) for deadline, domain, room in self._store.tables.deadlines()
         ]
         heapify(self._deadlines)
+        self._queued = set(self._deadlines)
         self._tell_next = self._store.outbox.first() if self._tells else NEVER
 
     def _tell(self, now: Ms) -> bool:
@@ -129,7 +136,7 @@ class Engine:
         horizon = self._time - self._published_ms
         round_ = Round(self.cursor, told_of=due)
         for about in due:
-            seen = self._store.outbox.seen(about, horizon + 1)
+            seen = self._store.outbox.seen(about, horizon)
             known = round_.told.get((about.domain, about.id))
             told = tell(about, seen if known is None else seen._replace(told=known), horizon, now)
             round_.messages.extend(told.messages)
@@ -164,14 +171,22 @@ class Engine:
         for key, kept in touched.items():
             kept.journal.committed(kept.room.settled, self.cursor)
             self._keeper.done_with(key)
-            if kept.wakes_at != NEVER:
-                heappush(self._deadlines, (kept.wakes_at, key))
+            self._wake_at(kept.wakes_at, key)
+
+    def _wake_at(self, moment: Ms, key: RoomKey) -> None:
+        """A room that is touched a hundred times before it is to be woken is to be woken once."""
+        entry = (moment, key)
+        if moment != NEVER and entry not in self._queued:
+            self._queued.add(entry)
+            heappush(self._deadlines, entry)
 
     def _due(self) -> list[RoomKey]:
         """The rooms whose time has come."""
         due: dict[RoomKey, None] = {}
         while self._deadlines and self._deadlines[0][0] <= self._time:
-            due[heappop(self._deadlines)[1]] = None
+            entry = heappop(self._deadlines)
+            self._queued.discard(entry)
+            due[entry[1]] = None
         return list(due)
 
     def _take(self, kept: Kept, entries: Sequence[Logged], round_: Round, now: Ms) -> None:

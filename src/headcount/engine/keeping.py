@@ -56,12 +56,18 @@ class Kept:
 
 
 class Keeper:
-    """Rooms by domain and name. `most_idle` rooms in which nobody is are kept for the next who comes."""
+    """Rooms by domain and name. `most_idle` rooms in which nobody is are kept for the next who comes.
 
-    def __init__(self, tables: Tables, rules: Rules, most_idle: int = 20_000) -> None:
+    `watched`: their doors are watched, for those who are told who comes and goes.
+    """
+
+    def __init__(
+        self, tables: Tables, rules: Rules, most_idle: int = 20_000, *, watched: bool = True
+    ) -> None:
         self._tables = tables
         self._rules = rules
         self._most_idle = most_idle
+        self._watched = watched
         self._rooms: dict[RoomKey, Kept] = {}
         self._idle: OrderedDict[RoomKey, None] = OrderedDict()
 
@@ -81,7 +87,8 @@ class Keeper:
         kept = self._rooms.get(key)
         if kept is None:
             kept = self._rooms[key] = self._recalled(key, cursor)
-            kept.room.watch_doors()
+            if self._watched:
+                kept.room.watch_doors()
         self._idle.pop(key, None)
         return kept
 

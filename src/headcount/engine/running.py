@@ -30,13 +30,24 @@ class Leadership(Protocol):
     def give_up(self) -> None: ...
 
 
-class Worker:
-    """Runs an engine while this process leads. `make` builds one for an epoch."""
+def _nothing() -> None:
+    """Where nobody waits for a round."""
 
-    def __init__(self, leadership: Leadership, make: Callable[[int], Engine], now: Callable[[], Ms]) -> None:
+
+class Worker:
+    """Runs an engine while this process leads. `make` builds one for an epoch; `told` is called after each round."""
+
+    def __init__(
+        self,
+        leadership: Leadership,
+        make: Callable[[int], Engine],
+        now: Callable[[], Ms],
+        told: Callable[[], None] = _nothing,
+    ) -> None:
         self._leadership = leadership
         self._make = make
         self._now = now
+        self._told = told
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._stopping = threading.Event()
@@ -63,6 +74,10 @@ class Worker:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def leads(self) -> bool:
+        """Whether the engine runs in this process."""
+        return self.engine is not None
 
     def alive(self) -> bool:
         return self._thread.is_alive()
@@ -96,7 +111,9 @@ class Worker:
     def _lead(self, engine: Engine) -> None:
         while not self._stopping.is_set() and self._leadership.still_leads():
             self._wake.clear()
-            if engine.step(self._now()):
+            more = engine.step(self._now())
+            self._told()
+            if more:
                 continue
             self._hurry.wait(_PACE_S)
             self._hurry.clear()

@@ -37,7 +37,8 @@ def door_messages(room: Room, doors: Iterable[Door], created: Ms, cursor: int) -
         who = f"{room.domain}\0{room.name}\0{stay.participant_id}\0{stay.join}"
         digest = blake2b(who.encode(), digest_size=8).hexdigest()
         again = f"-{cursor}" if door.late else ""
-        name = f"ptcpt-{'join' if door.coming else 'left'}-{digest}-{door.at}{again}"
+        # The time comes first, so that the index of ids grows at its end and not everywhere.
+        name = f"ptcpt-{'join' if door.coming else 'left'}-{door.at}-{digest}{again}"
         kind = MessageType.PARTICIPANT_JOINED if door.coming else MessageType.PARTICIPANT_LEFT
         yield _message(room.domain, name, kind, room.name, door.at, created, said)
 
@@ -83,12 +84,11 @@ def tell(about: ToTell, seen: Seen, horizon: Ms, created: Ms) -> Told:
         revisions = 0 if known is None else known.revisions
         known = ToldMeeting(now.domain, now.id, now.room, now.start, None, 0, 0, revisions)
         messages.append(_started(known, created))
-    end = _published(now.end, horizon)
-    after = known._replace(end=end, max_participants=now.max_participants, participants=seen.people)
+    after = _as_told(now, seen.people, horizon, known.revisions)
     if known.end is not None and (after != known or about.because is not None):
         after = after._replace(revisions=known.revisions + 1)
         messages.append(_revised(about, known, _seen(after), after, created))
-    elif known.end is None and end is not None:
+    elif known.end is None and after.end is not None:
         messages.append(_ended(after, Because.LEFT_ALONE if seen.reset else Because.EMPTY, created))
     elif known.end is None:
         after = known
@@ -102,7 +102,7 @@ def _withdrawn(about: ToTell, seen: Seen, horizon: Ms, created: Ms) -> Told:
     after = known._replace(end=known.start, max_participants=0, participants=0, revisions=known.revisions + 1)
     if _is_withdrawn(known):
         return Told([], known)
-    instead = None if seen.covering is None else _covering(seen.covering, seen.people, horizon)
+    instead = None if seen.covering is None else _seen(_as_told(seen.covering, seen.people, horizon))
     return Told([_revised(about, known, instead, after, created)], after)
 
 
@@ -153,13 +153,10 @@ def _seen(known: ToldMeeting) -> dict[str, Any]:
     }
 
 
-def _covering(row: MeetingRow, people: int, horizon: Ms) -> dict[str, Any]:
-    end = _published(row.end, horizon)
-    return {"id": row.id, "start": row.start, "end": end, "max": row.max_participants, "people": people}
-
-
-def _published(end: Ms | None, horizon: Ms) -> Ms | None:
-    return None if end is None or end > horizon else end
+def _as_told(row: MeetingRow, people: int, horizon: Ms, revisions: int = 0) -> ToldMeeting:
+    """A meeting as the world is to know it: an end after `horizon` is not published yet."""
+    end = None if row.end is None or row.end > horizon else row.end
+    return ToldMeeting(row.domain, row.id, row.room, row.start, end, row.max_participants, people, revisions)
 
 
 def _message(

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from headcount.http.errors import ApiError
 from headcount.kernel.events import Ms
+from headcount.store.database import StoreError
 from headcount.store.keys import Key, Keys
 
 _KNOWN_FOR_MS: Final[Ms] = 1_000
@@ -75,11 +76,26 @@ class Gate:
         self.used[key.id] = now
         return key
 
-    def admit(self, header: bytes | None, scope: str) -> Key:
-        """Let in what needs `scope`. Raises `ApiError`: 403 without it, 429 if there was too much."""
+    def allowed(self, header: bytes | None, scope: str) -> Key:
+        """Whose key it is, if it may do what needs `scope`. Raises `ApiError`: 403 if not."""
         key = self.key_of(header)
         if not key.may(scope):
             raise ApiError(HTTPStatus.FORBIDDEN, "forbidden-error", f"this API key lacks the scope '{scope}'")
+        return key
+
+    def holds(self, header: bytes) -> bool:
+        """Whether a key that was let in has not been revoked since. In doubt it holds."""
+        try:
+            self.key_of(header)
+        except ApiError:
+            return False
+        except StoreError:
+            return True
+        return True
+
+    def admit(self, header: bytes | None, scope: str) -> Key:
+        """Let in what needs `scope`. Raises `ApiError`: 403 without it, 429 if there was too much."""
+        key = self.allowed(header, scope)
         if scope == "read":
             self.count(key, scope, 1)
         return key

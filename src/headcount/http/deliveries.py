@@ -71,12 +71,12 @@ class FrontDoor:
         *,
         public_url: str = "",
         most_bytes: int = 8_000_000,
-        most_s: float = 30,
+        most_s: float,
         name_length: int = 512,
-        keep_rooms: Callable[[str, Sequence[str]], None] | None = None,
+        keep_rooms: Callable[[str, Sequence[str]], None],
     ) -> None:
         self._sources = sources
-        self._keep_rooms = keep_rooms or _forget
+        self._keep_rooms = keep_rooms
         self._append = append
         self._now = now
         self._outside = outside
@@ -216,10 +216,6 @@ def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
         for name, value in headers.items()
         if name not in _SECRETIVE and "signature" not in name and "token" not in name
     }
-
-
-def _forget(_: str, __: Sequence[str]) -> None:
-    pass
 
 
 def _answer(reply: Reply) -> Response:

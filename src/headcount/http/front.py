@@ -49,7 +49,6 @@ class Front:
     ) -> None:
         self._app = app
         self._direct = direct
-        self._takers = {path.encode(): (path, taker) for path, taker in direct.items()}
         self._metrics = metrics
         self._seconds = seconds
         self._name = name
@@ -57,7 +56,7 @@ class Front:
 
     def takes(self, target: bytes) -> bool:
         """Whether `take` may be asked for what is POSTed to this path."""
-        return target in self._takers
+        return target.decode("latin-1") in self._direct
 
     def take(
         self,
@@ -72,7 +71,7 @@ class Front:
         `answer` gets the rest of a head that begins with 200, and the body. If there is anything
         else to say, nothing was taken, and `otherwise` sends the request through the application.
         """
-        path, taker = self._takers[target]
+        path = target.decode("latin-1")
         request_id = f"{self._name}-{next(self._numbers)}"
         started = self._seconds()
 
@@ -88,7 +87,7 @@ class Front:
             )
 
         try:
-            taker.take(headers, body, told)
+            self._direct[path].take(headers, body, told)
         except Exception:  # noqa: BLE001 - whatever it is, the application says it
             otherwise()
 
@@ -106,19 +105,25 @@ class Front:
         started = self._seconds()
         status: int = _OUR_FAULT
 
+        def tell() -> None:
+            route = scope.get("headcount.route", "other")
+            self._tell(scope["method"], scope["path"], route, status, self._seconds() - started, request_id)
+
         async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"].extend(_CAREFUL)
                 message["headers"].append((b"x-request-id", request_id.encode()))
+                if "headcount.lasts" in scope:  # what counts is how long it took to begin
+                    tell()
             await send(message)
 
         try:
             await (app or self._app)(scope, receive, send_on)
         finally:
-            route = scope.get("headcount.route", "other")
-            self._tell(scope["method"], scope["path"], route, status, self._seconds() - started, request_id)
+            if "headcount.lasts" not in scope:
+                tell()
 
     def _tell(self, method: str, path: str, route: str, status: int, seconds: float, request_id: str) -> None:
         self._metrics.answered(route, status, seconds)

@@ -4,10 +4,8 @@ What each request counts is kept in plain numbers of our own, since the client l
 counters, with a lock for each, cost a tenth of an answer.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from itertools import accumulate
 from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -19,6 +17,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from headcount.histograms import Histogram
 from headcount.store.rows import Appended
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -51,6 +50,19 @@ class Deliveries(Collector):
         yield family
 
 
+class Dropped(Collector):
+    """Streams that we ended: `reasons` and how often."""
+
+    def __init__(self, reasons: Mapping[str, int]) -> None:
+        self._reasons = reasons
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily("headcount_streams_dropped", "Streams that we ended", labels=["reason"])
+        for reason, number in list(self._reasons.items()):
+            family.add_metric([reason], number)
+        yield family
+
+
 class Metrics(Collector):
     """One service's metrics, in a registry of their own. Written to by the thread that answers."""
 
@@ -59,8 +71,7 @@ class Metrics(Collector):
         self.registry.register(self)
         self._events: Counter[str] = Counter(accepted=0, duplicate=0)
         self._requests: Counter[tuple[str, int]] = Counter()
-        self._times: dict[str, list[int]] = {}
-        self._spent: Counter[str] = Counter()
+        self._times: dict[str, Histogram] = {}
 
     def took(self, appended: Appended) -> None:
         self._events["accepted"] += appended.accepted
@@ -70,10 +81,8 @@ class Metrics(Collector):
         self._requests[route, status] += 1
         times = self._times.get(route)
         if times is None:
-            times = self._times[route] = [0] * (len(_SECONDS) + 1)
-            self._spent[route] = 0
-        times[bisect_left(_SECONDS, seconds)] += 1
-        self._spent[route] += seconds  # type: ignore[assignment]  # a counter of seconds
+            times = self._times[route] = Histogram(_SECONDS)
+        times.add(seconds)
 
     def text(self) -> bytes:
         """All of them, as Prometheus reads them."""
@@ -93,7 +102,6 @@ class Metrics(Collector):
             requests.add_metric([route, str(status)], number)
         yield requests
         times = HistogramMetricFamily("headcount_http_request_seconds", "Time to answer", labels=["route"])
-        for route, counts in list(self._times.items()):
-            bounds = [*map(str, _SECONDS), "+Inf"]
-            times.add_metric([route], list(zip(bounds, accumulate(counts), strict=True)), self._spent[route])
+        for route, taken in list(self._times.items()):
+            taken.tell(times, [route])
         yield times

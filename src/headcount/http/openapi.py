@@ -51,7 +51,13 @@ def document(prefix: str, version: str, extra_paths: Mapping[str, Any]) -> dict[
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key with the scope `read`.",
-                }
+                },
+                "token": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": "token",
+                    "description": "The same, for a stream that a browser's `EventSource` reads.",
+                },
             },
         },
     }
@@ -154,11 +160,12 @@ def _get(
     asks: Iterable[Param[Any, Any]] = (),
     **more: Any,
 ) -> dict[str, Any]:
-    parameters = [*path, *map(_query, asks)]
+    parameters = [*path, *map(query, asks)]
     return {"get": operation(name, summary, told, answer, parameters=parameters, tags=["reading"], **more)}
 
 
-def _query(param: Param[Any, Any]) -> Schema:
+def query(param: Param[Any, Any]) -> Schema:
+    """A parameter as the document has it."""
     return {"name": param.name, "in": "query", "description": param.says, "schema": param.schema}
 
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Generic, TypeVar
 
+from starlette.datastructures import QueryParams
+
 from headcount.http.errors import ApiError, invalid
 from headcount.kernel.events import Ms
 from headcount.moments import UnreadableMoment, moment
+from headcount.store.messages import MessageType
 
 MOST_AT_ONCE: Final = 100
 """A page holds at most so many."""
@@ -25,6 +28,9 @@ _WHOLE: Final = re.compile(r"-?\d{1,400}", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,30})?", re.ASCII)
 _LOST_PLUS: Final = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d:?\d\d)", re.ASCII)
 _BOOLEANS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
+
+_PLACE: Final = re.compile(r"\d{1,18}", re.ASCII)
+_MESSAGE_TYPES: Final = tuple(str(one) for one in MessageType)
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -45,6 +51,10 @@ class Param(Generic[T, D]):
         """What `query` says. Raises `ApiError` 400 where it makes no sense."""
         text = query.get(self.name)
         return self.default if text is None else self.read(self.name, text)
+
+    def all_of(self, query: QueryParams) -> list[T]:
+        """What `query` says, however often. Raises as `of` does."""
+        return [self.read(self.name, text) for text in query.getlist(self.name)]
 
 
 def _refused(name: str, must: str, text: str) -> ApiError:
@@ -88,6 +98,20 @@ def _text(name: str, text: str) -> str:
     if "\0" in text:
         raise invalid(f'"{name}" must not contain U+0000')
     return text
+
+
+def _types(name: str, text: str) -> list[str]:
+    types = text.split(",")
+    for one in types:
+        if one not in _MESSAGE_TYPES:
+            raise _refused(name, f"some of [{', '.join(_MESSAGE_TYPES)}]", text)
+    return types
+
+
+def _place(name: str, text: str) -> int:
+    if not _PLACE.fullmatch(text):
+        raise _refused(name, "the id of an event of this stream", text)
+    return int(text)
 
 
 def _order(name: str, text: str) -> str:
@@ -247,6 +271,37 @@ TO: Final = Param(
     None,
 )
 
+STREAM_ROOM: Final = Param(
+    "room",
+    "Only of the room with this name; several rooms by several `room=`.",
+    {"type": "array", "items": {"type": "string", "minLength": 1}},
+    _text,
+    None,
+)
+STREAM_TYPES: Final = Param(
+    "types",
+    "Only events of these types, with commas between them.",
+    {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(_MESSAGE_TYPES)}},
+    _types,
+    None,
+)
+LAST_EVENT_ID: Final = Param(
+    "last_event_id",
+    "The id of the last event that was received: the stream goes on after it. The header `Last-Event-ID`, which"
+    " browsers send when they come back by themselves, goes before it. Without both the stream begins now.",
+    {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    _place,
+    None,
+)
+STREAM_TOKEN: Final = Param(
+    "token",
+    "An API key, for browsers' `EventSource`, which cannot send the header `Authorization`.",
+    _TEXT_SCHEMA,
+    _text,
+    None,
+)
+
+STREAM: Final[tuple[Param[Any, Any], ...]] = (STREAM_ROOM, STREAM_TYPES, LAST_EVENT_ID, STREAM_TOKEN)
 MEETINGS: Final[tuple[Param[Any, Any], ...]] = (
     ROOM,
     TIMEFRAME_START,

@@ -69,6 +69,7 @@ class CarefulProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_message, self._body_begun = True, False
         super().on_message_begin()
+        self.scope["headcount.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from headcount.kernel.changes import Because, Change, MeetingStarted
+from headcount.kernel.changes import Because, Change, MeetingStarted, Revised
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import Journals, Mark
 from headcount.kernel.meetings import Meeting, Stay, carries_into
@@ -105,3 +105,36 @@ def stretches(journal: Journals, since: Ms, until: Ms, to: Ms) -> Iterator[tuple
         yield first, later[reach], later[reach].at
         reach = 2 * reach + 1
     yield first, None, to
+
+
+def difference(
+    old: Stretch, new: Stretch, at: Ms, event: Event | None, late_ms: Ms, because: Because
+) -> Revised | None:
+    """What is to be told where a stretch was told as `old` and is as `new`; None if they say the same."""
+    stays_before, stays_after = old.stays(), new.stays()
+    before, after = old.meetings(), new.meetings()
+    meetings_after = tuple(meeting for name, meeting in after.items() if before.get(name) != meeting)
+    revised = Revised(
+        at,
+        event,
+        late_ms,
+        tuple(sorted(stays_before - stays_after, key=_by_join)),
+        tuple(sorted(stays_after - stays_before, key=_by_join)),
+        tuple(meeting for name, meeting in before.items() if after.get(name) != meeting),
+        meetings_after,
+        because,
+        tuple(_carried(old, new, meetings_after)),
+    )
+    return revised if any(revised[3:7]) else None
+
+
+def _carried(old: Stretch, new: Stretch, revised: Sequence[Meeting]) -> Iterator[tuple[str, Stay]]:
+    """Which stays went on into the meetings that were revised, and into those for which that alone changed."""
+    before = dict(old.carried())
+    for name, stay in new.carried():
+        if before.get(name) != stay or any(meeting.id == name for meeting in revised):
+            yield name, stay
+
+
+def _by_join(stay: Stay) -> tuple[Ms, str]:
+    return stay.join, stay.participant_id

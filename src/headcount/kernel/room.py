@@ -17,14 +17,14 @@ from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from headcount.kernel.changes import Because, Change, Revised
+from headcount.kernel.changes import Because, Change
 from headcount.kernel.doors import Door, otherwise
 from headcount.kernel.events import Event, Inferred, Kind, Ms, facts, join_of
 from headcount.kernel.journal import Journal, Journals, Mark, Overlay
-from headcount.kernel.meetings import Meeting, Stay
+from headcount.kernel.meetings import Stay
 from headcount.kernel.names import require_names
 from headcount.kernel.people import OpenStay, People
-from headcount.kernel.refold import Stretch, stretches
+from headcount.kernel.refold import Stretch, difference, stretches
 from headcount.kernel.rules import NEVER, Rules, State
 from headcount.kernel.sittings import Sittings
 
@@ -349,7 +349,7 @@ class Room:
         if self._doors is not None:
             inside = () if last is None else self.stays_in()
             self._doors.extend(otherwise(old.visits(), new.visits(), inside))
-        revised = _difference(old, new, self.settled, event, late_ms, because)
+        revised = difference(old, new, self.settled, event, late_ms, because)
         if revised is not None:
             self._changes.append(revised)
 
@@ -463,38 +463,6 @@ def _contradicts(join: Event, stay: OpenStay) -> bool:
     said = (join.user_id, join.user_name, join.source_session)
     known = (stay.user_id, stay.user_name, stay.source_session)
     return any(s is not None and k is not None and s != k for s, k in zip(said, known, strict=True))
-
-
-def _difference(
-    old: Stretch, new: Stretch, at: Ms, event: Event | None, late_ms: Ms, because: Because
-) -> Revised | None:
-    stays_before, stays_after = old.stays(), new.stays()
-    before, after = old.meetings(), new.meetings()
-    meetings_after = tuple(meeting for name, meeting in after.items() if before.get(name) != meeting)
-    revised = Revised(
-        at,
-        event,
-        late_ms,
-        tuple(sorted(stays_before - stays_after, key=_by_join)),
-        tuple(sorted(stays_after - stays_before, key=_by_join)),
-        tuple(meeting for name, meeting in before.items() if after.get(name) != meeting),
-        meetings_after,
-        because,
-        tuple(_carried(old, new, meetings_after)),
-    )
-    return revised if any(revised[3:7]) else None
-
-
-def _carried(old: Stretch, new: Stretch, revised: Sequence[Meeting]) -> Iterator[tuple[str, Stay]]:
-    """Which stays went on into the meetings that were revised, and into those for which that alone changed."""
-    before = dict(old.carried())
-    for name, stay in new.carried():
-        if before.get(name) != stay or any(meeting.id == name for meeting in revised):
-            yield name, stay
-
-
-def _by_join(stay: Stay) -> tuple[Ms, str]:
-    return stay.join, stay.participant_id
 
 
 def _packed(event: Event) -> list[Any]:

@@ -6,7 +6,7 @@ that a wake-up that is missed costs time and not a message.
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from headcount.kernel.events import Ms
 from headcount.store.database import Database
@@ -52,24 +52,24 @@ class Messages:
         position: int,
         *,
         domain: str | None = None,
-        room: str | None = None,
         types: Sequence[str] = (),
         most: int = MOST_AT_ONCE,
     ) -> list[Message]:
-        """Those after `position` in their order, at most so many; of a domain, a room, some types only if asked."""
-        asked = {"position": position, "domain": domain, "room": room, "most": most}
+        """Those after `position` in their order, at most so many; of a domain, of some types only if asked."""
+        values: dict[str, Any] = {"position": position, "most": most}
         known = {f"type_{n}": type_ for n, type_ in enumerate(types)}
         conditions = ["position > :position"]
-        conditions += [f"{name} = :{name}" for name in ("domain", "room") if asked[name] is not None]
+        if domain is not None:
+            conditions.append("domain = :domain")
+            values["domain"] = domain
         if known:
             conditions.append(f"type in ({', '.join(f':{name}' for name in known)})")
         text = (
             "select position, domain, id, type, room, at_ms, created_ms, said from messages"  # noqa: S608 - our own
             f" where {' and '.join(conditions)} order by position limit :most"
         )
-        values = {name: value for name, value in asked.items() if value is not None} | known
         with self._database.reading() as connection:
-            return [Message(*row) for row in connection.rows_of(text, values)]
+            return [Message(*row) for row in connection.rows_of(text, values | known)]
 
     def by_id(self, domain: str, name: str) -> Message | None:
         with self._database.reading() as connection:
@@ -82,11 +82,11 @@ class Messages:
             (position,) = connection.row("messages_end") or (0,)
             return int(position)
 
-    def first_since(self, moment: Ms) -> int:
-        """The position of the first that was written at `moment` or later; one after the end if there is none."""
+    def first(self) -> int:
+        """The first position that is still kept; 0 while there is none."""
         with self._database.reading() as connection:
-            (position,) = connection.row("messages_since", moment=moment) or (None,)
-        return self.end() + 1 if position is None else int(position)
+            (position,) = connection.row("messages_first") or (0,)
+            return int(position)
 
     def prune(self, before: Ms) -> int:
         """Forget those that were written before a moment; how many they were. The last one stays."""

@@ -6,6 +6,8 @@ from pathlib import Path
 from headcount.errors import MissingExtra
 from headcount.store.answers import Answers
 from headcount.store.database import Database, StoreError
+from headcount.store.deliveries import Deliveries
+from headcount.store.endpoints import Endpoints
 from headcount.store.keys import Keys
 from headcount.store.log import Log
 from headcount.store.messages import Messages
@@ -19,7 +21,7 @@ from headcount.store.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Everything that is kept: the log, what the engine made of it, answers from that, what is told, keys and sources."""
+    """Everything that is kept: the log, what the engine made of it, answers from that, what is told and to whom, keys and sources."""
 
     database: Database
     log: Log
@@ -30,6 +32,8 @@ class Store:
     messages: Messages
     outbox: Outbox
     polls: Polls
+    endpoints: Endpoints
+    deliveries: Deliveries
 
     def close(self) -> None:
         self.database.close()
@@ -60,6 +64,8 @@ def store_on(database: Database) -> Store:
         Messages(database),
         Outbox(database),
         Polls(database),
+        Endpoints(database),
+        Deliveries(database),
     )
 
 

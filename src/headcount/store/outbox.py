@@ -15,8 +15,9 @@ from headcount.store.rows import MeetingRow, ToldMeeting, ToTell
 class Seen(NamedTuple):
     """A meeting that something is to be told of: what was told, what is so now (None: there is none).
 
-    `covering` is the meeting that covers the start of one that is no more. `people` are the entries of
-    the one of these two that there is.
+    `covering` is the meeting that covers the start of one that is no more. `people` are the entries of the one
+    of these two that there is, and 0 as long as its start is all that there is to tell; `reset` says that it ended
+    by being reset.
     """
 
     told: ToldMeeting | None
@@ -43,10 +44,11 @@ class Outbox:
         with self._database.reading() as connection:
             return [ToTell(*row) for row in connection.rows("due_to_tell", now=now, most=most)]
 
-    def seen(self, about: ToTell, until: Ms) -> Seen:
-        """What is known of a meeting; of people, those who had come before `until`."""
+    def seen(self, about: ToTell, horizon: Ms) -> Seen:
+        """What is known of a meeting up to `horizon`, that included."""
         with self._database.reading() as connection:
-            told = connection.row("told_meeting", domain=about.domain, id=about.id)
+            row = connection.row("told_meeting", domain=about.domain, id=about.id)
+            told = None if row is None else ToldMeeting(*row)
             now = _meeting(connection, "meeting_by_id", domain=about.domain, id=about.id)
             covering = None
             if now is None:
@@ -54,9 +56,11 @@ class Outbox:
                     connection, "meeting_covering", domain=about.domain, room=about.room, at=about.start
                 )
             there = now or covering
-            people = 0 if there is None else _people(connection, there, until)
-            reset = there is not None and there.end is not None and _goes_on(connection, there)
-        return Seen(None if told is None else ToldMeeting(*told), now, covering, people, reset)
+            ended = there is not None and there.end is not None and there.end <= horizon
+            starts = now is not None and not ended and (told is None or told.end is None)
+            people = 0 if there is None or starts else _people(connection, there, horizon + 1)
+            reset = there is not None and ended and _goes_on(connection, there)
+        return Seen(told, now, covering, people, reset)
 
 
 def _meeting(connection: Connection, query: str, **values: str | Ms) -> MeetingRow | None:

@@ -5,10 +5,10 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from queue import Empty, LifoQueue
+from time import monotonic
 from typing import Any, Final
 
 from headcount.store.database import StoreBusy, StoreError
@@ -16,11 +16,14 @@ from headcount.store.statements import inserts_rows, of_many_rows, statement
 
 _BUSY_MS: Final = 30_000
 _CACHE_KB: Final = 16_384
+_READERS_CACHE_KB: Final = 2_048
+"""There may be many readers, and the system keeps the file in memory for all of them."""
 _ROWS_A_STATEMENT: Final = (200, 100, 50, 20, 10, 5, 2, 1)
 """Statements of these sizes write any number of rows. Each size of each statement stays prepared, which for 200
 rows takes 300 kB: so there are few sizes."""
 _ROWS_AT_ONCE: Final = 64
 _PREPARED: Final = 400
+_IDLE_S: Final = 30
 
 
 class SqliteConnection:
@@ -28,6 +31,7 @@ class SqliteConnection:
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self.raw = raw
+        self.used_s = 0.0
 
     def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
         return self.raw.execute(statement(name), values).fetchall()
@@ -89,7 +93,7 @@ class SqliteDatabase:
         self.url = f"sqlite:///{path}"
         self._synchronous = synchronous
         self._read_only = read_only
-        self._idle: LifoQueue[SqliteConnection] = LifoQueue()
+        self._idle: list[SqliteConnection] = []
         self._writer_lock = threading.Lock()
         self._writer: SqliteConnection | None = None
         self._owner: int | None = None
@@ -129,12 +133,12 @@ class SqliteDatabase:
     @contextmanager
     def reading(self) -> Iterator[SqliteConnection]:
         try:
-            connection = self._idle.get_nowait()
-        except Empty:
+            connection = self._idle.pop()
+        except IndexError:
             connection = self._connect(writing=False)
         with _told_plainly(self.path):
             yield connection
-        self._idle.put(connection)
+        self._put_back(connection)
 
     @contextmanager
     def writing(self) -> Iterator[SqliteConnection]:
@@ -165,6 +169,17 @@ class SqliteDatabase:
             except sqlite3.IntegrityError:
                 return None
 
+    def _put_back(self, connection: SqliteConnection) -> None:
+        """The last one used is used next; one that was needed by many at once, and by nobody since, is closed.
+
+        Each holds some megabytes of the file.
+        """
+        connection.used_s = monotonic()
+        self._idle.append(connection)
+        with suppress(IndexError):  # others take from the list meanwhile
+            if connection.used_s - self._idle[0].used_s > _IDLE_S:
+                self._idle.pop(0).raw.close()
+
     def damage(self) -> str | None:
         """What is wrong with the file, in SQLite's words; None if nothing is. It reads all of it."""
         with self.reading() as connection:
@@ -173,8 +188,8 @@ class SqliteDatabase:
 
     def close(self) -> None:
         with self._writer_lock:
-            while not self._idle.empty():
-                self._idle.get_nowait().raw.close()
+            while self._idle:
+                self._idle.pop().raw.close()
             if self._writer is not None:
                 self._writer.raw.close()
                 self._writer = None
@@ -198,7 +213,7 @@ class SqliteDatabase:
             if not self._read_only:
                 raw.execute("pragma journal_mode = wal")
             raw.execute(f"pragma synchronous = {self._synchronous}")
-            raw.execute(f"pragma cache_size = -{_CACHE_KB}")
+            raw.execute(f"pragma cache_size = -{_CACHE_KB if writing else _READERS_CACHE_KB}")
             if not writing:
                 raw.execute("pragma query_only = on")
         return SqliteConnection(raw)

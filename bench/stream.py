@@ -1,0 +1,89 @@
+"""A thousand who listen to one process: how long until all have heard of an event, and what each costs in memory.
+
+    python bench/stream.py [--readers N]
+
+The service is a process of its own, and so are those who listen, in one loop.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from headcount.server import let_many_connect
+from service.listening import Outbox
+from service.running import Running
+
+ROUNDS = 20
+MOST_S, MOST_KB = 1.0, 50.0
+
+
+def resident_kb(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
+
+
+async def come(host: str, port: int, key: str) -> asyncio.StreamReader:
+    """One who listens, once the stream has begun."""
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(f"GET /v1/stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n".encode())
+    await reader.readuntil(b"retry: ")
+    await reader.readuntil(b"\n\n")
+    OPEN.append(writer)
+    return reader
+
+
+OPEN: list[asyncio.StreamWriter] = []
+
+
+async def listen(service: Running, readers: int, outbox: Outbox) -> None:
+    host, port = service.url.removeprefix("http://").split(":")
+    warm = [await come(host, int(port), service.key) for _ in range(20)]
+    before = resident_kb(service.process.pid)
+    began = time.perf_counter()
+    ears = []
+    for start in range(0, readers, 50):
+        some = (come(host, int(port), service.key) for _ in range(min(50, readers - start)))
+        ears += await asyncio.gather(*some)
+    joined = time.perf_counter() - began
+    took = []
+    for n in range(ROUNDS):
+        began = time.perf_counter()
+        (name,) = await asyncio.to_thread(outbox.tell, f"room-{n}")
+        await asyncio.gather(*(ear.readuntil(f'"id":"{name}"'.encode()) for ear in ears))
+        took.append(time.perf_counter() - began)
+        await asyncio.gather(*(ear.readuntil(b"\n\n") for ear in ears))
+    cost = (resident_kb(service.process.pid) - before) / readers
+    print(f"{readers:,} streams began in {joined:.2f} s, {readers / joined:,.0f} in a second")
+    say("one event to all, median", statistics.median(took), MOST_S, "s")
+    say(f"one event to all, slowest of {ROUNDS}", max(took), MOST_S, "s")
+    say("memory for each who listens", cost, MOST_KB, "kB")
+    assert len(warm) == 20
+
+
+def say(what: str, figure: float, bar: float, unit: str) -> None:
+    print(f"{what}: {figure:.3g} {unit} (bar: {bar:g} {unit}; {'met' if figure <= bar else 'NOT met'})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--readers", type=int, default=1_000)
+    readers = parser.parse_args().readers
+    with TemporaryDirectory() as folder:
+        service = Running(folder, reads_per_5s=0).start()
+        let_many_connect()
+        try:
+            with closing(Outbox(service.database)) as outbox:
+                asyncio.run(listen(service, readers, outbox))
+        finally:
+            service.stop()
+
+
+if __name__ == "__main__":
+    main()

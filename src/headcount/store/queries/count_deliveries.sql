@@ -1,0 +1,3 @@
+select endpoint, parked, count(*)
+from deliveries
+group by endpoint, parked

@@ -1,0 +1,4 @@
+delete from deliveries
+where endpoint = ?
+  and position = ?
+  and asked <= ?

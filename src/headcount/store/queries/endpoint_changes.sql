@@ -1,0 +1,3 @@
+select uuid, changes
+from endpoints
+where state = 'ACTIVE'

@@ -1,0 +1,1 @@
+select coalesce(min(position), 0) from messages

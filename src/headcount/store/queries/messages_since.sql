@@ -1,1 +1,0 @@
-select min(position) from messages where created_ms >= :moment

@@ -1,0 +1,3 @@
+update endpoints
+set changes = changes + 1
+where uuid = :uuid
