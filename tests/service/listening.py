@@ -10,6 +10,7 @@ from headcount.store.messages import MessageType
 from headcount.store.opening import open_store
 
 T0 = 1_767_225_600_000
+PATIENCE_S = 60
 
 
 @dataclass
@@ -28,12 +29,14 @@ class Outbox:
 
     def tell(self, *rooms, domain="default", type_=MessageType.MEETING_STARTED, padding=""):
         """Tell of something in each of the rooms, in one commit; the ids of it."""
+        # What is older than a month is thrown away, ten seconds after the start.
+        created = time.time_ns() // 1_000_000
         rows = []
         for room in rooms:
             self.told += 1
             name = f"m-{domain}-{time.time_ns()}-{self.told}"
             said = {"id": f"{name}{padding}", "start": T0 + self.told}
-            rows.append((domain, name, str(type_), room, T0, T0, json.dumps(said)))
+            rows.append((domain, name, str(type_), room, T0, created, json.dumps(said)))
         with self.store.database.writing() as connection:
             connection.write("keep_message", rows)
         return [row[1] for row in rows]
@@ -70,8 +73,10 @@ class Ear:
 
     def hear(self, number=1):
         heard = []
+        until = time.monotonic() + PATIENCE_S
         while len(heard) < number:
             fields = next(self._blocks)
+            assert time.monotonic() < until, f"{len(heard)} of {number} were told"
             if "event" in fields:
                 heard.append(Heard(self.last, fields["event"], json.loads(fields["data"])))
         return heard
