@@ -67,6 +67,8 @@ class DemoRun:
         join = '{"room": "my-room", "kind": "join", "participant_id": "me-1", "user_name": "Me"}'
         return (
             f"\nHeadcount runs on {url} with the made-up company of the domain '{DOMAIN}'.\n"
+            f"Look at it, by a link that is good once, within the hour:\n\n"
+            f"  {self._service.sign_in_link(url, DOMAIN)}\n\n"
             f"Its key, shown this once: {self._key}\n\n"
             f"Who is in now, the latest meetings, and you joining a room (30 s later it is a meeting):\n\n"
             f"  curl -s {auth} {api}/presence\n"

@@ -19,6 +19,9 @@ from headcount.asking import Asker
 from headcount.broadcasting import Broadcaster
 from headcount.clock import LITTLE_MS, Clock
 from headcount.configuring import declare
+from headcount.dashboard.app import routes
+from headcount.dashboard.door import Door, is_sign_in
+from headcount.dashboard.house import House
 from headcount.engine.engine import Engine
 from headcount.engine.rules_in_force import keep_to_rules
 from headcount.engine.running import Worker
@@ -40,6 +43,7 @@ from headcount.store.endpoints import State
 from headcount.store.keys import Key
 from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
+from headcount.store.passes import Role
 from headcount.store.rows import DAY_MS
 from headcount.store.sqlite import SqliteDatabase
 from headcount.webhooks.client import World
@@ -102,7 +106,9 @@ class Service:
         self.appender = Appender(self.store.log, self.worker.wake)
         self.metrics = Metrics()
         self.gate = Gate(self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"])
-        self.broadcaster = Broadcaster(self.store.messages, event_of, self.gate.holds)
+        self.broadcaster = Broadcaster(self.store.messages, event_of, self._holds)
+        self._house = self._furnish()
+        self._door = Door(self._house)
         self.front_door = FrontDoor(
             self.store.sources,
             self.appender.append,
@@ -172,8 +178,33 @@ class Service:
                 name=secrets.token_hex(4),
                 prefix=settings["prefix"],
                 version=version("headcount"),
+                pages=routes(self._house, self._door),
             )
         )
+
+    def _holds(self, token: bytes) -> bool:
+        """Whether what somebody who listens showed, a key or a sign-in, is still good."""
+        return self._door.still_holds(token) if is_sign_in(token) else self.gate.holds(token)
+
+    def _furnish(self) -> House:
+        settings = self.settings
+        return House(
+            self.store,
+            self.rules,
+            self.broadcaster,
+            self.clock.now,
+            lambda: secrets.token_urlsafe(24),
+            settings["timezone"],
+            settings["public_url"],
+            settings["prefix"],
+            version("headcount"),
+        )
+
+    def sign_in_link(self, url: str, domain: str) -> str:
+        """The address by which one browser signs in, once, within the hour."""
+        secret = secrets.token_urlsafe(24)
+        self.store.passes.make_link(domain, Role.ADMIN, "link", self.clock.now(), secret)
+        return f"{self.settings['public_url'].rstrip('/') or url}/dashboard/sign-in?link={secret}"
 
     def _told(self) -> None:
         """The engine may have written what is to be told."""

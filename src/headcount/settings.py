@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from zoneinfo import available_timezones
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
@@ -76,6 +77,13 @@ def _networks(value: Any) -> str:
     return text
 
 
+def _zone(value: Any) -> str:
+    name = str(value)
+    if name != "UTC" and name not in available_timezones():
+        raise ValueError("must be a time zone, like Europe/Berlin or UTC")
+    return name
+
+
 class Setting(NamedTuple):
     """One line of the table. `read` checks a value and raises `ValueError` with the rest of a sentence."""
 
@@ -101,6 +109,7 @@ TABLE: Final = (
     Setting("prefix", "/v1", _prefix, "What the paths of the API begin with."),
     Setting("public_url", "", _url, "The address by which others reach us, like https://headcount.example."),
     Setting("domain", "default", _text, "The domain of the key that the first start makes, and of new sources."),
+    Setting("timezone", "UTC", _zone, "In whose days and hours the dashboard shows times to who chose no other."),
     Setting("min_stay_s", 10, _seconds, "A shorter stay is void (rule 4)."),
     Setting("start_alone_s", 30, _seconds, "So long must somebody alone stay to be a meeting (rule 6)."),
     Setting("reset_alone_s", 600, _seconds, "After so long left alone a new meeting begins (rule 7)."),

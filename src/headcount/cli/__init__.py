@@ -4,7 +4,18 @@ Each command is one thin function. It knows its options and calls the library or
 nothing is decided here. Answers go to standard output, everything about them to standard error.
 """
 
-from headcount.cli import files, keeping, listening, moving, polling, serving, sources, webhooks
+from headcount.cli import files, keeping, listening, looking, moving, polling, serving, sources, webhooks
 from headcount.cli.group import main
 
-__all__ = ["files", "keeping", "listening", "main", "moving", "polling", "serving", "sources", "webhooks"]
+__all__ = [
+    "files",
+    "keeping",
+    "listening",
+    "looking",
+    "main",
+    "moving",
+    "polling",
+    "serving",
+    "sources",
+    "webhooks",
+]

@@ -60,6 +60,8 @@ def serve(*, settings: Settings) -> None:
                 f"The first API key of domain '{first.key.domain}', shown this once:\n\n  {first.text}\n",
                 err=True,
             )
+        link = service.sign_in_link(server.url, settings["domain"])
+        click.echo(f"The dashboard, by a link that is good once, within the hour:\n\n  {link}\n", err=True)
         _run(server.run_until_stopped())
 
 

@@ -1,6 +1,6 @@
 """App: the route table on one screen. Who may do what stands beside each path."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ from headcount.http.webhooks import Hooks
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application is made of. `ready` says what is wrong, or None if nothing is."""
+    """What the application is made of. `ready` says what is wrong, or None if nothing is; `pages` are for people."""
 
     gate: Gate
     ingest: Ingest
@@ -47,6 +47,7 @@ class Parts:
     name: str
     prefix: str
     version: str
+    pages: Sequence[Route]
 
 
 def build(parts: Parts) -> Front:
@@ -61,6 +62,7 @@ def build(parts: Parts) -> Front:
         *(_placed(gate.guarded(route, "admin"), prefix) for route in webhooks.routes(parts.hooks)),
         _placed(stream.route(parts.broadcaster, gate), prefix),
         *_open_routes(parts),
+        *parts.pages,
     ]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     return Front(app, {f"{prefix}/events": events}, parts.metrics, parts.seconds, parts.name)
@@ -103,7 +105,7 @@ def _open_routes(parts: Parts) -> list[Route]:
         return HTMLResponse(page)
 
     async def root(_: Request) -> Response:
-        return RedirectResponse("/docs")
+        return RedirectResponse("dashboard")
 
     open_: dict[str, Any] = {
         "/healthz": healthz,

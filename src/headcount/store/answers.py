@@ -106,6 +106,11 @@ class Answers:
             entries = _entries(connection, rows) if with_entries else None
             return Listed(_count(connection, domain, wanted, now), rows, entries)
 
+    def has_events(self, domain: str) -> bool:
+        """Whether anything was ever said in a domain."""
+        with self._database.reading() as connection:
+            return connection.row("any_entry", domain=domain) is not None
+
     def count(self, domain: str, wanted: MeetingFilter, now: Ms) -> int:
         """How many meetings there are of those wanted."""
         with self._database.reading() as connection:

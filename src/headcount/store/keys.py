@@ -61,6 +61,12 @@ class Keys:
         key = _key(*row)
         return key if compare_digest(key.digest, digest_of(text)) else None
 
+    def of_id(self, key_id: str) -> Key | None:
+        """The key of that id, whether revoked or not."""
+        with self._database.reading() as connection:
+            row = connection.row("key_by_id", id=key_id)
+        return None if row is None else _key(*row)
+
     def all(self) -> list[Key]:
         with self._database.reading() as connection:
             return [_key(*row) for row in connection.rows("all_keys")]

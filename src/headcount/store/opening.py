@@ -13,6 +13,7 @@ from headcount.store.log import Log
 from headcount.store.messages import Messages
 from headcount.store.migrating import migrate, pending
 from headcount.store.outbox import Outbox
+from headcount.store.passes import Passes
 from headcount.store.polls import Polls
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
@@ -34,6 +35,7 @@ class Store:
     polls: Polls
     endpoints: Endpoints
     deliveries: Deliveries
+    passes: Passes
 
     def close(self) -> None:
         self.database.close()
@@ -66,6 +68,7 @@ def store_on(database: Database) -> Store:
         Polls(database),
         Endpoints(database),
         Deliveries(database),
+        Passes(database),
     )
 
 

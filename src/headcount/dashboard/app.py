@@ -1,0 +1,114 @@
+"""App: the pages on one screen. Who may see what stands beside each path."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from headcount.dashboard import assets, live, signing
+from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
+from headcount.dashboard.house import House
+from headcount.dashboard.pages import now
+from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.showing import BASE, TEXTS, View, trouble
+from headcount.errors import BadInput
+from headcount.store.database import StoreError
+
+Page = Callable[[View], Awaitable[Response]]
+Change = Callable[[View, dict[str, str]], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
+
+_METHODS: Final = ("GET", "POST")
+log = structlog.get_logger("headcount.dashboard")
+
+
+def routes(house: House, door: Door) -> list[Route]:
+    """The pages, beneath `/dashboard`."""
+    pages: dict[str, Page] = {
+        "": now.page,
+        "/now/rooms": now.rooms,
+        "/now/first": now.first,
+        "/live": live.stream,
+    }
+    changes: dict[str, Change] = {}
+    return [
+        _placed("/assets/{name}", assets.asset),
+        *(_placed(path, _told(house, handler)) for path, handler in signing.handlers(house, door).items()),
+        *(_placed(path, _told(house, _seen(house, door, page))) for path, page in pages.items()),
+        *(
+            _placed(path, _told(house, _changed(house, door, change)), "POST")
+            for path, change in changes.items()
+        ),
+        _placed("/{rest:path}", _told(house, _seen(house, door, _nothing_here)), *_METHODS),
+    ]
+
+
+def _seen(house: House, door: Door, page: Page) -> Handler:
+    """A page for those who have signed in."""
+
+    async def handler(request: Request) -> Response:
+        return await page(View(house, request, await door.visitor(request)))
+
+    return handler
+
+
+def _changed(house: House, door: Door, change: Change) -> Handler:
+    """What an admin changes, by a form of ours."""
+
+    async def handler(request: Request) -> Response:
+        visitor = await door.visitor(request)
+        if not visitor.is_admin:
+            raise NotAllowed(TEXTS("trouble.viewer"))
+        return await change(View(house, request, visitor), await door.form(request, visitor))
+
+    return handler
+
+
+def _told(house: House, handler: Handler) -> Handler:
+    """Whatever goes wrong is told on a page."""
+
+    async def careful(request: Request) -> Response:
+        view = View(house, request, None)
+        try:
+            return await handler(request)
+        except NotSignedIn:
+            return _to_sign_in(view)
+        except NotAllowed as error:
+            return trouble(view, 403, str(error))
+        except NotThere as error:
+            return trouble(view, 404, str(error))
+        except BadInput as error:
+            return trouble(view, 400, str(error))
+        except StoreError as error:
+            log.warning("the store did not answer a page", reason=str(error))
+            return trouble(view, 503, TEXTS("trouble.store"))
+
+    return careful
+
+
+def _to_sign_in(view: View) -> Response:
+    """Off to the door, and back here afterwards. Parts of pages are not worth coming back to."""
+    if "hx-request" in view.request.headers:
+        return Response(status_code=401, headers={"hx-redirect": view.url("/sign-in")})
+    asked = view.path + (f"?{view.request.url.query}" if view.request.url.query else "")
+    return RedirectResponse(view.url("/sign-in", next=asked or None), 303)
+
+
+def _placed(path: str, handler: Handler, *methods: str) -> Route:
+    """A route that the metrics know by its path."""
+    whole = BASE + path
+
+    async def known(request: Request) -> Response:
+        request.scope["headcount.route"] = whole
+        return await handler(request)
+
+    wanted = list(methods) or (list(_METHODS) if path in signing.PATHS else ["GET"])
+    return Route(whole, known, methods=wanted, name=f"dashboard{re.sub(r'[^a-z]+', '-', path)}")
+
+
+async def _nothing_here(_: View) -> Response:
+    raise NotThere(TEXTS("trouble.nothing"))

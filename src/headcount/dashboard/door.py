@@ -1,0 +1,175 @@
+"""Door: who looks at the dashboard, and what they may do.
+
+A browser shows a cookie that is made of chance and says nothing. It is got for a key, or for a link that
+`headcount serve` prints and that is good once. Whatever changes something is a POST, from a page of ours
+(a word in the form proves it), by an admin.
+"""
+
+import asyncio
+from hashlib import sha256
+from hmac import compare_digest
+from http import HTTPStatus
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from headcount.dashboard.house import House
+from headcount.kernel.events import Ms
+from headcount.store.database import StoreError
+from headcount.store.keys import Key
+from headcount.store.passes import SIGN_IN_LASTS, Pass, Role
+
+COOKIE: Final = "headcount"
+_SHOWN: Final = b"Cookie "
+_KNOWN_FOR_MS: Final[Ms] = 1_000
+_MOST_KNOWN: Final = 10_000
+_MOST_BYTES: Final = 1_000_000
+
+
+class Visitor(NamedTuple):
+    """Somebody who signed in: whose domain they see, and as what. `csrf` stands in every form of theirs."""
+
+    domain: str
+    role: Role
+    name: str
+    csrf: str
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role is Role.ADMIN
+
+
+class NotSignedIn(Exception):
+    """Nobody is let in without having signed in."""
+
+
+class NotAllowed(Exception):
+    """The visitor may not do that. The message says why, in a sentence."""
+
+
+class Door:
+    """Knows who has signed in."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._known: dict[str, tuple[Pass | None, Ms]] = {}
+
+    async def visitor(self, request: Request) -> Visitor:
+        """Who asks. Raises `NotSignedIn`."""
+        secret = request.cookies.get(COOKIE, "")
+        held = await self._held(secret) if secret else None
+        if held is None:
+            raise NotSignedIn
+        return Visitor(held.domain, held.role, held.name, csrf_of(secret))
+
+    async def form(self, request: Request, visitor: Visitor) -> dict[str, str]:
+        """The fields of a form that an admin sent from one of our pages. Raises `NotAllowed`."""
+        fields = await fields_of(request)
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise NotAllowed("this form was sent by another site")
+        if not compare_digest(fields.get("csrf", "").encode(), visitor.csrf.encode()):
+            raise NotAllowed(
+                "this form is of an earlier sign-in: go back, reload the page, and send it again"
+            )
+        return fields
+
+    async def sign_in_with_key(self, text: str) -> tuple[str, Pass] | None:
+        """The secret for a cookie, for whoever shows a key that may read; None if it may not, or does not hold."""
+        house = self._house
+        key = await asyncio.to_thread(house.store.keys.find, text)
+        if key is None or key.revoked is not None or not key.may("read"):
+            return None
+        secret, now = house.chance(), house.now()
+        await asyncio.to_thread(
+            house.store.passes.sign_in, key.domain, _role(key), key.name, key.id, now, secret
+        )
+        held = await asyncio.to_thread(house.store.passes.find, secret, now)
+        return None if held is None else (secret, held)
+
+    async def sign_in_with_link(self, link: str) -> tuple[str, Pass] | None:
+        """The same for whoever was given a link; it is used up."""
+        house = self._house
+        secret = house.chance()
+        held = await asyncio.to_thread(house.store.passes.exchange, link, house.now(), secret)
+        return None if held is None else (secret, held)
+
+    async def holds(self, link: str) -> bool:
+        """Whether a link may still be used."""
+        return await asyncio.to_thread(self._house.store.passes.link, link, self._house.now()) is not None
+
+    def still_holds(self, token: bytes) -> bool:
+        """Whether a sign-in that was shown as `token_of` has it still lets somebody look. In doubt it does."""
+        secret = token.removeprefix(_SHOWN).decode("utf-8", "replace")
+        try:
+            return self._look_up(secret, self._house.now()) is not None
+        except StoreError:
+            return True
+
+    async def sign_out(self, request: Request) -> None:
+        secret = request.cookies.get(COOKIE, "")
+        self._known.pop(secret, None)
+        await asyncio.to_thread(self._house.store.passes.drop, secret)
+
+    async def _held(self, secret: str) -> Pass | None:
+        """A sign-in is believed for a second without asking the store again."""
+        now = self._house.now()
+        known = self._known.get(secret)
+        if known is None or not 0 <= now - known[1] <= _KNOWN_FOR_MS:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[secret] = (await asyncio.to_thread(self._look_up, secret, now), now)
+        return known[0]
+
+    def _look_up(self, secret: str, now: Ms) -> Pass | None:
+        """Whoever signed in with a key is out when the key is revoked."""
+        held = self._house.store.passes.find(secret, now)
+        if held is None or held.key_id is None:
+            return held
+        key = self._house.store.keys.of_id(held.key_id)
+        return held if key is not None and key.revoked is None else None
+
+
+def token_of(request: Request) -> bytes:
+    """What somebody who listens has shown to be let in."""
+    return _SHOWN + request.cookies.get(COOKIE, "").encode("utf-8", "replace")
+
+
+def is_sign_in(token: bytes) -> bool:
+    """Whether that is a sign-in, and not a key."""
+    return token.startswith(_SHOWN)
+
+
+async def fields_of(request: Request) -> dict[str, str]:
+    """What a form of ours says. Raises `NotAllowed` if it is larger than any of ours."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise NotAllowed(f"a form is smaller than {_MOST_BYTES:,} bytes")
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200))
+
+
+def let_in(place: str, secret: str, path: str, *, secure: bool) -> Response:
+    """Off to a page, with the cookie."""
+    answer = RedirectResponse(place, HTTPStatus.SEE_OTHER)
+    answer.set_cookie(
+        COOKIE,
+        secret,
+        max_age=SIGN_IN_LASTS // 1_000,
+        path=path,
+        httponly=True,
+        samesite="lax",
+        secure=secure,
+    )
+    return answer
+
+
+def csrf_of(secret: str) -> str:
+    """What a form must hold: nobody knows it who does not know the cookie."""
+    return sha256(b"csrf\0" + secret.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _role(key: Key) -> Role:
+    return Role.ADMIN if key.may("admin") else Role.VIEWER

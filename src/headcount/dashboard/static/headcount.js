@@ -1,0 +1,88 @@
+// What the pages do by themselves: durations tick, a page that is live asks anew when something changed,
+// and forms are told the zone of the browser. Without this script everything but liveness works.
+"use strict";
+(() => {
+  const two = (n) => String(n).padStart(2, "0");
+  const skew = Date.now() - Number(document.documentElement.dataset.now || Date.now());
+
+  function ticking(ms) {
+    const s = Math.max(0, Math.floor(ms / 1000));
+    const minutes = `${Math.floor(s / 60) % 60}:${two(s % 60)}`;
+    return s < 3600 ? minutes : `${Math.floor(s / 3600)}:${minutes.padStart(5, "0")}`;
+  }
+  function tick() {
+    const now = Date.now() - skew;
+    for (const one of document.querySelectorAll("[data-since]")) {
+      one.textContent = ticking(now - Number(one.dataset.since));
+    }
+  }
+  setInterval(tick, 1000);
+
+  for (const field of document.querySelectorAll("[data-zone]")) {
+    field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  }
+
+  // A link that is opened by a click on its whole row, or a choice that sends its form.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-sends]")) event.target.form.requestSubmit();
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button || !navigator.clipboard) return;
+    const from = document.getElementById(button.dataset.copy);
+    navigator.clipboard.writeText(from.innerText).then(() => {
+      button.dataset.done = "";
+      setTimeout(() => delete button.dataset.done, 1500);
+    });
+  });
+
+  // What was swapped in may have a title for the tab.
+  document.addEventListener("htmx:afterSettle", () => {
+    tick();
+    const titled = document.querySelector("[data-title]");
+    if (titled) document.title = `${titled.dataset.title} · Headcount`;
+  });
+
+  const live = document.body.dataset.live;
+  if (!live) return;
+  const state = document.getElementById("state");
+  let polling = 0;
+  const show = (name) => {
+    if (!state) return;
+    state.dataset.is = name;
+    state.textContent = state.dataset[`${name}Text`] || "";
+  };
+  let due = 0;
+  const changed = () => {
+    if (due) return;
+    due = setTimeout(() => {
+      due = 0;
+      if (window.htmx) window.htmx.trigger(document.body, "changed");
+    }, 100);
+  };
+  const poll = () => {
+    if (polling) return;
+    show("polled");
+    polling = setInterval(changed, 10000);
+  };
+  document.addEventListener("htmx:sendError", () => show("offline"));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful && polling) show("polled");
+  });
+  function listen() {
+    const source = new EventSource(live);
+    source.addEventListener("changed", () => {
+      clearInterval(polling);
+      polling = 0;
+      show("live");
+      changed();
+    });
+    source.addEventListener("error", () => {
+      poll();
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
+    });
+  }
+  if (window.EventSource) listen(); else poll();
+  // A room in which somebody is alone may become a meeting without a word.
+  setInterval(changed, 15000);
+})();

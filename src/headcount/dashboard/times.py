@@ -1,0 +1,59 @@
+"""Times: how moments and lengths are shown. A moment is never shown without its zone being on the page."""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from headcount.kernel.events import Ms
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE_S = 60
+_HOUR_S = 3_600
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> tuple[str, ...]:
+    """The names of all zones, UTC first."""
+    there = {
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
+    }
+    return ("UTC", *sorted(there))
+
+
+def is_zone(name: str) -> bool:
+    return name == "UTC" or name in available_timezones()
+
+
+def local(at: Ms, zone: ZoneInfo) -> datetime:
+    """The moment as the clocks of a zone show it."""
+    return (_EPOCH + timedelta(milliseconds=at)).astimezone(zone)
+
+
+def offset_of(when: datetime) -> str:
+    """Like UTC+2 or UTC+5:45."""
+    offset = when.utcoffset() or timedelta()
+    minutes = round(offset.total_seconds() / 60)
+    sign, minutes = ("-" if minutes < 0 else "+"), abs(minutes)
+    if not minutes:
+        return "UTC"
+    return f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02}" if minutes % 60 else "")
+
+
+def clock(when: datetime, *, seconds: bool = False) -> str:
+    return f"{when:%H:%M:%S}" if seconds else f"{when:%H:%M}"
+
+
+def length(seconds: int) -> str:
+    """A length, short: 45 s, 12 min, 1 h 05."""
+    if seconds < _MINUTE_S:
+        return f"{max(0, seconds)} s"
+    if seconds < _HOUR_S:
+        return f"{seconds // _MINUTE_S} min"
+    return f"{seconds // _HOUR_S} h {seconds % _HOUR_S // _MINUTE_S:02}"
+
+
+def ticking(seconds: int) -> str:
+    """A length that is watched: 0:45, 12:05, 1:05:09."""
+    seconds = max(0, seconds)
+    minutes = f"{seconds // 60 % 60}:{seconds % 60:02}"
+    return minutes if seconds < _HOUR_S else f"{seconds // _HOUR_S}:{minutes:0>5}"

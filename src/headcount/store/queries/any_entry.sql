@@ -1,0 +1,4 @@
+select position
+from entries
+where domain = :domain
+limit 1

@@ -1,0 +1,2 @@
+delete from passes
+where expires_ms <= :now

@@ -1,0 +1,2 @@
+delete from passes
+where digest = :digest
