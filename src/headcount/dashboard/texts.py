@@ -1,4 +1,4 @@
-"""Texts: every word that a page says, from one file; a translation is another file.
+"""Texts: every word that a page says, from the files of one folder; a translation is another folder.
 
 A text may name values in braces. One that depends on a number `n` is a table of `one` and `other`.
 """
@@ -14,8 +14,9 @@ class Texts:
 
     def __init__(self, language: str = "en") -> None:
         self.language = language
-        text = (files("headcount.dashboard") / "texts" / f"{language}.toml").read_text("utf-8")
-        self.known = dict(_flat(tomllib.loads(text)))
+        self.known: dict[str, str] = {}
+        for file in (files("headcount.dashboard") / "texts" / language).iterdir():
+            self.known |= _flat(tomllib.loads(file.read_text("utf-8")))
 
     def __call__(self, name: str, **values: Any) -> str:
         """Raises `KeyError` for a name that is not there, or a value that is missing."""
