@@ -94,6 +94,7 @@ class Why(NamedTuple):
     not_counted: list[NotCounted]
     events: list[Event]
     superseded_ids: list[str]
+    void: list[Stay]
 
 
 def why(
@@ -121,6 +122,7 @@ def why(
         [_not_counted(one) for one in bystanders(row.domain, row.room, row.start, until, MOST_BYSTANDERS)],
         events,
         answers.superseded_ids(row),
+        story.void(),
     )
 
 
@@ -160,6 +162,14 @@ class _Story:
     def steps(self) -> list[Step]:
         """All else that happened in it, in order of time."""
         return [step for change in self._changes if self._is_of_it(change) for step in self._told(change)]
+
+    def void(self) -> list[Stay]:
+        """The stays within it that were too short to count."""
+        return [
+            change.stay
+            for change in self._changes
+            if isinstance(change, StayVoided) and self._is_of_it(change)
+        ]
 
     def _is_of_it(self, change: Change) -> bool:
         if isinstance(change, StayVoided):

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from headcount.dashboard import assets, live, signing
 from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
 from headcount.dashboard.house import House
-from headcount.dashboard.pages import now
+from headcount.dashboard.pages import meeting, meetings, now
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.showing import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
@@ -33,6 +33,11 @@ def routes(house: House, door: Door) -> list[Route]:
         "/now/rooms": now.rooms,
         "/now/first": now.first,
         "/live": live.stream,
+        "/meetings": meetings.page,
+        "/meetings.json": meetings.as_json,
+        "/meetings/{id}.json": meeting.as_json,
+        "/meetings/{id}/at": meeting.at,
+        "/meetings/{id}": meeting.page,
     }
     changes: dict[str, Change] = {}
     return [

@@ -12,6 +12,7 @@ from headcount.kernel.events import Ms
 from headcount.store.database import Database
 
 MOST_AT_ONCE: Final = 1_000
+_TOLD_WITHIN: Final[Ms] = 86_400_000
 
 
 class MessageType(StrEnum):
@@ -70,6 +71,15 @@ class Messages:
         )
         with self._database.reading() as connection:
             return [Message(*row) for row in connection.rows_of(text, values | known)]
+
+    def of_room(self, domain: str, room: str, start: Ms, last: Ms, most: int) -> list[Message]:
+        """Those about what happened in a room from `start` to `last`, and were written within the day after, in order."""
+        values = {"domain": domain, "room": room, "start": start, "last": last}
+        with self._database.reading() as connection:
+            rows = connection.rows(
+                "messages_of_room", **values, since=start, until=last + _TOLD_WITHIN, most=most
+            )
+            return [Message(*row) for row in rows]
 
     def by_id(self, domain: str, name: str) -> Message | None:
         with self._database.reading() as connection:

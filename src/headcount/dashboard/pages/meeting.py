@@ -1,0 +1,200 @@
+"""Meeting: one of them. Who was in it and when, and why it is as it is."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from starlette.responses import RedirectResponse, Response
+
+from headcount.attending import Person, people_in
+from headcount.dashboard import plain
+from headcount.dashboard.pages import asking
+from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.pages.meetings import GUESSED, Row, rows_of
+from headcount.dashboard.showing import TEXTS, View
+from headcount.dashboard.showing import page as shown
+from headcount.dashboard.times import clock, local
+from headcount.errors import BadInput
+from headcount.kernel.events import Ms
+from headcount.kernel.meetings import Entry
+from headcount.store.answers import Answers, MeetingFilter, Page
+from headcount.store.messages import Message
+from headcount.store.rows import MeetingRow
+from headcount.why import MOST_EVENTS, Why, why
+
+TABS: Final = ("people", "events", "decisions", "corrections", "deliveries")
+_MOST_PEOPLE: Final = 200
+_MOST_EVENTS: Final = 500
+_MOST_MESSAGES: Final = 500
+
+
+class Line(NamedTuple):
+    """A person of the meeting. `share` is of the meeting's length so far, from 0 to 1."""
+
+    name: str
+    user_id: str | None
+    participant_id: str
+    connections: int
+    first_join: Ms
+    last_leave: Ms | None
+    time: Ms
+    share: float
+    is_inferred: bool
+
+
+class Sight(NamedTuple):
+    """A meeting as its page shows it. `end` is None while it goes on."""
+
+    row: Row
+    people: Sequence[Line]
+    earlier: str | None
+    later: str | None
+
+
+async def page(view: View) -> Response:
+    """GET /dashboard/meetings/ID."""
+    meeting, replaced = await asyncio.to_thread(find, view)
+    if replaced:
+        return RedirectResponse(view.url(f"/meetings/{meeting.id}", was=replaced), 303)
+    tab = asking.chosen(view.query, "tab", TABS)
+    sight, entries = await asyncio.to_thread(look, view, meeting)
+    values = await asyncio.to_thread(_tab, view, meeting, tab)
+    present = who_at(view, meeting, entries, view.query.get("at", ""))
+    return shown(
+        view, "meeting.html", meeting=meeting, sight=sight, row=sight.row, tab=tab, tabs=TABS, most=MOST_EVENTS,
+        most_people=asking.number(view.query, "people") or _MOST_PEOPLE, present=present, was=view.query.get("was", ""),
+        **values,
+    )  # fmt: skip
+
+
+async def at(view: View) -> Response:
+    """GET /dashboard/meetings/ID/at?at=10:05: who was in it then."""
+    meeting, _ = await asyncio.to_thread(find, view)
+    entries = await asyncio.to_thread(view.house.store.answers.entries, [meeting])
+    present = who_at(view, meeting, entries[meeting.id], view.query.get("at", ""))
+    return shown(view, "_at.html", present=present)
+
+
+async def as_json(view: View) -> Response:
+    """GET /dashboard/meetings/ID.json: what the page shows of it."""
+    meeting, _ = await asyncio.to_thread(find, view)
+    sight, _ = await asyncio.to_thread(look, view, meeting)
+    return plain.answer(sight, view.zone)
+
+
+def find(view: View) -> tuple[MeetingRow, str]:
+    """The meeting that the address names, and the id by which it was asked if that was replaced."""
+    answers, domain = view.house.store.answers, view.domain
+    asked: str = view.request.path_params["id"]
+    found = None if "\0" in asked else answers.meeting(domain, asked)
+    if found is not None:
+        return found, ""
+    gone = None if "\0" in asked else answers.superseded(domain, asked)
+    if gone is None:
+        raise NotThere(TEXTS("meeting.unknown", id=asked[:50]))
+    heir = answers.covering(domain, gone.room, gone.start)
+    if heir is None:
+        when = local(gone.superseded, view.zone)
+        raise NotThere(TEXTS("meeting.gone", at=f"{when:%d %b %Y} {clock(when)}"))
+    return heir, asked
+
+
+def look(view: View, meeting: MeetingRow) -> tuple[Sight, Sequence[Entry]]:
+    """What is shown of a meeting, and the entries that it is made of."""
+    answers = view.house.store.answers
+    entries = answers.entries([meeting])[meeting.id]
+    (row,) = rows_of(answers, [meeting], view.now)
+    return Sight(row, lines_of(meeting, entries, view.now), *_neighbours(answers, meeting, view.now)), entries
+
+
+def lines_of(meeting: MeetingRow, entries: Sequence[Entry], now: Ms) -> list[Line]:
+    """The people of a meeting, each once, by their first join."""
+    lasted = max(1, (now if meeting.end is None else meeting.end) - meeting.start)
+    guessed = {
+        (entry.user_id or None, entry.user_id or entry.participant_id)
+        for entry in entries
+        if entry.left_by in GUESSED
+    }
+    return [_line(person, lasted, guessed) for person in people_in(entries, now)]
+
+
+def _line(person: Person, lasted: Ms, guessed: set[tuple[str | None, str]]) -> Line:
+    return Line(
+        person.user_name or person.user_id or person.participant_id,
+        person.user_id,
+        person.participant_id,
+        person.connections,
+        person.first_join,
+        person.last_leave,
+        person.time,
+        min(1.0, person.time / lasted),
+        (person.user_id, person.user_id or person.participant_id) in guessed,
+    )
+
+
+def _neighbours(answers: Answers, meeting: MeetingRow, now: Ms) -> tuple[str | None, str | None]:
+    """The meetings of the room before and after this one."""
+    of_room = MeetingFilter(room=meeting.room)
+    earlier = answers.page(meeting.domain, of_room, Page(1, after=meeting), now)
+    later = answers.page(meeting.domain, of_room, Page(1, after=meeting, ascending=True), now)
+    return (earlier[0].id if earlier else None), (later[0].id if later else None)
+
+
+class Present(NamedTuple):
+    """Who was in at a moment that somebody asked about."""
+
+    at: str
+    names: Sequence[str]
+
+
+def who_at(view: View, meeting: MeetingRow, entries: Sequence[Entry], asked: str) -> Present | None:
+    """Who was in when the clock of the zone showed a time; on the meeting's first such moment."""
+    if not asked:
+        return None
+    moment = _moment(view, meeting, asked)
+    names = {
+        entry.user_id or entry.participant_id: entry.user_name or entry.user_id or entry.participant_id
+        for entry in entries
+        if entry.join <= moment and (entry.leave is None or entry.leave > moment)
+    }
+    return Present(asked, sorted(names.values(), key=str.casefold))
+
+
+def _moment(view: View, meeting: MeetingRow, asked: str) -> Ms:
+    began = local(meeting.start, view.zone)
+    for form in ("%H:%M", "%H:%M:%S"):
+        try:
+            told = datetime.strptime(asked, form)  # noqa: DTZ007 - a time of the day; the zone is added
+        except ValueError:
+            continue
+        when = began.replace(hour=told.hour, minute=told.minute, second=told.second, microsecond=0)
+        if form == "%H:%M" and (when.hour, when.minute) == (began.hour, began.minute):
+            when = began
+        if when < began:
+            when += timedelta(days=1)
+        return round(when.timestamp() * 1_000)
+    raise BadInput(TEXTS("meeting.no_time", given=asked[:50]))
+
+
+def _tab(view: View, meeting: MeetingRow, tab: str) -> Mapping[str, object]:
+    """What the chosen tab shows besides people."""
+    told: Why | None = None
+    messages: list[Message] = []
+    if tab in ("events", "decisions", "corrections"):
+        told = _why(view, meeting)
+    elif tab == "deliveries":
+        last = view.now if meeting.end is None else meeting.end
+        messages = view.house.store.messages.of_room(
+            view.domain, meeting.room, meeting.start, last, _MOST_MESSAGES
+        )
+    return {"told": told, "messages": messages, "most_events": _MOST_EVENTS}
+
+
+def _why(view: View, meeting: MeetingRow) -> Why | None:
+    store = view.house.store
+
+    def written(moment: Ms) -> str:
+        return clock(local(moment, view.zone), seconds=True)
+
+    return why(store.answers, store.sources.bystanders, meeting, view.now, view.house.rules, written)

@@ -1,0 +1,160 @@
+"""Meetings: the table of them, by room, person, day, length; all that is asked for stands in the address."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+
+from starlette.responses import Response
+
+from headcount.attending import people_in
+from headcount.dashboard import plain
+from headcount.dashboard.pages import asking
+from headcount.dashboard.showing import TEXTS, View
+from headcount.dashboard.showing import page as shown
+from headcount.dashboard.times import local
+from headcount.errors import BadInput
+from headcount.kernel.events import Ms
+from headcount.kernel.meetings import Entry
+from headcount.kernel.rules import NEVER
+from headcount.kernel.stays import LeftBy
+from headcount.store.answers import Answers, MeetingFilter, Page
+from headcount.store.rows import MeetingRow, Superseded
+
+MOST: Final = 50
+GUESSED: Final = frozenset({LeftBy.SNAPSHOT, LeftBy.TIMEOUT, LeftBy.SUPERSEDED})
+_STATES: Final = {"any": None, "ongoing": True, "over": False}
+
+
+class Row(NamedTuple):
+    """A meeting as a line of the table. `person_time` is the sum of all stays in it, ms, until now."""
+
+    id: str
+    room: str
+    start: Ms
+    end: Ms | None
+    people: int
+    connections: int
+    peak: int
+    person_time: Ms
+    is_inferred: bool
+    is_corrected: bool
+    is_after_reset: bool
+
+
+class Listed(NamedTuple):
+    """A page of the table. `total` is None where counting would take long; `newer` and `older` are cursors."""
+
+    rows: Sequence[Row]
+    total: int | None
+    newer: str | None
+    older: str | None
+
+
+async def page(view: View) -> Response:
+    """GET /dashboard/meetings."""
+    listed = await asyncio.to_thread(look, view)
+    template = "_meetings.html" if view.request.headers.get("hx-target") == "meetings" else "meetings.html"
+    return shown(
+        view, template, listed=listed, days=_days(view), asked=_asked(view.query), states=list(_STATES)
+    )
+
+
+async def as_json(view: View) -> Response:
+    """GET /dashboard/meetings.json: the same page of it."""
+    return plain.answer(await asyncio.to_thread(look, view), view.zone)
+
+
+def look(view: View) -> Listed:
+    """The meetings that the address asks for."""
+    answers, domain = view.house.store.answers, view.domain
+    wanted = wanted_by(view.query, view)
+    ascending = asking.chosen(view.query, "order", ("desc", "asc")) == "asc"
+    after, before = (_cursor(answers, domain, view.query, name) for name in ("after", "before"))
+    if after is not None and before is not None:
+        raise BadInput(TEXTS("asking.choice", name="after", among="after, before", given="both"))
+    rows = answers.page(
+        domain, wanted, Page(MOST + 1, after=after, before=before, ascending=ascending), view.now
+    )
+    more = len(rows) > MOST
+    rows = rows[1:] if more and before is not None else rows[:MOST]
+    first, last = (rows[0].id, rows[-1].id) if rows else (None, None)
+    has_newer = more if before is not None else after is not None
+    has_older = True if before is not None else more
+    is_cheap = wanted.min_participants is None and wanted.shortest is None
+    total = answers.count(domain, wanted, view.now) if is_cheap else None
+    return Listed(
+        rows_of(answers, rows, view.now), total, first if has_newer else None, last if has_older else None
+    )
+
+
+def rows_of(answers: Answers, meetings: Sequence[MeetingRow], now: Ms) -> list[Row]:
+    """The lines of these meetings."""
+    entries = answers.entries(meetings)
+    return [_row(answers, one, entries[one.id], now) for one in meetings]
+
+
+def _row(answers: Answers, meeting: MeetingRow, entries: Sequence[Entry], now: Ms) -> Row:
+    until = NEVER if meeting.end is None else meeting.end
+    return Row(
+        meeting.id,
+        meeting.room,
+        meeting.start,
+        meeting.end,
+        len(people_in(entries, now)),
+        len({entry.participant_id for entry in entries}),
+        meeting.max_participants,
+        sum((now if entry.leave is None else entry.leave) - entry.join for entry in entries),
+        any(entry.left_by in GUESSED for entry in entries),
+        bool(answers.corrections(meeting.domain, meeting.room, meeting.start, until)),
+        meeting.carried_join is not None,
+    )
+
+
+def wanted_by(query: Mapping[str, str], view: View) -> MeetingFilter:
+    """What the address asks for. Days are those of the zone, both included; a meeting counts that ran in them."""
+    first, last = asking.day(query, "from"), asking.day(query, "to")
+    if first is not None and last is not None and last < first:
+        raise BadInput(TEXTS("asking.day", name="to", given=f"{last}, before {first}"))
+    minutes = asking.number(query, "min_minutes")
+    return MeetingFilter(
+        room=asking.text(query, "room"),
+        user_id=asking.text(query, "user"),
+        ongoing=_STATES[asking.chosen(query, "state", tuple(_STATES))],
+        min_participants=asking.number(query, "min_people"),
+        shortest=None if minutes is None else minutes * 60_000,
+        runs_from=None if first is None else asking.begin_of(first, view.zone),
+        runs_before=None if last is None else asking.end_of(last, view.zone),
+    )
+
+
+def _cursor(
+    answers: Answers, domain: str, query: Mapping[str, str], name: str
+) -> MeetingRow | Superseded | None:
+    asked = asking.text(query, name)
+    if asked is None:
+        return None
+    found = answers.meeting(domain, asked) or answers.superseded(domain, asked)
+    if found is None:
+        raise BadInput(TEXTS("meeting.unknown", id=asked[:50]))
+    return found
+
+
+def _asked(query: Mapping[str, str]) -> dict[str, str]:
+    names = ("room", "user", "from", "to", "state", "min_people", "min_minutes", "order", "zone")
+    return {name: query.get(name, "") for name in names}
+
+
+def _days(view: View) -> list[tuple[str, date | None, date | None]]:
+    """Ranges of days that are often asked for: what they are called, the first and the last."""
+    today = local(view.now, view.zone).date()
+    begin = today.replace(day=1)
+    before = begin - timedelta(days=1)
+    return [
+        ("always", None, None),
+        ("today", today, today),
+        ("yesterday", today - timedelta(days=1), today - timedelta(days=1)),
+        ("week", today - timedelta(days=6), today),
+        ("month", begin, today),
+        ("last_month", before.replace(day=1), before),
+    ]

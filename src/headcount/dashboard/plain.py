@@ -1,0 +1,45 @@
+"""Plain: what a page shows as JSON. Moments are written with the offset of the zone, lengths are seconds."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from starlette.responses import Response
+
+from headcount.dashboard.times import local
+
+_MOMENTS: Final = frozenset(
+    {"at", "start", "end", "join", "leave", "since", "first_join", "last_leave", "created", "received"}
+)
+_LENGTHS: Final = frozenset({"time", "length", "late", "person_time", "in_it"})
+
+
+def answer(told: Any, zone: ZoneInfo) -> Response:
+    """A page's values as JSON."""
+    body = msgspec.json.encode({"timezone": zone.key, **plain(told, zone)})
+    return Response(body, headers={"cache-control": "no-store"}, media_type="application/json")
+
+
+def plain(value: Any, zone: ZoneInfo) -> Any:
+    """Named tuples and dataclasses as objects, down to the last."""
+    if isinstance(value, Enum):
+        return value.value
+    fields = getattr(value, "_fields", None) or getattr(value, "__match_args__", None)
+    if fields:
+        value = {name: getattr(value, name) for name in fields}
+    if isinstance(value, Mapping):
+        return {name: _field(name, one, zone) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one, zone) for one in value]
+    return value
+
+
+def _field(name: str, value: Any, zone: ZoneInfo) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if name in _MOMENTS:
+            return local(value, zone).isoformat(timespec="milliseconds")
+        if name in _LENGTHS:
+            return value / 1_000
+    return plain(value, zone)
