@@ -12,7 +12,7 @@ from starlette.routing import Route
 from headcount.dashboard import assets, live, signing
 from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
 from headcount.dashboard.house import House
-from headcount.dashboard.pages import meeting, meetings, now
+from headcount.dashboard.pages import finding, meeting, meetings, now, person, room
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.showing import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
@@ -38,6 +38,11 @@ def routes(house: House, door: Door) -> list[Route]:
         "/meetings/{id}.json": meeting.as_json,
         "/meetings/{id}/at": meeting.at,
         "/meetings/{id}": meeting.page,
+        "/room": room.page,
+        "/room.json": room.as_json,
+        "/person": person.page,
+        "/person.json": person.as_json,
+        "/find": finding.page,
     }
     changes: dict[str, Change] = {}
     return [

@@ -111,6 +111,23 @@ class Answers:
         with self._database.reading() as connection:
             return connection.row("any_entry", domain=domain) is not None
 
+    def rooms_beginning(self, domain: str, beginning: str, most: int) -> list[str]:
+        """Rooms whose names begin so, of which anything was ever said; at most so many, in order."""
+        values = {"domain": domain, "beginning": beginning, "beyond": beginning + "\U0010ffff", "most": most}
+        with self._database.reading() as connection:
+            return [str(room) for (room,) in connection.rows("rooms_like", **values)]
+
+    def knows_room(self, domain: str, room: str) -> bool:
+        """Whether anything was ever said of a room."""
+        return self.rooms_beginning(domain, room, 1) == [room]
+
+    def users(self, domain: str, most: int) -> list[tuple[str, str | None]]:
+        """The ids of users, at most so many, each with the name that they had last."""
+        with self._database.reading() as connection:
+            return [
+                (str(user), name) for user, name in connection.rows("users_known", domain=domain, most=most)
+            ]
+
     def count(self, domain: str, wanted: MeetingFilter, now: Ms) -> int:
         """How many meetings there are of those wanted."""
         with self._database.reading() as connection:

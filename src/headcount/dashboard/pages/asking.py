@@ -11,6 +11,7 @@ from headcount.kernel.events import Ms
 
 _LONGEST: Final = 512
 _MOST: Final = 10**9
+_MIDNIGHT: Final = time()
 
 
 class NotThere(Exception):
@@ -56,9 +57,20 @@ def day(query: Mapping[str, str], name: str) -> date | None:
     return asked
 
 
-def begin_of(asked: date, zone: ZoneInfo) -> Ms:
-    """When a day begins by the clocks of a zone."""
-    return round(datetime.combine(asked, time(), zone).timestamp() * 1_000)
+def time_of_day(told: str) -> time:
+    """A time of the day, as 10:05 or 10:05:30."""
+    try:
+        found = time.fromisoformat(told)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is not None:
+        raise BadInput(TEXTS("meeting.no_time", given=told[:50]))
+    return found.replace(microsecond=0)
+
+
+def begin_of(asked: date, zone: ZoneInfo, at: time = _MIDNIGHT) -> Ms:
+    """When the clocks of a zone show a time of a day; without one, when the day begins."""
+    return round(datetime.combine(asked, at, zone).timestamp() * 1_000)
 
 
 def end_of(asked: date, zone: ZoneInfo) -> Ms:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
@@ -15,7 +15,6 @@ from headcount.dashboard.pages.meetings import GUESSED, Row, rows_of
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
 from headcount.dashboard.times import clock, local
-from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.store.answers import Answers, MeetingFilter, Page
@@ -142,10 +141,10 @@ def _neighbours(answers: Answers, meeting: MeetingRow, now: Ms) -> tuple[str | N
 
 
 class Present(NamedTuple):
-    """Who was in at a moment that somebody asked about."""
+    """Who was in at a moment that somebody asked about; None if it has not come yet."""
 
     at: str
-    names: Sequence[str]
+    names: Sequence[str] | None
 
 
 def who_at(view: View, meeting: MeetingRow, entries: Sequence[Entry], asked: str) -> Present | None:
@@ -153,6 +152,8 @@ def who_at(view: View, meeting: MeetingRow, entries: Sequence[Entry], asked: str
     if not asked:
         return None
     moment = _moment(view, meeting, asked)
+    if moment > view.now:
+        return Present(asked, None)
     names = {
         entry.user_id or entry.participant_id: entry.user_name or entry.user_id or entry.participant_id
         for entry in entries
@@ -162,22 +163,16 @@ def who_at(view: View, meeting: MeetingRow, entries: Sequence[Entry], asked: str
 
 
 def _moment(view: View, meeting: MeetingRow, asked: str) -> Ms:
+    """The first moment of the meeting at which the clocks showed that; the minute of its start is its start."""
     began = local(meeting.start, view.zone)
-    for form in ("%H:%M", "%H:%M:%S"):
-        try:
-            told = datetime.strptime(asked, form)  # noqa: DTZ007 - a time of the day; the zone is added
-        except ValueError:
-            continue
-        when = began.replace(hour=told.hour, minute=told.minute, second=told.second, microsecond=0)
-        if form == "%H:%M" and (when.hour, when.minute) == (began.hour, began.minute):
-            when = began
-        if when < began:
-            when += timedelta(days=1)
-        return round(when.timestamp() * 1_000)
-    raise BadInput(TEXTS("meeting.no_time", given=asked[:50]))
+    told = asking.time_of_day(asked)
+    at = asking.begin_of(began.date(), view.zone, told)
+    if meeting.start - 60_000 < at < meeting.start and not told.second:
+        return meeting.start
+    return at if at >= meeting.start else asking.begin_of(began.date() + timedelta(days=1), view.zone, told)
 
 
-def _tab(view: View, meeting: MeetingRow, tab: str) -> Mapping[str, object]:
+def _tab(view: View, meeting: MeetingRow, tab: str) -> Mapping[str, Any]:
     """What the chosen tab shows besides people."""
     told: Why | None = None
     messages: list[Message] = []

@@ -88,7 +88,7 @@ def look(answers: Answers, domain: str, now: Ms) -> Now:
         for name, people in groupby(present, key=itemgetter(0))
     ]
     fullest = sorted(everywhere, key=lambda room: (-room.number, room.since, room.name))[:_MOST_ROOMS]
-    ghosts = [(row[0], _head(row)) for row in present if now - row[1] > _LONG]
+    ghosts = [(row[0], head_of(row)) for row in present if now - row[1] > _LONG]
     return Now(
         fullest, len(present), len(everywhere), len(ids), _longest_alone(answers, domain, everywhere, now),
         sorted(ghosts, key=lambda ghost: ghost[1].join)[:_LOOKED_AT],
@@ -102,10 +102,10 @@ def _ongoing(answers: Answers, domain: str, now: Ms) -> list[MeetingRow]:
 def _room(name: str, people: Sequence[Present], meeting_id: str | None, began: dict[str, Ms]) -> Room:
     first = people[0][1]
     since = began.get(meeting_id, first) if meeting_id is not None else first
-    return Room(name, meeting_id, since, [_head(row) for row in people[:_MOST_NAMES]], len(people))
+    return Room(name, meeting_id, since, [head_of(row) for row in people[:_MOST_NAMES]], len(people))
 
 
-def _head(row: Present) -> Head:
+def head_of(row: Present) -> Head:
     _, join, participant_id, user_id, name = row
     return Head(name or user_id or participant_id, participant_id, user_id, join)
 

@@ -1,0 +1,90 @@
+"""Person: a user's meetings, and how long they were in each."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from starlette.responses import Response
+
+from headcount.attending import Person, people_in
+from headcount.dashboard import plain
+from headcount.dashboard.pages import asking
+from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.showing import TEXTS, View
+from headcount.dashboard.showing import page as shown
+from headcount.kernel.events import Ms
+from headcount.store.answers import MeetingFilter, Page
+from headcount.store.rows import DAY_MS
+
+_LATEST: Final = 50
+_MONTH: Final[Ms] = 30 * DAY_MS
+_MOST_OF_A_MONTH: Final = 1_000
+
+
+class Attended(NamedTuple):
+    """A meeting, and the time of this person in it; `time` is the union of their stays, ms."""
+
+    id: str
+    room: str
+    start: Ms
+    end: Ms | None
+    first_join: Ms
+    last_leave: Ms | None
+    time: Ms
+    share: float
+
+
+class Sight(NamedTuple):
+    """A user as their page shows them. `time` is that of the last 30 days."""
+
+    user_id: str
+    name: str
+    rooms: Sequence[str]
+    meetings: int
+    time: Ms
+    latest: Sequence[Attended]
+    older: str | None
+
+
+async def page(view: View) -> Response:
+    """GET /dashboard/person?id=USER."""
+    return shown(view, "person.html", sight=await asyncio.to_thread(look, view))
+
+
+async def as_json(view: View) -> Response:
+    """GET /dashboard/person.json?id=USER."""
+    return plain.answer(await asyncio.to_thread(look, view), view.zone)
+
+
+def look(view: View) -> Sight:
+    """What is shown of the user whom the address names."""
+    answers, domain = view.house.store.answers, view.domain
+    user = asking.text(view.query, "id")
+    wanted = MeetingFilter(user_id=user)
+    meetings = 0 if user is None else answers.count(domain, wanted, view.now)
+    if user is None or not meetings:
+        raise NotThere(TEXTS("person.unknown"))
+    recent = MeetingFilter(user_id=user, runs_from=view.now - _MONTH)
+    rows = answers.page(domain, recent, Page(_MOST_OF_A_MONTH), view.now)
+    if len(rows) < _LATEST:
+        rows = answers.page(domain, wanted, Page(_LATEST), view.now)
+    entries = answers.entries(rows)
+    attended, name = [], None
+    for row in rows:
+        theirs = [one for one in people_in(entries[row.id], view.now) if one.user_id == user]
+        if theirs:
+            name = name or theirs[0].user_name
+            lasted = max(1, (view.now if row.end is None else row.end) - row.start)
+            attended.append(_attended(row.id, row.room, row.start, row.end, theirs[0], lasted))
+    present, _ = answers.presence(domain)
+    month = sum(one.time for one in attended if one.start >= view.now - _MONTH)
+    return Sight(
+        user, name or user, sorted({row[0] for row in present if row[3] == user}), meetings, month,
+        attended[:_LATEST], attended[_LATEST - 1].id if meetings > _LATEST else None,
+    )  # fmt: skip
+
+
+def _attended(name: str, room: str, start: Ms, end: Ms | None, who: Person, lasted: Ms) -> Attended:
+    return Attended(
+        name, room, start, end, who.first_join, who.last_leave, who.time, min(1.0, who.time / lasted)
+    )
