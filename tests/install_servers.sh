@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests start: the server PostgreSQL, and libfaketime, which moves a process's clock.
+# Installs what the tests start: the server PostgreSQL, Chromium, and libfaketime, which moves a process's clock.
 # Does nothing where they are.
 set -euo pipefail
 as_root=()
@@ -12,6 +12,15 @@ if ! compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" > /dev/null; then
   else
     echo "Tests of the clock are left out: they need libfaketime." >&2
   fi
+fi
+if ! command -v chromium > /dev/null && ! command -v google-chrome > /dev/null; then
+  if ! command -v apt-get > /dev/null; then
+    echo "The tests look at the dashboard: install Chromium, with chromium on the PATH." >&2
+    exit 1
+  fi
+  echo "Installing Chromium for the tests ..."
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core > /dev/null
 fi
 if compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || command -v initdb > /dev/null; then
   exit 0

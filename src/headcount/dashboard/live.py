@@ -13,7 +13,6 @@ from headcount.dashboard.showing import View
 
 _HEADERS: Final = {
     "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-store",
     "x-accel-buffering": "no",
     "connection": "close",
 }

@@ -19,7 +19,7 @@ _LENGTHS: Final = frozenset({"time", "length", "late", "person_time", "in_it"})
 def answer(told: Any, zone: ZoneInfo) -> Response:
     """A page's values as JSON."""
     body = msgspec.json.encode({"timezone": zone.key, **plain(told, zone)})
-    return Response(body, headers={"cache-control": "no-store"}, media_type="application/json")
+    return Response(body, media_type="application/json")
 
 
 def plain(value: Any, zone: ZoneInfo) -> Any:

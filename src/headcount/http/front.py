@@ -113,7 +113,8 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"].extend(_CAREFUL)
+                said = {name for name, _ in message["headers"]}
+                message["headers"].extend(header for header in _CAREFUL if header[0] not in said)
                 message["headers"].append((b"x-request-id", request_id.encode()))
                 if "headcount.lasts" in scope:  # what counts is how long it took to begin
                     tell()
