@@ -1,0 +1,1 @@
+"""Dashboard: what people look at."""
