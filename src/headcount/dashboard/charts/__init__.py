@@ -1,0 +1,1 @@
+"""Charts: rows as pictures."""

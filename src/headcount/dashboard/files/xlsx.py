@@ -1,0 +1,141 @@
+"""Excel: tables as the sheets of one workbook, with real times, spans and parts of one.
+
+Rows are written as they come, and no length of a table takes memory; the library keeps what is written
+in a file of its own meanwhile. A cell of Excel knows no zone, so the header names it. No text is ever a
+formula or a link.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from math import isfinite
+from typing import Any, BinaryIO, Final
+
+from xlsxwriter import Workbook
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from headcount.dashboard.files.table import Column, Table, Type
+from headcount.dashboard.harmless import harmless, one_line, shown
+from headcount.kernel.events import Ms
+
+MOST_ROWS: Final = 1_048_575
+"""So many rows fit below the header of one sheet; the rest goes on in the next one."""
+
+_DAY_MS: Final = 86_400_000
+_LONGEST_TEXT: Final = 32_767
+_LONGEST_NAME: Final = 31
+_WIDEST: Final = 48
+_NOT_IN_A_NAME: Final = re.compile(r"[\[\]:*?/\\]")
+_OPTIONS: Final = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
+_FORMATS: Final = {
+    Type.INTEGER: "0",
+    Type.TIME: "yyyy-mm-dd hh:mm:ss",
+    Type.DURATION: "[h]:mm:ss",
+    Type.PERCENT: "0.0%",
+}
+_WIDTHS: Final = {Type.TIME: 19, Type.DURATION: 10}
+
+
+def write_xlsx(tables: Sequence[Table], made: Ms, into: BinaryIO) -> None:
+    """Write a workbook with a sheet for each table; `made` is the time of which the file says that it is from."""
+    book = Workbook(into, _OPTIONS)
+    book.set_properties({"created": shown(made, tables[0].zone)})
+    taken: set[str] = set()
+    for table in tables:
+        for rows in _sheetfuls(table.rows):
+            name = _free_name(table.title, taken)
+            taken.add(name.casefold())
+            _Sheet(book, name, table).write(rows)
+    book.close()
+
+
+def _sheetfuls(rows: Iterable[Sequence[Any]]) -> Iterator[Iterable[Sequence[Any]]]:
+    """The rows of each sheet; there is one even if there are no rows."""
+    rest = iter(rows)
+    yield islice(rest, MOST_ROWS)
+    for first in rest:
+        yield chain([first], islice(rest, MOST_ROWS - 1))
+
+
+def _free_name(title: str, taken: set[str]) -> str:
+    """What Excel lets a sheet be called, and none is called yet."""
+    plain = _NOT_IN_A_NAME.sub(" ", one_line(title)).strip("' ") or "Table"
+    plain = f"{plain}_" if plain.casefold() == "history" else plain  # Excel keeps that name for itself
+    number, name = 1, _cut(plain, "")
+    while name.casefold() in taken:
+        number += 1
+        name = _cut(plain, f" ({number})")
+    return name
+
+
+def _cut(name: str, end: str) -> str:
+    """Excel counts in UTF-16, so one sign may count as two."""
+    while len((name + end).encode("utf-16-le")) > 2 * _LONGEST_NAME:
+        name = name[:-1]
+    return name.rstrip("' ") + end
+
+
+class _Sheet:
+    """One sheet while it is written, row by row."""
+
+    def __init__(self, book: Workbook, name: str, table: Table) -> None:
+        self._sheet: Worksheet = book.add_worksheet(name)
+        self._table = table
+        self._heading: Format = book.add_format({"bold": True, "bottom": 1})
+        self._plain: Format = book.add_format()
+        self._formats = {kind: book.add_format({"num_format": form}) for kind, form in _FORMATS.items()}
+        self._widths = [0] * len(table.columns)
+
+    def write(self, rows: Iterable[Sequence[Any]]) -> None:
+        for position, column in enumerate(self._table.columns):
+            heading = self._heading_of(column)
+            self._write_text(0, position, heading, self._heading)
+            self._widths[position] = max(
+                len(heading) + 3, _WIDTHS.get(column.type, 0)
+            )  # 3: the arrow of a filter
+        last = 0
+        for last, row in enumerate(rows, 1):
+            for position, (value, column) in enumerate(zip(row, self._table.columns, strict=True)):
+                if value is not None:
+                    self._write_cell(last, position, value, column.type)
+        self._furnish(last)
+
+    def _heading_of(self, column: Column) -> str:
+        return f"{column.name} ({self._table.zone})" if column.type is Type.TIME else column.name
+
+    def _write_cell(self, row: int, position: int, value: Any, kind: Type) -> None:
+        form = self._formats.get(kind)
+        match kind:
+            case Type.TEXT:
+                self._write_text(row, position, value, None)
+                self._widths[position] = max(self._widths[position], min(len(value) + 1, _WIDEST))
+            case Type.FLAG:
+                self._sheet.write_boolean(row, position, bool(value))
+            case Type.TIME:
+                at = shown(value, self._table.zone).replace(tzinfo=None)
+                self._sheet.write_datetime(row, position, at, form)
+            case Type.DURATION:
+                self._sheet.write_number(row, position, value / _DAY_MS, form)
+            case _ if isfinite(value):
+                self._sheet.write_number(row, position, value, form)
+
+    def _write_text(self, row: int, position: int, text: str, form: Format | None) -> None:
+        safe = harmless(text)[:_LONGEST_TEXT]
+        if safe.startswith("<r>") and safe.endswith("</r>"):
+            # The library takes such a text for what it has written itself, and would let it stand as XML.
+            self._sheet.write_rich_string(row, position, safe[0], self._plain, safe[1:])
+        else:
+            self._sheet.write_string(row, position, safe, form)
+
+    def _furnish(self, last: int) -> None:
+        """The header stays in sight, columns are as wide as what is in them, rows can be picked out."""
+        self._sheet.freeze_panes(1, 0)
+        for position, width in enumerate(self._widths):
+            self._sheet.set_column(position, position, min(width, _WIDEST))
+        self._sheet.autofilter(0, 0, last, len(self._table.columns) - 1)
