@@ -12,7 +12,7 @@ from starlette.routing import Route
 from headcount.dashboard import assets, live, signing
 from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
 from headcount.dashboard.house import House
-from headcount.dashboard.pages import finding, meeting, meetings, now, person, room
+from headcount.dashboard.pages import finding, meeting, meetings, now, person, room, taking
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.showing import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
@@ -35,13 +35,22 @@ def routes(house: House, door: Door) -> list[Route]:
         "/live": live.stream,
         "/meetings": meetings.page,
         "/meetings.json": meetings.as_json,
+        "/meetings.csv": taking.meetings_csv,
+        "/meetings.xlsx": taking.meetings_xlsx,
         "/meetings/{id}.json": meeting.as_json,
+        "/meetings/{id}.csv": taking.meeting_csv,
+        "/meetings/{id}.xlsx": taking.meeting_xlsx,
+        "/meetings/{id}.ics": taking.meeting_ics,
         "/meetings/{id}/at": meeting.at,
         "/meetings/{id}": meeting.page,
         "/room": room.page,
         "/room.json": room.as_json,
+        "/room.ics": taking.room_ics,
         "/person": person.page,
         "/person.json": person.as_json,
+        "/person.csv": taking.person_csv,
+        "/person.xlsx": taking.person_xlsx,
+        "/person.ics": taking.person_ics,
         "/find": finding.page,
     }
     changes: dict[str, Change] = {}
@@ -96,6 +105,10 @@ def _told(house: House, handler: Handler) -> Handler:
         except StoreError as error:
             log.warning("the store did not answer a page", reason=str(error))
             return trouble(view, 503, TEXTS("trouble.store"))
+        except Exception:
+            number = request.scope["state"].get("request_id", "")
+            log.exception("a page failed", path=request.url.path, request_id=number)
+            return trouble(view, 500, TEXTS("trouble.ours", number=number))
 
     return careful
 

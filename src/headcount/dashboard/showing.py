@@ -1,7 +1,7 @@
 """Showing: from values to a page. Templates, addresses, times and texts meet here."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
@@ -54,6 +54,11 @@ class View:
     def same(self, **changed: Any) -> str:
         """The address of this page with some of what it asks for changed."""
         return self.url(self.path, **{**self.query, **changed})
+
+    def file(self, path: str, **changed: Any) -> Callable[[str], str]:
+        """From a kind of file to the address of this page as such a file."""
+        asked = {**self.query, "zone": self.zone_name, **changed}
+        return lambda kind: self.url(f"{path}.{kind}", **asked)
 
     @property
     def path(self) -> str:

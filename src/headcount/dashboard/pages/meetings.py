@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final, NamedTuple
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -56,8 +57,9 @@ async def page(view: View) -> Response:
     listed = await asyncio.to_thread(look, view)
     template = "_meetings.html" if view.request.headers.get("hx-target") == "meetings" else "meetings.html"
     return shown(
-        view, template, listed=listed, days=_days(view), asked=_asked(view.query), states=list(_STATES)
-    )
+        view, template, listed=listed, days=_days(view), asked=_asked(view.query), states=list(_STATES),
+        call=_as_call(view),
+    )  # fmt: skip
 
 
 async def as_json(view: View) -> Response:
@@ -143,6 +145,24 @@ def _cursor(
 def _asked(query: Mapping[str, str]) -> dict[str, str]:
     names = ("room", "user", "from", "to", "state", "min_people", "min_minutes", "order", "zone")
     return {name: query.get(name, "") for name in names}
+
+
+def _as_call(view: View) -> str:
+    """The same question for the API."""
+    wanted = wanted_by(view.query, view)
+    ms = {
+        "overlaps_start": wanted.runs_from,
+        "overlaps_end": wanted.runs_before,
+        "min_duration": wanted.shortest,
+    }
+    asked = {
+        "room": wanted.room,
+        "user_id": wanted.user_id,
+        "ongoing": None if wanted.ongoing is None else str(wanted.ongoing).lower(),
+        "min_participants": wanted.min_participants,
+        "order": view.query.get("order") or None,
+    } | {name: None if value is None else value // 1_000 for name, value in ms.items()}
+    return urlencode({name: value for name, value in asked.items() if value is not None})
 
 
 def _days(view: View) -> list[tuple[str, date | None, date | None]]:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.attending import Person, people_in
+from headcount.attending import Person, person_of
 from headcount.dashboard import plain
 from headcount.dashboard.pages import asking
 from headcount.dashboard.pages.asking import NotThere
@@ -14,7 +14,7 @@ from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
 from headcount.kernel.events import Ms
 from headcount.store.answers import MeetingFilter, Page
-from headcount.store.rows import DAY_MS
+from headcount.store.rows import DAY_MS, MeetingRow
 
 _LATEST: Final = 50
 _MONTH: Final[Ms] = 30 * DAY_MS
@@ -32,6 +32,7 @@ class Attended(NamedTuple):
     last_leave: Ms | None
     time: Ms
     share: float
+    name: str | None
 
 
 class Sight(NamedTuple):
@@ -68,14 +69,8 @@ def look(view: View) -> Sight:
     rows = answers.page(domain, recent, Page(_MOST_OF_A_MONTH), view.now)
     if len(rows) < _LATEST:
         rows = answers.page(domain, wanted, Page(_LATEST), view.now)
-    entries = answers.entries(rows)
-    attended, name = [], None
-    for row in rows:
-        theirs = [one for one in people_in(entries[row.id], view.now) if one.user_id == user]
-        if theirs:
-            name = name or theirs[0].user_name
-            lasted = max(1, (view.now if row.end is None else row.end) - row.start)
-            attended.append(_attended(row.id, row.room, row.start, row.end, theirs[0], lasted))
+    attended = attended_by(view, user, rows)
+    name = next((one.name for one in attended if one.name), None)
     present, _ = answers.presence(domain)
     month = sum(one.time for one in attended if one.start >= view.now - _MONTH)
     return Sight(
@@ -84,7 +79,20 @@ def look(view: View) -> Sight:
     )  # fmt: skip
 
 
-def _attended(name: str, room: str, start: Ms, end: Ms | None, who: Person, lasted: Ms) -> Attended:
+def attended_by(view: View, user: str, rows: Sequence[MeetingRow]) -> list[Attended]:
+    """What part a user had in each of these meetings; those in which they had none are left out."""
+    entries = view.house.store.answers.entries(rows)
+    found = []
+    for row in rows:
+        theirs = [one for one in entries[row.id] if one.user_id == user]
+        if theirs:
+            found.append(_attended(row, person_of(theirs, view.now), view.now))
+    return found
+
+
+def _attended(row: MeetingRow, who: Person, now: Ms) -> Attended:
+    lasted = max(1, (now if row.end is None else row.end) - row.start)
     return Attended(
-        name, room, start, end, who.first_join, who.last_leave, who.time, min(1.0, who.time / lasted)
-    )
+        row.id, row.room, row.start, row.end, who.first_join, who.last_leave, who.time, min(1.0, who.time / lasted),
+        who.user_name,
+    )  # fmt: skip
