@@ -1,0 +1,116 @@
+"""Bars: how much there was on each day or in each hour."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Final, Literal
+
+from headcount.dashboard.charts.axes import (
+    MONTHS,
+    WEEKDAYS,
+    CountScale,
+    TimeScale,
+    count_axis,
+    count_ticks,
+    time_ticks,
+)
+from headcount.dashboard.charts.drawing import (
+    Markup,
+    Rows,
+    Unit,
+    element,
+    joined,
+    label,
+    picture,
+    rectangle,
+    title,
+)
+from headcount.dashboard.texts import shown
+from headcount.kernel.events import Ms
+
+_LEFT: Final = 48
+_RIGHT: Final = 16
+_TOP: Final = 12
+_HIGH: Final = 140
+_BELOW: Final = 24
+_WIDEST: Final = 36
+_DAY_OR_HOUR: Final = {"day": 86_400_000, "hour": 3_600_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """What there was in each `every`, by the moment at which that began, in order."""
+
+    title: str
+    unit: Unit
+    every: Literal["day", "hour"]
+    values: Sequence[tuple[Ms, float]]
+    zone: tzinfo
+
+
+def bars(data: Bars, name: str, width: float = 960) -> Markup:
+    """A bar for each day or hour; where there was nothing, there is none."""
+    bottom, right = _TOP + _HIGH, width - _RIGHT
+    most = max((value for _, value in data.values), default=0)
+    ticks = count_ticks(most, room=3)
+    counts = CountScale(ticks[-1], bottom, _TOP)
+    pitch = (right - _LEFT) / max(len(data.values), 1)
+    wide = min(pitch - min(3, pitch * 0.25), _WIDEST)
+    total = data.unit.of(sum(value for _, value in data.values))
+    return picture(
+        name,
+        (width, bottom + _BELOW),
+        (data.title, f"{total}, at most {data.unit.of(most)} in one {data.every}, {data.zone}."),
+        count_axis(counts, ticks, _LEFT, right),
+        joined(
+            _bar(data, at, value, counts, _LEFT + (position + 0.5) * pitch, pitch, wide)
+            for position, (at, value) in enumerate(data.values)
+        ),
+        _times(data, pitch, right, bottom + 17),
+    )
+
+
+def bars_table(data: Bars) -> Rows:
+    """What there was, by day or hour."""
+    form = "%Y-%m-%d" if data.every == "day" else "%Y-%m-%d %H:%M"
+    return Rows(
+        (f"{data.every} ({data.zone})", data.unit.many),
+        [(shown(at, data.zone).strftime(form), value) for at, value in data.values],
+    )
+
+
+def _bar(
+    data: Bars, at: Ms, value: float, counts: CountScale, middle: float, pitch: float, wide: float
+) -> Markup:
+    """The bar, and the whole height of its place to point at: small ones are hard to hit."""
+    y = counts.y(value)
+    return element(
+        "g",
+        {"class": "chart-hover"},
+        title(f"{_when(at, data)}: {data.unit.of(value)}"),
+        rectangle("chart-target", middle - pitch / 2, counts.high, pitch, counts.bottom - counts.high),
+        *([rectangle("chart-bar", middle - wide / 2, y, wide, counts.bottom - y)] if value > 0 else []),
+    )
+
+
+def _when(at: Ms, data: Bars) -> str:
+    clock = shown(at, data.zone)
+    day = f"{WEEKDAYS[clock.weekday()]} {clock.day} {MONTHS[clock.month - 1]} {clock.year}"
+    return day if data.every == "day" else f"{day}, {clock:%H:%M}"
+
+
+def _times(data: Bars, pitch: float, right: float, y: float) -> Markup:
+    """Labels under the bars in which round times are."""
+    if not data.values:
+        return Markup("")
+    begins = [at for at, _ in data.values]
+    last = max(begins[-1] + _DAY_OR_HOUR[data.every] - 1, begins[0] + 1)
+    scale = TimeScale(begins[0], last, _LEFT, right)
+    middles = {
+        bisect_right(begins, tick.at) - 1: tick.label for tick in time_ticks(scale, data.zone) if tick.label
+    }
+    return joined(
+        label(words, _LEFT + (position + 0.5) * pitch, y, anchor="middle")
+        for position, words in middles.items()
+    )

@@ -1,0 +1,50 @@
+"""Spark: how a number went, as a line the size of a word."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from headcount.dashboard.charts.axes import CountScale
+from headcount.dashboard.charts.drawing import Markup, Rows, Unit, element, number, picture
+
+_EDGE: Final = 4
+_DOT: Final = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """Numbers in order, the latest last."""
+
+    title: str
+    unit: Unit
+    values: Sequence[float]
+
+
+def spark(data: Spark, name: str, width: float = 120, height: float = 32) -> Markup:
+    """A line from the first number to the last, on which there is a dot."""
+    most, last = max(data.values, default=0), data.values[-1] if data.values else 0
+    scale = CountScale(most or 1, height - _EDGE, _EDGE)
+    apart = (width - 2 * _EDGE) / max(len(data.values) - 1, 1)
+    points = [(_EDGE + position * apart, scale.y(value)) for position, value in enumerate(data.values)]
+    words = f"{data.unit.of(last)} at the end, at most {data.unit.of(most)}."
+    return picture(name, (width, height), (data.title, words), *_drawn(points, height - _EDGE))
+
+
+def spark_table(data: Spark) -> Rows:
+    """The numbers."""
+    return Rows(("number", data.unit.many), list(enumerate(data.values, 1)))
+
+
+def _drawn(points: Sequence[tuple[float, float]], bottom: float) -> list[Markup]:
+    if not points:
+        return []
+    path = "L".join(f"{number(x)} {number(y)}" for x, y in points)
+    (left, _), (right, high) = points[0], points[-1]
+    base = number(bottom)
+    return [
+        element(
+            "path", {"class": "chart-area", "d": f"M{number(left)} {base}L{path}L{number(right)} {base}Z"}
+        ),
+        element("path", {"class": "chart-line", "d": f"M{path}"}),
+        element("circle", {"class": "chart-dot", "cx": right, "cy": high, "r": _DOT}),
+    ]

@@ -1,0 +1,170 @@
+"""Strip: when meetings ran in the last days, one lane a day, the latest at the top.
+
+Lanes are as clocks show a day, so that the same time of day stands below itself, on days too whose clocks
+were turned.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Final, NamedTuple
+
+from headcount.dashboard.charts.axes import MONTHS, WEEKDAYS
+from headcount.dashboard.charts.drawing import (
+    Attributes,
+    Markup,
+    Rows,
+    Unit,
+    element,
+    joined,
+    label,
+    line,
+    picture,
+    title,
+)
+from headcount.dashboard.texts import one_line, shown, spoken
+from headcount.kernel.events import Ms
+
+MEETINGS: Final = Unit("meeting", "meetings")
+
+_LEFT: Final = 76
+_RIGHT: Final = 16
+_TOP: Final = 20
+_LANE: Final = 16
+_BAR: Final = 10
+_THINNEST: Final = 2
+_DAY_S: Final = 86_400
+
+
+class Run(NamedTuple):
+    """A meeting, and what is said of it when somebody points at it; `end` is None while it is ongoing."""
+
+    start: Ms
+    end: Ms | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The meetings of the last `days` days, today included."""
+
+    title: str
+    runs: Sequence[Run]
+    now: Ms
+    zone: tzinfo
+    days: int = 30
+
+
+def strip(data: Strip, name: str, width: float = 960) -> Markup:
+    """A lane for each day, a bar for each meeting in it."""
+    days = _days(data)
+    right, height = width - _RIGHT, _TOP + len(days) * _LANE + 4
+    pieces = [(run, piece) for run in data.runs for piece in _pieces(run, data) if piece.day in days]
+    return picture(
+        name,
+        (width, height),
+        (data.title, f"{MEETINGS.of(len({id(run) for run, _ in pieces}))} in {len(days)} days, {data.zone}."),
+        joined(_hours(width, right, height)),
+        joined(_lane(day, days[day], right) for day in days),
+        joined(_bar(run, piece, days[piece.day], right, data) for run, piece in pieces),
+    )
+
+
+def strip_table(data: Strip) -> Rows:
+    """The meetings, by start."""
+    days = _days(data)
+    return Rows(
+        ("meeting", f"start ({data.zone})", f"end ({data.zone})"),
+        [
+            (run.label, spoken(run.start, data.zone), None if run.end is None else spoken(run.end, data.zone))
+            for run in sorted(data.runs, key=lambda run: run.start)
+            if any(piece.day in days for piece in _pieces(run, data))
+        ],
+    )
+
+
+class _Piece(NamedTuple):
+    """What of a meeting is on one day, as parts of what its clocks show."""
+
+    day: date
+    begin: float
+    end: float
+
+
+def _days(data: Strip) -> dict[date, int]:
+    """The days with the position of their lanes."""
+    today = shown(data.now, data.zone).date()
+    return {today - timedelta(days=ago): ago for ago in range(data.days)}
+
+
+def _pieces(run: Run, data: Strip) -> Iterator[_Piece]:
+    """A meeting, cut at midnights and wherever clocks are turned."""
+    begin, until = run.start, data.now if run.end is None else run.end
+    oldest = shown(data.now, data.zone).date() - timedelta(days=data.days - 1)
+    begin = max(begin, _first_of(oldest, data.zone))
+    while begin < until:
+        clock = shown(begin, data.zone)
+        end = min(until, _first_of(clock.date() + timedelta(days=1), data.zone))
+        end = _turn(begin, end, data.zone)
+        shows = _second_of_day(clock)
+        yield _Piece(clock.date(), shows / _DAY_S, min((shows + (end - begin) / 1_000) / _DAY_S, 1))
+        begin = end
+
+
+def _first_of(day: date, zone: tzinfo) -> Ms:
+    return round(datetime.combine(day, time(), zone).timestamp()) * 1_000
+
+
+def _second_of_day(clock: datetime) -> float:
+    return clock.hour * 3_600 + clock.minute * 60 + clock.second + clock.microsecond / 1_000_000
+
+
+def _turn(begin: Ms, end: Ms, zone: tzinfo) -> Ms:
+    """The moment at which clocks are turned between two on one day, or the end if they are not."""
+    was = shown(begin, zone).utcoffset()
+    if shown(end - 1, zone).utcoffset() == was:
+        return end
+    before, after = begin, end - 1
+    while after - before > 1:
+        middle = (before + after) // 2
+        before, after = (middle, after) if shown(middle, zone).utcoffset() == was else (before, middle)
+    return after
+
+
+def _hours(width: float, right: float, height: float) -> Iterator[Markup]:
+    every = 3 if width >= 520 else 6
+    for hour in range(0, 25, every):
+        x = _LEFT + hour / 24 * (right - _LEFT)
+        yield line("chart-grid", x, _TOP - 4, x, height - 4)
+        yield label(f"{hour:02}:00", x, 11, anchor="end" if hour == 24 else "middle")
+
+
+def _lane(day: date, position: int, right: float) -> Markup:
+    y = _TOP + position * _LANE
+    kind = "chart-label chart-faint" if day.weekday() > 4 else "chart-label"
+    words = f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}"
+    track: Attributes = {
+        "class": "chart-lane",
+        "x": _LEFT,
+        "y": y + (_LANE - _BAR) / 2,
+        "width": right - _LEFT,
+        "height": _BAR,
+    }
+    return joined([label(words, 0, y + 12, kind), element("rect", {**track, "rx": 2})])
+
+
+def _bar(run: Run, piece: _Piece, position: int, right: float, data: Strip) -> Markup:
+    wide = right - _LEFT
+    x = min(_LEFT + piece.begin * wide, right - _THINNEST)
+    end = "now" if run.end is None else spoken(run.end, data.zone)
+    return element(
+        "rect",
+        {
+            "class": "chart-bar chart-over" if run.end is not None else "chart-bar chart-ongoing",
+            "x": x,
+            "y": _TOP + position * _LANE + (_LANE - _BAR) / 2,
+            "width": min(max((piece.end - piece.begin) * wide, _THINNEST), right - x),
+            "height": _BAR,
+        },
+        title(f"{one_line(run.label)}: {spoken(run.start, data.zone)} to {end}"),
+    )
