@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from headcount.dashboard.charts.drawing import Markup, joined, label, line
 from headcount.dashboard.charts.widths import width_of
-from headcount.dashboard.texts import shown
+from headcount.dashboard.harmless import shown
 from headcount.history.zones import moments_of
 from headcount.kernel.events import Ms
 

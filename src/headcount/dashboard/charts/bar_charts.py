@@ -26,7 +26,7 @@ from headcount.dashboard.charts.drawing import (
     rectangle,
     title,
 )
-from headcount.dashboard.texts import shown
+from headcount.dashboard.harmless import shown
 from headcount.kernel.events import Ms
 
 _LEFT: Final = 48

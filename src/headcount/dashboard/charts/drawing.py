@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Final, NamedTuple
 
-from headcount.dashboard.texts import harmless
+from headcount.dashboard.harmless import harmless
 
 Attributes = Mapping[str, str | float | None]
 Value = str | int | float | None

@@ -22,7 +22,7 @@ from headcount.dashboard.charts.drawing import (
     picture,
     title,
 )
-from headcount.dashboard.texts import one_line, shown, spoken
+from headcount.dashboard.harmless import one_line, shown, spoken
 from headcount.kernel.events import Ms
 
 MEETINGS: Final = Unit("meeting", "meetings")

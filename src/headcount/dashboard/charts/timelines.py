@@ -28,7 +28,7 @@ from headcount.dashboard.charts.drawing import (
 )
 from headcount.dashboard.charts.step_charts import Step, peak, said_of, step_chart, zone_label
 from headcount.dashboard.charts.widths import fitted, width_of
-from headcount.dashboard.texts import one_line, shown, spoken
+from headcount.dashboard.harmless import one_line, shown, spoken
 from headcount.kernel.events import Ms
 
 PEOPLE: Final = Unit("person", "people")
