@@ -117,6 +117,32 @@ def test_who_was_here_at_a_time_is_asked_in_two_clicks(looking, service, room):
     expect(page.locator("#at")).to_contain_text("Nobody was here")
 
 
+def test_moving_through_the_picture_tells_who_was_in(looking, service, room):
+    meeting = a_meeting(service, room, ago=1_200, lasted=600)
+    page = looking.at(f"/meetings/{meeting}")
+    page.locator("#scrub").focus()
+    page.keyboard.press("End")
+    expect(page.locator("#at")).to_contain_text("Nobody was here")
+    for _ in range(3):
+        page.keyboard.press("PageDown")
+    expect(page.locator("#at")).to_contain_text("1 person here")
+    chart = page.locator(".only-wide svg.chart").first
+    box = chart.bounding_box()
+    chart.click(position={"x": box["width"] * 0.4, "y": 60})
+    expect(page.locator("#at")).to_contain_text("2 people here")
+
+
+def test_a_picture_shows_everybody_and_why_it_begins_and_ends(looking, service, room):
+    meeting = a_meeting(service, room)
+    told(service, (room, "join", "void", 500, {"user_name": "Short"}), (room, "leave", "void", 499.5))
+    page = looking.at(f"/meetings/{meeting}")
+    chart = page.locator(".only-wide svg.chart").first
+    expect(chart.locator(".chart-name")).to_have_text(["Ana Silva", "Bob", "Short"])
+    expect(chart.locator(".chart-void")).to_have_count(1)
+    expect(chart.get_by_label(re.compile("^began at .*rule 6"))).to_have_count(1)
+    expect(chart.get_by_label(re.compile("^ended at .*rule 8"))).to_have_count(1)
+
+
 def test_two_devices_at_once_are_one_person_and_no_more_than_the_meeting(service, room):
     ana = {"user_id": f"u-{room}", "user_name": "Ana"}
     told(

@@ -42,6 +42,7 @@ def routes(house: House, door: Door) -> list[Route]:
         "/meetings/{id}.xlsx": taking.meeting_xlsx,
         "/meetings/{id}.ics": taking.meeting_ics,
         "/meetings/{id}/at": meeting.at,
+        "/meetings/{id}/rows": meeting.more,
         "/meetings/{id}": meeting.page,
         "/room": room.page,
         "/room.json": room.as_json,

@@ -29,7 +29,7 @@ from headcount.dashboard.charts.drawing import (
     picture,
 )
 from headcount.dashboard.charts.widths import fitted
-from headcount.dashboard.harmless import one_line, shown, spoken
+from headcount.dashboard.harmless import spoken
 from headcount.kernel.events import Ms
 
 Step = tuple[Ms, int]

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 from starlette.responses import RedirectResponse, Response
 
 from headcount.attending import Person, people_in
-from headcount.dashboard import plain
+from headcount.dashboard import charts, plain
+from headcount.dashboard.charts import Mark, Presence, Timeline
 from headcount.dashboard.pages import asking
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.pages.meetings import GUESSED, Row, rows_of
@@ -23,6 +24,9 @@ from headcount.store.rows import MeetingRow
 from headcount.why import MOST_EVENTS, Why, why
 
 TABS: Final = ("people", "events", "decisions", "corrections", "deliveries")
+_TELLING: Final = ("events", "decisions", "corrections")
+_FEW: Final = 500
+"""With no more stays than this the reasons are worked out for the picture, too."""
 _MOST_PEOPLE: Final = 200
 _MOST_EVENTS: Final = 500
 _MOST_MESSAGES: Final = 500
@@ -58,11 +62,14 @@ async def page(view: View) -> Response:
         return RedirectResponse(view.url(f"/meetings/{meeting.id}", was=replaced), 303)
     tab = asking.chosen(view.query, "tab", TABS)
     sight, entries = await asyncio.to_thread(look, view, meeting)
+    told = await asyncio.to_thread(_why, view, meeting) if tab in _TELLING or len(entries) <= _FEW else None
     values = await asyncio.to_thread(_tab, view, meeting, tab)
+    drawn = timeline_of(meeting, sight.people, entries, told, view)
     present = who_at(view, meeting, entries, view.query.get("at", ""))
     return shown(
         view, "meeting.html", meeting=meeting, sight=sight, row=sight.row, tab=tab, tabs=TABS, most=MOST_EVENTS,
         most_people=asking.number(view.query, "people") or _MOST_PEOPLE, present=present, was=view.query.get("was", ""),
+        told=told, drawn=drawn, charts=charts,
         **values,
     )  # fmt: skip
 
@@ -140,6 +147,37 @@ def _neighbours(answers: Answers, meeting: MeetingRow, now: Ms) -> tuple[str | N
     return (earlier[0].id if earlier else None), (later[0].id if later else None)
 
 
+async def more(view: View) -> Response:
+    """GET /dashboard/meetings/ID/rows?from=100: more rows of the picture."""
+    meeting, _ = await asyncio.to_thread(find, view)
+    sight, entries = await asyncio.to_thread(look, view, meeting)
+    first = asking.number(view.query, "from") or 0
+    drawn = timeline_of(meeting, sight.people, entries, None, view)
+    return shown(view, "_chart_rows.html", drawn=drawn, first=first, row=sight.row, charts=charts)
+
+
+def timeline_of(
+    meeting: MeetingRow, people: Sequence[Line], entries: Sequence[Entry], told: Why | None, view: View
+) -> Timeline:
+    """The picture of a meeting: a row for each of the people, in that order."""
+    stays: dict[str, list[Presence]] = {}
+    for one in entries:
+        bar = Presence(one.join, one.leave, one.left_by, one.left_by in GUESSED)
+        stays.setdefault(one.user_id or one.participant_id, []).append(bar)
+    names = {who.user_id or who.participant_id: who.name for who in people}
+    for void in told.void if told is not None else []:
+        who = void.user_id or void.participant_id
+        names.setdefault(who, void.user_name or who)
+        stays.setdefault(who, []).append(Presence(void.join, void.leave, void.left_by, is_void=True))
+    marks = [
+        Mark(step.at, TEXTS(f"meeting.{name}"), step.sentence)
+        for name, step in (("mark_began", told.began), ("mark_ended", told.ended))
+        if step is not None
+    ] if told is not None else []  # fmt: skip
+    rows = [charts.Person(name, sorted(stays[who])) for who, name in names.items()]
+    return Timeline(TEXTS("meeting.chart"), meeting.start, meeting.end, view.now, rows, marks, view.zone)
+
+
 class Present(NamedTuple):
     """Who was in at a moment that somebody asked about; None if it has not come yet."""
 
@@ -174,16 +212,13 @@ def _moment(view: View, meeting: MeetingRow, asked: str) -> Ms:
 
 def _tab(view: View, meeting: MeetingRow, tab: str) -> Mapping[str, Any]:
     """What the chosen tab shows besides people."""
-    told: Why | None = None
     messages: list[Message] = []
-    if tab in ("events", "decisions", "corrections"):
-        told = _why(view, meeting)
-    elif tab == "deliveries":
+    if tab == "deliveries":
         last = view.now if meeting.end is None else meeting.end
         messages = view.house.store.messages.of_room(
             view.domain, meeting.room, meeting.start, last, _MOST_MESSAGES
         )
-    return {"told": told, "messages": messages, "most_events": _MOST_EVENTS}
+    return {"messages": messages, "most_events": _MOST_EVENTS}
 
 
 def _why(view: View, meeting: MeetingRow) -> Why | None:

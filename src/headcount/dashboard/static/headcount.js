@@ -43,6 +43,35 @@
     if (titled) document.title = `${titled.dataset.title} · Headcount`;
   });
 
+  // A moment of a meeting is also chosen by moving through it, or by a click on its picture.
+  const scrub = document.getElementById("scrub");
+  const time = document.getElementById("at-time");
+  if (scrub && time) {
+    const clock = new Intl.DateTimeFormat("en-GB", {
+      timeZone: scrub.dataset.zoneName, hour: "2-digit", minute: "2-digit", second: "2-digit",
+    });
+    let asked = 0;
+    const ask = (ms) => {
+      time.step = "1";
+      time.value = clock.format(ms);
+      clearTimeout(asked);
+      asked = setTimeout(() => time.dispatchEvent(new Event("change", { bubbles: true })), 150);
+    };
+    scrub.parentElement.hidden = false;
+    scrub.addEventListener("input", () => ask(Number(scrub.value)));
+    document.addEventListener("click", (event) => {
+      const chart = event.target.closest(".picture svg[data-start]");
+      if (!chart) return;
+      const box = chart.getBoundingClientRect();
+      const x = ((event.clientX - box.left) / box.width) * chart.viewBox.baseVal.width;
+      const { start, end, left, right } = chart.dataset;
+      const part = (x - left) / (right - left);
+      if (part < 0 || part > 1) return;
+      scrub.value = Number(start) + part * (end - start);
+      ask(Number(scrub.value));
+    });
+  }
+
   const live = document.body.dataset.live;
   if (!live) return;
   const state = document.getElementById("state");
