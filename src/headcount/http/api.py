@@ -5,6 +5,7 @@ is not known here.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +20,16 @@ from headcount.http import params
 from headcount.http.context import Reading, domain_of
 from headcount.http.errors import invalid, not_found
 from headcount.http.explain import explanation
-from headcount.http.wire import Attendance, Meetings, Participants, RoomPresence, Wire, told, written
+from headcount.http.wire import (
+    Attendance,
+    Meetings,
+    Participants,
+    RoomPresence,
+    UserMeetings,
+    Wire,
+    told,
+    written,
+)
 from headcount.kernel.events import Ms
 from headcount.store.answers import MeetingFilter, Page
 from headcount.store.rows import MeetingRow, StayRow, Superseded
@@ -52,6 +62,7 @@ def routes(reading: Reading) -> list[Route]:
         "/meetings/{id}": ("meeting", meeting),
         "/meetings/{id}/participants": ("participants", participants),
         "/meetings/{id}/explain": ("explain", explain),
+        "/users/{user:name}/meetings": ("user-meetings", user_meetings),
         "/presence": ("presence", presence),
         "/rooms/{room:name}/presence": ("room-presence", room_presence),
         "/rooms/{room:name}/at": ("room-at", room_at),
@@ -109,6 +120,23 @@ def explain(reading: Reading, domain: str, request: Request) -> Answer:
     """GET /meetings/{id}/explain: why the meeting is as it is."""
     row, headers = _meeting(reading, domain, request)
     return told(explanation(reading, row)), headers
+
+
+def user_meetings(reading: Reading, domain: str, request: Request) -> Answer:
+    """GET /users/{id}/meetings: a page of the meetings that a user took part in, and what part that was."""
+    query = request.query_params
+    wire = Wire(reading.now(), reading.granularity_s)
+    wanted = replace(_filter(query, wire), user_id=_named(request, "user", "the id of a user"))
+    page = _page(reading, domain, query)
+    listed, own = reading.answers.listed_of_user(
+        domain, wanted, page, wire.now, with_entries=not params.NO_PARTICIPANTS.of(query)
+    )
+    entries = listed.entries
+    data = [
+        wire.user_meeting(row, None if entries is None else entries[row.id], own[row.id])
+        for row in listed.meetings
+    ]
+    return told(UserMeetings(listed.total, data)), {}
 
 
 def presence(reading: Reading, domain: str, _: Request) -> Answer:
@@ -228,7 +256,12 @@ def _meeting(reading: Reading, domain: str, request: Request) -> tuple[MeetingRo
 
 
 def _room(request: Request) -> str:
-    name: str = request.path_params["room"]
+    return _named(request, "room", "the name of a room")
+
+
+def _named(request: Request, part: str, what: str) -> str:
+    """What a part of the path names."""
+    name: str = request.path_params[part]
     if "\0" in name:
-        raise invalid("the name of a room must not contain U+0000")
+        raise invalid(f"{what} must not contain U+0000")
     return name

@@ -109,6 +109,15 @@ _ROOM: Final = {
 }
 
 
+_USER_ID: Final = {
+    "name": "user",
+    "in": "path",
+    "required": True,
+    "description": "The id of a user, percent-encoded.",
+    "schema": {"type": "string", "minLength": 1},
+}
+
+
 def _paths() -> dict[str, Any]:
     return {
         "/meetings": _get(
@@ -130,6 +139,12 @@ def _paths() -> dict[str, Any]:
             "Why it began and ended, what was void, ignored and corrected, each by its rule, and the events"
             " behind it. Not in Daily's API.",
             ref("Explanation"), _ID, also=("404",), ok=_MOVED,
+        ),
+        "/users/{user}/meetings": _get(
+            "user-meetings", "The meetings of a user",
+            "As `/meetings`, for the user whose id is in the path, and in each what part they had: when they first came,"
+            " last left, and were there in all, whatever they came with. Not in Daily's API.",
+            ref("UserMeetings"), _USER_ID, asks=params.USER_MEETINGS,
         ),
         "/presence": _get(
             "presence", "Who is in now, by room",
@@ -200,6 +215,7 @@ def _list(name: str) -> Schema:
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _SECONDS: Final = _is("Seconds, rounded down; until now, while it lasts.", "integer", minimum=0)
+_SHARE: Final = _is("From 0 to 1, rounded down to four digits.", "number", minimum=0, maximum=1)
 _USER: Final = _or_null("The user's id, if it is known.", minLength=1)
 _NAME: Final = _or_null("The name shown, if it is known.", minLength=1)
 _MOMENT: Final = _is("A moment in UTC, with milliseconds.", format="date-time")
@@ -236,6 +252,21 @@ def _meeting_schemas() -> dict[str, Schema]:
             participants=_list("Participant"),
         ),
         "Meetings": _object("A page of meetings.", total_count=_COUNT, data=_list("MeetingWithParticipants")),
+        "Attended": _object(
+            "One person's part in a meeting: the time in which any of their stays lasted.",
+            join_time=_is("When they first joined, unix seconds.", "integer"),
+            leave_time=_or_null("When they last left, unix seconds; `null` while they are in.", "integer"),
+            duration=_SECONDS,
+            share=_SHARE,
+        ),
+        "UserMeeting": _object(
+            "A meeting session, and a user's part in it.",
+            optional=["participants"],
+            **heading,
+            participants=_list("Participant"),
+            attended=ref("Attended"),
+        ),
+        "UserMeetings": _object("A page of meetings.", total_count=_COUNT, data=_list("UserMeeting")),
         "Participant": _object(
             "Somebody's time in a meeting.",
             user_id=_USER,

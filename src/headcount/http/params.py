@@ -318,6 +318,7 @@ MEETINGS: Final[tuple[Param[Any, Any], ...]] = (
     OVERLAPS_END,
     ORDER,
 )
+USER_MEETINGS: Final[tuple[Param[Any, Any], ...]] = tuple(one for one in MEETINGS if one is not USER_ID)
 PARTICIPANTS: Final[tuple[Param[Any, Any], ...]] = (LIMIT, JOINED_AFTER, JOINED_BEFORE)
 ROOM_PRESENCE: Final[tuple[Param[Any, Any], ...]] = (PRESENT_LIMIT, PRESENT_USER_ID, PRESENT_USER_NAME)
 ROOM_AT: Final[tuple[Param[Any, Any], ...]] = (TIME, FROM, TO)

@@ -102,9 +102,15 @@ class Answers:
     ) -> Listed:
         """A page of the wanted meetings, how many there are, and who took part, all of one moment."""
         with self._snapshot() as connection:
-            rows = _page(connection, domain, wanted, page, now)
-            entries = _entries(connection, rows) if with_entries else None
-            return Listed(_count(connection, domain, wanted, now), rows, entries)
+            return _listed(connection, domain, wanted, page, now, with_entries=with_entries)
+
+    def listed_of_user(
+        self, domain: str, wanted: MeetingFilter, page: Page, now: Ms, *, with_entries: bool = True
+    ) -> tuple[Listed, dict[str, list[Entry]]]:
+        """The same of the meetings of one user, and the user's own entries in each of them."""
+        with self._snapshot() as connection:
+            listed = _listed(connection, domain, wanted, page, now, with_entries=with_entries)
+            return listed, _entries(connection, listed.meetings, wanted.user_id)
 
     def count(self, domain: str, wanted: MeetingFilter, now: Ms) -> int:
         """How many meetings there are of those wanted."""
@@ -229,6 +235,14 @@ class Answers:
             connection.run_text("commit")
 
 
+def _listed(
+    connection: Connection, domain: str, wanted: MeetingFilter, page: Page, now: Ms, *, with_entries: bool
+) -> Listed:
+    rows = _page(connection, domain, wanted, page, now)
+    entries = _entries(connection, rows) if with_entries else None
+    return Listed(_count(connection, domain, wanted, now), rows, entries)
+
+
 def _count(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
     """How many are wanted. Whole days are tallied; what few are left over are counted one by one."""
     wanted = _narrowed(connection, domain, wanted)
@@ -336,12 +350,15 @@ def _seconds_up(at: Ms | None) -> int | None:
     return None if at is None else -(-at // 1_000)
 
 
-def _entries(connection: Connection, meetings: Sequence[MeetingRow]) -> dict[str, list[Entry]]:
+def _entries(
+    connection: Connection, meetings: Sequence[MeetingRow], user_id: str | None = None
+) -> dict[str, list[Entry]]:
+    """The entries of each meeting: all of them, or those of one user."""
     found: dict[str, list[Entry]] = {meeting.id: [] for meeting in meetings}
     if not meetings:
         return found
     bounds = {meeting.id: (meeting.start, meeting.end) for meeting in meetings}
-    for name, *columns in connection.rows_of(*_entries_query(meetings)):
+    for name, *columns in connection.rows_of(*_entries_query(meetings, user_id)):
         entry = clipped(stay_of(*columns), *bounds[name])
         if entry is not None:
             found[name].append(entry)
@@ -350,11 +367,14 @@ def _entries(connection: Connection, meetings: Sequence[MeetingRow]) -> dict[str
     return found
 
 
-def _entries_query(meetings: Sequence[MeetingRow]) -> tuple[str, dict[str, Any]]:
+def _entries_query(meetings: Sequence[MeetingRow], user_id: str | None) -> tuple[str, dict[str, Any]]:
     """The stays that began within each of these meetings, and those that a reset carried into one."""
     values: dict[str, Any] = {f"id_{n}": meeting.id for n, meeting in enumerate(meetings)}
     ids = ", ".join(f":{name}" for name in values)
     of_these = f"where m.domain = :domain and m.id in ({ids})"
+    if user_id is not None:
+        of_these += " and s.user_id = :user_id"
+        values["user_id"] = user_id
     text = (
         f"select m.id, {_STAY} from meetings as m join stays as s"  # noqa: S608 - our own text
         " on s.domain = m.domain and s.room = m.room and s.join_ms >= m.start_ms"
