@@ -7,7 +7,7 @@ is not known here.
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headcount.http import params
+from headcount.http.attendance import Asked, asked_in_body, asked_in_url, attendance_list
+from headcount.http.body import read_bytes, require_text
 from headcount.http.context import Reading, domain_of
 from headcount.http.errors import invalid, not_found
 from headcount.http.explain import explanation
@@ -37,6 +39,8 @@ from headcount.store.rows import MeetingRow, StayRow, Superseded
 Answer = tuple[bytes, dict[str, str]]
 """A body and headers."""
 Query = Any
+_MOST_BYTES: Final = 2_097_152
+_BODY_S: Final = 30
 Question = Callable[[Reading, str, Request], Answer]
 
 
@@ -67,7 +71,9 @@ def routes(reading: Reading) -> list[Route]:
         "/rooms/{room:name}/presence": ("room-presence", room_presence),
         "/rooms/{room:name}/at": ("room-at", room_at),
     }
-    return [Route(path, _asked(reading, ask), name=name) for path, (name, ask) in questions.items()]
+    asked = [Route(path, _asked(reading, ask), name=name) for path, (name, ask) in questions.items()]
+    called = Route("/meetings/{id}/attendance", _called(reading), methods=["GET", "POST"], name="attendance")
+    return [*asked, called]
 
 
 def _asked(reading: Reading, ask: Question) -> Callable[[Request], Awaitable[Response]]:
@@ -76,6 +82,29 @@ def _asked(reading: Reading, ask: Question) -> Callable[[Request], Awaitable[Res
         return Response(body, HTTPStatus.OK, headers, "application/json")
 
     return handler
+
+
+def _called(reading: Reading) -> Callable[[Request], Awaitable[Response]]:
+    """GET and POST /meetings/{id}/attendance: who was there, and who of those who were expected."""
+
+    async def handler(request: Request) -> Response:
+        if request.method == "POST":
+            headers = dict(request.scope["headers"])
+            require_text(headers)
+            asked = asked_in_body(await read_bytes(headers, request.receive, _MOST_BYTES, _BODY_S))
+        else:
+            asked = asked_in_url(request.query_params)
+        body, headers_ = await run_in_threadpool(attendance, reading, domain_of(request), request, asked)
+        return Response(body, HTTPStatus.OK, headers_, "application/json")
+
+    return handler
+
+
+def attendance(reading: Reading, domain: str, request: Request, asked: Asked) -> Answer:
+    """The attendance list of a meeting."""
+    row, headers = _meeting(reading, domain, request)
+    entries = reading.answers.entries([row])[row.id]
+    return told(attendance_list(asked, row, entries, Wire(reading.now(), reading.granularity_s))), headers
 
 
 def meetings(reading: Reading, domain: str, request: Request) -> Answer:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from headcount.http import params
 from headcount.http.params import Param
+from headcount.roster import Status
 from headcount.sources.deliveries import Role
 
 Schema = dict[str, Any]
@@ -24,6 +25,9 @@ _ERRORS: Final = {
     "401": "The API key is not valid",
     "403": "The API key may not do this",
     "404": "There is no such thing",
+    "408": "The body came too slowly",
+    "413": "The body is too large",
+    "415": "The body is no text, or is packed",
     "429": "Too many requests with this key",
     "500": "Something went wrong on our side",
     "503": "The store cannot be reached just now",
@@ -140,6 +144,20 @@ def _paths() -> dict[str, Any]:
             " behind it. Not in Daily's API.",
             ref("Explanation"), _ID, also=("404",), ok=_MOVED,
         ),
+        "/meetings/{id}/attendance": {
+            **_get(
+                "attendance", "The attendance list of a meeting",
+                "A line for each person: a user, or a connection of whose user nothing is known. With `expected`, what became of"
+                " everybody. Not in Daily's API.",
+                ref("AttendanceList"), _ID, asks=params.ATTENDANCE, also=("404",), ok=_MOVED,
+            ),
+            "post": operation(
+                "attendance-of-roster", "The attendance list of a meeting, by a roster",
+                "The same with a long roster, and with names of those who never came. The scope `read` is enough.",
+                ref("AttendanceList"), parameters=[_ID], tags=["reading"], also=("404", "408", "413", "415"), ok=_MOVED,
+                requestBody={"required": True, "content": {"application/json": {"schema": ref("Roster")}}},
+            ),
+        },
         "/users/{user}/meetings": _get(
             "user-meetings", "The meetings of a user",
             "As `/meetings`, for the user whose id is in the path, and in each what part they had: when they first came,"
@@ -226,7 +244,58 @@ _LEFT_BY: Final = _or_null(
 
 
 def _schemas() -> dict[str, Schema]:
-    return {**_meeting_schemas(), **_presence_schemas(), **_explain_schemas()}
+    return {**_meeting_schemas(), **_attendance_schemas(), **_presence_schemas(), **_explain_schemas()}
+
+
+def _attendance_schemas() -> dict[str, Schema]:
+    heading = _meeting_schemas()["Meeting"]["properties"]
+    statuses = [str(status) for status in Status]
+    fields = {param.name: param.schema for param in params.ATTENDANCE}
+    expected = _object(
+        "Somebody who was expected.",
+        optional=["user_name"],
+        user_id=_is("Who.", minLength=1),
+        user_name=_or_null("Their name."),
+    )
+    return {
+        "Roster": _object(
+            "Who was expected, when, and what is asked of them: as the parameters of GET.",
+            optional=["starts_at", "ends_at", "threshold", "late_after", "early_before"],
+            expected={
+                "type": "array", "maxItems": 10_000,
+                "items": {"anyOf": [expected, _is("The id of a user.", minLength=1)]},
+            },
+            **{name: schema for name, schema in fields.items() if name != "expected"},
+        ),
+        "AttendanceList": _object(
+            "Who was in a meeting, by their first join; then those who were expected and never came.",
+            **heading,
+            starts_at=_MOMENT, ends_at=_MOMENT,
+            totals=_object(
+                "How many people came; with `expected`, how many were expected, and how many have each status.",
+                optional=["expected", *statuses],
+                **dict.fromkeys(("people", "expected", *statuses), _COUNT),
+            ),
+            data=_list("Line"),
+        ),
+        "Line": _object(
+            "A person in a meeting. What follows `share` is there with `expected` only.",
+            optional=["status", "scheduled_duration", "scheduled_share", "late_by", "left_early_by"],
+            user_id=_USER,
+            participant_id=_or_null("The connection, where no user is known."),
+            user_name=_NAME,
+            connections=_is("With how many connections they came.", "integer", minimum=0),
+            join_time=_or_null("When they first joined, unix seconds.", "integer"),
+            leave_time=_or_null("When they last left, unix seconds; `null` while they are in.", "integer"),
+            duration=_SECONDS,
+            share=_SHARE,
+            status=_is("What became of them.", enum=statuses),
+            scheduled_duration=_is("Their seconds within the scheduled time.", "integer", minimum=0),
+            scheduled_share=_SHARE,
+            late_by=_or_null("Seconds after the start, if they were late; else 0.", "integer", minimum=0),
+            left_early_by=_or_null("Seconds before the end, if they left early; else 0.", "integer", minimum=0),
+        ),
+    }  # fmt: skip
 
 
 def _meeting_schemas() -> dict[str, Schema]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final, Generic, TypeVar
 
 from starlette.datastructures import QueryParams
@@ -98,6 +99,17 @@ def _text(name: str, text: str) -> str:
     if "\0" in text:
         raise invalid(f'"{name}" must not contain U+0000')
     return text
+
+
+def _texts(name: str, text: str) -> list[str]:
+    """Several, with commas between them."""
+    return [_text(name, one) for one in text.split(",")]
+
+
+def _part(name: str, text: str) -> Fraction:
+    if not _NUMBER.fullmatch(text) or not 0 <= Fraction(text) <= 1:
+        raise _refused(name, "a number from 0 to 1", text)
+    return Fraction(text)
 
 
 def _types(name: str, text: str) -> list[str]:
@@ -270,6 +282,49 @@ TO: Final = Param(
     _moment,
     None,
 )
+EXPECTED: Final = Param(
+    "expected",
+    "The ids of users who were expected, with commas between them, or by several `expected=`. An id that holds a comma,"
+    " and long rosters, are sent as a body with POST.",
+    {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+    _texts,
+    None,
+)
+STARTS_AT: Final = Param(
+    "starts_at",
+    "When the meeting was to begin: unix seconds, perhaps with a fraction, or RFC 3339. Without it: when it began.",
+    _MOMENT_SCHEMA,
+    _moment,
+    None,
+)
+ENDS_AT: Final = Param(
+    "ends_at",
+    "When the meeting was to end, as `starts_at` is written. Without it: when it ended.",
+    _MOMENT_SCHEMA,
+    _moment,
+    None,
+)
+THRESHOLD: Final = Param(
+    "threshold",
+    "Which part of the scheduled time, from 0 to 1, somebody must have been there not to be `partial`.",
+    {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
+    _part,
+    Fraction(1, 2),
+)
+LATE_AFTER: Final = Param(
+    "late_after",
+    "Who came more than so many seconds after the start is `late`.",
+    {**_NATURAL_SCHEMA, "default": 300},
+    _natural,
+    300,
+)
+EARLY_BEFORE: Final = Param(
+    "early_before",
+    "Who left more than so many seconds before the end has `left_early`.",
+    {**_NATURAL_SCHEMA, "default": 300},
+    _natural,
+    300,
+)
 
 STREAM_ROOM: Final = Param(
     "room",
@@ -320,5 +375,13 @@ MEETINGS: Final[tuple[Param[Any, Any], ...]] = (
 )
 USER_MEETINGS: Final[tuple[Param[Any, Any], ...]] = tuple(one for one in MEETINGS if one is not USER_ID)
 PARTICIPANTS: Final[tuple[Param[Any, Any], ...]] = (LIMIT, JOINED_AFTER, JOINED_BEFORE)
+ATTENDANCE: Final[tuple[Param[Any, Any], ...]] = (
+    EXPECTED,
+    STARTS_AT,
+    ENDS_AT,
+    THRESHOLD,
+    LATE_AFTER,
+    EARLY_BEFORE,
+)
 ROOM_PRESENCE: Final[tuple[Param[Any, Any], ...]] = (PRESENT_LIMIT, PRESENT_USER_ID, PRESENT_USER_NAME)
 ROOM_AT: Final[tuple[Param[Any, Any], ...]] = (TIME, FROM, TO)
