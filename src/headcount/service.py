@@ -159,6 +159,7 @@ class Service:
                 front_door=self.front_door,
                 reading=Reading(
                     self.store.answers,
+                    self.store.usage,
                     self.rules,
                     self.clock.now,
                     settings["granularity_s"],

@@ -41,7 +41,7 @@ class World:
         self.store = store
         self.now = 100_000
         self.epoch = store.tables.take_over()
-        self.reading = Reading(store.answers, Rules(), lambda: ms(self.now), granularity_s)
+        self.reading = Reading(store.answers, store.usage, Rules(), lambda: ms(self.now), granularity_s)
         app = Starlette(routes=routes(self.reading), exception_handlers=HANDLERS)
         self.client = TestClient(Inside(app), raise_server_exceptions=False)
 

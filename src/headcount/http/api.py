@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headcount.http import params
+from headcount.http import usage as usages
 from headcount.http.attendance import Asked, asked_in_body, asked_in_url, attendance_list
 from headcount.http.body import read_bytes, require_text
 from headcount.http.context import Reading, domain_of
@@ -67,6 +68,8 @@ def routes(reading: Reading) -> list[Route]:
         "/meetings/{id}/participants": ("participants", participants),
         "/meetings/{id}/explain": ("explain", explain),
         "/users/{user:name}/meetings": ("user-meetings", user_meetings),
+        "/usage": ("usage", usage),
+        "/concurrency": ("concurrency", concurrency),
         "/presence": ("presence", presence),
         "/rooms/{room:name}/presence": ("room-presence", room_presence),
         "/rooms/{room:name}/at": ("room-at", room_at),
@@ -166,6 +169,16 @@ def user_meetings(reading: Reading, domain: str, request: Request) -> Answer:
         for row in listed.meetings
     ]
     return told(UserMeetings(listed.total, data)), {}
+
+
+def usage(reading: Reading, domain: str, request: Request) -> Answer:
+    """GET /usage: how much was met, by hours, days, months or rooms."""
+    return usages.usage(reading, domain, request.query_params), {}
+
+
+def concurrency(reading: Reading, domain: str, request: Request) -> Answer:
+    """GET /concurrency: how many were in at once, by hours or days."""
+    return usages.concurrency(reading, domain, request.query_params), {}
 
 
 def presence(reading: Reading, domain: str, _: Request) -> Answer:

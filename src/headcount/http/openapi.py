@@ -164,6 +164,18 @@ def _paths() -> dict[str, Any]:
             " last left, and were there in all, whatever they came with. Not in Daily's API.",
             ref("UserMeetings"), _USER_ID, asks=params.USER_MEETINGS,
         ),
+        "/usage": _get(
+            "usage", "How much was met",
+            "Meetings that began, the time of all people in meetings, and the most at once, by hours, days or months of a zone,"
+            " or by rooms. Not in Daily's API.",
+            ref("Usage"), asks=params.USAGE,
+        ),
+        "/concurrency": _get(
+            "concurrency", "How many were in at once",
+            "The most at once, the moment when it was first reached, and the mean, by hours or days of a zone."
+            " Not in Daily's API.",
+            ref("Concurrency"), asks=params.CONCURRENCY,
+        ),
         "/presence": _get(
             "presence", "Who is in now, by room",
             "A room in which nobody is has no key.",
@@ -244,7 +256,61 @@ _LEFT_BY: Final = _or_null(
 
 
 def _schemas() -> dict[str, Schema]:
-    return {**_meeting_schemas(), **_attendance_schemas(), **_presence_schemas(), **_explain_schemas()}
+    return {
+        **_meeting_schemas(),
+        **_attendance_schemas(),
+        **_usage_schemas(),
+        **_presence_schemas(),
+        **_explain_schemas(),
+    }
+
+
+def _usage_schemas() -> dict[str, Schema]:
+    bucket = {
+        "start": _is("Where it begins, as clocks of the zone show it, with the offset.", format="date-time"),
+        "start_time": _is("The same in unix seconds.", "integer"),
+        "length": _is("How long it is, in seconds.", "integer", minimum=1),
+    }
+    used = {
+        "meetings": _is("How many meetings began in it.", "integer", minimum=0),
+        "participant_seconds": _is(
+            "The time of all people in meetings, in seconds, rounded down once.", "integer", minimum=0
+        ),
+    }
+    most = {"max_participants": _is("How many were in meetings at once, at most.", "integer", minimum=0)}
+    crowd = {
+        **most,
+        "max_at": {
+            **_MOMENT,
+            "type": ["string", "null"],
+            "description": "When first so many were; `null` if nobody was.",
+        },
+        "mean": _is(
+            "How many were in on the mean, up to now; to four digits, rounded down.", "number", minimum=0
+        ),
+    }
+    heading = {
+        "timezone": _is("The zone."),
+        "group": _is("What is told together."),
+        "from": _is("Where the first bucket begins.", format="date-time"),
+        "to": _is("Where the last one ends.", format="date-time"),
+    }
+    return {
+        "UsageBucket": _object("What was met in a time.", **bucket, **used, **most),
+        "UsageOfRoom": _object("What was met in a room.", room=_is("The name of the room."), **used, **most),
+        "Usage": _object(
+            "How much was met: by time in order, or by room, most time first, 10,000 rooms at most.",
+            **heading,
+            totals=_object("All of it.", **used, **most),
+            total_count=_COUNT,
+            data={"type": "array", "items": {"anyOf": [ref("UsageBucket"), ref("UsageOfRoom")]}},
+        ),
+        "ConcurrencyBucket": _object("How many were in at once.", **bucket, **crowd),
+        "Concurrency": _object(
+            "How many were in at once, in order of time.",
+            **heading, totals=_object("Of all of it.", **crowd), total_count=_COUNT, data=_list("ConcurrencyBucket"),
+        ),
+    }  # fmt: skip
 
 
 def _attendance_schemas() -> dict[str, Schema]:

@@ -7,6 +7,7 @@ with a sentence that says so; nothing is guessed.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, Generic, TypeVar
@@ -27,6 +28,7 @@ _FURTHEST: Final = 10**12
 """No second is further from 1970 than this as far as any question goes."""
 _WHOLE: Final = re.compile(r"-?\d{1,400}", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,30})?", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LOST_PLUS: Final = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d:?\d\d)", re.ASCII)
 _BOOLEANS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
 
@@ -124,6 +126,30 @@ def _place(name: str, text: str) -> int:
     if not _PLACE.fullmatch(text):
         raise _refused(name, "the id of an event of this stream", text)
     return int(text)
+
+
+def _one_of(*words: str) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        if text not in words:
+            raise _refused(name, f"one of [{', '.join(words)}]", text)
+        return text
+
+    return read
+
+
+def _zone(name: str, text: str) -> str:
+    """The name of a zone; an offset's plus sign that was not encoded arrives as a space."""
+    return _text(name, f"+{text[1:]}" if text.startswith(" ") else text)
+
+
+def _day_or_moment(name: str, text: str) -> date | Ms:
+    """A day of the zone that is asked for, or a moment."""
+    if not _DAY.fullmatch(text):
+        return _moment(name, text)
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise _refused(name, "a day that there is", text) from error
 
 
 def _order(name: str, text: str) -> str:
@@ -326,6 +352,46 @@ EARLY_BEFORE: Final = Param(
     300,
 )
 
+_DAY_SCHEMA: Final = {"anyOf": [*_MOMENT_SCHEMA["anyOf"], {"type": "string", "format": "date"}]}
+USAGE_FROM: Final = Param(
+    "from",
+    "Where it begins: a day of the zone, unix seconds, or RFC 3339. It is required; the bucket that it falls into"
+    " counts as a whole.",
+    _DAY_SCHEMA,
+    _day_or_moment,
+    None,
+)
+USAGE_TO: Final = Param(
+    "to",
+    "Where it ends, written as `from`; a day is not in it. Without it: now. The bucket that it falls into counts as"
+    " a whole.",
+    _DAY_SCHEMA,
+    _day_or_moment,
+    None,
+)
+USAGE_GROUP: Final = Param(
+    "group",
+    "What is told together.",
+    {"type": "string", "enum": ["day", "hour", "month", "room", "total"], "default": "day"},
+    _one_of("day", "hour", "month", "room", "total"),
+    "day",
+)
+CONCURRENCY_GROUP: Final = Param(
+    "group",
+    "What is told together.",
+    {"type": "string", "enum": ["hour", "day"], "default": "hour"},
+    _one_of("hour", "day"),
+    "hour",
+)
+TIMEZONE: Final = Param(
+    "timezone",
+    "The zone whose hours, days and months are meant: a name of the IANA database, like `Europe/Berlin`, or an offset.",
+    {**_TEXT_SCHEMA, "default": "UTC"},
+    _zone,
+    "UTC",
+)
+USAGE_ROOM: Final = Param("room", "Only the room with this name.", _TEXT_SCHEMA, _text, None)
+
 STREAM_ROOM: Final = Param(
     "room",
     "Only of the room with this name; several rooms by several `room=`.",
@@ -382,6 +448,14 @@ ATTENDANCE: Final[tuple[Param[Any, Any], ...]] = (
     THRESHOLD,
     LATE_AFTER,
     EARLY_BEFORE,
+)
+USAGE: Final[tuple[Param[Any, Any], ...]] = (USAGE_FROM, USAGE_TO, USAGE_GROUP, TIMEZONE, USAGE_ROOM)
+CONCURRENCY: Final[tuple[Param[Any, Any], ...]] = (
+    USAGE_FROM,
+    USAGE_TO,
+    CONCURRENCY_GROUP,
+    TIMEZONE,
+    USAGE_ROOM,
 )
 ROOM_PRESENCE: Final[tuple[Param[Any, Any], ...]] = (PRESENT_LIMIT, PRESENT_USER_ID, PRESENT_USER_NAME)
 ROOM_AT: Final[tuple[Param[Any, Any], ...]] = (TIME, FROM, TO)

@@ -17,6 +17,7 @@ from headcount.store.polls import Polls
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
+from headcount.store.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Store:
     log: Log
     tables: Tables
     answers: Answers
+    usage: Usage
     keys: Keys
     sources: Sources
     messages: Messages
@@ -59,6 +61,7 @@ def store_on(database: Database) -> Store:
         Log(database),
         Tables(database),
         Answers(database),
+        Usage(database),
         Keys(database),
         Sources(database),
         Messages(database),

@@ -1,0 +1,3 @@
+select distinct room
+from meetings
+where domain = :domain
