@@ -141,6 +141,7 @@ def test_the_mean_is_of_the_time_that_has_come(world):
         ({"from": "1998-01-01"}, "2000 to 2099"),
         ({"from": "0001-01-01"}, "2000 to 2099"),
         ({"to": "9999-12-31"}, "2000 to 2099"),
+        ({"from": "2101-01-01", "to": "1000"}, "2000 to 2099"),
         ({"to": "999999999999"}, "2000 to 2099"),
         ({"timezone": "Europe/Berln"}, "Europe/Berlin"),
         ({"timezone": "+02:07"}, "multiple of 15 minutes"),

@@ -164,7 +164,7 @@ def _window(query: Any, group: str, now: Ms) -> _Window:
     if first is None:
         raise invalid('"from" is required: a day like 2026-01-31, unix seconds, or RFC 3339')
     until = now if until is None else until
-    if first < EARLIEST or until > LATEST:
+    if min(first, until) < EARLIEST or max(first, until) > LATEST:
         raise invalid('"from" and "to" must be of the years 2000 to 2099')
     if until <= first:
         raise invalid(
