@@ -57,6 +57,29 @@ def rooms_of(stored, now):
     return {one.room: tuple(one)[1:] for one in rooms}
 
 
+def check(stored, meetings, now):
+    """What is answered of all rooms, of each, and by room, is what the meetings come to."""
+    assert fast(stored, now) == slow_sum(meetings, now)
+    for room in ROOMS:
+        theirs = slow_sum([one for one in meetings if one.room == room], now)
+        assert fast(stored, now, room) == theirs
+        assert rooms_of(stored, now).get(room) == (summed(theirs) if theirs else None)
+
+
+def tallied(stored):
+    """All that is stored of it."""
+    with stored.store.database.reading() as connection:
+        return {
+            table: sorted(connection.rows_of(f"select * from {table}", {}))
+            for table in ("room_quarters", "domain_quarters", "domain_steps", "room_sums")
+        }
+
+
+def waiting(stored):
+    with stored.store.database.reading() as connection:
+        return connection.rows_of("select count(*) from to_tally", {})[0][0]
+
+
 def summed(quarters):
     began, time, most, _ = zip(*quarters.values(), strict=True)
     return sum(began), sum(time), max(most)
@@ -76,6 +99,7 @@ def test_usage_is_that_of_the_meetings_in_any_order_with_restarts_anywhere(folde
     moments = st.integers(0, 3_000).map(lambda ticks: NEW_YEAR + ticks * TICK)
     ticks = sorted(data.draw(st.lists(moments, max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
+    tallies = data.draw(st.lists(st.integers(0, 3), min_size=len(order), max_size=len(order)))
     now = data.draw(moments)
     stored = StoredEngine(folder, RULES)
     try:
@@ -85,13 +109,20 @@ def test_usage_is_that_of_the_meetings_in_any_order_with_restarts_anywhere(folde
             if number in restarts:
                 stored.start()
             stored.append(event)
+            if tallies[number]:
+                stored.store.tallying.step(tallies[number])
         stored.show(now)
         meetings = kernel(said, as_of=now, rules=RULES)
         assert stored.meetings() == meetings
-        assert fast(stored, now) == slow_sum(meetings, now)
-        for room in ROOMS:
-            theirs = slow_sum([one for one in meetings if one.room == room], now)
-            assert fast(stored, now, room) == theirs
-            assert rooms_of(stored, now).get(room) == (summed(theirs) if theirs else None)
+        check(stored, meetings, now)
+        stored.store.tallying.all()
+        assert waiting(stored) == 0
+        check(stored, meetings, now)
+        tables = tallied(stored)
+        stored.store.tallying.mark_all()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("headcount.store.tallying._LONGEST", data.draw(st.integers(1, 5)))
+            stored.store.tallying.all()
+        assert tallied(stored) == tables
     finally:
         stored.close()

@@ -56,7 +56,8 @@ class World:
         name = meeting_id(domain, room, ms(start))
         went_on = () if carried is None else (ms(carried[0]), carried[1])
         row = MeetingRow(domain, name, room, ms(start), None if end is None else ms(end), most, *went_on)
-        self.commit(Round(0, meetings={(domain, name): row}))
+        ended = {} if row.end is None else {(domain, room): (row.start, row.end)}
+        self.commit(Round(0, meetings={(domain, name): row}, to_tally=ended))
         return name
 
     def met(self, start, end, *people, room="blue", domain="acme", **known):

@@ -17,6 +17,7 @@ from headcount.store.polls import Polls
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
+from headcount.store.tallying import Tallying
 from headcount.store.usage import Usage
 
 
@@ -29,6 +30,7 @@ class Store:
     tables: Tables
     answers: Answers
     usage: Usage
+    tallying: Tallying
     keys: Keys
     sources: Sources
     messages: Messages
@@ -62,6 +64,7 @@ def store_on(database: Database) -> Store:
         Tables(database),
         Answers(database),
         Usage(database),
+        Tallying(database),
         Keys(database),
         Sources(database),
         Messages(database),

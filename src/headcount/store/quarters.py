@@ -5,8 +5,10 @@ of whole quarters. What somebody's time in a meeting comes to in a quarter depen
 many were in as it began, and who came and went in it. So a correction changes no quarter that it does not touch.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple
+
+import msgspec
 
 from headcount.kernel.events import Ms
 
@@ -16,6 +18,12 @@ Span = tuple[Ms, Ms]
 """Somebody's time in a meeting, [join, leave)."""
 Steps = tuple[tuple[Ms, int], ...]
 """Changes of the head count: how far into the quarter, and by how many; in order, one for each moment."""
+Range = tuple[int, int]
+"""The numbers of quarters from one up to another."""
+SCALES: Final = (30 * 96, 96, 1)
+"""In how many quarters together each room is summed up."""
+_STEPS: Final = msgspec.json.Decoder(Steps)
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Quarter(NamedTuple):
@@ -35,6 +43,10 @@ class Quarter(NamedTuple):
             if count > most:
                 most, at = count, moment
         return most, at
+
+
+ByNumber = dict[int, Quarter]
+"""Quarters by their number."""
 
 
 class _Growing:
@@ -87,24 +99,39 @@ def _add(quarter: _Growing, join: Ms, leave: Ms) -> None:
         quarter.step(leave, -1)
 
 
-def merged(parts: Sequence[Quarter]) -> Quarter:
-    """One quarter of several rooms."""
-    if len(parts) == 1:
-        return parts[0]
+def merged(parts: Iterable[Quarter], less: Iterable[Quarter] = ()) -> Quarter:
+    """Quarters of several rooms as one, without those of `less`."""
     growing = _Growing()
-    for part in parts:
-        growing.meetings += part.meetings
-        growing.time += part.time
-        growing.before += part.before
-        for moment, change in part.steps:
-            growing.step(moment, change)
+    for sign, some in ((1, parts), (-1, less)):
+        for part in some:
+            growing.meetings += sign * part.meetings
+            growing.time += sign * part.time
+            growing.before += sign * part.before
+            for moment, change in part.steps:
+                growing.step(moment, sign * change)
     return growing.done()
 
 
-def merged_by_number(parts: Iterable[Mapping[int, Quarter]]) -> dict[int, Quarter]:
-    """The quarters of several rooms, each merged."""
-    by_number: dict[int, list[Quarter]] = {}
-    for part in parts:
-        for number, quarter in part.items():
-            by_number.setdefault(number, []).append(quarter)
-    return {number: merged(them) for number, them in by_number.items()}
+def quarters_in(start: Ms, end: Ms) -> Range:
+    """The quarters that a time touches; one at least."""
+    first = start // QUARTER_MS
+    return first, max(first + 1, -(-end // QUARTER_MS))
+
+
+def together(ranges: Iterable[Range]) -> list[Range]:
+    """The same quarters in ranges that do not overlap, in order."""
+    apart: list[Range] = []
+    for first, until in sorted(ranges):
+        if apart and first <= apart[-1][1]:
+            apart[-1] = apart[-1][0], max(until, apart[-1][1])
+        else:
+            apart.append((first, until))
+    return apart
+
+
+def steps_written(steps: Steps) -> str:
+    return _encode(steps).decode()
+
+
+def steps_said(text: str) -> Steps:
+    return _STEPS.decode(text)

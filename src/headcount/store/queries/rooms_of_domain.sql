@@ -1,3 +1,0 @@
-select distinct room
-from meetings
-where domain = :domain
