@@ -125,7 +125,7 @@ async def p50(client: httpx2.AsyncClient, url: str, times: int = 50) -> tuple[fl
 
 
 async def measure(store: Store, pages: int) -> None:
-    reading = Reading(store.answers, Rules(), lambda: NOW)
+    reading = Reading(store.answers, store.usage, Rules(), lambda: NOW)
     app = Starlette(routes=routes(reading), exception_handlers=HANDLERS)
     past, live = (
         httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, domain)), base_url="http://bench")

@@ -32,12 +32,14 @@ def rebuild_tables(settings: Settings, *, check: bool) -> str | None:
             engine = Engine(store, rules, epoch or 0, max_stay=max_stay, batch=_BATCH)
             while engine.step(now):
                 pass
+            store.tallying.all()
         with tempfile.TemporaryDirectory(prefix="headcount-") as folder:
             anew = open_store(str(Path(folder) / "anew.db"), synchronous="off")
             copy_log(store.database, anew.database)
             engine = Engine(anew, rules, 0, max_stay=max_stay, batch=_BATCH, tells=False)
             while engine.step(now):
                 pass
+            anew.tallying.all()
             if check:
                 return first_difference(store.database, anew.database)
             replace_tables(anew.database, store.database)

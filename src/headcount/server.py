@@ -42,7 +42,8 @@ class Server(uvicorn.Server):
         """Serve until a signal comes; then finish what is under way."""
         service = self._service
         self._house = [
-            asyncio.create_task(work()) for work in (service.keep_house, service.poll, service.deliver)
+            asyncio.create_task(work())
+            for work in (service.keep_house, service.poll, service.deliver, service.tally)
         ]
         broadcasting = asyncio.create_task(service.broadcaster.run())
         leaving = list(self._house)

@@ -54,6 +54,9 @@ from headcount.webhooks.managing import Manager
 
 _TOUCH_S: Final = 10
 _TURNS_TO_FORGET: Final = 360
+_TALLY_S: Final = 1.0
+_TALLY_AGAIN_S: Final = 0.02
+"""What is behind is caught up with, but never all at once: others want the processor, too."""
 _SWITCH_S: Final = 0.0001
 
 log = structlog.get_logger("headcount")
@@ -165,6 +168,7 @@ class Service:
                 front_door=self.front_door,
                 reading=Reading(
                     self.store.answers,
+                    self.store.usage,
                     self.rules,
                     self.clock.now,
                     settings["granularity_s"],
@@ -260,6 +264,17 @@ class Service:
                 ahead_s=ahead // 1_000,
             )
         self._told_of_clock = ahead > LITTLE_MS
+
+    async def tally(self) -> None:
+        """Put into numbers how much was met, as long as this process leads. Ends by being cancelled."""
+        while True:
+            more = False
+            if self.worker.leads():
+                try:
+                    more = await asyncio.to_thread(self.store.tallying.step)
+                except StoreError as error:
+                    log.warning("how much was met could not be tallied; trying again", reason=str(error))
+            await asyncio.sleep(_TALLY_AGAIN_S if more else _TALLY_S)
 
     async def poll(self) -> None:
         """Ask the servers of the sources that poll who is in, for as long as this process leads."""

@@ -41,7 +41,7 @@ class World:
         self.store = store
         self.now = 100_000
         self.epoch = store.tables.take_over()
-        self.reading = Reading(store.answers, Rules(), lambda: ms(self.now), granularity_s)
+        self.reading = Reading(store.answers, store.usage, Rules(), lambda: ms(self.now), granularity_s)
         app = Starlette(routes=routes(self.reading), exception_handlers=HANDLERS)
         self.client = TestClient(Inside(app), raise_server_exceptions=False)
 
@@ -56,7 +56,8 @@ class World:
         name = meeting_id(domain, room, ms(start))
         went_on = () if carried is None else (ms(carried[0]), carried[1])
         row = MeetingRow(domain, name, room, ms(start), None if end is None else ms(end), most, *went_on)
-        self.commit(Round(0, meetings={(domain, name): row}))
+        ended = {} if row.end is None else {(domain, room): (row.start, row.end)}
+        self.commit(Round(0, meetings={(domain, name): row}, to_tally=ended))
         return name
 
     def met(self, start, end, *people, room="blue", domain="acme", **known):

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from itertools import chain
 
 import pytest
 import schemathesis
@@ -73,7 +74,7 @@ def schema(world):
     document = openapi.document("", "0", {})
     del document["security"]  # nobody asks for a key here
     for path, ways in document["paths"].items():
-        for parameter in ways["get"]["parameters"]:
+        for parameter in chain.from_iterable(way["parameters"] for way in ways.values()):
             if parameter["name"] in ("id", "starting_after", "ending_before"):
                 parameter["examples"] = {key: {"value": key} for key in (old, name, on)}
             if parameter["name"] == "room":
@@ -85,9 +86,11 @@ def schema(world):
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
-@pytest.mark.parametrize("path", sorted(DOCUMENT["paths"]))
-def test_whatever_is_asked_the_answer_is_as_the_document_says(schema, path, mode):
-    @given(schema[path]["GET"].as_strategy(generation_mode=mode))
+@pytest.mark.parametrize(
+    ("path", "way"), [(path, way.upper()) for path, ways in sorted(DOCUMENT["paths"].items()) for way in ways]
+)
+def test_whatever_is_asked_the_answer_is_as_the_document_says(schema, path, way, mode):
+    @given(schema[path][way].as_strategy(generation_mode=mode))
     @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def ask(case):
         # A cursor may name nothing, and bounds may contradict each other: that is 400, and no schema can say so.

@@ -15,6 +15,10 @@ from service.running import Running, headcount
         "update meeting_tallies set meetings = meetings + 1",
         "update meetings set max_participants = max_participants + 1",
         "delete from stays where participant_id = 'p-0'",
+        "update room_quarters set time_ms = time_ms + 1",
+        "delete from domain_quarters",
+        "update domain_steps set steps = '[]'",
+        "update room_sums set most = most + 1",
     ],
 )
 def test_a_rebuild_finds_what_somebody_changed_in_the_tables(tmp_path, change):

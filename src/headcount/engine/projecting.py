@@ -54,6 +54,7 @@ class Projection:
                     self._start(change, (*changes, *known_leaves))
                 case MeetingEnded():
                     self._go_on(change.id, change.at, change.max_participants)
+                    self._to_tally(change.start, change.at)
                 case Revised():
                     self._revise(change, imported=imported)
         for change in known_leaves:
@@ -127,6 +128,7 @@ class Projection:
         for name, stay in revised.carried:
             if name not in after:
                 self._round.carried[self._domain, name] = (stay.join, stay.participant_id)
+        self._to_tally(*self._time_of(revised))
         late = revised.because is not Because.LATE or revised.late_ms > self._published_ms
         if late and not imported:
             self._round.corrections.append(self._correction(revised))
@@ -140,17 +142,28 @@ class Projection:
         gone = Superseded(self._domain, meeting.id, self._name, meeting.start, self._now)
         self._round.superseded.append(gone)
 
-    def _correction(self, revised: Revised) -> Correction:
+    def _to_tally(self, start: Ms, end: Ms) -> None:
+        """In this time a meeting that is over has become another one, or one."""
+        key = (self._domain, self._name)
+        first, last = self._round.to_tally.get(key, (start, end))
+        self._round.to_tally[key] = (min(first, start), max(last, end))
+
+    def _time_of(self, revised: Revised) -> tuple[Ms, Ms]:
+        """From the first to the last moment of all that is told otherwise now."""
         stays = (*revised.stays_before, *revised.stays_after)
         meetings = (*revised.meetings_before, *revised.meetings_after)
         begins = [*(stay.join for stay in stays), *(meeting.start for meeting in meetings)]
         ends = [*(stay.leave for stay in stays), *(meeting.end for meeting in meetings)]
+        return min(begins), max(self._now if end is None else end for end in ends)
+
+    def _correction(self, revised: Revised) -> Correction:
+        first, last = self._time_of(revised)
         return Correction(
             self._domain,
             self._name,
             self._now,
-            min(begins),
-            max(self._now if end is None else end for end in ends),
+            first,
+            last,
             revised.late_ms,
             revised.because.value,
             msgspec.json.encode(_before_and_after(revised)).decode(),

@@ -5,8 +5,9 @@ is not known here.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -16,10 +17,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headcount.http import params
+from headcount.http import usage as usages
+from headcount.http.attendance import Asked, asked_in_body, asked_in_url, attendance_list
+from headcount.http.body import read_bytes, require_text
 from headcount.http.context import Reading, domain_of
 from headcount.http.errors import invalid, not_found
 from headcount.http.explain import explanation
-from headcount.http.wire import Attendance, Meetings, Participants, RoomPresence, Wire, told, written
+from headcount.http.wire import (
+    Attendance,
+    Meetings,
+    Participants,
+    RoomPresence,
+    UserMeetings,
+    Wire,
+    told,
+    written,
+)
 from headcount.kernel.events import Ms
 from headcount.store.answers import MeetingFilter, Page
 from headcount.store.rows import MeetingRow, StayRow, Superseded
@@ -27,6 +40,8 @@ from headcount.store.rows import MeetingRow, StayRow, Superseded
 Answer = tuple[bytes, dict[str, str]]
 """A body and headers."""
 Query = Any
+_MOST_BYTES: Final = 2_097_152
+_BODY_S: Final = 30
 Question = Callable[[Reading, str, Request], Answer]
 
 
@@ -52,11 +67,16 @@ def routes(reading: Reading) -> list[Route]:
         "/meetings/{id}": ("meeting", meeting),
         "/meetings/{id}/participants": ("participants", participants),
         "/meetings/{id}/explain": ("explain", explain),
+        "/users/{user:name}/meetings": ("user-meetings", user_meetings),
+        "/usage": ("usage", usage),
+        "/concurrency": ("concurrency", concurrency),
         "/presence": ("presence", presence),
         "/rooms/{room:name}/presence": ("room-presence", room_presence),
         "/rooms/{room:name}/at": ("room-at", room_at),
     }
-    return [Route(path, _asked(reading, ask), name=name) for path, (name, ask) in questions.items()]
+    asked = [Route(path, _asked(reading, ask), name=name) for path, (name, ask) in questions.items()]
+    called = Route("/meetings/{id}/attendance", _called(reading), methods=["GET", "POST"], name="attendance")
+    return [*asked, called]
 
 
 def _asked(reading: Reading, ask: Question) -> Callable[[Request], Awaitable[Response]]:
@@ -65,6 +85,29 @@ def _asked(reading: Reading, ask: Question) -> Callable[[Request], Awaitable[Res
         return Response(body, HTTPStatus.OK, headers, "application/json")
 
     return handler
+
+
+def _called(reading: Reading) -> Callable[[Request], Awaitable[Response]]:
+    """GET and POST /meetings/{id}/attendance: who was there, and who of those who were expected."""
+
+    async def handler(request: Request) -> Response:
+        if request.method == "POST":
+            headers = dict(request.scope["headers"])
+            require_text(headers)
+            asked = asked_in_body(await read_bytes(headers, request.receive, _MOST_BYTES, _BODY_S))
+        else:
+            asked = asked_in_url(request.query_params)
+        body, headers_ = await run_in_threadpool(attendance, reading, domain_of(request), request, asked)
+        return Response(body, HTTPStatus.OK, headers_, "application/json")
+
+    return handler
+
+
+def attendance(reading: Reading, domain: str, request: Request, asked: Asked) -> Answer:
+    """The attendance list of a meeting."""
+    row, headers = _meeting(reading, domain, request)
+    entries = reading.answers.entries([row])[row.id]
+    return told(attendance_list(asked, row, entries, Wire(reading.now(), reading.granularity_s))), headers
 
 
 def meetings(reading: Reading, domain: str, request: Request) -> Answer:
@@ -109,6 +152,33 @@ def explain(reading: Reading, domain: str, request: Request) -> Answer:
     """GET /meetings/{id}/explain: why the meeting is as it is."""
     row, headers = _meeting(reading, domain, request)
     return told(explanation(reading, row)), headers
+
+
+def user_meetings(reading: Reading, domain: str, request: Request) -> Answer:
+    """GET /users/{id}/meetings: a page of the meetings that a user took part in, and what part that was."""
+    query = request.query_params
+    wire = Wire(reading.now(), reading.granularity_s)
+    wanted = replace(_filter(query, wire), user_id=_named(request, "user", "the id of a user"))
+    page = _page(reading, domain, query)
+    listed, own = reading.answers.listed_of_user(
+        domain, wanted, page, wire.now, with_entries=not params.NO_PARTICIPANTS.of(query)
+    )
+    entries = listed.entries
+    data = [
+        wire.user_meeting(row, None if entries is None else entries[row.id], own[row.id])
+        for row in listed.meetings
+    ]
+    return told(UserMeetings(listed.total, data)), {}
+
+
+def usage(reading: Reading, domain: str, request: Request) -> Answer:
+    """GET /usage: how much was met, by hours, days, months or rooms."""
+    return usages.usage(reading, domain, request.query_params), {}
+
+
+def concurrency(reading: Reading, domain: str, request: Request) -> Answer:
+    """GET /concurrency: how many were in at once, by hours or days."""
+    return usages.concurrency(reading, domain, request.query_params), {}
 
 
 def presence(reading: Reading, domain: str, _: Request) -> Answer:
@@ -228,7 +298,12 @@ def _meeting(reading: Reading, domain: str, request: Request) -> tuple[MeetingRo
 
 
 def _room(request: Request) -> str:
-    name: str = request.path_params["room"]
+    return _named(request, "room", "the name of a room")
+
+
+def _named(request: Request, part: str, what: str) -> str:
+    """What a part of the path names."""
+    name: str = request.path_params[part]
     if "\0" in name:
-        raise invalid("the name of a room must not contain U+0000")
+        raise invalid(f"{what} must not contain U+0000")
     return name

@@ -9,6 +9,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.store.answers import Answers
 from headcount.store.sources import Bystander
+from headcount.store.usage import Usage
 
 
 def _nobody(*_: object) -> list[Bystander]:
@@ -18,12 +19,13 @@ def _nobody(*_: object) -> list[Bystander]:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the routes that answer need: the tables, the rules in force, the time (ms), the granularity (s).
+    """What the routes that answer need: the tables, how much was met, the rules in force, the time (ms), the granularity (s).
 
     `bystanders` tells who came and went and does not count.
     """
 
     answers: Answers
+    usage: Usage
     rules: Rules
     now: Callable[[], Ms]
     granularity_s: int = 1

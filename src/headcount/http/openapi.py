@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from headcount.http import params
 from headcount.http.params import Param
+from headcount.roster import Status
 from headcount.sources.deliveries import Role
 
 Schema = dict[str, Any]
@@ -24,6 +25,9 @@ _ERRORS: Final = {
     "401": "The API key is not valid",
     "403": "The API key may not do this",
     "404": "There is no such thing",
+    "408": "The body came too slowly",
+    "413": "The body is too large",
+    "415": "The body is no text, or is packed",
     "429": "Too many requests with this key",
     "500": "Something went wrong on our side",
     "503": "The store cannot be reached just now",
@@ -109,6 +113,15 @@ _ROOM: Final = {
 }
 
 
+_USER_ID: Final = {
+    "name": "user",
+    "in": "path",
+    "required": True,
+    "description": "The id of a user, percent-encoded.",
+    "schema": {"type": "string", "minLength": 1},
+}
+
+
 def _paths() -> dict[str, Any]:
     return {
         "/meetings": _get(
@@ -130,6 +143,38 @@ def _paths() -> dict[str, Any]:
             "Why it began and ended, what was void, ignored and corrected, each by its rule, and the events"
             " behind it. Not in Daily's API.",
             ref("Explanation"), _ID, also=("404",), ok=_MOVED,
+        ),
+        "/meetings/{id}/attendance": {
+            **_get(
+                "attendance", "The attendance list of a meeting",
+                "A line for each person: a user, or a connection of whose user nothing is known. With `expected`, what became of"
+                " everybody. Not in Daily's API.",
+                ref("AttendanceList"), _ID, asks=params.ATTENDANCE, also=("404",), ok=_MOVED,
+            ),
+            "post": operation(
+                "attendance-of-roster", "The attendance list of a meeting, by a roster",
+                "The same with a long roster, and with names of those who never came. The scope `read` is enough.",
+                ref("AttendanceList"), parameters=[_ID], tags=["reading"], also=("404", "408", "413", "415"), ok=_MOVED,
+                requestBody={"required": True, "content": {"application/json": {"schema": ref("Roster")}}},
+            ),
+        },
+        "/users/{user}/meetings": _get(
+            "user-meetings", "The meetings of a user",
+            "As `/meetings`, for the user whose id is in the path, and in each what part they had: when they first came,"
+            " last left, and were there in all, whatever they came with. Not in Daily's API.",
+            ref("UserMeetings"), _USER_ID, asks=params.USER_MEETINGS,
+        ),
+        "/usage": _get(
+            "usage", "How much was met",
+            "Meetings that began, the time of all people in meetings, and the most at once, by hours, days or months of a zone,"
+            " or by rooms. Not in Daily's API.",
+            ref("Usage"), asks=params.USAGE,
+        ),
+        "/concurrency": _get(
+            "concurrency", "How many were in at once",
+            "The most at once, the moment when it was first reached, and the mean, by hours or days of a zone."
+            " Not in Daily's API.",
+            ref("Concurrency"), asks=params.CONCURRENCY,
         ),
         "/presence": _get(
             "presence", "Who is in now, by room",
@@ -200,6 +245,7 @@ def _list(name: str) -> Schema:
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _SECONDS: Final = _is("Seconds, rounded down; until now, while it lasts.", "integer", minimum=0)
+_SHARE: Final = _is("From 0 to 1, rounded down to four digits.", "number", minimum=0, maximum=1)
 _USER: Final = _or_null("The user's id, if it is known.", minLength=1)
 _NAME: Final = _or_null("The name shown, if it is known.", minLength=1)
 _MOMENT: Final = _is("A moment in UTC, with milliseconds.", format="date-time")
@@ -210,7 +256,112 @@ _LEFT_BY: Final = _or_null(
 
 
 def _schemas() -> dict[str, Schema]:
-    return {**_meeting_schemas(), **_presence_schemas(), **_explain_schemas()}
+    return {
+        **_meeting_schemas(),
+        **_attendance_schemas(),
+        **_usage_schemas(),
+        **_presence_schemas(),
+        **_explain_schemas(),
+    }
+
+
+def _usage_schemas() -> dict[str, Schema]:
+    bucket = {
+        "start": _is("Where it begins, as clocks of the zone show it, with the offset.", format="date-time"),
+        "start_time": _is("The same in unix seconds.", "integer"),
+        "length": _is("How long it is, in seconds.", "integer", minimum=1),
+    }
+    used = {
+        "meetings": _is("How many meetings began in it.", "integer", minimum=0),
+        "participant_seconds": _is(
+            "The time of all people in meetings, in seconds, rounded down once.", "integer", minimum=0
+        ),
+    }
+    most = {"max_participants": _is("How many were in meetings at once, at most.", "integer", minimum=0)}
+    crowd = {
+        **most,
+        "max_at": {
+            **_MOMENT,
+            "type": ["string", "null"],
+            "description": "When first so many were; `null` if nobody was.",
+        },
+        "mean": _is(
+            "How many were in on the mean, up to now; to four digits, rounded down.", "number", minimum=0
+        ),
+    }
+    heading = {
+        "timezone": _is("The zone."),
+        "group": _is("What is told together."),
+        "from": _is("Where the first bucket begins.", format="date-time"),
+        "to": _is("Where the last one ends.", format="date-time"),
+    }
+    return {
+        "UsageBucket": _object("What was met in a time.", **bucket, **used, **most),
+        "UsageOfRoom": _object("What was met in a room.", room=_is("The name of the room."), **used, **most),
+        "Usage": _object(
+            "How much was met: by time in order, or by room, most time first, 10,000 rooms at most.",
+            **heading,
+            totals=_object("All of it.", **used, **most),
+            total_count=_COUNT,
+            data={"type": "array", "items": {"anyOf": [ref("UsageBucket"), ref("UsageOfRoom")]}},
+        ),
+        "ConcurrencyBucket": _object("How many were in at once.", **bucket, **crowd),
+        "Concurrency": _object(
+            "How many were in at once, in order of time.",
+            **heading, totals=_object("Of all of it.", **crowd), total_count=_COUNT, data=_list("ConcurrencyBucket"),
+        ),
+    }  # fmt: skip
+
+
+def _attendance_schemas() -> dict[str, Schema]:
+    heading = _meeting_schemas()["Meeting"]["properties"]
+    statuses = [str(status) for status in Status]
+    fields = {param.name: param.schema for param in params.ATTENDANCE}
+    expected = _object(
+        "Somebody who was expected.",
+        optional=["user_name"],
+        user_id=_is("Who.", minLength=1),
+        user_name=_or_null("Their name."),
+    )
+    return {
+        "Roster": _object(
+            "Who was expected, when, and what is asked of them: as the parameters of GET.",
+            optional=["starts_at", "ends_at", "threshold", "late_after", "early_before"],
+            expected={
+                "type": "array", "maxItems": 10_000,
+                "items": {"anyOf": [expected, _is("The id of a user.", minLength=1)]},
+            },
+            **{name: schema for name, schema in fields.items() if name != "expected"},
+        ),
+        "AttendanceList": _object(
+            "Who was in a meeting, by their first join; then those who were expected and never came.",
+            **heading,
+            starts_at=_MOMENT, ends_at=_MOMENT,
+            totals=_object(
+                "How many people came; with `expected`, how many were expected, and how many have each status.",
+                optional=["expected", *statuses],
+                **dict.fromkeys(("people", "expected", *statuses), _COUNT),
+            ),
+            data=_list("Line"),
+        ),
+        "Line": _object(
+            "A person in a meeting. What follows `share` is there with `expected` only.",
+            optional=["status", "scheduled_duration", "scheduled_share", "late_by", "left_early_by"],
+            user_id=_USER,
+            participant_id=_or_null("The connection, where no user is known."),
+            user_name=_NAME,
+            connections=_is("With how many connections they came.", "integer", minimum=0),
+            join_time=_or_null("When they first joined, unix seconds.", "integer"),
+            leave_time=_or_null("When they last left, unix seconds; `null` while they are in.", "integer"),
+            duration=_SECONDS,
+            share=_SHARE,
+            status=_is("What became of them.", enum=statuses),
+            scheduled_duration=_is("Their seconds within the scheduled time.", "integer", minimum=0),
+            scheduled_share=_SHARE,
+            late_by=_or_null("Seconds after the start, if they were late; else 0.", "integer", minimum=0),
+            left_early_by=_or_null("Seconds before the end, if they left early; else 0.", "integer", minimum=0),
+        ),
+    }  # fmt: skip
 
 
 def _meeting_schemas() -> dict[str, Schema]:
@@ -236,6 +387,21 @@ def _meeting_schemas() -> dict[str, Schema]:
             participants=_list("Participant"),
         ),
         "Meetings": _object("A page of meetings.", total_count=_COUNT, data=_list("MeetingWithParticipants")),
+        "Attended": _object(
+            "One person's part in a meeting: the time in which any of their stays lasted.",
+            join_time=_is("When they first joined, unix seconds.", "integer"),
+            leave_time=_or_null("When they last left, unix seconds; `null` while they are in.", "integer"),
+            duration=_SECONDS,
+            share=_SHARE,
+        ),
+        "UserMeeting": _object(
+            "A meeting session, and a user's part in it.",
+            optional=["participants"],
+            **heading,
+            participants=_list("Participant"),
+            attended=ref("Attended"),
+        ),
+        "UserMeetings": _object("A page of meetings.", total_count=_COUNT, data=_list("UserMeeting")),
         "Participant": _object(
             "Somebody's time in a meeting.",
             user_id=_USER,

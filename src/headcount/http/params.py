@@ -7,7 +7,9 @@ with a sentence that says so; nothing is guessed.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final, Generic, TypeVar
 
 from starlette.datastructures import QueryParams
@@ -26,6 +28,7 @@ _FURTHEST: Final = 10**12
 """No second is further from 1970 than this as far as any question goes."""
 _WHOLE: Final = re.compile(r"-?\d{1,400}", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,30})?", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LOST_PLUS: Final = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d:?\d\d)", re.ASCII)
 _BOOLEANS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
 
@@ -100,6 +103,17 @@ def _text(name: str, text: str) -> str:
     return text
 
 
+def _texts(name: str, text: str) -> list[str]:
+    """Several, with commas between them."""
+    return [_text(name, one) for one in text.split(",")]
+
+
+def _part(name: str, text: str) -> Fraction:
+    if not _NUMBER.fullmatch(text) or not 0 <= Fraction(text) <= 1:
+        raise _refused(name, "a number from 0 to 1", text)
+    return Fraction(text)
+
+
 def _types(name: str, text: str) -> list[str]:
     types = text.split(",")
     for one in types:
@@ -112,6 +126,30 @@ def _place(name: str, text: str) -> int:
     if not _PLACE.fullmatch(text):
         raise _refused(name, "the id of an event of this stream", text)
     return int(text)
+
+
+def _one_of(*words: str) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        if text not in words:
+            raise _refused(name, f"one of [{', '.join(words)}]", text)
+        return text
+
+    return read
+
+
+def _zone(name: str, text: str) -> str:
+    """The name of a zone; an offset's plus sign that was not encoded arrives as a space."""
+    return _text(name, f"+{text[1:]}" if text.startswith(" ") else text)
+
+
+def _day_or_moment(name: str, text: str) -> date | Ms:
+    """A day of the zone that is asked for, or a moment."""
+    if not _DAY.fullmatch(text):
+        return _moment(name, text)
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise _refused(name, "a day that there is", text) from error
 
 
 def _order(name: str, text: str) -> str:
@@ -270,6 +308,89 @@ TO: Final = Param(
     _moment,
     None,
 )
+EXPECTED: Final = Param(
+    "expected",
+    "The ids of users who were expected, with commas between them, or by several `expected=`. An id that holds a comma,"
+    " and long rosters, are sent as a body with POST.",
+    {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+    _texts,
+    None,
+)
+STARTS_AT: Final = Param(
+    "starts_at",
+    "When the meeting was to begin: unix seconds, perhaps with a fraction, or RFC 3339. Without it: when it began.",
+    _MOMENT_SCHEMA,
+    _moment,
+    None,
+)
+ENDS_AT: Final = Param(
+    "ends_at",
+    "When the meeting was to end, as `starts_at` is written. Without it: when it ended.",
+    _MOMENT_SCHEMA,
+    _moment,
+    None,
+)
+THRESHOLD: Final = Param(
+    "threshold",
+    "Which part of the scheduled time, from 0 to 1, somebody must have been there not to be `partial`.",
+    {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
+    _part,
+    Fraction(1, 2),
+)
+LATE_AFTER: Final = Param(
+    "late_after",
+    "Who came more than so many seconds after the start is `late`.",
+    {**_NATURAL_SCHEMA, "default": 300},
+    _natural,
+    300,
+)
+EARLY_BEFORE: Final = Param(
+    "early_before",
+    "Who left more than so many seconds before the end has `left_early`.",
+    {**_NATURAL_SCHEMA, "default": 300},
+    _natural,
+    300,
+)
+
+_DAY_SCHEMA: Final = {"anyOf": [*_MOMENT_SCHEMA["anyOf"], {"type": "string", "format": "date"}]}
+USAGE_FROM: Final = Param(
+    "from",
+    "Where it begins: a day of the zone, unix seconds, or RFC 3339. It is required; the bucket that it falls into"
+    " counts as a whole.",
+    _DAY_SCHEMA,
+    _day_or_moment,
+    None,
+)
+USAGE_TO: Final = Param(
+    "to",
+    "Where it ends, written as `from`; a day is not in it. Without it: now. The bucket that it falls into counts as"
+    " a whole.",
+    _DAY_SCHEMA,
+    _day_or_moment,
+    None,
+)
+USAGE_GROUP: Final = Param(
+    "group",
+    "What is told together.",
+    {"type": "string", "enum": ["day", "hour", "month", "room", "total"], "default": "day"},
+    _one_of("day", "hour", "month", "room", "total"),
+    "day",
+)
+CONCURRENCY_GROUP: Final = Param(
+    "group",
+    "What is told together.",
+    {"type": "string", "enum": ["hour", "day"], "default": "hour"},
+    _one_of("hour", "day"),
+    "hour",
+)
+TIMEZONE: Final = Param(
+    "timezone",
+    "The zone whose hours, days and months are meant: a name of the IANA database, like `Europe/Berlin`, or an offset.",
+    {**_TEXT_SCHEMA, "default": "UTC"},
+    _zone,
+    "UTC",
+)
+USAGE_ROOM: Final = Param("room", "Only the room with this name.", _TEXT_SCHEMA, _text, None)
 
 STREAM_ROOM: Final = Param(
     "room",
@@ -318,6 +439,23 @@ MEETINGS: Final[tuple[Param[Any, Any], ...]] = (
     OVERLAPS_END,
     ORDER,
 )
+USER_MEETINGS: Final[tuple[Param[Any, Any], ...]] = tuple(one for one in MEETINGS if one is not USER_ID)
 PARTICIPANTS: Final[tuple[Param[Any, Any], ...]] = (LIMIT, JOINED_AFTER, JOINED_BEFORE)
+ATTENDANCE: Final[tuple[Param[Any, Any], ...]] = (
+    EXPECTED,
+    STARTS_AT,
+    ENDS_AT,
+    THRESHOLD,
+    LATE_AFTER,
+    EARLY_BEFORE,
+)
+USAGE: Final[tuple[Param[Any, Any], ...]] = (USAGE_FROM, USAGE_TO, USAGE_GROUP, TIMEZONE, USAGE_ROOM)
+CONCURRENCY: Final[tuple[Param[Any, Any], ...]] = (
+    USAGE_FROM,
+    USAGE_TO,
+    CONCURRENCY_GROUP,
+    TIMEZONE,
+    USAGE_ROOM,
+)
 ROOM_PRESENCE: Final[tuple[Param[Any, Any], ...]] = (PRESENT_LIMIT, PRESENT_USER_ID, PRESENT_USER_NAME)
 ROOM_AT: Final[tuple[Param[Any, Any], ...]] = (TIME, FROM, TO)

@@ -4,7 +4,7 @@ Times are whole unix seconds. Times and durations are rounded down to the granul
 minutes are overstated (rule 12); what goes on has lasted until now. `null` where a name is not known.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from headcount.attending import Person, person_of
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.store.answers import Present as PresentRow
@@ -49,6 +50,26 @@ class Meeting(msgspec.Struct):
 class Meetings(msgspec.Struct):
     total_count: int
     data: list[Meeting]
+
+
+class Attended(msgspec.Struct, gc=False):
+    """One person's part in a meeting."""
+
+    join_time: int
+    leave_time: int | None
+    duration: int
+    share: float
+
+
+class UserMeeting(Meeting, kw_only=True):
+    """A meeting, and somebody's part in it."""
+
+    attended: Attended
+
+
+class UserMeetings(msgspec.Struct):
+    total_count: int
+    data: list[UserMeeting]
 
 
 class Participants(msgspec.Struct):
@@ -113,6 +134,23 @@ class Wire:
             UNSET if entries is None else self.participants(entries),
         )
 
+    def user_meeting(
+        self, row: MeetingRow, entries: Iterable[Entry] | None, own: Sequence[Entry]
+    ) -> UserMeeting:
+        """A meeting with the part that the person had in it whose entries are `own`."""
+        told = self.meeting(row, entries)
+        attended = self.attended(person_of(own, self.now), row)
+        return UserMeeting(*(getattr(told, name) for name in Meeting.__struct_fields__), attended=attended)
+
+    def attended(self, person: Person, row: MeetingRow) -> Attended:
+        whole = (self.now if row.end is None else row.end) - row.start
+        return Attended(
+            self.second(person.first_join),
+            None if person.last_leave is None else self.second(person.last_leave),
+            self.rounded(person.time),
+            share(person.time, whole),
+        )
+
     def participants(self, entries: Iterable[Entry]) -> list[Participant]:
         second, length = self.second, self.length
         return [
@@ -166,12 +204,20 @@ class Wire:
 
     def length(self, start: Ms, end: Ms | None) -> int:
         """The seconds from `start` to `end`, or to now; rounded down, and never less than none."""
-        lasted = (self.now if end is None else end) - start
+        return self.rounded((self.now if end is None else end) - start)
+
+    def rounded(self, lasted: Ms) -> int:
+        """So many ms in seconds, rounded down, and never less than none."""
         return max(0, lasted) // (1_000 * self.granularity_s) * self.granularity_s
 
     def first_second(self, second: int) -> Ms:
         """The earliest moment that is told as `second` or later."""
         return -(-second // self.granularity_s) * self.granularity_s * 1_000
+
+
+def share(part: Ms, whole: Ms) -> float:
+    """Which part of the whole that is, from 0 to 1, rounded down to four digits."""
+    return part * 10_000 // whole / 10_000 if whole > 0 else 0.0
 
 
 def written(at: Ms) -> str:

@@ -3,8 +3,7 @@
 What is ongoing has no end here: whoever shows a duration knows what time it is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import DAWN, Mark
 from headcount.kernel.meetings import Entry, clipped
 from headcount.kernel.rules import NEVER
-from headcount.store.database import Connection, Database
+from headcount.store.database import Connection, Database, one_moment
 from headcount.store.log import facts_between
 from headcount.store.paging import entries_page, in_order, stay_of
 from headcount.store.rows import DAY_MS, Correction, MeetingRow, StayRow, Superseded, event_of, mark_of
@@ -101,10 +100,16 @@ class Answers:
         self, domain: str, wanted: MeetingFilter, page: Page, now: Ms, *, with_entries: bool = True
     ) -> Listed:
         """A page of the wanted meetings, how many there are, and who took part, all of one moment."""
-        with self._snapshot() as connection:
-            rows = _page(connection, domain, wanted, page, now)
-            entries = _entries(connection, rows) if with_entries else None
-            return Listed(_count(connection, domain, wanted, now), rows, entries)
+        with one_moment(self._database) as connection:
+            return _listed(connection, domain, wanted, page, now, with_entries=with_entries)
+
+    def listed_of_user(
+        self, domain: str, wanted: MeetingFilter, page: Page, now: Ms, *, with_entries: bool = True
+    ) -> tuple[Listed, dict[str, list[Entry]]]:
+        """The same of the meetings of one user, and the user's own entries in each of them."""
+        with one_moment(self._database) as connection:
+            listed = _listed(connection, domain, wanted, page, now, with_entries=with_entries)
+            return listed, _entries(connection, listed.meetings, wanted.user_id)
 
     def has_events(self, domain: str) -> bool:
         """Whether anything was ever said in a domain."""
@@ -179,7 +184,7 @@ class Answers:
         None if `after` or `before` names nobody of this meeting. See `store/paging.py` for how a page
         ends if a connection came again.
         """
-        with self._snapshot() as connection:
+        with one_moment(self._database) as connection:
             return entries_page(connection, meeting, limit, after, before)
 
     def present(self, domain: str, room: str | None = None) -> list[StayRow]:
@@ -196,7 +201,7 @@ class Answers:
 
     def presence(self, domain: str, room: str | None = None) -> tuple[list[Present], dict[str, str]]:
         """Who is in now, in one room or in all, by room, then join, and the ids of the meetings that go on there."""
-        with self._snapshot() as connection:
+        with one_moment(self._database) as connection:
             if room is None:
                 ids = dict(connection.rows("ongoing_ids", domain=domain))
                 return connection.rows("presence", domain=domain), ids
@@ -231,7 +236,7 @@ class Answers:
         From when nobody was in before it to when nobody was in after it, and the leaves that know of a join then.
         """
         key = {"domain": meeting.domain, "room": meeting.room}
-        with self._snapshot() as connection:
+        with one_moment(self._database) as connection:
             after = _mark_before(connection, meeting.domain, meeting.room, meeting.start)
             mark = None if meeting.end is None else connection.row("marks_after", **key, at=meeting.end - 1)
             until = NEVER if mark is None else mark[0]
@@ -242,13 +247,13 @@ class Answers:
             rows += connection.rows("joins_between", **within, settled=NEVER, position=NEVER)
         return sorted((event_of(meeting.room, *row) for row in rows), key=lambda event: event.at)
 
-    @contextmanager
-    def _snapshot(self) -> Iterator[Connection]:
-        """A connection that sees one moment, however much is committed meanwhile."""
-        with self._database.reading() as connection:
-            connection.run_text(self._database.dialect.get("snapshot", "begin"))
-            yield connection
-            connection.run_text("commit")
+
+def _listed(
+    connection: Connection, domain: str, wanted: MeetingFilter, page: Page, now: Ms, *, with_entries: bool
+) -> Listed:
+    rows = _page(connection, domain, wanted, page, now)
+    entries = _entries(connection, rows) if with_entries else None
+    return Listed(_count(connection, domain, wanted, now), rows, entries)
 
 
 def _count(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
@@ -358,12 +363,15 @@ def _seconds_up(at: Ms | None) -> int | None:
     return None if at is None else -(-at // 1_000)
 
 
-def _entries(connection: Connection, meetings: Sequence[MeetingRow]) -> dict[str, list[Entry]]:
+def _entries(
+    connection: Connection, meetings: Sequence[MeetingRow], user_id: str | None = None
+) -> dict[str, list[Entry]]:
+    """The entries of each meeting: all of them, or those of one user."""
     found: dict[str, list[Entry]] = {meeting.id: [] for meeting in meetings}
     if not meetings:
         return found
     bounds = {meeting.id: (meeting.start, meeting.end) for meeting in meetings}
-    for name, *columns in connection.rows_of(*_entries_query(meetings)):
+    for name, *columns in connection.rows_of(*_entries_query(meetings, user_id)):
         entry = clipped(stay_of(*columns), *bounds[name])
         if entry is not None:
             found[name].append(entry)
@@ -372,11 +380,14 @@ def _entries(connection: Connection, meetings: Sequence[MeetingRow]) -> dict[str
     return found
 
 
-def _entries_query(meetings: Sequence[MeetingRow]) -> tuple[str, dict[str, Any]]:
+def _entries_query(meetings: Sequence[MeetingRow], user_id: str | None) -> tuple[str, dict[str, Any]]:
     """The stays that began within each of these meetings, and those that a reset carried into one."""
     values: dict[str, Any] = {f"id_{n}": meeting.id for n, meeting in enumerate(meetings)}
     ids = ", ".join(f":{name}" for name in values)
     of_these = f"where m.domain = :domain and m.id in ({ids})"
+    if user_id is not None:
+        of_these += " and s.user_id = :user_id"
+        values["user_id"] = user_id
     text = (
         f"select m.id, {_STAY} from meetings as m join stays as s"  # noqa: S608 - our own text
         " on s.domain = m.domain and s.room = m.room and s.join_ms >= m.start_ms"

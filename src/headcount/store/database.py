@@ -4,8 +4,8 @@ A `Connection` runs statements from `queries/`; a `Database` hands out connectio
 and one at a time for writing. Nothing above this knows which database it is.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from headcount.errors import HeadcountError
@@ -53,3 +53,12 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[Connection]: ...
     def write_new(self, name: str, rows: Sequence[Sequence[Any]]) -> int | None: ...
     def close(self) -> None: ...
+
+
+@contextmanager
+def one_moment(database: Database) -> Iterator[Connection]:
+    """A connection that sees one moment, however much is committed meanwhile."""
+    with database.reading() as connection:
+        connection.run_text(database.dialect.get("snapshot", "begin"))
+        yield connection
+        connection.run_text("commit")

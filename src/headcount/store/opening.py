@@ -18,6 +18,8 @@ from headcount.store.polls import Polls
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.tables import Tables
+from headcount.store.tallying import Tallying
+from headcount.store.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Store:
     log: Log
     tables: Tables
     answers: Answers
+    usage: Usage
+    tallying: Tallying
     keys: Keys
     sources: Sources
     messages: Messages
@@ -61,6 +65,8 @@ def store_on(database: Database) -> Store:
         Log(database),
         Tables(database),
         Answers(database),
+        Usage(database),
+        Tallying(database),
         Keys(database),
         Sources(database),
         Messages(database),

@@ -23,9 +23,16 @@ _TABLES: Final = {
     "stays": ("domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name", 4),
     "marks": ("domain, room, at_ms, doubts", 3),
     "rooms": ("domain, room, settled_ms, deadline_ms", 2),
+    "room_quarters": (
+        "domain, quarter, room, meetings, time_ms, most, most_ms, in_before, steps",
+        3,
+    ),
+    "domain_quarters": ("domain, quarter, meetings, time_ms, most, most_ms, in_before", 2),
+    "domain_steps": ("domain, quarter, steps", 2),
+    "room_sums": ("domain, scale, period, room, meetings, time_ms, most", 4),
 }
 """Each table's columns, the key first, and how many of them are the key."""
-_COMPARED: Final = ("meetings", "meeting_tallies", "stays", "marks")
+_COMPARED: Final = tuple(table for table in _TABLES if table != "rooms")
 _SAYS_NOTHING: Final = {"meeting_tallies": "meetings = 0"}
 """Rows that are as good as none."""
 
@@ -61,6 +68,7 @@ def replace_tables(source: Database, target: Database) -> None:
             connection.run_text(f"delete from {table}")  # noqa: S608 - our own
             for rows in _in_pieces(found, table):
                 connection.write_text(_insert(table, columns), rows)
+        connection.run_text("delete from to_tally")
         cursor, _ = found.row("engine_row") or (0, 0)
         connection.run("set_cursor", cursor=cursor)
 

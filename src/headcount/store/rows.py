@@ -182,7 +182,8 @@ class Round:
     A stay or meeting that is None is taken out. `progress` is the end and the largest head count
     of meetings that are there already, `carried` the stay that a reset carried on into one, where
     that is another now. `checkpoints` hold only those that changed. `to_tell` is what is to be told of
-    meetings later on, `told_of` what is settled of it, `told` what the world knows now.
+    meetings later on, `told_of` what is settled of it, `told` what the world knows now. `to_tally` is in which
+    time of a room meetings that are over have changed.
     """
 
     cursor: int
@@ -195,6 +196,7 @@ class Round:
     marks: list[MarkChange] = field(default_factory=list)
     corrections: list[Correction] = field(default_factory=list)
     superseded: list[Superseded] = field(default_factory=list)
+    to_tally: dict[RoomKey, tuple[Ms, Ms]] = field(default_factory=dict)
     inferred: list[LogEntry] = field(default_factory=list)
     messages: list[NewMessage] = field(default_factory=list)
     to_tell: dict[tuple[str, str, Ms], ToTell] = field(default_factory=dict)

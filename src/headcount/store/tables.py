@@ -84,6 +84,7 @@ def _write(connection: Connection, done: Round) -> None:
     _put(connection, "carry_into_meeting", [(*row, *key) for key, row in done.carried.items()])
     _put(connection, "keep_superseded", list({row[:2]: row for row in done.superseded}.values()))
     _put(connection, "keep_correction", done.corrections)
+    _put(connection, "keep_to_tally", [(*key, *span) for key, span in done.to_tally.items()])
     _put(connection, "drop_to_tell", [(row.domain, row.id, row.due) for row in done.told_of])
     _put(connection, "keep_to_tell", list(done.to_tell.values()))
     _put(connection, "keep_told", list(done.told.values()))

@@ -1,0 +1,3 @@
+delete from domain_quarters
+where domain = ?
+  and quarter = ?

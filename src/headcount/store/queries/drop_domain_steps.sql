@@ -1,0 +1,3 @@
+delete from domain_steps
+where domain = ?
+  and quarter = ?

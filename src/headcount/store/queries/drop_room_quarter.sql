@@ -1,0 +1,4 @@
+delete from room_quarters
+where domain = ?
+  and quarter = ?
+  and room = ?

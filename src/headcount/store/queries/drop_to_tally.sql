@@ -1,0 +1,3 @@
+delete from to_tally
+where number = ?
+  and from_ms = ?

@@ -1,0 +1,2 @@
+insert into domain_steps (domain, quarter, steps)
+values (?, ?, ?)

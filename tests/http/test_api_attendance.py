@@ -1,0 +1,141 @@
+"""GET and POST /meetings/{id}/attendance: the list, over HTTP."""
+
+import pytest
+
+
+@pytest.fixture
+def name(world):
+    """An hour's lesson: u with two devices, v late, w who left early, and somebody whom nobody knows."""
+    world.stay("phone", 0, 1_800, user_id="u", user_name="Uma")
+    world.stay("laptop", 1_000, 3_600, user_id="u")
+    world.stay("c-v", 600.5, 3_600, user_id="v", user_name="Vik")
+    world.stay("c-w", 0, 3_000, user_id="w")
+    world.stay("guest", 60, 120, user_name="Guest")
+    return world.meeting(0, 3_600, most=4)
+
+
+def post(world, name, body):
+    return world.client.post(f"/meetings/{name}/attendance", json=body, headers={"x-domain": "acme"})
+
+
+def statuses(told):
+    return {one["user_id"] or one["participant_id"]: one["status"] for one in told["data"]}
+
+
+def test_without_a_roster_everybody_has_a_line_and_nobody_a_status(world, name):
+    told = world.get(f"/meetings/{name}/attendance")
+    assert told["totals"] == {"people": 4}
+    assert [(one["user_id"], one["participant_id"], one["user_name"]) for one in told["data"]] == [
+        ("w", None, None),
+        ("u", None, "Uma"),
+        (None, "guest", "Guest"),
+        ("v", None, "Vik"),
+    ]
+    assert [(one["connections"], one["duration"], one["share"]) for one in told["data"]] == [
+        (1, 3_000, 0.8333),
+        (2, 3_600, 1.0),
+        (1, 60, 0.0166),
+        (1, 2_999, 0.8331),
+    ]
+    assert not any("status" in one for one in told["data"])
+
+
+@pytest.mark.parametrize("expected", [["u,v,w,x"], ["u", "v", "w,x"], ["u,u,v", "w", "x", "x"]])
+def test_a_roster_may_be_named_with_commas_or_several_times(world, name, expected):
+    told = world.get(f"/meetings/{name}/attendance", expected=expected)
+    assert statuses(told) == {
+        "u": "present",
+        "v": "late",
+        "w": "left_early",
+        "guest": "walk_in",
+        "x": "no_show",
+    }
+    assert told["totals"] == {
+        "people": 4, "expected": 4, "present": 1, "late": 1, "left_early": 1, "partial": 0, "no_show": 1, "walk_in": 1,
+    }  # fmt: skip
+    late = next(one for one in told["data"] if one["user_id"] == "v")
+    assert (late["late_by"], late["left_early_by"]) == (600, 0)
+
+
+def test_a_body_says_the_same_and_names_those_who_never_came(world, name):
+    body = {"expected": [{"user_id": "u", "user_name": "Una"}, "v", {"user_id": "a,b", "user_name": "Abe"}]}
+    told = post(world, name, body).json()
+    assert statuses(told) == {
+        "u": "present",
+        "v": "late",
+        "w": "walk_in",
+        "guest": "walk_in",
+        "a,b": "no_show",
+    }
+    assert [one["user_name"] for one in told["data"]] == [None, "Uma", "Guest", "Vik", "Abe"]
+
+
+def test_the_scheduled_time_and_what_is_asked_may_be_said(world, name):
+    asked = {"starts_at": world.t0 + 600, "ends_at": "2026-01-01T02:00:00+01:00", "threshold": 0.9}
+    told = post(world, name, {"expected": ["u", "v", "w"], **asked}).json()
+    assert (told["starts_at"], told["ends_at"]) == ("2026-01-01T00:10:00.000Z", "2026-01-01T01:00:00.000Z")
+    assert statuses(told) == {"u": "present", "v": "present", "w": "partial", "guest": "walk_in"}
+    in_url = world.get(f"/meetings/{name}/attendance", expected="u,v,w", **asked)
+    assert in_url == told
+
+
+def test_nobody_expected_is_a_roster_too(world, name):
+    told = post(world, name, {"expected": []}).json()
+    assert set(statuses(told).values()) == {"walk_in"}
+    assert told["totals"]["expected"] == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"expected": ""}, "is not allowed to be empty"),
+        ({"expected": "a,,b"}, "is not allowed to be empty"),
+        ({"threshold": "1.5"}, "a number from 0 to 1"),
+        ({"threshold": "half"}, "a number from 0 to 1"),
+        ({"late_after": "-1"}, "greater than or equal to 0"),
+        ({"starts_at": "soon"}, "starts_at"),
+        ({"starts_at": "2026-01-01T01:00:00Z", "ends_at": "2026-01-01T01:00:00Z"}, "later than the start"),
+        ({"starts_at": "2026-01-02T01:00:00Z"}, "before the end of the meeting"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_words(world, name, query, sentence):
+    status, word, info = world.refused(f"/meetings/{name}/attendance", **query)
+    assert (status, word) == (400, "invalid-request-error")
+    assert sentence in info
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"expected": "u"},
+        {"expected": [1]},
+        {"expected": [""]},
+        {"expected": [{"user_name": "Uma"}]},
+        {"expected": [], "threshhold": 1},
+        {"expected": [], "threshold": 2},
+        {"expected": [], "late_after": -1},
+        {"expected": [], "starts_at": None},
+        {"expected": ["u"] * 10_001},
+    ],
+)
+def test_a_body_that_makes_no_sense_is_refused(world, name, body):
+    answer = post(world, name, body)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid-request-error")
+
+
+def test_what_is_no_json_is_refused(world, name):
+    answer = world.client.post(f"/meetings/{name}/attendance", content=b"u,v")
+    assert (answer.status_code, answer.json()["error"]) == (400, "json-parsing-error")
+
+
+def test_a_meeting_that_was_replaced_leads_to_the_one_in_its_place(world, name):
+    old = world.replaced(100)
+    answer = world.ask(f"/meetings/{old}/attendance")
+    assert answer.json()["id"] == name
+    assert answer.headers["content-location"] == f"/meetings/{name}/attendance"
+    assert world.refused("/meetings/nonsense/attendance")[0] == 404
+
+
+def test_of_another_domain_nothing_is_told(world, name):
+    assert world.ask(f"/meetings/{name}/attendance", domain="other").status_code == 404

@@ -1,0 +1,172 @@
+"""GET /usage and /concurrency: what is asked, and the words of the answers."""
+
+import pytest
+
+HOUR = 3_600
+
+
+def told(world, **query):
+    return world.get("/usage", **{"from": "2026-01-01", "to": "2026-01-02", **query})
+
+
+def crowd(world, **query):
+    return world.get("/concurrency", **{"from": "2026-01-01", "to": "2026-01-02", **query})
+
+
+@pytest.fixture
+def busy(world):
+    """Two rooms: blue over midnight of Berlin (23:00 UTC of the first of January), red in the morning."""
+    world.met(22.5 * HOUR, 23.5 * HOUR, "a", "b")
+    world.met(8 * HOUR, 8.25 * HOUR, "c", room="red")
+    return world
+
+
+def test_days_are_those_of_the_zone_and_empty_ones_are_there(busy):
+    answer = busy.get("/usage", **{"from": "2026-01-01", "to": "2026-01-04", "timezone": "Europe/Berlin"})
+    assert [
+        (one["start"], one["meetings"], one["participant_seconds"], one["max_participants"])
+        for one in answer["data"]
+    ] == [
+        ("2026-01-01T00:00:00+01:00", 2, 900 + HOUR, 2),
+        ("2026-01-02T00:00:00+01:00", 0, HOUR, 2),
+        ("2026-01-03T00:00:00+01:00", 0, 0, 0),
+    ]
+    assert answer["totals"] == {"meetings": 2, "participant_seconds": 900 + 2 * HOUR, "max_participants": 2}
+    assert (answer["from"], answer["to"]) == ("2026-01-01T00:00:00+01:00", "2026-01-04T00:00:00+01:00")
+
+
+def test_a_day_on_which_clocks_are_set_has_its_length(world):
+    answer = world.get("/usage", **{"from": "2026-03-28", "to": "2026-03-31", "timezone": "Europe/Berlin"})
+    assert [one["length"] for one in answer["data"]] == [24 * HOUR, 23 * HOUR, 24 * HOUR]
+
+
+def test_rooms_are_told_by_the_time_in_them(busy):
+    answer = told(busy, group="room")
+    assert answer["total_count"] == 2
+    assert answer["data"] == [
+        {"room": "blue", "meetings": 1, "participant_seconds": 2 * HOUR, "max_participants": 2},
+        {"room": "red", "meetings": 1, "participant_seconds": 900, "max_participants": 1},
+    ]
+    assert answer["totals"] == {"meetings": 2, "participant_seconds": 2 * HOUR + 900, "max_participants": 2}
+    assert told(busy, group="room", room="red")["total_count"] == 1
+
+
+def test_one_room_is_told_alone(busy):
+    answer = told(busy, group="total", room="red")
+    assert [(one["meetings"], one["participant_seconds"]) for one in answer["data"]] == [(1, 900)]
+    assert told(busy, room="green")["totals"]["meetings"] == 0
+
+
+def test_hours_and_months_are_told(busy):
+    hours = told(busy, group="hour")["data"]
+    assert len(hours) == 24
+    assert [one["participant_seconds"] for one in hours if one["meetings"]] == [900, HOUR]
+    (month,) = told(busy, group="month")["data"]
+    assert (month["start"], month["length"], month["meetings"]) == (
+        "2026-01-01T00:00:00+00:00",
+        31 * 24 * HOUR,
+        2,
+    )
+
+
+def test_a_bucket_counts_whole_wherever_it_is_asked_about(busy):
+    t0 = busy.t0
+    (hour,) = busy.get("/usage", group="hour", **{"from": t0 + 8 * HOUR + 600, "to": t0 + 8 * HOUR + 601})[
+        "data"
+    ]
+    assert (hour["start_time"], hour["participant_seconds"]) == (t0 + 8 * HOUR, 900)
+    (whole,) = busy.get("/usage", group="total", **{"from": t0 + 8 * HOUR + 600, "to": t0 + 9 * HOUR - 1})[
+        "data"
+    ]
+    assert (whole["start_time"], whole["length"]) == (t0 + 8 * HOUR, HOUR)
+
+
+def test_what_is_ongoing_counts_until_now(world):
+    world.stay("a", 0)
+    world.stay("b", 100, 200)
+    world.meeting(0, most=2)
+    world.now = 1_000.5
+    assert told(world)["totals"] == {"meetings": 1, "participant_seconds": 1_100, "max_participants": 2}
+
+
+def test_time_is_rounded_once(world):
+    for n in range(10):
+        world.met(n * 100, n * 100 + 50.1, "a")
+    answer = told(world)
+    assert answer["totals"]["participant_seconds"] == 501
+    assert sum(one["participants"][0]["duration"] for one in world.get("/meetings")["data"]) == 500
+
+
+def test_a_stay_without_a_meeting_does_not_count(world):
+    world.stay("a", 0, 20)
+    assert told(world)["totals"]["participant_seconds"] == 0
+
+
+def test_the_most_at_once_is_of_all_rooms_and_has_its_moment(world):
+    world.met(0, 100, "a", "b", room="red")
+    world.met(50, 150, "c", room="blue")
+    world.met(100, 160, "d", "e", room="red")
+    answer = crowd(world, group="day")
+    (day,) = answer["data"]
+    assert (day["max_participants"], day["max_at"]) == (3, "2026-01-01T00:00:50.000Z")
+    assert answer["totals"] == {key: day[key] for key in ("max_participants", "max_at", "mean")}
+    assert crowd(world, group="day", room="blue")["data"][0]["max_participants"] == 1
+
+
+def test_who_leaves_as_another_comes_was_not_there_at_once(world):
+    world.met(0, 900, "a", room="red")
+    world.met(900, 1_800, "b", room="blue")
+    world.met(1_800, 1_900, "c", room="red")
+    assert [one["max_participants"] for one in crowd(world)["data"]][:2] == [1, 0]
+
+
+def test_the_mean_is_of_the_time_that_has_come(world):
+    world.stay("a", 0)
+    world.meeting(0)
+    world.now = 1_800
+    hours = crowd(world)["data"]
+    assert [(one["mean"], one["max_at"]) for one in hours[:2]] == [
+        (1.0, "2026-01-01T00:00:00.000Z"),
+        (0.0, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"from": None}, "is required"),
+        ({"from": "2026-01-03"}, "must be later than"),
+        ({"from": "2026-02-30"}, "a day that there is"),
+        ({"from": "yesterday"}, "from"),
+        ({"from": "1998-01-01"}, "2000 to 2099"),
+        ({"from": "0001-01-01"}, "2000 to 2099"),
+        ({"to": "9999-12-31"}, "2000 to 2099"),
+        ({"from": "2101-01-01", "to": "1000"}, "2000 to 2099"),
+        ({"to": "999999999999"}, "2000 to 2099"),
+        ({"timezone": "Europe/Berln"}, "Europe/Berlin"),
+        ({"timezone": "+02:07"}, "multiple of 15 minutes"),
+        ({"group": "week"}, "one of [day, hour, month, room, total]"),
+        ({"group": "hour", "from": "2001-01-01"}, "more than 10,000 hours"),
+        ({"room": ""}, "is not allowed to be empty"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_words(world, query, sentence):
+    asked = {"from": "2026-01-01", "to": "2026-01-02"} | query
+    asked = {name: value for name, value in asked.items() if value is not None}
+    status, word, info = world.refused("/usage", **asked)
+    assert (status, word) == (400, "invalid-request-error")
+    assert sentence in info
+    if query.get("group") is None:
+        assert world.refused("/concurrency", **asked) == (status, word, info)
+
+
+def test_a_plus_that_was_not_encoded_is_understood(busy):
+    answer = busy.client.get(
+        "/usage?from=2026-01-01&to=2026-01-02&timezone=+01:00", headers={"x-domain": "acme"}
+    )
+    assert answer.json()["from"] == "2026-01-01T00:00:00+01:00"
+
+
+def test_of_another_domain_nothing_is_told(busy):
+    query = {"from": "2026-01-01", "to": "2026-01-02"}
+    assert busy.ask("/usage", domain="other", **query).json()["totals"]["meetings"] == 0
