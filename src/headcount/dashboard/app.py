@@ -12,7 +12,7 @@ from starlette.routing import Route
 from headcount.dashboard import assets, live, signing
 from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
 from headcount.dashboard.house import House
-from headcount.dashboard.pages import finding, meeting, meetings, now, person, room, taking
+from headcount.dashboard.pages import finding, meeting, meetings, now, person, room, taking, usage
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.showing import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
@@ -53,6 +53,10 @@ def routes(house: House, door: Door) -> list[Route]:
         "/person.xlsx": taking.person_xlsx,
         "/person.ics": taking.person_ics,
         "/find": finding.page,
+        "/usage": usage.page,
+        "/usage.json": usage.as_json,
+        "/usage.csv": taking.usage_csv,
+        "/usage.xlsx": taking.usage_xlsx,
     }
     changes: dict[str, Change] = {}
     return [

@@ -194,6 +194,12 @@ class Answers:
         with self._database.reading() as connection:
             return [StayRow(*row) for row in connection.rows(name, **values)]
 
+    def stays_of_user(self, domain: str, user_id: str, since: Ms, most: int) -> list[StayRow]:
+        """The stays of a user that began since a moment, in order; at most so many."""
+        values = {"domain": domain, "user_id": user_id, "since": since, "most": most}
+        with self._database.reading() as connection:
+            return [StayRow(*row) for row in connection.rows("stays_of_user", **values)]
+
     def ongoing_ids(self, domain: str) -> dict[str, str]:
         """The ids of the meetings that go on now, by room."""
         with self._database.reading() as connection:

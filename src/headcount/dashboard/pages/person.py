@@ -6,19 +6,24 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.attending import Person, person_of
-from headcount.dashboard import plain
+from headcount.attending import Person, length_of, person_of, union, within
+from headcount.dashboard import charts, plain
+from headcount.dashboard.charts import Year
 from headcount.dashboard.pages import asking
 from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.pages.usage import calendar_of
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
+from headcount.dashboard.times import local
 from headcount.kernel.events import Ms
+from headcount.periods import boundaries
 from headcount.store.answers import MeetingFilter, Page
 from headcount.store.rows import DAY_MS, MeetingRow
 
 _LATEST: Final = 50
 _MONTH: Final[Ms] = 30 * DAY_MS
 _MOST_OF_A_MONTH: Final = 1_000
+_MOST_STAYS: Final = 20_000
 
 
 class Attended(NamedTuple):
@@ -49,12 +54,29 @@ class Sight(NamedTuple):
 
 async def page(view: View) -> Response:
     """GET /dashboard/person?id=USER."""
-    return shown(view, "person.html", sight=await asyncio.to_thread(look, view))
+    sight = await asyncio.to_thread(look, view)
+    year = await asyncio.to_thread(_draw, view, sight)
+    return shown(view, "person.html", sight=sight, year=year, charts=charts)
 
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/person.json?id=USER."""
     return plain.answer(await asyncio.to_thread(look, view), view.zone)
+
+
+def _draw(view: View, sight: Sight) -> Year:
+    """Their year: minutes in rooms on each day, two devices at once counted once."""
+    today = local(view.now, view.zone).date()
+    begin = asking.begin_of(today.replace(month=1, day=1), view.zone)
+    stays = view.house.store.answers.stays_of_user(view.domain, sight.user_id, begin - DAY_MS, _MOST_STAYS)
+    spans = union((stay.join, view.now if stay.leave is None else stay.leave) for stay in stays)
+    edges = boundaries("day", begin, asking.end_of(today, view.zone), view.zone)
+    days = {
+        local(start, view.zone).date(): length_of(within(spans, start, end)) // 60_000
+        for start, end in zip(edges, edges[1:], strict=False)
+    }
+    told = {day: float(minutes) for day, minutes in days.items() if minutes}
+    return calendar_of(TEXTS("usage.person_chart", name=sight.name, year=today.year), today.year, told, today)
 
 
 def look(view: View) -> Sight:

@@ -2,22 +2,30 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.dashboard import plain
+from headcount.dashboard import charts, plain
+from headcount.dashboard.charts import Run, Strip, Week, Year
 from headcount.dashboard.pages import asking
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.pages.meetings import Row, rows_of
 from headcount.dashboard.pages.now import Head, head_of
+from headcount.dashboard.pages.usage import by_hour_and_weekday, calendar_of, week_of, year_of
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
 from headcount.dashboard.times import local
 from headcount.kernel.events import Ms
+from headcount.periods import boundaries
 from headcount.store.answers import MeetingFilter, Page
+from headcount.store.quarters import QUARTER_MS
 
 _LATEST: Final = 20
+_STRIP_DAYS: Final = 30
+_WEEKS: Final = 12
+_MOST_RUNS: Final = 2_000
 
 
 class Sight(NamedTuple):
@@ -43,7 +51,17 @@ async def page(view: View) -> Response:
     sight = await asyncio.to_thread(look, view)
     then = await asyncio.to_thread(_then, view, sight.room)
     today = local(view.now, view.zone).date()
-    return shown(view, "room.html", sight=sight, then=then, today=today, rules=view.house.rules)
+    drawn = await asyncio.to_thread(_draw, view, sight.room)
+    return shown(
+        view,
+        "room.html",
+        sight=sight,
+        then=then,
+        today=today,
+        rules=view.house.rules,
+        drawn=drawn,
+        charts=charts,
+    )
 
 
 async def as_json(view: View) -> Response:
@@ -65,6 +83,44 @@ def look(view: View) -> Sight:
         [head_of(row) for row in present],
         answers.count(domain, wanted, view.now),
         rows_of(answers, latest, view.now),
+    )
+
+
+class Drawn(NamedTuple):
+    """The pictures of a room: its last 30 days, its usual hours, its year."""
+
+    strip: Strip
+    week: Week
+    year: Year
+
+
+def _draw(view: View, room: str) -> Drawn:
+    usage, answers, domain = view.house.store.usage, view.house.store.answers, view.domain
+    today = local(view.now, view.zone).date()
+    begin = asking.begin_of(today.replace(month=1, day=1), view.zone)
+    weeks = asking.begin_of(today - timedelta(days=7 * _WEEKS - 1), view.zone)
+    month = asking.begin_of(today - timedelta(days=_STRIP_DAYS - 1), view.zone)
+    until = asking.end_of(today, view.zone)
+    days = boundaries("day", min(begin, weeks), until, view.zone)
+    quarters = usage.by_quarter(domain, room, days[0] // QUARTER_MS, days[-1] // QUARTER_MS, view.now)
+    recent = [day for day in days if day >= weeks]
+    of_recent = {number: used for number, used in quarters.items() if number * QUARTER_MS >= weeks}
+    runs = answers.page(domain, MeetingFilter(room=room, runs_from=month), Page(_MOST_RUNS), view.now)
+    return Drawn(
+        Strip(
+            TEXTS("usage.room_strip", room=room),
+            [Run(one.start, one.end, TEXTS("room.run", n=one.max_participants)) for one in runs],
+            view.now,
+            view.zone,
+            _STRIP_DAYS,
+        ),
+        week_of(by_hour_and_weekday(recent, of_recent, view), TEXTS("usage.room_week", room=room)),
+        calendar_of(
+            TEXTS("usage.room_chart", room=room, year=today.year),
+            today.year,
+            year_of(days, quarters, view),
+            today,
+        ),
     )
 
 

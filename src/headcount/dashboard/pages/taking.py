@@ -14,6 +14,7 @@ from headcount.dashboard.pages import meeting as meeting_page
 from headcount.dashboard.pages import meetings as meetings_page
 from headcount.dashboard.pages import person as person_page
 from headcount.dashboard.pages import room as room_page
+from headcount.dashboard.pages import usage as usage_page
 from headcount.dashboard.pages.meeting import Line
 from headcount.dashboard.pages.meetings import Row
 from headcount.dashboard.showing import TEXTS, View
@@ -38,6 +39,13 @@ _OF_A_PERSON: Final = {
     "room": Type.TEXT, "meeting": Type.TEXT, "start": Type.TIME, "end": Type.TIME, "first_join": Type.TIME,
     "last_leave": Type.TIME, "time": Type.DURATION, "share": Type.PERCENT,
 }  # fmt: skip
+_OF_USAGE: Final = {
+    "start": Type.TIME, "length": Type.DURATION, "meetings": Type.INTEGER, "person_time": Type.DURATION,
+    "peak": Type.INTEGER, "peak_at": Type.TIME,
+}  # fmt: skip
+_OF_ROOMS: Final = {
+    "room": Type.TEXT, "meetings": Type.INTEGER, "person_time": Type.DURATION, "peak": Type.INTEGER,
+}  # fmt: skip
 _NOT_IN_A_NAME: Final = re.compile(r"[^\w.-]+")
 
 
@@ -52,7 +60,7 @@ async def meetings_xlsx(view: View) -> Response:
     number = await asyncio.to_thread(view.house.store.answers.count, view.domain, wanted, view.now)
     if number > _MOST_XLSX:
         raise BadInput(TEXTS("files.too_many", most=f"{_MOST_XLSX:,}"))
-    return await _xlsx(view, _meetings(view), "meetings")
+    return await _xlsx(view, [_meetings(view)], "meetings")
 
 
 async def meeting_csv(view: View) -> Response:
@@ -64,7 +72,7 @@ async def meeting_csv(view: View) -> Response:
 async def meeting_xlsx(view: View) -> Response:
     """GET /dashboard/meetings/ID.xlsx: the same for Excel."""
     table, name = await asyncio.to_thread(_people, view)
-    return await _xlsx(view, table, name)
+    return await _xlsx(view, [table], name)
 
 
 async def meeting_ics(view: View) -> Response:
@@ -94,7 +102,31 @@ async def person_csv(view: View) -> Response:
 async def person_xlsx(view: View) -> Response:
     """GET /dashboard/person.xlsx?id=USER: the same for Excel."""
     sight = await asyncio.to_thread(person_page.look, view)
-    return await _xlsx(view, _of_a_person(view, sight.user_id), sight.name)
+    return await _xlsx(view, [_of_a_person(view, sight.user_id)], sight.name)
+
+
+async def usage_csv(view: View) -> Response:
+    """GET /dashboard/usage.csv: a line a day, or an hour."""
+    sight = await asyncio.to_thread(usage_page.look, view)
+    return _csv(view, _usage(view, sight)[0], f"usage {sight.first} {sight.last}")
+
+
+async def usage_xlsx(view: View) -> Response:
+    """GET /dashboard/usage.xlsx: the same for Excel, and a sheet of the rooms."""
+    sight = await asyncio.to_thread(usage_page.look, view)
+    return await _xlsx(view, _usage(view, sight), f"usage {sight.first} {sight.last}")
+
+
+def _usage(view: View, sight: usage_page.Sight) -> list[Table]:
+    buckets = [
+        (one.start, one.end - one.start, one.meetings, one.time, one.most, one.most_at)
+        for one in sight.buckets
+    ]
+    rooms = [(one.room, one.meetings, one.time, one.most) for one in sight.rooms]
+    return [
+        Table(TEXTS("usage.title"), _columns(_OF_USAGE), buckets, view.zone),
+        Table(TEXTS("usage.rooms"), _columns(_OF_ROOMS), rooms, view.zone),
+    ]
 
 
 def _every(view: View, wanted: MeetingFilter, *, ascending: bool = False) -> Iterator[MeetingRow]:
@@ -181,9 +213,9 @@ def _csv(view: View, table: Table, name: str) -> Response:
     )
 
 
-async def _xlsx(view: View, table: Table, name: str) -> Response:
+async def _xlsx(view: View, tables: Sequence[Table], name: str) -> Response:
     file = BytesIO()
-    await asyncio.to_thread(write_xlsx, [table], view.now, file)
+    await asyncio.to_thread(write_xlsx, tables, view.now, file)
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     return Response(file.getvalue(), headers=_attached(view, name, "xlsx"), media_type=kind)
 
