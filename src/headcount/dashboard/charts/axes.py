@@ -6,8 +6,8 @@ no tick, and where they are set back, one that was there twice has two.
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta, tzinfo
-from math import ceil, floor, log10
-from typing import Final, NamedTuple
+from math import floor, log10
+from typing import Final, NamedTuple, Self
 
 from headcount.dashboard.charts.drawing import Markup, joined, label, line
 from headcount.dashboard.charts.widths import width_of
@@ -21,6 +21,7 @@ WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _SECOND: Final = 1_000
 _DAY: Final = 86_400 * _SECOND
 _BETWEEN_LABELS: Final = 14
+_AIR: Final = 1.05
 
 
 class _Step(NamedTuple):
@@ -67,6 +68,11 @@ class CountScale(NamedTuple):
     bottom: float
     high: float
 
+    @classmethod
+    def of(cls, most: float, bottom: float, high: float) -> Self:
+        """A scale with a little air above the most that is drawn."""
+        return cls((most or 1) * _AIR, bottom, high)
+
     def y(self, value: float) -> float:
         part = min(max(value, 0), self.top) / self.top
         return self.bottom - part * (self.bottom - self.high)
@@ -80,11 +86,11 @@ class Tick(NamedTuple):
     label: str
 
 
-def time_ticks(scale: TimeScale, zone: tzinfo) -> list[Tick]:
-    """Round times of the zone, as dense as their labels can stand."""
+def time_ticks(scale: TimeScale, zone: tzinfo, before: float = _BETWEEN_LABELS) -> list[Tick]:
+    """Round times of the zone, as dense as their labels can stand; the first may begin so much `before` the axis."""
     step = _step(scale)
     moments = sorted({at for at in _round(scale, step, zone) if scale.start <= at <= scale.end})
-    ticks, free = [], scale.left - _BETWEEN_LABELS
+    ticks, free = [], scale.left - before
     for at in moments:
         x, words = scale.x(at), _told(shown(at, zone), step)
         half = width_of(words) / 2
@@ -96,12 +102,12 @@ def time_ticks(scale: TimeScale, zone: tzinfo) -> list[Tick]:
 
 
 def count_ticks(most: float, room: int = 4) -> list[float]:
-    """Round numbers from 0 to at least `most`: about as many as there is room for, whole ones where all are."""
+    """Round numbers from 0 to `most`, not beyond it, about as many as there is room for, whole ones where it is."""
     most = max(most, 1) if most == int(most) else most
     size = 10 ** floor(log10(most / room))
     step: float = next(size * times for times in (1, 2, 5, 10) if size * times * room >= most * 0.999_999)
     step = max(round(step), 1) if most == int(most) else step
-    return [step * position for position in range(ceil(most / step - 0.000_001) + 1)]
+    return [step * position for position in range(floor(most / step + 0.000_001) + 1)]
 
 
 def time_axis(ticks: Iterable[Tick], top: float, bottom: float, y: float) -> Markup:

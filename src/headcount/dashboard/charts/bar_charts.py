@@ -53,8 +53,7 @@ def bars(data: Bars, name: str, width: float = 960) -> Markup:
     """A bar for each day or hour; where there was nothing, there is none."""
     bottom, right = _TOP + _HIGH, width - _RIGHT
     most = max((value for _, value in data.values), default=0)
-    ticks = count_ticks(most, room=3)
-    counts = CountScale(ticks[-1], bottom, _TOP)
+    counts = CountScale.of(most, bottom, _TOP)
     pitch = (right - _LEFT) / max(len(data.values), 1)
     wide = min(pitch - min(3, pitch * 0.25), _WIDEST)
     total = data.unit.of(sum(value for _, value in data.values))
@@ -62,7 +61,7 @@ def bars(data: Bars, name: str, width: float = 960) -> Markup:
         name,
         (width, bottom + _BELOW),
         (data.title, f"{total}, at most {data.unit.of(most)} in one {data.every}, {data.zone}."),
-        count_axis(counts, ticks, _LEFT, right),
+        count_axis(counts, count_ticks(most), _LEFT, right),
         joined(
             _bar(data, at, value, counts, _LEFT + (position + 0.5) * pitch, pitch, wide)
             for position, (at, value) in enumerate(data.values)
@@ -108,7 +107,9 @@ def _times(data: Bars, pitch: float, right: float, y: float) -> Markup:
     last = max(begins[-1] + _DAY_OR_HOUR[data.every] - 1, begins[0] + 1)
     scale = TimeScale(begins[0], last, _LEFT, right)
     middles = {
-        bisect_right(begins, tick.at) - 1: tick.label for tick in time_ticks(scale, data.zone) if tick.label
+        bisect_right(begins, tick.at) - 1: tick.label
+        for tick in time_ticks(scale, data.zone, before=_LEFT / 2)
+        if tick.label
     }
     return joined(
         label(words, _LEFT + (position + 0.5) * pitch, y, anchor="middle")

@@ -99,6 +99,7 @@ def picture(
     words: tuple[str, str],
     *inside: Markup,
     role: str = "img",
+    kind: str = "chart",
     attributes: Attributes | None = None,
 ) -> Markup:
     """A whole SVG. `name` is an id that no other picture of the page has; `words` are a title and a description.
@@ -113,7 +114,7 @@ def picture(
         "svg",
         {
             "xmlns": "http://www.w3.org/2000/svg",
-            "class": "chart",
+            "class": kind,
             "viewBox": f"0 0 {number(width)} {number(height)}",
             "width": width,
             "height": height,

@@ -11,6 +11,7 @@ from typing import Final
 
 from headcount.dashboard.charts.axes import MONTHS, WEEKDAYS
 from headcount.dashboard.charts.drawing import (
+    Attributes,
     Markup,
     Rows,
     Unit,
@@ -21,7 +22,6 @@ from headcount.dashboard.charts.drawing import (
     said,
     title,
 )
-from headcount.dashboard.charts.widths import width_of
 
 _SHADES: Final = 6
 _LEFT: Final = 36
@@ -67,10 +67,11 @@ def heat_calendar(data: Year, name: str) -> Markup:
         name,
         (width, height),
         (data.title, f"{total} in {data.year}, at most {data.unit.of(most)} in a day."),
-        joined(_months(data.year)),
+        joined(_months(data.year, days[-1].month if days else 0)),
         joined(label(WEEKDAYS[row], 0, _TOP + row * _PITCH + 9.5) for row in (0, 2, 4)),
         joined(_day(day, data, most) for day in days),
-        _legend(most, width, height),
+        _legend(most, height),
+        kind="chart chart-fixed",
     )
 
 
@@ -101,7 +102,8 @@ def hour_weekday(data: Week, name: str) -> Markup:
             for row, values in enumerate(data.hours)
             for hour, value in enumerate(values)
         ),
-        _legend(most, width, height),
+        _legend(most, height),
+        kind="chart chart-fixed",
     )  # fmt: skip
 
 
@@ -131,9 +133,9 @@ def _column(day: date) -> int:
     return (day.toordinal() + date(day.year, 1, 1).weekday() - date(day.year, 1, 1).toordinal()) // 7
 
 
-def _months(year: int) -> Iterator[Markup]:
+def _months(year: int, last: int) -> Iterator[Markup]:
     """Each name stands over the first week that begins in its month, or that the year begins with."""
-    for month, words in enumerate(MONTHS, 1):
+    for month, words in enumerate(MONTHS[:last], 1):
         first = date(year, month, 1)
         whole = first + timedelta(days=-first.weekday() % 7)
         yield label(words, _LEFT + _column(first if month == 1 else whole) * _PITCH, 12)
@@ -147,24 +149,23 @@ def _day(day: date, data: Year, most: float) -> Markup:
 
 
 def _cell(place: tuple[float, float, float, float], value: float, most: float, words: str) -> Markup:
+    return _box(shade(value, most), place, title(words))
+
+
+def _box(shade: int, place: tuple[float, float, float, float], *inside: Markup) -> Markup:
     x, y, width, height = place
-    box = {"x": x, "y": y, "width": width, "height": height, "rx": 2}
-    return element("rect", {"class": f"heat-{shade(value, most)}", **box}, title(words))
+    box: Attributes = {"x": x, "y": y, "width": width, "height": height, "rx": 2}
+    return element("rect", {"class": f"heat-{shade}", **box}, *inside)
 
 
-def _legend(most: float, width: float, height: float) -> Markup:
-    """Which shade is how much, at the lower right."""
-    words = said(most)
-    right = width - width_of(words) - _GAP - 4
-    left = right - (_SHADES + 1) * _PITCH
+def _legend(most: float, height: float) -> Markup:
+    """Which shade is how much, below at the left: there it is seen on a phone as well."""
     y = height - _CELL - 3
+    shades = range(_SHADES + 1)
     return joined(
         [
-            label("0", left - 6, y + 9.5, anchor="end"),
-            *(
-                element("rect", {"class": f"heat-{one}", "x": left + one * _PITCH, "y": y, "width": _CELL, "height": _CELL, "rx": 2})
-                for one in range(_SHADES + 1)
-            ),
-            label(words, right + 3, y + 9.5),
+            label("0", _LEFT, y + 9.5),
+            *(_box(one, (_LEFT + 12 + one * _PITCH, y, _CELL, _CELL)) for one in shades),
+            label(said(most), _LEFT + 12 + len(shades) * _PITCH + 3, y + 9.5),
         ]
-    )  # fmt: skip
+    )

@@ -27,7 +27,9 @@ def spark(data: Spark, name: str, width: float = 120, height: float = 32) -> Mar
     apart = (width - 2 * _EDGE) / max(len(data.values) - 1, 1)
     points = [(_EDGE + position * apart, scale.y(value)) for position, value in enumerate(data.values)]
     words = f"{data.unit.of(last)} at the end, at most {data.unit.of(most)}."
-    return picture(name, (width, height), (data.title, words), *_drawn(points, height - _EDGE))
+    return picture(
+        name, (width, height), (data.title, words), *_drawn(points, height - _EDGE), kind="chart chart-fixed"
+    )
 
 
 def spark_table(data: Spark) -> Rows:

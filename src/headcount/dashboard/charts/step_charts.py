@@ -28,8 +28,13 @@ from headcount.dashboard.charts.drawing import (
     number,
     picture,
 )
+<<<<<<< HEAD
 from headcount.dashboard.charts.widths import fitted
 from headcount.dashboard.harmless import spoken
+=======
+from headcount.dashboard.charts.widths import fitted, width_of
+from headcount.dashboard.harmless import spoken
+>>>>>>> charts
 from headcount.kernel.events import Ms
 
 Step = tuple[Ms, int]
@@ -88,19 +93,18 @@ def said_of(scale: TimeScale, zone: tzinfo) -> str:
 
 
 def zone_label(zone: tzinfo, right: float, y: float) -> Markup:
-    """Whose clocks an axis shows."""
-    return label(
-        fitted(str(zone).replace("_", " "), right - 8), right - 8, y, "chart-label chart-faint", "end"
-    )
+    """Whose clocks an axis shows: the place without its continent, where there is no room for both."""
+    words = str(zone).replace("_", " ")
+    words = words if width_of(words) <= right - 8 else words.rpartition("/")[2]
+    return label(fitted(words, right - 8), right - 8, y, anchor="end")
 
 
 def step_chart(
     given: Sequence[Step], scale: TimeScale, top: float, bottom: float
 ) -> tuple[Markup, CountScale]:
     """The line, the area below it and the numbers beside it, without times."""
-    ticks = count_ticks(peak(given), room=3)
-    counts = CountScale(ticks[-1], bottom, top)
-    axis = count_axis(counts, ticks, scale.left, scale.right)
+    counts = CountScale.of(peak(given), bottom, top)
+    axis = count_axis(counts, count_ticks(peak(given)), scale.left, scale.right)
     if not given:
         return axis, counts
     outline = "".join(_outline(given, scale, counts))

@@ -141,16 +141,16 @@ def _hours(width: float, right: float, height: float) -> Iterator[Markup]:
 
 def _lane(day: date, position: int, right: float) -> Markup:
     y = _TOP + position * _LANE
-    kind = "chart-label chart-faint" if day.weekday() > 4 else "chart-label"
+    kind = "chart-lane chart-weekend" if day.weekday() > 4 else "chart-lane"
     words = f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}"
     track: Attributes = {
-        "class": "chart-lane",
+        "class": kind,
         "x": _LEFT,
         "y": y + (_LANE - _BAR) / 2,
         "width": right - _LEFT,
         "height": _BAR,
     }
-    return joined([label(words, 0, y + 12, kind), element("rect", {**track, "rx": 2})])
+    return joined([label(words, 0, y + 12), element("rect", {**track, "rx": 2})])
 
 
 def _bar(run: Run, piece: _Piece, position: int, right: float, data: Strip) -> Markup:
@@ -160,7 +160,7 @@ def _bar(run: Run, piece: _Piece, position: int, right: float, data: Strip) -> M
     return element(
         "rect",
         {
-            "class": "chart-bar chart-over" if run.end is not None else "chart-bar chart-ongoing",
+            "class": "chart-bar chart-over",
             "x": x,
             "y": _TOP + position * _LANE + (_LANE - _BAR) / 2,
             "width": min(max((piece.end - piece.begin) * wide, _THINNEST), right - x),

@@ -44,6 +44,7 @@ _ROUND: Final = 2
 _THINNEST: Final = 2
 _THINNEST_VOID: Final = 6
 _NAME_SIZE: Final = 12
+_NAMELESS: Final = "(no name)"
 _LEFT_BY: Final = {
     "reported": "left",
     "room_ended": "the room was ended",
@@ -104,7 +105,7 @@ def timeline(data: Timeline, name: str, rows: range = range(ROWS_AT_ONCE), width
     ticks = time_ticks(scale, data.zone)
     return picture(
         name,
-        (width, bottom + 4),
+        (width, bottom),
         (data.title, f"{_described(data, scale, counts)} {_of_rows(data, people, rows)}"),
         _patterns(name),
         time_axis(ticks, _MARKS, axis, axis + 17),
@@ -112,7 +113,7 @@ def timeline(data: Timeline, name: str, rows: range = range(ROWS_AT_ONCE), width
         zone_label(data.zone, scale.left, axis + 17),
         drawn,
         _rows(data, people, scale, top, name),
-        _marks(data, scale, bottom),
+        _marks(data, scale, axis, top, bottom),
         role="group" if data.marks else "img",
         attributes=_for_scripts(scale),
     )
@@ -125,7 +126,7 @@ def timeline_rows(data: Timeline, name: str, rows: range, width: float = 960) ->
     ticks = [tick._replace(label="") for tick in time_ticks(scale, data.zone)]
     return picture(
         name,
-        (width, bottom + 4),
+        (width, bottom),
         (data.title, _of_rows(data, people, rows)),
         _patterns(name),
         time_axis(ticks, 0, bottom, 0),
@@ -231,7 +232,7 @@ def _rows(data: Timeline, people: Iterable[Person], scale: TimeScale, top: float
 
 
 def _name(person: Person, scale: TimeScale, y: float) -> Markup:
-    plain = one_line(person.label)
+    plain = one_line(person.label) or _NAMELESS
     short = fitted(plain, scale.left - 16, _NAME_SIZE)
     place: Attributes = {"class": "chart-name", "x": 0, "y": y + 15}
     return element("text", place, *([title(plain)] if short != plain else []), text(short))
@@ -297,8 +298,8 @@ def _clock(at: Ms, data: Timeline) -> str:
     return moment.strftime("%H:%M:%S" if same else "%Y-%m-%d %H:%M:%S")
 
 
-def _marks(data: Timeline, scale: TimeScale, bottom: float) -> Markup:
-    """A line for each mark, its word where there is room for it."""
+def _marks(data: Timeline, scale: TimeScale, axis: float, top: float, bottom: float) -> Markup:
+    """A line for each mark, that leaves the axis free, and its word where there is room for it."""
     pieces, free = [], scale.left - 8
     for mark in sorted(data.marks):
         x = scale.x(mark.at)
@@ -314,7 +315,8 @@ def _marks(data: Timeline, scale: TimeScale, bottom: float) -> Markup:
                 {"class": "chart-marked", "tabindex": "0", "role": "img", "aria-label": told},
                 title(told),
                 rectangle("chart-target", x - 5, 0, 10, bottom),
-                line("chart-mark", x, 17, x, bottom),
+                line("chart-mark", x, 17, x, axis),
+                *([line("chart-mark", x, top, x, bottom)] if bottom > top else []),
                 words,
             )
         )
