@@ -198,6 +198,7 @@ class Service:
             settings["public_url"],
             settings["prefix"],
             version("headcount"),
+            settings,
         )
 
     def sign_in_link(self, url: str, domain: str) -> str:

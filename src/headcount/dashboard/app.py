@@ -12,7 +12,7 @@ from starlette.routing import Route
 from headcount.dashboard import assets, live, signing
 from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
 from headcount.dashboard.house import House
-from headcount.dashboard.pages import now
+from headcount.dashboard.pages import keys, now, settings
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.showing import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
@@ -33,8 +33,18 @@ def routes(house: House, door: Door) -> list[Route]:
         "/now/rooms": now.rooms,
         "/now/first": now.first,
         "/live": live.stream,
+        "/settings": settings.page,
+        "/settings/keys": settings.page,
+        "/settings/links": settings.page,
     }
-    changes: dict[str, Change] = {}
+    changes: dict[str, Change] = {
+        "/settings/keys": keys.make,
+        "/settings/keys/revoke": keys.revoke,
+        "/settings/links": keys.make_link,
+    }
+    choices: dict[str, Change] = {
+        "/settings/zone": settings.choose_zone,
+    }
     return [
         _placed("/assets/{name}", assets.asset),
         *(_placed(path, _told(house, handler)) for path, handler in signing.handlers(house, door).items()),
@@ -42,6 +52,10 @@ def routes(house: House, door: Door) -> list[Route]:
         *(
             _placed(path, _told(house, _changed(house, door, change)), "POST")
             for path, change in changes.items()
+        ),
+        *(
+            _placed(path, _told(house, _chosen(house, door, choice)), "POST")
+            for path, choice in choices.items()
         ),
         _placed("/{rest:path}", _told(house, _seen(house, door, _nothing_here)), *_METHODS),
     ]
@@ -64,6 +78,16 @@ def _changed(house: House, door: Door, change: Change) -> Handler:
         if not visitor.is_admin:
             raise NotAllowed(TEXTS("trouble.viewer"))
         return await change(View(house, request, visitor), await door.form(request, visitor))
+
+    return handler
+
+
+def _chosen(house: House, door: Door, choice: Change) -> Handler:
+    """What everybody may choose for their own browser, by a form of ours."""
+
+    async def handler(request: Request) -> Response:
+        visitor = await door.visitor(request)
+        return await choice(View(house, request, visitor), await door.form(request, visitor))
 
     return handler
 

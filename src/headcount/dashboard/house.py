@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from headcount.broadcasting import Broadcaster
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
+from headcount.settings import Settings
 from headcount.store.opening import Store
 
 
@@ -25,3 +26,4 @@ class House:
     public_url: str
     api: str
     version: str
+    settings: Settings

@@ -18,7 +18,7 @@ class Texts:
         for file in (files("headcount.dashboard") / "texts" / language).iterdir():
             self.known |= _flat(tomllib.loads(file.read_text("utf-8")))
 
-    def __call__(self, name: str, **values: Any) -> str:
+    def __call__(self, name: str, /, **values: Any) -> str:
         """Raises `KeyError` for a name that is not there, or a value that is missing."""
         if "n" in values and f"{name}.other" in self.known:
             name = f"{name}.{'one' if values['n'] == 1 else 'other'}"
