@@ -107,6 +107,8 @@ class Service:
         self.metrics = Metrics()
         self.gate = Gate(self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"])
         self.broadcaster = Broadcaster(self.store.messages, event_of, self._holds)
+        self.world = world_of(settings)
+        self._hooks = manager(self.store, self.world, self.clock, self._endpoints_changed)
         self._house = self._furnish()
         self._door = Door(self._house)
         self.front_door = FrontDoor(
@@ -121,7 +123,6 @@ class Service:
             name_length=settings["max_name_length"],
             keep_rooms=self.store.polls.keep_rooms,
         )
-        self.world = world_of(settings)
         self.counted = Counted()
         self.delivering: Delivering | None = None
         self._add_numbers()
@@ -170,7 +171,7 @@ class Service:
                     settings["granularity_s"],
                     self.store.sources.bystanders,
                 ),
-                hooks=manager(self.store, self.world, self.clock, self._endpoints_changed),
+                hooks=self._hooks,
                 broadcaster=self.broadcaster,
                 metrics=self.metrics,
                 ready=self._not_ready,
@@ -199,6 +200,7 @@ class Service:
             settings["prefix"],
             version("headcount"),
             settings,
+            self._hooks,
         )
 
     def sign_in_link(self, url: str, domain: str) -> str:

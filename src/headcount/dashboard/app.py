@@ -12,7 +12,7 @@ from starlette.routing import Route
 from headcount.dashboard import assets, live, signing
 from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
 from headcount.dashboard.house import House
-from headcount.dashboard.pages import keys, now, settings
+from headcount.dashboard.pages import endpoint, keys, now, settings
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.showing import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
@@ -36,11 +36,22 @@ def routes(house: House, door: Door) -> list[Route]:
         "/settings": settings.page,
         "/settings/keys": settings.page,
         "/settings/links": settings.page,
+        "/settings/webhooks": settings.page,
+        "/settings/webhooks/{uuid}": endpoint.page,
+        "/settings/webhooks/{uuid}/test": endpoint.page,
     }
     changes: dict[str, Change] = {
         "/settings/keys": keys.make,
         "/settings/keys/revoke": keys.revoke,
         "/settings/links": keys.make_link,
+        "/settings/webhooks": endpoint.add,
+        "/settings/webhooks/{uuid}": endpoint.change,
+        "/settings/webhooks/{uuid}/test": endpoint.test,
+        "/settings/webhooks/{uuid}/revive": endpoint.revive,
+        "/settings/webhooks/{uuid}/replay": endpoint.replay,
+        "/settings/webhooks/{uuid}/secrets": endpoint.add_secret,
+        "/settings/webhooks/{uuid}/secrets/drop": endpoint.drop_secret,
+        "/settings/webhooks/{uuid}/remove": endpoint.remove,
     }
     choices: dict[str, Change] = {
         "/settings/zone": settings.choose_zone,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headcount.broadcasting import Broadcaster
+from headcount.dashboard.hooks import Hooks
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.settings import Settings
@@ -27,3 +28,4 @@ class House:
     api: str
     version: str
     settings: Settings
+    hooks: Hooks

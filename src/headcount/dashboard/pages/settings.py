@@ -14,11 +14,13 @@ from zoneinfo import ZoneInfo
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard import times
+from headcount.dashboard.pages import endpoints
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.settings import Settings
+from headcount.store.endpoints import OURS, RetryType
 from headcount.store.keys import SCOPES, Key
 from headcount.store.opening import Store
 
@@ -68,6 +70,9 @@ async def shown_with(view: View, *, made: Made | None = None, wrong: Wrong | Non
         "settings.html",
         HTTPStatus.OK if wrong is None else HTTPStatus.BAD_REQUEST,
         access=await _access(view),
+        endpoints=await endpoints.look(view.house, view.domain) if is_admin(view) else None,
+        types=OURS,
+        retry_types=list(RetryType),
         made=made,
         wrong=wrong,
         done=_done(view),
@@ -122,9 +127,13 @@ def zones_like(like: str, now: Ms) -> list[tuple[str, list[Zone]]]:
 
 async def _access(view: View) -> Access | None:
     """None for who may only look."""
-    if view.visitor is None or not view.visitor.is_admin:
+    if not is_admin(view):
         return None
     return await asyncio.to_thread(look, view.house.store, view.domain)
+
+
+def is_admin(view: View) -> bool:
+    return view.visitor is not None and view.visitor.is_admin
 
 
 def look(store: Store, domain: str) -> Access:
