@@ -12,7 +12,7 @@ from starlette.routing import Route
 from headcount.dashboard import assets, live, signing
 from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
 from headcount.dashboard.house import House
-from headcount.dashboard.pages import endpoint, keys, now, settings
+from headcount.dashboard.pages import endpoint, health, keys, now, settings
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.showing import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
@@ -33,6 +33,9 @@ def routes(house: House, door: Door) -> list[Route]:
         "/now/rooms": now.rooms,
         "/now/first": now.first,
         "/live": live.stream,
+        "/health": health.page,
+        "/health/engine": health.engine,
+        "/health/letters": health.page,
         "/settings": settings.page,
         "/settings/keys": settings.page,
         "/settings/links": settings.page,
@@ -41,6 +44,7 @@ def routes(house: House, door: Door) -> list[Route]:
         "/settings/webhooks/{uuid}/test": endpoint.page,
     }
     changes: dict[str, Change] = {
+        "/health/letters": health.retry,
         "/settings/keys": keys.make,
         "/settings/keys/revoke": keys.revoke,
         "/settings/links": keys.make_link,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headcount.broadcasting import Broadcaster
+from headcount.dashboard.feed import Feed
 from headcount.dashboard.hooks import Hooks
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
@@ -29,3 +30,4 @@ class House:
     version: str
     settings: Settings
     hooks: Hooks
+    feed: Feed
