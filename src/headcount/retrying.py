@@ -20,14 +20,16 @@ class Retried(NamedTuple):
     left: int
 
 
-def retry(store: Store, now: Callable[[], Ms]) -> Retried:
-    """Read all dead letters again. They were verified when they came; what can be read now is taken and dropped."""
+def retry(store: Store, now: Callable[[], Ms], domain: str | None = None) -> Retried:
+    """Read dead letters again, all or those of a domain. They were verified when they came; what can be read now is taken and dropped."""
     rows = {row.token: row for row in store.sources.all()}
     read = accepted = left = after = 0
     while letters := store.sources.letters(after):
         after = letters[-1].number
         for letter in letters:
             row = rows.get(letter.token)
+            if domain is not None and (row is None or row.domain != domain):
+                continue
             taken = None if row is None else _taken(store, row, letter, now())
             if taken is None:
                 left += 1

@@ -21,6 +21,7 @@ from headcount.clock import LITTLE_MS, Clock
 from headcount.configuring import declare
 from headcount.dashboard.app import routes
 from headcount.dashboard.door import Door, is_sign_in
+from headcount.dashboard.feed import Counts, Recently, Worked
 from headcount.dashboard.house import House
 from headcount.engine.engine import Engine
 from headcount.engine.rules_in_force import keep_to_rules
@@ -35,6 +36,7 @@ from headcount.http.metrics import Deliveries, Dropped, Metrics, Numbers
 from headcount.http.stream import event_of
 from headcount.passing import Passing
 from headcount.polling import Polling, Tools
+from headcount.retrying import Retried, retry
 from headcount.settings import Settings, networks
 from headcount.store.appending import Appender
 from headcount.store.database import StoreError
@@ -45,6 +47,7 @@ from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
 from headcount.store.passes import Role
 from headcount.store.rows import DAY_MS
+from headcount.store.sources import Tally
 from headcount.store.sqlite import SqliteDatabase
 from headcount.webhooks.client import World
 from headcount.webhooks.counting import Counted
@@ -110,6 +113,8 @@ class Service:
         self.metrics = Metrics()
         self.gate = Gate(self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"])
         self.broadcaster = Broadcaster(self.store.messages, event_of, self._holds)
+        self.world = world_of(settings)
+        self._hooks = manager(self.store, self.world, self.clock, self._endpoints_changed)
         self._house = self._furnish()
         self._door = Door(self._house)
         self.front_door = FrontDoor(
@@ -124,7 +129,6 @@ class Service:
             name_length=settings["max_name_length"],
             keep_rooms=self.store.polls.keep_rooms,
         )
-        self.world = world_of(settings)
         self.counted = Counted()
         self.delivering: Delivering | None = None
         self._add_numbers()
@@ -174,7 +178,7 @@ class Service:
                     settings["granularity_s"],
                     self.store.sources.bystanders,
                 ),
-                hooks=manager(self.store, self.world, self.clock, self._endpoints_changed),
+                hooks=self._hooks,
                 broadcaster=self.broadcaster,
                 metrics=self.metrics,
                 ready=self._not_ready,
@@ -202,6 +206,9 @@ class Service:
             settings["public_url"],
             settings["prefix"],
             version("headcount"),
+            settings,
+            self._hooks,
+            _Feed(self),
         )
 
     def sign_in_link(self, url: str, domain: str) -> str:
@@ -311,7 +318,7 @@ class Service:
 
     async def _not_ready(self) -> str | None:
         try:
-            entries, seconds = await asyncio.to_thread(self._measure_lag)
+            entries, seconds = await asyncio.to_thread(self.measure_lag)
         except StoreError as error:
             return f"the store does not answer: {error}"
         if not self.worker.alive():
@@ -320,7 +327,7 @@ class Service:
             return f"the engine is {seconds:.0f} s ({entries:,} entries) behind"
         return None
 
-    def _measure_lag(self) -> tuple[int, float]:
+    def measure_lag(self) -> tuple[int, float]:
         """How far the engine is behind: entries, and how long the oldest of them has waited."""
         end, _ = self.store.log.end()
         cursor = self.cursor()
@@ -343,7 +350,7 @@ class Service:
             return lambda: getattr(worker.engine.tally, name) if worker.engine is not None else 0
 
         def lag(place: int) -> Any:
-            return lambda: self._measure_lag()[place]
+            return lambda: self.measure_lag()[place]
 
         self.counted.waiting = lambda: self.delivering.waiting if self.delivering is not None else 0
         self.counted.standing = self._standing
@@ -375,6 +382,38 @@ class Service:
                 ]
             )
         )  # fmt: skip
+
+
+class _Feed:
+    """What the pages are told of a service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def counts(self) -> Counts:
+        service, engine = self._service, self._service.worker.engine
+        behind, behind_s = service.measure_lag()
+        seen = None if engine is None else engine.tally
+        return Counts(
+            service.worker.alive(), behind, behind_s,
+            None if seen is None else Worked(
+                seen.entries, seen.rounds, seen.commit_s, seen.late, seen.corrections, seen.repeated, seen.orphans
+            ),
+            service.worker.failures, service.metrics.duplicates, service.appender.commits, service.appender.commit_s,
+            service.clock.ahead(),
+        )  # fmt: skip
+
+    def fresh(self) -> list[Tally]:
+        return self._service.front_door.tallies.fresh()
+
+    def recently(self) -> dict[str, Recently]:
+        found = self._service.front_door.tallies.recently(self._service.clock.outside())
+        return {token: Recently(*seen) for token, seen in found.items()}
+
+    def retry(self, domain: str) -> Retried:
+        done = retry(self._service.store, self._service.clock.now, domain)
+        self._service.worker.wake()
+        return done
 
 
 def world_of(settings: Settings) -> World:

@@ -12,7 +12,20 @@ from starlette.routing import Route
 from headcount.dashboard import assets, live, signing
 from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
 from headcount.dashboard.house import House
-from headcount.dashboard.pages import finding, meeting, meetings, now, person, room, taking, usage
+from headcount.dashboard.pages import (
+    endpoint,
+    finding,
+    health,
+    keys,
+    meeting,
+    meetings,
+    now,
+    person,
+    room,
+    settings,
+    taking,
+    usage,
+)
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.showing import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
@@ -57,8 +70,33 @@ def routes(house: House, door: Door) -> list[Route]:
         "/usage.json": usage.as_json,
         "/usage.csv": taking.usage_csv,
         "/usage.xlsx": taking.usage_xlsx,
+        "/health": health.page,
+        "/health/engine": health.engine,
+        "/health/letters": health.page,
+        "/settings": settings.page,
+        "/settings/keys": settings.page,
+        "/settings/links": settings.page,
+        "/settings/webhooks": settings.page,
+        "/settings/webhooks/{uuid}": endpoint.page,
+        "/settings/webhooks/{uuid}/test": endpoint.page,
     }
-    changes: dict[str, Change] = {}
+    changes: dict[str, Change] = {
+        "/health/letters": health.retry,
+        "/settings/keys": keys.make,
+        "/settings/keys/revoke": keys.revoke,
+        "/settings/links": keys.make_link,
+        "/settings/webhooks": endpoint.add,
+        "/settings/webhooks/{uuid}": endpoint.change,
+        "/settings/webhooks/{uuid}/test": endpoint.test,
+        "/settings/webhooks/{uuid}/revive": endpoint.revive,
+        "/settings/webhooks/{uuid}/replay": endpoint.replay,
+        "/settings/webhooks/{uuid}/secrets": endpoint.add_secret,
+        "/settings/webhooks/{uuid}/secrets/drop": endpoint.drop_secret,
+        "/settings/webhooks/{uuid}/remove": endpoint.remove,
+    }
+    choices: dict[str, Change] = {
+        "/settings/zone": settings.choose_zone,
+    }
     return [
         _placed("/assets/{name}", assets.asset),
         *(_placed(path, _told(house, handler)) for path, handler in signing.handlers(house, door).items()),
@@ -66,6 +104,10 @@ def routes(house: House, door: Door) -> list[Route]:
         *(
             _placed(path, _told(house, _changed(house, door, change)), "POST")
             for path, change in changes.items()
+        ),
+        *(
+            _placed(path, _told(house, _chosen(house, door, choice)), "POST")
+            for path, choice in choices.items()
         ),
         _placed("/{rest:path}", _told(house, _seen(house, door, _nothing_here)), *_METHODS),
     ]
@@ -88,6 +130,16 @@ def _changed(house: House, door: Door, change: Change) -> Handler:
         if not visitor.is_admin:
             raise NotAllowed(TEXTS("trouble.viewer"))
         return await change(View(house, request, visitor), await door.form(request, visitor))
+
+    return handler
+
+
+def _chosen(house: House, door: Door, choice: Change) -> Handler:
+    """What everybody may choose for their own browser, by a form of ours."""
+
+    async def handler(request: Request) -> Response:
+        visitor = await door.visitor(request)
+        return await choice(View(house, request, visitor), await door.form(request, visitor))
 
     return handler
 

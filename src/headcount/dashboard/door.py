@@ -29,12 +29,16 @@ _MOST_BYTES: Final = 1_000_000
 
 
 class Visitor(NamedTuple):
-    """Somebody who signed in: whose domain they see, and as what. `csrf` stands in every form of theirs."""
+    """Somebody who signed in: whose domain they see, and as what. `csrf` stands in every form of theirs.
+
+    `key_id` is the key that they showed, if they showed one.
+    """
 
     domain: str
     role: Role
     name: str
     csrf: str
+    key_id: str | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -62,7 +66,7 @@ class Door:
         held = await self._held(secret) if secret else None
         if held is None:
             raise NotSignedIn
-        return Visitor(held.domain, held.role, held.name, csrf_of(secret))
+        return Visitor(held.domain, held.role, held.name, csrf_of(secret), held.key_id)
 
     async def form(self, request: Request, visitor: Visitor) -> dict[str, str]:
         """The fields of a form that an admin sent from one of our pages. Raises `NotAllowed`."""

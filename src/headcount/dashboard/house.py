@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headcount.broadcasting import Broadcaster
+from headcount.dashboard.feed import Feed
+from headcount.dashboard.hooks import Hooks
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
+from headcount.settings import Settings
 from headcount.store.opening import Store
 
 
@@ -25,3 +28,6 @@ class House:
     public_url: str
     api: str
     version: str
+    settings: Settings
+    hooks: Hooks
+    feed: Feed

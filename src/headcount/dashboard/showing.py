@@ -21,6 +21,7 @@ from headcount.kernel.events import Ms
 
 BASE: Final = "/dashboard"
 ZONE_COOKIE: Final = "headcount_zone"
+_YEAR_S: Final = 365 * 86_400
 _PREFIX: Final = re.compile(r"(/[\w.~-]+){0,8}", re.ASCII)
 _CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -50,6 +51,10 @@ class View:
         """The address of a page: `path` without what all begin with; what is None is left out."""
         asked = urlencode({name: value for name, value in query.items() if value not in (None, "")})
         return f"{self.root}{BASE}{path}" + (f"?{asked}" if asked else "")
+
+    def whole(self, path: str = "", **query: Any) -> str:
+        """The same address as somebody elsewhere would type it."""
+        return self.origin + self.url(path, **query).removeprefix(self.root)
 
     def same(self, **changed: Any) -> str:
         """The address of this page with some of what it asks for changed."""
@@ -81,6 +86,11 @@ class View:
 
     def asset(self, name: str) -> str:
         return f"{self.root}{BASE}/assets/{name}?{assets.digest_of(name)}"
+
+    def keep_zone(self, answer: Response, zone: str) -> None:
+        """Let the browser remember in which zone it wants to see times."""
+        secure = self.origin.startswith("https://")
+        answer.set_cookie(ZONE_COOKIE, zone, max_age=_YEAR_S, path=self.url(), samesite="lax", secure=secure)
 
     def moment(self, at: Ms, form: str = "minutes") -> Markup:
         """A moment as the clocks of the zone show it, with the exact one on hover."""

@@ -13,7 +13,6 @@ from headcount.dashboard.house import House
 from headcount.dashboard.showing import BASE, TEXTS, ZONE_COOKIE, View, page
 
 PATHS: Final = ("/sign-in", "/sign-out")
-_YEAR_S: Final = 365 * 86_400
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -68,7 +67,7 @@ async def _let_in(view: View, door: Door) -> Response:
     answer = let_in(place, found[0], view.url(), secure=secure)
     zone = fields.get("zone", "")
     if times.is_zone(zone) and ZONE_COOKIE not in request.cookies:
-        answer.set_cookie(ZONE_COOKIE, zone, max_age=_YEAR_S, path=view.url(), samesite="lax", secure=secure)
+        view.keep_zone(answer, zone)
     return answer
 
 

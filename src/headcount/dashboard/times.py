@@ -57,3 +57,11 @@ def ticking(seconds: int) -> str:
     seconds = max(0, seconds)
     minutes = f"{seconds // 60 % 60}:{seconds % 60:02}"
     return minutes if seconds < _HOUR_S else f"{seconds // _HOUR_S}:{minutes:0>5}"
+
+
+def spelled(ms: Ms) -> str:
+    """A length as a rule names it: 0.2 s, 10 s, 10 min, 2 h."""
+    for unit, name in ((3_600_000, "h"), (60_000, "min")):
+        if ms >= unit and not ms % unit:
+            return f"{ms // unit} {name}"
+    return f"{ms / 1_000:g} s"

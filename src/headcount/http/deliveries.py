@@ -7,6 +7,7 @@ told 200 where the body is whole, so that no retry loop spins for ever. What is 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -30,6 +31,8 @@ from headcount.taking import Taken, Terms, room_by_room, take
 _KNOWN_FOR_MS: Final[Ms] = 1_000
 _NOTABLE_MS: Final[Ms] = 2_000
 _MOST_KNOWN: Final = 10_000
+_MINUTES: Final = 60
+_MINUTE_MS: Final[Ms] = 60_000
 _SECRETIVE: Final = ("authorization", "cookie", "x-api-key", "proxy-authorization")
 
 log = structlog.get_logger("headcount.http")
@@ -39,6 +42,8 @@ class Tallies:
     """What befell each source since it was last written down, and all in all for the metrics."""
 
     def __init__(self) -> None:
+        self._minutes: dict[str, deque[tuple[Ms, int]]] = {}
+        self._lags: dict[str, Ms] = {}
         self._fresh: dict[tuple[str, str], Tally] = {}
         self.totals: dict[tuple[str, str], int] = {}
 
@@ -49,6 +54,26 @@ class Tallies:
         known = before.number if before is not None else 0
         self._fresh[row.token, what] = Tally(row.token, what, known + number, now, told)
         self.totals[row.kind, what] = self.totals.get((row.kind, what), 0) + number
+
+    def heard(self, token: str, events: int, lag: Ms, now: Ms) -> None:
+        """So many new events came from a source, the newest of them so old."""
+        self._lags[token] = lag
+        minutes = self._minutes.setdefault(token, deque(maxlen=_MINUTES))
+        minute = now // _MINUTE_MS
+        number = minutes.pop()[1] if minutes and minutes[-1][0] == minute else 0
+        minutes.append((minute, number + events))
+
+    def recently(self, now: Ms) -> dict[str, tuple[int, Ms]]:
+        """By token, how many events came within the last hour, and how old the newest was when it came."""
+        since = now // _MINUTE_MS - _MINUTES
+        return {
+            token: (sum(number for minute, number in minutes if minute > since), self._lags[token])
+            for token, minutes in self._minutes.items()
+        }
+
+    def fresh(self) -> list[Tally]:
+        """What is not written down yet."""
+        return list(self._fresh.values())
 
     def take_fresh(self) -> list[Tally]:
         fresh, self._fresh = self._fresh, {}
@@ -139,6 +164,7 @@ class FrontDoor:
         self.tallies.add(row, "events", now, done.accepted)
         self.tallies.add(row, "duplicates", now, done.duplicates)
         ahead = max(entry.at for entry in taken.entries) - now
+        self.tallies.heard(row.token, done.accepted, max(0, -ahead), now)
         if ahead > _NOTABLE_MS:
             self.tallies.add(row, "ahead", now, told=f"its clock is {ahead / 1_000:.0f} s ahead of ours")
         return _json(

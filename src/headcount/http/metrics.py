@@ -77,6 +77,11 @@ class Metrics(Collector):
         self._events["accepted"] += appended.accepted
         self._events["duplicate"] += appended.duplicates
 
+    @property
+    def duplicates(self) -> int:
+        """How many events were known already."""
+        return self._events["duplicate"]
+
     def answered(self, route: str, status: int, seconds: float) -> None:
         self._requests[route, status] += 1
         times = self._times.get(route)

@@ -48,6 +48,18 @@ class Messages:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def count_after(self, position: int, domain: str, types: Sequence[str], most: int = MOST_AT_ONCE) -> int:
+        """How many of a domain, of some types, follow `position`; they are counted up to `most`."""
+        known = {f"type_{n}": type_ for n, type_ in enumerate(types)}
+        text = (
+            "select count(*) from (select position from messages"  # noqa: S608 - our own
+            " where position > :position and domain = :domain"
+            f" and type in ({', '.join(f':{name}' for name in known)}) limit :most) as some"
+        )
+        values = {"position": position, "domain": domain, "most": most} | known
+        with self._database.reading() as connection:
+            return int(connection.rows_of(text, values)[0][0])
+
     def after(
         self,
         position: int,

@@ -54,6 +54,14 @@ class DeadLetter(NamedTuple):
     reason: str
 
 
+class Unread(NamedTuple):
+    """A delivery that could not be read, as it is shown: when it came, why it could not be, and how it begins."""
+
+    received: Ms
+    reason: str
+    beginning: bytes
+
+
 class Bystander(NamedTuple):
     """Somebody who came or went and does not count: a recorder, say. Field order is column order."""
 
@@ -145,6 +153,12 @@ class Sources:
             DeadLetter(number, token, received, url, msgspec.json.decode(headers), bytes(body), reason)
             for number, token, received, url, headers, body, reason in rows
         ]
+
+    def last_letters(self, token: str, most: int) -> list[Unread]:
+        """What of a source could not be read, the newest first."""
+        with self._database.reading() as connection:
+            rows = connection.rows("last_dead_letters", token=token, most=most)
+        return [Unread(received, reason, bytes(body)) for received, reason, body in rows]
 
     def count_letters(self) -> dict[str, int]:
         """How many deliveries of each source could not be read."""

@@ -87,6 +87,11 @@ class Manager:
         await asyncio.to_thread(self.endpoints.change, replace(changed, updated=self.now()))
         self.changed()
 
+    async def add_secret(self, row: Endpoint) -> None:
+        """Give an endpoint a new secret, which comes first; the others hold on. Raises `BadInput` if it has too many."""
+        fresh = b64encode(self.chance(_SECRET_BYTES)).decode()
+        await self.change_secrets(row, (fresh, *row.secrets))
+
     async def remove(self, domain: str, uuid: str) -> bool:
         """Tell an endpoint nothing more; False if there is none."""
         if await self.find(domain, uuid) is None:

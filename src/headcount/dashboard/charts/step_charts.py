@@ -28,13 +28,8 @@ from headcount.dashboard.charts.drawing import (
     number,
     picture,
 )
-<<<<<<< HEAD
-from headcount.dashboard.charts.widths import fitted
-from headcount.dashboard.harmless import spoken
-=======
 from headcount.dashboard.charts.widths import fitted, width_of
 from headcount.dashboard.harmless import spoken
->>>>>>> charts
 from headcount.kernel.events import Ms
 
 Step = tuple[Ms, int]

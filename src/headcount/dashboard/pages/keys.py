@@ -1,0 +1,72 @@
+"""Keys: what lets programs send and read, and links that let a colleague look."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.responses import Response
+
+from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.pages.settings import Made, Wrong, back, shown_with
+from headcount.dashboard.showing import TEXTS, View
+from headcount.errors import BadInput
+from headcount.store.keys import SCOPES, Keys
+from headcount.store.passes import Role
+
+LONGEST_NAME: Final = 100
+
+
+async def make(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/keys: a new key, whose text is shown on the answer."""
+    house = view.house
+    try:
+        name, scopes = name_in(fields), _scopes_in(fields)
+    except BadInput as error:
+        return await shown_with(view, wrong=Wrong("keys", str(error), fields))
+    _, text = await asyncio.to_thread(
+        house.store.keys.create, view.domain, name, scopes, view.now, house.chance()
+    )
+    return await shown_with(view, made=Made("keys", name, text))
+
+
+async def revoke(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/keys/revoke: a key lets nobody in any more."""
+    revoked = await asyncio.to_thread(
+        _revoke, view.house.store.keys, view.domain, fields.get("id", ""), view.now
+    )
+    if not revoked:
+        raise NotThere(TEXTS("settings.keys.gone"))
+    return back(view, "keys", "revoked")
+
+
+async def make_link(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/links: an address that signs a colleague in, once."""
+    house, secret = view.house, view.house.chance()
+    role = Role.ADMIN if fields.get("role") == Role.ADMIN else Role.VIEWER
+    try:
+        name = name_in(fields)
+    except BadInput as error:
+        return await shown_with(view, wrong=Wrong("links", str(error), fields))
+    await asyncio.to_thread(house.store.passes.make_link, view.domain, role, name, view.now, secret)
+    return await shown_with(view, made=Made("links", name, view.whole("/sign-in", link=secret)))
+
+
+def name_in(fields: Mapping[str, str]) -> str:
+    """What something is to be called. Raises `BadInput`."""
+    name = fields.get("name", "").strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadInput(TEXTS("settings.name_wrong", n=LONGEST_NAME))
+    return name
+
+
+def _scopes_in(fields: Mapping[str, str]) -> list[str]:
+    scopes = [scope for scope in SCOPES if f"scope.{scope}" in fields]
+    if not scopes:
+        raise BadInput(TEXTS("settings.keys.no_scope"))
+    return scopes
+
+
+def _revoke(keys: Keys, domain: str, key_id: str, now: int) -> bool:
+    """False if the domain has no such key that still holds."""
+    key = keys.of_id(key_id) if "\0" not in key_id else None
+    return key is not None and key.domain == domain and keys.revoke(key_id, now)

@@ -1,0 +1,154 @@
+"""Settings: who may come in, who is told, by which rules, and in whose hours times are shown.
+
+What lets others in is shown to admins only. What is secret stands on the answer to the form that made it, and
+nowhere afterwards.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from itertools import groupby
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from starlette.responses import RedirectResponse, Response
+
+from headcount.dashboard import times
+from headcount.dashboard.pages import endpoints
+from headcount.dashboard.showing import TEXTS, View
+from headcount.dashboard.showing import page as shown
+from headcount.errors import BadInput
+from headcount.kernel.events import Ms
+from headcount.settings import Settings
+from headcount.store.endpoints import OURS, RetryType
+from headcount.store.keys import SCOPES, Key
+from headcount.store.opening import Store
+
+_NOTHING_SAID: Final[Mapping[str, str]] = {}
+
+
+class Made(NamedTuple):
+    """What was just made, by which part of the page; its text is shown this once."""
+
+    part: str
+    name: str
+    text: str
+
+
+class Wrong(NamedTuple):
+    """What a form got wrong, by which part of the page, and what was written in it."""
+
+    part: str
+    told: str
+    fields: Mapping[str, str] = _NOTHING_SAID
+
+
+class Access(NamedTuple):
+    """Who may come in: what admins see."""
+
+    keys: Sequence[Key]
+    revoked: Sequence[Key]
+
+
+class Zone(NamedTuple):
+    """A zone that may be chosen."""
+
+    name: str
+    offset: str
+
+
+async def page(view: View) -> Response:
+    """GET /dashboard/settings."""
+    return await shown_with(view)
+
+
+async def shown_with(view: View, *, made: Made | None = None, wrong: Wrong | None = None) -> Response:
+    """The page, with what a form made of it or got wrong."""
+    like = view.query.get("like", "").strip()
+    return shown(
+        view,
+        "settings.html",
+        HTTPStatus.OK if wrong is None else HTTPStatus.BAD_REQUEST,
+        access=await _access(view),
+        endpoints=await endpoints.look(view.house, view.domain) if is_admin(view) else None,
+        types=OURS,
+        retry_types=list(RetryType),
+        made=made,
+        wrong=wrong,
+        done=_done(view),
+        rules=rules_in_words(view.house.settings),
+        like=like,
+        zones=zones_like(like, view.now),
+        scopes=SCOPES,
+    )
+
+
+async def choose_zone(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/zone: see times in another zone."""
+    zone = fields.get("zone", "")
+    if not times.is_zone(zone):
+        raise BadInput(TEXTS("settings.zone.unknown", zone=zone[:60]))
+    answer = back(view, "zone", "chosen")
+    view.keep_zone(answer, zone)
+    return answer
+
+
+def back(view: View, part: str, done: str) -> Response:
+    """To the part of the page where something was done, and say so there."""
+    return RedirectResponse(f"{view.url('/settings', done=f'{part}.{done}')}#{part}", HTTPStatus.SEE_OTHER)
+
+
+def rules_in_words(settings: Settings) -> list[str]:
+    """What holds here, a sentence each: the numbers of the rules, and what else bears on what is shown."""
+    rules = settings.rules()
+    max_stay, days = settings.max_stay(), settings["keep_messages_days"]
+    return [
+        _rule("stay", rules.min_stay_ms),
+        _rule("alone", rules.start_alone_ms),
+        _rule("reset", rules.reset_alone_ms),
+        _rule("late", rules.settling_ms),
+        _rule("shown", settings.shown_after()),
+        _rule("open") if max_stay is None else _rule("longest", max_stay),
+        _rule("granularity", settings["granularity_s"] * 1_000),
+        TEXTS("settings.rules.kept", n=days) if days else TEXTS("settings.rules.kept_for_ever"),
+        TEXTS("settings.rules.zone", zone=settings["timezone"]),
+    ]
+
+
+def zones_like(like: str, now: Ms) -> list[tuple[str, list[Zone]]]:
+    """The zones whose names hold some letters, by continent. None may be left."""
+    wanted = like.replace(" ", "_").casefold()
+    names = [name for name in times.zone_names() if wanted in name.casefold()]
+    return [
+        (continent, [Zone(name, times.offset_of(times.local(now, ZoneInfo(name)))) for name in group])
+        for continent, group in groupby(names, key=lambda name: name.partition("/")[0])
+    ]
+
+
+async def _access(view: View) -> Access | None:
+    """None for who may only look."""
+    if not is_admin(view):
+        return None
+    return await asyncio.to_thread(look, view.house.store, view.domain)
+
+
+def is_admin(view: View) -> bool:
+    return view.visitor is not None and view.visitor.is_admin
+
+
+def look(store: Store, domain: str) -> Access:
+    """Who may come in, the newest first."""
+    keys = [key for key in reversed(store.keys.all()) if key.domain == domain]
+    revoked = sorted((key for key in keys if key.revoked), key=lambda key: -(key.revoked or 0))
+    return Access([key for key in keys if not key.revoked], revoked)
+
+
+def _rule(name: str, length: Ms = 0) -> str:
+    return TEXTS(f"settings.rules.{name}", length=times.spelled(length))
+
+
+def _done(view: View) -> tuple[str, str] | None:
+    """The part of the page where something was done, and what it was."""
+    name = view.query.get("done", "")
+    text = f"settings.done.{name}"
+    return (name.partition(".")[0], TEXTS(text)) if TEXTS.has(text) else None
