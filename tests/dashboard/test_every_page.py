@@ -25,6 +25,10 @@ PAGES = [
     f"/person?id=u-ana-{ROOM}",
     "/find?q=e",
     "/find?q=nothing of that kind",
+    "/usage",
+    "/usage?room=nowhere",
+    "/health",
+    "/settings",
     "/nowhere",
     "/sign-in",
 ]
@@ -75,7 +79,7 @@ def test_every_word_that_is_asked_for_is_there_and_every_one_that_is_there_is_as
     asked = "\n".join(path.read_text() for path in [*folder.rglob("*.html"), *folder.rglob("*.py")])
     known = {re.sub(r"\.(one|other)$", "", name) for name in Texts().known}
     named = set(re.findall(r"""(?:\bt|TEXTS)\(\s*["']([a-z_.]+)["']""", asked))
-    begun = tuple(re.findall(r"""(?:\bt|TEXTS)\(\s*f?["']([a-z_.]+[._])(?:["'] ~|\{)""", asked))
+    begun = tuple(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)*[._])(?:["'] ~|\{)""", asked))
     assert {name for name in named - known if not name.endswith((".", "_"))} == set()
     unused = {name for name in known - named if not name.startswith(begun) and f'"{name}"' not in asked}
     assert unused == set()
