@@ -188,3 +188,14 @@ def test_an_evil_name_is_told_as_a_text_and_turns_nothing_around(name):
     assert "<script>" not in charts.timeline(data, "a")
     plain = name.isprintable() and len(name) < 40
     assert not plain or name in told
+
+
+def test_a_template_that_escapes_leaves_a_picture_as_it_is_and_nothing_else():
+    picture = charts.spark(charts.Spark("t", MEETINGS, [1]), "a")
+    assert picture.__html__() == picture
+    assert not hasattr(charts.spark_table(charts.Spark("t", MEETINGS, [1])), "__html__")
+
+
+def test_an_id_that_is_none_is_our_mistake():
+    with pytest.raises(AssertionError):
+        charts.spark(charts.Spark("t", MEETINGS, [1]), 'a" onload="x')
