@@ -7,7 +7,8 @@ def pytest_addoption(parser):
     parser.addoption(
         "--rewrite",
         action="store_true",
-        help="write what the oracle says into tests/scenarios/*.txt; then read the diff",
+        help="write what the oracle says into tests/scenarios/*.txt, and what charts look like into"
+        " tests/dashboard/charts/*.svg; then read the diff, or look at the pictures",
     )
 
 

@@ -129,6 +129,10 @@ def test_what_is_no_number_leaves_its_cell_empty():
     assert [cell.value for (cell,) in sheet.iter_rows()] == ["n", None, None, 1]
 
 
+def test_the_file_says_when_it_was_made():
+    assert read(Table("t", TEXT, [], BERLIN)).properties.created == datetime(2026, 7, 1, 10)  # noqa: DTZ001
+
+
 def test_the_same_tables_are_the_same_bytes():
     assert written(Table("t", TEXT, [("Ann",)], UTC)) == written(Table("t", TEXT, [("Ann",)], UTC))
 

@@ -18,10 +18,14 @@ from headcount.kernel.events import Ms
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
+LABELS_BEYOND: Final = 20
+"""A label of a time may stand so far beyond its axis."""
+
 _SECOND: Final = 1_000
 _DAY: Final = 86_400 * _SECOND
 _BETWEEN_LABELS: Final = 14
 _AIR: Final = 1.05
+_LEAST: Final = 0.01
 
 
 class _Step(NamedTuple):
@@ -86,15 +90,15 @@ class Tick(NamedTuple):
     label: str
 
 
-def time_ticks(scale: TimeScale, zone: tzinfo, before: float = _BETWEEN_LABELS) -> list[Tick]:
-    """Round times of the zone, as dense as their labels can stand; the first may begin so much `before` the axis."""
+def time_ticks(scale: TimeScale, zone: tzinfo) -> list[Tick]:
+    """Round times of the zone, as dense as their labels can stand, and these hardly over the edges."""
     step = _step(scale)
     moments = sorted({at for at in _round(scale, step, zone) if scale.start <= at <= scale.end})
-    ticks, free = [], scale.left - before
+    ticks, free = [], scale.left - LABELS_BEYOND
     for at in moments:
         x, words = scale.x(at), _told(shown(at, zone), step)
         half = width_of(words) / 2
-        has_room = x - half >= free and x + half <= scale.right + _BETWEEN_LABELS
+        has_room = x - half >= free and x + half <= scale.right + LABELS_BEYOND
         if has_room:
             free = x + half + _BETWEEN_LABELS / 2
         ticks.append(Tick(at, x, words if has_room else ""))
@@ -103,11 +107,12 @@ def time_ticks(scale: TimeScale, zone: tzinfo, before: float = _BETWEEN_LABELS) 
 
 def count_ticks(most: float, room: int = 4) -> list[float]:
     """Round numbers from 0 to `most`, not beyond it, about as many as there is room for, whole ones where it is."""
-    most = max(most, 1) if most == int(most) else most
+    most = max(most, 1 if most == int(most) else _LEAST)
     size = 10 ** floor(log10(most / room))
     step: float = next(size * times for times in (1, 2, 5, 10) if size * times * room >= most * 0.999_999)
     step = max(round(step), 1) if most == int(most) else step
-    return [step * position for position in range(floor(most / step + 0.000_001) + 1)]
+    values = (round(step * position, 6) for position in range(floor(most / step) + 2))
+    return [value for value in values if value <= most]
 
 
 def time_axis(ticks: Iterable[Tick], top: float, bottom: float, y: float) -> Markup:

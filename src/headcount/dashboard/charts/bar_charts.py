@@ -30,7 +30,7 @@ from headcount.dashboard.harmless import shown
 from headcount.kernel.events import Ms
 
 _LEFT: Final = 48
-_RIGHT: Final = 16
+_RIGHT: Final = 24
 _TOP: Final = 12
 _HIGH: Final = 140
 _BELOW: Final = 24
@@ -107,9 +107,7 @@ def _times(data: Bars, pitch: float, right: float, y: float) -> Markup:
     last = max(begins[-1] + _DAY_OR_HOUR[data.every] - 1, begins[0] + 1)
     scale = TimeScale(begins[0], last, _LEFT, right)
     middles = {
-        bisect_right(begins, tick.at) - 1: tick.label
-        for tick in time_ticks(scale, data.zone, before=_LEFT / 2)
-        if tick.label
+        bisect_right(begins, tick.at) - 1: tick.label for tick in time_ticks(scale, data.zone) if tick.label
     }
     return joined(
         label(words, _LEFT + (position + 0.5) * pitch, y, anchor="middle")

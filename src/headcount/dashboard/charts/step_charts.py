@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Final
 
 from headcount.dashboard.charts.axes import (
+    LABELS_BEYOND,
     CountScale,
     TimeScale,
     count_axis,
@@ -36,7 +37,7 @@ Step = tuple[Ms, int]
 """From this moment on there were so many."""
 
 _LEFT: Final = 48
-_RIGHT: Final = 16
+_RIGHT: Final = 24
 _TOP: Final = 12
 _HIGH: Final = 140
 _BELOW: Final = 24
@@ -87,11 +88,11 @@ def said_of(scale: TimeScale, zone: tzinfo) -> str:
     return f"from {spoken(scale.start, zone)} to {spoken(scale.end, zone)}, {zone}"
 
 
-def zone_label(zone: tzinfo, right: float, y: float) -> Markup:
+def zone_label(zone: tzinfo, left: float, y: float) -> Markup:
     """Whose clocks an axis shows: the place without its continent, where there is no room for both."""
-    words = str(zone).replace("_", " ")
-    words = words if width_of(words) <= right - 8 else words.rpartition("/")[2]
-    return label(fitted(words, right - 8), right - 8, y, anchor="end")
+    words, right = str(zone).replace("_", " "), left - LABELS_BEYOND - 8
+    words = words if width_of(words) <= right else words.rpartition("/")[2]
+    return label(fitted(words, right), right, y, anchor="end")
 
 
 def step_chart(

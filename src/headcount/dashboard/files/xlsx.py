@@ -7,6 +7,7 @@ formula or a link.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
 from itertools import chain, islice
 from math import isfinite
 from typing import Any, BinaryIO, Final
@@ -45,7 +46,7 @@ _WIDTHS: Final = {Type.TIME: 19, Type.DURATION: 10}
 def write_xlsx(tables: Sequence[Table], made: Ms, into: BinaryIO) -> None:
     """Write a workbook with a sheet for each table; `made` is the time of which the file says that it is from."""
     book = Workbook(into, _OPTIONS)
-    book.set_properties({"created": shown(made, tables[0].zone)})
+    book.set_properties({"created": shown(made, UTC)})
     taken: set[str] = set()
     for table in tables:
         for rows in _sheetfuls(table.rows):

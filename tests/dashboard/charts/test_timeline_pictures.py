@@ -1,0 +1,122 @@
+"""The timeline: what scripts and eyes rely on."""
+
+from chart_samples import BERLIN, ENDED, HOUR, MEETING, MINUTE, NINE
+from drawn import SPACE, all_of, parsed
+
+from headcount.dashboard.charts import (
+    Mark,
+    Person,
+    Presence,
+    Timeline,
+    timeline,
+    timeline_rows,
+    timeline_table,
+)
+from headcount.dashboard.charts.timelines import head_counts
+
+
+def big_meeting(people=10_000):
+    stays = [
+        Presence(
+            NINE + n * 37 % 5_400 * 1_000, NINE + (n * 37 % 5_400 + 600 + n * 13 % 1_800) * 1_000, "reported"
+        )
+        for n in range(people)
+    ]
+    rows = [Person(f"Participant number {n}", [stay]) for n, stay in enumerate(stays)]
+    return Timeline("all hands", NINE, NINE + 2 * HOUR, NINE + 2 * HOUR, rows, [], BERLIN)
+
+
+def test_a_script_can_tell_from_bars_who_was_in_at_a_moment():
+    root = parsed(timeline(MEETING, "a"))
+    at = NINE + 45 * MINUTE
+    present = [
+        row.find(f"{SPACE}text").text
+        for row in all_of(root, "g", "chart-row")
+        for bar in row.iter(f"{SPACE}rect")
+        if bar.get("data-join") and int(bar.get("data-join")) <= at < int(bar.get("data-leave") or at + 1)
+    ]
+    assert present == [
+        "Ann Smith",
+        None,
+        "محمد",
+        "(no name)",
+    ]  # the second is cut, its whole name comes first
+
+
+def test_a_script_can_tell_from_the_picture_where_a_moment_stands():
+    root = parsed(timeline(MEETING, "a"))
+    start, end, left, right = (float(root.get(f"data-{key}")) for key in ("start", "end", "left", "right"))
+    bar = all_of(root, "rect", "chart-bar")[0]
+    share = (int(bar.get("data-leave")) - start) / (end - start)
+    drawn = float(bar.get("x")) + float(bar.get("width"))
+    assert abs(left + share * (right - left) - drawn) < 0.02
+
+
+def test_a_void_stay_is_hatched_and_in_no_count():
+    root = parsed(timeline(MEETING, "a"))
+    (void,) = all_of(root, "rect", "chart-void")
+    assert void.get("fill") == "url(#a-hatch)"
+    assert void.get("data-join") is None
+    at = NINE + 22 * MINUTE
+    assert [n for moment, n in head_counts(MEETING) if moment <= at][-1] == 3
+
+
+def test_an_inferred_leave_is_dashed_and_an_open_stay_fades():
+    root = parsed(timeline(MEETING, "a"))
+    assert len(all_of(root, "path", "chart-inferred")) == 1
+    assert len(all_of(root, "rect", "chart-fade")) == 2
+    ended = parsed(timeline(ENDED, "a"))
+    assert all_of(ended, "rect", "chart-fade") == []
+
+
+def test_a_mark_can_be_focused_and_says_its_rule():
+    marks = all_of(parsed(timeline(MEETING, "a")), "g", "chart-marked")
+    assert [mark.get("tabindex") for mark in marks] == ["0", "0"]
+    assert marks[0].find(f"{SPACE}title").text == "started at 09:00:00: two were there at once (rule 6)"
+
+
+def test_marks_at_one_place_show_one_word_and_tell_both():
+    marks = [Mark(NINE, "reset", "a"), Mark(NINE + 1, "started", "b")]
+    data = Timeline("t", NINE, NINE + HOUR, NINE, [], marks, BERLIN)
+    drawn = all_of(parsed(timeline(data, "a")), "g", "chart-marked")
+    assert [len(mark.findall(f"{SPACE}text")) for mark in drawn] == [1, 0]
+
+
+def test_who_leaves_as_another_joins_was_never_there_together_with_them():
+    people = [
+        Person("A", [Presence(NINE, NINE + MINUTE)]),
+        Person("B", [Presence(NINE + MINUTE, NINE + 2 * MINUTE)]),
+    ]
+    data = Timeline("t", NINE, NINE + 2 * MINUTE, NINE, people, [], BERLIN)
+    assert head_counts(data) == [(NINE, 1)]
+
+
+def test_rows_drawn_later_stand_below_those_before():
+    data = big_meeting(20)
+    whole, rest = parsed(timeline(data, "a")), parsed(timeline_rows(data, "b", range(10, 20)))
+    edges = [
+        [(bar.get("x"), bar.get("width")) for bar in all_of(root, "rect", "chart-bar")]
+        for root in (whole, rest)
+    ]
+    assert edges[0][10:] == edges[1]
+
+
+def test_ten_thousand_people_are_a_page_of_less_than_300_kilobytes_that_shows_the_true_peak():
+    data = big_meeting()
+    svg = timeline(data, "a")
+    assert len(svg.encode()) < 150_000
+    assert len(all_of(parsed(svg), "g", "chart-row")) == 100
+    most = max(n for _, n in head_counts(data))
+    assert f"At most {most:,} people at once" in svg
+    assert "Rows 1 to 100 of 10,000 people." in svg
+
+
+def test_the_same_is_there_as_a_table():
+    table = timeline_table(MEETING, range(2, 4))
+    assert table.header == ("person", "join (Europe/Berlin)", "leave (Europe/Berlin)", "how it ended")
+    assert table.rows == [
+        ("<script>alert(1)</script>", "2026-11-23 09:06:00", "2026-11-23 09:30:00", "inferred to have left: nobody ever closed the stay"),
+        ("محمد", "2026-11-23 09:10:00", "2026-11-23 09:20:00", "the room was ended"),
+        ("محمد", "2026-11-23 09:22:00", "2026-11-23 09:22:06", "void: too short to count (rule 4)"),
+        ("محمد", "2026-11-23 09:25:00", None, "still in"),
+    ]  # fmt: skip
