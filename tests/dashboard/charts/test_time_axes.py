@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headcount.dashboard.charts.axes import TimeScale, count_ticks, time_ticks
 from headcount.dashboard.charts.widths import fitted, width_of
-from headcount.dashboard.texts import shown
+from headcount.dashboard.harmless import shown
 
 ZONES = [
     UTC,
