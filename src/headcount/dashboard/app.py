@@ -43,6 +43,7 @@ def routes(house: House, door: Door) -> list[Route]:
     """The pages, beneath `/dashboard`."""
     pages: dict[str, Page] = {
         "": now.page,
+        "/now.json": now.as_json,
         "/now/rooms": now.rooms,
         "/now/first": now.first,
         "/live": live.stream,

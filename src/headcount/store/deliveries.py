@@ -123,6 +123,12 @@ class Deliveries:
             positions = [row[0] for row in connection.rows_of(_LISTED[fate], values)]
             return _told(connection, uuid, positions)
 
+    def attempts_between(self, uuid: str, first: int, last: int) -> list[Attempt]:
+        """The attempts to tell an endpoint of the messages from one position to another, in order."""
+        with self._database.reading() as connection:
+            rows = connection.rows("attempts_between", endpoint=uuid, first=first, last=last)
+            return [Attempt(*row) for row in rows]
+
     def prune(self, before: Ms) -> int:
         """Forget attempts that were made before a moment, and what waits of messages that are no more."""
         with self._database.writing() as connection:

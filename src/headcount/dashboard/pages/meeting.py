@@ -19,6 +19,7 @@ from headcount.dashboard.times import clock, local
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.store.answers import Answers, MeetingFilter, Page
+from headcount.store.deliveries import Attempt
 from headcount.store.messages import Message
 from headcount.store.rows import MeetingRow
 from headcount.why import MOST_EVENTS, Why, why
@@ -210,6 +211,20 @@ def _moment(view: View, meeting: MeetingRow, asked: str) -> Ms:
     return at if at >= meeting.start else asking.begin_of(began.date() + timedelta(days=1), view.zone, told)
 
 
+def _attempts(view: View, messages: Sequence[Message]) -> dict[str, list[tuple[str, Attempt]]]:
+    """The last attempt at each endpoint to tell of each message: the endpoint's address, and what came of it."""
+    found: dict[str, list[tuple[str, Attempt]]] = {}
+    if not messages:
+        return found
+    for endpoint in view.house.store.endpoints.all(view.domain):
+        made = view.house.store.deliveries.attempts_between(
+            endpoint.uuid, messages[0].position, messages[-1].position
+        )
+        for name, attempt in {one.message_id: one for one in made}.items():
+            found.setdefault(name, []).append((endpoint.url, attempt))
+    return found
+
+
 def _tab(view: View, meeting: MeetingRow, tab: str) -> Mapping[str, Any]:
     """What the chosen tab shows besides people."""
     messages: list[Message] = []
@@ -218,7 +233,7 @@ def _tab(view: View, meeting: MeetingRow, tab: str) -> Mapping[str, Any]:
         messages = view.house.store.messages.of_room(
             view.domain, meeting.room, meeting.start, last, _MOST_MESSAGES
         )
-    return {"messages": messages, "most_events": _MOST_EVENTS}
+    return {"messages": messages, "attempts": _attempts(view, messages), "most_events": _MOST_EVENTS}
 
 
 def _why(view: View, meeting: MeetingRow) -> Why | None:

@@ -1,9 +1,9 @@
 """Meetings: the table of them, by room, person, day, length; all that is asked for stands in the address."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -23,6 +23,7 @@ from headcount.store.answers import Answers, MeetingFilter, Page
 from headcount.store.rows import MeetingRow, Superseded
 
 MOST: Final = 50
+MOST_SORTED: Final = 1_000
 GUESSED: Final = frozenset({LeftBy.SNAPSHOT, LeftBy.TIMEOUT, LeftBy.SUPERSEDED})
 _STATES: Final = {"any": None, "ongoing": True, "over": False}
 
@@ -41,6 +42,17 @@ class Row(NamedTuple):
     is_inferred: bool
     is_corrected: bool
     is_after_reset: bool
+
+
+SORTS: Final[dict[str, Callable[[Row, Ms], Any]]] = {
+    "start": lambda row, _: row.start,
+    "room": lambda row, _: (row.room, row.start),
+    "length": lambda row, now: (now if row.end is None else row.end) - row.start,
+    "people": lambda row, _: row.people,
+    "peak": lambda row, _: row.peak,
+    "time": lambda row, _: row.person_time,
+}
+"""What the table can be sorted by."""
 
 
 class Listed(NamedTuple):
@@ -71,6 +83,8 @@ def look(view: View) -> Listed:
     """The meetings that the address asks for."""
     answers, domain = view.house.store.answers, view.domain
     wanted = wanted_by(view.query, view)
+    if asking.chosen(view.query, "sort", tuple(SORTS)) != "start":
+        return _sorted(view, wanted)
     ascending = asking.chosen(view.query, "order", ("desc", "asc")) == "asc"
     after, before = (_cursor(answers, domain, view.query, name) for name in ("after", "before"))
     if after is not None and before is not None:
@@ -88,6 +102,18 @@ def look(view: View) -> Listed:
     return Listed(
         rows_of(answers, rows, view.now), total, first if has_newer else None, last if has_older else None
     )
+
+
+def _sorted(view: View, wanted: MeetingFilter) -> Listed:
+    """In another order than that of time. All that fit are looked at, so they must not be too many."""
+    answers = view.house.store.answers
+    found = answers.page(view.domain, wanted, Page(MOST_SORTED + 1), view.now)
+    if len(found) > MOST_SORTED:
+        raise BadInput(TEXTS("meetings.too_many", most=f"{MOST_SORTED:,}"))
+    key = SORTS[view.query["sort"]]
+    downwards = asking.chosen(view.query, "order", ("desc", "asc")) == "desc"
+    rows = sorted(rows_of(answers, found, view.now), key=lambda row: key(row, view.now), reverse=downwards)
+    return Listed(rows, len(rows), None, None)
 
 
 def rows_of(answers: Answers, meetings: Sequence[MeetingRow], now: Ms) -> list[Row]:
@@ -143,7 +169,7 @@ def _cursor(
 
 
 def _asked(query: Mapping[str, str]) -> dict[str, str]:
-    names = ("room", "user", "from", "to", "state", "min_people", "min_minutes", "order", "zone")
+    names = ("room", "user", "from", "to", "state", "min_people", "min_minutes", "sort", "order", "zone")
     return {name: query.get(name, "") for name in names}
 
 

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
+from headcount.dashboard import plain
 from headcount.dashboard.showing import View
 from headcount.dashboard.showing import page as shown
 from headcount.kernel.events import Ms
@@ -71,6 +72,13 @@ async def rooms(view: View) -> Response:
     """GET /dashboard/now/rooms: the part of it that changes."""
     found = await asyncio.to_thread(look, view.house.store.answers, view.domain, view.now)
     return shown(view, "_now.html", found=found, most_names=_MOST_NAMES)
+
+
+async def as_json(view: View) -> Response:
+    """GET /dashboard/now.json: the same as it is now."""
+    return plain.answer(
+        await asyncio.to_thread(look, view.house.store.answers, view.domain, view.now), view.zone
+    )
 
 
 async def first(view: View) -> Response:

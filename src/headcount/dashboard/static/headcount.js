@@ -27,6 +27,7 @@
     if (event.target.matches("[data-sends]")) event.target.form.requestSubmit();
   });
   document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
     const button = event.target.closest("[data-copy]");
     if (!button || !navigator.clipboard) return;
     const from = document.getElementById(button.dataset.copy);
