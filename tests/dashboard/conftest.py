@@ -28,8 +28,9 @@ def service(tmp_path_factory):
     running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """One for each module and no longer: while it is there, a loop runs in this thread, and other tests have their own."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     assert found, "the tests look at the dashboard with Chromium: tests/install_servers.sh installs it"
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []

@@ -25,7 +25,7 @@ from headcount.store.quarters import (
 )
 from headcount.store.usage import ended_in, steps_of, stored_in
 
-_AT_ONCE: Final = 200
+_AT_ONCE: Final = 500
 _LONGEST: Final = 32 * 96
 """So many quarters of a room at once: who has met for years is gone through a month at a time."""
 

@@ -11,10 +11,10 @@ create table room_quarters (
   most_ms integer not null,
   in_before integer not null,
   steps {text} not null,
-  primary key (domain, quarter, room)
+  primary key (domain, room, quarter)
 ) {clustered};
 
-create index room_quarters_by_room on room_quarters (domain, room, quarter);
+create index room_quarters_by_time on room_quarters (domain, quarter);
 
 create table domain_quarters (
   domain {text} not null,
@@ -47,7 +47,8 @@ create table room_sums (
   primary key (domain, scale, period, room)
 ) {clustered};
 
--- Times of rooms in which something changed that is not in these tables yet: at first, all that there is.
+-- Times of rooms in which something changed that is not in these tables yet: at first, all that there is, one week
+-- after the other, since rooms that are gone through together share the quarters of their domain.
 create table to_tally (
   number {position},
   domain {text} not null,
@@ -62,4 +63,5 @@ insert into to_tally (domain, room, from_ms, to_ms)
 select domain, room, min(start_ms), max(end_ms)
 from meetings
 where end_ms is not null
-group by domain, room;
+group by domain, start_ms / 604800000, room
+order by domain, start_ms / 604800000, room;

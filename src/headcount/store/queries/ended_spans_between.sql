@@ -22,10 +22,25 @@ where s.domain = :domain
   and s.join_ms >= ended.start_ms
   and s.join_ms < ended.end_ms
 union all
-select ended.start_ms, ended.end_ms, s.join_ms, s.leave_ms
+-- Not a join: SQLite would make a Bloom filter of all stays for it.
+select
+  ended.start_ms,
+  ended.end_ms,
+  ended.carried_join_ms,
+  (
+    select s.leave_ms
+    from stays as s
+    where s.domain = :domain
+      and s.room = :room
+      and s.join_ms = ended.carried_join_ms
+      and s.participant_id = ended.carried_participant_id
+  )
 from ended
-cross join stays as s
-where s.domain = :domain
-  and s.room = :room
-  and s.join_ms = ended.carried_join_ms
-  and s.participant_id = ended.carried_participant_id
+where exists (
+  select 1
+  from stays as s
+  where s.domain = :domain
+    and s.room = :room
+    and s.join_ms = ended.carried_join_ms
+    and s.participant_id = ended.carried_participant_id
+)
