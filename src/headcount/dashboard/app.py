@@ -12,7 +12,7 @@ from starlette.routing import Route
 from headcount.dashboard import assets, live, signing
 from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
 from headcount.dashboard.house import House
-from headcount.dashboard.pages import endpoint, health, keys, now, settings
+from headcount.dashboard.pages import endpoint, health, keys, now, settings, shared, shares
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.showing import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
@@ -36,6 +36,7 @@ def routes(house: House, door: Door) -> list[Route]:
         "/health": health.page,
         "/health/engine": health.engine,
         "/health/letters": health.page,
+        "/shares": settings.page,
         "/settings": settings.page,
         "/settings/keys": settings.page,
         "/settings/links": settings.page,
@@ -45,6 +46,8 @@ def routes(house: House, door: Door) -> list[Route]:
     }
     changes: dict[str, Change] = {
         "/health/letters": health.retry,
+        "/shares": shares.make,
+        "/shares/revoke": shares.revoke,
         "/settings/keys": keys.make,
         "/settings/keys/revoke": keys.revoke,
         "/settings/links": keys.make_link,
@@ -63,6 +66,7 @@ def routes(house: House, door: Door) -> list[Route]:
     return [
         _placed("/assets/{name}", assets.asset),
         *(_placed(path, _told(house, handler)) for path, handler in signing.handlers(house, door).items()),
+        *(_placed(path, _told(house, handler)) for path, handler in shared.handlers(house).items()),
         *(_placed(path, _told(house, _seen(house, door, page))) for path, page in pages.items()),
         *(
             _placed(path, _told(house, _changed(house, door, change)), "POST")

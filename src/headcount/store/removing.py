@@ -7,7 +7,7 @@ from headcount.store.database import Database
 _TABLES: Final = (
     "meetings", "meeting_tallies", "stays", "marks", "rooms", "superseded", "corrections", "entries", "api_keys",
     "sources", "bystanders", "messages", "told_meetings", "to_tell", "endpoints", "deliveries", "attempts",
-    "passes",
+    "passes", "share_people",
 )  # fmt: skip
 
 
