@@ -6,7 +6,7 @@ import time
 import httpx2 as httpx
 import pytest
 
-from dashboard.looking import Looking
+from dashboard.reading import Looking
 from headcount.store.opening import open_store
 from service.running import Running
 from webhooks.receivers import until
@@ -124,6 +124,15 @@ def test_a_revoked_link_is_gone(service, admin, anybody):
     assert "revoked" not in admin.page("/settings").partition('id="shares"')[0]
     assert "Ann" not in page.text
     admin.send("/shares/revoke", 404, digest=digest)
+
+
+def test_settings_say_what_is_shared_until_when_and_by_whom(service, admin):
+    (meeting,) = happened(service, "board <1>", visit("Ann", "c-1", 0, 120))
+    shared(admin, "meeting", meeting, masked="on")
+    shared(admin, "room", "board <1>", lasts="never")
+    page = admin.page("/settings").partition('id="shares"')[2].partition("</section>")[0]
+    assert page.count("board &lt;1&gt;") == 2
+    assert all(text in page for text in ("masked", "first key", "it is revoked", "Meeting in"))
 
 
 def test_an_expired_link_is_gone(service, admin, anybody):

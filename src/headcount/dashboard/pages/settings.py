@@ -24,7 +24,8 @@ from headcount.settings import Settings
 from headcount.store.endpoints import OURS, RetryType
 from headcount.store.keys import SCOPES, Key
 from headcount.store.opening import Store
-from headcount.store.passes import Pass
+from headcount.store.passes import About, Pass
+from headcount.store.rows import MeetingRow
 
 _NOTHING_SAID: Final[Mapping[str, str]] = {}
 
@@ -45,12 +46,19 @@ class Wrong(NamedTuple):
     fields: Mapping[str, str] = _NOTHING_SAID
 
 
+class Shared(NamedTuple):
+    """A link that shows a meeting or a room. `meeting` is the one it is about, if it is still there under its id."""
+
+    share: Pass
+    meeting: MeetingRow | None
+
+
 class Access(NamedTuple):
     """Who may come in: what admins see."""
 
     keys: Sequence[Key]
     revoked: Sequence[Key]
-    shares: Sequence[Pass]
+    shares: Sequence[Shared]
 
 
 class Zone(NamedTuple):
@@ -144,7 +152,13 @@ def look(store: Store, domain: str, now: Ms) -> Access:
     """Who may come in, the newest first."""
     keys = [key for key in reversed(store.keys.all()) if key.domain == domain]
     revoked = sorted((key for key in keys if key.revoked), key=lambda key: -(key.revoked or 0))
-    return Access([key for key in keys if not key.revoked], revoked, store.passes.shares(domain, now))
+    shares = [_shared(store, share) for share in store.passes.shares(domain, now)]
+    return Access([key for key in keys if not key.revoked], revoked, shares)
+
+
+def _shared(store: Store, share: Pass) -> Shared:
+    is_meeting = share.about_kind is About.MEETING
+    return Shared(share, store.answers.meeting(share.domain, share.about or "") if is_meeting else None)
 
 
 def _rule(name: str, length: Ms = 0) -> str:
