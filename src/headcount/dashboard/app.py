@@ -23,6 +23,8 @@ from headcount.dashboard.pages import (
     person,
     room,
     settings,
+    shared,
+    shares,
     taking,
     usage,
 )
@@ -74,6 +76,7 @@ def routes(house: House, door: Door) -> list[Route]:
         "/health": health.page,
         "/health/engine": health.engine,
         "/health/letters": health.page,
+        "/shares": settings.page,
         "/settings": settings.page,
         "/settings/keys": settings.page,
         "/settings/links": settings.page,
@@ -83,6 +86,8 @@ def routes(house: House, door: Door) -> list[Route]:
     }
     changes: dict[str, Change] = {
         "/health/letters": health.retry,
+        "/shares": shares.make,
+        "/shares/revoke": shares.revoke,
         "/settings/keys": keys.make,
         "/settings/keys/revoke": keys.revoke,
         "/settings/links": keys.make_link,
@@ -101,6 +106,7 @@ def routes(house: House, door: Door) -> list[Route]:
     return [
         _placed("/assets/{name}", assets.asset),
         *(_placed(path, _told(house, handler)) for path, handler in signing.handlers(house, door).items()),
+        *(_placed(path, _told(house, handler)) for path, handler in shared.handlers(house).items()),
         *(_placed(path, _told(house, _seen(house, door, page))) for path, page in pages.items()),
         *(
             _placed(path, _told(house, _changed(house, door, change)), "POST")

@@ -54,7 +54,7 @@ class Messages:
         text = (
             "select count(*) from (select position from messages"  # noqa: S608 - our own
             " where position > :position and domain = :domain"
-            f" and type in ({', '.join(f':{name}' for name in known)}) limit :most) as some"
+            f" and type in ({', '.join(f':{name}' for name in known)}) limit :most) as following"
         )
         values = {"position": position, "domain": domain, "most": most} | known
         with self._database.reading() as connection:

@@ -1,11 +1,13 @@
 """Passes: what lets a browser look at a domain without showing a key each time.
 
-A *link* is good for one sign-in; a *sign-in* is what a browser's cookie shows. The store has digests only:
-who reads it cannot sign in with what it says.
+A *link* is good for one sign-in; a *sign-in* is what a browser's cookie shows; a *share* shows one meeting or one
+room to whoever has its address. The store has digests only: who reads it cannot get in with what it says.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final, NamedTuple
+from itertools import count
+from typing import Any, Final, NamedTuple
 
 from headcount.kernel.events import Ms
 from headcount.store.database import Database
@@ -26,10 +28,21 @@ class Role(StrEnum):
 class PassKind(StrEnum):
     LINK = "link"
     SIGN_IN = "sign-in"
+    SHARE = "share"
+
+
+class About(StrEnum):
+    """What a share shows: a meeting, by its id, or a room, by its name."""
+
+    MEETING = "meeting"
+    ROOM = "room"
 
 
 class Pass(NamedTuple):
-    """A pass, without its secret. Times are ms. `key_id` is the key that was shown, if one was. Field order is column order."""
+    """A pass, without its secret. Times are ms. Field order is column order.
+
+    `key_id` is the key that was shown, if one was. A share says what it is `about`, and whether names are masked.
+    """
 
     digest: str
     kind: PassKind
@@ -39,6 +52,12 @@ class Pass(NamedTuple):
     key_id: str | None
     created: Ms
     expires: Ms
+    about_kind: About | None = None
+    about: str | None = None
+    masked: bool = False
+
+    def row(self) -> dict[str, Any]:
+        return self._asdict() | {"masked": int(self.masked)}
 
 
 class Passes:
@@ -52,13 +71,13 @@ class Passes:
         made = Pass(digest_of(secret), PassKind.LINK, domain, role, name, None, now, now + LINK_LASTS)
         with self._database.writing() as connection:
             connection.run("drop_old_passes", now=now)
-            connection.run("keep_pass", **made._asdict())
+            connection.run("keep_pass", **made.row())
 
     def sign_in(self, domain: str, role: Role, name: str, key_id: str | None, now: Ms, secret: str) -> None:
         """Let whoever shows `secret` look for a month."""
         made = Pass(digest_of(secret), PassKind.SIGN_IN, domain, role, name, key_id, now, now + SIGN_IN_LASTS)
         with self._database.writing() as connection:
-            connection.run("keep_pass", **made._asdict())
+            connection.run("keep_pass", **made.row())
 
     def exchange(self, link: str, now: Ms, secret: str) -> Pass | None:
         """Sign in with a link, which is used up; None if it does not hold (any more)."""
@@ -72,7 +91,7 @@ class Passes:
             made = held._replace(
                 digest=digest_of(secret), kind=PassKind.SIGN_IN, created=now, expires=now + SIGN_IN_LASTS
             )
-            connection.run("keep_pass", **made._asdict())
+            connection.run("keep_pass", **made.row())
             return made
 
     def link(self, secret: str, now: Ms) -> Pass | None:
@@ -88,6 +107,49 @@ class Passes:
         with self._database.writing() as connection:
             connection.run("drop_pass", digest=digest_of(secret))
 
+    def share(self, made: Pass) -> None:
+        """Let whoever shows its secret see what it is about. What has expired is forgotten meanwhile."""
+        with self._database.writing() as connection:
+            connection.run("drop_old_passes", now=made.created)
+            connection.run("drop_share_people")
+            connection.run("keep_pass", **made.row())
+
+    def shared(self, secret: str, now: Ms) -> Pass | None:
+        """The share that `secret` is, if it still holds."""
+        return self._find(secret, PassKind.SHARE, now)
+
+    def shares(self, domain: str, now: Ms) -> list[Pass]:
+        """The shares of a domain that hold, the newest first."""
+        with self._database.reading() as connection:
+            rows = connection.rows("passes_of_kind", domain=domain, kind=PassKind.SHARE, now=now)
+        return [_pass(*row) for row in rows]
+
+    def unshare(self, domain: str, digest: str) -> bool:
+        """Revoke a share for good; False if the domain has none of that digest."""
+        with self._database.writing() as connection:
+            dropped = connection.run("drop_share", domain=domain, digest=digest) == 1
+            connection.run("drop_share_people")
+            return dropped
+
+    def numbers(self, share: Pass, people: Iterable[str]) -> dict[str, int]:
+        """The number of each of these people within a share; who has none yet gets the next one, for good."""
+        digests = {person: digest_of(f"{share.digest}\0{person}") for person in people}
+        with self._database.reading() as connection:
+            known: dict[str, int] = dict(connection.rows("share_people", digest=share.digest))
+        if any(digest not in known for digest in digests.values()):
+            known = self._number(share, list(digests.values()))
+        return {person: known[digest] for person, digest in digests.items()}
+
+    def _number(self, share: Pass, digests: list[str]) -> dict[str, int]:
+        with self._database.writing() as connection:
+            connection.run("lock_pass", digest=share.digest)  # two may look at once
+            known: dict[str, int] = dict(connection.rows("share_people", digest=share.digest))
+            fresh = [digest for digest in digests if digest not in known]
+            given = dict(zip(fresh, count(max(known.values(), default=0) + 1), strict=False))
+            rows = [(share.digest, digest, share.domain, number) for digest, number in given.items()]
+            connection.write("keep_share_person", rows)
+        return known | given
+
     def _find(self, secret: str, kind: PassKind, now: Ms) -> Pass | None:
         with self._database.reading() as connection:
             row = connection.row("pass_by_digest", digest=digest_of(secret))
@@ -96,6 +158,10 @@ class Passes:
 
 
 def _pass(
-    digest: str, kind: str, domain: str, role: str, name: str, key_id: str | None, created: Ms, expires: Ms
-) -> Pass:
-    return Pass(digest, PassKind(kind), domain, Role(role), name, key_id, created, expires)
+    digest: str, kind: str, domain: str, role: str, name: str, key_id: str | None, created: Ms, expires: Ms,
+    about_kind: str | None, about: str | None, masked: int,
+) -> Pass:  # fmt: skip
+    what = None if about_kind is None else About(about_kind)
+    return Pass(
+        digest, PassKind(kind), domain, Role(role), name, key_id, created, expires, what, about, bool(masked)
+    )

@@ -7,7 +7,7 @@ from headcount.store.database import Database
 _TABLES: Final = (
     "meetings", "meeting_tallies", "stays", "marks", "rooms", "superseded", "corrections", "entries", "api_keys",
     "sources", "bystanders", "messages", "told_meetings", "to_tell", "to_tally", "room_quarters", "domain_quarters",
-    "domain_steps", "room_sums", "endpoints", "deliveries", "attempts", "passes",
+    "domain_steps", "room_sums", "endpoints", "deliveries", "attempts", "passes", "share_people",
 )  # fmt: skip
 
 

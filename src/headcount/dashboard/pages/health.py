@@ -9,7 +9,6 @@ from starlette.responses import Response
 from headcount.clock import LITTLE_MS
 from headcount.dashboard import times
 from headcount.dashboard.feed import Counts, Recently, Retried
-from headcount.dashboard.house import House
 from headcount.dashboard.pages import endpoints
 from headcount.dashboard.pages.settings import is_admin
 from headcount.dashboard.showing import TEXTS, View
@@ -100,11 +99,63 @@ async def look(view: View) -> Health:
     ongoing = await asyncio.to_thread(house.store.answers.ongoing_ids, view.domain)
     told = await endpoints.look(house, view.domain)
     troubles = [
-        *_of_the_engine(house, counts),
-        *(one for line in lines for one in _of_a_source(line, view.now, in_use=bool(ongoing))),
-        *(one for line in told.shown for one in _of_an_endpoint(line, named=is_admin(view))),
+        *of_the_engine(counts, house.settings["max_lag_s"]),
+        *(one for line in lines for one in of_a_source(line, view.now, in_use=bool(ongoing))),
+        *(one for line in told.shown for one in of_an_endpoint(line, named=is_admin(view))),
     ]
     return Health(counts, lines, told, sorted(troubles, key=lambda trouble: not trouble.bad))
+
+
+def of_the_engine(counts: Counts, most_lag_s: float) -> Iterator[Trouble]:
+    """What is wrong with this process, if the engine may be so far behind."""
+    if not counts.alive:
+        yield _trouble("stopped")
+    elif counts.behind_s > max(_SLOW_S, most_lag_s):
+        yield _trouble("behind", n=counts.behind, length=times.length(round(counts.behind_s)))
+    if counts.failures:
+        yield _trouble("failures", n=counts.failures, bad=False)
+    if counts.ahead > LITTLE_MS:
+        yield _trouble("clock", length=times.length(counts.ahead // 1_000), bad=False)
+    worked = counts.worked
+    if worked is not None and worked.orphans + worked.repeated > max(_MANY, _PART * worked.entries):
+        yield _trouble("unfitting", n=worked.orphans + worked.repeated, all=worked.entries, bad=False)
+
+
+def of_a_source(line: Line, now: Ms, *, in_use: bool) -> Iterator[Trouble]:
+    """What is wrong with a source. `in_use`: meetings go on, so that something should come."""
+    name, kind = line.row.name, line.row.kind
+    if line.last is None and "polls" not in line.tallies and now - line.row.created > _HOUR_MS:
+        yield _trouble("nothing", name=name, kind=kind, bad=False)
+    if in_use and line.last is not None and now - line.last > _DAY_MS:
+        yield _trouble("silent", name=name, length=times.length((now - line.last) // 1_000), bad=False)
+    for what in _WRONGS:
+        tally = line.tallies.get(what)
+        if tally is not None and now - tally.last < _DAY_MS:
+            yield _trouble(
+                what,
+                name=name,
+                kind=kind,
+                n=tally.number,
+                told=tally.told or TEXTS("health.unexplained"),
+                bad=what == "refused",
+            )
+    if line.letters:
+        yield _trouble(
+            "unreadable", name=name, n=line.letters, act=("/health/letters", TEXTS("health.retry"))
+        )
+    failed = line.poll_failed
+    if failed is not None:
+        yield _trouble("poll_failed", name=name, told=failed.told or TEXTS("health.unexplained"))
+
+
+def of_an_endpoint(line: endpoints.Line, *, named: bool) -> Iterator[Trouble]:
+    """What is wrong with an endpoint, whose address is for those only who may see it."""
+    name = line.row.url if named else TEXTS("health.a_webhook")
+    base = f"/settings/webhooks/{line.row.uuid}"
+    if line.row.state is State.FAILED:
+        yield _trouble("failed", name=name, n=line.waiting, act=(f"{base}/revive", TEXTS("health.revive")))
+    if line.parked:
+        yield _trouble("parked", name=name, n=line.parked, act=(f"{base}/replay", TEXTS("health.replay")))
 
 
 async def _shown(view: View, retried: Retried | None = None) -> Response:
@@ -134,50 +185,6 @@ def _added(known: Tally | None, fresh: Tally) -> Tally:
     if known is None:
         return fresh
     return fresh._replace(number=known.number + fresh.number, told=fresh.told or known.told)
-
-
-def _of_the_engine(house: House, counts: Counts) -> Iterator[Trouble]:
-    if not counts.alive:
-        yield _trouble("stopped")
-    elif counts.behind_s > max(_SLOW_S, house.settings["max_lag_s"]):
-        yield _trouble("behind", n=counts.behind, length=times.length(round(counts.behind_s)))
-    if counts.failures:
-        yield _trouble("failures", n=counts.failures, bad=False)
-    if counts.ahead > LITTLE_MS:
-        yield _trouble("clock", length=times.length(counts.ahead // 1_000), bad=False)
-    worked = counts.worked
-    if worked is not None and worked.orphans + worked.repeated > max(_MANY, _PART * worked.entries):
-        yield _trouble("unfitting", n=worked.orphans + worked.repeated, all=worked.entries, bad=False)
-
-
-def _of_a_source(line: Line, now: Ms, *, in_use: bool) -> Iterator[Trouble]:
-    name, kind = line.row.name, line.row.kind
-    if line.last is None and "polls" not in line.tallies and now - line.row.created > _HOUR_MS:
-        yield _trouble("nothing", name=name, kind=kind, bad=False)
-    if in_use and line.last is not None and now - line.last > _DAY_MS:
-        yield _trouble("silent", name=name, length=times.length((now - line.last) // 1_000), bad=False)
-    for what in _WRONGS:
-        tally = line.tallies.get(what)
-        if tally is not None and now - tally.last < _DAY_MS:
-            yield _trouble(
-                what, name=name, kind=kind, n=tally.number, told=tally.told or "", bad=what == "refused"
-            )
-    if line.letters:
-        yield _trouble(
-            "unreadable", name=name, n=line.letters, act=("/health/letters", TEXTS("health.retry"))
-        )
-    failed = line.poll_failed
-    if failed is not None:
-        yield _trouble("poll_failed", name=name, told=failed.told or "")
-
-
-def _of_an_endpoint(line: endpoints.Line, *, named: bool) -> Iterator[Trouble]:
-    name = line.row.url if named else TEXTS("health.a_webhook")
-    base = f"/settings/webhooks/{line.row.uuid}"
-    if line.row.state is State.FAILED:
-        yield _trouble("failed", name=name, n=line.waiting, act=(f"{base}/revive", TEXTS("health.revive")))
-    if line.parked:
-        yield _trouble("parked", name=name, n=line.parked, act=(f"{base}/replay", TEXTS("health.replay")))
 
 
 def _trouble(

@@ -19,10 +19,13 @@ from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
+from headcount.kernel.rules import NEVER
 from headcount.settings import Settings
 from headcount.store.endpoints import OURS, RetryType
 from headcount.store.keys import SCOPES, Key
 from headcount.store.opening import Store
+from headcount.store.passes import About, Pass
+from headcount.store.rows import MeetingRow
 
 _NOTHING_SAID: Final[Mapping[str, str]] = {}
 
@@ -43,11 +46,19 @@ class Wrong(NamedTuple):
     fields: Mapping[str, str] = _NOTHING_SAID
 
 
+class Shared(NamedTuple):
+    """A link that shows a meeting or a room. `meeting` is the one it is about, if it is still there under its id."""
+
+    share: Pass
+    meeting: MeetingRow | None
+
+
 class Access(NamedTuple):
     """Who may come in: what admins see."""
 
     keys: Sequence[Key]
     revoked: Sequence[Key]
+    shares: Sequence[Shared]
 
 
 class Zone(NamedTuple):
@@ -80,6 +91,7 @@ async def shown_with(view: View, *, made: Made | None = None, wrong: Wrong | Non
         like=like,
         zones=zones_like(like, view.now),
         scopes=SCOPES,
+        never=NEVER,
     )
 
 
@@ -129,18 +141,24 @@ async def _access(view: View) -> Access | None:
     """None for who may only look."""
     if not is_admin(view):
         return None
-    return await asyncio.to_thread(look, view.house.store, view.domain)
+    return await asyncio.to_thread(look, view.house.store, view.domain, view.now)
 
 
 def is_admin(view: View) -> bool:
     return view.visitor is not None and view.visitor.is_admin
 
 
-def look(store: Store, domain: str) -> Access:
+def look(store: Store, domain: str, now: Ms) -> Access:
     """Who may come in, the newest first."""
     keys = [key for key in reversed(store.keys.all()) if key.domain == domain]
     revoked = sorted((key for key in keys if key.revoked), key=lambda key: -(key.revoked or 0))
-    return Access([key for key in keys if not key.revoked], revoked)
+    shares = [_shared(store, share) for share in store.passes.shares(domain, now)]
+    return Access([key for key in keys if not key.revoked], revoked, shares)
+
+
+def _shared(store: Store, share: Pass) -> Shared:
+    is_meeting = share.about_kind is About.MEETING
+    return Shared(share, store.answers.meeting(share.domain, share.about or "") if is_meeting else None)
 
 
 def _rule(name: str, length: Ms = 0) -> str:

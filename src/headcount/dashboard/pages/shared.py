@@ -1,0 +1,138 @@
+"""Shared: what a link shows to whoever has it, without signing in: one meeting, or the last meetings of one room.
+
+Nothing is made of entries here that did not go through the share's mask, and nothing leads out of what is shared.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from headcount.attending import Person, people_in
+from headcount.dashboard.house import House
+from headcount.dashboard.masking import Mask, mask_of
+from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.showing import TEXTS, View
+from headcount.dashboard.showing import page as shown
+from headcount.kernel.events import Ms
+from headcount.kernel.meetings import Entry
+from headcount.kernel.rules import NEVER
+from headcount.store.answers import Answers, MeetingFilter, Page
+from headcount.store.passes import About, Pass
+from headcount.store.rows import DAY_MS, MeetingRow
+
+SHOWN_MS: Final[Ms] = 30 * DAY_MS
+"""A room is shared with its meetings of so long."""
+_MOST: Final = 200
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Parts(NamedTuple):
+    """What is shown of a meeting. All of it is made of `entries`, which are masked if the share is."""
+
+    meeting: MeetingRow
+    entries: Sequence[Entry]
+    people: Sequence[Person]
+
+
+class Row(NamedTuple):
+    """A meeting in the list of a room."""
+
+    meeting: MeetingRow
+    people: int
+
+
+class Room(NamedTuple):
+    """The last meetings of a room, and how many there are."""
+
+    name: str
+    rows: Sequence[Row]
+    total: int
+
+
+def handlers(house: House) -> Mapping[str, Handler]:
+    """What is behind links that were shared."""
+
+    async def whole(request: Request) -> Response:
+        view = View(house, request, None)
+        share = await _share(view)
+        if share is None:
+            return _gone(view)
+        if share.about_kind is About.ROOM:
+            room = await asyncio.to_thread(look_at_room, house.store.answers, share, view.now)
+            return _found(view, share, "shared_room.html", room=room, back=None)
+        parts = await asyncio.to_thread(_meeting, view, share, share.about or "")
+        return _found(view, share, "shared_meeting.html", parts=parts, back=None)
+
+    async def one_of_room(request: Request) -> Response:
+        view = View(house, request, None)
+        share = await _share(view)
+        if share is None:
+            return _gone(view)
+        if share.about_kind is not About.ROOM:
+            raise NotThere(TEXTS("trouble.nothing"))
+        parts = await asyncio.to_thread(_meeting, view, share, request.path_params["id"])
+        if parts.meeting.room != share.about or not _is_recent(parts.meeting, view.now):
+            raise NotThere(TEXTS("shares.no_meeting"))
+        back = view.url(f"/shared/{request.path_params['token']}", zone=view.query.get("zone"))
+        return _found(view, share, "shared_meeting.html", parts=parts, back=back)
+
+    return {"/shared/{token}": whole, "/shared/{token}/meetings/{id}": one_of_room}
+
+
+def parts_of(answers: Answers, meeting: MeetingRow, mask: Mask, now: Ms) -> Parts:
+    """All that is shown of a meeting. What else is drawn of it is to be made of these entries, too."""
+    entries = mask(answers.entries([meeting])[meeting.id])
+    return Parts(meeting, entries, people_in(entries, now))
+
+
+def look_at_room(answers: Answers, share: Pass, now: Ms) -> Room:
+    """The last meetings of a shared room. Nobody is named."""
+    room = share.about or ""
+    wanted = MeetingFilter(room=room, runs_from=now - SHOWN_MS)
+    listed = answers.listed(share.domain, wanted, Page(limit=_MOST), now)
+    entries = listed.entries or {}
+    rows = [Row(meeting, len(people_in(entries.get(meeting.id, ()), now))) for meeting in listed.meetings]
+    return Room(room, rows, listed.total)
+
+
+def _meeting(view: View, share: Pass, meeting_id: str) -> Parts:
+    """A meeting by its id, or by one that a correction replaced (rule 16). Raises `NotThere`."""
+    store = view.house.store
+    answers, domain = store.answers, share.domain
+    known = "\0" not in meeting_id
+    meeting = answers.meeting(domain, meeting_id) if known else None
+    replaced = answers.superseded(domain, meeting_id) if known and meeting is None else None
+    if replaced is not None:
+        meeting = answers.covering(domain, replaced.room, replaced.start)
+    if meeting is None:
+        raise NotThere(TEXTS("shares.no_meeting"))
+    return parts_of(answers, meeting, mask_of(store.passes, share), view.now)
+
+
+def _is_recent(meeting: MeetingRow, now: Ms) -> bool:
+    return meeting.end is None or meeting.end > now - SHOWN_MS
+
+
+async def _share(view: View) -> Pass | None:
+    token: str = view.request.path_params["token"]
+    return await asyncio.to_thread(view.house.store.passes.shared, token, view.now)
+
+
+def _found(view: View, share: Pass, template: str, **values: Any) -> Response:
+    base = f"/shared/{view.request.path_params['token']}"
+    return _unlisted(shown(view, template, share=share, base=base, never=NEVER, **values))
+
+
+def _gone(view: View) -> Response:
+    return _unlisted(shown(view, "shared_gone.html", HTTPStatus.GONE))
+
+
+def _unlisted(answer: Response) -> Response:
+    """No search engine is to list it."""
+    answer.headers["x-robots-tag"] = "noindex, nofollow"
+    return answer

@@ -1,0 +1,4 @@
+delete from passes
+where digest = :digest
+  and domain = :domain
+  and kind = 'share'

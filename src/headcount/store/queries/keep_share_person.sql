@@ -1,0 +1,3 @@
+insert into share_people (digest, person, domain, number)
+values (?, ?, ?, ?)
+on conflict (digest, person) do nothing

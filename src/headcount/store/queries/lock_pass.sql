@@ -1,0 +1,3 @@
+update passes
+set masked = masked
+where digest = :digest

@@ -1,0 +1,3 @@
+select person, number
+from share_people
+where digest = :digest

@@ -1,0 +1,37 @@
+"""What both databases tell of how things fare: how much follows for an endpoint, and what could not be read."""
+
+import json
+
+import pytest
+
+from headcount.store.sources import DeadLetter, SourceRow
+
+
+@pytest.fixture
+def outbox(store):
+    said = json.dumps({"id": "m", "start": 1})
+    types = ["meeting.started", "meeting.ended"] * 5
+    with store.database.writing() as connection:
+        rows = [("acme", f"m{n}", type_, "r", n, n, said) for n, type_ in enumerate(types)]
+        connection.write("keep_message", [*rows, ("other", "x", "meeting.started", "r", 1, 1, said)])
+    return store.messages
+
+
+def test_what_follows_a_position_is_counted_by_domain_and_types_up_to_a_number(outbox):
+    first = outbox.first()
+    both = ("meeting.started", "meeting.ended")
+    assert outbox.count_after(0, "acme", both) == 10
+    assert outbox.count_after(0, "acme", both, 4) == 4
+    assert outbox.count_after(first, "acme", ("meeting.started",)) == 4
+    assert outbox.count_after(outbox.end(), "acme", both) == 0
+
+
+def test_the_last_letters_of_a_source_are_told_by_their_beginning(store):
+    store.sources.add(SourceRow("t", "generic", "acme", "own", ("word",)))
+    for number in range(5):
+        letter = DeadLetter(0, "t", number, "/", {}, b"\xff" + b"%d" % number * 600, f"reason {number}")
+        store.sources.keep_letter(letter)
+    store.sources.keep_letter(DeadLetter(0, "another", 9, "/", {}, b"x", "not theirs"))
+    newest, second = store.sources.last_letters("t", 2)
+    assert (newest.received, newest.reason, second.reason) == (4, "reason 4", "reason 3")
+    assert newest.beginning == (b"\xff" + b"4" * 600)[:500]
