@@ -11,7 +11,6 @@ import time
 from datetime import UTC, datetime
 
 import httpx2
-from reading_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with
 from starlette.applications import Starlette
 
 from headcount.http.api import routes
@@ -19,6 +18,7 @@ from headcount.http.context import Reading
 from headcount.http.errors import HANDLERS
 from headcount.kernel.rules import Rules
 from headcount.store.opening import Store, open_store
+from reading_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with
 
 TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_sums")
 _SLOW = """

@@ -13,7 +13,7 @@ def test_the_first_event_turns_the_light_green_and_becomes_a_meeting(tmp_path, b
     eyes = Looking(running, browser)
     page = eyes.at("")
     expect(page.locator(".light")).to_contain_text("Waiting for the first event")
-    command = page.locator("pre").first.inner_text()
+    command = page.locator(".begin pre").first.inner_text()
     assert f"curl {running.url}/v1/events" in command
     said = re.search(r"-d '(.*)'", command)[1]
     with running.client() as client:

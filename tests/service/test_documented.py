@@ -57,6 +57,7 @@ def test_a_setting_is_read_from_each_place_and_the_nearest_wins(setting, tmp_pat
         "public_url": "https://h.example",
         "webhook_networks": "10.1.0.0/16",
         "webhook_ca_file": "ours.pem",
+        "timezone": "Asia/Kathmandu",
     }.get(setting.name)
     if value is None:
         value = {"synchronous": "normal", "log_level": "debug", "log_format": "json"}.get(setting.name, 1_000)

@@ -12,9 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headcount.attending import Person, people_in
+from headcount.dashboard import charts
+from headcount.dashboard.charts import Timeline
 from headcount.dashboard.house import House
 from headcount.dashboard.masking import Mask, mask_of
 from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.pages.meeting import lines_of, timeline_of
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
 from headcount.kernel.events import Ms
@@ -37,6 +40,7 @@ class Parts(NamedTuple):
     meeting: MeetingRow
     entries: Sequence[Entry]
     people: Sequence[Person]
+    drawn: Timeline
 
 
 class Row(NamedTuple):
@@ -84,10 +88,11 @@ def handlers(house: House) -> Mapping[str, Handler]:
     return {"/shared/{token}": whole, "/shared/{token}/meetings/{id}": one_of_room}
 
 
-def parts_of(answers: Answers, meeting: MeetingRow, mask: Mask, now: Ms) -> Parts:
-    """All that is shown of a meeting. What else is drawn of it is to be made of these entries, too."""
-    entries = mask(answers.entries([meeting])[meeting.id])
-    return Parts(meeting, entries, people_in(entries, now))
+def parts_of(view: View, meeting: MeetingRow, mask: Mask) -> Parts:
+    """All that is shown of a meeting."""
+    entries = mask(view.house.store.answers.entries([meeting])[meeting.id])
+    drawn = timeline_of(meeting, lines_of(meeting, entries, view.now), entries, None, view)
+    return Parts(meeting, entries, people_in(entries, view.now), drawn)
 
 
 def look_at_room(answers: Answers, share: Pass, now: Ms) -> Room:
@@ -111,7 +116,7 @@ def _meeting(view: View, share: Pass, meeting_id: str) -> Parts:
         meeting = answers.covering(domain, replaced.room, replaced.start)
     if meeting is None:
         raise NotThere(TEXTS("shares.no_meeting"))
-    return parts_of(answers, meeting, mask_of(store.passes, share), view.now)
+    return parts_of(view, meeting, mask_of(store.passes, share))
 
 
 def _is_recent(meeting: MeetingRow, now: Ms) -> bool:
@@ -125,7 +130,7 @@ async def _share(view: View) -> Pass | None:
 
 def _found(view: View, share: Pass, template: str, **values: Any) -> Response:
     base = f"/shared/{view.request.path_params['token']}"
-    return _unlisted(shown(view, template, share=share, base=base, never=NEVER, **values))
+    return _unlisted(shown(view, template, share=share, base=base, never=NEVER, charts=charts, **values))
 
 
 def _gone(view: View) -> Response:
