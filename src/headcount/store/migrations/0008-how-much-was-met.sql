@@ -11,10 +11,10 @@ create table room_quarters (
   most_ms integer not null,
   in_before integer not null,
   steps {text} not null,
-  primary key (domain, quarter, room)
+  primary key (domain, room, quarter)
 ) {clustered};
 
-create index room_quarters_by_room on room_quarters (domain, room, quarter);
+create index room_quarters_by_quarter on room_quarters (domain, quarter, room, meetings, time_ms, most);
 
 create table domain_quarters (
   domain {text} not null,

@@ -1,0 +1,97 @@
+"""How fast usage is told: a year with a million meetings and five million stays, tallied beforehand.
+
+    python bench/usage.py [--meetings N] [--again]
+
+The store is that of bench/reading_api.py. What is told of the year is compared with the slow sum over all meetings.
+"""
+
+import argparse
+import asyncio
+import time
+from datetime import UTC, datetime
+
+import httpx2
+from starlette.applications import Starlette
+
+from headcount.http.api import routes
+from headcount.http.context import Reading
+from headcount.http.errors import HANDLERS
+from headcount.kernel.rules import Rules
+from headcount.store.opening import Store, open_store
+from reading_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with
+
+TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_sums")
+_SLOW = """
+select count(distinct m.id), sum(min(s.leave_ms, m.end_ms) - max(s.join_ms, m.start_ms))
+from meetings as m
+join stays as s on s.domain = m.domain and s.room = m.room and s.join_ms < m.end_ms and s.leave_ms > m.start_ms
+where m.domain = :domain
+"""
+
+
+def tally(store: Store) -> None:
+    """Tally all that there is, if it is not yet."""
+    with store.database.reading() as connection:
+        done = connection.rows_of("select 1 from room_quarters limit 1", {})
+    if not done:
+        store.tallying.mark_all()
+    began = time.perf_counter()
+    longest, steps, more = 0.0, 0, True
+    while more:
+        step = time.perf_counter()
+        more = store.tallying.step()
+        longest, steps = max(longest, time.perf_counter() - step), steps + 1
+    print(f"tallied in {time.perf_counter() - began:.0f} s, {steps} steps, the longest {longest:.1f} s")
+    with store.database.reading() as connection:
+        for table in TABLES:
+            print(f"{connection.rows_of(f'select count(*) from {table}', {})[0][0]:>12,}  rows of {table}")
+
+
+async def measure(store: Store) -> None:
+    reading = Reading(store.answers, store.usage, Rules(), lambda: NOW)
+    app = Starlette(routes=routes(reading), exception_handlers=HANDLERS)
+    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, PAST)), base_url="http://bench")
+    end = datetime.fromtimestamp(NOW / 1_000, UTC).date()
+    start = end.replace(year=end.year - 1)
+    year = f"from={start}&to={end}&timezone=Europe/Berlin"
+    asked = [
+        *(f"/usage?{year}&group={group}" for group in ("day", "hour", "month", "total", "room")),
+        f"/usage?{year}&room=room-00042",
+        *(f"/concurrency?{year}&group={group}" for group in ("hour", "day")),
+        f"/usage?from={start}&to={start.replace(day=8)}&group=room",
+    ]
+    print(f"{'p50':>9}  {'bytes':>9}  question")
+    for url in asked:
+        ms, size = await p50(client, url, 20)
+        print(f"{ms:7.1f} ms  {size:9,}  {url}")
+    around = f"from={start.replace(year=start.year - 1)}&to={end.replace(year=end.year + 1)}&group=total"
+    totals = (await client.get(f"/usage?{around}")).json()["totals"]
+    compare(store, totals)
+
+
+def compare(store: Store, totals: dict[str, int]) -> None:
+    began = time.perf_counter()
+    with store.database.reading() as connection:
+        meetings, ms = connection.rows_of(_SLOW, {"domain": PAST})[0]
+    assert (totals["meetings"], totals["participant_seconds"]) == (meetings, ms // 1_000), (
+        totals,
+        meetings,
+        ms,
+    )
+    print(f"the slow sum says the same, after {time.perf_counter() - began:.0f} s: {totals}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--meetings", type=int, default=1_000_000)
+    parser.add_argument("--again", action="store_true", help="make the store anew")
+    asked = parser.parse_args()
+    store = open_store(str(store_with(asked.meetings, again=asked.again)), synchronous="off")
+    print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING}")
+    tally(store)
+    asyncio.run(measure(store))
+    store.close()
+
+
+if __name__ == "__main__":
+    main()
