@@ -56,6 +56,7 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	@tests/install_servers.sh
 	$(BIN)/python bench/ingest_postgres.py
 	$(BIN)/python bench/reading_api.py
+	$(BIN)/python bench/usage.py
 	$(BIN)/python bench/reading_datasette.py
 	$(BIN)/python bench/starting.py
 	$(BIN)/python bench/large_room.py

@@ -24,7 +24,7 @@ _TABLES: Final = {
     "marks": ("domain, room, at_ms, doubts", 3),
     "rooms": ("domain, room, settled_ms, deadline_ms", 2),
     "room_quarters": (
-        "domain, quarter, room, meetings, time_ms, most, most_ms, in_before, steps",
+        "domain, room, quarter, meetings, time_ms, most, most_ms, in_before, steps",
         3,
     ),
     "domain_quarters": ("domain, quarter, meetings, time_ms, most, most_ms, in_before", 2),

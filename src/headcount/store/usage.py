@@ -186,12 +186,25 @@ def steps_of(connection: Connection, domain: str, numbers: set[int]) -> Iterator
 def ended_in(connection: Connection, domain: str, room: str, first: int, until: int) -> ByNumber:
     """The quarters of the meetings of a room that are over, from `first` up to `until`, as the meetings say."""
     values = {"domain": domain, "room": room, "first": first * QUARTER_MS, "until": until * QUARTER_MS}
-    starts = [start for (start,) in connection.rows("ended_meetings_between", **values)]
+    meetings = connection.rows("ended_meetings_between", **values)
+    stays = connection.rows("ended_spans_between", **values)
+    for start, end, *carried in meetings:
+        stays.extend((start, end, *stay) for stay in _carried(connection, domain, room, *carried))
     spans = [
-        (max(start, join), min(end, NEVER if leave is None else leave))
-        for start, end, join, leave in connection.rows("ended_spans_between", **values)
+        (max(start, join), min(end, NEVER if leave is None else leave)) for start, end, join, leave in stays
     ]
-    return quarters_of(starts, spans, first, until)
+    return quarters_of([start for start, *_ in meetings], spans, first, until)
+
+
+def _carried(
+    connection: Connection, domain: str, room: str, join: Ms | None, participant_id: str | None
+) -> Iterator[tuple[Ms, Ms | None]]:
+    """Join and leave of the stay that a reset carried into a meeting, if one did."""
+    if join is not None:
+        key = {"domain": domain, "room": room, "join": join, "participant_id": participant_id}
+        stay = connection.row("stay_by_key", **key)
+        if stay is not None:
+            yield join, stay[4]
 
 
 def stored_in(connection: Connection, domain: str, room: str, first: int, until: int) -> ByNumber:
@@ -204,9 +217,13 @@ def _ongoing(
     connection: Connection, domain: str, room: str | None, first: int, until: int, now: Ms
 ) -> dict[str, ByNumber]:
     """The quarters of the meetings that go on, up to now."""
-    starts = dict(connection.rows("ongoing_starts", domain=domain, room=room))
+    meetings = connection.rows("ongoing_starts", domain=domain, room=room)
+    stays = connection.rows("ongoing_spans", domain=domain, room=room)
+    for name, start, *carried in meetings:
+        stays.extend((name, start, *stay) for stay in _carried(connection, domain, name, *carried))
+    starts = {name: start for name, start, *_ in meetings}
     spans: dict[str, list[tuple[Ms, Ms]]] = {name: [] for name in starts}
-    for name, start, join, leave in connection.rows("ongoing_spans", domain=domain, room=room):
+    for name, start, join, leave in stays:
         spans[name].append((max(start, join), min(now, NEVER if leave is None else leave)))
     return {name: quarters_of([start], spans[name], first, until) for name, start in starts.items()}
 

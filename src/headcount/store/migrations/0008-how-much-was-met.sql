@@ -14,7 +14,7 @@ create table room_quarters (
   primary key (domain, room, quarter)
 ) {clustered};
 
-create index room_quarters_by_time on room_quarters (domain, quarter);
+create index room_quarters_by_quarter on room_quarters (domain, quarter, room, meetings, time_ms, most);
 
 create table domain_quarters (
   domain {text} not null,
