@@ -5,7 +5,7 @@ each other, is sent the answers in the same order, and returns who is in. So it 
 nor clock, and whoever runs it decides how long to wait.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -60,15 +60,29 @@ class Present(NamedTuple):
     arrived: bool = True
 
 
+class Listed(NamedTuple):
+    """What a server says of its rooms: all who are in are `present`, and whoever is not has left.
+
+    Except in rooms that are `unclear`: there may be others in them, so nobody is taken to have left those.
+    """
+
+    present: Sequence[Present]
+    unclear: frozenset[str] = frozenset()
+
+
 class Access(NamedTuple):
-    """What a poll needs to be let in: the secret, the time for tokens that run out, and a word made of chance."""
+    """What a poll needs to be let in: the secret, the time for tokens that run out, and a word made of chance.
+
+    `rooms` are those in which somebody is, as far as we know: some servers do not list every room that they have.
+    """
 
     secret: str
     now: Ms
     chance: str = ""
+    rooms: Collection[str] = ()
 
 
-Steps = Generator[Sequence[Ask], Sequence[Answer], list[Present]]
+Steps = Generator[Sequence[Ask], Sequence[Answer], Listed]
 
 
 @dataclass(frozen=True, slots=True)
