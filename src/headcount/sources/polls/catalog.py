@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from headcount.sources.polls import daily, janus, livekit
+from headcount.sources.polls import daily, galene, janus, livekit
 from headcount.sources.polls.asking import Poll
 
-POLLS: Final[dict[str, Poll]] = {poll.kind: poll for poll in (livekit.POLL, daily.POLL, janus.POLL)}
+POLLS: Final[dict[str, Poll]] = {
+    poll.kind: poll for poll in (livekit.POLL, daily.POLL, janus.POLL, galene.POLL)
+}
