@@ -5,11 +5,12 @@ import json
 from headcount.sources.polls.asking import Access, Answer
 
 NOW = 1_772_442_000_000
+KEY = "key:secret-that-is-long-enough-for-hs256"
 
 
 def listed(poll, server, **more):
     """What a poll makes of the answers that `server` gives. Raises `PollFailed`."""
-    steps = poll.ask(Access(**{"secret": "key:secret", "now": NOW, "chance": "chance", **more}))
+    steps = poll.ask(Access(**{"secret": KEY, "now": NOW, "chance": "chance", **more}))
     try:
         asked = next(steps)
         while True:

@@ -6,7 +6,7 @@ import pytest
 
 from headcount.sources.polls.asking import Answer, PollFailed, Refused
 from headcount.sources.polls.janus import POLL
-from polls.asked import listed, people, told
+from polls.asked import KEY, listed, people, told
 
 CODES = {"videoroom": (426, 430), "audiobridge": (485, 484), "textroom": (417, 414)}
 
@@ -22,7 +22,7 @@ class Janus:
 
     def __call__(self, ask):
         request = json.loads(ask.body)
-        assert (ask.method, ask.path, request["admin_secret"]) == ("POST", "", "key:secret")
+        assert (ask.method, ask.path, request["admin_secret"]) == ("POST", "", KEY)
         self.asked.append(request)
         if request["janus"] == "info":
             return told(

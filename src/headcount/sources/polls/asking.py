@@ -102,19 +102,20 @@ def answered(decoder: "msgspec.json.Decoder[T]", answer: Answer, vendor: str) ->
         return decoder.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PollFailed(
-            f"what was answered is not what {vendor} answers: {error}: {_begin(answer)}"
+            f"what was answered is not what {vendor} answers: {error}: {begin_of(answer)}"
         ) from error
 
 
 def accepted(answer: Answer, vendor: str) -> None:
     """Raises `PollFailed` unless the answer is 200."""
     if answer.status in (401, 403):
-        raise Refused(f"{vendor} refused the key ({answer.status}): {_begin(answer)}")
+        raise Refused(f"{vendor} refused the key ({answer.status}): {begin_of(answer)}")
     if answer.status != 200:
-        raise PollFailed(f"{vendor} answered {answer.status}: {_begin(answer)}")
+        raise PollFailed(f"{vendor} answered {answer.status}: {begin_of(answer)}")
 
 
-def _begin(answer: Answer) -> str:
+def begin_of(answer: Answer) -> str:
+    """How an answer begins, to be shown."""
     text = " ".join(answer.body[:400].decode(errors="replace").split())
     return f"'{text[:120]}'" if text else "with nothing"
 
