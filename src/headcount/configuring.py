@@ -85,9 +85,8 @@ def checked(row: SourceRow) -> SourceRow:
     inlet = configured(row)
     vendor = inlet.source
     if not vendor.sends and inlet.asking is None:
-        raise BadInput(
-            f"{vendor.title} sends nothing, it is asked who is in: give --poll, {POLLS[row.kind].url}"
-        )
+        where = f", {POLLS[row.kind].url}" if row.kind in POLLS else ""
+        raise BadInput(f"{vendor.title} sends nothing, it is asked who is in: give --poll{where}")
     if not row.secrets:
         raise BadInput(f"a source of {vendor.title} needs a secret: {vendor.secret}")
     return row

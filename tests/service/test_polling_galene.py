@@ -101,7 +101,10 @@ def test_what_sends_nothing_says_so(service, galene):
     assert "refused the key (401)" in headcount("source", "poll", "galene", *flags, check=False).stderr
     ended = headcount("source", "change", "galene", "--no-poll", *flags, check=False)
     assert ended.returncode == 2
+    found = headcount("doctor", *flags, check=False).stdout
+    assert "headcount source test" not in found
     listed = headcount("source", "list", "--addresses", *flags).stdout
+    assert "nothing came yet" not in listed
     assert "address     none: Galene is asked at " in listed
 
 

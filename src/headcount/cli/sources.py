@@ -114,6 +114,7 @@ def add_source(
 def list_sources(*, settings: Settings, addresses: bool) -> None:
     """List the sources, when something last came, and how much of it was what."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
+    from headcount.sources.catalog import ASKED  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
     rows, tallies, letters = store.sources.all(), store.sources.tallies(), store.sources.count_letters()
@@ -128,7 +129,9 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
         )
         if addresses:
             click.echo(f"    address     {_where(settings, row)}")
-        for line in _fare(tallies.get(row.token, {}), letters.get(row.token, 0), now):
+        for line in _fare(
+            tallies.get(row.token, {}), letters.get(row.token, 0), now, sends=row.kind not in ASKED
+        ):
             click.echo(f"    {line}")
 
 
@@ -141,10 +144,11 @@ def _where(settings: Settings, row: "SourceRow") -> str:
     return _base(settings) + address(settings["prefix"], row)
 
 
-def _fare(tallies: "dict[str, Tally]", letters: int, now: int) -> list[str]:
+def _fare(tallies: "dict[str, Tally]", letters: int, now: int, *, sends: bool) -> list[str]:
     lines = []
     last = tallies.get("deliveries")
-    lines.append("last        " + ("nothing came yet" if last is None else _ago(last.last, now)))
+    if sends:
+        lines.append("last        " + ("nothing came yet" if last is None else _ago(last.last, now)))
     counted = [f"{tallies[word].number:,} {word.replace('_', ' ')}" for word in _WORDS if word in tallies]
     if counted:
         lines.append("so far      " + ", ".join(counted))
