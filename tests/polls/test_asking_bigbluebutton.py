@@ -42,26 +42,34 @@ def meetings(*found):
     return f"<?xml version='1.0' encoding='UTF-8'?>\n<response>\n<returncode>SUCCESS</returncode>\n<meetings>{inside}</meetings>\n</response>"
 
 
+# As newer ones say it.
+ALSO_WRONG = (
+    "<response><returncode>FAILED</returncode><errors><error><key>checksumError</key><message>Checksums do not match</message></error>"
+    "<error><key>other</key><message>And more</message></error></errors></response>"
+)
+
+
 class Server:
     """Takes checksums of these hashes."""
 
-    def __init__(self, xml, *algorithms):
-        self.xml, self.algorithms, self.asked = xml, algorithms, 0
+    def __init__(self, xml, *algorithms, wrong=WRONG):
+        self.xml, self.algorithms, self.wrong, self.asked = xml, algorithms, wrong, 0
 
     def __call__(self, ask):
         self.asked += 1
         path, _, checksum = ask.path.partition("?checksum=")
         assert (ask.method, path) == ("GET", "/getMeetings")
         signed = f"getMeetings{SECRET}".encode()
-        return told(self.xml if checksum in self.hashes(signed) else WRONG)
+        return told(self.xml if checksum in self.hashes(signed) else self.wrong)
 
     def hashes(self, signed):
         return [hashlib.new(one, signed).hexdigest() for one in self.algorithms]
 
 
+@pytest.mark.parametrize("wrong", [WRONG, ALSO_WRONG])
 @pytest.mark.parametrize(("algorithm", "asked"), [("sha256", 1), ("sha1", 2), ("sha512", 3), ("sha384", 4)])
-def test_a_checksum_that_the_server_takes_is_found(algorithm, asked):
-    server = Server(meetings("Demo Meeting"), algorithm)
+def test_a_checksum_that_the_server_takes_is_found(algorithm, asked, wrong):
+    server = Server(meetings("Demo Meeting"), algorithm, wrong=wrong)
     assert listed(POLL, server, secret=SECRET) == ([], frozenset({"Demo Meeting"}))
     assert server.asked == asked
 
@@ -82,9 +90,10 @@ def test_no_meeting_means_that_all_are_over(xml):
     assert listed(POLL, Server(xml, "sha256"), secret=SECRET) == ([], frozenset())
 
 
-def test_a_wrong_secret_says_so():
+@pytest.mark.parametrize("wrong", [WRONG, ALSO_WRONG])
+def test_a_wrong_secret_says_so(wrong):
     with pytest.raises(Refused, match="refused the secret: Checksums do not match"):
-        listed(POLL, Server(NOBODY), secret="other")
+        listed(POLL, Server(NOBODY, wrong=wrong), secret="other")
 
 
 BOMB = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><response><returncode>&b;</returncode></response>'

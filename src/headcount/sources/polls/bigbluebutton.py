@@ -26,20 +26,26 @@ from headcount.sources.polls.asking import (
 
 _CALL: Final = "getMeetings"
 _ALGORITHMS: Final = ("sha256", "sha1", "sha512", "sha384")
+_CODE: Final = "response/returncode"
 _MEETINGS: Final = "response/meetings"
 _MEETING: Final = f"{_MEETINGS}/meeting"
 _ID: Final = f"{_MEETING}/meetingID"
-_CODE, _KEY, _MESSAGE = (f"response/{name}" for name in ("returncode", "messageKey", "message"))
+# What went wrong is told in one of two forms.
+_KEYS: Final = ("response/messageKey", "response/errors/error/key")
+_MESSAGES: Final = ("response/message", "response/errors/error/message")
+_DEEPEST: Final = 4
 
 
 class Told:
-    """What an answer says, read as it goes by: its code, and the ids of its meetings.
+    """What an answer says, read as it goes by: its code, what went wrong, and the ids of its meetings.
 
     A document that declares anything of its own, entities above all, is not read.
     """
 
     def __init__(self, xml: bytes) -> None:
-        self.said: dict[str, str] = {}
+        self.code = ""
+        self.keys: list[str] = []
+        self.messages: list[str] = []
         self.meetings: list[str] = []
         self.lists = False
         self._path: list[str] = []
@@ -57,6 +63,10 @@ class Told:
         self.lists |= where == _MEETINGS
         if where == _MEETING:
             self.meetings.append("")
+        elif where in _KEYS:
+            self.keys.append("")
+        elif where in _MESSAGES:
+            self.messages.append("")
 
     def _ends(self, _: str) -> None:
         self._path.pop()
@@ -65,12 +75,16 @@ class Told:
         where = self._where()
         if where == _ID:
             self.meetings[-1] += text
-        elif where in (_CODE, _KEY, _MESSAGE):
-            self.said[where] = self.said.get(where, "") + text
+        elif where == _CODE:
+            self.code += text
+        elif where in _KEYS:
+            self.keys[-1] += text
+        elif where in _MESSAGES:
+            self.messages[-1] += text
 
     def _where(self) -> str:
         # What is deeper is of no interest.
-        return "/".join(self._path) if len(self._path) <= _ID.count("/") + 1 else ""
+        return "/".join(self._path) if len(self._path) <= _DEEPEST else ""
 
 
 def ask(access: Access) -> Steps:
@@ -79,20 +93,23 @@ def ask(access: Access) -> Steps:
         checksum = hashlib.new(algorithm, (_CALL + access.secret).encode(), usedforsecurity=False).hexdigest()
         (answer,) = yield [Ask("GET", f"/{_CALL}?checksum={checksum}")]
         told = _told(answer)
-        if told.said.get(_KEY) != "checksumError":
+        if "checksumError" not in told.keys:
             return Listed([], _unclear(told))
-    raise Refused(f"BigBlueButton refused the secret: {told.said.get(_MESSAGE, 'checksumError')}")
+    raise Refused(f"BigBlueButton refused the secret: {_reason(told)}")
 
 
 def _unclear(told: Told) -> frozenset[str]:
     """The meetings that are listed."""
-    if told.said.get(_CODE, "").strip() != "SUCCESS":
-        message = told.said.get(_MESSAGE) or told.said.get(_KEY) or "without a reason"
-        raise PollFailed(f"BigBlueButton refused: {message}")
+    if told.code.strip() != "SUCCESS":
+        raise PollFailed(f"BigBlueButton refused: {_reason(told)}")
     if not told.lists or not all(one.strip() for one in told.meetings):
         raise PollFailed("BigBlueButton lists no meetings, or some without an id")
     # Ids may have spaces around them, and so may what is around ids; a meeting too many does no harm.
     return frozenset(told.meetings) | {one.strip() for one in told.meetings}
+
+
+def _reason(told: Told) -> str:
+    return "; ".join(told.messages or told.keys)[:200] or "without a reason"
 
 
 def _told(answer: Answer) -> Told:
