@@ -8,6 +8,7 @@
 """
 
 import hashlib
+from collections.abc import Collection
 from typing import Final, NoReturn
 from xml.parsers import expat
 
@@ -94,18 +95,23 @@ def ask(access: Access) -> Steps:
         (answer,) = yield [Ask("GET", f"/{_CALL}?checksum={checksum}")]
         told = _told(answer)
         if "checksumError" not in told.keys:
-            return Listed([], _unclear(told))
+            return Listed([], _unclear(told, access.rooms))
     raise Refused(f"BigBlueButton refused the secret: {_reason(told)}")
 
 
-def _unclear(told: Told) -> frozenset[str]:
+def _unclear(told: Told, known: Collection[str]) -> frozenset[str]:
     """The meetings that are listed."""
     if told.code.strip() != "SUCCESS":
         raise PollFailed(f"BigBlueButton refused: {_reason(told)}")
     if not told.lists or not all(one.strip() for one in told.meetings):
         raise PollFailed("BigBlueButton lists no meetings, or some without an id")
-    # Ids may have spaces around them, and so may what is around ids; a meeting too many does no harm.
-    return frozenset(told.meetings) | {one.strip() for one in told.meetings}
+    there = {_compressed(one) for one in told.meetings}
+    return frozenset(there | {room for room in known if _compressed(room) in there})
+
+
+def _compressed(name: str) -> str:
+    """Spaces as the answer has them: its template makes one of several. So two names may be one there; a meeting too many does no harm."""
+    return " ".join(name.split())
 
 
 def _reason(told: Told) -> str:
