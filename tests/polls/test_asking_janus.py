@@ -129,10 +129,11 @@ def test_a_plugin_that_is_not_there_has_no_rooms(janus):
     assert not found.unclear
 
 
-def test_each_room_costs_one_request(janus):
-    janus.rooms["videoroom"] = {number: [] for number in range(20)}
-    listed(POLL, janus, rooms=["eu-1/3"])
-    assert len(janus.asked) == 1 + 3 + 20
+def test_each_room_costs_one_request_if_anybody_is_in(janus):
+    janus.rooms["videoroom"] = {number: [{"id": 7}] * (number // 10) for number in range(20)}
+    found = listed(POLL, janus, rooms=["eu-1/3"])
+    assert len(janus.asked) == 1 + 3 + 10
+    assert not found.unclear
 
 
 def test_a_wrong_secret_says_so():

@@ -43,7 +43,10 @@ Id = int | str
 
 
 class Room(msgspec.Struct):
+    """`num_participants` is the size of the very table that `listparticipants` shows."""
+
     room: Id
+    num_participants: int | None = None
 
 
 class Participant(msgspec.Struct):
@@ -83,6 +86,7 @@ class Place(NamedTuple):
     plugin: str
     room: Id
     called: str
+    is_empty: bool = False
 
 
 _DECODER: Final = msgspec.json.Decoder(Outcome)
@@ -95,11 +99,12 @@ def ask(access: Access) -> Steps:
     if not beginning:
         raise PollFailed("Janus does not say what it is called: give it a server_name")
     lists = yield [_message(access, plugin, request="list") for plugin in PLACES]
-    places = _listed(beginning, lists)
-    called = {place.called for place in places}
-    places += [
+    there = _listed(beginning, lists)
+    called = {place.called for place in there}
+    hidden = [
         place for name in sorted(access.rooms) if name not in called for place in _known(beginning, name)
     ]
+    places = [place for place in there if not place.is_empty] + hidden
     answers = yield [
         _message(access, one.plugin, request="listparticipants", room=one.room) for one in places
     ]
@@ -116,7 +121,7 @@ def ask(access: Access) -> Steps:
 
 def _listed(beginning: str, lists: Sequence[Answer]) -> list[Place]:
     return [
-        Place(plugin, one.room, f"{beginning}{place}{one.room}")
+        Place(plugin, one.room, f"{beginning}{place}{one.room}", one.num_participants == 0)
         for (plugin, place), answer in zip(PLACES.items(), lists, strict=True)
         for one in _rooms(answer)
     ]
