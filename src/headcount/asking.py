@@ -10,8 +10,7 @@ from typing import Final, Self
 
 import httpx2 as httpx
 
-from headcount.kernel.events import Ms
-from headcount.sources.polls.asking import Access, Answer, Ask, Poll, PollFailed, Present
+from headcount.sources.polls.asking import Access, Answer, Ask, Listed, Poll, PollFailed
 
 PATIENCE_S: Final = 10.0
 """So long may a server take for all that one poll asks."""
@@ -45,23 +44,23 @@ class Asker:
             )
         return self._made
 
-    async def poll(self, poll: Poll, url: str, secret: str, now: Ms, chance: str) -> list[Present]:
+    async def poll(self, poll: Poll, url: str, access: Access) -> Listed:
         """Who is in, by the server at `url`. Raises `PollFailed` for whatever goes wrong."""
         try:
             async with asyncio.timeout(self._patience_s):
-                return await self._run(poll, url.rstrip("/"), Access(secret, now, chance))
+                return await self._run(poll, url.rstrip("/"), access)
         except TimeoutError as error:
             raise PollFailed(f"{url} took longer than {self._patience_s:g} s") from error
 
-    async def _run(self, poll: Poll, url: str, access: Access) -> list[Present]:
+    async def _run(self, poll: Poll, url: str, access: Access) -> Listed:
         steps = poll.ask(access)
         try:
             asked = next(steps)
             while True:
                 asked = steps.send(await self._all(url, asked))
         except StopIteration as done:
-            present: list[Present] = done.value
-            return present
+            listed: Listed = done.value
+            return listed
         finally:
             steps.close()
 

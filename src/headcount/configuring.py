@@ -81,8 +81,12 @@ def _is_web(url: str) -> bool:
 
 
 def checked(row: SourceRow) -> SourceRow:
-    """The row, if deliveries can be taken by it. Raises `BadInput` that says what is wrong."""
-    vendor = configured(row).source
+    """The row, if deliveries can be taken by it, or its server can be asked. Raises `BadInput` that says what is wrong."""
+    inlet = configured(row)
+    vendor = inlet.source
+    if not vendor.sends and inlet.asking is None:
+        where = f", {POLLS[row.kind].url}" if row.kind in POLLS else ""
+        raise BadInput(f"{vendor.title} sends nothing, it is asked who is in: give --poll{where}")
     if not row.secrets:
         raise BadInput(f"a source of {vendor.title} needs a secret: {vendor.secret}")
     return row

@@ -9,6 +9,7 @@ from headcount.clock import Clock
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.settings import Settings
+from headcount.sources.catalog import ASKED
 from headcount.store.deliveries import Fate
 from headcount.store.endpoints import State
 from headcount.store.opening import Store, open_store
@@ -85,7 +86,7 @@ def _about_sources(store: Store, now: Ms) -> Iterator[Finding]:
     if not rows:
         yield Finding("sources", True, "none is set up; 'headcount source add' does it")
     for row in rows:
-        told = _fare(tallies.get(row.token, {}), letters.get(row.token, 0), now)
+        told = _fare(tallies.get(row.token, {}), letters.get(row.token, 0), now, sends=row.kind not in ASKED)
         yield Finding("sources", told.fine, f"{row.name}: {told.told}")
 
 
@@ -114,7 +115,7 @@ def _about_webhooks(store: Store) -> Iterator[Finding]:
             )
 
 
-def _fare(tallies: dict[str, Tally], letters: int, now: Ms) -> Finding:
+def _fare(tallies: dict[str, Tally], letters: int, now: Ms, *, sends: bool) -> Finding:
     """How a source fares. What went wrong since something last went right is what is wrong now."""
     last = tallies.get("deliveries")
     since = -1 if last is None else last.last
@@ -139,7 +140,10 @@ def _fare(tallies: dict[str, Tally], letters: int, now: Ms) -> Finding:
     if ahead is not None and now - ahead.last < _RECENT_MS:
         return Finding("", False, f"{ahead.told}: set its clock, or ours, right")
     if last is None and polled is not None:
-        return Finding("", True, f"polled {_ago(polled.last, now)}: {polled.told}; nothing was sent yet")
+        nothing = "; nothing was sent yet" if sends else ""
+        return Finding("", True, f"polled {_ago(polled.last, now)}: {polled.told}{nothing}")
+    if last is None and not sends:
+        return Finding("", True, "it was not asked yet; 'headcount source poll' asks it")
     if last is None:
         return Finding("", True, "nothing came yet; 'headcount source test' tries the way in")
     events = tallies["events"].number if "events" in tallies else 0

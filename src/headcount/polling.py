@@ -5,7 +5,7 @@ is slow delays no other. What goes wrong with one poll is counted and told, and 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
@@ -17,7 +17,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
 from headcount.knowing import known
-from headcount.sources.polls.asking import Poll, PollFailed, Present, Refused
+from headcount.sources.polls.asking import Access, Listed, Poll, PollFailed, Present, Refused
 from headcount.sources.polls.reconciling import Memory, Reconciled, reconcile
 from headcount.store.database import StoreError
 from headcount.store.opening import Store
@@ -34,7 +34,7 @@ log = structlog.get_logger("headcount.polling")
 class Ask(Protocol):
     """Who is in, by the server at `url`. Raises `PollFailed`."""
 
-    async def __call__(self, poll: Poll, url: str, secret: str, now: Ms, chance: str) -> list[Present]: ...
+    async def __call__(self, poll: Poll, url: str, access: Access) -> Listed: ...
 
 
 class Tell(Protocol):
@@ -62,29 +62,45 @@ class Tools:
 
 
 class Looked(NamedTuple):
-    """Who is in and counts, when that was asked for, and how many are in who do not count."""
+    """Who is in and counts, when that was asked for, how many are in who do not count, and the rooms that are unclear."""
 
     started: Ms
     present: list[Present]
     others: int
+    unclear: frozenset[str] = frozenset()
+
+    @property
+    def rooms(self) -> set[str]:
+        """All that the server spoke of."""
+        return {one.room for one in self.present} | self.unclear
 
 
-async def look(inlet: Configured, ask: Ask, now: Callable[[], Ms], chance: Callable[[], str]) -> Looked:
-    """Ask one server. Raises `PollFailed`."""
+def rooms_in_use(store: Store, inlet: Configured) -> set[str]:
+    """The rooms of a source in which somebody is, as its server calls them."""
+    row, prefix = inlet.row, inlet.terms.prefix
+    inside = {room for room, _ in store.polls.inside(row.domain, row.token)}
+    return {room.removeprefix(prefix) for room in inside if room.startswith(prefix)}
+
+
+async def look(
+    inlet: Configured, ask: Ask, now: Callable[[], Ms], chance: Callable[[], str], rooms: Collection[str] = ()
+) -> Looked:
+    """Ask one server. `rooms` are those in which somebody is, as it calls them. Raises `PollFailed`."""
     assert inlet.asking is not None
     started = now()
-    listed = await _by_any_key(inlet.asking, ask, started, chance)
-    usable = [_here(one, inlet.terms) for one in listed if _is_usable(one)]
+    listed = await _by_any_key(inlet.asking, ask, Access("", started, rooms=rooms), chance)
+    usable = [_here(one, inlet.terms) for one in listed.present if _is_usable(one)]
     present = [one for one in usable if one.role in inlet.terms.counted]
-    return Looked(started, present, len(usable) - len(present))
+    unclear = frozenset(inlet.terms.prefix + room for room in listed.unclear if _is_name(room))
+    return Looked(started, present, len(usable) - len(present), unclear)
 
 
-async def _by_any_key(asking: Asking, ask: Ask, started: Ms, chance: Callable[[], str]) -> list[Present]:
-    *others, last = asking.keys
-    for key in others:
+async def _by_any_key(asking: Asking, ask: Ask, access: Access, chance: Callable[[], str]) -> Listed:
+    *others, last = (access._replace(secret=key, chance=chance()) for key in asking.keys)
+    for one in others:
         with suppress(Refused):
-            return await ask(asking.poll, asking.url, key, started, chance())
-    return await ask(asking.poll, asking.url, last, started, chance())
+            return await ask(asking.poll, asking.url, one)
+    return await ask(asking.poll, asking.url, last)
 
 
 def _here(one: Present, terms: Terms) -> Present:
@@ -93,10 +109,12 @@ def _here(one: Present, terms: Terms) -> Present:
 
 def _is_usable(one: Present) -> bool:
     """What no event may be called is in no list of ours, and must not spoil it for the others."""
-    texts = (one.room, one.participant_id, one.user_id or "", one.source_session or "")
-    return bool(one.room and one.participant_id) and all(
-        NUL not in text and len(text) <= LONGEST_NAME for text in texts
-    )
+    others = (one.user_id or "-", one.source_session or "-")
+    return all(_is_name(text) for text in (one.room, one.participant_id, *others))
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_NAME and NUL not in text
 
 
 def compare(
@@ -105,7 +123,7 @@ def compare(
     """What a list adds to what the store knows. `also` are rooms that it is about, besides those kept."""
     row, present = inlet.row, looked.present
     there = known(store.polls, row.domain, row.token, present, looked.started, also)
-    return reconcile(present, there, memory, looked.started)
+    return reconcile(present, there, memory, looked.started, looked.unclear)
 
 
 class Poller:
@@ -132,8 +150,10 @@ class Poller:
     async def once(self) -> None:
         """One poll. Nothing that goes wrong comes out of it."""
         try:
-            looked = await look(self._inlet, self._tools.ask, self._tools.now, self._tools.chance)
-            if self._tools.leads():
+            tools = self._tools
+            rooms = await asyncio.to_thread(rooms_in_use, tools.store, self._inlet)
+            looked = await look(self._inlet, tools.ask, tools.now, tools.chance, rooms)
+            if tools.leads():
                 await self._take(looked)
         except (PollFailed, BadInput) as error:
             self._tools.tell(self.row, "poll_failed", self._tools.now(), told=str(error))
@@ -148,7 +168,7 @@ class Poller:
 
     async def _take(self, looked: Looked) -> None:
         tools, row = self._tools, self.row
-        new = {one.room for one in looked.present} - self._rooms
+        new = looked.rooms - self._rooms
         if new:
             await asyncio.to_thread(tools.store.polls.keep_rooms, row.token, new)
             self._rooms |= new
@@ -205,4 +225,9 @@ def told_of(looked: Looked) -> str:
     """How many are in how many rooms, in words."""
     people, rooms = len(looked.present), len({one.room for one in looked.present})
     others = f", and {looked.others:,} who do not count" if looked.others else ""
-    return f"{people:,} in {rooms:,} room{'' if rooms == 1 else 's'}{others}"
+    unclear = f"; {_rooms(len(looked.unclear))} of which nobody is named" if looked.unclear else ""
+    return f"{people:,} in {_rooms(rooms)}{others}{unclear}"
+
+
+def _rooms(number: int) -> str:
+    return f"{number:,} room{'' if number == 1 else 's'}"

@@ -18,6 +18,7 @@ from live.waiting import PATIENCE_S, wait_for
 
 EMITTER = "test-1"
 USER, PASSWORD = "janus", "only-for-tests"
+ADMIN_SECRET = "for-administrators-alone"
 SESSION_TIMEOUT_S = 4
 """So long may a client be silent; 60 seconds unless a server is told otherwise."""
 ROOMS = ("videoroom", "audiobridge", "textroom")
@@ -43,21 +44,24 @@ class Janus:
 
     def __init__(self, folder, backend):
         self.folder = Path(folder)
-        self.url = f"http://127.0.0.1:{free_port(socket.SOCK_STREAM)}/janus"
+        self.port, self.admin_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
+        self.url = f"http://127.0.0.1:{self.port}/janus"
+        self.admin_url = f"http://127.0.0.1:{self.admin_port}/admin"
         self.log = self.folder / "janus.log"
         self.process = None
         for name, told in self._configuration(backend).items():
             (self.folder / f"janus.{name}jcfg").write_text(told)
 
     def _configuration(self, backend):
-        port = int(self.url.rpartition(":")[2].partition("/")[0])
         unused = {
             kind: ",".join(
                 sorted(file.name for file in (modules() / kind).glob("*.so") if not _is_used(file.name))
             )
             for kind in ("plugins", "transports", "loggers", "events")
         }
-        general = {"server_name": EMITTER, "session_timeout": SESSION_TIMEOUT_S, "debug_level": 4}
+        general = {
+            "server_name": EMITTER, "session_timeout": SESSION_TIMEOUT_S, "debug_level": 4, "admin_secret": ADMIN_SECRET,
+        }  # fmt: skip
         return {
             "": _written(
                 general=general
@@ -73,8 +77,13 @@ class Janus:
                 events={"broadcast": True, "disable": unused["events"]},
             ),
             "transport.http.": _written(
-                general={"http": True, "ip": "127.0.0.1", "port": port, "https": False},
-                admin={"admin_http": False, "admin_https": False},
+                general={"http": True, "ip": "127.0.0.1", "port": self.port, "https": False},
+                admin={
+                    "admin_http": True,
+                    "admin_ip": "127.0.0.1",
+                    "admin_port": self.admin_port,
+                    "admin_https": False,
+                },
             ),
             "eventhandler.sampleevh.": _written(
                 general={

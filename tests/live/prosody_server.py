@@ -1,6 +1,7 @@
 """A real Prosody of Debian's package, on a free port of the loopback, ended by the id it started with.
 
-It tells what happens in its rooms as Jitsi's event_sync component does, by a module of our own: no package has that one.
+It tells what happens in its rooms as Jitsi's event_sync component does, and which rooms there are as its mod_muc_census does, by
+modules of our own: no package has those.
 """
 
 import json
@@ -40,7 +41,8 @@ class Prosody:
 
     def __init__(self, folder, prefix):
         self.folder = Path(folder)
-        self.port = free_port(socket.SOCK_STREAM)
+        self.port, self.web_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
+        self.web = f"http://127.0.0.1:{self.web_port}"
         self.log = self.folder / "prosody.log"
         self.process = None
         for name in ("data", "certs"):
@@ -56,13 +58,14 @@ class Prosody:
                 f"plugin_paths = {{ {_text(Path(__file__).parent / 'prosody')} }}",
                 f"log = {{ {{ levels = {{ min = 'info' }}, to = 'file', filename = {_text(self.log)} }} }}",
                 'interfaces = { "127.0.0.1" }; local_interfaces = { "127.0.0.1" }',
-                f"c2s_ports = {{ {self.port} }}; s2s_ports = {{}}; http_ports = {{}}; https_ports = {{}}",
+                f"c2s_ports = {{ {self.port} }}; s2s_ports = {{}}; https_ports = {{}}",
+                f"http_ports = {{ {self.web_port} }}; http_default_host = {_text(HOST)}",
                 "c2s_require_encryption = false; allow_unencrypted_plain_auth = true",
                 'modules_enabled = { "saslauth", "smacks", "disco" }',
                 'modules_disabled = { "s2s", "admin_shell", "tls" }',
                 f"smacks_hibernation_time = {HIBERNATION_S}",
                 f"VirtualHost {_text(HOST)}",
-                '  authentication = "anonymous"',
+                '  authentication = "anonymous"; modules_enabled = { "census" }',
                 f'Component {_text(ROOMS)} "muc"',
                 '  modules_enabled = { "tell_of_rooms" }',
                 "  muc_room_locking = false; muc_room_default_public_jids = true",

@@ -41,8 +41,10 @@ def is_in(one, at):
 class Story:
     """What we hear and ask, in the order of our clock."""
 
-    def __init__(self, people, knows_joins, takes, offset):
+    def __init__(self, people, knows_joins, takes, offset, unclear=()):
         self.people, self.knows_joins, self.takes = people, knows_joins, takes
+        self.unclear = unclear
+        self.asked = 0
         self.log = []  # (event, received)
         self.memory = Memory()
         steps = [
@@ -62,6 +64,12 @@ class Story:
         self.log.append((said, at))
 
     def polls(self, started):
+        self.asked += 1
+        if self.asked in self.unclear:
+            found = reconcile([], self.known(), self.memory, started, {ROOM})
+            assert (found.joins, found.leaves) == ([], [])
+            self.memory = found.memory
+            return
         looked = started + self.takes
         listed = [
             Present(ROOM, one[0], joined=one[1] if self.knows_joins else None)
@@ -96,6 +104,16 @@ class Story:
 def test_after_the_last_polls_we_say_who_is_in(people, knows_joins, takes, offset):
     story = Story(people, knows_joins, takes, offset)
     known = story.known()
+    ours = {name for (_, name), told in known.items() if told.left is None}
+    assert ours == {one[0] for one in people if one[2] is None}
+
+
+@settings(max_examples=400, deadline=None)
+@given(connections(), st.booleans(), st.integers(0, EVERY - 1), st.sets(st.integers(1, LAST // EVERY)))
+def test_lists_that_leave_the_room_unclear_delay_what_we_say_and_no_more(
+    people, knows_joins, offset, unclear
+):
+    known = Story(people, knows_joins, 0, offset, unclear).known()
     ours = {name for (_, name), told in known.items() if told.left is None}
     assert ours == {one[0] for one in people if one[2] is None}
 

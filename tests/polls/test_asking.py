@@ -7,7 +7,7 @@ import pytest
 
 from headcount.asking import Asker
 from headcount.sources.deliveries import Role
-from headcount.sources.polls.asking import PollFailed, Refused
+from headcount.sources.polls.asking import Access, PollFailed, Refused
 from headcount.sources.polls.livekit import POLL
 from polls.vendor import KEY, SECRET, LiveKit, told
 
@@ -22,9 +22,8 @@ def livekit():
 def ask(server, **limits):
     async def once():
         async with Asker(**limits) as asker:
-            return await asker.poll(
-                POLL, server.url, f"{KEY}:{SECRET}", time.time_ns() // 1_000_000, "chance"
-            )
+            access = Access(f"{KEY}:{SECRET}", time.time_ns() // 1_000_000, "chance")
+            return (await asker.poll(POLL, server.url, access)).present
 
     return asyncio.run(once())
 

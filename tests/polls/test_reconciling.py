@@ -2,7 +2,7 @@
 
 import pytest
 
-from polls.listed import Inferred, Known, Memory, came, reconcile, there, went, who
+from polls.listed import ROOM, Inferred, Known, Memory, came, reconcile, there, went, who
 
 EMPTY = Memory()
 
@@ -101,3 +101,24 @@ def test_an_empty_list_means_that_everybody_has_gone():
     known = {who("ann"): Known(10), who("bob"): Known(20)}
     memory = reconcile([], known, EMPTY, 100).memory
     assert went(reconcile([], known, memory, 115)) == [("ann", 100), ("bob", 100)]
+
+
+def test_nobody_leaves_a_room_that_is_unclear():
+    known = {who("ann"): Known(10)}
+    memory = EMPTY
+    for started in (100, 115, 130):
+        found = reconcile([], known, memory, started, {ROOM})
+        assert (found.leaves, found.memory) == ([], EMPTY)
+        memory = found.memory
+
+
+def test_an_unclear_list_between_two_begins_the_count_anew():
+    known = {who("ann"): Known(10)}
+    memory = reconcile([], known, EMPTY, 100).memory
+    memory = reconcile([], known, memory, 115, {ROOM}).memory
+    found = reconcile([], known, memory, 130)
+    assert (found.leaves, found.memory.missing) == ([], {who("ann"): 130})
+
+
+def test_who_is_listed_in_an_unclear_room_has_come():
+    assert came(reconcile([there("ann", 40)], {}, EMPTY, 100, {ROOM})) == [("ann", 40)]

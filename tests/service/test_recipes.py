@@ -1,16 +1,11 @@
 """Recipes of the docs, run as they stand there, against the real service."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 import textwrap
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import quote
 
 import httpx2 as httpx
 import pytest
@@ -107,81 +102,3 @@ def test_a_mediasoup_application_tells_who_is_in(node, tmp_path):
         "ann": "reported", "bob": "reported", "carol": "room_ended",
     }  # fmt: skip
     assert {one["user_name"] for one in meeting["participants"]} == {"Ann Öther", "Bob", "Carol"}
-
-
-class Galene:
-    """A small real server that answers as Galene does: `groups` are the clients in each, None while it is out of order."""
-
-    def __init__(self):
-        self.groups = {}
-        galene = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                allowed = self.headers["authorization"] == "Basic cm9vdDpwdw=="
-                asked = (self.path, allowed) == ("/galene-api/v0/.stats", True)
-                told = (
-                    json.dumps(galene.listed()).encode()
-                    if asked and galene.groups is not None
-                    else b"out of order"
-                )
-                self.send_response(200)
-                self.send_header("content-length", str(len(told)))
-                self.end_headers()
-                self.wfile.write(told)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def listed(self):
-        up = [{"id": "s1", "maxBitrate": 9000}]
-        return [
-            {"name": name, "clients": [{"id": one, "up": up} for one in clients]}
-            for name, clients in self.groups.items()
-        ]
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-def present(service, room):
-    return {
-        one["id"] for one in service.client().get(f"/rooms/{quote(room, safe='')}/presence").json()["data"]
-    }
-
-
-def test_a_galene_server_is_asked_who_is_in(tmp_path):
-    service, galene = Running(tmp_path, min_stay_s=0, reads_per_5s=0), Galene()
-    service.start()
-    program = tmp_path / "galene_to_headcount.py"
-    program.write_text(code("galene.md", "python3"))
-    settings = {
-        "HEADCOUNT_URL": service.url,
-        "HEADCOUNT_KEY": service.make_key("default", "ingest", "read"),
-        "GALENE_URL": galene.url,
-        "GALENE_ADMIN": "root:pw",
-        "EVERY_S": "0.2",
-    }
-    galene.groups = {"standup": ["ann"], "school/maths": ["bob", "carol"], "empty": []}
-    running = subprocess.Popen(
-        [sys.executable, program], env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        wait_for(lambda: present(service, "galene/school/maths") == {"bob", "carol"}, 20)
-        wait_for(lambda: present(service, "galene/standup") == {"ann"}, 20)
-        galene.groups = None
-        assert running.stdout.readline().startswith("this round changes nothing")
-        assert present(service, "galene/standup") == {"ann"}
-        galene.groups = {"school/maths": ["carol", "dan"]}
-        wait_for(lambda: present(service, "galene/school/maths") == {"carol", "dan"}, 20)
-        wait_for(lambda: not present(service, "galene/standup"), 20)
-    finally:
-        running.kill()
-        running.wait(PATIENCE_S)
-        galene.close()
-        service.stop()

@@ -68,7 +68,7 @@ def poll_source(*, settings: Settings, name: str) -> None:
     from headcount.asking import Asker  # noqa: PLC0415 - likewise
     from headcount.clock import Clock  # noqa: PLC0415 - likewise
     from headcount.configuring import configured  # noqa: PLC0415 - likewise
-    from headcount.polling import compare, look  # noqa: PLC0415 - likewise
+    from headcount.polling import compare, look, rooms_in_use  # noqa: PLC0415 - likewise
     from headcount.sources.polls.reconciling import Memory  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
@@ -76,12 +76,14 @@ def poll_source(*, settings: Settings, name: str) -> None:
     if inlet.asking is None:
         raise BadInput(f"'{name}' does not poll: it was set up without --poll")
 
+    rooms = rooms_in_use(store, inlet)
+
     async def once() -> "Looked":
         async with Asker() as asker:
-            return await look(inlet, asker.poll, Clock().now, lambda: secrets.token_hex(8))
+            return await look(inlet, asker.poll, Clock().now, lambda: secrets.token_hex(8), rooms)
 
     looked = asyncio.run(once())
-    found = compare(store, inlet, looked, Memory(), sorted({one.room for one in looked.present}))
+    found = compare(store, inlet, looked, Memory(), sorted(looked.rooms))
     store.close()
     _show_poll(looked, found)
 

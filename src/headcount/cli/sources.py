@@ -92,11 +92,16 @@ def add_source(
     store = store_of(settings)
     store.sources.add(row)
     store.close()
-    click.echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:\n")
-    click.echo(f"  {_base(settings)}{address(settings['prefix'], row)}\n")
-    if made:
-        click.echo(f"Its secret, shown this once:\n\n  {made[0]}\n")
-    click.echo("Try it, while the service runs, with: headcount source test " + row.name)
+    if vendor.sends:
+        click.echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:\n")
+        click.echo(f"  {_base(settings)}{address(settings['prefix'], row)}\n")
+        if made:
+            click.echo(f"Its secret, shown this once:\n\n  {made[0]}\n")
+        click.echo("Try it, while the service runs, with: headcount source test " + row.name)
+    else:
+        click.echo(
+            f"{vendor.title} sends nothing; a running service asks it who is in, for domain '{row.domain}'."
+        )
     if poll:
         click.echo("See who is in, and what polling would change, with: headcount source poll " + row.name)
 
@@ -109,7 +114,7 @@ def add_source(
 def list_sources(*, settings: Settings, addresses: bool) -> None:
     """List the sources, when something last came, and how much of it was what."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.configuring import address  # noqa: PLC0415 - likewise
+    from headcount.sources.catalog import ASKED  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
     rows, tallies, letters = store.sources.all(), store.sources.tallies(), store.sources.count_letters()
@@ -123,15 +128,27 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
             f"{row.name}  ({row.kind}, domain {row.domain}{', from the settings file' if row.declared else ''})"
         )
         if addresses:
-            click.echo(f"    address     {_base(settings)}{address(settings['prefix'], row)}")
-        for line in _fare(tallies.get(row.token, {}), letters.get(row.token, 0), now):
+            click.echo(f"    address     {_where(settings, row)}")
+        for line in _fare(
+            tallies.get(row.token, {}), letters.get(row.token, 0), now, sends=row.kind not in ASKED
+        ):
             click.echo(f"    {line}")
 
 
-def _fare(tallies: "dict[str, Tally]", letters: int, now: int) -> list[str]:
+def _where(settings: Settings, row: "SourceRow") -> str:
+    from headcount.configuring import address  # noqa: PLC0415 - help does not need it
+    from headcount.sources.catalog import ASKED  # noqa: PLC0415 - likewise
+
+    if row.kind in ASKED:
+        return f"none: {ASKED[row.kind].title} is asked at {row.options['poll']}"
+    return _base(settings) + address(settings["prefix"], row)
+
+
+def _fare(tallies: "dict[str, Tally]", letters: int, now: int, *, sends: bool) -> list[str]:
     lines = []
     last = tallies.get("deliveries")
-    lines.append("last        " + ("nothing came yet" if last is None else _ago(last.last, now)))
+    if sends:
+        lines.append("last        " + ("nothing came yet" if last is None else _ago(last.last, now)))
     counted = [f"{tallies[word].number:,} {word.replace('_', ' ')}" for word in _WORDS if word in tallies]
     if counted:
         lines.append("so far      " + ", ".join(counted))
@@ -206,6 +223,10 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
     row = named(store, settings["domain"], name)
     store.close()
     vendor = source_of(row.kind, row.options)
+    if not vendor.sends:
+        raise BadInput(
+            f"{vendor.title} sends nothing, so there is nothing to test: 'headcount source poll {name}' asks it who is in"
+        )
     signed_for = _base(settings) + address(settings["prefix"], row)
     target = (url or _base(settings)) + address(settings["prefix"], row)
     for sample in vendor.samples(Clock().now()):

@@ -125,6 +125,7 @@ class Source:
     the marks by which the vendor is known, and `samples` are deliveries, unsigned, in which
     somebody comes to a room and goes at the same moment: for trying out the way in. `handshake`
     answers a verified delivery that only asks who we are. `secret` says what a secret is there.
+    Some send nothing, and can only be asked who is in (`sends`).
     """
 
     kind: str
@@ -135,6 +136,25 @@ class Source:
     sign: Callable[[Delivery, str], Delivery]
     samples: Callable[[Ms], list[Delivery]]
     handshake: Callable[[Delivery, Sequence[str]], Reply | None] = no_handshake
+    sends: bool = True
+
+
+def only_asked(kind: str, title: str, secret: str) -> Source:
+    """A vendor that sends nothing: whatever comes in its name is not genuine."""
+
+    def verify(_: Delivery, __: Sequence[str]) -> None:
+        raise NotGenuine(f"{title} sends nothing: it is asked who is in")
+
+    def read(_: Delivery) -> list[Heard]:
+        raise BadInput(f"{title} sends nothing")
+
+    def sign(delivery: Delivery, _: str) -> Delivery:
+        return delivery
+
+    def samples(_: Ms) -> list[Delivery]:
+        return []
+
+    return Source(kind, title, secret, verify, read, sign, samples, sends=False)
 
 
 def hear(source: Source, delivery: Delivery, secrets: Sequence[str]) -> list[Heard]:

@@ -34,11 +34,12 @@ ADDRESS_ALONE: Final = "address"
 
 _OF_A_PLUGIN: Final = 64
 _OF_THE_CORE: Final = 256
-_PLACES: Final = {
+PLACES: Final = {
     "janus.plugin.videoroom": "",
     "janus.plugin.audiobridge": "audiobridge/",
     "janus.plugin.textroom": "textroom/",
 }
+"""The plugins that have rooms, and what comes before the number of a room of each."""
 _CAME: Final = ("joined", "join")
 _WENT: Final = ("leaving", "left", "leave", "kicked", "kicked_all")
 
@@ -120,12 +121,12 @@ def _of_the_server(told: Telling) -> Heard | None:
     if status not in ("started", "shutdown") or not told.emitter:
         return None
     inferred = Inferred.SUPERSEDED if status == "started" else None
-    return Heard(Event(Kind.END, _beginning(told), _time(told), inferred=inferred), everywhere=True)
+    return Heard(Event(Kind.END, beginning_of(told.emitter), _time(told), inferred=inferred), everywhere=True)
 
 
 def _of_a_room(told: Telling) -> Heard | None:
     of = said.decoded(_PLUGIN, bytes(told.event), "event of a plugin of Janus")
-    if of.plugin not in _PLACES:
+    if of.plugin not in PLACES:
         return None
     fact = said.decoded(_FACT, bytes(of.data), f"event of {of.plugin}")
     word = fact.event or fact.textroom
@@ -153,13 +154,13 @@ def _join(told: Telling, plugin: str, fact: Fact) -> Event:
     )
 
 
-def _beginning(told: Telling) -> str:
+def beginning_of(server: str) -> str:
     """How the names of a server's rooms begin. Its own name has no slash, so that no other's begins likewise."""
-    return f"{told.emitter.replace('/', '%2F')}/" if told.emitter else ""
+    return f"{server.replace('/', '%2F')}/" if server else ""
 
 
 def _room(told: Telling, plugin: str, fact: Fact) -> str:
-    return f"{_beginning(told)}{_PLACES[plugin]}{_text(fact.room, 'room')}"
+    return f"{beginning_of(told.emitter)}{PLACES[plugin]}{_text(fact.room, 'room')}"
 
 
 def _participant(fact: Fact) -> str:

@@ -5,7 +5,7 @@ each other, is sent the answers in the same order, and returns who is in. So it 
 nor clock, and whoever runs it decides how long to wait.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -60,15 +60,29 @@ class Present(NamedTuple):
     arrived: bool = True
 
 
+class Listed(NamedTuple):
+    """What a server says of its rooms: all who are in are `present`, and whoever is not has left.
+
+    Except in rooms that are `unclear`: there may be others in them, so nobody is taken to have left those.
+    """
+
+    present: Sequence[Present]
+    unclear: frozenset[str] = frozenset()
+
+
 class Access(NamedTuple):
-    """What a poll needs to be let in: the secret, the time for tokens that run out, and a word made of chance."""
+    """What a poll needs to be let in: the secret, the time for tokens that run out, and a word made of chance.
+
+    `rooms` are those in which somebody is, as far as we know: some servers do not list every room that they have.
+    """
 
     secret: str
     now: Ms
     chance: str = ""
+    rooms: Collection[str] = ()
 
 
-Steps = Generator[Sequence[Ask], Sequence[Answer], list[Present]]
+Steps = Generator[Sequence[Ask], Sequence[Answer], Listed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +102,20 @@ def answered(decoder: "msgspec.json.Decoder[T]", answer: Answer, vendor: str) ->
         return decoder.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PollFailed(
-            f"what was answered is not what {vendor} answers: {error}: {_begin(answer)}"
+            f"what was answered is not what {vendor} answers: {error}: {begin_of(answer)}"
         ) from error
 
 
 def accepted(answer: Answer, vendor: str) -> None:
     """Raises `PollFailed` unless the answer is 200."""
     if answer.status in (401, 403):
-        raise Refused(f"{vendor} refused the key ({answer.status}): {_begin(answer)}")
+        raise Refused(f"{vendor} refused the key ({answer.status}): {begin_of(answer)}")
     if answer.status != 200:
-        raise PollFailed(f"{vendor} answered {answer.status}: {_begin(answer)}")
+        raise PollFailed(f"{vendor} answered {answer.status}: {begin_of(answer)}")
 
 
-def _begin(answer: Answer) -> str:
+def begin_of(answer: Answer) -> str:
+    """How an answer begins, to be shown."""
     text = " ".join(answer.body[:400].decode(errors="replace").split())
     return f"'{text[:120]}'" if text else "with nothing"
 

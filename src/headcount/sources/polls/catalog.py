@@ -2,7 +2,10 @@
 
 from typing import Final
 
-from headcount.sources.polls import daily, livekit
+from headcount.sources.polls import bigbluebutton, daily, galene, janus, jitsi, livekit
 from headcount.sources.polls.asking import Poll
 
-POLLS: Final[dict[str, Poll]] = {poll.kind: poll for poll in (livekit.POLL, daily.POLL)}
+POLLS: Final[dict[str, Poll]] = {
+    poll.kind: poll
+    for poll in (livekit.POLL, daily.POLL, janus.POLL, galene.POLL, bigbluebutton.POLL, jitsi.POLL)
+}

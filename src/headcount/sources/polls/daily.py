@@ -14,7 +14,7 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import said
-from headcount.sources.polls.asking import Access, Ask, Poll, Present, Steps, answered
+from headcount.sources.polls.asking import Access, Ask, Listed, Poll, Present, Steps, answered
 
 
 class Participant(msgspec.Struct, rename="camel"):
@@ -32,11 +32,13 @@ _DECODER: Final = msgspec.json.Decoder(Mapping[str, list[Participant]])
 def ask(access: Access) -> Steps:
     """Who is in, in all rooms."""
     (answer,) = yield [Ask("GET", "/presence", {"authorization": f"Bearer {access.secret}"})]
-    return [
-        Present(room, who.id, who.user_id, said.name(who.user_name), _joined(who))
-        for room, people in answered(_DECODER, answer, "Daily").items()
-        for who in people
-    ]
+    return Listed(
+        [
+            Present(room, who.id, who.user_id, said.name(who.user_name), _joined(who))
+            for room, people in answered(_DECODER, answer, "Daily").items()
+            for who in people
+        ]
+    )
 
 
 def _joined(who: Participant) -> Ms | None:

@@ -19,7 +19,17 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import said
 from headcount.sources.livekit import Permission, role_of
-from headcount.sources.polls.asking import Access, Answer, Ask, Poll, Present, Steps, answered, json_body
+from headcount.sources.polls.asking import (
+    Access,
+    Answer,
+    Ask,
+    Listed,
+    Poll,
+    Present,
+    Steps,
+    answered,
+    json_body,
+)
 
 _TOKEN_S: Final = 60
 _SKEW_S: Final = 60
@@ -65,12 +75,14 @@ def ask(access: Access) -> Steps:
         _call(access, "ListParticipants", {"room": room.name}, {"roomAdmin": True, "room": room.name})
         for room in rooms
     ]
-    return [
-        one
-        for room, answer in zip(rooms, answers, strict=True)
-        for participant in _participants(answer)
-        for one in _present(room, participant)
-    ]
+    return Listed(
+        [
+            one
+            for room, answer in zip(rooms, answers, strict=True)
+            for participant in _participants(answer)
+            for one in _present(room, participant)
+        ]
+    )
 
 
 def _participants(answer: Answer) -> list[Participant]:

@@ -12,7 +12,7 @@ A list is not the truth: it was made a little before or after what the webhooks 
 Pure: the lists, what is known and the memory of the list before come in, events and the next memory go out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,11 +54,16 @@ class Reconciled(NamedTuple):
 
 
 def reconcile(
-    listed: Iterable[Present], known: Mapping[Who, Known], memory: Memory, started: Ms
+    listed: Iterable[Present],
+    known: Mapping[Who, Known],
+    memory: Memory,
+    started: Ms,
+    unclear: Collection[str] = (),
 ) -> Reconciled:
     """What a list that was asked for at `started` adds.
 
     `known` holds all who are in, in the rooms that this list speaks for, and all who are listed and were ever spoken of.
+    Nobody leaves a room of which the list is `unclear`.
     """
     there = {(one.room, one.participant_id): one for one in listed}
     joins, leaves = [], []
@@ -74,7 +79,7 @@ def reconcile(
         elif came is not None and one.arrived:
             joins.append(_join(one, came))
     for who, told in sorted(known.items()):
-        if who in there or told.left is not None:
+        if who in there or told.left is not None or who[0] in unclear:
             continue
         first = memory.missing.get(who)
         if first is None or told.said >= first:

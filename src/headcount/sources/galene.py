@@ -1,0 +1,9 @@
+"""Galene: it sends nothing, and is asked who is in (`headcount.sources.polls.galene`)."""
+
+from typing import Final
+
+from headcount.sources.deliveries import only_asked
+
+SOURCE: Final = only_asked(
+    "galene", "Galene", "NAME:PASSWORD of an administrator, as the users of Galene's config.json have them"
+)

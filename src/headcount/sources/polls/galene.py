@@ -1,0 +1,38 @@
+"""Galene: `GET /galene-api/v0/.stats`, all groups in one answer, by an administrator's name and password.
+
+* A group in which nobody is may be there without its clients, or not be there.
+* A client is known by an id alone, new with each connection. No names, and no times.
+* Galene's authors do not promise this form; another one is no answer.
+"""
+
+from typing import Final
+
+import msgspec
+
+from headcount.sources.polls.asking import Access, Ask, Listed, Poll, Present, Steps, answered
+from headcount.sources.signatures import in_base64
+
+
+class Client(msgspec.Struct):
+    id: str
+
+
+class Group(msgspec.Struct):
+    """A subgroup has a slash in its name."""
+
+    name: str
+    clients: list[Client] | None = None
+
+
+_DECODER: Final = msgspec.json.Decoder(list[Group])
+
+
+def ask(access: Access) -> Steps:
+    """Who is in, in all groups."""
+    basic = f"Basic {in_base64(access.secret.encode())}"
+    (answer,) = yield [Ask("GET", "/galene-api/v0/.stats", {"authorization": basic})]
+    groups = answered(_DECODER, answer, "Galene")
+    return Listed([Present(group.name, client.id) for group in groups for client in group.clients or []])
+
+
+POLL: Final = Poll("galene", "the server's address, like https://galene.example:8443", ask)
