@@ -1,6 +1,11 @@
 """What all tests share: how pytest is asked, and the server that some of them need."""
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is no claim of any test: machines are slow at times.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser):
