@@ -98,6 +98,12 @@ def test_what_makes_no_sense_is_refused_in_words(service, asked):
     assert 'role="alert"' in answer.text
 
 
+@pytest.mark.parametrize("path", ["/meetings", "/usage", "", "/settings", "/health"])
+def test_what_is_asked_for_besides_changes_nothing(service, path):
+    asked = "path=x&self=y&view=z&name=n&status=500&kind=k&template=t&n=1&zone=Nowhere/Land"
+    assert signed_in(service).get(f"{BASE}{path}?{asked}").status_code == 200
+
+
 def test_a_meeting_tells_who_was_there_and_why_it_is_as_it_is(looking, service, room):
     meeting = a_meeting(service, room)
     page = looking.at(f"/meetings/{meeting}")

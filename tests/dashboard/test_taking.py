@@ -137,6 +137,12 @@ def test_usage_says_what_the_api_says(service, client, room):
     assert room in [row["Room"] for row in rooms]
 
 
+def test_of_a_long_time_the_rooms_come_after_the_page(looking, service, room):
+    a_meeting(service, room, ago=1_000, lasted=600)
+    page = looking.at("/usage?from=2025-01-01")
+    page.get_by_role("link", name=room, exact=True).wait_for()
+
+
 def test_a_day_of_twenty_five_hours_has_twenty_five_bars(client):
     page = client.get(f"{BASE}/usage.json?from=2026-10-25&to=2026-10-25&zone=Europe/Berlin").json()
     assert len(page["buckets"]) == 25

@@ -70,6 +70,7 @@ def routes(house: House, door: Door) -> list[Route]:
         "/person.ics": taking.person_ics,
         "/find": finding.page,
         "/usage": usage.page,
+        "/usage/rooms": usage.rooms,
         "/usage.json": usage.as_json,
         "/usage.csv": taking.usage_csv,
         "/usage.xlsx": taking.usage_xlsx,

@@ -47,7 +47,7 @@ class View:
         assert self.visitor is not None
         return self.visitor.domain
 
-    def url(self, path: str = "", **query: Any) -> str:
+    def url(self, path: str = "", /, **query: Any) -> str:
         """The address of a page: `path` without what all begin with; what is None is left out."""
         asked = urlencode({name: value for name, value in query.items() if value not in (None, "")})
         return f"{self.root}{BASE}{path}" + (f"?{asked}" if asked else "")
@@ -56,11 +56,11 @@ class View:
         """The same address as somebody elsewhere would type it."""
         return self.origin + self.url(path, **query).removeprefix(self.root)
 
-    def same(self, **changed: Any) -> str:
+    def same(self, /, **changed: Any) -> str:
         """The address of this page with some of what it asks for changed."""
         return self.url(self.path, **{**self.query, **changed})
 
-    def file(self, path: str, **changed: Any) -> Callable[[str], str]:
+    def file(self, path: str, /, **changed: Any) -> Callable[[str], str]:
         """From a kind of file to the address of this page as such a file."""
         asked = {**self.query, "zone": self.zone_name, **changed}
         return lambda kind: self.url(f"{path}.{kind}", **asked)

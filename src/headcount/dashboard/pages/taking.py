@@ -122,7 +122,7 @@ def _usage(view: View, sight: usage_page.Sight) -> list[Table]:
         (one.start, one.end - one.start, one.meetings, one.time, one.most, one.most_at)
         for one in sight.buckets
     ]
-    rooms = [(one.room, one.meetings, one.time, one.most) for one in sight.rooms]
+    rooms = [(one.room, one.meetings, one.time, one.most) for one in sight.rooms or []]
     return [
         Table(TEXTS("usage.title"), _columns(_OF_USAGE), buckets, view.zone),
         Table(TEXTS("usage.rooms"), _columns(_OF_ROOMS), rooms, view.zone),

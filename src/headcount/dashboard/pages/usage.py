@@ -24,30 +24,42 @@ _HOUR_MS: Final[Ms] = 3_600_000
 _DAY_MS: Final[Ms] = 86_400_000
 _HOURLY_DAYS: Final = 3
 """Of so few days hours are shown."""
+_AT_ONCE_DAYS: Final = 93
 _MOST_DAYS: Final = 3_660
 _MOST_ROOMS: Final = 25
 
 
 class Sight(NamedTuple):
-    """What was met from the first day to the last one, both included. `every` is 'day' or 'hour'."""
+    """What was met from the first day to the last one, both included. `every` is 'day' or 'hour'.
+
+    `rooms` is None where it was not asked what each of them has.
+    """
 
     first: date
     last: date
     every: str
     total: Sum
     buckets: Sequence[Sum]
-    rooms: Sequence[RoomUsed]
+    rooms: Sequence[RoomUsed] | None
     week: Sequence[Sequence[float]]
     mean: float
 
 
 async def page(view: View) -> Response:
-    """GET /dashboard/usage."""
-    sight = await asyncio.to_thread(look, view)
+    """GET /dashboard/usage. Of a long time, what each room has is asked for afterwards."""
+    first, last = days_asked(view)
+    at_once = (last - first).days < _AT_ONCE_DAYS or "rooms" in view.query
+    sight = await asyncio.to_thread(look, view, with_rooms=at_once)
     return shown(
         view, "usage.html", sight=sight, charts=charts, days=_days(view), asked={"room": view.query.get("room", ""), "zone": view.query.get("zone", "")},
         drawn=drawn_of(sight, view), week=week_of(sight.week, TEXTS("usage.chart_week")), most_rooms=_MOST_ROOMS,
     )  # fmt: skip
+
+
+async def rooms(view: View) -> Response:
+    """GET /dashboard/usage/rooms: what each room has of it."""
+    sight = await asyncio.to_thread(look, view)
+    return shown(view, "_usage_rooms.html", sight=sight, most_rooms=_MOST_ROOMS)
 
 
 async def as_json(view: View) -> Response:
@@ -56,7 +68,7 @@ async def as_json(view: View) -> Response:
     return plain.answer(sight._replace(first=str(sight.first), last=str(sight.last)), view.zone)  # type: ignore[arg-type]
 
 
-def look(view: View) -> Sight:
+def look(view: View, *, with_rooms: bool = True) -> Sight:
     """What the address asks for; this month if it names no days."""
     first, last = days_asked(view)
     room = asking.text(view.query, "room")
@@ -64,12 +76,15 @@ def look(view: View) -> Sight:
     days = boundaries("day", begin, end, view.zone)
     every = "hour" if (last - first).days < _HOURLY_DAYS else "day"
     edges = days if every == "day" else boundaries("hour", begin, end, view.zone)
-    rooms, quarters = view.house.store.usage.by_room(
-        view.domain, room, days[0] // QUARTER_MS, days[-1] // QUARTER_MS, view.now
-    )
+    asked = (view.domain, room, days[0] // QUARTER_MS, days[-1] // QUARTER_MS, view.now)
+    usage, found = view.house.store.usage, None
+    if with_rooms:
+        found, quarters = usage.by_room(*asked)
+    else:
+        quarters = usage.by_quarter(*asked)
     total = whole(edges, quarters)
     return Sight(
-        first, last, every, total, list(sums(edges, quarters)), rooms, by_hour_and_weekday(days, quarters, view),
+        first, last, every, total, list(sums(edges, quarters)), found, by_hour_and_weekday(days, quarters, view),
         round(total.mean(view.now), 1),
     )  # fmt: skip
 
