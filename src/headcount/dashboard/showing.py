@@ -107,6 +107,10 @@ class View:
             when.isoformat(timespec="milliseconds"), exact, shown
         )
 
+    def day(self, at: Ms) -> str:
+        """The day of a moment, as addresses ask for it."""
+        return f"{times.local(at, self.zone):%Y-%m-%d}"
+
     def ago(self, at: Ms) -> Markup:
         """How long ago, with the moment on hover."""
         when = times.local(at, self.zone)
