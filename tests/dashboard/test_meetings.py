@@ -113,14 +113,16 @@ def test_a_meeting_tells_who_was_there_and_why_it_is_as_it_is(looking, service, 
     expect(table.first).to_contain_text("Ana Silva")
     expect(table.first).to_contain_text("100 %")
     page.get_by_role("link", name="Decisions").click()
-    expect(page.locator("tbody tr").first).to_contain_text("with somebody in the room (rule 6)")
+    decisions = page.get_by_role("region", name="Decisions").locator("tbody tr")
+    expect(decisions.first).to_contain_text("with somebody in the room (rule 6)")
     page.get_by_role("link", name="Events").click()
-    expect(page.locator("tbody tr")).to_have_count(4)
+    expect(page.get_by_role("region", name="Events").locator("tbody tr")).to_have_count(4)
     page.get_by_role("link", name="Corrections").click()
     expect(page.locator(".empty, .card")).not_to_have_count(0)
     page.get_by_role("link", name="Told").click()
-    expect(page.locator("tbody")).to_contain_text("participant.joined", timeout=10_000)
-    expect(page.locator("tbody")).to_contain_text("no webhook yet")
+    told_of = page.get_by_role("region", name="Told")
+    expect(told_of).to_contain_text("participant.joined", timeout=10_000)
+    expect(told_of).to_contain_text("no webhook yet")
 
 
 def test_who_was_here_at_a_time_is_asked_in_two_clicks(looking, service, room):
@@ -209,8 +211,16 @@ def test_a_person_s_page_tells_their_meetings(looking, service, room):
     a_meeting(service, room)
     page = looking.at(f"/find?q=u-ana-{room}")
     expect(page.locator("h1")).to_have_text("Ana Silva")
-    expect(page.locator("tbody tr")).to_have_count(1)
-    expect(page.locator("tbody tr")).to_contain_text("100 %")
+    meetings = page.get_by_role("region", name="Meetings").locator("tbody tr")
+    expect(meetings).to_have_count(1)
+    expect(meetings).to_contain_text("100 %")
+
+
+def test_a_person_is_found_by_a_part_of_their_name(looking, service, room):
+    a_meeting(service, room)
+    page = looking.at("/find?q=nA siL")
+    page.get_by_role("link", name="Ana Silva").first.click()
+    expect(page.locator("h1")).to_have_text("Ana Silva")
 
 
 def test_a_room_s_page_tells_who_was_there_on_a_day_at_a_time(looking, service, room):

@@ -69,6 +69,7 @@ def routes(house: House, door: Door) -> list[Route]:
         "/person.xlsx": taking.person_xlsx,
         "/person.ics": taking.person_ics,
         "/find": finding.page,
+        "/find/people": finding.people,
         "/usage": usage.page,
         "/usage/rooms": usage.rooms,
         "/usage.json": usage.as_json,

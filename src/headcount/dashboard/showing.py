@@ -99,6 +99,7 @@ class View:
         shown = {
             "minutes": f"{when:%d %b} {times.clock(when)}",
             "day": f"{when:%a %d %b %Y}",
+            "month": f"{when:%B %Y}",
             "clock": times.clock(when),
             "seconds": times.clock(when, seconds=True),
             "full": f"{when:%a %d %b %Y} {times.clock(when, seconds=True)}",

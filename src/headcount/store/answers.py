@@ -126,6 +126,12 @@ class Answers:
         """Whether anything was ever said of a room."""
         return self.rooms_beginning(domain, room, 1) == [room]
 
+    def users_beginning(self, domain: str, beginning: str, most: int) -> list[str]:
+        """Ids of users that begin so; at most so many, in order."""
+        values = {"domain": domain, "beginning": beginning, "beyond": beginning + "\U0010ffff", "most": most}
+        with self._database.reading() as connection:
+            return [str(user) for (user,) in connection.rows("users_like", **values)]
+
     def users(self, domain: str, most: int) -> list[tuple[str, str | None]]:
         """The ids of users, at most so many, each with the name that they had last."""
         with self._database.reading() as connection:

@@ -15,10 +15,10 @@ _MOST_USERS: Final = 20_000
 
 
 class Found(NamedTuple):
-    """What fits: rooms, and users with their names. `place` is where to go if it is plain what is meant."""
+    """What fits at once: rooms and ids of users. `place` is where to go if it is plain what is meant."""
 
     rooms: Sequence[str]
-    users: Sequence[tuple[str, str]]
+    users: Sequence[str]
     place: str | None
 
 
@@ -28,7 +28,14 @@ async def page(view: View) -> Response:
     found = await asyncio.to_thread(look, view, asked) if asked else Found([], [], view.url())
     if found.place is not None:
         return RedirectResponse(found.place, 303)
-    return shown(view, "find.html", found=found, asked=asked)
+    people = await asyncio.to_thread(named, view, asked) if "people" in view.query else None
+    return shown(view, "find.html", found=found, asked=asked, people=people)
+
+
+async def people(view: View) -> Response:
+    """GET /dashboard/find/people?q=TEXT: whom a part of a name or of an id means. All names are looked through, which takes a moment."""
+    asked = (asking.text(view.query, "q") or "").strip()
+    return shown(view, "_find_people.html", people=await asyncio.to_thread(named, view, asked), asked=asked)
 
 
 def look(view: View, asked: str) -> Found:
@@ -37,15 +44,20 @@ def look(view: View, asked: str) -> Found:
     if answers.meeting(domain, asked) or answers.superseded(domain, asked):
         return Found([], [], view.url(f"/meetings/{asked}"))
     rooms = answers.rooms_beginning(domain, asked, _MOST)
+    users = answers.users_beginning(domain, asked, _MOST)
+    place = None
+    if rooms[:1] == [asked]:
+        place = view.url("/room", name=asked)
+    elif users[:1] == [asked]:
+        place = view.url("/person", id=asked)
+    return Found(rooms, users, place)
+
+
+def named(view: View, asked: str) -> list[tuple[str, str]]:
+    """Users, with the names that they had last, of whom a part of the name or of the id is that."""
     folded = asked.casefold()
-    users = [
+    return [
         (user, name or user)
-        for user, name in answers.users(domain, _MOST_USERS)
+        for user, name in view.house.store.answers.users(view.domain, _MOST_USERS)
         if folded in user.casefold() or folded in (name or "").casefold()
     ][:_MOST]
-    place = None
-    if rooms == [asked] and not users:
-        place = view.url("/room", name=asked)
-    elif len(users) == 1 and not rooms:
-        place = view.url("/person", id=users[0][0])
-    return Found(rooms, users, place)

@@ -12,7 +12,7 @@ from headcount.dashboard import charts, plain
 from headcount.dashboard.charts import Mark, Presence, Timeline
 from headcount.dashboard.pages import asking
 from headcount.dashboard.pages.asking import NotThere
-from headcount.dashboard.pages.meetings import GUESSED, Row, rows_of
+from headcount.dashboard.pages.meetings import GUESSED, Row, row_of
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
 from headcount.dashboard.times import clock, local
@@ -111,8 +111,9 @@ def look(view: View, meeting: MeetingRow) -> tuple[Sight, Sequence[Entry]]:
     """What is shown of a meeting, and the entries that it is made of."""
     answers = view.house.store.answers
     entries = answers.entries([meeting])[meeting.id]
-    (row,) = rows_of(answers, [meeting], view.now)
-    return Sight(row, lines_of(meeting, entries, view.now), *_neighbours(answers, meeting, view.now)), entries
+    people = lines_of(meeting, entries, view.now)
+    row = row_of(answers, meeting, entries, len(people), view.now)
+    return Sight(row, people, *_neighbours(answers, meeting, view.now)), entries
 
 
 def lines_of(meeting: MeetingRow, entries: Sequence[Entry], now: Ms) -> list[Line]:

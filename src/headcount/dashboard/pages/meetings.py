@@ -119,17 +119,20 @@ def _sorted(view: View, wanted: MeetingFilter) -> Listed:
 def rows_of(answers: Answers, meetings: Sequence[MeetingRow], now: Ms) -> list[Row]:
     """The lines of these meetings."""
     entries = answers.entries(meetings)
-    return [_row(answers, one, entries[one.id], now) for one in meetings]
+    return [
+        row_of(answers, one, entries[one.id], len(people_in(entries[one.id], now)), now) for one in meetings
+    ]
 
 
-def _row(answers: Answers, meeting: MeetingRow, entries: Sequence[Entry], now: Ms) -> Row:
+def row_of(answers: Answers, meeting: MeetingRow, entries: Sequence[Entry], people: int, now: Ms) -> Row:
+    """The line of a meeting with these entries of so many people."""
     until = NEVER if meeting.end is None else meeting.end
     return Row(
         meeting.id,
         meeting.room,
         meeting.start,
         meeting.end,
-        len(people_in(entries, now)),
+        people,
         len({entry.participant_id for entry in entries}),
         meeting.max_participants,
         sum((now if entry.leave is None else entry.leave) - entry.join for entry in entries),

@@ -25,6 +25,7 @@ _DAY_MS: Final[Ms] = 86_400_000
 _HOURLY_DAYS: Final = 3
 """Of so few days hours are shown."""
 _AT_ONCE_DAYS: Final = 93
+"""Of more days than these a page shows months in its table, pictures of one width, and rooms afterwards."""
 _MOST_DAYS: Final = 3_660
 _MOST_ROOMS: Final = 25
 
@@ -51,7 +52,7 @@ async def page(view: View) -> Response:
     at_once = (last - first).days < _AT_ONCE_DAYS or "rooms" in view.query
     sight = await asyncio.to_thread(look, view, with_rooms=at_once)
     return shown(
-        view, "usage.html", sight=sight, charts=charts, days=_days(view), asked={"room": view.query.get("room", ""), "zone": view.query.get("zone", "")},
+        view, "usage.html", months=months_of(sight, view), is_long=(last - first).days >= _AT_ONCE_DAYS, sight=sight, charts=charts, days=_days(view), asked={"room": view.query.get("room", ""), "zone": view.query.get("zone", "")},
         drawn=drawn_of(sight, view), week=week_of(sight.week, TEXTS("usage.chart_week")), most_rooms=_MOST_ROOMS,
     )  # fmt: skip
 
@@ -157,6 +158,20 @@ def calendar_of(title: str, year: int, days: Mapping[date, float], until: date) 
     """A year as a calendar; this one until today."""
     unit = Unit(TEXTS("usage.unit_minute"), TEXTS("usage.unit_minutes"))
     return Year(title, unit, year, days, until if until.year == year else None)
+
+
+def months_of(sight: Sight, view: View) -> list[Sum]:
+    """The table's lines of a long time: what was met in each month, as far as it was asked for."""
+    found: dict[str, Sum] = {}
+    for one in sight.buckets:
+        month = f"{local(one.start, view.zone):%Y-%m}"
+        into = found.setdefault(month, Sum(one.start, one.end))
+        into.end = one.end
+        into.meetings += one.meetings
+        into.time += one.time
+        if one.most > into.most:
+            into.most, into.most_at = one.most, one.most_at
+    return list(found.values())
 
 
 def week_of(hours: Sequence[Sequence[float]], title: str) -> Week:
