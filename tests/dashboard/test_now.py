@@ -71,7 +71,7 @@ def test_without_scripts_the_page_shows_the_same(service, browser, room):
     expect(page.locator("tbody tr", has_text=room)).to_contain_text("Ana")
     meeting = a_meeting(service, f"{room} before")
     eyes.at(f"/meetings/{meeting}?tab=decisions")
-    expect(page.locator("tbody")).to_contain_text("Nobody was left: the meeting ended")
+    expect(page.get_by_role("region", name="Decisions")).to_contain_text("Nobody was left: the meeting ended")
     eyes.close()
     told(service, (room, "end", None, 0))
 
