@@ -7,6 +7,7 @@ import time
 import httpx2 as httpx
 import pytest
 
+from dashboard.looking import signed_in
 from dashboard.reading import Looking
 from headcount.sources import generic
 from headcount.sources.deliveries import Delivery
@@ -39,6 +40,18 @@ def deliver(service, path, body, secret="word"):
     )
     signed = generic.sign_standard(said, secret)
     return httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)
+
+
+def test_health_and_rules_are_there_for_programs_without_any_secret(service):
+    client = signed_in(service)
+    health = client.get("/dashboard/health.json").json()
+    assert health["engine"]["alive"] is True
+    assert health["timezone"]
+    rules = client.get("/dashboard/settings.json").json()["rules"]
+    assert any("rule 4" in rule for rule in rules)
+    for told in (str(health), str(rules)):
+        assert service.key not in told
+        assert "token" not in told
 
 
 def test_a_service_that_does_well_says_so_in_a_line(admin):

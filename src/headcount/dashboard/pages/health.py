@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from starlette.responses import Response
 
 from headcount.clock import LITTLE_MS
-from headcount.dashboard import times
+from headcount.dashboard import plain, times
 from headcount.dashboard.feed import Counts, Recently, Retried
 from headcount.dashboard.pages import endpoints
 from headcount.dashboard.pages.settings import is_admin
@@ -76,6 +76,23 @@ class Health(NamedTuple):
 async def page(view: View) -> Response:
     """GET /dashboard/health."""
     return await _shown(view)
+
+
+async def as_json(view: View) -> Response:
+    """GET /dashboard/health.json: the same in numbers and sentences, without anything that lets somebody in."""
+    found = await look(view)
+    sources = [
+        {
+            "kind": line.row.kind,
+            "name": line.row.name,
+            "last": None if line.last is None else times.local(line.last, view.zone).isoformat(),
+            "letters": line.letters,
+            "befell": {what: tally.number for what, tally in line.tallies.items()},
+        }
+        for line in found.lines
+    ]
+    troubles = [{"bad": one.bad, "told": one.told} for one in found.troubles]
+    return plain.answer({"engine": found.counts, "sources": sources, "troubles": troubles}, view.zone)
 
 
 async def engine(view: View) -> Response:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import RedirectResponse, Response
 
-from headcount.dashboard import times
+from headcount.dashboard import plain, times
 from headcount.dashboard.pages import endpoints
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
@@ -71,6 +71,11 @@ class Zone(NamedTuple):
 async def page(view: View) -> Response:
     """GET /dashboard/settings."""
     return await shown_with(view)
+
+
+async def as_json(view: View) -> Response:
+    """GET /dashboard/settings.json: the rules in force."""
+    return plain.answer({"rules": list(rules_in_words(view.house.settings))}, view.zone)
 
 
 async def shown_with(view: View, *, made: Made | None = None, wrong: Wrong | None = None) -> Response:
