@@ -223,6 +223,17 @@ def test_a_person_is_found_by_a_part_of_their_name(looking, service, room):
     expect(page.locator("h1")).to_have_text("Ana Silva")
 
 
+def test_whose_name_begins_so_is_found_before_others(service):
+    told(
+        service,
+        *(("finding", "join", f"p-{user}", 500, {"user_id": user, "user_name": name})
+          for user, name in (("f-1", "Zora Xanadu"), ("f-2", "Bo Xan"), ("f-3", "Ax Exandro"), ("f-4", "Xander Lee"))),
+        ("finding", "end", None, 100),
+    )  # fmt: skip
+    page = signed_in(service).get(f"{BASE}/find/people?q=xan").text
+    assert re.findall(r"id=(f-\d)", page) == ["f-2", "f-4", "f-1", "f-3"]
+
+
 def test_a_room_s_page_tells_who_was_there_on_a_day_at_a_time(looking, service, room):
     a_meeting(service, room, ago=3_600, lasted=1_200)
     page = looking.at(f"/room?name={room}")

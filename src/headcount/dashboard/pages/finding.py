@@ -56,8 +56,14 @@ def look(view: View, asked: str) -> Found:
 def named(view: View, asked: str) -> list[tuple[str, str]]:
     """Users, with the names that they had last, of whom a part of the name or of the id is that."""
     folded = asked.casefold()
-    return [
+    found = [
         (user, name or user)
         for user, name in view.house.store.answers.users(view.domain, _MOST_USERS)
         if folded in user.casefold() or folded in (name or "").casefold()
-    ][:_MOST]
+    ]
+    return sorted(found, key=lambda one: (not _begins(one[1], folded), one[1].casefold()))[:_MOST]
+
+
+def _begins(name: str, folded: str) -> bool:
+    """Whether the name, or a word of it, begins so: who looks for Ana means her before Banerjee."""
+    return f" {folded}" in f" {name.casefold()}"
