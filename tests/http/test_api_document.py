@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, checks
 
-from headcount.http import openapi
+from headcount.http import openapi, openapi_page
 from headcount.http.api import routes
 
 DOCUMENT = openapi.document("", "0", {})
@@ -27,7 +27,9 @@ def test_paths_of_others_are_taken_in_as_they_are():
     assert whole["servers"] == [{"url": "/v1"}]
     assert whole["info"]["version"] == "1.2.3"
     assert whole["paths"]["/events"] is extra["/events"]
-    assert "<code>/v1/events</code>" in openapi.page("/v1", "1.2.3", extra)
+    assert "<code>/v1/events</code>" in openapi_page.page(
+        "/v1", "1.2.3", openapi.document("/v1", "1.2.3", extra)
+    )
 
 
 class Links(HTMLParser):
@@ -49,7 +51,7 @@ class Links(HTMLParser):
 
 
 def test_the_page_is_whole_and_leads_nowhere_but_into_itself():
-    page = openapi.page("/v1", "1.2.3", {})
+    page = openapi_page.page("/v1", "1.2.3", openapi.document("/v1", "1.2.3", {}))
     links = Links()
     links.feed(page)
     assert links.open == []

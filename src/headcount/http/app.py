@@ -16,6 +16,7 @@ from headcount.http import (
     ingest,
     ingest_openapi,
     openapi,
+    openapi_page,
     stream,
     stream_openapi,
     webhooks,
@@ -85,8 +86,9 @@ def _placed(route: Route, prefix: str) -> Route:
 def _open_routes(parts: Parts) -> list[Route]:
     """What anybody may ask who can reach us: whether we live, how we are, and how to use us."""
     paths = {**stream_openapi.paths(), **ingest_openapi.paths(), **webhooks_openapi.paths()}
-    document = msgspec.json.encode(openapi.document(parts.prefix, parts.version, paths))
-    page = openapi.page(parts.prefix, parts.version, paths)
+    described = openapi.document(parts.prefix, parts.version, paths)
+    document = msgspec.json.encode(described)
+    page = openapi_page.page(parts.prefix, parts.version, described)
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")

@@ -1,11 +1,9 @@
-"""Openapi: the routes that answer, as an OpenAPI 3.1 document, and the document as a page to read.
+"""Openapi: the routes that answer, as an OpenAPI 3.1 document.
 
 Parameters are those of `params.py`, so what is described is what is read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from html import escape
-from importlib.resources import files
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from headcount.http import params
@@ -15,8 +13,8 @@ from headcount.sources.deliveries import Role
 
 Schema = dict[str, Any]
 
-_TITLE: Final = "Headcount"
-_ABOUT: Final = (
+TITLE: Final = "Headcount"
+ABOUT: Final = (
     "Who was in the room, when, and for how long. The meeting and presence routes answer as Daily's do; what"
     " is not in Daily's API says so. Times are unix seconds, rounded down, unless they are written out."
 )
@@ -43,7 +41,7 @@ def document(prefix: str, version: str, extra_paths: Mapping[str, Any]) -> dict[
     paths = {**_paths(), **extra_paths}
     return {
         "openapi": "3.1.0",
-        "info": {"title": _TITLE, "version": version, "description": _ABOUT, "license": _LICENSE},
+        "info": {"title": TITLE, "version": version, "description": ABOUT, "license": _LICENSE},
         "servers": [{"url": prefix or "/"}],
         "security": [{"key": []}],
         "paths": paths,
@@ -499,104 +497,3 @@ def _explain_schemas() -> dict[str, Schema]:
             sentence=_is("In words."),
         ),
     }  # fmt: skip
-
-
-# The page.
-
-_KEY: Final = (
-    "Send your API key with every request: <code>Authorization: Bearer KEY</code>."
-    ' The same as a document for programs: <a href="/openapi.json">openapi.json</a>.'
-)
-
-
-def page(prefix: str, version: str, extra_paths: Mapping[str, Any]) -> str:
-    """The document as a page of HTML, with its own style and nothing from elsewhere."""
-    whole = document(prefix, version, extra_paths)
-    style = (files("headcount.http") / "openapi.css").read_text("utf-8")
-    routes = [
-        (prefix + path, method, one) for path, ways in whole["paths"].items() for method, one in ways.items()
-    ]
-    return "\n".join(
-        [
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_TITLE} API</title><style>{style}</style></head><body>",
-            f"<header><h1>{_TITLE} API <small>{escape(version)}</small></h1><p>{_prose(_ABOUT)}</p>",
-            f"<p>{_KEY}</p></header>",
-            f"<nav>{''.join(_link(*route) for route in routes)}</nav><main>",
-            *(part for route in routes for part in _section(*route)),
-            f"<h2>What the answers are made of</h2>{''.join(_shape(*one) for one in whole['components']['schemas'].items())}",
-            "</main></body></html>",
-        ]
-    )
-
-
-def _link(path: str, method: str, one: Schema) -> str:
-    return f'<a href="#{escape(one["operationId"])}"><b class="{method}">{method}</b> {escape(path)}</a>'
-
-
-def _section(path: str, method: str, one: Schema) -> Iterator[str]:
-    yield f'<section id="{escape(one["operationId"])}"><h2>{escape(one.get("summary", ""))}</h2>'
-    yield f'<p class="route"><b class="{method}">{method}</b> <code>{escape(path)}</code></p>'
-    yield f"<p>{_prose(one.get('description', ''))}</p>"
-    if one.get("parameters"):
-        yield '<div class="wide"><table><thead><tr><th>parameter</th><th>is</th><th>for</th></tr></thead><tbody>'
-        for param in one["parameters"]:
-            place = " <i>in the path</i>" if param["in"] == "path" else ""
-            yield _row(param["name"], param["schema"], param.get("description", ""), place)
-        yield "</tbody></table></div>"
-    for kind, content in one.get("requestBody", {}).get("content", {}).items():
-        yield f"<p>Body, <code>{escape(kind)}</code>: {_type(content.get('schema', {}))}</p>"
-    for code, answer in one["responses"].items():
-        for content in answer.get("content", {}).values():
-            yield f"<p>Answer {escape(code)}: {_type(content['schema'])}</p>"
-    others = ", ".join(code for code, answer in one["responses"].items() if "$ref" in answer)
-    yield f'<p class="quiet">Or {escape(others)}: {_type(ref("Error"))}</p></section>'
-
-
-def _shape(name: str, schema: Schema) -> str:
-    rows = "".join(
-        _row(
-            field,
-            one,
-            one.get("description", ""),
-            "" if field in schema.get("required", ()) else " <i>may be absent</i>",
-        )
-        for field, one in schema.get("properties", {}).items()
-    )
-    return (
-        f'<section id="{escape(name)}"><h3>{escape(name)}</h3><p>{_prose(schema.get("description", ""))}</p>'
-        f'<div class="wide"><table><tbody>{rows}</tbody></table></div></section>'
-    )
-
-
-def _row(name: str, schema: Schema, told: str, note: str) -> str:
-    return (
-        f"<tr><td><code>{escape(name)}</code>{note}</td><td>{_type(schema)}</td><td>{_prose(told)}</td></tr>"
-    )
-
-
-def _type(schema: Schema) -> str:
-    """A schema in a few words."""
-    if "$ref" in schema:
-        name = escape(schema["$ref"].rpartition("/")[2])
-        return f'<a href="#{name}">{name}</a>'
-    if "anyOf" in schema or "oneOf" in schema:
-        return " or ".join(dict.fromkeys(map(_type, schema.get("anyOf") or schema.get("oneOf") or [])))
-    if "items" in schema:
-        return f"list of {_type(schema['items'])}"
-    if isinstance(schema.get("additionalProperties"), dict):
-        return f"by name: {_type(schema['additionalProperties'])}"
-    if "enum" in schema:
-        return ", ".join(
-            f"<code>{'null' if one is None else escape(str(one))}</code>" for one in schema["enum"]
-        )
-    kinds = schema.get("type", "anything")
-    words = " or ".join(kinds) if isinstance(kinds, list) else kinds
-    return escape(words + (f", {schema['format']}" if "format" in schema else ""))
-
-
-def _prose(text: str) -> str:
-    """Text with `code` in it."""
-    parts = escape(text).split("`")
-    return "".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))
