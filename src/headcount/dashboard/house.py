@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from headcount.broadcasting import Broadcaster
 from headcount.dashboard.feed import Feed
-from headcount.dashboard.hooks import Hooks
+from headcount.hooks import Hooks
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.settings import Settings

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from headcount.broadcasting import Broadcaster
+from headcount.hooks import Hooks
 from headcount.http import (
     api,
     ingest,
@@ -29,7 +30,6 @@ from headcount.http.errors import HANDLERS
 from headcount.http.front import Front
 from headcount.http.ingest import Ingest
 from headcount.http.metrics import Metrics
-from headcount.http.webhooks import Hooks
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ what is wrong with it, is not known here.
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from headcount.hooks import Hooks
 from headcount.http import params
 from headcount.http.body import read_bytes
 from headcount.http.context import domain_of
@@ -24,36 +25,6 @@ from headcount.store.endpoints import Endpoint
 
 _BODY_S: Final = 30
 _MOST_BYTES: Final = 262_144
-
-
-class Answered(Protocol):
-    """What came of a request to an endpoint."""
-
-    @property
-    def status(self) -> int | None: ...
-    @property
-    def latency_ms(self) -> int: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def error(self) -> str | None: ...
-    @property
-    def good(self) -> bool: ...
-
-
-class Hooks(Protocol):
-    """What is done with endpoints. Raises `BadInput` for what makes no sense."""
-
-    async def create(self, domain: str, said: Mapping[str, Any]) -> Endpoint: ...
-    async def change(self, domain: str, uuid: str, said: Mapping[str, Any]) -> Endpoint | None: ...
-    async def remove(self, domain: str, uuid: str) -> bool: ...
-    async def find(self, domain: str, uuid: str) -> Endpoint | None: ...
-    async def all(self, domain: str) -> list[Endpoint]: ...
-    async def ping(self, row: Endpoint) -> Answered: ...
-    async def replay(self, row: Endpoint, said: Mapping[str, Any]) -> int: ...
-    async def listed(
-        self, row: Endpoint, after: str | None, most: int, fate: Fate | None
-    ) -> list[Told] | None: ...
 
 
 def _fate(name: str, text: str) -> Fate:

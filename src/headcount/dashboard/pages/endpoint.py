@@ -7,13 +7,13 @@ from typing import Any, Final, NamedTuple
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard.door import NotAllowed
-from headcount.dashboard.hooks import Answered
 from headcount.dashboard.pages import endpoints
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.pages.settings import Wrong, back, is_admin, shown_with
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
 from headcount.errors import BadInput
+from headcount.hooks import Answered
 from headcount.store.deliveries import Fate, Told
 from headcount.store.endpoints import OURS, Endpoint, RetryType, State
 

@@ -1,4 +1,4 @@
-"""Hooks: what pages want of whoever manages webhooks. The service fills it in; pages do not know who it is."""
+"""Hooks: what the API and the dashboard want of whoever manages webhooks. The service fills it in; they do not know who it is."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
