@@ -71,7 +71,7 @@ class Door:
     async def form(self, request: Request, visitor: Visitor) -> dict[str, str]:
         """The fields of a form that an admin sent from one of our pages. Raises `NotAllowed`."""
         fields = await fields_of(request)
-        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        if not is_of_this_site(request):
             raise NotAllowed("this form was sent by another site")
         if not compare_digest(fields.get("csrf", "").encode(), visitor.csrf.encode()):
             raise NotAllowed(
@@ -143,6 +143,11 @@ def token_of(request: Request) -> bytes:
 def is_sign_in(token: bytes) -> bool:
     """Whether that is a sign-in, and not a key."""
     return token.startswith(_SHOWN)
+
+
+def is_of_this_site(request: Request) -> bool:
+    """Whether a form was sent by a page of ours, as far as the browser tells."""
+    return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 
 async def fields_of(request: Request) -> dict[str, str]:

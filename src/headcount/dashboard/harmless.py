@@ -29,11 +29,11 @@ def one_line(text: str) -> str:
     return _STEERING.sub("", _BREAKS.sub(" ", harmless(text))).strip()
 
 
-def shown(ms: Ms, zone: tzinfo) -> datetime:
+def local(ms: Ms, zone: tzinfo) -> datetime:
     """What calendars and clocks of the zone show at a moment."""
     return (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone)
 
 
 def spoken(ms: Ms, zone: tzinfo) -> str:
     """The same as people read it: 2026-01-31 09:00:00."""
-    return shown(ms, zone).strftime("%Y-%m-%d %H:%M:%S")
+    return local(ms, zone).strftime("%Y-%m-%d %H:%M:%S")

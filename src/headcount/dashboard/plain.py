@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from starlette.responses import Response
 
-from headcount.dashboard.times import local
+from headcount.dashboard.harmless import local
 
 _MOMENTS: Final = frozenset(
     {"at", "start", "end", "join", "leave", "since", "first_join", "last_leave", "created", "received"}

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from headcount.dashboard import assets, times
 from headcount.dashboard.door import Visitor
+from headcount.dashboard.harmless import local
 from headcount.dashboard.house import House
 from headcount.dashboard.texts import Texts
 from headcount.kernel.events import Ms
@@ -94,7 +95,7 @@ class View:
 
     def moment(self, at: Ms, form: str = "minutes") -> Markup:
         """A moment as the clocks of the zone show it, with the exact one on hover."""
-        when = times.local(at, self.zone)
+        when = local(at, self.zone)
         exact = f"{when:%A %d %B %Y, %H:%M:%S} {times.offset_of(when)} ({self.zone_name})"
         shown = {
             "minutes": f"{when:%d %b} {times.clock(when)}",
@@ -110,11 +111,11 @@ class View:
 
     def day(self, at: Ms) -> str:
         """The day of a moment, as addresses ask for it."""
-        return f"{times.local(at, self.zone):%Y-%m-%d}"
+        return f"{local(at, self.zone):%Y-%m-%d}"
 
     def ago(self, at: Ms) -> Markup:
         """How long ago, with the moment on hover."""
-        when = times.local(at, self.zone)
+        when = local(at, self.zone)
         exact = f"{when:%a %d %b %Y, %H:%M:%S} {times.offset_of(when)}"
         told = times.length(max(0, self.now - at) // 1_000)
         return Markup('<time datetime="{}" title="{}">{}</time>').format(

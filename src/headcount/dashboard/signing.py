@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard import times
-from headcount.dashboard.door import COOKIE, Door, NotAllowed, fields_of, let_in
+from headcount.dashboard.door import COOKIE, Door, NotAllowed, fields_of, is_of_this_site, let_in
 from headcount.dashboard.house import House
 from headcount.dashboard.showing import BASE, TEXTS, ZONE_COOKIE, View, page
 
@@ -47,7 +47,7 @@ def handlers(house: House, door: Door) -> Mapping[str, Handler]:
 
 async def _let_in(view: View, door: Door) -> Response:
     request = view.request
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    if not is_of_this_site(request):
         raise NotAllowed(TEXTS("trouble.foreign"))
     fields = await fields_of(request)
     link, key = fields.get("link", ""), fields.get("key", "").strip()

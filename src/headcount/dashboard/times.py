@@ -1,12 +1,11 @@
 """Times: how moments and lengths are shown. A moment is never shown without its zone being on the page."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from headcount.kernel.events import Ms
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE_S = 60
 _HOUR_S = 3_600
 
@@ -22,11 +21,6 @@ def zone_names() -> tuple[str, ...]:
 
 def is_zone(name: str) -> bool:
     return name == "UTC" or name in available_timezones()
-
-
-def local(at: Ms, zone: ZoneInfo) -> datetime:
-    """The moment as the clocks of a zone show it."""
-    return (_EPOCH + timedelta(milliseconds=at)).astimezone(zone)
 
 
 def offset_of(when: datetime) -> str:

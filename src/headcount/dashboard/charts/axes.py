@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Self
 
 from headcount.dashboard.charts.drawing import Markup, joined, label, line
 from headcount.dashboard.charts.widths import width_of
-from headcount.dashboard.harmless import shown
+from headcount.dashboard.harmless import local
 from headcount.history.zones import moments_of
 from headcount.kernel.events import Ms
 
@@ -96,7 +96,7 @@ def time_ticks(scale: TimeScale, zone: tzinfo) -> list[Tick]:
     moments = sorted({at for at in _round(scale, step, zone) if scale.start <= at <= scale.end})
     ticks, free = [], scale.left - LABELS_BEYOND
     for at in moments:
-        x, words = scale.x(at), _told(shown(at, zone), step)
+        x, words = scale.x(at), _told(local(at, zone), step)
         half = width_of(words) / 2
         has_room = x - half >= free and x + half <= scale.right + LABELS_BEYOND
         if has_room:
@@ -168,7 +168,7 @@ def _told(clock: datetime, step: _Step) -> str:
 
 def _round(scale: TimeScale, step: _Step, zone: tzinfo) -> Iterator[Ms]:
     """The moments at which clocks of the zone show a round time, and perhaps some around them."""
-    first, last = shown(scale.start, zone), shown(scale.end, zone)
+    first, last = local(scale.start, zone), local(scale.end, zone)
     turned = abs((first.utcoffset() or timedelta()) - (last.utcoffset() or timedelta()))
     begin = min(first.replace(tzinfo=None), last.replace(tzinfo=None)) - turned
     until = max(first.replace(tzinfo=None), last.replace(tzinfo=None)) + turned

@@ -26,7 +26,7 @@ from headcount.dashboard.charts.drawing import (
     rectangle,
     title,
 )
-from headcount.dashboard.harmless import shown
+from headcount.dashboard.harmless import local
 from headcount.kernel.events import Ms
 
 _LEFT: Final = 48
@@ -75,7 +75,7 @@ def bars_table(data: Bars) -> Rows:
     form = "%Y-%m-%d" if data.every == "day" else "%Y-%m-%d %H:%M"
     return Rows(
         (f"{data.every} ({data.zone})", data.unit.many),
-        [(shown(at, data.zone).strftime(form), value) for at, value in data.values],
+        [(local(at, data.zone).strftime(form), value) for at, value in data.values],
     )
 
 
@@ -94,7 +94,7 @@ def _bar(
 
 
 def _when(at: Ms, data: Bars) -> str:
-    clock = shown(at, data.zone)
+    clock = local(at, data.zone)
     day = f"{WEEKDAYS[clock.weekday()]} {clock.day} {MONTHS[clock.month - 1]} {clock.year}"
     return day if data.every == "day" else f"{day}, {clock:%H:%M}"
 

@@ -22,7 +22,7 @@ from headcount.dashboard.charts.drawing import (
     picture,
     title,
 )
-from headcount.dashboard.harmless import one_line, shown, spoken
+from headcount.dashboard.harmless import local, one_line, spoken
 from headcount.kernel.events import Ms
 
 MEETINGS: Final = Unit("meeting", "meetings")
@@ -93,17 +93,17 @@ class _Piece(NamedTuple):
 
 def _days(data: Strip) -> dict[date, int]:
     """The days with the position of their lanes."""
-    today = shown(data.now, data.zone).date()
+    today = local(data.now, data.zone).date()
     return {today - timedelta(days=ago): ago for ago in range(data.days)}
 
 
 def _pieces(run: Run, data: Strip) -> Iterator[_Piece]:
     """A meeting, cut at midnights and wherever clocks are turned."""
     begin, until = run.start, data.now if run.end is None else run.end
-    oldest = shown(data.now, data.zone).date() - timedelta(days=data.days - 1)
+    oldest = local(data.now, data.zone).date() - timedelta(days=data.days - 1)
     begin = max(begin, _first_of(oldest, data.zone))
     while begin < until:
-        clock = shown(begin, data.zone)
+        clock = local(begin, data.zone)
         end = min(until, _first_of(clock.date() + timedelta(days=1), data.zone))
         end = _turn(begin, end, data.zone)
         shows = _second_of_day(clock)
@@ -121,13 +121,13 @@ def _second_of_day(clock: datetime) -> float:
 
 def _turn(begin: Ms, end: Ms, zone: tzinfo) -> Ms:
     """The moment at which clocks are turned between two on one day, or the end if they are not."""
-    was = shown(begin, zone).utcoffset()
-    if shown(end - 1, zone).utcoffset() == was:
+    was = local(begin, zone).utcoffset()
+    if local(end - 1, zone).utcoffset() == was:
         return end
     before, after = begin, end - 1
     while after - before > 1:
         middle = (before + after) // 2
-        before, after = (middle, after) if shown(middle, zone).utcoffset() == was else (before, middle)
+        before, after = (middle, after) if local(middle, zone).utcoffset() == was else (before, middle)
     return after
 
 

@@ -28,7 +28,7 @@ from headcount.dashboard.charts.drawing import (
 )
 from headcount.dashboard.charts.step_charts import Step, peak, said_of, step_chart, zone_label
 from headcount.dashboard.charts.widths import fitted, width_of
-from headcount.dashboard.harmless import one_line, shown, spoken
+from headcount.dashboard.harmless import local, one_line, spoken
 from headcount.kernel.events import Ms
 
 PEOPLE: Final = Unit("person", "people")
@@ -293,8 +293,8 @@ def _ended(stay: Presence, data: Timeline) -> str:
 
 def _clock(at: Ms, data: Timeline) -> str:
     """The time of day; and the day, where it is not that on which the meeting began."""
-    moment = shown(at, data.zone)
-    same = moment.date() == shown(data.start, data.zone).date()
+    moment = local(at, data.zone)
+    same = moment.date() == local(data.start, data.zone).date()
     return moment.strftime("%H:%M:%S" if same else "%Y-%m-%d %H:%M:%S")
 
 

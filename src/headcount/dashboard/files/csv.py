@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from headcount.dashboard.files.table import Column, Table, Type
-from headcount.dashboard.harmless import harmless, shown
+from headcount.dashboard.harmless import harmless, local
 
 _ROWS_AT_ONCE: Final = 500
 _MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
@@ -57,7 +57,7 @@ def _cell(value: Any, kind: Type, table: Table) -> object:
         case Type.TEXT:
             return _text(value)
         case Type.TIME:
-            return shown(value, table.zone).isoformat(timespec="milliseconds")
+            return local(value, table.zone).isoformat(timespec="milliseconds")
         case Type.DURATION:
             return _plain(value / 1_000)
         case Type.PERCENT:

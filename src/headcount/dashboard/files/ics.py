@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Final
 
-from headcount.dashboard.harmless import harmless, shown
+from headcount.dashboard.harmless import harmless, local
 from headcount.kernel.events import Ms
 
 _LONGEST_LINE: Final = 75
@@ -61,7 +61,7 @@ def _entry(meeting: Appointment, stamp: Ms) -> Iterator[str]:
 
 
 def _moment(ms: Ms) -> str:
-    return shown(ms, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return local(ms, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _text(text: str) -> str:

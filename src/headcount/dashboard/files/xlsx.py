@@ -17,7 +17,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from headcount.dashboard.files.table import Column, Table, Type
-from headcount.dashboard.harmless import harmless, one_line, shown
+from headcount.dashboard.harmless import harmless, local, one_line
 from headcount.kernel.events import Ms
 
 MOST_ROWS: Final = 1_048_575
@@ -46,7 +46,7 @@ _WIDTHS: Final = {Type.TIME: 19, Type.DURATION: 10}
 def write_xlsx(tables: Sequence[Table], made: Ms, into: BinaryIO) -> None:
     """Write a workbook with a sheet for each table; `made` is the time of which the file says that it is from."""
     book = Workbook(into, _OPTIONS)
-    book.set_properties({"created": shown(made, UTC)})
+    book.set_properties({"created": local(made, UTC)})
     taken: set[str] = set()
     for table in tables:
         for rows in _sheetfuls(table.rows):
@@ -119,7 +119,7 @@ class _Sheet:
             case Type.FLAG:
                 self._sheet.write_boolean(row, position, bool(value))
             case Type.TIME:
-                at = shown(value, self._table.zone).replace(tzinfo=None)
+                at = local(value, self._table.zone).replace(tzinfo=None)
                 self._sheet.write_datetime(row, position, at, form)
             case Type.DURATION:
                 self._sheet.write_number(row, position, value / _DAY_MS, form)

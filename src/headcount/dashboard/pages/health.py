@@ -9,6 +9,7 @@ from starlette.responses import Response
 from headcount.clock import LITTLE_MS
 from headcount.dashboard import plain, times
 from headcount.dashboard.feed import Counts, Recently, Retried
+from headcount.dashboard.harmless import local
 from headcount.dashboard.pages import endpoints
 from headcount.dashboard.pages.settings import is_admin
 from headcount.dashboard.showing import TEXTS, View
@@ -85,7 +86,7 @@ async def as_json(view: View) -> Response:
         {
             "kind": line.row.kind,
             "name": line.row.name,
-            "last": None if line.last is None else times.local(line.last, view.zone).isoformat(),
+            "last": None if line.last is None else local(line.last, view.zone).isoformat(),
             "letters": line.letters,
             "befell": {what: tally.number for what, tally in line.tallies.items()},
         }

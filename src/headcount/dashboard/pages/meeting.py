@@ -10,12 +10,14 @@ from starlette.responses import RedirectResponse, Response
 from headcount.attending import Person, people_in
 from headcount.dashboard import charts, plain
 from headcount.dashboard.charts import Mark, Presence, Timeline
+from headcount.dashboard.harmless import local
+from headcount.dashboard.naming import name_of, names_of
 from headcount.dashboard.pages import asking
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.pages.meetings import GUESSED, Row, row_of
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
-from headcount.dashboard.times import clock, local
+from headcount.dashboard.times import clock
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.store.answers import Answers, MeetingFilter, Page
@@ -129,7 +131,7 @@ def lines_of(meeting: MeetingRow, entries: Sequence[Entry], now: Ms) -> list[Lin
 
 def _line(person: Person, lasted: Ms, guessed: set[tuple[str | None, str]]) -> Line:
     return Line(
-        person.user_name or person.user_id or person.participant_id,
+        name_of(person),
         person.user_id,
         person.participant_id,
         person.connections,
@@ -194,12 +196,10 @@ def who_at(view: View, meeting: MeetingRow, entries: Sequence[Entry], asked: str
     moment = _moment(view, meeting, asked)
     if moment > view.now:
         return Present(asked, None)
-    names = {
-        entry.user_id or entry.participant_id: entry.user_name or entry.user_id or entry.participant_id
-        for entry in entries
-        if entry.join <= moment and (entry.leave is None or entry.leave > moment)
-    }
-    return Present(asked, sorted(names.values(), key=str.casefold))
+    there = (
+        entry for entry in entries if entry.join <= moment and (entry.leave is None or entry.leave > moment)
+    )
+    return Present(asked, names_of(there))
 
 
 def _moment(view: View, meeting: MeetingRow, asked: str) -> Ms:

@@ -9,12 +9,12 @@ from starlette.responses import Response
 from headcount.attending import Person, length_of, person_of, union, within
 from headcount.dashboard import charts, plain
 from headcount.dashboard.charts import Year
+from headcount.dashboard.harmless import local
 from headcount.dashboard.pages import asking
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.pages.usage import calendar_of
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
-from headcount.dashboard.times import local
 from headcount.kernel.events import Ms
 from headcount.periods import boundaries
 from headcount.store.answers import MeetingFilter, Page

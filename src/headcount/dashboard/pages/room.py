@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 from headcount.dashboard import charts, plain
 from headcount.dashboard.charts import Run, Strip, Week, Year
+from headcount.dashboard.harmless import local
+from headcount.dashboard.naming import names_of
 from headcount.dashboard.pages import asking
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.pages.meetings import Row, rows_of
@@ -16,7 +18,6 @@ from headcount.dashboard.pages.now import Head, head_of
 from headcount.dashboard.pages.usage import by_hour_and_weekday, calendar_of, week_of, year_of
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
-from headcount.dashboard.times import local
 from headcount.kernel.events import Ms
 from headcount.periods import boundaries
 from headcount.store.answers import MeetingFilter, Page
@@ -133,8 +134,4 @@ def _then(view: View, room: str) -> Then | None:
     if at > view.now:
         return Then(at, str(day), time, None)
     stays = view.house.store.answers.in_room(view.domain, room, at, at + 1)
-    names = {
-        stay.user_id or stay.participant_id: stay.user_name or stay.user_id or stay.participant_id
-        for stay in stays
-    }
-    return Then(at, str(day), time, sorted(names.values(), key=str.casefold))
+    return Then(at, str(day), time, names_of(stays))

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard import plain, times
+from headcount.dashboard.harmless import local
 from headcount.dashboard.pages import endpoints
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
@@ -137,7 +138,7 @@ def zones_like(like: str, now: Ms) -> list[tuple[str, list[Zone]]]:
     wanted = like.replace(" ", "_").casefold()
     names = [name for name in times.zone_names() if wanted in name.casefold()]
     return [
-        (continent, [Zone(name, times.offset_of(times.local(now, ZoneInfo(name)))) for name in group])
+        (continent, [Zone(name, times.offset_of(local(now, ZoneInfo(name)))) for name in group])
         for continent, group in groupby(names, key=lambda name: name.partition("/")[0])
     ]
 

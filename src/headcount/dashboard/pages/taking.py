@@ -10,6 +10,8 @@ from urllib.parse import quote
 from starlette.responses import Response, StreamingResponse
 
 from headcount.dashboard.files import Appointment, Column, Table, Type, as_csv, as_ics, write_xlsx
+from headcount.dashboard.harmless import local
+from headcount.dashboard.naming import name_of
 from headcount.dashboard.pages import meeting as meeting_page
 from headcount.dashboard.pages import meetings as meetings_page
 from headcount.dashboard.pages import person as person_page
@@ -18,7 +20,6 @@ from headcount.dashboard.pages import usage as usage_page
 from headcount.dashboard.pages.meeting import Line
 from headcount.dashboard.pages.meetings import Row
 from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.times import local
 from headcount.errors import BadInput
 from headcount.store.answers import MeetingFilter, Page
 from headcount.store.rows import MeetingRow
@@ -225,9 +226,7 @@ def _ics(view: View, name: str, meetings: Iterable[MeetingRow]) -> Response:
         for some in _by_some(iter(meetings)):
             entries = view.house.store.answers.entries(some)
             for one in some:
-                names = dict.fromkeys(
-                    who.user_name or who.user_id or who.participant_id for who in entries[one.id]
-                )
+                names = dict.fromkeys(name_of(who) for who in entries[one.id])
                 yield Appointment(one.id, one.room, one.start, one.end, list(names))
 
     told = as_ics(name, appointments(), view.now)

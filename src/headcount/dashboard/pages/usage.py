@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from headcount.dashboard import charts, plain
 from headcount.dashboard.charts import Bars, Unit, Week, Year
+from headcount.dashboard.harmless import local
 from headcount.dashboard.pages import asking
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
-from headcount.dashboard.times import local
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.periods import boundaries
