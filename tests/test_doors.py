@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headcount.kernel.events import Event, Kind, facts
+from headcount.kernel.checkpoints import Start
 from headcount.kernel.journal import Mark
 from headcount.kernel.refold import Stretch
 from headcount.kernel.room import Room
@@ -46,7 +47,7 @@ def watched(order, ticks, rules=SCALED):
 def truth(events):
     """All stays, from everything in the order of its time."""
     said = sorted((fact for event in set(events) for fact in facts(event)), key=attrgetter("at"))
-    return Stretch("d", "r", SCALED, Mark(DAWN, ()), said, LATEST).visits()
+    return Stretch("d", "r", SCALED, Start.at_mark(Mark(DAWN, ())), said, LATEST).visits()
 
 
 def agrees(data, said):

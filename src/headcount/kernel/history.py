@@ -6,6 +6,7 @@ The plainest use of the kernel: everything is known, nothing comes late.
 from collections.abc import Iterable
 
 from headcount.kernel.changes import Change
+from headcount.kernel.checkpoints import Start
 from headcount.kernel.events import Event, Ms, facts
 from headcount.kernel.journal import DAWN
 from headcount.kernel.meetings import Meeting
@@ -36,4 +37,4 @@ def _folded(events: Iterable[Event], as_of: Ms, domain: str, rules: Rules) -> St
     known = [fact for event in events if event.at <= as_of for fact in facts(event)]
     known.sort(key=lambda event: event.at)
     room = known[0].room if known else ""
-    return Stretch(domain, room, rules, DAWN, known, as_of)
+    return Stretch(domain, room, rules, Start.at_mark(DAWN), known, as_of)

@@ -104,6 +104,15 @@ class OpenStay:
             said = (e.source_session for e in heard if e.source_session is not None)
             self.source_session = min(said, default=None)
 
+    def copy(self) -> "OpenStay":
+        """Another one in the same state."""
+        made = OpenStay(
+            self.participant_id, self.join, self.user_id, self.user_name, self.source_session, self.reported
+        )
+        made.leave, made.left_by = self.leave, self.left_by
+        made.counted, made.dropped, made.known_while_in = self.counted, self.dropped, self.known_while_in
+        return made
+
     def packed(self) -> tuple[Any, ...]:
         """What was heard of it, as plain values; `unpacked` makes it again."""
         left_by = None if self.left_by is None else self.left_by.value
@@ -134,6 +143,12 @@ class Doubt:
         self.again: list[OpenStay] = []
         self.known_while_in = self.whole.user_id, self.whole.user_name
 
+    def copy(self) -> "Doubt":
+        """Another one in the same state. It cannot be mended: that takes folding from before it began."""
+        made = Doubt(self.stay.copy(), self.whole.copy(), self.latest.copy())
+        made.known_while_in = self.known_while_in
+        return made
+
     def packed(self) -> tuple[tuple[Any, ...], ...]:
         return self.stay.packed(), self.whole.packed(), self.latest.packed()
 
@@ -149,6 +164,9 @@ class Doubt:
 Move = tuple[Ms, OpenStay, bool]
 """A moment, somebody's stay, and whether it begins there."""
 
+Before = tuple[OpenStay | None, Doubt | None]
+"""A participant at some moment: the stay in which they were, and the doubt about them."""
+
 _NO_DOUBTS: dict[str, Doubt] = {}
 """Shared by all rooms in which nobody is doubted: one thing less that each must hold and look up."""
 
@@ -156,10 +174,23 @@ _NO_DOUBTS: dict[str, Doubt] = {}
 class People:
     """Everybody in one room. `moves` are the comings and goings; `Sittings` takes them off at the left.
 
-    `doors` are told of them at once, if somebody watches.
+    `doors` are told of them at once, if somebody watches. `touched`, if given, receives the state of each
+    participant before their first change. `others` counts people who are in but not in `present`, because
+    nothing that follows concerns them: a stretch of the past in a large room is folded without them.
     """
 
-    __slots__ = ("changes", "doors", "doubts", "moves", "present", "reaches_back")
+    __slots__ = (
+        "changes",
+        "doors",
+        "doubts",
+        "mended_at",
+        "mended_since",
+        "moves",
+        "others",
+        "present",
+        "reaches_back",
+        "touched",
+    )
 
     def __init__(self, changes: list[Change]) -> None:
         self.changes = changes
@@ -167,8 +198,38 @@ class People:
         self.present: dict[str, OpenStay] = {}
         self.doubts: dict[str, Doubt] = _NO_DOUBTS
         self.moves: list[Move] = []
+        self.others = 0
+        self.touched: dict[str, Before] | None = None
         self.reaches_back: Ms = NEVER
         """The earliest join of a stay whose guessed end was overturned."""
+        self.mended_at: Ms = -NEVER
+        """When a guess was last overturned: moves before it may have changed."""
+        self.mended_since: Ms = NEVER
+        """The earliest join of a stay that was mended, until somebody has dropped the marks within it."""
+
+    def is_empty(self) -> bool:
+        return not self.present and not self.others
+
+    def put(self, who: str, stay: OpenStay | None, doubt: Doubt | None) -> None:
+        """Set one participant's state."""
+        if stay is None:
+            self.present.pop(who, None)
+        else:
+            self.present[who] = stay
+        if doubt is not None:
+            self._doubt(who, doubt)
+        elif self.doubts:
+            self.doubts.pop(who, None)
+
+    def before(self, who: str) -> Before:
+        """A copy of one participant's state."""
+        stay, doubt = self.present.get(who), self.doubts.get(who)
+        return None if stay is None else stay.copy(), None if doubt is None else doubt.copy()
+
+    def touch(self, who: str) -> None:
+        """Keep the state of somebody who is about to change."""
+        if self.touched is not None and who not in self.touched:
+            self.touched[who] = self.before(who)
 
     def take(self, at: Ms, heard: Sequence[Event]) -> None:
         """Take in all that was said of the instant `at`, which is later than those before."""
@@ -185,6 +246,8 @@ class People:
         way, and a room must keep up with hundreds of thousands a second.
         """
         who: str = event.participant_id  # type: ignore[assignment]
+        if self.touched is not None:
+            self.touch(who)
         if event.kind is _JOIN_KIND:
             if who in self.present:
                 self._unmoved(who, at, JOIN, event)
@@ -216,6 +279,7 @@ class People:
                 ends.append(event)
             else:
                 said.setdefault(event.participant_id, []).append(event)
+        assert not (ends and self.others), "an end concerns everybody"
         concerned = sorted({*said, *self.present, *self.doubts} if ends else said)
         nobody = True
         for who in concerned:
@@ -246,6 +310,7 @@ class People:
         signs = 0
         for event in (*own, *ending):
             signs |= (_REPORTED_SIGN if event.inferred is None else _INFERRED_SIGN)[event.kind]
+        self.touch(who)
         meaning = MEANINGS[self.phase(who) * SIGNS + signs]
         doubt = self.doubts.get(who)
         if doubt is not None:
@@ -294,7 +359,7 @@ class People:
         self.present.pop(who, None)
         doubt.mend()
         doubt.stay.leave, doubt.stay.left_by = at, _REPORTED
-        self.reaches_back = min(self.reaches_back, doubt.stay.join)
+        self._mended(doubt.stay, at)
 
     def _keep_doubt(self, who: str, phase: int) -> None:
         if phase in (IN, OUT):
@@ -308,6 +373,7 @@ class People:
 
     def name(self, at: Ms, stay: OpenStay, heard: Sequence[Event]) -> None:
         """Let an open stay learn names, and tell of it if the world knows the stay already."""
+        self.touch(stay.participant_id)
         before = stay.user_id, stay.user_name
         stay.learn(heard)
         if stay.counted and before != (stay.user_id, stay.user_name):
@@ -337,12 +403,18 @@ class People:
 
     def reopen(self, who: str) -> None:
         """Take back that somebody left by a guess: they have been in since the doubted stay's join."""
+        self.touch(who)
         doubt = self.doubts.pop(who)
         doubt.mend()
         stay = doubt.stay
         stay.leave = stay.left_by = stay.known_while_in = None
         self.present[who] = stay
+        self._mended(stay, NEVER)
+
+    def _mended(self, stay: OpenStay, at: Ms) -> None:
+        self.mended_at = at
         self.reaches_back = min(self.reaches_back, stay.join)
+        self.mended_since = min(self.mended_since, stay.join)
 
     def packed_doubts(self) -> tuple[tuple[Any, ...], ...]:
         """The guesses that may still be overturned, as plain values."""

@@ -16,6 +16,7 @@ from headcount.kernel.changes import (
 )
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Meeting, Stay, entries
+from headcount.kernel.rules import State
 
 
 class Record:
@@ -40,6 +41,13 @@ class Record:
                 case Revised():
                     self._revise(change)
         return self
+
+    def begin(self, stays: Iterable[Stay], meeting: str, state: State) -> None:
+        """Begin in the midst of a sitting: with stays that count and, if it stands, the meeting they are in."""
+        for stay in stays:
+            self._keep(stay)
+        if state.stands:
+            self._headings[meeting] = self._heading(meeting, state.began, None, 0)
 
     def copy(self) -> "Record":
         other = Record(self.domain, self.room)

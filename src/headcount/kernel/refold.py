@@ -3,29 +3,32 @@
 Rule 15: a late event reopens the sittings it touches, and they are worked out anew,
 exactly as if it had come in time. The stretch begins at a mark, where nobody was in, and
 ends at the first later mark where again nobody is in and the same guesses are in doubt:
-from there on the past is what it was. If there is none, it ends now.
+from there on the past is what it was. If there is none, it ends now. Inside a sitting it
+begins at a checkpoint and ends now.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
+from headcount.kernel import checkpoints
 from headcount.kernel.changes import Because, Change, MeetingStarted, Revised
+from headcount.kernel.checkpoints import Checkpoints, Start
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import Journals, Mark
 from headcount.kernel.meetings import Meeting, Stay, carries_into
 from headcount.kernel.people import Move, People
 from headcount.kernel.record import Record
-from headcount.kernel.rules import Rules
-from headcount.kernel.sittings import Sittings
+from headcount.kernel.rules import NEVER, Rules
 
 _at = attrgetter("at")
 
 
 class Stretch:
-    """One room from a mark to a moment: who was in, which meetings there were.
+    """One room from `start` to a moment: who was in, which meetings there were.
 
-    `never_left` are those whose guessed leave is known to be wrong by what was said after `to`.
+    `never_left` are those whose guessed leave is known to be wrong by what was said after `to`. With
+    `keeps_after`, checkpoints are made after that moment; see `folded`.
     """
 
     def __init__(
@@ -33,37 +36,64 @@ class Stretch:
         domain: str,
         room: str,
         rules: Rules,
-        mark: Mark,
+        start: Start,
         events: Sequence[Event],
         to: Ms,
         never_left: Sequence[str] = (),
+        keeps_after: Ms = NEVER,
     ) -> None:
         self.changes: list[Change] = []
         self.marks: list[Mark] = []
+        self.checkpoints = Checkpoints()
+        self.instants = 0
         self.people = People(self.changes)
-        self.people.restore_doubts(mark.doubts)
-        for at, heard in groupby(events, key=_at):
-            self.people.take(at, list(heard))
-            self._drop_marks()
-            if not self.people.present:
-                self.marks.append(Mark(at, self.people.packed_doubts()))
+        self.sittings = start.begin(domain, room, rules, self.people)
+        self.record = Record(domain, room)
+        present = self.people.present.values()
+        self.record.begin((stay.frozen() for stay in present if stay.counted), self.sittings.id, start.state)
+        self._visits = list(present)
+        self._fold(events, keeps_after)
         for who in never_left:
             self.people.reopen(who)
         self._drop_marks()
-        self.people.moves = _in_order(self.people.moves)
-        self._visits = [stay for _, stay, coming in self.people.moves if coming]
-        self.sittings = Sittings(domain, room, rules, self.people.moves, self.changes)
+        if self.people.reaches_back != NEVER:
+            self.people.moves[:] = _in_order(self.people.moves)
         self.sittings.settle(to)
-        self.record = Record(domain, room).apply(self.changes)
+        self.record.apply(self.changes)
+
+    def _fold(self, events: Sequence[Event], keeps_after: Ms) -> None:
+        people, sittings = self.people, self.sittings
+        since = 0
+        in_order = False
+        for at, heard in groupby(events, key=_at):
+            if not in_order and at > keeps_after:
+                people.moves[:] = _in_order(people.moves)
+                in_order = True
+            known = len(people.moves)
+            people.take(at, list(heard))
+            self._visits += [stay for _, stay, coming in people.moves[known:] if coming]
+            self._drop_marks()
+            since += 1
+            self.instants += not self.checkpoints
+            if people.is_empty():
+                self.marks.append(Mark(at, people.packed_doubts()))
+                self.checkpoints.clear(people)
+                since = self.instants = 0
+            elif in_order and since >= checkpoints.SPACING:
+                sittings.settle(at)
+                self.checkpoints.add(at, people, sittings, since)
+                since = 0
+        self.since_checkpoint = since
 
     def _drop_marks(self) -> None:
         """Where a guess was overturned, somebody was in after all."""
-        while self.marks and self.marks[-1].at >= self.people.reaches_back:
+        while self.marks and self.marks[-1].at >= self.people.mended_since:
             self.marks.pop()
+        self.people.mended_since = NEVER
 
     def ends_like(self, mark: Mark) -> bool:
         """Whether from `mark` on everything is as it was before."""
-        return not self.people.present and self.people.packed_doubts() == mark.doubts
+        return self.people.is_empty() and self.people.packed_doubts() == mark.doubts
 
     def meetings(self) -> dict[str, Meeting]:
         return {meeting.id: meeting for meeting in self.record.meetings(self.sittings.state.most)}
@@ -78,27 +108,53 @@ class Stretch:
 
     def visits(self) -> list[Stay]:
         """All stays in order of time, void and pending ones too."""
-        return [stay.frozen() for stay in self._visits]
+        return [stay.frozen() for stay in self._visits if not stay.dropped]
 
     def stays(self) -> set[Stay]:
         return set(self.record.stays.values())
 
 
+def folded(
+    domain: str,
+    room: str,
+    rules: Rules,
+    start: Start,
+    events: Sequence[Event],
+    to: Ms,
+    never_left: Sequence[str] = (),
+) -> Stretch:
+    """The stretch, with checkpoints for whoever folds part of it again.
+
+    A checkpoint is true only if no later event mends a stay from before it. Which event does is known once all are
+    folded; then the stretch is folded a second time, with checkpoints after the last of these events only.
+    """
+    keeps_after = to if never_left else start.at
+    stretch = Stretch(domain, room, rules, start, events, to, never_left, keeps_after)
+    mended_at = stretch.people.mended_at
+    if keeps_after < mended_at and not never_left:
+        return Stretch(domain, room, rules, start, events, to, never_left, mended_at)
+    return stretch
+
+
 def _in_order(moves: Sequence[Move]) -> list[Move]:
     """The moves as they are when overturned guesses are mended: every stay from join to leave."""
-    stays = [stay for _, stay, coming in moves if coming and not stay.dropped]
-    comings = [(stay.join, stay, True) for stay in stays]
-    goings = [(stay.leave, stay, False) for stay in stays if stay.leave is not None]
-    return sorted([*comings, *goings], key=lambda move: move[0])
+    began = {id(stay) for _, stay, coming in moves if coming}
+    kept = [move for move in moves if not move[1].dropped and (move[2] or id(move[1]) not in began)]
+    goings = [
+        (stay.leave, stay, False)
+        for _, stay, coming in moves
+        if coming and not stay.dropped and stay.leave is not None
+    ]
+    return sorted([*kept, *goings], key=lambda move: move[0])
 
 
-def stretches(journal: Journals, since: Ms, until: Ms, to: Ms) -> Iterator[tuple[Mark, Mark | None, Ms]]:
-    """Ever longer stretches that hold [since, until]: (first mark, last mark, end of stretch).
+def stretches(journal: Journals, since: Ms, until: Ms, to: Ms) -> Iterator[tuple[Start, Mark | None, Ms]]:
+    """Ever longer stretches that hold [since, until]: (start at a mark, last mark, end of stretch).
 
     The number of sittings in them doubles, so that to try them all costs twice the last
     one, which ends at `to`, with no last mark.
     """
-    first = journal.mark_before(since)
+    first = Start.at_mark(journal.mark_before(since))
     later = journal.marks_after(until - 1)
     reach = 0
     while reach < len(later) and later[reach].at < to:

@@ -12,19 +12,22 @@ asks its journal for its past only to correct it.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from heapq import heappop, heappush
+from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from headcount.kernel import checkpoints
 from headcount.kernel.changes import Because, Change
+from headcount.kernel.checkpoints import Checkpoints, Start, start_now
 from headcount.kernel.doors import Door, otherwise
 from headcount.kernel.events import Event, Inferred, Kind, Ms, facts, join_of
 from headcount.kernel.journal import Journal, Journals, Mark, Overlay
 from headcount.kernel.meetings import Stay
 from headcount.kernel.names import require_names
 from headcount.kernel.people import OpenStay, People
-from headcount.kernel.refold import Stretch, difference, stretches
+from headcount.kernel.refold import Stretch, difference, folded, stretches
 from headcount.kernel.rules import NEVER, Rules, State
 from headcount.kernel.sittings import Sittings
 
@@ -75,8 +78,10 @@ class Room:
     __slots__ = (
         "_careful",
         "_changes",
+        "_checkpoints",
         "_disordered",
         "_doors",
+        "_instants",
         "_numbers",
         "_people",
         "_sittings",
@@ -85,6 +90,7 @@ class Room:
         "domain",
         "journal",
         "name",
+        "refolded",
         "rules",
         "settled",
     )
@@ -107,6 +113,10 @@ class Room:
         self._numbers = 0
         self._careful = False
         self._doors: list[Door] | None = None
+        self._checkpoints: Checkpoints | None = None
+        self._instants = 0
+        self.refolded = False
+        """Whether its state was folded again since the caller last set this to False."""
 
     def watch_doors(self) -> None:
         """From now on, keep who comes and goes for `take_doors`."""
@@ -203,14 +213,24 @@ class Room:
 
     def in_room_at(self, at: Ms) -> dict[str, str | None]:
         """Who was in at `at` by all that is known so far, pending ones too: names by `participant_id`."""
-        first = self.journal.mark_before(at)
-        known = [*self.journal.between(first.at, min(at, self.settled)), *self._tail_until(at)]
-        folded = Stretch(self.domain, self.name, self.rules, first, sorted(known, key=_at), at)
-        return {who: stay.user_name for who, stay in folded.people.present.items()}
+        tail = self._tail_until(at)
+        since = min([at + 1, *(fact.at for fact in tail)])
+        start, known = self._start_before(since, min(at, self.settled), tail)
+        if start is None:
+            start = Start.at_mark(self.journal.mark_before(since))
+            known = self.journal.between(start.at, min(at, self.settled))
+        people = People([])
+        start.begin(self.domain, self.name, self.rules, people)
+        for moment, heard in groupby(sorted([*known, *tail], key=_at), key=_at):
+            people.take(moment, list(heard))
+        others = (stay for who, stay in self._people.present.items() if who not in start.people)
+        stays = [*others, *people.present.values()] if start.others else people.present.values()
+        return {stay.participant_id: stay.user_name for stay in stays}
 
     def _tail_until(self, at: Ms) -> list[Event]:
+        """What the tail says of moments up to `at`: a leave may be later, and the join that it brings earlier."""
         tail = [*self._tail, *(event for _, _, event in self._disordered)]
-        return [fact for event in tail if event.at <= at for fact in facts(event)]
+        return [fact for event in tail for fact in facts(event) if fact.at <= at]
 
     def stays_in(self) -> Iterator[Stay]:
         """The stays of all who are in, pending ones too."""
@@ -263,7 +283,9 @@ class Room:
                 people.take_report(at, event)
                 journal.record((event,))
             if not people.present:
-                journal.mark(Mark(at, ()))
+                self._mark(at)
+            else:
+                self._count_instant(at)
 
     def _settle_carefully(self, horizon: Ms, now: Ms) -> None:
         """Settle a tail that holds anything else, too."""
@@ -300,7 +322,9 @@ class Room:
         people.take(at, heard)
         self.journal.record(heard)
         if not people.present:
-            self.journal.mark(Mark(at, people.packed_doubts()))
+            self._mark(at)
+        else:
+            self._count_instant(at)
 
     def _settle_before(self, at: Ms) -> None:
         """Decide all that comes before the instant `at`, so that a correction has a past to correct."""
@@ -318,8 +342,15 @@ class Room:
         if stay is None or not known or _contradicts(join, stay):
             self._refold([join], Because.LATE, leave, now - join.at)
         elif join.user_id or join.user_name or join.source_session:
+            before = stay.user_id, stay.user_name, stay.source_session
             self._people.name(leave.at, stay, (join,))
             self.journal.insert(join)
+            if self._checkpoints is not None and before != (
+                stay.user_id,
+                stay.user_name,
+                stay.source_session,
+            ):
+                self._checkpoints.drop_from(join.at, self._people)
 
     def _overturn(self, at: Ms, heard: Sequence[Event], now: Ms) -> None:
         """Take back the guesses that the reports of this instant show to be wrong (R3a)."""
@@ -340,12 +371,12 @@ class Room:
     ) -> None:
         since = min([since, *(e.at for e in late)])
         until = max([since, *(e.at for e in late)])
-        first, last, to, old, new = self._fold_both(late, since, until, never_left)
+        start, last, to, old, new = self._fold_both(late, since, until, never_left)
         for e in late:
             self.journal.insert(e)
-        self.journal.replace_marks(first.at, to, new.marks)
+        self.journal.replace_marks(start.at, to, new.marks)
         if last is None:
-            self._continue_from(new)
+            self._continue_from(start, new)
         if self._doors is not None:
             inside = () if last is None else self.stays_in()
             self._doors.extend(otherwise(old.visits(), new.visits(), inside))
@@ -355,24 +386,102 @@ class Room:
 
     def _fold_both(
         self, late: list[Event], since: Ms, until: Ms, never_left: Sequence[str]
-    ) -> tuple[Mark, Mark | None, Ms, Stretch, Stretch]:
-        """Fold the touched stretch as it was told and as it should have been told."""
-        for first, last, to in stretches(self.journal, since, until, self.settled):
-            known = self.journal.between(first.at, to)
-            all_events = sorted([*known, *late], key=_at)
-            new = Stretch(self.domain, self.name, self.rules, first, all_events, to, never_left)
-            if new.people.reaches_back <= first.at:
-                return self._fold_both(late, new.people.reaches_back, until, never_left)
-            if last is None or new.ends_like(last):
-                old = Stretch(self.domain, self.name, self.rules, first, known, to)
-                return first, last, to, old, new
-        raise AssertionError("the last stretch reaches to now")
+    ) -> tuple[Start, Mark | None, Ms, Stretch, Stretch]:
+        """Fold the touched stretch as it was told and as it should have been told.
 
-    def _continue_from(self, new: Stretch) -> None:
-        self._people, self._sittings = new.people, new.sittings
-        self._people.reaches_back = NEVER
-        self._people.doors = self._doors
-        self._people.changes = self._sittings.changes = self._changes
+        If the fold shows that it began too late, it begins again further back.
+        """
+        room = self.domain, self.name, self.rules
+        while True:
+            reaches_back = since
+            for start, last, to, known in self._stretches(since, until, late):
+                assert start.at < since, "the past is folded from before what is late"
+                new = folded(*room, start, sorted([*known, *late], key=_at), to, never_left)
+                if new.people.reaches_back <= start.at:
+                    reaches_back = new.people.reaches_back
+                    break
+                if last is None or new.ends_like(last):
+                    return start, last, to, Stretch(*room, start, known, to), new
+            assert reaches_back < since, "each attempt begins further back"
+            since = reaches_back
+
+    def _stretches(
+        self, since: Ms, until: Ms, late: list[Event]
+    ) -> Iterator[tuple[Start, Mark | None, Ms, Sequence[Event]]]:
+        """Stretches that hold [since, until], the shortest first: start, mark at the end, end, known events."""
+        start, known = self._start_before(since, self.settled, late)
+        if start is not None:
+            yield start, None, self.settled, known
+        else:
+            for first, last, to in stretches(self.journal, since, until, self.settled):
+                yield first, last, to, self.journal.between(first.at, to)
+
+    def _start_before(
+        self, since: Ms, to: Ms, others: Sequence[Event]
+    ) -> tuple[Start | None, Sequence[Event]]:
+        """The state before `since`, from which to fold `others` and the known events up to `to`, and those.
+
+        There is no start if the sitting began after `since`.
+        """
+        whom = {event.participant_id for event in others if event.participant_id is not None}
+        everybody = len(self._people.present) <= checkpoints.FEW or any(
+            event.kind is _END for event in others
+        )
+        while (start := self._start(since, whom, everybody=everybody)) is not None:
+            known = self.journal.between(start.at, to)
+            if not start.others or all(event.kind is not _END for event in known):
+                return start, known
+            everybody = True
+        return None, ()
+
+    def _start(self, since: Ms, whom: Iterable[str], *, everybody: bool) -> Start | None:
+        if since > self.settled:
+            return start_now(self.settled, self._people, self._sittings, whom, everybody=everybody)
+        if self._checkpoints is None:
+            return None
+        return self._checkpoints.start_before(since, self._people, whom, everybody=everybody)
+
+    def _continue_from(self, start: Start, new: Stretch) -> None:
+        """Go on from what was folded again; those who were no part of it are as they were."""
+        self.refolded = True
+        if start.others:
+            people = self._people
+            for who in {*start.people, *new.people.present, *new.people.doubts}:
+                people.put(who, new.people.present.get(who), new.people.doubts.get(who))
+            people.moves = new.people.moves
+        else:
+            people = self._people = new.people
+            people.reaches_back = people.mended_since = NEVER
+            people.doors = self._doors
+        self._sittings = new.sittings
+        people.changes = self._sittings.changes = self._changes
+        self._instants = new.since_checkpoint
+        if self._checkpoints is not None or new.checkpoints:
+            self._checkpoints = self._checkpoints or Checkpoints()
+            self._checkpoints.replace_after(start, new.instants, new.checkpoints, people)
+
+    # Checkpoints.
+
+    def _count_instant(self, at: Ms) -> None:
+        self._instants += 1
+        if self._instants >= checkpoints.SPACING:
+            self._keep_checkpoint(at)
+
+    def _keep_checkpoint(self, at: Ms) -> None:
+        """Keep the state at `at`, the latest instant that was taken in, for the day when something comes late."""
+        self._sittings.settle(at)
+        if self._checkpoints is None:
+            self._checkpoints = Checkpoints()
+        self._checkpoints.add(at, self._people, self._sittings, self._instants)
+        self._instants = 0
+
+    def _mark(self, at: Ms) -> None:
+        """Nobody is in after `at`: the past is folded from here, if at all."""
+        self.journal.mark(Mark(at, self._people.packed_doubts()))
+        self._instants = 0
+        if self._checkpoints is not None:
+            self._checkpoints.clear(self._people)
+            self._checkpoints = None
 
     # Snapshot and resume.
 
@@ -440,22 +549,29 @@ class Room:
             room = cls(domain, name, rules, Journal((), (since,)))
             room._people.restore_doubts(since.doubts)
             room.settled = since.at
-            # Nobody was in at the mark by all that is settled, so a join before it that a settled leave
-            # tells of is over. One that a leave in the tail tells of is still to be heard.
-            events = (_without_join_before(e, since.at) if e.at <= settled else e for e in events)
         else:
             room = cls.resume({**since, "tail": []}, journal)
-        for event in events:
+            if room.people():
+                room._keep_checkpoint(room.settled)  # noqa: SLF001 - a room of ours
+        for event in sorted(_as_settled(events, room.settled, settled), key=_at):
             room.handle(event, event.at)
         room.advance(settled + rules.settling_ms)
         room.journal = journal
+        room.refolded = False
         return room
 
 
-def _without_join_before(leave: Event, at: Ms) -> Event:
-    if leave.joined_at is None or leave.joined_at > at:
-        return leave
-    return replace(leave, joined_at=None)
+def _as_settled(events: Iterable[Event], since: Ms, settled: Ms) -> Iterator[Event]:
+    """The events of a room that is recalled, as they were when it had settled all up to `settled`.
+
+    A leave that is settled has brought its join (R1): the two are two events. A join at or before `since` is
+    part of what is remembered of that moment. What a leave in the tail says of its join is still to come.
+    """
+    for event in events:
+        if event.at > settled:
+            yield event
+        else:
+            yield from (fact for fact in facts(event) if fact.at > since)
 
 
 def _contradicts(join: Event, stay: OpenStay) -> bool:
