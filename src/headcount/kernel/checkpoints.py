@@ -67,7 +67,10 @@ class Start(NamedTuple):
 
 
 class _Checkpoint:
-    """One checkpoint; `before` has everybody who changed since, up to the next one, as they were at `at`."""
+    """One checkpoint; `before` has everybody who changed since, up to the next one, as they were at `at`.
+
+    `moves` are those that were not decided; their stays are as they are now, not as they were.
+    """
 
     __slots__ = ("at", "before", "instants", "meeting", "moves", "people", "state")
 
@@ -78,12 +81,7 @@ class _Checkpoint:
         self.state = sittings.state
         self.meeting = sittings.id
         self.before: dict[str, Before] = {}
-        copies = {id(stay): stay.copy() for _, stay, _ in sittings.waiting()}
-        self.moves = tuple((t, copies[id(stay)], coming) for t, stay, coming in sittings.waiting())
-        for _, stay, _ in sittings.waiting():
-            who = stay.participant_id
-            if people.present.get(who) is stay:
-                self.before[who] = copies[id(stay)], people.before(who)[1]
+        self.moves = tuple(sittings.waiting())
 
 
 class Checkpoints:
@@ -96,6 +94,9 @@ class Checkpoints:
 
     def __bool__(self) -> bool:
         return bool(self._points)
+
+    def moments(self) -> list[Ms]:
+        return [point.at for point in self._points]
 
     def add(self, at: Ms, people: People, sittings: Sittings, instants: int) -> None:
         """Keep the state at `at`, `instants` after the last checkpoint. All up to `at` must be settled."""
@@ -122,9 +123,14 @@ class Checkpoints:
             index -= 1
         return _restored(self._points[index:], people, whom, everybody=everybody) if index >= 0 else None
 
-    def replace_after(self, start: Start, instants: int, later: "Checkpoints", people: People) -> None:
-        """Everything after `start` was folded again: `later` has the checkpoints of that."""
-        while self._points and self._points[-1].at > start.at:
+    def replace_after(
+        self, start: Start, instants: int, later: "Checkpoints", people: People, *, emptied: bool
+    ) -> None:
+        """Everything after `start` was folded again: `later` has the checkpoints of that.
+
+        `emptied`: nobody was in at some moment after `start`, so that what lies before it is of no use.
+        """
+        while self._points and (emptied or self._points[-1].at > start.at):
             self._points.pop()
         if self._points and self._points[-1].at == start.at:
             self._points[-1].before = dict(start.people)
@@ -174,7 +180,7 @@ def _restored(
     restored: dict[str, Before] = {}
     for point in reversed(points):
         restored.update(point.before)
-    for who in whom:
+    for who in (*whom, *(stay.participant_id for _, stay, _ in first.moves)):
         if who not in restored:
             restored[who] = people.before(who)
     others = first.people - sum(stay is not None for stay, _ in restored.values())
@@ -183,4 +189,21 @@ def _restored(
             if who not in restored:
                 restored[who] = people.before(who)
         others = 0
-    return Start(first.at, restored, others, first.moves, first.state, first.meeting)
+    moves = _undecided(first.moves, restored)
+    return Start(first.at, restored, others, moves, first.state, first.meeting)
+
+
+def _undecided(moves: Iterable[Move], restored: dict[str, Before]) -> tuple[Move, ...]:
+    """The moves with their stays as they were: those of people who were in are the restored ones, not yet counted."""
+    found: dict[int, OpenStay] = {}
+    for _, stay, coming in moves:
+        if id(stay) not in found:
+            there, doubt = restored[stay.participant_id]
+            if there is not None and there.join == stay.join:
+                made = there.copy()
+                restored[stay.participant_id] = made, doubt
+            else:
+                made = stay.copy()
+            made.counted = made.counted and not coming
+            found[id(stay)] = made
+    return tuple((t, found[id(stay)], coming) for t, stay, coming in moves)

@@ -3,7 +3,9 @@
 This is the other end of `changes.py`, and the proof that the changes are enough.
 """
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from headcount.kernel.changes import (
     Change,
@@ -17,6 +19,8 @@ from headcount.kernel.changes import (
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Meeting, Stay, entries
 from headcount.kernel.rules import State
+
+_by_join = attrgetter("join")
 
 
 class Record:
@@ -57,14 +61,25 @@ class Record:
 
     def meetings(self, most: int = 0) -> list[Meeting]:
         """The meetings by start, with their participants; `most` is the ongoing one's largest head count."""
-        stays = sorted(self.stays.values(), key=lambda stay: stay.join)
+        headings = sorted(self._headings.values(), key=lambda meeting: meeting.start)
+        spans = [(meeting.start, meeting.end) for meeting in headings]
         return [
             meeting._replace(
                 max_participants=most if meeting.end is None else meeting.max_participants,
                 participants=entries(stays, meeting.start, meeting.end),
             )
-            for meeting in sorted(self._headings.values(), key=lambda meeting: meeting.start)
+            for meeting, stays in zip(headings, self.overlapping(spans), strict=True)
         ]
+
+    def overlapping(self, spans: Iterable[tuple[Ms, Ms | None]]) -> Iterator[list[Stay]]:
+        """For each span [start, end) in order of time, the stays that overlap it, by join."""
+        later = deque(sorted(self.stays.values(), key=_by_join))
+        present: list[Stay] = []
+        for start, end in spans:
+            while later and (end is None or later[0].join < end):
+                present.append(later.popleft())
+            present = [stay for stay in present if stay.leave is None or stay.leave > start]
+            yield present
 
     def _heading(self, name: str, start: Ms, end: Ms | None, most: int) -> Meeting:
         return Meeting(name, self.domain, self.room, start, end, most)

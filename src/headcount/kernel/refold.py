@@ -100,11 +100,14 @@ class Stretch:
 
     def carried(self) -> Iterator[tuple[str, Stay]]:
         """The stays that went on into a meeting that a reset began (R7), each with the meeting's id."""
-        for change in self.changes:
-            if isinstance(change, MeetingStarted) and change.because is Because.LEFT_ALONE:
-                for stay in self.record.stays.values():
-                    if carries_into(stay, change.start):
-                        yield change.id, stay
+        resets = [
+            change
+            for change in self.changes
+            if isinstance(change, MeetingStarted) and change.because is Because.LEFT_ALONE
+        ]
+        moments = [(reset.start, reset.start + 1) for reset in resets]
+        for reset, stays in zip(resets, self.record.overlapping(moments), strict=True):
+            yield from ((reset.id, stay) for stay in stays if carries_into(stay, reset.start))
 
     def visits(self) -> list[Stay]:
         """All stays in order of time, void and pending ones too."""

@@ -199,6 +199,10 @@ class Room:
         """Those who are in and count, as far as decided, the earliest first."""
         return (stay.frozen() for stay in self._people.present.values() if stay.counted)
 
+    def checkpoints(self) -> list[Ms]:
+        """The moments inside this sitting from which its past can be folded again."""
+        return [] if self._checkpoints is None else self._checkpoints.moments()
+
     def is_idle(self) -> bool:
         """Whether nobody is in and nothing is to come: all that it remembers is `settled`."""
         return self.deadline == NEVER and not self._people.present
@@ -458,7 +462,9 @@ class Room:
         self._instants = new.since_checkpoint
         if self._checkpoints is not None or new.checkpoints:
             self._checkpoints = self._checkpoints or Checkpoints()
-            self._checkpoints.replace_after(start, new.instants, new.checkpoints, people)
+            self._checkpoints.replace_after(
+                start, new.instants, new.checkpoints, people, emptied=bool(new.marks)
+            )
 
     # Checkpoints.
 

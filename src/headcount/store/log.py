@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from headcount.kernel.events import Event, Ms, facts
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
-from headcount.store.rows import SNAPSHOT, Appended, LogEntry, Logged, event_of
+from headcount.store.rows import Appended, LogEntry, Logged, event_of
 
 
 class Log:
@@ -31,6 +31,14 @@ class Log:
         """The entries after `position`, at most so many."""
         with self._database.reading() as connection:
             return [_logged(*row) for row in connection.rows("entries_after", position=position, most=most)]
+
+    def of_room_after(self, domain: str, room: str, position: int, until: int, most: int) -> list[Logged]:
+        """The entries of one room in (position, until], at most so many. It looks at all entries between."""
+        with self._database.reading() as connection:
+            rows = connection.rows(
+                "entries_of_room_after", domain=domain, room=room, position=position, until=until, most=most
+            )
+            return [_logged(*row) for row in rows]
 
     def end(self) -> tuple[int, Ms]:
         """The last position, and when its entry was received; (0, 0) while there is none."""
@@ -78,7 +86,6 @@ def events_after(connection: Connection, domain: str, room: str, after: Ms, posi
 
 def _logged(
     position: int, domain: str, room: str, at: Ms, received: Ms, origin: int, listed: str | None, kind: int,
-    *said: str | int | None,
+    *fields: str | int | None,
 ) -> Logged:  # fmt: skip
-    event = None if kind == SNAPSHOT else event_of(room, kind, at, *said)  # type: ignore[arg-type]
-    return Logged(position, domain, room, at, received, origin, listed, event)
+    return Logged(position, domain, room, at, received, origin, listed, kind, fields)

@@ -4,7 +4,7 @@ Times are milliseconds since the epoch. Field order is column order.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
@@ -58,7 +58,7 @@ class Appended(NamedTuple):
 
 
 class Logged(NamedTuple):
-    """One entry of the log as the engine reads it. `event` is None for a snapshot."""
+    """One entry of the log as the engine reads it. `listed` is None for anything but a snapshot."""
 
     position: int
     domain: str
@@ -67,7 +67,13 @@ class Logged(NamedTuple):
     received: Ms
     origin: int
     listed: str | None
-    event: Event | None
+    kind: int
+    fields: tuple[Any, ...]
+
+    @property
+    def event(self) -> Event:
+        """What the entry says. Raises `InvalidEvent` if that makes no sense."""
+        return event_of(self.room, self.kind, self.at, *self.fields)
 
 
 class RoomRow(NamedTuple):
@@ -76,6 +82,22 @@ class RoomRow(NamedTuple):
     settled: Ms
     deadline: Ms | None
     checkpoint: str | None
+
+
+class BehindRow(NamedTuple):
+    """A room whose entries after `position` are not worked in yet, since `since` ms and until `retry` ms at least.
+
+    `reason` says why it failed, `attempts` times, under `release`; it is None for a room that only waits its turn.
+    """
+
+    domain: str
+    room: str
+    position: int
+    reason: str | None
+    attempts: int
+    since: Ms
+    retry: Ms
+    release: str
 
 
 class StayRow(NamedTuple):
@@ -183,7 +205,7 @@ class Round:
     of meetings that are there already, `carried` the stay that a reset carried on into one, where
     that is another now. `checkpoints` hold only those that changed. `to_tell` is what is to be told of
     meetings later on, `told_of` what is settled of it, `told` what the world knows now. `to_tally` is in which
-    time of a room meetings that are over have changed.
+    time of a room meetings that are over have changed. `behind` are rooms that fell behind, or have caught up (None).
     """
 
     cursor: int
@@ -202,6 +224,18 @@ class Round:
     to_tell: dict[tuple[str, str, Ms], ToTell] = field(default_factory=dict)
     told: dict[tuple[str, str], ToldMeeting] = field(default_factory=dict)
     told_of: list[ToTell] = field(default_factory=list)
+    behind: dict[RoomKey, BehindRow | None] = field(default_factory=dict)
+
+    def add(self, part: "Round") -> None:
+        """Take in what another room's part of the same round changes."""
+        for name in _ROUND_FIELDS:
+            found = getattr(part, name)
+            if found:
+                mine = getattr(self, name)
+                (mine.update if isinstance(mine, dict) else mine.extend)(found)
+
+
+_ROUND_FIELDS: Final = tuple(one.name for one in fields(Round) if one.name != "cursor")
 
 
 def event_of(

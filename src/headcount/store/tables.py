@@ -6,10 +6,14 @@ from time import perf_counter
 from typing import Any
 
 from headcount.kernel.events import Event, Ms
-from headcount.store.database import Connection, Database, LeadershipLost
+from headcount.store.database import Connection, Database, LeadershipLost, StoreBusy
 from headcount.store.journal import StoredJournal
 from headcount.store.log import append_to, events_after
-from headcount.store.rows import DAY_MS, MarkChange, MeetingRow, RoomRow, Round, packed_doubts
+from headcount.store.rows import DAY_MS, BehindRow, MarkChange, MeetingRow, RoomRow, Round, packed_doubts
+
+
+class _UndoError(Exception):
+    """Raised to roll back what was only tried."""
 
 
 class Tables:
@@ -60,6 +64,34 @@ class Tables:
             row = connection.row("room_row", domain=domain, room=room)
             return None if row is None else RoomRow(*row)
 
+    def rooms_behind(self) -> list[BehindRow]:
+        """All rooms that are behind, those first that are to be tried first."""
+        with self._database.reading() as connection:
+            return [BehindRow(*row) for row in connection.rows("rooms_behind")]
+
+    def room_behind(self, domain: str, room: str) -> BehindRow | None:
+        with self._database.reading() as connection:
+            row = connection.row("room_behind", domain=domain, room=room)
+            return None if row is None else BehindRow(*row)
+
+    def quarantined(self, domain: str, most: int) -> list[BehindRow]:
+        """The rooms of a domain whose work failed, those first that failed first."""
+        with self._database.reading() as connection:
+            return [BehindRow(*row) for row in connection.rows("quarantined_rooms", domain=domain, most=most)]
+
+    def rejects(self, part: Round) -> Exception | None:
+        """Why the database does not take a part of a round; None if it does. Nothing is changed."""
+        try:
+            with self._database.writing() as connection:
+                _write(connection, part)
+                raise _UndoError
+        except _UndoError:
+            return None
+        except StoreBusy:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this part's
+            return error
+
     def commit(self, done: Round, epoch: int) -> float:
         """Commit one round of the engine, all of it or nothing, and tell how long it took, in seconds.
 
@@ -89,6 +121,8 @@ def _write(connection: Connection, done: Round) -> None:
     _put(connection, "keep_to_tell", list(done.to_tell.values()))
     _put(connection, "keep_told", list(done.told.values()))
     _put(connection, "keep_message", done.messages)
+    _put(connection, "drop_behind", [key for key, row in done.behind.items() if row is None])
+    _put(connection, "keep_behind", [row for row in done.behind.values() if row is not None])
     if done.inferred:
         append_to(connection, [done.inferred])
 

@@ -1,0 +1,3 @@
+delete from rooms_behind
+where domain = ?
+  and room = ?
