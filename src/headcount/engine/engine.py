@@ -5,31 +5,54 @@ time has come, and commits all that follows together with the cursor: dead befor
 nothing was said; dead after it, all of it was. A round that fails is forgotten whole, and the
 rooms come back from the store.
 
+No room stops another. Rooms take turns, those of different domains by turns, and a round lasts a
+bounded time: a room whose turn is over falls behind, and goes on in a later round. A room whose work
+fails is quarantined: the round is committed without it, and it is tried again later (`behind.py`).
+
 Rooms here settle a moment after the fact, so that what rule 14 decides is shown within a second;
 what comes later than that is folded anew. Only what comes after `settling_ms` is a correction.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from itertools import groupby
-from typing import Final
+from time import perf_counter
+from typing import Any, Final, NamedTuple
 
-from headcount.engine.inferring import from_snapshot, longest_stay_ends, overstayed
+import structlog
+
+from headcount.engine.behind import Behind
 from headcount.engine.keeping import Keeper, Kept
-from headcount.engine.projecting import Projection
-from headcount.engine.telling import door_messages, note, tell
+from headcount.engine.telling import tell
+from headcount.engine.turn import Terms, Turn, read_until
 from headcount.kernel.changes import Because, Change, EventIgnored, Revised
-from headcount.kernel.doors import Door
-from headcount.kernel.events import Event, Ms
+from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
+from headcount.store.database import StoreError, StoreRejected
 from headcount.store.opening import Store
-from headcount.store.rows import Logged, Origin, RoomKey, Round
+from headcount.store.rows import Logged, RoomKey, Round, ToldMeeting, ToTell
 
 SHOWN_AFTER_MS: Final = 200
 """So long is waited for what was said at the same time before it is shown, unless the settings say otherwise."""
 _MOST_TOLD: Final = 1_000
-_IMPORTED: Final = int(Origin.IMPORTED)
+_ROUND_S: Final = 0.25
+"""A round begins no further turn after so long."""
+_WINDOW: Final = 50_000
+"""So many entries of the log are looked at for those of one room that is behind."""
+_TELL_AGAIN_MS: Final[Ms] = 600_000
+
+log = structlog.get_logger("headcount.engine")
+
+
+class Part(NamedTuple):
+    """One room's part of a round. `before` and `position`: up to where its entries were, and are, worked in."""
+
+    key: Any
+    round: Round
+    before: int
+    position: int
+    kept: Kept | None = None
 
 
 @dataclass(slots=True)
@@ -51,6 +74,7 @@ class Engine:
     `rules` are those in force; `max_stay` (ms) closes stays that nobody ever closed, if given.
     `shown_after` (ms) is how long is waited for what was said at the same time. `batch` bounds how
     many entries a round takes. One that does not tell the world (`tells`) writes nothing into the outbox.
+    `release` is this program's version, `stopwatch` gives seconds since any moment.
     """
 
     def __init__(
@@ -63,12 +87,15 @@ class Engine:
         shown_after: Ms = SHOWN_AFTER_MS,
         batch: int = 5_000,
         tells: bool = True,
+        release: str = "",
+        stopwatch: Callable[[], float] = perf_counter,
     ) -> None:
         self._store = store
         self._tells = tells
-        self._published_ms = rules.settling_ms
-        self._max_stay = max_stay
-        self._shown_after = shown_after
+        self._terms = Terms(rules.settling_ms, shown_after, max_stay, tells)
+        self._release = release
+        self._stopwatch = stopwatch
+        self._began = 0.0
         self._batch = batch
         self._epoch = epoch
         shown = Rules(rules.min_stay_ms, rules.start_alone_ms, rules.reset_alone_ms, shown_after)
@@ -83,7 +110,9 @@ class Engine:
     @property
     def deadline(self) -> Ms:
         """When a room wants to be woken next, or something is to be told, or NEVER."""
-        return min(self._deadlines[0][0] if self._deadlines else NEVER, self._tell_next)
+        retry = self._behind.next_retry()
+        alarm = self._deadlines[0][0] if self._deadlines else NEVER
+        return min(alarm, self._tell_next, NEVER if retry is None else retry)
 
     @property
     def alarms(self) -> int:
@@ -103,14 +132,18 @@ class Engine:
         """In how many of them somebody is."""
         return self._keeper.busy()
 
+    def quarantined_rooms(self) -> int:
+        """How many rooms failed, and wait to be tried again."""
+        return self._behind.quarantined()
+
     def step(self, now: Ms) -> bool:
         """One round at the clock time `now`. Whether there is more to do at once.
 
-        Raises what the store raises; then nothing of the round has happened.
+        Raises what the store raises if it cannot be used; then nothing of the round has happened.
         """
         logged = self._store.log.after(self.cursor, self._batch)
         behind = len(logged) == self._batch
-        self._time = max(self._time, _read_until(logged[-1]) if behind else now)
+        self._time = max(self._time, read_until(logged[-1]) if behind else now)
         try:
             return self._round(logged, now) or self._tell(now) or behind
         except BaseException:
@@ -121,6 +154,7 @@ class Engine:
         """Forget all that is not in the store."""
         self._keeper.forget_all()
         self.cursor, _ = self._store.tables.cursor()
+        self._behind = Behind(self._store.tables.rooms_behind(), self._release)
         self._deadlines = [
             (deadline, (domain, room)) for deadline, domain, room in self._store.tables.deadlines()
         ]
@@ -128,50 +162,187 @@ class Engine:
         self._queued = set(self._deadlines)
         self._tell_next = self._store.outbox.first() if self._tells else NEVER
 
+    # What is told of meetings.
+
     def _tell(self, now: Ms) -> bool:
         """Tell what is due of meetings; whether there may be more."""
         if self._tell_next > self._time:
             return False
-        due = self._store.outbox.due(self._time, _MOST_TOLD)
-        horizon = self._time - self._published_ms
-        round_ = Round(self.cursor, told_of=due)
-        for about in due:
-            seen = self._store.outbox.seen(about, horizon)
-            known = round_.told.get((about.domain, about.id))
-            told = tell(about, seen if known is None else seen._replace(told=known), horizon, now)
-            round_.messages.extend(told.messages)
-            if told.known is not None:
-                round_.told[about.domain, about.id] = told.known
-        if due:
-            self.tally.commit_s += self._store.tables.commit(round_, self._epoch)
+        due: dict[tuple[str, str], list[ToTell]] = {}
+        for about in self._store.outbox.due(self._time, _MOST_TOLD):
+            due.setdefault((about.domain, about.id), []).append(about)
+        parts = [self._publish(key, abouts, now) for key, abouts in due.items()]
+        if parts:
+            self._commit(self.cursor, parts, lambda part, error: self._tell_later(part, error, now))
         self._tell_next = self._store.outbox.first()
         return self._tell_next <= self._time
 
+    def _publish(self, key: tuple[str, str], abouts: Sequence[ToTell], now: Ms) -> Part:
+        """What is to be told of one meeting. If it cannot be worked out, it is tried again later."""
+        part = Part(key, Round(self.cursor, told_of=list(abouts)), self.cursor, self.cursor)
+        horizon = self._time - self._terms.published_ms
+        known: ToldMeeting | None = None
+        try:
+            for about in abouts:
+                seen = self._store.outbox.seen(about, horizon)
+                told = tell(about, seen if known is None else seen._replace(told=known), horizon, now)
+                part.round.messages.extend(told.messages)
+                if told.known is not None:
+                    part.round.told[key] = known = told.known
+        except Exception as error:
+            if not _is_its_own(error):
+                raise
+            return self._tell_later(part, error, now)
+        return part
+
+    def _tell_later(self, part: Part, error: Exception, now: Ms) -> Part:
+        abouts = part.round.told_of
+        log.error(
+            "what is to be published of a meeting failed; it is tried again later",
+            domain=abouts[0].domain, room=abouts[0].room, meeting=abouts[0].id, exc_info=error,
+        )  # fmt: skip
+        due = max(now, self._time) + _TELL_AGAIN_MS
+        later = {(about.domain, about.id, due): about._replace(due=due) for about in abouts}
+        return part._replace(round=Round(self.cursor, told_of=abouts, to_tell=later))
+
+    # Rounds.
+
     def _round(self, logged: Sequence[Logged], now: Ms) -> bool:
-        round_ = Round(logged[-1].position if logged else self.cursor)
-        touched: dict[RoomKey, Kept] = {}
-        for key, entries in groupby(sorted(logged, key=_by_room), key=_by_room):
-            touched[key] = self._keeper.get(key, self.cursor)
-            self._take(touched[key], list(entries), round_, now)
+        self._began = self._stopwatch()
+        cursor = logged[-1].position if logged else self.cursor
+        parts: dict[RoomKey, Part] = {}
+        for key, entries in self._in_turn(logged):
+            parts[key] = self._turn(key, entries, cursor, now, may_wait=bool(parts))
         for key in self._due():
-            if key not in touched:
-                touched[key] = self._keeper.get(key, self.cursor)
-                self._take(touched[key], [], round_, now)
-        if logged or round_.rooms or round_.inferred:
-            self.tally.commit_s += self._store.tables.commit(round_, self._epoch)
-        self._committed(round_, touched)
+            if key not in parts and key not in self._behind:
+                if parts and self._is_over():
+                    self._wake_at(self._time, key)
+                else:
+                    parts[key] = self._turn(key, (), cursor, now)
+        for number, key in enumerate(_by_turns(self._behind.due(max(now, self._time)))):
+            if key not in parts and not (number and self._is_over()):
+                parts[key] = self._catch_up(key, cursor, now)
+        found = list(parts.values())
+        inferred = any(part.round.inferred for part in found)
+        if logged or any(part.round.rooms or part.round.inferred or part.round.behind for part in found):
+            found = self._commit(cursor, found, lambda part, error: self._quarantined(part, error, now))
+        self._committed(cursor, found)
         self.tally.entries += len(logged)
         self.tally.rounds += 1
-        self.tally.corrections += len(round_.corrections)
-        return bool(round_.inferred)
+        return inferred or bool(self._behind.due(max(now, self._time)))
 
-    def _committed(self, round_: Round, touched: dict[RoomKey, Kept]) -> None:
-        self.cursor = round_.cursor
-        self._tell_next = min([self._tell_next, *(due for _, _, due in round_.to_tell)])
-        for key, kept in touched.items():
-            kept.journal.committed(kept.room.settled, self.cursor)
-            self._keeper.done_with(key)
-            self._wake_at(kept.wakes_at, key)
+    def _in_turn(self, logged: Sequence[Logged]) -> Iterator[tuple[RoomKey, list[Logged]]]:
+        """New entries by room, small ones first and domains by turns; those of rooms that are behind wait."""
+        rooms: dict[RoomKey, list[Logged]] = {}
+        for entry in logged:
+            rooms.setdefault((entry.domain, entry.room), []).append(entry)
+        for key in _by_turns(sorted(rooms, key=lambda key: len(rooms[key]))):
+            if key not in self._behind:
+                yield key, rooms[key]
+
+    def _is_over(self) -> bool:
+        """Whether this round has lasted long enough."""
+        return self._stopwatch() - self._began > _ROUND_S
+
+    def _turn(
+        self, key: RoomKey, entries: Sequence[Logged], cursor: int, now: Ms, *, may_wait: bool = False
+    ) -> Part:
+        """One room's turn, in a round that moves the cursor from where it is to `cursor`."""
+        part = Part(key, Round(cursor), self.cursor, self.cursor)
+        if may_wait and self._is_over():
+            part.round.behind[key] = self._behind.deferred(key, self.cursor, now)
+            return part
+        worked = self._work(part, entries, self._time, now)
+        if worked.kept is None or worked.position == cursor:
+            return worked
+        worked.round.behind[key] = self._behind.deferred(key, worked.position, now)
+        return worked
+
+    def _catch_up(self, key: RoomKey, cursor: int, now: Ms) -> Part:
+        """A turn of a room that is behind: some of its entries up to `cursor`, or all of them."""
+        position = self._behind[key].position
+        until = min(position + _WINDOW, cursor)
+        entries = self._store.log.of_room_after(*key, position, until, self._batch)
+        if len(entries) == self._batch:
+            until = entries[-1].position
+        part = Part(key, Round(until), position, position)
+        time = self._time
+        if until < cursor:
+            if not entries:
+                part.round.behind[key] = self._behind.deferred(key, until, now)
+                return part
+            time = min(time, read_until(entries[-1]))
+        worked = self._work(part, entries, time, now)
+        if worked.kept is not None:
+            is_done = worked.position == cursor
+            worked.round.behind[key] = None if is_done else self._behind.deferred(key, worked.position, now)
+            if is_done and self._behind[key].reason is not None:
+                log.info("a room has left quarantine", domain=key[0], room=key[1])
+        return worked
+
+    def _work(self, part: Part, entries: Sequence[Logged], time: Ms, now: Ms) -> Part:
+        """Let a room work; if that fails for a reason of its own, quarantine it."""
+        try:
+            kept = self._keeper.get(part.key, part.before)
+            turn = Turn(self._terms, kept, part.round, time, now)
+            done = turn.work(entries, self._is_over)
+        except Exception as error:
+            if not _is_its_own(error):
+                raise
+            return self._quarantined(part, error, now)
+        self._count(turn.changes)
+        position = part.round.cursor if done == len(entries) else entries[done - 1].position
+        return part._replace(kept=kept, position=position)
+
+    def _quarantined(self, part: Part, error: Exception, now: Ms) -> Part:
+        """What is committed in place of a part that failed: that its room waits, and why."""
+        key = part.key
+        self._keeper.forget(key)
+        row = self._behind.failed(key, part.before, error, now)
+        known = key in self._behind and self._behind[key].reason == row.reason
+        (log.debug if known else log.error)(
+            "a room failed and is quarantined; other rooms go on",
+            domain=key[0], room=key[1], position=part.before, retry_ms=row.retry, exc_info=error,
+        )  # fmt: skip
+        return Part(key, Round(part.round.cursor, behind={key: row}), part.before, part.before)
+
+    def _commit(
+        self, cursor: int, parts: list[Part], instead: Callable[[Part, Exception], Part]
+    ) -> list[Part]:
+        """Commit all parts together; `instead` says what to commit in place of one that the store rejects."""
+        try:
+            self.tally.commit_s += self._store.tables.commit(_together(cursor, parts), self._epoch)
+        except Exception as error:
+            if not _is_its_own(error):
+                raise
+            rejected = {part.key: why for part, why in self._rejected(parts)}
+            if not rejected:
+                raise
+            parts = [instead(part, rejected[part.key]) if part.key in rejected else part for part in parts]
+            self.tally.commit_s += self._store.tables.commit(_together(cursor, parts), self._epoch)
+        return parts
+
+    def _rejected(self, parts: Sequence[Part]) -> Iterator[tuple[Part, Exception]]:
+        """The parts that the store rejects, and why, found by halves."""
+        error = self._store.tables.rejects(_together(self.cursor, parts))
+        if error is not None and len(parts) == 1:
+            yield parts[0], error
+        elif error is not None:
+            half = len(parts) // 2
+            yield from self._rejected(parts[:half])
+            yield from self._rejected(parts[half:])
+
+    def _committed(self, cursor: int, parts: Iterable[Part]) -> None:
+        self.cursor = cursor
+        for part in parts:
+            self._behind.apply(part.round.behind.items())
+            self._tell_next = min([self._tell_next, *(due for _, _, due in part.round.to_tell)])
+            self.tally.corrections += len(part.round.corrections)
+            kept = part.kept
+            if kept is not None:
+                kept.journal.committed(kept.room.settled, part.position)
+                self._keeper.done_with(part.key)
+                self._wake_at(kept.wakes_at, part.key)
 
     def _wake_at(self, moment: Ms, key: RoomKey) -> None:
         """A room that is touched a hundred times before it is to be woken is to be woken once."""
@@ -189,106 +360,33 @@ class Engine:
             due[entry[1]] = None
         return list(due)
 
-    def _take(self, kept: Kept, entries: Sequence[Logged], round_: Round, now: Ms) -> None:
-        """Hand entries to their room, let its clock move on, and write down what follows."""
-        room = kept.room
-        changes = self._handled(kept, entries, round_)
-        changes.extend(room.advance(self._time))
-        if self._max_stay is not None:
-            round_.inferred.extend(overstayed(room, self._max_stay, self._time - self._shown_after))
-        wakes_at = self._wakes_at(kept)
-        leaves = room.known_leaves()
-        doors = room.take_doors()
-        if entries or changes or wakes_at != kept.wakes_at or leaves or doors:
-            key = (room.domain, room.name)
-            round_.rooms[key] = (room.settled, None if wakes_at == NEVER else wakes_at)
-            imported = _all_imported(entries)
-            if imported:
-                kept.history_until = max(kept.history_until, *(entry.at for entry in entries))
-            projection = Projection(round_, room, self._time, self._published_ms)
-            projection.apply(changes, leaves, imported=imported)
-            if self._tells:
-                self._tell_of(kept, doors, [] if imported else changes, round_, now)
-            kept.shown_most = projection.show_most(kept.shown_most)
-            round_.marks.extend(kept.journal.take_changes())
-            self._keep_checkpoint(kept, key, changes, round_)
-            self._count(changes)
-        kept.wakes_at = wakes_at
-
-    def _tell_of(
-        self, kept: Kept, doors: Sequence[Door], changes: Sequence[Change], round_: Round, now: Ms
-    ) -> None:
-        """Write into the outbox what is news: what follows from imported history alone is none."""
-        room, history = kept.room, kept.history_until
-        seen = [door for door in doors if door.at > history]
-        round_.messages.extend(door_messages(room, seen, now, round_.cursor))
-        decided_by = history + room.rules.reset_alone_ms
-        fresh = [change for change in changes if isinstance(change, Revised) or change.at > decided_by]
-        note(round_, room, fresh, self._time, self._published_ms)
-
-    def _handled(self, kept: Kept, entries: Sequence[Logged], round_: Round) -> list[Change]:
-        """Hand over the events; a list of those present is compared with all that came before it."""
-        changes: list[Change] = []
-        events: list[Event] = []
-        for entry in entries:
-            if entry.event is not None:
-                events.append(entry.event)
-            else:
-                changes.extend(self._hand_over(kept, events))
-                events = []
-                round_.inferred.extend(from_snapshot(kept.room, entry))
-        changes.extend(self._hand_over(kept, events))
-        return changes
-
-    def _hand_over(self, kept: Kept, events: list[Event]) -> list[Change]:
-        room = kept.room
-        kept.events += len(events)
-        late = [event for event in events if event.at <= room.settled]
-        changes = room.handle_late(late, self._time) if late else []
-        for event in sorted(events, key=_at) if len(events) > 1 else events:
-            if event.at > room.settled:
-                room.handle(event, self._time)
-        return list(changes)
-
-    def _wakes_at(self, kept: Kept) -> Ms:
-        if self._max_stay is None:
-            return kept.room.deadline
-        ends = longest_stay_ends(kept.room, self._max_stay)
-        return kept.room.deadline if ends is None else min(kept.room.deadline, ends + self._shown_after)
-
-    def _keep_checkpoint(self, kept: Kept, key: RoomKey, changes: Sequence[Change], round_: Round) -> None:
-        corrected = any(isinstance(change, Revised) for change in changes)
-        checkpoint = kept.checkpoint(corrected=corrected)
-        if checkpoint is not None:
-            round_.checkpoints[key] = checkpoint[0]
-
     def _count(self, changes: Sequence[Change]) -> None:
         tally = self.tally
         for change in changes:
             if isinstance(change, EventIgnored):
                 tally.repeated += change.because is Because.REPEATED_JOIN
                 tally.orphans += change.because is Because.ORPHAN_LEAVE
-            elif isinstance(change, Revised) and change.late_ms > self._published_ms:
+            elif isinstance(change, Revised) and change.late_ms > self._terms.published_ms:
                 tally.late += 1
 
 
-def _all_imported(entries: Sequence[Logged]) -> bool:
-    # The first one decides nearly always: they come by hundreds of rooms in a round.
-    return (
-        bool(entries)
-        and entries[0].origin == _IMPORTED
-        and all(entry.origin == _IMPORTED for entry in entries)
-    )
+def _is_its_own(error: Exception) -> bool:
+    """Whether what failed is the fault of one room's work. Otherwise the store cannot be used just now."""
+    return isinstance(error, StoreRejected) or not isinstance(error, StoreError)
 
 
-def _read_until(last: Logged) -> Ms:
-    """The rooms' time with more to read: what is still unread is not late, imported history least of all."""
-    return min(last.at, last.received) if last.origin == _IMPORTED else last.received
+def _together(cursor: int, parts: Iterable[Part]) -> Round:
+    done = Round(cursor)
+    for part in parts:
+        done.add(part.round)
+    return done
 
 
-def _by_room(entry: Logged) -> RoomKey:
-    return entry.domain, entry.room
-
-
-def _at(event: Event) -> Ms:
-    return event.at
+def _by_turns(keys: Iterable[RoomKey]) -> list[RoomKey]:
+    """The first room of each domain, then the second of each, and so on."""
+    ranks: Counter[str] = Counter()
+    ranked = []
+    for key in keys:
+        ranked.append((ranks[key[0]], key))
+        ranks[key[0]] += 1
+    return [key for _, key in sorted(ranked, key=lambda one: one[0])]

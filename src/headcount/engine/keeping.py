@@ -38,9 +38,10 @@ class Kept:
         self.history_until: Ms = _DAWN
         """When the last happened of what was imported."""
 
-    def checkpoint(self, *, corrected: bool) -> tuple[str | None] | None:
-        """The checkpoint to write now, or None if none is due. One that a correction reached is of no use."""
+    def checkpoint(self) -> tuple[str | None] | None:
+        """The checkpoint to write now, or None if none is due. One from before the room was folded again is of no use."""
         room = self.room
+        refolded, room.refolded = room.refolded, False
         if room.is_idle():
             self.events = 0
             if not self.has_checkpoint:
@@ -48,7 +49,7 @@ class Kept:
             self.has_checkpoint = False
             return (None,)
         due = self.events > _LEAST_EVENTS and self.events > 2 * room.size()
-        if not due and not (corrected and self.has_checkpoint):
+        if not due and not (refolded and self.has_checkpoint):
             return None
         self.events = 0
         self.has_checkpoint = True
@@ -83,12 +84,13 @@ class Keeper:
         return len(self._rooms) - len(self._idle)
 
     def get(self, key: RoomKey, cursor: int) -> Kept:
-        """The room, recalled from the store as of `cursor` if it is not here."""
+        """The room, recalled from the store as of the position `cursor` if it is not here."""
         kept = self._rooms.get(key)
         if kept is None:
-            kept = self._rooms[key] = self._recalled(key, cursor)
+            kept = self._recalled(key, cursor)
             if self._watched:
                 kept.room.watch_doors()
+            self._rooms[key] = kept
         self._idle.pop(key, None)
         return kept
 
@@ -98,6 +100,11 @@ class Keeper:
             self._idle[key] = None
             if len(self._idle) > self._most_idle:
                 del self._rooms[self._idle.popitem(last=False)[0]]
+
+    def forget(self, key: RoomKey) -> None:
+        """Let a room go, whatever it holds: it comes back from the store."""
+        self._rooms.pop(key, None)
+        self._idle.pop(key, None)
 
     def forget_all(self) -> None:
         """Let everything go that is not in the store."""

@@ -84,7 +84,7 @@ class Tables:
         try:
             with self._database.writing() as connection:
                 _write(connection, part)
-                raise _UndoError
+                raise _UndoError  # noqa: TRY301 - it undoes the transaction
         except _UndoError:
             return None
         except StoreBusy:
