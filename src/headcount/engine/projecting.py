@@ -116,15 +116,20 @@ class Projection:
             self._keep_stay(stay)
         after = {meeting.id for meeting in revised.meetings_after}
         for meeting in revised.meetings_before:
+            if meeting.id == revised.standing:
+                continue
             self._forget((self._domain, meeting.id))
             self._round.meetings[self._domain, meeting.id] = None
             if meeting.id not in after:
                 self._supersede(meeting)
         carried = dict(revised.carried)
         for meeting in revised.meetings_after:
-            self._keep_meeting(
-                meeting.id, meeting.start, meeting.end, meeting.max_participants, carried.get(meeting.id)
-            )
+            if meeting.id == revised.standing:
+                self._go_on(meeting.id, meeting.end, meeting.max_participants)
+            else:
+                self._keep_meeting(
+                    meeting.id, meeting.start, meeting.end, meeting.max_participants, carried.get(meeting.id)
+                )
         for name, stay in revised.carried:
             if name not in after:
                 self._round.carried[self._domain, name] = (stay.join, stay.participant_id)

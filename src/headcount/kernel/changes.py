@@ -105,6 +105,7 @@ class Revised(NamedTuple):
     (R16): see `successor`. `event` came late by `late_ms`; it is None where a guess was
     overturned. `carried` are the stays that went on into a meeting when a reset began it
     (R7), each with the meeting's id, where the meeting or the stay is another one now.
+    `standing` is the meeting that stood when the stretch began: how it began is as it was.
     """
 
     at: Ms
@@ -116,6 +117,7 @@ class Revised(NamedTuple):
     meetings_after: tuple[Meeting, ...]
     because: Because
     carried: tuple[tuple[str, Stay], ...] = ()
+    standing: str | None = None
 
     def successor(self, meeting: Meeting) -> Meeting | None:
         """The revised meeting that covers the start of `meeting`, if one does."""

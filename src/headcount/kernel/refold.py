@@ -48,6 +48,7 @@ class Stretch:
         self.instants = 0
         self.people = People(self.changes)
         self.sittings = start.begin(domain, room, rules, self.people)
+        self.standing = start.meeting if start.state.stands else None
         self.record = Record(domain, room)
         present = self.people.present.values()
         self.record.begin((stay.frozen() for stay in present if stay.counted), self.sittings.id, start.state)
@@ -183,6 +184,7 @@ def difference(
         meetings_after,
         because,
         tuple(_carried(old, new, meetings_after)),
+        new.standing,
     )
     return revised if any(revised[3:7]) else None
 
