@@ -30,7 +30,7 @@ from headcount.taking import AHEAD_MS, bounded
 
 _STANDARD_INPUT: Final = "-"
 _GZIP_MARK: Final = b"\x1f\x8b"
-_MOST_UNPACKED: Final = 256_000_000
+_MOST_UNPACKED: Final = 100_000_000
 """A packed file may not become larger than this: a few megabytes can unpack to gigabytes."""
 _ROWS_AT_ONCE: Final = 20_000
 

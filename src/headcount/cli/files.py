@@ -211,7 +211,8 @@ def explain(*, room: "OneRoom", as_of: Ms, rules: Rules) -> None:
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for sentence in story_of(room.events, room.name, as_of, domain=room.domain, rules=rules):
-        echo(*_wrapped(visible(sentence), width))
+        for line in sentence.split("\n"):
+            echo(*_wrapped(visible(line), width))
 
 
 def _wrapped(sentence: str, width: int | None) -> list[str]:

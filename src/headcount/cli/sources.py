@@ -233,7 +233,7 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
         where = target + signed.url.removeprefix(signed_for)
         try:
             answer = httpx.post(where, content=signed.body, headers=dict(signed.headers), timeout=10)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise BadInput(
                 f"{target} does not answer: {error}: is 'headcount serve' running there?"
             ) from error
