@@ -12,7 +12,7 @@ import msgspec
 
 from headcount.http.errors import ApiError, invalid, not_json
 from headcount.kernel.events import Ms
-from headcount.limits import Limits, excess
+from headcount.limits import NAME_BYTES, Limits, excess
 from headcount.moments import EARLIEST, UnreadableMoment, moment, spoken
 from headcount.sources.event_body import EventBody
 from headcount.store.known_again import key_of, key_of_event, key_of_id
@@ -57,6 +57,7 @@ class Reader:
         self._now = now
         self._received = received
         self._limits = limits
+        self._surely_fits = min(limits.name_length, NAME_BYTES // 4)  # no character has more than four bytes
 
     def events(self, body: bytes) -> list[LogEntry]:
         try:
@@ -193,6 +194,8 @@ class Reader:
                 self._check_name(where, field, name)
 
     def _check_name(self, where: str, field: str, name: str) -> None:
+        if 0 < len(name) <= self._surely_fits and "\0" not in name:
+            return
         if not name:
             raise invalid(f'{where}"{field}" is not allowed to be empty')
         if "\0" in name:
