@@ -1,6 +1,6 @@
 """Configuring: setting sources up, by command or by the settings file, checked before they are kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -98,19 +98,19 @@ def address(prefix: str, row: SourceRow) -> str:
 
 
 def declare(
-    sources: Sources, declared: Sequence[Mapping[str, Any]], default: str, token: str, now: Ms
+    sources: Sources, declared: Sequence[Mapping[str, Any]], default: str, token: Callable[[], str], now: Ms
 ) -> None:
     """Make the sources what the settings file says of them; those that it declared once and does no more are removed.
 
-    `default` is their domain unless they name one; `token` is made of chance, for those new here.
+    `default` is their domain unless they name one; `token` draws a new random one, for each that is new here.
     Raises `BadInput` for a table that is wrong.
     """
     there = {(row.domain, row.name): row for row in sources.all()}
     wanted = [_declared(table, number, default) for number, table in enumerate(declared, 1)]
-    for number, row in enumerate(wanted):
+    for row in wanted:
         known = there.get((row.domain, row.name))
         if known is None:
-            sources.add(replace(row, token=row.token or f"{token}{number}", created=now))
+            sources.add(replace(row, token=row.token or token(), created=now))
         elif row.token and row.token != known.token:
             sources.remove(known.token, now)
             sources.add(replace(row, created=now))

@@ -9,18 +9,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from headcount.batch.reading import read
+from headcount.batch.blocks import Complaint
+from headcount.batch.reading import EventTable, read
 from headcount.engine.rules_in_force import keep_to_rules
 from headcount.engine.working_in import Progress, work_in
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.rules import Rules
+from headcount.limits import DOMAIN_BYTES, NAME_BYTES, Limits, cut, excess, require_domain, shortened
 from headcount.store.known_again import key_of_event
 from headcount.store.opening import Store
 from headcount.store.rows import KIND_CODES, LogEntry, Origin
 
 _ROWS_AT_ONCE: Final = 20_000
 _PIECE_ROWS: Final = 500_000
+_IDENTITIES: Final = ("room", "participant_id", "user_id", "source_session")
 _KINDS: Final = (Kind.JOIN, Kind.LEAVE, Kind.END)
 _INFERRED: Final = (None, "snapshot", "timeout", "superseded")
 _NAMES: Final = (
@@ -52,6 +56,7 @@ def import_files(
     rules: Rules,
     progress: Progress,
     *,
+    limits: Limits,
     max_stay: Ms | None = None,
     skip_bad: bool = False,
 ) -> Imported:
@@ -60,11 +65,14 @@ def import_files(
     Raises `BadInput` for what cannot be read, before anything of that piece is taken, and if the
     store's rules are others.
     """
+    require_domain(domain)
     keep_to_rules(store, rules)
     done = Imported()
-    reading = read(list(files), skip_bad=skip_bad, piece_rows=_PIECE_ROWS)
+    reading = read(
+        list(files), skip_bad=skip_bad, piece_rows=_PIECE_ROWS, check=lambda rows: _too_long(rows, limits)
+    )
     for piece in reading:
-        for entries in _entries(piece, domain, now()):
+        for entries in _entries(piece, domain, now(), limits):
             appended = store.log.append([entries])[0]
             done.accepted += appended.accepted
             done.duplicates += appended.duplicates
@@ -74,7 +82,41 @@ def import_files(
     return done
 
 
-def _entries(piece: pa.Table, domain: str, now: Ms) -> Iterator[list[LogEntry]]:
+def _too_long(rows: EventTable, limits: Limits) -> list[Complaint]:
+    """Complain of rows in which a text that identifies something exceeds the limits."""
+    bounds = dict.fromkeys(_IDENTITIES, (limits.name_length, NAME_BYTES)) | {
+        "domain": (DOMAIN_BYTES, DOMAIN_BYTES)
+    }
+    complaints = []
+    for name, bound in bounds.items():
+        if name in rows.column_names:
+            complaints += _too_long_in(rows[name], name, *bound)
+    return complaints
+
+
+def _too_long_in(column: pa.ChunkedArray, name: str, characters: int, most_bytes: int) -> list[Complaint]:
+    words = pa.chunked_array([chunk.dictionary for chunk in column.chunks]) if _is_coded(column) else column
+    least = min(characters, most_bytes)
+    if (pc.max(pc.binary_length(words)).as_py() or 0) <= least:
+        return []  # as many bytes as there may be characters fit in any case
+    texts = column.cast(pa.large_string()) if _is_coded(column) else column
+    wrong = pc.or_(
+        pc.greater(pc.utf8_length(texts), characters), pc.greater(pc.binary_length(texts), most_bytes)
+    )
+    rows = pc.fill_null(wrong, fill_value=False).to_numpy()
+
+    def reason(row: int) -> str:
+        text = texts[row].as_py()
+        return f"{name} {excess(text, characters, most_bytes)}: {shortened(text)}"
+
+    return [Complaint(rows, reason)] if rows.any() else []
+
+
+def _is_coded(column: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_dictionary(column.type))
+
+
+def _entries(piece: pa.Table, domain: str, now: Ms, limits: Limits) -> Iterator[list[LogEntry]]:
     """The rows of a piece as entries, in order of time."""
     if not len(piece):
         return
@@ -82,6 +124,9 @@ def _entries(piece: pa.Table, domain: str, now: Ms) -> Iterator[list[LogEntry]]:
     for start in range(0, len(piece), _ROWS_AT_ONCE):
         rows = piece.slice(start, _ROWS_AT_ONCE)
         columns = {name: rows[name].to_pylist() for name in rows.column_names}
+        if "user_name" in columns:
+            names = columns["user_name"]
+            columns["user_name"] = [name and cut(name, limits.name_length) for name in names]
         nothing = [None] * len(rows)
         others = [columns.get(name, nothing) for name in _NAMES]
         yield [

@@ -5,6 +5,7 @@ leaves the store as it was. What is imported is never late, and known again if i
 """
 
 import gzip
+import io
 import sys
 import zlib
 from collections import Counter
@@ -19,15 +20,18 @@ from headcount.errors import BadInput
 from headcount.history.forms import Asked, File, Form, heard_in
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import Rules
+from headcount.limits import Limits, require_domain
 from headcount.moments import spoken
 from headcount.sources.deliveries import Role
 from headcount.store.entries import entry_of
 from headcount.store.opening import Store
 from headcount.store.rows import Origin
-from headcount.taking import AHEAD_MS, LONGEST_NAME
+from headcount.taking import AHEAD_MS, bounded
 
 _STANDARD_INPUT: Final = "-"
 _GZIP_MARK: Final = b"\x1f\x8b"
+_MOST_UNPACKED: Final = 100_000_000
+"""A packed file may not become larger than this: a few megabytes can unpack to gigabytes."""
 _ROWS_AT_ONCE: Final = 20_000
 
 
@@ -50,8 +54,9 @@ class Taken:
 
 
 def read_history(
-    form: Form, names: Sequence[str], asked: Asked, counted: frozenset[Role], now: Ms, *, skip_bad: bool
-) -> History:
+    form: Form, names: Sequence[str], asked: Asked, counted: frozenset[Role], now: Ms, *, skip_bad: bool,
+    limits: Limits,
+) -> History:  # fmt: skip
     """What these files tell. Raises `BadInput` for what cannot be read, and unless `skip_bad`, for bad rows."""
     history = History()
     for name in names:
@@ -60,8 +65,7 @@ def read_history(
             if role not in counted:
                 history.not_counted[role] += 1
                 continue
-            _require_sense(event, now, file.where)
-            history.events.append(event)
+            history.events.append(_sensible(event, now, file.where, limits))
     if history.bad and not skip_bad:
         first = history.bad[0]
         raise BadInput(first.reason, where=first.where, place=first.place, more=len(history.bad) - 1)
@@ -75,13 +79,24 @@ def _called(name: str) -> str:
 def _unpacked(name: str) -> bytes:
     """The bytes of a file, whether it is packed or not."""
     raw = _bytes_of(name)
-    try:
-        plain = gzip.decompress(raw) if raw.startswith(_GZIP_MARK) else raw
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        reason = "cannot be unpacked: the gzip file is cut off or damaged"
-        raise BadInput(reason, where=_called(name)) from error
-    if not plain.strip():
+    plain = _decompressed(raw, _called(name)) if raw.startswith(_GZIP_MARK) else raw
+    if not plain or plain.isspace():
         raise BadInput("is empty", where=_called(name))
+    return plain
+
+
+def _decompressed(raw: bytes, where: str) -> bytes:
+    """Return what a gzip file unpacks to, without ever holding more than is allowed."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed:
+            plain = packed.read(_MOST_UNPACKED + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BadInput("cannot be unpacked: the gzip file is cut off or damaged", where=where) from error
+    if len(plain) > _MOST_UNPACKED:
+        reason = (
+            f"unpacks to more than {_MOST_UNPACKED:,} bytes: unpack it, look at it, and import it in parts"
+        )
+        raise BadInput(reason, where=where)
     return plain
 
 
@@ -97,16 +112,17 @@ def _bytes_of(name: str) -> bytes:
         raise BadInput(reason, where=name) from error
 
 
-def _require_sense(event: Event, now: Ms, where: str) -> None:
-    """Raises `BadInput` for what no meeting of ours can have been, though it reads as an event."""
+def _sensible(event: Event, now: Ms, where: str, limits: Limits) -> Event:
+    """Return the event within the limits. Raise `BadInput` for what no meeting of ours can have been."""
     if event.at > now + AHEAD_MS:
         raise BadInput(
             f"tells of {spoken(event.at)}, which is yet to come: are its dates and its zone read as they were meant?",
             where=where,
         )
-    for name in (event.room, event.participant_id, event.user_id, event.source_session, event.id):
-        if name is not None and len(name) > LONGEST_NAME:
-            raise BadInput(f"has a name of more than {LONGEST_NAME} characters: '{name[:40]}…'", where=where)
+    try:
+        return bounded(event, limits)
+    except BadInput as error:
+        raise BadInput(error.reason, where=where) from error
 
 
 def take_history(
@@ -122,6 +138,7 @@ def take_history(
 
     Raises `BadInput` if the store's rules are others.
     """
+    require_domain(domain)
     keep_to_rules(store, rules)
     taken = Taken()
     total = len(history.events)

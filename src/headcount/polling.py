@@ -17,13 +17,14 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
 from headcount.knowing import known
+from headcount.limits import Limits, excess, require_events
 from headcount.sources.polls.asking import Access, Listed, Poll, PollFailed, Present, Refused
 from headcount.sources.polls.reconciling import Memory, Reconciled, reconcile
 from headcount.store.database import StoreError
 from headcount.store.opening import Store
 from headcount.store.rows import Appended, LogEntry
 from headcount.store.sources import SourceRow
-from headcount.taking import LONGEST_NAME, Terms, take_inferred
+from headcount.taking import Terms, take_inferred
 
 _LOOK_S: Final = 1.0
 """So often is looked whether this process leads, and which sources there are."""
@@ -58,6 +59,7 @@ class Tools:
     now: Callable[[], Ms]
     chance: Callable[[], str]
     delay: Callable[[], float]
+    limits: Limits
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -83,15 +85,21 @@ def rooms_in_use(store: Store, inlet: Configured) -> set[str]:
 
 
 async def look(
-    inlet: Configured, ask: Ask, now: Callable[[], Ms], chance: Callable[[], str], rooms: Collection[str] = ()
-) -> Looked:
-    """Ask one server. `rooms` are those in which somebody is, as it calls them. Raises `PollFailed`."""
+    inlet: Configured, ask: Ask, now: Callable[[], Ms], chance: Callable[[], str], limits: Limits,
+    rooms: Collection[str] = (),
+) -> Looked:  # fmt: skip
+    """Ask one server. `rooms` are those in which somebody is, as it calls them.
+
+    Raises `PollFailed`, and `BadInput` if the server lists more participants than are accepted at once.
+    """
     assert inlet.asking is not None
     started = now()
     listed = await _by_any_key(inlet.asking, ask, Access("", started, rooms=rooms), chance)
-    usable = [_here(one, inlet.terms) for one in listed.present if _is_usable(one)]
+    require_events(len(listed.present), limits)
+    length, prefix = limits.name_length, inlet.terms.prefix
+    usable = [one for one in (_here(one, inlet.terms) for one in listed.present) if _is_usable(one, length)]
     present = [one for one in usable if one.role in inlet.terms.counted]
-    unclear = frozenset(inlet.terms.prefix + room for room in listed.unclear if _is_name(room))
+    unclear = frozenset(prefix + room for room in listed.unclear if room and _is_name(prefix + room, length))
     return Looked(started, present, len(usable) - len(present), unclear)
 
 
@@ -104,17 +112,17 @@ async def _by_any_key(asking: Asking, ask: Ask, access: Access, chance: Callable
 
 
 def _here(one: Present, terms: Terms) -> Present:
-    return one._replace(room=terms.prefix + one.room) if terms.prefix else one
+    return one._replace(room=terms.prefix + one.room) if terms.prefix and one.room else one
 
 
-def _is_usable(one: Present) -> bool:
+def _is_usable(one: Present, length: int) -> bool:
     """What no event may be called is in no list of ours, and must not spoil it for the others."""
     others = (one.user_id or "-", one.source_session or "-")
-    return all(_is_name(text) for text in (one.room, one.participant_id, *others))
+    return all(_is_name(text, length) for text in (one.room, one.participant_id, *others))
 
 
-def _is_name(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_NAME and NUL not in text
+def _is_name(text: str, length: int) -> bool:
+    return bool(text) and NUL not in text and excess(text, length) is None
 
 
 def compare(
@@ -152,7 +160,7 @@ class Poller:
         try:
             tools = self._tools
             rooms = await asyncio.to_thread(rooms_in_use, tools.store, self._inlet)
-            looked = await look(self._inlet, tools.ask, tools.now, tools.chance, rooms)
+            looked = await look(self._inlet, tools.ask, tools.now, tools.chance, tools.limits, rooms)
             if tools.leads():
                 await self._take(looked)
         except (PollFailed, BadInput) as error:
@@ -173,7 +181,7 @@ class Poller:
             await asyncio.to_thread(tools.store.polls.keep_rooms, row.token, new)
             self._rooms |= new
         found = await asyncio.to_thread(compare, tools.store, self._inlet, looked, self._memory)
-        entries = take_inferred([*found.joins, *found.leaves], self._inlet.terms, tools.now())
+        entries = take_inferred([*found.joins, *found.leaves], self._inlet.terms, tools.now(), tools.limits)
         if entries:
             tools.took(await tools.append(entries))
         self._memory = found.memory

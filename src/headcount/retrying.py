@@ -6,10 +6,11 @@ from typing import NamedTuple
 from headcount.configuring import configured
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.sources.deliveries import Delivery, read_trusted
+from headcount.limits import Limits
+from headcount.sources.deliveries import Delivery
 from headcount.store.opening import Store
 from headcount.store.sources import DeadLetter, SourceRow
-from headcount.taking import room_by_room, take
+from headcount.taking import read_delivery, room_by_room, take
 
 
 class Retried(NamedTuple):
@@ -20,8 +21,11 @@ class Retried(NamedTuple):
     left: int
 
 
-def retry(store: Store, now: Callable[[], Ms], domain: str | None = None) -> Retried:
-    """Read dead letters again, all or those of a domain. They were verified when they came; what can be read now is taken and dropped."""
+def retry(store: Store, now: Callable[[], Ms], limits: Limits, domain: str | None = None) -> Retried:
+    """Read dead letters again, all or those of a domain. They were verified when they came; what can be read now is taken and dropped.
+
+    The limits are those of a delivery that comes now.
+    """
     rows = {row.token: row for row in store.sources.all()}
     read = accepted = left = after = 0
     while letters := store.sources.letters(after):
@@ -30,7 +34,7 @@ def retry(store: Store, now: Callable[[], Ms], domain: str | None = None) -> Ret
             row = rows.get(letter.token)
             if domain is not None and (row is None or row.domain != domain):
                 continue
-            taken = None if row is None else _taken(store, row, letter, now())
+            taken = None if row is None else _taken(store, row, letter, now(), limits)
             if taken is None:
                 left += 1
             else:
@@ -39,14 +43,14 @@ def retry(store: Store, now: Callable[[], Ms], domain: str | None = None) -> Ret
     return Retried(read, accepted, left)
 
 
-def _taken(store: Store, row: SourceRow, letter: DeadLetter, received: Ms) -> int | None:
+def _taken(store: Store, row: SourceRow, letter: DeadLetter, received: Ms, limits: Limits) -> int | None:
     """How many events of a letter were new; None if it still cannot be read."""
     inlet = configured(row)
     delivery = Delivery(letter.headers, letter.body, letter.url, letter.received)
     try:
-        told = read_trusted(inlet.source, delivery)
+        told = read_delivery(inlet.source, delivery, limits)
         heard = room_by_room(told, inlet.terms, store.sources.rooms_in_use)
-        taken = take(heard, inlet.terms, letter.received, received)
+        taken = take(heard, inlet.terms, letter.received, received, limits)
     except BadInput:
         return None
     store.sources.keep_bystanders(taken.bystanders)

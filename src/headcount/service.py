@@ -30,7 +30,6 @@ from headcount.http.access import Gate
 from headcount.http.app import Parts, build
 from headcount.http.context import Reading
 from headcount.http.deliveries import FrontDoor
-from headcount.http.event_bodies import Limits
 from headcount.http.ingest import Ingest
 from headcount.http.metrics import Deliveries, Dropped, Metrics, Numbers
 from headcount.http.stream import event_of
@@ -94,7 +93,7 @@ class Service:
             self.store.sources,
             settings.sources,
             settings["domain"],
-            secrets.token_urlsafe(18),
+            lambda: secrets.token_urlsafe(18),
             self.clock.now(),
         )
         self.worker = Worker(
@@ -123,10 +122,9 @@ class Service:
             self.clock.now,
             self.clock.outside,
             self.metrics.took,
+            settings.limits(),
+            self.gate.count_source,
             public_url=settings["public_url"],
-            most_bytes=settings["max_body_bytes"],
-            most_s=settings["request_s"],
-            name_length=settings["max_name_length"],
             keep_rooms=self.store.polls.keep_rooms,
         )
         self.counted = Counted()
@@ -154,8 +152,6 @@ class Service:
 
     def app(self) -> ASGIApp:
         settings = self.settings
-        names = ("max_body_bytes", "max_events", "max_name_length", "request_s")
-        limits = Limits(*(settings[name] for name in names))
         return build(
             Parts(
                 gate=self.gate,
@@ -166,7 +162,7 @@ class Service:
                     Passing(self.store, self.worker.hurry, self.cursor, self.clock.now).passed,
                     self.clock.now,
                     self.clock.outside,
-                    limits,
+                    settings.limits(),
                     self.metrics.took,
                 ),
                 front_door=self.front_door,
@@ -297,6 +293,7 @@ class Service:
                     self.clock.now,
                     lambda: secrets.token_hex(8),
                     random.random,
+                    self.settings.limits(),
                 )
             ).run()
 
@@ -411,8 +408,9 @@ class _Feed:
         return {token: Recently(*seen) for token, seen in found.items()}
 
     def retry(self, domain: str) -> Retried:
-        done = retry(self._service.store, self._service.clock.now, domain)
-        self._service.worker.wake()
+        service = self._service
+        done = retry(service.store, service.clock.now, service.settings.limits(), domain)
+        service.worker.wake()
         return done
 
 

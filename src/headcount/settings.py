@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
+from headcount.limits import Limits
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
@@ -118,11 +119,11 @@ TABLE: Final = (
     Setting("max_stay_s", 0, _seconds, "Close stays that nobody closed after so long; 0 never does."),
     Setting("granularity_s", 1, _whole(1, 3_600), "Round times in answers down to so many seconds (rule 12)."),
     Setting("max_body_bytes", 8_000_000, _whole(1_000, 10**9), "The largest body of a request."),
-    Setting("max_events", 10_000, _whole(1, 10**6), "The most events in one request."),
-    Setting("max_name_length", 512, _whole(16, 10_000), "The longest name of a room or participant, in characters."),
+    Setting("max_events", 10_000, _whole(1, 10**6), "The most events in one request, participants in a list, or events in one delivery of a source."),
+    Setting("max_name_length", 512, _whole(16, 1_024), "The longest name of a room or participant, in characters; in UTF-8 it may have 1,024 bytes."),
     Setting("request_s", 30, _whole(1, 3_600), "A request's head must come within so long, its body within as much again."),
     Setting("reads_per_5s", 100, _whole(0, 10**9), "So many reads may a key make in 5 seconds; 0 any."),
-    Setting("events_per_5s", 100_000, _whole(0, 10**9), "So many events may a key send in 5 seconds; 0 any."),
+    Setting("events_per_5s", 100_000, _whole(0, 10**9), "So many events may a key or a source send in 5 seconds; 0 any. A list counts its participants."),
     Setting("max_lag_s", 30, _seconds, "With the engine further behind than this, /readyz says no."),
     Setting("webhook_networks", "", _networks, "Networks of your own that webhooks may lead to, like 10.1.0.0/16,fd00::/8."),
     Setting("webhook_ca_file", "", str, "Also trust webhooks whose certificates these authorities signed (a PEM file)."),
@@ -153,6 +154,11 @@ class Settings:
         """The numbers of the rules, in ms. Raises `InvalidRules`."""
         names = ("min_stay_s", "start_alone_s", "reset_alone_s", "settling_s")
         return Rules(*(round(self.values[name] * 1_000) for name in names))
+
+    def limits(self) -> Limits:
+        """Return how much is accepted at once, for every entrance alike."""
+        names = ("max_body_bytes", "max_events", "max_name_length", "request_s")
+        return Limits(*(self.values[name] for name in names))
 
     def shown_after(self) -> Ms:
         """How many ms are waited for what was said at the same time."""
@@ -213,7 +219,7 @@ def _read_file(file: str) -> dict[str, Any]:
         found = tomllib.loads(Path(file).read_text("utf-8"))
     except OSError as error:
         raise BadInput(f"cannot be read: {(error.strerror or str(error)).lower()}", where=file) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"is not TOML: {error}", where=file) from error
     unknown = sorted(found.keys() - _BY_NAME.keys() - {"source"})
     if unknown:

@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
+from headcount.limits import Limits, cut, excess, require_events, shortened
 from headcount.moments import EARLIEST, spoken
-from headcount.sources.deliveries import COUNTED, Heard, Role, spread
+from headcount.sources.deliveries import COUNTED, Delivery, Heard, Role, Source, read_trusted, spread
 from headcount.store.entries import entry_of
 from headcount.store.known_again import key_of_id
 from headcount.store.rows import KIND_CODES, LogEntry, Origin
@@ -19,7 +20,7 @@ from headcount.store.sources import Bystander
 
 AHEAD_MS: Final[Ms] = 5 * 60_000
 """So far may a source's clock be ahead of ours."""
-LONGEST_NAME: Final = 512
+_IDENTITIES: Final = ("room", "participant_id", "user_id", "source_session", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,13 @@ def roles_in(options: Mapping[str, Any], name: str) -> frozenset[Role]:
         raise BadInput(f"{name}: {error}; there are {', '.join(Role)}") from error
 
 
+def read_delivery(source: Source, delivery: Delivery, limits: Limits) -> list[Heard]:
+    """Return what a verified delivery says. Raise `BadInput` if it cannot be read or holds too many events."""
+    heard = read_trusted(source, delivery)
+    require_events(len(heard), limits)
+    return heard
+
+
 def room_by_room(
     heard: list[Heard], terms: Terms, in_use: Callable[[str, str], Iterable[str]]
 ) -> list[Heard]:
@@ -71,7 +79,7 @@ def room_by_room(
     return list(spread(heard, here))
 
 
-def take(heard: Iterable[Heard], terms: Terms, now: Ms, received: Ms, limit: int = LONGEST_NAME) -> Taken:
+def take(heard: Iterable[Heard], terms: Terms, now: Ms, received: Ms, limits: Limits) -> Taken:
     """Entries for those who count. Raises `BadInput` for an event that cannot be taken, and takes none.
 
     `now` bounds when something can have happened; `received` is our own time, which orders.
@@ -80,7 +88,8 @@ def take(heard: Iterable[Heard], terms: Terms, now: Ms, received: Ms, limit: int
     for event, role, everywhere in heard:
         assert not everywhere, "first room_by_room"
         here = replace(event, room=terms.prefix + event.room) if terms.prefix else event
-        _require(here, now, limit)
+        _require_time(here, now)
+        here = bounded(here, limits)
         if role in terms.counted or event.kind is Kind.END:
             taken.entries.append(_entry(here, terms, received))
         else:
@@ -88,16 +97,32 @@ def take(heard: Iterable[Heard], terms: Terms, now: Ms, received: Ms, limit: int
     return taken
 
 
-def take_inferred(events: Iterable[Event], terms: Terms, received: Ms) -> list[LogEntry]:
+def take_inferred(events: Iterable[Event], terms: Terms, received: Ms, limits: Limits) -> list[LogEntry]:
     """Entries for what lists of those present add; rooms are called as they are here. Raises `BadInput`, and takes none."""
     found = []
     for event in events:
-        _require(event, received, LONGEST_NAME)
-        found.append(entry_of(event, terms.domain, received, Origin.INFERRED))
+        _require_time(event, received)
+        found.append(entry_of(bounded(event, limits), terms.domain, received, Origin.INFERRED))
     return found
 
 
-def _require(event: Event, now: Ms, limit: int) -> None:
+def bounded(event: Event, limits: Limits) -> Event:
+    """Return the event as it may be stored: its display name is cut to the limits.
+
+    Raise `BadInput` if a text that identifies something exceeds them: cut, it would name something else.
+    """
+    for field in _IDENTITIES:
+        text = getattr(event, field)
+        wrong = text and excess(text, limits.name_length)
+        if wrong:
+            raise BadInput(f"{field} {wrong}: {shortened(text)}")
+    name = event.user_name
+    if name is None or excess(name, limits.name_length) is None:
+        return event
+    return replace(event, user_name=cut(name, limits.name_length))
+
+
+def _require_time(event: Event, now: Ms) -> None:
     if event.at > now + AHEAD_MS:
         ahead = (event.at - now) / 1_000
         raise BadInput(
@@ -105,13 +130,6 @@ def _require(event: Event, now: Ms, limit: int) -> None:
         )
     if event.at < EARLIEST:
         raise BadInput(f"it happened before the year 2000, at {spoken(event.at)}")
-    for field, name in (
-        ("room", event.room),
-        ("participant_id", event.participant_id),
-        ("user_id", event.user_id),
-    ):
-        if name is not None and len(name) > limit:
-            raise BadInput(f"{field} is longer than {limit:,} characters: {name[:40]!r}…")
 
 
 def _entry(event: Event, terms: Terms, received: Ms) -> LogEntry:

@@ -24,6 +24,7 @@ from headcount.kernel.rules import Rules
 from headcount.sample import write_sample
 from headcount.sources import jitsi
 from headcount.sources.captures import read_capture
+from headcount.terminal import visible_lines
 from headcount.timeline import timeline
 
 SAMPLE_EVENTS: Final = 20_000
@@ -81,7 +82,7 @@ def _made_up(sample: str, out: TextIO) -> None:
 
 def _tell(out: TextIO, *lines: str) -> None:
     for line in lines:
-        click.echo(line, out)
+        click.echo(visible_lines(line), out)
 
 
 def _table(events: Iterable[Event]) -> pa.Table:

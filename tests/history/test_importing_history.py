@@ -215,7 +215,10 @@ def test_the_end_of_one_meeting_ends_no_other_under_the_same_name(store):
         (gzip.compress(b"", mtime=0), "is empty"),
         (b"\x1f\x8b\x08broken", "the gzip file is cut off or damaged"),
         (ANN_AND_BOB.encode("utf-16"), "is UTF-16 text: save it as UTF-8"),
-        (ANN_AND_BOB.replace("standup", "x" * 513).encode(), "has a name of more than 512 characters: 'xxx"),
+        (
+            ANN_AND_BOB.replace("standup", "x" * 513).encode(),
+            "room must be at most 512 characters [Received 513]: 'xxx",
+        ),
     ],
 )
 def test_a_file_that_is_none_is_refused(store, content, words):

@@ -20,7 +20,7 @@ import pyarrow.csv as arrow_csv
 from headcount.batch.blocks import CODED, Block, Complaint
 from headcount.batch.canonical import require_columns
 from headcount.batch.text_columns import CODES
-from headcount.batch.text_files import opened, require_utf8, unpacked
+from headcount.batch.text_files import LONGEST_LINE, opened, require_utf8, too_long_a_line, unpacked
 from headcount.errors import BadInput
 
 _FAST_BYTES: Final = 1 << 24
@@ -143,7 +143,8 @@ class _Counted:
 def _records(path: Path, where: str) -> Iterator[_Record]:
     """All records with their lines, the header first; empty lines are none."""
     with opened(path, where) as file, unpacked(where):
-        lines = _Remembered(TextIOWrapper(file.plain, "utf-8-sig", "surrogateescape", newline=""))
+        text = TextIOWrapper(file.plain, "utf-8-sig", "surrogateescape", newline="")
+        lines = _Remembered(_lines(text, where))
         records = csv.reader(lines)
         before = 0
         try:
@@ -155,6 +156,13 @@ def _records(path: Path, where: str) -> Iterator[_Record]:
             raise BadInput(
                 f"a quote is missing here or above ({error})", where=where, place=f"line {before + 1:,}"
             ) from error
+
+
+def _lines(text: TextIOWrapper, where: str) -> Iterator[str]:
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):
+            raise too_long_a_line(where)
+        yield line
 
 
 class _Remembered:

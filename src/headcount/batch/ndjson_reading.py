@@ -14,7 +14,15 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.batch.blocks import COLUMNS, REQUIRED, Block, Complaint, TextLines
-from headcount.batch.text_files import UTF8_MARK, TextFile, opened, require_utf8, unpacked
+from headcount.batch.text_files import (
+    LONGEST_LINE,
+    UTF8_MARK,
+    TextFile,
+    opened,
+    require_utf8,
+    too_long_a_line,
+    unpacked,
+)
 from headcount.errors import BadInput
 
 _READ_AT_ONCE: Final = 1 << 23
@@ -50,7 +58,7 @@ class _Line(msgspec.Struct, gc=False):
 _NO_LINE: Final = _Line()
 _DECODER: Final = msgspec.json.Decoder(_Line)
 _UNTYPED: Final = msgspec.json.Decoder()
-_UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
+_UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_ndjson(path: str | Path, where: str) -> Iterator[Block]:
@@ -69,8 +77,12 @@ def read_ndjson(path: str | Path, where: str) -> Iterator[Block]:
 
 
 def _some_lines(file: TextFile) -> bytes:
+    """About so many bytes, to the end of a line. Raises `BadInput` for a line that has no end in sight."""
     with unpacked(file.where):
-        return file.plain.read(_READ_AT_ONCE) + file.plain.readline()
+        text, rest = file.plain.read(_READ_AT_ONCE), file.plain.readline(LONGEST_LINE)
+    if len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+        raise too_long_a_line(file.where)
+    return text + rest
 
 
 def _block(text: bytes, lines: list[bytes], before: int, file: TextFile) -> Block:
@@ -135,6 +147,8 @@ def _why_no_event(line: bytes) -> str:
         found = _UNTYPED.decode(line)
     except UnicodeDecodeError:
         return "the line is not UTF-8 text: save the file as UTF-8"
+    except RecursionError:
+        return "the line is JSON that is nested too deeply"
     except msgspec.DecodeError as error:
         return f"the line is not JSON ({str(error).removeprefix('JSON is malformed: ')})"
     if not isinstance(found, dict):

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.batch.blocks import Block
+from headcount.batch.blocks import Block, Complaint
 from headcount.batch.canonical import canonical
 from headcount.batch.columnar_reading import read_parquet, read_stream
 from headcount.batch.csv_reading import read_csv
@@ -44,8 +44,18 @@ _TEXT_ENDINGS: Final = (".ndjson", ".jsonl", ".csv")
 _FORMATS: Final = "Headcount reads .parquet, .ndjson, .jsonl and .csv, the last three also with .gz"
 
 
-def read(source: Source, *, skip_bad: bool = False, piece_rows: int = PIECE_ROWS) -> "Reading":
-    """Read events. With `skip_bad`, bad rows are left out and kept as `rejects`.
+Check: TypeAlias = Callable[[EventTable], list[Complaint]]
+"""Looks at a block in canonical columns for what its reader wants of events beyond that they are events."""
+
+
+def _no_check(_: EventTable) -> list[Complaint]:
+    return []
+
+
+def read(
+    source: Source, *, skip_bad: bool = False, piece_rows: int = PIECE_ROWS, check: Check = _no_check
+) -> "Reading":
+    """Read events. With `skip_bad`, bad rows are left out and kept as `rejects`. `check` may find more rows bad.
 
     A `Reading` is given back as it is. Raises `BadInput` for files that are not there or of
     no known format; for what is in them, as they are read.
@@ -53,7 +63,7 @@ def read(source: Source, *, skip_bad: bool = False, piece_rows: int = PIECE_ROWS
     if isinstance(source, Reading):
         return source
     rejects = BadRowsAreKept() if skip_bad else BadRowsEndIt()
-    return Reading(_blocks(source, piece_rows), rejects, piece_rows)
+    return Reading(_blocks(source, piece_rows), rejects, piece_rows, check)
 
 
 class Reading:
@@ -64,12 +74,15 @@ class Reading:
     first bad row: after all were looked at, so that it can say how many more there are.
     """
 
-    def __init__(self, blocks: Iterator[Block], rejects: Rejects, piece_rows: int) -> None:
+    def __init__(
+        self, blocks: Iterator[Block], rejects: Rejects, piece_rows: int, check: Check = _no_check
+    ) -> None:
         self.share = 0.0
         """How much has been read by the end of the latest piece, from 0 to 1, as far as that is known."""
         self.rejects = rejects
         self._blocks = blocks
         self._piece_rows = piece_rows
+        self._check = check
 
     @property
     def rejected(self) -> int:
@@ -97,7 +110,7 @@ class Reading:
         """
         for block in self._blocks:
             checked = canonical(block.rows, block.origin.where)
-            complaints = [*block.complaints, *checked.complaints]
+            complaints = [*block.complaints, *checked.complaints, *self._check(checked.table)]
             table = checked.table
             if complaints:
                 table = table.filter(pa.array(~self.rejects.take(block, complaints)))

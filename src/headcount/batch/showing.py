@@ -4,16 +4,18 @@ The summary says what was found, and then what was ignored and by which rule: ev
 nothing are no errors, but whoever wonders where a meeting went should find the answer here.
 """
 
+import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import islice
-from typing import IO, Any, Final, TextIO
+from typing import IO, Any, Final, TextIO, cast
 
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.batch.writing import STREAMS, stream_daily
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.moments import spoken
+from headcount.terminal import visible_lines
 
 SHOWN: Final = 20
 REJECTED_SHOWN: Final = 5
@@ -41,12 +43,27 @@ def show(sessions: Sessions, fmt: str | None, out: TextIO) -> None:
     if fmt is None:
         _show_table(sessions, out)
         return
-    file: IO[bytes] = out.buffer
+    file: IO[bytes] = cast("IO[bytes]", _Terminal(out)) if out.isatty() else out.buffer
     if fmt == "daily":
         stream_daily(sessions, file)
     else:
         STREAMS[fmt]([sessions.meetings], MEETINGS, file)
     file.flush()
+
+
+class _Terminal:
+    """Takes what programs read and shows it on a terminal, which must not act on the names in it."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._decoded = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def write(self, some: bytes | memoryview) -> int:
+        self._out.write(visible_lines(self._decoded(bytes(some))))
+        return len(some)
+
+    def flush(self) -> None:
+        self._out.flush()
 
 
 def _show_table(sessions: Sessions, out: TextIO) -> None:

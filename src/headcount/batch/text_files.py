@@ -12,6 +12,8 @@ from headcount.errors import BadInput
 
 STANDARD_INPUT = "-"
 UTF8_MARK = b"\xef\xbb\xbf"
+LONGEST_LINE = 1 << 24
+"""No event is so long. A line may have no end: a small packed file can hold one of gigabytes."""
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -48,6 +50,11 @@ def unpacked(where: str) -> Iterator[None]:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadInput("cannot be unpacked: the gzip file is cut off or damaged", where=where) from error
+
+
+def too_long_a_line(where: str) -> BadInput:
+    """Return what is wrong with a file that has a line longer than any event."""
+    return BadInput(f"has a line of more than {LONGEST_LINE:,} bytes: no event is so long", where=where)
 
 
 def require_utf8(beginning: bytes, where: str) -> None:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from headcount.cli.console import echo
 from headcount.cli.group import main
 from headcount.errors import MissingExtra
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
+from headcount.terminal import visible
 
 if TYPE_CHECKING:
     from headcount.batch.one_room import OneRoom
@@ -192,10 +194,10 @@ def _summarize(sessions: "Sessions", rules: Rules, *, kept: bool) -> None:
     from headcount.batch.showing import rejected_lines, summary_lines  # noqa: PLC0415 - only who asks pays
 
     for line in summary_lines(sessions.summary, rules):
-        click.echo(line, err=True)
+        echo(line, err=True)
     if sessions.rejects is not None and not kept:
         for line in rejected_lines(sessions.rejects, sessions.summary.rejected):
-            click.echo(line, err=True)
+            echo(line, err=True)
 
 
 @main.command()
@@ -209,14 +211,15 @@ def explain(*, room: "OneRoom", as_of: Ms, rules: Rules) -> None:
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for sentence in story_of(room.events, room.name, as_of, domain=room.domain, rules=rules):
-        click.echo(_wrapped(sentence, width))
+        for line in sentence.split("\n"):
+            echo(*_wrapped(visible(line), width))
 
 
-def _wrapped(sentence: str, width: int | None) -> str:
+def _wrapped(sentence: str, width: int | None) -> list[str]:
     """On a terminal, what does not fit on a line goes on beneath its beginning."""
     if width is None or len(sentence) <= width:
-        return sentence
-    return textwrap.fill(sentence, width, subsequent_indent=" " * 16, break_on_hyphens=False)
+        return [sentence]
+    return textwrap.wrap(sentence, width, subsequent_indent=" " * 16, break_on_hyphens=False)
 
 
 @main.command()
@@ -236,15 +239,15 @@ def timeline(
 
     meetings = meetings_of(room.events, as_of=as_of, domain=room.domain, rules=rules)
     if not meetings:
-        click.echo("There was no meeting; 'headcount explain' tells why.")
+        echo("There was no meeting; 'headcount explain' tells why.")
         return
     to = end if end is not None else meetings[-1].end or as_of
     since = start if start is not None else max(meetings[0].start, to - _A_DAY)
     for line in drawn(meetings, since, to, width or shutil.get_terminal_size().columns):
-        click.echo(line)
+        echo(line)
     earlier = sum(meeting.end is not None and meeting.end <= since for meeting in meetings)
     if earlier and start is None:
-        click.echo(f"and {earlier:,} meetings before: --from TIME shows them")
+        echo(f"and {earlier:,} meetings before: --from TIME shows them")
 
 
 @main.command()

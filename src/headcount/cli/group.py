@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from headcount.cli.console import echo
 from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.rules import InvalidRules
 
@@ -25,10 +26,10 @@ class _Headcount(click.Group):
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
         except click.UsageError as error:
-            click.echo(f"headcount: {_usage(error)}", err=True)
+            echo(f"headcount: {_usage(error)}", err=True)
             ctx.exit(_BAD)
         except (HeadcountError, InvalidRules) as error:
-            click.echo(f"headcount: {_sentence(error)}", err=True)
+            echo(f"headcount: {_sentence(error)}", err=True)
             ctx.exit(_BAD)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headcount.cli.console import echo
 from headcount.cli.files import progress_bar
 from headcount.settings import Settings
 
@@ -33,7 +34,9 @@ def import_from(
 
     form = _form(source)
     asked, counted = _asked(form, **options), _counted(count)
-    history = read_history(form, files, asked, counted, Clock().now(), skip_bad=skip_bad)
+    history = read_history(
+        form, files, asked, counted, Clock().now(), skip_bad=skip_bad, limits=settings.limits()
+    )
     store = open_store(settings["database"], synchronous=settings["synchronous"])
     now = Clock(store.log.end()[1]).now
     with progress_bar(quiet=quiet) as bar:
@@ -42,10 +45,10 @@ def import_from(
         )
     store.close()
     left_out = sum(history.not_counted.values()) + len(history.bad)
-    click.echo(f"{taken.accepted:,} events taken, {taken.duplicates:,} known already, {left_out:,} left out")
+    echo(f"{taken.accepted:,} events taken, {taken.duplicates:,} known already, {left_out:,} left out")
     _tell_left_out(history)
     if not taken.worked_in:
-        click.echo("The service that runs on this store works them in.", err=True)
+        echo("The service that runs on this store works them in.", err=True)
 
 
 def _form(kind: str) -> "Form":
@@ -83,11 +86,11 @@ def _counted(asked: Sequence[str]) -> "frozenset[Role]":
 
 def _tell_left_out(history: "History") -> None:
     for role, number in sorted(history.not_counted.items()):
-        click.echo(f"left out: {number:,} of the role {role} (--count {role} takes them in)", err=True)
+        echo(f"left out: {number:,} of the role {role} (--count {role} takes them in)", err=True)
     for wrong in history.bad[:_SHOWN]:
-        click.echo(f"left out: {wrong}", err=True)
+        echo(f"left out: {wrong}", err=True)
     if len(history.bad) > _SHOWN:
-        click.echo(f"left out: {len(history.bad) - _SHOWN:,} more bad rows", err=True)
+        echo(f"left out: {len(history.bad) - _SHOWN:,} more bad rows", err=True)
 
 
 def _nothing(share: float, label: str) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
+from headcount.cli.console import echo
 from headcount.cli.group import main
 from headcount.cli.serving import database_option, with_settings
 from headcount.errors import BadInput
@@ -36,7 +37,7 @@ def create_key(*, settings: Settings, domain: str, scopes: tuple[str, ...], name
     store = open_store(settings["database"])
     _, text = make_key(store, domain, name, scopes or ("read",), Clock())
     store.close()
-    click.echo(text)
+    echo(text)
 
 
 @key.command("list")
@@ -46,14 +47,12 @@ def list_keys(*, settings: Settings) -> None:
     from headcount.store.opening import open_store  # noqa: PLC0415 - help does not need it
 
     store = open_store(settings["database"], read_only=True)
-    click.echo(
-        f"{'id':<8}  {'domain':<16}  {'scopes':<18}  {'created':<16}  {'last used':<16}  {'state':<8}  name"
-    )
+    echo(f"{'id':<8}  {'domain':<16}  {'scopes':<18}  {'created':<16}  {'last used':<16}  {'state':<8}  name")
     for one in store.keys.all():
         state = "valid" if one.revoked is None else "revoked"
         scopes = ",".join(sorted(one.scopes))
         created, used = _minute(one.created), _minute(one.last_used)
-        click.echo(
+        echo(
             f"{one.id:<8}  {one.domain:<16}  {scopes:<18}  {created:<16}  {used:<16}  {state:<8}  {one.name}"
         )
     store.close()
@@ -72,7 +71,7 @@ def revoke_key(*, settings: Settings, key_id: str) -> None:
     store.close()
     if not revoked:
         raise BadInput(f"there is no valid key with the id '{key_id}'; 'headcount key list' shows all")
-    click.echo(f"The key {key_id} is revoked; a running service refuses it within a second.")
+    echo(f"The key {key_id} is revoked; a running service refuses it within a second.")
 
 
 def _minute(at: int | None) -> str:
@@ -92,9 +91,9 @@ def migrate_store(*, settings: Settings, check: bool) -> None:
     database.close()
     word = "to do" if check else "done"
     for migration in found:
-        click.echo(f"{word}: {migration.number:04} {migration.name}")
+        echo(f"{word}: {migration.number:04} {migration.name}")
     if not found:
-        click.echo("nothing to do")
+        echo("nothing to do")
     if check and found:
         sys.exit(1)
 
@@ -112,11 +111,9 @@ def rebuild(*, settings: Settings, check: bool) -> None:
 
     difference = rebuild_tables(settings, check=check)
     if difference is not None:
-        click.echo(difference, err=True)
+        echo(difference, err=True)
         sys.exit(1)
-    click.echo(
-        "The tables are what the log says." if check else "Everything was worked out again from the log."
-    )
+    echo("The tables are what the log says." if check else "Everything was worked out again from the log.")
 
 
 @main.command()
@@ -130,7 +127,7 @@ def backup(*, settings: Settings, file: str) -> None:
     database = connect(settings["database"], read_only=True)
     back_up(database, file)
     database.close()
-    click.echo(f"{file} holds all of {settings['database']}.")
+    echo(f"{file} holds all of {settings['database']}.")
 
 
 @main.command()
@@ -141,7 +138,7 @@ def restore(*, settings: Settings, file: str) -> None:
     from headcount.store.backing_up import restore as put_back  # noqa: PLC0415 - help does not need it
 
     put_back(file, settings["database"])
-    click.echo(f"{settings['database']} is what {file} holds.")
+    echo(f"{settings['database']} is what {file} holds.")
 
 
 @main.command()
@@ -152,6 +149,6 @@ def doctor(*, settings: Settings) -> None:
 
     findings = examine(settings)
     for finding in findings:
-        click.echo(f"{'ok   ' if finding.fine else 'WRONG'}  {finding.about:<10}  {finding.told}")
+        echo(f"{'ok   ' if finding.fine else 'WRONG'}  {finding.about:<10}  {finding.told}")
     if not all(finding.fine for finding in findings):
         sys.exit(1)

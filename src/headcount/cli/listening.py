@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from headcount.cli.console import echo
 from headcount.cli.group import main
 from headcount.listening import key_of, verdicts
 from headcount.settings import cannot_listen, url_of
@@ -39,7 +40,7 @@ def listen(*, host: str, port: int, hmac: str | None, status: int, delay: float,
     except OSError as error:
         raise cannot_listen(host, port, error) from error
     server.daemon_threads = True
-    click.echo(f"Listening on {url_of(host, server.server_address[1])}; Ctrl-C stops", err=True)
+    echo(f"Listening on {url_of(host, server.server_address[1])}; Ctrl-C stops", err=True)
     with server:
         server.serve_forever()
 
@@ -58,7 +59,7 @@ def _handler(key: bytes | None, status: int, delay: float, *, as_json: bool) -> 
             body = self.rfile.read(int(length))
             headers = {name.lower(): value for name, value in self.headers.items()}
             told = delivery(self.path, headers, body, key, round(time.time() * 1_000))
-            click.echo(json.dumps(told, ensure_ascii=False) if as_json else pretty(told))
+            echo(*([json.dumps(told, ensure_ascii=False)] if as_json else pretty(told)))
             time.sleep(delay)
             self._answer(status)
 
@@ -77,14 +78,14 @@ def delivery(path: str, headers: dict[str, str], body: bytes, key: bytes | None,
     """A delivery as it is shown: when it came (ms), what it says, and of each form of signature what is wrong (None: nothing)."""
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = body.decode("utf-8", "replace")
     checked = None if key is None else {one.form: one.wrong for one in verdicts(headers, body, key, now)}
     return {"received": now, "path": path, "signatures": checked, "body": said}
 
 
-def pretty(told: dict[str, Any]) -> str:
-    """The same for people."""
+def pretty(told: dict[str, Any]) -> list[str]:
+    """The same for people, line by line."""
     body, checked = told["body"], told["signatures"]
     named = body if isinstance(body, dict) else {}
     lines = [
@@ -95,4 +96,4 @@ def pretty(told: dict[str, Any]) -> str:
     else:
         lines += [f"  {form}: {'good' if wrong is None else wrong}" for form, wrong in checked.items()]
     shown = json.dumps(named.get("payload", body), ensure_ascii=False, indent=2)
-    return "\n".join([*lines, *(f"  {line}" for line in shown.splitlines())])
+    return [*lines, *(f"  {line}" for line in shown.split("\n"))]

@@ -4,6 +4,7 @@ import secrets
 
 import click
 
+from headcount.cli.console import echo
 from headcount.cli.group import main
 from headcount.cli.serving import database_option, store_of
 from headcount.settings import Settings, url_of
@@ -24,4 +25,4 @@ def dashboard_link(*, settings: Settings, domain: str, viewer: bool) -> None:
     store.passes.make_link(domain, role, "link", Clock().now(), secret)
     store.close()
     where = settings["public_url"].rstrip("/") or url_of(settings["host"], settings["port"])
-    click.echo(f"{where}/dashboard/sign-in?link={secret}")
+    echo(f"{where}/dashboard/sign-in?link={secret}")

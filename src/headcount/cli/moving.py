@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from headcount.cli.console import echo
 from headcount.cli.files import batch_extra, progress_bar
 from headcount.cli.group import main
 from headcount.cli.history import import_from
@@ -67,15 +68,14 @@ def import_(
             Clock(store.log.end()[1]).now,
             settings.rules(),
             bar or _nothing,
+            limits=settings.limits(),
             max_stay=settings.max_stay(),
             skip_bad=skip_bad,
         )
     store.close()
-    click.echo(
-        f"{done.accepted:,} events taken, {done.duplicates:,} known already, {done.left_out:,} left out"
-    )
+    echo(f"{done.accepted:,} events taken, {done.duplicates:,} known already, {done.left_out:,} left out")
     if not done.worked_in:
-        click.echo("The service that runs on this store works them in.", err=True)
+        echo("The service that runs on this store works them in.", err=True)
 
 
 @main.command("export")
@@ -99,7 +99,7 @@ def export(*, out: str, settings: Settings, domain: str, fmt: str) -> None:
 
     store = open_store(settings["database"], read_only=True)
     for path in export_domain(store, domain, out, fmt, Clock().now()):
-        click.echo(str(path))
+        echo(str(path))
     store.close()
 
 

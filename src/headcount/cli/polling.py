@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headcount.cli.console import echo
 from headcount.cli.serving import store_of, with_settings
 from headcount.cli.sources import named, source
 from headcount.errors import BadInput
@@ -52,7 +53,7 @@ def change_source(
     options: dict[str, Any] = {**kept, **given}
     store.sources.change(checked(replace(row, options=options)))
     store.close()
-    click.echo(f"'{name}' polls {options['poll']}." if "poll" in options else f"'{name}' does not poll.")
+    echo(f"'{name}' polls {options['poll']}." if "poll" in options else f"'{name}' does not poll.")
 
 
 @source.command("poll")
@@ -80,7 +81,9 @@ def poll_source(*, settings: Settings, name: str) -> None:
 
     async def once() -> "Looked":
         async with Asker() as asker:
-            return await look(inlet, asker.poll, Clock().now, lambda: secrets.token_hex(8), rooms)
+            return await look(
+                inlet, asker.poll, Clock().now, lambda: secrets.token_hex(8), settings.limits(), rooms
+            )
 
     looked = asyncio.run(once())
     found = compare(store, inlet, looked, Memory(), sorted(looked.rooms))
@@ -92,17 +95,17 @@ def _show_poll(looked: "Looked", found: "Reconciled") -> None:
     from headcount.moments import spoken  # noqa: PLC0415 - help does not need it
     from headcount.polling import told_of  # noqa: PLC0415 - likewise
 
-    click.echo(f"{told_of(looked)}:")
+    echo(f"{told_of(looked)}:")
     for one in sorted(looked.present):
         since = "" if one.joined is None else f" since {spoken(one.joined)}"
         arrives = "" if one.arrived else ", about to come"
-        click.echo(f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{arrives}")
-    click.echo("\nPolling would add, to what is known:")
+        echo(f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{arrives}")
+    echo("", "Polling would add, to what is known:")
     for event in found.joins:
-        click.echo(
+        echo(
             f"  {event.room}  {event.user_name or event.user_id or event.participant_id} came at {spoken(event.at)}"
         )
     for room, who in sorted(found.memory.missing):
-        click.echo(f"  {room}  {who} has left, if the next list lacks them, too")
+        echo(f"  {room}  {who} has left, if the next list lacks them, too")
     if not found.joins and not found.memory.missing:
-        click.echo("  nothing")
+        echo("  nothing")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headcount.cli.console import echo
 from headcount.cli.group import main
 from headcount.settings import TABLE, Settings, read_settings
 
@@ -54,14 +55,17 @@ def serve(*, settings: Settings) -> None:
     """Take events, work out meetings, answer: the service."""
     with _serving(settings) as (service, server):
         first = service.first_key()
-        click.echo(f"Headcount serves {settings['database']} on {server.url}", err=True)
+        echo(f"Headcount serves {settings['database']} on {server.url}", err=True)
         if first is not None:
-            click.echo(
-                f"The first API key of domain '{first.key.domain}', shown this once:\n\n  {first.text}\n",
+            echo(
+                f"The first API key of domain '{first.key.domain}', shown this once:",
+                "",
+                f"  {first.text}",
+                "",
                 err=True,
             )
         link = service.sign_in_link(server.url, settings["domain"])
-        click.echo(f"The dashboard, by a link that is good once, within the hour:\n\n  {link}\n", err=True)
+        echo("The dashboard, by a link that is good once, within the hour:", "", f"  {link}", "", err=True)
         _run(server.run_until_stopped())
 
 
@@ -92,13 +96,13 @@ def demo(*, settings: Settings, speed: float, seed: int, days: int, remove: bool
 
     if remove:
         remove_demo(settings)
-        click.echo("The domain 'demo' is gone.")
+        echo("The domain 'demo' is gone.")
         return
     forget_others(settings, name_of(seed, speed, days))
     with _serving(settings) as (service, server):
         run = DemoRun(service, speed=speed, seed=seed, days=days)
-        run.prepare(click.echo)
-        click.echo(run.greeting(server.url))
+        run.prepare(echo)
+        echo(*run.greeting(server.url).split("\n"))
         _run(run.serve(server))
 
 
@@ -109,9 +113,7 @@ def config(*, settings: Settings) -> None:
     width = max(len(setting.name) for setting in TABLE)
     for setting in TABLE:
         value = settings[setting.name]
-        click.echo(
-            f"{setting.name:<{width}}  {value!s:<24}  {settings.origins[setting.name]:<28}  {setting.help}"
-        )
+        echo(f"{setting.name:<{width}}  {value!s:<24}  {settings.origins[setting.name]:<28}  {setting.help}")
 
 
 @contextmanager

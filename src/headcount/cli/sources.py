@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headcount.cli.console import echo
 from headcount.cli.group import main
 from headcount.cli.serving import store_of, with_settings
 from headcount.errors import BadInput
@@ -93,17 +94,15 @@ def add_source(
     store.sources.add(row)
     store.close()
     if vendor.sends:
-        click.echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:\n")
-        click.echo(f"  {_base(settings)}{address(settings['prefix'], row)}\n")
+        echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:", "")
+        echo(f"  {_base(settings)}{address(settings['prefix'], row)}", "")
         if made:
-            click.echo(f"Its secret, shown this once:\n\n  {made[0]}\n")
-        click.echo("Try it, while the service runs, with: headcount source test " + row.name)
+            echo("Its secret, shown this once:", "", f"  {made[0]}", "")
+        echo("Try it, while the service runs, with: headcount source test " + row.name)
     else:
-        click.echo(
-            f"{vendor.title} sends nothing; a running service asks it who is in, for domain '{row.domain}'."
-        )
+        echo(f"{vendor.title} sends nothing; a running service asks it who is in, for domain '{row.domain}'.")
     if poll:
-        click.echo("See who is in, and what polling would change, with: headcount source poll " + row.name)
+        echo("See who is in, and what polling would change, with: headcount source poll " + row.name)
 
 
 @source.command("list")
@@ -120,19 +119,19 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
     rows, tallies, letters = store.sources.all(), store.sources.tallies(), store.sources.count_letters()
     store.close()
     if not rows:
-        click.echo("There is no source yet; 'headcount source add KIND' makes one.")
+        echo("There is no source yet; 'headcount source add KIND' makes one.")
         return
     now = Clock().now()
     for row in rows:
-        click.echo(
+        echo(
             f"{row.name}  ({row.kind}, domain {row.domain}{', from the settings file' if row.declared else ''})"
         )
         if addresses:
-            click.echo(f"    address     {_where(settings, row)}")
+            echo(f"    address     {_where(settings, row)}")
         for line in _fare(
             tallies.get(row.token, {}), letters.get(row.token, 0), now, sends=row.kind not in ASKED
         ):
-            click.echo(f"    {line}")
+            echo(f"    {line}")
 
 
 def _where(settings: Settings, row: "SourceRow") -> str:
@@ -175,7 +174,7 @@ def remove_source(*, settings: Settings, name: str) -> None:
     row = named(store, settings["domain"], name)
     store.sources.remove(row.token, Clock().now())
     store.close()
-    click.echo(f"'{name}' is removed; a running service refuses it within a second.")
+    echo(f"'{name}' is removed; a running service refuses it within a second.")
 
 
 @source.command("secret")
@@ -196,7 +195,7 @@ def change_secret(*, settings: Settings, name: str, added: tuple[str, ...], drop
         raise BadInput(f"'{name}' would have no secret left: add another one first")
     store.sources.change(replace(row, secrets=secrets))
     store.close()
-    click.echo(f"'{name}' has {len(secrets)} secret{'' if len(secrets) == 1 else 's'} now.")
+    echo(f"'{name}' has {len(secrets)} secret{'' if len(secrets) == 1 else 's'} now.")
 
 
 @source.command("test")
@@ -234,7 +233,7 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
         where = target + signed.url.removeprefix(signed_for)
         try:
             answer = httpx.post(where, content=signed.body, headers=dict(signed.headers), timeout=10)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise BadInput(
                 f"{target} does not answer: {error}: is 'headcount serve' running there?"
             ) from error
@@ -242,10 +241,8 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
             raise BadInput(f"it was answered {answer.status_code}: {_info(answer.content)}")
         if "kept" in answer.text:
             raise BadInput(f"it arrived, but could not be read: {_info(answer.content)}")
-    click.echo(
-        f"A sample of {vendor.title}, signed with the secret of '{name}', was verified, read and stored."
-    )
-    click.echo(f"Now let the server send to\n\n  {signed_for}")
+    echo(f"A sample of {vendor.title}, signed with the secret of '{name}', was verified, read and stored.")
+    echo("Now let the server send to", "", f"  {signed_for}")
 
 
 @source.command("letters")
@@ -259,9 +256,9 @@ def show_letters(*, settings: Settings, body: bool) -> None:
     names = {row.token: row.name for row in store.sources.all()}
     for letter in store.sources.letters():
         name = names.get(letter.token, "a removed source")
-        click.echo(f"{letter.number}  {spoken(letter.received)}  {name}: {letter.reason}")
+        echo(f"{letter.number}  {spoken(letter.received)}  {name}: {letter.reason}")
         if body:
-            click.echo(letter.body.decode(errors="replace"))
+            echo(*letter.body.decode(errors="replace").split("\n"))
     store.close()
 
 
@@ -276,9 +273,9 @@ def retry_letters(*, settings: Settings) -> None:
     from headcount.retrying import retry  # noqa: PLC0415 - likewise
 
     store = store_of(settings)
-    done = retry(store, Clock(store.log.end()[1]).now)
+    done = retry(store, Clock(store.log.end()[1]).now, settings.limits())
     store.close()
-    click.echo(f"{done.read:,} could be read now ({done.accepted:,} new events); {done.left:,} are left.")
+    echo(f"{done.read:,} could be read now ({done.accepted:,} new events); {done.left:,} are left.")
 
 
 def named(store: "Store", domain: str, name: str) -> "SourceRow":
@@ -300,14 +297,14 @@ def _json_in(file: str) -> Any:
         return json.loads(Path(file).read_text("utf-8"))
     except OSError as error:
         raise BadInput(f"cannot be read: {(error.strerror or str(error)).lower()}", where=file) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"is not JSON: {error}", where=file) from error
 
 
 def _info(answer: bytes) -> str:
     try:
         return str(json.loads(answer)["info"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return answer[:200].decode(errors="replace")
 
 

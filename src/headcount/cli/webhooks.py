@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from headcount.cli.console import echo
 from headcount.cli.group import main
 from headcount.cli.serving import store_of, with_settings
 from headcount.errors import BadInput
@@ -48,11 +49,14 @@ def add_webhook(
     }
     said = {name: value for name, value in given.items() if value is not None}
     row = _managing(settings, lambda it, _: it.create(settings["domain"], said, verify=not no_ping))
-    click.echo(
-        f"{row.url} is told what happens in domain '{row.domain}' from now on. Its id:\n\n  {row.uuid}\n"
+    echo(
+        f"{row.url} is told what happens in domain '{row.domain}' from now on. Its id:",
+        "",
+        f"  {row.uuid}",
+        "",
     )
     if secret is None:
-        click.echo(f"The secret that signs, base64:\n\n  {row.secrets[0]}")
+        echo("The secret that signs, base64:", "", f"  {row.secrets[0]}")
 
 
 @webhook.command("list")
@@ -66,15 +70,13 @@ def list_webhooks(*, settings: Settings) -> None:
     rows, counts, end = store.endpoints.all(), store.deliveries.counts(), store.messages.end()
     store.close()
     if not rows:
-        click.echo("There is no webhook yet; 'headcount webhook add URL' makes one.")
+        echo("There is no webhook yet; 'headcount webhook add URL' makes one.")
     for row in rows:
         waiting, parked = (counts.get((row.uuid, fate), 0) for fate in (Fate.WAITING, Fate.PARKED))
         last = "never" if row.last_pushed is None else spoken(row.last_pushed)
-        click.echo(f"{row.uuid}  {row.state}  {row.url}  (domain {row.domain}, {row.retry_type})")
-        click.echo(f"    sent last   {last}; {row.failed_count} failures in a row")
-        click.echo(
-            f"    undelivered {waiting:,} wait, {parked:,} parked; position {row.position:,} of {end:,}"
-        )
+        echo(f"{row.uuid}  {row.state}  {row.url}  (domain {row.domain}, {row.retry_type})")
+        echo(f"    sent last   {last}; {row.failed_count} failures in a row")
+        echo(f"    undelivered {waiting:,} wait, {parked:,} parked; position {row.position:,} of {end:,}")
 
 
 @webhook.command("remove")
@@ -88,7 +90,7 @@ def remove_webhook(*, settings: Settings, name: str) -> None:
         await it.remove(row.domain, row.uuid)
         return row
 
-    click.echo(f"{_managing(settings, remove).url} is told nothing more.")
+    echo(f"{_managing(settings, remove).url} is told nothing more.")
 
 
 @webhook.command("messages")
@@ -112,7 +114,7 @@ def show_messages(*, settings: Settings, name: str, state: str | None, limit: in
     store.close()
     for message in page:
         for line in _lines(message):
-            click.echo(line)
+            echo(line)
 
 
 def _lines(message: "Told") -> list[str]:
@@ -139,7 +141,7 @@ def try_webhook(*, settings: Settings, name: str) -> None:
         raise BadInput(
             f"it does not answer as it should: {answered.error or f'status {answered.status}, not 200'}"
         )
-    click.echo(f"It answered 200 within {answered.latency_ms} ms.")
+    echo(f"It answered 200 within {answered.latency_ms} ms.")
 
 
 @webhook.command("replay")
@@ -173,9 +175,9 @@ def replay(
 
     number = _managing(settings, again)
     if revive:
-        click.echo("It answers, and is sent to again; what waited for it is sent first.")
+        echo("It answers, and is sent to again; what waited for it is sent first.")
     if said or not revive:
-        click.echo(f"{number:,} message{'' if number == 1 else 's'} will be sent again.")
+        echo(f"{number:,} message{'' if number == 1 else 's'} will be sent again.")
 
 
 @webhook.command("secret")
@@ -201,7 +203,7 @@ def change_secrets(
         return replace(row, secrets=secrets)
 
     for secret in _managing(settings, change).secrets:
-        click.echo(secret)
+        echo(secret)
 
 
 def _managing(settings: Settings, work: "Callable[[Manager, Store], Awaitable[T]]") -> T:

@@ -102,19 +102,26 @@ class Gate:
 
     def count(self, key: Key, scope: str, number: int) -> None:
         """Count what a key does. Raises `ApiError` 429 if it is too much."""
+        self._count(key.id, scope, number, "with this key")
+
+    def count_source(self, token: str, number: int) -> None:
+        """Count the events of a source, as those of a key are counted. Raise `ApiError` 429 if there are too many."""
+        self._count(token, "ingest", number, "from this source")
+
+    def _count(self, who: str, scope: str, number: int, whose: str) -> None:
         limit = self._limits.get(scope, 0)
         if not limit:
             return
         now = self._now()
-        windows = self._windows.get((key.id, scope))
+        windows = self._windows.get((who, scope))
         if windows is None:
-            windows = self._windows[key.id, scope] = Windows(now)
+            windows = self._windows[who, scope] = Windows(now)
         wait = windows.take(number, limit, now)
         if wait:
             raise ApiError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "rate-limit-error",
-                f"more than {limit:,} in 5 seconds with this key: try again in {wait / 1_000:.1f} s",
+                f"more than {limit:,} in 5 seconds {whose}: try again in {wait / 1_000:.1f} s",
                 {"retry-after": str(-(-wait // 1_000))},
             )
 

@@ -106,7 +106,7 @@ def asked_in_body(body: bytes) -> Asked:
         said = _BODY.decode(body)
     except msgspec.ValidationError as error:
         raise invalid(f"the body is not as expected: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise not_json(f"the body is no JSON: {error}") from error
     if len(said.expected) > _MOST_EXPECTED:
         raise invalid(

@@ -23,11 +23,12 @@ from headcount.errors import BadInput
 from headcount.http.body import read_bytes
 from headcount.http.errors import ApiError, invalid, not_found
 from headcount.kernel.events import Ms
-from headcount.sources.deliveries import Delivery, Heard, NotGenuine, Reply, read_trusted
+from headcount.limits import Limits
+from headcount.sources.deliveries import Delivery, Heard, NotGenuine, Reply
 from headcount.store.database import StoreRejected
 from headcount.store.rows import Appended, LogEntry
 from headcount.store.sources import DeadLetter, SourceRow, Sources, Tally
-from headcount.taking import Taken, Terms, room_by_room, take
+from headcount.taking import Taken, Terms, read_delivery, room_by_room, take
 
 _KNOWN_FOR_MS: Final[Ms] = 1_000
 _NOTABLE_MS: Final[Ms] = 2_000
@@ -84,7 +85,8 @@ class Tallies:
 class FrontDoor:
     """Takes deliveries. `append` gives its answer once all is on the disk.
 
-    `now` is our own time, `outside` the one by which senders sign and say when something happened.
+    `now` is our own time, `outside` the one by which senders sign and say when something happened. `count` is
+    given a source's token and how many events it sends, and raises `ApiError` if there are too many.
     """
 
     def __init__(
@@ -94,11 +96,10 @@ class FrontDoor:
         now: Callable[[], Ms],
         outside: Callable[[], Ms],
         took: Callable[[Appended], None],
+        limits: Limits,
+        count: Callable[[str, int], None],
         *,
         public_url: str = "",
-        most_bytes: int = 8_000_000,
-        most_s: float,
-        name_length: int = 512,
         keep_rooms: Callable[[str, Sequence[str]], None],
     ) -> None:
         self._sources = sources
@@ -108,9 +109,8 @@ class FrontDoor:
         self._outside = outside
         self._took = took
         self._public_url = public_url.rstrip("/")
-        self._most_bytes = most_bytes
-        self._most_s = most_s
-        self._name_length = name_length
+        self._limits = limits
+        self._count = count
         self._known: dict[str, tuple[Configured | None, Ms]] = {}
         self._spoken_of: set[tuple[str, str]] = set()
         self.tallies = Tallies()
@@ -125,7 +125,7 @@ class FrontDoor:
         configured = await self._configured(request.path_params["kind"], request.path_params["token"])
         row, source = configured.row, configured.source
         headers = dict(request.scope["headers"])
-        body = await read_bytes(headers, request.receive, self._most_bytes, self._most_s)
+        body = await read_bytes(headers, request.receive, self._limits.body_bytes, self._limits.request_s)
         now = self._outside()
         delivery = Delivery(dict(request.headers), body, self._url_of(request), now)
         try:
@@ -138,8 +138,10 @@ class FrontDoor:
         if reply is not None:
             return _answer(reply)
         try:
-            heard = await self._room_by_room(read_trusted(source, delivery), configured.terms)
-            taken = take(heard, configured.terms, now, self._now(), self._name_length)
+            told = read_delivery(source, delivery, self._limits)
+            self._count(row.token, len(told))
+            heard = await self._room_by_room(told, configured.terms)
+            taken = take(heard, configured.terms, now, self._now(), self._limits)
         except BadInput as error:
             return await self._unreadable(configured, delivery, error)
         try:

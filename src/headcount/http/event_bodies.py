@@ -5,7 +5,6 @@ A batch is taken whole or not at all. What an event means is not known here.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -13,6 +12,7 @@ import msgspec
 
 from headcount.http.errors import ApiError, invalid, not_json
 from headcount.kernel.events import Ms
+from headcount.limits import NAME_BYTES, Limits, excess
 from headcount.moments import EARLIEST, UnreadableMoment, moment, spoken
 from headcount.sources.event_body import EventBody
 from headcount.store.known_again import key_of, key_of_event, key_of_id
@@ -40,16 +40,6 @@ class SnapshotBody(msgspec.Struct, forbid_unknown_fields=True):
     at: int | float | str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is taken at once."""
-
-    body_bytes: int = 8_000_000
-    events: int = 10_000
-    name_length: int = 512
-    request_s: float = 30
-
-
 _EVENTS: Final = msgspec.json.Decoder(EventBody | list[EventBody])
 _EVENT: Final = msgspec.json.Decoder(EventBody)
 _SNAPSHOT: Final = msgspec.json.Decoder(SnapshotBody)
@@ -67,13 +57,14 @@ class Reader:
         self._now = now
         self._received = received
         self._limits = limits
+        self._surely_fits = min(limits.name_length, NAME_BYTES // 4)  # no character has more than four bytes
 
     def events(self, body: bytes) -> list[LogEntry]:
         try:
             found = _EVENTS.decode(body)
         except msgspec.ValidationError as error:
             raise invalid(_readable(str(error))) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise not_json(
                 f"the body is not JSON: {error}; for one event a line, send application/x-ndjson"
             ) from error
@@ -96,15 +87,16 @@ class Reader:
                 yield self._entry(_EVENT.decode(line), where)
             except msgspec.ValidationError as error:
                 raise invalid(where + _readable(str(error))) from error
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise not_json(f"{where}not JSON: {error}") from error
 
-    def snapshot(self, room: str, body: bytes) -> LogEntry:
+    def snapshot(self, room: str, body: bytes) -> tuple[LogEntry, int]:
+        """Return the entry of a list of those present, and how many events it counts as: one a participant."""
         try:
             found = _SNAPSHOT.decode(body)
         except msgspec.ValidationError as error:
             raise invalid(_readable(str(error))) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise not_json(f"the body is not JSON: {error}") from error
         self._check_number(len(found.participants))
         self._check_name("", "room", room)
@@ -115,7 +107,7 @@ class Reader:
         at = self._time("", "at", found.at)
         listed = _JSON.encode(found.participants).decode()
         key = key_of("snapshot", room, str(at), listed)
-        return LogEntry(
+        entry = LogEntry(
             domain=self._domain,
             room=room,
             kind=SNAPSHOT,
@@ -131,6 +123,7 @@ class Reader:
             key=key,
             listed=listed,
         )
+        return entry, max(1, len(found.participants))
 
     def _entry(self, event: EventBody, where: str) -> LogEntry:
         kind = _KINDS.get(event.kind)
@@ -197,21 +190,19 @@ class Reader:
 
     def _check_names(self, where: str, **names: str | None) -> None:
         for field, name in names.items():
-            if name is not None and (len(name) > self._limits.name_length or "\0" in name):
-                self._refuse(where, field, name)
+            if name:
+                self._check_name(where, field, name)
 
     def _check_name(self, where: str, field: str, name: str) -> None:
-        if not name or len(name) > self._limits.name_length or "\0" in name:
-            self._refuse(where, field, name)
-
-    def _refuse(self, where: str, field: str, name: str) -> None:
+        if 0 < len(name) <= self._surely_fits and "\0" not in name:
+            return
         if not name:
             raise invalid(f'{where}"{field}" is not allowed to be empty')
         if "\0" in name:
             raise invalid(f'{where}"{field}" must not contain U+0000')
-        raise invalid(
-            f'{where}"{field}" must be at most {self._limits.name_length} characters [Received {len(name):,}]'
-        )
+        wrong = excess(name, self._limits.name_length)
+        if wrong is not None:
+            raise invalid(f'{where}"{field}" {wrong}')
 
 
 def _from_text(where: str, field: str, text: str) -> Ms:

@@ -20,8 +20,9 @@ from headcount.http.access import Gate
 from headcount.http.body import read_body, require_length, require_text
 from headcount.http.context import domain_of
 from headcount.http.errors import ApiError, answer_to, invalid
-from headcount.http.event_bodies import Limits, Reader
+from headcount.http.event_bodies import Reader
 from headcount.kernel.events import Ms
+from headcount.limits import Limits
 from headcount.store.keys import Key
 from headcount.store.rows import Appended, LogEntry
 
@@ -69,7 +70,8 @@ class Events:
         headers = dict(scope["headers"])
         key = ingest.gate.admit(headers.get(b"authorization"), "ingest")
         body = await read_body(headers, receive, ingest.limits.body_bytes, ingest.limits.request_s)
-        return await _appended(ingest, key, self._read(key, headers, body), scope["query_string"])
+        entries = self._read(key, headers, body)
+        return await _appended(ingest, key, entries, len(entries), scope["query_string"])
 
     def take(
         self, headers: Mapping[bytes, bytes], body: bytes, answer: Callable[[bytes | None], None]
@@ -107,17 +109,20 @@ def routes(ingest: Ingest) -> list[Route]:
         headers, limits = dict(request.scope["headers"]), ingest.limits
         body = await read_body(headers, request.receive, limits.body_bytes, limits.request_s)
         reader = Reader(domain_of(request), ingest.outside(), ingest.now(), ingest.limits)
-        entries = [reader.snapshot(request.path_params["room"], body)]
-        answer = await _appended(ingest, request.state.key, entries, request.scope["query_string"])
+        entry, number = reader.snapshot(request.path_params["room"], body)
+        query = request.scope["query_string"]
+        answer = await _appended(ingest, request.state.key, [entry], number, query)
         return Response(answer, media_type="application/json")
 
     return [Route("/rooms/{room:name}/snapshot", snapshot, methods=["POST"], name="snapshot")]
 
 
-async def _appended(ingest: Ingest, key: Key, entries: Sequence[LogEntry], query: bytes) -> bytes:
-    """Append what was read, and answer once it is on the disk."""
+async def _appended(
+    ingest: Ingest, key: Key, entries: Sequence[LogEntry], number: int, query: bytes
+) -> bytes:
+    """Append what was read, which counts as so many events, and answer once it is on the disk."""
     waits = _is_to_wait(query) if query else False
-    ingest.gate.count(key, "ingest", len(entries))
+    ingest.gate.count(key, "ingest", number)
     done = await ingest.append(entries)
     ingest.took(done)
     if waits:

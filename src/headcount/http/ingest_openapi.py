@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+_BYTES: Final = "Every name has at most 512 characters, and at most 1,024 bytes in UTF-8."
 _NAME: Final = {"type": "string", "maxLength": 512}
 _TIME: Final = {
     "description": "Seconds since 1970, whole or fractional, or RFC 3339 with its zone. Default: now.",
@@ -11,6 +12,7 @@ _NULLABLE: Final = {"type": ["string", "null"], "maxLength": 512}
 
 EVENT: Final[dict[str, Any]] = {
     "type": "object",
+    "description": _BYTES,
     "additionalProperties": False,
     "required": ["room", "kind"],
     "properties": {
@@ -28,6 +30,7 @@ EVENT: Final[dict[str, Any]] = {
 
 SNAPSHOT: Final[dict[str, Any]] = {
     "type": "object",
+    "description": _BYTES,
     "additionalProperties": False,
     "required": ["participants"],
     "properties": {

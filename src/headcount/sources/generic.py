@@ -133,7 +133,9 @@ def mapped(told: Any) -> Source:
         body = said.decoded(_ANY, delivery.body, "JSON")
         found = _at(body, mapping.events) if mapping.events else body
         events = found if isinstance(found, list) else [found]
-        return [heard for one in events if (heard := _mapped(mapping, one, delivery.received)) is not None]
+        message = _message_of(delivery) if signature.scheme == "standard-webhooks" else ""
+        mapped = (_mapped(mapping, one, delivery.received, _nth(message, n)) for n, one in enumerate(events))
+        return [heard for heard in mapped if heard is not None]
 
     def samples(now: Ms) -> list[Delivery]:
         return [json_delivery(_unmapped(mapping, kind, now), now) for kind in (Kind.JOIN, Kind.LEAVE)]
@@ -206,15 +208,35 @@ def _hmac(how: Signature, delivery: Delivery, secret: str) -> str:
 def _read_own(delivery: Delivery) -> list[Heard]:
     found = said.decoded(_OWN, delivery.body, "event, nor an array of events, as POST /v1/events takes them")
     events = found if isinstance(found, list) else [found]
-    return [Heard(_own(event, delivery.received)) for event in events]
+    message = _message_of(delivery)
+    return [Heard(_own(event, delivery.received, _nth(message, n))) for n, event in enumerate(events)]
 
 
-def _own(event: OwnEvent, received: Ms) -> Event:
+def _message_of(delivery: Delivery) -> str:
+    """Return a digest of all that Standard Webhooks sign; '' if nothing is signed.
+
+    Whoever repeats a request cannot change it. The time is part of it: senders may give messages that say the same
+    at different times the same id.
+    """
+    name = next((name for name in _NAMES if name in delivery.headers), "")
+    if not name:
+        return ""
+    stamp = delivery.headers.get(f"{name.removesuffix('id')}timestamp", "")
+    signed = f"{delivery.headers[name]}.{stamp}.".encode() + delivery.body
+    return hashlib.sha256(signed).hexdigest()[:32]
+
+
+def _nth(message: str, number: int) -> str | None:
+    """Return the id of one event of a message, for an event that has neither an id nor a time to be recognized by."""
+    return f"{message}:{number}" if message else None
+
+
+def _own(event: OwnEvent, received: Ms, fallback: str | None) -> Event:
     at = received if event.at is None else _time(event.at, "at")
     joined = None if event.joined_at is None else _time(event.joined_at, "joined_at")
     return Event(
         event.kind, event.room, at, event.participant_id, event.user_id, said.name(event.user_name),
-        event.source_session, joined, id=event.id or None,
+        event.source_session, joined, id=event.id or (fallback if event.at is None else None),
     )  # fmt: skip
 
 
@@ -222,7 +244,7 @@ def _time(value: float | str, field: str) -> Ms:
     return said.rfc3339(value, field) if isinstance(value, str) else said.seconds(value, field)
 
 
-def _mapped(mapping: FieldMap, told: Any, received: Ms) -> Heard | None:
+def _mapped(mapping: FieldMap, told: Any, received: Ms, fallback: str | None) -> Heard | None:
     word = _text(told, mapping.kind.at)
     kind = next((kind for kind in Kind if word in getattr(mapping.kind, kind)), None)
     if kind is None:
@@ -235,7 +257,8 @@ def _mapped(mapping: FieldMap, told: Any, received: Ms) -> Heard | None:
         joined = min(at, _moment(told, mapping.joined_at, "joined_at"))
     event = Event(
         kind, room, at, who, _text(told, mapping.user_id), said.name(_text(told, mapping.user_name)),
-        _text(told, mapping.source_session), joined, id=_text(told, mapping.id),
+        _text(told, mapping.source_session), joined,
+        id=_text(told, mapping.id) or (fallback if mapping.at is None else None),
     )  # fmt: skip
     role = Role.PERSON
     if mapping.role is not None:

@@ -157,7 +157,7 @@ def _claims(token: str, secret: str, checked: Collection[str], algorithm: str = 
         claims: Mapping[str, Any] = jwt.decode(token, secret, algorithms=[algorithm], options=options)
     except jwt.InvalidSignatureError:
         raise
-    except (jwt.PyJWTError, ValueError, TypeError) as error:
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
         raise NotGenuine(f"the header holds no token that can be read: {error}") from error
     return claims
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from headcount.kernel.events import Ms
+from headcount.limits import require_domain
 from headcount.store.database import Database
 from headcount.store.messages import MessageType
 
@@ -86,6 +87,7 @@ class Endpoints:
         self._database = database
 
     def add(self, row: Endpoint) -> None:
+        require_domain(row.domain)
         with self._database.writing() as connection:
             connection.run(
                 "keep_endpoint", uuid=row.uuid, domain=row.domain, state=row.state, position=row.position,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
+from headcount.limits import require_domain
 from headcount.store.database import Database
 
 SCOPES: Final = ("ingest", "read", "admin")
@@ -43,8 +44,7 @@ class Keys:
             raise BadInput(
                 f"a key's scopes are some of {', '.join(SCOPES)}, not {', '.join(unknown) or 'none'}"
             )
-        if not domain or "\0" in domain:
-            raise BadInput("a key belongs to a domain: give it a name")
+        require_domain(domain)
         text = f"hc_{secret}"
         key = Key(secret[:8], domain, name, digest_of(text), frozenset(scopes), now)
         with self._database.writing() as connection:

@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any, Final, NamedTuple
 
 from headcount.kernel.events import Ms
+from headcount.limits import require_domain
 from headcount.store.database import Database
 from headcount.store.keys import digest_of
 from headcount.store.rows import DAY_MS
@@ -68,6 +69,7 @@ class Passes:
 
     def make_link(self, domain: str, role: Role, name: str, now: Ms, secret: str) -> None:
         """Let whoever shows `secret` sign in once, within the hour. What has expired is forgotten meanwhile."""
+        require_domain(domain)
         made = Pass(digest_of(secret), PassKind.LINK, domain, role, name, None, now, now + LINK_LASTS)
         with self._database.writing() as connection:
             connection.run("drop_old_passes", now=now)

@@ -13,6 +13,7 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
+from headcount.limits import require_label
 from headcount.store.database import Database
 
 MOST_LETTERS: Final = 1_000
@@ -84,9 +85,14 @@ class Sources:
 
     def add(self, row: SourceRow) -> None:
         """Set a source up. Raises `BadInput` if the domain has one of that name."""
-        for text in (row.domain, row.name, *row.secrets):
-            if not text or "\0" in text:
-                raise BadInput("a source has a domain, a name and at least one secret, none of them empty")
+        for what, text in (
+            ("domain", row.domain),
+            ("a source's name", row.name),
+            ("a source's token", row.token),
+        ):
+            require_label(what, text)
+        if not row.secrets or any(not secret or "\0" in secret for secret in row.secrets):
+            raise BadInput("a source has at least one secret, and none of them is empty")
         if any((one.domain, one.name) == (row.domain, row.name) for one in self.all()):
             raise BadInput(
                 f"the domain '{row.domain}' has a source '{row.name}' already:"

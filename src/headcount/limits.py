@@ -1,0 +1,82 @@
+"""Limits: how much one request, list or file may hold, and how long its texts may be; the same for every entrance.
+
+Names are parts of indexes. PostgreSQL refuses an index entry of more than 2,704 bytes, however well the disk could
+hold it, and an event that was accepted and then cannot be stored stops the engine. The widest indexes hold a
+domain, a room and a participant, with about 60 bytes beside them, so these three together stay below that size
+even if they cannot be compressed.
+
+This module does not know what is done with a text that is too long: identities are refused, display names are cut.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from headcount.errors import BadInput
+from headcount.kernel.names import NUL, divided
+
+NAME_CHARACTERS: Final = 512
+"""The default length of a name, in characters. Operators may change it: `max_name_length`."""
+NAME_BYTES: Final = 1_024
+"""The most bytes of a name in UTF-8: room, participant, user, session, event id or display name."""
+DOMAIN_BYTES: Final = 256
+"""The most bytes in UTF-8 of a domain, and of the name and the token of a source."""
+_WIDEST_CHARACTER: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is accepted at once. The fields are those of the settings."""
+
+    body_bytes: int = 8_000_000
+    events: int = 10_000
+    name_length: int = NAME_CHARACTERS
+    request_s: float = 30
+
+
+def excess(text: str, characters: int = NAME_CHARACTERS, most_bytes: int = NAME_BYTES) -> str | None:
+    """Return how a text exceeds a limit, as the rest of a sentence about it; None if it does not."""
+    if len(text) > characters:
+        return f"must be at most {characters} characters [Received {len(text):,}]"
+    # Most names are so short that their bytes need no counting.
+    if len(text) * _WIDEST_CHARACTER > most_bytes and (size := _size(text)) > most_bytes:
+        return f"must be at most {most_bytes:,} bytes in UTF-8 [Received {size:,}]"
+    return None
+
+
+def cut(text: str, characters: int = NAME_CHARACTERS) -> str:
+    """Return as much of a display name as the limits allow, in whole characters."""
+    text = text[:characters]
+    if len(text) * _WIDEST_CHARACTER <= NAME_BYTES or _size(text) <= NAME_BYTES:
+        return text
+    return text.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore")
+
+
+def require_domain(domain: str) -> None:
+    """Raise `BadInput` if a store cannot have this domain."""
+    require_label("domain", domain)
+
+
+def require_label(what: str, text: str) -> None:
+    """Raise `BadInput` if a domain, or the name or token of a source, is empty, too long or holds U+0000."""
+    if not text:
+        raise BadInput(f"{what} must not be empty: give it a name")
+    if NUL in text:
+        raise BadInput(divided(what))
+    wrong = excess(text, DOMAIN_BYTES, DOMAIN_BYTES)
+    if wrong is not None:
+        raise BadInput(f"{what} {wrong}: {shortened(text)}")
+
+
+def require_events(number: int, limits: Limits) -> None:
+    """Raise `BadInput` if one delivery or list holds more events or participants than are accepted at once."""
+    if number > limits.events:
+        raise BadInput(f"{number:,} at once: at most {limits.events:,} are accepted (max_events)")
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text that is too long, quoted."""
+    return f"{text[:40]!r}…"
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

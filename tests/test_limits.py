@@ -1,0 +1,47 @@
+"""Limits: how long a text may be, in characters and in bytes, and where a display name is cut."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headcount.errors import BadInput
+from headcount.limits import DOMAIN_BYTES, NAME_BYTES, cut, excess, require_domain
+
+EMOJI = "\N{GRINNING FACE}"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("a" * 512, None),
+        ("a" * 513, "must be at most 512 characters [Received 513]"),
+        ("é" * 512, None),
+        (EMOJI * 256, None),
+        (EMOJI * 256 + "a", "must be at most 1,024 bytes in UTF-8 [Received 1,025]"),
+        ("漢" * 342, "must be at most 1,024 bytes in UTF-8 [Received 1,026]"),
+    ],
+)
+def test_a_name_is_bounded_in_characters_and_in_bytes(text, wrong):
+    assert excess(text) == wrong
+
+
+@given(st.text(max_size=1_100), st.integers(16, 1_024))
+def test_what_is_cut_is_a_beginning_that_fits_and_what_fits_is_not_cut(text, characters):
+    shown = cut(text, characters)
+    assert text.startswith(shown)
+    assert excess(shown, characters) is None
+    assert (shown == text) == (excess(text, characters) is None)
+
+
+@given(st.text(EMOJI + "漢é", min_size=600, max_size=700))
+def test_a_cut_name_is_as_long_as_the_limits_allow(text):
+    shown = cut(text)
+    rest = text[len(shown) :]
+    assert len(shown) == 512 or len((shown + rest[0]).encode()) > NAME_BYTES
+
+
+@pytest.mark.parametrize("domain", ["", "a\0b", "d" * 257, EMOJI * 65])
+def test_a_domain_is_bounded_too(domain):
+    with pytest.raises(BadInput, match=r"^domain "):
+        require_domain(domain)
+    require_domain(EMOJI * (DOMAIN_BYTES // 4))

@@ -1,0 +1,268 @@
+"""No command sends a terminal what it would act on, whoever chose the names that it prints."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+
+import click
+import httpx2 as httpx
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headcount.cli import main
+from headcount.engine.engine import Engine
+from headcount.kernel.events import Event, Kind
+from headcount.kernel.rules import Rules
+from headcount.store.entries import entry_of
+from headcount.store.opening import open_store
+from headcount.store.rows import Origin
+from headcount.store.sources import DeadLetter, SourceRow, Tally
+from headcount.terminal import visible, visible_lines
+
+NASTY = "\x1b]0;title\x07\x1b[2J\x9b31m\u202eX\u2066\r\nFORGED\u2028\x7f"
+CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+NOW = time.time_ns() // 1_000_000
+NUMBERS = count()
+ROOT = Path(__file__).parents[1]
+
+
+@given(st.text())
+def test_what_is_shown_says_what_is_there_and_no_more(text):
+    shown = visible(text)
+    assert not CONTROLS.search(shown)
+    assert "\n" not in shown
+    assert visible(shown) == shown
+    assert visible_lines(text).count("\n") == text.count("\n")
+
+
+def test_json_stays_json():
+    told = json.dumps({"room": NASTY}, ensure_ascii=False)
+    assert json.loads(visible(told)) == {"room": NASTY}
+
+
+class Galene(BaseHTTPRequestHandler):
+    """A server that is asked who is in, and has chosen its words."""
+
+    def do_GET(self):
+        clients = [{"id": NASTY, "username": NASTY, "up": [{"id": "s1", "tracks": []}]}]
+        told = json.dumps([{"name": NASTY, "clients": clients}]).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def galene():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Galene)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def events():
+    who = {
+        "room": NASTY,
+        "participant_id": NASTY,
+        "user_id": NASTY,
+        "user_name": NASTY,
+        "source_session": NASTY,
+    }
+    told = [who | {"kind": "join", "at": NOW - 90_000}, who | {"kind": "leave", "at": NOW - 30_000}]
+    return told + [one | {"participant_id": "b"} for one in told]
+
+
+def lines(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, galene):
+    """A store in which everything that may be called something is called badly, and files like that."""
+    folder = tmp_path_factory.mktemp("nasty")
+    opened = open_store(str(folder / "store.db"))
+    said = [
+        Event(Kind(one["kind"]), NASTY, one["at"], one["participant_id"], NASTY, NASTY) for one in events()
+    ]
+    opened.log.append([[entry_of(event, "default", NOW - 20_000, Origin.LIVE) for event in said]])
+    engine = Engine(opened, Rules(), opened.tables.take_over())
+    while engine.step(NOW):
+        pass
+    opened.keys.create(NASTY, NASTY, ("read",), NOW, "s" * 32)
+    opened.sources.add(SourceRow("t" * 24, "generic", "default", NASTY, (NASTY,), created=NOW))
+    opened.sources.add(
+        SourceRow("u" * 24, "galene", "default", "asked", ("root:pw",), {"poll": galene}, created=NOW)
+    )
+    opened.sources.tally(
+        [
+            Tally("t" * 24, what, 1, NOW, NASTY)
+            for what in ("deliveries", "refused", "unreadable", "polls", "poll_failed")
+        ]
+    )
+    opened.sources.keep_letter(DeadLetter(0, "t" * 24, NOW, "/", {}, NASTY.replace("\n", "").encode(), NASTY))
+    opened.close()
+    (folder / "events.ndjson").write_text(lines(events()))
+    (folder / "bad.ndjson").write_text(lines([one | {"kind": NASTY} for one in events()]))
+    (folder / "log.jsonl").write_text(json.dumps({"room": NASTY, "kind": NASTY}) + "\n")
+    (folder / "nasty.toml").write_text(f"log_level = {json.dumps(NASTY)}\n")
+    captures = (ROOT / "tests/captures/prosody-0.12.3-event-sync.jsonl").read_text()
+    (folder / "capture.jsonl").write_text(captures)
+    return folder
+
+
+def run(store, *arguments):
+    given = [str(store / one.removeprefix("@")) if one.startswith("@") else one for one in arguments]
+    return CliRunner().invoke(main, given)
+
+
+ROOM = ("--room", NASTY)
+COMMANDS = {
+    ("sessionize",): [("@events.ndjson",), ("@bad.ndjson",), ("@bad.ndjson", "--skip-bad"), ("@no-such-\x1b[31m.ndjson",)],
+    ("explain",): [("@events.ndjson", *ROOM)],
+    ("timeline",): [("@events.ndjson", *ROOM)],
+    ("tour",): [],
+    ("import",): [("@bad.ndjson",), ("@events.ndjson",), ("@log.jsonl", "--source", "generic"), ("@log.jsonl", "--source", "generic", "--skip-bad"), ("@x", "--source", NASTY)],
+    ("export",): [("@out\x1b[31m",)],
+    ("rebuild",): [("--check",)],
+    ("migrate",): [("--check",)],
+    ("backup",): [("@back\x1b[31mup",)],
+    ("restore",): [("@no-such-\x1b[31m",)],
+    ("doctor",): [(), ("--public-url", "http://x/\x1b[31m")],
+    ("config",): [("--domain", NASTY), ("--config", "@nasty.toml")],
+    ("dashboard-link",): [("--domain", NASTY)],
+    ("key", "create"): [("--domain", NASTY, "--name", NASTY)],
+    ("key", "list"): [()],
+    ("key", "revoke"): [(NASTY,)],
+    ("source", "add"): [("generic", "--name", NASTY), (NASTY,), ("generic", "--name", "n\x1b[31m", "--domain", NASTY)],
+    ("source", "list"): [(), ("--addresses",)],
+    ("source", "letters"): [("--body",)],
+    ("source", "retry"): [()],
+    ("source", "secret"): [(NASTY, "--add", "word"), ("no\x1b[31m", "--add", "word")],
+    ("source", "change"): [(NASTY, "--poll", NASTY), (NASTY, "--no-poll")],
+    ("source", "poll"): [("asked",), (NASTY,)],
+    ("source", "test"): [(NASTY, "--url", "http://127.0.0.1:9/\x1b[31m")],
+    ("source", "remove"): [("no\x1b[31m",), (NASTY,)],
+    ("webhook", "add"): [("http://127.0.0.1:9/\x1b[31m", "--no-ping"), ("http://127.0.0.1:9/hook", "--no-ping")],
+    ("webhook", "list"): [()],
+    ("webhook", "replay"): [("http://127.0.0.1:9/hook", *ROOM), ("http://127.0.0.1:9/hook", "--message", NASTY)],
+    ("webhook", "messages"): [("http://127.0.0.1:9/hook",)],
+    ("webhook", "test"): [("http://127.0.0.1:9/hook",), ("no\x1b[31m",)],
+    ("webhook", "secret"): [("http://127.0.0.1:9/hook", "--drop", NASTY)],
+    ("webhook", "remove"): [("http://127.0.0.1:9/hook",)],
+    ("demo",): [("--remove",)],
+}  # fmt: skip
+"""All commands that end, in an order in which each has something to print. `tour` prints a capture and a sample."""
+SHOWS_NAMES = [
+    ("key", "list"), ("source", "list"), ("source", "letters"), ("source", "poll"), ("webhook", "messages"),
+]  # fmt: skip
+SERVERS = {("serve",), ("listen",)}
+
+
+def commands(group=main, before=()):
+    """The paths of all commands."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*before, name))
+        else:
+            yield (*before, name)
+
+
+def test_all_commands_are_looked_at():
+    assert set(commands()) == set(COMMANDS) | SERVERS
+
+
+def test_commands_print_through_the_console_alone():
+    folder = ROOT / "src/headcount/cli"
+    prints = re.compile(r"click\.s?echo\(|\bprint\(|stdout\.write|stderr\.write")
+    found = [path.name for path in folder.glob("*.py") if prints.search(path.read_text())]
+    assert found == ["console.py"]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_command_prints_a_control_character(store, command):
+    shown = ""
+    without = ("sessionize", "explain", "timeline")
+    for arguments in COMMANDS[command]:
+        where = () if command[0] in without else ("--database", str(store / "store.db"))
+        done = run(store, *command, *arguments, *where)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        shown += done.output
+    assert not CONTROLS.search(shown), shown
+    assert not re.search("^FORGED", shown, re.MULTILINE), shown
+    if command in SHOWS_NAMES:
+        assert r"\u001b]0;title\u0007" in shown
+
+
+def test_what_programs_read_is_raw_in_a_pipe_and_shown_on_a_terminal(store):
+    command = [sys.executable, "-m", "headcount", "sessionize", "--quiet", "--format"]
+    file = str(store / "events.ndjson")
+    piped = subprocess.run([*command, "csv", file], check=True, capture_output=True, timeout=60).stdout
+    assert NASTY.encode() in piped
+    for form in ("csv", "ndjson", "daily"):
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([*command, form, file], stdout=theirs) as process:
+            os.close(theirs)
+            told = b""
+            while some := read_or_nothing(ours):
+                told += some
+        os.close(ours)
+        assert process.returncode == 0
+        assert r"\u001b" in told.decode()
+        assert not CONTROLS.search(told.decode().replace("\r\n", "\n"))
+
+
+def read_or_nothing(ours):
+    try:
+        return os.read(ours, 65_536)
+    except OSError:  # how a terminal says that nobody writes any more
+        return b""
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_webhooks_say_is_shown(as_json):
+    command = [sys.executable, "-m", "headcount", "listen", "--port", "0", *(["--json"] if as_json else [])]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        url = re.search(rb"http://\S+[0-9]", process.stderr.readline())[0].decode()
+        for body in (
+            json.dumps({"type": NASTY, "id": NASTY, "payload": {"room": NASTY}}).encode(),
+            NASTY.encode(),
+            b"[" * 30_000,
+        ):
+            assert httpx.post(url, content=body).status_code == 200
+    finally:
+        process.terminate()
+        shown = process.communicate(timeout=30)[0].decode()
+    assert not CONTROLS.search(shown)
+    assert not re.search("^ *FORGED", shown, re.MULTILINE)
+    assert r"\u001b]0;title\u0007" in shown
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_what_is_logged_is_shown(form):
+    script = (
+        "import logging, structlog; from headcount.logging import set_up_logging\n"
+        f"set_up_logging('info', {form!r}); nasty = {NASTY!r}; log = structlog.get_logger('x')\n"
+        "log.warning('a thing ' + nasty, reason=nasty, more=[nasty])\n"
+        "try:\n    raise ValueError(nasty)\n"
+        "except ValueError:\n    log.exception('it failed'); logging.getLogger('y').exception(nasty)\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    ).stderr
+    assert not CONTROLS.search(shown), shown
+    assert shown.count("u001b]0;title") >= 3
