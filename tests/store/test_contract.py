@@ -1,5 +1,7 @@
 """What every store must do, on both databases."""
 
+import asyncio
+import sqlite3
 import threading
 
 import pytest
@@ -13,7 +15,8 @@ from headcount.kernel.journal import Mark
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.answers import MeetingFilter, Page
-from headcount.store.database import LeadershipLost, StoreError
+from headcount.store.appending import Appender
+from headcount.store.database import LeadershipLost, StoreBusy, StoreError, StoreRejected
 from headcount.store.leading import leadership
 from headcount.store.log import facts_between
 from headcount.store.migrating import migrate, migrations, pending
@@ -245,6 +248,66 @@ def test_everything_works_together_as_the_kernel_says(store):
     ]
     assert order == 100
     assert found == kernel(events, as_of=T + 6_000_000)
+
+
+UNSTORABLE = {
+    "missing": {"room": None},
+    "too large a number": {"at": 2**70},
+    "a lone surrogate": {"room": "\ud800"},
+}
+
+
+@pytest.mark.parametrize("value", UNSTORABLE.values(), ids=UNSTORABLE)
+def test_a_value_that_the_database_rejects_is_not_reported_as_a_busy_database(store, value):
+    entry = said("join", "a", 1)
+    for entries in ([entry._replace(**value)], [entry._replace(**value)] * 70):
+        with pytest.raises(StoreRejected):
+            store.log.append([entries])
+    assert store.log.append([[entry]])[0].accepted == 1
+
+
+@pytest.mark.parametrize("room", ["".join(map(chr, range(0x4E00, 0x4E00 + 1_500))), "a\0b"])
+def test_what_only_postgresql_rejects_is_not_reported_as_a_busy_database(postgres, room):
+    """An entry of an index has a size limit there, and a text cannot contain NUL."""
+    store = open_store(postgres.database())
+    with pytest.raises(StoreRejected):
+        store.log.append([[said("join", "a", 1)._replace(room=room)]])
+    assert store.log.append([[said("join", "a", 1)]])[0].accepted == 1
+    store.close()
+
+
+def test_a_file_that_another_process_is_writing_to_is_busy_and_names_no_path_to_clients(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("headcount.store.sqlite._BUSY_MS", 0)
+    store = open_store(str(tmp_path / "a.db"))
+    with sqlite3.connect(tmp_path / "a.db", isolation_level=None) as other:
+        other.execute("begin immediate")
+        with pytest.raises(StoreBusy, match="locked") as busy:
+            store.log.append([[said("join", "a", 1)]])
+    assert str(tmp_path) in str(busy.value)
+    assert str(tmp_path) not in busy.value.reason
+
+
+def test_a_request_that_the_database_rejects_does_not_fail_the_others_in_its_commit(store):
+    entry = said("join", "a", 1)
+    seen = []
+
+    async def append():
+        appender = Appender(store.log, lambda: None)
+        with store.database.writing() as connection:  # so that all of them wait for one commit
+            connection.lock_log()
+            for bad in (False, True, False):
+                row = entry._replace(room=None) if bad else entry._replace(key=bytes([len(seen)]) * 16)
+                seen.append(asyncio.ensure_future(appender.append([row])))
+                await asyncio.sleep(0)
+        answers = await asyncio.gather(*seen, return_exceptions=True)
+        appender.close()
+        return answers
+
+    first, rejected, third = asyncio.run(append())
+    assert (first.accepted, third.accepted) == (1, 1)
+    assert isinstance(rejected, StoreRejected)
 
 
 def test_keys_are_found_only_whole(store):

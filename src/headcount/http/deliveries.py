@@ -24,6 +24,7 @@ from headcount.http.body import read_bytes
 from headcount.http.errors import ApiError, invalid, not_found
 from headcount.kernel.events import Ms
 from headcount.sources.deliveries import Delivery, Heard, NotGenuine, Reply, read_trusted
+from headcount.store.database import StoreRejected
 from headcount.store.rows import Appended, LogEntry
 from headcount.store.sources import DeadLetter, SourceRow, Sources, Tally
 from headcount.taking import Taken, Terms, room_by_room, take
@@ -141,7 +142,10 @@ class FrontDoor:
             taken = take(heard, configured.terms, now, self._now(), self._name_length)
         except BadInput as error:
             return await self._unreadable(configured, delivery, error)
-        return await self._taken(configured, heard, taken)
+        try:
+            return await self._taken(configured, heard, taken)
+        except StoreRejected as error:
+            return await self._unreadable(configured, delivery, BadInput(error.reason))
 
     async def _room_by_room(self, heard: list[Heard], terms: Terms) -> list[Heard]:
         if not any(one.everywhere for one in heard):

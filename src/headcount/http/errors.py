@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent
-from headcount.store.database import StoreBusy, StoreError
+from headcount.store.database import StoreBusy, StoreError, StoreRejected
 
 log = structlog.get_logger("headcount.http")
 
@@ -72,7 +72,16 @@ async def on_bad_input(_: Request, error: Exception) -> Response:
 
 
 async def on_busy(_: Request, error: Exception) -> Response:
-    return answer_with(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", str(error), {"retry-after": "1"})
+    assert isinstance(error, StoreBusy)
+    log.warning("the store is busy", reason=str(error))
+    return answer_with(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", error.reason, {"retry-after": "1"})
+
+
+async def on_rejected(_: Request, error: Exception) -> Response:
+    """The same request would be rejected again, so the answer does not ask the client to retry."""
+    assert isinstance(error, StoreRejected)
+    log.error("the database rejected a request", reason=str(error))
+    return answer_with(HTTPStatus.BAD_REQUEST, "invalid-request-error", f"{error.reason}; nothing was stored")
 
 
 async def on_store_error(_: Request, error: Exception) -> Response:
@@ -94,6 +103,7 @@ HANDLERS: Final[dict[Any, Callable[[Request, Exception], Awaitable[Response]]]] 
     BadInput: on_bad_input,
     InvalidEvent: on_bad_input,
     StoreBusy: on_busy,
+    StoreRejected: on_rejected,
     StoreError: on_store_error,
     Exception: on_our_fault,
 }

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from headcount.store.database import StoreBusy
+from headcount.store.database import StoreBusy, StoreRejected
 from headcount.store.log import Log
 from headcount.store.rows import Appended, LogEntry
 
@@ -97,10 +97,7 @@ class Appender:
 
     def _commit(self, requests: Sequence[_Request]) -> None:
         began = perf_counter()
-        try:
-            answers: Sequence[Appended | Exception] = self._log.append([r.entries for r in requests])
-        except Exception as error:  # noqa: BLE001 - each request is told; whoever asked decides
-            answers = [error] * len(requests)
+        answers = self._answers(requests)
         self.commits += 1
         self.commit_s += perf_counter() - began
         self._entries -= sum(len(request.entries) for request in requests)
@@ -108,6 +105,15 @@ class Appender:
         with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
             loop.call_soon_threadsafe(_tell, [r.answer for r in requests], answers)
         self._on_append()
+
+    def _answers(self, requests: Sequence[_Request]) -> Sequence[Appended | Exception]:
+        """What became of each request. One that the database rejects does not take the others with it."""
+        try:
+            return self._log.append([request.entries for request in requests])
+        except StoreRejected as error:
+            return [error] if len(requests) == 1 else [self._answers([one])[0] for one in requests]
+        except Exception as error:  # noqa: BLE001 - each request is told; whoever asked decides
+            return [error] * len(requests)
 
 
 def _tell(waiting: Sequence[Answer], answers: Sequence[Appended | Exception]) -> None:

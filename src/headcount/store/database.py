@@ -12,11 +12,29 @@ from headcount.errors import HeadcountError
 
 
 class StoreError(HeadcountError):
-    """The store cannot do what was asked. The message says which, why and what to do."""
+    """The store cannot do what was asked. The message says which, why and what to do.
+
+    `reason` is fit for API clients. `where` is for operators only: the path of the file, or the address of the
+    server and its own words.
+    """
+
+    def __init__(self, reason: str, *, where: str = "") -> None:
+        self.reason = reason
+        super().__init__(f"{where}: {reason}" if where else reason)
 
 
 class StoreBusy(StoreError):
-    """The store cannot take anything just now; the same again may go through later."""
+    """The store cannot take anything just now; the same again may go through later.
+
+    For example: the database is locked, the connection is lost, the disk is full.
+    """
+
+
+class StoreRejected(StoreError):
+    """The database rejects this statement with these values, and would reject it again.
+
+    For example: a value is too large for an index or a column, or violates a constraint.
+    """
 
 
 class LeadershipLost(StoreError):

@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from headcount.store.database import StoreBusy
+from headcount.store.database import StoreBusy, StoreError, StoreRejected
 from headcount.store.statements import (
     for_postgres,
     inserted_into,
@@ -151,12 +151,32 @@ def _quick(raw: psycopg.Connection[Any]) -> None:
     raw.execute("set synchronous_commit = off")
 
 
+_TRANSIENT: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
+"""Classes of SQLSTATE: connections, states of a transaction, serialization, resources (a full disk, too), locks,
+interventions of the operator, failures of the system. A `None` comes from the client: the connection is lost."""
+_REJECTED: Final = frozenset({"21", "22", "23", "44", "54"})
+"""Values that do not fit, constraints, and limits of the program, such as the size of an entry of an index."""
+_BROKEN: Final = frozenset({"F0", "XX"})
+
+
 @contextmanager
 def _told_plainly(url: str) -> Iterator[None]:
-    """Says in a sentence what the server or its absence says; the password stays out of it."""
+    """Map psycopg's errors to ours. What is a mistake of ours, like wrong SQL, is raised as it is."""
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.AdminShutdown) as error:
-        where = url.rpartition("@")[2] if "@" in url else url
-        reason = str(error).strip().partition("\n")[0]
-        raise StoreBusy(f"PostgreSQL at {where} cannot be used now: {reason}") from error
+    except psycopg.Error as error:
+        kind = None if error.sqlstate is None else error.sqlstate[:2]
+        words = str(error).strip().partition("\n")[0]
+        at = f"PostgreSQL at {url.rpartition('@')[2]}"
+        lost = kind is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        if lost or kind in _TRANSIENT:
+            raise StoreBusy("the database cannot be used now; try again", where=f"{at}: {words}") from error
+        if kind in _REJECTED or isinstance(error, psycopg.DataError):
+            raise StoreRejected(f"the database rejects a value: {words}", where=at) from error
+        if kind in _BROKEN:
+            raise StoreError(
+                "the database is damaged: see the server's log", where=f"{at}: {words}"
+            ) from error
+        raise
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise StoreRejected(f"the database cannot store a value: {error}", where="PostgreSQL") from error

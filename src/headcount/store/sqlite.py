@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-from headcount.store.database import StoreBusy, StoreError
+from headcount.store.database import StoreBusy, StoreError, StoreRejected
 from headcount.store.statements import inserts_rows, of_many_rows, statement
 
 _BUSY_MS: Final = 30_000
@@ -231,26 +231,43 @@ def to_read(path: Path) -> str:
 
 
 def _not_writable(path: Path | str, why: str) -> StoreError:
-    return StoreError(f"{path}: {why}: check that the file and its directory can be written")
+    return StoreError(f"{why}: check that the file and its directory can be written", where=str(path))
 
 
 def _quoted(path: Path) -> str:
     return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
+_TRANSIENT: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT,
+    }
+)  # fmt: skip
+_REJECTED: Final = frozenset(
+    {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE}
+)
+_NOT_WRITABLE: Final = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY: Final = 0xFF
+"""An extended result code has the primary one in its lowest byte."""
+
+
 @contextmanager
 def _told_plainly(path: Path) -> Iterator[None]:
-    """Says in a sentence what SQLite says in a word."""
+    """Map SQLite's errors to ours. What is a mistake of ours, like wrong SQL, is raised as it is."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        word = str(error)
-        if "locked" in word or "full" in word or "disk I/O" in word:
-            raise StoreBusy(f"{path}: {word}; nothing was taken, try again") from error
-        if "readonly" in word or "unable to open" in word:
-            raise _not_writable(path, word) from error
-        raise
     except sqlite3.DatabaseError as error:
-        if "not a database" in str(error) or "malformed" in str(error):
-            raise StoreError(f"{path}: {error}: restore it from a backup") from error
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+        if code in _TRANSIENT:
+            raise StoreBusy(f"{error}; nothing was taken, try again", where=str(path)) from error
+        if code in _REJECTED or isinstance(error, sqlite3.DataError):
+            raise StoreRejected(f"the database rejects a value: {error}", where=str(path)) from error
+        if code in _NOT_WRITABLE:
+            raise _not_writable(path, str(error)) from error
+        if code in _DAMAGED:
+            raise StoreError(f"{error}: restore it from a backup", where=str(path)) from error
         raise
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise StoreRejected(f"the database cannot store a value: {error}", where=str(path)) from error
