@@ -61,6 +61,7 @@ _TALLY_S: Final = 1.0
 _TALLY_AGAIN_S: Final = 0.02
 """What is behind is caught up with, but never all at once: others want the processor, too."""
 _SWITCH_S: Final = 0.0001
+_TRY_S: Final = 1.0
 
 log = structlog.get_logger("headcount")
 
@@ -90,6 +91,8 @@ class Service:
         _, received = self.store.log.end()
         self.clock = Clock(received)
         self._told_of_clock = False
+        self._unwritable: str | None = None
+        self._tried_s = -_TRY_S
         declare(
             self.store.sources,
             settings.sources,
@@ -320,12 +323,28 @@ class Service:
         try:
             entries, seconds = await asyncio.to_thread(self.measure_lag)
         except StoreError as error:
-            return f"the store does not answer: {error}"
+            return f"the store does not answer: {error.reason}"
+        await self._try_to_write()
+        if self._unwritable is not None:
+            return f"the store cannot be written: {self._unwritable}"
         if not self.worker.alive():
             return "the engine has stopped"
         if seconds > self.settings["max_lag_s"]:
             return f"the engine is {seconds:.0f} s ({entries:,} entries) behind"
         return None
+
+    async def _try_to_write(self) -> None:
+        """Find out whether the store can be written. Anyone may ask for /readyz, so at most once a second."""
+        if time.monotonic() - self._tried_s < _TRY_S:
+            return
+        self._tried_s = time.monotonic()
+        try:
+            await asyncio.to_thread(self.store.tables.require_writable)
+        except StoreError as error:
+            self._unwritable = error.reason
+            log.warning("the store cannot be written", reason=str(error))
+        else:
+            self._unwritable = None
 
     def measure_lag(self) -> tuple[int, float]:
         """How far the engine is behind: entries, and how long the oldest of them has waited."""

@@ -54,7 +54,7 @@ def serve(*, settings: Settings) -> None:
     """Take events, work out meetings, answer: the service."""
     with _serving(settings) as (service, server):
         first = service.first_key()
-        click.echo(f"Headcount serves {settings['database']} on {server.url}", err=True)
+        click.echo(f"Headcount serves {settings.shown('database')} on {server.url}", err=True)
         if first is not None:
             click.echo(
                 f"The first API key of domain '{first.key.domain}', shown this once:\n\n  {first.text}\n",
@@ -108,9 +108,9 @@ def config(*, settings: Settings) -> None:
     """Show every setting, its value, and where that comes from."""
     width = max(len(setting.name) for setting in TABLE)
     for setting in TABLE:
-        value = settings[setting.name]
+        value = settings.shown(setting.name)
         click.echo(
-            f"{setting.name:<{width}}  {value!s:<24}  {settings.origins[setting.name]:<28}  {setting.help}"
+            f"{setting.name:<{width}}  {value:<24}  {settings.origins[setting.name]:<28}  {setting.help}"
         )
 
 
