@@ -148,6 +148,36 @@ def test_a_restart_of_the_server_loses_nothing_that_was_acknowledged(postgres, t
     assert headcount("rebuild", "--check", "--database", url).stdout.startswith("The tables are")
 
 
+PASSWORDS = [
+    "postgresql://somebody:pa55%2Fw%40rd@127.0.0.1:1/x",
+    "postgresql://127.0.0.1:1/x?user=somebody&password=pa55%2Fw%40rd",
+    "postgresql://somebody:pa55/w@rd@127.0.0.1:1/x",
+    "postgresql://somebody:pa55%ZZ@127.0.0.1:1/x",
+]
+
+
+@pytest.mark.parametrize("address", PASSWORDS)
+def test_the_password_of_a_database_is_shown_nowhere(address):
+    for command in (("serve", "--port", "0"), ("config",), ("doctor",), ("key", "list")):
+        done = headcount(*command, "--database", address, check=False)
+        assert "pa55" not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_password_of_a_database_in_use_is_shown_nowhere(tmp_path, url):
+    address = url.replace("headcount@", "headcount:pa55@")  # the server lets everybody in
+    service = Running(tmp_path, address, log_level="debug").start()
+    shown = [
+        httpx.get(f"{service.url}{path}", timeout=30).text
+        for path in ("/metrics", "/readyz", "/openapi.json")
+    ]
+    shown += [headcount(command, "--database", address).stdout for command in ("doctor", "config")]
+    service.stop()
+    told = service.log.read_text()
+    assert "headcount:***@127.0.0.1" in told
+    assert "pa55" not in "".join([*shown, told])
+
+
 def test_a_store_that_cannot_be_opened_is_said_so(tmp_path):
     refused = headcount("serve", "--database", tmp_path / "nowhere" / "x.db", "--port", "0", check=False)
     assert refused.returncode == 2
@@ -181,6 +211,11 @@ def test_a_full_disk_is_told_and_what_was_acknowledged_stays(tmp_path):
     assert refused.status_code == 503
     assert refused.json()["error"] == "server-error"
     assert "try again" in refused.json()["info"]
+    assert str(tmp_path) not in refused.text
+    ready = httpx.get(f"{service.url}/readyz", timeout=30)
+    assert ready.status_code == 503
+    assert "cannot be written" in ready.text
+    assert str(tmp_path) not in ready.text
     assert httpx.get(f"{service.url}/healthz", timeout=5).status_code == 200
     service.kill()
     service.start()

@@ -269,14 +269,16 @@ def require_own_files(path: Path) -> None:
     SQLite would apply such a write-ahead log to whatever database it finds, and damage it. A database that is
     missing has none. One that came out of a backup says in its header that it never had any.
     """
-    left = [file for file in companions(path) if file.stat().st_size]
-    if not left:
-        return
-    names = " and ".join(file.name for file in left)
-    mend = f"move {names} away, to where the database was moved that they belong to, or move that one back"
+    beside = companions(path)
+    names = " and ".join(file.name for file in beside)
+    mend = f"move {names} to where the database is that they belong to, or move that database back"
+    # Without one of these, a '-shm' means nothing: SQLite makes it again.
+    filled = {suffix for suffix in ("-wal", "-journal") for file in beside if _has(file, suffix)}
     if not path.exists():
-        raise StoreError(f"the database is missing, but {names} is there: {mend}", where=str(path))
-    if not any(file.name.endswith("-wal") for file in left):
+        if filled:
+            raise StoreError(f"the database is missing, but {names} is there: {mend}", where=str(path))
+        return
+    if "-wal" not in filled:
         return
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
@@ -284,6 +286,10 @@ def require_own_files(path: Path) -> None:
         raise StoreError(
             f"{names} belongs to another database and would damage this one: {mend}", where=str(path)
         )
+
+
+def _has(file: Path, suffix: str) -> bool:
+    return file.name.endswith(suffix) and file.stat().st_size > 0
 
 
 def create_private(path: Path) -> None:
@@ -360,7 +366,11 @@ def _told_plainly(path: Path) -> Iterator[None]:
         if code in _NOT_WRITABLE:
             raise _not_writable(path, str(error)) from error
         if code in _DAMAGED:
-            raise StoreError(f"{error}: restore it from a backup", where=str(path)) from error
+            raise StoreError(
+                f"{error}: stop the service, move this file and its -wal, -shm and -journal away, all that are there,"
+                " and restore it from a backup",
+                where=str(path),
+            ) from error
         raise
     except (OverflowError, UnicodeEncodeError) as error:
         raise StoreRejected(f"the database cannot store a value: {error}", where=str(path)) from error
