@@ -1,5 +1,6 @@
 """Several processes on one PostgreSQL: they share what comes in, one leads, and another takes over."""
 
+import re
 import signal
 import sqlite3
 import threading
@@ -146,6 +147,24 @@ def test_a_restart_of_the_server_loses_nothing_that_was_acknowledged(postgres, t
     assert len(set(logged)) == len(logged)
     assert set(acknowledged) <= set(logged)
     assert headcount("rebuild", "--check", "--database", url).stdout.startswith("The tables are")
+
+
+def test_what_the_database_rejects_is_no_reason_to_try_again_and_fails_nobody_else(tmp_path, url):
+    """An entry of an index of PostgreSQL has at most 2,700 bytes."""
+    service = Running(tmp_path, url, max_name_length=2_000).start()
+    event = {"room": "".join(map(chr, range(0x4E00, 0x4E00 + 1_500))), "kind": "join", "participant_id": "a"}
+    added = headcount("source", "add", "generic", "--secret", "s" * 40, "--database", url).stdout
+    source = re.search(r"/v1(/ingest/generic/\S+)", added)[1]
+    with service.client() as client:
+        answer = client.post("/events", json=event)
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "invalid-request-error"
+        assert "retry-after" not in answer.headers
+        delivered = client.post(source, json=event, headers={"Authorization": f"Bearer {'s' * 40}"})
+        assert delivered.json()["kept"]
+        assert client.post("/events", json={**event, "room": "r"}, params={"wait": "1"}).status_code == 200
+    assert httpx.get(f"{service.url}/readyz", timeout=30).status_code == 200
+    service.stop()
 
 
 PASSWORDS = [
