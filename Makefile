@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test coverage test-live check bench soak format clean
+.PHONY: help install run tour test coverage test-live check bench soak crash-test format clean
 
 help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headcount needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
@@ -60,6 +60,7 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/dashboard.py
 	$(BIN)/python bench/reading_datasette.py
 	$(BIN)/python bench/starting.py
+	$(BIN)/python bench/backup.py
 	$(BIN)/python bench/large_room.py
 	$(BIN)/python bench/stream.py
 	$(BIN)/python bench/sources.py
@@ -67,6 +68,9 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 
 soak: $(STAMP)  ## the service under a steady mixed load for ten minutes, or SOAK_MINUTES; fails if anything grows
 	$(BIN)/python bench/soak.py
+
+crash-test: $(STAMP)  ## the service killed 100 times under load and restored 20 times; fails if an event is lost or doubled
+	$(BIN)/python bench/crashes.py
 
 format: $(STAMP)  ## put the code in order
 	$(BIN)/ruff check --fix .

@@ -14,10 +14,11 @@ from headcount.store.deliveries import Fate
 from headcount.store.endpoints import State
 from headcount.store.opening import Store, open_store
 from headcount.store.sources import Tally
-from headcount.store.sqlite import SqliteDatabase
+from headcount.store.sqlite import SqliteDatabase, companions
 
 _LITTLE_BYTES: Final = 1_000_000_000
 _LONG_TO_READ_BYTES: Final = 4_000_000_000
+_OTHERS: Final = 0o077
 _SKEW_MS: Final[Ms] = 60_000
 
 
@@ -58,6 +59,7 @@ def _about_store(store: Store, settings: Settings) -> Iterator[Finding]:
     yield Finding("store", True, f"{database.url} is of this release")
     if isinstance(database, SqliteDatabase):
         yield _disk(database.path)
+        yield _mode(database.path)
         yield _wholeness(database)
     end, received = store.log.end()
     now = Clock().now()
@@ -162,6 +164,14 @@ def _disk(path: Path) -> Finding:
     )
 
 
+def _mode(path: Path) -> Finding:
+    files = [file for file in (path, *companions(path)) if file.stat().st_mode & _OTHERS]
+    if not files:
+        return Finding("access", True, "only the owner of the files may read them")
+    names = " ".join(str(file) for file in files)
+    return Finding("access", False, f"other users may read the store: chmod 600 {names}")
+
+
 def _wholeness(database: SqliteDatabase) -> Finding:
     size = database.path.stat().st_size
     if size > _LONG_TO_READ_BYTES:
@@ -172,7 +182,8 @@ def _wholeness(database: SqliteDatabase) -> Finding:
     return Finding(
         "file",
         False,
-        f"damaged ({damage}): stop the service, move the file away, and 'headcount restore' a backup",
+        f"damaged ({damage}): stop the service, move {database.path.name} and the files {database.path.name}-wal, -shm"
+        " and -journal away, all that are there, and 'headcount restore' a backup",
     )
 
 

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from headcount.clock import Clock
 from headcount.engine.engine import Engine
-from headcount.engine.rules_in_force import keep_to_rules, rules_said
+from headcount.engine.rules_in_force import keep_to_rules, rules_of, rules_said
+from headcount.kernel.events import Ms
+from headcount.kernel.rules import Rules
 from headcount.settings import Settings
 from headcount.store.leading import leadership
-from headcount.store.opening import open_store
+from headcount.store.opening import Store, open_store
 from headcount.store.rebuilding import copy_log, first_difference, replace_tables
 
 _BATCH = 20_000
@@ -19,13 +21,31 @@ def rebuild_tables(settings: Settings, *, check: bool) -> str | None:
 
     Raises `StoreError` if a service runs on the store, `BadInput` if its rules are others.
     """
-    rules = settings.rules()
     store = open_store(settings["database"], synchronous=settings["synchronous"])
+    return _work_out(store, settings.rules(), settings.max_stay(), check=check)
+
+
+def check_or_rebuild(url: str, settings: Settings) -> str | None:
+    """Make sure that the tables follow from the log: rebuild them if they differ, and return the first difference.
+
+    The rules are those by which the tables were worked out, if there are any yet.
+    """
+    store = open_store(url)
+    known = store.tables.rules()
+    store.close()
+    rules = settings.rules() if known is None else rules_of(known)
+    difference = _work_out(open_store(url), rules, settings.max_stay(), check=True)
+    if difference is not None:
+        _work_out(open_store(url), rules, settings.max_stay(), check=False)
+    return difference
+
+
+def _work_out(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -> str | None:
+    """Work out the tables of a store anew, and close it."""
     lead = leadership(store.database)
     epoch = lead.try_lead()
     _, received = store.log.end()
     now = Clock(received).now()
-    max_stay = settings.max_stay()
     try:
         if check:
             keep_to_rules(store, rules)

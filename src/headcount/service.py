@@ -60,6 +60,9 @@ _TALLY_S: Final = 1.0
 _TALLY_AGAIN_S: Final = 0.02
 """What is behind is caught up with, but never all at once: others want the processor, too."""
 _SWITCH_S: Final = 0.0001
+_ATTEMPT_S: Final = 1.0
+_FAILED_FOR_S: Final = 30
+"""So long a failed commit of events counts, unless one succeeds: without requests none would."""
 
 log = structlog.get_logger("headcount")
 
@@ -89,6 +92,8 @@ class Service:
         _, received = self.store.log.end()
         self.clock = Clock(received)
         self._told_of_clock = False
+        self._attempt_failed: str | None = None
+        self._attempted_s = float("-inf")
         declare(
             self.store.sources,
             settings.sources,
@@ -317,12 +322,34 @@ class Service:
         try:
             entries, seconds = await asyncio.to_thread(self.measure_lag)
         except StoreError as error:
-            return f"the store does not answer: {error}"
+            return f"the store does not answer: {error.reason}"
+        unwritable = await self._unwritable()
+        if unwritable is not None:
+            return f"the store cannot be written: {unwritable}"
         if not self.worker.alive():
             return "the engine has stopped"
         if seconds > self.settings["max_lag_s"]:
             return f"the engine is {seconds:.0f} s ({entries:,} entries) behind"
         return None
+
+    async def _unwritable(self) -> str | None:
+        """Why the store cannot be written, if so: an attempt, or the last commit of events, which may need more space.
+
+        Anyone may ask for /readyz, so there is at most one attempt a second.
+        """
+        if time.monotonic() - self._attempted_s >= _ATTEMPT_S:
+            self._attempted_s = time.monotonic()
+            try:
+                await asyncio.to_thread(self.store.tables.require_writable)
+            except StoreError as error:
+                self._attempt_failed = error.reason
+                log.warning("the store cannot be written", reason=str(error))
+            else:
+                self._attempt_failed = None
+        failed = self.appender.failed
+        if failed is not None and time.monotonic() - failed[0] < _FAILED_FOR_S:
+            return failed[1].reason
+        return self._attempt_failed
 
     def measure_lag(self) -> tuple[int, float]:
         """How far the engine is behind: entries, and how long the oldest of them has waited."""

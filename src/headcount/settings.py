@@ -6,7 +6,7 @@ A flag beats a variable, a variable beats the file, the file beats the default.
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,6 +16,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import Limits
+from headcount.store.database import masked
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
@@ -143,12 +144,16 @@ class Settings:
     `sources` are the tables `[[source]]` of the file, as they stand there.
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
     origins: Mapping[str, str]
-    sources: tuple[Mapping[str, Any], ...] = ()
+    sources: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
+
+    def shown(self, name: str) -> str:
+        """A value as text that anybody may read: without passwords."""
+        return masked(str(self.values[name]))
 
     def rules(self) -> Rules:
         """The numbers of the rules, in ms. Raises `InvalidRules`."""
@@ -205,7 +210,7 @@ def _value(
         return setting.read(value), origin
     except (ValueError, TypeError, OverflowError) as error:
         told = str(error) if "must" in str(error) else "is not a number"
-        raise BadInput(f"{setting.name} (set by {origin}) {told}, not {value!r}") from error
+        raise BadInput(f"{setting.name} (set by {origin}) {told}, not {masked(repr(value))}") from error
 
 
 def _tables(found: Any, file: str | None) -> tuple[Mapping[str, Any], ...]:

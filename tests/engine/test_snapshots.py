@@ -26,7 +26,12 @@ from headcount.store.rebuilding import copy_log, first_difference
 from headcount.store.rows import SNAPSHOT, LogEntry
 from strategies import EAGER, PEOPLE, ROOM, SCALED, histories, moments
 
-QUICK = settings(max_examples=300, phases=[p for p in Phase if p is not Phase.shrink], deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(
+    max_examples=300,
+    phases=[p for p in Phase if p is not Phase.shrink],
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 LONG = 10_000_000
 
 

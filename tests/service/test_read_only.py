@@ -51,7 +51,7 @@ def read_only(request, tmp_path, what_is_read_only):
         assert client.post("/events", json=event, params={"wait": "1"}).status_code == 200
     request.param(service)
     for file in folder.iterdir():
-        file.chmod(0o444)
+        file.chmod(0o400)
     if what_is_read_only == "folder":
         folder.chmod(0o555)
     yield service.database

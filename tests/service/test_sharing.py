@@ -1,5 +1,6 @@
 """Several processes on one PostgreSQL: they share what comes in, one leads, and another takes over."""
 
+import re
 import signal
 import sqlite3
 import threading
@@ -148,6 +149,54 @@ def test_a_restart_of_the_server_loses_nothing_that_was_acknowledged(postgres, t
     assert headcount("rebuild", "--check", "--database", url).stdout.startswith("The tables are")
 
 
+def test_what_the_database_rejects_is_no_reason_to_try_again_and_fails_nobody_else(tmp_path, url):
+    """An entry of an index of PostgreSQL has at most 2,700 bytes."""
+    service = Running(tmp_path, url, max_name_length=2_000).start()
+    event = {"room": "".join(map(chr, range(0x4E00, 0x4E00 + 1_500))), "kind": "join", "participant_id": "a"}
+    added = headcount("source", "add", "generic", "--secret", "s" * 40, "--database", url).stdout
+    source = re.search(r"/v1(/ingest/generic/\S+)", added)[1]
+    with service.client() as client:
+        answer = client.post("/events", json=event)
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "invalid-request-error"
+        assert "retry-after" not in answer.headers
+        delivered = client.post(source, json=event, headers={"Authorization": f"Bearer {'s' * 40}"})
+        assert delivered.json()["kept"]
+        assert client.post("/events", json={**event, "room": "r"}, params={"wait": "1"}).status_code == 200
+    assert httpx.get(f"{service.url}/readyz", timeout=30).status_code == 200
+    service.stop()
+
+
+PASSWORDS = [
+    "postgresql://somebody:pa55%2Fw%40rd@127.0.0.1:1/x",
+    "postgresql://127.0.0.1:1/x?user=somebody&password=pa55%2Fw%40rd",
+    "postgresql://somebody:pa55/w@rd@127.0.0.1:1/x",
+    "postgresql://somebody:pa55%ZZ@127.0.0.1:1/x",
+]
+
+
+@pytest.mark.parametrize("address", PASSWORDS)
+def test_the_password_of_a_database_is_shown_nowhere(address):
+    for command in (("serve", "--port", "0"), ("config",), ("doctor",), ("key", "list")):
+        done = headcount(*command, "--database", address, check=False)
+        assert "pa55" not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_password_of_a_database_in_use_is_shown_nowhere(tmp_path, url):
+    address = url.replace("headcount@", "headcount:pa55@")  # the server lets everybody in
+    service = Running(tmp_path, address, log_level="debug").start()
+    shown = [
+        httpx.get(f"{service.url}{path}", timeout=30).text
+        for path in ("/metrics", "/readyz", "/openapi.json")
+    ]
+    shown += [headcount(command, "--database", address).stdout for command in ("doctor", "config")]
+    service.stop()
+    told = service.log.read_text()
+    assert "headcount:***@127.0.0.1" in told
+    assert "pa55" not in "".join([*shown, told])
+
+
 def test_a_store_that_cannot_be_opened_is_said_so(tmp_path):
     refused = headcount("serve", "--database", tmp_path / "nowhere" / "x.db", "--port", "0", check=False)
     assert refused.returncode == 2
@@ -181,6 +230,11 @@ def test_a_full_disk_is_told_and_what_was_acknowledged_stays(tmp_path):
     assert refused.status_code == 503
     assert refused.json()["error"] == "server-error"
     assert "try again" in refused.json()["info"]
+    assert str(tmp_path) not in refused.text
+    ready = httpx.get(f"{service.url}/readyz", timeout=30)
+    assert ready.status_code == 503
+    assert "cannot be written" in ready.text
+    assert str(tmp_path) not in ready.text
     assert httpx.get(f"{service.url}/healthz", timeout=5).status_code == 200
     service.kill()
     service.start()

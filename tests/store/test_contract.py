@@ -394,3 +394,18 @@ def test_one_leads_and_another_takes_over_when_it_gives_up(url):
     other.give_up()
     first.close()
     second.close()
+
+
+def test_a_leader_of_a_file_leads_no_more_once_another_has_begun_an_epoch(tmp_path):
+    """No lock keeps it from that: some file systems have none."""
+    store = open_store(str(tmp_path / "a.db"))
+    lead = leadership(store.database)
+    epoch = lead.try_lead()
+    assert lead.still_leads()
+    other = open_store(str(tmp_path / "a.db"))
+    other.tables.take_over()
+    assert not lead.still_leads()
+    assert lead.try_lead() == epoch + 2
+    assert lead.still_leads()
+    for opened in (store, other):
+        opened.close()

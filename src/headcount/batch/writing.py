@@ -6,7 +6,7 @@ of them are whole. Whatever goes wrong before that, what was there stays as it w
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
@@ -51,9 +51,16 @@ def write_sessions(sessions: Sessions, out_dir: str | Path, fmt: str = "parquet"
 
 
 def write_table(pieces: Iterable[pa.Table], schema: pa.Schema, out_dir: Path, name: str) -> Path:
-    """Write one table that comes in pieces into a file of a directory. Raises `CannotWrite`."""
+    """Write one table that comes in pieces into a file of a directory, its columns named as in the schema.
+
+    Raises `CannotWrite`.
+    """
     with _aside(out_dir) as aside:
-        _write_pieces(pieces, schema, aside / name)
+        if name.endswith(".csv"):
+            with (aside / name).open("wb") as file:
+                stream_csv(pieces, schema, file, schema.names)
+        else:
+            _write_pieces(pieces, schema, aside / name)
         return (aside / name).replace(out_dir / name)
 
 
@@ -149,9 +156,13 @@ def _write_daily(sessions: Sessions, folder: Path) -> None:
         stream_daily(sessions, file)
 
 
-def stream_csv(pieces: Iterable[pa.Table], schema: pa.Schema, file: IO[bytes]) -> None:
-    """Write a table as CSV; the names of times end in _utc."""
-    header = [f"{field.name}_utc" if pa.types.is_timestamp(field.type) else field.name for field in schema]
+def stream_csv(
+    pieces: Iterable[pa.Table], schema: pa.Schema, file: IO[bytes], names: Sequence[str] | None = None
+) -> None:
+    """Write a table as CSV; the names of times end in _utc, unless `names` are given."""
+    header = names or [
+        f"{field.name}_utc" if pa.types.is_timestamp(field.type) else field.name for field in schema
+    ]
     file.write((",".join(header) + "\n").encode())
     options = arrow_csv.WriteOptions(include_header=False)
     for batch in _batches(pieces):

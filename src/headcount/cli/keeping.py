@@ -2,14 +2,19 @@
 
 import sys
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from headcount.cli.console import echo
+from headcount.cli.files import progress_bar
 from headcount.cli.group import main
 from headcount.cli.serving import database_option, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings
+
+if TYPE_CHECKING:
+    from headcount.store.backing_up import LogDigest
 
 
 @main.group()
@@ -119,26 +124,57 @@ def rebuild(*, settings: Settings, check: bool) -> None:
 @main.command()
 @database_option
 @click.argument("file", metavar="FILE")
-def backup(*, settings: Settings, file: str) -> None:
+@click.option("--quiet", is_flag=True, help="No progress.")
+def backup(*, settings: Settings, file: str, quiet: bool) -> None:
     """Write all of the store into one FILE, while the service runs."""
     from headcount.store.backing_up import backup as back_up  # noqa: PLC0415 - help does not need it
     from headcount.store.opening import connect  # noqa: PLC0415 - likewise
 
     database = connect(settings["database"], read_only=True)
-    back_up(database, file)
+    with progress_bar(quiet=quiet) as bar:
+        digest = back_up(database, file, bar or _no_progress)
     database.close()
-    echo(f"{file} holds all of {settings['database']}.")
+    echo(f"{file} holds all of {settings.shown('database')}.")
+    echo(_described(digest))
 
 
 @main.command()
-@database_option
+@with_settings
 @click.argument("file", metavar="FILE")
-def restore(*, settings: Settings, file: str) -> None:
-    """Make a store of a backup FILE. There must not be one yet."""
-    from headcount.store.backing_up import restore as put_back  # noqa: PLC0415 - help does not need it
+@click.option("--quiet", is_flag=True, help="No progress.")
+def restore(*, settings: Settings, file: str, quiet: bool) -> None:
+    """Make a store of a backup FILE, and verify it. There must not be one yet."""
+    from headcount.rebuilding import check_or_rebuild  # noqa: PLC0415 - help does not need it
+    from headcount.store.backing_up import restore as put_back  # noqa: PLC0415 - likewise
 
-    put_back(file, settings["database"])
+    differences: list[str | None] = []
+    with progress_bar(quiet=quiet) as bar:
+        digest = put_back(
+            file,
+            settings["database"],
+            lambda copy: differences.append(check_or_rebuild(str(copy), settings)),
+            bar or _no_progress,
+        )
     echo(f"{settings['database']} is what {file} holds.")
+    echo(
+        "The file has no digest of its log, because 'headcount backup' did not write it."
+        if digest is None
+        else _described(digest)
+    )
+    for difference in differences:
+        echo(
+            "The tables follow from the log."
+            if difference is None
+            else f"The tables did not follow from the log, and were rebuilt ({difference})."
+        )
+
+
+def _described(digest: "LogDigest") -> str:
+    return f"Log: {digest.entries:,} entries up to position {digest.end:,}, SHA-256 {digest.sha256}"
+
+
+def _no_progress(share: float, label: str) -> None:
+    """Where nobody watches."""
 
 
 @main.command()

@@ -55,7 +55,7 @@ def serve(*, settings: Settings) -> None:
     """Take events, work out meetings, answer: the service."""
     with _serving(settings) as (service, server):
         first = service.first_key()
-        echo(f"Headcount serves {settings['database']} on {server.url}", err=True)
+        echo(f"Headcount serves {settings.shown('database')} on {server.url}", err=True)
         if first is not None:
             echo(
                 f"The first API key of domain '{first.key.domain}', shown this once:",
@@ -112,8 +112,8 @@ def config(*, settings: Settings) -> None:
     """Show every setting, its value, and where that comes from."""
     width = max(len(setting.name) for setting in TABLE)
     for setting in TABLE:
-        value = settings[setting.name]
-        echo(f"{setting.name:<{width}}  {value!s:<24}  {settings.origins[setting.name]:<28}  {setting.help}")
+        value = settings.shown(setting.name)
+        echo(f"{setting.name:<{width}}  {value:<24}  {settings.origins[setting.name]:<28}  {setting.help}")
 
 
 @contextmanager

@@ -21,3 +21,8 @@ def keep_to_rules(store: Store, rules: Rules) -> None:
 def rules_said(rules: Rules) -> str:
     """The numbers of the rules that meetings depend on, as the store remembers them."""
     return ",".join(str(number) for number in rules[:3])
+
+
+def rules_of(said: str) -> Rules:
+    """The rules that `rules_said` wrote down."""
+    return Rules(*(int(number) for number in said.split(",")))

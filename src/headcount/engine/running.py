@@ -94,6 +94,7 @@ class Worker:
                 self._lead(self.engine)
             except LeadershipLost as lost:
                 log.warning(str(lost))
+                self._leadership.give_up()
             except StoreError as error:
                 self._failed(error)
             except Exception as error:

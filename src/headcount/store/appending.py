@@ -9,10 +9,10 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Final, NamedTuple
 
-from headcount.store.database import StoreBusy, StoreRejected
+from headcount.store.database import StoreBusy, StoreError, StoreRejected
 from headcount.store.log import Log
 from headcount.store.rows import Appended, LogEntry
 
@@ -42,6 +42,8 @@ class Appender:
         self._closed = False
         self.commits = 0
         self.commit_s = 0.0
+        self.failed: tuple[float, StoreError] | None = None
+        """When the last commit failed (`monotonic`), and why; None if it did not."""
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
         self._thread.start()
 
@@ -109,11 +111,16 @@ class Appender:
     def _answers(self, requests: Sequence[_Request]) -> Sequence[Appended | Exception]:
         """What became of each request. One that the database rejects does not take the others with it."""
         try:
-            return self._log.append([request.entries for request in requests])
+            done = self._log.append([request.entries for request in requests])
         except StoreRejected as error:
             return [error] if len(requests) == 1 else [self._answers([one])[0] for one in requests]
+        except StoreError as error:
+            self.failed = monotonic(), error
+            return [error] * len(requests)
         except Exception as error:  # noqa: BLE001 - each request is told; whoever asked decides
             return [error] * len(requests)
+        self.failed = None
+        return done
 
 
 def _tell(waiting: Sequence[Answer], answers: Sequence[Appended | Exception]) -> None:

@@ -4,9 +4,10 @@ A `Connection` runs statements from `queries/`; a `Database` hands out connectio
 and one at a time for writing. Nothing above this knows which database it is.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from headcount.errors import HeadcountError
 
@@ -55,7 +56,7 @@ class Connection(Protocol):
 
 
 class Database(Protocol):
-    """Where connections come from. `writing` commits at its end, or undoes all of it.
+    """Where connections come from. `url` is fit to be shown: it holds no password. `writing` commits at its end, or undoes all of it.
 
     `write_new` writes rows that are all new, in one commit, and tells the last one's number; it is None, and
     nothing is written, if one is known already or this is not the database or the number of rows for it.
@@ -71,6 +72,15 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[Connection]: ...
     def write_new(self, name: str, rows: Sequence[Sequence[Any]]) -> int | None: ...
     def close(self) -> None: ...
+
+
+_USER_AND_PASSWORD: Final = re.compile(r"(://[^:/@]*):.*@", re.DOTALL)
+_PASSWORD: Final = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
+
+
+def masked(url: str) -> str:
+    """The URL of a database without passwords, wherever they may stand in it."""
+    return _PASSWORD.sub(r"\1***", _USER_AND_PASSWORD.sub(r"\1:***@", url))
 
 
 @contextmanager

@@ -35,6 +35,11 @@ class FileOwner:
         return self._epoch
 
     def still_leads(self) -> bool:
+        """It does not if the file was replaced, or if another process has begun an epoch in it."""
+        if self._epoch is not None and not (
+            self._database.owned() and Tables(self._database).cursor()[1] == self._epoch
+        ):
+            self.give_up()
         return self._epoch is not None
 
     def give_up(self) -> None:
@@ -46,6 +51,8 @@ def leadership(database: Database) -> Leadership:
     """How this process leads, or does not lead, the engine of a database."""
     if isinstance(database, SqliteDatabase):
         return FileOwner(database)
-    from headcount.store.postgres_leading import ServerLock  # noqa: PLC0415 - only who has a server pays
+    from headcount.store.postgres import PostgresDatabase  # noqa: PLC0415 - only who has a server pays
+    from headcount.store.postgres_leading import ServerLock  # noqa: PLC0415 - likewise
 
-    return ServerLock(database.url)
+    assert isinstance(database, PostgresDatabase)
+    return ServerLock(database.address)

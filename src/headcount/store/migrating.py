@@ -61,13 +61,15 @@ def _pending(database: Database, connection: Connection) -> list[Migration]:
     for number, (name, checksum) in done.items():
         if number not in known:
             raise StoreError(
-                f"{database.url} was made by a newer release (migration {number}, {name}):"
-                " update Headcount, or restore a backup made before the update"
+                f"the store was made by a newer release (migration {number}, {name}):"
+                " update Headcount, or restore a backup made before the update",
+                where=database.url,
             )
         if known[number].checksum != checksum:
             raise StoreError(
-                f"{database.url}: migration {number} ({name}) is not the one of this release:"
-                " install the release that made this store"
+                f"migration {number} ({name}) is not the one of this release:"
+                " install the release that made this store",
+                where=database.url,
             )
     return [migration for number, migration in known.items() if number not in done]
 

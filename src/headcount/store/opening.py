@@ -5,7 +5,7 @@ from pathlib import Path
 
 from headcount.errors import MissingExtra
 from headcount.store.answers import Answers
-from headcount.store.database import Database, StoreError
+from headcount.store.database import Database, StoreError, masked
 from headcount.store.deliveries import Deliveries
 from headcount.store.endpoints import Endpoints
 from headcount.store.keys import Keys
@@ -16,7 +16,7 @@ from headcount.store.outbox import Outbox
 from headcount.store.passes import Passes
 from headcount.store.polls import Polls
 from headcount.store.sources import Sources
-from headcount.store.sqlite import SqliteDatabase
+from headcount.store.sqlite import SqliteDatabase, require_own_files
 from headcount.store.tables import Tables
 from headcount.store.tallying import Tallying
 from headcount.store.usage import Usage
@@ -54,7 +54,10 @@ def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) 
     if not read_only:
         migrate(database)
     elif pending(database):
-        raise StoreError(f"{url} is of an earlier release: run 'headcount migrate' first")
+        database.close()
+        raise StoreError(
+            "the store is of an earlier release: run 'headcount migrate' first", where=database.url
+        )
     return store_on(database)
 
 
@@ -87,8 +90,9 @@ def connect(url: str, *, synchronous: str = "full", read_only: bool = False) -> 
             raise MissingExtra("postgres", missing.name or "") from missing
         return PostgresDatabase(url, synchronous=synchronous)
     path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite://"))
-    if read_only and not path.exists():
-        raise StoreError(f"{path}: there is no store here; 'headcount serve' makes one")
     if "://" in url.removeprefix("sqlite://"):
-        raise StoreError(f"{url}: give a file name, sqlite:///FILE or postgresql://…")
+        raise StoreError("give a file name, sqlite:///FILE or postgresql://…", where=masked(url))
+    if read_only and not path.exists():
+        require_own_files(path)
+        raise StoreError("there is no store here; 'headcount serve' makes one", where=str(path))
     return SqliteDatabase(path, synchronous=synchronous, read_only=read_only)

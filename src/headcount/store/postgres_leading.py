@@ -33,7 +33,9 @@ class ServerLock:
             return self._tried()
         except psycopg.Error as error:
             self.give_up()
-            raise StoreBusy(f"who leads cannot be settled: {str(error).strip()}") from error
+            raise StoreBusy(
+                "which process leads cannot be decided now; trying again", where=str(error).strip()
+            ) from error
 
     def still_leads(self) -> bool:
         if self._session is None or self._epoch is None:

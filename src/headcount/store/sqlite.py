@@ -1,8 +1,10 @@
 """SQLite: a file beside you. One writer at a time, any number of readers."""
 
+import errno
 import fcntl
 import os
 import sqlite3
+import struct
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +26,11 @@ rows takes 300 kB: so there are few sizes."""
 _ROWS_AT_ONCE: Final = 64
 _PREPARED: Final = 400
 _IDLE_S: Final = 30
+_COMPANIONS: Final = ("-wal", "-shm", "-journal")
+_HEADER_BYTES: Final = 100
+_FORMAT: Final = slice(18, 20)
+_WAL_FORMAT: Final = bytes([2, 2])
+_OWNERS_BYTE: Final = 1 << 62
 
 
 class SqliteConnection:
@@ -96,39 +103,63 @@ class SqliteDatabase:
         self._idle: list[SqliteConnection] = []
         self._writer_lock = threading.Lock()
         self._writer: SqliteConnection | None = None
-        self._owner: int | None = None
+        self._lock_file: int | None = None
+        self._owns = False
+        require_own_files(path)
+        if not read_only:
+            create_private(path)
         with self.reading():
             pass
 
     def own(self) -> None:
-        """Claim the file for this process's engine. Raises `StoreError` if another one has it, or if it cannot be written."""
-        if self._owner is not None:
+        """Claim the file for this process's engine. Raises `StoreError` if another one has it, or if it cannot be written.
+
+        The lock is on the file itself, whatever its name, and not on a file beside it, which may be deleted.
+        """
+        if self._owns:
             return
-        try:
-            owner = os.open(f"{self.path}.owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise _not_writable(f"{self.path}.owner", (error.strerror or str(error)).lower()) from error
-        try:
-            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            pid = os.read(owner, 20).decode() or "?"
-            os.close(owner)
+        if self._lock_file is None:
+            try:
+                self._lock_file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            except OSError as error:
+                raise _not_writable(self.path, (error.strerror or str(error)).lower()) from error
+        self._require_same_file()
+        if not _lock(self._lock_file, fcntl.F_WRLCK):
             raise StoreError(
-                f"{self.path} is served by another process (pid {pid.strip()}): stop it first,"
-                " or give this one a file of its own with --database"
-            ) from None
-        os.ftruncate(owner, 0)
-        os.write(owner, str(os.getpid()).encode())
-        self._owner = owner
+                f"the file is served by another process: stop it first ('fuser {self.path}' shows its id),"
+                " or give this one a file of its own with --database",
+                where=str(self.path),
+            )
+        self._owns = True
         # SQLite opens a file that it may not write, too, and says nothing of it until something is to be written.
         with self.writing():
             pass
 
     def disown(self) -> None:
         """Let another process have the file."""
-        if self._owner is not None:
-            os.close(self._owner)
-            self._owner = None
+        if self._owns and self._lock_file is not None:
+            _lock(self._lock_file, fcntl.F_UNLCK)
+        self._owns = False
+
+    def owned(self) -> bool:
+        """Whether this process owns the file, and the path still leads to it."""
+        return self._owns and self._is_same_file()
+
+    def _is_same_file(self) -> bool:
+        if self._lock_file is None:
+            return True
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self._lock_file))
+        except OSError:
+            return False
+
+    def _require_same_file(self) -> None:
+        """Raise `StoreError` if the path leads to another file now: what is written to this one would be lost."""
+        if not self._is_same_file():
+            raise StoreError(
+                "the file was moved or replaced while it was in use: stop this process, and start it again",
+                where=str(self.path),
+            )
 
     @contextmanager
     def reading(self) -> Iterator[SqliteConnection]:
@@ -143,6 +174,7 @@ class SqliteDatabase:
     @contextmanager
     def writing(self) -> Iterator[SqliteConnection]:
         with self._writer_lock, _told_plainly(self.path):
+            self._require_same_file()
             writer = self._writing()
             raw = writer.raw
             raw.execute("begin immediate")
@@ -163,6 +195,7 @@ class SqliteDatabase:
         if not 0 < len(rows) <= _ROWS_AT_ONCE:
             return None
         with self._writer_lock, _told_plainly(self.path):
+            self._require_same_file()
             try:
                 text = of_many_rows(statement(name), len(rows))
                 return self._writing().raw.execute(text, list(chain.from_iterable(rows))).lastrowid
@@ -194,6 +227,10 @@ class SqliteDatabase:
                 self._writer.raw.close()
                 self._writer = None
         self.disown()
+        if self._lock_file is not None:
+            # Not before: to close any descriptor of a file lets go of all locks that SQLite has on it.
+            os.close(self._lock_file)
+            self._lock_file = None
 
     def _writing(self) -> SqliteConnection:
         if self._writer is None:
@@ -201,9 +238,10 @@ class SqliteDatabase:
         return self._writer
 
     def _connect(self, *, writing: bool) -> SqliteConnection:
+        self._require_same_file()
         with _told_plainly(self.path):
             raw = sqlite3.connect(
-                to_read(self.path) if self._read_only else f"file:{_quoted(self.path)}?mode=rwc",
+                to_read(self.path) if self._read_only else f"file:{_quoted(self.path)}?mode=rw",
                 uri=True,
                 isolation_level=None,
                 timeout=_BUSY_MS / 1_000,
@@ -217,6 +255,67 @@ class SqliteDatabase:
             if not writing:
                 raw.execute("pragma query_only = on")
         return SqliteConnection(raw)
+
+
+def companions(path: Path) -> list[Path]:
+    """The files that SQLite keeps beside a database, as far as they are there."""
+    real = path.resolve()
+    return [file for suffix in _COMPANIONS if (file := Path(f"{real}{suffix}")).exists()]
+
+
+def require_own_files(path: Path) -> None:
+    """Raise `StoreError` if the files beside a database belong to one that was moved away.
+
+    SQLite would apply such a write-ahead log to whatever database it finds, and damage it. A database that is
+    missing has none. One that came out of a backup says in its header that it never had any.
+    """
+    beside = companions(path)
+    names = " and ".join(file.name for file in beside)
+    mend = f"move {names} to where the database is that they belong to, or move that database back"
+    # Without one of these, a '-shm' means nothing: SQLite makes it again.
+    filled = {suffix for suffix in ("-wal", "-journal") for file in beside if _has(file, suffix)}
+    if not path.exists():
+        if filled:
+            raise StoreError(f"the database is missing, but {names} is there: {mend}", where=str(path))
+        return
+    if "-wal" not in filled:
+        return
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if header[_FORMAT] != _WAL_FORMAT:
+        raise StoreError(
+            f"{names} belongs to another database and would damage this one: {mend}", where=str(path)
+        )
+
+
+def _has(file: Path, suffix: str) -> bool:
+    return file.name.endswith(suffix) and file.stat().st_size > 0
+
+
+def create_private(path: Path) -> None:
+    """Create a file that only its owner may read, if there is none. SQLite gives the files beside it the same mode."""
+    with suppress(FileExistsError):
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise _not_writable(path, (error.strerror or str(error)).lower()) from error
+
+
+def _lock(file: int, kind: int) -> bool:
+    """Lock or unlock one byte of a file, far behind those that SQLite locks; False if another process has it.
+
+    Where the system has them, the lock belongs to the open file: SQLite may close its own meanwhile.
+    """
+    whole = struct.pack("@hhqqi0q", kind, os.SEEK_SET, _OWNERS_BYTE, 1, 0)
+    try:
+        fcntl.fcntl(file, getattr(fcntl, "F_OFD_SETLK", fcntl.F_SETLK), whole)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            return False
+        raise
+    return True
 
 
 def to_read(path: Path) -> str:
@@ -267,7 +366,11 @@ def _told_plainly(path: Path) -> Iterator[None]:
         if code in _NOT_WRITABLE:
             raise _not_writable(path, str(error)) from error
         if code in _DAMAGED:
-            raise StoreError(f"{error}: restore it from a backup", where=str(path)) from error
+            raise StoreError(
+                f"{error}: stop the service, move this file and its -wal, -shm and -journal away, all that are there,"
+                " and restore it from a backup",
+                where=str(path),
+            ) from error
         raise
     except (OverflowError, UnicodeEncodeError) as error:
         raise StoreRejected(f"the database cannot store a value: {error}", where=str(path)) from error

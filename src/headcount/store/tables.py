@@ -35,6 +35,11 @@ class Tables:
             _, epoch = connection.row("engine_row") or (0, 0)
             return int(epoch)
 
+    def require_writable(self) -> None:
+        """Commit something that changes nothing. Raises `StoreError` if that fails, as with a full disk."""
+        with self._database.writing() as connection:
+            connection.run("rewrite_engine")
+
     def past(self, domain: str, room: str, settled: Ms, position: int) -> StoredJournal:
         """The past of a room up to what is committed."""
         return StoredJournal(self._database, domain, room, settled, position)

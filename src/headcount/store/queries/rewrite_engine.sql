@@ -1,0 +1,3 @@
+update engine
+set epoch = epoch
+where one = 1
