@@ -138,6 +138,14 @@ def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
     return open_store(settings["database"], read_only=read_only)
 
 
+def audit(settings: Settings) -> None:
+    """Log what a command changes about who may do what, as the service does."""
+    from headcount.logging import acting, set_up_logging  # noqa: PLC0415 - help does not need it
+
+    set_up_logging(settings["log_level"], settings["log_format"])
+    acting(via="cli")
+
+
 def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run until it ends, on uvloop where there is one."""
     import asyncio  # noqa: PLC0415 - who works on a file does not wait for it

@@ -9,6 +9,7 @@ from starlette.types import Receive
 
 from headcount.http.errors import ApiError, invalid
 
+_DIGITS: Final = 15
 _NOT_TEXT: Final = (
     b"multipart/",
     b"image/",
@@ -59,9 +60,11 @@ async def read_bytes(headers: Mapping[bytes, bytes], receive: Receive, most: int
     Raises `ApiError`: 413 for more, 408 for what is too slow.
     """
     length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > most:
+    if length.isdigit() and (len(length) > _DIGITS or int(length) > most):
         raise _too_large(most)
     message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _broken_off()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
         body = await _rest(body, receive, most, seconds)
@@ -75,7 +78,7 @@ async def _rest(begun: bytes, receive: Receive, most: int, seconds: float) -> by
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body broke off")
+                    raise _broken_off()
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > most:
@@ -86,6 +89,10 @@ async def _rest(begun: bytes, receive: Receive, most: int, seconds: float) -> by
         raise ApiError(
             HTTPStatus.REQUEST_TIMEOUT, "invalid-request-error", f"the body took longer than {seconds:g} s"
         ) from None
+
+
+def _broken_off() -> ApiError:
+    return ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body broke off")
 
 
 def _too_large(most: int) -> ApiError:
