@@ -81,6 +81,14 @@ def set_up_logging(level: str, form: str) -> None:
         threading.excepthook = lambda crash: _crashed(crash.exc_type, crash.exc_value, crash.exc_traceback)
 
 
+def as_json(event: str, *, level: str = "info", **what: Any) -> str:
+    """A line as the JSON log has them, for what must be printed whatever level is logged."""
+    stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(
+        None, level, {"event": event, "level": level, **what}
+    )
+    return str(structlog.processors.JSONRenderer()(None, level, stamped))
+
+
 def _crashed(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     logging.getLogger("headcount").critical("uncaught exception", exc_info=(kind, error or kind(), trace))
 

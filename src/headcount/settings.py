@@ -4,6 +4,7 @@ A flag beats a variable, a variable beats the file, the file beats the default.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from zoneinfo import available_timezones
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
+
+_PASSWORD: Final = re.compile(r"(://[^:/@]*:|[?&]password=)[^@&]+")
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
@@ -219,6 +222,11 @@ def _read_file(file: str) -> dict[str, Any]:
     if unknown:
         raise BadInput(f"knows no setting '{unknown[0]}'; 'headcount config' lists all", where=file)
     return found
+
+
+def without_password(database: str) -> str:
+    """The URL of a database as it may be printed and logged."""
+    return _PASSWORD.sub(r"\1…", database)
 
 
 def url_of(host: str, port: int) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headcount.cli.group import main
-from headcount.settings import TABLE, Settings, read_settings
+from headcount.errors import HeadcountError
+from headcount.settings import TABLE, Settings, read_settings, without_password
 
 if TYPE_CHECKING:
     from headcount.server import Server
@@ -53,15 +54,26 @@ def database_option(command: Callable[..., None]) -> Callable[..., None]:
 def serve(*, settings: Settings) -> None:
     """Take events, work out meetings, answer: the service."""
     with _serving(settings) as (service, server):
-        first = service.first_key()
-        click.echo(f"Headcount serves {settings['database']} on {server.url}", err=True)
+        first, database = service.first_key(), without_password(settings["database"])
+        _announce(
+            settings,
+            f"Headcount serves {database} on {server.url}",
+            database=database,
+            url=server.url,
+        )
         if first is not None:
-            click.echo(
+            _announce(
+                settings,
                 f"The first API key of domain '{first.key.domain}', shown this once:\n\n  {first.text}\n",
-                err=True,
+                domain=first.key.domain,
+                first_key=first.text,
             )
         link = service.sign_in_link(server.url, settings["domain"])
-        click.echo(f"The dashboard, by a link that is good once, within the hour:\n\n  {link}\n", err=True)
+        _announce(
+            settings,
+            f"The dashboard, by a link that is good once, within the hour:\n\n  {link}\n",
+            sign_in_link=link,
+        )
         _run(server.run_until_stopped())
 
 
@@ -109,26 +121,44 @@ def config(*, settings: Settings) -> None:
     width = max(len(setting.name) for setting in TABLE)
     for setting in TABLE:
         value = settings[setting.name]
+        if setting.name == "database":
+            value = without_password(value)
         click.echo(
             f"{setting.name:<{width}}  {value!s:<24}  {settings.origins[setting.name]:<28}  {setting.help}"
         )
 
 
+def _announce(settings: Settings, sentence: str, **what: str) -> None:
+    """Print what whoever starts the service must know, in the form of the log."""
+    if settings["log_format"] != "json":
+        click.echo(sentence, err=True)
+        return
+    from headcount.logging import as_json  # noqa: PLC0415 - help does not need it
+
+    click.echo(as_json(sentence.partition("\n")[0].rstrip(":"), **what), err=True)
+
+
 @contextmanager
 def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
     """A service that works, and a server that listens; both stopped afterwards."""
-    from headcount.logging import set_up_logging  # noqa: PLC0415 - help does not need it
+    from headcount.logging import as_json, set_up_logging  # noqa: PLC0415 - help does not need it
     from headcount.server import Server  # noqa: PLC0415 - likewise
     from headcount.service import Service  # noqa: PLC0415 - likewise
 
     set_up_logging(settings["log_level"], settings["log_format"])
-    service = Service(settings)
     try:
-        server = Server(service)
-        service.start()
-        yield service, server
-    finally:
-        service.stop()
+        service = Service(settings)
+        try:
+            server = Server(service)
+            service.start()
+            yield service, server
+        finally:
+            service.stop()
+    except HeadcountError as error:
+        if settings["log_format"] != "json":
+            raise
+        click.echo(as_json(str(error), level="critical"), err=True)
+        sys.exit(2)
 
 
 def store_of(settings: Settings, *, read_only: bool = False) -> "Store":

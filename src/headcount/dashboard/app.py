@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from headcount.dashboard import assets, live, signing
@@ -170,7 +170,8 @@ def _told(house: House, handler: Handler) -> Handler:
         except NotAllowed as error:
             return trouble(view, 403, str(error))
         except BadForm as error:
-            return trouble(view, error.status, str(error))
+            # Anybody can send such a form, and many at once: there is no page to be made for each.
+            return PlainTextResponse(f"{error}\n", error.status, {"connection": "close"})
         except NotThere as error:
             return trouble(view, 404, str(error))
         except BadInput as error:

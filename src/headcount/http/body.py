@@ -10,6 +10,8 @@ from starlette.types import Receive
 from headcount.http.errors import ApiError, invalid
 
 _DIGITS: Final = 15
+_CLOSE: Final = {"connection": "close"}
+"""Whoever has not sent all of a body need not go on."""
 _NOT_TEXT: Final = (
     b"multipart/",
     b"image/",
@@ -87,7 +89,10 @@ async def _rest(begun: bytes, receive: Receive, most: int, seconds: float) -> by
                     return b"".join(chunks)
     except TimeoutError:
         raise ApiError(
-            HTTPStatus.REQUEST_TIMEOUT, "invalid-request-error", f"the body took longer than {seconds:g} s"
+            HTTPStatus.REQUEST_TIMEOUT,
+            "invalid-request-error",
+            f"the body took longer than {seconds:g} s",
+            _CLOSE,
         ) from None
 
 
@@ -100,6 +105,7 @@ def _too_large(most: int) -> ApiError:
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "request-too-large",
         f"the body is larger than {most:,} bytes: send less at once",
+        _CLOSE,
     )
 
 

@@ -138,7 +138,7 @@ class Front:
         told: dict[str, Any] = {
             "method": method,
             "path": path,
-            "status": status,
+            "status": int(status),
             "ms": round(seconds * 1_000, 1),
             "request_id": request_id,
         }

@@ -46,12 +46,13 @@ class Measured(Generic[T]):
     async def look(self) -> T:
         """Ask. Raise `StoreSilent` if there is no answer in time, and what the store raises."""
         self.seen = None
-        if self._asked is None or self._asked.done():
-            self._asked = asyncio.get_running_loop().run_in_executor(self._thread, self._measure)
-        done, _ = await asyncio.wait({self._asked}, timeout=PATIENCE_S)
+        asked = self._asked
+        if asked is None or asked.done():
+            asked = self._asked = asyncio.get_running_loop().run_in_executor(self._thread, self._measure)
+        done, _ = await asyncio.wait({asked}, timeout=PATIENCE_S)
         if not done:
             raise StoreSilent(f"there is no answer within {PATIENCE_S:g} s")
-        self.seen = self._asked.result()
+        self.seen = asked.result()
         return self.seen
 
 
