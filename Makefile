@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test coverage test-live check bench soak format clean
+.PHONY: help install run tour test coverage test-live check bench soak attack format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 
 soak: $(STAMP)  ## the service under a steady mixed load for ten minutes, or SOAK_MINUTES; fails if anything grows
 	$(BIN)/python bench/soak.py
+
+attack: $(STAMP)  ## 100,000 hostile requests on both databases, and what anybody can do to a service; about an hour
+	@tests/install_servers.sh
+	$(BIN)/python bench/attack.py $(ATTACK)
 
 format: $(STAMP)  ## put the code in order
 	$(BIN)/ruff check --fix .

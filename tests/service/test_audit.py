@@ -129,6 +129,20 @@ def test_every_line_is_json(service):
     assert all(line["level"] and line["timestamp"] for line in logged(service))
 
 
+def test_no_path_that_lets_somebody_in_is_logged(tmp_path):
+    running = Running(tmp_path, log_level="debug").start()
+    with httpx.Client(base_url=running.url, timeout=30) as client:
+        client.get("/dashboard/shared/let-me-in")
+        client.get("/dashboard/shared/let-me-in/further")
+        client.get("/v1/ingest/jitsi/let-me-in")
+        client.post("/v1/ingest/jitsi/let-me-in")
+        client.get("/dashboard/sign-in?link=let-me-in")
+        client.get("/v1/stream?token=let-me-in")
+    running.stop()
+    assert "path=/dashboard/shared/{token}" in running.log.read_text()
+    assert "let-me-in" not in running.log.read_text()
+
+
 LIBRARIES = """
 import asyncio, logging, threading, warnings
 from headcount.logging import set_up_logging

@@ -181,7 +181,7 @@ def _told(house: House, handler: Handler) -> Handler:
             return trouble(view, 503, TEXTS("trouble.store"))
         except Exception:
             number = request.scope["state"].get("request_id", "")
-            log.exception("a page failed", path=request.scope["path"], request_id=number)
+            log.exception("a page failed", route=request.scope["headcount.route"], request_id=number)
             return trouble(view, 500, TEXTS("trouble.ours", number=number))
 
     return careful
