@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test coverage test-live check bench soak crash-test format clean
+.PHONY: help install run tour test coverage test-live check bench soak crash-test attack format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ soak: $(STAMP)  ## the service under a steady mixed load for ten minutes, or SOA
 
 crash-test: $(STAMP)  ## the service killed 100 times under load and restored 20 times; fails if an event is lost or doubled
 	$(BIN)/python bench/crashes.py
+
+attack: $(STAMP)  ## 100,000 hostile requests on both databases, and what anybody can do to a service; about an hour
+	@tests/install_servers.sh
+	$(BIN)/python bench/attack.py $(ATTACK)
 
 format: $(STAMP)  ## put the code in order
 	$(BIN)/ruff check --fix .

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests start: the server PostgreSQL, Chromium, and libfaketime, which moves a process's clock.
+# Installs what the tests start: the server PostgreSQL, Chromium, the clients curl and Java, and libfaketime, which
+# moves a process's clock.
 # Does nothing where they are.
 set -euo pipefail
 as_root=()
@@ -21,6 +22,18 @@ if ! command -v chromium > /dev/null && ! command -v google-chrome > /dev/null; 
   echo "Installing Chromium for the tests ..."
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core > /dev/null
+fi
+missing=()
+if ! command -v curl > /dev/null; then missing+=(curl); fi
+if ! command -v java > /dev/null; then missing+=(default-jdk-headless); fi
+if [ "${#missing[@]}" -gt 0 ]; then
+  if command -v apt-get > /dev/null; then
+    echo "Installing ${missing[*]} for the tests ..."
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+  else
+    echo "Tests with these clients are left out: they need ${missing[*]}." >&2
+  fi
 fi
 if compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || command -v initdb > /dev/null; then
   exit 0

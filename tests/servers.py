@@ -99,6 +99,21 @@ class Postgres:
         self.process.wait(PATIENCE_S)
         self.start()
 
+    def pause(self):
+        """As a machine that is stuck: connections stay, and nothing answers."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self):
+        for pid in reversed(self._processes()):
+            os.kill(pid, signal.SIGCONT)
+
+    def _processes(self):
+        """The server first, then its children."""
+        first = self.process.pid
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
+
     def url(self, name):
         return f"postgresql://headcount@127.0.0.1:{self.port}/{name}"
 

@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -15,6 +16,10 @@ from headcount.service import Service
 from headcount.settings import cannot_listen, url_of
 
 _DESCRIPTORS: Final = 65_536
+_THREADS: Final = 40
+"""So many requests may read the store at once."""
+MOST_CONNECTIONS: Final = 16_384
+"""More than may listen to the stream, with room for requests; each takes some kilobytes."""
 
 
 class Server(uvicorn.Server):
@@ -22,8 +27,8 @@ class Server(uvicorn.Server):
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
-        let_many_connect()
-        super().__init__(uvicorn.Config(service.app(), **uvicorn_options(settings["request_s"])))
+        most = let_many_connect()
+        super().__init__(uvicorn.Config(service.app(), **uvicorn_options(settings["request_s"], most)))
         self._socket = listen(settings["host"], settings["port"])
         self.url = url_of(settings["host"], self._socket.getsockname()[1])
         self._service = service
@@ -41,6 +46,7 @@ class Server(uvicorn.Server):
     async def run_until_stopped(self) -> None:
         """Serve until a signal comes; then finish what is under way."""
         service = self._service
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "store"))
         self._house = [
             asyncio.create_task(work())
             for work in (service.keep_house, service.poll, service.deliver, service.tally)
@@ -69,13 +75,18 @@ class Server(uvicorn.Server):
             self._house.pop().cancel()
 
 
-def let_many_connect() -> None:
-    """Each needs a descriptor, and what a process is given at first is for programs that need a few."""
+def let_many_connect() -> int:
+    """Raise the limit of descriptors as far as it goes, since a process is given few at first; how many may connect.
+
+    A quarter of the descriptors is left for the store, webhooks and polls.
+    """
     given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
     if given != resource.RLIM_INFINITY and given < wanted:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    there, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if there == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, there * 3 // 4)
 
 
 def listen(host: str, port: int) -> socket.socket:

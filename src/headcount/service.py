@@ -31,8 +31,9 @@ from headcount.http.app import Parts, build
 from headcount.http.context import Reading
 from headcount.http.deliveries import FrontDoor
 from headcount.http.ingest import Ingest
-from headcount.http.metrics import Deliveries, Dropped, Metrics, Numbers
+from headcount.http.metrics import Deliveries, Dropped, Measured, Metrics, Numbers
 from headcount.http.stream import event_of
+from headcount.logging import security_event
 from headcount.passing import Passing
 from headcount.polling import Polling, Tools
 from headcount.retrying import Retried, retry
@@ -41,7 +42,7 @@ from headcount.store.appending import Appender
 from headcount.store.database import StoreError
 from headcount.store.deliveries import Fate
 from headcount.store.endpoints import State
-from headcount.store.keys import Key
+from headcount.store.keys import Key, fresh_secret
 from headcount.store.leading import leadership
 from headcount.store.opening import Store, open_store
 from headcount.store.passes import Role
@@ -113,9 +114,14 @@ class Service:
             self.clock.now,
             self._told,
         )
-        self.appender = Appender(self.store.log, self.worker.wake)
+        patience_s = settings["request_s"]
+        self.appender = Appender(self.store.log, self.worker.wake, patience_s)
         self.metrics = Metrics()
-        self.gate = Gate(self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"])
+        self._lag = Measured(self.measure_lag)
+        self._standing = Measured(self._measure_standing)
+        self.gate = Gate(
+            self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"], patience_s
+        )
         self.broadcaster = Broadcaster(self.store.messages, event_of, self._holds)
         self.world = world_of(settings)
         self._hooks = manager(self.store, self.world, self.clock, self._endpoints_changed)
@@ -178,11 +184,13 @@ class Service:
                     self.clock.now,
                     settings["granularity_s"],
                     self.store.sources.bystanders,
+                    settings["request_s"],
                 ),
                 hooks=self._hooks,
                 broadcaster=self.broadcaster,
                 metrics=self.metrics,
                 ready=self._not_ready,
+                look=self._look,
                 seconds=time.perf_counter,
                 name=secrets.token_hex(4),
                 prefix=settings["prefix"],
@@ -202,7 +210,7 @@ class Service:
             self.rules,
             self.broadcaster,
             self.clock.now,
-            lambda: secrets.token_urlsafe(24),
+            fresh_secret,
             settings["timezone"],
             settings["public_url"],
             settings["prefix"],
@@ -214,8 +222,9 @@ class Service:
 
     def sign_in_link(self, url: str, domain: str) -> str:
         """The address by which one browser signs in, once, within the hour."""
-        secret = secrets.token_urlsafe(24)
+        secret = fresh_secret()
         self.store.passes.make_link(domain, Role.ADMIN, "link", self.clock.now(), secret)
+        security_event("sign_in_link_created", domain=domain, role=str(Role.ADMIN))
         return f"{self.settings['public_url'].rstrip('/') or url}/dashboard/sign-in?link={secret}"
 
     def _told(self) -> None:
@@ -320,7 +329,7 @@ class Service:
 
     async def _not_ready(self) -> str | None:
         try:
-            entries, seconds = await asyncio.to_thread(self.measure_lag)
+            entries, seconds = await self._lag.look()
         except StoreError as error:
             return f"the store does not answer: {error.reason}"
         unwritable = await self._unwritable()
@@ -361,7 +370,13 @@ class Service:
         waited = self.clock.now() - oldest[0].received if oldest else 0
         return end - cursor, max(0.0, waited / 1_000)
 
-    def _standing(self) -> tuple[int, int]:
+    async def _look(self) -> None:
+        """Ask the store for what metrics tell of it. What it does not answer, they leave out."""
+        for answered in await asyncio.gather(self._lag.look(), self._standing.look(), return_exceptions=True):
+            if isinstance(answered, BaseException) and not isinstance(answered, StoreError):
+                raise answered
+
+    def _measure_standing(self) -> tuple[int, int]:
         """How many messages are parked, and how many endpoints failed."""
         counts = self.store.deliveries.counts()
         parked = sum(number for (_, fate), number in counts.items() if fate is Fate.PARKED)
@@ -374,10 +389,10 @@ class Service:
             return lambda: getattr(worker.engine.tally, name) if worker.engine is not None else 0
 
         def lag(place: int) -> Any:
-            return lambda: self.measure_lag()[place]
+            return lambda: None if self._lag.seen is None else self._lag.seen[place]
 
         self.counted.waiting = lambda: self.delivering.waiting if self.delivering is not None else 0
-        self.counted.standing = self._standing
+        self.counted.standing = lambda: self._standing.seen
         self.metrics.registry.register(self.counted)
         self.metrics.registry.register(Deliveries(self.front_door.tallies.totals))
         self.metrics.registry.register(Dropped(self.broadcaster.dropped))
@@ -395,6 +410,7 @@ class Service:
                     ("headcount_engine_leads", "1 in the process that runs the engine", False, lambda: float(worker.leads())),
                     ("headcount_engine_lag_entries", "Entries that the engine has not come to", False, lag(0)),
                     ("headcount_engine_lag_seconds", "How long the oldest of them has waited", False, lag(1)),
+                    ("headcount_store_answers", "1 if the store answered this request in time", False, lambda: float(self._lag.seen is not None)),
                     ("headcount_open_rooms", "Rooms in which somebody is", False, lambda: worker.engine.busy_rooms() if worker.engine else 0),
                     ("headcount_open_stays", "Stays that last", False, lambda: worker.engine.people() if worker.engine else 0),
                     ("headcount_clock_ahead_seconds", "How far our time is ahead of the machine's clock", False, lambda: self.clock.ahead() / 1_000),
@@ -457,4 +473,6 @@ def manager(store: Store, world: World, clock: Clock, changed: Callable[[], None
 
 def make_key(store: Store, domain: str, name: str, scopes: tuple[str, ...], clock: Clock) -> tuple[Key, str]:
     """A new key, made of chance."""
-    return store.keys.create(domain, name, scopes, clock.now(), secrets.token_urlsafe(24))
+    key, text = store.keys.create(domain, name, scopes, clock.now(), fresh_secret())
+    security_event("key_created", domain=domain, created_key_id=key.id, scopes=sorted(scopes))
+    return key, text

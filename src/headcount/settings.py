@@ -122,7 +122,7 @@ TABLE: Final = (
     Setting("max_body_bytes", 8_000_000, _whole(1_000, 10**9), "The largest body of a request."),
     Setting("max_events", 10_000, _whole(1, 10**6), "The most events in one request, participants in a list, or events in one delivery of a source."),
     Setting("max_name_length", 512, _whole(16, 1_024), "The longest name of a room or participant, in characters; in UTF-8 it may have 1,024 bytes."),
-    Setting("request_s", 30, _whole(1, 3_600), "A request's head must come within so long, its body within as much again."),
+    Setting("request_s", 30, _whole(1, 3_600), "A request's head must come within so long, its body within as much again; then the store must answer within it."),
     Setting("reads_per_5s", 100, _whole(0, 10**9), "So many reads may a key make in 5 seconds; 0 any."),
     Setting("events_per_5s", 100_000, _whole(0, 10**9), "So many events may a key or a source send in 5 seconds; 0 any. A list counts its participants."),
     Setting("max_lag_s", 30, _seconds, "With the engine further behind than this, /readyz says no."),

@@ -35,8 +35,8 @@ class Looking:
         self.context.close()
 
 
-def eventually(holds):
-    until = time.monotonic() + 10
+def eventually(holds, patience_s=10):
+    until = time.monotonic() + patience_s
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.02)

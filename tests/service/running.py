@@ -37,8 +37,11 @@ class Running:
         self.process = None
         self.key = None
 
-    def start(self, *more, most_bytes=None):
-        """Start it; with `most_bytes`, none of its files may grow larger, as if the disk were full."""
+    def start(self, *more, most_bytes=None, descriptors=None):
+        """Start it; with `most_bytes`, none of its files may grow larger, as if the disk were full.
+
+        `descriptors` is how many it may have open at once.
+        """
         flags = [
             part
             for name, value in self.settings.items()
@@ -56,7 +59,9 @@ class Running:
         ]
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            limited = ["prlimit", f"--fsize={most_bytes}"] if most_bytes else []
+            limits = [f"--fsize={most_bytes}"] if most_bytes else []
+            limits += [f"--nofile={descriptors}:{descriptors}"] if descriptors else []
+            limited = ["prlimit", *limits] if limits else []
             self.process = subprocess.Popen(
                 [*limited, *command, *flags, *more], stderr=log, stdout=log, env=self.environment
             )

@@ -9,7 +9,7 @@ import click
 from headcount.cli.console import echo
 from headcount.cli.files import progress_bar
 from headcount.cli.group import main
-from headcount.cli.serving import database_option, with_settings
+from headcount.cli.serving import audit, database_option, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings
 
@@ -39,6 +39,7 @@ def create_key(*, settings: Settings, domain: str, scopes: tuple[str, ...], name
     from headcount.service import make_key  # noqa: PLC0415 - likewise
     from headcount.store.opening import open_store  # noqa: PLC0415 - likewise
 
+    audit(settings)
     store = open_store(settings["database"])
     _, text = make_key(store, domain, name, scopes or ("read",), Clock())
     store.close()
@@ -63,19 +64,23 @@ def list_keys(*, settings: Settings) -> None:
     store.close()
 
 
-@key.command("revoke")
+@key.command("revoke", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @database_option
 @click.argument("key_id", metavar="ID")
 def revoke_key(*, settings: Settings, key_id: str) -> None:
     """Revoke a key for good; ID is what `key list` shows."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
+    from headcount.logging import security_event  # noqa: PLC0415 - likewise
     from headcount.store.opening import open_store  # noqa: PLC0415 - likewise
 
+    audit(settings)
     store = open_store(settings["database"])
+    key = store.keys.of_id(key_id)
     revoked = store.keys.revoke(key_id, Clock().now())
     store.close()
     if not revoked:
         raise BadInput(f"there is no valid key with the id '{key_id}'; 'headcount key list' shows all")
+    security_event("key_revoked", domain=None if key is None else key.domain, revoked_key_id=key_id)
     echo(f"The key {key_id} is revoked; a running service refuses it within a second.")
 
 

@@ -10,6 +10,7 @@ import click
 
 from headcount.cli.console import echo
 from headcount.cli.group import main
+from headcount.errors import HeadcountError
 from headcount.settings import TABLE, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -54,18 +55,26 @@ def database_option(command: Callable[..., None]) -> Callable[..., None]:
 def serve(*, settings: Settings) -> None:
     """Take events, work out meetings, answer: the service."""
     with _serving(settings) as (service, server):
-        first = service.first_key()
-        echo(f"Headcount serves {settings.shown('database')} on {server.url}", err=True)
+        first, database = service.first_key(), settings.shown("database")
+        _announce(
+            settings,
+            f"Headcount serves {database} on {server.url}",
+            database=database,
+            url=server.url,
+        )
         if first is not None:
-            echo(
-                f"The first API key of domain '{first.key.domain}', shown this once:",
-                "",
-                f"  {first.text}",
-                "",
-                err=True,
+            _announce(
+                settings,
+                f"The first API key of domain '{first.key.domain}', shown this once:\n\n  {first.text}\n",
+                domain=first.key.domain,
+                first_key=first.text,
             )
         link = service.sign_in_link(server.url, settings["domain"])
-        echo("The dashboard, by a link that is good once, within the hour:", "", f"  {link}", "", err=True)
+        _announce(
+            settings,
+            f"The dashboard, by a link that is good once, within the hour:\n\n  {link}\n",
+            sign_in_link=link,
+        )
         _run(server.run_until_stopped())
 
 
@@ -116,21 +125,37 @@ def config(*, settings: Settings) -> None:
         echo(f"{setting.name:<{width}}  {value:<24}  {settings.origins[setting.name]:<28}  {setting.help}")
 
 
+def _announce(settings: Settings, sentence: str, **what: str) -> None:
+    """Print what whoever starts the service must know, in the form of the log."""
+    if settings["log_format"] != "json":
+        echo(*sentence.split("\n"), err=True)
+        return
+    from headcount.logging import as_json  # noqa: PLC0415 - help does not need it
+
+    click.echo(as_json(sentence.partition("\n")[0].rstrip(":"), **what), err=True)
+
+
 @contextmanager
 def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
     """A service that works, and a server that listens; both stopped afterwards."""
-    from headcount.logging import set_up_logging  # noqa: PLC0415 - help does not need it
+    from headcount.logging import as_json, set_up_logging  # noqa: PLC0415 - help does not need it
     from headcount.server import Server  # noqa: PLC0415 - likewise
     from headcount.service import Service  # noqa: PLC0415 - likewise
 
     set_up_logging(settings["log_level"], settings["log_format"])
-    service = Service(settings)
     try:
-        server = Server(service)
-        service.start()
-        yield service, server
-    finally:
-        service.stop()
+        service = Service(settings)
+        try:
+            server = Server(service)
+            service.start()
+            yield service, server
+        finally:
+            service.stop()
+    except HeadcountError as error:
+        if settings["log_format"] != "json":
+            raise
+        click.echo(as_json(str(error), level="critical"), err=True)
+        sys.exit(2)
 
 
 def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
@@ -138,6 +163,14 @@ def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
     from headcount.store.opening import open_store  # noqa: PLC0415 - help does not need it
 
     return open_store(settings["database"], read_only=read_only)
+
+
+def audit(settings: Settings) -> None:
+    """Log what a command changes about who may do what, as the service does."""
+    from headcount.logging import acting, set_up_logging  # noqa: PLC0415 - help does not need it
+
+    set_up_logging(settings["log_level"], settings["log_format"])
+    acting(via="cli")
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -10,7 +10,7 @@ import click
 
 from headcount.cli.console import echo
 from headcount.cli.group import main
-from headcount.cli.serving import store_of, with_settings
+from headcount.cli.serving import audit, store_of, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings, url_of
 
@@ -93,6 +93,7 @@ def add_source(
     store = store_of(settings)
     store.sources.add(row)
     store.close()
+    _audit(settings, "source_created", row)
     if vendor.sends:
         echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:", "")
         echo(f"  {_base(settings)}{address(settings['prefix'], row)}", "")
@@ -174,6 +175,7 @@ def remove_source(*, settings: Settings, name: str) -> None:
     row = named(store, settings["domain"], name)
     store.sources.remove(row.token, Clock().now())
     store.close()
+    _audit(settings, "source_removed", row)
     echo(f"'{name}' is removed; a running service refuses it within a second.")
 
 
@@ -195,6 +197,7 @@ def change_secret(*, settings: Settings, name: str, added: tuple[str, ...], drop
         raise BadInput(f"'{name}' would have no secret left: add another one first")
     store.sources.change(replace(row, secrets=secrets))
     store.close()
+    _audit(settings, "source_secrets_changed", row)
     echo(f"'{name}' has {len(secrets)} secret{'' if len(secrets) == 1 else 's'} now.")
 
 
@@ -276,6 +279,13 @@ def retry_letters(*, settings: Settings) -> None:
     done = retry(store, Clock(store.log.end()[1]).now, settings.limits())
     store.close()
     echo(f"{done.read:,} could be read now ({done.accepted:,} new events); {done.left:,} are left.")
+
+
+def _audit(settings: Settings, name: str, row: "SourceRow") -> None:
+    from headcount.logging import security_event  # noqa: PLC0415 - help does not need it
+
+    audit(settings)
+    security_event(name, domain=row.domain, source=row.name, kind=row.kind)
 
 
 def named(store: "Store", domain: str, name: str) -> "SourceRow":

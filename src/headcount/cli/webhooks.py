@@ -9,7 +9,7 @@ import click
 
 from headcount.cli.console import echo
 from headcount.cli.group import main
-from headcount.cli.serving import store_of, with_settings
+from headcount.cli.serving import audit, store_of, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings
 
@@ -210,6 +210,8 @@ def _managing(settings: Settings, work: "Callable[[Manager, Store], Awaitable[T]
     """Do something with endpoints, in a loop of its own, on the store that is set."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.service import manager, world_of  # noqa: PLC0415 - likewise
+
+    audit(settings)
 
     async def done() -> Any:
         store, world = store_of(settings), world_of(settings)

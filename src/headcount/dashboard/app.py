@@ -6,11 +6,11 @@ from typing import Final
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from headcount.dashboard import assets, live, signing
-from headcount.dashboard.door import Door, NotAllowed, NotSignedIn
+from headcount.dashboard.door import BadForm, Door, NotAllowed, NotSignedIn, refuse_nul
 from headcount.dashboard.house import House
 from headcount.dashboard.pages import (
     endpoint,
@@ -31,13 +31,15 @@ from headcount.dashboard.pages import (
 from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.showing import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
-from headcount.store.database import StoreError
+from headcount.store.database import StoreError, answering_within
 
 Page = Callable[[View], Awaitable[Response]]
 Change = Callable[[View, dict[str, str]], Awaitable[Response]]
 Handler = Callable[[Request], Awaitable[Response]]
 
 _METHODS: Final = ("GET", "POST")
+_FOR_FILES: Final = 10
+"""So many times as long as a page may a workbook of a hundred thousand rows take."""
 log = structlog.get_logger("headcount.dashboard")
 
 
@@ -156,16 +158,25 @@ def _chosen(house: House, door: Door, choice: Change) -> Handler:
 
 
 def _told(house: House, handler: Handler) -> Handler:
-    """Whatever goes wrong is told on a page."""
+    """Whatever goes wrong is told on a page. The store, and a form before it, are waited for up to `request_s` each."""
 
     async def careful(request: Request) -> Response:
         view = View(house, request, None)
+        longer = (
+            _FOR_FILES if request.scope["path"].endswith(".xlsx") else 2 if request.method == "POST" else 1
+        )
+        patience_s = house.settings["request_s"] * longer
         try:
-            return await handler(request)
+            refuse_nul(request.scope["path"], *request.query_params, *request.query_params.values())
+            async with answering_within(patience_s):
+                return await handler(request)
         except NotSignedIn:
             return _to_sign_in(view)
         except NotAllowed as error:
             return trouble(view, 403, str(error))
+        except BadForm as error:
+            # Anybody can send such a form, and many at once: there is no page to be made for each.
+            return PlainTextResponse(f"{error}\n", error.status, {"connection": "close"})
         except NotThere as error:
             return trouble(view, 404, str(error))
         except BadInput as error:
@@ -175,7 +186,7 @@ def _told(house: House, handler: Handler) -> Handler:
             return trouble(view, 503, TEXTS("trouble.store"))
         except Exception:
             number = request.scope["state"].get("request_id", "")
-            log.exception("a page failed", path=request.url.path, request_id=number)
+            log.exception("a page failed", route=request.scope["headcount.route"], request_id=number)
             return trouble(view, 500, TEXTS("trouble.ours", number=number))
 
     return careful
@@ -185,7 +196,8 @@ def _to_sign_in(view: View) -> Response:
     """Off to the door, and back here afterwards. Parts of pages are not worth coming back to."""
     if "hx-request" in view.request.headers:
         return Response(status_code=401, headers={"hx-redirect": view.url("/sign-in")})
-    asked = view.path + (f"?{view.request.url.query}" if view.request.url.query else "")
+    query = view.request.scope["query_string"].decode("latin-1")
+    asked = view.path + (f"?{query}" if query else "")
     return RedirectResponse(view.url("/sign-in", next=asked or None), 303)
 
 

@@ -12,11 +12,13 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard.house import House
+from headcount.errors import BadInput
 from headcount.kernel.events import Ms
+from headcount.logging import acting, security_event
 from headcount.store.database import StoreError
 from headcount.store.keys import Key
 from headcount.store.passes import SIGN_IN_LASTS, Pass, Role
@@ -26,6 +28,10 @@ _SHOWN: Final = b"Cookie "
 _KNOWN_FOR_MS: Final[Ms] = 1_000
 _MOST_KNOWN: Final = 10_000
 _MOST_BYTES: Final = 1_000_000
+_MOST_FIELDS: Final = 200
+_DIGITS: Final = 15
+_LONGEST_SECRET: Final = 256
+"""No cookie of ours is as long."""
 
 
 class Visitor(NamedTuple):
@@ -53,24 +59,33 @@ class NotAllowed(Exception):
     """The visitor may not do that. The message says why, in a sentence."""
 
 
+class BadForm(Exception):
+    """A form cannot be read: it is too large, too slow, or broke off. The message says which, in a sentence."""
+
+    def __init__(self, status: int, told: str) -> None:
+        self.status = status
+        super().__init__(told)
+
+
 class Door:
-    """Knows who has signed in."""
+    """Knows who has signed in. What browsers showed is remembered as a digest, since anybody may show anything."""
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._known: dict[str, tuple[Pass | None, Ms]] = {}
+        self._known: dict[bytes, tuple[Pass | None, Ms]] = {}
 
     async def visitor(self, request: Request) -> Visitor:
         """Who asks. Raises `NotSignedIn`."""
         secret = request.cookies.get(COOKIE, "")
-        held = await self._held(secret) if secret else None
+        held = await self._held(secret) if 0 < len(secret) <= _LONGEST_SECRET else None
         if held is None:
             raise NotSignedIn
+        acting(domain=held.domain, key_id=held.key_id, via="dashboard")
         return Visitor(held.domain, held.role, held.name, csrf_of(secret), held.key_id)
 
     async def form(self, request: Request, visitor: Visitor) -> dict[str, str]:
-        """The fields of a form that an admin sent from one of our pages. Raises `NotAllowed`."""
-        fields = await fields_of(request)
+        """The fields of a form that an admin sent from one of our pages. Raises `NotAllowed`, or `BadForm`."""
+        fields = await fields_of(request, _MOST_BYTES, self._house.settings["request_s"])
         if not is_of_this_site(request):
             raise NotAllowed("this form was sent by another site")
         if not compare_digest(fields.get("csrf", "").encode(), visitor.csrf.encode()):
@@ -113,17 +128,19 @@ class Door:
 
     async def sign_out(self, request: Request) -> None:
         secret = request.cookies.get(COOKIE, "")
-        self._known.pop(secret, None)
+        self._known.pop(_digest(secret), None)
         await asyncio.to_thread(self._house.store.passes.drop, secret)
+        security_event("sign_out")
 
     async def _held(self, secret: str) -> Pass | None:
         """A sign-in is believed for a second without asking the store again."""
         now = self._house.now()
-        known = self._known.get(secret)
+        digest = _digest(secret)
+        known = self._known.get(digest)
         if known is None or not 0 <= now - known[1] <= _KNOWN_FOR_MS:
-            if len(self._known) > _MOST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            known = self._known[secret] = (await asyncio.to_thread(self._look_up, secret, now), now)
+            known = self._known[digest] = (await asyncio.to_thread(self._look_up, secret, now), now)
         return known[0]
 
     def _look_up(self, secret: str, now: Ms) -> Pass | None:
@@ -150,14 +167,46 @@ def is_of_this_site(request: Request) -> bool:
     return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 
-async def fields_of(request: Request) -> dict[str, str]:
-    """What a form of ours says. Raises `NotAllowed` if it is larger than any of ours."""
+async def fields_of(request: Request, most: int, seconds: float) -> dict[str, str]:
+    """What a form of ours says, up to `most` bytes, within so many seconds. Raises `BadForm`, and `BadInput` for U+0000."""
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and (len(length) > _DIGITS or int(length) > most):
+        raise _too_large(most)
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise NotAllowed(f"a form is smaller than {_MOST_BYTES:,} bytes")
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200))
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise _too_large(most)
+    except TimeoutError:
+        raise BadForm(
+            HTTPStatus.REQUEST_TIMEOUT, f"the form took longer than {seconds:g} s: send it again"
+        ) from None
+    except ClientDisconnect:
+        raise BadForm(HTTPStatus.BAD_REQUEST, "the form broke off") from None
+    try:
+        fields = dict(
+            parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        )
+    except ValueError:
+        raise BadForm(HTTPStatus.BAD_REQUEST, f"a form has at most {_MOST_FIELDS} fields") from None
+    refuse_nul(*fields.values())
+    return fields
+
+
+def refuse_nul(*texts: str) -> None:
+    """Raise `BadInput` for what no name holds, and PostgreSQL does not take."""
+    if any("\0" in text for text in texts):
+        raise BadInput("what you sent must not contain U+0000")
+
+
+def _too_large(most: int) -> BadForm:
+    return BadForm(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a form is smaller than {most:,} bytes")
+
+
+def _digest(secret: str) -> bytes:
+    return sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def let_in(place: str, secret: str, path: str, *, secure: bool) -> Response:

@@ -69,7 +69,8 @@ class View:
     @property
     def path(self) -> str:
         """The page's own path, without what all begin with."""
-        return self.request.url.path.removeprefix(BASE)
+        path: str = self.request.scope["path"]
+        return path.removeprefix(BASE)
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -180,7 +181,7 @@ def origin_of(house: House, request: Request) -> str:
     if house.public_url:
         return house.public_url.rstrip("/")
     headers = request.headers
-    scheme = headers.get("x-forwarded-proto", request.url.scheme)
+    scheme = headers.get("x-forwarded-proto", request.scope["scheme"])
     host = headers.get("x-forwarded-host", headers.get("host", ""))
     return f"{scheme}://{host}{root_of(house, request)}"
 

@@ -11,7 +11,10 @@ from headcount.dashboard import times
 from headcount.dashboard.door import COOKIE, Door, NotAllowed, fields_of, is_of_this_site, let_in
 from headcount.dashboard.house import House
 from headcount.dashboard.showing import BASE, TEXTS, ZONE_COOKIE, View, page
+from headcount.logging import refused_somebody, security_event
 
+_MOST_BYTES: Final = 16_384
+"""A form that anybody may send is smaller than those of somebody who has signed in."""
 PATHS: Final = ("/sign-in", "/sign-out")
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -49,10 +52,12 @@ async def _let_in(view: View, door: Door) -> Response:
     request = view.request
     if not is_of_this_site(request):
         raise NotAllowed(TEXTS("trouble.foreign"))
-    fields = await fields_of(request)
+    fields = await fields_of(request, _MOST_BYTES, view.house.settings["request_s"])
     link, key = fields.get("link", ""), fields.get("key", "").strip()
     found = await (door.sign_in_with_link(link) if link else door.sign_in_with_key(key))
+    method = "link" if link else "key"
     if found is None:
+        refused_somebody("sign_in_failed", via="dashboard", method=method)
         wrong = TEXTS("sign_in.used" if link else "sign_in.refused")
         return page(
             view,
@@ -62,6 +67,14 @@ async def _let_in(view: View, door: Door) -> Response:
             link="",
             next=_safe(fields.get("next", "")),
         )
+    security_event(
+        "sign_in",
+        via="dashboard",
+        method=method,
+        domain=found[1].domain,
+        role=str(found[1].role),
+        key_id=found[1].key_id,
+    )
     secure = view.origin.startswith("https://")
     place = f"{view.root}{BASE}{_safe(fields.get('next', ''))}"
     answer = let_in(place, found[0], view.url(), secure=secure)

@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,6 +34,7 @@ from headcount.http.wire import (
 )
 from headcount.kernel.events import Ms
 from headcount.store.answers import MeetingFilter, Page
+from headcount.store.database import in_thread
 from headcount.store.rows import MeetingRow, StayRow, Superseded
 
 Answer = tuple[bytes, dict[str, str]]
@@ -81,7 +81,7 @@ def routes(reading: Reading) -> list[Route]:
 
 def _asked(reading: Reading, ask: Question) -> Callable[[Request], Awaitable[Response]]:
     async def handler(request: Request) -> Response:
-        body, headers = await run_in_threadpool(ask, reading, domain_of(request), request)
+        body, headers = await in_thread(reading.patience_s, ask, reading, domain_of(request), request)
         return Response(body, HTTPStatus.OK, headers, "application/json")
 
     return handler
@@ -97,7 +97,9 @@ def _called(reading: Reading) -> Callable[[Request], Awaitable[Response]]:
             asked = asked_in_body(await read_bytes(headers, request.receive, _MOST_BYTES, _BODY_S))
         else:
             asked = asked_in_url(request.query_params)
-        body, headers_ = await run_in_threadpool(attendance, reading, domain_of(request), request, asked)
+        body, headers_ = await in_thread(
+            reading.patience_s, attendance, reading, domain_of(request), request, asked
+        )
         return Response(body, HTTPStatus.OK, headers_, "application/json")
 
     return handler
@@ -293,7 +295,7 @@ def _meeting(reading: Reading, domain: str, request: Request) -> tuple[MeetingRo
             f"a correction withdrew the meeting {asked} at {written(gone.superseded)}:"
             " by what is known now, there was none at its start"
         )
-    ahead, _, behind = request.url.path.rpartition(f"/meetings/{asked}")
+    ahead, _, behind = request.scope["path"].rpartition(f"/meetings/{asked}")
     return heir, {"content-location": f"{ahead}/meetings/{heir.id}{behind}"}
 
 

@@ -34,7 +34,10 @@ from headcount.http.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application is made of. `ready` says what is wrong, or None if nothing is; `pages` are for people."""
+    """What the application is made of. `ready` says what is wrong, or None if nothing is; `pages` are for people.
+
+    `look` asks the store for what the metrics tell of it; like `ready`, it answers within a second.
+    """
 
     gate: Gate
     ingest: Ingest
@@ -44,6 +47,7 @@ class Parts:
     broadcaster: Broadcaster
     metrics: Metrics
     ready: Callable[[], Awaitable[str | None]]
+    look: Callable[[], Awaitable[None]]
     seconds: Callable[[], float]
     name: str
     prefix: str
@@ -98,6 +102,7 @@ def _open_routes(parts: Parts) -> list[Route]:
         return PlainTextResponse("ok\n") if wrong is None else PlainTextResponse(f"{wrong}\n", 503)
 
     async def metrics(_: Request) -> Response:
+        await parts.look()
         return Response(parts.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def openapi_json(_: Request) -> Response:

@@ -9,6 +9,9 @@ from starlette.types import Receive
 
 from headcount.http.errors import ApiError, invalid
 
+_DIGITS: Final = 15
+_CLOSE: Final = {"connection": "close"}
+"""Whoever has not sent all of a body need not go on."""
 _NOT_TEXT: Final = (
     b"multipart/",
     b"image/",
@@ -59,9 +62,11 @@ async def read_bytes(headers: Mapping[bytes, bytes], receive: Receive, most: int
     Raises `ApiError`: 413 for more, 408 for what is too slow.
     """
     length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > most:
+    if length.isdigit() and (len(length) > _DIGITS or int(length) > most):
         raise _too_large(most)
     message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _broken_off()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
         body = await _rest(body, receive, most, seconds)
@@ -75,7 +80,7 @@ async def _rest(begun: bytes, receive: Receive, most: int, seconds: float) -> by
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body broke off")
+                    raise _broken_off()
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > most:
@@ -84,8 +89,15 @@ async def _rest(begun: bytes, receive: Receive, most: int, seconds: float) -> by
                     return b"".join(chunks)
     except TimeoutError:
         raise ApiError(
-            HTTPStatus.REQUEST_TIMEOUT, "invalid-request-error", f"the body took longer than {seconds:g} s"
+            HTTPStatus.REQUEST_TIMEOUT,
+            "invalid-request-error",
+            f"the body took longer than {seconds:g} s",
+            _CLOSE,
         ) from None
+
+
+def _broken_off() -> ApiError:
+    return ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body broke off")
 
 
 def _too_large(most: int) -> ApiError:
@@ -93,6 +105,7 @@ def _too_large(most: int) -> ApiError:
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "request-too-large",
         f"the body is larger than {most:,} bytes: send less at once",
+        _CLOSE,
     )
 
 

@@ -6,7 +6,6 @@ it can be tried again after an update; and since trying again without one never 
 told 200 where the body is whole, so that no retry loop spins for ever. What is no JSON or form at all is 400.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -25,7 +24,7 @@ from headcount.http.errors import ApiError, invalid, not_found
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
 from headcount.sources.deliveries import Delivery, Heard, NotGenuine, Reply
-from headcount.store.database import StoreRejected
+from headcount.store.database import StoreRejected, in_thread
 from headcount.store.rows import Appended, LogEntry
 from headcount.store.sources import DeadLetter, SourceRow, Sources, Tally
 from headcount.taking import Taken, Terms, read_delivery, room_by_room, take
@@ -33,6 +32,7 @@ from headcount.taking import Taken, Terms, read_delivery, room_by_room, take
 _KNOWN_FOR_MS: Final[Ms] = 1_000
 _NOTABLE_MS: Final[Ms] = 2_000
 _MOST_KNOWN: Final = 10_000
+_LONGEST_TOKEN: Final = 256
 _MINUTES: Final = 60
 _MINUTE_MS: Final[Ms] = 60_000
 _SECRETIVE: Final = ("authorization", "cookie", "x-api-key", "proxy-authorization")
@@ -132,7 +132,12 @@ class FrontDoor:
             source.verify(delivery, row.secrets)
         except NotGenuine as error:
             self.tallies.add(row, "refused", now, told=str(error))
-            raise ApiError(HTTPStatus.UNAUTHORIZED, "authentication-error", str(error)) from error
+            raise ApiError(
+                HTTPStatus.UNAUTHORIZED,
+                "authentication-error",
+                str(error),
+                about={"domain": row.domain, "source": row.name, "kind": row.kind},
+            ) from error
         self.tallies.add(row, "deliveries", now)
         reply = source.handshake(delivery, row.secrets)
         if reply is not None:
@@ -152,12 +157,12 @@ class FrontDoor:
     async def _room_by_room(self, heard: list[Heard], terms: Terms) -> list[Heard]:
         if not any(one.everywhere for one in heard):
             return heard
-        return await asyncio.to_thread(room_by_room, heard, terms, self._sources.rooms_in_use)
+        return await in_thread(self._limits.request_s, room_by_room, heard, terms, self._sources.rooms_in_use)
 
     async def _taken(self, configured: Configured, heard: Sequence[Heard], taken: Taken) -> Response:
         row, now = configured.row, self._outside()
         if taken.bystanders:
-            await asyncio.to_thread(self._sources.keep_bystanders, taken.bystanders)
+            await in_thread(self._limits.request_s, self._sources.keep_bystanders, taken.bystanders)
             self.tallies.add(row, "left_out", now, len(taken.bystanders))
         if not heard:
             self.tallies.add(row, "ignored", now)
@@ -186,7 +191,7 @@ class FrontDoor:
         """Rooms of a source that polls, for its lists to be about."""
         new = {(token, room) for room in rooms} - self._spoken_of
         if new:
-            await asyncio.to_thread(self._keep_rooms, token, [room for _, room in new])
+            await in_thread(self._limits.request_s, self._keep_rooms, token, [room for _, room in new])
             if len(self._spoken_of) > _MOST_KNOWN:
                 self._spoken_of.clear()
             self._spoken_of |= new
@@ -199,24 +204,24 @@ class FrontDoor:
         letter = DeadLetter(
             0, row.token, delivery.received, delivery.url, _without_secrets(delivery.headers), delivery.body, str(error)
         )  # fmt: skip
-        await asyncio.to_thread(self._sources.keep_letter, letter)
+        await in_thread(self._limits.request_s, self._sources.keep_letter, letter)
         self.tallies.add(row, "unreadable", delivery.received, told=str(error))
         log.warning("a delivery cannot be read", source=row.name, kind=row.kind, reason=str(error))
         return _json({"accepted": 0, "duplicates": 0, "kept": True, "info": str(error)})
 
     async def _configured(self, kind: str, token: str) -> Configured:
+        if len(token) > _LONGEST_TOKEN or "\0" in token:
+            raise _no_source(kind)
         now = self._now()
         known = self._known.get(token)
-        if known is None or now - known[1] > _KNOWN_FOR_MS:
-            if len(self._known) > _MOST_KNOWN:
+        if known is None or not 0 <= now - known[1] <= _KNOWN_FOR_MS:
+            if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            row = await asyncio.to_thread(self._sources.find, token)
+            row = await in_thread(self._limits.request_s, self._sources.find, token)
             known = self._known[token] = (None if row is None else configured(row), now)
         found = known[0]
         if found is None or found.row.kind != kind:
-            raise not_found(
-                f"there is no source of kind '{kind[:40]}' here: 'headcount source list' shows its address"
-            )
+            raise _no_source(kind)
         return found
 
     def _url_of(self, request: Request) -> str:
@@ -227,8 +232,14 @@ class FrontDoor:
         if self._public_url:
             return self._public_url + whole
         headers = request.headers
-        scheme = headers.get("x-forwarded-proto", request.url.scheme)
+        scheme = headers.get("x-forwarded-proto", request.scope["scheme"])
         return f"{scheme}://{headers.get('x-forwarded-host', headers.get('host', ''))}{whole}"
+
+
+def _no_source(kind: str) -> ApiError:
+    return not_found(
+        f"there is no source of kind '{kind[:40]}' here: 'headcount source list' shows its address"
+    )
 
 
 def _is_whole(delivery: Delivery) -> bool:

@@ -1,6 +1,6 @@
 """Errors as the API tells them: `{"error": TYPE, "info": SENTENCE}`. All of them are mapped here, once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -12,19 +12,32 @@ from starlette.responses import Response
 
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent
+from headcount.logging import refused_somebody
 from headcount.store.database import StoreBusy, StoreError, StoreRejected
 
 log = structlog.get_logger("headcount.http")
 
 
 class ApiError(Exception):
-    """An answer that is not 200. `error` is a stable word for programs, `info` a sentence for people."""
+    """An answer that is not 200. `error` is a stable word for programs, `info` a sentence for people.
 
-    def __init__(self, status: int, error: str, info: str, headers: dict[str, str] | None = None) -> None:
+    `about` is for the log alone: whose key was refused, say.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        info: str,
+        headers: dict[str, str] | None = None,
+        *,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
         self.status = status
         self.error = error
         self.info = info
         self.headers = headers or {}
+        self.about = about or {}
         super().__init__(info)
 
 
@@ -54,8 +67,11 @@ def answer_with(status: int, error: str, info: str, headers: dict[str, str] | No
     return Response(body, status, headers, "application/json")
 
 
-async def on_api_error(_: Request, error: Exception) -> Response:
+async def on_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        route = request.scope.get("headcount.route", "other")
+        refused_somebody("authentication_failed", route=route, reason=error.info, **error.about)
     return answer_with(error.status, error.error, error.info, error.headers)
 
 
@@ -63,7 +79,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     """What Starlette refuses by itself."""
     assert isinstance(error, HTTPException)
     word, info = _WORDS.get(error.status_code, ("invalid-request-error", str(error.detail)))
-    told = info.format(path=request.url.path, method=request.method)
+    told = info.format(path=request.scope["path"], method=request.method)
     return answer_with(error.status_code, word, told, dict(error.headers or {}))
 
 

@@ -9,6 +9,8 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headcount.http.metrics import Metrics
+from headcount.logging import acting
+from headcount.store.database import StoreSilent
 
 _CAREFUL: Final = [
     (b"x-content-type-options", b"nosniff"),
@@ -20,6 +22,8 @@ _HEAD: Final = b"".join(
     b"%s: %s\r\n" % header for header in [(b"content-type", b"application/json"), *_CAREFUL]
 )
 _OUR_FAULT: Final = 500
+_SECRETIVE: Final = ("/ingest/", "/shared/")
+"""What follows these in a path lets somebody in, and is not logged."""
 
 log = structlog.get_logger("headcount.http")
 
@@ -29,7 +33,10 @@ class Taker(Protocol):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
     def take(
-        self, headers: Mapping[bytes, bytes], body: bytes, answer: Callable[[bytes | None], None]
+        self,
+        headers: Mapping[bytes, bytes],
+        body: bytes,
+        answer: Callable[[bytes | StoreSilent | None], None],
     ) -> None: ...
 
 
@@ -64,20 +71,21 @@ class Front:
         headers: Mapping[bytes, bytes],
         body: bytes,
         answer: Callable[[bytes], None],
-        otherwise: Callable[[], None],
+        otherwise: Callable[[StoreSilent | None], None],
     ) -> None:
         """Take a request that has come whole. Calls, now or later, one of the two that it is given.
 
         `answer` gets the rest of a head that begins with 200, and the body. If there is anything
-        else to say, nothing was taken, and `otherwise` sends the request through the application.
+        else to say, nothing was taken, and `otherwise` sends the request through the application;
+        with an error, for it to tell that error and do nothing.
         """
         path = target.decode("latin-1")
         request_id = f"{self._name}-{next(self._numbers)}"
         started = self._seconds()
 
-        def told(body: bytes | None) -> None:
-            if body is None:
-                otherwise()
+        def told(body: bytes | StoreSilent | None) -> None:
+            if not isinstance(body, bytes):
+                otherwise(body)
                 return
             self._tell("POST", path, path, HTTPStatus.OK, self._seconds() - started, request_id)
             length = len(body)
@@ -89,7 +97,7 @@ class Front:
         try:
             self._direct[path].take(headers, body, told)
         except Exception:  # noqa: BLE001 - whatever it is, the application says it
-            otherwise()
+            otherwise(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,6 +105,7 @@ class Front:
             return
         request_id = f"{self._name}-{next(self._numbers)}"
         scope["state"]["request_id"] = request_id
+        acting(client=scope["client"][0] if scope["client"] else "")
         if scope["raw_path"][-1:] == b"/":
             _without_trailing_slash(scope)
         app = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
@@ -130,8 +139,8 @@ class Front:
         self._metrics.answered(route, status, seconds)
         told: dict[str, Any] = {
             "method": method,
-            "path": path,
-            "status": status,
+            "path": route if any(part in path for part in _SECRETIVE) else path,
+            "status": int(status),
             "ms": round(seconds * 1_000, 1),
             "request_id": request_id,
         }

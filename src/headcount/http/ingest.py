@@ -23,6 +23,7 @@ from headcount.http.errors import ApiError, answer_to, invalid
 from headcount.http.event_bodies import Reader
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
+from headcount.store.database import StoreSilent
 from headcount.store.keys import Key
 from headcount.store.rows import Appended, LogEntry
 
@@ -66,22 +67,32 @@ class Events:
         await send({"type": "http.response.body", "body": answer})
 
     async def _taken(self, scope: Scope, receive: Receive) -> bytes:
+        if "headcount.error" in scope:
+            raise scope["headcount.error"]
         ingest = self._ingest
         headers = dict(scope["headers"])
-        key = ingest.gate.admit(headers.get(b"authorization"), "ingest")
+        key = await ingest.gate.admit(headers.get(b"authorization"), "ingest")
         body = await read_body(headers, receive, ingest.limits.body_bytes, ingest.limits.request_s)
         entries = self._read(key, headers, body)
         return await _appended(ingest, key, entries, len(entries), scope["query_string"])
 
     def take(
-        self, headers: Mapping[bytes, bytes], body: bytes, answer: Callable[[bytes | None], None]
+        self,
+        headers: Mapping[bytes, bytes],
+        body: bytes,
+        answer: Callable[[bytes | StoreSilent | None], None],
     ) -> None:
         """Take a body that is here already, and `answer` once it is on the disk; None if it was not taken.
+
+        `StoreSilent` says that this is not known, so that it must not be tried again by us.
 
         Raises what is wrong with it, before anything is taken.
         """
         ingest = self._ingest
-        key = ingest.gate.admit(headers.get(b"authorization"), "ingest")
+        key = ingest.gate.admit_known(headers.get(b"authorization"), "ingest")
+        if key is None:
+            answer(None)
+            return
         require_text(headers)
         require_length(body, ingest.limits.body_bytes)
         entries = self._read(key, headers, body)
@@ -89,7 +100,7 @@ class Events:
 
         def appended(done: Appended | Exception) -> None:
             if isinstance(done, Exception):
-                answer(None)
+                answer(done if isinstance(done, StoreSilent) else None)
             else:
                 ingest.took(done)
                 answer(_told(done))

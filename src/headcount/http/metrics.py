@@ -4,9 +4,11 @@ What each request counts is kept in plain numbers of our own, since the client l
 counters, with a lock for each, cost a tenth of an answer.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import (
@@ -18,21 +20,57 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from headcount.histograms import Histogram
+from headcount.store.database import StoreSilent
 from headcount.store.rows import Appended
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
-class Numbers(Collector):
-    """Numbers that are read when they are asked for: (name, help, whether it only grows, what reads it)."""
+T = TypeVar("T")
+PATIENCE_S: Final = 0.5
+"""So long does a probe wait for the store. It must have answered within a second, whatever the store does."""
 
-    def __init__(self, numbers: Iterable[tuple[str, str, bool, Callable[[], float]]]) -> None:
+
+class Measured(Generic[T]):
+    """Something that the store is asked for by probes: in a thread of its own, once at a time, and never waited for long.
+
+    `seen` is what it answered last; None if it did not.
+    """
+
+    def __init__(self, measure: Callable[[], T]) -> None:
+        self._measure = measure
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="probe")
+        self._asked: asyncio.Future[T] | None = None
+        self.seen: T | None = None
+
+    async def look(self) -> T:
+        """Ask. Raise `StoreSilent` if there is no answer in time, and what the store raises."""
+        self.seen = None
+        asked = self._asked
+        if asked is None or asked.done():
+            asked = self._asked = asyncio.get_running_loop().run_in_executor(self._thread, self._measure)
+        done, _ = await asyncio.wait({asked}, timeout=PATIENCE_S)
+        if not done:
+            raise StoreSilent(f"there is no answer within {PATIENCE_S:g} s")
+        self.seen = asked.result()
+        return self.seen
+
+
+class Numbers(Collector):
+    """Numbers that are read when they are asked for: (name, help, whether it only grows, what reads it).
+
+    What is not known, None, is left out.
+    """
+
+    def __init__(self, numbers: Iterable[tuple[str, str, bool, Callable[[], float | None]]]) -> None:
         self._numbers = list(numbers)
 
     def collect(self) -> Iterable[Metric]:
         for name, told, grows, read in self._numbers:
             family = CounterMetricFamily if grows else GaugeMetricFamily
-            yield family(name, told, value=read())
+            value = read()
+            if value is not None:
+                yield family(name, told, value=value)
 
 
 class Deliveries(Collector):

@@ -26,6 +26,10 @@ OLDEST: Final = "OLDEST"
 
 _FURTHEST: Final = 10**12
 """No second is further from 1970 than this as far as any question goes."""
+_FIRST_MS: Final[Ms] = -62_135_596_800_000  # the year 1
+_LAST_MS: Final[Ms] = (
+    253_402_300_799_999  # the end of the year 9999: no time beyond can be written in an answer
+)
 _WHOLE: Final = re.compile(r"-?\d{1,400}", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,30})?", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -161,15 +165,18 @@ def _order(name: str, text: str) -> str:
 def _moment(name: str, text: str) -> Ms:
     """Unix seconds, perhaps with a fraction, or RFC 3339. What is finer than a millisecond is cut off."""
     if _NUMBER.fullmatch(text):
-        at = int(Decimal(text) * 1_000)
-        return max(-_FURTHEST * 1_000, min(at, _FURTHEST * 1_000))
+        return _within_calendar(int(Decimal(text) * 1_000))
     # An offset's plus sign that was not encoded arrives as a space.
     whole = _LOST_PLUS.sub(r"\1+\2", text)
     try:
-        return moment(whole)
+        return _within_calendar(moment(whole))
     except UnreadableMoment as error:
         told = str(error).replace("or whole milliseconds since 1970", "or unix seconds")
         raise invalid(f'"{name}" {told} [Received {name}="{text[:50]}"]') from error
+
+
+def _within_calendar(at: Ms) -> Ms:
+    return max(_FIRST_MS, min(at, _LAST_MS))
 
 
 _BOOLEAN_SCHEMA: Final = {

@@ -20,6 +20,7 @@ from headcount.broadcasting import PAGE, SLOW, Broadcaster, Listener
 from headcount.http import params
 from headcount.http.access import Gate
 from headcount.http.errors import ApiError, invalid
+from headcount.store.database import in_thread
 from headcount.store.messages import Message
 from headcount.wording import text_of
 
@@ -38,6 +39,8 @@ _GRACE_S: Final = 2.0
 """So long may it take to say goodbye; then the connection is cut."""
 _PATIENCE_S: Final = 15.0
 """So long may somebody take to read a page of what lies behind."""
+_STORE_S: Final = 30.0
+"""So long is the store waited for before the first word."""
 _WORDS: Final = {
     "slow": "you read more slowly than events come: connect again, and go on from the last id",
     "revoked": "the API key was revoked",
@@ -57,15 +60,15 @@ def route(broadcaster: Broadcaster, gate: Gate) -> Route:
 
     async def stream(request: Request) -> Response:
         token = _token(request)
-        key = gate.allowed(token, "read")
+        key = await gate.allowed(token, "read")
         wanted = _wanted(request, key.domain, token)
         if request.method == "HEAD":
             return Response(headers=_HEADERS)
         if len(broadcaster) >= _MOST:
             told = f"{_MOST:,} listen already: try again later"
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", told, {"retry-after": "5"})
-        end = await asyncio.to_thread(broadcaster.messages.end)
-        first = await asyncio.to_thread(broadcaster.messages.first)
+        end = await in_thread(_STORE_S, broadcaster.messages.end)
+        first = await in_thread(_STORE_S, broadcaster.messages.first)
         missed = wanted.position > end or 0 < wanted.position < first - 1
         if not 0 <= wanted.position <= end:
             wanted.position = end

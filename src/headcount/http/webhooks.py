@@ -20,10 +20,13 @@ from headcount.http.context import domain_of
 from headcount.http.errors import ApiError, invalid, not_found, not_json
 from headcount.http.params import Param
 from headcount.http.wire import written
+from headcount.store.database import answering_within
 from headcount.store.deliveries import Attempt, Fate, Told
 from headcount.store.endpoints import Endpoint
 
 _BODY_S: Final = 30
+_STORE_S: Final = 30
+"""So long may the store, and an endpoint that is asked for a sign of life, take together."""
 _MOST_BYTES: Final = 262_144
 
 
@@ -62,7 +65,8 @@ def routes(hooks: Hooks) -> list[Route]:
 def _answered(hooks: Hooks, ways: Mapping[str, Handle]) -> Callable[[Request], Awaitable[Response]]:
     async def handler(request: Request) -> Response:
         handle = ways["GET" if request.method == "HEAD" else request.method]
-        answer = await handle(hooks, request)
+        async with answering_within(_BODY_S + _STORE_S):
+            answer = await handle(hooks, request)
         return Response(msgspec.json.encode(answer), HTTPStatus.OK, media_type="application/json")
 
     return handler

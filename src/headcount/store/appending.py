@@ -6,13 +6,15 @@ the disk, the next gathers. So the disk is asked as often as it can answer and n
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic, perf_counter
-from typing import Final, NamedTuple
+from typing import Final
 
-from headcount.store.database import StoreBusy, StoreError, StoreRejected
+from headcount.store.database import StoreBusy, StoreError, StoreRejected, StoreSilent
 from headcount.store.log import Log
 from headcount.store.rows import Appended, LogEntry
 
@@ -25,18 +27,28 @@ Answer = Callable[[Appended | Exception], None]
 """Is told what became of entries, in the loop from which they came."""
 
 
-class _Request(NamedTuple):
+@dataclass(slots=True)
+class _Request:
+    """Entries, and who is to be told of them; `answer` is None once they were."""
+
     entries: Sequence[LogEntry]
-    answer: Answer
+    answer: Answer | None
     loop: asyncio.AbstractEventLoop
+    until: float
 
 
 class Appender:
-    """Appends to the log from a thread of its own. `on_append` is called after each commit."""
+    """Appends to the log from a thread of its own. `on_append` is called after each commit.
 
-    def __init__(self, log: Log, on_append: Callable[[], None]) -> None:
+    Who has waited for `patience_s` seconds is answered with `StoreSilent`, whatever becomes of the entries.
+    """
+
+    def __init__(self, log: Log, on_append: Callable[[], None], patience_s: float = 30) -> None:
         self._log = log
         self._on_append = on_append
+        self._patience_s = patience_s
+        self._unanswered: deque[_Request] = deque()
+        self._watch: asyncio.TimerHandle | None = None
         self._waiting: SimpleQueue[_Request | None] = SimpleQueue()
         self._entries = 0
         self._closed = False
@@ -69,7 +81,28 @@ class Appender:
         if self._entries > _MOST_WAITING:
             raise StoreBusy("more comes in than the disk can take; nothing was taken, send it again")
         self._entries += len(entries)
-        self._waiting.put(_Request(entries, answer, asyncio.get_running_loop()))
+        loop = asyncio.get_running_loop()
+        request = _Request(entries, answer, loop, loop.time() + self._patience_s)
+        self._unanswered.append(request)
+        if self._watch is None:
+            self._watch = loop.call_later(self._patience_s, self._give_up)
+        self._waiting.put(request)
+
+    def _give_up(self) -> None:
+        """Answer those who have waited for too long; look again when the next one has. Belongs to the loop."""
+        self._watch = None
+        waiting = self._unanswered
+        while waiting and (waiting[0].answer is None or waiting[0].until <= waiting[0].loop.time()):
+            _tell(
+                waiting.popleft(),
+                StoreSilent(
+                    f"the store has not answered within {self._patience_s:g} s, and whether it took this is not known:"
+                    " send it again; what was taken is recognized and counts once"
+                ),
+            )
+        if waiting:
+            first = waiting[0]
+            self._watch = first.loop.call_later(max(0.0, first.until - first.loop.time()), self._give_up)
 
     def close(self) -> None:
         """Commit what was taken, and take no more."""
@@ -105,7 +138,7 @@ class Appender:
         self._entries -= sum(len(request.entries) for request in requests)
         loop = requests[0].loop
         with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-            loop.call_soon_threadsafe(_tell, [r.answer for r in requests], answers)
+            loop.call_soon_threadsafe(self._tell_all, requests, answers)
         self._on_append()
 
     def _answers(self, requests: Sequence[_Request]) -> Sequence[Appended | Exception]:
@@ -122,7 +155,14 @@ class Appender:
         self.failed = None
         return done
 
+    def _tell_all(self, requests: Sequence[_Request], answers: Sequence[Appended | Exception]) -> None:
+        for request, told in zip(requests, answers, strict=True):
+            _tell(request, told)
+        while self._unanswered and self._unanswered[0].answer is None:
+            self._unanswered.popleft()
 
-def _tell(waiting: Sequence[Answer], answers: Sequence[Appended | Exception]) -> None:
-    for answer, told in zip(waiting, answers, strict=True):
+
+def _tell(request: _Request, told: Appended | Exception) -> None:
+    answer, request.answer = request.answer, None
+    if answer is not None:
         answer(told)

@@ -4,12 +4,15 @@ A `Connection` runs statements from `queries/`; a `Database` hands out connectio
 and one at a time for writing. Nothing above this knows which database it is.
 """
 
+import asyncio
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, Protocol
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from typing import Any, Final, Protocol, TypeVar
 
 from headcount.errors import HeadcountError
+
+T = TypeVar("T")
 
 
 class StoreError(HeadcountError):
@@ -36,6 +39,10 @@ class StoreRejected(StoreError):
 
     For example: a value is too large for an index or a column, or violates a constraint.
     """
+
+
+class StoreSilent(StoreBusy):
+    """The store has not answered for so long that nobody waits any more. Whether it did what was asked is not known."""
 
 
 class LeadershipLost(StoreError):
@@ -90,3 +97,24 @@ def one_moment(database: Database) -> Iterator[Connection]:
         connection.run_text(database.dialect.get("snapshot", "begin"))
         yield connection
         connection.run_text("commit")
+
+
+@asynccontextmanager
+async def answering_within(seconds: float) -> AsyncIterator[None]:
+    """Raise `StoreSilent` if the work inside, in the event loop, takes longer than this.
+
+    A statement that runs in a thread is not interrupted; only nobody waits for it any more.
+    """
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise StoreSilent(f"the store has not answered within {seconds:g} s: try again later") from None
+
+
+async def in_thread(seconds: float, work: Callable[..., T], *given: Any) -> T:
+    """Call what reads or writes the store, in a thread. Raise `StoreSilent` if that takes longer than `seconds`."""
+    async with answering_within(seconds):
+        return await asyncio.to_thread(work, *given)

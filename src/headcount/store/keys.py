@@ -1,5 +1,6 @@
 """Keys: who may do what in which domain. A key is shown once, when it is made; the store has its digest."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,6 +12,7 @@ from headcount.kernel.events import Ms
 from headcount.limits import require_domain
 from headcount.store.database import Database
 
+_SECRET_BYTES: Final = 24
 SCOPES: Final = ("ingest", "read", "admin")
 
 
@@ -80,6 +82,13 @@ class Keys:
         """Remember when keys were last used."""
         with self._database.writing() as connection:
             connection.write("touch_key", [(at, key_id) for key_id, at in used.items()])
+
+
+def fresh_secret() -> str:
+    """32 letters of chance, for a key or whatever lets somebody in. An id made of its beginning is never taken for an option."""
+    while (secret := secrets.token_urlsafe(_SECRET_BYTES)).startswith("-"):
+        pass
+    return secret
 
 
 def digest_of(text: str) -> str:

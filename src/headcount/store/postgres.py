@@ -29,6 +29,14 @@ _FEW_ROWS: Final = 20
 _LOG_LOCK: Final = 7_205_759_403
 _MOST_CONNECTIONS: Final = 10
 _PATIENCE_S: Final = 10
+GONE_AFTER: Final[dict[str, Any]] = {
+    "connect_timeout": _PATIENCE_S,
+    "tcp_user_timeout": _PATIENCE_S * 1_000,
+    "keepalives_idle": _PATIENCE_S,
+    "keepalives_interval": _PATIENCE_S // 2,
+    "keepalives_count": 2,
+}
+"""A server whose machine is gone, or behind a firewall that swallows packets, is noticed after so long."""
 
 
 class PostgresConnection:
@@ -109,7 +117,7 @@ class PostgresDatabase:
             min_size=1,
             max_size=_MOST_CONNECTIONS,
             timeout=_PATIENCE_S,
-            kwargs={"autocommit": True, "application_name": "headcount", "connect_timeout": _PATIENCE_S},
+            kwargs={"autocommit": True, "application_name": "headcount", **GONE_AFTER},
             configure=_careful if synchronous == "full" else _quick,
             check=ConnectionPool.check_connection,
             open=False,

@@ -7,6 +7,7 @@ from typing import Any, Final
 import psycopg
 
 from headcount.store.database import StoreBusy
+from headcount.store.postgres import GONE_AFTER
 from headcount.store.statements import for_postgres, statement
 
 _BEAT_S: Final = 2
@@ -61,7 +62,9 @@ class ServerLock:
 
     def _tried(self) -> int | None:
         if self._session is None or self._session.closed:
-            self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=_GONE_S)
+            self._session = psycopg.connect(
+                self._url, autocommit=True, **{**GONE_AFTER, "connect_timeout": _GONE_S}
+            )
         session = self._session
         row = session.execute("select pg_try_advisory_lock(%s)", (_LEADERS_LOCK,)).fetchone()
         if row is None or not row[0]:

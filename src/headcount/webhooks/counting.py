@@ -23,14 +23,15 @@ _WORDS: Final = {Next.DONE: "delivered", Next.AGAIN: "failed", Next.PARKED: "par
 class Counted(Collector):
     """What became of tries, and how long messages were on their way, from the commit to a 200.
 
-    `standing` tells how many messages are parked and how many endpoints failed, `waiting` how many are on their way.
+    `standing` tells how many messages are parked and how many endpoints failed, None if that is not known; `waiting` how
+    many are on their way.
     """
 
     def __init__(self) -> None:
         self._tries: Counter[str] = Counter(dict.fromkeys(_WORDS.values(), 0))
         self._times = Histogram(_SECONDS)
         self.waiting: Callable[[], int] = int
-        self.standing: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.standing: Callable[[], tuple[int, int] | None] = lambda: (0, 0)
 
     def tried(self, next_: Next, latency_ms: Ms) -> None:
         self._tries[_WORDS[next_]] += 1
@@ -49,10 +50,12 @@ class Counted(Collector):
         )
         self._times.tell(times)
         yield times
-        parked, failed = self.standing()
-        for name, told, number in (
+        parked, failed = self.standing() or (None, None)
+        gauges: tuple[tuple[str, str, int | None], ...] = (
             ("headcount_webhook_waiting_messages", "Messages on their way to endpoints", self.waiting()),
             ("headcount_webhook_parked_messages", "Messages that were given up", parked),
             ("headcount_webhook_failed_endpoints", "Endpoints that are sent nothing more", failed),
-        ):
-            yield GaugeMetricFamily(name, told, value=number)
+        )
+        for name, told, value in gauges:
+            if value is not None:
+                yield GaugeMetricFamily(name, told, value=value)

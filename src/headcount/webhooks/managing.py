@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
+from headcount.logging import security_event
 from headcount.moments import UnreadableMoment, moment
 from headcount.store.deliveries import Deliveries, Fate, Told
 from headcount.store.endpoints import EVENT_TYPES, OURS, Endpoint, Endpoints, RetryType, Wanted
@@ -65,6 +66,7 @@ class Manager:
             await self._verify(row)
         row = replace(row, position=await asyncio.to_thread(self.messages.end))
         await asyncio.to_thread(self.endpoints.add, row)
+        security_event("webhook_created", domain=domain, webhook=row.uuid)
         self.changed()
         return row
 
@@ -78,6 +80,7 @@ class Manager:
         if verify:
             await self._verify(row)
         await asyncio.to_thread(self.endpoints.revive, row)
+        security_event("webhook_changed", domain=domain, webhook=uuid, fields=sorted(said))
         self.changed()
         return await self.find(domain, uuid)
 
@@ -85,6 +88,7 @@ class Manager:
         """Give an endpoint other secrets, without a word to it."""
         changed = _with(row, {"secrets": list(secrets)})
         await asyncio.to_thread(self.endpoints.change, replace(changed, updated=self.now()))
+        security_event("webhook_secrets_changed", domain=row.domain, webhook=row.uuid)
         self.changed()
 
     async def add_secret(self, row: Endpoint) -> None:
@@ -97,6 +101,7 @@ class Manager:
         if await self.find(domain, uuid) is None:
             return False
         removed = await asyncio.to_thread(self.endpoints.remove, uuid)
+        security_event("webhook_removed", domain=domain, webhook=uuid)
         self.changed()
         return removed
 

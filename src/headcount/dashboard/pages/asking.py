@@ -11,6 +11,8 @@ from headcount.kernel.events import Ms
 
 _LONGEST: Final = 512
 _MOST: Final = 10**9
+_DIGITS: Final = 20
+"""Python refuses to read numbers of thousands of digits."""
 _MIDNIGHT: Final = time()
 
 
@@ -30,7 +32,7 @@ def number(query: Mapping[str, str], name: str) -> int | None:
     found = query.get(name, "").strip()
     if not found:
         return None
-    if not found.isdecimal() or not found.isascii() or int(found) > _MOST:
+    if not found.isdecimal() or not found.isascii() or len(found) > _DIGITS or int(found) > _MOST:
         raise BadInput(TEXTS("asking.number", name=name, given=found[:50]))
     return int(found)
 

@@ -10,6 +10,7 @@ from headcount.dashboard.pages.asking import NotThere
 from headcount.dashboard.pages.settings import Made, Wrong, back, shown_with
 from headcount.dashboard.showing import TEXTS, View
 from headcount.errors import BadInput
+from headcount.logging import security_event
 from headcount.store.keys import SCOPES, Keys
 from headcount.store.passes import Role
 
@@ -23,9 +24,10 @@ async def make(view: View, fields: Mapping[str, str]) -> Response:
         name, scopes = name_in(fields), _scopes_in(fields)
     except BadInput as error:
         return await shown_with(view, wrong=Wrong("keys", str(error), fields))
-    _, text = await asyncio.to_thread(
+    key, text = await asyncio.to_thread(
         house.store.keys.create, view.domain, name, scopes, view.now, house.chance()
     )
+    security_event("key_created", created_key_id=key.id, scopes=scopes)
     return await shown_with(view, made=Made("keys", name, text))
 
 
@@ -36,6 +38,7 @@ async def revoke(view: View, fields: Mapping[str, str]) -> Response:
     )
     if not revoked:
         raise NotThere(TEXTS("settings.keys.gone"))
+    security_event("key_revoked", revoked_key_id=fields.get("id", ""))
     return back(view, "keys", "revoked")
 
 
@@ -48,6 +51,7 @@ async def make_link(view: View, fields: Mapping[str, str]) -> Response:
     except BadInput as error:
         return await shown_with(view, wrong=Wrong("links", str(error), fields))
     await asyncio.to_thread(house.store.passes.make_link, view.domain, role, name, view.now, secret)
+    security_event("sign_in_link_created", role=str(role))
     return await shown_with(view, made=Made("links", name, view.whole("/sign-in", link=secret)))
 
 

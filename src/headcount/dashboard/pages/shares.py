@@ -13,6 +13,7 @@ from headcount.dashboard.showing import page as shown
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
+from headcount.logging import security_event
 from headcount.store.answers import Answers, MeetingFilter
 from headcount.store.keys import digest_of
 from headcount.store.passes import About, Pass, PassKind, Role
@@ -45,6 +46,7 @@ async def make(view: View, fields: Mapping[str, str]) -> Response:
         NEVER if lasts is None else view.now + lasts, kind, name, "masked" in fields,
     )  # fmt: skip
     await asyncio.to_thread(house.store.passes.share, share)
+    security_event("share_created", about=str(kind), masked=share.masked)
     # Whoever gets it sees the hours that its maker saw.
     made = Made(share, view.whole(f"/shared/{secret}", zone=view.zone_name), place_of(view, share))
     return shown(view, "share_made.html", made=made, never=NEVER)
@@ -55,6 +57,7 @@ async def revoke(view: View, fields: Mapping[str, str]) -> Response:
     digest = fields.get("digest", "").replace("\0", "")
     if not await asyncio.to_thread(view.house.store.passes.unshare, view.domain, digest):
         raise NotThere(TEXTS("shares.gone"))
+    security_event("share_revoked")
     return back(view, "shares", "revoked")
 
 
