@@ -301,10 +301,13 @@ class Service:
             ).run()
 
     def _write_down(self) -> None:
-        """Keep when keys were used, and what befell the sources."""
+        """Keep when keys and sessions were used, and what befell the sources."""
         used, self.gate.used = self.gate.used, {}
         if used:
             self.store.keys.touch(used)
+        seen, self._door.used = self._door.used, {}
+        if seen:
+            self.store.passes.touch(seen)
         tallies = self.front_door.tallies.take_fresh()
         if tallies:
             self.store.sources.tally(tallies)
