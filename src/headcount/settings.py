@@ -124,7 +124,7 @@ TABLE: Final = (
     Setting("reads_per_5s", 100, _whole(0, 10**9), "So many reads may a key make in 5 seconds; 0 any."),
     Setting("events_per_5s", 100_000, _whole(0, 10**9), "So many events may a key send in 5 seconds; 0 any."),
     Setting("max_lag_s", 30, _seconds, "With the engine further behind than this, /readyz says no."),
-    Setting("webhook_networks", "", _networks, "Networks of your own that webhooks may lead to, like 10.1.0.0/16,fd00::/8."),
+    Setting("webhook_networks", "", _networks, "Networks of your own that webhooks may lead to, like 10.1.0.0/16,127.0.0.0/8."),
     Setting("webhook_ca_file", "", str, "Also trust webhooks whose certificates these authorities signed (a PEM file)."),
     Setting("keep_messages_days", 30, _whole(0, 36_500), "So long are messages and their deliveries kept; 0 for ever."),
     Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "How much is logged; debug logs every request."),
