@@ -123,6 +123,8 @@ TABLE: Final = (
     Setting("request_s", 30, _whole(1, 3_600), "A request's head must come within so long, its body within as much again."),
     Setting("reads_per_5s", 100, _whole(0, 10**9), "So many reads may a key make in 5 seconds; 0 any."),
     Setting("events_per_5s", 100_000, _whole(0, 10**9), "So many events may a key send in 5 seconds; 0 any."),
+    Setting("max_streams_per_domain", 1_000, _whole(1, 5_000), "The most open streams of a domain in one process."),
+    Setting("max_open_rooms", 100_000, _whole(0, 10**9), "The most rooms of a domain that somebody is in at once; 0 any."),
     Setting("max_lag_s", 30, _seconds, "With the engine further behind than this, /readyz says no."),
     Setting("webhook_networks", "", _networks, "Networks of your own that webhooks may lead to, like 10.1.0.0/16,127.0.0.0/8."),
     Setting("webhook_ca_file", "", str, "Also trust webhooks whose certificates these authorities signed (a PEM file)."),

@@ -29,6 +29,8 @@ from headcount.store.rows import Logged, Origin, RoomKey, Round
 SHOWN_AFTER_MS: Final = 200
 """So long is waited for what was said at the same time before it is shown, unless the settings say otherwise."""
 _MOST_TOLD: Final = 1_000
+_CLOCK_WAS_WRONG_MS: Final[Ms] = 5 * 60_000
+"""A clock that goes back by more than this was wrong before; by less, the rooms' time waits for it."""
 _IMPORTED: Final = int(Origin.IMPORTED)
 
 
@@ -110,7 +112,9 @@ class Engine:
         """
         logged = self._store.log.after(self.cursor, self._batch)
         behind = len(logged) == self._batch
-        self._time = max(self._time, _read_until(logged[-1]) if behind else now)
+        if self._time > now + _CLOCK_WAS_WRONG_MS:
+            self._time = now
+        self._time = max(self._time, min(now, _read_until(logged[-1])) if behind else now)
         try:
             return self._round(logged, now) or self._tell(now) or behind
         except BaseException:

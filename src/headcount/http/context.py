@@ -21,7 +21,8 @@ def _nobody(*_: object) -> list[Bystander]:
 class Reading:
     """What the routes that answer need: the tables, how much was met, the rules in force, the time (ms), the granularity (s).
 
-    `bystanders` tells who came and went and does not count.
+    `bystanders` tells who came and went and does not count. Lists with more participants than `few_entries` are made
+    in pieces.
     """
 
     answers: Answers
@@ -30,6 +31,7 @@ class Reading:
     now: Callable[[], Ms]
     granularity_s: int = 1
     bystanders: Callable[[str, str, Ms, Ms, int], list[Bystander]] = _nobody
+    few_entries: int = 20_000
 
 
 def domain_of(request: Request) -> str:

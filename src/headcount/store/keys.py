@@ -91,6 +91,17 @@ class Keys:
             rows = connection.rows("passes_of_key", key_id=key_id)
             return end_passes(connection, rows, now, keep_shares=keep_shares)
 
+    def store_secret(self, fresh: bytes) -> bytes:
+        """The secret of the store; `fresh`, 32 bytes of chance, becomes it if there is none yet."""
+        with self._database.reading() as connection:
+            row = connection.row("store_secret")
+        if row is None:
+            with self._database.writing() as connection:
+                connection.run("keep_store_secret", secret=fresh)
+                row = connection.row("store_secret")
+        assert row is not None
+        return bytes(row[0])
+
     def touch(self, used: dict[str, Ms]) -> None:
         """Remember when keys were last used."""
         with self._database.writing() as connection:
