@@ -76,7 +76,7 @@ def test_the_ping_is_sent_and_its_answer_shown(admin, receiver, place):
 def test_one_that_failed_is_set_going_again_and_loses_nothing(service, admin, receiver, place):
     receiver.behave = answers(500, b"not today")
     join(service, "failing")
-    page = until(lambda: found if "Set it going again" in (found := admin.page(place)) else None)
+    page = until(lambda: found if "Set it going again" in (found := admin.page(place)) else None, 60)
     assert "500" in page
     assert "not today" not in page
     receiver.behave = answers()
