@@ -23,7 +23,7 @@ install: $(STAMP)  ## a virtual environment with everything in it
 
 run: $(STAMP)  ## the service, with live rooms that are made up and days behind them
 	@mkdir -p $(DEMO)
-	@$(BIN)/headcount demo --database $(DEMO)/headcount.db
+	@$(BIN)/headcount demo --database $(DEMO)/headcount.db --webhook-networks 127.0.0.0/8
 
 tour: $(STAMP)  ## find the meetings in real server output and in a realistic sample
 	@mkdir -p $(DEMO)

@@ -182,7 +182,19 @@ def serving(port: int, endpoints: int) -> Iterator[Store]:
         make_key(store, "default", "bench", ("admin",), Clock())
         for n in range(endpoints):
             store.endpoints.add(endpoint(f"http://127.0.0.1:{port}/{n}", n))
-        with started("-m", "headcount", "serve", "--database", path, "--port", "0", "--log-level", "warning"):
+        with started(
+            "-m",
+            "headcount",
+            "serve",
+            "--webhook-networks",
+            "127.0.0.0/8",
+            "--database",
+            path,
+            "--port",
+            "0",
+            "--log-level",
+            "warning",
+        ):
             warm_up(port, store, endpoints)
             yield store
         store.close()

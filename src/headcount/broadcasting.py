@@ -20,6 +20,8 @@ BEAT_S: Final = 15.0
 MOST_WAITING: Final = 1_000
 MOST_WAITING_BYTES: Final = 1_000_000
 """What may wait for one listener."""
+MOST_OF_DOMAIN: Final = 1_000
+"""So many listeners one domain may have in a process, unless the settings say otherwise."""
 _POLL_S: Final = 0.25
 _KEYS_S: Final = 1.0
 _PAUSE_S: Final = 1.0
@@ -99,20 +101,27 @@ class Listener:
 class Broadcaster:
     """Those who listen in this process, and the one who tells them.
 
-    `form` makes the bytes of a message, `holds` says whether what was shown to be let in is still good.
+    `form` makes the bytes of a message, `holds` says whether what was shown to be let in is still good, and
+    `most_of_domain` how many listeners one domain may have.
     All but `wake` belongs to the loop in which `run` runs.
     """
 
     def __init__(
-        self, messages: Messages, form: Callable[[Message], bytes], holds: Callable[[bytes], bool]
+        self,
+        messages: Messages,
+        form: Callable[[Message], bytes],
+        holds: Callable[[bytes], bool],
+        most_of_domain: int = MOST_OF_DOMAIN,
     ) -> None:
         self.messages = messages
+        self.most_of_domain = most_of_domain
         self._form = form
         self.dropped: Counter[str] = Counter({SLOW: 0, REVOKED: 0, STOPPING: 0})
         self.sent = 0
         self.stopping = False
         self._holds = holds
         self._everybody: set[Listener] = set()
+        self._of_domain: Counter[str] = Counter()
         self._listeners: dict[str, set[Listener]] = {}
         self._position = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -124,9 +133,14 @@ class Broadcaster:
 
     # Who listens.
 
+    def is_full_for(self, domain: str) -> bool:
+        """Whether a domain has as many listeners in this process as it may have."""
+        return self._of_domain[domain] >= self.most_of_domain
+
     def come(self, listener: Listener) -> None:
         """Somebody is here, who may have to read first what lies behind."""
         self._everybody.add(listener)
+        self._of_domain[listener.domain] += 1
         if self.stopping:
             listener.end(STOPPING)
 
@@ -140,6 +154,9 @@ class Broadcaster:
 
     def leave(self, listener: Listener) -> None:
         self._everybody.discard(listener)
+        self._of_domain[listener.domain] -= 1
+        if not self._of_domain[listener.domain]:
+            del self._of_domain[listener.domain]
         if listener.ended is not None and listener.ended in self.dropped:
             self.dropped[listener.ended] += 1
         others = self._listeners.get(listener.domain, set())

@@ -68,8 +68,8 @@ def _about_store(store: Store, settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "clock",
             False,
-            f"the last entry was received {seconds:.0f} s in the future: set this machine's clock right; if it is"
-            " right now, it was ahead before, and the service's own time goes at half speed until they meet",
+            f"the last entry was received {seconds:.0f} s in the future: set this machine's clock right. If it is"
+            " right now, it was ahead before: stop the service and run 'headcount rebuild'",
         )
     else:
         yield Finding("clock", True, "not behind the log")

@@ -153,7 +153,8 @@ class Poller:
         while True:
             began = tools.now()
             await self.once()
-            await tools.sleep(max(0.1, self._every_s - (tools.now() - began) / 1_000))
+            spent_s = max(0, tools.now() - began) / 1_000  # the clock may be set right meanwhile
+            await tools.sleep(max(0.1, self._every_s - spent_s))
 
     async def once(self) -> None:
         """One poll. Nothing that goes wrong comes out of it."""

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from itertools import count
 from typing import Any, Final
@@ -17,8 +18,9 @@ from starlette.types import ASGIApp
 
 from headcount.asking import Asker
 from headcount.broadcasting import Broadcaster
-from headcount.clock import LITTLE_MS, Clock
+from headcount.clock import JUMP_STANDS_MS, Clock
 from headcount.configuring import declare
+from headcount.cursors import Cursors
 from headcount.dashboard.app import routes
 from headcount.dashboard.door import Door, is_sign_in
 from headcount.dashboard.feed import Counts, Recently, Worked
@@ -32,6 +34,7 @@ from headcount.http.context import Reading
 from headcount.http.deliveries import FrontDoor
 from headcount.http.ingest import Ingest
 from headcount.http.metrics import Deliveries, Dropped, Measured, Metrics, Numbers
+from headcount.http.room_quota import RoomQuota
 from headcount.http.stream import event_of
 from headcount.logging import security_event
 from headcount.passing import Passing
@@ -64,6 +67,8 @@ _SWITCH_S: Final = 0.0001
 _ATTEMPT_S: Final = 1.0
 _FAILED_FOR_S: Final = 30
 """So long a failed commit of events counts, unless one succeeds: without requests none would."""
+_SHOWN_MS: Final = 2_000
+"""So long may the engine take until the tables hold what rooms have decided."""
 
 log = structlog.get_logger("headcount")
 
@@ -92,7 +97,6 @@ class Service:
         keep_to_rules(self.store, self.rules)
         _, received = self.store.log.end()
         self.clock = Clock(received)
-        self._told_of_clock = False
         self._attempt_failed: str | None = None
         self._attempted_s = float("-inf")
         declare(
@@ -116,20 +120,33 @@ class Service:
         )
         patience_s = settings["request_s"]
         self.appender = Appender(self.store.log, self.worker.wake, patience_s)
+        self.quota = RoomQuota(
+            settings["max_open_rooms"],
+            self.rules.min_stay_ms + settings.shown_after() + _SHOWN_MS,
+            self.store.answers,
+            self.appender.append,
+            self.appender.hand_over,
+        )
         self.metrics = Metrics()
         self._lag = Measured(self.measure_lag)
         self._standing = Measured(self._measure_standing)
         self.gate = Gate(
             self.store.keys, self.clock.now, settings["reads_per_5s"], settings["events_per_5s"], patience_s
         )
-        self.broadcaster = Broadcaster(self.store.messages, event_of, self._holds)
+        self.cursors = Cursors(self.store.keys.store_secret(secrets.token_bytes(32)))
+        self.broadcaster = Broadcaster(
+            self.store.messages,
+            partial(event_of, self.cursors),
+            self._holds,
+            settings["max_streams_per_domain"],
+        )
         self.world = world_of(settings)
         self._hooks = manager(self.store, self.world, self.clock, self._endpoints_changed)
         self._house = self._furnish()
         self._door = Door(self._house)
         self.front_door = FrontDoor(
             self.store.sources,
-            self.appender.append,
+            self.quota.append,
             self.clock.now,
             self.clock.outside,
             self.metrics.took,
@@ -137,6 +154,7 @@ class Service:
             self.gate.count_source,
             public_url=settings["public_url"],
             keep_rooms=self.store.polls.keep_rooms,
+            cursors=self.cursors,
         )
         self.counted = Counted()
         self.delivering: Delivering | None = None
@@ -168,13 +186,14 @@ class Service:
                 gate=self.gate,
                 ingest=Ingest(
                     self.gate,
-                    self.appender.append,
-                    self.appender.hand_over,
+                    self.quota.append,
+                    self.quota.hand_over,
                     Passing(self.store, self.worker.hurry, self.cursor, self.clock.now).passed,
                     self.clock.now,
                     self.clock.outside,
                     settings.limits(),
                     self.metrics.took,
+                    self.cursors,
                 ),
                 front_door=self.front_door,
                 reading=Reading(
@@ -188,6 +207,7 @@ class Service:
                 ),
                 hooks=self._hooks,
                 broadcaster=self.broadcaster,
+                cursors=self.cursors,
                 metrics=self.metrics,
                 ready=self._not_ready,
                 look=self._look,
@@ -273,14 +293,16 @@ class Service:
                 log.warning("the house could not be kept", reason=str(error))
 
     def _mind_the_clock(self) -> None:
-        """Say it, once, when the machine's clock was set back."""
-        ahead = self.clock.ahead()
-        if ahead > LITTLE_MS and not self._told_of_clock:
+        """Log each jump of the machine's clock."""
+        jump = self.clock.take_jump()
+        if jump is not None:
+            direction = "back" if jump < 0 else "forward"
+            told = f"this machine's clock was set {direction}; the service follows if it stays so"
             log.warning(
-                "this machine's clock was set back; our own time goes at half speed until it has caught up",
-                ahead_s=ahead // 1_000,
+                told,
+                by_s=jump // 1_000,
+                follows_after_s=JUMP_STANDS_MS // 1_000,
             )
-        self._told_of_clock = ahead > LITTLE_MS
 
     async def tally(self) -> None:
         """Put into numbers how much was met, as long as this process leads. Ends by being cancelled."""
@@ -312,16 +334,24 @@ class Service:
             ).run()
 
     def _write_down(self) -> None:
-        """Keep when keys were used, and what befell the sources."""
+        """Keep when keys and sessions were used, and what befell the sources."""
         used, self.gate.used = self.gate.used, {}
         if used:
             self.store.keys.touch(used)
+        seen, self._door.used = self._door.used, {}
+        if seen:
+            self.store.passes.touch(seen)
         tallies = self.front_door.tallies.take_fresh()
         if tallies:
             self.store.sources.tally(tallies)
 
     def _forget_old_messages(self) -> None:
-        """Messages, and how they were delivered, are kept for so many days."""
+        """Messages, and how they were delivered, are kept for so many days.
+
+        A clock that jumped must not decide what is too old: after one, nothing is deleted for a day.
+        """
+        if self.clock.trusted_for() < DAY_MS:
+            return
         before = self.clock.now() - self.settings["keep_messages_days"] * DAY_MS
         if self.worker.leads() and self.settings["keep_messages_days"]:
             self.store.messages.prune(before)

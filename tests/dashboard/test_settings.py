@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dashboard.reading import Looking, forms_in
-from service.running import Running
+from service.running import Running, headcount
 
 KEY = re.compile(r"hc_[A-Za-z0-9_-]{32}")
 
@@ -104,3 +104,63 @@ def test_a_zone_is_found_by_a_part_of_its_name(viewer):
 def test_a_form_without_its_word_changes_nothing(viewer):
     answer = viewer.http.post("/dashboard/settings/zone", data={"zone": "Europe/Berlin"})
     assert answer.status_code == 403
+
+
+def invited(service, admin, name, role="admin"):
+    """A colleague whom this admin invited, signed in by the link."""
+    made = admin.send("/settings/links", 200, name=name, role=role)
+    (link,) = re.findall(r"link=([A-Za-z0-9_-]+)", made.text)
+    colleague = admin.__class__.__new__(admin.__class__)
+    colleague.http = admin.http.__class__(base_url=service.url, timeout=30)
+    assert colleague.http.post("/dashboard/sign-in", data={"link": link}).status_code == 303
+    return colleague
+
+
+def session_of(page, name):
+    """The digest in the form that revokes the session of that name."""
+    (row,) = [
+        part
+        for part in page.split("<tr>")
+        if f'row"><span dir="auto">{name}</span>' in part and "/sign-ins/" in part
+    ]
+    return re.search(r'name="digest" value="([0-9a-f]+)"', row)[1]
+
+
+def test_a_revoked_key_signs_out_everybody_who_was_invited_with_it(service):
+    key = service.make_key("default", "admin")
+    first = Looking(service, key)
+    second = invited(service, first, "Bob")
+    third = invited(service, second, "Cid", "viewer")
+    made = first.send("/settings/links", 200, name="unused", role="viewer")
+    (unused,) = re.findall(r"link=([A-Za-z0-9_-]+)", made.text)
+    revoked = headcount("key", "revoke", "--database", service.database, key[3:11])
+    assert "3 sessions, 1 sign-in links, 0 shared links" in revoked.stdout
+    for visitor in (first, second, third):
+        assert visitor.http.get("/dashboard/settings").status_code == 303
+    assert first.http.post("/dashboard/sign-in", data={"link": unused}).status_code == 403
+
+
+def test_the_settings_list_sessions_and_links_and_revoke_them(service, admin):
+    colleague = invited(service, admin, "Dot")
+    guest = invited(service, colleague, "Eve", "viewer")
+    page = admin.page("/settings")
+    assert page.count('"flag good">this browser') == 1
+    answer = admin.send("/settings/sign-ins/revoke", digest=session_of(page, "Dot"))
+    assert answer.headers["location"].endswith("#sign-ins")
+    for visitor in (colleague, guest):
+        assert visitor.http.get("/dashboard/settings").status_code == 303
+    admin.send("/settings/sign-ins/revoke", 404, digest=session_of(page, "Dot"))
+
+
+def test_a_session_of_another_domain_is_neither_shown_nor_revoked(service, admin):
+    other = Looking(service, service.make_key("elsewhere", "admin"))
+    foreign = invited(service, other, "Foreigner")
+    assert "Foreigner" not in admin.page("/settings")
+    admin.send("/settings/sign-ins/revoke", 404, digest=session_of(other.page("/settings"), "Foreigner"))
+    foreign.page("/settings")
+
+
+def test_a_viewer_sees_and_revokes_no_sessions(service, admin, viewer):
+    invited(service, admin, "Fay")
+    assert "Fay" not in viewer.page("/settings")
+    viewer.send("/settings/sign-ins/revoke", 403, digest=session_of(admin.page("/settings"), "Fay"))

@@ -12,7 +12,9 @@ from service.running import Running
 from webhooks.receivers import until
 
 ADDRESS = re.compile(r"(/dashboard/shared/[A-Za-z0-9_-]{32})")
-DIGEST = re.compile(r'name="digest" value="([0-9a-f]{64})"')
+DIGEST = re.compile(
+    r'shares/revoke">\s*<input[^>]*>\s*<input type="hidden" name="digest" value="([0-9a-f]{64})"'
+)
 ROWS = re.compile(r'<th scope="row"[^>]*>(Person \d)<')
 NOBODYS = ("Ann", "Bob", "u-ann", "u-bob", "c-1", "c-2", "c-3")
 DAY_S = 86_400

@@ -1,5 +1,6 @@
 """The machine's clock moves while the real process runs, or while it is down: nothing is lost, and times are right."""
 
+import itertools
 import json
 import re
 import sqlite3
@@ -16,6 +17,7 @@ from service.running import Running, headcount
 
 ADDRESS = re.compile(r"/v1/ingest/generic/\S+")
 HOUR_S = 3_600
+YEAR_S = 365 * 86_400
 A_LITTLE_S = 30
 FIVE_MINUTES_S = 300
 
@@ -122,15 +124,72 @@ def test_five_minutes_ahead_is_meant_by_the_clock_as_it_is_now(service, clock):
     assert "more than 5 minutes ahead of our clock" in refused.json()["info"]
 
 
-def test_a_clock_set_forward_an_hour_is_followed_at_once(service, clock):
+def follows(service, off):
+    """Wait until the service's own time is that of the machine's clock, which is off by so many seconds; how many events that took."""
+    until = time.monotonic() + 60
+    for number in itertools.count(1):
+        taken(service, said("asking", "join", f"p{number}-{off}"))
+        if is_about(entries(service)[-1][1], time.time() + off):
+            return number
+        assert time.monotonic() < until
+        time.sleep(0.25)
+    raise AssertionError
+
+
+def test_a_clock_set_forward_an_hour_is_followed_if_it_stays_so(service, clock):
     met(service, "before", 0)
     clock.set(HOUR_S)
     taken(service, said("r", "join", "ann"))
-    assert is_about(last_at(service), time.time() + HOUR_S)
+    assert is_about(last_at(service), time.time())
     met(service, "of the hour before", 0)
+    asked = follows(service, HOUR_S)
     met(service, "after", HOUR_S)
     assert "not behind the log" in doctor(service)
-    holds_to_its_laws(service, 13)
+    assert "clock was set forward" in service.log.read_text()
+    holds_to_its_laws(service, 13 + asked)
+
+
+def duration(service, room):
+    with service.client() as client:
+        (meeting,) = client.get("/meetings", params={"room": room}).json()["data"]
+    assert meeting["ongoing"]
+    return meeting["duration"]
+
+
+def test_a_glitch_of_a_year_is_never_seen_and_survives_no_restart(service, clock):
+    now = round(time.time())
+    taken(service, said("r", "join", "ann", at=now - 90), said("r", "join", "bob", at=now - 90))
+    clock.set(YEAR_S)
+    assert duration(service, "r") < HOUR_S
+    taken(service, said("without a time", "join", "cid"))
+    assert is_about(last_at(service), time.time())
+    met(service, "meanwhile", 0)
+    clock.set(-YEAR_S)
+    assert 0 < duration(service, "r") < HOUR_S
+    clock.set(0)
+    assert 0 < duration(service, "r") < HOUR_S
+    service.kill()
+    service.start()
+    assert 0 < duration(service, "r") < HOUR_S
+    assert all(is_about(received, time.time()) for _, received in entries(service))
+    holds_to_its_laws(service, 7)
+
+
+def test_a_clock_that_was_a_year_ahead_for_long_is_left_behind_when_it_is_right(service, clock):
+    now = round(time.time())
+    taken(service, said("r", "join", "ann", at=now - 90), said("r", "join", "bob", at=now - 90))
+    clock.set(YEAR_S)
+    follows(service, YEAR_S)
+    clock.set(0)
+    follows(service, 0)
+    assert 0 < duration(service, "r") < HOUR_S
+    met(service, "after", 0)
+    service.kill()
+    service.start()
+    assert 0 < duration(service, "r") < HOUR_S
+    service.stop()
+    headcount("rebuild", "--database", service.database)
+    assert headcount("rebuild", "--check", "--database", service.database).stdout.startswith("The tables are")
 
 
 def test_a_clock_that_is_back_at_a_restart_costs_nothing(service, clock):

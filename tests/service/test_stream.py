@@ -144,6 +144,35 @@ def test_a_browser_shows_its_key_in_the_address(service, outbox):
         assert outbox.tell("blue") == ear.ids(1)
 
 
+def test_ids_do_not_say_how_much_happens_elsewhere(service, outbox):
+    with closing(Ear(service)) as ear:
+        outbox.tell("blue")
+        outbox.tell(*["blue"] * 7, domain="stranger")
+        outbox.tell("blue")
+        first, second = (one.id for one in ear.hear(2))
+    assert all(re.fullmatch("[A-Za-z0-9_-]{22}", one) for one in (first, second))
+    with closing(Ear(service, last_event_id=first)) as ear:
+        assert ear.hear()[0].id == second
+
+
+def test_a_domain_has_its_share_of_streams_and_leaves_the_rest_to_others(tmp_path):
+    service = Running(tmp_path, reads_per_5s=0, max_streams_per_domain=3).start()
+    key = service.make_key("elsewhere", "read")
+    ears = [Ear(service) for _ in range(3)]
+    with service.client() as client:
+        refused = client.get("/stream")
+        assert refused.status_code == 429
+        assert "max_streams_per_domain" in refused.json()["info"]
+        assert refused.headers["retry-after"] == "5"
+    ears.append(Ear(service, key))
+    ears.pop(0).close()
+    eventually(lambda: metric(service, "headcount_streams_open") == 3)
+    ears.append(Ear(service))
+    service.stop()
+    for ear in ears:
+        ear.close()
+
+
 WRONG = [
     ({"last_event_id": "x"}, '"last_event_id" must be the id of an event of this stream'),
     ({"last_event_id": "-1"}, '"last_event_id" must be the id'),
@@ -175,7 +204,10 @@ def test_a_key_must_be_one_that_reads(service):
 
 
 def test_an_id_from_elsewhere_is_told_to_be_a_gap(service, outbox):
-    with closing(Ear(service, last_event_id="999999999")) as ear:
+    with closing(Ear(service, service.make_key("stranger", "read"))) as other:
+        outbox.tell("blue", domain="stranger")
+        (foreign,) = other.hear()
+    with closing(Ear(service, last_event_id=foreign.id)) as ear:
         (gap,) = ear.hear()
         assert gap.event == "gap"
         assert outbox.tell("blue") == ear.ids(1)

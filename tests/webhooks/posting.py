@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from random import Random
 
+from headcount.settings import networks
 from headcount.store.endpoints import Endpoint, RetryType
 from headcount.webhooks.client import World
 from headcount.webhooks.counting import Counted
@@ -15,6 +16,7 @@ from headcount.webhooks.policy import Pace
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 TYPES = ("meeting.started", "meeting.ended")
 QUICK = Pace(20, 100)
+LOOPBACK = networks("127.0.0.0/8")
 PATIENCE_S = 30
 
 
@@ -37,7 +39,7 @@ def endpoint(store, receiver, uuid="e", retry_type=RetryType.EXPONENTIAL, **more
 def posting(store, *, pace=QUICK, leads=lambda: True, world=None):
     """Deliver while the block lasts, then stop as the service does."""
     counted = Counted()
-    world = world or World("test")
+    world = world or World("test", LOOPBACK)
     chance = Random(1).random
     parts = Parts(store.endpoints, store.deliveries, store.messages, world, leads, now, counted, chance, pace)
     began, loop = threading.Event(), asyncio.new_event_loop()

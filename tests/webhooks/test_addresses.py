@@ -11,8 +11,11 @@ INNER = [
     "10.0.0.1", "172.16.5.5", "192.168.1.1", "100.64.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "255.255.255.255",
     "168.63.129.16", "192.0.0.192", "240.0.0.1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1",
     "::ffff:10.0.0.1", "::ffff:169.254.169.254", "2002:0a00:0001::1", "64:ff9b::a00:1", "2001:db8::1",
+    "127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "2002:7f00:1::1", "64:ff9b::7f00:1",
+    "64:ff9b:1::a00:1", "fec0::1", "fecf::1", "feff::1", "0.1.2.3", "100.127.255.255", "192.0.2.1", "192.88.99.1",
+    "198.18.0.1", "198.51.100.7", "203.0.113.9", "2001::1", "2001:10::1", "2001:20::1", "3fff::1", "5f00::1", "100::1",
+    "100:0:0:1::1", "4000::1", "::ffff:0:10.0.0.1",
 ]  # fmt: skip
-LOOPBACK = ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -28,12 +31,12 @@ def test_what_is_of_our_own_network_is_refused(address):
         permitted("hooks.example", [address], (), secure=True)
 
 
-@pytest.mark.parametrize("address", LOOPBACK)
-def test_a_name_that_leads_to_this_machine_is_refused_and_its_own_address_is_not(address):
-    with pytest.raises(AddressRefused, match="this machine"):
-        permitted("hooks.example", [address], (), secure=True)
-    for host in (address, "localhost"):
-        assert permitted(host, [address], (), secure=False) == [address]
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "2002:7f00:1::1"])
+def test_this_machine_is_sent_to_only_if_the_operator_names_it(address):
+    for host in (address, "localhost", "hooks.example"):
+        with pytest.raises(AddressRefused, match="webhook_networks"):
+            permitted(host, [address], (), secure=False)
+        assert permitted(host, [address], networks("127.0.0.0/8,::1/128"), secure=False) == [address]
 
 
 def test_a_name_that_leads_to_both_is_connected_to_where_it_may_be():

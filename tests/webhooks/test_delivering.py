@@ -13,7 +13,7 @@ from headcount.store.opening import open_store
 from headcount.webhooks.client import World
 from headcount.webhooks.policy import Pace
 from webhooks.outbox import put
-from webhooks.posting import endpoint, posting
+from webhooks.posting import LOOPBACK, endpoint, posting
 from webhooks.receivers import answers, closes_midway, never_ends, receiving, until
 
 
@@ -134,7 +134,10 @@ def test_a_message_that_is_given_up_says_why_lets_the_next_one_go_and_can_be_rep
 
 
 def test_an_answer_without_end_is_not_listened_to_for_ever(store):
-    with receiving(never_ends) as receiver, posting(store):
+    with (
+        receiving(never_ends) as receiver,
+        posting(store, world=World("test", LOOPBACK, readable=lambda _: True)),
+    ):
         endpoint(store, receiver)
         put(store, "m1")
         until(lambda: fates(store) == {"m1": Fate.DELIVERED})
@@ -248,7 +251,7 @@ def test_one_over_tls_is_told_if_its_authority_is_trusted(store, tmp_path):
     with receiving(tls=served) as receiver:
         endpoint(store, receiver)
         put(store, "m1")
-        with posting(store, world=World("test", ca_file=str(tmp_path / "authority.pem"))):
+        with posting(store, world=World("test", LOOPBACK, ca_file=str(tmp_path / "authority.pem"))):
             receiver.wait_for(1)
         put(store, "m2")
         with posting(store, pace=Pace(60_000, 60_000)):
@@ -266,7 +269,7 @@ def test_what_was_looked_up_is_what_is_connected_to(store):
     with receiving() as receiver:
         endpoint(store, receiver.url.replace("127.0.0.1", "localhost"))
         put(store, "m1")
-        with posting(store, pace=Pace(300, 300), world=World("test", lookup=rebinds)):
+        with posting(store, pace=Pace(300, 300), world=World("test", LOOPBACK, lookup=rebinds)):
             until(lambda: fates(store) == {"m1": Fate.DELIVERED})
     first = only_attempt(store, "m1")
     assert "no connection" in first.error
@@ -282,6 +285,37 @@ def test_a_name_that_leads_inside_is_not_connected_to(store):
     with posting(store, pace=Pace(60_000, 60_000), world=World("test", lookup=inside)):
         until(lambda: fates(store) == {"m1": Fate.WAITING} and only_attempt(store, "m1"))
     assert "169.254.169.254 is not of the public internet" in only_attempt(store, "m1").error
+
+
+def test_what_an_endpoint_in_a_named_network_answers_is_not_kept_and_what_one_outside_answers_is(store):
+    with receiving(answers(500, b"the inside")) as receiver:
+        endpoint(store, receiver)
+        for name, more in (("m1", {}), ("m2", {"readable": lambda _: True})):
+            put(store, name, room=name)
+            with posting(store, pace=Pace(60_000, 60_000), world=World("test", LOOPBACK, **more)):
+                until(lambda name=name: fates(store).get(name) == Fate.WAITING and only_attempt(store, name))
+    assert (only_attempt(store, "m1").status, only_attempt(store, "m1").answer) == (500, "")
+    assert only_attempt(store, "m2").answer == "the inside"
+
+
+def test_a_redirect_to_the_inside_is_not_followed(store):
+    with receiving() as inner, receiving(answers(302, location=inner.url)) as receiver:
+        endpoint(store, receiver)
+        put(store, "m1")
+        with posting(store, pace=Pace(60_000, 60_000)):
+            until(lambda: fates(store) == {"m1": Fate.WAITING} and only_attempt(store, "m1"))
+    assert only_attempt(store, "m1").status == 302
+    assert inner.came == []
+
+
+def test_this_machine_is_not_connected_to_unless_the_operator_names_it(store):
+    with receiving() as receiver:
+        endpoint(store, receiver)
+        put(store, "m1")
+        with posting(store, pace=Pace(60_000, 60_000), world=World("test")):
+            until(lambda: fates(store) == {"m1": Fate.WAITING} and only_attempt(store, "m1"))
+        assert "webhook_networks" in only_attempt(store, "m1").error
+        assert receiver.came == []
 
 
 def test_one_that_is_taken_away_is_told_nothing_more(store):

@@ -67,8 +67,12 @@ def list_keys(*, settings: Settings) -> None:
 @key.command("revoke", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @database_option
 @click.argument("key_id", metavar="ID")
-def revoke_key(*, settings: Settings, key_id: str) -> None:
-    """Revoke a key for good; ID is what `key list` shows."""
+@click.option("--keep-shares", is_flag=True, help="Keep the shared links that were created with the key.")
+def revoke_key(*, settings: Settings, key_id: str, keep_shares: bool) -> None:
+    """Revoke a key for good; ID is what `key list` shows.
+
+    Sessions, sign-in links and shared links that were created with the key end, too.
+    """
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.logging import security_event  # noqa: PLC0415 - likewise
     from headcount.store.opening import open_store  # noqa: PLC0415 - likewise
@@ -76,12 +80,15 @@ def revoke_key(*, settings: Settings, key_id: str) -> None:
     audit(settings)
     store = open_store(settings["database"])
     key = store.keys.of_id(key_id)
-    revoked = store.keys.revoke(key_id, Clock().now())
+    ended = store.keys.revoke(key_id, Clock().now(), keep_shares=keep_shares)
     store.close()
-    if not revoked:
+    if ended is None:
         raise BadInput(f"there is no valid key with the id '{key_id}'; 'headcount key list' shows all")
     security_event("key_revoked", domain=None if key is None else key.domain, revoked_key_id=key_id)
     echo(f"The key {key_id} is revoked; a running service refuses it within a second.")
+    echo(
+        f"Ended with it: {ended.sessions} sessions, {ended.links} sign-in links, {ended.shares} shared links."
+    )
 
 
 def _minute(at: int | None) -> str:

@@ -97,6 +97,7 @@ def routes(house: House, door: Door) -> list[Route]:
         "/settings/keys": keys.make,
         "/settings/keys/revoke": keys.revoke,
         "/settings/links": keys.make_link,
+        "/settings/sign-ins/revoke": keys.revoke_sign_in,
         "/settings/webhooks": endpoint.add,
         "/settings/webhooks/{uuid}": endpoint.change,
         "/settings/webhooks/{uuid}/test": endpoint.test,

@@ -25,8 +25,6 @@ from headcount.store.passes import SIGN_IN_LASTS, Pass, Role
 
 COOKIE: Final = "headcount"
 _SHOWN: Final = b"Cookie "
-_KNOWN_FOR_MS: Final[Ms] = 1_000
-_MOST_KNOWN: Final = 10_000
 _MOST_BYTES: Final = 1_000_000
 _MOST_FIELDS: Final = 200
 _DIGITS: Final = 15
@@ -37,7 +35,7 @@ _LONGEST_SECRET: Final = 256
 class Visitor(NamedTuple):
     """Somebody who signed in: whose domain they see, and as what. `csrf` stands in every form of theirs.
 
-    `key_id` is the key that they showed, if they showed one.
+    `key_id` is the key that their session was created from, if any; `session` is the session's digest.
     """
 
     domain: str
@@ -45,6 +43,7 @@ class Visitor(NamedTuple):
     name: str
     csrf: str
     key_id: str | None = None
+    session: str | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -72,7 +71,8 @@ class Door:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._known: dict[bytes, tuple[Pass | None, Ms]] = {}
+        self.used: dict[str, Ms] = {}
+        """When sessions were last used, by digest, until the service stores it."""
 
     async def visitor(self, request: Request) -> Visitor:
         """Who asks. Raises `NotSignedIn`."""
@@ -81,7 +81,7 @@ class Door:
         if held is None:
             raise NotSignedIn
         acting(domain=held.domain, key_id=held.key_id, via="dashboard")
-        return Visitor(held.domain, held.role, held.name, csrf_of(secret), held.key_id)
+        return Visitor(held.domain, held.role, held.name, csrf_of(secret), held.key_id, held.digest)
 
     async def form(self, request: Request, visitor: Visitor) -> dict[str, str]:
         """The fields of a form that an admin sent from one of our pages. Raises `NotAllowed`, or `BadForm`."""
@@ -122,34 +122,22 @@ class Door:
         """Whether a sign-in that was shown as `token_of` has it still lets somebody look. In doubt it does."""
         secret = token.removeprefix(_SHOWN).decode("utf-8", "replace")
         try:
-            return self._look_up(secret, self._house.now()) is not None
+            return self._house.store.passes.find(secret, self._house.now()) is not None
         except StoreError:
             return True
 
     async def sign_out(self, request: Request) -> None:
         secret = request.cookies.get(COOKIE, "")
-        self._known.pop(_digest(secret), None)
         await asyncio.to_thread(self._house.store.passes.drop, secret)
         security_event("sign_out")
 
     async def _held(self, secret: str) -> Pass | None:
-        """A sign-in is believed for a second without asking the store again."""
+        """The store is asked each time, so that what one process revokes is over in all of them at once."""
         now = self._house.now()
-        digest = _digest(secret)
-        known = self._known.get(digest)
-        if known is None or not 0 <= now - known[1] <= _KNOWN_FOR_MS:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            known = self._known[digest] = (await asyncio.to_thread(self._look_up, secret, now), now)
-        return known[0]
-
-    def _look_up(self, secret: str, now: Ms) -> Pass | None:
-        """Whoever signed in with a key is out when the key is revoked."""
-        held = self._house.store.passes.find(secret, now)
-        if held is None or held.key_id is None:
-            return held
-        key = self._house.store.keys.of_id(held.key_id)
-        return held if key is not None and key.revoked is None else None
+        held = await asyncio.to_thread(self._house.store.passes.find, secret, now)
+        if held is not None:
+            self.used[held.digest] = now
+        return held
 
 
 def token_of(request: Request) -> bytes:

@@ -24,10 +24,12 @@ _MOST: Final = 1_000
 async def stream(view: View) -> Response:
     """GET /dashboard/live: an event for every moment in which something was told of the domain."""
     broadcaster = view.house.broadcaster
-    if len(broadcaster) >= _MOST:
-        return Response("too many listen already", 503, {"retry-after": "30"})
     room = view.query.get("room")
     end = await asyncio.to_thread(broadcaster.messages.end)
+    if len(broadcaster) >= _MOST:
+        return Response("too many listen already", 503, {"retry-after": "30"})
+    if broadcaster.is_full_for(view.domain):
+        return Response("your domain has as many open streams as it may have", 429, {"retry-after": "30"})
     listener = Listener(view.domain, token_of(view.request), [room] if room else [], [], end)
     return _Live(broadcaster, listener)
 

@@ -41,6 +41,8 @@ _ROUND_S: Final = 0.25
 _WINDOW: Final = 50_000
 """So many entries of the log are looked at for those of one room that is behind."""
 _TELL_AGAIN_MS: Final[Ms] = 600_000
+_CLOCK_WAS_WRONG_MS: Final[Ms] = 5 * 60_000
+"""A clock that goes back by more than this was wrong before; by less, the rooms' time waits for it."""
 
 log = structlog.get_logger("headcount.engine")
 
@@ -143,7 +145,9 @@ class Engine:
         """
         logged = self._store.log.after(self.cursor, self._batch)
         behind = len(logged) == self._batch
-        self._time = max(self._time, read_until(logged[-1]) if behind else now)
+        if self._time > now + _CLOCK_WAS_WRONG_MS:
+            self._time = now
+        self._time = max(self._time, min(now, read_until(logged[-1])) if behind else now)
         try:
             return self._round(logged, now) or self._tell(now) or behind
         except BaseException:

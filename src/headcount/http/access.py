@@ -38,6 +38,8 @@ class Windows:
     def take(self, number: int, limit: int, now: Ms) -> Ms:
         """Count so many, and say for how long (ms) the caller must wait: 0 if it may go on."""
         gone = now - self._started
+        if gone < 0:  # the clock was set right
+            self._started, gone = now, 0
         if gone >= _WINDOW_MS:
             self._before = self._now if gone < 2 * _WINDOW_MS else 0
             self._now = 0

@@ -6,7 +6,7 @@ is not known here.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from http import HTTPStatus
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ from headcount.http.body import read_bytes, require_text
 from headcount.http.context import Reading, domain_of
 from headcount.http.errors import invalid, not_found
 from headcount.http.explain import explanation
+from headcount.http.large import Body, Turns, spooled
 from headcount.http.wire import (
     Attendance,
     Meetings,
@@ -29,15 +30,16 @@ from headcount.http.wire import (
     RoomPresence,
     UserMeetings,
     Wire,
+    in_pieces,
+    presence_in_pieces,
     told,
     written,
 )
 from headcount.kernel.events import Ms
 from headcount.store.answers import MeetingFilter, Page
-from headcount.store.database import in_thread
 from headcount.store.rows import MeetingRow, StayRow, Superseded
 
-Answer = tuple[bytes, dict[str, str]]
+Answer = tuple[Body, dict[str, str]]
 """A body and headers."""
 Query = Any
 _MOST_BYTES: Final = 2_097_152
@@ -74,20 +76,23 @@ def routes(reading: Reading) -> list[Route]:
         "/rooms/{room:name}/presence": ("room-presence", room_presence),
         "/rooms/{room:name}/at": ("room-at", room_at),
     }
-    asked = [Route(path, _asked(reading, ask), name=name) for path, (name, ask) in questions.items()]
-    called = Route("/meetings/{id}/attendance", _called(reading), methods=["GET", "POST"], name="attendance")
+    turns = Turns(reading.patience_s)
+    asked = [Route(path, _asked(reading, ask, turns), name=name) for path, (name, ask) in questions.items()]
+    called = Route(
+        "/meetings/{id}/attendance", _called(reading, turns), methods=["GET", "POST"], name="attendance"
+    )
     return [*asked, called]
 
 
-def _asked(reading: Reading, ask: Question) -> Callable[[Request], Awaitable[Response]]:
+def _asked(reading: Reading, ask: Question, turns: Turns) -> Callable[[Request], Awaitable[Response]]:
     async def handler(request: Request) -> Response:
-        body, headers = await in_thread(reading.patience_s, ask, reading, domain_of(request), request)
-        return Response(body, HTTPStatus.OK, headers, "application/json")
+        domain = domain_of(request)
+        return await turns.answer(domain, partial(ask, reading, domain, request))
 
     return handler
 
 
-def _called(reading: Reading) -> Callable[[Request], Awaitable[Response]]:
+def _called(reading: Reading, turns: Turns) -> Callable[[Request], Awaitable[Response]]:
     """GET and POST /meetings/{id}/attendance: who was there, and who of those who were expected."""
 
     async def handler(request: Request) -> Response:
@@ -97,10 +102,8 @@ def _called(reading: Reading) -> Callable[[Request], Awaitable[Response]]:
             asked = asked_in_body(await read_bytes(headers, request.receive, _MOST_BYTES, _BODY_S))
         else:
             asked = asked_in_url(request.query_params)
-        body, headers_ = await in_thread(
-            reading.patience_s, attendance, reading, domain_of(request), request, asked
-        )
-        return Response(body, HTTPStatus.OK, headers_, "application/json")
+        domain = domain_of(request)
+        return await turns.answer(domain, partial(attendance, reading, domain, request, asked))
 
     return handler
 
@@ -118,12 +121,17 @@ def meetings(reading: Reading, domain: str, request: Request) -> Answer:
     wire = Wire(reading.now(), reading.granularity_s)
     wanted = _filter(query, wire)
     page = _page(reading, domain, query)
-    listed = reading.answers.listed(
-        domain, wanted, page, wire.now, with_entries=not params.NO_PARTICIPANTS.of(query)
-    )
-    entries = listed.entries
-    data = [wire.meeting(row, None if entries is None else entries[row.id]) for row in listed.meetings]
-    return told(Meetings(listed.total, data)), {}
+    if params.NO_PARTICIPANTS.of(query):
+        total, rows = reading.answers.listed(domain, wanted, page, wire.now)
+        return told(Meetings(total, [wire.meeting(row) for row in rows])), {}
+    with reading.answers.with_entries(domain, wanted, page, wire.now, reading.few_entries) as listed:
+        entries = listed.entries
+        if entries is None:
+            pages = (
+                (wire.meeting(row, []), map(wire.participants, listed.pages(row))) for row in listed.meetings
+            )
+            return spooled(in_pieces(listed.total, pages)), {}
+    return told(Meetings(listed.total, [wire.meeting(row, entries[row.id]) for row in listed.meetings])), {}
 
 
 def meeting(reading: Reading, domain: str, request: Request) -> Answer:
@@ -162,10 +170,15 @@ def user_meetings(reading: Reading, domain: str, request: Request) -> Answer:
     wire = Wire(reading.now(), reading.granularity_s)
     wanted = replace(_filter(query, wire), user_id=_named(request, "user", "the id of a user"))
     page = _page(reading, domain, query)
-    listed, own = reading.answers.listed_of_user(
-        domain, wanted, page, wire.now, with_entries=not params.NO_PARTICIPANTS.of(query)
-    )
-    entries = listed.entries
+    few = 0 if params.NO_PARTICIPANTS.of(query) else reading.few_entries
+    with reading.answers.with_entries(domain, wanted, page, wire.now, few) as listed:
+        entries, own = listed.entries, listed.own
+        if entries is None and few:
+            pages = (
+                (wire.user_meeting(row, [], own[row.id]), map(wire.participants, listed.pages(row)))
+                for row in listed.meetings
+            )
+            return spooled(in_pieces(listed.total, pages)), {}
     data = [
         wire.user_meeting(row, None if entries is None else entries[row.id], own[row.id])
         for row in listed.meetings
@@ -185,8 +198,9 @@ def concurrency(reading: Reading, domain: str, request: Request) -> Answer:
 
 def presence(reading: Reading, domain: str, _: Request) -> Answer:
     """GET /presence: who is in now, by room. A room in which nobody is has no key."""
-    people, ids = reading.answers.presence(domain)
-    return told(Wire(reading.now(), reading.granularity_s).by_room(people, ids)), {}
+    wire = Wire(reading.now(), reading.granularity_s)
+    with reading.answers.everybody(domain, reading.few_entries) as (pages, ids):
+        return spooled(presence_in_pieces(wire.present(page, ids) for page in pages)), {}
 
 
 def room_presence(reading: Reading, domain: str, request: Request) -> Answer:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from headcount.broadcasting import Broadcaster
+from headcount.cursors import Cursors
 from headcount.hooks import Hooks
 from headcount.http import (
     api,
@@ -45,6 +46,7 @@ class Parts:
     reading: Reading
     hooks: Hooks
     broadcaster: Broadcaster
+    cursors: Cursors
     metrics: Metrics
     ready: Callable[[], Awaitable[str | None]]
     look: Callable[[], Awaitable[None]]
@@ -65,7 +67,7 @@ def build(parts: Parts) -> Front:
         *(_placed(route, prefix) for route in parts.front_door.routes()),
         *(_placed(gate.guarded(route, "read"), prefix) for route in api.routes(parts.reading)),
         *(_placed(gate.guarded(route, "admin"), prefix) for route in webhooks.routes(parts.hooks)),
-        _placed(stream.route(parts.broadcaster, gate), prefix),
+        _placed(stream.route(parts.broadcaster, gate, parts.cursors), prefix),
         *_open_routes(parts),
         *parts.pages,
     ]

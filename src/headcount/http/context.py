@@ -21,7 +21,8 @@ def _nobody(*_: object) -> list[Bystander]:
 class Reading:
     """What the routes that answer need: the tables, how much was met, the rules in force, the time (ms), the granularity (s).
 
-    `bystanders` tells who came and went and does not count; `patience_s` is how long the store is waited for.
+    `bystanders` tells who came and went and does not count. Lists with more participants than `few_entries` are made
+    in pieces. `patience_s` is how long the store is waited for.
     """
 
     answers: Answers
@@ -31,6 +32,7 @@ class Reading:
     granularity_s: int = 1
     bystanders: Callable[[str, str, Ms, Ms, int], list[Bystander]] = _nobody
     patience_s: float = 30
+    few_entries: int = 20_000
 
 
 def domain_of(request: Request) -> str:

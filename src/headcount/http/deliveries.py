@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headcount.configuring import Configured, configured
+from headcount.cursors import Cursors
 from headcount.errors import BadInput
 from headcount.http.body import read_bytes
 from headcount.http.errors import ApiError, invalid, not_found
@@ -101,9 +102,11 @@ class FrontDoor:
         *,
         public_url: str = "",
         keep_rooms: Callable[[str, Sequence[str]], None],
+        cursors: Cursors,
     ) -> None:
         self._sources = sources
         self._keep_rooms = keep_rooms
+        self._cursors = cursors
         self._append = append
         self._now = now
         self._outside = outside
@@ -183,7 +186,7 @@ class FrontDoor:
                 "accepted": done.accepted,
                 "duplicates": done.duplicates,
                 "left_out": len(taken.bystanders),
-                "position": done.position,
+                "position": self._cursors.encode(row.domain, done.position),
             }
         )
 

@@ -163,7 +163,7 @@ class Reader:
 
     def _time(self, where: str, field: str, value: float | str | None) -> Ms:
         if value is None:
-            return self._now
+            return min(self._now, self._received)  # a clock that has just jumped ahead may be wrong
         if isinstance(value, str):
             at = _from_text(where, field, value)
         elif abs(value) > _SECONDS_LATEST:

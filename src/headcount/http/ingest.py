@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from headcount.cursors import Cursors
 from headcount.http.access import Gate
 from headcount.http.body import read_body, require_length, require_text
 from headcount.http.context import domain_of
@@ -48,6 +49,7 @@ class Ingest:
     outside: Callable[[], Ms]
     limits: Limits
     took: Callable[[Appended], None]
+    cursors: Cursors
 
 
 class Events:
@@ -103,7 +105,7 @@ class Events:
                 answer(done if isinstance(done, StoreSilent) else None)
             else:
                 ingest.took(done)
-                answer(_told(done))
+                answer(_told(done, key, ingest.cursors))
 
         ingest.hand_over(entries, appended)
 
@@ -138,11 +140,16 @@ async def _appended(
     ingest.took(done)
     if waits:
         await _wait(ingest, done.position, entries)
-    return _told(done)
+    return _told(done, key, ingest.cursors)
 
 
-def _told(done: Appended) -> bytes:
-    return b'{"accepted":%d,"duplicates":%d,"position":%d}' % done
+def _told(done: Appended, key: Key, cursors: Cursors) -> bytes:
+    cursor = cursors.encode(key.domain, done.position)
+    return b'{"accepted":%d,"duplicates":%d,"position":"%b"}' % (
+        done.accepted,
+        done.duplicates,
+        cursor.encode(),
+    )
 
 
 def _is_to_wait(query: bytes) -> bool:
@@ -160,5 +167,5 @@ async def _wait(ingest: Ingest, position: int, entries: Sequence[LogEntry]) -> N
         raise ApiError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "server-error",
-            f"the events are stored (position {position}), but the engine has not come to them yet",
+            "the events are stored, but the engine has not come to them yet",
         ) from None

@@ -57,7 +57,10 @@ _APPENDED: Final[dict[str, Any]] = {
     "properties": {
         "accepted": {"type": "integer", "description": "How many were new."},
         "duplicates": {"type": "integer", "description": "How many were known already."},
-        "position": {"type": "integer", "description": "Where the log ends now."},
+        "position": {
+            "type": "string",
+            "description": "Where the log ends now. Opaque, and of your domain alone.",
+        },
     },
 }
 _WAIT: Final = {

@@ -36,7 +36,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LOST_PLUS: Final = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d:?\d\d)", re.ASCII)
 _BOOLEANS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
 
-_PLACE: Final = re.compile(r"\d{1,18}", re.ASCII)
+_PLACE: Final = re.compile(r"0|[A-Za-z0-9_-]{22}", re.ASCII)
 _MESSAGE_TYPES: Final = tuple(str(one) for one in MessageType)
 
 T = TypeVar("T")
@@ -126,10 +126,10 @@ def _types(name: str, text: str) -> list[str]:
     return types
 
 
-def _place(name: str, text: str) -> int:
+def _place(name: str, text: str) -> str:
     if not _PLACE.fullmatch(text):
         raise _refused(name, "the id of an event of this stream", text)
-    return int(text)
+    return text
 
 
 def _one_of(*words: str) -> Callable[[str, str], str]:
@@ -417,7 +417,7 @@ LAST_EVENT_ID: Final = Param(
     "last_event_id",
     "The id of the last event that was received: the stream goes on after it. The header `Last-Event-ID`, which"
     " browsers send when they come back by themselves, goes before it. Without both the stream begins now.",
-    {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    {"type": "string", "pattern": "^(0|[A-Za-z0-9_-]{22})$"},
     _place,
     None,
 )

@@ -17,9 +17,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from headcount.broadcasting import PAGE, SLOW, Broadcaster, Listener
+from headcount.cursors import Cursors
 from headcount.http import params
 from headcount.http.access import Gate
 from headcount.http.errors import ApiError, invalid
+from headcount.kernel.rules import NEVER
 from headcount.store.database import in_thread
 from headcount.store.messages import Message
 from headcount.wording import text_of
@@ -46,48 +48,63 @@ _WORDS: Final = {
     "revoked": "the API key was revoked",
     "stopping": "the service stops: connect again, and go on from the last id",
 }
-_BEAT: Final = b": still here\nid: %d\n\n"
+_BEAT: Final = b": still here\nid: %b\n\n"
 
 
-def event_of(message: Message) -> bytes:
+def event_of(cursors: Cursors, message: Message) -> bytes:
     """A message as an event."""
-    return f"id: {message.position}\nevent: {message.type}\ndata: {text_of(message)}\n\n".encode()
+    cursor = cursors.encode(message.domain, message.position)
+    return f"id: {cursor}\nevent: {message.type}\ndata: {text_of(message)}\n\n".encode()
 
 
-def route(broadcaster: Broadcaster, gate: Gate) -> Route:
+def route(broadcaster: Broadcaster, gate: Gate, cursors: Cursors) -> Route:
     """GET /stream. It looks at the key itself, since browsers can show one in the address only."""
     numbers = count()
 
     async def stream(request: Request) -> Response:
         token = _token(request)
         key = await gate.allowed(token, "read")
-        wanted = _wanted(request, key.domain, token)
+        wanted = _wanted(request, key.domain, token, cursors)
         if request.method == "HEAD":
             return Response(headers=_HEADERS)
-        if len(broadcaster) >= _MOST:
-            told = f"{_MOST:,} listen already: try again later"
-            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", told, {"retry-after": "5"})
         end = await in_thread(_STORE_S, broadcaster.messages.end)
         first = await in_thread(_STORE_S, broadcaster.messages.first)
         missed = wanted.position > end or 0 < wanted.position < first - 1
         if not 0 <= wanted.position <= end:
             wanted.position = end
+        _require_room(broadcaster, key.domain)  # nothing is waited for between this and the stream
         # They do not all come back at the same moment when a process was started again.
         retry = 1_000 + next(numbers) * 617 % 2_000
-        return Stream(broadcaster, wanted, retry, missed=missed)
+        return Stream(broadcaster, wanted, retry, cursors, missed=missed)
 
     return Route("/stream", stream, name="stream")
+
+
+def _require_room(broadcaster: Broadcaster, domain: str) -> None:
+    """Raise `ApiError`: 429 if the domain has its share of streams, 503 if the process has all that it may have."""
+    if len(broadcaster) >= _MOST:
+        told = f"{_MOST:,} listen already: try again later"
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", told, {"retry-after": "5"})
+    if broadcaster.is_full_for(domain):
+        told = (
+            f"your domain has {broadcaster.most_of_domain:,} open streams, the most it may have here"
+            " (the setting max_streams_per_domain): close one, or try again later"
+        )
+        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "rate-limit-error", told, {"retry-after": "5"})
 
 
 class Stream(Response):
     """An answer that lasts."""
 
-    def __init__(self, broadcaster: Broadcaster, listener: Listener, retry: int, *, missed: bool) -> None:
+    def __init__(
+        self, broadcaster: Broadcaster, listener: Listener, retry: int, cursors: Cursors, *, missed: bool
+    ) -> None:
         super().__init__(headers=_HEADERS)
         self.raw_headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
         self._broadcaster = broadcaster
         self._listener = listener
         self._retry = retry
+        self._cursors = cursors
         self._missed = missed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,7 +126,7 @@ class Stream(Response):
 
     async def _begin(self, send: Send) -> None:
         """An id without an event: who comes back before there was one has missed nothing."""
-        told = f"retry: {self._retry}\nid: {self._listener.position}\n\n"
+        told = f"retry: {self._retry}\nid: {self._cursor(self._listener.position)}\n\n"
         if self._missed:
             told += "event: gap\ndata: " + _json("what you name as the last is not in the outbox") + "\n\n"
         await send(_body(told.encode()))
@@ -150,7 +167,10 @@ class Stream(Response):
             await self._send(send, taken)
             if listener.beat:
                 listener.beat = False
-                await send(_body(_BEAT % position))
+                await send(_body(_BEAT % self._cursor(position).encode()))
+
+    def _cursor(self, position: int) -> str:
+        return self._cursors.encode(self._listener.domain, position)
 
     async def _send(self, send: Send, told: list[bytes]) -> None:
         size, chunk = 0, []
@@ -209,11 +229,12 @@ def _token(request: Request) -> bytes | None:
     return b"Bearer " + token.encode("utf-8", "replace")
 
 
-def _wanted(request: Request, domain: str, token: bytes | None) -> Listener:
-    """Who asks, and for what. The position is -1 if it is not said."""
+def _wanted(request: Request, domain: str, token: bytes | None, cursors: Cursors) -> Listener:
+    """Who asks, and for what. The position is -1 if it is not said, and beyond all if it is none of ours."""
     query = request.query_params
     rooms = params.STREAM_ROOM.all_of(query)
     types = [one for some in params.STREAM_TYPES.all_of(query) for one in some]
     named = request.headers.get("last-event-id")
     last = params.LAST_EVENT_ID.of(query if named is None else {"last_event_id": named})
-    return Listener(domain, token or b"", rooms, types, -1 if last is None else last)
+    position = -1 if last is None else cursors.decode(domain, last)
+    return Listener(domain, token or b"", rooms, types, NEVER if position is None else position)

@@ -6,7 +6,7 @@ from headcount.http import params
 from headcount.http.openapi import query
 
 _EXAMPLE: Final = (
-    "retry: 1000\nid: 41\n\nid: 42\nevent: meeting.started\n"
+    "retry: 1000\nid: gDhq3dHYqXBVGZJSuEn0Hw\n\nid: pM2tYpJrJKUaoLuFQVZy0A\nevent: meeting.started\n"
     'data: {"version":"1.0.0","type":"meeting.started","id":"met-sta-0f9f-1767225600","payload":'
     '{"start_ts":1767225600.412,"meeting_id":"0f9f","room":"blue-room"},"event_ts":1767225600.9}\n\n'
 )
@@ -26,7 +26,7 @@ def paths() -> dict[str, Any]:
             "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
         }
     }
-    for code in ("400", "401", "403", "500", "503"):
+    for code in ("400", "401", "403", "429", "500", "503"):
         responses[code] = {"$ref": f"#/components/responses/{code}"}
     operation = {
         "operationId": "stream",

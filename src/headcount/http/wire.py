@@ -4,7 +4,7 @@ Times are whole unix seconds. Times and durations are rounded down to the granul
 minutes are overstated (rule 12); what goes on has lasted until now. `null` where a name is not known.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -179,11 +179,6 @@ class Wire:
             )
         return shown
 
-    def by_room(self, people: Iterable[PresentRow], ids: Mapping[str, str]) -> dict[str, list[Present]]:
-        """The same by room; `people` are in that order."""
-        shown = self.present(people, ids)
-        return {room: list(them) for room, them in groupby(shown, key=attrgetter("room"))}
-
     def visits(self, stays: Iterable[StayRow]) -> list[Visit]:
         return [
             Visit(
@@ -236,6 +231,39 @@ def _written(second: int) -> str:
 @lru_cache(1_024)
 def _date(day: int) -> str:
     return datetime.fromtimestamp(day * _DAY_S, UTC).date().isoformat()
+
+
+def in_pieces(total: int, meetings: Iterable[tuple[Meeting, Iterable[list[Participant]]]]) -> Iterator[bytes]:
+    """A list of meetings as JSON, the same bytes as `told` gives, a page of participants at a time.
+
+    Each meeting comes with nobody in it, and with the pages of those who were.
+    """
+    yield b'{"total_count":%d,"data":[' % total
+    for number, (meeting, pages) in enumerate(meetings):
+        # Quotes in names are escaped, so this stands nowhere else.
+        before, _, behind = told(meeting).rpartition(b'"participants":[]')
+        yield (b"," if number else b"") + before + b'"participants":['
+        divided = b""
+        for page in pages:
+            yield divided + told(page)[1:-1]
+            divided = b","
+        yield b"]" + behind
+    yield b"]}"
+
+
+def presence_in_pieces(pages: Iterable[list[Present]]) -> Iterator[bytes]:
+    """Everybody who is in, by room, as JSON; they come in the order of their rooms, a page at a time."""
+    current: str | None = None
+    yield b"{"
+    for page in pages:
+        for room, them in groupby(page, key=attrgetter("room")):
+            if room == current:
+                yield b","
+            else:
+                yield (b"" if current is None else b"],") + told(room) + b":["
+                current = room
+            yield told(list(them))[1:-1]
+    yield b"}" if current is None else b"]}"
 
 
 def told(answer: Any) -> bytes:

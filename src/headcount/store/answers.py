@@ -3,8 +3,10 @@
 What is ongoing has no end here: whoever shows a duration knows what time it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
 from headcount.kernel.events import Event, Ms
@@ -13,7 +15,7 @@ from headcount.kernel.meetings import Entry, clipped
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, one_moment
 from headcount.store.log import facts_between
-from headcount.store.paging import entries_page, in_order, stay_of
+from headcount.store.paging import entries_in_pages, entries_page, in_order, stay_of
 from headcount.store.rows import DAY_MS, Correction, MeetingRow, StayRow, Superseded, event_of, mark_of
 
 _COLUMNS: Final = (
@@ -43,6 +45,9 @@ _OF_A_USER: Final = """(
 SQLite goes through cross joins in the order in which they stand: first what the user's index knows.
 """
 _STAY: Final = "s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name"
+
+_NAMES_AT_ONCE: Final = 500
+_PAGE: Final = 5_000
 
 Present = tuple[str, Ms, str, str | None, str | None]
 """Who is in a room: room, join, participant_id, user_id, user_name. Plain, since there may be very many."""
@@ -83,11 +88,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of meetings, how many there are in all, and who took part, if that was asked for."""
+    """A page of meetings, how many there are in all, and who took part: None if those are more than a few.
+
+    `own` are the entries of the user, if one was asked for. `pages` gives the entries of a meeting some at a time, as
+    long as the moment lasts of which all this is.
+    """
 
     total: int
     meetings: list[MeetingRow]
     entries: dict[str, list[Entry]] | None
+    own: dict[str, list[Entry]]
+    pages: Callable[[MeetingRow], Iterator[list[Entry]]]
 
 
 class Answers:
@@ -96,20 +107,26 @@ class Answers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def listed(
-        self, domain: str, wanted: MeetingFilter, page: Page, now: Ms, *, with_entries: bool = True
-    ) -> Listed:
-        """A page of the wanted meetings, how many there are, and who took part, all of one moment."""
+    def listed(self, domain: str, wanted: MeetingFilter, page: Page, now: Ms) -> tuple[int, list[MeetingRow]]:
+        """How many of the wanted meetings there are, and a page of them, all of one moment."""
         with one_moment(self._database) as connection:
-            return _listed(connection, domain, wanted, page, now, with_entries=with_entries)
+            return _count(connection, domain, wanted, now), _page(connection, domain, wanted, page, now)
 
-    def listed_of_user(
-        self, domain: str, wanted: MeetingFilter, page: Page, now: Ms, *, with_entries: bool = True
-    ) -> tuple[Listed, dict[str, list[Entry]]]:
-        """The same of the meetings of one user, and the user's own entries in each of them."""
+    @contextmanager
+    def with_entries(
+        self, domain: str, wanted: MeetingFilter, page: Page, now: Ms, few: int
+    ) -> Iterator[Listed]:
+        """The same, and who took part, if they are at most `few`; of one moment, which lasts as long as the block."""
         with one_moment(self._database) as connection:
-            listed = _listed(connection, domain, wanted, page, now, with_entries=with_entries)
-            return listed, _entries(connection, listed.meetings, wanted.user_id)
+            rows = _page(connection, domain, wanted, page, now)
+            user = wanted.user_id
+            yield Listed(
+                _count(connection, domain, wanted, now),
+                rows,
+                _few_entries(connection, rows, few) if few else None,
+                {} if user is None else _entries(connection, rows, user),
+                lambda meeting: entries_in_pages(connection, meeting, _PAGE),
+            )
 
     def has_events(self, domain: str) -> bool:
         """Whether anything was ever said in a domain."""
@@ -211,12 +228,47 @@ class Answers:
         with self._database.reading() as connection:
             return dict(connection.rows("ongoing_ids", domain=domain))
 
+    def open_rooms(self, domain: str, most: int) -> int:
+        """How many rooms somebody is in; they are counted up to `most`."""
+        with self._database.reading() as connection:
+            (number,) = connection.row("open_rooms", domain=domain, most=most) or (0,)
+            return int(number)
+
+    def open_among(self, domain: str, rooms: Collection[str]) -> set[str]:
+        """Those of these rooms in which somebody may be, by the tables or by what they have not caught up with."""
+        found: set[str] = set()
+        names = list(rooms)
+        with self._database.reading() as connection:
+            for start in range(0, len(names), _NAMES_AT_ONCE):
+                given = {f"room_{n}": name for n, name in enumerate(names[start : start + _NAMES_AT_ONCE])}
+                these = f"domain = :domain and room in ({', '.join(f':{key}' for key in given)})"
+                text = (
+                    f"select room from stays where leave_ms is null and {these}"  # noqa: S608 - our own
+                    f" union select room from rooms where deadline_ms is not null and {these}"
+                    " union select room from engine join entries on position > cursor_position"
+                    f" where {these}"
+                )
+                found |= {room for (room,) in connection.rows_of(text, given | {"domain": domain})}
+        return found
+
+    @contextmanager
+    def everybody(self, domain: str, size: int) -> Iterator[tuple[Iterator[list[Present]], dict[str, str]]]:
+        """Who is in now, in all rooms, by room, then join, up to `size` at a time; and the ids of the meetings that go on there.
+
+        All of one moment, which lasts as long as the block.
+        """
+        with one_moment(self._database) as connection:
+            yield (
+                _presence_pages(connection, domain, size),
+                dict(connection.rows("ongoing_ids", domain=domain)),
+            )
+
     def presence(self, domain: str, room: str | None = None) -> tuple[list[Present], dict[str, str]]:
         """Who is in now, in one room or in all, by room, then join, and the ids of the meetings that go on there."""
+        if room is None:
+            with self.everybody(domain, _PAGE) as (pages, ids):
+                return list(chain.from_iterable(pages)), ids
         with one_moment(self._database) as connection:
-            if room is None:
-                ids = dict(connection.rows("ongoing_ids", domain=domain))
-                return connection.rows("presence", domain=domain), ids
             latest = connection.row("meeting_covering", domain=domain, room=room, at=NEVER)
             ids = {} if latest is None else {room: MeetingRow(*latest).id}
             return connection.rows("room_presence", domain=domain, room=room), ids
@@ -260,12 +312,15 @@ class Answers:
         return sorted((event_of(meeting.room, *row) for row in rows), key=lambda event: event.at)
 
 
-def _listed(
-    connection: Connection, domain: str, wanted: MeetingFilter, page: Page, now: Ms, *, with_entries: bool
-) -> Listed:
-    rows = _page(connection, domain, wanted, page, now)
-    entries = _entries(connection, rows) if with_entries else None
-    return Listed(_count(connection, domain, wanted, now), rows, entries)
+def _presence_pages(connection: Connection, domain: str, size: int) -> Iterator[list[Present]]:
+    place: tuple[str, Ms, str] = ("", -1, "")
+    while True:
+        after = {"after_room": place[0], "after_join": place[1], "after_participant": place[2]}
+        page: list[Present] = connection.rows("presence", domain=domain, most=size, **after)
+        yield page
+        if len(page) < size:
+            return
+        place = page[-1][:3]
 
 
 def _count(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
@@ -375,15 +430,29 @@ def _seconds_up(at: Ms | None) -> int | None:
     return None if at is None else -(-at // 1_000)
 
 
+def _few_entries(
+    connection: Connection, meetings: Sequence[MeetingRow], few: int
+) -> dict[str, list[Entry]] | None:
+    """The entries of each meeting; None if they are more than `few`."""
+    if not meetings:
+        return {}
+    text, values = _entries_query(meetings, None)
+    rows = connection.rows_of(f"{text} limit :most", values | {"most": few + 1})
+    return _entries_of(meetings, rows) if len(rows) <= few else None
+
+
 def _entries(
     connection: Connection, meetings: Sequence[MeetingRow], user_id: str | None = None
 ) -> dict[str, list[Entry]]:
     """The entries of each meeting: all of them, or those of one user."""
+    rows = connection.rows_of(*_entries_query(meetings, user_id)) if meetings else []
+    return _entries_of(meetings, rows)
+
+
+def _entries_of(meetings: Sequence[MeetingRow], rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = {meeting.id: [] for meeting in meetings}
-    if not meetings:
-        return found
     bounds = {meeting.id: (meeting.start, meeting.end) for meeting in meetings}
-    for name, *columns in connection.rows_of(*_entries_query(meetings, user_id)):
+    for name, *columns in rows:
         entry = clipped(stay_of(*columns), *bounds[name])
         if entry is not None:
             found[name].append(entry)

@@ -1,16 +1,17 @@
 """Keys: who may do what in which domain. A key is shown once, when it is made; the store has its digest."""
 
 import secrets
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.limits import require_domain
-from headcount.store.database import Database
+from headcount.store.database import Connection, Database
 
 _SECRET_BYTES: Final = 24
 SCOPES: Final = ("ingest", "read", "admin")
@@ -31,6 +32,14 @@ class Key:
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes
+
+
+class Ended(NamedTuple):
+    """How many valid sessions, unused sign-in links and shared links a revocation ended."""
+
+    sessions: int
+    links: int
+    shares: int
 
 
 class Keys:
@@ -73,10 +82,27 @@ class Keys:
         with self._database.reading() as connection:
             return [_key(*row) for row in connection.rows("all_keys")]
 
-    def revoke(self, key_id: str, now: Ms) -> bool:
-        """Revoke a key for good; False if there is none of that id that still holds."""
+    def revoke(self, key_id: str, now: Ms, *, keep_shares: bool = False) -> Ended | None:
+        """Revoke a key for good, and end the sessions, links and shares created from it.
+
+        Return None if there is no valid key of that id. With `keep_shares`, shared links remain.
+        """
         with self._database.writing() as connection:
-            return connection.run("revoke_key", id=key_id, revoked=now) == 1
+            if connection.run("revoke_key", id=key_id, revoked=now) != 1:
+                return None
+            rows = connection.rows("passes_of_key", key_id=key_id)
+            return end_passes(connection, rows, now, keep_shares=keep_shares)
+
+    def store_secret(self, fresh: bytes) -> bytes:
+        """The secret of the store; `fresh`, 32 bytes of chance, becomes it if there is none yet."""
+        with self._database.reading() as connection:
+            row = connection.row("store_secret")
+        if row is None:
+            with self._database.writing() as connection:
+                connection.run("keep_store_secret", secret=fresh)
+                row = connection.row("store_secret")
+        assert row is not None
+        return bytes(row[0])
 
     def touch(self, used: dict[str, Ms]) -> None:
         """Remember when keys were last used."""
@@ -89,6 +115,20 @@ def fresh_secret() -> str:
     while (secret := secrets.token_urlsafe(_SECRET_BYTES)).startswith("-"):
         pass
     return secret
+
+
+def end_passes(
+    connection: Connection, passes: Iterable[tuple[str, str, Ms]], now: Ms, *, keep_shares: bool
+) -> Ended:
+    """Delete these passes, each (digest, kind, expires). Shares that are kept belong to nobody from then on."""
+    ended = Counter[str]()
+    for digest, kind, expires in passes:
+        if keep_shares and kind == "share":
+            connection.run("detach_share", digest=digest)
+        elif connection.run("drop_pass", digest=digest) and expires > now:
+            ended[kind] += 1
+    connection.run("drop_share_people")
+    return Ended(ended["sign-in"], ended["link"], ended["share"])
 
 
 def digest_of(text: str) -> str:

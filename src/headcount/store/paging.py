@@ -7,7 +7,7 @@ the end of each, so a page never ends on an entry whose participant has another 
 between the two would be lost. If no entry of a page may be its end, the page is longer than asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from headcount.kernel.events import Ms
@@ -31,6 +31,28 @@ def entries_page(
         return None if place is None else _towards_the_start(connection, meeting, limit, place)[::-1]
     place = _START if after is None else _place(connection, meeting, after, last=True)
     return None if place is None else _towards_the_end(connection, meeting, limit, place)
+
+
+def entries_in_pages(connection: Connection, meeting: MeetingRow, size: int) -> Iterator[list[Entry]]:
+    """All entries of a meeting in order, about so many at a time; no page is empty."""
+    carried = _entries(connection, meeting, ())
+    place = _START
+    while True:
+        rows = connection.rows(
+            "stays_within", **_within(meeting), most=size, after_join=place[0], after_participant=place[1]
+        )
+        is_last = len(rows) < size
+        page = [one for row in rows if (one := entry_of(StayRow(*row), meeting)) is not None]
+        if not is_last:
+            last = StayRow(*rows[-1])
+            place = last.join, last.participant_id
+        if carried and (is_last or in_order(carried[0]) < place):
+            page = sorted([*page, *carried], key=in_order)
+            carried = []
+        if page:
+            yield page
+        if is_last:
+            return
 
 
 def in_order(entry: Entry) -> _Place:

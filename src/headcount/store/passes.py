@@ -2,17 +2,20 @@
 
 A *link* is good for one sign-in; a *sign-in* is what a browser's cookie shows; a *share* shows one meeting or one
 room to whoever has its address. The store has digests only: who reads it cannot get in with what it says.
+
+Every pass records the key and the session that it was created from. It is valid only as long as both are, so
+revoking a key or a session ends everything created from it, in every process, at the next request.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import count
 from typing import Any, Final, NamedTuple
 
 from headcount.kernel.events import Ms
 from headcount.limits import require_domain
-from headcount.store.database import Database
-from headcount.store.keys import digest_of
+from headcount.store.database import Connection, Database
+from headcount.store.keys import Ended, digest_of, end_passes
 from headcount.store.rows import DAY_MS
 
 LINK_LASTS: Final[Ms] = 3_600_000
@@ -42,7 +45,9 @@ class About(StrEnum):
 class Pass(NamedTuple):
     """A pass, without its secret. Times are ms. Field order is column order.
 
-    `key_id` is the key that was shown, if one was. A share says what it is `about`, and whether names are masked.
+    `key_id` is the key that the pass was created from, directly or through sessions and links; None if an operator
+    created the first link. `parent` is the digest of the session that created it. A share says what it is `about`,
+    and whether names are masked.
     """
 
     digest: str
@@ -56,6 +61,8 @@ class Pass(NamedTuple):
     about_kind: About | None = None
     about: str | None = None
     masked: bool = False
+    parent: str | None = None
+    last_used: Ms | None = None
 
     def row(self) -> dict[str, Any]:
         return self._asdict() | {"masked": int(self.masked)}
@@ -67,32 +74,53 @@ class Passes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def make_link(self, domain: str, role: Role, name: str, now: Ms, secret: str) -> None:
-        """Let whoever shows `secret` sign in once, within the hour. What has expired is forgotten meanwhile."""
+    def make_link(
+        self,
+        domain: str,
+        role: Role,
+        name: str,
+        now: Ms,
+        secret: str,
+        *,
+        key_id: str | None = None,
+        parent: str | None = None,
+    ) -> None:
+        """Let whoever shows `secret` sign in once, within the hour. What has expired is forgotten meanwhile.
+
+        `key_id` and `parent` are the key and the session of whoever creates the link.
+        """
         require_domain(domain)
-        made = Pass(digest_of(secret), PassKind.LINK, domain, role, name, None, now, now + LINK_LASTS)
+        made = Pass(
+            digest_of(secret), PassKind.LINK, domain, role, name, key_id, now, now + LINK_LASTS, parent=parent
+        )
         with self._database.writing() as connection:
-            connection.run("drop_old_passes", now=now)
+            _drop_expired(connection, now)
             connection.run("keep_pass", **made.row())
 
     def sign_in(self, domain: str, role: Role, name: str, key_id: str | None, now: Ms, secret: str) -> None:
         """Let whoever shows `secret` look for a month."""
-        made = Pass(digest_of(secret), PassKind.SIGN_IN, domain, role, name, key_id, now, now + SIGN_IN_LASTS)
+        made = Pass(
+            digest_of(secret), PassKind.SIGN_IN, domain, role, name, key_id, now, now + SIGN_IN_LASTS, last_used=now
+        )  # fmt: skip
         with self._database.writing() as connection:
             connection.run("keep_pass", **made.row())
 
     def exchange(self, link: str, now: Ms, secret: str) -> Pass | None:
-        """Sign in with a link, which is used up; None if it does not hold (any more)."""
+        """Sign in with a link, which is used up; None if it is not valid (any more).
+
+        The session's key and parent are those of the link.
+        """
         with self._database.writing() as connection:
             row = connection.row("pass_by_digest", digest=digest_of(link))
             held = None if row is None else _pass(*row)
-            if held is None or held.kind is not PassKind.LINK or held.expires <= now:
+            if held is None or held.kind is not PassKind.LINK or not _is_valid(held, now):
                 return None
             if not connection.run("drop_pass", digest=held.digest):
                 return None
             made = held._replace(
-                digest=digest_of(secret), kind=PassKind.SIGN_IN, created=now, expires=now + SIGN_IN_LASTS
-            )
+                digest=digest_of(secret), kind=PassKind.SIGN_IN, created=now, expires=now + SIGN_IN_LASTS,
+                last_used=now,
+            )  # fmt: skip
             connection.run("keep_pass", **made.row())
             return made
 
@@ -105,14 +133,37 @@ class Passes:
         return self._find(secret, PassKind.SIGN_IN, now)
 
     def drop(self, secret: str) -> None:
-        """Sign out."""
+        """Sign out. What this session created remains, and belongs to the session that created this one."""
         with self._database.writing() as connection:
+            connection.run("adopt_passes", digest=digest_of(secret))
             connection.run("drop_pass", digest=digest_of(secret))
+
+    def sign_ins(self, domain: str, now: Ms) -> list[Pass]:
+        """The valid sessions and links of a domain, newest first."""
+        with self._database.reading() as connection:
+            rows = [
+                row
+                for kind in (PassKind.SIGN_IN, PassKind.LINK)
+                for row in connection.rows("passes_of_kind", domain=domain, kind=kind, now=now)
+            ]
+        found = (_pass(*row) for row in rows)
+        return sorted((one for one in found if _is_valid(one, now)), key=lambda one: -one.created)
+
+    def revoke(self, domain: str, digest: str, now: Ms, *, keep_shares: bool = False) -> Ended | None:
+        """Revoke a session or link, and everything created from it; None if the domain has none of that digest."""
+        with self._database.writing() as connection:
+            rows = connection.rows("pass_and_descendants", domain=domain, digest=digest)
+            return end_passes(connection, rows, now, keep_shares=keep_shares) if rows else None
+
+    def touch(self, used: Mapping[str, Ms]) -> None:
+        """Record when sessions were last used, by digest."""
+        with self._database.writing() as connection:
+            connection.write("touch_pass", [(at, digest) for digest, at in used.items()])
 
     def share(self, made: Pass) -> None:
         """Let whoever shows its secret see what it is about. What has expired is forgotten meanwhile."""
         with self._database.writing() as connection:
-            connection.run("drop_old_passes", now=made.created)
+            _drop_expired(connection, made.created)
             connection.run("drop_share_people")
             connection.run("keep_pass", **made.row())
 
@@ -156,14 +207,25 @@ class Passes:
         with self._database.reading() as connection:
             row = connection.row("pass_by_digest", digest=digest_of(secret))
         found = None if row is None else _pass(*row)
-        return found if found is not None and found.kind is kind and found.expires > now else None
+        return found if found is not None and found.kind is kind and _is_valid(found, now) else None
+
+
+def _is_valid(found: Pass, now: Ms) -> bool:
+    return found.expires > now
+
+
+def _drop_expired(connection: Connection, now: Ms) -> None:
+    """What an expired session created outlives it."""
+    connection.run("release_expired", now=now)
+    connection.run("drop_old_passes", now=now)
 
 
 def _pass(
     digest: str, kind: str, domain: str, role: str, name: str, key_id: str | None, created: Ms, expires: Ms,
-    about_kind: str | None, about: str | None, masked: int,
+    about_kind: str | None, about: str | None, masked: int, parent: str | None, last_used: Ms | None,
 ) -> Pass:  # fmt: skip
     what = None if about_kind is None else About(about_kind)
     return Pass(
-        digest, PassKind(kind), domain, Role(role), name, key_id, created, expires, what, about, bool(masked)
-    )
+        digest, PassKind(kind), domain, Role(role), name, key_id, created, expires, what, about, bool(masked),
+        parent, last_used,
+    )  # fmt: skip

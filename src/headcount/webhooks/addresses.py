@@ -1,8 +1,10 @@
 """Addresses: where we send to, and where we do not, whoever asks us to.
 
-An endpoint is of the world: its name must lead to an address that all the world may reach. Names that lead into
-our own network (private, link-local, the clouds' metadata) are refused, unless the operator names that network.
+An endpoint is of the world: its name must lead to an address that all the world may reach. Everything else
+(this machine, private networks, link-local, the clouds' metadata) is refused, unless the operator names that network.
 What was looked up and found to be allowed is what is connected to; the name is not looked up a second time.
+
+The networks are listed here rather than asked of `ipaddress`, whose answers differ between releases of Python.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,9 +25,22 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _MOST_LETTERS: Final = 2_048
-_INNER: Final = tuple(map(ip_network, ("168.63.129.16/32", "192.0.0.0/24", "64:ff9b:1::/48")))
-"""Of the clouds' own services and of translators, those whose addresses look like any other's."""
-_TRANSLATED: Final = ip_network("64:ff9b::/96")
+_SPECIAL: Final = tuple(
+    map(
+        ip_network,
+        (
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+            "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+            "224.0.0.0/4", "240.0.0.0/4", "2001::/23", "2001:db8::/32", "3fff::/20",
+        ),
+    )
+)  # fmt: skip
+"""The special-purpose networks of IANA's registries that are not, or not surely, of the public internet."""
+_CLOUDS: Final = ip_network("168.63.129.16/32")
+"""Azure's own services, which answer every machine in it."""
+_UNICAST: Final = ip_network("2000::/3")
+"""All of IPv6 that is given out for the public internet."""
+_NAT64: Final = ip_network("64:ff9b::/96")
 
 
 class AddressRefused(HeadcountError):
@@ -58,7 +73,7 @@ def permitted(host: str, found: Iterable[str], named: Sequence[Network], *, secu
     """
     allowed, refused = [], "it leads nowhere"
     for text in found:
-        wrong = _wrong_with(host, ip_address(text.partition("%")[0]), named, secure=secure)
+        wrong = _wrong_with(text, named, secure=secure)
         if wrong is None:
             allowed.append(text)
         else:
@@ -68,30 +83,24 @@ def permitted(host: str, found: Iterable[str], named: Sequence[Network], *, secu
     return allowed
 
 
-def _wrong_with(host: str, address: Address, named: Sequence[Network], *, secure: bool) -> str | None:
-    real = _meant(address)
-    if _is_in(real, named):
+def is_public(text: str) -> bool:
+    """Whether an address is of the public internet, as far as its number tells."""
+    real = _meant(ip_address(text.partition("%")[0]))
+    if isinstance(real, IPv6Address) and real not in _UNICAST:
+        return False
+    return not _is_in(real, (*_SPECIAL, _CLOUDS))
+
+
+def _wrong_with(address: str, named: Sequence[Network], *, secure: bool) -> str | None:
+    if _is_in(_meant(ip_address(address.partition("%")[0])), named):
         return None
-    if real.is_loopback:
-        return (
-            None
-            if _is_loopback(host)
-            else "is this machine, and only a loopback address itself may lead there"
-        )
-    if not real.is_global or real.is_multicast or real.is_reserved or _is_in(real, _INNER):
+    if not is_public(address):
         return "is not of the public internet; the setting webhook_networks allows networks of your own"
     return None if secure else "is far away: use https"
 
 
 def _is_in(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks if network.version == address.version)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return _meant(ip_address(host.strip("[]"))).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _meant(address: Address) -> Address:
@@ -102,6 +111,6 @@ def _meant(address: Address) -> Address:
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    if address in _TRANSLATED:
+    if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address

@@ -2,11 +2,14 @@
 
 It is the core of httpx2 rather than httpx2 itself: no redirects, no proxies of the environment, and a place
 where a connection is made, at which the address is checked that it goes to.
+
+What an answer says is kept only if it came over the public internet. In a network that the operator names, whoever
+may set up an endpoint could otherwise read what inner services answer.
 """
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from time import monotonic
@@ -16,7 +19,7 @@ from urllib.parse import urlsplit
 import httpcore2 as httpcore
 
 from headcount.errors import HeadcountError
-from headcount.webhooks.addresses import AddressRefused, Network
+from headcount.webhooks.addresses import AddressRefused, Network, is_public
 from headcount.webhooks.connecting import Careful, Lookup
 from headcount.webhooks.policy import is_success
 from headcount.webhooks.signing import Headers
@@ -51,6 +54,7 @@ class Client:
     def __init__(self, world: "World", url: str) -> None:
         self._url = url
         self._trust = world.trust
+        self._readable = world.readable
         self._backend = Careful(world.lookup, world.named, secure=urlsplit(url).scheme == "https")
         self._idle: list[httpcore.AsyncConnectionPool] = []
         self._all: list[httpcore.AsyncConnectionPool] = []
@@ -102,13 +106,18 @@ class Client:
                 content=body,
                 extensions={"timeout": {"connect": CONNECT_S}},
             ) as answer:
-                return answer.status, await _beginning(answer)
+                text = await _beginning(answer)
+                peer = answer.extensions["network_stream"].get_extra_info("server_addr")
+                return answer.status, text if self._readable(peer[0]) else b""
         finally:
             self._idle.append(pool)
 
 
 class World:
-    """What posts to all endpoints have in common: whom to trust, where not to go, how to look up names."""
+    """What posts to all endpoints have in common: whom to trust, where not to go, how to look up names.
+
+    `readable` decides by its address whether what an endpoint answers is kept.
+    """
 
     def __init__(
         self,
@@ -116,8 +125,10 @@ class World:
         named: Sequence[Network] = (),
         ca_file: str = "",
         lookup: Lookup | None = None,
+        readable: Callable[[str], bool] = is_public,
     ) -> None:
         self.named = named
+        self.readable = readable
         self.trust = _trust(ca_file)
         self.headers: Headers = [
             (b"content-type", b"application/json"),

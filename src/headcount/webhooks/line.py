@@ -17,7 +17,7 @@ from headcount.store.deliveries import Attempt, Delivery
 from headcount.store.deliveries import Standing as Kept
 from headcount.store.endpoints import Endpoint, State
 from headcount.webhooks.client import Answered
-from headcount.webhooks.policy import Next, Pace, Standing, after
+from headcount.webhooks.policy import LONGEST_WAIT, Next, Pace, Standing, after
 
 AT_ONCE: Final = 8
 MOST_ON_THE_WAY: Final = 1_000
@@ -150,7 +150,7 @@ class Line:
         now = self._means.now()
         while self._due and len(self._trying) < AT_ONCE:
             at, _, room = self._due[0]
-            if at > now:
+            if now < at <= now + LONGEST_WAIT:
                 loop = asyncio.get_running_loop()
                 self._timer = loop.call_later((at - now) / 1_000 + 0.001, self.go_on)
                 return

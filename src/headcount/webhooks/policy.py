@@ -34,6 +34,10 @@ PACES: Final = {
 }
 
 
+LONGEST_WAIT: Final = max(pace.most for pace in PACES.values())
+"""No retry lies further ahead. One that does was set by a clock that was wrong, and is due."""
+
+
 class Standing(NamedTuple):
     """How an endpoint stands: how often it failed in a row, and when that was counted last."""
 
@@ -91,7 +95,7 @@ def backoff(pace: Pace, tries: int, chance: float) -> Ms:
 def _counted(standing: Standing, retry_type: RetryType, now: Ms) -> Standing:
     if standing.state is State.FAILED:
         return standing
-    if standing.counted is not None and now - standing.counted < _TOGETHER_MS:
+    if standing.counted is not None and 0 <= now - standing.counted < _TOGETHER_MS:
         return standing
     failures = standing.failed_count + 1
     opens = retry_type is RetryType.CIRCUIT_BREAKER and failures >= MOST_FAILURES

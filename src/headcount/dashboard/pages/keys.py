@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from headcount.dashboard.pages.asking import NotThere
-from headcount.dashboard.pages.settings import Made, Wrong, back, shown_with
+from headcount.dashboard.pages.settings import Made, Wrong, back, creator_of, shown_with
 from headcount.dashboard.showing import TEXTS, View
 from headcount.errors import BadInput
 from headcount.logging import security_event
@@ -32,14 +32,21 @@ async def make(view: View, fields: Mapping[str, str]) -> Response:
 
 
 async def revoke(view: View, fields: Mapping[str, str]) -> Response:
-    """POST /dashboard/settings/keys/revoke: a key lets nobody in any more."""
-    revoked = await asyncio.to_thread(
-        _revoke, view.house.store.keys, view.domain, fields.get("id", ""), view.now
-    )
-    if not revoked:
+    """POST /dashboard/settings/keys/revoke: a key, and the sessions and links created from it, end."""
+    keys, key_id, keep = view.house.store.keys, fields.get("id", ""), "keep_shares" in fields
+    if not await asyncio.to_thread(_revoke, keys, view.domain, key_id, view.now, keep_shares=keep):
         raise NotThere(TEXTS("settings.keys.gone"))
     security_event("key_revoked", revoked_key_id=fields.get("id", ""))
     return back(view, "keys", "revoked")
+
+
+async def revoke_sign_in(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/sign-ins/revoke: a session or link, and everything created from it, end."""
+    digest, keep = fields.get("digest", "").replace("\0", ""), "keep_shares" in fields
+    passes = view.house.store.passes
+    if await asyncio.to_thread(passes.revoke, view.domain, digest, view.now, keep_shares=keep) is None:
+        raise NotThere(TEXTS("settings.sign_ins.gone"))
+    return back(view, "sign-ins", "revoked")
 
 
 async def make_link(view: View, fields: Mapping[str, str]) -> Response:
@@ -50,7 +57,10 @@ async def make_link(view: View, fields: Mapping[str, str]) -> Response:
         name = name_in(fields)
     except BadInput as error:
         return await shown_with(view, wrong=Wrong("links", str(error), fields))
-    await asyncio.to_thread(house.store.passes.make_link, view.domain, role, name, view.now, secret)
+    key_id, parent = creator_of(view)
+    await asyncio.to_thread(
+        house.store.passes.make_link, view.domain, role, name, view.now, secret, key_id=key_id, parent=parent
+    )
     security_event("sign_in_link_created", role=str(role))
     return await shown_with(view, made=Made("links", name, view.whole("/sign-in", link=secret)))
 
@@ -70,7 +80,9 @@ def _scopes_in(fields: Mapping[str, str]) -> list[str]:
     return scopes
 
 
-def _revoke(keys: Keys, domain: str, key_id: str, now: int) -> bool:
+def _revoke(keys: Keys, domain: str, key_id: str, now: int, *, keep_shares: bool) -> bool:
     """False if the domain has no such key that still holds."""
     key = keys.of_id(key_id) if "\0" not in key_id else None
-    return key is not None and key.domain == domain and keys.revoke(key_id, now)
+    if key is None or key.domain != domain:
+        return False
+    return keys.revoke(key_id, now, keep_shares=keep_shares) is not None

@@ -54,12 +54,22 @@ class Shared(NamedTuple):
     meeting: MeetingRow | None
 
 
+class SignIn(NamedTuple):
+    """A valid session or sign-in link, the name of the key it comes from, and of the session that created it."""
+
+    made: Pass
+    key: Key | None
+    by: str | None
+
+
 class Access(NamedTuple):
-    """Who may come in: what admins see."""
+    """Who may come in: what admins see. `sharing` are the keys and sessions that valid shares come from."""
 
     keys: Sequence[Key]
     revoked: Sequence[Key]
     shares: Sequence[Shared]
+    sign_ins: Sequence[SignIn]
+    sharing: frozenset[str]
 
 
 class Zone(NamedTuple):
@@ -158,8 +168,23 @@ def look(store: Store, domain: str, now: Ms) -> Access:
     """Who may come in, the newest first."""
     keys = [key for key in reversed(store.keys.all()) if key.domain == domain]
     revoked = sorted((key for key in keys if key.revoked), key=lambda key: -(key.revoked or 0))
-    shares = [_shared(store, share) for share in store.passes.shares(domain, now)]
-    return Access([key for key in keys if not key.revoked], revoked, shares)
+    found = store.passes.shares(domain, now)
+    shares = [_shared(store, share) for share in found]
+    sharing = frozenset(one for share in found for one in (share.key_id, share.parent) if one is not None)
+    valid = [key for key in keys if not key.revoked]
+    return Access(valid, revoked, shares, _sign_ins(store.passes.sign_ins(domain, now), valid), sharing)
+
+
+def _sign_ins(found: Sequence[Pass], keys: Sequence[Key]) -> list[SignIn]:
+    key_of = {key.id: key for key in keys}
+    name_of = {one.digest: one.name for one in found}
+    return [SignIn(one, key_of.get(one.key_id or ""), name_of.get(one.parent or "")) for one in found]
+
+
+def creator_of(view: View) -> tuple[str | None, str | None]:
+    """The key and the session of whoever creates a link or a share."""
+    visitor = view.visitor
+    return (None, None) if visitor is None else (visitor.key_id, visitor.session)
 
 
 def _shared(store: Store, share: Pass) -> Shared:

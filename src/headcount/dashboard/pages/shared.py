@@ -6,6 +6,7 @@ Nothing is made of entries here that did not go through the share's mask, and no
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
@@ -30,6 +31,7 @@ from headcount.store.rows import DAY_MS, MeetingRow
 SHOWN_MS: Final[Ms] = 30 * DAY_MS
 """A room is shared with its meetings of so long."""
 _MOST: Final = 200
+_FEW_ENTRIES: Final = 20_000
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -99,9 +101,15 @@ def look_at_room(answers: Answers, share: Pass, now: Ms) -> Room:
     """The last meetings of a shared room. Nobody is named."""
     room = share.about or ""
     wanted = MeetingFilter(room=room, runs_from=now - SHOWN_MS)
-    listed = answers.listed(share.domain, wanted, Page(limit=_MOST), now)
-    entries = listed.entries or {}
-    rows = [Row(meeting, len(people_in(entries.get(meeting.id, ()), now))) for meeting in listed.meetings]
+    with answers.with_entries(share.domain, wanted, Page(limit=_MOST), now, _FEW_ENTRIES) as listed:
+        known = listed.entries
+        rows = [
+            Row(
+                meeting,
+                len(people_in(chain(*listed.pages(meeting)) if known is None else known[meeting.id], now)),
+            )
+            for meeting in listed.meetings
+        ]
     return Room(room, rows, listed.total)
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from starlette.responses import Response
 
 from headcount.dashboard.pages.asking import NotThere
-from headcount.dashboard.pages.settings import back
+from headcount.dashboard.pages.settings import back, creator_of
 from headcount.dashboard.showing import TEXTS, View
 from headcount.dashboard.showing import page as shown
 from headcount.errors import BadInput
@@ -41,9 +41,10 @@ async def make(view: View, fields: Mapping[str, str]) -> Response:
         raise NotThere(TEXTS(f"shares.no_{kind}"))
     secret, lasts = house.chance(), LASTS[fields["lasts"]]
     visitor = view.visitor.name if view.visitor is not None else ""
+    key_id, parent = creator_of(view)
     share = Pass(
-        digest_of(secret), PassKind.SHARE, view.domain, Role.VIEWER, visitor, None, view.now,
-        NEVER if lasts is None else view.now + lasts, kind, name, "masked" in fields,
+        digest_of(secret), PassKind.SHARE, view.domain, Role.VIEWER, visitor, key_id, view.now,
+        NEVER if lasts is None else view.now + lasts, kind, name, "masked" in fields, parent,
     )  # fmt: skip
     await asyncio.to_thread(house.store.passes.share, share)
     security_event("share_created", about=str(kind), masked=share.masked)

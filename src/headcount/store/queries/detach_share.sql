@@ -1,0 +1,3 @@
+update passes
+set key_id = null, parent = null
+where digest = :digest

@@ -1,0 +1,3 @@
+update passes
+set last_used_ms = ?
+where digest = ?
