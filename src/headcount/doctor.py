@@ -74,11 +74,27 @@ def _about_store(store: Store, settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("clock", True, "not behind the log")
     yield _lag(store, end, now, settings["max_lag_s"])
+    yield _quarantine(store)
     yield from _about_sources(store, now)
     yield from _about_webhooks(store)
     keys = [key for key in store.keys.all() if key.revoked is None]
     yield Finding(
         "keys", bool(keys), f"{len(keys)} valid" if keys else "none: make one with 'headcount key create'"
+    )
+
+
+def _quarantine(store: Store) -> Finding:
+    """Which rooms the engine had to leave out, and why."""
+    rows = [row for row in store.tables.rooms_behind() if row.reason is not None]
+    if not rows:
+        return Finding("rooms", True, "none is quarantined")
+    first = rows[0]
+    return Finding(
+        "rooms",
+        False,
+        f"{len(rows):,} quarantined, because their events could not be processed; other rooms are not affected,"
+        f" nothing is lost, and Headcount tries again. The first is '{first.room}' of domain '{first.domain}', after"
+        f" {first.attempts} attempts: {first.reason}. The log of 'headcount serve' has the traceback: report it",
     )
 
 

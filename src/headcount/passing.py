@@ -5,11 +5,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.store.opening import Store
 from headcount.store.rows import SNAPSHOT, LogEntry, Logged, Origin
 
 _AGAIN_S: Final = 0.005
+
+
+class RoomQuarantinedError(HeadcountError):
+    """What was sent is stored, but its room is quarantined: it will not show before that is over."""
 
 
 class Passing:
@@ -26,7 +31,8 @@ class Passing:
     async def passed(self, position: int, entries: Sequence[LogEntry]) -> None:
         """Wait until the engine has passed `position`, and the tables show what these entries up to it say.
 
-        What is said of the future does not show before it comes, and is not waited for.
+        What is said of the future does not show before it comes, and is not waited for. Raises
+        `RoomQuarantinedError` if a room failed.
         """
         await self._until(lambda: self._cursor() >= position)
         said: list[LogEntry | Logged] = [entry for entry in entries if entry.kind != SNAPSHOT]
@@ -38,9 +44,14 @@ class Passing:
         now = self._now()
         last = {(entry.domain, entry.room): entry.at for entry in sorted(said, key=_at) if entry.at <= now}
         for key, at in last.items():
-            await self._until(partial(self._shows, *key, at))
+            await self._until(partial(self._shows, *key, at, position))
 
-    def _shows(self, domain: str, room: str, at: Ms) -> bool:
+    def _shows(self, domain: str, room: str, at: Ms, position: int) -> bool:
+        behind = self._store.tables.room_behind(domain, room)
+        if behind is not None and behind.reason is not None:
+            raise RoomQuarantinedError(f"room '{room}' is quarantined since an error: {behind.reason}")
+        if behind is not None and behind.position < position:
+            return False
         row = self._store.tables.room(domain, room)
         return row is not None and row.settled >= at
 

@@ -55,6 +55,9 @@ def _work_out(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -
             while engine.step(now):
                 pass
             store.tallying.all()
+            for row in store.tables.rooms_behind():
+                if row.reason is not None:
+                    return f"room '{row.room}' of domain '{row.domain}' is quarantined: {row.reason}"
         with tempfile.TemporaryDirectory(prefix="headcount-") as folder:
             anew = open_store(str(Path(folder) / "anew.db"), synchronous="off")
             copy_log(store.database, anew.database)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from headcount.kernel.events import Ms
+from headcount.store.database import StoreError
 from headcount.store.rows import BehindRow, RoomKey
 
 _FIRST_RETRY_MS: Final[Ms] = 60_000
@@ -69,5 +70,7 @@ def _renewed(row: BehindRow, release: str) -> BehindRow:
 
 
 def _reason(error: Exception) -> str:
-    text = f"{type(error).__name__}: {error}".replace("\0", "")
+    # What the store says of a file or a server is for its operators, who find it in the log.
+    words = error.reason if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
+    text = words.replace("\0", "").encode("utf-8", "replace").decode()
     return text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}…"

@@ -24,6 +24,8 @@ from headcount.http.errors import invalid, not_found
 from headcount.http.explain import explanation
 from headcount.http.large import Body, Turns, spooled
 from headcount.http.wire import (
+    QuarantinedRoom,
+    QuarantinedRooms,
     Attendance,
     Meetings,
     Participants,
@@ -43,6 +45,7 @@ Answer = tuple[Body, dict[str, str]]
 """A body and headers."""
 Query = Any
 _MOST_BYTES: Final = 2_097_152
+_MOST_QUARANTINED: Final = 1_000
 _BODY_S: Final = 30
 Question = Callable[[Reading, str, Request], Answer]
 
@@ -75,6 +78,7 @@ def routes(reading: Reading) -> list[Route]:
         "/presence": ("presence", presence),
         "/rooms/{room:name}/presence": ("room-presence", room_presence),
         "/rooms/{room:name}/at": ("room-at", room_at),
+        "/health/rooms": ("quarantined-rooms", quarantined_rooms),
     }
     turns = Turns(reading.patience_s)
     asked = [Route(path, _asked(reading, ask, turns), name=name) for path, (name, ask) in questions.items()]
@@ -212,6 +216,16 @@ def room_presence(reading: Reading, domain: str, request: Request) -> Answer:
     wanted = [one for one in people if user_id in (None, one[3]) and user_name in (None, one[4])]
     data = Wire(reading.now(), reading.granularity_s).present(wanted[:limit], ids)
     return told(RoomPresence(len(wanted), data)), {}
+
+
+def quarantined_rooms(reading: Reading, domain: str, _: Request) -> Answer:
+    """GET /health/rooms: the rooms whose events could not be processed, and why."""
+    rows = reading.answers.quarantined_rooms(domain, _MOST_QUARANTINED)
+    rooms = [
+        QuarantinedRoom(row.room, row.reason or "", written(row.since), row.attempts, written(row.retry))
+        for row in rows
+    ]
+    return told(QuarantinedRooms(len(rooms), rooms)), {}
 
 
 def room_at(reading: Reading, domain: str, request: Request) -> Answer:

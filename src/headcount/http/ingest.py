@@ -24,6 +24,7 @@ from headcount.http.errors import ApiError, answer_to, invalid
 from headcount.http.event_bodies import Reader
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
+from headcount.passing import RoomQuarantinedError
 from headcount.store.database import StoreSilent
 from headcount.store.keys import Key
 from headcount.store.rows import Appended, LogEntry
@@ -163,6 +164,9 @@ def _is_to_wait(query: bytes) -> bool:
 async def _wait(ingest: Ingest, position: int, entries: Sequence[LogEntry]) -> None:
     try:
         await asyncio.wait_for(ingest.passed(position, entries), _WAIT_S)
+    except RoomQuarantinedError as error:
+        told = f"the events are stored, but they do not show: {error}"
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "room-quarantined-error", told) from None
     except TimeoutError:
         raise ApiError(
             HTTPStatus.SERVICE_UNAVAILABLE,

@@ -191,6 +191,12 @@ def _paths() -> dict[str, Any]:
             " is not known: a later moment is taken as now. Not in Daily's API.",
             ref("Attendance"), _ROOM, asks=params.ROOM_AT,
         ),
+        "/health/rooms": _get(
+            "listQuarantinedRooms", "List quarantined rooms",
+            "Rooms whose events could not be processed. Their events are stored, other rooms are not affected, and"
+            " Headcount tries again at `retry_at`. At most 1,000 rooms. Headcount extension.",
+            ref("QuarantinedRooms"),
+        ),
     }  # fmt: skip
 
 
@@ -444,6 +450,19 @@ def _presence_schemas() -> dict[str, Schema]:
             time=_MOMENT,
             to=_MOMENT,
             **{"from": _MOMENT},
+        ),
+        "QuarantinedRoom": _object(
+            "A room whose events could not be processed.",
+            room=_is("The name of the room."),
+            reason=_is("The error that stopped the room."),
+            since=_MOMENT,
+            attempts=_COUNT,
+            retry_at=_MOMENT,
+        ),
+        "QuarantinedRooms": _object(
+            "The quarantined rooms of the domain, the longest first.",
+            total_count=_COUNT,
+            data=_list("QuarantinedRoom"),
         ),
     }
 

@@ -116,6 +116,21 @@ class Attendance(msgspec.Struct, rename={"from_": "from"}, omit_defaults=True):
     to: str | None = None
 
 
+class QuarantinedRoom(msgspec.Struct):
+    """A room whose events could not be processed. Times are RFC 3339."""
+
+    room: str
+    reason: str
+    since: str
+    attempts: int
+    retry_at: str
+
+
+class QuarantinedRooms(msgspec.Struct):
+    total_count: int
+    data: list[QuarantinedRoom]
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """How rows are told at `now`, in units of the granularity."""

@@ -12,7 +12,7 @@ asks its journal for its past only to correct it.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from heapq import heappop, heappush
 from itertools import groupby
 from operator import attrgetter
@@ -574,10 +574,12 @@ def _as_settled(events: Iterable[Event], since: Ms, settled: Ms) -> Iterator[Eve
     part of what is remembered of that moment. What a leave in the tail says of its join is still to come.
     """
     for event in events:
-        if event.at > settled:
+        if event.at > settled or event.joined_at is None:
             yield event
         else:
-            yield from (fact for fact in facts(event) if fact.at > since)
+            if event.joined_at > since:
+                yield join_of(event)
+            yield replace(event, joined_at=None)
 
 
 def _contradicts(join: Event, stay: OpenStay) -> bool:

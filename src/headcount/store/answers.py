@@ -16,7 +16,7 @@ from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, one_moment
 from headcount.store.log import facts_between
 from headcount.store.paging import entries_in_pages, entries_page, in_order, stay_of
-from headcount.store.rows import DAY_MS, Correction, MeetingRow, StayRow, Superseded, event_of, mark_of
+from headcount.store.rows import BehindRow, DAY_MS, Correction, MeetingRow, StayRow, Superseded, event_of, mark_of
 
 _COLUMNS: Final = (
     "m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants,"
@@ -222,6 +222,11 @@ class Answers:
         values = {"domain": domain, "user_id": user_id, "since": since, "most": most}
         with self._database.reading() as connection:
             return [StayRow(*row) for row in connection.rows("stays_of_user", **values)]
+
+    def quarantined_rooms(self, domain: str, most: int) -> list[BehindRow]:
+        """The rooms of a domain whose events could not be processed, those first that failed first; at most so many."""
+        with self._database.reading() as connection:
+            return [BehindRow(*row) for row in connection.rows("quarantined_rooms", domain=domain, most=most)]
 
     def ongoing_ids(self, domain: str) -> dict[str, str]:
         """The ids of the meetings that go on now, by room."""

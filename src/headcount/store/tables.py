@@ -79,11 +79,6 @@ class Tables:
             row = connection.row("room_behind", domain=domain, room=room)
             return None if row is None else BehindRow(*row)
 
-    def quarantined(self, domain: str, most: int) -> list[BehindRow]:
-        """The rooms of a domain whose work failed, those first that failed first."""
-        with self._database.reading() as connection:
-            return [BehindRow(*row) for row in connection.rows("quarantined_rooms", domain=domain, most=most)]
-
     def rejects(self, part: Round) -> Exception | None:
         """Why the database does not take a part of a round; None if it does. Nothing is changed."""
         try:

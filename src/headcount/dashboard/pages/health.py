@@ -25,6 +25,7 @@ _HOUR_MS: Final[Ms] = 3_600_000
 _SLOW_S: Final = 2.0
 """So far may the engine be behind while it works."""
 _MOST_LETTERS: Final = 20
+_MOST_ROOMS: Final = 20
 _MANY: Final = 20
 _PART: Final = 0.05
 """Joins and leaves that do not fit are a trouble if they are this many, and this part of all."""
@@ -116,8 +117,10 @@ async def look(view: View) -> Health:
     counts = await asyncio.to_thread(house.feed.counts)
     ongoing = await asyncio.to_thread(house.store.answers.ongoing_ids, view.domain)
     told = await endpoints.look(house, view.domain)
+    quarantined = await asyncio.to_thread(house.store.answers.quarantined_rooms, view.domain, _MOST_ROOMS)
     troubles = [
         *of_the_engine(counts, house.settings["max_lag_s"]),
+        *(_trouble("quarantined", room=row.room, reason=row.reason or "") for row in quarantined),
         *(one for line in lines for one in of_a_source(line, view.now, in_use=bool(ongoing))),
         *(one for line in told.shown for one in of_an_endpoint(line, named=is_admin(view))),
     ]
