@@ -1,0 +1,15 @@
+"""A running service shows what its log says, after any life: see `differential`. `make soak` lives many more of them."""
+
+import pytest
+
+from service.differential import Life
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_life_on_a_file_shows_what_its_log_says(tmp_path, seed):
+    assert Life(tmp_path, seed).run() == []
+
+
+@pytest.mark.parametrize("seed", [3])
+def test_a_life_on_postgresql_shows_what_its_log_says(tmp_path, postgres, seed):
+    assert Life(tmp_path, seed, postgres.database()).run() == []
