@@ -161,7 +161,9 @@ def test_a_session_that_is_learnt_later_counts_for_an_end():
 
 
 def test_a_session_once_known_is_not_replaced():
-    people = people_after(join(0, source_session="s1"), join(3, source_session="s0"), end(5, source_session="s0"))
+    people = people_after(
+        join(0, source_session="s1"), join(3, source_session="s0"), end(5, source_session="s0")
+    )
     assert list(people.present) == ["a"]
 
 
@@ -262,14 +264,26 @@ def test_the_earliest_of_two_overturned_guesses_is_reached_back_to():
 
 def test_the_guesses_that_one_instant_overturns_are_those_of_who_is_reported_to_leave():
     people = people_after(*(join(0, who) for who in "abcd"), *(leave(5, who, **GUESS) for who in "abcd"))
-    heard = [leave(9, "b"), leave(9, "a"), join(9, "b"), leave(9, "c", **GUESS), leave(9, "e"), end(9), leave(9, "d")]
+    heard = [
+        leave(9, "b"),
+        leave(9, "a"),
+        join(9, "b"),
+        leave(9, "c", **GUESS),
+        leave(9, "e"),
+        end(9),
+        leave(9, "d"),
+    ]
     assert people.overturned_by(heard) == ["a", "d"]
 
 
 def test_somebody_whose_guessed_leave_is_taken_back_is_in_since_their_join():
     people = people_after(join(2), join(3, "b"), leave(5, user_name="Ann", **GUESS))
     people.reopen("a")
-    assert people.present["a"].frozen() == people.present["a"].as_joined() == Stay("a", 2, None, None, None, "Ann")
+    assert (
+        people.present["a"].frozen()
+        == people.present["a"].as_joined()
+        == Stay("a", 2, None, None, None, "Ann")
+    )
     assert people.phase("a") == IN
     assert people.reaches_back == 2
 
@@ -365,7 +379,12 @@ def test_the_doors_are_told_of_comings_and_goings_at_once():
 
 def test_nothing_is_told_at_a_door_that_nobody_watches():
     people = People([])
-    for at, heard in [(0, [join(0), join(0, "b")]), (5, [leave(5), leave(5, "b")]), (7, [join(7)]), (9, [leave(9)])]:
+    for at, heard in [
+        (0, [join(0), join(0, "b")]),
+        (5, [leave(5), leave(5, "b")]),
+        (7, [join(7)]),
+        (9, [leave(9)]),
+    ]:
         people.take(at, heard)
     assert people.doors is None
     assert len(people.moves) == 6
