@@ -250,6 +250,14 @@ def test_a_reported_leave_overturns_a_guess_and_all_that_followed_it():
     assert not people.present
 
 
+def test_what_was_said_since_a_guess_was_known_before_the_leave_that_overturns_it():
+    guessed_back = join(7, user_name="Ann", **GUESS)
+    people = people_after(join(0), leave(5, **GUESS), guessed_back, leave(9, user_id="u1"))
+    stay = people.moves[0][1]
+    assert stay.frozen() == Stay("a", 0, 9, LeftBy.REPORTED, "u1", "Ann")
+    assert stay.as_joined() == Stay("a", 0, None, None, None, "Ann")
+
+
 def test_nothing_reaches_back_before_a_guess_is_overturned():
     assert people_after(join(3), leave(5, **GUESS)).reaches_back == NEVER
 

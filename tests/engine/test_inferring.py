@@ -1,0 +1,106 @@
+"""Inferring: what a list of those present and the longest stay say that nobody reported."""
+
+import json
+
+import pytest
+
+from headcount.engine.inferring import from_snapshot, longest_stay_ends, overstayed
+from headcount.kernel.events import Event, Inferred, Kind
+from headcount.kernel.room import Room
+from headcount.kernel.rules import Rules
+from headcount.store.rows import LogEntry, Logged, Origin
+
+RULES = Rules(10, 30, 600, 15)
+
+
+def room_with(*events, settled=100, name="r"):
+    room = Room("d", name, RULES)
+    for at, who in events:
+        room.handle(Event(Kind.JOIN, name, at, who), at)
+    room.advance(settled + RULES.settling_ms)
+    return room
+
+
+def snapshot(at, *listed, position=7):
+    return Logged(position, "d", "r", at, 222, 0, json.dumps(listed), None)
+
+
+def brief(entries):
+    return [(entry.kind, entry.at, entry.participant_id) for entry in entries]
+
+
+def test_whoever_is_not_listed_has_left_and_whoever_is_unknown_has_come():
+    room = room_with((0, "c"), (0, "b"), (0, "a"))
+    listed = [{"participant_id": who} for who in ("e", "b", "d")]
+    assert brief(from_snapshot(room, snapshot(50, *listed))) == [
+        (2, 50, "a"),
+        (2, 50, "c"),
+        (1, 50, "d"),
+        (1, 50, "e"),
+    ]
+
+
+def test_a_list_is_compared_with_who_was_in_at_its_moment():
+    room = room_with((0, "a"), (60, "b"))
+    assert brief(from_snapshot(room, snapshot(59, {"participant_id": "a"}))) == []
+    assert brief(from_snapshot(room, snapshot(60, {"participant_id": "a"}))) == [(2, 60, "b")]
+
+
+def test_an_entry_that_is_inferred_from_a_list_says_all_that_the_list_knew():
+    listed = {"participant_id": "d", "user_id": "u1", "user_name": "Ann"}
+    (entry,) = from_snapshot(room_with(), snapshot(50, listed))
+    assert entry == LogEntry(
+        "d", "r", 1, 50, 222, "d", "u1", "Ann", None, None, "snapshot", None, entry.key, Origin.INFERRED
+    )
+    assert len(entry.key) == 16
+
+
+def key_of(room, said):
+    (entry,) = from_snapshot(room, said)
+    return entry.key
+
+
+def test_the_same_list_infers_the_same_entries_and_another_one_others():
+    room = room_with((0, "a"))
+    here = {"participant_id": "a"}
+    keys = [
+        key_of(room, snapshot(50)),
+        key_of(room, snapshot(50, position=8)),
+        key_of(room_with((0, "b")), snapshot(50)),
+        key_of(room_with((0, "a"), name="s"), snapshot(50)),
+        key_of(room_with(), snapshot(50, here)),
+    ]
+    assert keys[0] == key_of(room, snapshot(51))
+    assert len(set(keys)) == 5
+
+
+@pytest.mark.parametrize(("now", "left"), [(499, []), (500, ["a"]), (559, ["a"]), (560, ["a", "b"])])
+def test_whoever_stays_too_long_has_left_at_the_end_of_the_longest_stay(now, left):
+    room = room_with((0, "a"), (60, "b"))
+    entries = list(overstayed(room, 500, now))
+    assert [entry.participant_id for entry in entries] == left
+    for entry in entries:
+        at = {"a": 500, "b": 560}[entry.participant_id]
+        assert entry == LogEntry(
+            "d", "r", 2, at, now, entry.participant_id, None, None, None, None, "timeout", None, entry.key, Origin.INFERRED
+        )  # fmt: skip
+
+
+def test_the_end_of_the_longest_stay_is_one_entry_for_each_stay():
+    (first,) = overstayed(room_with((0, "a")), 500, 600)
+    (again,) = overstayed(room_with((0, "a")), 500, 700)
+    (other,) = overstayed(room_with((1, "a")), 500, 600)
+    assert first.key == again.key != other.key
+
+
+def test_nobody_stays_too_long_in_an_empty_room():
+    assert list(overstayed(room_with(), 500, 10**6)) == []
+    assert longest_stay_ends(room_with(), 500) is None
+
+
+def test_the_longest_stay_ends_first_for_whoever_came_first():
+    assert longest_stay_ends(room_with((60, "b"), (20, "a")), 500) == 520
+
+
+def test_a_guess_says_how_it_was_made():
+    assert [how.value for how in Inferred] == ["snapshot", "timeout", "superseded"]
