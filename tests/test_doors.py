@@ -137,6 +137,7 @@ def seen(before, after, inside=()):
         ([stay(0, 10), stay(20, 30)], [stay(0, 12), stay(20, 30)], [(12, False)]),
         ([stay(0, 10)], [stay(0, 10), stay(20)], [(20, True)]),
         ([stay(0, 10)], [stay(0, 10), stay(20, 30)], [(20, True), (30, False)]),
+        ([stay(0, 10)], [stay(0, 10), stay(10, 20)], [(10, True), (20, False)]),
         # Whoever was told to be in must be told to be out, if only where they were known last.
         ([stay(7)], [], [(7, False)]),
         ([stay(0, 10), stay(20)], [stay(0, 10)], [(10, False)]),

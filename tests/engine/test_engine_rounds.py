@@ -79,3 +79,52 @@ def test_a_room_that_is_touched_often_is_to_be_woken_once_for_each_reason(folder
         stored.show(at + 9_000)
     assert stored.engine.alarms < 5
     stored.close()
+
+
+# What the engine counts.
+
+
+def said(kind, who, at, **more):
+    return Event(kind, more.pop("room", "r"), NEW_YEAR + at, who, **more)
+
+
+def stepped(stored, at):
+    while stored.engine.step(NEW_YEAR + at):
+        pass
+    return stored.engine.tally
+
+
+@pytest.mark.parametrize(("at", "late"), [(85_000, 0), (84_999, 1)])
+def test_what_changes_something_that_was_published_is_late(stored, at, late):
+    stored.append(said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 90_000))
+    assert stepped(stored, 100_000).late == 0
+    stored.append(said(Kind.LEAVE, "b", at, joined_at=NEW_YEAR + at - 20_000))
+    tally = stepped(stored, 100_000)
+    assert (tally.late, tally.corrections) == (late, late)
+
+
+def test_what_was_said_in_vain_is_counted_by_its_reason(stored):
+    stored.append(
+        said(Kind.JOIN, "a", 0), said(Kind.JOIN, "a", 10), said(Kind.JOIN, "a", 20), said(Kind.LEAVE, "b", 30)
+    )
+    tally = stepped(stored, 60_000)
+    assert (tally.entries, tally.repeated, tally.orphans, tally.late) == (4, 2, 1, 0)
+    assert tally.commit_s > 0
+
+
+def test_rooms_are_counted_that_are_in_memory_and_those_that_somebody_is_in(stored):
+    stored.append(
+        said(Kind.JOIN, "a", 0), said(Kind.JOIN, "b", 0, room="s"), said(Kind.LEAVE, "b", 20_000, room="s")
+    )
+    stepped(stored, 60_000)
+    engine = stored.engine
+    assert (engine.rooms, engine.busy_rooms(), engine.people()) == (2, 1, 1)
+    stored.start()
+    assert (stored.engine.rooms, stored.engine.cursor) == (0, 3)
+
+
+def test_there_is_more_to_do_while_a_round_was_full(stored):
+    stored.append(*(said(Kind.JOIN, f"p{n}", n) for n in range(5)))
+    now = NEW_YEAR + 1_000
+    assert [stored.engine.step(now) for _ in range(3)] == [True, True, False]
+    assert (stored.engine.cursor, stored.engine.tally.rounds) == (5, 3)

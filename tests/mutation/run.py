@@ -81,12 +81,12 @@ GROUPS = {
         0.90,
         (
             ("engine/test_projecting.py", "engine/test_told.py", "engine/test_inferring.py", "engine/test_engine_rounds.py"),
-            ("store/test_outbox.py", "store/test_contract.py", "engine/test_running.py"),
+            ("store/test_outbox.py", "store/test_journal.py", "store/test_contract.py", "engine/test_running.py"),
             ("engine/test_telling.py", "test_scenarios.py::test_the_story_comes_out_as_told"),
             ("engine/test_engine_same.py", "engine/test_crashes.py", "engine/test_usage.py"),
         ),
         "batch- or oracle- or kernel- or live- or postgres or misses_nothing_while_many",
-        {"HEADCOUNT_MUTATION_EXAMPLES": "20", "HEADCOUNT_SEEDS": "50"},
+        {"HEADCOUNT_MUTATION_EXAMPLES": "10", "HEADCOUNT_SEEDS": "50"},
     ),
 }  # fmt: skip
 
