@@ -355,11 +355,10 @@ def test_the_best_evidence_says_how_a_stay_ended(heard, left_by):
     assert stays(people_after(join(0), *heard)) == [Stay("a", 0, 5, left_by)]
 
 
-def test_an_inferred_end_that_closes_a_stay_as_a_join_is_guessed_gives_its_own_reason():
-    heard = [
-        end(5, inferred=Inferred.SUPERSEDED), leave(5, inferred=Inferred.SNAPSHOT), join(5, inferred=Inferred.SNAPSHOT),
-    ]  # fmt: skip
-    assert stays(people_after(join(0), *heard)) == [Stay("a", 0, 5, LeftBy.SUPERSEDED)]
+@pytest.mark.parametrize("others", [[join(5, **GUESS)], [join(5)], [join(5), leave(5)]])
+def test_an_inferred_end_gives_its_own_reason_where_a_guessed_leave_beside_it_does_not_stand(others):
+    people = people_after(join(0), end(5, inferred=Inferred.SUPERSEDED), leave(5, **GUESS), *others)
+    assert stays(people)[0] == Stay("a", 0, 5, LeftBy.SUPERSEDED)
 
 
 def test_an_end_is_held_against_the_session_of_the_stay_that_a_guess_closed_last():
