@@ -228,6 +228,13 @@ def test_where_a_stay_closes_as_the_next_opens_leaves_name_the_old_and_joins_the
     ]
 
 
+def test_where_a_stay_closes_and_none_opens_a_join_of_that_instant_names_it_too():
+    cancelled = people_after(join(0), end(20), join(20, user_name="Ann"), leave(20))
+    assert stays(cancelled) == [Stay("a", 0, 20, LeftBy.ROOM_ENDED, None, "Ann")]
+    outranked = people_after(join(0), leave(20), join(20, user_name="Ann", **GUESS))
+    assert stays(outranked) == [Stay("a", 0, 20, LeftBy.REPORTED, None, "Ann")]
+
+
 # Guesses.
 
 

@@ -1,14 +1,15 @@
 """What a round of the engine costs and counts."""
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from engine.stored import IN_MEMORY, StoredEngine
+from engine.stored import DOMAIN, IN_MEMORY, StoredEngine, entry_of
 from engines import NEW_YEAR, kernel
 from headcount.kernel.events import Event, Kind
-from headcount.store.rows import Origin
+from headcount.store.rows import SNAPSHOT, LogEntry, Origin
 
 AN_HOUR = 3_600_000
 
@@ -128,3 +129,43 @@ def test_there_is_more_to_do_while_a_round_was_full(stored):
     now = NEW_YEAR + 1_000
     assert [stored.engine.step(now) for _ in range(3)] == [True, True, False]
     assert (stored.engine.cursor, stored.engine.tally.rounds) == (5, 3)
+
+
+# Lists of those present.
+
+
+def listing(at, *people):
+    listed = json.dumps([{"participant_id": who} for who in people])
+    return LogEntry(
+        DOMAIN, "r", SNAPSHOT, NEW_YEAR + at, NEW_YEAR + at, None, None, None, None, None, None, None, b"list", listed=listed
+    )  # fmt: skip
+
+
+def inferred(stored):
+    return [
+        (entry.event.kind.value, entry.event.participant_id, entry.at - NEW_YEAR)
+        for entry in stored.store.log.after(0, 100)
+        if entry.event is not None and entry.event.inferred is not None
+    ]
+
+
+def test_a_list_is_compared_with_all_that_came_before_it_and_nothing_after(folder):
+    stored = StoredEngine(folder)
+    before, after = said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "c", 70_000)
+    entries = [
+        entry_of(before),
+        entry_of(said(Kind.JOIN, "b", 1)),
+        listing(60_000, "b", "c"),
+        entry_of(after),
+    ]
+    stored.store.log.append([entries])
+    stepped(stored, 90_000)
+    assert inferred(stored) == [("leave", "a", 60_000), ("join", "c", 60_000)]
+    assert [row.participant_id for row in stored.store.answers.present(DOMAIN)] == ["b"]
+    stored.close()
+
+
+def test_a_list_is_in_the_log_as_what_it_is_and_is_no_event(stored):
+    stored.store.log.append([[listing(60_000, "b")]])
+    (entry,) = stored.store.log.after(0, 10)
+    assert (entry.event, json.loads(entry.listed)) == (None, [{"participant_id": "b"}])

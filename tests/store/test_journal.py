@@ -9,7 +9,7 @@ from headcount.kernel.journal import DAWN, Journal, Mark
 from headcount.kernel.rules import NEVER
 from headcount.store.journal import StoredJournal
 from headcount.store.log import events_after
-from headcount.store.rows import MarkChange, Round, packed_doubts
+from headcount.store.rows import KIND_CODES, SNAPSHOT, MarkChange, Origin, Round, packed_doubts
 
 T = NEW_YEAR
 D = "default"
@@ -131,3 +131,9 @@ def test_the_events_after_a_moment_are_told_as_they_were_said(store):
 def test_what_is_doubted_at_a_mark_is_packed_and_nothing_is_not():
     assert packed_doubts(Mark(1)) is None
     assert packed_doubts(Mark(1, (("a", None, ("b", 2)),))) == '[["a",null,["b",2]]]'
+
+
+def test_kinds_and_origins_are_stored_as_these_numbers():
+    assert KIND_CODES == {Kind.JOIN: 1, Kind.LEAVE: 2, Kind.END: 3}
+    assert SNAPSHOT == 4  # queries leave out what is not less
+    assert [int(origin) for origin in (Origin.LIVE, Origin.IMPORTED, Origin.INFERRED)] == [0, 1, 2]
