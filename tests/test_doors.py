@@ -109,7 +109,7 @@ def stay(join, leave=None, who="a"):
 
 
 def seen(before, after, inside=()):
-    """What is told of one correction, briefly: when, whether somebody comes, and whose stay it is."""
+    """Return the doors of one correction as (time, is a join, stay)."""
     doors = list(otherwise(before, after, inside))
     assert all(door.late for door in doors)
     return [(door.at, door.coming, door.stay) for door in doors]
@@ -146,7 +146,7 @@ def seen(before, after, inside=()):
         ([stay(0, 10), stay(20)], [stay(0)], []),
     ],
 )
-def test_only_what_a_watcher_has_not_seen_is_told_of_a_correction(before, after, doors):
+def test_a_correction_reports_only_doors_not_seen_before(before, after, doors):
     assert [(at, coming) for at, coming, _ in seen(before, after)] == doors
 
 
@@ -159,20 +159,20 @@ def test_a_visit_that_never_was_ends_where_it_began():
     assert seen([stay(1, 2), stay(7)], []) == [(7, False, Stay("a", 7, 7))]
 
 
-def test_those_who_came_since_and_are_in_stay_in():
+def test_later_joins_stay_present_after_a_correction():
     inside = [stay(50)]
     assert seen([stay(0, 10)], [stay(0, 10)], inside) == []
     assert seen([stay(0, 10)], [stay(0, 12)], inside) == [(12, False, stay(0, 12)), (50, True, stay(50))]
     assert seen([stay(0, 10)], [], inside) == []
 
 
-def test_corrections_are_told_by_participant_and_of_those_alone_for_whom_they_are_one():
+def test_corrected_doors_are_ordered_by_participant():
     before = [stay(0, 10, "b"), stay(0, 10, "c"), stay(0, 10, "a")]
     after = [stay(0, 11, "b"), stay(0, 10, "c"), stay(0, 12, "a")]
     inside = [stay(50, None, "c")]
     assert [(at, one.participant_id) for at, _, one in seen(before, after, inside)] == [(12, "a"), (11, "b")]
 
 
-def test_a_door_is_in_time_unless_it_is_said_to_be_late():
+def test_a_door_is_not_late_by_default():
     assert (came(stay(3)).late, went(stay(3, 5), 5).late) == (False, False)
     assert came(stay(3, 5)) == (3, stay(3), True, False)

@@ -1,4 +1,4 @@
-"""Meetings: what a meeting shows of a stay, in which order, and when a stay was carried into one (R7, R11)."""
+"""Meetings: how stays are clipped and ordered, when a reset carries one over, and the record of changes (R7, R11)."""
 
 import pytest
 
@@ -104,11 +104,11 @@ def test_a_meeting_is_ongoing_until_it_has_an_end():
         (StayVoided(0, Stay("a", 0)), "R4 too short"),
     ],
 )
-def test_what_becomes_of_a_stay_has_one_reason(change, because):
+def test_changes_of_stays_have_default_reasons(change, because):
     assert change.because.value == because
 
 
-def test_reasons_are_told_in_these_words():
+def test_the_values_of_reasons_are_stable():
     assert {because.name: because.value for because in Because} == {
         "NAME_LEARNT": "R1 name learnt",
         "LEFT": "R1 left",
@@ -168,7 +168,7 @@ def test_a_record_shows_meetings_by_start_and_the_ongoing_one_with_the_head_coun
     assert [(one.domain, one.room) for one in record.meetings()] == [("d", "r")] * 2
 
 
-def test_a_record_keeps_of_each_stay_what_was_told_last():
+def test_a_record_has_the_latest_state_of_each_stay():
     said = [
         ParticipantJoined(0, Stay("a", 0)),
         ParticipantNamed(5, Stay("a", 0, None, None, None, "Ann")),
@@ -183,7 +183,7 @@ def test_a_record_keeps_of_each_stay_what_was_told_last():
     ]
 
 
-def test_a_record_takes_a_revision_for_what_it_replaces():
+def test_a_record_applies_a_revision():
     record = Record("d", "r").apply(
         [
             ParticipantJoined(0, Stay("a", 0)),

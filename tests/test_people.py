@@ -1,4 +1,4 @@
-"""People: what one instant after the other does to the stays of a room, down to each change and each door."""
+"""People: stays, changes and doors after each instant of a room (R1-R3a)."""
 
 from itertools import groupby
 
@@ -28,7 +28,7 @@ def end(at, **known):
 
 
 def people_after(*events):
-    """Everybody after these events, which are in order of time; the doors are watched."""
+    """Return the people of a room after these events, in order of time, with watched doors."""
     people = People([])
     people.doors = []
     for at, heard in groupby(events, key=lambda event: event.at):
@@ -37,7 +37,7 @@ def people_after(*events):
 
 
 def stays(people):
-    """All stays that were opened, as they are now."""
+    """Return all stays in their current form."""
     return [stay.frozen() for _, stay, coming in people.moves if coming and not stay.dropped]
 
 
@@ -78,7 +78,7 @@ def test_an_end_that_closes_one_of_two_sessions_is_not_ignored():
     assert list(people.present) == ["b"]
 
 
-def test_an_end_closes_those_of_whom_nothing_was_said_beside_one_who_joins():
+def test_an_end_closes_other_stays_while_somebody_joins():
     people = people_after(join(0, "b"), join(5, "a"), end(5))
     assert stays(people) == [Stay("b", 0, 5, LeftBy.ROOM_ENDED), Stay("a", 5)]
 
@@ -174,7 +174,7 @@ def counted(*events):
     return people
 
 
-def test_a_new_name_is_told_of_a_stay_that_counts():
+def test_a_new_name_of_a_counted_stay_is_reported():
     people = counted(join(0))
     people.take(5, [join(5, user_name="Ann")])
     named = Stay("a", 0, None, None, None, "Ann")
@@ -185,13 +185,13 @@ def test_a_new_name_is_told_of_a_stay_that_counts():
     assert ParticipantNamed(5, named).because is Because.NAME_LEARNT
 
 
-def test_a_new_user_id_is_told_of_too():
+def test_a_new_user_id_of_a_counted_stay_is_reported():
     people = counted(join(0, user_name="Ann"))
     people.take(5, [join(5, user_id="u1")])
     assert people.changes[-1] == ParticipantNamed(5, Stay("a", 0, None, None, "u1", "Ann"))
 
 
-def test_a_name_that_is_known_or_of_a_stay_that_does_not_count_is_not_told():
+def test_known_names_and_names_of_pending_stays_are_not_reported():
     known = counted(join(0, user_name="Ann"))
     known.take(5, [join(5, user_name="Ann")])
     too_new = people_after(join(0))
@@ -257,7 +257,7 @@ def test_a_reported_leave_overturns_a_guess_and_all_that_followed_it():
     assert not people.present
 
 
-def test_what_was_said_since_a_guess_was_known_before_the_leave_that_overturns_it():
+def test_names_learnt_after_an_inferred_leave_are_known_before_the_overturning_leave():
     guessed_back = join(7, user_name="Ann", **GUESS)
     people = people_after(join(0), leave(5, **GUESS), guessed_back, leave(9, user_id="u1"))
     stay = people.moves[0][1]
@@ -381,7 +381,7 @@ def test_an_end_is_held_against_the_session_of_the_stay_that_a_guess_closed_last
 # The doors.
 
 
-def test_the_doors_are_told_of_comings_and_goings_at_once():
+def test_doors_report_joins_and_leaves_at_once():
     alone = people_after(join(0, user_name="Ann"), leave(5))
     assert alone.doors == [
         Door(0, Stay("a", 0, None, None, None, "Ann"), True),
@@ -391,7 +391,7 @@ def test_the_doors_are_told_of_comings_and_goings_at_once():
     assert [door for door in together.doors if door.stay.participant_id == "a"] == alone.doors
 
 
-def test_nothing_is_told_at_a_door_that_nobody_watches():
+def test_doors_that_are_not_watched_report_nothing():
     people = People([])
     for at, heard in [
         (0, [join(0), join(0, "b")]),

@@ -1,4 +1,4 @@
-"""Refold: what is told of a stretch of the past that is folded again, and no more than that (R15)."""
+"""Refold: the revision that a late event makes, and the stretch of the past that it covers (R15)."""
 
 import pytest
 
@@ -50,13 +50,13 @@ def only(changes):
 # Who was carried into a meeting that a reset began (R7).
 
 
-def test_a_stay_that_is_another_now_is_told_to_be_carried_though_the_meeting_is_the_same():
+def test_a_changed_stay_is_carried_into_an_unchanged_meeting():
     revised = only(reset_at_700().handle(join(-5), 3_000))
     assert RESET not in {meeting.id for meeting in revised.meetings_after}
     assert revised.carried == ((RESET, left("a", -5, 2_000)),)
 
 
-def test_a_meeting_that_is_another_now_is_told_with_whoever_is_carried_into_it():
+def test_a_changed_meeting_has_its_carried_stay():
     revised = only(reset_at_700().handle(leave(900, "c", joined_at=800), 3_000))
     assert RESET in {meeting.id for meeting in revised.meetings_after}
     assert revised.carried == (
@@ -65,7 +65,7 @@ def test_a_meeting_that_is_another_now_is_told_with_whoever_is_carried_into_it()
     )
 
 
-def test_of_a_reset_that_is_as_it_was_nothing_is_told():
+def test_an_unchanged_reset_carries_nothing():
     revised = only(reset_at_700().handle(leave(60, "c", joined_at=20), 3_000))
     assert [meeting.start for meeting in revised.meetings_after] == [0]
     assert revised.carried == ()
@@ -79,7 +79,7 @@ def test_a_meeting_that_no_reset_began_carries_nobody():
 # What is told.
 
 
-def test_a_revision_tells_of_stays_by_join_and_of_participants_that_join_together():
+def test_a_revision_orders_stays_by_join_and_participant():
     room = room_after(join(0, "x"), leave(100, "x"), at=1_000)
     late = [leave(90, "b", joined_at=20), leave(90, "a", joined_at=20), leave(90, "z", joined_at=10)]
     revised = only(room.handle_late(late, 1_000))
@@ -87,7 +87,7 @@ def test_a_revision_tells_of_stays_by_join_and_of_participants_that_join_togethe
     assert revised.stays_before == ()
 
 
-def test_stays_that_are_withdrawn_are_told_in_the_same_order():
+def test_a_revision_orders_withdrawn_stays_alike():
     room = room_after(
         *(join(at, who) for at, who in [(10, "z"), (20, "b"), (20, "a")]), leave(100, "z"), at=1_000
     )
@@ -96,19 +96,19 @@ def test_stays_that_are_withdrawn_are_told_in_the_same_order():
     assert [(stay.leave, stay.left_by) for stay in revised.stays_after] == [(95, LeftBy.ROOM_ENDED)] * 3
 
 
-def test_a_revision_says_which_event_came_how_late_and_when_it_is_told():
+def test_a_revision_names_its_event_and_delay():
     event = leave(50, "b", joined_at=20)
     revised = only(room_after(join(0), leave(40), at=1_000).handle(event, 1_100))
     assert (revised.at, revised.event, revised.late_ms, revised.because) == (985, event, 1_050, Because.LATE)
 
 
-def test_of_several_late_events_the_earliest_is_told():
+def test_a_revision_of_several_late_events_names_the_earliest():
     events = [leave(60, "c", joined_at=21), leave(50, "b", joined_at=20)]
     revised = only(room_after(join(0), leave(40), at=1_000).handle_late(events, 1_100))
     assert (revised.event, revised.late_ms) == (events[1], 1_050)
 
 
-def test_a_meeting_that_is_the_same_is_not_told():
+def test_a_revision_leaves_out_unchanged_meetings():
     room = room_after(join(0), leave(40), join(100), leave(140), join(200), leave(240), at=1_000)
     revised = only(room.handle(leave(130, "b", joined_at=110), 1_000))
     assert [meeting.start for meeting in revised.meetings_before] == [100]
@@ -179,14 +179,14 @@ def test_what_comes_after_a_guess_that_was_wrong_is_marked_as_before():
     assert [mark.at for mark in room.journal.marks_after(DAWN.at)] == [60, 150]
 
 
-def test_whoever_is_known_to_have_never_left_is_in():
+def test_a_reopened_stay_is_present():
     reopened = stretch(join(0), leave(20, **GUESS), never_left=["a"])
     assert [stay.frozen() for stay in reopened.people.present.values()] == [Stay("a", 0)]
     assert not reopened.ends_like(Mark(20))
     assert reopened.visits() == [Stay("a", 0)]
 
 
-def test_visits_are_told_of_all_who_came_as_they_are_after_all():
+def test_visits_include_all_stays_in_their_final_form():
     found = stretch(
         join(0),
         leave(5),
@@ -228,7 +228,7 @@ def test_an_event_that_is_earlier_than_all_others_brings_the_deadline_forward():
     assert room.deadline == 25
 
 
-def test_who_was_in_is_known_of_the_tail_too_in_whatever_order_it_came():
+def test_presence_includes_the_disordered_tail():
     room = room_after(join(0, user_name="Ann"), at=15)
     for event in (join(10, "b"), join(5, "c", user_name="Cid"), leave(12, "d", joined_at=3), leave(11, "c")):
         room.handle(event, event.at)
@@ -239,7 +239,7 @@ def test_who_was_in_is_known_of_the_tail_too_in_whatever_order_it_came():
     assert room.in_room_at(-1) == {}
 
 
-def test_whoever_is_known_to_have_been_in_by_their_leave_alone_was_in():
+def test_presence_includes_stays_known_from_their_leave():
     room = room_after(leave(12, "d", joined_at=3), at=100)
     assert room.in_room_at(11) == {"d": None}
     assert room.in_room_at(12) == {}
@@ -265,7 +265,7 @@ def test_the_size_of_a_room_counts_those_who_are_in_and_what_waits():
     assert (room.people(), room.size()) == (1, 4)
 
 
-def test_those_who_are_in_are_told_apart_from_those_who_count():
+def test_present_stays_exclude_pending_ones():
     room = room_after(join(0, "b"), join(0), join(80, "c"), at=100)
     assert [stay.participant_id for stay in room.stays_in()] == ["a", "b", "c"]
     assert [stay.participant_id for stay in room.present()] == ["a", "b"]

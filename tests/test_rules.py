@@ -1,4 +1,4 @@
-"""Rules: each transition of rules 4-8 on its edge, with nobody's name."""
+"""Rules: each transition of rules 4-8 at its boundary."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Sittings: what is decided of comings and goings, and when, down to each change."""
+"""Sittings: the changes that joins and leaves make, and when they are decided (R4-R8, R14)."""
 
 import pytest
 
@@ -23,7 +23,7 @@ ID = meeting_id("d", "r", 0)
 
 
 def sittings_of(*stays):
-    """What is known of stays (participant, join, leave or None), nothing decided yet."""
+    """Return undecided sittings of these stays: (participant, join, leave or None)."""
     moves = []
     for who, join, leave in stays:
         stay = OpenStay(who, join, None, None, None, True)
@@ -45,7 +45,7 @@ def left(who, join, leave):
     return ParticipantLeft(leave, Stay(who, join, leave, LeftBy.REPORTED))
 
 
-def test_a_meeting_of_two_is_told_in_the_order_of_its_facts():
+def test_a_meeting_of_two_makes_these_changes_in_order():
     assert settled(100, ("a", 0, 50), ("b", 20, 40)).changes == [
         ParticipantJoined(0, Stay("a", 0)),
         ParticipantJoined(20, Stay("b", 20)),
@@ -56,7 +56,7 @@ def test_a_meeting_of_two_is_told_in_the_order_of_its_facts():
     ]
 
 
-def test_whoever_waits_alone_long_enough_makes_a_meeting():
+def test_waiting_alone_long_enough_makes_a_meeting():
     assert settled(100, ("a", 0, 30)).changes == [
         ParticipantJoined(0, Stay("a", 0)),
         left("a", 0, 30),
@@ -74,7 +74,7 @@ def test_a_reset_ends_a_meeting_and_begins_the_next_at_one_instant():
     ]
 
 
-def test_a_visit_too_short_is_told_as_such_when_it_is_over_and_counts_for_nothing():
+def test_a_short_stay_is_voided_when_it_ends():
     voided = StayVoided(59, Stay("b", 50, 59, LeftBy.REPORTED))
     sittings = settled(1_000, ("a", 0, None), ("b", 50, 59))
     changes = sorted(sittings.changes[1:], key=lambda change: change.at)
@@ -100,7 +100,7 @@ def test_a_pending_join_holds_what_falls_due_at_its_instant_or_after():
     assert settled(39, ("a", 0, None), ("b", 31, None)).state.stands is True
 
 
-def test_whoever_has_left_is_not_pending_however_short_it_was():
+def test_an_ended_stay_is_not_pending():
     sittings = settled(12, ("a", 5, 12))
     assert sittings.changes == [StayVoided(12, Stay("a", 5, 12, LeftBy.REPORTED))]
 
@@ -149,7 +149,7 @@ def test_what_is_decided_is_forgotten_and_what_waits_is_not():
         assert 2 * sittings.decided < max(1, len(sittings.moves))
 
 
-def test_a_state_is_gone_on_from():
+def test_sittings_resume_from_a_restored_state():
     first = settled(150, ("a", 0, None), ("b", 0, 100))
     again = Sittings("d", "r", RULES, [], [])
     again.restore(first.state, first.id)
@@ -200,7 +200,7 @@ def test_events_at_the_moment_exist_and_later_ones_do_not():
     assert meetings_of(later, as_of=39, rules=RULES)[0].end is None
 
 
-def test_a_history_is_of_the_default_domain_and_by_dailys_numbers_unless_told_otherwise():
+def test_a_history_uses_the_default_domain_and_rules():
     events = [said(Kind.JOIN, 0, "a"), said(Kind.LEAVE, 30_000, "a")]
     (meeting,) = meetings_of(events, as_of=100_000)
     assert (meeting.domain, meeting.room, meeting.id) == ("default", "r", meeting_id("default", "r", 0))

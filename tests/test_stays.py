@@ -1,4 +1,4 @@
-"""Stays: each of the 256 cases of the table, held against the oracle's walk through one instant."""
+"""Stays: each of the 256 cases of the table, compared with the oracle."""
 
 import pytest
 
@@ -39,7 +39,7 @@ PRESENT = {IN: Stay("a", 1), AGAIN: Stay("a", 4)}
 
 
 def walked(phase, signs):
-    """The phase and the stays after one instant, as the oracle walks through it."""
+    """Return the phase and the stays after one instant according to the oracle."""
     seen = Whereabouts("a")
     seen.doubted = [DOUBTED_STAY] if phase in (DOUBTED, AGAIN) else []
     seen.present = PRESENT.get(phase)
@@ -59,7 +59,7 @@ def walked(phase, signs):
 
 
 def meant(phase, signs):
-    """The same, as the table has it."""
+    """Return the same according to the table."""
     meaning = MEANINGS[phase * SIGNS + signs]
     doubted = [DOUBTED_STAY] if phase in (DOUBTED, AGAIN) else []
     present = [PRESENT[phase]] if phase in PRESENT else []
@@ -79,5 +79,5 @@ def test_every_case_of_the_table_is_what_the_oracle_makes_of_it(phase):
         assert meant(phase, signs) == walked(phase, signs), f"phase {phase}, signs {signs:06b}"
 
 
-def test_how_a_stay_ended_is_said_in_these_words():
+def test_the_values_of_left_by_are_stable():
     assert [how.value for how in LeftBy] == ["reported", "room_ended", "snapshot", "timeout", "superseded"]

@@ -96,7 +96,7 @@ def stepped(stored, at):
 
 
 @pytest.mark.parametrize(("at", "late"), [(85_000, 0), (84_999, 1)])
-def test_what_changes_something_that_was_published_is_late(stored, at, late):
+def test_a_change_to_something_published_counts_as_late(stored, at, late):
     stored.append(said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 90_000))
     assert stepped(stored, 100_000).late == 0
     stored.append(said(Kind.LEAVE, "b", at, joined_at=NEW_YEAR + at - 20_000))
@@ -104,7 +104,7 @@ def test_what_changes_something_that_was_published_is_late(stored, at, late):
     assert (tally.late, tally.corrections) == (late, late)
 
 
-def test_what_was_said_in_vain_is_counted_by_its_reason(stored):
+def test_ignored_events_are_counted_by_reason(stored):
     stored.append(
         said(Kind.JOIN, "a", 0), said(Kind.JOIN, "a", 10), said(Kind.JOIN, "a", 20), said(Kind.LEAVE, "b", 30)
     )
@@ -113,7 +113,7 @@ def test_what_was_said_in_vain_is_counted_by_its_reason(stored):
     assert tally.commit_s > 0
 
 
-def test_rooms_are_counted_that_are_in_memory_and_those_that_somebody_is_in(stored):
+def test_rooms_in_memory_and_occupied_rooms_are_counted(stored):
     stored.append(
         said(Kind.JOIN, "a", 0), said(Kind.JOIN, "b", 0, room="s"), said(Kind.LEAVE, "b", 20_000, room="s")
     )
@@ -124,7 +124,7 @@ def test_rooms_are_counted_that_are_in_memory_and_those_that_somebody_is_in(stor
     assert (stored.engine.rooms, stored.engine.cursor) == (0, 3)
 
 
-def test_there_is_more_to_do_while_a_round_was_full(stored):
+def test_step_returns_true_while_batches_are_full(stored):
     stored.append(*(said(Kind.JOIN, f"p{n}", n) for n in range(5)))
     now = NEW_YEAR + 1_000
     assert [stored.engine.step(now) for _ in range(3)] == [True, True, False]
@@ -149,7 +149,7 @@ def inferred(stored):
     ]
 
 
-def test_a_list_is_compared_with_all_that_came_before_it_and_nothing_after(folder):
+def test_a_snapshot_is_compared_with_the_events_before_it_only(folder):
     stored = StoredEngine(folder)
     before, after = said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "c", 70_000)
     entries = [
@@ -165,7 +165,7 @@ def test_a_list_is_compared_with_all_that_came_before_it_and_nothing_after(folde
     stored.close()
 
 
-def test_a_list_is_in_the_log_as_what_it_is_and_is_no_event(stored):
+def test_a_snapshot_in_the_log_has_a_list_and_no_event(stored):
     stored.store.log.append([[listing(60_000, "b")]])
     (entry,) = stored.store.log.after(0, 10)
     assert (entry.event, json.loads(entry.listed)) == (None, [{"participant_id": "b"}])

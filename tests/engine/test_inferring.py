@@ -1,4 +1,4 @@
-"""Inferring: what a list of those present and the longest stay say that nobody reported."""
+"""Inferring: joins and leaves that follow from snapshots and from the stay limit."""
 
 import json
 
@@ -29,7 +29,7 @@ def brief(entries):
     return [(entry.kind, entry.at, entry.participant_id) for entry in entries]
 
 
-def test_whoever_is_not_listed_has_left_and_whoever_is_unknown_has_come():
+def test_a_snapshot_infers_leaves_of_missing_and_joins_of_unknown_participants():
     room = room_with((0, "c"), (0, "b"), (0, "a"))
     listed = [{"participant_id": who} for who in ("e", "b", "d")]
     assert brief(from_snapshot(room, snapshot(50, *listed))) == [
@@ -40,13 +40,13 @@ def test_whoever_is_not_listed_has_left_and_whoever_is_unknown_has_come():
     ]
 
 
-def test_a_list_is_compared_with_who_was_in_at_its_moment():
+def test_a_snapshot_is_compared_with_presence_at_its_time():
     room = room_with((0, "a"), (60, "b"))
     assert brief(from_snapshot(room, snapshot(59, {"participant_id": "a"}))) == []
     assert brief(from_snapshot(room, snapshot(60, {"participant_id": "a"}))) == [(2, 60, "b")]
 
 
-def test_an_entry_that_is_inferred_from_a_list_says_all_that_the_list_knew():
+def test_an_entry_inferred_from_a_snapshot_has_all_its_fields():
     listed = {"participant_id": "d", "user_id": "u1", "user_name": "Ann"}
     (entry,) = from_snapshot(room_with(), snapshot(50, listed))
     assert entry == LogEntry(
@@ -60,7 +60,7 @@ def key_of(room, said):
     return entry.key
 
 
-def test_the_same_list_infers_the_same_entries_and_another_one_others():
+def test_keys_of_inferred_entries_are_stable_and_distinct():
     room = room_with((0, "a"))
     here = {"participant_id": "a"}
     keys = [
@@ -75,7 +75,7 @@ def test_the_same_list_infers_the_same_entries_and_another_one_others():
 
 
 @pytest.mark.parametrize(("now", "left"), [(499, []), (500, ["a"]), (559, ["a"]), (560, ["a", "b"])])
-def test_whoever_stays_too_long_has_left_at_the_end_of_the_longest_stay(now, left):
+def test_a_stay_that_is_too_long_ends_at_its_limit(now, left):
     room = room_with((0, "a"), (60, "b"))
     entries = list(overstayed(room, 500, now))
     assert [entry.participant_id for entry in entries] == left
@@ -86,21 +86,21 @@ def test_whoever_stays_too_long_has_left_at_the_end_of_the_longest_stay(now, lef
         )  # fmt: skip
 
 
-def test_the_end_of_the_longest_stay_is_one_entry_for_each_stay():
+def test_a_timeout_has_one_key_for_each_stay():
     (first,) = overstayed(room_with((0, "a")), 500, 600)
     (again,) = overstayed(room_with((0, "a")), 500, 700)
     (other,) = overstayed(room_with((1, "a")), 500, 600)
     assert first.key == again.key != other.key
 
 
-def test_nobody_stays_too_long_in_an_empty_room():
+def test_an_empty_room_has_no_timeouts():
     assert list(overstayed(room_with(), 500, 10**6)) == []
     assert longest_stay_ends(room_with(), 500) is None
 
 
-def test_the_longest_stay_ends_first_for_whoever_came_first():
+def test_the_next_timeout_is_that_of_the_earliest_join():
     assert longest_stay_ends(room_with((60, "b"), (20, "a")), 500) == 520
 
 
-def test_a_guess_says_how_it_was_made():
+def test_the_values_of_inferred_are_stable():
     assert [how.value for how in Inferred] == ["snapshot", "timeout", "superseded"]

@@ -1,4 +1,4 @@
-"""Projecting: each change of a room becomes these rows of a round, and no others."""
+"""Projecting: the rows that each change of a room writes."""
 
 import json
 
@@ -31,7 +31,7 @@ A_ROW = StayRow("d", "r", 10, "a", 90, "snapshot", "u1", "Ann")
 
 
 def room_with(*people):
-    """A room in which these have been together since 0."""
+    """A room with these participants, present since 0."""
     room = Room("d", "r", RULES)
     for who in people:
         room.handle(Event(Kind.JOIN, "r", 0, who), 0)
@@ -50,7 +50,7 @@ def started(at=100, name="m", because=Because.COMPANY):
     return MeetingStarted(at + 5, name, at, because)
 
 
-def test_a_stay_that_counts_is_a_row_and_its_name_and_its_leave_are_the_same_row():
+def test_join_name_and_leave_of_a_stay_write_one_row():
     open_row = StayRow("d", "r", 10, "a", None, None, None, None)
     assert projected([ParticipantJoined(10, Stay("a", 10))]).stays == {("d", "r", 10, "a"): open_row}
     named = Stay("a", 10, None, None, "u1", "Ann")
@@ -63,50 +63,50 @@ def expected_of(stay):
     return stay.leave, stay.left_by and stay.left_by.value, stay.user_id, stay.user_name
 
 
-def test_a_leave_that_is_known_and_not_decided_shows_in_its_row():
+def test_a_known_undecided_leave_is_in_the_row():
     assert projected([], [ParticipantLeft(90, A)]).stays == {("d", "r", 10, "a"): A_ROW}
 
 
-def test_what_is_void_or_was_said_in_vain_is_no_row():
+def test_short_stays_and_ignored_events_write_no_row():
     round_ = projected(
         [StayVoided(15, Stay("a", 10, 15)), EventIgnored(1, "a", Kind.JOIN, Because.REPEATED_JOIN)]
     )
     assert round_ == Round(1)
 
 
-def test_a_meeting_begins_with_one_and_nobody_carried_into_it():
+def test_a_new_meeting_has_one_participant_and_no_carried_stay():
     room = room_with("a", "b")
     for because in (Because.COMPANY, Because.WAITED_ALONE):
         round_ = projected([started(100, because=because)], room=room)
         assert round_.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, None, 1, None, None)}
 
 
-def test_whoever_is_in_is_carried_into_a_meeting_that_a_reset_began():
+def test_a_reset_carries_a_present_stay_into_the_new_meeting():
     round_ = projected([started(100, because=Because.LEFT_ALONE)], room=room_with("a"))
     assert round_.meetings["d", "m"] == MeetingRow("d", "m", "r", 100, None, 1, 0, "a")
 
 
 @pytest.mark.parametrize("decided", [True, False])
-def test_whoever_left_since_is_carried_into_a_meeting_that_a_reset_began(decided):
+def test_a_reset_carries_a_stay_that_has_ended_since_into_the_new_meeting(decided):
     left = [ParticipantLeft(90, Stay("b", 50, 90)), ParticipantLeft(120, Stay("a", 10, 120))]
     begun = started(100, because=Because.LEFT_ALONE)
     round_ = projected([begun, *left]) if decided else projected([begun], left)
     assert round_.meetings["d", "m"] == MeetingRow("d", "m", "r", 100, None, 1, 10, "a")
 
 
-def test_a_meeting_that_is_known_goes_on_to_its_end():
+def test_the_end_of_a_stored_meeting_is_written_as_progress():
     round_ = projected([MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
     assert round_.progress == {("d", "m"): (300, 4)}
     assert round_.meetings == {}
 
 
-def test_a_meeting_that_begins_and_ends_in_one_round_is_one_row():
+def test_a_meeting_that_starts_and_ends_in_one_round_is_one_row():
     round_ = projected([started(100), MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
     assert round_.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, 300, 4)}
     assert round_.progress == {}
 
 
-def test_meetings_that_are_over_are_to_be_tallied_from_the_first_to_the_last():
+def test_ended_meetings_are_tallied_from_first_start_to_last_end():
     ends = [MeetingEnded(300, "m", 100, 1, Because.EMPTY), MeetingEnded(200, "n", 50, 1, Because.EMPTY)]
     for changes in (ends, ends[::-1]):
         assert projected(changes).to_tally == {("d", "r"): (50, 300)}
@@ -122,7 +122,7 @@ def test_meetings_that_are_over_are_to_be_tallied_from_the_first_to_the_last():
         (("ongoing", 2), False),
     ],
 )
-def test_the_head_count_of_the_ongoing_meeting_is_written_where_it_is_not_shown(shown, progress):
+def test_the_peak_of_the_ongoing_meeting_is_written_when_it_changes(shown, progress):
     room = room_with("a", "b")
     name = meeting_id("d", "r", 0)
     round_ = Round(1)
@@ -131,13 +131,13 @@ def test_the_head_count_of_the_ongoing_meeting_is_written_where_it_is_not_shown(
     assert round_.progress == ({("d", name): (None, 2)} if progress else {})
 
 
-def test_no_head_count_is_shown_where_no_meeting_stands():
+def test_no_peak_is_written_without_a_meeting():
     round_ = Round(1)
     assert Projection(round_, Room("d", "r", RULES), NOW, PUBLISHED).show_most(("m", 3)) is None
     assert round_ == Round(1)
 
 
-def test_a_meeting_that_this_round_wrote_gets_its_head_count_though_it_was_shown():
+def test_a_meeting_written_in_this_round_gets_its_peak():
     room = room_with("a", "b")
     name = meeting_id("d", "r", 0)
     round_ = projected([started(0, name)], room=room)
@@ -146,7 +146,7 @@ def test_a_meeting_that_this_round_wrote_gets_its_head_count_though_it_was_shown
     assert round_.progress == {}
 
 
-def test_a_meeting_that_this_round_took_out_gets_its_head_count_where_it_is():
+def test_a_meeting_removed_in_this_round_gets_no_progress_if_shown():
     room = room_with("a", "b")
     name = meeting_id("d", "r", 0)
     round_ = Round(1)
@@ -168,13 +168,13 @@ def revised(*, late_ms=PUBLISHED + 1, because=Because.LATE, event=None, **what):
     return Revised(NOW, event, late_ms, **{**nothing, **what}, because=because, carried=carried)
 
 
-def test_a_correction_takes_out_stays_and_puts_in_others():
+def test_a_correction_replaces_stays():
     before, after = Stay("a", 5, 60), A
     round_ = projected([revised(stays_before=(before,), stays_after=(after,))])
     assert round_.stays == {("d", "r", 5, "a"): None, ("d", "r", 10, "a"): A_ROW}
 
 
-def test_a_meeting_that_is_gone_is_taken_out_and_its_id_superseded():
+def test_a_removed_meeting_leaves_a_superseded_id():
     round_ = projected(
         [revised(meetings_before=(GONE, CHANGED), meetings_after=(CHANGED._replace(end=250), NEW))]
     )
@@ -186,7 +186,7 @@ def test_a_meeting_that_is_gone_is_taken_out_and_its_id_superseded():
     assert round_.superseded == [Superseded("d", "gone", "r", 20, NOW)]
 
 
-def test_what_was_to_be_written_of_a_meeting_that_is_revised_is_not():
+def test_a_correction_discards_pending_progress_of_its_meetings():
     changes = [
         MeetingEnded(200, "same", 100, 3, Because.EMPTY),
         MeetingEnded(80, "gone", 20, 2, Because.EMPTY),
@@ -198,7 +198,7 @@ def test_what_was_to_be_written_of_a_meeting_that_is_revised_is_not():
     assert round_.carried == {("d", "other"): (3, "z")}
 
 
-def test_whoever_is_carried_into_a_revised_meeting_stands_in_its_row_and_else_alone():
+def test_carried_stays_are_written_in_the_row_or_alone():
     carried = (("new", Stay("a", 10)), ("other", Stay("b", 20)))
     round_ = projected([revised(meetings_after=(NEW, CHANGED), carried=carried)])
     assert round_.meetings["d", "new"] == MeetingRow("d", "new", "r", 300, 400, 2, 10, "a")
@@ -217,7 +217,7 @@ def test_whoever_is_carried_into_a_revised_meeting_stands_in_its_row_and_else_al
         ({"meetings_before": (GONE, NEW)}, (20, 400)),
     ],
 )
-def test_a_correction_is_of_the_time_from_the_first_to_the_last_that_it_touches(what, time):
+def test_a_correction_spans_all_stays_and_meetings_it_touches(what, time):
     round_ = projected([revised(**what)])
     assert round_.to_tally == {("d", "r"): time}
     (correction,) = round_.corrections
@@ -241,13 +241,13 @@ def test_only_what_was_published_can_be_corrected(late_ms, because, imported, co
     assert round_.meetings == {("d", "gone"): None}
 
 
-def test_what_is_not_said_to_be_imported_is_not():
+def test_changes_are_not_imported_by_default():
     round_ = Round(1)
     Projection(round_, Room("d", "r", RULES), NOW, PUBLISHED).apply([revised(meetings_before=(GONE,))], ())
     assert len(round_.corrections) == 1
 
 
-def test_a_correction_says_what_came_late_and_what_was_and_is():
+def test_a_correction_contains_the_late_event_and_both_states():
     event = Event(Kind.LEAVE, "r", 60, "a")
     change = revised(
         event=event, late_ms=99, stays_before=(Stay("a", 5),), stays_after=(A,), meetings_before=(GONE,), meetings_after=(NEW,)
@@ -263,7 +263,7 @@ def test_a_correction_says_what_came_late_and_what_was_and_is():
     }
 
 
-def test_a_correction_of_a_guess_is_about_no_event():
+def test_a_correction_of_an_inferred_leave_has_no_event():
     (correction,) = projected(
         [revised(because=Because.GUESS_OVERTURNED, meetings_before=(GONE,))]
     ).corrections

@@ -1,4 +1,4 @@
-"""Running: the engine in its thread, what stops it and what does not; and the log worked in without a service."""
+"""Running: the engine in its own thread, its failures, and processing the log without a service."""
 
 import threading
 from pathlib import Path
@@ -41,7 +41,7 @@ def join(who, at=0):
 
 
 class Running:
-    """A worker whose rounds can be waited for."""
+    """A worker, and a way to wait for its rounds."""
 
     def __init__(self, store, make=None, now=LONG_AFTER):
         self.store = store
@@ -69,7 +69,7 @@ def running(store):
 
 @pytest.fixture
 def at_once(monkeypatch):
-    """Nobody waits before the store is tried again."""
+    """Retry the store without a pause."""
     monkeypatch.setattr("headcount.engine.running._PAUSE_S", 0.01)
 
 
@@ -77,7 +77,7 @@ def cursor(store):
     return store.tables.cursor()[0]
 
 
-def test_what_is_in_the_log_is_worked_in_once_this_process_leads(store, running):
+def test_the_worker_processes_the_log_once_it_leads(store, running):
     append(store, join("a"), join("b"))
     assert not running.worker.alive()
     assert not running.worker.leads()
@@ -89,7 +89,7 @@ def test_what_is_in_the_log_is_worked_in_once_this_process_leads(store, running)
     assert running.worker.failures == 0
 
 
-def test_what_is_appended_later_is_worked_in_when_somebody_hurries(store, running, monkeypatch):
+def test_hurry_makes_the_worker_process_new_entries(store, running, monkeypatch):
     monkeypatch.setattr("headcount.engine.running._POLL_S", 600.0)
     monkeypatch.setattr("headcount.engine.running._PACE_S", 600.0)
     running.worker.start()
@@ -100,7 +100,7 @@ def test_what_is_appended_later_is_worked_in_when_somebody_hurries(store, runnin
         running.until(lambda number=number: cursor(store) == number)
 
 
-def test_what_is_appended_later_is_worked_in_when_it_is_woken(store, running, monkeypatch):
+def test_wake_makes_the_worker_process_new_entries(store, running, monkeypatch):
     monkeypatch.setattr("headcount.engine.running._POLL_S", 600.0)
     running.worker.start()
     running.until(running.worker.leads)
@@ -110,14 +110,14 @@ def test_what_is_appended_later_is_worked_in_when_it_is_woken(store, running, mo
         running.until(lambda number=number: cursor(store) == number)
 
 
-def test_what_another_process_appends_is_found_without_a_word(store, running):
+def test_the_worker_finds_entries_without_being_woken(store, running):
     running.worker.start()
     running.until(running.worker.leads)
     append(store, join("a"))
     running.until(lambda: cursor(store) == 1)
 
 
-def test_a_worker_that_is_stopped_lets_another_lead(store, running):
+def test_a_stopped_worker_gives_up_leadership(store, running):
     running.worker.start()
     running.until(running.worker.leads)
     running.worker.stop()
@@ -181,7 +181,7 @@ def test_a_worker_waits_while_another_one_leads(store):
     worker.stop()
 
 
-def test_a_worker_that_does_not_lead_any_more_makes_another_engine(store):
+def test_a_worker_that_loses_leadership_makes_another_engine(store):
     running = Running(store)
 
     class Lost:
@@ -212,7 +212,7 @@ def done_with(store, max_stay=None, now=LONG_AFTER):
     return worked, told
 
 
-def test_the_log_is_worked_in_to_its_end_and_progress_is_told(store, monkeypatch):
+def test_work_in_processes_the_whole_log_and_reports_progress(store, monkeypatch):
     monkeypatch.setattr("headcount.engine.working_in._ENGINE_ROWS", 2)
     append(store, *(join(f"p{n}", n) for n in range(4)))
     worked, told = done_with(store)
@@ -229,27 +229,27 @@ def test_progress_begins_where_the_engine_stands(store, monkeypatch):
     assert done_with(store)[1][:2] == [(0.75, "working out"), (1.0, "working out")]
 
 
-def test_an_empty_log_is_worked_in_at_once(store):
+def test_work_in_accepts_an_empty_log(store):
     worked, told = done_with(store)
     assert worked is True
     assert all(0 <= done <= 1 for done, _ in told)
 
 
-def test_the_longest_stay_holds_without_a_service_too(store):
+def test_work_in_applies_the_stay_limit(store):
     append(store, join("a"))
     done_with(store, max_stay=1_000)
     assert [entry.at for entry in store.log.after(1, 10)] == [NEW_YEAR + 1_000]
     assert store.answers.present(DOMAIN) == []
 
 
-def test_whoever_works_the_log_in_lets_another_lead_afterwards(store):
+def test_work_in_gives_up_leadership(store):
     done_with(store)
     other = open_store(store.database.url, synchronous="off")
     assert done_with(other)[0] is True
     other.close()
 
 
-def test_while_another_process_leads_nothing_is_worked_in(store):
+def test_work_in_does_nothing_while_another_process_leads(store):
     append(store, join("a"))
     other = open_store(store.database.url, synchronous="off")
     lead = leadership(other.database)
@@ -263,7 +263,7 @@ def test_while_another_process_leads_nothing_is_worked_in(store):
 # The rules in force.
 
 
-def test_a_store_keeps_to_the_rules_that_it_was_worked_out_by(store):
+def test_a_store_accepts_only_the_rules_it_was_built_with(store):
     keep_to_rules(store, RULES)
     keep_to_rules(store, RULES)
     assert store.tables.rules() == rules_said(RULES) == "10000,30000,600000"

@@ -81,7 +81,7 @@ GROUPS = {
         ("engine/*.py", "store/tables.py", "store/rows.py", "store/journal.py", "store/log.py", "store/outbox.py"),
         0.90,
         (
-            ("engine/test_projecting.py", "engine/test_told.py", "engine/test_inferring.py", "engine/test_engine_rounds.py"),
+            ("engine/test_projecting.py", "engine/test_outbox_messages.py", "engine/test_inferring.py", "engine/test_engine_rounds.py"),
             ("store/test_outbox.py", "store/test_journal.py", "store/test_contract.py", "engine/test_running.py"),
             ("engine/test_telling.py", "test_scenarios.py::test_the_story_comes_out_as_told"),
             ("engine/test_engine_same.py", "engine/test_crashes.py"),

@@ -181,7 +181,7 @@ def rows_of(store, text):
         return connection.rows_of(text, {})
 
 
-def test_all_that_a_round_has_for_the_outbox_and_the_tallies_is_written(store):
+def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
     epoch = store.tables.take_over()
     done = Round(0)
     later = ToTell(D, "m1", T + 9, "r", T, "R15 late")
@@ -226,7 +226,7 @@ def test_the_rules_of_a_store_are_remembered_once(store):
     assert store.tables.rules() == "1,2,3"
 
 
-def test_a_room_that_is_not_known_has_no_row(store):
+def test_an_unknown_room_has_no_row(store):
     assert store.tables.room(D, "r") is None
     assert store.tables.cursor() == (0, 0)
     assert store.log.end() == (0, 0)

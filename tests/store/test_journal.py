@@ -1,4 +1,4 @@
-"""Journal: a room's past from the log and the marks in the store, with what a round has not committed yet."""
+"""Journal: the events and marks of a room in the store, including uncommitted ones."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def moments(events):
     return [event.at - T for event in events]
 
 
-def test_the_past_is_what_is_settled_and_what_was_recorded_since(store):
+def test_the_journal_has_settled_and_uncommitted_events(store):
     position = appended(store, join(5), join(50, "b"))
     appended(store, join(7, "c"))
     journal = past(store, T + 40, position)
@@ -52,7 +52,7 @@ def test_the_past_is_what_is_settled_and_what_was_recorded_since(store):
     assert moments(journal.between(T + 3, T + 59)) == [5]
 
 
-def test_what_is_committed_is_read_from_the_store_alone(store):
+def test_committed_events_are_read_from_the_store_only(store):
     journal = past(store, T, 0)
     journal.record([join(60)])
     journal.mark(Mark(T + 60))
@@ -118,7 +118,7 @@ def test_marks_of_another_room_are_not_touched(store):
     assert past(store).marks_after(T) == []
 
 
-def test_the_events_after_a_moment_are_told_as_they_were_said(store):
+def test_events_after_a_time_are_returned_as_received(store):
     position = appended(store, join(5), leave(60, joined_at=T + 7), join(50, "b"))
     appended(store, join(70, "c"))
     with store.database.reading() as connection:
@@ -128,7 +128,7 @@ def test_the_events_after_a_moment_are_told_as_they_were_said(store):
     assert moments(everything) == [5, 50, 60, 70]
 
 
-def test_what_is_doubted_at_a_mark_is_packed_and_nothing_is_not():
+def test_doubts_of_a_mark_are_packed_as_json():
     assert packed_doubts(Mark(1)) is None
     assert packed_doubts(Mark(1, (("a", None, ("b", 2)),))) == '[["a",null,["b",2]]]'
 

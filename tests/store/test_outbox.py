@@ -1,4 +1,4 @@
-"""Outbox: what is known of a meeting when something is to be told of it, on both databases."""
+"""Outbox: due rows, and the state of a meeting that a message needs, on both databases."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def commit(store, *rows, to_tell=(), told_of=()):
     store.tables.commit(done, store.tables.cursor()[1])
 
 
-def test_what_is_to_be_told_is_due_in_order_and_taken_off_when_it_was_told(store):
+def test_due_rows_are_ordered_and_removed_once_published(store):
     rows = [about("c", due=70, because="R15 late"), about("a", due=50), about("b", due=60)]
     assert store.outbox.first() == NEVER
     commit(store, to_tell=rows)
@@ -59,11 +59,11 @@ def seen(store, name, horizon, start=0):
     return store.outbox.seen(about(name, start), T + horizon)
 
 
-def test_of_a_meeting_that_is_not_there_nothing_is_known(store):
+def test_an_unknown_meeting_has_nothing_to_publish(store):
     assert seen(store, "m", 100) == (None, None, None, 0, False)
 
 
-def test_of_a_meeting_whose_start_is_all_that_is_to_be_told_nobody_is_counted(store):
+def test_participants_are_not_counted_for_a_start(store):
     commit(store, meeting("m", 0), stay("a", 0))
     assert seen(store, "m", 100) == (None, meeting("m", 0), None, 0, False)
     commit(store, told("m", 0))
@@ -71,7 +71,7 @@ def test_of_a_meeting_whose_start_is_all_that_is_to_be_told_nobody_is_counted(st
 
 
 @pytest.mark.parametrize(("horizon", "people"), [(99, 0), (100, 3), (200, 3)])
-def test_of_a_meeting_that_is_over_those_are_counted_who_were_in_it(store, horizon, people):
+def test_participants_of_an_ended_meeting_are_counted(store, horizon, people):
     commit(
         store,
         meeting("m", 0, 100),
@@ -84,7 +84,7 @@ def test_of_a_meeting_that_is_over_those_are_counted_who_were_in_it(store, horiz
     assert seen(store, "m", horizon) == (told("m", 0), meeting("m", 0, 100), None, people, False)
 
 
-def test_of_a_meeting_that_was_told_to_be_over_and_goes_on_those_are_counted_who_came_by_the_horizon(store):
+def test_participants_of_a_reopened_meeting_are_counted_up_to_the_horizon(store):
     commit(store, meeting("m", 0), stay("a", 0), stay("b", 100), stay("c", 101), told("m", 0, 50))
     assert seen(store, "m", 100).people == 2
     assert seen(store, "m", 101).people == 3
@@ -107,7 +107,7 @@ def test_a_meeting_is_not_reset_before_its_end_is_published(store):
 
 
 @pytest.mark.parametrize(("start", "covers"), [(29, False), (30, True), (99, True), (100, False)])
-def test_a_meeting_that_is_no_more_is_covered_by_the_one_that_was_on_at_its_start(store, start, covers):
+def test_a_removed_meeting_is_covered_by_the_one_at_its_start(store, start, covers):
     other = meeting("other", 30, 100)
     commit(store, other, stay("a", 30, 100), stay("b", 40, 60), told("gone", start))
     expected = (

@@ -1,4 +1,4 @@
-"""Telling, one function at a time: what is noted, what is said of a meeting, and in which words and under which id."""
+"""Telling: what is noted for the outbox, and the type, id and payload of each message."""
 
 import json
 
@@ -25,27 +25,27 @@ TOLD_OVER = ToldMeeting("d", "m", "r", START, 67_890, 4, 3)
 WITHDRAWN = ToldMeeting("d", "m", "r", START, START, 0, 0, 1)
 
 
-def said_by(message):
+def payload_of(message):
     return json.loads(message.said)
 
 
 # Doors.
 
 
-def test_a_coming_is_told_with_all_that_is_known():
+def test_a_join_message_has_all_fields():
     stay = Stay("a", 1_000, None, None, "u1", "Ann")
     (message,) = door_messages(ROOM, [came(stay)], CREATED, 9)
     assert (message.domain, message.type, message.room) == ("d", "participant.joined", "r")
     assert (message.at, message.created) == (1_000, CREATED)
-    assert said_by(message) == {"participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000}
+    assert payload_of(message) == {"participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000}
 
 
 @pytest.mark.parametrize(("left_by", "word"), [(LeftBy.TIMEOUT, "timeout"), (None, None)])
-def test_a_going_is_told_with_its_time_and_how(left_by, word):
+def test_a_leave_message_has_its_time_and_reason(left_by, word):
     stay = Stay("a", 1_000, 5_000, left_by, "u1", "Ann")
     (message,) = door_messages(ROOM, [went(stay, 4_000)], CREATED, 9)
     assert (message.type, message.at) == ("participant.left", 4_000)
-    assert said_by(message) == {
+    assert payload_of(message) == {
         "participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000, "leave": 4_000, "left_by": word,
     }  # fmt: skip
 
@@ -55,7 +55,7 @@ def door_id(door, room=ROOM, cursor=9):
     return message.id
 
 
-def test_the_id_of_a_door_begins_with_what_and_when_and_differs_for_each_stay():
+def test_participant_message_ids_start_with_type_and_time_and_differ_by_stay():
     stay = Stay("a", 1_000, 5_000)
     assert door_id(came(stay)).startswith("ptcpt-join-1000-")
     assert door_id(went(stay, 4_000)).startswith("ptcpt-left-4000-")
@@ -67,7 +67,7 @@ def test_the_id_of_a_door_begins_with_what_and_when_and_differs_for_each_stay():
     assert len(ids[0].rpartition("-")[2]) == 16
 
 
-def test_a_door_has_one_id_for_ever_unless_it_is_told_late():
+def test_participant_message_ids_are_stable_unless_late():
     stay = Stay("a", 1_000)
     assert door_id(came(stay), cursor=9) == door_id(came(stay), cursor=10)
     assert door_id(came(stay, late=True), cursor=9) == f"{door_id(came(stay))}-9"
@@ -84,13 +84,13 @@ def noted(changes, now=1_000, published_ms=15, round_=None):
 
 
 @pytest.mark.parametrize(("fact", "due"), [(500, 1_000), (985, 1_000), (986, 1_001), (1_200, 1_215)])
-def test_the_start_and_the_end_of_a_meeting_are_told_when_they_are_published(fact, due):
+def test_starts_and_ends_are_due_when_published(fact, due):
     expected = [ToTell("d", "m", due, "r", 70)]
     assert noted([MeetingStarted(fact, "m", 70, Because.COMPANY)]) == expected
     assert noted([MeetingEnded(fact, "m", 70, 3, Because.EMPTY)]) == expected
 
 
-def test_nothing_else_is_noted_of_stays():
+def test_stays_are_not_noted():
     assert noted([ParticipantJoined(5, Stay("a", 5))]) == []
 
 
@@ -102,7 +102,7 @@ def meeting(name, start, end):
     return Meeting(name, "d", "r", start, end, 2)
 
 
-def test_a_revision_is_told_when_the_late_fact_would_have_been_and_the_end_when_it_is():
+def test_an_update_is_due_at_once_and_an_end_when_published():
     change = revised([meeting("old", 70, None)], [meeting("new", 80, 1_100)])
     assert noted([change]) == [
         ToTell("d", "old", 1_000, "r", 70, "R15 late"),
@@ -111,20 +111,20 @@ def test_a_revision_is_told_when_the_late_fact_would_have_been_and_the_end_when_
     ]
 
 
-def test_a_revision_of_something_that_is_not_published_waits_for_that():
+def test_an_update_before_publication_is_due_with_it():
     assert noted([revised([meeting("old", 70, None)], late_ms=3)]) == [
         ToTell("d", "old", 1_012, "r", 70, "R15 late")
     ]
 
 
-def test_a_reason_once_noted_is_not_forgotten():
+def test_a_noted_reason_is_not_lost():
     late = revised(after=[meeting("m", 70, None)])
     start = MeetingStarted(500, "m", 70, Because.COMPANY)
     for changes in ([late, start], [start, late]):
         assert noted(changes) == [ToTell("d", "m", 1_000, "r", 70, "R15 late")]
 
 
-def test_a_later_reason_takes_the_place_of_an_earlier_one():
+def test_a_later_reason_replaces_an_earlier_one():
     changes = [
         revised(after=[meeting("m", 70, None)], because=because)
         for because in (Because.LATE, Because.GUESS_OVERTURNED)
@@ -135,51 +135,51 @@ def test_a_later_reason_takes_the_place_of_an_earlier_one():
 # What is said.
 
 
-def heard(seen, about=ABOUT, horizon=HORIZON):
+def messages_for(seen, about=ABOUT, horizon=HORIZON):
     told = tell(about, seen, horizon, CREATED)
     return [(message.type, message.id) for message in told.messages], told.known, told.messages
 
 
-def test_the_first_that_is_told_of_a_meeting_is_that_it_started():
-    types, known, (message,) = heard(Seen(None, NOW, None, 0, False))
+def test_the_first_message_of_a_meeting_is_its_start():
+    types, known, (message,) = messages_for(Seen(None, NOW, None, 0, False))
     assert types == [("meeting.started", "met-sta-m-12")]
     assert known == TOLD
     assert message == NewMessage("d", "met-sta-m-12", "meeting.started", "r", START, CREATED, message.said)
-    assert said_by(message) == {"id": "m", "start": START}
+    assert payload_of(message) == {"id": "m", "start": START}
 
 
-def test_of_a_meeting_that_goes_on_nothing_is_told_twice():
-    types, known, _ = heard(Seen(TOLD, NOW._replace(max_participants=9), None, 7, False))
+def test_an_ongoing_meeting_is_announced_once():
+    types, known, _ = messages_for(Seen(TOLD, NOW._replace(max_participants=9), None, 7, False))
     assert types == []
     assert known == TOLD
 
 
 @pytest.mark.parametrize(("reset", "because"), [(True, "R7 left alone"), (False, "R8 empty")])
-def test_the_end_of_a_meeting_is_told_with_its_size_and_reason(reset, because):
-    types, known, (message,) = heard(Seen(TOLD, OVER, None, 3, reset))
+def test_an_end_message_has_size_and_reason(reset, because):
+    types, known, (message,) = messages_for(Seen(TOLD, OVER, None, 3, reset))
     assert types == [("meeting.ended", "met-end-m-67")]
     assert known == TOLD_OVER
     assert (message.at, message.created, message.room, message.domain) == (67_890, CREATED, "r", "d")
-    assert said_by(message) == {
+    assert payload_of(message) == {
         "id": "m", "start": START, "end": 67_890, "max": 4, "people": 3, "because": because,
     }  # fmt: skip
 
 
-def test_a_meeting_that_was_over_before_anything_was_told_of_it_starts_and_ends():
-    types, known, _ = heard(Seen(None, OVER, None, 3, False))
+def test_an_unannounced_ended_meeting_gets_start_and_end_messages():
+    types, known, _ = messages_for(Seen(None, OVER, None, 3, False))
     assert [kind for kind, _ in types] == ["meeting.started", "meeting.ended"]
     assert known == TOLD_OVER
 
 
 @pytest.mark.parametrize(("horizon", "ends"), [(67_889, False), (67_890, True)])
-def test_an_end_after_the_horizon_is_not_told_yet(horizon, ends):
-    types, known, _ = heard(Seen(TOLD, OVER, None, 3, False), horizon=horizon)
+def test_an_end_after_the_horizon_is_not_published(horizon, ends):
+    types, known, _ = messages_for(Seen(TOLD, OVER, None, 3, False), horizon=horizon)
     assert bool(types) is ends
     assert (known.end is not None) is ends
 
 
-def test_an_end_that_was_told_and_is_the_same_is_not_told_again():
-    types, known, _ = heard(Seen(TOLD_OVER, OVER, None, 3, False))
+def test_an_unchanged_end_is_not_published_again():
+    types, known, _ = messages_for(Seen(TOLD_OVER, OVER, None, 3, False))
     assert types == []
     assert known == TOLD_OVER
 
@@ -193,57 +193,59 @@ def test_an_end_that_was_told_and_is_the_same_is_not_told_again():
         (OVER._replace(end=None), 3),
     ],
 )
-def test_an_end_that_was_told_otherwise_is_revised(row, people):
-    types, known, (message,) = heard(Seen(TOLD_OVER, row, None, people, False))
+def test_a_changed_end_is_published_as_an_update(row, people):
+    types, known, (message,) = messages_for(Seen(TOLD_OVER, row, None, people, False))
     assert types == [("meeting.revised", "met-rev-m-1")]
     assert known == ToldMeeting("d", "m", "r", START, row.end, row.max_participants, people, 1)
     assert (message.at, message.created) == (START, CREATED)
-    assert said_by(message) == {
+    assert payload_of(message) == {
         "id": "m", "because": "R15 late",
         "before": {"id": "m", "start": START, "end": 67_890, "max": 4, "people": 3},
         "after": {"id": "m", "start": START, "end": row.end, "max": row.max_participants, "people": people},
     }  # fmt: skip
 
 
-def test_a_revision_with_a_reason_is_told_though_the_measures_are_the_same():
+def test_an_update_with_a_reason_is_published_without_changed_numbers():
     about = ABOUT._replace(because="R3a guess overturned")
-    types, known, (message,) = heard(Seen(TOLD_OVER._replace(revisions=2), OVER, None, 3, False), about)
+    types, known, (message,) = messages_for(
+        Seen(TOLD_OVER._replace(revisions=2), OVER, None, 3, False), about
+    )
     assert types == [("meeting.revised", "met-rev-m-3")]
-    assert said_by(message)["because"] == "R3a guess overturned"
+    assert payload_of(message)["because"] == "R3a guess overturned"
     assert known.revisions == 3
 
 
-def test_a_reason_alone_revises_no_meeting_that_goes_on():
-    types, known, _ = heard(Seen(TOLD, NOW, None, 3, False), ABOUT._replace(because="R15 late"))
+def test_a_reason_alone_updates_no_ongoing_meeting():
+    types, known, _ = messages_for(Seen(TOLD, NOW, None, 3, False), ABOUT._replace(because="R15 late"))
     assert (types, known) == ([], TOLD)
 
 
-def test_of_a_meeting_that_was_never_told_of_and_is_no_more_nothing_is_told():
-    assert heard(Seen(None, None, None, 0, False)) == ([], None, [])
+def test_an_unannounced_removed_meeting_gets_no_message():
+    assert messages_for(Seen(None, None, None, 0, False)) == ([], None, [])
 
 
-def test_a_meeting_that_is_no_more_is_withdrawn():
-    types, known, (message,) = heard(Seen(TOLD_OVER, None, None, 0, False))
+def test_a_removed_meeting_is_withdrawn():
+    types, known, (message,) = messages_for(Seen(TOLD_OVER, None, None, 0, False))
     assert types == [("meeting.revised", "met-rev-m-1")]
     assert known == WITHDRAWN
-    assert said_by(message) == {
+    assert payload_of(message) == {
         "id": "m", "because": "R15 late", "after": None,
         "before": {"id": "m", "start": START, "end": 67_890, "max": 4, "people": 3},
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(("end", "shown"), [(90_000, 90_000), (HORIZON, HORIZON), (HORIZON + 1, None)])
-def test_the_one_that_covers_the_start_of_a_withdrawn_meeting_is_told_with_it(end, shown):
+def test_a_withdrawal_names_the_meeting_that_covers_its_start(end, shown):
     covering = MeetingRow("d", "n", "r", 5_000, end, 6)
-    _, _, (message,) = heard(Seen(TOLD, None, covering, 8, False))
-    assert said_by(message)["after"] == {"id": "n", "start": 5_000, "end": shown, "max": 6, "people": 8}
+    _, _, (message,) = messages_for(Seen(TOLD, None, covering, 8, False))
+    assert payload_of(message)["after"] == {"id": "n", "start": 5_000, "end": shown, "max": 6, "people": 8}
 
 
 def test_a_withdrawn_meeting_is_not_withdrawn_twice():
-    assert heard(Seen(WITHDRAWN, None, None, 0, False)) == ([], WITHDRAWN, [])
+    assert messages_for(Seen(WITHDRAWN, None, None, 0, False)) == ([], WITHDRAWN, [])
 
 
-def test_a_withdrawn_meeting_that_is_there_again_starts_again_under_another_id():
-    types, known, _ = heard(Seen(WITHDRAWN, OVER, None, 3, False))
+def test_a_restored_meeting_gets_messages_with_new_ids():
+    types, known, _ = messages_for(Seen(WITHDRAWN, OVER, None, 3, False))
     assert types == [("meeting.started", "met-sta-m-12-r1"), ("meeting.ended", "met-end-m-67-r1")]
     assert known == TOLD_OVER._replace(revisions=1)
