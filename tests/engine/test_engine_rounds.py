@@ -131,6 +131,24 @@ def test_step_returns_true_while_batches_are_full(stored):
     assert (stored.engine.cursor, stored.engine.tally.rounds) == (5, 3)
 
 
+def test_a_restarted_engine_wakes_a_room_once_for_each_deadline(stored):
+    stored.append(said(Kind.JOIN, "a", 0))
+    stepped(stored, 5_000)
+    assert stored.engine.alarms == 1
+    stored.start()
+    stored.append(said(Kind.JOIN, "a", 1))
+    stepped(stored, 6_000)
+    assert stored.engine.alarms == 1
+
+
+def test_a_room_without_anything_to_come_has_no_deadline(stored):
+    stored.append(said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 1_000))
+    stored.engine.step(NEW_YEAR + 1_000)
+    assert len(stored.store.tables.deadlines()) == 1
+    stepped(stored, 60_000)
+    assert stored.store.tables.deadlines() == []
+
+
 # Lists of those present.
 
 

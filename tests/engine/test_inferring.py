@@ -93,6 +93,12 @@ def test_a_timeout_has_one_key_for_each_stay():
     assert first.key == again.key != other.key
 
 
+def test_a_timeout_and_a_snapshot_never_share_a_key():
+    room = room_with((7, "a"))
+    (timeout,) = overstayed(room, 500, 600)
+    assert timeout.key != key_of(room, snapshot(50, position=7))
+
+
 def test_an_empty_room_has_no_timeouts():
     assert list(overstayed(room_with(), 500, 10**6)) == []
     assert longest_stay_ends(room_with(), 500) is None
