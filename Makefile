@@ -50,7 +50,7 @@ check: $(STAMP)  ## linters, types, the directions of imports, and the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
 mutate: $(STAMP)  ## mutation testing of the kernel and the engine: SAMPLE mutants drawn with SEED (0: all), table by module
-	nice -n 15 $(BIN)/python tests/mutation/run.py --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1) $(MUTATE)
+	nice -n 15 $(BIN)/python tests/mutation/run.py --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) $(MUTATE)
 
 bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a while
 	$(BIN)/python bench/run.py $(BENCH)

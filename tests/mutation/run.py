@@ -1,10 +1,11 @@
 """Mutation testing: change the code in one place at a time, and see whether a test fails.
 
-`make mutate SAMPLE=200 SEED=1` tests 200 mutants drawn by chance, `SAMPLE=0` all of them. Each mutant runs in
+`make mutate SAMPLE=200 SEED=1` tests 200 mutants drawn by chance, `SAMPLE=0` all of them; it stops after MINUTES
+and reports what it has tested. MUTATE="--module kernel/people" passes more options. Each mutant runs in
 a process of its own, forked from one that has loaded third-party packages but nothing of Headcount; the
 mutated module exists only in its memory. All runs use a copy of the tree in build/mutation, so the checkout
 may be edited meanwhile. Results are kept there: a run that was interrupted goes on where it stopped, and a
-mutant is tested again only if the code, the tests or the list of equivalent mutants have changed.
+mutant is tested again only if the code or the tests have changed.
 
 Why not a library: mutmut changes neither properties, `__new__` nor tables that are made at import, and removes
 no statements; cosmic-ray drops no arguments and no statements, and starts an interpreter for each mutant.
@@ -125,27 +126,37 @@ def main() -> None:
         found = [mutant for mutant in found if mutant.key in before]
     elif asked.sample:
         found = Random(asked.seed).sample(found, min(asked.sample, len(found)))
-    limits = {name: _time_limit(name) for name in sorted({mutant.group for mutant in found})}
-    outcomes = {}
-    for number, mutant in enumerate(found, 1):
-        if mutant.key in excused:
-            continue
-        outcome = known.get(mutant.key)
-        if outcome is None or asked.survivors:
-            outcome = _run(mutant, limits[mutant.group])
-            known.put(mutant.key, outcome)
-        outcomes[mutant.key] = outcome
-        if outcome.outcome == "survived":
-            _say(f"[{number}/{len(found)}] survived: {mutant.key}")
-        elif asked.verbose:
-            _say(
-                f"[{number}/{len(found)}] {outcome.outcome} in {outcome.seconds:.1f}s by {outcome.by}: {mutant.key}"
-            )
+    outcomes = _outcomes(found, excused, known, asked)
+    found = [mutant for mutant in found if mutant.key in excused or mutant.key in outcomes]
     shutil.rmtree(SHARED_MEMORY / f"headcount-{BUILD.name}", ignore_errors=True)
     missed = _report(found, outcomes, excused)
     for key in stale:
         _say(f"{EQUIVALENT.name} lists a mutant that no longer exists: {key}. Remove it.")
     sys.exit(1 if missed or stale else 0)
+
+
+def _outcomes(
+    found: list[Mutant], excused: set[str], known: "_Results", asked: argparse.Namespace
+) -> dict[str, Outcome]:
+    """Test those without a result that still stands, the survivors of the last run first, while there is time."""
+    limits = {name: _time_limit(name) for name in sorted({mutant.group for mutant in found})}
+    until = monotonic() + 60 * asked.minutes
+    outcomes = {}
+    before = known.survivors()
+    for number, mutant in enumerate(sorted(found, key=lambda mutant: mutant.key not in before), 1):
+        if mutant.key in excused:
+            continue
+        outcome = None if asked.survivors else known.get(mutant.key)
+        if outcome is None:
+            if monotonic() > until:
+                continue
+            outcome = _run(mutant, limits[mutant.group])
+            known.put(mutant.key, outcome)
+        outcomes[mutant.key] = outcome
+        if outcome.outcome == "survived" or asked.verbose:
+            how = f"{outcome.outcome} in {outcome.seconds:.1f}s {outcome.by}"
+            _say(f"[{number}/{len(found)}] {how}: {mutant.key}")
+    return outcomes
 
 
 def _asked() -> argparse.Namespace:
@@ -156,6 +167,9 @@ def _asked() -> argparse.Namespace:
         "--sample", type=int, default=200, help="Mutants to draw by chance (default: 200; 0: all)"
     )
     parser.add_argument("--seed", type=int, default=1, help="Seed of the draw (default: 1)")
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="Limit of the run, in minutes (default: 60)"
+    )
     parser.add_argument("--group", action="append", choices=GROUPS, help="Group to test (default: all)")
     parser.add_argument(
         "--module", action="append", help="Module to test, such as kernel/people (default: all)"
