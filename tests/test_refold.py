@@ -271,3 +271,22 @@ def test_present_stays_exclude_pending_ones():
     assert [stay.participant_id for stay in room.present()] == ["a", "b"]
     assert room.meeting == (meeting_id("d", "r", 0), 0, 2)
     assert Room("d", "r").meeting is None
+
+
+def test_a_recalled_room_is_the_room_that_it_was():
+    events = [
+        join(0),
+        leave(50),
+        join(118, "b"),
+        leave(124, "a", joined_at=119),
+        join(130, "c"),
+        leave(131, "d", joined_at=129),
+    ]
+    room = room_after(*events, at=140)
+    (mark,) = [mark for mark in room.journal.marks_after(0) if mark.at == 50]
+    journal = Journal(room.journal.between(DAWN.at, NEVER), [DAWN, mark])
+    recalled = Room.recall("d", "r", RULES, journal, mark, room.settled, events[2:])
+    assert recalled.settled == 125
+    assert recalled.snapshot() == room.snapshot()
+    assert recalled.journal is journal
+    assert recalled.advance(1_000) == room.advance(1_000)

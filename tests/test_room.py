@@ -198,6 +198,12 @@ def test_a_view_shows_who_is_there_and_who_is_too_new():
     assert (view.meeting_id, view.meeting_start, view.most) == (meeting_id("d", "r", 0), 0, 1)
 
 
+def test_a_view_of_a_room_without_a_meeting_shows_none():
+    view = room_after(join(0), at=20).view(29)
+    assert (view.meeting_id, view.meeting_start, view.most) == (None, None, 0)
+    assert [stay.participant_id for stay in view.present] == ["a"]
+
+
 def test_reading_a_view_changes_nothing():
     room = room_after(join(0), join(35, "b"), leave(30, "c", joined_at=2), at=20)
     before = room.snapshot()

@@ -113,6 +113,12 @@ def test_ignored_events_are_counted_by_reason(stored):
     assert tally.commit_s > 0
 
 
+def test_an_engine_that_has_done_nothing_has_counted_nothing(stored):
+    tally = stored.engine.tally
+    assert (tally.entries, tally.rounds, tally.late, tally.corrections) == (0, 0, 0, 0)
+    assert (tally.repeated, tally.orphans, tally.commit_s) == (0, 0, 0.0)
+
+
 def test_rooms_in_memory_and_occupied_rooms_are_counted(stored):
     stored.append(
         said(Kind.JOIN, "a", 0), said(Kind.JOIN, "b", 0, room="s"), said(Kind.LEAVE, "b", 20_000, room="s")
