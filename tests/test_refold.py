@@ -277,6 +277,7 @@ def test_a_recalled_room_is_the_room_that_it_was():
     events = [
         join(0),
         leave(50),
+        leave(60, "a", joined_at=30),
         join(118, "b"),
         leave(124, "a", joined_at=119),
         join(130, "c"),

@@ -174,6 +174,14 @@ def test_a_leave_that_knows_its_join_tells_nothing_new():
     assert kinds(room.advance(200)) == [ParticipantLeft, MeetingEnded]
 
 
+def test_a_join_known_only_from_its_leave_is_a_revision_as_late_as_the_join():
+    room = room_after(join(0, "x"), at=100)
+    event = leave(200, "b", joined_at=50)
+    room.handle(event, 200)
+    (revised,) = [change for change in room.advance(300) if isinstance(change, Revised)]
+    assert (revised.event, revised.late_ms, revised.because) == (event, 250, Because.LATE)
+
+
 def test_a_leave_may_bring_the_name_that_its_join_lacked():
     room = room_after(join(0), at=100)
     room.handle(leave(100, joined_at=0, user_name="Ann"), 100)
