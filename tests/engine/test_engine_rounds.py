@@ -8,6 +8,7 @@ import pytest
 
 from engine.stored import DOMAIN, IN_MEMORY, StoredEngine, entry_of
 from engines import NEW_YEAR, kernel
+from headcount.engine.engine import SHOWN_AFTER_MS
 from headcount.kernel.events import Event, Kind
 from headcount.store.rows import SNAPSHOT, LogEntry, Origin
 
@@ -141,6 +142,7 @@ def test_a_restarted_engine_wakes_a_room_once_for_each_deadline(stored):
     stored.append(said(Kind.JOIN, "a", 0))
     stepped(stored, 5_000)
     assert stored.engine.alarms == 1
+    assert stored.engine.deadline == NEW_YEAR + 10_000 + SHOWN_AFTER_MS
     stored.start()
     stored.append(said(Kind.JOIN, "a", 1))
     stepped(stored, 6_000)
@@ -153,6 +155,23 @@ def test_a_room_without_anything_to_come_has_no_deadline(stored):
     assert len(stored.store.tables.deadlines()) == 1
     stepped(stored, 60_000)
     assert stored.store.tables.deadlines() == []
+
+
+def test_a_round_that_fails_is_repeated_from_the_store(stored):
+    events = [said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 40_000)]
+    stored.append(*events)
+    database = stored.store.database
+    with database.writing() as connection:
+        connection.run_text(
+            "create trigger refuse before insert on stays begin select raise(abort, 'no room left'); end"
+        )
+    with pytest.raises(Exception, match="no room left"):
+        stepped(stored, 60_000)
+    assert stored.engine.rooms == 0
+    with database.writing() as connection:
+        connection.run_text("drop trigger refuse")
+    stepped(stored, 60_000)
+    assert stored.meetings() == kernel(events, as_of=NEW_YEAR + 60_000)
 
 
 # Lists of those present.
