@@ -167,10 +167,10 @@ def test_later_joins_stay_present_after_a_correction():
 
 
 def test_corrected_doors_are_ordered_by_participant():
-    before = [stay(0, 10, "b"), stay(0, 10, "c"), stay(0, 10, "a")]
-    after = [stay(0, 11, "b"), stay(0, 10, "c"), stay(0, 12, "a")]
-    inside = [stay(50, None, "c")]
-    assert [(at, one.participant_id) for at, _, one in seen(before, after, inside)] == [(12, "a"), (11, "b")]
+    people = "hcgbfaed"
+    before = [stay(0, 10, who) for who in people]
+    after = [stay(0, 10 if who == "c" else 12, who) for who in people]
+    assert [one.participant_id for _, _, one in seen(before, after, [stay(50, None, "c")])] == list("abdefgh")
 
 
 def test_a_door_is_not_late_by_default():

@@ -233,6 +233,7 @@ def test_a_snapshot_is_plain_json_and_a_room_goes_on_from_it():
 def test_a_snapshot_remembers_who_came_and_went_while_somebody_is_too_new():
     room = room_after(join(0), join(1, "b"), leave(5, "b"), at=23)
     again = Room.resume(json.loads(json.dumps(room.snapshot())), Journal())
+    assert [stay.participant_id for stay in again.stays_in()] == ["a"]
     assert kinds(again.advance(100)) == [ParticipantJoined, StayVoided, MeetingStarted]
 
 

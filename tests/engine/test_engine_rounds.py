@@ -174,6 +174,25 @@ def test_a_round_that_fails_is_repeated_from_the_store(stored):
     assert stored.meetings() == kernel(events, as_of=NEW_YEAR + 60_000)
 
 
+def test_a_room_that_never_empties_has_a_checkpoint_until_it_does(folder, monkeypatch):
+    monkeypatch.setattr("headcount.engine.keeping._LEAST_EVENTS", 4)
+    stored = StoredEngine(folder)
+
+    def checkpoint():
+        return stored.store.tables.room(DOMAIN, "r").checkpoint
+
+    stored.append(said(Kind.JOIN, "a", 0), *(said(Kind.JOIN, "a", n) for n in range(1, 4)))
+    stepped(stored, 1_000)
+    assert checkpoint() is None
+    stored.append(said(Kind.JOIN, "a", 1_500))
+    stepped(stored, 2_000)
+    assert json.loads(checkpoint())["room"] == "r"
+    stored.append(said(Kind.LEAVE, "a", 60_000))
+    stepped(stored, 90_000)
+    assert checkpoint() is None
+    stored.close()
+
+
 # Lists of those present.
 
 

@@ -1,6 +1,7 @@
 """Inferring: joins and leaves that follow from snapshots and from the stay limit."""
 
 import json
+from hashlib import blake2b
 
 import pytest
 
@@ -91,6 +92,11 @@ def test_a_timeout_has_one_key_for_each_stay():
     (again,) = overstayed(room_with((0, "a")), 500, 700)
     (other,) = overstayed(room_with((1, "a")), 500, 600)
     assert first.key == again.key != other.key
+
+
+def test_the_key_of_an_inferred_entry_is_the_same_in_every_release():
+    key = key_of(room_with(), snapshot(50, {"participant_id": "d"}))
+    assert key == blake2b(b"snapshot\x007\x00r\x00join\x00d", digest_size=16).digest()
 
 
 def test_a_timeout_and_a_snapshot_never_share_a_key():
