@@ -10,6 +10,7 @@ from engine.stored import DOMAIN, IN_MEMORY, StoredEngine, entry_of
 from engines import NEW_YEAR, kernel
 from headcount.engine.engine import SHOWN_AFTER_MS
 from headcount.kernel.events import Event, Kind
+from headcount.kernel.rules import NEVER
 from headcount.store.rows import SNAPSHOT, LogEntry, Origin
 
 AN_HOUR = 3_600_000
@@ -190,6 +191,35 @@ def test_a_room_that_never_empties_has_a_checkpoint_until_it_does(folder, monkey
     stored.append(said(Kind.LEAVE, "a", 60_000))
     stepped(stored, 90_000)
     assert checkpoint() is None
+    stored.close()
+
+
+def test_a_room_with_many_people_has_a_checkpoint_after_more_events(folder, monkeypatch):
+    monkeypatch.setattr("headcount.engine.keeping._LEAST_EVENTS", 4)
+    stored = StoredEngine(folder)
+    stored.append(*(said(Kind.JOIN, f"p{n}", n) for n in range(6)))
+    stepped(stored, 60_000)
+    assert stored.store.tables.room(DOMAIN, "r").checkpoint is None
+    stored.append(*(said(Kind.JOIN, f"p{n}", 60_000 + n) for n in range(6)), said(Kind.JOIN, "p0", 61_000))
+    stepped(stored, 90_000)
+    assert stored.store.tables.room(DOMAIN, "r").checkpoint is not None
+    stored.close()
+
+
+def test_an_engine_that_does_not_publish_leaves_the_outbox_as_it_is(folder):
+    stored = StoredEngine(folder)
+    stored.append(said(Kind.JOIN, "a", 0), said(Kind.JOIN, "b", 0))
+    stepped(stored, 11_000)
+    due = stored.store.outbox.due(NEVER, 10)
+    before = len(stored.store.messages.after(0))
+    stored.options["tells"] = False
+    stored.start()
+    stored.append(said(Kind.LEAVE, "a", 50_000), said(Kind.LEAVE, "b", 50_000))
+    stepped(stored, 90_000)
+    assert len(due) == 1
+    assert stored.store.outbox.due(NEVER, 10) == due
+    assert len(stored.store.messages.after(0)) == before
+    assert stored.engine.deadline == NEVER
     stored.close()
 
 

@@ -1,6 +1,7 @@
 """Telling: what is noted for the outbox, and the type, id and payload of each message."""
 
 import json
+from hashlib import blake2b
 
 import pytest
 
@@ -65,6 +66,11 @@ def test_participant_message_ids_start_with_type_and_time_and_differ_by_stay():
     ids += [door_id(went(stay, 4_000), room) for room in rooms]
     assert len({one.rpartition("-")[2] for one in ids}) == 5
     assert len(ids[0].rpartition("-")[2]) == 16
+
+
+def test_the_id_of_a_participant_message_is_the_same_in_every_release():
+    digest = blake2b(b"d\x00r\x00a\x001000", digest_size=8).hexdigest()
+    assert door_id(came(Stay("a", 1_000))) == f"ptcpt-join-1000-{digest}"
 
 
 def test_participant_message_ids_are_stable_unless_late():
