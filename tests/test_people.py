@@ -314,7 +314,7 @@ def test_of_several_who_are_taken_back_the_earliest_join_is_reached_back_to():
 def test_doubts_are_remembered_by_name_and_restored():
     people = people_after(
         join(0, "b", user_id="u1", source_session="s1"), join(0, "a"),
-        leave(5, "b", user_name="Bob", **GUESS), leave(5, "a", inferred=Inferred.TIMEOUT),
+        leave(5, "b", user_name="Bob", **GUESS), leave(6, "a", inferred=Inferred.TIMEOUT),
     )  # fmt: skip
     packed = people.packed_doubts()
     assert [doubt[0][0] for doubt in packed] == ["a", "b"]

@@ -230,7 +230,7 @@ def test_an_event_that_is_earlier_than_all_others_brings_the_deadline_forward():
 
 def test_presence_includes_the_disordered_tail():
     room = room_after(join(0, user_name="Ann"), at=15)
-    for event in (join(10, "b"), join(5, "c", user_name="Cid"), leave(12, "d", joined_at=3), leave(11, "c")):
+    for event in (join(10, "b"), leave(11, "c"), join(5, "c", user_name="Cid"), leave(12, "d", joined_at=3)):
         room.handle(event, event.at)
     assert room.in_room_at(4) == {"a": "Ann"}
     assert room.in_room_at(5) == {"a": "Ann", "c": "Cid"}
@@ -291,3 +291,10 @@ def test_a_recalled_room_is_the_room_that_it_was():
     assert recalled.snapshot() == room.snapshot()
     assert recalled.journal is journal
     assert recalled.advance(1_000) == room.advance(1_000)
+
+
+def test_a_late_event_may_bring_a_deadline():
+    room = room_after(at=1_000)
+    assert room.deadline == NEVER
+    room.handle(join(980), 1_000)
+    assert room.deadline == 1_005

@@ -75,7 +75,7 @@ def meant(phase, signs):
 
 @pytest.mark.parametrize("phase", range(PHASES))
 def test_every_case_of_the_table_is_what_the_oracle_makes_of_it(phase):
-    for signs in range(SIGNS):
+    for signs in range(2 ** len(SAID)):
         assert meant(phase, signs) == walked(phase, signs), f"phase {phase}, signs {signs:06b}"
 
 
