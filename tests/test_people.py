@@ -374,8 +374,11 @@ def test_an_end_is_held_against_the_session_of_the_stay_that_a_guess_closed_last
         end(9, source_session="s1"),
     )  # fmt: skip
     assert people.phase("a") == DOUBTED
-    people.take(11, [end(11, source_session="s2")])
-    assert people.phase("a") == OUT
+    restored = People([])
+    restored.restore_doubts(people.packed_doubts())
+    for one in (people, restored):
+        one.take(11, [end(11, source_session="s2")])
+        assert one.phase("a") == OUT
 
 
 # The doors.

@@ -230,6 +230,15 @@ def test_a_snapshot_is_plain_json_and_a_room_goes_on_from_it():
     assert again.advance(5000) == room.advance(5000)
 
 
+def test_a_room_resumes_with_its_tail_from_plain_json():
+    room = room_after(join(0), at=20)
+    for event in (join(30, "b"), leave(35), leave(60, "b")):
+        room.handle(event, event.at)
+    again = Room.resume(json.loads(json.dumps(room.snapshot())), Journal())
+    assert again.deadline == room.deadline
+    assert again.advance(500) == room.advance(500)
+
+
 def test_a_snapshot_remembers_who_came_and_went_while_somebody_is_too_new():
     room = room_after(join(0), join(1, "b"), leave(5, "b"), at=23)
     again = Room.resume(json.loads(json.dumps(room.snapshot())), Journal())

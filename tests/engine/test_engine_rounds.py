@@ -65,6 +65,7 @@ def test_only_those_are_closed_who_stay_longer_than_anybody_can(folder):
     stored.append(ann, bob)
     stored.show(NEW_YEAR + AN_HOUR - 1)
     assert stored.engine.people() == 2
+    assert stored.store.log.after(2, 10) == []
     stored.show(NEW_YEAR + AN_HOUR + 1)
     left = stored.store.log.after(2, 10)
     stored.close()

@@ -99,6 +99,7 @@ def test_what_cannot_be_written_whole_is_not_written(store):
 
 def test_facts_are_found_by_when_they_were_true(store):
     entries = [said("join", "a", 5), said("leave", "b", 60, joined_at=T + 7_000), said("join", "c", 70)]
+    entries.insert(1, said("join", "d", 10))
     store.log.append([entries])
 
     def facts(after, until, settled=NEVER, position=NEVER):
@@ -106,9 +107,12 @@ def test_facts_are_found_by_when_they_were_true(store):
             found = facts_between(connection, D, "r", T + after * 1_000, T + until * 1_000, settled, position)
         return [(event.kind.value, event.participant_id, (event.at - T) // 1_000) for event in found]
 
-    assert facts(0, 100) == [("join", "a", 5), ("join", "b", 7), ("leave", "b", 60), ("join", "c", 70)]
-    assert facts(5, 10) == [("join", "b", 7)]
-    assert facts(0, 100, settled=T + 59_000) == [("join", "a", 5)]
+    d, b, c = ("join", "d", 10), ("leave", "b", 60), ("join", "c", 70)
+    assert facts(0, 100) == [("join", "a", 5), ("join", "b", 7), d, b, c]
+    assert facts(5, 9) == [("join", "b", 7)]
+    assert facts(5, 10) == [("join", "b", 7), d]
+    assert facts(7, 100) == [d, b, c]
+    assert facts(0, 100, settled=T + 59_000) == [("join", "a", 5), d]
     assert facts(0, 100, position=1) == [("join", "a", 5)]
 
 
