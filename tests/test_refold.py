@@ -298,3 +298,13 @@ def test_a_late_event_may_bring_a_deadline():
     assert room.deadline == NEVER
     room.handle(join(980), 1_000)
     assert room.deadline == 1_005
+
+
+def test_a_pending_stay_has_an_earlier_deadline_than_a_later_event():
+    room = room_after(join(0), join(50, "b"), at=20)
+    assert room.deadline == 25
+
+
+def test_known_leaves_of_a_room_are_those_behind_a_pending_join():
+    room = room_after(join(0), join(20, "b"), leave(22), at=40)
+    assert [change.stay for change in room.known_leaves()] == [left("a", 0, 22)]
