@@ -324,6 +324,16 @@ def test_doubts_are_remembered_by_name_and_restored():
     assert again.doubts["b"].stay.frozen() == Stay("b", 0, 5, LeftBy.SNAPSHOT, "u1", "Bob")
 
 
+def test_names_learnt_in_doubt_survive_a_restart():
+    people = people_after(join(0), leave(5, **GUESS), leave(7, user_name="Ann", **GUESS))
+    restored = People([])
+    restored.restore_doubts(people.packed_doubts())
+    stay = restored.doubts["a"].stay
+    assert stay.frozen() == Stay("a", 0, 5, LeftBy.SNAPSHOT)
+    restored.take(9, [leave(9)])
+    assert stay.frozen() == Stay("a", 0, 9, LeftBy.REPORTED, None, "Ann")
+
+
 def test_rooms_do_not_share_their_doubts():
     people_after(join(0), leave(5, **GUESS))
     assert People([]).doubts == {}
