@@ -116,3 +116,8 @@ def test_a_removed_meeting_is_covered_by_the_one_at_its_start(store, start, cove
         else (told("gone", start), None, None, 0, False)
     )
     assert seen(store, "gone", 200, start) == expected
+
+
+def test_participants_of_an_ongoing_meeting_that_covers_a_removed_one_are_counted(store):
+    commit(store, meeting("other", 30), stay("a", 30), stay("b", 40, 60), told("gone", 50))
+    assert seen(store, "gone", 200, 50) == (told("gone", 50), None, meeting("other", 30), 2, False)
