@@ -107,7 +107,7 @@ def busy_room(count, people, rules=SCALED):
     """A room that is never empty: two stay, and `people` others come and go by turns."""
     journal = CountingJournal()
     room = Room("default", ROOM, rules, journal)
-    chance = random.Random(1)  # noqa: S311 - a test
+    chance = random.Random(1)
     present = set()
     room.handle(Event(Kind.JOIN, ROOM, 0, "first"), 0)
     room.handle(Event(Kind.JOIN, ROOM, 0, "second"), 0)

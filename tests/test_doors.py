@@ -2,14 +2,18 @@
 
 from operator import attrgetter
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headcount.kernel.events import Event, Kind, facts
 from headcount.kernel.checkpoints import Start
+from headcount.kernel.doors import came, otherwise, went
+from headcount.kernel.events import Event, Kind, facts
 from headcount.kernel.journal import Mark
+from headcount.kernel.meetings import Stay
 from headcount.kernel.refold import Stretch
 from headcount.kernel.room import Room
+from headcount.kernel.stays import LeftBy
 from strategies import SCALED, doubtful_histories, histories
 
 QUICK = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
@@ -99,3 +103,77 @@ def test_a_join_that_comes_late_tells_of_both_doors_once():
 def test_an_earlier_join_of_somebody_who_is_in_is_no_second_coming():
     watcher = watched([said(Kind.JOIN, 50), said(Kind.JOIN, 10)], [0, 2_000])
     assert [(door.at, door.coming) for door in watcher.seen] == [(50, True)]
+
+
+def stay(join, leave=None, who="a"):
+    return Stay(who, join, leave, None if leave is None else LeftBy.REPORTED)
+
+
+def seen(before, after, inside=()):
+    """Return the doors of one correction as (time, is a join, stay)."""
+    doors = list(otherwise(before, after, inside))
+    assert all(door.late for door in doors)
+    return [(door.at, door.coming, door.stay) for door in doors]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "doors"),
+    [
+        ([], [stay(5, 9)], [(5, True), (9, False)]),
+        ([], [stay(5)], [(5, True)]),
+        ([stay(0, 10)], [stay(0, 20)], [(20, False)]),
+        ([stay(0, 20)], [stay(0, 10)], [(10, False)]),
+        ([stay(0)], [stay(0, 10)], [(10, False)]),
+        ([stay(0, 10)], [stay(0)], [(0, True)]),
+        # One that begins at another time is the same visit where the two overlap or touch.
+        ([stay(5, 10)], [stay(3, 10)], []),
+        ([stay(5)], [stay(3)], []),
+        ([stay(5, 10)], [stay(3, 12)], [(12, False)]),
+        ([stay(0, 10)], [stay(10, 20)], [(20, False)]),
+        ([stay(10, 20)], [stay(0, 10)], [(10, False)]),
+        ([stay(0, 10)], [stay(11, 20)], [(11, True), (20, False)]),
+        ([stay(11, 20)], [stay(0, 10)], [(0, True), (10, False)]),
+        # What is left as it was is not told again.
+        ([stay(0, 10), stay(20, 30)], [stay(0, 10), stay(20, 40)], [(40, False)]),
+        ([stay(0, 10), stay(20, 30)], [stay(0, 12), stay(20, 30)], [(12, False)]),
+        ([stay(0, 10)], [stay(0, 10), stay(20)], [(20, True)]),
+        ([stay(0, 10)], [stay(0, 10), stay(20, 30)], [(20, True), (30, False)]),
+        ([stay(0, 10)], [stay(0, 10), stay(10, 20)], [(10, True), (20, False)]),
+        # Whoever was told to be in must be told to be out, if only where they were known last.
+        ([stay(7)], [], [(7, False)]),
+        ([stay(0, 10), stay(20)], [stay(0, 10)], [(10, False)]),
+        # Whoever is in, and was told to leave since, is told to be in again.
+        ([stay(0, 10), stay(20)], [stay(0, 12), stay(20)], [(12, False), (20, True)]),
+        ([stay(0, 10), stay(20)], [stay(0)], []),
+    ],
+)
+def test_a_correction_reports_only_doors_not_seen_before(before, after, doors):
+    assert [(at, coming) for at, coming, _ in seen(before, after)] == doors
+
+
+def test_a_door_shows_the_stay_as_it_was_there():
+    assert seen([], [stay(5, 9)]) == [(5, True, stay(5)), (9, False, stay(5, 9))]
+
+
+def test_a_visit_that_never_was_ends_where_it_began():
+    assert seen([stay(7)], []) == [(7, False, Stay("a", 7, 7))]
+    assert seen([stay(1, 2), stay(7)], []) == [(7, False, Stay("a", 7, 7))]
+
+
+def test_later_joins_stay_present_after_a_correction():
+    inside = [stay(50)]
+    assert seen([stay(0, 10)], [stay(0, 10)], inside) == []
+    assert seen([stay(0, 10)], [stay(0, 12)], inside) == [(12, False, stay(0, 12)), (50, True, stay(50))]
+    assert seen([stay(0, 10)], [], inside) == []
+
+
+def test_corrected_doors_are_ordered_by_participant():
+    people = "hcgbfaed"
+    before = [stay(0, 10, who) for who in people]
+    after = [stay(0, 10 if who == "c" else 12, who) for who in people]
+    assert [one.participant_id for _, _, one in seen(before, after, [stay(50, None, "c")])] == list("abdefgh")
+
+
+def test_a_door_is_not_late_by_default():
+    assert (came(stay(3)).late, went(stay(3, 5), 5).late) == (False, False)
+    assert came(stay(3, 5)) == (3, stay(3), True, False)

@@ -3,7 +3,8 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engines import in_the_calendar, kernel, sessionize, table_of
+import headcount
+from engines import in_the_calendar, kernel, table_of
 from headcount.kernel import stays
 from headcount.kernel.changes import ParticipantJoined, ParticipantLeft
 from headcount.kernel.history import changes_of
@@ -83,7 +84,7 @@ def test_the_most_at_once_are_counted_and_not_guessed(said):
 @MANY
 @given(histories())
 def test_whole_seconds_never_overstate_anybody(said):
-    sessions = sessionize(table_of(map(in_the_calendar, said)), rules=SCALED)
+    sessions = headcount.sessionize(table_of(map(in_the_calendar, said)), rules=SCALED)
     rows = {row["id"]: row for row in sessions.meetings.to_pylist()}
     for meeting in sessions.to_daily():
         row = rows[meeting["id"]]
@@ -120,7 +121,7 @@ def test_what_was_said_after_the_moment_does_not_exist(data):
 @given(histories())
 def test_events_that_do_not_fit_into_memory_give_the_same(said):
     events = table_of(map(in_the_calendar, said))
-    whole, divided = (sessionize(events, rules=SCALED, max_memory=limit) for limit in (None, 1))
+    whole, divided = (headcount.sessionize(events, rules=SCALED, max_memory=limit) for limit in (None, 1))
     assert divided.meetings.to_pylist() == whole.meetings.to_pylist()
     assert divided.participants.to_pylist() == whole.participants.to_pylist()
     assert divided.summary == whole.summary

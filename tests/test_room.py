@@ -174,6 +174,14 @@ def test_a_leave_that_knows_its_join_tells_nothing_new():
     assert kinds(room.advance(200)) == [ParticipantLeft, MeetingEnded]
 
 
+def test_a_join_known_only_from_its_leave_is_a_revision_as_late_as_the_join():
+    room = room_after(join(0, "x"), at=100)
+    event = leave(200, "b", joined_at=50)
+    room.handle(event, 200)
+    (revised,) = [change for change in room.advance(300) if isinstance(change, Revised)]
+    assert (revised.event, revised.late_ms, revised.because) == (event, 250, Because.LATE)
+
+
 def test_a_leave_may_bring_the_name_that_its_join_lacked():
     room = room_after(join(0), at=100)
     room.handle(leave(100, joined_at=0, user_name="Ann"), 100)
@@ -198,6 +206,12 @@ def test_a_view_shows_who_is_there_and_who_is_too_new():
     assert (view.meeting_id, view.meeting_start, view.most) == (meeting_id("d", "r", 0), 0, 1)
 
 
+def test_a_view_of_a_room_without_a_meeting_shows_none():
+    view = room_after(join(0), at=20).view(29)
+    assert (view.meeting_id, view.meeting_start, view.most) == (None, None, 0)
+    assert [stay.participant_id for stay in view.present] == ["a"]
+
+
 def test_reading_a_view_changes_nothing():
     room = room_after(join(0), join(35, "b"), leave(30, "c", joined_at=2), at=20)
     before = room.snapshot()
@@ -216,9 +230,19 @@ def test_a_snapshot_is_plain_json_and_a_room_goes_on_from_it():
     assert again.advance(5000) == room.advance(5000)
 
 
+def test_a_room_resumes_with_its_tail_from_plain_json():
+    room = room_after(join(0), at=20)
+    for event in (join(30, "b"), leave(35), leave(60, "b")):
+        room.handle(event, event.at)
+    again = Room.resume(json.loads(json.dumps(room.snapshot())), Journal())
+    assert again.deadline == room.deadline
+    assert again.advance(500) == room.advance(500)
+
+
 def test_a_snapshot_remembers_who_came_and_went_while_somebody_is_too_new():
     room = room_after(join(0), join(1, "b"), leave(5, "b"), at=23)
     again = Room.resume(json.loads(json.dumps(room.snapshot())), Journal())
+    assert [stay.participant_id for stay in again.stays_in()] == ["a"]
     assert kinds(again.advance(100)) == [ParticipantJoined, StayVoided, MeetingStarted]
 
 

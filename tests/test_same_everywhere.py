@@ -62,7 +62,15 @@ def test_doubts_are_resolved_alike(data):
     order = data.draw(st.permutations(said))
     ticks = sorted(data.draw(st.lists(st.integers(-100, 3000), max_size=len(order))))
     assert live(order, as_of=as_of, rules=EAGER, ticks=ticks) == told
-    assert batch(order, as_of=as_of, rules=EAGER) == told
+
+
+@SLOW
+@given(st.data())
+def test_doubts_are_resolved_alike_by_the_batch_side(data):
+    said = data.draw(doubtful_histories())
+    as_of = data.draw(asked_as_of(said, EAGER))
+    order = data.draw(st.permutations(said))
+    assert batch(order, as_of=as_of, rules=EAGER) == kernel(said, as_of=as_of, rules=EAGER)
 
 
 @SLOW

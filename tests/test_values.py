@@ -42,6 +42,13 @@ def test_an_empty_name_is_not_known():
     assert (event.user_id, event.user_name, event.source_session) == (None, None, None)
 
 
+@pytest.mark.parametrize("name", ["user_id", "user_name", "source_session"])
+def test_each_text_that_is_empty_is_not_known_and_the_others_are(name):
+    known = {"user_id": "u", "user_name": "Ann", "source_session": "s"}
+    event = Event(Kind.JOIN, "r", 0, "a", **{**known, name: ""})
+    assert {text: getattr(event, text) for text in known} == {**known, name: None}
+
+
 TEXTS = ("room", "participant_id", "user_id", "user_name", "source_session", "id")
 
 

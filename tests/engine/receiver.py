@@ -2,6 +2,7 @@
 
 import json
 
+from headcount.kernel.checkpoints import Start
 from headcount.kernel.events import facts
 from headcount.kernel.journal import Mark
 from headcount.kernel.refold import Stretch
@@ -58,6 +59,6 @@ def inside(events, rules, until):
     for room in {event.room for event in events}:
         own = {fact for event in events if event.room == room for fact in facts(event)}
         said = sorted((fact for fact in own if fact.at <= until), key=lambda fact: fact.at)
-        visits = Stretch("d", room, rules, Mark(DAWN, ()), said, until).visits()
+        visits = Stretch("d", room, rules, Start.at_mark(Mark(DAWN, ())), said, until).visits()
         found |= {(room, visit.participant_id) for visit in visits if visit.leave is None}
     return found

@@ -22,8 +22,8 @@ from headcount.kernel.rules import Rules
 from headcount.store.answers import MeetingFilter, Page
 from headcount.store.database import StoreRejected
 from headcount.store.known_again import key_of
-from headcount.store.opening import connect, store_on
 from headcount.store.migrating import migrate
+from headcount.store.opening import connect, store_on
 from headcount.store.rows import SNAPSHOT, LogEntry, Origin
 
 # A fault in a generator that is closed is only a warning: nobody waits for it any more.
@@ -153,7 +153,11 @@ def shown(store, domain):
 
 
 def expected(store, domain, room=None):
-    said = [entry.event for entry in store.log.after(0, 10_000) if entry.kind != SNAPSHOT and entry.domain == domain]
+    said = [
+        entry.event
+        for entry in store.log.after(0, 10_000)
+        if entry.kind != SNAPSHOT and entry.domain == domain
+    ]
     wanted = kernel([event for event in said if room in (None, event.room)], as_of=END, domain=domain)
     return [meeting for meeting in wanted if room in (None, meeting.room)]
 
@@ -209,7 +213,7 @@ def emptied(database):
             "entries", "rooms", "rooms_behind", "marks", "stays", "meetings", "meeting_tallies", "superseded",
             "corrections", "messages", "to_tell", "told_meetings", "to_tally",
         ):  # fmt: skip
-            connection.run_text(f"delete from {table}")  # noqa: S608 - our own
+            connection.run_text(f"delete from {table}")
         connection.run_text("update engine set cursor_position = 0")
     return store_on(database)
 
@@ -351,12 +355,8 @@ def test_rooms_take_turns_when_a_round_lasts_long_and_all_is_worked_in_at_the_en
 def test_a_large_backlog_of_one_room_waits_for_the_small_ones_of_others(url):
     """One domain has thousands of events in a room and thousands of rooms; another domain's one event shows first."""
     database, store = fresh(url)
-    crowd = [
-        entry_of(Event(Kind.JOIN, "crowd", NEW_YEAR + n, f"p-{n}"), NEW_YEAR + n) for n in range(2_000)
-    ]
-    rooms = [
-        entry_of(Event(Kind.JOIN, f"room-{n}", NEW_YEAR + n, "ann"), NEW_YEAR + n) for n in range(500)
-    ]
+    crowd = [entry_of(Event(Kind.JOIN, "crowd", NEW_YEAR + n, f"p-{n}"), NEW_YEAR + n) for n in range(2_000)]
+    rooms = [entry_of(Event(Kind.JOIN, f"room-{n}", NEW_YEAR + n, "ann"), NEW_YEAR + n) for n in range(500)]
     one = [entry_of(Event(Kind.JOIN, "small", NEW_YEAR, who), NEW_YEAR, domain="tiny") for who in ("a", "b")]
     store.log.append([crowd, rooms, one])
     engine = Engine(store, Rules(), store.tables.take_over(), stopwatch=Stopwatch(0.1))

@@ -51,7 +51,11 @@ class Life:
     def _moment(self, step):
         """Time goes on with the steps; now and then something is told late."""
         late = self.chance.choice((0, 0, 0, 1, 20, 700))
-        at = self.began + step * (BEGINNING - 2_000) / self.steps + self.chance.choice((0, 0.001, 5, 9.999, 10, 30))
+        at = (
+            self.began
+            + step * (BEGINNING - 2_000) / self.steps
+            + self.chance.choice((0, 0.001, 5, 9.999, 10, 30))
+        )
         return round(max(self.began, at - late), 3)
 
     def _restart(self):
@@ -72,7 +76,9 @@ class Life:
                     events.append(self.chance.choice(self.sent))
                 if self.chance.random() < 0.3:
                     self.chance.shuffle(events)
-                answer = client.post("/events", json=events, params={"wait": self.chance.choice(("true", "false"))})
+                answer = client.post(
+                    "/events", json=events, params={"wait": self.chance.choice(("true", "false"))}
+                )
             assert answer.status_code == 200, answer.text
 
     def _event(self, room, at):

@@ -21,7 +21,18 @@ from headcount.store.leading import leadership
 from headcount.store.log import facts_between
 from headcount.store.migrating import migrate, migrations, pending
 from headcount.store.opening import connect, open_store
-from headcount.store.rows import LogEntry, MarkChange, MeetingRow, Round, StayRow, Superseded
+from headcount.store.rows import (
+    Correction,
+    LogEntry,
+    MarkChange,
+    MeetingRow,
+    NewMessage,
+    Round,
+    StayRow,
+    Superseded,
+    ToldMeeting,
+    ToTell,
+)
 
 T = NEW_YEAR
 D = "default"
@@ -91,6 +102,7 @@ def test_what_cannot_be_written_whole_is_not_written(store):
 
 def test_facts_are_found_by_when_they_were_true(store):
     entries = [said("join", "a", 5), said("leave", "b", 60, joined_at=T + 7_000), said("join", "c", 70)]
+    entries.insert(1, said("join", "d", 10))
     store.log.append([entries])
 
     def facts(after, until, settled=NEVER, position=NEVER):
@@ -98,9 +110,12 @@ def test_facts_are_found_by_when_they_were_true(store):
             found = facts_between(connection, D, "r", T + after * 1_000, T + until * 1_000, settled, position)
         return [(event.kind.value, event.participant_id, (event.at - T) // 1_000) for event in found]
 
-    assert facts(0, 100) == [("join", "a", 5), ("join", "b", 7), ("leave", "b", 60), ("join", "c", 70)]
-    assert facts(5, 10) == [("join", "b", 7)]
-    assert facts(0, 100, settled=T + 59_000) == [("join", "a", 5)]
+    d, b, c = ("join", "d", 10), ("leave", "b", 60), ("join", "c", 70)
+    assert facts(0, 100) == [("join", "a", 5), ("join", "b", 7), d, b, c]
+    assert facts(5, 9) == [("join", "b", 7)]
+    assert facts(5, 10) == [("join", "b", 7), d]
+    assert facts(7, 100) == [d, b, c]
+    assert facts(0, 100, settled=T + 59_000) == [("join", "a", 5), d]
     assert facts(0, 100, position=1) == [("join", "a", 5)]
 
 
@@ -166,6 +181,62 @@ def test_rows_are_replaced_progressed_and_taken_out(store):
     assert store.answers.meeting(D, "m2") is None
     assert store.answers.meeting(D, "m3") == meeting("m3", 100, carried=(T + 1, "z"))
     assert store.answers.in_room(D, "r", T, T + 50_000) == [stay("a", 0, 40)]
+
+
+def rows_of(store, text):
+    with store.database.reading() as connection:
+        return connection.rows_of(text, {})
+
+
+def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
+    epoch = store.tables.take_over()
+    done = Round(0)
+    later = ToTell(D, "m1", T + 9, "r", T, "R15 late")
+    done.to_tell[D, "m1", T + 9] = later
+    done.to_tally[D, "r"] = (T, T + 5)
+    done.told[D, "m1"] = known = ToldMeeting(D, "m1", "r", T, T + 5, 3, 2, 1)
+    done.messages.append(NewMessage(D, "id", "meeting.started", "r", T, T + 1, "{}"))
+    done.corrections.append(Correction(D, "r", T + 7, T, T + 5, 99, "R15 late", "{}"))
+    done.rooms[D, "r"] = (T, None)
+    done.checkpoints[D, "r"] = "{}"
+    store.tables.commit(done, epoch)
+    assert store.outbox.due(NEVER, 10) == [later]
+    assert store.outbox.seen(later, T).told == known
+    assert [tuple(message)[1:] for message in store.messages.after(0)] == [tuple(done.messages[0])]
+    assert rows_of(store, "select domain, room, from_ms, to_ms from to_tally") == [(D, "r", T, T + 5)]
+    assert rows_of(store, "select late_ms, because, before_and_after from corrections") == [
+        (99, "R15 late", "{}")
+    ]
+    assert store.tables.room(D, "r") == (T, None, "{}")
+    assert store.tables.deadlines() == []
+    store.tables.commit(Round(0, told_of=[later], checkpoints={(D, "r"): None}), epoch)
+    assert store.outbox.due(NEVER, 10) == []
+    assert store.tables.room(D, "r").checkpoint is None
+
+
+def test_meetings_are_tallied_by_the_day_on_which_they_began(store):
+    epoch = store.tables.take_over()
+    day = 86_400
+    store.tables.commit(written(meeting("m1", 0), meeting("m2", day - 1), meeting("m3", day)), epoch)
+    tallies = "select day, meetings from meeting_tallies order by day"
+    first = T // 86_400_000
+    assert rows_of(store, tallies) == [(first, 2), (first + 1, 1)]
+    done = written(meeting("m1", 0, 50), meeting("m4", 5))
+    done.meetings[D, "m3"] = None
+    store.tables.commit(done, epoch)
+    assert rows_of(store, tallies) == [(first, 3), (first + 1, 0)]
+
+
+def test_the_rules_of_a_store_are_remembered_once(store):
+    assert store.tables.rules() is None
+    store.tables.keep_rules("1,2,3")
+    assert store.tables.rules() == "1,2,3"
+
+
+def test_an_unknown_room_has_no_row(store):
+    assert store.tables.room(D, "r") is None
+    assert store.tables.cursor() == (0, 0)
+    assert store.log.end() == (0, 0)
 
 
 def test_an_id_that_is_superseded_twice_in_a_round_leads_on_all_the_same(store):

@@ -16,7 +16,7 @@ from headcount.kernel.changes import Change, Revised
 from headcount.kernel.doors import Door
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import NEVER
-from headcount.store.rows import SNAPSHOT, Logged, Origin, Round
+from headcount.store.rows import SNAPSHOT, Logged, Origin, Round, event_of
 
 _AT_ONCE: Final = 500
 """So many events are handed over before somebody looks whether the turn is over."""
@@ -64,7 +64,10 @@ class Turn:
                 done += 1
             else:
                 ahead = entries[done : done + _AT_ONCE]
-                events = [entry.event for entry in takewhile(_is_event, ahead)]
+                events = [
+                    event_of(entry.room, entry.kind, entry.at, *entry.fields)
+                    for entry in takewhile(_is_event, ahead)
+                ]
                 self._hand_over(events)
                 done += len(events)
         return done

@@ -24,11 +24,11 @@ from headcount.http.errors import invalid, not_found
 from headcount.http.explain import explanation
 from headcount.http.large import Body, Turns, spooled
 from headcount.http.wire import (
-    QuarantinedRoom,
-    QuarantinedRooms,
     Attendance,
     Meetings,
     Participants,
+    QuarantinedRoom,
+    QuarantinedRooms,
     RoomPresence,
     UserMeetings,
     Wire,

@@ -16,7 +16,16 @@ from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, one_moment
 from headcount.store.log import facts_between
 from headcount.store.paging import entries_in_pages, entries_page, in_order, stay_of
-from headcount.store.rows import BehindRow, DAY_MS, Correction, MeetingRow, StayRow, Superseded, event_of, mark_of
+from headcount.store.rows import (
+    DAY_MS,
+    BehindRow,
+    Correction,
+    MeetingRow,
+    StayRow,
+    Superseded,
+    event_of,
+    mark_of,
+)
 
 _COLUMNS: Final = (
     "m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants,"

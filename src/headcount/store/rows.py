@@ -71,9 +71,9 @@ class Logged(NamedTuple):
     fields: tuple[Any, ...]
 
     @property
-    def event(self) -> Event:
-        """What the entry says. Raises `InvalidEvent` if that makes no sense."""
-        return event_of(self.room, self.kind, self.at, *self.fields)
+    def event(self) -> Event | None:
+        """What the entry says, or None for a snapshot. Raises `InvalidEvent` if it makes no sense."""
+        return None if self.kind == SNAPSHOT else event_of(self.room, self.kind, self.at, *self.fields)
 
 
 class RoomRow(NamedTuple):

@@ -1,0 +1,123 @@
+"""Outbox: due rows, and the state of a meeting that a message needs, on both databases."""
+
+import pytest
+
+from engines import NEW_YEAR
+from headcount.kernel.rules import NEVER
+from headcount.store.rows import MeetingRow, Round, StayRow, ToldMeeting, ToTell
+
+T = NEW_YEAR
+D = "default"
+
+
+def meeting(name, start, end=None, most=2):
+    return MeetingRow(D, name, "r", T + start, None if end is None else T + end, most)
+
+
+def stay(who, join, leave=None):
+    return StayRow(
+        D, "r", T + join, who, None if leave is None else T + leave, leave and "reported", None, None
+    )
+
+
+def told(name, start, end=None):
+    return ToldMeeting(D, name, "r", T + start, None if end is None else T + end, 2, 2, 1)
+
+
+def about(name, start=0, due=50, because=None):
+    return ToTell(D, name, T + due, "r", T + start, because)
+
+
+def commit(store, *rows, to_tell=(), told_of=()):
+    done = Round(0, told_of=list(told_of))
+    for row in rows:
+        if isinstance(row, StayRow):
+            done.stays[row[:4]] = row
+        elif isinstance(row, MeetingRow):
+            done.meetings[row.domain, row.id] = row
+        else:
+            done.told[row.domain, row.id] = row
+    done.to_tell = {(row.domain, row.id, row.due): row for row in to_tell}
+    store.tables.commit(done, store.tables.cursor()[1])
+
+
+def test_due_rows_are_ordered_and_removed_once_published(store):
+    rows = [about("c", due=70, because="R15 late"), about("a", due=50), about("b", due=60)]
+    assert store.outbox.first() == NEVER
+    commit(store, to_tell=rows)
+    assert store.outbox.first() == T + 50
+    assert store.outbox.due(T + 49, 10) == []
+    assert store.outbox.due(T + 70, 10) == [rows[1], rows[2], rows[0]]
+    assert store.outbox.due(T + 60, 10) == rows[1:]
+    assert store.outbox.due(T + 70, 2) == rows[1:]
+    commit(store, told_of=rows[1:])
+    assert store.outbox.first() == T + 70
+    assert store.outbox.due(T + 70, 10) == rows[:1]
+
+
+def seen(store, name, horizon, start=0):
+    return store.outbox.seen(about(name, start), T + horizon)
+
+
+def test_an_unknown_meeting_has_nothing_to_publish(store):
+    assert seen(store, "m", 100) == (None, None, None, 0, False)
+
+
+def test_participants_are_not_counted_for_a_start(store):
+    commit(store, meeting("m", 0), stay("a", 0))
+    assert seen(store, "m", 100) == (None, meeting("m", 0), None, 0, False)
+    commit(store, told("m", 0))
+    assert seen(store, "m", 100) == (told("m", 0), meeting("m", 0), None, 0, False)
+
+
+@pytest.mark.parametrize(("horizon", "people"), [(99, 0), (100, 3), (200, 3)])
+def test_participants_of_an_ended_meeting_are_counted(store, horizon, people):
+    commit(
+        store,
+        meeting("m", 0, 100),
+        stay("a", 0, 100),
+        stay("b", 10, 20),
+        stay("c", 99, 300),
+        stay("d", 100, 200),
+    )
+    commit(store, told("m", 0))
+    assert seen(store, "m", horizon) == (told("m", 0), meeting("m", 0, 100), None, people, False)
+
+
+def test_participants_of_a_reopened_meeting_are_counted_up_to_the_horizon(store):
+    commit(store, meeting("m", 0), stay("a", 0), stay("b", 100), stay("c", 101), told("m", 0, 50))
+    assert seen(store, "m", 100).people == 2
+    assert seen(store, "m", 101).people == 3
+
+
+def test_a_meeting_that_goes_on_past_the_horizon_is_counted_to_the_horizon(store):
+    commit(store, meeting("m", 0, 500), stay("a", 0, 500), stay("b", 300, 400), told("m", 0, 50))
+    assert seen(store, "m", 100).people == 1
+
+
+@pytest.mark.parametrize(("start", "reset"), [(100, True), (101, False), (300, False)])
+def test_a_meeting_was_reset_if_another_begins_where_it_ends(store, start, reset):
+    commit(store, meeting("m", 0, 100), meeting("n", start, 500), told("m", 0))
+    assert seen(store, "m", 100).reset is reset
+
+
+def test_a_meeting_is_not_reset_before_its_end_is_published(store):
+    commit(store, meeting("m", 0, 100), meeting("n", 100, 500), told("m", 0))
+    assert seen(store, "m", 99).reset is False
+
+
+@pytest.mark.parametrize(("start", "covers"), [(29, False), (30, True), (99, True), (100, False)])
+def test_a_removed_meeting_is_covered_by_the_one_at_its_start(store, start, covers):
+    other = meeting("other", 30, 100)
+    commit(store, other, stay("a", 30, 100), stay("b", 40, 60), told("gone", start))
+    expected = (
+        (told("gone", start), None, other, 2, False)
+        if covers
+        else (told("gone", start), None, None, 0, False)
+    )
+    assert seen(store, "gone", 200, start) == expected
+
+
+def test_participants_of_an_ongoing_meeting_that_covers_a_removed_one_are_counted(store):
+    commit(store, meeting("other", 30), stay("a", 30), stay("b", 40, 60), told("gone", 50))
+    assert seen(store, "gone", 200, 50) == (told("gone", 50), None, meeting("other", 30), 2, False)
