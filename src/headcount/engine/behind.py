@@ -43,6 +43,12 @@ class Behind:
         """When the next of them is to be tried, or None."""
         return min((row.retry for row in self._rows.values()), default=None)
 
+    def skip_to(self, key: RoomKey, position: int) -> None:
+        """Note that a room that waits has no entries up to `position`. Nothing is to be committed for that."""
+        row = self._rows[key]
+        if row.position < position:
+            self._rows[key] = row._replace(position=position)
+
     def deferred(self, key: RoomKey, position: int, now: Ms) -> BehindRow:
         """The row of a room whose turn is over: it has worked in its entries up to `position`."""
         known = self._rows.get(key)

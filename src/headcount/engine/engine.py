@@ -36,10 +36,11 @@ from headcount.store.rows import Logged, RoomKey, Round, ToldMeeting, ToTell
 SHOWN_AFTER_MS: Final = 200
 """So long is waited for what was said at the same time before it is shown, unless the settings say otherwise."""
 _MOST_TOLD: Final = 1_000
-_ROUND_S: Final = 0.25
-"""A round begins no further turn after so long."""
+_ROUND_S: Final = 0.4
+"""Rounds take as many entries as they can work in within so long, and begin no further turn after twice that."""
+_LEAST_BATCH: Final = 50
 _WINDOW: Final = 50_000
-"""So many entries of the log are looked at for those of one room that is behind."""
+"""So many entries of the log are looked at for those of rooms that are behind."""
 _TELL_AGAIN_MS: Final[Ms] = 600_000
 _CLOCK_WAS_WRONG_MS: Final[Ms] = 5 * 60_000
 """A clock that goes back by more than this was wrong before; by less, the rooms' time waits for it."""
@@ -98,6 +99,7 @@ class Engine:
         self._release = release
         self._stopwatch = stopwatch
         self._began = 0.0
+        self._most = batch
         self._batch = batch
         self._epoch = epoch
         shown = Rules(rules.min_stay_ms, rules.start_alone_ms, rules.reset_alone_ms, shown_after)
@@ -223,9 +225,7 @@ class Engine:
                     self._wake_at(self._time, key)
                 else:
                     parts[key] = self._turn(key, (), cursor, now)
-        for number, key in enumerate(_by_turns(self._behind.due(max(now, self._time)))):
-            if key not in parts and not (number and self._is_over()):
-                parts[key] = self._catch_up(key, cursor, now)
+        self._catch_up(parts, cursor, now)
         found = list(parts.values())
         inferred = any(part.round.inferred for part in found)
         if logged or any(part.round.rooms or part.round.inferred or part.round.behind for part in found):
@@ -233,7 +233,16 @@ class Engine:
         self._committed(cursor, found)
         self.tally.entries += len(logged)
         self.tally.rounds += 1
+        self._fit_batch()
         return inferred or bool(self._behind.due(max(now, self._time)))
+
+    def _fit_batch(self) -> None:
+        """Let the next round take as long as it should."""
+        lasted = self._stopwatch() - self._began
+        if lasted > _ROUND_S:
+            self._batch = max(_LEAST_BATCH, self._batch // 2)
+        elif lasted < _ROUND_S / 3:
+            self._batch = min(self._most, self._batch * 2)
 
     def _in_turn(self, logged: Sequence[Logged]) -> Iterator[tuple[RoomKey, list[Logged]]]:
         """New entries by room, small ones first and domains by turns; those of rooms that are behind wait."""
@@ -246,7 +255,7 @@ class Engine:
 
     def _is_over(self) -> bool:
         """Whether this round has lasted long enough."""
-        return self._stopwatch() - self._began > _ROUND_S
+        return self._stopwatch() - self._began > 2 * _ROUND_S
 
     def _turn(
         self, key: RoomKey, entries: Sequence[Logged], cursor: int, now: Ms, *, may_wait: bool = False
@@ -262,14 +271,58 @@ class Engine:
         worked.round.behind[key] = self._behind.deferred(key, worked.position, now)
         return worked
 
-    def _catch_up(self, key: RoomKey, cursor: int, now: Ms) -> Part:
-        """A turn of a room that is behind: some of its entries up to `cursor`, or all of them."""
+    def _catch_up(self, parts: dict[RoomKey, Part], cursor: int, now: Ms) -> None:
+        """Turns of rooms that are behind: one at least, and more until the round is over."""
+        domains: dict[str, list[RoomKey]] = {}
+        began = False
+        for key in _by_turns(self._behind.due(max(now, self._time))):
+            if key in parts:
+                continue
+            if self._behind[key].reason is None:
+                domains.setdefault(key[0], []).append(key)
+            elif not (began and self._is_over()):
+                parts[key] = self._try_again(key, cursor, now)
+                began = True
+        for domain, keys in domains.items():
+            if not (began and self._is_over()):
+                self._catch_up_domain(domain, keys, parts, cursor, now)
+                began = True
+
+    def _catch_up_domain(
+        self, domain: str, keys: list[RoomKey], parts: dict[RoomKey, Part], cursor: int, now: Ms
+    ) -> None:
+        """Turns of the rooms of a domain that wait: their entries are read together, from the earliest on."""
+        first = min(self._behind[key].position for key in keys)
+        until = min(first + _WINDOW, cursor)
+        logged = self._store.log.of_domain_after(domain, first, until, self._batch)
+        if len(logged) == self._batch:
+            until = logged[-1].position
+        rooms: dict[RoomKey, list[Logged]] = {key: [] for key in keys}
+        for entry in logged:
+            key = (entry.domain, entry.room)
+            if key in rooms and entry.position > self._behind[key].position:
+                rooms[key].append(entry)
+        worked = False
+        for key, entries in rooms.items():
+            if not entries and until < cursor:
+                self._behind.skip_to(key, until)
+            elif not (worked and self._is_over()):
+                parts[key] = self._advanced(key, entries, until, cursor, now)
+                worked = True
+
+    def _try_again(self, key: RoomKey, cursor: int, now: Ms) -> Part:
+        """A turn of a room that failed: its next entries up to `cursor`, or all of them."""
         position = self._behind[key].position
         until = min(position + _WINDOW, cursor)
-        entries = self._store.log.of_room_after(*key, position, until, self._batch)
-        if len(entries) == self._batch:
+        entries = self._store.log.of_room_after(*key, position, until, self._most)
+        if len(entries) == self._most:
             until = entries[-1].position
-        part = Part(key, Round(until), position, position)
+        return self._advanced(key, entries, until, cursor, now)
+
+    def _advanced(self, key: RoomKey, entries: Sequence[Logged], until: int, cursor: int, now: Ms) -> Part:
+        """A turn of a room that is behind, with its entries up to the position `until`."""
+        before = self._behind[key]
+        part = Part(key, Round(until), before.position, before.position)
         time = self._time
         if until < cursor:
             if not entries:
@@ -280,7 +333,7 @@ class Engine:
         if worked.kept is not None:
             is_done = worked.position == cursor
             worked.round.behind[key] = None if is_done else self._behind.deferred(key, worked.position, now)
-            if is_done and self._behind[key].reason is not None:
+            if before.reason is not None:
                 log.info("a room has left quarantine", domain=key[0], room=key[1])
         return worked
 

@@ -274,6 +274,7 @@ class Room:
     def _settle_reports(self, horizon: Ms) -> None:
         """Settle a tail of nothing but reports of joins and leaves that came in order."""
         tail, people, journal = self._tail, self._people, self.journal
+        instants = self._instants
         while tail and tail[0].at <= horizon:
             event = tail.popleft()
             at = event.at
@@ -286,10 +287,14 @@ class Room:
             else:
                 people.take_report(at, event)
                 journal.record((event,))
+            instants += 1
             if not people.present:
                 self._mark(at)
-            else:
-                self._count_instant(at)
+                instants = 0
+            elif instants >= checkpoints.SPACING:
+                self._keep_checkpoint(at, instants)
+                instants = 0
+        self._instants = instants
 
     def _settle_carefully(self, horizon: Ms, now: Ms) -> None:
         """Settle a tail that holds anything else, too."""
@@ -327,8 +332,12 @@ class Room:
         self.journal.record(heard)
         if not people.present:
             self._mark(at)
-        else:
-            self._count_instant(at)
+            self._instants = 0
+            return
+        self._instants += 1
+        if self._instants >= checkpoints.SPACING:
+            self._keep_checkpoint(at, self._instants)
+            self._instants = 0
 
     def _settle_before(self, at: Ms) -> None:
         """Decide all that comes before the instant `at`, so that a correction has a past to correct."""
@@ -468,23 +477,16 @@ class Room:
 
     # Checkpoints.
 
-    def _count_instant(self, at: Ms) -> None:
-        self._instants += 1
-        if self._instants >= checkpoints.SPACING:
-            self._keep_checkpoint(at)
-
-    def _keep_checkpoint(self, at: Ms) -> None:
-        """Keep the state at `at`, the latest instant that was taken in, for the day when something comes late."""
+    def _keep_checkpoint(self, at: Ms, instants: int = 0) -> None:
+        """Keep the state at `at`, the latest instant that was taken in, `instants` after the last checkpoint."""
         self._sittings.settle(at)
         if self._checkpoints is None:
             self._checkpoints = Checkpoints()
-        self._checkpoints.add(at, self._people, self._sittings, self._instants)
-        self._instants = 0
+        self._checkpoints.add(at, self._people, self._sittings, instants)
 
     def _mark(self, at: Ms) -> None:
         """Nobody is in after `at`: the past is folded from here, if at all."""
         self.journal.mark(Mark(at, self._people.packed_doubts()))
-        self._instants = 0
         if self._checkpoints is not None:
             self._checkpoints.clear(self._people)
             self._checkpoints = None

@@ -40,6 +40,14 @@ class Log:
             )
             return [_logged(*row) for row in rows]
 
+    def of_domain_after(self, domain: str, position: int, until: int, most: int) -> list[Logged]:
+        """The entries of one domain in (position, until], at most so many. It looks at all entries between."""
+        with self._database.reading() as connection:
+            rows = connection.rows(
+                "entries_of_domain_after", domain=domain, position=position, until=until, most=most
+            )
+            return [_logged(*row) for row in rows]
+
     def end(self) -> tuple[int, Ms]:
         """The last position, and when its entry was received; (0, 0) while there is none."""
         with self._database.reading() as connection:

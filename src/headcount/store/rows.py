@@ -4,7 +4,7 @@ Times are milliseconds since the epoch. Field order is column order.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
@@ -228,14 +228,38 @@ class Round:
 
     def add(self, part: "Round") -> None:
         """Take in what another room's part of the same round changes."""
-        for name in _ROUND_FIELDS:
-            found = getattr(part, name)
-            if found:
-                mine = getattr(self, name)
-                (mine.update if isinstance(mine, dict) else mine.extend)(found)
-
-
-_ROUND_FIELDS: Final = tuple(one.name for one in fields(Round) if one.name != "cursor")
+        if part.rooms:
+            self.rooms.update(part.rooms)
+        if part.checkpoints:
+            self.checkpoints.update(part.checkpoints)
+        if part.stays:
+            self.stays.update(part.stays)
+        if part.meetings:
+            self.meetings.update(part.meetings)
+        if part.progress:
+            self.progress.update(part.progress)
+        if part.carried:
+            self.carried.update(part.carried)
+        if part.marks:
+            self.marks.extend(part.marks)
+        if part.corrections:
+            self.corrections.extend(part.corrections)
+        if part.superseded:
+            self.superseded.extend(part.superseded)
+        if part.to_tally:
+            self.to_tally.update(part.to_tally)
+        if part.inferred:
+            self.inferred.extend(part.inferred)
+        if part.messages:
+            self.messages.extend(part.messages)
+        if part.to_tell:
+            self.to_tell.update(part.to_tell)
+        if part.told:
+            self.told.update(part.told)
+        if part.told_of:
+            self.told_of.extend(part.told_of)
+        if part.behind:
+            self.behind.update(part.behind)
 
 
 def event_of(
