@@ -127,6 +127,7 @@ class Service:
             self.store.answers,
             self.appender.append,
             self.appender.hand_over,
+            patience_s,
         )
         self.metrics = Metrics()
         self._lag = Measured(self.measure_lag)

@@ -81,7 +81,7 @@ def test_one_that_failed_is_set_going_again_and_loses_nothing(service, admin, re
     assert "not today" not in page
     receiver.behave = answers()
     admin.send(f"{place}/revive")
-    until(lambda: "<code>ok</code>" in admin.page(f"{place}?state=delivered"))
+    until(lambda: "failing" in admin.page(f"{place}?state=delivered"))
     assert "Set it going again" not in admin.page(place)
 
 

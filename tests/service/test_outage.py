@@ -67,6 +67,7 @@ def test_probes_answer_while_requests_wait_and_then_get_503(outage, tmp_path):
         with httpx.Client(base_url=service.url, timeout=60) as client, ThreadPoolExecutor(8) as many:
             key = {"Authorization": f"Bearer {service.key}"}
             client.get("/v1/meetings", headers=key).raise_for_status()
+            client.post("/v1/events", headers=key, json=EVENT | {"id": "before"}).raise_for_status()
             outage.begin()
             waiting = [
                 many.submit(client.get, "/v1/meetings", headers=key),

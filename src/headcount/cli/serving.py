@@ -132,7 +132,7 @@ def _announce(settings: Settings, sentence: str, **what: str) -> None:
         return
     from headcount.logging import as_json  # noqa: PLC0415 - help does not need it
 
-    click.echo(as_json(sentence.partition("\n")[0].rstrip(":"), **what), err=True)
+    echo(as_json(sentence.partition("\n")[0].rstrip(":"), **what), err=True)
 
 
 @contextmanager
@@ -154,7 +154,7 @@ def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
     except HeadcountError as error:
         if settings["log_format"] != "json":
             raise
-        click.echo(as_json(str(error), level="critical"), err=True)
+        echo(as_json(str(error), level="critical"), err=True)
         sys.exit(2)
 
 

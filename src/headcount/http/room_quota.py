@@ -8,7 +8,6 @@ only when that reaches the bound. So the bound is kept as far as the tables have
 rooms may open meanwhile.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -17,6 +16,7 @@ from typing import Final
 from headcount.http.errors import ApiError
 from headcount.kernel.events import Kind, Ms
 from headcount.store.answers import Answers
+from headcount.store.database import in_thread
 from headcount.store.rows import KIND_CODES, SNAPSHOT, Appended, LogEntry
 
 _OPENING: Final = frozenset({KIND_CODES[Kind.JOIN], SNAPSHOT})
@@ -40,17 +40,25 @@ class _Domain:
 class RoomQuota:
     """Appends like the appender, unless that would open more than `most` rooms of a domain. 0 is no bound.
 
-    `shows_after` (ms) is how long after they happened joins are in the tables.
+    `shows_after` (ms) is how long after they happened joins are in the tables; `patience_s` is how long the store is
+    waited for.
     """
 
     def __init__(
-        self, most: int, shows_after: Ms, answers: Answers, append: Append, hand_over: HandOver
+        self,
+        most: int,
+        shows_after: Ms,
+        answers: Answers,
+        append: Append,
+        hand_over: HandOver,
+        patience_s: float = 30,
     ) -> None:
         self._most = most
         self._shows_after = shows_after
         self._answers = answers
         self._append = append
         self._hand_over = hand_over
+        self._patience_s = patience_s
         self._domains: dict[str, _Domain] = {}
 
     async def append(self, entries: Sequence[LogEntry]) -> Appended:
@@ -87,11 +95,11 @@ class RoomQuota:
             if self._fits(entries):
                 return
         rooms = {entry.room for entry in entries if entry.kind in _OPENING}
-        if rooms - await asyncio.to_thread(self._answers.open_among, name, rooms):
+        if rooms - await in_thread(self._patience_s, self._answers.open_among, name, rooms):
             raise _too_many(self._most)
 
     async def _count(self, name: str, domain: _Domain, now: Ms) -> None:
-        counted = await asyncio.to_thread(self._answers.open_rooms, name, self._most)
+        counted = await in_thread(self._patience_s, self._answers.open_rooms, name, self._most)
         domain.to_show = Counter(
             {slot: number for slot, number in domain.to_show.items() if slot >= now // _SLOT_MS}
         )
