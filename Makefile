@@ -71,6 +71,7 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 
 soak: $(STAMP)  ## the service under a steady mixed load for ten minutes, or SOAK_MINUTES; fails if anything grows
 	$(BIN)/python bench/soak.py
+	HEADCOUNT_LIVES=$${SOAK_LIVES:-30} $(BIN)/python -m pytest -q tests/service/test_differential.py
 
 crash-test: $(STAMP)  ## the service killed 100 times under load and restored 20 times; fails if an event is lost or doubled
 	$(BIN)/python bench/crashes.py

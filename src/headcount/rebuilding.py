@@ -51,7 +51,7 @@ def _work_out(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -
     try:
         if check:
             keep_to_rules(store, rules)
-            engine = Engine(store, rules, epoch or 0, max_stay=max_stay, batch=_BATCH)
+            engine = Engine(store, rules, epoch or 0, max_stay=max_stay, batch=_BATCH, stopwatch=None)
             while engine.step(now):
                 pass
             store.tallying.all()
@@ -61,7 +61,7 @@ def _work_out(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -
         with tempfile.TemporaryDirectory(prefix="headcount-") as folder:
             anew = open_store(str(Path(folder) / "anew.db"), synchronous="off")
             copy_log(store.database, anew.database)
-            engine = Engine(anew, rules, 0, max_stay=max_stay, batch=_BATCH, tells=False)
+            engine = Engine(anew, rules, 0, max_stay=max_stay, batch=_BATCH, tells=False, stopwatch=None)
             while engine.step(now):
                 pass
             anew.tallying.all()

@@ -77,7 +77,8 @@ class Engine:
     `rules` are those in force; `max_stay` (ms) closes stays that nobody ever closed, if given.
     `shown_after` (ms) is how long is waited for what was said at the same time. `batch` bounds how
     many entries a round takes. One that does not tell the world (`tells`) writes nothing into the outbox.
-    `release` is this program's version, `stopwatch` gives seconds since any moment.
+    `release` is this program's version. `stopwatch` gives seconds since any moment; None where nobody waits for
+    another room, so that rounds may take as long as they do.
     """
 
     def __init__(
@@ -91,13 +92,13 @@ class Engine:
         batch: int = 5_000,
         tells: bool = True,
         release: str = "",
-        stopwatch: Callable[[], float] = perf_counter,
+        stopwatch: Callable[[], float] | None = perf_counter,
     ) -> None:
         self._store = store
         self._tells = tells
         self._terms = Terms(rules.settling_ms, shown_after, max_stay, tells)
         self._release = release
-        self._stopwatch = stopwatch
+        self._stopwatch = stopwatch or _timeless
         self._began = 0.0
         self._most = batch
         self._batch = batch
@@ -425,6 +426,10 @@ class Engine:
                 tally.orphans += change.because is Because.ORPHAN_LEAVE
             elif isinstance(change, Revised) and change.late_ms > self._terms.published_ms:
                 tally.late += 1
+
+
+def _timeless() -> float:
+    return 0.0
 
 
 def _is_its_own(error: Exception) -> bool:

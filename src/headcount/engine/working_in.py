@@ -27,7 +27,7 @@ def work_in(
         epoch = None
     if epoch is None:
         return False
-    engine = Engine(store, rules, epoch, max_stay=max_stay, batch=_ENGINE_ROWS)
+    engine = Engine(store, rules, epoch, max_stay=max_stay, batch=_ENGINE_ROWS, stopwatch=None)
     first, (end, _) = engine.cursor, store.log.end()
     while engine.step(now()):
         progress(0.5 + 0.5 * (engine.cursor - first) / max(1, end - first), "working out")
