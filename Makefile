@@ -65,6 +65,7 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/starting.py
 	$(BIN)/python bench/backup.py
 	$(BIN)/python bench/large_room.py
+	$(BIN)/python bench/late_events.py
 	$(BIN)/python bench/stream.py
 	$(BIN)/python bench/sources.py
 	$(BIN)/python bench/webhooks.py

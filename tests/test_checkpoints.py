@@ -141,7 +141,7 @@ def test_going_back_costs_the_distance_and_not_the_length_of_the_sitting(people,
 def test_checkpoints_grow_with_the_logarithm_of_the_sitting(monkeypatch):
     monkeypatch.setattr(checkpoints, "SPACING", 64)
     room, _ = busy_room(20_000, 50)
-    assert 3 < len(room.checkpoints()) < 25
+    assert 3 < len(room.checkpoints()) < 50
     moments = room.checkpoints()
     assert moments == sorted(moments)
     assert room.settled - moments[-1] <= 10 * 80

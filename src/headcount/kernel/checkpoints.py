@@ -6,8 +6,8 @@ of its meeting at a moment, and of its people only *those who have changed since
 else is now as they were then. So a checkpoint costs what happens after it, not how many are in, and so does
 going back to it.
 
-The further back, the fewer checkpoints: between one and the next lie about as many events as after it. Going back
-N events therefore folds at most a small multiple of N.
+The further back, the fewer checkpoints: between one and the next lie at most half as many events as after it. Going
+back N events therefore folds little more than N.
 
 This module knows how to keep and restore a state. It does not know what is late, or why.
 """
@@ -157,7 +157,7 @@ class Checkpoints:
         points, after = self._points, 0
         for index in range(len(points) - 2, 0, -1):
             point, earlier = points[index], points[index - 1]
-            if earlier.instants + point.instants <= after:
+            if 2 * (earlier.instants + point.instants) <= after:
                 earlier.before = {**point.before, **earlier.before}
                 earlier.instants += point.instants
                 del points[index]

@@ -1,0 +1,85 @@
+"""What a late event costs in a room that is never empty, by how far back it lies.
+
+    python bench/late_events.py
+
+Two rooms: one in use for 90 days with 120,001 events, one that 100,000 people join at 333 a second. A late join is
+handed to the live room; the figure is the time until it is folded in. Beside it: folding the whole sitting once, which
+is what a late event costs without checkpoints.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from statistics import median
+
+from headcount import Event, Kind, Room
+from headcount.kernel.checkpoints import Start
+from headcount.kernel.journal import DAWN, Journal
+from headcount.kernel.refold import Stretch
+from headcount.kernel.rules import Rules
+
+RULES = Rules()
+TIMES = 7
+
+
+def marathon() -> list[Event]:
+    """90 days, two events in about two minutes; somebody stays all the time."""
+    chance = random.Random(1)
+    events, present = [Event(Kind.JOIN, "r", 0, "keeper")], []
+    for number in range(120_000):
+        at = 1_000 + number * 64_800
+        if present and chance.random() < 0.5:
+            events.append(Event(Kind.LEAVE, "r", at, present.pop(chance.randrange(len(present)))))
+        else:
+            present.append(f"p-{number}")
+            events.append(Event(Kind.JOIN, "r", at, present[-1]))
+    return events
+
+
+def crowd() -> list[Event]:
+    """100,000 people, who all stay."""
+    return [Event(Kind.JOIN, "r", number * 3, f"p-{number}") for number in range(100_000)]
+
+
+def live(events: list[Event]) -> Room:
+    room = Room("d", "r", RULES, Journal())
+    for number, event in enumerate(events):
+        room.handle(event, event.at)
+        if number % 50 == 0:
+            room.advance(event.at)
+    room.advance(events[-1].at + RULES.settling_ms)
+    return room
+
+
+def took_ms(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return 1_000 * (time.perf_counter() - began)
+
+
+def late(room: Room, seconds: int, number: int) -> float:
+    at = room.settled - 1_000 * seconds - number
+    event = Event(Kind.JOIN, "r", at, f"late-{seconds}-{number}")
+    return took_ms(lambda: room.handle(event, room.settled))
+
+
+def main() -> None:
+    print("| room | late by | median, ms | worst, ms | whole sitting, ms | ratio |")
+    print("|---|---|---|---|---|---|")
+    for name, events, distances in (
+        ("90 days, 120,001 events", marathon(), (1, 60, 3_600, 86_400)),
+        ("100,000 people in 5 minutes", crowd(), (1, 10, 60)),
+    ):
+        room = live(events)
+        start = Start.at_mark(DAWN)
+        whole = took_ms(lambda: Stretch("d", "r", RULES, start, events, room.settled))  # noqa: B023 - called at once
+        for seconds in distances:
+            found = [late(room, seconds, number) for number in range(TIMES)]
+            middle = median(found)
+            print(
+                f"| {name} | {seconds:,} s | {middle:.1f} | {max(found):.1f} | {whole:,.0f} | {whole / middle:,.0f} |"
+            )
+
+
+if __name__ == "__main__":
+    main()
