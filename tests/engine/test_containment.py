@@ -367,3 +367,46 @@ def test_a_large_backlog_of_one_room_waits_for_the_small_ones_of_others(url):
     assert store.tables.rooms_behind() == []
     assert store.answers.count("default", MeetingFilter(), END) == 501
     database.close()
+
+
+def test_domains_that_wait_are_served_by_turns(url):
+    """One domain has far more to catch up with than another; neither waits for the other to finish."""
+    database, store = fresh(url)
+    clock = Stopwatch(0.0)
+    engine = Engine(store, Rules(), store.tables.take_over(), stopwatch=clock)
+    large = [
+        entry_of(Event(Kind.JOIN, f"room-{n % 40}", NEW_YEAR + n, f"p-{n}"), NEW_YEAR + n, domain="large")
+        for n in range(400)
+    ]
+    small = [
+        entry_of(Event(Kind.JOIN, f"room-{n % 4}", NEW_YEAR + n, f"p-{n}"), NEW_YEAR + n, domain="small")
+        for n in range(40)
+    ]
+    store.log.append([large, small])
+    clock.step = 10.0
+    rounds = 0
+    while any(row.domain == "small" for row in store.tables.rooms_behind()) or rounds < 2:
+        assert engine.step(NEW_YEAR + AN_HOUR), "there is more to do"
+        rounds += 1
+    assert rounds < 20
+    assert len([row for row in store.tables.rooms_behind() if row.domain == "large"]) > 10
+    work(engine, NEW_YEAR + AN_HOUR)
+    assert store.tables.rooms_behind() == []
+    assert shown(store, "small") == expected(store, "small")
+    assert shown(store, "large") == expected(store, "large")
+    database.close()
+
+
+def test_a_database_that_rejects_everything_is_no_fault_of_the_rooms(url):
+    database, store = fresh(url)
+    rooms = [entry_of(Event(Kind.JOIN, f"room-{n}", NEW_YEAR, POISON), NEW_YEAR) for n in range(20)]
+    store.log.append([rooms])
+    database.rejected = "keep_stay"
+    engine = start(store)
+    with pytest.raises(StoreRejected):
+        work(engine, NEW_YEAR + AN_HOUR)
+    assert store.tables.rooms_behind() == []
+    database.rejected = None
+    work(engine, NEW_YEAR + AN_HOUR)
+    assert shown(store, "default") == expected(store, "default")
+    database.close()

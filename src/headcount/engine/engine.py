@@ -39,6 +39,7 @@ _MOST_TOLD: Final = 1_000
 _ROUND_S: Final = 0.4
 """Rounds take as many entries as they can work in within so long, and begin no further turn after twice that."""
 _LEAST_BATCH: Final = 50
+_TOO_MANY: Final = 8
 _WINDOW: Final = 50_000
 """So many entries of the log are looked at for those of rooms that are behind."""
 _TELL_AGAIN_MS: Final[Ms] = 600_000
@@ -108,6 +109,8 @@ class Engine:
         self._deadlines: list[tuple[Ms, RoomKey]] = []
         self._queued: set[tuple[Ms, RoomKey]] = set()
         self._time: Ms = 0
+        self._served: dict[str, int] = {}
+        """In which round the rooms of a domain that wait had a turn: those served least recently come first."""
         self.tally = Tally()
         self.cursor = 0
         self._start_again()
@@ -284,10 +287,13 @@ class Engine:
             elif not (began and self._is_over()):
                 parts[key] = self._try_again(key, cursor, now)
                 began = True
-        for domain, keys in domains.items():
+        served = {domain: self._served.get(domain, 0) for domain in domains}
+        for domain in sorted(served, key=lambda domain: served[domain]):
             if not (began and self._is_over()):
-                self._catch_up_domain(domain, keys, parts, cursor, now)
+                self._catch_up_domain(domain, domains[domain], parts, cursor, now)
+                served[domain] = self.tally.rounds + 1
                 began = True
+        self._served = served
 
     def _catch_up_domain(
         self, domain: str, keys: list[RoomKey], parts: dict[RoomKey, Part], cursor: int, now: Ms
@@ -367,14 +373,17 @@ class Engine:
     def _commit(
         self, cursor: int, parts: list[Part], instead: Callable[[Part, Exception], Part]
     ) -> list[Part]:
-        """Commit all parts together; `instead` says what to commit in place of one that the store rejects."""
+        """Commit all parts together; `instead` says what to commit in place of one that the store rejects.
+
+        If it rejects all of many, that is not their fault.
+        """
         try:
             self.tally.commit_s += self._store.tables.commit(_together(cursor, parts), self._epoch)
         except Exception as error:
             if not _is_its_own(error):
                 raise
             rejected = {part.key: why for part, why in self._rejected(parts)}
-            if not rejected:
+            if not rejected or len(rejected) == len(parts) > _TOO_MANY:
                 raise
             parts = [instead(part, rejected[part.key]) if part.key in rejected else part for part in parts]
             self.tally.commit_s += self._store.tables.commit(_together(cursor, parts), self._epoch)
