@@ -156,3 +156,77 @@ def test_a_room_that_empties_keeps_no_checkpoints():
     room.handle(Event(Kind.END, ROOM, 90_000), 100_000)
     room.advance(200_000)
     assert room.checkpoints() == []
+
+
+def crowded_room(*events, at):
+    """A room in which four stay from the beginning, and the record of somebody who believes it."""
+    room = LiveRoom("default", ROOM, SCALED, (), ())
+    said = [Event(Kind.JOIN, ROOM, 0, who) for who in CROWD] + list(events)
+    for event in in_time(said):
+        room.record.apply(room.room.handle(event, event.at))
+    room.record.apply(room.room.advance(at))
+    return room, said
+
+
+def shown(room):
+    return room.record.meetings(room.room.meeting.most)
+
+
+def test_somebody_who_did_not_leave_after_all_is_in_as_before():
+    """A join at the instant of the leave takes it back (R2), for a stay from before the checkpoint."""
+    steps = [Event(Kind.JOIN, ROOM, at, f"p-{at}") for at in (20, 40, 60)]
+    room, said = crowded_room(*steps, Event(Kind.LEAVE, ROOM, 100, CROWD[0]), at=200)
+    assert 60 in room.room.checkpoints()
+    late = Event(Kind.JOIN, ROOM, 100, CROWD[0])
+    room.record.apply(room.room.handle(late, 300))
+    assert shown(room) == kernel([*said, late], as_of=200, rules=SCALED)
+
+
+def test_a_name_that_comes_with_a_leave_belongs_to_the_join_and_drops_the_checkpoints_after_it():
+    steps = [Event(Kind.JOIN, ROOM, at, f"p-{at}") for at in (20, 40, 60, 80)]
+    room, _ = crowded_room(*steps, at=150)
+    assert room.room.checkpoints()[-4:] == [20, 40, 60, 80]
+    room.room.handle(Event(Kind.LEAVE, ROOM, 160, "p-40", user_name="Ann", joined_at=40), 160)
+    room.room.advance(200)
+    assert [at for at in room.room.checkpoints() if 40 <= at < 160] == []
+    assert room.room.checkpoints()[-2:] == [20, 160]
+    late = Event(Kind.LEAVE, ROOM, 100, "p-60")
+    (revised,) = room.room.handle(late, 300)
+    assert [stay.participant_id for stay in revised.stays_after] == ["p-60"]
+
+
+def test_a_leave_that_teaches_nothing_drops_no_checkpoint():
+    room, _ = crowded_room(
+        *(Event(Kind.JOIN, ROOM, at, f"p-{at}", user_name="Ann") for at in (20, 40, 60)), at=150
+    )
+    room.room.handle(Event(Kind.LEAVE, ROOM, 160, "p-40", user_name="Ann", joined_at=40), 160)
+    room.room.advance(200)
+    assert room.room.checkpoints()[-4:] == [20, 40, 60, 160]
+
+
+def test_a_stretch_that_is_folded_again_has_checkpoints_again(monkeypatch):
+    monkeypatch.setattr(checkpoints, "SPACING", 10)
+    room, _ = busy_room(400, 50)
+    before = room.checkpoints()
+    room.handle(Event(Kind.JOIN, ROOM, 2_005, "late"), room.settled)
+    after = room.checkpoints()
+    assert {at for at in before if at < 2_005} <= set(after)
+    assert room.settled - after[-1] <= 10 * 10 + SCALED.settling_ms + 10
+    assert len([at for at in after if at > 2_005]) > 3
+
+
+def test_checkpoints_reach_back_so_far_and_no_further(monkeypatch):
+    monkeypatch.setattr(checkpoints, "SPACING", 4)
+    monkeypatch.setattr(checkpoints, "_REACH", 100)
+    room, _ = busy_room(1_000, 50)
+    assert 500 <= room.settled - room.checkpoints()[0] <= 10 * 210
+
+
+def test_the_further_back_the_fewer_checkpoints(monkeypatch):
+    monkeypatch.setattr(checkpoints, "SPACING", 4)
+    room, _ = busy_room(4_000, 50)
+    moments = [*room.checkpoints(), room.settled]
+    gaps = [(later - earlier) / 10 for earlier, later in zip(moments, moments[1:], strict=False)]
+    for index, gap in enumerate(gaps[:-2]):
+        assert gap <= max(16, sum(gaps[index + 1 :]))
+    assert len(moments) < 40

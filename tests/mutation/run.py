@@ -72,7 +72,7 @@ GROUPS = {
         ("kernel/*.py",),
         0.97,
         (
-            ("test_values.py", "test_room.py", "test_people.py", "test_stays.py", "test_rules.py", "test_meetings.py", "test_sittings.py", "test_refold.py"),
+            ("test_values.py", "test_room.py", "test_people.py", "test_stays.py", "test_rules.py", "test_meetings.py", "test_sittings.py", "test_refold.py", "test_checkpoints.py"),
             ("test_scenarios.py::test_the_story_comes_out_as_told", "test_doors.py", "test_same_everywhere.py", "test_laws.py"),
         ),
         "batch or oracle- or store- or whole_seconds or fit_into_memory or by_the_true_numbers or never_taken_back or 20000",
@@ -84,8 +84,8 @@ GROUPS = {
         (
             ("engine/test_projecting.py", "engine/test_outbox_messages.py", "engine/test_inferring.py", "engine/test_engine_rounds.py"),
             ("store/test_outbox.py", "store/test_journal.py", "store/test_contract.py", "engine/test_running.py"),
-            ("engine/test_telling.py", "test_scenarios.py::test_the_story_comes_out_as_told"),
-            ("engine/test_engine_same.py", "engine/test_crashes.py"),
+            ("engine/test_containment.py", "engine/test_telling.py", "test_scenarios.py::test_the_story_comes_out_as_told"),
+            ("engine/test_engine_same.py", "engine/test_snapshots.py", "engine/test_crashes.py"),
         ),
         "batch- or oracle- or kernel- or live- or postgres or misses_nothing_while_many",
         {"HEADCOUNT_MUTATION_EXAMPLES": "10", "HEADCOUNT_SEEDS": "50"},
