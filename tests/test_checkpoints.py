@@ -156,6 +156,7 @@ def test_a_room_that_empties_keeps_no_checkpoints():
     room.handle(Event(Kind.END, ROOM, 90_000), 100_000)
     room.advance(200_000)
     assert room.checkpoints() == []
+    assert room._people.touched is None, "and no states of people"  # noqa: SLF001
 
 
 def crowded_room(*events, at):
