@@ -9,7 +9,7 @@ from headcount.engine.inferring import from_snapshot, longest_stay_ends, oversta
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.room import Room
 from headcount.kernel.rules import Rules
-from headcount.store.rows import LogEntry, Logged, Origin
+from headcount.store.rows import SNAPSHOT, LogEntry, Logged, Origin
 
 RULES = Rules(10, 30, 600, 15)
 
@@ -23,7 +23,7 @@ def room_with(*events, settled=100, name="r"):
 
 
 def snapshot(at, *listed, position=7):
-    return Logged(position, "d", "r", at, 222, 0, json.dumps(listed), None)
+    return Logged(position, "d", "r", at, 222, 0, json.dumps(listed), SNAPSHOT, ())
 
 
 def brief(entries):
