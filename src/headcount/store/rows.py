@@ -4,7 +4,6 @@ Times are milliseconds since the epoch. Field order is column order.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
@@ -197,7 +196,6 @@ StayKey = tuple[str, str, Ms, str]
 RoomKey = tuple[str, str]
 
 
-@dataclass(slots=True)
 class Round:
     """All that one round of the engine changes: it is committed whole, or not at all.
 
@@ -206,60 +204,98 @@ class Round:
     that is another now. `checkpoints` hold only those that changed. `to_tell` is what is to be told of
     meetings later on, `told_of` what is settled of it, `told` what the world knows now. `to_tally` is in which
     time of a room meetings that are over have changed. `behind` are rooms that fell behind, or have caught up (None).
+
+    Its containers are made when they are first used: a round has thousands of parts, and most parts use few.
     """
 
     cursor: int
-    rooms: dict[RoomKey, tuple[Ms, Ms | None]] = field(default_factory=dict)
-    checkpoints: dict[RoomKey, str | None] = field(default_factory=dict)
-    stays: dict[StayKey, StayRow | None] = field(default_factory=dict)
-    meetings: dict[tuple[str, str], MeetingRow | None] = field(default_factory=dict)
-    progress: dict[tuple[str, str], tuple[Ms | None, int]] = field(default_factory=dict)
-    carried: dict[tuple[str, str], tuple[Ms, str]] = field(default_factory=dict)
-    marks: list[MarkChange] = field(default_factory=list)
-    corrections: list[Correction] = field(default_factory=list)
-    superseded: list[Superseded] = field(default_factory=list)
-    to_tally: dict[RoomKey, tuple[Ms, Ms]] = field(default_factory=dict)
-    inferred: list[LogEntry] = field(default_factory=list)
-    messages: list[NewMessage] = field(default_factory=list)
-    to_tell: dict[tuple[str, str, Ms], ToTell] = field(default_factory=dict)
-    told: dict[tuple[str, str], ToldMeeting] = field(default_factory=dict)
-    told_of: list[ToTell] = field(default_factory=list)
-    behind: dict[RoomKey, BehindRow | None] = field(default_factory=dict)
+    rooms: dict[RoomKey, tuple[Ms, Ms | None]]
+    checkpoints: dict[RoomKey, str | None]
+    stays: dict[StayKey, StayRow | None]
+    meetings: dict[tuple[str, str], MeetingRow | None]
+    progress: dict[tuple[str, str], tuple[Ms | None, int]]
+    carried: dict[tuple[str, str], tuple[Ms, str]]
+    marks: list[MarkChange]
+    corrections: list[Correction]
+    superseded: list[Superseded]
+    to_tally: dict[RoomKey, tuple[Ms, Ms]]
+    inferred: list[LogEntry]
+    messages: list[NewMessage]
+    to_tell: dict[tuple[str, str, Ms], ToTell]
+    told: dict[tuple[str, str], ToldMeeting]
+    told_of: list[ToTell]
+    behind: dict[RoomKey, BehindRow | None]
+    __slots__ = (
+        "_used",
+        "behind",
+        "carried",
+        "checkpoints",
+        "corrections",
+        "cursor",
+        "inferred",
+        "marks",
+        "meetings",
+        "messages",
+        "progress",
+        "rooms",
+        "stays",
+        "superseded",
+        "to_tally",
+        "to_tell",
+        "told",
+        "told_of",
+    )
+
+    def __init__(self, cursor: int, **given: Any) -> None:
+        self.cursor = cursor
+        self._used = list(given)
+        for name, container in given.items():
+            setattr(self, name, container)
+
+    def __getattr__(self, name: str) -> Any:
+        """Make a container that is used for the first time."""
+        make = _CONTAINERS.get(name)
+        if make is None:
+            raise AttributeError(name)
+        made = make()
+        setattr(self, name, made)
+        self._used.append(name)
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Round) and self._filled() == other._filled()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _filled(self) -> dict[str, Any]:
+        used = {name: found for name in self._used if (found := getattr(self, name))}
+        return {"cursor": self.cursor, **used}
 
     def add(self, part: "Round") -> None:
         """Take in what another room's part of the same round changes."""
-        if part.rooms:
-            self.rooms.update(part.rooms)
-        if part.checkpoints:
-            self.checkpoints.update(part.checkpoints)
-        if part.stays:
-            self.stays.update(part.stays)
-        if part.meetings:
-            self.meetings.update(part.meetings)
-        if part.progress:
-            self.progress.update(part.progress)
-        if part.carried:
-            self.carried.update(part.carried)
-        if part.marks:
-            self.marks.extend(part.marks)
-        if part.corrections:
-            self.corrections.extend(part.corrections)
-        if part.superseded:
-            self.superseded.extend(part.superseded)
-        if part.to_tally:
-            self.to_tally.update(part.to_tally)
-        if part.inferred:
-            self.inferred.extend(part.inferred)
-        if part.messages:
-            self.messages.extend(part.messages)
-        if part.to_tell:
-            self.to_tell.update(part.to_tell)
-        if part.told:
-            self.told.update(part.told)
-        if part.told_of:
-            self.told_of.extend(part.told_of)
-        if part.behind:
-            self.behind.update(part.behind)
+        for name in part._used:  # noqa: SLF001 - another one of ours
+            found, mine = getattr(part, name), getattr(self, name)
+            (mine.update if isinstance(mine, dict) else mine.extend)(found)
+
+
+_CONTAINERS: Final[dict[str, type[dict[Any, Any]] | type[list[Any]]]] = {
+    "rooms": dict,
+    "checkpoints": dict,
+    "stays": dict,
+    "meetings": dict,
+    "progress": dict,
+    "carried": dict,
+    "marks": list,
+    "corrections": list,
+    "superseded": list,
+    "to_tally": dict,
+    "inferred": list,
+    "messages": list,
+    "to_tell": dict,
+    "told": dict,
+    "told_of": list,
+    "behind": dict,
+}
 
 
 def event_of(
