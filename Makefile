@@ -47,7 +47,7 @@ check: $(STAMP)  ## linters, types, the directions of imports, and the docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/test_docs.py
+	$(BIN)/python -m pytest -q tests/test_layout.py tests/test_docs.py
 
 mutate: $(STAMP)  ## mutation testing of the kernel and the engine: SAMPLE mutants drawn with SEED (0: all), table by module
 	nice -n 15 $(BIN)/python tests/mutation/run.py --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) $(MUTATE)
@@ -72,7 +72,7 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 
 soak: $(STAMP)  ## the service under a steady mixed load for ten minutes, or SOAK_MINUTES; fails if anything grows
 	$(BIN)/python bench/soak.py
-	HEADCOUNT_LIVES=$${SOAK_LIVES:-30} $(BIN)/python -m pytest -q tests/service/test_differential.py
+	HEADCOUNT_LIVES=$${SOAK_LIVES:-30} $(BIN)/python -m pytest -q tests/system/service/test_differential.py
 
 crash-test: $(STAMP)  ## the service killed 100 times under load and restored 20 times; fails if an event is lost or doubled
 	$(BIN)/python bench/crashes.py

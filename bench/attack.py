@@ -25,10 +25,10 @@ from urllib.parse import urlencode
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
 
-from hostile import Client, Hostile, attack
-from servers import Postgres
-from service.running import Running
-from service.test_fuzz import api_of, known_of
+from support.fuzz import api_of, known_of
+from support.hostile import Client, Hostile, attack
+from support.running_service import Running
+from support.servers import Postgres
 
 MOST_HEALTHZ_S = 1.0
 MOST_MEMORY_MB = 300.0

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from headcount.kernel.events import Event, Kind
-from headcount.store.entries import entry_of
-from headcount.store.opening import open_store
-from headcount.store.rows import LogEntry, Origin
+from headcount.store.dedup import entry_of
+from headcount.store.open import open_store
+from headcount.store.records import LogEntry, Origin
 
 NOW = 1_770_000_000_000
 ROWS_AT_ONCE = 1_000

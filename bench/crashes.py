@@ -16,8 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from service.crashing import Crashes
-from service.running import Running
+from support.crash_runs import Crashes
+from support.running_service import Running
 
 
 def main() -> int:

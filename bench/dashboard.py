@@ -15,17 +15,17 @@ from uuid import UUID
 import httpx2
 from starlette.applications import Starlette
 
-from headcount.broadcasting import Broadcaster
 from headcount.dashboard.app import routes
-from headcount.dashboard.door import COOKIE, Door
-from headcount.dashboard.house import House
+from headcount.dashboard.auth import COOKIE, Door
+from headcount.dashboard.context import House
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
+from headcount.outbound.broadcast import Broadcaster
 from headcount.settings import read_settings
-from headcount.store.answers import MeetingFilter, Page
-from headcount.store.opening import Store, open_store
-from headcount.store.passes import Role
-from headcount.store.rows import MeetingRow, Round, StayRow
+from headcount.store.credentials import Role
+from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.open import Store, open_store
+from headcount.store.records import MeetingRow, Round, StayRow
 from reading_api import NOW, PAST, Inside, p50, store_with
 
 CROWD, PEOPLE = "crowd", 10_000

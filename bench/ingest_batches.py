@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from headcount.kernel.events import Kind
-from headcount.store.opening import open_store
-from headcount.store.rows import KIND_CODES, LogEntry
+from headcount.store.open import open_store
+from headcount.store.records import KIND_CODES, LogEntry
 from headcount.store.statements import statement
 from ingest_api import HERE, Server, free_port, made_key, running, serve
 from load import PEOPLE_A_ROOM

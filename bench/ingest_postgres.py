@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from headcount.store.opening import open_store
+from headcount.store.open import open_store
 from headcount.store.statements import for_postgres, statement
 from ingest_api import Server, free_port, made_key, running, serve
 from ingest_batches import COLUMNS, LINES, meetings_expected, sent
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from servers import Postgres
+from support.servers import Postgres
 
 BARS = {"append": 0.5, "end to end": 0.2}
 """What we aim for: such a part of the rows per second of each peer."""

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from headcount.sample import sample_table, write_sample
+from headcount.demo.sample import sample_table, write_sample
 
 
 def main(events: str, path: str) -> None:

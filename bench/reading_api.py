@@ -20,14 +20,14 @@ import httpx2
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from headcount.http.api import routes
 from headcount.http.context import Reading
 from headcount.http.errors import HANDLERS
+from headcount.http.routes.meetings import routes
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
-from headcount.store.answers import MeetingFilter, Page
-from headcount.store.opening import Store, open_store
-from headcount.store.rows import MeetingRow, Round, StayRow
+from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.open import Store, open_store
+from headcount.store.records import MeetingRow, Round, StayRow
 
 DATA = Path(__file__).parent / "data"
 PAST, LIVE = "past", "live"

@@ -14,14 +14,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from headcount.sources.catalog import SOURCES
-from headcount.sources.deliveries import Delivery, Source, hear, read_trusted
+from headcount.sources.api import Delivery, Source, hear, read_trusted
+from headcount.sources.registry import SOURCES
 
 TESTS = Path(__file__).parents[1] / "tests" / "sources"
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
 from test_all_sources import NOW, URL, secret_of  # noqa: E402 - they lie beside, not in the package
-from test_golden import delivery_of  # noqa: E402
+
+from support.golden_payloads import delivery_of  # noqa: E402
 
 BARS = {"all": 60.0, "livekit": 120.0}
 """What we aim for: at most so many microseconds for an event, of all sources on average and of one."""

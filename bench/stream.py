@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from headcount.server import let_many_connect
-from service.listening import Outbox
-from service.running import Running
+from headcount.server.server import let_many_connect
+from support.running_service import Running
+from support.stream_client import Outbox
 
 ROUNDS = 20
 MOST_S, MOST_KB = 1.0, 50.0

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 import httpx2
 from starlette.applications import Starlette
 
-from headcount.http.api import routes
 from headcount.http.context import Reading
 from headcount.http.errors import HANDLERS
+from headcount.http.routes.meetings import routes
 from headcount.kernel.rules import Rules
-from headcount.store.opening import Store, open_store
+from headcount.store.open import Store, open_store
 from reading_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with
 
 TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_sums")

@@ -25,12 +25,12 @@ import httpx2 as httpx
 import uvloop
 
 from headcount.clock import Clock
-from headcount.service import make_key
-from headcount.store.endpoints import Endpoint, RetryType
-from headcount.store.opening import Store, open_store
-from headcount.webhooks.delivering import headers_of
-from headcount.webhooks.line import AT_ONCE
-from headcount.wording import text_of
+from headcount.outbound.payloads import text_of
+from headcount.outbound.webhooks.dispatcher import headers_of
+from headcount.outbound.webhooks.endpoint_queue import AT_ONCE
+from headcount.service.container import make_key
+from headcount.store.open import Store, open_store
+from headcount.store.webhooks import Endpoint, RetryType
 
 HERE = Path(__file__).parent
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="

@@ -20,7 +20,7 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def postgres():
     """A real PostgreSQL, one for each process of the tests."""
-    from servers import Postgres
+    from support.servers import Postgres
 
     server = Postgres()
     yield server

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 from headcount import Event, Kind
-from headcount.batch.blocks import COLUMNS, REQUIRED
+from headcount.batch.io.blocks import COLUMNS, REQUIRED
 from headcount.batch.sessions import MEETINGS, PARTICIPANTS
 from headcount.cli import main
-from headcount.kernel.history import meetings_of
+from headcount.kernel.replay import meetings_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

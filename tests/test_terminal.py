@@ -23,9 +23,9 @@ from headcount.cli import main
 from headcount.engine.engine import Engine
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
-from headcount.store.entries import entry_of
-from headcount.store.opening import open_store
-from headcount.store.rows import Origin
+from headcount.store.dedup import entry_of
+from headcount.store.open import open_store
+from headcount.store.records import Origin
 from headcount.store.sources import DeadLetter, SourceRow, Tally
 from headcount.terminal import visible, visible_lines
 
@@ -250,19 +250,3 @@ def test_what_webhooks_say_is_shown(as_json):
     assert not CONTROLS.search(shown)
     assert not re.search("^ *FORGED", shown, re.MULTILINE)
     assert r"\u001b]0;title\u0007" in shown
-
-
-@pytest.mark.parametrize("form", ["console", "json"])
-def test_what_is_logged_is_shown(form):
-    script = (
-        "import logging, structlog; from headcount.logging import set_up_logging\n"
-        f"set_up_logging('info', {form!r}); nasty = {NASTY!r}; log = structlog.get_logger('x')\n"
-        "log.warning('a thing ' + nasty, reason=nasty, more=[nasty])\n"
-        "try:\n    raise ValueError(nasty)\n"
-        "except ValueError:\n    log.exception('it failed'); logging.getLogger('y').exception(nasty)\n"
-    )
-    shown = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
-    ).stderr
-    assert not CONTROLS.search(shown), shown
-    assert shown.count("u001b]0;title") >= 3

@@ -1,4 +1,4 @@
-"""Clock: what time it is, in ms. Constructed by `service.py`, the commands and the tests.
+"""Clock: what time it is, in ms. Constructed by `service/container.py`, the commands and the tests.
 
 There are two answers, because the machine's clock may be wrong and be set right while we run. Our
 own time orders what is received, and rooms, retries and expiries live by it: it does not follow a jump

@@ -11,20 +11,20 @@ import msgspec
 import pytest
 import structlog
 
-from engine.stored import entry_of
-from engines import NEW_YEAR, kernel
 from headcount.engine.engine import Engine
-from headcount.engine.inferring import Listed
-from headcount.engine.turn import Turn
+from headcount.engine.inference import Listed
+from headcount.engine.room_turn import Turn
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
-from headcount.store.answers import MeetingFilter, Page
 from headcount.store.database import StoreRejected
-from headcount.store.known_again import key_of
-from headcount.store.migrating import migrate
-from headcount.store.opening import connect, store_on
-from headcount.store.rows import SNAPSHOT, LogEntry, Origin
+from headcount.store.dedup import key_of
+from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.migrations import migrate
+from headcount.store.open import connect, store_on
+from headcount.store.records import SNAPSHOT, LogEntry, Origin
+from support.engines import NEW_YEAR, kernel
+from support.stored import entry_of
 
 # A fault in a generator that is closed is only a warning: nobody waits for it any more.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

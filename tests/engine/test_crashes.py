@@ -13,19 +13,19 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from engine.receiver import Receiver, as_received, inside
-from engine.stored import DOMAIN, IN_MEMORY, entry_of
-from engines import NEW_YEAR, kernel
 from headcount.engine.engine import SHOWN_AFTER_MS, Engine
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
-from headcount.store.answers import Answers, MeetingFilter, Page
 from headcount.store.log import Log
-from headcount.store.messages import Messages
-from headcount.store.migrating import migrate
-from headcount.store.opening import store_on
+from headcount.store.meetings import Answers, MeetingFilter, Page
+from headcount.store.migrations import migrate
+from headcount.store.open import store_on
+from headcount.store.outbox import Messages
 from headcount.store.sqlite import SqliteDatabase
+from support.engines import NEW_YEAR, kernel
+from support.message_receiver import Receiver, as_received, inside
+from support.stored import DOMAIN, IN_MEMORY, entry_of
 
 SEEDS = int(os.environ.get("HEADCOUNT_SEEDS", "1000"))
 LIVES_A_TEST = 50

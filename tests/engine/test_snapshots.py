@@ -13,18 +13,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from engine.stored import DOMAIN, IN_MEMORY, StoredEngine, entry_of
-from engine.test_engine_same import shifted
-from engines import NEW_YEAR, kernel
 from headcount.engine.engine import SHOWN_AFTER_MS, Engine
-from headcount.engine.inferring import Listed
+from headcount.engine.inference import Listed
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
-from headcount.store.known_again import key_of
-from headcount.store.opening import open_store
-from headcount.store.rebuilding import copy_log, first_difference
-from headcount.store.rows import SNAPSHOT, LogEntry
-from strategies import EAGER, PEOPLE, ROOM, SCALED, histories, moments
+from headcount.store.dedup import key_of
+from headcount.store.open import open_store
+from headcount.store.records import SNAPSHOT, LogEntry
+from headcount.store.replacement import copy_log, first_difference
+from support.engines import NEW_YEAR, kernel
+from support.stored import DOMAIN, IN_MEMORY, StoredEngine, entry_of, shifted
+from support.strategies import EAGER, PEOPLE, ROOM, SCALED, histories, moments
 
 QUICK = settings(
     max_examples=300,
@@ -110,7 +109,7 @@ def test_live_batch_and_rebuilt_agree_whatever_snapshots_say_and_whenever_it_res
     steps, ticks, restarts = data.draw(lives(rules))
     options = {"shown_after": data.draw(st.sampled_from((0, 15, SHOWN_AFTER_MS)))}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("headcount.engine.keeping._LEAST_EVENTS", data.draw(st.sampled_from((0, 1_000))))
+        patch.setattr("headcount.engine.room_cache._LEAST_EVENTS", data.draw(st.sampled_from((0, 1_000))))
         patch.setattr("headcount.kernel.checkpoints.SPACING", data.draw(st.sampled_from((1, 2, 1_000))))
         patch.setattr("headcount.kernel.checkpoints.FEW", data.draw(st.sampled_from((0, 1_000))))
         stored = StoredEngine(folder, rules, batch=data.draw(st.sampled_from((1, 3, 5_000))), **options)

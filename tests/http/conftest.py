@@ -4,13 +4,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from headcount.http.api import routes
 from headcount.http.context import Reading
 from headcount.http.errors import HANDLERS
+from headcount.http.routes.meetings import routes
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
-from headcount.store.opening import open_store
-from headcount.store.rows import MeetingRow, Round, StayRow, Superseded
+from headcount.store.open import open_store
+from headcount.store.records import MeetingRow, Round, StayRow, Superseded
 
 T0 = 1_767_225_600
 """2026-01-01, in unix seconds; the seconds of these tests count from it."""

@@ -10,11 +10,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from headcount.http.api import routes
 from headcount.http.errors import HANDLERS, ApiError
-from headcount.http.large import LARGE_BYTES, Turns, spooled
-from headcount.store.answers import MeetingFilter, Page
+from headcount.http.large_answers import LARGE_BYTES, Turns, spooled
+from headcount.http.routes.meetings import routes
 from headcount.store.database import one_moment
+from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.paging import entries_in_pages
 
 NAMES = ['"participants":[]', '\\"participants\\":[]', "\u2028 é 😀", "]}", "blue"]

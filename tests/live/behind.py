@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import httpx2 as httpx
 
-from service.running import Running, headcount
+from support.running_service import Running, headcount
 
 NOT_PASSED_ON = {"host", "content-length", "accept-encoding", "connection"}
 

@@ -11,7 +11,7 @@ import pytest
 
 from live.mumble_server import ICE_PYTHON, SLICE, Guest, Mumble
 from live.waiting import PATIENCE_S, wait_for
-from service.running import Running
+from support.running_service import Running
 
 PAGE = Path(__file__).parents[2] / "docs/sources/mumble.md"
 ROOM = "mumble/Root"

@@ -8,7 +8,7 @@ from live.behind import Service, Was
 from live.gate import Gate
 from live.livekit_server import KEY, SECRET, LiveKit
 from live.waiting import wait_for
-from service.running import headcount as run
+from support.running_service import headcount as run
 
 EVERY_S = 3
 TWICE_S = 2 * EVERY_S + 3

@@ -12,7 +12,7 @@ from live.gate import Gate
 from live.prosody_server import ROOMS, WORD, Prosody
 from live.prosody_somebody import Guest
 from live.waiting import wait_for
-from service.running import headcount as run
+from support.running_service import headcount as run
 
 EVERY_S = 1
 TWICE_S = 2 * EVERY_S + 4

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from stories import NOON, ms, told
 
 from headcount.sources.agora import SOURCE, read, sign
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from headcount.sources.api import Delivery, NotGenuine, hear
+from support.source_payloads import NOON, ms, told
 
 # The example of Agora's own documents: its body, its secret and its signature.
 EXAMPLE = (

@@ -3,18 +3,18 @@
 import ast
 import json
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from key_pairs import pair
-from test_golden import FILES, delivery_of
 
 from headcount import BadInput, Kind
-from headcount.kernel.history import meetings_of
-from headcount.sources.catalog import SOURCES
-from headcount.sources.deliveries import TEST_ROOM, Delivery, NotGenuine, hear, read_trusted
+from headcount.kernel.replay import meetings_of
+from headcount.sources.api import TEST_ROOM, Delivery, NotGenuine, hear, read_trusted
+from headcount.sources.registry import SOURCES
+from support import ROOT
+from support.golden_payloads import FILES, delivery_of
+from support.key_pairs import pair
 
 NOW = 1_772_442_000_000
 SECRETS = {
@@ -140,7 +140,7 @@ def delivery_of_file(file):
 
 def test_nobody_but_the_front_door_reads():
     """`read` of a source is called where its delivery was verified, or by what reads history: nowhere else."""
-    package = Path(__file__).parents[2] / "src/headcount"
+    package = ROOT / "src/headcount"
     callers = set()
     for file in package.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -150,4 +150,4 @@ def test_nobody_but_the_front_door_reads():
                 and ast.unparse(node.value).endswith("source")
             ):
                 callers.add(file.relative_to(package).as_posix())
-    assert callers == {"sources/deliveries.py"}
+    assert callers == {"sources/api.py"}

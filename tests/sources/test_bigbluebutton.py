@@ -5,11 +5,11 @@ import warnings
 
 import jwt
 import pytest
-from asking import ask
-from stories import NOON, iso, ms, told
 
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.bigbluebutton import SOURCE, read
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from support.source_payloads import NOON, iso, ms, told
+from support.source_requests import ask
 
 SECRET = "a-shared-secret-of-any-length"
 ADDRESS = "https://headcount.example/v1/ingest/bigbluebutton/TOKEN?src=1"

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from stories import iso, ms, told
 
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.chime import SOURCE, read
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from support.source_payloads import iso, ms, told
 
 
 def notice(kind, at, who=None, meeting="m1"):

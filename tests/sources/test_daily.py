@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from stories import ms, told
 
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.daily import SOURCE, handshake, read, sign
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from support.source_payloads import ms, told
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 PROBE = Delivery({}, b'{"test":"test"}', received=1_767_225_711_500)

@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 
 from headcount import BadInput, Event, Kind
 from headcount.sources import generic
-from headcount.sources.deliveries import TEST_ROOM, Delivery, NotGenuine, Role, hear
+from headcount.sources.api import TEST_ROOM, Delivery, NotGenuine, Role, hear
 
 NOW = 1_772_442_000_000
 SECRET = "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw"

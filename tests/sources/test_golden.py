@@ -7,24 +7,14 @@ genuine as it stands, and is verified.
 """
 
 import json
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from headcount import BadInput
-from headcount.sources.catalog import SOURCES
-from headcount.sources.deliveries import Delivery, Role, read_trusted
-
-FOLDER = Path(__file__).parent
-FILES = sorted(FOLDER.glob("*/*.json"))
-
-
-def delivery_of(told):
-    body = told["body"]
-    raw = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
-    headers = {name.lower(): value for name, value in told.get("headers", {}).items()}
-    return Delivery(headers, raw, told.get("url", ""), told.get("received", 1_772_442_000_000))
+from headcount.sources.api import Role, read_trusted
+from headcount.sources.registry import SOURCES
+from support.golden_payloads import FILES, delivery_of
 
 
 def shown(heard):

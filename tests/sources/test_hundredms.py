@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from stories import iso, told
 
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.hundredms import SOURCE, read
+from support.source_payloads import iso, told
 
 
 def notice(kind, id_=None, **data):

@@ -6,10 +6,10 @@ import hmac
 import json
 
 import pytest
-from stories import ms, told
 
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.jaas import SOURCE, read
+from support.source_payloads import ms, told
 
 SECRET = "jaassecret"
 

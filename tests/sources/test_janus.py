@@ -6,15 +6,15 @@ import random
 from pathlib import Path
 
 import pytest
-from stories import ms, told
 
 from headcount import BadInput
 from headcount.kernel.events import Kind
-from headcount.kernel.history import meetings_of
+from headcount.kernel.replay import meetings_of
 from headcount.kernel.rules import Rules
+from headcount.sources.api import Delivery, NotGenuine, hear, spread
 from headcount.sources.captures import read_capture
-from headcount.sources.deliveries import Delivery, NotGenuine, hear, spread
 from headcount.sources.janus import SOURCE, read
+from support.source_payloads import ms, told
 
 
 def fact(word, at, who=None, room=1234, plugin="videoroom", emitter="eu-1"):

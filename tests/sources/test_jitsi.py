@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from headcount import BadInput, Event, Inferred, Kind
-from headcount.kernel.history import meetings_of
+from headcount.kernel.replay import meetings_of
+from headcount.sources.api import Delivery, NotGenuine, Role, hear
 from headcount.sources.captures import read_capture
-from headcount.sources.deliveries import Delivery, NotGenuine, Role, hear
 from headcount.sources.jitsi import SOURCE, read
 
 CAPTURES = Path(__file__).parent.parent / "captures"

@@ -18,8 +18,8 @@ from livekit.protocol.models import ParticipantInfo, Room
 from livekit.protocol.webhook import WebhookEvent
 
 from headcount import Kind
-from headcount.kernel.history import meetings_of
-from headcount.sources.deliveries import COUNTED, Delivery, NotGenuine, Role, hear
+from headcount.kernel.replay import meetings_of
+from headcount.sources.api import COUNTED, Delivery, NotGenuine, Role, hear
 from headcount.sources.livekit import SOURCE
 
 KEY, SECRET = "APIkey123", "a-secret-that-is-long-enough-for-hs256"

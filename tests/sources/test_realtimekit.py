@@ -4,12 +4,12 @@ import base64
 import json
 
 import pytest
-from asking import ask
-from key_pairs import pair
-from stories import iso, told
 
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.realtimekit import SOURCE, read, sign
+from support.key_pairs import pair
+from support.source_payloads import iso, told
+from support.source_requests import ask
 
 PRIVATE, PUBLIC = pair("realtimekit")
 BODY = '{"event":"meeting.chatSynced","meetingId":"Ä"}'.encode()

@@ -5,11 +5,11 @@ import base64
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from key_pairs import pair
 
 from headcount import BadInput
-from headcount.sources.deliveries import NotGenuine
+from headcount.sources.api import NotGenuine
 from headcount.sources.rsa import check_rsa, rsa_signature
+from support.key_pairs import pair
 
 PRIVATE, PUBLIC = pair("one")
 OTHERS = pair("other")[1]

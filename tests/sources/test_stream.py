@@ -5,11 +5,11 @@ import json
 
 import pytest
 from getstream.webhook import InvalidWebhookError, verify_and_parse_webhook
-from stories import iso, ms, told
 
 from headcount import BadInput
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.stream import SOURCE, read, sign
+from support.source_payloads import iso, ms, told
 
 SECRET = "an-api-secret-of-stream"
 USER = {"id": "u", "role": "user", "created_at": 0, "updated_at": 0, "custom": {}, "teams": []}

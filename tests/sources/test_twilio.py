@@ -3,15 +3,15 @@
 from urllib.parse import urlencode
 
 import pytest
-from asking import ask
 from hypothesis import given
 from hypothesis import strategies as st
-from stories import iso, told
 from twilio.request_validator import RequestValidator
 
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
-from headcount.sources.forms import fields
+from headcount.sources import fields
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.twilio import SOURCE, read, sign
+from support.source_payloads import iso, told
+from support.source_requests import ask
 
 SECRET = "twilio-auth-token"
 URL = "https://headcount.example/v1/ingest/twilio/TOKEN?src=1"
@@ -98,7 +98,7 @@ def test_a_field_that_comes_twice_counts_with_both_values():
 
 def in_twilios_javascript(signed, url=URL):
     asked = {"token": SECRET, "signature": signed.headers["x-twilio-signature"], "url": url}
-    return ask("twilio.mjs", **asked, params=dict(fields(signed.body)))["genuine"]
+    return ask("twilio.mjs", **asked, params=dict(fields.form(signed.body)))["genuine"]
 
 
 def test_twilios_javascript_accepts_what_we_sign_and_refuses_what_we_refuse():

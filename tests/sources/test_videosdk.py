@@ -4,13 +4,13 @@ import base64
 import json
 
 import pytest
-from asking import ask
-from key_pairs import pair
-from stories import iso, ms, told
 
 from headcount import BadInput
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.videosdk import SOURCE, read, sign
+from support.key_pairs import pair
+from support.source_payloads import iso, ms, told
+from support.source_requests import ask
 
 PRIVATE, PUBLIC = pair("videosdk")
 BODY = b'{"webhookType":"participant-left","data":{"meetingId":"m","participantId":"a","participantName":"\xc3\x84nn"}}'

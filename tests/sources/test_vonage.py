@@ -4,11 +4,11 @@ import json
 
 import jwt
 import pytest
-from stories import ms, told
 from vonage_jwt import verify_signature
 
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.vonage import SOURCE, read, sign, user_of
+from support.source_payloads import ms, told
 
 SECRET = "a-signature-secret-of-vonage-long-enough"
 DELIVERY = Delivery({"content-type": "application/json"}, b'{"event":"streamCreated"}', received=ms(0))

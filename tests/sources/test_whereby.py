@@ -5,10 +5,10 @@ import hmac
 import json
 
 import pytest
-from stories import iso, ms, told
 
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.whereby import SOURCE, read
+from support.source_payloads import iso, ms, told
 
 SECRET = "whsec"
 

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from asking import ask
-from stories import iso, ms, told
-from test_golden import delivery_of
 
-from headcount.sources.deliveries import Delivery, NotGenuine, hear
+from headcount.sources.api import Delivery, NotGenuine, hear
 from headcount.sources.zoom import SOURCE, handshake, read, sign
+from support.golden_payloads import delivery_of
+from support.source_payloads import iso, ms, told
+from support.source_requests import ask
 
 SECRET = "zoom-secret-token"
 GOLDEN = Path(__file__).parent / "zoom"

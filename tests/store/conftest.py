@@ -1,6 +1,6 @@
 import pytest
 
-from headcount.store.opening import open_store
+from headcount.store.open import open_store
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -6,22 +6,20 @@ import threading
 
 import pytest
 
-from engine.stored import entry_of
-from engines import NEW_YEAR, kernel
 from headcount.engine.engine import SHOWN_AFTER_MS, Engine
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.journal import Mark
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import NEVER, Rules
-from headcount.store.answers import MeetingFilter, Page
-from headcount.store.appending import Appender
 from headcount.store.database import LeadershipLost, StoreBusy, StoreError, StoreRejected
-from headcount.store.leading import leadership
+from headcount.store.group_commit import Appender
+from headcount.store.leadership import leadership
 from headcount.store.log import facts_between
-from headcount.store.migrating import migrate, migrations, pending
-from headcount.store.opening import connect, open_store
-from headcount.store.rows import (
+from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.migrations import migrate, migrations, pending
+from headcount.store.open import connect, open_store
+from headcount.store.records import (
     Correction,
     LogEntry,
     MarkChange,
@@ -33,6 +31,8 @@ from headcount.store.rows import (
     ToldMeeting,
     ToTell,
 )
+from support.engines import NEW_YEAR, kernel
+from support.stored import entry_of
 
 T = NEW_YEAR
 D = "default"

@@ -2,14 +2,14 @@
 
 import pytest
 
-from engine.stored import entry_of
-from engines import NEW_YEAR
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.journal import DAWN, Journal, Mark
 from headcount.kernel.rules import NEVER
 from headcount.store.journal import StoredJournal
 from headcount.store.log import events_after
-from headcount.store.rows import KIND_CODES, SNAPSHOT, MarkChange, Origin, Round, packed_doubts
+from headcount.store.records import KIND_CODES, SNAPSHOT, MarkChange, Origin, Round, packed_doubts
+from support.engines import NEW_YEAR
+from support.stored import entry_of
 
 T = NEW_YEAR
 D = "default"

@@ -1,6 +1,6 @@
 """How many rooms of a domain are open, and which."""
 
-from headcount.store.rows import Round, StayRow
+from headcount.store.records import Round, StayRow
 
 T = 1_767_225_600_000
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engines import NEW_YEAR
 from headcount.kernel.rules import NEVER
-from headcount.store.rows import MeetingRow, Round, StayRow, ToldMeeting, ToTell
+from headcount.store.records import MeetingRow, Round, StayRow, ToldMeeting, ToTell
+from support.engines import NEW_YEAR
 
 T = NEW_YEAR
 D = "default"

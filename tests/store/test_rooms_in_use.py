@@ -1,10 +1,10 @@
 """Which rooms of a server somebody may be in, as both stores know it, however far the engine has come."""
 
-from engine.stored import entry_of
-from engines import NEW_YEAR
 from headcount.engine.engine import Engine
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
+from support.engines import NEW_YEAR
+from support.stored import entry_of
 
 
 def said(store, kind, room, seconds, who="ann"):

@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from headcount.kernel.rules import NEVER
-from headcount.store.keys import digest_of
-from headcount.store.passes import About, Pass, PassKind, Role
-from headcount.store.removing import remove_domain
+from headcount.store.credentials import About, Pass, PassKind, Role, digest_of
+from headcount.store.domains import remove_domain
 
 
 @pytest.fixture

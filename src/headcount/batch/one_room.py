@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.batch.reading import Source, read, require_domain
+from headcount.batch.io.readers import Source, read, require_domain
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from headcount.batch.assembling import Assembly, InMemory, Words
-from headcount.batch.columns import Columns
-from headcount.batch.gathering import Gathering
-from headcount.batch.layout import (
+from headcount.batch.io.readers import PIECE_ROWS, Reading, ahead, read, require_domain
+from headcount.batch.passes.collect import Gathering
+from headcount.batch.passes.columns import Columns
+from headcount.batch.passes.layout import (
     CANCELLED,
     DELIVERED_TWICE,
     ENDS_OF_NOBODY,
@@ -23,10 +23,10 @@ from headcount.batch.layout import (
     REPEATED_JOINS,
     VOID_STAYS,
 )
-from headcount.batch.reading import PIECE_ROWS, Reading, ahead, read, require_domain
+from headcount.batch.passes.parallel import Worked, work_out
+from headcount.batch.passes.spill import DIVISIONS, Divisions, Spilled
+from headcount.batch.passes.tables import Assembly, InMemory, Words
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
-from headcount.batch.spilling import DIVISIONS, Divisions, Spilled
-from headcount.batch.working import Worked, work_out
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 

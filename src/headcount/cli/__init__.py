@@ -4,18 +4,19 @@ Each command is one thin function. It knows its options and calls the library or
 nothing is decided here. Answers go to standard output, everything about them to standard error.
 """
 
-from headcount.cli import files, keeping, listening, looking, moving, polling, serving, sources, webhooks
+from headcount.cli import files, keys, polling, serve, sources, store, transfer, webhook_listen, webhooks
 from headcount.cli.group import main
 
 __all__ = [
     "files",
-    "keeping",
-    "listening",
-    "looking",
+    "keys",
     "main",
-    "moving",
     "polling",
-    "serving",
+    "serve",
     "sources",
+    "store",
+    "transfer",
+    "vendor_exports",
+    "webhook_listen",
     "webhooks",
 ]

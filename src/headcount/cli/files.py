@@ -37,7 +37,7 @@ class _Time(click.ParamType):  # type: ignore[type-arg]  # older clicks know non
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ms:
-        from headcount.moments import UnreadableMoment, sensible_moment  # noqa: PLC0415 - needs no extra
+        from headcount.timestamps import UnreadableMoment, sensible_moment  # noqa: PLC0415 - needs no extra
 
         try:
             return sensible_moment(str(value))
@@ -178,20 +178,20 @@ def _worked_out(files: list[str], rules: Rules, options: dict[str, Any], *, quie
 
 
 def _write(sessions: "Sessions", out: str, fmt: str) -> None:
-    from headcount.batch.writing import write_sessions  # noqa: PLC0415 - only who asks pays
+    from headcount.batch.io.writers import write_sessions  # noqa: PLC0415 - only who asks pays
 
     write_sessions(sessions, out, fmt)
 
 
 def _show(sessions: "Sessions", fmt: str | None) -> None:
-    from headcount.batch.showing import show  # noqa: PLC0415 - only who asks pays
+    from headcount.batch.io.terminal import show  # noqa: PLC0415 - only who asks pays
 
     show(sessions, fmt, sys.stdout)
 
 
 def _summarize(sessions: "Sessions", rules: Rules, *, kept: bool) -> None:
     """What was found; and of bad rows that are kept nowhere, the first ones."""
-    from headcount.batch.showing import rejected_lines, summary_lines  # noqa: PLC0415 - only who asks pays
+    from headcount.batch.io.terminal import rejected_lines, summary_lines  # noqa: PLC0415 - only who asks pays
 
     for line in summary_lines(sessions.summary, rules):
         echo(line, err=True)
@@ -207,7 +207,7 @@ def explain(*, room: "OneRoom", as_of: Ms, rules: Rules) -> None:
 
     Who came, why the meetings began and ended when they did, and what was ignored.
     """
-    from headcount.explaining import story_of  # noqa: PLC0415 - help does not need it
+    from headcount.reporting.sentences import story_of  # noqa: PLC0415 - help does not need it
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for sentence in story_of(room.events, room.name, as_of, domain=room.domain, rules=rules):
@@ -234,8 +234,8 @@ def timeline(
 
     Its meetings, who was in when, and how many at once.
     """
-    from headcount.kernel.history import meetings_of  # noqa: PLC0415 - help does not need it
-    from headcount.timeline import timeline as drawn  # noqa: PLC0415 - likewise
+    from headcount.kernel.replay import meetings_of  # noqa: PLC0415 - help does not need it
+    from headcount.reporting.terminal_timeline import timeline as drawn  # noqa: PLC0415 - likewise
 
     meetings = meetings_of(room.events, as_of=as_of, domain=room.domain, rules=rules)
     if not meetings:
@@ -267,7 +267,7 @@ def tour(*, jitsi: str, sample: str) -> None:
     Genuine output of a server, and a realistic sample, which is made if it is not there.
     """
     with batch_extra():
-        from headcount.tour import demonstrate  # noqa: PLC0415 - only who asks pays
+        from headcount.demo.tour import demonstrate  # noqa: PLC0415 - only who asks pays
     demonstrate(jitsi, sample, sys.stdout)
 
 

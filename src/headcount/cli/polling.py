@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headcount.cli.console import echo
-from headcount.cli.serving import store_of, with_settings
+from headcount.cli.serve import store_of, with_settings
 from headcount.cli.sources import named, source
 from headcount.errors import BadInput
 from headcount.settings import Settings
 
 if TYPE_CHECKING:
-    from headcount.polling import Looked
-    from headcount.sources.polls.reconciling import Reconciled
+    from headcount.ingest.polling.poller import Looked
+    from headcount.ingest.polling.reconcile import Reconciled
 
 
 @source.command("change")
@@ -34,7 +34,7 @@ def change_source(
     no_poll: bool,
 ) -> None:
     """Change whether and how a source polls. A running service follows within a second."""
-    from headcount.configuring import checked  # noqa: PLC0415 - help does not need it
+    from headcount.ingest.source_config import checked  # noqa: PLC0415 - help does not need it
 
     given = {
         key: value
@@ -66,11 +66,11 @@ def poll_source(*, settings: Settings, name: str) -> None:
     """
     import asyncio  # noqa: PLC0415 - help does not need it
 
-    from headcount.asking import Asker  # noqa: PLC0415 - likewise
     from headcount.clock import Clock  # noqa: PLC0415 - likewise
-    from headcount.configuring import configured  # noqa: PLC0415 - likewise
-    from headcount.polling import compare, look, rooms_in_use  # noqa: PLC0415 - likewise
-    from headcount.sources.polls.reconciling import Memory  # noqa: PLC0415 - likewise
+    from headcount.ingest.polling.client import Asker  # noqa: PLC0415 - likewise
+    from headcount.ingest.polling.poller import compare, look, rooms_in_use  # noqa: PLC0415 - likewise
+    from headcount.ingest.polling.reconcile import Memory  # noqa: PLC0415 - likewise
+    from headcount.ingest.source_config import configured  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
     inlet = configured(named(store, settings["domain"], name))
@@ -92,8 +92,8 @@ def poll_source(*, settings: Settings, name: str) -> None:
 
 
 def _show_poll(looked: "Looked", found: "Reconciled") -> None:
-    from headcount.moments import spoken  # noqa: PLC0415 - help does not need it
-    from headcount.polling import told_of  # noqa: PLC0415 - likewise
+    from headcount.ingest.polling.poller import told_of  # noqa: PLC0415 - likewise
+    from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
 
     echo(f"{told_of(looked)}:")
     for one in sorted(looked.present):

@@ -10,12 +10,12 @@ import click
 
 from headcount.cli.console import echo
 from headcount.cli.group import main
-from headcount.cli.serving import audit, store_of, with_settings
+from headcount.cli.serve import audit, store_of, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings, url_of
 
 if TYPE_CHECKING:
-    from headcount.store.opening import Store
+    from headcount.store.open import Store
     from headcount.store.sources import SourceRow, Tally
 
 _WORDS = (
@@ -63,8 +63,8 @@ def add_source(
 ) -> None:  # fmt: skip
     """Let a video server of KIND send events, and print the address to send them to."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.configuring import address, checked  # noqa: PLC0415 - likewise
-    from headcount.sources.catalog import source_of  # noqa: PLC0415 - likewise
+    from headcount.ingest.source_config import address, checked  # noqa: PLC0415 - likewise
+    from headcount.sources.registry import source_of  # noqa: PLC0415 - likewise
     from headcount.sources.signatures import in_base64  # noqa: PLC0415 - likewise
     from headcount.store.sources import SourceRow  # noqa: PLC0415 - likewise
 
@@ -114,7 +114,7 @@ def add_source(
 def list_sources(*, settings: Settings, addresses: bool) -> None:
     """List the sources, when something last came, and how much of it was what."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.sources.catalog import ASKED  # noqa: PLC0415 - likewise
+    from headcount.sources.registry import ASKED  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
     rows, tallies, letters = store.sources.all(), store.sources.tallies(), store.sources.count_letters()
@@ -136,8 +136,8 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
 
 
 def _where(settings: Settings, row: "SourceRow") -> str:
-    from headcount.configuring import address  # noqa: PLC0415 - help does not need it
-    from headcount.sources.catalog import ASKED  # noqa: PLC0415 - likewise
+    from headcount.ingest.source_config import address  # noqa: PLC0415 - help does not need it
+    from headcount.sources.registry import ASKED  # noqa: PLC0415 - likewise
 
     if row.kind in ASKED:
         return f"none: {ASKED[row.kind].title} is asked at {row.options['poll']}"
@@ -218,8 +218,8 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
     import httpx2 as httpx  # noqa: PLC0415 - help does not need it
 
     from headcount.clock import Clock  # noqa: PLC0415 - likewise
-    from headcount.configuring import address  # noqa: PLC0415 - likewise
-    from headcount.sources.catalog import source_of  # noqa: PLC0415 - likewise
+    from headcount.ingest.source_config import address  # noqa: PLC0415 - likewise
+    from headcount.sources.registry import source_of  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
     row = named(store, settings["domain"], name)
@@ -253,7 +253,7 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
 @click.option("--body", is_flag=True, help="Show the whole bodies.")
 def show_letters(*, settings: Settings, body: bool) -> None:
     """Show deliveries that were genuine and could not be read, with the reason of each."""
-    from headcount.moments import spoken  # noqa: PLC0415 - help does not need it
+    from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
 
     store = store_of(settings, read_only=True)
     names = {row.token: row.name for row in store.sources.all()}
@@ -273,7 +273,7 @@ def retry_letters(*, settings: Settings) -> None:
     It needs no running service: the engine works it in when it runs.
     """
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.retrying import retry  # noqa: PLC0415 - likewise
+    from headcount.ingest.dead_letters import retry  # noqa: PLC0415 - likewise
 
     store = store_of(settings)
     done = retry(store, Clock(store.log.end()[1]).now, settings.limits())
@@ -282,7 +282,7 @@ def retry_letters(*, settings: Settings) -> None:
 
 
 def _audit(settings: Settings, name: str, row: "SourceRow") -> None:
-    from headcount.logging import security_event  # noqa: PLC0415 - help does not need it
+    from headcount.telemetry.logging import security_event  # noqa: PLC0415 - help does not need it
 
     audit(settings)
     security_event(name, domain=row.domain, source=row.name, kind=row.kind)

@@ -9,15 +9,14 @@ import click
 
 from headcount.cli.console import echo
 from headcount.cli.group import main
-from headcount.cli.serving import audit, store_of, with_settings
+from headcount.cli.serve import audit, store_of, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings
 
 if TYPE_CHECKING:
-    from headcount.store.deliveries import Told
-    from headcount.store.endpoints import Endpoint
-    from headcount.store.opening import Store
-    from headcount.webhooks.managing import Manager
+    from headcount.outbound.webhooks.endpoints import Manager
+    from headcount.store.open import Store
+    from headcount.store.webhooks import Endpoint, Told
 
 T = TypeVar("T")
 
@@ -63,8 +62,8 @@ def add_webhook(
 @with_settings
 def list_webhooks(*, settings: Settings) -> None:
     """List the webhooks of all domains, and how they fare."""
-    from headcount.moments import spoken  # noqa: PLC0415 - help does not need it
-    from headcount.store.deliveries import Fate  # noqa: PLC0415 - likewise
+    from headcount.store.webhooks import Fate  # noqa: PLC0415 - likewise
+    from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
 
     store = store_of(settings, read_only=True)
     rows, counts, end = store.endpoints.all(), store.deliveries.counts(), store.messages.end()
@@ -104,7 +103,7 @@ def remove_webhook(*, settings: Settings, name: str) -> None:
 )
 def show_messages(*, settings: Settings, name: str, state: str | None, limit: int) -> None:
     """Show what it was told, the newest first, and what came of it."""
-    from headcount.store.deliveries import Fate  # noqa: PLC0415 - help does not need it
+    from headcount.store.webhooks import Fate  # noqa: PLC0415 - help does not need it
 
     if state is not None and state not in list(Fate):
         raise BadInput(f"--state is one of {', '.join(Fate)}, not {state}")
@@ -118,7 +117,7 @@ def show_messages(*, settings: Settings, name: str, state: str | None, limit: in
 
 
 def _lines(message: "Told") -> list[str]:
-    from headcount.moments import spoken  # noqa: PLC0415 - help does not need it
+    from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
 
     lines = [f"{message.id}  {message.fate}  {message.type}  {message.room}"]
     if message.reason:
@@ -209,7 +208,7 @@ def change_secrets(
 def _managing(settings: Settings, work: "Callable[[Manager, Store], Awaitable[T]]") -> T:
     """Do something with endpoints, in a loop of its own, on the store that is set."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.service import manager, world_of  # noqa: PLC0415 - likewise
+    from headcount.service.container import manager, world_of  # noqa: PLC0415 - likewise
 
     audit(settings)
 

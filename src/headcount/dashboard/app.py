@@ -9,27 +9,27 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from headcount.dashboard import assets, live, signing
-from headcount.dashboard.door import BadForm, Door, NotAllowed, NotSignedIn, refuse_nul
-from headcount.dashboard.house import House
+from headcount.dashboard import assets, page_updates, sign_in
+from headcount.dashboard.auth import BadForm, Door, NotAllowed, NotSignedIn, refuse_nul
+from headcount.dashboard.context import House
 from headcount.dashboard.pages import (
+    downloads,
     endpoint,
-    finding,
     health,
     keys,
+    live,
     meeting,
     meetings,
-    now,
     person,
     room,
+    search,
     settings,
     shared,
     shares,
-    taking,
     usage,
 )
-from headcount.dashboard.pages.asking import NotThere
-from headcount.dashboard.showing import BASE, TEXTS, View, trouble
+from headcount.dashboard.pages.query import NotThere
+from headcount.dashboard.renderer import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
 from headcount.store.database import StoreError, answering_within
 
@@ -46,37 +46,37 @@ log = structlog.get_logger("headcount.dashboard")
 def routes(house: House, door: Door) -> list[Route]:
     """The pages, beneath `/dashboard`."""
     pages: dict[str, Page] = {
-        "": now.page,
-        "/now.json": now.as_json,
-        "/now/rooms": now.rooms,
-        "/now/first": now.first,
-        "/live": live.stream,
+        "": live.page,
+        "/now.json": live.as_json,
+        "/now/rooms": live.rooms,
+        "/now/first": live.first,
+        "/live": page_updates.stream,
         "/meetings": meetings.page,
         "/meetings.json": meetings.as_json,
-        "/meetings.csv": taking.meetings_csv,
-        "/meetings.xlsx": taking.meetings_xlsx,
+        "/meetings.csv": downloads.meetings_csv,
+        "/meetings.xlsx": downloads.meetings_xlsx,
         "/meetings/{id}.json": meeting.as_json,
-        "/meetings/{id}.csv": taking.meeting_csv,
-        "/meetings/{id}.xlsx": taking.meeting_xlsx,
-        "/meetings/{id}.ics": taking.meeting_ics,
+        "/meetings/{id}.csv": downloads.meeting_csv,
+        "/meetings/{id}.xlsx": downloads.meeting_xlsx,
+        "/meetings/{id}.ics": downloads.meeting_ics,
         "/meetings/{id}/at": meeting.at,
         "/meetings/{id}/rows": meeting.more,
         "/meetings/{id}": meeting.page,
         "/room": room.page,
         "/room.json": room.as_json,
-        "/room.ics": taking.room_ics,
+        "/room.ics": downloads.room_ics,
         "/person": person.page,
         "/person.json": person.as_json,
-        "/person.csv": taking.person_csv,
-        "/person.xlsx": taking.person_xlsx,
-        "/person.ics": taking.person_ics,
-        "/find": finding.page,
-        "/find/people": finding.people,
+        "/person.csv": downloads.person_csv,
+        "/person.xlsx": downloads.person_xlsx,
+        "/person.ics": downloads.person_ics,
+        "/find": search.page,
+        "/find/people": search.people,
         "/usage": usage.page,
         "/usage/rooms": usage.rooms,
         "/usage.json": usage.as_json,
-        "/usage.csv": taking.usage_csv,
-        "/usage.xlsx": taking.usage_xlsx,
+        "/usage.csv": downloads.usage_csv,
+        "/usage.xlsx": downloads.usage_xlsx,
         "/health": health.page,
         "/health.json": health.as_json,
         "/health/engine": health.engine,
@@ -112,7 +112,7 @@ def routes(house: House, door: Door) -> list[Route]:
     }
     return [
         _placed("/assets/{name}", assets.asset),
-        *(_placed(path, _told(house, handler)) for path, handler in signing.handlers(house, door).items()),
+        *(_placed(path, _told(house, handler)) for path, handler in sign_in.handlers(house, door).items()),
         *(_placed(path, _told(house, handler)) for path, handler in shared.handlers(house).items()),
         *(_placed(path, _told(house, _seen(house, door, page))) for path, page in pages.items()),
         *(
@@ -210,7 +210,7 @@ def _placed(path: str, handler: Handler, *methods: str) -> Route:
         request.scope["headcount.route"] = whole
         return await handler(request)
 
-    wanted = list(methods) or (list(_METHODS) if path in signing.PATHS else ["GET"])
+    wanted = list(methods) or (list(_METHODS) if path in sign_in.PATHS else ["GET"])
     return Route(whole, known, methods=wanted, name=f"dashboard{re.sub(r'[^a-z]+', '-', path)}")
 
 

@@ -22,16 +22,16 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from headcount.engine.behind import Behind
-from headcount.engine.keeping import Keeper, Kept
-from headcount.engine.telling import tell
-from headcount.engine.turn import Terms, Turn, read_until
+from headcount.engine.deferred_rooms import Behind
+from headcount.engine.notifications import tell
+from headcount.engine.room_cache import Keeper, Kept
+from headcount.engine.room_turn import Terms, Turn, read_until
 from headcount.kernel.changes import Because, Change, EventIgnored, Revised
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.database import StoreError, StoreRejected
-from headcount.store.opening import Store
-from headcount.store.rows import Logged, RoomKey, Round, ToldMeeting, ToTell
+from headcount.store.open import Store
+from headcount.store.records import Logged, RoomKey, Round, ToldMeeting, ToTell
 
 SHOWN_AFTER_MS: Final = 200
 """So long is waited for what was said at the same time before it is shown, unless the settings say otherwise."""

@@ -10,27 +10,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from headcount.broadcasting import Broadcaster
-from headcount.cursors import Cursors
-from headcount.hooks import Hooks
-from headcount.http import (
-    api,
-    ingest,
-    ingest_openapi,
-    openapi,
-    openapi_page,
-    stream,
-    stream_openapi,
-    webhooks,
-    webhooks_openapi,
-)
-from headcount.http.access import Gate
+from headcount.http import ingest_openapi, openapi, openapi_page, stream_openapi, webhooks_openapi
+from headcount.http.auth import Gate
 from headcount.http.context import Reading
-from headcount.http.deliveries import FrontDoor
+from headcount.http.cursors import Cursors
 from headcount.http.errors import HANDLERS
-from headcount.http.front import Front
-from headcount.http.ingest import Ingest
-from headcount.http.metrics import Metrics
+from headcount.http.middleware import Front
+from headcount.http.routes import events, meetings, stream, webhooks
+from headcount.http.routes.events import Ingest
+from headcount.http.routes.inbound import FrontDoor
+from headcount.outbound.broadcast import Broadcaster
+from headcount.outbound.webhooks.hooks import Hooks
+from headcount.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +51,19 @@ class Parts:
 def build(parts: Parts) -> Front:
     """The application."""
     gate, prefix = parts.gate, parts.prefix
-    events = ingest.Events(parts.ingest)
+    single = events.Events(parts.ingest)
     routes = [
-        Route(f"{prefix}/events", events, methods=["POST"], name="events"),
-        *(_placed(gate.guarded(route, "ingest"), prefix) for route in ingest.routes(parts.ingest)),
+        Route(f"{prefix}/events", single, methods=["POST"], name="events"),
+        *(_placed(gate.guarded(route, "ingest"), prefix) for route in events.routes(parts.ingest)),
         *(_placed(route, prefix) for route in parts.front_door.routes()),
-        *(_placed(gate.guarded(route, "read"), prefix) for route in api.routes(parts.reading)),
+        *(_placed(gate.guarded(route, "read"), prefix) for route in meetings.routes(parts.reading)),
         *(_placed(gate.guarded(route, "admin"), prefix) for route in webhooks.routes(parts.hooks)),
         _placed(stream.route(parts.broadcaster, gate, parts.cursors), prefix),
         *_open_routes(parts),
         *parts.pages,
     ]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
-    return Front(app, {f"{prefix}/events": events}, parts.metrics, parts.seconds, parts.name)
+    return Front(app, {f"{prefix}/events": single}, parts.metrics, parts.seconds, parts.name)
 
 
 def _placed(route: Route, prefix: str) -> Route:

@@ -7,9 +7,9 @@ from starlette.requests import Request
 
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
-from headcount.store.answers import Answers
+from headcount.store.meetings import Answers
 from headcount.store.sources import Bystander
-from headcount.store.usage import Usage
+from headcount.store.usage.queries import Usage
 
 
 def _nobody(*_: object) -> list[Bystander]:

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent
-from headcount.logging import refused_somebody
 from headcount.store.database import StoreBusy, StoreError, StoreRejected
+from headcount.telemetry.logging import refused_somebody
 
 log = structlog.get_logger("headcount.http")
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from headcount.http import params
 from headcount.http.params import Param
-from headcount.roster import Status
-from headcount.sources.deliveries import Role
+from headcount.reporting.roster import Status
+from headcount.sources.api import Role
 
 Schema = dict[str, Any]
 

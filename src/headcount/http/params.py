@@ -16,8 +16,8 @@ from starlette.datastructures import QueryParams
 
 from headcount.http.errors import ApiError, invalid
 from headcount.kernel.events import Ms
-from headcount.moments import UnreadableMoment, moment
-from headcount.store.messages import MessageType
+from headcount.store.outbox import MessageType
+from headcount.timestamps import UnreadableMoment, moment
 
 MOST_AT_ONCE: Final = 100
 """A page holds at most so many."""

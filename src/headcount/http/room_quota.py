@@ -15,9 +15,9 @@ from typing import Final
 
 from headcount.http.errors import ApiError
 from headcount.kernel.events import Kind, Ms
-from headcount.store.answers import Answers
 from headcount.store.database import in_thread
-from headcount.store.rows import KIND_CODES, SNAPSHOT, Appended, LogEntry
+from headcount.store.meetings import Answers
+from headcount.store.records import KIND_CODES, SNAPSHOT, Appended, LogEntry
 
 _OPENING: Final = frozenset({KIND_CODES[Kind.JOIN], SNAPSHOT})
 _SLOT_MS: Final[Ms] = 1_000

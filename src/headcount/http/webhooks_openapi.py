@@ -5,9 +5,8 @@ from typing import Any, Final
 from headcount.http import params
 from headcount.http.openapi import operation
 from headcount.http.params import Param
-from headcount.http.webhooks import AFTER, STATE
-from headcount.store.deliveries import Fate
-from headcount.store.endpoints import EVENT_TYPES, RetryType, State
+from headcount.http.routes.webhooks import AFTER, STATE
+from headcount.store.webhooks import EVENT_TYPES, Fate, RetryType, State
 
 Schema = dict[str, Any]
 

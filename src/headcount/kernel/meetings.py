@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from headcount.kernel.events import Ms
 from headcount.kernel.names import require_names
-from headcount.kernel.stays import LeftBy
+from headcount.kernel.stay_table import LeftBy
 
 MEETING_IDS: UUID = uuid5(NAMESPACE_URL, "urn:headcount:meeting")
 """The namespace of meeting ids (R16)."""

@@ -8,12 +8,12 @@ what it holds after an instant depends on the events up to that instant only.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from headcount.kernel.arrivals import Door, came, went
 from headcount.kernel.changes import Because, Change, EventIgnored, ParticipantNamed
-from headcount.kernel.doors import Door, came, went
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.meetings import Stay
 from headcount.kernel.rules import NEVER
-from headcount.kernel.stays import (
+from headcount.kernel.stay_table import (
     AGAIN,
     BY_INFERENCE,
     BY_ROOM_END,

@@ -16,9 +16,9 @@ from headcount.kernel.changes import Because, Change, MeetingStarted, Revised
 from headcount.kernel.checkpoints import Checkpoints, Start
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import Journals, Mark
+from headcount.kernel.materialize import Record
 from headcount.kernel.meetings import Meeting, Stay, carries_into
 from headcount.kernel.people import Move, People
-from headcount.kernel.record import Record
 from headcount.kernel.rules import NEVER, Rules
 
 _at = attrgetter("at")

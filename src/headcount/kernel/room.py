@@ -19,9 +19,9 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from headcount.kernel import checkpoints
+from headcount.kernel.arrivals import Door, otherwise
 from headcount.kernel.changes import Because, Change
 from headcount.kernel.checkpoints import Checkpoints, Start, start_now
-from headcount.kernel.doors import Door, otherwise
 from headcount.kernel.events import Event, Inferred, Kind, Ms, facts, join_of
 from headcount.kernel.journal import Journal, Journals, Mark, Overlay
 from headcount.kernel.meetings import Stay

@@ -25,8 +25,8 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.sources import said
-from headcount.sources.deliveries import (
+from headcount.sources import fields
+from headcount.sources.api import (
     TEST_ROOM,
     Delivery,
     Heard,
@@ -90,7 +90,7 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "notification of Agora")
+    notice = fields.decoded(_DECODER, delivery.body, "notification of Agora")
     if notice.product_id != _CHANNELS or notice.event_type not in {_BEGAN, _ENDED, *_JOINS, *_LEAVES}:
         return []
     about = _payload(notice)
@@ -118,7 +118,7 @@ def _heard(notice: Notice, about: Payload) -> Heard:
     if notice.event_type in _JOINS:
         return _of(Kind.JOIN, notice, about, at)
     joined = None if about.duration is None else at - about.duration * 1_000
-    return _of(Kind.LEAVE, notice, about, at, said.join_before(at, joined))
+    return _of(Kind.LEAVE, notice, about, at, fields.join_before(at, joined))
 
 
 def _of(
@@ -127,7 +127,7 @@ def _of(
     if about.uid is None:
         raise BadInput(f"a notice {notice.event_type} of Agora without a payload.uid")
     if joined is not None:
-        joined = said.sensible(joined, "payload.ts less payload.duration")
+        joined = fields.sensible(joined, "payload.ts less payload.duration")
     uid = str(about.uid)
     role = Role.RECORDER if about.client_type in _RECORDERS else Role.PERSON
     event = Event(
@@ -137,7 +137,7 @@ def _of(
 
 
 def _time(about: Payload) -> Ms:
-    return said.seconds(about.ts or 0, "payload.ts")
+    return fields.seconds(about.ts or 0, "payload.ts")
 
 
 def samples(now: Ms) -> list[Delivery]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.sources import said
-from headcount.sources.deliveries import Heard, Role
+from headcount.sources import fields
+from headcount.sources.api import Heard, Role
 
 
 class Span(NamedTuple):
@@ -34,7 +34,7 @@ class Meeting(NamedTuple):
 def heard_of_span(room: str, session: str, span: Span) -> Heard:
     """A join, or a whole stay. Raises `InvalidEvent` for one that makes no sense."""
     user = span.external if span.external != span.connection else None
-    name = said.name(span.name)
+    name = fields.name(span.name)
     if span.left is None:
         event = Event(Kind.JOIN, room, span.joined, span.connection, user, name, session)
     else:

@@ -19,15 +19,15 @@ itself comes along as a Bearer token (`auth2_0`). What is posted for analytics h
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
+from urllib.parse import urlencode
 
 import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
-from headcount.sources import bbb_analytics, said
+from headcount.sources import bbb_analytics, fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source
 from headcount.sources.bbb_meetings import Meeting, heard_of_span
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source
-from headcount.sources.forms import fields, form_of
 from headcount.sources.signatures import bearer, check, check_token, claims_of
 
 _LEEWAY_S: Final = 60
@@ -148,21 +148,21 @@ def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
     body = delivery.body.strip()
     if not body.startswith((b"{", b"[")):
-        return _of_items(dict(fields(body)).get("event", "").encode())
+        return _of_items(dict(fields.form(body)).get("event", "").encode())
     if body.startswith(b"["):
         return _of_items(body)
-    notice = said.decoded(_NOTICE, body, _WEBHOOK)
+    notice = fields.decoded(_NOTICE, body, _WEBHOOK)
     if notice.internal_meeting_id is not None:
-        return list(_of_analytics(said.decoded(_ANALYTICS, body, "analytics of BigBlueButton")))
+        return list(_of_analytics(fields.decoded(_ANALYTICS, body, "analytics of BigBlueButton")))
     if notice.event is None:
-        return _of([said.decoded(_ITEM, body, _WEBHOOK)])
+        return _of([fields.decoded(_ITEM, body, _WEBHOOK)])
     return _of_items(
         notice.event.encode() if isinstance(notice.event, str) else msgspec.json.encode(notice.event)
     )
 
 
 def _of_items(told: bytes) -> list[Heard]:
-    return _of(said.decoded(_ITEMS, told, _WEBHOOK))
+    return _of(fields.decoded(_ITEMS, told, _WEBHOOK))
 
 
 def _of(items: list[Item]) -> list[Heard]:
@@ -190,7 +190,7 @@ def _connection(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data) -> Heard | Non
         return None
     room, session = _meeting(data, about)
     person = user.external_user_id if user.external_user_id != connection else None
-    event = Event(kind, room, _time(data), connection, person, said.name(user.name), session)
+    event = Event(kind, room, _time(data), connection, person, fields.name(user.name), session)
     return Heard(event, Role.PHONE if connection.startswith(_TELEPHONE) else Role.PERSON)
 
 
@@ -203,7 +203,7 @@ def _end(data: Data, inferred: Inferred | None = None) -> Heard:
 
 
 def _about(data: Data) -> Attributes:
-    return said.decoded(_ATTRIBUTES, bytes(data.attributes), f"'{data.id}' of BigBlueButton")
+    return fields.decoded(_ATTRIBUTES, bytes(data.attributes), f"'{data.id}' of BigBlueButton")
 
 
 def _meeting(data: Data, about: Attributes) -> tuple[str, str | None]:
@@ -216,8 +216,8 @@ def _meeting(data: Data, about: Attributes) -> tuple[str, str | None]:
 
 
 def _time(data: Data) -> Ms:
-    when = said.decoded(_WHEN, bytes(data.event), f"'{data.id}' of BigBlueButton")
-    return said.sensible(when.ts, "event.ts")
+    when = fields.decoded(_WHEN, bytes(data.event), f"'{data.id}' of BigBlueButton")
+    return fields.sensible(when.ts, "event.ts")
 
 
 def _of_analytics(told: bbb_analytics.Analytics) -> Iterator[Heard]:
@@ -246,7 +246,7 @@ def _sample(event: str, now: Ms) -> Delivery:
         "event": {"ts": now},
     }
     told = msgspec.json.encode([{"data": data}]).decode()
-    form = form_of([("domain", "headcount.example"), ("event", told), ("timestamp", str(now))])
+    form = urlencode({"domain": "headcount.example", "event": told, "timestamp": now}).encode()
     return Delivery({"content-type": _FORM}, form, received=now)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.sources.deliveries import Delivery, Heard, Source, read_trusted, spread
+from headcount.sources.api import Delivery, Heard, Source, read_trusted, spread
 
 
 class Request(msgspec.Struct):

@@ -20,10 +20,10 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.moments import spoken
-from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Role, Source, json_delivery
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, Role, Source, json_delivery
 from headcount.sources.signatures import check_token, required_bearer, signed_as_bearer
+from headcount.timestamps import spoken
 
 _MEETINGS: Final = "Chime Meeting State Change"
 _CONTENT: Final = "#content"
@@ -69,10 +69,10 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "event of EventBridge")
+    notice = fields.decoded(_DECODER, delivery.body, "event of EventBridge")
     if notice.detail_type != _MEETINGS:
         return []
-    detail = said.decoded(_DETAIL, bytes(notice.detail), "event of a Chime meeting")
+    detail = fields.decoded(_DETAIL, bytes(notice.detail), "event of a Chime meeting")
     if detail.event_type == "chime:MeetingEnded":
         return [Heard(_ended(notice, detail))]
     kind = _KINDS.get(detail.event_type)
@@ -110,8 +110,8 @@ def _room(detail: Detail) -> str:
 
 def _time(notice: Notice, detail: Detail) -> Ms:
     if detail.timestamp is None:
-        return said.rfc3339(notice.time, "time")
-    return said.sensible(detail.timestamp, "detail.timestamp")
+        return fields.rfc3339(notice.time, "time")
+    return fields.sensible(detail.timestamp, "detail.timestamp")
 
 
 def samples(now: Ms) -> list[Delivery]:

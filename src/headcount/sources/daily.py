@@ -23,17 +23,8 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.sources import said
-from headcount.sources.deliveries import (
-    TEST_ROOM,
-    Delivery,
-    Heard,
-    Reply,
-    Role,
-    Source,
-    begun_anew,
-    json_delivery,
-)
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, Reply, Role, Source, begun_anew, json_delivery
 from headcount.sources.signatures import check, digest, from_base64, in_base64, required, signed_with
 
 _SIGNATURE: Final = "x-webhook-signature"
@@ -112,7 +103,7 @@ def _is_probe(delivery: Delivery) -> bool:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "webhook of Daily")
+    notice = fields.decoded(_DECODER, delivery.body, "webhook of Daily")
     match notice.type:
         case "participant.joined":
             who = _participant(notice)
@@ -128,7 +119,7 @@ def read(delivery: Delivery) -> list[Heard]:
 
 
 def _participant(notice: Notice) -> Participant:
-    who = said.decoded(_PARTICIPANT, bytes(notice.payload), f"'{notice.type}' of Daily")
+    who = fields.decoded(_PARTICIPANT, bytes(notice.payload), f"'{notice.type}' of Daily")
     if not who.room or not who.session_id:
         raise BadInput(f"a '{notice.type}' of Daily without payload.room and payload.session_id")
     return who
@@ -142,24 +133,24 @@ def _left(notice: Notice) -> Heard:
     """A leave, with its join if its length is told; at the moment of its telling, if not."""
     who = _participant(notice)
     if who.joined_at is None or who.duration is None:
-        return _heard(Kind.LEAVE, notice, who, said.seconds(notice.event_ts, "event_ts"))
+        return _heard(Kind.LEAVE, notice, who, fields.seconds(notice.event_ts, "event_ts"))
     joined = _joined(notice, who)
-    at = max(joined, said.seconds(who.joined_at + who.duration, "payload.joined_at with its duration"))
-    return _heard(Kind.LEAVE, notice, who, at, said.join_before(at, joined))
+    at = max(joined, fields.seconds(who.joined_at + who.duration, "payload.joined_at with its duration"))
+    return _heard(Kind.LEAVE, notice, who, at, fields.join_before(at, joined))
 
 
 def _heard(
     kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, who: Participant, at: Ms, joined: Ms | None = None
 ) -> Heard:
     known = None if who.user_id == who.session_id else who.user_id
-    name = said.name(who.user_name)
+    name = fields.name(who.user_name)
     event = Event(kind, who.room, at, who.session_id, known, name, joined_at=joined, id=notice.id or None)
     is_hidden = who.permissions is not None and not who.permissions.has_presence
     return Heard(event, Role.HIDDEN if is_hidden else Role.PERSON)
 
 
 def _meeting(notice: Notice) -> Meeting:
-    meeting = said.decoded(_MEETING, bytes(notice.payload), f"'{notice.type}' of Daily")
+    meeting = fields.decoded(_MEETING, bytes(notice.payload), f"'{notice.type}' of Daily")
     if not meeting.room:
         raise BadInput(f"a '{notice.type}' of Daily without a payload.room")
     return meeting
@@ -173,7 +164,7 @@ def _ended(notice: Notice) -> Heard:
 
 def _time(at: float | None, notice: Notice, field: str) -> Ms:
     """When it happened; when it was sent, if that is not said."""
-    return said.seconds(
+    return fields.seconds(
         notice.event_ts if at is None else at, "event_ts" if at is None else f"payload.{field}"
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headcount.sources.deliveries import only_asked
+from headcount.sources.api import only_asked
 
 SOURCE: Final = only_asked(
     "galene", "Galene", "NAME:PASSWORD of an administrator, as the users of Galene's config.json have them"

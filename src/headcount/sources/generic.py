@@ -15,9 +15,8 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.moments import spoken
-from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, json_delivery
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, json_delivery
 from headcount.sources.event_body import EventBody
 from headcount.sources.signatures import (
     bearer,
@@ -33,6 +32,7 @@ from headcount.sources.signatures import (
     signed_as_bearer,
     signed_with,
 )
+from headcount.timestamps import spoken
 
 _PREFIX: Final = "whsec_"
 _NAMES: Final = ("webhook-id", "svix-id")
@@ -99,10 +99,10 @@ class OwnEvent(EventBody, kw_only=True):
 _OWN: Final = msgspec.json.Decoder(OwnEvent | list[OwnEvent])
 _ANY: Final = msgspec.json.Decoder(Any)
 _UNITS: Final[dict[str, Callable[[Any, str], Ms]]] = {
-    "s": said.seconds,
-    "ms": said.sensible,
-    "us": said.micros,
-    "ns": said.nanos,
+    "s": fields.seconds,
+    "ms": fields.sensible,
+    "us": fields.micros,
+    "ns": fields.nanos,
 }
 
 
@@ -130,7 +130,7 @@ def mapped(told: Any) -> Source:
         return _sign(signature, delivery, secret)
 
     def read(delivery: Delivery) -> list[Heard]:
-        body = said.decoded(_ANY, delivery.body, "JSON")
+        body = fields.decoded(_ANY, delivery.body, "JSON")
         found = _at(body, mapping.events) if mapping.events else body
         events = found if isinstance(found, list) else [found]
         message = _message_of(delivery) if signature.scheme == "standard-webhooks" else ""
@@ -206,7 +206,9 @@ def _hmac(how: Signature, delivery: Delivery, secret: str) -> str:
 
 
 def _read_own(delivery: Delivery) -> list[Heard]:
-    found = said.decoded(_OWN, delivery.body, "event, nor an array of events, as POST /v1/events takes them")
+    found = fields.decoded(
+        _OWN, delivery.body, "event, nor an array of events, as POST /v1/events takes them"
+    )
     events = found if isinstance(found, list) else [found]
     message = _message_of(delivery)
     return [Heard(_own(event, delivery.received, _nth(message, n))) for n, event in enumerate(events)]
@@ -235,13 +237,13 @@ def _own(event: OwnEvent, received: Ms, fallback: str | None) -> Event:
     at = received if event.at is None else _time(event.at, "at")
     joined = None if event.joined_at is None else _time(event.joined_at, "joined_at")
     return Event(
-        event.kind, event.room, at, event.participant_id, event.user_id, said.name(event.user_name),
+        event.kind, event.room, at, event.participant_id, event.user_id, fields.name(event.user_name),
         event.source_session, joined, id=event.id or (fallback if event.at is None else None),
     )  # fmt: skip
 
 
 def _time(value: float | str, field: str) -> Ms:
-    return said.rfc3339(value, field) if isinstance(value, str) else said.seconds(value, field)
+    return fields.rfc3339(value, field) if isinstance(value, str) else fields.seconds(value, field)
 
 
 def _mapped(mapping: FieldMap, told: Any, received: Ms, fallback: str | None) -> Heard | None:
@@ -256,7 +258,7 @@ def _mapped(mapping: FieldMap, told: Any, received: Ms, fallback: str | None) ->
     if kind is Kind.LEAVE and mapping.joined_at is not None and _at(told, mapping.joined_at.at) is not None:
         joined = min(at, _moment(told, mapping.joined_at, "joined_at"))
     event = Event(
-        kind, room, at, who, _text(told, mapping.user_id), said.name(_text(told, mapping.user_name)),
+        kind, room, at, who, _text(told, mapping.user_id), fields.name(_text(told, mapping.user_name)),
         _text(told, mapping.source_session), joined,
         id=_text(told, mapping.id) or (fallback if mapping.at is None else None),
     )  # fmt: skip
@@ -304,13 +306,13 @@ def _moment(told: Any, time: Time, field: str) -> Ms:
     if time.unit == "rfc3339":
         if not isinstance(value, str):
             raise BadInput(f"{field}: there is no text at {time.at}")
-        return said.rfc3339(value, field)
+        return fields.rfc3339(value, field)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadInput(f"{field}: there is no number at {time.at}")
     if isinstance(value, float) and time.unit != "s":
-        value = int(said.sensible(value, field)) if time.unit == "ms" else round(min(value, 1e19))
+        value = int(fields.sensible(value, field)) if time.unit == "ms" else round(min(value, 1e19))
     return _UNITS[time.unit](value, field)
 
 

@@ -21,18 +21,10 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.moments import spoken
-from headcount.sources import said
-from headcount.sources.deliveries import (
-    TEST_ROOM,
-    Delivery,
-    Heard,
-    Role,
-    Source,
-    begun_anew,
-    json_delivery,
-)
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, Role, Source, begun_anew, json_delivery
 from headcount.sources.signatures import check_token, required_bearer, signed_as_bearer
+from headcount.timestamps import spoken
 
 _UNKNOWN_TIME: Final = "0001-01-01T"
 _OF_THE_VENDOR: Final = "__internal_"
@@ -72,7 +64,7 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "webhook of 100ms")
+    notice = fields.decoded(_DECODER, delivery.body, "webhook of 100ms")
     match notice.type:
         case "peer.join.success":
             return [Heard(_joined(notice), _role(notice.data))]
@@ -93,7 +85,7 @@ def _joined(notice: Notice) -> Event:
 
 def _left(notice: Notice) -> Event:
     at, joined = _told(notice.data.left_at, "data.left_at"), _time(notice.data.joined_at, "data.joined_at")
-    return _of_a_peer(Kind.LEAVE, notice, at, said.join_before(at, joined))
+    return _of_a_peer(Kind.LEAVE, notice, at, fields.join_before(at, joined))
 
 
 def _of_a_peer(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
@@ -106,7 +98,7 @@ def _of_a_peer(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> 
         at,
         peer.peer_id,
         peer.user_id,
-        said.name(peer.user_name),
+        fields.name(peer.user_name),
         peer.session_id,
         joined,
         id=notice.id or None,
@@ -133,7 +125,7 @@ def _told(text: str | None, field: str) -> Ms:
 def _time(text: str | None, field: str) -> Ms | None:
     if not text or text.startswith(_UNKNOWN_TIME):
         return None
-    return said.rfc3339(text, field)
+    return fields.rfc3339(text, field)
 
 
 def _role(peer: Data) -> Role:

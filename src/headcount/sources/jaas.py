@@ -18,8 +18,8 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Source, begun_anew, json_delivery
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, Source, begun_anew, json_delivery
 from headcount.sources.signatures import check, digest, in_base64, signed_now, signed_with, timed
 
 _SIGNATURE: Final = "x-jaas-signature"
@@ -66,11 +66,11 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "webhook of JaaS")
+    notice = fields.decoded(_DECODER, delivery.body, "webhook of JaaS")
     if notice.event_type not in _KINDS:
         return []
-    about = said.decoded(_ABOUT, bytes(notice.data), f"'{notice.event_type}' of JaaS")
-    return [_heard(notice, about, _room(notice, about), said.sensible(notice.timestamp, "timestamp"))]
+    about = fields.decoded(_ABOUT, bytes(notice.data), f"'{notice.event_type}' of JaaS")
+    return [_heard(notice, about, _room(notice, about), fields.sensible(notice.timestamp, "timestamp"))]
 
 
 def _heard(notice: Notice, about: About, room: str, at: Ms) -> Heard:
@@ -96,7 +96,7 @@ def _somebody(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, about: About
     connection = about.participant_id or about.participant_full_jid
     if not connection:
         raise BadInput(f"a '{notice.event_type}' of JaaS without a data.participantId")
-    name, key = said.name(about.name), notice.idempotency_key or None
+    name, key = fields.name(about.name), notice.idempotency_key or None
     return Heard(Event(kind, room, at, connection, about.id, name, notice.session_id, id=key))
 
 

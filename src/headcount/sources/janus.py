@@ -24,9 +24,9 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
-from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Source, json_delivery
-from headcount.sources.packed import unpacked
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, Source, json_delivery
+from headcount.sources.compression import unpacked
 from headcount.sources.signatures import check_token, in_base64, required, signed_with
 
 ADDRESS_ALONE: Final = "address"
@@ -101,7 +101,7 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    told = said.decoded(_DECODER, unpacked(delivery.body), "event of Janus, nor an array of them")
+    told = fields.decoded(_DECODER, unpacked(delivery.body), "event of Janus, nor an array of them")
     return [
         heard for one in (told if isinstance(told, list) else [told]) if (heard := _heard(one)) is not None
     ]
@@ -117,7 +117,7 @@ def _heard(told: Telling) -> Heard | None:
 
 def _of_the_server(told: Telling) -> Heard | None:
     """A server that starts, or stops, has nobody in any room. Without a name of its own its rooms cannot be told."""
-    status = said.decoded(_CORE, bytes(told.event), "event of Janus' core").status
+    status = fields.decoded(_CORE, bytes(told.event), "event of Janus' core").status
     if status not in ("started", "shutdown") or not told.emitter:
         return None
     inferred = Inferred.SUPERSEDED if status == "started" else None
@@ -125,10 +125,10 @@ def _of_the_server(told: Telling) -> Heard | None:
 
 
 def _of_a_room(told: Telling) -> Heard | None:
-    of = said.decoded(_PLUGIN, bytes(told.event), "event of a plugin of Janus")
+    of = fields.decoded(_PLUGIN, bytes(told.event), "event of a plugin of Janus")
     if of.plugin not in PLACES:
         return None
-    fact = said.decoded(_FACT, bytes(of.data), f"event of {of.plugin}")
+    fact = fields.decoded(_FACT, bytes(of.data), f"event of {of.plugin}")
     word = fact.event or fact.textroom
     if word in _CAME:
         return Heard(_join(told, of.plugin, fact))
@@ -150,7 +150,7 @@ def _join(told: Telling, plugin: str, fact: Fact) -> Event:
         _time(told),
         _participant(fact),
         told.opaque_id,
-        said.name(name if isinstance(name, str) else None),
+        fields.name(name if isinstance(name, str) else None),
     )
 
 
@@ -175,7 +175,7 @@ def _text(value: object, field: str) -> str:
 
 
 def _time(told: Telling) -> Ms:
-    return said.micros(told.timestamp, "timestamp")
+    return fields.micros(told.timestamp, "timestamp")
 
 
 def samples(now: Ms) -> list[Delivery]:

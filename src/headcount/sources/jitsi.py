@@ -18,8 +18,8 @@ from typing import Any, Final
 import msgspec
 
 from headcount.kernel.events import Event, Inferred, Kind, Ms
-from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Role, Source, json_delivery
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, Role, Source, json_delivery
 from headcount.sources.signatures import check_token, required_bearer, signed_as_bearer
 
 
@@ -57,7 +57,7 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "notice of Jitsi's event_sync")
+    notice = fields.decoded(_DECODER, delivery.body, "notice of Jitsi's event_sync")
     room = _room(notice)
     match notice.event_name:
         case "muc-occupant-joined" if notice.occupant:
@@ -99,11 +99,11 @@ def _stay(room: str, occupant: Occupant) -> Event:
 
 
 def _who(occupant: Occupant) -> dict[str, Any]:
-    return {"user_id": occupant.id, "user_name": said.name(occupant.name)}
+    return {"user_id": occupant.id, "user_name": fields.name(occupant.name)}
 
 
 def _ms(seconds: int) -> Ms:
-    return said.seconds(seconds, "a time")
+    return fields.seconds(seconds, "a time")
 
 
 def samples(now: Ms) -> list[Delivery]:

@@ -26,8 +26,8 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
-from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, json_delivery
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, json_delivery
 from headcount.sources.signatures import (
     check,
     claims_of,
@@ -127,7 +127,7 @@ def _hash(body: bytes) -> str:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "webhook of LiveKit")
+    notice = fields.decoded(_DECODER, delivery.body, "webhook of LiveKit")
     match notice.event:
         case "participant_joined":
             return [_joined(notice)]
@@ -135,7 +135,7 @@ def read(delivery: Delivery) -> list[Heard]:
             return [_left(notice)]
         case "room_finished":
             room = _room(notice)
-            at = said.seconds(notice.created_at, "createdAt")
+            at = fields.seconds(notice.created_at, "createdAt")
             return [Heard(Event(Kind.END, room.name, at, source_session=room.sid, id=notice.id or None))]
         case "room_started":
             return [_superseded(notice)]
@@ -153,7 +153,7 @@ def _left(notice: Notice) -> Heard:
     room, who = _room(notice), _participant(notice)
     joined = _join_time(notice, who)
     # The leave is told in whole seconds, the join more finely.
-    at = max(joined, said.seconds(notice.created_at, "createdAt"))
+    at = max(joined, fields.seconds(notice.created_at, "createdAt"))
     return Heard(_event(Kind.LEAVE, notice, room, who, at, joined), role_of(who.kind, who.permission))
 
 
@@ -164,7 +164,7 @@ def _superseded(notice: Notice) -> Heard:
     if told - began > _AT_ONCE_MS:
         # Whoever brought it back to life may have joined just before the second began in which that is told.
         began = told - 1_000
-    at = said.sensible(began, "room.creationTime")
+    at = fields.sensible(began, "room.creationTime")
     return Heard(Event(Kind.END, room.name, at, inferred=Inferred.SUPERSEDED, id=notice.id or None))
 
 
@@ -182,7 +182,7 @@ def _event(
         at,
         who.sid,
         who.identity,
-        said.name(who.name),
+        fields.name(who.name),
         room.sid,
         joined,
         id=notice.id or None,
@@ -191,7 +191,7 @@ def _event(
 
 def _join_time(notice: Notice, who: Participant) -> Ms:
     at = who.joined_at_ms or (who.joined_at or notice.created_at) * 1_000
-    return said.sensible(at, "participant.joinedAt")
+    return fields.sensible(at, "participant.joinedAt")
 
 
 def role_of(kind: str | int, permission: Permission | None) -> Role:

@@ -20,19 +20,11 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.moments import spoken
-from headcount.sources import said
-from headcount.sources.deliveries import (
-    TEST_ROOM,
-    Delivery,
-    Heard,
-    NotGenuine,
-    Source,
-    begun_anew,
-    json_delivery,
-)
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, NotGenuine, Source, begun_anew, json_delivery
 from headcount.sources.rsa import check_rsa, rsa_signature
 from headcount.sources.signatures import signed_with
+from headcount.timestamps import spoken
 
 
 class Meeting(msgspec.Struct, rename="camel"):
@@ -81,7 +73,7 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "webhook of RealtimeKit")
+    notice = fields.decoded(_DECODER, delivery.body, "webhook of RealtimeKit")
     now, meeting = delivery.received, notice.meeting
     match notice.event:
         case "meeting.participantJoined":
@@ -89,30 +81,32 @@ def read(delivery: Delivery) -> list[Heard]:
         case "meeting.participantLeft":
             return [Heard(_left(notice, now))]
         case "meeting.started":
-            return [begun_anew(_room(notice), said.rfc3339_or(now, meeting.started_at, "meeting.startedAt"))]
+            return [
+                begun_anew(_room(notice), fields.rfc3339_or(now, meeting.started_at, "meeting.startedAt"))
+            ]
         case "meeting.ended":
-            at = said.rfc3339_or(now, meeting.ended_at, "meeting.endedAt")
+            at = fields.rfc3339_or(now, meeting.ended_at, "meeting.endedAt")
             return [Heard(Event(Kind.END, _room(notice), at, source_session=meeting.session_id))]
     return []
 
 
 def _joined(notice: Notice, now: Ms) -> Event:
-    at = said.rfc3339_or(now, notice.participant.joined_at, "participant.joinedAt")
+    at = fields.rfc3339_or(now, notice.participant.joined_at, "participant.joinedAt")
     return _of_a_participant(Kind.JOIN, notice, at)
 
 
 def _left(notice: Notice, now: Ms) -> Event:
     who = notice.participant
-    at = said.rfc3339_or(now, who.left_at, "participant.leftAt")
-    joined = said.rfc3339(who.joined_at, "participant.joinedAt") if who.joined_at else None
-    return _of_a_participant(Kind.LEAVE, notice, at, said.join_before(at, joined))
+    at = fields.rfc3339_or(now, who.left_at, "participant.leftAt")
+    joined = fields.rfc3339(who.joined_at, "participant.joinedAt") if who.joined_at else None
+    return _of_a_participant(Kind.LEAVE, notice, at, fields.join_before(at, joined))
 
 
 def _of_a_participant(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
     who = notice.participant
     if not who.peer_id:
         raise BadInput(f"a '{notice.event}' of RealtimeKit without a participant.peerId")
-    user, name = who.custom_participant_id or who.client_specific_id, said.name(who.user_display_name)
+    user, name = who.custom_participant_id or who.client_specific_id, fields.name(who.user_display_name)
     return Event(kind, _room(notice), at, who.peer_id, user, name, notice.meeting.session_id, joined)
 
 

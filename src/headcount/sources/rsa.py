@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from headcount.errors import BadInput
-from headcount.sources.deliveries import NotGenuine
+from headcount.sources.api import NotGenuine
 from headcount.sources.signatures import in_base64
 
 _NO_KEY: Final = (ValueError, TypeError, UnsupportedAlgorithm)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import jwt
 
 from headcount.kernel.events import Ms
-from headcount.sources.deliveries import Delivery, NotGenuine
+from headcount.sources.api import Delivery, NotGenuine
 
 # How long a secret is, is for whoever set it on the other side to say.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)

@@ -21,19 +21,11 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.moments import spoken
-from headcount.sources import said
-from headcount.sources.deliveries import (
-    TEST_ROOM,
-    Delivery,
-    Heard,
-    NotGenuine,
-    Source,
-    begun_anew,
-    json_delivery,
-)
-from headcount.sources.packed import unpacked
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, NotGenuine, Source, begun_anew, json_delivery
+from headcount.sources.compression import unpacked
 from headcount.sources.signatures import check, digest, required, signed_with
+from headcount.timestamps import spoken
 
 _CLOSE_MS: Final[Ms] = 1_500
 Told = str | int
@@ -85,7 +77,7 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, unpacked(delivery.body), "webhook of Stream")
+    notice = fields.decoded(_DECODER, unpacked(delivery.body), "webhook of Stream")
     match notice.type:
         case "call.session_participant_joined":
             return [Heard(_joined(notice))]
@@ -118,15 +110,22 @@ def _join_of_a_leave(notice: Notice, at: Ms) -> Ms | None:
     joined = by_duration if told is None else _time(told, "participant.joined_at")
     if joined < at and abs(joined - by_duration) <= _CLOSE_MS:
         return joined
-    reckoned = said.join_before(at, by_duration)
-    return None if reckoned is None else said.sensible(reckoned, "created_at less duration_seconds")
+    reckoned = fields.join_before(at, by_duration)
+    return None if reckoned is None else fields.sensible(reckoned, "created_at less duration_seconds")
 
 
 def _of(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
     who = _participant(notice)
     user = who.user or User()
     return Event(
-        kind, _room(notice), at, who.user_session_id, user.id, said.name(user.name), notice.session_id, joined
+        kind,
+        _room(notice),
+        at,
+        who.user_session_id,
+        user.id,
+        fields.name(user.name),
+        notice.session_id,
+        joined,
     )
 
 
@@ -149,7 +148,7 @@ def _created(notice: Notice) -> Ms:
 
 
 def _time(told: Told, field: str) -> Ms:
-    return said.rfc3339(told, field) if isinstance(told, str) else said.nanos(told, field)
+    return fields.rfc3339(told, field) if isinstance(told, str) else fields.nanos(told, field)
 
 
 def samples(now: Ms) -> list[Delivery]:

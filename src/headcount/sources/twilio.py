@@ -18,11 +18,10 @@ from typing import Final, Literal
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.moments import spoken
-from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Source, begun_anew
-from headcount.sources.forms import fields
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, Source, begun_anew
 from headcount.sources.signatures import check, digest, in_base64, required, signed_with
+from headcount.timestamps import spoken
 
 _SIGNATURE: Final = "x-twilio-signature"
 _SETTINGS: Final = "x-twilio-webhooks-signature-settings"
@@ -45,7 +44,7 @@ def _signature(secret: str, address: str, told: bytes, algorithm: str = "sha1") 
 
 def _told(body: bytes) -> bytes:
     """What is signed of a form: names and values one after the other, in order."""
-    return "".join(name + value for name, value in sorted(set(fields(body)))).encode()
+    return "".join(name + value for name, value in sorted(set(fields.form(body)))).encode()
 
 
 def _algorithm(delivery: Delivery) -> str:
@@ -74,13 +73,13 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    form = dict(fields(delivery.body))
+    form = dict(fields.form(delivery.body))
     match form.get("StatusCallbackEvent"):
         case "participant-connected":
             return [_heard(Kind.JOIN, form, _time(form))]
         case "participant-disconnected":
             at = _time(form)
-            return [_heard(Kind.LEAVE, form, at, said.join_before(at, _join_of_a_leave(form, at)))]
+            return [_heard(Kind.LEAVE, form, at, fields.join_before(at, _join_of_a_leave(form, at)))]
         case "room-created":
             return [begun_anew(_room(form), _time(form))]
         case "room-ended":
@@ -99,7 +98,7 @@ def _room(form: dict[str, str]) -> str:
 
 
 def _time(form: dict[str, str]) -> Ms:
-    return said.rfc3339(form.get("Timestamp", ""), "Timestamp")
+    return fields.rfc3339(form.get("Timestamp", ""), "Timestamp")
 
 
 def _join_of_a_leave(form: dict[str, str], at: Ms) -> Ms | None:
@@ -107,7 +106,7 @@ def _join_of_a_leave(form: dict[str, str], at: Ms) -> Ms | None:
     length = form.get("ParticipantDuration", "")
     if not (length.isascii() and length.isdigit() and len(length) <= _DIGITS):
         return None
-    return said.sensible(at - (int(length) - 1) * 1_000, "Timestamp less ParticipantDuration")
+    return fields.sensible(at - (int(length) - 1) * 1_000, "Timestamp less ParticipantDuration")
 
 
 def _heard(

@@ -22,8 +22,8 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.sources import said
-from headcount.sources.deliveries import TEST_ROOM, Delivery, Heard, Source, begun_anew, json_delivery
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, Source, begun_anew, json_delivery
 from headcount.sources.rsa import check_rsa, rsa_signature
 from headcount.sources.signatures import required, signed_with
 
@@ -66,7 +66,7 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "webhook of VideoSDK")
+    notice = fields.decoded(_DECODER, delivery.body, "webhook of VideoSDK")
     match notice.kind:
         case "participant-joined":
             return [Heard(_of_a_participant(Kind.JOIN, notice, delivery.received))]
@@ -74,10 +74,12 @@ def read(delivery: Delivery) -> list[Heard]:
             return [Heard(_of_a_participant(Kind.LEAVE, notice, delivery.received))]
         case "session-started":
             return [
-                begun_anew(_room(notice), said.rfc3339_or(delivery.received, notice.data.start, "data.start"))
+                begun_anew(
+                    _room(notice), fields.rfc3339_or(delivery.received, notice.data.start, "data.start")
+                )
             ]
         case "session-ended":
-            at = said.rfc3339_or(delivery.received, notice.data.end, "data.end")
+            at = fields.rfc3339_or(delivery.received, notice.data.end, "data.end")
             return [Heard(Event(Kind.END, _room(notice), at, source_session=notice.data.session_id))]
     return []
 
@@ -86,8 +88,8 @@ def _of_a_participant(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, rece
     who = notice.data
     if not who.participant_id:
         raise BadInput(f"a '{notice.kind}' of VideoSDK without a data.participantId")
-    at = said.rfc3339_or(received, None, "the moment")
-    name = said.name(who.participant_name)
+    at = fields.rfc3339_or(received, None, "the moment")
+    name = fields.name(who.participant_name)
     return Event(kind, _room(notice), at, who.participant_id, None, name, who.session_id)
 
 

@@ -25,15 +25,8 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.sources import said
-from headcount.sources.deliveries import (
-    TEST_ROOM,
-    Delivery,
-    Heard,
-    Source,
-    begun_anew,
-    json_delivery,
-)
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, Delivery, Heard, Source, begun_anew, json_delivery
 from headcount.sources.signatures import check, claims_of, required_bearer, signed_as_bearer
 
 _IDS: Final = ("userId", "user_id", "id")
@@ -85,7 +78,7 @@ def _hash(body: bytes) -> str:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "callback of Vonage's session monitoring")
+    notice = fields.decoded(_DECODER, delivery.body, "callback of Vonage's session monitoring")
     match notice.event:
         case "connectionCreated":
             return [Heard(_joined(notice))]
@@ -107,7 +100,7 @@ def _joined(notice: Notice) -> Event:
 def _left(notice: Notice) -> Event:
     who, at = _connection(notice), _time(notice)
     created = None if who.created_at is None else _created(who)
-    return _of(Kind.LEAVE, notice, who, at, said.join_before(at, created))
+    return _of(Kind.LEAVE, notice, who, at, fields.join_before(at, created))
 
 
 def _of(kind: Kind, notice: Notice, who: Connection, at: Ms, joined: Ms | None = None) -> Event:
@@ -123,7 +116,7 @@ def user_of(data: str | None) -> tuple[str | None, str | None]:
         found = _first(told, _IDS), _first(told, _NAMES)
         if any(found):
             return found
-    return said.name(data.strip()), None
+    return fields.name(data.strip()), None
 
 
 def _from_json(data: str) -> dict[str, Any]:
@@ -142,7 +135,7 @@ def _first(told: dict[str, Any], keys: Iterable[str]) -> str | None:
     """The first of the keys with a text or a whole number."""
     values = (told.get(key) for key in keys)
     return next(
-        (said.name(str(value)) for value in values if type(value) in (str, int) and value != ""), None
+        (fields.name(str(value)) for value in values if type(value) in (str, int) and value != ""), None
     )
 
 
@@ -159,11 +152,11 @@ def _room(notice: Notice) -> str:
 
 
 def _created(who: Connection) -> Ms:
-    return said.sensible(who.created_at or 0, "connection.createdAt")
+    return fields.sensible(who.created_at or 0, "connection.createdAt")
 
 
 def _time(notice: Notice) -> Ms:
-    return said.sensible(notice.timestamp or 0, "timestamp")
+    return fields.sensible(notice.timestamp or 0, "timestamp")
 
 
 def samples(now: Ms) -> list[Delivery]:

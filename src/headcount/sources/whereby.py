@@ -20,9 +20,8 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
-from headcount.moments import spoken
-from headcount.sources import said
-from headcount.sources.deliveries import (
+from headcount.sources import fields
+from headcount.sources.api import (
     A_MOMENT,
     TEST_ROOM,
     Delivery,
@@ -33,6 +32,7 @@ from headcount.sources.deliveries import (
     json_delivery,
 )
 from headcount.sources.signatures import check, digest, signed_now, signed_with, timed
+from headcount.timestamps import spoken
 
 _SIGNATURE: Final = "whereby-signature"
 _ROLES: Final = {"recorder": Role.RECORDER, "streamer": Role.STREAM, "captioner": Role.HIDDEN}
@@ -78,7 +78,7 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "webhook of Whereby")
+    notice = fields.decoded(_DECODER, delivery.body, "webhook of Whereby")
     match notice.type:
         case "room.client.joined":
             return _joined(notice, _client(notice))
@@ -88,7 +88,7 @@ def read(delivery: Delivery) -> list[Heard]:
 
 
 def _client(notice: Notice) -> Client:
-    client = said.decoded(_CLIENT, bytes(notice.data), f"'{notice.type}' of Whereby")
+    client = fields.decoded(_CLIENT, bytes(notice.data), f"'{notice.type}' of Whereby")
     if not client.room_name.strip("/") or not client.participant_id:
         raise BadInput(f"a '{notice.type}' of Whereby without data.roomName and data.participantId")
     return client
@@ -114,7 +114,7 @@ def _heard(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, client: Client,
         at,
         client.participant_id,
         client.external_id,
-        said.name(client.display_name),
+        fields.name(client.display_name),
         client.room_session_id,
         id=notice.id or None,
     )
@@ -132,7 +132,7 @@ def _role(client: Client) -> Role:
 
 
 def _time(notice: Notice) -> Ms:
-    return said.rfc3339(notice.created_at, "createdAt")
+    return fields.rfc3339(notice.created_at, "createdAt")
 
 
 def samples(now: Ms) -> list[Delivery]:

@@ -24,9 +24,8 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.moments import spoken
-from headcount.sources import said
-from headcount.sources.deliveries import (
+from headcount.sources import fields
+from headcount.sources.api import (
     TEST_ROOM,
     Delivery,
     Heard,
@@ -38,6 +37,7 @@ from headcount.sources.deliveries import (
     json_delivery,
 )
 from headcount.sources.signatures import check, digest, required, signed_with
+from headcount.timestamps import spoken
 
 _SIGNATURE: Final = "x-zm-signature"
 _TIMESTAMP: Final = "x-zm-request-timestamp"
@@ -135,9 +135,9 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
 def handshake(delivery: Delivery, secrets: Sequence[str]) -> Reply | None:
     """The proof that we know the secret, by the one with which Zoom asks."""
     with suppress(BadInput):
-        notice = said.decoded(_DECODER, delivery.body, "webhook of Zoom")
+        notice = fields.decoded(_DECODER, delivery.body, "webhook of Zoom")
         if notice.event == _VALIDATION:
-            token = said.decoded(_CHALLENGE, bytes(notice.payload), "validation of Zoom").plain_token
+            token = fields.decoded(_CHALLENGE, bytes(notice.payload), "validation of Zoom").plain_token
             proof = digest(_asked_with(delivery, secrets), token.encode()).hex()
             return Reply(msgspec.json.encode({"plainToken": token, "encryptedToken": proof}))
     return None
@@ -153,10 +153,10 @@ def _asked_with(delivery: Delivery, secrets: Sequence[str]) -> str:
 
 def read(delivery: Delivery) -> list[Heard]:
     """The events in one delivery."""
-    notice = said.decoded(_DECODER, delivery.body, "webhook of Zoom")
+    notice = fields.decoded(_DECODER, delivery.body, "webhook of Zoom")
     if notice.event not in _JOINED | _LEFT | _STARTED | _ENDED:
         return []
-    meeting = said.decoded(_PAYLOAD, bytes(notice.payload), f"'{notice.event}' of Zoom").object
+    meeting = fields.decoded(_PAYLOAD, bytes(notice.payload), f"'{notice.event}' of Zoom").object
     room, session = _place(notice, meeting)
     if notice.event in _STARTED:
         return [begun_anew(room, _time(meeting.start_time, notice, "start_time"))]
@@ -186,7 +186,7 @@ def _somebody(notice: Notice, meeting: Meeting, room: str, session: str) -> Hear
     kind, told = (Kind.JOIN, who.join_time) if joined else (Kind.LEAVE, who.leave_time)
     at = _time(told, notice, "join_time" if joined else "leave_time")
     user, name = _person(who)
-    event = Event(kind, room, at, f"{session}:{connection}", user, said.name(name), session)
+    event = Event(kind, room, at, f"{session}:{connection}", user, fields.name(name), session)
     return Heard(event, Role.PHONE if who.phone_number else Role.PERSON)
 
 
@@ -200,7 +200,7 @@ def _person(who: Participant | User) -> tuple[str | None, str]:
 
 def _time(text: str, notice: Notice, field: str) -> Ms:
     """When it happened; when it was told, if that is not said."""
-    return said.rfc3339(text, field) if text else said.sensible(notice.event_ts, "event_ts")
+    return fields.rfc3339(text, field) if text else fields.sensible(notice.event_ts, "event_ts")
 
 
 def samples(now: Ms) -> list[Delivery]:

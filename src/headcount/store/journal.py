@@ -9,7 +9,7 @@ from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import DAWN, Mark
 from headcount.store.database import Database
 from headcount.store.log import facts_between
-from headcount.store.rows import MarkChange, mark_of
+from headcount.store.records import MarkChange, mark_of
 
 
 class StoredJournal:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from headcount.kernel.events import Event, Ms, facts
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
-from headcount.store.rows import Appended, LogEntry, Logged, event_of
+from headcount.store.records import Appended, LogEntry, Logged, event_of
 
 
 class Log:

@@ -13,9 +13,9 @@ from typing import Final
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry, Stay, clipped
 from headcount.kernel.rules import NEVER
-from headcount.kernel.stays import LeftBy
+from headcount.kernel.stay_table import LeftBy
 from headcount.store.database import Connection
-from headcount.store.rows import MeetingRow, StayRow
+from headcount.store.records import MeetingRow, StayRow
 
 _Place = tuple[Ms, str]
 _LEFT_BY: Final[dict[str | None, LeftBy | None]] = {None: None, **{way.value: way for way in LeftBy}}

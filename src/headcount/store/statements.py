@@ -14,8 +14,8 @@ _VALUE = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 @cache
 def statement(name: str) -> str:
-    """The text of `queries/NAME.sql`, as SQLite reads it."""
-    return (files("headcount.store") / "queries" / f"{name}.sql").read_text("utf-8")
+    """The text of `sql/queries/NAME.sql`, as SQLite reads it."""
+    return (files("headcount.store") / "sql" / "queries" / f"{name}.sql").read_text("utf-8")
 
 
 @cache

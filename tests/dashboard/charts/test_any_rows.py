@@ -5,14 +5,14 @@ from datetime import UTC, date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from chart_samples import BERLIN, HOUR, MEETINGS, MINUTE, NINE
-from drawn import SPACE, all_of, assert_it_stays_inside, parsed, points, words_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headcount.dashboard import charts
 from headcount.dashboard.charts.step_charts import thinned
 from headcount.dashboard.charts.timelines import head_counts
+from support.chart_samples import BERLIN, HOUR, MEETINGS, MINUTE, NINE
+from support.svg import SPACE, all_of, assert_it_stays_inside, parsed, points, words_of
 
 EVIL = [
     "<script>alert(1)</script>", '"><svg onload=alert(1)>', "' onfocus='x", "]]>", "<!--", "&amp;", "&#0;",

@@ -5,8 +5,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from chart_samples import PICTURES
-from drawn import SPACE, assert_it_stays_inside, parsed
+
+from support.chart_samples import PICTURES
+from support.svg import SPACE, assert_it_stays_inside, parsed
 
 HERE = Path(__file__).parent
 STYLE = (files("headcount.dashboard") / "static/charts.css").read_text("utf-8")

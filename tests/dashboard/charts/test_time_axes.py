@@ -5,13 +5,13 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from chart_samples import BERLIN, HOUR, MINUTE, SECOND, at
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headcount.dashboard.charts.axes import TimeScale, count_ticks, time_ticks
-from headcount.dashboard.charts.widths import fitted, width_of
-from headcount.dashboard.harmless import local
+from headcount.dashboard.charts.text_width import fitted, width_of
+from headcount.dashboard.sanitize import local
+from support.chart_samples import BERLIN, HOUR, MINUTE, SECOND, at
 
 ZONES = [
     UTC,

@@ -1,8 +1,5 @@
 """The timeline: what scripts and eyes rely on."""
 
-from chart_samples import BERLIN, ENDED, HOUR, MEETING, MINUTE, NINE
-from drawn import SPACE, all_of, parsed
-
 from headcount.dashboard.charts import (
     Mark,
     Person,
@@ -13,6 +10,8 @@ from headcount.dashboard.charts import (
     timeline_table,
 )
 from headcount.dashboard.charts.timelines import head_counts
+from support.chart_samples import BERLIN, ENDED, HOUR, MEETING, MINUTE, NINE
+from support.svg import SPACE, all_of, parsed
 
 
 def big_meeting(people=10_000):

@@ -6,7 +6,6 @@ light and dark. Each chart takes a `name`, an id that no other picture of its pa
 """
 
 from headcount.dashboard.charts.bar_charts import Bars, bars, bars_table
-from headcount.dashboard.charts.drawing import Markup, Rows, Unit
 from headcount.dashboard.charts.heat import (
     Week,
     Year,
@@ -18,6 +17,7 @@ from headcount.dashboard.charts.heat import (
 from headcount.dashboard.charts.sparks import Spark, spark, spark_table
 from headcount.dashboard.charts.step_charts import Steps, steps, steps_table
 from headcount.dashboard.charts.strips import Run, Strip, strip, strip_table
+from headcount.dashboard.charts.svg import Markup, Rows, Unit
 from headcount.dashboard.charts.timelines import (
     ROWS_AT_ONCE,
     Mark,

@@ -9,11 +9,11 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from math import floor, log10
 from typing import Final, NamedTuple, Self
 
-from headcount.dashboard.charts.drawing import Markup, joined, label, line
-from headcount.dashboard.charts.widths import width_of
-from headcount.dashboard.harmless import local
-from headcount.history.zones import moments_of
+from headcount.dashboard.charts.svg import Markup, joined, label, line
+from headcount.dashboard.charts.text_width import width_of
+from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
+from headcount.timezones import moments_of
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -15,7 +15,7 @@ from headcount.dashboard.charts.axes import (
     count_ticks,
     time_ticks,
 )
-from headcount.dashboard.charts.drawing import (
+from headcount.dashboard.charts.svg import (
     Markup,
     Rows,
     Unit,
@@ -26,7 +26,7 @@ from headcount.dashboard.charts.drawing import (
     rectangle,
     title,
 )
-from headcount.dashboard.harmless import local
+from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
 
 _LEFT: Final = 48

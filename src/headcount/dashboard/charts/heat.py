@@ -10,7 +10,7 @@ from math import ceil
 from typing import Final
 
 from headcount.dashboard.charts.axes import MONTHS, WEEKDAYS
-from headcount.dashboard.charts.drawing import (
+from headcount.dashboard.charts.svg import (
     Attributes,
     Markup,
     Rows,

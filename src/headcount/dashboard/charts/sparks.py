@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from headcount.dashboard.charts.axes import CountScale
-from headcount.dashboard.charts.drawing import Markup, Rows, Unit, element, number, picture
+from headcount.dashboard.charts.svg import Markup, Rows, Unit, element, number, picture
 
 _EDGE: Final = 4
 _DOT: Final = 2.5

@@ -19,18 +19,9 @@ from headcount.dashboard.charts.axes import (
     time_axis,
     time_ticks,
 )
-from headcount.dashboard.charts.drawing import (
-    Markup,
-    Rows,
-    Unit,
-    element,
-    joined,
-    label,
-    number,
-    picture,
-)
-from headcount.dashboard.charts.widths import fitted, width_of
-from headcount.dashboard.harmless import spoken
+from headcount.dashboard.charts.svg import Markup, Rows, Unit, element, joined, label, number, picture
+from headcount.dashboard.charts.text_width import fitted, width_of
+from headcount.dashboard.sanitize import spoken
 from headcount.kernel.events import Ms
 
 Step = tuple[Ms, int]

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Final, NamedTuple
 
 from headcount.dashboard.charts.axes import MONTHS, WEEKDAYS
-from headcount.dashboard.charts.drawing import (
+from headcount.dashboard.charts.svg import (
     Attributes,
     Markup,
     Rows,
@@ -22,7 +22,7 @@ from headcount.dashboard.charts.drawing import (
     picture,
     title,
 )
-from headcount.dashboard.harmless import local, one_line, spoken
+from headcount.dashboard.sanitize import local, one_line, spoken
 from headcount.kernel.events import Ms
 
 MEETINGS: Final = Unit("meeting", "meetings")

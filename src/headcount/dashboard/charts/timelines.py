@@ -11,7 +11,8 @@ from datetime import tzinfo
 from typing import Final, NamedTuple
 
 from headcount.dashboard.charts.axes import TimeScale, time_axis, time_ticks
-from headcount.dashboard.charts.drawing import (
+from headcount.dashboard.charts.step_charts import Step, peak, said_of, step_chart, zone_label
+from headcount.dashboard.charts.svg import (
     NOTHING,
     Attributes,
     Markup,
@@ -26,9 +27,8 @@ from headcount.dashboard.charts.drawing import (
     text,
     title,
 )
-from headcount.dashboard.charts.step_charts import Step, peak, said_of, step_chart, zone_label
-from headcount.dashboard.charts.widths import fitted, width_of
-from headcount.dashboard.harmless import local, one_line, spoken
+from headcount.dashboard.charts.text_width import fitted, width_of
+from headcount.dashboard.sanitize import local, one_line, spoken
 from headcount.kernel.events import Ms
 
 PEOPLE: Final = Unit("person", "people")

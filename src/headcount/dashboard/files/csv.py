@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from headcount.dashboard.files.table import Column, Table, Type
-from headcount.dashboard.harmless import harmless, local
+from headcount.dashboard.sanitize import harmless, local
 
 _ROWS_AT_ONCE: Final = 500
 _MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()

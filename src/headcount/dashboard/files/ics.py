@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Final
 
-from headcount.dashboard.harmless import harmless, local
+from headcount.dashboard.sanitize import harmless, local
 from headcount.kernel.events import Ms
 
 _LONGEST_LINE: Final = 75

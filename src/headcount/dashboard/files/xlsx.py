@@ -17,7 +17,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from headcount.dashboard.files.table import Column, Table, Type
-from headcount.dashboard.harmless import harmless, local, one_line
+from headcount.dashboard.sanitize import harmless, local, one_line
 from headcount.kernel.events import Ms
 
 MOST_ROWS: Final = 1_048_575

@@ -6,16 +6,15 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
-from headcount.dashboard.door import NotAllowed
+from headcount.dashboard.auth import NotAllowed
 from headcount.dashboard.pages import endpoints
-from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.pages.query import NotThere
 from headcount.dashboard.pages.settings import Wrong, back, is_admin, shown_with
-from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.showing import page as shown
+from headcount.dashboard.renderer import TEXTS, View
+from headcount.dashboard.renderer import page as shown
 from headcount.errors import BadInput
-from headcount.hooks import Answered
-from headcount.store.deliveries import Fate, Told
-from headcount.store.endpoints import OURS, Endpoint, RetryType, State
+from headcount.outbound.webhooks.hooks import Answered
+from headcount.store.webhooks import OURS, Endpoint, Fate, RetryType, State, Told
 
 _A_PAGE: Final = 25
 

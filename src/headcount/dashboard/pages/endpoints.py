@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from headcount.dashboard.house import House
-from headcount.store.deliveries import Attempt, Fate
-from headcount.store.endpoints import OURS, Endpoint
-from headcount.store.messages import MOST_AT_ONCE
-from headcount.store.opening import Store
+from headcount.dashboard.context import House
+from headcount.store.open import Store
+from headcount.store.outbox import MOST_AT_ONCE
+from headcount.store.webhooks import OURS, Attempt, Endpoint, Fate
 
 MOST_COUNTED: Final = MOST_AT_ONCE
 """What waits is counted up to here."""

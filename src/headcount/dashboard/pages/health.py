@@ -7,17 +7,17 @@ from typing import Final, NamedTuple
 from starlette.responses import Response
 
 from headcount.clock import LITTLE_MS
-from headcount.dashboard import plain, times
+from headcount.dashboard import formats, times
 from headcount.dashboard.feed import Counts, Recently, Retried
-from headcount.dashboard.harmless import local
 from headcount.dashboard.pages import endpoints
 from headcount.dashboard.pages.settings import is_admin
-from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.showing import page as shown
+from headcount.dashboard.renderer import TEXTS, View
+from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
-from headcount.store.endpoints import State
-from headcount.store.opening import Store
+from headcount.store.open import Store
 from headcount.store.sources import SourceRow, Tally, Unread
+from headcount.store.webhooks import State
 
 _DAY_MS: Final[Ms] = 86_400_000
 """What went wrong longer ago is no trouble any more."""
@@ -94,7 +94,7 @@ async def as_json(view: View) -> Response:
         for line in found.lines
     ]
     troubles = [{"bad": one.bad, "told": one.told} for one in found.troubles]
-    return plain.answer({"engine": found.counts, "sources": sources, "troubles": troubles}, view.zone)
+    return formats.answer({"engine": found.counts, "sources": sources, "troubles": troubles}, view.zone)
 
 
 async def engine(view: View) -> Response:

@@ -6,13 +6,12 @@ from typing import Final
 
 from starlette.responses import Response
 
-from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.pages.query import NotThere
 from headcount.dashboard.pages.settings import Made, Wrong, back, creator_of, shown_with
-from headcount.dashboard.showing import TEXTS, View
+from headcount.dashboard.renderer import TEXTS, View
 from headcount.errors import BadInput
-from headcount.logging import security_event
-from headcount.store.keys import SCOPES, Keys
-from headcount.store.passes import Role
+from headcount.store.credentials import SCOPES, Keys, Role
+from headcount.telemetry.logging import security_event
 
 LONGEST_NAME: Final = 100
 

@@ -7,24 +7,24 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
-from headcount.attending import Person, people_in
-from headcount.dashboard import charts, plain
+from headcount.dashboard import charts, formats
 from headcount.dashboard.charts import Mark, Presence, Timeline
-from headcount.dashboard.harmless import local
-from headcount.dashboard.naming import name_of, names_of
-from headcount.dashboard.pages import asking
-from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.formats import name_of, names_of
+from headcount.dashboard.pages import query
 from headcount.dashboard.pages.meetings import GUESSED, Row, row_of
-from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.showing import page as shown
+from headcount.dashboard.pages.query import NotThere
+from headcount.dashboard.renderer import TEXTS, View
+from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.sanitize import local
 from headcount.dashboard.times import clock
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
-from headcount.store.answers import Answers, MeetingFilter, Page
-from headcount.store.deliveries import Attempt
-from headcount.store.messages import Message
-from headcount.store.rows import MeetingRow
-from headcount.why import MOST_EVENTS, Why, why
+from headcount.reporting.attendance import Person, people_in
+from headcount.reporting.explain import MOST_EVENTS, Why, why
+from headcount.store.meetings import Answers, MeetingFilter, Page
+from headcount.store.outbox import Message
+from headcount.store.records import MeetingRow
+from headcount.store.webhooks import Attempt
 
 TABS: Final = ("people", "events", "decisions", "corrections", "deliveries")
 _TELLING: Final = ("events", "decisions", "corrections")
@@ -63,7 +63,7 @@ async def page(view: View) -> Response:
     meeting, replaced = await asyncio.to_thread(find, view)
     if replaced:
         return RedirectResponse(view.url(f"/meetings/{meeting.id}", was=replaced), 303)
-    tab = asking.chosen(view.query, "tab", TABS)
+    tab = query.chosen(view.query, "tab", TABS)
     sight, entries = await asyncio.to_thread(look, view, meeting)
     told = await asyncio.to_thread(_why, view, meeting) if tab in _TELLING or len(entries) <= _FEW else None
     values = await asyncio.to_thread(_tab, view, meeting, tab)
@@ -71,7 +71,7 @@ async def page(view: View) -> Response:
     present = who_at(view, meeting, entries, view.query.get("at", ""))
     return shown(
         view, "meeting.html", meeting=meeting, sight=sight, row=sight.row, tab=tab, tabs=TABS, most=MOST_EVENTS,
-        most_people=asking.number(view.query, "people") or _MOST_PEOPLE, present=present, was=view.query.get("was", ""),
+        most_people=query.number(view.query, "people") or _MOST_PEOPLE, present=present, was=view.query.get("was", ""),
         told=told, drawn=drawn, charts=charts,
         **values,
     )  # fmt: skip
@@ -89,7 +89,7 @@ async def as_json(view: View) -> Response:
     """GET /dashboard/meetings/ID.json: what the page shows of it."""
     meeting, _ = await asyncio.to_thread(find, view)
     sight, _ = await asyncio.to_thread(look, view, meeting)
-    return plain.answer(sight, view.zone)
+    return formats.answer(sight, view.zone)
 
 
 def find(view: View) -> tuple[MeetingRow, str]:
@@ -155,7 +155,7 @@ async def more(view: View) -> Response:
     """GET /dashboard/meetings/ID/rows?from=100: more rows of the picture."""
     meeting, _ = await asyncio.to_thread(find, view)
     sight, entries = await asyncio.to_thread(look, view, meeting)
-    first = asking.number(view.query, "from") or 0
+    first = query.number(view.query, "from") or 0
     drawn = timeline_of(meeting, sight.people, entries, None, view)
     return shown(view, "_chart_rows.html", drawn=drawn, first=first, row=sight.row, charts=charts)
 
@@ -205,11 +205,11 @@ def who_at(view: View, meeting: MeetingRow, entries: Sequence[Entry], asked: str
 def _moment(view: View, meeting: MeetingRow, asked: str) -> Ms:
     """The first moment of the meeting at which the clocks showed that; the minute of its start is its start."""
     began = local(meeting.start, view.zone)
-    told = asking.time_of_day(asked)
-    at = asking.begin_of(began.date(), view.zone, told)
+    told = query.time_of_day(asked)
+    at = query.begin_of(began.date(), view.zone, told)
     if meeting.start - 60_000 < at < meeting.start and not told.second:
         return meeting.start
-    return at if at >= meeting.start else asking.begin_of(began.date() + timedelta(days=1), view.zone, told)
+    return at if at >= meeting.start else query.begin_of(began.date() + timedelta(days=1), view.zone, told)
 
 
 def _attempts(view: View, messages: Sequence[Message]) -> dict[str, list[tuple[str, Attempt]]]:

@@ -8,19 +8,19 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from headcount.attending import people_in
-from headcount.dashboard import plain
-from headcount.dashboard.harmless import local
-from headcount.dashboard.pages import asking
-from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.showing import page as shown
+from headcount.dashboard import formats
+from headcount.dashboard.pages import query
+from headcount.dashboard.renderer import TEXTS, View
+from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.kernel.rules import NEVER
-from headcount.kernel.stays import LeftBy
-from headcount.store.answers import Answers, MeetingFilter, Page
-from headcount.store.rows import MeetingRow, Superseded
+from headcount.kernel.stay_table import LeftBy
+from headcount.reporting.attendance import people_in
+from headcount.store.meetings import Answers, MeetingFilter, Page
+from headcount.store.records import MeetingRow, Superseded
 
 MOST: Final = 50
 MOST_SORTED: Final = 1_000
@@ -76,16 +76,16 @@ async def page(view: View) -> Response:
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/meetings.json: the same page of it."""
-    return plain.answer(await asyncio.to_thread(look, view), view.zone)
+    return formats.answer(await asyncio.to_thread(look, view), view.zone)
 
 
 def look(view: View) -> Listed:
     """The meetings that the address asks for."""
     answers, domain = view.house.store.answers, view.domain
     wanted = wanted_by(view.query, view)
-    if asking.chosen(view.query, "sort", tuple(SORTS)) != "start":
+    if query.chosen(view.query, "sort", tuple(SORTS)) != "start":
         return _sorted(view, wanted)
-    ascending = asking.chosen(view.query, "order", ("desc", "asc")) == "asc"
+    ascending = query.chosen(view.query, "order", ("desc", "asc")) == "asc"
     after, before = (_cursor(answers, domain, view.query, name) for name in ("after", "before"))
     if after is not None and before is not None:
         raise BadInput(TEXTS("asking.choice", name="after", among="after, before", given="both"))
@@ -111,7 +111,7 @@ def _sorted(view: View, wanted: MeetingFilter) -> Listed:
     if len(found) > MOST_SORTED:
         raise BadInput(TEXTS("meetings.too_many", most=f"{MOST_SORTED:,}"))
     key = SORTS[view.query["sort"]]
-    downwards = asking.chosen(view.query, "order", ("desc", "asc")) == "desc"
+    downwards = query.chosen(view.query, "order", ("desc", "asc")) == "desc"
     rows = sorted(rows_of(answers, found, view.now), key=lambda row: key(row, view.now), reverse=downwards)
     return Listed(rows, len(rows), None, None)
 
@@ -142,27 +142,27 @@ def row_of(answers: Answers, meeting: MeetingRow, entries: Sequence[Entry], peop
     )
 
 
-def wanted_by(query: Mapping[str, str], view: View) -> MeetingFilter:
+def wanted_by(params: Mapping[str, str], view: View) -> MeetingFilter:
     """What the address asks for. Days are those of the zone, both included; a meeting counts that ran in them."""
-    first, last = asking.day(query, "from"), asking.day(query, "to")
+    first, last = query.day(params, "from"), query.day(params, "to")
     if first is not None and last is not None and last < first:
         raise BadInput(TEXTS("asking.day", name="to", given=f"{last}, before {first}"))
-    minutes = asking.number(query, "min_minutes")
+    minutes = query.number(params, "min_minutes")
     return MeetingFilter(
-        room=asking.text(query, "room"),
-        user_id=asking.text(query, "user"),
-        ongoing=_STATES[asking.chosen(query, "state", tuple(_STATES))],
-        min_participants=asking.number(query, "min_people"),
+        room=query.text(params, "room"),
+        user_id=query.text(params, "user"),
+        ongoing=_STATES[query.chosen(params, "state", tuple(_STATES))],
+        min_participants=query.number(params, "min_people"),
         shortest=None if minutes is None else minutes * 60_000,
-        runs_from=None if first is None else asking.begin_of(first, view.zone),
-        runs_before=None if last is None else asking.end_of(last, view.zone),
+        runs_from=None if first is None else query.begin_of(first, view.zone),
+        runs_before=None if last is None else query.end_of(last, view.zone),
     )
 
 
 def _cursor(
-    answers: Answers, domain: str, query: Mapping[str, str], name: str
+    answers: Answers, domain: str, params: Mapping[str, str], name: str
 ) -> MeetingRow | Superseded | None:
-    asked = asking.text(query, name)
+    asked = query.text(params, name)
     if asked is None:
         return None
     found = answers.meeting(domain, asked) or answers.superseded(domain, asked)
@@ -171,9 +171,9 @@ def _cursor(
     return found
 
 
-def _asked(query: Mapping[str, str]) -> dict[str, str]:
+def _asked(params: Mapping[str, str]) -> dict[str, str]:
     names = ("room", "user", "from", "to", "state", "min_people", "min_minutes", "sort", "order", "zone")
-    return {name: query.get(name, "") for name in names}
+    return {name: params.get(name, "") for name in names}
 
 
 def _as_call(view: View) -> str:

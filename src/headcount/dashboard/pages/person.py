@@ -6,19 +6,19 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.attending import Person, length_of, person_of, union, within
-from headcount.dashboard import charts, plain
+from headcount.dashboard import charts, formats
 from headcount.dashboard.charts import Year
-from headcount.dashboard.harmless import local
-from headcount.dashboard.pages import asking
-from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.pages import query
+from headcount.dashboard.pages.query import NotThere
 from headcount.dashboard.pages.usage import calendar_of
-from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.showing import page as shown
+from headcount.dashboard.renderer import TEXTS, View
+from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
-from headcount.periods import boundaries
-from headcount.store.answers import MeetingFilter, Page
-from headcount.store.rows import DAY_MS, MeetingRow
+from headcount.reporting.attendance import Person, length_of, person_of, union, within
+from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.records import DAY_MS, MeetingRow
+from headcount.timezones import boundaries
 
 _LATEST: Final = 50
 _MONTH: Final[Ms] = 30 * DAY_MS
@@ -61,16 +61,16 @@ async def page(view: View) -> Response:
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/person.json?id=USER."""
-    return plain.answer(await asyncio.to_thread(look, view), view.zone)
+    return formats.answer(await asyncio.to_thread(look, view), view.zone)
 
 
 def _draw(view: View, sight: Sight) -> Year:
     """Their year: minutes in rooms on each day, two devices at once counted once."""
     today = local(view.now, view.zone).date()
-    begin = asking.begin_of(today.replace(month=1, day=1), view.zone)
+    begin = query.begin_of(today.replace(month=1, day=1), view.zone)
     stays = view.house.store.answers.stays_of_user(view.domain, sight.user_id, begin - DAY_MS, _MOST_STAYS)
     spans = union((stay.join, view.now if stay.leave is None else stay.leave) for stay in stays)
-    edges = boundaries("day", begin, asking.end_of(today, view.zone), view.zone)
+    edges = boundaries("day", begin, query.end_of(today, view.zone), view.zone)
     days = {
         local(start, view.zone).date(): length_of(within(spans, start, end)) // 60_000
         for start, end in zip(edges, edges[1:], strict=False)
@@ -82,7 +82,7 @@ def _draw(view: View, sight: Sight) -> Year:
 def look(view: View) -> Sight:
     """What is shown of the user whom the address names."""
     answers, domain = view.house.store.answers, view.domain
-    user = asking.text(view.query, "id")
+    user = query.text(view.query, "id")
     wanted = MeetingFilter(user_id=user)
     meetings = 0 if user is None else answers.count(domain, wanted, view.now)
     if user is None or not meetings:

@@ -7,21 +7,21 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.dashboard import charts, plain
+from headcount.dashboard import charts, formats
 from headcount.dashboard.charts import Run, Strip, Week, Year
-from headcount.dashboard.harmless import local
-from headcount.dashboard.naming import names_of
-from headcount.dashboard.pages import asking
-from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.formats import names_of
+from headcount.dashboard.pages import query
+from headcount.dashboard.pages.live import Head, head_of
 from headcount.dashboard.pages.meetings import Row, rows_of
-from headcount.dashboard.pages.now import Head, head_of
+from headcount.dashboard.pages.query import NotThere
 from headcount.dashboard.pages.usage import by_hour_and_weekday, calendar_of, week_of, year_of
-from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.showing import page as shown
+from headcount.dashboard.renderer import TEXTS, View
+from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
-from headcount.periods import boundaries
-from headcount.store.answers import MeetingFilter, Page
-from headcount.store.quarters import QUARTER_MS
+from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.usage.quarters import QUARTER_MS
+from headcount.timezones import boundaries
 
 _LATEST: Final = 20
 _STRIP_DAYS: Final = 30
@@ -67,13 +67,13 @@ async def page(view: View) -> Response:
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/room.json?name=ROOM."""
-    return plain.answer(await asyncio.to_thread(look, view), view.zone)
+    return formats.answer(await asyncio.to_thread(look, view), view.zone)
 
 
 def look(view: View) -> Sight:
     """What is shown of the room that the address names."""
     answers, domain = view.house.store.answers, view.domain
-    room = asking.text(view.query, "name")
+    room = query.text(view.query, "name")
     if room is None or not answers.knows_room(domain, room):
         raise NotThere(TEXTS("room.unknown"))
     present, _ = answers.presence(domain, room)
@@ -98,10 +98,10 @@ class Drawn(NamedTuple):
 def _draw(view: View, room: str) -> Drawn:
     usage, answers, domain = view.house.store.usage, view.house.store.answers, view.domain
     today = local(view.now, view.zone).date()
-    begin = asking.begin_of(today.replace(month=1, day=1), view.zone)
-    weeks = asking.begin_of(today - timedelta(days=7 * _WEEKS - 1), view.zone)
-    month = asking.begin_of(today - timedelta(days=_STRIP_DAYS - 1), view.zone)
-    until = asking.end_of(today, view.zone)
+    begin = query.begin_of(today.replace(month=1, day=1), view.zone)
+    weeks = query.begin_of(today - timedelta(days=7 * _WEEKS - 1), view.zone)
+    month = query.begin_of(today - timedelta(days=_STRIP_DAYS - 1), view.zone)
+    until = query.end_of(today, view.zone)
     days = boundaries("day", min(begin, weeks), until, view.zone)
     quarters = usage.by_quarter(domain, room, days[0] // QUARTER_MS, days[-1] // QUARTER_MS, view.now)
     recent = [day for day in days if day >= weeks]
@@ -127,10 +127,10 @@ def _draw(view: View, room: str) -> Drawn:
 
 def _then(view: View, room: str) -> Then | None:
     """Who was in when the clocks of the zone showed a day and a time."""
-    day, time = asking.day(view.query, "day"), view.query.get("at", "")
+    day, time = query.day(view.query, "day"), view.query.get("at", "")
     if day is None or not time:
         return None
-    at = asking.begin_of(day, view.zone, asking.time_of_day(time))
+    at = query.begin_of(day, view.zone, query.time_of_day(time))
     if at > view.now:
         return Then(at, str(day), time, None)
     stays = view.house.store.answers.in_room(view.domain, room, at, at + 1)

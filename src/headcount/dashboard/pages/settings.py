@@ -13,20 +13,19 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import RedirectResponse, Response
 
-from headcount.dashboard import plain, times
-from headcount.dashboard.harmless import local
+from headcount.dashboard import formats, times
 from headcount.dashboard.pages import endpoints
-from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.showing import page as shown
+from headcount.dashboard.renderer import TEXTS, View
+from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.settings import Settings
-from headcount.store.endpoints import OURS, RetryType
-from headcount.store.keys import SCOPES, Key
-from headcount.store.opening import Store
-from headcount.store.passes import About, Pass
-from headcount.store.rows import MeetingRow
+from headcount.store.credentials import SCOPES, About, Key, Pass
+from headcount.store.open import Store
+from headcount.store.records import MeetingRow
+from headcount.store.webhooks import OURS, RetryType
 
 _NOTHING_SAID: Final[Mapping[str, str]] = {}
 
@@ -86,7 +85,7 @@ async def page(view: View) -> Response:
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/settings.json: the rules in force."""
-    return plain.answer({"rules": list(rules_in_words(view.house.settings))}, view.zone)
+    return formats.answer({"rules": list(rules_in_words(view.house.settings))}, view.zone)
 
 
 async def shown_with(view: View, *, made: Made | None = None, wrong: Wrong | None = None) -> Response:

@@ -12,21 +12,21 @@ from typing import Any, Final, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from headcount.attending import Person, people_in
 from headcount.dashboard import charts
 from headcount.dashboard.charts import Timeline
-from headcount.dashboard.house import House
-from headcount.dashboard.masking import Mask, mask_of
-from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.context import House
 from headcount.dashboard.pages.meeting import lines_of, timeline_of
-from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.showing import page as shown
+from headcount.dashboard.pages.query import NotThere
+from headcount.dashboard.redaction import Mask, mask_of
+from headcount.dashboard.renderer import TEXTS, View
+from headcount.dashboard.renderer import page as shown
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.kernel.rules import NEVER
-from headcount.store.answers import Answers, MeetingFilter, Page
-from headcount.store.passes import About, Pass
-from headcount.store.rows import DAY_MS, MeetingRow
+from headcount.reporting.attendance import Person, people_in
+from headcount.store.credentials import About, Pass
+from headcount.store.meetings import Answers, MeetingFilter, Page
+from headcount.store.records import DAY_MS, MeetingRow
 
 SHOWN_MS: Final[Ms] = 30 * DAY_MS
 """A room is shared with its meetings of so long."""

@@ -6,18 +6,17 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.dashboard.pages.asking import NotThere
+from headcount.dashboard.pages.query import NotThere
 from headcount.dashboard.pages.settings import back, creator_of
-from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.showing import page as shown
+from headcount.dashboard.renderer import TEXTS, View
+from headcount.dashboard.renderer import page as shown
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
-from headcount.logging import security_event
-from headcount.store.answers import Answers, MeetingFilter
-from headcount.store.keys import digest_of
-from headcount.store.passes import About, Pass, PassKind, Role
-from headcount.store.rows import DAY_MS
+from headcount.store.credentials import About, Pass, PassKind, Role, digest_of
+from headcount.store.meetings import Answers, MeetingFilter
+from headcount.store.records import DAY_MS
+from headcount.telemetry.logging import security_event
 
 LASTS: Final[Mapping[str, Ms | None]] = {"1": DAY_MS, "7": 7 * DAY_MS, "30": 30 * DAY_MS, "never": None}
 """How long a link may hold; None is until it is revoked. `_share.html` offers these."""

@@ -7,18 +7,18 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.dashboard import charts, plain
+from headcount.dashboard import charts, formats
 from headcount.dashboard.charts import Bars, Unit, Week, Year
-from headcount.dashboard.harmless import local
-from headcount.dashboard.pages import asking
-from headcount.dashboard.showing import TEXTS, View
-from headcount.dashboard.showing import page as shown
+from headcount.dashboard.pages import query
+from headcount.dashboard.renderer import TEXTS, View
+from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.periods import boundaries
-from headcount.store.quarters import QUARTER_MS
-from headcount.store.usage import RoomUsed, Used
-from headcount.summing import Sum, sums, whole
+from headcount.reporting.usage import Sum, sums, whole
+from headcount.store.usage.quarters import QUARTER_MS
+from headcount.store.usage.queries import RoomUsed, Used
+from headcount.timezones import boundaries
 
 _HOUR_MS: Final[Ms] = 3_600_000
 _DAY_MS: Final[Ms] = 86_400_000
@@ -66,14 +66,14 @@ async def rooms(view: View) -> Response:
 async def as_json(view: View) -> Response:
     """GET /dashboard/usage.json."""
     sight = await asyncio.to_thread(look, view)
-    return plain.answer(sight._replace(first=str(sight.first), last=str(sight.last)), view.zone)  # type: ignore[arg-type]
+    return formats.answer(sight._replace(first=str(sight.first), last=str(sight.last)), view.zone)  # type: ignore[arg-type]
 
 
 def look(view: View, *, with_rooms: bool = True) -> Sight:
     """What the address asks for; this month if it names no days."""
     first, last = days_asked(view)
-    room = asking.text(view.query, "room")
-    begin, end = asking.begin_of(first, view.zone), asking.end_of(last, view.zone)
+    room = query.text(view.query, "room")
+    begin, end = query.begin_of(first, view.zone), query.end_of(last, view.zone)
     days = boundaries("day", begin, end, view.zone)
     every = "hour" if (last - first).days < _HOURLY_DAYS else "day"
     edges = days if every == "day" else boundaries("hour", begin, end, view.zone)
@@ -93,7 +93,7 @@ def look(view: View, *, with_rooms: bool = True) -> Sight:
 def days_asked(view: View) -> tuple[date, date]:
     """The days that the address names."""
     today = local(view.now, view.zone).date()
-    first, last = asking.day(view.query, "from"), asking.day(view.query, "to")
+    first, last = query.day(view.query, "from"), query.day(view.query, "to")
     if first is None:
         first = (last or today).replace(day=1)
     if last is None:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Final, NoReturn
 from xml.parsers import expat
 
-from headcount.sources.polls.asking import (
+from headcount.sources.polls.api import (
     Access,
     Answer,
     Ask,

@@ -13,8 +13,8 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.sources import said
-from headcount.sources.polls.asking import Access, Ask, Listed, Poll, Present, Steps, answered
+from headcount.sources import fields
+from headcount.sources.polls.api import Access, Ask, Listed, Poll, Present, Steps, answered
 
 
 class Participant(msgspec.Struct, rename="camel"):
@@ -34,7 +34,7 @@ def ask(access: Access) -> Steps:
     (answer,) = yield [Ask("GET", "/presence", {"authorization": f"Bearer {access.secret}"})]
     return Listed(
         [
-            Present(room, who.id, who.user_id, said.name(who.user_name), _joined(who))
+            Present(room, who.id, who.user_id, fields.name(who.user_name), _joined(who))
             for room, people in answered(_DECODER, answer, "Daily").items()
             for who in people
         ]
@@ -43,7 +43,7 @@ def ask(access: Access) -> Steps:
 
 def _joined(who: Participant) -> Ms | None:
     try:
-        return said.rfc3339(who.join_time or "", "joinTime")
+        return fields.rfc3339(who.join_time or "", "joinTime")
     except BadInput:
         return None
 

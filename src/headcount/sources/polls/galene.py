@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from headcount.sources.polls.asking import Access, Ask, Listed, Poll, Present, Steps, answered
+from headcount.sources.polls.api import Access, Ask, Listed, Poll, Present, Steps, answered
 from headcount.sources.signatures import in_base64
 
 

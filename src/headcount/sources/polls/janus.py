@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from headcount.sources import said
+from headcount.sources import fields
 from headcount.sources.janus import PLACES, beginning_of
-from headcount.sources.polls.asking import (
+from headcount.sources.polls.api import (
     Access,
     Answer,
     Ask,
@@ -167,7 +167,7 @@ def _present(place: Place, who: Participant) -> Present:
     return Present(
         place.called,
         "" if known_as is None else str(known_as),
-        user_name=said.name(name if isinstance(name, str) else None),
+        user_name=fields.name(name if isinstance(name, str) else None),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from headcount.sources.polls.asking import Access, Ask, Listed, Poll, PollFailed, Steps, answered
+from headcount.sources.polls.api import Access, Ask, Listed, Poll, PollFailed, Steps, answered
 
 
 class Room(msgspec.Struct):

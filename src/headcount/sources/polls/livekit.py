@@ -17,19 +17,9 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.sources import said
+from headcount.sources import fields
 from headcount.sources.livekit import Permission, role_of
-from headcount.sources.polls.asking import (
-    Access,
-    Answer,
-    Ask,
-    Listed,
-    Poll,
-    Present,
-    Steps,
-    answered,
-    json_body,
-)
+from headcount.sources.polls.api import Access, Answer, Ask, Listed, Poll, Present, Steps, answered, json_body
 
 _TOKEN_S: Final = 60
 _SKEW_S: Final = 60
@@ -96,7 +86,7 @@ def _present(room: Room, who: Participant) -> list[Present]:
         return []
     return [
         Present(
-            room.name, who.sid, who.identity or None, said.name(who.name), _joined(who), room.sid or None,
+            room.name, who.sid, who.identity or None, fields.name(who.name), _joined(who), room.sid or None,
             role_of(who.kind, who.permission), who.state in _ARRIVED,
         )
     ]  # fmt: skip
@@ -104,7 +94,7 @@ def _present(room: Room, who: Participant) -> list[Present]:
 
 def _joined(who: Participant) -> Ms | None:
     try:
-        return said.sensible(who.joined_at_ms or who.joined_at * 1_000, "joined_at")
+        return fields.sensible(who.joined_at_ms or who.joined_at * 1_000, "joined_at")
     except BadInput:
         return None
 

@@ -1,0 +1,111 @@
+"""Columnar reading: Parquet files, and tables of other libraries by Arrow's stream interface.
+
+Only the columns that mean something are read, and at most about `piece_rows` rows at a time, so
+that a file larger than memory passes through it. Texts that repeat are read as codes from the
+start.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headcount.batch.io.blocks import CODED, Block, TableRows
+from headcount.batch.io.schema import require_columns
+from headcount.errors import BadInput
+
+_MAGIC = b"PAR1"
+
+
+def read_parquet(path: Path, where: str, piece_rows: int) -> Iterator[Block]:
+    """The rows of a Parquet file. Raises `BadInput` if it is not one, or is damaged."""
+    _require_magic(path, where)
+    with _readable(where), pq.ParquetFile(path, read_dictionary=_coded_columns(path)) as file:
+        wanted = require_columns(file.schema_arrow.names, where)
+        total = file.metadata.num_rows
+        before = 0
+        for rows in _pieces(file, wanted, piece_rows):
+            origin = TableRows(where, rows, before)
+            before += len(rows)
+            yield Block(rows, origin, share=before / total if total else 1.0)
+
+
+def _require_magic(path: Path, where: str) -> None:
+    with path.open("rb") as file:
+        begins = file.read(len(_MAGIC))
+        file.seek(-min(len(_MAGIC), path.stat().st_size), 2)
+        ends = file.read()
+    if begins != _MAGIC:
+        raise BadInput("is not a Parquet file, whatever its name says", where=where)
+    if ends != _MAGIC:
+        raise BadInput(
+            "is cut off: a Parquet file ends with its table of contents, and this one does not", where=where
+        )
+
+
+def _coded_columns(path: Path) -> list[str]:
+    """Asking for codes of a column that is not there is an error, so look first."""
+    return [name for name in CODED if name in pq.read_schema(path).names]
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """Says of a file that cannot be read where it is, and what Arrow has against it."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        cause = str(error).splitlines()[0].rstrip(".")
+        raise BadInput(f"is damaged, or no Parquet that can be read ({cause})", where=where) from error
+
+
+def _pieces(file: pq.ParquetFile, wanted: list[str], piece_rows: int) -> Iterator[pa.Table]:
+    """Row groups, several together where they are small, in slices where they are large."""
+    for groups in _groups_together(file.metadata, piece_rows):
+        if len(groups) == 1 and file.metadata.row_group(groups[0]).num_rows > piece_rows:
+            for batch in file.iter_batches(piece_rows, row_groups=groups, columns=wanted):
+                yield pa.Table.from_batches([batch])
+        else:
+            yield file.read_row_groups(groups, columns=wanted)
+
+
+def _groups_together(metadata: pq.FileMetaData, piece_rows: int) -> Iterator[list[int]]:
+    together: list[int] = []
+    rows = 0
+    for group in range(metadata.num_row_groups):
+        more = metadata.row_group(group).num_rows
+        if together and rows + more > piece_rows:
+            yield together
+            together, rows = [], 0
+        together.append(group)
+        rows += more
+    if together:
+        yield together
+
+
+def read_stream(source: Any, where: str, piece_rows: int) -> Iterator[Block]:
+    """The rows of anything with `__arrow_c_stream__`."""
+    reader = pa.RecordBatchReader.from_stream(source)
+    wanted = require_columns(reader.schema.names, where)
+    before = 0
+    for rows in _tables(reader, piece_rows):
+        yield Block(rows.select(wanted), TableRows(where, rows.select(wanted), before))
+        before += len(rows)
+
+
+def _tables(reader: pa.RecordBatchReader, piece_rows: int) -> Iterator[pa.Table]:
+    """Batches, several together where they are small, in slices where they are large."""
+    together: list[pa.RecordBatch] = []
+    rows = 0
+    for whole in reader:
+        for start in range(0, len(whole), piece_rows):
+            batch = whole.slice(start, piece_rows)
+            if rows + len(batch) > piece_rows:
+                yield pa.Table.from_batches(together)
+                together, rows = [], 0
+            together.append(batch)
+            rows += len(batch)
+    if together:
+        yield pa.Table.from_batches(together)

@@ -1,0 +1,191 @@
+"""CSV reading: a header and one event a record.
+
+Arrow reads CSV very fast, but does not say on which line a record stands, and gives up on a
+record with a field too few. So there are two ways through a file. The fast one is Arrow's. The
+careful one goes record by record and knows the lines: it takes over where Arrow gives up, and is
+asked for the line of a record that turns out to be bad.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from headcount.batch.io.blocks import CODED, Block, Complaint
+from headcount.batch.io.schema import require_columns
+from headcount.batch.io.text_columns import CODES
+from headcount.batch.io.text_files import LONGEST_LINE, opened, require_utf8, too_long_a_line, unpacked
+from headcount.errors import BadInput
+
+_FAST_BYTES: Final = 1 << 24
+_CAREFUL_RECORDS: Final = 1 << 16
+_UTF8_ENOUGH: Final = 4
+
+
+class _Record(NamedTuple):
+    """One record: the line on which it begins, its fields, and how it was written.
+
+    Bytes that are not UTF-8 are in there as surrogates.
+    """
+
+    line: int
+    fields: list[str]
+    text: str
+
+
+class _Rows(NamedTuple):
+    """The rows of a block as records of their file."""
+
+    where: str
+    record: Callable[[int], _Record]
+    unit: str = "line"
+
+    def number(self, row: int) -> int:
+        return self.record(row).line
+
+    def original(self, row: int) -> dict[str, Any]:
+        return {"text": _readable(self.record(row).text).rstrip("\r\n")}
+
+
+def read_csv(path: Path, where: str) -> Iterator[Block]:
+    """The records of a CSV file. Raises `BadInput` if it has no header or not all the columns."""
+    names = _header(path, where)
+    wanted = require_columns(names, where)
+    done = 0
+    try:
+        for block in _fast(path, where, wanted):
+            yield block
+            done += len(block.rows)
+    except pa.ArrowInvalid:
+        yield from _careful(path, where, names, done)
+
+
+def _header(path: Path, where: str) -> list[str]:
+    with opened(path, where) as file, unpacked(where):
+        require_utf8(file.plain.read(_UTF8_ENOUGH), where)
+    for record in _records(path, where):
+        return [_readable(name) for name in record.fields]
+    raise BadInput("is empty", where=where)
+
+
+def _fast(path: Path, where: str, wanted: list[str]) -> Iterator[Block]:
+    kinds = {name: CODES if name in CODED else pa.string() for name in wanted}
+    parse = arrow_csv.ParseOptions(newlines_in_values=True)
+    convert = arrow_csv.ConvertOptions(include_columns=wanted, column_types=kinds, check_utf8=False)
+    counted = _Counted(path, where)
+    done = 0
+    with opened(path, where) as file, unpacked(where):
+        read = arrow_csv.ReadOptions(block_size=_FAST_BYTES)
+        with arrow_csv.open_csv(file.plain, read, parse, convert) as batches:
+            for batch in batches:
+                origin = _Rows(where, counted.after(done))
+                yield Block(pa.Table.from_batches([batch]), origin, share=file.share())
+                done += len(batch)
+
+
+def _careful(path: Path, where: str, names: list[str], done: int) -> Iterator[Block]:
+    records = islice(_records(path, where), 1 + done, None)
+    while some := list(islice(records, _CAREFUL_RECORDS)):
+        yield Block(_table(some, names), _Rows(where, some.__getitem__), _of_wrong_width(some, len(names)))
+
+
+def _table(records: list[_Record], names: list[str]) -> pa.Table:
+    """The records as columns of bytes; fields that a record lacks are empty."""
+    width = len(names)
+    rows = [(record.fields + [""] * width)[:width] for record in records]
+    columns = [[_bytes(field) for field in column] for column in zip(*rows, strict=True)]
+    return pa.table([pa.array(column, pa.binary()) for column in columns], names).select(
+        require_columns(names, "")
+    )
+
+
+def _of_wrong_width(records: list[_Record], width: int) -> list[Complaint]:
+    wrong = np.array([len(record.fields) != width for record in records], np.bool_)
+    if not wrong.any():
+        return []
+    return [
+        Complaint(wrong, lambda row: f"the header has {width} fields, this record {len(records[row].fields)}")
+    ]
+
+
+class _Counted:
+    """The records of a file by their number, the first after the header being 0.
+
+    Cheap if the numbers asked for go up, as they do.
+    """
+
+    def __init__(self, path: Path, where: str) -> None:
+        self._path = path
+        self._where = where
+        self._coming: Iterator[_Record] = iter(())
+        self._number = -1
+        self._current = _Record(0, [], "")
+
+    def after(self, done: int) -> Callable[[int], _Record]:
+        """The records counted from another one."""
+        return lambda row: self._record(done + row)
+
+    def _record(self, number: int) -> _Record:
+        if self._number < 0 or number < self._number:
+            self._coming, self._number = islice(_records(self._path, self._where), 1, None), -1
+        while self._number < number:
+            self._current = next(self._coming)
+            self._number += 1
+        return self._current
+
+
+def _records(path: Path, where: str) -> Iterator[_Record]:
+    """All records with their lines, the header first; empty lines are none."""
+    with opened(path, where) as file, unpacked(where):
+        text = TextIOWrapper(file.plain, "utf-8-sig", "surrogateescape", newline="")
+        lines = _Remembered(_lines(text, where))
+        records = csv.reader(lines)
+        before = 0
+        try:
+            for fields in records:
+                if fields:
+                    yield _Record(before + 1, fields, lines.taken())
+                before = records.line_num
+        except csv.Error as error:
+            raise BadInput(
+                f"a quote is missing here or above ({error})", where=where, place=f"line {before + 1:,}"
+            ) from error
+
+
+def _lines(text: TextIOWrapper, where: str) -> Iterator[str]:
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):
+            raise too_long_a_line(where)
+        yield line
+
+
+class _Remembered:
+    """Lines, and those of them that were taken since one last asked."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self._taken.append(line)
+            yield line
+
+    def taken(self) -> str:
+        text = "".join(self._taken)
+        self._taken.clear()
+        return text
+
+
+def _bytes(field: str) -> bytes:
+    return field.encode("utf-8", "surrogateescape")
+
+
+def _readable(text: str) -> str:
+    return _bytes(text).decode("utf-8", "backslashreplace")

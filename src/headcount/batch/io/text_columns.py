@@ -1,0 +1,205 @@
+"""Text columns: words in whatever way a file or another library holds them, as codes or as strings.
+
+Whoever gets a column from here may rely on it being UTF-8: text that is not has become null, and
+a complaint says so.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from headcount.batch.io.blocks import Complaint, Mask
+from headcount.errors import BadInput
+from headcount.kernel.names import NUL, divided
+
+CODES = pa.dictionary(pa.int32(), pa.string())
+
+_NOT_UTF8 = "is not UTF-8 text: save the file as UTF-8"
+
+
+def require_text(column: pa.ChunkedArray, name: str, where: str) -> None:
+    """Raises `BadInput` if the column cannot hold text."""
+    if not is_text(column.type):
+        raise BadInput(f"column '{name}' holds {column.type}, and must hold text: cast it", where=where)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type holds words, be it as codes, as bytes, or because all is null."""
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return any(
+        holds(kind)
+        for holds in (
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_string_view,
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+            pa.types.is_null,
+        )
+    )
+
+
+def coded(column: pa.ChunkedArray, name: str) -> tuple[pa.DictionaryArray, list[Complaint]]:
+    """The column as one array of codes (dictionary<int32, string>)."""
+    whole = _one_dictionary(column)
+    words, broken = _words(whole.dictionary)
+    if whole.indices.type == pa.int32() and whole.dictionary.type == pa.string() and not len(broken):
+        return whole, []
+    array = pa.DictionaryArray.from_arrays(whole.indices.cast(pa.int32()), words)
+    if not len(broken):
+        return array, []
+    return without_words(array, broken), about_words(array, broken, f"{name} {_NOT_UTF8}")
+
+
+def _one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
+    elif not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    elif any(chunk.dictionary.null_count for chunk in column.chunks):
+        column = column.cast(column.type.value_type).dictionary_encode()
+    return one_array(column.dictionary_encode())
+
+
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece, its dictionaries made one."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    whole = column.combine_chunks()
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _words(dictionary: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
+    """The words as strings, and the positions of those that are not UTF-8."""
+    try:
+        return utf8(dictionary.cast(pa.binary())), np.empty(0, np.int64)
+    except pa.ArrowInvalid:
+        words = [_utf8_or_none(word) for word in dictionary.cast(pa.binary()).to_pylist()]
+        return pa.array([word or "" for word in words]), np.flatnonzero([word is None for word in words])
+
+
+def utf8(array: pa.Array) -> pa.Array:
+    """Text from bytes. Raises `pa.ArrowInvalid` where they are not UTF-8."""
+    return array.cast(pa.large_string() if pa.types.is_large_binary(array.type) else pa.string())
+
+
+def _utf8_or_none(word: bytes) -> str | None:
+    try:
+        return word.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def codes(array: pa.DictionaryArray) -> NDArray[np.int32]:
+    """The codes, -1 for null."""
+    indices = pc.fill_null(array.indices, -1) if array.indices.null_count else array.indices
+    return indices.to_numpy()  # type: ignore[no-any-return]
+
+
+def positions(array: pa.DictionaryArray, unwanted: Callable[[pa.Array], pa.Array]) -> NDArray[np.int64]:
+    """Where in the dictionary the words stand of which `unwanted` is true, asked of all at once."""
+    return np.flatnonzero(unwanted(array.dictionary).to_numpy(zero_copy_only=False))
+
+
+def are_empty(words: pa.Array) -> pa.Array:
+    return pc.equal(pc.binary_length(words), 0)
+
+
+def about_words(array: pa.DictionaryArray, unwanted: NDArray[np.int64], sentence: str) -> list[Complaint]:
+    """A complaint about the rows that hold one of these words, if any does: a dictionary may know more words."""
+    rows = np.isin(codes(array), unwanted)
+    return [Complaint(rows, lambda _: sentence)] if rows.any() else []
+
+
+def about_divided(column: pa.ChunkedArray | pa.DictionaryArray, name: str) -> list[Complaint]:
+    """A complaint about the words that hold U+0000, if any does."""
+    is_coded = isinstance(column, pa.DictionaryArray)
+    if not any(map(_may_hold_nul, [column.dictionary] if is_coded else column.chunks)):
+        return []
+    if is_coded:
+        return about_words(column, positions(column, _hold_nul), divided(name))
+    rows = as_mask(pc.fill_null(_hold_nul(column), fill_value=False))
+    return [Complaint(rows, lambda _: divided(name))] if rows.any() else []
+
+
+def _hold_nul(words: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    return pc.match_substring(words, NUL)
+
+
+def _may_hold_nul(words: pa.Array) -> bool:
+    """Far faster than to ask each word; letters behind a null are looked at, too."""
+    _, letters = text_of(words)
+    return not letters.min(initial=1)
+
+
+def without_words(array: pa.DictionaryArray, unwanted: NDArray[np.int64]) -> pa.DictionaryArray:
+    """The same codes, null where they stood for one of these positions."""
+    found = codes(array)
+    mask = (found < 0) | np.isin(found, unwanted)
+    return pa.DictionaryArray.from_arrays(pa.array(found, mask=mask), array.dictionary)
+
+
+def strings(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[Complaint]]:
+    """The column with its words in full, as string or large_string."""
+    kind = column.type
+    if pa.types.is_null(kind):
+        return column.cast(pa.string()), []
+    is_large = (
+        pa.types.is_large_string(kind) or pa.types.is_large_binary(kind) or pa.types.is_string_view(kind)
+    )
+    raw = column.cast(pa.large_binary() if is_large else pa.binary())
+    try:
+        return utf8(raw), []
+    except pa.ArrowInvalid:
+        return _mended(raw, name)
+
+
+def _mended(raw: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[Complaint]]:
+    found = raw.to_pylist()
+    words = [None if word is None else _utf8_or_none(word) for word in found]
+    broken = np.array(
+        [word is None and bytes_ is not None for word, bytes_ in zip(words, found, strict=True)]
+    )
+    return pa.chunked_array([pa.array(words, pa.large_string())]), [
+        Complaint(broken, lambda _: f"{name} {_NOT_UTF8}")
+    ]
+
+
+def lengths_are_positive(column: pa.ChunkedArray) -> bool:
+    """Whether no word is empty; nulls aside."""
+    shortest = pc.min(pc.binary_length(column)).as_py()
+    return shortest is None or shortest > 0
+
+
+def is_named(column: pa.ChunkedArray | pa.DictionaryArray) -> Mask:
+    """Where there is a word at all, and not an empty one."""
+    if isinstance(column, pa.DictionaryArray):
+        empty = positions(column, are_empty)
+        found = codes(column)
+        return (found >= 0) & ~np.isin(found, empty) if len(empty) else found >= 0
+    if lengths_are_positive(column):
+        return as_mask(pc.is_valid(column))
+    return as_mask(pc.fill_null(pc.greater(pc.binary_length(column), 0), fill_value=False))
+
+
+def as_mask(booleans: Any) -> Mask:
+    """Arrow's booleans as NumPy's."""
+    if isinstance(booleans, pa.ChunkedArray):
+        return booleans.to_numpy()  # type: ignore[no-any-return]
+    return booleans.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def text_of(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """Where each text of an array begins, and its letters."""
+    if not len(array):
+        return np.zeros(1, np.int64), np.empty(0, np.uint8)
+    width = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    _, offsets, text = array.buffers()
+    bounds = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
+    letters = np.empty(0, np.uint8) if text is None else np.frombuffer(text, np.uint8)
+    return bounds - bounds[0], letters[bounds[0] : bounds[-1]]

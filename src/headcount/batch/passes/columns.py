@@ -1,0 +1,218 @@
+"""Columns: a table of events as the arrays that the compiled passes walk.
+
+Takes a table in canonical columns (see `reading.py`) apart without copying what need not
+be copied. Rooms are numbered in the order in which meetings that begin together are told:
+by name, then by domain.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from headcount.batch.io.text_columns import text_of
+from headcount.batch.passes.hash_keys import room_for, words_of
+from headcount.batch.passes.layout import Int8s, Int32s, Int64s, Names
+from headcount.kernel.rules import NEVER
+
+NO_CODES = np.empty(0, np.int32)
+NO_TIMES = np.empty(0, np.int64)
+NO_MARKS = np.empty(0, np.int8)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The events of many rooms. `rank[room_code]` is the number of the room; `rooms` and
+    `domains` name them in that order, `domains` being None where all are of one domain.
+    """
+
+    at: Int64s
+    kind: Int8s
+    room: Int32s
+    rank: Int32s
+    rooms: pa.Array
+    domains: pa.Array | None
+    inferred: Int8s
+    joined_at: Int64s
+    names: Names
+    user_ids: pa.Array | None
+    user_names: pa.Array | None
+    sessions: pa.Array | None
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def ranked(self) -> "Columns":
+        """The same, with the alphabetical order of all names worked out."""
+        names = self.names._replace(
+            user_id_rank=_ranks(self.user_ids),
+            user_name_rank=_ranks(self.user_names),
+            session_rank=_ranks(self.sessions),
+        )
+        return replace(self, names=names)
+
+
+def columns_of(table: pa.Table) -> Columns:
+    """Take apart a canonical table; its columns do not wait for each other."""
+    with ThreadPoolExecutor(2) as pool:
+        ids = pool.submit(_participants, table["participant_id"])
+        rest = [name for name in table.column_names if name != "participant_id"]
+        columns = dict(zip(rest, pool.map(lambda name: _whole(table[name]), rest), strict=True))
+        room, rank, rooms, domains = numbered_rooms(
+            _codes(columns["room"]), columns["room"].dictionary, *_coded(columns.get("domain"))
+        )
+        user_id, user_ids = _coded(columns.get("user_id"))
+        user_name, user_names = _coded(columns.get("user_name"))
+        session, sessions = _coded(columns.get("source_session"))
+        codes, offsets, text, words = ids.result()
+    names = Names(codes, offsets, text, words, user_id, user_name, session, NO_CODES, NO_CODES, NO_CODES)
+    joined_at = columns.get("joined_at")
+    has_joins = joined_at is not None and joined_at.null_count < len(joined_at)
+    inferred = columns.get("inferred")
+    return Columns(
+        at=_numbers(columns["at"]),
+        kind=_numbers(columns["kind"]),
+        room=room,
+        rank=rank,
+        rooms=rooms,
+        domains=domains,
+        inferred=NO_MARKS if inferred is None else _numbers(inferred),
+        joined_at=_numbers(pc.fill_null(joined_at, NEVER)) if has_joins else NO_TIMES,
+        names=names,
+        user_ids=user_ids,
+        user_names=user_names,
+        sessions=sessions,
+    )
+
+
+def columns_with(
+    arrays: dict[str, NDArray[Any] | None],
+    offsets: Int64s,
+    text: NDArray[np.uint8],
+    rank: Int32s,
+    rooms: pa.Array,
+    user_ids: pa.Array | None,
+    user_names: pa.Array | None,
+    sessions: pa.Array | None,
+) -> Columns:
+    """Columns that are arrays already; those that are not there are None."""
+
+    def codes(name: str) -> Int32s:
+        array = arrays[name]
+        return NO_CODES if array is None else array
+
+    names = Names(
+        NO_CODES, offsets, text, words_of(text), codes("user_id"), codes("user_name"), codes("source_session"),
+        NO_CODES, NO_CODES, NO_CODES,
+    )  # fmt: skip
+    inferred, joined_at = arrays["inferred"], arrays["joined_at"]
+    return Columns(
+        at=arrays["at"],  # type: ignore[arg-type]
+        kind=arrays["kind"],  # type: ignore[arg-type]
+        room=arrays["room"],  # type: ignore[arg-type]
+        rank=rank,
+        rooms=rooms,
+        domains=None,
+        inferred=NO_MARKS if inferred is None else inferred,
+        joined_at=NO_TIMES if joined_at is None else joined_at,
+        names=names,
+        user_ids=user_ids,
+        user_names=user_names,
+        sessions=sessions,
+    )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """One array of a column, whose pieces may have had dictionaries of their own."""
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    whole = column.combine_chunks()
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _numbers(array: pa.Array) -> NDArray[Any]:
+    return array.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _codes(array: pa.DictionaryArray) -> Int32s:
+    indices = array.indices.cast(pa.int32()) if array.indices.type != pa.int32() else array.indices
+    if indices.null_count:
+        indices = pc.fill_null(indices, -1)
+    return _numbers(indices)
+
+
+def _coded(array: pa.Array | None) -> tuple[Int32s, pa.Array | None]:
+    """Codes and words of a dictionary; a word that is null is no word."""
+    if array is None or array.null_count == len(array):
+        return NO_CODES, None
+    return _codes(array), array.dictionary
+
+
+def numbered_rooms(
+    room: Int32s, rooms: pa.Array, domain: Int32s, domains: pa.Array | None
+) -> tuple[Int32s, Int32s, pa.Array, pa.Array | None]:
+    """Rooms of different domains are different rooms: the code of each row's, the rank of each
+    code, and the names and domains by rank. The codes -1 and the domains None say that none is named.
+    """
+    if domains is None:
+        order = pc.sort_indices(rooms)
+        return room, _inverse(_numbers(order)), rooms.take(order), None
+    many = len(domains) + 1
+    both = room.astype(np.int64) * many + (domain + 1)
+    pairs, codes = np.unique(both, return_inverse=True)
+    words = pa.table(
+        {
+            "room": rooms.take(pa.array(pairs // many)),
+            "domain": domains.take(pa.array(pairs % many - 1, mask=pairs % many == 0)),
+        }
+    )
+    order = pc.sort_indices(words, sort_keys=[("room", "ascending"), ("domain", "ascending")])
+    ordered = words.take(order)
+    return (
+        codes.astype(np.int32),
+        _inverse(_numbers(order)),
+        _whole(ordered["room"]),
+        _whole(ordered["domain"]),
+    )
+
+
+def _inverse(order: NDArray[Any]) -> Int32s:
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    return rank
+
+
+def _ranks(words: pa.Array | None) -> Int32s:
+    return np.zeros(1, np.int32) if words is None else _inverse(_numbers(pc.sort_indices(words)))
+
+
+def _participants(column: pa.ChunkedArray) -> tuple[Int32s, Int64s, NDArray[np.uint8], NDArray[np.uint64]]:
+    """Codes (empty where the ids stand in full); where each id or word begins; all of them end to end."""
+    if pa.types.is_dictionary(column.type):
+        whole = _whole(column)
+        return _codes(whole), *end_to_end([whole.dictionary])
+    return NO_CODES, *end_to_end(column.chunks)
+
+
+def end_to_end(
+    chunks: Sequence[pa.Array],
+) -> tuple[Int64s, NDArray[np.uint8], NDArray[np.uint64]]:
+    """The texts of all chunks, copied once: as bytes, and as words with nothing behind them."""
+    parts = [text_of(chunk) for chunk in chunks]
+    begins = np.cumsum([0, *(len(text) for _, text in parts)])
+    rows = np.cumsum([0, *(len(chunk) for chunk in chunks)])
+    words = room_for(int(begins[-1]))
+    text = words.view(np.uint8)
+    offsets = np.empty(int(rows[-1]) + 1, np.int64)
+    offsets[-1] = begins[-1]
+    for k, (bounds, letters) in enumerate(parts):
+        text[begins[k] : begins[k + 1]] = letters
+        np.add(bounds[:-1], begins[k], out=offsets[rows[k] : rows[k + 1]], casting="unsafe")
+    return offsets, text, words

@@ -1,0 +1,214 @@
+"""Spilling: events that do not fit into memory, divided by room among files.
+
+A room's events all go to the same division, by a hash of the room, so each division can be worked
+out by itself and holds a fraction of the whole. What was found goes to a file, too, from which the
+entries are read in the order in which they are told. Files hold plain arrays, one behind the
+other, and memory knows where; they vanish with the directory that they are in.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from headcount.batch.passes.columns import Columns, columns_of, columns_with
+from headcount.batch.passes.layout import NO_ROW, Int32s, Int64s
+from headcount.batch.passes.parallel import Worked, free_of_entries, in_threads
+from headcount.batch.passes.tables import InMemory, Listed, Words, texts_at
+from headcount.batch.passes.vocabulary import Vocabulary
+
+DIVISIONS = 64
+"""Into so many files events are divided. With 4 GB, that is enough for a thousand million of them."""
+
+
+class ArrayFile:
+    """Arrays in a file. `append` gives back where; `read` reads them, or a stretch, again."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b", buffering=0)
+        self._end = 0
+
+    def append(self, array: NDArray[Any]) -> tuple[int, str, int]:
+        place = (self._end, array.dtype.str, len(array))
+        self._file.seek(self._end)
+        self._file.write(np.ascontiguousarray(array).view(np.uint8).data if len(array) else b"")
+        self._end += array.nbytes
+        return place
+
+    def read(self, place: tuple[int, str, int], first: int = 0, last: int | None = None) -> NDArray[Any]:
+        begin, kind, size = place
+        last = size if last is None else last
+        array = np.empty(last - first, np.dtype(kind))
+        self._file.seek(begin + first * array.itemsize)
+        if len(array):
+            self._file.readinto(array.view(np.uint8).data)
+        return array
+
+    def empty(self) -> None:
+        self._file.truncate(0)
+        self._end = 0
+
+
+class Divisions:
+    """Events divided by room. `add` pieces, then take the columns of each division."""
+
+    def __init__(self, domain: str, directory: Path | None = None) -> None:
+        self._directory = TemporaryDirectory(prefix="headcount-", dir=directory, ignore_cleanup_errors=True)
+        base = Path(self._directory.name)
+        self.files = [ArrayFile(base / f"{number}.events") for number in range(DIVISIONS)]
+        self.found = [ArrayFile(base / f"{number}.found") for number in range(DIVISIONS)]
+        self._blocks: list[list[dict[str, tuple[int, str, int]]]] = [[] for _ in range(DIVISIONS)]
+        self._domain = domain
+        self._rooms = Vocabulary()
+        self._names = {name: Vocabulary() for name in ("user_id", "user_name", "source_session")}
+        self.rows = 0
+        self.first_at: int | None = None
+        self.last_at: int | None = None
+
+    def add(self, piece: pa.Table) -> None:
+        """Divide the events of a piece."""
+        if not len(piece):
+            return
+        columns = columns_of(piece)
+        self.rows += len(columns)
+        self.first_at = min(int(columns.at.min()), self.first_at or int(columns.at.min()))
+        self.last_at = max(int(columns.at.max()), self.last_at or 0)
+        places = self._places(columns)
+        division = _division_of(columns)
+        row_room = columns.rank[columns.room]
+        division = division[row_room]
+        order = np.argsort(division, kind="stable")
+        edges = np.searchsorted(division[order], np.arange(DIVISIONS + 1))
+        arrays = self._plain(columns, places[row_room])
+
+        def spill(_: None, number: int) -> None:
+            rows = order[edges[number] : edges[number + 1]]
+            if len(rows):
+                self._spill(number, columns, arrays, rows)
+
+        in_threads(spill, range(DIVISIONS))
+
+    def _places(self, columns: Columns) -> Int32s:
+        """The number of each of the rooms of a piece, among all rooms of all domains."""
+        domains = columns.domains.fill_null(self._domain) if columns.domains is not None else self._domain
+        return self._rooms.numbers(pc.binary_join_element_wise(columns.rooms, domains, "\0"))
+
+    def _plain(self, columns: Columns, room: Int32s) -> dict[str, NDArray[Any]]:
+        """The columns of which every division gets its rows; those that are not there are left out."""
+        names = columns.names
+        arrays: dict[str, NDArray[Any]] = {"room": room, "at": columns.at, "kind": columns.kind}
+        if len(columns.inferred):
+            arrays["inferred"] = columns.inferred
+        if len(columns.joined_at):
+            arrays["joined_at"] = columns.joined_at
+        coded = {
+            "user_id": (names.user_id, columns.user_ids),
+            "user_name": (names.user_name, columns.user_names),
+            "source_session": (names.session, columns.sessions),
+        }
+
+        def number(_: None, name: str) -> None:
+            codes, words = coded[name]
+            arrays[name] = _renumbered(codes, self._names[name].numbers(words))
+
+        in_threads(number, [name for name, (_, words) in coded.items() if words is not None])
+        return arrays
+
+    def _spill(
+        self, number: int, columns: Columns, arrays: dict[str, NDArray[Any]], rows: NDArray[Any]
+    ) -> None:
+        names = columns.names
+        codes = names.participant[rows] if len(names.participant) else rows
+        offsets, text = texts_at(codes, names.offsets, names.words)
+        file = self.files[number]
+        block = {name: file.append(array[rows]) for name, array in arrays.items()}
+        block["offsets"], block["text"] = file.append(offsets), file.append(text)
+        self._blocks[number].append(block)
+
+    def words(self) -> tuple[Words, Int32s, pa.Array | None]:
+        """What the numbers stand for, the rank of each room, and the words of source sessions."""
+        both = pc.split_pattern(self._rooms.words(), "\0")
+        rooms, domains = pc.list_element(both, 0), pc.list_element(both, 1)
+        keys = [("room", "ascending"), ("domain", "ascending")]
+        order = pc.sort_indices(pa.table({"room": rooms, "domain": domains}), sort_keys=keys)
+        rank = np.empty(len(order), np.int32)
+        rank[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
+        ids, names, sessions = (_words_or_none(self._names[name]) for name in self._names)
+        return Words(rooms.take(order), domains.take(order), ids, names), rank, sessions
+
+    def columns(self, number: int, words: Words, rank: Int32s, sessions: pa.Array | None) -> Columns | None:
+        """The events of one division, or None if it has none. Its file is emptied."""
+        file, blocks = self.files[number], self._blocks[number]
+        if not blocks:
+            return None
+        columns = columns_with(
+            {name: _joined(file, blocks, name) for name in _COLUMNS},
+            *_texts(file, blocks),
+            rank, words.rooms, words.user_ids, words.user_names, sessions,
+        )  # fmt: skip
+        file.empty()
+        return columns
+
+
+_COLUMNS = ("room", "at", "kind", "inferred", "joined_at", "user_id", "user_name", "source_session")
+_ABSENT = {"inferred": 0, "joined_at": 2**62}
+
+
+def _division_of(columns: Columns) -> NDArray[np.uint8]:
+    """The division of each room, by its name alone."""
+    hashes = [crc32(room.encode()) % DIVISIONS for room in columns.rooms.to_pylist()]
+    return np.array(hashes, np.uint8)
+
+
+def _renumbered(codes: Int32s, numbers: Int32s) -> Int32s:
+    # Code -1, for what is not known, finds what stands last.
+    return np.append(numbers, np.int32(NO_ROW))[codes]
+
+
+def _words_or_none(vocabulary: Vocabulary) -> pa.Array | None:
+    return vocabulary.words() if len(vocabulary) else None
+
+
+def _joined(file: ArrayFile, blocks: Sequence[dict[str, Any]], name: str) -> NDArray[Any] | None:
+    """A column from all its blocks; None if none of them has it."""
+    if not any(name in block for block in blocks):
+        return None
+    size = [block["at"][2] for block in blocks]
+    absent = _ABSENT.get(name, NO_ROW)
+    kinds = [np.dtype(block[name][1]) for block in blocks if name in block]
+    pieces = [
+        file.read(block[name]) if name in block else np.full(rows, absent, kinds[0])
+        for block, rows in zip(blocks, size, strict=True)
+    ]
+    return np.concatenate(pieces)
+
+
+def _texts(file: ArrayFile, blocks: Sequence[dict[str, Any]]) -> tuple[Int64s, NDArray[np.uint8]]:
+    text = [file.read(block["text"]) for block in blocks]
+    starts = np.cumsum([0, *map(len, text)])
+    offsets = [file.read(block["offsets"])[:-1] + start for block, start in zip(blocks, starts, strict=False)]
+    return np.concatenate([*offsets, starts[-1:]]), np.concatenate(text)
+
+
+class Spilled:
+    """The meetings of one division, their entries in a file."""
+
+    def __init__(self, worked: Worked, columns: Columns, file: ArrayFile) -> None:
+        whole = InMemory(worked, columns)
+        self.worked = free_of_entries(worked)
+        self._file = file
+        listed = whole.listed(0, len(worked.start))
+        self._places = [file.append(array) for array in listed]
+
+    def listed(self, first: int, last: int) -> Listed:
+        begin, end = int(self.worked.bounds[first]), int(self.worked.bounds[last])
+        plain = [self._file.read(place, begin, end) for place in self._places[:5]]
+        offsets = self._file.read(self._places[5], begin, end + 1)
+        text = self._file.read(self._places[6], int(offsets[0]), int(offsets[-1]))
+        return Listed._make([*plain, offsets - offsets[0], text])

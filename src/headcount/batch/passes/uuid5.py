@@ -1,0 +1,140 @@
+"""Ids: the names of many meetings at once (R16).
+
+The same UUIDv5 as `kernel/meetings.py`, which is the SHA-1 of the namespace and the name.
+A hundred thousand of them a second is what the standard library manages, and ten million
+events hold more than that; so SHA-1 is written out here, and a test compares the two.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headcount.batch.passes.jit import compiled, inlined
+from headcount.kernel.meetings import MEETING_IDS
+
+NAMESPACE = np.frombuffer(MEETING_IDS.bytes, np.uint8)
+ID_LENGTH = 36
+
+_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+_DASH = np.uint8(45)
+_ZERO = np.uint8(48)
+_DASHES_AFTER = (4, 6, 8, 10)
+
+
+@inlined
+def _rotate(word: Any, by: Any) -> Any:
+    return ((word << np.uint32(by)) | (word >> np.uint32(32 - by))) & np.uint32(0xFFFFFFFF)
+
+
+@compiled
+def _absorb(block: Any, state: Any, w: Any) -> None:
+    """SHA-1's compression of one block of 64 bytes into `state`."""
+    for i in range(16):
+        j = 4 * i
+        w[i] = (
+            (np.uint32(block[j]) << np.uint32(24))
+            | (np.uint32(block[j + 1]) << np.uint32(16))
+            | (np.uint32(block[j + 2]) << np.uint32(8))
+            | np.uint32(block[j + 3])
+        )
+    for i in range(16, 80):
+        w[i] = _rotate(np.uint32(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16]), 1)
+    a, b, c, d, e = state[0], state[1], state[2], state[3], state[4]
+    for i in range(80):
+        if i < 20:
+            f, k = (b & c) | (~b & d), np.uint32(0x5A827999)
+        elif i < 40:
+            f, k = b ^ c ^ d, np.uint32(0x6ED9EBA1)
+        elif i < 60:
+            f, k = (b & c) | (b & d) | (c & d), np.uint32(0x8F1BBCDC)
+        else:
+            f, k = b ^ c ^ d, np.uint32(0xCA62C1D6)
+        t = np.uint32(_rotate(a, 5) + f + e + k + w[i])
+        a, b, c, d, e = t, a, np.uint32(_rotate(b, 30)), c, d
+    state[0] += a
+    state[1] += b
+    state[2] += c
+    state[3] += d
+    state[4] += e
+
+
+@compiled
+def write_ids(
+    first: Any, last: Any, room_of: Any, start: Any, prefixes: Any, prefix_offsets: Any, out: Any
+) -> None:
+    """Write the ids of meetings first..last-1 as text; a prefix is namespace, domain, 0, room, 0."""
+    message = np.zeros(256, np.uint8)
+    state = np.empty(5, np.uint32)
+    w = np.empty(80, np.uint32)
+    digits = np.empty(20, np.uint8)
+    for m in range(first, last):
+        room = room_of[m]
+        begin, end = prefix_offsets[room], prefix_offsets[room + 1]
+        if end - begin + 96 > message.shape[0]:
+            message = np.zeros(2 * (end - begin + 96), np.uint8)
+        size = end - begin
+        message[:size] = prefixes[begin:end]
+        size = _write_number(start[m], message, size, digits)
+        _hash(message, size, state, w)
+        _write_uuid(state, out[m])
+
+
+@compiled
+def _write_number(number: Any, message: Any, at: Any, digits: Any) -> Any:
+    if number < 0:
+        message[at] = _DASH
+        at += 1
+        number = -number
+    n = 0
+    while True:
+        digits[n] = _ZERO + np.uint8(number % 10)
+        n += 1
+        number //= 10
+        if number == 0:
+            break
+    for i in range(n):
+        message[at + i] = digits[n - 1 - i]
+    return at + n
+
+
+@compiled
+def _hash(message: Any, size: Any, state: Any, w: Any) -> None:
+    state[0], state[1], state[2] = np.uint32(0x67452301), np.uint32(0xEFCDAB89), np.uint32(0x98BADCFE)
+    state[3], state[4] = np.uint32(0x10325476), np.uint32(0xC3D2E1F0)
+    blocks = (size + 8) // 64 + 1
+    message[size : 64 * blocks] = 0
+    message[size] = 0x80
+    bits = size * 8
+    for i in range(8):
+        message[64 * blocks - 1 - i] = (bits >> (8 * i)) & 255
+    for block in range(blocks):
+        _absorb(message[64 * block : 64 * block + 64], state, w)
+
+
+@compiled
+def _write_uuid(state: Any, out: Any) -> None:
+    at = 0
+    for i in range(16):
+        byte = (state[i // 4] >> np.uint32(24 - 8 * (i % 4))) & np.uint32(255)
+        if i == 6:
+            byte = (byte & np.uint32(0x0F)) | np.uint32(0x50)
+        if i == 8:
+            byte = (byte & np.uint32(0x3F)) | np.uint32(0x80)
+        if i in _DASHES_AFTER:
+            out[at] = _DASH
+            at += 1
+        out[at] = _HEX[byte >> np.uint32(4)]
+        out[at + 1] = _HEX[byte & np.uint32(15)]
+        at += 2
+
+
+def prefixes_of(domains: list[str], rooms: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """What the names of all meetings of a room begin with, one behind the other, and where."""
+    parts = [
+        NAMESPACE.tobytes() + f"{domain}\0{room}\0".encode()
+        for domain, room in zip(domains, rooms, strict=True)
+    ]
+    offsets = np.zeros(len(parts) + 1, np.int64)
+    offsets[1:] = np.cumsum([len(part) for part in parts])
+    return np.frombuffer(b"".join(parts), np.uint8), offsets

@@ -1,0 +1,186 @@
+"""Commands that serve: serve, demo, config."""
+
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headcount.cli.console import echo
+from headcount.cli.group import main
+from headcount.errors import HeadcountError
+from headcount.settings import TABLE, Settings, read_settings
+
+if TYPE_CHECKING:
+    from headcount.server.server import Server
+    from headcount.service.container import Service
+    from headcount.store.open import Store
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Lets a command be told every setting; it is given `settings`."""
+
+    @click.option(
+        "--config", "config_file", metavar="FILE", envvar="HEADCOUNT_CONFIG", help="A TOML file of settings."
+    )
+    @wraps(command)
+    def with_(*, config_file: str | None, **options: Any) -> None:
+        flags = {setting.name: options.pop(setting.name) for setting in TABLE}
+        command(settings=read_settings(flags, file=config_file), **options)
+
+    for setting in reversed(TABLE):
+        told = f"{setting.help}  [default: {setting.default}]"
+        with_ = click.option(setting.flag, setting.name, metavar="VALUE", help=told)(with_)
+    return with_
+
+
+def database_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Lets a command be told where the store is; it is given `settings`."""
+
+    @click.option("--database", metavar="URL", help="Where everything is kept: a file, or postgresql://…")
+    @click.option(
+        "--config", "config_file", metavar="FILE", envvar="HEADCOUNT_CONFIG", help="A TOML file of settings."
+    )
+    @wraps(command)
+    def with_(*, database: str | None, config_file: str | None, **options: Any) -> None:
+        command(settings=read_settings({"database": database}, file=config_file), **options)
+
+    return with_
+
+
+@main.command()
+@with_settings
+def serve(*, settings: Settings) -> None:
+    """Take events, work out meetings, answer: the service."""
+    with _serving(settings) as (service, server):
+        first, database = service.first_key(), settings.shown("database")
+        _announce(
+            settings,
+            f"Headcount serves {database} on {server.url}",
+            database=database,
+            url=server.url,
+        )
+        if first is not None:
+            _announce(
+                settings,
+                f"The first API key of domain '{first.key.domain}', shown this once:\n\n  {first.text}\n",
+                domain=first.key.domain,
+                first_key=first.text,
+            )
+        link = service.sign_in_link(server.url, settings["domain"])
+        _announce(
+            settings,
+            f"The dashboard, by a link that is good once, within the hour:\n\n  {link}\n",
+            sign_in_link=link,
+        )
+        _run(server.run_until_stopped())
+
+
+@main.command()
+@with_settings
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0.1, max=60),
+    default=1.0,
+    show_default=True,
+    help="How fast the rooms live.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same company.")
+@click.option(
+    "--days",
+    type=click.IntRange(0, 60),
+    default=7,
+    show_default=True,
+    help="So many days of history behind it.",
+)
+@click.option("--remove", is_flag=True, help="Take the domain 'demo' out of the store again, and end.")
+def demo(*, settings: Settings, speed: float, seed: int, days: int, remove: bool) -> None:
+    """Serve a company that is made up, with live rooms and days behind it.
+
+    Everything is in the domain 'demo' of the store.
+    """
+    from headcount.demo.run import DemoRun, forget_others, name_of, remove_demo  # noqa: PLC0415 - only who asks pays
+
+    if remove:
+        remove_demo(settings)
+        echo("The domain 'demo' is gone.")
+        return
+    forget_others(settings, name_of(seed, speed, days))
+    with _serving(settings) as (service, server):
+        run = DemoRun(service, speed=speed, seed=seed, days=days)
+        run.prepare(echo)
+        echo(*run.greeting(server.url).split("\n"))
+        _run(run.serve(server))
+
+
+@main.command()
+@with_settings
+def config(*, settings: Settings) -> None:
+    """Show every setting, its value, and where that comes from."""
+    width = max(len(setting.name) for setting in TABLE)
+    for setting in TABLE:
+        value = settings.shown(setting.name)
+        echo(f"{setting.name:<{width}}  {value:<24}  {settings.origins[setting.name]:<28}  {setting.help}")
+
+
+def _announce(settings: Settings, sentence: str, **what: str) -> None:
+    """Print what whoever starts the service must know, in the form of the log."""
+    if settings["log_format"] != "json":
+        echo(*sentence.split("\n"), err=True)
+        return
+    from headcount.telemetry.logging import as_json  # noqa: PLC0415 - help does not need it
+
+    echo(as_json(sentence.partition("\n")[0].rstrip(":"), **what), err=True)
+
+
+@contextmanager
+def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
+    """A service that works, and a server that listens; both stopped afterwards."""
+    from headcount.server.server import Server  # noqa: PLC0415 - likewise
+    from headcount.service.container import Service  # noqa: PLC0415 - likewise
+    from headcount.telemetry.logging import as_json, set_up_logging  # noqa: PLC0415 - help does not need it
+
+    set_up_logging(settings["log_level"], settings["log_format"])
+    try:
+        service = Service(settings)
+        try:
+            server = Server(service)
+            service.start()
+            yield service, server
+        finally:
+            service.stop()
+    except HeadcountError as error:
+        if settings["log_format"] != "json":
+            raise
+        echo(as_json(str(error), level="critical"), err=True)
+        sys.exit(2)
+
+
+def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
+    """The store of the settings."""
+    from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
+
+    return open_store(settings["database"], read_only=read_only)
+
+
+def audit(settings: Settings) -> None:
+    """Log what a command changes about who may do what, as the service does."""
+    from headcount.telemetry.logging import acting, set_up_logging  # noqa: PLC0415 - help does not need it
+
+    set_up_logging(settings["log_level"], settings["log_format"])
+    acting(via="cli")
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run until it ends, on uvloop where there is one."""
+    import asyncio  # noqa: PLC0415 - who works on a file does not wait for it
+
+    factory = None
+    if sys.platform != "win32":
+        import uvloop  # noqa: PLC0415 - not everywhere
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(work)

@@ -1,0 +1,272 @@
+"""Deliveries: the route that video servers send to, each with the address of its source.
+
+A delivery is verified, then read, then appended, then acknowledged. What cannot be shown to come from
+the vendor is 401 and forgotten. What is genuine and cannot be read is kept with its reason, so that
+it can be tried again after an update; and since trying again without one never helps, the vendor is
+told 200 where the body is whole, so that no retry loop spins for ever. What is no JSON or form at all is 400.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headcount.errors import BadInput
+from headcount.http.body import read_bytes
+from headcount.http.cursors import Cursors
+from headcount.http.errors import ApiError, invalid, not_found
+from headcount.ingest.normalize import Taken, Terms, read_delivery, room_by_room, take
+from headcount.ingest.source_config import Configured, configured
+from headcount.kernel.events import Ms
+from headcount.limits import Limits
+from headcount.sources.api import Delivery, Heard, NotGenuine, Reply
+from headcount.store.database import StoreRejected, in_thread
+from headcount.store.records import Appended, LogEntry
+from headcount.store.sources import DeadLetter, SourceRow, Sources, Tally
+
+_KNOWN_FOR_MS: Final[Ms] = 1_000
+_NOTABLE_MS: Final[Ms] = 2_000
+_MOST_KNOWN: Final = 10_000
+_LONGEST_TOKEN: Final = 256
+_MINUTES: Final = 60
+_MINUTE_MS: Final[Ms] = 60_000
+_SECRETIVE: Final = ("authorization", "cookie", "x-api-key", "proxy-authorization")
+
+log = structlog.get_logger("headcount.http")
+
+
+class Tallies:
+    """What befell each source since it was last written down, and all in all for the metrics."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[str, deque[tuple[Ms, int]]] = {}
+        self._lags: dict[str, Ms] = {}
+        self._fresh: dict[tuple[str, str], Tally] = {}
+        self.totals: dict[tuple[str, str], int] = {}
+
+    def add(self, row: SourceRow, what: str, now: Ms, number: int = 1, told: str | None = None) -> None:
+        if not number:
+            return
+        before = self._fresh.get((row.token, what))
+        known = before.number if before is not None else 0
+        self._fresh[row.token, what] = Tally(row.token, what, known + number, now, told)
+        self.totals[row.kind, what] = self.totals.get((row.kind, what), 0) + number
+
+    def heard(self, token: str, events: int, lag: Ms, now: Ms) -> None:
+        """So many new events came from a source, the newest of them so old."""
+        self._lags[token] = lag
+        minutes = self._minutes.setdefault(token, deque(maxlen=_MINUTES))
+        minute = now // _MINUTE_MS
+        number = minutes.pop()[1] if minutes and minutes[-1][0] == minute else 0
+        minutes.append((minute, number + events))
+
+    def recently(self, now: Ms) -> dict[str, tuple[int, Ms]]:
+        """By token, how many events came within the last hour, and how old the newest was when it came."""
+        since = now // _MINUTE_MS - _MINUTES
+        return {
+            token: (sum(number for minute, number in minutes if minute > since), self._lags[token])
+            for token, minutes in self._minutes.items()
+        }
+
+    def fresh(self) -> list[Tally]:
+        """What is not written down yet."""
+        return list(self._fresh.values())
+
+    def take_fresh(self) -> list[Tally]:
+        fresh, self._fresh = self._fresh, {}
+        return list(fresh.values())
+
+
+class FrontDoor:
+    """Takes deliveries. `append` gives its answer once all is on the disk.
+
+    `now` is our own time, `outside` the one by which senders sign and say when something happened. `count` is
+    given a source's token and how many events it sends, and raises `ApiError` if there are too many.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        append: Callable[[Sequence[LogEntry]], Awaitable[Appended]],
+        now: Callable[[], Ms],
+        outside: Callable[[], Ms],
+        took: Callable[[Appended], None],
+        limits: Limits,
+        count: Callable[[str, int], None],
+        *,
+        public_url: str = "",
+        keep_rooms: Callable[[str, Sequence[str]], None],
+        cursors: Cursors,
+    ) -> None:
+        self._sources = sources
+        self._keep_rooms = keep_rooms
+        self._cursors = cursors
+        self._append = append
+        self._now = now
+        self._outside = outside
+        self._took = took
+        self._public_url = public_url.rstrip("/")
+        self._limits = limits
+        self._count = count
+        self._known: dict[str, tuple[Configured | None, Ms]] = {}
+        self._spoken_of: set[tuple[str, str]] = set()
+        self.tallies = Tallies()
+
+    def routes(self) -> list[Route]:
+        """The routes, without the prefix. Some vendors add a path of their own to the address that they are told."""
+        paths = ("/ingest/{kind}/{token}", "/ingest/{kind}/{token}/{rest:path}")
+        return [Route(path, self.deliver, methods=["POST"], name="deliver") for path in paths]
+
+    async def deliver(self, request: Request) -> Response:
+        """One delivery, from the first byte to the acknowledgement."""
+        configured = await self._configured(request.path_params["kind"], request.path_params["token"])
+        row, source = configured.row, configured.source
+        headers = dict(request.scope["headers"])
+        body = await read_bytes(headers, request.receive, self._limits.body_bytes, self._limits.request_s)
+        now = self._outside()
+        delivery = Delivery(dict(request.headers), body, self._url_of(request), now)
+        try:
+            source.verify(delivery, row.secrets)
+        except NotGenuine as error:
+            self.tallies.add(row, "refused", now, told=str(error))
+            raise ApiError(
+                HTTPStatus.UNAUTHORIZED,
+                "authentication-error",
+                str(error),
+                about={"domain": row.domain, "source": row.name, "kind": row.kind},
+            ) from error
+        self.tallies.add(row, "deliveries", now)
+        reply = source.handshake(delivery, row.secrets)
+        if reply is not None:
+            return _answer(reply)
+        try:
+            told = read_delivery(source, delivery, self._limits)
+            self._count(row.token, len(told))
+            heard = await self._room_by_room(told, configured.terms)
+            taken = take(heard, configured.terms, now, self._now(), self._limits)
+        except BadInput as error:
+            return await self._unreadable(configured, delivery, error)
+        try:
+            return await self._taken(configured, heard, taken)
+        except StoreRejected as error:
+            return await self._unreadable(configured, delivery, BadInput(error.reason))
+
+    async def _room_by_room(self, heard: list[Heard], terms: Terms) -> list[Heard]:
+        if not any(one.everywhere for one in heard):
+            return heard
+        return await in_thread(self._limits.request_s, room_by_room, heard, terms, self._sources.rooms_in_use)
+
+    async def _taken(self, configured: Configured, heard: Sequence[Heard], taken: Taken) -> Response:
+        row, now = configured.row, self._outside()
+        if taken.bystanders:
+            await in_thread(self._limits.request_s, self._sources.keep_bystanders, taken.bystanders)
+            self.tallies.add(row, "left_out", now, len(taken.bystanders))
+        if not heard:
+            self.tallies.add(row, "ignored", now)
+        if not taken.entries:
+            return _json({"accepted": 0, "duplicates": 0, "left_out": len(taken.bystanders)})
+        done = await self._append(taken.entries)
+        self._took(done)
+        if configured.asking is not None:
+            await self._spoke_of(row.token, {entry.room for entry in taken.entries})
+        self.tallies.add(row, "events", now, done.accepted)
+        self.tallies.add(row, "duplicates", now, done.duplicates)
+        ahead = max(entry.at for entry in taken.entries) - now
+        self.tallies.heard(row.token, done.accepted, max(0, -ahead), now)
+        if ahead > _NOTABLE_MS:
+            self.tallies.add(row, "ahead", now, told=f"its clock is {ahead / 1_000:.0f} s ahead of ours")
+        return _json(
+            {
+                "accepted": done.accepted,
+                "duplicates": done.duplicates,
+                "left_out": len(taken.bystanders),
+                "position": self._cursors.encode(row.domain, done.position),
+            }
+        )
+
+    async def _spoke_of(self, token: str, rooms: set[str]) -> None:
+        """Rooms of a source that polls, for its lists to be about."""
+        new = {(token, room) for room in rooms} - self._spoken_of
+        if new:
+            await in_thread(self._limits.request_s, self._keep_rooms, token, [room for _, room in new])
+            if len(self._spoken_of) > _MOST_KNOWN:
+                self._spoken_of.clear()
+            self._spoken_of |= new
+
+    async def _unreadable(self, configured: Configured, delivery: Delivery, error: BadInput) -> Response:
+        row = configured.row
+        if not _is_whole(delivery):
+            self.tallies.add(row, "malformed", delivery.received, told=str(error))
+            raise invalid(f"{error}") from error
+        letter = DeadLetter(
+            0, row.token, delivery.received, delivery.url, _without_secrets(delivery.headers), delivery.body, str(error)
+        )  # fmt: skip
+        await in_thread(self._limits.request_s, self._sources.keep_letter, letter)
+        self.tallies.add(row, "unreadable", delivery.received, told=str(error))
+        log.warning("a delivery cannot be read", source=row.name, kind=row.kind, reason=str(error))
+        return _json({"accepted": 0, "duplicates": 0, "kept": True, "info": str(error)})
+
+    async def _configured(self, kind: str, token: str) -> Configured:
+        if len(token) > _LONGEST_TOKEN or "\0" in token:
+            raise _no_source(kind)
+        now = self._now()
+        known = self._known.get(token)
+        if known is None or not 0 <= now - known[1] <= _KNOWN_FOR_MS:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            row = await in_thread(self._limits.request_s, self._sources.find, token)
+            known = self._known[token] = (None if row is None else configured(row), now)
+        found = known[0]
+        if found is None or found.row.kind != kind:
+            raise _no_source(kind)
+        return found
+
+    def _url_of(self, request: Request) -> str:
+        """The address as the vendor was told it: some sign it."""
+        path: str = request.scope["raw_path"].decode("latin-1")
+        query: str = request.scope["query_string"].decode("latin-1")
+        whole = path + (f"?{query}" if query else "")
+        if self._public_url:
+            return self._public_url + whole
+        headers = request.headers
+        scheme = headers.get("x-forwarded-proto", request.scope["scheme"])
+        return f"{scheme}://{headers.get('x-forwarded-host', headers.get('host', ''))}{whole}"
+
+
+def _no_source(kind: str) -> ApiError:
+    return not_found(
+        f"there is no source of kind '{kind[:40]}' here: 'headcount source list' shows its address"
+    )
+
+
+def _is_whole(delivery: Delivery) -> bool:
+    """Whether the body is at least JSON, or a form."""
+    if "form-urlencoded" in delivery.headers.get("content-type", ""):
+        return True
+    try:
+        msgspec.json.decode(delivery.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in _SECRETIVE and "signature" not in name and "token" not in name
+    }
+
+
+def _answer(reply: Reply) -> Response:
+    return Response(reply.body, media_type=reply.content_type)
+
+
+def _json(told: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(told), media_type="application/json")

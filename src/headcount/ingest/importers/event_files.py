@@ -1,0 +1,157 @@
+"""Importing: history from files into the log. What is imported is never late, and known again if it comes twice.
+
+Files are read by the batch side, whole columns at a time. A run that was cut off is taken up by
+running it again: what is there already is passed over.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headcount.batch.io.blocks import Complaint
+from headcount.batch.io.readers import EventTable, read
+from headcount.engine.catch_up import Progress, work_in
+from headcount.engine.rules_guard import keep_to_rules
+from headcount.kernel.events import Kind, Ms
+from headcount.kernel.rules import Rules
+from headcount.limits import DOMAIN_BYTES, NAME_BYTES, Limits, cut, excess, require_domain, shortened
+from headcount.store.dedup import key_of_event
+from headcount.store.open import Store
+from headcount.store.records import KIND_CODES, LogEntry, Origin
+
+_ROWS_AT_ONCE: Final = 20_000
+_PIECE_ROWS: Final = 500_000
+_IDENTITIES: Final = ("room", "participant_id", "user_id", "source_session")
+_KINDS: Final = (Kind.JOIN, Kind.LEAVE, Kind.END)
+_INFERRED: Final = (None, "snapshot", "timeout", "superseded")
+_NAMES: Final = (
+    "domain",
+    "user_id",
+    "user_name",
+    "source_session",
+    "joined_at",
+    "inferred",
+    "participant_id",
+)
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of the rows of some files; `left_out` were no events and were skipped."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    left_out: int = 0
+    worked_in: bool = False
+
+
+def import_files(
+    store: Store,
+    files: Sequence[str],
+    domain: str,
+    now: Callable[[], Ms],
+    rules: Rules,
+    progress: Progress,
+    *,
+    limits: Limits,
+    max_stay: Ms | None = None,
+    skip_bad: bool = False,
+) -> Imported:
+    """Append the events of these files, and work them in unless a service that runs does so.
+
+    Raises `BadInput` for what cannot be read, before anything of that piece is taken, and if the
+    store's rules are others.
+    """
+    require_domain(domain)
+    keep_to_rules(store, rules)
+    done = Imported()
+    reading = read(
+        list(files), skip_bad=skip_bad, piece_rows=_PIECE_ROWS, check=lambda rows: _too_long(rows, limits)
+    )
+    for piece in reading:
+        for entries in _entries(piece, domain, now(), limits):
+            appended = store.log.append([entries])[0]
+            done.accepted += appended.accepted
+            done.duplicates += appended.duplicates
+        progress(0.5 * reading.share, "reading")
+    done.left_out = reading.rejected
+    done.worked_in = work_in(store, now, rules, max_stay, progress)
+    return done
+
+
+def _too_long(rows: EventTable, limits: Limits) -> list[Complaint]:
+    """Complain of rows in which a text that identifies something exceeds the limits."""
+    bounds = dict.fromkeys(_IDENTITIES, (limits.name_length, NAME_BYTES)) | {
+        "domain": (DOMAIN_BYTES, DOMAIN_BYTES)
+    }
+    complaints = []
+    for name, bound in bounds.items():
+        if name in rows.column_names:
+            complaints += _too_long_in(rows[name], name, *bound)
+    return complaints
+
+
+def _too_long_in(column: pa.ChunkedArray, name: str, characters: int, most_bytes: int) -> list[Complaint]:
+    words = pa.chunked_array([chunk.dictionary for chunk in column.chunks]) if _is_coded(column) else column
+    least = min(characters, most_bytes)
+    if (pc.max(pc.binary_length(words)).as_py() or 0) <= least:
+        return []  # as many bytes as there may be characters fit in any case
+    texts = column.cast(pa.large_string()) if _is_coded(column) else column
+    wrong = pc.or_(
+        pc.greater(pc.utf8_length(texts), characters), pc.greater(pc.binary_length(texts), most_bytes)
+    )
+    rows = pc.fill_null(wrong, fill_value=False).to_numpy()
+
+    def reason(row: int) -> str:
+        text = texts[row].as_py()
+        return f"{name} {excess(text, characters, most_bytes)}: {shortened(text)}"
+
+    return [Complaint(rows, reason)] if rows.any() else []
+
+
+def _is_coded(column: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_dictionary(column.type))
+
+
+def _entries(piece: pa.Table, domain: str, now: Ms, limits: Limits) -> Iterator[list[LogEntry]]:
+    """The rows of a piece as entries, in order of time."""
+    if not len(piece):
+        return
+    piece = piece.sort_by("at")
+    for start in range(0, len(piece), _ROWS_AT_ONCE):
+        rows = piece.slice(start, _ROWS_AT_ONCE)
+        columns = {name: rows[name].to_pylist() for name in rows.column_names}
+        if "user_name" in columns:
+            names = columns["user_name"]
+            columns["user_name"] = [name and cut(name, limits.name_length) for name in names]
+        nothing = [None] * len(rows)
+        others = [columns.get(name, nothing) for name in _NAMES]
+        yield [
+            _entry(domain, now, *row)
+            for row in zip(columns["room"], columns["kind"], columns["at"], *others, strict=True)
+        ]
+
+
+def _entry(
+    default: str, now: Ms, room: str, kind: int, at: Ms, domain: str | None, user_id: str | None,
+    user_name: str | None, source_session: str | None, joined_at: Ms | None, inferred: int | None, who: Any,
+) -> LogEntry:  # fmt: skip
+    name = _KINDS[kind]
+    guess = _INFERRED[inferred or 0]
+    key = key_of_event(
+        name if guess is None else f"{name} {guess}",
+        room,
+        who,
+        at,
+        user_id,
+        user_name,
+        source_session,
+        joined_at,
+    )
+    return LogEntry(
+        domain or default, room, KIND_CODES[name], at, now, who, user_id, user_name, source_session, joined_at,
+        guess, None, key, Origin.IMPORTED,
+    )  # fmt: skip

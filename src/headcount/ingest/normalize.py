@@ -1,0 +1,144 @@
+"""Taking: from what a source said to entries of the log.
+
+Here is settled what a vendor's module leaves open: who counts, what the room is called here, how an
+event is known again, and which times are refused. All that a source delivers passes here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.limits import Limits, cut, excess, require_events, shortened
+from headcount.sources.api import COUNTED, Delivery, Heard, Role, Source, read_trusted, spread
+from headcount.store.dedup import entry_of, key_of_id
+from headcount.store.records import KIND_CODES, LogEntry, Origin
+from headcount.store.sources import Bystander
+from headcount.timestamps import EARLIEST, spoken
+
+AHEAD_MS: Final[Ms] = 5 * 60_000
+"""So far may a source's clock be ahead of ours."""
+_IDENTITIES: Final = ("room", "participant_id", "user_id", "source_session", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a source is to be taken. `prefix` comes before the names of its rooms."""
+
+    kind: str
+    domain: str
+    token: str = ""
+    counted: frozenset[Role] = COUNTED
+    prefix: str = ""
+
+
+class Taken(NamedTuple):
+    """What is to be appended, and who does not count."""
+
+    entries: list[LogEntry]
+    bystanders: list[Bystander]
+
+
+def terms_of(kind: str, domain: str, token: str, options: Mapping[str, Any]) -> Terms:
+    """The terms that a source's options say: `count` and `leave_out` list roles, `prefix` is a text."""
+    counted = COUNTED | roles_in(options, "count")
+    return Terms(
+        kind, domain, token, counted - roles_in(options, "leave_out"), str(options.get("prefix", ""))
+    )
+
+
+def roles_in(options: Mapping[str, Any], name: str) -> frozenset[Role]:
+    """The roles that an option lists. Raises `BadInput` for one that there is not."""
+    try:
+        return frozenset(Role(role) for role in options.get(name, ()))
+    except ValueError as error:
+        raise BadInput(f"{name}: {error}; there are {', '.join(Role)}") from error
+
+
+def read_delivery(source: Source, delivery: Delivery, limits: Limits) -> list[Heard]:
+    """Return what a verified delivery says. Raise `BadInput` if it cannot be read or holds too many events."""
+    heard = read_trusted(source, delivery)
+    require_events(len(heard), limits)
+    return heard
+
+
+def room_by_room(
+    heard: list[Heard], terms: Terms, in_use: Callable[[str, str], Iterable[str]]
+) -> list[Heard]:
+    """What was heard, where the end of a whole server is the end of each of its rooms that is in use.
+
+    `in_use` is given the domain and how the names of rooms begin; it reads the store.
+    """
+
+    def here(beginning: str) -> Iterable[str]:
+        rooms = in_use(terms.domain, terms.prefix + beginning)
+        return (room.removeprefix(terms.prefix) for room in rooms)
+
+    return list(spread(heard, here))
+
+
+def take(heard: Iterable[Heard], terms: Terms, now: Ms, received: Ms, limits: Limits) -> Taken:
+    """Entries for those who count. Raises `BadInput` for an event that cannot be taken, and takes none.
+
+    `now` bounds when something can have happened; `received` is our own time, which orders.
+    """
+    taken = Taken([], [])
+    for event, role, everywhere in heard:
+        assert not everywhere, "first room_by_room"
+        here = replace(event, room=terms.prefix + event.room) if terms.prefix else event
+        _require_time(here, now)
+        here = bounded(here, limits)
+        if role in terms.counted or event.kind is Kind.END:
+            taken.entries.append(_entry(here, terms, received))
+        else:
+            taken.bystanders.append(_bystander(here, role, terms))
+    return taken
+
+
+def take_inferred(events: Iterable[Event], terms: Terms, received: Ms, limits: Limits) -> list[LogEntry]:
+    """Entries for what lists of those present add; rooms are called as they are here. Raises `BadInput`, and takes none."""
+    found = []
+    for event in events:
+        _require_time(event, received)
+        found.append(entry_of(bounded(event, limits), terms.domain, received, Origin.INFERRED))
+    return found
+
+
+def bounded(event: Event, limits: Limits) -> Event:
+    """Return the event as it may be stored: its display name is cut to the limits.
+
+    Raise `BadInput` if a text that identifies something exceeds them: cut, it would name something else.
+    """
+    for field in _IDENTITIES:
+        text = getattr(event, field)
+        wrong = text and excess(text, limits.name_length)
+        if wrong:
+            raise BadInput(f"{field} {wrong}: {shortened(text)}")
+    name = event.user_name
+    if name is None or excess(name, limits.name_length) is None:
+        return event
+    return replace(event, user_name=cut(name, limits.name_length))
+
+
+def _require_time(event: Event, now: Ms) -> None:
+    if event.at > now + AHEAD_MS:
+        ahead = (event.at - now) / 1_000
+        raise BadInput(
+            f"it happened {ahead:,.0f} s ahead of our clock, {spoken(now)}: set the source's clock right"
+        )
+    if event.at < EARLIEST:
+        raise BadInput(f"it happened before the year 2000, at {spoken(event.at)}")
+
+
+def _entry(event: Event, terms: Terms, received: Ms) -> LogEntry:
+    # Vendors' ids are their own: two vendors may give the same one.
+    said = f"{terms.kind}:{event.id}:{event.kind}:{event.participant_id or ''}"
+    return entry_of(event, terms.domain, received, Origin.LIVE, key_of_id(said) if event.id else None)
+
+
+def _bystander(event: Event, role: Role, terms: Terms) -> Bystander:
+    return Bystander(
+        terms.domain, event.room, event.at, event.participant_id or "", KIND_CODES[event.kind], str(role), event.user_id,
+        event.user_name, terms.token,
+    )  # fmt: skip

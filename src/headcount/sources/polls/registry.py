@@ -1,0 +1,11 @@
+"""Catalog: the video servers that can be asked who is in."""
+
+from typing import Final
+
+from headcount.sources.polls import bigbluebutton, daily, galene, janus, jitsi, livekit
+from headcount.sources.polls.api import Poll
+
+POLLS: Final[dict[str, Poll]] = {
+    poll.kind: poll
+    for poll in (livekit.POLL, daily.POLL, janus.POLL, galene.POLL, bigbluebutton.POLL, jitsi.POLL)
+}

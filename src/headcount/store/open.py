@@ -1,0 +1,95 @@
+"""Opening: from the text of a setting to a store that is ready for use."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from headcount.errors import MissingExtra
+from headcount.store.credentials import Keys, Passes
+from headcount.store.database import Database, StoreError, masked
+from headcount.store.log import Log
+from headcount.store.meetings import Answers
+from headcount.store.migrations import migrate, pending
+from headcount.store.outbox import Messages, Outbox
+from headcount.store.presence import Polls
+from headcount.store.projections import Tables
+from headcount.store.sources import Sources
+from headcount.store.sqlite import SqliteDatabase, require_own_files
+from headcount.store.usage.queries import Usage
+from headcount.store.usage.rollup import Tallying
+from headcount.store.webhooks import Deliveries, Endpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Everything that is kept: the log, what the engine made of it, answers from that, what is told and to whom, keys and sources."""
+
+    database: Database
+    log: Log
+    tables: Tables
+    answers: Answers
+    usage: Usage
+    tallying: Tallying
+    keys: Keys
+    sources: Sources
+    messages: Messages
+    outbox: Outbox
+    polls: Polls
+    endpoints: Endpoints
+    deliveries: Deliveries
+    passes: Passes
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) -> Store:
+    """The store at `url`: a file name, `sqlite:///FILE` or `postgresql://…`, migrated if need be.
+
+    Raises `StoreError` if it cannot be opened or is not ours.
+    """
+    database = connect(url, synchronous=synchronous, read_only=read_only)
+    if not read_only:
+        migrate(database)
+    elif pending(database):
+        database.close()
+        raise StoreError(
+            "the store is of an earlier release: run 'headcount migrate' first", where=database.url
+        )
+    return store_on(database)
+
+
+def store_on(database: Database) -> Store:
+    """The store in a database that is migrated."""
+    return Store(
+        database,
+        Log(database),
+        Tables(database),
+        Answers(database),
+        Usage(database),
+        Tallying(database),
+        Keys(database),
+        Sources(database),
+        Messages(database),
+        Outbox(database),
+        Polls(database),
+        Endpoints(database),
+        Deliveries(database),
+        Passes(database),
+    )
+
+
+def connect(url: str, *, synchronous: str = "full", read_only: bool = False) -> Database:
+    """The database at `url`, as it is."""
+    if url.startswith(("postgresql://", "postgres://")):
+        try:
+            from headcount.store.postgres import PostgresDatabase  # noqa: PLC0415 - only who asks pays
+        except ModuleNotFoundError as missing:
+            raise MissingExtra("postgres", missing.name or "") from missing
+        return PostgresDatabase(url, synchronous=synchronous)
+    path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite://"))
+    if "://" in url.removeprefix("sqlite://"):
+        raise StoreError("give a file name, sqlite:///FILE or postgresql://…", where=masked(url))
+    if read_only and not path.exists():
+        require_own_files(path)
+        raise StoreError("there is no store here; 'headcount serve' makes one", where=str(path))
+    return SqliteDatabase(path, synchronous=synchronous, read_only=read_only)

@@ -1,0 +1,144 @@
+"""Periods: where the hours, days and months of a zone begin.
+
+A day is one of the zone's calendar: it has 23 or 25 hours where clocks are set, and is left out where the calendar
+leaves it out. Times are ms; all of this century begin on a quarter of an hour of UTC.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from difflib import get_close_matches
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Ms
+
+EARLIEST: Final[Ms] = 946_598_400_000  # 1999-12-31, so that 2000 begins in every zone
+LATEST: Final[Ms] = 4_102_531_200_000  # 2100-01-02
+MOST: Final = 10_000
+_HOUR_MS: Final[Ms] = 3_600_000
+_QUARTER_MS: Final[Ms] = 900_000
+_ABOUT_MS: Final[dict[str, Ms]] = {"hour": _HOUR_MS, "day": 24 * _HOUR_MS, "month": 30 * 24 * _HOUR_MS}
+
+
+def calendar_zone(name: str) -> tzinfo:
+    """The zone of a name, or of an offset in quarters of an hour. Raises `BadInput` that says which there are."""
+    if name.startswith(("+", "-")):
+        zone = zone_named(name)
+        offset = zone.utcoffset(None) or timedelta()
+        if offset % timedelta(minutes=15):
+            raise BadInput(f"an offset must be a multiple of 15 minutes, like +05:45, not {name}")
+        return zone
+    if name not in _names():
+        near = get_close_matches(name, _names(), n=3, cutoff=0.5) or [
+            "Europe/Berlin",
+            "America/New_York",
+            "UTC",
+        ]
+        raise BadInput(
+            f"no zone is called '{name[:50]}': give a name of the IANA database, like {', '.join(near)},"
+            " or an offset like +02:00"
+        )
+    return zone_named(name)
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime"}) | {"UTC"}
+
+
+def start_of_day(day: date, zone: tzinfo) -> Ms:
+    """The first moment of a day; that of the next one if the zone left the day out."""
+    there = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return round(there.astimezone(UTC).timestamp()) * 1_000
+
+
+def boundaries(group: str, first: Ms, until: Ms, zone: tzinfo) -> list[Ms]:
+    """Where the hours, days or months begin that [first, until) touches, and where the last of them ends.
+
+    Raises `BadInput` if there are too many.
+    """
+    if (until - first) // _ABOUT_MS[group] > 2 * MOST:
+        raise _too_many(group)
+    found = _candidates(group, first, until, zone)
+    begin = max((n for n, moment in enumerate(found) if moment <= first), default=0)
+    end = next(n for n, moment in enumerate(found) if moment >= until)
+    chosen = found[begin : max(end, begin + 1) + 1]
+    if len(chosen) - 1 > MOST:
+        raise _too_many(group)
+    return chosen
+
+
+def _candidates(group: str, first: Ms, until: Ms, zone: tzinfo) -> list[Ms]:
+    """The beginnings of periods from before `first` to after `until`, each once."""
+    day = datetime.fromtimestamp(first / 1_000, zone).date() - timedelta(days=1)
+    days: list[Ms] = []
+    if group == "month":
+        day = day.replace(day=1)
+    while len(days) < 3 or days[-1] < until:
+        days.append(start_of_day(day, zone))
+        day = (
+            (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+            if group == "month"
+            else day + timedelta(days=1)
+        )
+    days.append(start_of_day(day, zone))
+    whole = sorted(set(days))
+    if group != "hour":
+        return whole
+    hours = [hour for start, end in zip(whole, whole[1:], strict=False) for hour in _hours(start, end, zone)]
+    return [*hours, whole[-1]]
+
+
+def _hours(start: Ms, end: Ms, zone: tzinfo) -> list[Ms]:
+    """The moments of a day at which its clocks begin to show another hour."""
+    if _offset(start, zone) == _offset(end - 1, zone) and start % _HOUR_MS == end % _HOUR_MS:
+        return list(range(start, end, _HOUR_MS))
+    later = range(start + _QUARTER_MS, end, _QUARTER_MS)
+    return [start, *(at for at in later if datetime.fromtimestamp(at / 1_000, zone).minute == 0)]
+
+
+def _offset(at: Ms, zone: tzinfo) -> timedelta | None:
+    return datetime.fromtimestamp(at / 1_000, zone).utcoffset()
+
+
+def _too_many(group: str) -> BadInput:
+    return BadInput(
+        f'from "from" to "to" are more than {MOST:,} {group}s: ask for less at once, or by longer periods'
+    )
+
+
+def shown(at: Ms, zone: tzinfo) -> str:
+    """A whole second as clocks of the zone show it, with the offset."""
+    return datetime.fromtimestamp(at // 1_000, zone).isoformat(timespec="seconds")
+
+
+_OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def zone_named(name: str) -> tzinfo:
+    """The zone of a name, like Europe/Berlin, or of an offset, like +02:00. Raises `BadInput`."""
+    offset = _OFFSET.fullmatch(name)
+    if offset is not None and int(offset[2]) < 24 and int(offset[3]) < 60:
+        east = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        return timezone(east if offset[1] == "+" else -east)
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise BadInput(
+            f"no zone is called '{name[:50]}': give one like Europe/Berlin, UTC, or an offset like +02:00"
+        ) from error
+
+
+def moments_of(shown: datetime, zone: tzinfo) -> Sequence[Ms]:
+    """The moments at which clocks of the zone showed a time: one; none; or two, the earlier first."""
+    found = {
+        there.astimezone(UTC)
+        for there in (shown.replace(tzinfo=zone, fold=0), shown.replace(tzinfo=zone, fold=1))
+        if there.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == shown
+    }
+    return [(moment - _EPOCH) // _MILLISECOND for moment in sorted(found)]

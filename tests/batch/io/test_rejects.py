@@ -1,0 +1,180 @@
+"""Bad rows: a sentence for whatever cannot be an event; and what becomes of it if it is skipped."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from headcount.batch.io.readers import read
+from support.event_files import CLOSES, COMES, GOES, HEADER, NINE, about, sentence, table, whole, written
+
+INFERRED = "true, false, snapshot, timeout or superseded"
+NAIVE = "has no time zone: add Z for UTC, or an offset like +02:00"
+NO_TIME = (
+    "is not a time: give RFC 3339 with its zone, like 2026-01-31T09:00:00Z, or whole milliseconds since 1970"
+)
+
+
+@pytest.mark.parametrize(
+    ("event", "changed", "reason"),
+    [
+        (COMES, {"room": None}, "room is missing"),
+        (COMES, {"room": ""}, "room is missing"),
+        (COMES, {"kind": "jion"}, "kind must be join, leave or end, not 'jion'"),
+        (COMES, {"kind": None}, "kind is missing"),
+        (COMES, {"kind": ""}, "kind is missing"),
+        (COMES, {"at": None}, "at is missing"),
+        (COMES, {"at": ""}, "at is missing"),
+        (COMES, {"participant_id": None}, "participant_id is missing"),
+        (GOES, {"participant_id": ""}, "participant_id is missing"),
+        (CLOSES, {"participant_id": "p1"}, "an 'end' is about the whole room: leave participant_id out"),
+        (COMES, {"joined_at": NINE}, "joined_at belongs to a 'leave', not to a 'join'"),
+        (CLOSES, {"joined_at": NINE}, "joined_at belongs to a 'leave', not to an 'end'"),
+        (GOES, {"joined_at": NINE + 60_001}, f"joined_at ({NINE + 60_001}) is after at ({NINE + 60_000})"),
+        (GOES, {"inferred": "guess"}, f"inferred must be {INFERRED}, not 'guess'"),
+        (COMES, {"at": "2026-01-31T09:00"}, f"at '2026-01-31T09:00' {NAIVE}"),
+        (COMES, {"at": "soon"}, f"at 'soon' {NO_TIME}"),
+        (COMES, {"at": "2026-02-30T09:00:00Z"}, f"at '2026-02-30T09:00:00Z' {NO_TIME}"),
+        (COMES, {"at": 17}, "at 17 is not between the years 2000 and 2100"),
+        (GOES, {"joined_at": 17}, "joined_at 17 is not between the years 2000 and 2100"),
+    ],
+)
+def test_a_row_that_cannot_be_an_event_is_told_why(event, changed, reason):
+    assert about(event, **changed) == reason
+
+
+TEXTS = ("room", "domain", "participant_id", "user_id", "user_name", "source_session")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_no_text_holds_what_divides_ids(name, kind):
+    events = table(*[COMES | {name: word} for word in ("b", "a\0b", "\0")])
+    column = events[name].cast(kind)
+    events = events.set_column(events.column_names.index(name), name, column)
+    assert sentence(events) == (
+        f"the events, row 2: {name} holds the character U+0000: remove it (and 1 more bad row)"
+    )
+    assert whole(events, skip_bad=True)[name].to_pylist() == ["b"]
+    assert whole(events.slice(0, 1))[name].to_pylist() == ["b"]
+
+
+@pytest.mark.parametrize("name", ["e.ndjson", "e.csv"])
+def test_no_file_of_text_brings_it_in(tmp_path, name):
+    written(tmp_path / "e.ndjson", json.dumps(COMES), "\n", json.dumps(GOES | {"participant_id": "p\0"}))
+    written(tmp_path / "e.csv", HEADER + f"blue,p\0,join,{NINE}\n")
+    assert sentence(tmp_path / name) == (
+        f"{tmp_path / name}, line 2: participant_id holds the character U+0000: remove it"
+    )
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_dictionary_may_know_words_that_no_row_holds(name):
+    words = pa.array([b"\0", b"\xff", b"b"]).dictionary_encode()
+    events = table(*[COMES | {name: "b"}] * 3)
+    events = events.set_column(events.column_names.index(name), name, words)
+    assert whole(events.slice(2))[name].to_pylist() == ["b"]
+
+
+def test_what_stands_behind_a_null_is_not_looked_at():
+    ids = pa.StringArray.from_buffers(
+        2,
+        pa.array([0, 1, 2], pa.int32()).buffers()[1],
+        pa.py_buffer(b"\0b"),
+        pa.py_buffer(b"\2"),
+    )
+    found = whole(table(CLOSES, COMES).set_column(1, "participant_id", ids))
+    assert found["participant_id"].to_pylist() == [None, "b"]
+
+
+def test_the_first_bad_row_is_told_and_the_others_are_counted(tmp_path):
+    rows = [COMES, COMES | {"kind": "jion"}, GOES, COMES | {"room": ""}, CLOSES | {"at": None}]
+    pq.write_table(table(*rows), tmp_path / "e.parquet", row_group_size=2)
+    assert sentence(tmp_path / "e.parquet", piece_rows=2) == (
+        f"{tmp_path / 'e.parquet'}, row 2: kind must be join, leave or end, not 'jion' (and 2 more bad rows)"
+    )
+
+
+def test_one_more_bad_row_is_one():
+    assert sentence(table(COMES | {"room": ""}, COMES | {"room": ""})) == (
+        "the events, row 1: room is missing (and 1 more bad row)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"room":', "the line is not JSON (Input data was truncated)"),
+        (b"room", "the line is not JSON (invalid character (byte 0))"),
+        (b"[1]", "the line must be a JSON object, not a list"),
+        (b'{"room": "\xff"}', "the line is not UTF-8 text: save the file as UTF-8"),
+        (b'{"room": 17}', "room must be text, not a number"),
+        (
+            b'{"at": 1.5}',
+            "at must be whole milliseconds since 1970 or RFC 3339 text, not a number with a fraction",
+        ),
+        (
+            b'{"at": 99999999999999999999}',
+            "at must be whole milliseconds since 1970 or RFC 3339 text, not a number",
+        ),
+        (b'{"inferred": 1}', "inferred must be true, false or a word, not a number"),
+        (b"{}", "room is missing"),
+    ],
+)
+def test_a_line_that_is_no_event_is_told_by_its_number(tmp_path, line, reason):
+    file = written(tmp_path / "e.ndjson", json.dumps(COMES), "\n\n", line, "\n", json.dumps(GOES))
+    assert sentence(file) == f"{file}, line 3: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ("blue,p1,join\n", "the header has 4 fields, this record 3"),
+        (f"blue,p1,join,{NINE},5\n", "the header has 4 fields, this record 5"),
+        (f",p1,join,{NINE}\n", "room is missing"),
+        (b"bl\xffue,p1,join,1769850000000\n", "room is not UTF-8 text: save the file as UTF-8"),
+        (b"blue,p\xff,join,1769850000000\n", "participant_id is not UTF-8 text: save the file as UTF-8"),
+    ],
+)
+def test_a_record_that_is_no_event_is_told_by_its_line(tmp_path, record, reason):
+    good = f'"bl\nue",p1,join,{NINE}\n\n'  # a record of two lines, and an empty line
+    file = written(tmp_path / "e.csv", HEADER, good, record, good)
+    assert sentence(file) == f"{file}, line 5: {reason}"
+
+
+# Bad rows that are skipped
+
+
+def test_skipped_rows_are_kept_as_they_stood(tmp_path):
+    bad = '{"room": "blue", "kind": "jion"}'
+    lines = written(tmp_path / "e.ndjson", json.dumps(COMES), "\n", bad, "\n")
+    records = written(tmp_path / "e.csv", HEADER, "blue\n", f"blue,p1,leave,{NINE}\n")
+    rows = tmp_path / "e.parquet"
+    pq.write_table(table(COMES, GOES | {"room": None}), rows)
+    reading = read([lines, records, rows], skip_bad=True)
+    assert sum(piece.num_rows for piece in reading) == 3
+    assert reading.rejected == 3
+    assert list(reading.rejects) == [
+        {"file": str(lines), "line": 2, "reason": "kind must be join, leave or end, not 'jion'", "text": bad},
+        {
+            "file": str(records),
+            "line": 2,
+            "reason": "the header has 4 fields, this record 1",
+            "text": "blue",
+        },
+        {
+            "file": str(rows),
+            "row": 2,
+            "reason": "room is missing",
+            "event": {"room": None, "participant_id": "p1", "kind": "leave", "at": NINE + 60_000},
+        },
+    ]
+
+
+def test_skipped_rows_are_written_as_ndjson(tmp_path):
+    reading = read(table(COMES | {"room": ""}, GOES), skip_bad=True)
+    list(reading)
+    reading.rejects.write(tmp_path / "rejected.ndjson")
+    (line,) = (tmp_path / "rejected.ndjson").read_text().splitlines()
+    assert json.loads(line)["reason"] == "room is missing"

@@ -1,0 +1,59 @@
+"""What the summary says was found, and what was said in vain."""
+
+import pytest
+
+from headcount import Event, Inferred, Kind, sessionize
+from support.engines import DAILYS, NEW_YEAR, in_the_calendar, table_of
+
+
+def join(at, who="a", **known):
+    return Event(Kind.JOIN, "r", at * 1000, who, **known)
+
+
+def leave(at, who="a", **known):
+    return Event(Kind.LEAVE, "r", at * 1000, who, **known)
+
+
+def summary_of(*events):
+    return sessionize(table_of(map(in_the_calendar, events)), rules=DAILYS).summary
+
+
+GUESS = Event(Kind.LEAVE, "r", 60_000, "a", inferred=Inferred.SNAPSHOT)
+
+
+@pytest.mark.parametrize(
+    ("events", "counted"),
+    [
+        ((join(0), leave(9)), {"void_stays": 1}),
+        ((join(0), join(95, "b"), leave(100)), {"pending_stays": 1}),
+        ((leave(0), join(5), leave(50)), {"orphan_leaves": 1}),
+        ((join(0), join(20), leave(50)), {"repeated_joins": 1}),
+        ((join(0), join(0), leave(50), leave(50)), {"delivered_twice": 2}),
+        ((join(0), join(20), leave(20), leave(50)), {"cancelled": 2}),
+        ((join(0), GUESS, join(60), leave(90)), {"outranked": 1, "repeated_joins": 1}),
+        ((join(0), GUESS, leave(90)), {"overturned": 1}),
+        ((join(0), leave(50), Event(Kind.END, "r", 60_000)), {"ends_of_nobody": 1}),
+        ((join(0), leave(50, joined_at=0)), {}),
+        ((join(0), leave(50)), {}),
+    ],
+)
+def test_what_is_ignored_is_counted_once_under_its_reason(events, counted):
+    summary = summary_of(*events)
+    reasons = (
+        "void_stays", "pending_stays", "orphan_leaves", "repeated_joins", "delivered_twice", "cancelled",
+        "outranked", "overturned", "ends_of_nobody", "after_as_of", "rejected",
+    )  # fmt: skip
+    assert {name: getattr(summary, name) for name in reasons if getattr(summary, name)} == counted
+
+
+def test_what_was_found_is_summed_up():
+    summary = summary_of(join(0), join(10, "b"), leave(50), leave(60, "b"))
+    assert (summary.events, summary.rooms, summary.meetings, summary.entries) == (4, 1, 1, 2)
+    assert (summary.participant_ms, summary.busiest_room, summary.busiest_room_ms) == (100_000, "r", 100_000)
+    assert (summary.first_at, summary.last_at) == (NEW_YEAR, NEW_YEAR + 60_000)
+
+
+def test_events_after_the_moment_are_counted():
+    events = table_of(map(in_the_calendar, [join(0), leave(50)]))
+    sessions = sessionize(events, as_of=NEW_YEAR + 20_000)
+    assert sessions.summary.after_as_of == 1

@@ -1,0 +1,111 @@
+"""Times: every way to write a moment that is understood, and those that are refused."""
+
+from datetime import datetime
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headcount.timestamps import UnreadableMoment, moment, sensible_moment, spoken
+from support.event_files import COMES, HEADER, NINE, about, sentence, table, whole, written
+
+CENTURY = (datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2099-12-31"))
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Kolkata"])
+def test_timestamps_of_every_unit_and_zone_are_read(unit, zone):
+    events = table(COMES).set_column(
+        3, "at", pa.array([NINE], pa.timestamp("ms", zone)).cast(pa.timestamp(unit, zone))
+    )
+    assert whole(events)["at"].to_pylist() == [NINE]
+
+
+def test_what_is_finer_than_a_millisecond_is_cut_off():
+    events = table(COMES).set_column(3, "at", pa.array([NINE * 1000 + 999], pa.timestamp("us")))
+    assert whole(events)["at"].to_pylist() == [NINE]
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2026-01-31T09:00:00Z", NINE),
+        ("2026-01-31t09:00:00z", NINE),
+        ("2026-01-31 09:00:00.123+00:00", NINE + 123),
+        ("2026-01-31T10:30:00.9999999+01:30", NINE + 999),
+        ("2026-01-31T09:00:00.0000000001Z", NINE),
+        (str(NINE), NINE),
+    ],
+)
+def test_rfc_3339_and_milliseconds_are_read_from_text(tmp_path, text, ms):
+    file = written(tmp_path / "e.csv", HEADER, f"blue,p1,join,{text}\n")
+    assert whole(file)["at"].to_pylist() == [ms]
+
+
+@given(st.datetimes(*CENTURY), st.sampled_from([0, 3, 6, 9, 12]))
+def test_one_time_alone_and_a_column_of_times_are_read_alike(when, digits):
+    text = (
+        f"{when:%Y-%m-%dT%H:%M:%S}" + (f".{when.microsecond:06d}000000"[: digits + 1] if digits else "") + "Z"
+    )
+    assert whole(table(COMES | {"at": text}))["at"].to_pylist() == [moment(text)]
+
+
+@given(st.integers(946_684_800_000, 4_102_444_800_000))
+def test_a_moment_that_is_spoken_is_understood(ms):
+    assert moment(spoken(ms)) == ms
+
+
+# Out of time
+
+
+@pytest.mark.parametrize(
+    ("at", "unit"),
+    [(NINE // 1000, "seconds"), (NINE * 1000, "microseconds"), (NINE * 1_000_000, "nanoseconds")],
+)
+def test_a_mistaken_unit_is_told(at, unit):
+    assert about(COMES, at=at) == (
+        f"at {at} is not between the years 2000 and 2100: it looks like {unit}, not milliseconds"
+    )
+
+
+FIRST, TOO_LATE = 946_684_800_000, 4_102_444_800_000  # 2000-01-01 and 2100-01-01, both T00:00:00Z
+
+
+def in_each_way(ms):
+    """One event at this moment, its time written in each way that there is."""
+    number = pa.array([ms], pa.int64())
+    yield table(COMES | {"at": ms})
+    yield table(COMES | {"at": str(ms)})
+    yield table(COMES | {"at": spoken(ms)})
+    for unit in ("ms", "us", "ns"):
+        yield table(COMES).set_column(
+            3, "at", number.cast(pa.timestamp("ms", "UTC")).cast(pa.timestamp(unit, "UTC"))
+        )
+
+
+@pytest.mark.parametrize("ms", [FIRST, TOO_LATE - 1])
+def test_the_first_and_the_last_moment_of_the_century_are_times(ms):
+    assert [whole(events)["at"].to_pylist() for events in in_each_way(ms)] == [[ms]] * 6
+    assert sensible_moment(str(ms)) == ms
+
+
+@pytest.mark.parametrize("ms", [FIRST - 1, TOO_LATE])
+def test_the_moments_beside_the_century_are_refused(ms):
+    for events in in_each_way(ms):
+        assert sentence(events).endswith(" is not between the years 2000 and 2100")
+    with pytest.raises(UnreadableMoment, match="is not between the years 2000 and 2100"):
+        sensible_moment(str(ms))
+
+
+def test_what_is_finer_than_a_millisecond_does_not_reach_into_2100():
+    last = pa.array([TOO_LATE * 1_000_000 - 1], pa.timestamp("ns", "UTC"))
+    assert whole(table(COMES).set_column(3, "at", last))["at"].to_pylist() == [TOO_LATE - 1]
+
+
+def test_a_timestamp_out_of_time_is_told_as_a_date():
+    events = table(COMES).set_column(3, "at", pa.array([NINE // 1000], pa.timestamp("ms", "UTC")))
+    assert sentence(events) == (
+        "the events, row 1: at 1970-01-21T11:37:30.000Z is not between the years 2000 and 2100:"
+        " it looks like seconds, not milliseconds"
+    )

@@ -1,0 +1,269 @@
+"""What a round of the engine costs and counts."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from headcount.engine.engine import SHOWN_AFTER_MS
+from headcount.kernel.events import Event, Kind
+from headcount.kernel.rules import NEVER
+from headcount.store.database import StoreBusy
+from headcount.store.records import SNAPSHOT, LogEntry, Origin
+from support.engines import NEW_YEAR, kernel
+from support.stored import DOMAIN, IN_MEMORY, StoredEngine, entry_of
+
+AN_HOUR = 3_600_000
+
+
+@pytest.fixture
+def folder():
+    with TemporaryDirectory(dir=IN_MEMORY) as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def stored(folder):
+    made = StoredEngine(folder, batch=2)
+    yield made
+    made.close()
+
+
+def visit(who, hour):
+    """A stay of half an hour: its join and its leave."""
+    came = NEW_YEAR + int(hour * AN_HOUR)
+    return Event(Kind.JOIN, "r", came, who), Event(Kind.LEAVE, "r", came + AN_HOUR // 2, who)
+
+
+def test_history_that_is_imported_in_order_is_never_folded_anew(stored):
+    history = [event for hour in range(20) for event in visit(f"p{hour}", hour)]
+    later = NEW_YEAR + 1_000 * AN_HOUR
+    stored.append(*history, received=later, origin=Origin.IMPORTED)
+    stored.show(later)
+    assert stored.meetings() == kernel(history, as_of=later)
+    assert stored.engine.tally.late == 0
+
+
+def test_what_is_imported_of_the_future_does_not_move_the_clock(stored):
+    now = NEW_YEAR + 2 * AN_HOUR
+    history = [*visit("ann", 1), *visit("bob", 100), *visit("cid", 101)]
+    stored.append(*history, received=now, origin=Origin.IMPORTED)
+    stored.show(now)
+    assert stored.meetings() == kernel(history, as_of=now)
+
+
+def test_whoever_has_just_come_is_one_stay_that_lasts(stored):
+    join, _ = visit("ann", 0)
+    stored.append(join)
+    stored.show(join.at + 1_000)
+    assert stored.engine.people() == 1
+
+
+def test_only_those_are_closed_who_stay_longer_than_anybody_can(folder):
+    stored = StoredEngine(folder, max_stay=AN_HOUR)
+    (ann, _), (bob, _) = visit("ann", 0), visit("bob", 0.5)
+    stored.append(ann, bob)
+    stored.show(NEW_YEAR + AN_HOUR - 1)
+    assert stored.engine.people() == 2
+    assert stored.store.log.after(2, 10) == []
+    stored.show(NEW_YEAR + AN_HOUR + 1)
+    left = stored.store.log.after(2, 10)
+    stored.close()
+    assert [(entry.event.participant_id, entry.at) for entry in left] == [("ann", NEW_YEAR + AN_HOUR)]
+
+
+def test_a_room_that_is_touched_often_is_to_be_woken_once_for_each_reason(folder):
+    """Somebody who was left alone is to be reset in ten minutes, however many look in meanwhile."""
+    stored = StoredEngine(folder)
+    stored.append(*(Event(Kind.JOIN, "r", NEW_YEAR, who) for who in ("always", "b")))
+    stored.append(Event(Kind.LEAVE, "r", NEW_YEAR + 30_000, "b"))
+    for n in range(30):
+        at = NEW_YEAR + 60_000 + 10_000 * n
+        stored.append(Event(Kind.JOIN, "r", at, f"p-{n}"), Event(Kind.LEAVE, "r", at + 1_000, f"p-{n}"))
+        stored.show(at + 9_000)
+    assert stored.engine.alarms < 5
+    stored.close()
+
+
+# What the engine counts.
+
+
+def said(kind, who, at, **more):
+    return Event(kind, more.pop("room", "r"), NEW_YEAR + at, who, **more)
+
+
+def stepped(stored, at):
+    while stored.engine.step(NEW_YEAR + at):
+        pass
+    return stored.engine.tally
+
+
+@pytest.mark.parametrize(("at", "late"), [(85_000, 0), (84_999, 1)])
+def test_a_change_to_something_published_counts_as_late(stored, at, late):
+    stored.append(said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 90_000))
+    assert stepped(stored, 100_000).late == 0
+    stored.append(said(Kind.LEAVE, "b", at, joined_at=NEW_YEAR + at - 20_000))
+    tally = stepped(stored, 100_000)
+    assert (tally.late, tally.corrections) == (late, late)
+
+
+def test_ignored_events_are_counted_by_reason(stored):
+    stored.append(
+        said(Kind.JOIN, "a", 0), said(Kind.JOIN, "a", 10), said(Kind.JOIN, "a", 20), said(Kind.LEAVE, "b", 30)
+    )
+    tally = stepped(stored, 60_000)
+    assert (tally.entries, tally.repeated, tally.orphans, tally.late) == (4, 2, 1, 0)
+    assert tally.commit_s > 0
+
+
+def test_an_engine_that_has_done_nothing_has_counted_nothing(stored):
+    tally = stored.engine.tally
+    assert (tally.entries, tally.rounds, tally.late, tally.corrections) == (0, 0, 0, 0)
+    assert (tally.repeated, tally.orphans, tally.commit_s) == (0, 0, 0.0)
+
+
+def test_rooms_in_memory_and_occupied_rooms_are_counted(stored):
+    stored.append(
+        said(Kind.JOIN, "a", 0), said(Kind.JOIN, "b", 0, room="s"), said(Kind.LEAVE, "b", 20_000, room="s")
+    )
+    stepped(stored, 60_000)
+    engine = stored.engine
+    assert (engine.rooms, engine.busy_rooms(), engine.people()) == (2, 1, 1)
+    stored.start()
+    assert (stored.engine.rooms, stored.engine.cursor) == (0, 3)
+
+
+def test_step_returns_true_while_batches_are_full(stored):
+    stored.append(*(said(Kind.JOIN, f"p{n}", n) for n in range(5)))
+    now = NEW_YEAR + 1_000
+    assert [stored.engine.step(now) for _ in range(3)] == [True, True, False]
+    assert (stored.engine.cursor, stored.engine.tally.rounds) == (5, 3)
+
+
+def test_a_restarted_engine_wakes_a_room_once_for_each_deadline(stored):
+    stored.append(said(Kind.JOIN, "a", 0))
+    stepped(stored, 5_000)
+    assert stored.engine.alarms == 1
+    assert stored.engine.deadline == NEW_YEAR + 10_000 + SHOWN_AFTER_MS
+    stored.start()
+    stored.append(said(Kind.JOIN, "a", 1))
+    stepped(stored, 6_000)
+    assert stored.engine.alarms == 1
+
+
+def test_a_room_without_anything_to_come_has_no_deadline(stored):
+    stored.append(said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 1_000))
+    stored.engine.step(NEW_YEAR + 1_000)
+    assert len(stored.store.tables.deadlines()) == 1
+    stepped(stored, 60_000)
+    assert stored.store.tables.deadlines() == []
+
+
+def test_a_round_that_fails_is_repeated_from_the_store(stored):
+    events = [said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 40_000)]
+    stored.append(*events)
+    with stored.store.database.writing() as connection:
+        connection.run_text("pragma busy_timeout = 0")
+    with closing(sqlite3.connect(stored.path)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(StoreBusy, match="locked"):
+            stepped(stored, 60_000)
+        assert stored.engine.rooms == 0
+        other.rollback()
+    stepped(stored, 60_000)
+    assert stored.store.tables.rooms_behind() == []
+    assert stored.meetings() == kernel(events, as_of=NEW_YEAR + 60_000)
+
+
+def test_a_room_that_never_empties_has_a_checkpoint_until_it_does(folder, monkeypatch):
+    monkeypatch.setattr("headcount.engine.room_cache._LEAST_EVENTS", 4)
+    stored = StoredEngine(folder)
+
+    def checkpoint():
+        return stored.store.tables.room(DOMAIN, "r").checkpoint
+
+    stored.append(said(Kind.JOIN, "a", 0), *(said(Kind.JOIN, "a", n) for n in range(1, 4)))
+    stepped(stored, 1_000)
+    assert checkpoint() is None
+    stored.append(said(Kind.JOIN, "a", 1_500))
+    stepped(stored, 2_000)
+    assert json.loads(checkpoint())["room"] == "r"
+    stored.append(said(Kind.LEAVE, "a", 60_000))
+    stepped(stored, 90_000)
+    assert checkpoint() is None
+    stored.close()
+
+
+def test_a_room_with_many_people_has_a_checkpoint_after_more_events(folder, monkeypatch):
+    monkeypatch.setattr("headcount.engine.room_cache._LEAST_EVENTS", 4)
+    stored = StoredEngine(folder)
+    stored.append(*(said(Kind.JOIN, f"p{n}", n) for n in range(6)))
+    stepped(stored, 60_000)
+    assert stored.store.tables.room(DOMAIN, "r").checkpoint is None
+    stored.append(*(said(Kind.JOIN, f"p{n}", 60_000 + n) for n in range(6)))
+    stepped(stored, 90_000)
+    assert stored.store.tables.room(DOMAIN, "r").checkpoint is None
+    stored.append(said(Kind.JOIN, "p0", 91_000))
+    stepped(stored, 92_000)
+    assert stored.store.tables.room(DOMAIN, "r").checkpoint is not None
+    stored.close()
+
+
+def test_an_engine_that_does_not_publish_leaves_the_outbox_as_it_is(folder):
+    stored = StoredEngine(folder)
+    stored.append(said(Kind.JOIN, "a", 0), said(Kind.JOIN, "b", 0))
+    stepped(stored, 11_000)
+    due = stored.store.outbox.due(NEVER, 10)
+    before = len(stored.store.messages.after(0))
+    stored.options["tells"] = False
+    stored.start()
+    stored.append(said(Kind.LEAVE, "a", 50_000), said(Kind.LEAVE, "b", 50_000))
+    stepped(stored, 90_000)
+    assert len(due) == 1
+    assert stored.store.outbox.due(NEVER, 10) == due
+    assert len(stored.store.messages.after(0)) == before
+    assert stored.engine.deadline == NEVER
+    stored.close()
+
+
+# Lists of those present.
+
+
+def listing(at, *people):
+    listed = json.dumps([{"participant_id": who} for who in people])
+    return LogEntry(
+        DOMAIN, "r", SNAPSHOT, NEW_YEAR + at, NEW_YEAR + at, None, None, None, None, None, None, None, b"list", listed=listed
+    )  # fmt: skip
+
+
+def inferred(stored):
+    return [
+        (entry.event.kind.value, entry.event.participant_id, entry.at - NEW_YEAR)
+        for entry in stored.store.log.after(0, 100)
+        if entry.event is not None and entry.event.inferred is not None
+    ]
+
+
+def test_a_snapshot_is_compared_with_the_events_before_it_only(folder):
+    stored = StoredEngine(folder)
+    before, after = said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "c", 70_000)
+    entries = [
+        entry_of(before),
+        entry_of(said(Kind.JOIN, "b", 1)),
+        listing(60_000, "b", "c"),
+        entry_of(after),
+    ]
+    stored.store.log.append([entries])
+    stepped(stored, 90_000)
+    assert inferred(stored) == [("leave", "a", 60_000), ("join", "c", 60_000)]
+    assert [row.participant_id for row in stored.store.answers.present(DOMAIN)] == ["b"]
+    stored.close()
+
+
+def test_a_snapshot_in_the_log_has_a_list_and_no_event(stored):
+    stored.store.log.append([[listing(60_000, "b")]])
+    (entry,) = stored.store.log.after(0, 10)
+    assert (entry.event, json.loads(entry.listed)) == (None, [{"participant_id": "b"}])

@@ -1,0 +1,152 @@
+"""The outbox: whoever is told all of it, and nothing else, knows what the tables say (R14, R15)."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from headcount.engine.engine import SHOWN_AFTER_MS
+from headcount.kernel.events import Event, Kind
+from headcount.kernel.rules import Rules
+from headcount.store.records import Origin
+from support.engines import NEW_YEAR, kernel
+from support.message_receiver import Receiver, as_received, inside
+from support.stored import IN_MEMORY, StoredEngine, shifted
+from support.strategies import EAGER, SCALED, doubtful_histories, histories, tidy_histories
+
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FAR = NEW_YEAR + 10_000
+
+
+@pytest.fixture(scope="module")
+def folder():
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def engine(folder):
+    stored = StoredEngine(folder, Rules())
+    yield stored
+    stored.close()
+
+
+def agrees(folder, data, said, rules, latest):
+    """Events in any order, with ticks and restarts anywhere: what is received is what is so."""
+    order = data.draw(st.permutations([*said, *data.draw(st.lists(st.sampled_from(said), max_size=2))]))
+    ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 100, latest), max_size=len(order))))
+    restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
+    stored = StoredEngine(folder, rules)
+    try:
+        for number, event in enumerate(order):
+            if number < len(ticks):
+                stored.show(ticks[number])
+            if number in restarts:
+                stored.start()
+            stored.append(event)
+        stored.show(FAR)
+        told = Receiver(stored.store.messages.after(0))
+    finally:
+        stored.close()
+    time = FAR + SHOWN_AFTER_MS
+    assert told.meetings == as_received(kernel(said, as_of=time - rules.settling_ms, rules=rules))
+    assert told.inside == inside(said, rules, FAR)
+    assert len(told.ids) == len(set(told.ids))
+
+
+@QUICK
+@given(st.data())
+def test_who_is_told_everything_knows_what_is_so(folder, data):
+    said = [shifted(event) for event in data.draw(histories())]
+    agrees(folder, data, said, SCALED, NEW_YEAR + 3_000)
+
+
+@QUICK
+@given(st.data())
+def test_who_is_told_everything_knows_what_is_so_of_whole_meetings(folder, data):
+    said = [shifted(event) for event in data.draw(tidy_histories())]
+    agrees(folder, data, said, SCALED, NEW_YEAR + 3_000)
+
+
+@QUICK
+@given(st.data())
+def test_who_is_told_everything_knows_what_is_so_though_guesses_were_wrong(folder, data):
+    said = [shifted(event) for event in data.draw(doubtful_histories())]
+    agrees(folder, data, said, EAGER, NEW_YEAR + 30)
+
+
+T = NEW_YEAR
+
+
+def join(who, at):
+    return Event(Kind.JOIN, "r", T + at, who)
+
+
+def leave(who, at):
+    return Event(Kind.LEAVE, "r", T + at, who)
+
+
+def told(engine, now):
+    """What was said up to a moment, briefly."""
+    engine.engine.step(T + now)
+    while engine.engine.step(T + now):
+        pass
+    return [message.type for message in engine.store.messages.after(0)]
+
+
+def test_comings_and_goings_are_told_at_once_and_meetings_when_they_are_published(engine):
+    engine.append(join("a", 0), join("b", 1_000))
+    joined = ["participant.joined"] * 2
+    assert told(engine, 1_000 + SHOWN_AFTER_MS) == joined
+    assert told(engine, 15_999) == joined
+    assert told(engine, 16_000) == [*joined, "meeting.started"]
+    engine.append(leave("a", 60_000), leave("b", 60_000))
+    assert told(engine, 60_200)[3:] == ["participant.left"] * 2
+    assert told(engine, 74_999)[5:] == []
+    assert told(engine, 75_000)[5:] == ["meeting.ended"]
+
+
+def test_a_visit_too_short_to_count_is_told_of_and_is_no_meeting(engine):
+    engine.append(join("a", 0), leave("a", 9_999))
+    assert told(engine, 3_600_000) == ["participant.joined", "participant.left"]
+
+
+def test_disorder_before_it_is_published_costs_no_correction(engine):
+    engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000))
+    told(engine, 65_000)
+    engine.append(leave("b", 59_000))
+    told(engine, 66_000)
+    assert "meeting.revised" not in told(engine, 3_600_000)
+
+
+def test_what_comes_after_it_was_published_is_a_revision(engine):
+    engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000))
+    told(engine, 100_000)
+    engine.append(leave("b", 30_000))
+    assert told(engine, 3_600_000)[-1] == "meeting.revised"
+    revised = engine.store.messages.after(0)[-1]
+    assert '"because":"R15 late"' in revised.said
+
+
+def test_a_reset_is_an_end_and_a_start(engine):
+    engine.append(join("a", 0), join("b", 0), leave("b", 60_000))
+    assert told(engine, 3_600_000)[3:] == ["meeting.started", "meeting.ended", "meeting.started"]
+    ended = engine.store.messages.after(0)[4]
+    assert '"because":"R7 left alone"' in ended.said
+
+
+def test_history_that_is_imported_is_not_news(engine):
+    engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000), origin=Origin.IMPORTED)
+    assert told(engine, 3_600_000) == []
+
+
+def test_history_that_is_worked_in_little_by_little_is_not_news_either(folder):
+    stored = StoredEngine(folder, Rules(), batch=1)
+    visits = join("a", 0), join("b", 0), leave("b", 60_000), leave("a", 2_000_000), join("c", 2_100_000)
+    stored.append(*visits, origin=Origin.IMPORTED)
+    assert told(stored, 3_600_000) == []
+    stored.append(leave("c", 3_600_000))
+    assert told(stored, 3_700_000) == ["participant.left", "meeting.started", "meeting.ended"]
+    stored.close()

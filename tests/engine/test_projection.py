@@ -1,0 +1,270 @@
+"""Projecting: the rows that each change of a room writes."""
+
+import json
+
+import pytest
+
+from headcount.engine.projection import Projection
+from headcount.kernel.changes import (
+    Because,
+    EventIgnored,
+    MeetingEnded,
+    MeetingStarted,
+    ParticipantJoined,
+    ParticipantLeft,
+    ParticipantNamed,
+    Revised,
+    StayVoided,
+)
+from headcount.kernel.events import Event, Kind
+from headcount.kernel.meetings import Meeting, Stay, meeting_id
+from headcount.kernel.room import Room
+from headcount.kernel.rules import Rules
+from headcount.kernel.stay_table import LeftBy
+from headcount.store.records import Correction, MeetingRow, Round, StayRow, Superseded
+
+RULES = Rules(10, 30, 600, 15)
+NOW = 5_000
+PUBLISHED = 15
+A = Stay("a", 10, 90, LeftBy.SNAPSHOT, "u1", "Ann")
+A_ROW = StayRow("d", "r", 10, "a", 90, "snapshot", "u1", "Ann")
+
+
+def room_with(*people):
+    """A room with these participants, present since 0."""
+    room = Room("d", "r", RULES)
+    for who in people:
+        room.handle(Event(Kind.JOIN, "r", 0, who), 0)
+    room.advance(60)
+    return room
+
+
+def projected(changes, known_leaves=(), room=None, round_=None, *, imported=False):
+    round_ = round_ or Round(1)
+    projection = Projection(round_, room or Room("d", "r", RULES), NOW, PUBLISHED)
+    projection.apply(changes, known_leaves, imported=imported)
+    return round_
+
+
+def started(at=100, name="m", because=Because.COMPANY):
+    return MeetingStarted(at + 5, name, at, because)
+
+
+def test_join_name_and_leave_of_a_stay_write_one_row():
+    open_row = StayRow("d", "r", 10, "a", None, None, None, None)
+    assert projected([ParticipantJoined(10, Stay("a", 10))]).stays == {("d", "r", 10, "a"): open_row}
+    named = Stay("a", 10, None, None, "u1", "Ann")
+    for change in (ParticipantNamed(50, named), ParticipantLeft(90, A)):
+        found = projected([ParticipantJoined(10, Stay("a", 10)), change]).stays
+        assert found == {("d", "r", 10, "a"): StayRow("d", "r", 10, "a", *expected_of(change.stay))}
+
+
+def expected_of(stay):
+    return stay.leave, stay.left_by and stay.left_by.value, stay.user_id, stay.user_name
+
+
+def test_a_known_undecided_leave_is_in_the_row():
+    assert projected([], [ParticipantLeft(90, A)]).stays == {("d", "r", 10, "a"): A_ROW}
+
+
+def test_short_stays_and_ignored_events_write_no_row():
+    round_ = projected(
+        [StayVoided(15, Stay("a", 10, 15)), EventIgnored(1, "a", Kind.JOIN, Because.REPEATED_JOIN)]
+    )
+    assert round_ == Round(1)
+
+
+def test_a_new_meeting_has_one_participant_and_no_carried_stay():
+    room = room_with("a", "b")
+    for because in (Because.COMPANY, Because.WAITED_ALONE):
+        round_ = projected([started(100, because=because)], room=room)
+        assert round_.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, None, 1, None, None)}
+
+
+def test_a_reset_carries_a_present_stay_into_the_new_meeting():
+    round_ = projected([started(100, because=Because.LEFT_ALONE)], room=room_with("a"))
+    assert round_.meetings["d", "m"] == MeetingRow("d", "m", "r", 100, None, 1, 0, "a")
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_a_reset_carries_a_stay_that_has_ended_since_into_the_new_meeting(decided):
+    left = [ParticipantLeft(90, Stay("b", 50, 90)), ParticipantLeft(120, Stay("a", 10, 120))]
+    begun = started(100, because=Because.LEFT_ALONE)
+    round_ = projected([begun, *left]) if decided else projected([begun], left)
+    assert round_.meetings["d", "m"] == MeetingRow("d", "m", "r", 100, None, 1, 10, "a")
+
+
+def test_the_end_of_a_stored_meeting_is_written_as_progress():
+    round_ = projected([MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
+    assert round_.progress == {("d", "m"): (300, 4)}
+    assert round_.meetings == {}
+
+
+def test_a_meeting_that_starts_and_ends_in_one_round_is_one_row():
+    round_ = projected([started(100), MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
+    assert round_.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, 300, 4)}
+    assert round_.progress == {}
+
+
+def test_ended_meetings_are_tallied_from_first_start_to_last_end():
+    ends = [MeetingEnded(300, "m", 100, 1, Because.EMPTY), MeetingEnded(200, "n", 50, 1, Because.EMPTY)]
+    for changes in (ends, ends[::-1]):
+        assert projected(changes).to_tally == {("d", "r"): (50, 300)}
+    assert projected([started(100)]).to_tally == {}
+
+
+@pytest.mark.parametrize(
+    ("shown", "progress"),
+    [
+        (None, True),
+        (("other", 2), True),
+        (("ongoing", 1), True),
+        (("ongoing", 2), False),
+    ],
+)
+def test_the_peak_of_the_ongoing_meeting_is_written_when_it_changes(shown, progress):
+    room = room_with("a", "b")
+    name = meeting_id("d", "r", 0)
+    round_ = Round(1)
+    shown = shown and (name if shown[0] == "ongoing" else shown[0], shown[1])
+    assert Projection(round_, room, NOW, PUBLISHED).show_most(shown) == (name, 2)
+    assert round_.progress == ({("d", name): (None, 2)} if progress else {})
+
+
+def test_no_peak_is_written_without_a_meeting():
+    round_ = Round(1)
+    assert Projection(round_, Room("d", "r", RULES), NOW, PUBLISHED).show_most(("m", 3)) is None
+    assert round_ == Round(1)
+
+
+def test_a_meeting_written_in_this_round_gets_its_peak():
+    room = room_with("a", "b")
+    name = meeting_id("d", "r", 0)
+    round_ = projected([started(0, name)], room=room)
+    Projection(round_, room, NOW, PUBLISHED).show_most((name, 2))
+    assert round_.meetings["d", name].max_participants == 2
+    assert round_.progress == {}
+
+
+def test_a_meeting_removed_in_this_round_gets_no_progress_if_shown():
+    room = room_with("a", "b")
+    name = meeting_id("d", "r", 0)
+    round_ = Round(1)
+    round_.meetings["d", name] = None
+    Projection(round_, room, NOW, PUBLISHED).show_most((name, 2))
+    assert round_.progress == {}
+
+
+# Corrections.
+
+GONE = Meeting("gone", "d", "r", 20, 80, 2)
+CHANGED = Meeting("same", "d", "r", 100, 200, 3)
+NEW = Meeting("new", "d", "r", 300, 400, 2)
+
+
+def revised(*, late_ms=PUBLISHED + 1, because=Because.LATE, event=None, **what):
+    nothing = dict.fromkeys(("stays_before", "stays_after", "meetings_before", "meetings_after"), ())
+    carried = what.pop("carried", ())
+    return Revised(NOW, event, late_ms, **{**nothing, **what}, because=because, carried=carried)
+
+
+def test_a_correction_replaces_stays():
+    before, after = Stay("a", 5, 60), A
+    round_ = projected([revised(stays_before=(before,), stays_after=(after,))])
+    assert round_.stays == {("d", "r", 5, "a"): None, ("d", "r", 10, "a"): A_ROW}
+
+
+def test_a_removed_meeting_leaves_a_superseded_id():
+    round_ = projected(
+        [revised(meetings_before=(GONE, CHANGED), meetings_after=(CHANGED._replace(end=250), NEW))]
+    )
+    assert round_.meetings == {
+        ("d", "gone"): None,
+        ("d", "same"): MeetingRow("d", "same", "r", 100, 250, 3),
+        ("d", "new"): MeetingRow("d", "new", "r", 300, 400, 2),
+    }
+    assert round_.superseded == [Superseded("d", "gone", "r", 20, NOW)]
+
+
+def test_a_correction_discards_pending_progress_of_its_meetings():
+    changes = [
+        MeetingEnded(200, "same", 100, 3, Because.EMPTY),
+        MeetingEnded(80, "gone", 20, 2, Because.EMPTY),
+    ]
+    round_ = Round(1)
+    round_.carried.update({("d", "gone"): (1, "x"), ("d", "same"): (2, "y"), ("d", "other"): (3, "z")})
+    projected([*changes, revised(meetings_before=(GONE, CHANGED), meetings_after=(CHANGED,))], round_=round_)
+    assert round_.progress == {}
+    assert round_.carried == {("d", "other"): (3, "z")}
+
+
+def test_carried_stays_are_written_in_the_row_or_alone():
+    carried = (("new", Stay("a", 10)), ("other", Stay("b", 20)))
+    round_ = projected([revised(meetings_after=(NEW, CHANGED), carried=carried)])
+    assert round_.meetings["d", "new"] == MeetingRow("d", "new", "r", 300, 400, 2, 10, "a")
+    assert round_.meetings["d", "same"] == MeetingRow("d", "same", "r", 100, 200, 3, None, None)
+    assert round_.carried == {("d", "other"): (20, "b")}
+
+
+@pytest.mark.parametrize(
+    ("what", "time"),
+    [
+        ({"stays_before": (Stay("a", 5, 60),), "meetings_after": (NEW,)}, (5, 400)),
+        ({"stays_after": (Stay("a", 350, 460),), "meetings_before": (GONE,)}, (20, 460)),
+        ({"meetings_before": (NEW,), "stays_after": (Stay("a", 50),)}, (50, NOW)),
+        ({"meetings_before": (NEW,), "stays_before": (Stay("a", 50),)}, (50, NOW)),
+        ({"meetings_before": (GONE,), "meetings_after": (NEW._replace(end=None),)}, (20, NOW)),
+        ({"meetings_before": (GONE, NEW)}, (20, 400)),
+    ],
+)
+def test_a_correction_spans_all_stays_and_meetings_it_touches(what, time):
+    round_ = projected([revised(**what)])
+    assert round_.to_tally == {("d", "r"): time}
+    (correction,) = round_.corrections
+    assert (correction.first, correction.last) == time
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "because", "imported", "corrects"),
+    [
+        (PUBLISHED, Because.LATE, False, False),
+        (PUBLISHED + 1, Because.LATE, False, True),
+        (PUBLISHED + 1, Because.LATE, True, False),
+        (0, Because.GUESS_OVERTURNED, False, True),
+        (0, Because.GUESS_OVERTURNED, True, False),
+    ],
+)
+def test_only_what_was_published_can_be_corrected(late_ms, because, imported, corrects):
+    change = revised(late_ms=late_ms, because=because, meetings_before=(GONE,))
+    round_ = projected([change], imported=imported)
+    assert len(round_.corrections) == corrects
+    assert round_.meetings == {("d", "gone"): None}
+
+
+def test_changes_are_not_imported_by_default():
+    round_ = Round(1)
+    Projection(round_, Room("d", "r", RULES), NOW, PUBLISHED).apply([revised(meetings_before=(GONE,))], ())
+    assert len(round_.corrections) == 1
+
+
+def test_a_correction_contains_the_late_event_and_both_states():
+    event = Event(Kind.LEAVE, "r", 60, "a")
+    change = revised(
+        event=event, late_ms=99, stays_before=(Stay("a", 5),), stays_after=(A,), meetings_before=(GONE,), meetings_after=(NEW,)
+    )  # fmt: skip
+    (correction,) = projected([change]).corrections
+    assert correction[:7] == Correction("d", "r", NOW, 5, NOW, 99, "R15 late", "")[:7]
+    assert json.loads(correction.before_and_after) == {
+        "event": {"kind": "leave", "participant_id": "a", "at": 60},
+        "stays_before": [Stay("a", 5)._asdict()],
+        "stays_after": [{**A._asdict(), "left_by": "snapshot"}],
+        "meetings_before": [{"id": "gone", "start": 20, "end": 80, "max_participants": 2}],
+        "meetings_after": [{"id": "new", "start": 300, "end": 400, "max_participants": 2}],
+    }
+
+
+def test_a_correction_of_an_inferred_leave_has_no_event():
+    (correction,) = projected(
+        [revised(because=Because.GUESS_OVERTURNED, meetings_before=(GONE,))]
+    ).corrections
+    assert json.loads(correction.before_and_after)["event"] is None

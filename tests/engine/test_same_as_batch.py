@@ -1,0 +1,88 @@
+"""The service's store and engine say what `sessionize` says of the same events (R13), ids included."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from headcount.engine.engine import SHOWN_AFTER_MS
+from support.engines import NEW_YEAR, kernel
+from support.stored import IN_MEMORY, StoredEngine, shifted
+from support.strategies import (
+    EAGER,
+    SCALED,
+    asked_as_of,
+    doubtful_histories,
+    histories,
+    rule_numbers,
+    tidy_histories,
+)
+
+QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def folder():
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as made:
+        yield Path(made)
+
+
+def told(folder, order, rules, as_of, ticks=(), restarts=(), **options):
+    """What the tables say of `order` at `as_of`, with the clock moved on and the engine started anew."""
+    stored = StoredEngine(folder, rules, **options)
+    try:
+        for number, event in enumerate(order):
+            if number < len(ticks):
+                stored.show(min(ticks[number], as_of))
+            if number in restarts:
+                stored.start()
+            stored.append(event)
+        stored.show(as_of)
+        return stored.meetings()
+    finally:
+        stored.close()
+
+
+@QUICK
+@given(st.data())
+def test_the_tables_say_what_the_kernel_says_in_any_order_with_restarts_anywhere(folder, data):
+    rules = data.draw(rule_numbers())
+    said = [shifted(event) for event in data.draw(histories(rules))]
+    as_of = data.draw(asked_as_of([*said], rules))
+    order = data.draw(st.permutations([*said, *data.draw(st.lists(st.sampled_from(said), max_size=3))]))
+    moments = st.integers(NEW_YEAR - 100, NEW_YEAR + 3_000)
+    ticks = sorted(data.draw(st.lists(moments, max_size=len(order))))
+    restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
+    waits = data.draw(st.sampled_from((0, 1, SHOWN_AFTER_MS, 2 * SHOWN_AFTER_MS)))
+    found = told(folder, order, rules, as_of, ticks, restarts, shown_after=waits)
+    assert found == kernel(said, as_of=as_of, rules=rules)
+
+
+@QUICK
+@given(st.data())
+def test_doubts_are_resolved_alike(folder, data):
+    said = [shifted(event) for event in data.draw(doubtful_histories())]
+    as_of = data.draw(asked_as_of([*said], EAGER))
+    order = data.draw(st.permutations(said))
+    ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 30), max_size=len(order))))
+    restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
+    found = told(folder, order, EAGER, as_of, ticks, restarts)
+    assert found == kernel(said, as_of=as_of, rules=EAGER)
+
+
+@QUICK
+@given(st.data())
+def test_small_rounds_and_checkpoints_change_nothing(folder, data):
+    """With a round after every few entries, a checkpoint after each, and nobody kept in memory."""
+    said = [shifted(event) for event in data.draw(tidy_histories())]
+    as_of = data.draw(asked_as_of([*said], SCALED))
+    order = data.draw(st.permutations(said))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("headcount.engine.room_cache._LEAST_EVENTS", 0)
+        ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 3_000), max_size=len(order))))
+        found = told(
+            folder, order, SCALED, as_of, ticks, range(len(order)), batch=data.draw(st.integers(1, 4))
+        )
+    assert found == kernel(said, as_of=as_of, rules=SCALED)

@@ -1,0 +1,189 @@
+"""What is told is worded as Daily words it, and is, byte for byte, what JavaScript would write."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from headcount.outbound.payloads import seconds, stringified, text_of
+from headcount.store.outbox import Message, MessageType
+from support import TESTS
+
+SCRIPT = TESTS / "node/stringify.mjs"
+T0 = 1_767_225_600_000
+MEETING = "0f9f4c1e-1111-4222-8333-444455556666"
+PERSON = "6b1d2d6e-0a0a-4b0b-8c0c-0d0d0e0e0f0f"
+
+
+@pytest.fixture(scope="module")
+def javascript():
+    """What Node.js makes of a text when it reads it and writes it again."""
+    node = shutil.which("node")
+    if node is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("Node.js is needed: tests/install_node.sh")
+    with subprocess.Popen([node, SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+
+        def written_again(text):
+            process.stdin.write(base64.b64encode(text.encode()) + b"\n")
+            process.stdin.flush()
+            return base64.b64decode(process.stdout.readline()).decode()
+
+        yield written_again
+        process.stdin.close()
+        process.wait(10)
+
+
+# Any names, any times.
+
+NASTY = ['"', "\\", "\b\f\n\r\t", "\x00\x1f", "\x7f", "\x80\x85", "é", "e\u0301", "\u2028", "\u2029", "\ufeff", "\ufffd", "\uffff"]  # fmt: skip
+NASTY += [
+    "שלום",
+    "\u202eright to left\u202c",
+    "👩\u200d🚀",
+    "\U0010ffff",
+    "</script>",
+    "\ud800",
+    "\udfff",
+    "\udc00\ud83d",
+]
+MS = st.integers(-(10**12), 10**15)
+SPAN = st.integers(0, 10**13)
+PEOPLE = st.integers(0, 10**6)
+NAME = st.one_of(st.text(st.characters()), st.lists(st.sampled_from(NASTY)).map("".join))
+MAYBE = st.none() | NAME
+MEETINGS = st.builds(
+    lambda id_, start, lasted, most, people: {
+        "id": id_, "start": start, "end": None if lasted is None else start + lasted, "max": most, "people": people,
+    },
+    NAME, MS, st.none() | SPAN, PEOPLE, PEOPLE,
+)  # fmt: skip
+ENDED = st.builds(
+    lambda meeting, lasted, because: meeting | {"end": meeting["start"] + lasted, "because": because},
+    MEETINGS, SPAN, NAME,
+)  # fmt: skip
+REVISED = st.builds(
+    lambda id_, before, after, because: {"id": id_, "before": before, "after": after, "because": because},
+    NAME, MEETINGS, st.none() | MEETINGS, NAME,
+)  # fmt: skip
+JOINED = st.fixed_dictionaries({"participant_id": NAME, "user_id": MAYBE, "user_name": MAYBE, "join": MS})
+LEFT = st.builds(
+    lambda joined, lasted, how: joined | {"leave": joined["join"] + lasted, "left_by": how},
+    JOINED, SPAN, NAME,
+)  # fmt: skip
+SAID = {
+    MessageType.MEETING_STARTED: MEETINGS,
+    MessageType.MEETING_ENDED: ENDED,
+    MessageType.MEETING_REVISED: REVISED,
+    MessageType.PARTICIPANT_JOINED: JOINED,
+    MessageType.PARTICIPANT_LEFT: LEFT,
+}
+
+
+def message(type_, said, room="blue-room", name="x", created=T0):
+    # What is stored is JSON in ASCII, whatever the names are.
+    return Message(1, "acme", name, str(type_), room, T0, created, json.dumps(said))
+
+
+@pytest.mark.parametrize("type_", SAID, ids=str)
+def test_a_message_is_byte_for_byte_what_javascript_writes(javascript, type_):
+    @given(SAID[type_], NAME, NAME, MS)
+    @settings(max_examples=300, deadline=None, database=None)
+    def holds(said, room, name, created):
+        text = text_of(message(type_, said, room, name, created))
+        assert javascript(text) == text
+
+    holds()
+
+
+@given(NAME)
+@example("".join(NASTY))
+@settings(max_examples=1_000, deadline=None, database=None)
+def test_a_text_can_be_sent_and_says_what_was_meant(name):
+    sent = stringified({"name": name}).encode("utf-8")
+    assert json.loads(sent)["name"] == json.loads(json.dumps(name))
+
+
+@given(MS)
+@settings(max_examples=1_000, deadline=None, database=None)
+def test_no_millisecond_is_lost(ms):
+    told = json.loads(text_of(message(MessageType.MEETING_STARTED, {"id": "x", "start": ms})))
+    assert round(told["payload"]["start_ts"] * 1_000) == ms
+
+
+def test_each_millisecond_of_a_second_is_written_as_javascript_writes_it(javascript):
+    times = [seconds(T0 + ms) for ms in range(1_000)]
+    assert javascript(stringified(times)) == stringified(times)
+
+
+# As Daily words it: the examples of its documents, with what is ours after what is Daily's.
+
+PERMISSIONS = '"permissions":{"hasPresence":true,"canSend":true,"canReceive":{"base":true},"canAdmin":false}'
+INES = {"participant_id": PERSON, "user_id": "u-17", "user_name": "Ines", "join": T0 + 412}
+ENDS = {"id": MEETING, "start": T0, "end": T0 + 90_250, "max": 2, "people": 3, "because": "empty"}
+DAILYS = [
+    pytest.param(
+        MessageType.MEETING_STARTED, {"id": MEETING, "start": T0 + 412},
+        f"met-sta-{MEETING}-1767225600", T0 + 900,
+        '{"version":"1.0.0","type":"meeting.started","id":"met-sta-0f9f4c1e-1111-4222-8333-444455556666-1767225600",'
+        '"payload":{"start_ts":1767225600.412,"meeting_id":"0f9f4c1e-1111-4222-8333-444455556666","room":"blue-room"},'
+        '"event_ts":1767225600.9}',
+        id="meeting.started",
+    ),
+    pytest.param(
+        MessageType.MEETING_ENDED, ENDS, f"met-end-{MEETING}-1767225690", T0 + 110_800,
+        '{"version":"1.0.0","type":"meeting.ended","id":"met-end-0f9f4c1e-1111-4222-8333-444455556666-1767225690",'
+        '"payload":{"start_ts":1767225600,"end_ts":1767225690.25,"meeting_id":"0f9f4c1e-1111-4222-8333-444455556666",'
+        '"room":"blue-room","duration":90.25,"max_participants":2,"participants":3,"because":"empty"},'
+        '"event_ts":1767225710.8}',
+        id="meeting.ended",
+    ),
+    pytest.param(
+        MessageType.PARTICIPANT_JOINED, INES, "ptcpt-join-u-17-1767225600412", T0 + 413,
+        '{"version":"1.0.0","type":"participant.joined","id":"ptcpt-join-u-17-1767225600412","payload":{"room":"blue-room",'
+        '"user_id":"u-17","user_name":"Ines","session_id":"6b1d2d6e-0a0a-4b0b-8c0c-0d0d0e0e0f0f","joined_at":1767225600.412,'
+        f'"will_eject_at":null,"owner":false,{PERMISSIONS}}},"event_ts":1767225600.413}}',
+        id="participant.joined",
+    ),
+    pytest.param(
+        MessageType.PARTICIPANT_LEFT, INES | {"leave": T0 + 90_250, "left_by": "reported"},
+        "ptcpt-left-u-17-1767225690250", T0 + 90_250,
+        '{"version":"1.0.0","type":"participant.left","id":"ptcpt-left-u-17-1767225690250","payload":{"room":"blue-room",'
+        '"user_id":"u-17","user_name":"Ines","session_id":"6b1d2d6e-0a0a-4b0b-8c0c-0d0d0e0e0f0f","joined_at":1767225600.412,'
+        f'"will_eject_at":null,"owner":false,{PERMISSIONS},"duration":89.838,"left_by":"reported"}},"event_ts":1767225690.25}}',
+        id="participant.left",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("type_", "said", "name", "created", "text"), DAILYS)
+def test_an_example_of_daily_is_worded_as_daily_words_it(javascript, type_, said, name, created, text):
+    worded = text_of(message(type_, said, name=name, created=created))
+    assert worded == text
+    assert javascript(worded) == text
+
+
+def test_a_revision_tells_what_was_and_what_is():
+    was = {"id": MEETING, "start": T0, "end": None, "max": 2, "people": 2}
+    said = {"id": MEETING, "because": "late", "before": was, "after": was | {"end": T0 + 1_500}}
+    payload = json.loads(text_of(message(MessageType.MEETING_REVISED, said)))["payload"]
+    assert list(payload) == ["meeting_id", "room", "because", "before", "after"]
+    assert list(payload["after"]) == ["meeting_id", "start_ts", "end_ts", "duration", "max_participants", "participants"]  # fmt: skip
+    assert (payload["before"]["end_ts"], payload["before"]["duration"]) == (None, None)
+    assert (payload["after"]["end_ts"], payload["after"]["duration"]) == (T0 / 1_000 + 1.5, 1.5)
+
+
+def test_a_meeting_that_is_withdrawn_has_no_after():
+    was = {"id": MEETING, "start": T0, "end": None, "max": 2, "people": 2}
+    said = {"id": MEETING, "because": "late", "before": was, "after": None}
+    assert json.loads(text_of(message(MessageType.MEETING_REVISED, said)))["payload"]["after"] is None
+
+
+def test_who_has_no_user_id_is_known_by_the_connection():
+    nobody = {"participant_id": PERSON, "user_id": None, "user_name": None, "join": T0}
+    payload = json.loads(text_of(message(MessageType.PARTICIPANT_JOINED, nobody)))["payload"]
+    assert (payload["user_id"], payload["user_name"]) == (PERSON, None)

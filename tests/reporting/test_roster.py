@@ -1,0 +1,133 @@
+"""Who came of those who were expected: by the edges, by laws, and by walking a clock a millisecond at a time."""
+
+from collections import Counter
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headcount.kernel.meetings import Entry
+from headcount.reporting.attendance import people_in
+from headcount.reporting.roster import Status, called, terms_of
+
+NOW = 100
+HALF = Fraction(1, 2)
+
+
+def entry(user, join, leave, connection="c"):
+    return Entry(connection, user, None, join, leave, None)
+
+
+def status(*spans, starts=0, ends=60, over=60, now=NOW, threshold=HALF, late=5, early=5):
+    """What becomes of u, who was in for these spans."""
+    people = people_in([entry("u", *span) for span in spans], now)
+    (one,) = called(people, {"u": None}, terms_of(starts, ends, over, now, threshold, late, early))
+    return one.status.value, one.late_by, one.early_by
+
+
+@pytest.mark.parametrize(
+    ("join", "leave", "expected"),
+    [
+        (0, 60, ("present", 0, 0)),
+        (5, 55, ("present", 0, 0)),
+        (6, 60, ("late", 6, 0)),
+        (0, 54, ("left_early", 0, 6)),
+        (6, 54, ("late", 6, 6)),
+        (30, 60, ("late", 30, 0)),
+        (31, 60, ("partial", 31, 0)),
+        (0, 29, ("partial", 0, 31)),
+    ],
+)
+def test_statuses_change_at_their_edges(join, leave, expected):
+    assert status((join, leave)) == expected
+
+
+def test_what_lies_before_the_scheduled_time_does_not_count():
+    assert status((0, 10), starts=10) == ("no_show", None, None)
+    assert status((0, 10), (40, 60), starts=10) == ("partial", 30, 0)
+
+
+def test_nobody_leaves_a_meeting_early_that_is_over():
+    assert status((0, 40), ends=60, over=40) == ("present", 0, 0)
+
+
+def test_while_a_meeting_goes_on_its_time_is_up_to_now():
+    assert status((0, None), ends=1_000, over=None) == ("present", 0, 0)
+    assert status((0, 70), ends=1_000, over=None) == ("left_early", 0, 30)
+
+
+def test_before_the_scheduled_time_whoever_was_there_is_present():
+    assert status((0, 10), starts=200, ends=300, over=None) == ("present", None, None)
+
+
+def test_what_is_asked_for_is_compared_exactly():
+    third = Fraction("0.3")
+    assert status((0, 3), ends=10, over=10, threshold=third, late=99, early=99)[0] == "present"
+    assert status((0, 2), ends=10, over=10, threshold=third, late=99, early=99)[0] == "partial"
+
+
+# Any meeting and any roster.
+
+MOMENT = st.integers(0, 60)
+
+
+@st.composite
+def entries(draw):
+    join = draw(MOMENT)
+    leave = draw(st.one_of(st.none(), st.integers(join + 1, 80)))
+    user = draw(st.sampled_from((None, "u", "v", "w")))
+    return entry(user, join, leave, draw(st.sampled_from("abc")))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_any_list_is_as_a_clock_says_that_is_walked_a_millisecond_at_a_time(data):
+    said = data.draw(st.lists(entries(), max_size=8))
+    roster = dict.fromkeys(data.draw(st.lists(st.sampled_from("uvwxyz"), unique=True)))
+    starts = data.draw(MOMENT)
+    ends = data.draw(st.integers(starts + 1, 120))
+    ongoing = any(one.leave is None for one in said)
+    over = None if ongoing else max([one.leave for one in said], default=60)
+    late, early = data.draw(st.integers(0, 20)), data.draw(st.integers(0, 20))
+    threshold = data.draw(st.fractions(0, 1, max_denominator=9))
+    terms = terms_of(starts, ends, over, NOW, threshold, late, early)
+    people = people_in(said, NOW)
+    listed = called(people, roster, terms)
+
+    counts = Counter(one.status for one in listed)
+    assert sum(counts[s] for s in Status if s is not Status.WALK_IN) == len(roster)
+    assert counts[Status.WALK_IN] == sum(person.user_id not in roster for person in people)
+    assert len(listed) == len({id(one) for one in listed}) == len(roster) + counts[Status.WALK_IN]
+    assert [one.person for one in listed if one.person is not None] == people
+
+    until = min(ends, NOW if over is None else over)
+    scheduled = list(range(starts, until))
+    for one in listed:
+        theirs = [
+            e
+            for e in said
+            if one.person is not None
+            and ((e.user_id == one.user_id) if one.user_id else (e.user_id, e.participant_id) == (None, one.person.participant_id))
+        ]  # fmt: skip
+        there = [
+            ms
+            for ms in scheduled
+            if any(e.join <= ms < (NOW if e.leave is None else e.leave) for e in theirs)
+        ]
+        assert one.counted == len(there) <= max(0, until - starts)
+        assert one.status is walked(one, there, scheduled, theirs, roster, threshold, late, early)
+
+
+def walked(one, there, scheduled, theirs, roster, threshold, late, early):
+    if one.user_id is None or one.user_id not in roster:
+        return Status.WALK_IN
+    if not there:
+        return Status.NO_SHOW
+    if Fraction(len(there), len(scheduled)) < threshold:
+        return Status.PARTIAL
+    if there[0] - scheduled[0] > late:
+        return Status.LATE
+    if scheduled[-1] - there[-1] > early:
+        return Status.LEFT_EARLY
+    return Status.PRESENT

@@ -1,0 +1,144 @@
+"""Every story in scenarios/ comes out as it says, whichever engine is asked.
+
+`pytest --rewrite` writes down anew what the oracle says. Read the diff.
+"""
+
+from random import Random
+
+import pytest
+from test_oracle import WORKED, stays_said
+
+from headcount.kernel.events import Kind
+from headcount.kernel.meetings import Entry, Meeting, meeting_id
+from headcount.kernel.rules import Rules
+from headcount.kernel.stay_table import LeftBy
+from support import TESTS, engines
+from support.scenario import A_DAY, ScenarioError, parse, rewritten, seconds, told
+from support.stored import stored
+
+STORIES = sorted((TESTS / "scenarios").glob("*.txt"))
+DOMAIN = "default"
+LETTERS = {"A": "Ann", "B": "Bob", "C": "Cid"}
+
+
+def in_any_order(engine):
+    """An engine that finds the same from events in any order."""
+
+    def ask(events, **asked):
+        return engine(Random(0).sample(list(events), len(events)), **asked)
+
+    return ask
+
+
+# name: callable(events, as_of=, rules=, domain=) -> list of meetings, by room and start
+ENGINES = {
+    "oracle": engines.of_stories(engines.strides),
+    "kernel": engines.of_stories(engines.kernel),
+    "live": engines.of_stories(in_any_order(engines.live)),
+    "batch": engines.of_stories(in_any_order(engines.batch)),
+    "store": engines.of_stories(in_any_order(stored)),
+}
+
+
+def asked(engine, story):
+    return ENGINES[engine](story.events, as_of=story.as_of, rules=story.rules, domain=DOMAIN)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _rewritten_if_asked(request):
+    if not request.config.getoption("rewrite"):
+        return
+    for path in STORIES:
+        story = parse(path.read_text())
+        path.write_text(rewritten(path.read_text(), story.told(asked("oracle", story))))
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_story_comes_out_as_told(engine, path):
+    story = parse(path.read_text())
+    meetings = asked(engine, story)
+    assert story.told(meetings) == story.expected
+    assert [meeting.id for meeting in meetings] == [
+        meeting_id(DOMAIN, meeting.room, engines.NEW_YEAR + meeting.start) for meeting in meetings
+    ]
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+def test_every_story_says_what_is_expected(path):
+    assert parse(path.read_text()).expected
+
+
+def test_no_two_stories_bear_one_title():
+    titles = [parse(path.read_text()).title for path in STORIES]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("number", WORKED)
+def test_the_first_stories_are_the_worked_examples(number):
+    (path,) = (path for path in STORIES if path.name.startswith(f"{number:02}-"))
+    stays, meetings = WORKED[number]
+    story = parse(path.read_text())
+    by_name = {LETTERS[letter]: stay for letter, stay in stays.items()}
+    assert set(story.events) == set(stays_said(by_name, unit=1000))
+    assert story.rules == Rules()
+    assert story.expected == told(as_meetings(meetings, stays))
+
+
+def as_meetings(table, stays):
+    """A row of the worked examples as meetings, to be told like any others."""
+    return [
+        Meeting(
+            "",
+            DOMAIN,
+            "room",
+            start * 1000,
+            end * 1000,
+            most,
+            tuple(as_entry(who, came, lasted, stays[who][1]) for who, (came, lasted) in shown.items()),
+        )
+        for (start, end), most, shown in table
+    ]
+
+
+def as_entry(letter, came, lasted, left):
+    how = LeftBy.REPORTED if came + lasted == left else None
+    return Entry(LETTERS[letter], None, None, came * 1000, (came + lasted) * 1000, how)
+
+
+STORY = "A title\n\nSome prose.\n\n{}\n\n----\nno meeting\n"
+
+
+def test_a_line_may_say_all_that_an_event_can():
+    story = parse(
+        STORY.format(
+            "0.5  Ann leaves, having joined at 0.25, session s1, user u-1, name Ann Smith, in attic\n"
+            "60   room ends, inferred from superseded"
+        )
+    )
+    leave, end = story.events
+    assert (leave.kind, leave.at, leave.joined_at) == (Kind.LEAVE, 500, 250)
+    assert (leave.source_session, leave.user_id, leave.user_name) == ("s1", "u-1", "Ann Smith")
+    assert (leave.room, end.room) == ("attic", "room")
+    assert (end.kind, end.inferred) == (Kind.END, "superseded")
+
+
+def test_a_story_without_a_moment_is_asked_about_a_day_later():
+    story = parse(STORY.format("5  Ann joins"))
+    assert (story.as_of, story.asked) == (5_000 + A_DAY, False)
+    story = parse(STORY.format("5  Ann joins\nas of 7.5\nrules min_stay 1"))
+    assert (story.as_of, story.asked) == (7_500, True)
+    assert story.rules == Rules(min_stay_ms=1_000)
+
+
+@pytest.mark.parametrize("line", ["5 Ann sneezes", "5 Ann ends", "5 room joins", "5 Ann joins, quietly", ""])
+def test_a_line_that_is_not_understood_is_refused(line):
+    with pytest.raises(ScenarioError):
+        parse(STORY.format(line))
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(0, "0"), (30_000, "30"), (29_999, "29.999"), (500, "0.5"), (600_000, "600")]
+)
+def test_seconds_are_written_as_short_as_they_are(ms, text):
+    assert seconds(ms) == text

@@ -1,0 +1,55 @@
+"""What holds for every poll: whatever is answered, it says who is in, or that it failed; and nothing else."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headcount.sources.polls.api import Answer, Listed, PollFailed, Present
+from headcount.sources.polls.registry import POLLS
+from support.poll_requests import listed
+
+ROOMS = ["eu-1/12", "eu-1/audiobridge/x", "blue@conference.example/b", "\x00", ""]
+# The names of all that any of them answers with, so that what is made of them gets far.
+NAMES = st.sampled_from(
+    ["janus", "response", "list", "participants", "room", "id", "server-name", "error", "error_code", "code", "rooms", "name", "sid",
+     "clients", "room_census", "room_name", "joined_at", "joinTime", "blue"]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+every_poll = pytest.mark.parametrize("poll", POLLS.values(), ids=list(POLLS))
+
+
+def assert_listed_or_failed(poll, answer):
+    try:
+        found = listed(poll, answer, rooms=ROOMS)
+    except PollFailed:
+        return
+    assert isinstance(found, Listed)
+    assert all(isinstance(one, Present) for one in found.present)
+    assert all(isinstance(room, str) for room in found.unclear)
+
+
+@every_poll
+@given(data=st.data(), status=st.sampled_from([200, 200, 200, 401, 404, 500]))
+def test_any_bytes_say_who_is_in_or_fail(poll, data, status):
+    assert_listed_or_failed(poll, lambda _: Answer(status, data.draw(st.binary(max_size=100))))
+
+
+@every_poll
+@given(data=st.data())
+def test_any_json_says_who_is_in_or_fails(poll, data):
+    assert_listed_or_failed(poll, lambda _: Answer(200, json.dumps(data.draw(JSON)).encode()))
+
+
+@every_poll
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"{" * 100_000, b"<a>" * 100_000, b"\xff\xfe", b"9" * 5_000]
+)
+def test_what_is_made_to_be_hard_to_read_fails(poll, body):
+    with pytest.raises(PollFailed):
+        listed(poll, lambda _: Answer(200, body))

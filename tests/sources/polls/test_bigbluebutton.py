@@ -1,0 +1,126 @@
+"""What `getMeetings` of BigBlueButton answers, after its documentation, and which meetings are over by that."""
+
+import hashlib
+
+import pytest
+
+from headcount.sources.polls.api import Answer, PollFailed, Refused
+from headcount.sources.polls.bigbluebutton import POLL
+from support.poll_requests import listed
+
+SECRET = "639259d4-9dd8-4b25-bf01-95f9567eaf4b"
+MEETING = """
+    <meeting>
+      <meetingName>Demo</meetingName>
+      <meetingID>{id}</meetingID>
+      <internalMeetingID>183f0bf3a0982a127bdb8161e0c44eb696b3e75c-1531241258036</internalMeetingID>
+      <running>true</running>
+      <participantCount>{count}</participantCount>
+      <attendees>
+        <attendee><userID>w_ftcrsyuh44oj</userID><fullName>Ann &amp; Bob</fullName><role>MODERATOR</role><meetingID>no</meetingID></attendee>
+      </attendees>
+      <metadata><meetingid>other</meetingid></metadata>
+      <breakoutRooms><breakout>b-1</breakout></breakoutRooms>
+      <isBreakout>false</isBreakout>
+    </meeting>"""
+NOBODY = (
+    "<response><returncode>SUCCESS</returncode><meetings/><messageKey>noMeetings</messageKey>"
+    "<message>no meetings were found on this server</message></response>"
+)
+WRONG = (
+    "<response><returncode>FAILED</returncode><messageKey>checksumError</messageKey>"
+    "<message>Checksums do not match</message></response>"
+)
+
+
+def told(xml, status=200):
+    return Answer(status, xml.encode())
+
+
+def meetings(*found):
+    inside = "".join(MEETING.format(id=one, count=number) for number, one in enumerate(found))
+    return f"<?xml version='1.0' encoding='UTF-8'?>\n<response>\n<returncode>SUCCESS</returncode>\n<meetings>{inside}</meetings>\n</response>"
+
+
+# As newer ones say it.
+ALSO_WRONG = (
+    "<response><returncode>FAILED</returncode><errors><error><key>checksumError</key><message>Checksums do not match</message></error>"
+    "<error><key>other</key><message>And more</message></error></errors></response>"
+)
+
+
+class Server:
+    """Takes checksums of these hashes."""
+
+    def __init__(self, xml, *algorithms, wrong=WRONG):
+        self.xml, self.algorithms, self.wrong, self.asked = xml, algorithms, wrong, 0
+
+    def __call__(self, ask):
+        self.asked += 1
+        path, _, checksum = ask.path.partition("?checksum=")
+        assert (ask.method, path) == ("GET", "/getMeetings")
+        signed = f"getMeetings{SECRET}".encode()
+        return told(self.xml if checksum in self.hashes(signed) else self.wrong)
+
+    def hashes(self, signed):
+        return [hashlib.new(one, signed).hexdigest() for one in self.algorithms]
+
+
+@pytest.mark.parametrize("wrong", [WRONG, ALSO_WRONG])
+@pytest.mark.parametrize(("algorithm", "asked"), [("sha256", 1), ("sha1", 2), ("sha512", 3), ("sha384", 4)])
+def test_a_checksum_that_the_server_takes_is_found(algorithm, asked, wrong):
+    server = Server(meetings("Demo Meeting"), algorithm, wrong=wrong)
+    assert listed(POLL, server, secret=SECRET) == ([], frozenset({"Demo Meeting"}))
+    assert server.asked == asked
+
+
+def test_of_meetings_that_are_listed_nothing_is_said_whatever_their_counts():
+    server = Server(meetings("empty", "one", "Tür &amp; <![CDATA[<Tor>]]>"), "sha256")
+    assert listed(POLL, server, secret=SECRET).unclear == {"empty", "one", "Tür & <Tor>"}
+
+
+def test_spaces_in_a_name_are_as_many_as_we_know_them():
+    """The server's template writes several as one."""
+    server = Server(meetings("room of ann"), "sha256")
+    found = listed(POLL, server, secret=SECRET, rooms=["room  of ann ", "room of bob"])
+    assert found.unclear == {"room of ann", "room  of ann "}
+
+
+@pytest.mark.parametrize(
+    "xml", [NOBODY, "<response><returncode>SUCCESS</returncode><meetings></meetings></response>"]
+)
+def test_no_meeting_means_that_all_are_over(xml):
+    assert listed(POLL, Server(xml, "sha256"), secret=SECRET) == ([], frozenset())
+
+
+@pytest.mark.parametrize("wrong", [WRONG, ALSO_WRONG])
+def test_a_wrong_secret_says_so(wrong):
+    with pytest.raises(Refused, match="refused the secret: Checksums do not match"):
+        listed(POLL, Server(NOBODY, wrong=wrong), secret="other")
+
+
+BOMB = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><response><returncode>&b;</returncode></response>'
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (told("<html><body>It works!</body></html>"), "refused: without a reason"),
+        (told("<html><p>It works!"), "is not what BigBlueButton answers"),
+        (told(""), "is not what BigBlueButton answers"),
+        (told('{"response": {}}'), "is not what BigBlueButton answers"),
+        (told(BOMB), "declares a document type"),
+        (told("<!DOCTYPE html><html/>"), "declares a document type"),
+        (told("<response><returncode>&x;</returncode></response>"), "undefined entity"),
+        (told("<response><returncode>SUCCESS</returncode></response>"), "lists no meetings"),
+        (told(meetings("")), "some without an id"),
+        (told(meetings("a").replace("</response>", "")), "is not what BigBlueButton answers"),
+        (told("<response><returncode>FAILED</returncode><messageKey>busy</messageKey></response>"), "refused: busy"),
+        (told("<meetings/>"), "refused: without a reason"),
+        (told("", 404), "answered 404"),
+        (told("", 401), "refused the key"),
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_none(answer, why):
+    with pytest.raises(PollFailed, match=why):
+        listed(POLL, lambda _: answer)

@@ -1,0 +1,54 @@
+"""What Galene's administrators may see, and who is in by that."""
+
+import pytest
+
+from headcount.sources.polls.api import Answer, PollFailed, Refused
+from headcount.sources.polls.galene import POLL
+from support.poll_requests import listed, people, told
+
+UP = [{"id": "s1", "maxBitrate": 9000, "tracks": [{"bitrate": 1, "loss": 0.5, "rtt": 2.5}]}]
+
+
+def test_groups_and_subgroups_have_clients():
+    groups = [
+        {"name": "empty"},
+        {"name": "none", "clients": []},
+        {"name": "null", "clients": None},
+        {"name": "school/maths", "clients": [{"id": "b", "up": UP}, {"id": "c", "down": UP}]},
+        {"name": "standup", "clients": [{"id": "a"}]},
+    ]
+    found = listed(POLL, lambda _: told(groups))
+    assert people(found) == [("school/maths", "b", None), ("school/maths", "c", None), ("standup", "a", None)]
+    assert not found.unclear
+
+
+def test_nobody_is_in_any_group():
+    assert listed(POLL, lambda _: told([])) == ([], frozenset())
+
+
+def test_the_administrators_name_and_password_are_shown():
+    def server(ask):
+        assert ask[:3] == ("GET", "/galene-api/v0/.stats", {"authorization": "Basic cm9vdDpww6Q="})
+        return told([])
+
+    listed(POLL, server, secret="root:pä")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (Answer(200, b"<html>"), "is not what Galene answers"),
+        (told(None), "is not what Galene answers"),
+        (told({"groups": []}), "is not what Galene answers"),
+        (told([{"name": "a", "clients": [{"id": 3}]}]), "is not what Galene answers"),
+        (Answer(404, b"404 page not found"), "answered 404"),
+    ],
+)
+def test_what_is_no_answer_is_none(answer, why):
+    with pytest.raises(PollFailed, match=why):
+        listed(POLL, lambda _: answer)
+
+
+def test_a_wrong_password_says_so():
+    with pytest.raises(Refused, match="refused the key"):
+        listed(POLL, lambda _: Answer(401, b"Haha!"))

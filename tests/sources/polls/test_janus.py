@@ -1,0 +1,163 @@
+"""What Janus' Admin API answers, as Janus 1.1.2 was seen to answer it, and who is in by that."""
+
+import json
+
+import pytest
+
+from headcount.sources.polls.api import Answer, PollFailed, Refused
+from headcount.sources.polls.janus import POLL
+from support.poll_requests import KEY, listed, people, told
+
+CODES = {"videoroom": (426, 430), "audiobridge": (485, 484), "textroom": (417, 414)}
+
+
+class Janus:
+    """Its rooms by plugin: who is in each, and whether it is private. Called by number unless `texts`."""
+
+    def __init__(self, name="eu-1", texts=False):
+        self.name, self.texts = name, texts
+        self.rooms = {"videoroom": {}, "audiobridge": {}, "textroom": {}}
+        self.private = set()
+        self.asked = []
+
+    def __call__(self, ask):
+        request = json.loads(ask.body)
+        assert (ask.method, ask.path, request["admin_secret"]) == ("POST", "", KEY)
+        self.asked.append(request)
+        if request["janus"] == "info":
+            return told(
+                {"janus": "server_info", "transaction": "t", "server-name": self.name, "version": 1102}
+            )
+        plugin = request["plugin"].removeprefix("janus.plugin.")
+        if plugin not in self.rooms:
+            return told({"janus": "error", "error": {"code": 460, "reason": "Invalid plugin"}})
+        return told({"janus": "success", "response": self.answers(plugin, request["request"])})
+
+    def answers(self, plugin, body):
+        rooms = self.rooms[plugin]
+        if "transaction" not in body and plugin == "textroom":
+            return {
+                "textroom": "error",
+                "error_code": 413,
+                "error": "Missing mandatory element (transaction)",
+            }
+        if body["request"] == "list":
+            public = [
+                {"room": room, "num_participants": len(who)}
+                for room, who in rooms.items()
+                if room not in self.private
+            ]
+            return {plugin: "success", "list": public}
+        no_such, no_name = CODES[plugin]
+        if isinstance(body["room"], str) != self.texts:
+            return {plugin: "event", "error_code": no_name, "error": "Invalid element type"}
+        if body["room"] not in rooms:
+            return {plugin: "event", "error_code": no_such, "error": f"No such room ({body['room']})"}
+        return {plugin: "participants", "room": body["room"], "participants": rooms[body["room"]]}
+
+
+@pytest.fixture
+def janus():
+    return Janus()
+
+
+def test_nobody_is_in_any_room(janus):
+    janus.rooms["videoroom"] = {1234: []}
+    assert listed(POLL, janus) == ([], frozenset())
+
+
+def test_rooms_are_called_after_the_server_and_the_plugin(janus):
+    janus.rooms = {
+        "videoroom": {1234: [{"id": 7, "display": "Ann", "publisher": True, "talking": False}, {"id": 8, "publisher": False}]},
+        "audiobridge": {1234: [{"id": 7, "display": "Bob", "setup": True, "muted": False}]},
+        "textroom": {1234: [{"username": "carol"}, {"username": "dan", "display": "Dan"}]},
+    }  # fmt: skip
+    assert people(listed(POLL, janus)) == [
+        ("eu-1/1234", "7", "Ann"),
+        ("eu-1/1234", "8", None),
+        ("eu-1/audiobridge/1234", "7", "Bob"),
+        ("eu-1/textroom/1234", "carol", "carol"),
+        ("eu-1/textroom/1234", "dan", "Dan"),
+    ]
+
+
+def test_rooms_and_people_may_have_texts():
+    janus = Janus("a/b", texts=True)
+    janus.rooms["videoroom"] = {"blue": [{"id": "ann"}], "12": [{"id": "bob"}]}
+    janus.private = {"12"}
+    found = listed(POLL, janus, rooms=["a%2Fb/12"])
+    assert people(found) == [("a%2Fb/12", "bob", None), ("a%2Fb/blue", "ann", None)]
+    assert not found.unclear
+
+
+def test_a_private_room_is_asked_if_somebody_is_known_to_be_in(janus):
+    janus.rooms["videoroom"] = {12: [{"id": 7}]}
+    janus.rooms["audiobridge"] = {13: [{"id": 8}]}
+    janus.private = {12, 13}
+    assert people(listed(POLL, janus)) == []
+    found = listed(POLL, janus, rooms=["eu-1/12", "eu-1/audiobridge/13"])
+    assert people(found) == [("eu-1/12", "7", None), ("eu-1/audiobridge/13", "8", None)]
+
+
+def test_a_room_that_is_gone_is_empty(janus):
+    assert listed(POLL, janus, rooms=["eu-1/99", "eu-1/textroom/99", f"eu-1/{'9' * 40}", "eu-1/blue"]) == (
+        [],
+        frozenset(),
+    )
+
+
+def test_of_a_room_that_is_refused_nothing_is_said(janus):
+    janus.rooms["videoroom"] = {12: [{"id": 7}]}
+    answers = janus.answers
+    janus.answers = lambda plugin, body: (
+        answers(plugin, body)
+        if body["request"] == "list"
+        else {"videoroom": "event", "error_code": 433, "error": "Unauthorized"}
+    )
+    assert listed(POLL, janus) == ([], frozenset({"eu-1/12"}))
+
+
+def test_of_another_servers_rooms_nothing_is_said(janus):
+    assert listed(POLL, janus, rooms=["eu-2/12", "12", "eu-11/3"]).unclear == {"eu-2/12", "12", "eu-11/3"}
+
+
+def test_a_plugin_that_is_not_there_has_no_rooms(janus):
+    del janus.rooms["audiobridge"]
+    janus.rooms["videoroom"] = {12: [{"id": 7}]}
+    found = listed(POLL, janus, rooms=["eu-1/audiobridge/3"])
+    assert people(found) == [("eu-1/12", "7", None)]
+    assert not found.unclear
+
+
+def test_each_room_costs_one_request_if_anybody_is_in(janus):
+    janus.rooms["videoroom"] = {number: [{"id": 7}] * (number // 10) for number in range(20)}
+    found = listed(POLL, janus, rooms=["eu-1/3"])
+    assert len(janus.asked) == 1 + 3 + 10
+    assert not found.unclear
+
+
+def test_a_wrong_secret_says_so():
+    wrong = {
+        "janus": "error",
+        "error": {"code": 403, "reason": "Unauthorized request (wrong or missing secret/token)"},
+    }
+    with pytest.raises(Refused, match=r"refused the key \(403\): Unauthorized"):
+        listed(POLL, lambda _: told(wrong))
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (Answer(200, b"<html>"), "is not what Janus answers"),
+        (Answer(200, b""), "is not what Janus answers"),
+        (Answer(404, b""), "answered 404"),
+        (told({}), "is not what Janus answers"),
+        (told({"janus": "server_info"}), "does not say what it is called"),
+        (told({"janus": "error", "server-name": "eu-1", "error": {"code": 450, "reason": "no"}}), "error: 450 no"),
+        (told({"janus": "success", "server-name": "eu-1"}), "no response"),
+        (told({"janus": "success", "server-name": "eu-1", "response": {"error_code": 5, "error": "x"}}), "no rooms: 5 x"),
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_none(answer, why):
+    with pytest.raises(PollFailed, match=why):
+        listed(POLL, lambda _: answer)

@@ -1,0 +1,74 @@
+"""What both stores know of those whom a list names or lacks."""
+
+import pytest
+
+from headcount.engine.engine import Engine
+from headcount.ingest.polling.known_presence import known
+from headcount.ingest.polling.reconcile import Known
+from headcount.kernel.events import Event, Inferred, Kind
+from headcount.kernel.rules import Rules
+from headcount.sources.polls.api import Present
+from support.engines import NEW_YEAR
+from support.stored import entry_of
+
+T = NEW_YEAR
+D = "default"
+
+
+def at(seconds):
+    return T + seconds * 1_000
+
+
+def said(store, kind, who, when, room="blue", **more):
+    store.log.append([[entry_of(Event(Kind(kind), room, at(when), who, **more), at(when))]])
+
+
+def worked_in(store, now):
+    engine = Engine(store, Rules(), store.tables.take_over())
+    while engine.step(at(now)):
+        pass
+
+
+@pytest.fixture
+def two_rooms(store):
+    for room in ("blue", "other"):
+        said(store, "join", f"{room}-ann", 1, room)
+    store.polls.keep_rooms("token", ["blue"])
+    store.polls.keep_rooms("token", ["blue", "red"])
+    worked_in(store, 60)
+    return store
+
+
+def test_who_is_in_a_room_of_the_source_is_known_and_nobody_else(two_rooms):
+    assert known(two_rooms.polls, D, "token", [], at(60)) == {("blue", "blue-ann"): Known(at(1))}
+    assert known(two_rooms.polls, D, "another", [], at(60)) == {}
+
+
+def test_a_room_may_be_asked_for_besides(two_rooms):
+    assert set(known(two_rooms.polls, D, "token", [], at(60), ["other"])) == {
+        ("blue", "blue-ann"), ("other", "other-ann"),
+    }  # fmt: skip
+
+
+def test_the_log_knows_more_than_the_tables(two_rooms):
+    said(two_rooms, "leave", "blue-ann", 70)
+    said(two_rooms, "join", "blue-bob", 71)
+    listed = [Present("blue", "blue-bob"), Present("blue", "blue-carol")]
+    assert known(two_rooms.polls, D, "token", listed, at(72)) == {
+        ("blue", "blue-ann"): Known(at(70), at(70)), ("blue", "blue-bob"): Known(at(71)),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("inferred", "surely"), [(None, True), (Inferred.SUPERSEDED, True), (Inferred.SNAPSHOT, False)]
+)
+def test_the_end_of_a_room_speaks_for_those_of_its_session(two_rooms, inferred, surely):
+    for who, session in (("bob", "s-1"), ("carol", "s-2")):
+        said(two_rooms, "join", who, 61, source_session=session)
+    two_rooms.log.append(
+        [[entry_of(Event(Kind.END, "blue", at(80), source_session="s-1", inferred=inferred), at(81))]]
+    )
+    listed = [Present("blue", "bob"), Present("blue", "carol")]
+    found = known(two_rooms.polls, D, "token", listed, at(90))
+    assert found["blue", "bob"] == Known(at(81), at(80), surely)
+    assert found["blue", "carol"] == Known(at(61))

@@ -1,0 +1,19 @@
+"""Which way SQLite goes to an answer."""
+
+import pytest
+
+from headcount.store.open import open_store
+from headcount.store.statements import statement
+
+GIVEN = {"domain": "d", "room": "r", "after_room": "", "after_join": -1, "after_participant": "", "most": 10}
+
+
+@pytest.mark.parametrize("question", ["presence", "room_presence"])
+def test_who_is_in_is_read_in_order_from_an_index_alone(tmp_path, question):
+    store = open_store(str(tmp_path / "a.db"))
+    with store.database.reading() as connection:
+        text = f"explain query plan {statement(question)}"
+        way = [told for *_, told in connection.rows_of(text, GIVEN)]
+    store.close()
+    assert len(way) == 1
+    assert "COVERING INDEX stays_of_those_in" in way[0]

@@ -1,0 +1,52 @@
+"""Every story comes out as told from both databases, its events in any order, the engine started anew on the way."""
+
+from random import Random
+
+import pytest
+from test_scenarios import STORIES
+
+from headcount.engine.engine import SHOWN_AFTER_MS, Engine
+from headcount.kernel.meetings import Meeting
+from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.open import open_store
+from support import engines
+from support.scenario import parse
+from support.stored import entry_of
+
+
+@pytest.fixture(scope="module")
+def on_server(postgres):
+    store = open_store(postgres.database())
+    yield store
+    store.close()
+
+
+def worked_out(store, domain, events, as_of, rules):
+    shuffled = Random(0).sample(list(events), len(events))
+    half = len(shuffled) // 2
+    for some in (shuffled[:half], shuffled[half:]):
+        store.log.append([[entry_of(event, as_of, domain=domain) for event in some]])
+        engine = Engine(store, rules, store.tables.take_over(), batch=3)
+        while engine.step(as_of + SHOWN_AFTER_MS):
+            pass
+    rows = store.answers.page(domain, MeetingFilter(), Page(limit=1_000), as_of)
+    entries = store.answers.entries(rows)
+    found = [
+        Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(entries[m.id]))
+        for m in rows
+    ]
+    return sorted(found, key=lambda meeting: (meeting.room, meeting.start))
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+def test_the_story_comes_out_the_same_on_postgres(on_server, path):
+    story = parse(path.read_text())
+    domain = path.stem
+
+    def ask(events, *, as_of, rules, domain):
+        return worked_out(on_server, domain, events, as_of, rules)
+
+    asked = {"as_of": story.as_of, "rules": story.rules, "domain": domain}
+    assert engines.of_stories(ask)(story.events, **asked) == engines.of_stories(engines.kernel)(
+        story.events, **asked
+    )

@@ -1,0 +1,175 @@
+"""What both databases must keep of endpoints: who is told, what waits, what was tried, what is sent again."""
+
+import json
+
+import pytest
+
+from headcount.store.domains import remove_domain
+from headcount.store.webhooks import (
+    Attempt,
+    Batch,
+    Delivery,
+    Endpoint,
+    Fate,
+    RetryType,
+    Standing,
+    State,
+    Wanted,
+)
+
+BOTH = ("meeting.started", "meeting.ended")
+
+
+def told(store, *names, room="r", type_="meeting.started", domain="acme", at=1_000):
+    """Puts messages into the outbox, and gives the position of the last."""
+    said = json.dumps({"id": "m", "start": at})
+    with store.database.writing() as connection:
+        connection.write("keep_message", [(domain, name, type_, room, at, at, said) for name in names])
+    return store.messages.end()
+
+
+def endpoint(store, uuid="e", **more):
+    row = Endpoint(
+        uuid, "acme", "https://hooks.example/x", ("AAEC", "AwQF"), None, RetryType.EXPONENTIAL, BOTH, **more
+    )
+    store.endpoints.add(row)
+    return row
+
+
+def attempt(position, *, delivered=0, at=5):
+    return Attempt(
+        "e", "acme", position, f"m{position}", at, delivered, 200 if delivered else 500, 3, "ok", None
+    )
+
+
+def keep(store, *, done=(), undelivered=(), attempts=(), **standing):
+    whole = {
+        "position": 0,
+        "last_pushed": None,
+        "state": State.ACTIVE,
+        "failed_count": 0,
+        "changes": 0,
+    } | standing
+    store.deliveries.keep(Batch([Standing(uuid="e", **whole)], list(undelivered), list(done), list(attempts)))
+
+
+def test_an_endpoint_is_found_as_it_was_set_up_and_by_nobody_else(store):
+    row = endpoint(store, position=7, created=3, updated=3)
+    assert store.endpoints.find("acme", "e") == row
+    assert store.endpoints.find("other", "e") is None
+    assert store.endpoints.all("acme") == store.endpoints.all() == [row]
+    assert store.endpoints.all("other") == []
+
+
+def test_what_delivering_says_of_an_endpoint_that_was_changed_meanwhile_does_not_count(store):
+    row = endpoint(store)
+    store.endpoints.revive(row)
+    keep(store, position=4, state=State.FAILED, failed_count=3, last_pushed=9)
+    found = store.endpoints.find("acme", "e")
+    assert (found.state, found.failed_count, found.position, found.last_pushed) == (State.ACTIVE, 0, 4, 9)
+    keep(store, position=2, state=State.FAILED, failed_count=3, changes=1)
+    found = store.endpoints.find("acme", "e")
+    assert (found.state, found.failed_count, found.position, found.last_pushed) == (State.FAILED, 3, 4, 9)
+    assert store.endpoints.active() == {}
+
+
+def test_what_waits_is_found_again_in_order_until_it_is_done(store):
+    endpoint(store)
+    told(store, "m1", "m2", "m3")
+    first = [Delivery("e", "acme", position, "r", 1, 50) for position in (1, 2, 3)]
+    keep(store, undelivered=first, position=3)
+    keep(store, undelivered=[first[1]._replace(parked=1, reason="given up")], done=[("e", 1, 0)])
+    ((message, attempts, next_at, _),) = store.deliveries.waiting("e", 0, 10)
+    assert (message.id, message.position, attempts, next_at) == ("m3", 3, 1, 50)
+    assert store.deliveries.counts() == {("e", Fate.WAITING): 1, ("e", Fate.PARKED): 1}
+
+
+def test_one_that_is_revived_tries_what_waits_as_if_for_the_first_time(store):
+    row = endpoint(store)
+    told(store, "m1")
+    keep(
+        store,
+        undelivered=[Delivery("e", "acme", 1, "r", 3, 50)],
+        position=1,
+        state=State.FAILED,
+        failed_count=3,
+    )
+    store.endpoints.revive(row)
+    ((_, attempts, next_at, _),) = store.deliveries.waiting("e", 0, 10)
+    assert (attempts, next_at, store.endpoints.active()) == (0, 0, {"e": 1})
+
+
+def test_a_page_of_the_log_tells_what_became_of_each_message(store):
+    endpoint(store)
+    told(store, *(f"m{n}" for n in range(1, 6)))
+    waiting = Delivery("e", "acme", 3, "r", 1, 50)
+    keep(store, undelivered=[waiting, waiting._replace(position=4, parked=1, reason="given up")], position=4,
+         attempts=[attempt(1), attempt(1, delivered=1), attempt(2, delivered=1), attempt(4)])  # fmt: skip
+    listed = store.deliveries.listed("e", None, 10)
+    assert [(one.id, one.fate, len(one.attempts)) for one in listed] == [
+        ("m4", Fate.PARKED, 1), ("m3", Fate.WAITING, 0), ("m2", Fate.DELIVERED, 1), ("m1", Fate.DELIVERED, 2),
+    ]  # fmt: skip
+    assert listed[0].reason == "given up"
+    assert listed[3].attempts[0].delivered
+    pages = [one.id for before in (None, 3) for one in store.deliveries.listed("e", before, 2)]
+    assert pages == ["m4", "m3", "m2", "m1"]
+    by_fate = {fate: [one.id for one in store.deliveries.listed("e", None, 10, fate)] for fate in Fate}
+    assert by_fate == {Fate.DELIVERED: ["m2", "m1"], Fate.WAITING: ["m3"], Fate.PARKED: ["m4"]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "again"),
+    [
+        (Wanted(ids=["m2", "n1", "nothing"]), ["m2"]),
+        (Wanted(ids=[]), []),
+        (Wanted(room="blue"), ["m3"]),
+        (Wanted(since=2_000, until=3_000), ["m3"]),
+        (Wanted(parked=True), ["m1"]),
+        (Wanted(), ["m1", "m2", "m3"]),
+    ],
+)
+def test_what_is_asked_for_is_sent_again_if_it_was_taken_up(store, wanted, again):
+    row = endpoint(store)
+    told(store, "m1", "m2")
+    told(store, "m3", room="blue", at=2_500)
+    told(store, "m4", type_="participant.joined")
+    told(store, "n1", domain="other")
+    told(store, "m5", at=2_500)
+    keep(store, undelivered=[Delivery("e", "acme", 1, "r", 5, 50, 1, 0, "given up")], position=5)
+    assert store.endpoints.replay(row, wanted) == len(again)
+    assert [message.id for message, *_ in store.deliveries.waiting("e", 0, 10)] == again
+    assert store.endpoints.active() == {"e": 1}
+
+
+def test_word_of_an_earlier_delivery_does_not_take_away_what_was_asked_for_again(store):
+    row = endpoint(store)
+    told(store, "m1")
+    keep(store, undelivered=[Delivery("e", "acme", 1, "r", 1, 50)], position=1)
+    store.endpoints.replay(row, Wanted(ids=["m1"]))
+    keep(store, done=[("e", 1, 0)])
+    keep(store, undelivered=[Delivery("e", "acme", 1, "r", 2, 90)])
+    ((_, attempts, next_at, asked),) = store.deliveries.waiting("e", 0, 10)
+    assert (attempts, next_at, asked) == (0, 0, 1)
+    keep(store, done=[("e", 1, asked)])
+    assert store.deliveries.counts() == {}
+
+
+def test_what_is_old_is_forgotten(store):
+    endpoint(store)
+    told(store, "m1", "m2")
+    keep(store, undelivered=[Delivery("e", "acme", 1, "r", 0, 0), Delivery("e", "acme", 2, "r", 0, 0)], position=2,
+         attempts=[attempt(1, at=5), attempt(2, at=15)])  # fmt: skip
+    assert store.messages.prune(1_001) == 1
+    assert store.deliveries.prune(10) == 1
+    assert [(one.id, len(one.attempts)) for one in store.deliveries.listed("e", None, 10)] == [("m2", 1)]
+
+
+@pytest.mark.parametrize("remove", [lambda store: store.endpoints.remove("e"), lambda store: remove_domain(store.database, "acme")])  # fmt: skip
+def test_with_an_endpoint_goes_all_that_is_kept_of_it(store, remove):
+    endpoint(store)
+    told(store, "m1")
+    keep(store, undelivered=[Delivery("e", "acme", 1, "r", 0, 0)], attempts=[attempt(1)], position=1)
+    remove(store)
+    assert store.endpoints.all() == []
+    assert store.deliveries.counts() == {}
+    assert store.deliveries.listed("e", None, 10) == []

@@ -1,0 +1,201 @@
+"""How much was met, on both databases: tallied or waiting, in any piece of a quarter of a year."""
+
+from contextlib import contextmanager
+from random import Random
+
+import pytest
+
+from headcount.engine.engine import Engine
+from headcount.kernel.events import Event, Kind
+from headcount.kernel.rules import Rules
+from headcount.store import migrations
+from headcount.store.database import StoreBusy
+from headcount.store.domains import remove_domain
+from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.open import open_store
+from headcount.store.records import MeetingRow, Round, StayRow
+from headcount.store.usage.rollup import Tallying
+from support.engines import NEW_YEAR
+from support.stored import entry_of
+
+QUARTER = 900_000
+DAYS = 100
+FIRST = NEW_YEAR // QUARTER
+LAST = FIRST + DAYS * 96
+NOW = LAST * QUARTER
+ROOMS = ("blue", "green", "red")
+TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_sums", "to_tally")
+
+
+def visits(chance, number):
+    """Comings and goings over a quarter of a year, a few of whom have not gone yet."""
+    for n in range(number):
+        at = NEW_YEAR + chance.randrange(DAYS * 96 * QUARTER - 3 * 3_600_000)
+        for k in range(chance.randint(1, 4)):
+            who = f"c-{n}-{k}"
+            join = at + k * chance.randrange(1, 900_000)
+            room = ROOMS[n % 3]
+            yield Event(Kind.JOIN, room, join, who)
+            if n % 25:
+                yield Event(Kind.LEAVE, room, join + chance.randrange(10_000, 3 * 3_600_000), who)
+
+
+def slow(store, domain, first, until, now):
+    """The sum over all meetings: meetings, time and the most at once; of all rooms together, and of each."""
+    rows = store.answers.page(domain, MeetingFilter(), Page(limit=100_000), now)
+    entries = {}
+    for start in range(0, len(rows), 100):
+        entries |= store.answers.entries(rows[start : start + 100])
+    start, end = first * QUARTER, until * QUARTER
+    found = {}
+    for room in (None, *sorted({row.room for row in rows})):
+        theirs = [row for row in rows if room in (None, row.room)]
+        spans = [
+            (max(start, one.join), min(end, now if one.leave is None else one.leave))
+            for row in theirs
+            for one in entries[row.id]
+        ]
+        spans = [(a, b) for a, b in spans if a < b]
+        began = sum(start <= row.start < end for row in theirs)
+        if began or spans:
+            found[room] = (began, sum(b - a for a, b in spans), most_of(spans))
+    return found
+
+
+def most_of(spans):
+    count = most = 0
+    for _, change in sorted([(a, 1) for a, _ in spans] + [(b, -1) for _, b in spans]):
+        count += change
+        most = max(most, count)
+    return most
+
+
+def fast(store, domain, first, until, now):
+    rooms, quarters = store.usage.by_room(domain, None, first, until, now)
+    found = {one.room: tuple(one)[1:] for one in rooms}
+    if quarters:
+        began, time, most, _ = zip(*quarters.values(), strict=True)
+        found[None] = (sum(began), sum(time), max(most))
+    return found
+
+
+def ranges(chance):
+    yield FIRST, LAST
+    yield FIRST, FIRST + 1
+    for _ in range(8):
+        first, until = sorted(chance.randrange(FIRST, LAST) for _ in "ab")
+        yield first, until + 1
+
+
+def test_any_piece_of_a_quarter_of_a_year_is_what_its_meetings_come_to(store):
+    chance = Random(8)
+    engine = Engine(store, Rules(), store.tables.take_over(), batch=100)
+    said = list(visits(chance, 250))
+    chance.shuffle(said)
+    for start in range(0, len(said), 100):
+        store.log.append([[entry_of(event, NOW) for event in said[start : start + 100]]])
+        while engine.step(NOW):
+            pass
+        store.tallying.step(chance.randint(1, 20))
+    for first, until in ranges(chance):
+        assert fast(store, "default", first, until, NOW) == slow(store, "default", first, until, NOW)
+    store.tallying.all()
+    assert rows_in(store, "to_tally") == 0
+    for first, until in ranges(chance):
+        assert fast(store, "default", first, until, NOW) == slow(store, "default", first, until, NOW)
+
+
+def met(number, room="blue", hours=1, domain="acme"):
+    """A meeting of two, and what the engine would write of it."""
+    start = NEW_YEAR + number * 86_400_000
+    end = start + hours * 3_600_000
+    stays = {
+        (domain, room, start, who): StayRow(domain, room, start, who, end, "reported", None, None)
+        for who in "ab"
+    }
+    row = MeetingRow(domain, f"{room}-{number}", room, start, end, 2)
+    return Round(0, stays=stays, meetings={(domain, row.id): row}, to_tally={(domain, room): (start, end)})
+
+
+def rows_in(store, table):
+    with store.database.reading() as connection:
+        return connection.rows_of(f"select count(*) from {table}", {})[0][0]
+
+
+def commit(store, *rounds):
+    epoch = store.tables.take_over()
+    for one in rounds:
+        store.tables.commit(one, epoch)
+
+
+def test_a_store_of_an_earlier_release_is_gone_through(url, monkeypatch):
+    every = migrations.migrations()
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "migrations", lambda: [one for one in every if one.number < 8])
+        old = open_store(url)
+        for number in range(3):
+            one = met(number)
+            one.to_tally.clear()
+            commit(old, one)
+        old.close()
+    store = open_store(url)
+    assert rows_in(store, "to_tally") == 1
+    before = fast(store, "acme", FIRST, LAST, NOW)
+    store.tallying.all()
+    assert before == fast(store, "acme", FIRST, LAST, NOW) == slow(store, "acme", FIRST, LAST, NOW)
+    assert before["blue"] == (3, 3 * 2 * 3_600_000, 2)
+    store.close()
+
+
+def test_a_domain_that_is_removed_leaves_nothing_tallied(store):
+    commit(store, met(0), met(1, domain="other"))
+    store.tallying.step(1)
+    remove_domain(store.database, "acme")
+    store.tallying.all()
+    remove_domain(store.database, "other")
+    assert [rows_in(store, table) for table in TABLES] == [0] * len(TABLES)
+
+
+class Beaten:
+    """A database in which somebody else does the same first, between our reading and our writing."""
+
+    def __init__(self, database, first):
+        self._database = database
+        self._first = first
+
+    def __getattr__(self, name):
+        return getattr(self._database, name)
+
+    @contextmanager
+    def writing(self):
+        self._first()
+        with self._database.writing() as connection:
+            yield connection
+
+
+@pytest.mark.parametrize("most", [1, 2, 10])
+def test_what_two_tally_at_once_is_tallied_once(store, most):
+    commit(store, met(0), met(1, "red"), met(2))
+    assert Tallying(Beaten(store.database, lambda: store.tallying.step(most))).step(2)
+    store.tallying.all()
+    assert fast(store, "acme", FIRST, LAST, NOW) == slow(store, "acme", FIRST, LAST, NOW)
+    assert rows_in(store, "to_tally") == 0
+
+
+def test_what_changes_while_it_is_tallied_is_tallied_again(store):
+    commit(store, met(0))
+    longer = met(0, hours=5)
+    assert not Tallying(Beaten(store.database, lambda: commit(store, longer))).step()
+    assert fast(store, "acme", FIRST, LAST, NOW)["blue"] == (1, 2 * 5 * 3_600_000, 2)
+    store.tallying.all()
+    assert fast(store, "acme", FIRST, LAST, NOW)["blue"] == (1, 2 * 5 * 3_600_000, 2)
+
+
+def test_who_asks_while_far_too_much_waits_is_told_to_come_again(store):
+    many = Round(0)
+    many.to_tally.update({("acme", f"room-{n}"): (NEW_YEAR, NEW_YEAR + 1) for n in range(5_001)})
+    commit(store, many)
+    with pytest.raises(StoreBusy, match="worked out"):
+        store.usage.by_quarter("acme", None, FIRST, LAST, NOW)
+    store.tallying.step()
+    assert store.usage.by_quarter("acme", None, FIRST, LAST, NOW) == {}

@@ -1,0 +1,19 @@
+"""Golden payloads: what each vendor sends, one file each."""
+
+from pathlib import Path
+
+import msgspec
+
+from headcount.sources.api import Delivery
+
+FOLDER = Path(__file__).parents[1] / "sources"
+
+
+FILES = sorted(FOLDER.glob("*/*.json"))
+
+
+def delivery_of(told):
+    body = told["body"]
+    raw = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+    headers = {name.lower(): value for name, value in told.get("headers", {}).items()}
+    return Delivery(headers, raw, told.get("url", ""), told.get("received", 1_772_442_000_000))

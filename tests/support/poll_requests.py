@@ -1,0 +1,27 @@
+"""Asking a server that is a function: what it answers to each request."""
+
+import json
+
+from headcount.sources.polls.api import Access, Answer
+
+NOW = 1_772_442_000_000
+KEY = "key:secret-that-is-long-enough-for-hs256"
+
+
+def listed(poll, server, **more):
+    """What a poll makes of the answers that `server` gives. Raises `PollFailed`."""
+    steps = poll.ask(Access(**{"secret": KEY, "now": NOW, "chance": "chance", **more}))
+    try:
+        asked = next(steps)
+        while True:
+            asked = steps.send([server(ask) for ask in asked])
+    except StopIteration as done:
+        return done.value
+
+
+def told(what, status=200):
+    return Answer(status, json.dumps(what).encode())
+
+
+def people(found):
+    return sorted((one.room, one.participant_id, one.user_name) for one in found.present)

@@ -1,0 +1,26 @@
+"""Lists, and what is known, in few words."""
+
+from headcount.ingest.polling.reconcile import Known, Memory, reconcile
+from headcount.kernel.events import Inferred, Kind
+from headcount.sources.polls.api import Present
+
+ROOM = "blue"
+
+
+def there(name, joined=None, **more):
+    return Present(ROOM, name, joined=joined, **more)
+
+
+def came(found):
+    return [(event.participant_id, event.at) for event in found.joins]
+
+
+def went(found):
+    return [(event.participant_id, event.at) for event in found.leaves]
+
+
+def who(name):
+    return (ROOM, name)
+
+
+__all__ = ["ROOM", "Inferred", "Kind", "Known", "Memory", "came", "reconcile", "there", "went", "who"]

@@ -1,0 +1,82 @@
+"""The store and its engine as one more way to find meetings, to be held against the others."""
+
+from dataclasses import replace
+from hashlib import blake2b
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from headcount.engine.engine import SHOWN_AFTER_MS, Engine
+from headcount.kernel.meetings import Meeting
+from headcount.kernel.rules import Rules
+from headcount.store import dedup
+from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.open import open_store
+from support.engines import NEW_YEAR
+
+DOMAIN = "default"
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+_NUMBERS = count()
+
+
+def stored(events, *, as_of, rules=None, domain=DOMAIN):
+    """Events in the order given through a store and its engine: some of them, a look, and the rest."""
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
+        service = StoredEngine(Path(folder), rules)
+        half = len(events) // 2
+        service.append(*events[:half])
+        service.show(as_of)
+        service.start()
+        service.append(*events[half:])
+        service.show(as_of)
+        found = service.meetings()
+        service.close()
+        return found
+
+
+def entry_of(event, received=0, *, domain=DOMAIN, origin=0):
+    """The entry of an event; the same event has the same key."""
+    key = blake2b(repr(event).encode(), digest_size=16).digest()
+    return dedup.entry_of(event, domain, received, origin, key)
+
+
+class StoredEngine:
+    """A store in a file and an engine on it, which may be stopped and started anywhere."""
+
+    def __init__(self, folder, rules=None, **options):
+        self.path = folder / f"{next(_NUMBERS)}.db"
+        self.rules = rules or Rules()
+        self.options = options
+        self.store = open_store(str(self.path), synchronous="off")
+        self.start()
+
+    def start(self):
+        self.engine = Engine(self.store, self.rules, self.store.tables.take_over(), **self.options)
+
+    def append(self, *events, received=0, origin=0):
+        return self.store.log.append([[entry_of(event, received, origin=origin) for event in events]])[0]
+
+    def show(self, moment):
+        """Work until what is shown is what was true at `moment`."""
+        while self.engine.step(moment + self.options.get("shown_after", SHOWN_AFTER_MS)):
+            pass
+
+    def meetings(self):
+        """What the tables hold, in the kernel's words, by room and start."""
+        rows = self.store.answers.page(DOMAIN, MeetingFilter(), Page(limit=10_000), 0)
+        dedup = self.store.answers.entries(rows)
+        found = [
+            Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(dedup[m.id]))
+            for m in rows
+        ]
+        return sorted(found, key=lambda meeting: (meeting.room, meeting.start))
+
+    def close(self):
+        self.store.close()
+        for file in self.path.parent.glob(f"{self.path.name}*"):
+            file.unlink()
+
+
+def shifted(event):
+    joined_at = None if event.joined_at is None else event.joined_at + NEW_YEAR
+    return replace(event, at=event.at + NEW_YEAR, joined_at=joined_at)

@@ -1,0 +1,57 @@
+"""The dashboard of a real service, in a real browser."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from support.browser import Looking
+from support.running_service import Running
+
+SHOTS = Path("build/screenshots")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """A service in which a meeting begins after three seconds and not after thirty."""
+    running = Running(
+        tmp_path_factory.mktemp("dashboard"),
+        reads_per_5s=0,
+        min_stay_s=1,
+        start_alone_s=3,
+        timezone="Europe/Berlin",
+    )
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One for each module and no longer: while it is there, a loop runs in this thread, and other tests have their own."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    assert found, "the tests look at the dashboard with Chromium: tests/install_servers.sh installs it"
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def looking(service, browser, request):
+    """A browser that has signed in as an admin; nothing may be complained of on its console."""
+    eyes = Looking(service, browser)
+    yield eyes
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    eyes.page.screenshot(path=SHOTS / f"{request.node.name[:80]}.png")
+    eyes.close()
+    assert eyes.complaints == []
+
+
+@pytest.fixture
+def room(request):
+    """A room of the test's own."""
+    return request.node.name.removeprefix("test_")[:80]

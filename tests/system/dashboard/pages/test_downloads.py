@@ -1,0 +1,159 @@
+"""What is taken along: files that hold all that was asked for, and open rightly."""
+
+import csv
+import io
+import re
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from icalendar import Calendar
+from openpyxl import load_workbook
+
+from support.browser import BASE, a_meeting, signed_in, told
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def lines_of(answer):
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+
+
+def sheet_of(answer, name=None):
+    book = load_workbook(io.BytesIO(answer.content))
+    header, *rows = (book[name] if name else book.active).iter_rows(values_only=True)
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+@pytest.fixture
+def client(service):
+    return signed_in(service)
+
+
+def test_a_file_of_meetings_holds_all_that_fit_and_names_its_zone(service, client):
+    for number in range(60):
+        a_meeting(service, f"file {number:02}", ago=9_000 - number * 100, lasted=60)
+    a_meeting(service, "another", ago=9_000)
+    asked = {"min_people": 2, "min_minutes": 0, "state": "over", "order": "asc"}
+    every = (
+        service.client().get("/meetings?limit=100&ongoing=false&min_participants=2&order=asc").json()["data"]
+    )
+    lines = lines_of(client.get(f"{BASE}/meetings.csv", params=asked))
+    assert [line["Meeting"] for line in lines] == [one["id"] for one in every]
+    assert [line["Meeting"] for line in sheet_of(client.get(f"{BASE}/meetings.xlsx", params=asked))] == [
+        one["id"] for one in every
+    ]
+    first = lines[0]
+    began = datetime.fromisoformat(first["Start (Europe/Berlin)"])
+    assert (int(began.timestamp()), began.utcoffset()) == (every[0]["start_time"], timedelta(hours=1))
+    assert float(first["Length (s)"]) == pytest.approx(60, abs=1)
+    assert (first["People"], first["Peak"], first["Ongoing"]) == ("2", "2", "false")
+
+
+def test_a_list_of_who_attended_has_real_times_and_shares(service, client, room):
+    meeting = a_meeting(service, room, ago=1_000, lasted=600)
+    bob = next(row for row in sheet_of(client.get(f"{BASE}/meetings/{meeting}.xlsx")) if row["Name"] == "Bob")
+    joined = datetime.fromtimestamp(time.time() - 980, BERLIN).replace(tzinfo=None)
+    assert abs(bob["First in (Europe/Berlin)"] - joined) < timedelta(seconds=20)
+    assert bob["Time"] == pytest.approx(timedelta(seconds=280), abs=timedelta(seconds=1))
+    assert bob["Share"] == pytest.approx(280 / 600, abs=0.01)
+    assert bob["Still in"] is False
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_harmless(service, client, room):
+    formula = '=HYPERLINK("https://evil.example","here")'
+    told(
+        service,
+        (room, "join", "x", 500, {"user_name": formula}), (room, "join", "y", 500),
+        (room, "end", None, 100),
+    )  # fmt: skip
+    (row,) = client.get(f"{BASE}/meetings.json", params={"room": room}).json()["rows"]
+    lines = lines_of(client.get(f"{BASE}/meetings/{row['id']}.csv"))
+    assert f"'{formula}" in [line["Name"] for line in lines]
+    book = load_workbook(io.BytesIO(client.get(f"{BASE}/meetings/{row['id']}.xlsx").content))
+    assert [(cell.data_type, cell.hyperlink) for cell in book.active["A"] if cell.value == formula] == [
+        ("s", None)
+    ]
+
+
+def test_a_calendar_has_the_meetings_of_a_room_and_of_a_person(service, client, room):
+    meeting = a_meeting(service, room)
+    for path, asked in (("room", {"name": room}), ("person", {"id": f"u-ana-{room}"})):
+        answer = client.get(f"{BASE}/{path}.ics", params=asked)
+        assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
+        (event,) = Calendar.from_ical(answer.content).walk("VEVENT")
+        assert (str(event["UID"]), str(event["SUMMARY"])) == (meeting, room)
+        assert event.decoded("DTEND") - event.decoded("DTSTART") in (
+            timedelta(seconds=300),
+            timedelta(seconds=301),
+        )
+        assert "Ana Silva" in str(event["DESCRIPTION"])
+
+
+def test_a_file_is_called_after_what_it_holds(client, service):
+    meeting = a_meeting(service, 'Ångström/2 "x"')
+    told_name = client.get(f"{BASE}/meetings/{meeting}.csv").headers["content-disposition"]
+    assert told_name.startswith('attachment; filename="')
+    assert re.search(r"filename\*=UTF-8''%C3%85ngstr%C3%B6m-2-x-20", told_name)
+    assert "/" not in told_name.split("UTF-8''")[0].removeprefix("attachment; ")
+
+
+def test_the_file_is_behind_the_button(looking, service, room):
+    a_meeting(service, room)
+    page = looking.at(f"/meetings?room={room}")
+    page.locator("summary", has_text="Take along").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    with Path(download.value.path()).open(encoding="utf-8-sig") as file:
+        assert [line["Room"] for line in csv.DictReader(file)] == [room]
+
+
+def test_usage_says_what_the_api_says(service, client, room):
+    a_meeting(service, room, ago=1_000, lasted=600)
+    today = datetime.now(BERLIN).date()
+    since = today - timedelta(days=1)  # it may be just after midnight
+    asked = {"group": "day", "from": str(since), "timezone": "Europe/Berlin", "room": room}
+    said = service.client().get("/usage", params=asked).json()
+    page = client.get(
+        f"{BASE}/usage.json", params={"room": room, "from": str(since), "to": str(today)}
+    ).json()
+    assert page["every"] == "hour"
+    assert page["total"]["meetings"] == said["totals"]["meetings"] == 1
+    assert int(page["total"]["time"]) == said["totals"]["participant_seconds"]
+    assert page["total"]["most"] == said["totals"]["max_participants"] == 2
+    assert sum(one["time"] for one in page["buckets"]) == pytest.approx(page["total"]["time"])
+    assert sum(map(sum, page["week"])) * 60 == pytest.approx(page["total"]["time"], abs=1)
+    lines = lines_of(
+        client.get(f"{BASE}/usage.csv", params={"room": room, "from": str(since), "to": str(today)})
+    )
+    assert sum(float(line["Person time (s)"]) for line in lines) == pytest.approx(
+        page["total"]["time"], abs=0.1
+    )
+    rooms = sheet_of(
+        client.get(f"{BASE}/usage.xlsx", params={"from": str(since), "to": str(today)}), "By room"
+    )
+    assert room in [row["Room"] for row in rooms]
+
+
+def test_of_a_long_time_the_rooms_come_after_the_page(looking, service, room):
+    a_meeting(service, room, ago=1_000, lasted=600)
+    page = looking.at("/usage?from=2025-01-01")
+    page.get_by_role("link", name=room, exact=True).wait_for()
+
+
+def test_a_day_of_twenty_five_hours_has_twenty_five_bars(client):
+    page = client.get(f"{BASE}/usage.json?from=2026-10-25&to=2026-10-25&zone=Europe/Berlin").json()
+    assert len(page["buckets"]) == 25
+    assert page["buckets"][2]["start"] != page["buckets"][3]["start"]
+
+
+@pytest.mark.parametrize(
+    "asked", ["from=2026-02-02&to=2026-02-01", "from=2010-01-01&to=2026-01-01", "from=soon"]
+)
+def test_days_that_make_no_sense_are_refused_in_words(client, asked):
+    answer = client.get(f"{BASE}/usage?{asked}")
+    assert answer.status_code == 400
+    assert 'role="alert"' in answer.text

@@ -1,0 +1,86 @@
+"""What holds of every page: it is accessible, valid, fits a phone, and its words come from one place."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import html5lib
+import pytest
+
+from headcount.dashboard.texts import Texts
+from support.browser import BASE, Looking, a_meeting, signed_in, told
+
+AXE = Path("tests/node/node_modules/axe-core/axe.min.js")
+ROOM = "every page"
+PAGES = [
+    "",
+    "/meetings",
+    "/meetings?room=nowhere",
+    "/meetings/MEETING",
+    "/meetings/MEETING?tab=events&at=00:00",
+    "/meetings/MEETING?tab=decisions",
+    "/meetings/MEETING?tab=corrections",
+    "/meetings/MEETING?tab=deliveries",
+    f"/room?name={ROOM}",
+    f"/person?id=u-ana-{ROOM}",
+    "/find?q=e",
+    "/find?q=nothing of that kind&people=1",
+    "/usage?from=2025-01-01&rooms=1",
+    "/usage",
+    "/usage?room=nowhere",
+    "/health",
+    "/settings",
+    "/nowhere",
+    "/sign-in",
+]
+LOOKS = {
+    "wide and light": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"},
+    "narrow and dark": {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"},
+}
+
+
+@pytest.fixture(scope="module")
+def meeting(service):
+    told(
+        service,
+        ("still going on", "join", "x", 90, {"user_name": "Xaver"}),
+        ("still going on", "join", "y", 80),
+    )
+    return a_meeting(service, ROOM)
+
+
+@pytest.fixture(scope="module", params=LOOKS)
+def eyes(service, browser, request):
+    looking = Looking(service, browser, bypass_csp=True, **LOOKS[request.param])
+    yield looking
+    looking.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_can_be_used_by_everybody(eyes, meeting, path):
+    page = eyes.at(path.replace("MEETING", meeting))
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_valid(service, meeting, path):
+    text = signed_in(service).get(BASE + path.replace("MEETING", meeting)).text
+    html5lib.HTMLParser(strict=True).parse(text)
+    ids = re.findall(r'\bid="([^"]*)"', text)
+    assert len(ids) == len(set(ids))
+    assert " style=" not in text
+    assert "onclick" not in text
+
+
+def test_every_word_that_is_asked_for_is_there_and_every_one_that_is_there_is_asked_for():
+    folder = Path(str(files("headcount.dashboard")))
+    asked = "\n".join(path.read_text() for path in [*folder.rglob("*.html"), *folder.rglob("*.py")])
+    known = {re.sub(r"\.(one|other)$", "", name) for name in Texts().known}
+    named = set(re.findall(r"""(?:\bt|TEXTS)\(\s*["']([a-z_.]+)["']""", asked))
+    begun = tuple(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)*[._])(?:["'] ~|\{)""", asked))
+    assert {name for name in named - known if not name.endswith((".", "_"))} == set()
+    unused = {name for name in known - named if not name.startswith(begun) and f'"{name}"' not in asked}
+    assert unused == set()

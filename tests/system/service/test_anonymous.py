@@ -1,0 +1,236 @@
+"""What anybody may send who can reach the service: it is bounded, answered in words, and never an error of ours."""
+
+import json
+import re
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from support.browser import csrf_in, eventually, signed_in
+from support.raw_requests import answer_to, connected
+from support.running_service import Running
+
+LONG = 60_000
+MB = 1_000_000
+FORM = b"POST /dashboard/sign-in HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A service that may have few descriptors, and waits for nobody for long."""
+    running = Running(tmp_path_factory.mktemp("small"), request_s=2).start(descriptors=256)
+    yield running
+    running.stop()
+
+
+def memory(service):
+    lines = dict(
+        line.split(":", 1) for line in Path(f"/proc/{service.process.pid}/status").read_text().splitlines()
+    )
+    return int(lines["VmRSS"].split()[0]) * 1_000
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "status"),
+    [
+        ("/v1/presence", "authorization: Bearer hc_{}", 401),
+        ("/dashboard", "cookie: headcount={}", 303),
+        ("/v1/stream?token={}", "x: y", 401),
+        ("/dashboard/shared/{}", "x: y", 410),
+    ],
+)
+def test_what_strangers_show_is_not_remembered(service, path, header, status):
+    number = 2_000
+    with connected(service) as connection, connection.makefile("rb") as answers:
+
+        def ask(n):
+            shown = f"{n:08}" + "x" * LONG
+            connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n{header}\r\n\r\n".format(shown).encode())
+            head = b"".join(iter(answers.readline, b"\r\n")).lower()
+            answers.read(int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+            return int(head[9:12])
+
+        assert {ask(n) for n in range(100)} == {status}
+        before = memory(service)
+        assert {ask(n) for n in range(100, number)} == {status}
+    assert memory(service) - before < number * LONG / 3
+
+
+def test_a_head_may_have_so_many_lines_and_no_more(service):
+    lines = [f"x-{n}: y" for n in range(120)]
+    with httpx.Client() as client:
+        assert (
+            client.get(f"{service.url}/healthz", headers=[line.split(": ") for line in lines]).status_code
+            == 200
+        )
+    head = "GET /healthz HTTP/1.1\r\nhost: x\r\n" + "a:\r\n" * 30_000 + "\r\n"
+    heard = answer_to(service, head.encode())
+    assert heard.startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
+    assert json.loads(heard.partition(b"\r\n\r\n")[2])["error"] == "request-too-large"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\nendless: ",
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\nendless",
+        b"GET /endless",
+        b"POST /nowhere HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nendless: ",
+        b"POST /nowhere HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1;endless=",
+    ],
+)
+def test_a_line_that_does_not_end_is_cut_off(service, head):
+    before = memory(service)
+    answer_to(service, head, *[b"x" * MB] * 60)
+    assert memory(service) - before < 30 * MB
+
+
+def test_what_is_no_http_is_answered_in_the_words_of_the_api(service):
+    heard = answer_to(service, b"\x16\x03\x01 hello\r\n\r\n")
+    assert heard.startswith(b"HTTP/1.1 400")
+    assert json.loads(heard.partition(b"\r\n\r\n")[2])["error"] == "invalid-request-error"
+
+
+def test_a_form_that_stops_is_answered_with_408(small):
+    heard = answer_to(small, FORM + b"content-length: 900\r\n\r\nkey=x")
+    assert heard.startswith(b"HTTP/1.1 408")
+    assert b"the form took longer than 2 s" in heard
+
+
+@pytest.mark.parametrize("length", [b"content-length: 20000", b"transfer-encoding: chunked"])
+def test_a_form_of_a_stranger_is_small(small, length):
+    body = b"x" * 20_000 if b"length" in length else b"4e20\r\n" + b"x" * 20_000 + b"\r\n0\r\n\r\n"
+    assert answer_to(small, FORM + b"connection: close\r\n" + length + b"\r\n\r\n", body).startswith(
+        b"HTTP/1.1 413"
+    )
+
+
+@pytest.mark.parametrize("start", [FORM + b"content-length: 900\r\n\r\nkey=x", b"GET / HTTP/1.1\r\nx", b""])
+def test_more_connections_than_descriptors_keep_nobody_out(small, start):
+    with ExitStack() as held:
+        for _ in range(600):
+            connection = held.enter_context(connected(small))
+            with suppress(OSError):
+                connection.sendall(start)
+        for _ in range(5):
+            assert httpx.get(f"{small.url}/healthz", timeout=30).status_code == 200
+    assert "Too many open files" not in small.log.read_text()
+
+
+def broken_off(service):
+    """How many forms of sign-ins broke off so far."""
+    told = httpx.get(f"{service.url}/metrics", timeout=30).text
+    found = re.search(r'requests_total\{route="/dashboard/sign-in",status="400"\} (\d+)', told)
+    return int(found[1]) if found else 0
+
+
+def test_a_client_that_goes_away_leaves_no_traceback(small):
+    before = broken_off(small)
+    for _ in range(50):
+        with connected(small) as connection:
+            connection.sendall(FORM + b"content-length: 900\r\n\r\nkey=x")
+    head = b"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\ncontent-length: 900\r\n\r\n{"
+    with connected(small) as connection:
+        connection.sendall(head % small.key.encode())
+    eventually(lambda: broken_off(small) >= before + 50, 60)
+    assert "Traceback" not in small.log.read_text()
+
+
+@pytest.mark.parametrize("host", ["[", "x/y?z", "[::1", "\\", ""])
+@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/sign-in", "/nowhere", "/v1/ingest/generic/x"])
+def test_no_host_breaks_anything(service, host, path):
+    with connected(service) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
+        assert int(connection.recv(65_536)[9:12]) < 500
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def both(request, tmp_path_factory):
+    database = request.getfixturevalue("postgres").database() if request.param == "postgres" else None
+    running = Running(tmp_path_factory.mktemp("both"), database, reads_per_5s=0).start()
+    yield running
+    running.stop()
+
+
+NINES = "9" * 5_000
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/dashboard/meetings?min_minutes=" + NINES,
+        "/dashboard/meetings?min_people=" + NINES,
+        "/dashboard/usage?from=0001-01-01",
+        "/dashboard/meetings/a%00b",
+        "/dashboard/meetings?room=a%00b",
+        "/dashboard/settings/webhooks/a%00b",
+        "/dashboard/find?q=%00",
+        "/dashboard/shared/a%00b",
+        "/dashboard/sign-in?link=a%00b",
+        "/dashboard/meetings?%00=x",
+    ],
+)
+def test_what_makes_no_sense_on_a_page_is_refused(both, path):
+    assert signed_in(both).get(path).status_code in (400, 404)
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("/settings/keys", "name"), ("/settings/keys/revoke", "id"), ("/shares/revoke", "digest")],
+)
+def test_a_form_holds_no_nul(both, path, field):
+    client = signed_in(both)
+    fields = {"csrf": csrf_in(client), field: "a\0b", "scope.read": "1"}
+    assert client.post(f"/dashboard{path}", data=fields).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/ingest/generic/a%00b",
+        "/v1/ingest/a%00b/c",
+        "/v1/meetings/a%00b",
+        "/v1/rooms/a%00b/presence",
+        "/v1/webhooks/%00",
+    ],
+)
+def test_no_path_of_the_api_holds_a_nul(both, path):
+    with httpx.Client(
+        base_url=both.url, headers={"Authorization": f"Bearer {both.key}"}, timeout=30
+    ) as client:
+        assert client.request("POST" if "ingest" in path else "GET", path).status_code in (400, 404)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        "9" * 15,
+        "-" + "9" * 15,
+        NINES,
+        "1e999",
+        "0000-01-01T00:00:00Z",
+    ],
+)
+def test_times_at_the_end_of_the_calendar_are_understood_or_refused(both, at):
+    with both.client() as client:
+        client.post(
+            "/events?wait=true",
+            json=[
+                {"room": "calendar", "kind": "join", "participant_id": who, "at": 1_700_000_000, "id": who}
+                for who in "ab"
+            ],
+        ).raise_for_status()
+        eventually(lambda: client.get("/meetings", params={"room": "calendar"}).json()["data"])
+        (meeting,) = client.get("/meetings", params={"room": "calendar"}).json()["data"]
+        for name in ("starts_at", "ends_at"):
+            asked = f"/meetings/{meeting['id']}/attendance"
+            assert client.get(asked, params={name: at, "expected": "x"}).status_code in (200, 400)
+            assert client.post(asked, json={"expected": ["x"], name: at}).status_code in (200, 400)
+        for name in ("time", "from", "to"):
+            assert client.get("/rooms/calendar/at", params={name: at}).status_code in (200, 400)
+        event = {"room": "r", "kind": "join", "participant_id": "a", "at": at}
+        assert client.post("/events", json=event).status_code == 400

@@ -1,0 +1,203 @@
+"""A file that is not as we left it: its write-ahead log cut off or changed, or a page of it overwritten."""
+
+import shutil
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from random import Random
+from typing import NamedTuple
+
+import httpx2 as httpx
+import pytest
+
+from support.running_service import NotServingError, Running, headcount
+
+REQUESTS = 24
+A_REQUEST = 5
+CUTS = 40
+STARTS = 6
+PAGE = 4_096
+WAL_HEAD = 32
+FRAME = 24 + PAGE
+
+
+class Written(NamedTuple):
+    """A store whose service was killed; `known` says how long its write-ahead log was when which request was acknowledged."""
+
+    folder: object
+    key: str
+    known: list
+
+    @property
+    def wal(self):
+        return (self.folder / "headcount.db-wal").read_bytes()
+
+    def with_wal(self, folder, content):
+        """A copy, with this for its write-ahead log."""
+        folder.mkdir()
+        for name in ("headcount.db", "headcount.db-shm"):
+            shutil.copy(self.folder / name, folder)
+        (folder / "headcount.db-wal").write_bytes(content)
+        return folder / "headcount.db"
+
+    def surely_kept(self, bytes_left):
+        """The requests of whose commit nothing is gone."""
+        return {request for request, length in self.known if length <= bytes_left}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    service = Running(tmp_path_factory.mktemp("written")).start()
+    wal = service.folder / "headcount.db-wal"
+    known = []
+    with service.client() as client:
+        for request in range(REQUESTS):
+            events = [
+                {
+                    "room": f"r{n % 3}",
+                    "kind": "join",
+                    "participant_id": f"{request}-{n}",
+                    "id": f"{request}-{n}",
+                }
+                for n in range(A_REQUEST)
+            ]
+            assert client.post("/events", json=events).status_code == 200
+            # The engine may have committed more meanwhile: then more is asked of a cut than it must keep.
+            known.append((request, wal.stat().st_size))
+            if request % 4 == 0:
+                client.post("/events", json=events, params={"wait": "1"})
+    service.kill()
+    assert wal.stat().st_size < 1_000 * FRAME, "it was never put into the main file"
+    return Written(service.folder, service.key, known)
+
+
+def requests_in(database):
+    """The requests in the log. Each is there as a whole, and in the order in which they came."""
+    with closing(sqlite3.connect(database)) as store:
+        assert store.execute("pragma integrity_check").fetchall() == [("ok",)]
+        ids = [name for (name,) in store.execute("select event_id from entries order by position")]
+    found = Counter(int(name.partition("-")[0]) for name in ids)
+    assert set(found.values()) <= {A_REQUEST}
+    assert list(found) == list(range(len(found)))
+    return set(found)
+
+
+def is_consistent(database):
+    checked = headcount("rebuild", "--check", "--database", database)
+    return checked.stdout.startswith("The tables are")
+
+
+def cut(content, chance):
+    """It ends anywhere: between frames, and within one."""
+    return content[: chance.randrange(len(content))]
+
+
+def cut_between_frames(content, chance):
+    return content[: WAL_HEAD + FRAME * chance.randrange((len(content) - WAL_HEAD) // FRAME)]
+
+
+def changed(content, chance):
+    """A byte of it is another."""
+    place = chance.randrange(len(content) // 2, len(content))
+    return content[:place] + bytes([content[place] ^ (1 << chance.randrange(8))]) + content[place + 1 :]
+
+
+def untouched(before, after):
+    """So many bytes at the beginning are the same."""
+    return next(
+        (n for n, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), len(after)
+    )
+
+
+@pytest.mark.parametrize("damage", [cut, cut_between_frames, changed])
+def test_a_write_ahead_log_that_is_damaged_costs_only_what_it_lost(written, tmp_path, damage):
+    chance = Random(damage.__name__)
+    for number in range(CUTS):
+        left = damage(written.wal, chance)
+        database = written.with_wal(tmp_path / str(number), left)
+        kept = written.surely_kept(untouched(written.wal, left))
+        assert kept <= requests_in_or_nothing(database)
+        if number % 8 == 0 and kept:
+            assert is_consistent(database)
+
+
+def requests_in_or_nothing(database):
+    """A store whose very first commits are gone has no tables."""
+    with closing(sqlite3.connect(database)) as store:
+        begun = store.execute("select 1 from sqlite_master where name = 'entries'").fetchone()
+    return requests_in(database) if begun else set()
+
+
+def test_a_service_starts_on_what_is_left_and_goes_on(written, tmp_path):
+    chance = Random(1)
+    for number in range(STARTS):
+        left = cut(written.wal, chance) if number % 2 else changed(written.wal, chance)
+        database = written.with_wal(tmp_path / str(number), left)
+        kept = requests_in_or_nothing(database)
+        service = Running(database.parent)
+        service.start()
+        service.key = service.key or written.key
+        with service.client() as client:
+            events = [
+                {"room": "r0", "kind": "join", "participant_id": f"{len(kept)}-{n}", "id": f"{len(kept)}-{n}"}
+                for n in range(A_REQUEST)
+            ]
+            answer = client.post("/events", json=events, params={"wait": "1"})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["accepted"] == A_REQUEST
+        service.stop()
+        assert requests_in(database) == kept | {len(kept)}
+        assert is_consistent(database)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A store that was stopped in order: all of it is in one file."""
+    service = Running(tmp_path_factory.mktemp("whole")).start()
+    with service.client() as client:
+        for n in range(30):
+            events = [{"room": f"r{n % 3}", "kind": "join", "participant_id": f"{n}-{m}"} for m in range(30)]
+            assert client.post("/events", json=events, params={"wait": "1"}).status_code == 200
+    service.stop()
+    return service
+
+
+def overwritten(whole, folder, page):
+    content = bytearray(whole.database.read_bytes())
+    content[page * PAGE : (page + 1) * PAGE] = Random(page).randbytes(PAGE)
+    (folder / "headcount.db").write_bytes(content)
+    return folder / "headcount.db"
+
+
+def root_of(whole, table):
+    """The number of the page where a table or an index begins."""
+    with closing(sqlite3.connect(whole.database)) as store:
+        (page,) = store.execute("select rootpage from sqlite_master where name = ?", (table,)).fetchone()
+    return page - 1
+
+
+@pytest.mark.parametrize(
+    "table", ["sqlite_schema", "entries", "stays", "meetings", "api_keys", "engine", "entries_by_room"]
+)
+def test_a_page_that_is_overwritten_is_said_and_never_a_traceback(whole, tmp_path, table):
+    database = overwritten(whole, tmp_path, 0 if table == "sqlite_schema" else root_of(whole, table))
+    examined = headcount("doctor", "--database", database, check=False)
+    assert examined.returncode == 1
+    assert "restore" in examined.stdout
+    service = Running(tmp_path)
+    try:
+        service.start()
+    except NotServingError:
+        assert service.process.returncode == 2
+        assert "restore it from a backup" in service.log.read_text()
+    else:
+        service.key = whole.key
+        with service.client() as client:
+            event = {"room": "r0", "kind": "join", "participant_id": "new"}
+            answers = [client.post("/events", json=event), client.get("/meetings"), client.get("/presence")]
+        assert {answer.status_code for answer in answers} <= {200, 503}
+        assert httpx.get(f"{service.url}/healthz", timeout=5).status_code == 200
+    finally:
+        service.stop()
+    for told in (service.log.read_text(), examined.stderr):
+        assert "Traceback" not in told

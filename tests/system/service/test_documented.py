@@ -1,0 +1,112 @@
+"""The service's docs are true: every setting, route, metric and command is on a page."""
+
+import re
+
+import httpx2 as httpx
+import pytest
+
+from headcount.cli import main
+from headcount.errors import BadInput
+from headcount.settings import TABLE, read_settings
+from support import ROOT
+from support.running_service import headcount
+
+DOCS = ROOT / "docs"
+SERVICE = (DOCS / "service.md").read_text()
+
+
+@pytest.mark.parametrize("setting", TABLE, ids=lambda setting: setting.name)
+def test_every_setting_has_its_line(setting):
+    line = f"| `{setting.name}` | `{setting.flag}` | `{setting.variable}` | `{setting.default}` | {setting.help} |"
+    assert line in (DOCS / "settings.md").read_text()
+
+
+def test_every_metric_is_described(service):
+    told = httpx.get(f"{service.url}/metrics", timeout=10).text
+    names = {line.split()[2] for line in told.splitlines() if line.startswith("# TYPE")}
+    assert names
+    assert {name for name in names if f"`{name}`" not in SERVICE} == set()
+
+
+def test_every_metric_that_is_described_is_there(service):
+    told = httpx.get(f"{service.url}/metrics", timeout=10).text
+    for name in re.findall(r"`(headcount_\w+)`", SERVICE):
+        assert f"# TYPE {name} " in told
+
+
+def test_every_route_is_described(service):
+    paths = httpx.get(f"{service.url}/openapi.json", timeout=10).json()["paths"]
+    docs = SERVICE + (DOCS / "api.md").read_text()
+    for path in paths:
+        assert path in docs or path.replace("{room}", "{name}") in docs, path
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_is_described(command):
+    docs = SERVICE + (DOCS / "files.md").read_text()
+    assert f"headcount {command}" in docs or f"`{command} FILE`" in docs
+
+
+@pytest.mark.parametrize("setting", TABLE, ids=lambda setting: setting.name)
+def test_a_setting_is_read_from_each_place_and_the_nearest_wins(setting, tmp_path):
+    value = {
+        "database": "x.db",
+        "host": "::1",
+        "prefix": "/api",
+        "domain": "d",
+        "public_url": "https://h.example",
+        "webhook_networks": "10.1.0.0/16",
+        "webhook_ca_file": "ours.pem",
+        "timezone": "Asia/Kathmandu",
+    }.get(setting.name)
+    if value is None:
+        value = {"synchronous": "normal", "log_level": "debug", "log_format": "json"}.get(setting.name, 1_000)
+    file = tmp_path / "headcount.toml"
+    file.write_text(f"{setting.name} = {value!r}".replace("'", '"'))
+    assert read_settings({}, {})[setting.name] == setting.default
+    by_file = read_settings({}, {}, str(file))
+    assert by_file[setting.name] == value
+    assert by_file.origins[setting.name] == str(file)
+    by_variable = read_settings({}, {setting.variable: str(setting.default)}, str(file))
+    assert by_variable[setting.name] == setting.default
+    assert by_variable.origins[setting.name] == setting.variable
+    by_flag = read_settings({setting.name: value}, {setting.variable: str(setting.default)})
+    assert (by_flag[setting.name], by_flag.origins[setting.name]) == (value, setting.flag)
+
+
+WRONG = [
+    ({"port": "x"}, {}, "port (set by --port) is not a number, not 'x'"),
+    ({}, {"HEADCOUNT_PORT": "70000"}, "port (set by HEADCOUNT_PORT) must be a whole number from 0 to 65,535, not '70000'"),
+    ({"synchronous": "off"}, {}, "synchronous (set by --synchronous) must be one of full, normal, not 'off'"),
+    ({"prefix": "v1"}, {}, "prefix (set by --prefix) must begin with a slash, like /v1, or be empty, not 'v1'"),
+    ({"reset_alone_s": "nan"}, {}, "reset_alone_s (set by --reset-alone-s) must be a number of seconds"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("flags", "variables", "words"), WRONG)
+def test_a_wrong_setting_is_told_with_its_place(flags, variables, words):
+    with pytest.raises(BadInput, match=re.escape(words)):
+        read_settings(flags, variables)
+
+
+def test_an_unknown_setting_in_the_file_is_told(tmp_path):
+    file = tmp_path / "h.toml"
+    file.write_text("prot = 1")
+    with pytest.raises(BadInput, match="knows no setting 'prot'"):
+        read_settings({}, {}, str(file))
+
+
+def test_config_shows_values_and_origins():
+    shown = headcount("config", "--port", "1234").stdout
+    assert re.search(r"^port +1234 +--port ", shown, re.MULTILINE)
+    assert re.search(r"^host +127\.0\.0\.1 +default ", shown, re.MULTILINE)
+
+
+def test_other_rules_than_the_stores_are_refused_until_it_is_rebuilt(tmp_path):
+    store = tmp_path / "h.db"
+    headcount("import", ROOT / "docs/examples/monday.csv", "--database", store)
+    refused = headcount("serve", "--database", store, "--min-stay-s", "5", check=False)
+    assert refused.returncode == 2
+    assert "headcount rebuild" in refused.stderr
+    headcount("rebuild", "--database", store, "--min-stay-s", "5")
+    assert headcount("rebuild", "--check", "--database", store, "--min-stay-s", "5").returncode == 0

@@ -1,0 +1,72 @@
+"""What one domain may take, so that others have theirs."""
+
+import pytest
+
+from support.browser import eventually
+from support.running_service import Running
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    running = Running(
+        tmp_path_factory.mktemp("shares"), reads_per_5s=0, max_open_rooms=5, min_stay_s=1
+    ).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def client(service, request):
+    with service.client(service.make_key(request.node.name[:40], "ingest", "read")) as client:
+        yield client
+
+
+def join(room, who="ann"):
+    return {"room": room, "kind": "join", "participant_id": who}
+
+
+def leave(room, who="ann"):
+    return {"room": room, "kind": "leave", "participant_id": who}
+
+
+def opened(client, number):
+    answer = client.post("/events?wait=1", json=[join(f"r{n}") for n in range(number)])
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_domain_opens_no_more_rooms_than_its_share(client, service):
+    opened(client, 5)
+    for refused in (
+        client.post("/events", json=join("one more")),
+        client.post("/events", json=[join("r1", "bob"), join("one more")]),
+        client.post("/rooms/one%20more/snapshot", json={"participants": [{"participant_id": "ann"}]}),
+    ):
+        assert refused.status_code == 429, refused.text
+        assert "max_open_rooms" in refused.json()["info"]
+        assert refused.headers["retry-after"] == "5"
+    eventually(lambda: set(client.get("/presence").json()) == {f"r{n}" for n in range(5)})
+    with service.client(service.make_key("another domain", "ingest", "read")) as other:
+        opened(other, 5)
+
+
+def test_rooms_that_are_open_go_on_and_when_one_is_closed_another_may_open(client):
+    opened(client, 5)
+    for event in (join("r1", "bob"), leave("r2", "nobody"), [join("r3", "cid"), leave("r3", "cid")]):
+        assert client.post("/events?wait=1", json=event).status_code == 200
+    assert client.post("/events", json=join("new")).status_code == 429
+    assert client.post("/events?wait=1", json=leave("r4")).status_code == 200
+    eventually(lambda: client.post("/events", json=join("new")).status_code == 200)
+    eventually(lambda: "new" in client.get("/presence").json())
+
+
+def test_many_joins_of_rooms_that_are_open_are_no_rooms(client):
+    opened(client, 2)
+    for n in range(30):
+        assert client.post("/events", json=join(f"r{n % 2}", f"p{n}")).status_code == 200
+    eventually(lambda: client.post("/events", json=join("third")).status_code == 200)
+
+
+def test_all_rooms_at_once_are_refused_in_one_request_too(client):
+    refused = client.post("/events", json=[join(f"r{n}") for n in range(6)])
+    assert refused.status_code == 429
+    assert client.get("/presence").json() == {}

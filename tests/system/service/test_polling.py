@@ -1,0 +1,132 @@
+"""Polling end to end: the real service asks a small real server that answers as LiveKit does."""
+
+import time
+
+import httpx2 as httpx
+import pytest
+
+from live.waiting import wait_for
+from support.livekit_source import added, person, present, sent, webhook
+from support.poll_vendor import KEY, SECRET, LiveKit, told
+from support.running_service import Running, headcount
+
+
+@pytest.fixture
+def livekit():
+    server = LiveKit()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def service(tmp_path):
+    running = Running(tmp_path, min_stay_s=0, reads_per_5s=0)
+    running.start()
+    yield running
+    running.stop()
+
+
+def polled(service, server, *flags):
+    return added(
+        service, "livekit", "--secret", f"{KEY}:{SECRET}", "--poll", server.url, "--every", "1", *flags
+    )
+
+
+def once_more(server, times=1):
+    """Wait until it was asked so often again."""
+    seen = server.asked
+    wait_for(lambda: server.asked >= seen + times, 20)
+
+
+def test_polling_alone_tells_who_is_in(service, livekit):
+    livekit.comes("blue", "ann")
+    livekit.comes("blue", "rec", kind="EGRESS")
+    polled(service, livekit, "--room-prefix", "eu/")
+    wait_for(lambda: present(service, "eu%2Fblue") == {"ann"}, 20)
+    livekit.goes("blue", "ann")
+    livekit.comes("blue", "bob")
+    wait_for(lambda: present(service, "eu%2Fblue") == {"bob"}, 20)
+
+
+def test_a_ghost_of_the_webhooks_goes_and_those_of_others_stay(service, livekit):
+    path = polled(service, livekit)
+    began = time.time_ns() // 10**9 - 60
+    joined = webhook("participant_joined", createdAt=str(began), participant=person("ann", began))
+    assert sent(service, path, joined, secret=f"{KEY}:{SECRET}").status_code == 200
+    other = {"room": "other", "kind": "join", "participant_id": "c-1", "user_id": "carol", "at": began}
+    assert service.client().post("/events?wait=true", json=other).status_code == 200
+    wait_for(lambda: not present(service, "standup"), 20)
+    assert present(service, "other") == {"carol"}
+
+
+def test_no_answer_and_nonsense_change_nothing_and_are_told(service, livekit):
+    livekit.comes("blue", "ann")
+    polled(service, livekit)
+    wait_for(lambda: present(service, "blue") == {"ann"}, 20)
+    livekit.answer = lambda *_: (200, b"<html>", {})
+    once_more(livekit, 4)
+    assert present(service, "blue") == {"ann"}
+    assert 'kind="livekit",result="poll_failed"' in httpx.get(f"{service.url}/metrics").text
+    service.stop()
+    flags = ("--database", service.database)
+    assert (
+        "poll failed what was answered is not what LiveKit answers"
+        in headcount("source", "list", *flags).stdout
+    )
+    assert "polls failed" in headcount("doctor", *flags, check=False).stdout
+    service.start()
+
+
+def test_a_server_that_is_slow_delays_no_other(service, livekit):
+    slow = LiveKit()
+    slow.answer = lambda *_: time.sleep(8) or told({"rooms": []})
+    polled(service, slow, "--name", "slow")
+    wait_for(lambda: slow.asked, 20)
+    livekit.comes("blue", "ann")
+    polled(service, livekit)
+    wait_for(lambda: present(service, "blue") == {"ann"}, 6)
+    slow.close()
+
+
+def test_who_left_while_the_service_was_dead_is_found(service, livekit):
+    livekit.comes("blue", "ann")
+    livekit.comes("blue", "bob")
+    polled(service, livekit)
+    wait_for(lambda: present(service, "blue") == {"ann", "bob"}, 20)
+    service.kill()
+    livekit.goes("blue", "ann")
+    service.start()
+    wait_for(lambda: present(service, "blue") == {"bob"}, 20)
+
+
+def test_polling_can_be_tried_and_switched_off(service, livekit):
+    added(service, "livekit", "--secret", f"{KEY}:{SECRET}")
+    flags = ("--database", service.database)
+    livekit.comes("blue", "ann")
+    headcount("source", "change", "livekit", "--poll", livekit.url, "--every", "3600", *flags)
+    headcount("source", "change", "livekit", "--no-poll", *flags)
+    assert "does not poll" in headcount("source", "poll", "livekit", *flags, check=False).stderr
+    service.stop()
+    headcount("source", "change", "livekit", "--poll", livekit.url, *flags)
+    shown = headcount("source", "poll", "livekit", *flags).stdout
+    assert "1 in 1 room:\n  blue  Ann since " in shown
+    assert "Polling would add" in shown
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (("livekit", "--secret", "a:b", "--poll", "livekit.example"), "the server's address"),
+        (("zoom", "--secret", "a", "--poll", "https://x.example"), "cannot be polled; there are livekit"),
+        (("livekit", "--secret", "a:b", "--every", "5"), "without the address to poll"),
+        (
+            ("livekit", "--secret", "a:b", "--poll", "http://x.example", "--every", "0"),
+            "every 1 to 3600 seconds",
+        ),
+        (("livekit", "--secret", "a:b", "--poll", "http://x.example", "--poll-key", "k"), "needs no key"),
+    ],
+)
+def test_what_cannot_be_polled_is_refused(tmp_path, flags, why):
+    refused = headcount("source", "add", *flags, "--database", tmp_path / "x.db", check=False)
+    assert refused.returncode == 2
+    assert why in refused.stderr

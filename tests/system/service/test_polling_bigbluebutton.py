@@ -1,0 +1,127 @@
+"""Polling BigBlueButton: the real service asks a small real server which meetings are not over."""
+
+import hashlib
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx2 as httpx
+import pytest
+
+from live.waiting import wait_for
+from support.livekit_source import added
+from support.running_service import Running, headcount
+
+SECRET = "639259d4-9dd8-4b25-bf01-95f9567eaf4b"
+API = "/bigbluebutton/api"
+
+
+class BigBlueButton:
+    """`meetings` are those that are not over. Takes checksums of SHA-1 alone, as old ones do."""
+
+    def __init__(self):
+        self.meetings = set()
+        self.asked = 0
+        server = self
+        checksum = hashlib.sha1(f"getMeetings{SECRET}".encode(), usedforsecurity=False).hexdigest()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                fits = self.path == f"{API}/getMeetings?checksum={checksum}"
+                told = (server.listed() if fits else refusal()).encode()
+                server.asked += fits
+                self.send_response(200)
+                self.send_header("content-length", str(len(told)))
+                self.end_headers()
+                self.wfile.write(told)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}{API}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def listed(self):
+        if not self.meetings:
+            return "<response><returncode>SUCCESS</returncode><meetings/><messageKey>noMeetings</messageKey></response>"
+        inside = "".join(
+            f"<meeting><meetingID>{one}</meetingID><participantCount>0</participantCount></meeting>"
+            for one in self.meetings
+        )
+        return f"<response><returncode>SUCCESS</returncode><meetings>{inside}</meetings></response>"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def refusal():
+    return "<response><returncode>FAILED</returncode><messageKey>checksumError</messageKey></response>"
+
+
+@pytest.fixture
+def bbb():
+    server = BigBlueButton()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def service(tmp_path):
+    running = Running(tmp_path, min_stay_s=0, reads_per_5s=0)
+    running.start()
+    yield running
+    running.stop()
+
+
+def joins(service, path, meeting, who):
+    """As `bbb-webhooks` tells it, showing the secret."""
+    event = {
+        "id": "user-joined",
+        "attributes": {
+            "meeting": {"external-meeting-id": meeting, "internal-meeting-id": f"internal-{meeting}"},
+            "user": {"internal-user-id": f"w_{who}", "external-user-id": who, "name": who.title()},
+        },
+        "event": {"ts": time.time_ns() // 1_000_000},
+    }
+    form = {"event": json.dumps([{"data": event}]), "timestamp": "1", "domain": "bbb.example"}
+    headers = {"authorization": f"Bearer {SECRET}"}
+    answer = httpx.post(service.url + path, data=form, headers=headers, timeout=30)
+    assert answer.json()["accepted"] == 1, answer.text
+
+
+def present(service):
+    told = service.client().get("/presence").json()
+    return {room: {one["userId"] for one in people} for room, people in told.items() if people}
+
+
+def test_who_was_in_a_meeting_that_is_over_has_left_and_nobody_else(service, bbb):
+    bbb.meetings = {"maths", "physics"}
+    path = added(service, "bigbluebutton", "--secret", SECRET, "--poll", bbb.url, "--every", "1")
+    for meeting, who in (("maths", "ann"), ("maths", "bob"), ("physics", "carol")):
+        joins(service, path, meeting, who)
+    everybody = {"maths": {"ann", "bob"}, "physics": {"carol"}}
+    wait_for(lambda: present(service) == everybody, 20)
+    seen = bbb.asked
+    wait_for(lambda: bbb.asked >= seen + 4, 30)
+    assert present(service) == everybody
+    bbb.meetings = {"physics"}
+    wait_for(lambda: present(service) == {"physics": {"carol"}}, 20)
+    stays = service.client().get("/rooms/maths/at", params={"from": int(time.time()) - 60}).json()["data"]
+    assert [one["left_by"] for one in stays] == ["snapshot"] * 2
+
+
+def test_a_wrong_secret_is_told_and_closes_nobody(service, bbb):
+    path = added(service, "bigbluebutton", "--secret", SECRET, "--poll", bbb.url, "--every", "1")
+    bbb.listed = refusal
+    joins(service, path, "maths", "ann")
+    wait_for(
+        lambda: 'kind="bigbluebutton",result="poll_failed"' in httpx.get(f"{service.url}/metrics").text, 20
+    )
+    wait_for(lambda: present(service) == {"maths": {"ann"}}, 20)
+    asked = headcount("source", "poll", "bigbluebutton", "--database", service.database, check=False)
+    assert asked.returncode == 2
+    assert "BigBlueButton refused the secret" in asked.stderr
+    assert present(service) == {"maths": {"ann"}}

@@ -1,0 +1,65 @@
+"""Polling Daily, where the server that is asked speaks Daily's language: another Headcount."""
+
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from live.waiting import wait_for
+from support.livekit_source import added, present
+from support.running_service import Running, headcount
+
+
+@contextmanager
+def serving(folder):
+    folder.mkdir()
+    running = Running(folder, min_stay_s=0, reads_per_5s=0)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def there(tmp_path):
+    with serving(tmp_path / "there") as running:
+        yield running
+
+
+@pytest.fixture
+def here(tmp_path):
+    with serving(tmp_path / "here") as running:
+        yield running
+
+
+def says(service, kind, who, ago=0):
+    event = {
+        "room": "blue", "kind": kind, "participant_id": f"c-{who}", "user_id": who, "user_name": who.title(),
+        "at": time.time() - ago,
+    }  # fmt: skip
+    assert service.client().post("/events?wait=true", json=event).status_code == 200
+
+
+def told(service):
+    people = service.client().get("/presence").json()["blue"]
+    return [(one["id"], one["userName"], one["joinTime"]) for one in people]
+
+
+def test_who_is_in_there_is_in_here(there, here):
+    says(there, "join", "ann", ago=60)
+    says(there, "join", "bob", ago=30)
+    flags = ("--poll", f"{there.url}/v1", "--poll-key", there.key, "--every", "1")
+    added(here, "daily", "--secret", "d29yZA==", *flags)
+    wait_for(lambda: present(here, "blue") == {"ann", "bob"}, 20)
+    assert told(here) == told(there)
+    says(there, "leave", "ann")
+    wait_for(lambda: present(here, "blue") == {"bob"}, 20)
+    says(there, "leave", "bob")
+    wait_for(lambda: not present(here, "blue"), 20)
+
+
+def test_a_wrong_key_is_told(there, here):
+    flags = ("--poll", f"{there.url}/v1", "--poll-key", "hc_wrong", "--every", "1")
+    added(here, "daily", "--secret", "d29yZA==", *flags)
+    asked = headcount("source", "poll", "daily", "--database", here.database, check=False)
+    assert asked.returncode == 2
+    assert "Daily refused the key (401)" in asked.stderr

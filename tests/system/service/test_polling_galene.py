@@ -1,0 +1,120 @@
+"""Galene, which sends nothing: the real service asks a small real server that answers as Galene does."""
+
+import json
+import sqlite3
+import threading
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx2 as httpx
+import pytest
+
+from live.waiting import wait_for
+from support.running_service import Running, headcount
+
+
+class Galene:
+    """`groups` are the clients in each, None while it is out of order."""
+
+    def __init__(self):
+        self.groups = {}
+        galene = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                if self.headers["authorization"] != "Basic cm9vdDpwdw==":
+                    return self.send_error(401)
+                if self.path != "/galene-api/v0/.stats":
+                    return self.send_error(404)
+                told = b"out of order" if galene.groups is None else json.dumps(galene.listed()).encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(told)))
+                self.end_headers()
+                return self.wfile.write(told)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def listed(self):
+        return [
+            {"name": name, "clients": [{"id": one, "up": [{"id": "s1", "tracks": []}]} for one in clients]}
+            for name, clients in self.groups.items()
+        ]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def galene():
+    server = Galene()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def service(tmp_path):
+    running = Running(tmp_path, min_stay_s=0, reads_per_5s=0)
+    running.start()
+    yield running
+    running.stop()
+
+
+def present(service):
+    told = service.client().get("/presence").json()
+    return {room: {one["id"] for one in people} for room, people in told.items()}
+
+
+def test_a_galene_server_is_asked_who_is_in(service, galene):
+    galene.groups = {"standup": ["ann"], "school/maths": ["bob", "carol"], "empty": []}
+    flags = ("--database", service.database)
+    added = headcount(
+        "source", "add", "galene", "--secret", "root:pw", "--poll", galene.url, "--every", "1",
+        "--room-prefix", "galene/", *flags,
+    ).stdout  # fmt: skip
+    assert "/ingest/" not in added
+    assert "headcount source poll galene" in added
+    wait_for(
+        lambda: present(service) == {"galene/school/maths": {"bob", "carol"}, "galene/standup": {"ann"}}, 20
+    )
+    galene.groups = None
+    wait_for(lambda: 'kind="galene",result="poll_failed"' in httpx.get(f"{service.url}/metrics").text, 20)
+    assert present(service)["galene/standup"] == {"ann"}
+    galene.groups = {"school/maths": ["carol", "dan"]}
+    wait_for(lambda: present(service) == {"galene/school/maths": {"carol", "dan"}}, 20)
+
+
+def test_what_sends_nothing_says_so(service, galene):
+    flags = ("--database", service.database)
+    alone = headcount("source", "add", "galene", "--secret", "root:pw", *flags, check=False)
+    assert alone.returncode == 2
+    assert "Galene sends nothing, it is asked who is in: give --poll, the server's address" in alone.stderr
+    headcount("source", "add", "galene", "--secret", "root:wrong", "--poll", galene.url, *flags)
+    tried = headcount("source", "test", "galene", *flags, check=False)
+    assert tried.returncode == 2
+    assert "Galene sends nothing, so there is nothing to test: 'headcount source poll galene'" in tried.stderr
+    assert "refused the key (401)" in headcount("source", "poll", "galene", *flags, check=False).stderr
+    ended = headcount("source", "change", "galene", "--no-poll", *flags, check=False)
+    assert ended.returncode == 2
+    found = headcount("doctor", *flags, check=False).stdout
+    assert "headcount source test" not in found
+    listed = headcount("source", "list", "--addresses", *flags).stdout
+    assert "nothing came yet" not in listed
+    assert "address     none: Galene is asked at " in listed
+
+
+def test_what_is_sent_to_it_all_the_same_is_refused(service, galene):
+    service.stop()
+    flags = ("--database", service.database)
+    headcount("source", "add", "galene", "--secret", "root:pw", "--poll", galene.url, *flags)
+    service.start()
+    with closing(sqlite3.connect(service.database)) as store:
+        ((token,),) = store.execute("SELECT token FROM sources").fetchall()
+    refused = httpx.post(f"{service.url}/v1/ingest/galene/{token}", json={"hello": "there"}, timeout=30)
+    assert refused.status_code == 401
+    assert "Galene sends nothing" in refused.text

@@ -1,0 +1,78 @@
+"""A file or a folder that cannot be written: `serve` refuses, what only reads works. It binds root, too, which runs the tests."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from support.running_service import PATIENCE_S, Running
+
+AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.getuid() == 0 else []
+READING = [("doctor",), ("source", "list"), ("key", "list"), ("migrate", "--check")]
+WRITING = [
+    ("serve", "--port", "0"),
+    ("key", "create"),
+    ("source", "add", "generic"),
+    ("rebuild",),
+]
+
+
+def asked(database, *arguments):
+    """Run a command as somebody who is bound by permissions."""
+    command = [*AS_ANYBODY, sys.executable, "-m", "headcount", *map(str, arguments)]
+    return subprocess.run(
+        [*command, "--database", database], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+
+
+def stopped(service):
+    service.stop()
+
+
+def killed(service):
+    """Its write-ahead log stays, and holds what it was told last."""
+    service.kill()
+
+
+@pytest.fixture(params=["file", "folder"])
+def what_is_read_only(request):
+    return request.param
+
+
+@pytest.fixture(params=[stopped, killed], ids=["stopped", "killed"])
+def read_only(request, tmp_path, what_is_read_only):
+    """A store with one event, that cannot be written any more."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    service = Running(folder).start()
+    with service.client() as client:
+        event = {"room": "r", "kind": "join", "participant_id": "the one"}
+        assert client.post("/events", json=event, params={"wait": "1"}).status_code == 200
+    request.param(service)
+    for file in folder.iterdir():
+        file.chmod(0o400)
+    if what_is_read_only == "folder":
+        folder.chmod(0o555)
+    yield service.database
+    folder.chmod(0o755)
+
+
+def test_what_only_reads_works(read_only, tmp_path):
+    for command in READING:
+        done = asked(read_only, *command)
+        assert done.returncode == 0, f"{command}: {done.stdout} {done.stderr}"
+    done = asked(read_only, "export", tmp_path / "out", "--format", "ndjson")
+    assert done.returncode == 0, done.stderr
+    assert "the one" in (tmp_path / "out" / "events.ndjson").read_text()
+    done = asked(read_only, "backup", tmp_path / "copy.db")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", WRITING, ids=[command[0] for command in WRITING])
+def test_what_writes_is_refused_in_words(read_only, command):
+    done = asked(read_only, *command)
+    assert done.returncode == 2
+    assert "check that the file and its directory can be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""

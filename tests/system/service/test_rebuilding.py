@@ -1,0 +1,40 @@
+"""A rebuild looks at every table that can be worked out again."""
+
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+
+from support.running_service import Running, headcount
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update meeting_tallies set meetings = meetings + 1",
+        "update meetings set max_participants = max_participants + 1",
+        "delete from stays where participant_id = 'p-0'",
+        "update room_quarters set time_ms = time_ms + 1",
+        "delete from domain_quarters",
+        "update domain_steps set steps = '[]'",
+        "update room_sums set most = most + 1",
+    ],
+)
+def test_a_rebuild_finds_what_somebody_changed_in_the_tables(tmp_path, change):
+    service = Running(tmp_path).start()
+    with service.client() as client:
+        hour_ago = int(time.time()) - 3_600
+        visits = [
+            {"room": "r", "kind": kind, "participant_id": f"p-{who}", "at": hour_ago + at}
+            for who in range(2)
+            for kind, at in (("join", 0), ("leave", 60))
+        ]
+        assert client.post("/events", json=visits, params={"wait": "true"}).json()["accepted"] == len(visits)
+    service.stop()
+    assert headcount("rebuild", "--check", "--database", service.database).returncode == 0
+    with closing(sqlite3.connect(service.database)) as store, store:
+        store.execute(change)
+    found = headcount("rebuild", "--check", "--database", service.database, check=False)
+    assert found.returncode == 1
+    assert "the store has" in found.stdout + found.stderr

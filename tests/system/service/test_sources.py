@@ -1,0 +1,242 @@
+"""Sources end to end: set up by command, sent to over HTTP, seen in meetings; and what goes wrong on the way."""
+
+import json
+import re
+import sqlite3
+import time
+
+import httpx2 as httpx
+import pytest
+
+from headcount.sources import generic, janus
+from headcount.sources.api import Delivery
+from support.livekit_source import KEY, added, meetings, now, person, sent, webhook
+from support.running_service import Running, headcount
+
+NEW = "devkey:another-secret-that-is-long-enough-too"
+
+
+def fare(service, name):
+    listed = headcount("source", "list", "--database", service.database).stdout
+    return listed.partition(f"{name}  (")[2].partition("\n\n")[0]
+
+
+def test_what_livekit_sends_becomes_a_meeting(service):
+    path = added(service, "livekit", "--name", "lk", "--secret", KEY)
+    began = now() // 1_000 - 600
+    for name in ("ann", "bob"):
+        joined = webhook("participant_joined", createdAt=str(began), participant=person(name, began))
+        assert sent(service, path, joined).json()["accepted"] == 1
+    left = webhook("participant_left", createdAt=str(began + 60), participant=person("ann", began))
+    assert sent(service, path, left).json()["accepted"] == 1
+    assert sent(service, path, left).json() | {"position": 0} == {
+        "accepted": 0, "duplicates": 1, "left_out": 0, "position": 0,
+    }  # fmt: skip
+    assert sent(service, path, webhook("track_published")).json()["accepted"] == 0
+    finished = webhook("room_finished", createdAt=str(began + 90))
+    assert sent(service, path, finished).status_code == 200
+    (meeting,) = meetings(service, "standup")
+    told = {one["user_id"]: one["duration"] for one in meeting["participants"]}
+    assert (meeting["duration"], meeting["max_participants"], told) == (90, 2, {"ann": 60, "bob": 90})
+
+
+def janus_tells(service, path, *events):
+    told = [{"emitter": "eu-1", "timestamp": int(at * 1_000_000), **event} for at, event in events]
+    delivery = Delivery({"content-type": "application/json"}, json.dumps(told).encode())
+    return sent(service, path, delivery, secret="janus:word", sign=janus.sign).json()
+
+
+def joined(room, who):
+    data = {"event": "joined", "room": room, "id": who}
+    return {"type": 64, "event": {"plugin": "janus.plugin.videoroom", "data": data}}
+
+
+def test_a_server_that_starts_again_closes_its_rooms_and_no_others(service):
+    """Also those in which somebody has been for less than the ten seconds after which a stay counts."""
+    path = added(service, "janus", "--secret", "janus:word", "--room-prefix", "jan/")
+    began = now() / 1_000 - 600
+    other = {"room": "jan/eu-2/7", "kind": "join", "participant_id": "bob", "at": began}
+    service.client().post("/events", json=other)
+    janus_tells(service, path, (began, joined(7, 1)))
+    assert janus_tells(service, path, (began + 400, joined(8, 2)))["accepted"] == 1
+    started = {"type": 256, "event": {"status": "started"}}
+    assert janus_tells(service, path, (began + 404, joined(9, 3)), (began + 405, started))["accepted"] == 4
+    (meeting,) = meetings(service, "jan/eu-1/7")
+    assert (meeting["duration"], meeting["ongoing"]) == (405, False)
+    for room, people in (("jan/eu-1/8", 0), ("jan/eu-1/9", 0), ("jan/eu-2/7", 1)):
+        there = service.client().get(f"/rooms/{room.replace('/', '%2F')}/presence").json()
+        assert there["total_count"] == people
+    assert janus_tells(service, path, (began + 500, started))["accepted"] == 0
+
+
+def test_who_does_not_count_is_seen_in_explain(service):
+    path = added(service, "livekit", "--name", "lk-rec", "--secret", KEY)
+    began = now() // 1_000 - 600
+    for name, more in (("ann", {}), ("rec", {"kind": "EGRESS"})):
+        who = person(name, began, **more)
+        sent(service, path, webhook("participant_joined", "recorded", createdAt=str(began), participant=who))
+    sent(service, path, webhook("participant_left", "recorded", createdAt=str(began + 60), participant=person("ann", began)))  # fmt: skip
+    (meeting,) = meetings(service, "recorded")
+    assert [one["user_id"] for one in meeting["participants"]] == ["ann"]
+    explained = service.client().get(f"/meetings/{meeting['id']}/explain").json()
+    assert [(one["user_id"], one["role"]) for one in explained["not_counted"]] == [("rec", "recorder")]
+
+
+def test_a_source_may_be_told_to_count_them(service):
+    path = added(
+        service, "livekit", "--name", "lk-all", "--secret", KEY, "--count", "recorder", "--room-prefix", "eu/"
+    )
+    began = now() // 1_000 - 600
+    who = person("rec", began, kind="EGRESS")
+    left = webhook("participant_left", "all", createdAt=str(began + 60), participant=who)
+    assert sent(service, path, left).json()["accepted"] == 1
+    (meeting,) = meetings(service, "eu/all")
+    assert meeting["max_participants"] == 1
+
+
+def test_what_is_not_genuine_is_refused_and_seen(service):
+    path = added(service, "livekit", "--name", "lk-forged", "--secret", KEY)
+    refused = sent(
+        service,
+        path,
+        webhook("room_finished", createdAt="1"),
+        secret="devkey:wrong-but-long-enough-to-sign-with",
+    )
+    assert (refused.status_code, refused.json()["error"]) == (401, "authentication-error")
+    refused = httpx.post(service.url + path, content=b"{")
+    assert (refused.status_code, "Authorization" in refused.json()["info"]) == (401, True)
+    unknown = httpx.post(f"{service.url}/v1/ingest/livekit/nobody", content=b"{}")
+    assert (unknown.status_code, unknown.json()["error"]) == (404, "not-found")
+    other_kind = path.replace("livekit", "jitsi")
+    assert httpx.post(service.url + other_kind, content=b"{}").status_code == 404
+
+
+def test_a_body_that_is_none_is_refused_and_one_that_cannot_be_read_is_kept(service):
+    path = added(service, "livekit", "--name", "lk-odd", "--secret", KEY)
+    broken = Delivery({"content-type": "application/webhook+json"}, b'{"event":')
+    assert sent(service, path, broken).status_code == 400
+    kept = sent(service, path, webhook("participant_joined", createdAt="1"))
+    assert kept.status_code == 200
+    assert kept.json()["kept"] is True
+    sent(service, path, webhook("participant_joined", createdAt="1"))
+    letters = headcount("source", "letters", "--database", service.database, "--body").stdout
+    assert letters.count("without a participant.sid") == 1
+    assert "participant_joined" in letters
+
+
+def test_a_mended_mapping_lets_what_was_kept_be_read(tmp_path):
+    wrong = {
+        "kind": {"at": "/t", "join": ["in"], "leave": ["out"]},
+        "room": "/where",
+        "participant_id": "/who",
+    }
+    mapping = tmp_path / "mapping.json"
+    mapping.write_text(json.dumps(wrong))
+    service = Running(tmp_path)
+    service.start()
+    try:
+        path = added(service, "generic", "--mapping", str(mapping), "--secret", "word")
+        body = Delivery({"content-type": "application/json"}, b'{"t":"in","room":"r","who":"a"}')
+        answer = sent(service, path, body, secret="word", sign=generic.sign_standard)
+        assert answer.json()["kept"] is True
+        assert "room" in answer.json()["info"]
+        assert "0 could be read" in headcount("source", "retry", "--database", service.database).stdout
+        meetings(service, "meanwhile")
+        with sqlite3.connect(service.database) as store:
+            store.execute("update sources set options = replace(options, '/where', '/room')")
+        assert "1 could be read now (1 new events); 0 are left" in headcount(
+            "source", "retry", "--database", service.database
+        ).stdout  # fmt: skip
+        with sqlite3.connect(service.database) as store:
+            received = store.execute("select received_ms from entries order by position").fetchall()
+        assert len(received) == 2
+        assert received == sorted(received)
+    finally:
+        service.stop()
+
+
+def test_secrets_are_changed_without_a_gap(service):
+    path = added(service, "livekit", "--name", "lk-turn", "--secret", KEY)
+    flags = ("--database", service.database)
+    headcount("source", "secret", "lk-turn", "--add", NEW, *flags)
+    time.sleep(1.1)  # so long is a source believed without asking the store again
+    for secret in (KEY, NEW):
+        assert sent(service, path, webhook("track_published"), secret=secret).status_code == 200
+    headcount("source", "secret", "lk-turn", "--drop", KEY, *flags)
+    time.sleep(1.1)
+    assert sent(service, path, webhook("track_published")).status_code == 401
+    headcount("source", "remove", "lk-turn", *flags)
+    time.sleep(1.1)
+    assert sent(service, path, webhook("track_published"), secret=NEW).status_code == 404
+
+
+def test_the_way_in_can_be_tried(service):
+    added(service, "livekit", "--name", "lk-try", "--secret", KEY)
+    asked = ("source", "test", "lk-try", "--database", service.database, "--url", service.url)
+    assert "was verified, read and stored" in headcount(*asked).stdout
+    assert meetings(service, "headcount-test") == []
+    nobody = headcount("source", "test", "nobody", "--database", service.database, check=False)
+    assert "has no source 'nobody'; there are:" in nobody.stderr
+    closed = headcount(*asked[:-1], "http://127.0.0.1:9", check=False)
+    assert "does not answer" in closed.stderr
+
+
+def test_how_a_source_fares_is_listed(tmp_path):
+    service = Running(tmp_path)
+    service.start()
+    path = added(service, "livekit", "--secret", KEY)
+    began = now() // 1_000 - 60
+    who = person("ann", began)
+    sent(service, path, webhook("participant_joined", createdAt=str(began), participant=who))
+    sent(service, path, webhook("track_published"))
+    sent(service, path, webhook("track_published"), secret="devkey:wrong-but-long-enough-to-sign-with")
+    metrics = httpx.get(f"{service.url}/metrics").text
+    assert 'headcount_source_deliveries_total{kind="livekit",result="refused"} 1.0' in metrics
+    service.stop()
+    listed = headcount("source", "list", "--addresses", "--database", service.database).stdout
+    assert path in listed
+    assert "1 events, 1 ignored, 1 refused" in listed
+    assert "the signature does not fit" in listed
+    doctor = headcount("doctor", "--database", service.database, check=False).stdout
+    assert re.search(r"WRONG +sources +livekit: .*refused", doctor)
+
+
+def test_sources_may_stand_in_the_settings_file(tmp_path):
+    config = tmp_path / "headcount.toml"
+    config.write_text(
+        f'[[source]]\nkind = "livekit"\ntoken = "fixed"\nsecrets = ["{KEY}"]\ndomain = "acme"\n'
+    )
+    service = Running(tmp_path)
+    service.start("--config", config)
+    assert sent(service, "/v1/ingest/livekit/fixed", webhook("track_published")).status_code == 200
+    service.stop()
+    config.write_text("")
+    service.start("--config", config)
+    assert sent(service, "/v1/ingest/livekit/fixed", webhook("track_published")).status_code == 404
+    service.stop()
+    config.write_text('[[source]]\nkind = "livekit"\n')
+    asked = ("serve", "--database", service.database, "--config", config, "--port", "0")
+    refused = headcount(*asked, check=False)
+    assert "source 1 of the settings file" in refused.stderr
+    assert "needs a secret" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (("nosuch", "--secret", "x"), "there is no source 'nosuch'; there are livekit, jitsi"),
+        (("livekit",), "give --secret: the API key and its secret"),
+        (("livekit", "--secret", "a:b", "--count", "cat"), "'cat' is not a valid Role; there are person"),
+        (("generic", "--mapping", "none.json"), "none.json: cannot be read"),
+    ],
+)
+def test_what_cannot_be_a_source_is_refused(tmp_path, flags, told):
+    refused = headcount("source", "add", *flags, "--database", tmp_path / "x.db", check=False)
+    assert refused.returncode == 2
+    assert told in refused.stderr
+
+
+def test_a_name_is_taken_once(tmp_path):
+    asked = ("source", "add", "generic", "--database", tmp_path / "x.db")
+    assert "whsec_" in headcount(*asked).stdout
+    assert "has a source 'generic' already" in headcount(*asked, check=False).stderr

@@ -1,0 +1,78 @@
+"""`headcount webhook`, over the store, while the service runs."""
+
+import os
+import re
+
+from support.outbox_messages import put
+from support.running_service import headcount
+from support.webhook_receivers import answers, receiving, until
+
+UUID = re.compile(r"^  ([0-9a-f-]{36})$", re.MULTILINE)
+NEW = "IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE="
+
+
+def command(service, *given, check=True):
+    allowed = {**os.environ, "HEADCOUNT_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    return headcount("webhook", *given, "--database", service.database, check=check, env=allowed)
+
+
+def added(service, receiver, *flags):
+    return UUID.search(command(service, "add", receiver.url, *flags).stdout)[1]
+
+
+def test_one_is_added_told_listed_and_taken_away_by_command(service, client, outbox, receiver):
+    name = added(service, receiver, "--type", "meeting.ended", "--retry", "exponential")
+    assert len(receiver.came) == 1
+    until(lambda: client.get(f"/webhooks/{name}").json()["eventTypes"] == ["meeting.ended"])
+    put(outbox, "by-command", type_="meeting.ended")
+    receiver.wait_for(1)
+    until(lambda: "by-command  delivered" in command(service, "messages", name[:8]).stdout)
+    listed = command(service, "list").stdout
+    assert f"{name}  ACTIVE  {receiver.url}" in listed
+    assert "answered 200" in command(service, "messages", receiver.url).stdout
+    assert "It answered 200" in command(service, "test", name).stdout
+    assert "1 message will be" in command(service, "replay", name, "--message", "by-command").stdout
+    receiver.wait(lambda came: len(came) == 2)
+    command(service, "remove", name)
+    assert client.get("/webhooks").json() == []
+    refused = command(service, "remove", name, check=False)
+    assert (refused.returncode, "has no webhook" in refused.stderr) == (2, True)
+
+
+def test_secrets_are_changed_by_command(service, client, receiver):
+    name = added(service, receiver)
+    (old,) = command(service, "secret", name).stdout.split()
+    assert command(service, "secret", name, "--add", NEW).stdout.split() == [NEW, old]
+    assert client.get(f"/webhooks/{name}").json()["secrets"] == [NEW, old]
+    assert command(service, "secret", name, "--drop", old).stdout.split() == [NEW]
+    assert command(service, "secret", name, "--drop", NEW, check=False).returncode == 2
+
+
+def test_one_that_does_not_answer_is_added_only_if_that_is_meant(service, client):
+    with receiving() as gone:
+        url = gone.url
+    refused = command(service, "add", url, check=False)
+    assert (refused.returncode, "non-200 status code" in refused.stderr) == (2, True)
+    command(service, "add", url, "--no-ping")
+    assert [one["url"] for one in client.get("/webhooks").json()] == [url]
+
+
+def test_the_doctor_names_one_that_failed_and_how_to_mend_it(service, client, outbox, receiver):
+    name = added(service, receiver)
+    receiver.behave = answers(500)
+    sent = []
+
+    def failed():
+        sent.append(f"ill-{len(sent)}")
+        put(outbox, sent[-1], room=sent[-1])
+        return client.get(f"/webhooks/{name}").json()["state"] == "FAILED"
+
+    until(failed)
+    told = headcount("doctor", "--database", service.database, check=False).stdout
+    assert f"headcount webhook replay {name} --revive" in told
+    receiver.behave = answers()
+    command(service, "replay", name, "--revive")
+    came = receiver.wait_for(len(sent))
+    assert {one.id for one in came} == set(sent)
+    until(lambda: client.get(f"/webhooks/{name}").json()["state"] == "ACTIVE")
+    assert "position" in headcount("doctor", "--database", service.database).stdout

@@ -1,0 +1,59 @@
+"""A meeting from the events that make it to the webhooks and the stream that tell of it, through the real service."""
+
+import json
+import time
+
+from headcount.outbound.webhooks.verify import key_of, verdicts
+from support.webhook_receivers import receiving
+
+TOLD = [
+    "participant.joined", "participant.joined", "participant.left", "participant.left", "meeting.started", "meeting.ended",
+]  # fmt: skip
+
+
+def visit(room, who, joined, left):
+    start = int(time.time()) - 600
+    return [
+        {"room": room, "kind": kind, "participant_id": who, "user_name": who.upper(), "at": start + at}
+        for kind, at in (("join", joined), ("leave", left))
+    ]
+
+
+def is_genuine(one, hmac):
+    """By the receivers' side, which shares nothing with the one that signs."""
+    headers = {name.lower(): value for name, value in one.headers.items()}
+    return all(
+        verdict.good for verdict in verdicts(headers, one.body, key_of(hmac), int(time.time() * 1_000))
+    )
+
+
+def streamed(service, room):
+    """What the stream has told of a room so far."""
+    found = []
+    address = f"/stream?room={room}&last_event_id=0"
+    with service.client() as client, client.stream("GET", address) as lines:
+        for line in lines.iter_lines():
+            if line.startswith("data: "):
+                found.append(json.loads(line.removeprefix("data: ")))
+            if len(found) == len(TOLD):
+                return found
+    return found
+
+
+def test_who_is_told_by_webhook_and_who_listens_hear_of_a_meeting_alike(service, client):
+    with receiving() as receiver:
+        made = client.post("/webhooks", json={"url": receiver.url, "hmac": "c2VjcmV0IG9mIGEgdGVzdA=="}).json()
+        client.post("/events", json=[*visit("red", "a", 0, 90), *visit("red", "b", 30, 60)])
+        came = receiver.wait_for(len(TOLD))
+        assert sorted(one.told["type"] for one in came) == sorted(TOLD)
+        assert all(is_genuine(one, made["hmac"]) for one in came)
+        heard = streamed(service, "red")
+        assert {one["id"]: one for one in heard} == {one.id: one.told for one in came}
+        started, ended = (one["payload"] for one in heard[-2:])
+        assert started["meeting_id"] == ended["meeting_id"]
+        assert (ended["duration"], ended["max_participants"], ended["participants"]) == (90, 2, 2)
+        client.post("/events", json=visit("red", "c", 20, 80))
+        revised = receiver.wait(lambda told: any(one.told["type"] == "meeting.revised" for one in told))[-1]
+        assert revised.told["payload"]["after"]["max_participants"] == 3
+        listed = client.get("/meetings", params={"room": "red"}).json()["data"]
+        assert [one["id"] for one in listed] == [started["meeting_id"]]

@@ -1,0 +1,236 @@
+"""Webhooks end to end: set up over HTTP, told by the real service, received, proved to be ours."""
+
+import base64
+import hashlib
+import hmac
+import json
+
+import httpx2 as httpx
+import pytest
+from standardwebhooks import Webhook
+
+from support.outbox_messages import put
+from support.webhook_receivers import answers, receiving, until
+
+SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+NEW = "IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE="
+
+
+def set_up(client, receiver, **fields):
+    made = client.post("/webhooks", json={"url": receiver.url, "hmac": SECRET, **fields})
+    assert made.status_code == 200, made.text
+    return made.json()
+
+
+def dailys(secret, came):
+    """What a consumer of Daily's webhooks works out, of the event that it has parsed."""
+    told = json.dumps(json.loads(came.body), separators=(",", ":"), ensure_ascii=False).encode()
+    signed = came.headers["x-webhook-timestamp"].encode() + b"." + told
+    return base64.b64encode(hmac.digest(base64.b64decode(secret), signed, hashlib.sha256)).decode()
+
+
+def test_what_is_in_the_outbox_arrives_signed_in_both_ways(client, outbox, receiver):
+    set_up(client, receiver, basicAuth="user:word")
+    put(outbox, "met-1")
+    (came,) = receiver.wait_for(1)
+    assert came.told["payload"]["room"] == "blue"
+    assert (came.told["id"], came.headers["webhook-id"]) == ("met-1", "met-1")
+    assert came.headers["x-webhook-signature"] == dailys(SECRET, came)
+    assert len(came.headers["x-webhook-timestamp"]) == 13
+    Webhook(SECRET).verify(came.body, came.headers)
+    assert came.headers["authorization"] == "Basic dXNlcjp3b3Jk"
+    assert came.headers["content-type"] == "application/json"
+
+
+def test_the_ping_is_signed_and_only_200_counts(client, receiver):
+    set_up(client, receiver)
+    (ping,) = receiver.came
+    assert ping.body == b'{"test":"test"}'
+    assert ping.headers["x-webhook-signature"] == dailys(SECRET, ping)
+    Webhook(SECRET).verify(ping.body, ping.headers)
+
+
+def test_one_that_does_not_answer_the_ping_is_not_set_up(client):
+    with receiving() as gone:
+        url = gone.url
+    refused = client.post("/webhooks", json={"url": url})
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid-request-error")
+    assert refused.json()["info"].startswith(
+        "non-200 status code returned from webhook endpoint, recvd undefined"
+    )
+    assert client.get("/webhooks").json() == []
+
+
+def test_one_is_shown_changed_and_taken_away_as_daily_does_it(client, receiver):
+    made = set_up(
+        client, receiver, eventTypes=["meeting.ended", "recording.started"], retryType="exponential"
+    )
+    assert client.get("/webhooks").json() == [made]
+    assert client.get(f"/webhooks/{made['uuid']}").json() == made
+    told = made | {"uuid": "", "createdAt": "", "updatedAt": ""}
+    assert told == {
+        "uuid": "", "url": receiver.url, "hmac": SECRET, "basicAuth": None, "retryType": "exponential",
+        "eventTypes": ["meeting.ended", "recording.started"], "state": "ACTIVE", "failedCount": 0,
+        "lastMomentPushed": None, "domainId": "default", "createdAt": "", "updatedAt": "", "secrets": [SECRET],
+    }  # fmt: skip
+    for method in ("POST", "PATCH"):
+        changed = client.request(method, f"/webhooks/{made['uuid']}", json={"retryType": "circuit-breaker"})
+        assert changed.json()["retryType"] == "circuit-breaker"
+    assert len(receiver.came) == 3
+    assert client.delete(f"/webhooks/{made['uuid']}").status_code == 200
+    assert client.get("/webhooks").json() == []
+    for method, path in (("GET", ""), ("POST", ""), ("DELETE", ""), ("GET", "/messages"), ("POST", "/test")):
+        content = b"{}" if method == "POST" else None
+        assert client.request(method, f"/webhooks/{made['uuid']}{path}", content=content).status_code == 404
+
+
+def test_a_body_is_json_whatever_it_says_it_is(client, receiver):
+    body = json.dumps({"url": receiver.url})
+    made = client.post("/webhooks", content=body, headers={"content-type": "text/plain"})
+    assert made.status_code == 200
+    assert len(base64.b64decode(made.json()["hmac"])) == 32
+    assert made.json()["eventTypes"] == [
+        "meeting.started", "meeting.ended", "meeting.revised", "participant.joined", "participant.left",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "info"),
+    [
+        ({"scope": "domain"}, '"scope" is not allowed'),
+        ({"url": None}, '"url" must be a string'),
+        ({"url": "nowhere"}, '"url" must be a valid uri'),
+        ({"url": "ftp://hooks.example"}, '"url" must be a valid uri'),
+        ({"url": "https://user:word@hooks.example"}, '"url" must be without a user'),
+        ({"hmac": "whsec_AAECAwQF"}, '"hmac" must be a valid base64 string'),
+        ({"secrets": []}, '"secrets" must be a valid base64 string'),
+        ({"retryType": "never"}, '"retryType" must be one of [circuit-breaker, exponential] [Received'),
+        ({"eventTypes": ["meeting.started", "meeting.paused"]}, '"eventTypes[1]" must be one of [meeting.started,'),
+        ({"basicAuth": "two words"}, '"basicAuth" must be base64'),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_in_words(client, receiver, fields, info):
+    refused = client.post("/webhooks", json={"url": receiver.url, **fields})
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid-request-error")
+    assert refused.json()["info"].startswith(info)
+
+
+def test_what_is_no_object_is_refused(client):
+    assert client.post("/webhooks", content=b"{").json()["error"] == "json-parsing-error"
+    assert client.post("/webhooks", content=b"[]").json()["info"] == '"value" must be of type object'
+    assert client.post("/webhooks", content=b"{}").json()["info"] == '"url" is required'
+
+
+def test_only_a_key_that_may_do_anything_sets_one_up(service, receiver):
+    with service.client(service.make_key("default", "read", "ingest")) as lesser:
+        assert lesser.post("/webhooks", json={"url": receiver.url}).status_code == 403
+
+
+def test_nobody_of_another_domain_sees_or_moves_one(service, client, receiver):
+    made = set_up(client, receiver)
+    paths = httpx.get(f"{service.url}/openapi.json", timeout=10).json()["paths"]
+    walked = 0
+    with service.client(service.make_key("stranger", "admin")) as stranger:
+        assert stranger.get("/webhooks").json() == []
+        for path, operations in paths.items():
+            for method in operations if "{uuid}" in path else ():
+                content = (
+                    None if method in ("get", "delete") else b'{"failed":true}' if "replay" in path else b"{}"
+                )
+                answer = stranger.request(
+                    method.upper(), path.replace("{uuid}", made["uuid"]), content=content
+                )
+                assert (answer.status_code, answer.json()["error"]) == (404, "not-found"), path
+                walked += 1
+    assert walked == 7
+    assert client.get("/webhooks").json() == [made]
+    assert len(receiver.came) == 1
+
+
+def test_one_is_told_only_what_it_asked_for_of_its_own_domain(client, outbox, receiver):
+    set_up(client, receiver, eventTypes=["meeting.ended"])
+    put(outbox, "other-type")
+    put(outbox, "other-domain", type_="meeting.ended", domain="acme")
+    put(outbox, "mine", type_="meeting.ended")
+    receiver.wait_for(1)
+    assert receiver.ids() == ["mine"]
+
+
+def test_one_is_not_told_what_happened_before_it_was_there(client, outbox, receiver):
+    put(outbox, "too-early")
+    set_up(client, receiver)
+    put(outbox, "in-time")
+    receiver.wait_for(1)
+    assert receiver.ids() == ["in-time"]
+
+
+def test_two_secrets_sign_while_one_is_changed(client, outbox, receiver):
+    made = set_up(client, receiver)
+    changed = client.post(f"/webhooks/{made['uuid']}", json={"secrets": [NEW, SECRET]}).json()
+    assert (changed["hmac"], changed["secrets"]) == (NEW, [NEW, SECRET])
+    put(outbox, "turning")
+    (came,) = receiver.wait_for(1)
+    for secret in (SECRET, NEW):
+        Webhook(secret).verify(came.body, came.headers)
+    assert came.headers["x-webhook-signature"] == dailys(NEW, came)
+    changed = client.post(f"/webhooks/{made['uuid']}", json={"hmac": NEW}).json()
+    assert changed["secrets"] == [NEW]
+
+
+def test_the_log_shows_each_message_and_every_attempt(client, outbox, receiver):
+    made = set_up(client, receiver, retryType="exponential")
+    path = f"/webhooks/{made['uuid']}/messages"
+    put(outbox, "log-1", "log-2", room="red")
+    receiver.wait_for(2)
+    receiver.behave = answers(503, b"not now")
+    put(outbox, "log-3")
+    receiver.wait_for(3)
+    shown = until(lambda: len(found := client.get(path).json()["data"]) == 3 and found)
+    assert [(one["id"], one["state"], one["room"]) for one in shown] == [
+        ("log-3", "waiting", "blue"), ("log-2", "delivered", "red"), ("log-1", "delivered", "red"),
+    ]  # fmt: skip
+    assert shown[0]["reason"] == "tried once: answered 503"
+    assert shown[0]["next_attempt"] > shown[0]["created"]
+    (attempt,) = shown[0]["attempts"]
+    assert (attempt["status"], attempt["answer"], attempt["delivered"]) == (503, "", False)
+    page = client.get(path, params={"limit": 1, "starting_after": "log-3"}).json()["data"]
+    assert [one["id"] for one in page] == ["log-2"]
+    waiting = client.get(path, params={"state": "waiting"}).json()["data"]
+    assert [one["id"] for one in waiting] == ["log-3"]
+    assert client.get(path, params={"state": "lost"}).status_code == 400
+    assert client.get(path, params={"starting_after": "nothing"}).status_code == 400
+    shown = client.get(f"/webhooks/{made['uuid']}").json()
+    assert (shown["failedCount"], shown["state"]) == (1, "ACTIVE")
+    assert shown["lastMomentPushed"] is not None
+
+
+def test_what_was_sent_is_sent_again_when_it_is_asked_for(client, outbox, receiver):
+    made = set_up(client, receiver)
+    path = f"/webhooks/{made['uuid']}/replay"
+    put(outbox, "again-1", room="a room of its own")
+    put(outbox, "again-2")
+    receiver.wait_for(2)
+    # What was delivered can be sent again once that is kept; to ask before would send a part of it.
+    until(lambda: outbox.endpoints.find("default", made["uuid"]).position == outbox.messages.end())
+    assert client.post(path, json={"ids": ["again-1", "again-2"]}).json() == {"replayed": 2}
+    receiver.wait(lambda came: len(came) == 4)
+    assert client.post(path, json={"room": "a room of its own"}).json() == {"replayed": 1}
+    receiver.wait(lambda came: len(came) == 5)
+    assert receiver.ids()[-1] == "again-1"
+    assert client.post(path, json={"failed": True}).json() == {"replayed": 0}
+    assert client.post(path, json={"from": "2000-01-01T00:00:00Z", "to": 1_000_000_000}).json() == {
+        "replayed": 0
+    }
+    assert client.post(path, json={}).status_code == 400
+    assert client.post(path, json={"from": "yesterday"}).status_code == 400
+    assert client.post(path, json={"since": 1}).json()["info"] == '"since" is not allowed'
+
+
+def test_one_can_be_tried(client, receiver):
+    made = set_up(client, receiver)
+    tried = client.post(f"/webhooks/{made['uuid']}/test").json()
+    assert (tried["delivered"], tried["status"], tried["answer"]) == (True, 200, "")
+    receiver.end()
+    tried = client.post(f"/webhooks/{made['uuid']}/test").json()
+    assert (tried["delivered"], tried["status"]) == (False, None)
+    assert "no connection" in tried["error"]

@@ -1,0 +1,61 @@
+"""The layout of the source tree: every package has its place in the layers and its folder of tests, and no imports form a cycle."""
+
+import ast
+import tomllib
+from graphlib import TopologicalSorter
+
+from support import ROOT, TESTS
+
+SOURCE = ROOT / "src/headcount"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def name_of(path):
+    parts = ("headcount", *path.relative_to(SOURCE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {name_of(path) for path in MODULES}
+
+
+def imported_by(path):
+    """Modules of Headcount that a module imports when it is loaded; imports inside functions come later."""
+    pending = list(ast.parse(path.read_text()).body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                if full in NAMES or node.module in NAMES:
+                    yield full if full in NAMES else node.module
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            pending += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+
+
+def test_every_top_level_module_and_package_has_its_layer():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract for contract in contracts if contract["type"] == "layers")
+    placed = {name.strip() for layer in layers["layers"] for name in layer.split("|")}
+    present = {
+        path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert placed == present - {"__init__", "__main__"}
+
+
+def test_every_folder_of_modules_is_a_package():
+    assert [path.parent for path in MODULES if not (path.parent / "__init__.py").exists()] == []
+
+
+def test_every_package_has_its_folder_of_tests():
+    packages = {path.parent.relative_to(SOURCE) for path in MODULES} - {SOURCE.relative_to(SOURCE)}
+    without = [
+        str(package)
+        for package in packages
+        if not any(list((folder / package).rglob("test_*.py")) for folder in (TESTS, TESTS / "system"))
+    ]
+    assert sorted(without) == []
+
+
+def test_no_imports_form_a_cycle():
+    graph = {name_of(path): set(imported_by(path)) - {name_of(path)} for path in MODULES}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the modules
