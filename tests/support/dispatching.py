@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from random import Random
 
-from headcount.outbound.webhooks.client import World
+from headcount.outbound.webhooks.client import Transport
 from headcount.outbound.webhooks.dispatcher import Delivering, Parts
 from headcount.outbound.webhooks.metrics import Counted
 from headcount.outbound.webhooks.retry_policy import Pace
@@ -39,7 +39,7 @@ def endpoint(store, receiver, uuid="e", retry_type=RetryType.EXPONENTIAL, **more
 def posting(store, *, pace=QUICK, leads=lambda: True, world=None):
     """Deliver while the block lasts, then stop as the service does."""
     counted = Counted()
-    world = world or World("test", LOOPBACK)
+    world = world or Transport("test", LOOPBACK)
     chance = Random(1).random
     parts = Parts(store.endpoints, store.deliveries, store.messages, world, leads, now, counted, chance, pace)
     began, loop = threading.Event(), asyncio.new_event_loop()

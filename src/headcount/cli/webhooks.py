@@ -14,7 +14,7 @@ from headcount.errors import BadInput
 from headcount.settings import Settings
 
 if TYPE_CHECKING:
-    from headcount.outbound.webhooks.endpoints import Manager
+    from headcount.outbound.webhooks.endpoints import EndpointManager
     from headcount.store.open import Store
     from headcount.store.webhooks import Endpoint, Told
 
@@ -84,9 +84,9 @@ def list_webhooks(*, settings: Settings) -> None:
 def remove_webhook(*, settings: Settings, name: str) -> None:
     """Tell it nothing more, and forget what waits for it."""
 
-    async def remove(it: "Manager", store: "Store") -> "Endpoint":
+    async def remove(it: "EndpointManager", store: "Store") -> "Endpoint":
         row = _named(store, settings["domain"], name)
-        await it.remove(row.domain, row.uuid)
+        await it.delete(row.domain, row.uuid)
         return row
 
     echo(f"{_managing(settings, remove).url} is told nothing more.")
@@ -166,10 +166,10 @@ def replay(
     }
     said = {key: value for key, value in given.items() if value is not None}
 
-    async def again(it: "Manager", store: "Store") -> int:
+    async def again(it: "EndpointManager", store: "Store") -> int:
         row = _named(store, settings["domain"], name)
         if revive:
-            await it.change(row.domain, row.uuid, {})
+            await it.update(row.domain, row.uuid, {})
         return await it.replay(row, said) if said or not revive else 0
 
     number = _managing(settings, again)
@@ -191,21 +191,21 @@ def change_secrets(
 ) -> None:
     """Show what signs, or change it: add the new one, change it at the receiver, drop the old one."""
 
-    async def change(it: "Manager", store: "Store") -> "Endpoint":
+    async def change(it: "EndpointManager", store: "Store") -> "Endpoint":
         row = _named(store, settings["domain"], name)
         missing = [one for one in dropped if one not in row.secrets]
         if missing:
             raise BadInput("it has no such secret to drop")
         secrets = tuple(one for one in dict.fromkeys((*added, *row.secrets)) if one not in dropped)
         if secrets != row.secrets:
-            await it.change_secrets(row, secrets)
+            await it.set_secrets(row, secrets)
         return replace(row, secrets=secrets)
 
     for secret in _managing(settings, change).secrets:
         echo(secret)
 
 
-def _managing(settings: Settings, work: "Callable[[Manager, Store], Awaitable[T]]") -> T:
+def _managing(settings: Settings, work: "Callable[[EndpointManager, Store], Awaitable[T]]") -> T:
     """Do something with endpoints, in a loop of its own, on the store that is set."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.service.container import manager, world_of  # noqa: PLC0415 - likewise

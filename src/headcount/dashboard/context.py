@@ -7,7 +7,7 @@ from headcount.dashboard.feed import Feed
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.outbound.broadcast import Broadcaster
-from headcount.outbound.webhooks.hooks import Hooks
+from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.settings import Settings
 from headcount.store.open import Store
 
@@ -29,5 +29,5 @@ class House:
     api: str
     version: str
     settings: Settings
-    hooks: Hooks
+    webhook_endpoints: EndpointManager
     feed: Feed

@@ -20,7 +20,7 @@ from headcount.http.routes import events, meetings, stream, webhooks
 from headcount.http.routes.events import Ingest
 from headcount.http.routes.inbound import FrontDoor
 from headcount.outbound.broadcast import Broadcaster
-from headcount.outbound.webhooks.hooks import Hooks
+from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.telemetry.metrics import Metrics
 
 
@@ -35,7 +35,7 @@ class Parts:
     ingest: Ingest
     front_door: FrontDoor
     reading: Reading
-    hooks: Hooks
+    webhook_endpoints: EndpointManager
     broadcaster: Broadcaster
     cursors: Cursors
     metrics: Metrics
@@ -57,7 +57,10 @@ def build(parts: Parts) -> Front:
         *(_placed(gate.guarded(route, "ingest"), prefix) for route in events.routes(parts.ingest)),
         *(_placed(route, prefix) for route in parts.front_door.routes()),
         *(_placed(gate.guarded(route, "read"), prefix) for route in meetings.routes(parts.reading)),
-        *(_placed(gate.guarded(route, "admin"), prefix) for route in webhooks.routes(parts.hooks)),
+        *(
+            _placed(gate.guarded(route, "admin"), prefix)
+            for route in webhooks.routes(parts.webhook_endpoints)
+        ),
         _placed(stream.route(parts.broadcaster, gate, parts.cursors), prefix),
         *_open_routes(parts),
         *parts.pages,

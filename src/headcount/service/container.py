@@ -38,10 +38,10 @@ from headcount.ingest.polling.client import Asker
 from headcount.ingest.polling.poller import Polling, Tools
 from headcount.ingest.source_config import declare
 from headcount.outbound.broadcast import Broadcaster
-from headcount.outbound.webhooks.client import World
+from headcount.outbound.webhooks.client import Transport
 from headcount.outbound.webhooks.dispatcher import Delivering
 from headcount.outbound.webhooks.dispatcher import Parts as DeliveringParts
-from headcount.outbound.webhooks.endpoints import Manager
+from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.outbound.webhooks.metrics import Counted
 from headcount.settings import Settings, networks
 from headcount.store.credentials import Key, Role, fresh_secret
@@ -141,7 +141,7 @@ class Service:
             settings["max_streams_per_domain"],
         )
         self.world = world_of(settings)
-        self._hooks = manager(self.store, self.world, self.clock, self._endpoints_changed)
+        self._webhook_endpoints = manager(self.store, self.world, self.clock, self._endpoints_changed)
         self._house = self._furnish()
         self._door = Door(self._house)
         self.front_door = FrontDoor(
@@ -205,7 +205,7 @@ class Service:
                     self.store.sources.bystanders,
                     settings["request_s"],
                 ),
-                hooks=self._hooks,
+                webhook_endpoints=self._webhook_endpoints,
                 broadcaster=self.broadcaster,
                 cursors=self.cursors,
                 metrics=self.metrics,
@@ -236,7 +236,7 @@ class Service:
             settings["prefix"],
             version("headcount"),
             settings,
-            self._hooks,
+            self._webhook_endpoints,
             _Feed(self),
         )
 
@@ -488,15 +488,15 @@ class _Feed:
         return done
 
 
-def world_of(settings: Settings) -> World:
+def world_of(settings: Settings) -> Transport:
     """What posts to endpoints have in common, as it was set."""
     agent = f"headcount/{version('headcount')}"
-    return World(agent, networks(settings["webhook_networks"]), settings["webhook_ca_file"])
+    return Transport(agent, networks(settings["webhook_networks"]), settings["webhook_ca_file"])
 
 
-def manager(store: Store, world: World, clock: Clock, changed: Callable[[], None]) -> Manager:
+def manager(store: Store, world: Transport, clock: Clock, changed: Callable[[], None]) -> EndpointManager:
     """What is done with endpoints, with our clock and chance."""
-    return Manager(
+    return EndpointManager(
         store.endpoints, store.deliveries, store.messages, world, clock.now, lambda: str(uuid.uuid4()),
         secrets.token_bytes, changed,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import time
 import pytest
 import trustme
 
-from headcount.outbound.webhooks.client import World
+from headcount.outbound.webhooks.client import Transport
 from headcount.outbound.webhooks.retry_policy import Pace
 from headcount.store.open import open_store
 from headcount.store.webhooks import Batch, Delivery, Fate, RetryType, State, Wanted
@@ -135,7 +135,7 @@ def test_a_message_that_is_given_up_says_why_lets_the_next_one_go_and_can_be_rep
 def test_an_answer_without_end_is_not_listened_to_for_ever(store):
     with (
         receiving(never_ends) as receiver,
-        posting(store, world=World("test", LOOPBACK, readable=lambda _: True)),
+        posting(store, world=Transport("test", LOOPBACK, readable=lambda _: True)),
     ):
         endpoint(store, receiver)
         put(store, "m1")
@@ -250,7 +250,7 @@ def test_one_over_tls_is_told_if_its_authority_is_trusted(store, tmp_path):
     with receiving(tls=served) as receiver:
         endpoint(store, receiver)
         put(store, "m1")
-        with posting(store, world=World("test", LOOPBACK, ca_file=str(tmp_path / "authority.pem"))):
+        with posting(store, world=Transport("test", LOOPBACK, ca_file=str(tmp_path / "authority.pem"))):
             receiver.wait_for(1)
         put(store, "m2")
         with posting(store, pace=Pace(60_000, 60_000)):
@@ -268,7 +268,7 @@ def test_what_was_looked_up_is_what_is_connected_to(store):
     with receiving() as receiver:
         endpoint(store, receiver.url.replace("127.0.0.1", "localhost"))
         put(store, "m1")
-        with posting(store, pace=Pace(300, 300), world=World("test", LOOPBACK, lookup=rebinds)):
+        with posting(store, pace=Pace(300, 300), world=Transport("test", LOOPBACK, lookup=rebinds)):
             until(lambda: fates(store) == {"m1": Fate.DELIVERED})
     first = only_attempt(store, "m1")
     assert "no connection" in first.error
@@ -281,7 +281,7 @@ def test_a_name_that_leads_inside_is_not_connected_to(store):
 
     endpoint(store, "https://hooks.example/x")
     put(store, "m1")
-    with posting(store, pace=Pace(60_000, 60_000), world=World("test", lookup=inside)):
+    with posting(store, pace=Pace(60_000, 60_000), world=Transport("test", lookup=inside)):
         until(lambda: fates(store) == {"m1": Fate.WAITING} and only_attempt(store, "m1"))
     assert "169.254.169.254 is not of the public internet" in only_attempt(store, "m1").error
 
@@ -291,7 +291,7 @@ def test_what_an_endpoint_in_a_named_network_answers_is_not_kept_and_what_one_ou
         endpoint(store, receiver)
         for name, more in (("m1", {}), ("m2", {"readable": lambda _: True})):
             put(store, name, room=name)
-            with posting(store, pace=Pace(60_000, 60_000), world=World("test", LOOPBACK, **more)):
+            with posting(store, pace=Pace(60_000, 60_000), world=Transport("test", LOOPBACK, **more)):
                 until(lambda name=name: fates(store).get(name) == Fate.WAITING and only_attempt(store, name))
     assert (only_attempt(store, "m1").status, only_attempt(store, "m1").answer) == (500, "")
     assert only_attempt(store, "m2").answer == "the inside"
@@ -311,7 +311,7 @@ def test_this_machine_is_not_connected_to_unless_the_operator_names_it(store):
     with receiving() as receiver:
         endpoint(store, receiver)
         put(store, "m1")
-        with posting(store, pace=Pace(60_000, 60_000), world=World("test")):
+        with posting(store, pace=Pace(60_000, 60_000), world=Transport("test")):
             until(lambda: fates(store) == {"m1": Fate.WAITING} and only_attempt(store, "m1"))
         assert "webhook_networks" in only_attempt(store, "m1").error
         assert receiver.came == []

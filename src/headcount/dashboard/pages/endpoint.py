@@ -13,7 +13,7 @@ from headcount.dashboard.pages.settings import Wrong, back, is_admin, shown_with
 from headcount.dashboard.renderer import TEXTS, View
 from headcount.dashboard.renderer import page as shown
 from headcount.errors import BadInput
-from headcount.outbound.webhooks.hooks import Answered
+from headcount.outbound.webhooks.client import DeliveryResult
 from headcount.store.webhooks import OURS, Endpoint, Fate, RetryType, State, Told
 
 _A_PAGE: Final = 25
@@ -34,7 +34,7 @@ class Log(NamedTuple):
 async def add(view: View, fields: Mapping[str, str]) -> Response:
     """POST /dashboard/settings/webhooks: one more that is told what happens from now on."""
     try:
-        row = await view.house.hooks.create(
+        row = await view.house.webhook_endpoints.create(
             view.domain, endpoints.said_in(fields), verify="unasked" not in fields
         )
     except BadInput as error:
@@ -52,7 +52,7 @@ async def page(view: View) -> Response:
 async def test(view: View, _: Mapping[str, str]) -> Response:
     """POST …/test: send it the ping, and show what came of it."""
     row = await _found(view)
-    return await _shown(view, row, answered=await view.house.hooks.ping(row))
+    return await _shown(view, row, answered=await view.house.webhook_endpoints.ping(row))
 
 
 async def change(view: View, fields: Mapping[str, str]) -> Response:
@@ -73,7 +73,7 @@ async def replay(view: View, fields: Mapping[str, str]) -> Response:
     row = await _found(view)
     said = {"id": fields["id"]} if "id" in fields else {"failed": True}
     try:
-        await view.house.hooks.replay(row, said)
+        await view.house.webhook_endpoints.replay(row, said)
     except BadInput as error:
         return await _shown(view, row, wrong=str(error))
     return _to(view, row, "replayed")
@@ -83,7 +83,7 @@ async def add_secret(view: View, _: Mapping[str, str]) -> Response:
     """POST …/secrets: one more secret, with which everything is signed from now on, too."""
     row = await _found(view)
     try:
-        await view.house.hooks.add_secret(row)
+        await view.house.webhook_endpoints.add_secret(row)
     except BadInput:
         return await _shown(view, row, wrong=TEXTS("endpoint.secrets_full"))
     return _to(view, row, "secret_added", "secrets")
@@ -95,19 +95,19 @@ async def drop_secret(view: View, fields: Mapping[str, str]) -> Response:
     kept = tuple(secret for secret in row.secrets if secret != fields.get("secret"))
     if not kept or kept == row.secrets:
         raise NotThere(TEXTS("endpoint.secret_gone"))
-    await view.house.hooks.change_secrets(row, kept)
+    await view.house.webhook_endpoints.set_secrets(row, kept)
     return _to(view, row, "secret_dropped", "secrets")
 
 
 async def remove(view: View, _: Mapping[str, str]) -> Response:
     """POST …/remove: tell it nothing more."""
-    await view.house.hooks.remove(view.domain, (await _found(view)).uuid)
+    await view.house.webhook_endpoints.delete(view.domain, (await _found(view)).uuid)
     return back(view, "webhooks", "removed")
 
 
 async def _changed(view: View, row: Endpoint, said: Mapping[str, Any], done: str) -> Response:
     try:
-        changed = await view.house.hooks.change(view.domain, row.uuid, said)
+        changed = await view.house.webhook_endpoints.update(view.domain, row.uuid, said)
     except BadInput as error:
         return await _shown(view, row, wrong=str(error))
     if changed is None:
@@ -116,14 +116,14 @@ async def _changed(view: View, row: Endpoint, said: Mapping[str, Any], done: str
 
 
 async def _found(view: View) -> Endpoint:
-    row = await view.house.hooks.find(view.domain, view.request.path_params["uuid"])
+    row = await view.house.webhook_endpoints.find(view.domain, view.request.path_params["uuid"])
     if row is None:
         raise NotThere(TEXTS("endpoint.gone"))
     return row
 
 
 async def _shown(
-    view: View, row: Endpoint, *, answered: Answered | None = None, wrong: str | None = None
+    view: View, row: Endpoint, *, answered: DeliveryResult | None = None, wrong: str | None = None
 ) -> Response:
     done = f"endpoint.done.{view.query.get('done', '')}"
     return shown(
@@ -149,11 +149,11 @@ async def _log(view: View, row: Endpoint) -> Log:
     asked = view.query.get("state")
     fate = Fate(asked) if asked in list(Fate) else None
     after = view.query.get("after")
-    listed = view.house.hooks.listed
-    found = await listed(row, after, _A_PAGE + 1, fate) if after and "\0" not in after else None
+    list_messages = view.house.webhook_endpoints.list_messages
+    found = await list_messages(row, after, _A_PAGE + 1, fate) if after and "\0" not in after else None
     begun = found is not None
     if found is None:
-        found = await listed(row, None, _A_PAGE + 1, fate) or []
+        found = await list_messages(row, None, _A_PAGE + 1, fate) or []
     older = found[_A_PAGE - 1].id if len(found) > _A_PAGE else None
     return Log(found[:_A_PAGE], fate, older, begun)
 

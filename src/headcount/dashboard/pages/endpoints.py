@@ -32,7 +32,7 @@ class Endpoints(NamedTuple):
 
 async def look(house: House, domain: str) -> Endpoints:
     """The endpoints of a domain, the oldest first."""
-    rows = await house.hooks.all(domain)
+    rows = await house.webhook_endpoints.all(domain)
     return Endpoints(await asyncio.to_thread(_lines, house.store, rows[:_MOST_SHOWN]), len(rows))
 
 

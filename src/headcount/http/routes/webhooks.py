@@ -19,7 +19,7 @@ from headcount.http.context import domain_of
 from headcount.http.errors import ApiError, invalid, not_found, not_json
 from headcount.http.params import Param
 from headcount.http.schemas import written
-from headcount.outbound.webhooks.hooks import Hooks
+from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.store.database import answering_within
 from headcount.store.webhooks import Attempt, Endpoint, Fate, Told
 
@@ -51,63 +51,65 @@ AFTER: Final = Param(
 )
 
 
-Handle = Callable[[Hooks, Request], Awaitable[Any]]
+Handle = Callable[[EndpointManager, Request], Awaitable[Any]]
 
 
-def routes(hooks: Hooks) -> list[Route]:
+def routes(manager: EndpointManager) -> list[Route]:
     """The routes about endpoints."""
     return [
-        Route(path, _answered(hooks, ways), methods=list(ways), name=path) for path, ways in _WAYS.items()
+        Route(path, _answered(manager, ways), methods=list(ways), name=path) for path, ways in _WAYS.items()
     ]
 
 
-def _answered(hooks: Hooks, ways: Mapping[str, Handle]) -> Callable[[Request], Awaitable[Response]]:
+def _answered(
+    manager: EndpointManager, ways: Mapping[str, Handle]
+) -> Callable[[Request], Awaitable[Response]]:
     async def handler(request: Request) -> Response:
         handle = ways["GET" if request.method == "HEAD" else request.method]
         async with answering_within(_BODY_S + _STORE_S):
-            answer = await handle(hooks, request)
+            answer = await handle(manager, request)
         return Response(msgspec.json.encode(answer), HTTPStatus.OK, media_type="application/json")
 
     return handler
 
 
-async def create(hooks: Hooks, request: Request) -> Any:
+async def create(manager: EndpointManager, request: Request) -> Any:
     """POST /webhooks: a new endpoint, if it answers the ping with 200."""
-    return shown(await hooks.create(domain_of(request), await _said(request)))
+    return shown(await manager.create(domain_of(request), await _said(request)))
 
 
-async def all_of_them(hooks: Hooks, request: Request) -> Any:
+async def all_of_them(manager: EndpointManager, request: Request) -> Any:
     """GET /webhooks: a bare array."""
-    return [shown(row) for row in await hooks.all(domain_of(request))]
+    return [shown(row) for row in await manager.all(domain_of(request))]
 
 
-async def one(hooks: Hooks, request: Request) -> Any:
+async def one(manager: EndpointManager, request: Request) -> Any:
     """GET /webhooks/{uuid}."""
-    return shown(await _found(hooks, request))
+    return shown(await _found(manager, request))
 
 
-async def change(hooks: Hooks, request: Request) -> Any:
+async def update(manager: EndpointManager, request: Request) -> Any:
     """POST or PATCH /webhooks/{uuid}: other fields; sets one going that failed."""
     said = await _said(request)
-    row = await hooks.change(domain_of(request), request.path_params["uuid"], said)
+    row = await manager.update(domain_of(request), request.path_params["uuid"], said)
     if row is None:
         raise _unknown(request)
     return shown(row)
 
 
-async def remove(hooks: Hooks, request: Request) -> Any:
+async def delete(manager: EndpointManager, request: Request) -> Any:
     """DELETE /webhooks/{uuid}."""
-    if not await hooks.remove(domain_of(request), request.path_params["uuid"]):
+    if not await manager.delete(domain_of(request), request.path_params["uuid"]):
         raise _unknown(request)
     return {"deleted": True, "uuid": request.path_params["uuid"]}
 
 
-async def messages(hooks: Hooks, request: Request) -> Any:
+async def messages(manager: EndpointManager, request: Request) -> Any:
     """GET /webhooks/{uuid}/messages: what it was told, and is to be told again, the newest first."""
     query = request.query_params
     limit, fate, after = params.LIMIT.of(query), STATE.of(query), AFTER.of(query)
-    row = await _found(hooks, request)
-    page = await hooks.listed(row, after, limit, fate)
+    row = await _found(manager, request)
+    page = await manager.list_messages(row, after, limit, fate)
     if page is None:
         raise invalid(
             f'"starting_after" must be the id of a message [Received starting_after="{(after or "")[:50]}"]'
@@ -115,15 +117,15 @@ async def messages(hooks: Hooks, request: Request) -> Any:
     return {"data": [_told(message) for message in page]}
 
 
-async def replay(hooks: Hooks, request: Request) -> Any:
+async def replay(manager: EndpointManager, request: Request) -> Any:
     """POST /webhooks/{uuid}/replay: send messages again."""
     said = await _said(request)
-    return {"replayed": await hooks.replay(await _found(hooks, request), said)}
+    return {"replayed": await manager.replay(await _found(manager, request), said)}
 
 
-async def test(hooks: Hooks, request: Request) -> Any:
+async def test(manager: EndpointManager, request: Request) -> Any:
     """POST /webhooks/{uuid}/test: send the ping now, and say what came of it."""
-    answered = await hooks.ping(await _found(hooks, request))
+    answered = await manager.ping(await _found(manager, request))
     return {
         "delivered": answered.good,
         "status": answered.status,
@@ -135,7 +137,7 @@ async def test(hooks: Hooks, request: Request) -> Any:
 
 _WAYS: Final[dict[str, dict[str, Handle]]] = {
     "/webhooks": {"GET": all_of_them, "POST": create},
-    "/webhooks/{uuid}": {"GET": one, "POST": change, "PATCH": change, "DELETE": remove},
+    "/webhooks/{uuid}": {"GET": one, "POST": update, "PATCH": update, "DELETE": delete},
     "/webhooks/{uuid}/messages": {"GET": messages},
     "/webhooks/{uuid}/replay": {"POST": replay},
     "/webhooks/{uuid}/test": {"POST": test},
@@ -198,8 +200,8 @@ async def _said(request: Request) -> dict[str, Any]:
     return said
 
 
-async def _found(hooks: Hooks, request: Request) -> Endpoint:
-    row = await hooks.find(domain_of(request), request.path_params["uuid"])
+async def _found(manager: EndpointManager, request: Request) -> Endpoint:
+    row = await manager.find(domain_of(request), request.path_params["uuid"])
     if row is None:
         raise _unknown(request)
     return row

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpcore2 as httpcore
 
 from headcount.errors import HeadcountError
-from headcount.outbound.webhooks.egress import AddressRefused, Careful, Lookup, Network, is_public
+from headcount.outbound.webhooks.egress import AddressRefused, CheckedBackend, Lookup, Network, is_public
 from headcount.outbound.webhooks.retry_policy import is_success
 from headcount.outbound.webhooks.signing import Headers
 
@@ -33,7 +33,7 @@ _MOST_LOOKUPS: Final = 64
 _IDLE_S: Final = 20.0
 
 
-class Answered(NamedTuple):
+class DeliveryResult(NamedTuple):
     """What came of a request: a status, if there was an answer, and how it began; else what went wrong."""
 
     status: int | None
@@ -50,17 +50,17 @@ class Answered(NamedTuple):
 class Client:
     """What posts to one endpoint have in common: connections that are kept, one look-up at a time."""
 
-    def __init__(self, world: "World", url: str) -> None:
+    def __init__(self, world: "Transport", url: str) -> None:
         self._url = url
         self._trust = world.trust
         self._readable = world.readable
-        self._backend = Careful(world.lookup, world.named, secure=urlsplit(url).scheme == "https")
+        self._backend = CheckedBackend(world.lookup, world.named, secure=urlsplit(url).scheme == "https")
         self._idle: list[httpcore.AsyncConnectionPool] = []
         self._all: list[httpcore.AsyncConnectionPool] = []
         host = urlsplit(url).netloc.encode()
         self._headers: Headers = [(b"host", host), *world.headers]
 
-    async def post(self, headers: Headers, body: bytes, whole_s: float = WHOLE_S) -> Answered:
+    async def post(self, headers: Headers, body: bytes, whole_s: float = WHOLE_S) -> DeliveryResult:
         """POST a body; never raises for what the other side does."""
         began = monotonic()
         status, text, error = None, b"", None
@@ -74,7 +74,7 @@ class Client:
         except (AddressRefused, httpcore.UnsupportedProtocol) as refused:
             error = str(refused)
         latency = round((monotonic() - began) * 1_000)
-        return Answered(status, latency, _shown(text), error)
+        return DeliveryResult(status, latency, _shown(text), error)
 
     async def close(self) -> None:
         for pool in self._all:
@@ -112,7 +112,7 @@ class Client:
             self._idle.append(pool)
 
 
-class World:
+class Transport:
     """What posts to all endpoints have in common: whom to trust, where not to go, how to look up names.
 
     `readable` decides by its address whether what an endpoint answers is kept.

@@ -17,7 +17,7 @@ import structlog
 
 from headcount.kernel.events import Ms
 from headcount.outbound.payloads import text_of
-from headcount.outbound.webhooks.client import Answered, Client, World
+from headcount.outbound.webhooks.client import Client, DeliveryResult, Transport
 from headcount.outbound.webhooks.endpoint_queue import MOST_ON_THE_WAY, Done, Letter, Line, Means
 from headcount.outbound.webhooks.retry_policy import Next, Pace
 from headcount.outbound.webhooks.signing import signed
@@ -53,7 +53,7 @@ class Parts:
     endpoints: Endpoints
     deliveries: Deliveries
     messages: Messages
-    world: World
+    world: Transport
     leads: Callable[[], bool]
     now: Callable[[], Ms]
     tally: Tally
@@ -236,15 +236,15 @@ class Delivering:
 
     # What comes of it.
 
-    async def _post(self, endpoint: Endpoint, letter: Letter) -> Answered:
+    async def _post(self, endpoint: Endpoint, letter: Letter) -> DeliveryResult:
         headers = headers_of(endpoint, letter.id, letter.body, self._parts.now())
         try:
             return await self._open[endpoint.uuid].client.post(headers, letter.body)
         except Exception:
             log.exception("a message could not be sent, by our fault", endpoint=endpoint.uuid, id=letter.id)
-            return Answered(None, 0, "", "it could not be sent, by our fault; the log tells more")
+            return DeliveryResult(None, 0, "", "it could not be sent, by our fault; the log tells more")
 
-    def _tell(self, endpoint: Endpoint, letter: Letter, answered: Answered, next_: Next) -> None:
+    def _tell(self, endpoint: Endpoint, letter: Letter, answered: DeliveryResult, next_: Next) -> None:
         self._parts.tally.tried(next_, self._parts.now() - letter.created)
         if next_ is Next.DONE:
             return

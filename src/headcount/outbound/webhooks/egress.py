@@ -122,7 +122,7 @@ def _meant(address: Address) -> Address:
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 
 
-class Careful(httpcore.AsyncNetworkBackend):
+class CheckedBackend(httpcore.AsyncNetworkBackend):
     """Connects to addresses that were checked. Who looks up the same name at the same time shares the look-up."""
 
     def __init__(self, lookup: Lookup, named: Sequence[Network], *, secure: bool) -> None:

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from headcount.kernel.events import Ms
-from headcount.outbound.webhooks.client import Answered
+from headcount.outbound.webhooks.client import DeliveryResult
 from headcount.outbound.webhooks.retry_policy import LONGEST_WAIT, Next, Pace, Standing, after
 from headcount.store.webhooks import Attempt, Delivery, Endpoint, State
 from headcount.store.webhooks import Standing as Kept
@@ -56,10 +56,10 @@ class Done:
 class Means:
     """What a line is given: how to post, the time (ms), chance from [0, 1), and whom to tell of each try."""
 
-    post: Callable[[Endpoint, Letter], Awaitable[Answered]]
+    post: Callable[[Endpoint, Letter], Awaitable[DeliveryResult]]
     now: Callable[[], Ms]
     chance: Callable[[], float]
-    tell: Callable[[Endpoint, Letter, Answered, Next], None]
+    tell: Callable[[Endpoint, Letter, DeliveryResult, Next], None]
     pace: Pace | None = None
 
 
@@ -234,7 +234,7 @@ class Line:
         self._standing = verdict.standing
         self._pushed = began
         self._dirty = True
-        self._attempts.append(_attempt(endpoint, letter, began, delivered, answered))
+        self._attempts.append(_attempt(endpoint, letter, began, answered))
         self._settle(letter, verdict.next, verdict.at, _reason(letter.tries, answered))
         means.tell(endpoint, letter, answered, verdict.next)
 
@@ -265,13 +265,13 @@ class Line:
         self.go_on()
 
 
-def _attempt(endpoint: Endpoint, letter: Letter, began: Ms, delivered: bool, answered: Answered) -> Attempt:  # noqa: FBT001
+def _attempt(endpoint: Endpoint, letter: Letter, began: Ms, answered: DeliveryResult) -> Attempt:
     return Attempt(
-        endpoint.uuid, endpoint.domain, letter.position, letter.id, began, int(delivered), answered.status,
+        endpoint.uuid, endpoint.domain, letter.position, letter.id, began, int(answered.good), answered.status,
         answered.latency_ms, answered.text, answered.error,
     )  # fmt: skip
 
 
-def _reason(tries: int, answered: Answered) -> str:
+def _reason(tries: int, answered: DeliveryResult) -> str:
     times = "once" if tries == 1 else f"{tries} times"
     return f"tried {times}: {answered.error or f'answered {answered.status}'}"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.outbound.webhooks.client import Answered, World
+from headcount.outbound.webhooks.client import DeliveryResult, Transport
 from headcount.outbound.webhooks.dispatcher import headers_of
 from headcount.outbound.webhooks.egress import check_url
 from headcount.outbound.webhooks.signing import is_secret
@@ -45,13 +45,13 @@ Said = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Manager:
+class EndpointManager:
     """What is done with endpoints. `chance` makes so many bytes of it, `changed` tells who delivers."""
 
     endpoints: Endpoints
     deliveries: Deliveries
     messages: Messages
-    world: World
+    world: Transport
     now: Callable[[], Ms]
     uuid: Callable[[], str]
     chance: Callable[[int], bytes]
@@ -79,7 +79,7 @@ class Manager:
         self.changed()
         return row
 
-    async def change(self, domain: str, uuid: str, said: Said, *, verify: bool = True) -> Endpoint | None:
+    async def update(self, domain: str, uuid: str, said: Said, *, verify: bool = True) -> Endpoint | None:
         """Change an endpoint and set it going; None if there is none. Raises `BadInput`."""
         _only(said, FIELDS)
         found = await self.find(domain, uuid)
@@ -93,7 +93,7 @@ class Manager:
         self.changed()
         return await self.find(domain, uuid)
 
-    async def change_secrets(self, row: Endpoint, secrets: tuple[str, ...]) -> None:
+    async def set_secrets(self, row: Endpoint, secrets: tuple[str, ...]) -> None:
         """Give an endpoint other secrets, without a word to it."""
         changed = _with(row, {"secrets": list(secrets)})
         await asyncio.to_thread(self.endpoints.change, replace(changed, updated=self.now()))
@@ -103,9 +103,9 @@ class Manager:
     async def add_secret(self, row: Endpoint) -> None:
         """Give an endpoint a new secret, which comes first; the others hold on. Raises `BadInput` if it has too many."""
         fresh = b64encode(self.chance(_SECRET_BYTES)).decode()
-        await self.change_secrets(row, (fresh, *row.secrets))
+        await self.set_secrets(row, (fresh, *row.secrets))
 
-    async def remove(self, domain: str, uuid: str) -> bool:
+    async def delete(self, domain: str, uuid: str) -> bool:
         """Tell an endpoint nothing more; False if there is none."""
         if await self.find(domain, uuid) is None:
             return False
@@ -122,7 +122,7 @@ class Manager:
     async def all(self, domain: str) -> list[Endpoint]:
         return await asyncio.to_thread(self.endpoints.all, domain)
 
-    async def ping(self, row: Endpoint) -> Answered:
+    async def ping(self, row: Endpoint) -> DeliveryResult:
         """Send the ping, signed, and say what came of it."""
         client = self.world.client(row.url)
         try:
@@ -138,7 +138,7 @@ class Manager:
         self.changed()
         return again
 
-    async def listed(
+    async def list_messages(
         self, row: Endpoint, after: str | None, most: int, fate: Fate | None
     ) -> list[Told] | None:
         """A page of what an endpoint was told, after a message; None if there is no such message."""
