@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from headcount.sources.api import Delivery, Source, hear, read_trusted
+from headcount.sources.api import InboundRequest, Source, parse_trusted, verify_and_parse
 from headcount.sources.registry import SOURCES
 
 TESTS = Path(__file__).parents[1] / "tests" / "sources"
@@ -61,20 +61,20 @@ def measured(source: Source, asked: argparse.Namespace) -> float:
     return best / (rounds * events) * 1e6
 
 
-def deliveries(source: Source) -> list[Delivery]:
+def deliveries(source: Source) -> list[InboundRequest]:
     """Those from which something is heard, without the marks by which they were genuine in their files."""
     files = sorted(TESTS.joinpath(source.kind).glob("*.json"))
     told = [json.loads(file.read_text()) for file in files]
     golden = [delivery_of(one) for one in told if one.get("heard")]
     unsigned = [one._replace(headers={}, url=URL, received=NOW) for one in [*golden, *source.samples(NOW)]]
-    return [one for one in unsigned if read_trusted(source, one)]
+    return [one for one in unsigned if parse_trusted(source, one)]
 
 
-def heard(source: Source, signed: Sequence[Delivery], secret: str) -> int:
-    return sum(len(hear(source, delivery, [secret])) for delivery in signed)
+def heard(source: Source, signed: Sequence[InboundRequest], secret: str) -> int:
+    return sum(len(verify_and_parse(source, delivery, [secret])) for delivery in signed)
 
 
-def timed(source: Source, signed: Sequence[Delivery], secret: str, rounds: int, events: int) -> float:
+def timed(source: Source, signed: Sequence[InboundRequest], secret: str, rounds: int, events: int) -> float:
     began = time.perf_counter()
     for _ in range(rounds):
         if heard(source, signed, secret) != events:

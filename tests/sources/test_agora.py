@@ -5,7 +5,7 @@ import json
 import pytest
 
 from headcount.sources.agora import SOURCE, read, sign
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from support.source_payloads import NOON, ms, told
 
 # The example of Agora's own documents: its body, its secret and its signature.
@@ -24,7 +24,7 @@ def notice(kind, at, sent=0, **payload):
         "noticeId": f"{kind}:{at}:{payload}",
         "notifyMs": ms(at + sent),
     }
-    return read(Delivery({}, json.dumps(body | {"payload": about}).encode()))
+    return read(InboundRequest({}, json.dumps(body | {"payload": about}).encode()))
 
 
 def came(uid, at):
@@ -42,24 +42,27 @@ ANN = ("1", 0, 60, "reported")
 
 
 def test_we_sign_as_agoras_documents_do():
-    assert sign(Delivery({}, EXAMPLE), "secret").headers["agora-signature"] == EXAMPLES_SIGNATURE
+    assert sign(InboundRequest({}, EXAMPLE), "secret").headers["agora-signature"] == EXAMPLES_SIGNATURE
 
 
 def test_the_older_signature_alone_is_enough():
-    assert hear(SOURCE, Delivery({"agora-signature": EXAMPLES_SIGNATURE}, EXAMPLE), ["secret"]) == []
+    assert (
+        verify_and_parse(SOURCE, InboundRequest({"agora-signature": EXAMPLES_SIGNATURE}, EXAMPLE), ["secret"])
+        == []
+    )
 
 
 def test_a_good_older_signature_does_not_make_up_for_a_bad_newer_one():
     headers = {"agora-signature": EXAMPLES_SIGNATURE, "agora-signature-v2": "0" * 64}
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, Delivery(headers, EXAMPLE), ["secret"])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, InboundRequest(headers, EXAMPLE), ["secret"])
 
 
 @pytest.mark.parametrize("at", range(0, len(EXAMPLE), 7))
 def test_any_other_byte_makes_another_signature(at):
     changed = EXAMPLE[:at] + bytes([EXAMPLE[at] ^ 1]) + EXAMPLE[at + 1 :]
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, Delivery({"agora-signature": EXAMPLES_SIGNATURE}, changed), ["secret"])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, InboundRequest({"agora-signature": EXAMPLES_SIGNATURE}, changed), ["secret"])
 
 
 # What it comes to.

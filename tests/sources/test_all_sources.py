@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from headcount import BadInput, Kind
 from headcount.kernel.replay import meetings_of
-from headcount.sources.api import TEST_ROOM, Delivery, NotGenuine, hear, read_trusted
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    VerificationFailed,
+    parse_trusted,
+    verify_and_parse,
+)
 from headcount.sources.registry import SOURCES
 from support import ROOT
 from support.golden_payloads import FILES, delivery_of
@@ -50,7 +56,9 @@ def signed(source):
 
 @every_source
 def test_a_signed_sample_is_heard(source):
-    heard = [one for delivery in signed(source) for one in hear(source, delivery, [secret_of(source)])]
+    heard = [
+        one for delivery in signed(source) for one in verify_and_parse(source, delivery, [secret_of(source)])
+    ]
     assert {one.event.kind for one in heard} >= {Kind.JOIN, Kind.LEAVE}
     assert {one.event.room for one in heard} == {TEST_ROOM}
     assert meetings_of([one.event for one in heard], as_of=NOW + 3_600_000) == []
@@ -59,23 +67,23 @@ def test_a_signed_sample_is_heard(source):
 @every_source
 def test_while_a_secret_is_changed_both_hold(source):
     for delivery in signed(source):
-        hear(source, delivery, [other_of(source), secret_of(source)])
+        verify_and_parse(source, delivery, [other_of(source), secret_of(source)])
 
 
 @every_source
 def test_another_secret_is_refused(source):
     for delivery in signed(source):
-        with pytest.raises(NotGenuine):
-            hear(source, delivery, [other_of(source)])
-        with pytest.raises(NotGenuine):
-            hear(source, delivery, [])
+        with pytest.raises(VerificationFailed):
+            verify_and_parse(source, delivery, [other_of(source)])
+        with pytest.raises(VerificationFailed):
+            verify_and_parse(source, delivery, [])
 
 
 @every_source
 def test_without_a_signature_nothing_is_read(source):
     for delivery in source.samples(NOW):
-        with pytest.raises(NotGenuine):
-            hear(source, delivery._replace(url=URL), [secret_of(source)])
+        with pytest.raises(VerificationFailed):
+            verify_and_parse(source, delivery._replace(url=URL), [secret_of(source)])
 
 
 @every_source
@@ -85,14 +93,16 @@ def test_a_changed_header_never_breaks_the_check(source, data):
     delivery = data.draw(st.sampled_from(signed(source)))
     name = data.draw(st.sampled_from(sorted(delivery.headers)))
     value = data.draw(st.text(max_size=80))
-    with suppress(NotGenuine, BadInput):
-        hear(source, delivery._replace(headers={**delivery.headers, name: value}), [secret_of(source)])
+    with suppress(VerificationFailed, BadInput):
+        verify_and_parse(
+            source, delivery._replace(headers={**delivery.headers, name: value}), [secret_of(source)]
+        )
 
 
 @every_source
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(source, body):
-    assert_read_or_refused(source, Delivery({"content-type": "application/json"}, body, URL, NOW))
+    assert_read_or_refused(source, InboundRequest({"content-type": "application/json"}, body, URL, NOW))
 
 
 @every_source
@@ -128,7 +138,7 @@ def test_a_damaged_body_is_read_or_refused(source, data):
 
 def assert_read_or_refused(source, delivery):
     try:
-        heard = read_trusted(source, delivery)
+        heard = parse_trusted(source, delivery)
     except BadInput:
         return
     assert isinstance(heard, list)

@@ -6,7 +6,7 @@ import warnings
 import jwt
 import pytest
 
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.bigbluebutton import SOURCE, read
 from support.source_payloads import NOON, iso, ms, told
 from support.source_requests import ask
@@ -24,7 +24,7 @@ def item(kind, at, who=None, session=FIRST):
 
 
 def heard(*items):
-    return [one for told in items for one in read(Delivery({}, json.dumps([told]).encode()))]
+    return [one for told in items for one in read(InboundRequest({}, json.dumps([told]).encode()))]
 
 
 # How it is known.
@@ -34,30 +34,30 @@ def summed(algorithm="sha1", how="theirs", address=ADDRESS):
     event = json.dumps([item("user-joined", 0, "änn & bob+carol *~'()"), item("user-left", 60, "ann")])
     said = ask("bigbluebutton.mjs", address=address, secret=SECRET, event=event, algorithm=algorithm)[how]
     sign = "&" if "?" in address else "?"
-    return Delivery({}, said["body"].encode(), f"{address}{sign}checksum={said['checksum']}", ms(0))
+    return InboundRequest({}, said["body"].encode(), f"{address}{sign}checksum={said['checksum']}", ms(0))
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
 @pytest.mark.parametrize("address", [ADDRESS, ADDRESS.partition("?")[0]])
 def test_the_checksum_of_another_implementation_fits(algorithm, address):
-    found = hear(SOURCE, summed(algorithm, address=address), ["another", SECRET])
+    found = verify_and_parse(SOURCE, summed(algorithm, address=address), ["another", SECRET])
     assert [one.event.user_id for one in found] == ["änn & bob+carol *~'()", "ann"]
 
 
 def test_what_a_client_library_of_bigbluebutton_sums_up_fits():
-    assert len(hear(SOURCE, summed(how="library"), [SECRET])) == 2
+    assert len(verify_and_parse(SOURCE, summed(how="library"), [SECRET])) == 2
 
 
 def test_we_sum_up_as_they_do():
     theirs = summed()
-    ours = SOURCE.sign(Delivery({}, theirs.body, ADDRESS, ms(0)), SECRET)
+    ours = SOURCE.sign(InboundRequest({}, theirs.body, ADDRESS, ms(0)), SECRET)
     assert ours.url == theirs.url
 
 
 @pytest.mark.parametrize("part", ["body", "address", "checksum", "secret"])
 def test_what_is_changed_by_one_byte_is_refused(part):
-    genuine, secret = SOURCE.sign(Delivery({}, b"event=%5B%5D", ADDRESS, ms(0)), SECRET), SECRET
-    assert hear(SOURCE, genuine, [secret]) == []
+    genuine, secret = SOURCE.sign(InboundRequest({}, b"event=%5B%5D", ADDRESS, ms(0)), SECRET), SECRET
+    assert verify_and_parse(SOURCE, genuine, [secret]) == []
     match part:
         case "body":
             genuine = genuine._replace(body=genuine.body + b"&")
@@ -68,42 +68,42 @@ def test_what_is_changed_by_one_byte_is_refused(part):
             genuine = genuine._replace(url=genuine.url[:-1] + last)
         case "secret":
             secret += "."
-    with pytest.raises(NotGenuine, match="public_url"):
-        hear(SOURCE, genuine, [secret])
+    with pytest.raises(VerificationFailed, match="public_url"):
+        verify_and_parse(SOURCE, genuine, [secret])
 
 
 @pytest.mark.parametrize(
     "url", ["", ADDRESS, ADDRESS + "&checksum=", ADDRESS + "&checksum=aa", "?checksum", "&=&="]
 )
 def test_without_a_checksum_nothing_is_read(url):
-    with pytest.raises(NotGenuine, match="no checksum"):
-        hear(SOURCE, Delivery({}, b"event=%5B%5D", url, ms(0)), [SECRET])
+    with pytest.raises(VerificationFailed, match="no checksum"):
+        verify_and_parse(SOURCE, InboundRequest({}, b"event=%5B%5D", url, ms(0)), [SECRET])
 
 
 def test_the_secret_itself_may_be_shown():
-    shown = Delivery({"authorization": f"Bearer {SECRET}"}, b"event=%5B%5D", ADDRESS, ms(0))
-    assert hear(SOURCE, shown, [SECRET]) == []
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, shown, [SECRET[:-1]])
+    shown = InboundRequest({"authorization": f"Bearer {SECRET}"}, b"event=%5B%5D", ADDRESS, ms(0))
+    assert verify_and_parse(SOURCE, shown, [SECRET]) == []
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, shown, [SECRET[:-1]])
 
 
 def with_token(expires, algorithm="HS512", secret=SECRET):
     with warnings.catch_warnings(action="ignore", category=jwt.InsecureKeyLengthWarning):
         claims = {} if expires is None else {"exp": NOON + expires}
         token = jwt.encode(claims, secret, algorithm=algorithm)
-    return Delivery({"authorization": f"Bearer {token}"}, b"event=%5B%5D", ADDRESS, ms(0))
+    return InboundRequest({"authorization": f"Bearer {token}"}, b"event=%5B%5D", ADDRESS, ms(0))
 
 
 def test_the_token_of_analytics_holds_for_a_day():
-    assert hear(SOURCE, with_token(86_400), ["another", SECRET]) == []
-    assert hear(SOURCE, with_token(-59), [SECRET]) == []
+    assert verify_and_parse(SOURCE, with_token(86_400), ["another", SECRET]) == []
+    assert verify_and_parse(SOURCE, with_token(-59), [SECRET]) == []
     for wrong in (
         with_token(-61), with_token(None), with_token(60, "HS256"), with_token(60, secret="b"), with_token(60)._replace(
             headers={"authorization": "Bearer a.b.c"}
         ),
     ):  # fmt: skip
-        with pytest.raises(NotGenuine):
-            hear(SOURCE, wrong, [SECRET])
+        with pytest.raises(VerificationFailed):
+            verify_and_parse(SOURCE, wrong, [SECRET])
 
 
 # What it comes to.
@@ -178,7 +178,7 @@ def analytics(finish, **stays):
         "internal_meeting_id": FIRST,
         "data": {"finish": iso(finish), "attendees": attendees},
     }
-    return read(Delivery({}, json.dumps(body).encode()))
+    return read(InboundRequest({}, json.dumps(body).encode()))
 
 
 def test_analytics_alone_tell_the_meeting():
@@ -210,5 +210,5 @@ def test_a_leave_before_its_join_is_at_the_join():
         {"ext_user_id": "bob", "joins": [iso(10)], "leaves": [iso(90)]},
     ]
     body = {"internal_meeting_id": FIRST, "meeting_id": "r", "data": {"finish": iso(95), "attendees": people}}
-    ((entry,),) = told(read(Delivery({}, json.dumps(body).encode())))
+    ((entry,),) = told(read(InboundRequest({}, json.dumps(body).encode())))
     assert entry[1:] == (10, 90, "reported")

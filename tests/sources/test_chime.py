@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.chime import SOURCE, read
 from support.source_payloads import iso, ms, told
 
@@ -18,7 +18,7 @@ def notice(kind, at, who=None, meeting="m1"):
         "time": iso(at),
         "detail": {**detail, **attendee, "externalMeetingId": "standup"},
     }
-    return read(Delivery({}, json.dumps(event).encode()))
+    return read(InboundRequest({}, json.dumps(event).encode()))
 
 
 def came(who, at, meeting="m1"):
@@ -75,5 +75,5 @@ def test_a_lost_join_leaves_a_stay_out():
 
 
 def test_a_request_without_the_token_says_where_to_set_it():
-    with pytest.raises(NotGenuine, match="the connection of EventBridge"):
-        hear(SOURCE, Delivery({}, b"{}"), ["token"])
+    with pytest.raises(VerificationFailed, match="the connection of EventBridge"):
+        verify_and_parse(SOURCE, InboundRequest({}, b"{}"), ["token"])

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.daily import SOURCE, handshake, read, sign
 from support.source_payloads import ms, told
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-PROBE = Delivery({}, b'{"test":"test"}', received=1_767_225_711_500)
+PROBE = InboundRequest({}, b'{"test":"test"}', received=1_767_225_711_500)
 
 
 def notice(kind, at, **payload):
@@ -19,7 +19,7 @@ def notice(kind, at, **payload):
         "event_ts": ms(at) / 1_000,
         "payload": {"room": "blue"} | payload,
     }
-    return read(Delivery({}, json.dumps(body).encode()))
+    return read(InboundRequest({}, json.dumps(body).encode()))
 
 
 def came(who, at):
@@ -46,7 +46,7 @@ def ended(at, meeting="m1"):
 def test_what_we_sign_is_by_dailys_formula():
     signed = sign(PROBE, SECRET)
     assert signed.headers["x-webhook-signature"] == "kUUmtaJgkD6ojCgByoCuyLfv9uk3nknOZnkjTyFQkqc="
-    assert hear(SOURCE, signed, [SECRET]) == []
+    assert verify_and_parse(SOURCE, signed, [SECRET]) == []
 
 
 def test_a_probe_is_answered_signed_or_not():
@@ -56,20 +56,20 @@ def test_a_probe_is_answered_signed_or_not():
 
 
 def test_a_probe_that_is_signed_with_another_secret_is_refused():
-    with pytest.raises(NotGenuine, match="the same on both sides"):
-        hear(SOURCE, sign(PROBE, "AAAA"), [SECRET])
+    with pytest.raises(VerificationFailed, match="the same on both sides"):
+        verify_and_parse(SOURCE, sign(PROBE, "AAAA"), [SECRET])
 
 
 def test_nothing_but_the_probe_passes_without_a_signature():
-    longer = Delivery({}, b'{"test":"test","type":"meeting.ended"}')
+    longer = InboundRequest({}, b'{"test":"test","type":"meeting.ended"}')
     assert handshake(longer, [SECRET]) is None
-    with pytest.raises(NotGenuine, match="x-webhook-signature"):
-        hear(SOURCE, longer, [SECRET])
+    with pytest.raises(VerificationFailed, match="x-webhook-signature"):
+        verify_and_parse(SOURCE, longer, [SECRET])
 
 
 def test_a_secret_that_is_no_base64_is_told_apart_from_a_false_one():
-    with pytest.raises(NotGenuine, match="not base64"):
-        hear(SOURCE, sign(PROBE, SECRET), ["whsec_no"])
+    with pytest.raises(VerificationFailed, match="not base64"):
+        verify_and_parse(SOURCE, sign(PROBE, SECRET), ["whsec_no"])
 
 
 # What it comes to.

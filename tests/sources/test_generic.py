@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 
 from headcount import BadInput, Event, Kind
 from headcount.sources import generic
-from headcount.sources.api import TEST_ROOM, Delivery, NotGenuine, Role, hear
+from headcount.sources.api import TEST_ROOM, InboundRequest, Role, VerificationFailed, verify_and_parse
 
 NOW = 1_772_442_000_000
 SECRET = "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw"
@@ -33,27 +33,27 @@ PEERS = {
 def test_what_the_published_package_signs_is_genuine():
     signature = Webhook(SECRET).sign("msg_1", datetime.fromtimestamp(NOW / 1_000, UTC), BODY.decode())
     headers = {"webhook-id": "msg_1", "webhook-timestamp": str(NOW // 1_000), "webhook-signature": signature}
-    delivery = Delivery(headers, BODY, received=NOW)
-    (heard,) = hear(generic.SOURCE, delivery, [SECRET])
+    delivery = InboundRequest(headers, BODY, received=NOW)
+    (heard,) = verify_and_parse(generic.SOURCE, delivery, [SECRET])
     assert replace(heard.event, id=None) == Event(Kind.JOIN, "r", NOW, "c")
-    with pytest.raises(NotGenuine):
-        hear(generic.SOURCE, delivery._replace(body=BODY + b" "), [SECRET])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(generic.SOURCE, delivery._replace(body=BODY + b" "), [SECRET])
     svix = {name.replace("webhook", "svix"): value for name, value in headers.items()}
-    hear(generic.SOURCE, delivery._replace(headers=svix), [SECRET])
+    verify_and_parse(generic.SOURCE, delivery._replace(headers=svix), [SECRET])
     both = headers | {"webhook-signature": f"v1,AAAA {signature} v2,x"}
-    hear(generic.SOURCE, delivery._replace(headers=both), [SECRET])
+    verify_and_parse(generic.SOURCE, delivery._replace(headers=both), [SECRET])
 
 
 def test_what_we_sign_the_published_package_accepts():
     now = int(datetime.now(UTC).timestamp() * 1_000)
-    signed = generic.sign_standard(Delivery({}, BODY, received=now), SECRET)
+    signed = generic.sign_standard(InboundRequest({}, BODY, received=now), SECRET)
     assert Webhook(SECRET).verify(BODY, dict(signed.headers)) == json.loads(BODY)
 
 
 def test_what_was_signed_long_ago_is_refused():
-    signed = generic.sign_standard(Delivery({}, BODY, received=NOW), SECRET)
-    with pytest.raises(NotGenuine, match="301 s ago"):
-        hear(generic.SOURCE, signed._replace(received=NOW + 301_000), [SECRET])
+    signed = generic.sign_standard(InboundRequest({}, BODY, received=NOW), SECRET)
+    with pytest.raises(VerificationFailed, match="301 s ago"):
+        verify_and_parse(generic.SOURCE, signed._replace(received=NOW + 301_000), [SECRET])
 
 
 EVENT = {"room": "r", "kind": "join", "participant_id": "c"}
@@ -69,7 +69,10 @@ def ids(source, body, received, *, name="msg_1", signed_at=NOW, secret=SECRET):
         "webhook-signature": Webhook(secret).sign(name, when, body),
     }
     return [
-        one.event.id for one in hear(source, Delivery(headers, body.encode(), received=received), [secret])
+        one.event.id
+        for one in verify_and_parse(
+            source, InboundRequest(headers, body.encode(), received=received), [secret]
+        )
     ]
 
 
@@ -97,21 +100,21 @@ def test_an_event_with_a_time_or_an_id_is_recognized_by_what_it_says():
 
 def test_what_is_not_signed_says_something_new_each_time():
     """A token says nothing of the message: somebody may well come twice."""
-    delivery = Delivery({"authorization": "Bearer word"}, BODY, received=NOW)
-    assert hear(generic.SOURCE, delivery, ["word"])[0].event.id is None
+    delivery = InboundRequest({"authorization": "Bearer word"}, BODY, received=NOW)
+    assert verify_and_parse(generic.SOURCE, delivery, ["word"])[0].event.id is None
 
 
 def test_a_plain_token_will_do():
-    delivery = Delivery({"authorization": "Bearer word"}, BODY, received=NOW)
-    assert len(hear(generic.SOURCE, delivery, ["word"])) == 1
-    with pytest.raises(NotGenuine):
-        hear(generic.SOURCE, delivery, ["other"])
+    delivery = InboundRequest({"authorization": "Bearer word"}, BODY, received=NOW)
+    assert len(verify_and_parse(generic.SOURCE, delivery, ["word"])) == 1
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(generic.SOURCE, delivery, ["other"])
 
 
 def mapped(told, mapping=PEERS):
     source = generic.mapped(mapping)
-    delivery = source.sign(Delivery({}, json.dumps(told).encode(), received=NOW), "word")
-    return hear(source, delivery, ["word"])
+    delivery = source.sign(InboundRequest({}, json.dumps(told).encode(), received=NOW), "word")
+    return verify_and_parse(source, delivery, ["word"])
 
 
 def test_anothers_json_is_read_by_its_mapping():
@@ -168,5 +171,9 @@ def test_a_mapping_that_is_wrong_is_refused(change, told):
 
 def test_a_sample_goes_through_its_own_mapping():
     source = generic.mapped(PEERS)
-    heard = [one for sample in source.samples(NOW) for one in hear(source, source.sign(sample, "w"), ["w"])]
+    heard = [
+        one
+        for sample in source.samples(NOW)
+        for one in verify_and_parse(source, source.sign(sample, "w"), ["w"])
+    ]
     assert [(one.event.kind, one.event.room) for one in heard] == [("join", TEST_ROOM), ("leave", TEST_ROOM)]

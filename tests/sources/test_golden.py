@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from headcount import BadInput
-from headcount.sources.api import Role, read_trusted
+from headcount.sources.api import Role, parse_trusted
 from headcount.sources.registry import SOURCES
 from support.golden_payloads import FILES, delivery_of
 
@@ -21,7 +21,7 @@ def shown(heard):
     event = msgspec.to_builtins(heard.event)
     known = {name: value for name, value in event.items() if value is not None}
     role = {} if heard.role is Role.PERSON else {"role": str(heard.role)}
-    return known | role | ({"everywhere": True} if heard.everywhere else {})
+    return known | role | ({"everywhere": True} if heard.server_wide else {})
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
@@ -33,9 +33,9 @@ def test_a_golden_delivery_is_heard_as_told(file):
         source.verify(delivery, told["secrets"])
     if "unreadable" in told:
         with pytest.raises(BadInput, match=told["unreadable"]):
-            read_trusted(source, delivery)
+            parse_trusted(source, delivery)
     else:
-        assert [shown(heard) for heard in read_trusted(source, delivery)] == told["heard"]
+        assert [shown(heard) for heard in parse_trusted(source, delivery)] == told["heard"]
 
 
 def test_each_vendor_has_golden_deliveries():

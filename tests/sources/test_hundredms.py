@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.hundredms import SOURCE, read
 from support.source_payloads import iso, told
 
 
 def notice(kind, id_=None, **data):
     body = {"type": kind, "id": id_ or f"{kind}-{data}", "data": {"room_id": "r", **data}}
-    return read(Delivery({}, json.dumps(body).encode()))
+    return read(InboundRequest({}, json.dumps(body).encode()))
 
 
 def joined(peer, at, session="s1"):
@@ -78,5 +78,5 @@ def test_somebody_who_comes_back_has_a_second_stay():
 
 
 def test_a_request_without_the_token_says_where_to_set_it():
-    with pytest.raises(NotGenuine, match="in the dashboard"):
-        hear(SOURCE, Delivery({}, b"{}"), ["token"])
+    with pytest.raises(VerificationFailed, match="in the dashboard"):
+        verify_and_parse(SOURCE, InboundRequest({}, b"{}"), ["token"])

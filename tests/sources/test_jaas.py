@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.jaas import SOURCE, read
 from support.source_payloads import ms, told
 
@@ -23,7 +23,7 @@ def notice(kind, at, session="s1", **about):
         "sessionId": session,
         "data": about,
     }
-    return read(Delivery({}, json.dumps(body).encode()))
+    return read(InboundRequest({}, json.dumps(body).encode()))
 
 
 def came(who, at, session="s1", **more):
@@ -50,15 +50,15 @@ def delivery(time, received=0):
     raw = hmac.new(SECRET.encode(), time.encode() + b"." + body, hashlib.sha256).digest()
     signature = base64.b64encode(raw).decode()
     assert signature.endswith("=")
-    return Delivery({"x-jaas-signature": f"t={time},v1={signature}"}, body, received=ms(received))
+    return InboundRequest({"x-jaas-signature": f"t={time},v1={signature}"}, body, received=ms(received))
 
 
 @pytest.mark.parametrize("time", [str(ms(0) // 1_000), str(ms(0))], ids=["seconds", "milliseconds"])
 def test_what_is_signed_by_the_formula_of_jaas_is_genuine_for_five_minutes(time):
     for received in (-300, 0, 300):
-        assert hear(SOURCE, delivery(time, received), [SECRET]) == []
-    with pytest.raises(NotGenuine, match="signed 301 s ago"):
-        hear(SOURCE, delivery(time, 301), [SECRET])
+        assert verify_and_parse(SOURCE, delivery(time, received), [SECRET]) == []
+    with pytest.raises(VerificationFailed, match="signed 301 s ago"):
+        verify_and_parse(SOURCE, delivery(time, 301), [SECRET])
 
 
 # What it comes to.

@@ -11,8 +11,8 @@ from headcount import BadInput
 from headcount.kernel.events import Kind
 from headcount.kernel.replay import meetings_of
 from headcount.kernel.rules import Rules
-from headcount.sources.api import Delivery, NotGenuine, hear, spread
-from headcount.sources.captures import read_capture
+from headcount.sources.api import InboundRequest, VerificationFailed, expand_server_ends, verify_and_parse
+from headcount.sources.captures import parse_capture
 from headcount.sources.janus import SOURCE, read
 from support.source_payloads import ms, told
 
@@ -28,12 +28,12 @@ def core(status, at, emitter="eu-1"):
 
 
 def delivery(*events, **headers):
-    return Delivery(headers, json.dumps(events).encode())
+    return InboundRequest(headers, json.dumps(events).encode())
 
 
 def heard(*events):
     """What is heard of one delivery for each event, with what a server says of itself as said of its rooms."""
-    return list(spread(one for event in events for one in read(delivery(event))))
+    return list(expand_server_ends(one for event in events for one in read(delivery(event))))
 
 
 # How it is known.
@@ -43,19 +43,19 @@ BASIC = "Basic bXl1c2VyOm15cHdk"
 
 def test_the_name_and_the_password_that_janus_shows_are_genuine():
     """As a real server showed `backend_user` myuser and `backend_pwd` mypwd."""
-    assert hear(SOURCE, delivery(authorization=BASIC), ["myuser:mypwd"]) == []
+    assert verify_and_parse(SOURCE, delivery(authorization=BASIC), ["myuser:mypwd"]) == []
 
 
 @pytest.mark.parametrize(
     "shown", ["", "Basic", "Basic ", "Bearer bXl1c2VyOm15cHdk", "bXl1c2VyOm15cHdk", f"{BASIC}x"]
 )
 def test_anything_else_is_not(shown):
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, delivery(authorization=shown), ["myuser:mypwd"])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, delivery(authorization=shown), ["myuser:mypwd"])
 
 
 def test_where_the_address_alone_is_the_secret_nothing_is_shown():
-    assert hear(SOURCE, delivery(), ["address"]) == []
+    assert verify_and_parse(SOURCE, delivery(), ["address"]) == []
 
 
 def test_a_body_may_be_packed():
@@ -157,11 +157,13 @@ def captured():
     for line in CAPTURE.read_text().splitlines():
         one = json.loads(line)
         headers = {name.lower(): value for name, value in one["headers"].items()}
-        yield Delivery(headers, one["body"].encode(), one["path"], round(one["t"] * 1_000))
+        yield InboundRequest(headers, one["body"].encode(), one["path"], round(one["t"] * 1_000))
 
 
 def events_of(room):
-    heard = spread(one for delivery in captured() for one in hear(SOURCE, delivery, [OF_THE_SERVER]))
+    heard = expand_server_ends(
+        one for delivery in captured() for one in verify_and_parse(SOURCE, delivery, [OF_THE_SERVER])
+    )
     return [one.event for one in heard if one.event.room == f"test-1/{room}"]
 
 
@@ -208,6 +210,6 @@ def test_it_comes_to_the_same_in_any_order(room):
 
 def test_the_log_of_a_real_server_can_be_read_back():
     with CAPTURE.open("rb") as lines:
-        found = list(read_capture(lines, SOURCE))
-    assert not any(one.everywhere for one in found)
+        found = list(parse_capture(lines, SOURCE))
+    assert not any(one.server_wide for one in found)
     assert {one.event.room for one in found} >= {f"test-1/{room}" for room in STORIES}

@@ -7,8 +7,8 @@ import pytest
 
 from headcount import BadInput, Event, Inferred, Kind
 from headcount.kernel.replay import meetings_of
-from headcount.sources.api import Delivery, NotGenuine, Role, hear
-from headcount.sources.captures import read_capture
+from headcount.sources.api import InboundRequest, Role, VerificationFailed, verify_and_parse
+from headcount.sources.captures import parse_capture
 from headcount.sources.jitsi import SOURCE, read
 
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -22,7 +22,7 @@ def events(name, **fields):
 
 def said(name, **fields):
     body = json.dumps({"event_name": f"muc-{name}", "room_jid": "r@c", **fields}).encode()
-    return read(Delivery({}, body))
+    return read(InboundRequest({}, body))
 
 
 def occupant(jid, joined, left=None, **more):
@@ -36,7 +36,7 @@ def ms(seconds):
 
 def captured(name):
     with (CAPTURES / name).open("rb") as file:
-        return [heard.event for heard in read_capture(file, SOURCE, name)]
+        return [heard.event for heard in parse_capture(file, SOURCE, name)]
 
 
 def test_a_genuine_session_reads_as_its_stays():
@@ -98,7 +98,7 @@ def test_another_kind_of_notice_says_nothing():
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"room_jid":"r"}', b'{"event_name":1,"room_jid":"r"}'])
 def test_a_malformed_body_is_refused(body):
     with pytest.raises(BadInput, match="no notice of Jitsi's event_sync"):
-        read(Delivery({}, body))
+        read(InboundRequest({}, body))
 
 
 def test_a_time_in_milliseconds_is_refused():
@@ -107,20 +107,20 @@ def test_a_time_in_milliseconds_is_refused():
 
 
 def test_without_its_token_nothing_is_read():
-    delivery = Delivery({}, b"{")
-    with pytest.raises(NotGenuine, match="api_headers"):
-        hear(SOURCE, delivery, ["token"])
+    delivery = InboundRequest({}, b"{")
+    with pytest.raises(VerificationFailed, match="api_headers"):
+        verify_and_parse(SOURCE, delivery, ["token"])
 
 
 def test_a_bad_line_of_a_capture_is_named():
     good = b'{"body":"{\\"event_name\\":\\"x\\",\\"room_jid\\":\\"r\\"}"}'
     with pytest.raises(BadInput, match="log, line 3: is no captured request"):
-        list(read_capture([good, b"\n", b"{"], SOURCE, "log"))
+        list(parse_capture([good, b"\n", b"{"], SOURCE, "log"))
     with pytest.raises(BadInput, match="log, line 2: is no notice"):
-        list(read_capture([good, b'{"body":"no"}'], SOURCE, "log"))
+        list(parse_capture([good, b'{"body":"no"}'], SOURCE, "log"))
 
 
 def test_a_bare_body_a_line_is_read_as_well():
     body = json.dumps({"event_name": "muc-room-created", "room_jid": "r", "created_at": NOON}).encode()
-    (heard,) = read_capture([body], SOURCE)
+    (heard,) = parse_capture([body], SOURCE)
     assert heard.event.room == "r"

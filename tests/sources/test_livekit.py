@@ -1,7 +1,7 @@
 """LiveKit's own code and ours: what one signs, the other takes; what one refuses, the other refuses.
 
 And what a real server of 1.13.5 has said, in `tests/captures`: as `tests/live` had it said, those that were refused
-(`answered`) included; one file is of a server with Redis that was killed and started again.
+(`decode_response`) included; one file is of a server with Redis that was killed and started again.
 """
 
 import base64
@@ -19,7 +19,7 @@ from livekit.protocol.webhook import WebhookEvent
 
 from headcount import Kind
 from headcount.kernel.replay import meetings_of
-from headcount.sources.api import COUNTED, Delivery, NotGenuine, Role, hear
+from headcount.sources.api import COUNTED_ROLES, InboundRequest, Role, VerificationFailed, verify_and_parse
 from headcount.sources.livekit import SOURCE
 
 KEY, SECRET = "APIkey123", "a-secret-that-is-long-enough-for-hs256"
@@ -43,11 +43,11 @@ def body_of(event="participant_joined", who=ANN):
 def signed_by_them(body, secret=SECRET, ttl=timedelta(minutes=5)):
     digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
     token = AccessToken(KEY, secret).with_ttl(ttl).with_sha256(digest).to_jwt()
-    return Delivery({"authorization": token}, body, received=now_ms())
+    return InboundRequest({"authorization": token}, body, received=now_ms())
 
 
 def signed_by_us(body, received=None):
-    return SOURCE.sign(Delivery({}, body, received=received or now_ms()), OURS)
+    return SOURCE.sign(InboundRequest({}, body, received=received or now_ms()), OURS)
 
 
 def taken_by_them(delivery, secret=SECRET):
@@ -56,7 +56,7 @@ def taken_by_them(delivery, secret=SECRET):
 
 
 def test_what_livekit_signs_is_heard():
-    (heard,) = hear(SOURCE, signed_by_them(body_of()), [OURS])
+    (heard,) = verify_and_parse(SOURCE, signed_by_them(body_of()), [OURS])
     assert (heard.event.kind, heard.event.room, heard.event.participant_id) == (Kind.JOIN, "standup", "PA_1")
     assert (heard.event.at, heard.event.user_id, heard.event.user_name) == (
         1_772_442_001_340, "ann", "Ann Other",
@@ -71,23 +71,23 @@ def test_what_we_sign_is_taken_by_livekit():
 
 
 def test_another_secret_is_refused_on_both_sides():
-    with pytest.raises(NotGenuine, match="does not fit"):
-        hear(SOURCE, signed_by_them(body_of(), "another-secret-that-is-long-enough"), [OURS])
+    with pytest.raises(VerificationFailed, match="does not fit"):
+        verify_and_parse(SOURCE, signed_by_them(body_of(), "another-secret-that-is-long-enough"), [OURS])
     with pytest.raises(Exception, match="Signature verification failed"):
         taken_by_them(signed_by_us(body_of()), "another-secret-that-is-long-enough")
 
 
 def test_a_changed_body_is_refused_on_both_sides():
     theirs, ours = signed_by_them(body_of()), signed_by_us(body_of())
-    with pytest.raises(NotGenuine, match="does not fit"):
-        hear(SOURCE, theirs._replace(body=theirs.body.replace(b"Ann", b"Eve")), [OURS])
+    with pytest.raises(VerificationFailed, match="does not fit"):
+        verify_and_parse(SOURCE, theirs._replace(body=theirs.body.replace(b"Ann", b"Eve")), [OURS])
     with pytest.raises(Exception, match="hash mismatch"):
         taken_by_them(ours._replace(body=ours.body.replace(b"Ann", b"Eve")))
 
 
 def test_an_old_token_is_refused_on_both_sides():
-    with pytest.raises(NotGenuine, match="another time"):
-        hear(SOURCE, signed_by_them(body_of(), ttl=timedelta(minutes=-2)), [OURS])
+    with pytest.raises(VerificationFailed, match="another time"):
+        verify_and_parse(SOURCE, signed_by_them(body_of(), ttl=timedelta(minutes=-2)), [OURS])
     with pytest.raises(Exception, match="expired"):
         taken_by_them(signed_by_us(body_of(), received=now_ms() - 7 * 60_000))
 
@@ -95,8 +95,10 @@ def test_an_old_token_is_refused_on_both_sides():
 def test_a_token_without_the_hash_of_a_body_is_refused():
     """Such a token lets somebody into a room; it must not speak for the server."""
     entry = AccessToken(KEY, SECRET).with_identity("eve").to_jwt()
-    with pytest.raises(NotGenuine, match="does not fit"):
-        hear(SOURCE, Delivery({"authorization": entry}, body_of(), received=now_ms()), [OURS])
+    with pytest.raises(VerificationFailed, match="does not fit"):
+        verify_and_parse(
+            SOURCE, InboundRequest({"authorization": entry}, body_of(), received=now_ms()), [OURS]
+        )
 
 
 ROLES = {
@@ -108,7 +110,7 @@ ROLES = {
 @pytest.mark.parametrize("kind", ParticipantInfo.Kind.keys())
 def test_every_kind_that_livekit_knows_has_a_role(kind):
     who = ParticipantInfo(sid="PA_1", identity="x", joined_at=1_772_442_001, kind=kind)
-    (heard,) = hear(SOURCE, signed_by_them(body_of(who=who)), [OURS])
+    (heard,) = verify_and_parse(SOURCE, signed_by_them(body_of(who=who)), [OURS])
     assert heard.role is ROLES[kind]
 
 
@@ -121,16 +123,19 @@ def captured(name="livekit-1.13"):
     for line in (CAPTURES / f"{name}.jsonl").read_text().splitlines():
         one = json.loads(line)
         headers = {name.lower(): value for name, value in one["headers"].items()}
-        yield Delivery(headers, one["body"].encode(), one["path"], round(one["t"] * 1_000)), one["answered"]
+        yield (
+            InboundRequest(headers, one["body"].encode(), one["path"], round(one["t"] * 1_000)),
+            one["answered"],
+        )
 
 
-def events_of(room, name="livekit-1.13", answered=(200,)):
+def events_of(room, name="livekit-1.13", decode_response=(200,)):
     heard = [
         one
-        for delivery, status in captured(name) if status in answered
-        for one in hear(SOURCE, delivery, [OF_THE_SERVER])
+        for delivery, status in captured(name) if status in decode_response
+        for one in verify_and_parse(SOURCE, delivery, [OF_THE_SERVER])
     ]  # fmt: skip
-    return [one.event for one in heard if one.event.room == room and one.role in COUNTED]
+    return [one.event for one in heard if one.event.room == room and one.role in COUNTED_ROLES]
 
 
 def met(events):
@@ -164,7 +169,7 @@ def test_what_a_real_server_said_comes_to_what_happened(room):
 
 
 def test_a_request_that_is_repeated_changes_nothing():
-    events = events_of("unsaid", answered=(200, 503))
+    events = events_of("unsaid", decode_response=(200, 503))
     assert len({event.id for event in events}) < len(events)
     assert [left_by for *_, left_by in met(events)] == ["reported", "reported"]
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.realtimekit import SOURCE, read, sign
 from support.key_pairs import pair
 from support.source_payloads import iso, told
@@ -20,7 +20,7 @@ def notice(event, session="s1", participant=None, **times):
     body = {"event": event, "meeting": meeting} | (
         {} if participant is None else {"participant": participant}
     )
-    return read(Delivery({}, json.dumps(body).encode()))
+    return read(InboundRequest({}, json.dumps(body).encode()))
 
 
 def came(who, at, session="s1"):
@@ -47,26 +47,26 @@ ANN = ("ann", 0, 60, "reported")
 
 
 def test_node_takes_what_we_sign_as_the_documents_check_it():
-    signature = sign(Delivery({}, BODY), PRIVATE).headers["rtk-signature"]
+    signature = sign(InboundRequest({}, BODY), PRIVATE).headers["rtk-signature"]
     for body, taken in ((BODY, True), (BODY.replace(b"chat", b"chit"), False)):
         shown = base64.b64encode(body).decode()
         assert ask("rsa.mjs", body=shown, signature=signature, publicKey=PUBLIC) is taken
 
 
 def test_dytes_header_is_as_good():
-    signature = sign(Delivery({}, BODY), PRIVATE).headers["rtk-signature"]
-    assert hear(SOURCE, Delivery({"dyte-signature": signature}, BODY), [PUBLIC]) == []
+    signature = sign(InboundRequest({}, BODY), PRIVATE).headers["rtk-signature"]
+    assert verify_and_parse(SOURCE, InboundRequest({"dyte-signature": signature}, BODY), [PUBLIC]) == []
 
 
 def test_the_keys_of_both_may_be_secrets_of_one_source():
-    assert hear(SOURCE, sign(Delivery({}, BODY), PRIVATE), [pair("dyte")[1], PUBLIC]) == []
+    assert verify_and_parse(SOURCE, sign(InboundRequest({}, BODY), PRIVATE), [pair("dyte")[1], PUBLIC]) == []
 
 
 def test_a_good_header_of_dyte_does_not_make_up_for_a_bad_one_of_realtimekit():
-    signature = sign(Delivery({}, BODY), PRIVATE).headers["rtk-signature"]
+    signature = sign(InboundRequest({}, BODY), PRIVATE).headers["rtk-signature"]
     headers = {"rtk-signature": signature[::-1], "dyte-signature": signature}
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, Delivery(headers, BODY), [PUBLIC])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, InboundRequest(headers, BODY), [PUBLIC])
 
 
 # What it comes to.

@@ -7,7 +7,7 @@ import pytest
 from getstream.webhook import InvalidWebhookError, verify_and_parse_webhook
 
 from headcount import BadInput
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.stream import SOURCE, read, sign
 from support.source_payloads import iso, ms, told
 
@@ -21,7 +21,7 @@ def body(kind, at, session="s1", **fields):
 
 
 def notice(*args, **fields):
-    return read(Delivery({}, body(*args, **fields)))
+    return read(InboundRequest({}, body(*args, **fields)))
 
 
 def participant(who, joined):
@@ -58,9 +58,9 @@ LEFT = body("call.session_participant_left", 60, duration_seconds=60, **NANOS)
 @pytest.mark.filterwarnings("ignore:Missing value of non-optional type")
 @pytest.mark.parametrize("sent", [LEFT, gzip.compress(LEFT)], ids=["plain", "packed"])
 def test_streams_library_accepts_what_we_sign_and_reads_the_same(sent):
-    signed = sign(Delivery({}, sent), SECRET)
+    signed = sign(InboundRequest({}, sent), SECRET)
     parsed = verify_and_parse_webhook(sent, signed.headers["x-signature"], SECRET)
-    (heard,) = hear(SOURCE, signed, [SECRET])
+    (heard,) = verify_and_parse(SOURCE, signed, [SECRET])
     assert parsed.participant.user_session_id == heard.event.participant_id
     assert round(parsed.created_at.timestamp() * 1_000) == heard.event.at
     assert round(parsed.participant.joined_at.timestamp() * 1_000) == heard.event.joined_at
@@ -68,18 +68,18 @@ def test_streams_library_accepts_what_we_sign_and_reads_the_same(sent):
 
 def test_a_signature_that_both_of_streams_libraries_took_is_ours():
     signature = "c3fd50d7d556fcf4f9fc047a6ec3e9589f0f455eba72f28626285805930b6f24"
-    taken = Delivery({}, b'{"type":"call.session_participant_joined"}')
+    taken = InboundRequest({}, b'{"type":"call.session_participant_joined"}')
     assert sign(taken, "k").headers["x-signature"] == signature
     SOURCE.verify(taken._replace(headers={"x-signature": signature}), ["k"])
 
 
 def test_both_refuse_a_changed_body():
-    signature = sign(Delivery({}, LEFT), SECRET).headers["x-signature"]
+    signature = sign(InboundRequest({}, LEFT), SECRET).headers["x-signature"]
     changed = LEFT.replace(b"ann", b"bob")
     with pytest.raises(InvalidWebhookError):
         verify_and_parse_webhook(changed, signature, SECRET)
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, Delivery({"x-signature": signature}, changed), [SECRET])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, InboundRequest({"x-signature": signature}, changed), [SECRET])
 
 
 # What is packed.
@@ -92,9 +92,9 @@ def test_both_refuse_a_changed_body():
 )
 def test_what_cannot_be_unpacked_is_refused(packed):
     with pytest.raises(BadInput, match="gzip"):
-        read(Delivery({}, packed))
-    with pytest.raises(NotGenuine, match="cannot be seen"):
-        hear(SOURCE, Delivery({"x-signature": "00"}, packed), [SECRET])
+        read(InboundRequest({}, packed))
+    with pytest.raises(VerificationFailed, match="cannot be seen"):
+        verify_and_parse(SOURCE, InboundRequest({"x-signature": "00"}, packed), [SECRET])
 
 
 # What it comes to.
@@ -144,5 +144,5 @@ def test_somebody_who_comes_back_has_a_second_stay():
 
 
 def test_a_delivery_without_a_signature_is_refused():
-    with pytest.raises(NotGenuine, match="X-Signature"):
-        hear(SOURCE, Delivery({}, LEFT, received=ms(0)), [SECRET])
+    with pytest.raises(VerificationFailed, match="X-Signature"):
+        verify_and_parse(SOURCE, InboundRequest({}, LEFT, received=ms(0)), [SECRET])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from headcount.sources import fields
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.twilio import SOURCE, read, sign
 from support.source_payloads import iso, told
 from support.source_requests import ask
@@ -16,7 +16,7 @@ from support.source_requests import ask
 SECRET = "twilio-auth-token"
 URL = "https://headcount.example/v1/ingest/twilio/TOKEN?src=1"
 TWILIO = RequestValidator(SECRET)
-FORM = {
+FORMAT = {
     "AccountSid": "ACe4c1d2b3a4958677",
     "RoomName": "Montag früh & spät",
     "RoomSid": "RM1",
@@ -32,7 +32,7 @@ FORM = {
 
 def delivery(form, signature=None, url=URL, **headers):
     signed = {} if signature is None else {"x-twilio-signature": signature}
-    return Delivery(signed | headers, urlencode(form).encode(), url)
+    return InboundRequest(signed | headers, urlencode(form).encode(), url)
 
 
 def notice(event, at, session="RM1", **more):
@@ -76,15 +76,15 @@ def hear_only(signed, secrets=(SECRET,)):
     ],
 )
 def test_the_port_may_be_in_the_address_or_not(told_to_twilio, seen_by_us):
-    hear_only(delivery(FORM, TWILIO.compute_signature(told_to_twilio, FORM), seen_by_us))
+    hear_only(delivery(FORMAT, TWILIO.compute_signature(told_to_twilio, FORMAT), seen_by_us))
 
 
 def test_a_shared_key_signs_with_sha_256():
     settings = {"x-twilio-webhooks-signature-settings": "key=webhooks_sharedkey_1, algorithm=HMAC_SHA256"}
-    signature = TWILIO.compute_signature(URL, FORM, "HMAC_SHA256")
-    hear_only(delivery(FORM, signature, **settings))
-    with pytest.raises(NotGenuine):
-        hear_only(delivery(FORM, signature))
+    signature = TWILIO.compute_signature(URL, FORMAT, "HMAC_SHA256")
+    hear_only(delivery(FORMAT, signature, **settings))
+    with pytest.raises(VerificationFailed):
+        hear_only(delivery(FORMAT, signature))
 
 
 def test_a_field_that_comes_twice_counts_with_both_values():
@@ -92,8 +92,8 @@ def test_a_field_that_comes_twice_counts_with_both_values():
         def getlist(self, name):
             return ["2", "1"] if name == "x" else [self[name]]
 
-    signature = TWILIO.compute_signature(URL, Both(FORM, x=""))
-    hear_only(delivery([*FORM.items(), ("x", "2"), ("x", "1")], signature))
+    signature = TWILIO.compute_signature(URL, Both(FORMAT, x=""))
+    hear_only(delivery([*FORMAT.items(), ("x", "2"), ("x", "1")], signature))
 
 
 def in_twilios_javascript(signed, url=URL):
@@ -102,15 +102,15 @@ def in_twilios_javascript(signed, url=URL):
 
 
 def test_twilios_javascript_accepts_what_we_sign_and_refuses_what_we_refuse():
-    signed = sign(delivery(FORM), SECRET)
+    signed = sign(delivery(FORMAT), SECRET)
     assert in_twilios_javascript(signed)
     elsewhere = URL.replace("src=1", "src=2")
     changed = signed._replace(body=signed.body.replace(b"PA1", b"PA2"))
     assert not in_twilios_javascript(signed, elsewhere)
     assert not in_twilios_javascript(changed)
     for refused in (signed._replace(url=elsewhere), changed):
-        with pytest.raises(NotGenuine, match="the same on both sides"):
-            hear(SOURCE, refused, [SECRET])
+        with pytest.raises(VerificationFailed, match="the same on both sides"):
+            verify_and_parse(SOURCE, refused, [SECRET])
 
 
 # What it comes to.

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from headcount import BadInput
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.videosdk import SOURCE, read, sign
 from support.key_pairs import pair
 from support.source_payloads import iso, ms, told
@@ -18,7 +18,7 @@ BODY = b'{"webhookType":"participant-left","data":{"meetingId":"m","participantI
 
 def notice(kind, received, session="s1", **data):
     body = {"webhookType": kind, "data": {"meetingId": "m", "sessionId": session, **data}}
-    return read(Delivery({}, json.dumps(body).encode(), received=ms(received)))
+    return read(InboundRequest({}, json.dumps(body).encode(), received=ms(received)))
 
 
 def came(who, at, session="s1"):
@@ -49,21 +49,21 @@ def asked(signed, body=BODY, key=PUBLIC):
 
 
 def test_videosdks_library_accepts_what_we_sign():
-    assert asked(sign(Delivery({}, BODY), PRIVATE)) == {"heard": "participant-left"}
+    assert asked(sign(InboundRequest({}, BODY), PRIVATE)) == {"heard": "participant-left"}
 
 
 def test_both_refuse_a_changed_body():
-    signed, changed = sign(Delivery({}, BODY), PRIVATE), BODY.replace(b"left", b"lost")
+    signed, changed = sign(InboundRequest({}, BODY), PRIVATE), BODY.replace(b"left", b"lost")
     assert asked(signed, changed) == {"refused": "Webhook signature is invalid."}
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, signed._replace(body=changed), [PUBLIC])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, signed._replace(body=changed), [PUBLIC])
 
 
 def test_both_refuse_another_key():
-    signed, other = sign(Delivery({}, BODY), PRIVATE), pair("other")[1]
+    signed, other = sign(InboundRequest({}, BODY), PRIVATE), pair("other")[1]
     assert asked(signed, key=other) == {"refused": "Webhook signature is invalid."}
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, signed, [other])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, signed, [other])
 
 
 # What it comes to.
@@ -112,4 +112,4 @@ def test_a_late_end_of_the_last_session_closes_nobody_of_the_next():
 
 def test_a_delivery_whose_moment_is_not_known_is_refused():
     with pytest.raises(BadInput, match="the moment when it was received"):
-        read(Delivery({}, BODY))
+        read(InboundRequest({}, BODY))

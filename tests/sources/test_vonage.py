@@ -6,17 +6,17 @@ import jwt
 import pytest
 from vonage_jwt import verify_signature
 
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.vonage import SOURCE, read, sign, user_of
 from support.source_payloads import ms, told
 
 SECRET = "a-signature-secret-of-vonage-long-enough"
-DELIVERY = Delivery({"content-type": "application/json"}, b'{"event":"streamCreated"}', received=ms(0))
+DELIVERY = InboundRequest({"content-type": "application/json"}, b'{"event":"streamCreated"}', received=ms(0))
 
 
 def notice(event, at, connection=None):
     body = {"event": event, "sessionId": "s", "projectId": "1", "timestamp": ms(at)}
-    return read(Delivery({}, json.dumps(body | (connection or {})).encode()))
+    return read(InboundRequest({}, json.dumps(body | (connection or {})).encode()))
 
 
 def came(who, at):
@@ -56,36 +56,36 @@ def test_a_token_of_another_body_is_refused_though_vonages_library_takes_it():
     signed = sign(DELIVERY, SECRET)
     _, _, token = signed.headers["authorization"].partition(" ")
     assert verify_signature(token, SECRET)
-    with pytest.raises(NotGenuine, match="does not fit"):
-        hear(SOURCE, signed._replace(body=b'{"event":"sessionDestroyed"}'), [SECRET])
+    with pytest.raises(VerificationFailed, match="does not fit"):
+        verify_and_parse(SOURCE, signed._replace(body=b'{"event":"sessionDestroyed"}'), [SECRET])
 
 
 def test_a_token_without_a_hash_is_refused():
     token = jwt.encode({"iss": "Vonage", "api_key": "1"}, SECRET, algorithm="HS256")
     assert verify_signature(token, SECRET)
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, authorized(token), [SECRET])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, authorized(token), [SECRET])
 
 
 def test_a_token_that_nobody_signed_is_refused():
     token = jwt.encode({"payload_hash": "0"}, "", algorithm="none")
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, authorized(token), [SECRET])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, authorized(token), [SECRET])
 
 
 def test_a_hash_in_capitals_is_the_same_hash():
     claims = jwt.decode(sign(DELIVERY, SECRET).headers["authorization"][7:], SECRET, ["HS256"])
     claims["payload_hash"] = claims["payload_hash"].upper()
-    assert hear(SOURCE, authorized(jwt.encode(claims, SECRET, algorithm="HS256")), [SECRET]) == []
+    assert verify_and_parse(SOURCE, authorized(jwt.encode(claims, SECRET, algorithm="HS256")), [SECRET]) == []
 
 
 def test_a_callback_that_is_tried_again_an_hour_later_is_taken():
-    assert hear(SOURCE, sign(DELIVERY, SECRET)._replace(received=ms(3_600)), [SECRET]) == []
+    assert verify_and_parse(SOURCE, sign(DELIVERY, SECRET)._replace(received=ms(3_600)), [SECRET]) == []
 
 
 def test_without_secure_callbacks_nothing_is_read():
-    with pytest.raises(NotGenuine, match="switch secure callbacks on"):
-        hear(SOURCE, DELIVERY, [SECRET])
+    with pytest.raises(VerificationFailed, match="switch secure callbacks on"):
+        verify_and_parse(SOURCE, DELIVERY, [SECRET])
 
 
 # Who it is.

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.whereby import SOURCE, read
 from support.source_payloads import iso, ms, told
 
@@ -16,7 +16,7 @@ SECRET = "whsec"
 def notice(kind, who, at, clients):
     about = {"roomName": "/r", "participantId": who, "numClients": clients, "displayName": "Ann"}
     body = {"id": f"{kind}{who}{at}", "type": f"room.client.{kind}", "createdAt": iso(at), "data": about}
-    return read(Delivery({}, json.dumps(body).encode()))
+    return read(InboundRequest({}, json.dumps(body).encode()))
 
 
 def came(who, at, clients=2):
@@ -29,7 +29,7 @@ def left(who, at, clients=1):
 
 def ended(at):
     body = {"id": "e", "type": "room.session.ended", "createdAt": iso(at), "data": {"roomName": "/r"}}
-    return read(Delivery({}, json.dumps(body).encode()))
+    return read(InboundRequest({}, json.dumps(body).encode()))
 
 
 # How it is known.
@@ -38,20 +38,20 @@ def ended(at):
 def delivery(signed_at=0, received=0, body=b'{"type":"x"}'):
     time = str(ms(signed_at) // 1_000)
     signature = hmac.new(SECRET.encode(), time.encode() + b"." + body, hashlib.sha256).hexdigest()
-    return Delivery({"whereby-signature": f"t={time},v1={signature}"}, body, received=ms(received))
+    return InboundRequest({"whereby-signature": f"t={time},v1={signature}"}, body, received=ms(received))
 
 
 def test_what_is_signed_by_wherebys_formula_is_genuine_for_five_minutes():
     for received in (-300, 0, 300):
-        assert hear(SOURCE, delivery(received=received), [SECRET]) == []
-    with pytest.raises(NotGenuine, match="signed 301 s ago"):
-        hear(SOURCE, delivery(received=301), [SECRET])
+        assert verify_and_parse(SOURCE, delivery(received=received), [SECRET]) == []
+    with pytest.raises(VerificationFailed, match="signed 301 s ago"):
+        verify_and_parse(SOURCE, delivery(received=301), [SECRET])
 
 
 @pytest.mark.parametrize("header", ["", "t=1", "v1=aa", "t=x,v1=aa", "t=,v1=", "t=1772449200,v1=", ",,,==="])
 def test_half_a_signature_is_none(header):
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, delivery()._replace(headers={"whereby-signature": header}), [SECRET])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, delivery()._replace(headers={"whereby-signature": header}), [SECRET])
 
 
 # What it comes to.

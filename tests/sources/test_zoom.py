@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headcount.sources.api import Delivery, NotGenuine, hear
+from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.zoom import SOURCE, handshake, read, sign
 from support.golden_payloads import delivery_of
 from support.source_payloads import iso, ms, told
@@ -13,7 +13,7 @@ from support.source_requests import ask
 
 SECRET = "zoom-secret-token"
 GOLDEN = Path(__file__).parent / "zoom"
-VALIDATION = Delivery(
+VALIDATION = InboundRequest(
     {}, b'{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}'
 )
 ANSWER = {
@@ -25,7 +25,7 @@ ANSWER = {
 def notice(event, at, uuid="u1", **about):
     meeting = {"id": "123", "uuid": uuid, **about}
     body = {"event": f"meeting.{event}", "event_ts": ms(at) + 400, "payload": {"object": meeting}}
-    return read(Delivery({}, json.dumps(body).encode()))
+    return read(InboundRequest({}, json.dumps(body).encode()))
 
 
 def came(connection, at, uuid="u1"):
@@ -76,8 +76,8 @@ def test_zooms_receiver_and_we_refuse_the_same(change):
         case _:
             changed = signed._replace(headers=headers | {"x-zm-request-timestamp": "1767225602"})
     assert zooms_receiver(changed)["status"] == 400
-    with pytest.raises(NotGenuine):
-        hear(SOURCE, changed, [SECRET])
+    with pytest.raises(VerificationFailed):
+        verify_and_parse(SOURCE, changed, [SECRET])
 
 
 def test_the_proof_that_we_know_the_secret_is_that_of_zooms_receiver():
@@ -100,12 +100,12 @@ def test_only_a_validation_is_answered():
         b'{"event":"endpoint.url_validation","payload":{}}',
         SOURCE.samples(ms(0))[0].body,
     ):
-        assert handshake(sign(Delivery({}, body), SECRET), [SECRET]) is None
+        assert handshake(sign(InboundRequest({}, body), SECRET), [SECRET]) is None
 
 
 def test_a_delivery_of_an_hour_ago_is_heard_because_zoom_tries_again_so_long():
     signed = sign(SOURCE.samples(ms(0))[0], SECRET)
-    assert hear(SOURCE, signed._replace(received=ms(3_600)), [SECRET])
+    assert verify_and_parse(SOURCE, signed._replace(received=ms(3_600)), [SECRET])
 
 
 # What it comes to.

@@ -7,7 +7,7 @@ from headcount.ingest.polling.known_presence import known
 from headcount.ingest.polling.reconcile import Known
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.rules import Rules
-from headcount.sources.polls.api import Present
+from headcount.sources.polls.api import PresentParticipant
 from support.engines import NEW_YEAR
 from support.stored import entry_of
 
@@ -53,7 +53,7 @@ def test_a_room_may_be_asked_for_besides(two_rooms):
 def test_the_log_knows_more_than_the_tables(two_rooms):
     said(two_rooms, "leave", "blue-ann", 70)
     said(two_rooms, "join", "blue-bob", 71)
-    listed = [Present("blue", "blue-bob"), Present("blue", "blue-carol")]
+    listed = [PresentParticipant("blue", "blue-bob"), PresentParticipant("blue", "blue-carol")]
     assert known(two_rooms.polls, D, "token", listed, at(72)) == {
         ("blue", "blue-ann"): Known(at(70), at(70)), ("blue", "blue-bob"): Known(at(71)),
     }  # fmt: skip
@@ -68,7 +68,7 @@ def test_the_end_of_a_room_speaks_for_those_of_its_session(two_rooms, inferred, 
     two_rooms.log.append(
         [[entry_of(Event(Kind.END, "blue", at(80), source_session="s-1", inferred=inferred), at(81))]]
     )
-    listed = [Present("blue", "bob"), Present("blue", "carol")]
+    listed = [PresentParticipant("blue", "bob"), PresentParticipant("blue", "carol")]
     found = known(two_rooms.polls, D, "token", listed, at(90))
     assert found["blue", "bob"] == Known(at(81), at(80), surely)
     assert found["blue", "carol"] == Known(at(61))

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from headcount.sources.exports.api import Asked
+from headcount.sources.exports.api import ExportOptions
 from headcount.timezones import zone_named
 
 FOLDER = Path(__file__).parents[1] / "sources/exports"
@@ -24,4 +24,4 @@ def asked_of(told):
     asked = told.get("asked", {})
     zone = asked.get("zone")
     dates = asked.get("dates")
-    return Asked(asked.get("room", ""), zone and zone_named(zone), dates and dates == "day-first")
+    return ExportOptions(asked.get("room", ""), zone and zone_named(zone), dates and dates == "day-first")

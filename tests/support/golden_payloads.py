@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from headcount.sources.api import Delivery
+from headcount.sources.api import InboundRequest
 
 FOLDER = Path(__file__).parents[1] / "sources"
 
@@ -16,4 +16,4 @@ def delivery_of(told):
     body = told["body"]
     raw = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
     headers = {name.lower(): value for name, value in told.get("headers", {}).items()}
-    return Delivery(headers, raw, told.get("url", ""), told.get("received", 1_772_442_000_000))
+    return InboundRequest(headers, raw, told.get("url", ""), told.get("received", 1_772_442_000_000))

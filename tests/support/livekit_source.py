@@ -7,7 +7,7 @@ import time
 import httpx2 as httpx
 
 from headcount.sources import livekit
-from headcount.sources.api import Delivery
+from headcount.sources.api import InboundRequest
 from support.running_service import headcount
 
 KEY = "devkey:a-secret-that-is-long-enough-for-anybody"
@@ -38,7 +38,7 @@ def webhook(event, room="standup", **more):
         "room": {"name": room, "sid": f"RM_{room}"},
         **more,
     }
-    return Delivery({"content-type": "application/webhook+json"}, json.dumps(told).encode())
+    return InboundRequest({"content-type": "application/webhook+json"}, json.dumps(told).encode())
 
 
 def person(name, joined, **more):

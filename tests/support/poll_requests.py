@@ -2,7 +2,7 @@
 
 import json
 
-from headcount.sources.polls.api import Access, Answer
+from headcount.sources.polls.api import PollContext, PollResponse
 
 NOW = 1_772_442_000_000
 KEY = "key:secret-that-is-long-enough-for-hs256"
@@ -10,7 +10,7 @@ KEY = "key:secret-that-is-long-enough-for-hs256"
 
 def listed(poll, server, **more):
     """What a poll makes of the answers that `server` gives. Raises `PollFailed`."""
-    steps = poll.ask(Access(**{"secret": KEY, "now": NOW, "chance": "chance", **more}))
+    steps = poll.ask(PollContext(**{"secret": KEY, "now": NOW, "chance": "chance", **more}))
     try:
         asked = next(steps)
         while True:
@@ -20,7 +20,7 @@ def listed(poll, server, **more):
 
 
 def told(what, status=200):
-    return Answer(status, json.dumps(what).encode())
+    return PollResponse(status, json.dumps(what).encode())
 
 
 def people(found):

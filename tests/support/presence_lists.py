@@ -2,13 +2,13 @@
 
 from headcount.ingest.polling.reconcile import Known, Memory, reconcile
 from headcount.kernel.events import Inferred, Kind
-from headcount.sources.polls.api import Present
+from headcount.sources.polls.api import PresentParticipant
 
 ROOM = "blue"
 
 
 def there(name, joined=None, **more):
-    return Present(ROOM, name, joined=joined, **more)
+    return PresentParticipant(ROOM, name, joined=joined, **more)
 
 
 def came(found):

@@ -64,8 +64,8 @@ def add_source(
     """Let a video server of KIND send events, and print the address to send them to."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.ingest.source_config import address, checked  # noqa: PLC0415 - likewise
-    from headcount.sources.registry import source_of  # noqa: PLC0415 - likewise
-    from headcount.sources.signatures import in_base64  # noqa: PLC0415 - likewise
+    from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
+    from headcount.sources.signatures import encode_base64  # noqa: PLC0415 - likewise
     from headcount.store.sources import SourceRow  # noqa: PLC0415 - likewise
 
     given = {
@@ -80,8 +80,8 @@ def add_source(
         options["every"] = every
     if mapping is not None:
         options["mapping"] = _json_in(mapping)
-    vendor = source_of(kind, options)
-    made = () if secrets or kind != "generic" else (f"whsec_{in_base64(chance.token_bytes(24))}",)
+    vendor = get_source(kind, options)
+    made = () if secrets or kind != "generic" else (f"whsec_{encode_base64(chance.token_bytes(24))}",)
     if not secrets and not made:
         raise BadInput(f"give --secret: {vendor.secret}")
     row = checked(
@@ -114,7 +114,7 @@ def add_source(
 def list_sources(*, settings: Settings, addresses: bool) -> None:
     """List the sources, when something last came, and how much of it was what."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.sources.registry import ASKED  # noqa: PLC0415 - likewise
+    from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
     rows, tallies, letters = store.sources.all(), store.sources.tallies(), store.sources.count_letters()
@@ -130,17 +130,20 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
         if addresses:
             echo(f"    address     {_where(settings, row)}")
         for line in _fare(
-            tallies.get(row.token, {}), letters.get(row.token, 0), now, sends=row.kind not in ASKED
+            tallies.get(row.token, {}),
+            letters.get(row.token, 0),
+            now,
+            sends=row.kind not in POLL_ONLY_SOURCES,
         ):
             echo(f"    {line}")
 
 
 def _where(settings: Settings, row: "SourceRow") -> str:
     from headcount.ingest.source_config import address  # noqa: PLC0415 - help does not need it
-    from headcount.sources.registry import ASKED  # noqa: PLC0415 - likewise
+    from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
 
-    if row.kind in ASKED:
-        return f"none: {ASKED[row.kind].title} is asked at {row.options['poll']}"
+    if row.kind in POLL_ONLY_SOURCES:
+        return f"none: {POLL_ONLY_SOURCES[row.kind].title} is asked at {row.options['poll']}"
     return _base(settings) + address(settings["prefix"], row)
 
 
@@ -219,12 +222,12 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
 
     from headcount.clock import Clock  # noqa: PLC0415 - likewise
     from headcount.ingest.source_config import address  # noqa: PLC0415 - likewise
-    from headcount.sources.registry import source_of  # noqa: PLC0415 - likewise
+    from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
     row = named(store, settings["domain"], name)
     store.close()
-    vendor = source_of(row.kind, row.options)
+    vendor = get_source(row.kind, row.options)
     if not vendor.sends:
         raise BadInput(
             f"{vendor.title} sends nothing, so there is nothing to test: 'headcount source poll {name}' asks it who is in"

@@ -12,7 +12,7 @@ from headcount.settings import Settings
 if TYPE_CHECKING:
     from headcount.ingest.importers.vendor_exports import History
     from headcount.sources.api import Role
-    from headcount.sources.exports.api import Asked, Form
+    from headcount.sources.exports.api import ExportFormat, ExportOptions
 
 _SHOWN = 5
 
@@ -51,16 +51,16 @@ def import_from(
         echo("The service that runs on this store works them in.", err=True)
 
 
-def _form(kind: str) -> "Form":
-    from headcount.sources.exports.registry import FORMS  # noqa: PLC0415 - only who asks pays
+def _form(kind: str) -> "ExportFormat":
+    from headcount.sources.exports.registry import EXPORT_FORMATS  # noqa: PLC0415 - only who asks pays
 
-    if kind not in FORMS:
-        raise click.UsageError(f"--source knows no '{kind}': it is one of {', '.join(FORMS)}")
-    return FORMS[kind]
+    if kind not in EXPORT_FORMATS:
+        raise click.UsageError(f"--source knows no '{kind}': it is one of {', '.join(EXPORT_FORMATS)}")
+    return EXPORT_FORMATS[kind]
 
 
-def _asked(form: "Form", *, room: str, zone: str | None, dates: str | None) -> "Asked":
-    from headcount.sources.exports.api import Asked  # noqa: PLC0415 - only who asks pays
+def _asked(form: "ExportFormat", *, room: str, zone: str | None, dates: str | None) -> "ExportOptions":
+    from headcount.sources.exports.api import ExportOptions  # noqa: PLC0415 - only who asks pays
     from headcount.timezones import zone_named  # noqa: PLC0415 - likewise
 
     if room and not form.tells_one_meeting:
@@ -68,7 +68,7 @@ def _asked(form: "Form", *, room: str, zone: str | None, dates: str | None) -> "
     for option, value in (("zone", zone), ("dates", dates)):
         if value and not form.has_local_times:
             raise click.UsageError(f"--{option} is of no use with {form.kind}: its times are without doubt")
-    return Asked(
+    return ExportOptions(
         room,
         None if zone is None else zone_named(zone),
         None if dates is None else dates == "day-first",
@@ -76,12 +76,12 @@ def _asked(form: "Form", *, room: str, zone: str | None, dates: str | None) -> "
 
 
 def _counted(asked: Sequence[str]) -> "frozenset[Role]":
-    from headcount.sources.api import COUNTED, Role  # noqa: PLC0415 - only who asks pays
+    from headcount.sources.api import COUNTED_ROLES, Role  # noqa: PLC0415 - only who asks pays
 
     unknown = [role for role in asked if role not in set(Role)]
     if unknown:
         raise click.UsageError(f"--count knows no '{unknown[0]}': it is one of {', '.join(Role)}")
-    return COUNTED | {Role(role) for role in asked}
+    return COUNTED_ROLES | {Role(role) for role in asked}
 
 
 def _tell_left_out(history: "History") -> None:

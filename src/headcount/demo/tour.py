@@ -24,7 +24,7 @@ from headcount.kernel.rules import Rules
 from headcount.reporting.sentences import story_of
 from headcount.reporting.terminal_timeline import timeline
 from headcount.sources import jitsi
-from headcount.sources.captures import read_capture
+from headcount.sources.captures import parse_capture
 from headcount.terminal import visible_lines
 
 SAMPLE_EVENTS: Final = 20_000
@@ -46,7 +46,7 @@ def demonstrate(capture: str, sample: str, out: TextIO) -> None:
 
 def _genuine(capture: str, out: TextIO) -> None:
     with Path(capture).open("rb") as lines:
-        events = [heard.event for heard in read_capture(lines, jitsi.SOURCE, capture)]
+        events = [heard.event for heard in parse_capture(lines, jitsi.SOURCE, capture)]
     if not events:
         raise BadInput("holds no events", where=capture)
     found = sessionize(_table(events))

@@ -8,7 +8,7 @@ from headcount.ingest.normalize import read_delivery, room_by_room, take
 from headcount.ingest.source_config import configured
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
-from headcount.sources.api import Delivery
+from headcount.sources.api import InboundRequest
 from headcount.store.open import Store
 from headcount.store.sources import DeadLetter, SourceRow
 
@@ -46,7 +46,7 @@ def retry(store: Store, now: Callable[[], Ms], limits: Limits, domain: str | Non
 def _taken(store: Store, row: SourceRow, letter: DeadLetter, received: Ms, limits: Limits) -> int | None:
     """How many events of a letter were new; None if it still cannot be read."""
     inlet = configured(row)
-    delivery = Delivery(letter.headers, letter.body, letter.url, letter.received)
+    delivery = InboundRequest(letter.headers, letter.body, letter.url, letter.received)
     try:
         told = read_delivery(inlet.source, delivery, limits)
         heard = room_by_room(told, inlet.terms, store.sources.rooms_in_use)

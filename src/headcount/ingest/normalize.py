@@ -11,7 +11,15 @@ from typing import Any, Final, NamedTuple
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.limits import Limits, cut, excess, require_events, shortened
-from headcount.sources.api import COUNTED, Delivery, Heard, Role, Source, read_trusted, spread
+from headcount.sources.api import (
+    COUNTED_ROLES,
+    InboundRequest,
+    ParsedEvent,
+    Role,
+    Source,
+    expand_server_ends,
+    parse_trusted,
+)
 from headcount.store.dedup import entry_of, key_of_id
 from headcount.store.records import KIND_CODES, LogEntry, Origin
 from headcount.store.sources import Bystander
@@ -29,7 +37,7 @@ class Terms:
     kind: str
     domain: str
     token: str = ""
-    counted: frozenset[Role] = COUNTED
+    counted: frozenset[Role] = COUNTED_ROLES
     prefix: str = ""
 
 
@@ -42,7 +50,7 @@ class Taken(NamedTuple):
 
 def terms_of(kind: str, domain: str, token: str, options: Mapping[str, Any]) -> Terms:
     """The terms that a source's options say: `count` and `leave_out` list roles, `prefix` is a text."""
-    counted = COUNTED | roles_in(options, "count")
+    counted = COUNTED_ROLES | roles_in(options, "count")
     return Terms(
         kind, domain, token, counted - roles_in(options, "leave_out"), str(options.get("prefix", ""))
     )
@@ -56,16 +64,16 @@ def roles_in(options: Mapping[str, Any], name: str) -> frozenset[Role]:
         raise BadInput(f"{name}: {error}; there are {', '.join(Role)}") from error
 
 
-def read_delivery(source: Source, delivery: Delivery, limits: Limits) -> list[Heard]:
+def read_delivery(source: Source, delivery: InboundRequest, limits: Limits) -> list[ParsedEvent]:
     """Return what a verified delivery says. Raise `BadInput` if it cannot be read or holds too many events."""
-    heard = read_trusted(source, delivery)
+    heard = parse_trusted(source, delivery)
     require_events(len(heard), limits)
     return heard
 
 
 def room_by_room(
-    heard: list[Heard], terms: Terms, in_use: Callable[[str, str], Iterable[str]]
-) -> list[Heard]:
+    heard: list[ParsedEvent], terms: Terms, in_use: Callable[[str, str], Iterable[str]]
+) -> list[ParsedEvent]:
     """What was heard, where the end of a whole server is the end of each of its rooms that is in use.
 
     `in_use` is given the domain and how the names of rooms begin; it reads the store.
@@ -75,17 +83,17 @@ def room_by_room(
         rooms = in_use(terms.domain, terms.prefix + beginning)
         return (room.removeprefix(terms.prefix) for room in rooms)
 
-    return list(spread(heard, here))
+    return list(expand_server_ends(heard, here))
 
 
-def take(heard: Iterable[Heard], terms: Terms, now: Ms, received: Ms, limits: Limits) -> Taken:
+def take(heard: Iterable[ParsedEvent], terms: Terms, now: Ms, received: Ms, limits: Limits) -> Taken:
     """Entries for those who count. Raises `BadInput` for an event that cannot be taken, and takes none.
 
     `now` bounds when something can have happened; `received` is our own time, which orders.
     """
     taken = Taken([], [])
-    for event, role, everywhere in heard:
-        assert not everywhere, "first room_by_room"
+    for event, role, server_wide in heard:
+        assert not server_wide, "first room_by_room"
         here = replace(event, room=terms.prefix + event.room) if terms.prefix else event
         _require_time(here, now)
         here = bounded(here, limits)

@@ -11,7 +11,7 @@ from headcount.kernel.events import Ms
 from headcount.sources.api import Source
 from headcount.sources.polls.api import Poll
 from headcount.sources.polls.registry import POLLS
-from headcount.sources.registry import source_of
+from headcount.sources.registry import get_source
 from headcount.store.sources import SourceRow, Sources
 
 EVERY_S: Final = 15
@@ -43,7 +43,7 @@ class Configured:
 def configured(row: SourceRow) -> Configured:
     """A row of the store, ready for deliveries. Raises `BadInput` if its kind or options are none."""
     terms = terms_of(row.kind, row.domain, row.token, row.options)
-    return Configured(row, source_of(row.kind, row.options), terms, _asking(row))
+    return Configured(row, get_source(row.kind, row.options), terms, _asking(row))
 
 
 def _asking(row: SourceRow) -> Asking | None:

@@ -9,7 +9,7 @@ from headcount.clock import Clock
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.settings import Settings
-from headcount.sources.registry import ASKED
+from headcount.sources.registry import POLL_ONLY_SOURCES
 from headcount.store.open import Store, open_store
 from headcount.store.sources import Tally
 from headcount.store.sqlite import SqliteDatabase, companions
@@ -103,7 +103,12 @@ def _about_sources(store: Store, now: Ms) -> Iterator[Finding]:
     if not rows:
         yield Finding("sources", True, "none is set up; 'headcount source add' does it")
     for row in rows:
-        told = _fare(tallies.get(row.token, {}), letters.get(row.token, 0), now, sends=row.kind not in ASKED)
+        told = _fare(
+            tallies.get(row.token, {}),
+            letters.get(row.token, 0),
+            now,
+            sends=row.kind not in POLL_ONLY_SOURCES,
+        )
         yield Finding("sources", told.fine, f"{row.name}: {told.told}")
 
 

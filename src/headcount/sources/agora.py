@@ -28,15 +28,15 @@ from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
     TEST_ROOM,
-    Delivery,
-    Heard,
-    NotGenuine,
+    InboundRequest,
+    ParsedEvent,
     Role,
     Source,
-    begun_anew,
-    json_delivery,
+    VerificationFailed,
+    end_before_start,
+    json_request,
 )
-from headcount.sources.signatures import check, digest, signed_with
+from headcount.sources.signatures import check, digest, with_headers
 
 _CHANNELS: Final = 1
 _PROBE: Final = "test_webhook"
@@ -69,26 +69,26 @@ class Notice(msgspec.Struct, rename="camel"):
 _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the one that Agora's console shows for notifications. The better of two signatures is looked at."""
     for header, algorithm in (("agora-signature-v2", "sha256"), ("agora-signature", "sha1")):
         shown = delivery.headers.get(header, "")
         if shown:
             check(shown.lower(), [digest(secret, delivery.body, algorithm).hex() for secret in secrets])
             return
-    raise NotGenuine("the headers 'Agora-Signature-V2' and 'Agora-Signature' are missing")
+    raise VerificationFailed("the headers 'Agora-Signature-V2' and 'Agora-Signature' are missing")
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As Agora signs it."""
-    return signed_with(
+    return with_headers(
         delivery,
         agora_signature=digest(secret, delivery.body, "sha1").hex(),
         agora_signature_v2=digest(secret, delivery.body).hex(),
     )
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "notification of Agora")
     if notice.product_id != _CHANNELS or notice.event_type not in {_BEGAN, _ENDED, *_JOINS, *_LEAVES}:
@@ -109,12 +109,12 @@ def _payload(notice: Notice) -> Payload:
     return about
 
 
-def _heard(notice: Notice, about: Payload) -> Heard:
+def _heard(notice: Notice, about: Payload) -> ParsedEvent:
     at = _time(about)
     if notice.event_type == _BEGAN:
-        return begun_anew(about.channel_name, at, notice.notice_id or None)
+        return end_before_start(about.channel_name, at, notice.notice_id or None)
     if notice.event_type == _ENDED:
-        return Heard(Event(Kind.END, about.channel_name, at, id=notice.notice_id or None))
+        return ParsedEvent(Event(Kind.END, about.channel_name, at, id=notice.notice_id or None))
     if notice.event_type in _JOINS:
         return _of(Kind.JOIN, notice, about, at)
     joined = None if about.duration is None else at - about.duration * 1_000
@@ -123,7 +123,7 @@ def _heard(notice: Notice, about: Payload) -> Heard:
 
 def _of(
     kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, about: Payload, at: Ms, joined: Ms | None = None
-) -> Heard:
+) -> ParsedEvent:
     if about.uid is None:
         raise BadInput(f"a notice {notice.event_type} of Agora without a payload.uid")
     if joined is not None:
@@ -133,20 +133,20 @@ def _of(
     event = Event(
         kind, about.channel_name, at, uid, about.account or uid, joined_at=joined, id=notice.notice_id or None
     )
-    return Heard(event, role)
+    return ParsedEvent(event, role)
 
 
 def _time(about: Payload) -> Ms:
     return fields.seconds(about.ts or 0, "payload.ts")
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     who: dict[str, str | int] = {"channelName": TEST_ROOM, "uid": now % 2**32, "ts": now // 1_000}
     return [_sample(107, who, now), _sample(108, {**who, "reason": 1, "duration": 0}, now)]
 
 
-def _sample(kind: int, payload: dict[str, str | int], now: Ms) -> Delivery:
+def _sample(kind: int, payload: dict[str, str | int], now: Ms) -> InboundRequest:
     notice = {
         "noticeId": f"test:{now}:{kind}",
         "productId": _CHANNELS,
@@ -154,7 +154,7 @@ def _sample(kind: int, payload: dict[str, str | int], now: Ms) -> Delivery:
         "notifyMs": now,
         "payload": payload,
     }
-    return json_delivery(notice, now)
+    return json_request(notice, now)
 
 
 SOURCE: Final = Source(

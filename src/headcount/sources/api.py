@@ -1,7 +1,7 @@
 """Deliveries: what reaches us from a video server, and what a source has to know to read it.
 
 A vendor's module is pure: it is given one request and says whether the vendor sent it
-(`verify`), and what happened in which room (`read`). `hear` does both, in that order and no
+(`verify`), and what happened in which room (`read`). `verify_and_parse` does both, in that order and no
 other: nothing is read that was not verified.
 """
 
@@ -16,11 +16,11 @@ from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
 
 
-class NotGenuine(HeadcountError):
+class VerificationFailed(HeadcountError):
     """The delivery cannot be shown to come from the vendor. The message says why, and what to do."""
 
 
-class Delivery(NamedTuple):
+class InboundRequest(NamedTuple):
     """One request as it came. Names of headers are in lower case.
 
     `url` is the whole address as the sender was told it, query and all: some sign it. `received`
@@ -33,12 +33,12 @@ class Delivery(NamedTuple):
     received: Ms = 0
 
 
-def json_delivery(told: Any, received: Ms, content_type: str = "application/json") -> Delivery:
+def json_request(told: Any, received: Ms, content_type: str = "application/json") -> InboundRequest:
     """A delivery of this JSON, unsigned."""
-    return Delivery({"content-type": content_type}, msgspec.json.encode(told), received=received)
+    return InboundRequest({"content-type": content_type}, msgspec.json.encode(told), received=received)
 
 
-class Reply(NamedTuple):
+class HandshakeResponse(NamedTuple):
     """What a vendor wants to be answered."""
 
     body: bytes
@@ -57,27 +57,29 @@ class Role(StrEnum):
     HIDDEN = "hidden"
 
 
-COUNTED: Final = frozenset({Role.PERSON, Role.PHONE, Role.AGENT})
+COUNTED_ROLES: Final = frozenset({Role.PERSON, Role.PHONE, Role.AGENT})
 """Who counts unless a source is told otherwise."""
 
 
-class Heard(NamedTuple):
+class ParsedEvent(NamedTuple):
     """An event and what its participant is. Whether they count is not for the vendor's module to say.
 
-    An end may be of a whole server (`everywhere`): of all rooms whose names begin as its room says.
+    An end may be of a whole server (`server_wide`): of all rooms whose names begin as its room says.
     """
 
     event: Event
     role: Role = Role.PERSON
-    everywhere: bool = False
+    server_wide: bool = False
 
 
-def nowhere(_: str) -> Iterable[str]:
-    """For `spread`, where nothing is known but what is heard."""
+def no_active_rooms(_: str) -> Iterable[str]:
+    """For `expand_server_ends`, where nothing is known but what is heard."""
     return ()
 
 
-def spread(heard: Iterable[Heard], in_use: Callable[[str], Iterable[str]] = nowhere) -> Iterator[Heard]:
+def expand_server_ends(
+    heard: Iterable[ParsedEvent], in_use: Callable[[str], Iterable[str]] = no_active_rooms
+) -> Iterator[ParsedEvent]:
     """What was heard, with each end of a whole server as ends of its rooms.
 
     Those are the rooms in which somebody may be: of those spoken of before here, and of those `in_use`, which
@@ -85,11 +87,11 @@ def spread(heard: Iterable[Heard], in_use: Callable[[str], Iterable[str]] = nowh
     """
     spoken_of: set[str] = set()
     for one in heard:
-        if one.everywhere:
+        if one.server_wide:
             beginning = one.event.room
             here = {room for room in spoken_of if room.startswith(beginning)}
             yield from (
-                Heard(replace(one.event, room=room)) for room in sorted(here.union(in_use(beginning)))
+                ParsedEvent(replace(one.event, room=room)) for room in sorted(here.union(in_use(beginning)))
             )
             spoken_of -= here
         else:
@@ -97,20 +99,22 @@ def spread(heard: Iterable[Heard], in_use: Callable[[str], Iterable[str]] = nowh
             yield one
 
 
-A_MOMENT: Final[Ms] = 5_000
+RESTART_MARGIN_MS: Final[Ms] = 5_000
 """So long before a room is told to begin may somebody have come to it already."""
 
 
-def begun_anew(room: str, began: Ms, event_id: str | None = None) -> Heard:
+def end_before_start(room: str, began: Ms, event_id: str | None = None) -> ParsedEvent:
     """A room that comes to life was empty before: whoever is thought to be in it still is gone.
 
     The first to come may be told to have come a moment before the room began, so the end is put
     that much earlier. It is a guess: whoever is reported to leave later was there until then.
     """
-    return Heard(Event(Kind.END, room, began - A_MOMENT, inferred=Inferred.SUPERSEDED, id=event_id))
+    return ParsedEvent(
+        Event(Kind.END, room, began - RESTART_MARGIN_MS, inferred=Inferred.SUPERSEDED, id=event_id)
+    )
 
 
-def no_handshake(_: Delivery, __: Sequence[str]) -> Reply | None:
+def no_handshake(_: InboundRequest, __: Sequence[str]) -> HandshakeResponse | None:
     """For vendors that never ask who we are."""
     return None
 
@@ -120,7 +124,7 @@ class Source:
     """One vendor.
 
     `verify` is given a delivery and the secrets that hold (several while they are being changed)
-    and raises `NotGenuine`. `read` gives the events of a delivery, none for kinds that say nothing
+    and raises `VerificationFailed`. `read` gives the events of a delivery, none for kinds that say nothing
     about who is in, and raises `BadInput` for what is not of this vendor. `sign` gives a delivery
     the marks by which the vendor is known, and `samples` are deliveries, unsigned, in which
     somebody comes to a room and goes at the same moment: for trying out the way in. `handshake`
@@ -131,39 +135,39 @@ class Source:
     kind: str
     title: str
     secret: str
-    verify: Callable[[Delivery, Sequence[str]], None]
-    read: Callable[[Delivery], list[Heard]]
-    sign: Callable[[Delivery, str], Delivery]
-    samples: Callable[[Ms], list[Delivery]]
-    handshake: Callable[[Delivery, Sequence[str]], Reply | None] = no_handshake
+    verify: Callable[[InboundRequest, Sequence[str]], None]
+    read: Callable[[InboundRequest], list[ParsedEvent]]
+    sign: Callable[[InboundRequest, str], InboundRequest]
+    samples: Callable[[Ms], list[InboundRequest]]
+    handshake: Callable[[InboundRequest, Sequence[str]], HandshakeResponse | None] = no_handshake
     sends: bool = True
 
 
-def only_asked(kind: str, title: str, secret: str) -> Source:
+def poll_only_source(kind: str, title: str, secret: str) -> Source:
     """A vendor that sends nothing: whatever comes in its name is not genuine."""
 
-    def verify(_: Delivery, __: Sequence[str]) -> None:
-        raise NotGenuine(f"{title} sends nothing: it is asked who is in")
+    def verify(_: InboundRequest, __: Sequence[str]) -> None:
+        raise VerificationFailed(f"{title} sends nothing: it is asked who is in")
 
-    def read(_: Delivery) -> list[Heard]:
+    def read(_: InboundRequest) -> list[ParsedEvent]:
         raise BadInput(f"{title} sends nothing")
 
-    def sign(delivery: Delivery, _: str) -> Delivery:
+    def sign(delivery: InboundRequest, _: str) -> InboundRequest:
         return delivery
 
-    def samples(_: Ms) -> list[Delivery]:
+    def samples(_: Ms) -> list[InboundRequest]:
         return []
 
     return Source(kind, title, secret, verify, read, sign, samples, sends=False)
 
 
-def hear(source: Source, delivery: Delivery, secrets: Sequence[str]) -> list[Heard]:
-    """What a delivery says, once it is known to be genuine. Raises `NotGenuine` or `BadInput`."""
+def verify_and_parse(source: Source, delivery: InboundRequest, secrets: Sequence[str]) -> list[ParsedEvent]:
+    """What a delivery says, once it is known to be genuine. Raises `VerificationFailed` or `BadInput`."""
     source.verify(delivery, secrets)
-    return read_trusted(source, delivery)
+    return parse_trusted(source, delivery)
 
 
-def read_trusted(source: Source, delivery: Delivery) -> list[Heard]:
+def parse_trusted(source: Source, delivery: InboundRequest) -> list[ParsedEvent]:
     """What a delivery says that was verified before, or that the operator vouches for. Raises `BadInput`."""
     try:
         return source.read(delivery)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import Heard, Role
+from headcount.sources.api import ParsedEvent, Role
 
 
 class Span(NamedTuple):
@@ -31,7 +31,7 @@ class Meeting(NamedTuple):
     ended: Ms | None
 
 
-def heard_of_span(room: str, session: str, span: Span) -> Heard:
+def heard_of_span(room: str, session: str, span: Span) -> ParsedEvent:
     """A join, or a whole stay. Raises `InvalidEvent` for one that makes no sense."""
     user = span.external if span.external != span.connection else None
     name = fields.name(span.name)
@@ -39,4 +39,4 @@ def heard_of_span(room: str, session: str, span: Span) -> Heard:
         event = Event(Kind.JOIN, room, span.joined, span.connection, user, name, session)
     else:
         event = Event(Kind.LEAVE, room, span.left, span.connection, user, name, session, span.joined)
-    return Heard(event, span.role)
+    return ParsedEvent(event, span.role)

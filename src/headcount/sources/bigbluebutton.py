@@ -26,9 +26,9 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import bbb_analytics, fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source
+from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, VerificationFailed
 from headcount.sources.bbb_meetings import Meeting, heard_of_span
-from headcount.sources.signatures import bearer, check, check_token, claims_of
+from headcount.sources.signatures import bearer_token, check, check_token, verified_claims
 
 _LEEWAY_S: Final = 60
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -91,11 +91,11 @@ _ANALYTICS: Final = msgspec.json.Decoder(bbb_analytics.Analytics)
 _WEBHOOK: Final = "webhook of BigBlueButton: is it registered without getRaw?"
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the shared secret of the server, as `bbb-conf --secret` shows it."""
-    token = bearer(delivery)
+    token = bearer_token(delivery)
     if token.count(".") == 2:
-        _check_time(claims_of(token, secrets, algorithm="HS512").get("exp"), delivery.received // 1_000)
+        _check_time(verified_claims(token, secrets, algorithm="HS512").get("exp"), delivery.received // 1_000)
     elif token:
         check_token(token, secrets)
     else:
@@ -104,22 +104,22 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
 
 def _check_time(until: object, now_s: int) -> None:
     if not isinstance(until, int | float):
-        raise NotGenuine("the token does not say until when it holds")
+        raise VerificationFailed("the token does not say until when it holds")
     if now_s > until + _LEEWAY_S:
-        raise NotGenuine("the token is of another time: are both clocks right?")
+        raise VerificationFailed("the token is of another time: are both clocks right?")
 
 
-def _check_sum(delivery: Delivery, secrets: Sequence[str]) -> None:
+def _check_sum(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     address, shown = _divided(delivery.url)
     algorithm = _ALGORITHMS.get(len(shown))
     if algorithm is None:
-        raise NotGenuine(
+        raise VerificationFailed(
             "the address ends with no checksum: BigBlueButton adds one, unless it shows its secret in 'Authorization'"
         )
     try:
         check(shown.lower(), [_sum(algorithm, address, delivery.body, secret) for secret in secrets])
-    except NotGenuine as error:
-        raise NotGenuine(
+    except VerificationFailed as error:
+        raise VerificationFailed(
             f"the checksum does not fit for {address[:200]}: is the shared secret the same, and this the address that was registered"
             " (else set public_url)? bbb-webhooks older than 3 sums up otherwise: let it show its secret (auth2_0)"
         ) from error
@@ -138,13 +138,13 @@ def _sum(algorithm: str, address: str, body: bytes, secret: str) -> str:
     ).hexdigest()
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As `bbb-webhooks` does it unless told otherwise."""
     shown = _sum("sha1", delivery.url, delivery.body, secret)
     return delivery._replace(url=f"{delivery.url}{'&' if '?' in delivery.url else '?'}checksum={shown}")
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     body = delivery.body.strip()
     if not body.startswith((b"{", b"[")):
@@ -161,15 +161,15 @@ def read(delivery: Delivery) -> list[Heard]:
     )
 
 
-def _of_items(told: bytes) -> list[Heard]:
+def _of_items(told: bytes) -> list[ParsedEvent]:
     return _of(fields.decoded(_ITEMS, told, _WEBHOOK))
 
 
-def _of(items: list[Item]) -> list[Heard]:
+def _of(items: list[Item]) -> list[ParsedEvent]:
     return [heard for item in items if (heard := _heard(item.data)) is not None]
 
 
-def _heard(data: Data) -> Heard | None:
+def _heard(data: Data) -> ParsedEvent | None:
     match data.id:
         case "user-joined":
             return _connection(Kind.JOIN, data)
@@ -182,7 +182,7 @@ def _heard(data: Data) -> Heard | None:
     return None
 
 
-def _connection(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data) -> Heard | None:
+def _connection(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data) -> ParsedEvent | None:
     about = _about(data)
     user = about.user or User()
     connection = user.internal_user_id
@@ -191,13 +191,13 @@ def _connection(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data) -> Heard | Non
     room, session = _meeting(data, about)
     person = user.external_user_id if user.external_user_id != connection else None
     event = Event(kind, room, _time(data), connection, person, fields.name(user.name), session)
-    return Heard(event, Role.PHONE if connection.startswith(_TELEPHONE) else Role.PERSON)
+    return ParsedEvent(event, Role.PHONE if connection.startswith(_TELEPHONE) else Role.PERSON)
 
 
-def _end(data: Data, inferred: Inferred | None = None) -> Heard:
+def _end(data: Data, inferred: Inferred | None = None) -> ParsedEvent:
     """A meeting's own end, or the end of all that were held in that room before."""
     room, session = _meeting(data, _about(data))
-    return Heard(
+    return ParsedEvent(
         Event(Kind.END, room, _time(data), source_session=None if inferred else session, inferred=inferred)
     )
 
@@ -220,7 +220,7 @@ def _time(data: Data) -> Ms:
     return fields.sensible(when.ts, "event.ts")
 
 
-def _of_analytics(told: bbb_analytics.Analytics) -> Iterator[Heard]:
+def _of_analytics(told: bbb_analytics.Analytics) -> Iterator[ParsedEvent]:
     """All stays of a meeting that is over. A leave before its join, of a clock that was set, is at the join."""
     meeting: Meeting = bbb_analytics.meeting_of(told)
     room = meeting.room or meeting.session
@@ -228,15 +228,15 @@ def _of_analytics(told: bbb_analytics.Analytics) -> Iterator[Heard]:
         left = None if span.left is None else max(span.joined, span.left)
         yield heard_of_span(room, meeting.session, span._replace(left=left))
     assert meeting.ended is not None
-    yield Heard(Event(Kind.END, room, meeting.ended, source_session=meeting.session))
+    yield ParsedEvent(Event(Kind.END, room, meeting.ended, source_session=meeting.session))
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     return [_sample(event, now) for event in ("user-joined", "user-left")]
 
 
-def _sample(event: str, now: Ms) -> Delivery:
+def _sample(event: str, now: Ms) -> InboundRequest:
     meeting = {"internal-meeting-id": f"test-{now}", "external-meeting-id": TEST_ROOM}
     user = {"internal-user-id": f"w_test{now}", "external-user-id": "headcount-test", "name": "Headcount"}
     data = {
@@ -247,7 +247,7 @@ def _sample(event: str, now: Ms) -> Delivery:
     }
     told = msgspec.json.encode([{"data": data}]).decode()
     form = urlencode({"domain": "headcount.example", "event": told, "timestamp": now}).encode()
-    return Delivery({"content-type": _FORM}, form, received=now)
+    return InboundRequest({"content-type": _FORM}, form, received=now)
 
 
 SOURCE: Final = Source(

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.sources.api import Delivery, Heard, Source, read_trusted, spread
+from headcount.sources.api import InboundRequest, ParsedEvent, Source, expand_server_ends, parse_trusted
 
 
 class Request(msgspec.Struct):
@@ -31,40 +31,40 @@ def _refuse(wrong: BadInput) -> NoReturn:
     raise wrong
 
 
-def read_capture(
+def parse_capture(
     lines: Iterable[bytes],
     source: Source,
     where: str = "the capture",
     complain: Callable[[BadInput], None] = _refuse,
-) -> Iterator[Heard]:
+) -> Iterator[ParsedEvent]:
     """What captured requests say, as their source reads them; they are trusted, not verified.
 
     What is no request, or not of that source, is complained of with its line: unless somebody else
     is told, by raising `BadInput`. The end of a whole server ends the rooms spoken of before it.
     """
-    return spread(_heard(lines, source, where, complain))
+    return expand_server_ends(_heard(lines, source, where, complain))
 
 
 def _heard(
     lines: Iterable[bytes], source: Source, where: str, complain: Callable[[BadInput], None]
-) -> Iterator[Heard]:
+) -> Iterator[ParsedEvent]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            heard = read_trusted(source, _delivery(line))
+            heard = parse_trusted(source, _delivery(line))
         except BadInput as error:
             complain(BadInput(error.reason, where=where, place=f"line {number}"))
         else:
             yield from heard
 
 
-def _delivery(line: bytes) -> Delivery:
+def _delivery(line: bytes) -> InboundRequest:
     try:
         if isinstance(_ANYTHING.decode(line).get("body"), str):
             request = _DECODER.decode(line)
             headers = {name.lower(): value for name, value in request.headers.items()}
-            return Delivery(headers, request.body.encode(), request.url, round(request.t * 1_000))
+            return InboundRequest(headers, request.body.encode(), request.url, round(request.t * 1_000))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"is no captured request: {error}") from error
-    return Delivery({"content-type": "application/json"}, line)
+    return InboundRequest({"content-type": "application/json"}, line)

@@ -21,8 +21,8 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, Role, Source, json_delivery
-from headcount.sources.signatures import check_token, required_bearer, signed_as_bearer
+from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request
+from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
 from headcount.timestamps import spoken
 
 _MEETINGS: Final = "Chime Meeting State Change"
@@ -62,19 +62,19 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 _DETAIL: Final = msgspec.json.Decoder(Detail)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is a token of one's own, which the connection of EventBridge sends in `Authorization`."""
-    check_token(required_bearer(delivery, "set it in the connection of EventBridge"), secrets)
+    check_token(required_bearer_token(delivery, "set it in the connection of EventBridge"), secrets)
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "event of EventBridge")
     if notice.detail_type != _MEETINGS:
         return []
     detail = fields.decoded(_DETAIL, bytes(notice.detail), "event of a Chime meeting")
     if detail.event_type == "chime:MeetingEnded":
-        return [Heard(_ended(notice, detail))]
+        return [ParsedEvent(_ended(notice, detail))]
     kind = _KINDS.get(detail.event_type)
     return [] if kind is None else [_of_an_attendee(kind, notice, detail)]
 
@@ -84,7 +84,7 @@ def _ended(notice: Notice, detail: Detail) -> Event:
     return Event(Kind.END, _room(detail), at, source_session=detail.meeting_id, id=notice.id or None)
 
 
-def _of_an_attendee(kind: Kind, notice: Notice, detail: Detail) -> Heard:
+def _of_an_attendee(kind: Kind, notice: Notice, detail: Detail) -> ParsedEvent:
     if not detail.attendee_id:
         raise BadInput(f"a '{detail.event_type}' of Chime without a detail.attendeeId")
     role, at = _role(detail), _time(notice, detail)
@@ -92,7 +92,7 @@ def _of_an_attendee(kind: Kind, notice: Notice, detail: Detail) -> Heard:
     if role is Role.SCREEN and not who.endswith(_CONTENT):
         who += _CONTENT
     user, session = detail.external_user_id, detail.meeting_id
-    return Heard(Event(kind, _room(detail), at, who, user, None, session, id=notice.id or None), role)
+    return ParsedEvent(Event(kind, _room(detail), at, who, user, None, session, id=notice.id or None), role)
 
 
 def _role(detail: Detail) -> Role:
@@ -114,12 +114,12 @@ def _time(notice: Notice, detail: Detail) -> Ms:
     return fields.sensible(detail.timestamp, "detail.timestamp")
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     return [_sample(kind, now) for kind in ("chime:AttendeeJoined", "chime:AttendeeLeft")]
 
 
-def _sample(kind: str, now: Ms) -> Delivery:
+def _sample(kind: str, now: Ms) -> InboundRequest:
     detail = {
         "eventType": kind,
         "timestamp": now,
@@ -136,9 +136,9 @@ def _sample(kind: str, now: Ms) -> Delivery:
         "time": spoken(now),
         "detail": detail,
     }
-    return json_delivery(notice, now)
+    return json_request(notice, now)
 
 
 SOURCE: Final = Source(
-    "chime", "Amazon Chime SDK", "the token that EventBridge's connection sends, a word of your choice", verify, read, signed_as_bearer, samples
+    "chime", "Amazon Chime SDK", "the token that EventBridge's connection sends, a word of your choice", verify, read, with_bearer_token, samples
 )  # fmt: skip

@@ -24,8 +24,17 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, Reply, Role, Source, begun_anew, json_delivery
-from headcount.sources.signatures import check, digest, from_base64, in_base64, required, signed_with
+from headcount.sources.api import (
+    TEST_ROOM,
+    HandshakeResponse,
+    InboundRequest,
+    ParsedEvent,
+    Role,
+    Source,
+    end_before_start,
+    json_request,
+)
+from headcount.sources.signatures import check, decode_secret, digest, encode_base64, required, with_headers
 
 _SIGNATURE: Final = "x-webhook-signature"
 _TIMESTAMP: Final = "x-webhook-timestamp"
@@ -73,7 +82,7 @@ _PARTICIPANT: Final = msgspec.json.Decoder(Participant)
 _MEETING: Final = msgspec.json.Decoder(Meeting)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the `hmac` of the webhook, in base64."""
     if _SIGNATURE not in delivery.headers and _is_probe(delivery):
         return
@@ -82,26 +91,26 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
 
 
 def _signature(secret: str, timestamp: str, body: bytes) -> str:
-    return in_base64(digest(from_base64(secret), timestamp.encode() + b"." + body))
+    return encode_base64(digest(decode_secret(secret), timestamp.encode() + b"." + body))
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As Daily signs it."""
     timestamp = str(delivery.received)
     signature = _signature(secret, timestamp, delivery.body)
-    return signed_with(delivery, x_webhook_signature=signature, x_webhook_timestamp=timestamp)
+    return with_headers(delivery, x_webhook_signature=signature, x_webhook_timestamp=timestamp)
 
 
-def handshake(delivery: Delivery, _: Sequence[str]) -> Reply | None:
+def handshake(delivery: InboundRequest, _: Sequence[str]) -> HandshakeResponse | None:
     """Any answer will do for a probe, if it is 200."""
-    return Reply(b"{}") if _is_probe(delivery) else None
+    return HandshakeResponse(b"{}") if _is_probe(delivery) else None
 
 
-def _is_probe(delivery: Delivery) -> bool:
+def _is_probe(delivery: InboundRequest) -> bool:
     return delivery.body.strip() == _PROBE
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "webhook of Daily")
     match notice.type:
@@ -112,7 +121,9 @@ def read(delivery: Delivery) -> list[Heard]:
             return [_left(notice)]
         case "meeting.started":
             meeting = _meeting(notice)
-            return [begun_anew(meeting.room, _time(meeting.start_ts, notice, "start_ts"), notice.id or None)]
+            return [
+                end_before_start(meeting.room, _time(meeting.start_ts, notice, "start_ts"), notice.id or None)
+            ]
         case "meeting.ended":
             return [_ended(notice)]
     return []
@@ -129,7 +140,7 @@ def _joined(notice: Notice, who: Participant) -> Ms:
     return _time(who.joined_at, notice, "joined_at")
 
 
-def _left(notice: Notice) -> Heard:
+def _left(notice: Notice) -> ParsedEvent:
     """A leave, with its join if its length is told; at the moment of its telling, if not."""
     who = _participant(notice)
     if who.joined_at is None or who.duration is None:
@@ -141,12 +152,12 @@ def _left(notice: Notice) -> Heard:
 
 def _heard(
     kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, who: Participant, at: Ms, joined: Ms | None = None
-) -> Heard:
+) -> ParsedEvent:
     known = None if who.user_id == who.session_id else who.user_id
     name = fields.name(who.user_name)
     event = Event(kind, who.room, at, who.session_id, known, name, joined_at=joined, id=notice.id or None)
     is_hidden = who.permissions is not None and not who.permissions.has_presence
-    return Heard(event, Role.HIDDEN if is_hidden else Role.PERSON)
+    return ParsedEvent(event, Role.HIDDEN if is_hidden else Role.PERSON)
 
 
 def _meeting(notice: Notice) -> Meeting:
@@ -156,10 +167,12 @@ def _meeting(notice: Notice) -> Meeting:
     return meeting
 
 
-def _ended(notice: Notice) -> Heard:
+def _ended(notice: Notice) -> ParsedEvent:
     meeting = _meeting(notice)
     at = _time(meeting.end_ts, notice, "end_ts")
-    return Heard(Event(Kind.END, meeting.room, at, source_session=meeting.meeting_id, id=notice.id or None))
+    return ParsedEvent(
+        Event(Kind.END, meeting.room, at, source_session=meeting.meeting_id, id=notice.id or None)
+    )
 
 
 def _time(at: float | None, notice: Notice, field: str) -> Ms:
@@ -169,7 +182,7 @@ def _time(at: float | None, notice: Notice, field: str) -> Ms:
     )
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     who = {"room": TEST_ROOM, "session_id": f"test{now}", "user_name": "Headcount", "joined_at": now / 1_000}
     return [
@@ -178,7 +191,7 @@ def samples(now: Ms) -> list[Delivery]:
     ]
 
 
-def _sample(kind: str, payload: dict[str, object], now: Ms) -> Delivery:
+def _sample(kind: str, payload: dict[str, object], now: Ms) -> InboundRequest:
     notice = {
         "version": "1.0.0",
         "type": kind,
@@ -186,7 +199,7 @@ def _sample(kind: str, payload: dict[str, object], now: Ms) -> Delivery:
         "payload": payload,
         "event_ts": now / 1_000,
     }
-    return json_delivery(notice, now)
+    return json_request(notice, now)
 
 
 SOURCE: Final = Source(

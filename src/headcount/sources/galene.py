@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from headcount.sources.api import only_asked
+from headcount.sources.api import poll_only_source
 
-SOURCE: Final = only_asked(
+SOURCE: Final = poll_only_source(
     "galene", "Galene", "NAME:PASSWORD of an administrator, as the users of Galene's config.json have them"
 )

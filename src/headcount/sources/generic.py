@@ -16,21 +16,29 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, json_delivery
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Role,
+    Source,
+    VerificationFailed,
+    json_request,
+)
 from headcount.sources.event_body import EventBody
 from headcount.sources.signatures import (
-    bearer,
+    bearer_token,
     check,
-    check_any,
-    check_recent,
+    check_any_signature,
+    check_timestamp,
     check_token,
+    decode_secret,
     digest,
-    from_base64,
-    in_base64,
+    encode_base64,
     required,
     seconds,
-    signed_as_bearer,
-    signed_with,
+    with_bearer_token,
+    with_headers,
 )
 from headcount.timestamps import spoken
 
@@ -123,13 +131,13 @@ def mapped(told: Any) -> Source:
     mapping = read_mapping(told)
     signature = mapping.signature
 
-    def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+    def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
         _verify(signature, delivery, secrets)
 
-    def sign(delivery: Delivery, secret: str) -> Delivery:
+    def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
         return _sign(signature, delivery, secret)
 
-    def read(delivery: Delivery) -> list[Heard]:
+    def read(delivery: InboundRequest) -> list[ParsedEvent]:
         body = fields.decoded(_ANY, delivery.body, "JSON")
         found = _at(body, mapping.events) if mapping.events else body
         events = found if isinstance(found, list) else [found]
@@ -137,84 +145,84 @@ def mapped(told: Any) -> Source:
         mapped = (_mapped(mapping, one, delivery.received, _nth(message, n)) for n, one in enumerate(events))
         return [heard for heard in mapped if heard is not None]
 
-    def samples(now: Ms) -> list[Delivery]:
-        return [json_delivery(_unmapped(mapping, kind, now), now) for kind in (Kind.JOIN, Kind.LEAVE)]
+    def samples(now: Ms) -> list[InboundRequest]:
+        return [json_request(_unmapped(mapping, kind, now), now) for kind in (Kind.JOIN, Kind.LEAVE)]
 
     return Source(SOURCE.kind, SOURCE.title, SOURCE.secret, verify, read, sign, samples)
 
 
-def verify_standard(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify_standard(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """Standard Webhooks; or, if none of its headers is there, a plain Bearer token."""
     names = [name for name in _NAMES if name in delivery.headers]
     if not names:
-        token = bearer(delivery)
+        token = bearer_token(delivery)
         if not token:
-            raise NotGenuine(
+            raise VerificationFailed(
                 "sign it as Standard Webhooks say, or send the secret as 'Authorization: Bearer'"
             )
         check_token(token, secrets)
         return
     before = names[0].removesuffix("id")
     stamp = required(delivery, f"{before}timestamp")
-    check_recent(seconds(stamp), delivery.received)
+    check_timestamp(seconds(stamp), delivery.received)
     signed = f"{delivery.headers[names[0]]}.{stamp}.".encode() + delivery.body
-    expected = [in_base64(digest(_key_of(secret), signed)) for secret in secrets]
+    expected = [encode_base64(digest(_key_of(secret), signed)) for secret in secrets]
     shown = required(delivery, f"{before}signature").split()
-    check_any([one.removeprefix("v1,") for one in shown if one.startswith("v1,")], expected)
+    check_any_signature([one.removeprefix("v1,") for one in shown if one.startswith("v1,")], expected)
 
 
-def sign_standard(delivery: Delivery, secret: str) -> Delivery:
+def sign_standard(delivery: InboundRequest, secret: str) -> InboundRequest:
     stamp = str(delivery.received // 1_000)
     name = f"msg_{hashlib.sha256(delivery.body).hexdigest()[:24]}"
-    signature = in_base64(digest(_key_of(secret), f"{name}.{stamp}.".encode() + delivery.body))
-    return signed_with(
+    signature = encode_base64(digest(_key_of(secret), f"{name}.{stamp}.".encode() + delivery.body))
+    return with_headers(
         delivery, webhook_id=name, webhook_timestamp=stamp, webhook_signature=f"v1,{signature}"
     )
 
 
 def _key_of(secret: str) -> bytes:
     """A secret that begins with whsec_ is base64; another is its own bytes."""
-    return from_base64(secret.removeprefix(_PREFIX)) if secret.startswith(_PREFIX) else secret.encode()
+    return decode_secret(secret.removeprefix(_PREFIX)) if secret.startswith(_PREFIX) else secret.encode()
 
 
-def _verify(how: Signature, delivery: Delivery, secrets: Sequence[str]) -> None:
+def _verify(how: Signature, delivery: InboundRequest, secrets: Sequence[str]) -> None:
     match how.scheme:
         case "standard-webhooks":
             verify_standard(delivery, secrets)
         case "token":
             shown = required(delivery, how.header)
-            check_token(bearer(delivery) if how.header.lower() == "authorization" else shown, secrets)
+            check_token(bearer_token(delivery) if how.header.lower() == "authorization" else shown, secrets)
         case "hmac":
             check(required(delivery, how.header), [_hmac(how, delivery, secret) for secret in secrets])
 
 
-def _sign(how: Signature, delivery: Delivery, secret: str) -> Delivery:
+def _sign(how: Signature, delivery: InboundRequest, secret: str) -> InboundRequest:
     match how.scheme:
         case "standard-webhooks":
             return sign_standard(delivery, secret)
         case "token":
             if how.header.lower() == "authorization":
-                return signed_as_bearer(delivery, secret)
-            return signed_with(delivery, **{how.header.lower(): secret})
+                return with_bearer_token(delivery, secret)
+            return with_headers(delivery, **{how.header.lower(): secret})
         case "hmac":
-            return signed_with(delivery, **{how.header.lower(): _hmac(how, delivery, secret)})
+            return with_headers(delivery, **{how.header.lower(): _hmac(how, delivery, secret)})
 
 
-def _hmac(how: Signature, delivery: Delivery, secret: str) -> str:
+def _hmac(how: Signature, delivery: InboundRequest, secret: str) -> str:
     raw = digest(_key_of(secret), delivery.body, how.algorithm)
-    return how.prefix + (raw.hex() if how.encoding == "hex" else in_base64(raw))
+    return how.prefix + (raw.hex() if how.encoding == "hex" else encode_base64(raw))
 
 
-def _read_own(delivery: Delivery) -> list[Heard]:
+def _read_own(delivery: InboundRequest) -> list[ParsedEvent]:
     found = fields.decoded(
         _OWN, delivery.body, "event, nor an array of events, as POST /v1/events takes them"
     )
     events = found if isinstance(found, list) else [found]
     message = _message_of(delivery)
-    return [Heard(_own(event, delivery.received, _nth(message, n))) for n, event in enumerate(events)]
+    return [ParsedEvent(_own(event, delivery.received, _nth(message, n))) for n, event in enumerate(events)]
 
 
-def _message_of(delivery: Delivery) -> str:
+def _message_of(delivery: InboundRequest) -> str:
     """Return a digest of all that Standard Webhooks sign; '' if nothing is signed.
 
     Whoever repeats a request cannot change it. The time is part of it: senders may give messages that say the same
@@ -246,7 +254,7 @@ def _time(value: float | str, field: str) -> Ms:
     return fields.rfc3339(value, field) if isinstance(value, str) else fields.seconds(value, field)
 
 
-def _mapped(mapping: FieldMap, told: Any, received: Ms, fallback: str | None) -> Heard | None:
+def _mapped(mapping: FieldMap, told: Any, received: Ms, fallback: str | None) -> ParsedEvent | None:
     word = _text(told, mapping.kind.at)
     kind = next((kind for kind in Kind if word in getattr(mapping.kind, kind)), None)
     if kind is None:
@@ -265,7 +273,7 @@ def _mapped(mapping: FieldMap, told: Any, received: Ms, fallback: str | None) ->
     role = Role.PERSON
     if mapping.role is not None:
         role = mapping.role.words.get(_text(told, mapping.role.at) or "", Role.PERSON)
-    return Heard(event, role)
+    return ParsedEvent(event, role)
 
 
 def _at(told: Any, pointer: str) -> Any:
@@ -345,9 +353,9 @@ def _put(into: dict[str, Any], steps: Sequence[str], value: Any) -> None:
     into[steps[-1].replace("~1", "/").replace("~0", "~")] = value
 
 
-def _samples(now: Ms) -> list[Delivery]:
+def _samples(now: Ms) -> list[InboundRequest]:
     who = {"room": TEST_ROOM, "participant_id": f"headcount-test-{now}", "at": now // 1_000}
-    return [json_delivery({"kind": kind, **who}, now) for kind in (Kind.JOIN, Kind.LEAVE)]
+    return [json_request({"kind": kind, **who}, now) for kind in (Kind.JOIN, Kind.LEAVE)]
 
 
 SOURCE: Final = Source(

@@ -22,8 +22,16 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, Role, Source, begun_anew, json_delivery
-from headcount.sources.signatures import check_token, required_bearer, signed_as_bearer
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Role,
+    Source,
+    end_before_start,
+    json_request,
+)
+from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
 from headcount.timestamps import spoken
 
 _UNKNOWN_TIME: Final = "0001-01-01T"
@@ -57,25 +65,25 @@ class Notice(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is a token of one's own, which the dashboard sends in `Authorization`."""
-    check_token(required_bearer(delivery, "set it at the webhook in the dashboard of 100ms"), secrets)
+    check_token(required_bearer_token(delivery, "set it at the webhook in the dashboard of 100ms"), secrets)
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "webhook of 100ms")
     match notice.type:
         case "peer.join.success":
-            return [Heard(_joined(notice), _role(notice.data))]
+            return [ParsedEvent(_joined(notice), _role(notice.data))]
         case "peer.leave.success":
-            return [Heard(_left(notice), _role(notice.data))]
+            return [ParsedEvent(_left(notice), _role(notice.data))]
         case "session.open.success":
             started = _told(notice.data.session_started_at, "data.session_started_at")
-            return [begun_anew(_room(notice), started, notice.id or None)]
+            return [end_before_start(_room(notice), started, notice.id or None)]
         case "session.close.success":
             stopped = _told(notice.data.session_stopped_at, "data.session_stopped_at")
-            return [Heard(_end(notice, stopped))]
+            return [ParsedEvent(_end(notice, stopped))]
     return []
 
 
@@ -134,7 +142,7 @@ def _role(peer: Data) -> Role:
     return Role.PHONE if peer.type == "sip" else Role.PERSON
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     peer = {
         "room_id": TEST_ROOM,
@@ -149,11 +157,11 @@ def samples(now: Ms) -> list[Delivery]:
     ]
 
 
-def _sample(kind: str, data: dict[str, str], now: Ms) -> Delivery:
+def _sample(kind: str, data: dict[str, str], now: Ms) -> InboundRequest:
     notice = {"version": "2.0", "id": f"{kind}-{now}", "timestamp": spoken(now), "type": kind, "data": data}
-    return json_delivery(notice, now)
+    return json_request(notice, now)
 
 
 SOURCE: Final = Source(
-    "100ms", "100ms", "the token that the header Authorization sends, a word of your choice", verify, read, signed_as_bearer, samples
+    "100ms", "100ms", "the token that the header Authorization sends, a word of your choice", verify, read, with_bearer_token, samples
 )  # fmt: skip

@@ -19,8 +19,15 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, Source, begun_anew, json_delivery
-from headcount.sources.signatures import check, digest, in_base64, signed_now, signed_with, timed
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Source,
+    end_before_start,
+    json_request,
+)
+from headcount.sources.signatures import check, digest, encode_base64, signed_now, timed, with_headers
 
 _SIGNATURE: Final = "x-jaas-signature"
 _KINDS: Final = frozenset({"ROOM_CREATED", "ROOM_DESTROYED", "PARTICIPANT_JOINED", "PARTICIPANT_LEFT"})
@@ -52,19 +59,19 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 _ABOUT: Final = msgspec.json.Decoder(About)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the one that the console of JaaS shows for the webhook."""
     shown, signed = timed(delivery, _SIGNATURE)
-    check(shown, [in_base64(digest(secret, signed)) for secret in secrets])
+    check(shown, [encode_base64(digest(secret, signed)) for secret in secrets])
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As JaaS signs it."""
     time, signed = signed_now(delivery)
-    return signed_with(delivery, x_jaas_signature=f"t={time},v1={in_base64(digest(secret, signed))}")
+    return with_headers(delivery, x_jaas_signature=f"t={time},v1={encode_base64(digest(secret, signed))}")
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "webhook of JaaS")
     if notice.event_type not in _KINDS:
@@ -73,12 +80,12 @@ def read(delivery: Delivery) -> list[Heard]:
     return [_heard(notice, about, _room(notice, about), fields.sensible(notice.timestamp, "timestamp"))]
 
 
-def _heard(notice: Notice, about: About, room: str, at: Ms) -> Heard:
+def _heard(notice: Notice, about: About, room: str, at: Ms) -> ParsedEvent:
     match notice.event_type:
         case "ROOM_CREATED":
-            return begun_anew(room, at, notice.idempotency_key or None)
+            return end_before_start(room, at, notice.idempotency_key or None)
         case "ROOM_DESTROYED":
-            return Heard(
+            return ParsedEvent(
                 Event(Kind.END, room, at, source_session=notice.session_id, id=notice.idempotency_key or None)
             )
         case "PARTICIPANT_JOINED":
@@ -92,20 +99,22 @@ def _room(notice: Notice, about: About) -> str:
     return f"{notice.fqn}/{about.breakout_room_id}" if about.is_breakout else notice.fqn
 
 
-def _somebody(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, about: About, room: str, at: Ms) -> Heard:
+def _somebody(
+    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, about: About, room: str, at: Ms
+) -> ParsedEvent:
     connection = about.participant_id or about.participant_full_jid
     if not connection:
         raise BadInput(f"a '{notice.event_type}' of JaaS without a data.participantId")
     name, key = fields.name(about.name), notice.idempotency_key or None
-    return Heard(Event(kind, room, at, connection, about.id, name, notice.session_id, id=key))
+    return ParsedEvent(Event(kind, room, at, connection, about.id, name, notice.session_id, id=key))
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     return [_sample("PARTICIPANT_JOINED", now), _sample("PARTICIPANT_LEFT", now)]
 
 
-def _sample(kind: str, now: Ms) -> Delivery:
+def _sample(kind: str, now: Ms) -> InboundRequest:
     notice = {
         "idempotencyKey": f"test-{kind}-{now}",
         "eventType": kind,
@@ -114,7 +123,7 @@ def _sample(kind: str, now: Ms) -> Delivery:
         "fqn": TEST_ROOM,
         "data": {"participantId": f"test{now}", "name": "Headcount"},
     }
-    return json_delivery(notice, now)
+    return json_request(notice, now)
 
 
 SOURCE: Final = Source(

@@ -25,9 +25,9 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, Source, json_delivery
+from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, json_request
 from headcount.sources.compression import unpacked
-from headcount.sources.signatures import check_token, in_base64, required, signed_with
+from headcount.sources.signatures import check_token, encode_base64, required, with_headers
 
 ADDRESS_ALONE: Final = "address"
 """A secret that says that there is none: who knows the address may send."""
@@ -84,22 +84,22 @@ _CORE: Final = msgspec.json.Decoder(OfCore)
 _FACT: Final = msgspec.json.Decoder(Fact)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is `USER:PASSWORD` as `backend_user` and `backend_pwd` have them, or the word that says that there is none."""
     if ADDRESS_ALONE in secrets:
         return
     scheme, _, shown = required(delivery, "authorization").strip().partition(" ")
     check_token(
-        shown.strip() if scheme.lower() == "basic" else "", [in_base64(one.encode()) for one in secrets]
+        shown.strip() if scheme.lower() == "basic" else "", [encode_base64(one.encode()) for one in secrets]
     )
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As Janus shows its name and password."""
-    return signed_with(delivery, authorization=f"Basic {in_base64(secret.encode())}")
+    return with_headers(delivery, authorization=f"Basic {encode_base64(secret.encode())}")
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     told = fields.decoded(_DECODER, unpacked(delivery.body), "event of Janus, nor an array of them")
     return [
@@ -107,7 +107,7 @@ def read(delivery: Delivery) -> list[Heard]:
     ]
 
 
-def _heard(told: Telling) -> Heard | None:
+def _heard(told: Telling) -> ParsedEvent | None:
     if told.type == _OF_A_PLUGIN:
         return _of_a_room(told)
     if told.type == _OF_THE_CORE:
@@ -115,30 +115,32 @@ def _heard(told: Telling) -> Heard | None:
     return None
 
 
-def _of_the_server(told: Telling) -> Heard | None:
+def _of_the_server(told: Telling) -> ParsedEvent | None:
     """A server that starts, or stops, has nobody in any room. Without a name of its own its rooms cannot be told."""
     status = fields.decoded(_CORE, bytes(told.event), "event of Janus' core").status
     if status not in ("started", "shutdown") or not told.emitter:
         return None
     inferred = Inferred.SUPERSEDED if status == "started" else None
-    return Heard(Event(Kind.END, beginning_of(told.emitter), _time(told), inferred=inferred), everywhere=True)
+    return ParsedEvent(
+        Event(Kind.END, beginning_of(told.emitter), _time(told), inferred=inferred), server_wide=True
+    )
 
 
-def _of_a_room(told: Telling) -> Heard | None:
+def _of_a_room(told: Telling) -> ParsedEvent | None:
     of = fields.decoded(_PLUGIN, bytes(told.event), "event of a plugin of Janus")
     if of.plugin not in PLACES:
         return None
     fact = fields.decoded(_FACT, bytes(of.data), f"event of {of.plugin}")
     word = fact.event or fact.textroom
     if word in _CAME:
-        return Heard(_join(told, of.plugin, fact))
+        return ParsedEvent(_join(told, of.plugin, fact))
     if word in _WENT:
-        return Heard(Event(Kind.LEAVE, _room(told, of.plugin, fact), _time(told), _participant(fact)))
+        return ParsedEvent(Event(Kind.LEAVE, _room(told, of.plugin, fact), _time(told), _participant(fact)))
     if word == "destroyed":
-        return Heard(Event(Kind.END, _room(told, of.plugin, fact), _time(told)))
+        return ParsedEvent(Event(Kind.END, _room(told, of.plugin, fact), _time(told)))
     if word == "created":
         anew = Inferred.SUPERSEDED
-        return Heard(Event(Kind.END, _room(told, of.plugin, fact), _time(told), inferred=anew))
+        return ParsedEvent(Event(Kind.END, _room(told, of.plugin, fact), _time(told), inferred=anew))
     return None
 
 
@@ -178,9 +180,9 @@ def _time(told: Telling) -> Ms:
     return fields.micros(told.timestamp, "timestamp")
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once, as a server without a name tells it."""
-    return [json_delivery([_sample(word, now)], now) for word in ("joined", "leaving")]
+    return [json_request([_sample(word, now)], now) for word in ("joined", "leaving")]
 
 
 def _sample(word: str, now: Ms) -> dict[str, Any]:

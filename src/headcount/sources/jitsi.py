@@ -19,8 +19,8 @@ import msgspec
 
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, Role, Source, json_delivery
-from headcount.sources.signatures import check_token, required_bearer, signed_as_bearer
+from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request
+from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
 
 
 class Occupant(msgspec.Struct):
@@ -50,12 +50,12 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 _RECORDERS: Final = ("recorder", "jibri")
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """Nothing is signed: the component sends what `api_headers` holds, a token of your choice."""
-    check_token(required_bearer(delivery, "set it in api_headers of event_sync"), secrets)
+    check_token(required_bearer_token(delivery, "set it in api_headers of event_sync"), secrets)
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "notice of Jitsi's event_sync")
     room = _room(notice)
@@ -66,20 +66,20 @@ def read(delivery: Delivery) -> list[Heard]:
             return [_heard(_stay(room, notice.occupant), notice.occupant)]
         case "muc-room-created" if notice.created_at is not None:
             superseded = Inferred.SUPERSEDED
-            return [Heard(Event(Kind.END, room, _ms(notice.created_at), inferred=superseded))]
+            return [ParsedEvent(Event(Kind.END, room, _ms(notice.created_at), inferred=superseded))]
         case "muc-room-destroyed" if notice.destroyed_at is not None:
             everybody = notice.all_occupants if isinstance(notice.all_occupants, list) else []
             stays = [_heard(_stay(room, occupant), occupant) for occupant in everybody]
-            return [*stays, Heard(Event(Kind.END, room, _ms(notice.destroyed_at)))]
+            return [*stays, ParsedEvent(Event(Kind.END, room, _ms(notice.destroyed_at)))]
     return []
 
 
-def _heard(event: Event, occupant: Occupant) -> Heard:
+def _heard(event: Event, occupant: Occupant) -> ParsedEvent:
     """Recorders (Jibri) sit in a domain of their own, which installers call `recorder`."""
     domain = occupant.occupant_jid.partition("@")[2].partition("/")[0]
     name = occupant.occupant_jid.partition("@")[0]
     is_recorder = domain.startswith(_RECORDERS) or name in _RECORDERS
-    return Heard(event, Role.RECORDER if is_recorder else Role.PERSON)
+    return ParsedEvent(event, Role.RECORDER if is_recorder else Role.PERSON)
 
 
 def _room(notice: Notice) -> str:
@@ -106,14 +106,14 @@ def _ms(seconds: int) -> Ms:
     return fields.seconds(seconds, "a time")
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     second = now // 1_000
     occupant = {"occupant_jid": f"headcount@test/{now}", "joined_at": second}
     room = {"room_jid": TEST_ROOM, "room_name": TEST_ROOM, "is_breakout": False}
     joined = {"event_name": "muc-occupant-joined", "occupant": occupant, **room}
     left = {"event_name": "muc-occupant-left", "occupant": {**occupant, "left_at": second}, **room}
-    return [json_delivery(notice, now) for notice in (joined, left)]
+    return [json_request(notice, now) for notice in (joined, left)]
 
 
 SOURCE: Final = Source(
@@ -122,6 +122,6 @@ SOURCE: Final = Source(
     "the token that api_headers sends, a word of your choice",
     verify,
     read,
-    signed_as_bearer,
+    with_bearer_token,
     samples,
 )

@@ -27,14 +27,22 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, NotGenuine, Role, Source, json_delivery
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Role,
+    Source,
+    VerificationFailed,
+    json_request,
+)
 from headcount.sources.signatures import (
     check,
-    claims_of,
-    in_base64,
-    required_bearer,
-    signed_with,
-    unverified_claims_of,
+    encode_base64,
+    required_bearer_token,
+    unverified_claims,
+    verified_claims,
+    with_headers,
 )
 
 _LEEWAY_S: Final = 60
@@ -90,17 +98,17 @@ _ROLES: Final[dict[str | int, Role]] = {
 }
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is `KEY:SECRET`. Which key signed is in the token; several may hold."""
-    token = required_bearer(delivery, "LiveKit signs each webhook with it")
-    key = str(unverified_claims_of(token).get("iss", ""))
+    token = required_bearer_token(delivery, "LiveKit signs each webhook with it")
+    key = str(unverified_claims(token).get("iss", ""))
     pairs = [secret.partition(":") for secret in secrets]
     fitting = [signs for name, _, signs in pairs if name == key]
     if not fitting:
-        raise NotGenuine(
+        raise VerificationFailed(
             f"it is signed with the key '{key[:60]}', which this source does not know: add KEY:SECRET as a secret"
         )
-    claims = claims_of(token, fitting, checked=("iss", "sub", "jti"))
+    claims = verified_claims(token, fitting, checked=("iss", "sub", "jti"))
     _check_times(claims, delivery.received // 1_000)
     check(str(claims.get("sha256", "")), [_hash(delivery.body)])
 
@@ -108,24 +116,24 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
 def _check_times(claims: Mapping[str, object], now_s: int) -> None:
     until, since = claims.get("exp"), claims.get("nbf", 0)
     if not isinstance(until, int | float) or not isinstance(since, int | float):
-        raise NotGenuine("the token does not say until when it holds")
+        raise VerificationFailed("the token does not say until when it holds")
     if not since - _LEEWAY_S <= now_s <= until + _LEEWAY_S:
-        raise NotGenuine("the token is of another time: are both clocks right?")
+        raise VerificationFailed("the token is of another time: are both clocks right?")
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As the server signs it."""
     key, _, signs = secret.partition(":")
     now_s = delivery.received // 1_000
     claims = {"iss": key, "nbf": now_s, "exp": now_s + _TOKEN_S, "sha256": _hash(delivery.body)}
-    return signed_with(delivery, authorization=jwt.encode(claims, signs, algorithm="HS256"))
+    return with_headers(delivery, authorization=jwt.encode(claims, signs, algorithm="HS256"))
 
 
 def _hash(body: bytes) -> str:
-    return in_base64(hashlib.sha256(body).digest())
+    return encode_base64(hashlib.sha256(body).digest())
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "webhook of LiveKit")
     match notice.event:
@@ -136,28 +144,30 @@ def read(delivery: Delivery) -> list[Heard]:
         case "room_finished":
             room = _room(notice)
             at = fields.seconds(notice.created_at, "createdAt")
-            return [Heard(Event(Kind.END, room.name, at, source_session=room.sid, id=notice.id or None))]
+            return [
+                ParsedEvent(Event(Kind.END, room.name, at, source_session=room.sid, id=notice.id or None))
+            ]
         case "room_started":
             return [_superseded(notice)]
     return []
 
 
-def _joined(notice: Notice) -> Heard:
+def _joined(notice: Notice) -> ParsedEvent:
     room, who = _room(notice), _participant(notice)
-    return Heard(
+    return ParsedEvent(
         _event(Kind.JOIN, notice, room, who, _join_time(notice, who)), role_of(who.kind, who.permission)
     )
 
 
-def _left(notice: Notice) -> Heard:
+def _left(notice: Notice) -> ParsedEvent:
     room, who = _room(notice), _participant(notice)
     joined = _join_time(notice, who)
     # The leave is told in whole seconds, the join more finely.
     at = max(joined, fields.seconds(notice.created_at, "createdAt"))
-    return Heard(_event(Kind.LEAVE, notice, room, who, at, joined), role_of(who.kind, who.permission))
+    return ParsedEvent(_event(Kind.LEAVE, notice, room, who, at, joined), role_of(who.kind, who.permission))
 
 
-def _superseded(notice: Notice) -> Heard:
+def _superseded(notice: Notice) -> ParsedEvent:
     """The room came to life anew: whoever was there before is gone."""
     room, told = _room(notice), notice.created_at * 1_000
     began = room.creation_time_ms or room.creation_time * 1_000 or told
@@ -165,7 +175,7 @@ def _superseded(notice: Notice) -> Heard:
         # Whoever brought it back to life may have joined just before the second began in which that is told.
         began = told - 1_000
     at = fields.sensible(began, "room.creationTime")
-    return Heard(Event(Kind.END, room.name, at, inferred=Inferred.SUPERSEDED, id=notice.id or None))
+    return ParsedEvent(Event(Kind.END, room.name, at, inferred=Inferred.SUPERSEDED, id=notice.id or None))
 
 
 def _event(
@@ -214,7 +224,7 @@ def _participant(notice: Notice) -> Participant:
     return notice.participant
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     second = now // 1_000
     who = {
@@ -225,7 +235,7 @@ def samples(now: Ms) -> list[Delivery]:
     }
     room = {"sid": f"RM_test{now}", "name": TEST_ROOM, "creationTime": str(second)}
     return [
-        json_delivery({"event": event, "room": room, "participant": who, "id": f"EV_{event}{now}", "createdAt": str(second)}, now, "application/webhook+json")
+        json_request({"event": event, "room": room, "participant": who, "id": f"EV_{event}{now}", "createdAt": str(second)}, now, "application/webhook+json")
         for event in ("participant_joined", "participant_left")
     ]  # fmt: skip
 

@@ -21,9 +21,17 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, NotGenuine, Source, begun_anew, json_delivery
-from headcount.sources.rsa import check_rsa, rsa_signature
-from headcount.sources.signatures import signed_with
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Source,
+    VerificationFailed,
+    end_before_start,
+    json_request,
+)
+from headcount.sources.rsa import check_rsa_signature, rsa_signature
+from headcount.sources.signatures import with_headers
 from headcount.timestamps import spoken
 
 
@@ -58,35 +66,37 @@ class Notice(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the public key in PEM that Cloudflare, or Dyte, publishes; or a private key, for its public one."""
     shown = delivery.headers.get("rtk-signature") or delivery.headers.get("dyte-signature")
     if not shown:
-        raise NotGenuine("the header 'rtk-signature' is missing, and so is Dyte's 'dyte-signature'")
-    check_rsa(shown, delivery.body, secrets)
+        raise VerificationFailed("the header 'rtk-signature' is missing, and so is Dyte's 'dyte-signature'")
+    check_rsa_signature(shown, delivery.body, secrets)
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As RealtimeKit signs it, with a private key in PEM. Raises `BadInput` if it is none."""
-    return signed_with(delivery, rtk_signature=rsa_signature(delivery.body, secret))
+    return with_headers(delivery, rtk_signature=rsa_signature(delivery.body, secret))
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "webhook of RealtimeKit")
     now, meeting = delivery.received, notice.meeting
     match notice.event:
         case "meeting.participantJoined":
-            return [Heard(_joined(notice, now))]
+            return [ParsedEvent(_joined(notice, now))]
         case "meeting.participantLeft":
-            return [Heard(_left(notice, now))]
+            return [ParsedEvent(_left(notice, now))]
         case "meeting.started":
             return [
-                begun_anew(_room(notice), fields.rfc3339_or(now, meeting.started_at, "meeting.startedAt"))
+                end_before_start(
+                    _room(notice), fields.rfc3339_or(now, meeting.started_at, "meeting.startedAt")
+                )
             ]
         case "meeting.ended":
             at = fields.rfc3339_or(now, meeting.ended_at, "meeting.endedAt")
-            return [Heard(Event(Kind.END, _room(notice), at, source_session=meeting.session_id))]
+            return [ParsedEvent(Event(Kind.END, _room(notice), at, source_session=meeting.session_id))]
     return []
 
 
@@ -116,7 +126,7 @@ def _room(notice: Notice) -> str:
     return notice.meeting.id
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     who = {"peerId": f"test{now}", "customParticipantId": "headcount-test", "joinedAt": spoken(now)}
     return [
@@ -125,9 +135,9 @@ def samples(now: Ms) -> list[Delivery]:
     ]
 
 
-def _sample(event: str, who: dict[str, str], now: Ms) -> Delivery:
+def _sample(event: str, who: dict[str, str], now: Ms) -> InboundRequest:
     meeting = {"id": TEST_ROOM, "sessionId": f"test{now}", "status": "LIVE", "startedAt": spoken(now)}
-    return json_delivery({"event": event, "meeting": meeting, "participant": who}, now)
+    return json_request({"event": event, "meeting": meeting, "participant": who}, now)
 
 
 SOURCE: Final = Source(

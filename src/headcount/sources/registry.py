@@ -53,16 +53,16 @@ SOURCES: Final[dict[str, Source]] = {
         generic.SOURCE,
     )
 }  # fmt: skip
-ASKED: Final[dict[str, Source]] = {source.kind: source for source in (galene.SOURCE,)}
+POLL_ONLY_SOURCES: Final[dict[str, Source]] = {source.kind: source for source in (galene.SOURCE,)}
 """Those that send nothing, and can only be asked who is in."""
 GROUP: Final = "headcount.sources"
 
 
-def source_of(kind: str, options: Mapping[str, Any] | None = None) -> Source:
+def get_source(kind: str, options: Mapping[str, Any] | None = None) -> Source:
     """The vendor of this word; `options` are of the source that is set up. Raises `BadInput` for no such vendor."""
     if kind == generic.SOURCE.kind and options and "mapping" in options:
         return generic.mapped(options["mapping"])
-    found = SOURCES.get(kind) or ASKED.get(kind) or _plugins().get(kind)
+    found = SOURCES.get(kind) or POLL_ONLY_SOURCES.get(kind) or _plugins().get(kind)
     if found is None:
         raise BadInput(f"there is no source '{kind}'; there are {', '.join(kinds())}")
     return found
@@ -70,7 +70,7 @@ def source_of(kind: str, options: Mapping[str, Any] | None = None) -> Source:
 
 def kinds() -> list[str]:
     """All words, those of other packages last."""
-    known = {**SOURCES, **ASKED}
+    known = {**SOURCES, **POLL_ONLY_SOURCES}
     return [*known, *sorted(_plugins().keys() - known.keys())]
 
 

@@ -17,23 +17,25 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from headcount.errors import BadInput
-from headcount.sources.api import NotGenuine
-from headcount.sources.signatures import in_base64
+from headcount.sources.api import VerificationFailed
+from headcount.sources.signatures import encode_base64
 
 _NO_KEY: Final = (ValueError, TypeError, UnsupportedAlgorithm)
 
 
-def check_rsa(shown: str, signed: bytes, secrets: Sequence[str]) -> None:
-    """Raises `NotGenuine` unless the signature, in base64, was made with the private half of one of the keys."""
+def check_rsa_signature(shown: str, signed: bytes, secrets: Sequence[str]) -> None:
+    """Raises `VerificationFailed` unless the signature, in base64, was made with the private half of one of the keys."""
     keys = [key for key in map(_public_key, secrets) if key is not None]
     if not keys:
-        raise NotGenuine(
+        raise VerificationFailed(
             "this source has no RSA key in PEM as its secret: set it again as the vendor shows it"
         )
     signature = _signature(shown)
     # A signature is no secret, so the time that this takes may tell which key fits.
     if not any(_fits(key, signature, signed) for key in keys):
-        raise NotGenuine("the signature does not fit: is the key the one that the vendor publishes now?")
+        raise VerificationFailed(
+            "the signature does not fit: is the key the one that the vendor publishes now?"
+        )
 
 
 def rsa_signature(signed: bytes, secret: str) -> str:
@@ -44,14 +46,14 @@ def rsa_signature(signed: bytes, secret: str) -> str:
             "only a private RSA key can sign, and the vendor keeps its own: add a private key made for the test"
             " as one more secret, and take it away afterwards"
         )
-    return in_base64(key.sign(signed, PKCS1v15(), SHA256()))
+    return encode_base64(key.sign(signed, PKCS1v15(), SHA256()))
 
 
 def _signature(shown: str) -> bytes:
     try:
         return base64.b64decode(shown, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise NotGenuine("the signature is not base64") from error
+        raise VerificationFailed("the signature is not base64") from error
 
 
 def _fits(key: RSAPublicKey, signature: bytes, signed: bytes) -> bool:

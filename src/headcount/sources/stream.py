@@ -22,9 +22,17 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, NotGenuine, Source, begun_anew, json_delivery
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Source,
+    VerificationFailed,
+    end_before_start,
+    json_request,
+)
 from headcount.sources.compression import unpacked
-from headcount.sources.signatures import check, digest, required, signed_with
+from headcount.sources.signatures import check, digest, required, with_headers
 from headcount.timestamps import spoken
 
 _CLOSE_MS: Final[Ms] = 1_500
@@ -60,33 +68,37 @@ class Notice(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the API secret of the app."""
     shown = required(delivery, "X-Signature")
     try:
         plain = unpacked(delivery.body)
     except BadInput as error:
-        raise NotGenuine(f"what was signed cannot be seen: the body {error}") from error
+        raise VerificationFailed(f"what was signed cannot be seen: the body {error}") from error
     check(shown.lower(), [digest(secret, plain).hex() for secret in secrets])
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As Stream signs it."""
-    return signed_with(delivery, x_signature=digest(secret, unpacked(delivery.body)).hex())
+    return with_headers(delivery, x_signature=digest(secret, unpacked(delivery.body)).hex())
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, unpacked(delivery.body), "webhook of Stream")
     match notice.type:
         case "call.session_participant_joined":
-            return [Heard(_joined(notice))]
+            return [ParsedEvent(_joined(notice))]
         case "call.session_participant_left":
-            return [Heard(_left(notice))]
+            return [ParsedEvent(_left(notice))]
         case "call.session_started":
-            return [begun_anew(_room(notice), _created(notice))]
+            return [end_before_start(_room(notice), _created(notice))]
         case "call.session_ended":
-            return [Heard(Event(Kind.END, _room(notice), _created(notice), source_session=notice.session_id))]
+            return [
+                ParsedEvent(
+                    Event(Kind.END, _room(notice), _created(notice), source_session=notice.session_id)
+                )
+            ]
     return []
 
 
@@ -151,7 +163,7 @@ def _time(told: Told, field: str) -> Ms:
     return fields.rfc3339(told, field) if isinstance(told, str) else fields.nanos(told, field)
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     who = {
         "user_session_id": f"test{now}",
@@ -167,7 +179,7 @@ def samples(now: Ms) -> list[Delivery]:
     }
     came = {"type": "call.session_participant_joined", **notice}
     went = {"type": "call.session_participant_left", **notice, "duration_seconds": 0}
-    return [json_delivery(one, now) for one in (came, went)]
+    return [json_request(one, now) for one in (came, went)]
 
 
 SOURCE: Final = Source("stream", "Stream Video", "the API secret of the app", verify, read, sign, samples)

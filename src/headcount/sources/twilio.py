@@ -19,8 +19,8 @@ from typing import Final, Literal
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, Source, begun_anew
-from headcount.sources.signatures import check, digest, in_base64, required, signed_with
+from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, end_before_start
+from headcount.sources.signatures import check, digest, encode_base64, required, with_headers
 from headcount.timestamps import spoken
 
 _SIGNATURE: Final = "x-twilio-signature"
@@ -29,7 +29,7 @@ _PORTS: Final = {"https": "443", "http": "80"}
 _DIGITS: Final = 9  # of seconds: thirty years
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the auth token of the account, or the secret of a shared key."""
     shown = required(delivery, _SIGNATURE)
     algorithm = _algorithm(delivery)
@@ -39,7 +39,7 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
 
 
 def _signature(secret: str, address: str, told: bytes, algorithm: str = "sha1") -> str:
-    return in_base64(digest(secret, address.encode() + told, algorithm))
+    return encode_base64(digest(secret, address.encode() + told, algorithm))
 
 
 def _told(body: bytes) -> bytes:
@@ -47,7 +47,7 @@ def _told(body: bytes) -> bytes:
     return "".join(name + value for name, value in sorted(set(fields.form(body)))).encode()
 
 
-def _algorithm(delivery: Delivery) -> str:
+def _algorithm(delivery: InboundRequest) -> str:
     """Shared keys sign with SHA-256, and say so."""
     settings = delivery.headers.get(_SETTINGS, "").upper().replace(" ", "").split(",")
     return "sha256" if "ALGORITHM=HMAC_SHA256" in settings else "sha1"
@@ -65,13 +65,13 @@ def _addresses(url: str) -> Iterator[str]:
         yield f"{scheme}://{host}:{_PORTS[scheme]}{slash}{path}"
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As Twilio signs it with the auth token."""
     signature = _signature(secret, delivery.url, _told(delivery.body))
-    return signed_with(delivery, x_twilio_signature=signature)
+    return with_headers(delivery, x_twilio_signature=signature)
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     form = dict(fields.form(delivery.body))
     match form.get("StatusCallbackEvent"):
@@ -81,9 +81,11 @@ def read(delivery: Delivery) -> list[Heard]:
             at = _time(form)
             return [_heard(Kind.LEAVE, form, at, fields.join_before(at, _join_of_a_leave(form, at)))]
         case "room-created":
-            return [begun_anew(_room(form), _time(form))]
+            return [end_before_start(_room(form), _time(form))]
         case "room-ended":
-            return [Heard(Event(Kind.END, _room(form), _time(form), source_session=form.get("RoomSid")))]
+            return [
+                ParsedEvent(Event(Kind.END, _room(form), _time(form), source_session=form.get("RoomSid")))
+            ]
         case None:
             raise BadInput("is no status callback of Twilio Video: StatusCallbackEvent is missing")
     return []
@@ -111,7 +113,7 @@ def _join_of_a_leave(form: dict[str, str], at: Ms) -> Ms | None:
 
 def _heard(
     kind: Literal[Kind.JOIN, Kind.LEAVE], form: dict[str, str], at: Ms, joined: Ms | None = None
-) -> Heard:
+) -> ParsedEvent:
     connection = form.get("ParticipantSid")
     if not connection:
         raise BadInput(f"a '{form['StatusCallbackEvent']}' of Twilio Video without a ParticipantSid")
@@ -119,15 +121,15 @@ def _heard(
     event = Event(
         kind, _room(form), at, connection, identity, source_session=form.get("RoomSid"), joined_at=joined
     )
-    return Heard(event)
+    return ParsedEvent(event)
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     return [_sample("participant-connected", now), _sample("participant-disconnected", now)]
 
 
-def _sample(event: str, now: Ms) -> Delivery:
+def _sample(event: str, now: Ms) -> InboundRequest:
     form = {
         "AccountSid": "ACtest",
         "RoomName": TEST_ROOM,
@@ -139,7 +141,7 @@ def _sample(event: str, now: Ms) -> Delivery:
     }
     # Nothing here needs to be escaped.
     body = "&".join(f"{name}={value}" for name, value in form.items()).encode()
-    return Delivery({"content-type": "application/x-www-form-urlencoded"}, body, received=now)
+    return InboundRequest({"content-type": "application/x-www-form-urlencoded"}, body, received=now)
 
 
 SOURCE: Final = Source(

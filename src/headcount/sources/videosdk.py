@@ -23,9 +23,16 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, Source, begun_anew, json_delivery
-from headcount.sources.rsa import check_rsa, rsa_signature
-from headcount.sources.signatures import required, signed_with
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Source,
+    end_before_start,
+    json_request,
+)
+from headcount.sources.rsa import check_rsa_signature, rsa_signature
+from headcount.sources.signatures import required, with_headers
 
 
 class Data(msgspec.Struct, rename="camel"):
@@ -54,33 +61,33 @@ class Notice(msgspec.Struct, rename="camel"):
 _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is VideoSDK's public key in PEM; or a private key, which stands for its public one."""
-    check_rsa(required(delivery, "videosdk-signature"), delivery.body, secrets)
+    check_rsa_signature(required(delivery, "videosdk-signature"), delivery.body, secrets)
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As VideoSDK signs it, with a private key in PEM. Raises `BadInput` if it is none."""
-    return signed_with(delivery, videosdk_signature=rsa_signature(delivery.body, secret))
+    return with_headers(delivery, videosdk_signature=rsa_signature(delivery.body, secret))
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "webhook of VideoSDK")
     match notice.kind:
         case "participant-joined":
-            return [Heard(_of_a_participant(Kind.JOIN, notice, delivery.received))]
+            return [ParsedEvent(_of_a_participant(Kind.JOIN, notice, delivery.received))]
         case "participant-left":
-            return [Heard(_of_a_participant(Kind.LEAVE, notice, delivery.received))]
+            return [ParsedEvent(_of_a_participant(Kind.LEAVE, notice, delivery.received))]
         case "session-started":
             return [
-                begun_anew(
+                end_before_start(
                     _room(notice), fields.rfc3339_or(delivery.received, notice.data.start, "data.start")
                 )
             ]
         case "session-ended":
             at = fields.rfc3339_or(delivery.received, notice.data.end, "data.end")
-            return [Heard(Event(Kind.END, _room(notice), at, source_session=notice.data.session_id))]
+            return [ParsedEvent(Event(Kind.END, _room(notice), at, source_session=notice.data.session_id))]
     return []
 
 
@@ -99,11 +106,11 @@ def _room(notice: Notice) -> str:
     return notice.data.meeting_id
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     data = {"meetingId": TEST_ROOM, "sessionId": f"test{now}", "participantId": f"test-participant{now}"}
     return [
-        json_delivery({"webhookType": kind, "data": data}, now)
+        json_request({"webhookType": kind, "data": data}, now)
         for kind in ("participant-joined", "participant-left")
     ]
 

@@ -26,8 +26,15 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, Delivery, Heard, Source, begun_anew, json_delivery
-from headcount.sources.signatures import check, claims_of, required_bearer, signed_as_bearer
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Source,
+    end_before_start,
+    json_request,
+)
+from headcount.sources.signatures import check, required_bearer_token, verified_claims, with_bearer_token
 
 _IDS: Final = ("userId", "user_id", "id")
 _NAMES: Final = ("name", "userName", "username")
@@ -55,13 +62,15 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the signature secret of session monitoring."""
-    claims = claims_of(required_bearer(delivery, "switch secure callbacks on in Vonage's dashboard"), secrets)
+    claims = verified_claims(
+        required_bearer_token(delivery, "switch secure callbacks on in Vonage's dashboard"), secrets
+    )
     check(str(claims.get("payload_hash", "")).lower(), [_hash(delivery.body)])
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As Vonage signs it."""
     claims = {
         "iss": "Vonage",
@@ -69,25 +78,25 @@ def sign(delivery: Delivery, secret: str) -> Delivery:
         "jti": _hash(delivery.body)[:32],
         "payload_hash": _hash(delivery.body),
     }
-    return signed_as_bearer(delivery, jwt.encode(claims, secret, algorithm="HS256"))
+    return with_bearer_token(delivery, jwt.encode(claims, secret, algorithm="HS256"))
 
 
 def _hash(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "callback of Vonage's session monitoring")
     match notice.event:
         case "connectionCreated":
-            return [Heard(_joined(notice))]
+            return [ParsedEvent(_joined(notice))]
         case "connectionDestroyed":
-            return [Heard(_left(notice))]
+            return [ParsedEvent(_left(notice))]
         case "sessionCreated":
-            return [begun_anew(_room(notice), _time(notice))]
+            return [end_before_start(_room(notice), _time(notice))]
         case "sessionDestroyed":
-            return [Heard(Event(Kind.END, _room(notice), _time(notice)))]
+            return [ParsedEvent(Event(Kind.END, _room(notice), _time(notice)))]
     return []
 
 
@@ -159,11 +168,11 @@ def _time(notice: Notice) -> Ms:
     return fields.sensible(notice.timestamp or 0, "timestamp")
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     who = {"id": f"test{now}", "createdAt": now, "data": "headcount-test"}
     return [
-        json_delivery({"sessionId": TEST_ROOM, "event": event, "timestamp": now, "connection": who}, now)
+        json_request({"sessionId": TEST_ROOM, "event": event, "timestamp": now, "connection": who}, now)
         for event in ("connectionCreated", "connectionDestroyed")
     ]
 

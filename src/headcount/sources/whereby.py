@@ -22,16 +22,16 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
-    A_MOMENT,
+    RESTART_MARGIN_MS,
     TEST_ROOM,
-    Delivery,
-    Heard,
+    InboundRequest,
+    ParsedEvent,
     Role,
     Source,
-    begun_anew,
-    json_delivery,
+    end_before_start,
+    json_request,
 )
-from headcount.sources.signatures import check, digest, signed_now, signed_with, timed
+from headcount.sources.signatures import check, digest, signed_now, timed, with_headers
 from headcount.timestamps import spoken
 
 _SIGNATURE: Final = "whereby-signature"
@@ -64,19 +64,19 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 _CLIENT: Final = msgspec.json.Decoder(Client)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the one that the dashboard shows for the webhook."""
     shown, signed = timed(delivery, _SIGNATURE)
     check(shown, [digest(secret, signed).hex() for secret in secrets])
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As Whereby signs it."""
     time, signed = signed_now(delivery)
-    return signed_with(delivery, whereby_signature=f"t={time},v1={digest(secret, signed).hex()}")
+    return with_headers(delivery, whereby_signature=f"t={time},v1={digest(secret, signed).hex()}")
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "webhook of Whereby")
     match notice.type:
@@ -94,20 +94,20 @@ def _client(notice: Notice) -> Client:
     return client
 
 
-def _joined(notice: Notice, client: Client) -> list[Heard]:
+def _joined(notice: Notice, client: Client) -> list[ParsedEvent]:
     at = _time(notice)
     came = _heard(Kind.JOIN, notice, client, at)
-    return [begun_anew(_room(client), at), came] if client.num_clients == 1 else [came]
+    return [end_before_start(_room(client), at), came] if client.num_clients == 1 else [came]
 
 
-def _left(notice: Notice, client: Client) -> list[Heard]:
+def _left(notice: Notice, client: Client) -> list[ParsedEvent]:
     at = _time(notice)
     gone = _heard(Kind.LEAVE, notice, client, at)
-    empty = Heard(Event(Kind.END, _room(client), at - A_MOMENT, inferred=Inferred.SNAPSHOT))
+    empty = ParsedEvent(Event(Kind.END, _room(client), at - RESTART_MARGIN_MS, inferred=Inferred.SNAPSHOT))
     return [gone, empty] if client.num_clients == 0 else [gone]
 
 
-def _heard(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, client: Client, at: Ms) -> Heard:
+def _heard(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, client: Client, at: Ms) -> ParsedEvent:
     event = Event(
         kind,
         _room(client),
@@ -118,7 +118,7 @@ def _heard(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, client: Client,
         client.room_session_id,
         id=notice.id or None,
     )
-    return Heard(event, _role(client))
+    return ParsedEvent(event, _role(client))
 
 
 def _room(client: Client) -> str:
@@ -135,12 +135,12 @@ def _time(notice: Notice) -> Ms:
     return fields.rfc3339(notice.created_at, "createdAt")
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     return [_sample("room.client.joined", 1, now), _sample("room.client.left", 0, now)]
 
 
-def _sample(kind: str, clients: int, now: Ms) -> Delivery:
+def _sample(kind: str, clients: int, now: Ms) -> InboundRequest:
     who = {
         "roomName": f"/{TEST_ROOM}",
         "participantId": f"test{now}",
@@ -154,7 +154,7 @@ def _sample(kind: str, clients: int, now: Ms) -> Delivery:
         "type": kind,
         "data": who,
     }
-    return json_delivery(notice, now)
+    return json_request(notice, now)
 
 
 SOURCE: Final = Source(

@@ -27,16 +27,16 @@ from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
     TEST_ROOM,
-    Delivery,
-    Heard,
-    NotGenuine,
-    Reply,
+    HandshakeResponse,
+    InboundRequest,
+    ParsedEvent,
     Role,
     Source,
-    begun_anew,
-    json_delivery,
+    VerificationFailed,
+    end_before_start,
+    json_request,
 )
-from headcount.sources.signatures import check, digest, required, signed_with
+from headcount.sources.signatures import check, digest, required, with_headers
 from headcount.timestamps import spoken
 
 _SIGNATURE: Final = "x-zm-signature"
@@ -115,7 +115,7 @@ _PAYLOAD: Final = msgspec.json.Decoder(Payload)
 _CHALLENGE: Final = msgspec.json.Decoder(Challenge)
 
 
-def verify(delivery: Delivery, secrets: Sequence[str]) -> None:
+def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the Secret Token that the app's page shows. How old a delivery is does not matter: see above."""
     shown, timestamp = required(delivery, _SIGNATURE), required(delivery, _TIMESTAMP)
     check(shown, [_signature(secret, timestamp, delivery.body) for secret in secrets])
@@ -125,33 +125,33 @@ def _signature(secret: str, timestamp: str, body: bytes) -> str:
     return "v0=" + digest(secret, b"v0:" + timestamp.encode() + b":" + body).hex()
 
 
-def sign(delivery: Delivery, secret: str) -> Delivery:
+def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
     """As Zoom signs it."""
     timestamp = str(delivery.received // 1_000)
     signature = _signature(secret, timestamp, delivery.body)
-    return signed_with(delivery, x_zm_signature=signature, x_zm_request_timestamp=timestamp)
+    return with_headers(delivery, x_zm_signature=signature, x_zm_request_timestamp=timestamp)
 
 
-def handshake(delivery: Delivery, secrets: Sequence[str]) -> Reply | None:
+def handshake(delivery: InboundRequest, secrets: Sequence[str]) -> HandshakeResponse | None:
     """The proof that we know the secret, by the one with which Zoom asks."""
     with suppress(BadInput):
         notice = fields.decoded(_DECODER, delivery.body, "webhook of Zoom")
         if notice.event == _VALIDATION:
             token = fields.decoded(_CHALLENGE, bytes(notice.payload), "validation of Zoom").plain_token
             proof = digest(_asked_with(delivery, secrets), token.encode()).hex()
-            return Reply(msgspec.json.encode({"plainToken": token, "encryptedToken": proof}))
+            return HandshakeResponse(msgspec.json.encode({"plainToken": token, "encryptedToken": proof}))
     return None
 
 
-def _asked_with(delivery: Delivery, secrets: Sequence[str]) -> str:
+def _asked_with(delivery: InboundRequest, secrets: Sequence[str]) -> str:
     for secret in secrets:
-        with suppress(NotGenuine):
+        with suppress(VerificationFailed):
             verify(delivery, [secret])
             return secret
     raise AssertionError("a handshake is answered after its delivery was verified")
 
 
-def read(delivery: Delivery) -> list[Heard]:
+def read(delivery: InboundRequest) -> list[ParsedEvent]:
     """The events in one delivery."""
     notice = fields.decoded(_DECODER, delivery.body, "webhook of Zoom")
     if notice.event not in _JOINED | _LEFT | _STARTED | _ENDED:
@@ -159,10 +159,12 @@ def read(delivery: Delivery) -> list[Heard]:
     meeting = fields.decoded(_PAYLOAD, bytes(notice.payload), f"'{notice.event}' of Zoom").object
     room, session = _place(notice, meeting)
     if notice.event in _STARTED:
-        return [begun_anew(room, _time(meeting.start_time, notice, "start_time"))]
+        return [end_before_start(room, _time(meeting.start_time, notice, "start_time"))]
     if notice.event in _ENDED:
         return [
-            Heard(Event(Kind.END, room, _time(meeting.end_time, notice, "end_time"), source_session=session))
+            ParsedEvent(
+                Event(Kind.END, room, _time(meeting.end_time, notice, "end_time"), source_session=session)
+            )
         ]
     return [_somebody(notice, meeting, room, session)]
 
@@ -177,7 +179,7 @@ def _place(notice: Notice, meeting: Meeting) -> tuple[str, str]:
     return room, session
 
 
-def _somebody(notice: Notice, meeting: Meeting, room: str, session: str) -> Heard:
+def _somebody(notice: Notice, meeting: Meeting, room: str, session: str) -> ParsedEvent:
     who = meeting.user if notice.event.startswith("session.") else meeting.participant
     connection = "" if who is None else str(who.id if isinstance(who, User) else who.user_id)
     if who is None or not connection:
@@ -187,7 +189,7 @@ def _somebody(notice: Notice, meeting: Meeting, room: str, session: str) -> Hear
     at = _time(told, notice, "join_time" if joined else "leave_time")
     user, name = _person(who)
     event = Event(kind, room, at, f"{session}:{connection}", user, fields.name(name), session)
-    return Heard(event, Role.PHONE if who.phone_number else Role.PERSON)
+    return ParsedEvent(event, Role.PHONE if who.phone_number else Role.PERSON)
 
 
 def _person(who: Participant | User) -> tuple[str | None, str]:
@@ -203,7 +205,7 @@ def _time(text: str, notice: Notice, field: str) -> Ms:
     return fields.rfc3339(text, field) if text else fields.sensible(notice.event_ts, "event_ts")
 
 
-def samples(now: Ms) -> list[Delivery]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Somebody who comes and goes at once."""
     moment = spoken(now // 1_000 * 1_000)
     return [
@@ -215,10 +217,10 @@ def samples(now: Ms) -> list[Delivery]:
     ]
 
 
-def _sample(event: str, who: dict[str, str], now: Ms) -> Delivery:
+def _sample(event: str, who: dict[str, str], now: Ms) -> InboundRequest:
     meeting = {"id": TEST_ROOM, "uuid": f"test{now}==", "participant": who}
     notice = {"event": event, "event_ts": now, "payload": {"account_id": "test", "object": meeting}}
-    return json_delivery(notice, now)
+    return json_request(notice, now)
 
 
 SOURCE: Final = Source(

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.cli import main
-from headcount.sources.exports.registry import FORMS
+from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
 from support import ROOT
 
@@ -240,7 +240,7 @@ def test_a_time_to_come_is_refused(store):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--source", "webex"], f"--source knows no 'webex': it is one of {', '.join(FORMS)}"),
+        (["--source", "webex"], f"--source knows no 'webex': it is one of {', '.join(EXPORT_FORMATS)}"),
         (["--source", "livekit", "--room", "r"], "--room is of no use with livekit: all that it tells names its room"),
         (["--source", "livekit", "--zone", "UTC"], "--zone is of no use with livekit: its times are without doubt"),
         (["--source", "livekit", "--dates", "day-first"], "--dates is of no use with livekit"),
@@ -255,6 +255,6 @@ def test_options_that_make_no_sense_are_refused(store, options, words):
     assert words in refused.stderr
 
 
-@pytest.mark.parametrize("kind", sorted(FORMS.keys() - SOURCES.keys()))
+@pytest.mark.parametrize("kind", sorted(EXPORT_FORMATS.keys() - SOURCES.keys()))
 def test_every_form_is_on_the_page(kind):
     assert f"| `{kind}` |" in (ROOT / "docs/history.md").read_text()

@@ -8,7 +8,7 @@ from headcount.ingest.polling.reconcile import Memory, reconcile
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.replay import meetings_of
 from headcount.kernel.rules import Rules
-from headcount.sources.polls.api import Present
+from headcount.sources.polls.api import PresentParticipant
 from headcount.store.presence import Said
 
 ROOM = "blue"
@@ -72,7 +72,7 @@ class Story:
             return
         looked = started + self.takes
         listed = [
-            Present(ROOM, one[0], joined=one[1] if self.knows_joins else None)
+            PresentParticipant(ROOM, one[0], joined=one[1] if self.knows_joins else None)
             for one in self.people
             if is_in(one, looked)
         ]

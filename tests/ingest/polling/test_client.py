@@ -7,7 +7,7 @@ import pytest
 
 from headcount.ingest.polling.client import Asker
 from headcount.sources.api import Role
-from headcount.sources.polls.api import Access, PollFailed, Refused
+from headcount.sources.polls.api import CredentialsRejected, PollContext, PollFailed
 from headcount.sources.polls.livekit import POLL
 from support.poll_vendor import KEY, SECRET, LiveKit, told
 
@@ -22,7 +22,7 @@ def livekit():
 def ask(server, **limits):
     async def once():
         async with Asker(**limits) as asker:
-            access = Access(f"{KEY}:{SECRET}", time.time_ns() // 1_000_000, "chance")
+            access = PollContext(f"{KEY}:{SECRET}", time.time_ns() // 1_000_000, "chance")
             return (await asker.poll(POLL, server.url, access)).present
 
     return asyncio.run(once())
@@ -80,7 +80,7 @@ def test_what_is_no_answer_is_none(livekit, answer, why):
 
 def test_a_key_that_is_refused_says_so(livekit):
     livekit.answer = lambda *_: told({"code": "unauthenticated"}, 401)
-    with pytest.raises(Refused, match="refused the key"):
+    with pytest.raises(CredentialsRejected, match="refused the key"):
         ask(livekit)
 
 

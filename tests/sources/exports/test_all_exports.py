@@ -8,27 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headcount import BadInput
-from headcount.sources.api import read_trusted
-from headcount.sources.exports.api import Asked, File, heard_in
-from headcount.sources.exports.registry import FORMS
+from headcount.sources.api import parse_trusted
+from headcount.sources.exports.api import ExportFile, ExportOptions, parse_export
+from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
 from headcount.timezones import zone_named
 from support.golden_exports import FILES, asked_of, bytes_of
 
-ASKED = Asked("room", zone_named("Europe/Berlin"), day_first=True)
+POLL_ONLY_SOURCES = ExportOptions("room", zone_named("Europe/Berlin"), day_first=True)
 
-every_form = pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
+every_form = pytest.mark.parametrize("form", EXPORT_FORMATS.values(), ids=list(EXPORT_FORMATS))
 
 
 def goldens_of(form):
     return [json.loads(file.read_text()) for file in FILES if file.parent.name == form.kind]
 
 
-def read(form, raw, asked=ASKED):
+def read(form, raw, asked=POLL_ONLY_SOURCES):
     """The events, or None if the file is refused. Nothing else may happen."""
     bad = []
     with suppress(BadInput):
-        return heard_in(form, File(raw), asked, bad.append), bad
+        return parse_export(form, ExportFile(raw), asked, bad.append), bad
     return None
 
 
@@ -81,6 +81,6 @@ def test_a_log_says_what_its_deliveries_said(source):
         )
         for one in deliveries
     ]
-    heard, bad = read(FORMS[source.kind], "\n".join(lines).encode())
-    assert heard == [event for one in deliveries for event in read_trusted(source, one)]
+    heard, bad = read(EXPORT_FORMATS[source.kind], "\n".join(lines).encode())
+    assert heard == [event for one in deliveries for event in parse_trusted(source, one)]
     assert bad == []

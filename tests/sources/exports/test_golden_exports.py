@@ -12,8 +12,8 @@ import pytest
 
 from headcount import BadInput
 from headcount.sources.api import Role
-from headcount.sources.exports.api import File, heard_in
-from headcount.sources.exports.registry import FORMS
+from headcount.sources.exports.api import ExportFile, parse_export
+from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
 from headcount.timestamps import spoken
 from support.golden_exports import FILES, asked_of, bytes_of
@@ -27,13 +27,13 @@ def shown(heard):
 
 def read(told, form):
     bad = []
-    heard = heard_in(form, File(bytes_of(told), "history"), asked_of(told), bad.append)
+    heard = parse_export(form, ExportFile(bytes_of(told), "history"), asked_of(told), bad.append)
     return [shown(one) for one in heard], [str(one) for one in bad]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_a_golden_file_is_heard_as_told(file):
-    told, form = json.loads(file.read_text()), FORMS[file.parent.name]
+    told, form = json.loads(file.read_text()), EXPORT_FORMATS[file.parent.name]
     assert told["about"]
     if "unreadable" in told:
         with pytest.raises(BadInput) as refused:
@@ -44,4 +44,4 @@ def test_a_golden_file_is_heard_as_told(file):
 
 
 def test_each_form_has_golden_files():
-    assert {file.parent.name for file in FILES} == set(FORMS) - set(SOURCES)
+    assert {file.parent.name for file in FILES} == set(EXPORT_FORMATS) - set(SOURCES)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headcount.sources.polls.api import Answer, Listed, PollFailed, Present
+from headcount.sources.polls.api import PollFailed, PollResponse, PollResult, PresentParticipant
 from headcount.sources.polls.registry import POLLS
 from support.poll_requests import listed
 
@@ -29,21 +29,21 @@ def assert_listed_or_failed(poll, answer):
         found = listed(poll, answer, rooms=ROOMS)
     except PollFailed:
         return
-    assert isinstance(found, Listed)
-    assert all(isinstance(one, Present) for one in found.present)
+    assert isinstance(found, PollResult)
+    assert all(isinstance(one, PresentParticipant) for one in found.present)
     assert all(isinstance(room, str) for room in found.unclear)
 
 
 @every_poll
 @given(data=st.data(), status=st.sampled_from([200, 200, 200, 401, 404, 500]))
 def test_any_bytes_say_who_is_in_or_fail(poll, data, status):
-    assert_listed_or_failed(poll, lambda _: Answer(status, data.draw(st.binary(max_size=100))))
+    assert_listed_or_failed(poll, lambda _: PollResponse(status, data.draw(st.binary(max_size=100))))
 
 
 @every_poll
 @given(data=st.data())
 def test_any_json_says_who_is_in_or_fails(poll, data):
-    assert_listed_or_failed(poll, lambda _: Answer(200, json.dumps(data.draw(JSON)).encode()))
+    assert_listed_or_failed(poll, lambda _: PollResponse(200, json.dumps(data.draw(JSON)).encode()))
 
 
 @every_poll
@@ -52,4 +52,4 @@ def test_any_json_says_who_is_in_or_fails(poll, data):
 )
 def test_what_is_made_to_be_hard_to_read_fails(poll, body):
     with pytest.raises(PollFailed):
-        listed(poll, lambda _: Answer(200, body))
+        listed(poll, lambda _: PollResponse(200, body))

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from headcount.sources.polls.api import Answer, PollFailed, Refused
+from headcount.sources.polls.api import CredentialsRejected, PollFailed, PollResponse
 from headcount.sources.polls.bigbluebutton import POLL
 from support.poll_requests import listed
 
@@ -34,7 +34,7 @@ WRONG = (
 
 
 def told(xml, status=200):
-    return Answer(status, xml.encode())
+    return PollResponse(status, xml.encode())
 
 
 def meetings(*found):
@@ -95,7 +95,7 @@ def test_no_meeting_means_that_all_are_over(xml):
 
 @pytest.mark.parametrize("wrong", [WRONG, ALSO_WRONG])
 def test_a_wrong_secret_says_so(wrong):
-    with pytest.raises(Refused, match="refused the secret: Checksums do not match"):
+    with pytest.raises(CredentialsRejected, match="refused the secret: Checksums do not match"):
         listed(POLL, Server(NOBODY, wrong=wrong), secret="other")
 
 

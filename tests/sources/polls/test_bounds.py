@@ -10,7 +10,7 @@ from headcount.ingest.polling.poller import look
 from headcount.ingest.source_config import configured
 from headcount.kernel.events import Event, Kind
 from headcount.limits import NAME_BYTES, Limits
-from headcount.sources.polls.api import Listed, Present
+from headcount.sources.polls.api import PollResult, PresentParticipant
 from headcount.store.sources import SourceRow
 
 PREFIX = "eu/"
@@ -22,7 +22,7 @@ LONG = "\N{GRINNING FACE}" * (NAME_BYTES // 4)
 
 def looked(*present, unclear=(), limits=Limits()):  # noqa: B008 - it is frozen
     async def ask(*_):
-        return Listed(present, frozenset(unclear))
+        return PollResult(present, frozenset(unclear))
 
     return asyncio.run(look(configured(ROW), ask, lambda: 1_772_442_000_000, lambda: "x", limits))
 
@@ -30,10 +30,10 @@ def looked(*present, unclear=(), limits=Limits()):  # noqa: B008 - it is frozen
 def test_who_is_called_more_than_can_be_stored_is_left_out_and_the_others_are_not():
     """The prefix counts: with it, the name of a room that fits by itself may not."""
     others = [
-        Present(LONG, "a"), Present("r", LONG + "a"), Present("r", "b", LONG + "a"), Present("r", "c", source_session=LONG + "a"),
-        Present("", "d"), Present("r\0", "e"),
+        PresentParticipant(LONG, "a"), PresentParticipant("r", LONG + "a"), PresentParticipant("r", "b", LONG + "a"), PresentParticipant("r", "c", source_session=LONG + "a"),
+        PresentParticipant("", "d"), PresentParticipant("r\0", "e"),
     ]  # fmt: skip
-    found = looked(*others, Present("r", "ann"), unclear=[LONG, "s"])
+    found = looked(*others, PresentParticipant("r", "ann"), unclear=[LONG, "s"])
     assert [(one.room, one.participant_id) for one in found.present] == [("eu/r", "ann")]
     assert found.unclear == {"eu/s"}
     assert found.others == 0
@@ -47,4 +47,4 @@ def test_a_display_name_is_cut():
 
 def test_a_list_of_more_than_may_come_at_once_changes_nothing():
     with pytest.raises(BadInput, match=r"^3 at once: at most 2 are accepted \(max_events\)$"):
-        looked(*(Present("r", who) for who in "abc"), limits=Limits(events=2))
+        looked(*(PresentParticipant("r", who) for who in "abc"), limits=Limits(events=2))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headcount.sources.polls.api import Answer, PollFailed, Refused
+from headcount.sources.polls.api import CredentialsRejected, PollFailed, PollResponse
 from headcount.sources.polls.galene import POLL
 from support.poll_requests import listed, people, told
 
@@ -37,11 +37,11 @@ def test_the_administrators_name_and_password_are_shown():
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (Answer(200, b"<html>"), "is not what Galene answers"),
+        (PollResponse(200, b"<html>"), "is not what Galene answers"),
         (told(None), "is not what Galene answers"),
         (told({"groups": []}), "is not what Galene answers"),
         (told([{"name": "a", "clients": [{"id": 3}]}]), "is not what Galene answers"),
-        (Answer(404, b"404 page not found"), "answered 404"),
+        (PollResponse(404, b"404 page not found"), "answered 404"),
     ],
 )
 def test_what_is_no_answer_is_none(answer, why):
@@ -50,5 +50,5 @@ def test_what_is_no_answer_is_none(answer, why):
 
 
 def test_a_wrong_password_says_so():
-    with pytest.raises(Refused, match="refused the key"):
-        listed(POLL, lambda _: Answer(401, b"Haha!"))
+    with pytest.raises(CredentialsRejected, match="refused the key"):
+        listed(POLL, lambda _: PollResponse(401, b"Haha!"))

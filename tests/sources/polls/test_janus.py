@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from headcount.sources.polls.api import Answer, PollFailed, Refused
+from headcount.sources.polls.api import CredentialsRejected, PollFailed, PollResponse
 from headcount.sources.polls.janus import POLL
 from support.poll_requests import KEY, listed, people, told
 
@@ -141,16 +141,16 @@ def test_a_wrong_secret_says_so():
         "janus": "error",
         "error": {"code": 403, "reason": "Unauthorized request (wrong or missing secret/token)"},
     }
-    with pytest.raises(Refused, match=r"refused the key \(403\): Unauthorized"):
+    with pytest.raises(CredentialsRejected, match=r"refused the key \(403\): Unauthorized"):
         listed(POLL, lambda _: told(wrong))
 
 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (Answer(200, b"<html>"), "is not what Janus answers"),
-        (Answer(200, b""), "is not what Janus answers"),
-        (Answer(404, b""), "answered 404"),
+        (PollResponse(200, b"<html>"), "is not what Janus answers"),
+        (PollResponse(200, b""), "is not what Janus answers"),
+        (PollResponse(404, b""), "answered 404"),
         (told({}), "is not what Janus answers"),
         (told({"janus": "server_info"}), "does not say what it is called"),
         (told({"janus": "error", "server-name": "eu-1", "error": {"code": 450, "reason": "no"}}), "error: 450 no"),

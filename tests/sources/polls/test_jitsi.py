@@ -2,7 +2,7 @@
 
 import pytest
 
-from headcount.sources.polls.api import Answer, PollFailed
+from headcount.sources.polls.api import PollFailed, PollResponse
 from headcount.sources.polls.jitsi import POLL
 from support.poll_requests import listed, told
 
@@ -35,14 +35,14 @@ def test_a_breakout_room_is_there_as_long_as_its_main_room():
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (Answer(200, b"<html>"), "is not what mod_muc_census answers"),
+        (PollResponse(200, b"<html>"), "is not what mod_muc_census answers"),
         (told({}), "is not what mod_muc_census answers"),
         (told([]), "is not what mod_muc_census answers"),
         (told({"room_census": None}), "is not what mod_muc_census answers"),
         (told({"room_census": {"blue": 1}}), "is not what mod_muc_census answers"),
         (told({"room_census": [{"participants": 2}]}), "is not what mod_muc_census answers"),
-        (Answer(400, b""), "answered 400"),
-        (Answer(404, b"<h1>Unknown host: meet.example</h1>"), "answered 404: '<h1>Unknown host"),
+        (PollResponse(400, b""), "answered 400"),
+        (PollResponse(404, b"<h1>Unknown host: meet.example</h1>"), "answered 404: '<h1>Unknown host"),
     ],
 )
 def test_what_is_no_answer_is_none(answer, why):

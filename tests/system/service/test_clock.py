@@ -10,7 +10,7 @@ from contextlib import closing
 import httpx2 as httpx
 import pytest
 
-from headcount.sources.api import Delivery
+from headcount.sources.api import InboundRequest
 from headcount.sources.generic import sign_standard
 from support.faketime import FalseClock
 from support.running_service import Running, headcount
@@ -230,7 +230,7 @@ def test_signatures_are_judged_by_the_clock_as_it_is_now(service, clock):
     path = ADDRESS.search(made.stdout)[0]
     taken(service, said("r", "join", "ann"))
     clock.set(-HOUR_S)
-    body = Delivery({"content-type": "application/json"}, json.dumps(said("r", "join", "bob")).encode())
+    body = InboundRequest({"content-type": "application/json"}, json.dumps(said("r", "join", "bob")).encode())
     signed = sign_standard(body._replace(received=(time.time_ns() // 10**9 - HOUR_S) * 1_000), secret)
     answer = httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)
     assert answer.json()["accepted"] == 1

@@ -12,7 +12,7 @@ import pytest
 
 from headcount.limits import DOMAIN_BYTES, NAME_BYTES
 from headcount.sources import generic
-from headcount.sources.api import Delivery
+from headcount.sources.api import InboundRequest
 from support.running_service import Running, headcount
 
 ADDRESS = re.compile(r"/v1/ingest/\S+")
@@ -293,7 +293,7 @@ def test_a_signed_message_that_is_sent_again_counts_once(service, tmp_path):
     url = service.url + ADDRESS.search(made.stdout)[0]
     body = b'{"room":"again","kind":"join","participant_id":"a"}'
     signed = generic.sign_standard(
-        Delivery({"content-type": "application/json"}, body, received=now() * 1_000), SECRET
+        InboundRequest({"content-type": "application/json"}, body, received=now() * 1_000), SECRET
     )
     answers = [httpx.post(url, content=body, headers=dict(signed.headers)).json() for _ in range(3)]
     assert [(one["accepted"], one["duplicates"]) for one in answers] == [(1, 0), (0, 1), (0, 1)]

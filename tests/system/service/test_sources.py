@@ -9,7 +9,7 @@ import httpx2 as httpx
 import pytest
 
 from headcount.sources import generic, janus
-from headcount.sources.api import Delivery
+from headcount.sources.api import InboundRequest
 from support.livekit_source import KEY, added, meetings, now, person, sent, webhook
 from support.running_service import Running, headcount
 
@@ -42,7 +42,7 @@ def test_what_livekit_sends_becomes_a_meeting(service):
 
 def janus_tells(service, path, *events):
     told = [{"emitter": "eu-1", "timestamp": int(at * 1_000_000), **event} for at, event in events]
-    delivery = Delivery({"content-type": "application/json"}, json.dumps(told).encode())
+    delivery = InboundRequest({"content-type": "application/json"}, json.dumps(told).encode())
     return sent(service, path, delivery, secret="janus:word", sign=janus.sign).json()
 
 
@@ -113,7 +113,7 @@ def test_what_is_not_genuine_is_refused_and_seen(service):
 
 def test_a_body_that_is_none_is_refused_and_one_that_cannot_be_read_is_kept(service):
     path = added(service, "livekit", "--name", "lk-odd", "--secret", KEY)
-    broken = Delivery({"content-type": "application/webhook+json"}, b'{"event":')
+    broken = InboundRequest({"content-type": "application/webhook+json"}, b'{"event":')
     assert sent(service, path, broken).status_code == 400
     kept = sent(service, path, webhook("participant_joined", createdAt="1"))
     assert kept.status_code == 200
@@ -136,7 +136,7 @@ def test_a_mended_mapping_lets_what_was_kept_be_read(tmp_path):
     service.start()
     try:
         path = added(service, "generic", "--mapping", str(mapping), "--secret", "word")
-        body = Delivery({"content-type": "application/json"}, b'{"t":"in","room":"r","who":"a"}')
+        body = InboundRequest({"content-type": "application/json"}, b'{"t":"in","room":"r","who":"a"}')
         answer = sent(service, path, body, secret="word", sign=generic.sign_standard)
         assert answer.json()["kept"] is True
         assert "room" in answer.json()["info"]

@@ -8,7 +8,7 @@ import httpx2 as httpx
 import pytest
 
 from headcount.sources import generic, jitsi, livekit
-from headcount.sources.api import Delivery
+from headcount.sources.api import InboundRequest
 from support.running_service import headcount
 
 HALVES = [r"\ud800", r"a\udfff", r"\ude00\ud83d", r"\ud800\u0041"]
@@ -67,7 +67,9 @@ def test_half_a_character_in_a_delivery_is_refused(service, source, secret, body
     flags = ("--database", service.database, "--secret", secret, "--name", name)
     path = ADDRESS.search(headcount("source", "add", source.kind, *flags).stdout)[0]
     told = json.dumps(body).replace("HERE", half).encode()
-    delivery = Delivery({"content-type": "application/json"}, told, received=time.time_ns() // 1_000_000)
+    delivery = InboundRequest(
+        {"content-type": "application/json"}, told, received=time.time_ns() // 1_000_000
+    )
     signed = source.sign(delivery, secret)
     answer = httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)
     assert answer.status_code == 400

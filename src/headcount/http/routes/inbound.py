@@ -25,7 +25,7 @@ from headcount.ingest.normalize import Taken, Terms, read_delivery, room_by_room
 from headcount.ingest.source_config import Configured, configured
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
-from headcount.sources.api import Delivery, Heard, NotGenuine, Reply
+from headcount.sources.api import HandshakeResponse, InboundRequest, ParsedEvent, VerificationFailed
 from headcount.store.database import StoreRejected, in_thread
 from headcount.store.records import Appended, LogEntry
 from headcount.store.sources import DeadLetter, SourceRow, Sources, Tally
@@ -130,10 +130,10 @@ class FrontDoor:
         headers = dict(request.scope["headers"])
         body = await read_bytes(headers, request.receive, self._limits.body_bytes, self._limits.request_s)
         now = self._outside()
-        delivery = Delivery(dict(request.headers), body, self._url_of(request), now)
+        delivery = InboundRequest(dict(request.headers), body, self._url_of(request), now)
         try:
             source.verify(delivery, row.secrets)
-        except NotGenuine as error:
+        except VerificationFailed as error:
             self.tallies.add(row, "refused", now, told=str(error))
             raise ApiError(
                 HTTPStatus.UNAUTHORIZED,
@@ -157,12 +157,12 @@ class FrontDoor:
         except StoreRejected as error:
             return await self._unreadable(configured, delivery, BadInput(error.reason))
 
-    async def _room_by_room(self, heard: list[Heard], terms: Terms) -> list[Heard]:
-        if not any(one.everywhere for one in heard):
+    async def _room_by_room(self, heard: list[ParsedEvent], terms: Terms) -> list[ParsedEvent]:
+        if not any(one.server_wide for one in heard):
             return heard
         return await in_thread(self._limits.request_s, room_by_room, heard, terms, self._sources.rooms_in_use)
 
-    async def _taken(self, configured: Configured, heard: Sequence[Heard], taken: Taken) -> Response:
+    async def _taken(self, configured: Configured, heard: Sequence[ParsedEvent], taken: Taken) -> Response:
         row, now = configured.row, self._outside()
         if taken.bystanders:
             await in_thread(self._limits.request_s, self._sources.keep_bystanders, taken.bystanders)
@@ -199,7 +199,9 @@ class FrontDoor:
                 self._spoken_of.clear()
             self._spoken_of |= new
 
-    async def _unreadable(self, configured: Configured, delivery: Delivery, error: BadInput) -> Response:
+    async def _unreadable(
+        self, configured: Configured, delivery: InboundRequest, error: BadInput
+    ) -> Response:
         row = configured.row
         if not _is_whole(delivery):
             self.tallies.add(row, "malformed", delivery.received, told=str(error))
@@ -245,7 +247,7 @@ def _no_source(kind: str) -> ApiError:
     )
 
 
-def _is_whole(delivery: Delivery) -> bool:
+def _is_whole(delivery: InboundRequest) -> bool:
     """Whether the body is at least JSON, or a form."""
     if "form-urlencoded" in delivery.headers.get("content-type", ""):
         return True
@@ -264,7 +266,7 @@ def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _answer(reply: Reply) -> Response:
+def _answer(reply: HandshakeResponse) -> Response:
     return Response(reply.body, media_type=reply.content_type)
 
 

@@ -22,7 +22,7 @@ from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import Limits, require_domain
 from headcount.sources.api import Role
-from headcount.sources.exports.api import Asked, File, Form, heard_in
+from headcount.sources.exports.api import ExportFile, ExportFormat, ExportOptions, parse_export
 from headcount.store.dedup import entry_of
 from headcount.store.open import Store
 from headcount.store.records import Origin
@@ -54,14 +54,14 @@ class Taken:
 
 
 def read_history(
-    form: Form, names: Sequence[str], asked: Asked, counted: frozenset[Role], now: Ms, *, skip_bad: bool,
+    form: ExportFormat, names: Sequence[str], asked: ExportOptions, counted: frozenset[Role], now: Ms, *, skip_bad: bool,
     limits: Limits,
 ) -> History:  # fmt: skip
     """What these files tell. Raises `BadInput` for what cannot be read, and unless `skip_bad`, for bad rows."""
     history = History()
     for name in names:
-        file = File(_unpacked(name), _called(name))
-        for event, role, _ in heard_in(form, file, asked, history.bad.append):
+        file = ExportFile(_unpacked(name), _called(name))
+        for event, role, _ in parse_export(form, file, asked, history.bad.append):
             if role not in counted:
                 history.not_counted[role] += 1
                 continue

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 import httpx2 as httpx
 
-from headcount.sources.polls.api import Access, Answer, Ask, Listed, Poll, PollFailed
+from headcount.sources.polls.api import Poll, PollContext, PollFailed, PollRequest, PollResponse, PollResult
 
 PATIENCE_S: Final = 10.0
 """So long may a server take for all that one poll asks."""
@@ -44,7 +44,7 @@ class Asker:
             )
         return self._made
 
-    async def poll(self, poll: Poll, url: str, access: Access) -> Listed:
+    async def poll(self, poll: Poll, url: str, access: PollContext) -> PollResult:
         """Who is in, by the server at `url`. Raises `PollFailed` for whatever goes wrong."""
         try:
             async with asyncio.timeout(self._patience_s):
@@ -52,22 +52,22 @@ class Asker:
         except TimeoutError as error:
             raise PollFailed(f"{url} took longer than {self._patience_s:g} s") from error
 
-    async def _run(self, poll: Poll, url: str, access: Access) -> Listed:
+    async def _run(self, poll: Poll, url: str, access: PollContext) -> PollResult:
         steps = poll.ask(access)
         try:
             asked = next(steps)
             while True:
                 asked = steps.send(await self._all(url, asked))
         except StopIteration as done:
-            listed: Listed = done.value
+            listed: PollResult = done.value
             return listed
         finally:
             steps.close()
 
-    async def _all(self, url: str, asked: Sequence[Ask]) -> list[Answer]:
+    async def _all(self, url: str, asked: Sequence[PollRequest]) -> list[PollResponse]:
         at_once = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(ask: Ask) -> Answer:
+        async def one(ask: PollRequest) -> PollResponse:
             async with at_once:
                 return await self._one(url, ask)
 
@@ -78,7 +78,7 @@ class Asker:
             for task in tasks:
                 task.cancel()
 
-    async def _one(self, url: str, ask: Ask) -> Answer:
+    async def _one(self, url: str, ask: PollRequest) -> PollResponse:
         try:
             async with self._client.stream(
                 ask.method, url + ask.path, headers=dict(ask.headers), content=ask.body or None
@@ -88,7 +88,7 @@ class Asker:
                     body += chunk
                     if len(body) > self._most_bytes:
                         raise PollFailed(f"{url} answered with more than {self._most_bytes:,} bytes")
-                return Answer(answer.status_code, bytes(body), dict(answer.headers))
+                return PollResponse(answer.status_code, bytes(body), dict(answer.headers))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             told = str(error) or type(error).__name__
             raise PollFailed(f"{url} does not answer: {told}") from error

@@ -10,7 +10,7 @@ from typing import Final
 
 from headcount.ingest.polling.reconcile import Known, Who
 from headcount.kernel.events import Inferred, Kind, Ms
-from headcount.sources.polls.api import Present
+from headcount.sources.polls.api import PresentParticipant
 from headcount.store.presence import Polls, Said
 
 _LONG_BEFORE: Final[Ms] = 86_400_000
@@ -22,7 +22,12 @@ _ORDER: Final = {Kind.END: 0, Kind.JOIN: 1, Kind.LEAVE: 2}
 
 
 def known(
-    polls: Polls, domain: str, token: str, listed: Sequence[Present], started: Ms, also: Collection[str] = ()
+    polls: Polls,
+    domain: str,
+    token: str,
+    listed: Sequence[PresentParticipant],
+    started: Ms,
+    also: Collection[str] = (),
 ) -> dict[Who, Known]:
     """Who is in, in the rooms that a source has spoken of and in some others; and of those listed, all of whom anything was said."""
     since = {

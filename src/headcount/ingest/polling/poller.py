@@ -20,7 +20,14 @@ from headcount.ingest.source_config import Asking, Configured, configured
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
 from headcount.limits import Limits, excess, require_events
-from headcount.sources.polls.api import Access, Listed, Poll, PollFailed, Present, Refused
+from headcount.sources.polls.api import (
+    CredentialsRejected,
+    Poll,
+    PollContext,
+    PollFailed,
+    PollResult,
+    PresentParticipant,
+)
 from headcount.store.database import StoreError
 from headcount.store.open import Store
 from headcount.store.records import Appended, LogEntry
@@ -35,7 +42,7 @@ log = structlog.get_logger("headcount.polling")
 class Ask(Protocol):
     """Who is in, by the server at `url`. Raises `PollFailed`."""
 
-    async def __call__(self, poll: Poll, url: str, access: Access) -> Listed: ...
+    async def __call__(self, poll: Poll, url: str, access: PollContext) -> PollResult: ...
 
 
 class Tell(Protocol):
@@ -67,7 +74,7 @@ class Looked(NamedTuple):
     """Who is in and counts, when that was asked for, how many are in who do not count, and the rooms that are unclear."""
 
     started: Ms
-    present: list[Present]
+    present: list[PresentParticipant]
     others: int
     unclear: frozenset[str] = frozenset()
 
@@ -94,7 +101,7 @@ async def look(
     """
     assert inlet.asking is not None
     started = now()
-    listed = await _by_any_key(inlet.asking, ask, Access("", started, rooms=rooms), chance)
+    listed = await _by_any_key(inlet.asking, ask, PollContext("", started, rooms=rooms), chance)
     require_events(len(listed.present), limits)
     length, prefix = limits.name_length, inlet.terms.prefix
     usable = [one for one in (_here(one, inlet.terms) for one in listed.present) if _is_usable(one, length)]
@@ -103,19 +110,19 @@ async def look(
     return Looked(started, present, len(usable) - len(present), unclear)
 
 
-async def _by_any_key(asking: Asking, ask: Ask, access: Access, chance: Callable[[], str]) -> Listed:
+async def _by_any_key(asking: Asking, ask: Ask, access: PollContext, chance: Callable[[], str]) -> PollResult:
     *others, last = (access._replace(secret=key, chance=chance()) for key in asking.keys)
     for one in others:
-        with suppress(Refused):
+        with suppress(CredentialsRejected):
             return await ask(asking.poll, asking.url, one)
     return await ask(asking.poll, asking.url, last)
 
 
-def _here(one: Present, terms: Terms) -> Present:
+def _here(one: PresentParticipant, terms: Terms) -> PresentParticipant:
     return one._replace(room=terms.prefix + one.room) if terms.prefix and one.room else one
 
 
-def _is_usable(one: Present, length: int) -> bool:
+def _is_usable(one: PresentParticipant, length: int) -> bool:
     """What no event may be called is in no list of ours, and must not spoil it for the others."""
     others = (one.user_id or "-", one.source_session or "-")
     return all(_is_name(text, length) for text in (one.room, one.participant_id, *others))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from headcount.kernel.events import Event, Inferred, Kind, Ms
-from headcount.sources.polls.api import Present
+from headcount.sources.polls.api import PresentParticipant
 
 Who = tuple[str, str]
 """A room, and the participant in it."""
@@ -54,7 +54,7 @@ class Reconciled(NamedTuple):
 
 
 def reconcile(
-    listed: Iterable[Present],
+    listed: Iterable[PresentParticipant],
     known: Mapping[Who, Known],
     memory: Memory,
     started: Ms,
@@ -89,7 +89,7 @@ def reconcile(
     return Reconciled(joins, leaves, Memory(missing, back))
 
 
-def _came(one: Present, told: Known | None, listed_since: Ms | None, started: Ms) -> Ms | None:
+def _came(one: PresentParticipant, told: Known | None, listed_since: Ms | None, started: Ms) -> Ms | None:
     """When somebody who is listed came, if nobody has said it; None if they are known to be in, or to have gone."""
     if told is None:
         return started if one.joined is None else one.joined
@@ -102,12 +102,12 @@ def _came(one: Present, told: Known | None, listed_since: Ms | None, started: Ms
     return listed_since if one.joined is None else None
 
 
-def _may_be_back(one: Present, told: Known | None, started: Ms) -> bool:
+def _may_be_back(one: PresentParticipant, told: Known | None, started: Ms) -> bool:
     """Whether somebody has left for sure, and is listed all the same by a server that tells no times."""
     return told is not None and told.left is not None and one.joined is None and told.said < started
 
 
-def _join(one: Present, at: Ms) -> Event:
+def _join(one: PresentParticipant, at: Ms) -> Event:
     return Event(
         Kind.JOIN, one.room, at, one.participant_id, one.user_id, one.user_name, one.source_session, inferred=Inferred.SNAPSHOT
     )  # fmt: skip

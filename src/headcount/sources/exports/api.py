@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent
-from headcount.sources.api import Heard
+from headcount.sources.api import ParsedEvent
 
-Complain = Callable[[BadInput], None]
+ErrorCallback = Callable[[BadInput], None]
 """Is told of each row that cannot be read, with its place."""
 
 
-class Asked(NamedTuple):
+class ExportOptions(NamedTuple):
     """What the operator says of files, where they leave it open themselves.
 
     `room` is what the room is called. `zone` is where clocks showed the times that a file gives without
@@ -30,18 +30,18 @@ class Asked(NamedTuple):
     day_first: bool | None = None
 
 
-class File(NamedTuple):
+class ExportFile(NamedTuple):
     """One file, unpacked, and what it is called in complaints."""
 
     raw: bytes
     where: str = "the file"
 
 
-Read = Callable[[File, Asked, Complain], Iterable[Heard]]
+Read = Callable[[ExportFile, ExportOptions, ErrorCallback], Iterable[ParsedEvent]]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ExportFormat:
     """One form of history.
 
     `tells_one_meeting`: a file tells of one meeting, and so the operator may say what its room is
@@ -54,7 +54,9 @@ class Form:
     has_local_times: bool = False
 
 
-def heard_in(form: Form, file: File, asked: Asked, complain: Complain) -> list[Heard]:
+def parse_export(
+    form: ExportFormat, file: ExportFile, asked: ExportOptions, complain: ErrorCallback
+) -> list[ParsedEvent]:
     """All that a file says. Raises `BadInput` with the file's name if it cannot be read."""
     try:
         return list(form.read(file, asked, complain))

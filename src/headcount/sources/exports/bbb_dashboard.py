@@ -15,9 +15,9 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import bbb_analytics, fields
-from headcount.sources.api import Heard, Role
+from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.bbb_meetings import Meeting, Span
-from headcount.sources.exports.api import Asked, Complain, File, Form
+from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.bbb_meetings import heard_of
 from headcount.sources.exports.text import text_of
 
@@ -63,7 +63,7 @@ _NEITHER: Final = (
 )
 
 
-def read(file: File, asked: Asked, complain: Complain) -> Iterator[Heard]:
+def read(file: ExportFile, asked: ExportOptions, complain: ErrorCallback) -> Iterator[ParsedEvent]:
     """Who came and went in a meeting."""
     return heard_of(_meeting(text_of(file.raw)), file, asked, complain)
 
@@ -98,4 +98,4 @@ def _ms(value: int, field: str) -> Ms | None:
     return fields.sensible(value, field) if value else None
 
 
-FORM: Final = Form("bbb-dashboard", read, tells_one_meeting=True)
+FORMAT: Final = ExportFormat("bbb-dashboard", read, tells_one_meeting=True)

@@ -23,8 +23,8 @@ from defusedxml.ElementTree import iterparse
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, InvalidEvent, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import Heard, Role
-from headcount.sources.exports.api import Asked, Complain, File, Form
+from headcount.sources.api import ParsedEvent, Role
+from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.stays import ended
 
 _CREATED: Final = re.compile(r".+-(\d{13})", re.ASCII)
@@ -34,7 +34,7 @@ _ENDED: Final = "EndAndKickAllEvent"
 _TELEPHONE: Final = "v_"
 
 
-def read(file: File, asked: Asked, complain: Complain) -> Iterator[Heard]:
+def read(file: ExportFile, asked: ExportOptions, complain: ErrorCallback) -> Iterator[ParsedEvent]:
     """Who came and went in a recording."""
     recording = _Recording(asked.room)
     for number, event in enumerate(_events(file.raw, recording), start=1):
@@ -102,7 +102,7 @@ class _Recording:
                 "has no timestampUTC, and the meeting's id does not end with the time at which it was created"
             )
 
-    def heard(self, event: Element) -> list[Heard]:
+    def heard(self, event: Element) -> list[ParsedEvent]:
         """What an event says of who is in; of most, that is nothing."""
         at = self._time(event)
         self._last = at if self._last is None else max(self._last, at)
@@ -113,13 +113,13 @@ class _Recording:
         kind = _KINDS.get(name) if event.get("module") == _PEOPLE else None
         return [] if kind is None else [self._came_or_went(kind, at, event)]
 
-    def end(self) -> list[Heard]:
+    def end(self) -> list[ParsedEvent]:
         """What is to be said when all events were heard."""
         if self._has_ended or self._last is None:
             return []
         return [ended(self._room, self._id, self._last, is_guess=True)]
 
-    def _came_or_went(self, kind: Kind, at: Ms, event: Element) -> Heard:
+    def _came_or_went(self, kind: Kind, at: Ms, event: Element) -> ParsedEvent:
         user, external = event.findtext("userId", ""), event.findtext("externalUserId", "")
         told = Event(
             kind,
@@ -130,7 +130,7 @@ class _Recording:
             fields.name(event.findtext("name")),
             self._id,
         )
-        return Heard(told, Role.PHONE if user.startswith(_TELEPHONE) else Role.PERSON)
+        return ParsedEvent(told, Role.PHONE if user.startswith(_TELEPHONE) else Role.PERSON)
 
     def _time(self, event: Element) -> Ms:
         """When it was, by the time of day or by the server's clock."""
@@ -150,4 +150,4 @@ def _whole(text: str | None, field: str) -> int:
     return int(text)
 
 
-FORM: Final = Form("bbb-events", read, tells_one_meeting=True)
+FORMAT: Final = ExportFormat("bbb-events", read, tells_one_meeting=True)

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent
-from headcount.sources.api import Heard
+from headcount.sources.api import ParsedEvent
 from headcount.sources.bbb_meetings import Meeting, heard_of_span
-from headcount.sources.exports.api import Asked, Complain, File
+from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportOptions
 from headcount.sources.exports.stays import ended
 
 
-def heard_of(meeting: Meeting, file: File, asked: Asked, complain: Complain) -> Iterator[Heard]:
+def heard_of(
+    meeting: Meeting, file: ExportFile, asked: ExportOptions, complain: ErrorCallback
+) -> Iterator[ParsedEvent]:
     """Who came and went. Of a meeting that goes on, the end is a guess: the last moment that is told."""
     room = asked.room or meeting.room
     if not room:

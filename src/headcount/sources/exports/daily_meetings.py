@@ -20,8 +20,8 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent, Ms
 from headcount.sources import fields
-from headcount.sources.api import Heard
-from headcount.sources.exports.api import Asked, Complain, File, Form
+from headcount.sources.api import ParsedEvent
+from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.stays import Stay, said_of
 from headcount.sources.exports.text import text_of
 
@@ -47,7 +47,7 @@ class Meeting(msgspec.Struct):
 _BLANK: Final = " \t\r\n,"
 
 
-def read(file: File, _: Asked, complain: Complain) -> Iterator[Heard]:
+def read(file: ExportFile, _: ExportOptions, complain: ErrorCallback) -> Iterator[ParsedEvent]:
     """The stays of all meetings in a dump."""
     for place, value in _values(text_of(file.raw)):
         for within, found in _meetings(value):
@@ -122,4 +122,4 @@ def _stay(meeting: Meeting, who: Participant, join: Ms, leave: Ms) -> Stay:
     )
 
 
-FORM: Final = Form("daily-meetings", read)
+FORMAT: Final = ExportFormat("daily-meetings", read)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import fields
-from headcount.sources.exports.api import Asked
+from headcount.sources.exports.api import ExportOptions
 from headcount.timezones import moments_of
 
 _WRITTEN: Final = re.compile(
@@ -116,7 +116,7 @@ class Clock(NamedTuple):
         return [fields.sensible(moment, f"'{time.text}'") for moment in found]
 
 
-def clock_of(times: Iterable[Time | Ms], asked: Asked) -> Clock:
+def clock_of(times: Iterable[Time | Ms], asked: ExportOptions) -> Clock:
     """How the times of a file are to be read, judged by all of them. Raises `BadInput` if they leave it open."""
     written = [time for time in times if isinstance(time, Time)]
     if written and asked.zone is None:
@@ -126,7 +126,7 @@ def clock_of(times: Iterable[Time | Ms], asked: Asked) -> Clock:
     return Clock(asked.zone or UTC, _is_day_first([time for time in written if not time.is_plain], asked))
 
 
-def _is_day_first(in_doubt: Sequence[Time], asked: Asked) -> bool:
+def _is_day_first(in_doubt: Sequence[Time], asked: ExportOptions) -> bool:
     day_first = any(time.a > 12 >= time.b for time in in_doubt)
     month_first = any(time.b > 12 >= time.a for time in in_doubt)
     if day_first and month_first:

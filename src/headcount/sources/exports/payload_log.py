@@ -4,19 +4,19 @@ from collections.abc import Iterable
 from io import BytesIO
 
 from headcount.errors import BadInput
-from headcount.sources.api import Heard, Source
-from headcount.sources.captures import read_capture
-from headcount.sources.exports.api import Asked, Complain, File, Form
+from headcount.sources.api import ParsedEvent, Source
+from headcount.sources.captures import parse_capture
+from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.text import UTF8_MARK, UTF16_MARKS
 
 
-def log_of(source: Source) -> Form:
+def log_of(source: Source) -> ExportFormat:
     """The log of one vendor's webhooks."""
 
-    def read(file: File, _: Asked, complain: Complain) -> Iterable[Heard]:
+    def read(file: ExportFile, _: ExportOptions, complain: ErrorCallback) -> Iterable[ParsedEvent]:
         if file.raw.startswith(UTF16_MARKS):
             raise BadInput("is UTF-16 text: save it as UTF-8", where=file.where)
         lines = BytesIO(file.raw.removeprefix(UTF8_MARK))
-        return read_capture(lines, source, file.where, complain)
+        return parse_capture(lines, source, file.where, complain)
 
-    return Form(source.kind, read)
+    return ExportFormat(source.kind, read)

@@ -3,18 +3,18 @@
 from typing import Final
 
 from headcount.sources.exports import bbb_dashboard, bbb_events, daily_meetings, teams_attendance, zoom_report
-from headcount.sources.exports.api import Form
+from headcount.sources.exports.api import ExportFormat
 from headcount.sources.exports.payload_log import log_of
 from headcount.sources.registry import SOURCES
 
-FORMS: Final[dict[str, Form]] = {
+EXPORT_FORMATS: Final[dict[str, ExportFormat]] = {
     form.kind: form
     for form in (
         *map(log_of, SOURCES.values()),
-        daily_meetings.FORM,
-        zoom_report.FORM,
-        teams_attendance.FORM,
-        bbb_events.FORM,
-        bbb_dashboard.FORM,
+        daily_meetings.FORMAT,
+        zoom_report.FORMAT,
+        teams_attendance.FORMAT,
+        bbb_events.FORMAT,
+        bbb_dashboard.FORMAT,
     )
 }

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple, TypeVar
 
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent, Ms
-from headcount.sources.api import Heard, Role
-from headcount.sources.exports.api import Asked, Complain
+from headcount.sources.api import ParsedEvent, Role
+from headcount.sources.exports.api import ErrorCallback, ExportOptions
 from headcount.sources.exports.local_times import Clock, Time, clock_of, time_of
 from headcount.sources.exports.stays import Stay, said_of
 from headcount.timestamps import spoken
@@ -72,12 +72,14 @@ class _Rows:
                 self._wrong.append((row.line, str(error)))
         return kept
 
-    def complain(self, where: str, complain: Complain) -> None:
+    def complain(self, where: str, complain: ErrorCallback) -> None:
         for line, reason in sorted(self._wrong):
             complain(BadInput(reason, where=where, place=f"line {line}"))
 
 
-def heard_of(rows: Iterable[Row], where: str, asked: Asked, complain: Complain) -> list[Heard]:
+def heard_of(
+    rows: Iterable[Row], where: str, asked: ExportOptions, complain: ErrorCallback
+) -> list[ParsedEvent]:
     """What the rows of one report say."""
     rows = list(rows)
     if rows and not any(row.room for row in rows):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import Heard, Role
+from headcount.sources.api import ParsedEvent, Role
 
 
 class Stay(NamedTuple):
@@ -27,7 +27,7 @@ class Stay(NamedTuple):
     is_guess: bool = False
 
 
-def said_of(stay: Stay) -> Iterator[Heard]:
+def said_of(stay: Stay) -> Iterator[ParsedEvent]:
     """The events that a stay stands for."""
     if not stay.is_guess:
         yield _heard(stay, Kind.LEAVE, stay.leave, joined_at=stay.join)
@@ -38,7 +38,7 @@ def said_of(stay: Stay) -> Iterator[Heard]:
 
 def _heard(
     stay: Stay, kind: Kind, at: Ms, joined_at: Ms | None = None, inferred: Inferred | None = None
-) -> Heard:
+) -> ParsedEvent:
     event = Event(
         kind,
         stay.room,
@@ -50,10 +50,10 @@ def _heard(
         joined_at,
         inferred,
     )
-    return Heard(event, stay.role)
+    return ParsedEvent(event, stay.role)
 
 
-def ended(room: str, session: str, at: Ms, *, is_guess: bool) -> Heard:
+def ended(room: str, session: str, at: Ms, *, is_guess: bool) -> ParsedEvent:
     """The end of one run of a room: whoever is still in leaves. A guess, if it only is where the file ends."""
     inferred = Inferred.TIMEOUT if is_guess else None
-    return Heard(Event(Kind.END, room, at, source_session=session, inferred=inferred))
+    return ParsedEvent(Event(Kind.END, room, at, source_session=session, inferred=inferred))

@@ -19,8 +19,8 @@ from typing import Final, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.sources.api import Heard
-from headcount.sources.exports.api import Asked, Complain, File, Form
+from headcount.sources.api import ParsedEvent
+from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.reports import Row, heard_of
 from headcount.sources.exports.text import Line, lines_of, text_of
 
@@ -46,7 +46,7 @@ class _Columns(NamedTuple):
     email: int | None = 4
 
 
-def read(file: File, asked: Asked, complain: Complain) -> Iterable[Heard]:
+def read(file: ExportFile, asked: ExportOptions, complain: ErrorCallback) -> Iterable[ParsedEvent]:
     """The stays that a report tells of."""
     lines = lines_of(text_of(file.raw), _is_known, _MISSING)
     room = asked.room or _said(lines, "meeting title") or _title_by_place(lines)
@@ -54,7 +54,7 @@ def read(file: File, asked: Asked, complain: Complain) -> Iterable[Heard]:
     return heard_of(_rows(lines, room, ended, file.where, complain), file.where, asked, complain)
 
 
-def _rows(lines: Sequence[Line], room: str, ended: str, where: str, complain: Complain) -> Iterable[Row]:
+def _rows(lines: Sequence[Line], room: str, ended: str, where: str, complain: ErrorCallback) -> Iterable[Row]:
     """The rows of whichever list says most of when people were in."""
     for at, line in enumerate(lines):
         if _has(line, _TIMES):
@@ -141,7 +141,7 @@ def _lasted(text: str) -> Ms | None:
 
 
 def _paired(
-    lines: Iterable[Line], titles: Sequence[str], room: str, where: str, complain: Complain
+    lines: Iterable[Line], titles: Sequence[str], room: str, where: str, complain: ErrorCallback
 ) -> list[Row]:
     """The form of 2020: each leave belongs to the earliest join of that name which has none yet."""
     name, action, time = titles.index("full name"), titles.index("user action"), titles.index("timestamp")
@@ -169,4 +169,4 @@ def _complaint(line: Line, where: str, reason: str) -> BadInput:
     return BadInput(reason, where=where, place=f"line {line.number}")
 
 
-FORM: Final = Form("teams-attendance", read, tells_one_meeting=True, has_local_times=True)
+FORMAT: Final = ExportFormat("teams-attendance", read, tells_one_meeting=True, has_local_times=True)

@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.sources.api import Heard, Role
-from headcount.sources.exports.api import Asked, Complain, File, Form
+from headcount.sources.api import ParsedEvent, Role
+from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.reports import Row, heard_of
 from headcount.sources.exports.text import Line, lines_of, text_of
 
@@ -45,7 +45,7 @@ class _Columns(NamedTuple):
     waiting: int | None
 
 
-def read(file: File, asked: Asked, complain: Complain) -> Iterable[Heard]:
+def read(file: ExportFile, asked: ExportOptions, complain: ErrorCallback) -> Iterable[ParsedEvent]:
     """The stays that a report tells of."""
     lines = lines_of(text_of(file.raw), _is_header, _MISSING)
     header = next(index for index, line in enumerate(lines) if _is_header(line))
@@ -129,4 +129,4 @@ def _minutes(text: str) -> Ms | None:
     return int(text) * 60_000 if text.isascii() and text.isdigit() else None
 
 
-FORM: Final = Form("zoom-report", read, tells_one_meeting=True, has_local_times=True)
+FORMAT: Final = ExportFormat("zoom-report", read, tells_one_meeting=True, has_local_times=True)

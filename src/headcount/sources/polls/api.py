@@ -22,11 +22,11 @@ class PollFailed(HeadcountError):
     """The server gave no answer that says who is in. The message says why."""
 
 
-class Refused(PollFailed):
+class CredentialsRejected(PollFailed):
     """The server does not know the secret that it was shown."""
 
 
-class Ask(NamedTuple):
+class PollRequest(NamedTuple):
     """One request. `path` is added to the address of the source's poll, which may have a path itself."""
 
     method: str
@@ -35,7 +35,7 @@ class Ask(NamedTuple):
     body: bytes = b""
 
 
-class Answer(NamedTuple):
+class PollResponse(NamedTuple):
     """What was answered. Names of headers are in lower case."""
 
     status: int
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-class Present(NamedTuple):
+class PresentParticipant(NamedTuple):
     """Somebody whom the server lists. Ids are those of its webhooks, so that both speak of the same connection.
 
     `joined` is None where the server does not tell it. Who is not `arrived` is about to come: their stay
@@ -60,17 +60,17 @@ class Present(NamedTuple):
     arrived: bool = True
 
 
-class Listed(NamedTuple):
+class PollResult(NamedTuple):
     """What a server says of its rooms: all who are in are `present`, and whoever is not has left.
 
     Except in rooms that are `unclear`: there may be others in them, so nobody is taken to have left those.
     """
 
-    present: Sequence[Present]
+    present: Sequence[PresentParticipant]
     unclear: frozenset[str] = frozenset()
 
 
-class Access(NamedTuple):
+class PollContext(NamedTuple):
     """What a poll needs to be let in: the secret, the time for tokens that run out, and a word made of chance.
 
     `rooms` are those in which somebody is, as far as we know: some servers do not list every room that they have.
@@ -82,7 +82,7 @@ class Access(NamedTuple):
     rooms: Collection[str] = ()
 
 
-Steps = Generator[Sequence[Ask], Sequence[Answer], Listed]
+PollSteps = Generator[Sequence[PollRequest], Sequence[PollResponse], PollResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +91,30 @@ class Poll:
 
     kind: str
     url: str
-    ask: Callable[[Access], Steps]
+    ask: Callable[[PollContext], PollSteps]
     key: str = ""
 
 
-def answered(decoder: "msgspec.json.Decoder[T]", answer: Answer, vendor: str) -> T:
+def decode_response(decoder: "msgspec.json.Decoder[T]", answer: PollResponse, vendor: str) -> T:
     """What an answer of 200 says. Raises `PollFailed` for all else, however it calls itself."""
-    accepted(answer, vendor)
+    check_status(answer, vendor)
     try:
         return decoder.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PollFailed(
-            f"what was answered is not what {vendor} answers: {error}: {begin_of(answer)}"
+            f"what was answered is not what {vendor} answers: {error}: {excerpt(answer)}"
         ) from error
 
 
-def accepted(answer: Answer, vendor: str) -> None:
+def check_status(answer: PollResponse, vendor: str) -> None:
     """Raises `PollFailed` unless the answer is 200."""
     if answer.status in (401, 403):
-        raise Refused(f"{vendor} refused the key ({answer.status}): {begin_of(answer)}")
+        raise CredentialsRejected(f"{vendor} refused the key ({answer.status}): {excerpt(answer)}")
     if answer.status != 200:
-        raise PollFailed(f"{vendor} answered {answer.status}: {begin_of(answer)}")
+        raise PollFailed(f"{vendor} answered {answer.status}: {excerpt(answer)}")
 
 
-def begin_of(answer: Answer) -> str:
+def excerpt(answer: PollResponse) -> str:
     """How an answer begins, to be shown."""
     text = " ".join(answer.body[:400].decode(errors="replace").split())
     return f"'{text[:120]}'" if text else "with nothing"

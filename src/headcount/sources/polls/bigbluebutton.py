@@ -13,16 +13,16 @@ from typing import Final, NoReturn
 from xml.parsers import expat
 
 from headcount.sources.polls.api import (
-    Access,
-    Answer,
-    Ask,
-    Listed,
+    CredentialsRejected,
     Poll,
+    PollContext,
     PollFailed,
-    Refused,
-    Steps,
-    accepted,
-    begin_of,
+    PollRequest,
+    PollResponse,
+    PollResult,
+    PollSteps,
+    check_status,
+    excerpt,
 )
 
 _CALL: Final = "getMeetings"
@@ -88,15 +88,15 @@ class Told:
         return "/".join(self._path) if len(self._path) <= _DEEPEST else ""
 
 
-def ask(access: Access) -> Steps:
+def ask(access: PollContext) -> PollSteps:
     """Which meetings are not over."""
     for algorithm in _ALGORITHMS:
         checksum = hashlib.new(algorithm, (_CALL + access.secret).encode(), usedforsecurity=False).hexdigest()
-        (answer,) = yield [Ask("GET", f"/{_CALL}?checksum={checksum}")]
+        (answer,) = yield [PollRequest("GET", f"/{_CALL}?checksum={checksum}")]
         told = _told(answer)
         if "checksumError" not in told.keys:
-            return Listed([], _unclear(told, access.rooms))
-    raise Refused(f"BigBlueButton refused the secret: {_reason(told)}")
+            return PollResult([], _unclear(told, access.rooms))
+    raise CredentialsRejected(f"BigBlueButton refused the secret: {_reason(told)}")
 
 
 def _unclear(told: Told, known: Collection[str]) -> frozenset[str]:
@@ -118,13 +118,13 @@ def _reason(told: Told) -> str:
     return "; ".join(told.messages or told.keys)[:200] or "without a reason"
 
 
-def _told(answer: Answer) -> Told:
-    accepted(answer, "BigBlueButton")
+def _told(answer: PollResponse) -> Told:
+    check_status(answer, "BigBlueButton")
     try:
         return Told(answer.body)
     except expat.ExpatError as error:
         raise PollFailed(
-            f"what was answered is not what BigBlueButton answers: {error}: {begin_of(answer)}"
+            f"what was answered is not what BigBlueButton answers: {error}: {excerpt(answer)}"
         ) from error
 
 

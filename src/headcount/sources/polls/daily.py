@@ -14,7 +14,15 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import fields
-from headcount.sources.polls.api import Access, Ask, Listed, Poll, Present, Steps, answered
+from headcount.sources.polls.api import (
+    Poll,
+    PollContext,
+    PollRequest,
+    PollResult,
+    PollSteps,
+    PresentParticipant,
+    decode_response,
+)
 
 
 class Participant(msgspec.Struct, rename="camel"):
@@ -29,13 +37,13 @@ class Participant(msgspec.Struct, rename="camel"):
 _DECODER: Final = msgspec.json.Decoder(Mapping[str, list[Participant]])
 
 
-def ask(access: Access) -> Steps:
+def ask(access: PollContext) -> PollSteps:
     """Who is in, in all rooms."""
-    (answer,) = yield [Ask("GET", "/presence", {"authorization": f"Bearer {access.secret}"})]
-    return Listed(
+    (answer,) = yield [PollRequest("GET", "/presence", {"authorization": f"Bearer {access.secret}"})]
+    return PollResult(
         [
-            Present(room, who.id, who.user_id, fields.name(who.user_name), _joined(who))
-            for room, people in answered(_DECODER, answer, "Daily").items()
+            PresentParticipant(room, who.id, who.user_id, fields.name(who.user_name), _joined(who))
+            for room, people in decode_response(_DECODER, answer, "Daily").items()
             for who in people
         ]
     )

@@ -9,8 +9,16 @@ from typing import Final
 
 import msgspec
 
-from headcount.sources.polls.api import Access, Ask, Listed, Poll, Present, Steps, answered
-from headcount.sources.signatures import in_base64
+from headcount.sources.polls.api import (
+    Poll,
+    PollContext,
+    PollRequest,
+    PollResult,
+    PollSteps,
+    PresentParticipant,
+    decode_response,
+)
+from headcount.sources.signatures import encode_base64
 
 
 class Client(msgspec.Struct):
@@ -27,12 +35,14 @@ class Group(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(list[Group])
 
 
-def ask(access: Access) -> Steps:
+def ask(access: PollContext) -> PollSteps:
     """Who is in, in all groups."""
-    basic = f"Basic {in_base64(access.secret.encode())}"
-    (answer,) = yield [Ask("GET", "/galene-api/v0/.stats", {"authorization": basic})]
-    groups = answered(_DECODER, answer, "Galene")
-    return Listed([Present(group.name, client.id) for group in groups for client in group.clients or []])
+    basic = f"Basic {encode_base64(access.secret.encode())}"
+    (answer,) = yield [PollRequest("GET", "/galene-api/v0/.stats", {"authorization": basic})]
+    groups = decode_response(_DECODER, answer, "Galene")
+    return PollResult(
+        [PresentParticipant(group.name, client.id) for group in groups for client in group.clients or []]
+    )
 
 
 POLL: Final = Poll("galene", "the server's address, like https://galene.example:8443", ask)

@@ -16,16 +16,16 @@ import msgspec
 from headcount.sources import fields
 from headcount.sources.janus import PLACES, beginning_of
 from headcount.sources.polls.api import (
-    Access,
-    Answer,
-    Ask,
-    Listed,
+    CredentialsRejected,
     Poll,
+    PollContext,
     PollFailed,
-    Present,
-    Refused,
-    Steps,
-    answered,
+    PollRequest,
+    PollResponse,
+    PollResult,
+    PollSteps,
+    PresentParticipant,
+    decode_response,
     json_body,
 )
 
@@ -92,7 +92,7 @@ class Place(NamedTuple):
 _DECODER: Final = msgspec.json.Decoder(Outcome)
 
 
-def ask(access: Access) -> Steps:
+def ask(access: PollContext) -> PollSteps:
     """Who is in, in all rooms that are listed or known."""
     (info,) = yield [_call(access, janus="info")]
     beginning = beginning_of(_outcome(info).name)
@@ -108,7 +108,7 @@ def ask(access: Access) -> Steps:
     answers = yield [
         _message(access, one.plugin, request="listparticipants", room=one.room) for one in places
     ]
-    present: list[Present] = []
+    present: list[PresentParticipant] = []
     unclear = {name for name in access.rooms if not name.startswith(beginning)}
     for place, answer in zip(places, answers, strict=True):
         people = _people(place, answer)
@@ -116,10 +116,10 @@ def ask(access: Access) -> Steps:
             unclear.add(place.called)
         else:
             present += people
-    return Listed(present, frozenset(unclear))
+    return PollResult(present, frozenset(unclear))
 
 
-def _listed(beginning: str, lists: Sequence[Answer]) -> list[Place]:
+def _listed(beginning: str, lists: Sequence[PollResponse]) -> list[Place]:
     return [
         Place(plugin, one.room, f"{beginning}{place}{one.room}", one.num_participants == 0)
         for (plugin, place), answer in zip(PLACES.items(), lists, strict=True)
@@ -127,7 +127,7 @@ def _listed(beginning: str, lists: Sequence[Answer]) -> list[Place]:
     ]
 
 
-def _rooms(answer: Answer) -> list[Room]:
+def _rooms(answer: PollResponse) -> list[Room]:
     outcome = _outcome(answer)
     if outcome.error is not None and outcome.error.code == _NO_SUCH_PLUGIN:
         return []
@@ -150,7 +150,7 @@ def _known(beginning: str, name: str) -> Iterator[Place]:
         yield Place(plugin, int(room), name)
 
 
-def _people(place: Place, answer: Answer) -> list[Present] | None:
+def _people(place: Place, answer: PollResponse) -> list[PresentParticipant] | None:
     """Who is in a room; None if the server does not tell."""
     outcome = _outcome(answer)
     if outcome.error is not None and outcome.error.code == _NO_SUCH_PLUGIN:
@@ -161,10 +161,10 @@ def _people(place: Place, answer: Answer) -> list[Present] | None:
     return [] if told.error_code in _NO_SUCH_ROOM[place.plugin] else None
 
 
-def _present(place: Place, who: Participant) -> Present:
+def _present(place: Place, who: Participant) -> PresentParticipant:
     name = who.display or who.username
     known_as = who.username if who.id is None else who.id
-    return Present(
+    return PresentParticipant(
         place.called,
         "" if known_as is None else str(known_as),
         user_name=fields.name(name if isinstance(name, str) else None),
@@ -178,22 +178,22 @@ def _told(outcome: Outcome) -> Told:
     return outcome.response
 
 
-def _outcome(answer: Answer) -> Outcome:
-    outcome = answered(_DECODER, answer, "Janus")
+def _outcome(answer: PollResponse) -> Outcome:
+    outcome = decode_response(_DECODER, answer, "Janus")
     if outcome.error is not None and outcome.error.code == _UNAUTHORIZED:
-        raise Refused(f"Janus refused the key ({_UNAUTHORIZED}): {outcome.error.reason}")
+        raise CredentialsRejected(f"Janus refused the key ({_UNAUTHORIZED}): {outcome.error.reason}")
     return outcome
 
 
-def _message(access: Access, plugin: str, **request: Any) -> Ask:
+def _message(access: PollContext, plugin: str, **request: Any) -> PollRequest:
     # TextRoom wants a transaction of its own.
     told = {"transaction": "headcount", **request}
     return _call(access, janus="message_plugin", plugin=plugin, request=told)
 
 
-def _call(access: Access, **told: Any) -> Ask:
+def _call(access: PollContext, **told: Any) -> PollRequest:
     named = {"transaction": access.chance or "headcount", "admin_secret": access.secret, **told}
-    return Ask("POST", "", {"content-type": "application/json"}, json_body(named))
+    return PollRequest("POST", "", {"content-type": "application/json"}, json_body(named))
 
 
 POLL: Final = Poll(

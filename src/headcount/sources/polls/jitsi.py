@@ -11,7 +11,15 @@ from typing import Any, Final
 
 import msgspec
 
-from headcount.sources.polls.api import Access, Ask, Listed, Poll, PollFailed, Steps, answered
+from headcount.sources.polls.api import (
+    Poll,
+    PollContext,
+    PollFailed,
+    PollRequest,
+    PollResult,
+    PollSteps,
+    decode_response,
+)
 
 
 class Room(msgspec.Struct):
@@ -27,17 +35,17 @@ class Census(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(Census)
 
 
-def ask(access: Access) -> Steps:
+def ask(access: PollContext) -> PollSteps:
     """Which rooms are not gone."""
-    (answer,) = yield [Ask("GET", "/room-census")]
-    rooms = answered(_DECODER, answer, "mod_muc_census").room_census
+    (answer,) = yield [PollRequest("GET", "/room-census")]
+    rooms = decode_response(_DECODER, answer, "mod_muc_census").room_census
     if isinstance(rooms, dict):
         if rooms:
             raise PollFailed("what was answered is not what mod_muc_census answers: rooms that are no list")
-        return Listed([])
+        return PollResult([])
     there = {room.room_name for room in rooms}
     breakouts = {name for name in access.rooms if name.partition("/")[0] in there}
-    return Listed([], frozenset(there | breakouts))
+    return PollResult([], frozenset(there | breakouts))
 
 
 POLL: Final = Poll("jitsi", "the address of Prosody's web server, like http://meet.example:5280", ask)

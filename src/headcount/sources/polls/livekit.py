@@ -19,7 +19,17 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import fields
 from headcount.sources.livekit import Permission, role_of
-from headcount.sources.polls.api import Access, Answer, Ask, Listed, Poll, Present, Steps, answered, json_body
+from headcount.sources.polls.api import (
+    Poll,
+    PollContext,
+    PollRequest,
+    PollResponse,
+    PollResult,
+    PollSteps,
+    PresentParticipant,
+    decode_response,
+    json_body,
+)
 
 _TOKEN_S: Final = 60
 _SKEW_S: Final = 60
@@ -57,15 +67,15 @@ _ROOMS: Final = msgspec.json.Decoder(Rooms, strict=False)
 _PARTICIPANTS: Final = msgspec.json.Decoder(Participants, strict=False)
 
 
-def ask(access: Access) -> Steps:
+def ask(access: PollContext) -> PollSteps:
     """Who is in, in all rooms."""
     (listed,) = yield [_call(access, "ListRooms", {}, {"roomList": True})]
-    rooms = [room for room in answered(_ROOMS, listed, "LiveKit").rooms if room.name]
+    rooms = [room for room in decode_response(_ROOMS, listed, "LiveKit").rooms if room.name]
     answers = yield [
         _call(access, "ListParticipants", {"room": room.name}, {"roomAdmin": True, "room": room.name})
         for room in rooms
     ]
-    return Listed(
+    return PollResult(
         [
             one
             for room, answer in zip(rooms, answers, strict=True)
@@ -75,17 +85,17 @@ def ask(access: Access) -> Steps:
     )
 
 
-def _participants(answer: Answer) -> list[Participant]:
+def _participants(answer: PollResponse) -> list[Participant]:
     if answer.status == 404 and b"not_found" in answer.body:
         return []
-    return answered(_PARTICIPANTS, answer, "LiveKit").participants
+    return decode_response(_PARTICIPANTS, answer, "LiveKit").participants
 
 
-def _present(room: Room, who: Participant) -> list[Present]:
+def _present(room: Room, who: Participant) -> list[PresentParticipant]:
     if not who.sid or who.state not in _THERE:
         return []
     return [
-        Present(
+        PresentParticipant(
             room.name, who.sid, who.identity or None, fields.name(who.name), _joined(who), room.sid or None,
             role_of(who.kind, who.permission), who.state in _ARRIVED,
         )
@@ -99,14 +109,16 @@ def _joined(who: Participant) -> Ms | None:
         return None
 
 
-def _call(access: Access, method: str, body: Mapping[str, Any], grants: Mapping[str, Any]) -> Ask:
+def _call(
+    access: PollContext, method: str, body: Mapping[str, Any], grants: Mapping[str, Any]
+) -> PollRequest:
     key, _, signs = access.secret.partition(":")
     now_s = access.now // 1_000
     # The server's clock may be a little behind ours.
     claims = {"iss": key, "nbf": now_s - _SKEW_S, "exp": now_s + _TOKEN_S, "video": grants}
     token = jwt.encode(claims, signs, algorithm="HS256")
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-    return Ask("POST", _SERVICE + method, headers, json_body(body))
+    return PollRequest("POST", _SERVICE + method, headers, json_body(body))
 
 
 POLL: Final = Poll("livekit", "the server's address, like https://livekit.example", ask)

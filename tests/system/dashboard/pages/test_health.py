@@ -8,7 +8,7 @@ import httpx2 as httpx
 import pytest
 
 from headcount.sources import generic
-from headcount.sources.api import Delivery
+from headcount.sources.api import InboundRequest
 from support.browser import signed_in
 from support.html import Looking
 from support.livekit_source import added
@@ -35,7 +35,7 @@ def admin(service):
 
 
 def deliver(service, path, body, secret="word"):
-    said = Delivery(
+    said = InboundRequest(
         {"content-type": "application/json"}, json.dumps(body).encode(), received=time.time_ns() // 1_000_000
     )
     signed = generic.sign_standard(said, secret)
