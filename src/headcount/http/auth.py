@@ -14,10 +14,10 @@ from headcount.kernel.events import Ms
 from headcount.store.credentials import Key, Keys
 from headcount.store.database import StoreError, in_thread
 from headcount.telemetry.logging import acting
+from headcount.ttl_cache import TtlCache
 
 _KNOWN_FOR_MS: Final[Ms] = 1_000
 """So long is a key believed without asking the store again: a revoked one ends within this."""
-_MOST_KNOWN: Final = 10_000
 _LONGEST: Final = 256
 """No key of ours is as long, whatever else the header says."""
 _WINDOW_MS: Final[Ms] = 5_000
@@ -66,7 +66,7 @@ class Gate:
         self._now = now
         self._limits = {"read": reads, "ingest": events}
         self._patience_s = patience_s
-        self._known: dict[bytes, tuple[Key | None, Ms]] = {}
+        self._known: TtlCache[bytes, Key | None] = TtlCache(_KNOWN_FOR_MS)
         self._windows: dict[tuple[str, str], Windows] = {}
         self.used: dict[str, Ms] = {}
 
@@ -74,7 +74,7 @@ class Gate:
         """Whose valid key the header shows, if the store was asked a moment ago; else None, and `key_of` tells."""
         if header is None or len(header) > _LONGEST:
             return None
-        key = self._remembered(sha256(header).digest(), self._now())
+        key = self._known.get(sha256(header).digest(), self._now())
         return key[0] if key is not None and key[0] is not None and key[0].revoked is None else None
 
     async def key_of(self, header: bytes | None) -> Key:
@@ -83,10 +83,10 @@ class Gate:
         if header is None or len(header) > _LONGEST:
             raise _refused(None)
         digest = sha256(header).digest()
-        known = self._remembered(digest, now)
+        known = self._known.get(digest, now)
         if known is None:
             known = (await in_thread(self._patience_s, self._keys.find, text), now)
-            self._remember(digest, known)
+            self._known.put(digest, *known)
         key = _valid(known[0])
         self.used[key.id] = now
         acting(key_id=key.id, domain=key.domain)
@@ -120,15 +120,6 @@ class Gate:
             return None
         self.used[key.id] = self._now()
         return _that_may(key, scope)
-
-    def _remembered(self, digest: bytes, now: Ms) -> tuple[Key | None, Ms] | None:
-        known = self._known.get(digest)
-        return known if known is not None and 0 <= now - known[1] <= _KNOWN_FOR_MS else None
-
-    def _remember(self, digest: bytes, known: tuple[Key | None, Ms]) -> None:
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known[digest] = known
 
     def count(self, key: Key, scope: str, number: int) -> None:
         """Count what a key does. Raises `ApiError` 429 if it is too much."""

@@ -29,6 +29,7 @@ from headcount.sources.api import HandshakeResponse, InboundRequest, ParsedEvent
 from headcount.store.database import StoreRejected, in_thread
 from headcount.store.records import Appended, LogEntry
 from headcount.store.sources import DeadLetter, SourceRow, Sources, Tally
+from headcount.ttl_cache import TtlCache
 
 _KNOWN_FOR_MS: Final[Ms] = 1_000
 _NOTABLE_MS: Final[Ms] = 2_000
@@ -114,7 +115,7 @@ class FrontDoor:
         self._public_url = public_url.rstrip("/")
         self._limits = limits
         self._count = count
-        self._known: dict[str, tuple[Configured | None, Ms]] = {}
+        self._known: TtlCache[str, Configured | None] = TtlCache(_KNOWN_FOR_MS)
         self._spoken_of: set[tuple[str, str]] = set()
         self.tallies = Tallies()
 
@@ -218,12 +219,11 @@ class FrontDoor:
         if len(token) > _LONGEST_TOKEN or "\0" in token:
             raise _no_source(kind)
         now = self._now()
-        known = self._known.get(token)
-        if known is None or not 0 <= now - known[1] <= _KNOWN_FOR_MS:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
+        known = self._known.get(token, now)
+        if known is None:
             row = await in_thread(self._limits.request_s, self._sources.find, token)
-            known = self._known[token] = (None if row is None else configured(row), now)
+            known = None if row is None else configured(row), now
+            self._known.put(token, *known)
         found = known[0]
         if found is None or found.row.kind != kind:
             raise _no_source(kind)
