@@ -28,7 +28,7 @@ from headcount.clock import Clock
 from headcount.outbound.payloads import text_of
 from headcount.outbound.webhooks.dispatcher import headers_of
 from headcount.outbound.webhooks.endpoint_queue import AT_ONCE
-from headcount.service.container import make_key
+from headcount.service.access import create_key
 from headcount.store.open import Store, open_store
 from headcount.store.webhooks import Endpoint, RetryType
 
@@ -179,7 +179,7 @@ def serving(port: int, endpoints: int) -> Iterator[Store]:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "ours.db")
         store = open_store(path)
-        make_key(store, "default", "bench", ("admin",), Clock())
+        create_key(store, "default", "bench", ("admin",), Clock())
         for n in range(endpoints):
             store.endpoints.add(endpoint(f"http://127.0.0.1:{port}/{n}", n))
         with started(

@@ -54,22 +54,28 @@ def database_option(command: Callable[..., None]) -> Callable[..., None]:
 @with_settings
 def serve(*, settings: Settings) -> None:
     """Take events, work out meetings, answer: the service."""
+    from headcount.service.access import create_first_key, create_sign_in_link  # noqa: PLC0415 - help does not need it
+    from headcount.store.credentials import Role  # noqa: PLC0415 - likewise
+
     with _serving(settings) as (service, server):
-        first, database = service.first_key(), settings.shown("database")
+        database = settings.shown("database")
         _announce(
             settings,
             f"Headcount serves {database} on {server.url}",
             database=database,
             url=server.url,
         )
+        first = create_first_key(service.store, settings["domain"], service.clock)
         if first is not None:
+            key, text = first
             _announce(
                 settings,
-                f"The first API key of domain '{first.key.domain}', shown this once:\n\n  {first.text}\n",
-                domain=first.key.domain,
-                first_key=first.text,
+                f"The first API key of domain '{key.domain}', shown this once:\n\n  {text}\n",
+                domain=key.domain,
+                first_key=text,
             )
-        link = service.sign_in_link(server.url, settings["domain"])
+        url = settings["public_url"] or server.url
+        link = create_sign_in_link(service.store, url, settings["domain"], Role.ADMIN, service.clock)
         _announce(
             settings,
             f"The dashboard, by a link that is good once, within the hour:\n\n  {link}\n",

@@ -1,7 +1,6 @@
-"""Commands that look after a store: key, migrate, rebuild, backup, restore, doctor."""
+"""Commands for operations on a store: migrate, rebuild, backup, restore, doctor."""
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -9,90 +8,11 @@ import click
 from headcount.cli.console import echo
 from headcount.cli.files import progress_bar
 from headcount.cli.group import main
-from headcount.cli.serve import audit, database_option, with_settings
-from headcount.errors import BadInput
+from headcount.cli.serve import database_option, with_settings
 from headcount.settings import Settings
 
 if TYPE_CHECKING:
     from headcount.store.backup import LogDigest
-
-
-@main.group()
-def key() -> None:
-    """Make, list and revoke API keys."""
-
-
-@key.command("create")
-@database_option
-@click.option("--domain", default="default", show_default=True, metavar="NAME", help="Whose key it is.")
-@click.option(
-    "--scope",
-    "scopes",
-    multiple=True,
-    type=click.Choice(["ingest", "read", "admin"]),
-    help="What it may do; may be given several times.  [default: read]",
-)
-@click.option("--name", default="", metavar="TEXT", help="What it is for.")
-def create_key(*, settings: Settings, domain: str, scopes: tuple[str, ...], name: str) -> None:
-    """Make a key, and print it this once."""
-    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.service.container import make_key  # noqa: PLC0415 - likewise
-    from headcount.store.open import open_store  # noqa: PLC0415 - likewise
-
-    audit(settings)
-    store = open_store(settings["database"])
-    _, text = make_key(store, domain, name, scopes or ("read",), Clock())
-    store.close()
-    echo(text)
-
-
-@key.command("list")
-@database_option
-def list_keys(*, settings: Settings) -> None:
-    """List the keys, without their secrets."""
-    from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
-
-    store = open_store(settings["database"], read_only=True)
-    echo(f"{'id':<8}  {'domain':<16}  {'scopes':<18}  {'created':<16}  {'last used':<16}  {'state':<8}  name")
-    for one in store.keys.all():
-        state = "valid" if one.revoked is None else "revoked"
-        scopes = ",".join(sorted(one.scopes))
-        created, used = _minute(one.created), _minute(one.last_used)
-        echo(
-            f"{one.id:<8}  {one.domain:<16}  {scopes:<18}  {created:<16}  {used:<16}  {state:<8}  {one.name}"
-        )
-    store.close()
-
-
-@key.command("revoke", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
-@database_option
-@click.argument("key_id", metavar="ID")
-@click.option("--keep-shares", is_flag=True, help="Keep the shared links that were created with the key.")
-def revoke_key(*, settings: Settings, key_id: str, keep_shares: bool) -> None:
-    """Revoke a key for good; ID is what `key list` shows.
-
-    Sessions, sign-in links and shared links that were created with the key end, too.
-    """
-    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.store.open import open_store  # noqa: PLC0415 - likewise
-    from headcount.telemetry.logging import security_event  # noqa: PLC0415 - likewise
-
-    audit(settings)
-    store = open_store(settings["database"])
-    key = store.keys.of_id(key_id)
-    ended = store.keys.revoke(key_id, Clock().now(), keep_shares=keep_shares)
-    store.close()
-    if ended is None:
-        raise BadInput(f"there is no valid key with the id '{key_id}'; 'headcount key list' shows all")
-    security_event("key_revoked", domain=None if key is None else key.domain, revoked_key_id=key_id)
-    echo(f"The key {key_id} is revoked; a running service refuses it within a second.")
-    echo(
-        f"Ended with it: {ended.sessions} sessions, {ended.links} sign-in links, {ended.shares} shared links."
-    )
-
-
-def _minute(at: int | None) -> str:
-    return "never" if at is None else f"{datetime.fromtimestamp(at / 1_000, UTC):%Y-%m-%d %H:%M}"
 
 
 @main.command("migrate")

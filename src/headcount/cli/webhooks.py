@@ -208,16 +208,16 @@ def change_secrets(
 def _managing(settings: Settings, work: "Callable[[EndpointManager, Store], Awaitable[T]]") -> T:
     """Do something with endpoints, in a loop of its own, on the store that is set."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.service.container import manager, world_of  # noqa: PLC0415 - likewise
+    from headcount.service.webhooks import endpoint_manager, webhook_transport  # noqa: PLC0415 - likewise
 
     audit(settings)
 
     async def done() -> Any:
-        store, world = store_of(settings), world_of(settings)
+        store, transport = store_of(settings), webhook_transport(settings)
         try:
-            return await work(manager(store, world, Clock(), lambda: None), store)
+            return await work(endpoint_manager(store, transport, Clock()), store)
         finally:
-            world.close()
+            transport.close()
             store.close()
 
     found: T = asyncio.run(done())

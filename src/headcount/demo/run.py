@@ -13,8 +13,10 @@ from headcount.clock import Clock
 from headcount.demo.company import history, life
 from headcount.kernel.events import Event, Ms
 from headcount.server.server import Server
-from headcount.service.container import Service, make_key
+from headcount.service.access import create_key, create_sign_in_link
+from headcount.service.container import Service
 from headcount.settings import Settings
+from headcount.store.credentials import Role
 from headcount.store.database import StoreBusy
 from headcount.store.dedup import entry_of, key_of
 from headcount.store.domains import remove_domain
@@ -52,7 +54,7 @@ class DemoRun:
             if key.domain == DOMAIN:
                 service.store.keys.revoke(key.id, service.clock.now())
         name = f"{self._name}, since {self._founded}"
-        _, self._key = make_key(service.store, DOMAIN, name, ("ingest", "read"), service.clock)
+        _, self._key = create_key(service.store, DOMAIN, name, ("ingest", "read"), service.clock)
         tell(f"Making up {self._days} days of history ...")
         entries = [self._entry(event, Origin.IMPORTED) for event in self._past()]
         for start in range(0, len(entries), _AT_ONCE):
@@ -63,11 +65,18 @@ class DemoRun:
         """What to try, to be pasted."""
         api = f"{url}{self._service.settings['prefix']}"
         auth = f"-H 'Authorization: Bearer {self._key}'"
+        link = create_sign_in_link(
+            self._service.store,
+            self._service.settings["public_url"] or url,
+            DOMAIN,
+            Role.ADMIN,
+            self._service.clock,
+        )
         join = '{"room": "my-room", "kind": "join", "participant_id": "me-1", "user_name": "Me"}'
         return (
             f"\nHeadcount runs on {url} with the made-up company of the domain '{DOMAIN}'.\n"
             f"Look at it, by a link that is good once, within the hour:\n\n"
-            f"  {self._service.sign_in_link(url, DOMAIN)}\n\n"
+            f"  {link}\n\n"
             f"Its key, shown this once: {self._key}\n\n"
             f"Who is in now, the latest meetings, and you joining a room (30 s later it is a meeting):\n\n"
             f"  curl -s {auth} {api}/presence\n"

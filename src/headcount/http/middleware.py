@@ -136,7 +136,7 @@ class Front:
                 tell()
 
     def _tell(self, method: str, path: str, route: str, status: int, seconds: float, request_id: str) -> None:
-        self._metrics.answered(route, status, seconds)
+        self._metrics.count_request(route, status, seconds)
         told: dict[str, Any] = {
             "method": method,
             "path": route if any(part in path for part in _SECRETIVE) else path,

@@ -47,10 +47,7 @@ class Server(uvicorn.Server):
         """Serve until a signal comes; then finish what is under way."""
         service = self._service
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "store"))
-        self._house = [
-            asyncio.create_task(work())
-            for work in (service.keep_house, service.poll, service.deliver, service.tally)
-        ]
+        self._house = [asyncio.create_task(run()) for run in service.background]
         broadcasting = asyncio.create_task(service.broadcaster.run())
         leaving = list(self._house)
         try:

@@ -1,14 +1,15 @@
-"""Metrics: what Prometheus is told.
+"""Prometheus metrics of one process: the catalog of its numbers, and the counters of HTTP requests and accepted events.
 
-What each request counts is kept in plain numbers of our own, since the client library's
-counters, with a lock for each, cost a tenth of an answer.
+Responsible for names, help texts and the text exposition. Must not know how a number is measured: the service passes
+functions that read it.
+
+Per-request counters are plain integers, because the client library's counters take a lock each, which cost a tenth of
+the time of a request.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Generic, TypeVar
+from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import (
@@ -19,132 +20,142 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from headcount.store.database import StoreSilent
 from headcount.store.records import Appended
 from headcount.telemetry.histogram import Histogram
 
-_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_REQUEST_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+Reader = Callable[[], float | None]
+"""A function that returns the current value of a metric, or None while the value is unknown."""
 
 
-T = TypeVar("T")
-PATIENCE_S: Final = 0.5
-"""So long does a probe wait for the store. It must have answered within a second, whatever the store does."""
+class Definition(NamedTuple):
+    """A metric without labels."""
+
+    name: str
+    help: str
+    family: type[CounterMetricFamily | GaugeMetricFamily]
 
 
-class Measured(Generic[T]):
-    """Something that the store is asked for by probes: in a thread of its own, once at a time, and never waited for long.
+_C: Final = CounterMetricFamily
+_G: Final = GaugeMetricFamily
 
-    `seen` is what it answered last; None if it did not.
-    """
+CATALOG: Final = (
+    Definition("headcount_engine_entries", "Log entries processed by this process", _C),
+    Definition("headcount_engine_rounds", "Batches committed by the engine", _C),
+    Definition("headcount_late_events", "Events that arrived after the meetings they change were final", _C),
+    Definition("headcount_corrections", "Corrections caused by late events", _C),
+    Definition("headcount_repeated_joins", "Duplicate join events ignored", _C),
+    Definition("headcount_orphan_leaves", "Leave events of participants who were not in the room", _C),
+    Definition("headcount_engine_commit_seconds", "Time spent in commits of the engine", _C),
+    Definition("headcount_engine_failures", "Engine batches refused by the store", _C),
+    Definition("headcount_quarantined_rooms", "Rooms whose events could not be processed; see /v1/health/rooms.", _G),
+    Definition("headcount_engine_leads", "1 in the process that runs the engine", _G),
+    Definition("headcount_engine_lag_entries", "Log entries not yet processed", _G),
+    Definition("headcount_engine_lag_seconds", "Age of the oldest log entry that is not yet processed", _G),
+    Definition("headcount_store_answers", "1 if the store answered this request in time", _G),
+    Definition("headcount_open_rooms", "Rooms with at least one participant", _G),
+    Definition("headcount_open_stays", "Participants in a room now", _G),
+    Definition("headcount_clock_ahead_seconds", "How far the service's time is ahead of the machine's clock", _G),
+    Definition("headcount_append_commits", "Commits to the log by this process", _C),
+    Definition("headcount_append_commit_seconds", "Time spent in commits to the log", _C),
+    Definition("headcount_streams_open", "Open streams of this process", _G),
+    Definition("headcount_stream_events", "Events sent to streams", _C),
+    Definition("headcount_store_reconnects", "Reopened connections to the store", _C),
+)  # fmt: skip
+"""The metrics that are read when Prometheus scrapes, in the order in which they are exposed."""
 
-    def __init__(self, measure: Callable[[], T]) -> None:
-        self._measure = measure
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="probe")
-        self._asked: asyncio.Future[T] | None = None
-        self.seen: T | None = None
 
-    async def look(self) -> T:
-        """Ask. Raise `StoreSilent` if there is no answer in time, and what the store raises."""
-        self.seen = None
-        asked = self._asked
-        if asked is None or asked.done():
-            asked = self._asked = asyncio.get_running_loop().run_in_executor(self._thread, self._measure)
-        done, _ = await asyncio.wait({asked}, timeout=PATIENCE_S)
-        if not done:
-            raise StoreSilent(f"there is no answer within {PATIENCE_S:g} s")
-        self.seen = asked.result()
-        return self.seen
+class ProcessMetrics(Collector):
+    """The metrics of `CATALOG`. `readers` has one function for each name; unknown values are left out."""
 
-
-class Numbers(Collector):
-    """Numbers that are read when they are asked for: (name, help, whether it only grows, what reads it).
-
-    What is not known, None, is left out.
-    """
-
-    def __init__(self, numbers: Iterable[tuple[str, str, bool, Callable[[], float | None]]]) -> None:
-        self._numbers = list(numbers)
+    def __init__(self, readers: Mapping[str, Reader]) -> None:
+        assert readers.keys() == {metric.name for metric in CATALOG}
+        self._readers = readers
 
     def collect(self) -> Iterable[Metric]:
-        for name, told, grows, read in self._numbers:
-            family = CounterMetricFamily if grows else GaugeMetricFamily
-            value = read()
+        for metric in CATALOG:
+            value = self._readers[metric.name]()
             if value is not None:
-                yield family(name, told, value=value)
+                yield metric.family(metric.name, metric.help, value=value)
 
 
-class Deliveries(Collector):
-    """What befell the sources: `totals` by kind and what."""
+class SourceMetrics(Collector):
+    """Inbound requests by the source's kind and the result. `totals` is read when Prometheus scrapes."""
 
     def __init__(self, totals: Mapping[tuple[str, str], int]) -> None:
         self._totals = totals
 
     def collect(self) -> Iterable[Metric]:
         family = CounterMetricFamily(
-            "headcount_source_deliveries", "What came from sources", labels=["kind", "result"]
+            "headcount_source_deliveries", "Inbound requests and events by result", labels=["kind", "result"]
         )
-        for (kind, what), number in list(self._totals.items()):
-            family.add_metric([kind, what], number)
+        for (kind, result), number in list(self._totals.items()):
+            family.add_metric([kind, result], number)
         yield family
 
 
-class Dropped(Collector):
-    """Streams that we ended: `reasons` and how often."""
+class StreamMetrics(Collector):
+    """Streams closed by the server, by reason. `dropped` is read when Prometheus scrapes."""
 
-    def __init__(self, reasons: Mapping[str, int]) -> None:
-        self._reasons = reasons
+    def __init__(self, dropped: Mapping[str, int]) -> None:
+        self._dropped = dropped
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily("headcount_streams_dropped", "Streams that we ended", labels=["reason"])
-        for reason, number in list(self._reasons.items()):
+        family = CounterMetricFamily(
+            "headcount_streams_dropped", "Streams closed by the server", labels=["reason"]
+        )
+        for reason, number in list(self._dropped.items()):
             family.add_metric([reason], number)
         yield family
 
 
 class Metrics(Collector):
-    """One service's metrics, in a registry of their own. Written to by the thread that answers."""
+    """The registry of one service and its counters of requests and events. Written to by the thread of the event loop."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(self)
         self._events: Counter[str] = Counter(accepted=0, duplicate=0)
         self._requests: Counter[tuple[str, int]] = Counter()
-        self._times: dict[str, Histogram] = {}
+        self._durations: dict[str, Histogram] = {}
 
-    def took(self, appended: Appended) -> None:
+    def count_events(self, appended: Appended) -> None:
         self._events["accepted"] += appended.accepted
         self._events["duplicate"] += appended.duplicates
 
     @property
     def duplicates(self) -> int:
-        """How many events were known already."""
+        """The number of duplicate events."""
         return self._events["duplicate"]
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def count_request(self, route: str, status: int, duration_s: float) -> None:
         self._requests[route, status] += 1
-        times = self._times.get(route)
-        if times is None:
-            times = self._times[route] = Histogram(_SECONDS)
-        times.add(seconds)
+        durations = self._durations.get(route)
+        if durations is None:
+            durations = self._durations[route] = Histogram(_REQUEST_BUCKETS_S)
+        durations.add(duration_s)
 
     def text(self) -> bytes:
-        """All of them, as Prometheus reads them."""
+        """Return all metrics of the registry in the Prometheus text format."""
         return generate_latest(self.registry)
 
     def collect(self) -> Iterable[Metric]:
         events = CounterMetricFamily(
-            "headcount_events", "Events taken, and those known already", labels=["result"]
+            "headcount_events", "Events accepted, and duplicates ignored", labels=["result"]
         )
         for result, number in self._events.items():
             events.add_metric([result], number)
         yield events
         requests = CounterMetricFamily(
-            "headcount_http_requests", "Requests answered", labels=["route", "status"]
+            "headcount_http_requests", "HTTP requests by route and status", labels=["route", "status"]
         )
         for (route, status), number in list(self._requests.items()):
             requests.add_metric([route, str(status)], number)
         yield requests
-        times = HistogramMetricFamily("headcount_http_request_seconds", "Time to answer", labels=["route"])
-        for route, taken in list(self._times.items()):
-            taken.tell(times, [route])
-        yield times
+        family = HistogramMetricFamily(
+            "headcount_http_request_seconds", "Duration of HTTP requests", labels=["route"]
+        )
+        for route, durations in list(self._durations.items()):
+            durations.add_to(family, [route])
+        yield family

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import httpx2 as httpx
 import pytest
 
+from headcount.service.access import create_first_key
 from headcount.service.container import Service
 from headcount.settings import read_settings
 from headcount.store.sqlite import SqliteDatabase
@@ -71,7 +72,7 @@ async def requests(service, key):
 
 
 def test_no_route_asks_the_store_in_the_event_loop(service):
-    key = service.first_key().text
+    _, key = create_first_key(service.store, "default", service.clock)
     statuses = asyncio.run(requests(service, key))
     assert len(statuses) > 100
     assert {path: status for path, status in statuses.items() if status >= 500} == {}

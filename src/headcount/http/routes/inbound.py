@@ -6,7 +6,6 @@ it can be tried again after an update; and since trying again without one never 
 told 200 where the body is whole, so that no retry loop spins for ever. What is no JSON or form at all is 400.
 """
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -23,65 +22,22 @@ from headcount.http.cursors import Cursors
 from headcount.http.errors import ApiError, invalid, not_found
 from headcount.ingest.normalize import Taken, Terms, read_delivery, room_by_room, take
 from headcount.ingest.source_config import Configured, configured
+from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
 from headcount.sources.api import HandshakeResponse, InboundRequest, ParsedEvent, VerificationFailed
 from headcount.store.database import StoreRejected, in_thread
 from headcount.store.records import Appended, LogEntry
-from headcount.store.sources import DeadLetter, SourceRow, Sources, Tally
+from headcount.store.sources import DeadLetter, Sources
 from headcount.ttl_cache import TtlCache
 
 _KNOWN_FOR_MS: Final[Ms] = 1_000
 _NOTABLE_MS: Final[Ms] = 2_000
 _MOST_KNOWN: Final = 10_000
 _LONGEST_TOKEN: Final = 256
-_MINUTES: Final = 60
-_MINUTE_MS: Final[Ms] = 60_000
 _SECRETIVE: Final = ("authorization", "cookie", "x-api-key", "proxy-authorization")
 
 log = structlog.get_logger("headcount.http")
-
-
-class Tallies:
-    """What befell each source since it was last written down, and all in all for the metrics."""
-
-    def __init__(self) -> None:
-        self._minutes: dict[str, deque[tuple[Ms, int]]] = {}
-        self._lags: dict[str, Ms] = {}
-        self._fresh: dict[tuple[str, str], Tally] = {}
-        self.totals: dict[tuple[str, str], int] = {}
-
-    def add(self, row: SourceRow, what: str, now: Ms, number: int = 1, told: str | None = None) -> None:
-        if not number:
-            return
-        before = self._fresh.get((row.token, what))
-        known = before.number if before is not None else 0
-        self._fresh[row.token, what] = Tally(row.token, what, known + number, now, told)
-        self.totals[row.kind, what] = self.totals.get((row.kind, what), 0) + number
-
-    def heard(self, token: str, events: int, lag: Ms, now: Ms) -> None:
-        """So many new events came from a source, the newest of them so old."""
-        self._lags[token] = lag
-        minutes = self._minutes.setdefault(token, deque(maxlen=_MINUTES))
-        minute = now // _MINUTE_MS
-        number = minutes.pop()[1] if minutes and minutes[-1][0] == minute else 0
-        minutes.append((minute, number + events))
-
-    def recently(self, now: Ms) -> dict[str, tuple[int, Ms]]:
-        """By token, how many events came within the last hour, and how old the newest was when it came."""
-        since = now // _MINUTE_MS - _MINUTES
-        return {
-            token: (sum(number for minute, number in minutes if minute > since), self._lags[token])
-            for token, minutes in self._minutes.items()
-        }
-
-    def fresh(self) -> list[Tally]:
-        """What is not written down yet."""
-        return list(self._fresh.values())
-
-    def take_fresh(self) -> list[Tally]:
-        fresh, self._fresh = self._fresh, {}
-        return list(fresh.values())
 
 
 class FrontDoor:
@@ -100,6 +56,7 @@ class FrontDoor:
         took: Callable[[Appended], None],
         limits: Limits,
         count: Callable[[str, int], None],
+        stats: SourceStats,
         *,
         public_url: str = "",
         keep_rooms: Callable[[str, Sequence[str]], None],
@@ -117,7 +74,7 @@ class FrontDoor:
         self._count = count
         self._known: TtlCache[str, Configured | None] = TtlCache(_KNOWN_FOR_MS)
         self._spoken_of: set[tuple[str, str]] = set()
-        self.tallies = Tallies()
+        self._stats = stats
 
     def routes(self) -> list[Route]:
         """The routes, without the prefix. Some vendors add a path of their own to the address that they are told."""
@@ -135,14 +92,14 @@ class FrontDoor:
         try:
             source.verify(delivery, row.secrets)
         except VerificationFailed as error:
-            self.tallies.add(row, "refused", now, told=str(error))
+            self._stats.add(row, "refused", now, told=str(error))
             raise ApiError(
                 HTTPStatus.UNAUTHORIZED,
                 "authentication-error",
                 str(error),
                 about={"domain": row.domain, "source": row.name, "kind": row.kind},
             ) from error
-        self.tallies.add(row, "deliveries", now)
+        self._stats.add(row, "deliveries", now)
         reply = source.handshake(delivery, row.secrets)
         if reply is not None:
             return _answer(reply)
@@ -167,21 +124,21 @@ class FrontDoor:
         row, now = configured.row, self._outside()
         if taken.bystanders:
             await in_thread(self._limits.request_s, self._sources.keep_bystanders, taken.bystanders)
-            self.tallies.add(row, "left_out", now, len(taken.bystanders))
+            self._stats.add(row, "left_out", now, len(taken.bystanders))
         if not heard:
-            self.tallies.add(row, "ignored", now)
+            self._stats.add(row, "ignored", now)
         if not taken.entries:
             return _json({"accepted": 0, "duplicates": 0, "left_out": len(taken.bystanders)})
         done = await self._append(taken.entries)
         self._took(done)
         if configured.asking is not None:
             await self._spoke_of(row.token, {entry.room for entry in taken.entries})
-        self.tallies.add(row, "events", now, done.accepted)
-        self.tallies.add(row, "duplicates", now, done.duplicates)
+        self._stats.add(row, "events", now, done.accepted)
+        self._stats.add(row, "duplicates", now, done.duplicates)
         ahead = max(entry.at for entry in taken.entries) - now
-        self.tallies.heard(row.token, done.accepted, max(0, -ahead), now)
+        self._stats.record_events(row.token, done.accepted, max(0, -ahead), now)
         if ahead > _NOTABLE_MS:
-            self.tallies.add(row, "ahead", now, told=f"its clock is {ahead / 1_000:.0f} s ahead of ours")
+            self._stats.add(row, "ahead", now, told=f"its clock is {ahead / 1_000:.0f} s ahead of ours")
         return _json(
             {
                 "accepted": done.accepted,
@@ -205,13 +162,13 @@ class FrontDoor:
     ) -> Response:
         row = configured.row
         if not _is_whole(delivery):
-            self.tallies.add(row, "malformed", delivery.received, told=str(error))
+            self._stats.add(row, "malformed", delivery.received, told=str(error))
             raise invalid(f"{error}") from error
         letter = DeadLetter(
             0, row.token, delivery.received, delivery.url, _without_secrets(delivery.headers), delivery.body, str(error)
         )  # fmt: skip
         await in_thread(self._limits.request_s, self._sources.keep_letter, letter)
-        self.tallies.add(row, "unreadable", delivery.received, told=str(error))
+        self._stats.add(row, "unreadable", delivery.received, told=str(error))
         log.warning("a delivery cannot be read", source=row.name, kind=row.kind, reason=str(error))
         return _json({"accepted": 0, "duplicates": 0, "kept": True, "info": str(error)})
 

@@ -48,7 +48,7 @@ class Counted(Collector):
         times = HistogramMetricFamily(
             "headcount_webhook_delivery_seconds", "Time from the commit of a message to its 200"
         )
-        self._times.tell(times)
+        self._times.add_to(times)
         yield times
         parked, failed = self.standing() or (None, None)
         gauges: tuple[tuple[str, str, int | None], ...] = (

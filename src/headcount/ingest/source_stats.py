@@ -1,0 +1,67 @@
+"""Source statistics of one process: counters that wait to be written to the store, totals for metrics, recent event rates.
+
+Responsible for counting what arrives from each source. Must not know HTTP, the store or when counters are written.
+"""
+
+from collections import deque
+from typing import Final, NamedTuple
+
+from headcount.kernel.events import Ms
+from headcount.store.sources import SourceRow, Tally
+
+_MINUTES: Final = 60
+_MINUTE_MS: Final[Ms] = 60_000
+
+
+class RecentEvents(NamedTuple):
+    """The number of events that this process accepted from a source in the last hour, and the age of the newest on arrival."""
+
+    events: int
+    lag_ms: Ms
+
+
+class SourceStats:
+    """Counters by source and kind of occurrence. Used by one event loop, read by any thread."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[str, deque[tuple[Ms, int]]] = {}
+        self._lags: dict[str, Ms] = {}
+        self._unwritten: dict[tuple[str, str], Tally] = {}
+        self.totals: dict[tuple[str, str], int] = {}
+        """Counts since the start of the process, by the source's kind and the kind of occurrence."""
+
+    def add(self, row: SourceRow, what: str, now: Ms, number: int = 1, told: str | None = None) -> None:
+        """Count `number` occurrences of `what`; `told` is the message of the latest one."""
+        if not number:
+            return
+        before = self._unwritten.get((row.token, what))
+        known = before.number if before is not None else 0
+        self._unwritten[row.token, what] = Tally(row.token, what, known + number, now, told)
+        self.totals[row.kind, what] = self.totals.get((row.kind, what), 0) + number
+
+    def record_events(self, token: str, events: int, lag_ms: Ms, now: Ms) -> None:
+        """Record accepted events of a source; `lag_ms` is the age of the newest one."""
+        self._lags[token] = lag_ms
+        minutes = self._minutes.setdefault(token, deque(maxlen=_MINUTES))
+        minute = now // _MINUTE_MS
+        number = minutes.pop()[1] if minutes and minutes[-1][0] == minute else 0
+        minutes.append((minute, number + events))
+
+    def recent(self, now: Ms) -> dict[str, RecentEvents]:
+        """Return the events of the last hour by token."""
+        since = now // _MINUTE_MS - _MINUTES
+        return {
+            token: RecentEvents(
+                sum(number for minute, number in minutes if minute > since), self._lags[token]
+            )
+            for token, minutes in self._minutes.items()
+        }
+
+    def unwritten(self) -> list[Tally]:
+        """Return the counters that are not in the store yet."""
+        return list(self._unwritten.values())
+
+    def drain(self) -> list[Tally]:
+        """Return the counters that are not in the store yet, and start again from zero."""
+        unwritten, self._unwritten = self._unwritten, {}
+        return list(unwritten.values())

@@ -1,0 +1,146 @@
+"""Background tasks of one process: periodic maintenance, usage rollup, polling of sources, webhook delivery.
+
+Responsible for when each runs and for what stops it. Must not know what the work consists of.
+"""
+
+import asyncio
+import random
+import secrets
+from itertools import count
+from typing import Final
+
+import structlog
+
+from headcount.clock import JUMP_STANDS_MS
+from headcount.dashboard.auth import Door
+from headcount.http.auth import Gate
+from headcount.ingest.polling.client import Asker
+from headcount.ingest.polling.poller import Polling, Tools
+from headcount.outbound.webhooks.client import Transport
+from headcount.outbound.webhooks.dispatcher import Delivering, Parts
+from headcount.outbound.webhooks.metrics import Counted
+from headcount.service.core import Core
+from headcount.store.database import StoreError
+from headcount.store.records import DAY_MS
+
+_MAINTENANCE_INTERVAL_S: Final = 10
+_PRUNE_EVERY: Final = 360
+"""Old messages are deleted in every so many rounds of maintenance."""
+_ROLLUP_INTERVAL_S: Final = 1.0
+_ROLLUP_PAUSE_S: Final = 0.02
+"""The pause between two steps of a rollup that is behind, so that it leaves the processor to others."""
+
+log = structlog.get_logger("headcount")
+
+
+class Maintenance:
+    """Writes counters to the store, deletes old messages, logs jumps of the clock."""
+
+    def __init__(self, core: Core, gate: Gate, sessions: Door) -> None:
+        self._store = core.store
+        self._clock = core.clock
+        self._is_leader = core.worker.leads
+        self._source_stats = core.source_stats
+        self._retention_days: int = core.settings["keep_messages_days"]
+        self._gate = gate
+        self._sessions = sessions
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        for turn in count():
+            self._log_clock_jump()
+            await asyncio.sleep(_MAINTENANCE_INTERVAL_S)
+            try:
+                await asyncio.to_thread(self.flush)
+                if turn % _PRUNE_EVERY == 0:
+                    await asyncio.to_thread(self._prune_messages)
+            except StoreError as error:
+                log.warning("periodic maintenance failed", reason=str(error))
+
+    def flush(self) -> None:
+        """Write when keys and sessions were used, and the counters of sources."""
+        used_keys, self._gate.used = self._gate.used, {}
+        if used_keys:
+            self._store.keys.touch(used_keys)
+        used_sessions, self._sessions.used = self._sessions.used, {}
+        if used_sessions:
+            self._store.passes.touch(used_sessions)
+        stats = self._source_stats.drain()
+        if stats:
+            self._store.sources.tally(stats)
+
+    def _log_clock_jump(self) -> None:
+        jump_ms = self._clock.take_jump()
+        if jump_ms is not None:
+            direction = "back" if jump_ms < 0 else "forward"
+            message = f"the machine's clock was set {direction}; the service follows if it stays so"
+            log.warning(
+                message,
+                by_s=jump_ms // 1_000,
+                follows_after_s=JUMP_STANDS_MS // 1_000,
+            )
+
+    def _prune_messages(self) -> None:
+        """Delete messages and their deliveries after the retention period.
+
+        A wrong clock must not decide what is too old: after a jump nothing is deleted for a day.
+        """
+        if self._clock.trusted_for() < DAY_MS:
+            return
+        before = self._clock.now() - self._retention_days * DAY_MS
+        if self._is_leader() and self._retention_days:
+            self._store.messages.prune(before)
+            self._store.deliveries.prune(before)
+
+
+class Delivery:
+    """Delivers webhook messages while `run` runs."""
+
+    def __init__(self, core: Core, transport: Transport, metrics: Counted) -> None:
+        store = core.store
+        self._transport = transport
+        self._parts = Parts(
+            store.endpoints, store.deliveries, store.messages, transport, core.worker.leads, core.clock.now, metrics,
+            random.random,
+        )  # fmt: skip
+        self._dispatcher: Delivering | None = None
+
+    async def run(self) -> None:
+        """Run until cancelled; attempts in progress are finished then."""
+        self._dispatcher = Delivering(self._parts)
+        try:
+            await self._dispatcher.run()
+        finally:
+            await self._dispatcher.stop()
+            self._transport.close()
+
+    def wake(self) -> None:
+        """Make endpoints that were changed take effect at once."""
+        if self._dispatcher is not None:
+            self._dispatcher.wake()
+
+    def in_flight(self) -> int:
+        """Return the number of messages in the queues of endpoints."""
+        return self._dispatcher.waiting if self._dispatcher is not None else 0
+
+
+async def roll_up_usage(core: Core) -> None:
+    """Add new meetings to the usage tables while this process leads, until cancelled."""
+    while True:
+        more = False
+        if core.worker.leads():
+            try:
+                more = await asyncio.to_thread(core.store.tallying.step)
+            except StoreError as error:
+                log.warning("usage rollup failed; will retry", reason=str(error))
+        await asyncio.sleep(_ROLLUP_PAUSE_S if more else _ROLLUP_INTERVAL_S)
+
+
+async def poll_sources(core: Core) -> None:
+    """Poll the servers of sources for participants while this process leads, until cancelled."""
+    async with Asker() as client:
+        tools = Tools(
+            core.store, client.poll, core.appender.append, core.metrics.count_events, core.source_stats.add,
+            core.worker.leads, core.clock.now, lambda: secrets.token_hex(8), random.random, core.settings.limits(),
+        )  # fmt: skip
+        await Polling(tools).run()

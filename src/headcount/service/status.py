@@ -1,0 +1,83 @@
+"""Status of one process: the numbers that its metrics and the dashboard show.
+
+Responsible for where each number is read. Must not know how it is shown.
+"""
+
+from collections.abc import Callable, Mapping
+
+from headcount.dashboard.feed import Counts, Recently, Worked
+from headcount.ingest.dead_letters import Retried, retry
+from headcount.outbound.broadcast import Broadcaster
+from headcount.service.core import Core
+from headcount.service.readiness import Readiness
+from headcount.store.sources import Tally
+from headcount.telemetry.metrics import Reader
+
+
+class Status:
+    """What the dashboard shows of this process besides the store. `counts` and `retry` read the store."""
+
+    def __init__(self, core: Core, readiness: Readiness) -> None:
+        self._core = core
+        self._readiness = readiness
+
+    def counts(self) -> Counts:
+        core, engine = self._core, self._core.worker.engine
+        lag = self._readiness.measure_lag()
+        seen = None if engine is None else engine.tally
+        return Counts(
+            core.worker.alive(), lag.entries, lag.seconds,
+            None if seen is None else Worked(
+                seen.entries, seen.rounds, seen.commit_s, seen.late, seen.corrections, seen.repeated, seen.orphans
+            ),
+            core.worker.failures, core.metrics.duplicates, core.appender.commits, core.appender.commit_s,
+            core.clock.ahead(),
+        )  # fmt: skip
+
+    def fresh(self) -> list[Tally]:
+        return self._core.source_stats.unwritten()
+
+    def recently(self) -> Mapping[str, Recently]:
+        recent = self._core.source_stats.recent(self._core.clock.outside())
+        return {token: Recently(*events) for token, events in recent.items()}
+
+    def retry(self, domain: str) -> Retried:
+        core = self._core
+        done = retry(core.store, core.clock.now, core.settings.limits(), domain)
+        core.worker.wake()
+        return done
+
+
+def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -> Mapping[str, Reader]:
+    """Return the function that reads each metric of `telemetry.metrics.CATALOG`."""
+    worker, appender, clock = core.worker, core.appender, core.clock
+
+    def tally(name: str) -> Callable[[], float]:
+        return lambda: getattr(worker.engine.tally, name) if worker.engine is not None else 0
+
+    def lag(field: int) -> Reader:
+        return lambda: None if readiness.lag.latest is None else readiness.lag.latest[field]
+
+    return {
+        "headcount_engine_entries": tally("entries"),
+        "headcount_engine_rounds": tally("rounds"),
+        "headcount_late_events": tally("late"),
+        "headcount_corrections": tally("corrections"),
+        "headcount_repeated_joins": tally("repeated"),
+        "headcount_orphan_leaves": tally("orphans"),
+        "headcount_engine_commit_seconds": tally("commit_s"),
+        "headcount_engine_failures": lambda: worker.failures,
+        "headcount_quarantined_rooms": lambda: worker.engine.quarantined_rooms() if worker.engine else 0,
+        "headcount_engine_leads": lambda: float(worker.leads()),
+        "headcount_engine_lag_entries": lag(0),
+        "headcount_engine_lag_seconds": lag(1),
+        "headcount_store_answers": lambda: float(readiness.lag.latest is not None),
+        "headcount_open_rooms": lambda: worker.engine.busy_rooms() if worker.engine else 0,
+        "headcount_open_stays": lambda: worker.engine.people() if worker.engine else 0,
+        "headcount_clock_ahead_seconds": lambda: clock.ahead() / 1_000,
+        "headcount_append_commits": lambda: appender.commits,
+        "headcount_append_commit_seconds": lambda: appender.commit_s,
+        "headcount_streams_open": lambda: float(len(broadcaster)),
+        "headcount_stream_events": lambda: broadcaster.sent,
+        "headcount_store_reconnects": lambda: core.store.database.reconnects,
+    }

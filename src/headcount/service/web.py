@@ -1,0 +1,114 @@
+"""The web application of one process: authentication, streams, REST API and dashboard.
+
+Responsible for giving each part of `http` and `dashboard` what it needs. Must not know routes or pages.
+"""
+
+import secrets
+import time
+from functools import partial
+from importlib.metadata import version
+from typing import Final
+
+from headcount.dashboard.app import routes
+from headcount.dashboard.auth import Door, is_sign_in
+from headcount.dashboard.context import House
+from headcount.engine.read_your_writes import Passing
+from headcount.http.app import Parts, build
+from headcount.http.auth import Gate
+from headcount.http.context import Reading
+from headcount.http.cursors import Cursors
+from headcount.http.middleware import Front
+from headcount.http.room_quota import RoomQuota
+from headcount.http.routes.events import Ingest
+from headcount.http.routes.inbound import FrontDoor
+from headcount.http.routes.stream import event_of
+from headcount.outbound.broadcast import Broadcaster
+from headcount.outbound.webhooks.endpoints import EndpointManager
+from headcount.service.core import Core
+from headcount.service.readiness import Readiness
+from headcount.service.status import Status
+from headcount.store.credentials import fresh_secret
+
+_COMMIT_MS: Final = 2_000
+"""The longest time that the engine may take until tables show what rooms have decided."""
+
+
+class Web:
+    """Keys, sessions and streams of one process, and its application."""
+
+    def __init__(self, core: Core, readiness: Readiness, manager: EndpointManager) -> None:
+        settings, store, clock = core.settings, core.store, core.clock
+        self._core = core
+        self._readiness = readiness
+        self._manager = manager
+        self.gate = Gate(
+            store.keys, clock.now, settings["reads_per_5s"], settings["events_per_5s"], settings["request_s"]
+        )
+        self._cursors = Cursors(store.keys.store_secret(secrets.token_bytes(32)))
+        self.broadcaster = Broadcaster(
+            store.messages,
+            partial(event_of, self._cursors),
+            self._is_valid,
+            settings["max_streams_per_domain"],
+        )
+        self._pages = House(
+            store, core.rules, self.broadcaster, clock.now, fresh_secret, settings["timezone"],
+            settings["public_url"], settings["prefix"], version("headcount"), settings, manager,
+            Status(core, readiness),
+        )  # fmt: skip
+        self.sessions = Door(self._pages)
+
+    def application(self) -> Front:
+        """Build the ASGI application."""
+        core, settings = self._core, self._core.settings
+        quota = self._room_quota()
+        return build(
+            Parts(
+                gate=self.gate,
+                ingest=self._ingest(quota),
+                front_door=self._inbound(quota),
+                reading=Reading(
+                    core.store.answers, core.store.usage, core.rules, core.clock.now, settings["granularity_s"],
+                    core.store.sources.bystanders, settings["request_s"],
+                ),
+                webhook_endpoints=self._manager,
+                broadcaster=self.broadcaster,
+                cursors=self._cursors,
+                metrics=core.metrics,
+                ready=self._readiness.problem,
+                look=self._readiness.refresh,
+                seconds=time.perf_counter,
+                name=secrets.token_hex(4),
+                prefix=settings["prefix"],
+                version=version("headcount"),
+                pages=routes(self._pages, self.sessions),
+            )
+        )  # fmt: skip
+
+    def _room_quota(self) -> RoomQuota:
+        core, settings = self._core, self._core.settings
+        shows_after = core.rules.min_stay_ms + settings.shown_after() + _COMMIT_MS
+        return RoomQuota(
+            settings["max_open_rooms"], shows_after, core.store.answers, core.appender.append,
+            core.appender.hand_over, settings["request_s"],
+        )  # fmt: skip
+
+    def _ingest(self, quota: RoomQuota) -> Ingest:
+        core = self._core
+        passing = Passing(core.store, core.worker.hurry, self._readiness.cursor, core.clock.now)
+        return Ingest(
+            self.gate, quota.append, quota.hand_over, passing.passed, core.clock.now, core.clock.outside,
+            core.settings.limits(), core.metrics.count_events, self._cursors,
+        )  # fmt: skip
+
+    def _inbound(self, quota: RoomQuota) -> FrontDoor:
+        core = self._core
+        return FrontDoor(
+            core.store.sources, quota.append, core.clock.now, core.clock.outside, core.metrics.count_events,
+            core.settings.limits(), self.gate.count_source, core.source_stats,
+            public_url=core.settings["public_url"], keep_rooms=core.store.polls.keep_rooms, cursors=self._cursors,
+        )  # fmt: skip
+
+    def _is_valid(self, token: bytes) -> bool:
+        """Return whether the key or the session that opened a stream is still valid."""
+        return self.sessions.still_holds(token) if is_sign_in(token) else self.gate.holds(token)

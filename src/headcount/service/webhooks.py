@@ -1,0 +1,31 @@
+"""Construction of the parts that webhooks need, for the service and for commands.
+
+Responsible for their clock and randomness. Must not know what is done with endpoints.
+"""
+
+import secrets
+import uuid
+from collections.abc import Callable
+from importlib.metadata import version
+
+from headcount.clock import Clock
+from headcount.outbound.webhooks.client import Transport
+from headcount.outbound.webhooks.endpoints import EndpointManager
+from headcount.settings import Settings, networks
+from headcount.store.open import Store
+
+
+def webhook_transport(settings: Settings) -> Transport:
+    """Return the transport with the configured networks and certificate authorities."""
+    agent = f"headcount/{version('headcount')}"
+    return Transport(agent, networks(settings["webhook_networks"]), settings["webhook_ca_file"])
+
+
+def endpoint_manager(
+    store: Store, transport: Transport, clock: Clock, on_change: Callable[[], None] = lambda: None
+) -> EndpointManager:
+    """Return the manager of webhook endpoints; `on_change` is called after each change."""
+    return EndpointManager(
+        store.endpoints, store.deliveries, store.messages, transport, clock.now, lambda: str(uuid.uuid4()),
+        secrets.token_bytes, on_change,
+    )  # fmt: skip
