@@ -7,11 +7,9 @@ the union of their stays. Knows nothing of how entries were found, nor in which 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from headcount.intervals import Interval, total_length, union
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
-
-Span = tuple[Ms, Ms]
-"""From a moment to one that is later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +26,11 @@ class Person:
     connections: int
     first_join: Ms
     last_leave: Ms | None
-    spans: tuple[Span, ...]
+    spans: tuple[Interval, ...]
 
     @property
     def time(self) -> Ms:
-        return length_of(self.spans)
+        return total_length(self.spans)
 
 
 def people_in(entries: Iterable[Entry], now: Ms) -> list[Person]:
@@ -58,26 +56,3 @@ def person_of(entries: Iterable[Entry], now: Ms) -> Person:
         max(leaves) if len(leaves) == len(entries) else None,
         union((entry.join, now if entry.leave is None else entry.leave) for entry in entries),
     )
-
-
-def union(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """The same time in spans that neither overlap nor touch, in order."""
-    apart: list[Span] = []
-    for start, end in sorted(spans):
-        if start >= end:
-            continue
-        if apart and start <= apart[-1][1]:
-            apart[-1] = apart[-1][0], max(end, apart[-1][1])
-        else:
-            apart.append((start, end))
-    return tuple(apart)
-
-
-def within(spans: Iterable[Span], start: Ms, end: Ms) -> tuple[Span, ...]:
-    """What of these spans lies in [start, end)."""
-    cut = ((max(a, start), min(b, end)) for a, b in spans)
-    return tuple((a, b) for a, b in cut if a < b)
-
-
-def length_of(spans: Iterable[Span]) -> Ms:
-    return sum(end - start for start, end in spans)

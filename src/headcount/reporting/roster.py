@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from headcount.intervals import clip, total_length
 from headcount.kernel.events import Ms
-from headcount.reporting.attendance import Person, length_of, within
+from headcount.reporting.attendance import Person
 
 
 class Status(StrEnum):
@@ -82,8 +83,8 @@ def called(people: Iterable[Person], expected: Mapping[str, str | None], terms: 
 
 
 def _attendee(person: Person, expected: Mapping[str, str | None], terms: Terms) -> Attendee:
-    counted = within(person.spans, terms.starts, terms.ends)
-    time = length_of(counted)
+    counted = clip(person.spans, terms.starts, terms.ends)
+    time = total_length(counted)
     user_id = person.user_id
     if user_id is None or user_id not in expected:
         return Attendee(user_id, person.user_name, person, Status.WALK_IN, time)

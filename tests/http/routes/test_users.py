@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headcount.kernel.meetings import Entry
-from headcount.reporting.attendance import length_of, people_in, union, within
+from headcount.reporting.attendance import people_in
 
 
 def attended(world, user="u", **query):
@@ -87,24 +87,6 @@ def test_what_makes_no_sense_is_refused(world):
 def test_of_another_domain_nothing_is_told(world):
     world.met(0, 60, "a", user_id="u", domain="other")
     assert attended(world) == []
-
-
-# The union of stays.
-
-SPANS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=8)
-
-
-@settings(max_examples=300, deadline=None)
-@given(SPANS, st.integers(0, 30), st.integers(0, 30))
-def test_a_union_holds_each_millisecond_once(spans, start, end):
-    held = {ms for a, b in spans for ms in range(a, b)}
-    apart = union(spans)
-    assert length_of(apart) == len(held)
-    assert {ms for a, b in apart for ms in range(a, b)} == held
-    assert all(one[1] < other[0] for one, other in zip(apart, apart[1:], strict=False))
-    cut = within(apart, start, end)
-    assert {ms for a, b in cut for ms in range(a, b)} == held & set(range(start, end))
-    assert length_of(cut) == len(held & set(range(start, end)))
 
 
 def entries():

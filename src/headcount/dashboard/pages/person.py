@@ -14,8 +14,9 @@ from headcount.dashboard.pages.usage import calendar_of
 from headcount.dashboard.renderer import TEXTS, View
 from headcount.dashboard.renderer import page as shown
 from headcount.dashboard.sanitize import local
+from headcount.intervals import clip, total_length, union
 from headcount.kernel.events import Ms
-from headcount.reporting.attendance import Person, length_of, person_of, union, within
+from headcount.reporting.attendance import Person, person_of
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.records import DAY_MS, MeetingRow
 from headcount.timezones import boundaries
@@ -72,7 +73,7 @@ def _draw(view: View, sight: Sight) -> Year:
     spans = union((stay.join, view.now if stay.leave is None else stay.leave) for stay in stays)
     edges = boundaries("day", begin, query.end_of(today, view.zone), view.zone)
     days = {
-        local(start, view.zone).date(): length_of(within(spans, start, end)) // 60_000
+        local(start, view.zone).date(): total_length(clip(spans, start, end)) // 60_000
         for start, end in zip(edges, edges[1:], strict=False)
     }
     told = {day: float(minutes) for day, minutes in days.items() if minutes}

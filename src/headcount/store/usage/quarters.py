@@ -10,16 +10,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from headcount.intervals import Interval
 from headcount.kernel.events import Ms
 
 QUARTER_MS: Final[Ms] = 900_000
 
-Span = tuple[Ms, Ms]
-"""Somebody's time in a meeting, [join, leave)."""
 Steps = tuple[tuple[Ms, int], ...]
 """Changes of the head count: how far into the quarter, and by how many; in order, one for each moment."""
-Range = tuple[int, int]
-"""The numbers of quarters from one up to another."""
 SCALES: Final = (30 * 96, 96, 1)
 """In how many quarters together each room is summed up."""
 _STEPS: Final = msgspec.json.Decoder(Steps)
@@ -66,7 +63,9 @@ class _Growing:
         return Quarter(self.meetings, self.time, self.before, steps)
 
 
-def quarters_of(starts: Iterable[Ms], spans: Iterable[Span], first: int, until: int) -> dict[int, Quarter]:
+def quarters_of(
+    starts: Iterable[Ms], spans: Iterable[Interval], first: int, until: int
+) -> dict[int, Quarter]:
     """The quarters from `first` up to `until` in which something was, by their number.
 
     `starts` are those of meetings, `spans` the times of people in them.
@@ -112,21 +111,10 @@ def merged(parts: Iterable[Quarter], less: Iterable[Quarter] = ()) -> Quarter:
     return growing.done()
 
 
-def quarters_in(start: Ms, end: Ms) -> Range:
+def quarters_in(start: Ms, end: Ms) -> Interval:
     """The quarters that a time touches; one at least."""
     first = start // QUARTER_MS
     return first, max(first + 1, -(-end // QUARTER_MS))
-
-
-def together(ranges: Iterable[Range]) -> list[Range]:
-    """The same quarters in ranges that do not overlap, in order."""
-    apart: list[Range] = []
-    for first, until in sorted(ranges):
-        if apart and first <= apart[-1][1]:
-            apart[-1] = apart[-1][0], max(until, apart[-1][1])
-        else:
-            apart.append((first, until))
-    return apart
 
 
 def steps_written(steps: Steps) -> str:

@@ -8,6 +8,7 @@ goes on, is worked out when it is asked for, so that an answer is true at once.
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from headcount.intervals import Interval, union
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, StoreBusy, one_moment
@@ -16,12 +17,10 @@ from headcount.store.usage.quarters import (
     SCALES,
     ByNumber,
     Quarter,
-    Range,
     merged,
     quarters_in,
     quarters_of,
     steps_said,
-    together,
 )
 
 _MOST_WAITING: Final = 5_000
@@ -151,7 +150,7 @@ class _Asked:
             _collect(plus, quarters)
         return plus, minus
 
-    def _waiting(self, room: str | None) -> dict[str, list[Range]]:
+    def _waiting(self, room: str | None) -> dict[str, list[Interval]]:
         """The quarters of rooms that are not tallied yet, as far as they are asked for."""
         rows = self._connection.rows(
             "to_tally_of_domain", domain=self._domain, room=room, most=_MOST_WAITING + 1
@@ -160,13 +159,13 @@ class _Asked:
             raise StoreBusy(
                 "how much was met is still being worked out from what was stored: try again later"
             )
-        found: dict[str, list[Range]] = {}
+        found: dict[str, list[Interval]] = {}
         for name, start, end in rows:
             first, until = quarters_in(start, end)
             first, until = max(first, self._first), min(until, self._until)
             if first < until:
                 found.setdefault(name, []).append((first, until))
-        return {name: together(ranges) for name, ranges in found.items()}
+        return {name: list(union(ranges)) for name, ranges in found.items()}
 
     def _rows(self, name: str, **more: str) -> list[tuple[int, ...]]:
         return self._connection.rows(name, domain=self._domain, first=self._first, until=self._until, **more)
@@ -174,9 +173,9 @@ class _Asked:
 
 def steps_of(connection: Connection, domain: str, numbers: set[int]) -> Iterator[tuple[int, str]]:
     """The steps of all rooms of a domain in these quarters, as they are written."""
-    ranges = together((number, number + 1) for number in numbers)
+    ranges = union((number, number + 1) for number in numbers)
     if len(ranges) > _FEW:
-        ranges = [(ranges[0][0], ranges[-1][1])]
+        ranges = ((ranges[0][0], ranges[-1][1]),)
     for first, until in ranges:
         for number, steps in connection.rows("domain_steps_between", domain=domain, first=first, until=until):
             if number in numbers:

@@ -10,18 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from headcount.intervals import Interval, union
 from headcount.store.database import Connection, Database, one_moment
 from headcount.store.usage.quarters import (
     QUARTER_MS,
     SCALES,
     ByNumber,
     Quarter,
-    Range,
     merged,
     quarters_in,
     steps_said,
     steps_written,
-    together,
 )
 from headcount.store.usage.queries import ended_in, steps_of, stored_in
 
@@ -83,7 +82,7 @@ class Tallying:
 
 def _worked_out(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> _Work:
     work = _Work()
-    ranges: dict[tuple[str, str], list[Range]] = {}
+    ranges: dict[tuple[str, str], list[Interval]] = {}
     for number, domain, room, start, end in rows:
         first, until = quarters_in(start, end)
         if until - first > _LONGEST:
@@ -93,7 +92,7 @@ def _worked_out(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> _Wor
             work.done.append((number, start))
         ranges.setdefault((domain, room), []).append((first, until))
     for (domain, room), theirs in ranges.items():
-        for first, until in together(theirs):
+        for first, until in union(theirs):
             before = stored_in(connection, domain, room, first, until)
             after = ended_in(connection, domain, room, first, until)
             _keep_differences(work, domain, room, before, after)
