@@ -1,4 +1,4 @@
-"""The real service as a process of its own, on a free port of the loopback, ended by its id."""
+"""The service as a process of its own on a free port of the loopback, and commands run to their end."""
 
 import os
 import re
@@ -10,23 +10,50 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-SERVES = re.compile(r"on (http://127\.0\.0\.1:\d+)")
+from support.fork_server import ForkedCommand
+
+LISTENS = re.compile(r"on (http://127\.0\.0\.1:\d+)")
 KEY = re.compile(r"hc_[A-Za-z0-9_-]{32}")
 PATIENCE_S = 60
 
 
 class NotServingError(AssertionError):
-    """The service did not come up. Its log says why."""
+    """The service did not start. Its log says why."""
 
 
-def headcount(*arguments, check=True, **options):
-    """Run one command to its end."""
-    command = [sys.executable, "-m", "headcount", *map(str, arguments)]
-    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=PATIENCE_S, **options)
+def headcount(*arguments, check=True, env=None):
+    """Run one command to its end, and return what `subprocess.run` returns, with text."""
+    command = ["headcount", *map(str, arguments)]
+    environment = os.environ if env is None else env
+    if "LD_PRELOAD" in environment:
+        command[:1] = [sys.executable, "-m", "headcount"]
+        return subprocess.run(
+            command, check=check, capture_output=True, text=True, timeout=PATIENCE_S, env=environment
+        )
+    with _nothing() as nothing, _captured() as out, _captured() as err:
+        process = ForkedCommand(arguments, environment=environment, stdin=nothing, stdout=out, stderr=err)
+        done = subprocess.CompletedProcess(command, process.wait(PATIENCE_S))
+        done.stdout, done.stderr = _text_of(out), _text_of(err)
+    if check:
+        done.check_returncode()
+    return done
+
+
+def _nothing():
+    return Path(os.devnull).open()
+
+
+def _captured():
+    return os.fdopen(os.memfd_create("output"), "r+b")
+
+
+def _text_of(captured):
+    captured.seek(0)
+    return captured.read().decode()
 
 
 class Running:
-    """A service on a store. `start` again after `kill` or `stop` to take it up where it was."""
+    """A service on a store. `start` again after `kill` or `stop` to go on with the same store."""
 
     def __init__(self, folder, database=None, environment=None, **settings):
         self.folder = Path(folder)
@@ -37,63 +64,66 @@ class Running:
         self.process = None
         self.key = None
 
-    def start(self, *more, most_bytes=None, descriptors=None):
-        """Start it; with `most_bytes`, none of its files may grow larger, as if the disk were full.
+    def start(self, *more, limit_bytes=None, descriptors=None):
+        """Start the service and return it once it answers.
 
-        `descriptors` is how many it may have open at once.
+        With `limit_bytes`, none of its files may grow larger, as if the disk were full. `descriptors` limits how many it may
+        have open at once.
         """
+        begin = self.log.stat().st_size if self.log.exists() else 0
+        limits = [f"--fsize={limit_bytes}"] if limit_bytes else []
+        limits += [f"--nofile={descriptors}:{descriptors}"] if descriptors else []
+        with self.log.open("ab") as log:
+            self.process = self._process(limits, self._arguments(more), log)
+        self.url = self._wait_for_url(begin)
+        self._wait_for_answer()
+        if self.key is None:
+            found = KEY.search(self.log.read_text())
+            self.key = found and found[0]
+        return self
+
+    def _arguments(self, more):
         flags = [
             part
             for name, value in self.settings.items()
             for part in (f"--{name.replace('_', '-')}", str(value))
         ]
-        command = [
-            sys.executable,
-            "-m",
-            "headcount",
-            "serve",
-            "--database",
-            str(self.database),
-            "--port",
-            "0",
-        ]
-        begin = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log:
-            limits = [f"--fsize={most_bytes}"] if most_bytes else []
-            limits += [f"--nofile={descriptors}:{descriptors}"] if descriptors else []
-            limited = ["prlimit", *limits] if limits else []
-            self.process = subprocess.Popen(
-                [*limited, *command, *flags, *more], stderr=log, stdout=log, env=self.environment
+        return ["serve", "--database", str(self.database), "--port", "0", *flags, *map(str, more)]
+
+    def _process(self, limits, arguments, log):
+        """A forked process, unless what the test sets must be there before Python starts."""
+        if limits or "LD_PRELOAD" in self.environment:
+            command = [*(["prlimit", *limits] if limits else []), sys.executable, "-m", "headcount", *arguments]
+            return subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
+        with _nothing() as nothing:
+            return ForkedCommand(
+                arguments, environment=self.environment, stdin=nothing, stdout=log, stderr=log
             )
-        self.url = self._waited_for(SERVES, begin)
+
+    def _wait_for_url(self, begin):
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
-            try:
-                if httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200:
-                    self._note_key()
-                    return self
-            except httpx.TransportError:
-                time.sleep(0.02)
-        raise NotServingError(self.log.read_text())
-
-    def _note_key(self):
-        """The key of the first start. It is told before anything is answered."""
-        if self.key is None:
-            found = KEY.search(self.log.read_text())
-            self.key = found and found[0]
-
-    def _waited_for(self, pattern, begin):
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
+            ended = self.process.poll() is not None
             with self.log.open() as log:
                 log.seek(begin)
-                found = re.search(pattern, log.read())
+                found = LISTENS.search(log.read())
             if found:
                 return found[1]
-            if self.process.poll() is not None:
+            if ended:
                 break
-            time.sleep(0.02)
+            time.sleep(0.005)
         raise NotServingError(self.log.read_text())
+
+    def _wait_for_answer(self):
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                assert httpx.get(f"{self.url}/healthz", timeout=PATIENCE_S).status_code == 200
+            except httpx.ConnectError:
+                assert time.monotonic() < until, self.log.read_text()
+                time.sleep(0.005)
+            else:
+                return
 
     def client(self, key=None, **options):
         headers = {"Authorization": f"Bearer {key or self.key}"}
@@ -113,5 +143,5 @@ class Running:
             self.signal(signal.SIGTERM)
             self.process.wait(PATIENCE_S)
 
-    def signal(self, what):
-        os.kill(self.process.pid, what)
+    def signal(self, number):
+        self.process.send_signal(number)

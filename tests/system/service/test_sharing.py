@@ -214,7 +214,7 @@ def test_what_is_no_store_is_refused(tmp_path):
 
 
 def test_a_full_disk_is_told_and_what_was_acknowledged_stays(tmp_path):
-    service = Running(tmp_path, events_per_5s=0).start(most_bytes=600_000)
+    service = Running(tmp_path, events_per_5s=0).start(limit_bytes=600_000)
     acknowledged, refused = [], None
     with service.client() as client:
         for number in range(100):
