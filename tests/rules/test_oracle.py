@@ -10,54 +10,12 @@ from headcount.kernel.rules import Rules
 from headcount.kernel.stay_table import LeftBy
 from support.oracle import oracle, striding_oracle
 from support.strategies import SCALED, asked_as_of, histories, tidy_histories
+from support.worked_examples import WORKED, stays_said
 
 EVERY_SITTING = Rules(10, 0, 600, 15)
 """The same, but no sitting is too short to be a meeting, so that every stay shows."""
 
 LATER = 10**6
-
-# number: (stays as {who: (join, leave)}, meetings as [((start, end), max, {who: (join, duration)})])
-WORKED = {
-    1: ({"A": (0, 29)}, []),
-    2: ({"A": (0, 30)}, [((0, 30), 1, {"A": (0, 30)})]),
-    3: ({"A": (0, 20), "B": (15, 40)}, [((0, 40), 2, {"A": (0, 20), "B": (15, 25)})]),
-    4: ({"A": (0, 20), "B": (25, 45)}, []),
-    5: ({"A": (0, 20), "B": (20, 45)}, [((0, 45), 1, {"A": (0, 20), "B": (20, 25)})]),
-    6: ({"A": (0, 9), "B": (5, 50)}, [((5, 50), 1, {"B": (5, 45)})]),
-    7: (
-        {"A": (0, 5000), "B": (100, 1000), "C": (3000, 3100)},
-        [
-            ((0, 1600), 2, {"A": (0, 1600), "B": (100, 900)}),
-            ((1600, 3700), 2, {"A": (1600, 2100), "C": (3000, 100)}),
-            ((3700, 5000), 1, {"A": (3700, 1300)}),
-        ],
-    ),
-    8: ({"A": (0, 1600), "B": (100, 1000)}, [((0, 1600), 2, {"A": (0, 1600), "B": (100, 900)})]),
-    9: (
-        {"A": (0, 1601), "B": (100, 1000)},
-        [((0, 1600), 2, {"A": (0, 1600), "B": (100, 900)}), ((1600, 1601), 1, {"A": (1600, 1)})],
-    ),
-    10: (
-        {"A": (0, 3000), "B": (100, 1000), "C": (1600, 2000)},
-        [
-            ((0, 1600), 2, {"A": (0, 1600), "B": (100, 900)}),
-            ((1600, 2600), 2, {"A": (1600, 1000), "C": (1600, 400)}),
-            ((2600, 3000), 1, {"A": (2600, 400)}),
-        ],
-    ),
-    11: (
-        {"A": (0, 3000), "B": (100, 1000), "C": (1599, 2000)},
-        [
-            ((0, 2600), 2, {"A": (0, 2600), "B": (100, 900), "C": (1599, 401)}),
-            ((2600, 3000), 1, {"A": (2600, 400)}),
-        ],
-    ),
-    12: (
-        {"A": (0, 3000), "B": (100, 1000), "C": (1595, 1603)},
-        [((0, 1600), 2, {"A": (0, 1600), "B": (100, 900)}), ((1600, 3000), 1, {"A": (1600, 1400)})],
-    ),
-    13: ({"A": (0, 100_000)}, [((0, 100_000), 1, {"A": (0, 100_000)})]),
-}
 
 
 def join(at, who="A", **more):
@@ -90,14 +48,6 @@ def shown(*events, **more):
         (entry.participant_id, entry.join, entry.leave, entry.left_by)
         for meeting in said(*events, **more)
         for entry in meeting.participants
-    ]
-
-
-def stays_said(stays, unit=1):
-    return [
-        event
-        for who, (came, went) in stays.items()
-        for event in (join(came * unit, who), leave(went * unit, who))
     ]
 
 

@@ -6,17 +6,16 @@
 from random import Random
 
 import pytest
-from test_oracle import WORKED, stays_said
 
 from headcount.kernel.events import Kind
 from headcount.kernel.meetings import Entry, Meeting, meeting_id
 from headcount.kernel.rules import Rules
 from headcount.kernel.stay_table import LeftBy
-from support import TESTS, engines
-from support.scenario import A_DAY, ScenarioError, parse, rewritten, seconds, told
+from support import engines
+from support.scenario import A_DAY, STORIES, ScenarioError, parse, rewritten, seconds, told
 from support.stored import stored
+from support.worked_examples import WORKED, stays_said
 
-STORIES = sorted((TESTS / "scenarios").glob("*.txt"))
 DOMAIN = "default"
 LETTERS = {"A": "Ann", "B": "Bob", "C": "Cid"}
 

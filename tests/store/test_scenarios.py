@@ -3,14 +3,13 @@
 from random import Random
 
 import pytest
-from test_scenarios import STORIES
 
 from headcount.engine.engine import SHOWN_AFTER_MS, Engine
 from headcount.kernel.meetings import Meeting
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.open import open_store
 from support import engines
-from support.scenario import parse
+from support.scenario import STORIES, parse
 from support.stored import entry_of
 
 

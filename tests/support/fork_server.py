@@ -48,7 +48,9 @@ class ForkedCommand:
     def __init__(self, arguments, *, environment, stdin, stdout, stderr, cwd=None):
         self._status, written = os.pipe()
         message = json.dumps([[*map(str, arguments)], dict(environment), str(cwd or Path.cwd())]).encode()
-        socket.send_fds(self._socket(), [message], [stdin.fileno(), stdout.fileno(), stderr.fileno(), written])
+        socket.send_fds(
+            self._socket(), [message], [stdin.fileno(), stdout.fileno(), stderr.fileno(), written]
+        )
         os.close(written)
         self._answers = os.fdopen(self._status, "rb", buffering=0)
         self.pid = int(self._answers.read(NUMBER_BYTES))
@@ -160,7 +162,7 @@ def run_command(arguments, environment, cwd):
         importlib.import_module("headcount.cli").main()
     except SystemExit as ended:
         return ended.code or 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - it ends the process, as everywhere
         sys.excepthook(*sys.exc_info())
     return 1
 
@@ -170,8 +172,8 @@ def main():
         importlib.import_module(name)
     gc.freeze()
     code = run_command(*Server(int(sys.argv[1])).serve())
-    threading._shutdown()
-    atexit._run_exitfuncs()
+    threading._shutdown()  # noqa: SLF001 - Python has no public name for the two steps of an orderly end
+    atexit._run_exitfuncs()  # noqa: SLF001
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # to free every object of the parent would copy its memory

@@ -93,7 +93,13 @@ class Running:
     def _process(self, limits, arguments, log):
         """A forked process, unless what the test sets must be there before Python starts."""
         if limits or "LD_PRELOAD" in self.environment:
-            command = [*(["prlimit", *limits] if limits else []), sys.executable, "-m", "headcount", *arguments]
+            command = [
+                *(["prlimit", *limits] if limits else []),
+                sys.executable,
+                "-m",
+                "headcount",
+                *arguments,
+            ]
             return subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
         with _nothing() as nothing:
             return ForkedCommand(

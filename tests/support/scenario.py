@@ -22,6 +22,7 @@ from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.kernel.meetings import Entry, Meeting
 from headcount.kernel.rules import Rules
 from headcount.kernel.stay_table import LeftBy
+from support import TESTS
 
 
 def ms(text: str) -> Ms:
@@ -31,6 +32,7 @@ def ms(text: str) -> Ms:
 
 RULE = "\n----\n"
 ROOM = "room"
+STORIES = sorted((TESTS / "scenarios").glob("*.txt"))
 A_DAY = 24 * 3600 * 1000
 
 SAID = re.compile(r"(?P<at>\d+(?:\.\d{1,3})?) +(?P<who>\S+) (?P<verb>joins|leaves|ends)(?:, (?P<rest>.+))?")

@@ -49,7 +49,14 @@ class Postgres:
         if self.as_user:
             shutil.chown(self.folder, "postgres", "postgres")
         self._run(
-            "initdb", "--auth=trust", "--username=headcount", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", self.data
+            "initdb",
+            "--auth=trust",
+            "--username=headcount",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "-D",
+            self.data,
         )
         self.start()
 
