@@ -46,7 +46,7 @@ def prepare(store: Store) -> None:
     if store.answers.meeting(CROWD, crowd().id) is None:
         store.tables.commit(Round(0, meetings={(CROWD, crowd().id): crowd()}), store.tables.take_over())
         with store.database.writing() as connection:
-            connection.write("keep_stay", [_stay(number) for number in range(PEOPLE)])
+            connection.write("upsert_stay", [_stay(number) for number in range(PEOPLE)])
             # The engine would have made these, had it worked all of it in.
             connection.run_text(
                 "insert into rooms (domain, room, settled_ms) select distinct domain, room, 0 from meetings where true"

@@ -131,7 +131,7 @@ def bare(database: Path, rows: list[tuple[Any, ...]]) -> float:
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
-    append = statement("append")
+    append = statement("insert_entries")
     began = time.perf_counter()
     for start in range(0, len(rows), LINES):
         connection.execute("begin immediate")

@@ -114,7 +114,7 @@ def bare_seconds(url: str, rows: Rows, write: Callable[[psycopg.Cursor, Rows], N
 
 
 def by_executemany(cursor: psycopg.Cursor, rows: Rows) -> None:
-    cursor.executemany(for_postgres(statement("append")).encode(), rows)
+    cursor.executemany(for_postgres(statement("insert_entries")).encode(), rows)
 
 
 def by_copy(cursor: psycopg.Cursor, rows: Rows) -> None:

@@ -41,9 +41,9 @@ def make(path: Path, meetings: int) -> None:
     starts = [(room, start) for room in range(ROOMS) for start in _starts(room, meetings // ROOMS)]
     rows = sorted(_meeting(room, start) for room, start in starts)
     _put_meetings(store, rows)
-    _put(store, "keep_stay", (stay for room, start in starts for stay in _stays(room, start)))
+    _put(store, "upsert_stay", (stay for room, start in starts for stay in _stays(room, start)))
     _put_meetings(store, sorted(_meeting(room, None) for room in range(ROOMS)))
-    _put(store, "keep_stay", (stay for room in range(ROOMS) for stay in _stays(room, None)))
+    _put(store, "upsert_stay", (stay for room in range(ROOMS) for stay in _stays(room, None)))
     with store.database.writing() as connection:
         connection.run_text("analyze;\n")
     store.close()

@@ -165,7 +165,7 @@ def put(store: Store, numbers: Iterable[int]) -> None:
         for n in numbers
     ]
     with store.database.writing() as connection:
-        connection.write("keep_message", rows)
+        connection.write("insert_message", rows)
 
 
 def endpoint(url: str, number: int) -> Endpoint:
@@ -205,7 +205,7 @@ def warm_up(port: int, store: Store, endpoints: int) -> None:
     now = time.time_ns() // 1_000_000
     with store.database.writing() as connection:
         connection.write(
-            "keep_message",
+            "insert_message",
             [("default", "warm", "meeting.started", "warm", now, now, '{"id":"m","start":1000}')],
         )
     all_of(port, endpoints)

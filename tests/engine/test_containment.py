@@ -33,7 +33,7 @@ POISON = "poison"
 ROOMS = [("default", "calm"), ("default", POISON), ("other", "calm"), ("other", "lively")]
 AN_HOUR = 3_600_000
 END = NEW_YEAR + 10 * AN_HOUR
-CANNOT_BE_CONTAINED = {"keep_behind", "drop_behind"}
+CANNOT_BE_CONTAINED = {"upsert_deferred_room", "delete_deferred_room"}
 """How the quarantine itself is written down."""
 
 
@@ -94,7 +94,7 @@ class FaultyConnection:
 
     def write(self, name, rows):
         rows = list(rows)
-        if name != "append" or rows[0][-2] == Origin.INFERRED:
+        if name != "insert_entries" or rows[0][-2] == Origin.INFERRED:
             self._look(name, [value for row in rows for value in row])
         return self._connection.write(name, rows)
 
@@ -286,7 +286,7 @@ def test_each_call_of_the_kernel_for_a_room_may_fail_and_stops_no_other(url):
 
 def test_a_quarantined_room_is_tried_again_ever_more_seldom_and_at_once_by_another_release(url):
     database, store = fresh(url)
-    database.rejected = "keep_stay"
+    database.rejected = "upsert_stay"
     engine = live(store, restarts=False)
     (row,) = store.tables.rooms_behind()
     assert (row.release, row.position) == ("1", row.position)
@@ -401,7 +401,7 @@ def test_a_database_that_rejects_everything_is_no_fault_of_the_rooms(url):
     database, store = fresh(url)
     rooms = [entry_of(Event(Kind.JOIN, f"room-{n}", NEW_YEAR, POISON), NEW_YEAR) for n in range(20)]
     store.log.append([rooms])
-    database.rejected = "keep_stay"
+    database.rejected = "upsert_stay"
     engine = start(store)
     with pytest.raises(StoreRejected):
         work(engine, NEW_YEAR + AN_HOUR)

@@ -19,7 +19,7 @@ def store(tmp_path):
 def tell(store, *names, type_="meeting.started"):
     rows = [("acme", name, type_, "blue", 0, 0, json.dumps({})) for name in names]
     with store.database.writing() as connection:
-        connection.write("keep_message", rows)
+        connection.write("insert_message", rows)
 
 
 def form(message):

@@ -399,7 +399,7 @@ def test_a_store_is_migrated_once_and_a_newer_or_changed_one_is_refused(store, u
     assert pending(store.database) == []
     assert migrate(store.database) == []
     with store.database.writing() as connection:
-        connection.run("remember_migration", number=9_999, name="of tomorrow", checksum="x")
+        connection.run("insert_migration", number=9_999, name="of tomorrow", checksum="x")
     with pytest.raises(StoreError, match="newer release"):
         open_store(url)
     with store.database.writing() as connection:

@@ -13,7 +13,7 @@ def outbox(store):
     types = ["meeting.started", "meeting.ended"] * 5
     with store.database.writing() as connection:
         rows = [("acme", f"m{n}", type_, "r", n, n, said) for n, type_ in enumerate(types)]
-        connection.write("keep_message", [*rows, ("other", "x", "meeting.started", "r", 1, 1, said)])
+        connection.write("insert_message", [*rows, ("other", "x", "meeting.started", "r", 1, 1, said)])
     return store.messages
 
 

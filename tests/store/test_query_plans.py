@@ -8,7 +8,7 @@ from headcount.store.statements import statement
 GIVEN = {"domain": "d", "room": "r", "after_room": "", "after_join": -1, "after_participant": "", "most": 10}
 
 
-@pytest.mark.parametrize("question", ["presence", "room_presence"])
+@pytest.mark.parametrize("question", ["select_presence", "select_room_presence"])
 def test_who_is_in_is_read_in_order_from_an_index_alone(tmp_path, question):
     store = open_store(str(tmp_path / "a.db"))
     with store.database.reading() as connection:

@@ -24,7 +24,7 @@ def told(store, *names, room="r", type_="meeting.started", domain="acme", at=1_0
     """Puts messages into the outbox, and gives the position of the last."""
     said = json.dumps({"id": "m", "start": at})
     with store.database.writing() as connection:
-        connection.write("keep_message", [(domain, name, type_, room, at, at, said) for name in names])
+        connection.write("insert_message", [(domain, name, type_, room, at, at, said) for name in names])
     return store.messages.end()
 
 

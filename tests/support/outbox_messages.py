@@ -16,4 +16,4 @@ def put(store, *names, room="blue", domain="default", type_="meeting.started"):
         }
     )  # fmt: skip
     with store.database.writing() as connection:
-        connection.write("keep_message", [(domain, name, type_, room, now, now, said) for name in names])
+        connection.write("insert_message", [(domain, name, type_, room, now, now, said) for name in names])

@@ -38,7 +38,7 @@ class Outbox:
             said = {"id": f"{name}{padding}", "start": T0 + self.told}
             rows.append((domain, name, str(type_), room, T0, created, json.dumps(said)))
         with self.store.database.writing() as connection:
-            connection.write("keep_message", rows)
+            connection.write("insert_message", rows)
         return [row[1] for row in rows]
 
     def close(self):

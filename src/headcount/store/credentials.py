@@ -62,14 +62,14 @@ class Keys:
         text = f"hc_{secret}"
         key = Key(secret[:8], domain, name, digest_of(text), frozenset(scopes), now)
         with self._database.writing() as connection:
-            connection.run("keep_key", id=key.id, domain=domain, name=name, digest=key.digest,
+            connection.run("insert_key", id=key.id, domain=domain, name=name, digest=key.digest,
                            scopes=" ".join(sorted(scopes)), created=now)  # fmt: skip
         return key, text
 
     def find(self, text: str) -> Key | None:
         """The key that `text` is, whether revoked or not."""
         with self._database.reading() as connection:
-            row = connection.row("key_by_id", id=text[3:11])
+            row = connection.row("select_key", id=text[3:11])
         if row is None or not text.startswith("hc_"):
             return None
         key = _key(*row)
@@ -78,12 +78,12 @@ class Keys:
     def of_id(self, key_id: str) -> Key | None:
         """The key of that id, whether revoked or not."""
         with self._database.reading() as connection:
-            row = connection.row("key_by_id", id=key_id)
+            row = connection.row("select_key", id=key_id)
         return None if row is None else _key(*row)
 
     def all(self) -> list[Key]:
         with self._database.reading() as connection:
-            return [_key(*row) for row in connection.rows("all_keys")]
+            return [_key(*row) for row in connection.rows("select_keys")]
 
     def revoke(self, key_id: str, now: Ms, *, keep_shares: bool = False) -> Ended | None:
         """Revoke a key for good, and end the sessions, links and shares created from it.
@@ -93,24 +93,24 @@ class Keys:
         with self._database.writing() as connection:
             if connection.run("revoke_key", id=key_id, revoked=now) != 1:
                 return None
-            rows = connection.rows("passes_of_key", key_id=key_id)
+            rows = connection.rows("select_key_access_tokens", key_id=key_id)
             return end_passes(connection, rows, now, keep_shares=keep_shares)
 
     def store_secret(self, fresh: bytes) -> bytes:
         """The secret of the store; `fresh`, 32 bytes of chance, becomes it if there is none yet."""
         with self._database.reading() as connection:
-            row = connection.row("store_secret")
+            row = connection.row("select_store_secret")
         if row is None:
             with self._database.writing() as connection:
-                connection.run("keep_store_secret", secret=fresh)
-                row = connection.row("store_secret")
+                connection.run("insert_store_secret", secret=fresh)
+                row = connection.row("select_store_secret")
         assert row is not None
         return bytes(row[0])
 
     def touch(self, used: dict[str, Ms]) -> None:
         """Remember when keys were last used."""
         with self._database.writing() as connection:
-            connection.write("touch_key", [(at, key_id) for key_id, at in used.items()])
+            connection.write("update_key_last_used", [(at, key_id) for key_id, at in used.items()])
 
 
 def fresh_secret() -> str:
@@ -128,9 +128,9 @@ def end_passes(
     for digest, kind, expires in passes:
         if keep_shares and kind == "share":
             connection.run("detach_share", digest=digest)
-        elif connection.run("drop_pass", digest=digest) and expires > now:
+        elif connection.run("delete_access_token", digest=digest) and expires > now:
             ended[kind] += 1
-    connection.run("drop_share_people")
+    connection.run("delete_orphaned_share_participants")
     return Ended(ended["sign-in"], ended["link"], ended["share"])
 
 
@@ -220,7 +220,7 @@ class Passes:
         )
         with self._database.writing() as connection:
             _drop_expired(connection, now)
-            connection.run("keep_pass", **made.row())
+            connection.run("insert_access_token", **made.row())
 
     def sign_in(self, domain: str, role: Role, name: str, key_id: str | None, now: Ms, secret: str) -> None:
         """Let whoever shows `secret` look for a month."""
@@ -228,7 +228,7 @@ class Passes:
             digest_of(secret), PassKind.SIGN_IN, domain, role, name, key_id, now, now + SIGN_IN_LASTS, last_used=now
         )  # fmt: skip
         with self._database.writing() as connection:
-            connection.run("keep_pass", **made.row())
+            connection.run("insert_access_token", **made.row())
 
     def exchange(self, link: str, now: Ms, secret: str) -> Pass | None:
         """Sign in with a link, which is used up; None if it is not valid (any more).
@@ -236,17 +236,17 @@ class Passes:
         The session's key and parent are those of the link.
         """
         with self._database.writing() as connection:
-            row = connection.row("pass_by_digest", digest=digest_of(link))
+            row = connection.row("select_access_token", digest=digest_of(link))
             held = None if row is None else _pass(*row)
             if held is None or held.kind is not PassKind.LINK or not _is_valid(held, now):
                 return None
-            if not connection.run("drop_pass", digest=held.digest):
+            if not connection.run("delete_access_token", digest=held.digest):
                 return None
             made = held._replace(
                 digest=digest_of(secret), kind=PassKind.SIGN_IN, created=now, expires=now + SIGN_IN_LASTS,
                 last_used=now,
             )  # fmt: skip
-            connection.run("keep_pass", **made.row())
+            connection.run("insert_access_token", **made.row())
             return made
 
     def link(self, secret: str, now: Ms) -> Pass | None:
@@ -260,8 +260,8 @@ class Passes:
     def drop(self, secret: str) -> None:
         """Sign out. What this session created remains, and belongs to the session that created this one."""
         with self._database.writing() as connection:
-            connection.run("adopt_passes", digest=digest_of(secret))
-            connection.run("drop_pass", digest=digest_of(secret))
+            connection.run("reparent_access_tokens", digest=digest_of(secret))
+            connection.run("delete_access_token", digest=digest_of(secret))
 
     def sign_ins(self, domain: str, now: Ms) -> list[Pass]:
         """The valid sessions and links of a domain, newest first."""
@@ -269,7 +269,7 @@ class Passes:
             rows = [
                 row
                 for kind in (PassKind.SIGN_IN, PassKind.LINK)
-                for row in connection.rows("passes_of_kind", domain=domain, kind=kind, now=now)
+                for row in connection.rows("select_access_tokens", domain=domain, kind=kind, now=now)
             ]
         found = (_pass(*row) for row in rows)
         return sorted((one for one in found if _is_valid(one, now)), key=lambda one: -one.created)
@@ -277,20 +277,20 @@ class Passes:
     def revoke(self, domain: str, digest: str, now: Ms, *, keep_shares: bool = False) -> Ended | None:
         """Revoke a session or link, and everything created from it; None if the domain has none of that digest."""
         with self._database.writing() as connection:
-            rows = connection.rows("pass_and_descendants", domain=domain, digest=digest)
+            rows = connection.rows("select_access_token_tree", domain=domain, digest=digest)
             return end_passes(connection, rows, now, keep_shares=keep_shares) if rows else None
 
     def touch(self, used: Mapping[str, Ms]) -> None:
         """Record when sessions were last used, by digest."""
         with self._database.writing() as connection:
-            connection.write("touch_pass", [(at, digest) for digest, at in used.items()])
+            connection.write("update_access_token_last_used", [(at, digest) for digest, at in used.items()])
 
     def share(self, made: Pass) -> None:
         """Let whoever shows its secret see what it is about. What has expired is forgotten meanwhile."""
         with self._database.writing() as connection:
             _drop_expired(connection, made.created)
-            connection.run("drop_share_people")
-            connection.run("keep_pass", **made.row())
+            connection.run("delete_orphaned_share_participants")
+            connection.run("insert_access_token", **made.row())
 
     def shared(self, secret: str, now: Ms) -> Pass | None:
         """The share that `secret` is, if it still holds."""
@@ -299,38 +299,38 @@ class Passes:
     def shares(self, domain: str, now: Ms) -> list[Pass]:
         """The shares of a domain that hold, the newest first."""
         with self._database.reading() as connection:
-            rows = connection.rows("passes_of_kind", domain=domain, kind=PassKind.SHARE, now=now)
+            rows = connection.rows("select_access_tokens", domain=domain, kind=PassKind.SHARE, now=now)
         return [_pass(*row) for row in rows]
 
     def unshare(self, domain: str, digest: str) -> bool:
         """Revoke a share for good; False if the domain has none of that digest."""
         with self._database.writing() as connection:
-            dropped = connection.run("drop_share", domain=domain, digest=digest) == 1
-            connection.run("drop_share_people")
+            dropped = connection.run("delete_share", domain=domain, digest=digest) == 1
+            connection.run("delete_orphaned_share_participants")
             return dropped
 
     def numbers(self, share: Pass, people: Iterable[str]) -> dict[str, int]:
         """The number of each of these people within a share; who has none yet gets the next one, for good."""
         digests = {person: digest_of(f"{share.digest}\0{person}") for person in people}
         with self._database.reading() as connection:
-            known: dict[str, int] = dict(connection.rows("share_people", digest=share.digest))
+            known: dict[str, int] = dict(connection.rows("select_share_participants", digest=share.digest))
         if any(digest not in known for digest in digests.values()):
             known = self._number(share, list(digests.values()))
         return {person: known[digest] for person, digest in digests.items()}
 
     def _number(self, share: Pass, digests: list[str]) -> dict[str, int]:
         with self._database.writing() as connection:
-            connection.run("lock_pass", digest=share.digest)  # two may look at once
-            known: dict[str, int] = dict(connection.rows("share_people", digest=share.digest))
+            connection.run("lock_access_token", digest=share.digest)  # two may look at once
+            known: dict[str, int] = dict(connection.rows("select_share_participants", digest=share.digest))
             fresh = [digest for digest in digests if digest not in known]
             given = dict(zip(fresh, count(max(known.values(), default=0) + 1), strict=False))
             rows = [(share.digest, digest, share.domain, number) for digest, number in given.items()]
-            connection.write("keep_share_person", rows)
+            connection.write("insert_share_participant", rows)
         return known | given
 
     def _find(self, secret: str, kind: PassKind, now: Ms) -> Pass | None:
         with self._database.reading() as connection:
-            row = connection.row("pass_by_digest", digest=digest_of(secret))
+            row = connection.row("select_access_token", digest=digest_of(secret))
         found = None if row is None else _pass(*row)
         return found if found is not None and found.kind is kind and _is_valid(found, now) else None
 
@@ -341,8 +341,8 @@ def _is_valid(found: Pass, now: Ms) -> bool:
 
 def _drop_expired(connection: Connection, now: Ms) -> None:
     """What an expired session created outlives it."""
-    connection.run("release_expired", now=now)
-    connection.run("drop_old_passes", now=now)
+    connection.run("detach_children_of_expired", now=now)
+    connection.run("delete_expired_access_tokens", now=now)
 
 
 def _pass(

@@ -56,7 +56,7 @@ class StoredJournal:
 
     def mark_before(self, at: Ms) -> Mark:
         with self._database.reading() as connection:
-            row = connection.row("mark_before", domain=self._domain, room=self._room, at=at)
+            row = connection.row("select_replay_point_before", domain=self._domain, room=self._room, at=at)
         if not self._changes:
             return DAWN if row is None else mark_of(*row)
         marks = self._marks_after(DAWN.at)
@@ -68,7 +68,7 @@ class StoredJournal:
     def _marks_after(self, at: Ms) -> list[Mark]:
         """The marks after `at`, with what this round has changed of them."""
         with self._database.reading() as connection:
-            rows = connection.rows("marks_after", domain=self._domain, room=self._room, at=at)
+            rows = connection.rows("select_replay_points_after", domain=self._domain, room=self._room, at=at)
         marks = {row[0]: mark_of(*row) for row in rows}
         for change in self._changes:
             for gone in [m for m in marks if change.after < m <= change.to]:

@@ -98,7 +98,7 @@ class ServerLock:
         if monotonic() - self._beaten < _BEAT_S:
             return True
         try:
-            beaten = self._session.execute(_sql("postgres_beat"), {"epoch": self._epoch}).rowcount
+            beaten = self._session.execute(_sql("update_heartbeat"), {"epoch": self._epoch}).rowcount
         except psycopg.Error:
             beaten = 0
         self._beaten = monotonic()
@@ -111,7 +111,7 @@ class ServerLock:
         if session is not None:
             # Another one may lead at once, and need not wait until the server has noticed.
             with suppress(psycopg.Error):
-                session.execute("select pg_advisory_unlock(%s)", (_LEADERS_LOCK,))
+                session.execute(_sql("release_leader_lock"), {"lock": _LEADERS_LOCK})
             session.close()
 
     def _tried(self) -> int | None:
@@ -120,12 +120,12 @@ class ServerLock:
                 self._url, autocommit=True, **{**GONE_AFTER, "connect_timeout": _GONE_S}
             )
         session = self._session
-        row = session.execute("select pg_try_advisory_lock(%s)", (_LEADERS_LOCK,)).fetchone()
+        row = session.execute(_sql("try_leader_lock"), {"lock": _LEADERS_LOCK}).fetchone()
         if row is None or not row[0]:
-            session.execute(_sql("postgres_put_out"), {"gone_ms": _GONE_S * 1_000})
+            session.execute(_sql("terminate_silent_leader"), {"gone_ms": _GONE_S * 1_000})
             return None
         if self._epoch is None:
-            row = session.execute(_sql("postgres_lead")).fetchone()
+            row = session.execute(_sql("take_leadership")).fetchone()
             self._epoch = int(row[0]) if row is not None else None
             self._beaten = monotonic()
         return self._epoch

@@ -19,24 +19,24 @@ class Log:
 
         When it returns, they are on the disk. If it raises, none of them was taken.
         """
-        end = self._database.write_new("append_new", [entry for group in groups for entry in group])
+        end = self._database.write_new("insert_new_entries", [entry for group in groups for entry in group])
         if end is not None:
             return [Appended(len(group), 0, end) for group in groups]
         with self._database.writing() as connection:
             accepted = append_to(connection, groups)
-            end, _ = connection.row("log_end") or (0, 0)
+            end, _ = connection.row("select_log_end") or (0, 0)
         return [Appended(new, len(group) - new, end) for new, group in zip(accepted, groups, strict=True)]
 
     def after(self, position: int, most: int) -> list[Logged]:
         """The entries after `position`, at most so many."""
         with self._database.reading() as connection:
-            return [_logged(*row) for row in connection.rows("entries_after", position=position, most=most)]
+            return [_logged(*row) for row in connection.rows("select_entries", position=position, most=most)]
 
     def of_room_after(self, domain: str, room: str, position: int, until: int, most: int) -> list[Logged]:
         """The entries of one room in (position, until], at most so many. It looks at all entries between."""
         with self._database.reading() as connection:
             rows = connection.rows(
-                "entries_of_room_after", domain=domain, room=room, position=position, until=until, most=most
+                "select_room_entries", domain=domain, room=room, position=position, until=until, most=most
             )
             return [_logged(*row) for row in rows]
 
@@ -44,14 +44,14 @@ class Log:
         """The entries of one domain in (position, until], at most so many. It looks at all entries between."""
         with self._database.reading() as connection:
             rows = connection.rows(
-                "entries_of_domain_after", domain=domain, position=position, until=until, most=most
+                "select_domain_entries", domain=domain, position=position, until=until, most=most
             )
             return [_logged(*row) for row in rows]
 
     def end(self) -> tuple[int, Ms]:
         """The last position, and when its entry was received; (0, 0) while there is none."""
         with self._database.reading() as connection:
-            position, received = connection.row("log_end") or (0, 0)
+            position, received = connection.row("select_log_end") or (0, 0)
             return position, received
 
 
@@ -64,10 +64,10 @@ def append_to(connection: Connection, groups: Sequence[Sequence[LogEntry]]) -> l
     entries = [entry for group in groups for entry in group]
     if len(groups) > 1:
         connection.run_text("savepoint all_new")
-        if connection.write("append", entries) == len(entries):
+        if connection.write("insert_entries", entries) == len(entries):
             return [len(group) for group in groups]
         connection.run_text("rollback to savepoint all_new")
-    return [max(0, connection.write("append", group)) if group else 0 for group in groups]
+    return [max(0, connection.write("insert_entries", group)) if group else 0 for group in groups]
 
 
 def facts_between(
@@ -78,8 +78,8 @@ def facts_between(
     A leave that knows its join says two things (R1), and the two may lie far apart.
     """
     bounds = {"domain": domain, "room": room, "after": after, "position": position}
-    own = connection.rows("facts_between", until=min(until, settled), **bounds)
-    joins = connection.rows("joins_between", until=until, settled=settled, **bounds)
+    own = connection.rows("select_room_events", until=min(until, settled), **bounds)
+    joins = connection.rows("select_joins_of_later_leaves", until=until, settled=settled, **bounds)
     said = [fact for row in (*own, *joins) for fact in facts(event_of(room, *row))]
     return sorted((fact for fact in said if after < fact.at <= until), key=lambda fact: fact.at)
 
@@ -87,7 +87,7 @@ def facts_between(
 def events_after(connection: Connection, domain: str, room: str, after: Ms, position: int) -> list[Event]:
     """The events of a room after a moment, in order of time, as they were said."""
     rows = connection.rows(
-        "facts_between", domain=domain, room=room, after=after, until=NEVER, position=position
+        "select_room_events", domain=domain, room=room, after=after, until=NEVER, position=position
     )
     return [event_of(room, *row) for row in rows]
 

@@ -26,7 +26,10 @@ from headcount.store.records import (
     event_of,
     mark_of,
 )
+from headcount.store.statements import with_lists
 
+# Lists of meetings are selected by statements that are built here: a condition that does not apply must be absent,
+# or neither database finds the index that serves the others.
 _COLUMNS: Final = (
     "m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants,"
     " m.carried_join_ms, m.carried_participant_id"
@@ -53,7 +56,6 @@ _OF_A_USER: Final = """(
 
 SQLite goes through cross joins in the order in which they stand: first what the user's index knows.
 """
-_STAY: Final = "s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name"
 
 _NAMES_AT_ONCE: Final = 500
 _PAGE: Final = 5_000
@@ -140,13 +142,13 @@ class Answers:
     def has_events(self, domain: str) -> bool:
         """Whether anything was ever said in a domain."""
         with self._database.reading() as connection:
-            return connection.row("any_entry", domain=domain) is not None
+            return connection.row("select_any_entry", domain=domain) is not None
 
     def rooms_beginning(self, domain: str, beginning: str, most: int) -> list[str]:
         """Rooms whose names begin so, of which anything was ever said; at most so many, in order."""
         values = {"domain": domain, "beginning": beginning, "beyond": beginning + "\U0010ffff", "most": most}
         with self._database.reading() as connection:
-            return [str(room) for (room,) in connection.rows("rooms_like", **values)]
+            return [str(room) for (room,) in connection.rows("select_rooms_by_prefix", **values)]
 
     def knows_room(self, domain: str, room: str) -> bool:
         """Whether anything was ever said of a room."""
@@ -156,13 +158,13 @@ class Answers:
         """Ids of users that begin so; at most so many, in order."""
         values = {"domain": domain, "beginning": beginning, "beyond": beginning + "\U0010ffff", "most": most}
         with self._database.reading() as connection:
-            return [str(user) for (user,) in connection.rows("users_like", **values)]
+            return [str(user) for (user,) in connection.rows("select_users_by_prefix", **values)]
 
     def users(self, domain: str, most: int) -> list[tuple[str, str | None]]:
         """The ids of users, at most so many, each with the name that they had last."""
         with self._database.reading() as connection:
             return [
-                (str(user), name) for user, name in connection.rows("users_known", domain=domain, most=most)
+                (str(user), name) for user, name in connection.rows("select_users", domain=domain, most=most)
             ]
 
     def count(self, domain: str, wanted: MeetingFilter, now: Ms) -> int:
@@ -180,18 +182,18 @@ class Answers:
 
     def meeting(self, domain: str, meeting_id: str) -> MeetingRow | None:
         with self._database.reading() as connection:
-            row = connection.row("meeting_by_id", domain=domain, id=meeting_id)
+            row = connection.row("select_meeting", domain=domain, id=meeting_id)
             return None if row is None else MeetingRow(*row)
 
     def superseded(self, domain: str, meeting_id: str) -> Superseded | None:
         with self._database.reading() as connection:
-            row = connection.row("superseded_by_id", domain=domain, id=meeting_id)
+            row = connection.row("select_superseded_meeting", domain=domain, id=meeting_id)
             return None if row is None else Superseded(*row)
 
     def covering(self, domain: str, room: str, at: Ms) -> MeetingRow | None:
         """The meeting of a room that holds the moment `at`."""
         with self._database.reading() as connection:
-            row = connection.row("meeting_covering", domain=domain, room=room, at=at)
+            row = connection.row("select_meeting_at", domain=domain, room=room, at=at)
             return None if row is None else MeetingRow(*row)
 
     def superseded_ids(self, meeting: MeetingRow) -> list[str]:
@@ -199,7 +201,11 @@ class Answers:
         until = NEVER if meeting.end is None else meeting.end
         with self._database.reading() as connection:
             rows = connection.rows(
-                "superseded_by", domain=meeting.domain, room=meeting.room, start=meeting.start, until=until
+                "select_superseded_ids",
+                domain=meeting.domain,
+                room=meeting.room,
+                start=meeting.start,
+                until=until,
             )
             return [name for (name,) in rows if name != meeting.id]
 
@@ -221,7 +227,7 @@ class Answers:
 
     def present(self, domain: str, room: str | None = None) -> list[StayRow]:
         """Who is in now, in one room or in all: by room, then join."""
-        name = "present_everywhere" if room is None else "present_in_room"
+        name = "select_open_stays" if room is None else "select_room_open_stays"
         values = {"domain": domain} if room is None else {"domain": domain, "room": room}
         with self._database.reading() as connection:
             return [StayRow(*row) for row in connection.rows(name, **values)]
@@ -230,22 +236,25 @@ class Answers:
         """The stays of a user that began since a moment, in order; at most so many."""
         values = {"domain": domain, "user_id": user_id, "since": since, "most": most}
         with self._database.reading() as connection:
-            return [StayRow(*row) for row in connection.rows("stays_of_user", **values)]
+            return [StayRow(*row) for row in connection.rows("select_user_stays", **values)]
 
     def quarantined_rooms(self, domain: str, most: int) -> list[BehindRow]:
         """The rooms of a domain whose events could not be processed, those first that failed first; at most so many."""
         with self._database.reading() as connection:
-            return [BehindRow(*row) for row in connection.rows("quarantined_rooms", domain=domain, most=most)]
+            return [
+                BehindRow(*row)
+                for row in connection.rows("select_quarantined_rooms", domain=domain, most=most)
+            ]
 
     def ongoing_ids(self, domain: str) -> dict[str, str]:
         """The ids of the meetings that go on now, by room."""
         with self._database.reading() as connection:
-            return dict(connection.rows("ongoing_ids", domain=domain))
+            return dict(connection.rows("select_ongoing_meeting_ids", domain=domain))
 
     def open_rooms(self, domain: str, most: int) -> int:
         """How many rooms somebody is in; they are counted up to `most`."""
         with self._database.reading() as connection:
-            (number,) = connection.row("open_rooms", domain=domain, most=most) or (0,)
+            (number,) = connection.row("count_active_rooms", domain=domain, most=most) or (0,)
             return int(number)
 
     def open_among(self, domain: str, rooms: Collection[str]) -> set[str]:
@@ -254,15 +263,9 @@ class Answers:
         names = list(rooms)
         with self._database.reading() as connection:
             for start in range(0, len(names), _NAMES_AT_ONCE):
-                given = {f"room_{n}": name for n, name in enumerate(names[start : start + _NAMES_AT_ONCE])}
-                these = f"domain = :domain and room in ({', '.join(f':{key}' for key in given)})"
-                text = (
-                    f"select room from stays where leave_ms is null and {these}"  # noqa: S608 - our own
-                    f" union select room from rooms where deadline_ms is not null and {these}"
-                    " union select room from engine join entries on position > cursor_position"
-                    f" where {these}"
-                )
-                found |= {room for (room,) in connection.rows_of(text, given | {"domain": domain})}
+                values = {"domain": domain, "rooms": names[start : start + _NAMES_AT_ONCE]}
+                rows = connection.rows_of(*with_lists("select_active_rooms_among", values))
+                found |= {room for (room,) in rows}
         return found
 
     @contextmanager
@@ -274,7 +277,7 @@ class Answers:
         with one_moment(self._database) as connection:
             yield (
                 _presence_pages(connection, domain, size),
-                dict(connection.rows("ongoing_ids", domain=domain)),
+                dict(connection.rows("select_ongoing_meeting_ids", domain=domain)),
             )
 
     def presence(self, domain: str, room: str | None = None) -> tuple[list[Present], dict[str, str]]:
@@ -283,23 +286,23 @@ class Answers:
             with self.everybody(domain, _PAGE) as (pages, ids):
                 return list(chain.from_iterable(pages)), ids
         with one_moment(self._database) as connection:
-            latest = connection.row("meeting_covering", domain=domain, room=room, at=NEVER)
+            latest = connection.row("select_meeting_at", domain=domain, room=room, at=NEVER)
             ids = {} if latest is None else {room: MeetingRow(*latest).id}
-            return connection.rows("room_presence", domain=domain, room=room), ids
+            return connection.rows("select_room_presence", domain=domain, room=room), ids
 
     def in_room(self, domain: str, room: str, start: Ms, until: Ms) -> list[StayRow]:
         """The stays of a room that overlap [start, until)."""
         with self._database.reading() as connection:
             after = _mark_before(connection, domain, room, start + 1)
             rows = connection.rows(
-                "stays_overlapping", domain=domain, room=room, after=after.at, start=start, until=until
+                "select_overlapping_stays", domain=domain, room=room, after=after.at, start=start, until=until
             )
             return [StayRow(*row) for row in rows]
 
     def corrections(self, domain: str, room: str, start: Ms, until: Ms) -> list[Correction]:
         """What was corrected in the time [start, until) of a room, in the order in which it was."""
         with self._database.reading() as connection:
-            rows = connection.rows("corrections_between", domain=domain, room=room, start=start, until=until)
+            rows = connection.rows("select_corrections", domain=domain, room=room, start=start, until=until)
             return [Correction(*row) for row in rows]
 
     def history(self, domain: str, room: str, start: Ms, until: Ms) -> list[Event]:
@@ -316,13 +319,17 @@ class Answers:
         key = {"domain": meeting.domain, "room": meeting.room}
         with one_moment(self._database) as connection:
             after = _mark_before(connection, meeting.domain, meeting.room, meeting.start)
-            mark = None if meeting.end is None else connection.row("marks_after", **key, at=meeting.end - 1)
+            mark = (
+                None
+                if meeting.end is None
+                else connection.row("select_replay_points_after", **key, at=meeting.end - 1)
+            )
             until = NEVER if mark is None else mark[0]
             within = key | {"after": after.at, "until": until}
-            if connection.rows("events_within", **within)[0][0] > most:
+            if connection.rows("count_room_events", **within)[0][0] > most:
                 return None
-            rows = connection.rows("facts_between", **within, position=NEVER)
-            rows += connection.rows("joins_between", **within, settled=NEVER, position=NEVER)
+            rows = connection.rows("select_room_events", **within, position=NEVER)
+            rows += connection.rows("select_joins_of_later_leaves", **within, settled=NEVER, position=NEVER)
         return sorted((event_of(meeting.room, *row) for row in rows), key=lambda event: event.at)
 
 
@@ -330,7 +337,7 @@ def _presence_pages(connection: Connection, domain: str, size: int) -> Iterator[
     place: tuple[str, Ms, str] = ("", -1, "")
     while True:
         after = {"after_room": place[0], "after_join": place[1], "after_participant": place[2]}
-        page: list[Present] = connection.rows("presence", domain=domain, most=size, **after)
+        page: list[Present] = connection.rows("select_presence", domain=domain, most=size, **after)
         yield page
         if len(page) < size:
             return
@@ -353,8 +360,8 @@ def _narrowed(connection: Connection, domain: str, wanted: MeetingFilter) -> Mee
     """The same filter with a bound on the start: what ran into a time began no longer before it than any lasted."""
     if wanted.runs_from is None:
         return wanted
-    longest = connection.row("longest_meeting", domain=domain) or (0,)
-    ongoing = connection.row("first_ongoing", domain=domain) or (NEVER,)
+    longest = connection.row("select_longest_meeting", domain=domain) or (0,)
+    ongoing = connection.row("select_first_ongoing_meeting", domain=domain) or (NEVER,)
     earliest = min(wanted.runs_from - longest[0], ongoing[0]) // 1_000 * 1_000
     return replace(wanted, starts_from=max(earliest, wanted.starts_from or earliest))
 
@@ -365,7 +372,7 @@ def _count_by_day(connection: Connection, domain: str, wanted: MeetingFilter, no
     until_day = NEVER if until is None else until // DAY_MS
     if first_day >= until_day:
         return _count_each(connection, domain, wanted, now)
-    whole = connection.row("meetings_tallied", domain=domain, first=first_day, until=until_day) or (0,)
+    whole = connection.row("count_meetings_by_day", domain=domain, first=first_day, until=until_day) or (0,)
     ahead = first is not None and MeetingFilter(starts_from=first, starts_before=first_day * DAY_MS)
     behind = until is not None and MeetingFilter(starts_from=until_day * DAY_MS, starts_before=until)
     return int(whole[0]) + sum(_count_each(connection, domain, part, now) for part in (ahead, behind) if part)
@@ -402,7 +409,7 @@ def _page(
 
 
 def _mark_before(connection: Connection, domain: str, room: str, at: Ms) -> Mark:
-    row = connection.row("mark_before", domain=domain, room=room, at=at)
+    row = connection.row("select_replay_point_before", domain=domain, room=room, at=at)
     return DAWN if row is None else mark_of(*row)
 
 
@@ -450,8 +457,7 @@ def _few_entries(
     """The entries of each meeting; None if they are more than `few`."""
     if not meetings:
         return {}
-    text, values = _entries_query(meetings, None)
-    rows = connection.rows_of(f"{text} limit :most", values | {"most": few + 1})
+    rows = _stays(connection, meetings, None, few + 1)
     return _entries_of(meetings, rows) if len(rows) <= few else None
 
 
@@ -459,8 +465,21 @@ def _entries(
     connection: Connection, meetings: Sequence[MeetingRow], user_id: str | None = None
 ) -> dict[str, list[Entry]]:
     """The entries of each meeting: all of them, or those of one user."""
-    rows = connection.rows_of(*_entries_query(meetings, user_id)) if meetings else []
-    return _entries_of(meetings, rows)
+    return _entries_of(meetings, _stays(connection, meetings, user_id, NEVER) if meetings else [])
+
+
+def _stays(
+    connection: Connection, meetings: Sequence[MeetingRow], user_id: str | None, most: int
+) -> list[tuple[Any, ...]]:
+    values = {
+        "domain": meetings[0].domain,
+        "ids": [meeting.id for meeting in meetings],
+        "never": NEVER,
+        "most": most,
+    }
+    if user_id is None:
+        return connection.rows_of(*with_lists("select_meeting_stays", values))
+    return connection.rows_of(*with_lists("select_meeting_stays_of_user", values | {"user_id": user_id}))
 
 
 def _entries_of(meetings: Sequence[MeetingRow], rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Entry]]:
@@ -473,22 +492,3 @@ def _entries_of(meetings: Sequence[MeetingRow], rows: Iterable[tuple[Any, ...]])
     for entries in found.values():
         entries.sort(key=in_order)
     return found
-
-
-def _entries_query(meetings: Sequence[MeetingRow], user_id: str | None) -> tuple[str, dict[str, Any]]:
-    """The stays that began within each of these meetings, and those that a reset carried into one."""
-    values: dict[str, Any] = {f"id_{n}": meeting.id for n, meeting in enumerate(meetings)}
-    ids = ", ".join(f":{name}" for name in values)
-    of_these = f"where m.domain = :domain and m.id in ({ids})"
-    if user_id is not None:
-        of_these += " and s.user_id = :user_id"
-        values["user_id"] = user_id
-    text = (
-        f"select m.id, {_STAY} from meetings as m join stays as s"  # noqa: S608 - our own text
-        " on s.domain = m.domain and s.room = m.room and s.join_ms >= m.start_ms"
-        f" and s.join_ms < coalesce(m.end_ms, :never) {of_these}"
-        f" union all select m.id, {_STAY} from meetings as m join stays as s"
-        " on s.domain = m.domain and s.room = m.room and s.join_ms = m.carried_join_ms"
-        f" and s.participant_id = m.carried_participant_id {of_these}"
-    )
-    return text, values | {"domain": meetings[0].domain, "never": NEVER}

@@ -10,12 +10,6 @@ from typing import NamedTuple
 
 from headcount.store.database import Connection, Database, StoreError
 
-_TABLE = """create table if not exists migrations (
-  number integer primary key,
-  name text not null,
-  checksum text not null
-)"""
-
 
 class Migration(NamedTuple):
     number: int
@@ -40,13 +34,13 @@ def migrate(database: Database) -> list[Migration]:
     while True:
         with database.writing() as connection:
             connection.lock_log()  # several processes may start at once
-            connection.run_text(_TABLE)
+            connection.run("create_migrations")
             to_do = _pending(database, connection)
             if not to_do:
                 return done
             done.append(to_do[0])
             connection.run_text(to_do[0].text.format_map(database.dialect))
-            connection.run("remember_migration", **to_do[0]._asdict() | {"checksum": to_do[0].checksum})
+            connection.run("insert_migration", **to_do[0]._asdict() | {"checksum": to_do[0].checksum})
 
 
 def pending(database: Database) -> list[Migration]:
@@ -75,4 +69,6 @@ def _pending(database: Database, connection: Connection) -> list[Migration]:
 
 
 def _done(connection: Connection) -> dict[int, tuple[str, str]]:
-    return {number: (name, checksum) for number, name, checksum in connection.rows("migrations_done")}
+    return {
+        number: (name, checksum) for number, name, checksum in connection.rows("select_applied_migrations")
+    }

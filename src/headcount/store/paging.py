@@ -16,9 +16,11 @@ from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import LeftBy
 from headcount.store.database import Connection
 from headcount.store.records import MeetingRow, StayRow
+from headcount.store.statements import with_lists
 
 _Place = tuple[Ms, str]
 _LEFT_BY: Final[dict[str | None, LeftBy | None]] = {None: None, **{way.value: way for way in LeftBy}}
+_NAMES_AT_ONCE: Final = 500
 _START: Final[_Place] = (-1, "")
 
 
@@ -39,7 +41,11 @@ def entries_in_pages(connection: Connection, meeting: MeetingRow, size: int) -> 
     place = _START
     while True:
         rows = connection.rows(
-            "stays_within", **_within(meeting), most=size, after_join=place[0], after_participant=place[1]
+            "select_stays_after",
+            **_within(meeting),
+            most=size,
+            after_join=place[0],
+            after_participant=place[1],
         )
         is_last = len(rows) < size
         page = [one for row in rows if (one := entry_of(StayRow(*row), meeting)) is not None]
@@ -78,7 +84,7 @@ def _towards_the_end(connection: Connection, meeting: MeetingRow, limit: int, pl
     while True:
         join, who = place
         rows = connection.rows(
-            "stays_within", **_within(meeting), most=most + 1, after_join=join, after_participant=who
+            "select_stays_after", **_within(meeting), most=most + 1, after_join=join, after_participant=who
         )
         entries = [one for one in _entries(connection, meeting, rows) if in_order(one) > place]
         further = set() if len(entries) <= most else _coming_again(connection, meeting, entries[:most], ">")
@@ -94,7 +100,7 @@ def _towards_the_start(connection: Connection, meeting: MeetingRow, limit: int, 
     while True:
         join, who = place
         rows = connection.rows(
-            "stays_within_before", **_within(meeting), most=most + 1, before_join=join, before_participant=who
+            "select_stays_before", **_within(meeting), most=most + 1, before_join=join, before_participant=who
         )
         entries = [one for one in _entries(connection, meeting, rows) if in_order(one) < place][::-1]
         further = set() if len(entries) <= most else _coming_again(connection, meeting, entries[:most], "<")
@@ -121,18 +127,13 @@ def _coming_again(
 ) -> set[str]:
     """The participants of `entries` with further ones beyond the last of these; `beyond` is > or <."""
     join, who = in_order(entries[-1])
-    values = {**_within(meeting), "join": join, "participant_id": who}
-    names = {f"who_{n}": name for n, name in enumerate({entry.participant_id for entry in entries})}
-    # A page that must be this long is rare; then all are asked for.
-    of_these = (
-        f"and participant_id in ({', '.join(f':{key}' for key in names)})" if len(names) < 1_000 else ""
-    )
-    text = (
-        "select distinct participant_id from stays where domain = :domain and room = :room"  # noqa: S608 - our own
-        f" and join_ms >= :start and join_ms < :until and (join_ms, participant_id) {beyond} (:join, :participant_id)"
-        f" {of_these}"
-    )
-    found = {name for (name,) in connection.rows_of(text, values | (names if of_these else {}))}
+    name = "select_participants_after" if beyond == ">" else "select_participants_before"
+    names = list({entry.participant_id for entry in entries})
+    found: set[str] = set()
+    for start in range(0, len(names), _NAMES_AT_ONCE):
+        some = names[start : start + _NAMES_AT_ONCE]
+        values = {**_within(meeting), "join": join, "participant_id": who, "participant_ids": some}
+        found |= {who for (who,) in connection.rows_of(*with_lists(name, values))}
     for place in _carried_place(meeting):
         if (place > (join, who)) is (beyond == ">") and place != (join, who):
             found.add(place[1])
@@ -140,7 +141,7 @@ def _coming_again(
 
 
 def _place(connection: Connection, meeting: MeetingRow, participant_id: str, *, last: bool) -> _Place | None:
-    rows = connection.rows("stays_of_participant", **_within(meeting), participant_id=participant_id)
+    rows = connection.rows("select_participant_joins", **_within(meeting), participant_id=participant_id)
     joins = [at for at, name in _carried_place(meeting) if name == participant_id]
     joins += [join for (join,) in rows]
     if not joins:
@@ -153,7 +154,7 @@ def _entries(connection: Connection, meeting: MeetingRow, rows: Sequence[Sequenc
     stays = [StayRow(*row) for row in rows]  # type: ignore[arg-type]
     if meeting.carried_join is not None:
         carried = connection.row(
-            "stay_by_key",
+            "select_stay",
             domain=meeting.domain,
             room=meeting.room,
             join=meeting.carried_join,

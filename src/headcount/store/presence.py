@@ -28,7 +28,7 @@ class Polls:
     def keep_rooms(self, token: str, rooms: Collection[str]) -> None:
         """A source has spoken of these rooms: its lists may close those who are in them."""
         with self._database.writing() as connection:
-            connection.write("keep_source_room", [(token, room) for room in sorted(rooms)])
+            connection.write("insert_source_room", [(token, room) for room in sorted(rooms)])
 
     def inside(self, domain: str, token: str, also: Collection[str] = ()) -> dict[tuple[str, str], Ms]:
         """Who is in the rooms that a source has spoken of, and in some others: joins by room and participant.
@@ -36,14 +36,14 @@ class Polls:
         As far as the engine has come, and those who count already.
         """
         with self._database.reading() as connection:
-            rows = connection.rows("present_for_source", domain=domain, token=token)
+            rows = connection.rows("select_source_presence", domain=domain, token=token)
             for room in also:
-                stays = connection.rows("present_in_room", domain=domain, room=room)
+                stays = connection.rows("select_room_open_stays", domain=domain, room=room)
                 rows += [(stay[1], stay[3], stay[2]) for stay in stays]
         return {(room, participant): join for room, participant, join in rows}
 
     def said(self, domain: str, room: str, since: Ms) -> list[Said]:
         """All that the log says of a room since a moment."""
         with self._database.reading() as connection:
-            rows = connection.rows("said_since", domain=domain, room=room, since=since)
+            rows = connection.rows("select_events_since", domain=domain, room=room, since=since)
         return [Said(row[0], KINDS[row[1]], *row[2:]) for row in rows]

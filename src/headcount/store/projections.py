@@ -25,20 +25,20 @@ class Tables:
     def cursor(self) -> tuple[int, int]:
         """The last position that was worked in, and the epoch of the engine that did it."""
         with self._database.reading() as connection:
-            cursor, epoch = connection.row("engine_row") or (0, 0)
+            cursor, epoch = connection.row("select_cursor") or (0, 0)
             return cursor, epoch
 
     def take_over(self) -> int:
         """Begin a new epoch: from now on no engine of an earlier one can commit anything."""
         with self._database.writing() as connection:
-            connection.run("raise_epoch")
-            _, epoch = connection.row("engine_row") or (0, 0)
+            connection.run("increment_epoch")
+            _, epoch = connection.row("select_cursor") or (0, 0)
             return int(epoch)
 
     def require_writable(self) -> None:
         """Commit something that changes nothing. Raises `StoreError` if that fails, as with a full disk."""
         with self._database.writing() as connection:
-            connection.run("rewrite_engine")
+            connection.run("touch_engine_state")
 
     def past(self, domain: str, room: str, settled: Ms, position: int) -> StoredJournal:
         """The past of a room up to what is committed."""
@@ -52,31 +52,33 @@ class Tables:
     def rules(self) -> str | None:
         """The numbers of the rules by which the tables were worked out; None if nothing was yet."""
         with self._database.reading() as connection:
-            row = connection.row("engine_rules")
+            row = connection.row("select_rules")
             return None if row is None else row[0]
 
     def keep_rules(self, rules: str) -> None:
         with self._database.writing() as connection:
-            connection.run("keep_rules", rules=rules)
+            connection.run("update_rules", rules=rules)
 
     def deadlines(self) -> list[tuple[Ms, str, str]]:
         """When which rooms want to be woken."""
         with self._database.reading() as connection:
-            return [(deadline, domain, room) for deadline, domain, room in connection.rows("deadlines")]
+            return [
+                (deadline, domain, room) for deadline, domain, room in connection.rows("select_deadlines")
+            ]
 
     def room(self, domain: str, room: str) -> RoomRow | None:
         with self._database.reading() as connection:
-            row = connection.row("room_row", domain=domain, room=room)
+            row = connection.row("select_room", domain=domain, room=room)
             return None if row is None else RoomRow(*row)
 
     def rooms_behind(self) -> list[BehindRow]:
         """All rooms that are behind, those first that are to be tried first."""
         with self._database.reading() as connection:
-            return [BehindRow(*row) for row in connection.rows("rooms_behind")]
+            return [BehindRow(*row) for row in connection.rows("select_deferred_rooms")]
 
     def room_behind(self, domain: str, room: str) -> BehindRow | None:
         with self._database.reading() as connection:
-            row = connection.row("room_behind", domain=domain, room=room)
+            row = connection.row("select_deferred_room", domain=domain, room=room)
             return None if row is None else BehindRow(*row)
 
     def rejects(self, part: Round) -> Exception | None:
@@ -106,23 +108,23 @@ class Tables:
 
 
 def _write(connection: Connection, done: Round) -> None:
-    _put(connection, "keep_room", [(*key, *row) for key, row in done.rooms.items()])
-    _put(connection, "keep_checkpoint", [(text, *key) for key, text in done.checkpoints.items()])
+    _put(connection, "upsert_room", [(*key, *row) for key, row in done.rooms.items()])
+    _put(connection, "update_checkpoint", [(text, *key) for key, text in done.checkpoints.items()])
     _write_marks(connection, done.marks)
-    _put(connection, "drop_stay", [key for key, row in done.stays.items() if row is None])
-    _put(connection, "keep_stay", [row for row in done.stays.values() if row is not None])
+    _put(connection, "delete_stay", [key for key, row in done.stays.items() if row is None])
+    _put(connection, "upsert_stay", [row for row in done.stays.values() if row is not None])
     _write_meetings(connection, done.meetings)
-    _put(connection, "progress_meeting", [(*row, *key) for key, row in done.progress.items()])
-    _put(connection, "carry_into_meeting", [(*row, *key) for key, row in done.carried.items()])
-    _put(connection, "keep_superseded", list({row[:2]: row for row in done.superseded}.values()))
-    _put(connection, "keep_correction", done.corrections)
-    _put(connection, "keep_to_tally", [(*key, *span) for key, span in done.to_tally.items()])
-    _put(connection, "drop_to_tell", [(row.domain, row.id, row.due) for row in done.told_of])
-    _put(connection, "keep_to_tell", list(done.to_tell.values()))
-    _put(connection, "keep_told", list(done.told.values()))
-    _put(connection, "keep_message", done.messages)
-    _put(connection, "drop_behind", [key for key, row in done.behind.items() if row is None])
-    _put(connection, "keep_behind", [row for row in done.behind.values() if row is not None])
+    _put(connection, "update_meeting_progress", [(*row, *key) for key, row in done.progress.items()])
+    _put(connection, "update_carried_stay", [(*row, *key) for key, row in done.carried.items()])
+    _put(connection, "upsert_superseded_meeting", list({row[:2]: row for row in done.superseded}.values()))
+    _put(connection, "insert_correction", done.corrections)
+    _put(connection, "insert_pending_rollup", [(*key, *span) for key, span in done.to_tally.items()])
+    _put(connection, "delete_pending_notification", [(row.domain, row.id, row.due) for row in done.told_of])
+    _put(connection, "upsert_pending_notification", list(done.to_tell.values()))
+    _put(connection, "upsert_published_meeting", list(done.told.values()))
+    _put(connection, "insert_message", done.messages)
+    _put(connection, "delete_deferred_room", [key for key, row in done.behind.items() if row is None])
+    _put(connection, "upsert_deferred_room", [row for row in done.behind.values() if row is not None])
     if done.inferred:
         append_to(connection, [done.inferred])
 
@@ -130,11 +132,11 @@ def _write(connection: Connection, done: Round) -> None:
 def _write_meetings(connection: Connection, meetings: dict[tuple[str, str], MeetingRow | None]) -> None:
     """The meetings, and how many of them began on each day: those that were there are counted anew."""
     kept = [row for row in meetings.values() if row is not None]
-    _put(connection, "untally_meeting", [(domain, domain, name) for domain, name in meetings])
-    _put(connection, "drop_meeting", [key for key, row in meetings.items() if row is None])
-    _put(connection, "keep_meeting", kept)
+    _put(connection, "decrement_meeting_count", [(domain, domain, name) for domain, name in meetings])
+    _put(connection, "delete_meeting", [key for key, row in meetings.items() if row is None])
+    _put(connection, "upsert_meeting", kept)
     days = Counter((row.domain, row.start // DAY_MS) for row in kept)
-    _put(connection, "tally_meetings", [(*day, number) for day, number in days.items()])
+    _put(connection, "add_meeting_counts", [(*day, number) for day, number in days.items()])
 
 
 def _put(connection: Connection, name: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -148,8 +150,8 @@ def _write_marks(connection: Connection, changes: Sequence[MarkChange]) -> None:
     for change in changes:
         key = (change.domain, change.room)
         if change.after < change.to:
-            _put(connection, "keep_mark", list(added.values()))
+            _put(connection, "upsert_replay_point", list(added.values()))
             added = {}
-            connection.write("drop_marks", [(*key, change.after, change.to)])
+            connection.write("delete_replay_points", [(*key, change.after, change.to)])
         added.update({(*key, mark.at): (*key, mark.at, packed_doubts(mark)) for mark in change.marks})
-    _put(connection, "keep_mark", list(added.values()))
+    _put(connection, "upsert_replay_point", list(added.values()))

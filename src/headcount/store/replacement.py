@@ -70,7 +70,7 @@ def replace_tables(source: Database, target: Database) -> None:
             for rows in _in_pieces(found, table):
                 connection.write_text(_insert(table, columns), rows)
         connection.run_text("delete from to_tally")
-        cursor, _ = found.row("engine_row") or (0, 0)
+        cursor, _ = found.row("select_cursor") or (0, 0)
         connection.run("set_cursor", cursor=cursor)
 
 

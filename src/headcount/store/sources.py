@@ -100,13 +100,13 @@ class Sources:
             )
         with self._database.writing() as connection:
             connection.run(
-                "keep_source", token=row.token, domain=row.domain, name=row.name, created=row.created, **_changing(row)
+                "insert_source", token=row.token, domain=row.domain, name=row.name, created=row.created, **_changing(row)
             )  # fmt: skip
 
     def change(self, row: SourceRow) -> None:
         """Give a source other secrets or options."""
         with self._database.writing() as connection:
-            connection.run("change_source", token=row.token, **_changing(row))
+            connection.run("update_source", token=row.token, **_changing(row))
 
     def remove(self, token: str, now: Ms) -> bool:
         """Let a source send no more; False if there is none."""
@@ -115,30 +115,33 @@ class Sources:
 
     def find(self, token: str) -> SourceRow | None:
         with self._database.reading() as connection:
-            row = connection.row("source_by_token", token=token)
+            row = connection.row("select_source", token=token)
             return None if row is None else _source(*row)
 
     def all(self) -> list[SourceRow]:
         with self._database.reading() as connection:
-            return [_source(*row) for row in connection.rows("all_sources")]
+            return [_source(*row) for row in connection.rows("select_sources")]
 
     def rooms_in_use(self, domain: str, beginning: str) -> list[str]:
         """Rooms whose names begin so and in which somebody may be, by the tables or by what they have not caught up with."""
         with self._database.reading() as connection:
             return [
-                str(room) for (room,) in connection.rows("rooms_in_use", domain=domain, beginning=beginning)
+                str(room)
+                for (room,) in connection.rows(
+                    "select_active_rooms_by_prefix", domain=domain, beginning=beginning
+                )
             ]
 
     def tally(self, tallies: Iterable[Tally]) -> None:
         """Add what befell sources since the last time."""
         with self._database.writing() as connection:
-            connection.write("tally_source", [tuple(one) for one in tallies])
+            connection.write("add_source_stats", [tuple(one) for one in tallies])
 
     def tallies(self) -> dict[str, dict[str, Tally]]:
         """What befell each source so far, by token and what."""
         found: dict[str, dict[str, Tally]] = {}
         with self._database.reading() as connection:
-            for row in connection.rows("source_tallies"):
+            for row in connection.rows("select_source_stats"):
                 tally = Tally(*row)
                 found.setdefault(tally.token, {})[tally.what] = tally
         return found
@@ -149,12 +152,12 @@ class Sources:
         headers = msgspec.json.encode(letter.headers).decode()
         row = (letter.token, digest, letter.received, letter.url, headers, letter.body, letter.reason)
         with self._database.writing() as connection:
-            connection.write("keep_dead_letter", [row])
+            connection.write("insert_dead_letter", [row])
 
     def letters(self, after: int = 0, most: int = MOST_LETTERS) -> list[DeadLetter]:
         """Deliveries that could not be read, oldest first."""
         with self._database.reading() as connection:
-            rows = connection.rows("dead_letters", after=after, most=most)
+            rows = connection.rows("select_dead_letters", after=after, most=most)
         return [
             DeadLetter(number, token, received, url, msgspec.json.decode(headers), bytes(body), reason)
             for number, token, received, url, headers, body, reason in rows
@@ -163,7 +166,7 @@ class Sources:
     def last_letters(self, token: str, most: int) -> list[Unread]:
         """What of a source could not be read, the newest first."""
         with self._database.reading() as connection:
-            rows = connection.rows("last_dead_letters", token=token, most=most)
+            rows = connection.rows("select_latest_dead_letters", token=token, most=most)
         return [Unread(received, reason, bytes(body)) for received, reason, body in rows]
 
     def count_letters(self) -> dict[str, int]:
@@ -173,17 +176,17 @@ class Sources:
 
     def drop_letters(self, numbers: Sequence[int]) -> None:
         with self._database.writing() as connection:
-            connection.write("drop_dead_letter", [(number,) for number in numbers])
+            connection.write("delete_dead_letter", [(number,) for number in numbers])
 
     def keep_bystanders(self, bystanders: Sequence[Bystander]) -> None:
         with self._database.writing() as connection:
-            connection.write("keep_bystander", bystanders)
+            connection.write("insert_excluded_participant", bystanders)
 
     def bystanders(self, domain: str, room: str, start: Ms, until: Ms, most: int) -> list[Bystander]:
         """Who came to and went from a room in [start, until) and does not count."""
         with self._database.reading() as connection:
             rows = connection.rows(
-                "bystanders_between", domain=domain, room=room, start=start, until=until, most=most
+                "select_excluded_participants", domain=domain, room=room, start=start, until=until, most=most
             )
         return [Bystander._make((domain, *row, "")) for row in rows]
 

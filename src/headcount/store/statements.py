@@ -1,12 +1,17 @@
-"""Statements: the SQL texts, each in a file named for what it answers.
+"""Named SQL statements.
 
-They are written once, with `:name` where a value goes, for both databases.
+Responsible for reading `sql/*.sql`, one file for each store module, and for the forms in which the two databases
+take a statement. Each statement follows a line `-- name: NAME` and is written once, with `:name` where a value goes.
+Must not know connections, or what a statement means.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
+_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _ROW = re.compile(r"values (\((?:\?(?:, )?)+\))")
 _INSERT = re.compile(r"insert into (\w+) \(([^)]*)\)")
 _VALUE = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
@@ -14,38 +19,80 @@ _VALUE = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 @cache
 def statement(name: str) -> str:
-    """The text of `sql/queries/NAME.sql`, as SQLite reads it."""
-    return (files("headcount.store") / "sql" / "queries" / f"{name}.sql").read_text("utf-8")
+    """Return the statement `name` as SQLite reads it. Raise `LookupError` if no file has it."""
+    try:
+        return statements()[name]
+    except KeyError:
+        raise LookupError(f"no file of store/sql has a statement '{name}'") from None
+
+
+@cache
+def statements() -> dict[str, str]:
+    """Return all statements by name, read once per process. Raise `LookupError` if two have the same name."""
+    found: dict[str, str] = {}
+    for file in (files("headcount.store") / "sql").iterdir():
+        if file.name.endswith(".sql"):
+            for name, text in parse(file.read_text("utf-8")).items():
+                if name in found:
+                    raise LookupError(f"{file.name}: there are two statements '{name}'")
+                found[name] = text
+    return found
+
+
+def parse(text: str) -> dict[str, str]:
+    """Return the statements of one file by name. Raise `LookupError` if two have the same name."""
+    _, *parts = _NAME.split(text)
+    found = {name: part.strip() for name, part in zip(parts[::2], parts[1::2], strict=True)}
+    if len(found) < len(parts) // 2:
+        raise LookupError("there are two statements of the same name")
+    return found
+
+
+def with_lists(name: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the statement `name` and its values for `Connection.rows_of`, each list as single values.
+
+    `in (:ids)` becomes `in (:ids_0, :ids_1)`; for an empty list it becomes `in (null)`, which nothing matches.
+    """
+    lists = {key: len(value) for key, value in values.items() if isinstance(value, list)}
+    text = _VALUE.sub(lambda value: _as_many(value[1], lists.get(value[1])), statement(name))
+    single = {key: value for key, value in values.items() if key not in lists}
+    return text, single | {f"{key}_{n}": value for key in lists for n, value in enumerate(values[key])}
+
+
+def _as_many(key: str, number: int | None) -> str:
+    if number is None:
+        return f":{key}"
+    return ", ".join(f":{key}_{n}" for n in range(number)) or "null"
 
 
 @cache
 def of_many_rows(text: str, rows: int) -> str:
-    """An insert of one row as an insert of so many."""
+    """Return an insert of one row as an insert of `rows` rows."""
     return _ROW.sub(lambda row: f"values {', '.join([row[1]] * rows)}", text)
 
 
 @cache
 def of_one_list(text: str) -> str:
-    """An insert of one row as PostgreSQL's insert of all rows of one value: a JSON list of objects."""
+    """Return an insert of one row as PostgreSQL's insert of all rows of one value, a JSON list of objects."""
     table, columns = inserted_into(text)
-    listed = f"select {columns} from json_populate_recordset(cast(null as {table}), cast(? as json))"  # noqa: S608 - our own
-    return _ROW.sub(listed, text)
+    rows = f"select {columns} from json_populate_recordset(cast(null as {table}), cast(? as json))"  # noqa: S608 - our own
+    return _ROW.sub(rows, text)
 
 
 @cache
 def inserted_into(text: str) -> tuple[str, str]:
-    """The table that an insert is into, and its columns."""
+    """Return the table and the columns of an insert."""
     found = _INSERT.search(text)
     assert found is not None
     return found[1], " ".join(found[2].split())
 
 
 def inserts_rows(text: str) -> bool:
-    """Whether it is an insert whose values are given by place."""
+    """Return whether it is an insert with values by position."""
     return _ROW.search(text) is not None
 
 
 @cache
 def for_postgres(text: str) -> str:
-    """The same statement with values as psycopg expects them."""
+    """Return the same statement with values as psycopg expects them."""
     return _VALUE.sub(r"%(\1)s", text.replace("%", "%%")).replace("?", "%s")

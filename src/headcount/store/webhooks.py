@@ -15,6 +15,7 @@ from headcount.kernel.events import Ms
 from headcount.limits import require_domain
 from headcount.store.database import Connection, Database
 from headcount.store.outbox import Message, MessageType
+from headcount.store.statements import with_lists
 
 MOST_REPLAYED: Final = 10_000
 
@@ -90,7 +91,7 @@ class Endpoints:
         require_domain(row.domain)
         with self._database.writing() as connection:
             connection.run(
-                "keep_endpoint", uuid=row.uuid, domain=row.domain, state=row.state, position=row.position,
+                "insert_endpoint", uuid=row.uuid, domain=row.domain, state=row.state, position=row.position,
                 created=row.created, **_changing(row),
             )  # fmt: skip
 
@@ -98,52 +99,52 @@ class Endpoints:
         """Give an endpoint what `row` says and set it going: what waits is tried as if for the first time."""
         with self._database.writing() as connection:
             connection.run(
-                "change_endpoint", uuid=row.uuid, state=State.ACTIVE, failed_count=0, updated=row.updated,
+                "update_endpoint", uuid=row.uuid, state=State.ACTIVE, failed_count=0, updated=row.updated,
                 **_changing(row),
             )  # fmt: skip
-            connection.run("begin_anew", uuid=row.uuid)
+            connection.run("reset_pending_deliveries", uuid=row.uuid)
 
     def change(self, row: Endpoint) -> None:
         """Give an endpoint what `row` says; how it stands stays."""
         with self._database.writing() as connection:
             connection.run(
-                "change_endpoint", uuid=row.uuid, state=row.state, failed_count=row.failed_count,
+                "update_endpoint", uuid=row.uuid, state=row.state, failed_count=row.failed_count,
                 updated=row.updated, **_changing(row),
             )  # fmt: skip
 
     def remove(self, uuid: str) -> bool:
         """Tell it no more, and forget what waits for it; False if there is none."""
         with self._database.writing() as connection:
-            connection.run("remove_endpoint_deliveries", uuid=uuid)
-            connection.run("remove_endpoint_attempts", uuid=uuid)
-            return connection.run("remove_endpoint", uuid=uuid) == 1
+            connection.run("delete_endpoint_deliveries", uuid=uuid)
+            connection.run("delete_endpoint_attempts", uuid=uuid)
+            return connection.run("delete_endpoint", uuid=uuid) == 1
 
     def find(self, domain: str, uuid: str) -> Endpoint | None:
         """The endpoint, if it is the domain's."""
         with self._database.reading() as connection:
-            row = connection.row("endpoint_by_uuid", uuid=uuid)
+            row = connection.row("select_endpoint", uuid=uuid)
         return None if row is None or row[1] != domain else _endpoint(*row)
 
     def all(self, domain: str | None = None) -> list[Endpoint]:
         """The endpoints, the oldest first; of a domain only, if asked."""
         with self._database.reading() as connection:
             if domain is None:
-                rows = connection.rows("all_endpoints")
+                rows = connection.rows("select_endpoints")
             else:
-                rows = connection.rows("endpoints_of_domain", domain=domain)
+                rows = connection.rows("select_domain_endpoints", domain=domain)
         return [_endpoint(*row) for row in rows]
 
     def active(self) -> dict[str, int]:
         """Which endpoints are sent to, and how often each was changed."""
         with self._database.reading() as connection:
-            return dict(connection.rows("endpoint_changes"))
+            return dict(connection.rows("select_active_endpoint_versions"))
 
     def replay(self, row: Endpoint, wanted: Wanted, most: int = MOST_REPLAYED) -> int:
         """Let messages that were taken up be sent again, at most so many, the oldest; how many they are."""
         text, values = _replaying(row, wanted)
         with self._database.writing() as connection:
             again = connection.rows_of(text, values | {"most": most})
-            connection.run("touch_endpoint", uuid=row.uuid)
+            connection.run("increment_endpoint_version", uuid=row.uuid)
         return len(again)
 
 
@@ -167,6 +168,7 @@ def _replaying(row: Endpoint, wanted: Wanted) -> tuple[str, dict[str, Any]]:
         conditions.append(
             "position in (select position from deliveries where endpoint = :endpoint and parked = 1)"
         )
+    # Built here, since the conditions that are given decide which index serves it.
     text = (
         "insert into deliveries (endpoint, domain, position, room, attempts, next_at_ms, parked, asked)"  # noqa: S608 - our own
         f" select :endpoint, domain, position, room, 0, 0, 0, (select changes + 1 from endpoints where uuid = :endpoint)"
@@ -280,19 +282,21 @@ class Deliveries:
     def waiting(self, uuid: str, after: int, most: int) -> list[tuple[Message, int, Ms, int]]:
         """What waits for an endpoint, in order: the message, how often it was tried, when it is tried next, `asked`."""
         with self._database.reading() as connection:
-            rows = connection.rows("deliveries_waiting", endpoint=uuid, after=after, most=most)
+            rows = connection.rows("select_pending_deliveries", endpoint=uuid, after=after, most=most)
         return [(Message(*row[:-3]), *row[-3:]) for row in rows]
 
     def keep(self, batch: Batch) -> None:
         """Commit what was done."""
         with self._database.writing() as connection:
-            connection.write("keep_attempt", batch.attempts)
-            connection.write("drop_delivery", batch.done)
-            connection.write("keep_delivery", batch.undelivered)
+            connection.write("insert_attempt", batch.attempts)
+            connection.write("delete_delivery", batch.done)
+            connection.write("upsert_delivery", batch.undelivered)
             for standing in batch.standings:
                 told = standing._asdict()
-                connection.run("keep_progress", **_some(told, "uuid", "position", "last_pushed"))
-                connection.run("keep_standing", **_some(told, "uuid", "changes", "state", "failed_count"))
+                connection.run("update_endpoint_progress", **_some(told, "uuid", "position", "last_pushed"))
+                connection.run(
+                    "update_endpoint_state", **_some(told, "uuid", "changes", "state", "failed_count")
+                )
 
     def counts(self) -> dict[tuple[str, Fate], int]:
         """How many messages wait for each endpoint, and how many were given up."""
@@ -304,65 +308,44 @@ class Deliveries:
         """A page of what an endpoint was told, or is to be told again, the newest first."""
         values = {"endpoint": uuid, "before": before if before is not None else 2**62, "most": most}
         with self._database.reading() as connection:
-            positions = [row[0] for row in connection.rows_of(_LISTED[fate], values)]
-            return _told(connection, uuid, positions)
+            match fate:
+                case None:
+                    rows = connection.rows("select_positions", **values)
+                case Fate.DELIVERED:
+                    rows = connection.rows("select_delivered_positions", **values)
+                case Fate.WAITING | Fate.PARKED:
+                    parked = int(fate is Fate.PARKED)
+                    rows = connection.rows("select_undelivered_positions", **values, parked=parked)
+            return _told(connection, uuid, [position for (position,) in rows])
 
     def attempts_between(self, uuid: str, first: int, last: int) -> list[Attempt]:
         """The attempts to tell an endpoint of the messages from one position to another, in order."""
         with self._database.reading() as connection:
-            rows = connection.rows("attempts_between", endpoint=uuid, first=first, last=last)
+            rows = connection.rows("select_attempts", endpoint=uuid, first=first, last=last)
             return [Attempt(*row) for row in rows]
 
     def prune(self, before: Ms) -> int:
         """Forget attempts that were made before a moment, and what waits of messages that are no more."""
         with self._database.writing() as connection:
-            connection.run("prune_deliveries")
-            return connection.run("prune_attempts", before=before)
+            connection.run("delete_orphaned_deliveries")
+            return connection.run("delete_old_attempts", before=before)
 
 
 def _some(values: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: values[name] for name in names}
 
 
-_TRIED = "select distinct position from attempts where endpoint = :endpoint and position < :before"
-_UNDELIVERED = "select position from deliveries where endpoint = :endpoint and position < :before"
-_LAST = "order by position desc limit :most"
-_LISTED: dict[Fate | None, str] = {
-    None: f"select position from (select position from ({_TRIED} {_LAST}) a"  # noqa: S608 - our own
-    f" union select position from ({_UNDELIVERED} {_LAST}) b) c {_LAST}",
-    Fate.WAITING: f"{_UNDELIVERED} and parked = 0 {_LAST}",
-    Fate.PARKED: f"{_UNDELIVERED} and parked = 1 {_LAST}",
-    Fate.DELIVERED: f"{_TRIED} and delivered = 1 and position not in"  # noqa: S608 - our own
-    f" (select position from deliveries where endpoint = :endpoint) {_LAST}",
-}
-
-
-def _told(connection: Connection, uuid: str, positions: Sequence[int]) -> list[Told]:
+def _told(connection: Connection, uuid: str, positions: list[int]) -> list[Told]:
     if not positions:
         return []
-    named = {f"p{n}": position for n, position in enumerate(positions)}
-    these = f"position in ({', '.join(f':{name}' for name in named)})"
-    values = {"endpoint": uuid} | named
-    messages = connection.rows_of(
-        f"select position, id, type, room, created_ms from messages where {these}",  # noqa: S608 - our own
-        named,
-    )
-    rows = connection.rows_of(
-        f"select position, parked, next_at_ms, reason from deliveries where endpoint = :endpoint and {these}",  # noqa: S608
-        values,
-    )
+    these = {"endpoint": uuid, "positions": positions}
+    messages = connection.rows_of(*with_lists("select_messages_by_position", {"positions": positions}))
+    rows = connection.rows_of(*with_lists("select_deliveries_by_position", these))
     undelivered = {row[0]: row[1:] for row in rows}
     attempts: dict[int, list[Attempt]] = {}
-    for row in connection.rows_of(
-        "select endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, answer, error"  # noqa: S608
-        f" from attempts where endpoint = :endpoint and {these} order by number desc",
-        values,
-    ):
+    for row in connection.rows_of(*with_lists("select_attempts_by_position", these)):
         attempts.setdefault(row[2], []).append(Attempt(*row))
-    return [
-        _one(message, undelivered.get(message[0]), attempts.get(message[0], []))
-        for message in sorted(messages, reverse=True)
-    ]
+    return [_one(message, undelivered.get(message[0]), attempts.get(message[0], [])) for message in messages]
 
 
 def _one(message: tuple[Any, ...], row: tuple[Any, ...] | None, attempts: list[Attempt]) -> Told:

@@ -197,7 +197,7 @@ def test_what_waits_is_tried_at_its_time_after_a_restart(store):
             receiver.wait_for(3)
             assert set(receiver.ids()) == {"m1", "n1", "o1"}
         with store.database.writing() as connection:
-            connection.run("begin_anew", uuid="e")
+            connection.run("reset_pending_deliveries", uuid="e")
         with posting(store):
             receiver.wait(lambda came: len(came) == 7)
         assert in_order(receiver.messages, "blue") == ["m1", "m1", "m2", "m3"]

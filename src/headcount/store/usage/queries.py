@@ -85,7 +85,7 @@ class _Asked:
 
     def together(self) -> dict[int, Used]:
         """The quarters of all rooms."""
-        rows = self._rows("domain_quarters_between")
+        rows = self._rows("select_domain_quarters")
         found = {number: _used(number, *rest[:4]) for number, *rest in rows}
         plus, minus = self._changes(None)
         if not plus and not minus:
@@ -103,7 +103,7 @@ class _Asked:
 
     def of_room(self, room: str) -> dict[int, Used]:
         """The quarters of one room."""
-        rows = self._rows("room_quarters_between", room=room)
+        rows = self._rows("select_room_quarters", room=room)
         found = {number: _used(number, *rest[:4]) for number, *rest in rows}
         plus, minus = self._changes(room)
         touched = plus.keys() | minus.keys()
@@ -129,7 +129,7 @@ class _Asked:
         """What is stored of each room, in the longest periods that fit."""
         found: dict[str, RoomUsed] = {}
         for scale, first, until in _pieces(self._first, self._until, SCALES):
-            name = "quarters_by_room" if scale == 1 else "room_sums_between"
+            name = "select_quarters_by_room" if scale == 1 else "select_room_totals"
             asked = {"domain": self._domain, "first": first, "until": until}
             rows = self._connection.rows(name, **asked, **({} if scale == 1 else {"scale": scale}))
             for room, *rest in rows:
@@ -153,7 +153,7 @@ class _Asked:
     def _waiting(self, room: str | None) -> dict[str, list[Interval]]:
         """The quarters of rooms that are not tallied yet, as far as they are asked for."""
         rows = self._connection.rows(
-            "to_tally_of_domain", domain=self._domain, room=room, most=_MOST_WAITING + 1
+            "select_domain_pending_rollups", domain=self._domain, room=room, most=_MOST_WAITING + 1
         )
         if len(rows) > _MOST_WAITING:
             raise StoreBusy(
@@ -177,7 +177,7 @@ def steps_of(connection: Connection, domain: str, numbers: set[int]) -> Iterator
     if len(ranges) > _FEW:
         ranges = ((ranges[0][0], ranges[-1][1]),)
     for first, until in ranges:
-        for number, steps in connection.rows("domain_steps_between", domain=domain, first=first, until=until):
+        for number, steps in connection.rows("select_domain_steps", domain=domain, first=first, until=until):
             if number in numbers:
                 yield number, steps
 
@@ -185,8 +185,8 @@ def steps_of(connection: Connection, domain: str, numbers: set[int]) -> Iterator
 def ended_in(connection: Connection, domain: str, room: str, first: int, until: int) -> ByNumber:
     """The quarters of the meetings of a room that are over, from `first` up to `until`, as the meetings say."""
     values = {"domain": domain, "room": room, "first": first * QUARTER_MS, "until": until * QUARTER_MS}
-    meetings = connection.rows("ended_meetings_between", **values)
-    stays = connection.rows("ended_spans_between", **values)
+    meetings = connection.rows("select_ended_meetings", **values)
+    stays = connection.rows("select_ended_meeting_stays", **values)
     for start, end, *carried in meetings:
         stays.extend((start, end, *stay) for stay in _carried(connection, domain, room, *carried))
     spans = [
@@ -201,14 +201,14 @@ def _carried(
     """Join and leave of the stay that a reset carried into a meeting, if one did."""
     if join is not None:
         key = {"domain": domain, "room": room, "join": join, "participant_id": participant_id}
-        stay = connection.row("stay_by_key", **key)
+        stay = connection.row("select_stay", **key)
         if stay is not None:
             yield join, stay[4]
 
 
 def stored_in(connection: Connection, domain: str, room: str, first: int, until: int) -> ByNumber:
     """The same as it is stored."""
-    rows = connection.rows("room_quarters_between", domain=domain, room=room, first=first, until=until)
+    rows = connection.rows("select_room_quarters", domain=domain, room=room, first=first, until=until)
     return {row[0]: _stored(row) for row in rows}
 
 
@@ -216,8 +216,8 @@ def _ongoing(
     connection: Connection, domain: str, room: str | None, first: int, until: int, now: Ms
 ) -> dict[str, ByNumber]:
     """The quarters of the meetings that go on, up to now."""
-    meetings = connection.rows("ongoing_starts", domain=domain, room=room)
-    stays = connection.rows("ongoing_spans", domain=domain, room=room)
+    meetings = connection.rows("select_ongoing_meetings", domain=domain, room=room)
+    stays = connection.rows("select_ongoing_meeting_stays", domain=domain, room=room)
     for name, start, *carried in meetings:
         stays.extend((name, start, *stay) for stay in _carried(connection, domain, name, *carried))
     starts = {name: start for name, start, *_ in meetings}

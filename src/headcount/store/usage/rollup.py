@@ -56,7 +56,7 @@ class Tallying:
     def step(self, most: int = _AT_ONCE) -> bool:
         """Tally some of what waits; whether there may be more."""
         with one_moment(self._database) as connection:
-            rows = connection.rows("first_to_tally", most=most)
+            rows = connection.rows("select_pending_rollups", most=most)
             if not rows:
                 return False
             work = _worked_out(connection, rows)
@@ -77,7 +77,7 @@ class Tallying:
         with self._database.writing() as connection:
             for table in ("to_tally", "room_quarters", "domain_quarters", "domain_steps", "room_sums"):
                 connection.run_text(f"delete from {table}")  # noqa: S608 - our own
-            connection.run("mark_all_to_tally")
+            connection.run("insert_all_pending_rollups")
 
 
 def _worked_out(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> _Work:
@@ -129,19 +129,19 @@ def _of_domain(connection: Connection, domain: str, numbers: set[int]) -> ByNumb
     within = {"domain": domain, "first": min(numbers), "until": max(numbers) + 1}
     return {
         number: Quarter(meetings, time, before, steps_said(steps.get(number, "[]")))
-        for number, meetings, time, _, _, before in connection.rows("domain_quarters_between", **within)
+        for number, meetings, time, _, _, before in connection.rows("select_domain_quarters", **within)
         if number in numbers
     }
 
 
 def _write(connection: Connection, work: _Work) -> None:
     """Raises `Overtaken` where somebody else crossed out the same."""
-    _cross_out(connection, "drop_to_tally", work.done)
-    _cross_out(connection, "cut_to_tally", work.cut)
-    _put(connection, "drop_room_quarter", [(domain, number, room) for domain, room, number in work.before])
+    _cross_out(connection, "delete_pending_rollup", work.done)
+    _cross_out(connection, "shorten_pending_rollup", work.cut)
+    _put(connection, "delete_room_quarter", [(domain, number, room) for domain, room, number in work.before])
     _put(
         connection,
-        "keep_room_quarter",
+        "insert_room_quarter",
         [
             (domain, number, room, one.meetings, one.time, *one.most, one.before, steps_written(one.steps))
             for (domain, room, number), one in work.after.items()
@@ -153,14 +153,14 @@ def _write(connection: Connection, work: _Work) -> None:
 
 def _write_domains(connection: Connection, domains: dict[tuple[str, int], Quarter]) -> None:
     kept = {key: one for key, one in domains.items() if one != Quarter()}
-    _put(connection, "drop_domain_quarter", list(domains))
-    _put(connection, "drop_domain_steps", list(domains))
+    _put(connection, "delete_domain_quarter", list(domains))
+    _put(connection, "delete_domain_steps", list(domains))
     _put(
         connection,
-        "keep_domain_quarter",
+        "insert_domain_quarter",
         [(*key, one.meetings, one.time, *one.most, one.before) for key, one in kept.items()],
     )
-    _put(connection, "keep_domain_steps", [(*key, steps_written(one.steps)) for key, one in kept.items()])
+    _put(connection, "insert_domain_steps", [(*key, steps_written(one.steps)) for key, one in kept.items()])
 
 
 def _write_sums(connection: Connection, changed: Iterable[RoomQuarter]) -> None:
@@ -172,10 +172,10 @@ def _write_sums(connection: Connection, changed: Iterable[RoomQuarter]) -> None:
         if scale > 1
         for domain, room, number in changed
     }
-    _put(connection, "drop_room_sum", sorted(periods))
+    _put(connection, "delete_room_total", sorted(periods))
     _put(
         connection,
-        "keep_room_sum",
+        "insert_room_total",
         [
             (domain, scale, period, room, domain, room, period * scale, (period + 1) * scale)
             for domain, scale, period, room in sorted(periods)

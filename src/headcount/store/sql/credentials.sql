@@ -1,0 +1,133 @@
+-- name: insert_key
+insert into api_keys (id, domain, name, digest, scopes, created_ms)
+values (:id, :domain, :name, :digest, :scopes, :created)
+
+-- name: select_key
+select id, domain, name, digest, scopes, created_ms, last_used_ms, revoked_ms
+from api_keys
+where id = :id
+
+-- name: select_keys
+select id, domain, name, digest, scopes, created_ms, last_used_ms, revoked_ms
+from api_keys
+order by domain, created_ms, id
+
+-- name: revoke_key
+update api_keys
+set revoked_ms = :revoked
+where id = :id
+  and revoked_ms is null
+
+-- name: update_key_last_used
+update api_keys
+set last_used_ms = ?
+where id = ?
+
+-- name: select_store_secret
+select secret
+from store_secret
+
+-- name: insert_store_secret
+insert into store_secret (one, secret)
+values (1, :secret)
+on conflict (one) do nothing
+
+-- name: insert_access_token
+insert into passes (
+  digest, kind, domain, role, name, key_id, created_ms, expires_ms, about_kind, about, masked, parent, last_used_ms
+)
+values (
+  :digest, :kind, :domain, :role, :name, :key_id, :created, :expires, :about_kind, :about, :masked, :parent, :last_used
+)
+
+-- name: select_access_token
+select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.about_kind, p.about, p.masked,
+  p.parent, p.last_used_ms
+from passes as p
+where p.digest = :digest
+  and (p.key_id is null or exists (select 1 from api_keys as k where k.id = p.key_id and k.revoked_ms is null))
+  and (p.parent is null or exists (select 1 from passes as m where m.digest = p.parent))
+
+-- name: select_access_tokens
+select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.about_kind, p.about, p.masked,
+  p.parent, p.last_used_ms
+from passes as p
+where p.domain = :domain
+  and p.kind = :kind
+  and p.expires_ms > :now
+  and (p.key_id is null or exists (select 1 from api_keys as k where k.id = p.key_id and k.revoked_ms is null))
+  and (p.parent is null or exists (select 1 from passes as m where m.digest = p.parent))
+order by p.created_ms desc, p.digest
+
+-- name: select_key_access_tokens
+select digest, kind, expires_ms
+from passes
+where key_id = :key_id
+
+-- name: select_access_token_tree
+with recursive ended (digest, kind, expires_ms) as (
+  select digest, kind, expires_ms
+  from passes
+  where digest = :digest
+    and domain = :domain
+    and kind in ('link', 'sign-in')
+  union
+  select p.digest, p.kind, p.expires_ms
+  from passes as p
+  join ended as e on p.parent = e.digest
+)
+select digest, kind, expires_ms
+from ended
+
+-- name: update_access_token_last_used
+update passes
+set last_used_ms = ?
+where digest = ?
+
+-- name: reparent_access_tokens
+update passes
+set parent = (select s.parent from passes as s where s.digest = :digest)
+where parent = :digest
+
+-- name: detach_share
+update passes
+set key_id = null, parent = null
+where digest = :digest
+
+-- name: detach_children_of_expired
+update passes
+set parent = null
+where parent in (select digest from passes where expires_ms <= :now)
+
+-- name: delete_access_token
+delete from passes
+where digest = :digest
+
+-- name: delete_expired_access_tokens
+delete from passes
+where expires_ms <= :now
+
+-- name: delete_share
+delete from passes
+where digest = :digest
+  and domain = :domain
+  and kind = 'share'
+
+-- name: select_share_participants
+select person, number
+from share_people
+where digest = :digest
+
+-- name: insert_share_participant
+insert into share_people (digest, person, domain, number)
+values (?, ?, ?, ?)
+on conflict (digest, person) do nothing
+
+-- name: delete_orphaned_share_participants
+delete from share_people
+where digest not in (select digest from passes)
+
+-- name: lock_access_token
+update passes
+set masked = masked
+where digest = :digest

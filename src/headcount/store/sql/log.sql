@@ -1,0 +1,85 @@
+-- name: insert_entries
+insert into entries (
+  domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,
+  joined_ms, inferred, event_id, event_key, origin, listed
+)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (domain, event_key) do nothing
+
+-- name: insert_new_entries
+insert into entries (
+  domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,
+  joined_ms, inferred, event_id, event_key, origin, listed
+)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: select_log_end
+select coalesce(max(position), 0), coalesce(max(received_ms), 0)
+from (select position, received_ms from entries order by position desc limit 1) as latest
+
+-- name: select_entries
+select position, domain, room, at_ms, received_ms, origin, listed, kind,
+  participant_id, user_id, user_name, source_session, joined_ms, inferred
+from entries
+where position > :position
+order by position
+limit :most
+
+-- name: select_domain_entries
+-- `|| ''` keeps the indexes by domain out of it: entries after a position are found by the primary key.
+select position, domain, room, at_ms, received_ms, origin, listed, kind,
+  participant_id, user_id, user_name, source_session, joined_ms, inferred
+from entries
+where position > :position
+  and position <= :until
+  and domain || '' = :domain
+order by position
+limit :most
+
+-- name: select_room_entries
+-- `|| ''` keeps the indexes by room out of it: entries after a position are found by the primary key.
+select position, domain, room, at_ms, received_ms, origin, listed, kind,
+  participant_id, user_id, user_name, source_session, joined_ms, inferred
+from entries
+where position > :position
+  and position <= :until
+  and domain || '' = :domain
+  and room || '' = :room
+order by position
+limit :most
+
+-- name: select_room_events
+select kind, at_ms, participant_id, user_id, user_name, source_session, joined_ms, inferred
+from entries
+where domain = :domain
+  and room = :room
+  and at_ms > :after
+  and at_ms <= :until
+  and position <= :position
+  and kind < 4
+order by at_ms
+
+-- name: select_joins_of_later_leaves
+select kind, at_ms, participant_id, user_id, user_name, source_session, joined_ms, inferred
+from entries
+where domain = :domain
+  and room = :room
+  and joined_ms > :after
+  and joined_ms <= :until
+  and at_ms > :until
+  and at_ms <= :settled
+  and position <= :position
+
+-- name: count_room_events
+select count(*)
+from entries
+where domain = :domain
+  and room = :room
+  and at_ms > :after
+  and at_ms <= :until
+
+-- name: select_any_entry
+select position
+from entries
+where domain = :domain
+limit 1

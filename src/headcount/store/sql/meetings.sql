@@ -1,0 +1,197 @@
+-- name: select_meeting
+select domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id
+from meetings
+where domain = :domain
+  and id = :id
+
+-- name: select_meeting_at
+select domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id
+from (
+  select domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id
+  from meetings
+  where domain = :domain
+    and room = :room
+    and start_ms / 1000 <= :at / 1000
+    and start_ms <= :at
+  order by start_ms / 1000 desc, start_ms desc
+  limit 1
+) as latest
+where end_ms is null
+  or end_ms > :at
+
+-- name: select_superseded_meeting
+select domain, id, room, start_ms, superseded_ms
+from superseded
+where domain = :domain
+  and id = :id
+
+-- name: select_superseded_ids
+select id
+from superseded
+where domain = :domain
+  and room = :room
+  and start_ms >= :start
+  and start_ms < :until
+order by start_ms
+
+-- name: select_longest_meeting
+select end_ms - start_ms
+from meetings
+where domain = :domain
+  and end_ms is not null
+order by end_ms - start_ms desc
+limit 1
+
+-- name: select_first_ongoing_meeting
+select start_ms
+from meetings
+where domain = :domain
+  and end_ms is null
+order by start_ms / 1000
+limit 1
+
+-- name: select_ongoing_meeting_ids
+select room, id
+from meetings
+where domain = :domain
+  and end_ms is null
+
+-- name: count_meetings_by_day
+select coalesce(sum(meetings), 0)
+from meeting_tallies
+where domain = :domain
+  and day >= :first
+  and day < :until
+
+-- name: select_corrections
+select domain, room, corrected_ms, first_ms, last_ms, late_ms, because, before_and_after
+from corrections
+where domain = :domain
+  and room = :room
+  and first_ms < :until
+  and last_ms >= :start
+order by number
+
+-- name: select_overlapping_stays
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+from stays
+where domain = :domain
+  and room = :room
+  and join_ms > :after
+  and join_ms < :until
+  and (leave_ms is null or leave_ms > :start)
+order by join_ms, participant_id
+
+-- name: select_user_stays
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+from stays
+where domain = :domain
+  and user_id = :user_id
+  and user_id is not null
+  and join_ms >= :since
+order by join_ms
+limit :most
+
+-- name: select_rooms_by_prefix
+select room
+from rooms
+where domain = :domain
+  and room >= :beginning
+  and room < :beyond
+order by room
+limit :most
+
+-- name: select_users_by_prefix
+select distinct user_id
+from stays
+where domain = :domain
+  and user_id is not null
+  and user_id >= :beginning
+  and user_id < :beyond
+order by user_id
+limit :most
+
+-- name: select_users
+with recursive users (user_id, number) as (
+  select min(first.user_id), 1
+  from stays as first
+  where first.domain = :domain
+    and first.user_id is not null
+  union all
+  select
+    (
+      select min(next.user_id)
+      from stays as next
+      where next.domain = :domain
+        and next.user_id > users.user_id
+        and next.user_id is not null
+    ),
+    users.number + 1
+  from users
+  where users.user_id is not null
+    and users.number < :most
+)
+select
+  users.user_id,
+  (
+    select stays.user_name
+    from stays
+    where stays.domain = :domain
+      and stays.user_id = users.user_id
+    order by stays.join_ms desc
+    limit 1
+  )
+from users
+where users.user_id is not null
+order by users.user_id
+
+-- name: select_quarantined_rooms
+select domain, room, position, reason, attempts, since_ms, retry_ms, release
+from rooms_behind
+where domain = :domain
+  and reason is not null
+order by since_ms, room
+limit :most
+
+-- name: select_meeting_stays
+-- Stays that began within each of these meetings, and those that a reset carried into one.
+select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name
+from meetings as m
+join stays as s on s.domain = m.domain
+  and s.room = m.room
+  and s.join_ms >= m.start_ms
+  and s.join_ms < coalesce(m.end_ms, :never)
+where m.domain = :domain
+  and m.id in (:ids)
+union all
+select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name
+from meetings as m
+join stays as s on s.domain = m.domain
+  and s.room = m.room
+  and s.join_ms = m.carried_join_ms
+  and s.participant_id = m.carried_participant_id
+where m.domain = :domain
+  and m.id in (:ids)
+limit :most
+
+-- name: select_meeting_stays_of_user
+select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name
+from meetings as m
+join stays as s on s.domain = m.domain
+  and s.room = m.room
+  and s.join_ms >= m.start_ms
+  and s.join_ms < coalesce(m.end_ms, :never)
+where m.domain = :domain
+  and m.id in (:ids)
+  and s.user_id = :user_id
+union all
+select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name
+from meetings as m
+join stays as s on s.domain = m.domain
+  and s.room = m.room
+  and s.join_ms = m.carried_join_ms
+  and s.participant_id = m.carried_participant_id
+where m.domain = :domain
+  and m.id in (:ids)
+  and s.user_id = :user_id
+limit :most

@@ -1,0 +1,79 @@
+-- name: select_next_notification_time
+select min(due_ms) from to_tell
+
+-- name: select_due_notifications
+select domain, id, due_ms, room, start_ms, because
+from to_tell
+where due_ms <= :now
+order by due_ms, start_ms, domain, id
+limit :most
+
+-- name: select_published_meeting
+select domain, id, room, start_ms, end_ms, max_participants, participants, revisions
+from told_meetings
+where domain = :domain
+  and id = :id
+
+-- name: count_meeting_stays
+select count(*)
+from stays
+where domain = :domain
+  and room = :room
+  and join_ms < :until
+  and (leave_ms is null or leave_ms > :start)
+
+-- name: select_message
+select position, domain, id, type, room, at_ms, created_ms, said
+from messages
+where domain = :domain
+  and id = :id
+
+-- name: select_room_messages
+select position, domain, id, type, room, at_ms, created_ms, said
+from messages
+where created_ms >= :since
+  and created_ms < :until
+  and domain = :domain
+  and room = :room
+  and at_ms >= :start
+  and at_ms <= :last
+order by position
+limit :most
+
+-- name: select_messages_start
+select coalesce(min(position), 0) from messages
+
+-- name: select_messages_end
+select coalesce(max(position), 0) from messages
+
+-- name: delete_old_messages
+delete from messages
+where created_ms < :before
+  and position < (select max(position) from messages)
+
+-- name: select_messages
+select position, domain, id, type, room, at_ms, created_ms, said
+from messages
+where position > :position
+order by position
+limit :most
+
+-- name: select_domain_messages
+select position, domain, id, type, room, at_ms, created_ms, said
+from messages
+where position > :position
+  and domain = :domain
+  and type in (:types)
+order by position
+limit :most
+
+-- name: count_domain_messages
+select count(*)
+from (
+  select position
+  from messages
+  where position > :position
+    and domain = :domain
+    and type in (:types)
+  limit :most
+) as following

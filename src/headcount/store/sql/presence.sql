@@ -1,0 +1,102 @@
+-- name: select_presence
+select room, join_ms, participant_id, user_id, user_name
+from stays
+where domain = :domain
+  and leave_ms is null
+  and (room, join_ms, participant_id) > (:after_room, :after_join, :after_participant)
+order by room, join_ms, participant_id
+limit :most
+
+-- name: select_room_presence
+select room, join_ms, participant_id, user_id, user_name
+from stays
+where domain = :domain
+  and room = :room
+  and leave_ms is null
+order by join_ms, participant_id
+
+-- name: select_open_stays
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+from stays
+where domain = :domain
+  and leave_ms is null
+order by room, join_ms, participant_id
+
+-- name: select_room_open_stays
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+from stays
+where domain = :domain
+  and room = :room
+  and leave_ms is null
+order by join_ms, participant_id
+
+-- name: count_active_rooms
+select count(*)
+from (
+  select distinct room
+  from stays
+  where domain = :domain
+    and leave_ms is null
+  limit :most
+) as open
+
+-- name: select_active_rooms_by_prefix
+select room
+from stays
+where domain = :domain
+  and leave_ms is null
+  and substr(room, 1, length(:beginning)) = :beginning
+union
+select room
+from rooms
+where deadline_ms is not null
+  and domain = :domain
+  and substr(room, 1, length(:beginning)) = :beginning
+union
+select entries.room
+from engine
+join entries on entries.position > engine.cursor_position
+where entries.domain = :domain
+  and substr(entries.room, 1, length(:beginning)) = :beginning
+order by 1
+
+-- name: select_source_presence
+select stays.room, stays.participant_id, stays.join_ms
+from stays
+join source_rooms on source_rooms.token = :token and source_rooms.room = stays.room
+where stays.domain = :domain
+  and stays.leave_ms is null
+
+-- name: select_events_since
+select participant_id, kind, at_ms, received_ms, inferred, source_session
+from entries
+where domain = :domain
+  and room = :room
+  and at_ms >= :since
+  and kind < 4
+order by at_ms
+
+-- name: insert_source_room
+insert into source_rooms (token, room)
+values (?, ?)
+on conflict (token, room) do nothing
+
+-- name: select_active_rooms_among
+-- Rooms in which somebody is by the tables, or may be by entries that are not processed yet.
+select room
+from stays
+where leave_ms is null
+  and domain = :domain
+  and room in (:rooms)
+union
+select room
+from rooms
+where deadline_ms is not null
+  and domain = :domain
+  and room in (:rooms)
+union
+select room
+from engine
+join entries on position > cursor_position
+where domain = :domain
+  and room in (:rooms)

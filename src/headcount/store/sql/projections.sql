@@ -1,0 +1,198 @@
+-- name: select_cursor
+select cursor_position, epoch
+from engine
+
+-- name: advance_cursor
+update engine
+set cursor_position = :cursor
+where epoch = :epoch
+
+-- name: set_cursor
+update engine
+set cursor_position = :cursor
+
+-- name: increment_epoch
+update engine
+set epoch = epoch + 1
+
+-- name: touch_engine_state
+update engine
+set epoch = epoch
+where one = 1
+
+-- name: select_rules
+select rules
+from engine
+
+-- name: update_rules
+update engine
+set rules = :rules
+
+-- name: select_deadlines
+select deadline_ms, domain, room
+from rooms
+where deadline_ms is not null
+
+-- name: select_room
+select settled_ms, deadline_ms, checkpoint
+from rooms
+where domain = :domain
+  and room = :room
+
+-- name: upsert_room
+insert into rooms (domain, room, settled_ms, deadline_ms)
+values (?, ?, ?, ?)
+on conflict (domain, room) do update
+set settled_ms = excluded.settled_ms,
+  deadline_ms = excluded.deadline_ms
+
+-- name: update_checkpoint
+update rooms
+set checkpoint = ?
+where domain = ?
+  and room = ?
+
+-- name: upsert_replay_point
+insert into marks (domain, room, at_ms, doubts)
+values (?, ?, ?, ?)
+on conflict (domain, room, at_ms) do update
+set doubts = excluded.doubts
+
+-- name: delete_replay_points
+delete from marks
+where domain = ?
+  and room = ?
+  and at_ms > ?
+  and at_ms <= ?
+
+-- name: upsert_stay
+insert into stays (domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name)
+values (?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (domain, room, join_ms, participant_id) do update
+set leave_ms = excluded.leave_ms,
+  left_by = excluded.left_by,
+  user_id = excluded.user_id,
+  user_name = excluded.user_name
+
+-- name: delete_stay
+delete from stays
+where domain = ?
+  and room = ?
+  and join_ms = ?
+  and participant_id = ?
+
+-- name: upsert_meeting
+insert into meetings (
+  domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id
+)
+values (?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (domain, id) do update
+set end_ms = excluded.end_ms,
+  max_participants = excluded.max_participants,
+  carried_join_ms = excluded.carried_join_ms,
+  carried_participant_id = excluded.carried_participant_id
+
+-- name: delete_meeting
+delete from meetings
+where domain = ?
+  and id = ?
+
+-- name: update_meeting_progress
+update meetings
+set end_ms = ?,
+  max_participants = ?
+where domain = ?
+  and id = ?
+
+-- name: update_carried_stay
+update meetings
+set carried_join_ms = ?,
+  carried_participant_id = ?
+where domain = ?
+  and id = ?
+
+-- name: add_meeting_counts
+insert into meeting_tallies (domain, day, meetings)
+values (?, ?, ?)
+on conflict (domain, day) do update
+set meetings = meeting_tallies.meetings + excluded.meetings
+
+-- name: decrement_meeting_count
+update meeting_tallies
+set meetings = meetings - 1
+where domain = ?
+  and day = (
+    select start_ms / 86400000
+    from meetings
+    where domain = ?
+      and id = ?
+  )
+
+-- name: upsert_superseded_meeting
+insert into superseded (domain, id, room, start_ms, superseded_ms)
+values (?, ?, ?, ?, ?)
+on conflict (domain, id) do update
+set superseded_ms = excluded.superseded_ms
+
+-- name: insert_correction
+insert into corrections (
+  domain, room, corrected_ms, first_ms, last_ms, late_ms, because, before_and_after
+)
+values (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: insert_pending_rollup
+insert into to_tally (domain, room, from_ms, to_ms)
+values (?, ?, ?, ?)
+
+-- name: upsert_pending_notification
+insert into to_tell (domain, id, due_ms, room, start_ms, because)
+values (?, ?, ?, ?, ?, ?)
+on conflict (domain, id, due_ms) do update
+set because = coalesce(excluded.because, to_tell.because)
+
+-- name: delete_pending_notification
+delete from to_tell
+where domain = ?
+  and id = ?
+  and due_ms = ?
+
+-- name: upsert_published_meeting
+insert into told_meetings (domain, id, room, start_ms, end_ms, max_participants, participants, revisions)
+values (?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (domain, id) do update
+set end_ms = excluded.end_ms,
+  max_participants = excluded.max_participants,
+  participants = excluded.participants,
+  revisions = excluded.revisions
+
+-- name: insert_message
+insert into messages (domain, id, type, room, at_ms, created_ms, said)
+values (?, ?, ?, ?, ?, ?, ?)
+on conflict (domain, id) do nothing
+
+-- name: select_deferred_rooms
+select domain, room, position, reason, attempts, since_ms, retry_ms, release
+from rooms_behind
+order by retry_ms, domain, room
+
+-- name: select_deferred_room
+select domain, room, position, reason, attempts, since_ms, retry_ms, release
+from rooms_behind
+where domain = :domain
+  and room = :room
+
+-- name: upsert_deferred_room
+insert into rooms_behind (domain, room, position, reason, attempts, since_ms, retry_ms, release)
+values (?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (domain, room) do update
+set position = excluded.position,
+  reason = excluded.reason,
+  attempts = excluded.attempts,
+  since_ms = excluded.since_ms,
+  retry_ms = excluded.retry_ms,
+  release = excluded.release
+
+-- name: delete_deferred_room
+delete from rooms_behind
+where domain = ?
+  and room = ?

@@ -1,3 +1,0 @@
-update engine
-set cursor_position = :cursor
-where epoch = :epoch

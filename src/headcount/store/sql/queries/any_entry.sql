@@ -1,4 +1,0 @@
-select position
-from entries
-where domain = :domain
-limit 1

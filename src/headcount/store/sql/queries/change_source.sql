@@ -1,3 +1,0 @@
-update sources
-set kind = :kind, secrets = :secrets, options = :options, declared = :declared
-where token = :token

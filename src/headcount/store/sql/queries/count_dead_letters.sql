@@ -1,3 +1,0 @@
-select token, count(*)
-from dead_letters
-group by token

@@ -1,3 +1,0 @@
-select endpoint, parked, count(*)
-from deliveries
-group by endpoint, parked

@@ -1,3 +1,0 @@
-select deadline_ms, domain, room
-from rooms
-where deadline_ms is not null

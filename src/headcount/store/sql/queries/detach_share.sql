@@ -1,3 +1,0 @@
-update passes
-set key_id = null, parent = null
-where digest = :digest

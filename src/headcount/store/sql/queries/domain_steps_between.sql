@@ -1,5 +1,0 @@
-select quarter, steps
-from domain_steps
-where domain = :domain
-  and quarter >= :first
-  and quarter < :until

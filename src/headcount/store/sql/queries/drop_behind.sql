@@ -1,3 +1,0 @@
-delete from rooms_behind
-where domain = ?
-  and room = ?

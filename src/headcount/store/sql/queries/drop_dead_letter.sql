@@ -1,2 +1,0 @@
-delete from dead_letters
-where number = ?

@@ -1,4 +1,0 @@
-delete from deliveries
-where endpoint = ?
-  and position = ?
-  and asked <= ?

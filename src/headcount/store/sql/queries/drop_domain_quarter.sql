@@ -1,3 +1,0 @@
-delete from domain_quarters
-where domain = ?
-  and quarter = ?

@@ -1,3 +1,0 @@
-delete from domain_steps
-where domain = ?
-  and quarter = ?

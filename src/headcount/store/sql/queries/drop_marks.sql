@@ -1,5 +1,0 @@
-delete from marks
-where domain = ?
-  and room = ?
-  and at_ms > ?
-  and at_ms <= ?

@@ -1,3 +1,0 @@
-delete from meetings
-where domain = ?
-  and id = ?

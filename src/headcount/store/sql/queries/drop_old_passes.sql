@@ -1,2 +1,0 @@
-delete from passes
-where expires_ms <= :now

@@ -1,2 +1,0 @@
-delete from passes
-where digest = :digest

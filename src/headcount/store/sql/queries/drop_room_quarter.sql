@@ -1,4 +1,0 @@
-delete from room_quarters
-where domain = ?
-  and quarter = ?
-  and room = ?

@@ -1,5 +1,0 @@
-delete from room_sums
-where domain = ?
-  and scale = ?
-  and period = ?
-  and room = ?

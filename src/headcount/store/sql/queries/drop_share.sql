@@ -1,4 +1,0 @@
-delete from passes
-where digest = :digest
-  and domain = :domain
-  and kind = 'share'

@@ -1,5 +1,0 @@
-delete from stays
-where domain = ?
-  and room = ?
-  and join_ms = ?
-  and participant_id = ?

@@ -1,3 +1,0 @@
-delete from to_tally
-where number = ?
-  and from_ms = ?

@@ -1,4 +1,0 @@
-delete from to_tell
-where domain = ?
-  and id = ?
-  and due_ms = ?

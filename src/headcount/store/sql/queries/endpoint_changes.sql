@@ -1,3 +1,0 @@
-select uuid, changes
-from endpoints
-where state = 'ACTIVE'

@@ -1,2 +1,0 @@
-select cursor_position, epoch
-from engine

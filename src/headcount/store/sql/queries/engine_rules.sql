@@ -1,2 +1,0 @@
-select rules
-from engine

@@ -1,1 +1,0 @@
-select min(due_ms) from to_tell

@@ -1,4 +1,0 @@
-update rooms
-set checkpoint = ?
-where domain = ?
-  and room = ?

@@ -1,2 +1,0 @@
-insert into domain_steps (domain, quarter, steps)
-values (?, ?, ?)

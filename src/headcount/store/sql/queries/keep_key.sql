@@ -1,2 +1,0 @@
-insert into api_keys (id, domain, name, digest, scopes, created_ms)
-values (:id, :domain, :name, :digest, :scopes, :created)

@@ -1,2 +1,0 @@
-update engine
-set rules = :rules

@@ -1,3 +1,0 @@
-update passes
-set masked = masked
-where digest = :digest

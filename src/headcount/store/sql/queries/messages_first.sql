@@ -1,1 +1,0 @@
-select coalesce(min(position), 0) from messages

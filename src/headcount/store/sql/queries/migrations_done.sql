@@ -1,3 +1,0 @@
-select number, name, checksum
-from migrations
-order by number

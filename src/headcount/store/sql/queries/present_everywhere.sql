@@ -1,5 +1,0 @@
-select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
-from stays
-where domain = :domain
-  and leave_ms is null
-order by room, join_ms, participant_id

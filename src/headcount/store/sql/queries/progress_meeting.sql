@@ -1,5 +1,0 @@
-update meetings
-set end_ms = ?,
-  max_participants = ?
-where domain = ?
-  and id = ?

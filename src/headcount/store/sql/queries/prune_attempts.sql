@@ -1,1 +1,0 @@
-delete from attempts where at_ms < :before

@@ -1,3 +1,0 @@
-delete from messages
-where created_ms < :before
-  and position < (select max(position) from messages)

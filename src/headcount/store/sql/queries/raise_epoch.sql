@@ -1,2 +1,0 @@
-update engine
-set epoch = epoch + 1

@@ -1,3 +1,0 @@
-update passes
-set parent = null
-where parent in (select digest from passes where expires_ms <= :now)

@@ -1,2 +1,0 @@
-insert into migrations (number, name, checksum)
-values (:number, :name, :checksum)

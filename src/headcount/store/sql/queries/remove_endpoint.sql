@@ -1,1 +1,0 @@
-delete from endpoints where uuid = :uuid

@@ -1,1 +1,0 @@
-delete from deliveries where endpoint = :uuid

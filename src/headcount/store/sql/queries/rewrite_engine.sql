@@ -1,3 +1,0 @@
-update engine
-set epoch = epoch
-where one = 1

@@ -1,6 +1,0 @@
-select room, join_ms, participant_id, user_id, user_name
-from stays
-where domain = :domain
-  and room = :room
-  and leave_ms is null
-order by join_ms, participant_id

@@ -1,7 +1,0 @@
-select room
-from rooms
-where domain = :domain
-  and room >= :beginning
-  and room < :beyond
-order by room
-limit :most

@@ -1,2 +1,0 @@
-update engine
-set cursor_position = :cursor

@@ -1,3 +1,0 @@
-select person, number
-from share_people
-where digest = :digest

@@ -1,2 +1,0 @@
-select token, what, number, last_ms, told
-from source_tallies

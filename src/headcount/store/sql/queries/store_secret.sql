@@ -1,2 +1,0 @@
-select secret
-from store_secret

@@ -1,3 +1,0 @@
-update endpoints
-set changes = changes + 1
-where uuid = :uuid

@@ -1,3 +1,0 @@
-update api_keys
-set last_used_ms = ?
-where id = ?

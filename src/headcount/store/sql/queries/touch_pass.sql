@@ -1,3 +1,0 @@
-update passes
-set last_used_ms = ?
-where digest = ?

@@ -1,0 +1,81 @@
+-- name: insert_source
+insert into sources (token, kind, domain, name, secrets, options, declared, created_ms)
+values (:token, :kind, :domain, :name, :secrets, :options, :declared, :created)
+
+-- name: update_source
+update sources
+set kind = :kind, secrets = :secrets, options = :options, declared = :declared
+where token = :token
+
+-- name: remove_source
+update sources
+set removed_ms = :removed
+where token = :token
+  and removed_ms is null
+
+-- name: select_source
+select token, kind, domain, name, secrets, options, declared, created_ms
+from sources
+where token = :token
+  and removed_ms is null
+
+-- name: select_sources
+select token, kind, domain, name, secrets, options, declared, created_ms
+from sources
+where removed_ms is null
+order by domain, name
+
+-- name: add_source_stats
+insert into source_tallies (token, what, number, last_ms, told)
+values (?, ?, ?, ?, ?)
+on conflict (token, what) do update
+set number = source_tallies.number + excluded.number,
+    last_ms = excluded.last_ms,
+    told = coalesce(excluded.told, source_tallies.told)
+
+-- name: select_source_stats
+select token, what, number, last_ms, told
+from source_tallies
+
+-- name: insert_dead_letter
+insert into dead_letters (token, digest, received_ms, url, headers, body, reason)
+values (?, ?, ?, ?, ?, ?, ?)
+on conflict (token, digest) do nothing
+
+-- name: select_dead_letters
+select number, token, received_ms, url, headers, body, reason
+from dead_letters
+where number > :after
+order by number
+limit :most
+
+-- name: select_latest_dead_letters
+select received_ms, reason, substr(body, 1, 500)
+from dead_letters
+where token = :token
+order by number desc
+limit :most
+
+-- name: count_dead_letters
+select token, count(*)
+from dead_letters
+group by token
+
+-- name: delete_dead_letter
+delete from dead_letters
+where number = ?
+
+-- name: insert_excluded_participant
+insert into bystanders (domain, room, at_ms, participant_id, kind, role, user_id, user_name, token)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (domain, room, at_ms, participant_id, kind) do nothing
+
+-- name: select_excluded_participants
+select room, at_ms, participant_id, kind, role, user_id, user_name
+from bystanders
+where domain = :domain
+  and room = :room
+  and at_ms >= :start
+  and at_ms < :until
+order by at_ms, participant_id
+limit :most

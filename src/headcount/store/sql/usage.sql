@@ -1,0 +1,172 @@
+-- name: select_pending_rollups
+select number, domain, room, from_ms, to_ms
+from to_tally
+order by number
+limit :most
+
+-- name: select_domain_pending_rollups
+select room, from_ms, to_ms
+from to_tally
+where domain = :domain
+  and coalesce(:room, room) = room
+order by number
+limit :most
+
+-- name: insert_all_pending_rollups
+insert into to_tally (domain, room, from_ms, to_ms)
+select domain, room, min(start_ms), max(end_ms)
+from meetings
+where end_ms is not null
+group by domain, start_ms / 604800000, room
+order by domain, start_ms / 604800000, room
+
+-- name: shorten_pending_rollup
+update to_tally
+set from_ms = ?
+where number = ?
+  and from_ms = ?
+
+-- name: delete_pending_rollup
+delete from to_tally
+where number = ?
+  and from_ms = ?
+
+-- name: select_room_quarters
+select quarter, meetings, time_ms, most, most_ms, in_before, steps
+from room_quarters
+where domain = :domain
+  and room = :room
+  and quarter >= :first
+  and quarter < :until
+
+-- name: select_quarters_by_room
+-- Not summed up here: SQLite would go through all rooms in their order, instead of to these few quarters.
+select room, meetings, time_ms, most
+from room_quarters
+where domain = :domain
+  and quarter >= :first
+  and quarter < :until
+order by quarter
+
+-- name: select_room_totals
+select room, cast(sum(meetings) as bigint), cast(sum(time_ms) as bigint), max(most)
+from room_sums
+where domain = :domain
+  and scale = :scale
+  and period >= :first
+  and period < :until
+group by room
+
+-- name: select_domain_quarters
+select quarter, meetings, time_ms, most, most_ms, in_before
+from domain_quarters
+where domain = :domain
+  and quarter >= :first
+  and quarter < :until
+
+-- name: select_domain_steps
+select quarter, steps
+from domain_steps
+where domain = :domain
+  and quarter >= :first
+  and quarter < :until
+
+-- name: select_ended_meetings
+select m.start_ms, m.end_ms, m.carried_join_ms, m.carried_participant_id
+from meetings as m
+where m.domain = :domain
+  and m.room = :room
+  and m.start_ms / 1000 >= coalesce((
+    select max(k.start_ms / 1000)
+    from meetings as k
+    where k.domain = :domain
+      and k.room = :room
+      and k.start_ms / 1000 < :first / 1000
+  ), 0)
+  and m.start_ms / 1000 <= :until / 1000
+  and m.start_ms < :until
+  and m.end_ms > :first
+
+-- name: select_ended_meeting_stays
+select m.start_ms, m.end_ms, s.join_ms, s.leave_ms
+from meetings as m
+cross join stays as s
+where m.domain = :domain
+  and m.room = :room
+  and m.start_ms / 1000 >= coalesce((
+    select max(k.start_ms / 1000)
+    from meetings as k
+    where k.domain = :domain
+      and k.room = :room
+      and k.start_ms / 1000 < :first / 1000
+  ), 0)
+  and m.start_ms / 1000 <= :until / 1000
+  and m.start_ms < :until
+  and m.end_ms > :first
+  and s.domain = m.domain
+  and s.room = m.room
+  and s.join_ms >= m.start_ms
+  and s.join_ms < m.end_ms
+
+-- name: select_ongoing_meetings
+select room, start_ms, carried_join_ms, carried_participant_id
+from meetings
+where domain = :domain
+  and end_ms is null
+  and coalesce(:room, room) = room
+
+-- name: select_ongoing_meeting_stays
+select m.room, m.start_ms, s.join_ms, s.leave_ms
+from meetings as m
+cross join stays as s
+where m.domain = :domain
+  and m.end_ms is null
+  and coalesce(:room, m.room) = m.room
+  and s.domain = m.domain
+  and s.room = m.room
+  and s.join_ms >= m.start_ms
+
+-- name: insert_room_quarter
+insert into room_quarters (domain, quarter, room, meetings, time_ms, most, most_ms, in_before, steps)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: delete_room_quarter
+delete from room_quarters
+where domain = ?
+  and quarter = ?
+  and room = ?
+
+-- name: insert_room_total
+insert into room_sums (domain, scale, period, room, meetings, time_ms, most)
+select ?, ?, ?, ?, sum(meetings), sum(time_ms), max(most)
+from room_quarters
+where domain = ?
+  and room = ?
+  and quarter >= ?
+  and quarter < ?
+group by domain, room
+
+-- name: delete_room_total
+delete from room_sums
+where domain = ?
+  and scale = ?
+  and period = ?
+  and room = ?
+
+-- name: insert_domain_quarter
+insert into domain_quarters (domain, quarter, meetings, time_ms, most, most_ms, in_before)
+values (?, ?, ?, ?, ?, ?, ?)
+
+-- name: delete_domain_quarter
+delete from domain_quarters
+where domain = ?
+  and quarter = ?
+
+-- name: insert_domain_steps
+insert into domain_steps (domain, quarter, steps)
+values (?, ?, ?)
+
+-- name: delete_domain_steps
+delete from domain_steps
+where domain = ?
+  and quarter = ?
