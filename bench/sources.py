@@ -22,7 +22,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
 from test_all_sources import NOW, URL, secret_of  # noqa: E402 - they lie beside, not in the package
 
-from support.golden_payloads import delivery_of  # noqa: E402
+from support.golden_payloads import request_of  # noqa: E402
 
 BARS = {"all": 60.0, "livekit": 120.0}
 """What we aim for: at most so many microseconds for an event, of all sources on average and of one."""
@@ -54,24 +54,24 @@ def arguments() -> argparse.Namespace:
 def measured(source: Source, asked: argparse.Namespace) -> float:
     """Microseconds for each event, in the best run."""
     secret = secret_of(source)
-    signed = [source.sign(delivery, secret) for delivery in deliveries(source)]
+    signed = [source.sign(request, secret) for request in requests(source)]
     events = heard(source, signed, secret)
     rounds = 1 + int(asked.seconds / timed(source, signed, secret, 1, events))
     best = min(timed(source, signed, secret, rounds, events) for _ in range(asked.runs))
     return best / (rounds * events) * 1e6
 
 
-def deliveries(source: Source) -> list[InboundRequest]:
+def requests(source: Source) -> list[InboundRequest]:
     """Those from which something is heard, without the marks by which they were genuine in their files."""
     files = sorted(TESTS.joinpath(source.kind).glob("*.json"))
     told = [json.loads(file.read_text()) for file in files]
-    golden = [delivery_of(one) for one in told if one.get("heard")]
-    unsigned = [one._replace(headers={}, url=URL, received=NOW) for one in [*golden, *source.samples(NOW)]]
+    golden = [request_of(one) for one in told if one.get("heard")]
+    unsigned = [one._replace(headers={}, url=URL, received_at=NOW) for one in [*golden, *source.samples(NOW)]]
     return [one for one in unsigned if parse_trusted(source, one)]
 
 
 def heard(source: Source, signed: Sequence[InboundRequest], secret: str) -> int:
-    return sum(len(verify_and_parse(source, delivery, [secret])) for delivery in signed)
+    return sum(len(verify_and_parse(source, request, [secret])) for request in signed)
 
 
 def timed(source: Source, signed: Sequence[InboundRequest], secret: str, rounds: int, events: int) -> float:

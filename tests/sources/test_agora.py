@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from headcount.sources.agora import SOURCE, read, sign
+from headcount.sources.agora import SOURCE, parse, sign
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from support.source_payloads import NOON, ms, told
 
@@ -24,7 +24,7 @@ def notice(kind, at, sent=0, **payload):
         "noticeId": f"{kind}:{at}:{payload}",
         "notifyMs": ms(at + sent),
     }
-    return read(InboundRequest({}, json.dumps(body | {"payload": about}).encode()))
+    return parse(InboundRequest({}, json.dumps(body | {"payload": about}).encode()))
 
 
 def came(uid, at):

@@ -19,7 +19,7 @@ from headcount.sources.api import (
 )
 from headcount.sources.registry import SOURCES
 from support import ROOT
-from support.golden_payloads import FILES, delivery_of
+from support.golden_payloads import FILES, request_of
 from support.key_pairs import pair
 
 NOW = 1_772_442_000_000
@@ -57,7 +57,7 @@ def signed(source):
 @every_source
 def test_a_signed_sample_is_heard(source):
     heard = [
-        one for delivery in signed(source) for one in verify_and_parse(source, delivery, [secret_of(source)])
+        one for request in signed(source) for one in verify_and_parse(source, request, [secret_of(source)])
     ]
     assert {one.event.kind for one in heard} >= {Kind.JOIN, Kind.LEAVE}
     assert {one.event.room for one in heard} == {TEST_ROOM}
@@ -66,36 +66,36 @@ def test_a_signed_sample_is_heard(source):
 
 @every_source
 def test_while_a_secret_is_changed_both_hold(source):
-    for delivery in signed(source):
-        verify_and_parse(source, delivery, [other_of(source), secret_of(source)])
+    for request in signed(source):
+        verify_and_parse(source, request, [other_of(source), secret_of(source)])
 
 
 @every_source
 def test_another_secret_is_refused(source):
-    for delivery in signed(source):
+    for request in signed(source):
         with pytest.raises(VerificationFailed):
-            verify_and_parse(source, delivery, [other_of(source)])
+            verify_and_parse(source, request, [other_of(source)])
         with pytest.raises(VerificationFailed):
-            verify_and_parse(source, delivery, [])
+            verify_and_parse(source, request, [])
 
 
 @every_source
 def test_without_a_signature_nothing_is_read(source):
-    for delivery in source.samples(NOW):
+    for request in source.samples(NOW):
         with pytest.raises(VerificationFailed):
-            verify_and_parse(source, delivery._replace(url=URL), [secret_of(source)])
+            verify_and_parse(source, request._replace(url=URL), [secret_of(source)])
 
 
 @every_source
 @given(st.data())
 def test_a_changed_header_never_breaks_the_check(source, data):
     """It is refused, or the change made no difference; never another error."""
-    delivery = data.draw(st.sampled_from(signed(source)))
-    name = data.draw(st.sampled_from(sorted(delivery.headers)))
+    request = data.draw(st.sampled_from(signed(source)))
+    name = data.draw(st.sampled_from(sorted(request.headers)))
     value = data.draw(st.text(max_size=80))
     with suppress(VerificationFailed, BadInput):
         verify_and_parse(
-            source, delivery._replace(headers={**delivery.headers, name: value}), [secret_of(source)]
+            source, request._replace(headers={**request.headers, name: value}), [secret_of(source)]
         )
 
 
@@ -108,9 +108,9 @@ def test_any_bytes_are_read_or_refused(source, body):
 @every_source
 @given(st.data())
 def test_a_damaged_body_is_read_or_refused(source, data):
-    goldens = [delivery_of_file(file) for file in FILES if file.parent.name == source.kind]
-    delivery = data.draw(st.sampled_from(goldens or source.samples(NOW)))
-    at = data.draw(st.integers(0, max(0, len(delivery.body) - 1)))
+    goldens = [request_of_file(file) for file in FILES if file.parent.name == source.kind]
+    request = data.draw(st.sampled_from(goldens or source.samples(NOW)))
+    at = data.draw(st.integers(0, max(0, len(request.body) - 1)))
     length = data.draw(st.integers(0, 12))
     put = data.draw(
         st.one_of(
@@ -132,31 +132,31 @@ def test_a_damaged_body_is_read_or_refused(source, data):
             ),
         )
     )
-    body = delivery.body[:at] + put + delivery.body[at + length :]
-    assert_read_or_refused(source, delivery._replace(body=body))
+    body = request.body[:at] + put + request.body[at + length :]
+    assert_read_or_refused(source, request._replace(body=body))
 
 
-def assert_read_or_refused(source, delivery):
+def assert_read_or_refused(source, request):
     try:
-        heard = parse_trusted(source, delivery)
+        heard = parse_trusted(source, request)
     except BadInput:
         return
     assert isinstance(heard, list)
 
 
-def delivery_of_file(file):
-    return delivery_of(json.loads(file.read_text()))
+def request_of_file(file):
+    return request_of(json.loads(file.read_text()))
 
 
-def test_nobody_but_the_front_door_reads():
-    """`read` of a source is called where its delivery was verified, or by what reads history: nowhere else."""
+def test_source_parse_is_called_only_after_verification():
+    """`Source.parse` is called in one module, which verifies the request first or trusts it for the operator."""
     package = ROOT / "src/headcount"
     callers = set()
     for file in package.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if (
                 isinstance(node, ast.Attribute)
-                and node.attr == "read"
+                and node.attr == "parse"
                 and ast.unparse(node.value).endswith("source")
             ):
                 callers.add(file.relative_to(package).as_posix())

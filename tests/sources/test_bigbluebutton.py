@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.bigbluebutton import SOURCE, read
+from headcount.sources.bigbluebutton import SOURCE, parse
 from support.source_payloads import NOON, iso, ms, told
 from support.source_requests import ask
 
@@ -24,7 +24,7 @@ def item(kind, at, who=None, session=FIRST):
 
 
 def heard(*items):
-    return [one for told in items for one in read(InboundRequest({}, json.dumps([told]).encode()))]
+    return [one for told in items for one in parse(InboundRequest({}, json.dumps([told]).encode()))]
 
 
 # How it is known.
@@ -178,7 +178,7 @@ def analytics(finish, **stays):
         "internal_meeting_id": FIRST,
         "data": {"finish": iso(finish), "attendees": attendees},
     }
-    return read(InboundRequest({}, json.dumps(body).encode()))
+    return parse(InboundRequest({}, json.dumps(body).encode()))
 
 
 def test_analytics_alone_tell_the_meeting():
@@ -210,5 +210,5 @@ def test_a_leave_before_its_join_is_at_the_join():
         {"ext_user_id": "bob", "joins": [iso(10)], "leaves": [iso(90)]},
     ]
     body = {"internal_meeting_id": FIRST, "meeting_id": "r", "data": {"finish": iso(95), "attendees": people}}
-    ((entry,),) = told(read(InboundRequest({}, json.dumps(body).encode())))
+    ((entry,),) = told(parse(InboundRequest({}, json.dumps(body).encode())))
     assert entry[1:] == (10, 90, "reported")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.chime import SOURCE, read
+from headcount.sources.chime import SOURCE, parse
 from support.source_payloads import iso, ms, told
 
 
@@ -18,7 +18,7 @@ def notice(kind, at, who=None, meeting="m1"):
         "time": iso(at),
         "detail": {**detail, **attendee, "externalMeetingId": "standup"},
     }
-    return read(InboundRequest({}, json.dumps(event).encode()))
+    return parse(InboundRequest({}, json.dumps(event).encode()))
 
 
 def came(who, at, meeting="m1"):

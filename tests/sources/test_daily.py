@@ -5,11 +5,11 @@ import json
 import pytest
 
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.daily import SOURCE, handshake, read, sign
+from headcount.sources.daily import SOURCE, handshake, parse, sign
 from support.source_payloads import ms, told
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-PROBE = InboundRequest({}, b'{"test":"test"}', received=1_767_225_711_500)
+PROBE = InboundRequest({}, b'{"test":"test"}', received_at=1_767_225_711_500)
 
 
 def notice(kind, at, **payload):
@@ -19,7 +19,7 @@ def notice(kind, at, **payload):
         "event_ts": ms(at) / 1_000,
         "payload": {"room": "blue"} | payload,
     }
-    return read(InboundRequest({}, json.dumps(body).encode()))
+    return parse(InboundRequest({}, json.dumps(body).encode()))
 
 
 def came(who, at):

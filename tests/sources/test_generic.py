@@ -33,34 +33,34 @@ PEERS = {
 def test_what_the_published_package_signs_is_genuine():
     signature = Webhook(SECRET).sign("msg_1", datetime.fromtimestamp(NOW / 1_000, UTC), BODY.decode())
     headers = {"webhook-id": "msg_1", "webhook-timestamp": str(NOW // 1_000), "webhook-signature": signature}
-    delivery = InboundRequest(headers, BODY, received=NOW)
-    (heard,) = verify_and_parse(generic.SOURCE, delivery, [SECRET])
+    request = InboundRequest(headers, BODY, received_at=NOW)
+    (heard,) = verify_and_parse(generic.SOURCE, request, [SECRET])
     assert replace(heard.event, id=None) == Event(Kind.JOIN, "r", NOW, "c")
     with pytest.raises(VerificationFailed):
-        verify_and_parse(generic.SOURCE, delivery._replace(body=BODY + b" "), [SECRET])
+        verify_and_parse(generic.SOURCE, request._replace(body=BODY + b" "), [SECRET])
     svix = {name.replace("webhook", "svix"): value for name, value in headers.items()}
-    verify_and_parse(generic.SOURCE, delivery._replace(headers=svix), [SECRET])
+    verify_and_parse(generic.SOURCE, request._replace(headers=svix), [SECRET])
     both = headers | {"webhook-signature": f"v1,AAAA {signature} v2,x"}
-    verify_and_parse(generic.SOURCE, delivery._replace(headers=both), [SECRET])
+    verify_and_parse(generic.SOURCE, request._replace(headers=both), [SECRET])
 
 
 def test_what_we_sign_the_published_package_accepts():
     now = int(datetime.now(UTC).timestamp() * 1_000)
-    signed = generic.sign_standard(InboundRequest({}, BODY, received=now), SECRET)
+    signed = generic.sign_standard(InboundRequest({}, BODY, received_at=now), SECRET)
     assert Webhook(SECRET).verify(BODY, dict(signed.headers)) == json.loads(BODY)
 
 
 def test_what_was_signed_long_ago_is_refused():
-    signed = generic.sign_standard(InboundRequest({}, BODY, received=NOW), SECRET)
+    signed = generic.sign_standard(InboundRequest({}, BODY, received_at=NOW), SECRET)
     with pytest.raises(VerificationFailed, match="301 s ago"):
-        verify_and_parse(generic.SOURCE, signed._replace(received=NOW + 301_000), [SECRET])
+        verify_and_parse(generic.SOURCE, signed._replace(received_at=NOW + 301_000), [SECRET])
 
 
 EVENT = {"room": "r", "kind": "join", "participant_id": "c"}
 UNTIMED = {name: PEERS[name] for name in ("events", "kind", "room", "participant_id")}
 
 
-def ids(source, body, received, *, name="msg_1", signed_at=NOW, secret=SECRET):
+def ids(source, body, received_at, *, name="msg_1", signed_at=NOW, secret=SECRET):
     """The ids of the events of a signed message that is received then."""
     when = datetime.fromtimestamp(signed_at / 1_000, UTC)
     headers = {
@@ -71,7 +71,7 @@ def ids(source, body, received, *, name="msg_1", signed_at=NOW, secret=SECRET):
     return [
         one.event.id
         for one in verify_and_parse(
-            source, InboundRequest(headers, body.encode(), received=received), [secret]
+            source, InboundRequest(headers, body.encode(), received_at=received_at), [secret]
         )
     ]
 
@@ -100,21 +100,21 @@ def test_an_event_with_a_time_or_an_id_is_recognized_by_what_it_says():
 
 def test_what_is_not_signed_says_something_new_each_time():
     """A token says nothing of the message: somebody may well come twice."""
-    delivery = InboundRequest({"authorization": "Bearer word"}, BODY, received=NOW)
-    assert verify_and_parse(generic.SOURCE, delivery, ["word"])[0].event.id is None
+    request = InboundRequest({"authorization": "Bearer word"}, BODY, received_at=NOW)
+    assert verify_and_parse(generic.SOURCE, request, ["word"])[0].event.id is None
 
 
 def test_a_plain_token_will_do():
-    delivery = InboundRequest({"authorization": "Bearer word"}, BODY, received=NOW)
-    assert len(verify_and_parse(generic.SOURCE, delivery, ["word"])) == 1
+    request = InboundRequest({"authorization": "Bearer word"}, BODY, received_at=NOW)
+    assert len(verify_and_parse(generic.SOURCE, request, ["word"])) == 1
     with pytest.raises(VerificationFailed):
-        verify_and_parse(generic.SOURCE, delivery, ["other"])
+        verify_and_parse(generic.SOURCE, request, ["other"])
 
 
 def mapped(told, mapping=PEERS):
     source = generic.mapped(mapping)
-    delivery = source.sign(InboundRequest({}, json.dumps(told).encode(), received=NOW), "word")
-    return verify_and_parse(source, delivery, ["word"])
+    request = source.sign(InboundRequest({}, json.dumps(told).encode(), received_at=NOW), "word")
+    return verify_and_parse(source, request, ["word"])
 
 
 def test_anothers_json_is_read_by_its_mapping():

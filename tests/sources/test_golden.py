@@ -2,7 +2,7 @@
 
 `tests/sources/VENDOR/*.json`: `about` says which story it is; `body` is an object (sent compactly) or
 the text itself; `heard` lists the events, times in ms, without what is unknown; or `unreadable` holds
-words of the refusal. `headers`, `url`, `received` are the delivery's. With `secrets`, the file is
+words of the refusal. `headers`, `url`, `received_at` are the delivery's. With `secrets`, the file is
 genuine as it stands, and is verified.
 """
 
@@ -14,7 +14,7 @@ import pytest
 from headcount import BadInput
 from headcount.sources.api import Role, parse_trusted
 from headcount.sources.registry import SOURCES
-from support.golden_payloads import FILES, delivery_of
+from support.golden_payloads import FILES, request_of
 
 
 def shown(heard):
@@ -27,15 +27,15 @@ def shown(heard):
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_a_golden_delivery_is_heard_as_told(file):
     told = json.loads(file.read_text())
-    source, delivery = SOURCES[file.parent.name], delivery_of(told)
+    source, request = SOURCES[file.parent.name], request_of(told)
     assert told["about"]
     if "secrets" in told:
-        source.verify(delivery, told["secrets"])
+        source.verify(request, told["secrets"])
     if "unreadable" in told:
         with pytest.raises(BadInput, match=told["unreadable"]):
-            parse_trusted(source, delivery)
+            parse_trusted(source, request)
     else:
-        assert [shown(heard) for heard in parse_trusted(source, delivery)] == told["heard"]
+        assert [shown(heard) for heard in parse_trusted(source, request)] == told["heard"]
 
 
 def test_each_vendor_has_golden_deliveries():

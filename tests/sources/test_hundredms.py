@@ -5,13 +5,13 @@ import json
 import pytest
 
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.hundredms import SOURCE, read
+from headcount.sources.hundredms import SOURCE, parse
 from support.source_payloads import iso, told
 
 
 def notice(kind, id_=None, **data):
     body = {"type": kind, "id": id_ or f"{kind}-{data}", "data": {"room_id": "r", **data}}
-    return read(InboundRequest({}, json.dumps(body).encode()))
+    return parse(InboundRequest({}, json.dumps(body).encode()))
 
 
 def joined(peer, at, session="s1"):

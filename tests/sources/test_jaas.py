@@ -8,7 +8,7 @@ import json
 import pytest
 
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.jaas import SOURCE, read
+from headcount.sources.jaas import SOURCE, parse
 from support.source_payloads import ms, told
 
 SECRET = "jaassecret"
@@ -23,7 +23,7 @@ def notice(kind, at, session="s1", **about):
         "sessionId": session,
         "data": about,
     }
-    return read(InboundRequest({}, json.dumps(body).encode()))
+    return parse(InboundRequest({}, json.dumps(body).encode()))
 
 
 def came(who, at, session="s1", **more):
@@ -45,20 +45,20 @@ def destroyed(at, session="s1", **more):
 # How it is known.
 
 
-def delivery(time, received=0):
+def request(time, received_at=0):
     body = b'{"eventType":"USAGE"}'
     raw = hmac.new(SECRET.encode(), time.encode() + b"." + body, hashlib.sha256).digest()
     signature = base64.b64encode(raw).decode()
     assert signature.endswith("=")
-    return InboundRequest({"x-jaas-signature": f"t={time},v1={signature}"}, body, received=ms(received))
+    return InboundRequest({"x-jaas-signature": f"t={time},v1={signature}"}, body, received_at=ms(received_at))
 
 
 @pytest.mark.parametrize("time", [str(ms(0) // 1_000), str(ms(0))], ids=["seconds", "milliseconds"])
 def test_what_is_signed_by_the_formula_of_jaas_is_genuine_for_five_minutes(time):
-    for received in (-300, 0, 300):
-        assert verify_and_parse(SOURCE, delivery(time, received), [SECRET]) == []
+    for received_at in (-300, 0, 300):
+        assert verify_and_parse(SOURCE, request(time, received_at), [SECRET]) == []
     with pytest.raises(VerificationFailed, match="signed 301 s ago"):
-        verify_and_parse(SOURCE, delivery(time, 301), [SECRET])
+        verify_and_parse(SOURCE, request(time, 301), [SECRET])
 
 
 # What it comes to.

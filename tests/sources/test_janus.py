@@ -13,7 +13,7 @@ from headcount.kernel.replay import meetings_of
 from headcount.kernel.rules import Rules
 from headcount.sources.api import InboundRequest, VerificationFailed, expand_server_ends, verify_and_parse
 from headcount.sources.captures import parse_capture
-from headcount.sources.janus import SOURCE, read
+from headcount.sources.janus import SOURCE, parse
 from support.source_payloads import ms, told
 
 
@@ -27,13 +27,13 @@ def core(status, at, emitter="eu-1"):
     return {"emitter": emitter, "type": 256, "timestamp": ms(at) * 1_000, "event": {"status": status}}
 
 
-def delivery(*events, **headers):
+def request(*events, **headers):
     return InboundRequest(headers, json.dumps(events).encode())
 
 
 def heard(*events):
     """What is heard of one delivery for each event, with what a server says of itself as said of its rooms."""
-    return list(expand_server_ends(one for event in events for one in read(delivery(event))))
+    return list(expand_server_ends(one for event in events for one in parse(request(event))))
 
 
 # How it is known.
@@ -43,7 +43,7 @@ BASIC = "Basic bXl1c2VyOm15cHdk"
 
 def test_the_name_and_the_password_that_janus_shows_are_genuine():
     """As a real server showed `backend_user` myuser and `backend_pwd` mypwd."""
-    assert verify_and_parse(SOURCE, delivery(authorization=BASIC), ["myuser:mypwd"]) == []
+    assert verify_and_parse(SOURCE, request(authorization=BASIC), ["myuser:mypwd"]) == []
 
 
 @pytest.mark.parametrize(
@@ -51,18 +51,18 @@ def test_the_name_and_the_password_that_janus_shows_are_genuine():
 )
 def test_anything_else_is_not(shown):
     with pytest.raises(VerificationFailed):
-        verify_and_parse(SOURCE, delivery(authorization=shown), ["myuser:mypwd"])
+        verify_and_parse(SOURCE, request(authorization=shown), ["myuser:mypwd"])
 
 
 def test_where_the_address_alone_is_the_secret_nothing_is_shown():
-    assert verify_and_parse(SOURCE, delivery(), ["address"]) == []
+    assert verify_and_parse(SOURCE, request(), ["address"]) == []
 
 
 def test_a_body_may_be_packed():
-    came = delivery(fact("joined", 0, 11))
-    assert read(came._replace(body=gzip.compress(came.body))) == read(came)
+    came = request(fact("joined", 0, 11))
+    assert parse(came._replace(body=gzip.compress(came.body))) == parse(came)
     with pytest.raises(BadInput, match="gzip"):
-        read(came._replace(body=gzip.compress(came.body)[:-9]))
+        parse(came._replace(body=gzip.compress(came.body)[:-9]))
 
 
 # What it comes to.
@@ -162,7 +162,7 @@ def captured():
 
 def events_of(room):
     heard = expand_server_ends(
-        one for delivery in captured() for one in verify_and_parse(SOURCE, delivery, [OF_THE_SERVER])
+        one for request in captured() for one in verify_and_parse(SOURCE, request, [OF_THE_SERVER])
     )
     return [one.event for one in heard if one.event.room == f"test-1/{room}"]
 

@@ -9,7 +9,7 @@ from headcount import BadInput, Event, Inferred, Kind
 from headcount.kernel.replay import meetings_of
 from headcount.sources.api import InboundRequest, Role, VerificationFailed, verify_and_parse
 from headcount.sources.captures import parse_capture
-from headcount.sources.jitsi import SOURCE, read
+from headcount.sources.jitsi import SOURCE, parse
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 ROOM = "standup@conference.localhost"
@@ -22,7 +22,7 @@ def events(name, **fields):
 
 def said(name, **fields):
     body = json.dumps({"event_name": f"muc-{name}", "room_jid": "r@c", **fields}).encode()
-    return read(InboundRequest({}, body))
+    return parse(InboundRequest({}, body))
 
 
 def occupant(jid, joined, left=None, **more):
@@ -98,7 +98,7 @@ def test_another_kind_of_notice_says_nothing():
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"room_jid":"r"}', b'{"event_name":1,"room_jid":"r"}'])
 def test_a_malformed_body_is_refused(body):
     with pytest.raises(BadInput, match="no notice of Jitsi's event_sync"):
-        read(InboundRequest({}, body))
+        parse(InboundRequest({}, body))
 
 
 def test_a_time_in_milliseconds_is_refused():
@@ -107,9 +107,9 @@ def test_a_time_in_milliseconds_is_refused():
 
 
 def test_without_its_token_nothing_is_read():
-    delivery = InboundRequest({}, b"{")
+    request = InboundRequest({}, b"{")
     with pytest.raises(VerificationFailed, match="api_headers"):
-        verify_and_parse(SOURCE, delivery, ["token"])
+        verify_and_parse(SOURCE, request, ["token"])
 
 
 def test_a_bad_line_of_a_capture_is_named():

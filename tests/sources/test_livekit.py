@@ -43,16 +43,16 @@ def body_of(event="participant_joined", who=ANN):
 def signed_by_them(body, secret=SECRET, ttl=timedelta(minutes=5)):
     digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
     token = AccessToken(KEY, secret).with_ttl(ttl).with_sha256(digest).to_jwt()
-    return InboundRequest({"authorization": token}, body, received=now_ms())
+    return InboundRequest({"authorization": token}, body, received_at=now_ms())
 
 
-def signed_by_us(body, received=None):
-    return SOURCE.sign(InboundRequest({}, body, received=received or now_ms()), OURS)
+def signed_by_us(body, received_at=None):
+    return SOURCE.sign(InboundRequest({}, body, received_at=received_at or now_ms()), OURS)
 
 
-def taken_by_them(delivery, secret=SECRET):
+def taken_by_them(request, secret=SECRET):
     receiver = WebhookReceiver(TokenVerifier(KEY, secret))
-    return receiver.receive(delivery.body.decode(), delivery.headers["authorization"])
+    return receiver.receive(request.body.decode(), request.headers["authorization"])
 
 
 def test_what_livekit_signs_is_heard():
@@ -89,7 +89,7 @@ def test_an_old_token_is_refused_on_both_sides():
     with pytest.raises(VerificationFailed, match="another time"):
         verify_and_parse(SOURCE, signed_by_them(body_of(), ttl=timedelta(minutes=-2)), [OURS])
     with pytest.raises(Exception, match="expired"):
-        taken_by_them(signed_by_us(body_of(), received=now_ms() - 7 * 60_000))
+        taken_by_them(signed_by_us(body_of(), received_at=now_ms() - 7 * 60_000))
 
 
 def test_a_token_without_the_hash_of_a_body_is_refused():
@@ -97,7 +97,7 @@ def test_a_token_without_the_hash_of_a_body_is_refused():
     entry = AccessToken(KEY, SECRET).with_identity("eve").to_jwt()
     with pytest.raises(VerificationFailed, match="does not fit"):
         verify_and_parse(
-            SOURCE, InboundRequest({"authorization": entry}, body_of(), received=now_ms()), [OURS]
+            SOURCE, InboundRequest({"authorization": entry}, body_of(), received_at=now_ms()), [OURS]
         )
 
 
@@ -132,8 +132,8 @@ def captured(name="livekit-1.13"):
 def events_of(room, name="livekit-1.13", decode_response=(200,)):
     heard = [
         one
-        for delivery, status in captured(name) if status in decode_response
-        for one in verify_and_parse(SOURCE, delivery, [OF_THE_SERVER])
+        for request, status in captured(name) if status in decode_response
+        for one in verify_and_parse(SOURCE, request, [OF_THE_SERVER])
     ]  # fmt: skip
     return [one.event for one in heard if one.event.room == room and one.role in COUNTED_ROLES]
 

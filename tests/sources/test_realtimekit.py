@@ -6,7 +6,7 @@ import json
 import pytest
 
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.realtimekit import SOURCE, read, sign
+from headcount.sources.realtimekit import SOURCE, parse, sign
 from support.key_pairs import pair
 from support.source_payloads import iso, told
 from support.source_requests import ask
@@ -20,7 +20,7 @@ def notice(event, session="s1", participant=None, **times):
     body = {"event": event, "meeting": meeting} | (
         {} if participant is None else {"participant": participant}
     )
-    return read(InboundRequest({}, json.dumps(body).encode()))
+    return parse(InboundRequest({}, json.dumps(body).encode()))
 
 
 def came(who, at, session="s1"):

@@ -8,7 +8,7 @@ from getstream.webhook import InvalidWebhookError, verify_and_parse_webhook
 
 from headcount import BadInput
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.stream import SOURCE, read, sign
+from headcount.sources.stream import SOURCE, parse, sign
 from support.source_payloads import iso, ms, told
 
 SECRET = "an-api-secret-of-stream"
@@ -21,7 +21,7 @@ def body(kind, at, session="s1", **fields):
 
 
 def notice(*args, **fields):
-    return read(InboundRequest({}, body(*args, **fields)))
+    return parse(InboundRequest({}, body(*args, **fields)))
 
 
 def participant(who, joined):
@@ -92,7 +92,7 @@ def test_both_refuse_a_changed_body():
 )
 def test_what_cannot_be_unpacked_is_refused(packed):
     with pytest.raises(BadInput, match="gzip"):
-        read(InboundRequest({}, packed))
+        parse(InboundRequest({}, packed))
     with pytest.raises(VerificationFailed, match="cannot be seen"):
         verify_and_parse(SOURCE, InboundRequest({"x-signature": "00"}, packed), [SECRET])
 
@@ -145,4 +145,4 @@ def test_somebody_who_comes_back_has_a_second_stay():
 
 def test_a_delivery_without_a_signature_is_refused():
     with pytest.raises(VerificationFailed, match="X-Signature"):
-        verify_and_parse(SOURCE, InboundRequest({}, LEFT, received=ms(0)), [SECRET])
+        verify_and_parse(SOURCE, InboundRequest({}, LEFT, received_at=ms(0)), [SECRET])

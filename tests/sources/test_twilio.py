@@ -9,7 +9,7 @@ from twilio.request_validator import RequestValidator
 
 from headcount.sources import fields
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.twilio import SOURCE, read, sign
+from headcount.sources.twilio import SOURCE, parse, sign
 from support.source_payloads import iso, told
 from support.source_requests import ask
 
@@ -30,14 +30,14 @@ FORMAT = {
 }  # fmt: skip
 
 
-def delivery(form, signature=None, url=URL, **headers):
+def request(form, signature=None, url=URL, **headers):
     signed = {} if signature is None else {"x-twilio-signature": signature}
     return InboundRequest(signed | headers, urlencode(form).encode(), url)
 
 
 def notice(event, at, session="RM1", **more):
     form = {"StatusCallbackEvent": event, "RoomName": "r", "RoomSid": session, "Timestamp": iso(at), **more}
-    return read(delivery(form))
+    return parse(request(form))
 
 
 def came(who, at, session="RM1"):
@@ -54,12 +54,12 @@ def left(who, at, length=None, session="RM1"):
 
 @given(st.dictionaries(st.text(), st.text()))
 def test_what_twilios_python_signs_is_genuine(form):
-    hear_only(delivery(form, TWILIO.compute_signature(URL, form)))
+    hear_only(request(form, TWILIO.compute_signature(URL, form)))
 
 
 @given(st.dictionaries(st.text(), st.text()))
 def test_twilios_python_accepts_what_we_sign(form):
-    assert TWILIO.validate(URL, form, sign(delivery(form), SECRET).headers["x-twilio-signature"])
+    assert TWILIO.validate(URL, form, sign(request(form), SECRET).headers["x-twilio-signature"])
 
 
 def hear_only(signed, secrets=(SECRET,)):
@@ -76,15 +76,15 @@ def hear_only(signed, secrets=(SECRET,)):
     ],
 )
 def test_the_port_may_be_in_the_address_or_not(told_to_twilio, seen_by_us):
-    hear_only(delivery(FORMAT, TWILIO.compute_signature(told_to_twilio, FORMAT), seen_by_us))
+    hear_only(request(FORMAT, TWILIO.compute_signature(told_to_twilio, FORMAT), seen_by_us))
 
 
 def test_a_shared_key_signs_with_sha_256():
     settings = {"x-twilio-webhooks-signature-settings": "key=webhooks_sharedkey_1, algorithm=HMAC_SHA256"}
     signature = TWILIO.compute_signature(URL, FORMAT, "HMAC_SHA256")
-    hear_only(delivery(FORMAT, signature, **settings))
+    hear_only(request(FORMAT, signature, **settings))
     with pytest.raises(VerificationFailed):
-        hear_only(delivery(FORMAT, signature))
+        hear_only(request(FORMAT, signature))
 
 
 def test_a_field_that_comes_twice_counts_with_both_values():
@@ -93,16 +93,16 @@ def test_a_field_that_comes_twice_counts_with_both_values():
             return ["2", "1"] if name == "x" else [self[name]]
 
     signature = TWILIO.compute_signature(URL, Both(FORMAT, x=""))
-    hear_only(delivery([*FORMAT.items(), ("x", "2"), ("x", "1")], signature))
+    hear_only(request([*FORMAT.items(), ("x", "2"), ("x", "1")], signature))
 
 
 def in_twilios_javascript(signed, url=URL):
     asked = {"token": SECRET, "signature": signed.headers["x-twilio-signature"], "url": url}
-    return ask("twilio.mjs", **asked, params=dict(fields.form(signed.body)))["genuine"]
+    return ask("twilio.mjs", **asked, params=dict(fields.parse_form(signed.body)))["genuine"]
 
 
 def test_twilios_javascript_accepts_what_we_sign_and_refuses_what_we_refuse():
-    signed = sign(delivery(FORMAT), SECRET)
+    signed = sign(request(FORMAT), SECRET)
     assert in_twilios_javascript(signed)
     elsewhere = URL.replace("src=1", "src=2")
     changed = signed._replace(body=signed.body.replace(b"PA1", b"PA2"))

@@ -7,7 +7,7 @@ import pytest
 
 from headcount import BadInput
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.videosdk import SOURCE, read, sign
+from headcount.sources.videosdk import SOURCE, parse, sign
 from support.key_pairs import pair
 from support.source_payloads import iso, ms, told
 from support.source_requests import ask
@@ -16,9 +16,9 @@ PRIVATE, PUBLIC = pair("videosdk")
 BODY = b'{"webhookType":"participant-left","data":{"meetingId":"m","participantId":"a","participantName":"\xc3\x84nn"}}'
 
 
-def notice(kind, received, session="s1", **data):
+def notice(kind, received_at, session="s1", **data):
     body = {"webhookType": kind, "data": {"meetingId": "m", "sessionId": session, **data}}
-    return read(InboundRequest({}, json.dumps(body).encode(), received=ms(received)))
+    return parse(InboundRequest({}, json.dumps(body).encode(), received_at=ms(received_at)))
 
 
 def came(who, at, session="s1"):
@@ -33,8 +33,8 @@ def started(at, session="s1"):
     return notice("session-started", at + 1, session, start=iso(at))
 
 
-def ended(at, session="s1", received=None):
-    return notice("session-ended", received or at + 1, session, start=iso(0), end=iso(at))
+def ended(at, session="s1", received_at=None):
+    return notice("session-ended", received_at or at + 1, session, start=iso(0), end=iso(at))
 
 
 ANN = ("ann", 0, 60, "reported")
@@ -96,7 +96,7 @@ def test_somebody_who_comes_back_under_the_same_id_has_a_second_stay():
 
 
 def test_a_lost_leave_is_told_by_the_end_of_the_session_at_its_own_time():
-    heard = [*started(0), *came("ann", 0), *ended(90, received=600)]
+    heard = [*started(0), *came("ann", 0), *ended(90, received_at=600)]
     assert told(heard) == [[("ann", 0, 90, "room_ended")]]
 
 
@@ -112,4 +112,4 @@ def test_a_late_end_of_the_last_session_closes_nobody_of_the_next():
 
 def test_a_delivery_whose_moment_is_not_known_is_refused():
     with pytest.raises(BadInput, match="the moment when it was received"):
-        read(InboundRequest({}, BODY))
+        parse(InboundRequest({}, BODY))

@@ -7,16 +7,18 @@ import pytest
 from vonage_jwt import verify_signature
 
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.vonage import SOURCE, read, sign, user_of
+from headcount.sources.vonage import SOURCE, parse, sign, user_of
 from support.source_payloads import ms, told
 
 SECRET = "a-signature-secret-of-vonage-long-enough"
-DELIVERY = InboundRequest({"content-type": "application/json"}, b'{"event":"streamCreated"}', received=ms(0))
+DELIVERY = InboundRequest(
+    {"content-type": "application/json"}, b'{"event":"streamCreated"}', received_at=ms(0)
+)
 
 
 def notice(event, at, connection=None):
     body = {"event": event, "sessionId": "s", "projectId": "1", "timestamp": ms(at)}
-    return read(InboundRequest({}, json.dumps(body | (connection or {})).encode()))
+    return parse(InboundRequest({}, json.dumps(body | (connection or {})).encode()))
 
 
 def came(who, at):
@@ -80,7 +82,7 @@ def test_a_hash_in_capitals_is_the_same_hash():
 
 
 def test_a_callback_that_is_tried_again_an_hour_later_is_taken():
-    assert verify_and_parse(SOURCE, sign(DELIVERY, SECRET)._replace(received=ms(3_600)), [SECRET]) == []
+    assert verify_and_parse(SOURCE, sign(DELIVERY, SECRET)._replace(received_at=ms(3_600)), [SECRET]) == []
 
 
 def test_without_secure_callbacks_nothing_is_read():

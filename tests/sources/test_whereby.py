@@ -7,7 +7,7 @@ import json
 import pytest
 
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.whereby import SOURCE, read
+from headcount.sources.whereby import SOURCE, parse
 from support.source_payloads import iso, ms, told
 
 SECRET = "whsec"
@@ -16,7 +16,7 @@ SECRET = "whsec"
 def notice(kind, who, at, clients):
     about = {"roomName": "/r", "participantId": who, "numClients": clients, "displayName": "Ann"}
     body = {"id": f"{kind}{who}{at}", "type": f"room.client.{kind}", "createdAt": iso(at), "data": about}
-    return read(InboundRequest({}, json.dumps(body).encode()))
+    return parse(InboundRequest({}, json.dumps(body).encode()))
 
 
 def came(who, at, clients=2):
@@ -29,29 +29,31 @@ def left(who, at, clients=1):
 
 def ended(at):
     body = {"id": "e", "type": "room.session.ended", "createdAt": iso(at), "data": {"roomName": "/r"}}
-    return read(InboundRequest({}, json.dumps(body).encode()))
+    return parse(InboundRequest({}, json.dumps(body).encode()))
 
 
 # How it is known.
 
 
-def delivery(signed_at=0, received=0, body=b'{"type":"x"}'):
+def request(signed_at=0, received_at=0, body=b'{"type":"x"}'):
     time = str(ms(signed_at) // 1_000)
     signature = hmac.new(SECRET.encode(), time.encode() + b"." + body, hashlib.sha256).hexdigest()
-    return InboundRequest({"whereby-signature": f"t={time},v1={signature}"}, body, received=ms(received))
+    return InboundRequest(
+        {"whereby-signature": f"t={time},v1={signature}"}, body, received_at=ms(received_at)
+    )
 
 
 def test_what_is_signed_by_wherebys_formula_is_genuine_for_five_minutes():
-    for received in (-300, 0, 300):
-        assert verify_and_parse(SOURCE, delivery(received=received), [SECRET]) == []
+    for received_at in (-300, 0, 300):
+        assert verify_and_parse(SOURCE, request(received_at=received_at), [SECRET]) == []
     with pytest.raises(VerificationFailed, match="signed 301 s ago"):
-        verify_and_parse(SOURCE, delivery(received=301), [SECRET])
+        verify_and_parse(SOURCE, request(received_at=301), [SECRET])
 
 
 @pytest.mark.parametrize("header", ["", "t=1", "v1=aa", "t=x,v1=aa", "t=,v1=", "t=1772449200,v1=", ",,,==="])
 def test_half_a_signature_is_none(header):
     with pytest.raises(VerificationFailed):
-        verify_and_parse(SOURCE, delivery()._replace(headers={"whereby-signature": header}), [SECRET])
+        verify_and_parse(SOURCE, request()._replace(headers={"whereby-signature": header}), [SECRET])
 
 
 # What it comes to.

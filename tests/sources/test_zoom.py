@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.zoom import SOURCE, handshake, read, sign
-from support.golden_payloads import delivery_of
+from headcount.sources.zoom import SOURCE, handshake, parse, sign
+from support.golden_payloads import request_of
 from support.source_payloads import iso, ms, told
 from support.source_requests import ask
 
@@ -25,7 +25,7 @@ ANSWER = {
 def notice(event, at, uuid="u1", **about):
     meeting = {"id": "123", "uuid": uuid, **about}
     body = {"event": f"meeting.{event}", "event_ts": ms(at) + 400, "payload": {"object": meeting}}
-    return read(InboundRequest({}, json.dumps(body).encode()))
+    return parse(InboundRequest({}, json.dumps(body).encode()))
 
 
 def came(connection, at, uuid="u1"):
@@ -49,19 +49,19 @@ def ended(at, uuid="u1"):
 # Zoom's own receiver.
 
 
-def zooms_receiver(delivery, secret=SECRET):
-    return ask("zoom.mjs", body=delivery.body.decode(), headers=dict(delivery.headers), secret=secret)
+def zooms_receiver(request, secret=SECRET):
+    return ask("zoom.mjs", body=request.body.decode(), headers=dict(request.headers), secret=secret)
 
 
 @pytest.mark.parametrize("name", ["joined", "ended", "joined-signed", "recording-completed"])
 def test_zooms_receiver_accepts_what_we_sign(name):
-    delivery = delivery_of(json.loads((GOLDEN / f"{name}.json").read_text()))
-    assert zooms_receiver(sign(delivery, SECRET))["status"] == 200
+    request = request_of(json.loads((GOLDEN / f"{name}.json").read_text()))
+    assert zooms_receiver(sign(request, SECRET))["status"] == 200
 
 
 def test_zooms_receiver_accepts_what_our_files_show_as_genuine():
-    delivery = delivery_of(json.loads((GOLDEN / "joined-signed.json").read_text()))
-    assert zooms_receiver(delivery)["status"] == 200
+    request = request_of(json.loads((GOLDEN / "joined-signed.json").read_text()))
+    assert zooms_receiver(request)["status"] == 200
 
 
 @pytest.mark.parametrize("change", ["body", "signature", "time"])
@@ -81,7 +81,7 @@ def test_zooms_receiver_and_we_refuse_the_same(change):
 
 
 def test_the_proof_that_we_know_the_secret_is_that_of_zooms_receiver():
-    signed = sign(VALIDATION._replace(received=ms(0)), SECRET)
+    signed = sign(VALIDATION._replace(received_at=ms(0)), SECRET)
     SOURCE.verify(signed, [SECRET])
     ours = json.loads(handshake(signed, [SECRET]).body)
     assert ours == ANSWER
@@ -105,7 +105,7 @@ def test_only_a_validation_is_answered():
 
 def test_a_delivery_of_an_hour_ago_is_heard_because_zoom_tries_again_so_long():
     signed = sign(SOURCE.samples(ms(0))[0], SECRET)
-    assert verify_and_parse(SOURCE, signed._replace(received=ms(3_600)), [SECRET])
+    assert verify_and_parse(SOURCE, signed._replace(received_at=ms(3_600)), [SECRET])
 
 
 # What it comes to.

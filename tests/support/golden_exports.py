@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[1] / "sources/exports"
 FILES = sorted(FOLDER.glob("*/*.json"))
 
 
-def bytes_of(told):
+def content_of(told):
     if "body" in told:
         return json.dumps(told["body"], ensure_ascii=False, indent=2).encode()
     if "bodies" in told:
@@ -20,7 +20,7 @@ def bytes_of(told):
     return "".join(f"{line}\n" for line in told["lines"]).encode(told.get("encoding", "utf-8"))
 
 
-def asked_of(told):
+def options_of(told):
     asked = told.get("asked", {})
     zone = asked.get("zone")
     dates = asked.get("dates")

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[1] / "sources"
 FILES = sorted(FOLDER.glob("*/*.json"))
 
 
-def delivery_of(told):
+def request_of(told):
     body = told["body"]
     raw = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
     headers = {name.lower(): value for name, value in told.get("headers", {}).items()}

@@ -23,7 +23,7 @@ def added(service, kind, *flags):
 
 
 def sent(service, path, delivery, *, secret=KEY, sign=livekit.sign):
-    signed = sign(delivery._replace(received=now()), secret)
+    signed = sign(delivery._replace(received_at=now()), secret)
     return httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)
 
 

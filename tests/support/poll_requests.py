@@ -8,9 +8,9 @@ NOW = 1_772_442_000_000
 KEY = "key:secret-that-is-long-enough-for-hs256"
 
 
-def listed(poll, server, **more):
+def poll_result(poll, server, **more):
     """What a poll makes of the answers that `server` gives. Raises `PollFailed`."""
-    steps = poll.ask(PollContext(**{"secret": KEY, "now": NOW, "chance": "chance", **more}))
+    steps = poll.run(PollContext(**{"secret": KEY, "now": NOW, "nonce": "chance", **more}))
     try:
         asked = next(steps)
         while True:
@@ -19,9 +19,9 @@ def listed(poll, server, **more):
         return done.value
 
 
-def told(what, status=200):
+def response(what, status=200):
     return PollResponse(status, json.dumps(what).encode())
 
 
-def people(found):
-    return sorted((one.room, one.participant_id, one.user_name) for one in found.present)
+def present(found):
+    return sorted((one.room, one.participant_id, one.user_name) for one in found.participants)

@@ -8,7 +8,7 @@ ROOM = "blue"
 
 
 def there(name, joined=None, **more):
-    return PresentParticipant(ROOM, name, joined=joined, **more)
+    return PresentParticipant(ROOM, name, joined_at=joined, **more)
 
 
 def came(found):

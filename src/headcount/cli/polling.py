@@ -97,8 +97,8 @@ def _show_poll(looked: "Looked", found: "Reconciled") -> None:
 
     echo(f"{told_of(looked)}:")
     for one in sorted(looked.present):
-        since = "" if one.joined is None else f" since {spoken(one.joined)}"
-        arrives = "" if one.arrived else ", about to come"
+        since = "" if one.joined_at is None else f" since {spoken(one.joined_at)}"
+        arrives = "" if one.has_joined else ", about to come"
         echo(f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{arrives}")
     echo("", "Polling would add, to what is known:")
     for event in found.joins:

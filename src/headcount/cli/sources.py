@@ -83,7 +83,7 @@ def add_source(
     vendor = get_source(kind, options)
     made = () if secrets or kind != "generic" else (f"whsec_{encode_base64(chance.token_bytes(24))}",)
     if not secrets and not made:
-        raise BadInput(f"give --secret: {vendor.secret}")
+        raise BadInput(f"give --secret: {vendor.secret_description}")
     row = checked(
         SourceRow(
             chance.token_urlsafe(18), kind, settings["domain"], name or kind, secrets or made, options,
@@ -94,7 +94,7 @@ def add_source(
     store.sources.add(row)
     store.close()
     _audit(settings, "source_created", row)
-    if vendor.sends:
+    if not vendor.poll_only:
         echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:", "")
         echo(f"  {_base(settings)}{address(settings['prefix'], row)}", "")
         if made:
@@ -228,7 +228,7 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
     row = named(store, settings["domain"], name)
     store.close()
     vendor = get_source(row.kind, row.options)
-    if not vendor.sends:
+    if vendor.poll_only:
         raise BadInput(
             f"{vendor.title} sends nothing, so there is nothing to test: 'headcount source poll {name}' asks it who is in"
         )

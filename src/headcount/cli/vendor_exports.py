@@ -63,7 +63,7 @@ def _asked(form: "ExportFormat", *, room: str, zone: str | None, dates: str | No
     from headcount.sources.exports.api import ExportOptions  # noqa: PLC0415 - only who asks pays
     from headcount.timezones import zone_named  # noqa: PLC0415 - likewise
 
-    if room and not form.tells_one_meeting:
+    if room and not form.is_one_meeting:
         raise click.UsageError(f"--room is of no use with {form.kind}: all that it tells names its room")
     for option, value in (("zone", zone), ("dates", dates)):
         if value and not form.has_local_times:

@@ -56,15 +56,17 @@ def _asking(row: SourceRow) -> Asking | None:
     if poll is None:
         raise BadInput(f"a source of kind '{row.kind}' cannot be polled; there are {', '.join(POLLS)}")
     if not isinstance(url, str) or not _is_web(url):
-        raise BadInput(f"the address to poll is {poll.url}, not {url!r}")
-    if poll.key and not (isinstance(key, str) and key):
-        raise BadInput(f"to poll '{row.kind}' give the key, too: {poll.key}")
-    if key is not None and not poll.key:
+        raise BadInput(f"the address to poll is {poll.url_description}, not {url!r}")
+    if poll.key_description and not (isinstance(key, str) and key):
+        raise BadInput(f"to poll '{row.kind}' give the key, too: {poll.key_description}")
+    if key is not None and not poll.key_description:
         raise BadInput(f"to poll '{row.kind}' needs no key: the source's own secret is the key")
     every = EVERY_S if every is None else every
     if isinstance(every, bool) or not isinstance(every, int | float) or not 1 <= every <= 3_600:
         raise BadInput(f"a server may be asked every 1 to 3600 seconds, not every {every!r}")
-    return Asking(poll, url, (str(key),) if poll.key else tuple(reversed(row.secrets)), float(every))
+    return Asking(
+        poll, url, (str(key),) if poll.key_description else tuple(reversed(row.secrets)), float(every)
+    )
 
 
 def _is_web(url: str) -> bool:
@@ -84,11 +86,11 @@ def checked(row: SourceRow) -> SourceRow:
     """The row, if deliveries can be taken by it, or its server can be asked. Raises `BadInput` that says what is wrong."""
     inlet = configured(row)
     vendor = inlet.source
-    if not vendor.sends and inlet.asking is None:
-        where = f", {POLLS[row.kind].url}" if row.kind in POLLS else ""
+    if vendor.poll_only and inlet.asking is None:
+        where = f", {POLLS[row.kind].url_description}" if row.kind in POLLS else ""
         raise BadInput(f"{vendor.title} sends nothing, it is asked who is in: give --poll{where}")
     if not row.secrets:
-        raise BadInput(f"a source of {vendor.title} needs a secret: {vendor.secret}")
+        raise BadInput(f"a source of {vendor.title} needs a secret: {vendor.secret_description}")
     return row
 
 

@@ -36,7 +36,7 @@ from headcount.sources.api import (
     end_before_start,
     json_request,
 )
-from headcount.sources.signatures import check, digest, with_headers
+from headcount.sources.signatures import check_signature, hmac_digest, with_headers
 
 _CHANNELS: Final = 1
 _PROBE: Final = "test_webhook"
@@ -58,7 +58,7 @@ class Payload(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a delivery. Another product's payload may be anything."""
+    """The body of a request. Another product's payload may be anything."""
 
     event_type: int
     product_id: int | None = None
@@ -69,81 +69,89 @@ class Notice(msgspec.Struct, rename="camel"):
 _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the one that Agora's console shows for notifications. The better of two signatures is looked at."""
     for header, algorithm in (("agora-signature-v2", "sha256"), ("agora-signature", "sha1")):
-        shown = delivery.headers.get(header, "")
-        if shown:
-            check(shown.lower(), [digest(secret, delivery.body, algorithm).hex() for secret in secrets])
+        signature = request.headers.get(header, "")
+        if signature:
+            check_signature(
+                signature.lower(), [hmac_digest(secret, request.body, algorithm).hex() for secret in secrets]
+            )
             return
     raise VerificationFailed("the headers 'Agora-Signature-V2' and 'Agora-Signature' are missing")
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
-    """As Agora signs it."""
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
+    """Return the request as Agora signs it."""
     return with_headers(
-        delivery,
-        agora_signature=digest(secret, delivery.body, "sha1").hex(),
-        agora_signature_v2=digest(secret, delivery.body).hex(),
+        request,
+        agora_signature=hmac_digest(secret, request.body, "sha1").hex(),
+        agora_signature_v2=hmac_digest(secret, request.body).hex(),
     )
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "notification of Agora")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "notification of Agora")
     if notice.product_id != _CHANNELS or notice.event_type not in {_BEGAN, _ENDED, *_JOINS, *_LEAVES}:
         return []
-    about = _payload(notice)
-    if about.channel_name == _PROBE:
+    payload = _payload(notice)
+    if payload.channel_name == _PROBE:
         return []
-    return [_heard(notice, about)]
+    return [_parse_notice(notice, payload)]
 
 
 def _payload(notice: Notice) -> Payload:
     try:
-        about = msgspec.convert(notice.payload, Payload)
+        payload = msgspec.convert(notice.payload, Payload)
     except msgspec.ValidationError as error:
         raise BadInput(f"is no notification of Agora: {error} in its payload") from error
-    if not about.channel_name:
+    if not payload.channel_name:
         raise BadInput(f"a notice {notice.event_type} of Agora without a payload.channelName")
-    return about
+    return payload
 
 
-def _heard(notice: Notice, about: Payload) -> ParsedEvent:
-    at = _time(about)
+def _parse_notice(notice: Notice, payload: Payload) -> ParsedEvent:
+    at = _event_time(payload)
     if notice.event_type == _BEGAN:
-        return end_before_start(about.channel_name, at, notice.notice_id or None)
+        return end_before_start(payload.channel_name, at, notice.notice_id or None)
     if notice.event_type == _ENDED:
-        return ParsedEvent(Event(Kind.END, about.channel_name, at, id=notice.notice_id or None))
+        return ParsedEvent(Event(Kind.END, payload.channel_name, at, id=notice.notice_id or None))
     if notice.event_type in _JOINS:
-        return _of(Kind.JOIN, notice, about, at)
-    joined = None if about.duration is None else at - about.duration * 1_000
-    return _of(Kind.LEAVE, notice, about, at, fields.join_before(at, joined))
+        return _participant_event(Kind.JOIN, notice, payload, at)
+    joined = None if payload.duration is None else at - payload.duration * 1_000
+    return _participant_event(Kind.LEAVE, notice, payload, at, fields.join_before(at, joined))
 
 
-def _of(
-    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, about: Payload, at: Ms, joined: Ms | None = None
+def _participant_event(
+    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, payload: Payload, at: Ms, joined: Ms | None = None
 ) -> ParsedEvent:
-    if about.uid is None:
+    if payload.uid is None:
         raise BadInput(f"a notice {notice.event_type} of Agora without a payload.uid")
     if joined is not None:
-        joined = fields.sensible(joined, "payload.ts less payload.duration")
-    uid = str(about.uid)
-    role = Role.RECORDER if about.client_type in _RECORDERS else Role.PERSON
+        joined = fields.valid_ms(joined, "payload.ts less payload.duration")
+    uid = str(payload.uid)
+    role = Role.RECORDER if payload.client_type in _RECORDERS else Role.PERSON
     event = Event(
-        kind, about.channel_name, at, uid, about.account or uid, joined_at=joined, id=notice.notice_id or None
+        kind,
+        payload.channel_name,
+        at,
+        uid,
+        payload.account or uid,
+        joined_at=joined,
+        id=notice.notice_id or None,
     )
     return ParsedEvent(event, role)
 
 
-def _time(about: Payload) -> Ms:
-    return fields.seconds(about.ts or 0, "payload.ts")
+def _event_time(payload: Payload) -> Ms:
+    return fields.ms_from_seconds(payload.ts or 0, "payload.ts")
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
-    who: dict[str, str | int] = {"channelName": TEST_ROOM, "uid": now % 2**32, "ts": now // 1_000}
-    return [_sample(107, who, now), _sample(108, {**who, "reason": 1, "duration": 0}, now)]
+    """Return a join and a leave of one participant at one moment."""
+    participant: dict[str, str | int] = {"channelName": TEST_ROOM, "uid": now % 2**32, "ts": now // 1_000}
+    return [_sample(107, participant, now), _sample(108, {**participant, "reason": 1, "duration": 0}, now)]
 
 
 def _sample(kind: int, payload: dict[str, str | int], now: Ms) -> InboundRequest:
@@ -158,5 +166,5 @@ def _sample(kind: int, payload: dict[str, str | int], now: Ms) -> InboundRequest
 
 
 SOURCE: Final = Source(
-    "agora", "Agora", "the secret that Agora's console shows for notifications", verify, read, sign, samples
+    "agora", "Agora", "the secret that Agora's console shows for notifications", verify, parse, sign, samples
 )

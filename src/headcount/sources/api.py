@@ -1,8 +1,7 @@
-"""Deliveries: what reaches us from a video server, and what a source has to know to read it.
+"""Interface of a source: the inbound request, the parsed events, and what a vendor's module provides.
 
-A vendor's module is pure: it is given one request and says whether the vendor sent it
-(`verify`), and what happened in which room (`read`). `verify_and_parse` does both, in that order and no
-other: nothing is read that was not verified.
+Responsible for the types that vendor modules and ingest share, and for the order of work: a request is verified before it is
+parsed. Must not know the network, the store, the clock, or which roles an operator counts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,36 +16,37 @@ from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
 
 
 class VerificationFailed(HeadcountError):
-    """The delivery cannot be shown to come from the vendor. The message says why, and what to do."""
+    """The request cannot be shown to come from the vendor. The message gives the reason and the fix."""
 
 
 class InboundRequest(NamedTuple):
-    """One request as it came. Names of headers are in lower case.
+    """One HTTP request of a vendor. Names of headers are in lower case.
 
-    `url` is the whole address as the sender was told it, query and all: some sign it. `received`
-    is our clock.
+    `url` is the full address as the sender knows it, including the query: some vendors sign it. `received_at` is our clock.
     """
 
     headers: Mapping[str, str]
     body: bytes
     url: str = ""
-    received: Ms = 0
+    received_at: Ms = 0
 
 
-def json_request(told: Any, received: Ms, content_type: str = "application/json") -> InboundRequest:
-    """A delivery of this JSON, unsigned."""
-    return InboundRequest({"content-type": content_type}, msgspec.json.encode(told), received=received)
+def json_request(payload: Any, received_at: Ms, content_type: str = "application/json") -> InboundRequest:
+    """Return an unsigned request with this payload as JSON."""
+    return InboundRequest(
+        {"content-type": content_type}, msgspec.json.encode(payload), received_at=received_at
+    )
 
 
 class HandshakeResponse(NamedTuple):
-    """What a vendor wants to be answered."""
+    """Response that a vendor expects to its handshake."""
 
     body: bytes
     content_type: str = "application/json"
 
 
 class Role(StrEnum):
-    """What somebody in a room is, as far as the vendor tells."""
+    """Role of a participant, as the vendor reports it."""
 
     PERSON = "person"
     PHONE = "phone"
@@ -58,13 +58,13 @@ class Role(StrEnum):
 
 
 COUNTED_ROLES: Final = frozenset({Role.PERSON, Role.PHONE, Role.AGENT})
-"""Who counts unless a source is told otherwise."""
+"""Roles that count, unless a source's options change that."""
 
 
 class ParsedEvent(NamedTuple):
-    """An event and what its participant is. Whether they count is not for the vendor's module to say.
+    """An event and its participant's role. Whether the role counts is decided by ingest.
 
-    An end may be of a whole server (`server_wide`): of all rooms whose names begin as its room says.
+    With `server_wide`, an end applies to every room of a server: `event.room` is the prefix of their names.
     """
 
     event: Event
@@ -73,49 +73,49 @@ class ParsedEvent(NamedTuple):
 
 
 def no_active_rooms(_: str) -> Iterable[str]:
-    """For `expand_server_ends`, where nothing is known but what is heard."""
+    """Return no rooms: the `active_rooms` of `expand_server_ends` where only the parsed events are known."""
     return ()
 
 
 def expand_server_ends(
-    heard: Iterable[ParsedEvent], in_use: Callable[[str], Iterable[str]] = no_active_rooms
+    events: Iterable[ParsedEvent], active_rooms: Callable[[str], Iterable[str]] = no_active_rooms
 ) -> Iterator[ParsedEvent]:
-    """What was heard, with each end of a whole server as ends of its rooms.
+    """Return the events, with each server-wide end replaced by one end per room.
 
-    Those are the rooms in which somebody may be: of those spoken of before here, and of those `in_use`, which
-    is given how their names begin.
+    Those are the rooms in which somebody may be: the rooms of the events before it, and `active_rooms`, which is
+    called with the prefix of their names.
     """
-    spoken_of: set[str] = set()
-    for one in heard:
-        if one.server_wide:
-            beginning = one.event.room
-            here = {room for room in spoken_of if room.startswith(beginning)}
+    seen: set[str] = set()
+    for parsed in events:
+        if parsed.server_wide:
+            prefix = parsed.event.room
+            matching = {room for room in seen if room.startswith(prefix)}
             yield from (
-                ParsedEvent(replace(one.event, room=room)) for room in sorted(here.union(in_use(beginning)))
+                ParsedEvent(replace(parsed.event, room=room))
+                for room in sorted(matching.union(active_rooms(prefix)))
             )
-            spoken_of -= here
+            seen -= matching
         else:
-            (spoken_of.discard if one.event.kind is Kind.END else spoken_of.add)(one.event.room)
-            yield one
+            (seen.discard if parsed.event.kind is Kind.END else seen.add)(parsed.event.room)
+            yield parsed
 
 
-RESTART_MARGIN_MS: Final[Ms] = 5_000
-"""So long before a room is told to begin may somebody have come to it already."""
+START_MARGIN_MS: Final[Ms] = 5_000
+"""Participants may have joined up to this long before the reported start of their room."""
 
 
-def end_before_start(room: str, began: Ms, event_id: str | None = None) -> ParsedEvent:
-    """A room that comes to life was empty before: whoever is thought to be in it still is gone.
+def end_before_start(room: str, started_at: Ms, event_id: str | None = None) -> ParsedEvent:
+    """Return the inferred end of a room's previous run (R3a): a room that starts was empty before.
 
-    The first to come may be told to have come a moment before the room began, so the end is put
-    that much earlier. It is a guess: whoever is reported to leave later was there until then.
+    The first participant may be reported to join a moment before the room starts, so the end is that much earlier.
+    A leave that is reported later overrides it.
     """
-    return ParsedEvent(
-        Event(Kind.END, room, began - RESTART_MARGIN_MS, inferred=Inferred.SUPERSEDED, id=event_id)
-    )
+    at = started_at - START_MARGIN_MS
+    return ParsedEvent(Event(Kind.END, room, at, inferred=Inferred.SUPERSEDED, id=event_id))
 
 
 def no_handshake(_: InboundRequest, __: Sequence[str]) -> HandshakeResponse | None:
-    """For vendors that never ask who we are."""
+    """Return None: for vendors without a handshake."""
     return None
 
 
@@ -123,57 +123,55 @@ def no_handshake(_: InboundRequest, __: Sequence[str]) -> HandshakeResponse | No
 class Source:
     """One vendor.
 
-    `verify` is given a delivery and the secrets that hold (several while they are being changed)
-    and raises `VerificationFailed`. `read` gives the events of a delivery, none for kinds that say nothing
-    about who is in, and raises `BadInput` for what is not of this vendor. `sign` gives a delivery
-    the marks by which the vendor is known, and `samples` are deliveries, unsigned, in which
-    somebody comes to a room and goes at the same moment: for trying out the way in. `handshake`
-    answers a verified delivery that only asks who we are. `secret` says what a secret is there.
-    Some send nothing, and can only be asked who is in (`sends`).
+    `secret_description` is shown to operators. `verify` takes a request and the valid secrets (several during a rotation)
+    and raises `VerificationFailed`. `parse` returns the events of a request, none for kinds without a bearing on presence,
+    and raises `BadInput` if the vendor cannot have sent it. `sign` adds the vendor's signature to a request. `samples` returns
+    unsigned requests in which a participant joins and leaves at one moment: for testing the setup. `handshake`
+    returns the response to a verified request that only checks the address. A vendor with `poll_only` sends no requests.
     """
 
     kind: str
     title: str
-    secret: str
+    secret_description: str
     verify: Callable[[InboundRequest, Sequence[str]], None]
-    read: Callable[[InboundRequest], list[ParsedEvent]]
+    parse: Callable[[InboundRequest], list[ParsedEvent]]
     sign: Callable[[InboundRequest, str], InboundRequest]
     samples: Callable[[Ms], list[InboundRequest]]
     handshake: Callable[[InboundRequest, Sequence[str]], HandshakeResponse | None] = no_handshake
-    sends: bool = True
+    poll_only: bool = False
 
 
-def poll_only_source(kind: str, title: str, secret: str) -> Source:
-    """A vendor that sends nothing: whatever comes in its name is not genuine."""
+def poll_only_source(kind: str, title: str, secret_description: str) -> Source:
+    """Return a vendor that sends no requests: `verify` rejects whatever arrives in its name."""
 
     def verify(_: InboundRequest, __: Sequence[str]) -> None:
         raise VerificationFailed(f"{title} sends nothing: it is asked who is in")
 
-    def read(_: InboundRequest) -> list[ParsedEvent]:
+    def parse(_: InboundRequest) -> list[ParsedEvent]:
         raise BadInput(f"{title} sends nothing")
 
-    def sign(delivery: InboundRequest, _: str) -> InboundRequest:
-        return delivery
+    def sign(request: InboundRequest, _: str) -> InboundRequest:
+        return request
 
     def samples(_: Ms) -> list[InboundRequest]:
         return []
 
-    return Source(kind, title, secret, verify, read, sign, samples, sends=False)
+    return Source(kind, title, secret_description, verify, parse, sign, samples, poll_only=True)
 
 
-def verify_and_parse(source: Source, delivery: InboundRequest, secrets: Sequence[str]) -> list[ParsedEvent]:
-    """What a delivery says, once it is known to be genuine. Raises `VerificationFailed` or `BadInput`."""
-    source.verify(delivery, secrets)
-    return parse_trusted(source, delivery)
+def verify_and_parse(source: Source, request: InboundRequest, secrets: Sequence[str]) -> list[ParsedEvent]:
+    """Return the events of a request once it is verified. Raise `VerificationFailed` or `BadInput`."""
+    source.verify(request, secrets)
+    return parse_trusted(source, request)
 
 
-def parse_trusted(source: Source, delivery: InboundRequest) -> list[ParsedEvent]:
-    """What a delivery says that was verified before, or that the operator vouches for. Raises `BadInput`."""
+def parse_trusted(source: Source, request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of a request that was verified before, or that the operator trusts. Raise `BadInput`."""
     try:
-        return source.read(delivery)
+        return source.parse(request)
     except InvalidEvent as error:
         raise BadInput(f"cannot be an event: {error}") from error
 
 
 TEST_ROOM: Final = "headcount-test"
-"""The room of samples. Nobody stays in it for 10 seconds, so it is in no list (rule 4)."""
+"""Room of samples. A stay there is shorter than 10 seconds, so it appears in no list (R4)."""

@@ -62,7 +62,10 @@ def meeting_of(told: Analytics) -> Meeting:
     """The meeting. Raises `BadInput` for a time that is none."""
     spans = [span for attendee in told.data.attendees for span in _spans(attendee)]
     return Meeting(
-        told.meeting_id, told.internal_meeting_id, spans, fields.rfc3339(told.data.finish, "data.finish")
+        told.meeting_id,
+        told.internal_meeting_id,
+        spans,
+        fields.ms_from_rfc3339(told.data.finish, "data.finish"),
     )
 
 
@@ -81,7 +84,7 @@ def _spans(attendee: Attendee) -> Iterator[Span]:
 
 
 def _moments(texts: Sequence[str], field: str) -> list[Ms]:
-    return sorted(fields.rfc3339(text, field) for text in texts)
+    return sorted(fields.ms_from_rfc3339(text, field) for text in texts)
 
 
 def _of_a_connection(joins: Sequence[Ms], lefts: Sequence[Ms]) -> Iterator[tuple[Ms, Ms | None]]:

@@ -23,18 +23,18 @@ class Span(NamedTuple):
 
 
 class Meeting(NamedTuple):
-    """`session` is the internal id, `room` the external one; `ended` is None while it goes on."""
+    """`session` is the internal id, `room` the external one; `ended_at` is None while it goes on."""
 
     room: str
     session: str
     spans: Sequence[Span]
-    ended: Ms | None
+    ended_at: Ms | None
 
 
-def heard_of_span(room: str, session: str, span: Span) -> ParsedEvent:
+def span_event(room: str, session: str, span: Span) -> ParsedEvent:
     """A join, or a whole stay. Raises `InvalidEvent` for one that makes no sense."""
     user = span.external if span.external != span.connection else None
-    name = fields.name(span.name)
+    name = fields.user_name(span.name)
     if span.left is None:
         event = Event(Kind.JOIN, room, span.joined, span.connection, user, name, session)
     else:

@@ -27,8 +27,8 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import bbb_analytics, fields
 from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, VerificationFailed
-from headcount.sources.bbb_meetings import Meeting, heard_of_span
-from headcount.sources.signatures import bearer_token, check, check_token, verified_claims
+from headcount.sources.bbb_meetings import Meeting, span_event
+from headcount.sources.signatures import bearer_token, check_signature, check_token, verified_claims
 
 _LEEWAY_S: Final = 60
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -91,15 +91,17 @@ _ANALYTICS: Final = msgspec.json.Decoder(bbb_analytics.Analytics)
 _WEBHOOK: Final = "webhook of BigBlueButton: is it registered without getRaw?"
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the shared secret of the server, as `bbb-conf --secret` shows it."""
-    token = bearer_token(delivery)
+    token = bearer_token(request)
     if token.count(".") == 2:
-        _check_time(verified_claims(token, secrets, algorithm="HS512").get("exp"), delivery.received // 1_000)
+        _check_time(
+            verified_claims(token, secrets, algorithm="HS512").get("exp"), request.received_at // 1_000
+        )
     elif token:
         check_token(token, secrets)
     else:
-        _check_sum(delivery, secrets)
+        _check_sum(request, secrets)
 
 
 def _check_time(until: object, now_s: int) -> None:
@@ -109,15 +111,17 @@ def _check_time(until: object, now_s: int) -> None:
         raise VerificationFailed("the token is of another time: are both clocks right?")
 
 
-def _check_sum(delivery: InboundRequest, secrets: Sequence[str]) -> None:
-    address, shown = _divided(delivery.url)
-    algorithm = _ALGORITHMS.get(len(shown))
+def _check_sum(request: InboundRequest, secrets: Sequence[str]) -> None:
+    address, signature = _divided(request.url)
+    algorithm = _ALGORITHMS.get(len(signature))
     if algorithm is None:
         raise VerificationFailed(
             "the address ends with no checksum: BigBlueButton adds one, unless it shows its secret in 'Authorization'"
         )
     try:
-        check(shown.lower(), [_sum(algorithm, address, delivery.body, secret) for secret in secrets])
+        check_signature(
+            signature.lower(), [_sum(algorithm, address, request.body, secret) for secret in secrets]
+        )
     except VerificationFailed as error:
         raise VerificationFailed(
             f"the checksum does not fit for {address[:200]}: is the shared secret the same, and this the address that was registered"
@@ -128,8 +132,8 @@ def _check_sum(delivery: InboundRequest, secrets: Sequence[str]) -> None:
 def _divided(url: str) -> tuple[str, str]:
     """The address that was registered, and the checksum that was put behind it."""
     address, _, last = url.replace("?", "&").rpartition("&")
-    name, _, shown = last.partition("=")
-    return (url[: len(address)], shown) if name == "checksum" else (url, "")
+    name, _, signature = last.partition("=")
+    return (url[: len(address)], signature) if name == "checksum" else (url, "")
 
 
 def _sum(algorithm: str, address: str, body: bytes, secret: str) -> str:
@@ -138,43 +142,43 @@ def _sum(algorithm: str, address: str, body: bytes, secret: str) -> str:
     ).hexdigest()
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
     """As `bbb-webhooks` does it unless told otherwise."""
-    shown = _sum("sha1", delivery.url, delivery.body, secret)
-    return delivery._replace(url=f"{delivery.url}{'&' if '?' in delivery.url else '?'}checksum={shown}")
+    signature = _sum("sha1", request.url, request.body, secret)
+    return request._replace(url=f"{request.url}{'&' if '?' in request.url else '?'}checksum={signature}")
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    body = delivery.body.strip()
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    body = request.body.strip()
     if not body.startswith((b"{", b"[")):
-        return _of_items(dict(fields.form(body)).get("event", "").encode())
+        return _of_items(dict(fields.parse_form(body)).get("event", "").encode())
     if body.startswith(b"["):
         return _of_items(body)
-    notice = fields.decoded(_NOTICE, body, _WEBHOOK)
+    notice = fields.decode(_NOTICE, body, _WEBHOOK)
     if notice.internal_meeting_id is not None:
-        return list(_of_analytics(fields.decoded(_ANALYTICS, body, "analytics of BigBlueButton")))
+        return list(_of_analytics(fields.decode(_ANALYTICS, body, "analytics of BigBlueButton")))
     if notice.event is None:
-        return _of([fields.decoded(_ITEM, body, _WEBHOOK)])
+        return _of([fields.decode(_ITEM, body, _WEBHOOK)])
     return _of_items(
         notice.event.encode() if isinstance(notice.event, str) else msgspec.json.encode(notice.event)
     )
 
 
 def _of_items(told: bytes) -> list[ParsedEvent]:
-    return _of(fields.decoded(_ITEMS, told, _WEBHOOK))
+    return _of(fields.decode(_ITEMS, told, _WEBHOOK))
 
 
 def _of(items: list[Item]) -> list[ParsedEvent]:
-    return [heard for item in items if (heard := _heard(item.data)) is not None]
+    return [heard for item in items if (heard := _parse_item(item.data)) is not None]
 
 
-def _heard(data: Data) -> ParsedEvent | None:
+def _parse_item(data: Data) -> ParsedEvent | None:
     match data.id:
         case "user-joined":
-            return _connection(Kind.JOIN, data)
+            return _participant_event(Kind.JOIN, data)
         case "user-left":
-            return _connection(Kind.LEAVE, data)
+            return _participant_event(Kind.LEAVE, data)
         case "meeting-created":
             return _end(data, Inferred.SUPERSEDED)
         case "meeting-ended":
@@ -182,7 +186,7 @@ def _heard(data: Data) -> ParsedEvent | None:
     return None
 
 
-def _connection(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data) -> ParsedEvent | None:
+def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data) -> ParsedEvent | None:
     about = _about(data)
     user = about.user or User()
     connection = user.internal_user_id
@@ -190,7 +194,7 @@ def _connection(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data) -> ParsedEvent
         return None
     room, session = _meeting(data, about)
     person = user.external_user_id if user.external_user_id != connection else None
-    event = Event(kind, room, _time(data), connection, person, fields.name(user.name), session)
+    event = Event(kind, room, _event_time(data), connection, person, fields.user_name(user.name), session)
     return ParsedEvent(event, Role.PHONE if connection.startswith(_TELEPHONE) else Role.PERSON)
 
 
@@ -198,12 +202,14 @@ def _end(data: Data, inferred: Inferred | None = None) -> ParsedEvent:
     """A meeting's own end, or the end of all that were held in that room before."""
     room, session = _meeting(data, _about(data))
     return ParsedEvent(
-        Event(Kind.END, room, _time(data), source_session=None if inferred else session, inferred=inferred)
+        Event(
+            Kind.END, room, _event_time(data), source_session=None if inferred else session, inferred=inferred
+        )
     )
 
 
 def _about(data: Data) -> Attributes:
-    return fields.decoded(_ATTRIBUTES, bytes(data.attributes), f"'{data.id}' of BigBlueButton")
+    return fields.decode(_ATTRIBUTES, bytes(data.attributes), f"'{data.id}' of BigBlueButton")
 
 
 def _meeting(data: Data, about: Attributes) -> tuple[str, str | None]:
@@ -215,9 +221,9 @@ def _meeting(data: Data, about: Attributes) -> tuple[str, str | None]:
     return room, meeting.internal_meeting_id
 
 
-def _time(data: Data) -> Ms:
-    when = fields.decoded(_WHEN, bytes(data.event), f"'{data.id}' of BigBlueButton")
-    return fields.sensible(when.ts, "event.ts")
+def _event_time(data: Data) -> Ms:
+    when = fields.decode(_WHEN, bytes(data.event), f"'{data.id}' of BigBlueButton")
+    return fields.valid_ms(when.ts, "event.ts")
 
 
 def _of_analytics(told: bbb_analytics.Analytics) -> Iterator[ParsedEvent]:
@@ -226,13 +232,13 @@ def _of_analytics(told: bbb_analytics.Analytics) -> Iterator[ParsedEvent]:
     room = meeting.room or meeting.session
     for span in meeting.spans:
         left = None if span.left is None else max(span.joined, span.left)
-        yield heard_of_span(room, meeting.session, span._replace(left=left))
-    assert meeting.ended is not None
-    yield ParsedEvent(Event(Kind.END, room, meeting.ended, source_session=meeting.session))
+        yield span_event(room, meeting.session, span._replace(left=left))
+    assert meeting.ended_at is not None
+    yield ParsedEvent(Event(Kind.END, room, meeting.ended_at, source_session=meeting.session))
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
+    """Return a join and a leave of one participant at one moment."""
     return [_sample(event, now) for event in ("user-joined", "user-left")]
 
 
@@ -247,7 +253,7 @@ def _sample(event: str, now: Ms) -> InboundRequest:
     }
     told = msgspec.json.encode([{"data": data}]).decode()
     form = urlencode({"domain": "headcount.example", "event": told, "timestamp": now}).encode()
-    return InboundRequest({"content-type": _FORM}, form, received=now)
+    return InboundRequest({"content-type": _FORM}, form, received_at=now)
 
 
 SOURCE: Final = Source(
@@ -255,7 +261,7 @@ SOURCE: Final = Source(
     "BigBlueButton",
     "the shared secret of the server, as 'bbb-conf --secret' shows it",
     verify,
-    read,
+    parse,
     sign,
     samples,
 )

@@ -1,8 +1,8 @@
-"""Captures: requests of a video server as they were received, one JSON object a line.
+"""Captured requests of a video server, one JSON object per line.
 
-`{"body": "…"}`, with whatever else the receiver noted (`headers`, `url`, and `t`, when it came in seconds, are read).
-This is how test data is kept, and how a log of webhooks is read back. A line may also be the bare JSON
-body of a request itself: then that is what is read.
+A line is `{"body": "…"}`, with other fields that the receiver recorded: `headers`, `url` and `t`, the time of receipt in seconds, are
+used. Test data has this format, and so have logs of webhooks. A line may also be the bare JSON body of a request.
+Responsible for parsing such lines with their source. Must not know whose meetings they are, or where they are stored.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,8 +14,8 @@ from headcount.errors import BadInput
 from headcount.sources.api import InboundRequest, ParsedEvent, Source, expand_server_ends, parse_trusted
 
 
-class Request(msgspec.Struct):
-    """One captured request; its other fields are not needed here."""
+class CapturedRequest(msgspec.Struct):
+    """One captured request; its other fields are ignored."""
 
     body: str
     headers: dict[str, str] = {}
@@ -23,48 +23,48 @@ class Request(msgspec.Struct):
     t: float = 0
 
 
-_DECODER = msgspec.json.Decoder(Request)
-_ANYTHING = msgspec.json.Decoder(dict[str, Any])
+_DECODER = msgspec.json.Decoder(CapturedRequest)
+_OBJECT_DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
-def _refuse(wrong: BadInput) -> NoReturn:
-    raise wrong
+def _raise(error: BadInput) -> NoReturn:
+    raise error
 
 
 def parse_capture(
     lines: Iterable[bytes],
     source: Source,
-    where: str = "the capture",
-    complain: Callable[[BadInput], None] = _refuse,
+    name: str = "the capture",
+    on_error: Callable[[BadInput], None] = _raise,
 ) -> Iterator[ParsedEvent]:
-    """What captured requests say, as their source reads them; they are trusted, not verified.
+    """Return the events of captured requests, as their source parses them; they are trusted, not verified.
 
-    What is no request, or not of that source, is complained of with its line: unless somebody else
-    is told, by raising `BadInput`. The end of a whole server ends the rooms spoken of before it.
+    A line that is no request, or not of that source, is passed to `on_error` with its number; the default raises it as
+    `BadInput`. A server-wide end ends the rooms of the lines before it.
     """
-    return expand_server_ends(_heard(lines, source, where, complain))
+    return expand_server_ends(_parse_lines(lines, source, name, on_error))
 
 
-def _heard(
-    lines: Iterable[bytes], source: Source, where: str, complain: Callable[[BadInput], None]
+def _parse_lines(
+    lines: Iterable[bytes], source: Source, name: str, on_error: Callable[[BadInput], None]
 ) -> Iterator[ParsedEvent]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            heard = parse_trusted(source, _delivery(line))
+            events = parse_trusted(source, _request(line))
         except BadInput as error:
-            complain(BadInput(error.reason, where=where, place=f"line {number}"))
+            on_error(BadInput(error.reason, where=name, place=f"line {number}"))
         else:
-            yield from heard
+            yield from events
 
 
-def _delivery(line: bytes) -> InboundRequest:
+def _request(line: bytes) -> InboundRequest:
     try:
-        if isinstance(_ANYTHING.decode(line).get("body"), str):
-            request = _DECODER.decode(line)
-            headers = {name.lower(): value for name, value in request.headers.items()}
-            return InboundRequest(headers, request.body.encode(), request.url, round(request.t * 1_000))
+        if isinstance(_OBJECT_DECODER.decode(line).get("body"), str):
+            captured = _DECODER.decode(line)
+            headers = {name.lower(): value for name, value in captured.headers.items()}
+            return InboundRequest(headers, captured.body.encode(), captured.url, round(captured.t * 1_000))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"is no captured request: {error}") from error
     return InboundRequest({"content-type": "application/json"}, line)

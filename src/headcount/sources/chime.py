@@ -26,8 +26,8 @@ from headcount.sources.signatures import check_token, required_bearer_token, wit
 from headcount.timestamps import spoken
 
 _MEETINGS: Final = "Chime Meeting State Change"
-_CONTENT: Final = "#content"
-_OF_AMAZON: Final = "aws:MediaPipeline"
+_CONTENT_SUFFIX: Final = "#content"
+_PIPELINE_PREFIX: Final = "aws:MediaPipeline"
 _KINDS: Final = {
     "chime:AttendeeJoined": Kind.JOIN,
     "chime:AttendeeLeft": Kind.LEAVE,
@@ -62,43 +62,45 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 _DETAIL: Final = msgspec.json.Decoder(Detail)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is a token of one's own, which the connection of EventBridge sends in `Authorization`."""
-    check_token(required_bearer_token(delivery, "set it in the connection of EventBridge"), secrets)
+    check_token(required_bearer_token(request, "set it in the connection of EventBridge"), secrets)
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "event of EventBridge")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "event of EventBridge")
     if notice.detail_type != _MEETINGS:
         return []
-    detail = fields.decoded(_DETAIL, bytes(notice.detail), "event of a Chime meeting")
+    detail = fields.decode(_DETAIL, bytes(notice.detail), "event of a Chime meeting")
     if detail.event_type == "chime:MeetingEnded":
-        return [ParsedEvent(_ended(notice, detail))]
+        return [ParsedEvent(_end(notice, detail))]
     kind = _KINDS.get(detail.event_type)
-    return [] if kind is None else [_of_an_attendee(kind, notice, detail)]
+    return [] if kind is None else [_participant_event(kind, notice, detail)]
 
 
-def _ended(notice: Notice, detail: Detail) -> Event:
-    at = _time(notice, detail)
+def _end(notice: Notice, detail: Detail) -> Event:
+    at = _event_time(notice, detail)
     return Event(Kind.END, _room(detail), at, source_session=detail.meeting_id, id=notice.id or None)
 
 
-def _of_an_attendee(kind: Kind, notice: Notice, detail: Detail) -> ParsedEvent:
+def _participant_event(kind: Kind, notice: Notice, detail: Detail) -> ParsedEvent:
     if not detail.attendee_id:
         raise BadInput(f"a '{detail.event_type}' of Chime without a detail.attendeeId")
-    role, at = _role(detail), _time(notice, detail)
-    who = detail.attendee_id
-    if role is Role.SCREEN and not who.endswith(_CONTENT):
-        who += _CONTENT
+    role, at = _role(detail), _event_time(notice, detail)
+    participant = detail.attendee_id
+    if role is Role.SCREEN and not participant.endswith(_CONTENT_SUFFIX):
+        participant += _CONTENT_SUFFIX
     user, session = detail.external_user_id, detail.meeting_id
-    return ParsedEvent(Event(kind, _room(detail), at, who, user, None, session, id=notice.id or None), role)
+    return ParsedEvent(
+        Event(kind, _room(detail), at, participant, user, None, session, id=notice.id or None), role
+    )
 
 
 def _role(detail: Detail) -> Role:
-    if "Content" in detail.event_type or detail.attendee_id.endswith(_CONTENT):
+    if "Content" in detail.event_type or detail.attendee_id.endswith(_CONTENT_SUFFIX):
         return Role.SCREEN
-    return Role.RECORDER if (detail.external_user_id or "").startswith(_OF_AMAZON) else Role.PERSON
+    return Role.RECORDER if (detail.external_user_id or "").startswith(_PIPELINE_PREFIX) else Role.PERSON
 
 
 def _room(detail: Detail) -> str:
@@ -108,14 +110,14 @@ def _room(detail: Detail) -> str:
     return room
 
 
-def _time(notice: Notice, detail: Detail) -> Ms:
+def _event_time(notice: Notice, detail: Detail) -> Ms:
     if detail.timestamp is None:
-        return fields.rfc3339(notice.time, "time")
-    return fields.sensible(detail.timestamp, "detail.timestamp")
+        return fields.ms_from_rfc3339(notice.time, "time")
+    return fields.valid_ms(detail.timestamp, "detail.timestamp")
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
+    """Return a join and a leave of one participant at one moment."""
     return [_sample(kind, now) for kind in ("chime:AttendeeJoined", "chime:AttendeeLeft")]
 
 
@@ -140,5 +142,5 @@ def _sample(kind: str, now: Ms) -> InboundRequest:
 
 
 SOURCE: Final = Source(
-    "chime", "Amazon Chime SDK", "the token that EventBridge's connection sends, a word of your choice", verify, read, with_bearer_token, samples
+    "chime", "Amazon Chime SDK", "the token that EventBridge's connection sends, a word of your choice", verify, parse, with_bearer_token, samples
 )  # fmt: skip

@@ -1,25 +1,28 @@
-"""Packed: bodies that may come as gzip."""
+"""Decompression of request bodies that may be gzip.
+
+Responsible for the limit on the decompressed size. Must not know the vendors.
+"""
 
 import zlib
 from typing import Final
 
 from headcount.errors import BadInput
 
-_PACKED: Final = b"\x1f\x8b"
-_OF_GZIP: Final = 31
-_LARGEST: Final = 4 * 2**20
-"""What is packed may be made to grow without end."""
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_GZIP_WINDOW_BITS: Final = 31
+_MAX_BYTES: Final = 4 * 2**20
+"""A few bytes of gzip can expand without end."""
 
 
-def unpacked(body: bytes) -> bytes:
-    """The JSON of a delivery, which never begins as gzip does. Raises `BadInput`."""
-    if not body.startswith(_PACKED):
+def decompress(body: bytes) -> bytes:
+    """Return the JSON of a body, which never starts as gzip does. Raise `BadInput`."""
+    if not body.startswith(_GZIP_MAGIC):
         return body
-    packed = zlib.decompressobj(_OF_GZIP)
+    decompressor = zlib.decompressobj(_GZIP_WINDOW_BITS)
     try:
-        plain = packed.decompress(body, _LARGEST)
+        content = decompressor.decompress(body, _MAX_BYTES)
     except zlib.error as error:
         raise BadInput(f"is no gzip that can be unpacked: {error}") from error
-    if not packed.eof:
-        raise BadInput(f"is gzip that is cut off, or larger than {_LARGEST:,} bytes")
-    return plain
+    if not decompressor.eof:
+        raise BadInput(f"is gzip that is cut off, or larger than {_MAX_BYTES:,} bytes")
+    return content

@@ -34,7 +34,14 @@ from headcount.sources.api import (
     end_before_start,
     json_request,
 )
-from headcount.sources.signatures import check, decode_secret, digest, encode_base64, required, with_headers
+from headcount.sources.signatures import (
+    check_signature,
+    decode_secret,
+    encode_base64,
+    hmac_digest,
+    required_header,
+    with_headers,
+)
 
 _SIGNATURE: Final = "x-webhook-signature"
 _TIMESTAMP: Final = "x-webhook-timestamp"
@@ -69,7 +76,7 @@ class Meeting(msgspec.Struct):
 
 
 class Notice(msgspec.Struct):
-    """The body of a delivery. What its payload looks like is known by `type` alone."""
+    """The body of a request. What its payload looks like is known by `type` alone."""
 
     type: str = ""
     id: str | None = None
@@ -82,112 +89,139 @@ _PARTICIPANT: Final = msgspec.json.Decoder(Participant)
 _MEETING: Final = msgspec.json.Decoder(Meeting)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the `hmac` of the webhook, in base64."""
-    if _SIGNATURE not in delivery.headers and _is_probe(delivery):
+    if _SIGNATURE not in request.headers and _is_probe(request):
         return
-    shown, timestamp = required(delivery, _SIGNATURE), required(delivery, _TIMESTAMP)
-    check(shown, [_signature(secret, timestamp, delivery.body) for secret in secrets])
+    signature, timestamp = required_header(request, _SIGNATURE), required_header(request, _TIMESTAMP)
+    check_signature(signature, [_signature(secret, timestamp, request.body) for secret in secrets])
 
 
 def _signature(secret: str, timestamp: str, body: bytes) -> str:
-    return encode_base64(digest(decode_secret(secret), timestamp.encode() + b"." + body))
+    return encode_base64(hmac_digest(decode_secret(secret), timestamp.encode() + b"." + body))
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
-    """As Daily signs it."""
-    timestamp = str(delivery.received)
-    signature = _signature(secret, timestamp, delivery.body)
-    return with_headers(delivery, x_webhook_signature=signature, x_webhook_timestamp=timestamp)
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
+    """Return the request as Daily signs it."""
+    timestamp = str(request.received_at)
+    signature = _signature(secret, timestamp, request.body)
+    return with_headers(request, x_webhook_signature=signature, x_webhook_timestamp=timestamp)
 
 
-def handshake(delivery: InboundRequest, _: Sequence[str]) -> HandshakeResponse | None:
+def handshake(request: InboundRequest, _: Sequence[str]) -> HandshakeResponse | None:
     """Any answer will do for a probe, if it is 200."""
-    return HandshakeResponse(b"{}") if _is_probe(delivery) else None
+    return HandshakeResponse(b"{}") if _is_probe(request) else None
 
 
-def _is_probe(delivery: InboundRequest) -> bool:
-    return delivery.body.strip() == _PROBE
+def _is_probe(request: InboundRequest) -> bool:
+    return request.body.strip() == _PROBE
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "webhook of Daily")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "webhook of Daily")
     match notice.type:
         case "participant.joined":
-            who = _participant(notice)
-            return [_heard(Kind.JOIN, notice, who, _joined(notice, who))]
+            participant = _participant(notice)
+            return [_participant_event(Kind.JOIN, notice, participant, _join(notice, participant))]
         case "participant.left":
-            return [_left(notice)]
+            return [_leave(notice)]
         case "meeting.started":
             meeting = _meeting(notice)
             return [
-                end_before_start(meeting.room, _time(meeting.start_ts, notice, "start_ts"), notice.id or None)
+                end_before_start(
+                    meeting.room, _event_time(meeting.start_ts, notice, "start_ts"), notice.id or None
+                )
             ]
         case "meeting.ended":
-            return [_ended(notice)]
+            return [_end(notice)]
     return []
 
 
 def _participant(notice: Notice) -> Participant:
-    who = fields.decoded(_PARTICIPANT, bytes(notice.payload), f"'{notice.type}' of Daily")
-    if not who.room or not who.session_id:
+    participant = fields.decode(_PARTICIPANT, bytes(notice.payload), f"'{notice.type}' of Daily")
+    if not participant.room or not participant.session_id:
         raise BadInput(f"a '{notice.type}' of Daily without payload.room and payload.session_id")
-    return who
+    return participant
 
 
-def _joined(notice: Notice, who: Participant) -> Ms:
-    return _time(who.joined_at, notice, "joined_at")
+def _join(notice: Notice, participant: Participant) -> Ms:
+    return _event_time(participant.joined_at, notice, "joined_at")
 
 
-def _left(notice: Notice) -> ParsedEvent:
+def _leave(notice: Notice) -> ParsedEvent:
     """A leave, with its join if its length is told; at the moment of its telling, if not."""
-    who = _participant(notice)
-    if who.joined_at is None or who.duration is None:
-        return _heard(Kind.LEAVE, notice, who, fields.seconds(notice.event_ts, "event_ts"))
-    joined = _joined(notice, who)
-    at = max(joined, fields.seconds(who.joined_at + who.duration, "payload.joined_at with its duration"))
-    return _heard(Kind.LEAVE, notice, who, at, fields.join_before(at, joined))
+    participant = _participant(notice)
+    if participant.joined_at is None or participant.duration is None:
+        return _participant_event(
+            Kind.LEAVE, notice, participant, fields.ms_from_seconds(notice.event_ts, "event_ts")
+        )
+    joined = _join(notice, participant)
+    at = max(
+        joined,
+        fields.ms_from_seconds(
+            participant.joined_at + participant.duration, "payload.joined_at with its duration"
+        ),
+    )
+    return _participant_event(Kind.LEAVE, notice, participant, at, fields.join_before(at, joined))
 
 
-def _heard(
-    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, who: Participant, at: Ms, joined: Ms | None = None
+def _participant_event(
+    kind: Literal[Kind.JOIN, Kind.LEAVE],
+    notice: Notice,
+    participant: Participant,
+    at: Ms,
+    joined: Ms | None = None,
 ) -> ParsedEvent:
-    known = None if who.user_id == who.session_id else who.user_id
-    name = fields.name(who.user_name)
-    event = Event(kind, who.room, at, who.session_id, known, name, joined_at=joined, id=notice.id or None)
-    is_hidden = who.permissions is not None and not who.permissions.has_presence
+    user_id = None if participant.user_id == participant.session_id else participant.user_id
+    name = fields.user_name(participant.user_name)
+    event = Event(
+        kind,
+        participant.room,
+        at,
+        participant.session_id,
+        user_id,
+        name,
+        joined_at=joined,
+        id=notice.id or None,
+    )
+    is_hidden = participant.permissions is not None and not participant.permissions.has_presence
     return ParsedEvent(event, Role.HIDDEN if is_hidden else Role.PERSON)
 
 
 def _meeting(notice: Notice) -> Meeting:
-    meeting = fields.decoded(_MEETING, bytes(notice.payload), f"'{notice.type}' of Daily")
+    meeting = fields.decode(_MEETING, bytes(notice.payload), f"'{notice.type}' of Daily")
     if not meeting.room:
         raise BadInput(f"a '{notice.type}' of Daily without a payload.room")
     return meeting
 
 
-def _ended(notice: Notice) -> ParsedEvent:
+def _end(notice: Notice) -> ParsedEvent:
     meeting = _meeting(notice)
-    at = _time(meeting.end_ts, notice, "end_ts")
+    at = _event_time(meeting.end_ts, notice, "end_ts")
     return ParsedEvent(
         Event(Kind.END, meeting.room, at, source_session=meeting.meeting_id, id=notice.id or None)
     )
 
 
-def _time(at: float | None, notice: Notice, field: str) -> Ms:
+def _event_time(at: float | None, notice: Notice, field: str) -> Ms:
     """When it happened; when it was sent, if that is not said."""
-    return fields.seconds(
+    return fields.ms_from_seconds(
         notice.event_ts if at is None else at, "event_ts" if at is None else f"payload.{field}"
     )
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
-    who = {"room": TEST_ROOM, "session_id": f"test{now}", "user_name": "Headcount", "joined_at": now / 1_000}
+    """Return a join and a leave of one participant at one moment."""
+    participant = {
+        "room": TEST_ROOM,
+        "session_id": f"test{now}",
+        "user_name": "Headcount",
+        "joined_at": now / 1_000,
+    }
     return [
-        _sample("participant.joined", who, now),
-        _sample("participant.left", {**who, "duration": 0}, now),
+        _sample("participant.joined", participant, now),
+        _sample("participant.left", {**participant, "duration": 0}, now),
     ]
 
 
@@ -203,5 +237,5 @@ def _sample(kind: str, payload: dict[str, object], now: Ms) -> InboundRequest:
 
 
 SOURCE: Final = Source(
-    "daily", "Daily", "the hmac of the webhook: a base64 text of your choice", verify, read, sign, samples, handshake
+    "daily", "Daily", "the hmac of the webhook: a base64 text of your choice", verify, parse, sign, samples, handshake
 )  # fmt: skip

@@ -28,15 +28,15 @@ from headcount.sources.api import (
 from headcount.sources.event_body import EventBody
 from headcount.sources.signatures import (
     bearer_token,
-    check,
     check_any_signature,
+    check_signature,
     check_timestamp,
     check_token,
     decode_secret,
-    digest,
     encode_base64,
-    required,
-    seconds,
+    hmac_digest,
+    parse_timestamp,
+    required_header,
     with_bearer_token,
     with_headers,
 )
@@ -107,10 +107,10 @@ class OwnEvent(EventBody, kw_only=True):
 _OWN: Final = msgspec.json.Decoder(OwnEvent | list[OwnEvent])
 _ANY: Final = msgspec.json.Decoder(Any)
 _UNITS: Final[dict[str, Callable[[Any, str], Ms]]] = {
-    "s": fields.seconds,
-    "ms": fields.sensible,
-    "us": fields.micros,
-    "ns": fields.nanos,
+    "s": fields.ms_from_seconds,
+    "ms": fields.valid_ms,
+    "us": fields.ms_from_micros,
+    "ns": fields.ms_from_nanos,
 }
 
 
@@ -131,31 +131,33 @@ def mapped(told: Any) -> Source:
     mapping = read_mapping(told)
     signature = mapping.signature
 
-    def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
-        _verify(signature, delivery, secrets)
+    def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
+        _verify(signature, request, secrets)
 
-    def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
-        return _sign(signature, delivery, secret)
+    def sign(request: InboundRequest, secret: str) -> InboundRequest:
+        return _sign(signature, request, secret)
 
-    def read(delivery: InboundRequest) -> list[ParsedEvent]:
-        body = fields.decoded(_ANY, delivery.body, "JSON")
+    def parse(request: InboundRequest) -> list[ParsedEvent]:
+        body = fields.decode(_ANY, request.body, "JSON")
         found = _at(body, mapping.events) if mapping.events else body
         events = found if isinstance(found, list) else [found]
-        message = _message_of(delivery) if signature.scheme == "standard-webhooks" else ""
-        mapped = (_mapped(mapping, one, delivery.received, _nth(message, n)) for n, one in enumerate(events))
+        message = _message_of(request) if signature.scheme == "standard-webhooks" else ""
+        mapped = (
+            _mapped(mapping, one, request.received_at, _nth(message, n)) for n, one in enumerate(events)
+        )
         return [heard for heard in mapped if heard is not None]
 
     def samples(now: Ms) -> list[InboundRequest]:
         return [json_request(_unmapped(mapping, kind, now), now) for kind in (Kind.JOIN, Kind.LEAVE)]
 
-    return Source(SOURCE.kind, SOURCE.title, SOURCE.secret, verify, read, sign, samples)
+    return Source(SOURCE.kind, SOURCE.title, SOURCE.secret_description, verify, parse, sign, samples)
 
 
-def verify_standard(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify_standard(request: InboundRequest, secrets: Sequence[str]) -> None:
     """Standard Webhooks; or, if none of its headers is there, a plain Bearer token."""
-    names = [name for name in _NAMES if name in delivery.headers]
+    names = [name for name in _NAMES if name in request.headers]
     if not names:
-        token = bearer_token(delivery)
+        token = bearer_token(request)
         if not token:
             raise VerificationFailed(
                 "sign it as Standard Webhooks say, or send the secret as 'Authorization: Bearer'"
@@ -163,20 +165,20 @@ def verify_standard(delivery: InboundRequest, secrets: Sequence[str]) -> None:
         check_token(token, secrets)
         return
     before = names[0].removesuffix("id")
-    stamp = required(delivery, f"{before}timestamp")
-    check_timestamp(seconds(stamp), delivery.received)
-    signed = f"{delivery.headers[names[0]]}.{stamp}.".encode() + delivery.body
-    expected = [encode_base64(digest(_key_of(secret), signed)) for secret in secrets]
-    shown = required(delivery, f"{before}signature").split()
-    check_any_signature([one.removeprefix("v1,") for one in shown if one.startswith("v1,")], expected)
+    stamp = required_header(request, f"{before}timestamp")
+    check_timestamp(parse_timestamp(stamp), request.received_at)
+    signed = f"{request.headers[names[0]]}.{stamp}.".encode() + request.body
+    expected = [encode_base64(hmac_digest(_key_of(secret), signed)) for secret in secrets]
+    signature = required_header(request, f"{before}signature").split()
+    check_any_signature([one.removeprefix("v1,") for one in signature if one.startswith("v1,")], expected)
 
 
-def sign_standard(delivery: InboundRequest, secret: str) -> InboundRequest:
-    stamp = str(delivery.received // 1_000)
-    name = f"msg_{hashlib.sha256(delivery.body).hexdigest()[:24]}"
-    signature = encode_base64(digest(_key_of(secret), f"{name}.{stamp}.".encode() + delivery.body))
+def sign_standard(request: InboundRequest, secret: str) -> InboundRequest:
+    stamp = str(request.received_at // 1_000)
+    name = f"msg_{hashlib.sha256(request.body).hexdigest()[:24]}"
+    signature = encode_base64(hmac_digest(_key_of(secret), f"{name}.{stamp}.".encode() + request.body))
     return with_headers(
-        delivery, webhook_id=name, webhook_timestamp=stamp, webhook_signature=f"v1,{signature}"
+        request, webhook_id=name, webhook_timestamp=stamp, webhook_signature=f"v1,{signature}"
     )
 
 
@@ -185,54 +187,56 @@ def _key_of(secret: str) -> bytes:
     return decode_secret(secret.removeprefix(_PREFIX)) if secret.startswith(_PREFIX) else secret.encode()
 
 
-def _verify(how: Signature, delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def _verify(how: Signature, request: InboundRequest, secrets: Sequence[str]) -> None:
     match how.scheme:
         case "standard-webhooks":
-            verify_standard(delivery, secrets)
+            verify_standard(request, secrets)
         case "token":
-            shown = required(delivery, how.header)
-            check_token(bearer_token(delivery) if how.header.lower() == "authorization" else shown, secrets)
+            signature = required_header(request, how.header)
+            check_token(
+                bearer_token(request) if how.header.lower() == "authorization" else signature, secrets
+            )
         case "hmac":
-            check(required(delivery, how.header), [_hmac(how, delivery, secret) for secret in secrets])
+            check_signature(
+                required_header(request, how.header), [_hmac(how, request, secret) for secret in secrets]
+            )
 
 
-def _sign(how: Signature, delivery: InboundRequest, secret: str) -> InboundRequest:
+def _sign(how: Signature, request: InboundRequest, secret: str) -> InboundRequest:
     match how.scheme:
         case "standard-webhooks":
-            return sign_standard(delivery, secret)
+            return sign_standard(request, secret)
         case "token":
             if how.header.lower() == "authorization":
-                return with_bearer_token(delivery, secret)
-            return with_headers(delivery, **{how.header.lower(): secret})
+                return with_bearer_token(request, secret)
+            return with_headers(request, **{how.header.lower(): secret})
         case "hmac":
-            return with_headers(delivery, **{how.header.lower(): _hmac(how, delivery, secret)})
+            return with_headers(request, **{how.header.lower(): _hmac(how, request, secret)})
 
 
-def _hmac(how: Signature, delivery: InboundRequest, secret: str) -> str:
-    raw = digest(_key_of(secret), delivery.body, how.algorithm)
+def _hmac(how: Signature, request: InboundRequest, secret: str) -> str:
+    raw = hmac_digest(_key_of(secret), request.body, how.algorithm)
     return how.prefix + (raw.hex() if how.encoding == "hex" else encode_base64(raw))
 
 
-def _read_own(delivery: InboundRequest) -> list[ParsedEvent]:
-    found = fields.decoded(
-        _OWN, delivery.body, "event, nor an array of events, as POST /v1/events takes them"
-    )
+def _read_own(request: InboundRequest) -> list[ParsedEvent]:
+    found = fields.decode(_OWN, request.body, "event, nor an array of events, as POST /v1/events takes them")
     events = found if isinstance(found, list) else [found]
-    message = _message_of(delivery)
-    return [ParsedEvent(_own(event, delivery.received, _nth(message, n))) for n, event in enumerate(events)]
+    message = _message_of(request)
+    return [ParsedEvent(_own(event, request.received_at, _nth(message, n))) for n, event in enumerate(events)]
 
 
-def _message_of(delivery: InboundRequest) -> str:
+def _message_of(request: InboundRequest) -> str:
     """Return a digest of all that Standard Webhooks sign; '' if nothing is signed.
 
     Whoever repeats a request cannot change it. The time is part of it: senders may give messages that say the same
     at different times the same id.
     """
-    name = next((name for name in _NAMES if name in delivery.headers), "")
+    name = next((name for name in _NAMES if name in request.headers), "")
     if not name:
         return ""
-    stamp = delivery.headers.get(f"{name.removesuffix('id')}timestamp", "")
-    signed = f"{delivery.headers[name]}.{stamp}.".encode() + delivery.body
+    stamp = request.headers.get(f"{name.removesuffix('id')}timestamp", "")
+    signed = f"{request.headers[name]}.{stamp}.".encode() + request.body
     return hashlib.sha256(signed).hexdigest()[:32]
 
 
@@ -241,32 +245,36 @@ def _nth(message: str, number: int) -> str | None:
     return f"{message}:{number}" if message else None
 
 
-def _own(event: OwnEvent, received: Ms, fallback: str | None) -> Event:
-    at = received if event.at is None else _time(event.at, "at")
-    joined = None if event.joined_at is None else _time(event.joined_at, "joined_at")
+def _own(event: OwnEvent, received_at: Ms, fallback: str | None) -> Event:
+    at = received_at if event.at is None else _event_time(event.at, "at")
+    joined = None if event.joined_at is None else _event_time(event.joined_at, "joined_at")
     return Event(
-        event.kind, event.room, at, event.participant_id, event.user_id, fields.name(event.user_name),
+        event.kind, event.room, at, event.participant_id, event.user_id, fields.user_name(event.user_name),
         event.source_session, joined, id=event.id or (fallback if event.at is None else None),
     )  # fmt: skip
 
 
-def _time(value: float | str, field: str) -> Ms:
-    return fields.rfc3339(value, field) if isinstance(value, str) else fields.seconds(value, field)
+def _event_time(value: float | str, field: str) -> Ms:
+    return (
+        fields.ms_from_rfc3339(value, field)
+        if isinstance(value, str)
+        else fields.ms_from_seconds(value, field)
+    )
 
 
-def _mapped(mapping: FieldMap, told: Any, received: Ms, fallback: str | None) -> ParsedEvent | None:
+def _mapped(mapping: FieldMap, told: Any, received_at: Ms, fallback: str | None) -> ParsedEvent | None:
     word = _text(told, mapping.kind.at)
     kind = next((kind for kind in Kind if word in getattr(mapping.kind, kind)), None)
     if kind is None:
         return None
     room = _required(told, mapping.room, "room")
-    who = None if kind is Kind.END else _required(told, mapping.participant_id, "participant_id")
-    at = received if mapping.at is None else _moment(told, mapping.at, "at")
+    participant = None if kind is Kind.END else _required(told, mapping.participant_id, "participant_id")
+    at = received_at if mapping.at is None else _moment(told, mapping.at, "at")
     joined = None
     if kind is Kind.LEAVE and mapping.joined_at is not None and _at(told, mapping.joined_at.at) is not None:
         joined = min(at, _moment(told, mapping.joined_at, "joined_at"))
     event = Event(
-        kind, room, at, who, _text(told, mapping.user_id), fields.name(_text(told, mapping.user_name)),
+        kind, room, at, participant, _text(told, mapping.user_id), fields.user_name(_text(told, mapping.user_name)),
         _text(told, mapping.source_session), joined,
         id=_text(told, mapping.id) or (fallback if mapping.at is None else None),
     )  # fmt: skip
@@ -314,13 +322,13 @@ def _moment(told: Any, time: Time, field: str) -> Ms:
     if time.unit == "rfc3339":
         if not isinstance(value, str):
             raise BadInput(f"{field}: there is no text at {time.at}")
-        return fields.rfc3339(value, field)
+        return fields.ms_from_rfc3339(value, field)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadInput(f"{field}: there is no number at {time.at}")
     if isinstance(value, float) and time.unit != "s":
-        value = int(fields.sensible(value, field)) if time.unit == "ms" else round(min(value, 1e19))
+        value = int(fields.valid_ms(value, field)) if time.unit == "ms" else round(min(value, 1e19))
     return _UNITS[time.unit](value, field)
 
 
@@ -354,8 +362,8 @@ def _put(into: dict[str, Any], steps: Sequence[str], value: Any) -> None:
 
 
 def _samples(now: Ms) -> list[InboundRequest]:
-    who = {"room": TEST_ROOM, "participant_id": f"headcount-test-{now}", "at": now // 1_000}
-    return [json_request({"kind": kind, **who}, now) for kind in (Kind.JOIN, Kind.LEAVE)]
+    participant = {"room": TEST_ROOM, "participant_id": f"headcount-test-{now}", "at": now // 1_000}
+    return [json_request({"kind": kind, **participant}, now) for kind in (Kind.JOIN, Kind.LEAVE)]
 
 
 SOURCE: Final = Source(

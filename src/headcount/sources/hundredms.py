@@ -35,7 +35,7 @@ from headcount.sources.signatures import check_token, required_bearer_token, wit
 from headcount.timestamps import spoken
 
 _UNKNOWN_TIME: Final = "0001-01-01T"
-_OF_THE_VENDOR: Final = "__internal_"
+_VENDOR_ROLE_PREFIX: Final = "__internal_"
 
 
 class Data(msgspec.Struct):
@@ -55,7 +55,7 @@ class Data(msgspec.Struct):
 
 
 class Notice(msgspec.Struct):
-    """The body of a delivery."""
+    """The body of a request."""
 
     type: str
     id: str | None = None
@@ -65,38 +65,41 @@ class Notice(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is a token of one's own, which the dashboard sends in `Authorization`."""
-    check_token(required_bearer_token(delivery, "set it at the webhook in the dashboard of 100ms"), secrets)
+    check_token(required_bearer_token(request, "set it at the webhook in the dashboard of 100ms"), secrets)
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "webhook of 100ms")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "webhook of 100ms")
     match notice.type:
         case "peer.join.success":
-            return [ParsedEvent(_joined(notice), _role(notice.data))]
+            return [ParsedEvent(_join(notice), _role(notice.data))]
         case "peer.leave.success":
-            return [ParsedEvent(_left(notice), _role(notice.data))]
+            return [ParsedEvent(_leave(notice), _role(notice.data))]
         case "session.open.success":
-            started = _told(notice.data.session_started_at, "data.session_started_at")
+            started = _required_time(notice.data.session_started_at, "data.session_started_at")
             return [end_before_start(_room(notice), started, notice.id or None)]
         case "session.close.success":
-            stopped = _told(notice.data.session_stopped_at, "data.session_stopped_at")
+            stopped = _required_time(notice.data.session_stopped_at, "data.session_stopped_at")
             return [ParsedEvent(_end(notice, stopped))]
     return []
 
 
-def _joined(notice: Notice) -> Event:
-    return _of_a_peer(Kind.JOIN, notice, _told(notice.data.joined_at, "data.joined_at"))
+def _join(notice: Notice) -> Event:
+    return _participant_event(Kind.JOIN, notice, _required_time(notice.data.joined_at, "data.joined_at"))
 
 
-def _left(notice: Notice) -> Event:
-    at, joined = _told(notice.data.left_at, "data.left_at"), _time(notice.data.joined_at, "data.joined_at")
-    return _of_a_peer(Kind.LEAVE, notice, at, fields.join_before(at, joined))
+def _leave(notice: Notice) -> Event:
+    at, joined = (
+        _required_time(notice.data.left_at, "data.left_at"),
+        _event_time(notice.data.joined_at, "data.joined_at"),
+    )
+    return _participant_event(Kind.LEAVE, notice, at, fields.join_before(at, joined))
 
 
-def _of_a_peer(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
+def _participant_event(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
     peer = notice.data
     if not peer.peer_id:
         raise BadInput(f"a '{notice.type}' of 100ms without a data.peer_id")
@@ -106,7 +109,7 @@ def _of_a_peer(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> 
         at,
         peer.peer_id,
         peer.user_id,
-        fields.name(peer.user_name),
+        fields.user_name(peer.user_name),
         peer.session_id,
         joined,
         id=notice.id or None,
@@ -123,27 +126,27 @@ def _room(notice: Notice) -> str:
     return notice.data.room_id
 
 
-def _told(text: str | None, field: str) -> Ms:
-    at = _time(text, field)
+def _required_time(text: str | None, field: str) -> Ms:
+    at = _event_time(text, field)
     if at is None:
         raise BadInput(f"{field} is missing, or is 0001-01-01, by which 100ms says that it is not known")
     return at
 
 
-def _time(text: str | None, field: str) -> Ms | None:
+def _event_time(text: str | None, field: str) -> Ms | None:
     if not text or text.startswith(_UNKNOWN_TIME):
         return None
-    return fields.rfc3339(text, field)
+    return fields.ms_from_rfc3339(text, field)
 
 
 def _role(peer: Data) -> Role:
-    if (peer.role or "").startswith(_OF_THE_VENDOR):
+    if (peer.role or "").startswith(_VENDOR_ROLE_PREFIX):
         return Role.RECORDER
     return Role.PHONE if peer.type == "sip" else Role.PERSON
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
+    """Return a join and a leave of one participant at one moment."""
     peer = {
         "room_id": TEST_ROOM,
         "session_id": f"test{now}",
@@ -163,5 +166,5 @@ def _sample(kind: str, data: dict[str, str], now: Ms) -> InboundRequest:
 
 
 SOURCE: Final = Source(
-    "100ms", "100ms", "the token that the header Authorization sends, a word of your choice", verify, read, with_bearer_token, samples
+    "100ms", "100ms", "the token that the header Authorization sends, a word of your choice", verify, parse, with_bearer_token, samples
 )  # fmt: skip

@@ -27,13 +27,20 @@ from headcount.sources.api import (
     end_before_start,
     json_request,
 )
-from headcount.sources.signatures import check, digest, encode_base64, signed_now, timed, with_headers
+from headcount.sources.signatures import (
+    check_signature,
+    encode_base64,
+    hmac_digest,
+    timestamped_message,
+    timestamped_signature,
+    with_headers,
+)
 
 _SIGNATURE: Final = "x-jaas-signature"
 _KINDS: Final = frozenset({"ROOM_CREATED", "ROOM_DESTROYED", "PARTICIPANT_JOINED", "PARTICIPANT_LEFT"})
 
 
-class About(msgspec.Struct, rename="camel"):
+class Data(msgspec.Struct, rename="camel"):
     """What a notice is about: a room, or somebody in it."""
 
     is_breakout: bool | None = None
@@ -45,7 +52,7 @@ class About(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a delivery. What its data look like is known by `eventType` alone."""
+    """The body of a request. What its data look like is known by `eventType` alone."""
 
     event_type: str
     fqn: str = ""
@@ -56,31 +63,31 @@ class Notice(msgspec.Struct, rename="camel"):
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
-_ABOUT: Final = msgspec.json.Decoder(About)
+_DATA: Final = msgspec.json.Decoder(Data)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the one that the console of JaaS shows for the webhook."""
-    shown, signed = timed(delivery, _SIGNATURE)
-    check(shown, [encode_base64(digest(secret, signed)) for secret in secrets])
+    signature, signed = timestamped_signature(request, _SIGNATURE)
+    check_signature(signature, [encode_base64(hmac_digest(secret, signed)) for secret in secrets])
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
-    """As JaaS signs it."""
-    time, signed = signed_now(delivery)
-    return with_headers(delivery, x_jaas_signature=f"t={time},v1={encode_base64(digest(secret, signed))}")
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
+    """Return the request as JaaS signs it."""
+    time, signed = timestamped_message(request)
+    return with_headers(request, x_jaas_signature=f"t={time},v1={encode_base64(hmac_digest(secret, signed))}")
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "webhook of JaaS")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "webhook of JaaS")
     if notice.event_type not in _KINDS:
         return []
-    about = fields.decoded(_ABOUT, bytes(notice.data), f"'{notice.event_type}' of JaaS")
-    return [_heard(notice, about, _room(notice, about), fields.sensible(notice.timestamp, "timestamp"))]
+    data = fields.decode(_DATA, bytes(notice.data), f"'{notice.event_type}' of JaaS")
+    return [_parse_notice(notice, data, _room(notice, data), fields.valid_ms(notice.timestamp, "timestamp"))]
 
 
-def _heard(notice: Notice, about: About, room: str, at: Ms) -> ParsedEvent:
+def _parse_notice(notice: Notice, data: Data, room: str, at: Ms) -> ParsedEvent:
     match notice.event_type:
         case "ROOM_CREATED":
             return end_before_start(room, at, notice.idempotency_key or None)
@@ -89,28 +96,28 @@ def _heard(notice: Notice, about: About, room: str, at: Ms) -> ParsedEvent:
                 Event(Kind.END, room, at, source_session=notice.session_id, id=notice.idempotency_key or None)
             )
         case "PARTICIPANT_JOINED":
-            return _somebody(Kind.JOIN, notice, about, room, at)
-    return _somebody(Kind.LEAVE, notice, about, room, at)
+            return _participant_event(Kind.JOIN, notice, data, room, at)
+    return _participant_event(Kind.LEAVE, notice, data, room, at)
 
 
-def _room(notice: Notice, about: About) -> str:
+def _room(notice: Notice, data: Data) -> str:
     if not notice.fqn:
         raise BadInput(f"a '{notice.event_type}' of JaaS without a fqn")
-    return f"{notice.fqn}/{about.breakout_room_id}" if about.is_breakout else notice.fqn
+    return f"{notice.fqn}/{data.breakout_room_id}" if data.is_breakout else notice.fqn
 
 
-def _somebody(
-    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, about: About, room: str, at: Ms
+def _participant_event(
+    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, data: Data, room: str, at: Ms
 ) -> ParsedEvent:
-    connection = about.participant_id or about.participant_full_jid
+    connection = data.participant_id or data.participant_full_jid
     if not connection:
         raise BadInput(f"a '{notice.event_type}' of JaaS without a data.participantId")
-    name, key = fields.name(about.name), notice.idempotency_key or None
-    return ParsedEvent(Event(kind, room, at, connection, about.id, name, notice.session_id, id=key))
+    name, key = fields.user_name(data.name), notice.idempotency_key or None
+    return ParsedEvent(Event(kind, room, at, connection, data.id, name, notice.session_id, id=key))
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
+    """Return a join and a leave of one participant at one moment."""
     return [_sample("PARTICIPANT_JOINED", now), _sample("PARTICIPANT_LEFT", now)]
 
 
@@ -127,5 +134,5 @@ def _sample(kind: str, now: Ms) -> InboundRequest:
 
 
 SOURCE: Final = Source(
-    "jaas", "JaaS", "the secret of the webhook, from the console of JaaS", verify, read, sign, samples
+    "jaas", "JaaS", "the secret of the webhook, from the console of JaaS", verify, parse, sign, samples
 )

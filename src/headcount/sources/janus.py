@@ -26,15 +26,15 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, json_request
-from headcount.sources.compression import unpacked
-from headcount.sources.signatures import check_token, encode_base64, required, with_headers
+from headcount.sources.compression import decompress
+from headcount.sources.signatures import check_token, encode_base64, required_header, with_headers
 
 ADDRESS_ALONE: Final = "address"
 """A secret that says that there is none: who knows the address may send."""
 
 _OF_A_PLUGIN: Final = 64
 _OF_THE_CORE: Final = 256
-PLACES: Final = {
+ROOM_PLUGINS: Final = {
     "janus.plugin.videoroom": "",
     "janus.plugin.audiobridge": "audiobridge/",
     "janus.plugin.textroom": "textroom/",
@@ -84,24 +84,25 @@ _CORE: Final = msgspec.json.Decoder(OfCore)
 _FACT: Final = msgspec.json.Decoder(Fact)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is `USER:PASSWORD` as `backend_user` and `backend_pwd` have them, or the word that says that there is none."""
     if ADDRESS_ALONE in secrets:
         return
-    scheme, _, shown = required(delivery, "authorization").strip().partition(" ")
+    scheme, _, signature = required_header(request, "authorization").strip().partition(" ")
     check_token(
-        shown.strip() if scheme.lower() == "basic" else "", [encode_base64(one.encode()) for one in secrets]
+        signature.strip() if scheme.lower() == "basic" else "",
+        [encode_base64(one.encode()) for one in secrets],
     )
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
     """As Janus shows its name and password."""
-    return with_headers(delivery, authorization=f"Basic {encode_base64(secret.encode())}")
+    return with_headers(request, authorization=f"Basic {encode_base64(secret.encode())}")
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    told = fields.decoded(_DECODER, unpacked(delivery.body), "event of Janus, nor an array of them")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    told = fields.decode(_DECODER, decompress(request.body), "event of Janus, nor an array of them")
     return [
         heard for one in (told if isinstance(told, list) else [told]) if (heard := _heard(one)) is not None
     ]
@@ -117,30 +118,32 @@ def _heard(told: Telling) -> ParsedEvent | None:
 
 def _of_the_server(told: Telling) -> ParsedEvent | None:
     """A server that starts, or stops, has nobody in any room. Without a name of its own its rooms cannot be told."""
-    status = fields.decoded(_CORE, bytes(told.event), "event of Janus' core").status
+    status = fields.decode(_CORE, bytes(told.event), "event of Janus' core").status
     if status not in ("started", "shutdown") or not told.emitter:
         return None
     inferred = Inferred.SUPERSEDED if status == "started" else None
     return ParsedEvent(
-        Event(Kind.END, beginning_of(told.emitter), _time(told), inferred=inferred), server_wide=True
+        Event(Kind.END, room_prefix(told.emitter), _event_time(told), inferred=inferred), server_wide=True
     )
 
 
 def _of_a_room(told: Telling) -> ParsedEvent | None:
-    of = fields.decoded(_PLUGIN, bytes(told.event), "event of a plugin of Janus")
-    if of.plugin not in PLACES:
+    of = fields.decode(_PLUGIN, bytes(told.event), "event of a plugin of Janus")
+    if of.plugin not in ROOM_PLUGINS:
         return None
-    fact = fields.decoded(_FACT, bytes(of.data), f"event of {of.plugin}")
+    fact = fields.decode(_FACT, bytes(of.data), f"event of {of.plugin}")
     word = fact.event or fact.textroom
     if word in _CAME:
         return ParsedEvent(_join(told, of.plugin, fact))
     if word in _WENT:
-        return ParsedEvent(Event(Kind.LEAVE, _room(told, of.plugin, fact), _time(told), _participant(fact)))
+        return ParsedEvent(
+            Event(Kind.LEAVE, _room(told, of.plugin, fact), _event_time(told), _participant(fact))
+        )
     if word == "destroyed":
-        return ParsedEvent(Event(Kind.END, _room(told, of.plugin, fact), _time(told)))
+        return ParsedEvent(Event(Kind.END, _room(told, of.plugin, fact), _event_time(told)))
     if word == "created":
         anew = Inferred.SUPERSEDED
-        return ParsedEvent(Event(Kind.END, _room(told, of.plugin, fact), _time(told), inferred=anew))
+        return ParsedEvent(Event(Kind.END, _room(told, of.plugin, fact), _event_time(told), inferred=anew))
     return None
 
 
@@ -149,20 +152,20 @@ def _join(told: Telling, plugin: str, fact: Fact) -> Event:
     return Event(
         Kind.JOIN,
         _room(told, plugin, fact),
-        _time(told),
+        _event_time(told),
         _participant(fact),
         told.opaque_id,
-        fields.name(name if isinstance(name, str) else None),
+        fields.user_name(name if isinstance(name, str) else None),
     )
 
 
-def beginning_of(server: str) -> str:
+def room_prefix(server: str) -> str:
     """How the names of a server's rooms begin. Its own name has no slash, so that no other's begins likewise."""
     return f"{server.replace('/', '%2F')}/" if server else ""
 
 
 def _room(told: Telling, plugin: str, fact: Fact) -> str:
-    return f"{beginning_of(told.emitter)}{PLACES[plugin]}{_text(fact.room, 'room')}"
+    return f"{room_prefix(told.emitter)}{ROOM_PLUGINS[plugin]}{_text(fact.room, 'room')}"
 
 
 def _participant(fact: Fact) -> str:
@@ -176,8 +179,8 @@ def _text(value: object, field: str) -> str:
     raise BadInput(f"an event of Janus without {field}, or with one that is neither a number nor a text")
 
 
-def _time(told: Telling) -> Ms:
-    return fields.micros(told.timestamp, "timestamp")
+def _event_time(told: Telling) -> Ms:
+    return fields.ms_from_micros(told.timestamp, "timestamp")
 
 
 def samples(now: Ms) -> list[InboundRequest]:
@@ -196,7 +199,7 @@ SOURCE: Final = Source(
     "Janus",
     f"USER:PASSWORD, as backend_user and backend_pwd have them; or the word '{ADDRESS_ALONE}', if Janus is to show none",
     verify,
-    read,
+    parse,
     sign,
     samples,
 )

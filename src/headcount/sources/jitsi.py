@@ -50,31 +50,31 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 _RECORDERS: Final = ("recorder", "jibri")
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """Nothing is signed: the component sends what `api_headers` holds, a token of your choice."""
-    check_token(required_bearer_token(delivery, "set it in api_headers of event_sync"), secrets)
+    check_token(required_bearer_token(request, "set it in api_headers of event_sync"), secrets)
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "notice of Jitsi's event_sync")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "notice of Jitsi's event_sync")
     room = _room(notice)
     match notice.event_name:
         case "muc-occupant-joined" if notice.occupant:
-            return [_heard(_join(room, notice.occupant), notice.occupant)]
+            return [_with_role(_join(room, notice.occupant), notice.occupant)]
         case "muc-occupant-left" if notice.occupant:
-            return [_heard(_stay(room, notice.occupant), notice.occupant)]
+            return [_with_role(_stay(room, notice.occupant), notice.occupant)]
         case "muc-room-created" if notice.created_at is not None:
             superseded = Inferred.SUPERSEDED
             return [ParsedEvent(Event(Kind.END, room, _ms(notice.created_at), inferred=superseded))]
         case "muc-room-destroyed" if notice.destroyed_at is not None:
             everybody = notice.all_occupants if isinstance(notice.all_occupants, list) else []
-            stays = [_heard(_stay(room, occupant), occupant) for occupant in everybody]
+            stays = [_with_role(_stay(room, occupant), occupant) for occupant in everybody]
             return [*stays, ParsedEvent(Event(Kind.END, room, _ms(notice.destroyed_at)))]
     return []
 
 
-def _heard(event: Event, occupant: Occupant) -> ParsedEvent:
+def _with_role(event: Event, occupant: Occupant) -> ParsedEvent:
     """Recorders (Jibri) sit in a domain of their own, which installers call `recorder`."""
     domain = occupant.occupant_jid.partition("@")[2].partition("/")[0]
     name = occupant.occupant_jid.partition("@")[0]
@@ -87,7 +87,7 @@ def _room(notice: Notice) -> str:
 
 
 def _join(room: str, occupant: Occupant) -> Event:
-    return Event(Kind.JOIN, room, _ms(occupant.joined_at), occupant.occupant_jid, **_who(occupant))
+    return Event(Kind.JOIN, room, _ms(occupant.joined_at), occupant.occupant_jid, **_user_fields(occupant))
 
 
 def _stay(room: str, occupant: Occupant) -> Event:
@@ -95,19 +95,21 @@ def _stay(room: str, occupant: Occupant) -> Event:
     if occupant.left_at is None:
         return _join(room, occupant)
     join, leave = _ms(occupant.joined_at), _ms(occupant.left_at)
-    return Event(Kind.LEAVE, room, leave, occupant.occupant_jid, joined_at=min(join, leave), **_who(occupant))
+    return Event(
+        Kind.LEAVE, room, leave, occupant.occupant_jid, joined_at=min(join, leave), **_user_fields(occupant)
+    )
 
 
-def _who(occupant: Occupant) -> dict[str, Any]:
-    return {"user_id": occupant.id, "user_name": fields.name(occupant.name)}
+def _user_fields(occupant: Occupant) -> dict[str, Any]:
+    return {"user_id": occupant.id, "user_name": fields.user_name(occupant.name)}
 
 
 def _ms(seconds: int) -> Ms:
-    return fields.seconds(seconds, "a time")
+    return fields.ms_from_seconds(seconds, "a time")
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
+    """Return a join and a leave of one participant at one moment."""
     second = now // 1_000
     occupant = {"occupant_jid": f"headcount@test/{now}", "joined_at": second}
     room = {"room_jid": TEST_ROOM, "room_name": TEST_ROOM, "is_breakout": False}
@@ -121,7 +123,7 @@ SOURCE: Final = Source(
     "Jitsi",
     "the token that api_headers sends, a word of your choice",
     verify,
-    read,
+    parse,
     with_bearer_token,
     samples,
 )

@@ -37,7 +37,7 @@ from headcount.sources.api import (
     json_request,
 )
 from headcount.sources.signatures import (
-    check,
+    check_signature,
     encode_base64,
     required_bearer_token,
     unverified_claims,
@@ -78,7 +78,7 @@ class Room(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a delivery: which of the fields are there depends on `event`."""
+    """The body of a request: which of the fields are there depends on `event`."""
 
     event: str
     id: str = ""
@@ -98,19 +98,19 @@ _ROLES: Final[dict[str | int, Role]] = {
 }
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is `KEY:SECRET`. Which key signed is in the token; several may hold."""
-    token = required_bearer_token(delivery, "LiveKit signs each webhook with it")
+    token = required_bearer_token(request, "LiveKit signs each webhook with it")
     key = str(unverified_claims(token).get("iss", ""))
     pairs = [secret.partition(":") for secret in secrets]
-    fitting = [signs for name, _, signs in pairs if name == key]
+    fitting = [secret_part for name, _, secret_part in pairs if name == key]
     if not fitting:
         raise VerificationFailed(
             f"it is signed with the key '{key[:60]}', which this source does not know: add KEY:SECRET as a secret"
         )
     claims = verified_claims(token, fitting, checked=("iss", "sub", "jti"))
-    _check_times(claims, delivery.received // 1_000)
-    check(str(claims.get("sha256", "")), [_hash(delivery.body)])
+    _check_times(claims, request.received_at // 1_000)
+    check_signature(str(claims.get("sha256", "")), [_hash(request.body)])
 
 
 def _check_times(claims: Mapping[str, object], now_s: int) -> None:
@@ -121,68 +121,72 @@ def _check_times(claims: Mapping[str, object], now_s: int) -> None:
         raise VerificationFailed("the token is of another time: are both clocks right?")
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
-    """As the server signs it."""
-    key, _, signs = secret.partition(":")
-    now_s = delivery.received // 1_000
-    claims = {"iss": key, "nbf": now_s, "exp": now_s + _TOKEN_S, "sha256": _hash(delivery.body)}
-    return with_headers(delivery, authorization=jwt.encode(claims, signs, algorithm="HS256"))
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
+    """Return the request as the server signs it."""
+    key, _, secret_part = secret.partition(":")
+    now_s = request.received_at // 1_000
+    claims = {"iss": key, "nbf": now_s, "exp": now_s + _TOKEN_S, "sha256": _hash(request.body)}
+    return with_headers(request, authorization=jwt.encode(claims, secret_part, algorithm="HS256"))
 
 
 def _hash(body: bytes) -> str:
     return encode_base64(hashlib.sha256(body).digest())
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "webhook of LiveKit")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "webhook of LiveKit")
     match notice.event:
         case "participant_joined":
-            return [_joined(notice)]
+            return [_join(notice)]
         case "participant_left":
-            return [_left(notice)]
+            return [_leave(notice)]
         case "room_finished":
             room = _room(notice)
-            at = fields.seconds(notice.created_at, "createdAt")
+            at = fields.ms_from_seconds(notice.created_at, "createdAt")
             return [
                 ParsedEvent(Event(Kind.END, room.name, at, source_session=room.sid, id=notice.id or None))
             ]
         case "room_started":
-            return [_superseded(notice)]
+            return [_restart(notice)]
     return []
 
 
-def _joined(notice: Notice) -> ParsedEvent:
-    room, who = _room(notice), _participant(notice)
+def _join(notice: Notice) -> ParsedEvent:
+    room, participant = _room(notice), _participant(notice)
     return ParsedEvent(
-        _event(Kind.JOIN, notice, room, who, _join_time(notice, who)), role_of(who.kind, who.permission)
+        _participant_event(Kind.JOIN, notice, room, participant, _join_time(notice, participant)),
+        participant_role(participant.kind, participant.permission),
     )
 
 
-def _left(notice: Notice) -> ParsedEvent:
-    room, who = _room(notice), _participant(notice)
-    joined = _join_time(notice, who)
+def _leave(notice: Notice) -> ParsedEvent:
+    room, participant = _room(notice), _participant(notice)
+    joined = _join_time(notice, participant)
     # The leave is told in whole seconds, the join more finely.
-    at = max(joined, fields.seconds(notice.created_at, "createdAt"))
-    return ParsedEvent(_event(Kind.LEAVE, notice, room, who, at, joined), role_of(who.kind, who.permission))
+    at = max(joined, fields.ms_from_seconds(notice.created_at, "createdAt"))
+    return ParsedEvent(
+        _participant_event(Kind.LEAVE, notice, room, participant, at, joined),
+        participant_role(participant.kind, participant.permission),
+    )
 
 
-def _superseded(notice: Notice) -> ParsedEvent:
+def _restart(notice: Notice) -> ParsedEvent:
     """The room came to life anew: whoever was there before is gone."""
-    room, told = _room(notice), notice.created_at * 1_000
-    began = room.creation_time_ms or room.creation_time * 1_000 or told
-    if told - began > _AT_ONCE_MS:
+    room, reported = _room(notice), notice.created_at * 1_000
+    started = room.creation_time_ms or room.creation_time * 1_000 or reported
+    if reported - started > _AT_ONCE_MS:
         # Whoever brought it back to life may have joined just before the second began in which that is told.
-        began = told - 1_000
-    at = fields.sensible(began, "room.creationTime")
+        started = reported - 1_000
+    at = fields.valid_ms(started, "room.creationTime")
     return ParsedEvent(Event(Kind.END, room.name, at, inferred=Inferred.SUPERSEDED, id=notice.id or None))
 
 
-def _event(
+def _participant_event(
     kind: Literal[Kind.JOIN, Kind.LEAVE],
     notice: Notice,
     room: Room,
-    who: Participant,
+    participant: Participant,
     at: Ms,
     joined: Ms | None = None,
 ) -> Event:
@@ -190,21 +194,21 @@ def _event(
         kind,
         room.name,
         at,
-        who.sid,
-        who.identity,
-        fields.name(who.name),
+        participant.sid,
+        participant.identity,
+        fields.user_name(participant.name),
         room.sid,
         joined,
         id=notice.id or None,
     )
 
 
-def _join_time(notice: Notice, who: Participant) -> Ms:
-    at = who.joined_at_ms or (who.joined_at or notice.created_at) * 1_000
-    return fields.sensible(at, "participant.joinedAt")
+def _join_time(notice: Notice, participant: Participant) -> Ms:
+    at = participant.joined_at_ms or (participant.joined_at or notice.created_at) * 1_000
+    return fields.valid_ms(at, "participant.joinedAt")
 
 
-def role_of(kind: str | int, permission: Permission | None) -> Role:
+def participant_role(kind: str | int, permission: Permission | None) -> Role:
     """What somebody is, by the words of webhooks and of lists. What records is hidden, too: so that is asked first."""
     may = permission or Permission()
     if kind == "EGRESS" or may.recorder:
@@ -225,9 +229,9 @@ def _participant(notice: Notice) -> Participant:
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
+    """Return a join and a leave of one participant at one moment."""
     second = now // 1_000
-    who = {
+    participant = {
         "sid": f"PA_test{now}",
         "identity": "headcount-test",
         "joinedAt": str(second),
@@ -235,11 +239,11 @@ def samples(now: Ms) -> list[InboundRequest]:
     }
     room = {"sid": f"RM_test{now}", "name": TEST_ROOM, "creationTime": str(second)}
     return [
-        json_request({"event": event, "room": room, "participant": who, "id": f"EV_{event}{now}", "createdAt": str(second)}, now, "application/webhook+json")
+        json_request({"event": event, "room": room, "participant": participant, "id": f"EV_{event}{now}", "createdAt": str(second)}, now, "application/webhook+json")
         for event in ("participant_joined", "participant_left")
     ]  # fmt: skip
 
 
 SOURCE: Final = Source(
-    "livekit", "LiveKit", "the API key and its secret, as KEY:SECRET", verify, read, sign, samples
+    "livekit", "LiveKit", "the API key and its secret, as KEY:SECRET", verify, parse, sign, samples
 )

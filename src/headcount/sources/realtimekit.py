@@ -56,7 +56,7 @@ class Participant(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct):
-    """The body of a delivery: which of the fields are there depends on `event`."""
+    """The body of a request: which of the fields are there depends on `event`."""
 
     event: str
     meeting: Meeting = msgspec.field(default_factory=Meeting)
@@ -66,58 +66,66 @@ class Notice(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the public key in PEM that Cloudflare, or Dyte, publishes; or a private key, for its public one."""
-    shown = delivery.headers.get("rtk-signature") or delivery.headers.get("dyte-signature")
-    if not shown:
+    signature = request.headers.get("rtk-signature") or request.headers.get("dyte-signature")
+    if not signature:
         raise VerificationFailed("the header 'rtk-signature' is missing, and so is Dyte's 'dyte-signature'")
-    check_rsa_signature(shown, delivery.body, secrets)
+    check_rsa_signature(signature, request.body, secrets)
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
     """As RealtimeKit signs it, with a private key in PEM. Raises `BadInput` if it is none."""
-    return with_headers(delivery, rtk_signature=rsa_signature(delivery.body, secret))
+    return with_headers(request, rtk_signature=rsa_signature(request.body, secret))
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "webhook of RealtimeKit")
-    now, meeting = delivery.received, notice.meeting
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "webhook of RealtimeKit")
+    received_at, meeting = request.received_at, notice.meeting
     match notice.event:
         case "meeting.participantJoined":
-            return [ParsedEvent(_joined(notice, now))]
+            return [ParsedEvent(_join(notice, received_at))]
         case "meeting.participantLeft":
-            return [ParsedEvent(_left(notice, now))]
+            return [ParsedEvent(_leave(notice, received_at))]
         case "meeting.started":
             return [
                 end_before_start(
-                    _room(notice), fields.rfc3339_or(now, meeting.started_at, "meeting.startedAt")
+                    _room(notice),
+                    fields.ms_from_rfc3339_or(received_at, meeting.started_at, "meeting.startedAt"),
                 )
             ]
         case "meeting.ended":
-            at = fields.rfc3339_or(now, meeting.ended_at, "meeting.endedAt")
+            at = fields.ms_from_rfc3339_or(received_at, meeting.ended_at, "meeting.endedAt")
             return [ParsedEvent(Event(Kind.END, _room(notice), at, source_session=meeting.session_id))]
     return []
 
 
-def _joined(notice: Notice, now: Ms) -> Event:
-    at = fields.rfc3339_or(now, notice.participant.joined_at, "participant.joinedAt")
-    return _of_a_participant(Kind.JOIN, notice, at)
+def _join(notice: Notice, received_at: Ms) -> Event:
+    at = fields.ms_from_rfc3339_or(received_at, notice.participant.joined_at, "participant.joinedAt")
+    return _participant_event(Kind.JOIN, notice, at)
 
 
-def _left(notice: Notice, now: Ms) -> Event:
-    who = notice.participant
-    at = fields.rfc3339_or(now, who.left_at, "participant.leftAt")
-    joined = fields.rfc3339(who.joined_at, "participant.joinedAt") if who.joined_at else None
-    return _of_a_participant(Kind.LEAVE, notice, at, fields.join_before(at, joined))
+def _leave(notice: Notice, received_at: Ms) -> Event:
+    participant = notice.participant
+    at = fields.ms_from_rfc3339_or(received_at, participant.left_at, "participant.leftAt")
+    joined = (
+        fields.ms_from_rfc3339(participant.joined_at, "participant.joinedAt")
+        if participant.joined_at
+        else None
+    )
+    return _participant_event(Kind.LEAVE, notice, at, fields.join_before(at, joined))
 
 
-def _of_a_participant(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
-    who = notice.participant
-    if not who.peer_id:
+def _participant_event(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
+    participant = notice.participant
+    if not participant.peer_id:
         raise BadInput(f"a '{notice.event}' of RealtimeKit without a participant.peerId")
-    user, name = who.custom_participant_id or who.client_specific_id, fields.name(who.user_display_name)
-    return Event(kind, _room(notice), at, who.peer_id, user, name, notice.meeting.session_id, joined)
+    user, name = (
+        participant.custom_participant_id or participant.client_specific_id,
+        fields.user_name(participant.user_display_name),
+    )
+    return Event(kind, _room(notice), at, participant.peer_id, user, name, notice.meeting.session_id, joined)
 
 
 def _room(notice: Notice) -> str:
@@ -126,20 +134,29 @@ def _room(notice: Notice) -> str:
     return notice.meeting.id
 
 
-def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
-    who = {"peerId": f"test{now}", "customParticipantId": "headcount-test", "joinedAt": spoken(now)}
+def samples(received_at: Ms) -> list[InboundRequest]:
+    """Return a join and a leave of one participant at one moment."""
+    participant = {
+        "peerId": f"test{received_at}",
+        "customParticipantId": "headcount-test",
+        "joinedAt": spoken(received_at),
+    }
     return [
-        _sample("meeting.participantJoined", who, now),
-        _sample("meeting.participantLeft", {**who, "leftAt": spoken(now)}, now),
+        _sample("meeting.participantJoined", participant, received_at),
+        _sample("meeting.participantLeft", {**participant, "leftAt": spoken(received_at)}, received_at),
     ]
 
 
-def _sample(event: str, who: dict[str, str], now: Ms) -> InboundRequest:
-    meeting = {"id": TEST_ROOM, "sessionId": f"test{now}", "status": "LIVE", "startedAt": spoken(now)}
-    return json_request({"event": event, "meeting": meeting, "participant": who}, now)
+def _sample(event: str, participant: dict[str, str], received_at: Ms) -> InboundRequest:
+    meeting = {
+        "id": TEST_ROOM,
+        "sessionId": f"test{received_at}",
+        "status": "LIVE",
+        "startedAt": spoken(received_at),
+    }
+    return json_request({"event": event, "meeting": meeting, "participant": participant}, received_at)
 
 
 SOURCE: Final = Source(
-    "realtimekit", "Cloudflare RealtimeKit (Dyte)", "the public key in PEM that Cloudflare publishes", verify, read, sign, samples
+    "realtimekit", "Cloudflare RealtimeKit (Dyte)", "the public key in PEM that Cloudflare publishes", verify, parse, sign, samples
 )  # fmt: skip

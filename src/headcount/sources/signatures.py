@@ -1,4 +1,8 @@
-"""Signatures: what the schemes of the vendors have in common. All compare in constant time."""
+"""Signature schemes that several vendors share.
+
+Responsible for reading signatures, timestamps and tokens from headers and for comparing them in constant time. Must not know which
+vendor uses which scheme.
+"""
 
 import base64
 import binascii
@@ -15,34 +19,35 @@ import jwt
 from headcount.kernel.events import Ms
 from headcount.sources.api import InboundRequest, VerificationFailed
 
-# How long a secret is, is for whoever set it on the other side to say.
+# The length of a secret is decided at the vendor.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 TOLERANCE_MS: Final[Ms] = 5 * 60_000
-"""So far may a signed time be from our clock, where the scheme has one: against replay."""
+"""Maximum distance of a signed timestamp from our clock, as a protection from replay."""
 _CLAIMS: Final = ("signature", "exp", "nbf", "iat", "aud", "iss", "sub", "jti")
 
 
-def required(delivery: InboundRequest, header: str) -> str:
-    """A header's value. Raises `VerificationFailed` if it is not there."""
-    value = delivery.headers.get(header.lower(), "")
+def required_header(request: InboundRequest, header: str) -> str:
+    """Return the value of a header. Raise `VerificationFailed` if it is missing."""
+    value = request.headers.get(header.lower(), "")
     if not value:
         raise VerificationFailed(f"the header '{header}' is missing")
     return value
 
 
-def digest(secret: str | bytes, signed: bytes, algorithm: str = "sha256") -> bytes:
-    """The HMAC of what was signed."""
+def hmac_digest(secret: str | bytes, message: bytes, algorithm: str = "sha256") -> bytes:
+    """Return the HMAC of a message."""
     key = secret.encode() if isinstance(secret, str) else secret
-    return hmac.new(key, signed, getattr(hashlib, algorithm)).digest()
+    return hmac.new(key, message, getattr(hashlib, algorithm)).digest()
 
 
 def encode_base64(raw: bytes) -> str:
+    """Return the bytes in base64."""
     return base64.b64encode(raw).decode()
 
 
 def decode_secret(text: str) -> bytes:
-    """The bytes that a secret stands for. Raises `VerificationFailed` if it is no base64."""
+    """Return the bytes of a secret in base64. Raise `VerificationFailed` if it is not base64."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -51,107 +56,108 @@ def decode_secret(text: str) -> bytes:
         ) from error
 
 
-def check(shown: str, expected: Iterable[str]) -> None:
-    """Raises `VerificationFailed` unless what is shown is one of those expected, by any of the secrets."""
-    check_any_signature([shown], expected)
+def check_signature(signature: str, expected: Iterable[str]) -> None:
+    """Raise `VerificationFailed` unless the signature is one of those expected, one for each valid secret."""
+    check_any_signature([signature], expected)
 
 
-def check_any_signature(shown: Iterable[str], expected: Iterable[str]) -> None:
-    """The same where several signatures are shown, of which one will do."""
-    if not _have_one_in_common(shown, expected):
+def check_any_signature(signatures: Iterable[str], expected: Iterable[str]) -> None:
+    """Raise `VerificationFailed` unless at least one of the signatures is one of those expected."""
+    if not _any_equal(signatures, expected):
         raise VerificationFailed("the signature does not fit: is the secret the same on both sides?")
 
 
-def check_token(shown: str, secrets: Sequence[str]) -> None:
-    """Raises `VerificationFailed` unless a plain token is one of the secrets: for vendors that sign nothing."""
-    if not _have_one_in_common([shown], secrets):
+def check_token(token: str, secrets: Sequence[str]) -> None:
+    """Raise `VerificationFailed` unless a plain token is one of the secrets: for vendors that sign nothing."""
+    if not _any_equal([token], secrets):
         raise VerificationFailed("the token does not fit: is the secret the same on both sides?")
 
 
-def _have_one_in_common(shown: Iterable[str], expected: Iterable[str]) -> bool:
-    # Each is compared with each, so that the time tells nothing about which it was.
-    pairs = product([one.encode() for one in shown], [one.encode() for one in expected])
-    return sum(hmac.compare_digest(given, one) for given, one in pairs) > 0
+def _any_equal(given: Iterable[str], expected: Iterable[str]) -> bool:
+    # Each is compared with each, so that the time does not reveal which one matched.
+    pairs = product([text.encode() for text in given], [text.encode() for text in expected])
+    return sum(hmac.compare_digest(left, right) for left, right in pairs) > 0
 
 
-def check_timestamp(signed: Ms, now: Ms, tolerance: Ms = TOLERANCE_MS) -> None:
-    """Raises `VerificationFailed` if a delivery was signed too long ago, or too far ahead of our clock."""
-    if abs(now - signed) > tolerance:
+def check_timestamp(signed_at: Ms, now: Ms, tolerance: Ms = TOLERANCE_MS) -> None:
+    """Raise `VerificationFailed` if a request was signed too long ago, or too far ahead of our clock."""
+    if abs(now - signed_at) > tolerance:
         raise VerificationFailed(
-            f"it was signed {abs(now - signed) / 1_000:,.0f} s {'ago' if signed < now else 'ahead of our clock'}:"
+            f"it was signed {abs(now - signed_at) / 1_000:,.0f} s {'ago' if signed_at < now else 'ahead of our clock'}:"
             " are both clocks right?"
         )
 
 
-def seconds(text: str) -> Ms:
-    """A signed time in whole seconds, as ms. Raises `VerificationFailed`."""
+def parse_timestamp(text: str) -> Ms:
+    """Return a signed timestamp, a text of whole seconds, in ms. Raise `VerificationFailed`."""
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
         raise VerificationFailed(f"'{text[:40]}' is not a time in seconds")
     return int(text) * 1_000
 
 
-def parts(header: str) -> dict[str, str]:
-    """`t=1,v1=abc=` as its parts; each is split at its first '='."""
-    return dict(part.strip().partition("=")[::2] for part in header.split(","))
+def header_fields(header: str) -> dict[str, str]:
+    """Return the fields of a header like `t=1,v1=abc=`; each is split at its first '='."""
+    return dict(field.strip().partition("=")[::2] for field in header.split(","))
 
 
-def timed(delivery: InboundRequest, header: str) -> tuple[str, bytes]:
-    """The signature of `t=TIME,v1=SIGNATURE`, and what it signs: the time and the body.
+def timestamped_signature(request: InboundRequest, header: str) -> tuple[str, bytes]:
+    """Return the signature in a header `t=TIME,v1=SIGNATURE`, and the message that it signs: the time and the body.
 
-    The time is in seconds, or in milliseconds if it has as many digits. Raises `VerificationFailed` if it is long ago.
+    The time is in seconds, or in milliseconds if it has as many digits. Raise `VerificationFailed` if it is too old.
     """
-    told = parts(required(delivery, header))
-    time, shown = told.get("t", ""), told.get("v1", "")
+    found = header_fields(required_header(request, header))
+    time, signature = found.get("t", ""), found.get("v1", "")
     in_milliseconds = len(time) == len("1772442000000") and time.isascii() and time.isdigit()
-    check_timestamp(int(time) if in_milliseconds else seconds(time), delivery.received)
-    return shown, time.encode() + b"." + delivery.body
+    check_timestamp(int(time) if in_milliseconds else parse_timestamp(time), request.received_at)
+    return signature, time.encode() + b"." + request.body
 
 
-def signed_now(delivery: InboundRequest) -> tuple[str, bytes]:
-    """The time in seconds, and what is to be signed for `timed`."""
-    time = str(delivery.received // 1_000)
-    return time, time.encode() + b"." + delivery.body
+def timestamped_message(request: InboundRequest) -> tuple[str, bytes]:
+    """Return the time in seconds, and the message to sign for `timestamped_signature`."""
+    time = str(request.received_at // 1_000)
+    return time, time.encode() + b"." + request.body
 
 
-def bearer_token(delivery: InboundRequest) -> str:
-    """The token that the header `Authorization` shows, with or without the word Bearer. '' if there is none."""
-    scheme, _, token = delivery.headers.get("authorization", "").strip().partition(" ")
+def bearer_token(request: InboundRequest) -> str:
+    """Return the token in the header `Authorization`, with or without the word Bearer; '' if there is none."""
+    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
     return token.strip() if scheme.lower() == "bearer" else scheme
 
 
-def required_bearer_token(delivery: InboundRequest, mend: str) -> str:
-    """The same; raises `VerificationFailed` with what to do if there is none."""
-    token = bearer_token(delivery)
+def required_bearer_token(request: InboundRequest, fix: str) -> str:
+    """Return the same token. Raise `VerificationFailed` with the fix if there is none."""
+    token = bearer_token(request)
     if not token:
-        raise VerificationFailed(f"the header 'Authorization' is missing: {mend}")
+        raise VerificationFailed(f"the header 'Authorization' is missing: {fix}")
     return token
 
 
-def with_bearer_token(delivery: InboundRequest, secret: str) -> InboundRequest:
-    """The delivery with the secret as it is, for vendors that sign nothing."""
-    return with_headers(delivery, authorization=f"Bearer {secret}")
+def with_bearer_token(request: InboundRequest, secret: str) -> InboundRequest:
+    """Return the request with the secret as its token, for vendors that sign nothing."""
+    return with_headers(request, authorization=f"Bearer {secret}")
 
 
 def verified_claims(
     token: str, secrets: Sequence[str], checked: Collection[str] = (), algorithm: str = "HS256"
 ) -> Mapping[str, Any]:
-    """What a token (JWT) says, if one of the secrets has signed it. Raises `VerificationFailed`.
+    """Return the claims of a token (JWT) that one of the secrets signed. Raise `VerificationFailed`.
 
-    Of its registered claims only those `checked` must make sense. Times are left to the caller, who was
-    given a clock.
+    Of the registered claims only those `checked` are validated. Times are left to the caller, who has a clock.
     """
     for secret in secrets:
         with suppress(jwt.InvalidSignatureError):
-            return _claims(token, secret, {"signature", *checked}, algorithm)
+            return _decode_token(token, secret, {"signature", *checked}, algorithm)
     raise VerificationFailed("the signature does not fit: is the secret the same on both sides?")
 
 
 def unverified_claims(token: str) -> Mapping[str, Any]:
-    """What a token says, whoever signed it: for finding out which secret to try. Raises `VerificationFailed`."""
-    return _claims(token, "", ())
+    """Return the claims of a token without checking its signature: to find the secret to try. Raise `VerificationFailed`."""
+    return _decode_token(token, "", ())
 
 
-def _claims(token: str, secret: str, checked: Collection[str], algorithm: str = "HS256") -> Mapping[str, Any]:
+def _decode_token(
+    token: str, secret: str, checked: Collection[str], algorithm: str = "HS256"
+) -> Mapping[str, Any]:
     options: Any = {f"verify_{claim}": claim in checked for claim in _CLAIMS}
     try:
         claims: Mapping[str, Any] = jwt.decode(token, secret, algorithms=[algorithm], options=options)
@@ -162,7 +168,7 @@ def _claims(token: str, secret: str, checked: Collection[str], algorithm: str = 
     return claims
 
 
-def with_headers(delivery: InboundRequest, **headers: str) -> InboundRequest:
-    """The delivery with more headers; `_` in a name stands for `-`."""
+def with_headers(request: InboundRequest, **headers: str) -> InboundRequest:
+    """Return the request with more headers; `_` in a name stands for `-`."""
     added = {name.replace("_", "-"): value for name, value in headers.items()}
-    return delivery._replace(headers={**delivery.headers, **added})
+    return request._replace(headers={**request.headers, **added})

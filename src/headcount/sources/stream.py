@@ -31,12 +31,12 @@ from headcount.sources.api import (
     end_before_start,
     json_request,
 )
-from headcount.sources.compression import unpacked
-from headcount.sources.signatures import check, digest, required, with_headers
+from headcount.sources.compression import decompress
+from headcount.sources.signatures import check_signature, hmac_digest, required_header, with_headers
 from headcount.timestamps import spoken
 
 _CLOSE_MS: Final[Ms] = 1_500
-Told = str | int
+Timestamp = str | int
 
 
 class User(msgspec.Struct):
@@ -51,14 +51,14 @@ class Participant(msgspec.Struct):
 
     user_session_id: str = ""
     user: User | None = None
-    joined_at: Told | None = None
+    joined_at: Timestamp | None = None
 
 
 class Notice(msgspec.Struct):
-    """The body of a delivery: which of the fields are there depends on `type`."""
+    """The body of a request: which of the fields are there depends on `type`."""
 
     type: str
-    created_at: Told | None = None
+    created_at: Timestamp | None = None
     call_cid: str = ""
     session_id: str | None = None
     participant: Participant | None = None
@@ -68,29 +68,29 @@ class Notice(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the API secret of the app."""
-    shown = required(delivery, "X-Signature")
+    signature = required_header(request, "X-Signature")
     try:
-        plain = unpacked(delivery.body)
+        plain = decompress(request.body)
     except BadInput as error:
         raise VerificationFailed(f"what was signed cannot be seen: the body {error}") from error
-    check(shown.lower(), [digest(secret, plain).hex() for secret in secrets])
+    check_signature(signature.lower(), [hmac_digest(secret, plain).hex() for secret in secrets])
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
-    """As Stream signs it."""
-    return with_headers(delivery, x_signature=digest(secret, unpacked(delivery.body)).hex())
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
+    """Return the request as Stream signs it."""
+    return with_headers(request, x_signature=hmac_digest(secret, decompress(request.body)).hex())
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, unpacked(delivery.body), "webhook of Stream")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, decompress(request.body), "webhook of Stream")
     match notice.type:
         case "call.session_participant_joined":
-            return [ParsedEvent(_joined(notice))]
+            return [ParsedEvent(_join(notice))]
         case "call.session_participant_left":
-            return [ParsedEvent(_left(notice))]
+            return [ParsedEvent(_leave(notice))]
         case "call.session_started":
             return [end_before_start(_room(notice), _created(notice))]
         case "call.session_ended":
@@ -102,40 +102,42 @@ def read(delivery: InboundRequest) -> list[ParsedEvent]:
     return []
 
 
-def _joined(notice: Notice) -> Event:
+def _join(notice: Notice) -> Event:
     told = _participant(notice).joined_at
-    at = _created(notice) if told is None else _time(told, "participant.joined_at")
-    return _of(Kind.JOIN, notice, at)
+    at = _created(notice) if told is None else _event_time(told, "participant.joined_at")
+    return _participant_event(Kind.JOIN, notice, at)
 
 
-def _left(notice: Notice) -> Event:
+def _leave(notice: Notice) -> Event:
     at = _created(notice)
-    return _of(Kind.LEAVE, notice, at, _join_of_a_leave(notice, at))
+    return _participant_event(Kind.LEAVE, notice, at, _join_of_leave(notice, at))
 
 
-def _join_of_a_leave(notice: Notice, at: Ms) -> Ms | None:
+def _join_of_leave(notice: Notice, at: Ms) -> Ms | None:
     """When they joined, if the leave knows it."""
     if notice.duration_seconds is None:
         return None
     by_duration = at - notice.duration_seconds * 1_000
     told = _participant(notice).joined_at
-    joined = by_duration if told is None else _time(told, "participant.joined_at")
+    joined = by_duration if told is None else _event_time(told, "participant.joined_at")
     if joined < at and abs(joined - by_duration) <= _CLOSE_MS:
         return joined
-    reckoned = fields.join_before(at, by_duration)
-    return None if reckoned is None else fields.sensible(reckoned, "created_at less duration_seconds")
+    estimate = fields.join_before(at, by_duration)
+    return None if estimate is None else fields.valid_ms(estimate, "created_at less duration_seconds")
 
 
-def _of(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
-    who = _participant(notice)
-    user = who.user or User()
+def _participant_event(
+    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, at: Ms, joined: Ms | None = None
+) -> Event:
+    participant = _participant(notice)
+    user = participant.user or User()
     return Event(
         kind,
         _room(notice),
         at,
-        who.user_session_id,
+        participant.user_session_id,
         user.id,
-        fields.name(user.name),
+        fields.user_name(user.name),
         notice.session_id,
         joined,
     )
@@ -156,16 +158,16 @@ def _room(notice: Notice) -> str:
 def _created(notice: Notice) -> Ms:
     if notice.created_at is None:
         raise BadInput(f"a '{notice.type}' of Stream without a created_at")
-    return _time(notice.created_at, "created_at")
+    return _event_time(notice.created_at, "created_at")
 
 
-def _time(told: Told, field: str) -> Ms:
-    return fields.rfc3339(told, field) if isinstance(told, str) else fields.nanos(told, field)
+def _event_time(told: Timestamp, field: str) -> Ms:
+    return fields.ms_from_rfc3339(told, field) if isinstance(told, str) else fields.ms_from_nanos(told, field)
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
-    who = {
+    """Return a join and a leave of one participant at one moment."""
+    participant = {
         "user_session_id": f"test{now}",
         "user": {"id": "headcount-test"},
         "role": "user",
@@ -175,11 +177,11 @@ def samples(now: Ms) -> list[InboundRequest]:
         "created_at": spoken(now),
         "call_cid": TEST_ROOM,
         "session_id": f"test{now}",
-        "participant": who,
+        "participant": participant,
     }
     came = {"type": "call.session_participant_joined", **notice}
     went = {"type": "call.session_participant_left", **notice, "duration_seconds": 0}
     return [json_request(one, now) for one in (came, went)]
 
 
-SOURCE: Final = Source("stream", "Stream Video", "the API secret of the app", verify, read, sign, samples)
+SOURCE: Final = Source("stream", "Stream Video", "the API secret of the app", verify, parse, sign, samples)

@@ -20,7 +20,13 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, end_before_start
-from headcount.sources.signatures import check, digest, encode_base64, required, with_headers
+from headcount.sources.signatures import (
+    check_signature,
+    encode_base64,
+    hmac_digest,
+    required_header,
+    with_headers,
+)
 from headcount.timestamps import spoken
 
 _SIGNATURE: Final = "x-twilio-signature"
@@ -29,27 +35,29 @@ _PORTS: Final = {"https": "443", "http": "80"}
 _DIGITS: Final = 9  # of seconds: thirty years
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the auth token of the account, or the secret of a shared key."""
-    shown = required(delivery, _SIGNATURE)
-    algorithm = _algorithm(delivery)
-    told = _told(delivery.body)
-    addresses = list(_addresses(delivery.url))
-    check(shown, [_signature(secret, at, told, algorithm) for secret in secrets for at in addresses])
+    signature = required_header(request, _SIGNATURE)
+    algorithm = _algorithm(request)
+    told = _told(request.body)
+    addresses = list(_addresses(request.url))
+    check_signature(
+        signature, [_signature(secret, at, told, algorithm) for secret in secrets for at in addresses]
+    )
 
 
 def _signature(secret: str, address: str, told: bytes, algorithm: str = "sha1") -> str:
-    return encode_base64(digest(secret, address.encode() + told, algorithm))
+    return encode_base64(hmac_digest(secret, address.encode() + told, algorithm))
 
 
 def _told(body: bytes) -> bytes:
     """What is signed of a form: names and values one after the other, in order."""
-    return "".join(name + value for name, value in sorted(set(fields.form(body)))).encode()
+    return "".join(name + value for name, value in sorted(set(fields.parse_form(body)))).encode()
 
 
-def _algorithm(delivery: InboundRequest) -> str:
+def _algorithm(request: InboundRequest) -> str:
     """Shared keys sign with SHA-256, and say so."""
-    settings = delivery.headers.get(_SETTINGS, "").upper().replace(" ", "").split(",")
+    settings = request.headers.get(_SETTINGS, "").upper().replace(" ", "").split(",")
     return "sha256" if "ALGORITHM=HMAC_SHA256" in settings else "sha1"
 
 
@@ -65,26 +73,30 @@ def _addresses(url: str) -> Iterator[str]:
         yield f"{scheme}://{host}:{_PORTS[scheme]}{slash}{path}"
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
     """As Twilio signs it with the auth token."""
-    signature = _signature(secret, delivery.url, _told(delivery.body))
-    return with_headers(delivery, x_twilio_signature=signature)
+    signature = _signature(secret, request.url, _told(request.body))
+    return with_headers(request, x_twilio_signature=signature)
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    form = dict(fields.form(delivery.body))
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    form = dict(fields.parse_form(request.body))
     match form.get("StatusCallbackEvent"):
         case "participant-connected":
-            return [_heard(Kind.JOIN, form, _time(form))]
+            return [_participant_event(Kind.JOIN, form, _event_time(form))]
         case "participant-disconnected":
-            at = _time(form)
-            return [_heard(Kind.LEAVE, form, at, fields.join_before(at, _join_of_a_leave(form, at)))]
+            at = _event_time(form)
+            return [
+                _participant_event(Kind.LEAVE, form, at, fields.join_before(at, _join_of_leave(form, at)))
+            ]
         case "room-created":
-            return [end_before_start(_room(form), _time(form))]
+            return [end_before_start(_room(form), _event_time(form))]
         case "room-ended":
             return [
-                ParsedEvent(Event(Kind.END, _room(form), _time(form), source_session=form.get("RoomSid")))
+                ParsedEvent(
+                    Event(Kind.END, _room(form), _event_time(form), source_session=form.get("RoomSid"))
+                )
             ]
         case None:
             raise BadInput("is no status callback of Twilio Video: StatusCallbackEvent is missing")
@@ -99,19 +111,19 @@ def _room(form: dict[str, str]) -> str:
     return room
 
 
-def _time(form: dict[str, str]) -> Ms:
-    return fields.rfc3339(form.get("Timestamp", ""), "Timestamp")
+def _event_time(form: dict[str, str]) -> Ms:
+    return fields.ms_from_rfc3339(form.get("Timestamp", ""), "Timestamp")
 
 
-def _join_of_a_leave(form: dict[str, str], at: Ms) -> Ms | None:
+def _join_of_leave(form: dict[str, str], at: Ms) -> Ms | None:
     """When they came at the latest, if it is told how long they stayed."""
     length = form.get("ParticipantDuration", "")
     if not (length.isascii() and length.isdigit() and len(length) <= _DIGITS):
         return None
-    return fields.sensible(at - (int(length) - 1) * 1_000, "Timestamp less ParticipantDuration")
+    return fields.valid_ms(at - (int(length) - 1) * 1_000, "Timestamp less ParticipantDuration")
 
 
-def _heard(
+def _participant_event(
     kind: Literal[Kind.JOIN, Kind.LEAVE], form: dict[str, str], at: Ms, joined: Ms | None = None
 ) -> ParsedEvent:
     connection = form.get("ParticipantSid")
@@ -125,7 +137,7 @@ def _heard(
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
+    """Return a join and a leave of one participant at one moment."""
     return [_sample("participant-connected", now), _sample("participant-disconnected", now)]
 
 
@@ -141,7 +153,7 @@ def _sample(event: str, now: Ms) -> InboundRequest:
     }
     # Nothing here needs to be escaped.
     body = "&".join(f"{name}={value}" for name, value in form.items()).encode()
-    return InboundRequest({"content-type": "application/x-www-form-urlencoded"}, body, received=now)
+    return InboundRequest({"content-type": "application/x-www-form-urlencoded"}, body, received_at=now)
 
 
 SOURCE: Final = Source(
@@ -149,7 +161,7 @@ SOURCE: Final = Source(
     "Twilio Video",
     "the Auth Token of the account, from Twilio's console",
     verify,
-    read,
+    parse,
     sign,
     samples,
 )

@@ -32,7 +32,7 @@ from headcount.sources.api import (
     json_request,
 )
 from headcount.sources.rsa import check_rsa_signature, rsa_signature
-from headcount.sources.signatures import required, with_headers
+from headcount.sources.signatures import required_header, with_headers
 
 
 class Data(msgspec.Struct, rename="camel"):
@@ -47,7 +47,7 @@ class Data(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a delivery. Its kind is called `webhookType`, or `type`."""
+    """The body of a request. Its kind is called `webhookType`, or `type`."""
 
     webhook_type: str | None = None
     type: str | None = None
@@ -61,43 +61,44 @@ class Notice(msgspec.Struct, rename="camel"):
 _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is VideoSDK's public key in PEM; or a private key, which stands for its public one."""
-    check_rsa_signature(required(delivery, "videosdk-signature"), delivery.body, secrets)
+    check_rsa_signature(required_header(request, "videosdk-signature"), request.body, secrets)
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
     """As VideoSDK signs it, with a private key in PEM. Raises `BadInput` if it is none."""
-    return with_headers(delivery, videosdk_signature=rsa_signature(delivery.body, secret))
+    return with_headers(request, videosdk_signature=rsa_signature(request.body, secret))
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "webhook of VideoSDK")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "webhook of VideoSDK")
     match notice.kind:
         case "participant-joined":
-            return [ParsedEvent(_of_a_participant(Kind.JOIN, notice, delivery.received))]
+            return [ParsedEvent(_participant_event(Kind.JOIN, notice, request.received_at))]
         case "participant-left":
-            return [ParsedEvent(_of_a_participant(Kind.LEAVE, notice, delivery.received))]
+            return [ParsedEvent(_participant_event(Kind.LEAVE, notice, request.received_at))]
         case "session-started":
             return [
                 end_before_start(
-                    _room(notice), fields.rfc3339_or(delivery.received, notice.data.start, "data.start")
+                    _room(notice),
+                    fields.ms_from_rfc3339_or(request.received_at, notice.data.start, "data.start"),
                 )
             ]
         case "session-ended":
-            at = fields.rfc3339_or(delivery.received, notice.data.end, "data.end")
+            at = fields.ms_from_rfc3339_or(request.received_at, notice.data.end, "data.end")
             return [ParsedEvent(Event(Kind.END, _room(notice), at, source_session=notice.data.session_id))]
     return []
 
 
-def _of_a_participant(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, received: Ms) -> Event:
-    who = notice.data
-    if not who.participant_id:
+def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, received_at: Ms) -> Event:
+    participant = notice.data
+    if not participant.participant_id:
         raise BadInput(f"a '{notice.kind}' of VideoSDK without a data.participantId")
-    at = fields.rfc3339_or(received, None, "the moment")
-    name = fields.name(who.participant_name)
-    return Event(kind, _room(notice), at, who.participant_id, None, name, who.session_id)
+    at = fields.ms_from_rfc3339_or(received_at, None, "the moment")
+    name = fields.user_name(participant.participant_name)
+    return Event(kind, _room(notice), at, participant.participant_id, None, name, participant.session_id)
 
 
 def _room(notice: Notice) -> str:
@@ -107,7 +108,7 @@ def _room(notice: Notice) -> str:
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
+    """Return a join and a leave of one participant at one moment."""
     data = {"meetingId": TEST_ROOM, "sessionId": f"test{now}", "participantId": f"test-participant{now}"}
     return [
         json_request({"webhookType": kind, "data": data}, now)
@@ -116,5 +117,5 @@ def samples(now: Ms) -> list[InboundRequest]:
 
 
 SOURCE: Final = Source(
-    "videosdk", "VideoSDK", "the public key in PEM that VideoSDK publishes", verify, read, sign, samples
+    "videosdk", "VideoSDK", "the public key in PEM that VideoSDK publishes", verify, parse, sign, samples
 )

@@ -34,7 +34,12 @@ from headcount.sources.api import (
     end_before_start,
     json_request,
 )
-from headcount.sources.signatures import check, required_bearer_token, verified_claims, with_bearer_token
+from headcount.sources.signatures import (
+    check_signature,
+    required_bearer_token,
+    verified_claims,
+    with_bearer_token,
+)
 
 _IDS: Final = ("userId", "user_id", "id")
 _NAMES: Final = ("name", "userName", "username")
@@ -50,7 +55,7 @@ class Connection(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a delivery: which of the fields are there depends on `event`."""
+    """The body of a request: which of the fields are there depends on `event`."""
 
     event: str = ""
     session_id: str = ""
@@ -62,59 +67,61 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the signature secret of session monitoring."""
     claims = verified_claims(
-        required_bearer_token(delivery, "switch secure callbacks on in Vonage's dashboard"), secrets
+        required_bearer_token(request, "switch secure callbacks on in Vonage's dashboard"), secrets
     )
-    check(str(claims.get("payload_hash", "")).lower(), [_hash(delivery.body)])
+    check_signature(str(claims.get("payload_hash", "")).lower(), [_hash(request.body)])
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
-    """As Vonage signs it."""
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
+    """Return the request as Vonage signs it."""
     claims = {
         "iss": "Vonage",
-        "iat": delivery.received // 1_000,
-        "jti": _hash(delivery.body)[:32],
-        "payload_hash": _hash(delivery.body),
+        "iat": request.received_at // 1_000,
+        "jti": _hash(request.body)[:32],
+        "payload_hash": _hash(request.body),
     }
-    return with_bearer_token(delivery, jwt.encode(claims, secret, algorithm="HS256"))
+    return with_bearer_token(request, jwt.encode(claims, secret, algorithm="HS256"))
 
 
 def _hash(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "callback of Vonage's session monitoring")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "callback of Vonage's session monitoring")
     match notice.event:
         case "connectionCreated":
-            return [ParsedEvent(_joined(notice))]
+            return [ParsedEvent(_join(notice))]
         case "connectionDestroyed":
-            return [ParsedEvent(_left(notice))]
+            return [ParsedEvent(_leave(notice))]
         case "sessionCreated":
-            return [end_before_start(_room(notice), _time(notice))]
+            return [end_before_start(_room(notice), _event_time(notice))]
         case "sessionDestroyed":
-            return [ParsedEvent(Event(Kind.END, _room(notice), _time(notice)))]
+            return [ParsedEvent(Event(Kind.END, _room(notice), _event_time(notice)))]
     return []
 
 
-def _joined(notice: Notice) -> Event:
-    who = _connection(notice)
-    at = _time(notice) if who.created_at is None else _created(who)
-    return _of(Kind.JOIN, notice, who, at)
+def _join(notice: Notice) -> Event:
+    participant = _connection(notice)
+    at = _event_time(notice) if participant.created_at is None else _connection_time(participant)
+    return _participant_event(Kind.JOIN, notice, participant, at)
 
 
-def _left(notice: Notice) -> Event:
-    who, at = _connection(notice), _time(notice)
-    created = None if who.created_at is None else _created(who)
-    return _of(Kind.LEAVE, notice, who, at, fields.join_before(at, created))
+def _leave(notice: Notice) -> Event:
+    participant, at = _connection(notice), _event_time(notice)
+    created = None if participant.created_at is None else _connection_time(participant)
+    return _participant_event(Kind.LEAVE, notice, participant, at, fields.join_before(at, created))
 
 
-def _of(kind: Kind, notice: Notice, who: Connection, at: Ms, joined: Ms | None = None) -> Event:
-    user_id, user_name = user_of(who.data)
-    return Event(kind, _room(notice), at, who.id, user_id, user_name, joined_at=joined)
+def _participant_event(
+    kind: Kind, notice: Notice, participant: Connection, at: Ms, joined: Ms | None = None
+) -> Event:
+    user_id, user_name = user_of(participant.data)
+    return Event(kind, _room(notice), at, participant.id, user_id, user_name, joined_at=joined)
 
 
 def user_of(data: str | None) -> tuple[str | None, str | None]:
@@ -125,7 +132,7 @@ def user_of(data: str | None) -> tuple[str | None, str | None]:
         found = _first(told, _IDS), _first(told, _NAMES)
         if any(found):
             return found
-    return fields.name(data.strip()), None
+    return fields.user_name(data.strip()), None
 
 
 def _from_json(data: str) -> dict[str, Any]:
@@ -144,7 +151,7 @@ def _first(told: dict[str, Any], keys: Iterable[str]) -> str | None:
     """The first of the keys with a text or a whole number."""
     values = (told.get(key) for key in keys)
     return next(
-        (fields.name(str(value)) for value in values if type(value) in (str, int) and value != ""), None
+        (fields.user_name(str(value)) for value in values if type(value) in (str, int) and value != ""), None
     )
 
 
@@ -160,23 +167,25 @@ def _room(notice: Notice) -> str:
     return notice.session_id
 
 
-def _created(who: Connection) -> Ms:
-    return fields.sensible(who.created_at or 0, "connection.createdAt")
+def _connection_time(participant: Connection) -> Ms:
+    return fields.valid_ms(participant.created_at or 0, "connection.createdAt")
 
 
-def _time(notice: Notice) -> Ms:
-    return fields.sensible(notice.timestamp or 0, "timestamp")
+def _event_time(notice: Notice) -> Ms:
+    return fields.valid_ms(notice.timestamp or 0, "timestamp")
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
-    who = {"id": f"test{now}", "createdAt": now, "data": "headcount-test"}
+    """Return a join and a leave of one participant at one moment."""
+    participant = {"id": f"test{now}", "createdAt": now, "data": "headcount-test"}
     return [
-        json_request({"sessionId": TEST_ROOM, "event": event, "timestamp": now, "connection": who}, now)
+        json_request(
+            {"sessionId": TEST_ROOM, "event": event, "timestamp": now, "connection": participant}, now
+        )
         for event in ("connectionCreated", "connectionDestroyed")
     ]
 
 
 SOURCE: Final = Source(
-    "vonage", "Vonage Video (OpenTok)", "the signature secret of session monitoring", verify, read, sign, samples
+    "vonage", "Vonage Video (OpenTok)", "the signature secret of session monitoring", verify, parse, sign, samples
 )  # fmt: skip

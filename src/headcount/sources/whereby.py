@@ -22,7 +22,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
-    RESTART_MARGIN_MS,
+    START_MARGIN_MS,
     TEST_ROOM,
     InboundRequest,
     ParsedEvent,
@@ -31,7 +31,13 @@ from headcount.sources.api import (
     end_before_start,
     json_request,
 )
-from headcount.sources.signatures import check, digest, signed_now, timed, with_headers
+from headcount.sources.signatures import (
+    check_signature,
+    hmac_digest,
+    timestamped_message,
+    timestamped_signature,
+    with_headers,
+)
 from headcount.timestamps import spoken
 
 _SIGNATURE: Final = "whereby-signature"
@@ -52,7 +58,7 @@ class Client(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a delivery. What its data look like is known by `type` alone."""
+    """The body of a request. What its data look like is known by `type` alone."""
 
     type: str
     id: str | None = None
@@ -64,57 +70,59 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 _CLIENT: Final = msgspec.json.Decoder(Client)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the one that the dashboard shows for the webhook."""
-    shown, signed = timed(delivery, _SIGNATURE)
-    check(shown, [digest(secret, signed).hex() for secret in secrets])
+    signature, signed = timestamped_signature(request, _SIGNATURE)
+    check_signature(signature, [hmac_digest(secret, signed).hex() for secret in secrets])
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
-    """As Whereby signs it."""
-    time, signed = signed_now(delivery)
-    return with_headers(delivery, whereby_signature=f"t={time},v1={digest(secret, signed).hex()}")
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
+    """Return the request as Whereby signs it."""
+    time, signed = timestamped_message(request)
+    return with_headers(request, whereby_signature=f"t={time},v1={hmac_digest(secret, signed).hex()}")
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "webhook of Whereby")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "webhook of Whereby")
     match notice.type:
         case "room.client.joined":
-            return _joined(notice, _client(notice))
+            return _join(notice, _client(notice))
         case "room.client.left":
-            return _left(notice, _client(notice))
+            return _leave(notice, _client(notice))
     return []
 
 
 def _client(notice: Notice) -> Client:
-    client = fields.decoded(_CLIENT, bytes(notice.data), f"'{notice.type}' of Whereby")
+    client = fields.decode(_CLIENT, bytes(notice.data), f"'{notice.type}' of Whereby")
     if not client.room_name.strip("/") or not client.participant_id:
         raise BadInput(f"a '{notice.type}' of Whereby without data.roomName and data.participantId")
     return client
 
 
-def _joined(notice: Notice, client: Client) -> list[ParsedEvent]:
-    at = _time(notice)
-    came = _heard(Kind.JOIN, notice, client, at)
-    return [end_before_start(_room(client), at), came] if client.num_clients == 1 else [came]
+def _join(notice: Notice, client: Client) -> list[ParsedEvent]:
+    at = _event_time(notice)
+    join = _participant_event(Kind.JOIN, notice, client, at)
+    return [end_before_start(_room(client), at), join] if client.num_clients == 1 else [join]
 
 
-def _left(notice: Notice, client: Client) -> list[ParsedEvent]:
-    at = _time(notice)
-    gone = _heard(Kind.LEAVE, notice, client, at)
-    empty = ParsedEvent(Event(Kind.END, _room(client), at - RESTART_MARGIN_MS, inferred=Inferred.SNAPSHOT))
-    return [gone, empty] if client.num_clients == 0 else [gone]
+def _leave(notice: Notice, client: Client) -> list[ParsedEvent]:
+    at = _event_time(notice)
+    leave = _participant_event(Kind.LEAVE, notice, client, at)
+    empty = ParsedEvent(Event(Kind.END, _room(client), at - START_MARGIN_MS, inferred=Inferred.SNAPSHOT))
+    return [leave, empty] if client.num_clients == 0 else [leave]
 
 
-def _heard(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, client: Client, at: Ms) -> ParsedEvent:
+def _participant_event(
+    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, client: Client, at: Ms
+) -> ParsedEvent:
     event = Event(
         kind,
         _room(client),
         at,
         client.participant_id,
         client.external_id,
-        fields.name(client.display_name),
+        fields.user_name(client.display_name),
         client.room_session_id,
         id=notice.id or None,
     )
@@ -131,17 +139,17 @@ def _role(client: Client) -> Role:
     return _ROLES.get(client.role_name or "", Role.PERSON)
 
 
-def _time(notice: Notice) -> Ms:
-    return fields.rfc3339(notice.created_at, "createdAt")
+def _event_time(notice: Notice) -> Ms:
+    return fields.ms_from_rfc3339(notice.created_at, "createdAt")
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
+    """Return a join and a leave of one participant at one moment."""
     return [_sample("room.client.joined", 1, now), _sample("room.client.left", 0, now)]
 
 
 def _sample(kind: str, clients: int, now: Ms) -> InboundRequest:
-    who = {
+    participant = {
         "roomName": f"/{TEST_ROOM}",
         "participantId": f"test{now}",
         "displayName": "Headcount",
@@ -152,11 +160,11 @@ def _sample(kind: str, clients: int, now: Ms) -> InboundRequest:
         "apiVersion": "1.0",
         "createdAt": spoken(now),
         "type": kind,
-        "data": who,
+        "data": participant,
     }
     return json_request(notice, now)
 
 
 SOURCE: Final = Source(
-    "whereby", "Whereby", "the secret of the webhook, from Whereby's dashboard", verify, read, sign, samples
+    "whereby", "Whereby", "the secret of the webhook, from Whereby's dashboard", verify, parse, sign, samples
 )

@@ -36,7 +36,7 @@ from headcount.sources.api import (
     end_before_start,
     json_request,
 )
-from headcount.sources.signatures import check, digest, required, with_headers
+from headcount.sources.signatures import check_signature, hmac_digest, required_header, with_headers
 from headcount.timestamps import spoken
 
 _SIGNATURE: Final = "x-zm-signature"
@@ -97,7 +97,7 @@ class Payload(msgspec.Struct):
 
 
 class Notice(msgspec.Struct):
-    """The body of a delivery. What its payload looks like is known by `event` alone."""
+    """The body of a request. What its payload looks like is known by `event` alone."""
 
     event: str
     payload: msgspec.Raw
@@ -115,61 +115,63 @@ _PAYLOAD: Final = msgspec.json.Decoder(Payload)
 _CHALLENGE: Final = msgspec.json.Decoder(Challenge)
 
 
-def verify(delivery: InboundRequest, secrets: Sequence[str]) -> None:
+def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     """A secret is the Secret Token that the app's page shows. How old a delivery is does not matter: see above."""
-    shown, timestamp = required(delivery, _SIGNATURE), required(delivery, _TIMESTAMP)
-    check(shown, [_signature(secret, timestamp, delivery.body) for secret in secrets])
+    signature, timestamp = required_header(request, _SIGNATURE), required_header(request, _TIMESTAMP)
+    check_signature(signature, [_signature(secret, timestamp, request.body) for secret in secrets])
 
 
 def _signature(secret: str, timestamp: str, body: bytes) -> str:
-    return "v0=" + digest(secret, b"v0:" + timestamp.encode() + b":" + body).hex()
+    return "v0=" + hmac_digest(secret, b"v0:" + timestamp.encode() + b":" + body).hex()
 
 
-def sign(delivery: InboundRequest, secret: str) -> InboundRequest:
-    """As Zoom signs it."""
-    timestamp = str(delivery.received // 1_000)
-    signature = _signature(secret, timestamp, delivery.body)
-    return with_headers(delivery, x_zm_signature=signature, x_zm_request_timestamp=timestamp)
+def sign(request: InboundRequest, secret: str) -> InboundRequest:
+    """Return the request as Zoom signs it."""
+    timestamp = str(request.received_at // 1_000)
+    signature = _signature(secret, timestamp, request.body)
+    return with_headers(request, x_zm_signature=signature, x_zm_request_timestamp=timestamp)
 
 
-def handshake(delivery: InboundRequest, secrets: Sequence[str]) -> HandshakeResponse | None:
+def handshake(request: InboundRequest, secrets: Sequence[str]) -> HandshakeResponse | None:
     """The proof that we know the secret, by the one with which Zoom asks."""
     with suppress(BadInput):
-        notice = fields.decoded(_DECODER, delivery.body, "webhook of Zoom")
+        notice = fields.decode(_DECODER, request.body, "webhook of Zoom")
         if notice.event == _VALIDATION:
-            token = fields.decoded(_CHALLENGE, bytes(notice.payload), "validation of Zoom").plain_token
-            proof = digest(_asked_with(delivery, secrets), token.encode()).hex()
+            token = fields.decode(_CHALLENGE, bytes(notice.payload), "validation of Zoom").plain_token
+            proof = hmac_digest(_matching_secret(request, secrets), token.encode()).hex()
             return HandshakeResponse(msgspec.json.encode({"plainToken": token, "encryptedToken": proof}))
     return None
 
 
-def _asked_with(delivery: InboundRequest, secrets: Sequence[str]) -> str:
+def _matching_secret(request: InboundRequest, secrets: Sequence[str]) -> str:
     for secret in secrets:
         with suppress(VerificationFailed):
-            verify(delivery, [secret])
+            verify(request, [secret])
             return secret
     raise AssertionError("a handshake is answered after its delivery was verified")
 
 
-def read(delivery: InboundRequest) -> list[ParsedEvent]:
-    """The events in one delivery."""
-    notice = fields.decoded(_DECODER, delivery.body, "webhook of Zoom")
+def parse(request: InboundRequest) -> list[ParsedEvent]:
+    """Return the events of one request."""
+    notice = fields.decode(_DECODER, request.body, "webhook of Zoom")
     if notice.event not in _JOINED | _LEFT | _STARTED | _ENDED:
         return []
-    meeting = fields.decoded(_PAYLOAD, bytes(notice.payload), f"'{notice.event}' of Zoom").object
-    room, session = _place(notice, meeting)
+    meeting = fields.decode(_PAYLOAD, bytes(notice.payload), f"'{notice.event}' of Zoom").object
+    room, session = _room_and_session(notice, meeting)
     if notice.event in _STARTED:
-        return [end_before_start(room, _time(meeting.start_time, notice, "start_time"))]
+        return [end_before_start(room, _event_time(meeting.start_time, notice, "start_time"))]
     if notice.event in _ENDED:
         return [
             ParsedEvent(
-                Event(Kind.END, room, _time(meeting.end_time, notice, "end_time"), source_session=session)
+                Event(
+                    Kind.END, room, _event_time(meeting.end_time, notice, "end_time"), source_session=session
+                )
             )
         ]
-    return [_somebody(notice, meeting, room, session)]
+    return [_participant_event(notice, meeting, room, session)]
 
 
-def _place(notice: Notice, meeting: Meeting) -> tuple[str, str]:
+def _room_and_session(notice: Notice, meeting: Meeting) -> tuple[str, str]:
     """The room, and the session that it lives through."""
     in_sdk = notice.event.startswith("session.")
     room, session = (meeting.session_name, meeting.session_id) if in_sdk else (str(meeting.id), meeting.uuid)
@@ -179,34 +181,44 @@ def _place(notice: Notice, meeting: Meeting) -> tuple[str, str]:
     return room, session
 
 
-def _somebody(notice: Notice, meeting: Meeting, room: str, session: str) -> ParsedEvent:
-    who = meeting.user if notice.event.startswith("session.") else meeting.participant
-    connection = "" if who is None else str(who.id if isinstance(who, User) else who.user_id)
-    if who is None or not connection:
+def _participant_event(notice: Notice, meeting: Meeting, room: str, session: str) -> ParsedEvent:
+    participant = meeting.user if notice.event.startswith("session.") else meeting.participant
+    connection = (
+        ""
+        if participant is None
+        else str(participant.id if isinstance(participant, User) else participant.user_id)
+    )
+    if participant is None or not connection:
         raise BadInput(f"a '{notice.event}' of Zoom that does not say about whom")
     joined = notice.event in _JOINED
-    kind, told = (Kind.JOIN, who.join_time) if joined else (Kind.LEAVE, who.leave_time)
-    at = _time(told, notice, "join_time" if joined else "leave_time")
-    user, name = _person(who)
-    event = Event(kind, room, at, f"{session}:{connection}", user, fields.name(name), session)
-    return ParsedEvent(event, Role.PHONE if who.phone_number else Role.PERSON)
+    kind, told = (Kind.JOIN, participant.join_time) if joined else (Kind.LEAVE, participant.leave_time)
+    at = _event_time(told, notice, "join_time" if joined else "leave_time")
+    user, name = _user(participant)
+    event = Event(kind, room, at, f"{session}:{connection}", user, fields.user_name(name), session)
+    return ParsedEvent(event, Role.PHONE if participant.phone_number else Role.PERSON)
 
 
-def _person(who: Participant | User) -> tuple[str | None, str]:
+def _user(participant: Participant | User) -> tuple[str | None, str]:
     """Who it is: as the app knows them, else as Zoom does, else as they registered. Guests are nobody known."""
-    if isinstance(who, User):
-        return who.user_key, who.name
-    known = who.customer_key or who.participant_user_id or who.id or who.registrant_id or who.email
-    return known, who.user_name
+    if isinstance(participant, User):
+        return participant.user_key, participant.name
+    known = (
+        participant.customer_key
+        or participant.participant_user_id
+        or participant.id
+        or participant.registrant_id
+        or participant.email
+    )
+    return known, participant.user_name
 
 
-def _time(text: str, notice: Notice, field: str) -> Ms:
+def _event_time(text: str, notice: Notice, field: str) -> Ms:
     """When it happened; when it was told, if that is not said."""
-    return fields.rfc3339(text, field) if text else fields.sensible(notice.event_ts, "event_ts")
+    return fields.ms_from_rfc3339(text, field) if text else fields.valid_ms(notice.event_ts, "event_ts")
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once."""
+    """Return a join and a leave of one participant at one moment."""
     moment = spoken(now // 1_000 * 1_000)
     return [
         _sample(event, {"user_id": "16778240", "user_name": "Headcount", field: moment}, now)
@@ -217,8 +229,8 @@ def samples(now: Ms) -> list[InboundRequest]:
     ]
 
 
-def _sample(event: str, who: dict[str, str], now: Ms) -> InboundRequest:
-    meeting = {"id": TEST_ROOM, "uuid": f"test{now}==", "participant": who}
+def _sample(event: str, participant: dict[str, str], now: Ms) -> InboundRequest:
+    meeting = {"id": TEST_ROOM, "uuid": f"test{now}==", "participant": participant}
     notice = {"event": event, "event_ts": now, "payload": {"account_id": "test", "object": meeting}}
     return json_request(notice, now)
 
@@ -228,7 +240,7 @@ SOURCE: Final = Source(
     "Zoom",
     "the Secret Token of the app, from its page Features",
     verify,
-    read,
+    parse,
     sign,
     samples,
     handshake,

@@ -72,7 +72,7 @@ class Story:
             return
         looked = started + self.takes
         listed = [
-            PresentParticipant(ROOM, one[0], joined=one[1] if self.knows_joins else None)
+            PresentParticipant(ROOM, one[0], joined_at=one[1] if self.knows_joins else None)
             for one in self.people
             if is_in(one, looked)
         ]

@@ -23,7 +23,7 @@ def ask(server, **limits):
     async def once():
         async with Asker(**limits) as asker:
             access = PollContext(f"{KEY}:{SECRET}", time.time_ns() // 1_000_000, "chance")
-            return (await asker.poll(POLL, server.url, access)).present
+            return (await asker.poll(POLL, server.url, access)).participants
 
     return asyncio.run(once())
 
@@ -42,8 +42,8 @@ def test_who_they_are_and_what_is_told(livekit):
     livekit.comes("blue", "gone", state="DISCONNECTED")
     ann, bob, rec = ask(livekit)
     assert ann[:6] == ("blue", "PA_ann", "ann", "Ann", 1772442000123, "RM_blue")
-    assert (bob.joined, bob.arrived) == (1772442000000, False)
-    assert (rec.joined, rec.role) == (None, Role.RECORDER)
+    assert (bob.joined_at, bob.has_joined) == (1772442000000, False)
+    assert (rec.joined_at, rec.role) == (None, Role.RECORDER)
 
 
 def test_nobody_is_no_error(livekit):

@@ -92,7 +92,7 @@ def test_a_guess_gives_way_to_one_list():
 
 
 def test_who_is_about_to_come_neither_comes_nor_goes():
-    arriving = there("ann", 95, arrived=False)
+    arriving = there("ann", 95, has_joined=False)
     assert reconcile([arriving], {}, EMPTY, 100).joins == []
     assert reconcile([arriving], {who("ann"): Known(10)}, EMPTY, 100).memory.missing == {}
 

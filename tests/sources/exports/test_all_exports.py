@@ -13,7 +13,7 @@ from headcount.sources.exports.api import ExportFile, ExportOptions, parse_expor
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
 from headcount.timezones import zone_named
-from support.golden_exports import FILES, asked_of, bytes_of
+from support.golden_exports import FILES, content_of, options_of
 
 POLL_ONLY_SOURCES = ExportOptions("room", zone_named("Europe/Berlin"), day_first=True)
 
@@ -24,7 +24,7 @@ def goldens_of(form):
     return [json.loads(file.read_text()) for file in FILES if file.parent.name == form.kind]
 
 
-def read(form, raw, asked=POLL_ONLY_SOURCES):
+def parse(form, raw, asked=POLL_ONLY_SOURCES):
     """The events, or None if the file is refused. Nothing else may happen."""
     bad = []
     with suppress(BadInput):
@@ -35,7 +35,7 @@ def read(form, raw, asked=POLL_ONLY_SOURCES):
 @every_form
 @given(raw=st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(form, raw):
-    read(form, raw)
+    parse(form, raw)
 
 
 @every_form
@@ -44,7 +44,7 @@ def test_a_damaged_file_is_read_or_refused(form, data):
     goldens = goldens_of(form)
     if not goldens:  # logs of webhooks are damaged with their sources
         return
-    raw = bytes_of(data.draw(st.sampled_from(goldens)))
+    raw = content_of(data.draw(st.sampled_from(goldens)))
     at = data.draw(st.integers(0, max(0, len(raw) - 1)))
     length = data.draw(st.integers(0, 20))
     put = data.draw(
@@ -55,15 +55,15 @@ def test_a_damaged_file_is_read_or_refused(form, data):
             ),
         )
     )  # fmt: skip
-    read(form, raw[:at] + put + raw[at + length :])
+    parse(form, raw[:at] + put + raw[at + length :])
 
 
 @every_form
 def test_a_file_says_the_same_each_time(form):
     for told in goldens_of(form):
-        asked = asked_of(told)
-        assert read(form, bytes_of(told), asked) is None or (
-            read(form, bytes_of(told), asked)[0] == read(form, bytes_of(told), asked)[0]
+        asked = options_of(told)
+        assert parse(form, content_of(told), asked) is None or (
+            parse(form, content_of(told), asked)[0] == parse(form, content_of(told), asked)[0]
         )
 
 
@@ -73,7 +73,7 @@ def test_a_log_says_what_its_deliveries_said(source):
     lines = [
         json.dumps(
             {
-                "t": one.received / 1_000,
+                "t": one.received_at / 1_000,
                 "url": one.url,
                 "headers": {name.title(): value for name, value in one.headers.items()},
                 "body": one.body.decode(),
@@ -81,6 +81,6 @@ def test_a_log_says_what_its_deliveries_said(source):
         )
         for one in deliveries
     ]
-    heard, bad = read(EXPORT_FORMATS[source.kind], "\n".join(lines).encode())
+    heard, bad = parse(EXPORT_FORMATS[source.kind], "\n".join(lines).encode())
     assert heard == [event for one in deliveries for event in parse_trusted(source, one)]
     assert bad == []

@@ -16,7 +16,7 @@ from headcount.sources.exports.api import ExportFile, parse_export
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
 from headcount.timestamps import spoken
-from support.golden_exports import FILES, asked_of, bytes_of
+from support.golden_exports import FILES, content_of, options_of
 
 
 def shown(heard):
@@ -25,9 +25,9 @@ def shown(heard):
     return event | times | ({} if heard.role is Role.PERSON else {"role": str(heard.role)})
 
 
-def read(told, form):
+def parse(told, form):
     bad = []
-    heard = parse_export(form, ExportFile(bytes_of(told), "history"), asked_of(told), bad.append)
+    heard = parse_export(form, ExportFile(content_of(told), "history"), options_of(told), bad.append)
     return [shown(one) for one in heard], [str(one) for one in bad]
 
 
@@ -37,10 +37,10 @@ def test_a_golden_file_is_heard_as_told(file):
     assert told["about"]
     if "unreadable" in told:
         with pytest.raises(BadInput) as refused:
-            read(told, form)
+            parse(told, form)
         assert refused.value.reason == told["unreadable"]
     else:
-        assert read(told, form) == (told["heard"], told.get("bad", []))
+        assert parse(told, form) == (told["heard"], told.get("bad", []))
 
 
 def test_each_form_has_golden_files():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from headcount.sources.polls.api import PollFailed, PollResponse, PollResult, PresentParticipant
 from headcount.sources.polls.registry import POLLS
-from support.poll_requests import listed
+from support.poll_requests import poll_result
 
 ROOMS = ["eu-1/12", "eu-1/audiobridge/x", "blue@conference.example/b", "\x00", ""]
 # The names of all that any of them answers with, so that what is made of them gets far.
@@ -26,12 +26,12 @@ every_poll = pytest.mark.parametrize("poll", POLLS.values(), ids=list(POLLS))
 
 def assert_listed_or_failed(poll, answer):
     try:
-        found = listed(poll, answer, rooms=ROOMS)
+        found = poll_result(poll, answer, active_rooms=ROOMS)
     except PollFailed:
         return
     assert isinstance(found, PollResult)
-    assert all(isinstance(one, PresentParticipant) for one in found.present)
-    assert all(isinstance(room, str) for room in found.unclear)
+    assert all(isinstance(one, PresentParticipant) for one in found.participants)
+    assert all(isinstance(room, str) for room in found.unclear_rooms)
 
 
 @every_poll
@@ -52,4 +52,4 @@ def test_any_json_says_who_is_in_or_fails(poll, data):
 )
 def test_what_is_made_to_be_hard_to_read_fails(poll, body):
     with pytest.raises(PollFailed):
-        listed(poll, lambda _: PollResponse(200, body))
+        poll_result(poll, lambda _: PollResponse(200, body))

@@ -6,7 +6,7 @@ import pytest
 
 from headcount.sources.polls.api import CredentialsRejected, PollFailed, PollResponse
 from headcount.sources.polls.bigbluebutton import POLL
-from support.poll_requests import listed
+from support.poll_requests import poll_result
 
 SECRET = "639259d4-9dd8-4b25-bf01-95f9567eaf4b"
 MEETING = """
@@ -33,7 +33,7 @@ WRONG = (
 )
 
 
-def told(xml, status=200):
+def response(xml, status=200):
     return PollResponse(status, xml.encode())
 
 
@@ -60,7 +60,7 @@ class Server:
         path, _, checksum = ask.path.partition("?checksum=")
         assert (ask.method, path) == ("GET", "/getMeetings")
         signed = f"getMeetings{SECRET}".encode()
-        return told(self.xml if checksum in self.hashes(signed) else self.wrong)
+        return response(self.xml if checksum in self.hashes(signed) else self.wrong)
 
     def hashes(self, signed):
         return [hashlib.new(one, signed).hexdigest() for one in self.algorithms]
@@ -70,33 +70,33 @@ class Server:
 @pytest.mark.parametrize(("algorithm", "asked"), [("sha256", 1), ("sha1", 2), ("sha512", 3), ("sha384", 4)])
 def test_a_checksum_that_the_server_takes_is_found(algorithm, asked, wrong):
     server = Server(meetings("Demo Meeting"), algorithm, wrong=wrong)
-    assert listed(POLL, server, secret=SECRET) == ([], frozenset({"Demo Meeting"}))
+    assert poll_result(POLL, server, secret=SECRET) == ([], frozenset({"Demo Meeting"}))
     assert server.asked == asked
 
 
 def test_of_meetings_that_are_listed_nothing_is_said_whatever_their_counts():
     server = Server(meetings("empty", "one", "Tür &amp; <![CDATA[<Tor>]]>"), "sha256")
-    assert listed(POLL, server, secret=SECRET).unclear == {"empty", "one", "Tür & <Tor>"}
+    assert poll_result(POLL, server, secret=SECRET).unclear_rooms == {"empty", "one", "Tür & <Tor>"}
 
 
 def test_spaces_in_a_name_are_as_many_as_we_know_them():
     """The server's template writes several as one."""
     server = Server(meetings("room of ann"), "sha256")
-    found = listed(POLL, server, secret=SECRET, rooms=["room  of ann ", "room of bob"])
-    assert found.unclear == {"room of ann", "room  of ann "}
+    found = poll_result(POLL, server, secret=SECRET, active_rooms=["room  of ann ", "room of bob"])
+    assert found.unclear_rooms == {"room of ann", "room  of ann "}
 
 
 @pytest.mark.parametrize(
     "xml", [NOBODY, "<response><returncode>SUCCESS</returncode><meetings></meetings></response>"]
 )
 def test_no_meeting_means_that_all_are_over(xml):
-    assert listed(POLL, Server(xml, "sha256"), secret=SECRET) == ([], frozenset())
+    assert poll_result(POLL, Server(xml, "sha256"), secret=SECRET) == ([], frozenset())
 
 
 @pytest.mark.parametrize("wrong", [WRONG, ALSO_WRONG])
 def test_a_wrong_secret_says_so(wrong):
     with pytest.raises(CredentialsRejected, match="refused the secret: Checksums do not match"):
-        listed(POLL, Server(NOBODY, wrong=wrong), secret="other")
+        poll_result(POLL, Server(NOBODY, wrong=wrong), secret="other")
 
 
 BOMB = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><response><returncode>&b;</returncode></response>'
@@ -105,22 +105,22 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><response><returncode
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (told("<html><body>It works!</body></html>"), "refused: without a reason"),
-        (told("<html><p>It works!"), "is not what BigBlueButton answers"),
-        (told(""), "is not what BigBlueButton answers"),
-        (told('{"response": {}}'), "is not what BigBlueButton answers"),
-        (told(BOMB), "declares a document type"),
-        (told("<!DOCTYPE html><html/>"), "declares a document type"),
-        (told("<response><returncode>&x;</returncode></response>"), "undefined entity"),
-        (told("<response><returncode>SUCCESS</returncode></response>"), "lists no meetings"),
-        (told(meetings("")), "some without an id"),
-        (told(meetings("a").replace("</response>", "")), "is not what BigBlueButton answers"),
-        (told("<response><returncode>FAILED</returncode><messageKey>busy</messageKey></response>"), "refused: busy"),
-        (told("<meetings/>"), "refused: without a reason"),
-        (told("", 404), "answered 404"),
-        (told("", 401), "refused the key"),
+        (response("<html><body>It works!</body></html>"), "refused: without a reason"),
+        (response("<html><p>It works!"), "is not what BigBlueButton answers"),
+        (response(""), "is not what BigBlueButton answers"),
+        (response('{"response": {}}'), "is not what BigBlueButton answers"),
+        (response(BOMB), "declares a document type"),
+        (response("<!DOCTYPE html><html/>"), "declares a document type"),
+        (response("<response><returncode>&x;</returncode></response>"), "undefined entity"),
+        (response("<response><returncode>SUCCESS</returncode></response>"), "lists no meetings"),
+        (response(meetings("")), "some without an id"),
+        (response(meetings("a").replace("</response>", "")), "is not what BigBlueButton answers"),
+        (response("<response><returncode>FAILED</returncode><messageKey>busy</messageKey></response>"), "refused: busy"),
+        (response("<meetings/>"), "refused: without a reason"),
+        (response("", 404), "answered 404"),
+        (response("", 401), "refused the key"),
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_none(answer, why):
     with pytest.raises(PollFailed, match=why):
-        listed(POLL, lambda _: answer)
+        poll_result(POLL, lambda _: answer)

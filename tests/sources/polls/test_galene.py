@@ -4,7 +4,7 @@ import pytest
 
 from headcount.sources.polls.api import CredentialsRejected, PollFailed, PollResponse
 from headcount.sources.polls.galene import POLL
-from support.poll_requests import listed, people, told
+from support.poll_requests import poll_result, present, response
 
 UP = [{"id": "s1", "maxBitrate": 9000, "tracks": [{"bitrate": 1, "loss": 0.5, "rtt": 2.5}]}]
 
@@ -17,38 +17,42 @@ def test_groups_and_subgroups_have_clients():
         {"name": "school/maths", "clients": [{"id": "b", "up": UP}, {"id": "c", "down": UP}]},
         {"name": "standup", "clients": [{"id": "a"}]},
     ]
-    found = listed(POLL, lambda _: told(groups))
-    assert people(found) == [("school/maths", "b", None), ("school/maths", "c", None), ("standup", "a", None)]
-    assert not found.unclear
+    found = poll_result(POLL, lambda _: response(groups))
+    assert present(found) == [
+        ("school/maths", "b", None),
+        ("school/maths", "c", None),
+        ("standup", "a", None),
+    ]
+    assert not found.unclear_rooms
 
 
 def test_nobody_is_in_any_group():
-    assert listed(POLL, lambda _: told([])) == ([], frozenset())
+    assert poll_result(POLL, lambda _: response([])) == ([], frozenset())
 
 
 def test_the_administrators_name_and_password_are_shown():
     def server(ask):
         assert ask[:3] == ("GET", "/galene-api/v0/.stats", {"authorization": "Basic cm9vdDpww6Q="})
-        return told([])
+        return response([])
 
-    listed(POLL, server, secret="root:pä")
+    poll_result(POLL, server, secret="root:pä")
 
 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
         (PollResponse(200, b"<html>"), "is not what Galene answers"),
-        (told(None), "is not what Galene answers"),
-        (told({"groups": []}), "is not what Galene answers"),
-        (told([{"name": "a", "clients": [{"id": 3}]}]), "is not what Galene answers"),
+        (response(None), "is not what Galene answers"),
+        (response({"groups": []}), "is not what Galene answers"),
+        (response([{"name": "a", "clients": [{"id": 3}]}]), "is not what Galene answers"),
         (PollResponse(404, b"404 page not found"), "answered 404"),
     ],
 )
 def test_what_is_no_answer_is_none(answer, why):
     with pytest.raises(PollFailed, match=why):
-        listed(POLL, lambda _: answer)
+        poll_result(POLL, lambda _: answer)
 
 
 def test_a_wrong_password_says_so():
     with pytest.raises(CredentialsRejected, match="refused the key"):
-        listed(POLL, lambda _: PollResponse(401, b"Haha!"))
+        poll_result(POLL, lambda _: PollResponse(401, b"Haha!"))

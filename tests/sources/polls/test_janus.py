@@ -6,7 +6,7 @@ import pytest
 
 from headcount.sources.polls.api import CredentialsRejected, PollFailed, PollResponse
 from headcount.sources.polls.janus import POLL
-from support.poll_requests import KEY, listed, people, told
+from support.poll_requests import KEY, poll_result, present, response
 
 CODES = {"videoroom": (426, 430), "audiobridge": (485, 484), "textroom": (417, 414)}
 
@@ -25,13 +25,13 @@ class Janus:
         assert (ask.method, ask.path, request["admin_secret"]) == ("POST", "", KEY)
         self.asked.append(request)
         if request["janus"] == "info":
-            return told(
+            return response(
                 {"janus": "server_info", "transaction": "t", "server-name": self.name, "version": 1102}
             )
         plugin = request["plugin"].removeprefix("janus.plugin.")
         if plugin not in self.rooms:
-            return told({"janus": "error", "error": {"code": 460, "reason": "Invalid plugin"}})
-        return told({"janus": "success", "response": self.answers(plugin, request["request"])})
+            return response({"janus": "error", "error": {"code": 460, "reason": "Invalid plugin"}})
+        return response({"janus": "success", "response": self.answers(plugin, request["request"])})
 
     def answers(self, plugin, body):
         rooms = self.rooms[plugin]
@@ -63,7 +63,7 @@ def janus():
 
 def test_nobody_is_in_any_room(janus):
     janus.rooms["videoroom"] = {1234: []}
-    assert listed(POLL, janus) == ([], frozenset())
+    assert poll_result(POLL, janus) == ([], frozenset())
 
 
 def test_rooms_are_called_after_the_server_and_the_plugin(janus):
@@ -72,7 +72,7 @@ def test_rooms_are_called_after_the_server_and_the_plugin(janus):
         "audiobridge": {1234: [{"id": 7, "display": "Bob", "setup": True, "muted": False}]},
         "textroom": {1234: [{"username": "carol"}, {"username": "dan", "display": "Dan"}]},
     }  # fmt: skip
-    assert people(listed(POLL, janus)) == [
+    assert present(poll_result(POLL, janus)) == [
         ("eu-1/1234", "7", "Ann"),
         ("eu-1/1234", "8", None),
         ("eu-1/audiobridge/1234", "7", "Bob"),
@@ -85,22 +85,24 @@ def test_rooms_and_people_may_have_texts():
     janus = Janus("a/b", texts=True)
     janus.rooms["videoroom"] = {"blue": [{"id": "ann"}], "12": [{"id": "bob"}]}
     janus.private = {"12"}
-    found = listed(POLL, janus, rooms=["a%2Fb/12"])
-    assert people(found) == [("a%2Fb/12", "bob", None), ("a%2Fb/blue", "ann", None)]
-    assert not found.unclear
+    found = poll_result(POLL, janus, active_rooms=["a%2Fb/12"])
+    assert present(found) == [("a%2Fb/12", "bob", None), ("a%2Fb/blue", "ann", None)]
+    assert not found.unclear_rooms
 
 
 def test_a_private_room_is_asked_if_somebody_is_known_to_be_in(janus):
     janus.rooms["videoroom"] = {12: [{"id": 7}]}
     janus.rooms["audiobridge"] = {13: [{"id": 8}]}
     janus.private = {12, 13}
-    assert people(listed(POLL, janus)) == []
-    found = listed(POLL, janus, rooms=["eu-1/12", "eu-1/audiobridge/13"])
-    assert people(found) == [("eu-1/12", "7", None), ("eu-1/audiobridge/13", "8", None)]
+    assert present(poll_result(POLL, janus)) == []
+    found = poll_result(POLL, janus, active_rooms=["eu-1/12", "eu-1/audiobridge/13"])
+    assert present(found) == [("eu-1/12", "7", None), ("eu-1/audiobridge/13", "8", None)]
 
 
 def test_a_room_that_is_gone_is_empty(janus):
-    assert listed(POLL, janus, rooms=["eu-1/99", "eu-1/textroom/99", f"eu-1/{'9' * 40}", "eu-1/blue"]) == (
+    assert poll_result(
+        POLL, janus, active_rooms=["eu-1/99", "eu-1/textroom/99", f"eu-1/{'9' * 40}", "eu-1/blue"]
+    ) == (
         [],
         frozenset(),
     )
@@ -114,26 +116,30 @@ def test_of_a_room_that_is_refused_nothing_is_said(janus):
         if body["request"] == "list"
         else {"videoroom": "event", "error_code": 433, "error": "Unauthorized"}
     )
-    assert listed(POLL, janus) == ([], frozenset({"eu-1/12"}))
+    assert poll_result(POLL, janus) == ([], frozenset({"eu-1/12"}))
 
 
 def test_of_another_servers_rooms_nothing_is_said(janus):
-    assert listed(POLL, janus, rooms=["eu-2/12", "12", "eu-11/3"]).unclear == {"eu-2/12", "12", "eu-11/3"}
+    assert poll_result(POLL, janus, active_rooms=["eu-2/12", "12", "eu-11/3"]).unclear_rooms == {
+        "eu-2/12",
+        "12",
+        "eu-11/3",
+    }
 
 
 def test_a_plugin_that_is_not_there_has_no_rooms(janus):
     del janus.rooms["audiobridge"]
     janus.rooms["videoroom"] = {12: [{"id": 7}]}
-    found = listed(POLL, janus, rooms=["eu-1/audiobridge/3"])
-    assert people(found) == [("eu-1/12", "7", None)]
-    assert not found.unclear
+    found = poll_result(POLL, janus, active_rooms=["eu-1/audiobridge/3"])
+    assert present(found) == [("eu-1/12", "7", None)]
+    assert not found.unclear_rooms
 
 
 def test_each_room_costs_one_request_if_anybody_is_in(janus):
     janus.rooms["videoroom"] = {number: [{"id": 7}] * (number // 10) for number in range(20)}
-    found = listed(POLL, janus, rooms=["eu-1/3"])
+    found = poll_result(POLL, janus, active_rooms=["eu-1/3"])
     assert len(janus.asked) == 1 + 3 + 10
-    assert not found.unclear
+    assert not found.unclear_rooms
 
 
 def test_a_wrong_secret_says_so():
@@ -142,7 +148,7 @@ def test_a_wrong_secret_says_so():
         "error": {"code": 403, "reason": "Unauthorized request (wrong or missing secret/token)"},
     }
     with pytest.raises(CredentialsRejected, match=r"refused the key \(403\): Unauthorized"):
-        listed(POLL, lambda _: told(wrong))
+        poll_result(POLL, lambda _: response(wrong))
 
 
 @pytest.mark.parametrize(
@@ -151,13 +157,13 @@ def test_a_wrong_secret_says_so():
         (PollResponse(200, b"<html>"), "is not what Janus answers"),
         (PollResponse(200, b""), "is not what Janus answers"),
         (PollResponse(404, b""), "answered 404"),
-        (told({}), "is not what Janus answers"),
-        (told({"janus": "server_info"}), "does not say what it is called"),
-        (told({"janus": "error", "server-name": "eu-1", "error": {"code": 450, "reason": "no"}}), "error: 450 no"),
-        (told({"janus": "success", "server-name": "eu-1"}), "no response"),
-        (told({"janus": "success", "server-name": "eu-1", "response": {"error_code": 5, "error": "x"}}), "no rooms: 5 x"),
+        (response({}), "is not what Janus answers"),
+        (response({"janus": "server_info"}), "does not say what it is called"),
+        (response({"janus": "error", "server-name": "eu-1", "error": {"code": 450, "reason": "no"}}), "error: 450 no"),
+        (response({"janus": "success", "server-name": "eu-1"}), "no response"),
+        (response({"janus": "success", "server-name": "eu-1", "response": {"error_code": 5, "error": "x"}}), "no rooms: 5 x"),
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_none(answer, why):
     with pytest.raises(PollFailed, match=why):
-        listed(POLL, lambda _: answer)
+        poll_result(POLL, lambda _: answer)

@@ -231,7 +231,7 @@ def test_signatures_are_judged_by_the_clock_as_it_is_now(service, clock):
     taken(service, said("r", "join", "ann"))
     clock.set(-HOUR_S)
     body = InboundRequest({"content-type": "application/json"}, json.dumps(said("r", "join", "bob")).encode())
-    signed = sign_standard(body._replace(received=(time.time_ns() // 10**9 - HOUR_S) * 1_000), secret)
+    signed = sign_standard(body._replace(received_at=(time.time_ns() // 10**9 - HOUR_S) * 1_000), secret)
     answer = httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)
     assert answer.json()["accepted"] == 1
     assert is_about(last_at(service), time.time() - HOUR_S)

@@ -293,7 +293,7 @@ def test_a_signed_message_that_is_sent_again_counts_once(service, tmp_path):
     url = service.url + ADDRESS.search(made.stdout)[0]
     body = b'{"room":"again","kind":"join","participant_id":"a"}'
     signed = generic.sign_standard(
-        InboundRequest({"content-type": "application/json"}, body, received=now() * 1_000), SECRET
+        InboundRequest({"content-type": "application/json"}, body, received_at=now() * 1_000), SECRET
     )
     answers = [httpx.post(url, content=body, headers=dict(signed.headers)).json() for _ in range(3)]
     assert [(one["accepted"], one["duplicates"]) for one in answers] == [(1, 0), (0, 1), (0, 1)]

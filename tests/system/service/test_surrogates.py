@@ -68,7 +68,7 @@ def test_half_a_character_in_a_delivery_is_refused(service, source, secret, body
     path = ADDRESS.search(headcount("source", "add", source.kind, *flags).stdout)[0]
     told = json.dumps(body).replace("HERE", half).encode()
     delivery = InboundRequest(
-        {"content-type": "application/json"}, told, received=time.time_ns() // 1_000_000
+        {"content-type": "application/json"}, told, received_at=time.time_ns() // 1_000_000
     )
     signed = source.sign(delivery, secret)
     answer = httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)

@@ -162,13 +162,13 @@ class FrontDoor:
     ) -> Response:
         row = configured.row
         if not _is_whole(delivery):
-            self._stats.add(row, "malformed", delivery.received, told=str(error))
+            self._stats.add(row, "malformed", delivery.received_at, told=str(error))
             raise invalid(f"{error}") from error
         letter = DeadLetter(
-            0, row.token, delivery.received, delivery.url, _without_secrets(delivery.headers), delivery.body, str(error)
+            0, row.token, delivery.received_at, delivery.url, _without_secrets(delivery.headers), delivery.body, str(error)
         )  # fmt: skip
         await in_thread(self._limits.request_s, self._sources.keep_letter, letter)
-        self._stats.add(row, "unreadable", delivery.received, told=str(error))
+        self._stats.add(row, "unreadable", delivery.received_at, told=str(error))
         log.warning("a delivery cannot be read", source=row.name, kind=row.kind, reason=str(error))
         return _json({"accepted": 0, "duplicates": 0, "kept": True, "info": str(error)})
 

@@ -65,7 +65,7 @@ def read_history(
             if role not in counted:
                 history.not_counted[role] += 1
                 continue
-            history.events.append(_sensible(event, now, file.where, limits))
+            history.events.append(_sensible(event, now, file.name, limits))
     if history.bad and not skip_bad:
         first = history.bad[0]
         raise BadInput(first.reason, where=first.where, place=first.place, more=len(history.bad) - 1)

@@ -53,7 +53,7 @@ class Asker:
             raise PollFailed(f"{url} took longer than {self._patience_s:g} s") from error
 
     async def _run(self, poll: Poll, url: str, access: PollContext) -> PollResult:
-        steps = poll.ask(access)
+        steps = poll.run(access)
         try:
             asked = next(steps)
             while True:

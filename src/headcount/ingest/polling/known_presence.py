@@ -31,7 +31,7 @@ def known(
 ) -> dict[Who, Known]:
     """Who is in, in the rooms that a source has spoken of and in some others; and of those listed, all of whom anything was said."""
     since = {
-        (one.room, one.participant_id): started - _LONG_BEFORE if one.joined is None else one.joined
+        (one.room, one.participant_id): started - _LONG_BEFORE if one.joined_at is None else one.joined_at
         for one in listed
     }
     inside = polls.inside(domain, token, also)

@@ -101,17 +101,21 @@ async def look(
     """
     assert inlet.asking is not None
     started = now()
-    listed = await _by_any_key(inlet.asking, ask, PollContext("", started, rooms=rooms), chance)
-    require_events(len(listed.present), limits)
+    listed = await _by_any_key(inlet.asking, ask, PollContext("", started, active_rooms=rooms), chance)
+    require_events(len(listed.participants), limits)
     length, prefix = limits.name_length, inlet.terms.prefix
-    usable = [one for one in (_here(one, inlet.terms) for one in listed.present) if _is_usable(one, length)]
+    usable = [
+        one for one in (_here(one, inlet.terms) for one in listed.participants) if _is_usable(one, length)
+    ]
     present = [one for one in usable if one.role in inlet.terms.counted]
-    unclear = frozenset(prefix + room for room in listed.unclear if room and _is_name(prefix + room, length))
+    unclear = frozenset(
+        prefix + room for room in listed.unclear_rooms if room and _is_name(prefix + room, length)
+    )
     return Looked(started, present, len(usable) - len(present), unclear)
 
 
 async def _by_any_key(asking: Asking, ask: Ask, access: PollContext, chance: Callable[[], str]) -> PollResult:
-    *others, last = (access._replace(secret=key, chance=chance()) for key in asking.keys)
+    *others, last = (access._replace(secret=key, nonce=chance()) for key in asking.keys)
     for one in others:
         with suppress(CredentialsRejected):
             return await ask(asking.poll, asking.url, one)

@@ -76,7 +76,7 @@ def reconcile(
         came = _came(one, told, since, started)
         if came is None and _may_be_back(one, told, started):
             back[who] = started
-        elif came is not None and one.arrived:
+        elif came is not None and one.has_joined:
             joins.append(_join(one, came))
     for who, told in sorted(known.items()):
         if who in there or told.left is not None or who[0] in unclear:
@@ -92,19 +92,19 @@ def reconcile(
 def _came(one: PresentParticipant, told: Known | None, listed_since: Ms | None, started: Ms) -> Ms | None:
     """When somebody who is listed came, if nobody has said it; None if they are known to be in, or to have gone."""
     if told is None:
-        return started if one.joined is None else one.joined
+        return started if one.joined_at is None else one.joined_at
     if told.left is None or told.said >= started:
         return None
-    if one.joined is not None and one.joined > told.left:
-        return one.joined
+    if one.joined_at is not None and one.joined_at > told.left:
+        return one.joined_at
     if not told.surely:
         return started
-    return listed_since if one.joined is None else None
+    return listed_since if one.joined_at is None else None
 
 
 def _may_be_back(one: PresentParticipant, told: Known | None, started: Ms) -> bool:
     """Whether somebody has left for sure, and is listed all the same by a server that tells no times."""
-    return told is not None and told.left is not None and one.joined is None and told.said < started
+    return told is not None and told.left is not None and one.joined_at is None and told.said < started
 
 
 def _join(one: PresentParticipant, at: Ms) -> Event:

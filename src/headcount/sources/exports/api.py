@@ -1,8 +1,7 @@
-"""Forms: what a reader of history is given, what it gives, and what it leaves open.
+"""Interface of an export format: the file, the operator's options, and the parser of one format.
 
-A reader looks at one whole file. What makes no sense as a whole it refuses (`BadInput`); of a row that
-makes none it complains, and goes on with the next. Whether a complaint is the end of it is not for a
-reader to say, nor who counts.
+A parser reads one whole file. It refuses a file that makes no sense (`BadInput`), and reports each row that makes none to a
+callback, then goes on. Must not know whether a bad row ends the import, nor which roles count.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,52 +14,49 @@ from headcount.kernel.events import InvalidEvent
 from headcount.sources.api import ParsedEvent
 
 ErrorCallback = Callable[[BadInput], None]
-"""Is told of each row that cannot be read, with its place."""
+"""Called with the error of each row that cannot be read, including its place."""
 
 
 class ExportOptions(NamedTuple):
-    """What the operator says of files, where they leave it open themselves.
+    """The operator's answers to what a file leaves open.
 
-    `room` is what the room is called. `zone` is where clocks showed the times that a file gives without
-    a zone; `day_first` says which of 03/04/2026 is the day.
+    `room` is the name of its room. `timezone` applies to times that a file gives without one. `day_first` selects the day
+    in 03/04/2026.
     """
 
     room: str = ""
-    zone: tzinfo | None = None
+    timezone: tzinfo | None = None
     day_first: bool | None = None
 
 
 class ExportFile(NamedTuple):
-    """One file, unpacked, and what it is called in complaints."""
+    """Content of one file, decompressed, and its name in error messages."""
 
-    raw: bytes
-    where: str = "the file"
-
-
-Read = Callable[[ExportFile, ExportOptions, ErrorCallback], Iterable[ParsedEvent]]
+    content: bytes
+    name: str = "the file"
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
-    """One form of history.
+    """One format.
 
-    `tells_one_meeting`: a file tells of one meeting, and so the operator may say what its room is
-    called. `has_local_times`: its times may be without a zone.
+    `is_one_meeting`: a file holds one meeting, so the operator may name its room. `has_local_times`: its times may
+    lack a time zone.
     """
 
     kind: str
-    read: Read
-    tells_one_meeting: bool = False
+    parse: Callable[[ExportFile, ExportOptions, ErrorCallback], Iterable[ParsedEvent]]
+    is_one_meeting: bool = False
     has_local_times: bool = False
 
 
 def parse_export(
-    form: ExportFormat, file: ExportFile, asked: ExportOptions, complain: ErrorCallback
+    export_format: ExportFormat, file: ExportFile, options: ExportOptions, on_error: ErrorCallback
 ) -> list[ParsedEvent]:
-    """All that a file says. Raises `BadInput` with the file's name if it cannot be read."""
+    """Return the events of a file. Raise `BadInput` with the file's name if it cannot be read."""
     try:
-        return list(form.read(file, asked, complain))
+        return list(export_format.parse(file, options, on_error))
     except BadInput as error:
-        raise BadInput(error.reason, where=error.where or file.where, place=error.place) from error
+        raise BadInput(error.reason, where=error.where or file.name, place=error.place) from error
     except InvalidEvent as error:
-        raise BadInput(f"tells what cannot be: {error}", where=file.where) from error
+        raise BadInput(f"tells what cannot be: {error}", where=file.name) from error

@@ -18,8 +18,8 @@ from headcount.sources import bbb_analytics, fields
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.bbb_meetings import Meeting, Span
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.bbb_meetings import heard_of
-from headcount.sources.exports.text import text_of
+from headcount.sources.exports.bbb_meetings import meeting_events
+from headcount.sources.exports.text import decode_text
 
 
 class Session(msgspec.Struct, rename="camel"):
@@ -63,9 +63,9 @@ _NEITHER: Final = (
 )
 
 
-def read(file: ExportFile, asked: ExportOptions, complain: ErrorCallback) -> Iterator[ParsedEvent]:
+def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterator[ParsedEvent]:
     """Who came and went in a meeting."""
-    return heard_of(_meeting(text_of(file.raw)), file, asked, complain)
+    return meeting_events(_meeting(decode_text(file.content)), file, options, on_error)
 
 
 def _meeting(text: str) -> Meeting:
@@ -90,12 +90,12 @@ def _spans(user: User) -> Iterator[Span]:
     only = {user.int_id: Connection(None, user.registered_on, user.left_on)}
     for connection, about in (only if user.int_ids is None else user.int_ids).items():
         for session in about.sessions or [Session(about.registered_on, about.left_on)]:
-            joined = fields.sensible(session.registered_on, "registeredOn")
+            joined = fields.valid_ms(session.registered_on, "registeredOn")
             yield Span(connection, user.ext_id, user.name, joined, _ms(session.left_on, "leftOn"), role)
 
 
 def _ms(value: int, field: str) -> Ms | None:
-    return fields.sensible(value, field) if value else None
+    return fields.valid_ms(value, field) if value else None
 
 
-FORMAT: Final = ExportFormat("bbb-dashboard", read, tells_one_meeting=True)
+FORMAT: Final = ExportFormat("bbb-dashboard", parse, is_one_meeting=True)

@@ -25,7 +25,7 @@ from headcount.kernel.events import Event, InvalidEvent, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.stays import ended
+from headcount.sources.exports.stays import room_end
 
 _CREATED: Final = re.compile(r".+-(\d{13})", re.ASCII)
 _KINDS: Final = {"ParticipantJoinEvent": Kind.JOIN, "ParticipantLeftEvent": Kind.LEAVE}
@@ -34,14 +34,14 @@ _ENDED: Final = "EndAndKickAllEvent"
 _TELEPHONE: Final = "v_"
 
 
-def read(file: ExportFile, asked: ExportOptions, complain: ErrorCallback) -> Iterator[ParsedEvent]:
+def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterator[ParsedEvent]:
     """Who came and went in a recording."""
-    recording = _Recording(asked.room)
-    for number, event in enumerate(_events(file.raw, recording), start=1):
+    recording = _Recording(options.room)
+    for number, event in enumerate(_events(file.content, recording), start=1):
         try:
             heard = recording.heard(event)
         except (BadInput, InvalidEvent) as error:
-            complain(BadInput(str(error), where=file.where, place=f"event {number}"))
+            on_error(BadInput(str(error), where=file.name, place=f"event {number}"))
         else:
             yield from heard
     yield from recording.end()
@@ -109,7 +109,7 @@ class _Recording:
         name = event.get("eventname", "")
         if name == _ENDED and not self._has_ended:
             self._has_ended = True
-            return [ended(self._room, self._id, at, is_guess=False)]
+            return [room_end(self._room, self._id, at, is_inferred=False)]
         kind = _KINDS.get(name) if event.get("module") == _PEOPLE else None
         return [] if kind is None else [self._came_or_went(kind, at, event)]
 
@@ -117,7 +117,7 @@ class _Recording:
         """What is to be said when all events were heard."""
         if self._has_ended or self._last is None:
             return []
-        return [ended(self._room, self._id, self._last, is_guess=True)]
+        return [room_end(self._room, self._id, self._last, is_inferred=True)]
 
     def _came_or_went(self, kind: Kind, at: Ms, event: Element) -> ParsedEvent:
         user, external = event.findtext("userId", ""), event.findtext("externalUserId", "")
@@ -127,7 +127,7 @@ class _Recording:
             at,
             user,
             external if external != user else None,
-            fields.name(event.findtext("name")),
+            fields.user_name(event.findtext("name")),
             self._id,
         )
         return ParsedEvent(told, Role.PHONE if user.startswith(_TELEPHONE) else Role.PERSON)
@@ -136,12 +136,12 @@ class _Recording:
         """When it was, by the time of day or by the server's clock."""
         told = event.findtext("timestampUTC")
         if told:
-            return fields.sensible(_whole(told, "timestampUTC"), "timestampUTC")
+            return fields.valid_ms(_whole(told, "timestampUTC"), "timestampUTC")
         created = _CREATED.fullmatch(self._id)
         if created is None or self._first is None:
             raise BadInput("has no timestampUTC")
         clock = _whole(event.get("timestamp"), "timestamp")
-        return fields.sensible(int(created[1]) + clock - self._first, "timestamp")
+        return fields.valid_ms(int(created[1]) + clock - self._first, "timestamp")
 
 
 def _whole(text: str | None, field: str) -> int:
@@ -150,4 +150,4 @@ def _whole(text: str | None, field: str) -> int:
     return int(text)
 
 
-FORMAT: Final = ExportFormat("bbb-events", read, tells_one_meeting=True)
+FORMAT: Final = ExportFormat("bbb-events", parse, is_one_meeting=True)

@@ -22,8 +22,8 @@ from headcount.kernel.events import InvalidEvent, Ms
 from headcount.sources import fields
 from headcount.sources.api import ParsedEvent
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.stays import Stay, said_of
-from headcount.sources.exports.text import text_of
+from headcount.sources.exports.stays import Stay, stay_events
+from headcount.sources.exports.text import decode_text
 
 
 class Participant(msgspec.Struct):
@@ -47,16 +47,16 @@ class Meeting(msgspec.Struct):
 _BLANK: Final = " \t\r\n,"
 
 
-def read(file: ExportFile, _: ExportOptions, complain: ErrorCallback) -> Iterator[ParsedEvent]:
+def parse(file: ExportFile, _: ExportOptions, on_error: ErrorCallback) -> Iterator[ParsedEvent]:
     """The stays of all meetings in a dump."""
-    for place, value in _values(text_of(file.raw)):
+    for place, value in _values(decode_text(file.content)):
         for within, found in _meetings(value):
             at = f"{place}, {within}" if within else place
             try:
                 meeting = msgspec.convert(found, Meeting)
-                heard = [one for stay in _stays(meeting) for one in said_of(stay)]
+                heard = [one for stay in _stays(meeting) for one in stay_events(stay)]
             except (msgspec.ValidationError, InvalidEvent, BadInput) as error:
-                complain(BadInput(f"is no meeting of Daily: {error}", where=file.where, place=at))
+                on_error(BadInput(f"is no meeting of Daily: {error}", where=file.name, place=at))
             else:
                 yield from heard
 
@@ -102,24 +102,26 @@ def _stays(meeting: Meeting) -> Iterator[Stay]:
         raise BadInput("it has no room")
     if meeting.participants is None:
         raise BadInput("it has no participants: ask for the dump without no_participants")
-    for who in meeting.participants:
-        join = fields.seconds(who.join_time, "join_time")
-        leave = fields.seconds(who.join_time + who.duration, "join_time and duration together")
-        yield _stay(meeting, who, join, leave)
+    for participant in meeting.participants:
+        join = fields.ms_from_seconds(participant.join_time, "join_time")
+        leave = fields.ms_from_seconds(
+            participant.join_time + participant.duration, "join_time and duration together"
+        )
+        yield _stay(meeting, participant, join, leave)
 
 
-def _stay(meeting: Meeting, who: Participant, join: Ms, leave: Ms) -> Stay:
+def _stay(meeting: Meeting, participant: Participant, join: Ms, leave: Ms) -> Stay:
     if leave < join:
-        raise BadInput(f"the duration of {who.participant_id} is negative")
+        raise BadInput(f"the duration of {participant.participant_id} is negative")
     return Stay(
         meeting.room,
-        who.participant_id,
+        participant.participant_id,
         join,
         leave,
-        user_id=who.user_id,
-        user_name=who.user_name,
-        is_guess=meeting.ongoing,
+        user_id=participant.user_id,
+        user_name=participant.user_name,
+        is_inferred=meeting.ongoing,
     )
 
 
-FORMAT: Final = ExportFormat("daily-meetings", read)
+FORMAT: Final = ExportFormat("daily-meetings", parse)

@@ -62,10 +62,10 @@ class Time(NamedTuple):
             raise BadInput(f"'{self.text}' is no time: {error}") from error
 
 
-def time_of(text: str) -> Time | Ms:
+def parse_local_time(text: str) -> Time | Ms:
     """A time as it is written; the moment itself, if it says its zone. Raises `BadInput`."""
     if _ZONED.fullmatch(text):
-        return fields.rfc3339(text, "the time")
+        return fields.ms_from_rfc3339(text, "the time")
     found = _WRITTEN.fullmatch(_NAMED.sub(_in_numbers, text))
     if found is None:
         raise BadInput(
@@ -113,20 +113,22 @@ class Clock(NamedTuple):
             raise BadInput(
                 f"'{time.text}' was never shown by clocks in {self.zone}, which were set forward then: is the zone right?"
             )
-        return [fields.sensible(moment, f"'{time.text}'") for moment in found]
+        return [fields.valid_ms(moment, f"'{time.text}'") for moment in found]
 
 
-def clock_of(times: Iterable[Time | Ms], asked: ExportOptions) -> Clock:
+def infer_clock(times: Iterable[Time | Ms], options: ExportOptions) -> Clock:
     """How the times of a file are to be read, judged by all of them. Raises `BadInput` if they leave it open."""
     written = [time for time in times if isinstance(time, Time)]
-    if written and asked.zone is None:
+    if written and options.timezone is None:
         raise BadInput(
             f"has times without a zone, like '{written[0].text}': say where clocks showed them, like --zone Europe/Berlin"
         )
-    return Clock(asked.zone or UTC, _is_day_first([time for time in written if not time.is_plain], asked))
+    return Clock(
+        options.timezone or UTC, _is_day_first([time for time in written if not time.is_plain], options)
+    )
 
 
-def _is_day_first(in_doubt: Sequence[Time], asked: ExportOptions) -> bool:
+def _is_day_first(in_doubt: Sequence[Time], options: ExportOptions) -> bool:
     day_first = any(time.a > 12 >= time.b for time in in_doubt)
     month_first = any(time.b > 12 >= time.a for time in in_doubt)
     if day_first and month_first:
@@ -136,8 +138,8 @@ def _is_day_first(in_doubt: Sequence[Time], asked: ExportOptions) -> bool:
     if day_first or month_first:
         return day_first
     open_still = next((time for time in in_doubt if time.a != time.b), None)
-    if open_still is not None and asked.day_first is None:
+    if open_still is not None and options.day_first is None:
         raise BadInput(
             f"leaves open which number of '{open_still.text}' is the day: say --dates day-first or --dates month-first"
         )
-    return bool(asked.day_first)
+    return bool(options.day_first)

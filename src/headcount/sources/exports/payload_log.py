@@ -10,13 +10,13 @@ from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportForma
 from headcount.sources.exports.text import UTF8_MARK, UTF16_MARKS
 
 
-def log_of(source: Source) -> ExportFormat:
+def payload_log_format(source: Source) -> ExportFormat:
     """The log of one vendor's webhooks."""
 
-    def read(file: ExportFile, _: ExportOptions, complain: ErrorCallback) -> Iterable[ParsedEvent]:
-        if file.raw.startswith(UTF16_MARKS):
-            raise BadInput("is UTF-16 text: save it as UTF-8", where=file.where)
-        lines = BytesIO(file.raw.removeprefix(UTF8_MARK))
-        return parse_capture(lines, source, file.where, complain)
+    def parse(file: ExportFile, _: ExportOptions, on_error: ErrorCallback) -> Iterable[ParsedEvent]:
+        if file.content.startswith(UTF16_MARKS):
+            raise BadInput("is UTF-16 text: save it as UTF-8", where=file.name)
+        lines = BytesIO(file.content.removeprefix(UTF8_MARK))
+        return parse_capture(lines, source, file.name, on_error)
 
-    return ExportFormat(source.kind, read)
+    return ExportFormat(source.kind, parse)

@@ -14,8 +14,8 @@ from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent, Ms
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportOptions
-from headcount.sources.exports.local_times import Clock, Time, clock_of, time_of
-from headcount.sources.exports.stays import Stay, said_of
+from headcount.sources.exports.local_times import Clock, Time, infer_clock, parse_local_time
+from headcount.sources.exports.stays import Stay, stay_events
 from headcount.timestamps import spoken
 
 # A duration that is told in minutes is rounded, either way.
@@ -28,7 +28,7 @@ U = TypeVar("U")
 class Row(NamedTuple):
     """One row, as it is written.
 
-    `leave` is empty where the report does not say it, `ended` where it does not say when the meeting ended.
+    `leave` is empty where the report does not say it, `room_end` where it does not say when the meeting ended.
     """
 
     line: int
@@ -37,7 +37,7 @@ class Row(NamedTuple):
     email: str
     join: str
     leave: str
-    ended: str = ""
+    room_end: str = ""
     lasted: Ms | None = None
     role: Role = Role.PERSON
 
@@ -72,13 +72,13 @@ class _Rows:
                 self._wrong.append((row.line, str(error)))
         return kept
 
-    def complain(self, where: str, complain: ErrorCallback) -> None:
+    def on_error(self, where: str, on_error: ErrorCallback) -> None:
         for line, reason in sorted(self._wrong):
-            complain(BadInput(reason, where=where, place=f"line {line}"))
+            on_error(BadInput(reason, where=where, place=f"line {line}"))
 
 
-def heard_of(
-    rows: Iterable[Row], where: str, asked: ExportOptions, complain: ErrorCallback
+def meeting_events(
+    rows: Iterable[Row], where: str, options: ExportOptions, on_error: ErrorCallback
 ) -> list[ParsedEvent]:
     """What the rows of one report say."""
     rows = list(rows)
@@ -86,11 +86,11 @@ def heard_of(
         raise BadInput("does not say which room it was: say it with --room NAME")
     on_their_way = _Rows()
     written = on_their_way.through(((row, None) for row in rows), _written)
-    clock = clock_of(_times(written), asked)
+    clock = infer_clock(_times(written), options)
     spans = on_their_way.through(written, lambda row, times: _span(row, times, clock))
     stays = _stays(spans, _ends(spans, clock))
-    heard = on_their_way.through(stays, lambda _, stay: list(said_of(stay)))
-    on_their_way.complain(where, complain)
+    heard = on_their_way.through(stays, lambda _, stay: list(stay_events(stay)))
+    on_their_way.on_error(where, on_error)
     return [one for _, all_of_it in heard for one in all_of_it]
 
 
@@ -101,7 +101,7 @@ def _written(row: Row, _: None) -> _Written:
         raise BadInput("says of nobody when they were in: it has neither a name nor an address")
     if not row.join:
         raise BadInput("does not say when they joined")
-    return _Written(time_of(row.join), time_of(row.leave) if row.leave else None)
+    return _Written(parse_local_time(row.join), parse_local_time(row.leave) if row.leave else None)
 
 
 def _times(written: Iterable[tuple[Row, _Written]]) -> Iterator[Time | Ms]:
@@ -143,10 +143,10 @@ def _ends(spans: Iterable[tuple[Row, _Span]], clock: Clock) -> dict[tuple[str, s
     """The last moment that the report tells of, for each meeting."""
     told: defaultdict[tuple[str, str], Ms] = defaultdict(int)
     for row, span in spans:
-        meeting = (row.room, row.ended)
+        meeting = (row.room, row.room_end)
         if meeting not in told:
             with suppress(BadInput):  # a report is worth reading without it
-                told[meeting] = max(clock.moments(time_of(row.ended)))
+                told[meeting] = max(clock.moments(parse_local_time(row.room_end)))
         told[meeting] = max(told[meeting], span.join, span.leave or 0)
     return told
 
@@ -154,22 +154,22 @@ def _ends(spans: Iterable[tuple[Row, _Span]], clock: Clock) -> dict[tuple[str, s
 def _stays(spans: Sequence[tuple[Row, _Span]], ends: dict[tuple[str, str], Ms]) -> Iterator[tuple[Row, Stay]]:
     """Each row as a stay with a name of its own, the same whenever the report is read."""
     known: Counter[tuple[str, str, Ms]] = Counter()
-    told = [(row, span, span.leave or ends[row.room, row.ended]) for row, span in spans]
+    told = [(row, span, span.leave or ends[row.room, row.room_end]) for row, span in spans]
     for row, span, leave in sorted(told, key=lambda one: (one[1].join, one[2])):
-        who = row.email or row.name
-        known[row.room, who, span.join] += 1
-        number = known[row.room, who, span.join]
+        participant = row.email or row.name
+        known[row.room, participant, span.join] += 1
+        number = known[row.room, participant, span.join]
         again = f"/{number}" if number > 1 else ""
         yield (
             row,
             Stay(
                 room=row.room,
-                participant_id=f"{who}/{spoken(span.join)}{again}",
+                participant_id=f"{participant}/{spoken(span.join)}{again}",
                 join=span.join,
                 leave=leave,
                 user_id=row.email or None,
                 user_name=row.name,
                 role=row.role,
-                is_guess=span.leave is None,
+                is_inferred=span.leave is None,
             ),
         )

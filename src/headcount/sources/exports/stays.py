@@ -14,7 +14,7 @@ from headcount.sources.api import ParsedEvent, Role
 
 
 class Stay(NamedTuple):
-    """One participant's time in a room. `is_guess`: nobody reported that they left then."""
+    """One participant's time in a room. `is_inferred`: nobody reported that they left then."""
 
     room: str
     participant_id: str
@@ -24,12 +24,12 @@ class Stay(NamedTuple):
     user_name: str | None = None
     source_session: str | None = None
     role: Role = Role.PERSON
-    is_guess: bool = False
+    is_inferred: bool = False
 
 
-def said_of(stay: Stay) -> Iterator[ParsedEvent]:
+def stay_events(stay: Stay) -> Iterator[ParsedEvent]:
     """The events that a stay stands for."""
-    if not stay.is_guess:
+    if not stay.is_inferred:
         yield _heard(stay, Kind.LEAVE, stay.leave, joined_at=stay.join)
         return
     yield _heard(stay, Kind.JOIN, stay.join)
@@ -45,7 +45,7 @@ def _heard(
         at,
         stay.participant_id,
         stay.user_id,
-        fields.name(stay.user_name),
+        fields.user_name(stay.user_name),
         stay.source_session,
         joined_at,
         inferred,
@@ -53,7 +53,7 @@ def _heard(
     return ParsedEvent(event, stay.role)
 
 
-def ended(room: str, session: str, at: Ms, *, is_guess: bool) -> ParsedEvent:
+def room_end(room: str, session: str, at: Ms, *, is_inferred: bool) -> ParsedEvent:
     """The end of one run of a room: whoever is still in leaves. A guess, if it only is where the file ends."""
-    inferred = Inferred.TIMEOUT if is_guess else None
+    inferred = Inferred.TIMEOUT if is_inferred else None
     return ParsedEvent(Event(Kind.END, room, at, source_session=session, inferred=inferred))

@@ -21,8 +21,8 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources.api import ParsedEvent
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.reports import Row, heard_of
-from headcount.sources.exports.text import Line, lines_of, text_of
+from headcount.sources.exports.reports import Row, meeting_events
+from headcount.sources.exports.text import Line, decode_text, split_lines
 
 _MISSING: Final = (
     "is no attendance report of Teams: it has neither a list with Join Time and Leave Time nor one with User Action."
@@ -46,25 +46,27 @@ class _Columns(NamedTuple):
     email: int | None = 4
 
 
-def read(file: ExportFile, asked: ExportOptions, complain: ErrorCallback) -> Iterable[ParsedEvent]:
+def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterable[ParsedEvent]:
     """The stays that a report tells of."""
-    lines = lines_of(text_of(file.raw), _is_known, _MISSING)
-    room = asked.room or _said(lines, "meeting title") or _title_by_place(lines)
-    ended = _said(lines, "end time", "meeting end time")
-    return heard_of(_rows(lines, room, ended, file.where, complain), file.where, asked, complain)
+    lines = split_lines(decode_text(file.content), _is_known, _MISSING)
+    room = options.room or _said(lines, "meeting title") or _title_by_place(lines)
+    room_end = _said(lines, "end time", "meeting end time")
+    return meeting_events(_rows(lines, room, room_end, file.name, on_error), file.name, options, on_error)
 
 
-def _rows(lines: Sequence[Line], room: str, ended: str, where: str, complain: ErrorCallback) -> Iterable[Row]:
+def _rows(
+    lines: Sequence[Line], room: str, room_end: str, where: str, on_error: ErrorCallback
+) -> Iterable[Row]:
     """The rows of whichever list says most of when people were in."""
     for at, line in enumerate(lines):
         if _has(line, _TIMES):
-            return _stays(_list(lines, at), _columns(line), room, ended)
+            return _stays(_list(lines, at), _columns(line), room, room_end)
     for at, line in enumerate(lines):
         if _has(line, _ACTIONS):
-            return _paired(_list(lines, at), _titles(line), room, where, complain)
+            return _paired(_list(lines, at), _titles(line), room, where, on_error)
     for at, line in enumerate(lines):
         if _part(line) == _ACTIVITIES:
-            return _stays(_list(lines, at + 1), _Columns(), room, ended)
+            return _stays(_list(lines, at + 1), _Columns(), room, room_end)
     return []
 
 
@@ -118,7 +120,7 @@ def _columns(header: Line) -> _Columns:
     )
 
 
-def _stays(lines: Iterable[Line], columns: _Columns, room: str, ended: str) -> Iterator[Row]:
+def _stays(lines: Iterable[Line], columns: _Columns, room: str, room_end: str) -> Iterator[Row]:
     for line in lines:
         yield Row(
             line.number,
@@ -127,7 +129,7 @@ def _stays(lines: Iterable[Line], columns: _Columns, room: str, ended: str) -> I
             line.cell(columns.email),
             line.cell(columns.join),
             line.cell(columns.leave),
-            ended,
+            room_end,
             _lasted(line.cell(columns.duration)),
         )
 
@@ -141,25 +143,25 @@ def _lasted(text: str) -> Ms | None:
 
 
 def _paired(
-    lines: Iterable[Line], titles: Sequence[str], room: str, where: str, complain: ErrorCallback
+    lines: Iterable[Line], titles: Sequence[str], room: str, where: str, on_error: ErrorCallback
 ) -> list[Row]:
     """The form of 2020: each leave belongs to the earliest join of that name which has none yet."""
     name, action, time = titles.index("full name"), titles.index("user action"), titles.index("timestamp")
     rows: list[Row] = []
     waiting: defaultdict[str, list[int]] = defaultdict(list)
     for line in lines:
-        who = line.cell(name)
+        participant = line.cell(name)
         match line.cell(action).lower():
             case "joined" | "joined before":
-                waiting[who].append(len(rows))
-                rows.append(Row(line.number, room, who, "", line.cell(time), ""))
-            case "left" if waiting[who]:
-                joined = waiting[who].pop(0)
+                waiting[participant].append(len(rows))
+                rows.append(Row(line.number, room, participant, "", line.cell(time), ""))
+            case "left" if waiting[participant]:
+                joined = waiting[participant].pop(0)
                 rows[joined] = rows[joined]._replace(leave=line.cell(time))
             case "left":
-                complain(_complaint(line, where, f"'{who}' left, but is not said to have joined"))
+                on_error(_complaint(line, where, f"'{participant}' left, but is not said to have joined"))
             case other:
-                complain(
+                on_error(
                     _complaint(line, where, f"'{other}' is neither Joined nor Left: download it in English")
                 )
     return rows
@@ -169,4 +171,4 @@ def _complaint(line: Line, where: str, reason: str) -> BadInput:
     return BadInput(reason, where=where, place=f"line {line.number}")
 
 
-FORMAT: Final = ExportFormat("teams-attendance", read, tells_one_meeting=True, has_local_times=True)
+FORMAT: Final = ExportFormat("teams-attendance", parse, is_one_meeting=True, has_local_times=True)

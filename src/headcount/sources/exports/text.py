@@ -32,7 +32,7 @@ class Line(NamedTuple):
         return self.cells[column] if column is not None and column < len(self.cells) else ""
 
 
-def text_of(raw: bytes) -> str:
+def decode_text(raw: bytes) -> str:
     """The bytes of a text file as text. Raises `BadInput` if it is none, or empty."""
     try:
         text = raw.decode(_encoding(raw)).removeprefix("\ufeff")
@@ -51,7 +51,7 @@ def _encoding(raw: bytes) -> str:
     return "utf-8-sig"
 
 
-def lines_of(text: str, is_header: Callable[[Line], bool], missing: str) -> list[Line]:
+def split_lines(text: str, is_header: Callable[[Line], bool], missing: str) -> list[Line]:
     """The rows of a report, divided by whatever makes one of them its header.
 
     Raises `BadInput` with `missing` if none is, and if a quote is never closed.

@@ -19,8 +19,8 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.reports import Row, heard_of
-from headcount.sources.exports.text import Line, lines_of, text_of
+from headcount.sources.exports.reports import Row, meeting_events
+from headcount.sources.exports.text import Line, decode_text, split_lines
 
 _IN_BRACKETS: Final = re.compile(r"\s*\(.*\)\s*$")
 _NUMBER: Final = re.compile(r"\d{9,12}", re.ASCII)
@@ -36,7 +36,7 @@ class _Columns(NamedTuple):
     """Where things stand in a row; None where they do not."""
 
     meeting: int | None
-    ended: int | None
+    room_end: int | None
     name: int
     email: int | None
     join: int
@@ -45,15 +45,15 @@ class _Columns(NamedTuple):
     waiting: int | None
 
 
-def read(file: ExportFile, asked: ExportOptions, complain: ErrorCallback) -> Iterable[ParsedEvent]:
+def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterable[ParsedEvent]:
     """The stays that a report tells of."""
-    lines = lines_of(text_of(file.raw), _is_header, _MISSING)
+    lines = split_lines(decode_text(file.content), _is_header, _MISSING)
     header = next(index for index, line in enumerate(lines) if _is_header(line))
     if "total duration" in _titles(lines[header]):
         raise BadInput(_UNIQUE)
-    number, ended = _meeting(lines[:header])
-    rows = _rows(lines[header:], asked.room or (_plain(number) if number else ""), ended)
-    return heard_of(rows, file.where, asked, complain)
+    number, room_end = _meeting(lines[:header])
+    rows = _rows(lines[header:], options.room or (_plain(number) if number else ""), room_end)
+    return meeting_events(rows, file.name, options, on_error)
 
 
 def _titles(line: Line) -> Sequence[str]:
@@ -105,7 +105,7 @@ def _plain(number: str) -> str:
     return plain
 
 
-def _rows(lines: Iterable[Line], room: str, ended: str) -> Iterator[Row]:
+def _rows(lines: Iterable[Line], room: str, room_end: str) -> Iterator[Row]:
     header, *participants = lines
     columns = _columns(header)
     for line in participants:
@@ -119,7 +119,7 @@ def _rows(lines: Iterable[Line], room: str, ended: str) -> Iterator[Row]:
             line.cell(columns.email),
             line.cell(columns.join),
             line.cell(columns.leave),
-            ended or line.cell(columns.ended),
+            room_end or line.cell(columns.room_end),
             _minutes(line.cell(columns.duration)),
             Role.HIDDEN if waited else Role.PERSON,
         )
@@ -129,4 +129,4 @@ def _minutes(text: str) -> Ms | None:
     return int(text) * 60_000 if text.isascii() and text.isdigit() else None
 
 
-FORMAT: Final = ExportFormat("zoom-report", read, tells_one_meeting=True, has_local_times=True)
+FORMAT: Final = ExportFormat("zoom-report", parse, is_one_meeting=True, has_local_times=True)

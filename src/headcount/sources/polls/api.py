@@ -1,8 +1,8 @@
-"""Asking: what a poll of a video server is made of.
+"""Interface of a poll: the requests that list who is in a vendor's rooms, and the result.
 
-A poll is a generator. It yields what is to be asked, some requests at a time that need not wait for
-each other, is sent the answers in the same order, and returns who is in. So it knows neither network
-nor clock, and whoever runs it decides how long to wait.
+A poll is a generator. It yields requests that may be sent at the same time, receives their responses in the same order, and
+returns a `PollResult`. Responsible for these types and for checking responses. Must not know the network or the clock:
+the caller sends the requests and limits the time.
 """
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -19,15 +19,15 @@ T = TypeVar("T")
 
 
 class PollFailed(HeadcountError):
-    """The server gave no answer that says who is in. The message says why."""
+    """The server gave no usable response. The message gives the reason."""
 
 
 class CredentialsRejected(PollFailed):
-    """The server does not know the secret that it was shown."""
+    """The server rejected the key."""
 
 
 class PollRequest(NamedTuple):
-    """One request. `path` is added to the address of the source's poll, which may have a path itself."""
+    """One request. `path` is appended to the poll address of the source, which may have a path, too."""
 
     method: str
     path: str
@@ -36,7 +36,7 @@ class PollRequest(NamedTuple):
 
 
 class PollResponse(NamedTuple):
-    """What was answered. Names of headers are in lower case."""
+    """Response of the server. Names of headers are in lower case."""
 
     status: int
     body: bytes
@@ -44,9 +44,9 @@ class PollResponse(NamedTuple):
 
 
 class PresentParticipant(NamedTuple):
-    """Somebody whom the server lists. Ids are those of its webhooks, so that both speak of the same connection.
+    """A participant that the server lists. Ids are those of its webhooks, so that both mean the same connection.
 
-    `joined` is None where the server does not tell it. Who is not `arrived` is about to come: their stay
+    `joined_at` is None where the server does not report it. A participant without `has_joined` is still connecting: their stay
     is not closed, and none is opened for them.
     """
 
@@ -54,32 +54,32 @@ class PresentParticipant(NamedTuple):
     participant_id: str
     user_id: str | None = None
     user_name: str | None = None
-    joined: Ms | None = None
+    joined_at: Ms | None = None
     source_session: str | None = None
     role: Role = Role.PERSON
-    arrived: bool = True
+    has_joined: bool = True
 
 
 class PollResult(NamedTuple):
-    """What a server says of its rooms: all who are in are `present`, and whoever is not has left.
+    """Participants in the server's rooms; anybody else has left.
 
-    Except in rooms that are `unclear`: there may be others in them, so nobody is taken to have left those.
+    The exception are `unclear_rooms`: they may hold others, so nobody is inferred to have left them.
     """
 
-    present: Sequence[PresentParticipant]
-    unclear: frozenset[str] = frozenset()
+    participants: Sequence[PresentParticipant]
+    unclear_rooms: frozenset[str] = frozenset()
 
 
 class PollContext(NamedTuple):
-    """What a poll needs to be let in: the secret, the time for tokens that run out, and a word made of chance.
+    """Input of a poll: the key, the time for tokens that expire, and a random text.
 
-    `rooms` are those in which somebody is, as far as we know: some servers do not list every room that they have.
+    `active_rooms` are the rooms in which we know somebody to be: some servers do not list all of their rooms.
     """
 
     secret: str
     now: Ms
-    chance: str = ""
-    rooms: Collection[str] = ()
+    nonce: str = ""
+    active_rooms: Collection[str] = ()
 
 
 PollSteps = Generator[Sequence[PollRequest], Sequence[PollResponse], PollResult]
@@ -87,38 +87,42 @@ PollSteps = Generator[Sequence[PollRequest], Sequence[PollResponse], PollResult]
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """How one kind of server is asked. `key` says what its key is; '' if the source's own secret is the key."""
+    """Poll of one kind of server.
+
+    The descriptions are shown to operators. `key_description` is '' if the source's own secret is the key.
+    """
 
     kind: str
-    url: str
-    ask: Callable[[PollContext], PollSteps]
-    key: str = ""
+    url_description: str
+    run: Callable[[PollContext], PollSteps]
+    key_description: str = ""
 
 
-def decode_response(decoder: "msgspec.json.Decoder[T]", answer: PollResponse, vendor: str) -> T:
-    """What an answer of 200 says. Raises `PollFailed` for all else, however it calls itself."""
-    check_status(answer, vendor)
+def decode_response(decoder: "msgspec.json.Decoder[T]", response: PollResponse, vendor: str) -> T:
+    """Return the decoded body of a response with status 200. Raise `PollFailed` for any other response."""
+    check_status(response, vendor)
     try:
-        return decoder.decode(answer.body)
+        return decoder.decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PollFailed(
-            f"what was answered is not what {vendor} answers: {error}: {excerpt(answer)}"
+            f"what was answered is not what {vendor} answers: {error}: {excerpt(response)}"
         ) from error
 
 
-def check_status(answer: PollResponse, vendor: str) -> None:
-    """Raises `PollFailed` unless the answer is 200."""
-    if answer.status in (401, 403):
-        raise CredentialsRejected(f"{vendor} refused the key ({answer.status}): {excerpt(answer)}")
-    if answer.status != 200:
-        raise PollFailed(f"{vendor} answered {answer.status}: {excerpt(answer)}")
+def check_status(response: PollResponse, vendor: str) -> None:
+    """Raise `PollFailed` unless the status is 200."""
+    if response.status in (401, 403):
+        raise CredentialsRejected(f"{vendor} refused the key ({response.status}): {excerpt(response)}")
+    if response.status != 200:
+        raise PollFailed(f"{vendor} answered {response.status}: {excerpt(response)}")
 
 
-def excerpt(answer: PollResponse) -> str:
-    """How an answer begins, to be shown."""
-    text = " ".join(answer.body[:400].decode(errors="replace").split())
+def excerpt(response: PollResponse) -> str:
+    """Return the first characters of a response's body, for an error message."""
+    text = " ".join(response.body[:400].decode(errors="replace").split())
     return f"'{text[:120]}'" if text else "with nothing"
 
 
-def json_body(told: Any) -> bytes:
-    return msgspec.json.encode(told)
+def json_body(payload: Any) -> bytes:
+    """Return the payload as JSON."""
+    return msgspec.json.encode(payload)

@@ -1,10 +1,11 @@
-"""BigBlueButton: `getMeetings`, by the shared secret. It tells which meetings are over, and of no other who is in.
+"""BigBlueButton: `getMeetings`, with the shared secret. It lists the meetings that have not ended, but no usable participants.
 
-* Whoever is in is listed by the id of their user, not by that of their connection, which webhooks have; so nobody can be matched.
-* How many are in lags by a minute, and is 0 while all are in breakout rooms; so counts say nothing. A meeting that is not listed is over.
-* A meeting is listed from when it is created, before anybody can join.
-* Which hashes a server takes for a checksum is a setting (`supportedChecksumAlgorithms`): one that it does not take is answered as a
-  wrong secret is.
+* Participants are listed by the id of their user, while webhooks have the id of their connection; so nobody can be matched.
+* The number of participants lags by a minute, and is 0 while all are in breakout rooms; so counts mean nothing. A meeting that
+  is not listed has ended.
+* A meeting is listed once it is created, before anybody can join.
+* The hashes that a server accepts for a checksum are a setting (`supportedChecksumAlgorithms`). For any other hash the
+  response is the same as for a wrong secret.
 """
 
 import hashlib
@@ -31,100 +32,107 @@ _CODE: Final = "response/returncode"
 _MEETINGS: Final = "response/meetings"
 _MEETING: Final = f"{_MEETINGS}/meeting"
 _ID: Final = f"{_MEETING}/meetingID"
-# What went wrong is told in one of two forms.
-_KEYS: Final = ("response/messageKey", "response/errors/error/key")
-_MESSAGES: Final = ("response/message", "response/errors/error/message")
-_DEEPEST: Final = 4
+# Errors have one of two forms.
+_ERROR_KEYS: Final = ("response/messageKey", "response/errors/error/key")
+_ERROR_MESSAGES: Final = ("response/message", "response/errors/error/message")
+_MAX_DEPTH: Final = 4
 
 
-class Told:
-    """What an answer says, read as it goes by: its code, what went wrong, and the ids of its meetings.
+class MeetingList:
+    """Response of `getMeetings`: its code, its errors, and the ids of its meetings.
 
-    A document that declares anything of its own, entities above all, is not read.
+    A document with a document type is refused, since that could declare entities.
     """
 
     def __init__(self, xml: bytes) -> None:
         self.code = ""
-        self.keys: list[str] = []
-        self.messages: list[str] = []
-        self.meetings: list[str] = []
-        self.lists = False
+        self.error_keys: list[str] = []
+        self.error_messages: list[str] = []
+        self.meeting_ids: list[str] = []
+        self.has_meetings = False
         self._path: list[str] = []
         parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = _refuse
-        parser.StartElementHandler = self._begins
-        parser.EndElementHandler = self._ends
-        parser.CharacterDataHandler = self._says
+        parser.StartElementHandler = self._start_element
+        parser.EndElementHandler = self._end_element
+        parser.CharacterDataHandler = self._text
         parser.Parse(xml, True)
 
-    def _begins(self, name: str, _: object) -> None:
+    def _start_element(self, name: str, _: object) -> None:
         self._path.append(name)
-        where = self._where()
-        self.lists |= where == _MEETINGS
-        if where == _MEETING:
-            self.meetings.append("")
-        elif where in _KEYS:
-            self.keys.append("")
-        elif where in _MESSAGES:
-            self.messages.append("")
+        path = self._current_path()
+        self.has_meetings |= path == _MEETINGS
+        if path == _MEETING:
+            self.meeting_ids.append("")
+        elif path in _ERROR_KEYS:
+            self.error_keys.append("")
+        elif path in _ERROR_MESSAGES:
+            self.error_messages.append("")
 
-    def _ends(self, _: str) -> None:
+    def _end_element(self, _: str) -> None:
         self._path.pop()
 
-    def _says(self, text: str) -> None:
-        where = self._where()
-        if where == _ID:
-            self.meetings[-1] += text
-        elif where == _CODE:
+    def _text(self, text: str) -> None:
+        path = self._current_path()
+        if path == _ID:
+            self.meeting_ids[-1] += text
+        elif path == _CODE:
             self.code += text
-        elif where in _KEYS:
-            self.keys[-1] += text
-        elif where in _MESSAGES:
-            self.messages[-1] += text
+        elif path in _ERROR_KEYS:
+            self.error_keys[-1] += text
+        elif path in _ERROR_MESSAGES:
+            self.error_messages[-1] += text
 
-    def _where(self) -> str:
-        # What is deeper is of no interest.
-        return "/".join(self._path) if len(self._path) <= _DEEPEST else ""
+    def _current_path(self) -> str:
+        # Deeper elements are not needed.
+        return "/".join(self._path) if len(self._path) <= _MAX_DEPTH else ""
 
 
-def ask(access: PollContext) -> PollSteps:
-    """Which meetings are not over."""
+def poll(context: PollContext) -> PollSteps:
+    """Yield one request per hash until one is accepted; return the meetings that have not ended as unclear."""
     for algorithm in _ALGORITHMS:
-        checksum = hashlib.new(algorithm, (_CALL + access.secret).encode(), usedforsecurity=False).hexdigest()
-        (answer,) = yield [PollRequest("GET", f"/{_CALL}?checksum={checksum}")]
-        told = _told(answer)
-        if "checksumError" not in told.keys:
-            return PollResult([], _unclear(told, access.rooms))
-    raise CredentialsRejected(f"BigBlueButton refused the secret: {_reason(told)}")
+        checksum = hashlib.new(
+            algorithm, (_CALL + context.secret).encode(), usedforsecurity=False
+        ).hexdigest()
+        (response,) = yield [PollRequest("GET", f"/{_CALL}?checksum={checksum}")]
+        meeting_list = _meeting_list(response)
+        if "checksumError" not in meeting_list.error_keys:
+            return PollResult([], _unclear(meeting_list, context.active_rooms))
+    raise CredentialsRejected(f"BigBlueButton refused the secret: {_reason(meeting_list)}")
 
 
-def _unclear(told: Told, known: Collection[str]) -> frozenset[str]:
-    """The meetings that are listed."""
-    if told.code.strip() != "SUCCESS":
-        raise PollFailed(f"BigBlueButton refused: {_reason(told)}")
-    if not told.lists or not all(one.strip() for one in told.meetings):
+def _unclear(meeting_list: MeetingList, active_rooms: Collection[str]) -> frozenset[str]:
+    """Return the meetings that are listed, as the response and as we write their names."""
+    if meeting_list.code.strip() != "SUCCESS":
+        raise PollFailed(f"BigBlueButton refused: {_reason(meeting_list)}")
+    if not meeting_list.has_meetings or not all(
+        meeting_id.strip() for meeting_id in meeting_list.meeting_ids
+    ):
         raise PollFailed("BigBlueButton lists no meetings, or some without an id")
-    there = {_compressed(one) for one in told.meetings}
-    return frozenset(there | {room for room in known if _compressed(room) in there})
+    listed = {_normalize_spaces(meeting_id) for meeting_id in meeting_list.meeting_ids}
+    return frozenset(listed | {room for room in active_rooms if _normalize_spaces(room) in listed})
 
 
-def _compressed(name: str) -> str:
-    """Spaces as the answer has them: its template makes one of several. So two names may be one there; a meeting too many does no harm."""
+def _normalize_spaces(name: str) -> str:
+    """Return the name with single spaces, as the response has it.
+
+    Two names may become one. That leaves one meeting too many open, which does no harm.
+    """
     return " ".join(name.split())
 
 
-def _reason(told: Told) -> str:
-    return "; ".join(told.messages or told.keys)[:200] or "without a reason"
+def _reason(meeting_list: MeetingList) -> str:
+    return "; ".join(meeting_list.error_messages or meeting_list.error_keys)[:200] or "without a reason"
 
 
-def _told(answer: PollResponse) -> Told:
-    check_status(answer, "BigBlueButton")
+def _meeting_list(response: PollResponse) -> MeetingList:
+    check_status(response, "BigBlueButton")
     try:
-        return Told(answer.body)
+        return MeetingList(response.body)
     except expat.ExpatError as error:
         raise PollFailed(
-            f"what was answered is not what BigBlueButton answers: {error}: {excerpt(answer)}"
+            f"what was answered is not what BigBlueButton answers: {error}: {excerpt(response)}"
         ) from error
 
 
@@ -132,4 +140,6 @@ def _refuse(*_: object) -> NoReturn:
     raise PollFailed("what was answered is not what BigBlueButton answers: it declares a document type")
 
 
-POLL: Final = Poll("bigbluebutton", "the address of its API, like https://bbb.example/bigbluebutton/api", ask)
+POLL: Final = Poll(
+    "bigbluebutton", "the address of its API, like https://bbb.example/bigbluebutton/api", poll
+)

@@ -1,9 +1,9 @@
-"""Daily: `GET /presence`, all rooms in one answer, by an API key.
+"""Daily: `GET /presence`, all rooms in one response, with an API key.
 
-* A room in which nobody is, is not in the answer; with nobody anywhere it is `{}`.
-* The list may be up to 15 seconds behind. It tells when each joined, so that it lets nobody in again whom
-  a webhook has reported to leave.
-* Whether somebody is hidden it does not tell.
+* An empty room is not in the response; with nobody anywhere it is `{}`.
+* The list may lag by up to 15 seconds. It gives each join time, so that a participant whom a webhook has reported to leave
+  is not let in again.
+* It does not show which participants are hidden.
 """
 
 from collections.abc import Mapping
@@ -37,23 +37,31 @@ class Participant(msgspec.Struct, rename="camel"):
 _DECODER: Final = msgspec.json.Decoder(Mapping[str, list[Participant]])
 
 
-def ask(access: PollContext) -> PollSteps:
-    """Who is in, in all rooms."""
-    (answer,) = yield [PollRequest("GET", "/presence", {"authorization": f"Bearer {access.secret}"})]
+def poll(context: PollContext) -> PollSteps:
+    """Yield one request; return the participants of all rooms."""
+    (response,) = yield [PollRequest("GET", "/presence", {"authorization": f"Bearer {context.secret}"})]
     return PollResult(
         [
-            PresentParticipant(room, who.id, who.user_id, fields.name(who.user_name), _joined(who))
-            for room, people in decode_response(_DECODER, answer, "Daily").items()
-            for who in people
+            PresentParticipant(
+                room,
+                participant.id,
+                participant.user_id,
+                fields.user_name(participant.user_name),
+                _joined_at(participant),
+            )
+            for room, participants in decode_response(_DECODER, response, "Daily").items()
+            for participant in participants
         ]
     )
 
 
-def _joined(who: Participant) -> Ms | None:
+def _joined_at(participant: Participant) -> Ms | None:
     try:
-        return fields.rfc3339(who.join_time or "", "joinTime")
+        return fields.ms_from_rfc3339(participant.join_time or "", "joinTime")
     except BadInput:
         return None
 
 
-POLL: Final = Poll("daily", "Daily's API, https://api.daily.co/v1", ask, key="an API key of the Daily domain")
+POLL: Final = Poll(
+    "daily", "Daily's API, https://api.daily.co/v1", poll, key_description="an API key of the Daily domain"
+)

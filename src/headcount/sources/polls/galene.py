@@ -1,8 +1,8 @@
-"""Galene: `GET /galene-api/v0/.stats`, all groups in one answer, by an administrator's name and password.
+"""Galene: `GET /galene-api/v0/.stats`, all groups in one response, with an administrator's name and password.
 
-* A group in which nobody is may be there without its clients, or not be there.
-* A client is known by an id alone, new with each connection. No names, and no times.
-* Galene's authors do not promise this form; another one is no answer.
+* An empty group is listed without clients, or not at all.
+* A client has only an id, new with each connection. There are no names and no times.
+* Galene's authors do not promise this format; any other format is an error.
 """
 
 from typing import Final
@@ -26,7 +26,7 @@ class Client(msgspec.Struct):
 
 
 class Group(msgspec.Struct):
-    """A subgroup has a slash in its name."""
+    """A group; the name of a subgroup has a slash."""
 
     name: str
     clients: list[Client] | None = None
@@ -35,14 +35,14 @@ class Group(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(list[Group])
 
 
-def ask(access: PollContext) -> PollSteps:
-    """Who is in, in all groups."""
-    basic = f"Basic {encode_base64(access.secret.encode())}"
-    (answer,) = yield [PollRequest("GET", "/galene-api/v0/.stats", {"authorization": basic})]
-    groups = decode_response(_DECODER, answer, "Galene")
+def poll(context: PollContext) -> PollSteps:
+    """Yield one request; return the participants of all groups."""
+    basic = f"Basic {encode_base64(context.secret.encode())}"
+    (response,) = yield [PollRequest("GET", "/galene-api/v0/.stats", {"authorization": basic})]
+    groups = decode_response(_DECODER, response, "Galene")
     return PollResult(
         [PresentParticipant(group.name, client.id) for group in groups for client in group.clients or []]
     )
 
 
-POLL: Final = Poll("galene", "the server's address, like https://galene.example:8443", ask)
+POLL: Final = Poll("galene", "the server's address, like https://galene.example:8443", poll)

@@ -1,11 +1,11 @@
-"""Janus: its Admin API, by which one request asks a plugin without a session; by the server's `admin_secret`.
+"""Janus: its Admin API, in which one request reaches a plugin without a session, with the server's `admin_secret`.
 
-* The server says what it is called (`info`), as its events do, and rooms are named alike.
-* `list` leaves out rooms that are private. Those in which somebody is, as far as we know, are asked by their number, too; so a private
+* The server reports its name (`info`), as its events do, and rooms have the same names here.
+* `list` omits private rooms. So the rooms that are active as far as we know are queried by their number, too; a private
   room is found by events alone.
-* Whether rooms have numbers or texts is a setting of each plugin. A number of which we know only its digits is asked as both.
-* No times, and no `opaque_id`: somebody whose join was lost has no user id.
-* Whoever only watches is on no list.
+* Whether rooms have numbers or texts is a setting of each plugin. A number of which we know only its digits is queried as both.
+* There are no times, and no `opaque_id`: a participant whose join was lost has no user id.
+* Subscribers, who only watch, are on no list.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from headcount.sources import fields
-from headcount.sources.janus import PLACES, beginning_of
+from headcount.sources.janus import ROOM_PLUGINS, room_prefix
 from headcount.sources.polls.api import (
     CredentialsRejected,
     Poll,
@@ -36,8 +36,8 @@ _NO_SUCH_ROOM: Final = {
     "janus.plugin.audiobridge": (485, 484),
     "janus.plugin.textroom": (417, 414),
 }
-"""No room of this name, and no name of a room: a text where rooms have numbers, or the other way round."""
-_LONGEST_NUMBER: Final = 18
+"""No room of this name, and no valid name of a room: a text where rooms have numbers, or the other way round."""
+_MAX_DIGITS: Final = 18
 
 Id = int | str
 
@@ -50,15 +50,15 @@ class Room(msgspec.Struct):
 
 
 class Participant(msgspec.Struct):
-    """`id` is that of the events; in a TextRoom `username`."""
+    """`id` is that of the events; in a TextRoom it is `username`."""
 
     id: Id | None = None
     username: Id | None = None
     display: Any = None
 
 
-class Told(msgspec.Struct):
-    """What a plugin answers: which of the fields are there depends on what it was asked, and on whether it went well."""
+class PluginResponse(msgspec.Struct):
+    """Response of a plugin: which fields are present depends on the request, and on whether it succeeded."""
 
     rooms: list[Room] | None = msgspec.field(default=None, name="list")
     participants: list[Participant] | None = None
@@ -66,139 +66,152 @@ class Told(msgspec.Struct):
     error: str = ""
 
 
-class Wrong(msgspec.Struct):
+class ServerError(msgspec.Struct):
     code: int = 0
     reason: str = ""
 
 
-class Outcome(msgspec.Struct):
-    """What the server answers: always with a status of 200."""
+class ServerResponse(msgspec.Struct):
+    """Response of the server, always with the status 200."""
 
     janus: str
-    error: Wrong | None = None
-    response: Told | None = None
+    error: ServerError | None = None
+    response: PluginResponse | None = None
     name: str = msgspec.field(default="", name="server-name")
 
+    @property
+    def is_without_plugin(self) -> bool:
+        """True if the server does not run the plugin."""
+        return self.error is not None and self.error.code == _NO_SUCH_PLUGIN
 
-class Place(NamedTuple):
-    """A room that is asked."""
+
+class RoomQuery(NamedTuple):
+    """A room to query: its plugin, its id there, and its name here."""
 
     plugin: str
     room: Id
-    called: str
+    name: str
     is_empty: bool = False
 
 
-_DECODER: Final = msgspec.json.Decoder(Outcome)
+_DECODER: Final = msgspec.json.Decoder(ServerResponse)
 
 
-def ask(access: PollContext) -> PollSteps:
-    """Who is in, in all rooms that are listed or known."""
-    (info,) = yield [_call(access, janus="info")]
-    beginning = beginning_of(_outcome(info).name)
-    if not beginning:
+def poll(context: PollContext) -> PollSteps:
+    """Yield the requests for all rooms that are listed or active; return their participants."""
+    (info,) = yield [_call(context, janus="info")]
+    prefix = room_prefix(_decode(info).name)
+    if not prefix:
         raise PollFailed("Janus does not say what it is called: give it a server_name")
-    lists = yield [_message(access, plugin, request="list") for plugin in PLACES]
-    there = _listed(beginning, lists)
-    called = {place.called for place in there}
-    hidden = [
-        place for name in sorted(access.rooms) if name not in called for place in _known(beginning, name)
+    lists = yield [_message(context, plugin, request="list") for plugin in ROOM_PLUGINS]
+    queries = _queries(prefix, lists, context)
+    responses = yield [
+        _message(context, query.plugin, request="listparticipants", room=query.room) for query in queries
     ]
-    places = [place for place in there if not place.is_empty] + hidden
-    answers = yield [
-        _message(access, one.plugin, request="listparticipants", room=one.room) for one in places
-    ]
-    present: list[PresentParticipant] = []
-    unclear = {name for name in access.rooms if not name.startswith(beginning)}
-    for place, answer in zip(places, answers, strict=True):
-        people = _people(place, answer)
-        if people is None:
-            unclear.add(place.called)
+    participants: list[PresentParticipant] = []
+    unclear = {name for name in context.active_rooms if not name.startswith(prefix)}
+    for query, response in zip(queries, responses, strict=True):
+        found = _participants(query, response)
+        if found is None:
+            unclear.add(query.name)
         else:
-            present += people
-    return PollResult(present, frozenset(unclear))
+            participants += found
+    return PollResult(participants, frozenset(unclear))
 
 
-def _listed(beginning: str, lists: Sequence[PollResponse]) -> list[Place]:
-    return [
-        Place(plugin, one.room, f"{beginning}{place}{one.room}", one.num_participants == 0)
-        for (plugin, place), answer in zip(PLACES.items(), lists, strict=True)
-        for one in _rooms(answer)
+def _queries(prefix: str, lists: Sequence[PollResponse], context: PollContext) -> list[RoomQuery]:
+    """Return the rooms to query: the listed ones with participants, and active ones that are not listed."""
+    listed = [
+        RoomQuery(plugin, room.room, f"{prefix}{folder}{room.room}", room.num_participants == 0)
+        for (plugin, folder), response in zip(ROOM_PLUGINS.items(), lists, strict=True)
+        for room in _rooms(response)
     ]
+    names = {query.name for query in listed}
+    unlisted = [
+        query
+        for name in sorted(context.active_rooms)
+        if name not in names
+        for query in _queries_by_name(prefix, name)
+    ]
+    return [query for query in listed if not query.is_empty] + unlisted
 
 
-def _rooms(answer: PollResponse) -> list[Room]:
-    outcome = _outcome(answer)
-    if outcome.error is not None and outcome.error.code == _NO_SUCH_PLUGIN:
+def _rooms(response: PollResponse) -> list[Room]:
+    decoded = _decode(response)
+    if decoded.is_without_plugin:
         return []
-    told = _told(outcome)
-    if told.rooms is None:
-        raise PollFailed(f"Janus lists no rooms: {told.error_code} {told.error}".rstrip())
-    return told.rooms
+    result = _plugin_response(decoded)
+    if result.rooms is None:
+        raise PollFailed(f"Janus lists no rooms: {result.error_code} {result.error}".rstrip())
+    return result.rooms
 
 
-def _known(beginning: str, name: str) -> Iterator[Place]:
-    """A room that is not listed, by the name that we have for it; none if it is of another server."""
-    if not name.startswith(beginning):
+def _queries_by_name(prefix: str, name: str) -> Iterator[RoomQuery]:
+    """Return the queries for a room that is not listed, by its name here; none if it is of another server."""
+    if not name.startswith(prefix):
         return
-    rest = name.removeprefix(beginning)
-    # The beginning of VideoRoom's is empty, so it is the last that fits.
-    plugin = max((one for one in PLACES if rest.startswith(PLACES[one])), key=lambda one: len(PLACES[one]))
-    room = rest.removeprefix(PLACES[plugin])
-    yield Place(plugin, room, name)
-    if room.isascii() and room.isdigit() and len(room) <= _LONGEST_NUMBER:
-        yield Place(plugin, int(room), name)
+    path = name.removeprefix(prefix)
+    # VideoRoom has no folder, so it matches only if no other plugin does.
+    plugin = max(
+        (plugin for plugin, folder in ROOM_PLUGINS.items() if path.startswith(folder)),
+        key=lambda plugin: len(ROOM_PLUGINS[plugin]),
+    )
+    room = path.removeprefix(ROOM_PLUGINS[plugin])
+    yield RoomQuery(plugin, room, name)
+    if room.isascii() and room.isdigit() and len(room) <= _MAX_DIGITS:
+        yield RoomQuery(plugin, int(room), name)
 
 
-def _people(place: Place, answer: PollResponse) -> list[PresentParticipant] | None:
-    """Who is in a room; None if the server does not tell."""
-    outcome = _outcome(answer)
-    if outcome.error is not None and outcome.error.code == _NO_SUCH_PLUGIN:
+def _participants(query: RoomQuery, response: PollResponse) -> list[PresentParticipant] | None:
+    """Return the participants of a room, or None if the server does not list them."""
+    decoded = _decode(response)
+    if decoded.is_without_plugin:
         return []
-    told = _told(outcome)
-    if told.participants is not None:
-        return [_present(place, who) for who in told.participants]
-    return [] if told.error_code in _NO_SUCH_ROOM[place.plugin] else None
+    result = _plugin_response(decoded)
+    if result.participants is not None:
+        return [_present(query, participant) for participant in result.participants]
+    return [] if result.error_code in _NO_SUCH_ROOM[query.plugin] else None
 
 
-def _present(place: Place, who: Participant) -> PresentParticipant:
-    name = who.display or who.username
-    known_as = who.username if who.id is None else who.id
+def _present(query: RoomQuery, participant: Participant) -> PresentParticipant:
+    name = participant.display or participant.username
+    participant_id = participant.username if participant.id is None else participant.id
     return PresentParticipant(
-        place.called,
-        "" if known_as is None else str(known_as),
-        user_name=fields.name(name if isinstance(name, str) else None),
+        query.name,
+        "" if participant_id is None else str(participant_id),
+        user_name=fields.user_name(name if isinstance(name, str) else None),
     )
 
 
-def _told(outcome: Outcome) -> Told:
-    if outcome.response is None:
-        wrong = outcome.error or Wrong(0, "no response")
-        raise PollFailed(f"Janus answered with an error: {wrong.code} {wrong.reason}")
-    return outcome.response
+def _plugin_response(decoded: ServerResponse) -> PluginResponse:
+    if decoded.response is None:
+        error = decoded.error or ServerError(0, "no response")
+        raise PollFailed(f"Janus answered with an error: {error.code} {error.reason}")
+    return decoded.response
 
 
-def _outcome(answer: PollResponse) -> Outcome:
-    outcome = decode_response(_DECODER, answer, "Janus")
-    if outcome.error is not None and outcome.error.code == _UNAUTHORIZED:
-        raise CredentialsRejected(f"Janus refused the key ({_UNAUTHORIZED}): {outcome.error.reason}")
-    return outcome
+def _decode(response: PollResponse) -> ServerResponse:
+    decoded = decode_response(_DECODER, response, "Janus")
+    if decoded.error is not None and decoded.error.code == _UNAUTHORIZED:
+        raise CredentialsRejected(f"Janus refused the key ({_UNAUTHORIZED}): {decoded.error.reason}")
+    return decoded
 
 
-def _message(access: PollContext, plugin: str, **request: Any) -> PollRequest:
-    # TextRoom wants a transaction of its own.
-    told = {"transaction": "headcount", **request}
-    return _call(access, janus="message_plugin", plugin=plugin, request=told)
+def _message(context: PollContext, plugin: str, **request: Any) -> PollRequest:
+    # TextRoom requires a transaction of its own.
+    return _call(
+        context, janus="message_plugin", plugin=plugin, request={"transaction": "headcount", **request}
+    )
 
 
-def _call(access: PollContext, **told: Any) -> PollRequest:
-    named = {"transaction": access.chance or "headcount", "admin_secret": access.secret, **told}
-    return PollRequest("POST", "", {"content-type": "application/json"}, json_body(named))
+def _call(context: PollContext, **arguments: Any) -> PollRequest:
+    body = {"transaction": context.nonce or "headcount", "admin_secret": context.secret, **arguments}
+    return PollRequest("POST", "", {"content-type": "application/json"}, json_body(body))
 
 
 POLL: Final = Poll(
     "janus",
     "the address of Janus' Admin API, like http://127.0.0.1:7088/admin",
-    ask,
-    key="the admin_secret of janus.jcfg",
+    poll,
+    key_description="the admin_secret of janus.jcfg",
 )

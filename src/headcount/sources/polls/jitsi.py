@@ -1,9 +1,9 @@
-"""Jitsi: `GET /room-census` of Prosody's `mod_muc_census`. It tells which rooms are gone, and of no other who is in.
+"""Jitsi: `GET /room-census` of Prosody's `mod_muc_census`, which lists the rooms that exist, but no participants.
 
-* Nobody is named. A count is one less than those who are in, for the focus: 0 may be one person whom the focus has left. So counts say
-  nothing; a room that is not listed is gone.
-* Breakout rooms are not listed. They are gone when their main room is, which stays as long as anybody is in one.
-* Nothing is shown to be let in: keep others from this address.
+* Nobody is named. A count is one less than the occupants, for the focus: 0 may be one person after the focus has left. So
+  counts mean nothing; a room that is not listed has ended.
+* Breakout rooms are not listed. They end with their main room, which stays as long as anybody is in one.
+* There is no authentication: restrict access to this address.
 * Lua wrote an empty list as `{}` once.
 """
 
@@ -35,17 +35,17 @@ class Census(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(Census)
 
 
-def ask(access: PollContext) -> PollSteps:
-    """Which rooms are not gone."""
-    (answer,) = yield [PollRequest("GET", "/room-census")]
-    rooms = decode_response(_DECODER, answer, "mod_muc_census").room_census
+def poll(context: PollContext) -> PollSteps:
+    """Yield one request; return the rooms that have not ended as unclear."""
+    (response,) = yield [PollRequest("GET", "/room-census")]
+    rooms = decode_response(_DECODER, response, "mod_muc_census").room_census
     if isinstance(rooms, dict):
         if rooms:
             raise PollFailed("what was answered is not what mod_muc_census answers: rooms that are no list")
         return PollResult([])
-    there = {room.room_name for room in rooms}
-    breakouts = {name for name in access.rooms if name.partition("/")[0] in there}
-    return PollResult([], frozenset(there | breakouts))
+    listed = {room.room_name for room in rooms}
+    breakouts = {name for name in context.active_rooms if name.partition("/")[0] in listed}
+    return PollResult([], frozenset(listed | breakouts))
 
 
-POLL: Final = Poll("jitsi", "the address of Prosody's web server, like http://meet.example:5280", ask)
+POLL: Final = Poll("jitsi", "the address of Prosody's web server, like http://meet.example:5280", poll)

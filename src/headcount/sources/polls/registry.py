@@ -1,4 +1,4 @@
-"""Catalog: the video servers that can be asked who is in."""
+"""Registry of the video servers that can be polled, by the kind of their source."""
 
 from typing import Final
 

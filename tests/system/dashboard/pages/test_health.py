@@ -36,7 +36,9 @@ def admin(service):
 
 def deliver(service, path, body, secret="word"):
     said = InboundRequest(
-        {"content-type": "application/json"}, json.dumps(body).encode(), received=time.time_ns() // 1_000_000
+        {"content-type": "application/json"},
+        json.dumps(body).encode(),
+        received_at=time.time_ns() // 1_000_000,
     )
     signed = generic.sign_standard(said, secret)
     return httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)
