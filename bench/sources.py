@@ -65,7 +65,7 @@ def requests(source: Source) -> list[InboundRequest]:
     """Those from which something is heard, without the marks by which they were genuine in their files."""
     files = sorted(TESTS.joinpath(source.kind).glob("*.json"))
     told = [json.loads(file.read_text()) for file in files]
-    golden = [request_of(one) for one in told if one.get("heard")]
+    golden = [request_of(one) for one in told if one.get("events")]
     unsigned = [one._replace(headers={}, url=URL, received_at=NOW) for one in [*golden, *source.samples(NOW)]]
     return [one for one in unsigned if parse_trusted(source, one)]
 

@@ -1,9 +1,9 @@
-"""Golden files: what each vendor sends, and what is heard of it.
+"""Golden files: a request of each vendor and the events that it must be parsed into.
 
-`tests/sources/VENDOR/*.json`: `about` says which story it is; `body` is an object (sent compactly) or
-the text itself; `heard` lists the events, times in ms, without what is unknown; or `unreadable` holds
-words of the refusal. `headers`, `url`, `received_at` are the delivery's. With `secrets`, the file is
-genuine as it stands, and is verified.
+`tests/sources/VENDOR/*.json`: `description` states the claim; `body` is an object (sent as compact JSON) or
+the text itself; `events` lists the events, times in ms, without absent fields; or `error` is a pattern of the
+error message. `headers`, `url`, `received` are those of the request. With `secrets`, the signature in the file is
+genuine, and is verified.
 """
 
 import json
@@ -17,26 +17,26 @@ from headcount.sources.registry import SOURCES
 from support.golden_payloads import FILES, request_of
 
 
-def shown(heard):
-    event = msgspec.to_builtins(heard.event)
-    known = {name: value for name, value in event.items() if value is not None}
-    role = {} if heard.role is Role.PERSON else {"role": str(heard.role)}
-    return known | role | ({"everywhere": True} if heard.server_wide else {})
+def as_json(parsed):
+    event = msgspec.to_builtins(parsed.event)
+    present = {name: value for name, value in event.items() if value is not None}
+    role = {} if parsed.role is Role.PERSON else {"role": str(parsed.role)}
+    return present | role | ({"server_wide": True} if parsed.server_wide else {})
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
-def test_a_golden_delivery_is_heard_as_told(file):
-    told = json.loads(file.read_text())
-    source, request = SOURCES[file.parent.name], request_of(told)
-    assert told["about"]
-    if "secrets" in told:
-        source.verify(request, told["secrets"])
-    if "unreadable" in told:
-        with pytest.raises(BadInput, match=told["unreadable"]):
+def test_a_golden_request_is_parsed_into_its_events(file):
+    golden = json.loads(file.read_text())
+    source, request = SOURCES[file.parent.name], request_of(golden)
+    assert golden["description"]
+    if "secrets" in golden:
+        source.verify(request, golden["secrets"])
+    if "error" in golden:
+        with pytest.raises(BadInput, match=golden["error"]):
             parse_trusted(source, request)
     else:
-        assert [shown(heard) for heard in parse_trusted(source, request)] == told["heard"]
+        assert [as_json(parsed) for parsed in parse_trusted(source, request)] == golden["events"]
 
 
-def test_each_vendor_has_golden_deliveries():
+def test_each_vendor_has_golden_requests():
     assert {file.parent.name for file in FILES} >= set(SOURCES) - {"generic"}

@@ -1,4 +1,4 @@
-"""Golden exports: what vendors hand out, one file each."""
+"""Golden exports: files that vendors provide, one golden file each."""
 
 import json
 from pathlib import Path
@@ -12,16 +12,19 @@ FOLDER = Path(__file__).parents[1] / "sources/exports"
 FILES = sorted(FOLDER.glob("*/*.json"))
 
 
-def content_of(told):
-    if "body" in told:
-        return json.dumps(told["body"], ensure_ascii=False, indent=2).encode()
-    if "bodies" in told:
-        return b"".join(json.dumps(body, ensure_ascii=False).encode() for body in told["bodies"])
-    return "".join(f"{line}\n" for line in told["lines"]).encode(told.get("encoding", "utf-8"))
+def content_of(golden):
+    """Return the bytes of the file that a golden file describes."""
+    if "body" in golden:
+        return json.dumps(golden["body"], ensure_ascii=False, indent=2).encode()
+    if "bodies" in golden:
+        return b"".join(json.dumps(body, ensure_ascii=False).encode() for body in golden["bodies"])
+    return "".join(f"{line}\n" for line in golden["lines"]).encode(golden.get("encoding", "utf-8"))
 
 
-def options_of(told):
-    asked = told.get("asked", {})
-    zone = asked.get("zone")
-    dates = asked.get("dates")
-    return ExportOptions(asked.get("room", ""), zone and zone_named(zone), dates and dates == "day-first")
+def options_of(golden):
+    """Return the operator's options for the file."""
+    options = golden.get("options", {})
+    timezone = options.get("timezone")
+    return ExportOptions(
+        options.get("room", ""), timezone and zone_named(timezone), options.get("day_first")
+    )

@@ -1,8 +1,8 @@
-"""Golden files: what vendors hand out, and what is heard of it.
+"""Golden files: an export of each vendor and the events that it must be parsed into.
 
-`tests/sources/exports/FORM/*.json`: `about` says which story it is. The file is `body`, an object; `lines`, each ended by
-a line feed; or `bodies`, objects one after the other. `encoding` is that of the file, `asked` what the operator says of it.
-`heard` lists the events, without what is unknown; `bad` the complaints; or `unreadable` holds the refusal.
+`tests/sources/exports/FORMAT/*.json`: `description` states the claim. The file is `body`, an object; `lines`, each ended by
+a line feed; or `bodies`, objects one after the other. `encoding` is that of the file, `options` are the operator's.
+`events` lists the events, without absent fields; `row_errors` the errors of single rows; or `error` is the error of the file.
 """
 
 import json
@@ -19,29 +19,30 @@ from headcount.timestamps import spoken
 from support.golden_exports import FILES, content_of, options_of
 
 
-def shown(heard):
-    event = {name: value for name, value in msgspec.to_builtins(heard.event).items() if value is not None}
+def as_json(parsed):
+    event = {name: value for name, value in msgspec.to_builtins(parsed.event).items() if value is not None}
     times = {name: spoken(event[name]) for name in ("at", "joined_at") if name in event}
-    return event | times | ({} if heard.role is Role.PERSON else {"role": str(heard.role)})
+    return event | times | ({} if parsed.role is Role.PERSON else {"role": str(parsed.role)})
 
 
-def parse(told, form):
-    bad = []
-    heard = parse_export(form, ExportFile(content_of(told), "history"), options_of(told), bad.append)
-    return [shown(one) for one in heard], [str(one) for one in bad]
+def parse(golden, export_format):
+    errors = []
+    file = ExportFile(content_of(golden), "history")
+    events = parse_export(export_format, file, options_of(golden), errors.append)
+    return [as_json(parsed) for parsed in events], [str(error) for error in errors]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
-def test_a_golden_file_is_heard_as_told(file):
-    told, form = json.loads(file.read_text()), EXPORT_FORMATS[file.parent.name]
-    assert told["about"]
-    if "unreadable" in told:
+def test_a_golden_export_is_parsed_into_its_events(file):
+    golden, export_format = json.loads(file.read_text()), EXPORT_FORMATS[file.parent.name]
+    assert golden["description"]
+    if "error" in golden:
         with pytest.raises(BadInput) as refused:
-            parse(told, form)
-        assert refused.value.reason == told["unreadable"]
+            parse(golden, export_format)
+        assert refused.value.reason == golden["error"]
     else:
-        assert parse(told, form) == (told["heard"], told.get("bad", []))
+        assert parse(golden, export_format) == (golden["events"], golden.get("row_errors", []))
 
 
-def test_each_form_has_golden_files():
+def test_each_format_has_golden_exports():
     assert {file.parent.name for file in FILES} == set(EXPORT_FORMATS) - set(SOURCES)
