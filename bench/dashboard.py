@@ -49,7 +49,7 @@ def prepare(store: Store) -> None:
             connection.write("upsert_stay", [_stay(number) for number in range(PEOPLE)])
             # The engine would have made these, had it worked all of it in.
             connection.run_text(
-                "insert into rooms (domain, room, settled_ms) select distinct domain, room, 0 from meetings where true"
+                "insert into rooms (domain, room, finalized_ms) select distinct domain, room, 0 from meetings where true"
                 " on conflict do nothing"
             )
 

@@ -27,7 +27,7 @@ from reading_api import DATA, PAST, store_with
 PYTHON = DATA / "datasette" / "bin" / "python"
 PAGE = f"""
   select id, room, start_ms / 1000 as start_time, end_ms, (end_ms - start_ms) / 1000 as duration, max_participants,
-    (select sum(meetings) from meeting_tallies where domain = '{PAST}') as total_count
+    (select sum(meetings) from meeting_counts where domain = '{PAST}') as total_count
   from meetings where domain = '{PAST}' order by start_ms / 1000 desc, id desc limit 100
 """
 WITH_PEOPLE = f"""

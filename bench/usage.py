@@ -20,7 +20,7 @@ from headcount.kernel.rules import Rules
 from headcount.store.open import Store, open_store
 from reading_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with
 
-TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_sums")
+TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_totals")
 _SLOW = """
 select count(distinct m.id), sum(min(s.leave_ms, m.end_ms) - max(s.join_ms, m.start_ms))
 from meetings as m

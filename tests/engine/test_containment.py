@@ -210,11 +210,11 @@ def emptied(database):
     """The same database with nothing in it, which is quicker than another one."""
     with database.writing() as connection:
         for table in (
-            "entries", "rooms", "rooms_behind", "marks", "stays", "meetings", "meeting_tallies", "superseded",
-            "corrections", "messages", "to_tell", "told_meetings", "to_tally",
+            "entries", "rooms", "deferred_rooms", "replay_points", "stays", "meetings", "meeting_counts", "superseded_meetings",
+            "corrections", "messages", "pending_notifications", "published_meetings", "pending_rollups",
         ):  # fmt: skip
             connection.run_text(f"delete from {table}")
-        connection.run_text("update engine set cursor_position = 0")
+        connection.run_text("update engine_state set cursor_position = 0")
     return store_on(database)
 
 

@@ -17,8 +17,7 @@ from headcount.store.group_commit import Appender
 from headcount.store.leadership import leadership
 from headcount.store.log import facts_between
 from headcount.store.meetings import MeetingFilter, Page
-from headcount.store.migrations import migrate, migrations, pending
-from headcount.store.open import connect, open_store
+from headcount.store.open import open_store
 from headcount.store.records import (
     Correction,
     LogEntry,
@@ -203,8 +202,8 @@ def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
     assert store.outbox.due(NEVER, 10) == [later]
     assert store.outbox.seen(later, T).told == known
     assert [tuple(message)[1:] for message in store.messages.after(0)] == [tuple(done.messages[0])]
-    assert rows_of(store, "select domain, room, from_ms, to_ms from to_tally") == [(D, "r", T, T + 5)]
-    assert rows_of(store, "select late_ms, because, before_and_after from corrections") == [
+    assert rows_of(store, "select domain, room, from_ms, to_ms from pending_rollups") == [(D, "r", T, T + 5)]
+    assert rows_of(store, "select late_ms, reason, before_and_after from corrections") == [
         (99, "R15 late", "{}")
     ]
     assert store.tables.room(D, "r") == (T, None, "{}")
@@ -218,7 +217,7 @@ def test_meetings_are_tallied_by_the_day_on_which_they_began(store):
     epoch = store.tables.take_over()
     day = 86_400
     store.tables.commit(written(meeting("m1", 0), meeting("m2", day - 1), meeting("m3", day)), epoch)
-    tallies = "select day, meetings from meeting_tallies order by day"
+    tallies = "select day, meetings from meeting_counts order by day"
     first = T // 86_400_000
     assert rows_of(store, tallies) == [(first, 2), (first + 1, 1)]
     done = written(meeting("m1", 0, 50), meeting("m4", 5))
@@ -393,30 +392,6 @@ def test_keys_are_found_only_whole(store):
     assert store.keys.find(text).revoked == T + 9
     with pytest.raises(BadInput, match="scopes"):
         store.keys.create("acme", "", ("write",), T, "s" * 32)
-
-
-def test_a_store_is_migrated_once_and_a_newer_or_changed_one_is_refused(store, url):
-    assert pending(store.database) == []
-    assert migrate(store.database) == []
-    with store.database.writing() as connection:
-        connection.run("insert_migration", number=9_999, name="of tomorrow", checksum="x")
-    with pytest.raises(StoreError, match="newer release"):
-        open_store(url)
-    with store.database.writing() as connection:
-        connection.run_text("delete from migrations where number = 9999")
-        connection.run_text("update migrations set checksum = 'y'")
-    with pytest.raises(StoreError, match="not the one of this release"):
-        open_store(url)
-
-
-def test_a_store_that_is_not_made_yet_has_everything_pending(url):
-    database = connect(url)
-    with database.writing() as connection:
-        connection.run_text(
-            "create table if not exists migrations (number integer primary key, name text, checksum text)"
-        )
-    assert pending(database) == migrations()
-    database.close()
 
 
 def test_whoever_reads_after_a_position_misses_nothing_while_many_append(url):

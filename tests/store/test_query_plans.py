@@ -5,7 +5,7 @@ import pytest
 from headcount.store.open import open_store
 from headcount.store.statements import statement
 
-GIVEN = {"domain": "d", "room": "r", "after_room": "", "after_join": -1, "after_participant": "", "most": 10}
+GIVEN = {"domain": "d", "room": "r", "after_room": "", "after_join": -1, "after_participant": "", "limit": 10}
 
 
 @pytest.mark.parametrize("question", ["select_presence", "select_room_presence"])
@@ -16,4 +16,4 @@ def test_who_is_in_is_read_in_order_from_an_index_alone(tmp_path, question):
         way = [told for *_, told in connection.rows_of(text, GIVEN)]
     store.close()
     assert len(way) == 1
-    assert "COVERING INDEX stays_of_those_in" in way[0]
+    assert "COVERING INDEX open_stays" in way[0]

@@ -1,6 +1,5 @@
 """Every story comes out as told from both databases, its events in any order, the engine started anew on the way."""
 
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,8 +11,6 @@ from headcount.store.open import open_store
 from support import engines
 from support.scenario import STORIES, parse
 from support.stored import entry_of
-
-STORIES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.txt"))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 
 from headcount.kernel.rules import NEVER
-from headcount.store.credentials import About, Pass, PassKind, Role, digest_of
+from headcount.store.credentials import Pass, PassKind, Role, SubjectKind, digest_of
 
 T = 1_000_000
 
@@ -29,7 +29,7 @@ def share(store, maker, secret):
     store.passes.share(
         Pass(
             digest_of(secret), PassKind.SHARE, "acme", Role.VIEWER, made_by.name, made_by.key_id, T, NEVER,
-            About.ROOM, "r", parent=made_by.digest,
+            SubjectKind.ROOM, "r", parent=made_by.digest,
         )
     )  # fmt: skip
 

@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from headcount.kernel.rules import NEVER
-from headcount.store.credentials import About, Pass, PassKind, Role, digest_of
+from headcount.store.credentials import Pass, PassKind, Role, SubjectKind, digest_of
 from headcount.store.domains import remove_domain
 
 
 @pytest.fixture
 def share(store):
     made = Pass(
-        digest_of("secret"), PassKind.SHARE, "acme", Role.VIEWER, "Ann", None, 1_000, NEVER, About.ROOM, "r", masked=True
+        digest_of("secret"), PassKind.SHARE, "acme", Role.VIEWER, "Ann", None, 1_000, NEVER, SubjectKind.ROOM, "r", masked=True
     )  # fmt: skip
     store.passes.share(made)
     return made
@@ -20,7 +20,7 @@ def share(store):
 
 def people(store):
     with store.database.reading() as connection:
-        return connection.rows_of("select count(*) from share_people", {})[0][0]
+        return connection.rows_of("select count(*) from share_participants", {})[0][0]
 
 
 def test_a_share_is_found_by_its_secret_and_listed_in_its_domain(store, share):

@@ -48,7 +48,7 @@ def keep(store, *, done=(), undelivered=(), attempts=(), **standing):
         "last_pushed": None,
         "state": State.ACTIVE,
         "failed_count": 0,
-        "changes": 0,
+        "version": 0,
     } | standing
     store.deliveries.keep(Batch([Standing(uuid="e", **whole)], list(undelivered), list(done), list(attempts)))
 
@@ -67,7 +67,7 @@ def test_what_delivering_says_of_an_endpoint_that_was_changed_meanwhile_does_not
     keep(store, position=4, state=State.FAILED, failed_count=3, last_pushed=9)
     found = store.endpoints.find("acme", "e")
     assert (found.state, found.failed_count, found.position, found.last_pushed) == (State.ACTIVE, 0, 4, 9)
-    keep(store, position=2, state=State.FAILED, failed_count=3, changes=1)
+    keep(store, position=2, state=State.FAILED, failed_count=3, version=1)
     found = store.endpoints.find("acme", "e")
     assert (found.state, found.failed_count, found.position, found.last_pushed) == (State.FAILED, 3, 4, 9)
     assert store.endpoints.active() == {}
@@ -78,10 +78,10 @@ def test_what_waits_is_found_again_in_order_until_it_is_done(store):
     told(store, "m1", "m2", "m3")
     first = [Delivery("e", "acme", position, "r", 1, 50) for position in (1, 2, 3)]
     keep(store, undelivered=first, position=3)
-    keep(store, undelivered=[first[1]._replace(parked=1, reason="given up")], done=[("e", 1, 0)])
+    keep(store, undelivered=[first[1]._replace(failed=1, reason="given up")], done=[("e", 1, 0)])
     ((message, attempts, next_at, _),) = store.deliveries.waiting("e", 0, 10)
     assert (message.id, message.position, attempts, next_at) == ("m3", 3, 1, 50)
-    assert store.deliveries.counts() == {("e", Fate.WAITING): 1, ("e", Fate.PARKED): 1}
+    assert store.deliveries.counts() == {("e", Fate.PENDING): 1, ("e", Fate.FAILED): 1}
 
 
 def test_one_that_is_revived_tries_what_waits_as_if_for_the_first_time(store):
@@ -103,18 +103,18 @@ def test_a_page_of_the_log_tells_what_became_of_each_message(store):
     endpoint(store)
     told(store, *(f"m{n}" for n in range(1, 6)))
     waiting = Delivery("e", "acme", 3, "r", 1, 50)
-    keep(store, undelivered=[waiting, waiting._replace(position=4, parked=1, reason="given up")], position=4,
+    keep(store, undelivered=[waiting, waiting._replace(position=4, failed=1, reason="given up")], position=4,
          attempts=[attempt(1), attempt(1, delivered=1), attempt(2, delivered=1), attempt(4)])  # fmt: skip
     listed = store.deliveries.listed("e", None, 10)
     assert [(one.id, one.fate, len(one.attempts)) for one in listed] == [
-        ("m4", Fate.PARKED, 1), ("m3", Fate.WAITING, 0), ("m2", Fate.DELIVERED, 1), ("m1", Fate.DELIVERED, 2),
+        ("m4", Fate.FAILED, 1), ("m3", Fate.PENDING, 0), ("m2", Fate.DELIVERED, 1), ("m1", Fate.DELIVERED, 2),
     ]  # fmt: skip
     assert listed[0].reason == "given up"
     assert listed[3].attempts[0].delivered
     pages = [one.id for before in (None, 3) for one in store.deliveries.listed("e", before, 2)]
     assert pages == ["m4", "m3", "m2", "m1"]
     by_fate = {fate: [one.id for one in store.deliveries.listed("e", None, 10, fate)] for fate in Fate}
-    assert by_fate == {Fate.DELIVERED: ["m2", "m1"], Fate.WAITING: ["m3"], Fate.PARKED: ["m4"]}
+    assert by_fate == {Fate.DELIVERED: ["m2", "m1"], Fate.PENDING: ["m3"], Fate.FAILED: ["m4"]}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_page_of_the_log_tells_what_became_of_each_message(store):
         (Wanted(ids=[]), []),
         (Wanted(room="blue"), ["m3"]),
         (Wanted(since=2_000, until=3_000), ["m3"]),
-        (Wanted(parked=True), ["m1"]),
+        (Wanted(failed=True), ["m1"]),
         (Wanted(), ["m1", "m2", "m3"]),
     ],
 )

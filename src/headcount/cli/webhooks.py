@@ -71,7 +71,7 @@ def list_webhooks(*, settings: Settings) -> None:
     if not rows:
         echo("There is no webhook yet; 'headcount webhook add URL' makes one.")
     for row in rows:
-        waiting, parked = (counts.get((row.uuid, fate), 0) for fate in (Fate.WAITING, Fate.PARKED))
+        waiting, parked = (counts.get((row.uuid, fate), 0) for fate in (Fate.PENDING, Fate.FAILED))
         last = "never" if row.last_pushed is None else spoken(row.last_pushed)
         echo(f"{row.uuid}  {row.state}  {row.url}  (domain {row.domain}, {row.retry_type})")
         echo(f"    sent last   {last}; {row.failed_count} failures in a row")

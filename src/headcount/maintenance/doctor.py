@@ -118,7 +118,7 @@ def _about_webhooks(store: Store) -> Iterator[Finding]:
     if not rows:
         yield Finding("webhooks", True, "none is set up; 'headcount webhook add' does it")
     for row in rows:
-        waiting, parked = (counts.get((row.uuid, fate), 0) for fate in (Fate.WAITING, Fate.PARKED))
+        waiting, parked = (counts.get((row.uuid, fate), 0) for fate in (Fate.PENDING, Fate.FAILED))
         if row.state is State.FAILED:
             told = (
                 f"{row.url} failed {row.failed_count} times in a row and is sent nothing more; it loses nothing:"

@@ -140,7 +140,7 @@ class Readiness:
 
     def _measure_failed_deliveries(self) -> FailedDeliveries:
         counts = self._store.deliveries.counts()
-        messages = sum(number for (_, fate), number in counts.items() if fate is Fate.PARKED)
+        messages = sum(number for (_, fate), number in counts.items() if fate is Fate.FAILED)
         return FailedDeliveries(
             messages, sum(row.state is State.FAILED for row in self._store.endpoints.all())
         )

@@ -160,7 +160,7 @@ class PassKind(StrEnum):
     SHARE = "share"
 
 
-class About(StrEnum):
+class SubjectKind(StrEnum):
     """What a share shows: a meeting, by its id, or a room, by its name."""
 
     MEETING = "meeting"
@@ -183,8 +183,8 @@ class Pass(NamedTuple):
     key_id: str | None
     created: Ms
     expires: Ms
-    about_kind: About | None = None
-    about: str | None = None
+    subject_kind: SubjectKind | None = None
+    subject: str | None = None
     masked: bool = False
     parent: str | None = None
     last_used: Ms | None = None
@@ -347,10 +347,10 @@ def _drop_expired(connection: Connection, now: Ms) -> None:
 
 def _pass(
     digest: str, kind: str, domain: str, role: str, name: str, key_id: str | None, created: Ms, expires: Ms,
-    about_kind: str | None, about: str | None, masked: int, parent: str | None, last_used: Ms | None,
+    subject_kind: str | None, subject: str | None, masked: int, parent: str | None, last_used: Ms | None,
 ) -> Pass:  # fmt: skip
-    what = None if about_kind is None else About(about_kind)
+    of_kind = None if subject_kind is None else SubjectKind(subject_kind)
     return Pass(
-        digest, PassKind(kind), domain, Role(role), name, key_id, created, expires, what, about, bool(masked),
+        digest, PassKind(kind), domain, Role(role), name, key_id, created, expires, of_kind, subject, bool(masked),
         parent, last_used,
     )  # fmt: skip

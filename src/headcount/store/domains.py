@@ -5,9 +5,10 @@ from typing import Final
 from headcount.store.database import Database
 
 _TABLES: Final = (
-    "meetings", "meeting_tallies", "stays", "marks", "rooms", "superseded", "corrections", "entries", "api_keys",
-    "sources", "bystanders", "messages", "told_meetings", "to_tell", "to_tally", "room_quarters", "domain_quarters",
-    "domain_steps", "room_sums", "endpoints", "deliveries", "attempts", "passes", "share_people",
+    "entries", "rooms", "deferred_rooms", "replay_points", "stays", "meetings", "meeting_counts", "superseded_meetings",
+    "corrections", "excluded_participants", "room_quarters", "domain_quarters", "domain_steps", "room_totals",
+    "pending_rollups", "messages", "published_meetings", "pending_notifications", "endpoints", "deliveries", "attempts",
+    "sources", "api_keys", "access_tokens", "share_participants",
 )  # fmt: skip
 
 

@@ -122,7 +122,7 @@ class ServerLock:
         session = self._session
         row = session.execute(_sql("try_leader_lock"), {"lock": _LEADERS_LOCK}).fetchone()
         if row is None or not row[0]:
-            session.execute(_sql("terminate_silent_leader"), {"gone_ms": _GONE_S * 1_000})
+            session.execute(_sql("terminate_silent_leader"), {"timeout_ms": _GONE_S * 1_000})
             return None
         if self._epoch is None:
             row = session.execute(_sql("take_leadership")).fetchone()

@@ -30,13 +30,13 @@ class Log:
     def after(self, position: int, most: int) -> list[Logged]:
         """The entries after `position`, at most so many."""
         with self._database.reading() as connection:
-            return [_logged(*row) for row in connection.rows("select_entries", position=position, most=most)]
+            return [_logged(*row) for row in connection.rows("select_entries", position=position, limit=most)]
 
     def of_room_after(self, domain: str, room: str, position: int, until: int, most: int) -> list[Logged]:
         """The entries of one room in (position, until], at most so many. It looks at all entries between."""
         with self._database.reading() as connection:
             rows = connection.rows(
-                "select_room_entries", domain=domain, room=room, position=position, until=until, most=most
+                "select_room_entries", domain=domain, room=room, position=position, until=until, limit=most
             )
             return [_logged(*row) for row in rows]
 
@@ -44,7 +44,7 @@ class Log:
         """The entries of one domain in (position, until], at most so many. It looks at all entries between."""
         with self._database.reading() as connection:
             rows = connection.rows(
-                "select_domain_entries", domain=domain, position=position, until=until, most=most
+                "select_domain_entries", domain=domain, position=position, until=until, limit=most
             )
             return [_logged(*row) for row in rows]
 
@@ -79,7 +79,7 @@ def facts_between(
     """
     bounds = {"domain": domain, "room": room, "after": after, "position": position}
     own = connection.rows("select_room_events", until=min(until, settled), **bounds)
-    joins = connection.rows("select_joins_of_later_leaves", until=until, settled=settled, **bounds)
+    joins = connection.rows("select_joins_of_later_leaves", until=until, finalized=settled, **bounds)
     said = [fact for row in (*own, *joins) for fact in facts(event_of(room, *row))]
     return sorted((fact for fact in said if after < fact.at <= until), key=lambda fact: fact.at)
 

@@ -146,7 +146,12 @@ class Answers:
 
     def rooms_beginning(self, domain: str, beginning: str, most: int) -> list[str]:
         """Rooms whose names begin so, of which anything was ever said; at most so many, in order."""
-        values = {"domain": domain, "beginning": beginning, "beyond": beginning + "\U0010ffff", "most": most}
+        values = {
+            "domain": domain,
+            "prefix": beginning,
+            "prefix_end": beginning + "\U0010ffff",
+            "limit": most,
+        }
         with self._database.reading() as connection:
             return [str(room) for (room,) in connection.rows("select_rooms_by_prefix", **values)]
 
@@ -156,7 +161,12 @@ class Answers:
 
     def users_beginning(self, domain: str, beginning: str, most: int) -> list[str]:
         """Ids of users that begin so; at most so many, in order."""
-        values = {"domain": domain, "beginning": beginning, "beyond": beginning + "\U0010ffff", "most": most}
+        values = {
+            "domain": domain,
+            "prefix": beginning,
+            "prefix_end": beginning + "\U0010ffff",
+            "limit": most,
+        }
         with self._database.reading() as connection:
             return [str(user) for (user,) in connection.rows("select_users_by_prefix", **values)]
 
@@ -164,7 +174,7 @@ class Answers:
         """The ids of users, at most so many, each with the name that they had last."""
         with self._database.reading() as connection:
             return [
-                (str(user), name) for user, name in connection.rows("select_users", domain=domain, most=most)
+                (str(user), name) for user, name in connection.rows("select_users", domain=domain, limit=most)
             ]
 
     def count(self, domain: str, wanted: MeetingFilter, now: Ms) -> int:
@@ -234,7 +244,7 @@ class Answers:
 
     def stays_of_user(self, domain: str, user_id: str, since: Ms, most: int) -> list[StayRow]:
         """The stays of a user that began since a moment, in order; at most so many."""
-        values = {"domain": domain, "user_id": user_id, "since": since, "most": most}
+        values = {"domain": domain, "user_id": user_id, "since": since, "limit": most}
         with self._database.reading() as connection:
             return [StayRow(*row) for row in connection.rows("select_user_stays", **values)]
 
@@ -243,7 +253,7 @@ class Answers:
         with self._database.reading() as connection:
             return [
                 BehindRow(*row)
-                for row in connection.rows("select_quarantined_rooms", domain=domain, most=most)
+                for row in connection.rows("select_quarantined_rooms", domain=domain, limit=most)
             ]
 
     def ongoing_ids(self, domain: str) -> dict[str, str]:
@@ -254,7 +264,7 @@ class Answers:
     def open_rooms(self, domain: str, most: int) -> int:
         """How many rooms somebody is in; they are counted up to `most`."""
         with self._database.reading() as connection:
-            (number,) = connection.row("count_active_rooms", domain=domain, most=most) or (0,)
+            (number,) = connection.row("count_active_rooms", domain=domain, limit=most) or (0,)
             return int(number)
 
     def open_among(self, domain: str, rooms: Collection[str]) -> set[str]:
@@ -329,7 +339,7 @@ class Answers:
             if connection.rows("count_room_events", **within)[0][0] > most:
                 return None
             rows = connection.rows("select_room_events", **within, position=NEVER)
-            rows += connection.rows("select_joins_of_later_leaves", **within, settled=NEVER, position=NEVER)
+            rows += connection.rows("select_joins_of_later_leaves", **within, finalized=NEVER, position=NEVER)
         return sorted((event_of(meeting.room, *row) for row in rows), key=lambda event: event.at)
 
 
@@ -337,7 +347,7 @@ def _presence_pages(connection: Connection, domain: str, size: int) -> Iterator[
     place: tuple[str, Ms, str] = ("", -1, "")
     while True:
         after = {"after_room": place[0], "after_join": place[1], "after_participant": place[2]}
-        page: list[Present] = connection.rows("select_presence", domain=domain, most=size, **after)
+        page: list[Present] = connection.rows("select_presence", domain=domain, limit=size, **after)
         yield page
         if len(page) < size:
             return
@@ -402,9 +412,9 @@ def _page(
             values |= {f"{name}_s": cursor.start // 1_000, f"{name}_id": cursor.id}
     text = (
         f"select {_COLUMNS} from {_source(wanted)} where {' and '.join(clauses)}"  # noqa: S608 - our own
-        f" order by m.start_ms / 1000 {way}, m.id {way} limit :most"
+        f" order by m.start_ms / 1000 {way}, m.id {way} limit :limit"
     )
-    rows = [MeetingRow(*row) for row in connection.rows_of(text, values | {"most": page.limit})]
+    rows = [MeetingRow(*row) for row in connection.rows_of(text, values | {"limit": page.limit})]
     return rows[::-1] if backwards else rows
 
 
@@ -475,7 +485,7 @@ def _stays(
         "domain": meetings[0].domain,
         "ids": [meeting.id for meeting in meetings],
         "never": NEVER,
-        "most": most,
+        "limit": most,
     }
     if user_id is None:
         return connection.rows_of(*with_lists("select_meeting_stays", values))

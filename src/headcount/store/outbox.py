@@ -53,7 +53,7 @@ class Messages:
 
     def count_after(self, position: int, domain: str, types: Sequence[str], most: int = MOST_AT_ONCE) -> int:
         """How many of a domain, of some types, follow `position`; they are counted up to `most`."""
-        values = {"position": position, "domain": domain, "types": list(types), "most": most}
+        values = {"position": position, "domain": domain, "types": list(types), "limit": most}
         with self._database.reading() as connection:
             return int(connection.rows_of(*with_lists("count_domain_messages", values))[0][0])
 
@@ -68,13 +68,13 @@ class Messages:
         """Those after `position` in their order, at most so many; of a domain, of some types only if asked."""
         with self._database.reading() as connection:
             if domain is None:
-                rows = connection.rows("select_messages", position=position, most=most)
+                rows = connection.rows("select_messages", position=position, limit=most)
             else:
                 values = {
                     "position": position,
                     "domain": domain,
                     "types": list(types or MessageType),
-                    "most": most,
+                    "limit": most,
                 }
                 rows = connection.rows_of(*with_lists("select_domain_messages", values))
         return [Message(*row) for row in rows]
@@ -84,7 +84,7 @@ class Messages:
         values = {"domain": domain, "room": room, "start": start, "last": last}
         with self._database.reading() as connection:
             rows = connection.rows(
-                "select_room_messages", **values, since=start, until=last + _TOLD_WITHIN, most=most
+                "select_room_messages", **values, since=start, until=last + _TOLD_WITHIN, limit=most
             )
             return [Message(*row) for row in rows]
 
@@ -141,7 +141,7 @@ class Outbox:
     def due(self, now: Ms, most: int) -> list[ToTell]:
         """What is due at `now`, at most so many."""
         with self._database.reading() as connection:
-            return [ToTell(*row) for row in connection.rows("select_due_notifications", now=now, most=most)]
+            return [ToTell(*row) for row in connection.rows("select_due_notifications", now=now, limit=most)]
 
     def seen(self, about: ToTell, horizon: Ms) -> Seen:
         """What is known of a meeting up to `horizon`, that included."""

@@ -43,7 +43,7 @@ def entries_in_pages(connection: Connection, meeting: MeetingRow, size: int) -> 
         rows = connection.rows(
             "select_stays_after",
             **_within(meeting),
-            most=size,
+            limit=size,
             after_join=place[0],
             after_participant=place[1],
         )
@@ -84,7 +84,7 @@ def _towards_the_end(connection: Connection, meeting: MeetingRow, limit: int, pl
     while True:
         join, who = place
         rows = connection.rows(
-            "select_stays_after", **_within(meeting), most=most + 1, after_join=join, after_participant=who
+            "select_stays_after", **_within(meeting), limit=most + 1, after_join=join, after_participant=who
         )
         entries = [one for one in _entries(connection, meeting, rows) if in_order(one) > place]
         further = set() if len(entries) <= most else _coming_again(connection, meeting, entries[:most], ">")
@@ -100,7 +100,11 @@ def _towards_the_start(connection: Connection, meeting: MeetingRow, limit: int, 
     while True:
         join, who = place
         rows = connection.rows(
-            "select_stays_before", **_within(meeting), most=most + 1, before_join=join, before_participant=who
+            "select_stays_before",
+            **_within(meeting),
+            limit=most + 1,
+            before_join=join,
+            before_participant=who,
         )
         entries = [one for one in _entries(connection, meeting, rows) if in_order(one) < place][::-1]
         further = set() if len(entries) <= most else _coming_again(connection, meeting, entries[:most], "<")

@@ -98,7 +98,7 @@ class PostgresDatabase:
         "bytes": "bytea",
         "clustered": "",
         "text": 'text collate "C"',
-        "told_of_those_in": "",  # an entry of an index there must not grow longer than 2,700 bytes
+        "presence_columns": "",  # an entry of an index there must not grow longer than 2,700 bytes
         "snapshot": "begin isolation level repeatable read, read only",
     }
 

@@ -12,29 +12,32 @@ from headcount.store.database import Connection, Database
 _ROWS_AT_ONCE: Final = 20_000
 _ENTRIES: Final = (
     "position, domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,"
-    " joined_ms, inferred, event_id, event_key, origin, listed"
+    " joined_ms, inferred, event_id, event_key, origin, snapshot"
 )
 _TABLES: Final = {
     "meetings": (
         "domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id",
         2,
     ),
-    "meeting_tallies": ("domain, day, meetings", 2),
+    "meeting_counts": ("domain, day, meetings", 2),
     "stays": ("domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name", 4),
-    "marks": ("domain, room, at_ms, doubts", 3),
-    "rooms": ("domain, room, settled_ms, deadline_ms", 2),
-    "rooms_behind": ("domain, room, position, reason, attempts, since_ms, retry_ms, release", 2),
+    "replay_points": ("domain, room, at_ms, unconfirmed", 3),
+    "rooms": ("domain, room, finalized_ms, deadline_ms", 2),
+    "deferred_rooms": ("domain, room, position, reason, attempts, since_ms, retry_ms, release", 2),
     "room_quarters": (
-        "domain, room, quarter, meetings, time_ms, most, most_ms, in_before, steps",
+        "domain, room, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps",
         3,
     ),
-    "domain_quarters": ("domain, quarter, meetings, time_ms, most, most_ms, in_before", 2),
+    "domain_quarters": (
+        "domain, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants",
+        2,
+    ),
     "domain_steps": ("domain, quarter, steps", 2),
-    "room_sums": ("domain, scale, period, room, meetings, time_ms, most", 4),
+    "room_totals": ("domain, scale, period, room, meetings, participant_ms, peak_participants", 4),
 }
 """Each table's columns, the key first, and how many of them are the key."""
-_COMPARED: Final = tuple(table for table in _TABLES if not table.startswith("rooms"))
-_SAYS_NOTHING: Final = {"meeting_tallies": "meetings = 0"}
+_COMPARED: Final = tuple(table for table in _TABLES if table not in {"rooms", "deferred_rooms"})
+_SAYS_NOTHING: Final = {"meeting_counts": "meetings = 0"}
 """Rows that are as good as none."""
 
 
@@ -42,9 +45,9 @@ def copy_log(source: Database, target: Database) -> None:
     """Copy all entries, with their positions."""
     position = 0
     while True:
-        text = f"select {_ENTRIES} from entries where position > :position order by position limit :most"  # noqa: S608 - our own
+        text = f"select {_ENTRIES} from entries where position > :position order by position limit :limit"  # noqa: S608 - our own
         with source.reading() as connection:
-            rows = connection.rows_of(text, {"position": position, "most": _ROWS_AT_ONCE})
+            rows = connection.rows_of(text, {"position": position, "limit": _ROWS_AT_ONCE})
         if not rows:
             return
         with target.writing() as connection:
@@ -69,7 +72,7 @@ def replace_tables(source: Database, target: Database) -> None:
             connection.run_text(f"delete from {table}")  # noqa: S608 - our own
             for rows in _in_pieces(found, table):
                 connection.write_text(_insert(table, columns), rows)
-        connection.run_text("delete from to_tally")
+        connection.run_text("delete from pending_rollups")
         cursor, _ = found.row("select_cursor") or (0, 0)
         connection.run("set_cursor", cursor=cursor)
 
@@ -99,8 +102,8 @@ def _in_pieces(connection: Connection, table: str) -> Iterator[list[tuple[Any, .
         conditions = [f"({', '.join(key)}) > ({marks})"] if last else []
         conditions += [f"not {_SAYS_NOTHING[table]}"] if table in _SAYS_NOTHING else []
         where = f"where {' and '.join(conditions)}" if conditions else ""
-        text = f"select {columns} from {table} {where} order by {', '.join(key)} limit :most"  # noqa: S608 - our own
-        rows = connection.rows_of(text, {**values, "most": _ROWS_AT_ONCE})
+        text = f"select {columns} from {table} {where} order by {', '.join(key)} limit :limit"  # noqa: S608 - our own
+        rows = connection.rows_of(text, {**values, "limit": _ROWS_AT_ONCE})
         if not rows:
             return
         yield rows

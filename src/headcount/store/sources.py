@@ -128,7 +128,7 @@ class Sources:
             return [
                 str(room)
                 for (room,) in connection.rows(
-                    "select_active_rooms_by_prefix", domain=domain, beginning=beginning
+                    "select_active_rooms_by_prefix", domain=domain, prefix=beginning
                 )
             ]
 
@@ -157,7 +157,7 @@ class Sources:
     def letters(self, after: int = 0, most: int = MOST_LETTERS) -> list[DeadLetter]:
         """Deliveries that could not be read, oldest first."""
         with self._database.reading() as connection:
-            rows = connection.rows("select_dead_letters", after=after, most=most)
+            rows = connection.rows("select_dead_letters", after=after, limit=most)
         return [
             DeadLetter(number, token, received, url, msgspec.json.decode(headers), bytes(body), reason)
             for number, token, received, url, headers, body, reason in rows
@@ -166,7 +166,7 @@ class Sources:
     def last_letters(self, token: str, most: int) -> list[Unread]:
         """What of a source could not be read, the newest first."""
         with self._database.reading() as connection:
-            rows = connection.rows("select_latest_dead_letters", token=token, most=most)
+            rows = connection.rows("select_latest_dead_letters", token=token, limit=most)
         return [Unread(received, reason, bytes(body)) for received, reason, body in rows]
 
     def count_letters(self) -> dict[str, int]:
@@ -186,7 +186,7 @@ class Sources:
         """Who came to and went from a room in [start, until) and does not count."""
         with self._database.reading() as connection:
             rows = connection.rows(
-                "select_excluded_participants", domain=domain, room=room, start=start, until=until, most=most
+                "select_excluded_participants", domain=domain, room=room, start=start, until=until, limit=most
             )
         return [Bystander._make((domain, *row, "")) for row in rows]
 

@@ -90,7 +90,7 @@ class SqliteDatabase:
         "bytes": "blob",
         "clustered": "without rowid",
         "text": "text",
-        "told_of_those_in": ", user_id, user_name, leave_ms",
+        "presence_columns": ", user_id, user_name, leave_ms",
     }
 
     reconnects: Final = 0

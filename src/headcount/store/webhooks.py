@@ -50,8 +50,8 @@ class RetryType(StrEnum):
 class Endpoint:
     """An endpoint as it was set up, and how it stands. Field order is column order.
 
-    The first of `secrets` (base64) is the one that Daily's `hmac` shows. `changes` counts what was changed from
-    outside the delivering, which looks at the endpoint anew when it has grown.
+    The first of `secrets` (base64) is the one that Daily's `hmac` shows. `version` grows with each change by a
+    request, after which the dispatcher reads the endpoint again.
     """
 
     uuid: str
@@ -65,7 +65,7 @@ class Endpoint:
     failed_count: int = 0
     last_pushed: Ms | None = None
     position: int = 0
-    changes: int = 0
+    version: int = 0
     created: Ms = 0
     updated: Ms = 0
 
@@ -78,7 +78,7 @@ class Wanted:
     room: str | None = None
     since: Ms | None = None
     until: Ms | None = None
-    parked: bool = False
+    failed: bool = False
 
 
 class Endpoints:
@@ -143,7 +143,7 @@ class Endpoints:
         """Let messages that were taken up be sent again, at most so many, the oldest; how many they are."""
         text, values = _replaying(row, wanted)
         with self._database.writing() as connection:
-            again = connection.rows_of(text, values | {"most": most})
+            again = connection.rows_of(text, values | {"limit": most})
             connection.run("increment_endpoint_version", uuid=row.uuid)
         return len(again)
 
@@ -164,18 +164,18 @@ def _replaying(row: Endpoint, wanted: Wanted) -> tuple[str, dict[str, Any]]:
     ]
     if wanted.ids is not None:
         conditions.append(f"id in ({', '.join(f':{name}' for name in ids)})" if ids else "false")
-    if wanted.parked:
+    if wanted.failed:
         conditions.append(
-            "position in (select position from deliveries where endpoint = :endpoint and parked = 1)"
+            "position in (select position from deliveries where endpoint = :endpoint and failed = 1)"
         )
     # Built here, since the conditions that are given decide which index serves it.
     text = (
-        "insert into deliveries (endpoint, domain, position, room, attempts, next_at_ms, parked, asked)"  # noqa: S608 - our own
-        f" select :endpoint, domain, position, room, 0, 0, 0, (select changes + 1 from endpoints where uuid = :endpoint)"
+        "insert into deliveries (endpoint, domain, position, room, attempts, next_attempt_ms, failed, generation)"  # noqa: S608 - our own
+        f" select :endpoint, domain, position, room, 0, 0, 0, (select version + 1 from endpoints where uuid = :endpoint)"
         f" from messages where {' and '.join(conditions)}"
-        " order by position limit :most"
+        " order by position limit :limit"
         " on conflict (endpoint, position) do update"
-        " set attempts = 0, next_at_ms = 0, parked = 0, asked = excluded.asked, reason = null"
+        " set attempts = 0, next_attempt_ms = 0, failed = 0, generation = excluded.generation, reason = null"
         " returning position"
     )
     values = {name: value for name, value in bounds.values() if value is not None}
@@ -205,7 +205,7 @@ class Standing(NamedTuple):
     """How an endpoint stands after a batch. It counts only if nobody changed the endpoint meanwhile."""
 
     uuid: str
-    changes: int
+    version: int
     position: int
     last_pushed: Ms | None
     state: State
@@ -221,8 +221,8 @@ class Delivery(NamedTuple):
     room: str
     attempts: int
     next_at: Ms
-    parked: int = 0
-    asked: int = 0
+    failed: int = 0
+    generation: int = 0
     reason: str | None = None
 
 
@@ -255,8 +255,8 @@ class Fate(StrEnum):
     """What became of a message at an endpoint."""
 
     DELIVERED = "delivered"
-    WAITING = "waiting"
-    PARKED = "parked"
+    PENDING = "waiting"
+    FAILED = "parked"
 
 
 class Told(NamedTuple):
@@ -282,7 +282,7 @@ class Deliveries:
     def waiting(self, uuid: str, after: int, most: int) -> list[tuple[Message, int, Ms, int]]:
         """What waits for an endpoint, in order: the message, how often it was tried, when it is tried next, `asked`."""
         with self._database.reading() as connection:
-            rows = connection.rows("select_pending_deliveries", endpoint=uuid, after=after, most=most)
+            rows = connection.rows("select_pending_deliveries", endpoint=uuid, after=after, limit=most)
         return [(Message(*row[:-3]), *row[-3:]) for row in rows]
 
     def keep(self, batch: Batch) -> None:
@@ -295,27 +295,27 @@ class Deliveries:
                 told = standing._asdict()
                 connection.run("update_endpoint_progress", **_some(told, "uuid", "position", "last_pushed"))
                 connection.run(
-                    "update_endpoint_state", **_some(told, "uuid", "changes", "state", "failed_count")
+                    "update_endpoint_state", **_some(told, "uuid", "version", "state", "failed_count")
                 )
 
     def counts(self) -> dict[tuple[str, Fate], int]:
         """How many messages wait for each endpoint, and how many were given up."""
         with self._database.reading() as connection:
             rows = connection.rows("count_deliveries")
-        return {(uuid, Fate.PARKED if parked else Fate.WAITING): number for uuid, parked, number in rows}
+        return {(uuid, Fate.FAILED if failed else Fate.PENDING): number for uuid, failed, number in rows}
 
     def listed(self, uuid: str, before: int | None, most: int, fate: Fate | None = None) -> list[Told]:
         """A page of what an endpoint was told, or is to be told again, the newest first."""
-        values = {"endpoint": uuid, "before": before if before is not None else 2**62, "most": most}
+        values = {"endpoint": uuid, "before": before if before is not None else 2**62, "limit": most}
         with self._database.reading() as connection:
             match fate:
                 case None:
                     rows = connection.rows("select_positions", **values)
                 case Fate.DELIVERED:
                     rows = connection.rows("select_delivered_positions", **values)
-                case Fate.WAITING | Fate.PARKED:
-                    parked = int(fate is Fate.PARKED)
-                    rows = connection.rows("select_undelivered_positions", **values, parked=parked)
+                case Fate.PENDING | Fate.FAILED:
+                    failed = int(fate is Fate.FAILED)
+                    rows = connection.rows("select_undelivered_positions", **values, failed=failed)
             return _told(connection, uuid, [position for (position,) in rows])
 
     def attempts_between(self, uuid: str, first: int, last: int) -> list[Attempt]:
@@ -351,7 +351,7 @@ def _told(connection: Connection, uuid: str, positions: list[int]) -> list[Told]
 def _one(message: tuple[Any, ...], row: tuple[Any, ...] | None, attempts: list[Attempt]) -> Told:
     if row is None:
         return Told._make((*message, Fate.DELIVERED, None, None, attempts))
-    parked, next_at, reason = row
-    if parked:
-        return Told._make((*message, Fate.PARKED, None, reason, attempts))
-    return Told._make((*message, Fate.WAITING, next_at or None, reason, attempts))
+    failed, next_at, reason = row
+    if failed:
+        return Told._make((*message, Fate.FAILED, None, reason, attempts))
+    return Told._make((*message, Fate.PENDING, next_at or None, reason, attempts))

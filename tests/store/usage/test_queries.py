@@ -8,11 +8,9 @@ import pytest
 from headcount.engine.engine import Engine
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
-from headcount.store import migrations
 from headcount.store.database import StoreBusy
 from headcount.store.domains import remove_domain
 from headcount.store.meetings import MeetingFilter, Page
-from headcount.store.open import open_store
 from headcount.store.records import MeetingRow, Round, StayRow
 from headcount.store.usage.rollup import Tallying
 from support.engines import NEW_YEAR
@@ -24,7 +22,7 @@ FIRST = NEW_YEAR // QUARTER
 LAST = FIRST + DAYS * 96
 NOW = LAST * QUARTER
 ROOMS = ("blue", "green", "red")
-TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_sums", "to_tally")
+TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_totals", "pending_rollups")
 
 
 def visits(chance, number):
@@ -100,7 +98,7 @@ def test_any_piece_of_a_quarter_of_a_year_is_what_its_meetings_come_to(store):
     for first, until in ranges(chance):
         assert fast(store, "default", first, until, NOW) == slow(store, "default", first, until, NOW)
     store.tallying.all()
-    assert rows_in(store, "to_tally") == 0
+    assert rows_in(store, "pending_rollups") == 0
     for first, until in ranges(chance):
         assert fast(store, "default", first, until, NOW) == slow(store, "default", first, until, NOW)
 
@@ -128,23 +126,17 @@ def commit(store, *rounds):
         store.tables.commit(one, epoch)
 
 
-def test_a_store_of_an_earlier_release_is_gone_through(url, monkeypatch):
-    every = migrations.migrations()
-    with monkeypatch.context() as patch:
-        patch.setattr(migrations, "migrations", lambda: [one for one in every if one.number < 8])
-        old = open_store(url)
-        for number in range(3):
-            one = met(number)
-            one.to_tally.clear()
-            commit(old, one)
-        old.close()
-    store = open_store(url)
-    assert rows_in(store, "to_tally") == 1
+def test_marking_everything_covers_meetings_that_no_rollup_was_pending_for(store):
+    for number in range(3):
+        one = met(number)
+        one.to_tally.clear()
+        commit(store, one)
+    store.tallying.mark_all()
+    assert rows_in(store, "pending_rollups") == 1
     before = fast(store, "acme", FIRST, LAST, NOW)
     store.tallying.all()
     assert before == fast(store, "acme", FIRST, LAST, NOW) == slow(store, "acme", FIRST, LAST, NOW)
     assert before["blue"] == (3, 3 * 2 * 3_600_000, 2)
-    store.close()
 
 
 def test_a_domain_that_is_removed_leaves_nothing_tallied(store):
@@ -179,7 +171,7 @@ def test_what_two_tally_at_once_is_tallied_once(store, most):
     assert Tallying(Beaten(store.database, lambda: store.tallying.step(most))).step(2)
     store.tallying.all()
     assert fast(store, "acme", FIRST, LAST, NOW) == slow(store, "acme", FIRST, LAST, NOW)
-    assert rows_in(store, "to_tally") == 0
+    assert rows_in(store, "pending_rollups") == 0
 
 
 def test_what_changes_while_it_is_tallied_is_tallied_again(store):

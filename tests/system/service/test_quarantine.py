@@ -85,7 +85,7 @@ def test_a_room_shows_everything_once_the_fault_is_gone(service):
     service.stop()
     with closing(sqlite3.connect(service.database)) as store, store:
         store.execute("delete from entries where event_key = x'00'")
-        store.execute("update rooms_behind set retry_ms = 0")
+        store.execute("update deferred_rooms set retry_ms = 0")
     service.start()
     with service.client() as client:
         assert join(client, BAD, "cid", wait="true").status_code == 200

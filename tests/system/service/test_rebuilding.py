@@ -12,13 +12,13 @@ from support.running_service import Running, headcount
 @pytest.mark.parametrize(
     "change",
     [
-        "update meeting_tallies set meetings = meetings + 1",
+        "update meeting_counts set meetings = meetings + 1",
         "update meetings set max_participants = max_participants + 1",
         "delete from stays where participant_id = 'p-0'",
-        "update room_quarters set time_ms = time_ms + 1",
+        "update room_quarters set participant_ms = participant_ms + 1",
         "delete from domain_quarters",
         "update domain_steps set steps = '[]'",
-        "update room_sums set most = most + 1",
+        "update room_totals set peak_participants = peak_participants + 1",
     ],
 )
 def test_a_rebuild_finds_what_somebody_changed_in_the_tables(tmp_path, change):

@@ -61,6 +61,6 @@ def _lines(store: Store, rows: Sequence[Endpoint]) -> list[Line]:
 def _line(store: Store, row: Endpoint, counts: Mapping[tuple[str, Fate], int]) -> Line:
     told = store.deliveries.listed(row.uuid, None, 1)
     behind = store.messages.count_after(row.position, row.domain, row.event_types, MOST_COUNTED)
-    waiting = counts.get((row.uuid, Fate.WAITING), 0) + behind
+    waiting = counts.get((row.uuid, Fate.PENDING), 0) + behind
     last = told[0].attempts[0] if told and told[0].attempts else None
-    return Line(row, waiting, counts.get((row.uuid, Fate.PARKED), 0), last)
+    return Line(row, waiting, counts.get((row.uuid, Fate.FAILED), 0), last)

@@ -22,7 +22,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.settings import Settings
-from headcount.store.credentials import SCOPES, About, Key, Pass
+from headcount.store.credentials import SCOPES, Key, Pass, SubjectKind
 from headcount.store.open import Store
 from headcount.store.records import MeetingRow
 from headcount.store.webhooks import OURS, RetryType
@@ -187,8 +187,8 @@ def creator_of(view: View) -> tuple[str | None, str | None]:
 
 
 def _shared(store: Store, share: Pass) -> Shared:
-    is_meeting = share.about_kind is About.MEETING
-    return Shared(share, store.answers.meeting(share.domain, share.about or "") if is_meeting else None)
+    is_meeting = share.subject_kind is SubjectKind.MEETING
+    return Shared(share, store.answers.meeting(share.domain, share.subject or "") if is_meeting else None)
 
 
 def _rule(name: str, length: Ms = 0) -> str:

@@ -24,7 +24,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.kernel.rules import NEVER
 from headcount.reporting.attendance import Person, people_in
-from headcount.store.credentials import About, Pass
+from headcount.store.credentials import Pass, SubjectKind
 from headcount.store.meetings import Answers, MeetingFilter, Page
 from headcount.store.records import DAY_MS, MeetingRow
 
@@ -68,10 +68,10 @@ def handlers(house: House) -> Mapping[str, Handler]:
         share = await _share(view)
         if share is None:
             return _gone(view)
-        if share.about_kind is About.ROOM:
+        if share.subject_kind is SubjectKind.ROOM:
             room = await asyncio.to_thread(look_at_room, house.store.answers, share, view.now)
             return _found(view, share, "shared_room.html", room=room, back=None)
-        parts = await asyncio.to_thread(_meeting, view, share, share.about or "")
+        parts = await asyncio.to_thread(_meeting, view, share, share.subject or "")
         return _found(view, share, "shared_meeting.html", parts=parts, back=None)
 
     async def one_of_room(request: Request) -> Response:
@@ -79,10 +79,10 @@ def handlers(house: House) -> Mapping[str, Handler]:
         share = await _share(view)
         if share is None:
             return _gone(view)
-        if share.about_kind is not About.ROOM:
+        if share.subject_kind is not SubjectKind.ROOM:
             raise NotThere(TEXTS("trouble.nothing"))
         parts = await asyncio.to_thread(_meeting, view, share, request.path_params["id"])
-        if parts.meeting.room != share.about or not _is_recent(parts.meeting, view.now):
+        if parts.meeting.room != share.subject or not _is_recent(parts.meeting, view.now):
             raise NotThere(TEXTS("shares.no_meeting"))
         back = view.url(f"/shared/{request.path_params['token']}", zone=view.query.get("zone"))
         return _found(view, share, "shared_meeting.html", parts=parts, back=back)
@@ -99,7 +99,7 @@ def parts_of(view: View, meeting: MeetingRow, mask: Mask) -> Parts:
 
 def look_at_room(answers: Answers, share: Pass, now: Ms) -> Room:
     """The last meetings of a shared room. Nobody is named."""
-    room = share.about or ""
+    room = share.subject or ""
     wanted = MeetingFilter(room=room, runs_from=now - SHOWN_MS)
     with answers.with_entries(share.domain, wanted, Page(limit=_MOST), now, _FEW_ENTRIES) as listed:
         known = listed.entries

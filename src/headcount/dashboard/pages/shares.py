@@ -13,7 +13,7 @@ from headcount.dashboard.renderer import page as shown
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
-from headcount.store.credentials import About, Pass, PassKind, Role, digest_of
+from headcount.store.credentials import Pass, PassKind, Role, SubjectKind, digest_of
 from headcount.store.meetings import Answers, MeetingFilter
 from headcount.store.records import DAY_MS
 from headcount.telemetry.logging import security_event
@@ -33,9 +33,9 @@ class Made(NamedTuple):
 async def make(view: View, fields: Mapping[str, str]) -> Response:
     """POST /dashboard/shares: a link to what `about` (meeting or room) and `name` say."""
     about, name = fields.get("about"), fields.get("name", "")
-    if about not in list(About) or fields.get("lasts") not in LASTS:
+    if about not in list(SubjectKind) or fields.get("lasts") not in LASTS:
         raise BadInput(TEXTS("shares.wrong"))
-    kind, house = About(about), view.house
+    kind, house = SubjectKind(about), view.house
     if not await asyncio.to_thread(_is_there, house.store.answers, view.domain, kind, name, view.now):
         raise NotThere(TEXTS(f"shares.no_{kind}"))
     secret, lasts = house.chance(), LASTS[fields["lasts"]]
@@ -63,14 +63,14 @@ async def revoke(view: View, fields: Mapping[str, str]) -> Response:
 
 def place_of(view: View, share: Pass) -> str:
     """The page of what a share is about, for those who have signed in."""
-    if share.about_kind is About.ROOM:
-        return view.url("/room", name=share.about)
-    return view.url(f"/meetings/{share.about}")
+    if share.subject_kind is SubjectKind.ROOM:
+        return view.url("/room", name=share.subject)
+    return view.url(f"/meetings/{share.subject}")
 
 
-def _is_there(answers: Answers, domain: str, kind: About, name: str, now: Ms) -> bool:
+def _is_there(answers: Answers, domain: str, kind: SubjectKind, name: str, now: Ms) -> bool:
     if "\0" in name:
         return False
-    if kind is About.MEETING:
+    if kind is SubjectKind.MEETING:
         return answers.meeting(domain, name) is not None
     return bool(name) and answers.count(domain, MeetingFilter(room=name), now) > 0

@@ -172,7 +172,7 @@ class Delivering:
         """Close the rest, each as soon as nothing is being tried and all of it is kept."""
         for uuid, one in list(self._open.items()):
             line = one.line
-            if active.get(uuid) == line.endpoint.changes:
+            if active.get(uuid) == line.endpoint.version:
                 continue
             line.close()
             if line.idle:

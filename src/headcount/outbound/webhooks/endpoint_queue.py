@@ -180,7 +180,7 @@ class Line:
                 self._undelivered[letter.position] = self._waits(letter)
                 letter.kept = True
         standing = Kept(
-            self.endpoint.uuid, self.endpoint.changes, position, self._pushed,
+            self.endpoint.uuid, self.endpoint.version, position, self._pushed,
             self._standing.state, self._standing.failed_count,
         )  # fmt: skip
         done = [(self.endpoint.uuid, *one) for one in self._done.items()]
@@ -218,7 +218,7 @@ class Line:
         endpoint = self.endpoint
         return Delivery(
             endpoint.uuid, endpoint.domain, letter.position, letter.room, letter.tries, letter.next_at,
-            asked=letter.asked,
+            generation=letter.asked,
         )  # fmt: skip
 
     async def _try(self, letter: Letter) -> None:
@@ -250,7 +250,7 @@ class Line:
             del self._letters[letter.position]
             self._undelivered.pop(letter.position, None)
             if next_ is Next.PARKED:
-                self._undelivered[letter.position] = self._waits(letter)._replace(parked=1, reason=reason)
+                self._undelivered[letter.position] = self._waits(letter)._replace(failed=1, reason=reason)
             elif letter.kept:
                 self._done[letter.position] = letter.asked
         if room:

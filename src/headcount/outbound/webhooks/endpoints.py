@@ -231,7 +231,7 @@ def _wanted(said: Said) -> Wanted:
         _text(said, "room") if "room" in said else None,
         _moment(said, "from"),
         _moment(said, "to"),
-        parked=failed,
+        failed=failed,
     )
 
 

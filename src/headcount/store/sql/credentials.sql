@@ -28,106 +28,106 @@ select secret
 from store_secret
 
 -- name: insert_store_secret
-insert into store_secret (one, secret)
+insert into store_secret (singleton, secret)
 values (1, :secret)
-on conflict (one) do nothing
+on conflict (singleton) do nothing
 
 -- name: insert_access_token
-insert into passes (
-  digest, kind, domain, role, name, key_id, created_ms, expires_ms, about_kind, about, masked, parent, last_used_ms
+insert into access_tokens (
+  digest, kind, domain, role, name, key_id, created_ms, expires_ms, subject_kind, subject, masked, parent, last_used_ms
 )
 values (
-  :digest, :kind, :domain, :role, :name, :key_id, :created, :expires, :about_kind, :about, :masked, :parent, :last_used
+  :digest, :kind, :domain, :role, :name, :key_id, :created, :expires, :subject_kind, :subject, :masked, :parent, :last_used
 )
 
 -- name: select_access_token
-select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.about_kind, p.about, p.masked,
+select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.subject_kind, p.subject, p.masked,
   p.parent, p.last_used_ms
-from passes as p
+from access_tokens as p
 where p.digest = :digest
   and (p.key_id is null or exists (select 1 from api_keys as k where k.id = p.key_id and k.revoked_ms is null))
-  and (p.parent is null or exists (select 1 from passes as m where m.digest = p.parent))
+  and (p.parent is null or exists (select 1 from access_tokens as m where m.digest = p.parent))
 
 -- name: select_access_tokens
-select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.about_kind, p.about, p.masked,
+select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.subject_kind, p.subject, p.masked,
   p.parent, p.last_used_ms
-from passes as p
+from access_tokens as p
 where p.domain = :domain
   and p.kind = :kind
   and p.expires_ms > :now
   and (p.key_id is null or exists (select 1 from api_keys as k where k.id = p.key_id and k.revoked_ms is null))
-  and (p.parent is null or exists (select 1 from passes as m where m.digest = p.parent))
+  and (p.parent is null or exists (select 1 from access_tokens as m where m.digest = p.parent))
 order by p.created_ms desc, p.digest
 
 -- name: select_key_access_tokens
 select digest, kind, expires_ms
-from passes
+from access_tokens
 where key_id = :key_id
 
 -- name: select_access_token_tree
 with recursive ended (digest, kind, expires_ms) as (
   select digest, kind, expires_ms
-  from passes
+  from access_tokens
   where digest = :digest
     and domain = :domain
     and kind in ('link', 'sign-in')
   union
   select p.digest, p.kind, p.expires_ms
-  from passes as p
+  from access_tokens as p
   join ended as e on p.parent = e.digest
 )
 select digest, kind, expires_ms
 from ended
 
 -- name: update_access_token_last_used
-update passes
+update access_tokens
 set last_used_ms = ?
 where digest = ?
 
 -- name: reparent_access_tokens
-update passes
-set parent = (select s.parent from passes as s where s.digest = :digest)
+update access_tokens
+set parent = (select s.parent from access_tokens as s where s.digest = :digest)
 where parent = :digest
 
 -- name: detach_share
-update passes
+update access_tokens
 set key_id = null, parent = null
 where digest = :digest
 
 -- name: detach_children_of_expired
-update passes
+update access_tokens
 set parent = null
-where parent in (select digest from passes where expires_ms <= :now)
+where parent in (select digest from access_tokens where expires_ms <= :now)
 
 -- name: delete_access_token
-delete from passes
+delete from access_tokens
 where digest = :digest
 
 -- name: delete_expired_access_tokens
-delete from passes
+delete from access_tokens
 where expires_ms <= :now
 
 -- name: delete_share
-delete from passes
+delete from access_tokens
 where digest = :digest
   and domain = :domain
   and kind = 'share'
 
 -- name: select_share_participants
-select person, number
-from share_people
+select participant, number
+from share_participants
 where digest = :digest
 
 -- name: insert_share_participant
-insert into share_people (digest, person, domain, number)
+insert into share_participants (digest, participant, domain, number)
 values (?, ?, ?, ?)
-on conflict (digest, person) do nothing
+on conflict (digest, participant) do nothing
 
 -- name: delete_orphaned_share_participants
-delete from share_people
-where digest not in (select digest from passes)
+delete from share_participants
+where digest not in (select digest from access_tokens)
 
 -- name: lock_access_token
-update passes
+update access_tokens
 set masked = masked
 where digest = :digest

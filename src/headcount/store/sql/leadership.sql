@@ -1,19 +1,19 @@
 -- name: take_leadership
-update engine
+update engine_state
 set epoch = epoch + 1,
-  leader = pg_backend_pid(),
-  beat_ms = cast(extract(epoch from clock_timestamp()) * 1000 as bigint)
+  leader_pid = pg_backend_pid(),
+  heartbeat_ms = cast(extract(epoch from clock_timestamp()) * 1000 as bigint)
 returning epoch
 
 -- name: update_heartbeat
-update engine
-set beat_ms = cast(extract(epoch from clock_timestamp()) * 1000 as bigint)
+update engine_state
+set heartbeat_ms = cast(extract(epoch from clock_timestamp()) * 1000 as bigint)
 where epoch = :epoch
 
 -- name: terminate_silent_leader
-select pg_terminate_backend(cast(leader as integer))
-from engine
-where beat_ms < cast(extract(epoch from clock_timestamp()) * 1000 as bigint) - :gone_ms
+select pg_terminate_backend(cast(leader_pid as integer))
+from engine_state
+where heartbeat_ms < cast(extract(epoch from clock_timestamp()) * 1000 as bigint) - :timeout_ms
 
 -- name: try_leader_lock
 select pg_try_advisory_lock(:lock)

@@ -1,7 +1,7 @@
 -- name: insert_entries
 insert into entries (
   domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,
-  joined_ms, inferred, event_id, event_key, origin, listed
+  joined_ms, inferred, event_id, event_key, origin, snapshot
 )
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, event_key) do nothing
@@ -9,7 +9,7 @@ on conflict (domain, event_key) do nothing
 -- name: insert_new_entries
 insert into entries (
   domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,
-  joined_ms, inferred, event_id, event_key, origin, listed
+  joined_ms, inferred, event_id, event_key, origin, snapshot
 )
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
@@ -18,27 +18,27 @@ select coalesce(max(position), 0), coalesce(max(received_ms), 0)
 from (select position, received_ms from entries order by position desc limit 1) as latest
 
 -- name: select_entries
-select position, domain, room, at_ms, received_ms, origin, listed, kind,
+select position, domain, room, at_ms, received_ms, origin, snapshot, kind,
   participant_id, user_id, user_name, source_session, joined_ms, inferred
 from entries
 where position > :position
 order by position
-limit :most
+limit :limit
 
 -- name: select_domain_entries
 -- `|| ''` keeps the indexes by domain out of it: entries after a position are found by the primary key.
-select position, domain, room, at_ms, received_ms, origin, listed, kind,
+select position, domain, room, at_ms, received_ms, origin, snapshot, kind,
   participant_id, user_id, user_name, source_session, joined_ms, inferred
 from entries
 where position > :position
   and position <= :until
   and domain || '' = :domain
 order by position
-limit :most
+limit :limit
 
 -- name: select_room_entries
 -- `|| ''` keeps the indexes by room out of it: entries after a position are found by the primary key.
-select position, domain, room, at_ms, received_ms, origin, listed, kind,
+select position, domain, room, at_ms, received_ms, origin, snapshot, kind,
   participant_id, user_id, user_name, source_session, joined_ms, inferred
 from entries
 where position > :position
@@ -46,7 +46,7 @@ where position > :position
   and domain || '' = :domain
   and room || '' = :room
 order by position
-limit :most
+limit :limit
 
 -- name: select_room_events
 select kind, at_ms, participant_id, user_id, user_name, source_session, joined_ms, inferred
@@ -67,7 +67,7 @@ where domain = :domain
   and joined_ms > :after
   and joined_ms <= :until
   and at_ms > :until
-  and at_ms <= :settled
+  and at_ms <= :finalized
   and position <= :position
 
 -- name: count_room_events

@@ -21,13 +21,13 @@ where end_ms is null
 
 -- name: select_superseded_meeting
 select domain, id, room, start_ms, superseded_ms
-from superseded
+from superseded_meetings
 where domain = :domain
   and id = :id
 
 -- name: select_superseded_ids
 select id
-from superseded
+from superseded_meetings
 where domain = :domain
   and room = :room
   and start_ms >= :start
@@ -58,13 +58,13 @@ where domain = :domain
 
 -- name: count_meetings_by_day
 select coalesce(sum(meetings), 0)
-from meeting_tallies
+from meeting_counts
 where domain = :domain
   and day >= :first
   and day < :until
 
 -- name: select_corrections
-select domain, room, corrected_ms, first_ms, last_ms, late_ms, because, before_and_after
+select domain, room, corrected_ms, first_ms, last_ms, late_ms, reason, before_and_after
 from corrections
 where domain = :domain
   and room = :room
@@ -90,26 +90,26 @@ where domain = :domain
   and user_id is not null
   and join_ms >= :since
 order by join_ms
-limit :most
+limit :limit
 
 -- name: select_rooms_by_prefix
 select room
 from rooms
 where domain = :domain
-  and room >= :beginning
-  and room < :beyond
+  and room >= :prefix
+  and room < :prefix_end
 order by room
-limit :most
+limit :limit
 
 -- name: select_users_by_prefix
 select distinct user_id
 from stays
 where domain = :domain
   and user_id is not null
-  and user_id >= :beginning
-  and user_id < :beyond
+  and user_id >= :prefix
+  and user_id < :prefix_end
 order by user_id
-limit :most
+limit :limit
 
 -- name: select_users
 with recursive users (user_id, number) as (
@@ -129,7 +129,7 @@ with recursive users (user_id, number) as (
     users.number + 1
   from users
   where users.user_id is not null
-    and users.number < :most
+    and users.number < :limit
 )
 select
   users.user_id,
@@ -147,11 +147,11 @@ order by users.user_id
 
 -- name: select_quarantined_rooms
 select domain, room, position, reason, attempts, since_ms, retry_ms, release
-from rooms_behind
+from deferred_rooms
 where domain = :domain
   and reason is not null
 order by since_ms, room
-limit :most
+limit :limit
 
 -- name: select_meeting_stays
 -- Stays that began within each of these meetings, and those that a reset carried into one.
@@ -172,7 +172,7 @@ join stays as s on s.domain = m.domain
   and s.participant_id = m.carried_participant_id
 where m.domain = :domain
   and m.id in (:ids)
-limit :most
+limit :limit
 
 -- name: select_meeting_stays_of_user
 select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name
@@ -194,4 +194,4 @@ join stays as s on s.domain = m.domain
 where m.domain = :domain
   and m.id in (:ids)
   and s.user_id = :user_id
-limit :most
+limit :limit

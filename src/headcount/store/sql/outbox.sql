@@ -1,16 +1,16 @@
 -- name: select_next_notification_time
-select min(due_ms) from to_tell
+select min(due_ms) from pending_notifications
 
 -- name: select_due_notifications
-select domain, id, due_ms, room, start_ms, because
-from to_tell
+select domain, id, due_ms, room, start_ms, reason
+from pending_notifications
 where due_ms <= :now
 order by due_ms, start_ms, domain, id
-limit :most
+limit :limit
 
 -- name: select_published_meeting
 select domain, id, room, start_ms, end_ms, max_participants, participants, revisions
-from told_meetings
+from published_meetings
 where domain = :domain
   and id = :id
 
@@ -23,13 +23,13 @@ where domain = :domain
   and (leave_ms is null or leave_ms > :start)
 
 -- name: select_message
-select position, domain, id, type, room, at_ms, created_ms, said
+select position, domain, id, type, room, at_ms, created_ms, payload
 from messages
 where domain = :domain
   and id = :id
 
 -- name: select_room_messages
-select position, domain, id, type, room, at_ms, created_ms, said
+select position, domain, id, type, room, at_ms, created_ms, payload
 from messages
 where created_ms >= :since
   and created_ms < :until
@@ -38,7 +38,7 @@ where created_ms >= :since
   and at_ms >= :start
   and at_ms <= :last
 order by position
-limit :most
+limit :limit
 
 -- name: select_messages_start
 select coalesce(min(position), 0) from messages
@@ -52,20 +52,20 @@ where created_ms < :before
   and position < (select max(position) from messages)
 
 -- name: select_messages
-select position, domain, id, type, room, at_ms, created_ms, said
+select position, domain, id, type, room, at_ms, created_ms, payload
 from messages
 where position > :position
 order by position
-limit :most
+limit :limit
 
 -- name: select_domain_messages
-select position, domain, id, type, room, at_ms, created_ms, said
+select position, domain, id, type, room, at_ms, created_ms, payload
 from messages
 where position > :position
   and domain = :domain
   and type in (:types)
 order by position
-limit :most
+limit :limit
 
 -- name: count_domain_messages
 select count(*)
@@ -75,5 +75,5 @@ from (
   where position > :position
     and domain = :domain
     and type in (:types)
-  limit :most
+  limit :limit
 ) as following

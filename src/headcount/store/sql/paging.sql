@@ -7,7 +7,7 @@ where domain = :domain
   and join_ms < :until
   and (join_ms, participant_id) > (:after_join, :after_participant)
 order by join_ms, participant_id
-limit :most
+limit :limit
 
 -- name: select_stays_before
 select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
@@ -18,7 +18,7 @@ where domain = :domain
   and join_ms < :until
   and (join_ms, participant_id) < (:before_join, :before_participant)
 order by join_ms desc, participant_id desc
-limit :most
+limit :limit
 
 -- name: select_participant_joins
 select join_ms

@@ -5,7 +5,7 @@ where domain = :domain
   and leave_ms is null
   and (room, join_ms, participant_id) > (:after_room, :after_join, :after_participant)
 order by room, join_ms, participant_id
-limit :most
+limit :limit
 
 -- name: select_room_presence
 select room, join_ms, participant_id, user_id, user_name
@@ -37,7 +37,7 @@ from (
   from stays
   where domain = :domain
     and leave_ms is null
-  limit :most
+  limit :limit
 ) as open
 
 -- name: select_active_rooms_by_prefix
@@ -45,19 +45,19 @@ select room
 from stays
 where domain = :domain
   and leave_ms is null
-  and substr(room, 1, length(:beginning)) = :beginning
+  and substr(room, 1, length(:prefix)) = :prefix
 union
 select room
 from rooms
 where deadline_ms is not null
   and domain = :domain
-  and substr(room, 1, length(:beginning)) = :beginning
+  and substr(room, 1, length(:prefix)) = :prefix
 union
 select entries.room
-from engine
-join entries on entries.position > engine.cursor_position
+from engine_state
+join entries on entries.position > engine_state.cursor_position
 where entries.domain = :domain
-  and substr(entries.room, 1, length(:beginning)) = :beginning
+  and substr(entries.room, 1, length(:prefix)) = :prefix
 order by 1
 
 -- name: select_source_presence
@@ -96,7 +96,7 @@ where deadline_ms is not null
   and room in (:rooms)
 union
 select room
-from engine
+from engine_state
 join entries on position > cursor_position
 where domain = :domain
   and room in (:rooms)

@@ -1,31 +1,31 @@
 -- name: select_cursor
 select cursor_position, epoch
-from engine
+from engine_state
 
 -- name: advance_cursor
-update engine
+update engine_state
 set cursor_position = :cursor
 where epoch = :epoch
 
 -- name: set_cursor
-update engine
+update engine_state
 set cursor_position = :cursor
 
 -- name: increment_epoch
-update engine
+update engine_state
 set epoch = epoch + 1
 
 -- name: touch_engine_state
-update engine
+update engine_state
 set epoch = epoch
-where one = 1
+where singleton = 1
 
 -- name: select_rules
 select rules
-from engine
+from engine_state
 
 -- name: update_rules
-update engine
+update engine_state
 set rules = :rules
 
 -- name: select_deadlines
@@ -34,16 +34,16 @@ from rooms
 where deadline_ms is not null
 
 -- name: select_room
-select settled_ms, deadline_ms, checkpoint
+select finalized_ms, deadline_ms, checkpoint
 from rooms
 where domain = :domain
   and room = :room
 
 -- name: upsert_room
-insert into rooms (domain, room, settled_ms, deadline_ms)
+insert into rooms (domain, room, finalized_ms, deadline_ms)
 values (?, ?, ?, ?)
 on conflict (domain, room) do update
-set settled_ms = excluded.settled_ms,
+set finalized_ms = excluded.finalized_ms,
   deadline_ms = excluded.deadline_ms
 
 -- name: update_checkpoint
@@ -53,13 +53,13 @@ where domain = ?
   and room = ?
 
 -- name: upsert_replay_point
-insert into marks (domain, room, at_ms, doubts)
+insert into replay_points (domain, room, at_ms, unconfirmed)
 values (?, ?, ?, ?)
 on conflict (domain, room, at_ms) do update
-set doubts = excluded.doubts
+set unconfirmed = excluded.unconfirmed
 
 -- name: delete_replay_points
-delete from marks
+delete from replay_points
 where domain = ?
   and room = ?
   and at_ms > ?
@@ -112,13 +112,13 @@ where domain = ?
   and id = ?
 
 -- name: add_meeting_counts
-insert into meeting_tallies (domain, day, meetings)
+insert into meeting_counts (domain, day, meetings)
 values (?, ?, ?)
 on conflict (domain, day) do update
-set meetings = meeting_tallies.meetings + excluded.meetings
+set meetings = meeting_counts.meetings + excluded.meetings
 
 -- name: decrement_meeting_count
-update meeting_tallies
+update meeting_counts
 set meetings = meetings - 1
 where domain = ?
   and day = (
@@ -129,35 +129,35 @@ where domain = ?
   )
 
 -- name: upsert_superseded_meeting
-insert into superseded (domain, id, room, start_ms, superseded_ms)
+insert into superseded_meetings (domain, id, room, start_ms, superseded_ms)
 values (?, ?, ?, ?, ?)
 on conflict (domain, id) do update
 set superseded_ms = excluded.superseded_ms
 
 -- name: insert_correction
 insert into corrections (
-  domain, room, corrected_ms, first_ms, last_ms, late_ms, because, before_and_after
+  domain, room, corrected_ms, first_ms, last_ms, late_ms, reason, before_and_after
 )
 values (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_pending_rollup
-insert into to_tally (domain, room, from_ms, to_ms)
+insert into pending_rollups (domain, room, from_ms, to_ms)
 values (?, ?, ?, ?)
 
 -- name: upsert_pending_notification
-insert into to_tell (domain, id, due_ms, room, start_ms, because)
+insert into pending_notifications (domain, id, due_ms, room, start_ms, reason)
 values (?, ?, ?, ?, ?, ?)
 on conflict (domain, id, due_ms) do update
-set because = coalesce(excluded.because, to_tell.because)
+set reason = coalesce(excluded.reason, pending_notifications.reason)
 
 -- name: delete_pending_notification
-delete from to_tell
+delete from pending_notifications
 where domain = ?
   and id = ?
   and due_ms = ?
 
 -- name: upsert_published_meeting
-insert into told_meetings (domain, id, room, start_ms, end_ms, max_participants, participants, revisions)
+insert into published_meetings (domain, id, room, start_ms, end_ms, max_participants, participants, revisions)
 values (?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, id) do update
 set end_ms = excluded.end_ms,
@@ -166,23 +166,23 @@ set end_ms = excluded.end_ms,
   revisions = excluded.revisions
 
 -- name: insert_message
-insert into messages (domain, id, type, room, at_ms, created_ms, said)
+insert into messages (domain, id, type, room, at_ms, created_ms, payload)
 values (?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, id) do nothing
 
 -- name: select_deferred_rooms
 select domain, room, position, reason, attempts, since_ms, retry_ms, release
-from rooms_behind
+from deferred_rooms
 order by retry_ms, domain, room
 
 -- name: select_deferred_room
 select domain, room, position, reason, attempts, since_ms, retry_ms, release
-from rooms_behind
+from deferred_rooms
 where domain = :domain
   and room = :room
 
 -- name: upsert_deferred_room
-insert into rooms_behind (domain, room, position, reason, attempts, since_ms, retry_ms, release)
+insert into deferred_rooms (domain, room, position, reason, attempts, since_ms, retry_ms, release)
 values (?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, room) do update
 set position = excluded.position,
@@ -193,6 +193,6 @@ set position = excluded.position,
   release = excluded.release
 
 -- name: delete_deferred_room
-delete from rooms_behind
+delete from deferred_rooms
 where domain = ?
   and room = ?

@@ -26,16 +26,16 @@ where removed_ms is null
 order by domain, name
 
 -- name: add_source_stats
-insert into source_tallies (token, what, number, last_ms, told)
+insert into source_stats (token, metric, total, last_ms, detail)
 values (?, ?, ?, ?, ?)
-on conflict (token, what) do update
-set number = source_tallies.number + excluded.number,
+on conflict (token, metric) do update
+set total = source_stats.total + excluded.total,
     last_ms = excluded.last_ms,
-    told = coalesce(excluded.told, source_tallies.told)
+    detail = coalesce(excluded.detail, source_stats.detail)
 
 -- name: select_source_stats
-select token, what, number, last_ms, told
-from source_tallies
+select token, metric, total, last_ms, detail
+from source_stats
 
 -- name: insert_dead_letter
 insert into dead_letters (token, digest, received_ms, url, headers, body, reason)
@@ -47,14 +47,14 @@ select number, token, received_ms, url, headers, body, reason
 from dead_letters
 where number > :after
 order by number
-limit :most
+limit :limit
 
 -- name: select_latest_dead_letters
 select received_ms, reason, substr(body, 1, 500)
 from dead_letters
 where token = :token
 order by number desc
-limit :most
+limit :limit
 
 -- name: count_dead_letters
 select token, count(*)
@@ -66,16 +66,16 @@ delete from dead_letters
 where number = ?
 
 -- name: insert_excluded_participant
-insert into bystanders (domain, room, at_ms, participant_id, kind, role, user_id, user_name, token)
+insert into excluded_participants (domain, room, at_ms, participant_id, kind, role, user_id, user_name, token)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, room, at_ms, participant_id, kind) do nothing
 
 -- name: select_excluded_participants
 select room, at_ms, participant_id, kind, role, user_id, user_name
-from bystanders
+from excluded_participants
 where domain = :domain
   and room = :room
   and at_ms >= :start
   and at_ms < :until
 order by at_ms, participant_id
-limit :most
+limit :limit

@@ -1,19 +1,19 @@
 -- name: select_pending_rollups
 select number, domain, room, from_ms, to_ms
-from to_tally
+from pending_rollups
 order by number
-limit :most
+limit :limit
 
 -- name: select_domain_pending_rollups
 select room, from_ms, to_ms
-from to_tally
+from pending_rollups
 where domain = :domain
   and coalesce(:room, room) = room
 order by number
-limit :most
+limit :limit
 
 -- name: insert_all_pending_rollups
-insert into to_tally (domain, room, from_ms, to_ms)
+insert into pending_rollups (domain, room, from_ms, to_ms)
 select domain, room, min(start_ms), max(end_ms)
 from meetings
 where end_ms is not null
@@ -21,18 +21,18 @@ group by domain, start_ms / 604800000, room
 order by domain, start_ms / 604800000, room
 
 -- name: shorten_pending_rollup
-update to_tally
+update pending_rollups
 set from_ms = ?
 where number = ?
   and from_ms = ?
 
 -- name: delete_pending_rollup
-delete from to_tally
+delete from pending_rollups
 where number = ?
   and from_ms = ?
 
 -- name: select_room_quarters
-select quarter, meetings, time_ms, most, most_ms, in_before, steps
+select quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps
 from room_quarters
 where domain = :domain
   and room = :room
@@ -41,7 +41,7 @@ where domain = :domain
 
 -- name: select_quarters_by_room
 -- Not summed up here: SQLite would go through all rooms in their order, instead of to these few quarters.
-select room, meetings, time_ms, most
+select room, meetings, participant_ms, peak_participants
 from room_quarters
 where domain = :domain
   and quarter >= :first
@@ -49,8 +49,8 @@ where domain = :domain
 order by quarter
 
 -- name: select_room_totals
-select room, cast(sum(meetings) as bigint), cast(sum(time_ms) as bigint), max(most)
-from room_sums
+select room, cast(sum(meetings) as bigint), cast(sum(participant_ms) as bigint), max(peak_participants)
+from room_totals
 where domain = :domain
   and scale = :scale
   and period >= :first
@@ -58,7 +58,7 @@ where domain = :domain
 group by room
 
 -- name: select_domain_quarters
-select quarter, meetings, time_ms, most, most_ms, in_before
+select quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants
 from domain_quarters
 where domain = :domain
   and quarter >= :first
@@ -127,7 +127,7 @@ where m.domain = :domain
   and s.join_ms >= m.start_ms
 
 -- name: insert_room_quarter
-insert into room_quarters (domain, quarter, room, meetings, time_ms, most, most_ms, in_before, steps)
+insert into room_quarters (domain, quarter, room, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: delete_room_quarter
@@ -137,8 +137,8 @@ where domain = ?
   and room = ?
 
 -- name: insert_room_total
-insert into room_sums (domain, scale, period, room, meetings, time_ms, most)
-select ?, ?, ?, ?, sum(meetings), sum(time_ms), max(most)
+insert into room_totals (domain, scale, period, room, meetings, participant_ms, peak_participants)
+select ?, ?, ?, ?, sum(meetings), sum(participant_ms), max(peak_participants)
 from room_quarters
 where domain = ?
   and room = ?
@@ -147,14 +147,14 @@ where domain = ?
 group by domain, room
 
 -- name: delete_room_total
-delete from room_sums
+delete from room_totals
 where domain = ?
   and scale = ?
   and period = ?
   and room = ?
 
 -- name: insert_domain_quarter
-insert into domain_quarters (domain, quarter, meetings, time_ms, most, most_ms, in_before)
+insert into domain_quarters (domain, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants)
 values (?, ?, ?, ?, ?, ?, ?)
 
 -- name: delete_domain_quarter

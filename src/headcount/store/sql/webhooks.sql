@@ -1,40 +1,40 @@
 -- name: select_endpoints
 select uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, last_pushed_ms,
-       position, changes, created_ms, updated_ms
+       position, version, created_ms, updated_ms
 from endpoints
 order by created_ms, uuid
 
 -- name: select_domain_endpoints
 select uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, last_pushed_ms,
-       position, changes, created_ms, updated_ms
+       position, version, created_ms, updated_ms
 from endpoints
 where domain = :domain
 order by created_ms, uuid
 
 -- name: select_endpoint
 select uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, last_pushed_ms,
-       position, changes, created_ms, updated_ms
+       position, version, created_ms, updated_ms
 from endpoints
 where uuid = :uuid
 
 -- name: select_active_endpoint_versions
-select uuid, changes
+select uuid, version
 from endpoints
 where state = 'ACTIVE'
 
 -- name: insert_endpoint
-insert into endpoints (uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, position, changes, created_ms, updated_ms)
+insert into endpoints (uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, position, version, created_ms, updated_ms)
 values (:uuid, :domain, :url, :secrets, :basic_auth, :retry_type, :event_types, :state, 0, :position, 0, :created, :created)
 
 -- name: update_endpoint
 update endpoints
 set url = :url, secrets = :secrets, basic_auth = :basic_auth, retry_type = :retry_type, event_types = :event_types,
-    state = :state, failed_count = :failed_count, updated_ms = :updated, changes = changes + 1
+    state = :state, failed_count = :failed_count, updated_ms = :updated, version = version + 1
 where uuid = :uuid
 
 -- name: increment_endpoint_version
 update endpoints
-set changes = changes + 1
+set version = version + 1
 where uuid = :uuid
 
 -- name: update_endpoint_progress
@@ -47,7 +47,7 @@ where uuid = :uuid
 update endpoints
 set state = :state, failed_count = :failed_count
 where uuid = :uuid
-  and changes = :changes
+  and version = :version
 
 -- name: delete_endpoint
 delete from endpoints where uuid = :uuid
@@ -59,38 +59,38 @@ delete from deliveries where endpoint = :uuid
 delete from attempts where endpoint = :uuid
 
 -- name: select_pending_deliveries
-select m.position, m.domain, m.id, m.type, m.room, m.at_ms, m.created_ms, m.said, d.attempts, d.next_at_ms, d.asked
+select m.position, m.domain, m.id, m.type, m.room, m.at_ms, m.created_ms, m.payload, d.attempts, d.next_attempt_ms, d.generation
 from deliveries d
 join messages m on m.position = d.position
 where d.endpoint = :endpoint
-  and d.parked = 0
+  and d.failed = 0
   and d.position > :after
 order by d.position
-limit :most
+limit :limit
 
 -- name: count_deliveries
-select endpoint, parked, count(*)
+select endpoint, failed, count(*)
 from deliveries
-group by endpoint, parked
+group by endpoint, failed
 
 -- name: upsert_delivery
-insert into deliveries (endpoint, domain, position, room, attempts, next_at_ms, parked, asked, reason)
+insert into deliveries (endpoint, domain, position, room, attempts, next_attempt_ms, failed, generation, reason)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (endpoint, position) do update
-set attempts = excluded.attempts, next_at_ms = excluded.next_at_ms, parked = excluded.parked, reason = excluded.reason
-where deliveries.asked <= excluded.asked
+set attempts = excluded.attempts, next_attempt_ms = excluded.next_attempt_ms, failed = excluded.failed, reason = excluded.reason
+where deliveries.generation <= excluded.generation
 
 -- name: delete_delivery
 delete from deliveries
 where endpoint = ?
   and position = ?
-  and asked <= ?
+  and generation <= ?
 
 -- name: reset_pending_deliveries
 update deliveries
-set attempts = 0, next_at_ms = 0
+set attempts = 0, next_attempt_ms = 0
 where endpoint = :uuid
-  and parked = 0
+  and failed = 0
 
 -- name: delete_orphaned_deliveries
 delete from deliveries
@@ -98,7 +98,7 @@ where position < (select coalesce(min(position), 0) from messages)
    or endpoint not in (select uuid from endpoints)
 
 -- name: select_attempts
-select endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, answer, error
+select endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, response, error
 from attempts
 where endpoint = :endpoint
   and position >= :first
@@ -106,7 +106,7 @@ where endpoint = :endpoint
 order by position, at_ms
 
 -- name: insert_attempt
-insert into attempts (endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, answer, error)
+insert into attempts (endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, response, error)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: delete_old_attempts
@@ -119,13 +119,13 @@ where position in (:positions)
 order by position desc
 
 -- name: select_deliveries_by_position
-select position, parked, next_at_ms, reason
+select position, failed, next_attempt_ms, reason
 from deliveries
 where endpoint = :endpoint
   and position in (:positions)
 
 -- name: select_attempts_by_position
-select endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, answer, error
+select endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, response, error
 from attempts
 where endpoint = :endpoint
   and position in (:positions)
@@ -141,7 +141,7 @@ from (
     where endpoint = :endpoint
       and position < :before
     order by position desc
-    limit :most
+    limit :limit
   ) as attempted
   union
   select position
@@ -151,20 +151,20 @@ from (
     where endpoint = :endpoint
       and position < :before
     order by position desc
-    limit :most
+    limit :limit
   ) as undelivered
 ) as both_kinds
 order by position desc
-limit :most
+limit :limit
 
 -- name: select_undelivered_positions
 select position
 from deliveries
 where endpoint = :endpoint
   and position < :before
-  and parked = :parked
+  and failed = :failed
 order by position desc
-limit :most
+limit :limit
 
 -- name: select_delivered_positions
 select distinct position
@@ -174,4 +174,4 @@ where endpoint = :endpoint
   and delivered = 1
   and position not in (select position from deliveries where endpoint = :endpoint)
 order by position desc
-limit :most
+limit :limit

@@ -153,7 +153,7 @@ class _Asked:
     def _waiting(self, room: str | None) -> dict[str, list[Interval]]:
         """The quarters of rooms that are not tallied yet, as far as they are asked for."""
         rows = self._connection.rows(
-            "select_domain_pending_rollups", domain=self._domain, room=room, most=_MOST_WAITING + 1
+            "select_domain_pending_rollups", domain=self._domain, room=room, limit=_MOST_WAITING + 1
         )
         if len(rows) > _MOST_WAITING:
             raise StoreBusy(

@@ -56,7 +56,7 @@ class Tallying:
     def step(self, most: int = _AT_ONCE) -> bool:
         """Tally some of what waits; whether there may be more."""
         with one_moment(self._database) as connection:
-            rows = connection.rows("select_pending_rollups", most=most)
+            rows = connection.rows("select_pending_rollups", limit=most)
             if not rows:
                 return False
             work = _worked_out(connection, rows)
@@ -75,7 +75,13 @@ class Tallying:
     def mark_all(self) -> None:
         """Forget all that is tallied: it is to be done again."""
         with self._database.writing() as connection:
-            for table in ("to_tally", "room_quarters", "domain_quarters", "domain_steps", "room_sums"):
+            for table in (
+                "pending_rollups",
+                "room_quarters",
+                "domain_quarters",
+                "domain_steps",
+                "room_totals",
+            ):
                 connection.run_text(f"delete from {table}")  # noqa: S608 - our own
             connection.run("insert_all_pending_rollups")
 

@@ -143,7 +143,7 @@ def test_an_expired_link_is_gone(service, admin, anybody):
     link = shared(admin, "meeting", meeting, lasts="1")
     store = open_store(str(service.database))
     with store.database.writing() as connection:
-        connection.write_text("update passes set expires_ms = ? where about = ?", [(1_000, meeting)])
+        connection.write_text("update access_tokens set expires_ms = ? where subject = ?", [(1_000, meeting)])
     store.close()
     assert anybody.get(link).status_code == 410
 

@@ -1,0 +1,405 @@
+-- The log (`entries`) is the source of truth. Headcount can rebuild meetings, stays, rooms and usage from it.
+-- {position}, {bytes}, {clustered}, {text} and {presence_columns} are what the two databases write differently.
+
+create table entries (
+  position {position},
+  domain {text} not null,
+  room {text} not null,
+  kind smallint not null,
+  at_ms bigint not null,
+  received_ms bigint not null,
+  participant_id {text},
+  user_id {text},
+  user_name {text},
+  source_session {text},
+  joined_ms bigint,
+  inferred {text},
+  event_id {text},
+  event_key {bytes} not null,
+  origin smallint not null,
+  snapshot {text}
+);
+
+create unique index entries_by_key on entries (domain, event_key);
+
+create index entries_by_room on entries (domain, room, at_ms);
+
+create index entries_by_join on entries (domain, room, joined_ms)
+where joined_ms is not null;
+
+-- What the engine has processed, and which process runs it. `leader_pid` and `heartbeat_ms` are used on a server only.
+create table engine_state (
+  singleton smallint primary key check (singleton = 1),
+  cursor_position bigint not null,
+  epoch bigint not null,
+  rules {text},
+  leader_pid bigint,
+  heartbeat_ms bigint
+);
+
+insert into engine_state (singleton, cursor_position, epoch) values (1, 0, 0);
+
+create table rooms (
+  domain {text} not null,
+  room {text} not null,
+  finalized_ms bigint not null,
+  deadline_ms bigint,
+  checkpoint {text},
+  primary key (domain, room)
+) {clustered};
+
+create index rooms_by_deadline on rooms (deadline_ms)
+where deadline_ms is not null;
+
+-- Rooms with entries after `position` that are not processed yet. `reason` is set if processing failed (quarantine).
+create table deferred_rooms (
+  domain {text} not null,
+  room {text} not null,
+  position bigint not null,
+  reason {text},
+  attempts integer not null,
+  since_ms bigint not null,
+  retry_ms bigint not null,
+  release {text} not null,
+  primary key (domain, room)
+) {clustered};
+
+-- Moments at which nobody was in a room: late events are replayed from the latest one before them.
+create table replay_points (
+  domain {text} not null,
+  room {text} not null,
+  at_ms bigint not null,
+  unconfirmed {text},
+  primary key (domain, room, at_ms)
+) {clustered};
+
+create table stays (
+  domain {text} not null,
+  room {text} not null,
+  join_ms bigint not null,
+  participant_id {text} not null,
+  leave_ms bigint,
+  left_by {text},
+  user_id {text},
+  user_name {text},
+  primary key (domain, room, join_ms, participant_id)
+) {clustered};
+
+-- Serves presence. On SQLite it covers all columns of an answer, so that no row is looked up.
+create index open_stays on stays (domain, room, join_ms, participant_id{presence_columns})
+where leave_ms is null;
+
+create index stays_by_user on stays (domain, user_id, join_ms)
+where user_id is not null;
+
+-- `carried_*` name the stay that continued into the meeting when a reset started it (R7).
+create table meetings (
+  domain {text} not null,
+  id {text} not null,
+  room {text} not null,
+  start_ms bigint not null,
+  end_ms bigint,
+  max_participants integer not null,
+  carried_join_ms bigint,
+  carried_participant_id {text},
+  primary key (domain, id)
+) {clustered};
+
+create index meetings_by_start on meetings (domain, (start_ms / 1000), id);
+
+create index meetings_by_room on meetings (domain, room, (start_ms / 1000), id);
+
+create index ongoing_meetings on meetings (domain, (start_ms / 1000), id)
+where end_ms is null;
+
+-- Serves the longest duration: a meeting that started longer before a window cannot overlap it.
+create index meetings_by_duration on meetings (domain, (end_ms - start_ms))
+where end_ms is not null;
+
+-- Number of meetings that started on each day (UTC), so that a count needs no scan.
+create table meeting_counts (
+  domain {text} not null,
+  day bigint not null,
+  meetings bigint not null,
+  primary key (domain, day)
+) {clustered};
+
+create table superseded_meetings (
+  domain {text} not null,
+  id {text} not null,
+  room {text} not null,
+  start_ms bigint not null,
+  superseded_ms bigint not null,
+  primary key (domain, id)
+) {clustered};
+
+create table corrections (
+  number {position},
+  domain {text} not null,
+  room {text} not null,
+  corrected_ms bigint not null,
+  first_ms bigint not null,
+  last_ms bigint not null,
+  late_ms bigint not null,
+  reason {text} not null,
+  before_and_after {text} not null
+);
+
+create index corrections_by_room on corrections (domain, room, first_ms);
+
+-- Participants whose role is configured not to count, such as recorders.
+create table excluded_participants (
+  domain {text} not null,
+  room {text} not null,
+  at_ms bigint not null,
+  participant_id {text} not null,
+  kind smallint not null,
+  role {text} not null,
+  user_id {text},
+  user_name {text},
+  token {text} not null,
+  primary key (domain, room, at_ms, participant_id, kind)
+) {clustered};
+
+-- Usage of ended meetings in quarters of an hour (UTC). `initial_participants` were present when the quarter began;
+-- `steps` are the joins and leaves in it, as JSON; `peak_offset_ms` is when the peak was first reached.
+create table room_quarters (
+  domain {text} not null,
+  quarter bigint not null,
+  room {text} not null,
+  meetings integer not null,
+  participant_ms bigint not null,
+  peak_participants integer not null,
+  peak_offset_ms integer not null,
+  initial_participants integer not null,
+  steps {text} not null,
+  primary key (domain, room, quarter)
+) {clustered};
+
+create index room_quarters_by_quarter
+on room_quarters (domain, quarter, room, meetings, participant_ms, peak_participants);
+
+create table domain_quarters (
+  domain {text} not null,
+  quarter bigint not null,
+  meetings bigint not null,
+  participant_ms bigint not null,
+  peak_participants integer not null,
+  peak_offset_ms integer not null,
+  initial_participants integer not null,
+  primary key (domain, quarter)
+) {clustered};
+
+-- Apart from domain_quarters, because the steps of all rooms are long and seldom read.
+create table domain_steps (
+  domain {text} not null,
+  quarter bigint not null,
+  steps {text} not null,
+  primary key (domain, quarter)
+) {clustered};
+
+-- Totals of each room for periods of `scale` quarters: a day, and thirty days.
+create table room_totals (
+  domain {text} not null,
+  scale integer not null,
+  period bigint not null,
+  room {text} not null,
+  meetings bigint not null,
+  participant_ms bigint not null,
+  peak_participants integer not null,
+  primary key (domain, scale, period, room)
+) {clustered};
+
+-- Time ranges of rooms with changes that the usage tables do not include yet.
+create table pending_rollups (
+  number {position},
+  domain {text} not null,
+  room {text} not null,
+  from_ms bigint not null,
+  to_ms bigint not null
+);
+
+create index pending_rollups_by_domain on pending_rollups (domain, room);
+
+-- The outbox: messages to webhooks and streams, written in the transaction of the change that they report.
+create table messages (
+  position {position},
+  domain {text} not null,
+  id {text} not null,
+  type {text} not null,
+  room {text} not null,
+  at_ms bigint not null,
+  created_ms bigint not null,
+  payload {text} not null
+);
+
+create unique index messages_by_id on messages (domain, id);
+
+create index messages_by_time on messages (created_ms);
+
+-- What the latest message about each meeting reported (R14).
+create table published_meetings (
+  domain {text} not null,
+  id {text} not null,
+  room {text} not null,
+  start_ms bigint not null,
+  end_ms bigint,
+  max_participants integer not null,
+  participants integer not null,
+  revisions integer not null,
+  primary key (domain, id)
+) {clustered};
+
+create table pending_notifications (
+  domain {text} not null,
+  id {text} not null,
+  due_ms bigint not null,
+  room {text} not null,
+  start_ms bigint not null,
+  reason {text},
+  primary key (domain, id, due_ms)
+) {clustered};
+
+create index pending_notifications_by_due on pending_notifications (due_ms);
+
+-- Webhook endpoints. Messages up to `position` are delivered or have a row in `deliveries`.
+create table endpoints (
+  uuid {text} primary key,
+  domain {text} not null,
+  url {text} not null,
+  secrets {text} not null,
+  basic_auth {text},
+  retry_type {text} not null,
+  event_types {text} not null,
+  state {text} not null,
+  failed_count integer not null,
+  last_pushed_ms bigint,
+  position bigint not null,
+  version bigint not null,
+  created_ms bigint not null,
+  updated_ms bigint not null
+);
+
+create index endpoints_by_domain on endpoints (domain, created_ms);
+
+-- Undelivered messages. A resend raises `generation`, so that the result of an earlier attempt does not remove it.
+create table deliveries (
+  endpoint {text} not null,
+  domain {text} not null,
+  position bigint not null,
+  room {text} not null,
+  attempts integer not null,
+  next_attempt_ms bigint not null,
+  failed smallint not null,
+  generation bigint not null,
+  reason {text},
+  primary key (endpoint, position)
+) {clustered};
+
+create table attempts (
+  number {position},
+  endpoint {text} not null,
+  domain {text} not null,
+  position bigint not null,
+  message_id {text} not null,
+  at_ms bigint not null,
+  delivered smallint not null,
+  status integer,
+  latency_ms integer not null,
+  response {text} not null,
+  error {text}
+);
+
+create index attempts_by_message on attempts (endpoint, position);
+
+create index attempts_by_time on attempts (at_ms);
+
+create table sources (
+  token {text} primary key,
+  kind {text} not null,
+  domain {text} not null,
+  name {text} not null,
+  secrets {text} not null,
+  options {text} not null,
+  declared smallint not null,
+  created_ms bigint not null,
+  removed_ms bigint
+);
+
+create unique index sources_by_name on sources (domain, name)
+where removed_ms is null;
+
+create table source_stats (
+  token {text} not null,
+  metric {text} not null,
+  total bigint not null,
+  last_ms bigint not null,
+  detail {text},
+  primary key (token, metric)
+) {clustered};
+
+-- The rooms that each polled source has reported. Its lists close stays in these rooms only.
+create table source_rooms (
+  token {text} not null,
+  room {text} not null,
+  primary key (token, room)
+) {clustered};
+
+create table dead_letters (
+  number {position},
+  token {text} not null,
+  digest {bytes} not null,
+  received_ms bigint not null,
+  url {text} not null,
+  headers {text} not null,
+  body {bytes} not null,
+  reason {text} not null
+);
+
+create unique index dead_letters_by_digest on dead_letters (token, digest);
+
+create table api_keys (
+  id {text} primary key,
+  domain {text} not null,
+  name {text} not null,
+  digest {text} not null,
+  scopes {text} not null,
+  created_ms bigint not null,
+  last_used_ms bigint,
+  revoked_ms bigint
+);
+
+-- One-time sign-in links, sessions and shared links of the dashboard, as digests.
+-- `parent` is the digest of the session that created the token.
+create table access_tokens (
+  digest {text} primary key,
+  kind {text} not null,
+  domain {text} not null,
+  role {text} not null,
+  name {text} not null,
+  key_id {text},
+  created_ms bigint not null,
+  expires_ms bigint not null,
+  subject_kind {text},
+  subject {text},
+  masked smallint not null,
+  parent {text},
+  last_used_ms bigint
+);
+
+create index access_tokens_by_domain on access_tokens (domain, kind, expires_ms);
+
+-- The number that stands for a participant in a share with masked names.
+create table share_participants (
+  digest {text} not null,
+  participant {text} not null,
+  domain {text} not null,
+  number integer not null,
+  primary key (digest, participant)
+) {clustered};
+
+-- A random secret, created at the first start, that encrypts the positions in cursors.
+create table store_secret (
+  singleton smallint primary key check (singleton = 1),
+  secret {bytes} not null
+);

@@ -1,0 +1,83 @@
+"""Migrations: applied once, in order, and refused if the store is newer or differs."""
+
+import pytest
+
+from headcount.store import migrations
+from headcount.store.database import StoreError
+from headcount.store.migrations import Migration, migrate, pending
+from headcount.store.open import connect, open_store
+
+SECOND = Migration(
+    2, "notes", "create table notes (text {text} not null);\ncreate index notes_by_text on notes (text);\n"
+)
+THIRD = Migration(3, "more-notes", "insert into notes (text) values ('third');\n")
+BROKEN = Migration(
+    2, "broken", "create table notes (text {text} not null);\ncreate table notes (text {text});\n"
+)
+
+
+@pytest.fixture
+def later_release(monkeypatch):
+    """Give this release further migrations."""
+
+    def add(*further):
+        known = [*migrations.migrations(), *further]
+        monkeypatch.setattr(migrations, "migrations", lambda: known)
+
+    return add
+
+
+def notes(database):
+    with database.reading() as connection:
+        return [text for (text,) in connection.rows_of("select text from notes", {})]
+
+
+def test_a_store_is_migrated_once(store):
+    assert pending(store.database) == []
+    assert migrate(store.database) == []
+
+
+def test_a_new_store_has_every_migration_pending(url):
+    database = connect(url)
+    with database.writing() as connection:
+        connection.run("create_migrations")
+    assert pending(database) == migrations.migrations()
+    database.close()
+
+
+def test_an_existing_store_gets_the_migrations_that_it_lacks_in_order(store, url, later_release):
+    later_release(SECOND, THIRD)
+    assert pending(store.database) == [SECOND, THIRD]
+    assert migrate(store.database) == [SECOND, THIRD]
+    assert notes(store.database) == ["third"]
+    assert pending(store.database) == []
+    open_store(url).close()
+
+
+def test_opening_a_store_applies_pending_migrations(store, url, later_release):
+    later_release(SECOND)
+    open_store(url).close()
+    assert notes(store.database) == []
+
+
+def test_a_migration_that_fails_changes_nothing(store, later_release):
+    later_release(BROKEN)
+    with pytest.raises(Exception, match="notes"):
+        migrate(store.database)
+    assert pending(store.database) == [BROKEN]
+    with store.database.writing() as connection:
+        connection.run_text("create table notes (text varchar)")
+
+
+def test_a_store_of_a_newer_release_is_refused(store, url):
+    with store.database.writing() as connection:
+        connection.run("insert_migration", number=9_999, name="tomorrow", checksum="x")
+    with pytest.raises(StoreError, match="newer release"):
+        open_store(url)
+
+
+def test_a_migration_that_was_changed_is_refused(store, url):
+    with store.database.writing() as connection:
+        connection.run_text("update migrations set checksum = 'y'")
+    with pytest.raises(StoreError, match="not the one of this release"):
+        open_store(url)
