@@ -32,6 +32,14 @@ class BadInput(HeadcountError):
         return f"{sentence} (and {self.more:,} more bad row{'s' if self.more > 1 else ''})"
 
 
+class MalformedJson(BadInput):
+    """The text is not JSON."""
+
+
+class TooLarge(BadInput):
+    """More was given at once than is accepted."""
+
+
 class MissingExtra(HeadcountError):
     """What was asked for needs packages that are not installed."""
 

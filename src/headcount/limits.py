@@ -8,11 +8,13 @@ even if they cannot be compressed.
 This module does not know what is done with a text that is too long: identities are refused, display names are cut.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from headcount.errors import BadInput
+from headcount.errors import BadInput, TooLarge
+from headcount.kernel.events import Event, Ms
 from headcount.kernel.names import NUL, divided
+from headcount.timestamps import EARLIEST, spoken
 
 NAME_CHARACTERS: Final = 512
 """The default length of a name, in characters. Operators may change it: `max_name_length`."""
@@ -20,6 +22,10 @@ NAME_BYTES: Final = 1_024
 """The most bytes of a name in UTF-8: room, participant, user, session, event id or display name."""
 DOMAIN_BYTES: Final = 256
 """The most bytes in UTF-8 of a domain, and of the name and the token of a source."""
+AHEAD_MS: Final[Ms] = 5 * 60_000
+"""How far a sender's clock may be ahead of ours."""
+IDENTITIES: Final = ("room", "participant_id", "user_id", "source_session", "id")
+"""The fields of an event that identify something: cut, they would identify something else."""
 _WIDEST_CHARACTER: Final = 4
 
 
@@ -51,6 +57,44 @@ def cut(text: str, characters: int = NAME_CHARACTERS) -> str:
     return text.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore")
 
 
+def time_problem(at: Ms, now: Ms) -> str | None:
+    """Return why an event cannot have happened at `at`, as the rest of a sentence about it; None if it can.
+
+    `now` is the time by which senders are judged.
+    """
+    if at < EARLIEST:
+        return f"must not be before the year 2000 [Received {spoken(at)}]"
+    if at > now + AHEAD_MS:
+        return (
+            f"is more than 5 minutes ahead of our clock, {spoken(now)} [Received {spoken(at)}]:"
+            " set the source's clock right"
+        )
+    return None
+
+
+def require_time(event: Event, now: Ms) -> None:
+    """Raise `BadInput` if an event cannot have happened when it says."""
+    problem = time_problem(event.at, now)
+    if problem is not None:
+        raise BadInput(f"at {problem}")
+
+
+def bounded(event: Event, limits: Limits) -> Event:
+    """Return the event within the limits: a display name that exceeds them is cut.
+
+    Raise `BadInput` if a text that identifies something exceeds them.
+    """
+    for field in IDENTITIES:
+        text = getattr(event, field)
+        wrong = text and excess(text, limits.name_length)
+        if wrong:
+            raise BadInput(f"{field} {wrong}: {shortened(text)}")
+    name = event.user_name
+    if name is None or excess(name, limits.name_length) is None:
+        return event
+    return replace(event, user_name=cut(name, limits.name_length))
+
+
 def require_domain(domain: str) -> None:
     """Raise `BadInput` if a store cannot have this domain."""
     require_label("domain", domain)
@@ -68,9 +112,9 @@ def require_label(what: str, text: str) -> None:
 
 
 def require_events(number: int, limits: Limits) -> None:
-    """Raise `BadInput` if one delivery or list holds more events or participants than are accepted at once."""
+    """Raise `TooLarge` if one request or list holds more events or participants than are accepted at once."""
     if number > limits.events:
-        raise BadInput(f"{number:,} at once: at most {limits.events:,} are accepted (max_events)")
+        raise TooLarge(f"{number:,} at once: at most {limits.events:,} are accepted (max_events)")
 
 
 def shortened(text: str) -> str:

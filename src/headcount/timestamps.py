@@ -8,6 +8,7 @@ seconds where milliseconds belong turns a meeting into one of January 1970.
 
 import re
 from datetime import UTC, datetime, timedelta
+from math import floor
 from typing import Final
 
 from headcount.kernel.events import Ms
@@ -46,6 +47,14 @@ def moment(text: str) -> Ms:
     if when is None:
         raise UnreadableMoment(f"is not a time: {_EXPECTED}")
     return (when - _EPOCH) // _MILLISECOND
+
+
+def from_seconds(value: float) -> Ms:
+    """Return Unix seconds as ms. What is finer than a millisecond is cut off."""
+    if isinstance(value, int):
+        return value * 1_000
+    # The nearest float to a number of whole milliseconds may be a little below it.
+    return floor(value * 1_000 + 0.001)
 
 
 def sensible_moment(text: str) -> Ms:

@@ -25,6 +25,4 @@ def options_of(golden):
     """Return the operator's options for the file."""
     options = golden.get("options", {})
     timezone = options.get("timezone")
-    return ExportOptions(
-        options.get("room", ""), timezone and zone_named(timezone), options.get("day_first")
-    )
+    return ExportOptions(options.get("room", ""), timezone and zone_named(timezone), options.get("day_first"))

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from headcount.errors import BadInput
+from headcount.errors import BadInput, MalformedJson, TooLarge
 from headcount.kernel.events import InvalidEvent
 from headcount.store.database import StoreBusy, StoreError, StoreRejected
 from headcount.telemetry.logging import refused_somebody
@@ -87,6 +87,14 @@ async def on_bad_input(_: Request, error: Exception) -> Response:
     return answer_with(HTTPStatus.BAD_REQUEST, "invalid-request-error", str(error))
 
 
+async def on_malformed_json(_: Request, error: Exception) -> Response:
+    return answer_with(HTTPStatus.BAD_REQUEST, "json-parsing-error", str(error))
+
+
+async def on_too_large(_: Request, error: Exception) -> Response:
+    return answer_with(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request-too-large", str(error))
+
+
 async def on_busy(_: Request, error: Exception) -> Response:
     assert isinstance(error, StoreBusy)
     log.warning("the store is busy", reason=str(error))
@@ -117,6 +125,8 @@ HANDLERS: Final[dict[Any, Callable[[Request, Exception], Awaitable[Response]]]] 
     ApiError: on_api_error,
     HTTPException: on_http_error,
     BadInput: on_bad_input,
+    MalformedJson: on_malformed_json,
+    TooLarge: on_too_large,
     InvalidEvent: on_bad_input,
     StoreBusy: on_busy,
     StoreRejected: on_rejected,

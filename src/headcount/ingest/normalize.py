@@ -6,11 +6,11 @@ event is known again, and which times are refused. All that a source delivers pa
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.limits import Limits, cut, excess, require_events, shortened
+from headcount.limits import Limits, bounded, require_events, require_time
 from headcount.sources.api import (
     COUNTED_ROLES,
     InboundRequest,
@@ -23,11 +23,6 @@ from headcount.sources.api import (
 from headcount.store.dedup import entry_of, key_of_id
 from headcount.store.records import KIND_CODES, LogEntry, Origin
 from headcount.store.sources import Bystander
-from headcount.timestamps import EARLIEST, spoken
-
-AHEAD_MS: Final[Ms] = 5 * 60_000
-"""So far may a source's clock be ahead of ours."""
-_IDENTITIES: Final = ("room", "participant_id", "user_id", "source_session", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +90,7 @@ def take(heard: Iterable[ParsedEvent], terms: Terms, now: Ms, received: Ms, limi
     for event, role, server_wide in heard:
         assert not server_wide, "first room_by_room"
         here = replace(event, room=terms.prefix + event.room) if terms.prefix else event
-        _require_time(here, now)
+        require_time(here, now)
         here = bounded(here, limits)
         if role in terms.counted or event.kind is Kind.END:
             taken.entries.append(_entry(here, terms, received))
@@ -108,35 +103,9 @@ def take_inferred(events: Iterable[Event], terms: Terms, received: Ms, limits: L
     """Entries for what lists of those present add; rooms are called as they are here. Raises `BadInput`, and takes none."""
     found = []
     for event in events:
-        _require_time(event, received)
+        require_time(event, received)
         found.append(entry_of(bounded(event, limits), terms.domain, received, Origin.INFERRED))
     return found
-
-
-def bounded(event: Event, limits: Limits) -> Event:
-    """Return the event as it may be stored: its display name is cut to the limits.
-
-    Raise `BadInput` if a text that identifies something exceeds them: cut, it would name something else.
-    """
-    for field in _IDENTITIES:
-        text = getattr(event, field)
-        wrong = text and excess(text, limits.name_length)
-        if wrong:
-            raise BadInput(f"{field} {wrong}: {shortened(text)}")
-    name = event.user_name
-    if name is None or excess(name, limits.name_length) is None:
-        return event
-    return replace(event, user_name=cut(name, limits.name_length))
-
-
-def _require_time(event: Event, now: Ms) -> None:
-    if event.at > now + AHEAD_MS:
-        ahead = (event.at - now) / 1_000
-        raise BadInput(
-            f"it happened {ahead:,.0f} s ahead of our clock, {spoken(now)}: set the source's clock right"
-        )
-    if event.at < EARLIEST:
-        raise BadInput(f"it happened before the year 2000, at {spoken(event.at)}")
 
 
 def _entry(event: Event, terms: Terms, received: Ms) -> LogEntry:

@@ -15,7 +15,7 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.sources import fields
+from headcount.sources import event_format, fields
 from headcount.sources.api import (
     TEST_ROOM,
     InboundRequest,
@@ -25,7 +25,7 @@ from headcount.sources.api import (
     VerificationFailed,
     json_request,
 )
-from headcount.sources.event_body import EventBody
+from headcount.sources.event_format import EventBody
 from headcount.sources.signatures import (
     bearer_token,
     check_any_signature,
@@ -98,13 +98,6 @@ class FieldMap(msgspec.Struct, forbid_unknown_fields=True):
     signature: Signature = msgspec.field(default_factory=Signature)
 
 
-class OwnEvent(EventBody, kw_only=True):
-    """One event as `POST /v1/events` takes it."""
-
-    kind: Kind
-
-
-_OWN: Final = msgspec.json.Decoder(OwnEvent | list[OwnEvent])
 _ANY: Final = msgspec.json.Decoder(Any)
 _UNITS: Final[dict[str, Callable[[Any, str], Ms]]] = {
     "s": fields.ms_from_seconds,
@@ -220,10 +213,15 @@ def _hmac(how: Signature, request: InboundRequest, secret: str) -> str:
 
 
 def _read_own(request: InboundRequest) -> list[ParsedEvent]:
-    found = fields.decode(_OWN, request.body, "event, nor an array of events, as POST /v1/events takes them")
+    found = event_format.decode(request.body)
     events = found if isinstance(found, list) else [found]
     message = _message_of(request)
-    return [ParsedEvent(_own(event, request.received_at, _nth(message, n))) for n, event in enumerate(events)]
+    return [
+        ParsedEvent(
+            _own(event, f"events[{n}]" if found is events else "", request.received_at, _nth(message, n))
+        )
+        for n, event in enumerate(events)
+    ]
 
 
 def _message_of(request: InboundRequest) -> str:
@@ -245,21 +243,12 @@ def _nth(message: str, number: int) -> str | None:
     return f"{message}:{number}" if message else None
 
 
-def _own(event: OwnEvent, received_at: Ms, fallback: str | None) -> Event:
-    at = received_at if event.at is None else _event_time(event.at, "at")
-    joined = None if event.joined_at is None else _event_time(event.joined_at, "joined_at")
+def _own(event: EventBody, place: str, received_at: Ms, fallback_id: str | None) -> Event:
+    at, joined_at = event_format.validate(event, place)
     return Event(
-        event.kind, event.room, at, event.participant_id, event.user_id, fields.user_name(event.user_name),
-        event.source_session, joined, id=event.id or (fallback if event.at is None else None),
+        Kind(event.kind), event.room, received_at if at is None else at, event.participant_id or None, event.user_id,
+        event.user_name, event.source_session, joined_at, id=event.id or (fallback_id if at is None else None),
     )  # fmt: skip
-
-
-def _event_time(value: float | str, field: str) -> Ms:
-    return (
-        fields.ms_from_rfc3339(value, field)
-        if isinstance(value, str)
-        else fields.ms_from_seconds(value, field)
-    )
 
 
 def _mapped(mapping: FieldMap, told: Any, received_at: Ms, fallback: str | None) -> ParsedEvent | None:

@@ -7,7 +7,7 @@ what came by HTTP and comes again in a file is the same.
 from hashlib import blake2b
 
 from headcount.kernel.events import Event, Ms
-from headcount.store.records import KIND_CODES, LogEntry, Origin
+from headcount.store.records import KIND_CODES, SNAPSHOT, LogEntry, Origin
 
 
 def key_of_id(event_id: str) -> bytes:
@@ -44,38 +44,36 @@ def key_of(*parts: str) -> bytes:
 
 
 def entry_of(event: Event, domain: str, received: Ms, origin: Origin, key: bytes | None = None) -> LogEntry:
-    """The entry that an event becomes.
+    """Return the log entry of an event. `key` replaces the key that follows from the event."""
+    return log_entry(
+        domain, received, origin, event.kind, event.room, event.at, event.participant_id, event.user_id, event.user_name,
+        event.source_session, event.joined_at, None if event.inferred is None else event.inferred.value, event.id, key,
+    )  # fmt: skip
 
-    It is known again by `key`, if one is given; else by its id, or else by all that it says.
+
+def log_entry(
+    domain: str, received: Ms, origin: Origin, kind: str, room: str, at: Ms, participant_id: str | None,
+    user_id: str | None, user_name: str | None, source_session: str | None, joined_at: Ms | None,
+    inferred: str | None, event_id: str | None, key: bytes | None = None,
+) -> LogEntry:  # fmt: skip
+    """Return the log entry of the event with these fields. All entries of events are made here.
+
+    Its key is `key` if that is given, else follows from its id, else from all its fields.
     """
+    if key is None:
+        key = key_of_id(event_id) if event_id else key_of_event(
+            kind if inferred is None else f"{kind} {inferred}", room, participant_id, at, user_id, user_name,
+            source_session, joined_at,
+        )  # fmt: skip
     return LogEntry(
-        domain=domain,
-        room=event.room,
-        kind=KIND_CODES[event.kind],
-        at=event.at,
-        received=received,
-        participant_id=event.participant_id,
-        user_id=event.user_id,
-        user_name=event.user_name,
-        source_session=event.source_session,
-        joined_at=event.joined_at,
-        inferred=None if event.inferred is None else event.inferred.value,
-        event_id=event.id,
-        key=_key(event) if key is None else key,
-        origin=origin,
-    )
+        domain, room, KIND_CODES[kind], at, received, participant_id, user_id, user_name, source_session, joined_at,
+        inferred, event_id, key, origin,
+    )  # fmt: skip
 
 
-def _key(event: Event) -> bytes:
-    if event.id:
-        return key_of_id(event.id)
-    return key_of_event(
-        event.kind if event.inferred is None else f"{event.kind} {event.inferred}",
-        event.room,
-        event.participant_id,
-        event.at,
-        event.user_id,
-        event.user_name,
-        event.source_session,
-        event.joined_at,
-    )
+def snapshot_entry(domain: str, received: Ms, room: str, at: Ms, participants: str) -> LogEntry:
+    """Return the log entry of a snapshot; `participants` is the JSON of those who are in the room."""
+    key = key_of("snapshot", room, str(at), participants)
+    return LogEntry(
+        domain, room, SNAPSHOT, at, received, None, None, None, None, None, None, None, key, Origin.LIVE, participants
+    )  # fmt: skip

@@ -12,8 +12,8 @@ import msgspec
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.kernel.journal import Mark
 
-KIND_CODES: Final = {Kind.JOIN: 1, Kind.LEAVE: 2, Kind.END: 3}
-KINDS: Final = {code: kind for kind, code in KIND_CODES.items()}
+KIND_CODES: Final[dict[str, int]] = {Kind.JOIN: 1, Kind.LEAVE: 2, Kind.END: 3}
+KINDS: Final = {code: Kind(kind) for kind, code in KIND_CODES.items()}
 DAY_MS: Final[Ms] = 86_400_000
 """Meetings are tallied by day."""
 SNAPSHOT: Final = 4

@@ -149,9 +149,9 @@ def test_one_byte_more_is_refused_everywhere_and_nothing_of_it_is_stored(service
         400,
         True,
     )
-    who = {"participants": [{"participant_id": "a", "user_name": over}]}
+    who = {"participants": [{"participant_id": "a", "user_id": over}]}
     answer = service.client().post("/rooms/r/snapshot", json=who)
-    assert answer.json()["info"].startswith('participants[0]: "user_name" must be at most 1,024 bytes')
+    assert answer.json()["info"].startswith('participants[0]: "user_id" must be at most 1,024 bytes')
     done = headcount("source", "retry", "--database", service.database)
     assert done.stdout.startswith("0 could be read now")
     with closing(psycopg.connect(service.database)) as store:
@@ -168,16 +168,22 @@ def test_bad_rows_of_an_import_are_left_out_if_asked(service, tmp_path):
     assert done.stdout == "4 events taken, 0 known already, 1 left out\n"
 
 
-def test_a_display_name_is_cut_where_people_write_what_they_like(service, tmp_path):
+def test_a_display_name_is_cut_at_every_entrance(service, tmp_path):
     url, name = source(service, tmp_path, "cut"), "漢" * 1_700_000
     joined = {"room": "cut", "participant_id": "a", "kind": "join", "at": now() - 600, "user_name": name}
     assert send(url, [joined]).json()["accepted"] == 1
+    assert service.client().post("/events", json=joined | {"room": "cut-1"}).json()["accepted"] == 1
     file = tmp_path / "cut.ndjson"
     file.write_text(json.dumps(joined | {"room": "cut-2", "at": (now() - 600) * 1_000}))
     headcount("import", file, "--database", service.database, "--domain", service.settings["domain"])
+    present = {"participants": [{"participant_id": "a", "user_name": name}]}
+    answer = service.client().post("/rooms/cut-3/snapshot", json=present, params={"wait": "true"})
+    assert answer.json()["accepted"] == 1
     with closing(psycopg.connect(service.database)) as store:
-        names = store.execute("select user_name from entries where room like 'cut%'").fetchall()
-    assert names == [("漢" * 341,)] * 2
+        names = store.execute(
+            "select user_name from entries where room like 'cut%' and user_name is not null"
+        ).fetchall()
+    assert names == [("漢" * 341,)] * 4
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from headcount.http.body import read_body, require_length, require_text
 from headcount.http.context import domain_of
 from headcount.http.cursors import Cursors
 from headcount.http.errors import ApiError, answer_to, invalid
-from headcount.http.event_json import Reader
+from headcount.ingest.event_json import EventReader
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
 from headcount.store.credentials import Key
@@ -111,7 +111,7 @@ class Events:
         ingest.hand_over(entries, appended)
 
     def _read(self, key: Key, headers: Mapping[bytes, bytes], body: bytes) -> list[LogEntry]:
-        reader = Reader(key.domain, self._ingest.outside(), self._ingest.now(), self._ingest.limits)
+        reader = EventReader(key.domain, self._ingest.outside(), self._ingest.now(), self._ingest.limits)
         ndjson = b"ndjson" in headers.get(b"content-type", b"")
         return reader.lines(body) if ndjson else reader.events(body)
 
@@ -122,7 +122,7 @@ def routes(ingest: Ingest) -> list[Route]:
     async def snapshot(request: Request) -> Response:
         headers, limits = dict(request.scope["headers"]), ingest.limits
         body = await read_body(headers, request.receive, limits.body_bytes, limits.request_s)
-        reader = Reader(domain_of(request), ingest.outside(), ingest.now(), ingest.limits)
+        reader = EventReader(domain_of(request), ingest.outside(), ingest.now(), ingest.limits)
         entry, number = reader.snapshot(request.path_params["room"], body)
         query = request.scope["query_string"]
         answer = await _appended(ingest, request.state.key, [entry], number, query)

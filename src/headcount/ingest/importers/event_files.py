@@ -17,10 +17,20 @@ from headcount.engine.catch_up import Progress, work_in
 from headcount.engine.rules_guard import keep_to_rules
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.rules import Rules
-from headcount.limits import DOMAIN_BYTES, NAME_BYTES, Limits, cut, excess, require_domain, shortened
-from headcount.store.dedup import key_of_event
+from headcount.limits import (
+    AHEAD_MS,
+    DOMAIN_BYTES,
+    NAME_BYTES,
+    Limits,
+    cut,
+    excess,
+    require_domain,
+    shortened,
+    time_problem,
+)
+from headcount.store.dedup import log_entry
 from headcount.store.open import Store
-from headcount.store.records import KIND_CODES, LogEntry, Origin
+from headcount.store.records import LogEntry, Origin
 
 _ROWS_AT_ONCE: Final = 20_000
 _PIECE_ROWS: Final = 500_000
@@ -69,7 +79,10 @@ def import_files(
     keep_to_rules(store, rules)
     done = Imported()
     reading = read(
-        list(files), skip_bad=skip_bad, piece_rows=_PIECE_ROWS, check=lambda rows: _too_long(rows, limits)
+        list(files),
+        skip_bad=skip_bad,
+        piece_rows=_PIECE_ROWS,
+        check=lambda rows: _over_limits(rows, limits, now()),
     )
     for piece in reading:
         for entries in _entries(piece, domain, now(), limits):
@@ -82,16 +95,23 @@ def import_files(
     return done
 
 
-def _too_long(rows: EventTable, limits: Limits) -> list[Complaint]:
-    """Complain of rows in which a text that identifies something exceeds the limits."""
+def _over_limits(rows: EventTable, limits: Limits, now: Ms) -> list[Complaint]:
+    """Return the rows in which a text that identifies something, or the time, exceeds the limits."""
     bounds = dict.fromkeys(_IDENTITIES, (limits.name_length, NAME_BYTES)) | {
         "domain": (DOMAIN_BYTES, DOMAIN_BYTES)
     }
-    complaints = []
+    complaints = _in_the_future(rows["at"], now)
     for name, bound in bounds.items():
         if name in rows.column_names:
             complaints += _too_long_in(rows[name], name, *bound)
     return complaints
+
+
+def _in_the_future(at: pa.ChunkedArray, now: Ms) -> list[Complaint]:
+    if (pc.max(at).as_py() or 0) <= now + AHEAD_MS:
+        return []
+    late = pc.fill_null(pc.greater(at, now + AHEAD_MS), fill_value=False).to_numpy()
+    return [Complaint(late, lambda row: f"at {time_problem(at[row].as_py(), now)}")]
 
 
 def _too_long_in(column: pa.ChunkedArray, name: str, characters: int, most_bytes: int) -> list[Complaint]:
@@ -136,22 +156,10 @@ def _entries(piece: pa.Table, domain: str, now: Ms, limits: Limits) -> Iterator[
 
 
 def _entry(
-    default: str, now: Ms, room: str, kind: int, at: Ms, domain: str | None, user_id: str | None,
+    default_domain: str, received: Ms, room: str, kind: int, at: Ms, domain: str | None, user_id: str | None,
     user_name: str | None, source_session: str | None, joined_at: Ms | None, inferred: int | None, who: Any,
 ) -> LogEntry:  # fmt: skip
-    name = _KINDS[kind]
-    guess = _INFERRED[inferred or 0]
-    key = key_of_event(
-        name if guess is None else f"{name} {guess}",
-        room,
-        who,
-        at,
-        user_id,
-        user_name,
-        source_session,
-        joined_at,
-    )
-    return LogEntry(
-        domain or default, room, KIND_CODES[name], at, now, who, user_id, user_name, source_session, joined_at,
-        guess, None, key, Origin.IMPORTED,
+    return log_entry(
+        domain or default_domain, received, Origin.IMPORTED, _KINDS[kind], room, at, who, user_id, user_name,
+        source_session, joined_at, _INFERRED[inferred or 0], None,
     )  # fmt: skip

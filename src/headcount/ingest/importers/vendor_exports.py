@@ -17,10 +17,9 @@ from typing import Final
 from headcount.engine.catch_up import Progress, work_in
 from headcount.engine.rules_guard import keep_to_rules
 from headcount.errors import BadInput
-from headcount.ingest.normalize import AHEAD_MS, bounded
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import Rules
-from headcount.limits import Limits, require_domain
+from headcount.limits import AHEAD_MS, Limits, bounded, require_domain
 from headcount.sources.api import Role
 from headcount.sources.exports.api import ExportFile, ExportFormat, ExportOptions, parse_export
 from headcount.store.dedup import entry_of

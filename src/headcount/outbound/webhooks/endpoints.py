@@ -28,7 +28,7 @@ from headcount.store.webhooks import (
     Wanted,
 )
 from headcount.telemetry.logging import security_event
-from headcount.timestamps import UnreadableMoment, moment
+from headcount.timestamps import UnreadableMoment, from_seconds, moment
 
 PING: Final = b'{"test":"test"}'
 PING_S: Final = 8.0
@@ -241,7 +241,7 @@ def _moment(said: Said, name: str) -> Ms | None:
     if given is None:
         return None
     if isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < _FURTHEST_S:
-        return round(given * 1_000)
+        return from_seconds(given)
     try:
         return moment(given if isinstance(given, str) and not given.isdigit() else "none")
     except UnreadableMoment:
