@@ -80,7 +80,7 @@ def ids(source, body, received_at, *, name="msg_1", signed_at=NOW, secret=SECRET
     ("source", "body"),
     [
         (generic.SOURCE, [EVENT, EVENT | {"kind": "leave"}]),
-        (generic.mapped(UNTIMED), {"batch": [{"type": kind, "room": {"id": "r"}, "peer": {"conn/id": 7}} for kind in ("peer.in", "peer.out")]}),
+        (generic.mapped_source(UNTIMED), {"batch": [{"type": kind, "room": {"id": "r"}, "peer": {"conn/id": 7}} for kind in ("peer.in", "peer.out")]}),
     ],
 )  # fmt: skip
 def test_a_signed_message_without_times_and_ids_is_recognized_when_it_comes_again(source, body):
@@ -112,7 +112,7 @@ def test_a_plain_token_will_do():
 
 
 def mapped(told, mapping=PEERS):
-    source = generic.mapped(mapping)
+    source = generic.mapped_source(mapping)
     request = source.sign(InboundRequest({}, json.dumps(told).encode(), received_at=NOW), "word")
     return verify_and_parse(source, request, ["word"])
 
@@ -166,11 +166,11 @@ def test_what_is_missing_is_named(event, told):
 )
 def test_a_mapping_that_is_wrong_is_refused(change, told):
     with pytest.raises(BadInput, match=told):
-        generic.mapped(PEERS | change)
+        generic.mapped_source(PEERS | change)
 
 
 def test_a_sample_goes_through_its_own_mapping():
-    source = generic.mapped(PEERS)
+    source = generic.mapped_source(PEERS)
     heard = [
         one
         for sample in source.samples(NOW)

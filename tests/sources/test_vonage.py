@@ -7,7 +7,7 @@ import pytest
 from vonage_jwt import verify_signature
 
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.vonage import SOURCE, parse, sign, user_of
+from headcount.sources.vonage import SOURCE, parse, parse_user, sign
 from support.source_payloads import ms, told
 
 SECRET = "a-signature-secret-of-vonage-long-enough"
@@ -115,7 +115,7 @@ def test_without_secure_callbacks_nothing_is_read():
     ids=repr,
 )
 def test_what_of_the_data_is_the_user(data, user):
-    assert user_of(data) == user
+    assert parse_user(data) == user
 
 
 # What it comes to.

@@ -1,21 +1,21 @@
-"""Agora: notifications (NCS) of the channels of a project, whatever its clients are built with.
+"""Agora: notifications (NCS) of the channels of a project, for any client SDK.
 
-A delivery is JSON, signed over its raw body, by HMAC-SHA256 in one header and HMAC-SHA1 in another. Times of
-facts (`payload.ts`) are whole seconds; `notifyMs` is when it was sent, another each time it is sent again.
+A request is JSON, signed over its raw body, by HMAC-SHA256 in one header and HMAC-SHA1 in another. Times of
+events (`payload.ts`) are whole seconds; `notifyMs` is the time of sending, and differs at each attempt.
 
-* Nothing names a connection. A participant is `uid`: who joins under the uid of somebody who is in takes their
-  place. Whoever leaves and comes back within one second was there all along.
-* `sid` is no session of the channel. That a channel begins (101) and ends (102) has to do: who was left when it
-  begins is gone.
-* Notices come in any order and more than once. Their times decide, so `clientSeq`, which is by the client's clock,
+* Nothing identifies a connection. A participant is `uid`: a join with the uid of a participant who is present replaces
+  them. A client that leaves and comes back within one second is not reported.
+* `sid` is not a session of the channel. So the channel's start (101) and end (102) mark its sessions: when it starts,
+  participants who are left over have left.
+* Notifications arrive in any order and more than once. Their times decide; `clientSeq`, which is by the client's clock,
   is not needed.
-* A leave has the `duration` of the stay, in whole seconds, so that a lost join costs nothing.
-* Hosts, audience, and those of a plain call have numbers of their own for coming and going. Who becomes a host
-  (111) or one of the audience (112) stays: nobody came or left.
-* Other products send here as well if they are told to, under the same numbers with other meanings: `productId` 1
-  is the one.
-* When the address is set, a probe comes about a channel `test_webhook`: nobody was there.
-* Recorders are clients like others, but for their `clientType`.
+* A leave has the `duration` of the stay, in whole seconds, so a lost join loses nothing.
+* Hosts, audience, and participants of a plain call have their own numbers for join and leave. A change of role, to
+  host (111) or to audience (112), is neither.
+* Other products send to the same address if they are configured to, under the same numbers with other meanings: only
+  `productId` 1 is read.
+* When the address is set, a probe about a channel `test_webhook` arrives; it has no participants.
+* Recorders are clients like others, except for their `clientType`.
 """
 
 from collections.abc import Sequence
@@ -40,14 +40,14 @@ from headcount.sources.signatures import check_signature, hmac_digest, with_head
 
 _CHANNELS: Final = 1
 _PROBE: Final = "test_webhook"
-_BEGAN, _ENDED = 101, 102
+_STARTED, _ENDED = 101, 102
 _JOINS: Final = frozenset({103, 105, 107})
 _LEAVES: Final = frozenset({104, 106, 108})
 _RECORDERS: Final = frozenset({3, 10})
 
 
 class Payload(msgspec.Struct, rename="camel"):
-    """What a notice is about."""
+    """The channel and the participant of a notification."""
 
     channel_name: str = ""
     ts: int | None = None
@@ -70,7 +70,7 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is the one that Agora's console shows for notifications. The better of two signatures is looked at."""
+    """Verify the better of the two signatures. A secret is the one that Agora's console shows for notifications."""
     for header, algorithm in (("agora-signature-v2", "sha256"), ("agora-signature", "sha1")):
         signature = request.headers.get(header, "")
         if signature:
@@ -93,7 +93,7 @@ def sign(request: InboundRequest, secret: str) -> InboundRequest:
 def parse(request: InboundRequest) -> list[ParsedEvent]:
     """Return the events of one request."""
     notice = fields.decode(_DECODER, request.body, "notification of Agora")
-    if notice.product_id != _CHANNELS or notice.event_type not in {_BEGAN, _ENDED, *_JOINS, *_LEAVES}:
+    if notice.product_id != _CHANNELS or notice.event_type not in {_STARTED, _ENDED, *_JOINS, *_LEAVES}:
         return []
     payload = _payload(notice)
     if payload.channel_name == _PROBE:
@@ -113,23 +113,27 @@ def _payload(notice: Notice) -> Payload:
 
 def _parse_notice(notice: Notice, payload: Payload) -> ParsedEvent:
     at = _event_time(payload)
-    if notice.event_type == _BEGAN:
+    if notice.event_type == _STARTED:
         return end_before_start(payload.channel_name, at, notice.notice_id or None)
     if notice.event_type == _ENDED:
         return ParsedEvent(Event(Kind.END, payload.channel_name, at, id=notice.notice_id or None))
     if notice.event_type in _JOINS:
         return _participant_event(Kind.JOIN, notice, payload, at)
-    joined = None if payload.duration is None else at - payload.duration * 1_000
-    return _participant_event(Kind.LEAVE, notice, payload, at, fields.join_before(at, joined))
+    joined_at = None if payload.duration is None else at - payload.duration * 1_000
+    return _participant_event(Kind.LEAVE, notice, payload, at, fields.join_before(at, joined_at))
 
 
 def _participant_event(
-    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, payload: Payload, at: Ms, joined: Ms | None = None
+    kind: Literal[Kind.JOIN, Kind.LEAVE],
+    notice: Notice,
+    payload: Payload,
+    at: Ms,
+    joined_at: Ms | None = None,
 ) -> ParsedEvent:
     if payload.uid is None:
         raise BadInput(f"a notice {notice.event_type} of Agora without a payload.uid")
-    if joined is not None:
-        joined = fields.valid_ms(joined, "payload.ts less payload.duration")
+    if joined_at is not None:
+        joined_at = fields.valid_ms(joined_at, "payload.ts less payload.duration")
     uid = str(payload.uid)
     role = Role.RECORDER if payload.client_type in _RECORDERS else Role.PERSON
     event = Event(
@@ -138,7 +142,7 @@ def _participant_event(
         at,
         uid,
         payload.account or uid,
-        joined_at=joined,
+        joined_at=joined_at,
         id=notice.notice_id or None,
     )
     return ParsedEvent(event, role)

@@ -1,19 +1,20 @@
-"""BigBlueButton: the webhooks of `bbb-webhooks`, and what is posted for analytics when a meeting is over.
+"""BigBlueButton: the webhooks of `bbb-webhooks`, and the analytics that it posts when a meeting has ended.
 
-A webhook is a form, whose field `event` is an array of events in JSON; some versions post the JSON alone. It is known by its
-`checksum` at the end of the address, a hash of the address that was registered, the body and the shared secret; or the secret
-itself comes along as a Bearer token (`auth2_0`). What is posted for analytics has a token (JWT, HS512) of the same secret.
+A webhook is a form, whose field `event` is an array of events in JSON; some versions post the JSON alone. It is signed by a
+`checksum` at the end of the address, a hash of the registered address, the body and the shared secret; or the secret
+itself is sent as a Bearer token (`auth2_0`). A request of analytics has a token (JWT, HS512) of the same secret.
 
-* A room is the external id of a meeting; each time that it is held has an internal id. A breakout room is a room of its own.
-* A connection is the internal id of a user, new with each call to join. Who has no account has the same id for an external
-  one: then it is nobody's.
-* Whoever loses the network for less than a minute is the same connection, and nothing is said. For longer, they leave a
+* A room is the external id of a meeting; each session of it has an internal id. A breakout room is a room of its own.
+* A connection is the internal id of a user, new with each call to join. A participant without an account has the same external
+  id: then there is no user.
+* A network loss of less than a minute keeps the connection, without any event. After a longer one, the leave is a
   minute late.
-* Whoever is in at the end is not told to leave, nor whoever left a second before: the end of the meeting closes them.
-* A leave does not know its join. If that was lost, so is the stay, unless analytics tell it.
-* What was lost while `bbb-webhooks` was down is gone. A meeting that is created anew was empty before.
-* Times are milliseconds, of when `bbb-webhooks` heard of it. In analytics they are whole seconds, of BigBlueButton itself; a
-  stay told by both lasts from the earlier join to the earlier leave, a second at most from either.
+* Participants who are present at the end have no leave, nor have those who left a second before: the end of the meeting
+  ends their stays.
+* A leave does not have its join. If the join was lost, so is the stay, unless analytics report it.
+* Events while `bbb-webhooks` is down are lost. A meeting that is created again was empty before.
+* Times are milliseconds, by the clock of `bbb-webhooks`. In analytics they are whole seconds, by BigBlueButton itself; a
+  stay that both report lasts from the earlier join to the earlier leave, a second at most from either.
 """
 
 import hashlib
@@ -25,26 +26,26 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
-from headcount.sources import bbb_analytics, fields
+from headcount.sources import bigbluebutton_analytics, fields
 from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, VerificationFailed
-from headcount.sources.bbb_meetings import Meeting, span_event
+from headcount.sources.bigbluebutton_meeting import stay_event
 from headcount.sources.signatures import bearer_token, check_signature, check_token, verified_claims
 
 _LEEWAY_S: Final = 60
 _FORM: Final = "application/x-www-form-urlencoded"
-_TELEPHONE: Final = "v_"
+_PHONE_PREFIX: Final = "v_"
 _ALGORITHMS: Final = {40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512"}
 
 
-class MeetingNamed(msgspec.Struct, rename="kebab"):
-    """Which meeting it was."""
+class MeetingIds(msgspec.Struct, rename="kebab"):
+    """Ids of the meeting."""
 
     internal_meeting_id: str | None = None
     external_meeting_id: str | None = None
 
 
 class User(msgspec.Struct, rename="kebab"):
-    """One connection. The name is told at the join alone."""
+    """One connection. Only a join has the name."""
 
     internal_user_id: str | None = None
     external_user_id: str | None = None
@@ -52,75 +53,75 @@ class User(msgspec.Struct, rename="kebab"):
 
 
 class Attributes(msgspec.Struct):
-    meeting: MeetingNamed | None = None
+    meeting: MeetingIds | None = None
     user: User | None = None
 
 
-class When(msgspec.Struct):
+class EventTime(msgspec.Struct):
     ts: int
 
 
 class Data(msgspec.Struct):
-    """An event. What it is about is known by `id` alone."""
+    """An event. `id` determines its kind."""
 
     id: str
     attributes: msgspec.Raw = msgspec.Raw(b"{}")
     event: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class Item(msgspec.Struct):
+class EventItem(msgspec.Struct):
     """One event of a webhook."""
 
     data: Data
 
 
 class Notice(msgspec.Struct):
-    """A body that is JSON: which of the fields are there depends on who sent it."""
+    """A body that is JSON: the sender determines which fields are present."""
 
     event: Any = None
     data: msgspec.Raw = msgspec.Raw(b"{}")
     internal_meeting_id: str | None = None
 
 
-_ITEMS: Final = msgspec.json.Decoder(list[Item])
-_ITEM: Final = msgspec.json.Decoder(Item)
+_ITEMS: Final = msgspec.json.Decoder(list[EventItem])
+_ITEM: Final = msgspec.json.Decoder(EventItem)
 _NOTICE: Final = msgspec.json.Decoder(Notice)
 _ATTRIBUTES: Final = msgspec.json.Decoder(Attributes)
-_WHEN: Final = msgspec.json.Decoder(When)
-_ANALYTICS: Final = msgspec.json.Decoder(bbb_analytics.Analytics)
+_EVENT_TIME: Final = msgspec.json.Decoder(EventTime)
+_ANALYTICS: Final = msgspec.json.Decoder(bigbluebutton_analytics.Analytics)
 _WEBHOOK: Final = "webhook of BigBlueButton: is it registered without getRaw?"
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is the shared secret of the server, as `bbb-conf --secret` shows it."""
+    """Verify the token or the checksum. A secret is the shared secret of the server, as `bbb-conf --secret` shows it."""
     token = bearer_token(request)
     if token.count(".") == 2:
-        _check_time(
+        _check_expiry(
             verified_claims(token, secrets, algorithm="HS512").get("exp"), request.received_at // 1_000
         )
     elif token:
         check_token(token, secrets)
     else:
-        _check_sum(request, secrets)
+        _verify_checksum(request, secrets)
 
 
-def _check_time(until: object, now_s: int) -> None:
-    if not isinstance(until, int | float):
+def _check_expiry(expires_at_s: object, now_s: int) -> None:
+    if not isinstance(expires_at_s, int | float):
         raise VerificationFailed("the token does not say until when it holds")
-    if now_s > until + _LEEWAY_S:
+    if now_s > expires_at_s + _LEEWAY_S:
         raise VerificationFailed("the token is of another time: are both clocks right?")
 
 
-def _check_sum(request: InboundRequest, secrets: Sequence[str]) -> None:
-    address, signature = _divided(request.url)
-    algorithm = _ALGORITHMS.get(len(signature))
+def _verify_checksum(request: InboundRequest, secrets: Sequence[str]) -> None:
+    address, checksum = _split_checksum(request.url)
+    algorithm = _ALGORITHMS.get(len(checksum))
     if algorithm is None:
         raise VerificationFailed(
             "the address ends with no checksum: BigBlueButton adds one, unless it shows its secret in 'Authorization'"
         )
     try:
         check_signature(
-            signature.lower(), [_sum(algorithm, address, request.body, secret) for secret in secrets]
+            checksum.lower(), [_checksum(algorithm, address, request.body, secret) for secret in secrets]
         )
     except VerificationFailed as error:
         raise VerificationFailed(
@@ -129,51 +130,51 @@ def _check_sum(request: InboundRequest, secrets: Sequence[str]) -> None:
         ) from error
 
 
-def _divided(url: str) -> tuple[str, str]:
-    """The address that was registered, and the checksum that was put behind it."""
+def _split_checksum(url: str) -> tuple[str, str]:
+    """Return the registered address and the checksum that was appended to it."""
     address, _, last = url.replace("?", "&").rpartition("&")
-    name, _, signature = last.partition("=")
-    return (url[: len(address)], signature) if name == "checksum" else (url, "")
+    name, _, checksum = last.partition("=")
+    return (url[: len(address)], checksum) if name == "checksum" else (url, "")
 
 
-def _sum(algorithm: str, address: str, body: bytes, secret: str) -> str:
+def _checksum(algorithm: str, address: str, body: bytes, secret: str) -> str:
     return hashlib.new(
         algorithm, address.encode() + body + secret.encode(), usedforsecurity=False
     ).hexdigest()
 
 
 def sign(request: InboundRequest, secret: str) -> InboundRequest:
-    """As `bbb-webhooks` does it unless told otherwise."""
-    signature = _sum("sha1", request.url, request.body, secret)
-    return request._replace(url=f"{request.url}{'&' if '?' in request.url else '?'}checksum={signature}")
+    """Return the request as `bbb-webhooks` signs it by default."""
+    checksum = _checksum("sha1", request.url, request.body, secret)
+    return request._replace(url=f"{request.url}{'&' if '?' in request.url else '?'}checksum={checksum}")
 
 
 def parse(request: InboundRequest) -> list[ParsedEvent]:
     """Return the events of one request."""
     body = request.body.strip()
     if not body.startswith((b"{", b"[")):
-        return _of_items(dict(fields.parse_form(body)).get("event", "").encode())
+        return _parse_json(dict(fields.parse_form(body)).get("event", "").encode())
     if body.startswith(b"["):
-        return _of_items(body)
+        return _parse_json(body)
     notice = fields.decode(_NOTICE, body, _WEBHOOK)
     if notice.internal_meeting_id is not None:
-        return list(_of_analytics(fields.decode(_ANALYTICS, body, "analytics of BigBlueButton")))
+        return list(_parse_analytics(fields.decode(_ANALYTICS, body, "analytics of BigBlueButton")))
     if notice.event is None:
-        return _of([fields.decode(_ITEM, body, _WEBHOOK)])
-    return _of_items(
+        return _parse_events([fields.decode(_ITEM, body, _WEBHOOK)])
+    return _parse_json(
         notice.event.encode() if isinstance(notice.event, str) else msgspec.json.encode(notice.event)
     )
 
 
-def _of_items(told: bytes) -> list[ParsedEvent]:
-    return _of(fields.decode(_ITEMS, told, _WEBHOOK))
+def _parse_json(content: bytes) -> list[ParsedEvent]:
+    return _parse_events(fields.decode(_ITEMS, content, _WEBHOOK))
 
 
-def _of(items: list[Item]) -> list[ParsedEvent]:
-    return [heard for item in items if (heard := _parse_item(item.data)) is not None]
+def _parse_events(items: list[EventItem]) -> list[ParsedEvent]:
+    return [event for item in items if (event := _parse_event(item.data)) is not None]
 
 
-def _parse_item(data: Data) -> ParsedEvent | None:
+def _parse_event(data: Data) -> ParsedEvent | None:
     match data.id:
         case "user-joined":
             return _participant_event(Kind.JOIN, data)
@@ -187,20 +188,20 @@ def _parse_item(data: Data) -> ParsedEvent | None:
 
 
 def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data) -> ParsedEvent | None:
-    about = _about(data)
-    user = about.user or User()
+    attributes = _attributes(data)
+    user = attributes.user or User()
     connection = user.internal_user_id
     if not connection:  # such as the system itself
         return None
-    room, session = _meeting(data, about)
-    person = user.external_user_id if user.external_user_id != connection else None
-    event = Event(kind, room, _event_time(data), connection, person, fields.user_name(user.name), session)
-    return ParsedEvent(event, Role.PHONE if connection.startswith(_TELEPHONE) else Role.PERSON)
+    room, session = _room_and_session(data, attributes)
+    user_id = user.external_user_id if user.external_user_id != connection else None
+    event = Event(kind, room, _event_time(data), connection, user_id, fields.user_name(user.name), session)
+    return ParsedEvent(event, Role.PHONE if connection.startswith(_PHONE_PREFIX) else Role.PERSON)
 
 
 def _end(data: Data, inferred: Inferred | None = None) -> ParsedEvent:
-    """A meeting's own end, or the end of all that were held in that room before."""
-    room, session = _meeting(data, _about(data))
+    """Return the end of a meeting, or the inferred end of all earlier ones in its room (R3a)."""
+    room, session = _room_and_session(data, _attributes(data))
     return ParsedEvent(
         Event(
             Kind.END, room, _event_time(data), source_session=None if inferred else session, inferred=inferred
@@ -208,13 +209,13 @@ def _end(data: Data, inferred: Inferred | None = None) -> ParsedEvent:
     )
 
 
-def _about(data: Data) -> Attributes:
+def _attributes(data: Data) -> Attributes:
     return fields.decode(_ATTRIBUTES, bytes(data.attributes), f"'{data.id}' of BigBlueButton")
 
 
-def _meeting(data: Data, about: Attributes) -> tuple[str, str | None]:
-    """Its room and its session. If `bbb-webhooks` has forgotten the external id, the internal one stands for it."""
-    meeting = about.meeting or MeetingNamed()
+def _room_and_session(data: Data, attributes: Attributes) -> tuple[str, str | None]:
+    """Return the room and its session. If `bbb-webhooks` has forgotten the external id, the internal one replaces it."""
+    meeting = attributes.meeting or MeetingIds()
     room = meeting.external_meeting_id or meeting.internal_meeting_id
     if not room:
         raise BadInput(f"a '{data.id}' of BigBlueButton without external-meeting-id")
@@ -222,17 +223,17 @@ def _meeting(data: Data, about: Attributes) -> tuple[str, str | None]:
 
 
 def _event_time(data: Data) -> Ms:
-    when = fields.decode(_WHEN, bytes(data.event), f"'{data.id}' of BigBlueButton")
-    return fields.valid_ms(when.ts, "event.ts")
+    decoded = fields.decode(_EVENT_TIME, bytes(data.event), f"'{data.id}' of BigBlueButton")
+    return fields.valid_ms(decoded.ts, "event.ts")
 
 
-def _of_analytics(told: bbb_analytics.Analytics) -> Iterator[ParsedEvent]:
-    """All stays of a meeting that is over. A leave before its join, of a clock that was set, is at the join."""
-    meeting: Meeting = bbb_analytics.meeting_of(told)
+def _parse_analytics(analytics: bigbluebutton_analytics.Analytics) -> Iterator[ParsedEvent]:
+    """Return all stays of a meeting, and its end. A leave before its join, after a change of the clock, moves to the join."""
+    meeting = bigbluebutton_analytics.to_meeting(analytics)
     room = meeting.room or meeting.session
-    for span in meeting.spans:
-        left = None if span.left is None else max(span.joined, span.left)
-        yield span_event(room, meeting.session, span._replace(left=left))
+    for stay in meeting.stays:
+        left_at = None if stay.left_at is None else max(stay.joined_at, stay.left_at)
+        yield stay_event(room, meeting.session, stay._replace(left_at=left_at))
     assert meeting.ended_at is not None
     yield ParsedEvent(Event(Kind.END, room, meeting.ended_at, source_session=meeting.session))
 
@@ -251,8 +252,8 @@ def _sample(event: str, now: Ms) -> InboundRequest:
         "attributes": {"meeting": meeting, "user": user},
         "event": {"ts": now},
     }
-    told = msgspec.json.encode([{"data": data}]).decode()
-    form = urlencode({"domain": "headcount.example", "event": told, "timestamp": now}).encode()
+    events = msgspec.json.encode([{"data": data}]).decode()
+    form = urlencode({"domain": "headcount.example", "event": events, "timestamp": now}).encode()
     return InboundRequest({"content-type": _FORM}, form, received_at=now)
 
 
@@ -265,4 +266,3 @@ SOURCE: Final = Source(
     sign,
     samples,
 )
-"""Its kind is what `headcount source add` is told; so are logs of its webhooks."""

@@ -1,16 +1,16 @@
-"""Amazon Chime SDK: its meeting events, sent on by an API destination of EventBridge.
+"""Amazon Chime SDK: its meeting events, forwarded by an API destination of EventBridge.
 
-EventBridge signs nothing; its connection adds a header of one's own, so a token in `Authorization` is what shows
-that a delivery is genuine. `detail.timestamp` is milliseconds; `time` is the same in whole seconds.
+EventBridge signs nothing; its connection adds a header, so a token in `Authorization` shows
+that a request is genuine. `detail.timestamp` is milliseconds; `time` is the same in whole seconds.
 
-* A room is `externalMeetingId`, which the application chose; where an event lacks it, `meetingId`, which is another
-  each time. Two meetings may bear one external id at once, so a meeting that starts takes nobody away.
+* A room is `externalMeetingId`, which the application chose; where an event lacks it, `meetingId`, which is different
+  each time. Two meetings may share one external id at the same time, so the start of a meeting ends no stays.
 * An attendee keeps `attendeeId` when they come back: a second `AttendeeJoined` after a `Dropped` is a second stay.
-  Nobody is both `Left` and `Dropped` at once. Leaves do not say when their join was.
-* `AttendeeAdded`, `AttendeeDeleted` and `AttendeeAuthorized` are about who may come, not about who is in.
-* Shared content joins as an attendee of its own, under the id of whoever shares: a screen.
-* Pipelines that record or stream are attendees, too: their user begins with `aws:MediaPipeline`.
-* Events come at least once, in no promised order. Their `id` stays the same.
+  No leave is reported both as `Left` and as `Dropped`. Leaves do not have the join time.
+* `AttendeeAdded`, `AttendeeDeleted` and `AttendeeAuthorized` are about who may join, not about who is present.
+* Shared content joins as an attendee of its own, under the id of the sharing attendee: a screen.
+* Pipelines that record or stream are attendees, too: their user starts with `aws:MediaPipeline`.
+* Events arrive at least once, without a guaranteed order. Their `id` stays the same.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,13 @@ from typing import Final
 
 import msgspec
 
-from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request
 from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
 from headcount.timestamps import spoken
 
-_MEETINGS: Final = "Chime Meeting State Change"
+_DETAIL_TYPE: Final = "Chime Meeting State Change"
 _CONTENT_SUFFIX: Final = "#content"
 _PIPELINE_PREFIX: Final = "aws:MediaPipeline"
 _KINDS: Final = {
@@ -39,7 +38,7 @@ _KINDS: Final = {
 
 
 class Detail(msgspec.Struct, rename="camel"):
-    """What happened in which meeting."""
+    """The event of a meeting."""
 
     event_type: str = ""
     timestamp: int | None = None
@@ -50,7 +49,7 @@ class Detail(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct):
-    """An event of EventBridge."""
+    """The body of a request, an event of EventBridge."""
 
     detail_type: str = msgspec.field(name="detail-type")
     id: str | None = None
@@ -63,14 +62,14 @@ _DETAIL: Final = msgspec.json.Decoder(Detail)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is a token of one's own, which the connection of EventBridge sends in `Authorization`."""
+    """Verify the token. A secret is a text of your choice, which the connection of EventBridge sends in `Authorization`."""
     check_token(required_bearer_token(request, "set it in the connection of EventBridge"), secrets)
 
 
 def parse(request: InboundRequest) -> list[ParsedEvent]:
     """Return the events of one request."""
     notice = fields.decode(_DECODER, request.body, "event of EventBridge")
-    if notice.detail_type != _MEETINGS:
+    if notice.detail_type != _DETAIL_TYPE:
         return []
     detail = fields.decode(_DETAIL, bytes(notice.detail), "event of a Chime meeting")
     if detail.event_type == "chime:MeetingEnded":
@@ -85,15 +84,13 @@ def _end(notice: Notice, detail: Detail) -> Event:
 
 
 def _participant_event(kind: Kind, notice: Notice, detail: Detail) -> ParsedEvent:
-    if not detail.attendee_id:
-        raise BadInput(f"a '{detail.event_type}' of Chime without a detail.attendeeId")
+    participant_id = fields.required(detail.attendee_id, "detail.attendeeId", detail.event_type, "Chime")
     role, at = _role(detail), _event_time(notice, detail)
-    participant = detail.attendee_id
-    if role is Role.SCREEN and not participant.endswith(_CONTENT_SUFFIX):
-        participant += _CONTENT_SUFFIX
+    if role is Role.SCREEN and not participant_id.endswith(_CONTENT_SUFFIX):
+        participant_id += _CONTENT_SUFFIX
     user, session = detail.external_user_id, detail.meeting_id
     return ParsedEvent(
-        Event(kind, _room(detail), at, participant, user, None, session, id=notice.id or None), role
+        Event(kind, _room(detail), at, participant_id, user, None, session, id=notice.id or None), role
     )
 
 
@@ -105,9 +102,7 @@ def _role(detail: Detail) -> Role:
 
 def _room(detail: Detail) -> str:
     room = detail.external_meeting_id or detail.meeting_id
-    if not room:
-        raise BadInput(f"a '{detail.event_type}' of Chime without a detail.meetingId")
-    return room
+    return fields.required(room, "detail.meetingId", detail.event_type, "Chime")
 
 
 def _event_time(notice: Notice, detail: Detail) -> Ms:
@@ -133,7 +128,7 @@ def _sample(kind: str, now: Ms) -> InboundRequest:
     notice = {
         "version": "0",
         "id": f"{kind}-{now}",
-        "detail-type": _MEETINGS,
+        "detail-type": _DETAIL_TYPE,
         "source": "aws.chime",
         "time": spoken(now),
         "detail": detail,

@@ -1,18 +1,18 @@
 """Daily: the webhooks of a domain of daily.co.
 
-A delivery is JSON, signed with a time that stands in a header. Times are seconds with a fraction.
+A request is JSON, signed with a timestamp that is in a header. Times are seconds with a fraction.
 
-* `session_id` is a connection, another at each join. `user_id` is the same text unless a meeting token says who
-  somebody is: then it says nothing, and nobody knows who they are.
-* Nothing about a participant names the meeting. So an end closes whoever joined before it in its room.
-* A leave has `joined_at` and `duration`: so a lost join costs nothing. `event_ts` is when a webhook was sent.
-* `meeting.ended` is sent up to 20 seconds after the last one left, and says when that was.
-* `meeting.started` is about the first who came. Whoever was forgotten in the room is gone by then.
-* Without `hasPresence` somebody is hidden from the others.
-* Before it makes a webhook, Daily sends `{"test":"test"}`, and wants the answer 200. Where it makes the secret itself
-  nobody can know it yet; so a probe without a signature passes, for it says nothing. With a false one it does not:
-  better that the webhook cannot be made than that each of its deliveries is refused.
-* Daily tries again for a while, and does not say whether it signs anew: no delivery is too old. What it says is known
+* `session_id` is a connection, new at each join. `user_id` is the same text unless a meeting token identifies the
+  user: then `user_id` means nothing, and the user is unknown.
+* Nothing about a participant identifies the meeting. So an end closes every stay in its room that started before it.
+* A leave has `joined_at` and `duration`, so a lost join loses nothing. `event_ts` is when a webhook was sent.
+* `meeting.ended` is sent up to 20 seconds after the last participant left, and has the time of that leave.
+* `meeting.started` is about the first participant. Stays that are left over in the room have ended by then.
+* Without `hasPresence` a participant is hidden from the others.
+* Before it creates a webhook, Daily sends `{"test":"test"}`, and expects the status 200. Where Daily generates the secret,
+  nobody can know it yet; so a probe without a signature is accepted, since it has no events. A probe with a wrong signature
+  is not: better that the webhook cannot be created than that each of its requests is rejected.
+* Daily retries for a while, and does not document whether it signs again: no request is too old. An event is identified
   by its `id`.
 """
 
@@ -49,7 +49,7 @@ _PROBE: Final = b'{"test":"test"}'
 
 
 class Permissions(msgspec.Struct):
-    """What somebody may do; the rest of it has no bearing."""
+    """Permissions of a participant; the others do not matter here."""
 
     has_presence: bool = msgspec.field(default=True, name="hasPresence")
 
@@ -67,7 +67,7 @@ class Participant(msgspec.Struct):
 
 
 class Meeting(msgspec.Struct):
-    """A meeting as Daily counts them: from the first to the last who is in the room."""
+    """A meeting by Daily's rules: from the first join to the last leave."""
 
     room: str = ""
     meeting_id: str = ""
@@ -76,7 +76,7 @@ class Meeting(msgspec.Struct):
 
 
 class Notice(msgspec.Struct):
-    """The body of a request. What its payload looks like is known by `type` alone."""
+    """The body of a request. `type` determines the form of its payload."""
 
     type: str = ""
     id: str | None = None
@@ -90,7 +90,7 @@ _MEETING: Final = msgspec.json.Decoder(Meeting)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is the `hmac` of the webhook, in base64."""
+    """Verify the signature. A secret is the `hmac` of the webhook, in base64."""
     if _SIGNATURE not in request.headers and _is_probe(request):
         return
     signature, timestamp = required_header(request, _SIGNATURE), required_header(request, _TIMESTAMP)
@@ -109,7 +109,7 @@ def sign(request: InboundRequest, secret: str) -> InboundRequest:
 
 
 def handshake(request: InboundRequest, _: Sequence[str]) -> HandshakeResponse | None:
-    """Any answer will do for a probe, if it is 200."""
+    """Return the response to a probe: any body with the status 200."""
     return HandshakeResponse(b"{}") if _is_probe(request) else None
 
 
@@ -150,7 +150,7 @@ def _join(notice: Notice, participant: Participant) -> Ms:
 
 
 def _leave(notice: Notice) -> ParsedEvent:
-    """A leave, with its join if its length is told; at the moment of its telling, if not."""
+    """Return a leave with its join if the payload has a duration, else at the time of sending."""
     participant = _participant(notice)
     if participant.joined_at is None or participant.duration is None:
         return _participant_event(
@@ -205,7 +205,7 @@ def _end(notice: Notice) -> ParsedEvent:
 
 
 def _event_time(at: float | None, notice: Notice, field: str) -> Ms:
-    """When it happened; when it was sent, if that is not said."""
+    """Return the time of the event; if it is missing, the time of sending."""
     return fields.ms_from_seconds(
         notice.event_ts if at is None else at, "event_ts" if at is None else f"payload.{field}"
     )

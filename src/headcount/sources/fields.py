@@ -83,6 +83,13 @@ def user_name(text: str | None) -> str | None:
     return text.replace(NUL, "") or None
 
 
+def required(value: T | None, field: str, kind: str, vendor: str) -> T:
+    """Return the value of a field. Raise `BadInput` if it is missing or empty in this kind of event."""
+    if not value:
+        raise BadInput(f"a '{kind}' of {vendor} without a {field}")
+    return value
+
+
 def decode(decoder: "msgspec.json.Decoder[T]", body: bytes, expected: str) -> T:
     """Return the decoded body of a request. Raise `BadInput` if it is not the `expected` payload."""
     try:

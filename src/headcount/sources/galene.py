@@ -1,4 +1,4 @@
-"""Galene: it sends nothing, and is asked who is in (`headcount.sources.polls.galene`)."""
+"""Galene, which sends no requests: it is polled (`headcount.sources.polls.galene`)."""
 
 from typing import Final
 

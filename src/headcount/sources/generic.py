@@ -1,10 +1,10 @@
-"""Generic: any server that can send JSON, without code of ours.
+"""Generic: any server that can send JSON, without a module of its own.
 
-Without a mapping the body is what `POST /v1/events` takes (one event, or an array), signed as
-Standard Webhooks say, which every language has a library for; or with a plain token as Bearer.
+Without a mapping the body is that of `POST /v1/events` (one event, or an array), signed by
+Standard Webhooks, for which every language has a library, or with a plain token as Bearer.
 
-With a mapping, another JSON is read: each of our fields is found by a JSON Pointer (RFC 6901), and the
-words that mean a join, a leave and an end are listed. `FieldMap` is its shape.
+With a mapping, any JSON can be read: a JSON Pointer (RFC 6901) locates each field, and lists of
+words define joins, leaves and ends. `FieldMap` is the schema of a mapping.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ from headcount.sources.signatures import (
 from headcount.timestamps import spoken
 
 _PREFIX: Final = "whsec_"
-_NAMES: Final = ("webhook-id", "svix-id")
+_ID_HEADERS: Final = ("webhook-id", "svix-id")
 
 Unit = Literal["s", "ms", "us", "ns", "rfc3339"]
 
@@ -58,8 +58,8 @@ class Signature(msgspec.Struct, forbid_unknown_fields=True):
     prefix: str = ""
 
 
-class Words(msgspec.Struct, forbid_unknown_fields=True):
-    """Where the kind of an event is told, and which words mean what. Others are ignored."""
+class KindField(msgspec.Struct, forbid_unknown_fields=True):
+    """Pointer to the kind of an event, and the words of each kind. Other words are ignored."""
 
     at: str
     join: list[str] = []
@@ -67,33 +67,33 @@ class Words(msgspec.Struct, forbid_unknown_fields=True):
     end: list[str] = []
 
 
-class Time(msgspec.Struct, forbid_unknown_fields=True):
-    """Where a time is told, and in what unit."""
+class TimeField(msgspec.Struct, forbid_unknown_fields=True):
+    """Pointer to a time, and its unit."""
 
     at: str
     unit: Unit = "rfc3339"
 
 
-class Roles(msgspec.Struct, forbid_unknown_fields=True):
-    """Where it is told what somebody is, and which words mean what. Others are people."""
+class RoleField(msgspec.Struct, forbid_unknown_fields=True):
+    """Pointer to the role of a participant, and the role of each word. Other words mean a person."""
 
     at: str
     words: dict[str, Role] = {}
 
 
 class FieldMap(msgspec.Struct, forbid_unknown_fields=True):
-    """Where our fields are in another's JSON. Without `at`, an event happened when it reached us."""
+    """Pointers to the fields of an event in any JSON. Without `at`, the time of an event is the time of receipt."""
 
-    kind: Words
+    kind: KindField
     room: str
     participant_id: str
-    at: Time | None = None
-    joined_at: Time | None = None
+    at: TimeField | None = None
+    joined_at: TimeField | None = None
     user_id: str | None = None
     user_name: str | None = None
     source_session: str | None = None
     id: str | None = None
-    role: Roles | None = None
+    role: RoleField | None = None
     events: str = ""
     signature: Signature = msgspec.field(default_factory=Signature)
 
@@ -107,10 +107,10 @@ _UNITS: Final[dict[str, Callable[[Any, str], Ms]]] = {
 }
 
 
-def read_mapping(told: Any) -> FieldMap:
-    """The mapping in a JSON document. Raises `BadInput` with the field that is wrong."""
+def parse_mapping(document: Any) -> FieldMap:
+    """Return the mapping in a JSON document. Raise `BadInput` with the invalid field."""
     try:
-        mapping = msgspec.convert(told, FieldMap)
+        mapping = msgspec.convert(document, FieldMap)
     except msgspec.ValidationError as error:
         raise BadInput(f"the mapping is not right: {error}") from error
     for pointer in (mapping.kind.at, mapping.room, mapping.participant_id, mapping.events):
@@ -119,9 +119,9 @@ def read_mapping(told: Any) -> FieldMap:
     return mapping
 
 
-def mapped(told: Any) -> Source:
-    """A source that reads another's JSON by a mapping."""
-    mapping = read_mapping(told)
+def mapped_source(document: Any) -> Source:
+    """Return a source that reads any JSON by a mapping."""
+    mapping = parse_mapping(document)
     signature = mapping.signature
 
     def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
@@ -147,8 +147,8 @@ def mapped(told: Any) -> Source:
 
 
 def verify_standard(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """Standard Webhooks; or, if none of its headers is there, a plain Bearer token."""
-    names = [name for name in _NAMES if name in request.headers]
+    """Verify a signature of Standard Webhooks, or, if none of its headers is present, a plain Bearer token."""
+    names = [name for name in _ID_HEADERS if name in request.headers]
     if not names:
         token = bearer_token(request)
         if not token:
@@ -230,7 +230,7 @@ def _message_of(request: InboundRequest) -> str:
     Whoever repeats a request cannot change it. The time is part of it: senders may give messages that say the same
     at different times the same id.
     """
-    name = next((name for name in _NAMES if name in request.headers), "")
+    name = next((name for name in _ID_HEADERS if name in request.headers), "")
     if not name:
         return ""
     stamp = request.headers.get(f"{name.removesuffix('id')}timestamp", "")
@@ -306,7 +306,7 @@ def _required(told: Any, pointer: str, field: str) -> str:
     return value
 
 
-def _moment(told: Any, time: Time, field: str) -> Ms:
+def _moment(told: Any, time: TimeField, field: str) -> Ms:
     value = _at(told, time.at)
     if time.unit == "rfc3339":
         if not isinstance(value, str):

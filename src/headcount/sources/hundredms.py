@@ -1,17 +1,17 @@
-"""100ms: webhooks of its dashboard, as an app's workspace sends them.
+"""100ms: webhooks that are set up in its dashboard, per workspace.
 
-Nothing is signed. The dashboard lets headers be set that go with each request, so a token of one's
-own in `Authorization` is what shows that a delivery is genuine. Times are RFC 3339 down to the nanosecond.
+Nothing is signed. The dashboard lets you set headers for each request, so a token in `Authorization` shows
+that a request is genuine. Times are RFC 3339 with nanoseconds.
 
-* A connection is `peer_id`; whoever comes back after a lost network is a new one. An abrupt loss is
-  noticed after about 60 s, and the leave says so: `left_at` is that much too late.
-* A leave says when its join was, so that a lost `peer.join.success` costs nothing.
-* What did not happen is told as well: `peer.join.failure`, `peer.leave.failure`. They hold 0001-01-01
-  for times, and say nothing about who is in. That time anywhere means that it is not known.
-* `room.end.success` has no time but that of sending in whole seconds; each of its people leaves with a
-  `peer.leave.success`, and `session.close.success` follows with the exact time. Only that one closes.
-* A room has one session at a time. So `session.open.success` means that who was left in the one before is gone.
-* Its own recorder and streamer, called beam, joins like anybody else, with a role that begins `__internal_`.
+* A connection is `peer_id`; a participant who comes back after a network loss has a new one. An abrupt loss is
+  noticed after about 60 s, and the leave is late by that: `left_at` is the time of the notice.
+* A leave has the join time, so a lost `peer.join.success` loses nothing.
+* Failures are sent, too: `peer.join.failure`, `peer.leave.failure`. Their times are 0001-01-01,
+  and they change nothing. That time anywhere means unknown.
+* `room.end.success` only has the time of sending in whole seconds. Each participant leaves with a
+  `peer.leave.success`, and `session.close.success` follows with the exact time. Only that one is an end.
+* A room has one session at a time. So `session.open.success` means that stays of the session before have ended.
+* Its own recorder and streamer, called beam, joins as participants do, with a role that starts with `__internal_`.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ _VENDOR_ROLE_PREFIX: Final = "__internal_"
 
 
 class Data(msgspec.Struct):
-    """What a notice is about: which of the fields are there depends on its type."""
+    """Data of an event: the type determines which fields are present."""
 
     room_id: str = ""
     session_id: str | None = None
@@ -66,7 +66,7 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is a token of one's own, which the dashboard sends in `Authorization`."""
+    """Verify the token. A secret is a text of your choice, which the dashboard sends in `Authorization`."""
     check_token(required_bearer_token(request, "set it at the webhook in the dashboard of 100ms"), secrets)
 
 
@@ -99,19 +99,17 @@ def _leave(notice: Notice) -> Event:
     return _participant_event(Kind.LEAVE, notice, at, fields.join_before(at, joined))
 
 
-def _participant_event(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
+def _participant_event(kind: Kind, notice: Notice, at: Ms, joined_at: Ms | None = None) -> Event:
     peer = notice.data
-    if not peer.peer_id:
-        raise BadInput(f"a '{notice.type}' of 100ms without a data.peer_id")
     return Event(
         kind,
         _room(notice),
         at,
-        peer.peer_id,
+        fields.required(peer.peer_id, "data.peer_id", notice.type, "100ms"),
         peer.user_id,
         fields.user_name(peer.user_name),
         peer.session_id,
-        joined,
+        joined_at,
         id=notice.id or None,
     )
 
@@ -121,9 +119,7 @@ def _end(notice: Notice, at: Ms) -> Event:
 
 
 def _room(notice: Notice) -> str:
-    if not notice.data.room_id:
-        raise BadInput(f"a '{notice.type}' of 100ms without a data.room_id")
-    return notice.data.room_id
+    return fields.required(notice.data.room_id, "data.room_id", notice.type, "100ms")
 
 
 def _required_time(text: str | None, field: str) -> Ms:

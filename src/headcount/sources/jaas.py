@@ -1,14 +1,14 @@
-"""JaaS (Jitsi as a Service, of 8x8): its webhooks. A Jitsi of your own is another source.
+"""JaaS (Jitsi as a Service, of 8x8): its webhooks. A self-hosted Jitsi is another source.
 
-A delivery is JSON, signed with its time. `timestamp` is the time of the fact, in milliseconds. Deliveries come in any
-order, and again; `idempotencyKey` is their id.
+A request is JSON, signed with a timestamp. `timestamp` is the time of the event, in milliseconds. Requests arrive in any
+order, and more than once; `idempotencyKey` is their id.
 
-* A connection is `participantId`, another at each join. Who it is is in `id`, if the token said so.
-* Each meeting of a room has a `sessionId`. `ROOM_DESTROYED` closes those of its own, and whoever was forgotten is gone
-  when the next one is created.
-* A breakout room goes by the name of its parent and an id of its own; it is a room of its own here.
-* Whoever waits in the lobby is not in. Those notices are of other kinds.
-* A leave does not know its join. If that was lost, so is the stay.
+* A connection is `participantId`, new at each join. The user is in `id`, if the token has one.
+* Each meeting of a room has a `sessionId`. `ROOM_DESTROYED` ends the stays of its own session, and a new room ends those
+  that are left over.
+* A breakout room has the name of its parent and an id of its own; it is a room of its own here.
+* Participants who wait in the lobby are not present. They have events of other kinds.
+* A leave does not have its join. If the join was lost, so is the stay.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,6 @@ from typing import Final, Literal
 
 import msgspec
 
-from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -41,7 +40,7 @@ _KINDS: Final = frozenset({"ROOM_CREATED", "ROOM_DESTROYED", "PARTICIPANT_JOINED
 
 
 class Data(msgspec.Struct, rename="camel"):
-    """What a notice is about: a room, or somebody in it."""
+    """Data of an event: a room, or a participant in it."""
 
     is_breakout: bool | None = None
     breakout_room_id: str | None = None
@@ -52,7 +51,7 @@ class Data(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a request. What its data look like is known by `eventType` alone."""
+    """The body of a request. `eventType` determines the form of its data."""
 
     event_type: str
     fqn: str = ""
@@ -67,7 +66,7 @@ _DATA: Final = msgspec.json.Decoder(Data)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is the one that the console of JaaS shows for the webhook."""
+    """Verify the signature. A secret is the one that the console of JaaS shows for the webhook."""
     signature, signed = timestamped_signature(request, _SIGNATURE)
     check_signature(signature, [encode_base64(hmac_digest(secret, signed)) for secret in secrets])
 
@@ -101,19 +100,17 @@ def _parse_notice(notice: Notice, data: Data, room: str, at: Ms) -> ParsedEvent:
 
 
 def _room(notice: Notice, data: Data) -> str:
-    if not notice.fqn:
-        raise BadInput(f"a '{notice.event_type}' of JaaS without a fqn")
-    return f"{notice.fqn}/{data.breakout_room_id}" if data.is_breakout else notice.fqn
+    room = fields.required(notice.fqn, "fqn", notice.event_type, "JaaS")
+    return f"{room}/{data.breakout_room_id}" if data.is_breakout else room
 
 
 def _participant_event(
     kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, data: Data, room: str, at: Ms
 ) -> ParsedEvent:
     connection = data.participant_id or data.participant_full_jid
-    if not connection:
-        raise BadInput(f"a '{notice.event_type}' of JaaS without a data.participantId")
+    participant_id = fields.required(connection, "data.participantId", notice.event_type, "JaaS")
     name, key = fields.user_name(data.name), notice.idempotency_key or None
-    return ParsedEvent(Event(kind, room, at, connection, data.id, name, notice.session_id, id=key))
+    return ParsedEvent(Event(kind, room, at, participant_id, data.id, name, notice.session_id, id=key))
 
 
 def samples(now: Ms) -> list[InboundRequest]:

@@ -1,20 +1,20 @@
-"""Janus: what its event handlers tell, above all the one that ships with it and sends over HTTP (`sampleevh`).
+"""Janus: its event handlers, above all the bundled one that sends over HTTP (`sampleevh`).
 
-A delivery is an array of events, or one event; times are microseconds. Nothing is signed: a name and a password
-come along (HTTP Basic), or nothing at all, and then the address is the secret. What is peculiar:
+A request is an array of events, or one event; times are microseconds. Nothing is signed: a name and a password
+are sent (HTTP Basic), or nothing at all, and then the address is the secret.
 
-* Numbers of rooms are a server's own, so a room is called after the server that speaks (`emitter`): `eu-1/1234`. Rooms of
-  AudioBridge and TextRoom have numbers of their own, too: `eu-1/audiobridge/1234`.
-* A connection is the `id` by which it is known in the room. Whoever leaves is told by that alone: neither the session nor
-  the handle is named, nor what they were known by at their join. Somebody who is in under an id keeps others from it.
-* Who comes back has a new id, unless the app chose it. `opaque_id` is who it is, if the app gave one when it attached.
-* A leave does not know its join. If that was lost, so is the stay.
-* Who only watches (a subscriber) never joins, and is nobody.
-* `unpublished` is no leave. `kicked` stands in its place; so does `kicked_all`, told once for each.
-* A room that is destroyed lets everybody go without a word. One that is created was empty before.
-* A server that is shut down says so, and no more; one that is killed says nothing until it has started again. Both mean that
-  nobody is in any of its rooms.
-* Somebody whose network is gone leaves when Janus gives their session up, after a minute.
+* Numbers of rooms belong to a server, so a room is named after the server that sends (`emitter`): `eu-1/1234`. Rooms of
+  AudioBridge and TextRoom have their own numbers, too: `eu-1/audiobridge/1234`.
+* A connection is its `id` in the room. A leave has only that: neither the session nor
+  the handle, nor the name at the join. A participant keeps others from using their id.
+* A participant who comes back has a new id, unless the app chose it. `opaque_id` is the user, if the app set one when it attached.
+* A leave does not have its join. If the join was lost, so is the stay.
+* A subscriber, who only watches, never joins, and is not a participant.
+* `unpublished` is no leave. `kicked` replaces the leave; so does `kicked_all`, sent once for each participant.
+* A room that is destroyed ends all stays without further events. A room that is created was empty before.
+* A server that is shut down sends one event, and no others; one that is killed sends nothing until it has started again. Both
+  mean that all of its rooms are empty.
+* After a network loss, the leave is sent when Janus closes the session, after a minute.
 """
 
 from collections.abc import Sequence
@@ -30,22 +30,22 @@ from headcount.sources.compression import decompress
 from headcount.sources.signatures import check_token, encode_base64, required_header, with_headers
 
 ADDRESS_ALONE: Final = "address"
-"""A secret that says that there is none: who knows the address may send."""
+"""Secret of a source without one: whoever has the address can send."""
 
-_OF_A_PLUGIN: Final = 64
-_OF_THE_CORE: Final = 256
+_PLUGIN_EVENT: Final = 64
+_CORE_EVENT: Final = 256
 ROOM_PLUGINS: Final = {
     "janus.plugin.videoroom": "",
     "janus.plugin.audiobridge": "audiobridge/",
     "janus.plugin.textroom": "textroom/",
 }
-"""The plugins that have rooms, and what comes before the number of a room of each."""
-_CAME: Final = ("joined", "join")
-_WENT: Final = ("leaving", "left", "leave", "kicked", "kicked_all")
+"""The plugins with rooms, and the folder of their rooms: the part of the name before the number."""
+_JOIN_EVENTS: Final = ("joined", "join")
+_LEAVE_EVENTS: Final = ("leaving", "left", "leave", "kicked", "kicked_all")
 
 
-class Telling(msgspec.Struct):
-    """One event: what is in it is known by its type alone."""
+class Notice(msgspec.Struct):
+    """One event: its type determines the form of `event`."""
 
     type: int
     timestamp: int = 0
@@ -54,21 +54,21 @@ class Telling(msgspec.Struct):
     event: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class OfPlugin(msgspec.Struct):
-    """What a plugin tells. Those that we do not know tell what they like."""
+class PluginEvent(msgspec.Struct):
+    """Event of a plugin. Unknown plugins may send any data."""
 
     plugin: str = ""
     data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class OfCore(msgspec.Struct):
-    """What the server tells of itself."""
+class CoreEvent(msgspec.Struct):
+    """Event of the server itself."""
 
     status: str = ""
 
 
-class Fact(msgspec.Struct):
-    """What happened in a room. TextRoom calls a kick otherwise, and people by `username`."""
+class RoomEvent(msgspec.Struct):
+    """Event in a room. TextRoom has another name for a kick, and identifies participants by `username`."""
 
     event: Any = None
     textroom: Any = None
@@ -78,120 +78,119 @@ class Fact(msgspec.Struct):
     display: Any = None
 
 
-_DECODER: Final = msgspec.json.Decoder(Telling | list[Telling])
-_PLUGIN: Final = msgspec.json.Decoder(OfPlugin)
-_CORE: Final = msgspec.json.Decoder(OfCore)
-_FACT: Final = msgspec.json.Decoder(Fact)
+_DECODER: Final = msgspec.json.Decoder(Notice | list[Notice])
+_PLUGIN: Final = msgspec.json.Decoder(PluginEvent)
+_CORE: Final = msgspec.json.Decoder(CoreEvent)
+_ROOM_EVENT: Final = msgspec.json.Decoder(RoomEvent)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is `USER:PASSWORD` as `backend_user` and `backend_pwd` have them, or the word that says that there is none."""
+    """Verify the password. A secret is `USER:PASSWORD`, as in `backend_user` and `backend_pwd`, or the word for none."""
     if ADDRESS_ALONE in secrets:
         return
-    scheme, _, signature = required_header(request, "authorization").strip().partition(" ")
+    scheme, _, credentials = required_header(request, "authorization").strip().partition(" ")
     check_token(
-        signature.strip() if scheme.lower() == "basic" else "",
-        [encode_base64(one.encode()) for one in secrets],
+        credentials.strip() if scheme.lower() == "basic" else "",
+        [encode_base64(secret.encode()) for secret in secrets],
     )
 
 
 def sign(request: InboundRequest, secret: str) -> InboundRequest:
-    """As Janus shows its name and password."""
+    """Return the request with the name and password, as Janus sends them."""
     return with_headers(request, authorization=f"Basic {encode_base64(secret.encode())}")
 
 
 def parse(request: InboundRequest) -> list[ParsedEvent]:
     """Return the events of one request."""
-    told = fields.decode(_DECODER, decompress(request.body), "event of Janus, nor an array of them")
-    return [
-        heard for one in (told if isinstance(told, list) else [told]) if (heard := _heard(one)) is not None
-    ]
+    decoded = fields.decode(_DECODER, decompress(request.body), "event of Janus, nor an array of them")
+    notices = decoded if isinstance(decoded, list) else [decoded]
+    return [event for notice in notices if (event := _parse_notice(notice)) is not None]
 
 
-def _heard(told: Telling) -> ParsedEvent | None:
-    if told.type == _OF_A_PLUGIN:
-        return _of_a_room(told)
-    if told.type == _OF_THE_CORE:
-        return _of_the_server(told)
+def _parse_notice(notice: Notice) -> ParsedEvent | None:
+    if notice.type == _PLUGIN_EVENT:
+        return _room_event(notice)
+    if notice.type == _CORE_EVENT:
+        return _server_event(notice)
     return None
 
 
-def _of_the_server(told: Telling) -> ParsedEvent | None:
-    """A server that starts, or stops, has nobody in any room. Without a name of its own its rooms cannot be told."""
-    status = fields.decode(_CORE, bytes(told.event), "event of Janus' core").status
-    if status not in ("started", "shutdown") or not told.emitter:
+def _server_event(notice: Notice) -> ParsedEvent | None:
+    """Return the end of all rooms of a server that starts or stops. Without the server's name its rooms are unknown."""
+    status = fields.decode(_CORE, bytes(notice.event), "event of Janus' core").status
+    if status not in ("started", "shutdown") or not notice.emitter:
         return None
     inferred = Inferred.SUPERSEDED if status == "started" else None
     return ParsedEvent(
-        Event(Kind.END, room_prefix(told.emitter), _event_time(told), inferred=inferred), server_wide=True
+        Event(Kind.END, room_prefix(notice.emitter), _event_time(notice), inferred=inferred), server_wide=True
     )
 
 
-def _of_a_room(told: Telling) -> ParsedEvent | None:
-    of = fields.decode(_PLUGIN, bytes(told.event), "event of a plugin of Janus")
-    if of.plugin not in ROOM_PLUGINS:
+def _room_event(notice: Notice) -> ParsedEvent | None:
+    event = fields.decode(_PLUGIN, bytes(notice.event), "event of a plugin of Janus")
+    if event.plugin not in ROOM_PLUGINS:
         return None
-    fact = fields.decode(_FACT, bytes(of.data), f"event of {of.plugin}")
-    word = fact.event or fact.textroom
-    if word in _CAME:
-        return ParsedEvent(_join(told, of.plugin, fact))
-    if word in _WENT:
+    data = fields.decode(_ROOM_EVENT, bytes(event.data), f"event of {event.plugin}")
+    kind = data.event or data.textroom
+    if kind in _JOIN_EVENTS:
+        return ParsedEvent(_join(notice, event.plugin, data))
+    if kind in _LEAVE_EVENTS:
         return ParsedEvent(
-            Event(Kind.LEAVE, _room(told, of.plugin, fact), _event_time(told), _participant(fact))
+            Event(Kind.LEAVE, _room(notice, event.plugin, data), _event_time(notice), _participant(data))
         )
-    if word == "destroyed":
-        return ParsedEvent(Event(Kind.END, _room(told, of.plugin, fact), _event_time(told)))
-    if word == "created":
-        anew = Inferred.SUPERSEDED
-        return ParsedEvent(Event(Kind.END, _room(told, of.plugin, fact), _event_time(told), inferred=anew))
+    if kind == "destroyed":
+        return ParsedEvent(Event(Kind.END, _room(notice, event.plugin, data), _event_time(notice)))
+    if kind == "created":
+        room, inferred = _room(notice, event.plugin, data), Inferred.SUPERSEDED
+        return ParsedEvent(Event(Kind.END, room, _event_time(notice), inferred=inferred))
     return None
 
 
-def _join(told: Telling, plugin: str, fact: Fact) -> Event:
-    name = fact.display or fact.username
+def _join(notice: Notice, plugin: str, data: RoomEvent) -> Event:
+    name = data.display or data.username
     return Event(
         Kind.JOIN,
-        _room(told, plugin, fact),
-        _event_time(told),
-        _participant(fact),
-        told.opaque_id,
+        _room(notice, plugin, data),
+        _event_time(notice),
+        _participant(data),
+        notice.opaque_id,
         fields.user_name(name if isinstance(name, str) else None),
     )
 
 
 def room_prefix(server: str) -> str:
-    """How the names of a server's rooms begin. Its own name has no slash, so that no other's begins likewise."""
+    """Return the prefix of the names of a server's rooms. The server's part has no slash, so no other server has the same prefix."""
     return f"{server.replace('/', '%2F')}/" if server else ""
 
 
-def _room(told: Telling, plugin: str, fact: Fact) -> str:
-    return f"{room_prefix(told.emitter)}{ROOM_PLUGINS[plugin]}{_text(fact.room, 'room')}"
+def _room(notice: Notice, plugin: str, data: RoomEvent) -> str:
+    return f"{room_prefix(notice.emitter)}{ROOM_PLUGINS[plugin]}{_text(data.room, 'room')}"
 
 
-def _participant(fact: Fact) -> str:
-    return _text(fact.username if fact.id is None else fact.id, "id")
+def _participant(data: RoomEvent) -> str:
+    return _text(data.username if data.id is None else data.id, "id")
 
 
 def _text(value: object, field: str) -> str:
-    """Rooms and people have numbers, or texts where the server is told so."""
+    """Return an id as text. Ids are numbers, or texts where the server is configured so."""
     if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
         return str(value)
     raise BadInput(f"an event of Janus without {field}, or with one that is neither a number nor a text")
 
 
-def _event_time(told: Telling) -> Ms:
-    return fields.ms_from_micros(told.timestamp, "timestamp")
+def _event_time(notice: Notice) -> Ms:
+    return fields.ms_from_micros(notice.timestamp, "timestamp")
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Somebody who comes and goes at once, as a server without a name tells it."""
-    return [json_request([_sample(word, now)], now) for word in ("joined", "leaving")]
+    """Return a join and a leave of one participant at one moment, from a server without a name."""
+    return [json_request([_sample(kind, now)], now) for kind in ("joined", "leaving")]
 
 
-def _sample(word: str, now: Ms) -> dict[str, Any]:
-    data = {"event": word, "room": TEST_ROOM, "id": now}
+def _sample(kind: str, now: Ms) -> dict[str, Any]:
+    data = {"event": kind, "room": TEST_ROOM, "id": now}
     event = {"plugin": "janus.plugin.videoroom", "data": data}
-    return {"emitter": "", "type": _OF_A_PLUGIN, "timestamp": now * 1_000, "event": event}
+    return {"emitter": "", "type": _PLUGIN_EVENT, "timestamp": now * 1_000, "event": event}
 
 
 SOURCE: Final = Source(

@@ -1,15 +1,15 @@
 """Jitsi: the events of Prosody's `event_sync` component, as a self-hosted Jitsi sends them.
 
-Times are whole seconds. A connection is known by its full JID; who it is, only where people
-join with a token. What is peculiar:
+Times are whole seconds. A connection is its full JID; the user is known only where participants
+join with a token.
 
-* A `left` says when its join was, so a lost or late `joined` costs nothing.
-* The `destroyed` of a room lists everybody who was ever in it, and so mends what was lost.
-* Lua writes an empty list as `{}`: of a room in which nobody ever was, so is the list of those who were.
-* A `left` may come without an occupant, for a nick that the component never knew: no event.
-* After a crash of the server nothing is sent. The next `created` under the same name means that
-  whoever was left in the room is gone: an end, inferred because the room was superseded.
-* A breakout room goes by its parent's name and an id of its own; it is a room of its own here.
+* A `left` has the join time, so a lost or late `joined` loses nothing.
+* The `destroyed` of a room lists occupants who was ever in it, which repairs what was lost.
+* Lua writes an empty list as `{}`: so is the list of occupants of a room in which nobody ever was.
+* A `left` may lack its occupant, for a nick that the component did not know: no event.
+* After a crash of the server nothing is sent. The next `created` of the same name means that
+  the occupants who were left in the room have left: an inferred end (R3a).
+* A breakout room has its parent's name and an id of its own; it is a room of its own here.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from headcount.sources.signatures import check_token, required_bearer_token, wit
 
 
 class Occupant(msgspec.Struct):
-    """One connection to a room. `left_at` is missing while it lasts."""
+    """One connection to a room. `left_at` is missing while it is open."""
 
     occupant_jid: str
     joined_at: int
@@ -34,7 +34,7 @@ class Occupant(msgspec.Struct):
 
 
 class Notice(msgspec.Struct):
-    """The body of a request: which of the fields are there depends on `event_name`."""
+    """The body of a request: `event_name` determines which fields are present."""
 
     event_name: str
     room_jid: str
@@ -51,7 +51,7 @@ _RECORDERS: Final = ("recorder", "jibri")
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """Nothing is signed: the component sends what `api_headers` holds, a token of your choice."""
+    """Verify the token: the component signs nothing, but sends `api_headers`, in which you set a token of your choice."""
     check_token(required_bearer_token(request, "set it in api_headers of event_sync"), secrets)
 
 
@@ -65,17 +65,16 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
         case "muc-occupant-left" if notice.occupant:
             return [_with_role(_stay(room, notice.occupant), notice.occupant)]
         case "muc-room-created" if notice.created_at is not None:
-            superseded = Inferred.SUPERSEDED
-            return [ParsedEvent(Event(Kind.END, room, _ms(notice.created_at), inferred=superseded))]
+            return [ParsedEvent(Event(Kind.END, room, _ms(notice.created_at), inferred=Inferred.SUPERSEDED))]
         case "muc-room-destroyed" if notice.destroyed_at is not None:
-            everybody = notice.all_occupants if isinstance(notice.all_occupants, list) else []
-            stays = [_with_role(_stay(room, occupant), occupant) for occupant in everybody]
+            occupants = notice.all_occupants if isinstance(notice.all_occupants, list) else []
+            stays = [_with_role(_stay(room, occupant), occupant) for occupant in occupants]
             return [*stays, ParsedEvent(Event(Kind.END, room, _ms(notice.destroyed_at)))]
     return []
 
 
 def _with_role(event: Event, occupant: Occupant) -> ParsedEvent:
-    """Recorders (Jibri) sit in a domain of their own, which installers call `recorder`."""
+    """Return the event with its role. Recorders (Jibri) have a domain of their own, which installers name `recorder`."""
     domain = occupant.occupant_jid.partition("@")[2].partition("/")[0]
     name = occupant.occupant_jid.partition("@")[0]
     is_recorder = domain.startswith(_RECORDERS) or name in _RECORDERS
@@ -91,7 +90,7 @@ def _join(room: str, occupant: Occupant) -> Event:
 
 
 def _stay(room: str, occupant: Occupant) -> Event:
-    """A whole stay in one event; only its join, if nobody has seen them leave."""
+    """Return a complete stay in one event, or only its join if no leave was recorded."""
     if occupant.left_at is None:
         return _join(room, occupant)
     join, leave = _ms(occupant.joined_at), _ms(occupant.left_at)

@@ -1,20 +1,21 @@
-"""LiveKit: webhooks of a server of one's own, or of LiveKit Cloud.
+"""LiveKit: webhooks of a self-hosted server or of LiveKit Cloud.
 
-A delivery is JSON in lowerCamelCase: whole numbers are strings, and fields that hold their default
-are left out. It is signed by a token (JWT) in `Authorization`, which holds the hash of the body.
+A request is JSON in lowerCamelCase: whole numbers are strings, and fields with their default value
+are omitted. It is signed by a token (JWT) in `Authorization`, which has the hash of the body.
 
-* A connection is `participant.sid`. Whoever loses the network for good comes back under a new one. If the old one is
-  still there, it is put out first (DUPLICATE_IDENTITY), told of before or after the new one: two stays of one user.
-* `participant_joined` comes once media flows; when they joined is `joinedAtMs`, or `joinedAt` in seconds: when
-  they were let in, a few milliseconds before that.
-* `participant_left` says when they joined, too, so that a lost `joined` costs nothing. When they left is
-  `createdAt`, in whole seconds, and nothing else of it is finer: a stay may be told up to a second too short.
-* A body holds the room's `turnPassword`: it is for nobody's eyes.
-* `participant_connection_aborted` is somebody whose media never flowed: nobody.
-* `room_finished` closes those of its own `room.sid`. It comes a while after the last one left; it ends
-  no meeting by itself.
-* A server that is killed sends nothing, one that is hurried little. The next `room_started` under the same name
-  means that who was left there is gone. With Redis the room outlives the server: `sid` and creation are the old ones.
+* A connection is `participant.sid`. A participant who comes back after a network loss has a new one. If the old one is
+  still open, the server closes it first (DUPLICATE_IDENTITY), and reports that before or after the new one: two stays of
+  one user.
+* `participant_joined` is sent once media flows; the join time is `joinedAtMs`, or `joinedAt` in seconds: when the server
+  accepted them, a few milliseconds before that.
+* `participant_left` has the join time, too, so a lost `joined` loses nothing. The leave time is
+  `createdAt`, in whole seconds, without anything finer: a stay may be up to a second too short.
+* A body has the room's `turnPassword`: never show it.
+* `participant_connection_aborted` is a participant whose media never flowed: no stay.
+* `room_finished` ends the stays of its own `room.sid`. It is sent a while after the last leave; it ends
+  no meeting on its own.
+* A server that is killed sends nothing, one that is stopped in a hurry little. The next `room_started` of the same name
+  means that stays that are left over have ended. With Redis the room outlives the server: `sid` and creation time stay the same.
 """
 
 import hashlib
@@ -47,8 +48,8 @@ from headcount.sources.signatures import (
 
 _LEEWAY_S: Final = 60
 _TOKEN_S: Final = 300
-_AT_ONCE_MS: Final = 5_000
-"""A room that is new is told of as soon as this; one that is older has outlived its server."""
+_MAX_START_LAG_MS: Final = 5_000
+"""A new room is reported within this time; an older room has outlived its server."""
 
 
 class Permission(msgspec.Struct):
@@ -69,7 +70,7 @@ class Participant(msgspec.Struct, rename="camel"):
 
 
 class Room(msgspec.Struct, rename="camel"):
-    """A room; `sid` is another each time it comes to life."""
+    """A room; `sid` is new each time it starts."""
 
     name: str = ""
     sid: str = ""
@@ -78,7 +79,7 @@ class Room(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a request: which of the fields are there depends on `event`."""
+    """The body of a request: `event` determines which fields are present."""
 
     event: str
     id: str = ""
@@ -87,7 +88,7 @@ class Notice(msgspec.Struct, rename="camel"):
     participant: Participant | None = None
 
 
-# Whole numbers come as strings.
+# Whole numbers are strings.
 _DECODER: Final = msgspec.json.Decoder(Notice, strict=False)
 _ROLES: Final[dict[str | int, Role]] = {
     "INGRESS": Role.STREAM,
@@ -99,16 +100,16 @@ _ROLES: Final[dict[str | int, Role]] = {
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is `KEY:SECRET`. Which key signed is in the token; several may hold."""
+    """Verify the token. A secret is `KEY:SECRET`; the token names the key that signed it."""
     token = required_bearer_token(request, "LiveKit signs each webhook with it")
     key = str(unverified_claims(token).get("iss", ""))
     pairs = [secret.partition(":") for secret in secrets]
-    fitting = [secret_part for name, _, secret_part in pairs if name == key]
-    if not fitting:
+    signing_keys = [signing_key for name, _, signing_key in pairs if name == key]
+    if not signing_keys:
         raise VerificationFailed(
             f"it is signed with the key '{key[:60]}', which this source does not know: add KEY:SECRET as a secret"
         )
-    claims = verified_claims(token, fitting, checked=("iss", "sub", "jti"))
+    claims = verified_claims(token, signing_keys, checked=("iss", "sub", "jti"))
     _check_times(claims, request.received_at // 1_000)
     check_signature(str(claims.get("sha256", "")), [_hash(request.body)])
 
@@ -123,10 +124,10 @@ def _check_times(claims: Mapping[str, object], now_s: int) -> None:
 
 def sign(request: InboundRequest, secret: str) -> InboundRequest:
     """Return the request as the server signs it."""
-    key, _, secret_part = secret.partition(":")
+    key, _, signing_key = secret.partition(":")
     now_s = request.received_at // 1_000
     claims = {"iss": key, "nbf": now_s, "exp": now_s + _TOKEN_S, "sha256": _hash(request.body)}
-    return with_headers(request, authorization=jwt.encode(claims, secret_part, algorithm="HS256"))
+    return with_headers(request, authorization=jwt.encode(claims, signing_key, algorithm="HS256"))
 
 
 def _hash(body: bytes) -> str:
@@ -148,7 +149,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
                 ParsedEvent(Event(Kind.END, room.name, at, source_session=room.sid, id=notice.id or None))
             ]
         case "room_started":
-            return [_restart(notice)]
+            return [_start(notice)]
     return []
 
 
@@ -162,21 +163,21 @@ def _join(notice: Notice) -> ParsedEvent:
 
 def _leave(notice: Notice) -> ParsedEvent:
     room, participant = _room(notice), _participant(notice)
-    joined = _join_time(notice, participant)
-    # The leave is told in whole seconds, the join more finely.
-    at = max(joined, fields.ms_from_seconds(notice.created_at, "createdAt"))
+    joined_at = _join_time(notice, participant)
+    # The leave has whole seconds, the join milliseconds.
+    at = max(joined_at, fields.ms_from_seconds(notice.created_at, "createdAt"))
     return ParsedEvent(
-        _participant_event(Kind.LEAVE, notice, room, participant, at, joined),
+        _participant_event(Kind.LEAVE, notice, room, participant, at, joined_at),
         participant_role(participant.kind, participant.permission),
     )
 
 
-def _restart(notice: Notice) -> ParsedEvent:
-    """The room came to life anew: whoever was there before is gone."""
+def _start(notice: Notice) -> ParsedEvent:
+    """Return the inferred end of the room's previous run (R3a)."""
     room, reported = _room(notice), notice.created_at * 1_000
     started = room.creation_time_ms or room.creation_time * 1_000 or reported
-    if reported - started > _AT_ONCE_MS:
-        # Whoever brought it back to life may have joined just before the second began in which that is told.
+    if reported - started > _MAX_START_LAG_MS:
+        # The participant who restarted it may have joined just before the second of the report.
         started = reported - 1_000
     at = fields.valid_ms(started, "room.creationTime")
     return ParsedEvent(Event(Kind.END, room.name, at, inferred=Inferred.SUPERSEDED, id=notice.id or None))
@@ -188,7 +189,7 @@ def _participant_event(
     room: Room,
     participant: Participant,
     at: Ms,
-    joined: Ms | None = None,
+    joined_at: Ms | None = None,
 ) -> Event:
     return Event(
         kind,
@@ -198,7 +199,7 @@ def _participant_event(
         participant.identity,
         fields.user_name(participant.name),
         room.sid,
-        joined,
+        joined_at,
         id=notice.id or None,
     )
 
@@ -209,7 +210,7 @@ def _join_time(notice: Notice, participant: Participant) -> Ms:
 
 
 def participant_role(kind: str | int, permission: Permission | None) -> Role:
-    """What somebody is, by the words of webhooks and of lists. What records is hidden, too: so that is asked first."""
+    """Return the role of a participant of a webhook or a list. A recorder is hidden, too, so recorders come first."""
     may = permission or Permission()
     if kind == "EGRESS" or may.recorder:
         return Role.RECORDER

@@ -1,16 +1,16 @@
-"""RealtimeKit: webhooks of Cloudflare's RealtimeKit, and of Dyte, which it was before.
+"""RealtimeKit: webhooks of Cloudflare's RealtimeKit, and of Dyte, its former name.
 
-A delivery is JSON, signed with RSA over its raw body, in `rtk-signature` or, by Dyte, in `dyte-signature`. The secret is
-the public key that they publish. A private key is taken as well, for its public half, so that a pair made for a
-test can sign and verify. Times are RFC 3339 with milliseconds.
+A request is JSON, signed with RSA over its raw body, in `rtk-signature` or, by Dyte, in `dyte-signature`. The secret is
+the public key that they publish. A private key is accepted, too, for its public half, so that a key pair of your own
+can sign and verify in a test. Times are RFC 3339 with milliseconds.
 
-* A room is `meeting.id`, which is used again and again; `meeting.sessionId` is another each time. A connection is
-  `participant.peerId`; who it is, `customParticipantId`, once `clientSpecificId`.
-* A leave says when its join was, so that a lost `meeting.participantJoined` costs nothing. If ever a time is left
-  out, it is when the delivery was received.
-* `rtk-uuid` names a delivery, and has been seen to change when it is tried again: what it says is what counts.
-* `meeting.ended` closes those of its session. `meeting.started`: who was left from before is gone.
-* Recordings, chats, transcripts come under the same address and say nothing about who is in.
+* A room is `meeting.id`, which is used again and again; `meeting.sessionId` is new each time. A connection is
+  `participant.peerId`; the user is `customParticipantId`, formerly `clientSpecificId`.
+* A leave has the join time, so a lost `meeting.participantJoined` loses nothing. If a time is ever missing,
+  the time of receipt stands for it.
+* `rtk-uuid` identifies a request, and has been seen to change at a retry: an event is identified by its content.
+* `meeting.ended` ends the stays of its session. `meeting.started`: stays that are left over have ended.
+* Recordings, chats and transcripts arrive at the same address; they change nothing.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,6 @@ from typing import Final
 
 import msgspec
 
-from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -56,7 +55,7 @@ class Participant(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct):
-    """The body of a request: which of the fields are there depends on `event`."""
+    """The body of a request: `event` determines which fields are present."""
 
     event: str
     meeting: Meeting = msgspec.field(default_factory=Meeting)
@@ -67,7 +66,7 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is the public key in PEM that Cloudflare, or Dyte, publishes; or a private key, for its public one."""
+    """Verify the signature. A secret is the public key in PEM that Cloudflare, or Dyte, publishes; or a private key, for its public key."""
     signature = request.headers.get("rtk-signature") or request.headers.get("dyte-signature")
     if not signature:
         raise VerificationFailed("the header 'rtk-signature' is missing, and so is Dyte's 'dyte-signature'")
@@ -75,7 +74,7 @@ def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
 
 
 def sign(request: InboundRequest, secret: str) -> InboundRequest:
-    """As RealtimeKit signs it, with a private key in PEM. Raises `BadInput` if it is none."""
+    """Return the request as RealtimeKit signs it, with a private key in PEM. Raise `BadInput` for any other secret."""
     return with_headers(request, rtk_signature=rsa_signature(request.body, secret))
 
 
@@ -119,19 +118,16 @@ def _leave(notice: Notice, received_at: Ms) -> Event:
 
 def _participant_event(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
     participant = notice.participant
-    if not participant.peer_id:
-        raise BadInput(f"a '{notice.event}' of RealtimeKit without a participant.peerId")
+    peer_id = fields.required(participant.peer_id, "participant.peerId", notice.event, "RealtimeKit")
     user, name = (
         participant.custom_participant_id or participant.client_specific_id,
         fields.user_name(participant.user_display_name),
     )
-    return Event(kind, _room(notice), at, participant.peer_id, user, name, notice.meeting.session_id, joined)
+    return Event(kind, _room(notice), at, peer_id, user, name, notice.meeting.session_id, joined)
 
 
 def _room(notice: Notice) -> str:
-    if not notice.meeting.id:
-        raise BadInput(f"a '{notice.event}' of RealtimeKit without a meeting.id")
-    return notice.meeting.id
+    return fields.required(notice.meeting.id, "meeting.id", notice.event, "RealtimeKit")
 
 
 def samples(received_at: Ms) -> list[InboundRequest]:

@@ -1,6 +1,6 @@
-"""Catalog: the vendors that we know, by the word that stands for each in the URL.
+"""Registry of the vendors, by the kind that is in the URL.
 
-Packages of others add theirs by an entry point of the group `headcount.sources`, which names a `Source`.
+Other packages add theirs with an entry point of the group `headcount.sources`, which names a `Source`.
 """
 
 from collections.abc import Mapping
@@ -54,22 +54,22 @@ SOURCES: Final[dict[str, Source]] = {
     )
 }  # fmt: skip
 POLL_ONLY_SOURCES: Final[dict[str, Source]] = {source.kind: source for source in (galene.SOURCE,)}
-"""Those that send nothing, and can only be asked who is in."""
-GROUP: Final = "headcount.sources"
+"""Vendors that send no requests, and are polled."""
+ENTRY_POINT_GROUP: Final = "headcount.sources"
 
 
 def get_source(kind: str, options: Mapping[str, Any] | None = None) -> Source:
-    """The vendor of this word; `options` are of the source that is set up. Raises `BadInput` for no such vendor."""
+    """Return the vendor of this kind, with the options of the configured source. Raise `BadInput` if there is none."""
     if kind == generic.SOURCE.kind and options and "mapping" in options:
-        return generic.mapped(options["mapping"])
+        return generic.mapped_source(options["mapping"])
     found = SOURCES.get(kind) or POLL_ONLY_SOURCES.get(kind) or _plugins().get(kind)
     if found is None:
-        raise BadInput(f"there is no source '{kind}'; there are {', '.join(kinds())}")
+        raise BadInput(f"there is no source '{kind}'; there are {', '.join(source_kinds())}")
     return found
 
 
-def kinds() -> list[str]:
-    """All words, those of other packages last."""
+def source_kinds() -> list[str]:
+    """Return all kinds, those of other packages last."""
     known = {**SOURCES, **POLL_ONLY_SOURCES}
     return [*known, *sorted(_plugins().keys() - known.keys())]
 
@@ -77,11 +77,11 @@ def kinds() -> list[str]:
 @cache
 def _plugins() -> dict[str, Source]:
     found: dict[str, Source] = {}
-    for point in entry_points(group=GROUP):
+    for point in entry_points(group=ENTRY_POINT_GROUP):
         source = point.load()
         if not isinstance(source, Source):
             raise BadInput(
-                f"the entry point '{point.name}' of {GROUP} is no Source, but {type(source).__name__}"
+                f"the entry point '{point.name}' of {ENTRY_POINT_GROUP} is no Source, but {type(source).__name__}"
             )
         found[source.kind] = source
     return found

@@ -1,17 +1,17 @@
-"""Stream Video: webhooks of an app of Stream's (GetStream).
+"""Stream Video: webhooks of an app of Stream (GetStream).
 
-A delivery is JSON, perhaps packed by gzip; `X-Signature` is an HMAC of what was packed. Times are RFC 3339, down
+A request is JSON, possibly compressed by gzip; `X-Signature` is an HMAC of the uncompressed body. Times are RFC 3339, down
 to the nanosecond; a number is nanoseconds since 1970.
 
-* A room is `call_cid`, a type and an id like `default:standup`; it is used again and again, and has a
+* A room is `call_cid`, a type and an id like `default:standup`; it is used again and again, and has a new
   `session_id` each time. A connection is `participant.user_session_id`.
-* A leave's `participant.joined_at` is not always when they joined: webhooks have been seen in which it is the
-  moment of the leave. Believed, it would undo the leave, as who comes and goes at one instant was never there.
-  So it is believed where it agrees with `duration_seconds`; else the duration is, which is in whole seconds.
-* `call.session_ended` closes those of its session. `call.ended` says that somebody ended the call, without a session:
-  nothing, as the session's end comes with it. `call.session_started`: who was left from before is gone.
-* Counts of participants come too, and say nothing about who.
-* What is packed may be made to grow without end; so no more is unpacked than a webhook can be.
+* A leave's `participant.joined_at` is not always the join time: in some webhooks it is the
+  time of the leave. That would undo the leave, since a stay of no length does not exist (R2).
+  So it is used where it agrees with `duration_seconds`; else the duration is, which is in whole seconds.
+* `call.session_ended` ends the stays of its session. `call.ended`, somebody's command to end the call, has no session and
+  is ignored, since the session's end arrives with it. `call.session_started`: stays that are left over have ended.
+* Counts of participants arrive, too, and do not identify anybody.
+* A few bytes of gzip can expand without end; so the decompressed size is limited to that of a webhook.
 """
 
 from collections.abc import Sequence
@@ -35,12 +35,12 @@ from headcount.sources.compression import decompress
 from headcount.sources.signatures import check_signature, hmac_digest, required_header, with_headers
 from headcount.timestamps import spoken
 
-_CLOSE_MS: Final[Ms] = 1_500
+_DURATION_TOLERANCE_MS: Final[Ms] = 1_500
 Timestamp = str | int
 
 
 class User(msgspec.Struct):
-    """Who somebody is."""
+    """User of a participant."""
 
     id: str | None = None
     name: str | None = None
@@ -55,7 +55,7 @@ class Participant(msgspec.Struct):
 
 
 class Notice(msgspec.Struct):
-    """The body of a request: which of the fields are there depends on `type`."""
+    """The body of a request: `type` determines which fields are present."""
 
     type: str
     created_at: Timestamp | None = None
@@ -69,13 +69,13 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is the API secret of the app."""
+    """Verify the signature. A secret is the API secret of the app."""
     signature = required_header(request, "X-Signature")
     try:
-        plain = decompress(request.body)
+        content = decompress(request.body)
     except BadInput as error:
         raise VerificationFailed(f"what was signed cannot be seen: the body {error}") from error
-    check_signature(signature.lower(), [hmac_digest(secret, plain).hex() for secret in secrets])
+    check_signature(signature.lower(), [hmac_digest(secret, content).hex() for secret in secrets])
 
 
 def sign(request: InboundRequest, secret: str) -> InboundRequest:
@@ -92,42 +92,42 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
         case "call.session_participant_left":
             return [ParsedEvent(_leave(notice))]
         case "call.session_started":
-            return [end_before_start(_room(notice), _created(notice))]
+            return [end_before_start(_room(notice), _event_time(notice))]
         case "call.session_ended":
             return [
                 ParsedEvent(
-                    Event(Kind.END, _room(notice), _created(notice), source_session=notice.session_id)
+                    Event(Kind.END, _room(notice), _event_time(notice), source_session=notice.session_id)
                 )
             ]
     return []
 
 
 def _join(notice: Notice) -> Event:
-    told = _participant(notice).joined_at
-    at = _created(notice) if told is None else _event_time(told, "participant.joined_at")
+    joined_at = _participant(notice).joined_at
+    at = _event_time(notice) if joined_at is None else _to_ms(joined_at, "participant.joined_at")
     return _participant_event(Kind.JOIN, notice, at)
 
 
 def _leave(notice: Notice) -> Event:
-    at = _created(notice)
-    return _participant_event(Kind.LEAVE, notice, at, _join_of_leave(notice, at))
+    at = _event_time(notice)
+    return _participant_event(Kind.LEAVE, notice, at, _joined_at(notice, at))
 
 
-def _join_of_leave(notice: Notice, at: Ms) -> Ms | None:
-    """When they joined, if the leave knows it."""
+def _joined_at(notice: Notice, at: Ms) -> Ms | None:
+    """Return the join time of a leave, if it is known."""
     if notice.duration_seconds is None:
         return None
     by_duration = at - notice.duration_seconds * 1_000
-    told = _participant(notice).joined_at
-    joined = by_duration if told is None else _event_time(told, "participant.joined_at")
-    if joined < at and abs(joined - by_duration) <= _CLOSE_MS:
-        return joined
+    reported = _participant(notice).joined_at
+    joined_at = by_duration if reported is None else _to_ms(reported, "participant.joined_at")
+    if joined_at < at and abs(joined_at - by_duration) <= _DURATION_TOLERANCE_MS:
+        return joined_at
     estimate = fields.join_before(at, by_duration)
     return None if estimate is None else fields.valid_ms(estimate, "created_at less duration_seconds")
 
 
 def _participant_event(
-    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, at: Ms, joined: Ms | None = None
+    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, at: Ms, joined_at: Ms | None = None
 ) -> Event:
     participant = _participant(notice)
     user = participant.user or User()
@@ -139,7 +139,7 @@ def _participant_event(
         user.id,
         fields.user_name(user.name),
         notice.session_id,
-        joined,
+        joined_at,
     )
 
 
@@ -150,19 +150,19 @@ def _participant(notice: Notice) -> Participant:
 
 
 def _room(notice: Notice) -> str:
-    if not notice.call_cid:
-        raise BadInput(f"a '{notice.type}' of Stream without a call_cid")
-    return notice.call_cid
+    return fields.required(notice.call_cid, "call_cid", notice.type, "Stream")
 
 
-def _created(notice: Notice) -> Ms:
+def _event_time(notice: Notice) -> Ms:
     if notice.created_at is None:
         raise BadInput(f"a '{notice.type}' of Stream without a created_at")
-    return _event_time(notice.created_at, "created_at")
+    return _to_ms(notice.created_at, "created_at")
 
 
-def _event_time(told: Timestamp, field: str) -> Ms:
-    return fields.ms_from_rfc3339(told, field) if isinstance(told, str) else fields.ms_from_nanos(told, field)
+def _to_ms(value: Timestamp, field: str) -> Ms:
+    return (
+        fields.ms_from_rfc3339(value, field) if isinstance(value, str) else fields.ms_from_nanos(value, field)
+    )
 
 
 def samples(now: Ms) -> list[InboundRequest]:
@@ -179,9 +179,9 @@ def samples(now: Ms) -> list[InboundRequest]:
         "session_id": f"test{now}",
         "participant": participant,
     }
-    came = {"type": "call.session_participant_joined", **notice}
-    went = {"type": "call.session_participant_left", **notice, "duration_seconds": 0}
-    return [json_request(one, now) for one in (came, went)]
+    join = {"type": "call.session_participant_joined", **notice}
+    leave = {"type": "call.session_participant_left", **notice, "duration_seconds": 0}
+    return [json_request(event, now) for event in (join, leave)]
 
 
 SOURCE: Final = Source("stream", "Stream Video", "the API secret of the app", verify, parse, sign, samples)

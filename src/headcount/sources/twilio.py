@@ -1,16 +1,16 @@
 """Twilio Video: status callbacks of its rooms.
 
-A delivery is a form. It is signed together with the address to which it was sent, as Twilio was told it: so behind
-a proxy we have to know our address as the world sees it.
+A request is a form. It is signed together with the address that Twilio was given: so behind
+a proxy we must know our public address.
 
-* A connection is `ParticipantSid`. An identity is in a room once: whoever connects under it again evicts the first.
-* Nothing names an event: what it says is its key. `SequenceNumber` is Twilio's own, and orders nothing.
-* A leave says how long the stay was, in whole seconds. The join that follows from it is put a second later, so that
-  it is never before the true one: where that is known it changes nothing, where it was lost it stands for it.
-* Whoever loses the network is told to leave up to a minute later.
-* `room-ended` comes when a room was empty for some minutes. It closes those of its own `RoomSid`. The next room of the
-  name has another, and whoever was forgotten is gone when it is created.
-* Nothing tells when a delivery was signed. To repeat one changes nothing, because it says the same.
+* A connection is `ParticipantSid`. An identity is in a room once: a second connection with it evicts the first.
+* Nothing identifies an event: its content is its key. `SequenceNumber` is Twilio's own, and orders nothing.
+* A leave has the duration of the stay, in whole seconds. The join time that follows from it is put a second later, so that
+  it is never before the true one: where the join is known it changes nothing, where the join was lost it replaces it.
+* After a network loss, the leave is reported up to a minute later.
+* `room-ended` is sent when a room was empty for some minutes. It ends the stays of its own `RoomSid`. The next room of the
+  same name has another, and its creation ends the stays that are left over.
+* A request has no timestamp. Repeating one changes nothing, because its content is the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,37 +32,37 @@ from headcount.timestamps import spoken
 _SIGNATURE: Final = "x-twilio-signature"
 _SETTINGS: Final = "x-twilio-webhooks-signature-settings"
 _PORTS: Final = {"https": "443", "http": "80"}
-_DIGITS: Final = 9  # of seconds: thirty years
+_MAX_DIGITS: Final = 9  # of seconds: 30 years
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is the auth token of the account, or the secret of a shared key."""
+    """Verify the signature. A secret is the auth token of the account, or the secret of a shared key."""
     signature = required_header(request, _SIGNATURE)
     algorithm = _algorithm(request)
-    told = _told(request.body)
+    message = _form_message(request.body)
     addresses = list(_addresses(request.url))
     check_signature(
-        signature, [_signature(secret, at, told, algorithm) for secret in secrets for at in addresses]
+        signature, [_signature(secret, at, message, algorithm) for secret in secrets for at in addresses]
     )
 
 
-def _signature(secret: str, address: str, told: bytes, algorithm: str = "sha1") -> str:
-    return encode_base64(hmac_digest(secret, address.encode() + told, algorithm))
+def _signature(secret: str, address: str, message: bytes, algorithm: str = "sha1") -> str:
+    return encode_base64(hmac_digest(secret, address.encode() + message, algorithm))
 
 
-def _told(body: bytes) -> bytes:
-    """What is signed of a form: names and values one after the other, in order."""
+def _form_message(body: bytes) -> bytes:
+    """Return the signed part of a form: names and values one after the other, in order."""
     return "".join(name + value for name, value in sorted(set(fields.parse_form(body)))).encode()
 
 
 def _algorithm(request: InboundRequest) -> str:
-    """Shared keys sign with SHA-256, and say so."""
+    """Return the hash: shared keys sign with SHA-256, and name it."""
     settings = request.headers.get(_SETTINGS, "").upper().replace(" ", "").split(",")
     return "sha256" if "ALGORITHM=HMAC_SHA256" in settings else "sha1"
 
 
 def _addresses(url: str) -> Iterator[str]:
-    """The address as it is, without its port, and with it: Twilio signs now one, now the other."""
+    """Return the address as it is, without its port, and with it: Twilio signs either."""
     yield url
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
@@ -74,8 +74,8 @@ def _addresses(url: str) -> Iterator[str]:
 
 
 def sign(request: InboundRequest, secret: str) -> InboundRequest:
-    """As Twilio signs it with the auth token."""
-    signature = _signature(secret, request.url, _told(request.body))
+    """Return the request as Twilio signs it with the auth token."""
+    signature = _signature(secret, request.url, _form_message(request.body))
     return with_headers(request, x_twilio_signature=signature)
 
 
@@ -87,9 +87,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
             return [_participant_event(Kind.JOIN, form, _event_time(form))]
         case "participant-disconnected":
             at = _event_time(form)
-            return [
-                _participant_event(Kind.LEAVE, form, at, fields.join_before(at, _join_of_leave(form, at)))
-            ]
+            return [_participant_event(Kind.LEAVE, form, at, fields.join_before(at, _latest_join(form, at)))]
         case "room-created":
             return [end_before_start(_room(form), _event_time(form))]
         case "room-ended":
@@ -104,7 +102,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
 
 
 def _room(form: dict[str, str]) -> str:
-    """Its name; a room that was given none has its sid for one."""
+    """Return the name of the room, or its sid if it has no name."""
     room = form.get("RoomName") or form.get("RoomSid")
     if not room:
         raise BadInput("a status callback of Twilio Video without a RoomName")
@@ -115,23 +113,23 @@ def _event_time(form: dict[str, str]) -> Ms:
     return fields.ms_from_rfc3339(form.get("Timestamp", ""), "Timestamp")
 
 
-def _join_of_leave(form: dict[str, str], at: Ms) -> Ms | None:
-    """When they came at the latest, if it is told how long they stayed."""
-    length = form.get("ParticipantDuration", "")
-    if not (length.isascii() and length.isdigit() and len(length) <= _DIGITS):
+def _latest_join(form: dict[str, str], at: Ms) -> Ms | None:
+    """Return the latest possible join time of a leave, if it has a duration."""
+    duration = form.get("ParticipantDuration", "")
+    if not (duration.isascii() and duration.isdigit() and len(duration) <= _MAX_DIGITS):
         return None
-    return fields.valid_ms(at - (int(length) - 1) * 1_000, "Timestamp less ParticipantDuration")
+    return fields.valid_ms(at - (int(duration) - 1) * 1_000, "Timestamp less ParticipantDuration")
 
 
 def _participant_event(
-    kind: Literal[Kind.JOIN, Kind.LEAVE], form: dict[str, str], at: Ms, joined: Ms | None = None
+    kind: Literal[Kind.JOIN, Kind.LEAVE], form: dict[str, str], at: Ms, joined_at: Ms | None = None
 ) -> ParsedEvent:
     connection = form.get("ParticipantSid")
     if not connection:
         raise BadInput(f"a '{form['StatusCallbackEvent']}' of Twilio Video without a ParticipantSid")
     identity = form.get("ParticipantIdentity")
     event = Event(
-        kind, _room(form), at, connection, identity, source_session=form.get("RoomSid"), joined_at=joined
+        kind, _room(form), at, connection, identity, source_session=form.get("RoomSid"), joined_at=joined_at
     )
     return ParsedEvent(event)
 
@@ -151,7 +149,7 @@ def _sample(event: str, now: Ms) -> InboundRequest:
         "StatusCallbackEvent": event,
         "Timestamp": spoken(now),
     }
-    # Nothing here needs to be escaped.
+    # No value needs to be escaped.
     body = "&".join(f"{name}={value}" for name, value in form.items()).encode()
     return InboundRequest({"content-type": "application/x-www-form-urlencoded"}, body, received_at=now)
 

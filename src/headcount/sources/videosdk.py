@@ -1,18 +1,18 @@
 """VideoSDK: webhooks of VideoSDK.live.
 
-A delivery is JSON, signed with RSA over its raw body. The secret is the public key that VideoSDK publishes. A private
-key is taken as well, for its public half, so that a pair made for a test can sign and verify.
+A request is JSON, signed with RSA over its raw body. The secret is the public key that VideoSDK publishes. A private
+key is accepted, too, for its public half, so that a key pair of your own can sign and verify in a test.
 
-* Who joins and leaves is told without any time, and without an id. So it is told at the moment when it reached
-  us, by our clock: late by the way, and by all tries that failed.
-* For the same reason a delivery that is repeated cannot be told from one that says something new. A join of
-  who is in changes nothing, nor does a leave of who is out; a join that is repeated after its leave is a ghost
-  until the session ends. To hold each (session, participant) for one stay would be worse: an application may give
-  somebody the same `participantId` each time.
-* A participant is `participantId`; who it is, only the application knows.
-* Sessions do have times, by the vendor's clock. `session-ended` closes those of its session; `session-started`
-  means that who was left from before is gone.
-* Recordings, live streams and transcriptions of it say nothing about who is in.
+* Joins and leaves have no time, and no id. So their time is the time of receipt,
+  by our clock: late by the network, and by every attempt that failed.
+* For the same reason a repeated request cannot be told from a new event. A join of
+  a present participant changes nothing, nor does a leave of an absent one; a join that is repeated after its leave is a
+  stale stay until the session ends. Allowing each (session, participant) only one stay would be worse: an application may give
+  a user the same `participantId` each time.
+* A participant is `participantId`; only the application knows the user.
+* Sessions do have times, by the vendor's clock. `session-ended` ends the stays of its session; `session-started`
+  means that stays that are left over have ended.
+* Recordings, live streams and transcriptions of a session change nothing.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,6 @@ from typing import Final, Literal
 
 import msgspec
 
-from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -36,7 +35,7 @@ from headcount.sources.signatures import required_header, with_headers
 
 
 class Data(msgspec.Struct, rename="camel"):
-    """What a webhook is about: which of the fields are there depends on its type."""
+    """Data of a webhook: its type determines which fields are present."""
 
     meeting_id: str = ""
     session_id: str | None = None
@@ -47,7 +46,7 @@ class Data(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a request. Its kind is called `webhookType`, or `type`."""
+    """The body of a request. Its kind is in `webhookType`, or in `type`."""
 
     webhook_type: str | None = None
     type: str | None = None
@@ -62,7 +61,7 @@ _DECODER: Final = msgspec.json.Decoder(Notice)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is VideoSDK's public key in PEM; or a private key, which stands for its public one."""
+    """Verify the signature. A secret is VideoSDK's public key in PEM; or a private key, for its public key."""
     check_rsa_signature(required_header(request, "videosdk-signature"), request.body, secrets)
 
 
@@ -93,18 +92,15 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
 
 
 def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, received_at: Ms) -> Event:
-    participant = notice.data
-    if not participant.participant_id:
-        raise BadInput(f"a '{notice.kind}' of VideoSDK without a data.participantId")
+    data = notice.data
+    participant_id = fields.required(data.participant_id, "data.participantId", notice.kind, "VideoSDK")
     at = fields.ms_from_rfc3339_or(received_at, None, "the moment")
-    name = fields.user_name(participant.participant_name)
-    return Event(kind, _room(notice), at, participant.participant_id, None, name, participant.session_id)
+    name = fields.user_name(data.participant_name)
+    return Event(kind, _room(notice), at, participant_id, None, name, data.session_id)
 
 
 def _room(notice: Notice) -> str:
-    if not notice.data.meeting_id:
-        raise BadInput(f"a '{notice.kind}' of VideoSDK without a data.meetingId")
-    return notice.data.meeting_id
+    return fields.required(notice.data.meeting_id, "data.meetingId", notice.kind, "VideoSDK")
 
 
 def samples(now: Ms) -> list[InboundRequest]:

@@ -1,18 +1,18 @@
-"""Vonage Video, once OpenTok: callbacks of session monitoring, as a project or an application sends them.
+"""Vonage Video, formerly OpenTok: callbacks of session monitoring, as a project or an application sends them.
 
-A delivery is JSON, times are milliseconds. With secure callbacks, a token (JWT) in `Authorization` holds the
-hash of the body. The vendor's own library looks at the signature alone; here the hash must fit the body, too.
-The token says when it was made, but a callback is tried again for a while: what is repeated counts once anyway.
+A request is JSON, times are milliseconds. With secure callbacks, a token (JWT) in `Authorization` has the
+hash of the body. The vendor's own library only checks the signature; here the hash must match the body, too.
+The token has the time of its creation, but a callback is retried for a while: a repetition changes nothing anyway.
 
-* `sessionId` is used again and again: it is the room. There is no name for one coming to life.
-* A connection is `connection.id`; whoever comes back after a real loss is a new one.
-* Who it is says `connection.data`, which is whatever the application wrote into the token. What of it is the user:
-  of a JSON object `userId`, `user_id` or `id`, and `name`, `userName` or `username`; of `name=Ann,userId=7` the same
-  words; of anything else the whole text is the user's id.
-* A `connectionDestroyed` says when the connection was created, so that a lost `connectionCreated` costs nothing.
-* Streams are no presence: who publishes a screen has one connection. Archives and captions are none either.
-* `sessionDestroyed` comes when the last one has gone, or was given up. `sessionCreated` comes with the first
-  one, often a little after their `createdAt`: whoever was left from before is gone.
+* `sessionId` is used again and again: it is the room. There is no id of a single session.
+* A connection is `connection.id`; a connection who comes back after a real network loss has a new one.
+* The user is in `connection.data`, any text that the application wrote into the token. The user is taken
+  from a JSON object: `userId`, `user_id` or `id`, and `name`, `userName` or `username`; from `name=Ann,userId=7`: the same
+  keys; from anything else: the whole text is the user's id.
+* A `connectionDestroyed` has the creation time of the connection, so a lost `connectionCreated` loses nothing.
+* Streams are not connections: a connection who publishes a screen has one connection. Archives and captions are not either.
+* `sessionDestroyed` is sent after the last connection has closed or timed out. `sessionCreated` is sent with the first
+  connection, often a little after its `createdAt`: stays that are left over have ended.
 """
 
 import hashlib
@@ -41,13 +41,13 @@ from headcount.sources.signatures import (
     with_bearer_token,
 )
 
-_IDS: Final = ("userId", "user_id", "id")
-_NAMES: Final = ("name", "userName", "username")
-_DIVIDERS: Final = re.compile(r"[,;&\n]")
+_ID_KEYS: Final = ("userId", "user_id", "id")
+_NAME_KEYS: Final = ("name", "userName", "username")
+_SEPARATORS: Final = re.compile(r"[,;&\n]")
 
 
 class Connection(msgspec.Struct, rename="camel"):
-    """One connection to a session. `data` is what the application wrote into its token."""
+    """One connection to a session. `data` is the application's text in its token."""
 
     id: str = ""
     created_at: int | None = None
@@ -55,7 +55,7 @@ class Connection(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a request: which of the fields are there depends on `event`."""
+    """The body of a request: `event` determines which fields are present."""
 
     event: str = ""
     session_id: str = ""
@@ -68,7 +68,7 @@ _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is the signature secret of session monitoring."""
+    """Verify the token and the hash of the body. A secret is the signature secret of session monitoring."""
     claims = verified_claims(
         required_bearer_token(request, "switch secure callbacks on in Vonage's dashboard"), secrets
     )
@@ -106,52 +106,52 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
 
 
 def _join(notice: Notice) -> Event:
-    participant = _connection(notice)
-    at = _event_time(notice) if participant.created_at is None else _connection_time(participant)
-    return _participant_event(Kind.JOIN, notice, participant, at)
+    connection = _connection(notice)
+    at = _event_time(notice) if connection.created_at is None else _created_at(connection)
+    return _connection_event(Kind.JOIN, notice, connection, at)
 
 
 def _leave(notice: Notice) -> Event:
-    participant, at = _connection(notice), _event_time(notice)
-    created = None if participant.created_at is None else _connection_time(participant)
-    return _participant_event(Kind.LEAVE, notice, participant, at, fields.join_before(at, created))
+    connection, at = _connection(notice), _event_time(notice)
+    created = None if connection.created_at is None else _created_at(connection)
+    return _connection_event(Kind.LEAVE, notice, connection, at, fields.join_before(at, created))
 
 
-def _participant_event(
-    kind: Kind, notice: Notice, participant: Connection, at: Ms, joined: Ms | None = None
+def _connection_event(
+    kind: Kind, notice: Notice, connection: Connection, at: Ms, joined_at: Ms | None = None
 ) -> Event:
-    user_id, user_name = user_of(participant.data)
-    return Event(kind, _room(notice), at, participant.id, user_id, user_name, joined_at=joined)
+    user_id, user_name = parse_user(connection.data)
+    return Event(kind, _room(notice), at, connection.id, user_id, user_name, joined_at=joined_at)
 
 
-def user_of(data: str | None) -> tuple[str | None, str | None]:
-    """The user's id and name in what the application wrote into the token, by the rule above."""
+def parse_user(data: str | None) -> tuple[str | None, str | None]:
+    """Return the user's id and name from the application's text in the token, by the rule above."""
     if not data or not data.strip():
         return None, None
-    for told in (_from_json(data), _from_pairs(data)):
-        found = _first(told, _IDS), _first(told, _NAMES)
-        if any(found):
-            return found
+    for values in (_parse_json(data), _parse_pairs(data)):
+        user = _first(values, _ID_KEYS), _first(values, _NAME_KEYS)
+        if any(user):
+            return user
     return fields.user_name(data.strip()), None
 
 
-def _from_json(data: str) -> dict[str, Any]:
+def _parse_json(data: str) -> dict[str, Any]:
     try:
         return _OBJECT.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return {}
 
 
-def _from_pairs(data: str) -> dict[str, str]:
-    pairs = (part.partition("=") for part in _DIVIDERS.split(data))
+def _parse_pairs(data: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in _SEPARATORS.split(data))
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _first(told: dict[str, Any], keys: Iterable[str]) -> str | None:
-    """The first of the keys with a text or a whole number."""
-    values = (told.get(key) for key in keys)
+def _first(values: dict[str, Any], keys: Iterable[str]) -> str | None:
+    """Return the value of the first key with a text or a whole number."""
+    found = (values.get(key) for key in keys)
     return next(
-        (fields.user_name(str(value)) for value in values if type(value) in (str, int) and value != ""), None
+        (fields.user_name(str(value)) for value in found if type(value) in (str, int) and value != ""), None
     )
 
 
@@ -162,13 +162,11 @@ def _connection(notice: Notice) -> Connection:
 
 
 def _room(notice: Notice) -> str:
-    if not notice.session_id:
-        raise BadInput(f"a '{notice.event}' of Vonage without a sessionId")
-    return notice.session_id
+    return fields.required(notice.session_id, "sessionId", notice.event, "Vonage")
 
 
-def _connection_time(participant: Connection) -> Ms:
-    return fields.valid_ms(participant.created_at or 0, "connection.createdAt")
+def _created_at(connection: Connection) -> Ms:
+    return fields.valid_ms(connection.created_at or 0, "connection.createdAt")
 
 
 def _event_time(notice: Notice) -> Ms:
@@ -176,11 +174,11 @@ def _event_time(notice: Notice) -> Ms:
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Return a join and a leave of one participant at one moment."""
-    participant = {"id": f"test{now}", "createdAt": now, "data": "headcount-test"}
+    """Return a join and a leave of one connection at one moment."""
+    connection = {"id": f"test{now}", "createdAt": now, "data": "headcount-test"}
     return [
         json_request(
-            {"sessionId": TEST_ROOM, "event": event, "timestamp": now, "connection": participant}, now
+            {"sessionId": TEST_ROOM, "event": event, "timestamp": now, "connection": connection}, now
         )
         for event in ("connectionCreated", "connectionDestroyed")
     ]

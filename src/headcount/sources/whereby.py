@@ -1,16 +1,16 @@
 """Whereby: the webhooks of an Embedded account.
 
-A delivery is JSON, signed with its time. Times of facts have milliseconds. They come in any order, and again.
+A request is JSON, signed with a timestamp. Times of events have milliseconds. Events arrive in any order, and more than once.
 
-* A connection is `participantId`. `externalId` is who it is, if the app put it into the address of the room.
-* A room's name comes as the path of its address, with a slash that is no part of it.
-* `room.session.ended` comes when fewer than two were in for a while: one may be in still. So it ends nothing, and
-  `room.session.started` (two are in) begins nothing; a `roomSessionId` is there only from then on.
-* What mends a lost leave is `numClients`, how many are in after the event. Whoever comes and is the only one came to an
-  empty room; if nobody is in after a leave, nobody is. Both are put a few seconds back, lest somebody is closed who
-  comes at the same moment, and give way to what is reported.
-* Recorders, streams and captions come and go like people; their role tells them apart.
-* A leave does not know its join. If that was lost, so is the stay.
+* A connection is `participantId`. `externalId` is the user, if the app put it into the address of the room.
+* A room's name is the path of its address, with a slash that is not part of the name.
+* `room.session.ended` is sent when fewer than two were present for a while: one may still be. So it ends nothing, and
+  `room.session.started` (two are present) starts nothing; a `roomSessionId` exists only from then on.
+* A lost leave is repaired by `numClients`, the number of clients after the event. A participant who joins and is the only one
+  joined an empty room; if the number is 0 after a leave, the room is empty. Both ends are put a few seconds earlier, so that
+  they do not end the stay of a participant who joins at the same moment, and reported leaves override them.
+* Recorders, streams and captions join and leave as participants do; their role tells them apart.
+* A leave does not have its join. If the join was lost, so is the stay.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ _ROLES: Final = {"recorder": Role.RECORDER, "streamer": Role.STREAM, "captioner"
 
 
 class Client(msgspec.Struct, rename="camel"):
-    """One connection to a room, and how many there are after the event."""
+    """One connection to a room, and the number of connections after the event."""
 
     room_name: str = ""
     room_session_id: str | None = None
@@ -58,7 +58,7 @@ class Client(msgspec.Struct, rename="camel"):
 
 
 class Notice(msgspec.Struct, rename="camel"):
-    """The body of a request. What its data look like is known by `type` alone."""
+    """The body of a request. `type` determines the form of its data."""
 
     type: str
     id: str | None = None
@@ -71,7 +71,7 @@ _CLIENT: Final = msgspec.json.Decoder(Client)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is the one that the dashboard shows for the webhook."""
+    """Verify the signature. A secret is the one that the dashboard shows for the webhook."""
     signature, signed = timestamped_signature(request, _SIGNATURE)
     check_signature(signature, [hmac_digest(secret, signed).hex() for secret in secrets])
 
@@ -149,7 +149,7 @@ def samples(now: Ms) -> list[InboundRequest]:
 
 
 def _sample(kind: str, clients: int, now: Ms) -> InboundRequest:
-    participant = {
+    client = {
         "roomName": f"/{TEST_ROOM}",
         "participantId": f"test{now}",
         "displayName": "Headcount",
@@ -160,7 +160,7 @@ def _sample(kind: str, clients: int, now: Ms) -> InboundRequest:
         "apiVersion": "1.0",
         "createdAt": spoken(now),
         "type": kind,
-        "data": participant,
+        "data": client,
     }
     return json_request(notice, now)
 

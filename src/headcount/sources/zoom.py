@@ -1,19 +1,19 @@
 """Zoom: meetings, webinars, and sessions of the Video SDK.
 
-A delivery is JSON, signed with a time that is no part of it. Times of facts are whole seconds.
+A request is JSON, signed with a timestamp that is not part of the body. Times of events are whole seconds.
 
-* `user_id` is another at each join, and the next meeting under the same number counts from the same start. So a
-  connection is known by the meeting's `uuid` and `user_id` together.
-* Who goes to a breakout room leaves under one `user_id` and joins under another at the same moment, in either
-  order. They stay in their meeting, as two stays of one user; notices about breakout rooms say no more.
-* Whoever waits (for the host, or in the waiting room) is not in. Those notices are of other kinds.
-* Nothing names an event. What it says is its key, without `event_ts`, which tells of the sending.
-* A leave does not know its join. If that was lost, so is the stay.
-* `meeting.ended` closes those of its own `uuid`. It may be followed at once by a meeting of the same number and a new
-  `uuid`, when the host comes back, and whoever was forgotten in the old one is gone then.
-* Zoom tries again for an hour and a half, and does not say whether it signs anew. So a delivery may be old: to repeat
-  one changes nothing, because it says the same.
-* When an address is set, and every three days, Zoom asks it to prove that it knows the secret.
+* `user_id` is new at each join, and the next meeting of the same number counts from the same start. So a
+  connection is the meeting's `uuid` and `user_id` together.
+* A participant who goes to a breakout room leaves under one `user_id` and joins under another at the same moment, in either
+  order. They stay in their meeting, as two stays of one user; events about breakout rooms add nothing.
+* A participant who waits (for the host, or in the waiting room) is not present. Those events are of other kinds.
+* Nothing identifies an event. Its content is its key, without `event_ts`, the time of sending.
+* A leave does not have its join. If the join was lost, so is the stay.
+* `meeting.ended` ends the stays of its own `uuid`. A meeting of the same number and a new
+  `uuid` may follow at once, when the host comes back, and ends the stays that are left over from the old one.
+* Zoom retries for an hour and a half, and does not document whether it signs again. So a request may be old: repeating
+  one changes nothing, because its content is the same.
+* When an address is set, and every three days, Zoom requires a proof that the address knows the secret.
 """
 
 from collections.abc import Sequence
@@ -43,16 +43,18 @@ _SIGNATURE: Final = "x-zm-signature"
 _TIMESTAMP: Final = "x-zm-request-timestamp"
 _VALIDATION: Final = "endpoint.url_validation"
 
-_JOINED: Final = frozenset(
+_JOIN_EVENTS: Final = frozenset(
     {"meeting.participant_joined", "webinar.participant_joined", "session.user_joined"}
 )
-_LEFT: Final = frozenset({"meeting.participant_left", "webinar.participant_left", "session.user_left"})
-_STARTED: Final = frozenset({"meeting.started", "webinar.started", "session.started"})
-_ENDED: Final = frozenset({"meeting.ended", "webinar.ended", "session.ended"})
+_LEAVE_EVENTS: Final = frozenset(
+    {"meeting.participant_left", "webinar.participant_left", "session.user_left"}
+)
+_START_EVENTS: Final = frozenset({"meeting.started", "webinar.started", "session.started"})
+_END_EVENTS: Final = frozenset({"meeting.ended", "webinar.ended", "session.ended"})
 
 
 class Participant(msgspec.Struct):
-    """One connection to a meeting; of the texts that say who it is, most are empty."""
+    """One connection to a meeting. Most of the texts that identify the user are empty."""
 
     user_id: str | int = ""
     user_name: str = ""
@@ -78,7 +80,7 @@ class User(msgspec.Struct):
 
 
 class Meeting(msgspec.Struct):
-    """A meeting has a number (`id`) and a `uuid`; a session of the Video SDK a name and an id."""
+    """A meeting, with a number (`id`) and a `uuid`, or a session of the Video SDK, with a name and an id."""
 
     id: str | int = ""
     uuid: str = ""
@@ -91,13 +93,13 @@ class Meeting(msgspec.Struct):
 
 
 class Payload(msgspec.Struct):
-    """What a notice is about."""
+    """Payload of an event: the meeting or session."""
 
     object: Meeting
 
 
 class Notice(msgspec.Struct):
-    """The body of a request. What its payload looks like is known by `event` alone."""
+    """The body of a request. `event` determines the form of its payload."""
 
     event: str
     payload: msgspec.Raw
@@ -105,7 +107,7 @@ class Notice(msgspec.Struct):
 
 
 class Challenge(msgspec.Struct):
-    """What is asked of an address, to see whether it knows the secret."""
+    """Challenge to an address, to prove that it knows the secret."""
 
     plain_token: str = msgspec.field(name="plainToken")
 
@@ -116,7 +118,7 @@ _CHALLENGE: Final = msgspec.json.Decoder(Challenge)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
-    """A secret is the Secret Token that the app's page shows. How old a delivery is does not matter: see above."""
+    """Verify the signature. A secret is the Secret Token that the app's page shows. A request may be old: see above."""
     signature, timestamp = required_header(request, _SIGNATURE), required_header(request, _TIMESTAMP)
     check_signature(signature, [_signature(secret, timestamp, request.body) for secret in secrets])
 
@@ -133,7 +135,7 @@ def sign(request: InboundRequest, secret: str) -> InboundRequest:
 
 
 def handshake(request: InboundRequest, secrets: Sequence[str]) -> HandshakeResponse | None:
-    """The proof that we know the secret, by the one with which Zoom asks."""
+    """Return the response to a challenge, made with the secret that signed it."""
     with suppress(BadInput):
         notice = fields.decode(_DECODER, request.body, "webhook of Zoom")
         if notice.event == _VALIDATION:
@@ -148,19 +150,19 @@ def _matching_secret(request: InboundRequest, secrets: Sequence[str]) -> str:
         with suppress(VerificationFailed):
             verify(request, [secret])
             return secret
-    raise AssertionError("a handshake is answered after its delivery was verified")
+    raise AssertionError("a handshake follows the verification of its request")
 
 
 def parse(request: InboundRequest) -> list[ParsedEvent]:
     """Return the events of one request."""
     notice = fields.decode(_DECODER, request.body, "webhook of Zoom")
-    if notice.event not in _JOINED | _LEFT | _STARTED | _ENDED:
+    if notice.event not in _JOIN_EVENTS | _LEAVE_EVENTS | _START_EVENTS | _END_EVENTS:
         return []
     meeting = fields.decode(_PAYLOAD, bytes(notice.payload), f"'{notice.event}' of Zoom").object
     room, session = _room_and_session(notice, meeting)
-    if notice.event in _STARTED:
+    if notice.event in _START_EVENTS:
         return [end_before_start(room, _event_time(meeting.start_time, notice, "start_time"))]
-    if notice.event in _ENDED:
+    if notice.event in _END_EVENTS:
         return [
             ParsedEvent(
                 Event(
@@ -172,7 +174,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
 
 
 def _room_and_session(notice: Notice, meeting: Meeting) -> tuple[str, str]:
-    """The room, and the session that it lives through."""
+    """Return the room and its session."""
     in_sdk = notice.event.startswith("session.")
     room, session = (meeting.session_name, meeting.session_id) if in_sdk else (str(meeting.id), meeting.uuid)
     if not room or not session:
@@ -190,30 +192,30 @@ def _participant_event(notice: Notice, meeting: Meeting, room: str, session: str
     )
     if participant is None or not connection:
         raise BadInput(f"a '{notice.event}' of Zoom that does not say about whom")
-    joined = notice.event in _JOINED
-    kind, told = (Kind.JOIN, participant.join_time) if joined else (Kind.LEAVE, participant.leave_time)
-    at = _event_time(told, notice, "join_time" if joined else "leave_time")
+    is_join = notice.event in _JOIN_EVENTS
+    kind, time = (Kind.JOIN, participant.join_time) if is_join else (Kind.LEAVE, participant.leave_time)
+    at = _event_time(time, notice, "join_time" if is_join else "leave_time")
     user, name = _user(participant)
     event = Event(kind, room, at, f"{session}:{connection}", user, fields.user_name(name), session)
     return ParsedEvent(event, Role.PHONE if participant.phone_number else Role.PERSON)
 
 
 def _user(participant: Participant | User) -> tuple[str | None, str]:
-    """Who it is: as the app knows them, else as Zoom does, else as they registered. Guests are nobody known."""
+    """Return the user's id, by the app, else by Zoom, else by the registration, and name. Guests have no id."""
     if isinstance(participant, User):
         return participant.user_key, participant.name
-    known = (
+    user_id = (
         participant.customer_key
         or participant.participant_user_id
         or participant.id
         or participant.registrant_id
         or participant.email
     )
-    return known, participant.user_name
+    return user_id, participant.user_name
 
 
 def _event_time(text: str, notice: Notice, field: str) -> Ms:
-    """When it happened; when it was told, if that is not said."""
+    """Return the time of the event; if it is missing, the time of sending."""
     return fields.ms_from_rfc3339(text, field) if text else fields.valid_ms(notice.event_ts, "event_ts")
 
 

@@ -1,4 +1,4 @@
-"""History: what vendors hand out afterwards (logs, dumps, reports, recordings), read into events.
+"""Exports: files that vendors provide afterwards (logs, dumps, reports, recordings), parsed into events.
 
-Pure, as sources are: the bytes of a file in, what was heard out. One file a form.
+Each format has one module. It reads bytes and returns events; it must not know the file system or the store.
 """

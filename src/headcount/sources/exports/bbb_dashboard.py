@@ -1,10 +1,8 @@
-"""BigBlueButton: the data of its learning dashboard, the JSON file of one meeting.
+"""BigBlueButton: the data of its learning dashboard, or of its analytics, a JSON file of one meeting.
 
-What is peculiar:
-
-* It keeps a person, their connections, and for each when they were in. In older ones a connection had one such span and
-  not a list of them, and in the oldest a person was a connection.
-* A `leftOn` of 0 is of somebody who is still in, an `endedOn` of 0 of a meeting that goes on.
+* The dashboard has people, their connections, and the stays of each connection. In older versions a connection had one stay
+  instead of a list, and in the oldest a person was a connection.
+* A `leftOn` of 0 is a participant who is still present, an `endedOn` of 0 a meeting that is still open.
 """
 
 from collections.abc import Iterator
@@ -13,24 +11,24 @@ from typing import Final
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.kernel.events import Ms
-from headcount.sources import bbb_analytics, fields
+from headcount.kernel.events import InvalidEvent, Ms
+from headcount.sources import bigbluebutton_analytics, fields
 from headcount.sources.api import ParsedEvent, Role
-from headcount.sources.bbb_meetings import Meeting, Span
+from headcount.sources.bigbluebutton_meeting import Meeting, MeetingStay, stay_event
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.bbb_meetings import meeting_events
+from headcount.sources.exports.stays import session_end
 from headcount.sources.exports.text import decode_text
 
 
 class Session(msgspec.Struct, rename="camel"):
-    """How long a connection was in; 0 stands for what has not been yet."""
+    """A stay of a connection; 0 stands for a time to come."""
 
     registered_on: int
     left_on: int = 0
 
 
 class Connection(msgspec.Struct, rename="camel"):
-    """One connection of somebody: its sessions, or the only one."""
+    """One connection of a person: its sessions, or the only one."""
 
     sessions: list[Session] | None = None
     registered_on: int = 0
@@ -38,7 +36,7 @@ class Connection(msgspec.Struct, rename="camel"):
 
 
 class User(msgspec.Struct, rename="camel"):
-    """Somebody, with their connections; or the only one."""
+    """A person with their connections, or the only one."""
 
     name: str = ""
     ext_id: str = ""
@@ -64,37 +62,51 @@ _NEITHER: Final = (
 
 
 def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterator[ParsedEvent]:
-    """Who came and went in a meeting."""
-    return meeting_events(_meeting(decode_text(file.content)), file, options, on_error)
+    """Return the stays and the end of a meeting. The end of an open one is inferred: the last time in the file."""
+    meeting = _parse_meeting(decode_text(file.content))
+    room = options.room or meeting.room
+    if not room:
+        raise BadInput("does not say which room it was: say it with --room NAME")
+    last = meeting.ended_at or 0
+    for stay in meeting.stays:
+        last = max(last, stay.joined_at, stay.left_at or 0)
+        try:
+            yield stay_event(room, meeting.session, stay)
+        except InvalidEvent as error:
+            on_error(BadInput(str(error), where=file.name, place=f"connection '{stay.connection}'"))
+    if last:
+        yield session_end(room, meeting.session, last, is_inferred=meeting.ended_at is None)
 
 
-def _meeting(text: str) -> Meeting:
+def _parse_meeting(text: str) -> Meeting:
     try:
-        told = msgspec.json.decode(text)
-        if isinstance(told, dict) and "users" in told:
-            return _of_dashboard(msgspec.convert(told, Dashboard))
-        if isinstance(told, dict) and "data" in told:
-            return bbb_analytics.meeting_of(msgspec.convert(told, bbb_analytics.Analytics))
+        decoded = msgspec.json.decode(text)
+        if isinstance(decoded, dict) and "users" in decoded:
+            return _to_meeting(msgspec.convert(decoded, Dashboard))
+        if isinstance(decoded, dict) and "data" in decoded:
+            analytics = msgspec.convert(decoded, bigbluebutton_analytics.Analytics)
+            return bigbluebutton_analytics.to_meeting(analytics)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadInput(f"{_NEITHER}: {error}") from error
     raise BadInput(_NEITHER)
 
 
-def _of_dashboard(told: Dashboard) -> Meeting:
-    spans = [span for user in told.users.values() for span in _spans(user)]
-    return Meeting(told.ext_id, told.int_id, spans, _ms(told.ended_on, "endedOn"))
+def _to_meeting(dashboard: Dashboard) -> Meeting:
+    stays = [stay for user in dashboard.users.values() for stay in _stays(user)]
+    return Meeting(dashboard.ext_id, dashboard.int_id, stays, _optional_ms(dashboard.ended_on, "endedOn"))
 
 
-def _spans(user: User) -> Iterator[Span]:
+def _stays(user: User) -> Iterator[MeetingStay]:
     role = Role.PHONE if user.is_dial_in else Role.PERSON
     only = {user.int_id: Connection(None, user.registered_on, user.left_on)}
-    for connection, about in (only if user.int_ids is None else user.int_ids).items():
-        for session in about.sessions or [Session(about.registered_on, about.left_on)]:
-            joined = fields.valid_ms(session.registered_on, "registeredOn")
-            yield Span(connection, user.ext_id, user.name, joined, _ms(session.left_on, "leftOn"), role)
+    for connection_id, connection in (only if user.int_ids is None else user.int_ids).items():
+        for session in connection.sessions or [Session(connection.registered_on, connection.left_on)]:
+            joined_at = fields.valid_ms(session.registered_on, "registeredOn")
+            left_at = _optional_ms(session.left_on, "leftOn")
+            yield MeetingStay(connection_id, user.ext_id, user.name, joined_at, left_at, role)
 
 
-def _ms(value: int, field: str) -> Ms | None:
+def _optional_ms(value: int, field: str) -> Ms | None:
     return fields.valid_ms(value, field) if value else None
 
 

@@ -1,14 +1,14 @@
-"""Daily: dumps of `GET /meetings`, and so of our own.
+"""Daily: dumps of `GET /meetings`, and so of Headcount's own.
 
-A page, `{"total_count": …, "data": […]}`; several one after the other, as a loop over pages writes them; or
-a meeting a line. Times are whole seconds. What is peculiar:
+A file is a page, `{"total_count": …, "data": […]}`; several pages one after the other, as a loop writes them; or
+one meeting per line. Times are whole seconds.
 
-* A meeting's `id` is no source session: Daily makes two meetings of one stay when somebody is left
-  alone for ten minutes (rule 7), and a source session would divide that stay, which our rules put
-  together again. An `end` of another source could then not close it, either.
-* Of a meeting that goes on, nobody's leave is known, though all have a duration: how long they were in
-  as yet. So each leave is a guess, which a dump of later overturns.
-* With `no_participants` the list of people is left out, and with it all that we could read.
+* A meeting's `id` is not used as its source session: Daily makes two meetings of one stay when a participant is left
+  alone for ten minutes (R7), and a source session would divide that stay, which our rules put
+  together again. An `end` of another source could not end it, either.
+* In a meeting that is still open no leave is known, though all participants have a duration: the time so far.
+  So each leave is inferred, and a later dump overrides it.
+* With `no_participants` the list of participants is missing, and nothing else can be imported.
 """
 
 import json
@@ -22,7 +22,7 @@ from headcount.kernel.events import InvalidEvent, Ms
 from headcount.sources import fields
 from headcount.sources.api import ParsedEvent
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.stays import Stay, stay_events
+from headcount.sources.exports.stays import ExportedStay, stay_events
 from headcount.sources.exports.text import decode_text
 
 
@@ -37,67 +37,67 @@ class Participant(msgspec.Struct):
 
 
 class Meeting(msgspec.Struct):
-    """A meeting session; of what it says of itself we believe the list of people alone."""
+    """A meeting session; only its list of participants is used."""
 
     room: str
     participants: list[Participant] | None = None
     ongoing: bool = False
 
 
-_BLANK: Final = " \t\r\n,"
+_BLANKS: Final = " \t\r\n,"
 
 
 def parse(file: ExportFile, _: ExportOptions, on_error: ErrorCallback) -> Iterator[ParsedEvent]:
-    """The stays of all meetings in a dump."""
+    """Return the stays of all meetings in a dump."""
     for place, value in _values(decode_text(file.content)):
-        for within, found in _meetings(value):
-            at = f"{place}, {within}" if within else place
+        for place_in_value, found in _meetings(value):
+            at = f"{place}, {place_in_value}" if place_in_value else place
             try:
                 meeting = msgspec.convert(found, Meeting)
-                heard = [one for stay in _stays(meeting) for one in stay_events(stay)]
+                events = [event for stay in _stays(meeting) for event in stay_events(stay)]
             except (msgspec.ValidationError, InvalidEvent, BadInput) as error:
                 on_error(BadInput(f"is no meeting of Daily: {error}", where=file.name, place=at))
             else:
-                yield from heard
+                yield from events
 
 
 def _values(text: str) -> Iterator[tuple[str, Any]]:
-    """Each JSON value of the text, and where it begins. Raises `BadInput` if what comes next is none."""
+    """Return each JSON value of the text, and where it starts. Raise `BadInput` if the next one is invalid."""
     decoder = json.JSONDecoder()
     at, line = 0, 1
-    while (begin := _skipped(text, at)) < len(text):
-        line += text.count("\n", at, begin)
+    while (start := _skip_blanks(text, at)) < len(text):
+        line += text.count("\n", at, start)
         try:
-            _, end = decoder.raw_decode(text, begin)
-            # Where it ends only the library's decoder tells; only the other one refuses half a character.
-            value = msgspec.json.decode(text[begin:end])
+            _, end = decoder.raw_decode(text, start)
+            # Only the decoder of the standard library returns the end; only msgspec rejects half a surrogate pair.
+            value = msgspec.json.decode(text[start:end])
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
             raise BadInput(f"is no JSON from line {line} on: {error}") from error
         yield f"line {line}", value
-        line += text.count("\n", begin, end)
+        line += text.count("\n", start, end)
         at = end
 
 
-def _skipped(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _BLANK:
+def _skip_blanks(text: str, at: int) -> int:
+    while at < len(text) and text[at] in _BLANKS:
         at += 1
     return at
 
 
 def _meetings(value: Any) -> Iterator[tuple[str, Any]]:
-    """The meetings of a page, of a list, or the one that it is, and which of them each one is."""
+    """Return the meetings of a page or of a list, or the value itself, each with its place."""
     listed = value.get("data") if isinstance(value, dict) else value
     if not isinstance(listed, list):
         yield "", value
         return
-    for number, one in enumerate(listed, start=1):
-        if isinstance(one, dict) and isinstance(one.get("data"), list):
-            yield from ((f"page {number}, {within}", found) for within, found in _meetings(one))
+    for number, item in enumerate(listed, start=1):
+        if isinstance(item, dict) and isinstance(item.get("data"), list):
+            yield from ((f"page {number}, {place}", found) for place, found in _meetings(item))
         else:
-            yield f"meeting {number}", one
+            yield f"meeting {number}", item
 
 
-def _stays(meeting: Meeting) -> Iterator[Stay]:
+def _stays(meeting: Meeting) -> Iterator[ExportedStay]:
     if not meeting.room:
         raise BadInput("it has no room")
     if meeting.participants is None:
@@ -110,10 +110,10 @@ def _stays(meeting: Meeting) -> Iterator[Stay]:
         yield _stay(meeting, participant, join, leave)
 
 
-def _stay(meeting: Meeting, participant: Participant, join: Ms, leave: Ms) -> Stay:
+def _stay(meeting: Meeting, participant: Participant, join: Ms, leave: Ms) -> ExportedStay:
     if leave < join:
         raise BadInput(f"the duration of {participant.participant_id} is negative")
-    return Stay(
+    return ExportedStay(
         meeting.room,
         participant.participant_id,
         join,

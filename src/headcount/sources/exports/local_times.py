@@ -1,7 +1,8 @@
-"""Written: times as people and portals write them, without saying where, nor which number is the day.
+"""Local times of reports: without a time zone, and without the order of day and month.
 
-"03/04/2026 09:00:15 AM" is in March or in April. A file says which if any of its dates fits only one way; if none
-does, the operator has to. "03.04.2026", "2026-04-03" and "Apr 3, 2026" are plain.
+"03/04/2026 09:00:15 AM" is in March or in April. A file reveals which if any of its dates is valid only one way; if none
+is, the operator has to decide. "03.04.2026", "2026-04-03" and "Apr 3, 2026" are unambiguous.
+Must not know the formats of the vendors.
 """
 
 import re
@@ -15,22 +16,22 @@ from headcount.sources import fields
 from headcount.sources.exports.api import ExportOptions
 from headcount.timezones import moments_of
 
-_WRITTEN: Final = re.compile(
+_LOCAL_TIME: Final = re.compile(
     r"(?P<a>\d{1,4})(?P<mark>[./-])(?P<b>\d{1,2})(?P=mark)(?P<c>\d{1,4})(?:T|,? +)"
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d))?(?: ?(?P<half>[ap])\.? ?m\.?)?",
     re.ASCII | re.IGNORECASE,
 )
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NAMED: Final = re.compile(
+_DATE_WITH_MONTH_NAME: Final = re.compile(
     rf"(?P<month>{'|'.join(_MONTHS)})[a-z]*\.? (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})",
     re.ASCII | re.IGNORECASE,
 )
-_ZONED: Final = re.compile(r".*\d(?:Z|[+-]\d\d:?\d\d)", re.ASCII | re.IGNORECASE)
+_TIME_WITH_ZONE: Final = re.compile(r".*\d(?:Z|[+-]\d\d:?\d\d)", re.ASCII | re.IGNORECASE)
 _CENTURY: Final = 2_000
 
 
-class Time(NamedTuple):
-    """A time as it is written: the three numbers of its date in their order, and the clock."""
+class LocalTime(NamedTuple):
+    """A time as it is written: the three numbers of its date in their order, and the time of day."""
 
     text: str
     a: int
@@ -42,12 +43,12 @@ class Time(NamedTuple):
     second: int
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the order of its date is beyond doubt."""
+    def is_unambiguous(self) -> bool:
+        """True if the order of the date is certain."""
         return self.mark == "." or self.a > 31
 
-    def shown(self, *, day_first: bool) -> datetime:
-        """What clocks showed. Raises `BadInput` if there is no such day."""
+    def to_datetime(self, *, day_first: bool) -> datetime:
+        """Return the naive local time. Raise `BadInput` if there is no such day."""
         if self.a > 31:
             year, month, day = self.a, self.b, self.c
         elif day_first or self.mark == ".":
@@ -55,18 +56,18 @@ class Time(NamedTuple):
         else:
             month, day, year = self.a, self.b, self.c
         try:
-            return datetime(  # noqa: DTZ001 - its zone is what we are asked for
+            return datetime(  # noqa: DTZ001 - its time zone is applied later
                 year if year > 99 else year + _CENTURY, month, day, self.hour, self.minute, self.second
             )
         except ValueError as error:
             raise BadInput(f"'{self.text}' is no time: {error}") from error
 
 
-def parse_local_time(text: str) -> Time | Ms:
-    """A time as it is written; the moment itself, if it says its zone. Raises `BadInput`."""
-    if _ZONED.fullmatch(text):
+def parse_local_time(text: str) -> LocalTime | Ms:
+    """Return a time as it is written, or its ms if it has a time zone. Raise `BadInput`."""
+    if _TIME_WITH_ZONE.fullmatch(text):
         return fields.ms_from_rfc3339(text, "the time")
-    found = _WRITTEN.fullmatch(_NAMED.sub(_in_numbers, text))
+    found = _LOCAL_TIME.fullmatch(_DATE_WITH_MONTH_NAME.sub(_date_in_numbers, text))
     if found is None:
         raise BadInput(
             f"'{text[:50]}' is no time that we read: it should be like 2026-03-31 09:00:15, 03/31/2026 09:00:15 AM"
@@ -77,69 +78,59 @@ def parse_local_time(text: str) -> Time | Ms:
         if not 1 <= hour <= 12:
             raise BadInput(f"'{text[:50]}' is no time: there is no {hour} {half}m")
         hour = hour % 12 + (12 if half == "p" else 0)
-    second = int(found["second"] or 0)
-    return Time(
-        text,
-        int(found["a"]),
-        int(found["b"]),
-        int(found["c"]),
-        found["mark"],
-        hour,
-        int(found["minute"]),
-        second,
-    )
+    a, b, c, second = int(found["a"]), int(found["b"]), int(found["c"]), int(found["second"] or 0)
+    return LocalTime(text, a, b, c, found["mark"], hour, int(found["minute"]), second)
 
 
-def _in_numbers(date: re.Match[str]) -> str:
-    """A date whose month has a name, in numbers."""
+def _date_in_numbers(date: re.Match[str]) -> str:
+    """Return a date with the name of a month as numbers."""
     return f"{date['year']}-{_MONTHS.index(date['month'].lower()) + 1:02}-{date['day']}"
 
 
-class Clock(NamedTuple):
-    """How the times of one file are to be read."""
+class TimeReader(NamedTuple):
+    """Conversion of the times of one file: its time zone, and the order of day and month."""
 
-    zone: tzinfo
+    timezone: tzinfo
     day_first: bool
 
-    def moments(self, time: Time | Ms) -> list[Ms]:
-        """The moments that a time can mean: one, or two while clocks were set back.
+    def candidates(self, time: LocalTime | Ms) -> list[Ms]:
+        """Return the moments that a time can mean: one, or two when clocks were set back.
 
-        Raises `BadInput` if there is none.
+        Raise `BadInput` if there is none.
         """
         if isinstance(time, int):
             return [time]
-        found = moments_of(time.shown(day_first=self.day_first), self.zone)
+        found = moments_of(time.to_datetime(day_first=self.day_first), self.timezone)
         if not found:
             raise BadInput(
-                f"'{time.text}' was never shown by clocks in {self.zone}, which were set forward then: is the zone right?"
+                f"'{time.text}' was never shown by clocks in {self.timezone}, which were set forward then: is the zone right?"
             )
-        return [fields.valid_ms(moment, f"'{time.text}'") for moment in found]
+        return [fields.valid_ms(at, f"'{time.text}'") for at in found]
 
 
-def infer_clock(times: Iterable[Time | Ms], options: ExportOptions) -> Clock:
-    """How the times of a file are to be read, judged by all of them. Raises `BadInput` if they leave it open."""
-    written = [time for time in times if isinstance(time, Time)]
-    if written and options.timezone is None:
+def time_reader(times: Iterable[LocalTime | Ms], options: ExportOptions) -> TimeReader:
+    """Return the conversion that fits all times of a file. Raise `BadInput` if they are ambiguous."""
+    local = [time for time in times if isinstance(time, LocalTime)]
+    if local and options.timezone is None:
         raise BadInput(
-            f"has times without a zone, like '{written[0].text}': say where clocks showed them, like --zone Europe/Berlin"
+            f"has times without a zone, like '{local[0].text}': say where clocks showed them, like --zone Europe/Berlin"
         )
-    return Clock(
-        options.timezone or UTC, _is_day_first([time for time in written if not time.is_plain], options)
-    )
+    ambiguous = [time for time in local if not time.is_unambiguous]
+    return TimeReader(options.timezone or UTC, _is_day_first(ambiguous, options))
 
 
-def _is_day_first(in_doubt: Sequence[Time], options: ExportOptions) -> bool:
-    day_first = any(time.a > 12 >= time.b for time in in_doubt)
-    month_first = any(time.b > 12 >= time.a for time in in_doubt)
+def _is_day_first(ambiguous: Sequence[LocalTime], options: ExportOptions) -> bool:
+    day_first = any(time.a > 12 >= time.b for time in ambiguous)
+    month_first = any(time.b > 12 >= time.a for time in ambiguous)
     if day_first and month_first:
         raise BadInput(
             "has dates with the day first and dates with the month first: it is put together of two"
         )
     if day_first or month_first:
         return day_first
-    open_still = next((time for time in in_doubt if time.a != time.b), None)
-    if open_still is not None and options.day_first is None:
+    undecided = next((time for time in ambiguous if time.a != time.b), None)
+    if undecided is not None and options.day_first is None:
         raise BadInput(
-            f"leaves open which number of '{open_still.text}' is the day: say --dates day-first or --dates month-first"
+            f"leaves open which number of '{undecided.text}' is the day: say --dates day-first or --dates month-first"
         )
     return bool(options.day_first)

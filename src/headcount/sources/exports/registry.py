@@ -1,4 +1,4 @@
-"""Catalog: the forms of history that we read, by the word that stands for each on the command line."""
+"""Registry of the export formats, by their kind on the command line."""
 
 from typing import Final
 
@@ -8,8 +8,8 @@ from headcount.sources.exports.payload_log import payload_log_format
 from headcount.sources.registry import SOURCES
 
 EXPORT_FORMATS: Final[dict[str, ExportFormat]] = {
-    form.kind: form
-    for form in (
+    export_format.kind: export_format
+    for export_format in (
         *map(payload_log_format, SOURCES.values()),
         daily_meetings.FORMAT,
         zoom_report.FORMAT,

@@ -1,8 +1,8 @@
-"""Stays: what a file tells of somebody from their join to their leave, as events.
+"""Stays in a file, from a join to a leave, converted to events.
 
-A stay that is whole is one event, a leave that knows its join (rule 1). Where the file does not say when
-somebody left, they were there as long as it tells of anything: their leave is a guess (rule 3a), and
-whoever reports the true one, another file or the live source, is believed.
+A complete stay is one event, a leave with its join (R1). Where the file has no leave, the participant was present until the
+last time in the file: that leave is inferred (R3a), and a leave that another file or the live source reports overrides it.
+Must not know the formats.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from headcount.sources import fields
 from headcount.sources.api import ParsedEvent, Role
 
 
-class Stay(NamedTuple):
-    """One participant's time in a room. `is_inferred`: nobody reported that they left then."""
+class ExportedStay(NamedTuple):
+    """One stay of a participant in a room. `is_inferred`: nobody reported the leave."""
 
     room: str
     participant_id: str
@@ -27,17 +27,17 @@ class Stay(NamedTuple):
     is_inferred: bool = False
 
 
-def stay_events(stay: Stay) -> Iterator[ParsedEvent]:
-    """The events that a stay stands for."""
+def stay_events(stay: ExportedStay) -> Iterator[ParsedEvent]:
+    """Return the events of a stay."""
     if not stay.is_inferred:
-        yield _heard(stay, Kind.LEAVE, stay.leave, joined_at=stay.join)
+        yield _participant_event(stay, Kind.LEAVE, stay.leave, joined_at=stay.join)
         return
-    yield _heard(stay, Kind.JOIN, stay.join)
-    yield _heard(stay, Kind.LEAVE, stay.leave, inferred=Inferred.TIMEOUT)
+    yield _participant_event(stay, Kind.JOIN, stay.join)
+    yield _participant_event(stay, Kind.LEAVE, stay.leave, inferred=Inferred.TIMEOUT)
 
 
-def _heard(
-    stay: Stay, kind: Kind, at: Ms, joined_at: Ms | None = None, inferred: Inferred | None = None
+def _participant_event(
+    stay: ExportedStay, kind: Kind, at: Ms, joined_at: Ms | None = None, inferred: Inferred | None = None
 ) -> ParsedEvent:
     event = Event(
         kind,
@@ -53,7 +53,7 @@ def _heard(
     return ParsedEvent(event, stay.role)
 
 
-def room_end(room: str, session: str, at: Ms, *, is_inferred: bool) -> ParsedEvent:
-    """The end of one run of a room: whoever is still in leaves. A guess, if it only is where the file ends."""
+def session_end(room: str, session: str, at: Ms, *, is_inferred: bool) -> ParsedEvent:
+    """Return the end of one session of a room. It is inferred if it is only the last time in the file."""
     inferred = Inferred.TIMEOUT if is_inferred else None
     return ParsedEvent(Event(Kind.END, room, at, source_session=session, inferred=inferred))

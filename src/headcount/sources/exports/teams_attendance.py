@@ -1,14 +1,14 @@
 """Teams: the attendance report of a meeting, as the organizer downloads it.
 
-UTF-16 with tabs, whatever its name says. What is peculiar:
+The file is UTF-16 with tabs, whatever its name is.
 
-* The newer form has three parts: 1. Summary, 2. Participants, 3. In-Meeting Activities. The second adds up what each
-  was in, from a first join to a last leave; only the third says when they were away in between. It is in the language
-  of whoever downloads it: parts are known by their number then, and columns by their place.
-* The form of 2021 has a summary and one list with joins and leaves. That of 2020 has a line for each coming and going,
-  and was downloaded while the meeting went on: those who do not leave in it were still in.
-* Times are those of whoever downloaded it, and nothing says where that was; nor do they say which number is the day.
-* No meeting has an id that its next report has again. The room is the meeting's title, unless the operator names it.
+* The newer format has three parts: 1. Summary, 2. Participants, 3. In-Meeting Activities. The second has each participant's
+  total, from a first join to a last leave; only the third has the absences in between. It is in the language
+  of the user who downloads it: then parts are identified by their number, and columns by their position.
+* The format of 2021 has a summary and one list with joins and leaves. The format of 2020 has a line for each join and leave,
+  and was downloaded during the meeting: participants without a leave were still present.
+* Times are those of the user who downloads it, without a time zone, and without the order of day and month.
+* No meeting has an id that its next report repeats. The room is the meeting's title, unless the operator names it.
 """
 
 import re
@@ -21,7 +21,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources.api import ParsedEvent
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.reports import Row, meeting_events
+from headcount.sources.exports.reports import Row, row_events
 from headcount.sources.exports.text import Line, decode_text, split_lines
 
 _MISSING: Final = (
@@ -31,13 +31,15 @@ _MISSING: Final = (
 _TIMES: Final = frozenset({"join time", "leave time"})
 _ACTIONS: Final = frozenset({"full name", "user action", "timestamp"})
 _PART: Final = re.compile(r"(\d)\. .+")
-_LASTED: Final = re.compile(r"(?:(\d+) ?h\w*)? ?(?:(\d+) ?m\w*)? ?(?:(\d+) ?s\w*)?", re.ASCII | re.IGNORECASE)
-_ACTIVITIES: Final = "3"
-_A_MINUTE: Final[Ms] = 60_000
+_DURATION: Final = re.compile(
+    r"(?:(\d+) ?h\w*)? ?(?:(\d+) ?m\w*)? ?(?:(\d+) ?s\w*)?", re.ASCII | re.IGNORECASE
+)
+_ACTIVITIES_PART: Final = "3"
+_MINUTE_MS: Final[Ms] = 60_000
 
 
 class _Columns(NamedTuple):
-    """Where things stand in a row; the places that they have in the newer form."""
+    """Positions of the columns; the defaults are those of the newer format."""
 
     name: int = 0
     join: int = 1
@@ -47,26 +49,26 @@ class _Columns(NamedTuple):
 
 
 def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterable[ParsedEvent]:
-    """The stays that a report tells of."""
-    lines = split_lines(decode_text(file.content), _is_known, _MISSING)
-    room = options.room or _said(lines, "meeting title") or _title_by_place(lines)
-    room_end = _said(lines, "end time", "meeting end time")
-    return meeting_events(_rows(lines, room, room_end, file.name, on_error), file.name, options, on_error)
+    """Return the stays of a report."""
+    lines = split_lines(decode_text(file.content), _is_list_start, _MISSING)
+    room = options.room or _summary_value(lines, "meeting title") or _title_by_position(lines)
+    meeting_end = _summary_value(lines, "end time", "meeting end time")
+    return row_events(_rows(lines, room, meeting_end, file.name, on_error), file.name, options, on_error)
 
 
 def _rows(
-    lines: Sequence[Line], room: str, room_end: str, where: str, on_error: ErrorCallback
+    lines: Sequence[Line], room: str, meeting_end: str, file_name: str, on_error: ErrorCallback
 ) -> Iterable[Row]:
-    """The rows of whichever list says most of when people were in."""
+    """Return the rows of the most detailed list."""
     for at, line in enumerate(lines):
         if _has(line, _TIMES):
-            return _stays(_list(lines, at), _columns(line), room, room_end)
+            return _stays(_lines_below(lines, at), _columns(line), room, meeting_end)
     for at, line in enumerate(lines):
         if _has(line, _ACTIONS):
-            return _paired(_list(lines, at), _titles(line), room, where, on_error)
+            return _pair_rows(_lines_below(lines, at), _titles(line), room, file_name, on_error)
     for at, line in enumerate(lines):
-        if _part(line) == _ACTIVITIES:
-            return _stays(_list(lines, at + 1), _Columns(), room, room_end)
+        if _part(line) == _ACTIVITIES_PART:
+            return _stays(_lines_below(lines, at + 1), _Columns(), room, meeting_end)
     return []
 
 
@@ -75,7 +77,7 @@ def _titles(line: Line) -> Sequence[str]:
 
 
 def _part(line: Line) -> str:
-    """The number of the part that begins here."""
+    """Return the number of the part that starts on this line, or ''."""
     found = _PART.fullmatch(line.cell(0))
     return found[1] if found is not None and not any(line.cells[1:]) else ""
 
@@ -84,22 +86,22 @@ def _has(line: Line, titles: frozenset[str]) -> bool:
     return titles.issubset(_titles(line))
 
 
-def _is_known(line: Line) -> bool:
-    return _has(line, _TIMES) or _has(line, _ACTIONS) or _part(line) == _ACTIVITIES
+def _is_list_start(line: Line) -> bool:
+    return _has(line, _TIMES) or _has(line, _ACTIONS) or _part(line) == _ACTIVITIES_PART
 
 
-def _list(lines: Sequence[Line], header: int) -> Iterator[Line]:
-    """The rows beneath a header, to the next empty line or part."""
+def _lines_below(lines: Sequence[Line], header: int) -> Iterator[Line]:
+    """Return the lines below a header, up to the next empty line or part."""
     return takewhile(lambda line: any(line.cells) and not _part(line), lines[header + 1 :])
 
 
-def _said(lines: Iterable[Line], *names: str) -> str:
-    """What the summary says under one of these names."""
+def _summary_value(lines: Iterable[Line], *names: str) -> str:
+    """Return the value of the summary with one of these names, or ''."""
     return next((line.cell(1) for line in lines if line.cell(0).lower() in names), "")
 
 
-def _title_by_place(lines: Sequence[Line]) -> str:
-    """The meeting's title in a summary of another language: it stands first."""
+def _title_by_position(lines: Sequence[Line]) -> str:
+    """Return the meeting's title in a summary of another language: the first value."""
     return next(
         (after.cell(1) for line, after in zip(lines, lines[1:], strict=False) if _part(line) == "1"), ""
     )
@@ -108,19 +110,19 @@ def _title_by_place(lines: Sequence[Line]) -> str:
 def _columns(header: Line) -> _Columns:
     titles = _titles(header)
 
-    def place(*names: str) -> int | None:
+    def position(*names: str) -> int | None:
         return next((at for at, title in enumerate(titles) if title in names), None)
 
     return _Columns(
-        place("full name", "name") or 0,
+        position("full name", "name") or 0,
         titles.index("join time"),
         titles.index("leave time"),
-        place("duration"),
-        place("email"),
+        position("duration"),
+        position("email"),
     )
 
 
-def _stays(lines: Iterable[Line], columns: _Columns, room: str, room_end: str) -> Iterator[Row]:
+def _stays(lines: Iterable[Line], columns: _Columns, room: str, meeting_end: str) -> Iterator[Row]:
     for line in lines:
         yield Row(
             line.number,
@@ -129,46 +131,48 @@ def _stays(lines: Iterable[Line], columns: _Columns, room: str, room_end: str) -
             line.cell(columns.email),
             line.cell(columns.join),
             line.cell(columns.leave),
-            room_end,
-            _lasted(line.cell(columns.duration)),
+            meeting_end,
+            _parse_duration(line.cell(columns.duration)),
         )
 
 
-def _lasted(text: str) -> Ms | None:
-    found = _LASTED.fullmatch(text) if text else None
+def _parse_duration(text: str) -> Ms | None:
+    found = _DURATION.fullmatch(text) if text else None
     if found is None:
         return None
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return hours * 60 * _A_MINUTE + minutes * _A_MINUTE + seconds * 1_000
+    return hours * 60 * _MINUTE_MS + minutes * _MINUTE_MS + seconds * 1_000
 
 
-def _paired(
-    lines: Iterable[Line], titles: Sequence[str], room: str, where: str, on_error: ErrorCallback
+def _pair_rows(
+    lines: Iterable[Line], titles: Sequence[str], room: str, file_name: str, on_error: ErrorCallback
 ) -> list[Row]:
-    """The form of 2020: each leave belongs to the earliest join of that name which has none yet."""
+    """Return the rows of the format of 2020: each leave belongs to the earliest join of that name without one."""
     name, action, time = titles.index("full name"), titles.index("user action"), titles.index("timestamp")
     rows: list[Row] = []
-    waiting: defaultdict[str, list[int]] = defaultdict(list)
+    open_rows: defaultdict[str, list[int]] = defaultdict(list)
     for line in lines:
         participant = line.cell(name)
         match line.cell(action).lower():
             case "joined" | "joined before":
-                waiting[participant].append(len(rows))
+                open_rows[participant].append(len(rows))
                 rows.append(Row(line.number, room, participant, "", line.cell(time), ""))
-            case "left" if waiting[participant]:
-                joined = waiting[participant].pop(0)
-                rows[joined] = rows[joined]._replace(leave=line.cell(time))
+            case "left" if open_rows[participant]:
+                join = open_rows[participant].pop(0)
+                rows[join] = rows[join]._replace(leave=line.cell(time))
             case "left":
-                on_error(_complaint(line, where, f"'{participant}' left, but is not said to have joined"))
+                on_error(_row_error(line, file_name, f"'{participant}' left, but is not said to have joined"))
             case other:
                 on_error(
-                    _complaint(line, where, f"'{other}' is neither Joined nor Left: download it in English")
+                    _row_error(
+                        line, file_name, f"'{other}' is neither Joined nor Left: download it in English"
+                    )
                 )
     return rows
 
 
-def _complaint(line: Line, where: str, reason: str) -> BadInput:
-    return BadInput(reason, where=where, place=f"line {line.number}")
+def _row_error(line: Line, file_name: str, reason: str) -> BadInput:
+    return BadInput(reason, where=file_name, place=f"line {line.number}")
 
 
 FORMAT: Final = ExportFormat("teams-attendance", parse, is_one_meeting=True, has_local_times=True)

@@ -1,7 +1,7 @@
-"""Texts: the bytes of a report as text, and the text as rows of cells.
+"""Text of a report, and its lines of cells.
 
-Reports go through portals, browsers and spreadsheets before they come here: UTF-8 with a mark or
-without, UTF-16; tabs, commas or semicolons.
+Reports pass through portals, browsers and spreadsheets: UTF-8 with or without a byte order mark, UTF-16; tabs, commas or
+semicolons. Must not know what the cells mean.
 """
 
 import codecs
@@ -12,28 +12,28 @@ from typing import Final, NamedTuple
 
 from headcount.errors import BadInput
 
-UTF8_MARK: Final = codecs.BOM_UTF8
-UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF8_BOM: Final = codecs.BOM_UTF8
+UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
-_DIVIDERS: Final = "\t,;"
-# Between the words of a time browsers put blanks that look like blanks, and marks that look like nothing.
-_BLANKS: Final = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
-_NOTHING: Final = dict.fromkeys(map(ord, "\u200b\u200e\u200f\ufeff\0"))
+_DELIMITERS: Final = "\t,;"
+# Browsers put special spaces and invisible marks between the parts of a time.
+_SPACES: Final = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
+_INVISIBLE: Final = dict.fromkeys(map(ord, "\u200b\u200e\u200f\ufeff\0"))
 
 
 class Line(NamedTuple):
-    """One row of a report; `number` is the line of the file on which it begins."""
+    """One line of a report; `number` is the line of the file on which it starts."""
 
     number: int
     cells: Sequence[str]
 
     def cell(self, column: int | None) -> str:
-        """What stands in a column; nothing where the row is shorter, or there is no such column."""
+        """Return the cell in a column, or '' where the line is shorter or the column does not exist."""
         return self.cells[column] if column is not None and column < len(self.cells) else ""
 
 
 def decode_text(raw: bytes) -> str:
-    """The bytes of a text file as text. Raises `BadInput` if it is none, or empty."""
+    """Return the text of a file. Raise `BadInput` if it is not text, or empty."""
     try:
         text = raw.decode(_encoding(raw)).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -44,20 +44,20 @@ def decode_text(raw: bytes) -> str:
 
 
 def _encoding(raw: bytes) -> str:
-    if raw.startswith(UTF16_MARKS):
+    if raw.startswith(UTF16_BOMS):
         return "utf-16"
-    if b"\0" in raw[:2]:  # a report begins with a letter, or a digit
+    if b"\0" in raw[:2]:  # a report starts with a letter or a digit
         return "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
     return "utf-8-sig"
 
 
 def split_lines(text: str, is_header: Callable[[Line], bool], missing: str) -> list[Line]:
-    """The rows of a report, divided by whatever makes one of them its header.
+    """Return the lines of a report, split by the delimiter that makes one of them its header.
 
-    Raises `BadInput` with `missing` if none is, and if a quote is never closed.
+    Raise `BadInput` with `missing` if there is no header, and if a quote is never closed.
     """
-    for divider in _DIVIDERS:
-        lines, damage = _divided(text, divider) if divider in text else ([], "")
+    for delimiter in _DELIMITERS:
+        lines, damage = _split(text, delimiter) if delimiter in text else ([], "")
         if any(is_header(line) for line in lines):
             if damage:
                 raise BadInput(damage)
@@ -65,20 +65,20 @@ def split_lines(text: str, is_header: Callable[[Line], bool], missing: str) -> l
     raise BadInput(missing)
 
 
-def _divided(text: str, divider: str) -> tuple[list[Line], str]:
-    """The rows as far as they can be told apart, and what is wrong with the next one."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=divider, strict=True)
+def _split(text: str, delimiter: str) -> tuple[list[Line], str]:
+    """Return the lines that can be read, and the error of the next one."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     lines: list[Line] = []
-    begins = 1
+    start = 1
     try:
         for cells in reader:
-            lines.append(Line(begins, [clean(cell) for cell in cells]))
-            begins = reader.line_num + 1
+            lines.append(Line(start, [clean(cell) for cell in cells]))
+            start = reader.line_num + 1
     except csv.Error as error:
-        return lines, f"is damaged from line {begins} on, perhaps by a quote that is never closed ({error})"
+        return lines, f"is damaged from line {start} on, perhaps by a quote that is never closed ({error})"
     return lines, ""
 
 
 def clean(cell: str) -> str:
-    """A cell on one line, without what cannot be seen in it."""
-    return " ".join(cell.translate(_BLANKS).translate(_NOTHING).split())
+    """Return a cell on one line, without invisible characters."""
+    return " ".join(cell.translate(_SPACES).translate(_INVISIBLE).split())

@@ -1,14 +1,13 @@
-"""Zoom: the report of a meeting's participants that its portal gives as CSV.
+"""Zoom: the report of a meeting's participants that its portal exports as CSV.
 
-What is peculiar:
-
-* Times are those of the account's zone, and nothing says which that is.
-* The newer form begins with two lines about the meeting, its number among them; the older one has the participants
-  alone. A report of several meetings repeats the meeting's columns in each row, and some of them are called as the
-  participants' are: theirs come later.
-* Who waited in the waiting room is in a row of their own, marked so. They were not in: they are told as hidden.
-* With "Show unique users" the portal adds up all that somebody was in, and gives no times: nothing can be read of that.
-* The meeting's number is written in groups, 812 3456 7890; webhooks have it without blanks, and so do we.
+* Times are in the account's time zone, which the report does not name.
+* The newer format starts with two lines about the meeting, including its number; the older one only has the participants.
+  A report of several meetings repeats the meeting's columns in each row, and some of them have the same names as
+  the participants' columns, which come later.
+* A participant who waited in the waiting room has a row of their own, which is marked. They were not present: their role is
+  hidden.
+* With "Show unique users" the portal adds up the time of each participant, without times: such a report cannot be read.
+* The meeting's number is written in groups, 812 3456 7890; webhooks have it without spaces, and so do the events here.
 """
 
 import re
@@ -19,7 +18,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.reports import Row, meeting_events
+from headcount.sources.exports.reports import Row, row_events
 from headcount.sources.exports.text import Line, decode_text, split_lines
 
 _IN_BRACKETS: Final = re.compile(r"\s*\(.*\)\s*$")
@@ -28,15 +27,17 @@ _MISSING: Final = (
     "is no report of participants as Zoom gives it: no line has Name, Join Time and Leave Time."
     " Export it in English, with 'Export with meeting data'"
 )
-_NUMBERS: Final = ("meeting id", "id", "webinar id")
-_UNIQUE: Final = "has no times, but what each was in all together: export it without 'Show unique users'"
+_NUMBER_TITLES: Final = ("meeting id", "id", "webinar id")
+_UNIQUE_USERS: Final = (
+    "has no times, but what each was in all together: export it without 'Show unique users'"
+)
 
 
 class _Columns(NamedTuple):
-    """Where things stand in a row; None where they do not."""
+    """Positions of the columns; None for a column that is missing."""
 
     meeting: int | None
-    room_end: int | None
+    meeting_end: int | None
     name: int
     email: int | None
     join: int
@@ -46,14 +47,14 @@ class _Columns(NamedTuple):
 
 
 def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterable[ParsedEvent]:
-    """The stays that a report tells of."""
+    """Return the stays of a report."""
     lines = split_lines(decode_text(file.content), _is_header, _MISSING)
     header = next(index for index, line in enumerate(lines) if _is_header(line))
     if "total duration" in _titles(lines[header]):
-        raise BadInput(_UNIQUE)
-    number, room_end = _meeting(lines[:header])
-    rows = _rows(lines[header:], options.room or (_plain(number) if number else ""), room_end)
-    return meeting_events(rows, file.name, options, on_error)
+        raise BadInput(_UNIQUE_USERS)
+    number, meeting_end = _meeting(lines[:header])
+    rows = _rows(lines[header:], options.room or (_room_number(number) if number else ""), meeting_end)
+    return row_events(rows, file.name, options, on_error)
 
 
 def _titles(line: Line) -> Sequence[str]:
@@ -67,7 +68,7 @@ def _is_header(line: Line) -> bool:
 
 def _columns(header: Line) -> _Columns:
     titles = _titles(header)
-    # The name comes with "(Original Name)"; what is before it is about the meeting.
+    # The columns before the name are about the meeting. The name may have "(Original Name)".
     name = max(position for position, title in enumerate(titles) if title == "name")
 
     def before(*names: str) -> int | None:
@@ -80,52 +81,52 @@ def _columns(header: Line) -> _Columns:
     if join is None or leave is None:
         raise BadInput(_MISSING)
     return _Columns(
-        before(*_NUMBERS), before("end time"), name, after("user email", "email"), join, leave,
+        before(*_NUMBER_TITLES), before("end time"), name, after("user email", "email"), join, leave,
         after("duration"), after("in waiting room"),
     )  # fmt: skip
 
 
 def _meeting(lines: Sequence[Line]) -> tuple[str, str]:
-    """The meeting's number and end, if the lines before the participants say them."""
+    """Return the meeting's number and end from the lines before the participants, or ''."""
     for titles, values in zip(lines, lines[1:], strict=False):
-        about = dict(zip(_titles(titles), values.cells, strict=False))
-        number = next((about[name] for name in _NUMBERS if about.get(name)), "")
+        values_by_title = dict(zip(_titles(titles), values.cells, strict=False))
+        number = next((values_by_title[name] for name in _NUMBER_TITLES if values_by_title.get(name)), "")
         if number:
-            return number, about.get("end time", "")
+            return number, values_by_title.get("end time", "")
     return "", ""
 
 
-def _plain(number: str) -> str:
-    """The number without blanks. Raises `BadInput` for what a spreadsheet has made of it."""
-    plain = number.replace(" ", "").replace("-", "")
-    if not _NUMBER.fullmatch(plain):
+def _room_number(number: str) -> str:
+    """Return the number without spaces. Raise `BadInput` for a number that a spreadsheet changed."""
+    digits = number.replace(" ", "").replace("-", "")
+    if not _NUMBER.fullmatch(digits):
         raise BadInput(
             f"has the meeting's number as '{number[:50]}', which is none: say what the room is called, by --room"
         )
-    return plain
+    return digits
 
 
-def _rows(lines: Iterable[Line], room: str, room_end: str) -> Iterator[Row]:
+def _rows(lines: Iterable[Line], room: str, meeting_end: str) -> Iterator[Row]:
     header, *participants = lines
     columns = _columns(header)
     for line in participants:
         if not any(line.cells):
             continue
-        waited = line.cell(columns.waiting).lower() == "yes"
+        is_waiting = line.cell(columns.waiting).lower() == "yes"
         yield Row(
             line.number,
-            room or (_plain(line.cell(columns.meeting)) if line.cell(columns.meeting) else ""),
+            room or (_room_number(line.cell(columns.meeting)) if line.cell(columns.meeting) else ""),
             line.cell(columns.name),
             line.cell(columns.email),
             line.cell(columns.join),
             line.cell(columns.leave),
-            room_end or line.cell(columns.room_end),
-            _minutes(line.cell(columns.duration)),
-            Role.HIDDEN if waited else Role.PERSON,
+            meeting_end or line.cell(columns.meeting_end),
+            _parse_minutes(line.cell(columns.duration)),
+            Role.HIDDEN if is_waiting else Role.PERSON,
         )
 
 
-def _minutes(text: str) -> Ms | None:
+def _parse_minutes(text: str) -> Ms | None:
     return int(text) * 60_000 if text.isascii() and text.isdigit() else None
 
 

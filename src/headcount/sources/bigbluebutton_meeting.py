@@ -1,0 +1,43 @@
+"""One BigBlueButton meeting with its stays, as the learning dashboard and the analytics both report it.
+
+A participant without an account is identified by their connection: then the external id equals the internal one, and there is
+no user. Must not know the formats in which a meeting is reported.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.sources import fields
+from headcount.sources.api import ParsedEvent, Role
+
+
+class MeetingStay(NamedTuple):
+    """Stay of one connection; `left_at` is None while it is open. `user` is the external id."""
+
+    connection: str
+    user: str
+    name: str
+    joined_at: Ms
+    left_at: Ms | None
+    role: Role = Role.PERSON
+
+
+class Meeting(NamedTuple):
+    """A meeting. `room` is its external id, `session` its internal id; `ended_at` is None while it is open."""
+
+    room: str
+    session: str
+    stays: Sequence[MeetingStay]
+    ended_at: Ms | None
+
+
+def stay_event(room: str, session: str, stay: MeetingStay) -> ParsedEvent:
+    """Return the join of an open stay, or a leave with its join. Raise `InvalidEvent` for an impossible stay."""
+    user = stay.user if stay.user != stay.connection else None
+    name = fields.user_name(stay.name)
+    if stay.left_at is None:
+        event = Event(Kind.JOIN, room, stay.joined_at, stay.connection, user, name, session)
+    else:
+        event = Event(Kind.LEAVE, room, stay.left_at, stay.connection, user, name, session, stay.joined_at)
+    return ParsedEvent(event, stay.role)
