@@ -8,7 +8,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from headcount import BadInput, Event, Kind
-from headcount.sources import generic
+from headcount.sources import generic, standard_webhooks
 from headcount.sources.api import TEST_ROOM, InboundRequest, Role, VerificationFailed, verify_and_parse
 
 NOW = 1_772_442_000_000
@@ -46,12 +46,12 @@ def test_what_the_published_package_signs_is_genuine():
 
 def test_what_we_sign_the_published_package_accepts():
     now = int(datetime.now(UTC).timestamp() * 1_000)
-    signed = generic.sign_standard(InboundRequest({}, BODY, received_at=now), SECRET)
+    signed = standard_webhooks.sign(InboundRequest({}, BODY, received_at=now), SECRET)
     assert Webhook(SECRET).verify(BODY, dict(signed.headers)) == json.loads(BODY)
 
 
 def test_what_was_signed_long_ago_is_refused():
-    signed = generic.sign_standard(InboundRequest({}, BODY, received_at=NOW), SECRET)
+    signed = standard_webhooks.sign(InboundRequest({}, BODY, received_at=NOW), SECRET)
     with pytest.raises(VerificationFailed, match="301 s ago"):
         verify_and_parse(generic.SOURCE, signed._replace(received_at=NOW + 301_000), [SECRET])
 

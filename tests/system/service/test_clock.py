@@ -10,8 +10,8 @@ from contextlib import closing
 import httpx2 as httpx
 import pytest
 
+from headcount.sources import standard_webhooks
 from headcount.sources.api import InboundRequest
-from headcount.sources.generic import sign_standard
 from support.faketime import FalseClock
 from support.running_service import Running, headcount
 
@@ -231,7 +231,9 @@ def test_signatures_are_judged_by_the_clock_as_it_is_now(service, clock):
     taken(service, said("r", "join", "ann"))
     clock.set(-HOUR_S)
     body = InboundRequest({"content-type": "application/json"}, json.dumps(said("r", "join", "bob")).encode())
-    signed = sign_standard(body._replace(received_at=(time.time_ns() // 10**9 - HOUR_S) * 1_000), secret)
+    signed = standard_webhooks.sign(
+        body._replace(received_at=(time.time_ns() // 10**9 - HOUR_S) * 1_000), secret
+    )
     answer = httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)
     assert answer.json()["accepted"] == 1
     assert is_about(last_at(service), time.time() - HOUR_S)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from headcount.limits import DOMAIN_BYTES, NAME_BYTES
-from headcount.sources import generic
+from headcount.sources import standard_webhooks
 from headcount.sources.api import InboundRequest
 from support.running_service import Running, headcount
 
@@ -298,7 +298,7 @@ def test_a_signed_message_that_is_sent_again_counts_once(service, tmp_path):
     )  # fmt: skip
     url = service.url + ADDRESS.search(made.stdout)[0]
     body = b'{"room":"again","kind":"join","participant_id":"a"}'
-    signed = generic.sign_standard(
+    signed = standard_webhooks.sign(
         InboundRequest({"content-type": "application/json"}, body, received_at=now() * 1_000), SECRET
     )
     answers = [httpx.post(url, content=body, headers=dict(signed.headers)).json() for _ in range(3)]

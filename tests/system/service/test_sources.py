@@ -8,7 +8,7 @@ import time
 import httpx2 as httpx
 import pytest
 
-from headcount.sources import generic, janus
+from headcount.sources import janus, standard_webhooks
 from headcount.sources.api import InboundRequest
 from support.livekit_source import KEY, added, meetings, now, person, sent, webhook
 from support.running_service import Running, headcount
@@ -137,7 +137,7 @@ def test_a_mended_mapping_lets_what_was_kept_be_read(tmp_path):
     try:
         path = added(service, "generic", "--mapping", str(mapping), "--secret", "word")
         body = InboundRequest({"content-type": "application/json"}, b'{"t":"in","room":"r","who":"a"}')
-        answer = sent(service, path, body, secret="word", sign=generic.sign_standard)
+        answer = sent(service, path, body, secret="word", sign=standard_webhooks.sign)
         assert answer.json()["kept"] is True
         assert "room" in answer.json()["info"]
         assert "0 could be read" in headcount("source", "retry", "--database", service.database).stdout

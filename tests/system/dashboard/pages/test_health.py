@@ -7,7 +7,7 @@ import time
 import httpx2 as httpx
 import pytest
 
-from headcount.sources import generic
+from headcount.sources import standard_webhooks
 from headcount.sources.api import InboundRequest
 from support.browser import signed_in
 from support.html import Looking
@@ -40,7 +40,7 @@ def deliver(service, path, body, secret="word"):
         json.dumps(body).encode(),
         received_at=time.time_ns() // 1_000_000,
     )
-    signed = generic.sign_standard(said, secret)
+    signed = standard_webhooks.sign(said, secret)
     return httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)
 
 

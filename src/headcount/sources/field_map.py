@@ -1,0 +1,213 @@
+"""Field map: the fields of an event in any JSON, located by JSON Pointers (RFC 6901).
+
+Lists of words define joins, leaves and ends. Responsible for parsing events by a map and for making sample bodies that fit it.
+Must not know how a request is signed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.sources import fields
+from headcount.sources.api import TEST_ROOM, ParsedEvent, Role
+from headcount.timestamps import spoken
+
+Unit = Literal["s", "ms", "us", "ns", "rfc3339"]
+
+
+class Signature(msgspec.Struct, forbid_unknown_fields=True):
+    """Signature scheme: Standard Webhooks, an HMAC of the body, or a plain token."""
+
+    scheme: Literal["standard-webhooks", "hmac", "token"] = "standard-webhooks"
+    header: str = "authorization"
+    algorithm: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = ""
+
+
+class KindField(msgspec.Struct, forbid_unknown_fields=True):
+    """Pointer to the kind of an event, and the words of each kind. Events with other words are ignored."""
+
+    at: str
+    join: list[str] = []
+    leave: list[str] = []
+    end: list[str] = []
+
+
+class TimeField(msgspec.Struct, forbid_unknown_fields=True):
+    """Pointer to a time, and its unit."""
+
+    at: str
+    unit: Unit = "rfc3339"
+
+
+class RoleField(msgspec.Struct, forbid_unknown_fields=True):
+    """Pointer to the role of a participant, and the role of each word. Other words mean a person."""
+
+    at: str
+    words: dict[str, Role] = {}
+
+
+class FieldMap(msgspec.Struct, forbid_unknown_fields=True):
+    """Pointers to the fields of an event. Without `at`, the time of an event is the time of receipt.
+
+    `events` is the pointer to an array of events.
+    """
+
+    kind: KindField
+    room: str
+    participant_id: str
+    at: TimeField | None = None
+    joined_at: TimeField | None = None
+    user_id: str | None = None
+    user_name: str | None = None
+    source_session: str | None = None
+    id: str | None = None
+    role: RoleField | None = None
+    events: str = ""
+    signature: Signature = msgspec.field(default_factory=Signature)
+
+
+_UNITS: Final[dict[str, Callable[[Any, str], Ms]]] = {
+    "s": fields.ms_from_seconds,
+    "ms": fields.valid_ms,
+    "us": fields.ms_from_micros,
+    "ns": fields.ms_from_nanos,
+}
+
+
+def parse_field_map(document: Any) -> FieldMap:
+    """Return the field map in a JSON document. Raise `BadInput` with the invalid field."""
+    try:
+        field_map = msgspec.convert(document, FieldMap)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"the mapping is not right: {error}") from error
+    for pointer in (field_map.kind.at, field_map.room, field_map.participant_id, field_map.events):
+        if pointer and not pointer.startswith("/"):
+            raise BadInput(f"the mapping is not right: a JSON Pointer begins with a slash, like /{pointer}")
+    return field_map
+
+
+def items_in(body: Any, field_map: FieldMap) -> list[Any]:
+    """Return the JSON values of a body that are events by the map."""
+    found = _value(body, field_map.events) if field_map.events else body
+    return found if isinstance(found, list) else [found]
+
+
+def parse_item(item: Any, field_map: FieldMap, received_at: Ms, default_id: str | None) -> ParsedEvent | None:
+    """Return the event of one JSON value, or None for a kind that the map does not list. Raise `BadInput`."""
+    word = _text(item, field_map.kind.at)
+    kind = next((kind for kind in Kind if word in getattr(field_map.kind, kind)), None)
+    if kind is None:
+        return None
+    room = _required(item, field_map.room, "room")
+    participant_id = None if kind is Kind.END else _required(item, field_map.participant_id, "participant_id")
+    at = received_at if field_map.at is None else _time(item, field_map.at, "at")
+    event = Event(
+        kind,
+        room,
+        at,
+        participant_id,
+        _text(item, field_map.user_id),
+        fields.user_name(_text(item, field_map.user_name)),
+        _text(item, field_map.source_session),
+        _joined_at(item, field_map, at) if kind is Kind.LEAVE else None,
+        id=_text(item, field_map.id) or (default_id if field_map.at is None else None),
+    )
+    return ParsedEvent(event, _role(item, field_map))
+
+
+def sample_body(field_map: FieldMap, kind: Kind, now: Ms) -> Any:
+    """Return a body with one event of this kind, in the test room."""
+    item: dict[str, Any] = {}
+    words: list[str] = getattr(field_map.kind, kind)
+    _put(item, field_map.kind.at, words[0] if words else "")
+    _put(item, field_map.room, TEST_ROOM)
+    _put(item, field_map.participant_id, f"headcount-test-{now}")
+    if field_map.at is not None:
+        _put(item, field_map.at.at, _sample_time(now // 1_000, field_map.at.unit))
+    if not field_map.events:
+        return item
+    body: dict[str, Any] = {}
+    _put(body, field_map.events, [item])
+    return body
+
+
+def _sample_time(second: int, unit: Unit) -> str | int:
+    if unit == "rfc3339":
+        return spoken(second * 1_000)
+    return second * {"s": 1, "ms": 1_000, "us": 10**6, "ns": 10**9}[unit]
+
+
+def _joined_at(item: Any, field_map: FieldMap, leave_at: Ms) -> Ms | None:
+    field = field_map.joined_at
+    if field is None or _value(item, field.at) is None:
+        return None
+    return min(leave_at, _time(item, field, "joined_at"))
+
+
+def _role(item: Any, field_map: FieldMap) -> Role:
+    field = field_map.role
+    return Role.PERSON if field is None else field.words.get(_text(item, field.at) or "", Role.PERSON)
+
+
+def _value(item: Any, pointer: str) -> Any:
+    """Return the value at a JSON Pointer, or None if there is none."""
+    found = item
+    for key in _keys(pointer):
+        if isinstance(found, dict):
+            found = found.get(key)
+        elif isinstance(found, list) and key.isdecimal() and key.isascii() and int(key) < len(found):
+            found = found[int(key)]
+        else:
+            return None
+    return found
+
+
+def _keys(pointer: str) -> Sequence[str]:
+    return [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
+
+
+def _text(item: Any, pointer: str | None) -> str | None:
+    """Return a text, or a number as text; None if it is missing or empty."""
+    value = None if pointer is None else _value(item, pointer)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise BadInput(f"{pointer} is neither text nor a number")
+
+
+def _required(item: Any, pointer: str, field: str) -> str:
+    value = _text(item, pointer)
+    if value is None:
+        raise BadInput(f"there is no {field}: nothing is at {pointer}")
+    return value
+
+
+def _time(item: Any, time: TimeField, field: str) -> Ms:
+    value = _value(item, time.at)
+    if time.unit == "rfc3339":
+        if not isinstance(value, str):
+            raise BadInput(f"{field}: there is no text at {time.at}")
+        return fields.ms_from_rfc3339(value, field)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadInput(f"{field}: there is no number at {time.at}")
+    if isinstance(value, float) and time.unit != "s":
+        value = int(fields.valid_ms(value, field)) if time.unit == "ms" else round(min(value, 1e19))
+    return _UNITS[time.unit](value, field)
+
+
+def _put(item: dict[str, Any], pointer: str, value: Any) -> None:
+    """Set the value at a JSON Pointer, and make the objects that lead to it."""
+    *parents, last = _keys(pointer)
+    for key in parents:
+        item = item.setdefault(key, {})
+    item[last] = value
