@@ -74,9 +74,10 @@ def time_problem(at: Ms, now: Ms) -> str | None:
 
 def require_time(event: Event, now: Ms) -> None:
     """Raise `BadInput` if an event cannot have happened when it says."""
-    problem = time_problem(event.at, now)
-    if problem is not None:
-        raise BadInput(f"at {problem}")
+    for field, at in (("at", event.at), ("joined_at", event.joined_at)):
+        problem = None if at is None else time_problem(at, now)
+        if problem is not None:
+            raise BadInput(f"{field} {problem}")
 
 
 def bounded(event: Event, limits: Limits) -> Event:

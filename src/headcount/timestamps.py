@@ -53,8 +53,8 @@ def from_seconds(value: float) -> Ms:
     """Return Unix seconds as ms. What is finer than a millisecond is cut off."""
     if isinstance(value, int):
         return value * 1_000
-    # The nearest float to a number of whole milliseconds may be a little below it.
-    return floor(value * 1_000 + 0.001)
+    # The nearest float to a number of whole milliseconds may be up to 0.0005 ms below it.
+    return floor(value * 1_000 + 0.0005)
 
 
 def sensible_moment(text: str) -> Ms:
