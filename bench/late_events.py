@@ -14,7 +14,7 @@ from statistics import median
 
 from headcount import Event, Kind, Room
 from headcount.kernel.checkpoints import Start
-from headcount.kernel.journal import DAWN, Journal
+from headcount.kernel.journal import FIRST_MARK, Journal
 from headcount.kernel.refold import Stretch
 from headcount.kernel.rules import Rules
 
@@ -58,9 +58,9 @@ def took_ms(work: Callable[[], object]) -> float:
 
 
 def late(room: Room, seconds: int, number: int) -> float:
-    at = room.settled - 1_000 * seconds - number
+    at = room.finalized - 1_000 * seconds - number
     event = Event(Kind.JOIN, "r", at, f"late-{seconds}-{number}")
-    return took_ms(lambda: room.handle(event, room.settled))
+    return took_ms(lambda: room.handle(event, room.finalized))
 
 
 def main() -> None:
@@ -71,8 +71,8 @@ def main() -> None:
         ("100,000 people in 5 minutes", crowd(), (1, 10, 60)),
     ):
         room = live(events)
-        start = Start.at_mark(DAWN)
-        whole = took_ms(lambda: Stretch("d", "r", RULES, start, events, room.settled))  # noqa: B023 - called at once
+        start = Start.at_mark(FIRST_MARK)
+        whole = took_ms(lambda: Stretch("d", "r", RULES, start, events, room.finalized))  # noqa: B023 - called at once
         for seconds in distances:
             found = [late(room, seconds, number) for number in range(TIMES)]
             middle = median(found)

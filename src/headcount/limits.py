@@ -13,7 +13,7 @@ from typing import Final
 
 from headcount.errors import BadInput, TooLarge
 from headcount.kernel.events import Event, Ms
-from headcount.kernel.names import NUL, divided
+from headcount.kernel.names import NUL, nul_message
 from headcount.timestamps import EARLIEST, spoken
 
 NAME_CHARACTERS: Final = 512
@@ -106,7 +106,7 @@ def require_label(what: str, text: str) -> None:
     if not text:
         raise BadInput(f"{what} must not be empty: give it a name")
     if NUL in text:
-        raise BadInput(divided(what))
+        raise BadInput(nul_message(what))
     wrong = excess(text, DOMAIN_BYTES, DOMAIN_BYTES)
     if wrong is not None:
         raise BadInput(f"{what} {wrong}: {shortened(text)}")

@@ -6,9 +6,15 @@ from hashlib import blake2b
 import pytest
 
 from headcount.engine.notifications import door_messages, note, tell
-from headcount.kernel.arrivals import came, went
-from headcount.kernel.changes import Because, MeetingEnded, MeetingStarted, ParticipantJoined, Revised
+from headcount.kernel.changes import (
+    Because,
+    MeetingEnded,
+    MeetingsCorrected,
+    MeetingStarted,
+    ParticipantJoined,
+)
 from headcount.kernel.meetings import Meeting, Stay
+from headcount.kernel.presence import joined, left
 from headcount.kernel.room import Room
 from headcount.kernel.stay_table import LeftBy
 from headcount.store.outbox import Seen
@@ -35,7 +41,7 @@ def payload_of(message):
 
 def test_a_join_message_has_all_fields():
     stay = Stay("a", 1_000, None, None, "u1", "Ann")
-    (message,) = door_messages(ROOM, [came(stay)], CREATED, 9)
+    (message,) = door_messages(ROOM, [joined(stay)], CREATED, 9)
     assert (message.domain, message.type, message.room) == ("d", "participant.joined", "r")
     assert (message.at, message.created) == (1_000, CREATED)
     assert payload_of(message) == {"participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000}
@@ -44,7 +50,7 @@ def test_a_join_message_has_all_fields():
 @pytest.mark.parametrize(("left_by", "word"), [(LeftBy.TIMEOUT, "timeout"), (None, None)])
 def test_a_leave_message_has_its_time_and_reason(left_by, word):
     stay = Stay("a", 1_000, 5_000, left_by, "u1", "Ann")
-    (message,) = door_messages(ROOM, [went(stay, 4_000)], CREATED, 9)
+    (message,) = door_messages(ROOM, [left(stay, 4_000)], CREATED, 9)
     assert (message.type, message.at) == ("participant.left", 4_000)
     assert payload_of(message) == {
         "participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000, "leave": 4_000, "left_by": word,
@@ -58,25 +64,25 @@ def door_id(door, room=ROOM, cursor=9):
 
 def test_participant_message_ids_start_with_type_and_time_and_differ_by_stay():
     stay = Stay("a", 1_000, 5_000)
-    assert door_id(came(stay)).startswith("ptcpt-join-1000-")
-    assert door_id(went(stay, 4_000)).startswith("ptcpt-left-4000-")
+    assert door_id(joined(stay)).startswith("ptcpt-join-1000-")
+    assert door_id(left(stay, 4_000)).startswith("ptcpt-left-4000-")
     others = [Stay("b", 1_000, 5_000), Stay("a", 1_001, 5_000)]
     rooms = [Room("e", "r"), Room("d", "s")]
-    ids = [door_id(went(one, 4_000)) for one in (stay, *others)]
-    ids += [door_id(went(stay, 4_000), room) for room in rooms]
+    ids = [door_id(left(one, 4_000)) for one in (stay, *others)]
+    ids += [door_id(left(stay, 4_000), room) for room in rooms]
     assert len({one.rpartition("-")[2] for one in ids}) == 5
     assert len(ids[0].rpartition("-")[2]) == 16
 
 
 def test_the_id_of_a_participant_message_is_the_same_in_every_release():
     digest = blake2b(b"d\x00r\x00a\x001000", digest_size=8).hexdigest()
-    assert door_id(came(Stay("a", 1_000))) == f"ptcpt-join-1000-{digest}"
+    assert door_id(joined(Stay("a", 1_000))) == f"ptcpt-join-1000-{digest}"
 
 
 def test_participant_message_ids_are_stable_unless_late():
     stay = Stay("a", 1_000)
-    assert door_id(came(stay), cursor=9) == door_id(came(stay), cursor=10)
-    assert door_id(came(stay, late=True), cursor=9) == f"{door_id(came(stay))}-9"
+    assert door_id(joined(stay), cursor=9) == door_id(joined(stay), cursor=10)
+    assert door_id(joined(stay, late=True), cursor=9) == f"{door_id(joined(stay))}-9"
 
 
 # What is noted.
@@ -92,7 +98,7 @@ def noted(changes, now=1_000, published_ms=15, round_=None):
 @pytest.mark.parametrize(("fact", "due"), [(500, 1_000), (985, 1_000), (986, 1_001), (1_200, 1_215)])
 def test_starts_and_ends_are_due_when_published(fact, due):
     expected = [ToTell("d", "m", due, "r", 70)]
-    assert noted([MeetingStarted(fact, "m", 70, Because.COMPANY)]) == expected
+    assert noted([MeetingStarted(fact, "m", 70, Because.TWO_TOGETHER)]) == expected
     assert noted([MeetingEnded(fact, "m", 70, 3, Because.EMPTY)]) == expected
 
 
@@ -100,8 +106,8 @@ def test_stays_are_not_noted():
     assert noted([ParticipantJoined(5, Stay("a", 5))]) == []
 
 
-def revised(before=(), after=(), late_ms=400, because=Because.LATE):
-    return Revised(1_000, None, late_ms, (), (), tuple(before), tuple(after), because)
+def revised(before=(), after=(), late_ms=400, because=Because.LATE_EVENT):
+    return MeetingsCorrected(1_000, None, late_ms, (), (), tuple(before), tuple(after), because)
 
 
 def meeting(name, start, end):
@@ -125,7 +131,7 @@ def test_an_update_before_publication_is_due_with_it():
 
 def test_a_noted_reason_is_not_lost():
     late = revised(after=[meeting("m", 70, None)])
-    start = MeetingStarted(500, "m", 70, Because.COMPANY)
+    start = MeetingStarted(500, "m", 70, Because.TWO_TOGETHER)
     for changes in ([late, start], [start, late]):
         assert noted(changes) == [ToTell("d", "m", 1_000, "r", 70, "R15 late")]
 
@@ -133,7 +139,7 @@ def test_a_noted_reason_is_not_lost():
 def test_a_later_reason_replaces_an_earlier_one():
     changes = [
         revised(after=[meeting("m", 70, None)], because=because)
-        for because in (Because.LATE, Because.GUESS_OVERTURNED)
+        for because in (Because.LATE_EVENT, Because.INFERRED_LEAVE_OVERRIDDEN)
     ]
     assert noted(changes)[0].because == "R3a guess overturned"
 

@@ -9,12 +9,12 @@ from headcount.kernel.changes import (
     Because,
     EventIgnored,
     MeetingEnded,
+    MeetingsCorrected,
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
-    Revised,
-    StayVoided,
+    StayIgnored,
 )
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.meetings import Meeting, Stay, meeting_id
@@ -46,7 +46,7 @@ def projected(changes, known_leaves=(), room=None, round_=None, *, imported=Fals
     return round_
 
 
-def started(at=100, name="m", because=Because.COMPANY):
+def started(at=100, name="m", because=Because.TWO_TOGETHER):
     return MeetingStarted(at + 5, name, at, because)
 
 
@@ -69,14 +69,14 @@ def test_a_known_undecided_leave_is_in_the_row():
 
 def test_short_stays_and_ignored_events_write_no_row():
     round_ = projected(
-        [StayVoided(15, Stay("a", 10, 15)), EventIgnored(1, "a", Kind.JOIN, Because.REPEATED_JOIN)]
+        [StayIgnored(15, Stay("a", 10, 15)), EventIgnored(1, "a", Kind.JOIN, Because.REPEATED_JOIN)]
     )
     assert round_ == Round(1)
 
 
 def test_a_new_meeting_has_one_participant_and_no_carried_stay():
     room = room_with("a", "b")
-    for because in (Because.COMPANY, Because.WAITED_ALONE):
+    for because in (Because.TWO_TOGETHER, Because.WAITED_ALONE):
         round_ = projected([started(100, because=because)], room=room)
         assert round_.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, None, 1, None, None)}
 
@@ -162,10 +162,10 @@ CHANGED = Meeting("same", "d", "r", 100, 200, 3)
 NEW = Meeting("new", "d", "r", 300, 400, 2)
 
 
-def revised(*, late_ms=PUBLISHED + 1, because=Because.LATE, event=None, **what):
+def revised(*, late_ms=PUBLISHED + 1, because=Because.LATE_EVENT, event=None, **what):
     nothing = dict.fromkeys(("stays_before", "stays_after", "meetings_before", "meetings_after"), ())
     carried = what.pop("carried", ())
-    return Revised(NOW, event, late_ms, **{**nothing, **what}, because=because, carried=carried)
+    return MeetingsCorrected(NOW, event, late_ms, **{**nothing, **what}, because=because, carried=carried)
 
 
 def test_a_correction_replaces_stays():
@@ -227,11 +227,11 @@ def test_a_correction_spans_all_stays_and_meetings_it_touches(what, time):
 @pytest.mark.parametrize(
     ("late_ms", "because", "imported", "corrects"),
     [
-        (PUBLISHED, Because.LATE, False, False),
-        (PUBLISHED + 1, Because.LATE, False, True),
-        (PUBLISHED + 1, Because.LATE, True, False),
-        (0, Because.GUESS_OVERTURNED, False, True),
-        (0, Because.GUESS_OVERTURNED, True, False),
+        (PUBLISHED, Because.LATE_EVENT, False, False),
+        (PUBLISHED + 1, Because.LATE_EVENT, False, True),
+        (PUBLISHED + 1, Because.LATE_EVENT, True, False),
+        (0, Because.INFERRED_LEAVE_OVERRIDDEN, False, True),
+        (0, Because.INFERRED_LEAVE_OVERRIDDEN, True, False),
     ],
 )
 def test_only_what_was_published_can_be_corrected(late_ms, because, imported, corrects):
@@ -265,6 +265,6 @@ def test_a_correction_contains_the_late_event_and_both_states():
 
 def test_a_correction_of_an_inferred_leave_has_no_event():
     (correction,) = projected(
-        [revised(because=Because.GUESS_OVERTURNED, meetings_before=(GONE,))]
+        [revised(because=Because.INFERRED_LEAVE_OVERRIDDEN, meetings_before=(GONE,))]
     ).corrections
     assert json.loads(correction.before_and_after)["event"] is None

@@ -111,7 +111,7 @@ def test_live_batch_and_rebuilt_agree_whatever_snapshots_say_and_whenever_it_res
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headcount.engine.room_cache._LEAST_EVENTS", data.draw(st.sampled_from((0, 1_000))))
         patch.setattr("headcount.kernel.checkpoints.SPACING", data.draw(st.sampled_from((1, 2, 1_000))))
-        patch.setattr("headcount.kernel.checkpoints.FEW", data.draw(st.sampled_from((0, 1_000))))
+        patch.setattr("headcount.kernel.checkpoints.SMALL_ROOM", data.draw(st.sampled_from((0, 1_000))))
         stored = StoredEngine(folder, rules, batch=data.draw(st.sampled_from((1, 3, 5_000))), **options)
         try:
             for number, entry in enumerate(steps):

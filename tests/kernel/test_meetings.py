@@ -6,16 +6,16 @@ from headcount.kernel.changes import (
     Because,
     EventIgnored,
     MeetingEnded,
+    MeetingsCorrected,
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
-    Revised,
-    StayVoided,
+    StayIgnored,
 )
 from headcount.kernel.events import Kind
-from headcount.kernel.materialize import Record
-from headcount.kernel.meetings import Entry, Meeting, Stay, carries_into, clipped, entries
+from headcount.kernel.materialize import Projection
+from headcount.kernel.meetings import Entry, Meeting, Stay, carries_into, clip_stay, entries
 from headcount.kernel.stay_table import LeftBy
 
 LEFT = LeftBy.REPORTED
@@ -58,7 +58,7 @@ def entry(join, leave, left_by):
 )
 def test_a_meeting_that_is_over_shows_of_a_stay_what_lies_in_it(join, leave, shown):
     left_by = None if leave is None else LEFT
-    assert clipped(Stay("a", join, leave, left_by, "u", "Ann"), 100, 200) == shown
+    assert clip_stay(Stay("a", join, leave, left_by, "u", "Ann"), 100, 200) == shown
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_meeting_that_is_over_shows_of_a_stay_what_lies_in_it(join, leave, sho
 )
 def test_a_meeting_that_is_ongoing_shows_of_a_stay_what_lies_after_its_start(join, leave, shown):
     left_by = None if leave is None else LEFT
-    assert clipped(Stay("a", join, leave, left_by, "u", "Ann"), 100, None) == shown
+    assert clip_stay(Stay("a", join, leave, left_by, "u", "Ann"), 100, None) == shown
 
 
 def test_entries_stand_by_join_time_and_then_by_participant():
@@ -101,7 +101,7 @@ def test_a_meeting_is_ongoing_until_it_has_an_end():
         (ParticipantJoined(0, Stay("a", 0)), "R4 long enough"),
         (ParticipantNamed(0, Stay("a", 0)), "R1 name learnt"),
         (ParticipantLeft(0, Stay("a", 0)), "R1 left"),
-        (StayVoided(0, Stay("a", 0)), "R4 too short"),
+        (StayIgnored(0, Stay("a", 0)), "R4 too short"),
     ],
 )
 def test_changes_of_stays_have_default_reasons(change, because):
@@ -110,22 +110,22 @@ def test_changes_of_stays_have_default_reasons(change, because):
 
 def test_the_values_of_reasons_are_stable():
     assert {because.name: because.value for because in Because} == {
-        "NAME_LEARNT": "R1 name learnt",
+        "NAME_LEARNED": "R1 name learnt",
         "LEFT": "R1 left",
         "REPEATED_JOIN": "R1 repeated join",
         "ORPHAN_LEAVE": "R1 orphan leave",
-        "END_OF_NOBODY": "R1 end of nobody",
+        "END_OF_EMPTY_ROOM": "R1 end of nobody",
         "CANCELLED": "R2 join and leave at one instant",
-        "DELIVERED_TWICE": "R3 delivered twice",
-        "GUESS_OUTRANKED": "R3a guess outranked",
-        "GUESS_OVERTURNED": "R3a guess overturned",
-        "LONG_ENOUGH": "R4 long enough",
+        "DUPLICATE_EVENT": "R3 delivered twice",
+        "INFERRED_EVENT_OUTRANKED": "R3a guess outranked",
+        "INFERRED_LEAVE_OVERRIDDEN": "R3a guess overturned",
+        "MIN_STAY_REACHED": "R4 long enough",
         "TOO_SHORT": "R4 too short",
-        "COMPANY": "R6 company",
+        "TWO_TOGETHER": "R6 company",
         "WAITED_ALONE": "R6 waited alone",
         "LEFT_ALONE": "R7 left alone",
         "EMPTY": "R8 empty",
-        "LATE": "R15 late",
+        "LATE_EVENT": "R15 late",
     }
     assert Because.CANCELLED.rule == "R2"
 
@@ -136,7 +136,7 @@ def meeting(name, start, end):
 
 def revised(**what):
     nothing = dict.fromkeys(("stays_before", "stays_after", "meetings_before", "meetings_after"), ())
-    return Revised(9, None, 0, **{**nothing, **what}, because=Because.LATE)
+    return MeetingsCorrected(9, None, 0, **{**nothing, **what}, because=Because.LATE_EVENT)
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,10 @@ def test_a_revision_carries_nobody_unless_it_says_so():
 
 
 def test_a_record_shows_meetings_by_start_and_the_ongoing_one_with_the_head_count_given():
-    record = Record("d", "r").apply(
+    record = Projection("d", "r").apply(
         [
-            MeetingStarted(300, "late", 300, Because.COMPANY),
-            MeetingStarted(100, "early", 100, Because.COMPANY),
+            MeetingStarted(300, "late", 300, Because.TWO_TOGETHER),
+            MeetingStarted(100, "early", 100, Because.TWO_TOGETHER),
             MeetingEnded(200, "early", 100, 3, Because.EMPTY),
         ]
     )
@@ -174,22 +174,22 @@ def test_a_record_has_the_latest_state_of_each_stay():
         ParticipantNamed(5, Stay("a", 0, None, None, None, "Ann")),
         ParticipantLeft(20, Stay("a", 0, 20, LEFT, None, "Ann")),
         ParticipantJoined(30, Stay("a", 30)),
-        StayVoided(40, Stay("b", 35, 40, LEFT)),
+        StayIgnored(40, Stay("b", 35, 40, LEFT)),
         EventIgnored(41, "a", Kind.JOIN, Because.REPEATED_JOIN),
     ]
-    assert list(Record("d", "r").apply(said).stays.values()) == [
+    assert list(Projection("d", "r").apply(said).stays.values()) == [
         Stay("a", 0, 20, LEFT, None, "Ann"),
         Stay("a", 30),
     ]
 
 
 def test_a_record_applies_a_revision():
-    record = Record("d", "r").apply(
+    record = Projection("d", "r").apply(
         [
             ParticipantJoined(0, Stay("a", 0)),
             ParticipantJoined(0, Stay("b", 0)),
-            MeetingStarted(0, "old", 0, Because.COMPANY),
-            MeetingStarted(900, "other", 900, Because.COMPANY),
+            MeetingStarted(0, "old", 0, Because.TWO_TOGETHER),
+            MeetingStarted(900, "other", 900, Because.TWO_TOGETHER),
         ]
     )
     record.apply(
@@ -208,8 +208,8 @@ def test_a_record_applies_a_revision():
 
 
 def test_a_copy_of_a_record_goes_its_own_way():
-    record = Record("d", "r").apply(
-        [ParticipantJoined(0, Stay("a", 0)), MeetingStarted(0, "m", 0, Because.COMPANY)]
+    record = Projection("d", "r").apply(
+        [ParticipantJoined(0, Stay("a", 0)), MeetingStarted(0, "m", 0, Because.TWO_TOGETHER)]
     )
     copy = record.copy()
     assert copy.meetings() == record.meetings()

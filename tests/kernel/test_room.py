@@ -1,4 +1,4 @@
-"""A room, live: what it tells at once, what it tells late, and what it remembers."""
+"""A live room: published changes, corrections, views and snapshots."""
 
 import json
 
@@ -9,26 +9,26 @@ from headcount.kernel.changes import (
     Because,
     EventIgnored,
     MeetingEnded,
+    MeetingsCorrected,
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
-    Revised,
-    StayVoided,
+    StayIgnored,
 )
 from headcount.kernel.journal import Journal, Mark
-from headcount.kernel.materialize import Record
+from headcount.kernel.materialize import Projection
 from headcount.kernel.rules import NEVER
 
 RULES = Rules(10, 30, 600, 15)
 
 
-def join(at, who="a", **known):
-    return Event(Kind.JOIN, "r", at, who, **known)
+def join(at, participant_id="a", **known):
+    return Event(Kind.JOIN, "r", at, participant_id, **known)
 
 
-def leave(at, who="a", **known):
-    return Event(Kind.LEAVE, "r", at, who, **known)
+def leave(at, participant_id="a", **known):
+    return Event(Kind.LEAVE, "r", at, participant_id, **known)
 
 
 def room_after(*events, at=0, journal=None):
@@ -43,13 +43,13 @@ def kinds(changes):
     return [type(change) for change in changes]
 
 
-def test_nothing_is_told_before_it_has_settled():
+def test_nothing_is_published_before_it_is_final():
     room = room_after(join(0), join(5, "b"))
     assert kinds(room.advance(29)) == [ParticipantJoined]
     assert kinds(room.advance(30)) == [ParticipantJoined, MeetingStarted]
 
 
-def test_the_deadline_says_when_something_will_be_told():
+def test_the_deadline_is_when_something_will_be_published():
     room = Room("d", "r", RULES)
     assert room.deadline == NEVER
     room.handle(join(0), 0)
@@ -62,81 +62,81 @@ def test_the_deadline_says_when_something_will_be_told():
     assert room.deadline == NEVER
 
 
-def test_advancing_to_each_deadline_tells_all_that_advancing_once_tells():
+def test_advancing_to_each_deadline_publishes_what_advancing_once_publishes():
     events = [join(0), join(100, "b"), leave(200, "b"), join(205, "c"), leave(209, "c"), leave(1000)]
     once = room_after(*events).advance(3000)
-    room, told = room_after(*events), []
+    room, published = room_after(*events), []
     while room.deadline < 3000:
         before = room.deadline
-        told += room.advance(before)
+        published += room.advance(before)
         assert room.deadline > before
-    assert Record("d", "r").apply(told).meetings() == Record("d", "r").apply(once).meetings()
+    assert Projection("d", "r").apply(published).meetings() == Projection("d", "r").apply(once).meetings()
 
 
-def test_a_change_says_because_of_which_rule():
+def test_a_change_names_its_rule():
     room = room_after(join(0), join(100, "b"), leave(200, "b"), join(205, "c"), leave(209, "c"), leave(1000))
     because = {(type(change), change.because) for change in room.advance(3000)}
     assert (MeetingStarted, Because.WAITED_ALONE) in because
     assert (MeetingEnded, Because.LEFT_ALONE) in because
     assert (MeetingStarted, Because.LEFT_ALONE) in because
     assert (MeetingEnded, Because.EMPTY) in because
-    assert (StayVoided, Because.TOO_SHORT) in because
+    assert (StayIgnored, Because.TOO_SHORT) in because
     assert Because.LEFT_ALONE.rule == "R7"
 
 
-def test_disorder_within_the_tail_changes_nothing():
+def test_the_order_within_the_tail_does_not_matter():
     events = [join(0), join(3, "b"), leave(14, "b"), leave(13)]
-    told = room_after(*events).advance(100)
-    assert room_after(*reversed(events)).advance(100) == told
+    published = room_after(*events).advance(100)
+    assert room_after(*reversed(events)).advance(100) == published
 
 
-def test_a_late_event_is_told_as_one_revision():
+def test_a_late_event_causes_one_correction():
     room = room_after(join(0), leave(40), at=1000)
-    (revised,) = room.handle(leave(50, "b", joined_at=20), 1000)
-    assert isinstance(revised, Revised)
-    assert (revised.because, revised.late_ms) == (Because.LATE, 950)
-    assert [stay.participant_id for stay in revised.stays_after] == ["b"]
-    (before,), (after,) = revised.meetings_before, revised.meetings_after
+    (correction,) = room.handle(leave(50, "b", joined_at=20), 1000)
+    assert isinstance(correction, MeetingsCorrected)
+    assert (correction.because, correction.late_ms) == (Because.LATE_EVENT, 950)
+    assert [stay.participant_id for stay in correction.stays_after] == ["b"]
+    (before,), (after,) = correction.meetings_before, correction.meetings_after
     assert (before.end, after.end, before.id) == (40, 50, after.id)
 
 
-def test_a_revision_leads_from_what_is_gone_to_what_covers_its_start():
+def test_a_correction_leads_from_a_withdrawn_meeting_to_the_one_that_covers_its_start():
     room = room_after(join(100), leave(200), at=1000)
-    (revised,) = room.handle(leave(150, "b", joined_at=50), 1000)
-    (gone,) = revised.meetings_before
-    assert gone.id == meeting_id("d", "r", 100)
-    assert revised.successor(gone).id == meeting_id("d", "r", 50)
+    (correction,) = room.handle(leave(150, "b", joined_at=50), 1000)
+    (withdrawn,) = correction.meetings_before
+    assert withdrawn.id == meeting_id("d", "r", 100)
+    assert correction.successor(withdrawn).id == meeting_id("d", "r", 50)
 
 
-def test_a_meeting_that_is_gone_for_good_has_no_successor():
+def test_a_withdrawn_meeting_may_have_no_successor():
     room = room_after(join(100), leave(200), at=1000)
-    (revised,) = room.handle(leave(105), 1000)
-    assert revised.successor(revised.meetings_before[0]) is None
+    (correction,) = room.handle(leave(105), 1000)
+    assert correction.successor(correction.meetings_before[0]) is None
 
 
-def test_the_successor_is_the_one_that_covers_the_start_and_no_other():
+def test_the_successor_is_the_meeting_that_covers_the_start():
     room = room_after(join(100), leave(200), join(300), leave(400), at=1000)
-    (revised,) = room.handle(leave(350, "b", joined_at=50), 1000)
-    first, second = revised.meetings_before
-    assert revised.successor(first) == revised.successor(second) == revised.meetings_after[0]
-    assert revised.successor(first._replace(start=10**6)) is None
+    (correction,) = room.handle(leave(350, "b", joined_at=50), 1000)
+    first, second = correction.meetings_before
+    assert correction.successor(first) == correction.successor(second) == correction.meetings_after[0]
+    assert correction.successor(first._replace(start=10**6)) is None
 
 
 def test_a_late_end_may_cut_a_meeting_in_two():
     room = room_after(join(0), join(0, "b"), leave(400), leave(400, "b"), join(500), leave(600), at=2000)
-    (revised,) = room.handle(Event(Kind.END, "r", 200), 2000)
-    (gone,) = revised.meetings_before
-    assert (gone.end, revised.successor(gone).end) == (400, 200)
+    (correction,) = room.handle(Event(Kind.END, "r", 200), 2000)
+    (withdrawn,) = correction.meetings_before
+    assert (withdrawn.end, correction.successor(withdrawn).end) == (400, 200)
     (again,) = room.handle(leave(700, "c", joined_at=190), 2000)
     assert again.successor(again.meetings_before[-1]).start == 0
 
 
-def test_a_late_event_that_changes_nothing_is_not_told():
+def test_a_late_event_that_changes_nothing_publishes_nothing():
     room = room_after(join(0), leave(40), at=1000)
     assert room.handle(join(0), 1000) == []
 
 
-def test_what_came_after_the_touched_sitting_is_not_folded_again():
+def test_later_sittings_are_not_folded_again():
     events = [event for start in range(0, 100_000, 1000) for event in (join(start), leave(start + 100))]
     asked = []
 
@@ -146,43 +146,45 @@ def test_what_came_after_the_touched_sitting_is_not_folded_again():
             return super().between(after, to)
 
     room = room_after(*events, at=200_000, journal=Asked())
-    (revised,) = room.handle(leave(50_080, "b", joined_at=50_050), 200_000)
-    assert len(revised.meetings_after) == 1
+    (correction,) = room.handle(leave(50_080, "b", joined_at=50_050), 200_000)
+    assert len(correction.meetings_after) == 1
     assert asked == [(49_100, 50_100)]
 
 
-def test_a_late_leave_reaches_back_to_the_guess_that_it_overturns():
-    guess = Event(Kind.LEAVE, "r", 60, "a", inferred=Inferred.SNAPSHOT)
-    room = room_after(join(0), guess, join(100, "b"), leave(150, "b"), at=1000)
-    (revised,) = room.handle(leave(200), 1000)
-    (meeting,) = revised.meetings_after
+def test_a_late_leave_overrides_an_inferred_one():
+    inferred_leave = Event(Kind.LEAVE, "r", 60, "a", inferred=Inferred.SNAPSHOT)
+    room = room_after(join(0), inferred_leave, join(100, "b"), leave(150, "b"), at=1000)
+    (correction,) = room.handle(leave(200), 1000)
+    (meeting,) = correction.meetings_after
     assert (meeting.start, meeting.end, meeting.max_participants) == (0, 200, 2)
 
 
-def test_a_reported_leave_overturns_a_guess_in_time():
-    guess = Event(Kind.LEAVE, "r", 60, "a", inferred=Inferred.SNAPSHOT)
-    room = room_after(join(0), guess, at=200)
+def test_a_reported_leave_in_time_overrides_an_inferred_one():
+    inferred_leave = Event(Kind.LEAVE, "r", 60, "a", inferred=Inferred.SNAPSHOT)
+    room = room_after(join(0), inferred_leave, at=200)
     room.handle(leave(300), 300)
     changes = room.advance(400)
-    assert [change.because for change in changes if isinstance(change, Revised)] == [Because.GUESS_OVERTURNED]
+    assert [change.because for change in changes if isinstance(change, MeetingsCorrected)] == [
+        Because.INFERRED_LEAVE_OVERRIDDEN
+    ]
     assert isinstance(changes[-1], MeetingEnded)
 
 
-def test_a_leave_that_knows_its_join_tells_nothing_new():
+def test_a_leave_with_the_known_join_changes_nothing_else():
     room = room_after(join(0), at=100)
     room.handle(leave(100, joined_at=0), 100)
     assert kinds(room.advance(200)) == [ParticipantLeft, MeetingEnded]
 
 
-def test_a_join_known_only_from_its_leave_is_a_revision_as_late_as_the_join():
+def test_a_join_known_only_from_its_leave_causes_a_correction_as_late_as_the_join():
     room = room_after(join(0, "x"), at=100)
     event = leave(200, "b", joined_at=50)
     room.handle(event, 200)
-    (revised,) = [change for change in room.advance(300) if isinstance(change, Revised)]
-    assert (revised.event, revised.late_ms, revised.because) == (event, 250, Because.LATE)
+    (correction,) = [change for change in room.advance(300) if isinstance(change, MeetingsCorrected)]
+    assert (correction.event, correction.late_ms, correction.because) == (event, 250, Because.LATE_EVENT)
 
 
-def test_a_leave_may_bring_the_name_that_its_join_lacked():
+def test_a_leave_may_add_the_name_that_its_join_lacked():
     room = room_after(join(0), at=100)
     room.handle(leave(100, joined_at=0, user_name="Ann"), 100)
     changes = room.advance(200)
@@ -190,15 +192,15 @@ def test_a_leave_may_bring_the_name_that_its_join_lacked():
     assert changes[1].stay.user_name == "Ann"
 
 
-def test_what_was_said_in_vain_is_told_with_its_reason():
+def test_ignored_events_are_published_with_their_reason():
     room = room_after(leave(0), join(5), join(20), join(30, "b"), join(30, "b"), Event(Kind.END, "x", 1))
     ignored = [change.because for change in room.advance(100) if isinstance(change, EventIgnored)]
     assert sorted(ignored) == [
-        Because.END_OF_NOBODY, Because.ORPHAN_LEAVE, Because.REPEATED_JOIN, Because.DELIVERED_TWICE,
+        Because.END_OF_EMPTY_ROOM, Because.ORPHAN_LEAVE, Because.REPEATED_JOIN, Because.DUPLICATE_EVENT,
     ]  # fmt: skip
 
 
-def test_a_view_shows_who_is_there_and_who_is_too_new():
+def test_a_view_has_present_and_pending_stays():
     room = room_after(join(0), join(35, "b"), at=20)
     view = room.view(40)
     assert [stay.participant_id for stay in view.present] == ["a"]
@@ -206,7 +208,7 @@ def test_a_view_shows_who_is_there_and_who_is_too_new():
     assert (view.meeting_id, view.meeting_start, view.most) == (meeting_id("d", "r", 0), 0, 1)
 
 
-def test_a_view_of_a_room_without_a_meeting_shows_none():
+def test_a_view_of_a_room_without_a_meeting_has_none():
     view = room_after(join(0), at=20).view(29)
     assert (view.meeting_id, view.meeting_start, view.most) == (None, None, 0)
     assert [stay.participant_id for stay in view.present] == ["a"]
@@ -221,16 +223,18 @@ def test_reading_a_view_changes_nothing():
     assert len(room.journal.between(-NEVER, NEVER)) == 1
 
 
-def test_a_snapshot_is_plain_json_and_a_room_goes_on_from_it():
-    guess = Event(Kind.LEAVE, "r", 60, "a", inferred=Inferred.SNAPSHOT)
-    room = room_after(join(0, user_name="Ann"), guess, join(70, "b"), join(80, "c"), join(78, "d"), at=90)
-    told = json.loads(json.dumps(room.snapshot()))
-    again = Room.resume(told, Journal(room.journal.between(-NEVER, NEVER)))
+def test_a_room_resumes_from_a_snapshot_in_json():
+    inferred_leave = Event(Kind.LEAVE, "r", 60, "a", inferred=Inferred.SNAPSHOT)
+    room = room_after(
+        join(0, user_name="Ann"), inferred_leave, join(70, "b"), join(80, "c"), join(78, "d"), at=90
+    )
+    published = json.loads(json.dumps(room.snapshot()))
+    again = Room.resume(published, Journal(room.journal.between(-NEVER, NEVER)))
     assert again.snapshot() == room.snapshot()
     assert again.advance(5000) == room.advance(5000)
 
 
-def test_a_room_resumes_with_its_tail_from_plain_json():
+def test_a_room_resumes_with_its_tail_from_a_snapshot_in_json():
     room = room_after(join(0), at=20)
     for event in (join(30, "b"), leave(35), leave(60, "b")):
         room.handle(event, event.at)
@@ -239,16 +243,16 @@ def test_a_room_resumes_with_its_tail_from_plain_json():
     assert again.advance(500) == room.advance(500)
 
 
-def test_a_snapshot_remembers_who_came_and_went_while_somebody_is_too_new():
+def test_a_snapshot_has_ended_stays_behind_a_pending_join():
     room = room_after(join(0), join(1, "b"), leave(5, "b"), at=23)
     again = Room.resume(json.loads(json.dumps(room.snapshot())), Journal())
-    assert [stay.participant_id for stay in again.stays_in()] == ["a"]
-    assert kinds(again.advance(100)) == [ParticipantJoined, StayVoided, MeetingStarted]
+    assert [stay.participant_id for stay in again.open_stays()] == ["a"]
+    assert kinds(again.advance(100)) == [ParticipantJoined, StayIgnored, MeetingStarted]
 
 
-def test_a_record_of_the_changes_is_the_meetings():
+def test_a_projection_of_the_changes_yields_the_meetings():
     room = room_after(join(0), join(20, "b"), leave(50, "b"), leave(60))
-    (meeting,) = Record("d", "r").apply(room.advance(1000)).meetings()
+    (meeting,) = Projection("d", "r").apply(room.advance(1000)).meetings()
     assert isinstance(meeting, Meeting)
     assert not meeting.ongoing
     assert [(e.participant_id, e.join, e.leave) for e in meeting.participants] == [
@@ -257,7 +261,7 @@ def test_a_record_of_the_changes_is_the_meetings():
     ]
 
 
-def test_marks_are_found_strictly_before_a_moment():
+def test_marks_are_found_strictly_before_a_time():
     journal = Journal()
     journal.mark(Mark(10))
     journal.mark(Mark(20))
@@ -265,23 +269,23 @@ def test_marks_are_found_strictly_before_a_moment():
 
 
 @pytest.mark.parametrize("resumed", [False, True])
-def test_those_who_wait_are_told_of_one_by_one_however_many_wait(resumed):
+def test_pending_stays_are_published_one_by_one(resumed):
     room = Room("d", "r")
     for second in range(9):
         room.handle(join(1000 * second, f"p{second}"), 1000 * second)
-    told = []
+    published = []
     for second in range(9):
         assert len(room.view(1000 * second + 10_000).present) == second + 1
-        told += room.advance(1000 * second + 25_000)
+        published += room.advance(1000 * second + 25_000)
         assert room.deadline == (1000 * second + 26_000 if second < 8 else NEVER)
         if resumed:
             room = Room.resume(json.loads(json.dumps(room.snapshot())), room.journal)
-    joined = [change.stay.participant_id for change in told if isinstance(change, ParticipantJoined)]
+    joined = [change.stay.participant_id for change in published if isinstance(change, ParticipantJoined)]
     assert joined == [f"p{second}" for second in range(9)]
 
 
 @pytest.mark.parametrize("people", [100, 20_000])
-def test_the_number_of_people_does_not_change_what_a_room_tells(people):
+def test_the_number_of_participants_does_not_change_what_a_room_publishes(people):
     events = [join(i, f"p{i:06}") for i in range(people)]
     room = room_after(*events)
     room.handle(Event(Kind.END, "r", people + 100), 0)

@@ -8,11 +8,11 @@ from headcount.kernel.rules import (  # fmt: skip
     InvalidRules,
     Rules,
     State,
-    count,
     due,
+    expire,
     falls_due,
-    is_void,
-    lapse,
+    is_too_short,
+    step,
 )
 
 RULES = Rules(10, 30, 600, 15)
@@ -24,7 +24,7 @@ STANDING = State(1, 100, True, NEVER, 1)
 
 @pytest.mark.parametrize(("lasted", "void"), [(9, True), (10, False), (11, False)])
 def test_a_stay_of_the_least_length_counts(lasted, void):
-    assert is_void(5, 5 + lasted, RULES) is void
+    assert is_too_short(5, 5 + lasted, RULES) is void
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_what_falls_due_as_somebody_moves_happens_first_unless_it_is_a_reset_of_
 
 
 def test_a_sitting_that_waited_long_enough_is_a_meeting_since_its_beginning():
-    assert lapse(FORMING, RULES) == State(1, 100, True, NEVER, 1)
+    assert expire(FORMING, RULES) == State(1, 100, True, NEVER, 1)
 
 
 def test_a_reset_begins_a_meeting_at_the_end_of_the_wait_with_those_who_are_in():
-    assert lapse(LEFT_ALONE, RULES) == State(1, 800, True, NEVER, 1)
+    assert expire(LEFT_ALONE, RULES) == State(1, 800, True, NEVER, 1)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_reset_begins_a_meeting_at_the_end_of_the_wait_with_those_who_are_in()
     ],
 )
 def test_a_new_head_count_makes_of_a_room_what_the_rules_say(state, n, after):
-    assert count(state, 300, n) == after
+    assert step(state, 300, n) == after
 
 
 def test_an_empty_room_is_this():

@@ -8,11 +8,11 @@ from headcount.kernel.changes import (  # fmt: skip
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
-    StayVoided,
+    StayIgnored,
 )
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.meetings import Stay, meeting_id
-from headcount.kernel.people import OpenStay
+from headcount.kernel.open_stay import OpenStay
 from headcount.kernel.replay import changes_of, meetings_of
 from headcount.kernel.rules import NEVER, Rules
 from headcount.kernel.sittings import Sittings
@@ -23,33 +23,33 @@ ID = meeting_id("d", "r", 0)
 
 
 def sittings_of(*stays):
-    """Return undecided sittings of these stays: (participant, join, leave or None)."""
+    """Return sittings and the moves of these stays: (participant, join, leave or None)."""
     moves = []
-    for who, join, leave in stays:
-        stay = OpenStay(who, join, None, None, None, True)
+    for participant_id, join, leave in stays:
+        stay = OpenStay(participant_id, join, None, None, None, True)
         moves.append((join, stay, True))
         if leave is not None:
             stay.leave, stay.left_by = leave, LeftBy.REPORTED
             moves.append((leave, stay, False))
     moves.sort(key=lambda move: move[0])
-    return Sittings("d", "r", RULES, moves, [])
+    return Sittings("d", "r", RULES, []), moves
 
 
-def settled(to, *stays):
-    sittings = sittings_of(*stays)
-    sittings.settle(to)
+def finalized(to, *stays):
+    sittings, moves = sittings_of(*stays)
+    sittings.finalize(to, moves)
     return sittings
 
 
-def left(who, join, leave):
-    return ParticipantLeft(leave, Stay(who, join, leave, LeftBy.REPORTED))
+def left(participant_id, join, leave):
+    return ParticipantLeft(leave, Stay(participant_id, join, leave, LeftBy.REPORTED))
 
 
 def test_a_meeting_of_two_makes_these_changes_in_order():
-    assert settled(100, ("a", 0, 50), ("b", 20, 40)).changes == [
+    assert finalized(100, ("a", 0, 50), ("b", 20, 40)).changes == [
         ParticipantJoined(0, Stay("a", 0)),
         ParticipantJoined(20, Stay("b", 20)),
-        MeetingStarted(20, ID, 0, Because.COMPANY),
+        MeetingStarted(20, ID, 0, Because.TWO_TOGETHER),
         left("b", 20, 40),
         left("a", 0, 50),
         MeetingEnded(50, ID, 0, 2, Because.EMPTY),
@@ -57,70 +57,70 @@ def test_a_meeting_of_two_makes_these_changes_in_order():
 
 
 def test_waiting_alone_long_enough_makes_a_meeting():
-    assert settled(100, ("a", 0, 30)).changes == [
+    assert finalized(100, ("a", 0, 30)).changes == [
         ParticipantJoined(0, Stay("a", 0)),
         left("a", 0, 30),
         MeetingStarted(30, ID, 0, Because.WAITED_ALONE),
         MeetingEnded(30, ID, 0, 1, Because.EMPTY),
     ]
-    assert not any(isinstance(change, MeetingStarted) for change in settled(100, ("a", 0, 29)).changes)
+    assert not any(isinstance(change, MeetingStarted) for change in finalized(100, ("a", 0, 29)).changes)
 
 
 def test_a_reset_ends_a_meeting_and_begins_the_next_at_one_instant():
-    assert settled(1_000, ("a", 0, None), ("b", 0, 100)).changes[-3:] == [
+    assert finalized(1_000, ("a", 0, None), ("b", 0, 100)).changes[-3:] == [
         left("b", 0, 100),
         MeetingEnded(700, ID, 0, 2, Because.LEFT_ALONE),
         MeetingStarted(700, meeting_id("d", "r", 700), 700, Because.LEFT_ALONE),
     ]
 
 
-def test_a_short_stay_is_voided_when_it_ends():
-    voided = StayVoided(59, Stay("b", 50, 59, LeftBy.REPORTED))
-    sittings = settled(1_000, ("a", 0, None), ("b", 50, 59))
+def test_a_short_stay_is_ignored_when_it_ends():
+    ignored = StayIgnored(59, Stay("b", 50, 59, LeftBy.REPORTED))
+    sittings = finalized(1_000, ("a", 0, None), ("b", 50, 59))
     changes = sorted(sittings.changes[1:], key=lambda change: change.at)
-    assert changes == [MeetingStarted(30, ID, 0, Because.WAITED_ALONE), voided]
-    assert sittings.state.people == 1
+    assert changes == [MeetingStarted(30, ID, 0, Because.WAITED_ALONE), ignored]
+    assert sittings.state.head_count == 1
 
 
-def test_time_is_waited_for_up_to_and_including_its_instant():
-    assert settled(29, ("a", 0, None)).state.stands is False
-    assert settled(30, ("a", 0, None)).state.stands is True
+def test_what_is_due_happens_at_its_instant():
+    assert finalized(29, ("a", 0, None)).state.is_meeting is False
+    assert finalized(30, ("a", 0, None)).state.is_meeting is True
 
 
 @pytest.mark.parametrize(("to", "decided"), [(9, []), (10, ["a"]), (14, ["a"]), (15, ["a", "b"])])
 def test_nothing_is_decided_from_a_pending_join_on(to, decided):
-    sittings = settled(to, ("a", 0, None), ("b", 5, None))
+    sittings = finalized(to, ("a", 0, None), ("b", 5, None))
     assert [
         change.stay.participant_id for change in sittings.changes if isinstance(change, ParticipantJoined)
     ] == decided
 
 
-def test_a_pending_join_holds_what_falls_due_at_its_instant_or_after():
-    assert settled(39, ("a", 0, None), ("b", 30, None)).state.stands is False
-    assert settled(39, ("a", 0, None), ("b", 31, None)).state.stands is True
+def test_a_pending_join_delays_what_falls_due_at_its_instant_or_after():
+    assert finalized(39, ("a", 0, None), ("b", 30, None)).state.is_meeting is False
+    assert finalized(39, ("a", 0, None), ("b", 31, None)).state.is_meeting is True
 
 
 def test_an_ended_stay_is_not_pending():
-    sittings = settled(12, ("a", 5, 12))
-    assert sittings.changes == [StayVoided(12, Stay("a", 5, 12, LeftBy.REPORTED))]
+    sittings = finalized(12, ("a", 5, 12))
+    assert sittings.changes == [StayIgnored(12, Stay("a", 5, 12, LeftBy.REPORTED))]
 
 
 def test_of_those_who_join_at_one_instant_each_may_be_pending():
     for stays in ([("a", 5, 9), ("b", 5, None)], [("b", 5, None), ("a", 5, 9)]):
-        assert settled(12, *stays).changes == []
+        assert finalized(12, *stays).changes == []
 
 
 def test_a_leave_beside_a_pending_join_is_not_decided_with_it():
-    sittings = settled(45, ("a", 0, 40), ("b", 40, None))
-    assert sittings.state.people == 1
-    assert sittings.known_leaves() == [left("a", 0, 40)]
-    sittings.settle(50)
-    assert sittings.known_leaves() == []
+    sittings = finalized(45, ("a", 0, 40), ("b", 40, None))
+    assert sittings.state.head_count == 1
+    assert sittings.undecided_leaves() == [left("a", 0, 40)]
+    sittings.finalize(50, [])
+    assert sittings.undecided_leaves() == []
 
 
-def test_known_leaves_are_those_of_stays_that_count():
-    sittings = settled(25, ("a", 0, 22), ("b", 20, None), ("c", 21, 24))
-    assert sittings.known_leaves() == [left("a", 0, 22)]
+def test_undecided_leaves_are_those_of_stays_that_count():
+    sittings = finalized(25, ("a", 0, 22), ("b", 20, None), ("c", 21, 24))
+    assert sittings.undecided_leaves() == [left("a", 0, 22)]
 
 
 @pytest.mark.parametrize(
@@ -135,51 +135,51 @@ def test_known_leaves_are_those_of_stays_that_count():
     ],
 )
 def test_the_next_decision_is_when_the_first_counts_or_time_runs_out(to, stays, next_decision):
-    assert settled(to, *stays).next_decision() == next_decision
+    assert finalized(to, *stays).next_decision() == next_decision
 
 
-def test_what_is_decided_is_forgotten_and_what_waits_is_not():
+def test_decided_moves_are_dropped_and_undecided_ones_remain():
     stays = [(f"p{n}", n, None) for n in range(8)]
-    sittings = sittings_of(*stays)
+    sittings, moves = sittings_of(*stays)
     for now in range(10, 18):
-        sittings.settle(now)
-        waiting = [stay.participant_id for _, stay, _ in sittings.waiting()]
-        assert waiting == [f"p{n}" for n in range(now - 9, 8)]
+        sittings.finalize(now, moves if now == 10 else [])
+        undecided = [stay.participant_id for _, stay, _ in sittings.undecided()]
+        assert undecided == [f"p{n}" for n in range(now - 9, 8)]
         assert sittings.next_decision() == (now + 1 if now < 17 else NEVER)
-        assert 2 * sittings.decided < max(1, len(sittings.moves))
+        assert 2 * sittings.decided_count < max(1, len(sittings.moves))
 
 
 def test_sittings_resume_from_a_restored_state():
-    first = settled(150, ("a", 0, None), ("b", 0, 100))
-    again = Sittings("d", "r", RULES, [], [])
-    again.restore(first.state, first.id)
+    first = finalized(150, ("a", 0, None), ("b", 0, 100))
+    again = Sittings("d", "r", RULES, [])
+    again.restore(first.state, first.meeting_id)
     assert again.next_decision() == 700
-    again.settle(700)
+    again.finalize(700, [])
     assert again.changes[0] == MeetingEnded(700, ID, 0, 2, Because.LEFT_ALONE)
 
 
 def test_a_room_that_was_left_and_joined_at_one_instant_was_never_empty():
-    sittings = settled(100, ("a", 0, 40), ("b", 40, None))
+    sittings = finalized(100, ("a", 0, 40), ("b", 40, None))
     assert not any(isinstance(change, MeetingEnded) for change in sittings.changes)
-    assert sittings.state.most == 1
+    assert sittings.state.max_participants == 1
 
 
 # A whole history.
 
 
-def said(kind, at, who, **known):
-    return Event(kind, "r", at, who, **known)
+def event(kind, at, participant_id, **known):
+    return Event(kind, "r", at, participant_id, **known)
 
 
 EVENTS = [
-    said(Kind.LEAVE, 60, "b", joined_at=20), said(Kind.JOIN, 0, "a"), said(Kind.JOIN, 75, "c"), said(Kind.LEAVE, 78, "a"),
+    event(Kind.LEAVE, 60, "b", joined_at=20), event(Kind.JOIN, 0, "a"), event(Kind.JOIN, 75, "c"), event(Kind.LEAVE, 78, "a"),
 ]  # fmt: skip
 
 
-def test_a_history_is_worked_out_whatever_its_order():
+def test_the_order_of_a_history_does_not_matter():
     (meeting,) = meetings_of(EVENTS, as_of=70, domain="d", rules=RULES)
     assert (meeting.id, meeting.start, meeting.end, meeting.max_participants) == (ID, 0, None, 2)
-    assert [(one.participant_id, one.join, one.leave) for one in meeting.participants] == [
+    assert [(entry.participant_id, entry.join, entry.leave) for entry in meeting.participants] == [
         ("a", 0, None),
         ("b", 20, 60),
     ]
@@ -193,18 +193,18 @@ def test_a_leave_behind_a_pending_join_shows_in_a_history_and_in_its_changes_in_
     assert [change.at for change in changes] == sorted(change.at for change in changes)
 
 
-def test_events_at_the_moment_exist_and_later_ones_do_not():
+def test_events_at_as_of_exist_and_later_ones_do_not():
     assert meetings_of(EVENTS, as_of=-1) == []
-    later = [said(Kind.JOIN, 0, "a"), said(Kind.LEAVE, 40, "a")]
+    later = [event(Kind.JOIN, 0, "a"), event(Kind.LEAVE, 40, "a")]
     assert meetings_of(later, as_of=40, rules=RULES)[0].end == 40
     assert meetings_of(later, as_of=39, rules=RULES)[0].end is None
 
 
 def test_a_history_uses_the_default_domain_and_rules():
-    events = [said(Kind.JOIN, 0, "a"), said(Kind.LEAVE, 30_000, "a")]
+    events = [event(Kind.JOIN, 0, "a"), event(Kind.LEAVE, 30_000, "a")]
     (meeting,) = meetings_of(events, as_of=100_000)
     assert (meeting.domain, meeting.room, meeting.id) == ("default", "r", meeting_id("default", "r", 0))
     assert [
         change.id for change in changes_of(events, as_of=100_000) if isinstance(change, MeetingStarted)
     ] == [meeting.id]
-    assert meetings_of([*events[:1], said(Kind.LEAVE, 29_999, "a")], as_of=100_000) == []
+    assert meetings_of([*events[:1], event(Kind.LEAVE, 29_999, "a")], as_of=100_000) == []

@@ -5,25 +5,25 @@ import pytest
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.meetings import Stay
 from headcount.kernel.stay_table import (  # fmt: skip
-    AGAIN,
     BY_INFERENCE,
     BY_ROOM_END,
     CLOSES,
-    DOUBTED,
     END,
     IN,
+    IN_UNCONFIRMED,
     INFERRED_END,
     INFERRED_JOIN,
     INFERRED_LEAVE,
     JOIN,
     LEAVE,
-    MEANINGS,
     NEXT_PHASE,
     OPENS,
     OUT,
-    OVERTURNS,
+    OUT_UNCONFIRMED,
+    OVERRIDES,
     PHASES,
     SIGNS,
+    TRANSITIONS,
     LeftBy,
 )
 from support.oracle import Whereabouts, live_through
@@ -35,13 +35,13 @@ SAID = {
     INFERRED_END: (Kind.END, Inferred.SNAPSHOT),
 }  # fmt: skip
 DOUBTED_STAY = Stay("a", 0, 3, LeftBy.SNAPSHOT)
-PRESENT = {IN: Stay("a", 1), AGAIN: Stay("a", 4)}
+PRESENT = {IN: Stay("a", 1), IN_UNCONFIRMED: Stay("a", 4)}
 
 
 def walked(phase, signs):
     """Return the phase and the stays after one instant according to the oracle."""
     seen = Whereabouts("a")
-    seen.doubted = [DOUBTED_STAY] if phase in (DOUBTED, AGAIN) else []
+    seen.doubted = [DOUBTED_STAY] if phase in (OUT_UNCONFIRMED, IN_UNCONFIRMED) else []
     seen.present = PRESENT.get(phase)
     said = [
         Event(kind, "r", NOW, None if kind is Kind.END else "a", inferred=inferred)
@@ -54,16 +54,21 @@ def walked(phase, signs):
     ]  # an end of nobody is of nobody
     live_through(NOW, seen, own, ends)
     doubted, present = bool(seen.doubted), seen.present is not None
-    after = {(False, False): OUT, (False, True): IN, (True, False): DOUBTED, (True, True): AGAIN}
+    after = {
+        (False, False): OUT,
+        (False, True): IN,
+        (True, False): OUT_UNCONFIRMED,
+        (True, True): IN_UNCONFIRMED,
+    }
     return after[doubted, present], sorted(seen.stays)
 
 
 def meant(phase, signs):
     """Return the same according to the table."""
-    meaning = MEANINGS[phase * SIGNS + signs]
-    doubted = [DOUBTED_STAY] if phase in (DOUBTED, AGAIN) else []
+    meaning = TRANSITIONS[phase * SIGNS + signs]
+    doubted = [DOUBTED_STAY] if phase in (OUT_UNCONFIRMED, IN_UNCONFIRMED) else []
     present = [PRESENT[phase]] if phase in PRESENT else []
-    if meaning & OVERTURNS:
+    if meaning & OVERRIDES:
         doubted, present = [DOUBTED_STAY._replace(leave=NOW, left_by=LeftBy.REPORTED)], []
     if meaning & CLOSES:
         how = LeftBy.SNAPSHOT if meaning & BY_INFERENCE else LeftBy.REPORTED

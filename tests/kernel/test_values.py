@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from headcount import Event, InvalidEvent, InvalidName, InvalidRules, Kind, Room, Rules, meeting_id
-from headcount.kernel.stay_table import MEANINGS, NEXT_PHASE, PHASES, SIGNS, meaning
+from headcount.kernel.stay_table import NEXT_PHASE, PHASES, SIGNS, TRANSITIONS, transition
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_an_id_can_be_worked_out_by_anybody():
 
 
 def test_the_table_of_meanings_is_what_the_prose_says_of_each_case():
-    assert len(MEANINGS) == PHASES * SIGNS
+    assert len(TRANSITIONS) == PHASES * SIGNS
     assert all(
-        MEANINGS[phase * SIGNS + signs] == meaning(phase, signs)
+        TRANSITIONS[phase * SIGNS + signs] == transition(phase, signs)
         for phase in range(PHASES)
         for signs in range(SIGNS)
     )
 
 
 def test_saying_nothing_changes_nothing():
-    assert all(MEANINGS[phase * SIGNS] & NEXT_PHASE == phase for phase in range(PHASES))
+    assert all(TRANSITIONS[phase * SIGNS] & NEXT_PHASE == phase for phase in range(PHASES))

@@ -132,9 +132,9 @@ def test_a_stay_is_opened_by_a_join_and_ended_by_something_else():
     reset, and before each reset somebody left. The compiled pass writes entries over the events.
     """
     joins = stay_table.JOIN | stay_table.INFERRED_JOIN
-    for case, meaning in enumerate(stay_table.MEANINGS):
+    for case, meaning in enumerate(stay_table.TRANSITIONS):
         signs = case % stay_table.SIGNS
         if meaning & stay_table.OPENS:
             assert signs & joins
-        elif meaning & (stay_table.CLOSES | stay_table.OVERTURNS):
+        elif meaning & (stay_table.CLOSES | stay_table.OVERRIDES):
             assert signs & ~joins

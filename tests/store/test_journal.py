@@ -3,7 +3,7 @@
 import pytest
 
 from headcount.kernel.events import Event, Kind
-from headcount.kernel.journal import DAWN, Journal, Mark
+from headcount.kernel.journal import FIRST_MARK, Journal, Mark
 from headcount.kernel.rules import NEVER
 from headcount.store.journal import StoredJournal
 from headcount.store.log import events_after
@@ -60,7 +60,7 @@ def test_committed_events_are_read_from_the_store_only(store):
     journal.committed(T + 60, position)
     assert journal.take_changes() == []
     assert moments(journal.between(T, T + 100)) == [60]
-    assert journal.mark_before(T + 100) == DAWN
+    assert journal.mark_before(T + 100) == FIRST_MARK
 
 
 def test_each_change_of_the_marks_is_to_be_committed(store):

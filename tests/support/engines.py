@@ -15,7 +15,7 @@ import pyarrow as pa
 import headcount
 from headcount import Meeting, Room, Rules
 from headcount.kernel.journal import Journal
-from headcount.kernel.materialize import Record
+from headcount.kernel.materialize import Projection
 from headcount.kernel.meetings import Entry
 from headcount.kernel.replay import meetings_of
 from headcount.kernel.rules import NEVER
@@ -59,33 +59,33 @@ def kernel(events, *, as_of, rules=DAILYS, domain="default"):
 def live(events, *, as_of, rules=DAILYS, domain="default", ticks=(), resumes=()):
     """Events in the order given, the clock moved on to ticks[i] and the room resumed before event i."""
     found = []
-    for room_name, said in by_rooms(events):
-        found += LiveRoom(domain, room_name, rules, ticks, resumes).tell(said, as_of)
+    for room_name, events_of_room in by_rooms(events):
+        found += LiveRoom(domain, room_name, rules, ticks, resumes).replay(events_of_room, as_of)
     return found
 
 
 class LiveRoom:
-    """A room and the record of somebody who believes every change that it tells."""
+    """A room and the projection of all changes that it publishes."""
 
     def __init__(self, domain, name, rules, ticks, resumes):
         self.journal = Journal()
         self.room = Room(domain, name, rules, self.journal)
-        self.record = Record(domain, name)
+        self.projection = Projection(domain, name)
         self.ticks = dict(enumerate(ticks))
         self.resumes = set(resumes)
 
-    def tell(self, said, as_of):
-        for number, event in enumerate(said):
+    def replay(self, events, as_of):
+        for number, event in enumerate(events):
             clock = min(self.ticks.get(number, -NEVER), as_of)
-            self.record.apply(self.room.advance(clock))
+            self.projection.apply(self.room.advance(clock))
             if number in self.resumes:
                 self.room = Room.resume(self.room.snapshot(), self.journal)
-            self.record.apply(self.room.handle(event, clock))
-        return self.seen(as_of)
+            self.projection.apply(self.room.handle(event, clock))
+        return self.meetings(as_of)
 
-    def seen(self, as_of):
+    def meetings(self, as_of):
         view = self.room.view(as_of)
-        return self.record.copy().apply(view.changes).meetings(view.most)
+        return self.projection.copy().apply(view.changes).meetings(view.most)
 
 
 def table_of(events):

@@ -3,7 +3,7 @@
 import json
 
 from headcount.kernel.checkpoints import Start
-from headcount.kernel.events import facts
+from headcount.kernel.events import with_implied_join
 from headcount.kernel.journal import Mark
 from headcount.kernel.refold import Stretch
 
@@ -57,7 +57,7 @@ def inside(events, rules, until):
     """Who is in which room at a moment, from everything in the order of its time."""
     found = set()
     for room in {event.room for event in events}:
-        own = {fact for event in events if event.room == room for fact in facts(event)}
+        own = {fact for event in events if event.room == room for fact in with_implied_join(event)}
         said = sorted((fact for fact in own if fact.at <= until), key=lambda fact: fact.at)
         visits = Stretch("d", room, rules, Start.at_mark(Mark(DAWN, ())), said, until).visits()
         found |= {(room, visit.participant_id) for visit in visits if visit.leave is None}

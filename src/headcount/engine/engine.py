@@ -26,7 +26,7 @@ from headcount.engine.deferred_rooms import Behind
 from headcount.engine.notifications import tell
 from headcount.engine.room_cache import Keeper, Kept
 from headcount.engine.room_turn import Terms, Turn, read_until
-from headcount.kernel.changes import Because, Change, EventIgnored, Revised
+from headcount.kernel.changes import Because, Change, EventIgnored, MeetingsCorrected
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.database import StoreError, StoreRejected
@@ -407,7 +407,7 @@ class Engine:
             self.tally.corrections += len(part.round.corrections)
             kept = part.kept
             if kept is not None:
-                kept.journal.committed(kept.room.settled, part.position)
+                kept.journal.committed(kept.room.finalized, part.position)
                 self._keeper.done_with(part.key)
                 self._wake_at(kept.wakes_at, part.key)
 
@@ -433,7 +433,7 @@ class Engine:
             if isinstance(change, EventIgnored):
                 tally.repeated += change.because is Because.REPEATED_JOIN
                 tally.orphans += change.because is Because.ORPHAN_LEAVE
-            elif isinstance(change, Revised) and change.late_ms > self._terms.published_ms:
+            elif isinstance(change, MeetingsCorrected) and change.late_ms > self._terms.published_ms:
                 tally.late += 1
 
 

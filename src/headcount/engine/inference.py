@@ -29,7 +29,7 @@ def from_snapshot(room: Room, snapshot: Logged) -> Iterator[LogEntry]:
     """What a list of those present says that was not known: who came, and who went."""
     assert snapshot.listed is not None
     listed = {one.participant_id: one for one in _LIST.decode(snapshot.listed)}
-    known = room.in_room_at(snapshot.at)
+    known = room.participants_at(snapshot.at)
     said = (str(snapshot.position), Inferred.SNAPSHOT)
     for who in sorted(known.keys() - listed.keys()):
         yield _entry(room, Kind.LEAVE, snapshot.at, snapshot.received, Listed(who), *said)
@@ -39,10 +39,10 @@ def from_snapshot(room: Room, snapshot: Logged) -> Iterator[LogEntry]:
 
 def overstayed(room: Room, max_stay: Ms, now: Ms) -> Iterator[LogEntry]:
     """Leaves for those who have been in for `max_stay` ms at `now` without anybody having closed it."""
-    first = room.first_join()
+    first = room.earliest_join()
     if first is None or first + max_stay > now:
         return
-    for stay in room.stays_in():
+    for stay in room.open_stays():
         left = stay.join + max_stay
         if left <= now:
             who = Listed(stay.participant_id)
@@ -51,7 +51,7 @@ def overstayed(room: Room, max_stay: Ms, now: Ms) -> Iterator[LogEntry]:
 
 def longest_stay_ends(room: Room, max_stay: Ms) -> Ms | None:
     """When the next of those who are in will have been in for `max_stay` ms."""
-    first = room.first_join()
+    first = room.earliest_join()
     return None if first is None else first + max_stay
 
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from headcount.kernel.arrivals import Door
-from headcount.kernel.changes import Because, Change, MeetingEnded, MeetingStarted, Revised
+from headcount.kernel.changes import Because, Change, MeetingEnded, MeetingsCorrected, MeetingStarted
 from headcount.kernel.events import Ms
+from headcount.kernel.presence import PresenceChange
 from headcount.kernel.room import Room
 from headcount.store.outbox import MessageType, Seen
 from headcount.store.records import MeetingRow, NewMessage, Round, ToldMeeting, ToTell
@@ -21,7 +21,9 @@ from headcount.store.records import MeetingRow, NewMessage, Round, ToldMeeting, 
 _text = msgspec.json.Encoder().encode
 
 
-def door_messages(room: Room, doors: Iterable[Door], created: Ms, cursor: int) -> Iterator[NewMessage]:
+def door_messages(
+    room: Room, doors: Iterable[PresenceChange], created: Ms, cursor: int
+) -> Iterator[NewMessage]:
     """What is told of who came and who went. `cursor` tells apart what is told again in another round."""
     for door in doors:
         stay = door.stay
@@ -31,14 +33,14 @@ def door_messages(room: Room, doors: Iterable[Door], created: Ms, cursor: int) -
             "user_name": stay.user_name,
             "join": stay.join,
         }
-        if not door.coming:
+        if not door.is_join:
             said |= {"leave": door.at, "left_by": None if stay.left_by is None else stay.left_by.value}
         who = f"{room.domain}\0{room.name}\0{stay.participant_id}\0{stay.join}"
         digest = blake2b(who.encode(), digest_size=8).hexdigest()
         again = f"-{cursor}" if door.late else ""
         # The time comes first, so that the index of ids grows at its end and not everywhere.
-        name = f"ptcpt-{'join' if door.coming else 'left'}-{door.at}-{digest}{again}"
-        kind = MessageType.PARTICIPANT_JOINED if door.coming else MessageType.PARTICIPANT_LEFT
+        name = f"ptcpt-{'join' if door.is_join else 'left'}-{door.at}-{digest}{again}"
+        kind = MessageType.PARTICIPANT_JOINED if door.is_join else MessageType.PARTICIPANT_LEFT
         yield _message(room.domain, name, kind, room.name, door.at, created, said)
 
 
@@ -58,7 +60,7 @@ def note(round_: Round, room: Room, changes: Iterable[Change], now: Ms, publishe
                 later(change.id, change.start, change.at)
             case MeetingEnded():
                 later(change.id, change.start, change.at)
-            case Revised():
+            case MeetingsCorrected():
                 fact = now - change.late_ms
                 for meeting in (*change.meetings_before, *change.meetings_after):
                     if meeting.end is not None:
@@ -132,7 +134,7 @@ def _revised(
 ) -> NewMessage:
     said = {
         "id": before.id,
-        "because": about.because or Because.LATE.value,
+        "because": about.because or Because.LATE_EVENT.value,
         "before": _seen(before),
         "after": instead,
     }

@@ -12,11 +12,11 @@ from headcount.kernel.changes import (
     Because,
     Change,
     MeetingEnded,
+    MeetingsCorrected,
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
-    Revised,
 )
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Meeting, Stay, carries_into
@@ -55,7 +55,7 @@ class Projection:
                 case MeetingEnded():
                     self._go_on(change.id, change.at, change.max_participants)
                     self._to_tally(change.start, change.at)
-                case Revised():
+                case MeetingsCorrected():
                     self._revise(change, imported=imported)
         for change in known_leaves:
             assert isinstance(change, ParticipantLeft)
@@ -67,9 +67,9 @@ class Projection:
         if ongoing is None:
             return None
         written = self._round.meetings.get((self._domain, ongoing.id)) is not None
-        if written or shown != (ongoing.id, ongoing.most):
-            self._go_on(ongoing.id, None, ongoing.most)
-        return ongoing.id, ongoing.most
+        if written or shown != (ongoing.id, ongoing.max_participants):
+            self._go_on(ongoing.id, None, ongoing.max_participants)
+        return ongoing.id, ongoing.max_participants
 
     def _keep_stay(self, stay: Stay) -> None:
         self._round.stays[self._domain, self._name, stay.join, stay.participant_id] = StayRow(
@@ -92,7 +92,7 @@ class Projection:
     def _candidates(self, changes: Iterable[Change]) -> Iterator[Stay]:
         """Who may have been in at a moment that these changes tell of."""
         yield from (change.stay for change in changes if isinstance(change, ParticipantLeft))
-        yield from self._room.present()
+        yield from self._room.counted_stays()
 
     def _keep_meeting(self, name: str, start: Ms, end: Ms | None, most: int, carried: Stay | None) -> None:
         goes_on = () if carried is None else (carried.join, carried.participant_id)
@@ -109,14 +109,14 @@ class Projection:
         else:
             self._round.meetings[key] = row._replace(end=end, max_participants=most)
 
-    def _revise(self, revised: Revised, *, imported: bool) -> None:
+    def _revise(self, revised: MeetingsCorrected, *, imported: bool) -> None:
         for stay in revised.stays_before:
             self._round.stays[self._domain, self._name, stay.join, stay.participant_id] = None
         for stay in revised.stays_after:
             self._keep_stay(stay)
         after = {meeting.id for meeting in revised.meetings_after}
         for meeting in revised.meetings_before:
-            if meeting.id == revised.standing:
+            if meeting.id == revised.open_meeting_id:
                 continue
             self._forget((self._domain, meeting.id))
             self._round.meetings[self._domain, meeting.id] = None
@@ -124,7 +124,7 @@ class Projection:
                 self._supersede(meeting)
         carried = dict(revised.carried)
         for meeting in revised.meetings_after:
-            if meeting.id == revised.standing:
+            if meeting.id == revised.open_meeting_id:
                 self._go_on(meeting.id, meeting.end, meeting.max_participants)
             else:
                 self._keep_meeting(
@@ -134,7 +134,7 @@ class Projection:
             if name not in after:
                 self._round.carried[self._domain, name] = (stay.join, stay.participant_id)
         self._to_tally(*self._time_of(revised))
-        late = revised.because is not Because.LATE or revised.late_ms > self._published_ms
+        late = revised.because is not Because.LATE_EVENT or revised.late_ms > self._published_ms
         if late and not imported:
             self._round.corrections.append(self._correction(revised))
 
@@ -153,7 +153,7 @@ class Projection:
         first, last = self._round.to_tally.get(key, (start, end))
         self._round.to_tally[key] = (min(first, start), max(last, end))
 
-    def _time_of(self, revised: Revised) -> tuple[Ms, Ms]:
+    def _time_of(self, revised: MeetingsCorrected) -> tuple[Ms, Ms]:
         """From the first to the last moment of all that is told otherwise now."""
         stays = (*revised.stays_before, *revised.stays_after)
         meetings = (*revised.meetings_before, *revised.meetings_after)
@@ -161,7 +161,7 @@ class Projection:
         ends = [*(stay.leave for stay in stays), *(meeting.end for meeting in meetings)]
         return min(begins), max(self._now if end is None else end for end in ends)
 
-    def _correction(self, revised: Revised) -> Correction:
+    def _correction(self, revised: MeetingsCorrected) -> Correction:
         first, last = self._time_of(revised)
         return Correction(
             self._domain,
@@ -175,7 +175,7 @@ class Projection:
         )
 
 
-def _before_and_after(revised: Revised) -> dict[str, Any]:
+def _before_and_after(revised: MeetingsCorrected) -> dict[str, Any]:
     event = revised.event
     return {
         "event": None if event is None else {"kind": event.kind, "participant_id": event.participant_id, "at": event.at},

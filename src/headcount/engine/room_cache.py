@@ -48,7 +48,7 @@ class Kept:
                 return None
             self.has_checkpoint = False
             return (None,)
-        due = self.events > _LEAST_EVENTS and self.events > 2 * room.size()
+        due = self.events > _LEAST_EVENTS and self.events > 2 * room.stay_count()
         if not due and not (refolded and self.has_checkpoint):
             return None
         self.events = 0
@@ -77,7 +77,7 @@ class Keeper:
 
     def people(self) -> int:
         """How many are in all the rooms in memory."""
-        return sum(kept.room.people() for kept in list(self._rooms.values()))
+        return sum(kept.room.open_stay_count() for kept in list(self._rooms.values()))
 
     def busy(self) -> int:
         """How many rooms somebody is in."""
@@ -89,7 +89,7 @@ class Keeper:
         if kept is None:
             kept = self._recalled(key, cursor)
             if self._watched:
-                kept.room.watch_doors()
+                kept.room.watch_presence()
             self._rooms[key] = kept
         self._idle.pop(key, None)
         return kept
@@ -119,7 +119,7 @@ class Keeper:
             return Kept(Room(*key, self._rules, journal), journal, has_checkpoint=False)
         since, after = _where_to_begin(row.checkpoint, journal.mark_before(settled + 1))
         events = self._tables.events_after(*key, after, cursor)
-        room = Room.recall(*key, self._rules, journal, since, settled, events)
+        room = Room.replay(*key, self._rules, journal, since, settled, events)
         journal.committed(settled, cursor)
         kept = Kept(room, journal, has_checkpoint=row.checkpoint is not None)
         kept.events = len(events)
@@ -130,6 +130,6 @@ def _where_to_begin(checkpoint: str | None, mark: Mark) -> tuple[Mark | dict[str
     """The later of the two moments from which a room can be worked out again."""
     if checkpoint is not None:
         snapshot: dict[str, Any] = msgspec.json.decode(checkpoint)
-        if snapshot["settled"] > mark.at:
-            return snapshot, snapshot["settled"]
+        if snapshot["finalized"] > mark.at:
+            return snapshot, snapshot["finalized"]
     return mark, mark.at

@@ -12,9 +12,9 @@ from headcount.engine.inference import from_snapshot, longest_stay_ends, oversta
 from headcount.engine.notifications import door_messages, note
 from headcount.engine.projection import Projection
 from headcount.engine.room_cache import Kept
-from headcount.kernel.arrivals import Door
-from headcount.kernel.changes import Change, Revised
+from headcount.kernel.changes import Change, MeetingsCorrected
 from headcount.kernel.events import Event, Ms
+from headcount.kernel.presence import PresenceChange
 from headcount.kernel.rules import NEVER
 from headcount.store.records import SNAPSHOT, Logged, Origin, Round, event_of
 
@@ -75,11 +75,11 @@ class Turn:
     def _hand_over(self, events: list[Event]) -> None:
         room = self._kept.room
         self._kept.events += len(events)
-        late = [event for event in events if event.at <= room.settled]
+        late = [event for event in events if event.at <= room.finalized]
         if late:
             self.changes.extend(room.handle_late(late, self._time))
         for event in sorted(events, key=_at) if len(events) > 1 else events:
-            if event.at > room.settled:
+            if event.at > room.finalized:
                 room.handle(event, self._time)
 
     def _let_time_pass(self, entries: Sequence[Logged]) -> None:
@@ -89,11 +89,11 @@ class Turn:
         if terms.max_stay is not None:
             part.inferred.extend(overstayed(room, terms.max_stay, self._time - terms.shown_after))
         wakes_at = self._wakes_at()
-        leaves = room.known_leaves()
-        doors = room.take_doors()
+        leaves = room.undecided_leaves()
+        doors = room.take_presence_changes()
         if entries or self.changes or wakes_at != kept.wakes_at or leaves or doors:
             key = (room.domain, room.name)
-            part.rooms[key] = (room.settled, None if wakes_at == NEVER else wakes_at)
+            part.rooms[key] = (room.finalized, None if wakes_at == NEVER else wakes_at)
             imported = _all_imported(entries)
             if imported:
                 kept.history_until = max(kept.history_until, *(entry.at for entry in entries))
@@ -108,13 +108,15 @@ class Turn:
                 part.checkpoints[key] = checkpoint[0]
         kept.wakes_at = wakes_at
 
-    def _publish(self, doors: Sequence[Door], changes: Sequence[Change]) -> None:
+    def _publish(self, doors: Sequence[PresenceChange], changes: Sequence[Change]) -> None:
         """Write into the outbox what is news: what follows from imported history alone is none."""
         room, history, part = self._kept.room, self._kept.history_until, self._part
         seen = [door for door in doors if door.at > history]
         part.messages.extend(door_messages(room, seen, self._now, part.cursor))
         decided_by = history + room.rules.reset_alone_ms
-        fresh = [change for change in changes if isinstance(change, Revised) or change.at > decided_by]
+        fresh = [
+            change for change in changes if isinstance(change, MeetingsCorrected) or change.at > decided_by
+        ]
         note(part, room, fresh, self._time, self._terms.published_ms)
 
     def _wakes_at(self) -> Ms:

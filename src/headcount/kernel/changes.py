@@ -1,7 +1,7 @@
-"""Changes: what a room tells the world, each with the rule that made it so.
+"""Changes that a room publishes, as facts in the past tense, each with the rule behind it.
 
-Facts in the past tense. Whoever applies them one after the other has the tables of
-stays and meetings, and never needs to ask the room how it came to them.
+Responsible for the types of changes: applied in order, they yield the tables of stays and meetings.
+Must not know how a room arrives at them.
 """
 
 from enum import StrEnum
@@ -12,24 +12,24 @@ from headcount.kernel.meetings import Meeting, Stay
 
 
 class Because(StrEnum):
-    """The rule behind a change: its number, and which of its cases applied."""
+    """The rule behind a change: its number and the case that applied."""
 
-    NAME_LEARNT = "R1 name learnt"
+    NAME_LEARNED = "R1 name learnt"
     LEFT = "R1 left"
     REPEATED_JOIN = "R1 repeated join"
     ORPHAN_LEAVE = "R1 orphan leave"
-    END_OF_NOBODY = "R1 end of nobody"
+    END_OF_EMPTY_ROOM = "R1 end of nobody"
     CANCELLED = "R2 join and leave at one instant"
-    DELIVERED_TWICE = "R3 delivered twice"
-    GUESS_OUTRANKED = "R3a guess outranked"
-    GUESS_OVERTURNED = "R3a guess overturned"
-    LONG_ENOUGH = "R4 long enough"
+    DUPLICATE_EVENT = "R3 delivered twice"
+    INFERRED_EVENT_OUTRANKED = "R3a guess outranked"
+    INFERRED_LEAVE_OVERRIDDEN = "R3a guess overturned"
+    MIN_STAY_REACHED = "R4 long enough"
     TOO_SHORT = "R4 too short"
-    COMPANY = "R6 company"
+    TWO_TOGETHER = "R6 company"
     WAITED_ALONE = "R6 waited alone"
     LEFT_ALONE = "R7 left alone"
     EMPTY = "R8 empty"
-    LATE = "R15 late"
+    LATE_EVENT = "R15 late"
 
     @property
     def rule(self) -> str:
@@ -37,31 +37,31 @@ class Because(StrEnum):
 
 
 class ParticipantJoined(NamedTuple):
-    """A stay counts: it is 10 s old. Told once everything before its join is decided."""
+    """A stay counts: it is 10 s old. Published once everything before its join is decided."""
 
     at: Ms
     stay: Stay
-    because: Because = Because.LONG_ENOUGH
+    because: Because = Because.MIN_STAY_REACHED
 
 
 class ParticipantNamed(NamedTuple):
-    """A later event told who somebody is who is in and counts."""
+    """A later event named the participant of a stay that is open and counts."""
 
     at: Ms
     stay: Stay
-    because: Because = Because.NAME_LEARNT
+    because: Because = Because.NAME_LEARNED
 
 
 class ParticipantLeft(NamedTuple):
-    """A stay that counts has ended; `stay.left_by` says how."""
+    """A stay that counts has ended; `stay.left_by` is the way it ended."""
 
     at: Ms
     stay: Stay
     because: Because = Because.LEFT
 
 
-class StayVoided(NamedTuple):
-    """A stay ended too soon to count."""
+class StayIgnored(NamedTuple):
+    """A stay ended too soon to count (R4)."""
 
     at: Ms
     stay: Stay
@@ -69,7 +69,7 @@ class StayVoided(NamedTuple):
 
 
 class MeetingStarted(NamedTuple):
-    """A meeting stands. It began at `start`; `at` is when the rule was fulfilled."""
+    """A meeting has begun at `start`; `at` is when the condition of the rule was met."""
 
     at: Ms
     id: str
@@ -78,7 +78,7 @@ class MeetingStarted(NamedTuple):
 
 
 class MeetingEnded(NamedTuple):
-    """A meeting [start, at) is over."""
+    """A meeting [start, at) has ended."""
 
     at: Ms
     id: str
@@ -88,7 +88,7 @@ class MeetingEnded(NamedTuple):
 
 
 class EventIgnored(NamedTuple):
-    """Something was said that changed nothing. `participant_id` is None for an end."""
+    """An event changed nothing. `participant_id` is None for an end."""
 
     at: Ms
     participant_id: str | None
@@ -96,16 +96,17 @@ class EventIgnored(NamedTuple):
     because: Because
 
 
-class Revised(NamedTuple):
-    """What was told about a stretch of time is replaced, as if all had come in time (R15).
+class MeetingsCorrected(NamedTuple):
+    """Published stays and meetings are replaced, as if all events had arrived in time (R15).
 
-    `stays_before` and `meetings_before` are withdrawn and `stays_after` and
-    `meetings_after` hold in their place; what is the same in both is in neither. An id
-    in `meetings_before` that is gone leads to the meeting that now covers its start
-    (R16): see `successor`. `event` came late by `late_ms`; it is None where a guess was
-    overturned. `carried` are the stays that went on into a meeting when a reset began it
-    (R7), each with the meeting's id, where the meeting or the stay is another one now.
-    `standing` is the meeting that stood when the stretch began: how it began is as it was.
+    `stays_before` and `meetings_before` are withdrawn and replaced by `stays_after` and
+    `meetings_after`; what is equal in both is in neither. An id in `meetings_before` that no
+    longer exists leads to the meeting that now covers its start (R16): see `successor`.
+    `event` is the late event and `late_ms` its delay; it is None where an inferred leave was
+    overridden. `carried` are the stays that continued into a meeting when a reset began it
+    (R7), each with the meeting's id, where the meeting or the stay is a different one now.
+    `open_meeting_id` is the meeting that was ongoing when the corrected stretch began: its start
+    is unchanged.
     """
 
     at: Ms
@@ -117,10 +118,10 @@ class Revised(NamedTuple):
     meetings_after: tuple[Meeting, ...]
     because: Because
     carried: tuple[tuple[str, Stay], ...] = ()
-    standing: str | None = None
+    open_meeting_id: str | None = None
 
     def successor(self, meeting: Meeting) -> Meeting | None:
-        """The revised meeting that covers the start of `meeting`, if one does."""
+        """Return the corrected meeting that covers the start of `meeting`, or None."""
         for after in self.meetings_after:
             if after.start <= meeting.start and (after.end is None or meeting.start < after.end):
                 return after
@@ -131,9 +132,9 @@ Change = (
     ParticipantJoined
     | ParticipantNamed
     | ParticipantLeft
-    | StayVoided
+    | StayIgnored
     | MeetingStarted
     | MeetingEnded
     | EventIgnored
-    | Revised
+    | MeetingsCorrected
 )

@@ -1,20 +1,19 @@
-"""Events: what a source says happened in a room.
+"""Events of one room, as sources report them.
 
-This module knows what an event may say and refuses those that say nothing
-sensible. It does not know what an event means: that is `stays.py`.
+Responsible for the fields of an event and their validation. Must not know what an event means: see `stay_table.py`.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from headcount.kernel.names import NUL, divided
+from headcount.kernel.names import NUL, nul_message
 
 Ms = int
-"""A moment or a span in whole milliseconds; moments count from the Unix epoch."""
+"""A time or a duration in whole milliseconds; times count from the Unix epoch."""
 
 
 class Kind(StrEnum):
-    """What happened: somebody came, somebody went, or the room was closed."""
+    """The kind of an event: a join, a leave, or the end of the room."""
 
     JOIN = "join"
     LEAVE = "leave"
@@ -22,7 +21,7 @@ class Kind(StrEnum):
 
 
 class Inferred(StrEnum):
-    """How an event came to be believed that no source reported (rule 3a)."""
+    """The evidence for an event that no source reported (R3a)."""
 
     SNAPSHOT = "snapshot"
     TIMEOUT = "timeout"
@@ -30,20 +29,20 @@ class Inferred(StrEnum):
 
 
 class InvalidEvent(ValueError):
-    """The event cannot be true as it stands. The message says why, and what to do."""
+    """An event with invalid fields. The message gives the reason and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact about one room (rule 1).
+    """One fact about one room (R1).
 
     `at` and `joined_at` are milliseconds since the epoch. `participant_id` names a
-    connection and is absent from an `end`, which is about everybody. `joined_at`
-    belongs to a `leave` that also knows when its join was. `inferred` is None for
-    what the source reported itself. An empty `user_id`, `user_name` or
-    `source_session` means that it is not known, as None does.
+    connection and is absent from an `end`, which concerns everybody. `joined_at` is
+    the time of the join, on a `leave` that knows it. `inferred` is None for a
+    reported event. An empty `user_id`, `user_name` or `source_session` means
+    unknown, as None does.
 
-    Raises `InvalidEvent` where the fields contradict each other, and for a text that holds U+0000.
+    Raises `InvalidEvent` where the fields contradict each other, and for a text that contains U+0000.
     """
 
     kind: Kind
@@ -70,7 +69,7 @@ class Event:
                 raise InvalidEvent(f"joined_at belongs to a 'leave', not to a '{self.kind}'")
             if self.joined_at > self.at:
                 raise InvalidEvent(f"joined_at ({self.joined_at}) is after at ({self.at})")
-        # Every event passes here, so all texts are looked at in one go.
+        # All events pass here, and one search is faster than six.
         if NUL in "".join(
             (
                 self.room,
@@ -81,32 +80,32 @@ class Event:
                 self.id or "",
             )
         ):
-            raise InvalidEvent(divided(_first_divided(self)))
+            raise InvalidEvent(nul_message(_first_with_nul(self)))
         if self.user_id == "" or self.user_name == "" or self.source_session == "":
-            _forget_what_is_empty(self)
+            _clear_empty_texts(self)
 
 
 _END = Kind.END
 _TEXTS = ("room", "participant_id", "user_id", "user_name", "source_session", "id")
 
 
-def _first_divided(event: Event) -> str:
-    """The name of the first text that holds U+0000."""
+def _first_with_nul(event: Event) -> str:
+    """Return the name of the first field that contains U+0000."""
     return next(name for name in _TEXTS if NUL in (getattr(event, name) or ""))
 
 
-def _forget_what_is_empty(event: Event) -> None:
-    for unknown in ("user_id", "user_name", "source_session"):
-        if getattr(event, unknown) == "":
-            object.__setattr__(event, unknown, None)
+def _clear_empty_texts(event: Event) -> None:
+    for name in ("user_id", "user_name", "source_session"):
+        if getattr(event, name) == "":
+            object.__setattr__(event, name, None)
 
 
-def join_of(leave: Event) -> Event:
-    """The join that a leave with `joined_at` stands for (R1)."""
+def implied_join(leave: Event) -> Event:
+    """Return the join that a leave with `joined_at` implies (R1)."""
     assert leave.joined_at is not None
     return replace(leave, kind=Kind.JOIN, at=leave.joined_at, joined_at=None)
 
 
-def facts(event: Event) -> tuple[Event, ...]:
-    """All that one event says: a leave with `joined_at` stands for a join, too (R1)."""
-    return (event,) if event.joined_at is None else (join_of(event), event)
+def with_implied_join(event: Event) -> tuple[Event, ...]:
+    """Return the event, after the join that it implies if it is a leave with `joined_at` (R1)."""
+    return (event,) if event.joined_at is None else (implied_join(event), event)

@@ -1,10 +1,11 @@
-"""Journal: what is settled in a room, kept for the day when something comes late.
+"""Journal of one room: its finalized events, and the marks from which its past can be folded.
 
-A room remembers little: who is in, and how its meeting stands. To work out what a late
-event changes it must fold a stretch of its past again, so it asks a journal for the
-events of that stretch and for a moment before it from which folding may begin: a
-**mark**, a moment at which nobody was in. A service answers from its store; in memory
-`Journal` does.
+A room keeps little: open stays and the state of its meeting. To find what a late event
+changes, it folds a stretch of its past again. It asks a journal for the events of that
+stretch and for a **mark** before it, a time at which nobody was in the room.
+
+Responsible for the interface that rooms need, and for a journal in memory; a service
+implements the same interface on its store. Must not know why the past is read.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -18,75 +19,77 @@ _at = attrgetter("at")
 
 
 class Mark(NamedTuple):
-    """After `at` and before the next event nobody is in; `doubts` are guesses not yet confirmed."""
+    """After `at` and before the next event nobody is in the room; `unconfirmed` are inferred leaves not confirmed yet."""
 
     at: Ms
-    doubts: tuple[tuple[Any, ...], ...] = ()
+    unconfirmed: tuple[tuple[Any, ...], ...] = ()
 
 
-DAWN = Mark(-(2**62))
+FIRST_MARK = Mark(-(2**62))
+"""The mark before all events."""
 
 
 class Journal:
-    """The settled events of one room in order of time, and its marks, in memory."""
+    """The finalized events of one room in order of time, and its marks, in memory."""
 
     __slots__ = ("_events", "_marks")
 
-    def __init__(self, events: Sequence[Event] = (), marks: Sequence[Mark] = (DAWN,)) -> None:
+    def __init__(self, events: Sequence[Event] = (), marks: Sequence[Mark] = (FIRST_MARK,)) -> None:
         self._events = list(events)
         self._marks = list(marks)
 
     def record(self, events: Sequence[Event]) -> None:
-        """Write down one instant that has just been settled."""
+        """Append the events of one instant, later than all before."""
         self._events.extend(events)
 
     def insert(self, event: Event) -> None:
-        """Write down what came late."""
+        """Insert a late event."""
         insort(self._events, event, key=_at)
 
     def mark(self, mark: Mark) -> None:
+        """Append a mark, later than all before."""
         self._marks.append(mark)
 
     def mark_before(self, at: Ms) -> Mark:
-        """The latest mark strictly before `at`: what happens at `at` cannot reach behind it."""
+        """Return the latest mark strictly before `at`: events at `at` change nothing before it."""
         return self._marks[bisect_left(self._marks, (at,)) - 1]
 
     def marks_after(self, at: Ms) -> Sequence[Mark]:
-        """The marks after `at`, the earliest first."""
+        """Return the marks after `at`, the earliest first."""
         return self._marks[bisect_right(self._marks, at, key=_at) :]
 
     def replace_marks(self, after: Ms, to: Ms, marks: Sequence[Mark]) -> None:
-        """Put `marks` in the place of those in (after, to]."""
+        """Replace the marks in (after, to] by `marks`."""
         low = bisect_right(self._marks, after, key=_at)
         high = bisect_right(self._marks, to, key=_at)
         self._marks[low:high] = marks
 
     def between(self, after: Ms, to: Ms) -> Sequence[Event]:
-        """The events in (after, to], in order of time."""
+        """Return the events in (after, to], in order of time."""
         low = bisect_right(self._events, after, key=_at)
         high = bisect_right(self._events, to, key=_at)
         return self._events[low:high]
 
 
 class Overlay:
-    """A journal that begins with all of another one and never changes that one.
+    """A journal that starts with everything of another one and never changes that one.
 
-    Asking what is true now replays the tail, and nearly always only adds to the journal;
-    so the other one's events are copied only when something in the tail is a correction.
+    A view replays recent events, which nearly always only append to the journal; so the
+    events of the other one are copied only if one of them corrects the past.
     """
 
-    def __init__(self, base: "Journals", settled: Ms) -> None:
+    def __init__(self, base: "JournalProtocol", finalized: Ms) -> None:
         self._base = base
-        self._settled = settled
+        self._finalized = finalized
         self._later: list[Event] = []
         self._marks: list[Mark] = []
-        self._whole: Journal | None = None
+        self._copy: Journal | None = None
 
     def record(self, events: Sequence[Event]) -> None:
-        (self._later.extend if self._whole is None else self._whole.record)(events)
+        (self._later.extend if self._copy is None else self._copy.record)(events)
 
     def mark(self, mark: Mark) -> None:
-        (self._marks.append if self._whole is None else self._whole.mark)(mark)
+        (self._marks.append if self._copy is None else self._copy.mark)(mark)
 
     def insert(self, event: Event) -> None:
         self._copied().insert(event)
@@ -104,15 +107,15 @@ class Overlay:
         return self._copied().between(after, to)
 
     def _copied(self) -> Journal:
-        if self._whole is None:
-            events = self._base.between(DAWN.at, self._settled)
-            marks = self._base.marks_after(DAWN.at)
-            self._whole = Journal([*events, *self._later], [DAWN, *marks, *self._marks])
-        return self._whole
+        if self._copy is None:
+            events = self._base.between(FIRST_MARK.at, self._finalized)
+            marks = self._base.marks_after(FIRST_MARK.at)
+            self._copy = Journal([*events, *self._later], [FIRST_MARK, *marks, *self._marks])
+        return self._copy
 
 
-class Journals(Protocol):
-    """What a room asks of whatever keeps its settled events."""
+class JournalProtocol(Protocol):
+    """What a room needs of the store of its finalized events. See `Journal` for each method."""
 
     def record(self, events: Sequence[Event]) -> None: ...
     def insert(self, event: Event) -> None: ...

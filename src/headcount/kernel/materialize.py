@@ -1,6 +1,7 @@
-"""Record: the tables that somebody has who applied every change a room told.
+"""Projection of the changes of one room to its stays and meetings.
 
-This is the other end of `changes.py`, and the proof that the changes are enough.
+Responsible for the tables that a consumer has who applied every change, which also proves that the changes of
+`changes.py` are complete. Must not know rooms or events.
 """
 
 from collections import deque
@@ -10,11 +11,11 @@ from operator import attrgetter
 from headcount.kernel.changes import (
     Change,
     MeetingEnded,
+    MeetingsCorrected,
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
-    Revised,
 )
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Meeting, Stay, entries
@@ -23,56 +24,61 @@ from headcount.kernel.rules import State
 _by_join = attrgetter("join")
 
 
-class Record:
-    """The stays that count and the meetings of one room, as told so far."""
+class Projection:
+    """The stays that count and the meetings of one room, as published so far."""
 
     def __init__(self, domain: str, room: str) -> None:
         self.domain = domain
         self.room = room
         self.stays: dict[tuple[str, Ms], Stay] = {}
-        self._headings: dict[str, Meeting] = {}
+        self._meetings: dict[str, Meeting] = {}
+        """Meetings by id, without their participants."""
 
-    def apply(self, changes: Iterable[Change]) -> "Record":
+    def apply(self, changes: Iterable[Change]) -> "Projection":
+        """Apply changes in their order, and return the projection."""
         for change in changes:
             match change:
                 case ParticipantJoined() | ParticipantNamed() | ParticipantLeft():
-                    self._keep(change.stay)
+                    self._put_stay(change.stay)
                 case MeetingStarted():
-                    self._headings[change.id] = self._heading(change.id, change.start, None, 0)
+                    self._put_meeting(change.id, change.start, None, 0)
                 case MeetingEnded():
-                    ended = self._heading(change.id, change.start, change.at, change.max_participants)
-                    self._headings[change.id] = ended
-                case Revised():
-                    self._revise(change)
+                    self._put_meeting(change.id, change.start, change.at, change.max_participants)
+                case MeetingsCorrected():
+                    self._correct(change)
         return self
 
-    def begin(self, stays: Iterable[Stay], meeting: str, state: State) -> None:
-        """Begin in the midst of a sitting: with stays that count and, if it stands, the meeting they are in."""
+    def start_from(self, stays: Iterable[Stay], meeting_id: str, state: State) -> None:
+        """Start inside a sitting: with stays that count and, if there is one, the ongoing meeting."""
         for stay in stays:
-            self._keep(stay)
-        if state.stands:
-            self._headings[meeting] = self._heading(meeting, state.began, None, 0)
+            self._put_stay(stay)
+        if state.is_meeting:
+            self._put_meeting(meeting_id, state.start, None, 0)
 
-    def copy(self) -> "Record":
-        other = Record(self.domain, self.room)
+    def copy(self) -> "Projection":
+        """Return an independent copy."""
+        other = Projection(self.domain, self.room)
         other.stays = dict(self.stays)
-        other._headings = dict(self._headings)
+        other._meetings = dict(self._meetings)
         return other
 
-    def meetings(self, most: int = 0) -> list[Meeting]:
-        """The meetings by start, with their participants; `most` is the ongoing one's largest head count."""
-        headings = sorted(self._headings.values(), key=lambda meeting: meeting.start)
-        spans = [(meeting.start, meeting.end) for meeting in headings]
+    def meetings(self, max_participants: int = 0) -> list[Meeting]:
+        """Return the meetings by start, with their participants.
+
+        `max_participants` is the largest head count of the ongoing meeting.
+        """
+        meetings = sorted(self._meetings.values(), key=lambda meeting: meeting.start)
+        spans = [(meeting.start, meeting.end) for meeting in meetings]
         return [
             meeting._replace(
-                max_participants=most if meeting.end is None else meeting.max_participants,
+                max_participants=max_participants if meeting.end is None else meeting.max_participants,
                 participants=entries(stays, meeting.start, meeting.end),
             )
-            for meeting, stays in zip(headings, self.overlapping(spans), strict=True)
+            for meeting, stays in zip(meetings, self.overlapping(spans), strict=True)
         ]
 
     def overlapping(self, spans: Iterable[tuple[Ms, Ms | None]]) -> Iterator[list[Stay]]:
-        """For each span [start, end) in order of time, the stays that overlap it, by join."""
+        """Yield for each span [start, end), in order of time, the stays that overlap it, by join."""
         later = deque(sorted(self.stays.values(), key=_by_join))
         present: list[Stay] = []
         for start, end in spans:
@@ -81,18 +87,18 @@ class Record:
             present = [stay for stay in present if stay.leave is None or stay.leave > start]
             yield present
 
-    def _heading(self, name: str, start: Ms, end: Ms | None, most: int) -> Meeting:
-        return Meeting(name, self.domain, self.room, start, end, most)
+    def _put_meeting(self, meeting_id: str, start: Ms, end: Ms | None, max_participants: int) -> None:
+        self._meetings[meeting_id] = Meeting(meeting_id, self.domain, self.room, start, end, max_participants)
 
-    def _keep(self, stay: Stay) -> None:
+    def _put_stay(self, stay: Stay) -> None:
         self.stays[stay.participant_id, stay.join] = stay
 
-    def _revise(self, revised: Revised) -> None:
-        for stay in revised.stays_before:
+    def _correct(self, correction: MeetingsCorrected) -> None:
+        for stay in correction.stays_before:
             del self.stays[stay.participant_id, stay.join]
-        for stay in revised.stays_after:
-            self._keep(stay)
-        for meeting in revised.meetings_before:
-            del self._headings[meeting.id]
-        for meeting in revised.meetings_after:
-            self._headings[meeting.id] = meeting._replace(participants=())
+        for stay in correction.stays_after:
+            self._put_stay(stay)
+        for meeting in correction.meetings_before:
+            del self._meetings[meeting.id]
+        for meeting in correction.meetings_after:
+            self._meetings[meeting.id] = meeting._replace(participants=())

@@ -1,7 +1,7 @@
-"""Meetings: the objects that the world sees, and how they are named.
+"""Meetings, their entries and their ids (R9-R11, R16).
 
-Knows rules 9-11 and 16: what an entry of a meeting is, how it is clipped, the order of
-entries, the id. Knows nothing of how stays and meetings were found.
+Responsible for clipping stays to meetings, the order of entries, and the id. Must not know how stays and
+meetings are found.
 """
 
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ _MEETING_IDS = MEETING_IDS.bytes
 
 
 def meeting_id(domain: str, room: str, start: Ms) -> str:
-    """The id of the meeting of `room` that began at `start` ms (R16).
+    """Return the id of the meeting of `room` that began at `start` ms (R16).
 
     It is the UUIDv5, in `MEETING_IDS`, of the UTF-8 text domain, U+0000, room, U+0000,
-    start in decimal digits. Anybody can work it out again. Raises `InvalidName` if domain or
-    room holds U+0000, because then two meetings could come to one id.
+    start in decimal digits. Raises `InvalidName` if domain or room contains U+0000,
+    because two meetings could then have the same id.
     """
     require_names(domain, room)
     text = f"{domain}\0{room}\0{start}".encode()
@@ -44,11 +44,10 @@ class Stay(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A stay as one meeting shows it: clipped to the meeting (R11).
+    """A stay clipped to one meeting (R11).
 
-    `leave` is None while the participant is in the meeting. `left_by` says how the stay
-    ended; it is None while it lasts, and where the entry ends because the meeting was
-    reset and the stay went on.
+    `leave` is None while the participant is in the meeting. `left_by` is the way the stay
+    ended; it is None while it lasts, and where a reset ended the entry and the stay continued.
     """
 
     participant_id: str
@@ -76,26 +75,26 @@ class Meeting(NamedTuple):
 
 
 def carries_into(stay: Stay, start: Ms) -> bool:
-    """Whether `stay` was under way when a meeting began at `start`: a reset began it, and one went on (R7)."""
+    """Return whether `stay` was open when a meeting began at `start`: a reset began it, and the stay continued (R7)."""
     return stay.join < start and (stay.leave is None or stay.leave > start)
 
 
-def clipped(stay: Stay, start: Ms, end: Ms | None) -> Entry | None:
-    """What a meeting [start, end) shows of `stay`, or None where they do not overlap (R11)."""
+def clip_stay(stay: Stay, start: Ms, end: Ms | None) -> Entry | None:
+    """Return the entry of `stay` in a meeting [start, end), or None where they do not overlap (R11)."""
     if (stay.leave is not None and stay.leave <= start) or (end is not None and stay.join >= end):
         return None
-    goes_on = end is not None and (stay.leave is None or stay.leave > end)
+    continues = end is not None and (stay.leave is None or stay.leave > end)
     return Entry(
         stay.participant_id,
         stay.user_id,
         stay.user_name,
         max(stay.join, start),
-        end if goes_on else stay.leave,
-        None if goes_on else stay.left_by,
+        end if continues else stay.leave,
+        None if continues else stay.left_by,
     )
 
 
 def entries(stays: Iterable[Stay], start: Ms, end: Ms | None) -> tuple[Entry, ...]:
-    """The participants of a meeting [start, end), by join time, then `participant_id` (R11)."""
-    shown = [entry for stay in stays if (entry := clipped(stay, start, end)) is not None]
-    return tuple(sorted(shown, key=lambda entry: (entry.join, entry.participant_id)))
+    """Return the entries of a meeting [start, end), by join time, then `participant_id` (R11)."""
+    found = [entry for stay in stays if (entry := clip_stay(stay, start, end)) is not None]
+    return tuple(sorted(found, key=lambda entry: (entry.join, entry.participant_id)))

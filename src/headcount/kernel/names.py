@@ -1,24 +1,24 @@
-"""Names: what no text that names something may hold.
+"""Names of domains and rooms: the character that they must not contain.
 
-U+0000 stands between the parts of what a meeting's id is made of (R16). If a name held it, two
-rooms could come to one id; so it is refused at every door, and nothing inside looks for it again.
+Responsible for rejecting U+0000, which separates the parts of the text that a meeting's id is made of (R16).
+With it in a name, two rooms could have one id. Must not know where names come from.
 """
 
 NUL = "\0"
 
 
 class InvalidName(ValueError):
-    """A domain or a room cannot be called that. The message says why, and what to do."""
+    """A domain or room name that cannot be used. The message gives the reason and the fix."""
 
 
-def divided(what: str) -> str:
-    """The sentence about a text that holds U+0000; `what` says which text it is."""
-    return f"{what} holds the character U+0000: remove it"
+def nul_message(field: str) -> str:
+    """Return the error message for a text that contains U+0000; `field` names the text."""
+    return f"{field} holds the character U+0000: remove it"
 
 
 def require_names(domain: str, room: str) -> None:
-    """Raises `InvalidName` if the two cannot stand in one id."""
+    """Raise `InvalidName` if domain or room contains U+0000."""
     if NUL in domain:
-        raise InvalidName(divided("domain"))
+        raise InvalidName(nul_message("domain"))
     if NUL in room:
-        raise InvalidName(divided("room"))
+        raise InvalidName(nul_message("room"))

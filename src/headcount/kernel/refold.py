@@ -1,10 +1,11 @@
-"""Refold: a stretch of a room's past, folded again with all that is known of it now.
+"""Refolding: a stretch of a room's past, folded again with all events that are known of it now (R15).
 
-Rule 15: a late event reopens the sittings it touches, and they are worked out anew,
-exactly as if it had come in time. The stretch begins at a mark, where nobody was in, and
-ends at the first later mark where again nobody is in and the same guesses are in doubt:
-from there on the past is what it was. If there is none, it ends now. Inside a sitting it
-begins at a checkpoint and ends now.
+The stretch begins at a mark, where nobody was in the room, and ends at the first later mark where again nobody is in
+it and the same inferred leaves are unconfirmed: from there on the past is unchanged. If there is none, it ends
+now. Inside a sitting it begins at a checkpoint and ends now.
+
+Responsible for folding a stretch and for the difference between two folds. Must not know where events are stored, or
+the state that a room continues from.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,11 +13,11 @@ from itertools import groupby
 from operator import attrgetter
 
 from headcount.kernel import checkpoints
-from headcount.kernel.changes import Because, Change, MeetingStarted, Revised
+from headcount.kernel.changes import Because, Change, MeetingsCorrected, MeetingStarted
 from headcount.kernel.checkpoints import Checkpoints, Start
 from headcount.kernel.events import Event, Ms
-from headcount.kernel.journal import Journals, Mark
-from headcount.kernel.materialize import Record
+from headcount.kernel.journal import JournalProtocol, Mark
+from headcount.kernel.materialize import Projection
 from headcount.kernel.meetings import Meeting, Stay, carries_into
 from headcount.kernel.people import Move, People
 from headcount.kernel.rules import NEVER, Rules
@@ -25,10 +26,10 @@ _at = attrgetter("at")
 
 
 class Stretch:
-    """One room from `start` to a moment: who was in, which meetings there were.
+    """One room from `start` to `to`: its participants, stays and meetings.
 
-    `never_left` are those whose guessed leave is known to be wrong by what was said after `to`. With
-    `keeps_after`, checkpoints are made after that moment; see `folded`.
+    `never_left` are participants whose inferred leave is overridden by a report after `to`. Checkpoints are added
+    after `checkpoints_after`; see `fold`.
     """
 
     def __init__(
@@ -40,85 +41,90 @@ class Stretch:
         events: Sequence[Event],
         to: Ms,
         never_left: Sequence[str] = (),
-        keeps_after: Ms = NEVER,
+        checkpoints_after: Ms = NEVER,
     ) -> None:
         self.changes: list[Change] = []
         self.marks: list[Mark] = []
         self.checkpoints = Checkpoints()
         self.instants = 0
         self.people = People(self.changes)
-        self.sittings = start.begin(domain, room, rules, self.people)
-        self.standing = start.meeting if start.state.stands else None
-        self.record = Record(domain, room)
-        present = self.people.present.values()
-        self.record.begin((stay.frozen() for stay in present if stay.counted), self.sittings.id, start.state)
-        self._visits = list(present)
-        self._fold(events, keeps_after)
-        for who in never_left:
-            self.people.reopen(who)
+        self.sittings = start.restore(domain, room, rules, self.people)
+        self.open_meeting_id = start.meeting_id if start.state.is_meeting else None
+        self.projection = Projection(domain, room)
+        open_stays = self.people.open_stays.values()
+        self.projection.start_from(
+            (stay.to_stay() for stay in open_stays if stay.counted), self.sittings.meeting_id, start.state
+        )
+        self._stays = list(open_stays)
+        self._fold(events, checkpoints_after)
+        for participant_id in never_left:
+            self.people.reopen(participant_id)
         self._drop_marks()
-        if self.people.reaches_back != NEVER:
-            self.people.moves[:] = _in_order(self.people.moves)
-        self.sittings.settle(to)
-        self.record.apply(self.changes)
+        if self.people.earliest_override != NEVER:
+            self.people.moves = _reordered(self.people.moves)
+        self.sittings.finalize(to, self.people.take_moves())
+        self.projection.apply(self.changes)
 
-    def _fold(self, events: Sequence[Event], keeps_after: Ms) -> None:
+    def _fold(self, events: Sequence[Event], checkpoints_after: Ms) -> None:
         people, sittings = self.people, self.sittings
         since = 0
-        in_order = False
-        for at, heard in groupby(events, key=_at):
-            if not in_order and at > keeps_after:
-                people.moves[:] = _in_order(people.moves)
-                in_order = True
+        adds_checkpoints = False
+        for at, instant in groupby(events, key=_at):
+            if not adds_checkpoints and at > checkpoints_after:
+                people.moves = _reordered(people.moves)
+                adds_checkpoints = True
             known = len(people.moves)
-            people.take(at, list(heard))
-            self._visits += [stay for _, stay, coming in people.moves[known:] if coming]
+            people.apply(at, list(instant))
+            self._stays += [stay for _, stay, is_join in people.moves[known:] if is_join]
             self._drop_marks()
             since += 1
             self.instants += not self.checkpoints
             if people.is_empty():
-                self.marks.append(Mark(at, people.packed_doubts()))
+                self.marks.append(Mark(at, people.pack_unconfirmed()))
                 self.checkpoints.clear(people)
                 since = self.instants = 0
-            elif in_order and since >= checkpoints.SPACING:
-                sittings.settle(at)
+            elif adds_checkpoints and since >= checkpoints.SPACING:
+                sittings.finalize(at, people.take_moves())
                 self.checkpoints.add(at, people, sittings, since)
                 since = 0
         self.since_checkpoint = since
 
     def _drop_marks(self) -> None:
-        """Where a guess was overturned, somebody was in after all."""
-        while self.marks and self.marks[-1].at >= self.people.mended_since:
+        """Drop the marks within stays whose inferred leave was overridden: the room was not empty there."""
+        while self.marks and self.marks[-1].at >= self.people.overridden_since:
             self.marks.pop()
-        self.people.mended_since = NEVER
+        self.people.overridden_since = NEVER
 
-    def ends_like(self, mark: Mark) -> bool:
-        """Whether from `mark` on everything is as it was before."""
-        return self.people.is_empty() and self.people.packed_doubts() == mark.doubts
+    def ends_as(self, mark: Mark) -> bool:
+        """Return whether everything from `mark` on is unchanged."""
+        return self.people.is_empty() and self.people.pack_unconfirmed() == mark.unconfirmed
 
     def meetings(self) -> dict[str, Meeting]:
-        return {meeting.id: meeting for meeting in self.record.meetings(self.sittings.state.most)}
+        """Return the meetings by id."""
+        found = self.projection.meetings(self.sittings.state.max_participants)
+        return {meeting.id: meeting for meeting in found}
 
     def carried(self) -> Iterator[tuple[str, Stay]]:
-        """The stays that went on into a meeting that a reset began (R7), each with the meeting's id."""
+        """Yield the stays that continued into a meeting that a reset began (R7), each with the meeting's id."""
         resets = [
             change
             for change in self.changes
             if isinstance(change, MeetingStarted) and change.because is Because.LEFT_ALONE
         ]
-        moments = [(reset.start, reset.start + 1) for reset in resets]
-        for reset, stays in zip(resets, self.record.overlapping(moments), strict=True):
+        instants = [(reset.start, reset.start + 1) for reset in resets]
+        for reset, stays in zip(resets, self.projection.overlapping(instants), strict=True):
             yield from ((reset.id, stay) for stay in stays if carries_into(stay, reset.start))
 
-    def visits(self) -> list[Stay]:
-        """All stays in order of time, void and pending ones too."""
-        return [stay.frozen() for stay in self._visits if not stay.dropped]
+    def all_stays(self) -> list[Stay]:
+        """Return all stays in order of time, too short and pending ones included."""
+        return [stay.to_stay() for stay in self._stays if not stay.dropped]
 
     def stays(self) -> set[Stay]:
-        return set(self.record.stays.values())
+        """Return the stays that count."""
+        return set(self.projection.stays.values())
 
 
-def folded(
+def fold(
     domain: str,
     room: str,
     rules: Rules,
@@ -127,36 +133,38 @@ def folded(
     to: Ms,
     never_left: Sequence[str] = (),
 ) -> Stretch:
-    """The stretch, with checkpoints for whoever folds part of it again.
+    """Fold a stretch, with checkpoints from which part of it can be folded again.
 
-    A checkpoint is true only if no later event mends a stay from before it. Which event does is known once all are
+    A checkpoint is valid only if no later event overrides a leave before it. Which event does is known once all are
     folded; then the stretch is folded a second time, with checkpoints after the last of these events only.
     """
-    keeps_after = to if never_left else start.at
-    stretch = Stretch(domain, room, rules, start, events, to, never_left, keeps_after)
-    mended_at = stretch.people.mended_at
-    if keeps_after < mended_at and not never_left:
-        return Stretch(domain, room, rules, start, events, to, never_left, mended_at)
+    checkpoints_after = to if never_left else start.at
+    stretch = Stretch(domain, room, rules, start, events, to, never_left, checkpoints_after)
+    overridden_at = stretch.people.overridden_at
+    if checkpoints_after < overridden_at and not never_left:
+        return Stretch(domain, room, rules, start, events, to, never_left, overridden_at)
     return stretch
 
 
-def _in_order(moves: Sequence[Move]) -> list[Move]:
-    """The moves as they are when overturned guesses are mended: every stay from join to leave."""
-    began = {id(stay) for _, stay, coming in moves if coming}
-    kept = [move for move in moves if not move[1].dropped and (move[2] or id(move[1]) not in began)]
-    goings = [
+def _reordered(moves: Sequence[Move]) -> list[Move]:
+    """Return the moves after overrides: every stay opens at its join and closes at its final leave."""
+    joined = {id(stay) for _, stay, is_join in moves if is_join}
+    kept = [move for move in moves if not move[1].dropped and (move[2] or id(move[1]) not in joined)]
+    leaves = [
         (stay.leave, stay, False)
-        for _, stay, coming in moves
-        if coming and not stay.dropped and stay.leave is not None
+        for _, stay, is_join in moves
+        if is_join and not stay.dropped and stay.leave is not None
     ]
-    return sorted([*kept, *goings], key=lambda move: move[0])
+    return sorted([*kept, *leaves], key=lambda move: move[0])
 
 
-def stretches(journal: Journals, since: Ms, until: Ms, to: Ms) -> Iterator[tuple[Start, Mark | None, Ms]]:
-    """Ever longer stretches that hold [since, until]: (start at a mark, last mark, end of stretch).
+def stretches(
+    journal: JournalProtocol, since: Ms, until: Ms, to: Ms
+) -> Iterator[tuple[Start, Mark | None, Ms]]:
+    """Yield ever longer stretches that contain [since, until]: (start at a mark, last mark, end of stretch).
 
-    The number of sittings in them doubles, so that to try them all costs twice the last
-    one, which ends at `to`, with no last mark.
+    The number of sittings in them doubles, so trying them all costs twice the last one, which ends at `to`, with no
+    last mark.
     """
     first = Start.at_mark(journal.mark_before(since))
     later = journal.marks_after(until - 1)
@@ -169,12 +177,12 @@ def stretches(journal: Journals, since: Ms, until: Ms, to: Ms) -> Iterator[tuple
 
 def difference(
     old: Stretch, new: Stretch, at: Ms, event: Event | None, late_ms: Ms, because: Because
-) -> Revised | None:
-    """What is to be told where a stretch was told as `old` and is as `new`; None if they say the same."""
+) -> MeetingsCorrected | None:
+    """Return the correction that turns the published stretch `old` into `new`; None if they are equal."""
     stays_before, stays_after = old.stays(), new.stays()
     before, after = old.meetings(), new.meetings()
     meetings_after = tuple(meeting for name, meeting in after.items() if before.get(name) != meeting)
-    revised = Revised(
+    correction = MeetingsCorrected(
         at,
         event,
         late_ms,
@@ -184,17 +192,17 @@ def difference(
         meetings_after,
         because,
         tuple(_carried(old, new, meetings_after)),
-        new.standing,
+        new.open_meeting_id,
     )
-    return revised if any(revised[3:7]) else None
+    return correction if any(correction[3:7]) else None
 
 
-def _carried(old: Stretch, new: Stretch, revised: Sequence[Meeting]) -> Iterator[tuple[str, Stay]]:
-    """Which stays went on into the meetings that were revised, and into those for which that alone changed."""
+def _carried(old: Stretch, new: Stretch, corrected: Sequence[Meeting]) -> Iterator[tuple[str, Stay]]:
+    """Yield the stays that continued into the corrected meetings, and into those for which only that changed."""
     before = dict(old.carried())
-    for name, stay in new.carried():
-        if before.get(name) != stay or any(meeting.id == name for meeting in revised):
-            yield name, stay
+    for meeting_id, stay in new.carried():
+        if before.get(meeting_id) != stay or any(meeting.id == meeting_id for meeting in corrected):
+            yield meeting_id, stay
 
 
 def _by_join(stay: Stay) -> tuple[Ms, str]:

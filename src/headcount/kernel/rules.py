@@ -1,54 +1,57 @@
-"""The rules: when a meeting begins and when it ends.
+"""The session rules: when a meeting begins and when it ends (R4-R8).
+
+Responsible for the thresholds and for every transition of a room's state. Must not know who the participants are.
 
 A **room** is a name that people meet under. A **stay** is one participant's unbroken
-time in it, closed at the left and open at the right: who joins at 12:00:00.000 and
-leaves at 12:00:10.000 was there for the first of these milliseconds and not for the
-last. The rules see nobody's name. They see one number, the **head count** n(t): how
-many stays hold the moment t. It is a step function, and everything on this page is
-about its steps.
+time in it, closed at the left and open at the right: a stay from 12:00:00.000 to
+12:00:10.000 includes the first of these milliseconds and excludes the last. The rules
+see one number, the **head count** n(t): how many stays contain the time t. It is a step
+function, and this module is about its steps.
 
 What counts (R4, R5).
-    A stay shorter than 10 seconds is *void*: it is in no list and no count. All that
-    happens at one instant happens together, so the head count at an instant is what
-    it is after everybody who goes then has gone and everybody who comes has come. If
-    the last one leaves as another joins, the room was never empty, and the two were
-    never there together.
+    A stay shorter than 10 seconds is ignored: it is in no list and no count. All events
+    of one instant happen together, so the head count at an instant is the number after
+    all joins and leaves of that instant. If the last participant leaves as another
+    joins, the room was never empty, and the two were never there together.
 
-A **sitting** is a longest unbroken time in which n is not 0. It is one of these:
+A **sitting** is a longest unbroken time in which n is not 0. It is in one of these states:
 
-    EMPTY       nobody is here.
-    FORMING     somebody is here, never two at once, and not yet for 30 seconds.
-                If it ends now, there was no meeting.
-    MEETING     two were here together, or 30 seconds have passed (R6). Then there is
-                a meeting, and it began when the sitting did: the moment of the first
-                join, not the moment when we became sure.
-    LEFT ALONE  a meeting in which n has fallen from two or more to one. If that lasts
-                for 600 seconds and somebody is still here at their end, the meeting
-                is over at that instant and the next one begins at it (R7). Who it is
-                does not matter, only how many.
+    EMPTY       Nobody is in the room.
+    FORMING     Somebody is in the room, never two at once, and not yet for 30 seconds.
+                If the sitting ends now, there was no meeting.
+    MEETING     Two were in the room together, or 30 seconds have passed (R6). There is a
+                meeting, and it began when the sitting did: at the first join, not at the
+                time when the condition was met.
+    LEFT ALONE  A meeting in which n has fallen from two or more to one. If that lasts
+                600 seconds and somebody is still in the room at their end, the meeting
+                ends at that instant and the next one begins (R7). Only the number of
+                participants matters, not who they are.
 
-A meeting that a reset began *stands* from its first millisecond: it need not wait for
-30 seconds. And it is an ordinary MEETING, not LEFT ALONE, so it is reset again only
-after others have come and gone again. Somebody who was alone from the start, and never
-joined by anybody, is never reset. When n becomes 0, the meeting ends (R8).
+A meeting that a reset began is a meeting from its first millisecond: it does not wait
+for 30 seconds. It is an ordinary MEETING, not LEFT ALONE, so it is reset again only
+after others have joined and left again. A participant who was alone from the start and
+was never joined by anybody is never reset. When n becomes 0, the meeting ends (R8).
 
-So a room changes for two reasons only, and each has its function:
+A room changes for two reasons only, and each has its function:
 
-    somebody comes or goes    `count(state, t, n)`: from t on, n people are here
-    time passes               `lapse(state, rules)`: the 30 or the 600 seconds are over
+    the head count changes    `step(state, t, n)`: from t on, n participants are present
+    time passes               `expire(state, rules)`: the 30 or the 600 seconds are over
 
-and `due(state, rules)` says when time alone will next change something. Between two
-steps of the head count that happens at most once, because neither 30 seconds alone nor
-a reset leads to a state in which anything else is due.
+`due(state, rules)` returns when time alone will next change the state. Between two steps
+of the head count that happens at most once, because neither 30 seconds alone nor a reset
+leads to a state in which anything else is due.
 
-One instant needs care: a step of the head count exactly when something is due.
-`falls_due` decides it. 30 seconds are over although the last one leaves at that very
-instant (exactly 30 seconds count). A reset needs somebody for the next meeting, so if
-the last one leaves exactly then, there is none.
+One case needs care: a step of the head count exactly when something is due.
+`falls_due` decides it. The 30 seconds are over even if the last participant leaves at
+that instant (exactly 30 seconds count). A reset needs somebody for the next meeting, so
+there is none if the last participant leaves exactly then.
 
-Numbers are whole milliseconds. The functions are plain Python over NamedTuples, called
-as they are by the live room and compiled from this same source for files of events.
-There is no second copy of a rule anywhere.
+Times are whole milliseconds. The functions are plain Python over NamedTuples. The live
+room calls them, and `batch/passes/jit.py` compiles this same source for files of events,
+so R4-R8 exist once. So does the table of `stay_table.py`, which says what the events of
+one participant at one instant mean (R1-R3a). Two things exist twice, in Python and
+compiled, and properties in `tests/rules` hold them equal: pairing events to stays by that
+table (R1-R3a), and selecting the undecided stays (R14) and the entries of a meeting (R11).
 """
 
 from typing import NamedTuple, Self
@@ -56,11 +59,11 @@ from typing import NamedTuple, Self
 from headcount.kernel.events import Ms
 
 NEVER: Ms = 2**62
-"""A moment that does not come: later than every other."""
+"""A time later than every other."""
 
 
 class InvalidRules(ValueError):
-    """The numbers of the rules make no sense. The message says which, and why."""
+    """A threshold out of range. The message names it and gives the reason."""
 
 
 class _RuleNumbers(NamedTuple):
@@ -71,15 +74,15 @@ class _RuleNumbers(NamedTuple):
 
 
 class Rules(_RuleNumbers):
-    """The numbers in the rules, in milliseconds; the defaults are Daily's.
+    """The thresholds of the rules, in milliseconds; the defaults are Daily's.
 
-    `min_stay_ms`: a shorter stay is void (R4). `start_alone_ms`: so long must a sitting
-    last to be a meeting if nobody is ever joined (R6). `reset_alone_ms`: so long may
-    somebody be left alone before a new meeting begins (R7). `settling_ms`: so long after
-    an instant its events are waited for before anything about it is published (R14).
+    `min_stay_ms`: a shorter stay is ignored (R4). `start_alone_ms`: duration after which a
+    sitting of one participant becomes a meeting (R6). `reset_alone_ms`: duration after which
+    a meeting with one participant left is reset (R7). `settling_ms`: delay before events are
+    finalized, so that they may arrive in any order (R14).
 
-    Raises `InvalidRules` for a number that is not whole, is negative, or is zero where
-    that would mean a meeting of no length.
+    Raises `InvalidRules` for a value that is not an integer, is negative, or is zero where
+    that would allow a meeting of no length.
     """
 
     __slots__ = ()
@@ -102,58 +105,58 @@ class Rules(_RuleNumbers):
 
 
 class State(NamedTuple):
-    """What the rules must remember of one room."""
+    """The state of one room, as far as the rules need it."""
 
-    people: int
-    """n: how many are here."""
-    began: Ms
-    """When the meeting began; while it is forming, when the sitting did."""
-    stands: bool
-    """There is a meeting (R6), not only somebody who waits."""
+    head_count: int
+    """n: the number of participants in the room."""
+    start: Ms
+    """Start of the meeting; while it is forming, of the sitting."""
+    is_meeting: bool
+    """The sitting has become a meeting (R6)."""
     alone_since: Ms
-    """Since when one is left alone after company (R7), else NEVER."""
-    most: int
-    """The largest head count within the meeting (rule 10)."""
+    """When the head count fell to one after company (R7), else NEVER."""
+    max_participants: int
+    """The largest head count of the meeting (R10)."""
 
 
 EMPTY = State(0, NEVER, False, NEVER, 0)
 
 
-def is_void(join: Ms, leave: Ms, rules: Rules) -> bool:
-    """Whether a stay from `join` to `leave` is too short to count (R4)."""
+def is_too_short(join: Ms, leave: Ms, rules: Rules) -> bool:
+    """Return whether a stay from `join` to `leave` is too short to count (R4)."""
     return leave - join < rules.min_stay_ms
 
 
 def due(state: State, rules: Rules) -> Ms:
-    """When time alone will next change the room, or NEVER."""
-    if state.people == 0:
+    """Return when time alone will next change the state, or NEVER."""
+    if state.head_count == 0:
         return NEVER
-    if not state.stands:
-        return state.began + rules.start_alone_ms
+    if not state.is_meeting:
+        return state.start + rules.start_alone_ms
     if state.alone_since != NEVER:
         return state.alone_since + rules.reset_alone_ms
     return NEVER
 
 
-def falls_due(state: State, moment: Ms, t: Ms, n: int) -> bool:
-    """Whether what is due at `moment` happens before or at `t`, when n becomes `n`."""
-    return moment < t or (moment == t and (n > 0 or not state.stands))
+def falls_due(state: State, due_at: Ms, t: Ms, n: int) -> bool:
+    """Return whether what is due at `due_at` happens before or at `t`, when the head count becomes `n`."""
+    return due_at < t or (due_at == t and (n > 0 or not state.is_meeting))
 
 
-def lapse(state: State, rules: Rules) -> State:
-    """The room once what is due has happened: a sitting stands (R6), or a meeting is reset (R7)."""
-    if not state.stands:
-        return State(state.people, state.began, True, NEVER, state.most)
-    return State(state.people, state.alone_since + rules.reset_alone_ms, True, NEVER, state.people)
+def expire(state: State, rules: Rules) -> State:
+    """Return the state after what is due: a sitting becomes a meeting (R6), or a meeting is reset (R7)."""
+    if not state.is_meeting:
+        return State(state.head_count, state.start, True, NEVER, state.max_participants)
+    return State(state.head_count, state.alone_since + rules.reset_alone_ms, True, NEVER, state.head_count)
 
 
-def count(state: State, t: Ms, n: int) -> State:
-    """The room from `t` on, when `n` people are in it (R5, R6, R8). What was due is past."""
+def step(state: State, t: Ms, n: int) -> State:
+    """Return the state from `t` on, with a head count of `n` (R5, R6, R8). What was due must have expired."""
     if n == 0:
         return EMPTY
-    people, began, stands, alone_since, most = state
-    if people == 0:
+    head_count, start, is_meeting, alone_since, max_participants = state
+    if head_count == 0:
         return State(n, t, n >= 2, NEVER, n)
     if n >= 2:
-        return State(n, began, True, NEVER, max(most, n))
-    return State(n, began, stands, t if people >= 2 else alone_since, most)
+        return State(n, start, True, NEVER, max(max_participants, n))
+    return State(n, start, is_meeting, t if head_count >= 2 else alone_since, max_participants)

@@ -1,10 +1,10 @@
-"""Sittings: from the comings and goings in one room to its meetings.
+"""Sittings: the meetings of one room, from the stays that open and close in it (R4-R8).
 
-Feeds the rules of `rules.py` with one head count after the other and tells what they
-decide. Knows rules 4-8 and, of rule 14, that nothing is decided from a pending join on.
+Responsible for calling the rules of `rules.py` with one head count after the other and for publishing what they
+decide. Of R14 it knows that nothing is decided from a pending join on. Must not know events.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from headcount.kernel.changes import (
@@ -14,168 +14,171 @@ from headcount.kernel.changes import (
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
-    StayVoided,
+    StayIgnored,
 )
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import meeting_id
-from headcount.kernel.people import Move, OpenStay
-from headcount.kernel.rules import EMPTY, NEVER, Rules, State, count, due, falls_due, is_void, lapse
+from headcount.kernel.open_stay import OpenStay
+from headcount.kernel.people import Move
+from headcount.kernel.rules import EMPTY, NEVER, Rules, State, due, expire, falls_due, is_too_short, step
 
 _LEFT = Because.LEFT
-_LONG_ENOUGH = Because.LONG_ENOUGH
-_new = tuple.__new__  # as in `people.py`
+_MIN_STAY_REACHED = Because.MIN_STAY_REACHED
+_new = tuple.__new__  # as in `open_stay.py`
 
 
 class Sittings:
     """The meetings of one room, as far as they are decided.
 
-    `moves` holds the comings and goings in order of time; the first `decided` of them are
-    decided, the others wait. `id` names the latest meeting that stood.
+    `moves` are in order of time; the first `decided_count` of them are decided, the others are not.
+    `meeting_id` is the id of the latest meeting.
     """
 
     __slots__ = (
         "changes",
-        "decided",
+        "decided_count",
         "domain",
-        "id",
+        "due_at",
+        "meeting_id",
         "min_stay_ms",
-        "moment_due",
         "moves",
         "room",
         "rules",
         "state",
     )
 
-    def __init__(
-        self,
-        domain: str,
-        room: str,
-        rules: Rules,
-        moves: list[Move],
-        changes: list[Change],
-    ) -> None:
+    def __init__(self, domain: str, room: str, rules: Rules, changes: list[Change]) -> None:
         self.domain = domain
         self.room = room
         self.rules = rules
         self.min_stay_ms = rules.min_stay_ms
-        self.moves = moves
-        self.decided = 0
+        self.moves: list[Move] = []
+        self.decided_count = 0
         self.changes = changes
         self.state = EMPTY
-        self.moment_due = NEVER
-        self.id = ""
+        self.due_at = NEVER
+        self.meeting_id = ""
 
-    def settle(self, to: Ms) -> None:
-        """Decide what can be decided when everything up to and including `to` is known."""
-        moves, i = self.moves, self.decided
+    def finalize(self, to: Ms, moves: list[Move]) -> None:
+        """Decide what can be decided when everything up to and including `to` is known.
+
+        `moves` are those since the last call. The list belongs to the sittings from then on.
+        """
+        if moves:
+            if self.moves:
+                self.moves += moves
+            else:
+                self.moves = moves
+        moves, i = self.moves, self.decided_count
         size = len(moves)
         while i < size:
-            t, stay, coming = moves[i]
+            t, stay, is_join = moves[i]
             if to - t < self.min_stay_ms and self._is_pending(i):
                 to = t - 1
                 break
-            people = n = self.state.people
+            head_count = n = self.state.head_count
             while True:
-                if coming:
-                    n += self._comes(stay)
+                if is_join:
+                    n += self._count_join(stay)
                 elif stay.counted:
-                    self.changes.append(_new(ParticipantLeft, (t, stay.frozen(), _LEFT)))
+                    self.changes.append(_new(ParticipantLeft, (t, stay.to_stay(), _LEFT)))
                     n -= 1
                 i += 1
                 if i == size or moves[i][0] != t:
                     break
-                _, stay, coming = moves[i]
-            if n != people:
+                _, stay, is_join = moves[i]
+            if n != head_count:
                 self._step(t, n)
         if i:
-            self._forget(i)
-        if self.moment_due <= to:
-            self._lapse()
+            self._drop_decided(i)
+        if self.due_at <= to:
+            self._expire()
 
-    def _forget(self, decided: int) -> None:
-        """Take off what is decided once it is half of all, so that a move moves up once, not at every advance."""
-        if 2 * decided >= len(self.moves):
-            del self.moves[:decided]
-            decided = 0
-        self.decided = decided
+    def _drop_decided(self, decided_count: int) -> None:
+        """Delete the decided moves once they are half of all, so that few of the others are copied."""
+        if 2 * decided_count >= len(self.moves):
+            del self.moves[:decided_count]
+            decided_count = 0
+        self.decided_count = decided_count
 
-    def waiting(self) -> Iterator[Move]:
-        """The comings and goings that are not yet decided."""
-        return islice(self.moves, self.decided, None)
+    def undecided(self) -> Iterator[Move]:
+        """Return the moves that are not decided yet."""
+        return islice(self.moves, self.decided_count, None)
 
-    def restore(self, state: State, name: str) -> None:
-        """Go on from a remembered state, in which the latest meeting was called `name`."""
-        self._set(state)
-        self.id = name
+    def restore(self, state: State, meeting_id: str, undecided: Sequence[Move] = ()) -> None:
+        """Restore a state, the id of its latest meeting, and the moves that were not decided in it."""
+        self._set_state(state)
+        self.meeting_id = meeting_id
+        self.moves = list(undecided)
 
-    def known_leaves(self) -> list[Change]:
-        """Leaves that are not decided yet and all the same show in their entries (R14)."""
-        if self.decided == len(self.moves):
+    def undecided_leaves(self) -> list[Change]:
+        """Return the leaves that are not decided yet and appear in their entries all the same (R14)."""
+        if self.decided_count == len(self.moves):
             return []
         return [
-            ParticipantLeft(t, stay.frozen())
-            for t, stay, coming in self.waiting()
-            if not coming and stay.counted
+            ParticipantLeft(t, stay.to_stay())
+            for t, stay, is_join in self.undecided()
+            if not is_join and stay.counted
         ]
 
     def next_decision(self) -> Ms:
-        """By when `settle` will decide something if nobody comes or goes, or NEVER.
+        """Return by when `finalize` decides something if there are no more moves, or NEVER.
 
-        Whoever waits first is pending: at `min_stay_ms` after the join they count.
+        The first undecided move is a pending join: `min_stay_ms` after it, the stay counts.
         """
         if self.moves:
-            return self.moves[self.decided][0] + self.min_stay_ms
-        return self.moment_due
+            return self.moves[self.decided_count][0] + self.min_stay_ms
+        return self.due_at
 
     def _is_pending(self, first: int) -> bool:
-        """Whether one of those who joined at the instant of the move `first` is still in (and too young)."""
+        """Return whether a stay that opens at the instant of the move `first` is still open (and too short)."""
         moves = self.moves
         t = moves[first][0]
         for i in range(first, len(moves)):
-            moment, stay, coming = moves[i]
-            if moment != t:
+            at, stay, is_join = moves[i]
+            if at != t:
                 return False
-            if coming and stay.leave is None:
+            if is_join and stay.leave is None:
                 return True
         return False
 
-    def _comes(self, stay: OpenStay) -> int:
-        if stay.leave is not None and is_void(stay.join, stay.leave, self.rules):
-            self.changes.append(StayVoided(stay.leave, stay.frozen()))
+    def _count_join(self, stay: OpenStay) -> int:
+        if stay.leave is not None and is_too_short(stay.join, stay.leave, self.rules):
+            self.changes.append(StayIgnored(stay.leave, stay.to_stay()))
             return 0
         stay.counted = True
-        self.changes.append(_new(ParticipantJoined, (stay.join, stay.as_joined(), _LONG_ENOUGH)))
+        self.changes.append(_new(ParticipantJoined, (stay.join, stay.as_joined(), _MIN_STAY_REACHED)))
         return 1
 
     def _step(self, t: Ms, n: int) -> None:
-        if self.moment_due <= t and falls_due(self.state, self.moment_due, t, n):
-            self._lapse()
+        if self.due_at <= t and falls_due(self.state, self.due_at, t, n):
+            self._expire()
         before = self.state
-        self.state = after = count(before, t, n)
-        self.moment_due = due(after, self.rules)
+        self.state = after = step(before, t, n)
+        self.due_at = due(after, self.rules)
         if n == 0:
-            if before.stands:
-                self._ended(t, before, Because.EMPTY)
-        elif not before.stands and after.stands:
-            self._started(t, Because.COMPANY)
+            if before.is_meeting:
+                self._publish_end(t, before, Because.EMPTY)
+        elif not before.is_meeting and after.is_meeting:
+            self._publish_start(t, Because.TWO_TOGETHER)
 
-    def _lapse(self) -> None:
-        before, t = self.state, self.moment_due
-        self._set(lapse(before, self.rules))
-        if before.stands:
-            self._ended(t, before, Because.LEFT_ALONE)
-            self._started(t, Because.LEFT_ALONE)
+    def _expire(self) -> None:
+        before, t = self.state, self.due_at
+        self._set_state(expire(before, self.rules))
+        if before.is_meeting:
+            self._publish_end(t, before, Because.LEFT_ALONE)
+            self._publish_start(t, Because.LEFT_ALONE)
         else:
-            self._started(t, Because.WAITED_ALONE)
+            self._publish_start(t, Because.WAITED_ALONE)
 
-    def _set(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         self.state = state
-        self.moment_due = due(state, self.rules)
+        self.due_at = due(state, self.rules)
 
-    def _started(self, t: Ms, because: Because) -> None:
-        start = self.state.began
-        self.id = meeting_id(self.domain, self.room, start)
-        self.changes.append(MeetingStarted(t, self.id, start, because))
+    def _publish_start(self, t: Ms, because: Because) -> None:
+        start = self.state.start
+        self.meeting_id = meeting_id(self.domain, self.room, start)
+        self.changes.append(MeetingStarted(t, self.meeting_id, start, because))
 
-    def _ended(self, t: Ms, state: State, because: Because) -> None:
-        self.changes.append(MeetingEnded(t, self.id, state.began, state.most, because))
+    def _publish_end(self, t: Ms, state: State, because: Because) -> None:
+        self.changes.append(MeetingEnded(t, self.meeting_id, state.start, state.max_participants, because))

@@ -49,8 +49,8 @@ from typing import Final
 # Phases. Plain integers, because the compiled pass indexes a table with them.
 OUT: Final = 0
 IN: Final = 1
-DOUBTED: Final = 2
-AGAIN: Final = 3
+OUT_UNCONFIRMED: Final = 2
+IN_UNCONFIRMED: Final = 3
 PHASES: Final = 4
 
 # Signs: what was said of one participant at one instant.
@@ -66,7 +66,7 @@ SIGNS: Final = 64
 NEXT_PHASE: Final = 3
 OPENS: Final = 4
 CLOSES: Final = 8
-OVERTURNS: Final = 16
+OVERRIDES: Final = 16
 # Why the stay closes, in the bits above: reported if none is set.
 BY_ROOM_END: Final = 32
 BY_INFERENCE: Final = 64
@@ -82,7 +82,7 @@ class LeftBy(StrEnum):
     SUPERSEDED = "superseded"
 
 
-def meaning(phase: int, signs: int) -> int:
+def transition(phase: int, signs: int) -> int:
     """What `signs` mean for a participant in `phase`: the next phase and what happens."""
     own = _own_signs(signs)
     ended = 0
@@ -104,27 +104,27 @@ def _room_ends(phase: int, signs: int, own: int) -> tuple[int, int]:
     """The end of the room comes before joins, and yields to a leave of the participant's own."""
     if own == LEAVE or (own == INFERRED_LEAVE and not signs & END):
         return phase, 0
-    if phase in (IN, AGAIN):
-        return (OUT, CLOSES | BY_ROOM_END) if signs & END else (DOUBTED, CLOSES | BY_INFERENCE)
+    if phase in (IN, IN_UNCONFIRMED):
+        return (OUT, CLOSES | BY_ROOM_END) if signs & END else (OUT_UNCONFIRMED, CLOSES | BY_INFERENCE)
     return (OUT, 0) if signs & END else (phase, 0)
 
 
 def _comes_or_goes(phase: int, own: int) -> tuple[int, int]:
     if own == JOIN:
-        return IN, 0 if phase in (IN, AGAIN) else OPENS
+        return IN, 0 if phase in (IN, IN_UNCONFIRMED) else OPENS
     if own == INFERRED_JOIN:
         return _inferred_to_be_in(phase)
     if own == LEAVE:
-        return OUT, {OUT: 0, IN: CLOSES}.get(phase, OVERTURNS)
-    if own == INFERRED_LEAVE and phase in (IN, AGAIN):
-        return DOUBTED, CLOSES | BY_INFERENCE
+        return OUT, {OUT: 0, IN: CLOSES}.get(phase, OVERRIDES)
+    if own == INFERRED_LEAVE and phase in (IN, IN_UNCONFIRMED):
+        return OUT_UNCONFIRMED, CLOSES | BY_INFERENCE
     return phase, 0
 
 
 def _inferred_to_be_in(phase: int) -> tuple[int, int]:
-    if phase in (IN, AGAIN):
+    if phase in (IN, IN_UNCONFIRMED):
         return phase, 0
-    return (AGAIN if phase == DOUBTED else IN), OPENS
+    return (IN_UNCONFIRMED if phase == OUT_UNCONFIRMED else IN), OPENS
 
 
-MEANINGS: Final = tuple(meaning(phase, signs) for phase in range(PHASES) for signs in range(SIGNS))
+TRANSITIONS: Final = tuple(transition(phase, signs) for phase in range(PHASES) for signs in range(SIGNS))

@@ -15,12 +15,12 @@ from headcount.kernel.changes import (
     Change,
     EventIgnored,
     MeetingEnded,
+    MeetingsCorrected,
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
-    Revised,
-    StayVoided,
+    StayIgnored,
 )
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.meetings import Stay
@@ -48,8 +48,8 @@ _IGNORED: Final = {
     Because.REPEATED_JOIN: "was said to join, but was in already: ignored (rule 1)",
     Because.ORPHAN_LEAVE: "was said to leave, but was not in: ignored (rule 1)",
     Because.CANCELLED: "was said to join and to leave at one instant, which changes nothing (rule 2)",
-    Because.DELIVERED_TWICE: "was said to {kind}, which was said already: ignored (rule 3)",
-    Because.GUESS_OUTRANKED: "was inferred to {kind}, which gives way to what was reported: ignored (rule 3a)",
+    Because.DUPLICATE_EVENT: "was said to {kind}, which was said already: ignored (rule 3)",
+    Because.INFERRED_EVENT_OUTRANKED: "was inferred to {kind}, which gives way to what was reported: ignored (rule 3a)",
 }
 
 
@@ -141,7 +141,7 @@ class _Story:
         self._names = {
             change.stay.participant_id: f"{change.stay.user_name} ({change.stay.participant_id})"
             for change in told
-            if isinstance(change, ParticipantJoined | ParticipantNamed | ParticipantLeft | StayVoided)
+            if isinstance(change, ParticipantJoined | ParticipantNamed | ParticipantLeft | StayIgnored)
             and change.stay.user_name is not None
         }
 
@@ -168,11 +168,11 @@ class _Story:
         return [
             change.stay
             for change in self._changes
-            if isinstance(change, StayVoided) and self._is_of_it(change)
+            if isinstance(change, StayIgnored) and self._is_of_it(change)
         ]
 
     def _is_of_it(self, change: Change) -> bool:
-        if isinstance(change, StayVoided):
+        if isinstance(change, StayIgnored):
             return change.stay.join < self._until and change.at >= self._row.start
         return self._row.start <= change.at <= self._until
 
@@ -187,7 +187,7 @@ class _Story:
                 yield _step(
                     "left", at, because, stay.participant_id, f"{self._name(stay)} {_WENT[stay.left_by]}"
                 )
-            case StayVoided(at, stay, because):
+            case StayIgnored(at, stay, because):
                 yield _step("void", at, because, stay.participant_id, self._void(stay))
             case EventIgnored(at, participant_id, _, because):
                 yield _step("ignored", at, because, participant_id, self._in_vain(change))
@@ -202,7 +202,7 @@ class _Story:
         if change.at == change.start:
             return f"{began}: there were two at once (rule 6)"
         sure = f"{began}, though that was only sure at {self._written(change.at)}"
-        if change.because is Because.COMPANY:
+        if change.because is Because.TWO_TOGETHER:
             return f"{sure}, when there were two at once (rule 6)"
         return f"{sure}, after {_span(change.at - change.start)} with somebody in the room (rule 6)"
 
@@ -236,7 +236,7 @@ def _step(what: str, at: Ms, because: Because, participant_id: str | None, sente
 
 def _correction(row: Correction) -> Corrected:
     because = Because(row.because)
-    if because is Because.GUESS_OVERTURNED:
+    if because is Because.INFERRED_LEAVE_OVERRIDDEN:
         sentence = "A stay was inferred to have ended, but a leave was reported later: it went on until then (rule 3a)."
     else:
         late = _span(row.late)
@@ -254,11 +254,11 @@ def _without_confirmations(changes: Iterable[Change], events: Iterable[Event]) -
     """Leaves out that a leave's `joined_at` repeats its join: it is there for that, and no news."""
     joins = Counter((event.participant_id, event.at) for event in events if event.kind is Kind.JOIN)
     for change in changes:
-        if isinstance(change, Revised):
+        if isinstance(change, MeetingsCorrected):
             continue
         if (
             isinstance(change, EventIgnored)
-            and change.because is Because.DELIVERED_TWICE
+            and change.because is Because.DUPLICATE_EVENT
             and change.kind is Kind.JOIN
         ):
             who = change.participant_id, change.at

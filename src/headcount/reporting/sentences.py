@@ -16,12 +16,12 @@ from headcount.kernel.changes import (
     Change,
     EventIgnored,
     MeetingEnded,
+    MeetingsCorrected,
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
-    Revised,
-    StayVoided,
+    StayIgnored,
 )
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.meetings import Stay
@@ -45,8 +45,8 @@ _IGNORED = {
     Because.REPEATED_JOIN: "was said to join, but was in already: ignored (rule 1)",
     Because.ORPHAN_LEAVE: "was said to leave, but was not in: ignored (rule 1)",
     Because.CANCELLED: "was said to join and to leave at one instant, which changes nothing (rule 2)",
-    Because.DELIVERED_TWICE: "was said to {kind}, which was said already: ignored (rule 3)",
-    Because.GUESS_OUTRANKED: "was inferred to {kind}, which gives way to what was reported: ignored (rule 3a)",
+    Because.DUPLICATE_EVENT: "was said to {kind}, which was said already: ignored (rule 3)",
+    Because.INFERRED_EVENT_OUTRANKED: "was inferred to {kind}, which gives way to what was reported: ignored (rule 3a)",
 }
 
 
@@ -59,7 +59,7 @@ def story_of(
     for event in known:
         live.handle(event, event.at)
     told = live.advance(as_of + rules.settling_ms)
-    overturned = [change for change in told if change.because is Because.GUESS_OVERTURNED]
+    overturned = [change for change in told if change.because is Because.INFERRED_LEAVE_OVERRIDDEN]
     # The room takes a guess back just before the instant of the report that overturns it.
     overturned = [change._replace(at=change.at + 1) for change in overturned]
     changes = _without_confirmations(changes_of(known, as_of=as_of, domain=domain, rules=rules), known)
@@ -71,7 +71,7 @@ def _without_confirmations(changes: Iterable[Change], events: Iterable[Event]) -
     """Leaves out that a leave's `joined_at` repeats its join: it is there for that, and no news."""
     joins = Counter((event.participant_id, event.at) for event in events if event.kind is Kind.JOIN)
     for change in changes:
-        if isinstance(change, EventIgnored) and change.because is Because.DELIVERED_TWICE:
+        if isinstance(change, EventIgnored) and change.because is Because.DUPLICATE_EVENT:
             who = change.participant_id, change.at
             joins[who] -= change.kind is Kind.JOIN
             if change.kind is Kind.JOIN and joins[who] < 1:
@@ -126,9 +126,9 @@ class _Story:
         """All that happened at one instant happened together (R5)."""
         yield from self._ignored([change for change in changes if isinstance(change, EventIgnored)])
         for change in changes:
-            if isinstance(change, Revised):
+            if isinstance(change, MeetingsCorrected):
                 yield from self._revised(change)
-            elif isinstance(change, StayVoided):
+            elif isinstance(change, StayIgnored):
                 yield self._void(change.stay)
         was_alone = self.alone_since, self.alone
         yield from self._moves(at, changes)
@@ -151,8 +151,8 @@ class _Story:
             return "The room was said to end, but nobody was in it: ignored (rule 1)"
         return f"{self._name(change.participant_id)} {_IGNORED[change.because].format(kind=change.kind)}"
 
-    def _revised(self, change: Revised) -> Iterator[str]:
-        if change.because is not Because.GUESS_OVERTURNED:
+    def _revised(self, change: MeetingsCorrected) -> Iterator[str]:
+        if change.because is not Because.INFERRED_LEAVE_OVERRIDDEN:
             late = _span(change.late_ms)
             yield f"An event came {late} late, and what it touches was worked out anew (rule 15)"
             return
@@ -247,7 +247,7 @@ class _Story:
         if change.at == change.start:
             return f"{began}: {'two' if len(self.present) == 2 else len(self.present)} at once (rule 6)"
         sure = f"{began}, though that was only sure at {_clock(change.at)}"
-        if change.because is Because.COMPANY:
+        if change.because is Because.TWO_TOGETHER:
             return f"{sure}, when there were two at once (rule 6)"
         return f"{sure}, after {_span(change.at - change.start)} with somebody in the room (rule 6)"
 
@@ -293,7 +293,7 @@ class _Story:
 
 def _names(changes: Iterable[Change], pending: Iterable[Stay]) -> dict[str, str]:
     """What everybody is called: 'Ann (PA_x)' where the name is known."""
-    told = (ParticipantJoined, ParticipantNamed, ParticipantLeft, StayVoided)
+    told = (ParticipantJoined, ParticipantNamed, ParticipantLeft, StayIgnored)
     stays = [*(change.stay for change in changes if isinstance(change, told)), *pending]
     return {
         stay.participant_id: f"{_printable(stay.user_name)} ({_printable(stay.participant_id)})"

@@ -6,7 +6,7 @@ What is settled in a round but not committed yet is kept here until it is.
 from collections.abc import Sequence
 
 from headcount.kernel.events import Event, Ms
-from headcount.kernel.journal import DAWN, Mark
+from headcount.kernel.journal import FIRST_MARK, Mark
 from headcount.store.database import Database
 from headcount.store.log import facts_between
 from headcount.store.records import MarkChange, mark_of
@@ -58,9 +58,9 @@ class StoredJournal:
         with self._database.reading() as connection:
             row = connection.row("select_replay_point_before", domain=self._domain, room=self._room, at=at)
         if not self._changes:
-            return DAWN if row is None else mark_of(*row)
-        marks = self._marks_after(DAWN.at)
-        return next((mark for mark in reversed(marks) if mark.at < at), DAWN)
+            return FIRST_MARK if row is None else mark_of(*row)
+        marks = self._marks_after(FIRST_MARK.at)
+        return next((mark for mark in reversed(marks) if mark.at < at), FIRST_MARK)
 
     def marks_after(self, at: Ms) -> Sequence[Mark]:
         return self._marks_after(at)

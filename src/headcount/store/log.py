@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from headcount.kernel.events import Event, Ms, facts
+from headcount.kernel.events import Event, Ms, with_implied_join
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
 from headcount.store.records import Appended, LogEntry, Logged, event_of
@@ -80,7 +80,7 @@ def facts_between(
     bounds = {"domain": domain, "room": room, "after": after, "position": position}
     own = connection.rows("select_room_events", until=min(until, settled), **bounds)
     joins = connection.rows("select_joins_of_later_leaves", until=until, finalized=settled, **bounds)
-    said = [fact for row in (*own, *joins) for fact in facts(event_of(room, *row))]
+    said = [fact for row in (*own, *joins) for fact in with_implied_join(event_of(room, *row))]
     return sorted((fact for fact in said if after < fact.at <= until), key=lambda fact: fact.at)
 
 

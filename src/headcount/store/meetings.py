@@ -10,8 +10,8 @@ from itertools import chain
 from typing import Any, Final
 
 from headcount.kernel.events import Event, Ms
-from headcount.kernel.journal import DAWN, Mark
-from headcount.kernel.meetings import Entry, clipped
+from headcount.kernel.journal import FIRST_MARK, Mark
+from headcount.kernel.meetings import Entry, clip_stay
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, one_moment
 from headcount.store.log import facts_between
@@ -420,7 +420,7 @@ def _page(
 
 def _mark_before(connection: Connection, domain: str, room: str, at: Ms) -> Mark:
     row = connection.row("select_replay_point_before", domain=domain, room=room, at=at)
-    return DAWN if row is None else mark_of(*row)
+    return FIRST_MARK if row is None else mark_of(*row)
 
 
 def _clauses(domain: str, wanted: MeetingFilter, now: Ms) -> tuple[list[str], dict[str, Any]]:
@@ -496,7 +496,7 @@ def _entries_of(meetings: Sequence[MeetingRow], rows: Iterable[tuple[Any, ...]])
     found: dict[str, list[Entry]] = {meeting.id: [] for meeting in meetings}
     bounds = {meeting.id: (meeting.start, meeting.end) for meeting in meetings}
     for name, *columns in rows:
-        entry = clipped(stay_of(*columns), *bounds[name])
+        entry = clip_stay(stay_of(*columns), *bounds[name])
         if entry is not None:
             found[name].append(entry)
     for entries in found.values():

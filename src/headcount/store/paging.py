@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from headcount.kernel.events import Ms
-from headcount.kernel.meetings import Entry, Stay, clipped
+from headcount.kernel.meetings import Entry, Stay, clip_stay
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import LeftBy
 from headcount.store.database import Connection
@@ -69,7 +69,7 @@ def in_order(entry: Entry) -> _Place:
 def entry_of(row: StayRow, meeting: MeetingRow) -> Entry | None:
     """What a meeting shows of a stay."""
     stay = stay_of(row.participant_id, row.join, row.leave, row.left_by, row.user_id, row.user_name)
-    return clipped(stay, meeting.start, meeting.end)
+    return clip_stay(stay, meeting.start, meeting.end)
 
 
 def stay_of(

@@ -316,7 +316,7 @@ def event_of(
 
 def packed_doubts(mark: Mark) -> str | None:
     """What is doubted at a mark, as JSON."""
-    return msgspec.json.encode(mark.doubts).decode() if mark.doubts else None
+    return msgspec.json.encode(mark.unconfirmed).decode() if mark.unconfirmed else None
 
 
 def mark_of(at: Ms, doubts: str | None) -> Mark:

@@ -25,7 +25,7 @@ from headcount.batch.io.schema import canonical
 from headcount.batch.io.text_columns import CODES, one_array
 from headcount.batch.io.text_files import STANDARD_INPUT
 from headcount.errors import BadInput
-from headcount.kernel.names import NUL, divided
+from headcount.kernel.names import NUL, nul_message
 
 PIECE_ROWS: Final = 4_000_000
 """How many rows are held at once: some hundred megabytes."""
@@ -121,7 +121,7 @@ class Reading:
 def require_domain(domain: str) -> None:
     """Raises `BadInput` if events cannot be of this domain."""
     if NUL in domain:
-        raise BadInput(divided("domain"))
+        raise BadInput(nul_message("domain"))
 
 
 def _fits(first: pa.Table, other: pa.Table) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from headcount.batch.io.blocks import Complaint, Mask
 from headcount.errors import BadInput
-from headcount.kernel.names import NUL, divided
+from headcount.kernel.names import NUL, nul_message
 
 CODES = pa.dictionary(pa.int32(), pa.string())
 
@@ -122,9 +122,9 @@ def about_divided(column: pa.ChunkedArray | pa.DictionaryArray, name: str) -> li
     if not any(map(_may_hold_nul, [column.dictionary] if is_coded else column.chunks)):
         return []
     if is_coded:
-        return about_words(column, positions(column, _hold_nul), divided(name))
+        return about_words(column, positions(column, _hold_nul), nul_message(name))
     rows = as_mask(pc.fill_null(_hold_nul(column), fill_value=False))
-    return [Complaint(rows, lambda _: divided(name))] if rows.any() else []
+    return [Complaint(rows, lambda _: nul_message(name))] if rows.any() else []
 
 
 def _hold_nul(words: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

@@ -23,10 +23,10 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(cache=True, nogil=True, inline="always")(function)
 
 
-MEANINGS = np.array(stay_table.MEANINGS, dtype=np.int64)
+TRANSITIONS = np.array(stay_table.TRANSITIONS, dtype=np.int64)
 
-is_void = compiled(rules.is_void)
+is_too_short = compiled(rules.is_too_short)
 due = compiled(rules.due)
 falls_due = compiled(rules.falls_due)
-lapse = compiled(rules.lapse)
-count = compiled(rules.count)
+expire = compiled(rules.expire)
+step = compiled(rules.step)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headcount.batch.passes.jit import compiled, count, due, falls_due, is_void, lapse
+from headcount.batch.passes.jit import compiled, due, expire, falls_due, is_too_short, step
 from headcount.batch.passes.layout import (
     ABOVE,
     BELOW,
@@ -30,7 +30,7 @@ def counts(join: Any, leave: Any, left_by: Any, rules: Any, as_of: Any) -> Any:
     """Whether a stay counts as of `as_of`: neither void (R4) nor pending (R14) nor taken back."""
     if left_by == DROPPED:
         return False
-    return not is_void(join, as_of if left_by == STILL_IN else leave, rules)
+    return not is_too_short(join, as_of if left_by == STILL_IN else leave, rules)
 
 
 @compiled
@@ -87,33 +87,33 @@ def fold(
             stay = closed[c]
             n -= leave[stay] == t and counts(join[stay], t, left_by[stay], rules, as_of)
             c += 1
-        if n == state.people:
+        if n == state.head_count:
             continue
         if falls_due(state, moment, t, n):
             before = state
-            state = lapse(before, rules)
-            if before.stands:
+            state = expire(before, rules)
+            if before.is_meeting:
                 at = write(meetings, at, before, moment)
         before = state
-        state = count(before, t, n)
-        if n == 0 and before.stands:
+        state = step(before, t, n)
+        if n == 0 and before.is_meeting:
             at = write(meetings, at, before, t)
         moment = due(state, rules)
     if moment < horizon:
         before = state
-        state = lapse(before, rules)
-        if before.stands:
+        state = expire(before, rules)
+        if before.is_meeting:
             at = write(meetings, at, before, moment)
-    if state.stands:
+    if state.is_meeting:
         at = write(meetings, at, state, NEVER)
     return at
 
 
 @compiled
 def write(meetings: Any, at: Any, state: Any, end: Any) -> Any:
-    meetings.start[at] = state.began
+    meetings.start[at] = state.start
     meetings.end[at] = end
-    meetings.most[at] = state.most
+    meetings.most[at] = state.max_participants
     meetings.entries[at] = 0
     meetings.participant_ms[at] = 0
     return at + 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from headcount.batch.passes.hash_keys import HASHED, SIZE_SHIFT, is_same
-from headcount.batch.passes.jit import MEANINGS, compiled, inlined
+from headcount.batch.passes.jit import TRANSITIONS, compiled, inlined
 from headcount.batch.passes.layout import (
     ALPHABETICAL,
     ENDS_OF_NOBODY,
@@ -155,7 +155,7 @@ def pair(
             place = (place + np.uint64(1)) & mask
         known = taken[place]
         phase = phases[place] if known else OUT
-        meaning = MEANINGS[phase * SIGNS + (JOIN if (marks & KIND_BITS) == KIND_JOIN else LEAVE)]
+        meaning = TRANSITIONS[phase * SIGNS + (JOIN if (marks & KIND_BITS) == KIND_JOIN else LEAVE)]
         if meaning == OPENS | IN and phase == OUT:
             if not known:
                 settle_in(people, place, low, high, row)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from headcount.batch.passes.jit import MEANINGS, compiled, inlined
+from headcount.batch.passes.jit import TRANSITIONS, compiled, inlined
 from headcount.batch.passes.layout import (
     CANCELLED,
     DELIVERED_TWICE,
@@ -27,11 +27,11 @@ from headcount.batch.passes.layout import (
 )
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import (
-    AGAIN,
     BY_INFERENCE,
     BY_ROOM_END,
     CLOSES,
     IN,
+    IN_UNCONFIRMED,
     INFERRED_JOIN,
     INFERRED_LEAVE,
     JOIN,
@@ -39,7 +39,7 @@ from headcount.kernel.stay_table import (
     NEXT_PHASE,
     OPENS,
     OUT,
-    OVERTURNS,
+    OVERRIDES,
     SIGNS,
 )
 
@@ -148,14 +148,14 @@ def apply(
 ) -> None:
     """What the signs of one instant mean for one participant, done."""
     signs = said.signs[k]
-    meaning = MEANINGS[people.phase[place] * SIGNS + signs]
+    meaning = TRANSITIONS[people.phase[place] * SIGNS + signs]
     if people.doubted[place] != NO_ROW:
         learn_whole(k, place, people, said, names, tallies)
     if not said.implied[k]:
         tally(signs, said.times[k], meaning, tallies)
-    if not meaning & (OPENS | CLOSES | OVERTURNS) and people.stay[place] != NO_ROW:
+    if not meaning & (OPENS | CLOSES | OVERRIDES) and people.stay[place] != NO_ROW:
         learn(people.stay[place], k, True, True, stays, said, names, tallies)
-    if meaning & OVERTURNS:
+    if meaning & OVERRIDES:
         overturn(t, place, people, stays, closings, closed, cursor)
         tallies[OVERTURNED] += 1
     reopens = meaning & CLOSES and meaning & OPENS
@@ -178,7 +178,7 @@ def apply(
         stays.user_id_row[stay] = NO_ROW
         stays.user_name_row[stay] = NO_ROW
         learn(stay, k, True, not reopens, stays, said, names, tallies)
-        if after == AGAIN:
+        if after == IN_UNCONFIRMED:
             stays.follows[stay] = people.doubted_last[place]
     people.phase[place] = after
 
@@ -229,6 +229,6 @@ def tally(signs: Any, times: Any, meaning: Any, tallies: Any) -> None:
         tallies[OUTRANKED] += inferred
     if reported == 2 or (inferred == 2 and not reported):
         tallies[CANCELLED] += 2
-    elif reported + inferred and not meaning & (OPENS | CLOSES | OVERTURNS):
+    elif reported + inferred and not meaning & (OPENS | CLOSES | OVERRIDES):
         came = signs & JOIN or (signs & INFERRED_JOIN and not reported)
         tallies[REPEATED_JOINS if came else ORPHAN_LEAVES] += 1

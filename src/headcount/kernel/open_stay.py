@@ -1,0 +1,140 @@
+"""Stays whose fields may still change: an open stay, and a stay whose leave is inferred but not confirmed (R3a).
+
+Responsible for the fields and names of one stay. Must not know rooms, or which events change a stay.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from headcount.kernel.events import Event, Ms
+from headcount.kernel.meetings import Stay
+from headcount.kernel.stay_table import LeftBy
+
+_new = tuple.__new__  # makes a `Stay` of its fields as `Stay(...)` does, in half the time
+
+
+class OpenStay:
+    """A mutable stay. `to_stay` returns it as published.
+
+    `reported`: its join was reported, not inferred. `counted`: it is long enough to count (R4). `dropped`: it is
+    part of an earlier stay, because the leave between them was overridden (R3a).
+    """
+
+    __slots__ = (
+        "counted",
+        "dropped",
+        "join",
+        "leave",
+        "left_by",
+        "names_before_leave",
+        "participant_id",
+        "reported",
+        "source_session",
+        "user_id",
+        "user_name",
+    )
+
+    def __init__(
+        self,
+        participant_id: str,
+        join: Ms,
+        user_id: str | None,
+        user_name: str | None,
+        source_session: str | None,
+        reported: bool,  # noqa: FBT001 - a fact of the stay, not a switch
+    ) -> None:
+        self.participant_id = participant_id
+        self.join = join
+        self.user_id = user_id
+        self.user_name = user_name
+        self.source_session = source_session
+        self.reported = reported
+        self.leave: Ms | None = None
+        self.left_by: LeftBy | None = None
+        self.counted = False
+        self.dropped = False
+        self.names_before_leave: tuple[str | None, str | None] | None = None
+        """User id and name before the events of the leave; None before it, or if it could add no names."""
+
+    def as_joined(self) -> Stay:
+        """Return the stay as published before its leave, which must not depend on how far ahead events are known."""
+        if self.names_before_leave is None:
+            return _new(Stay, (self.participant_id, self.join, None, None, self.user_id, self.user_name))
+        return Stay(self.participant_id, self.join, None, None, *self.names_before_leave)
+
+    def to_stay(self) -> Stay:
+        """Return the stay as it is now, as an immutable value."""
+        return _new(
+            Stay, (self.participant_id, self.join, self.leave, self.left_by, self.user_id, self.user_name)
+        )
+
+    def learn(self, events: Iterable[Event]) -> None:
+        """Fill in unknown names and the source session from the events of one instant (R1)."""
+        if self.user_id is None:
+            self.user_id = min((e.user_id for e in events if e.user_id is not None), default=None)
+        if self.user_name is None:
+            self.user_name = min((e.user_name for e in events if e.user_name is not None), default=None)
+        if self.source_session is None:
+            sessions = (e.source_session for e in events if e.source_session is not None)
+            self.source_session = min(sessions, default=None)
+
+    def copy(self) -> "OpenStay":
+        """Return an independent copy."""
+        made = OpenStay(
+            self.participant_id, self.join, self.user_id, self.user_name, self.source_session, self.reported
+        )
+        made.leave, made.left_by = self.leave, self.left_by
+        made.counted, made.dropped = self.counted, self.dropped
+        made.names_before_leave = self.names_before_leave
+        return made
+
+    def pack(self) -> tuple[Any, ...]:
+        """Return what events said about the stay as plain values, for `unpack`."""
+        left_by = None if self.left_by is None else self.left_by.value
+        known = (self.participant_id, self.join, self.user_id, self.user_name, self.source_session)
+        return (*known, self.reported, self.leave, left_by)
+
+    @staticmethod
+    def unpack(values: Sequence[Any]) -> "OpenStay":
+        """Return the stay that `pack` described."""
+        stay = OpenStay(*values[:6])
+        stay.leave = values[6]
+        stay.left_by = None if values[7] is None else LeftBy(values[7])
+        return stay
+
+
+class UnconfirmedLeave:
+    """An inferred leave that a later report may still override (R3a).
+
+    `stay` is the stay that it closed, `latest` the stay of the same participant that was last closed by
+    inference since, and `merged` the one stay that they all are if nobody had left.
+    """
+
+    __slots__ = ("latest", "merged", "names_before_leave", "rejoined", "stay")
+
+    def __init__(
+        self, stay: OpenStay, merged: OpenStay | None = None, latest: OpenStay | None = None
+    ) -> None:
+        self.stay = stay
+        self.merged = merged or OpenStay.unpack(stay.pack())
+        self.latest = latest or stay
+        self.rejoined: list[OpenStay] = []
+        self.names_before_leave = self.merged.user_id, self.merged.user_name
+
+    def copy(self) -> "UnconfirmedLeave":
+        """Return a copy. It cannot be overridden: that requires folding from before the stay began."""
+        made = UnconfirmedLeave(self.stay.copy(), self.merged.copy(), self.latest.copy())
+        made.names_before_leave = self.names_before_leave
+        return made
+
+    def pack(self) -> tuple[tuple[Any, ...], ...]:
+        """Return the three stays as plain values."""
+        return self.stay.pack(), self.merged.pack(), self.latest.pack()
+
+    def override(self) -> None:
+        """Undo the leave: the stay takes the names that became known since, and later stays become part of it."""
+        stay, merged = self.stay, self.merged
+        stay.user_id, stay.user_name = merged.user_id, merged.user_name
+        stay.names_before_leave = self.names_before_leave
+        for part in self.rejoined:
+            part.dropped = True
