@@ -82,7 +82,7 @@ def expand_server_ends(
 ) -> Iterator[ParsedEvent]:
     """Return the events, with each server-wide end replaced by one end per room.
 
-    Those are the rooms in which somebody may be: the rooms of the events before it, and `active_rooms`, which is
+    Those are the rooms that may have participants: the rooms of the events before it, and `active_rooms`, which is
     called with the prefix of their names.
     """
     seen: set[str] = set()

@@ -2,7 +2,7 @@
 
 A line is `{"body": "…"}`, with other fields that the receiver recorded: `headers`, `url` and `t`, the time of receipt in seconds, are
 used. Test data has this format, and so have logs of webhooks. A line may also be the bare JSON body of a request.
-Responsible for parsing such lines with their source. Must not know whose meetings they are, or where they are stored.
+Responsible for parsing such lines with their source. Must not know the domain or the store of the events.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -73,14 +73,15 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
         return []
     detail = fields.decode(_DETAIL, bytes(notice.detail), "event of a Chime meeting")
     if detail.event_type == "chime:MeetingEnded":
-        return [ParsedEvent(_end(notice, detail))]
+        return [_end(notice, detail)]
     kind = _KINDS.get(detail.event_type)
     return [] if kind is None else [_participant_event(kind, notice, detail)]
 
 
-def _end(notice: Notice, detail: Detail) -> Event:
+def _end(notice: Notice, detail: Detail) -> ParsedEvent:
     at = _event_time(notice, detail)
-    return Event(Kind.END, _room(detail), at, source_session=detail.meeting_id, id=notice.id or None)
+    session = detail.meeting_id
+    return ParsedEvent(Event(Kind.END, _room(detail), at, source_session=session, id=notice.id or None))
 
 
 def _participant_event(kind: Kind, notice: Notice, detail: Detail) -> ParsedEvent:
@@ -88,10 +89,9 @@ def _participant_event(kind: Kind, notice: Notice, detail: Detail) -> ParsedEven
     role, at = _role(detail), _event_time(notice, detail)
     if role is Role.SCREEN and not participant_id.endswith(_CONTENT_SUFFIX):
         participant_id += _CONTENT_SUFFIX
-    user, session = detail.external_user_id, detail.meeting_id
-    return ParsedEvent(
-        Event(kind, _room(detail), at, participant_id, user, None, session, id=notice.id or None), role
-    )
+    user_id, session = detail.external_user_id, detail.meeting_id
+    event = Event(kind, _room(detail), at, participant_id, user_id, None, session, id=notice.id or None)
+    return ParsedEvent(event, role)
 
 
 def _role(detail: Detail) -> Role:

@@ -122,17 +122,13 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "webhook of Daily")
     match notice.type:
         case "participant.joined":
-            participant = _participant(notice)
-            return [_participant_event(Kind.JOIN, notice, participant, _join(notice, participant))]
+            return [_join(notice)]
         case "participant.left":
             return [_leave(notice)]
         case "meeting.started":
             meeting = _meeting(notice)
-            return [
-                end_before_start(
-                    meeting.room, _event_time(meeting.start_ts, notice, "start_ts"), notice.id or None
-                )
-            ]
+            at = _event_time(meeting.start_ts, notice, "start_ts")
+            return [end_before_start(meeting.room, at, notice.id or None)]
         case "meeting.ended":
             return [_end(notice)]
     return []
@@ -145,25 +141,22 @@ def _participant(notice: Notice) -> Participant:
     return participant
 
 
-def _join(notice: Notice, participant: Participant) -> Ms:
-    return _event_time(participant.joined_at, notice, "joined_at")
+def _join(notice: Notice) -> ParsedEvent:
+    participant = _participant(notice)
+    at = _event_time(participant.joined_at, notice, "joined_at")
+    return _participant_event(Kind.JOIN, notice, participant, at)
 
 
 def _leave(notice: Notice) -> ParsedEvent:
     """Return a leave with its join if the payload has a duration, else at the time of sending."""
     participant = _participant(notice)
     if participant.joined_at is None or participant.duration is None:
-        return _participant_event(
-            Kind.LEAVE, notice, participant, fields.ms_from_seconds(notice.event_ts, "event_ts")
-        )
-    joined = _join(notice, participant)
-    at = max(
-        joined,
-        fields.ms_from_seconds(
-            participant.joined_at + participant.duration, "payload.joined_at with its duration"
-        ),
-    )
-    return _participant_event(Kind.LEAVE, notice, participant, at, fields.join_before(at, joined))
+        at = fields.ms_from_seconds(notice.event_ts, "event_ts")
+        return _participant_event(Kind.LEAVE, notice, participant, at)
+    joined_at = _event_time(participant.joined_at, notice, "joined_at")
+    end_s = participant.joined_at + participant.duration
+    at = max(joined_at, fields.ms_from_seconds(end_s, "payload.joined_at with its duration"))
+    return _participant_event(Kind.LEAVE, notice, participant, at, fields.join_before(at, joined_at))
 
 
 def _participant_event(
@@ -171,7 +164,7 @@ def _participant_event(
     notice: Notice,
     participant: Participant,
     at: Ms,
-    joined: Ms | None = None,
+    joined_at: Ms | None = None,
 ) -> ParsedEvent:
     user_id = None if participant.user_id == participant.session_id else participant.user_id
     name = fields.user_name(participant.user_name)
@@ -182,7 +175,7 @@ def _participant_event(
         participant.session_id,
         user_id,
         name,
-        joined_at=joined,
+        joined_at=joined_at,
         id=notice.id or None,
     )
     is_hidden = participant.permissions is not None and not participant.permissions.has_presence
@@ -206,9 +199,9 @@ def _end(notice: Notice) -> ParsedEvent:
 
 def _event_time(at: float | None, notice: Notice, field: str) -> Ms:
     """Return the time of the event; if it is missing, the time of sending."""
-    return fields.ms_from_seconds(
-        notice.event_ts if at is None else at, "event_ts" if at is None else f"payload.{field}"
-    )
+    if at is None:
+        return fields.ms_from_seconds(notice.event_ts, "event_ts")
+    return fields.ms_from_seconds(at, f"payload.{field}")
 
 
 def samples(now: Ms) -> list[InboundRequest]:

@@ -75,33 +75,30 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "webhook of 100ms")
     match notice.type:
         case "peer.join.success":
-            return [ParsedEvent(_join(notice), _role(notice.data))]
+            return [_join(notice)]
         case "peer.leave.success":
-            return [ParsedEvent(_leave(notice), _role(notice.data))]
+            return [_leave(notice)]
         case "session.open.success":
-            started = _required_time(notice.data.session_started_at, "data.session_started_at")
-            return [end_before_start(_room(notice), started, notice.id or None)]
+            at = _event_time(notice.data.session_started_at, "data.session_started_at")
+            return [end_before_start(_room(notice), at, notice.id or None)]
         case "session.close.success":
-            stopped = _required_time(notice.data.session_stopped_at, "data.session_stopped_at")
-            return [ParsedEvent(_end(notice, stopped))]
+            return [_end(notice)]
     return []
 
 
-def _join(notice: Notice) -> Event:
-    return _participant_event(Kind.JOIN, notice, _required_time(notice.data.joined_at, "data.joined_at"))
+def _join(notice: Notice) -> ParsedEvent:
+    return _participant_event(Kind.JOIN, notice, _event_time(notice.data.joined_at, "data.joined_at"))
 
 
-def _leave(notice: Notice) -> Event:
-    at, joined = (
-        _required_time(notice.data.left_at, "data.left_at"),
-        _event_time(notice.data.joined_at, "data.joined_at"),
-    )
-    return _participant_event(Kind.LEAVE, notice, at, fields.join_before(at, joined))
+def _leave(notice: Notice) -> ParsedEvent:
+    at = _event_time(notice.data.left_at, "data.left_at")
+    joined_at = _optional_time(notice.data.joined_at, "data.joined_at")
+    return _participant_event(Kind.LEAVE, notice, at, fields.join_before(at, joined_at))
 
 
-def _participant_event(kind: Kind, notice: Notice, at: Ms, joined_at: Ms | None = None) -> Event:
+def _participant_event(kind: Kind, notice: Notice, at: Ms, joined_at: Ms | None = None) -> ParsedEvent:
     peer = notice.data
-    return Event(
+    event = Event(
         kind,
         _room(notice),
         at,
@@ -112,24 +109,27 @@ def _participant_event(kind: Kind, notice: Notice, at: Ms, joined_at: Ms | None 
         joined_at,
         id=notice.id or None,
     )
+    return ParsedEvent(event, _role(peer))
 
 
-def _end(notice: Notice, at: Ms) -> Event:
-    return Event(Kind.END, _room(notice), at, source_session=notice.data.session_id, id=notice.id or None)
+def _end(notice: Notice) -> ParsedEvent:
+    at = _event_time(notice.data.session_stopped_at, "data.session_stopped_at")
+    session = notice.data.session_id
+    return ParsedEvent(Event(Kind.END, _room(notice), at, source_session=session, id=notice.id or None))
 
 
 def _room(notice: Notice) -> str:
     return fields.required(notice.data.room_id, "data.room_id", notice.type, "100ms")
 
 
-def _required_time(text: str | None, field: str) -> Ms:
-    at = _event_time(text, field)
+def _event_time(text: str | None, field: str) -> Ms:
+    at = _optional_time(text, field)
     if at is None:
         raise BadInput(f"{field} is missing, or is 0001-01-01, by which 100ms says that it is not known")
     return at
 
 
-def _event_time(text: str | None, field: str) -> Ms | None:
+def _optional_time(text: str | None, field: str) -> Ms | None:
     if not text or text.startswith(_UNKNOWN_TIME):
         return None
     return fields.ms_from_rfc3339(text, field)

@@ -133,29 +133,37 @@ def _room_event(notice: Notice) -> ParsedEvent | None:
     data = fields.decode(_ROOM_EVENT, bytes(event.data), f"event of {event.plugin}")
     kind = data.event or data.textroom
     if kind in _JOIN_EVENTS:
-        return ParsedEvent(_join(notice, event.plugin, data))
+        return _join(notice, event.plugin, data)
     if kind in _LEAVE_EVENTS:
-        return ParsedEvent(
-            Event(Kind.LEAVE, _room(notice, event.plugin, data), _event_time(notice), _participant(data))
-        )
+        return _leave(notice, event.plugin, data)
     if kind == "destroyed":
-        return ParsedEvent(Event(Kind.END, _room(notice, event.plugin, data), _event_time(notice)))
+        return _end(notice, event.plugin, data)
     if kind == "created":
-        room, inferred = _room(notice, event.plugin, data), Inferred.SUPERSEDED
-        return ParsedEvent(Event(Kind.END, room, _event_time(notice), inferred=inferred))
+        return _end(notice, event.plugin, data, Inferred.SUPERSEDED)
     return None
 
 
-def _join(notice: Notice, plugin: str, data: RoomEvent) -> Event:
+def _join(notice: Notice, plugin: str, data: RoomEvent) -> ParsedEvent:
     name = data.display or data.username
-    return Event(
+    event = Event(
         Kind.JOIN,
         _room(notice, plugin, data),
         _event_time(notice),
-        _participant(data),
+        _participant_id(data),
         notice.opaque_id,
         fields.user_name(name if isinstance(name, str) else None),
     )
+    return ParsedEvent(event)
+
+
+def _leave(notice: Notice, plugin: str, data: RoomEvent) -> ParsedEvent:
+    room, at = _room(notice, plugin, data), _event_time(notice)
+    return ParsedEvent(Event(Kind.LEAVE, room, at, _participant_id(data)))
+
+
+def _end(notice: Notice, plugin: str, data: RoomEvent, inferred: Inferred | None = None) -> ParsedEvent:
+    room, at = _room(notice, plugin, data), _event_time(notice)
+    return ParsedEvent(Event(Kind.END, room, at, inferred=inferred))
 
 
 def room_prefix(server: str) -> str:
@@ -167,7 +175,7 @@ def _room(notice: Notice, plugin: str, data: RoomEvent) -> str:
     return f"{room_prefix(notice.emitter)}{ROOM_PLUGINS[plugin]}{_text(data.room, 'room')}"
 
 
-def _participant(data: RoomEvent) -> str:
+def _participant_id(data: RoomEvent) -> str:
     return _text(data.username if data.id is None else data.id, "id")
 
 

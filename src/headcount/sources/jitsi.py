@@ -4,7 +4,7 @@ Times are whole seconds. A connection is its full JID; the user is known only wh
 join with a token.
 
 * A `left` has the join time, so a lost or late `joined` loses nothing.
-* The `destroyed` of a room lists occupants who was ever in it, which repairs what was lost.
+* The `destroyed` of a room lists all participants who were ever in it, which repairs what was lost.
 * Lua writes an empty list as `{}`: so is the list of occupants of a room in which nobody ever was.
 * A `left` may lack its occupant, for a nick that the component did not know: no event.
 * After a crash of the server nothing is sent. The next `created` of the same name means that
@@ -61,49 +61,51 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     room = _room(notice)
     match notice.event_name:
         case "muc-occupant-joined" if notice.occupant:
-            return [_with_role(_join(room, notice.occupant), notice.occupant)]
+            return [_join(room, notice.occupant)]
         case "muc-occupant-left" if notice.occupant:
-            return [_with_role(_stay(room, notice.occupant), notice.occupant)]
+            return [_leave(room, notice.occupant)]
         case "muc-room-created" if notice.created_at is not None:
-            return [ParsedEvent(Event(Kind.END, room, _ms(notice.created_at), inferred=Inferred.SUPERSEDED))]
+            at = _event_time(notice.created_at)
+            return [ParsedEvent(Event(Kind.END, room, at, inferred=Inferred.SUPERSEDED))]
         case "muc-room-destroyed" if notice.destroyed_at is not None:
             occupants = notice.all_occupants if isinstance(notice.all_occupants, list) else []
-            stays = [_with_role(_stay(room, occupant), occupant) for occupant in occupants]
-            return [*stays, ParsedEvent(Event(Kind.END, room, _ms(notice.destroyed_at)))]
+            leaves = [_leave(room, occupant) for occupant in occupants]
+            return [*leaves, ParsedEvent(Event(Kind.END, room, _event_time(notice.destroyed_at)))]
     return []
-
-
-def _with_role(event: Event, occupant: Occupant) -> ParsedEvent:
-    """Return the event with its role. Recorders (Jibri) have a domain of their own, which installers name `recorder`."""
-    domain = occupant.occupant_jid.partition("@")[2].partition("/")[0]
-    name = occupant.occupant_jid.partition("@")[0]
-    is_recorder = domain.startswith(_RECORDERS) or name in _RECORDERS
-    return ParsedEvent(event, Role.RECORDER if is_recorder else Role.PERSON)
 
 
 def _room(notice: Notice) -> str:
     return f"{notice.room_jid}/{notice.breakout_room_id}" if notice.is_breakout else notice.room_jid
 
 
-def _join(room: str, occupant: Occupant) -> Event:
-    return Event(Kind.JOIN, room, _ms(occupant.joined_at), occupant.occupant_jid, **_user_fields(occupant))
+def _join(room: str, occupant: Occupant) -> ParsedEvent:
+    return _participant_event(Kind.JOIN, room, occupant, _event_time(occupant.joined_at))
 
 
-def _stay(room: str, occupant: Occupant) -> Event:
-    """Return a complete stay in one event, or only its join if no leave was recorded."""
+def _leave(room: str, occupant: Occupant) -> ParsedEvent:
+    """Return a leave with its join, or only the join if no leave was recorded."""
     if occupant.left_at is None:
         return _join(room, occupant)
-    join, leave = _ms(occupant.joined_at), _ms(occupant.left_at)
-    return Event(
-        Kind.LEAVE, room, leave, occupant.occupant_jid, joined_at=min(join, leave), **_user_fields(occupant)
-    )
+    joined_at, at = _event_time(occupant.joined_at), _event_time(occupant.left_at)
+    return _participant_event(Kind.LEAVE, room, occupant, at, min(joined_at, at))
 
 
-def _user_fields(occupant: Occupant) -> dict[str, Any]:
-    return {"user_id": occupant.id, "user_name": fields.user_name(occupant.name)}
+def _participant_event(
+    kind: Kind, room: str, occupant: Occupant, at: Ms, joined_at: Ms | None = None
+) -> ParsedEvent:
+    name = fields.user_name(occupant.name)
+    event = Event(kind, room, at, occupant.occupant_jid, occupant.id, name, joined_at=joined_at)
+    return ParsedEvent(event, _role(occupant))
 
 
-def _ms(seconds: int) -> Ms:
+def _role(occupant: Occupant) -> Role:
+    """Return the role. Recorders (Jibri) have a domain of their own, which installers name `recorder`."""
+    name, _, address = occupant.occupant_jid.partition("@")
+    is_recorder = address.partition("/")[0].startswith(_RECORDERS) or name in _RECORDERS
+    return Role.RECORDER if is_recorder else Role.PERSON
+
+
+def _event_time(seconds: int) -> Ms:
     return fields.ms_from_seconds(seconds, "a time")
 
 

@@ -143,11 +143,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
         case "participant_left":
             return [_leave(notice)]
         case "room_finished":
-            room = _room(notice)
-            at = fields.ms_from_seconds(notice.created_at, "createdAt")
-            return [
-                ParsedEvent(Event(Kind.END, room.name, at, source_session=room.sid, id=notice.id or None))
-            ]
+            return [_end(notice)]
         case "room_started":
             return [_start(notice)]
     return []
@@ -155,21 +151,20 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
 
 def _join(notice: Notice) -> ParsedEvent:
     room, participant = _room(notice), _participant(notice)
-    return ParsedEvent(
-        _participant_event(Kind.JOIN, notice, room, participant, _join_time(notice, participant)),
-        participant_role(participant.kind, participant.permission),
-    )
+    return _participant_event(Kind.JOIN, notice, room, participant, _join_time(notice, participant))
 
 
 def _leave(notice: Notice) -> ParsedEvent:
     room, participant = _room(notice), _participant(notice)
     joined_at = _join_time(notice, participant)
     # The leave has whole seconds, the join milliseconds.
-    at = max(joined_at, fields.ms_from_seconds(notice.created_at, "createdAt"))
-    return ParsedEvent(
-        _participant_event(Kind.LEAVE, notice, room, participant, at, joined_at),
-        participant_role(participant.kind, participant.permission),
-    )
+    at = max(joined_at, _event_time(notice))
+    return _participant_event(Kind.LEAVE, notice, room, participant, at, joined_at)
+
+
+def _end(notice: Notice) -> ParsedEvent:
+    room, at = _room(notice), _event_time(notice)
+    return ParsedEvent(Event(Kind.END, room.name, at, source_session=room.sid, id=notice.id or None))
 
 
 def _start(notice: Notice) -> ParsedEvent:
@@ -190,8 +185,8 @@ def _participant_event(
     participant: Participant,
     at: Ms,
     joined_at: Ms | None = None,
-) -> Event:
-    return Event(
+) -> ParsedEvent:
+    event = Event(
         kind,
         room.name,
         at,
@@ -202,6 +197,11 @@ def _participant_event(
         joined_at,
         id=notice.id or None,
     )
+    return ParsedEvent(event, participant_role(participant.kind, participant.permission))
+
+
+def _event_time(notice: Notice) -> Ms:
+    return fields.ms_from_seconds(notice.created_at, "createdAt")
 
 
 def _join_time(notice: Notice, participant: Participant) -> Ms:
@@ -211,10 +211,10 @@ def _join_time(notice: Notice, participant: Participant) -> Ms:
 
 def participant_role(kind: str | int, permission: Permission | None) -> Role:
     """Return the role of a participant of a webhook or a list. A recorder is hidden, too, so recorders come first."""
-    may = permission or Permission()
-    if kind == "EGRESS" or may.recorder:
+    permission = permission or Permission()
+    if kind == "EGRESS" or permission.recorder:
         return Role.RECORDER
-    return Role.HIDDEN if may.hidden else _ROLES.get(kind, Role.PERSON)
+    return Role.HIDDEN if permission.hidden else _ROLES.get(kind, Role.PERSON)
 
 
 def _room(notice: Notice) -> Room:

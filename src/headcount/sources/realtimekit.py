@@ -35,7 +35,7 @@ from headcount.timestamps import spoken
 
 
 class Meeting(msgspec.Struct, rename="camel"):
-    """A meeting, which is a room, in one of its sessions."""
+    """A meeting, which is a room, and its session."""
 
     id: str = ""
     session_id: str | None = None
@@ -84,73 +84,65 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     received_at, meeting = request.received_at, notice.meeting
     match notice.event:
         case "meeting.participantJoined":
-            return [ParsedEvent(_join(notice, received_at))]
+            return [_join(notice, received_at)]
         case "meeting.participantLeft":
-            return [ParsedEvent(_leave(notice, received_at))]
+            return [_leave(notice, received_at)]
         case "meeting.started":
-            return [
-                end_before_start(
-                    _room(notice),
-                    fields.ms_from_rfc3339_or(received_at, meeting.started_at, "meeting.startedAt"),
-                )
-            ]
+            at = fields.ms_from_rfc3339_or(received_at, meeting.started_at, "meeting.startedAt")
+            return [end_before_start(_room(notice), at)]
         case "meeting.ended":
             at = fields.ms_from_rfc3339_or(received_at, meeting.ended_at, "meeting.endedAt")
             return [ParsedEvent(Event(Kind.END, _room(notice), at, source_session=meeting.session_id))]
     return []
 
 
-def _join(notice: Notice, received_at: Ms) -> Event:
+def _join(notice: Notice, received_at: Ms) -> ParsedEvent:
     at = fields.ms_from_rfc3339_or(received_at, notice.participant.joined_at, "participant.joinedAt")
     return _participant_event(Kind.JOIN, notice, at)
 
 
-def _leave(notice: Notice, received_at: Ms) -> Event:
+def _leave(notice: Notice, received_at: Ms) -> ParsedEvent:
     participant = notice.participant
     at = fields.ms_from_rfc3339_or(received_at, participant.left_at, "participant.leftAt")
-    joined = (
-        fields.ms_from_rfc3339(participant.joined_at, "participant.joinedAt")
-        if participant.joined_at
-        else None
-    )
-    return _participant_event(Kind.LEAVE, notice, at, fields.join_before(at, joined))
+    text = participant.joined_at
+    joined_at = fields.ms_from_rfc3339(text, "participant.joinedAt") if text else None
+    return _participant_event(Kind.LEAVE, notice, at, fields.join_before(at, joined_at))
 
 
-def _participant_event(kind: Kind, notice: Notice, at: Ms, joined: Ms | None = None) -> Event:
+def _participant_event(kind: Kind, notice: Notice, at: Ms, joined_at: Ms | None = None) -> ParsedEvent:
     participant = notice.participant
     peer_id = fields.required(participant.peer_id, "participant.peerId", notice.event, "RealtimeKit")
-    user, name = (
-        participant.custom_participant_id or participant.client_specific_id,
-        fields.user_name(participant.user_display_name),
-    )
-    return Event(kind, _room(notice), at, peer_id, user, name, notice.meeting.session_id, joined)
+    user_id = participant.custom_participant_id or participant.client_specific_id
+    name = fields.user_name(participant.user_display_name)
+    session = notice.meeting.session_id
+    return ParsedEvent(Event(kind, _room(notice), at, peer_id, user_id, name, session, joined_at))
 
 
 def _room(notice: Notice) -> str:
     return fields.required(notice.meeting.id, "meeting.id", notice.event, "RealtimeKit")
 
 
-def samples(received_at: Ms) -> list[InboundRequest]:
+def samples(now: Ms) -> list[InboundRequest]:
     """Return a join and a leave of one participant at one moment."""
     participant = {
-        "peerId": f"test{received_at}",
+        "peerId": f"test{now}",
         "customParticipantId": "headcount-test",
-        "joinedAt": spoken(received_at),
+        "joinedAt": spoken(now),
     }
     return [
-        _sample("meeting.participantJoined", participant, received_at),
-        _sample("meeting.participantLeft", {**participant, "leftAt": spoken(received_at)}, received_at),
+        _sample("meeting.participantJoined", participant, now),
+        _sample("meeting.participantLeft", {**participant, "leftAt": spoken(now)}, now),
     ]
 
 
-def _sample(event: str, participant: dict[str, str], received_at: Ms) -> InboundRequest:
+def _sample(event: str, participant: dict[str, str], now: Ms) -> InboundRequest:
     meeting = {
         "id": TEST_ROOM,
-        "sessionId": f"test{received_at}",
+        "sessionId": f"test{now}",
         "status": "LIVE",
-        "startedAt": spoken(received_at),
+        "startedAt": spoken(now),
     }
-    return json_request({"event": event, "meeting": meeting, "participant": participant}, received_at)
+    return json_request({"event": event, "meeting": meeting, "participant": participant}, now)
 
 
 SOURCE: Final = Source(

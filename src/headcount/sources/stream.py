@@ -8,7 +8,7 @@ to the nanosecond; a number is nanoseconds since 1970.
 * A leave's `participant.joined_at` is not always the join time: in some webhooks it is the
   time of the leave. That would undo the leave, since a stay of no length does not exist (R2).
   So it is used where it agrees with `duration_seconds`; else the duration is, which is in whole seconds.
-* `call.session_ended` ends the stays of its session. `call.ended`, somebody's command to end the call, has no session and
+* `call.session_ended` ends the stays of its session. `call.ended`, a user's command to end the call, has no session and
   is ignored, since the session's end arrives with it. `call.session_started`: stays that are left over have ended.
 * Counts of participants arrive, too, and do not identify anybody.
 * A few bytes of gzip can expand without end; so the decompressed size is limited to that of a webhook.
@@ -88,27 +88,23 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, decompress(request.body), "webhook of Stream")
     match notice.type:
         case "call.session_participant_joined":
-            return [ParsedEvent(_join(notice))]
+            return [_join(notice)]
         case "call.session_participant_left":
-            return [ParsedEvent(_leave(notice))]
+            return [_leave(notice)]
         case "call.session_started":
             return [end_before_start(_room(notice), _event_time(notice))]
         case "call.session_ended":
-            return [
-                ParsedEvent(
-                    Event(Kind.END, _room(notice), _event_time(notice), source_session=notice.session_id)
-                )
-            ]
+            return [_end(notice)]
     return []
 
 
-def _join(notice: Notice) -> Event:
+def _join(notice: Notice) -> ParsedEvent:
     joined_at = _participant(notice).joined_at
     at = _event_time(notice) if joined_at is None else _to_ms(joined_at, "participant.joined_at")
     return _participant_event(Kind.JOIN, notice, at)
 
 
-def _leave(notice: Notice) -> Event:
+def _leave(notice: Notice) -> ParsedEvent:
     at = _event_time(notice)
     return _participant_event(Kind.LEAVE, notice, at, _joined_at(notice, at))
 
@@ -126,12 +122,17 @@ def _joined_at(notice: Notice, at: Ms) -> Ms | None:
     return None if estimate is None else fields.valid_ms(estimate, "created_at less duration_seconds")
 
 
+def _end(notice: Notice) -> ParsedEvent:
+    at = _event_time(notice)
+    return ParsedEvent(Event(Kind.END, _room(notice), at, source_session=notice.session_id))
+
+
 def _participant_event(
     kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, at: Ms, joined_at: Ms | None = None
-) -> Event:
+) -> ParsedEvent:
     participant = _participant(notice)
     user = participant.user or User()
-    return Event(
+    event = Event(
         kind,
         _room(notice),
         at,
@@ -141,6 +142,7 @@ def _participant_event(
         notice.session_id,
         joined_at,
     )
+    return ParsedEvent(event)
 
 
 def _participant(notice: Notice) -> Participant:
@@ -154,7 +156,7 @@ def _room(notice: Notice) -> str:
 
 
 def _event_time(notice: Notice) -> Ms:
-    if notice.created_at is None:
+    if notice.created_at is None:  # 0 is a time, though an invalid one
         raise BadInput(f"a '{notice.type}' of Stream without a created_at")
     return _to_ms(notice.created_at, "created_at")
 

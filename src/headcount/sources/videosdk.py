@@ -5,7 +5,7 @@ key is accepted, too, for its public half, so that a key pair of your own can si
 
 * Joins and leaves have no time, and no id. So their time is the time of receipt,
   by our clock: late by the network, and by every attempt that failed.
-* For the same reason a repeated request cannot be told from a new event. A join of
+* For the same reason a repeated request looks like a new event. A join of
   a present participant changes nothing, nor does a leave of an absent one; a join that is repeated after its leave is a
   stale stay until the session ends. Allowing each (session, participant) only one stay would be worse: an application may give
   a user the same `participantId` each time.
@@ -75,28 +75,24 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "webhook of VideoSDK")
     match notice.kind:
         case "participant-joined":
-            return [ParsedEvent(_participant_event(Kind.JOIN, notice, request.received_at))]
+            return [_participant_event(Kind.JOIN, notice, request.received_at)]
         case "participant-left":
-            return [ParsedEvent(_participant_event(Kind.LEAVE, notice, request.received_at))]
+            return [_participant_event(Kind.LEAVE, notice, request.received_at)]
         case "session-started":
-            return [
-                end_before_start(
-                    _room(notice),
-                    fields.ms_from_rfc3339_or(request.received_at, notice.data.start, "data.start"),
-                )
-            ]
+            at = fields.ms_from_rfc3339_or(request.received_at, notice.data.start, "data.start")
+            return [end_before_start(_room(notice), at)]
         case "session-ended":
             at = fields.ms_from_rfc3339_or(request.received_at, notice.data.end, "data.end")
             return [ParsedEvent(Event(Kind.END, _room(notice), at, source_session=notice.data.session_id))]
     return []
 
 
-def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, received_at: Ms) -> Event:
+def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, received_at: Ms) -> ParsedEvent:
     data = notice.data
     participant_id = fields.required(data.participant_id, "data.participantId", notice.kind, "VideoSDK")
     at = fields.ms_from_rfc3339_or(received_at, None, "the moment")
     name = fields.user_name(data.participant_name)
-    return Event(kind, _room(notice), at, participant_id, None, name, data.session_id)
+    return ParsedEvent(Event(kind, _room(notice), at, participant_id, None, name, data.session_id))
 
 
 def _room(notice: Notice) -> str:

@@ -5,12 +5,12 @@ hash of the body. The vendor's own library only checks the signature; here the h
 The token has the time of its creation, but a callback is retried for a while: a repetition changes nothing anyway.
 
 * `sessionId` is used again and again: it is the room. There is no id of a single session.
-* A connection is `connection.id`; a connection who comes back after a real network loss has a new one.
-* The user is in `connection.data`, any text that the application wrote into the token. The user is taken
-  from a JSON object: `userId`, `user_id` or `id`, and `name`, `userName` or `username`; from `name=Ann,userId=7`: the same
-  keys; from anything else: the whole text is the user's id.
+* A connection is `connection.id`; a participant who comes back after a real network loss has a new one.
+* The user is in `connection.data`, any text that the application wrote into the token. From a JSON object, `userId`,
+  `user_id` or `id` is the id, and `name`, `userName` or `username` the name; `name=Ann,userId=7` has the same
+  keys; any other text is the user's id.
 * A `connectionDestroyed` has the creation time of the connection, so a lost `connectionCreated` loses nothing.
-* Streams are not connections: a connection who publishes a screen has one connection. Archives and captions are not either.
+* Streams are not participants: a participant who publishes a screen has one connection. Archives and captions are not either.
 * `sessionDestroyed` is sent after the last connection has closed or timed out. `sessionCreated` is sent with the first
   connection, often a little after its `createdAt`: stays that are left over have ended.
 """
@@ -43,6 +43,7 @@ from headcount.sources.signatures import (
 
 _ID_KEYS: Final = ("userId", "user_id", "id")
 _NAME_KEYS: Final = ("name", "userName", "username")
+_MAX_USER_LENGTH: Final = 512
 _SEPARATORS: Final = re.compile(r"[,;&\n]")
 
 
@@ -95,9 +96,9 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "callback of Vonage's session monitoring")
     match notice.event:
         case "connectionCreated":
-            return [ParsedEvent(_join(notice))]
+            return [_join(notice)]
         case "connectionDestroyed":
-            return [ParsedEvent(_leave(notice))]
+            return [_leave(notice)]
         case "sessionCreated":
             return [end_before_start(_room(notice), _event_time(notice))]
         case "sessionDestroyed":
@@ -105,23 +106,24 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     return []
 
 
-def _join(notice: Notice) -> Event:
+def _join(notice: Notice) -> ParsedEvent:
     connection = _connection(notice)
     at = _event_time(notice) if connection.created_at is None else _created_at(connection)
-    return _connection_event(Kind.JOIN, notice, connection, at)
+    return _participant_event(Kind.JOIN, notice, connection, at)
 
 
-def _leave(notice: Notice) -> Event:
+def _leave(notice: Notice) -> ParsedEvent:
     connection, at = _connection(notice), _event_time(notice)
-    created = None if connection.created_at is None else _created_at(connection)
-    return _connection_event(Kind.LEAVE, notice, connection, at, fields.join_before(at, created))
+    created_at = None if connection.created_at is None else _created_at(connection)
+    return _participant_event(Kind.LEAVE, notice, connection, at, fields.join_before(at, created_at))
 
 
-def _connection_event(
+def _participant_event(
     kind: Kind, notice: Notice, connection: Connection, at: Ms, joined_at: Ms | None = None
-) -> Event:
+) -> ParsedEvent:
     user_id, user_name = parse_user(connection.data)
-    return Event(kind, _room(notice), at, connection.id, user_id, user_name, joined_at=joined_at)
+    event = Event(kind, _room(notice), at, connection.id, user_id, user_name, joined_at=joined_at)
+    return ParsedEvent(event)
 
 
 def parse_user(data: str | None) -> tuple[str | None, str | None]:
@@ -132,7 +134,7 @@ def parse_user(data: str | None) -> tuple[str | None, str | None]:
         user = _first(values, _ID_KEYS), _first(values, _NAME_KEYS)
         if any(user):
             return user
-    return fields.user_name(data.strip()), None
+    return _clean(data.strip()), None
 
 
 def _parse_json(data: str) -> dict[str, Any]:
@@ -150,9 +152,13 @@ def _parse_pairs(data: str) -> dict[str, str]:
 def _first(values: dict[str, Any], keys: Iterable[str]) -> str | None:
     """Return the value of the first key with a text or a whole number."""
     found = (values.get(key) for key in keys)
-    return next(
-        (fields.user_name(str(value)) for value in found if type(value) in (str, int) and value != ""), None
-    )
+    return next((_clean(str(value)) for value in found if type(value) in (str, int) and value != ""), None)
+
+
+def _clean(text: str) -> str | None:
+    """Return a user's id or name without U+0000, cut to a length that can be stored: applications write any text."""
+    name = fields.user_name(text)
+    return None if name is None else name[:_MAX_USER_LENGTH]
 
 
 def _connection(notice: Notice) -> Connection:
@@ -174,7 +180,7 @@ def _event_time(notice: Notice) -> Ms:
 
 
 def samples(now: Ms) -> list[InboundRequest]:
-    """Return a join and a leave of one connection at one moment."""
+    """Return a join and a leave of one participant at one moment."""
     connection = {"id": f"test{now}", "createdAt": now, "data": "headcount-test"}
     return [
         json_request(

@@ -9,7 +9,7 @@ A request is JSON, signed with a timestamp. Times of events have milliseconds. E
 * A lost leave is repaired by `numClients`, the number of clients after the event. A participant who joins and is the only one
   joined an empty room; if the number is 0 after a leave, the room is empty. Both ends are put a few seconds earlier, so that
   they do not end the stay of a participant who joins at the same moment, and reported leaves override them.
-* Recorders, streams and captions join and leave as participants do; their role tells them apart.
+* Recorders, streams and captions join and leave as participants do; their role distinguishes them.
 * A leave does not have its join. If the join was lost, so is the stay.
 """
 

@@ -73,7 +73,7 @@ class PollResult(NamedTuple):
 class PollContext(NamedTuple):
     """Input of a poll: the key, the time for tokens that expire, and a random text.
 
-    `active_rooms` are the rooms in which we know somebody to be: some servers do not list all of their rooms.
+    `active_rooms` are the rooms with participants in the store: some servers do not list all of their rooms.
     """
 
     secret: str
