@@ -25,7 +25,7 @@ from headcount.settings import read_settings
 from headcount.store.credentials import Role
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.open import Store, open_store
-from headcount.store.records import MeetingRow, Round, StayRow
+from headcount.store.records import BatchChanges, MeetingRow, StayRow
 from reading_api import NOW, PAST, Inside, p50, store_with
 
 CROWD, PEOPLE = "crowd", 10_000
@@ -44,7 +44,9 @@ def prepare(store: Store) -> None:
         store.passes.drop(secret)
         store.passes.sign_in(domain, Role.ADMIN, "bench", None, NOW, secret)
     if store.answers.meeting(CROWD, crowd().id) is None:
-        store.tables.commit(Round(0, meetings={(CROWD, crowd().id): crowd()}), store.tables.take_over())
+        store.tables.commit(
+            BatchChanges(0, meetings={(CROWD, crowd().id): crowd()}), store.tables.take_over()
+        )
         with store.database.writing() as connection:
             connection.write("upsert_stay", [_stay(number) for number in range(PEOPLE)])
             # The engine would have made these, had it worked all of it in.

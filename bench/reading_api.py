@@ -27,7 +27,7 @@ from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.open import Store, open_store
-from headcount.store.records import MeetingRow, Round, StayRow
+from headcount.store.records import BatchChanges, MeetingRow, StayRow
 
 DATA = Path(__file__).parent / "data"
 PAST, LIVE = "past", "live"
@@ -91,7 +91,7 @@ def _put_meetings(store: Store, rows: list[MeetingRow]) -> None:
     epoch = store.tables.take_over()
     for start in range(0, len(rows), 50_000):
         some = rows[start : start + 50_000]
-        store.tables.commit(Round(0, meetings={(row.domain, row.id): row for row in some}), epoch)
+        store.tables.commit(BatchChanges(0, meetings={(row.domain, row.id): row for row in some}), epoch)
 
 
 def _put(store: Store, name: str, rows: Iterable[Any]) -> None:

@@ -26,7 +26,7 @@ from headcount.kernel.rules import Rules
 from headcount.store.dedup import entry_of
 from headcount.store.open import open_store
 from headcount.store.records import Origin
-from headcount.store.sources import DeadLetter, SourceRow, Tally
+from headcount.store.sources import DeadLetter, SourceRow, SourceStat
 from headcount.terminal import visible, visible_lines
 
 NASTY = "\x1b]0;title\x07\x1b[2J\x9b31m\u202eX\u2066\r\nFORGED\u2028\x7f"
@@ -109,11 +109,13 @@ def store(tmp_path_factory, galene):
     )
     opened.sources.tally(
         [
-            Tally("t" * 24, what, 1, NOW, NASTY)
+            SourceStat("t" * 24, what, 1, NOW, NASTY)
             for what in ("deliveries", "refused", "unreadable", "polls", "poll_failed")
         ]
     )
-    opened.sources.keep_letter(DeadLetter(0, "t" * 24, NOW, "/", {}, NASTY.replace("\n", "").encode(), NASTY))
+    opened.sources.add_dead_letter(
+        DeadLetter(0, "t" * 24, NOW, "/", {}, NASTY.replace("\n", "").encode(), NASTY)
+    )
     opened.close()
     (folder / "events.ndjson").write_text(lines(events()))
     (folder / "bad.ndjson").write_text(lines([one | {"kind": NASTY} for one in events()]))

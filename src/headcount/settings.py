@@ -16,7 +16,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import Limits
-from headcount.store.database import masked
+from headcount.store.database import mask_password
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
@@ -155,7 +155,7 @@ class Settings:
 
     def shown(self, name: str) -> str:
         """A value as text that anybody may read: without passwords."""
-        return masked(str(self.values[name]))
+        return mask_password(str(self.values[name]))
 
     def rules(self) -> Rules:
         """The numbers of the rules, in ms. Raises `InvalidRules`."""
@@ -212,7 +212,9 @@ def _value(
         return setting.read(value), origin
     except (ValueError, TypeError, OverflowError) as error:
         told = str(error) if "must" in str(error) else "is not a number"
-        raise BadInput(f"{setting.name} (set by {origin}) {told}, not {masked(repr(value))}") from error
+        raise BadInput(
+            f"{setting.name} (set by {origin}) {told}, not {mask_password(repr(value))}"
+        ) from error
 
 
 def _tables(found: Any, file: str | None) -> tuple[Mapping[str, Any], ...]:

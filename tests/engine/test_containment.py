@@ -12,13 +12,13 @@ import pytest
 import structlog
 
 from headcount.engine.engine import Engine
-from headcount.engine.inference import Listed
-from headcount.engine.room_turn import Turn
+from headcount.engine.inference import SnapshotParticipant
+from headcount.engine.room_turn import RoomTurn
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
 from headcount.store.database import StoreRejected
-from headcount.store.dedup import key_of
+from headcount.store.dedup import hash_key
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.migrations import migrate
 from headcount.store.open import connect, store_on
@@ -105,11 +105,11 @@ def entries(domain, room):
     def event(kind, seconds, who=None, **more):
         return Event(Kind(kind), room, NEW_YEAR + seconds * 1_000, who, **more)
 
-    listed = msgspec.json.encode([Listed("ann")]).decode()
+    listed = msgspec.json.encode([SnapshotParticipant("ann")]).decode()
     at = NEW_YEAR + 100_000
     snapshot = LogEntry(
         domain, room, SNAPSHOT, at, at, None, None, None, None, None, None, None,
-        key_of("snapshot", domain, room), listed=listed,
+        hash_key("snapshot", domain, room), listed=listed,
     )  # fmt: skip
     portions = [
         [event("join", 0, "ann"), event("join", 5, "bob", user_name="Bob"), event("leave", 8, "bob")],
@@ -250,7 +250,7 @@ def failing_call(number, calls):
             if calls[0] == number:
                 raise InjectedError(frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else "")
 
-    work = Turn.work
+    work = RoomTurn.work
 
     def traced(self, *args):
         if self._kept.room.name != POISON or 0 < number <= calls[0]:
@@ -262,7 +262,7 @@ def failing_call(number, calls):
             sys.settrace(None)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Turn, "work", traced)
+        patch.setattr(RoomTurn, "work", traced)
         yield
 
 

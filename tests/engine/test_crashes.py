@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from headcount.engine.engine import SHOWN_AFTER_MS, Engine
+from headcount.engine.engine import REORDER_WINDOW_MS, Engine
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
@@ -160,7 +160,7 @@ def live_through(life, events):
         life.send(batch)
         for _ in range(chance.randint(0, 2)):
             life.step()
-    life.now += SHOWN_AFTER_MS + chance.choice((0, 10_000, 30_000, 600_000, 1_300_000))
+    life.now += REORDER_WINDOW_MS + chance.choice((0, 10_000, 30_000, 600_000, 1_300_000))
     while life.surviving(lambda: life.engine.step(life.now)):
         pass
 
@@ -174,7 +174,7 @@ def check(seed, folder):
         assert len(logged) == len(life.acknowledged) == len(set(events)), (
             f"seed {seed}: the log is not what was taken"
         )
-        told = kernel(events, as_of=life.now - SHOWN_AFTER_MS, rules=RULES)
+        told = kernel(events, as_of=life.now - REORDER_WINDOW_MS, rules=RULES)
         assert life.meetings() == told, f"seed {seed}: after {life.crashes} crashes the tables differ"
         life.now += LONG
         while life.surviving(lambda: life.engine.step(life.now)):
@@ -183,7 +183,7 @@ def check(seed, folder):
         heard = Receiver(Messages(life.database).after(0))
         published = as_received(kernel(events, as_of=horizon, rules=RULES))
         assert heard.meetings == published, f"seed {seed}: what was told is not what is so"
-        assert heard.inside == inside(events, RULES, life.now - SHOWN_AFTER_MS), f"seed {seed}: the door"
+        assert heard.inside == inside(events, RULES, life.now - REORDER_WINDOW_MS), f"seed {seed}: the door"
         return life.crashes
     finally:
         life.end()

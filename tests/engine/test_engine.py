@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from headcount.engine.engine import SHOWN_AFTER_MS
+from headcount.engine.engine import REORDER_WINDOW_MS
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import NEVER
 from headcount.store.database import StoreBusy
@@ -147,7 +147,7 @@ def test_a_restarted_engine_wakes_a_room_once_for_each_deadline(stored):
     stored.append(said(Kind.JOIN, "a", 0))
     stepped(stored, 5_000)
     assert stored.engine.alarms == 1
-    assert stored.engine.deadline == NEW_YEAR + 10_000 + SHOWN_AFTER_MS
+    assert stored.engine.deadline == NEW_YEAR + 10_000 + REORDER_WINDOW_MS
     stored.start()
     stored.append(said(Kind.JOIN, "a", 1))
     stepped(stored, 6_000)

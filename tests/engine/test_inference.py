@@ -5,11 +5,11 @@ from hashlib import blake2b
 
 import pytest
 
-from headcount.engine.inference import from_snapshot, longest_stay_ends, overstayed
+from headcount.engine.inference import infer_from_snapshot, infer_timeouts, next_timeout
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.room import Room
 from headcount.kernel.rules import Rules
-from headcount.store.records import SNAPSHOT, LogEntry, Logged, Origin
+from headcount.store.records import SNAPSHOT, LogEntry, Origin, StoredEntry
 
 RULES = Rules(10, 30, 600, 15)
 
@@ -23,7 +23,7 @@ def room_with(*events, settled=100, name="r"):
 
 
 def snapshot(at, *listed, position=7):
-    return Logged(position, "d", "r", at, 222, 0, json.dumps(listed), SNAPSHOT, ())
+    return StoredEntry(position, "d", "r", at, 222, 0, json.dumps(listed), SNAPSHOT, ())
 
 
 def brief(entries):
@@ -33,7 +33,7 @@ def brief(entries):
 def test_a_snapshot_infers_leaves_of_missing_and_joins_of_unknown_participants():
     room = room_with((0, "c"), (0, "b"), (0, "a"))
     listed = [{"participant_id": who} for who in ("e", "b", "d")]
-    assert brief(from_snapshot(room, snapshot(50, *listed))) == [
+    assert brief(infer_from_snapshot(room, snapshot(50, *listed))) == [
         (2, 50, "a"),
         (2, 50, "c"),
         (1, 50, "d"),
@@ -43,13 +43,13 @@ def test_a_snapshot_infers_leaves_of_missing_and_joins_of_unknown_participants()
 
 def test_a_snapshot_is_compared_with_presence_at_its_time():
     room = room_with((0, "a"), (60, "b"))
-    assert brief(from_snapshot(room, snapshot(59, {"participant_id": "a"}))) == []
-    assert brief(from_snapshot(room, snapshot(60, {"participant_id": "a"}))) == [(2, 60, "b")]
+    assert brief(infer_from_snapshot(room, snapshot(59, {"participant_id": "a"}))) == []
+    assert brief(infer_from_snapshot(room, snapshot(60, {"participant_id": "a"}))) == [(2, 60, "b")]
 
 
 def test_an_entry_inferred_from_a_snapshot_has_all_its_fields():
     listed = {"participant_id": "d", "user_id": "u1", "user_name": "Ann"}
-    (entry,) = from_snapshot(room_with(), snapshot(50, listed))
+    (entry,) = infer_from_snapshot(room_with(), snapshot(50, listed))
     assert entry == LogEntry(
         "d", "r", 1, 50, 222, "d", "u1", "Ann", None, None, "snapshot", None, entry.key, Origin.INFERRED
     )
@@ -57,7 +57,7 @@ def test_an_entry_inferred_from_a_snapshot_has_all_its_fields():
 
 
 def key_of(room, said):
-    (entry,) = from_snapshot(room, said)
+    (entry,) = infer_from_snapshot(room, said)
     return entry.key
 
 
@@ -78,7 +78,7 @@ def test_keys_of_inferred_entries_are_stable_and_distinct():
 @pytest.mark.parametrize(("now", "left"), [(499, []), (500, ["a"]), (559, ["a"]), (560, ["a", "b"])])
 def test_a_stay_that_is_too_long_ends_at_its_limit(now, left):
     room = room_with((0, "a"), (60, "b"))
-    entries = list(overstayed(room, 500, now))
+    entries = list(infer_timeouts(room, 500, now))
     assert [entry.participant_id for entry in entries] == left
     for entry in entries:
         at = {"a": 500, "b": 560}[entry.participant_id]
@@ -88,9 +88,9 @@ def test_a_stay_that_is_too_long_ends_at_its_limit(now, left):
 
 
 def test_a_timeout_has_one_key_for_each_stay():
-    (first,) = overstayed(room_with((0, "a")), 500, 600)
-    (again,) = overstayed(room_with((0, "a")), 500, 700)
-    (other,) = overstayed(room_with((1, "a")), 500, 600)
+    (first,) = infer_timeouts(room_with((0, "a")), 500, 600)
+    (again,) = infer_timeouts(room_with((0, "a")), 500, 700)
+    (other,) = infer_timeouts(room_with((1, "a")), 500, 600)
     assert first.key == again.key != other.key
 
 
@@ -101,17 +101,17 @@ def test_the_key_of_an_inferred_entry_is_the_same_in_every_release():
 
 def test_a_timeout_and_a_snapshot_never_share_a_key():
     room = room_with((7, "a"))
-    (timeout,) = overstayed(room, 500, 600)
+    (timeout,) = infer_timeouts(room, 500, 600)
     assert timeout.key != key_of(room, snapshot(50, position=7))
 
 
 def test_an_empty_room_has_no_timeouts():
-    assert list(overstayed(room_with(), 500, 10**6)) == []
-    assert longest_stay_ends(room_with(), 500) is None
+    assert list(infer_timeouts(room_with(), 500, 10**6)) == []
+    assert next_timeout(room_with(), 500) is None
 
 
 def test_the_next_timeout_is_that_of_the_earliest_join():
-    assert longest_stay_ends(room_with((60, "b"), (20, "a")), 500) == 520
+    assert next_timeout(room_with((60, "b"), (20, "a")), 500) == 520
 
 
 def test_the_values_of_inferred_are_stable():

@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import pytest
 
-from headcount.engine.notifications import door_messages, note, tell
+from headcount.engine.notifications import arrival_messages, note, tell
 from headcount.kernel.changes import (
     Because,
     MeetingEnded,
@@ -17,19 +17,25 @@ from headcount.kernel.meetings import Meeting, Stay
 from headcount.kernel.presence import joined, left
 from headcount.kernel.room import Room
 from headcount.kernel.stay_table import LeftBy
-from headcount.store.outbox import Seen
-from headcount.store.records import MeetingRow, NewMessage, Round, ToldMeeting, ToTell
+from headcount.store.outbox import MeetingState
+from headcount.store.records import (
+    BatchChanges,
+    MeetingRow,
+    NewMessage,
+    PendingNotification,
+    PublishedMeeting,
+)
 
 CREATED = 777
 HORIZON = 100_000
 ROOM = Room("d", "r")
 START = 12_345
-ABOUT = ToTell("d", "m", 50, "r", START)
+ABOUT = PendingNotification("d", "m", 50, "r", START)
 NOW = MeetingRow("d", "m", "r", START, None, 4)
 OVER = NOW._replace(end=67_890)
-TOLD = ToldMeeting("d", "m", "r", START, None, 0, 0)
-TOLD_OVER = ToldMeeting("d", "m", "r", START, 67_890, 4, 3)
-WITHDRAWN = ToldMeeting("d", "m", "r", START, START, 0, 0, 1)
+TOLD = PublishedMeeting("d", "m", "r", START, None, 0, 0)
+TOLD_OVER = PublishedMeeting("d", "m", "r", START, 67_890, 4, 3)
+WITHDRAWN = PublishedMeeting("d", "m", "r", START, START, 0, 0, 1)
 
 
 def payload_of(message):
@@ -41,7 +47,7 @@ def payload_of(message):
 
 def test_a_join_message_has_all_fields():
     stay = Stay("a", 1_000, None, None, "u1", "Ann")
-    (message,) = door_messages(ROOM, [joined(stay)], CREATED, 9)
+    (message,) = arrival_messages(ROOM, [joined(stay)], CREATED, 9)
     assert (message.domain, message.type, message.room) == ("d", "participant.joined", "r")
     assert (message.at, message.created) == (1_000, CREATED)
     assert payload_of(message) == {"participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000}
@@ -50,7 +56,7 @@ def test_a_join_message_has_all_fields():
 @pytest.mark.parametrize(("left_by", "word"), [(LeftBy.TIMEOUT, "timeout"), (None, None)])
 def test_a_leave_message_has_its_time_and_reason(left_by, word):
     stay = Stay("a", 1_000, 5_000, left_by, "u1", "Ann")
-    (message,) = door_messages(ROOM, [left(stay, 4_000)], CREATED, 9)
+    (message,) = arrival_messages(ROOM, [left(stay, 4_000)], CREATED, 9)
     assert (message.type, message.at) == ("participant.left", 4_000)
     assert payload_of(message) == {
         "participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000, "leave": 4_000, "left_by": word,
@@ -58,7 +64,7 @@ def test_a_leave_message_has_its_time_and_reason(left_by, word):
 
 
 def door_id(door, room=ROOM, cursor=9):
-    (message,) = door_messages(room, [door], CREATED, cursor)
+    (message,) = arrival_messages(room, [door], CREATED, cursor)
     return message.id
 
 
@@ -88,16 +94,16 @@ def test_participant_message_ids_are_stable_unless_late():
 # What is noted.
 
 
-def noted(changes, now=1_000, published_ms=15, round_=None):
-    round_ = round_ or Round(1)
-    note(round_, ROOM, changes, now, published_ms)
-    assert all(key == (row.domain, row.id, row.due) for key, row in round_.to_tell.items())
-    return list(round_.to_tell.values())
+def noted(changes, now=1_000, published_ms=15, batch=None):
+    batch = batch or BatchChanges(1)
+    note(batch, ROOM, changes, now, published_ms)
+    assert all(key == (row.domain, row.id, row.due) for key, row in batch.to_tell.items())
+    return list(batch.to_tell.values())
 
 
 @pytest.mark.parametrize(("fact", "due"), [(500, 1_000), (985, 1_000), (986, 1_001), (1_200, 1_215)])
 def test_starts_and_ends_are_due_when_published(fact, due):
-    expected = [ToTell("d", "m", due, "r", 70)]
+    expected = [PendingNotification("d", "m", due, "r", 70)]
     assert noted([MeetingStarted(fact, "m", 70, Because.TWO_TOGETHER)]) == expected
     assert noted([MeetingEnded(fact, "m", 70, 3, Because.EMPTY)]) == expected
 
@@ -117,15 +123,15 @@ def meeting(name, start, end):
 def test_an_update_is_due_at_once_and_an_end_when_published():
     change = revised([meeting("old", 70, None)], [meeting("new", 80, 1_100)])
     assert noted([change]) == [
-        ToTell("d", "old", 1_000, "r", 70, "R15 late"),
-        ToTell("d", "new", 1_115, "r", 80),
-        ToTell("d", "new", 1_000, "r", 80, "R15 late"),
+        PendingNotification("d", "old", 1_000, "r", 70, "R15 late"),
+        PendingNotification("d", "new", 1_115, "r", 80),
+        PendingNotification("d", "new", 1_000, "r", 80, "R15 late"),
     ]
 
 
 def test_an_update_before_publication_is_due_with_it():
     assert noted([revised([meeting("old", 70, None)], late_ms=3)]) == [
-        ToTell("d", "old", 1_012, "r", 70, "R15 late")
+        PendingNotification("d", "old", 1_012, "r", 70, "R15 late")
     ]
 
 
@@ -133,7 +139,7 @@ def test_a_noted_reason_is_not_lost():
     late = revised(after=[meeting("m", 70, None)])
     start = MeetingStarted(500, "m", 70, Because.TWO_TOGETHER)
     for changes in ([late, start], [start, late]):
-        assert noted(changes) == [ToTell("d", "m", 1_000, "r", 70, "R15 late")]
+        assert noted(changes) == [PendingNotification("d", "m", 1_000, "r", 70, "R15 late")]
 
 
 def test_a_later_reason_replaces_an_earlier_one():
@@ -153,7 +159,7 @@ def messages_for(seen, about=ABOUT, horizon=HORIZON):
 
 
 def test_the_first_message_of_a_meeting_is_its_start():
-    types, known, (message,) = messages_for(Seen(None, NOW, None, 0, False))
+    types, known, (message,) = messages_for(MeetingState(None, NOW, None, 0, False))
     assert types == [("meeting.started", "met-sta-m-12")]
     assert known == TOLD
     assert message == NewMessage("d", "met-sta-m-12", "meeting.started", "r", START, CREATED, message.said)
@@ -161,14 +167,14 @@ def test_the_first_message_of_a_meeting_is_its_start():
 
 
 def test_an_ongoing_meeting_is_announced_once():
-    types, known, _ = messages_for(Seen(TOLD, NOW._replace(max_participants=9), None, 7, False))
+    types, known, _ = messages_for(MeetingState(TOLD, NOW._replace(max_participants=9), None, 7, False))
     assert types == []
     assert known == TOLD
 
 
 @pytest.mark.parametrize(("reset", "because"), [(True, "R7 left alone"), (False, "R8 empty")])
 def test_an_end_message_has_size_and_reason(reset, because):
-    types, known, (message,) = messages_for(Seen(TOLD, OVER, None, 3, reset))
+    types, known, (message,) = messages_for(MeetingState(TOLD, OVER, None, 3, reset))
     assert types == [("meeting.ended", "met-end-m-67")]
     assert known == TOLD_OVER
     assert (message.at, message.created, message.room, message.domain) == (67_890, CREATED, "r", "d")
@@ -178,20 +184,20 @@ def test_an_end_message_has_size_and_reason(reset, because):
 
 
 def test_an_unannounced_ended_meeting_gets_start_and_end_messages():
-    types, known, _ = messages_for(Seen(None, OVER, None, 3, False))
+    types, known, _ = messages_for(MeetingState(None, OVER, None, 3, False))
     assert [kind for kind, _ in types] == ["meeting.started", "meeting.ended"]
     assert known == TOLD_OVER
 
 
 @pytest.mark.parametrize(("horizon", "ends"), [(67_889, False), (67_890, True)])
 def test_an_end_after_the_horizon_is_not_published(horizon, ends):
-    types, known, _ = messages_for(Seen(TOLD, OVER, None, 3, False), horizon=horizon)
+    types, known, _ = messages_for(MeetingState(TOLD, OVER, None, 3, False), horizon=horizon)
     assert bool(types) is ends
     assert (known.end is not None) is ends
 
 
 def test_an_unchanged_end_is_not_published_again():
-    types, known, _ = messages_for(Seen(TOLD_OVER, OVER, None, 3, False))
+    types, known, _ = messages_for(MeetingState(TOLD_OVER, OVER, None, 3, False))
     assert types == []
     assert known == TOLD_OVER
 
@@ -206,9 +212,9 @@ def test_an_unchanged_end_is_not_published_again():
     ],
 )
 def test_a_changed_end_is_published_as_an_update(row, people):
-    types, known, (message,) = messages_for(Seen(TOLD_OVER, row, None, people, False))
+    types, known, (message,) = messages_for(MeetingState(TOLD_OVER, row, None, people, False))
     assert types == [("meeting.revised", "met-rev-m-1")]
-    assert known == ToldMeeting("d", "m", "r", START, row.end, row.max_participants, people, 1)
+    assert known == PublishedMeeting("d", "m", "r", START, row.end, row.max_participants, people, 1)
     assert (message.at, message.created) == (START, CREATED)
     assert payload_of(message) == {
         "id": "m", "because": "R15 late",
@@ -220,7 +226,7 @@ def test_a_changed_end_is_published_as_an_update(row, people):
 def test_an_update_with_a_reason_is_published_without_changed_numbers():
     about = ABOUT._replace(because="R3a guess overturned")
     types, known, (message,) = messages_for(
-        Seen(TOLD_OVER._replace(revisions=2), OVER, None, 3, False), about
+        MeetingState(TOLD_OVER._replace(revisions=2), OVER, None, 3, False), about
     )
     assert types == [("meeting.revised", "met-rev-m-3")]
     assert payload_of(message)["because"] == "R3a guess overturned"
@@ -228,16 +234,18 @@ def test_an_update_with_a_reason_is_published_without_changed_numbers():
 
 
 def test_a_reason_alone_updates_no_ongoing_meeting():
-    types, known, _ = messages_for(Seen(TOLD, NOW, None, 3, False), ABOUT._replace(because="R15 late"))
+    types, known, _ = messages_for(
+        MeetingState(TOLD, NOW, None, 3, False), ABOUT._replace(because="R15 late")
+    )
     assert (types, known) == ([], TOLD)
 
 
 def test_an_unannounced_removed_meeting_gets_no_message():
-    assert messages_for(Seen(None, None, None, 0, False)) == ([], None, [])
+    assert messages_for(MeetingState(None, None, None, 0, False)) == ([], None, [])
 
 
 def test_a_removed_meeting_is_withdrawn():
-    types, known, (message,) = messages_for(Seen(TOLD_OVER, None, None, 0, False))
+    types, known, (message,) = messages_for(MeetingState(TOLD_OVER, None, None, 0, False))
     assert types == [("meeting.revised", "met-rev-m-1")]
     assert known == WITHDRAWN
     assert payload_of(message) == {
@@ -249,15 +257,15 @@ def test_a_removed_meeting_is_withdrawn():
 @pytest.mark.parametrize(("end", "shown"), [(90_000, 90_000), (HORIZON, HORIZON), (HORIZON + 1, None)])
 def test_a_withdrawal_names_the_meeting_that_covers_its_start(end, shown):
     covering = MeetingRow("d", "n", "r", 5_000, end, 6)
-    _, _, (message,) = messages_for(Seen(TOLD, None, covering, 8, False))
+    _, _, (message,) = messages_for(MeetingState(TOLD, None, covering, 8, False))
     assert payload_of(message)["after"] == {"id": "n", "start": 5_000, "end": shown, "max": 6, "people": 8}
 
 
 def test_a_withdrawn_meeting_is_not_withdrawn_twice():
-    assert messages_for(Seen(WITHDRAWN, None, None, 0, False)) == ([], WITHDRAWN, [])
+    assert messages_for(MeetingState(WITHDRAWN, None, None, 0, False)) == ([], WITHDRAWN, [])
 
 
 def test_a_restored_meeting_gets_messages_with_new_ids():
-    types, known, _ = messages_for(Seen(WITHDRAWN, OVER, None, 3, False))
+    types, known, _ = messages_for(MeetingState(WITHDRAWN, OVER, None, 3, False))
     assert types == [("meeting.started", "met-sta-m-12-r1"), ("meeting.ended", "met-end-m-67-r1")]
     assert known == TOLD_OVER._replace(revisions=1)

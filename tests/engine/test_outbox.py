@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headcount.engine.engine import SHOWN_AFTER_MS
+from headcount.engine.engine import REORDER_WINDOW_MS
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
 from headcount.store.records import Origin
@@ -50,7 +50,7 @@ def agrees(folder, data, said, rules, latest):
         told = Receiver(stored.store.messages.after(0))
     finally:
         stored.close()
-    time = FAR + SHOWN_AFTER_MS
+    time = FAR + REORDER_WINDOW_MS
     assert told.meetings == as_received(kernel(said, as_of=time - rules.settling_ms, rules=rules))
     assert told.inside == inside(said, rules, FAR)
     assert len(told.ids) == len(set(told.ids))
@@ -99,7 +99,7 @@ def told(engine, now):
 def test_comings_and_goings_are_told_at_once_and_meetings_when_they_are_published(engine):
     engine.append(join("a", 0), join("b", 1_000))
     joined = ["participant.joined"] * 2
-    assert told(engine, 1_000 + SHOWN_AFTER_MS) == joined
+    assert told(engine, 1_000 + REORDER_WINDOW_MS) == joined
     assert told(engine, 15_999) == joined
     assert told(engine, 16_000) == [*joined, "meeting.started"]
     engine.append(leave("a", 60_000), leave("b", 60_000))

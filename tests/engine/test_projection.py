@@ -21,7 +21,7 @@ from headcount.kernel.meetings import Meeting, Stay, meeting_id
 from headcount.kernel.room import Room
 from headcount.kernel.rules import Rules
 from headcount.kernel.stay_table import LeftBy
-from headcount.store.records import Correction, MeetingRow, Round, StayRow, Superseded
+from headcount.store.records import BatchChanges, Correction, MeetingRow, StayRow, SupersededMeeting
 
 RULES = Rules(10, 30, 600, 15)
 NOW = 5_000
@@ -39,11 +39,11 @@ def room_with(*people):
     return room
 
 
-def projected(changes, known_leaves=(), room=None, round_=None, *, imported=False):
-    round_ = round_ or Round(1)
-    projection = Projection(round_, room or Room("d", "r", RULES), NOW, PUBLISHED)
+def projected(changes, known_leaves=(), room=None, batch=None, *, imported=False):
+    batch = batch or BatchChanges(1)
+    projection = Projection(batch, room or Room("d", "r", RULES), NOW, PUBLISHED)
     projection.apply(changes, known_leaves, imported=imported)
-    return round_
+    return batch
 
 
 def started(at=100, name="m", because=Because.TWO_TOGETHER):
@@ -68,42 +68,42 @@ def test_a_known_undecided_leave_is_in_the_row():
 
 
 def test_short_stays_and_ignored_events_write_no_row():
-    round_ = projected(
+    batch = projected(
         [StayIgnored(15, Stay("a", 10, 15)), EventIgnored(1, "a", Kind.JOIN, Because.REPEATED_JOIN)]
     )
-    assert round_ == Round(1)
+    assert batch == BatchChanges(1)
 
 
 def test_a_new_meeting_has_one_participant_and_no_carried_stay():
     room = room_with("a", "b")
     for because in (Because.TWO_TOGETHER, Because.WAITED_ALONE):
-        round_ = projected([started(100, because=because)], room=room)
-        assert round_.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, None, 1, None, None)}
+        batch = projected([started(100, because=because)], room=room)
+        assert batch.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, None, 1, None, None)}
 
 
 def test_a_reset_carries_a_present_stay_into_the_new_meeting():
-    round_ = projected([started(100, because=Because.LEFT_ALONE)], room=room_with("a"))
-    assert round_.meetings["d", "m"] == MeetingRow("d", "m", "r", 100, None, 1, 0, "a")
+    batch = projected([started(100, because=Because.LEFT_ALONE)], room=room_with("a"))
+    assert batch.meetings["d", "m"] == MeetingRow("d", "m", "r", 100, None, 1, 0, "a")
 
 
 @pytest.mark.parametrize("decided", [True, False])
 def test_a_reset_carries_a_stay_that_has_ended_since_into_the_new_meeting(decided):
     left = [ParticipantLeft(90, Stay("b", 50, 90)), ParticipantLeft(120, Stay("a", 10, 120))]
     begun = started(100, because=Because.LEFT_ALONE)
-    round_ = projected([begun, *left]) if decided else projected([begun], left)
-    assert round_.meetings["d", "m"] == MeetingRow("d", "m", "r", 100, None, 1, 10, "a")
+    batch = projected([begun, *left]) if decided else projected([begun], left)
+    assert batch.meetings["d", "m"] == MeetingRow("d", "m", "r", 100, None, 1, 10, "a")
 
 
 def test_the_end_of_a_stored_meeting_is_written_as_progress():
-    round_ = projected([MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
-    assert round_.progress == {("d", "m"): (300, 4)}
-    assert round_.meetings == {}
+    batch = projected([MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
+    assert batch.progress == {("d", "m"): (300, 4)}
+    assert batch.meetings == {}
 
 
 def test_a_meeting_that_starts_and_ends_in_one_round_is_one_row():
-    round_ = projected([started(100), MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
-    assert round_.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, 300, 4)}
-    assert round_.progress == {}
+    batch = projected([started(100), MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
+    assert batch.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, 300, 4)}
+    assert batch.progress == {}
 
 
 def test_ended_meetings_are_tallied_from_first_start_to_last_end():
@@ -125,34 +125,34 @@ def test_ended_meetings_are_tallied_from_first_start_to_last_end():
 def test_the_peak_of_the_ongoing_meeting_is_written_when_it_changes(shown, progress):
     room = room_with("a", "b")
     name = meeting_id("d", "r", 0)
-    round_ = Round(1)
+    batch = BatchChanges(1)
     shown = shown and (name if shown[0] == "ongoing" else shown[0], shown[1])
-    assert Projection(round_, room, NOW, PUBLISHED).show_most(shown) == (name, 2)
-    assert round_.progress == ({("d", name): (None, 2)} if progress else {})
+    assert Projection(batch, room, NOW, PUBLISHED).show_most(shown) == (name, 2)
+    assert batch.progress == ({("d", name): (None, 2)} if progress else {})
 
 
 def test_no_peak_is_written_without_a_meeting():
-    round_ = Round(1)
-    assert Projection(round_, Room("d", "r", RULES), NOW, PUBLISHED).show_most(("m", 3)) is None
-    assert round_ == Round(1)
+    batch = BatchChanges(1)
+    assert Projection(batch, Room("d", "r", RULES), NOW, PUBLISHED).show_most(("m", 3)) is None
+    assert batch == BatchChanges(1)
 
 
 def test_a_meeting_written_in_this_round_gets_its_peak():
     room = room_with("a", "b")
     name = meeting_id("d", "r", 0)
-    round_ = projected([started(0, name)], room=room)
-    Projection(round_, room, NOW, PUBLISHED).show_most((name, 2))
-    assert round_.meetings["d", name].max_participants == 2
-    assert round_.progress == {}
+    batch = projected([started(0, name)], room=room)
+    Projection(batch, room, NOW, PUBLISHED).show_most((name, 2))
+    assert batch.meetings["d", name].max_participants == 2
+    assert batch.progress == {}
 
 
 def test_a_meeting_removed_in_this_round_gets_no_progress_if_shown():
     room = room_with("a", "b")
     name = meeting_id("d", "r", 0)
-    round_ = Round(1)
-    round_.meetings["d", name] = None
-    Projection(round_, room, NOW, PUBLISHED).show_most((name, 2))
-    assert round_.progress == {}
+    batch = BatchChanges(1)
+    batch.meetings["d", name] = None
+    Projection(batch, room, NOW, PUBLISHED).show_most((name, 2))
+    assert batch.progress == {}
 
 
 # Corrections.
@@ -170,20 +170,20 @@ def revised(*, late_ms=PUBLISHED + 1, because=Because.LATE_EVENT, event=None, **
 
 def test_a_correction_replaces_stays():
     before, after = Stay("a", 5, 60), A
-    round_ = projected([revised(stays_before=(before,), stays_after=(after,))])
-    assert round_.stays == {("d", "r", 5, "a"): None, ("d", "r", 10, "a"): A_ROW}
+    batch = projected([revised(stays_before=(before,), stays_after=(after,))])
+    assert batch.stays == {("d", "r", 5, "a"): None, ("d", "r", 10, "a"): A_ROW}
 
 
 def test_a_removed_meeting_leaves_a_superseded_id():
-    round_ = projected(
+    batch = projected(
         [revised(meetings_before=(GONE, CHANGED), meetings_after=(CHANGED._replace(end=250), NEW))]
     )
-    assert round_.meetings == {
+    assert batch.meetings == {
         ("d", "gone"): None,
         ("d", "same"): MeetingRow("d", "same", "r", 100, 250, 3),
         ("d", "new"): MeetingRow("d", "new", "r", 300, 400, 2),
     }
-    assert round_.superseded == [Superseded("d", "gone", "r", 20, NOW)]
+    assert batch.superseded == [SupersededMeeting("d", "gone", "r", 20, NOW)]
 
 
 def test_a_correction_discards_pending_progress_of_its_meetings():
@@ -191,19 +191,19 @@ def test_a_correction_discards_pending_progress_of_its_meetings():
         MeetingEnded(200, "same", 100, 3, Because.EMPTY),
         MeetingEnded(80, "gone", 20, 2, Because.EMPTY),
     ]
-    round_ = Round(1)
-    round_.carried.update({("d", "gone"): (1, "x"), ("d", "same"): (2, "y"), ("d", "other"): (3, "z")})
-    projected([*changes, revised(meetings_before=(GONE, CHANGED), meetings_after=(CHANGED,))], round_=round_)
-    assert round_.progress == {}
-    assert round_.carried == {("d", "other"): (3, "z")}
+    batch = BatchChanges(1)
+    batch.carried.update({("d", "gone"): (1, "x"), ("d", "same"): (2, "y"), ("d", "other"): (3, "z")})
+    projected([*changes, revised(meetings_before=(GONE, CHANGED), meetings_after=(CHANGED,))], batch=batch)
+    assert batch.progress == {}
+    assert batch.carried == {("d", "other"): (3, "z")}
 
 
 def test_carried_stays_are_written_in_the_row_or_alone():
     carried = (("new", Stay("a", 10)), ("other", Stay("b", 20)))
-    round_ = projected([revised(meetings_after=(NEW, CHANGED), carried=carried)])
-    assert round_.meetings["d", "new"] == MeetingRow("d", "new", "r", 300, 400, 2, 10, "a")
-    assert round_.meetings["d", "same"] == MeetingRow("d", "same", "r", 100, 200, 3, None, None)
-    assert round_.carried == {("d", "other"): (20, "b")}
+    batch = projected([revised(meetings_after=(NEW, CHANGED), carried=carried)])
+    assert batch.meetings["d", "new"] == MeetingRow("d", "new", "r", 300, 400, 2, 10, "a")
+    assert batch.meetings["d", "same"] == MeetingRow("d", "same", "r", 100, 200, 3, None, None)
+    assert batch.carried == {("d", "other"): (20, "b")}
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ def test_carried_stays_are_written_in_the_row_or_alone():
     ],
 )
 def test_a_correction_spans_all_stays_and_meetings_it_touches(what, time):
-    round_ = projected([revised(**what)])
-    assert round_.to_tally == {("d", "r"): time}
-    (correction,) = round_.corrections
+    batch = projected([revised(**what)])
+    assert batch.to_tally == {("d", "r"): time}
+    (correction,) = batch.corrections
     assert (correction.first, correction.last) == time
 
 
@@ -236,15 +236,15 @@ def test_a_correction_spans_all_stays_and_meetings_it_touches(what, time):
 )
 def test_only_what_was_published_can_be_corrected(late_ms, because, imported, corrects):
     change = revised(late_ms=late_ms, because=because, meetings_before=(GONE,))
-    round_ = projected([change], imported=imported)
-    assert len(round_.corrections) == corrects
-    assert round_.meetings == {("d", "gone"): None}
+    batch = projected([change], imported=imported)
+    assert len(batch.corrections) == corrects
+    assert batch.meetings == {("d", "gone"): None}
 
 
 def test_changes_are_not_imported_by_default():
-    round_ = Round(1)
-    Projection(round_, Room("d", "r", RULES), NOW, PUBLISHED).apply([revised(meetings_before=(GONE,))], ())
-    assert len(round_.corrections) == 1
+    batch = BatchChanges(1)
+    Projection(batch, Room("d", "r", RULES), NOW, PUBLISHED).apply([revised(meetings_before=(GONE,))], ())
+    assert len(batch.corrections) == 1
 
 
 def test_a_correction_contains_the_late_event_and_both_states():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headcount.engine.engine import SHOWN_AFTER_MS
+from headcount.engine.engine import REORDER_WINDOW_MS
 from support.engines import NEW_YEAR, kernel
 from support.stored import IN_MEMORY, StoredEngine, shifted
 from support.strategies import (
@@ -55,7 +55,7 @@ def test_the_tables_say_what_the_kernel_says_in_any_order_with_restarts_anywhere
     moments = st.integers(NEW_YEAR - 100, NEW_YEAR + 3_000)
     ticks = sorted(data.draw(st.lists(moments, max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
-    waits = data.draw(st.sampled_from((0, 1, SHOWN_AFTER_MS, 2 * SHOWN_AFTER_MS)))
+    waits = data.draw(st.sampled_from((0, 1, REORDER_WINDOW_MS, 2 * REORDER_WINDOW_MS)))
     found = told(folder, order, rules, as_of, ticks, restarts, shown_after=waits)
     assert found == kernel(said, as_of=as_of, rules=rules)
 

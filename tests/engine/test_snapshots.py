@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from headcount.engine.engine import SHOWN_AFTER_MS, Engine
-from headcount.engine.inference import Listed
+from headcount.engine.engine import REORDER_WINDOW_MS, Engine
+from headcount.engine.inference import SnapshotParticipant
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
-from headcount.store.dedup import key_of
+from headcount.store.dedup import hash_key
 from headcount.store.open import open_store
 from headcount.store.records import SNAPSHOT, LogEntry
 from headcount.store.replacement import copy_log, first_difference
@@ -42,10 +42,10 @@ def folder():
 
 def snapshot(at, people, number=0, room=ROOM):
     """The entry of a list of those present at `at`."""
-    listed = msgspec.json.encode([Listed(who) for who in people]).decode()
+    listed = msgspec.json.encode([SnapshotParticipant(who) for who in people]).decode()
     return LogEntry(
         DOMAIN, room, SNAPSHOT, at, at, None, None, None, None, None, None, None,
-        key_of("snapshot", room, str(at), listed, str(number)), listed=listed,
+        hash_key("snapshot", room, str(at), listed, str(number)), listed=listed,
     )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def lives(draw, rules):
 @given(st.data(), st.sampled_from([SCALED, EAGER]))
 def test_live_batch_and_rebuilt_agree_whatever_snapshots_say_and_whenever_it_restarts(folder, data, rules):
     steps, ticks, restarts = data.draw(lives(rules))
-    options = {"shown_after": data.draw(st.sampled_from((0, 15, SHOWN_AFTER_MS)))}
+    options = {"shown_after": data.draw(st.sampled_from((0, 15, REORDER_WINDOW_MS)))}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headcount.engine.room_cache._LEAST_EVENTS", data.draw(st.sampled_from((0, 1_000))))
         patch.setattr("headcount.kernel.checkpoints.SPACING", data.draw(st.sampled_from((1, 2, 1_000))))

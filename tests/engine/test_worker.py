@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from headcount.engine.catch_up import work_in
+from headcount.engine.catch_up import catch_up
 from headcount.engine.engine import Engine
-from headcount.engine.rules_guard import keep_to_rules, rules_said
+from headcount.engine.rules_guard import encode_rules, require_same_rules
 from headcount.engine.worker import Worker
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind
@@ -208,7 +208,7 @@ def test_a_worker_that_loses_leadership_makes_another_engine(store):
 
 def done_with(store, max_stay=None, now=LONG_AFTER):
     told = []
-    worked = work_in(store, lambda: now, RULES, max_stay, lambda done, what: told.append((done, what)))
+    worked = catch_up(store, lambda: now, RULES, max_stay, lambda done, what: told.append((done, what)))
     return worked, told
 
 
@@ -264,11 +264,11 @@ def test_work_in_does_nothing_while_another_process_leads(store):
 
 
 def test_a_store_accepts_only_the_rules_it_was_built_with(store):
-    keep_to_rules(store, RULES)
-    keep_to_rules(store, RULES)
-    assert store.tables.rules() == rules_said(RULES) == "10000,30000,600000"
-    keep_to_rules(store, Rules(settling_ms=1))  # what is waited for changes no meeting
+    require_same_rules(store, RULES)
+    require_same_rules(store, RULES)
+    assert store.tables.rules() == encode_rules(RULES) == "10000,30000,600000"
+    require_same_rules(store, Rules(settling_ms=1))  # what is waited for changes no meeting
     for other in (Rules(min_stay_ms=1), Rules(start_alone_ms=1), Rules(reset_alone_ms=1)):
         with pytest.raises(BadInput, match=r"10000,30000,600000 ms; now .*headcount rebuild"):
-            keep_to_rules(store, other)
+            require_same_rules(store, other)
     assert store.tables.rules() == "10000,30000,600000"

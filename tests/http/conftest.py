@@ -10,7 +10,7 @@ from headcount.http.routes.meetings import routes
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.store.open import open_store
-from headcount.store.records import MeetingRow, Round, StayRow, Superseded
+from headcount.store.records import BatchChanges, MeetingRow, StayRow, SupersededMeeting
 
 T0 = 1_767_225_600
 """2026-01-01, in unix seconds; the seconds of these tests count from it."""
@@ -49,7 +49,7 @@ class World:
         left_by = None if leave is None else "reported"
         end = None if leave is None else ms(leave)
         row = StayRow(domain, room, ms(join), who, end, left_by, user_id, user_name)
-        self.commit(Round(0, stays={(domain, room, row.join, who): row}))
+        self.commit(BatchChanges(0, stays={(domain, room, row.join, who): row}))
 
     def meeting(self, start, end=None, *, room="blue", domain="acme", most=1, carried=None):
         """Puts a meeting into the store and gives its id; `carried` is (join, participant_id)."""
@@ -57,7 +57,7 @@ class World:
         went_on = () if carried is None else (ms(carried[0]), carried[1])
         row = MeetingRow(domain, name, room, ms(start), None if end is None else ms(end), most, *went_on)
         ended = {} if row.end is None else {(domain, room): (row.start, row.end)}
-        self.commit(Round(0, meetings={(domain, name): row}, to_tally=ended))
+        self.commit(BatchChanges(0, meetings={(domain, name): row}, to_tally=ended))
         return name
 
     def met(self, start, end, *people, room="blue", domain="acme", **known):
@@ -69,8 +69,8 @@ class World:
     def replaced(self, start, *, room="blue", domain="acme"):
         """An id that was handed out for a meeting that is no more."""
         name = meeting_id(domain, room, ms(start))
-        gone = Superseded(domain, name, room, ms(start), ms(self.now))
-        self.commit(Round(0, superseded=[gone]))
+        gone = SupersededMeeting(domain, name, room, ms(start), ms(self.now))
+        self.commit(BatchChanges(0, superseded=[gone]))
         return name
 
     def commit(self, done):

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from headcount.http.errors import HANDLERS, ApiError
 from headcount.http.large_answers import LARGE_BYTES, Turns, spooled
 from headcount.http.routes.meetings import routes
-from headcount.store.database import one_moment
+from headcount.store.database import consistent_read
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.paging import entries_in_pages
 
@@ -76,7 +76,7 @@ def test_pages_of_entries_are_all_of_them_in_order(met, size):
     answers = met.store.answers
     _, meetings = answers.listed("acme", MeetingFilter(), Page(), 0)
     known = answers.entries(meetings)
-    with one_moment(met.store.database) as connection:
+    with consistent_read(met.store.database) as connection:
         for meeting in meetings:
             pages = list(entries_in_pages(connection, meeting, size))
             assert all(pages)

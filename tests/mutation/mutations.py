@@ -94,7 +94,7 @@ def _of_statement(
     function = ".".join(names) or "<module>"
     before = _head(statement)
     if _may_be_removed(block, number, statement, names):
-        block[number] = ast.Pass()
+        block[number] = ast.AccessToken()
         yield function, f"{_shortened(before)} => (removed)"
         block[number] = statement
     if isinstance(statement, ast.match_case) and len(block) > 1:
@@ -111,7 +111,7 @@ def _of_statement(
 
 def _is_left_alone(statement: ast.AST) -> bool:
     match statement:
-        case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass():
+        case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.AccessToken():
             return True
         case ast.Expr(value=ast.Constant()):
             return True

@@ -6,29 +6,29 @@ import threading
 
 import pytest
 
-from headcount.engine.engine import SHOWN_AFTER_MS, Engine
+from headcount.engine.engine import REORDER_WINDOW_MS, Engine
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.journal import Mark
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.database import LeadershipLost, StoreBusy, StoreError, StoreRejected
-from headcount.store.group_commit import Appender
+from headcount.store.group_commit import GroupCommit
 from headcount.store.leadership import leadership
-from headcount.store.log import facts_between
+from headcount.store.log import events_between
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.open import open_store
 from headcount.store.records import (
+    BatchChanges,
     Correction,
     LogEntry,
-    MarkChange,
     MeetingRow,
     NewMessage,
-    Round,
+    PendingNotification,
+    PublishedMeeting,
+    ReplayPointChange,
     StayRow,
-    Superseded,
-    ToldMeeting,
-    ToTell,
+    SupersededMeeting,
 )
 from support.engines import NEW_YEAR, kernel
 from support.stored import entry_of
@@ -106,7 +106,9 @@ def test_facts_are_found_by_when_they_were_true(store):
 
     def facts(after, until, settled=NEVER, position=NEVER):
         with store.database.reading() as connection:
-            found = facts_between(connection, D, "r", T + after * 1_000, T + until * 1_000, settled, position)
+            found = events_between(
+                connection, D, "r", T + after * 1_000, T + until * 1_000, settled, position
+            )
         return [(event.kind.value, event.participant_id, (event.at - T) // 1_000) for event in found]
 
     d, b, c = ("join", "d", 10), ("leave", "b", 60), ("join", "c", 70)
@@ -132,7 +134,7 @@ def meeting(name, start, end=None, room="r", most=1, carried=()):
 
 
 def written(*rows, cursor=0):
-    done = Round(cursor)
+    done = BatchChanges(cursor)
     for row in rows:
         if isinstance(row, StayRow):
             done.stays[row[:4]] = row
@@ -145,7 +147,7 @@ def test_a_round_is_written_whole_with_its_cursor(store):
     epoch = store.tables.take_over()
     done = written(stay("a", 0), meeting("m1", 0), cursor=7)
     done.rooms[D, "r"] = (T, T + 500)
-    done.marks.append(MarkChange(D, "r", T, T, (Mark(T), Mark(T + 5, (("x", 1, None),)))))
+    done.marks.append(ReplayPointChange(D, "r", T, T, (Mark(T), Mark(T + 5, (("x", 1, None),)))))
     done.inferred.append(said("leave", "a", 30, inferred=Inferred.TIMEOUT))
     store.tables.commit(done, epoch)
     assert store.tables.cursor() == (7, epoch)
@@ -189,11 +191,11 @@ def rows_of(store, text):
 
 def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
     epoch = store.tables.take_over()
-    done = Round(0)
-    later = ToTell(D, "m1", T + 9, "r", T, "R15 late")
+    done = BatchChanges(0)
+    later = PendingNotification(D, "m1", T + 9, "r", T, "R15 late")
     done.to_tell[D, "m1", T + 9] = later
     done.to_tally[D, "r"] = (T, T + 5)
-    done.told[D, "m1"] = known = ToldMeeting(D, "m1", "r", T, T + 5, 3, 2, 1)
+    done.told[D, "m1"] = known = PublishedMeeting(D, "m1", "r", T, T + 5, 3, 2, 1)
     done.messages.append(NewMessage(D, "id", "meeting.started", "r", T, T + 1, "{}"))
     done.corrections.append(Correction(D, "r", T + 7, T, T + 5, 99, "R15 late", "{}"))
     done.rooms[D, "r"] = (T, None)
@@ -208,7 +210,7 @@ def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
     ]
     assert store.tables.room(D, "r") == (T, None, "{}")
     assert store.tables.deadlines() == []
-    store.tables.commit(Round(0, told_of=[later], checkpoints={(D, "r"): None}), epoch)
+    store.tables.commit(BatchChanges(0, told_of=[later], checkpoints={(D, "r"): None}), epoch)
     assert store.outbox.due(NEVER, 10) == []
     assert store.tables.room(D, "r").checkpoint is None
 
@@ -240,8 +242,11 @@ def test_an_unknown_room_has_no_row(store):
 
 def test_an_id_that_is_superseded_twice_in_a_round_leads_on_all_the_same(store):
     epoch = store.tables.take_over()
-    done = Round(0)
-    done.superseded += [Superseded(D, "gone", "r", T, T + 1), Superseded(D, "gone", "r", T, T + 2)]
+    done = BatchChanges(0)
+    done.superseded += [
+        SupersededMeeting(D, "gone", "r", T, T + 1),
+        SupersededMeeting(D, "gone", "r", T, T + 2),
+    ]
     store.tables.commit(done, epoch)
     assert store.answers.superseded(D, "gone").superseded == T + 2
 
@@ -308,7 +313,7 @@ def test_everything_works_together_as_the_kernel_says(store):
         for event in order:
             store.log.append([[entry_of(event, T)]])
         engine = Engine(store, Rules(), store.tables.take_over())
-        while engine.step(T + 6_000_000 + SHOWN_AFTER_MS):
+        while engine.step(T + 6_000_000 + REORDER_WINDOW_MS):
             pass
     rows = store.answers.page(D, MeetingFilter(), Page(order := 100), 0)[::-1]
     entries = store.answers.entries(rows)
@@ -364,7 +369,7 @@ def test_a_request_that_the_database_rejects_does_not_fail_the_others_in_its_com
     seen = []
 
     async def append():
-        appender = Appender(store.log, lambda: None)
+        appender = GroupCommit(store.log, lambda: None)
         with store.database.writing() as connection:  # so that all of them wait for one commit
             connection.lock_log()
             for bad in (False, True, False):

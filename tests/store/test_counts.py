@@ -30,8 +30,8 @@ def test_the_last_letters_of_a_source_are_told_by_their_beginning(store):
     store.sources.add(SourceRow("t", "generic", "acme", "own", ("word",)))
     for number in range(5):
         letter = DeadLetter(0, "t", number, "/", {}, b"\xff" + b"%d" % number * 600, f"reason {number}")
-        store.sources.keep_letter(letter)
-    store.sources.keep_letter(DeadLetter(0, "another", 9, "/", {}, b"x", "not theirs"))
-    newest, second = store.sources.last_letters("t", 2)
+        store.sources.add_dead_letter(letter)
+    store.sources.add_dead_letter(DeadLetter(0, "another", 9, "/", {}, b"x", "not theirs"))
+    newest, second = store.sources.latest_dead_letters("t", 2)
     assert (newest.received, newest.reason, second.reason) == (4, "reason 4", "reason 3")
     assert newest.beginning == (b"\xff" + b"4" * 600)[:500]

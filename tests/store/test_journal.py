@@ -7,7 +7,14 @@ from headcount.kernel.journal import FIRST_MARK, Journal, Mark
 from headcount.kernel.rules import NEVER
 from headcount.store.journal import StoredJournal
 from headcount.store.log import events_after
-from headcount.store.records import KIND_CODES, SNAPSHOT, MarkChange, Origin, Round, packed_doubts
+from headcount.store.records import (
+    KIND_CODES,
+    SNAPSHOT,
+    BatchChanges,
+    Origin,
+    ReplayPointChange,
+    encode_unconfirmed,
+)
 from support.engines import NEW_YEAR
 from support.stored import entry_of
 
@@ -32,7 +39,7 @@ def past(store, settled=NEVER, position=NEVER):
 
 
 def commit(store, journal):
-    store.tables.commit(Round(0, marks=list(journal.take_changes())), store.tables.cursor()[1])
+    store.tables.commit(BatchChanges(0, marks=list(journal.take_changes())), store.tables.cursor()[1])
     journal.committed(T + 10_000, NEVER)
 
 
@@ -68,8 +75,8 @@ def test_each_change_of_the_marks_is_to_be_committed(store):
     journal.mark(Mark(T + 5))
     journal.replace_marks(T, T + 9, [Mark(T + 7), Mark(T + 8)])
     assert journal.take_changes() == [
-        MarkChange(D, "r", T + 5, T + 5, (Mark(T + 5),)),
-        MarkChange(D, "r", T, T + 9, (Mark(T + 7), Mark(T + 8))),
+        ReplayPointChange(D, "r", T + 5, T + 5, (Mark(T + 5),)),
+        ReplayPointChange(D, "r", T, T + 9, (Mark(T + 7), Mark(T + 8))),
     ]
 
 
@@ -129,8 +136,8 @@ def test_events_after_a_time_are_returned_as_received(store):
 
 
 def test_doubts_of_a_mark_are_packed_as_json():
-    assert packed_doubts(Mark(1)) is None
-    assert packed_doubts(Mark(1, (("a", None, ("b", 2)),))) == '[["a",null,["b",2]]]'
+    assert encode_unconfirmed(Mark(1)) is None
+    assert encode_unconfirmed(Mark(1, (("a", None, ("b", 2)),))) == '[["a",null,["b",2]]]'
 
 
 def test_kinds_and_origins_are_stored_as_these_numbers():

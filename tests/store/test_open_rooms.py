@@ -1,13 +1,13 @@
 """How many rooms of a domain are open, and which."""
 
-from headcount.store.records import Round, StayRow
+from headcount.store.records import BatchChanges, StayRow
 
 T = 1_767_225_600_000
 
 
 def put(store, epoch, domain, room, who, leave=None):
     row = StayRow(domain, room, T, who, leave, None if leave is None else "reported", None, None)
-    store.tables.commit(Round(0, stays={(domain, room, T, who): row}), epoch)
+    store.tables.commit(BatchChanges(0, stays={(domain, room, T, who): row}), epoch)
 
 
 def test_rooms_are_counted_once_up_to_a_bound_and_found_by_name(store):
@@ -19,11 +19,11 @@ def test_rooms_are_counted_once_up_to_a_bound_and_found_by_name(store):
     put(store, epoch, "other", "theirs", "ann")
     answers = store.answers
     assert [answers.open_rooms("acme", most) for most in (2, 3, 10)] == [2, 3, 3]
-    assert answers.open_among("acme", ["a", "left", "theirs", "c", *(f"none {n}" for n in range(600))]) == {
+    assert answers.active_among("acme", ["a", "left", "theirs", "c", *(f"none {n}" for n in range(600))]) == {
         "a",
         "c",
     }
-    assert answers.open_among("acme", []) == set()
+    assert answers.active_among("acme", []) == set()
 
 
 def test_the_secret_of_a_store_stays(store):

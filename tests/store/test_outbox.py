@@ -3,7 +3,7 @@
 import pytest
 
 from headcount.kernel.rules import NEVER
-from headcount.store.records import MeetingRow, Round, StayRow, ToldMeeting, ToTell
+from headcount.store.records import BatchChanges, MeetingRow, PendingNotification, PublishedMeeting, StayRow
 from support.engines import NEW_YEAR
 
 T = NEW_YEAR
@@ -21,15 +21,15 @@ def stay(who, join, leave=None):
 
 
 def told(name, start, end=None):
-    return ToldMeeting(D, name, "r", T + start, None if end is None else T + end, 2, 2, 1)
+    return PublishedMeeting(D, name, "r", T + start, None if end is None else T + end, 2, 2, 1)
 
 
 def about(name, start=0, due=50, because=None):
-    return ToTell(D, name, T + due, "r", T + start, because)
+    return PendingNotification(D, name, T + due, "r", T + start, because)
 
 
 def commit(store, *rows, to_tell=(), told_of=()):
-    done = Round(0, told_of=list(told_of))
+    done = BatchChanges(0, told_of=list(told_of))
     for row in rows:
         if isinstance(row, StayRow):
             done.stays[row[:4]] = row

@@ -33,8 +33,8 @@ def worked_in(store, now):
 def two_rooms(store):
     for room in ("blue", "other"):
         said(store, "join", f"{room}-ann", 1, room)
-    store.polls.keep_rooms("token", ["blue"])
-    store.polls.keep_rooms("token", ["blue", "red"])
+    store.polls.add_rooms("token", ["blue"])
+    store.polls.add_rooms("token", ["blue", "red"])
     worked_in(store, 60)
     return store
 

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from headcount.engine.engine import SHOWN_AFTER_MS, Engine
+from headcount.engine.engine import REORDER_WINDOW_MS, Engine
 from headcount.kernel.meetings import Meeting
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.open import open_store
@@ -26,7 +26,7 @@ def worked_out(store, domain, events, as_of, rules):
     for some in (shuffled[:half], shuffled[half:]):
         store.log.append([[entry_of(event, as_of, domain=domain) for event in some]])
         engine = Engine(store, rules, store.tables.take_over(), batch=3)
-        while engine.step(as_of + SHOWN_AFTER_MS):
+        while engine.step(as_of + REORDER_WINDOW_MS):
             pass
     rows = store.answers.page(domain, MeetingFilter(), Page(limit=1_000), as_of)
     entries = store.answers.entries(rows)

@@ -3,7 +3,7 @@
 import pytest
 
 from headcount.kernel.rules import NEVER
-from headcount.store.credentials import Pass, PassKind, Role, SubjectKind, digest_of
+from headcount.store.credentials import AccessToken, AccessTokenKind, Role, SubjectKind, digest_of
 
 T = 1_000_000
 
@@ -27,8 +27,8 @@ def invite(store, maker, name, secret):
 def share(store, maker, secret):
     made_by = store.passes.find(maker, T)
     store.passes.share(
-        Pass(
-            digest_of(secret), PassKind.SHARE, "acme", Role.VIEWER, made_by.name, made_by.key_id, T, NEVER,
+        AccessToken(
+            digest_of(secret), AccessTokenKind.SHARE, "acme", Role.VIEWER, made_by.name, made_by.key_id, T, NEVER,
             SubjectKind.ROOM, "r", parent=made_by.digest,
         )
     )  # fmt: skip

@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from headcount.kernel.rules import NEVER
-from headcount.store.credentials import Pass, PassKind, Role, SubjectKind, digest_of
+from headcount.store.credentials import AccessToken, AccessTokenKind, Role, SubjectKind, digest_of
 from headcount.store.domains import remove_domain
 
 
 @pytest.fixture
 def share(store):
-    made = Pass(
-        digest_of("secret"), PassKind.SHARE, "acme", Role.VIEWER, "Ann", None, 1_000, NEVER, SubjectKind.ROOM, "r", masked=True
+    made = AccessToken(
+        digest_of("secret"), AccessTokenKind.SHARE, "acme", Role.VIEWER, "Ann", None, 1_000, NEVER, SubjectKind.ROOM, "r", masked=True
     )  # fmt: skip
     store.passes.share(made)
     return made

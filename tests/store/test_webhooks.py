@@ -7,14 +7,14 @@ import pytest
 from headcount.store.domains import remove_domain
 from headcount.store.webhooks import (
     Attempt,
-    Batch,
     Delivery,
+    DeliveryBatch,
+    DeliveryState,
     Endpoint,
-    Fate,
+    EndpointProgress,
+    ResendFilter,
     RetryType,
-    Standing,
     State,
-    Wanted,
 )
 
 BOTH = ("meeting.started", "meeting.ended")
@@ -50,7 +50,9 @@ def keep(store, *, done=(), undelivered=(), attempts=(), **standing):
         "failed_count": 0,
         "version": 0,
     } | standing
-    store.deliveries.keep(Batch([Standing(uuid="e", **whole)], list(undelivered), list(done), list(attempts)))
+    store.deliveries.keep(
+        DeliveryBatch([EndpointProgress(uuid="e", **whole)], list(undelivered), list(done), list(attempts))
+    )
 
 
 def test_an_endpoint_is_found_as_it_was_set_up_and_by_nobody_else(store):
@@ -81,7 +83,7 @@ def test_what_waits_is_found_again_in_order_until_it_is_done(store):
     keep(store, undelivered=[first[1]._replace(failed=1, reason="given up")], done=[("e", 1, 0)])
     ((message, attempts, next_at, _),) = store.deliveries.waiting("e", 0, 10)
     assert (message.id, message.position, attempts, next_at) == ("m3", 3, 1, 50)
-    assert store.deliveries.counts() == {("e", Fate.PENDING): 1, ("e", Fate.FAILED): 1}
+    assert store.deliveries.counts() == {("e", DeliveryState.PENDING): 1, ("e", DeliveryState.FAILED): 1}
 
 
 def test_one_that_is_revived_tries_what_waits_as_if_for_the_first_time(store):
@@ -107,25 +109,31 @@ def test_a_page_of_the_log_tells_what_became_of_each_message(store):
          attempts=[attempt(1), attempt(1, delivered=1), attempt(2, delivered=1), attempt(4)])  # fmt: skip
     listed = store.deliveries.listed("e", None, 10)
     assert [(one.id, one.fate, len(one.attempts)) for one in listed] == [
-        ("m4", Fate.FAILED, 1), ("m3", Fate.PENDING, 0), ("m2", Fate.DELIVERED, 1), ("m1", Fate.DELIVERED, 2),
+        ("m4", DeliveryState.FAILED, 1), ("m3", DeliveryState.PENDING, 0), ("m2", DeliveryState.DELIVERED, 1), ("m1", DeliveryState.DELIVERED, 2),
     ]  # fmt: skip
     assert listed[0].reason == "given up"
     assert listed[3].attempts[0].delivered
     pages = [one.id for before in (None, 3) for one in store.deliveries.listed("e", before, 2)]
     assert pages == ["m4", "m3", "m2", "m1"]
-    by_fate = {fate: [one.id for one in store.deliveries.listed("e", None, 10, fate)] for fate in Fate}
-    assert by_fate == {Fate.DELIVERED: ["m2", "m1"], Fate.PENDING: ["m3"], Fate.FAILED: ["m4"]}
+    by_fate = {
+        fate: [one.id for one in store.deliveries.listed("e", None, 10, fate)] for fate in DeliveryState
+    }
+    assert by_fate == {
+        DeliveryState.DELIVERED: ["m2", "m1"],
+        DeliveryState.PENDING: ["m3"],
+        DeliveryState.FAILED: ["m4"],
+    }
 
 
 @pytest.mark.parametrize(
     ("wanted", "again"),
     [
-        (Wanted(ids=["m2", "n1", "nothing"]), ["m2"]),
-        (Wanted(ids=[]), []),
-        (Wanted(room="blue"), ["m3"]),
-        (Wanted(since=2_000, until=3_000), ["m3"]),
-        (Wanted(failed=True), ["m1"]),
-        (Wanted(), ["m1", "m2", "m3"]),
+        (ResendFilter(ids=["m2", "n1", "nothing"]), ["m2"]),
+        (ResendFilter(ids=[]), []),
+        (ResendFilter(room="blue"), ["m3"]),
+        (ResendFilter(since=2_000, until=3_000), ["m3"]),
+        (ResendFilter(failed=True), ["m1"]),
+        (ResendFilter(), ["m1", "m2", "m3"]),
     ],
 )
 def test_what_is_asked_for_is_sent_again_if_it_was_taken_up(store, wanted, again):
@@ -145,7 +153,7 @@ def test_word_of_an_earlier_delivery_does_not_take_away_what_was_asked_for_again
     row = endpoint(store)
     told(store, "m1")
     keep(store, undelivered=[Delivery("e", "acme", 1, "r", 1, 50)], position=1)
-    store.endpoints.replay(row, Wanted(ids=["m1"]))
+    store.endpoints.replay(row, ResendFilter(ids=["m1"]))
     keep(store, done=[("e", 1, 0)])
     keep(store, undelivered=[Delivery("e", "acme", 1, "r", 2, 90)])
     ((_, attempts, next_at, asked),) = store.deliveries.waiting("e", 0, 10)

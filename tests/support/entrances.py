@@ -22,7 +22,7 @@ from headcount.service.access import create_key
 from headcount.service.container import Service
 from headcount.settings import read_settings
 from headcount.store.log import Log
-from headcount.store.records import Appended
+from headcount.store.records import AppendResult
 from headcount.store.sources import SourceRow
 
 NOW = 1_780_000_000_000
@@ -82,7 +82,7 @@ class Entrances:
 
     def _append(self, groups):
         self.entries += [entry for group in groups for entry in group]
-        return [Appended(len(group), 0, len(self.entries)) for group in groups]
+        return [AppendResult(len(group), 0, len(self.entries)) for group in groups]
 
     def all(self, events):
         """Return the entries, or the refusal, of each entrance that stores events, by its name."""

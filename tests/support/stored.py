@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from headcount.engine.engine import SHOWN_AFTER_MS, Engine
+from headcount.engine.engine import REORDER_WINDOW_MS, Engine
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
 from headcount.store import dedup
@@ -58,7 +58,7 @@ class StoredEngine:
 
     def show(self, moment):
         """Work until what is shown is what was true at `moment`."""
-        while self.engine.step(moment + self.options.get("shown_after", SHOWN_AFTER_MS)):
+        while self.engine.step(moment + self.options.get("shown_after", REORDER_WINDOW_MS)):
             pass
 
     def meetings(self):

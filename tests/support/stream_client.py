@@ -20,7 +20,7 @@ class Heard:
     data: dict
 
 
-class Outbox:
+class PendingNotifications:
     """What is told: rows of the outbox, as the engine writes them."""
 
     def __init__(self, database):

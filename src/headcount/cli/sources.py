@@ -16,7 +16,7 @@ from headcount.settings import Settings, url_of
 
 if TYPE_CHECKING:
     from headcount.store.open import Store
-    from headcount.store.sources import SourceRow, Tally
+    from headcount.store.sources import SourceRow, SourceStat
 
 _WORDS = (
     "events", "duplicates", "ignored", "left_out", "refused", "malformed", "unreadable", "polls", "poll_failed",
@@ -117,7 +117,7 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
     from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
-    rows, tallies, letters = store.sources.all(), store.sources.tallies(), store.sources.count_letters()
+    rows, tallies, letters = store.sources.all(), store.sources.tallies(), store.sources.count_dead_letters()
     store.close()
     if not rows:
         echo("There is no source yet; 'headcount source add KIND' makes one.")
@@ -147,7 +147,7 @@ def _where(settings: Settings, row: "SourceRow") -> str:
     return _base(settings) + address(settings["prefix"], row)
 
 
-def _fare(tallies: "dict[str, Tally]", letters: int, now: int, *, sends: bool) -> list[str]:
+def _fare(tallies: "dict[str, SourceStat]", letters: int, now: int, *, sends: bool) -> list[str]:
     lines = []
     last = tallies.get("deliveries")
     if sends:

@@ -16,7 +16,7 @@ from headcount.settings import Settings
 if TYPE_CHECKING:
     from headcount.outbound.webhooks.endpoints import EndpointManager
     from headcount.store.open import Store
-    from headcount.store.webhooks import Endpoint, Told
+    from headcount.store.webhooks import Endpoint, MessageDeliveries
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ def add_webhook(
 @with_settings
 def list_webhooks(*, settings: Settings) -> None:
     """List the webhooks of all domains, and how they fare."""
-    from headcount.store.webhooks import Fate  # noqa: PLC0415 - likewise
+    from headcount.store.webhooks import DeliveryState  # noqa: PLC0415 - likewise
     from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
 
     store = store_of(settings, read_only=True)
@@ -71,7 +71,9 @@ def list_webhooks(*, settings: Settings) -> None:
     if not rows:
         echo("There is no webhook yet; 'headcount webhook add URL' makes one.")
     for row in rows:
-        waiting, parked = (counts.get((row.uuid, fate), 0) for fate in (Fate.PENDING, Fate.FAILED))
+        waiting, parked = (
+            counts.get((row.uuid, fate), 0) for fate in (DeliveryState.PENDING, DeliveryState.FAILED)
+        )
         last = "never" if row.last_pushed is None else spoken(row.last_pushed)
         echo(f"{row.uuid}  {row.state}  {row.url}  (domain {row.domain}, {row.retry_type})")
         echo(f"    sent last   {last}; {row.failed_count} failures in a row")
@@ -103,20 +105,20 @@ def remove_webhook(*, settings: Settings, name: str) -> None:
 )
 def show_messages(*, settings: Settings, name: str, state: str | None, limit: int) -> None:
     """Show what it was told, the newest first, and what came of it."""
-    from headcount.store.webhooks import Fate  # noqa: PLC0415 - help does not need it
+    from headcount.store.webhooks import DeliveryState  # noqa: PLC0415 - help does not need it
 
-    if state is not None and state not in list(Fate):
-        raise BadInput(f"--state is one of {', '.join(Fate)}, not {state}")
+    if state is not None and state not in list(DeliveryState):
+        raise BadInput(f"--state is one of {', '.join(DeliveryState)}, not {state}")
     store = store_of(settings, read_only=True)
     row = _named(store, settings["domain"], name)
-    page = store.deliveries.listed(row.uuid, None, limit, None if state is None else Fate(state))
+    page = store.deliveries.listed(row.uuid, None, limit, None if state is None else DeliveryState(state))
     store.close()
     for message in page:
         for line in _lines(message):
             echo(line)
 
 
-def _lines(message: "Told") -> list[str]:
+def _lines(message: "MessageDeliveries") -> list[str]:
     from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
 
     lines = [f"{message.id}  {message.fate}  {message.type}  {message.room}"]

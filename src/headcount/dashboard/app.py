@@ -31,7 +31,7 @@ from headcount.dashboard.pages import (
 from headcount.dashboard.pages.query import NotThere
 from headcount.dashboard.renderer import BASE, TEXTS, View, trouble
 from headcount.errors import BadInput
-from headcount.store.database import StoreError, answering_within
+from headcount.store.database import StoreError, time_limit
 
 Page = Callable[[View], Awaitable[Response]]
 Change = Callable[[View, dict[str, str]], Awaitable[Response]]
@@ -169,7 +169,7 @@ def _told(house: House, handler: Handler) -> Handler:
         patience_s = house.settings["request_s"] * longer
         try:
             refuse_nul(request.scope["path"], *request.query_params, *request.query_params.values())
-            async with answering_within(patience_s):
+            async with time_limit(patience_s):
                 return await handler(request)
         except NotSignedIn:
             return _to_sign_in(view)

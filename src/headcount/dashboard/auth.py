@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from headcount.dashboard.context import House
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.store.credentials import SIGN_IN_LASTS, Key, Pass, Role
+from headcount.store.credentials import SIGN_IN_LASTS, AccessToken, Key, Role
 from headcount.store.database import StoreError
 from headcount.telemetry.logging import acting, security_event
 
@@ -93,7 +93,7 @@ class Door:
             )
         return fields
 
-    async def sign_in_with_key(self, text: str) -> tuple[str, Pass] | None:
+    async def sign_in_with_key(self, text: str) -> tuple[str, AccessToken] | None:
         """The secret for a cookie, for whoever shows a key that may read; None if it may not, or does not hold."""
         house = self._house
         key = await asyncio.to_thread(house.store.keys.find, text)
@@ -106,7 +106,7 @@ class Door:
         held = await asyncio.to_thread(house.store.passes.find, secret, now)
         return None if held is None else (secret, held)
 
-    async def sign_in_with_link(self, link: str) -> tuple[str, Pass] | None:
+    async def sign_in_with_link(self, link: str) -> tuple[str, AccessToken] | None:
         """The same for whoever was given a link; it is used up."""
         house = self._house
         secret = house.chance()
@@ -130,7 +130,7 @@ class Door:
         await asyncio.to_thread(self._house.store.passes.drop, secret)
         security_event("sign_out")
 
-    async def _held(self, secret: str) -> Pass | None:
+    async def _held(self, secret: str) -> AccessToken | None:
         """The store is asked each time, so that what one process revokes is over in all of them at once."""
         now = self._house.now()
         held = await asyncio.to_thread(self._house.store.passes.find, secret, now)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from headcount.kernel.events import Ms
-from headcount.store.sources import Tally
+from headcount.store.sources import SourceStat
 
 
 class Worked(NamedTuple):
@@ -59,6 +59,6 @@ class Feed(Protocol):
     """What the service knows by itself. `counts` and `retry` read the store, and are to be called in a thread."""
 
     def counts(self) -> Counts: ...
-    def fresh(self) -> list[Tally]: ...
+    def fresh(self) -> list[SourceStat]: ...
     def recently(self) -> Mapping[str, Recently]: ...
     def retry(self, domain: str) -> Retried: ...

@@ -9,12 +9,12 @@ from functools import partial
 
 from headcount.dashboard.renderer import TEXTS
 from headcount.kernel.meetings import Entry
-from headcount.store.credentials import Pass, Passes
+from headcount.store.credentials import AccessToken, AccessTokens
 
 Mask = Callable[[Iterable[Entry]], list[Entry]]
 
 
-def mask_of(passes: Passes, share: Pass) -> Mask:
+def mask_of(passes: AccessTokens, share: AccessToken) -> Mask:
     """What a share does to entries before they are shown. It reads the store, and may write to it."""
     return partial(masked, passes, share) if share.masked else as_they_are
 
@@ -23,7 +23,7 @@ def as_they_are(entries: Iterable[Entry]) -> list[Entry]:
     return list(entries)
 
 
-def masked(passes: Passes, share: Pass, entries: Iterable[Entry]) -> list[Entry]:
+def masked(passes: AccessTokens, share: AccessToken, entries: Iterable[Entry]) -> list[Entry]:
     """The entries with a number for a name; who came first gets the first that is free."""
     given = sorted(entries, key=lambda entry: (entry.join, entry.participant_id))
     numbers = passes.numbers(share, [_who(entry) for entry in given])

@@ -18,7 +18,7 @@ from headcount.service.container import Service
 from headcount.settings import Settings
 from headcount.store.credentials import Role
 from headcount.store.database import StoreBusy
-from headcount.store.dedup import entry_of, key_of
+from headcount.store.dedup import entry_of, hash_key
 from headcount.store.domains import remove_domain
 from headcount.store.leadership import leadership
 from headcount.store.open import Store, open_store
@@ -129,7 +129,7 @@ class DemoRun:
         said = (event.kind, event.room, event.participant_id or "", str(event.at), str(self._founded))
         joined_at = None if event.joined_at is None else self._real(event.joined_at)
         lived = replace(event, at=self._real(event.at), joined_at=joined_at)
-        return entry_of(lived, DOMAIN, self._service.clock.now(), origin, key_of(*said))
+        return entry_of(lived, DOMAIN, self._service.clock.now(), origin, hash_key(*said))
 
 
 def name_of(seed: int, speed: float, days: int) -> str:

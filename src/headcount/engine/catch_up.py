@@ -16,7 +16,7 @@ Progress = Callable[[float, str], None]
 """Is told how much is done, from 0 to 1, and with what."""
 
 
-def work_in(
+def catch_up(
     store: Store, now: Callable[[], Ms], rules: Rules, max_stay: Ms | None, progress: Progress
 ) -> bool:
     """Work in what is in the log, as the service would; False if another process is there to do it."""

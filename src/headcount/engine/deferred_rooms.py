@@ -10,17 +10,17 @@ from typing import Final
 
 from headcount.kernel.events import Ms
 from headcount.store.database import StoreError
-from headcount.store.records import BehindRow, RoomKey
+from headcount.store.records import DeferredRoom, RoomKey
 
 _FIRST_RETRY_MS: Final[Ms] = 60_000
 _LAST_RETRY_MS: Final[Ms] = 6 * 3_600_000
 _REASON_LENGTH: Final = 500
 
 
-class Behind:
+class DeferredRooms:
     """The rooms that are behind, in the order in which it is their turn."""
 
-    def __init__(self, rows: Iterable[BehindRow], release: str) -> None:
+    def __init__(self, rows: Iterable[DeferredRoom], release: str) -> None:
         """`rows` come from the store. One that another release quarantined is tried at once: it may work now."""
         self._release = release
         self._rows = {(row.domain, row.room): _renewed(row, release) for row in rows}
@@ -28,7 +28,7 @@ class Behind:
     def __contains__(self, key: RoomKey) -> bool:
         return key in self._rows
 
-    def __getitem__(self, key: RoomKey) -> BehindRow:
+    def __getitem__(self, key: RoomKey) -> DeferredRoom:
         return self._rows[key]
 
     def quarantined(self) -> int:
@@ -49,21 +49,21 @@ class Behind:
         if row.position < position:
             self._rows[key] = row._replace(position=position)
 
-    def deferred(self, key: RoomKey, position: int, now: Ms) -> BehindRow:
+    def deferred(self, key: RoomKey, position: int, now: Ms) -> DeferredRoom:
         """The row of a room whose turn is over: it has worked in its entries up to `position`."""
         known = self._rows.get(key)
         since = now if known is None else known.since
-        return BehindRow(*key, position, None, 0, since, now, self._release)
+        return DeferredRoom(*key, position, None, 0, since, now, self._release)
 
-    def failed(self, key: RoomKey, position: int, error: Exception, now: Ms) -> BehindRow:
+    def failed(self, key: RoomKey, position: int, error: Exception, now: Ms) -> DeferredRoom:
         """The row of a room whose work after `position` failed."""
         known = self._rows.get(key)
         attempts = 1 if known is None else known.attempts + 1
         since = now if known is None or known.reason is None else known.since
         wait = min(_FIRST_RETRY_MS * 2 ** min(attempts - 1, 16), _LAST_RETRY_MS)
-        return BehindRow(*key, position, _reason(error), attempts, since, now + wait, self._release)
+        return DeferredRoom(*key, position, _reason(error), attempts, since, now + wait, self._release)
 
-    def apply(self, changes: Iterable[tuple[RoomKey, BehindRow | None]]) -> None:
+    def apply(self, changes: Iterable[tuple[RoomKey, DeferredRoom | None]]) -> None:
         """Take over what was committed: a row that is None has caught up."""
         for key, row in changes:
             self._rows.pop(key, None)
@@ -71,7 +71,7 @@ class Behind:
                 self._rows[key] = row
 
 
-def _renewed(row: BehindRow, release: str) -> BehindRow:
+def _renewed(row: DeferredRoom, release: str) -> DeferredRoom:
     return row if row.reason is None or row.release == release else row._replace(retry=0)
 
 

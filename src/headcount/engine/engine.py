@@ -22,18 +22,18 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from headcount.engine.deferred_rooms import Behind
+from headcount.engine.deferred_rooms import DeferredRooms
 from headcount.engine.notifications import tell
-from headcount.engine.room_cache import Keeper, Kept
-from headcount.engine.room_turn import Terms, Turn, read_until
+from headcount.engine.room_cache import CachedRoom, RoomCache
+from headcount.engine.room_turn import RoomTurn, TurnSettings, readable_time
 from headcount.kernel.changes import Because, Change, EventIgnored, MeetingsCorrected
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.database import StoreError, StoreRejected
 from headcount.store.open import Store
-from headcount.store.records import Logged, RoomKey, Round, ToldMeeting, ToTell
+from headcount.store.records import BatchChanges, PendingNotification, PublishedMeeting, RoomKey, StoredEntry
 
-SHOWN_AFTER_MS: Final = 200
+REORDER_WINDOW_MS: Final = 200
 """So long is waited for what was said at the same time before it is shown, unless the settings say otherwise."""
 _MOST_TOLD: Final = 1_000
 _ROUND_S: Final = 0.4
@@ -49,18 +49,18 @@ _CLOCK_WAS_WRONG_MS: Final[Ms] = 5 * 60_000
 log = structlog.get_logger("headcount.engine")
 
 
-class Part(NamedTuple):
+class BatchPart(NamedTuple):
     """One room's part of a round. `before` and `position`: up to where its entries were, and are, worked in."""
 
     key: Any
-    round: Round
+    round: BatchChanges
     before: int
     position: int
-    kept: Kept | None = None
+    kept: CachedRoom | None = None
 
 
 @dataclass(slots=True)
-class Tally:
+class EngineStats:
     """What the engine has seen since it started."""
 
     entries: int = 0
@@ -89,7 +89,7 @@ class Engine:
         epoch: int,
         *,
         max_stay: Ms | None = None,
-        shown_after: Ms = SHOWN_AFTER_MS,
+        shown_after: Ms = REORDER_WINDOW_MS,
         batch: int = 5_000,
         tells: bool = True,
         release: str = "",
@@ -97,7 +97,7 @@ class Engine:
     ) -> None:
         self._store = store
         self._tells = tells
-        self._terms = Terms(rules.settling_ms, shown_after, max_stay, tells)
+        self._terms = TurnSettings(rules.settling_ms, shown_after, max_stay, tells)
         self._release = release
         self._stopwatch = stopwatch or _timeless
         self._began = 0.0
@@ -105,13 +105,13 @@ class Engine:
         self._batch = batch
         self._epoch = epoch
         shown = Rules(rules.min_stay_ms, rules.start_alone_ms, rules.reset_alone_ms, shown_after)
-        self._keeper = Keeper(store.tables, shown, watched=tells)
+        self._keeper = RoomCache(store.tables, shown, watched=tells)
         self._deadlines: list[tuple[Ms, RoomKey]] = []
         self._queued: set[tuple[Ms, RoomKey]] = set()
         self._time: Ms = 0
         self._served: dict[str, int] = {}
         """In which round the rooms of a domain that wait had a turn: those served least recently come first."""
-        self.tally = Tally()
+        self.tally = EngineStats()
         self.cursor = 0
         self._start_again()
 
@@ -153,7 +153,7 @@ class Engine:
         behind = len(logged) == self._batch
         if self._time > now + _CLOCK_WAS_WRONG_MS:
             self._time = now
-        self._time = max(self._time, min(now, read_until(logged[-1])) if behind else now)
+        self._time = max(self._time, min(now, readable_time(logged[-1])) if behind else now)
         try:
             return self._round(logged, now) or self._tell(now) or behind
         except BaseException:
@@ -164,7 +164,7 @@ class Engine:
         """Forget all that is not in the store."""
         self._keeper.forget_all()
         self.cursor, _ = self._store.tables.cursor()
-        self._behind = Behind(self._store.tables.rooms_behind(), self._release)
+        self._behind = DeferredRooms(self._store.tables.rooms_behind(), self._release)
         self._deadlines = [
             (deadline, (domain, room)) for deadline, domain, room in self._store.tables.deadlines()
         ]
@@ -178,7 +178,7 @@ class Engine:
         """Tell what is due of meetings; whether there may be more."""
         if self._tell_next > self._time:
             return False
-        due: dict[tuple[str, str], list[ToTell]] = {}
+        due: dict[tuple[str, str], list[PendingNotification]] = {}
         for about in self._store.outbox.due(self._time, _MOST_TOLD):
             due.setdefault((about.domain, about.id), []).append(about)
         parts = [self._publish(key, abouts, now) for key, abouts in due.items()]
@@ -187,11 +187,11 @@ class Engine:
         self._tell_next = self._store.outbox.first()
         return self._tell_next <= self._time
 
-    def _publish(self, key: tuple[str, str], abouts: Sequence[ToTell], now: Ms) -> Part:
+    def _publish(self, key: tuple[str, str], abouts: Sequence[PendingNotification], now: Ms) -> BatchPart:
         """What is to be told of one meeting. If it cannot be worked out, it is tried again later."""
-        part = Part(key, Round(self.cursor, told_of=list(abouts)), self.cursor, self.cursor)
+        part = BatchPart(key, BatchChanges(self.cursor, told_of=list(abouts)), self.cursor, self.cursor)
         horizon = self._time - self._terms.published_ms
-        known: ToldMeeting | None = None
+        known: PublishedMeeting | None = None
         try:
             for about in abouts:
                 seen = self._store.outbox.seen(about, horizon)
@@ -205,7 +205,7 @@ class Engine:
             return self._tell_later(part, error, now)
         return part
 
-    def _tell_later(self, part: Part, error: Exception, now: Ms) -> Part:
+    def _tell_later(self, part: BatchPart, error: Exception, now: Ms) -> BatchPart:
         abouts = part.round.told_of
         log.error(
             "what is to be published of a meeting failed; it is tried again later",
@@ -213,14 +213,14 @@ class Engine:
         )  # fmt: skip
         due = max(now, self._time) + _TELL_AGAIN_MS
         later = {(about.domain, about.id, due): about._replace(due=due) for about in abouts}
-        return part._replace(round=Round(self.cursor, told_of=abouts, to_tell=later))
+        return part._replace(round=BatchChanges(self.cursor, told_of=abouts, to_tell=later))
 
     # Rounds.
 
-    def _round(self, logged: Sequence[Logged], now: Ms) -> bool:
+    def _round(self, logged: Sequence[StoredEntry], now: Ms) -> bool:
         self._began = self._stopwatch()
         cursor = logged[-1].position if logged else self.cursor
-        parts: dict[RoomKey, Part] = {}
+        parts: dict[RoomKey, BatchPart] = {}
         for key, entries in self._in_turn(logged):
             parts[key] = self._turn(key, entries, cursor, now, may_wait=bool(parts))
         for key in self._due():
@@ -248,9 +248,9 @@ class Engine:
         elif lasted < _ROUND_S / 3:
             self._batch = min(self._most, self._batch * 2)
 
-    def _in_turn(self, logged: Sequence[Logged]) -> Iterator[tuple[RoomKey, list[Logged]]]:
+    def _in_turn(self, logged: Sequence[StoredEntry]) -> Iterator[tuple[RoomKey, list[StoredEntry]]]:
         """New entries by room, small ones first and domains by turns; those of rooms that are behind wait."""
-        rooms: dict[RoomKey, list[Logged]] = {}
+        rooms: dict[RoomKey, list[StoredEntry]] = {}
         for entry in logged:
             rooms.setdefault((entry.domain, entry.room), []).append(entry)
         for key in _by_turns(sorted(rooms, key=lambda key: len(rooms[key]))):
@@ -262,10 +262,10 @@ class Engine:
         return self._stopwatch() - self._began > 2 * _ROUND_S
 
     def _turn(
-        self, key: RoomKey, entries: Sequence[Logged], cursor: int, now: Ms, *, may_wait: bool = False
-    ) -> Part:
+        self, key: RoomKey, entries: Sequence[StoredEntry], cursor: int, now: Ms, *, may_wait: bool = False
+    ) -> BatchPart:
         """One room's turn, in a round that moves the cursor from where it is to `cursor`."""
-        part = Part(key, Round(cursor), self.cursor, self.cursor)
+        part = BatchPart(key, BatchChanges(cursor), self.cursor, self.cursor)
         if may_wait and self._is_over():
             part.round.behind[key] = self._behind.deferred(key, self.cursor, now)
             return part
@@ -275,7 +275,7 @@ class Engine:
         worked.round.behind[key] = self._behind.deferred(key, worked.position, now)
         return worked
 
-    def _catch_up(self, parts: dict[RoomKey, Part], cursor: int, now: Ms) -> None:
+    def _catch_up(self, parts: dict[RoomKey, BatchPart], cursor: int, now: Ms) -> None:
         """Turns of rooms that are behind: one at least, and more until the round is over."""
         domains: dict[str, list[RoomKey]] = {}
         began = False
@@ -296,15 +296,15 @@ class Engine:
         self._served = served
 
     def _catch_up_domain(
-        self, domain: str, keys: list[RoomKey], parts: dict[RoomKey, Part], cursor: int, now: Ms
+        self, domain: str, keys: list[RoomKey], parts: dict[RoomKey, BatchPart], cursor: int, now: Ms
     ) -> None:
         """Turns of the rooms of a domain that wait: their entries are read together, from the earliest on."""
         first = min(self._behind[key].position for key in keys)
         until = min(first + _WINDOW, cursor)
-        logged = self._store.log.of_domain_after(domain, first, until, self._batch)
+        logged = self._store.log.after_in_domain(domain, first, until, self._batch)
         if len(logged) == self._batch:
             until = logged[-1].position
-        rooms: dict[RoomKey, list[Logged]] = {key: [] for key in keys}
+        rooms: dict[RoomKey, list[StoredEntry]] = {key: [] for key in keys}
         for entry in logged:
             key = (entry.domain, entry.room)
             if key in rooms and entry.position > self._behind[key].position:
@@ -317,25 +317,27 @@ class Engine:
                 parts[key] = self._advanced(key, entries, until, cursor, now)
                 worked = True
 
-    def _try_again(self, key: RoomKey, cursor: int, now: Ms) -> Part:
+    def _try_again(self, key: RoomKey, cursor: int, now: Ms) -> BatchPart:
         """A turn of a room that failed: its next entries up to `cursor`, or all of them."""
         position = self._behind[key].position
         until = min(position + _WINDOW, cursor)
-        entries = self._store.log.of_room_after(*key, position, until, self._most)
+        entries = self._store.log.after_in_room(*key, position, until, self._most)
         if len(entries) == self._most:
             until = entries[-1].position
         return self._advanced(key, entries, until, cursor, now)
 
-    def _advanced(self, key: RoomKey, entries: Sequence[Logged], until: int, cursor: int, now: Ms) -> Part:
+    def _advanced(
+        self, key: RoomKey, entries: Sequence[StoredEntry], until: int, cursor: int, now: Ms
+    ) -> BatchPart:
         """A turn of a room that is behind, with its entries up to the position `until`."""
         before = self._behind[key]
-        part = Part(key, Round(until), before.position, before.position)
+        part = BatchPart(key, BatchChanges(until), before.position, before.position)
         time = self._time
         if until < cursor:
             if not entries:
                 part.round.behind[key] = self._behind.deferred(key, until, now)
                 return part
-            time = min(time, read_until(entries[-1]))
+            time = min(time, readable_time(entries[-1]))
         worked = self._work(part, entries, time, now)
         if worked.kept is not None:
             is_done = worked.position == cursor
@@ -344,11 +346,11 @@ class Engine:
                 log.info("a room has left quarantine", domain=key[0], room=key[1])
         return worked
 
-    def _work(self, part: Part, entries: Sequence[Logged], time: Ms, now: Ms) -> Part:
+    def _work(self, part: BatchPart, entries: Sequence[StoredEntry], time: Ms, now: Ms) -> BatchPart:
         """Let a room work; if that fails for a reason of its own, quarantine it."""
         try:
             kept = self._keeper.get(part.key, part.before)
-            turn = Turn(self._terms, kept, part.round, time, now)
+            turn = RoomTurn(self._terms, kept, part.round, time, now)
             done = turn.work(entries, self._is_over)
         except Exception as error:
             if not _is_its_own(error):
@@ -358,7 +360,7 @@ class Engine:
         position = part.round.cursor if done == len(entries) else entries[done - 1].position
         return part._replace(kept=kept, position=position)
 
-    def _quarantined(self, part: Part, error: Exception, now: Ms) -> Part:
+    def _quarantined(self, part: BatchPart, error: Exception, now: Ms) -> BatchPart:
         """What is committed in place of a part that failed: that its room waits, and why."""
         key = part.key
         self._keeper.forget(key)
@@ -368,11 +370,11 @@ class Engine:
             "a room failed and is quarantined; other rooms go on",
             domain=key[0], room=key[1], position=part.before, retry_ms=row.retry, exc_info=error,
         )  # fmt: skip
-        return Part(key, Round(part.round.cursor, behind={key: row}), part.before, part.before)
+        return BatchPart(key, BatchChanges(part.round.cursor, behind={key: row}), part.before, part.before)
 
     def _commit(
-        self, cursor: int, parts: list[Part], instead: Callable[[Part, Exception], Part]
-    ) -> list[Part]:
+        self, cursor: int, parts: list[BatchPart], instead: Callable[[BatchPart, Exception], BatchPart]
+    ) -> list[BatchPart]:
         """Commit all parts together; `instead` says what to commit in place of one that the store rejects.
 
         If it rejects all of many, that is not their fault.
@@ -389,7 +391,7 @@ class Engine:
             self.tally.commit_s += self._store.tables.commit(_together(cursor, parts), self._epoch)
         return parts
 
-    def _rejected(self, parts: Sequence[Part]) -> Iterator[tuple[Part, Exception]]:
+    def _rejected(self, parts: Sequence[BatchPart]) -> Iterator[tuple[BatchPart, Exception]]:
         """The parts that the store rejects, and why, found by halves."""
         error = self._store.tables.rejects(_together(self.cursor, parts))
         if error is not None and len(parts) == 1:
@@ -399,7 +401,7 @@ class Engine:
             yield from self._rejected(parts[:half])
             yield from self._rejected(parts[half:])
 
-    def _committed(self, cursor: int, parts: Iterable[Part]) -> None:
+    def _committed(self, cursor: int, parts: Iterable[BatchPart]) -> None:
         self.cursor = cursor
         for part in parts:
             self._behind.apply(part.round.behind.items())
@@ -446,8 +448,8 @@ def _is_its_own(error: Exception) -> bool:
     return isinstance(error, StoreRejected) or not isinstance(error, StoreError)
 
 
-def _together(cursor: int, parts: Iterable[Part]) -> Round:
-    done = Round(cursor)
+def _together(cursor: int, parts: Iterable[BatchPart]) -> BatchChanges:
+    done = BatchChanges(cursor)
     for part in parts:
         done.add(part.round)
     return done

@@ -1,6 +1,6 @@
 """Telling: what the world is to be told, from what a room told us.
 
-Who comes and goes is told at once (`door_messages`). What becomes of meetings waits until it is published
+Who comes and goes is told at once (`arrival_messages`). What becomes of meetings waits until it is published
 (R14): `note` writes down that something is to be told, and when; `tell` says it then, by comparing what is so with
 what was told before. What is told is in our own words; `headcount.wording` knows the world's.
 """
@@ -15,13 +15,19 @@ from headcount.kernel.changes import Because, Change, MeetingEnded, MeetingsCorr
 from headcount.kernel.events import Ms
 from headcount.kernel.presence import PresenceChange
 from headcount.kernel.room import Room
-from headcount.store.outbox import MessageType, Seen
-from headcount.store.records import MeetingRow, NewMessage, Round, ToldMeeting, ToTell
+from headcount.store.outbox import MeetingState, MessageType
+from headcount.store.records import (
+    BatchChanges,
+    MeetingRow,
+    NewMessage,
+    PendingNotification,
+    PublishedMeeting,
+)
 
 _text = msgspec.json.Encoder().encode
 
 
-def door_messages(
+def arrival_messages(
     room: Room, doors: Iterable[PresenceChange], created: Ms, cursor: int
 ) -> Iterator[NewMessage]:
     """What is told of who came and who went. `cursor` tells apart what is told again in another round."""
@@ -44,15 +50,15 @@ def door_messages(
         yield _message(room.domain, name, kind, room.name, door.at, created, said)
 
 
-def note(round_: Round, room: Room, changes: Iterable[Change], now: Ms, published_ms: Ms) -> None:
+def note(batch: BatchChanges, room: Room, changes: Iterable[Change], now: Ms, published_ms: Ms) -> None:
     """Write down that something is to be told of the meetings that these changes are about."""
 
     def later(name: str, start: Ms, fact: Ms, because: str | None = None) -> None:
         due = max(now, fact + published_ms)
         key = (room.domain, name, due)
-        known = round_.to_tell.get(key)
+        known = batch.to_tell.get(key)
         because = because or (known and known.because)
-        round_.to_tell[key] = ToTell(room.domain, name, due, room.name, start, because)
+        batch.to_tell[key] = PendingNotification(room.domain, name, due, room.name, start, because)
 
     for change in changes:
         match change:
@@ -68,22 +74,22 @@ def note(round_: Round, room: Room, changes: Iterable[Change], now: Ms, publishe
                     later(meeting.id, meeting.start, fact, change.because.value)
 
 
-class Told(NamedTuple):
+class Publication(NamedTuple):
     """What is said of one meeting, and what the world knows of it then."""
 
     messages: list[NewMessage]
-    known: ToldMeeting | None
+    known: PublishedMeeting | None
 
 
-def tell(about: ToTell, seen: Seen, horizon: Ms, created: Ms) -> Told:
+def tell(about: PendingNotification, seen: MeetingState, horizon: Ms, created: Ms) -> Publication:
     """What is to be said of a meeting now. What happened after `horizon` is not published yet."""
     known, now = seen.told, seen.now
     if now is None:
-        return _withdrawn(about, seen, horizon, created) if known is not None else Told([], None)
+        return _withdrawn(about, seen, horizon, created) if known is not None else Publication([], None)
     messages = []
     if known is None or _is_withdrawn(known):
         revisions = 0 if known is None else known.revisions
-        known = ToldMeeting(now.domain, now.id, now.room, now.start, None, 0, 0, revisions)
+        known = PublishedMeeting(now.domain, now.id, now.room, now.start, None, 0, 0, revisions)
         messages.append(_started(known, created))
     after = _as_told(now, seen.people, horizon, known.revisions)
     if known.end is not None and (after != known or about.because is not None):
@@ -93,44 +99,48 @@ def tell(about: ToTell, seen: Seen, horizon: Ms, created: Ms) -> Told:
         messages.append(_ended(after, Because.LEFT_ALONE if seen.reset else Because.EMPTY, created))
     elif known.end is None:
         after = known
-    return Told(messages, after)
+    return Publication(messages, after)
 
 
-def _withdrawn(about: ToTell, seen: Seen, horizon: Ms, created: Ms) -> Told:
+def _withdrawn(about: PendingNotification, seen: MeetingState, horizon: Ms, created: Ms) -> Publication:
     """There is no such meeting any more; another one may cover its start (R16)."""
     known = seen.told
     assert known is not None
     after = known._replace(end=known.start, max_participants=0, participants=0, revisions=known.revisions + 1)
     if _is_withdrawn(known):
-        return Told([], known)
+        return Publication([], known)
     instead = None if seen.covering is None else _seen(_as_told(seen.covering, seen.people, horizon))
-    return Told([_revised(about, known, instead, after, created)], after)
+    return Publication([_revised(about, known, instead, after, created)], after)
 
 
-def _is_withdrawn(known: ToldMeeting) -> bool:
+def _is_withdrawn(known: PublishedMeeting) -> bool:
     """No meeting has no length; one that was told of and is no more is kept so."""
     return known.end == known.start
 
 
-def _started(known: ToldMeeting, created: Ms) -> NewMessage:
+def _started(known: PublishedMeeting, created: Ms) -> NewMessage:
     name = f"met-sta-{known.id}-{known.start // 1_000}{_again(known)}"
     said = {"id": known.id, "start": known.start}
     return _message(known.domain, name, MessageType.MEETING_STARTED, known.room, known.start, created, said)
 
 
-def _ended(known: ToldMeeting, because: Because, created: Ms) -> NewMessage:
+def _ended(known: PublishedMeeting, because: Because, created: Ms) -> NewMessage:
     assert known.end is not None
     name = f"met-end-{known.id}-{known.end // 1_000}{_again(known)}"
     said = _seen(known) | {"because": because.value}
     return _message(known.domain, name, MessageType.MEETING_ENDED, known.room, known.end, created, said)
 
 
-def _again(known: ToldMeeting) -> str:
+def _again(known: PublishedMeeting) -> str:
     return f"-r{known.revisions}" if known.revisions else ""
 
 
 def _revised(
-    about: ToTell, before: ToldMeeting, instead: dict[str, Any] | None, after: ToldMeeting, created: Ms
+    about: PendingNotification,
+    before: PublishedMeeting,
+    instead: dict[str, Any] | None,
+    after: PublishedMeeting,
+    created: Ms,
 ) -> NewMessage:
     said = {
         "id": before.id,
@@ -144,7 +154,7 @@ def _revised(
     )
 
 
-def _seen(known: ToldMeeting) -> dict[str, Any]:
+def _seen(known: PublishedMeeting) -> dict[str, Any]:
     return {
         "id": known.id,
         "start": known.start,
@@ -154,10 +164,12 @@ def _seen(known: ToldMeeting) -> dict[str, Any]:
     }
 
 
-def _as_told(row: MeetingRow, people: int, horizon: Ms, revisions: int = 0) -> ToldMeeting:
+def _as_told(row: MeetingRow, people: int, horizon: Ms, revisions: int = 0) -> PublishedMeeting:
     """A meeting as the world is to know it: an end after `horizon` is not published yet."""
     end = None if row.end is None or row.end > horizon else row.end
-    return ToldMeeting(row.domain, row.id, row.room, row.start, end, row.max_participants, people, revisions)
+    return PublishedMeeting(
+        row.domain, row.id, row.room, row.start, end, row.max_participants, people, revisions
+    )
 
 
 def _message(

@@ -21,18 +21,18 @@ from headcount.kernel.changes import (
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Meeting, Stay, carries_into
 from headcount.kernel.room import Room
-from headcount.store.records import Correction, MeetingRow, Round, StayRow, Superseded
+from headcount.store.records import BatchChanges, Correction, MeetingRow, StayRow, SupersededMeeting
 
 
 class Projection:
-    """What one room told in one round, written into `round_`.
+    """What one room told in one round, written into `batch`.
 
     `now` is the engine's time; what changes nothing older than `published_ms` was not published
     yet, and is no correction (R14).
     """
 
-    def __init__(self, round_: Round, room: Room, now: Ms, published_ms: Ms) -> None:
-        self._round = round_
+    def __init__(self, batch: BatchChanges, room: Room, now: Ms, published_ms: Ms) -> None:
+        self._round = batch
         self._room = room
         self._domain = room.domain
         self._name = room.name
@@ -144,7 +144,7 @@ class Projection:
         self._round.carried.pop(key, None)
 
     def _supersede(self, meeting: Meeting) -> None:
-        gone = Superseded(self._domain, meeting.id, self._name, meeting.start, self._now)
+        gone = SupersededMeeting(self._domain, meeting.id, self._name, meeting.start, self._now)
         self._round.superseded.append(gone)
 
     def _to_tally(self, start: Ms, end: Ms) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.store.open import Store
-from headcount.store.records import SNAPSHOT, LogEntry, Logged, Origin
+from headcount.store.records import SNAPSHOT, LogEntry, Origin, StoredEntry
 
 _AGAIN_S: Final = 0.005
 
@@ -17,7 +17,7 @@ class RoomQuarantinedError(HeadcountError):
     """What was sent is stored, but its room is quarantined: it will not show before that is over."""
 
 
-class Passing:
+class ReadYourWrites:
     """Waits for the engine, whichever process runs it. `hurry` wakes ours, `cursor` says how far it is."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Passing:
         `RoomQuarantinedError` if a room failed.
         """
         await self._until(lambda: self._cursor() >= position)
-        said: list[LogEntry | Logged] = [entry for entry in entries if entry.kind != SNAPSHOT]
+        said: list[LogEntry | StoredEntry] = [entry for entry in entries if entry.kind != SNAPSHOT]
         if len(said) < len(entries):
             inferred = await asyncio.to_thread(self._inferred_after, position)
             worked_in = inferred[-1].position if inferred else position
@@ -55,7 +55,7 @@ class Passing:
         row = self._store.tables.room(domain, room)
         return row is not None and row.settled >= at
 
-    def _inferred_after(self, position: int) -> list[Logged]:
+    def _inferred_after(self, position: int) -> list[StoredEntry]:
         """What followed from lists of those present. It stands in the log since the same commit."""
         end, _ = self._store.log.end()
         followed = self._store.log.after(position, end - position)
@@ -67,5 +67,5 @@ class Passing:
             await asyncio.sleep(_AGAIN_S)
 
 
-def _at(entry: LogEntry | Logged) -> Ms:
+def _at(entry: LogEntry | StoredEntry) -> Ms:
     return entry.at

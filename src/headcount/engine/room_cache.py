@@ -15,7 +15,7 @@ from headcount.kernel.journal import Mark
 from headcount.kernel.room import Room
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.journal import StoredJournal
-from headcount.store.projections import Tables
+from headcount.store.projections import Projections
 from headcount.store.records import RoomKey
 
 _DAWN: Final = -NEVER
@@ -23,7 +23,7 @@ _LEAST_EVENTS: Final = 1_000
 """So few events are read again faster than a checkpoint is written each time."""
 
 
-class Kept:
+class CachedRoom:
     """A room in memory, with what the engine needs to know of it."""
 
     __slots__ = ("events", "has_checkpoint", "history_until", "journal", "room", "shown_most", "wakes_at")
@@ -56,20 +56,20 @@ class Kept:
         return (msgspec.json.encode({**room.snapshot(), "tail": []}).decode(),)
 
 
-class Keeper:
+class RoomCache:
     """Rooms by domain and name. `most_idle` rooms in which nobody is are kept for the next who comes.
 
     `watched`: their doors are watched, for those who are told who comes and goes.
     """
 
     def __init__(
-        self, tables: Tables, rules: Rules, most_idle: int = 20_000, *, watched: bool = True
+        self, tables: Projections, rules: Rules, most_idle: int = 20_000, *, watched: bool = True
     ) -> None:
         self._tables = tables
         self._rules = rules
         self._most_idle = most_idle
         self._watched = watched
-        self._rooms: dict[RoomKey, Kept] = {}
+        self._rooms: dict[RoomKey, CachedRoom] = {}
         self._idle: OrderedDict[RoomKey, None] = OrderedDict()
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class Keeper:
         """How many rooms somebody is in."""
         return len(self._rooms) - len(self._idle)
 
-    def get(self, key: RoomKey, cursor: int) -> Kept:
+    def get(self, key: RoomKey, cursor: int) -> CachedRoom:
         """The room, recalled from the store as of the position `cursor` if it is not here."""
         kept = self._rooms.get(key)
         if kept is None:
@@ -111,17 +111,17 @@ class Keeper:
         self._rooms.clear()
         self._idle.clear()
 
-    def _recalled(self, key: RoomKey, cursor: int) -> Kept:
+    def _recalled(self, key: RoomKey, cursor: int) -> CachedRoom:
         row = self._tables.room(*key)
         settled = _DAWN if row is None else row.settled
         journal = self._tables.past(*key, settled, cursor)
         if row is None:
-            return Kept(Room(*key, self._rules, journal), journal, has_checkpoint=False)
+            return CachedRoom(Room(*key, self._rules, journal), journal, has_checkpoint=False)
         since, after = _where_to_begin(row.checkpoint, journal.mark_before(settled + 1))
         events = self._tables.events_after(*key, after, cursor)
         room = Room.replay(*key, self._rules, journal, since, settled, events)
         journal.committed(settled, cursor)
-        kept = Kept(room, journal, has_checkpoint=row.checkpoint is not None)
+        kept = CachedRoom(room, journal, has_checkpoint=row.checkpoint is not None)
         kept.events = len(events)
         return kept
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
-from headcount.engine.inference import from_snapshot, longest_stay_ends, overstayed
-from headcount.engine.notifications import door_messages, note
+from headcount.engine.inference import infer_from_snapshot, infer_timeouts, next_timeout
+from headcount.engine.notifications import arrival_messages, note
 from headcount.engine.projection import Projection
-from headcount.engine.room_cache import Kept
+from headcount.engine.room_cache import CachedRoom
 from headcount.kernel.changes import Change, MeetingsCorrected
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.presence import PresenceChange
 from headcount.kernel.rules import NEVER
-from headcount.store.records import SNAPSHOT, Logged, Origin, Round, event_of
+from headcount.store.records import SNAPSHOT, BatchChanges, Origin, StoredEntry, decode_event
 
 _AT_ONCE: Final = 500
 """So many events are handed over before somebody looks whether the turn is over."""
@@ -24,7 +24,7 @@ _IMPORTED: Final = int(Origin.IMPORTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class TurnSettings:
     """What is the same for all rooms: see `Engine`."""
 
     published_ms: Ms
@@ -33,10 +33,10 @@ class Terms:
     tells: bool
 
 
-class Turn:
+class RoomTurn:
     """Hands entries to a room at the engine's time `time`; `now` is the clock's. `part` receives what follows."""
 
-    def __init__(self, terms: Terms, kept: Kept, part: Round, time: Ms, now: Ms) -> None:
+    def __init__(self, terms: TurnSettings, kept: CachedRoom, part: BatchChanges, time: Ms, now: Ms) -> None:
         self._terms = terms
         self._kept = kept
         self._part = part
@@ -44,28 +44,28 @@ class Turn:
         self._now = now
         self.changes: list[Change] = []
 
-    def work(self, entries: Sequence[Logged], is_over: Callable[[], bool]) -> int:
+    def work(self, entries: Sequence[StoredEntry], is_over: Callable[[], bool]) -> int:
         """Hand over entries until the turn is over, one at least, and return how many.
 
         What is left is not late (R15): then the room's clock stands still at what it has read.
         """
         done = self._hand_over_all(entries, is_over)
         if done < len(entries):
-            self._time = min(self._time, read_until(entries[done - 1]))
+            self._time = min(self._time, readable_time(entries[done - 1]))
         self._let_time_pass(entries[:done])
         return done
 
-    def _hand_over_all(self, entries: Sequence[Logged], is_over: Callable[[], bool]) -> int:
+    def _hand_over_all(self, entries: Sequence[StoredEntry], is_over: Callable[[], bool]) -> int:
         """A list of those present is compared with all that came before it."""
         done = 0
         while done < len(entries) and not (done and is_over()):
             if entries[done].kind == SNAPSHOT:
-                self._part.inferred.extend(from_snapshot(self._kept.room, entries[done]))
+                self._part.inferred.extend(infer_from_snapshot(self._kept.room, entries[done]))
                 done += 1
             else:
                 ahead = entries[done : done + _AT_ONCE]
                 events = [
-                    event_of(entry.room, entry.kind, entry.at, *entry.fields)
+                    decode_event(entry.room, entry.kind, entry.at, *entry.fields)
                     for entry in takewhile(_is_event, ahead)
                 ]
                 self._hand_over(events)
@@ -82,12 +82,12 @@ class Turn:
             if event.at > room.finalized:
                 room.handle(event, self._time)
 
-    def _let_time_pass(self, entries: Sequence[Logged]) -> None:
+    def _let_time_pass(self, entries: Sequence[StoredEntry]) -> None:
         """Let the room's clock move on, and write down what follows."""
         kept, room, part, terms = self._kept, self._kept.room, self._part, self._terms
         self.changes.extend(room.advance(self._time))
         if terms.max_stay is not None:
-            part.inferred.extend(overstayed(room, terms.max_stay, self._time - terms.shown_after))
+            part.inferred.extend(infer_timeouts(room, terms.max_stay, self._time - terms.shown_after))
         wakes_at = self._wakes_at()
         leaves = room.undecided_leaves()
         doors = room.take_presence_changes()
@@ -112,7 +112,7 @@ class Turn:
         """Write into the outbox what is news: what follows from imported history alone is none."""
         room, history, part = self._kept.room, self._kept.history_until, self._part
         seen = [door for door in doors if door.at > history]
-        part.messages.extend(door_messages(room, seen, self._now, part.cursor))
+        part.messages.extend(arrival_messages(room, seen, self._now, part.cursor))
         decided_by = history + room.rules.reset_alone_ms
         fresh = [
             change for change in changes if isinstance(change, MeetingsCorrected) or change.at > decided_by
@@ -123,16 +123,16 @@ class Turn:
         room, max_stay = self._kept.room, self._terms.max_stay
         if max_stay is None:
             return room.deadline
-        ends = longest_stay_ends(room, max_stay)
+        ends = next_timeout(room, max_stay)
         return room.deadline if ends is None else min(room.deadline, ends + self._terms.shown_after)
 
 
-def read_until(last: Logged) -> Ms:
+def readable_time(last: StoredEntry) -> Ms:
     """The rooms' time with more to read: what is still unread is not late, imported history least of all."""
     return min(last.at, last.received) if last.origin == _IMPORTED else last.received
 
 
-def _all_imported(entries: Sequence[Logged]) -> bool:
+def _all_imported(entries: Sequence[StoredEntry]) -> bool:
     # The first one decides nearly always: they come by hundreds of rooms in a round.
     return (
         bool(entries)
@@ -141,7 +141,7 @@ def _all_imported(entries: Sequence[Logged]) -> bool:
     )
 
 
-def _is_event(entry: Logged) -> bool:
+def _is_event(entry: StoredEntry) -> bool:
     return entry.kind != SNAPSHOT
 
 

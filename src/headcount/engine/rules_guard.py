@@ -5,9 +5,9 @@ from headcount.kernel.rules import Rules
 from headcount.store.open import Store
 
 
-def keep_to_rules(store: Store, rules: Rules) -> None:
+def require_same_rules(store: Store, rules: Rules) -> None:
     """Remember the rules by which the tables are worked out. Raises `BadInput` if they are others."""
-    said = rules_said(rules)
+    said = encode_rules(rules)
     known = store.tables.rules()
     if known is None:
         store.tables.keep_rules(said)
@@ -18,11 +18,11 @@ def keep_to_rules(store: Store, rules: Rules) -> None:
         )
 
 
-def rules_said(rules: Rules) -> str:
+def encode_rules(rules: Rules) -> str:
     """The numbers of the rules that meetings depend on, as the store remembers them."""
     return ",".join(str(number) for number in rules[:3])
 
 
-def rules_of(said: str) -> Rules:
-    """The rules that `rules_said` wrote down."""
+def decode_rules(said: str) -> Rules:
+    """The rules that `encode_rules` wrote down."""
     return Rules(*(int(number) for number in said.split(",")))

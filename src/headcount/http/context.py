@@ -8,11 +8,11 @@ from starlette.requests import Request
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.store.meetings import Answers
-from headcount.store.sources import Bystander
+from headcount.store.sources import ExcludedParticipant
 from headcount.store.usage.queries import Usage
 
 
-def _nobody(*_: object) -> list[Bystander]:
+def _nobody(*_: object) -> list[ExcludedParticipant]:
     """Where there are no sources, there is nobody who does not count."""
     return []
 
@@ -30,7 +30,7 @@ class Reading:
     rules: Rules
     now: Callable[[], Ms]
     granularity_s: int = 1
-    bystanders: Callable[[str, str, Ms, Ms, int], list[Bystander]] = _nobody
+    bystanders: Callable[[str, str, Ms, Ms, int], list[ExcludedParticipant]] = _nobody
     patience_s: float = 30
     few_entries: int = 20_000
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from headcount.http.errors import ApiError
-from headcount.store.database import answering_within
+from headcount.store.database import time_limit
 
 LARGE_BYTES: Final = 1_000_000
 _CHUNK_BYTES: Final = 262_144
@@ -58,7 +58,7 @@ class Turns:
         turn = self._turns.setdefault(domain, asyncio.Semaphore(self._at_once))
         self._asking[domain] += 1
         try:
-            async with answering_within(self._patience_s), turn:
+            async with time_limit(self._patience_s), turn:
                 body, headers = await asyncio.to_thread(_asked, ask)
         finally:
             _less(self._asking, domain)

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from headcount.store.database import StoreSilent
+from headcount.store.database import StoreTimeout
 from headcount.telemetry.logging import acting
 from headcount.telemetry.metrics import Metrics
 
@@ -36,7 +36,7 @@ class Taker(Protocol):
         self,
         headers: Mapping[bytes, bytes],
         body: bytes,
-        answer: Callable[[bytes | StoreSilent | None], None],
+        answer: Callable[[bytes | StoreTimeout | None], None],
     ) -> None: ...
 
 
@@ -71,7 +71,7 @@ class Front:
         headers: Mapping[bytes, bytes],
         body: bytes,
         answer: Callable[[bytes], None],
-        otherwise: Callable[[StoreSilent | None], None],
+        otherwise: Callable[[StoreTimeout | None], None],
     ) -> None:
         """Take a request that has come whole. Calls, now or later, one of the two that it is given.
 
@@ -83,7 +83,7 @@ class Front:
         request_id = f"{self._name}-{next(self._numbers)}"
         started = self._seconds()
 
-        def told(body: bytes | StoreSilent | None) -> None:
+        def told(body: bytes | StoreTimeout | None) -> None:
             if not isinstance(body, bytes):
                 otherwise(body)
                 return

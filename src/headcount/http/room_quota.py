@@ -17,13 +17,13 @@ from headcount.http.errors import ApiError
 from headcount.kernel.events import Kind, Ms
 from headcount.store.database import in_thread
 from headcount.store.meetings import Answers
-from headcount.store.records import KIND_CODES, SNAPSHOT, Appended, LogEntry
+from headcount.store.records import KIND_CODES, SNAPSHOT, AppendResult, LogEntry
 
 _OPENING: Final = frozenset({KIND_CODES[Kind.JOIN], SNAPSHOT})
 _SLOT_MS: Final[Ms] = 1_000
 
-Append = Callable[[Sequence[LogEntry]], Awaitable[Appended]]
-HandOver = Callable[[Sequence[LogEntry], Callable[[Appended | Exception], None]], None]
+Append = Callable[[Sequence[LogEntry]], Awaitable[AppendResult]]
+HandOver = Callable[[Sequence[LogEntry], Callable[[AppendResult | Exception], None]], None]
 
 
 class _Domain:
@@ -61,13 +61,15 @@ class RoomQuota:
         self._patience_s = patience_s
         self._domains: dict[str, _Domain] = {}
 
-    async def append(self, entries: Sequence[LogEntry]) -> Appended:
+    async def append(self, entries: Sequence[LogEntry]) -> AppendResult:
         """Raise `ApiError` 429 if the entries open a room too many; then none is taken."""
         if not self._fits(entries):
             await self._require(entries)
         return await self._append(entries)
 
-    def hand_over(self, entries: Sequence[LogEntry], answer: Callable[[Appended | Exception], None]) -> None:
+    def hand_over(
+        self, entries: Sequence[LogEntry], answer: Callable[[AppendResult | Exception], None]
+    ) -> None:
         """Raise `ApiError` if it is not sure that the entries may be appended: `append` finds out."""
         if not self._fits(entries):
             raise _too_many(self._most)
@@ -95,7 +97,7 @@ class RoomQuota:
             if self._fits(entries):
                 return
         rooms = {entry.room for entry in entries if entry.kind in _OPENING}
-        if rooms - await in_thread(self._patience_s, self._answers.open_among, name, rooms):
+        if rooms - await in_thread(self._patience_s, self._answers.active_among, name, rooms):
             raise _too_many(self._most)
 
     async def _count(self, name: str, domain: _Domain, now: Ms) -> None:

@@ -6,7 +6,7 @@ from headcount.http import params
 from headcount.http.openapi import operation
 from headcount.http.params import Param
 from headcount.http.routes.webhooks import AFTER, STATE
-from headcount.store.webhooks import EVENT_TYPES, Fate, RetryType, State
+from headcount.store.webhooks import EVENT_TYPES, DeliveryState, RetryType, State
 
 Schema = dict[str, Any]
 
@@ -62,7 +62,7 @@ _MESSAGE: Final = _object(
     type={"type": "string"},
     room={"type": "string"},
     created=_MOMENT,
-    state={"type": "string", "enum": [str(fate) for fate in Fate]},
+    state={"type": "string", "enum": [str(fate) for fate in DeliveryState]},
     next_attempt=_or_null(_MOMENT),
     reason={"type": ["string", "null"]},
     attempts={"type": "array", "items": _object(time=_MOMENT, **_ANSWER)},

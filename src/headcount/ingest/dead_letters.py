@@ -53,7 +53,7 @@ def _taken(store: Store, row: SourceRow, letter: DeadLetter, received: Ms, limit
         taken = take(heard, inlet.terms, letter.received, received, limits)
     except BadInput:
         return None
-    store.sources.keep_bystanders(taken.bystanders)
+    store.sources.add_excluded_participants(taken.bystanders)
     (appended,) = store.log.append([taken.entries])
-    store.sources.drop_letters([letter.number])
+    store.sources.delete_dead_letters([letter.number])
     return appended.accepted

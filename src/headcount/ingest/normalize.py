@@ -20,9 +20,9 @@ from headcount.sources.api import (
     expand_server_ends,
     parse_trusted,
 )
-from headcount.store.dedup import entry_of, key_of_id
+from headcount.store.dedup import entry_of, id_key
 from headcount.store.records import KIND_CODES, LogEntry, Origin
-from headcount.store.sources import Bystander
+from headcount.store.sources import ExcludedParticipant
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Taken(NamedTuple):
     """What is to be appended, and who does not count."""
 
     entries: list[LogEntry]
-    bystanders: list[Bystander]
+    bystanders: list[ExcludedParticipant]
 
 
 def terms_of(kind: str, domain: str, token: str, options: Mapping[str, Any]) -> Terms:
@@ -111,11 +111,11 @@ def take_inferred(events: Iterable[Event], terms: Terms, received: Ms, limits: L
 def _entry(event: Event, terms: Terms, received: Ms) -> LogEntry:
     # Vendors' ids are their own: two vendors may give the same one.
     said = f"{terms.kind}:{event.id}:{event.kind}:{event.participant_id or ''}"
-    return entry_of(event, terms.domain, received, Origin.LIVE, key_of_id(said) if event.id else None)
+    return entry_of(event, terms.domain, received, Origin.LIVE, id_key(said) if event.id else None)
 
 
-def _bystander(event: Event, role: Role, terms: Terms) -> Bystander:
-    return Bystander(
+def _bystander(event: Event, role: Role, terms: Terms) -> ExcludedParticipant:
+    return ExcludedParticipant(
         terms.domain, event.room, event.at, event.participant_id or "", KIND_CODES[event.kind], str(role), event.user_id,
         event.user_name, terms.token,
     )  # fmt: skip

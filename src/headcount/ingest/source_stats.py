@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from headcount.kernel.events import Ms
-from headcount.store.sources import SourceRow, Tally
+from headcount.store.sources import SourceRow, SourceStat
 
 _MINUTES: Final = 60
 _MINUTE_MS: Final[Ms] = 60_000
@@ -26,7 +26,7 @@ class SourceStats:
     def __init__(self) -> None:
         self._minutes: dict[str, deque[tuple[Ms, int]]] = {}
         self._lags: dict[str, Ms] = {}
-        self._unwritten: dict[tuple[str, str], Tally] = {}
+        self._unwritten: dict[tuple[str, str], SourceStat] = {}
         self.totals: dict[tuple[str, str], int] = {}
         """Counts since the start of the process, by the source's kind and the kind of occurrence."""
 
@@ -36,7 +36,7 @@ class SourceStats:
             return
         before = self._unwritten.get((row.token, what))
         known = before.number if before is not None else 0
-        self._unwritten[row.token, what] = Tally(row.token, what, known + number, now, told)
+        self._unwritten[row.token, what] = SourceStat(row.token, what, known + number, now, told)
         self.totals[row.kind, what] = self.totals.get((row.kind, what), 0) + number
 
     def record_events(self, token: str, events: int, lag_ms: Ms, now: Ms) -> None:
@@ -57,11 +57,11 @@ class SourceStats:
             for token, minutes in self._minutes.items()
         }
 
-    def unwritten(self) -> list[Tally]:
+    def unwritten(self) -> list[SourceStat]:
         """Return the counters that are not in the store yet."""
         return list(self._unwritten.values())
 
-    def drain(self) -> list[Tally]:
+    def drain(self) -> list[SourceStat]:
         """Return the counters that are not in the store yet, and start again from zero."""
         unwritten, self._unwritten = self._unwritten, {}
         return list(unwritten.values())

@@ -11,9 +11,9 @@ from headcount.kernel.events import Ms
 from headcount.settings import Settings
 from headcount.sources.registry import POLL_ONLY_SOURCES
 from headcount.store.open import Store, open_store
-from headcount.store.sources import Tally
+from headcount.store.sources import SourceStat
 from headcount.store.sqlite import SqliteDatabase, companions
-from headcount.store.webhooks import Fate, State
+from headcount.store.webhooks import DeliveryState, State
 
 _LITTLE_BYTES: Final = 1_000_000_000
 _LONG_TO_READ_BYTES: Final = 4_000_000_000
@@ -98,7 +98,7 @@ def _quarantine(store: Store) -> Finding:
 
 
 def _about_sources(store: Store, now: Ms) -> Iterator[Finding]:
-    tallies, letters = store.sources.tallies(), store.sources.count_letters()
+    tallies, letters = store.sources.tallies(), store.sources.count_dead_letters()
     rows = store.sources.all()
     if not rows:
         yield Finding("sources", True, "none is set up; 'headcount source add' does it")
@@ -118,7 +118,9 @@ def _about_webhooks(store: Store) -> Iterator[Finding]:
     if not rows:
         yield Finding("webhooks", True, "none is set up; 'headcount webhook add' does it")
     for row in rows:
-        waiting, parked = (counts.get((row.uuid, fate), 0) for fate in (Fate.PENDING, Fate.FAILED))
+        waiting, parked = (
+            counts.get((row.uuid, fate), 0) for fate in (DeliveryState.PENDING, DeliveryState.FAILED)
+        )
         if row.state is State.FAILED:
             told = (
                 f"{row.url} failed {row.failed_count} times in a row and is sent nothing more; it loses nothing:"
@@ -137,7 +139,7 @@ def _about_webhooks(store: Store) -> Iterator[Finding]:
             )
 
 
-def _fare(tallies: dict[str, Tally], letters: int, now: Ms, *, sends: bool) -> Finding:
+def _fare(tallies: dict[str, SourceStat], letters: int, now: Ms, *, sends: bool) -> Finding:
     """How a source fares. What went wrong since something last went right is what is wrong now."""
     last = tallies.get("deliveries")
     since = -1 if last is None else last.last

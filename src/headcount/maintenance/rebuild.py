@@ -5,7 +5,7 @@ from pathlib import Path
 
 from headcount.clock import Clock
 from headcount.engine.engine import Engine
-from headcount.engine.rules_guard import keep_to_rules, rules_of, rules_said
+from headcount.engine.rules_guard import decode_rules, encode_rules, require_same_rules
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.settings import Settings
@@ -33,7 +33,7 @@ def check_or_rebuild(url: str, settings: Settings) -> str | None:
     store = open_store(url)
     known = store.tables.rules()
     store.close()
-    rules = settings.rules() if known is None else rules_of(known)
+    rules = settings.rules() if known is None else decode_rules(known)
     difference = _work_out(open_store(url), rules, settings.max_stay(), check=True)
     if difference is not None:
         _work_out(open_store(url), rules, settings.max_stay(), check=False)
@@ -50,7 +50,7 @@ def _work_out(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -
     now = clock.now() if check else clock.outside()
     try:
         if check:
-            keep_to_rules(store, rules)
+            require_same_rules(store, rules)
             engine = Engine(store, rules, epoch or 0, max_stay=max_stay, batch=_BATCH, stopwatch=None)
             while engine.step(now):
                 pass
@@ -69,7 +69,7 @@ def _work_out(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -
                 return first_difference(store.database, anew.database)
             replace_tables(anew.database, store.database)
             anew.close()
-        store.tables.keep_rules(rules_said(rules))
+        store.tables.keep_rules(encode_rules(rules))
     finally:
         lead.give_up()
         store.close()

@@ -29,7 +29,7 @@ from headcount.kernel.rules import NEVER, Rules
 from headcount.kernel.stay_table import LeftBy
 from headcount.store.meetings import Answers
 from headcount.store.records import KINDS, Correction, MeetingRow
-from headcount.store.sources import Bystander
+from headcount.store.sources import ExcludedParticipant
 from headcount.timestamps import spoken
 
 MOST_EVENTS: Final = 20_000
@@ -76,7 +76,7 @@ class Corrected(NamedTuple):
 class NotCounted(NamedTuple):
     """Somebody who came or went and does not count, and why not."""
 
-    who: Bystander
+    who: ExcludedParticipant
     kind: Kind
     sentence: str
 
@@ -99,7 +99,7 @@ class Why(NamedTuple):
 
 def why(
     answers: Answers,
-    bystanders: Callable[[str, str, Ms, Ms, int], list[Bystander]],
+    bystanders: Callable[[str, str, Ms, Ms, int], list[ExcludedParticipant]],
     row: MeetingRow,
     now: Ms,
     rules: Rules,
@@ -110,7 +110,7 @@ def why(
     `written` is how a moment stands in a sentence.
     """
     until = NEVER if row.end is None else row.end
-    events = answers.events_behind(row, MOST_EVENTS)
+    events = answers.source_events(row, MOST_EVENTS)
     if events is None:
         return None
     story = _Story(row, events, now, rules, written)
@@ -244,7 +244,7 @@ def _correction(row: Correction) -> Corrected:
     return Corrected(row.corrected, because, row.late, sentence, msgspec.json.decode(row.before_and_after))
 
 
-def _not_counted(one: Bystander) -> NotCounted:
+def _not_counted(one: ExcludedParticipant) -> NotCounted:
     kind = KINDS[one.kind]
     name = one.user_name or one.participant_id
     return NotCounted(one, kind, f"{name} was said to {kind}, but does not count: a {one.role}.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from headcount.kernel.events import Ms
 from headcount.store.usage.quarters import QUARTER_MS
-from headcount.store.usage.queries import Used
+from headcount.store.usage.queries import QuarterUsage
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Sum:
     most: int = 0
     most_at: Ms | None = None
 
-    def add(self, used: Used) -> None:
+    def add(self, used: QuarterUsage) -> None:
         self.meetings += used.meetings
         self.time += used.time
         if used.most > self.most:
@@ -31,7 +31,7 @@ class Sum:
         return self.time * 10_000 // length / 10_000 if length > 0 else 0.0
 
 
-def sums(edges: Sequence[Ms], quarters: Mapping[int, Used]) -> Iterator[Sum]:
+def sums(edges: Sequence[Ms], quarters: Mapping[int, QuarterUsage]) -> Iterator[Sum]:
     """What was met between each two edges in order, those in which nothing was, too."""
     numbers = iter(sorted(quarters))
     number = next(numbers, None)
@@ -43,7 +43,7 @@ def sums(edges: Sequence[Ms], quarters: Mapping[int, Used]) -> Iterator[Sum]:
         yield found
 
 
-def whole(edges: Sequence[Ms], quarters: Mapping[int, Used]) -> Sum:
+def whole(edges: Sequence[Ms], quarters: Mapping[int, QuarterUsage]) -> Sum:
     """All of it."""
     found = Sum(edges[0], edges[-1])
     for number in sorted(quarters):

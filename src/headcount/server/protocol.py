@@ -19,7 +19,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from headcount.http.middleware import Front
-from headcount.store.database import StoreSilent
+from headcount.store.database import StoreTimeout
 
 HEADERS_BYTES: Final = 65_536
 HEADER_LINES: Final = 128
@@ -253,7 +253,7 @@ class CarefulProtocol(HttpToolsProtocol):
             self.transport.close()
         self.on_response_complete()
 
-    def _go_the_long_way(self, whole: Whole, error: StoreSilent | None = None) -> None:
+    def _go_the_long_way(self, whole: Whole, error: StoreTimeout | None = None) -> None:
         target = whole.target
         scope = whole.scope | {
             "method": "POST",

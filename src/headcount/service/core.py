@@ -10,13 +10,13 @@ from importlib.metadata import version
 
 from headcount.clock import Clock
 from headcount.engine.engine import Engine
-from headcount.engine.rules_guard import keep_to_rules
+from headcount.engine.rules_guard import require_same_rules
 from headcount.engine.worker import Worker
 from headcount.ingest.source_config import declare
 from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.rules import Rules
 from headcount.settings import Settings
-from headcount.store.group_commit import Appender
+from headcount.store.group_commit import GroupCommit
 from headcount.store.leadership import leadership
 from headcount.store.open import Store, open_store
 from headcount.store.sqlite import SqliteDatabase
@@ -32,7 +32,7 @@ class Core:
     store: Store
     clock: Clock
     worker: Worker
-    appender: Appender
+    appender: GroupCommit
     metrics: Metrics
     source_stats: SourceStats
 
@@ -47,7 +47,7 @@ def build_core(settings: Settings, on_batch: Callable[[], None]) -> Core:
     if isinstance(store.database, SqliteDatabase):
         store.database.own()
     leader = leadership(store.database)
-    keep_to_rules(store, rules)
+    require_same_rules(store, rules)
     clock = Clock(store.log.end()[1])
     declare(
         store.sources, settings.sources, settings["domain"], lambda: secrets.token_urlsafe(18), clock.now()
@@ -60,5 +60,5 @@ def build_core(settings: Settings, on_batch: Callable[[], None]) -> Core:
         )  # fmt: skip
 
     worker = Worker(leader, build_engine, clock.now, on_batch)
-    appender = Appender(store.log, worker.wake, settings["request_s"])
+    appender = GroupCommit(store.log, worker.wake, settings["request_s"])
     return Core(settings, rules, store, clock, worker, appender, Metrics(), SourceStats())

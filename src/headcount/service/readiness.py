@@ -12,8 +12,8 @@ from typing import Final, Generic, NamedTuple, TypeVar
 import structlog
 
 from headcount.service.core import Core
-from headcount.store.database import StoreError, StoreSilent
-from headcount.store.webhooks import Fate, State
+from headcount.store.database import StoreError, StoreTimeout
+from headcount.store.webhooks import DeliveryState, State
 
 T = TypeVar("T")
 
@@ -53,14 +53,14 @@ class Probe(Generic[T]):
         self.latest: T | None = None
 
     async def measure(self) -> T:
-        """Measure now. Raise `StoreSilent` after the timeout, and what the measurement raises."""
+        """Measure now. Raise `StoreTimeout` after the timeout, and what the measurement raises."""
         self.latest = None
         running = self._running
         if running is None or running.done():
             running = self._running = asyncio.get_running_loop().run_in_executor(self._thread, self._measure)
         done, _ = await asyncio.wait({running}, timeout=PROBE_TIMEOUT_S)
         if not done:
-            raise StoreSilent(f"there is no answer within {PROBE_TIMEOUT_S:g} s")
+            raise StoreTimeout(f"there is no answer within {PROBE_TIMEOUT_S:g} s")
         self.latest = running.result()
         return self.latest
 
@@ -140,7 +140,7 @@ class Readiness:
 
     def _measure_failed_deliveries(self) -> FailedDeliveries:
         counts = self._store.deliveries.counts()
-        messages = sum(number for (_, fate), number in counts.items() if fate is Fate.FAILED)
+        messages = sum(number for (_, fate), number in counts.items() if fate is DeliveryState.FAILED)
         return FailedDeliveries(
             messages, sum(row.state is State.FAILED for row in self._store.endpoints.all())
         )

@@ -10,7 +10,7 @@ from headcount.ingest.dead_letters import Retried, retry
 from headcount.outbound.broadcast import Broadcaster
 from headcount.service.core import Core
 from headcount.service.readiness import Readiness
-from headcount.store.sources import Tally
+from headcount.store.sources import SourceStat
 from headcount.telemetry.metrics import Reader
 
 
@@ -34,7 +34,7 @@ class Status:
             core.clock.ahead(),
         )  # fmt: skip
 
-    def fresh(self) -> list[Tally]:
+    def fresh(self) -> list[SourceStat]:
         return self._core.source_stats.unwritten()
 
     def recently(self) -> Mapping[str, Recently]:

@@ -12,7 +12,7 @@ from typing import Final
 from headcount.dashboard.app import routes
 from headcount.dashboard.auth import Door, is_sign_in
 from headcount.dashboard.context import House
-from headcount.engine.read_your_writes import Passing
+from headcount.engine.read_your_writes import ReadYourWrites
 from headcount.http.app import Parts, build
 from headcount.http.auth import Gate
 from headcount.http.context import Reading
@@ -95,7 +95,7 @@ class Web:
 
     def _ingest(self, quota: RoomQuota) -> Ingest:
         core = self._core
-        passing = Passing(core.store, core.worker.hurry, self._readiness.cursor, core.clock.now)
+        passing = ReadYourWrites(core.store, core.worker.hurry, self._readiness.cursor, core.clock.now)
         return Ingest(
             self.gate, quota.append, quota.hand_over, passing.passed, core.clock.now, core.clock.outside,
             core.settings.limits(), core.metrics.count_events, self._cursors,
@@ -106,7 +106,7 @@ class Web:
         return FrontDoor(
             core.store.sources, quota.append, core.clock.now, core.clock.outside, core.metrics.count_events,
             core.settings.limits(), self.gate.count_source, core.source_stats,
-            public_url=core.settings["public_url"], keep_rooms=core.store.polls.keep_rooms, cursors=self._cursors,
+            public_url=core.settings["public_url"], add_rooms=core.store.polls.add_rooms, cursors=self._cursors,
         )  # fmt: skip
 
     def _is_valid(self, token: bytes) -> bool:

@@ -37,7 +37,7 @@ class Key:
         return scope in self.scopes or "admin" in self.scopes
 
 
-class Ended(NamedTuple):
+class RevokedAccess(NamedTuple):
     """How many valid sessions, unused sign-in links and shared links a revocation ended."""
 
     sessions: int
@@ -85,7 +85,7 @@ class Keys:
         with self._database.reading() as connection:
             return [_key(*row) for row in connection.rows("select_keys")]
 
-    def revoke(self, key_id: str, now: Ms, *, keep_shares: bool = False) -> Ended | None:
+    def revoke(self, key_id: str, now: Ms, *, keep_shares: bool = False) -> RevokedAccess | None:
         """Revoke a key for good, and end the sessions, links and shares created from it.
 
         Return None if there is no valid key of that id. With `keep_shares`, shared links remain.
@@ -94,7 +94,7 @@ class Keys:
             if connection.run("revoke_key", id=key_id, revoked=now) != 1:
                 return None
             rows = connection.rows("select_key_access_tokens", key_id=key_id)
-            return end_passes(connection, rows, now, keep_shares=keep_shares)
+            return revoke_tokens(connection, rows, now, keep_shares=keep_shares)
 
     def store_secret(self, fresh: bytes) -> bytes:
         """The secret of the store; `fresh`, 32 bytes of chance, becomes it if there is none yet."""
@@ -120,9 +120,9 @@ def fresh_secret() -> str:
     return secret
 
 
-def end_passes(
+def revoke_tokens(
     connection: Connection, passes: Iterable[tuple[str, str, Ms]], now: Ms, *, keep_shares: bool
-) -> Ended:
+) -> RevokedAccess:
     """Delete these passes, each (digest, kind, expires). Shares that are kept belong to nobody from then on."""
     ended = Counter[str]()
     for digest, kind, expires in passes:
@@ -131,7 +131,7 @@ def end_passes(
         elif connection.run("delete_access_token", digest=digest) and expires > now:
             ended[kind] += 1
     connection.run("delete_orphaned_share_participants")
-    return Ended(ended["sign-in"], ended["link"], ended["share"])
+    return RevokedAccess(ended["sign-in"], ended["link"], ended["share"])
 
 
 def digest_of(text: str) -> str:
@@ -154,7 +154,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-class PassKind(StrEnum):
+class AccessTokenKind(StrEnum):
     LINK = "link"
     SIGN_IN = "sign-in"
     SHARE = "share"
@@ -167,7 +167,7 @@ class SubjectKind(StrEnum):
     ROOM = "room"
 
 
-class Pass(NamedTuple):
+class AccessToken(NamedTuple):
     """A pass, without its secret. Times are ms. Field order is column order.
 
     `key_id` is the key that the pass was created from, directly or through sessions and links; None if an operator
@@ -176,7 +176,7 @@ class Pass(NamedTuple):
     """
 
     digest: str
-    kind: PassKind
+    kind: AccessTokenKind
     domain: str
     role: Role
     name: str
@@ -193,7 +193,7 @@ class Pass(NamedTuple):
         return self._asdict() | {"masked": int(self.masked)}
 
 
-class Passes:
+class AccessTokens:
     """The passes of all domains. Every `secret` is made of chance by whoever calls."""
 
     def __init__(self, database: Database) -> None:
@@ -215,8 +215,16 @@ class Passes:
         `key_id` and `parent` are the key and the session of whoever creates the link.
         """
         require_domain(domain)
-        made = Pass(
-            digest_of(secret), PassKind.LINK, domain, role, name, key_id, now, now + LINK_LASTS, parent=parent
+        made = AccessToken(
+            digest_of(secret),
+            AccessTokenKind.LINK,
+            domain,
+            role,
+            name,
+            key_id,
+            now,
+            now + LINK_LASTS,
+            parent=parent,
         )
         with self._database.writing() as connection:
             _drop_expired(connection, now)
@@ -224,13 +232,13 @@ class Passes:
 
     def sign_in(self, domain: str, role: Role, name: str, key_id: str | None, now: Ms, secret: str) -> None:
         """Let whoever shows `secret` look for a month."""
-        made = Pass(
-            digest_of(secret), PassKind.SIGN_IN, domain, role, name, key_id, now, now + SIGN_IN_LASTS, last_used=now
+        made = AccessToken(
+            digest_of(secret), AccessTokenKind.SIGN_IN, domain, role, name, key_id, now, now + SIGN_IN_LASTS, last_used=now
         )  # fmt: skip
         with self._database.writing() as connection:
             connection.run("insert_access_token", **made.row())
 
-    def exchange(self, link: str, now: Ms, secret: str) -> Pass | None:
+    def exchange(self, link: str, now: Ms, secret: str) -> AccessToken | None:
         """Sign in with a link, which is used up; None if it is not valid (any more).
 
         The session's key and parent are those of the link.
@@ -238,24 +246,24 @@ class Passes:
         with self._database.writing() as connection:
             row = connection.row("select_access_token", digest=digest_of(link))
             held = None if row is None else _pass(*row)
-            if held is None or held.kind is not PassKind.LINK or not _is_valid(held, now):
+            if held is None or held.kind is not AccessTokenKind.LINK or not _is_valid(held, now):
                 return None
             if not connection.run("delete_access_token", digest=held.digest):
                 return None
             made = held._replace(
-                digest=digest_of(secret), kind=PassKind.SIGN_IN, created=now, expires=now + SIGN_IN_LASTS,
+                digest=digest_of(secret), kind=AccessTokenKind.SIGN_IN, created=now, expires=now + SIGN_IN_LASTS,
                 last_used=now,
             )  # fmt: skip
             connection.run("insert_access_token", **made.row())
             return made
 
-    def link(self, secret: str, now: Ms) -> Pass | None:
+    def link(self, secret: str, now: Ms) -> AccessToken | None:
         """The link that `secret` is, if it still holds."""
-        return self._find(secret, PassKind.LINK, now)
+        return self._find(secret, AccessTokenKind.LINK, now)
 
-    def find(self, secret: str, now: Ms) -> Pass | None:
+    def find(self, secret: str, now: Ms) -> AccessToken | None:
         """The sign-in that `secret` is, if it still holds."""
-        return self._find(secret, PassKind.SIGN_IN, now)
+        return self._find(secret, AccessTokenKind.SIGN_IN, now)
 
     def drop(self, secret: str) -> None:
         """Sign out. What this session created remains, and belongs to the session that created this one."""
@@ -263,43 +271,43 @@ class Passes:
             connection.run("reparent_access_tokens", digest=digest_of(secret))
             connection.run("delete_access_token", digest=digest_of(secret))
 
-    def sign_ins(self, domain: str, now: Ms) -> list[Pass]:
+    def sign_ins(self, domain: str, now: Ms) -> list[AccessToken]:
         """The valid sessions and links of a domain, newest first."""
         with self._database.reading() as connection:
             rows = [
                 row
-                for kind in (PassKind.SIGN_IN, PassKind.LINK)
+                for kind in (AccessTokenKind.SIGN_IN, AccessTokenKind.LINK)
                 for row in connection.rows("select_access_tokens", domain=domain, kind=kind, now=now)
             ]
         found = (_pass(*row) for row in rows)
         return sorted((one for one in found if _is_valid(one, now)), key=lambda one: -one.created)
 
-    def revoke(self, domain: str, digest: str, now: Ms, *, keep_shares: bool = False) -> Ended | None:
+    def revoke(self, domain: str, digest: str, now: Ms, *, keep_shares: bool = False) -> RevokedAccess | None:
         """Revoke a session or link, and everything created from it; None if the domain has none of that digest."""
         with self._database.writing() as connection:
             rows = connection.rows("select_access_token_tree", domain=domain, digest=digest)
-            return end_passes(connection, rows, now, keep_shares=keep_shares) if rows else None
+            return revoke_tokens(connection, rows, now, keep_shares=keep_shares) if rows else None
 
     def touch(self, used: Mapping[str, Ms]) -> None:
         """Record when sessions were last used, by digest."""
         with self._database.writing() as connection:
             connection.write("update_access_token_last_used", [(at, digest) for digest, at in used.items()])
 
-    def share(self, made: Pass) -> None:
+    def share(self, made: AccessToken) -> None:
         """Let whoever shows its secret see what it is about. What has expired is forgotten meanwhile."""
         with self._database.writing() as connection:
             _drop_expired(connection, made.created)
             connection.run("delete_orphaned_share_participants")
             connection.run("insert_access_token", **made.row())
 
-    def shared(self, secret: str, now: Ms) -> Pass | None:
+    def shared(self, secret: str, now: Ms) -> AccessToken | None:
         """The share that `secret` is, if it still holds."""
-        return self._find(secret, PassKind.SHARE, now)
+        return self._find(secret, AccessTokenKind.SHARE, now)
 
-    def shares(self, domain: str, now: Ms) -> list[Pass]:
+    def shares(self, domain: str, now: Ms) -> list[AccessToken]:
         """The shares of a domain that hold, the newest first."""
         with self._database.reading() as connection:
-            rows = connection.rows("select_access_tokens", domain=domain, kind=PassKind.SHARE, now=now)
+            rows = connection.rows("select_access_tokens", domain=domain, kind=AccessTokenKind.SHARE, now=now)
         return [_pass(*row) for row in rows]
 
     def unshare(self, domain: str, digest: str) -> bool:
@@ -309,7 +317,7 @@ class Passes:
             connection.run("delete_orphaned_share_participants")
             return dropped
 
-    def numbers(self, share: Pass, people: Iterable[str]) -> dict[str, int]:
+    def numbers(self, share: AccessToken, people: Iterable[str]) -> dict[str, int]:
         """The number of each of these people within a share; who has none yet gets the next one, for good."""
         digests = {person: digest_of(f"{share.digest}\0{person}") for person in people}
         with self._database.reading() as connection:
@@ -318,7 +326,7 @@ class Passes:
             known = self._number(share, list(digests.values()))
         return {person: known[digest] for person, digest in digests.items()}
 
-    def _number(self, share: Pass, digests: list[str]) -> dict[str, int]:
+    def _number(self, share: AccessToken, digests: list[str]) -> dict[str, int]:
         with self._database.writing() as connection:
             connection.run("lock_access_token", digest=share.digest)  # two may look at once
             known: dict[str, int] = dict(connection.rows("select_share_participants", digest=share.digest))
@@ -328,14 +336,14 @@ class Passes:
             connection.write("insert_share_participant", rows)
         return known | given
 
-    def _find(self, secret: str, kind: PassKind, now: Ms) -> Pass | None:
+    def _find(self, secret: str, kind: AccessTokenKind, now: Ms) -> AccessToken | None:
         with self._database.reading() as connection:
             row = connection.row("select_access_token", digest=digest_of(secret))
         found = None if row is None else _pass(*row)
         return found if found is not None and found.kind is kind and _is_valid(found, now) else None
 
 
-def _is_valid(found: Pass, now: Ms) -> bool:
+def _is_valid(found: AccessToken, now: Ms) -> bool:
     return found.expires > now
 
 
@@ -348,9 +356,9 @@ def _drop_expired(connection: Connection, now: Ms) -> None:
 def _pass(
     digest: str, kind: str, domain: str, role: str, name: str, key_id: str | None, created: Ms, expires: Ms,
     subject_kind: str | None, subject: str | None, masked: int, parent: str | None, last_used: Ms | None,
-) -> Pass:  # fmt: skip
+) -> AccessToken:  # fmt: skip
     of_kind = None if subject_kind is None else SubjectKind(subject_kind)
-    return Pass(
-        digest, PassKind(kind), domain, Role(role), name, key_id, created, expires, of_kind, subject, bool(masked),
+    return AccessToken(
+        digest, AccessTokenKind(kind), domain, Role(role), name, key_id, created, expires, of_kind, subject, bool(masked),
         parent, last_used,
     )  # fmt: skip

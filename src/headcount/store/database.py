@@ -41,7 +41,7 @@ class StoreRejected(StoreError):
     """
 
 
-class StoreSilent(StoreBusy):
+class StoreTimeout(StoreBusy):
     """The store has not answered for so long that nobody waits any more. Whether it did what was asked is not known."""
 
 
@@ -85,13 +85,13 @@ _USER_AND_PASSWORD: Final = re.compile(r"(://[^:/@]*):.*@", re.DOTALL)
 _PASSWORD: Final = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
 
 
-def masked(url: str) -> str:
+def mask_password(url: str) -> str:
     """The URL of a database without passwords, wherever they may stand in it."""
     return _PASSWORD.sub(r"\1***", _USER_AND_PASSWORD.sub(r"\1:***@", url))
 
 
 @contextmanager
-def one_moment(database: Database) -> Iterator[Connection]:
+def consistent_read(database: Database) -> Iterator[Connection]:
     """A connection that sees one moment, however much is committed meanwhile."""
     with database.reading() as connection:
         connection.run_text(database.dialect.get("snapshot", "begin"))
@@ -100,8 +100,8 @@ def one_moment(database: Database) -> Iterator[Connection]:
 
 
 @asynccontextmanager
-async def answering_within(seconds: float) -> AsyncIterator[None]:
-    """Raise `StoreSilent` if the work inside, in the event loop, takes longer than this.
+async def time_limit(seconds: float) -> AsyncIterator[None]:
+    """Raise `StoreTimeout` if the work inside, in the event loop, takes longer than this.
 
     A statement that runs in a thread is not interrupted; only nobody waits for it any more.
     """
@@ -111,10 +111,10 @@ async def answering_within(seconds: float) -> AsyncIterator[None]:
     except TimeoutError:
         if not limit.expired():
             raise
-        raise StoreSilent(f"the store has not answered within {seconds:g} s: try again later") from None
+        raise StoreTimeout(f"the store has not answered within {seconds:g} s: try again later") from None
 
 
 async def in_thread(seconds: float, work: Callable[..., T], *given: Any) -> T:
-    """Call what reads or writes the store, in a thread. Raise `StoreSilent` if that takes longer than `seconds`."""
-    async with answering_within(seconds):
+    """Call what reads or writes the store, in a thread. Raise `StoreTimeout` if that takes longer than `seconds`."""
+    async with time_limit(seconds):
         return await asyncio.to_thread(work, *given)

@@ -10,12 +10,12 @@ from headcount.kernel.events import Event, Ms
 from headcount.store.records import KIND_CODES, SNAPSHOT, LogEntry, Origin
 
 
-def key_of_id(event_id: str) -> bytes:
+def id_key(event_id: str) -> bytes:
     """The key of an event that has an id of its own."""
-    return key_of("id", event_id)
+    return hash_key("id", event_id)
 
 
-def key_of_event(
+def content_key(
     kind: str,
     room: str,
     participant_id: str | None,
@@ -26,7 +26,7 @@ def key_of_event(
     joined_at: Ms | None,
 ) -> bytes:
     """The key of an event that has none."""
-    return key_of(
+    return hash_key(
         kind,
         room,
         participant_id or "",
@@ -38,7 +38,7 @@ def key_of_event(
     )
 
 
-def key_of(*parts: str) -> bytes:
+def hash_key(*parts: str) -> bytes:
     """Sixteen bytes that stand for these texts; none of them holds U+0000."""
     return blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
@@ -61,7 +61,7 @@ def log_entry(
     Its key is `key` if that is given, else follows from its id, else from all its fields.
     """
     if key is None:
-        key = key_of_id(event_id) if event_id else key_of_event(
+        key = id_key(event_id) if event_id else content_key(
             kind if inferred is None else f"{kind} {inferred}", room, participant_id, at, user_id, user_name,
             source_session, joined_at,
         )  # fmt: skip
@@ -73,7 +73,7 @@ def log_entry(
 
 def snapshot_entry(domain: str, received: Ms, room: str, at: Ms, participants: str) -> LogEntry:
     """Return the log entry of a snapshot; `participants` is the JSON of those who are in the room."""
-    key = key_of("snapshot", room, str(at), participants)
+    key = hash_key("snapshot", room, str(at), participants)
     return LogEntry(
         domain, room, SNAPSHOT, at, received, None, None, None, None, None, None, None, key, Origin.LIVE, participants
     )  # fmt: skip

@@ -14,16 +14,16 @@ from queue import Empty, SimpleQueue
 from time import monotonic, perf_counter
 from typing import Final
 
-from headcount.store.database import StoreBusy, StoreError, StoreRejected, StoreSilent
+from headcount.store.database import StoreBusy, StoreError, StoreRejected, StoreTimeout
 from headcount.store.log import Log
-from headcount.store.records import Appended, LogEntry
+from headcount.store.records import AppendResult, LogEntry
 
-_MOST_AT_ONCE: Final = 20_000
-_MOST_WAITING: Final = 200_000
+_COMMIT_LIMIT: Final = 20_000
+_QUEUE_LIMIT: Final = 200_000
 _NO_REQUEST: Final = None
 
 
-Answer = Callable[[Appended | Exception], None]
+Answer = Callable[[AppendResult | Exception], None]
 """Is told what became of entries, in the loop from which they came."""
 
 
@@ -37,10 +37,10 @@ class _Request:
     until: float
 
 
-class Appender:
+class GroupCommit:
     """Appends to the log from a thread of its own. `on_append` is called after each commit.
 
-    Who has waited for `patience_s` seconds is answered with `StoreSilent`, whatever becomes of the entries.
+    Who has waited for `patience_s` seconds is answered with `StoreTimeout`, whatever becomes of the entries.
     """
 
     def __init__(self, log: Log, on_append: Callable[[], None], patience_s: float = 30) -> None:
@@ -59,11 +59,11 @@ class Appender:
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
         self._thread.start()
 
-    async def append(self, entries: Sequence[LogEntry]) -> Appended:
+    async def append(self, entries: Sequence[LogEntry]) -> AppendResult:
         """Append and wait until it is on the disk. Raises `StoreBusy` if it cannot be taken now."""
-        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[AppendResult] = asyncio.get_running_loop().create_future()
 
-        def answer(told: Appended | Exception) -> None:
+        def answer(told: AppendResult | Exception) -> None:
             if future.done():  # whoever asked has gone
                 return
             if isinstance(told, Exception):
@@ -78,7 +78,7 @@ class Appender:
         """Append without waiting, and `answer` from the running loop. Raises as `append` does."""
         if self._closed:
             raise StoreBusy("the service is stopping; nothing was taken, send it again")
-        if self._entries > _MOST_WAITING:
+        if self._entries > _QUEUE_LIMIT:
             raise StoreBusy("more comes in than the disk can take; nothing was taken, send it again")
         self._entries += len(entries)
         loop = asyncio.get_running_loop()
@@ -95,7 +95,7 @@ class Appender:
         while waiting and (waiting[0].answer is None or waiting[0].until <= waiting[0].loop.time()):
             _tell(
                 waiting.popleft(),
-                StoreSilent(
+                StoreTimeout(
                     f"the store has not answered within {self._patience_s:g} s, and whether it took this is not known:"
                     " send it again; what was taken is recognized and counts once"
                 ),
@@ -122,7 +122,7 @@ class Appender:
         requests = [first]
         entries = len(first.entries)
         with suppress(Empty):
-            while entries < _MOST_AT_ONCE:
+            while entries < _COMMIT_LIMIT:
                 request = self._waiting.get_nowait()
                 if request is _NO_REQUEST:
                     return requests, False
@@ -141,7 +141,7 @@ class Appender:
             loop.call_soon_threadsafe(self._tell_all, requests, answers)
         self._on_append()
 
-    def _answers(self, requests: Sequence[_Request]) -> Sequence[Appended | Exception]:
+    def _answers(self, requests: Sequence[_Request]) -> Sequence[AppendResult | Exception]:
         """What became of each request. One that the database rejects does not take the others with it."""
         try:
             done = self._log.append([request.entries for request in requests])
@@ -155,14 +155,14 @@ class Appender:
         self.failed = None
         return done
 
-    def _tell_all(self, requests: Sequence[_Request], answers: Sequence[Appended | Exception]) -> None:
+    def _tell_all(self, requests: Sequence[_Request], answers: Sequence[AppendResult | Exception]) -> None:
         for request, told in zip(requests, answers, strict=True):
             _tell(request, told)
         while self._unanswered and self._unanswered[0].answer is None:
             self._unanswered.popleft()
 
 
-def _tell(request: _Request, told: Appended | Exception) -> None:
+def _tell(request: _Request, told: AppendResult | Exception) -> None:
     answer, request.answer = request.answer, None
     if answer is not None:
         answer(told)

@@ -8,7 +8,7 @@ import psycopg
 
 from headcount.store.database import Database, StoreBusy
 from headcount.store.postgres import GONE_AFTER
-from headcount.store.projections import Tables
+from headcount.store.projections import Projections
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.statements import for_postgres, statement
 
@@ -37,13 +37,13 @@ class FileOwner:
         """Raises `StoreError` if another process owns the file."""
         if self._epoch is None:
             self._database.own()
-            self._epoch = Tables(self._database).take_over()
+            self._epoch = Projections(self._database).take_over()
         return self._epoch
 
     def still_leads(self) -> bool:
         """It does not if the file was replaced, or if another process has begun an epoch in it."""
         if self._epoch is not None and not (
-            self._database.owned() and Tables(self._database).cursor()[1] == self._epoch
+            self._database.owned() and Projections(self._database).cursor()[1] == self._epoch
         ):
             self.give_up()
         return self._epoch is not None
@@ -74,7 +74,7 @@ class ServerLock:
     """On a server, who holds a lock leads. Who holds it and gives no sign of life is put out.
 
     The lock is that of a session of its own. A process that was paused has lost it when it wakes up;
-    that it can commit nothing more is the epoch's doing: see `Tables.commit`.
+    that it can commit nothing more is the epoch's doing: see `Projections.commit`.
     """
 
     def __init__(self, url: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from headcount.kernel.events import Event, Ms, with_implied_join
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
-from headcount.store.records import Appended, LogEntry, Logged, event_of
+from headcount.store.records import AppendResult, LogEntry, StoredEntry, decode_event
 
 
 class Log:
@@ -14,25 +14,27 @@ class Log:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, groups: Sequence[Sequence[LogEntry]]) -> list[Appended]:
+    def append(self, groups: Sequence[Sequence[LogEntry]]) -> list[AppendResult]:
         """Append several requests' entries in one commit, and say what became of each request's.
 
         When it returns, they are on the disk. If it raises, none of them was taken.
         """
         end = self._database.write_new("insert_new_entries", [entry for group in groups for entry in group])
         if end is not None:
-            return [Appended(len(group), 0, end) for group in groups]
+            return [AppendResult(len(group), 0, end) for group in groups]
         with self._database.writing() as connection:
             accepted = append_to(connection, groups)
             end, _ = connection.row("select_log_end") or (0, 0)
-        return [Appended(new, len(group) - new, end) for new, group in zip(accepted, groups, strict=True)]
+        return [AppendResult(new, len(group) - new, end) for new, group in zip(accepted, groups, strict=True)]
 
-    def after(self, position: int, most: int) -> list[Logged]:
+    def after(self, position: int, most: int) -> list[StoredEntry]:
         """The entries after `position`, at most so many."""
         with self._database.reading() as connection:
             return [_logged(*row) for row in connection.rows("select_entries", position=position, limit=most)]
 
-    def of_room_after(self, domain: str, room: str, position: int, until: int, most: int) -> list[Logged]:
+    def after_in_room(
+        self, domain: str, room: str, position: int, until: int, most: int
+    ) -> list[StoredEntry]:
         """The entries of one room in (position, until], at most so many. It looks at all entries between."""
         with self._database.reading() as connection:
             rows = connection.rows(
@@ -40,7 +42,7 @@ class Log:
             )
             return [_logged(*row) for row in rows]
 
-    def of_domain_after(self, domain: str, position: int, until: int, most: int) -> list[Logged]:
+    def after_in_domain(self, domain: str, position: int, until: int, most: int) -> list[StoredEntry]:
         """The entries of one domain in (position, until], at most so many. It looks at all entries between."""
         with self._database.reading() as connection:
             rows = connection.rows(
@@ -70,7 +72,7 @@ def append_to(connection: Connection, groups: Sequence[Sequence[LogEntry]]) -> l
     return [max(0, connection.write("insert_entries", group)) if group else 0 for group in groups]
 
 
-def facts_between(
+def events_between(
     connection: Connection, domain: str, room: str, after: Ms, until: Ms, settled: Ms, position: int
 ) -> list[Event]:
     """What the entries up to `position` and `settled` say of (after, until], in order of time.
@@ -80,7 +82,7 @@ def facts_between(
     bounds = {"domain": domain, "room": room, "after": after, "position": position}
     own = connection.rows("select_room_events", until=min(until, settled), **bounds)
     joins = connection.rows("select_joins_of_later_leaves", until=until, finalized=settled, **bounds)
-    said = [fact for row in (*own, *joins) for fact in with_implied_join(event_of(room, *row))]
+    said = [fact for row in (*own, *joins) for fact in with_implied_join(decode_event(room, *row))]
     return sorted((fact for fact in said if after < fact.at <= until), key=lambda fact: fact.at)
 
 
@@ -89,11 +91,11 @@ def events_after(connection: Connection, domain: str, room: str, after: Ms, posi
     rows = connection.rows(
         "select_room_events", domain=domain, room=room, after=after, until=NEVER, position=position
     )
-    return [event_of(room, *row) for row in rows]
+    return [decode_event(room, *row) for row in rows]
 
 
 def _logged(
     position: int, domain: str, room: str, at: Ms, received: Ms, origin: int, listed: str | None, kind: int,
     *fields: str | int | None,
-) -> Logged:  # fmt: skip
-    return Logged(position, domain, room, at, received, origin, listed, kind, fields)
+) -> StoredEntry:  # fmt: skip
+    return StoredEntry(position, domain, room, at, received, origin, listed, kind, fields)

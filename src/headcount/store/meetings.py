@@ -13,18 +13,18 @@ from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import FIRST_MARK, Mark
 from headcount.kernel.meetings import Entry, clip_stay
 from headcount.kernel.rules import NEVER
-from headcount.store.database import Connection, Database, one_moment
-from headcount.store.log import facts_between
+from headcount.store.database import Connection, Database, consistent_read
+from headcount.store.log import events_between
 from headcount.store.paging import entries_in_pages, entries_page, in_order, stay_of
 from headcount.store.records import (
     DAY_MS,
-    BehindRow,
     Correction,
+    DeferredRoom,
     MeetingRow,
     StayRow,
-    Superseded,
-    event_of,
-    mark_of,
+    SupersededMeeting,
+    decode_event,
+    decode_replay_point,
 )
 from headcount.store.statements import with_lists
 
@@ -57,7 +57,7 @@ _OF_A_USER: Final = """(
 SQLite goes through cross joins in the order in which they stand: first what the user's index knows.
 """
 
-_NAMES_AT_ONCE: Final = 500
+_LIST_SIZE: Final = 500
 _PAGE: Final = 5_000
 
 Present = tuple[str, Ms, str, str | None, str | None]
@@ -91,14 +91,14 @@ class Page:
     """
 
     limit: int = 100
-    after: MeetingRow | Superseded | None = None
-    before: MeetingRow | Superseded | None = None
+    after: MeetingRow | SupersededMeeting | None = None
+    before: MeetingRow | SupersededMeeting | None = None
     oldest: bool = False
     ascending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class MeetingList:
     """A page of meetings, how many there are in all, and who took part: None if those are more than a few.
 
     `own` are the entries of the user, if one was asked for. `pages` gives the entries of a meeting some at a time, as
@@ -120,18 +120,18 @@ class Answers:
 
     def listed(self, domain: str, wanted: MeetingFilter, page: Page, now: Ms) -> tuple[int, list[MeetingRow]]:
         """How many of the wanted meetings there are, and a page of them, all of one moment."""
-        with one_moment(self._database) as connection:
+        with consistent_read(self._database) as connection:
             return _count(connection, domain, wanted, now), _page(connection, domain, wanted, page, now)
 
     @contextmanager
     def with_entries(
         self, domain: str, wanted: MeetingFilter, page: Page, now: Ms, few: int
-    ) -> Iterator[Listed]:
+    ) -> Iterator[MeetingList]:
         """The same, and who took part, if they are at most `few`; of one moment, which lasts as long as the block."""
-        with one_moment(self._database) as connection:
+        with consistent_read(self._database) as connection:
             rows = _page(connection, domain, wanted, page, now)
             user = wanted.user_id
-            yield Listed(
+            yield MeetingList(
                 _count(connection, domain, wanted, now),
                 rows,
                 _few_entries(connection, rows, few) if few else None,
@@ -144,7 +144,7 @@ class Answers:
         with self._database.reading() as connection:
             return connection.row("select_any_entry", domain=domain) is not None
 
-    def rooms_beginning(self, domain: str, beginning: str, most: int) -> list[str]:
+    def rooms_by_prefix(self, domain: str, beginning: str, most: int) -> list[str]:
         """Rooms whose names begin so, of which anything was ever said; at most so many, in order."""
         values = {
             "domain": domain,
@@ -155,11 +155,11 @@ class Answers:
         with self._database.reading() as connection:
             return [str(room) for (room,) in connection.rows("select_rooms_by_prefix", **values)]
 
-    def knows_room(self, domain: str, room: str) -> bool:
+    def has_room(self, domain: str, room: str) -> bool:
         """Whether anything was ever said of a room."""
-        return self.rooms_beginning(domain, room, 1) == [room]
+        return self.rooms_by_prefix(domain, room, 1) == [room]
 
-    def users_beginning(self, domain: str, beginning: str, most: int) -> list[str]:
+    def users_by_prefix(self, domain: str, beginning: str, most: int) -> list[str]:
         """Ids of users that begin so; at most so many, in order."""
         values = {
             "domain": domain,
@@ -195,10 +195,10 @@ class Answers:
             row = connection.row("select_meeting", domain=domain, id=meeting_id)
             return None if row is None else MeetingRow(*row)
 
-    def superseded(self, domain: str, meeting_id: str) -> Superseded | None:
+    def superseded(self, domain: str, meeting_id: str) -> SupersededMeeting | None:
         with self._database.reading() as connection:
             row = connection.row("select_superseded_meeting", domain=domain, id=meeting_id)
-            return None if row is None else Superseded(*row)
+            return None if row is None else SupersededMeeting(*row)
 
     def covering(self, domain: str, room: str, at: Ms) -> MeetingRow | None:
         """The meeting of a room that holds the moment `at`."""
@@ -232,7 +232,7 @@ class Answers:
         None if `after` or `before` names nobody of this meeting. See `store/paging.py` for how a page
         ends if a connection came again.
         """
-        with one_moment(self._database) as connection:
+        with consistent_read(self._database) as connection:
             return entries_page(connection, meeting, limit, after, before)
 
     def present(self, domain: str, room: str | None = None) -> list[StayRow]:
@@ -248,11 +248,11 @@ class Answers:
         with self._database.reading() as connection:
             return [StayRow(*row) for row in connection.rows("select_user_stays", **values)]
 
-    def quarantined_rooms(self, domain: str, most: int) -> list[BehindRow]:
+    def quarantined_rooms(self, domain: str, most: int) -> list[DeferredRoom]:
         """The rooms of a domain whose events could not be processed, those first that failed first; at most so many."""
         with self._database.reading() as connection:
             return [
-                BehindRow(*row)
+                DeferredRoom(*row)
                 for row in connection.rows("select_quarantined_rooms", domain=domain, limit=most)
             ]
 
@@ -267,13 +267,13 @@ class Answers:
             (number,) = connection.row("count_active_rooms", domain=domain, limit=most) or (0,)
             return int(number)
 
-    def open_among(self, domain: str, rooms: Collection[str]) -> set[str]:
+    def active_among(self, domain: str, rooms: Collection[str]) -> set[str]:
         """Those of these rooms in which somebody may be, by the tables or by what they have not caught up with."""
         found: set[str] = set()
         names = list(rooms)
         with self._database.reading() as connection:
-            for start in range(0, len(names), _NAMES_AT_ONCE):
-                values = {"domain": domain, "rooms": names[start : start + _NAMES_AT_ONCE]}
+            for start in range(0, len(names), _LIST_SIZE):
+                values = {"domain": domain, "rooms": names[start : start + _LIST_SIZE]}
                 rows = connection.rows_of(*with_lists("select_active_rooms_among", values))
                 found |= {room for (room,) in rows}
         return found
@@ -284,7 +284,7 @@ class Answers:
 
         All of one moment, which lasts as long as the block.
         """
-        with one_moment(self._database) as connection:
+        with consistent_read(self._database) as connection:
             yield (
                 _presence_pages(connection, domain, size),
                 dict(connection.rows("select_ongoing_meeting_ids", domain=domain)),
@@ -295,7 +295,7 @@ class Answers:
         if room is None:
             with self.everybody(domain, _PAGE) as (pages, ids):
                 return list(chain.from_iterable(pages)), ids
-        with one_moment(self._database) as connection:
+        with consistent_read(self._database) as connection:
             latest = connection.row("select_meeting_at", domain=domain, room=room, at=NEVER)
             ids = {} if latest is None else {room: MeetingRow(*latest).id}
             return connection.rows("select_room_presence", domain=domain, room=room), ids
@@ -319,15 +319,15 @@ class Answers:
         """The events of the sittings that hold [start, until], from when nobody was in."""
         with self._database.reading() as connection:
             after = _mark_before(connection, domain, room, start)
-            return facts_between(connection, domain, room, after.at, until, until, NEVER)
+            return events_between(connection, domain, room, after.at, until, until, NEVER)
 
-    def events_behind(self, meeting: MeetingRow, most: int) -> list[Event] | None:
+    def source_events(self, meeting: MeetingRow, most: int) -> list[Event] | None:
         """The events that a meeting follows from, as they were said, by time; None if there are more than `most`.
 
         From when nobody was in before it to when nobody was in after it, and the leaves that know of a join then.
         """
         key = {"domain": meeting.domain, "room": meeting.room}
-        with one_moment(self._database) as connection:
+        with consistent_read(self._database) as connection:
             after = _mark_before(connection, meeting.domain, meeting.room, meeting.start)
             mark = (
                 None
@@ -340,7 +340,7 @@ class Answers:
                 return None
             rows = connection.rows("select_room_events", **within, position=NEVER)
             rows += connection.rows("select_joins_of_later_leaves", **within, finalized=NEVER, position=NEVER)
-        return sorted((event_of(meeting.room, *row) for row in rows), key=lambda event: event.at)
+        return sorted((decode_event(meeting.room, *row) for row in rows), key=lambda event: event.at)
 
 
 def _presence_pages(connection: Connection, domain: str, size: int) -> Iterator[list[Present]]:
@@ -420,7 +420,7 @@ def _page(
 
 def _mark_before(connection: Connection, domain: str, room: str, at: Ms) -> Mark:
     row = connection.row("select_replay_point_before", domain=domain, room=room, at=at)
-    return FIRST_MARK if row is None else mark_of(*row)
+    return FIRST_MARK if row is None else decode_replay_point(*row)
 
 
 def _clauses(domain: str, wanted: MeetingFilter, now: Ms) -> tuple[list[str], dict[str, Any]]:

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headcount.errors import MissingExtra
-from headcount.store.credentials import Keys, Passes
-from headcount.store.database import Database, StoreError, masked
+from headcount.store.credentials import AccessTokens, Keys
+from headcount.store.database import Database, StoreError, mask_password
 from headcount.store.log import Log
 from headcount.store.meetings import Answers
 from headcount.store.migrations import migrate, pending
-from headcount.store.outbox import Messages, Outbox
-from headcount.store.presence import Polls
-from headcount.store.projections import Tables
+from headcount.store.outbox import Messages, PendingNotifications
+from headcount.store.presence import Presence
+from headcount.store.projections import Projections
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase, require_own_files
 from headcount.store.usage.queries import Usage
-from headcount.store.usage.rollup import Tallying
+from headcount.store.usage.rollup import UsageRollup
 from headcount.store.webhooks import Deliveries, Endpoints
 
 
@@ -25,18 +25,18 @@ class Store:
 
     database: Database
     log: Log
-    tables: Tables
+    tables: Projections
     answers: Answers
     usage: Usage
-    tallying: Tallying
+    tallying: UsageRollup
     keys: Keys
     sources: Sources
     messages: Messages
-    outbox: Outbox
-    polls: Polls
+    outbox: PendingNotifications
+    polls: Presence
     endpoints: Endpoints
     deliveries: Deliveries
-    passes: Passes
+    passes: AccessTokens
 
     def close(self) -> None:
         self.database.close()
@@ -63,18 +63,18 @@ def store_on(database: Database) -> Store:
     return Store(
         database,
         Log(database),
-        Tables(database),
+        Projections(database),
         Answers(database),
         Usage(database),
-        Tallying(database),
+        UsageRollup(database),
         Keys(database),
         Sources(database),
         Messages(database),
-        Outbox(database),
-        Polls(database),
+        PendingNotifications(database),
+        Presence(database),
         Endpoints(database),
         Deliveries(database),
-        Passes(database),
+        AccessTokens(database),
     )
 
 
@@ -88,7 +88,7 @@ def connect(url: str, *, synchronous: str = "full", read_only: bool = False) -> 
         return PostgresDatabase(url, synchronous=synchronous)
     path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite://"))
     if "://" in url.removeprefix("sqlite://"):
-        raise StoreError("give a file name, sqlite:///FILE or postgresql://…", where=masked(url))
+        raise StoreError("give a file name, sqlite:///FILE or postgresql://…", where=mask_password(url))
     if read_only and not path.exists():
         require_own_files(path)
         raise StoreError("there is no store here; 'headcount serve' makes one", where=str(path))

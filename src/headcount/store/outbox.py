@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
-from headcount.store.records import MeetingRow, ToldMeeting, ToTell
+from headcount.store.records import MeetingRow, PendingNotification, PublishedMeeting
 from headcount.store.statements import with_lists
 
-MOST_AT_ONCE: Final = 1_000
+PAGE_SIZE: Final = 1_000
 _TOLD_WITHIN: Final[Ms] = 86_400_000
 
 
@@ -51,7 +51,7 @@ class Messages:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def count_after(self, position: int, domain: str, types: Sequence[str], most: int = MOST_AT_ONCE) -> int:
+    def count_after(self, position: int, domain: str, types: Sequence[str], most: int = PAGE_SIZE) -> int:
         """How many of a domain, of some types, follow `position`; they are counted up to `most`."""
         values = {"position": position, "domain": domain, "types": list(types), "limit": most}
         with self._database.reading() as connection:
@@ -63,7 +63,7 @@ class Messages:
         *,
         domain: str | None = None,
         types: Sequence[str] = (),
-        most: int = MOST_AT_ONCE,
+        most: int = PAGE_SIZE,
     ) -> list[Message]:
         """Those after `position` in their order, at most so many; of a domain, of some types only if asked."""
         with self._database.reading() as connection:
@@ -111,7 +111,7 @@ class Messages:
             return connection.run("delete_old_messages", before=before)
 
 
-class Seen(NamedTuple):
+class MeetingState(NamedTuple):
     """A meeting that something is to be told of: what was told, what is so now (None: there is none).
 
     `covering` is the meeting that covers the start of one that is no more. `people` are the entries of the one
@@ -119,14 +119,14 @@ class Seen(NamedTuple):
     by being reset.
     """
 
-    told: ToldMeeting | None
+    told: PublishedMeeting | None
     now: MeetingRow | None
     covering: MeetingRow | None
     people: int
     reset: bool
 
 
-class Outbox:
+class PendingNotifications:
     """What is to be told of meetings, and when."""
 
     def __init__(self, database: Database) -> None:
@@ -138,16 +138,19 @@ class Outbox:
             (due,) = connection.row("select_next_notification_time") or (None,)
             return NEVER if due is None else int(due)
 
-    def due(self, now: Ms, most: int) -> list[ToTell]:
+    def due(self, now: Ms, most: int) -> list[PendingNotification]:
         """What is due at `now`, at most so many."""
         with self._database.reading() as connection:
-            return [ToTell(*row) for row in connection.rows("select_due_notifications", now=now, limit=most)]
+            return [
+                PendingNotification(*row)
+                for row in connection.rows("select_due_notifications", now=now, limit=most)
+            ]
 
-    def seen(self, about: ToTell, horizon: Ms) -> Seen:
+    def seen(self, about: PendingNotification, horizon: Ms) -> MeetingState:
         """What is known of a meeting up to `horizon`, that included."""
         with self._database.reading() as connection:
             row = connection.row("select_published_meeting", domain=about.domain, id=about.id)
-            told = None if row is None else ToldMeeting(*row)
+            told = None if row is None else PublishedMeeting(*row)
             now = _meeting(connection, "select_meeting", domain=about.domain, id=about.id)
             covering = None
             if now is None:
@@ -159,7 +162,7 @@ class Outbox:
             starts = now is not None and not ended and (told is None or told.end is None)
             people = 0 if there is None or starts else _people(connection, there, horizon + 1)
             reset = there is not None and ended and _goes_on(connection, there)
-        return Seen(told, now, covering, people, reset)
+        return MeetingState(told, now, covering, people, reset)
 
 
 def _meeting(connection: Connection, query: str, **values: str | Ms) -> MeetingRow | None:

@@ -20,7 +20,7 @@ from headcount.store.statements import with_lists
 
 _Place = tuple[Ms, str]
 _LEFT_BY: Final[dict[str | None, LeftBy | None]] = {None: None, **{way.value: way for way in LeftBy}}
-_NAMES_AT_ONCE: Final = 500
+_LIST_SIZE: Final = 500
 _START: Final[_Place] = (-1, "")
 
 
@@ -48,7 +48,7 @@ def entries_in_pages(connection: Connection, meeting: MeetingRow, size: int) -> 
             after_participant=place[1],
         )
         is_last = len(rows) < size
-        page = [one for row in rows if (one := entry_of(StayRow(*row), meeting)) is not None]
+        page = [one for row in rows if (one := entry_in_meeting(StayRow(*row), meeting)) is not None]
         if not is_last:
             last = StayRow(*rows[-1])
             place = last.join, last.participant_id
@@ -66,7 +66,7 @@ def in_order(entry: Entry) -> _Place:
     return entry.join, entry.participant_id
 
 
-def entry_of(row: StayRow, meeting: MeetingRow) -> Entry | None:
+def entry_in_meeting(row: StayRow, meeting: MeetingRow) -> Entry | None:
     """What a meeting shows of a stay."""
     stay = stay_of(row.participant_id, row.join, row.leave, row.left_by, row.user_id, row.user_name)
     return clip_stay(stay, meeting.start, meeting.end)
@@ -134,8 +134,8 @@ def _coming_again(
     name = "select_participants_after" if beyond == ">" else "select_participants_before"
     names = list({entry.participant_id for entry in entries})
     found: set[str] = set()
-    for start in range(0, len(names), _NAMES_AT_ONCE):
-        some = names[start : start + _NAMES_AT_ONCE]
+    for start in range(0, len(names), _LIST_SIZE):
+        some = names[start : start + _LIST_SIZE]
         values = {**_within(meeting), "join": join, "participant_id": who, "participant_ids": some}
         found |= {who for (who,) in connection.rows_of(*with_lists(name, values))}
     for place in _carried_place(meeting):
@@ -165,7 +165,9 @@ def _entries(connection: Connection, meeting: MeetingRow, rows: Sequence[Sequenc
             participant_id=meeting.carried_participant_id,
         )
         stays += [] if carried is None else [StayRow(*carried)]
-    return sorted((one for stay in stays if (one := entry_of(stay, meeting)) is not None), key=in_order)
+    return sorted(
+        (one for stay in stays if (one := entry_in_meeting(stay, meeting)) is not None), key=in_order
+    )
 
 
 def _carried_place(meeting: MeetingRow) -> list[_Place]:

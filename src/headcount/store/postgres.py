@@ -13,13 +13,13 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
-from headcount.store.database import StoreBusy, StoreError, StoreRejected, masked
+from headcount.store.database import StoreBusy, StoreError, StoreRejected, mask_password
 from headcount.store.statements import (
     for_postgres,
-    inserted_into,
-    inserts_rows,
-    of_many_rows,
-    of_one_list,
+    insert_json,
+    insert_many,
+    insert_target,
+    is_insert,
     statement,
 )
 
@@ -69,18 +69,18 @@ class PostgresConnection:
 
     def write_text(self, text: str, rows: Iterable[Sequence[Any]]) -> int:
         rows = list(rows)
-        if not inserts_rows(text):
+        if not is_insert(text):
             with self.raw.cursor() as cursor:
                 cursor.executemany(for_postgres(text).encode(), rows)
                 return cursor.rowcount
         if len(rows) < _FEW_ROWS:
             values = [value for row in rows for value in row]
-            many = of_many_rows(text, len(rows))
+            many = insert_many(text, len(rows))
             return self.raw.execute(for_postgres(many).encode(), values).rowcount if rows else 0
         written = 0
         for start in range(0, len(rows), _ROWS_A_STATEMENT):
             listed = _listed(text, rows[start : start + _ROWS_A_STATEMENT])
-            written += self.raw.execute(for_postgres(of_one_list(text)).encode(), (listed,)).rowcount
+            written += self.raw.execute(for_postgres(insert_json(text)).encode(), (listed,)).rowcount
         return written
 
     def _run(self, text: str, values: dict[str, Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
@@ -104,7 +104,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, synchronous: str = "full") -> None:
         self.address = url
-        self.url = masked(url)
+        self.url = mask_password(url)
         try:
             conninfo_to_dict(url)
         except psycopg.Error:  # its words may quote the password
@@ -122,7 +122,7 @@ class PostgresDatabase:
             check=ConnectionPool.check_connection,
             open=False,
         )
-        with _told_plainly(self.url):
+        with _translated_errors(self.url):
             self._pool.open(wait=True, timeout=_PATIENCE_S)
 
     @property
@@ -132,12 +132,12 @@ class PostgresDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[PostgresConnection]:
-        with _told_plainly(self.url), self._pool.connection() as raw:
+        with _translated_errors(self.url), self._pool.connection() as raw:
             yield PostgresConnection(raw)
 
     @contextmanager
     def writing(self) -> Iterator[PostgresConnection]:
-        with _told_plainly(self.url), self._pool.connection() as raw, raw.transaction():
+        with _translated_errors(self.url), self._pool.connection() as raw, raw.transaction():
             yield PostgresConnection(raw)
 
     def write_new(self, name: str, rows: Sequence[Sequence[Any]]) -> int | None:  # noqa: ARG002 - as the other one
@@ -150,7 +150,7 @@ class PostgresDatabase:
 
 def _listed(text: str, rows: Sequence[Sequence[Any]]) -> str:
     """Rows for an insert as a JSON list of objects."""
-    names = inserted_into(text)[1].split(", ")
+    names = insert_target(text)[1].split(", ")
     told = [
         {
             name: f"\\x{value.hex()}" if type(value) is bytes else value
@@ -180,7 +180,7 @@ _BROKEN: Final = frozenset({"F0", "XX"})
 
 
 @contextmanager
-def _told_plainly(url: str) -> Iterator[None]:
+def _translated_errors(url: str) -> Iterator[None]:
     """Map psycopg's errors to ours. What is a mistake of ours, like wrong SQL, is raised as it is."""
     try:
         yield

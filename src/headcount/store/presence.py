@@ -8,7 +8,7 @@ from headcount.store.database import Database
 from headcount.store.records import KINDS
 
 
-class Said(NamedTuple):
+class RecentEvent(NamedTuple):
     """One entry of the log about a room. Field order is column order."""
 
     participant_id: str | None
@@ -19,13 +19,13 @@ class Said(NamedTuple):
     source_session: str | None
 
 
-class Polls:
+class Presence:
     """What pollers ask of the store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep_rooms(self, token: str, rooms: Collection[str]) -> None:
+    def add_rooms(self, token: str, rooms: Collection[str]) -> None:
         """A source has spoken of these rooms: its lists may close those who are in them."""
         with self._database.writing() as connection:
             connection.write("insert_source_room", [(token, room) for room in sorted(rooms)])
@@ -42,8 +42,8 @@ class Polls:
                 rows += [(stay[1], stay[3], stay[2]) for stay in stays]
         return {(room, participant): join for room, participant, join in rows}
 
-    def said(self, domain: str, room: str, since: Ms) -> list[Said]:
+    def said(self, domain: str, room: str, since: Ms) -> list[RecentEvent]:
         """All that the log says of a room since a moment."""
         with self._database.reading() as connection:
             rows = connection.rows("select_events_since", domain=domain, room=room, since=since)
-        return [Said(row[0], KINDS[row[1]], *row[2:]) for row in rows]
+        return [RecentEvent(row[0], KINDS[row[1]], *row[2:]) for row in rows]

@@ -9,14 +9,22 @@ from headcount.kernel.events import Event, Ms
 from headcount.store.database import Connection, Database, LeadershipLost, StoreBusy
 from headcount.store.journal import StoredJournal
 from headcount.store.log import append_to, events_after
-from headcount.store.records import DAY_MS, BehindRow, MarkChange, MeetingRow, RoomRow, Round, packed_doubts
+from headcount.store.records import (
+    DAY_MS,
+    BatchChanges,
+    DeferredRoom,
+    MeetingRow,
+    ReplayPointChange,
+    RoomRow,
+    encode_unconfirmed,
+)
 
 
 class _UndoError(Exception):
     """Raised to roll back what was only tried."""
 
 
-class Tables:
+class Projections:
     """The engine's side of the store."""
 
     def __init__(self, database: Database) -> None:
@@ -71,17 +79,17 @@ class Tables:
             row = connection.row("select_room", domain=domain, room=room)
             return None if row is None else RoomRow(*row)
 
-    def rooms_behind(self) -> list[BehindRow]:
+    def rooms_behind(self) -> list[DeferredRoom]:
         """All rooms that are behind, those first that are to be tried first."""
         with self._database.reading() as connection:
-            return [BehindRow(*row) for row in connection.rows("select_deferred_rooms")]
+            return [DeferredRoom(*row) for row in connection.rows("select_deferred_rooms")]
 
-    def room_behind(self, domain: str, room: str) -> BehindRow | None:
+    def room_behind(self, domain: str, room: str) -> DeferredRoom | None:
         with self._database.reading() as connection:
             row = connection.row("select_deferred_room", domain=domain, room=room)
-            return None if row is None else BehindRow(*row)
+            return None if row is None else DeferredRoom(*row)
 
-    def rejects(self, part: Round) -> Exception | None:
+    def rejects(self, part: BatchChanges) -> Exception | None:
         """Why the database does not take a part of a round; None if it does. Nothing is changed."""
         try:
             with self._database.writing() as connection:
@@ -94,7 +102,7 @@ class Tables:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this part's
             return error
 
-    def commit(self, done: Round, epoch: int) -> float:
+    def commit(self, done: BatchChanges, epoch: int) -> float:
         """Commit one round of the engine, all of it or nothing, and tell how long it took, in seconds.
 
         Raises `LeadershipLost` if another engine has taken over.
@@ -107,7 +115,7 @@ class Tables:
         return perf_counter() - began
 
 
-def _write(connection: Connection, done: Round) -> None:
+def _write(connection: Connection, done: BatchChanges) -> None:
     _put(connection, "upsert_room", [(*key, *row) for key, row in done.rooms.items()])
     _put(connection, "update_checkpoint", [(text, *key) for key, text in done.checkpoints.items()])
     _write_marks(connection, done.marks)
@@ -144,7 +152,7 @@ def _put(connection: Connection, name: str, rows: Sequence[Sequence[Any]]) -> No
         connection.write(name, rows)
 
 
-def _write_marks(connection: Connection, changes: Sequence[MarkChange]) -> None:
+def _write_marks(connection: Connection, changes: Sequence[ReplayPointChange]) -> None:
     """The changes in their order; marks that are only added, by far the most, go together."""
     added: dict[tuple[str, str, Ms], tuple[Any, ...]] = {}
     for change in changes:
@@ -153,5 +161,5 @@ def _write_marks(connection: Connection, changes: Sequence[MarkChange]) -> None:
             _put(connection, "upsert_replay_point", list(added.values()))
             added = {}
             connection.write("delete_replay_points", [(*key, change.after, change.to)])
-        added.update({(*key, mark.at): (*key, mark.at, packed_doubts(mark)) for mark in change.marks})
+        added.update({(*key, mark.at): (*key, mark.at, encode_unconfirmed(mark)) for mark in change.marks})
     _put(connection, "upsert_replay_point", list(added.values()))

@@ -48,7 +48,7 @@ class LogEntry(NamedTuple):
     listed: str | None = None
 
 
-class Appended(NamedTuple):
+class AppendResult(NamedTuple):
     """What became of some entries: how many were new, how many known, and where the log ends now."""
 
     accepted: int
@@ -56,7 +56,7 @@ class Appended(NamedTuple):
     position: int
 
 
-class Logged(NamedTuple):
+class StoredEntry(NamedTuple):
     """One entry of the log as the engine reads it. `listed` is None for anything but a snapshot."""
 
     position: int
@@ -72,7 +72,7 @@ class Logged(NamedTuple):
     @property
     def event(self) -> Event | None:
         """What the entry says, or None for a snapshot. Raises `InvalidEvent` if it makes no sense."""
-        return None if self.kind == SNAPSHOT else event_of(self.room, self.kind, self.at, *self.fields)
+        return None if self.kind == SNAPSHOT else decode_event(self.room, self.kind, self.at, *self.fields)
 
 
 class RoomRow(NamedTuple):
@@ -83,7 +83,7 @@ class RoomRow(NamedTuple):
     checkpoint: str | None
 
 
-class BehindRow(NamedTuple):
+class DeferredRoom(NamedTuple):
     """A room whose entries after `position` are not worked in yet, since `since` ms and until `retry` ms at least.
 
     `reason` says why it failed, `attempts` times, under `release`; it is None for a room that only waits its turn.
@@ -136,7 +136,7 @@ class Correction(NamedTuple):
     before_and_after: str
 
 
-class Superseded(NamedTuple):
+class SupersededMeeting(NamedTuple):
     """An id that was handed out for a meeting which a correction replaced (rule 16)."""
 
     domain: str
@@ -158,7 +158,7 @@ class NewMessage(NamedTuple):
     said: str
 
 
-class ToTell(NamedTuple):
+class PendingNotification(NamedTuple):
     """Something is to be told of a meeting that began at `start`, from `due` on; `because` of a correction."""
 
     domain: str
@@ -169,7 +169,7 @@ class ToTell(NamedTuple):
     because: str | None = None
 
 
-class ToldMeeting(NamedTuple):
+class PublishedMeeting(NamedTuple):
     """What the world was told of a meeting the last time, and how often that was revised."""
 
     domain: str
@@ -182,7 +182,7 @@ class ToldMeeting(NamedTuple):
     revisions: int = 0
 
 
-class MarkChange(NamedTuple):
+class ReplayPointChange(NamedTuple):
     """The marks of a room in (after, to] are `marks` from now on."""
 
     domain: str
@@ -196,7 +196,7 @@ StayKey = tuple[str, str, Ms, str]
 RoomKey = tuple[str, str]
 
 
-class Round:
+class BatchChanges:
     """All that one round of the engine changes: it is committed whole, or not at all.
 
     A stay or meeting that is None is taken out. `progress` is the end and the largest head count
@@ -215,16 +215,16 @@ class Round:
     meetings: dict[tuple[str, str], MeetingRow | None]
     progress: dict[tuple[str, str], tuple[Ms | None, int]]
     carried: dict[tuple[str, str], tuple[Ms, str]]
-    marks: list[MarkChange]
+    marks: list[ReplayPointChange]
     corrections: list[Correction]
-    superseded: list[Superseded]
+    superseded: list[SupersededMeeting]
     to_tally: dict[RoomKey, tuple[Ms, Ms]]
     inferred: list[LogEntry]
     messages: list[NewMessage]
-    to_tell: dict[tuple[str, str, Ms], ToTell]
-    told: dict[tuple[str, str], ToldMeeting]
-    told_of: list[ToTell]
-    behind: dict[RoomKey, BehindRow | None]
+    to_tell: dict[tuple[str, str, Ms], PendingNotification]
+    told: dict[tuple[str, str], PublishedMeeting]
+    told_of: list[PendingNotification]
+    behind: dict[RoomKey, DeferredRoom | None]
     __slots__ = (
         "_used",
         "behind",
@@ -263,7 +263,7 @@ class Round:
         return made
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Round) and self._filled() == other._filled()
+        return isinstance(other, BatchChanges) and self._filled() == other._filled()
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -271,7 +271,7 @@ class Round:
         used = {name: found for name in self._used if (found := getattr(self, name))}
         return {"cursor": self.cursor, **used}
 
-    def add(self, part: "Round") -> None:
+    def add(self, part: "BatchChanges") -> None:
         """Take in what another room's part of the same round changes."""
         for name in part._used:  # noqa: SLF001 - another one of ours
             found, mine = getattr(part, name), getattr(self, name)
@@ -298,7 +298,7 @@ _CONTAINERS: Final[dict[str, type[dict[Any, Any]] | type[list[Any]]]] = {
 }
 
 
-def event_of(
+def decode_event(
     room: str,
     kind: int,
     at: Ms,
@@ -314,12 +314,12 @@ def event_of(
     return Event(KINDS[kind], room, at, participant_id, user_id, user_name, source_session, joined_at, guess)
 
 
-def packed_doubts(mark: Mark) -> str | None:
+def encode_unconfirmed(mark: Mark) -> str | None:
     """What is doubted at a mark, as JSON."""
     return msgspec.json.encode(mark.unconfirmed).decode() if mark.unconfirmed else None
 
 
-def mark_of(at: Ms, doubts: str | None) -> Mark:
+def decode_replay_point(at: Ms, doubts: str | None) -> Mark:
     """The kernel's mark of a row."""
     return Mark(at, _deep_tuple(msgspec.json.decode(doubts)) if doubts else ())
 

@@ -16,7 +16,7 @@ from headcount.kernel.events import Ms
 from headcount.limits import require_label
 from headcount.store.database import Database
 
-MOST_LETTERS: Final = 1_000
+DEAD_LETTERS_LIMIT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class SourceRow:
     created: Ms = 0
 
 
-class Tally(NamedTuple):
+class SourceStat(NamedTuple):
     """How often something befell a source, when last, and what was said of it."""
 
     token: str
@@ -55,7 +55,7 @@ class DeadLetter(NamedTuple):
     reason: str
 
 
-class Unread(NamedTuple):
+class DeadLetterSummary(NamedTuple):
     """A delivery that could not be read, as it is shown: when it came, why it could not be, and how it begins."""
 
     received: Ms
@@ -63,7 +63,7 @@ class Unread(NamedTuple):
     beginning: bytes
 
 
-class Bystander(NamedTuple):
+class ExcludedParticipant(NamedTuple):
     """Somebody who came or went and does not count: a recorder, say. Field order is column order."""
 
     domain: str
@@ -132,21 +132,21 @@ class Sources:
                 )
             ]
 
-    def tally(self, tallies: Iterable[Tally]) -> None:
+    def tally(self, tallies: Iterable[SourceStat]) -> None:
         """Add what befell sources since the last time."""
         with self._database.writing() as connection:
             connection.write("add_source_stats", [tuple(one) for one in tallies])
 
-    def tallies(self) -> dict[str, dict[str, Tally]]:
+    def tallies(self) -> dict[str, dict[str, SourceStat]]:
         """What befell each source so far, by token and what."""
-        found: dict[str, dict[str, Tally]] = {}
+        found: dict[str, dict[str, SourceStat]] = {}
         with self._database.reading() as connection:
             for row in connection.rows("select_source_stats"):
-                tally = Tally(*row)
+                tally = SourceStat(*row)
                 found.setdefault(tally.token, {})[tally.what] = tally
         return found
 
-    def keep_letter(self, letter: DeadLetter) -> None:
+    def add_dead_letter(self, letter: DeadLetter) -> None:
         """Keep a delivery that cannot be read. The same again is kept once."""
         digest = blake2b(letter.url.encode() + b"\0" + letter.body, digest_size=16).digest()
         headers = msgspec.json.encode(letter.headers).decode()
@@ -154,7 +154,7 @@ class Sources:
         with self._database.writing() as connection:
             connection.write("insert_dead_letter", [row])
 
-    def letters(self, after: int = 0, most: int = MOST_LETTERS) -> list[DeadLetter]:
+    def letters(self, after: int = 0, most: int = DEAD_LETTERS_LIMIT) -> list[DeadLetter]:
         """Deliveries that could not be read, oldest first."""
         with self._database.reading() as connection:
             rows = connection.rows("select_dead_letters", after=after, limit=most)
@@ -163,32 +163,34 @@ class Sources:
             for number, token, received, url, headers, body, reason in rows
         ]
 
-    def last_letters(self, token: str, most: int) -> list[Unread]:
+    def latest_dead_letters(self, token: str, most: int) -> list[DeadLetterSummary]:
         """What of a source could not be read, the newest first."""
         with self._database.reading() as connection:
             rows = connection.rows("select_latest_dead_letters", token=token, limit=most)
-        return [Unread(received, reason, bytes(body)) for received, reason, body in rows]
+        return [DeadLetterSummary(received, reason, bytes(body)) for received, reason, body in rows]
 
-    def count_letters(self) -> dict[str, int]:
+    def count_dead_letters(self) -> dict[str, int]:
         """How many deliveries of each source could not be read."""
         with self._database.reading() as connection:
             return dict(connection.rows("count_dead_letters"))
 
-    def drop_letters(self, numbers: Sequence[int]) -> None:
+    def delete_dead_letters(self, numbers: Sequence[int]) -> None:
         with self._database.writing() as connection:
             connection.write("delete_dead_letter", [(number,) for number in numbers])
 
-    def keep_bystanders(self, bystanders: Sequence[Bystander]) -> None:
+    def add_excluded_participants(self, bystanders: Sequence[ExcludedParticipant]) -> None:
         with self._database.writing() as connection:
             connection.write("insert_excluded_participant", bystanders)
 
-    def bystanders(self, domain: str, room: str, start: Ms, until: Ms, most: int) -> list[Bystander]:
+    def bystanders(
+        self, domain: str, room: str, start: Ms, until: Ms, most: int
+    ) -> list[ExcludedParticipant]:
         """Who came to and went from a room in [start, until) and does not count."""
         with self._database.reading() as connection:
             rows = connection.rows(
                 "select_excluded_participants", domain=domain, room=room, start=start, until=until, limit=most
             )
-        return [Bystander._make((domain, *row, "")) for row in rows]
+        return [ExcludedParticipant._make((domain, *row, "")) for row in rows]
 
 
 def _changing(row: SourceRow) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, Final
 
 from headcount.store.database import StoreBusy, StoreError, StoreRejected
-from headcount.store.statements import inserts_rows, of_many_rows, statement
+from headcount.store.statements import insert_many, is_insert, statement
 
 _BUSY_MS: Final = 30_000
 _CACHE_KB: Final = 16_384
@@ -67,13 +67,13 @@ class SqliteConnection:
     def write_text(self, text: str, rows: Iterable[Sequence[Any]]) -> int:
         """Each statement lets go of Python's lock and must get it back: so one of them takes many rows."""
         rows = list(rows)
-        if len(rows) < 2 or not inserts_rows(text):
+        if len(rows) < 2 or not is_insert(text):
             return self.raw.executemany(text, rows).rowcount
         written = start = 0
         for size in _ROWS_A_STATEMENT:
             while len(rows) - start >= size:
                 values = list(chain.from_iterable(rows[start : start + size]))
-                written += self.raw.execute(of_many_rows(text, size), values).rowcount
+                written += self.raw.execute(insert_many(text, size), values).rowcount
                 start += size
         return written
 
@@ -167,13 +167,13 @@ class SqliteDatabase:
             connection = self._idle.pop()
         except IndexError:
             connection = self._connect(writing=False)
-        with _told_plainly(self.path):
+        with _translated_errors(self.path):
             yield connection
         self._put_back(connection)
 
     @contextmanager
     def writing(self) -> Iterator[SqliteConnection]:
-        with self._writer_lock, _told_plainly(self.path):
+        with self._writer_lock, _translated_errors(self.path):
             self._require_same_file()
             writer = self._writing()
             raw = writer.raw
@@ -194,10 +194,10 @@ class SqliteDatabase:
         """
         if not 0 < len(rows) <= _ROWS_AT_ONCE:
             return None
-        with self._writer_lock, _told_plainly(self.path):
+        with self._writer_lock, _translated_errors(self.path):
             self._require_same_file()
             try:
-                text = of_many_rows(statement(name), len(rows))
+                text = insert_many(statement(name), len(rows))
                 return self._writing().raw.execute(text, list(chain.from_iterable(rows))).lastrowid
             except sqlite3.IntegrityError:
                 return None
@@ -239,7 +239,7 @@ class SqliteDatabase:
 
     def _connect(self, *, writing: bool) -> SqliteConnection:
         self._require_same_file()
-        with _told_plainly(self.path):
+        with _translated_errors(self.path):
             raw = sqlite3.connect(
                 to_read(self.path) if self._read_only else f"file:{_quoted(self.path)}?mode=rw",
                 uri=True,
@@ -353,7 +353,7 @@ _PRIMARY: Final = 0xFF
 
 
 @contextmanager
-def _told_plainly(path: Path) -> Iterator[None]:
+def _translated_errors(path: Path) -> Iterator[None]:
     """Map SQLite's errors to ours. What is a mistake of ours, like wrong SQL, is raised as it is."""
     try:
         yield

@@ -66,28 +66,28 @@ def _as_many(key: str, number: int | None) -> str:
 
 
 @cache
-def of_many_rows(text: str, rows: int) -> str:
+def insert_many(text: str, rows: int) -> str:
     """Return an insert of one row as an insert of `rows` rows."""
     return _ROW.sub(lambda row: f"values {', '.join([row[1]] * rows)}", text)
 
 
 @cache
-def of_one_list(text: str) -> str:
+def insert_json(text: str) -> str:
     """Return an insert of one row as PostgreSQL's insert of all rows of one value, a JSON list of objects."""
-    table, columns = inserted_into(text)
+    table, columns = insert_target(text)
     rows = f"select {columns} from json_populate_recordset(cast(null as {table}), cast(? as json))"  # noqa: S608 - our own
     return _ROW.sub(rows, text)
 
 
 @cache
-def inserted_into(text: str) -> tuple[str, str]:
+def insert_target(text: str) -> tuple[str, str]:
     """Return the table and the columns of an insert."""
     found = _INSERT.search(text)
     assert found is not None
     return found[1], " ".join(found[2].split())
 
 
-def inserts_rows(text: str) -> bool:
+def is_insert(text: str) -> bool:
     """Return whether it is an insert with values by position."""
     return _ROW.search(text) is not None
 

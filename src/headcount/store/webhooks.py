@@ -17,7 +17,7 @@ from headcount.store.database import Connection, Database
 from headcount.store.outbox import Message, MessageType
 from headcount.store.statements import with_lists
 
-MOST_REPLAYED: Final = 10_000
+RESEND_LIMIT: Final = 10_000
 
 OURS: Final = tuple(str(type_) for type_ in MessageType)
 DAILYS: Final = (
@@ -71,7 +71,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ResendFilter:
     """Which messages are to be sent again; what is None does not matter."""
 
     ids: Sequence[str] | None = None
@@ -139,7 +139,7 @@ class Endpoints:
         with self._database.reading() as connection:
             return dict(connection.rows("select_active_endpoint_versions"))
 
-    def replay(self, row: Endpoint, wanted: Wanted, most: int = MOST_REPLAYED) -> int:
+    def replay(self, row: Endpoint, wanted: ResendFilter, most: int = RESEND_LIMIT) -> int:
         """Let messages that were taken up be sent again, at most so many, the oldest; how many they are."""
         text, values = _replaying(row, wanted)
         with self._database.writing() as connection:
@@ -148,7 +148,7 @@ class Endpoints:
         return len(again)
 
 
-def _replaying(row: Endpoint, wanted: Wanted) -> tuple[str, dict[str, Any]]:
+def _replaying(row: Endpoint, wanted: ResendFilter) -> tuple[str, dict[str, Any]]:
     types = {f"type_{n}": type_ for n, type_ in enumerate(row.event_types)}
     ids = {f"id_{n}": name for n, name in enumerate(wanted.ids or ())}
     bounds = {
@@ -201,7 +201,7 @@ def _endpoint(
     return Endpoint(uuid, domain, url, given, basic_auth, RetryType(retry_type), types, State(state), *rest)
 
 
-class Standing(NamedTuple):
+class EndpointProgress(NamedTuple):
     """How an endpoint stands after a batch. It counts only if nobody changed the endpoint meanwhile."""
 
     uuid: str
@@ -242,16 +242,16 @@ class Attempt(NamedTuple):
 
 
 @dataclass(slots=True)
-class Batch:
+class DeliveryBatch:
     """What is kept in one commit."""
 
-    standings: list[Standing] = field(default_factory=list)
+    standings: list[EndpointProgress] = field(default_factory=list)
     undelivered: list[Delivery] = field(default_factory=list)
     done: list[tuple[str, int, int]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
 
 
-class Fate(StrEnum):
+class DeliveryState(StrEnum):
     """What became of a message at an endpoint."""
 
     DELIVERED = "delivered"
@@ -259,7 +259,7 @@ class Fate(StrEnum):
     FAILED = "parked"
 
 
-class Told(NamedTuple):
+class MessageDeliveries(NamedTuple):
     """A message at an endpoint: what became of it, and by which attempts, the last one first."""
 
     position: int
@@ -267,7 +267,7 @@ class Told(NamedTuple):
     type: str
     room: str
     created: Ms
-    fate: Fate
+    fate: DeliveryState
     next_at: Ms | None
     reason: str | None
     attempts: list[Attempt]
@@ -285,7 +285,7 @@ class Deliveries:
             rows = connection.rows("select_pending_deliveries", endpoint=uuid, after=after, limit=most)
         return [(Message(*row[:-3]), *row[-3:]) for row in rows]
 
-    def keep(self, batch: Batch) -> None:
+    def keep(self, batch: DeliveryBatch) -> None:
         """Commit what was done."""
         with self._database.writing() as connection:
             connection.write("insert_attempt", batch.attempts)
@@ -298,23 +298,28 @@ class Deliveries:
                     "update_endpoint_state", **_some(told, "uuid", "version", "state", "failed_count")
                 )
 
-    def counts(self) -> dict[tuple[str, Fate], int]:
+    def counts(self) -> dict[tuple[str, DeliveryState], int]:
         """How many messages wait for each endpoint, and how many were given up."""
         with self._database.reading() as connection:
             rows = connection.rows("count_deliveries")
-        return {(uuid, Fate.FAILED if failed else Fate.PENDING): number for uuid, failed, number in rows}
+        return {
+            (uuid, DeliveryState.FAILED if failed else DeliveryState.PENDING): number
+            for uuid, failed, number in rows
+        }
 
-    def listed(self, uuid: str, before: int | None, most: int, fate: Fate | None = None) -> list[Told]:
+    def listed(
+        self, uuid: str, before: int | None, most: int, fate: DeliveryState | None = None
+    ) -> list[MessageDeliveries]:
         """A page of what an endpoint was told, or is to be told again, the newest first."""
         values = {"endpoint": uuid, "before": before if before is not None else 2**62, "limit": most}
         with self._database.reading() as connection:
             match fate:
                 case None:
                     rows = connection.rows("select_positions", **values)
-                case Fate.DELIVERED:
+                case DeliveryState.DELIVERED:
                     rows = connection.rows("select_delivered_positions", **values)
-                case Fate.PENDING | Fate.FAILED:
-                    failed = int(fate is Fate.FAILED)
+                case DeliveryState.PENDING | DeliveryState.FAILED:
+                    failed = int(fate is DeliveryState.FAILED)
                     rows = connection.rows("select_undelivered_positions", **values, failed=failed)
             return _told(connection, uuid, [position for (position,) in rows])
 
@@ -335,7 +340,7 @@ def _some(values: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: values[name] for name in names}
 
 
-def _told(connection: Connection, uuid: str, positions: list[int]) -> list[Told]:
+def _told(connection: Connection, uuid: str, positions: list[int]) -> list[MessageDeliveries]:
     if not positions:
         return []
     these = {"endpoint": uuid, "positions": positions}
@@ -348,10 +353,10 @@ def _told(connection: Connection, uuid: str, positions: list[int]) -> list[Told]
     return [_one(message, undelivered.get(message[0]), attempts.get(message[0], [])) for message in messages]
 
 
-def _one(message: tuple[Any, ...], row: tuple[Any, ...] | None, attempts: list[Attempt]) -> Told:
+def _one(message: tuple[Any, ...], row: tuple[Any, ...] | None, attempts: list[Attempt]) -> MessageDeliveries:
     if row is None:
-        return Told._make((*message, Fate.DELIVERED, None, None, attempts))
+        return MessageDeliveries._make((*message, DeliveryState.DELIVERED, None, None, attempts))
     failed, next_at, reason = row
     if failed:
-        return Told._make((*message, Fate.FAILED, None, reason, attempts))
-    return Told._make((*message, Fate.PENDING, next_at or None, reason, attempts))
+        return MessageDeliveries._make((*message, DeliveryState.FAILED, None, reason, attempts))
+    return MessageDeliveries._make((*message, DeliveryState.PENDING, next_at or None, reason, attempts))

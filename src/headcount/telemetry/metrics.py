@@ -20,7 +20,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from headcount.store.records import Appended
+from headcount.store.records import AppendResult
 from headcount.telemetry.histogram import Histogram
 
 _REQUEST_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -120,7 +120,7 @@ class Metrics(Collector):
         self._requests: Counter[tuple[str, int]] = Counter()
         self._durations: dict[str, Histogram] = {}
 
-    def count_events(self, appended: Appended) -> None:
+    def count_events(self, appended: AppendResult) -> None:
         self._events["accepted"] += appended.accepted
         self._events["duplicate"] += appended.duplicates
 

@@ -9,7 +9,7 @@ from headcount.kernel.events import Event, Kind
 from headcount.kernel.replay import meetings_of
 from headcount.kernel.rules import Rules
 from headcount.sources.polls.api import PresentParticipant
-from headcount.store.presence import Said
+from headcount.store.presence import RecentEvent
 
 ROOM = "blue"
 EVERY = 15_000
@@ -84,7 +84,10 @@ class Story:
 
     def known(self):
         order = {Kind.JOIN: 0, Kind.LEAVE: 1}
-        said = [Said(e.participant_id, e.kind, e.at, received, e.inferred, None) for e, received in self.log]
+        said = [
+            RecentEvent(e.participant_id, e.kind, e.at, received, e.inferred, None)
+            for e, received in self.log
+        ]
         said.sort(key=lambda one: (one.at, order[one.kind]))
         words = {(ROOM, name): last_word(name, said) for name, *_ in self.people}
         return {who: word for who, word in words.items() if word is not None}

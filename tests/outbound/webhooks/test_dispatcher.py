@@ -10,7 +10,7 @@ import trustme
 from headcount.outbound.webhooks.client import Transport
 from headcount.outbound.webhooks.retry_policy import Pace
 from headcount.store.open import open_store
-from headcount.store.webhooks import Batch, Delivery, Fate, RetryType, State, Wanted
+from headcount.store.webhooks import Delivery, DeliveryBatch, DeliveryState, ResendFilter, RetryType, State
 from support.dispatching import LOOPBACK, endpoint, posting
 from support.outbox_messages import put
 from support.webhook_receivers import answers, closes_midway, never_ends, receiving, until
@@ -69,7 +69,7 @@ def test_what_failed_before_the_process_died_comes_once_though_it_waits_and_is_i
         put(store, *(f"m-{n}" for n in range(1, 7)))
         third = store.messages.after(0)[2]
         waits = Delivery("e", "default", third.position, third.room, 1, 0)
-        store.deliveries.keep(Batch([], [waits], [], []))
+        store.deliveries.keep(DeliveryBatch([], [waits], [], []))
         with posting(store):
             came = receiver.wait_for(6)
             until(lambda: store.deliveries.counts() == {})
@@ -108,7 +108,7 @@ def test_whatever_is_not_200_and_whole_is_a_failure(store, behave, status, error
     with receiving(behave) as receiver, posting(store):
         endpoint(store, receiver)
         put(store, "m1")
-        until(lambda: fates(store) == {"m1": Fate.FAILED})
+        until(lambda: fates(store) == {"m1": DeliveryState.FAILED})
         attempt = only_attempt(store, "m1")
         assert (attempt.status, attempt.delivered) == (status, 0)
         assert (attempt.error or "").startswith(error or "")
@@ -123,12 +123,12 @@ def test_a_message_that_is_given_up_says_why_lets_the_next_one_go_and_can_be_rep
     with receiving(refuses_the_first) as receiver, posting(store):
         row = endpoint(store, receiver)
         put(store, "m1", "m2")
-        until(lambda: fates(store) == {"m1": Fate.FAILED, "m2": Fate.DELIVERED})
-        (told,) = store.deliveries.listed("e", None, 10, Fate.FAILED)
+        until(lambda: fates(store) == {"m1": DeliveryState.FAILED, "m2": DeliveryState.DELIVERED})
+        (told,) = store.deliveries.listed("e", None, 10, DeliveryState.FAILED)
         assert told.reason == "tried 5 times: answered 418"
         receiver.behave = answers()
-        assert store.endpoints.replay(row, Wanted(failed=True)) == 1
-        until(lambda: fates(store) == {"m1": Fate.DELIVERED, "m2": Fate.DELIVERED})
+        assert store.endpoints.replay(row, ResendFilter(failed=True)) == 1
+        until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED, "m2": DeliveryState.DELIVERED})
         assert receiver.ids() == ["m1"] * 5 + ["m2", "m1"]
 
 
@@ -139,7 +139,7 @@ def test_an_answer_without_end_is_not_listened_to_for_ever(store):
     ):
         endpoint(store, receiver)
         put(store, "m1")
-        until(lambda: fates(store) == {"m1": Fate.DELIVERED})
+        until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED})
         assert len(only_attempt(store, "m1").answer) == 1_024
 
 
@@ -187,7 +187,7 @@ def test_what_waits_is_tried_at_its_time_after_a_restart(store):
             put(store, "m1", "m2")
             put(store, "n1", room="red")
             receiver.wait_for(2)
-        assert store.deliveries.counts() == {("e", Fate.PENDING): 3}
+        assert store.deliveries.counts() == {("e", DeliveryState.PENDING): 3}
         waiting = store.deliveries.waiting("e", 0, 10)
         assert [(one.id, tries) for one, tries, *_ in waiting] == [("m1", 1), ("m2", 0), ("n1", 1)]
         receiver.behave = answers()
@@ -208,7 +208,7 @@ def test_more_than_fits_is_replayed_in_order_before_what_is_new(store):
         for room in ("red", "green", "blue", "grey"):
             put(store, *(f"{room}-{n}" for n in range(300)), room=room)
         row = endpoint(store, receiver)
-        assert store.endpoints.replay(row, Wanted(since=0)) == 1_200
+        assert store.endpoints.replay(row, ResendFilter(since=0)) == 1_200
         put(store, "red-300", room="red")
         came = receiver.wait_for(1_201)
         assert in_order(came, "red") == [f"red-{n}" for n in range(301)]
@@ -254,7 +254,7 @@ def test_one_over_tls_is_told_if_its_authority_is_trusted(store, tmp_path):
             receiver.wait_for(1)
         put(store, "m2")
         with posting(store, pace=Pace(60_000, 60_000)):
-            until(lambda: fates(store) == {"m1": Fate.DELIVERED, "m2": Fate.PENDING})
+            until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED, "m2": DeliveryState.PENDING})
         assert "certificate verify failed" in only_attempt(store, "m2").error
 
 
@@ -269,7 +269,7 @@ def test_what_was_looked_up_is_what_is_connected_to(store):
         endpoint(store, receiver.url.replace("127.0.0.1", "localhost"))
         put(store, "m1")
         with posting(store, pace=Pace(300, 300), world=Transport("test", LOOPBACK, lookup=rebinds)):
-            until(lambda: fates(store) == {"m1": Fate.DELIVERED})
+            until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED})
     first = only_attempt(store, "m1")
     assert "no connection" in first.error
     assert looked_up == ["localhost", "localhost"]
@@ -282,7 +282,7 @@ def test_a_name_that_leads_inside_is_not_connected_to(store):
     endpoint(store, "https://hooks.example/x")
     put(store, "m1")
     with posting(store, pace=Pace(60_000, 60_000), world=Transport("test", lookup=inside)):
-        until(lambda: fates(store) == {"m1": Fate.PENDING} and only_attempt(store, "m1"))
+        until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
     assert "169.254.169.254 is not of the public internet" in only_attempt(store, "m1").error
 
 
@@ -292,7 +292,11 @@ def test_what_an_endpoint_in_a_named_network_answers_is_not_kept_and_what_one_ou
         for name, more in (("m1", {}), ("m2", {"readable": lambda _: True})):
             put(store, name, room=name)
             with posting(store, pace=Pace(60_000, 60_000), world=Transport("test", LOOPBACK, **more)):
-                until(lambda name=name: fates(store).get(name) == Fate.PENDING and only_attempt(store, name))
+                until(
+                    lambda name=name: (
+                        fates(store).get(name) == DeliveryState.PENDING and only_attempt(store, name)
+                    )
+                )
     assert (only_attempt(store, "m1").status, only_attempt(store, "m1").answer) == (500, "")
     assert only_attempt(store, "m2").answer == "the inside"
 
@@ -302,7 +306,7 @@ def test_a_redirect_to_the_inside_is_not_followed(store):
         endpoint(store, receiver)
         put(store, "m1")
         with posting(store, pace=Pace(60_000, 60_000)):
-            until(lambda: fates(store) == {"m1": Fate.PENDING} and only_attempt(store, "m1"))
+            until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
     assert only_attempt(store, "m1").status == 302
     assert inner.came == []
 
@@ -312,7 +316,7 @@ def test_this_machine_is_not_connected_to_unless_the_operator_names_it(store):
         endpoint(store, receiver)
         put(store, "m1")
         with posting(store, pace=Pace(60_000, 60_000), world=Transport("test")):
-            until(lambda: fates(store) == {"m1": Fate.PENDING} and only_attempt(store, "m1"))
+            until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
         assert "webhook_networks" in only_attempt(store, "m1").error
         assert receiver.came == []
 
@@ -339,7 +343,7 @@ def test_what_is_counted_is_what_was_done(store):
         until(lambda: len(fates(store)) == 2)
         receiver.behave = answers(500)
         put(store, "m3")
-        until(lambda: fates(store).get("m3") is Fate.FAILED)
+        until(lambda: fates(store).get("m3") is DeliveryState.FAILED)
         told = {
             (one.name, *one.labels.values()): one.value
             for metric in counted.collect()

@@ -11,8 +11,8 @@ from headcount.kernel.rules import Rules
 from headcount.store.database import StoreBusy
 from headcount.store.domains import remove_domain
 from headcount.store.meetings import MeetingFilter, Page
-from headcount.store.records import MeetingRow, Round, StayRow
-from headcount.store.usage.rollup import Tallying
+from headcount.store.records import BatchChanges, MeetingRow, StayRow
+from headcount.store.usage.rollup import UsageRollup
 from support.engines import NEW_YEAR
 from support.stored import entry_of
 
@@ -112,7 +112,9 @@ def met(number, room="blue", hours=1, domain="acme"):
         for who in "ab"
     }
     row = MeetingRow(domain, f"{room}-{number}", room, start, end, 2)
-    return Round(0, stays=stays, meetings={(domain, row.id): row}, to_tally={(domain, room): (start, end)})
+    return BatchChanges(
+        0, stays=stays, meetings={(domain, row.id): row}, to_tally={(domain, room): (start, end)}
+    )
 
 
 def rows_in(store, table):
@@ -168,7 +170,7 @@ class Beaten:
 @pytest.mark.parametrize("most", [1, 2, 10])
 def test_what_two_tally_at_once_is_tallied_once(store, most):
     commit(store, met(0), met(1, "red"), met(2))
-    assert Tallying(Beaten(store.database, lambda: store.tallying.step(most))).step(2)
+    assert UsageRollup(Beaten(store.database, lambda: store.tallying.step(most))).step(2)
     store.tallying.all()
     assert fast(store, "acme", FIRST, LAST, NOW) == slow(store, "acme", FIRST, LAST, NOW)
     assert rows_in(store, "pending_rollups") == 0
@@ -177,14 +179,14 @@ def test_what_two_tally_at_once_is_tallied_once(store, most):
 def test_what_changes_while_it_is_tallied_is_tallied_again(store):
     commit(store, met(0))
     longer = met(0, hours=5)
-    assert not Tallying(Beaten(store.database, lambda: commit(store, longer))).step()
+    assert not UsageRollup(Beaten(store.database, lambda: commit(store, longer))).step()
     assert fast(store, "acme", FIRST, LAST, NOW)["blue"] == (1, 2 * 5 * 3_600_000, 2)
     store.tallying.all()
     assert fast(store, "acme", FIRST, LAST, NOW)["blue"] == (1, 2 * 5 * 3_600_000, 2)
 
 
 def test_who_asks_while_far_too_much_waits_is_told_to_come_again(store):
-    many = Round(0)
+    many = BatchChanges(0)
     many.to_tally.update({("acme", f"room-{n}"): (NEW_YEAR, NEW_YEAR + 1) for n in range(5_001)})
     commit(store, many)
     with pytest.raises(StoreBusy, match="worked out"):

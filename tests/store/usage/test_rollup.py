@@ -8,7 +8,7 @@ import pytest
 from headcount.store.domains import remove_domain
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.open import open_store
-from headcount.store.records import DAY_MS, MeetingRow, Round
+from headcount.store.records import DAY_MS, BatchChanges, MeetingRow
 
 T0 = 20_000 * DAY_MS
 
@@ -26,7 +26,7 @@ def meeting(number, start, end=None):
 
 def commit(store, *rows, gone=()):
     changes = {("acme", row.id): row for row in rows} | {("acme", f"m-{number}"): None for number in gone}
-    store.tables.commit(Round(0, meetings=changes), store.tables.take_over())
+    store.tables.commit(BatchChanges(0, meetings=changes), store.tables.take_over())
 
 
 def tallied(store):

@@ -4,7 +4,7 @@ import pytest
 
 from headcount.dashboard.feed import Counts, Worked
 from headcount.dashboard.pages import endpoints, health
-from headcount.store.sources import SourceRow, Tally
+from headcount.store.sources import SourceRow, SourceStat
 from headcount.store.webhooks import Endpoint, RetryType, State
 
 NOW = 1_800_000_000_000
@@ -21,7 +21,7 @@ def of_the_engine(**changed):
 
 def of_a_source(*tallies, in_use=False, letters=0, created=NOW):
     row = SourceRow("t", "jitsi", "acme", "our server", ("word",), created=created)
-    known = {what: Tally("t", what, number, NOW - ago, told) for what, number, ago, told in tallies}
+    known = {what: SourceStat("t", what, number, NOW - ago, told) for what, number, ago, told in tallies}
     line = health.Line(row, known, None, letters, ())
     return [trouble.told for trouble in health.of_a_source(line, NOW, in_use=in_use)]
 

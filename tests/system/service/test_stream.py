@@ -12,12 +12,12 @@ import pytest
 
 from headcount.store.outbox import MessageType
 from support.running_service import PATIENCE_S, Running, headcount
-from support.stream_client import Ear, Outbox
+from support.stream_client import Ear, PendingNotifications
 
 
 @pytest.fixture
 def outbox(service):
-    with closing(Outbox(service.database)) as outbox:
+    with closing(PendingNotifications(service.database)) as outbox:
         yield outbox
 
 
@@ -92,7 +92,7 @@ def test_nothing_is_missed_or_doubled_when_the_process_is_killed(tmp_path):
     service = Running(tmp_path, reads_per_5s=0).start()
     told, heard, last = [], [], None
     stop = threading.Event()
-    with closing(Outbox(service.database)) as outbox:
+    with closing(PendingNotifications(service.database)) as outbox:
 
         def go_on():
             while not stop.is_set():

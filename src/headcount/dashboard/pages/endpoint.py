@@ -14,7 +14,7 @@ from headcount.dashboard.renderer import TEXTS, View
 from headcount.dashboard.renderer import page as shown
 from headcount.errors import BadInput
 from headcount.outbound.webhooks.client import DeliveryResult
-from headcount.store.webhooks import OURS, Endpoint, Fate, RetryType, State, Told
+from headcount.store.webhooks import OURS, DeliveryState, Endpoint, MessageDeliveries, RetryType, State
 
 _A_PAGE: Final = 25
 
@@ -25,8 +25,8 @@ class Log(NamedTuple):
     `begun` says whether pages come before it.
     """
 
-    messages: Sequence[Told]
-    fate: Fate | None
+    messages: Sequence[MessageDeliveries]
+    fate: DeliveryState | None
     older: str | None
     begun: bool
 
@@ -137,7 +137,7 @@ async def _shown(
         done=TEXTS(done) if TEXTS.has(done) else None,
         failed=row.state is State.FAILED,
         most_counted=endpoints.MOST_COUNTED,
-        fates=list(Fate),
+        fates=list(DeliveryState),
         types=OURS,
         retry_types=list(RetryType),
         base=f"/settings/webhooks/{row.uuid}",
@@ -147,7 +147,7 @@ async def _shown(
 async def _log(view: View, row: Endpoint) -> Log:
     """The page of the log that the address asks for; the first one, if it asks for what is not there."""
     asked = view.query.get("state")
-    fate = Fate(asked) if asked in list(Fate) else None
+    fate = DeliveryState(asked) if asked in list(DeliveryState) else None
     after = view.query.get("after")
     list_messages = view.house.webhook_endpoints.list_messages
     found = await list_messages(row, after, _A_PAGE + 1, fate) if after and "\0" not in after else None

@@ -6,10 +6,10 @@ from typing import Any, Final, NamedTuple
 
 from headcount.dashboard.context import House
 from headcount.store.open import Store
-from headcount.store.outbox import MOST_AT_ONCE
-from headcount.store.webhooks import OURS, Attempt, Endpoint, Fate
+from headcount.store.outbox import PAGE_SIZE
+from headcount.store.webhooks import OURS, Attempt, DeliveryState, Endpoint
 
-MOST_COUNTED: Final = MOST_AT_ONCE
+MOST_COUNTED: Final = PAGE_SIZE
 """What waits is counted up to here."""
 _MOST_SHOWN: Final = 100
 
@@ -58,9 +58,9 @@ def _lines(store: Store, rows: Sequence[Endpoint]) -> list[Line]:
     return [_line(store, row, counts) for row in rows]
 
 
-def _line(store: Store, row: Endpoint, counts: Mapping[tuple[str, Fate], int]) -> Line:
+def _line(store: Store, row: Endpoint, counts: Mapping[tuple[str, DeliveryState], int]) -> Line:
     told = store.deliveries.listed(row.uuid, None, 1)
     behind = store.messages.count_after(row.position, row.domain, row.event_types, MOST_COUNTED)
-    waiting = counts.get((row.uuid, Fate.PENDING), 0) + behind
+    waiting = counts.get((row.uuid, DeliveryState.PENDING), 0) + behind
     last = told[0].attempts[0] if told and told[0].attempts else None
-    return Line(row, waiting, counts.get((row.uuid, Fate.FAILED), 0), last)
+    return Line(row, waiting, counts.get((row.uuid, DeliveryState.FAILED), 0), last)

@@ -16,7 +16,7 @@ from headcount.dashboard.renderer import page as shown
 from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
 from headcount.store.open import Store
-from headcount.store.sources import SourceRow, Tally, Unread
+from headcount.store.sources import DeadLetterSummary, SourceRow, SourceStat
 from headcount.store.webhooks import State
 
 _DAY_MS: Final[Ms] = 86_400_000
@@ -36,10 +36,10 @@ class Line(NamedTuple):
     """A source and how it fares: what befell it by name, and what came from it lately, if anything did."""
 
     row: SourceRow
-    tallies: Mapping[str, Tally]
+    tallies: Mapping[str, SourceStat]
     recently: Recently | None
     letters: int
-    unread: Sequence[Unread]
+    unread: Sequence[DeadLetterSummary]
 
     @property
     def last(self) -> Ms | None:
@@ -52,7 +52,7 @@ class Line(NamedTuple):
         return 0 if tally is None else tally.number
 
     @property
-    def poll_failed(self) -> Tally | None:
+    def poll_failed(self) -> SourceStat | None:
         """The poll that failed, if none has succeeded since."""
         failed, good = self.tallies.get("poll_failed"), self.tallies.get("polls")
         return failed if failed is not None and (good is None or good.last < failed.last) else None
@@ -184,8 +184,10 @@ async def _shown(view: View, retried: Retried | None = None) -> Response:
     return shown(view, "health.html", found=found, counts=found.counts, retried=retried)
 
 
-def _lines(store: Store, domain: str, fresh: Iterable[Tally], recently: Mapping[str, Recently]) -> list[Line]:
-    tallies, letters = store.sources.tallies(), store.sources.count_letters()
+def _lines(
+    store: Store, domain: str, fresh: Iterable[SourceStat], recently: Mapping[str, Recently]
+) -> list[Line]:
+    tallies, letters = store.sources.tallies(), store.sources.count_dead_letters()
     for one in fresh:
         known = tallies.setdefault(one.token, {})
         known[one.what] = _added(known.get(one.what), one)
@@ -195,14 +197,14 @@ def _lines(store: Store, domain: str, fresh: Iterable[Tally], recently: Mapping[
             tallies.get(row.token, {}),
             recently.get(row.token),
             letters.get(row.token, 0),
-            store.sources.last_letters(row.token, _MOST_LETTERS) if letters.get(row.token) else (),
+            store.sources.latest_dead_letters(row.token, _MOST_LETTERS) if letters.get(row.token) else (),
         )
         for row in store.sources.all()
         if row.domain == domain
     ]
 
 
-def _added(known: Tally | None, fresh: Tally) -> Tally:
+def _added(known: SourceStat | None, fresh: SourceStat) -> SourceStat:
     if known is None:
         return fresh
     return fresh._replace(number=known.number + fresh.number, told=fresh.told or known.told)

@@ -20,7 +20,7 @@ from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import LeftBy
 from headcount.reporting.attendance import people_in
 from headcount.store.meetings import Answers, MeetingFilter, Page
-from headcount.store.records import MeetingRow, Superseded
+from headcount.store.records import MeetingRow, SupersededMeeting
 
 MOST: Final = 50
 MOST_SORTED: Final = 1_000
@@ -161,7 +161,7 @@ def wanted_by(params: Mapping[str, str], view: View) -> MeetingFilter:
 
 def _cursor(
     answers: Answers, domain: str, params: Mapping[str, str], name: str
-) -> MeetingRow | Superseded | None:
+) -> MeetingRow | SupersededMeeting | None:
     asked = query.text(params, name)
     if asked is None:
         return None

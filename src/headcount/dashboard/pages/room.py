@@ -74,7 +74,7 @@ def look(view: View) -> Sight:
     """What is shown of the room that the address names."""
     answers, domain = view.house.store.answers, view.domain
     room = query.text(view.query, "name")
-    if room is None or not answers.knows_room(domain, room):
+    if room is None or not answers.has_room(domain, room):
         raise NotThere(TEXTS("room.unknown"))
     present, _ = answers.presence(domain, room)
     wanted = MeetingFilter(room=room)

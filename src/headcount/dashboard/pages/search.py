@@ -43,8 +43,8 @@ def look(view: View, asked: str) -> Found:
     answers, domain = view.house.store.answers, view.domain
     if answers.meeting(domain, asked) or answers.superseded(domain, asked):
         return Found([], [], view.url(f"/meetings/{asked}"))
-    rooms = answers.rooms_beginning(domain, asked, _MOST)
-    users = answers.users_beginning(domain, asked, _MOST)
+    rooms = answers.rooms_by_prefix(domain, asked, _MOST)
+    users = answers.users_by_prefix(domain, asked, _MOST)
     place = None
     if rooms[:1] == [asked]:
         place = view.url("/room", name=asked)

@@ -22,7 +22,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.settings import Settings
-from headcount.store.credentials import SCOPES, Key, Pass, SubjectKind
+from headcount.store.credentials import SCOPES, AccessToken, Key, SubjectKind
 from headcount.store.open import Store
 from headcount.store.records import MeetingRow
 from headcount.store.webhooks import OURS, RetryType
@@ -49,14 +49,14 @@ class Wrong(NamedTuple):
 class Shared(NamedTuple):
     """A link that shows a meeting or a room. `meeting` is the one it is about, if it is still there under its id."""
 
-    share: Pass
+    share: AccessToken
     meeting: MeetingRow | None
 
 
 class SignIn(NamedTuple):
     """A valid session or sign-in link, the name of the key it comes from, and of the session that created it."""
 
-    made: Pass
+    made: AccessToken
     key: Key | None
     by: str | None
 
@@ -174,7 +174,7 @@ def look(store: Store, domain: str, now: Ms) -> Access:
     return Access(valid, revoked, shares, _sign_ins(store.passes.sign_ins(domain, now), valid), sharing)
 
 
-def _sign_ins(found: Sequence[Pass], keys: Sequence[Key]) -> list[SignIn]:
+def _sign_ins(found: Sequence[AccessToken], keys: Sequence[Key]) -> list[SignIn]:
     key_of = {key.id: key for key in keys}
     name_of = {one.digest: one.name for one in found}
     return [SignIn(one, key_of.get(one.key_id or ""), name_of.get(one.parent or "")) for one in found]
@@ -186,7 +186,7 @@ def creator_of(view: View) -> tuple[str | None, str | None]:
     return (None, None) if visitor is None else (visitor.key_id, visitor.session)
 
 
-def _shared(store: Store, share: Pass) -> Shared:
+def _shared(store: Store, share: AccessToken) -> Shared:
     is_meeting = share.subject_kind is SubjectKind.MEETING
     return Shared(share, store.answers.meeting(share.domain, share.subject or "") if is_meeting else None)
 

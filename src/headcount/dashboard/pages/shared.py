@@ -24,7 +24,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.kernel.rules import NEVER
 from headcount.reporting.attendance import Person, people_in
-from headcount.store.credentials import Pass, SubjectKind
+from headcount.store.credentials import AccessToken, SubjectKind
 from headcount.store.meetings import Answers, MeetingFilter, Page
 from headcount.store.records import DAY_MS, MeetingRow
 
@@ -97,7 +97,7 @@ def parts_of(view: View, meeting: MeetingRow, mask: Mask) -> Parts:
     return Parts(meeting, entries, people_in(entries, view.now), drawn)
 
 
-def look_at_room(answers: Answers, share: Pass, now: Ms) -> Room:
+def look_at_room(answers: Answers, share: AccessToken, now: Ms) -> Room:
     """The last meetings of a shared room. Nobody is named."""
     room = share.subject or ""
     wanted = MeetingFilter(room=room, runs_from=now - SHOWN_MS)
@@ -113,7 +113,7 @@ def look_at_room(answers: Answers, share: Pass, now: Ms) -> Room:
     return Room(room, rows, listed.total)
 
 
-def _meeting(view: View, share: Pass, meeting_id: str) -> Parts:
+def _meeting(view: View, share: AccessToken, meeting_id: str) -> Parts:
     """A meeting by its id, or by one that a correction replaced (rule 16). Raises `NotThere`."""
     store = view.house.store
     answers, domain = store.answers, share.domain
@@ -131,12 +131,12 @@ def _is_recent(meeting: MeetingRow, now: Ms) -> bool:
     return meeting.end is None or meeting.end > now - SHOWN_MS
 
 
-async def _share(view: View) -> Pass | None:
+async def _share(view: View) -> AccessToken | None:
     token: str = view.request.path_params["token"]
     return await asyncio.to_thread(view.house.store.passes.shared, token, view.now)
 
 
-def _found(view: View, share: Pass, template: str, **values: Any) -> Response:
+def _found(view: View, share: AccessToken, template: str, **values: Any) -> Response:
     base = f"/shared/{view.request.path_params['token']}"
     return _unlisted(shown(view, template, share=share, base=base, never=NEVER, charts=charts, **values))
 

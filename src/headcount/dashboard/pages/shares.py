@@ -13,7 +13,7 @@ from headcount.dashboard.renderer import page as shown
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
-from headcount.store.credentials import Pass, PassKind, Role, SubjectKind, digest_of
+from headcount.store.credentials import AccessToken, AccessTokenKind, Role, SubjectKind, digest_of
 from headcount.store.meetings import Answers, MeetingFilter
 from headcount.store.records import DAY_MS
 from headcount.telemetry.logging import security_event
@@ -25,7 +25,7 @@ LASTS: Final[Mapping[str, Ms | None]] = {"1": DAY_MS, "7": 7 * DAY_MS, "30": 30 
 class Made(NamedTuple):
     """A link that was just made: its address is shown this once. `back` leads to what it is about."""
 
-    share: Pass
+    share: AccessToken
     address: str
     back: str
 
@@ -41,8 +41,8 @@ async def make(view: View, fields: Mapping[str, str]) -> Response:
     secret, lasts = house.chance(), LASTS[fields["lasts"]]
     visitor = view.visitor.name if view.visitor is not None else ""
     key_id, parent = creator_of(view)
-    share = Pass(
-        digest_of(secret), PassKind.SHARE, view.domain, Role.VIEWER, visitor, key_id, view.now,
+    share = AccessToken(
+        digest_of(secret), AccessTokenKind.SHARE, view.domain, Role.VIEWER, visitor, key_id, view.now,
         NEVER if lasts is None else view.now + lasts, kind, name, "masked" in fields, parent,
     )  # fmt: skip
     await asyncio.to_thread(house.store.passes.share, share)
@@ -61,7 +61,7 @@ async def revoke(view: View, fields: Mapping[str, str]) -> Response:
     return back(view, "shares", "revoked")
 
 
-def place_of(view: View, share: Pass) -> str:
+def place_of(view: View, share: AccessToken) -> str:
     """The page of what a share is about, for those who have signed in."""
     if share.subject_kind is SubjectKind.ROOM:
         return view.url("/room", name=share.subject)

@@ -17,7 +17,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.reporting.usage import Sum, sums, whole
 from headcount.store.usage.quarters import QUARTER_MS
-from headcount.store.usage.queries import RoomUsed, Used
+from headcount.store.usage.queries import QuarterUsage, RoomUsage
 from headcount.timezones import boundaries
 
 _HOUR_MS: Final[Ms] = 3_600_000
@@ -41,7 +41,7 @@ class Sight(NamedTuple):
     every: str
     total: Sum
     buckets: Sequence[Sum]
-    rooms: Sequence[RoomUsed] | None
+    rooms: Sequence[RoomUsage] | None
     week: Sequence[Sequence[float]]
     mean: float
 
@@ -105,7 +105,9 @@ def days_asked(view: View) -> tuple[date, date]:
     return first, last
 
 
-def by_hour_and_weekday(days: Sequence[Ms], quarters: Mapping[int, Used], view: View) -> list[list[float]]:
+def by_hour_and_weekday(
+    days: Sequence[Ms], quarters: Mapping[int, QuarterUsage], view: View
+) -> list[list[float]]:
     """Minutes of all people: seven rows from Monday on, of the hours that clocks show."""
     found = [[0.0] * 24 for _ in range(7)]
     numbers = iter(sorted(quarters))
@@ -147,7 +149,7 @@ def drawn_of(sight: Sight, view: View) -> list[Drawn]:
     ]
 
 
-def year_of(days: Sequence[Ms], quarters: Mapping[int, Used], view: View) -> dict[date, float]:
+def year_of(days: Sequence[Ms], quarters: Mapping[int, QuarterUsage], view: View) -> dict[date, float]:
     """Minutes of all people on each day."""
     return {
         local(one.start, view.zone).date(): one.time // 60_000 for one in sums(days, quarters) if one.time

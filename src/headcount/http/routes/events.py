@@ -26,8 +26,8 @@ from headcount.ingest.event_json import EventReader
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
 from headcount.store.credentials import Key
-from headcount.store.database import StoreSilent
-from headcount.store.records import Appended, LogEntry
+from headcount.store.database import StoreTimeout
+from headcount.store.records import AppendResult, LogEntry
 
 _WAIT_S: Final = 30
 _BOOLEANS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
@@ -43,13 +43,13 @@ class Ingest:
     """
 
     gate: Gate
-    append: Callable[[Sequence[LogEntry]], Awaitable[Appended]]
-    hand_over: Callable[[Sequence[LogEntry], Callable[[Appended | Exception], None]], None]
+    append: Callable[[Sequence[LogEntry]], Awaitable[AppendResult]]
+    hand_over: Callable[[Sequence[LogEntry], Callable[[AppendResult | Exception], None]], None]
     passed: Callable[[int, Sequence[LogEntry]], Awaitable[None]]
     now: Callable[[], Ms]
     outside: Callable[[], Ms]
     limits: Limits
-    took: Callable[[Appended], None]
+    took: Callable[[AppendResult], None]
     cursors: Cursors
 
 
@@ -83,11 +83,11 @@ class Events:
         self,
         headers: Mapping[bytes, bytes],
         body: bytes,
-        answer: Callable[[bytes | StoreSilent | None], None],
+        answer: Callable[[bytes | StoreTimeout | None], None],
     ) -> None:
         """Take a body that is here already, and `answer` once it is on the disk; None if it was not taken.
 
-        `StoreSilent` says that this is not known, so that it must not be tried again by us.
+        `StoreTimeout` says that this is not known, so that it must not be tried again by us.
 
         Raises what is wrong with it, before anything is taken.
         """
@@ -101,9 +101,9 @@ class Events:
         entries = self._read(key, headers, body)
         ingest.gate.count(key, "ingest", len(entries))
 
-        def appended(done: Appended | Exception) -> None:
+        def appended(done: AppendResult | Exception) -> None:
             if isinstance(done, Exception):
-                answer(done if isinstance(done, StoreSilent) else None)
+                answer(done if isinstance(done, StoreTimeout) else None)
             else:
                 ingest.took(done)
                 answer(_told(done, key, ingest.cursors))
@@ -144,7 +144,7 @@ async def _appended(
     return _told(done, key, ingest.cursors)
 
 
-def _told(done: Appended, key: Key, cursors: Cursors) -> bytes:
+def _told(done: AppendResult, key: Key, cursors: Cursors) -> bytes:
     cursor = cursors.encode(key.domain, done.position)
     return b'{"accepted":%d,"duplicates":%d,"position":"%b"}' % (
         done.accepted,

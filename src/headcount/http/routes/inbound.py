@@ -27,7 +27,7 @@ from headcount.kernel.events import Ms
 from headcount.limits import Limits
 from headcount.sources.api import HandshakeResponse, InboundRequest, ParsedEvent, VerificationFailed
 from headcount.store.database import StoreRejected, in_thread
-from headcount.store.records import Appended, LogEntry
+from headcount.store.records import AppendResult, LogEntry
 from headcount.store.sources import DeadLetter, Sources
 from headcount.ttl_cache import TtlCache
 
@@ -50,20 +50,20 @@ class FrontDoor:
     def __init__(
         self,
         sources: Sources,
-        append: Callable[[Sequence[LogEntry]], Awaitable[Appended]],
+        append: Callable[[Sequence[LogEntry]], Awaitable[AppendResult]],
         now: Callable[[], Ms],
         outside: Callable[[], Ms],
-        took: Callable[[Appended], None],
+        took: Callable[[AppendResult], None],
         limits: Limits,
         count: Callable[[str, int], None],
         stats: SourceStats,
         *,
         public_url: str = "",
-        keep_rooms: Callable[[str, Sequence[str]], None],
+        add_rooms: Callable[[str, Sequence[str]], None],
         cursors: Cursors,
     ) -> None:
         self._sources = sources
-        self._keep_rooms = keep_rooms
+        self._keep_rooms = add_rooms
         self._cursors = cursors
         self._append = append
         self._now = now
@@ -123,7 +123,7 @@ class FrontDoor:
     async def _taken(self, configured: Configured, heard: Sequence[ParsedEvent], taken: Taken) -> Response:
         row, now = configured.row, self._outside()
         if taken.bystanders:
-            await in_thread(self._limits.request_s, self._sources.keep_bystanders, taken.bystanders)
+            await in_thread(self._limits.request_s, self._sources.add_excluded_participants, taken.bystanders)
             self._stats.add(row, "left_out", now, len(taken.bystanders))
         if not heard:
             self._stats.add(row, "ignored", now)
@@ -167,7 +167,7 @@ class FrontDoor:
         letter = DeadLetter(
             0, row.token, delivery.received_at, delivery.url, _without_secrets(delivery.headers), delivery.body, str(error)
         )  # fmt: skip
-        await in_thread(self._limits.request_s, self._sources.keep_letter, letter)
+        await in_thread(self._limits.request_s, self._sources.add_dead_letter, letter)
         self._stats.add(row, "unreadable", delivery.received_at, told=str(error))
         log.warning("a delivery cannot be read", source=row.name, kind=row.kind, reason=str(error))
         return _json({"accepted": 0, "duplicates": 0, "kept": True, "info": str(error)})

@@ -39,7 +39,7 @@ from headcount.http.schemas import (
 )
 from headcount.kernel.events import Ms
 from headcount.store.meetings import MeetingFilter, Page
-from headcount.store.records import MeetingRow, StayRow, Superseded
+from headcount.store.records import MeetingRow, StayRow, SupersededMeeting
 
 Answer = tuple[Body, dict[str, str]]
 """A body and headers."""
@@ -295,7 +295,7 @@ def _page(reading: Reading, domain: str, query: Query) -> Page:
 
 def _cursor(
     reading: Reading, domain: str, name: str, meeting_id: str | None
-) -> MeetingRow | Superseded | None:
+) -> MeetingRow | SupersededMeeting | None:
     """The place of a meeting in the list. One that a correction replaced keeps its place as a cursor."""
     if meeting_id is None:
         return None

@@ -19,7 +19,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.reporting.usage import Sum, sums, whole
 from headcount.store.usage.quarters import QUARTER_MS
-from headcount.store.usage.queries import RoomUsed
+from headcount.store.usage.queries import RoomUsage
 from headcount.timezones import EARLIEST, LATEST, boundaries, calendar_zone, shown, start_of_day
 
 _MOST_ROOMS = 10_000
@@ -174,7 +174,7 @@ def _bucket(one: Sum, zone: tzinfo) -> Bucket:
     )
 
 
-def _of_room(one: RoomUsed) -> RoomBucket:
+def _of_room(one: RoomUsage) -> RoomBucket:
     return RoomBucket(one.room, one.meetings, one.time // 1_000, one.most)
 
 

@@ -20,8 +20,8 @@ from headcount.http.errors import ApiError, invalid, not_found, not_json
 from headcount.http.params import Param
 from headcount.http.schemas import written
 from headcount.outbound.webhooks.endpoints import EndpointManager
-from headcount.store.database import answering_within
-from headcount.store.webhooks import Attempt, Endpoint, Fate, Told
+from headcount.store.database import time_limit
+from headcount.store.webhooks import Attempt, DeliveryState, Endpoint, MessageDeliveries
 
 _BODY_S: Final = 30
 _STORE_S: Final = 30
@@ -29,16 +29,16 @@ _STORE_S: Final = 30
 _MOST_BYTES: Final = 262_144
 
 
-def _fate(name: str, text: str) -> Fate:
-    if text not in list(Fate):
-        raise invalid(f'"{name}" must be one of [{", ".join(Fate)}] [Received {name}="{text[:50]}"]')
-    return Fate(text)
+def _fate(name: str, text: str) -> DeliveryState:
+    if text not in list(DeliveryState):
+        raise invalid(f'"{name}" must be one of [{", ".join(DeliveryState)}] [Received {name}="{text[:50]}"]')
+    return DeliveryState(text)
 
 
 STATE: Final = Param(
     "state",
     "Only messages that were `delivered`, that are `waiting` to be tried, or that are `parked`: given up.",
-    {"type": "string", "enum": [str(fate) for fate in Fate]},
+    {"type": "string", "enum": [str(fate) for fate in DeliveryState]},
     _fate,
     None,
 )
@@ -66,7 +66,7 @@ def _answered(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def handler(request: Request) -> Response:
         handle = ways["GET" if request.method == "HEAD" else request.method]
-        async with answering_within(_BODY_S + _STORE_S):
+        async with time_limit(_BODY_S + _STORE_S):
             answer = await handle(manager, request)
         return Response(msgspec.json.encode(answer), HTTPStatus.OK, media_type="application/json")
 
@@ -164,7 +164,7 @@ def shown(row: Endpoint) -> dict[str, Any]:
     }
 
 
-def _told(message: Told) -> dict[str, Any]:
+def _told(message: MessageDeliveries) -> dict[str, Any]:
     return {
         "id": message.id,
         "type": message.type,

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from headcount.batch.io.blocks import Complaint
 from headcount.batch.io.readers import EventTable, read
-from headcount.engine.catch_up import Progress, work_in
-from headcount.engine.rules_guard import keep_to_rules
+from headcount.engine.catch_up import Progress, catch_up
+from headcount.engine.rules_guard import require_same_rules
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import (
@@ -76,7 +76,7 @@ def import_files(
     store's rules are others.
     """
     require_domain(domain)
-    keep_to_rules(store, rules)
+    require_same_rules(store, rules)
     done = Imported()
     reading = read(
         list(files),
@@ -91,7 +91,7 @@ def import_files(
             done.duplicates += appended.duplicates
         progress(0.5 * reading.share, "reading")
     done.left_out = reading.rejected
-    done.worked_in = work_in(store, now, rules, max_stay, progress)
+    done.worked_in = catch_up(store, now, rules, max_stay, progress)
     return done
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from headcount.engine.catch_up import Progress, work_in
-from headcount.engine.rules_guard import keep_to_rules
+from headcount.engine.catch_up import Progress, catch_up
+from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import Rules
@@ -138,7 +138,7 @@ def take_history(
     Raises `BadInput` if the store's rules are others.
     """
     require_domain(domain)
-    keep_to_rules(store, rules)
+    require_same_rules(store, rules)
     taken = Taken()
     total = len(history.events)
     for done, events in _in_order(history.events):
@@ -147,7 +147,7 @@ def take_history(
         taken.accepted += appended.accepted
         taken.duplicates += appended.duplicates
         progress(0.5 * done / total, "taking")
-    taken.worked_in = work_in(store, now, rules, max_stay, progress)
+    taken.worked_in = catch_up(store, now, rules, max_stay, progress)
     return taken
 
 

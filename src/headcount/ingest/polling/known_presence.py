@@ -11,7 +11,7 @@ from typing import Final
 from headcount.ingest.polling.reconcile import Known, Who
 from headcount.kernel.events import Inferred, Kind, Ms
 from headcount.sources.polls.api import PresentParticipant
-from headcount.store.presence import Polls, Said
+from headcount.store.presence import Presence, RecentEvent
 
 _LONG_BEFORE: Final[Ms] = 86_400_000
 """Who is listed without a time, and was last spoken of longer ago than this, counts as unknown."""
@@ -22,7 +22,7 @@ _ORDER: Final = {Kind.END: 0, Kind.JOIN: 1, Kind.LEAVE: 2}
 
 
 def known(
-    polls: Polls,
+    polls: Presence,
     domain: str,
     token: str,
     listed: Sequence[PresentParticipant],
@@ -43,7 +43,7 @@ def known(
 
 
 def _as_told(
-    polls: Polls, domain: str, room: str, since: Mapping[Who, Ms], inside: Mapping[Who, Ms]
+    polls: Presence, domain: str, room: str, since: Mapping[Who, Ms], inside: Mapping[Who, Ms]
 ) -> dict[Who, Known]:
     said = sorted(polls.said(domain, room, min(since.values())), key=lambda one: (one.at, _ORDER[one.kind]))
     found = {}
@@ -56,7 +56,7 @@ def _as_told(
     return found
 
 
-def last_word(participant: str, said: Iterable[Said]) -> Known | None:
+def last_word(participant: str, said: Iterable[RecentEvent]) -> Known | None:
     """How somebody stands after all that was said in a room, in order; None if they were not spoken of."""
     told: Known | None = None
     session: str | None = None

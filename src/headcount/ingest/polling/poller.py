@@ -30,7 +30,7 @@ from headcount.sources.polls.api import (
 )
 from headcount.store.database import StoreError
 from headcount.store.open import Store
-from headcount.store.records import Appended, LogEntry
+from headcount.store.records import AppendResult, LogEntry
 from headcount.store.sources import SourceRow
 
 _LOOK_S: Final = 1.0
@@ -59,8 +59,8 @@ class Tools:
 
     store: Store
     ask: Ask
-    append: Callable[[Sequence[LogEntry]], Awaitable[Appended]]
-    took: Callable[[Appended], None]
+    append: Callable[[Sequence[LogEntry]], Awaitable[AppendResult]]
+    took: Callable[[AppendResult], None]
     tell: Tell
     leads: Callable[[], bool]
     now: Callable[[], Ms]
@@ -190,7 +190,7 @@ class Poller:
         tools, row = self._tools, self.row
         new = looked.rooms - self._rooms
         if new:
-            await asyncio.to_thread(tools.store.polls.keep_rooms, row.token, new)
+            await asyncio.to_thread(tools.store.polls.add_rooms, row.token, new)
             self._rooms |= new
         found = await asyncio.to_thread(compare, tools.store, self._inlet, looked, self._memory)
         entries = take_inferred([*found.joins, *found.leaves], self._inlet.terms, tools.now(), tools.limits)

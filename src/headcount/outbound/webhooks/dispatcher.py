@@ -23,7 +23,7 @@ from headcount.outbound.webhooks.retry_policy import Next, Pace
 from headcount.outbound.webhooks.signing import signed
 from headcount.store.database import StoreError
 from headcount.store.outbox import Message, Messages
-from headcount.store.webhooks import Batch, Deliveries, Endpoint, Endpoints
+from headcount.store.webhooks import Deliveries, DeliveryBatch, Endpoint, Endpoints
 
 _POLL_S: Final = 0.05
 _KEEP_S: Final = 0.1
@@ -321,8 +321,8 @@ def _letter(message: Message, bodies: dict[int, bytes], **more: Any) -> Letter:
     return Letter(message.position, message.id, message.room, message.created, body, **more)
 
 
-def _batch(done: Sequence[Done]) -> Batch:
-    return Batch(
+def _batch(done: Sequence[Done]) -> DeliveryBatch:
+    return DeliveryBatch(
         [one.standing for one in done],
         [delivery for one in done for delivery in one.undelivered],
         [name for one in done for name in one.done],

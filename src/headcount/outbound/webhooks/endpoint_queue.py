@@ -15,8 +15,7 @@ from typing import Final
 from headcount.kernel.events import Ms
 from headcount.outbound.webhooks.client import DeliveryResult
 from headcount.outbound.webhooks.retry_policy import LONGEST_WAIT, Next, Pace, Standing, after
-from headcount.store.webhooks import Attempt, Delivery, Endpoint, State
-from headcount.store.webhooks import Standing as Kept
+from headcount.store.webhooks import Attempt, Delivery, Endpoint, EndpointProgress, State
 
 AT_ONCE: Final = 8
 MOST_ON_THE_WAY: Final = 1_000
@@ -49,7 +48,7 @@ class Done:
     attempts: list[Attempt]
     undelivered: list[Delivery]
     done: list[tuple[str, int, int]]
-    standing: Kept
+    standing: EndpointProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +178,7 @@ class Line:
             if letter.position <= position and not letter.kept:
                 self._undelivered[letter.position] = self._waits(letter)
                 letter.kept = True
-        standing = Kept(
+        standing = EndpointProgress(
             self.endpoint.uuid, self.endpoint.version, position, self._pushed,
             self._standing.state, self._standing.failed_count,
         )  # fmt: skip

@@ -20,12 +20,12 @@ from headcount.store.webhooks import (
     EVENT_TYPES,
     OURS,
     Deliveries,
+    DeliveryState,
     Endpoint,
     Endpoints,
-    Fate,
+    MessageDeliveries,
+    ResendFilter,
     RetryType,
-    Told,
-    Wanted,
 )
 from headcount.telemetry.logging import security_event
 from headcount.timestamps import UnreadableMoment, from_seconds, moment
@@ -139,8 +139,8 @@ class EndpointManager:
         return again
 
     async def list_messages(
-        self, row: Endpoint, after: str | None, most: int, fate: Fate | None
-    ) -> list[Told] | None:
+        self, row: Endpoint, after: str | None, most: int, fate: DeliveryState | None
+    ) -> list[MessageDeliveries] | None:
         """A page of what an endpoint was told, after a message; None if there is no such message."""
         before = None
         if after is not None:
@@ -212,7 +212,7 @@ def _basic(said: Said) -> str | None:
     return text
 
 
-def _wanted(said: Said) -> Wanted:
+def _wanted(said: Said) -> ResendFilter:
     _only(said, REPLAY_FIELDS)
     if not said:
         raise BadInput(f"say what is to be sent again: one of {', '.join(REPLAY_FIELDS)}")
@@ -226,7 +226,7 @@ def _wanted(said: Said) -> Wanted:
     failed = said.get("failed", False)
     if not isinstance(failed, bool):
         raise BadInput('"failed" must be a boolean')
-    return Wanted(
+    return ResendFilter(
         ids,
         _text(said, "room") if "room" in said else None,
         _moment(said, "from"),

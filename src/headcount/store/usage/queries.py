@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from headcount.intervals import Interval, union
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
-from headcount.store.database import Connection, Database, StoreBusy, one_moment
+from headcount.store.database import Connection, Database, StoreBusy, consistent_read
 from headcount.store.usage.quarters import (
     QUARTER_MS,
     SCALES,
@@ -28,7 +28,7 @@ _MOST_WAITING: Final = 5_000
 _FEW: Final = 50
 
 
-class Used(NamedTuple):
+class QuarterUsage(NamedTuple):
     """How many meetings began in a quarter, the ms of all people in it, the most at once, and when first so many were."""
 
     meetings: int
@@ -37,7 +37,7 @@ class Used(NamedTuple):
     most_at: Ms
 
 
-class RoomUsed(NamedTuple):
+class RoomUsage(NamedTuple):
     room: str
     meetings: int
     time: Ms
@@ -53,17 +53,19 @@ class Usage:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def by_quarter(self, domain: str, room: str | None, first: int, until: int, now: Ms) -> dict[int, Used]:
+    def by_quarter(
+        self, domain: str, room: str | None, first: int, until: int, now: Ms
+    ) -> dict[int, QuarterUsage]:
         """The quarters from `first` up to `until` in which something was; of one room, or of all together."""
-        with one_moment(self._database) as connection:
+        with consistent_read(self._database) as connection:
             asked = _Asked(connection, domain, first, until, now)
             return asked.together() if room is None else asked.of_room(room)
 
     def by_room(
         self, domain: str, room: str | None, first: int, until: int, now: Ms
-    ) -> tuple[list[RoomUsed], dict[int, Used]]:
+    ) -> tuple[list[RoomUsage], dict[int, QuarterUsage]]:
         """What was met in each room in which something was, most time first, and the quarters of all together."""
-        with one_moment(self._database) as connection:
+        with consistent_read(self._database) as connection:
             asked = _Asked(connection, domain, first, until, now)
             if room is None:
                 quarters, rooms = asked.together(), asked.by_room()
@@ -83,7 +85,7 @@ class _Asked:
         self._until = until
         self._now = now
 
-    def together(self) -> dict[int, Used]:
+    def together(self) -> dict[int, QuarterUsage]:
         """The quarters of all rooms."""
         rows = self._rows("select_domain_quarters")
         found = {number: _used(number, *rest[:4]) for number, *rest in rows}
@@ -101,7 +103,7 @@ class _Asked:
         }
         return _changed(found, plus, minus, stepping, known)
 
-    def of_room(self, room: str) -> dict[int, Used]:
+    def of_room(self, room: str) -> dict[int, QuarterUsage]:
         """The quarters of one room."""
         rows = self._rows("select_room_quarters", room=room)
         found = {number: _used(number, *rest[:4]) for number, *rest in rows}
@@ -110,7 +112,7 @@ class _Asked:
         known = {row[0]: _stored(row) for row in rows if row[0] in touched}
         return _changed(found, plus, minus, touched, known)
 
-    def by_room(self) -> list[RoomUsed]:
+    def by_room(self) -> list[RoomUsage]:
         """All rooms. Those that wait to be tallied are asked for one by one; what goes on comes after what is over."""
         waiting = self._waiting(None)
         ongoing = _ongoing(self._connection, self._domain, None, self._first, self._until, self._now)
@@ -125,15 +127,15 @@ class _Asked:
                 found[room] = _room_used(room, theirs.values())
         return list(found.values())
 
-    def _summed(self) -> dict[str, RoomUsed]:
+    def _summed(self) -> dict[str, RoomUsage]:
         """What is stored of each room, in the longest periods that fit."""
-        found: dict[str, RoomUsed] = {}
+        found: dict[str, RoomUsage] = {}
         for scale, first, until in _pieces(self._first, self._until, SCALES):
             name = "select_quarters_by_room" if scale == 1 else "select_room_totals"
             asked = {"domain": self._domain, "first": first, "until": until}
             rows = self._connection.rows(name, **asked, **({} if scale == 1 else {"scale": scale}))
             for room, *rest in rows:
-                used = RoomUsed(room, *rest)
+                used = RoomUsage(room, *rest)
                 found[room] = _both(found[room], used) if room in found else used
         return found
 
@@ -228,12 +230,12 @@ def _ongoing(
 
 
 def _changed(
-    found: dict[int, Used],
+    found: dict[int, QuarterUsage],
     plus: dict[int, list[Quarter]],
     minus: dict[int, list[Quarter]],
     stepping: set[int],
     known: dict[int, Quarter],
-) -> dict[int, Used]:
+) -> dict[int, QuarterUsage]:
     """What was found with what is to be added and taken away. `known` are whole those in which somebody comes or goes."""
     for number in plus.keys() | minus.keys():
         if number in stepping:
@@ -244,9 +246,9 @@ def _changed(
                 found[number] = _whole_used(number, whole)
         else:
             # Those who are in all the time are in when the others are most.
-            used = found.get(number, Used(0, 0, 0, number * QUARTER_MS))
+            used = found.get(number, QuarterUsage(0, 0, 0, number * QUARTER_MS))
             there = merged(plus[number])
-            found[number] = Used(
+            found[number] = QuarterUsage(
                 used.meetings + there.meetings, used.time + there.time, used.most + there.before, used.most_at
             )
     return found
@@ -262,22 +264,24 @@ def _stored(row: tuple[object, ...]) -> Quarter:
     return Quarter(meetings, time, before, steps_said(steps))  # type: ignore[arg-type]
 
 
-def _used(number: int, meetings: int, time: Ms, most: int, most_ms: Ms) -> Used:
-    return Used(meetings, time, most, number * QUARTER_MS + most_ms)
+def _used(number: int, meetings: int, time: Ms, most: int, most_ms: Ms) -> QuarterUsage:
+    return QuarterUsage(meetings, time, most, number * QUARTER_MS + most_ms)
 
 
-def _whole_used(number: int, quarter: Quarter) -> Used:
+def _whole_used(number: int, quarter: Quarter) -> QuarterUsage:
     return _used(number, quarter.meetings, quarter.time, *quarter.most)
 
 
-def _room_used(room: str, quarters: Iterable[Used]) -> RoomUsed:
+def _room_used(room: str, quarters: Iterable[QuarterUsage]) -> RoomUsage:
     meetings, time, most, _ = zip(*quarters, strict=True)
-    return RoomUsed(room, sum(meetings), sum(time), max(most))
+    return RoomUsage(room, sum(meetings), sum(time), max(most))
 
 
-def _both(one: RoomUsed, other: RoomUsed) -> RoomUsed:
+def _both(one: RoomUsage, other: RoomUsage) -> RoomUsage:
     """A room in two times that do not overlap."""
-    return RoomUsed(one.room, one.meetings + other.meetings, one.time + other.time, max(one.most, other.most))
+    return RoomUsage(
+        one.room, one.meetings + other.meetings, one.time + other.time, max(one.most, other.most)
+    )
 
 
 def _pieces(first: int, until: int, scales: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:

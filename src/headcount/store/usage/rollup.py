@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from headcount.intervals import Interval, union
-from headcount.store.database import Connection, Database, one_moment
+from headcount.store.database import Connection, Database, consistent_read
 from headcount.store.usage.quarters import (
     QUARTER_MS,
     SCALES,
@@ -47,7 +47,7 @@ class _Work:
     domains: dict[tuple[str, int], Quarter] = field(default_factory=dict)
 
 
-class Tallying:
+class UsageRollup:
     """What makes `Usage` fast. One step at a time; several processes may try, and one of them succeeds."""
 
     def __init__(self, database: Database) -> None:
@@ -55,7 +55,7 @@ class Tallying:
 
     def step(self, most: int = _AT_ONCE) -> bool:
         """Tally some of what waits; whether there may be more."""
-        with one_moment(self._database) as connection:
+        with consistent_read(self._database) as connection:
             rows = connection.rows("select_pending_rollups", limit=most)
             if not rows:
                 return False
