@@ -37,15 +37,15 @@ def prepare(store: Store) -> None:
     with store.database.reading() as connection:
         tallied = connection.rows_of("select 1 from room_quarters limit 1", {})
     if not tallied:
-        store.tallying.mark_all()
-    while store.tallying.step():
+        store.usage_rollup.reset()
+    while store.usage_rollup.step():
         pass
     for domain, secret in SECRETS.items():
-        store.passes.drop(secret)
-        store.passes.sign_in(domain, Role.ADMIN, "bench", None, NOW, secret)
-    if store.answers.meeting(CROWD, crowd().id) is None:
-        store.tables.commit(
-            BatchChanges(0, meetings={(CROWD, crowd().id): crowd()}), store.tables.take_over()
+        store.access_tokens.drop(secret)
+        store.access_tokens.sign_in(domain, Role.ADMIN, "bench", None, NOW, secret)
+    if store.meetings.meeting(CROWD, crowd().id) is None:
+        store.projections.commit(
+            BatchChanges(0, meetings={(CROWD, crowd().id): crowd()}), store.projections.take_over()
         )
         with store.database.writing() as connection:
             connection.write("upsert_stay", [_stay(number) for number in range(PEOPLE)])
@@ -85,8 +85,8 @@ async def measure(store: Store) -> None:
         )
         for domain, secret in SECRETS.items()
     }
-    newest = store.answers.page(PAST, MeetingFilter(), Page(1), NOW)[0]
-    someone = store.answers.entries([newest])[newest.id][0].user_id
+    newest = store.meetings.page(PAST, MeetingFilter(), Page(1), NOW)[0]
+    someone = store.meetings.entries([newest])[newest.id][0].user_id
     end = datetime.fromtimestamp(NOW / 1_000, UTC).date()
     start = end.replace(year=end.year - 1)
     day = end.replace(month=6, year=end.year - 1)

@@ -88,10 +88,10 @@ def _stays(room: int, start: int | None) -> Iterator[StayRow]:
 
 
 def _put_meetings(store: Store, rows: list[MeetingRow]) -> None:
-    epoch = store.tables.take_over()
+    epoch = store.projections.take_over()
     for start in range(0, len(rows), 50_000):
         some = rows[start : start + 50_000]
-        store.tables.commit(BatchChanges(0, meetings={(row.domain, row.id): row for row in some}), epoch)
+        store.projections.commit(BatchChanges(0, meetings={(row.domain, row.id): row for row in some}), epoch)
 
 
 def _put(store: Store, name: str, rows: Iterable[Any]) -> None:
@@ -125,15 +125,15 @@ async def p50(client: httpx2.AsyncClient, url: str, times: int = 50) -> tuple[fl
 
 
 async def measure(store: Store, pages: int) -> None:
-    reading = Reading(store.answers, store.usage, Rules(), lambda: NOW)
+    reading = Reading(store.meetings, store.usage, Rules(), lambda: NOW)
     app = Starlette(routes=routes(reading), exception_handlers=HANDLERS)
     past, live = (
         httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, domain)), base_url="http://bench")
         for domain in (PAST, LIVE)
     )
-    rows = store.answers.page(PAST, MeetingFilter(), Page(limit=pages * 100), NOW)
+    rows = store.meetings.page(PAST, MeetingFilter(), Page(limit=pages * 100), NOW)
     deep = rows[-1].id
-    someone = store.answers.entries(rows[:1])[rows[0].id][0].user_id
+    someone = store.meetings.entries(rows[:1])[rows[0].id][0].user_id
     day = NOW // 1_000 - 100 * 86_400
     asked = [
         (past, "/meetings?limit=100"),

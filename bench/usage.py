@@ -34,12 +34,12 @@ def tally(store: Store) -> None:
     with store.database.reading() as connection:
         done = connection.rows_of("select 1 from room_quarters limit 1", {})
     if not done:
-        store.tallying.mark_all()
+        store.usage_rollup.reset()
     began = time.perf_counter()
     longest, steps, more = 0.0, 0, True
     while more:
         step = time.perf_counter()
-        more = store.tallying.step()
+        more = store.usage_rollup.step()
         longest, steps = max(longest, time.perf_counter() - step), steps + 1
     print(f"tallied in {time.perf_counter() - began:.0f} s, {steps} steps, the longest {longest:.1f} s")
     with store.database.reading() as connection:
@@ -48,7 +48,7 @@ def tally(store: Store) -> None:
 
 
 async def measure(store: Store) -> None:
-    reading = Reading(store.answers, store.usage, Rules(), lambda: NOW)
+    reading = Reading(store.meetings, store.usage, Rules(), lambda: NOW)
     app = Starlette(routes=routes(reading), exception_handlers=HANDLERS)
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, PAST)), base_url="http://bench")
     end = datetime.fromtimestamp(NOW / 1_000, UTC).date()

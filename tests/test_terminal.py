@@ -99,7 +99,7 @@ def store(tmp_path_factory, galene):
         Event(Kind(one["kind"]), NASTY, one["at"], one["participant_id"], NASTY, NASTY) for one in events()
     ]
     opened.log.append([[entry_of(event, "default", NOW - 20_000, Origin.LIVE) for event in said]])
-    engine = Engine(opened, Rules(), opened.tables.take_over())
+    engine = Engine(opened, Rules(), opened.projections.take_over())
     while engine.step(NOW):
         pass
     opened.keys.create(NASTY, NASTY, ("read",), NOW, "s" * 32)
@@ -107,7 +107,7 @@ def store(tmp_path_factory, galene):
     opened.sources.add(
         SourceRow("u" * 24, "galene", "default", "asked", ("root:pw",), {"poll": galene}, created=NOW)
     )
-    opened.sources.tally(
+    opened.sources.add_stats(
         [
             SourceStat("t" * 24, what, 1, NOW, NASTY)
             for what in ("deliveries", "refused", "unreadable", "polls", "poll_failed")

@@ -135,7 +135,7 @@ def live(store, clock=None, *, restarts=True):
 
 
 def start(store):
-    return Engine(store, Rules(), store.tables.take_over(), release="1")
+    return Engine(store, Rules(), store.projections.take_over(), release="1")
 
 
 def work(engine, moment):
@@ -144,8 +144,8 @@ def work(engine, moment):
 
 
 def shown(store, domain):
-    rows = store.answers.page(domain, MeetingFilter(), Page(limit=100), 0)
-    people = store.answers.entries(rows)
+    rows = store.meetings.page(domain, MeetingFilter(), Page(limit=100), 0)
+    people = store.meetings.entries(rows)
     found = [
         Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(people[m.id])) for m in rows
     ]
@@ -172,7 +172,7 @@ def others_expected(store):
 
 
 def assert_contained(store, fault):
-    rows = store.tables.rooms_behind()
+    rows = store.projections.deferred_rooms()
     assert [(row.domain, row.room) for row in rows] == [("default", POISON)], fault
     assert rows[0].reason, fault
     assert others(store) == others_expected(store), fault
@@ -181,7 +181,7 @@ def assert_contained(store, fault):
 def assert_healed(store, fault):
     engine = start(store)
     work(engine, NEW_YEAR + 9 * AN_HOUR)
-    assert store.tables.rooms_behind() == [], fault
+    assert store.projections.deferred_rooms() == [], fault
     assert shown(store, "default") == expected(store, "default"), fault
     assert others(store) == others_expected(store), fault
     messages = everything_published(store)
@@ -210,7 +210,7 @@ def emptied(database):
     """The same database with nothing in it, which is quicker than another one."""
     with database.writing() as connection:
         for table in (
-            "entries", "rooms", "deferred_rooms", "replay_points", "stays", "meetings", "meeting_counts", "superseded_meetings",
+            "entries", "rooms", "deferred_rooms", "marks", "stays", "meetings", "meeting_counts", "superseded_meetings",
             "corrections", "messages", "pending_notifications", "published_meetings", "pending_rollups",
         ):  # fmt: skip
             connection.run_text(f"delete from {table}")
@@ -229,7 +229,7 @@ def test_each_statement_about_a_room_may_be_rejected_and_stops_no_other(url):
         store = emptied(database)
         database.rejected = name
         live(store)
-        if any(row.reason for row in store.tables.rooms_behind()):
+        if any(row.reason for row in store.projections.deferred_rooms()):
             assert_contained(store, name)
         else:
             published += 1  # what is published of the room is tried again later
@@ -278,7 +278,7 @@ def test_each_call_of_the_kernel_for_a_room_may_fail_and_stops_no_other(url):
         store = emptied(database)
         with failing_call(number, [0]):
             live(store)
-        if store.tables.rooms_behind():
+        if store.projections.deferred_rooms():
             assert_contained(store, number)
         assert_healed(store, number)
     database.close()
@@ -288,12 +288,12 @@ def test_a_quarantined_room_is_tried_again_ever_more_seldom_and_at_once_by_anoth
     database, store = fresh(url)
     database.rejected = "upsert_stay"
     engine = live(store, restarts=False)
-    (row,) = store.tables.rooms_behind()
+    (row,) = store.projections.deferred_rooms()
     assert (row.release, row.position) == ("1", row.position)
     retries = [row.retry]
     for _ in range(12):
         work(engine, row.retry)
-        (row,) = store.tables.rooms_behind()
+        (row,) = store.projections.deferred_rooms()
         retries.append(row.retry)
     waits = [later - earlier for earlier, later in zip(retries, retries[1:], strict=False)]
     assert waits[:4] == sorted(waits[:4])
@@ -301,9 +301,9 @@ def test_a_quarantined_room_is_tried_again_ever_more_seldom_and_at_once_by_anoth
     database.rejected = None
     moment = row.retry - 1
     work(engine, moment)
-    assert [r.reason for r in store.tables.rooms_behind()] == [row.reason], "it is not its time yet"
-    work(Engine(store, Rules(), store.tables.take_over(), release="2"), moment)
-    assert store.tables.rooms_behind() == []
+    assert [r.reason for r in store.projections.deferred_rooms()] == [row.reason], "it is not its time yet"
+    work(Engine(store, Rules(), store.projections.take_over(), release="2"), moment)
+    assert store.projections.deferred_rooms() == []
     assert shown(store, "default") == expected(store, "default")
     database.close()
 
@@ -316,7 +316,7 @@ def test_an_entry_that_makes_no_sense_stops_its_room_only(url):
     store.log.append([[bad._replace(participant_id=None, key=b"bad" * 4)]])
     store.log.append([[entry_of(Event(Kind.JOIN, "new", NEW_YEAR + 7_000_000, "zoe"), 0)]])
     work(start(store), NEW_YEAR + 3 * AN_HOUR)
-    assert [row.room for row in store.tables.rooms_behind()] == [POISON]
+    assert [row.room for row in store.projections.deferred_rooms()] == [POISON]
     assert [m.room for m in shown(store, "default") if m.start == NEW_YEAR + 7_000_000] == ["new"]
     database.close()
 
@@ -338,15 +338,15 @@ def test_rooms_take_turns_when_a_round_lasts_long_and_all_is_worked_in_at_the_en
     database, store = fresh(url)
     for step, restarts in ((0.05, False), (0.2, True), (10.0, False), (10.0, True)):
         store = emptied(database)
-        engine = Engine(store, Rules(), store.tables.take_over(), stopwatch=Stopwatch(step))
+        engine = Engine(store, Rules(), store.projections.take_over(), stopwatch=Stopwatch(step))
         for portion, seconds in enumerate((30, 400, 2_000)):
             store.log.append([entries(*key)[portion] for key in ROOMS])
             moment = NEW_YEAR + seconds * 1_000
             while engine.step(moment):
                 if restarts:
-                    engine = Engine(store, Rules(), store.tables.take_over(), stopwatch=Stopwatch(step))
+                    engine = Engine(store, Rules(), store.projections.take_over(), stopwatch=Stopwatch(step))
         work(engine, NEW_YEAR + 9 * AN_HOUR)
-        assert store.tables.rooms_behind() == []
+        assert store.projections.deferred_rooms() == []
         for domain in ("default", "other"):
             assert shown(store, domain) == expected(store, domain), (step, restarts)
     database.close()
@@ -359,13 +359,13 @@ def test_a_large_backlog_of_one_room_waits_for_the_small_ones_of_others(url):
     rooms = [entry_of(Event(Kind.JOIN, f"room-{n}", NEW_YEAR + n, "ann"), NEW_YEAR + n) for n in range(500)]
     one = [entry_of(Event(Kind.JOIN, "small", NEW_YEAR, who), NEW_YEAR, domain="tiny") for who in ("a", "b")]
     store.log.append([crowd, rooms, one])
-    engine = Engine(store, Rules(), store.tables.take_over(), stopwatch=Stopwatch(0.1))
+    engine = Engine(store, Rules(), store.projections.take_over(), stopwatch=Stopwatch(0.1))
     engine.step(NEW_YEAR + AN_HOUR)
     assert [meeting.room for meeting in shown(store, "tiny")] == ["small"]
-    assert len(store.tables.rooms_behind()) > 400
+    assert len(store.projections.deferred_rooms()) > 400
     work(engine, NEW_YEAR + AN_HOUR)
-    assert store.tables.rooms_behind() == []
-    assert store.answers.count("default", MeetingFilter(), END) == 501
+    assert store.projections.deferred_rooms() == []
+    assert store.meetings.count("default", MeetingFilter(), END) == 501
     database.close()
 
 
@@ -373,7 +373,7 @@ def test_domains_that_wait_are_served_by_turns(url):
     """One domain has far more to catch up with than another; neither waits for the other to finish."""
     database, store = fresh(url)
     clock = Stopwatch(0.0)
-    engine = Engine(store, Rules(), store.tables.take_over(), stopwatch=clock)
+    engine = Engine(store, Rules(), store.projections.take_over(), stopwatch=clock)
     large = [
         entry_of(Event(Kind.JOIN, f"room-{n % 40}", NEW_YEAR + n, f"p-{n}"), NEW_YEAR + n, domain="large")
         for n in range(400)
@@ -385,13 +385,13 @@ def test_domains_that_wait_are_served_by_turns(url):
     store.log.append([large, small])
     clock.step = 10.0
     rounds = 0
-    while any(row.domain == "small" for row in store.tables.rooms_behind()) or rounds < 2:
+    while any(row.domain == "small" for row in store.projections.deferred_rooms()) or rounds < 2:
         assert engine.step(NEW_YEAR + AN_HOUR), "there is more to do"
         rounds += 1
     assert rounds < 20
-    assert len([row for row in store.tables.rooms_behind() if row.domain == "large"]) > 10
+    assert len([row for row in store.projections.deferred_rooms() if row.domain == "large"]) > 10
     work(engine, NEW_YEAR + AN_HOUR)
-    assert store.tables.rooms_behind() == []
+    assert store.projections.deferred_rooms() == []
     assert shown(store, "small") == expected(store, "small")
     assert shown(store, "large") == expected(store, "large")
     database.close()
@@ -405,7 +405,7 @@ def test_a_database_that_rejects_everything_is_no_fault_of_the_rooms(url):
     engine = start(store)
     with pytest.raises(StoreRejected):
         work(engine, NEW_YEAR + AN_HOUR)
-    assert store.tables.rooms_behind() == []
+    assert store.projections.deferred_rooms() == []
     database.rejected = None
     work(engine, NEW_YEAR + AN_HOUR)
     assert shown(store, "default") == expected(store, "default")

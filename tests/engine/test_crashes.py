@@ -18,7 +18,7 @@ from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
 from headcount.store.log import Log
-from headcount.store.meetings import Answers, MeetingFilter, Page
+from headcount.store.meetings import MeetingFilter, Meetings, Page
 from headcount.store.migrations import migrate
 from headcount.store.open import store_on
 from headcount.store.outbox import Messages
@@ -90,7 +90,10 @@ class Life:
         while True:
             try:
                 self.engine = Engine(
-                    self.store, RULES, self.store.tables.take_over(), batch=self.chance.choice((1, 3, 50))
+                    self.store,
+                    RULES,
+                    self.store.projections.take_over(),
+                    batch=self.chance.choice((1, 3, 50)),
                 )
             except CrashError:
                 self.crashes += 1
@@ -115,7 +118,7 @@ class Life:
         self.surviving(lambda: self.engine.step(self.now))
 
     def meetings(self):
-        answers = Answers(self.database)
+        answers = Meetings(self.database)
         rows = answers.page(DOMAIN, MeetingFilter(), Page(limit=1_000), 0)
         entries = answers.entries(rows)
         found = [

@@ -157,9 +157,9 @@ def test_a_restarted_engine_wakes_a_room_once_for_each_deadline(stored):
 def test_a_room_without_anything_to_come_has_no_deadline(stored):
     stored.append(said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 1_000))
     stored.engine.step(NEW_YEAR + 1_000)
-    assert len(stored.store.tables.deadlines()) == 1
+    assert len(stored.store.projections.deadlines()) == 1
     stepped(stored, 60_000)
-    assert stored.store.tables.deadlines() == []
+    assert stored.store.projections.deadlines() == []
 
 
 def test_a_round_that_fails_is_repeated_from_the_store(stored):
@@ -174,7 +174,7 @@ def test_a_round_that_fails_is_repeated_from_the_store(stored):
         assert stored.engine.rooms == 0
         other.rollback()
     stepped(stored, 60_000)
-    assert stored.store.tables.rooms_behind() == []
+    assert stored.store.projections.deferred_rooms() == []
     assert stored.meetings() == kernel(events, as_of=NEW_YEAR + 60_000)
 
 
@@ -183,7 +183,7 @@ def test_a_room_that_never_empties_has_a_checkpoint_until_it_does(folder, monkey
     stored = StoredEngine(folder)
 
     def checkpoint():
-        return stored.store.tables.room(DOMAIN, "r").checkpoint
+        return stored.store.projections.room(DOMAIN, "r").checkpoint
 
     stored.append(said(Kind.JOIN, "a", 0), *(said(Kind.JOIN, "a", n) for n in range(1, 4)))
     stepped(stored, 1_000)
@@ -202,13 +202,13 @@ def test_a_room_with_many_people_has_a_checkpoint_after_more_events(folder, monk
     stored = StoredEngine(folder)
     stored.append(*(said(Kind.JOIN, f"p{n}", n) for n in range(6)))
     stepped(stored, 60_000)
-    assert stored.store.tables.room(DOMAIN, "r").checkpoint is None
+    assert stored.store.projections.room(DOMAIN, "r").checkpoint is None
     stored.append(*(said(Kind.JOIN, f"p{n}", 60_000 + n) for n in range(6)))
     stepped(stored, 90_000)
-    assert stored.store.tables.room(DOMAIN, "r").checkpoint is None
+    assert stored.store.projections.room(DOMAIN, "r").checkpoint is None
     stored.append(said(Kind.JOIN, "p0", 91_000))
     stepped(stored, 92_000)
-    assert stored.store.tables.room(DOMAIN, "r").checkpoint is not None
+    assert stored.store.projections.room(DOMAIN, "r").checkpoint is not None
     stored.close()
 
 
@@ -216,14 +216,14 @@ def test_an_engine_that_does_not_publish_leaves_the_outbox_as_it_is(folder):
     stored = StoredEngine(folder)
     stored.append(said(Kind.JOIN, "a", 0), said(Kind.JOIN, "b", 0))
     stepped(stored, 11_000)
-    due = stored.store.outbox.due(NEVER, 10)
+    due = stored.store.notifications.due(NEVER, 10)
     before = len(stored.store.messages.after(0))
     stored.options["tells"] = False
     stored.start()
     stored.append(said(Kind.LEAVE, "a", 50_000), said(Kind.LEAVE, "b", 50_000))
     stepped(stored, 90_000)
     assert len(due) == 1
-    assert stored.store.outbox.due(NEVER, 10) == due
+    assert stored.store.notifications.due(NEVER, 10) == due
     assert len(stored.store.messages.after(0)) == before
     assert stored.engine.deadline == NEVER
     stored.close()
@@ -259,7 +259,7 @@ def test_a_snapshot_is_compared_with_the_events_before_it_only(folder):
     stored.store.log.append([entries])
     stepped(stored, 90_000)
     assert inferred(stored) == [("leave", "a", 60_000), ("join", "c", 60_000)]
-    assert [row.participant_id for row in stored.store.answers.present(DOMAIN)] == ["b"]
+    assert [row.participant_id for row in stored.store.meetings.present(DOMAIN)] == ["b"]
     stored.close()
 
 

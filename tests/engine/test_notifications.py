@@ -39,7 +39,7 @@ WITHDRAWN = PublishedMeeting("d", "m", "r", START, START, 0, 0, 1)
 
 
 def payload_of(message):
-    return json.loads(message.said)
+    return json.loads(message.payload)
 
 
 # Doors.
@@ -162,7 +162,7 @@ def test_the_first_message_of_a_meeting_is_its_start():
     types, known, (message,) = messages_for(MeetingState(None, NOW, None, 0, False))
     assert types == [("meeting.started", "met-sta-m-12")]
     assert known == TOLD
-    assert message == NewMessage("d", "met-sta-m-12", "meeting.started", "r", START, CREATED, message.said)
+    assert message == NewMessage("d", "met-sta-m-12", "meeting.started", "r", START, CREATED, message.payload)
     assert payload_of(message) == {"id": "m", "start": START}
 
 

@@ -127,14 +127,14 @@ def test_what_comes_after_it_was_published_is_a_revision(engine):
     engine.append(leave("b", 30_000))
     assert told(engine, 3_600_000)[-1] == "meeting.revised"
     revised = engine.store.messages.after(0)[-1]
-    assert '"because":"R15 late"' in revised.said
+    assert '"because":"R15 late"' in revised.payload
 
 
 def test_a_reset_is_an_end_and_a_start(engine):
     engine.append(join("a", 0), join("b", 0), leave("b", 60_000))
     assert told(engine, 3_600_000)[3:] == ["meeting.started", "meeting.ended", "meeting.started"]
     ended = engine.store.messages.after(0)[4]
-    assert '"because":"R7 left alone"' in ended.said
+    assert '"because":"R7 left alone"' in ended.payload
 
 
 def test_history_that_is_imported_is_not_news(engine):

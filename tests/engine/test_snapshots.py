@@ -68,11 +68,11 @@ def said_in(stored):
 
 
 def assert_rebuilds_alike(stored, folder, moment):
-    stored.store.tallying.all()
+    stored.store.usage_rollup.finish()
     before = stored.store.log.end()
     anew = rebuilt(stored, folder, moment)
     try:
-        anew.store.tallying.all()
+        anew.store.usage_rollup.finish()
         assert anew.store.log.end() == before, "the rebuild inferred what the live engine did not"
         assert first_difference(stored.store.database, anew.store.database) is None
     finally:
@@ -175,7 +175,7 @@ def test_a_store_survives_a_second_engine_on_its_log(folder):
     stored.show(NEW_YEAR + seconds(600))
     end = stored.store.log.end()
     again = open_store(str(stored.path), synchronous="off")
-    engine = Engine(again, stored.rules, again.tables.take_over())
+    engine = Engine(again, stored.rules, again.projections.take_over())
     while engine.step(NEW_YEAR + seconds(600)):
         pass
     assert again.log.end() == end

@@ -74,7 +74,7 @@ def at_once(monkeypatch):
 
 
 def cursor(store):
-    return store.tables.cursor()[0]
+    return store.projections.cursor()[0]
 
 
 def test_the_worker_processes_the_log_once_it_leads(store, running):
@@ -239,7 +239,7 @@ def test_work_in_applies_the_stay_limit(store):
     append(store, join("a"))
     done_with(store, max_stay=1_000)
     assert [entry.at for entry in store.log.after(1, 10)] == [NEW_YEAR + 1_000]
-    assert store.answers.present(DOMAIN) == []
+    assert store.meetings.present(DOMAIN) == []
 
 
 def test_work_in_gives_up_leadership(store):
@@ -266,9 +266,9 @@ def test_work_in_does_nothing_while_another_process_leads(store):
 def test_a_store_accepts_only_the_rules_it_was_built_with(store):
     require_same_rules(store, RULES)
     require_same_rules(store, RULES)
-    assert store.tables.rules() == encode_rules(RULES) == "10000,30000,600000"
+    assert store.projections.rules() == encode_rules(RULES) == "10000,30000,600000"
     require_same_rules(store, Rules(settling_ms=1))  # what is waited for changes no meeting
     for other in (Rules(min_stay_ms=1), Rules(start_alone_ms=1), Rules(reset_alone_ms=1)):
         with pytest.raises(BadInput, match=r"10000,30000,600000 ms; now .*headcount rebuild"):
             require_same_rules(store, other)
-    assert store.tables.rules() == "10000,30000,600000"
+    assert store.projections.rules() == "10000,30000,600000"

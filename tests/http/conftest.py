@@ -40,8 +40,8 @@ class World:
     def __init__(self, store, granularity_s=1):
         self.store = store
         self.now = 100_000
-        self.epoch = store.tables.take_over()
-        self.reading = Reading(store.answers, store.usage, Rules(), lambda: ms(self.now), granularity_s)
+        self.epoch = store.projections.take_over()
+        self.reading = Reading(store.meetings, store.usage, Rules(), lambda: ms(self.now), granularity_s)
         app = Starlette(routes=routes(self.reading), exception_handlers=HANDLERS)
         self.client = TestClient(Inside(app), raise_server_exceptions=False)
 
@@ -74,7 +74,7 @@ class World:
         return name
 
     def commit(self, done):
-        self.store.tables.commit(done, self.epoch)
+        self.store.projections.commit(done, self.epoch)
 
     def ask(self, path, domain="acme", **query):
         return self.client.get(path, params=query or None, headers={"x-domain": domain})

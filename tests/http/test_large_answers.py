@@ -73,8 +73,8 @@ def test_a_list_made_in_pieces_is_the_same_to_the_last_byte(met, path):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_pages_of_entries_are_all_of_them_in_order(met, size):
-    answers = met.store.answers
-    _, meetings = answers.listed("acme", MeetingFilter(), Page(), 0)
+    answers = met.store.meetings
+    _, meetings = answers.page_with_total("acme", MeetingFilter(), Page(), 0)
     known = answers.entries(meetings)
     with consistent_read(met.store.database) as connection:
         for meeting in meetings:

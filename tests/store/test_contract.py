@@ -22,11 +22,11 @@ from headcount.store.records import (
     BatchChanges,
     Correction,
     LogEntry,
+    MarkChange,
     MeetingRow,
     NewMessage,
     PendingNotification,
     PublishedMeeting,
-    ReplayPointChange,
     StayRow,
     SupersededMeeting,
 )
@@ -144,44 +144,44 @@ def written(*rows, cursor=0):
 
 
 def test_a_round_is_written_whole_with_its_cursor(store):
-    epoch = store.tables.take_over()
+    epoch = store.projections.take_over()
     done = written(stay("a", 0), meeting("m1", 0), cursor=7)
     done.rooms[D, "r"] = (T, T + 500)
-    done.marks.append(ReplayPointChange(D, "r", T, T, (Mark(T), Mark(T + 5, (("x", 1, None),)))))
+    done.marks.append(MarkChange(D, "r", T, T, (Mark(T), Mark(T + 5, (("x", 1, None),)))))
     done.inferred.append(said("leave", "a", 30, inferred=Inferred.TIMEOUT))
-    store.tables.commit(done, epoch)
-    assert store.tables.cursor() == (7, epoch)
-    assert store.tables.deadlines() == [(T + 500, D, "r")]
-    assert store.tables.room(D, "r").settled == T
-    assert store.answers.meeting(D, "m1") == meeting("m1", 0)
-    past = store.tables.past(D, "r", T, 7)
+    store.projections.commit(done, epoch)
+    assert store.projections.cursor() == (7, epoch)
+    assert store.projections.deadlines() == [(T + 500, D, "r")]
+    assert store.projections.room(D, "r").settled == T
+    assert store.meetings.meeting(D, "m1") == meeting("m1", 0)
+    past = store.projections.journal(D, "r", T, 7)
     assert past.mark_before(T + 6) == Mark(T + 5, (("x", 1, None),))
     assert [mark.at for mark in past.marks_after(T - 1)] == [T, T + 5]
     assert [one.event.inferred for one in store.log.after(0, 5)] == [Inferred.TIMEOUT]
 
 
 def test_a_round_that_fails_leaves_nothing(store):
-    epoch = store.tables.take_over()
+    epoch = store.projections.take_over()
     done = written(stay("a", 0), meeting("m1", 0)._replace(room=None), cursor=7)
     with pytest.raises(Exception, match=r"(?i)null"):
-        store.tables.commit(done, epoch)
-    assert store.tables.cursor() == (0, epoch)
-    assert store.answers.present(D) == []
+        store.projections.commit(done, epoch)
+    assert store.projections.cursor() == (0, epoch)
+    assert store.meetings.present(D) == []
 
 
 def test_rows_are_replaced_progressed_and_taken_out(store):
-    epoch = store.tables.take_over()
-    store.tables.commit(written(stay("a", 0), stay("b", 5), meeting("m1", 0), meeting("m2", 90)), epoch)
+    epoch = store.projections.take_over()
+    store.projections.commit(written(stay("a", 0), stay("b", 5), meeting("m1", 0), meeting("m2", 90)), epoch)
     done = written(stay("a", 0, 40), meeting("m3", 100))
     done.stays[stay("b", 5)[:4]] = None
     done.meetings[D, "m2"] = None
     done.progress[D, "m1"] = (T + 40_000, 3)
     done.carried[D, "m3"] = (T + 1, "z")
-    store.tables.commit(done, epoch)
-    assert store.answers.meeting(D, "m1") == meeting("m1", 0, 40, most=3)
-    assert store.answers.meeting(D, "m2") is None
-    assert store.answers.meeting(D, "m3") == meeting("m3", 100, carried=(T + 1, "z"))
-    assert store.answers.in_room(D, "r", T, T + 50_000) == [stay("a", 0, 40)]
+    store.projections.commit(done, epoch)
+    assert store.meetings.meeting(D, "m1") == meeting("m1", 0, 40, most=3)
+    assert store.meetings.meeting(D, "m2") is None
+    assert store.meetings.meeting(D, "m3") == meeting("m3", 100, carried=(T + 1, "z"))
+    assert store.meetings.stays_between(D, "r", T, T + 50_000) == [stay("a", 0, 40)]
 
 
 def rows_of(store, text):
@@ -190,7 +190,7 @@ def rows_of(store, text):
 
 
 def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
-    epoch = store.tables.take_over()
+    epoch = store.projections.take_over()
     done = BatchChanges(0)
     later = PendingNotification(D, "m1", T + 9, "r", T, "R15 late")
     done.to_tell[D, "m1", T + 9] = later
@@ -200,96 +200,96 @@ def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
     done.corrections.append(Correction(D, "r", T + 7, T, T + 5, 99, "R15 late", "{}"))
     done.rooms[D, "r"] = (T, None)
     done.checkpoints[D, "r"] = "{}"
-    store.tables.commit(done, epoch)
-    assert store.outbox.due(NEVER, 10) == [later]
-    assert store.outbox.seen(later, T).told == known
+    store.projections.commit(done, epoch)
+    assert store.notifications.due(NEVER, 10) == [later]
+    assert store.notifications.seen(later, T).told == known
     assert [tuple(message)[1:] for message in store.messages.after(0)] == [tuple(done.messages[0])]
     assert rows_of(store, "select domain, room, from_ms, to_ms from pending_rollups") == [(D, "r", T, T + 5)]
     assert rows_of(store, "select late_ms, reason, before_and_after from corrections") == [
         (99, "R15 late", "{}")
     ]
-    assert store.tables.room(D, "r") == (T, None, "{}")
-    assert store.tables.deadlines() == []
-    store.tables.commit(BatchChanges(0, told_of=[later], checkpoints={(D, "r"): None}), epoch)
-    assert store.outbox.due(NEVER, 10) == []
-    assert store.tables.room(D, "r").checkpoint is None
+    assert store.projections.room(D, "r") == (T, None, "{}")
+    assert store.projections.deadlines() == []
+    store.projections.commit(BatchChanges(0, told_of=[later], checkpoints={(D, "r"): None}), epoch)
+    assert store.notifications.due(NEVER, 10) == []
+    assert store.projections.room(D, "r").checkpoint is None
 
 
 def test_meetings_are_tallied_by_the_day_on_which_they_began(store):
-    epoch = store.tables.take_over()
+    epoch = store.projections.take_over()
     day = 86_400
-    store.tables.commit(written(meeting("m1", 0), meeting("m2", day - 1), meeting("m3", day)), epoch)
+    store.projections.commit(written(meeting("m1", 0), meeting("m2", day - 1), meeting("m3", day)), epoch)
     tallies = "select day, meetings from meeting_counts order by day"
     first = T // 86_400_000
     assert rows_of(store, tallies) == [(first, 2), (first + 1, 1)]
     done = written(meeting("m1", 0, 50), meeting("m4", 5))
     done.meetings[D, "m3"] = None
-    store.tables.commit(done, epoch)
+    store.projections.commit(done, epoch)
     assert rows_of(store, tallies) == [(first, 3), (first + 1, 0)]
 
 
 def test_the_rules_of_a_store_are_remembered_once(store):
-    assert store.tables.rules() is None
-    store.tables.keep_rules("1,2,3")
-    assert store.tables.rules() == "1,2,3"
+    assert store.projections.rules() is None
+    store.projections.set_rules("1,2,3")
+    assert store.projections.rules() == "1,2,3"
 
 
 def test_an_unknown_room_has_no_row(store):
-    assert store.tables.room(D, "r") is None
-    assert store.tables.cursor() == (0, 0)
+    assert store.projections.room(D, "r") is None
+    assert store.projections.cursor() == (0, 0)
     assert store.log.end() == (0, 0)
 
 
 def test_an_id_that_is_superseded_twice_in_a_round_leads_on_all_the_same(store):
-    epoch = store.tables.take_over()
+    epoch = store.projections.take_over()
     done = BatchChanges(0)
     done.superseded += [
         SupersededMeeting(D, "gone", "r", T, T + 1),
         SupersededMeeting(D, "gone", "r", T, T + 2),
     ]
-    store.tables.commit(done, epoch)
-    assert store.answers.superseded(D, "gone").superseded == T + 2
+    store.projections.commit(done, epoch)
+    assert store.meetings.superseded(D, "gone").superseded == T + 2
 
 
 def test_an_engine_of_an_earlier_epoch_commits_nothing(store):
-    old = store.tables.take_over()
-    new = store.tables.take_over()
+    old = store.projections.take_over()
+    new = store.projections.take_over()
     with pytest.raises(LeadershipLost):
-        store.tables.commit(written(stay("a", 0), cursor=5), old)
-    assert store.tables.cursor() == (0, new)
-    assert store.answers.present(D) == []
+        store.projections.commit(written(stay("a", 0), cursor=5), old)
+    assert store.projections.cursor() == (0, new)
+    assert store.meetings.present(D) == []
 
 
 def test_pages_lose_nobody_in_either_direction(store):
-    epoch = store.tables.take_over()
+    epoch = store.projections.take_over()
     rows = [meeting(f"m{n:02}", n // 3 * 10, n // 3 * 10 + 5, room=f"r{n % 2}") for n in range(20)]
-    store.tables.commit(written(*rows), epoch)
+    store.projections.commit(written(*rows), epoch)
     expected = sorted(rows, key=lambda row: (row.start // 1_000, row.id), reverse=True)
     for limit in (1, 3, 7, 20):
         found, after = [], None
-        while page := store.answers.page(D, MeetingFilter(), Page(limit, after=after), T):
+        while page := store.meetings.page(D, MeetingFilter(), Page(limit, after=after), T):
             found += page
             after = page[-1]
         assert found == expected
         back, before = [], None
-        while page := store.answers.page(
+        while page := store.meetings.page(
             D, MeetingFilter(), Page(limit, before=before, oldest=before is None), T
         ):
             back = page + back
             before = page[0]
         assert back == expected
-    assert store.answers.count(D, MeetingFilter(room="r1"), T) == 10
-    assert store.answers.count("other", MeetingFilter(), T) == 0
+    assert store.meetings.count(D, MeetingFilter(room="r1"), T) == 10
+    assert store.meetings.count("other", MeetingFilter(), T) == 0
 
 
 def test_filters_add_up(store):
-    epoch = store.tables.take_over()
+    epoch = store.projections.take_over()
     rows = [meeting("old", 0, 30), meeting("long", 100, 900, most=4), meeting("now", 1_000)]
     stays = [stay("a", 0, 30, user="u1"), stay("b", 100, 900, user="u2"), stay("c", 1_000, user="u1")]
-    store.tables.commit(written(*rows, *stays), epoch)
+    store.projections.commit(written(*rows, *stays), epoch)
 
     def names(**wanted):
-        return [row.id for row in store.answers.page(D, MeetingFilter(**wanted), Page(), T + 2_000_000)]
+        return [row.id for row in store.meetings.page(D, MeetingFilter(**wanted), Page(), T + 2_000_000)]
 
     assert names(ongoing=True) == ["now"]
     assert names(ongoing=False) == ["long", "old"]
@@ -312,11 +312,11 @@ def test_everything_works_together_as_the_kernel_says(store):
     for order in (events, events[::-1]):
         for event in order:
             store.log.append([[entry_of(event, T)]])
-        engine = Engine(store, Rules(), store.tables.take_over())
+        engine = Engine(store, Rules(), store.projections.take_over())
         while engine.step(T + 6_000_000 + REORDER_WINDOW_MS):
             pass
-    rows = store.answers.page(D, MeetingFilter(), Page(order := 100), 0)[::-1]
-    entries = store.answers.entries(rows)
+    rows = store.meetings.page(D, MeetingFilter(), Page(order := 100), 0)[::-1]
+    entries = store.meetings.entries(rows)
     found = [
         Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(entries[m.id]))
         for m in rows
@@ -441,7 +441,7 @@ def test_one_leads_and_another_takes_over_when_it_gives_up(url):
     assert not one.still_leads()
     assert other.try_lead() > epoch
     with pytest.raises(LeadershipLost):
-        first.tables.commit(written(stay("a", 0)), epoch)
+        first.projections.commit(written(stay("a", 0)), epoch)
     other.give_up()
     first.close()
     second.close()
@@ -454,7 +454,7 @@ def test_a_leader_of_a_file_leads_no_more_once_another_has_begun_an_epoch(tmp_pa
     epoch = lead.try_lead()
     assert lead.still_leads()
     other = open_store(str(tmp_path / "a.db"))
-    other.tables.take_over()
+    other.projections.take_over()
     assert not lead.still_leads()
     assert lead.try_lead() == epoch + 2
     assert lead.still_leads()

@@ -11,8 +11,8 @@ from headcount.store.records import (
     KIND_CODES,
     SNAPSHOT,
     BatchChanges,
+    MarkChange,
     Origin,
-    ReplayPointChange,
     encode_unconfirmed,
 )
 from support.engines import NEW_YEAR
@@ -39,7 +39,9 @@ def past(store, settled=NEVER, position=NEVER):
 
 
 def commit(store, journal):
-    store.tables.commit(BatchChanges(0, marks=list(journal.take_changes())), store.tables.cursor()[1])
+    store.projections.commit(
+        BatchChanges(0, marks=list(journal.take_changes())), store.projections.cursor()[1]
+    )
     journal.committed(T + 10_000, NEVER)
 
 
@@ -75,8 +77,8 @@ def test_each_change_of_the_marks_is_to_be_committed(store):
     journal.mark(Mark(T + 5))
     journal.replace_marks(T, T + 9, [Mark(T + 7), Mark(T + 8)])
     assert journal.take_changes() == [
-        ReplayPointChange(D, "r", T + 5, T + 5, (Mark(T + 5),)),
-        ReplayPointChange(D, "r", T, T + 9, (Mark(T + 7), Mark(T + 8))),
+        MarkChange(D, "r", T + 5, T + 5, (Mark(T + 5),)),
+        MarkChange(D, "r", T, T + 9, (Mark(T + 7), Mark(T + 8))),
     ]
 
 

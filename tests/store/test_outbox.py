@@ -38,25 +38,25 @@ def commit(store, *rows, to_tell=(), told_of=()):
         else:
             done.told[row.domain, row.id] = row
     done.to_tell = {(row.domain, row.id, row.due): row for row in to_tell}
-    store.tables.commit(done, store.tables.cursor()[1])
+    store.projections.commit(done, store.projections.cursor()[1])
 
 
 def test_due_rows_are_ordered_and_removed_once_published(store):
     rows = [about("c", due=70, because="R15 late"), about("a", due=50), about("b", due=60)]
-    assert store.outbox.first() == NEVER
+    assert store.notifications.first() == NEVER
     commit(store, to_tell=rows)
-    assert store.outbox.first() == T + 50
-    assert store.outbox.due(T + 49, 10) == []
-    assert store.outbox.due(T + 70, 10) == [rows[1], rows[2], rows[0]]
-    assert store.outbox.due(T + 60, 10) == rows[1:]
-    assert store.outbox.due(T + 70, 2) == rows[1:]
+    assert store.notifications.first() == T + 50
+    assert store.notifications.due(T + 49, 10) == []
+    assert store.notifications.due(T + 70, 10) == [rows[1], rows[2], rows[0]]
+    assert store.notifications.due(T + 60, 10) == rows[1:]
+    assert store.notifications.due(T + 70, 2) == rows[1:]
     commit(store, told_of=rows[1:])
-    assert store.outbox.first() == T + 70
-    assert store.outbox.due(T + 70, 10) == rows[:1]
+    assert store.notifications.first() == T + 70
+    assert store.notifications.due(T + 70, 10) == rows[:1]
 
 
 def seen(store, name, horizon, start=0):
-    return store.outbox.seen(about(name, start), T + horizon)
+    return store.notifications.seen(about(name, start), T + horizon)
 
 
 def test_an_unknown_meeting_has_nothing_to_publish(store):

@@ -24,7 +24,7 @@ def said(store, kind, who, when, room="blue", **more):
 
 
 def worked_in(store, now):
-    engine = Engine(store, Rules(), store.tables.take_over())
+    engine = Engine(store, Rules(), store.projections.take_over())
     while engine.step(at(now)):
         pass
 
@@ -33,19 +33,19 @@ def worked_in(store, now):
 def two_rooms(store):
     for room in ("blue", "other"):
         said(store, "join", f"{room}-ann", 1, room)
-    store.polls.add_rooms("token", ["blue"])
-    store.polls.add_rooms("token", ["blue", "red"])
+    store.presence.add_rooms("token", ["blue"])
+    store.presence.add_rooms("token", ["blue", "red"])
     worked_in(store, 60)
     return store
 
 
 def test_who_is_in_a_room_of_the_source_is_known_and_nobody_else(two_rooms):
-    assert known(two_rooms.polls, D, "token", [], at(60)) == {("blue", "blue-ann"): Known(at(1))}
-    assert known(two_rooms.polls, D, "another", [], at(60)) == {}
+    assert known(two_rooms.presence, D, "token", [], at(60)) == {("blue", "blue-ann"): Known(at(1))}
+    assert known(two_rooms.presence, D, "another", [], at(60)) == {}
 
 
 def test_a_room_may_be_asked_for_besides(two_rooms):
-    assert set(known(two_rooms.polls, D, "token", [], at(60), ["other"])) == {
+    assert set(known(two_rooms.presence, D, "token", [], at(60), ["other"])) == {
         ("blue", "blue-ann"), ("other", "other-ann"),
     }  # fmt: skip
 
@@ -54,7 +54,7 @@ def test_the_log_knows_more_than_the_tables(two_rooms):
     said(two_rooms, "leave", "blue-ann", 70)
     said(two_rooms, "join", "blue-bob", 71)
     listed = [PresentParticipant("blue", "blue-bob"), PresentParticipant("blue", "blue-carol")]
-    assert known(two_rooms.polls, D, "token", listed, at(72)) == {
+    assert known(two_rooms.presence, D, "token", listed, at(72)) == {
         ("blue", "blue-ann"): Known(at(70), at(70)), ("blue", "blue-bob"): Known(at(71)),
     }  # fmt: skip
 
@@ -69,6 +69,6 @@ def test_the_end_of_a_room_speaks_for_those_of_its_session(two_rooms, inferred, 
         [[entry_of(Event(Kind.END, "blue", at(80), source_session="s-1", inferred=inferred), at(81))]]
     )
     listed = [PresentParticipant("blue", "bob"), PresentParticipant("blue", "carol")]
-    found = known(two_rooms.polls, D, "token", listed, at(90))
+    found = known(two_rooms.presence, D, "token", listed, at(90))
     assert found["blue", "bob"] == Known(at(81), at(80), surely)
     assert found["blue", "carol"] == Known(at(61))

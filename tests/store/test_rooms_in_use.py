@@ -14,7 +14,7 @@ def said(store, kind, room, seconds, who="ann"):
 
 
 def worked_in(store, seconds):
-    engine = Engine(store, Rules(), store.tables.take_over())
+    engine = Engine(store, Rules(), store.projections.take_over())
     while engine.step(NEW_YEAR + seconds * 1_000):
         pass
 

@@ -25,11 +25,11 @@ def worked_out(store, domain, events, as_of, rules):
     half = len(shuffled) // 2
     for some in (shuffled[:half], shuffled[half:]):
         store.log.append([[entry_of(event, as_of, domain=domain) for event in some]])
-        engine = Engine(store, rules, store.tables.take_over(), batch=3)
+        engine = Engine(store, rules, store.projections.take_over(), batch=3)
         while engine.step(as_of + REORDER_WINDOW_MS):
             pass
-    rows = store.answers.page(domain, MeetingFilter(), Page(limit=1_000), as_of)
-    entries = store.answers.entries(rows)
+    rows = store.meetings.page(domain, MeetingFilter(), Page(limit=1_000), as_of)
+    entries = store.meetings.entries(rows)
     found = [
         Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(entries[m.id]))
         for m in rows

@@ -50,7 +50,7 @@ def keep(store, *, done=(), undelivered=(), attempts=(), **standing):
         "failed_count": 0,
         "version": 0,
     } | standing
-    store.deliveries.keep(
+    store.deliveries.commit(
         DeliveryBatch([EndpointProgress(uuid="e", **whole)], list(undelivered), list(done), list(attempts))
     )
 
@@ -65,7 +65,7 @@ def test_an_endpoint_is_found_as_it_was_set_up_and_by_nobody_else(store):
 
 def test_what_delivering_says_of_an_endpoint_that_was_changed_meanwhile_does_not_count(store):
     row = endpoint(store)
-    store.endpoints.revive(row)
+    store.endpoints.reenable(row)
     keep(store, position=4, state=State.FAILED, failed_count=3, last_pushed=9)
     found = store.endpoints.find("acme", "e")
     assert (found.state, found.failed_count, found.position, found.last_pushed) == (State.ACTIVE, 0, 4, 9)
@@ -81,7 +81,7 @@ def test_what_waits_is_found_again_in_order_until_it_is_done(store):
     first = [Delivery("e", "acme", position, "r", 1, 50) for position in (1, 2, 3)]
     keep(store, undelivered=first, position=3)
     keep(store, undelivered=[first[1]._replace(failed=1, reason="given up")], done=[("e", 1, 0)])
-    ((message, attempts, next_at, _),) = store.deliveries.waiting("e", 0, 10)
+    ((message, attempts, next_at, _),) = store.deliveries.pending("e", 0, 10)
     assert (message.id, message.position, attempts, next_at) == ("m3", 3, 1, 50)
     assert store.deliveries.counts() == {("e", DeliveryState.PENDING): 1, ("e", DeliveryState.FAILED): 1}
 
@@ -96,8 +96,8 @@ def test_one_that_is_revived_tries_what_waits_as_if_for_the_first_time(store):
         state=State.FAILED,
         failed_count=3,
     )
-    store.endpoints.revive(row)
-    ((_, attempts, next_at, _),) = store.deliveries.waiting("e", 0, 10)
+    store.endpoints.reenable(row)
+    ((_, attempts, next_at, _),) = store.deliveries.pending("e", 0, 10)
     assert (attempts, next_at, store.endpoints.active()) == (0, 0, {"e": 1})
 
 
@@ -107,17 +107,15 @@ def test_a_page_of_the_log_tells_what_became_of_each_message(store):
     waiting = Delivery("e", "acme", 3, "r", 1, 50)
     keep(store, undelivered=[waiting, waiting._replace(position=4, failed=1, reason="given up")], position=4,
          attempts=[attempt(1), attempt(1, delivered=1), attempt(2, delivered=1), attempt(4)])  # fmt: skip
-    listed = store.deliveries.listed("e", None, 10)
-    assert [(one.id, one.fate, len(one.attempts)) for one in listed] == [
+    listed = store.deliveries.page("e", None, 10)
+    assert [(one.id, one.state, len(one.attempts)) for one in listed] == [
         ("m4", DeliveryState.FAILED, 1), ("m3", DeliveryState.PENDING, 0), ("m2", DeliveryState.DELIVERED, 1), ("m1", DeliveryState.DELIVERED, 2),
     ]  # fmt: skip
     assert listed[0].reason == "given up"
     assert listed[3].attempts[0].delivered
-    pages = [one.id for before in (None, 3) for one in store.deliveries.listed("e", before, 2)]
+    pages = [one.id for before in (None, 3) for one in store.deliveries.page("e", before, 2)]
     assert pages == ["m4", "m3", "m2", "m1"]
-    by_fate = {
-        fate: [one.id for one in store.deliveries.listed("e", None, 10, fate)] for fate in DeliveryState
-    }
+    by_fate = {fate: [one.id for one in store.deliveries.page("e", None, 10, fate)] for fate in DeliveryState}
     assert by_fate == {
         DeliveryState.DELIVERED: ["m2", "m1"],
         DeliveryState.PENDING: ["m3"],
@@ -144,8 +142,8 @@ def test_what_is_asked_for_is_sent_again_if_it_was_taken_up(store, wanted, again
     told(store, "n1", domain="other")
     told(store, "m5", at=2_500)
     keep(store, undelivered=[Delivery("e", "acme", 1, "r", 5, 50, 1, 0, "given up")], position=5)
-    assert store.endpoints.replay(row, wanted) == len(again)
-    assert [message.id for message, *_ in store.deliveries.waiting("e", 0, 10)] == again
+    assert store.endpoints.resend(row, wanted) == len(again)
+    assert [message.id for message, *_ in store.deliveries.pending("e", 0, 10)] == again
     assert store.endpoints.active() == {"e": 1}
 
 
@@ -153,10 +151,10 @@ def test_word_of_an_earlier_delivery_does_not_take_away_what_was_asked_for_again
     row = endpoint(store)
     told(store, "m1")
     keep(store, undelivered=[Delivery("e", "acme", 1, "r", 1, 50)], position=1)
-    store.endpoints.replay(row, ResendFilter(ids=["m1"]))
+    store.endpoints.resend(row, ResendFilter(ids=["m1"]))
     keep(store, done=[("e", 1, 0)])
     keep(store, undelivered=[Delivery("e", "acme", 1, "r", 2, 90)])
-    ((_, attempts, next_at, asked),) = store.deliveries.waiting("e", 0, 10)
+    ((_, attempts, next_at, asked),) = store.deliveries.pending("e", 0, 10)
     assert (attempts, next_at, asked) == (0, 0, 1)
     keep(store, done=[("e", 1, asked)])
     assert store.deliveries.counts() == {}
@@ -169,7 +167,7 @@ def test_what_is_old_is_forgotten(store):
          attempts=[attempt(1, at=5), attempt(2, at=15)])  # fmt: skip
     assert store.messages.prune(1_001) == 1
     assert store.deliveries.prune(10) == 1
-    assert [(one.id, len(one.attempts)) for one in store.deliveries.listed("e", None, 10)] == [("m2", 1)]
+    assert [(one.id, len(one.attempts)) for one in store.deliveries.page("e", None, 10)] == [("m2", 1)]
 
 
 @pytest.mark.parametrize("remove", [lambda store: store.endpoints.remove("e"), lambda store: remove_domain(store.database, "acme")])  # fmt: skip
@@ -180,4 +178,4 @@ def test_with_an_endpoint_goes_all_that_is_kept_of_it(store, remove):
     remove(store)
     assert store.endpoints.all() == []
     assert store.deliveries.counts() == {}
-    assert store.deliveries.listed("e", None, 10) == []
+    assert store.deliveries.page("e", None, 10) == []

@@ -18,7 +18,7 @@ class Receiver:
         self.inside = set()
         self.ids = [message.id for message in messages]
         for message in messages:
-            said = json.loads(message.said)
+            said = json.loads(message.payload)
             getattr(self, message.type.replace(".", "_"))(message.room, said)
 
     def meeting_started(self, room, said):

@@ -51,7 +51,7 @@ class StoredEngine:
         self.start()
 
     def start(self):
-        self.engine = Engine(self.store, self.rules, self.store.tables.take_over(), **self.options)
+        self.engine = Engine(self.store, self.rules, self.store.projections.take_over(), **self.options)
 
     def append(self, *events, received=0, origin=0):
         return self.store.log.append([[entry_of(event, received, origin=origin) for event in events]])[0]
@@ -63,8 +63,8 @@ class StoredEngine:
 
     def meetings(self):
         """What the tables hold, in the kernel's words, by room and start."""
-        rows = self.store.answers.page(DOMAIN, MeetingFilter(), Page(limit=10_000), 0)
-        dedup = self.store.answers.entries(rows)
+        rows = self.store.meetings.page(DOMAIN, MeetingFilter(), Page(limit=10_000), 0)
+        dedup = self.store.meetings.entries(rows)
         found = [
             Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(dedup[m.id]))
             for m in rows

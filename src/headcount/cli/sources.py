@@ -117,7 +117,7 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
     from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
-    rows, tallies, letters = store.sources.all(), store.sources.tallies(), store.sources.count_dead_letters()
+    rows, tallies, letters = store.sources.all(), store.sources.stats(), store.sources.count_dead_letters()
     store.close()
     if not rows:
         echo("There is no source yet; 'headcount source add KIND' makes one.")
@@ -260,7 +260,7 @@ def show_letters(*, settings: Settings, body: bool) -> None:
 
     store = store_of(settings, read_only=True)
     names = {row.token: row.name for row in store.sources.all()}
-    for letter in store.sources.letters():
+    for letter in store.sources.dead_letters():
         name = names.get(letter.token, "a removed source")
         echo(f"{letter.number}  {spoken(letter.received)}  {name}: {letter.reason}")
         if body:

@@ -111,7 +111,7 @@ def show_messages(*, settings: Settings, name: str, state: str | None, limit: in
         raise BadInput(f"--state is one of {', '.join(DeliveryState)}, not {state}")
     store = store_of(settings, read_only=True)
     row = _named(store, settings["domain"], name)
-    page = store.deliveries.listed(row.uuid, None, limit, None if state is None else DeliveryState(state))
+    page = store.deliveries.page(row.uuid, None, limit, None if state is None else DeliveryState(state))
     store.close()
     for message in page:
         for line in _lines(message):
@@ -121,7 +121,7 @@ def show_messages(*, settings: Settings, name: str, state: str | None, limit: in
 def _lines(message: "MessageDeliveries") -> list[str]:
     from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
 
-    lines = [f"{message.id}  {message.fate}  {message.type}  {message.room}"]
+    lines = [f"{message.id}  {message.state}  {message.type}  {message.room}"]
     if message.reason:
         lines.append(f"    {message.reason}")
     if message.next_at is not None:

@@ -101,39 +101,41 @@ class Door:
             return None
         secret, now = house.chance(), house.now()
         await asyncio.to_thread(
-            house.store.passes.sign_in, key.domain, _role(key), key.name, key.id, now, secret
+            house.store.access_tokens.sign_in, key.domain, _role(key), key.name, key.id, now, secret
         )
-        held = await asyncio.to_thread(house.store.passes.find, secret, now)
+        held = await asyncio.to_thread(house.store.access_tokens.find, secret, now)
         return None if held is None else (secret, held)
 
     async def sign_in_with_link(self, link: str) -> tuple[str, AccessToken] | None:
         """The same for whoever was given a link; it is used up."""
         house = self._house
         secret = house.chance()
-        held = await asyncio.to_thread(house.store.passes.exchange, link, house.now(), secret)
+        held = await asyncio.to_thread(house.store.access_tokens.exchange, link, house.now(), secret)
         return None if held is None else (secret, held)
 
     async def holds(self, link: str) -> bool:
         """Whether a link may still be used."""
-        return await asyncio.to_thread(self._house.store.passes.link, link, self._house.now()) is not None
+        return (
+            await asyncio.to_thread(self._house.store.access_tokens.link, link, self._house.now()) is not None
+        )
 
     def still_holds(self, token: bytes) -> bool:
         """Whether a sign-in that was shown as `token_of` has it still lets somebody look. In doubt it does."""
         secret = token.removeprefix(_SHOWN).decode("utf-8", "replace")
         try:
-            return self._house.store.passes.find(secret, self._house.now()) is not None
+            return self._house.store.access_tokens.find(secret, self._house.now()) is not None
         except StoreError:
             return True
 
     async def sign_out(self, request: Request) -> None:
         secret = request.cookies.get(COOKIE, "")
-        await asyncio.to_thread(self._house.store.passes.drop, secret)
+        await asyncio.to_thread(self._house.store.access_tokens.drop, secret)
         security_event("sign_out")
 
     async def _held(self, secret: str) -> AccessToken | None:
         """The store is asked each time, so that what one process revokes is over in all of them at once."""
         now = self._house.now()
-        held = await asyncio.to_thread(self._house.store.passes.find, secret, now)
+        held = await asyncio.to_thread(self._house.store.access_tokens.find, secret, now)
         if held is not None:
             self.used[held.digest] = now
         return held

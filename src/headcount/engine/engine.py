@@ -105,7 +105,7 @@ class Engine:
         self._batch = batch
         self._epoch = epoch
         shown = Rules(rules.min_stay_ms, rules.start_alone_ms, rules.reset_alone_ms, shown_after)
-        self._keeper = RoomCache(store.tables, shown, watched=tells)
+        self._keeper = RoomCache(store.projections, shown, watched=tells)
         self._deadlines: list[tuple[Ms, RoomKey]] = []
         self._queued: set[tuple[Ms, RoomKey]] = set()
         self._time: Ms = 0
@@ -163,14 +163,14 @@ class Engine:
     def _start_again(self) -> None:
         """Forget all that is not in the store."""
         self._keeper.forget_all()
-        self.cursor, _ = self._store.tables.cursor()
-        self._behind = DeferredRooms(self._store.tables.rooms_behind(), self._release)
+        self.cursor, _ = self._store.projections.cursor()
+        self._behind = DeferredRooms(self._store.projections.deferred_rooms(), self._release)
         self._deadlines = [
-            (deadline, (domain, room)) for deadline, domain, room in self._store.tables.deadlines()
+            (deadline, (domain, room)) for deadline, domain, room in self._store.projections.deadlines()
         ]
         heapify(self._deadlines)
         self._queued = set(self._deadlines)
-        self._tell_next = self._store.outbox.first() if self._tells else NEVER
+        self._tell_next = self._store.notifications.first() if self._tells else NEVER
 
     # What is told of meetings.
 
@@ -179,12 +179,12 @@ class Engine:
         if self._tell_next > self._time:
             return False
         due: dict[tuple[str, str], list[PendingNotification]] = {}
-        for about in self._store.outbox.due(self._time, _MOST_TOLD):
+        for about in self._store.notifications.due(self._time, _MOST_TOLD):
             due.setdefault((about.domain, about.id), []).append(about)
         parts = [self._publish(key, abouts, now) for key, abouts in due.items()]
         if parts:
             self._commit(self.cursor, parts, lambda part, error: self._tell_later(part, error, now))
-        self._tell_next = self._store.outbox.first()
+        self._tell_next = self._store.notifications.first()
         return self._tell_next <= self._time
 
     def _publish(self, key: tuple[str, str], abouts: Sequence[PendingNotification], now: Ms) -> BatchPart:
@@ -194,7 +194,7 @@ class Engine:
         known: PublishedMeeting | None = None
         try:
             for about in abouts:
-                seen = self._store.outbox.seen(about, horizon)
+                seen = self._store.notifications.seen(about, horizon)
                 told = tell(about, seen if known is None else seen._replace(told=known), horizon, now)
                 part.round.messages.extend(told.messages)
                 if told.known is not None:
@@ -380,7 +380,7 @@ class Engine:
         If it rejects all of many, that is not their fault.
         """
         try:
-            self.tally.commit_s += self._store.tables.commit(_together(cursor, parts), self._epoch)
+            self.tally.commit_s += self._store.projections.commit(_together(cursor, parts), self._epoch)
         except Exception as error:
             if not _is_its_own(error):
                 raise
@@ -388,12 +388,12 @@ class Engine:
             if not rejected or len(rejected) == len(parts) > _TOO_MANY:
                 raise
             parts = [instead(part, rejected[part.key]) if part.key in rejected else part for part in parts]
-            self.tally.commit_s += self._store.tables.commit(_together(cursor, parts), self._epoch)
+            self.tally.commit_s += self._store.projections.commit(_together(cursor, parts), self._epoch)
         return parts
 
     def _rejected(self, parts: Sequence[BatchPart]) -> Iterator[tuple[BatchPart, Exception]]:
         """The parts that the store rejects, and why, found by halves."""
-        error = self._store.tables.rejects(_together(self.cursor, parts))
+        error = self._store.projections.rejection(_together(self.cursor, parts))
         if error is not None and len(parts) == 1:
             yield parts[0], error
         elif error is not None:

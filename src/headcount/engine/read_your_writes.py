@@ -47,12 +47,12 @@ class ReadYourWrites:
             await self._until(partial(self._shows, *key, at, position))
 
     def _shows(self, domain: str, room: str, at: Ms, position: int) -> bool:
-        behind = self._store.tables.room_behind(domain, room)
+        behind = self._store.projections.deferred_room(domain, room)
         if behind is not None and behind.reason is not None:
             raise RoomQuarantinedError(f"room '{room}' is quarantined since an error: {behind.reason}")
         if behind is not None and behind.position < position:
             return False
-        row = self._store.tables.room(domain, room)
+        row = self._store.projections.room(domain, room)
         return row is not None and row.settled >= at
 
     def _inferred_after(self, position: int) -> list[StoredEntry]:

@@ -63,9 +63,9 @@ class RoomCache:
     """
 
     def __init__(
-        self, tables: Projections, rules: Rules, most_idle: int = 20_000, *, watched: bool = True
+        self, projections: Projections, rules: Rules, most_idle: int = 20_000, *, watched: bool = True
     ) -> None:
-        self._tables = tables
+        self._projections = projections
         self._rules = rules
         self._most_idle = most_idle
         self._watched = watched
@@ -112,13 +112,13 @@ class RoomCache:
         self._idle.clear()
 
     def _recalled(self, key: RoomKey, cursor: int) -> CachedRoom:
-        row = self._tables.room(*key)
+        row = self._projections.room(*key)
         settled = _DAWN if row is None else row.settled
-        journal = self._tables.past(*key, settled, cursor)
+        journal = self._projections.journal(*key, settled, cursor)
         if row is None:
             return CachedRoom(Room(*key, self._rules, journal), journal, has_checkpoint=False)
         since, after = _where_to_begin(row.checkpoint, journal.mark_before(settled + 1))
-        events = self._tables.events_after(*key, after, cursor)
+        events = self._projections.events_after(*key, after, cursor)
         room = Room.replay(*key, self._rules, journal, since, settled, events)
         journal.committed(settled, cursor)
         kept = CachedRoom(room, journal, has_checkpoint=row.checkpoint is not None)

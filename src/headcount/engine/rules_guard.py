@@ -8,9 +8,9 @@ from headcount.store.open import Store
 def require_same_rules(store: Store, rules: Rules) -> None:
     """Remember the rules by which the tables are worked out. Raises `BadInput` if they are others."""
     said = encode_rules(rules)
-    known = store.tables.rules()
+    known = store.projections.rules()
     if known is None:
-        store.tables.keep_rules(said)
+        store.projections.set_rules(said)
     elif known != said:
         raise BadInput(
             f"the meetings in this store were worked out by other rules ({known} ms; now {said} ms):"

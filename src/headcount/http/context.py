@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
-from headcount.store.meetings import Answers
+from headcount.store.meetings import Meetings
 from headcount.store.sources import ExcludedParticipant
 from headcount.store.usage.queries import Usage
 
@@ -25,7 +25,7 @@ class Reading:
     in pieces. `patience_s` is how long the store is waited for.
     """
 
-    answers: Answers
+    answers: Meetings
     usage: Usage
     rules: Rules
     now: Callable[[], Ms]

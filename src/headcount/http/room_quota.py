@@ -16,7 +16,7 @@ from typing import Final
 from headcount.http.errors import ApiError
 from headcount.kernel.events import Kind, Ms
 from headcount.store.database import in_thread
-from headcount.store.meetings import Answers
+from headcount.store.meetings import Meetings
 from headcount.store.records import KIND_CODES, SNAPSHOT, AppendResult, LogEntry
 
 _OPENING: Final = frozenset({KIND_CODES[Kind.JOIN], SNAPSHOT})
@@ -48,7 +48,7 @@ class RoomQuota:
         self,
         most: int,
         shows_after: Ms,
-        answers: Answers,
+        answers: Meetings,
         append: Append,
         hand_over: HandOver,
         patience_s: float = 30,
@@ -101,7 +101,7 @@ class RoomQuota:
             raise _too_many(self._most)
 
     async def _count(self, name: str, domain: _Domain, now: Ms) -> None:
-        counted = await in_thread(self._patience_s, self._answers.open_rooms, name, self._most)
+        counted = await in_thread(self._patience_s, self._answers.count_active_rooms, name, self._most)
         domain.to_show = Counter(
             {slot: number for slot, number in domain.to_show.items() if slot >= now // _SLOT_MS}
         )

@@ -28,7 +28,7 @@ def retry(store: Store, now: Callable[[], Ms], limits: Limits, domain: str | Non
     """
     rows = {row.token: row for row in store.sources.all()}
     read = accepted = left = after = 0
-    while letters := store.sources.letters(after):
+    while letters := store.sources.dead_letters(after):
         after = letters[-1].number
         for letter in letters:
             row = rows.get(letter.token)

@@ -84,7 +84,7 @@ def _about_store(store: Store, settings: Settings) -> Iterator[Finding]:
 
 def _quarantine(store: Store) -> Finding:
     """Which rooms the engine had to leave out, and why."""
-    rows = [row for row in store.tables.rooms_behind() if row.reason is not None]
+    rows = [row for row in store.projections.deferred_rooms() if row.reason is not None]
     if not rows:
         return Finding("rooms", True, "none is quarantined")
     first = rows[0]
@@ -98,7 +98,7 @@ def _quarantine(store: Store) -> Finding:
 
 
 def _about_sources(store: Store, now: Ms) -> Iterator[Finding]:
-    tallies, letters = store.sources.tallies(), store.sources.count_dead_letters()
+    tallies, letters = store.sources.stats(), store.sources.count_dead_letters()
     rows = store.sources.all()
     if not rows:
         yield Finding("sources", True, "none is set up; 'headcount source add' does it")
@@ -210,7 +210,7 @@ def _wholeness(database: SqliteDatabase) -> Finding:
 
 
 def _lag(store: Store, end: int, now: Ms, most_s: float) -> Finding:
-    cursor, _ = store.tables.cursor()
+    cursor, _ = store.projections.cursor()
     if end <= cursor:
         last = (
             f"the last of {end:,} entries came {_ago(store.log.end()[1], now)}"

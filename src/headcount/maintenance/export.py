@@ -49,10 +49,10 @@ def _pages(store: Store, domain: str, now: Ms) -> Iterator[list[tuple[MeetingRow
     after: MeetingRow | None = None
     while True:
         page = Page(limit=_MEETINGS_AT_ONCE, after=after, ascending=True)
-        rows = store.answers.page(domain, MeetingFilter(), page, now)
+        rows = store.meetings.page(domain, MeetingFilter(), page, now)
         if not rows:
             return
-        entries = store.answers.entries(rows)
+        entries = store.meetings.entries(rows)
         yield [(row, entries[row.id]) for row in rows]
         after = rows[-1]
 

@@ -31,7 +31,7 @@ def check_or_rebuild(url: str, settings: Settings) -> str | None:
     The rules are those by which the tables were worked out, if there are any yet.
     """
     store = open_store(url)
-    known = store.tables.rules()
+    known = store.projections.rules()
     store.close()
     rules = settings.rules() if known is None else decode_rules(known)
     difference = _work_out(open_store(url), rules, settings.max_stay(), check=True)
@@ -54,8 +54,8 @@ def _work_out(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -
             engine = Engine(store, rules, epoch or 0, max_stay=max_stay, batch=_BATCH, stopwatch=None)
             while engine.step(now):
                 pass
-            store.tallying.all()
-            for row in store.tables.rooms_behind():
+            store.usage_rollup.finish()
+            for row in store.projections.deferred_rooms():
                 if row.reason is not None:
                     return f"room '{row.room}' of domain '{row.domain}' is quarantined: {row.reason}"
         with tempfile.TemporaryDirectory(prefix="headcount-") as folder:
@@ -64,12 +64,12 @@ def _work_out(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -
             engine = Engine(anew, rules, 0, max_stay=max_stay, batch=_BATCH, tells=False, stopwatch=None)
             while engine.step(now):
                 pass
-            anew.tallying.all()
+            anew.usage_rollup.finish()
             if check:
                 return first_difference(store.database, anew.database)
             replace_tables(anew.database, store.database)
             anew.close()
-        store.tables.keep_rules(encode_rules(rules))
+        store.projections.set_rules(encode_rules(rules))
     finally:
         lead.give_up()
         store.close()

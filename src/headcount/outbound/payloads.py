@@ -24,7 +24,7 @@ Said = dict[str, Any]
 
 def text_of(message: Message) -> str:
     """The body of the request that delivers a message."""
-    payload = _PAYLOADS[message.type](json.loads(message.said), message.room)
+    payload = _PAYLOADS[message.type](json.loads(message.payload), message.room)
     told = {
         "version": VERSION,
         "type": message.type,

@@ -27,7 +27,7 @@ from headcount.kernel.meetings import Stay
 from headcount.kernel.replay import changes_of
 from headcount.kernel.rules import NEVER, Rules
 from headcount.kernel.stay_table import LeftBy
-from headcount.store.meetings import Answers
+from headcount.store.meetings import Meetings
 from headcount.store.records import KINDS, Correction, MeetingRow
 from headcount.store.sources import ExcludedParticipant
 from headcount.timestamps import spoken
@@ -98,7 +98,7 @@ class Why(NamedTuple):
 
 
 def why(
-    answers: Answers,
+    answers: Meetings,
     bystanders: Callable[[str, str, Ms, Ms, int], list[ExcludedParticipant]],
     row: MeetingRow,
     now: Ms,

@@ -28,6 +28,6 @@ def create_first_key(store: Store, domain: str, clock: Clock) -> tuple[Key, str]
 def create_sign_in_link(store: Store, url: str, domain: str, role: Role, clock: Clock) -> str:
     """Return a one-time sign-in link, valid for one hour, below the server's `url`."""
     secret = fresh_secret()
-    store.passes.make_link(domain, role, "link", clock.now(), secret)
+    store.access_tokens.make_link(domain, role, "link", clock.now(), secret)
     security_event("sign_in_link_created", domain=domain, role=str(role))
     return f"{url.rstrip('/')}/dashboard/sign-in?link={secret}"

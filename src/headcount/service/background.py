@@ -64,10 +64,10 @@ class Maintenance:
             self._store.keys.touch(used_keys)
         used_sessions, self._sessions.used = self._sessions.used, {}
         if used_sessions:
-            self._store.passes.touch(used_sessions)
+            self._store.access_tokens.touch(used_sessions)
         stats = self._source_stats.drain()
         if stats:
-            self._store.sources.tally(stats)
+            self._store.sources.add_stats(stats)
 
     def _log_clock_jump(self) -> None:
         jump_ms = self._clock.take_jump()
@@ -130,7 +130,7 @@ async def roll_up_usage(core: Core) -> None:
         more = False
         if core.worker.leads():
             try:
-                more = await asyncio.to_thread(core.store.tallying.step)
+                more = await asyncio.to_thread(core.store.usage_rollup.step)
             except StoreError as error:
                 log.warning("usage rollup failed; will retry", reason=str(error))
         await asyncio.sleep(_ROLLUP_PAUSE_S if more else _ROLLUP_INTERVAL_S)

@@ -106,7 +106,7 @@ class Readiness:
     def cursor(self) -> int:
         """Return the position up to which the engine processed the log, whichever process runs it."""
         engine = self._worker.engine
-        return engine.cursor if engine is not None else self._store.tables.cursor()[0]
+        return engine.cursor if engine is not None else self._store.projections.cursor()[0]
 
     def measure_lag(self) -> Lag:
         """Measure the lag now. Reads the store."""
@@ -127,7 +127,7 @@ class Readiness:
         if time.monotonic() - self._write_attempted_s >= _WRITE_INTERVAL_S:
             self._write_attempted_s = time.monotonic()
             try:
-                await asyncio.to_thread(self._store.tables.require_writable)
+                await asyncio.to_thread(self._store.projections.require_writable)
             except StoreError as error:
                 self._write_error = error.reason
                 log.warning("test write failed", reason=str(error))

@@ -68,8 +68,8 @@ class Web:
                 ingest=self._ingest(quota),
                 front_door=self._inbound(quota),
                 reading=Reading(
-                    core.store.answers, core.store.usage, core.rules, core.clock.now, settings["granularity_s"],
-                    core.store.sources.bystanders, settings["request_s"],
+                    core.store.meetings, core.store.usage, core.rules, core.clock.now, settings["granularity_s"],
+                    core.store.sources.excluded_participants, settings["request_s"],
                 ),
                 webhook_endpoints=self._manager,
                 broadcaster=self.broadcaster,
@@ -89,7 +89,7 @@ class Web:
         core, settings = self._core, self._core.settings
         shows_after = core.rules.min_stay_ms + settings.shown_after() + _COMMIT_MS
         return RoomQuota(
-            settings["max_open_rooms"], shows_after, core.store.answers, core.appender.append,
+            settings["max_open_rooms"], shows_after, core.store.meetings, core.appender.append,
             core.appender.hand_over, settings["request_s"],
         )  # fmt: skip
 
@@ -106,7 +106,7 @@ class Web:
         return FrontDoor(
             core.store.sources, quota.append, core.clock.now, core.clock.outside, core.metrics.count_events,
             core.settings.limits(), self.gate.count_source, core.source_stats,
-            public_url=core.settings["public_url"], add_rooms=core.store.polls.add_rooms, cursors=self._cursors,
+            public_url=core.settings["public_url"], add_rooms=core.store.presence.add_rooms, cursors=self._cursors,
         )  # fmt: skip
 
     def _is_valid(self, token: bytes) -> bool:

@@ -9,7 +9,7 @@ from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import FIRST_MARK, Mark
 from headcount.store.database import Database
 from headcount.store.log import events_between
-from headcount.store.records import ReplayPointChange, decode_replay_point
+from headcount.store.records import MarkChange, decode_mark
 
 
 class StoredJournal:
@@ -27,9 +27,9 @@ class StoredJournal:
         self._settled = settled
         self._position = position
         self._events: list[Event] = []
-        self._changes: list[ReplayPointChange] = []
+        self._changes: list[MarkChange] = []
 
-    def take_changes(self) -> list[ReplayPointChange]:
+    def take_changes(self) -> list[MarkChange]:
         """What is to be committed of the marks."""
         return self._changes
 
@@ -49,16 +49,16 @@ class StoredJournal:
         self._events.append(event)
 
     def mark(self, mark: Mark) -> None:
-        self._changes.append(ReplayPointChange(self._domain, self._room, mark.at, mark.at, (mark,)))
+        self._changes.append(MarkChange(self._domain, self._room, mark.at, mark.at, (mark,)))
 
     def replace_marks(self, after: Ms, to: Ms, marks: Sequence[Mark]) -> None:
-        self._changes.append(ReplayPointChange(self._domain, self._room, after, to, tuple(marks)))
+        self._changes.append(MarkChange(self._domain, self._room, after, to, tuple(marks)))
 
     def mark_before(self, at: Ms) -> Mark:
         with self._database.reading() as connection:
-            row = connection.row("select_replay_point_before", domain=self._domain, room=self._room, at=at)
+            row = connection.row("select_mark_before", domain=self._domain, room=self._room, at=at)
         if not self._changes:
-            return FIRST_MARK if row is None else decode_replay_point(*row)
+            return FIRST_MARK if row is None else decode_mark(*row)
         marks = self._marks_after(FIRST_MARK.at)
         return next((mark for mark in reversed(marks) if mark.at < at), FIRST_MARK)
 
@@ -68,8 +68,8 @@ class StoredJournal:
     def _marks_after(self, at: Ms) -> list[Mark]:
         """The marks after `at`, with what this round has changed of them."""
         with self._database.reading() as connection:
-            rows = connection.rows("select_replay_points_after", domain=self._domain, room=self._room, at=at)
-        marks = {row[0]: decode_replay_point(*row) for row in rows}
+            rows = connection.rows("select_marks_after", domain=self._domain, room=self._room, at=at)
+        marks = {row[0]: decode_mark(*row) for row in rows}
         for change in self._changes:
             for gone in [m for m in marks if change.after < m <= change.to]:
                 del marks[gone]

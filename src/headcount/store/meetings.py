@@ -1,4 +1,4 @@
-"""Answers: what the API and the dashboard ask of the tables. Reads only; every answer is of one domain.
+"""Meetings: what the API and the dashboard ask of the tables. Reads only; every answer is of one domain.
 
 What is ongoing has no end here: whoever shows a duration knows what time it is.
 """
@@ -24,7 +24,7 @@ from headcount.store.records import (
     StayRow,
     SupersededMeeting,
     decode_event,
-    decode_replay_point,
+    decode_mark,
 )
 from headcount.store.statements import with_lists
 
@@ -112,19 +112,21 @@ class MeetingList:
     pages: Callable[[MeetingRow], Iterator[list[Entry]]]
 
 
-class Answers:
+class Meetings:
     """What may be asked about one domain."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def listed(self, domain: str, wanted: MeetingFilter, page: Page, now: Ms) -> tuple[int, list[MeetingRow]]:
+    def page_with_total(
+        self, domain: str, wanted: MeetingFilter, page: Page, now: Ms
+    ) -> tuple[int, list[MeetingRow]]:
         """How many of the wanted meetings there are, and a page of them, all of one moment."""
         with consistent_read(self._database) as connection:
             return _count(connection, domain, wanted, now), _page(connection, domain, wanted, page, now)
 
     @contextmanager
-    def with_entries(
+    def page_with_participants(
         self, domain: str, wanted: MeetingFilter, page: Page, now: Ms, few: int
     ) -> Iterator[MeetingList]:
         """The same, and who took part, if they are at most `few`; of one moment, which lasts as long as the block."""
@@ -200,7 +202,7 @@ class Answers:
             row = connection.row("select_superseded_meeting", domain=domain, id=meeting_id)
             return None if row is None else SupersededMeeting(*row)
 
-    def covering(self, domain: str, room: str, at: Ms) -> MeetingRow | None:
+    def meeting_at(self, domain: str, room: str, at: Ms) -> MeetingRow | None:
         """The meeting of a room that holds the moment `at`."""
         with self._database.reading() as connection:
             row = connection.row("select_meeting_at", domain=domain, room=room, at=at)
@@ -261,7 +263,7 @@ class Answers:
         with self._database.reading() as connection:
             return dict(connection.rows("select_ongoing_meeting_ids", domain=domain))
 
-    def open_rooms(self, domain: str, most: int) -> int:
+    def count_active_rooms(self, domain: str, most: int) -> int:
         """How many rooms somebody is in; they are counted up to `most`."""
         with self._database.reading() as connection:
             (number,) = connection.row("count_active_rooms", domain=domain, limit=most) or (0,)
@@ -279,7 +281,9 @@ class Answers:
         return found
 
     @contextmanager
-    def everybody(self, domain: str, size: int) -> Iterator[tuple[Iterator[list[Present]], dict[str, str]]]:
+    def presence_pages(
+        self, domain: str, size: int
+    ) -> Iterator[tuple[Iterator[list[Present]], dict[str, str]]]:
         """Who is in now, in all rooms, by room, then join, up to `size` at a time; and the ids of the meetings that go on there.
 
         All of one moment, which lasts as long as the block.
@@ -293,14 +297,14 @@ class Answers:
     def presence(self, domain: str, room: str | None = None) -> tuple[list[Present], dict[str, str]]:
         """Who is in now, in one room or in all, by room, then join, and the ids of the meetings that go on there."""
         if room is None:
-            with self.everybody(domain, _PAGE) as (pages, ids):
+            with self.presence_pages(domain, _PAGE) as (pages, ids):
                 return list(chain.from_iterable(pages)), ids
         with consistent_read(self._database) as connection:
             latest = connection.row("select_meeting_at", domain=domain, room=room, at=NEVER)
             ids = {} if latest is None else {room: MeetingRow(*latest).id}
             return connection.rows("select_room_presence", domain=domain, room=room), ids
 
-    def in_room(self, domain: str, room: str, start: Ms, until: Ms) -> list[StayRow]:
+    def stays_between(self, domain: str, room: str, start: Ms, until: Ms) -> list[StayRow]:
         """The stays of a room that overlap [start, until)."""
         with self._database.reading() as connection:
             after = _mark_before(connection, domain, room, start + 1)
@@ -315,7 +319,7 @@ class Answers:
             rows = connection.rows("select_corrections", domain=domain, room=room, start=start, until=until)
             return [Correction(*row) for row in rows]
 
-    def history(self, domain: str, room: str, start: Ms, until: Ms) -> list[Event]:
+    def sitting_events(self, domain: str, room: str, start: Ms, until: Ms) -> list[Event]:
         """The events of the sittings that hold [start, until], from when nobody was in."""
         with self._database.reading() as connection:
             after = _mark_before(connection, domain, room, start)
@@ -332,7 +336,7 @@ class Answers:
             mark = (
                 None
                 if meeting.end is None
-                else connection.row("select_replay_points_after", **key, at=meeting.end - 1)
+                else connection.row("select_marks_after", **key, at=meeting.end - 1)
             )
             until = NEVER if mark is None else mark[0]
             within = key | {"after": after.at, "until": until}
@@ -419,8 +423,8 @@ def _page(
 
 
 def _mark_before(connection: Connection, domain: str, room: str, at: Ms) -> Mark:
-    row = connection.row("select_replay_point_before", domain=domain, room=room, at=at)
-    return FIRST_MARK if row is None else decode_replay_point(*row)
+    row = connection.row("select_mark_before", domain=domain, room=room, at=at)
+    return FIRST_MARK if row is None else decode_mark(*row)
 
 
 def _clauses(domain: str, wanted: MeetingFilter, now: Ms) -> tuple[list[str], dict[str, Any]]:

@@ -7,7 +7,7 @@ from headcount.errors import MissingExtra
 from headcount.store.credentials import AccessTokens, Keys
 from headcount.store.database import Database, StoreError, mask_password
 from headcount.store.log import Log
-from headcount.store.meetings import Answers
+from headcount.store.meetings import Meetings
 from headcount.store.migrations import migrate, pending
 from headcount.store.outbox import Messages, PendingNotifications
 from headcount.store.presence import Presence
@@ -25,18 +25,18 @@ class Store:
 
     database: Database
     log: Log
-    tables: Projections
-    answers: Answers
+    projections: Projections
+    meetings: Meetings
     usage: Usage
-    tallying: UsageRollup
+    usage_rollup: UsageRollup
     keys: Keys
     sources: Sources
     messages: Messages
-    outbox: PendingNotifications
-    polls: Presence
+    notifications: PendingNotifications
+    presence: Presence
     endpoints: Endpoints
     deliveries: Deliveries
-    passes: AccessTokens
+    access_tokens: AccessTokens
 
     def close(self) -> None:
         self.database.close()
@@ -64,7 +64,7 @@ def store_on(database: Database) -> Store:
         database,
         Log(database),
         Projections(database),
-        Answers(database),
+        Meetings(database),
         Usage(database),
         UsageRollup(database),
         Keys(database),

@@ -31,7 +31,7 @@ class MessageType(StrEnum):
 class Message(NamedTuple):
     """A message as it is stored.
 
-    `id` is the same for ever, `at` when it happened, `created` when the engine wrote it. `said` is what
+    `id` is the same for ever, `at` when it happened, `created` when the engine wrote it. `payload` is what
     happened, as JSON in our own words; `headcount.wording` puts it into the words of those who receive it.
     """
 
@@ -42,7 +42,7 @@ class Message(NamedTuple):
     room: str
     at: Ms
     created: Ms
-    said: str
+    payload: str
 
 
 class Messages:
@@ -79,7 +79,7 @@ class Messages:
                 rows = connection.rows_of(*with_lists("select_domain_messages", values))
         return [Message(*row) for row in rows]
 
-    def of_room(self, domain: str, room: str, start: Ms, last: Ms, most: int) -> list[Message]:
+    def in_room(self, domain: str, room: str, start: Ms, last: Ms, most: int) -> list[Message]:
         """Those about what happened in a room from `start` to `last`, and were written within the day after, in order."""
         values = {"domain": domain, "room": room, "start": start, "last": last}
         with self._database.reading() as connection:

@@ -13,8 +13,8 @@ from headcount.store.records import (
     DAY_MS,
     BatchChanges,
     DeferredRoom,
+    MarkChange,
     MeetingRow,
-    ReplayPointChange,
     RoomRow,
     encode_unconfirmed,
 )
@@ -48,7 +48,7 @@ class Projections:
         with self._database.writing() as connection:
             connection.run("touch_engine_state")
 
-    def past(self, domain: str, room: str, settled: Ms, position: int) -> StoredJournal:
+    def journal(self, domain: str, room: str, settled: Ms, position: int) -> StoredJournal:
         """The past of a room up to what is committed."""
         return StoredJournal(self._database, domain, room, settled, position)
 
@@ -63,7 +63,7 @@ class Projections:
             row = connection.row("select_rules")
             return None if row is None else row[0]
 
-    def keep_rules(self, rules: str) -> None:
+    def set_rules(self, rules: str) -> None:
         with self._database.writing() as connection:
             connection.run("update_rules", rules=rules)
 
@@ -79,17 +79,17 @@ class Projections:
             row = connection.row("select_room", domain=domain, room=room)
             return None if row is None else RoomRow(*row)
 
-    def rooms_behind(self) -> list[DeferredRoom]:
+    def deferred_rooms(self) -> list[DeferredRoom]:
         """All rooms that are behind, those first that are to be tried first."""
         with self._database.reading() as connection:
             return [DeferredRoom(*row) for row in connection.rows("select_deferred_rooms")]
 
-    def room_behind(self, domain: str, room: str) -> DeferredRoom | None:
+    def deferred_room(self, domain: str, room: str) -> DeferredRoom | None:
         with self._database.reading() as connection:
             row = connection.row("select_deferred_room", domain=domain, room=room)
             return None if row is None else DeferredRoom(*row)
 
-    def rejects(self, part: BatchChanges) -> Exception | None:
+    def rejection(self, part: BatchChanges) -> Exception | None:
         """Why the database does not take a part of a round; None if it does. Nothing is changed."""
         try:
             with self._database.writing() as connection:
@@ -152,14 +152,14 @@ def _put(connection: Connection, name: str, rows: Sequence[Sequence[Any]]) -> No
         connection.write(name, rows)
 
 
-def _write_marks(connection: Connection, changes: Sequence[ReplayPointChange]) -> None:
+def _write_marks(connection: Connection, changes: Sequence[MarkChange]) -> None:
     """The changes in their order; marks that are only added, by far the most, go together."""
     added: dict[tuple[str, str, Ms], tuple[Any, ...]] = {}
     for change in changes:
         key = (change.domain, change.room)
         if change.after < change.to:
-            _put(connection, "upsert_replay_point", list(added.values()))
+            _put(connection, "upsert_mark", list(added.values()))
             added = {}
-            connection.write("delete_replay_points", [(*key, change.after, change.to)])
+            connection.write("delete_marks", [(*key, change.after, change.to)])
         added.update({(*key, mark.at): (*key, mark.at, encode_unconfirmed(mark)) for mark in change.marks})
-    _put(connection, "upsert_replay_point", list(added.values()))
+    _put(connection, "upsert_mark", list(added.values()))

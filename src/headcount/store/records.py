@@ -182,7 +182,7 @@ class PublishedMeeting(NamedTuple):
     revisions: int = 0
 
 
-class ReplayPointChange(NamedTuple):
+class MarkChange(NamedTuple):
     """The marks of a room in (after, to] are `marks` from now on."""
 
     domain: str
@@ -215,7 +215,7 @@ class BatchChanges:
     meetings: dict[tuple[str, str], MeetingRow | None]
     progress: dict[tuple[str, str], tuple[Ms | None, int]]
     carried: dict[tuple[str, str], tuple[Ms, str]]
-    marks: list[ReplayPointChange]
+    marks: list[MarkChange]
     corrections: list[Correction]
     superseded: list[SupersededMeeting]
     to_tally: dict[RoomKey, tuple[Ms, Ms]]
@@ -319,7 +319,7 @@ def encode_unconfirmed(mark: Mark) -> str | None:
     return msgspec.json.encode(mark.unconfirmed).decode() if mark.unconfirmed else None
 
 
-def decode_replay_point(at: Ms, doubts: str | None) -> Mark:
+def decode_mark(at: Ms, doubts: str | None) -> Mark:
     """The kernel's mark of a row."""
     return Mark(at, _deep_tuple(msgspec.json.decode(doubts)) if doubts else ())
 

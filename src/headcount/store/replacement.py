@@ -21,7 +21,7 @@ _TABLES: Final = {
     ),
     "meeting_counts": ("domain, day, meetings", 2),
     "stays": ("domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name", 4),
-    "replay_points": ("domain, room, at_ms, unconfirmed", 3),
+    "marks": ("domain, room, at_ms, unconfirmed", 3),
     "rooms": ("domain, room, finalized_ms, deadline_ms", 2),
     "deferred_rooms": ("domain, room, position, reason, attempts, since_ms, retry_ms, release", 2),
     "room_quarters": (

@@ -132,12 +132,12 @@ class Sources:
                 )
             ]
 
-    def tally(self, tallies: Iterable[SourceStat]) -> None:
+    def add_stats(self, tallies: Iterable[SourceStat]) -> None:
         """Add what befell sources since the last time."""
         with self._database.writing() as connection:
             connection.write("add_source_stats", [tuple(one) for one in tallies])
 
-    def tallies(self) -> dict[str, dict[str, SourceStat]]:
+    def stats(self) -> dict[str, dict[str, SourceStat]]:
         """What befell each source so far, by token and what."""
         found: dict[str, dict[str, SourceStat]] = {}
         with self._database.reading() as connection:
@@ -154,7 +154,7 @@ class Sources:
         with self._database.writing() as connection:
             connection.write("insert_dead_letter", [row])
 
-    def letters(self, after: int = 0, most: int = DEAD_LETTERS_LIMIT) -> list[DeadLetter]:
+    def dead_letters(self, after: int = 0, most: int = DEAD_LETTERS_LIMIT) -> list[DeadLetter]:
         """Deliveries that could not be read, oldest first."""
         with self._database.reading() as connection:
             rows = connection.rows("select_dead_letters", after=after, limit=most)
@@ -182,7 +182,7 @@ class Sources:
         with self._database.writing() as connection:
             connection.write("insert_excluded_participant", bystanders)
 
-    def bystanders(
+    def excluded_participants(
         self, domain: str, room: str, start: Ms, until: Ms, most: int
     ) -> list[ExcludedParticipant]:
         """Who came to and went from a room in [start, until) and does not count."""

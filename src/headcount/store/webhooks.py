@@ -95,7 +95,7 @@ class Endpoints:
                 created=row.created, **_changing(row),
             )  # fmt: skip
 
-    def revive(self, row: Endpoint) -> None:
+    def reenable(self, row: Endpoint) -> None:
         """Give an endpoint what `row` says and set it going: what waits is tried as if for the first time."""
         with self._database.writing() as connection:
             connection.run(
@@ -139,7 +139,7 @@ class Endpoints:
         with self._database.reading() as connection:
             return dict(connection.rows("select_active_endpoint_versions"))
 
-    def replay(self, row: Endpoint, wanted: ResendFilter, most: int = RESEND_LIMIT) -> int:
+    def resend(self, row: Endpoint, wanted: ResendFilter, most: int = RESEND_LIMIT) -> int:
         """Let messages that were taken up be sent again, at most so many, the oldest; how many they are."""
         text, values = _replaying(row, wanted)
         with self._database.writing() as connection:
@@ -267,7 +267,7 @@ class MessageDeliveries(NamedTuple):
     type: str
     room: str
     created: Ms
-    fate: DeliveryState
+    state: DeliveryState
     next_at: Ms | None
     reason: str | None
     attempts: list[Attempt]
@@ -279,13 +279,13 @@ class Deliveries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def waiting(self, uuid: str, after: int, most: int) -> list[tuple[Message, int, Ms, int]]:
+    def pending(self, uuid: str, after: int, most: int) -> list[tuple[Message, int, Ms, int]]:
         """What waits for an endpoint, in order: the message, how often it was tried, when it is tried next, `asked`."""
         with self._database.reading() as connection:
             rows = connection.rows("select_pending_deliveries", endpoint=uuid, after=after, limit=most)
         return [(Message(*row[:-3]), *row[-3:]) for row in rows]
 
-    def keep(self, batch: DeliveryBatch) -> None:
+    def commit(self, batch: DeliveryBatch) -> None:
         """Commit what was done."""
         with self._database.writing() as connection:
             connection.write("insert_attempt", batch.attempts)
@@ -307,7 +307,7 @@ class Deliveries:
             for uuid, failed, number in rows
         }
 
-    def listed(
+    def page(
         self, uuid: str, before: int | None, most: int, fate: DeliveryState | None = None
     ) -> list[MessageDeliveries]:
         """A page of what an endpoint was told, or is to be told again, the newest first."""

@@ -24,11 +24,11 @@ def store(tmp_path):
 
 
 def fates(store, uuid="e"):
-    return {one.id: one.fate for one in store.deliveries.listed(uuid, None, 100)}
+    return {one.id: one.state for one in store.deliveries.page(uuid, None, 100)}
 
 
 def only_attempt(store, name):
-    (told,) = [one for one in store.deliveries.listed("e", None, 100) if one.id == name]
+    (told,) = [one for one in store.deliveries.page("e", None, 100) if one.id == name]
     return told.attempts[-1]
 
 
@@ -69,7 +69,7 @@ def test_what_failed_before_the_process_died_comes_once_though_it_waits_and_is_i
         put(store, *(f"m-{n}" for n in range(1, 7)))
         third = store.messages.after(0)[2]
         waits = Delivery("e", "default", third.position, third.room, 1, 0)
-        store.deliveries.keep(DeliveryBatch([], [waits], [], []))
+        store.deliveries.commit(DeliveryBatch([], [waits], [], []))
         with posting(store):
             came = receiver.wait_for(6)
             until(lambda: store.deliveries.counts() == {})
@@ -124,10 +124,10 @@ def test_a_message_that_is_given_up_says_why_lets_the_next_one_go_and_can_be_rep
         row = endpoint(store, receiver)
         put(store, "m1", "m2")
         until(lambda: fates(store) == {"m1": DeliveryState.FAILED, "m2": DeliveryState.DELIVERED})
-        (told,) = store.deliveries.listed("e", None, 10, DeliveryState.FAILED)
+        (told,) = store.deliveries.page("e", None, 10, DeliveryState.FAILED)
         assert told.reason == "tried 5 times: answered 418"
         receiver.behave = answers()
-        assert store.endpoints.replay(row, ResendFilter(failed=True)) == 1
+        assert store.endpoints.resend(row, ResendFilter(failed=True)) == 1
         until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED, "m2": DeliveryState.DELIVERED})
         assert receiver.ids() == ["m1"] * 5 + ["m2", "m1"]
 
@@ -173,7 +173,7 @@ def test_one_that_is_dead_fails_keeps_its_messages_and_gets_them_when_it_is_revi
         assert store.endpoints.find("default", "e").failed_count == 3
         put(store, *(f"m{n}" for n in range(30, 60)))
         with receiving(port=port) as alive:
-            store.endpoints.revive(row)
+            store.endpoints.reenable(row)
             alive.wait_for(60)
             assert alive.ids() == [f"m{n}" for n in range(60)]
             until(lambda: store.deliveries.counts() == {})
@@ -188,7 +188,7 @@ def test_what_waits_is_tried_at_its_time_after_a_restart(store):
             put(store, "n1", room="red")
             receiver.wait_for(2)
         assert store.deliveries.counts() == {("e", DeliveryState.PENDING): 3}
-        waiting = store.deliveries.waiting("e", 0, 10)
+        waiting = store.deliveries.pending("e", 0, 10)
         assert [(one.id, tries) for one, tries, *_ in waiting] == [("m1", 1), ("m2", 0), ("n1", 1)]
         receiver.behave = answers()
         with posting(store):
@@ -208,7 +208,7 @@ def test_more_than_fits_is_replayed_in_order_before_what_is_new(store):
         for room in ("red", "green", "blue", "grey"):
             put(store, *(f"{room}-{n}" for n in range(300)), room=room)
         row = endpoint(store, receiver)
-        assert store.endpoints.replay(row, ResendFilter(since=0)) == 1_200
+        assert store.endpoints.resend(row, ResendFilter(since=0)) == 1_200
         put(store, "red-300", room="red")
         came = receiver.wait_for(1_201)
         assert in_order(came, "red") == [f"red-{n}" for n in range(301)]

@@ -40,10 +40,10 @@ def visits(chance, number):
 
 def slow(store, domain, first, until, now):
     """The sum over all meetings: meetings, time and the most at once; of all rooms together, and of each."""
-    rows = store.answers.page(domain, MeetingFilter(), Page(limit=100_000), now)
+    rows = store.meetings.page(domain, MeetingFilter(), Page(limit=100_000), now)
     entries = {}
     for start in range(0, len(rows), 100):
-        entries |= store.answers.entries(rows[start : start + 100])
+        entries |= store.meetings.entries(rows[start : start + 100])
     start, end = first * QUARTER, until * QUARTER
     found = {}
     for room in (None, *sorted({row.room for row in rows})):
@@ -87,17 +87,17 @@ def ranges(chance):
 
 def test_any_piece_of_a_quarter_of_a_year_is_what_its_meetings_come_to(store):
     chance = Random(8)
-    engine = Engine(store, Rules(), store.tables.take_over(), batch=100)
+    engine = Engine(store, Rules(), store.projections.take_over(), batch=100)
     said = list(visits(chance, 250))
     chance.shuffle(said)
     for start in range(0, len(said), 100):
         store.log.append([[entry_of(event, NOW) for event in said[start : start + 100]]])
         while engine.step(NOW):
             pass
-        store.tallying.step(chance.randint(1, 20))
+        store.usage_rollup.step(chance.randint(1, 20))
     for first, until in ranges(chance):
         assert fast(store, "default", first, until, NOW) == slow(store, "default", first, until, NOW)
-    store.tallying.all()
+    store.usage_rollup.finish()
     assert rows_in(store, "pending_rollups") == 0
     for first, until in ranges(chance):
         assert fast(store, "default", first, until, NOW) == slow(store, "default", first, until, NOW)
@@ -123,9 +123,9 @@ def rows_in(store, table):
 
 
 def commit(store, *rounds):
-    epoch = store.tables.take_over()
+    epoch = store.projections.take_over()
     for one in rounds:
-        store.tables.commit(one, epoch)
+        store.projections.commit(one, epoch)
 
 
 def test_marking_everything_covers_meetings_that_no_rollup_was_pending_for(store):
@@ -133,19 +133,19 @@ def test_marking_everything_covers_meetings_that_no_rollup_was_pending_for(store
         one = met(number)
         one.to_tally.clear()
         commit(store, one)
-    store.tallying.mark_all()
+    store.usage_rollup.reset()
     assert rows_in(store, "pending_rollups") == 1
     before = fast(store, "acme", FIRST, LAST, NOW)
-    store.tallying.all()
+    store.usage_rollup.finish()
     assert before == fast(store, "acme", FIRST, LAST, NOW) == slow(store, "acme", FIRST, LAST, NOW)
     assert before["blue"] == (3, 3 * 2 * 3_600_000, 2)
 
 
 def test_a_domain_that_is_removed_leaves_nothing_tallied(store):
     commit(store, met(0), met(1, domain="other"))
-    store.tallying.step(1)
+    store.usage_rollup.step(1)
     remove_domain(store.database, "acme")
-    store.tallying.all()
+    store.usage_rollup.finish()
     remove_domain(store.database, "other")
     assert [rows_in(store, table) for table in TABLES] == [0] * len(TABLES)
 
@@ -170,8 +170,8 @@ class Beaten:
 @pytest.mark.parametrize("most", [1, 2, 10])
 def test_what_two_tally_at_once_is_tallied_once(store, most):
     commit(store, met(0), met(1, "red"), met(2))
-    assert UsageRollup(Beaten(store.database, lambda: store.tallying.step(most))).step(2)
-    store.tallying.all()
+    assert UsageRollup(Beaten(store.database, lambda: store.usage_rollup.step(most))).step(2)
+    store.usage_rollup.finish()
     assert fast(store, "acme", FIRST, LAST, NOW) == slow(store, "acme", FIRST, LAST, NOW)
     assert rows_in(store, "pending_rollups") == 0
 
@@ -181,7 +181,7 @@ def test_what_changes_while_it_is_tallied_is_tallied_again(store):
     longer = met(0, hours=5)
     assert not UsageRollup(Beaten(store.database, lambda: commit(store, longer))).step()
     assert fast(store, "acme", FIRST, LAST, NOW)["blue"] == (1, 2 * 5 * 3_600_000, 2)
-    store.tallying.all()
+    store.usage_rollup.finish()
     assert fast(store, "acme", FIRST, LAST, NOW)["blue"] == (1, 2 * 5 * 3_600_000, 2)
 
 
@@ -191,5 +191,5 @@ def test_who_asks_while_far_too_much_waits_is_told_to_come_again(store):
     commit(store, many)
     with pytest.raises(StoreBusy, match="worked out"):
         store.usage.by_quarter("acme", None, FIRST, LAST, NOW)
-    store.tallying.step()
+    store.usage_rollup.step()
     assert store.usage.by_quarter("acme", None, FIRST, LAST, NOW) == {}

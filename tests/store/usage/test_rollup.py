@@ -26,7 +26,7 @@ def meeting(number, start, end=None):
 
 def commit(store, *rows, gone=()):
     changes = {("acme", row.id): row for row in rows} | {("acme", f"m-{number}"): None for number in gone}
-    store.tables.commit(BatchChanges(0, meetings=changes), store.tables.take_over())
+    store.projections.commit(BatchChanges(0, meetings=changes), store.projections.take_over())
 
 
 def tallied(store):
@@ -62,7 +62,7 @@ def test_any_timeframe_counts_its_meetings(store):
             and ongoing in (None, row.end is None)
             for row in rows
         )
-        assert store.answers.count("acme", wanted, 0) == expected, wanted
+        assert store.meetings.count("acme", wanted, 0) == expected, wanted
 
 
 def test_any_window_finds_what_ran_in_it(store):
@@ -75,11 +75,11 @@ def test_any_window_finds_what_ran_in_it(store):
     for _ in range(200):
         first, until = (chance.choice([None, T0 + chance.randrange(-1000, 2 * DAY_MS)]) for _ in "ab")
         wanted = MeetingFilter(runs_from=first, runs_before=until)
-        found = {row.id for row in store.answers.page("acme", wanted, Page(limit=1_000), 0)}
+        found = {row.id for row in store.meetings.page("acme", wanted, Page(limit=1_000), 0)}
         expected = {
             row.id
             for row in rows
             if (first is None or row.end is None or row.end > first) and (until is None or row.start < until)
         }
         assert found == expected
-        assert store.answers.count("acme", wanted, 0) == len(expected)
+        assert store.meetings.count("acme", wanted, 0) == len(expected)

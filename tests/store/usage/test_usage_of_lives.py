@@ -110,19 +110,19 @@ def test_usage_is_that_of_the_meetings_in_any_order_with_restarts_anywhere(folde
                 stored.start()
             stored.append(event)
             if tallies[number]:
-                stored.store.tallying.step(tallies[number])
+                stored.store.usage_rollup.step(tallies[number])
         stored.show(now)
         meetings = kernel(said, as_of=now, rules=RULES)
         assert stored.meetings() == meetings
         check(stored, meetings, now)
-        stored.store.tallying.all()
+        stored.store.usage_rollup.finish()
         assert waiting(stored) == 0
         check(stored, meetings, now)
         tables = tallied(stored)
-        stored.store.tallying.mark_all()
+        stored.store.usage_rollup.reset()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("headcount.store.usage.rollup._LONGEST", data.draw(st.integers(1, 5)))
-            stored.store.tallying.all()
+            stored.store.usage_rollup.finish()
         assert tallied(stored) == tables
     finally:
         stored.close()

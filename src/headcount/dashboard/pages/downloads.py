@@ -58,7 +58,7 @@ async def meetings_csv(view: View) -> Response:
 async def meetings_xlsx(view: View) -> Response:
     """GET /dashboard/meetings.xlsx: the same for Excel."""
     wanted = meetings_page.wanted_by(view.query, view)
-    number = await asyncio.to_thread(view.house.store.answers.count, view.domain, wanted, view.now)
+    number = await asyncio.to_thread(view.house.store.meetings.count, view.domain, wanted, view.now)
     if number > _MOST_XLSX:
         raise BadInput(TEXTS("files.too_many", most=f"{_MOST_XLSX:,}"))
     return await _xlsx(view, [_meetings(view)], "meetings")
@@ -132,7 +132,7 @@ def _usage(view: View, sight: usage_page.Sight) -> list[Table]:
 
 def _every(view: View, wanted: MeetingFilter, *, ascending: bool = False) -> Iterator[MeetingRow]:
     """All meetings that fit, some at a time."""
-    answers, after = view.house.store.answers, None
+    answers, after = view.house.store.meetings, None
     while rows := answers.page(
         view.domain, wanted, Page(_AT_ONCE, after=after, ascending=ascending), view.now
     ):
@@ -146,7 +146,7 @@ def _meetings(view: View) -> Table:
 
     def rows() -> Iterator[Sequence[Any]]:
         for some in _by_some(_every(view, wanted, ascending=ascending)):
-            for row in meetings_page.rows_of(view.house.store.answers, some, view.now):
+            for row in meetings_page.rows_of(view.house.store.meetings, some, view.now):
                 yield _meeting_cells(view, row)
 
     return Table(TEXTS("meetings.title"), _columns(_OF_MEETINGS), rows(), view.zone)
@@ -224,7 +224,7 @@ async def _xlsx(view: View, tables: Sequence[Table], name: str) -> Response:
 def _ics(view: View, name: str, meetings: Iterable[MeetingRow]) -> Response:
     def appointments() -> Iterator[Appointment]:
         for some in _by_some(iter(meetings)):
-            entries = view.house.store.answers.entries(some)
+            entries = view.house.store.meetings.entries(some)
             for one in some:
                 names = dict.fromkeys(name_of(who) for who in entries[one.id])
                 yield Appointment(one.id, one.room, one.start, one.end, list(names))

@@ -59,7 +59,7 @@ def _lines(store: Store, rows: Sequence[Endpoint]) -> list[Line]:
 
 
 def _line(store: Store, row: Endpoint, counts: Mapping[tuple[str, DeliveryState], int]) -> Line:
-    told = store.deliveries.listed(row.uuid, None, 1)
+    told = store.deliveries.page(row.uuid, None, 1)
     behind = store.messages.count_after(row.position, row.domain, row.event_types, MOST_COUNTED)
     waiting = counts.get((row.uuid, DeliveryState.PENDING), 0) + behind
     last = told[0].attempts[0] if told and told[0].attempts else None

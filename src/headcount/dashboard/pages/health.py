@@ -115,9 +115,9 @@ async def look(view: View) -> Health:
     fresh, recently = house.feed.fresh(), house.feed.recently()
     lines = await asyncio.to_thread(_lines, house.store, view.domain, fresh, recently)
     counts = await asyncio.to_thread(house.feed.counts)
-    ongoing = await asyncio.to_thread(house.store.answers.ongoing_ids, view.domain)
+    ongoing = await asyncio.to_thread(house.store.meetings.ongoing_ids, view.domain)
     told = await endpoints.look(house, view.domain)
-    quarantined = await asyncio.to_thread(house.store.answers.quarantined_rooms, view.domain, _MOST_ROOMS)
+    quarantined = await asyncio.to_thread(house.store.meetings.quarantined_rooms, view.domain, _MOST_ROOMS)
     troubles = [
         *of_the_engine(counts, house.settings["max_lag_s"]),
         *(_trouble("quarantined", room=row.room, reason=row.reason or "") for row in quarantined),
@@ -187,7 +187,7 @@ async def _shown(view: View, retried: Retried | None = None) -> Response:
 def _lines(
     store: Store, domain: str, fresh: Iterable[SourceStat], recently: Mapping[str, Recently]
 ) -> list[Line]:
-    tallies, letters = store.sources.tallies(), store.sources.count_dead_letters()
+    tallies, letters = store.sources.stats(), store.sources.count_dead_letters()
     for one in fresh:
         known = tallies.setdefault(one.token, {})
         known[one.what] = _added(known.get(one.what), one)

@@ -42,7 +42,7 @@ async def revoke(view: View, fields: Mapping[str, str]) -> Response:
 async def revoke_sign_in(view: View, fields: Mapping[str, str]) -> Response:
     """POST /dashboard/settings/sign-ins/revoke: a session or link, and everything created from it, end."""
     digest, keep = fields.get("digest", "").replace("\0", ""), "keep_shares" in fields
-    passes = view.house.store.passes
+    passes = view.house.store.access_tokens
     if await asyncio.to_thread(passes.revoke, view.domain, digest, view.now, keep_shares=keep) is None:
         raise NotThere(TEXTS("settings.sign_ins.gone"))
     return back(view, "sign-ins", "revoked")
@@ -58,7 +58,14 @@ async def make_link(view: View, fields: Mapping[str, str]) -> Response:
         return await shown_with(view, wrong=Wrong("links", str(error), fields))
     key_id, parent = creator_of(view)
     await asyncio.to_thread(
-        house.store.passes.make_link, view.domain, role, name, view.now, secret, key_id=key_id, parent=parent
+        house.store.access_tokens.make_link,
+        view.domain,
+        role,
+        name,
+        view.now,
+        secret,
+        key_id=key_id,
+        parent=parent,
     )
     security_event("sign_in_link_created", role=str(role))
     return await shown_with(view, made=Made("links", name, view.whole("/sign-in", link=secret)))

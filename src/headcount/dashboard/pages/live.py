@@ -12,7 +12,7 @@ from headcount.dashboard import formats
 from headcount.dashboard.renderer import View
 from headcount.dashboard.renderer import page as shown
 from headcount.kernel.events import Ms
-from headcount.store.meetings import Answers, MeetingFilter, Page, Present
+from headcount.store.meetings import MeetingFilter, Meetings, Page, Present
 from headcount.store.records import MeetingRow
 
 _MOST_ROOMS: Final = 200
@@ -62,7 +62,7 @@ class Now(NamedTuple):
 
 async def page(view: View) -> Response:
     """GET /dashboard: the whole page."""
-    answers = view.house.store.answers
+    answers = view.house.store.meetings
     found = await asyncio.to_thread(look, answers, view.domain, view.now)
     has_events = bool(found.people) or await asyncio.to_thread(answers.has_events, view.domain)
     return shown(view, "now.html", found=found, has_events=has_events, most_names=_MOST_NAMES)
@@ -70,24 +70,24 @@ async def page(view: View) -> Response:
 
 async def rooms(view: View) -> Response:
     """GET /dashboard/now/rooms: the part of it that changes."""
-    found = await asyncio.to_thread(look, view.house.store.answers, view.domain, view.now)
+    found = await asyncio.to_thread(look, view.house.store.meetings, view.domain, view.now)
     return shown(view, "_now.html", found=found, most_names=_MOST_NAMES)
 
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/now.json: the same as it is now."""
     return formats.answer(
-        await asyncio.to_thread(look, view.house.store.answers, view.domain, view.now), view.zone
+        await asyncio.to_thread(look, view.house.store.meetings, view.domain, view.now), view.zone
     )
 
 
 async def first(view: View) -> Response:
     """GET /dashboard/now/first: whether the first event has come."""
-    arrived = await asyncio.to_thread(view.house.store.answers.has_events, view.domain)
+    arrived = await asyncio.to_thread(view.house.store.meetings.has_events, view.domain)
     return shown(view, "_first.html", arrived=arrived)
 
 
-def look(answers: Answers, domain: str, now: Ms) -> Now:
+def look(answers: Meetings, domain: str, now: Ms) -> Now:
     """Who is in now. Of very many rooms the fullest are shown."""
     present, ids = answers.presence(domain)
     began = {row.id: row.start for row in _ongoing(answers, domain, now)} if ids else {}
@@ -103,7 +103,7 @@ def look(answers: Answers, domain: str, now: Ms) -> Now:
     )  # fmt: skip
 
 
-def _ongoing(answers: Answers, domain: str, now: Ms) -> list[MeetingRow]:
+def _ongoing(answers: Meetings, domain: str, now: Ms) -> list[MeetingRow]:
     return answers.page(domain, MeetingFilter(ongoing=True), Page(limit=10_000), now)
 
 
@@ -118,7 +118,7 @@ def head_of(row: Present) -> Head:
     return Head(name or user_id or participant_id, participant_id, user_id, join)
 
 
-def _longest_alone(answers: Answers, domain: str, rooms: Iterable[Room], now: Ms) -> Alone | None:
+def _longest_alone(answers: Meetings, domain: str, rooms: Iterable[Room], now: Ms) -> Alone | None:
     """Who has been alone for longest. Nobody is alone for longer than they are in, so few rooms are looked at."""
     single = sorted((room for room in rooms if room.number == 1), key=lambda room: room.people[0].join)
     found: Alone | None = None
@@ -126,7 +126,7 @@ def _longest_alone(answers: Answers, domain: str, rooms: Iterable[Room], now: Ms
         who = room.people[0]
         if found is not None and who.join >= found.since:
             break
-        others = answers.in_room(domain, room.name, who.join, now)
+        others = answers.stays_between(domain, room.name, who.join, now)
         left = max((stay.leave for stay in others if stay.leave is not None), default=who.join)
         since = max(who.join, left)
         if found is None or since < found.since:

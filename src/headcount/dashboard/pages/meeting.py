@@ -21,7 +21,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import Person, people_in
 from headcount.reporting.explain import MOST_EVENTS, Why, why
-from headcount.store.meetings import Answers, MeetingFilter, Page
+from headcount.store.meetings import MeetingFilter, Meetings, Page
 from headcount.store.outbox import Message
 from headcount.store.records import MeetingRow
 from headcount.store.webhooks import Attempt
@@ -80,7 +80,7 @@ async def page(view: View) -> Response:
 async def at(view: View) -> Response:
     """GET /dashboard/meetings/ID/at?at=10:05: who was in it then."""
     meeting, _ = await asyncio.to_thread(find, view)
-    entries = await asyncio.to_thread(view.house.store.answers.entries, [meeting])
+    entries = await asyncio.to_thread(view.house.store.meetings.entries, [meeting])
     present = who_at(view, meeting, entries[meeting.id], view.query.get("at", ""))
     return shown(view, "_at.html", present=present)
 
@@ -94,7 +94,7 @@ async def as_json(view: View) -> Response:
 
 def find(view: View) -> tuple[MeetingRow, str]:
     """The meeting that the address names, and the id by which it was asked if that was replaced."""
-    answers, domain = view.house.store.answers, view.domain
+    answers, domain = view.house.store.meetings, view.domain
     asked: str = view.request.path_params["id"]
     found = None if "\0" in asked else answers.meeting(domain, asked)
     if found is not None:
@@ -102,7 +102,7 @@ def find(view: View) -> tuple[MeetingRow, str]:
     gone = None if "\0" in asked else answers.superseded(domain, asked)
     if gone is None:
         raise NotThere(TEXTS("meeting.unknown", id=asked[:50]))
-    heir = answers.covering(domain, gone.room, gone.start)
+    heir = answers.meeting_at(domain, gone.room, gone.start)
     if heir is None:
         when = local(gone.superseded, view.zone)
         raise NotThere(TEXTS("meeting.gone", at=f"{when:%d %b %Y} {clock(when)}"))
@@ -111,7 +111,7 @@ def find(view: View) -> tuple[MeetingRow, str]:
 
 def look(view: View, meeting: MeetingRow) -> tuple[Sight, Sequence[Entry]]:
     """What is shown of a meeting, and the entries that it is made of."""
-    answers = view.house.store.answers
+    answers = view.house.store.meetings
     entries = answers.entries([meeting])[meeting.id]
     people = lines_of(meeting, entries, view.now)
     row = row_of(answers, meeting, entries, len(people), view.now)
@@ -143,7 +143,7 @@ def _line(person: Person, lasted: Ms, guessed: set[tuple[str | None, str]]) -> L
     )
 
 
-def _neighbours(answers: Answers, meeting: MeetingRow, now: Ms) -> tuple[str | None, str | None]:
+def _neighbours(answers: Meetings, meeting: MeetingRow, now: Ms) -> tuple[str | None, str | None]:
     """The meetings of the room before and after this one."""
     of_room = MeetingFilter(room=meeting.room)
     earlier = answers.page(meeting.domain, of_room, Page(1, after=meeting), now)
@@ -231,7 +231,7 @@ def _tab(view: View, meeting: MeetingRow, tab: str) -> Mapping[str, Any]:
     messages: list[Message] = []
     if tab == "deliveries":
         last = view.now if meeting.end is None else meeting.end
-        messages = view.house.store.messages.of_room(
+        messages = view.house.store.messages.in_room(
             view.domain, meeting.room, meeting.start, last, _MOST_MESSAGES
         )
     return {"messages": messages, "attempts": _attempts(view, messages), "most_events": _MOST_EVENTS}
@@ -243,4 +243,6 @@ def _why(view: View, meeting: MeetingRow) -> Why | None:
     def written(moment: Ms) -> str:
         return clock(local(moment, view.zone), seconds=True)
 
-    return why(store.answers, store.sources.bystanders, meeting, view.now, view.house.rules, written)
+    return why(
+        store.meetings, store.sources.excluded_participants, meeting, view.now, view.house.rules, written
+    )

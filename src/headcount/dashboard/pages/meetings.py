@@ -19,7 +19,7 @@ from headcount.kernel.meetings import Entry
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import LeftBy
 from headcount.reporting.attendance import people_in
-from headcount.store.meetings import Answers, MeetingFilter, Page
+from headcount.store.meetings import MeetingFilter, Meetings, Page
 from headcount.store.records import MeetingRow, SupersededMeeting
 
 MOST: Final = 50
@@ -81,7 +81,7 @@ async def as_json(view: View) -> Response:
 
 def look(view: View) -> Listed:
     """The meetings that the address asks for."""
-    answers, domain = view.house.store.answers, view.domain
+    answers, domain = view.house.store.meetings, view.domain
     wanted = wanted_by(view.query, view)
     if query.chosen(view.query, "sort", tuple(SORTS)) != "start":
         return _sorted(view, wanted)
@@ -106,7 +106,7 @@ def look(view: View) -> Listed:
 
 def _sorted(view: View, wanted: MeetingFilter) -> Listed:
     """In another order than that of time. All that fit are looked at, so they must not be too many."""
-    answers = view.house.store.answers
+    answers = view.house.store.meetings
     found = answers.page(view.domain, wanted, Page(MOST_SORTED + 1), view.now)
     if len(found) > MOST_SORTED:
         raise BadInput(TEXTS("meetings.too_many", most=f"{MOST_SORTED:,}"))
@@ -116,7 +116,7 @@ def _sorted(view: View, wanted: MeetingFilter) -> Listed:
     return Listed(rows, len(rows), None, None)
 
 
-def rows_of(answers: Answers, meetings: Sequence[MeetingRow], now: Ms) -> list[Row]:
+def rows_of(answers: Meetings, meetings: Sequence[MeetingRow], now: Ms) -> list[Row]:
     """The lines of these meetings."""
     entries = answers.entries(meetings)
     return [
@@ -124,7 +124,7 @@ def rows_of(answers: Answers, meetings: Sequence[MeetingRow], now: Ms) -> list[R
     ]
 
 
-def row_of(answers: Answers, meeting: MeetingRow, entries: Sequence[Entry], people: int, now: Ms) -> Row:
+def row_of(answers: Meetings, meeting: MeetingRow, entries: Sequence[Entry], people: int, now: Ms) -> Row:
     """The line of a meeting with these entries of so many people."""
     until = NEVER if meeting.end is None else meeting.end
     return Row(
@@ -160,7 +160,7 @@ def wanted_by(params: Mapping[str, str], view: View) -> MeetingFilter:
 
 
 def _cursor(
-    answers: Answers, domain: str, params: Mapping[str, str], name: str
+    answers: Meetings, domain: str, params: Mapping[str, str], name: str
 ) -> MeetingRow | SupersededMeeting | None:
     asked = query.text(params, name)
     if asked is None:

@@ -69,7 +69,7 @@ def _draw(view: View, sight: Sight) -> Year:
     """Their year: minutes in rooms on each day, two devices at once counted once."""
     today = local(view.now, view.zone).date()
     begin = query.begin_of(today.replace(month=1, day=1), view.zone)
-    stays = view.house.store.answers.stays_of_user(view.domain, sight.user_id, begin - DAY_MS, _MOST_STAYS)
+    stays = view.house.store.meetings.stays_of_user(view.domain, sight.user_id, begin - DAY_MS, _MOST_STAYS)
     spans = union((stay.join, view.now if stay.leave is None else stay.leave) for stay in stays)
     edges = boundaries("day", begin, query.end_of(today, view.zone), view.zone)
     days = {
@@ -82,7 +82,7 @@ def _draw(view: View, sight: Sight) -> Year:
 
 def look(view: View) -> Sight:
     """What is shown of the user whom the address names."""
-    answers, domain = view.house.store.answers, view.domain
+    answers, domain = view.house.store.meetings, view.domain
     user = query.text(view.query, "id")
     wanted = MeetingFilter(user_id=user)
     meetings = 0 if user is None else answers.count(domain, wanted, view.now)
@@ -104,7 +104,7 @@ def look(view: View) -> Sight:
 
 def attended_by(view: View, user: str, rows: Sequence[MeetingRow]) -> list[Attended]:
     """What part a user had in each of these meetings; those in which they had none are left out."""
-    entries = view.house.store.answers.entries(rows)
+    entries = view.house.store.meetings.entries(rows)
     found = []
     for row in rows:
         theirs = [one for one in entries[row.id] if one.user_id == user]

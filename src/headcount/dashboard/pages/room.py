@@ -72,7 +72,7 @@ async def as_json(view: View) -> Response:
 
 def look(view: View) -> Sight:
     """What is shown of the room that the address names."""
-    answers, domain = view.house.store.answers, view.domain
+    answers, domain = view.house.store.meetings, view.domain
     room = query.text(view.query, "name")
     if room is None or not answers.has_room(domain, room):
         raise NotThere(TEXTS("room.unknown"))
@@ -96,7 +96,7 @@ class Drawn(NamedTuple):
 
 
 def _draw(view: View, room: str) -> Drawn:
-    usage, answers, domain = view.house.store.usage, view.house.store.answers, view.domain
+    usage, answers, domain = view.house.store.usage, view.house.store.meetings, view.domain
     today = local(view.now, view.zone).date()
     begin = query.begin_of(today.replace(month=1, day=1), view.zone)
     weeks = query.begin_of(today - timedelta(days=7 * _WEEKS - 1), view.zone)
@@ -133,5 +133,5 @@ def _then(view: View, room: str) -> Then | None:
     at = query.begin_of(day, view.zone, query.time_of_day(time))
     if at > view.now:
         return Then(at, str(day), time, None)
-    stays = view.house.store.answers.in_room(view.domain, room, at, at + 1)
+    stays = view.house.store.meetings.stays_between(view.domain, room, at, at + 1)
     return Then(at, str(day), time, names_of(stays))

@@ -40,7 +40,7 @@ async def people(view: View) -> Response:
 
 def look(view: View, asked: str) -> Found:
     """What fits a text: an id of a meeting, the beginning of a room's name, a part of a person's."""
-    answers, domain = view.house.store.answers, view.domain
+    answers, domain = view.house.store.meetings, view.domain
     if answers.meeting(domain, asked) or answers.superseded(domain, asked):
         return Found([], [], view.url(f"/meetings/{asked}"))
     rooms = answers.rooms_by_prefix(domain, asked, _MOST)
@@ -58,7 +58,7 @@ def named(view: View, asked: str) -> list[tuple[str, str]]:
     folded = asked.casefold()
     found = [
         (user, name or user)
-        for user, name in view.house.store.answers.users(view.domain, _MOST_USERS)
+        for user, name in view.house.store.meetings.users(view.domain, _MOST_USERS)
         if folded in user.casefold() or folded in (name or "").casefold()
     ]
     return sorted(found, key=lambda one: (not _begins(one[1], folded), one[1].casefold()))[:_MOST]

@@ -167,11 +167,13 @@ def look(store: Store, domain: str, now: Ms) -> Access:
     """Who may come in, the newest first."""
     keys = [key for key in reversed(store.keys.all()) if key.domain == domain]
     revoked = sorted((key for key in keys if key.revoked), key=lambda key: -(key.revoked or 0))
-    found = store.passes.shares(domain, now)
+    found = store.access_tokens.shares(domain, now)
     shares = [_shared(store, share) for share in found]
     sharing = frozenset(one for share in found for one in (share.key_id, share.parent) if one is not None)
     valid = [key for key in keys if not key.revoked]
-    return Access(valid, revoked, shares, _sign_ins(store.passes.sign_ins(domain, now), valid), sharing)
+    return Access(
+        valid, revoked, shares, _sign_ins(store.access_tokens.sign_ins(domain, now), valid), sharing
+    )
 
 
 def _sign_ins(found: Sequence[AccessToken], keys: Sequence[Key]) -> list[SignIn]:
@@ -188,7 +190,7 @@ def creator_of(view: View) -> tuple[str | None, str | None]:
 
 def _shared(store: Store, share: AccessToken) -> Shared:
     is_meeting = share.subject_kind is SubjectKind.MEETING
-    return Shared(share, store.answers.meeting(share.domain, share.subject or "") if is_meeting else None)
+    return Shared(share, store.meetings.meeting(share.domain, share.subject or "") if is_meeting else None)
 
 
 def _rule(name: str, length: Ms = 0) -> str:

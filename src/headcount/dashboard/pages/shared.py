@@ -25,7 +25,7 @@ from headcount.kernel.meetings import Entry
 from headcount.kernel.rules import NEVER
 from headcount.reporting.attendance import Person, people_in
 from headcount.store.credentials import AccessToken, SubjectKind
-from headcount.store.meetings import Answers, MeetingFilter, Page
+from headcount.store.meetings import MeetingFilter, Meetings, Page
 from headcount.store.records import DAY_MS, MeetingRow
 
 SHOWN_MS: Final[Ms] = 30 * DAY_MS
@@ -69,7 +69,7 @@ def handlers(house: House) -> Mapping[str, Handler]:
         if share is None:
             return _gone(view)
         if share.subject_kind is SubjectKind.ROOM:
-            room = await asyncio.to_thread(look_at_room, house.store.answers, share, view.now)
+            room = await asyncio.to_thread(look_at_room, house.store.meetings, share, view.now)
             return _found(view, share, "shared_room.html", room=room, back=None)
         parts = await asyncio.to_thread(_meeting, view, share, share.subject or "")
         return _found(view, share, "shared_meeting.html", parts=parts, back=None)
@@ -92,16 +92,16 @@ def handlers(house: House) -> Mapping[str, Handler]:
 
 def parts_of(view: View, meeting: MeetingRow, mask: Mask) -> Parts:
     """All that is shown of a meeting."""
-    entries = mask(view.house.store.answers.entries([meeting])[meeting.id])
+    entries = mask(view.house.store.meetings.entries([meeting])[meeting.id])
     drawn = timeline_of(meeting, lines_of(meeting, entries, view.now), entries, None, view)
     return Parts(meeting, entries, people_in(entries, view.now), drawn)
 
 
-def look_at_room(answers: Answers, share: AccessToken, now: Ms) -> Room:
+def look_at_room(answers: Meetings, share: AccessToken, now: Ms) -> Room:
     """The last meetings of a shared room. Nobody is named."""
     room = share.subject or ""
     wanted = MeetingFilter(room=room, runs_from=now - SHOWN_MS)
-    with answers.with_entries(share.domain, wanted, Page(limit=_MOST), now, _FEW_ENTRIES) as listed:
+    with answers.page_with_participants(share.domain, wanted, Page(limit=_MOST), now, _FEW_ENTRIES) as listed:
         known = listed.entries
         rows = [
             Row(
@@ -116,15 +116,15 @@ def look_at_room(answers: Answers, share: AccessToken, now: Ms) -> Room:
 def _meeting(view: View, share: AccessToken, meeting_id: str) -> Parts:
     """A meeting by its id, or by one that a correction replaced (rule 16). Raises `NotThere`."""
     store = view.house.store
-    answers, domain = store.answers, share.domain
+    answers, domain = store.meetings, share.domain
     known = "\0" not in meeting_id
     meeting = answers.meeting(domain, meeting_id) if known else None
     replaced = answers.superseded(domain, meeting_id) if known and meeting is None else None
     if replaced is not None:
-        meeting = answers.covering(domain, replaced.room, replaced.start)
+        meeting = answers.meeting_at(domain, replaced.room, replaced.start)
     if meeting is None:
         raise NotThere(TEXTS("shares.no_meeting"))
-    return parts_of(view, meeting, mask_of(store.passes, share))
+    return parts_of(view, meeting, mask_of(store.access_tokens, share))
 
 
 def _is_recent(meeting: MeetingRow, now: Ms) -> bool:
@@ -133,7 +133,7 @@ def _is_recent(meeting: MeetingRow, now: Ms) -> bool:
 
 async def _share(view: View) -> AccessToken | None:
     token: str = view.request.path_params["token"]
-    return await asyncio.to_thread(view.house.store.passes.shared, token, view.now)
+    return await asyncio.to_thread(view.house.store.access_tokens.shared, token, view.now)
 
 
 def _found(view: View, share: AccessToken, template: str, **values: Any) -> Response:

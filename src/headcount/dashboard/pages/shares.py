@@ -14,7 +14,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.credentials import AccessToken, AccessTokenKind, Role, SubjectKind, digest_of
-from headcount.store.meetings import Answers, MeetingFilter
+from headcount.store.meetings import MeetingFilter, Meetings
 from headcount.store.records import DAY_MS
 from headcount.telemetry.logging import security_event
 
@@ -36,7 +36,7 @@ async def make(view: View, fields: Mapping[str, str]) -> Response:
     if about not in list(SubjectKind) or fields.get("lasts") not in LASTS:
         raise BadInput(TEXTS("shares.wrong"))
     kind, house = SubjectKind(about), view.house
-    if not await asyncio.to_thread(_is_there, house.store.answers, view.domain, kind, name, view.now):
+    if not await asyncio.to_thread(_is_there, house.store.meetings, view.domain, kind, name, view.now):
         raise NotThere(TEXTS(f"shares.no_{kind}"))
     secret, lasts = house.chance(), LASTS[fields["lasts"]]
     visitor = view.visitor.name if view.visitor is not None else ""
@@ -45,7 +45,7 @@ async def make(view: View, fields: Mapping[str, str]) -> Response:
         digest_of(secret), AccessTokenKind.SHARE, view.domain, Role.VIEWER, visitor, key_id, view.now,
         NEVER if lasts is None else view.now + lasts, kind, name, "masked" in fields, parent,
     )  # fmt: skip
-    await asyncio.to_thread(house.store.passes.share, share)
+    await asyncio.to_thread(house.store.access_tokens.share, share)
     security_event("share_created", about=str(kind), masked=share.masked)
     # Whoever gets it sees the hours that its maker saw.
     made = Made(share, view.whole(f"/shared/{secret}", zone=view.zone_name), place_of(view, share))
@@ -55,7 +55,7 @@ async def make(view: View, fields: Mapping[str, str]) -> Response:
 async def revoke(view: View, fields: Mapping[str, str]) -> Response:
     """POST /dashboard/shares/revoke: a link shows nothing any more."""
     digest = fields.get("digest", "").replace("\0", "")
-    if not await asyncio.to_thread(view.house.store.passes.unshare, view.domain, digest):
+    if not await asyncio.to_thread(view.house.store.access_tokens.unshare, view.domain, digest):
         raise NotThere(TEXTS("shares.gone"))
     security_event("share_revoked")
     return back(view, "shares", "revoked")
@@ -68,7 +68,7 @@ def place_of(view: View, share: AccessToken) -> str:
     return view.url(f"/meetings/{share.subject}")
 
 
-def _is_there(answers: Answers, domain: str, kind: SubjectKind, name: str, now: Ms) -> bool:
+def _is_there(answers: Meetings, domain: str, kind: SubjectKind, name: str, now: Ms) -> bool:
     if "\0" in name:
         return False
     if kind is SubjectKind.MEETING:

@@ -126,9 +126,11 @@ def meetings(reading: Reading, domain: str, request: Request) -> Answer:
     wanted = _filter(query, wire)
     page = _page(reading, domain, query)
     if params.NO_PARTICIPANTS.of(query):
-        total, rows = reading.answers.listed(domain, wanted, page, wire.now)
+        total, rows = reading.answers.page_with_total(domain, wanted, page, wire.now)
         return told(Meetings(total, [wire.meeting(row) for row in rows])), {}
-    with reading.answers.with_entries(domain, wanted, page, wire.now, reading.few_entries) as listed:
+    with reading.answers.page_with_participants(
+        domain, wanted, page, wire.now, reading.few_entries
+    ) as listed:
         entries = listed.entries
         if entries is None:
             pages = (
@@ -175,7 +177,7 @@ def user_meetings(reading: Reading, domain: str, request: Request) -> Answer:
     wanted = replace(_filter(query, wire), user_id=_named(request, "user", "the id of a user"))
     page = _page(reading, domain, query)
     few = 0 if params.NO_PARTICIPANTS.of(query) else reading.few_entries
-    with reading.answers.with_entries(domain, wanted, page, wire.now, few) as listed:
+    with reading.answers.page_with_participants(domain, wanted, page, wire.now, few) as listed:
         entries, own = listed.entries, listed.own
         if entries is None and few:
             pages = (
@@ -203,7 +205,7 @@ def concurrency(reading: Reading, domain: str, request: Request) -> Answer:
 def presence(reading: Reading, domain: str, _: Request) -> Answer:
     """GET /presence: who is in now, by room. A room in which nobody is has no key."""
     wire = Wire(reading.now(), reading.granularity_s)
-    with reading.answers.everybody(domain, reading.few_entries) as (pages, ids):
+    with reading.answers.presence_pages(domain, reading.few_entries) as (pages, ids):
         return spooled(presence_in_pieces(wire.present(page, ids) for page in pages)), {}
 
 
@@ -236,7 +238,7 @@ def room_at(reading: Reading, domain: str, request: Request) -> Answer:
     room = _room(request)
     if start is None and until is None:
         at = _past(wire.now if at is None else at, wire.now)
-        stays = reading.answers.in_room(domain, room, at, at + 1)
+        stays = reading.answers.stays_between(domain, room, at, at + 1)
         return told(_attendance(wire, room, stays, time=written(at))), {}
     if at is not None:
         raise invalid('"time" cannot be combined with "from" and "to": ask about a moment or about a time')
@@ -245,7 +247,7 @@ def room_at(reading: Reading, domain: str, request: Request) -> Answer:
     if until is not None and until <= start:
         raise invalid('"to" must be later than "from"')
     start, until = _past(start, wire.now), _past(wire.now if until is None else until, wire.now)
-    stays = reading.answers.in_room(domain, room, start, until)
+    stays = reading.answers.stays_between(domain, room, start, until)
     return told(_attendance(wire, room, stays, from_=written(start), to=written(until))), {}
 
 
@@ -317,7 +319,7 @@ def _meeting(reading: Reading, domain: str, request: Request) -> tuple[MeetingRo
     gone = reading.answers.superseded(domain, asked)
     if gone is None:
         raise not_found(f"there is no meeting {asked[:50]}")
-    heir = reading.answers.covering(domain, gone.room, gone.start)
+    heir = reading.answers.meeting_at(domain, gone.room, gone.start)
     if heir is None:
         raise not_found(
             f"a correction withdrew the meeting {asked} at {written(gone.superseded)}:"

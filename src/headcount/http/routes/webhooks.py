@@ -170,7 +170,7 @@ def _told(message: MessageDeliveries) -> dict[str, Any]:
         "type": message.type,
         "room": message.room,
         "created": written(message.created),
-        "state": message.fate,
+        "state": message.state,
         "next_attempt": None if message.next_at is None else written(message.next_at),
         "reason": message.reason,
         "attempts": [_attempt(attempt) for attempt in message.attempts],

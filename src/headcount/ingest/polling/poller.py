@@ -87,7 +87,7 @@ class Looked(NamedTuple):
 def rooms_in_use(store: Store, inlet: Configured) -> set[str]:
     """The rooms of a source in which somebody is, as its server calls them."""
     row, prefix = inlet.row, inlet.terms.prefix
-    inside = {room for room, _ in store.polls.inside(row.domain, row.token)}
+    inside = {room for room, _ in store.presence.inside(row.domain, row.token)}
     return {room.removeprefix(prefix) for room in inside if room.startswith(prefix)}
 
 
@@ -141,7 +141,7 @@ def compare(
 ) -> Reconciled:
     """What a list adds to what the store knows. `also` are rooms that it is about, besides those kept."""
     row, present = inlet.row, looked.present
-    there = known(store.polls, row.domain, row.token, present, looked.started, also)
+    there = known(store.presence, row.domain, row.token, present, looked.started, also)
     return reconcile(present, there, memory, looked.started, looked.unclear)
 
 
@@ -190,7 +190,7 @@ class Poller:
         tools, row = self._tools, self.row
         new = looked.rooms - self._rooms
         if new:
-            await asyncio.to_thread(tools.store.polls.add_rooms, row.token, new)
+            await asyncio.to_thread(tools.store.presence.add_rooms, row.token, new)
             self._rooms |= new
         found = await asyncio.to_thread(compare, tools.store, self._inlet, looked, self._memory)
         entries = take_inferred([*found.joins, *found.leaves], self._inlet.terms, tools.now(), tools.limits)

@@ -206,7 +206,7 @@ class Delivering:
     async def _take_waiting(self, line: Line) -> None:
         """Take up what waited when the line began, before anything newer."""
         after, most = line.waits_after, line.space
-        found = await self._asked(self._parts.deliveries.waiting, line.endpoint.uuid, after, most)
+        found = await self._asked(self._parts.deliveries.pending, line.endpoint.uuid, after, most)
         if line.closing:
             return
         line.waits_after = found[-1][0].position if len(found) == most else None
@@ -275,7 +275,7 @@ class Delivering:
             if not taken:
                 return
             try:
-                await self._asked(self._parts.deliveries.keep, _batch([done for _, done in taken]))
+                await self._asked(self._parts.deliveries.commit, _batch([done for _, done in taken]))
             except BaseException:
                 for line, done in taken:
                     line.give_back(done)

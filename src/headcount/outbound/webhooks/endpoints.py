@@ -88,7 +88,7 @@ class EndpointManager:
         row = replace(_with(found, said), updated=self.now())
         if verify:
             await self._verify(row)
-        await asyncio.to_thread(self.endpoints.revive, row)
+        await asyncio.to_thread(self.endpoints.reenable, row)
         security_event("webhook_changed", domain=domain, webhook=uuid, fields=sorted(said))
         self.changed()
         return await self.find(domain, uuid)
@@ -134,7 +134,7 @@ class EndpointManager:
     async def replay(self, row: Endpoint, said: Said) -> int:
         """Send again what was sent, or given up; how many messages that is. Raises `BadInput`."""
         wanted = _wanted(said)
-        again = await asyncio.to_thread(self.endpoints.replay, row, wanted)
+        again = await asyncio.to_thread(self.endpoints.resend, row, wanted)
         self.changed()
         return again
 
@@ -148,7 +148,7 @@ class EndpointManager:
             if message is None:
                 return None
             before = message.position
-        return await asyncio.to_thread(self.deliveries.listed, row.uuid, before, most, fate)
+        return await asyncio.to_thread(self.deliveries.page, row.uuid, before, most, fate)
 
     async def _verify(self, row: Endpoint) -> None:
         answered = await self.ping(row)

@@ -1,15 +1,15 @@
--- name: select_replay_point_before
+-- name: select_mark_before
 select at_ms, unconfirmed
-from replay_points
+from marks
 where domain = :domain
   and room = :room
   and at_ms < :at
 order by at_ms desc
 limit 1
 
--- name: select_replay_points_after
+-- name: select_marks_after
 select at_ms, unconfirmed
-from replay_points
+from marks
 where domain = :domain
   and room = :room
   and at_ms > :at

@@ -52,14 +52,14 @@ set checkpoint = ?
 where domain = ?
   and room = ?
 
--- name: upsert_replay_point
-insert into replay_points (domain, room, at_ms, unconfirmed)
+-- name: upsert_mark
+insert into marks (domain, room, at_ms, unconfirmed)
 values (?, ?, ?, ?)
 on conflict (domain, room, at_ms) do update
 set unconfirmed = excluded.unconfirmed
 
--- name: delete_replay_points
-delete from replay_points
+-- name: delete_marks
+delete from marks
 where domain = ?
   and room = ?
   and at_ms > ?

@@ -67,12 +67,12 @@ class UsageRollup:
             return True
         return bool(work.cut) or len(rows) == most
 
-    def all(self) -> None:
+    def finish(self) -> None:
         """Tally all that waits."""
         while self.step():
             pass
 
-    def mark_all(self) -> None:
+    def reset(self) -> None:
         """Forget all that is tallied: it is to be done again."""
         with self._database.writing() as connection:
             for table in (

@@ -65,7 +65,7 @@ create table deferred_rooms (
 ) {clustered};
 
 -- Moments at which nobody was in a room: late events are replayed from the latest one before them.
-create table replay_points (
+create table marks (
   domain {text} not null,
   room {text} not null,
   at_ms bigint not null,
