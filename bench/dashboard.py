@@ -16,8 +16,8 @@ import httpx2
 from starlette.applications import Starlette
 
 from headcount.dashboard.app import routes
-from headcount.dashboard.auth import COOKIE, Door
-from headcount.dashboard.context import House
+from headcount.dashboard.auth import COOKIE, Sessions
+from headcount.dashboard.context import PageContext
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.outbound.broadcast import Broadcaster
@@ -68,11 +68,11 @@ def _stay(number: int) -> StayRow:
 
 
 def app_of(store: Store) -> Starlette:
-    house = House(
+    context = PageContext(
         store, Rules(), cast("Broadcaster", None), lambda: NOW, lambda: "", "Europe/Berlin", "", "/v1", "bench",
-        read_settings({}, {}), cast("Any", None), cast("Any", None),
+        read_settings({}, {}), *(cast("Any", None) for _ in range(5)),
     )  # fmt: skip
-    return Starlette(routes=routes(house, Door(house)))
+    return Starlette(routes=routes(context, Sessions(context)))
 
 
 async def measure(store: Store) -> None:

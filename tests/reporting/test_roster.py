@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import people_in
-from headcount.reporting.roster import Status, called, terms_of
+from headcount.reporting.roster import Status, roll_call, schedule_of
 
 NOW = 100
 HALF = Fraction(1, 2)
@@ -22,8 +22,8 @@ def entry(user, join, leave, connection="c"):
 def status(*spans, starts=0, ends=60, over=60, now=NOW, threshold=HALF, late=5, early=5):
     """What becomes of u, who was in for these spans."""
     people = people_in([entry("u", *span) for span in spans], now)
-    (one,) = called(people, {"u": None}, terms_of(starts, ends, over, now, threshold, late, early))
-    return one.status.value, one.late_by, one.early_by
+    (one,) = roll_call(people, {"u": None}, schedule_of(starts, ends, over, now, threshold, late, early))
+    return one.status.value, one.late_by_ms, one.left_early_by_ms
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_any_list_is_as_a_clock_says_that_is_walked_a_millisecond_at_a_time(data
     over = None if ongoing else max([one.leave for one in said], default=60)
     late, early = data.draw(st.integers(0, 20)), data.draw(st.integers(0, 20))
     threshold = data.draw(st.fractions(0, 1, max_denominator=9))
-    terms = terms_of(starts, ends, over, NOW, threshold, late, early)
+    terms = schedule_of(starts, ends, over, NOW, threshold, late, early)
     people = people_in(said, NOW)
-    listed = called(people, roster, terms)
+    listed = roll_call(people, roster, terms)
 
     counts = Counter(one.status for one in listed)
     assert sum(counts[s] for s in Status if s is not Status.WALK_IN) == len(roster)
@@ -115,7 +115,7 @@ def test_any_list_is_as_a_clock_says_that_is_walked_a_millisecond_at_a_time(data
             for ms in scheduled
             if any(e.join <= ms < (NOW if e.leave is None else e.leave) for e in theirs)
         ]
-        assert one.counted == len(there) <= max(0, until - starts)
+        assert one.attended_ms == len(there) <= max(0, until - starts)
         assert one.status is walked(one, there, scheduled, theirs, roster, threshold, late, early)
 
 

@@ -207,10 +207,10 @@ def explain(*, room: "OneRoom", as_of: Ms, rules: Rules) -> None:
 
     Who came, why the meetings began and ended when they did, and what was ignored.
     """
-    from headcount.reporting.sentences import story_of  # noqa: PLC0415 - help does not need it
+    from headcount.reporting.explain.room import explain_room  # noqa: PLC0415 - help does not need it
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for sentence in story_of(room.events, room.name, as_of, domain=room.domain, rules=rules):
+    for sentence in explain_room(room.events, room.name, as_of, domain=room.domain, rules=rules):
         for line in sentence.split("\n"):
             echo(*_wrapped(visible(line), width))
 

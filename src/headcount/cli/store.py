@@ -115,8 +115,8 @@ def doctor(*, settings: Settings) -> None:
     """Look for what is wrong, and say how to mend it; exit code 1 if anything is."""
     from headcount.maintenance.doctor import examine  # noqa: PLC0415 - help does not need it
 
-    findings = examine(settings)
-    for finding in findings:
-        echo(f"{'ok   ' if finding.fine else 'WRONG'}  {finding.about:<10}  {finding.told}")
-    if not all(finding.fine for finding in findings):
+    lines = examine(settings)
+    for line in lines:
+        echo(f"{'ok   ' if line.is_ok else 'WRONG'}  {line.subject:<10}  {line.text}")
+    if not all(line.is_ok for line in lines):
         sys.exit(1)

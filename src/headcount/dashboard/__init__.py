@@ -1,1 +1,1 @@
-"""The dashboard: pages for people, made from what the store answers. It works out nothing that is not asked of the tables."""
+"""Dashboard: HTML pages made from the tables of the store. They compute nothing that the tables do not answer."""

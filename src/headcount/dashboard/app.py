@@ -1,4 +1,7 @@
-"""App: the pages on one screen. Who may see what stands beside each path."""
+"""Routes of the dashboard on one screen, with the access that each path needs.
+
+Responsible for sessions, roles and error pages around all handlers. Must not know what a page shows.
+"""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -10,8 +13,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from headcount.dashboard import assets, page_updates, sign_in
-from headcount.dashboard.auth import BadForm, Door, NotAllowed, NotSignedIn, refuse_nul
-from headcount.dashboard.context import House
+from headcount.dashboard.auth import BadForm, NotAllowed, NotSignedIn, Sessions, reject_nul
+from headcount.dashboard.context import PageContext
 from headcount.dashboard.pages import (
     downloads,
     endpoint,
@@ -28,28 +31,28 @@ from headcount.dashboard.pages import (
     shares,
     usage,
 )
-from headcount.dashboard.pages.query import NotThere
-from headcount.dashboard.renderer import BASE, TEXTS, View, trouble
+from headcount.dashboard.pages.query import NotFound
+from headcount.dashboard.renderer import BASE, TEXTS, View, render_error
 from headcount.errors import BadInput
 from headcount.store.database import StoreError, time_limit
 
 Page = Callable[[View], Awaitable[Response]]
-Change = Callable[[View, dict[str, str]], Awaitable[Response]]
+FormHandler = Callable[[View, dict[str, str]], Awaitable[Response]]
 Handler = Callable[[Request], Awaitable[Response]]
 
 _METHODS: Final = ("GET", "POST")
-_FOR_FILES: Final = 10
-"""So many times as long as a page may a workbook of a hundred thousand rows take."""
+_EXPORT_TIMEOUT_FACTOR: Final = 10
+"""A workbook of 100,000 rows may take longer than a page, by this factor."""
 log = structlog.get_logger("headcount.dashboard")
 
 
-def routes(house: House, door: Door) -> list[Route]:
-    """The pages, beneath `/dashboard`."""
+def routes(context: PageContext, sessions: Sessions) -> list[Route]:
+    """Return all routes, below `/dashboard`."""
     pages: dict[str, Page] = {
         "": live.page,
         "/now.json": live.as_json,
         "/now/rooms": live.rooms,
-        "/now/first": live.first,
+        "/now/first": live.first_event,
         "/live": page_updates.stream,
         "/meetings": meetings.page,
         "/meetings.json": meetings.as_json,
@@ -90,129 +93,134 @@ def routes(house: House, door: Door) -> list[Route]:
         "/settings/webhooks/{uuid}": endpoint.page,
         "/settings/webhooks/{uuid}/test": endpoint.page,
     }
-    changes: dict[str, Change] = {
+    admin_forms: dict[str, FormHandler] = {
         "/health/letters": health.retry,
-        "/shares": shares.make,
+        "/shares": shares.create,
         "/shares/revoke": shares.revoke,
-        "/settings/keys": keys.make,
+        "/settings/keys": keys.create,
         "/settings/keys/revoke": keys.revoke,
-        "/settings/links": keys.make_link,
-        "/settings/sign-ins/revoke": keys.revoke_sign_in,
-        "/settings/webhooks": endpoint.add,
-        "/settings/webhooks/{uuid}": endpoint.change,
+        "/settings/links": keys.create_sign_in_link,
+        "/settings/sign-ins/revoke": keys.revoke_session,
+        "/settings/webhooks": endpoint.create,
+        "/settings/webhooks/{uuid}": endpoint.update,
         "/settings/webhooks/{uuid}/test": endpoint.test,
-        "/settings/webhooks/{uuid}/revive": endpoint.revive,
-        "/settings/webhooks/{uuid}/replay": endpoint.replay,
+        "/settings/webhooks/{uuid}/revive": endpoint.reenable,
+        "/settings/webhooks/{uuid}/replay": endpoint.resend,
         "/settings/webhooks/{uuid}/secrets": endpoint.add_secret,
-        "/settings/webhooks/{uuid}/secrets/drop": endpoint.drop_secret,
+        "/settings/webhooks/{uuid}/secrets/drop": endpoint.remove_secret,
         "/settings/webhooks/{uuid}/remove": endpoint.remove,
     }
-    choices: dict[str, Change] = {
-        "/settings/zone": settings.choose_zone,
+    visitor_forms: dict[str, FormHandler] = {
+        "/settings/zone": settings.choose_timezone,
     }
+    public = {**sign_in.handlers(context, sessions), **shared.handlers(context)}
     return [
-        _placed("/assets/{name}", assets.asset),
-        *(_placed(path, _told(house, handler)) for path, handler in sign_in.handlers(house, door).items()),
-        *(_placed(path, _told(house, handler)) for path, handler in shared.handlers(house).items()),
-        *(_placed(path, _told(house, _seen(house, door, page))) for path, page in pages.items()),
+        _route("/assets/{name}", assets.asset),
+        *(_route(path, _with_errors(context, handler)) for path, handler in public.items()),
         *(
-            _placed(path, _told(house, _changed(house, door, change)), "POST")
-            for path, change in changes.items()
+            _route(path, _with_errors(context, _for_visitors(context, sessions, page)))
+            for path, page in pages.items()
         ),
         *(
-            _placed(path, _told(house, _chosen(house, door, choice)), "POST")
-            for path, choice in choices.items()
+            _route(path, _with_errors(context, _form_for_admins(context, sessions, handler)), "POST")
+            for path, handler in admin_forms.items()
         ),
-        _placed("/{rest:path}", _told(house, _seen(house, door, _nothing_here)), *_METHODS),
+        *(
+            _route(path, _with_errors(context, _form_for_visitors(context, sessions, handler)), "POST")
+            for path, handler in visitor_forms.items()
+        ),
+        _route(
+            "/{rest:path}", _with_errors(context, _for_visitors(context, sessions, _not_found)), *_METHODS
+        ),
     ]
 
 
-def _seen(house: House, door: Door, page: Page) -> Handler:
-    """A page for those who have signed in."""
+def _for_visitors(context: PageContext, sessions: Sessions, page: Page) -> Handler:
+    """Require a session."""
 
     async def handler(request: Request) -> Response:
-        return await page(View(house, request, await door.visitor(request)))
+        return await page(View(context, request, await sessions.visitor(request)))
 
     return handler
 
 
-def _changed(house: House, door: Door, change: Change) -> Handler:
-    """What an admin changes, by a form of ours."""
+def _form_for_admins(context: PageContext, sessions: Sessions, form: FormHandler) -> Handler:
+    """Require an admin's session and a form from a page of it."""
 
     async def handler(request: Request) -> Response:
-        visitor = await door.visitor(request)
+        visitor = await sessions.visitor(request)
         if not visitor.is_admin:
-            raise NotAllowed(TEXTS("trouble.viewer"))
-        return await change(View(house, request, visitor), await door.form(request, visitor))
+            raise NotAllowed(TEXTS("error.admins_only"))
+        return await form(View(context, request, visitor), await sessions.read_form(request, visitor))
 
     return handler
 
 
-def _chosen(house: House, door: Door, choice: Change) -> Handler:
-    """What everybody may choose for their own browser, by a form of ours."""
+def _form_for_visitors(context: PageContext, sessions: Sessions, form: FormHandler) -> Handler:
+    """Require a session and a form from a page of it."""
 
     async def handler(request: Request) -> Response:
-        visitor = await door.visitor(request)
-        return await choice(View(house, request, visitor), await door.form(request, visitor))
+        visitor = await sessions.visitor(request)
+        return await form(View(context, request, visitor), await sessions.read_form(request, visitor))
 
     return handler
 
 
-def _told(house: House, handler: Handler) -> Handler:
-    """Whatever goes wrong is told on a page. The store, and a form before it, are waited for up to `request_s` each."""
+def _with_errors(context: PageContext, handler: Handler) -> Handler:
+    """Turn errors into pages. The store, and a form before it, are waited for up to the timeout of a request each."""
 
-    async def careful(request: Request) -> Response:
-        view = View(house, request, None)
-        longer = (
-            _FOR_FILES if request.scope["path"].endswith(".xlsx") else 2 if request.method == "POST" else 1
-        )
-        patience_s = house.settings["request_s"] * longer
+    async def wrapped(request: Request) -> Response:
+        view = View(context, request, None)
+        if request.scope["path"].endswith(".xlsx"):
+            factor = _EXPORT_TIMEOUT_FACTOR
+        else:
+            factor = 2 if request.method == "POST" else 1
         try:
-            refuse_nul(request.scope["path"], *request.query_params, *request.query_params.values())
-            async with time_limit(patience_s):
+            reject_nul(request.scope["path"], *request.query_params, *request.query_params.values())
+            async with time_limit(context.settings["request_s"] * factor):
                 return await handler(request)
         except NotSignedIn:
-            return _to_sign_in(view)
+            return _redirect_to_sign_in(view)
         except NotAllowed as error:
-            return trouble(view, 403, str(error))
+            return render_error(view, 403, str(error))
         except BadForm as error:
-            # Anybody can send such a form, and many at once: there is no page to be made for each.
+            # Anyone can send such forms, and many at once: rendering a page for each would cost too much.
             return PlainTextResponse(f"{error}\n", error.status, {"connection": "close"})
-        except NotThere as error:
-            return trouble(view, 404, str(error))
+        except NotFound as error:
+            return render_error(view, 404, str(error))
         except BadInput as error:
-            return trouble(view, 400, str(error))
+            return render_error(view, 400, str(error))
         except StoreError as error:
-            log.warning("the store did not answer a page", reason=str(error))
-            return trouble(view, 503, TEXTS("trouble.store"))
+            log.warning("database request of a page failed", reason=str(error))
+            return render_error(view, 503, TEXTS("error.store"))
         except Exception:
             number = request.scope["state"].get("request_id", "")
-            log.exception("a page failed", route=request.scope["headcount.route"], request_id=number)
-            return trouble(view, 500, TEXTS("trouble.ours", number=number))
+            log.exception("page failed", route=request.scope["headcount.route"], request_id=number)
+            return render_error(view, 500, TEXTS("error.internal", number=number))
 
-    return careful
+    return wrapped
 
 
-def _to_sign_in(view: View) -> Response:
-    """Off to the door, and back here afterwards. Parts of pages are not worth coming back to."""
+def _redirect_to_sign_in(view: View) -> Response:
+    """Redirect to the sign-in page, which leads back to this page unless it is only a part of one."""
     if "hx-request" in view.request.headers:
         return Response(status_code=401, headers={"hx-redirect": view.url("/sign-in")})
     query = view.request.scope["query_string"].decode("latin-1")
-    asked = view.path + (f"?{query}" if query else "")
-    return RedirectResponse(view.url("/sign-in", next=asked or None), 303)
+    target = view.path + (f"?{query}" if query else "")
+    return RedirectResponse(view.url("/sign-in", next=target or None), 303)
 
 
-def _placed(path: str, handler: Handler, *methods: str) -> Route:
-    """A route that the metrics know by its path."""
-    whole = BASE + path
+def _route(path: str, handler: Handler, *methods: str) -> Route:
+    """Return a route that metrics report under its path."""
+    route = BASE + path
 
-    async def known(request: Request) -> Response:
-        request.scope["headcount.route"] = whole
+    async def endpoint(request: Request) -> Response:
+        request.scope["headcount.route"] = route
         return await handler(request)
 
-    wanted = list(methods) or (list(_METHODS) if path in sign_in.PATHS else ["GET"])
-    return Route(whole, known, methods=wanted, name=f"dashboard{re.sub(r'[^a-z]+', '-', path)}")
+    allowed = list(methods) or (list(_METHODS) if path in sign_in.PATHS else ["GET"])
+    return Route(route, endpoint, methods=allowed, name=f"dashboard{re.sub(r'[^a-z]+', '-', path)}")
 
 
-async def _nothing_here(_: View) -> Response:
-    raise NotThere(TEXTS("trouble.nothing"))
+async def _not_found(_: View) -> Response:
+    raise NotFound(TEXTS("error.page_not_found"))

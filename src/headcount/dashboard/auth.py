@@ -1,8 +1,7 @@
-"""Door: who looks at the dashboard, and what they may do.
+"""Authentication and sessions of the dashboard.
 
-A browser shows a cookie that is made of chance and says nothing. It is got for a key, or for a link that
-`headcount serve` prints and that is good once. Whatever changes something is a POST, from a page of ours
-(a word in the form proves it), by an admin.
+Responsible for session cookies, one-time sign-in links, roles, and the forms that change something: a POST from a page of
+the same site, with the session's CSRF token. Must not know any page.
 """
 
 import asyncio
@@ -15,7 +14,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
-from headcount.dashboard.context import House
+from headcount.dashboard.context import PageContext
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.store.credentials import SIGN_IN_LASTS, AccessToken, Key, Role
@@ -23,18 +22,18 @@ from headcount.store.database import StoreError
 from headcount.telemetry.logging import acting, security_event
 
 COOKIE: Final = "headcount"
-_SHOWN: Final = b"Cookie "
-_MOST_BYTES: Final = 1_000_000
-_MOST_FIELDS: Final = 200
-_DIGITS: Final = 15
-_LONGEST_SECRET: Final = 256
-"""No cookie of ours is as long."""
+_SESSION_PREFIX: Final = b"Cookie "
+_MAX_FORM_BYTES: Final = 1_000_000
+_MAX_FIELDS: Final = 200
+_MAX_LENGTH_DIGITS: Final = 15
+_MAX_SECRET_LENGTH: Final = 256
+"""No session's secret is as long."""
 
 
 class Visitor(NamedTuple):
-    """Somebody who signed in: whose domain they see, and as what. `csrf` stands in every form of theirs.
+    """A browser that has signed in: its domain, role and name. `csrf` is a field of every form that it sends.
 
-    `key_id` is the key that their session was created from, if any; `session` is the session's digest.
+    `key_id` is the key that the session was created from, if any. `session` is the session's digest.
     """
 
     domain: str
@@ -50,42 +49,44 @@ class Visitor(NamedTuple):
 
 
 class NotSignedIn(Exception):
-    """Nobody is let in without having signed in."""
+    """The request has no valid session."""
 
 
 class NotAllowed(Exception):
-    """The visitor may not do that. The message says why, in a sentence."""
+    """The session may not do that. The message says why, in a sentence."""
 
 
 class BadForm(Exception):
-    """A form cannot be read: it is too large, too slow, or broke off. The message says which, in a sentence."""
+    """A form is too large, too slow, or broken off. The message says which, in a sentence."""
 
-    def __init__(self, status: int, told: str) -> None:
+    def __init__(self, status: int, message: str) -> None:
         self.status = status
-        super().__init__(told)
+        super().__init__(message)
 
 
-class Door:
-    """Knows who has signed in. What browsers showed is remembered as a digest, since anybody may show anything."""
+class Sessions:
+    """The sessions of all browsers. The store is read for each request: a session revoked by any process ends at once."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self.used: dict[str, Ms] = {}
-        """When sessions were last used, by digest, until the service stores it."""
+    def __init__(self, context: PageContext) -> None:
+        self._context = context
+        self.last_used: dict[str, Ms] = {}
+        """When sessions were last used, by digest, until the service saves it."""
 
     async def visitor(self, request: Request) -> Visitor:
-        """Who asks. Raises `NotSignedIn`."""
+        """Return the session of a request. Raise `NotSignedIn`."""
         secret = request.cookies.get(COOKIE, "")
-        held = await self._held(secret) if 0 < len(secret) <= _LONGEST_SECRET else None
-        if held is None:
+        session = await self._find(secret) if 0 < len(secret) <= _MAX_SECRET_LENGTH else None
+        if session is None:
             raise NotSignedIn
-        acting(domain=held.domain, key_id=held.key_id, via="dashboard")
-        return Visitor(held.domain, held.role, held.name, csrf_of(secret), held.key_id, held.digest)
+        acting(domain=session.domain, key_id=session.key_id, via="dashboard")
+        return Visitor(
+            session.domain, session.role, session.name, csrf_token(secret), session.key_id, session.digest
+        )
 
-    async def form(self, request: Request, visitor: Visitor) -> dict[str, str]:
-        """The fields of a form that an admin sent from one of our pages. Raises `NotAllowed`, or `BadForm`."""
-        fields = await fields_of(request, _MOST_BYTES, self._house.settings["request_s"])
-        if not is_of_this_site(request):
+    async def read_form(self, request: Request, visitor: Visitor) -> dict[str, str]:
+        """Return the fields of a form that was sent from a page of this session. Raise `NotAllowed` or `BadForm`."""
+        fields = await read_form_fields(request, _MAX_FORM_BYTES, self._context.settings["request_s"])
+        if not is_same_site(request):
             raise NotAllowed("this form was sent by another site")
         if not compare_digest(fields.get("csrf", "").encode(), visitor.csrf.encode()):
             raise NotAllowed(
@@ -94,114 +95,104 @@ class Door:
         return fields
 
     async def sign_in_with_key(self, text: str) -> tuple[str, AccessToken] | None:
-        """The secret for a cookie, for whoever shows a key that may read; None if it may not, or does not hold."""
-        house = self._house
-        key = await asyncio.to_thread(house.store.keys.find, text)
+        """Return a new session and its secret; None if the key is not valid or has no read scope."""
+        context = self._context
+        key = await asyncio.to_thread(context.store.keys.find, text)
         if key is None or key.revoked is not None or not key.may("read"):
             return None
-        secret, now = house.chance(), house.now()
+        secret, now = context.new_secret(), context.now()
         await asyncio.to_thread(
-            house.store.access_tokens.sign_in, key.domain, _role(key), key.name, key.id, now, secret
+            context.store.access_tokens.sign_in, key.domain, _role_of(key), key.name, key.id, now, secret
         )
-        held = await asyncio.to_thread(house.store.access_tokens.find, secret, now)
-        return None if held is None else (secret, held)
+        session = await asyncio.to_thread(context.store.access_tokens.find, secret, now)
+        return None if session is None else (secret, session)
 
     async def sign_in_with_link(self, link: str) -> tuple[str, AccessToken] | None:
-        """The same for whoever was given a link; it is used up."""
-        house = self._house
-        secret = house.chance()
-        held = await asyncio.to_thread(house.store.access_tokens.exchange, link, house.now(), secret)
-        return None if held is None else (secret, held)
+        """Return a new session and its secret for a one-time link, which is used up; None if it is not valid."""
+        context = self._context
+        secret = context.new_secret()
+        session = await asyncio.to_thread(context.store.access_tokens.exchange, link, context.now(), secret)
+        return None if session is None else (secret, session)
 
-    async def holds(self, link: str) -> bool:
-        """Whether a link may still be used."""
-        return (
-            await asyncio.to_thread(self._house.store.access_tokens.link, link, self._house.now()) is not None
-        )
+    async def is_valid_link(self, link: str) -> bool:
+        """Return whether a one-time link can still be used."""
+        passes, now = self._context.store.access_tokens, self._context.now()
+        return await asyncio.to_thread(passes.link, link, now) is not None
 
-    def still_holds(self, token: bytes) -> bool:
-        """Whether a sign-in that was shown as `token_of` has it still lets somebody look. In doubt it does."""
-        secret = token.removeprefix(_SHOWN).decode("utf-8", "replace")
+    def is_valid_token(self, token: bytes) -> bool:
+        """Return whether the session of a `session_token` is valid; True if the store does not answer."""
+        secret = token.removeprefix(_SESSION_PREFIX).decode("utf-8", "replace")
         try:
-            return self._house.store.access_tokens.find(secret, self._house.now()) is not None
+            return self._context.store.access_tokens.find(secret, self._context.now()) is not None
         except StoreError:
             return True
 
     async def sign_out(self, request: Request) -> None:
         secret = request.cookies.get(COOKIE, "")
-        await asyncio.to_thread(self._house.store.access_tokens.drop, secret)
+        await asyncio.to_thread(self._context.store.access_tokens.drop, secret)
         security_event("sign_out")
 
-    async def _held(self, secret: str) -> AccessToken | None:
-        """The store is asked each time, so that what one process revokes is over in all of them at once."""
-        now = self._house.now()
-        held = await asyncio.to_thread(self._house.store.access_tokens.find, secret, now)
-        if held is not None:
-            self.used[held.digest] = now
-        return held
+    async def _find(self, secret: str) -> AccessToken | None:
+        now = self._context.now()
+        session = await asyncio.to_thread(self._context.store.access_tokens.find, secret, now)
+        if session is not None:
+            self.last_used[session.digest] = now
+        return session
 
 
-def token_of(request: Request) -> bytes:
-    """What somebody who listens has shown to be let in."""
-    return _SHOWN + request.cookies.get(COOKIE, "").encode("utf-8", "replace")
+def session_token(request: Request) -> bytes:
+    """Return what identifies the session of an open stream. It differs from every API key."""
+    return _SESSION_PREFIX + request.cookies.get(COOKIE, "").encode("utf-8", "replace")
 
 
-def is_sign_in(token: bytes) -> bool:
-    """Whether that is a sign-in, and not a key."""
-    return token.startswith(_SHOWN)
+def is_session_token(token: bytes) -> bool:
+    """Return whether a stream's token is that of a session, and not an API key."""
+    return token.startswith(_SESSION_PREFIX)
 
 
-def is_of_this_site(request: Request) -> bool:
-    """Whether a form was sent by a page of ours, as far as the browser tells."""
+def is_same_site(request: Request) -> bool:
+    """Return whether a form was sent by a page of this site, as far as the browser reports it."""
     return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 
-async def fields_of(request: Request, most: int, seconds: float) -> dict[str, str]:
-    """What a form of ours says, up to `most` bytes, within so many seconds. Raises `BadForm`, and `BadInput` for U+0000."""
+async def read_form_fields(request: Request, max_bytes: int, timeout_s: float) -> dict[str, str]:
+    """Return the fields of a form. Raise `BadForm`, and `BadInput` for U+0000."""
     length = request.headers.get("content-length", "0")
-    if length.isdecimal() and (len(length) > _DIGITS or int(length) > most):
-        raise _too_large(most)
+    if length.isdecimal() and (len(length) > _MAX_LENGTH_DIGITS or int(length) > max_bytes):
+        raise _too_large(max_bytes)
     body = b""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(timeout_s):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > most:
-                    raise _too_large(most)
+                if len(body) > max_bytes:
+                    raise _too_large(max_bytes)
     except TimeoutError:
         raise BadForm(
-            HTTPStatus.REQUEST_TIMEOUT, f"the form took longer than {seconds:g} s: send it again"
+            HTTPStatus.REQUEST_TIMEOUT, f"the form took longer than {timeout_s:g} s: send it again"
         ) from None
     except ClientDisconnect:
         raise BadForm(HTTPStatus.BAD_REQUEST, "the form broke off") from None
     try:
         fields = dict(
-            parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+            parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
         )
     except ValueError:
-        raise BadForm(HTTPStatus.BAD_REQUEST, f"a form has at most {_MOST_FIELDS} fields") from None
-    refuse_nul(*fields.values())
+        raise BadForm(HTTPStatus.BAD_REQUEST, f"a form has at most {_MAX_FIELDS} fields") from None
+    reject_nul(*fields.values())
     return fields
 
 
-def refuse_nul(*texts: str) -> None:
-    """Raise `BadInput` for what no name holds, and PostgreSQL does not take."""
+def reject_nul(*texts: str) -> None:
+    """Raise `BadInput` for U+0000: no name contains it, and PostgreSQL rejects it."""
     if any("\0" in text for text in texts):
         raise BadInput("what you sent must not contain U+0000")
 
 
-def _too_large(most: int) -> BadForm:
-    return BadForm(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a form is smaller than {most:,} bytes")
-
-
-def _digest(secret: str) -> bytes:
-    return sha256(secret.encode("utf-8", "replace")).digest()
-
-
-def let_in(place: str, secret: str, path: str, *, secure: bool) -> Response:
-    """Off to a page, with the cookie."""
-    answer = RedirectResponse(place, HTTPStatus.SEE_OTHER)
-    answer.set_cookie(
+def redirect_with_cookie(location: str, secret: str, path: str, *, secure: bool) -> Response:
+    """Return a redirect that sets the session's cookie."""
+    response = RedirectResponse(location, HTTPStatus.SEE_OTHER)
+    response.set_cookie(
         COOKIE,
         secret,
         max_age=SIGN_IN_LASTS // 1_000,
@@ -210,13 +201,17 @@ def let_in(place: str, secret: str, path: str, *, secure: bool) -> Response:
         samesite="lax",
         secure=secure,
     )
-    return answer
+    return response
 
 
-def csrf_of(secret: str) -> str:
-    """What a form must hold: nobody knows it who does not know the cookie."""
+def csrf_token(secret: str) -> str:
+    """Return the CSRF token of a session: only those who know its cookie can know it."""
     return sha256(b"csrf\0" + secret.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _role(key: Key) -> Role:
+def _too_large(max_bytes: int) -> BadForm:
+    return BadForm(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a form is smaller than {max_bytes:,} bytes")
+
+
+def _role_of(key: Key) -> Role:
     return Role.ADMIN if key.may("admin") else Role.VIEWER

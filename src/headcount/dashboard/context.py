@@ -1,33 +1,45 @@
-"""House: what the pages are made from. They own nothing and construct nothing."""
+"""Page context: the dependencies that all pages share.
 
-from collections.abc import Callable
+Responsible for naming them in one place. Must not build anything: the service does.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from headcount.dashboard.feed import Feed
+from headcount.ingest.dead_letters import Retried
+from headcount.ingest.source_stats import RecentEvents
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
+from headcount.maintenance.health import ProcessStatus
 from headcount.outbound.broadcast import Broadcaster
 from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.settings import Settings
 from headcount.store.open import Store
+from headcount.store.sources import SourceStat
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What every page is given. `chance` makes secrets; `zone` is whose days are shown to who chose none.
+class PageContext:
+    """What every page is given.
 
-    `public_url` is the address by which others reach us, '' if nobody said; `api` is what the API's paths begin with.
+    `new_secret` generates secrets. `timezone` is the name of the default time zone. `public_url` is the address by which
+    others reach the service, '' if it is not set. The paths of the API begin with `api_prefix`.
+    `process_status` and `retry_dead_letters` (for one domain) read the store: call them in a thread.
+    `unsaved_counters` are the counters of sources that are not in the store yet. `recent_events` are by token.
     """
 
     store: Store
     rules: Rules
     broadcaster: Broadcaster
     now: Callable[[], Ms]
-    chance: Callable[[], str]
-    zone: str
+    new_secret: Callable[[], str]
+    timezone: str
     public_url: str
-    api: str
+    api_prefix: str
     version: str
     settings: Settings
     webhook_endpoints: EndpointManager
-    feed: Feed
+    process_status: Callable[[], ProcessStatus]
+    unsaved_counters: Callable[[], list[SourceStat]]
+    recent_events: Callable[[], Mapping[str, RecentEvents]]
+    retry_dead_letters: Callable[[str], Retried]

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
-from headcount.dashboard.auth import token_of
+from headcount.dashboard.auth import session_token
 from headcount.dashboard.renderer import View
 from headcount.outbound import sse
 from headcount.outbound.broadcast import Listener
@@ -21,14 +21,14 @@ _MAX_STREAMS: Final = 1_000
 
 async def stream(view: View) -> Response:
     """GET /dashboard/live: an event for each moment in which something of the domain changed."""
-    broadcaster = view.house.broadcaster
+    broadcaster = view.context.broadcaster
     room = view.query.get("room")
     end = await asyncio.to_thread(broadcaster.messages.end)
     if len(broadcaster) >= _MAX_STREAMS:
         return Response("too many listen already", 503, {"retry-after": "30"})
     if broadcaster.is_full_for(view.domain):
         return Response("your domain has as many open streams as it may have", 429, {"retry-after": "30"})
-    listener = Listener(view.domain, token_of(view.request), [room] if room else [], [], end)
+    listener = Listener(view.domain, session_token(view.request), [room] if room else [], [], end)
     return _PageUpdates(broadcaster, listener)
 
 

@@ -1,4 +1,7 @@
-"""Showing: from values to a page. Templates, addresses, times and texts meet here."""
+"""Rendering of pages: from values to HTML.
+
+Responsible for templates, addresses, and how times are shown in the time zone of a request. Must not read the store.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,33 +18,35 @@ from starlette.responses import HTMLResponse, Response
 
 from headcount.dashboard import assets, times
 from headcount.dashboard.auth import Visitor
-from headcount.dashboard.context import House
+from headcount.dashboard.context import PageContext
 from headcount.dashboard.sanitize import local
 from headcount.dashboard.texts import Texts
 from headcount.kernel.events import Ms
 
 BASE: Final = "/dashboard"
-ZONE_COOKIE: Final = "headcount_zone"
+TIMEZONE_COOKIE: Final = "headcount_zone"
 _YEAR_S: Final = 365 * 86_400
-_PREFIX: Final = re.compile(r"(/[\w.~-]+){0,8}", re.ASCII)
+_ROOT_PATH: Final = re.compile(r"(/[\w.~-]+){0,8}", re.ASCII)
 _CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _HEADERS: Final = {"content-security-policy": _CSP}
 
+TEXTS: Final = Texts()
+
 
 class View:
-    """One request as templates see it: who looks, in which zone, and how addresses are made."""
+    """One request as handlers and templates see it: session, time zone, and how addresses and times are written."""
 
-    def __init__(self, house: House, request: Request, visitor: Visitor | None) -> None:
-        self.house = house
+    def __init__(self, context: PageContext, request: Request, visitor: Visitor | None) -> None:
+        self.context = context
         self.request = request
         self.visitor = visitor
-        self.now: Ms = house.now()
-        self.root = root_of(house, request)
-        self.zone_name = _zone_name(house, request)
-        self.zone = ZoneInfo(self.zone_name)
+        self.now: Ms = context.now()
+        self.root_path = root_path_of(context, request)
+        self.timezone = _timezone_of(context, request)
+        self.zone = ZoneInfo(self.timezone)
 
     @property
     def domain(self) -> str:
@@ -49,26 +54,26 @@ class View:
         return self.visitor.domain
 
     def url(self, path: str = "", /, **query: Any) -> str:
-        """The address of a page: `path` without what all begin with; what is None is left out."""
-        asked = urlencode({name: value for name, value in query.items() if value not in (None, "")})
-        return f"{self.root}{BASE}{path}" + (f"?{asked}" if asked else "")
+        """Return the address of a page. `path` is relative to the dashboard; parameters that are None are left out."""
+        parameters = urlencode({name: value for name, value in query.items() if value not in (None, "")})
+        return f"{self.root_path}{BASE}{path}" + (f"?{parameters}" if parameters else "")
 
-    def whole(self, path: str = "", **query: Any) -> str:
-        """The same address as somebody elsewhere would type it."""
-        return self.origin + self.url(path, **query).removeprefix(self.root)
+    def absolute_url(self, path: str = "", **query: Any) -> str:
+        """Return the same address with scheme and host."""
+        return self.origin + self.url(path, **query).removeprefix(self.root_path)
 
-    def same(self, /, **changed: Any) -> str:
-        """The address of this page with some of what it asks for changed."""
+    def url_with(self, /, **changed: Any) -> str:
+        """Return the address of this page with some of its parameters changed."""
         return self.url(self.path, **{**self.query, **changed})
 
-    def file(self, path: str, /, **changed: Any) -> Callable[[str], str]:
-        """From a kind of file to the address of this page as such a file."""
-        asked = {**self.query, "zone": self.zone_name, **changed}
-        return lambda kind: self.url(f"{path}.{kind}", **asked)
+    def export_url(self, path: str, /, **changed: Any) -> Callable[[str], str]:
+        """Return a function from a file format to the address of this page in that format."""
+        query = {**self.query, "zone": self.timezone, **changed}
+        return lambda file_format: self.url(f"{path}.{file_format}", **query)
 
     @property
     def path(self) -> str:
-        """The page's own path, without what all begin with."""
+        """The path of this page, relative to the dashboard."""
         path: str = self.request.scope["path"]
         return path.removeprefix(BASE)
 
@@ -78,65 +83,63 @@ class View:
 
     @property
     def origin(self) -> str:
-        """By which address this is reached, as far as we know."""
-        return origin_of(self.house, self.request)
+        """Scheme, host and root path by which the browser reaches the service."""
+        return origin_of(self.context, self.request)
 
     @property
-    def api(self) -> str:
-        """The address of the API."""
-        return self.origin + self.house.api
+    def api_url(self) -> str:
+        return self.origin + self.context.api_prefix
 
     def asset(self, name: str) -> str:
-        return f"{self.root}{BASE}/assets/{name}?{assets.digest_of(name)}"
+        return f"{self.root_path}{BASE}/assets/{name}?{assets.digest_of(name)}"
 
-    def keep_zone(self, answer: Response, zone: str) -> None:
-        """Let the browser remember in which zone it wants to see times."""
+    def set_timezone_cookie(self, response: Response, timezone: str) -> None:
+        """Let the browser remember the time zone in which it shows times."""
         secure = self.origin.startswith("https://")
-        answer.set_cookie(ZONE_COOKIE, zone, max_age=_YEAR_S, path=self.url(), samesite="lax", secure=secure)
+        response.set_cookie(
+            TIMEZONE_COOKIE, timezone, max_age=_YEAR_S, path=self.url(), samesite="lax", secure=secure
+        )
 
-    def moment(self, at: Ms, form: str = "minutes") -> Markup:
-        """A moment as the clocks of the zone show it, with the exact one on hover."""
+    def time(self, at: Ms, style: str = "minutes") -> Markup:
+        """Return a time in the time zone of the request, with the exact one as a tooltip."""
         when = local(at, self.zone)
-        exact = f"{when:%A %d %B %Y, %H:%M:%S} {times.offset_of(when)} ({self.zone_name})"
-        shown = {
+        exact = f"{when:%A %d %B %Y, %H:%M:%S} {times.offset_of(when)} ({self.timezone})"
+        text = {
             "minutes": f"{when:%d %b} {times.clock(when)}",
             "day": f"{when:%a %d %b %Y}",
             "month": f"{when:%B %Y}",
             "clock": times.clock(when),
             "seconds": times.clock(when, seconds=True),
             "full": f"{when:%a %d %b %Y} {times.clock(when, seconds=True)}",
-        }[form]
+        }[style]
         return Markup('<time datetime="{}" title="{}">{}</time>').format(
-            when.isoformat(timespec="milliseconds"), exact, shown
+            when.isoformat(timespec="milliseconds"), exact, text
         )
 
-    def day(self, at: Ms) -> str:
-        """The day of a moment, as addresses ask for it."""
+    def date(self, at: Ms) -> str:
+        """Return the date of a time, as addresses write it."""
         return f"{local(at, self.zone):%Y-%m-%d}"
 
     def ago(self, at: Ms) -> Markup:
-        """How long ago, with the moment on hover."""
+        """Return how long ago a time was, with the time as a tooltip."""
         when = local(at, self.zone)
         exact = f"{when:%a %d %b %Y, %H:%M:%S} {times.offset_of(when)}"
-        told = times.length(max(0, self.now - at) // 1_000)
+        length = times.length(max(0, self.now - at) // 1_000)
         return Markup('<time datetime="{}" title="{}">{}</time>').format(
-            when.isoformat(timespec="milliseconds"), exact, TEXTS("ago", length=told)
+            when.isoformat(timespec="milliseconds"), exact, TEXTS("ago", length=length)
         )
 
-    def lasting(self, start: Ms, end: Ms | None) -> Markup:
-        """How long something lasted, or lasts: then it ticks."""
+    def duration(self, start: Ms, end: Ms | None) -> Markup:
+        """Return a duration; if `end` is None, the duration until now, which a script keeps up to date."""
         seconds = max(0, (self.now if end is None else end) - start) // 1_000
         if end is not None:
             return Markup("<span>{}</span>").format(times.length(seconds))
         return Markup('<span class="ticking" data-since="{}">{}</span>').format(start, times.ticking(seconds))
 
 
-TEXTS: Final = Texts()
-
-
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    made = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("headcount.dashboard"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -144,51 +147,57 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals["t"] = TEXTS
-    made.filters["length"] = times.length
-    made.filters["number"] = lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-    made.filters["path"] = lambda text: quote(str(text), safe="")
-    return made
+    environment.globals["t"] = TEXTS
+    environment.filters["length"] = times.length
+    environment.filters["number"] = lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    environment.filters["path"] = lambda text: quote(str(text), safe="")
+    return environment
 
 
-def page(view: View, template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
-    """A page, or a part of one."""
-    values = {"view": view, "visitor": view.visitor, "now": view.now, "csrf": lambda: _csrf(view)} | values
+def render(view: View, template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
+    """Return a page, or a part of one, as a response."""
+    values = {
+        "view": view,
+        "visitor": view.visitor,
+        "now": view.now,
+        "csrf": lambda: _csrf_field(view),
+    } | values
     body = _environment().get_template(template).render(values)
     return HTMLResponse(body, status, _HEADERS)
 
 
-def _csrf(view: View) -> Markup:
-    """What every form that changes something holds."""
-    word = "" if view.visitor is None else view.visitor.csrf
-    return Markup('<input type="hidden" name="csrf" value="{}">').format(word)
+def render_error(view: View, status: int, message: str) -> Response:
+    """Return a page that explains an error."""
+    return render(view, "error.html", status, message=message, code=int(status))
 
 
-def trouble(view: View, status: int, told: str) -> Response:
-    """A page that says what is wrong, and what to do."""
-    return page(view, "trouble.html", status, told=told, number=int(status))
+def _csrf_field(view: View) -> Markup:
+    """The hidden field of every form that changes something."""
+    token = "" if view.visitor is None else view.visitor.csrf
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(token)
 
 
-def root_of(house: House, request: Request) -> str:
-    """What a proxy puts before our paths: what it says itself, or what the public address has."""
-    told = request.headers.get("x-forwarded-prefix")
-    path = urlsplit(house.public_url).path if told is None else told
+def root_path_of(context: PageContext, request: Request) -> str:
+    """Return the path that a proxy puts before ours: from its header, or from the public URL."""
+    header = request.headers.get("x-forwarded-prefix")
+    path = urlsplit(context.public_url).path if header is None else header
     path = path.rstrip("/")
-    return path if _PREFIX.fullmatch(path) else ""
+    return path if _ROOT_PATH.fullmatch(path) else ""
 
 
-def origin_of(house: House, request: Request) -> str:
-    if house.public_url:
-        return house.public_url.rstrip("/")
+def origin_of(context: PageContext, request: Request) -> str:
+    """Return scheme, host and root path by which a request reached the service."""
+    if context.public_url:
+        return context.public_url.rstrip("/")
     headers = request.headers
     scheme = headers.get("x-forwarded-proto", request.scope["scheme"])
     host = headers.get("x-forwarded-host", headers.get("host", ""))
-    return f"{scheme}://{host}{root_of(house, request)}"
+    return f"{scheme}://{host}{root_path_of(context, request)}"
 
 
-def _zone_name(house: House, request: Request) -> str:
-    """The zone that the address names, or that was chosen, or that is set."""
-    for name in (request.query_params.get("zone"), request.cookies.get(ZONE_COOKIE)):
+def _timezone_of(context: PageContext, request: Request) -> str:
+    """The time zone of the address, of the cookie, or the default one."""
+    for name in (request.query_params.get("zone"), request.cookies.get(TIMEZONE_COOKIE)):
         if name and times.is_zone(name):
             return name
-    return house.zone
+    return context.timezone

@@ -1,7 +1,7 @@
-"""Texts: names that come from anywhere, made fit to be shown, and moments as clocks of a zone show them.
+"""Sanitizing of texts from sources, and local times.
 
-Knows what XML forbids and what turns the direction of a line. Does not know where a text goes, so it
-escapes nothing.
+Responsible for removing characters that XML forbids or that change the direction of a line. Must not know where a text
+is shown, so it escapes nothing.
 """
 
 import re
@@ -14,26 +14,26 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FORBIDDEN: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
-_STEERING: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DIRECTION_MARKS: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BREAKS: Final = re.compile("[\t\n\r\x85\u2028\u2029 ]+")
-_INSTEAD: Final = "\N{REPLACEMENT CHARACTER}"
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def harmless(text: str) -> str:
-    """The text, with a sign in place of everything that XML forbids or that is no character at all."""
-    return _FORBIDDEN.sub(_INSTEAD, text)
+    """Return the text with a replacement for each code point that XML forbids or that is not a character."""
+    return _FORBIDDEN.sub(_REPLACEMENT, text)
 
 
 def one_line(text: str) -> str:
-    """The text on one line, with nothing in it that could turn the words after it around."""
-    return _STEERING.sub("", _BREAKS.sub(" ", harmless(text))).strip()
+    """Return the text on one line, without marks that change the direction of the text after it."""
+    return _DIRECTION_MARKS.sub("", _BREAKS.sub(" ", harmless(text))).strip()
 
 
 def local(ms: Ms, zone: tzinfo) -> datetime:
-    """What calendars and clocks of the zone show at a moment."""
+    """Return a time in a time zone."""
     return (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone)
 
 
-def spoken(ms: Ms, zone: tzinfo) -> str:
-    """The same as people read it: 2026-01-31 09:00:00."""
+def local_text(ms: Ms, zone: tzinfo) -> str:
+    """Return a time in a time zone as text: 2026-01-31 09:00:00."""
     return local(ms, zone).strftime("%Y-%m-%d %H:%M:%S")

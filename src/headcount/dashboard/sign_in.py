@@ -1,4 +1,7 @@
-"""Signing in and out."""
+"""Sign-in and sign-out pages.
+
+Responsible for exchanging an API key or a one-time link for a session. Must not know how sessions are stored.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -8,87 +11,83 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard import times
-from headcount.dashboard.auth import COOKIE, Door, NotAllowed, fields_of, is_of_this_site, let_in
-from headcount.dashboard.context import House
-from headcount.dashboard.renderer import BASE, TEXTS, ZONE_COOKIE, View, page
+from headcount.dashboard.auth import (
+    COOKIE,
+    NotAllowed,
+    Sessions,
+    is_same_site,
+    read_form_fields,
+    redirect_with_cookie,
+)
+from headcount.dashboard.context import PageContext
+from headcount.dashboard.renderer import BASE, TEXTS, TIMEZONE_COOKIE, View, render
 from headcount.telemetry.logging import refused_somebody, security_event
 
-_MOST_BYTES: Final = 16_384
-"""A form that anybody may send is smaller than those of somebody who has signed in."""
+_MAX_FORM_BYTES: Final = 16_384
+"""Anyone can send this form, so it is smaller than those that need a session."""
 PATHS: Final = ("/sign-in", "/sign-out")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def handlers(house: House, door: Door) -> Mapping[str, Handler]:
-    """What is behind the door's own paths."""
+def handlers(context: PageContext, sessions: Sessions) -> Mapping[str, Handler]:
+    """Return the handlers of both pages by path."""
 
     async def sign_in(request: Request) -> Response:
-        view = View(house, request, None)
+        view = View(context, request, None)
         if request.method == "POST":
-            return await _let_in(view, door)
+            return await _sign_in(view, sessions)
         link = request.query_params.get("link", "")
-        if link and not await door.holds(link):
-            return page(
-                view, "sign_in.html", HTTPStatus.GONE, wrong=TEXTS("sign_in.used"), link="", next=_next(view)
-            )
-        return page(view, "sign_in.html", wrong="", link=link, next=_next(view))
+        target = _safe_target(request.query_params.get("next", ""))
+        if link and not await sessions.is_valid_link(link):
+            error = TEXTS("sign_in.link_used")
+            return render(view, "sign_in.html", HTTPStatus.GONE, error=error, link="", next=target)
+        return render(view, "sign_in.html", error="", link=link, next=target)
 
     async def sign_out(request: Request) -> Response:
-        view = View(house, request, None)
+        view = View(context, request, None)
+        response = RedirectResponse(view.url("/sign-in"), HTTPStatus.SEE_OTHER)
         if request.method == "POST":
-            visitor = await door.visitor(request)
-            await door.form(request, visitor)
-            await door.sign_out(request)
-        answer = RedirectResponse(view.url("/sign-in"), HTTPStatus.SEE_OTHER)
-        if request.method == "POST":
-            answer.delete_cookie(COOKIE, path=view.url())
-        return answer
+            visitor = await sessions.visitor(request)
+            await sessions.read_form(request, visitor)
+            await sessions.sign_out(request)
+            response.delete_cookie(COOKIE, path=view.url())
+        return response
 
     return {"/sign-in": sign_in, "/sign-out": sign_out}
 
 
-async def _let_in(view: View, door: Door) -> Response:
+async def _sign_in(view: View, sessions: Sessions) -> Response:
     request = view.request
-    if not is_of_this_site(request):
-        raise NotAllowed(TEXTS("trouble.foreign"))
-    fields = await fields_of(request, _MOST_BYTES, view.house.settings["request_s"])
+    if not is_same_site(request):
+        raise NotAllowed(TEXTS("error.other_site"))
+    fields = await read_form_fields(request, _MAX_FORM_BYTES, view.context.settings["request_s"])
     link, key = fields.get("link", ""), fields.get("key", "").strip()
-    found = await (door.sign_in_with_link(link) if link else door.sign_in_with_key(key))
+    target = _safe_target(fields.get("next", ""))
     method = "link" if link else "key"
-    if found is None:
+    signed_in = await (sessions.sign_in_with_link(link) if link else sessions.sign_in_with_key(key))
+    if signed_in is None:
         refused_somebody("sign_in_failed", via="dashboard", method=method)
-        wrong = TEXTS("sign_in.used" if link else "sign_in.refused")
-        return page(
-            view,
-            "sign_in.html",
-            HTTPStatus.FORBIDDEN,
-            wrong=wrong,
-            link="",
-            next=_safe(fields.get("next", "")),
-        )
+        error = TEXTS("sign_in.link_used" if link else "sign_in.key_refused")
+        return render(view, "sign_in.html", HTTPStatus.FORBIDDEN, error=error, link="", next=target)
+    secret, session = signed_in
     security_event(
         "sign_in",
         via="dashboard",
         method=method,
-        domain=found[1].domain,
-        role=str(found[1].role),
-        key_id=found[1].key_id,
+        domain=session.domain,
+        role=str(session.role),
+        key_id=session.key_id,
     )
     secure = view.origin.startswith("https://")
-    place = f"{view.root}{BASE}{_safe(fields.get('next', ''))}"
-    answer = let_in(place, found[0], view.url(), secure=secure)
-    zone = fields.get("zone", "")
-    if times.is_zone(zone) and ZONE_COOKIE not in request.cookies:
-        view.keep_zone(answer, zone)
-    return answer
+    response = redirect_with_cookie(f"{view.root_path}{BASE}{target}", secret, view.url(), secure=secure)
+    timezone = fields.get("zone", "")
+    if times.is_zone(timezone) and TIMEZONE_COOKIE not in request.cookies:
+        view.set_timezone_cookie(response, timezone)
+    return response
 
 
-def _next(view: View) -> str:
-    return _safe(view.request.query_params.get("next", ""))
-
-
-def _safe(place: str) -> str:
-    """A page of ours, wherever the address wants to lead."""
-    ours = place.startswith("/") and not place.startswith("//") and "\\" not in place and place.isprintable()
-    return place if ours else ""
+def _safe_target(target: str) -> str:
+    """The target if it is a path of this dashboard, else ''."""
+    is_path = target.startswith("/") and not target.startswith("//")
+    return target if is_path and "\\" not in target and target.isprintable() else ""

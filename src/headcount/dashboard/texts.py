@@ -1,6 +1,7 @@
-"""Texts: every word that a page says, from the files of one folder; a translation is another folder.
+"""Texts of all pages in one language, from the files of one folder.
 
-A text may name values in braces. One that depends on a number `n` is a table of `one` and `other`.
+Responsible for looking texts up by key. A text has values in braces. A text that depends on a number `n` is a table of
+`one` and `other`. Must not know what pages exist.
 """
 
 import tomllib
@@ -10,27 +11,27 @@ from typing import Any
 
 
 class Texts:
-    """The texts of one language. Called with a name, and the values that the text names."""
+    """The texts of one language, by key."""
 
     def __init__(self, language: str = "en") -> None:
         self.language = language
-        self.known: dict[str, str] = {}
+        self.by_key: dict[str, str] = {}
         for file in (files("headcount.dashboard") / "texts" / language).iterdir():
-            self.known |= _flat(tomllib.loads(file.read_text("utf-8")))
+            self.by_key |= _flat(tomllib.loads(file.read_text("utf-8")))
 
     def __call__(self, name: str, /, **values: Any) -> str:
-        """Raises `KeyError` for a name that is not there, or a value that is missing."""
-        if "n" in values and f"{name}.other" in self.known:
+        """Return a text with its values. Raise `KeyError` for an unknown key or a missing value."""
+        if "n" in values and f"{name}.other" in self.by_key:
             name = f"{name}.{'one' if values['n'] == 1 else 'other'}"
-        return self.known[name].format(**values)
+        return self.by_key[name].format(**values)
 
     def has(self, name: str) -> bool:
-        return name in self.known
+        return name in self.by_key
 
 
-def _flat(table: Mapping[str, Any], before: str = "") -> "list[tuple[str, str]]":
-    found: list[tuple[str, str]] = []
+def _flat(table: Mapping[str, Any], prefix: str = "") -> "list[tuple[str, str]]":
+    texts: list[tuple[str, str]] = []
     for name, value in table.items():
-        path = f"{before}{name}"
-        found += _flat(value, f"{path}.") if isinstance(value, dict) else [(path, value)]
-    return found
+        path = f"{prefix}{name}"
+        texts += _flat(value, f"{path}.") if isinstance(value, dict) else [(path, value)]
+    return texts

@@ -1,4 +1,7 @@
-"""Times: how moments and lengths are shown. A moment is never shown without its zone being on the page."""
+"""Formats of times and durations on pages.
+
+Responsible for their wording. The time zone of a page is shown on it, so a time is shown without it.
+"""
 
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -12,11 +15,11 @@ _HOUR_S = 3_600
 
 @lru_cache(maxsize=1)
 def zone_names() -> tuple[str, ...]:
-    """The names of all zones, UTC first."""
-    there = {
+    """Return the names of all time zones, UTC first."""
+    names = {
         name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
     }
-    return ("UTC", *sorted(there))
+    return ("UTC", *sorted(names))
 
 
 def is_zone(name: str) -> bool:
@@ -24,7 +27,7 @@ def is_zone(name: str) -> bool:
 
 
 def offset_of(when: datetime) -> str:
-    """Like UTC+2 or UTC+5:45."""
+    """Return the offset of a local time: UTC+2 or UTC+5:45."""
     offset = when.utcoffset() or timedelta()
     minutes = round(offset.total_seconds() / 60)
     sign, minutes = ("-" if minutes < 0 else "+"), abs(minutes)
@@ -38,7 +41,7 @@ def clock(when: datetime, *, seconds: bool = False) -> str:
 
 
 def length(seconds: int) -> str:
-    """A length, short: 45 s, 12 min, 1 h 05."""
+    """Return a duration: 45 s, 12 min, 1 h 05."""
     if seconds < _MINUTE_S:
         return f"{max(0, seconds)} s"
     if seconds < _HOUR_S:
@@ -47,14 +50,14 @@ def length(seconds: int) -> str:
 
 
 def ticking(seconds: int) -> str:
-    """A length that is watched: 0:45, 12:05, 1:05:09."""
+    """Return a duration that is updated every second: 0:45, 12:05, 1:05:09."""
     seconds = max(0, seconds)
     minutes = f"{seconds // 60 % 60}:{seconds % 60:02}"
     return minutes if seconds < _HOUR_S else f"{seconds // _HOUR_S}:{minutes:0>5}"
 
 
-def spelled(ms: Ms) -> str:
-    """A length as a rule names it: 0.2 s, 10 s, 10 min, 2 h."""
+def rule_length(ms: Ms) -> str:
+    """Return the duration of a rule: 0.2 s, 10 s, 10 min, 2 h."""
     for unit, name in ((3_600_000, "h"), (60_000, "min")):
         if ms >= unit and not ms % unit:
             return f"{ms // unit} {name}"

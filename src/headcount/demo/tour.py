@@ -21,7 +21,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.replay import meetings_of
 from headcount.kernel.rules import Rules
-from headcount.reporting.sentences import story_of
+from headcount.reporting.explain.room import explain_room
 from headcount.reporting.terminal_timeline import timeline
 from headcount.sources import jitsi
 from headcount.sources.captures import parse_capture
@@ -52,7 +52,7 @@ def _genuine(capture: str, out: TextIO) -> None:
     found = sessionize(_table(events))
     _tell(out, f"1. Genuine output of a Jitsi server, {capture}")
     _tell(out, "", f"By the rules as they stand, {len(found.meetings)} meetings. This is why:", "")
-    _tell(out, *story_of(events, events[0].room, found.as_of))
+    _tell(out, *explain_room(events, events[0].room, found.as_of))
     _tell(out, "", "If 1 second were enough for a stay and for a sitting, there would be meetings:", "")
     show(sessionize(_table(events), rules=_ONE_SECOND), None, out)
 

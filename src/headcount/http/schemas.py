@@ -162,8 +162,8 @@ class Wire:
         return Attended(
             self.second(person.first_join),
             None if person.last_leave is None else self.second(person.last_leave),
-            self.rounded(person.time),
-            share(person.time, whole),
+            self.rounded(person.attended_ms),
+            share(person.attended_ms, whole),
         )
 
     def participants(self, entries: Iterable[Entry]) -> list[Participant]:

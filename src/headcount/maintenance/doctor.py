@@ -1,4 +1,8 @@
-"""Doctor: looks at a store and its settings, and says what is wrong and how to mend it."""
+"""Diagnosis of an installation: `headcount doctor`.
+
+Responsible for the checks that need the machine (settings, disk, file access, damage, clock, keys), and for the wording of
+all findings on a terminal. Must not decide what is unhealthy in the store: `health` does.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -8,200 +12,97 @@ from typing import Final, NamedTuple
 from headcount.clock import Clock
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
+from headcount.maintenance.health import (
+    EndpointState,
+    Finding,
+    Problem,
+    SourceState,
+    StoreState,
+    check_endpoint,
+    check_lag,
+    check_rooms,
+    check_source,
+    measure_lag,
+    read_state,
+)
 from headcount.settings import Settings
 from headcount.sources.registry import POLL_ONLY_SOURCES
 from headcount.store.open import Store, open_store
-from headcount.store.sources import SourceStat
 from headcount.store.sqlite import SqliteDatabase, companions
-from headcount.store.webhooks import DeliveryState, State
 
-_LITTLE_BYTES: Final = 1_000_000_000
-_LONG_TO_READ_BYTES: Final = 4_000_000_000
-_OTHERS: Final = 0o077
-_SKEW_MS: Final[Ms] = 60_000
-
-
-_RECENT_MS: Final[Ms] = 3_600_000
-_MENDS: Final = {
-    "refused": "'headcount source secret' changes its secret",
-    "malformed": "what is sending there?",
-}
+_MIN_FREE_BYTES: Final = 1_000_000_000
+_MAX_CHECKED_FILE_BYTES: Final = 4_000_000_000
+_ACCESS_OF_OTHERS: Final = 0o077
+_MAX_CLOCK_SKEW_MS: Final[Ms] = 60_000
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at."""
+class Line(NamedTuple):
+    """One line of the report. `finding` is the problem that it reports, if a health check found it."""
 
-    about: str
-    fine: bool
-    told: str
+    subject: str
+    is_ok: bool
+    text: str
+    finding: Finding | None = None
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Everything that can be looked at from outside the service."""
+def examine(settings: Settings) -> list[Line]:
+    """Return the report about everything that can be checked from outside the service."""
     changed = [f"{name} by {origin}" for name, origin in settings.origins.items() if origin != "default"]
-    findings = [Finding("settings", True, f"set: {', '.join(changed) or 'none, all are defaults'}")]
+    lines = [Line("settings", True, f"set: {', '.join(changed) or 'none, all are defaults'}")]
     try:
         store = open_store(settings["database"], read_only=True)
     except HeadcountError as error:
-        return [*findings, Finding("store", False, str(error))]
+        return [*lines, Line("store", False, str(error))]
     try:
-        findings += _about_store(store, settings)
+        lines += _store_lines(store, settings)
     except HeadcountError as error:
-        findings.append(Finding("store", False, str(error)))
+        lines.append(Line("store", False, str(error)))
     finally:
         store.close()
-    return findings
+    return lines
 
 
-def _about_store(store: Store, settings: Settings) -> Iterator[Finding]:
+def _store_lines(store: Store, settings: Settings) -> Iterator[Line]:
     database = store.database
-    yield Finding("store", True, f"{database.url} is of this release")
+    yield Line("store", True, f"{database.url} is of this release")
     if isinstance(database, SqliteDatabase):
         yield _disk(database.path)
-        yield _mode(database.path)
-        yield _wholeness(database)
-    end, received = store.log.end()
-    now = Clock().now()
-    if received > now + _SKEW_MS:
-        seconds = (received - now) / 1_000
-        yield Finding(
-            "clock",
-            False,
-            f"the last entry was received {seconds:.0f} s in the future: set this machine's clock right. If it is"
-            " right now, it was ahead before: stop the service and run 'headcount rebuild'",
-        )
-    else:
-        yield Finding("clock", True, "not behind the log")
-    yield _lag(store, end, now, settings["max_lag_s"])
-    yield _quarantine(store)
-    yield from _about_sources(store, now)
-    yield from _about_webhooks(store)
+        yield _access(database.path)
+        yield _damage(database)
+    now, state = Clock().now(), read_state(store)
+    yield _clock(store, now)
+    yield _engine(store, now, settings["max_lag_s"])
+    yield from _rooms(state)
+    yield from _sources(state, now)
+    yield from _webhooks(store, state)
     keys = [key for key in store.keys.all() if key.revoked is None]
-    yield Finding(
+    yield Line(
         "keys", bool(keys), f"{len(keys)} valid" if keys else "none: make one with 'headcount key create'"
     )
 
 
-def _quarantine(store: Store) -> Finding:
-    """Which rooms the engine had to leave out, and why."""
-    rows = [row for row in store.projections.deferred_rooms() if row.reason is not None]
-    if not rows:
-        return Finding("rooms", True, "none is quarantined")
-    first = rows[0]
-    return Finding(
-        "rooms",
-        False,
-        f"{len(rows):,} quarantined, because their events could not be processed; other rooms are not affected,"
-        f" nothing is lost, and Headcount tries again. The first is '{first.room}' of domain '{first.domain}', after"
-        f" {first.attempts} attempts: {first.reason}. The log of 'headcount serve' has the traceback: report it",
-    )
-
-
-def _about_sources(store: Store, now: Ms) -> Iterator[Finding]:
-    tallies, letters = store.sources.stats(), store.sources.count_dead_letters()
-    rows = store.sources.all()
-    if not rows:
-        yield Finding("sources", True, "none is set up; 'headcount source add' does it")
-    for row in rows:
-        told = _fare(
-            tallies.get(row.token, {}),
-            letters.get(row.token, 0),
-            now,
-            sends=row.kind not in POLL_ONLY_SOURCES,
-        )
-        yield Finding("sources", told.fine, f"{row.name}: {told.told}")
-
-
-def _about_webhooks(store: Store) -> Iterator[Finding]:
-    counts, end = store.deliveries.counts(), store.messages.end()
-    rows = store.endpoints.all()
-    if not rows:
-        yield Finding("webhooks", True, "none is set up; 'headcount webhook add' does it")
-    for row in rows:
-        waiting, parked = (
-            counts.get((row.uuid, fate), 0) for fate in (DeliveryState.PENDING, DeliveryState.FAILED)
-        )
-        if row.state is State.FAILED:
-            told = (
-                f"{row.url} failed {row.failed_count} times in a row and is sent nothing more; it loses nothing:"
-                f" mend it, then 'headcount webhook replay {row.uuid} --revive'"
-            )
-            yield Finding("webhooks", False, told)
-        elif parked:
-            told = (
-                f"{row.url}: {parked:,} messages were given up: 'headcount webhook messages {row.uuid} --state"
-                f" parked' tells why, 'headcount webhook replay {row.uuid} --failed' sends them again"
-            )
-            yield Finding("webhooks", False, told)
-        else:
-            yield Finding(
-                "webhooks", True, f"{row.url}: {waiting:,} wait, position {row.position:,} of {end:,}"
-            )
-
-
-def _fare(tallies: dict[str, SourceStat], letters: int, now: Ms, *, sends: bool) -> Finding:
-    """How a source fares. What went wrong since something last went right is what is wrong now."""
-    last = tallies.get("deliveries")
-    since = -1 if last is None else last.last
-    for word, mend in _MENDS.items():
-        wrong = tallies.get(word)
-        if wrong is not None and wrong.last >= since:
-            return Finding(
-                "", False, f"{wrong.number:,} {word}, last {_ago(wrong.last, now)}: {wrong.told}; {mend}"
-            )
-    failed, polled = tallies.get("poll_failed"), tallies.get("polls")
-    if failed is not None and (polled is None or failed.last >= polled.last):
-        return Finding(
-            "",
-            False,
-            f"{failed.number:,} polls failed, last {_ago(failed.last, now)}: {failed.told}; 'headcount source poll' tries it",
-        )
-    if letters:
-        return Finding(
-            "", False, f"{letters:,} deliveries could not be read: 'headcount source letters' tells why"
-        )
-    ahead = tallies.get("ahead")
-    if ahead is not None and now - ahead.last < _RECENT_MS:
-        return Finding("", False, f"{ahead.told}: set its clock, or ours, right")
-    if last is None and polled is not None:
-        nothing = "; nothing was sent yet" if sends else ""
-        return Finding("", True, f"polled {_ago(polled.last, now)}: {polled.told}{nothing}")
-    if last is None and not sends:
-        return Finding("", True, "it was not asked yet; 'headcount source poll' asks it")
-    if last is None:
-        return Finding("", True, "nothing came yet; 'headcount source test' tries the way in")
-    events = tallies["events"].number if "events" in tallies else 0
-    return Finding(
-        "",
-        True,
-        f"the last of {last.number:,} deliveries came {_ago(last.last, now)}; {events:,} events so far",
-    )
-
-
-def _disk(path: Path) -> Finding:
+def _disk(path: Path) -> Line:
     free = shutil.disk_usage(path.resolve().parent).free
-    told = f"{free / 1e9:.1f} GB free beside {path}"
-    return (
-        Finding("disk", True, told) if free > _LITTLE_BYTES else Finding("disk", False, f"{told}: make room")
-    )
+    text = f"{free / 1e9:.1f} GB free beside {path}"
+    return Line("disk", True, text) if free > _MIN_FREE_BYTES else Line("disk", False, f"{text}: make room")
 
 
-def _mode(path: Path) -> Finding:
-    files = [file for file in (path, *companions(path)) if file.stat().st_mode & _OTHERS]
+def _access(path: Path) -> Line:
+    files = [file for file in (path, *companions(path)) if file.stat().st_mode & _ACCESS_OF_OTHERS]
     if not files:
-        return Finding("access", True, "only the owner of the files may read them")
+        return Line("access", True, "only the owner of the files may read them")
     names = " ".join(str(file) for file in files)
-    return Finding("access", False, f"other users may read the store: chmod 600 {names}")
+    return Line("access", False, f"other users may read the store: chmod 600 {names}")
 
 
-def _wholeness(database: SqliteDatabase) -> Finding:
+def _damage(database: SqliteDatabase) -> Line:
     size = database.path.stat().st_size
-    if size > _LONG_TO_READ_BYTES:
-        return Finding("file", True, f"{size / 1e9:.0f} GB, not looked through: that would take long")
+    if size > _MAX_CHECKED_FILE_BYTES:
+        return Line("file", True, f"{size / 1e9:.0f} GB, not checked for damage: that would take long")
     damage = database.damage()
     if damage is None:
-        return Finding("file", True, "whole")
-    return Finding(
+        return Line("file", True, "whole")
+    return Line(
         "file",
         False,
         f"damaged ({damage}): stop the service, move {database.path.name} and the files {database.path.name}-wal, -shm"
@@ -209,23 +110,114 @@ def _wholeness(database: SqliteDatabase) -> Finding:
     )
 
 
-def _lag(store: Store, end: int, now: Ms, most_s: float) -> Finding:
+def _clock(store: Store, now: Ms) -> Line:
+    _, received = store.log.end()
+    if received <= now + _MAX_CLOCK_SKEW_MS:
+        return Line("clock", True, "not behind the log")
+    seconds = (received - now) / 1_000
+    return Line(
+        "clock",
+        False,
+        f"the last entry was received {seconds:.0f} s in the future: set this machine's clock right. If it is"
+        " right now, it was ahead before: stop the service and run 'headcount rebuild'",
+    )
+
+
+def _engine(store: Store, now: Ms, max_lag_s: float) -> Line:
     cursor, _ = store.projections.cursor()
-    if end <= cursor:
-        last = (
-            f"the last of {end:,} entries came {_ago(store.log.end()[1], now)}"
-            if end
-            else "no event came yet"
+    lag = measure_lag(store, cursor, now)
+    text = f"{lag.entries:,} entries wait, the oldest for {lag.seconds:.0f} s"
+    for finding in check_lag(lag, max_lag_s):
+        return Line("engine", False, f"{text}: is 'headcount serve' running? Its log has the reason", finding)
+    if lag.entries:
+        return Line("engine", True, text)
+    end, received = store.log.end()
+    last = f"the last of {end:,} entries came {_ago(now - received)}" if end else "no event came yet"
+    return Line("engine", True, f"has processed everything; {last}")
+
+
+def _rooms(state: StoreState) -> Iterator[Line]:
+    if not state.quarantined:
+        yield Line("rooms", True, "none is quarantined")
+    for finding in check_rooms(state.quarantined):
+        text = (
+            f"'{finding.subject}' of domain '{finding.domain}' is quarantined, because its events could not be processed,"
+            f" after {finding.number} attempts: {finding.detail}. Other rooms are not affected, nothing is lost, and"
+            " Headcount tries again. The log of 'headcount serve' has the traceback: report it"
         )
-        return Finding("engine", True, f"has worked in everything; {last}")
-    oldest = store.log.after(cursor, 1)
-    waited = (now - oldest[0].received) / 1_000 if oldest else 0.0
-    told = f"{end - cursor:,} entries wait, the oldest for {waited:.0f} s"
-    if waited <= most_s:
-        return Finding("engine", True, told)
-    return Finding("engine", False, f"{told}: is 'headcount serve' running? its log says why not")
+        yield Line("rooms", False, text, finding)
 
 
-def _ago(at: Ms, now: Ms) -> str:
-    seconds = max(0, now - at) // 1_000
+def _sources(state: StoreState, now: Ms) -> Iterator[Line]:
+    if not state.sources:
+        yield Line("sources", True, "none is set up; 'headcount source add' does it")
+    for source in state.sources:
+        name = source.row.name
+        is_active = source.row.domain in state.active_domains
+        findings = list(check_source(source, now, is_active=is_active))
+        for finding in findings:
+            text = _SOURCE_TEXTS[finding.problem].format(
+                name=name, n=f"{finding.number:,}", ago=_ago(finding.duration_ms), detail=finding.detail
+            )
+            yield Line("sources", False, f"{name}: {text}", finding)
+        if not findings:
+            yield Line("sources", True, f"{name}: {_source_summary(source, now)}")
+
+
+_SOURCE_TEXTS: Final = {
+    Problem.SOURCE_NEVER_SENT: "nothing came yet; 'headcount source test {name}' tries the way in",
+    Problem.SOURCE_SILENT: "nothing came for a day (the last request came {ago}), though meetings go on",
+    Problem.SOURCE_REFUSED: "{n} refused, last {ago}: {detail}; 'headcount source secret {name}' changes its secret",
+    Problem.SOURCE_MALFORMED: "{n} malformed, last {ago}: {detail}; what is sending there?",
+    Problem.SOURCE_CLOCK_AHEAD: "{detail}: set its clock, or ours, right",
+    Problem.SOURCE_UNREADABLE: "{n} deliveries could not be read: 'headcount source letters' shows why",
+    Problem.SOURCE_POLL_FAILED: "{n} polls failed, last {ago}: {detail}; 'headcount source poll {name}' tries it",
+}
+
+
+def _source_summary(source: SourceState, now: Ms) -> str:
+    last, polls, sends = (
+        source.last_request,
+        source.counters.get("polls"),
+        source.row.kind not in POLL_ONLY_SOURCES,
+    )
+    if last is not None:
+        requests, events = source.count("deliveries"), source.count("events")
+        return f"the last of {requests:,} deliveries came {_ago(now - last)}; {events:,} events so far"
+    if polls is not None:
+        return f"polled {_ago(now - polls.last)}: {polls.told}{'; nothing was sent yet' if sends else ''}"
+    if sends:
+        return "nothing came yet; 'headcount source test' tries the way in"
+    return "it was not polled yet; 'headcount source poll' polls it"
+
+
+def _webhooks(store: Store, state: StoreState) -> Iterator[Line]:
+    if not state.endpoints:
+        yield Line("webhooks", True, "none is set up; 'headcount webhook add' does it")
+    end = store.messages.end()
+    for endpoint in state.endpoints:
+        findings = list(check_endpoint(endpoint))
+        for finding in findings:
+            yield Line("webhooks", False, _webhook_text(finding, endpoint), finding)
+        if not findings:
+            row = endpoint.row
+            text = f"{row.url}: {endpoint.pending:,} wait, position {row.position:,} of {end:,}"
+            yield Line("webhooks", True, text)
+
+
+def _webhook_text(finding: Finding, endpoint: EndpointState) -> str:
+    row = endpoint.row
+    if finding.problem is Problem.WEBHOOK_DISABLED:
+        return (
+            f"{row.url} failed {row.failed_count} times in a row and is sent nothing more; it loses nothing:"
+            f" fix the receiver, then 'headcount webhook replay {row.uuid} --revive'"
+        )
+    return (
+        f"{row.url}: {finding.number:,} messages were given up: 'headcount webhook messages {row.uuid} --state"
+        f" parked' shows why, 'headcount webhook replay {row.uuid} --failed' sends them again"
+    )
+
+
+def _ago(ms: Ms) -> str:
+    seconds = max(0, ms) // 1_000
     return f"{seconds} s ago" if seconds < 3_600 else f"{seconds // 3_600} h ago"

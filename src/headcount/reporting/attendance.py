@@ -1,7 +1,7 @@
-"""Attending: how long a person was there, whatever they came and went with.
+"""Attendance: how long each person was in a meeting, whatever the number of their connections.
 
-Knows entries of a meeting and intervals of ms, [start, end). Two devices at once count once: a person's time is
-the union of their stays. Knows nothing of how entries were found, nor in which words this is told.
+Responsible for grouping entries by person. The time of a person is the union of their stays, so two devices at the same
+time count once. Must not know how entries are found or shown. Times are in ms.
 """
 
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from headcount.kernel.meetings import Entry
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody in a meeting: a user, or a connection of whose user nothing is known.
+    """A person in a meeting: a user, or a connection without a user id.
 
-    `spans` are when they were in, until now at the latest, apart and in order. `last_leave` is None while they are in.
-    `connections` counts participant_ids. `participant_id` is the one they came with first.
+    `spans` are disjoint, in order, and end now at the latest. `last_leave` is None while the person is connected.
+    `connections` is the number of participant ids, `participant_id` the first of them.
     """
 
     user_id: str | None
@@ -29,21 +29,22 @@ class Person:
     spans: tuple[Interval, ...]
 
     @property
-    def time(self) -> Ms:
+    def attended_ms(self) -> Ms:
         return total_length(self.spans)
 
 
 def people_in(entries: Iterable[Entry], now: Ms) -> list[Person]:
-    """Each person once, by their first join, then participant_id. `entries` are all those of one meeting."""
-    theirs: dict[tuple[bool, str], list[Entry]] = {}
+    """Return each person of a meeting once, by first join, then participant id. `entries` are all of the meeting."""
+    by_person: dict[tuple[bool, str], list[Entry]] = {}
     for entry in entries:
-        theirs.setdefault((bool(entry.user_id), entry.user_id or entry.participant_id), []).append(entry)
-    people = [person_of(them, now) for them in theirs.values()]
+        key = bool(entry.user_id), entry.user_id or entry.participant_id
+        by_person.setdefault(key, []).append(entry)
+    people = [person_of(own, now) for own in by_person.values()]
     return sorted(people, key=lambda person: (person.first_join, person.participant_id))
 
 
 def person_of(entries: Iterable[Entry], now: Ms) -> Person:
-    """The person whose entries of one meeting these are."""
+    """Return the person to whom all these entries of one meeting belong."""
     entries = sorted(entries, key=lambda entry: (entry.join, entry.participant_id))
     first = entries[0]
     leaves = [entry.leave for entry in entries if entry.leave is not None]

@@ -1,8 +1,9 @@
-"""Roster: who came of those who were expected, and who else.
+"""Roll call: the status of each person who was expected in a meeting, and of those who were not.
 
-Everybody has one status, the first of these that holds: walk-in (not expected), no-show, partial, late, left early,
-present. What counts is the time that somebody was in the meeting within the scheduled time; that ends with the
-meeting, or now while it goes on, since nobody could have stayed longer. All of it is compared in milliseconds.
+A person has the first of these statuses that applies: walk-in (not expected), no-show, partial, late, left early, present.
+Only the time in the meeting within the scheduled time counts. The scheduled time ends with the meeting, or now while it is
+ongoing, because nobody could have stayed longer. Responsible for statuses; must not know how attendance is computed.
+All times are compared in milliseconds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ from headcount.reporting.attendance import Person
 
 
 class Status(StrEnum):
-    """What became of somebody."""
+    """Attendance status of a person."""
 
     PRESENT = "present"
     LATE = "late"
@@ -27,81 +28,90 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What is asked of those who were expected, in the scheduled time [starts, ends) as far as it has come.
+class Schedule:
+    """The scheduled time [start, end) as far as it has passed, and the thresholds of the statuses.
 
-    Less than `threshold` of it is partial; later than `late_after` ms is late, more than `early_before` ms before its
-    end is too early. `begun` is whether any of it has come yet.
+    Attending less than `min_ratio` of it is partial. Joining more than `late_after_ms` after its start is late, leaving
+    more than `early_before_ms` before its end is early. `has_started` is whether any of it has passed.
     """
 
-    starts: Ms
-    ends: Ms
-    threshold: Fraction
-    late_after: Ms
-    early_before: Ms
-    begun: bool
+    start: Ms
+    end: Ms
+    min_ratio: Fraction
+    late_after_ms: Ms
+    early_before_ms: Ms
+    has_started: bool
 
     @property
-    def length(self) -> Ms:
-        return self.ends - self.starts
+    def length_ms(self) -> Ms:
+        return self.end - self.start
 
 
-def terms_of(
-    starts: Ms, ends: Ms, over: Ms | None, now: Ms, threshold: Fraction, late_after: Ms, early_before: Ms
-) -> Terms:
-    """Terms of a meeting that was over at `over`, or goes on; scheduled from `starts` to `ends`."""
-    until = min(ends, now if over is None else over)
-    return Terms(starts, max(starts, until), threshold, late_after, early_before, now > starts)
+def schedule_of(
+    start: Ms,
+    end: Ms,
+    meeting_end: Ms | None,
+    now: Ms,
+    min_ratio: Fraction,
+    late_after_ms: Ms,
+    early_before_ms: Ms,
+) -> Schedule:
+    """Return the schedule [start, end) of a meeting. `meeting_end` is None while it is ongoing."""
+    until = min(end, now if meeting_end is None else meeting_end)
+    return Schedule(start, max(start, until), min_ratio, late_after_ms, early_before_ms, now > start)
 
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """Somebody on the list. `person` is None for who never came; the rest is None for who was not expected."""
+    """A person of a roll call. `person` is None if they never joined.
+
+    `attended_ms` is the time within the schedule. `late_by_ms` and `left_early_by_ms` are None if the person was not
+    expected or did not attend.
+    """
 
     user_id: str | None
     user_name: str | None
     person: Person | None
     status: Status
-    counted: Ms
-    late_by: Ms | None = None
-    early_by: Ms | None = None
+    attended_ms: Ms
+    late_by_ms: Ms | None = None
+    left_early_by_ms: Ms | None = None
 
 
-def called(people: Iterable[Person], expected: Mapping[str, str | None], terms: Terms) -> list[Attendee]:
-    """Everybody who came, in the order given, then those who did not, in that of the roster.
-
-    `expected` are user ids with the names that they go by, if these are known.
-    """
-    came = [_attendee(person, expected, terms) for person in people]
-    seen = {one.user_id for one in came}
+def roll_call(
+    people: Iterable[Person], expected: Mapping[str, str | None], schedule: Schedule
+) -> list[Attendee]:
+    """Return all who joined, in the given order, then all expected who did not. `expected` has names by user id."""
+    joined = [_attendee(person, expected, schedule) for person in people]
+    joined_ids = {attendee.user_id for attendee in joined}
     absent = [
         Attendee(user_id, name, None, Status.NO_SHOW, 0)
         for user_id, name in expected.items()
-        if user_id not in seen
+        if user_id not in joined_ids
     ]
-    return came + absent
+    return joined + absent
 
 
-def _attendee(person: Person, expected: Mapping[str, str | None], terms: Terms) -> Attendee:
-    counted = clip(person.spans, terms.starts, terms.ends)
-    time = total_length(counted)
+def _attendee(person: Person, expected: Mapping[str, str | None], schedule: Schedule) -> Attendee:
+    attended = clip(person.spans, schedule.start, schedule.end)
+    attended_ms = total_length(attended)
     user_id = person.user_id
     if user_id is None or user_id not in expected:
-        return Attendee(user_id, person.user_name, person, Status.WALK_IN, time)
+        return Attendee(user_id, person.user_name, person, Status.WALK_IN, attended_ms)
     name = person.user_name or expected[user_id]
-    if not counted:
-        status = Status.NO_SHOW if terms.begun else Status.PRESENT
+    if not attended:
+        status = Status.NO_SHOW if schedule.has_started else Status.PRESENT
         return Attendee(user_id, name, person, status, 0)
-    late_by, early_by = counted[0][0] - terms.starts, terms.ends - counted[-1][1]
-    late_by = late_by if late_by > terms.late_after else 0
-    early_by = early_by if early_by > terms.early_before else 0
-    status = _status(time, late_by, early_by, terms)
-    return Attendee(user_id, name, person, status, time, late_by, early_by)
+    late_by_ms, early_by_ms = attended[0][0] - schedule.start, schedule.end - attended[-1][1]
+    late_by_ms = late_by_ms if late_by_ms > schedule.late_after_ms else 0
+    early_by_ms = early_by_ms if early_by_ms > schedule.early_before_ms else 0
+    status = _status(attended_ms, late_by_ms, early_by_ms, schedule)
+    return Attendee(user_id, name, person, status, attended_ms, late_by_ms, early_by_ms)
 
 
-def _status(time: Ms, late_by: Ms, early_by: Ms, terms: Terms) -> Status:
-    if time < terms.threshold * terms.length:
+def _status(attended_ms: Ms, late_by_ms: Ms, early_by_ms: Ms, schedule: Schedule) -> Status:
+    if attended_ms < schedule.min_ratio * schedule.length_ms:
         return Status.PARTIAL
-    if late_by:
+    if late_by_ms:
         return Status.LATE
-    return Status.LEFT_EARLY if early_by else Status.PRESENT
+    return Status.LEFT_EARLY if early_by_ms else Status.PRESENT

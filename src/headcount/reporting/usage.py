@@ -1,7 +1,11 @@
-"""Summing: from quarters of an hour to the hours, days and months that somebody asks for."""
+"""Usage by hour, day or month, added up from quarters of an hour.
+
+Responsible for sums and averages. Must not know how quarters are stored, nor how usage is shown.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from headcount.kernel.events import Ms
 from headcount.store.usage.quarters import QUARTER_MS
@@ -9,43 +13,54 @@ from headcount.store.usage.queries import QuarterUsage
 
 
 @dataclass(slots=True)
-class Sum:
-    """What was met from `start` to `end`. `time` is in ms of all people."""
+class Bucket:
+    """Usage in [start, end). `participant_ms` is the total time of all participants.
+
+    `max_participants` is the peak of concurrent participants, `max_participants_at` when it was first reached.
+    """
 
     start: Ms
     end: Ms
     meetings: int = 0
-    time: Ms = 0
-    most: int = 0
-    most_at: Ms | None = None
+    participant_ms: Ms = 0
+    max_participants: int = 0
+    max_participants_at: Ms | None = None
 
     def add(self, used: QuarterUsage) -> None:
-        self.meetings += used.meetings
-        self.time += used.time
-        if used.most > self.most:
-            self.most, self.most_at = used.most, used.most_at
+        """Add the usage of a quarter, later than those before."""
+        self._add(used.meetings, used.time, used.most, used.most_at)
 
-    def mean(self, now: Ms) -> float:
-        """How many were in on the mean, as far as the time has come; to four digits, rounded down."""
-        length = min(self.end, now) - self.start
-        return self.time * 10_000 // length / 10_000 if length > 0 else 0.0
+    def merge(self, later: Self) -> None:
+        """Add the usage of a later bucket."""
+        self._add(later.meetings, later.participant_ms, later.max_participants, later.max_participants_at)
+
+    def _add(self, meetings: int, participant_ms: Ms, peak: int, peak_at: Ms | None) -> None:
+        self.meetings += meetings
+        self.participant_ms += participant_ms
+        if peak > self.max_participants:
+            self.max_participants, self.max_participants_at = peak, peak_at
+
+    def avg_participants(self, now: Ms) -> float:
+        """Return the average of concurrent participants until `now` or the end, rounded down to four digits."""
+        duration_ms = min(self.end, now) - self.start
+        return self.participant_ms * 10_000 // duration_ms / 10_000 if duration_ms > 0 else 0.0
 
 
-def sums(edges: Sequence[Ms], quarters: Mapping[int, QuarterUsage]) -> Iterator[Sum]:
-    """What was met between each two edges in order, those in which nothing was, too."""
+def buckets_of(edges: Sequence[Ms], quarters: Mapping[int, QuarterUsage]) -> Iterator[Bucket]:
+    """Yield the usage between each two edges, also where there was none. `quarters` are by number."""
     numbers = iter(sorted(quarters))
     number = next(numbers, None)
     for start, end in zip(edges, edges[1:], strict=False):
-        found = Sum(start, end)
+        bucket = Bucket(start, end)
         while number is not None and number * QUARTER_MS < end:
-            found.add(quarters[number])
+            bucket.add(quarters[number])
             number = next(numbers, None)
-        yield found
+        yield bucket
 
 
-def whole(edges: Sequence[Ms], quarters: Mapping[int, QuarterUsage]) -> Sum:
-    """All of it."""
-    found = Sum(edges[0], edges[-1])
+def total_of(edges: Sequence[Ms], quarters: Mapping[int, QuarterUsage]) -> Bucket:
+    """Return the usage between the first and the last edge."""
+    total = Bucket(edges[0], edges[-1])
     for number in sorted(quarters):
-        found.add(quarters[number])
-    return found
+        total.add(quarters[number])
+    return total

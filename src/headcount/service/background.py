@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from headcount.clock import JUMP_STANDS_MS
-from headcount.dashboard.auth import Door
+from headcount.dashboard.auth import Sessions
 from headcount.http.auth import Gate
 from headcount.ingest.polling.client import Asker
 from headcount.ingest.polling.poller import Polling, Tools
@@ -36,7 +36,7 @@ log = structlog.get_logger("headcount")
 class Maintenance:
     """Writes counters to the store, deletes old messages, logs jumps of the clock."""
 
-    def __init__(self, core: Core, gate: Gate, sessions: Door) -> None:
+    def __init__(self, core: Core, gate: Gate, sessions: Sessions) -> None:
         self._store = core.store
         self._clock = core.clock
         self._is_leader = core.worker.leads
@@ -62,7 +62,7 @@ class Maintenance:
         used_keys, self._gate.used = self._gate.used, {}
         if used_keys:
             self._store.keys.touch(used_keys)
-        used_sessions, self._sessions.used = self._sessions.used, {}
+        used_sessions, self._sessions.last_used = self._sessions.last_used, {}
         if used_sessions:
             self._store.access_tokens.touch(used_sessions)
         stats = self._source_stats.drain()

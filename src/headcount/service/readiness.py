@@ -11,6 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 import structlog
 
+from headcount.maintenance.health import Lag, check_lag, measure_lag
 from headcount.service.core import Core
 from headcount.store.database import StoreError, StoreTimeout
 from headcount.store.webhooks import DeliveryState, State
@@ -24,13 +25,6 @@ _FAILED_COMMIT_S: Final = 30
 """A failed commit of events counts for this long unless another succeeds: without requests there is none."""
 
 log = structlog.get_logger("headcount")
-
-
-class Lag(NamedTuple):
-    """How far the engine is behind the end of the log."""
-
-    entries: int
-    seconds: float
 
 
 class FailedDeliveries(NamedTuple):
@@ -90,7 +84,7 @@ class Readiness:
             return f"the store cannot be written: {write_problem}"
         if not self._worker.alive():
             return "the engine has stopped"
-        if lag.seconds > self._max_lag_s:
+        if any(check_lag(lag, self._max_lag_s)):
             return f"the engine is {lag.seconds:.0f} s ({lag.entries:,} entries) behind"
         return None
 
@@ -110,13 +104,7 @@ class Readiness:
 
     def measure_lag(self) -> Lag:
         """Measure the lag now. Reads the store."""
-        end, _ = self._store.log.end()
-        cursor = self.cursor()
-        if end <= cursor:
-            return Lag(0, 0.0)
-        oldest = self._store.log.after(cursor, 1)
-        age_ms = self._clock.now() - oldest[0].received if oldest else 0
-        return Lag(end - cursor, max(0.0, age_ms / 1_000))
+        return measure_lag(self._store, self.cursor(), self._clock.now())
 
     async def _write_problem(self) -> str | None:
         """Return why the store cannot be written, or None.

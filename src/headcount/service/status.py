@@ -5,47 +5,41 @@ Responsible for where each number is read. Must not know how it is shown.
 
 from collections.abc import Callable, Mapping
 
-from headcount.dashboard.feed import Counts, Recently, Worked
 from headcount.ingest.dead_letters import Retried, retry
+from headcount.ingest.source_stats import RecentEvents
+from headcount.maintenance.health import ProcessStatus
 from headcount.outbound.broadcast import Broadcaster
 from headcount.service.core import Core
 from headcount.service.readiness import Readiness
-from headcount.store.sources import SourceStat
 from headcount.telemetry.metrics import Reader
 
 
 class Status:
-    """What the dashboard shows of this process besides the store. `counts` and `retry` read the store."""
+    """What the dashboard shows of this process besides the store."""
 
     def __init__(self, core: Core, readiness: Readiness) -> None:
         self._core = core
         self._readiness = readiness
 
-    def counts(self) -> Counts:
+    def process_status(self) -> ProcessStatus:
+        """Return the status of engine, log and clock. Reads the store."""
         core, engine = self._core, self._core.worker.engine
-        lag = self._readiness.measure_lag()
-        seen = None if engine is None else engine.tally
-        return Counts(
-            core.worker.alive(), lag.entries, lag.seconds,
-            None if seen is None else Worked(
-                seen.entries, seen.rounds, seen.commit_s, seen.late, seen.corrections, seen.repeated, seen.orphans
-            ),
+        return ProcessStatus(
+            core.worker.alive(), self._readiness.measure_lag(), None if engine is None else engine.tally,
             core.worker.failures, core.metrics.duplicates, core.appender.commits, core.appender.commit_s,
             core.clock.ahead(),
         )  # fmt: skip
 
-    def fresh(self) -> list[SourceStat]:
-        return self._core.source_stats.unwritten()
+    def recent_events(self) -> Mapping[str, RecentEvents]:
+        """Return the events of the last hour by token of the source."""
+        return self._core.source_stats.recent(self._core.clock.outside())
 
-    def recently(self) -> Mapping[str, Recently]:
-        recent = self._core.source_stats.recent(self._core.clock.outside())
-        return {token: Recently(*events) for token, events in recent.items()}
-
-    def retry(self, domain: str) -> Retried:
+    def retry_dead_letters(self, domain: str) -> Retried:
+        """Parse the dead letters of a domain again. Reads and writes the store."""
         core = self._core
-        done = retry(core.store, core.clock.now, core.settings.limits(), domain)
+        retried = retry(core.store, core.clock.now, core.settings.limits(), domain)
         core.worker.wake()
-        return done
+        return retried
 
 
 def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -> Mapping[str, Reader]:

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from typing import Final
 
 from headcount.dashboard.app import routes
-from headcount.dashboard.auth import Door, is_sign_in
-from headcount.dashboard.context import House
+from headcount.dashboard.auth import Sessions, is_session_token
+from headcount.dashboard.context import PageContext
 from headcount.engine.read_your_writes import ReadYourWrites
 from headcount.http.app import Parts, build
 from headcount.http.auth import Gate
@@ -51,12 +51,13 @@ class Web:
             self._is_valid,
             settings["max_streams_per_domain"],
         )
-        self._pages = House(
+        status = Status(core, readiness)
+        self._pages = PageContext(
             store, core.rules, self.broadcaster, clock.now, fresh_secret, settings["timezone"],
             settings["public_url"], settings["prefix"], version("headcount"), settings, manager,
-            Status(core, readiness),
+            status.process_status, core.source_stats.unwritten, status.recent_events, status.retry_dead_letters,
         )  # fmt: skip
-        self.sessions = Door(self._pages)
+        self.sessions = Sessions(self._pages)
 
     def application(self) -> Front:
         """Build the ASGI application."""
@@ -111,4 +112,4 @@ class Web:
 
     def _is_valid(self, token: bytes) -> bool:
         """Return whether the key or the session that opened a stream is still valid."""
-        return self.sessions.still_holds(token) if is_sign_in(token) else self.gate.holds(token)
+        return self.sessions.is_valid_token(token) if is_session_token(token) else self.gate.holds(token)

@@ -118,7 +118,7 @@ def test_everybody_is_one_person_by_user_or_else_by_connection(said):
             and (person.user_id is not None or e.participant_id == person.participant_id)
         ]
         held = {ms for e in theirs for ms in range(e.join, now if e.leave is None else e.leave)}
-        assert person.time == len(held)
+        assert person.attended_ms == len(held)
         assert person.first_join == min(e.join for e in theirs)
         assert (person.last_leave is None) is any(e.leave is None for e in theirs)
         assert person.connections == len({e.participant_id for e in theirs})

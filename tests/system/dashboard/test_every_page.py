@@ -78,7 +78,7 @@ def test_a_page_is_valid(service, meeting, path):
 def test_every_word_that_is_asked_for_is_there_and_every_one_that_is_there_is_asked_for():
     folder = Path(str(files("headcount.dashboard")))
     asked = "\n".join(path.read_text() for path in [*folder.rglob("*.html"), *folder.rglob("*.py")])
-    known = {re.sub(r"\.(one|other)$", "", name) for name in Texts().known}
+    known = {re.sub(r"\.(one|other)$", "", name) for name in Texts().by_key}
     named = set(re.findall(r"""(?:\bt|TEXTS)\(\s*["']([a-z_.]+)["']""", asked))
     begun = tuple(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)*[._])(?:["'] ~|\{)""", asked))
     assert {name for name in named - known if not name.endswith((".", "_"))} == set()

@@ -21,7 +21,7 @@ from headcount.dashboard.charts.axes import (
 )
 from headcount.dashboard.charts.svg import Markup, Rows, Unit, element, joined, label, number, picture
 from headcount.dashboard.charts.text_width import fitted, width_of
-from headcount.dashboard.sanitize import spoken
+from headcount.dashboard.sanitize import local_text
 from headcount.kernel.events import Ms
 
 Step = tuple[Ms, int]
@@ -65,7 +65,7 @@ def steps_table(data: Steps) -> Rows:
     """From when on there were how many."""
     return Rows(
         (f"from ({data.zone})", data.unit.many),
-        [(spoken(at, data.zone), many) for at, many in data.steps],
+        [(local_text(at, data.zone), many) for at, many in data.steps],
     )
 
 
@@ -76,7 +76,7 @@ def peak(given: Iterable[Step]) -> int:
 
 def said_of(scale: TimeScale, zone: tzinfo) -> str:
     """Which time a picture is of."""
-    return f"from {spoken(scale.start, zone)} to {spoken(scale.end, zone)}, {zone}"
+    return f"from {local_text(scale.start, zone)} to {local_text(scale.end, zone)}, {zone}"
 
 
 def zone_label(zone: tzinfo, left: float, y: float) -> Markup:

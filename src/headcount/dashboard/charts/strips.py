@@ -22,7 +22,7 @@ from headcount.dashboard.charts.svg import (
     picture,
     title,
 )
-from headcount.dashboard.sanitize import local, one_line, spoken
+from headcount.dashboard.sanitize import local, local_text, one_line
 from headcount.kernel.events import Ms
 
 MEETINGS: Final = Unit("meeting", "meetings")
@@ -76,7 +76,11 @@ def strip_table(data: Strip) -> Rows:
     return Rows(
         ("meeting", f"start ({data.zone})", f"end ({data.zone})"),
         [
-            (run.label, spoken(run.start, data.zone), None if run.end is None else spoken(run.end, data.zone))
+            (
+                run.label,
+                local_text(run.start, data.zone),
+                None if run.end is None else local_text(run.end, data.zone),
+            )
             for run in sorted(data.runs, key=lambda run: run.start)
             if any(piece.day in days for piece in _pieces(run, data))
         ],
@@ -156,7 +160,7 @@ def _lane(day: date, position: int, right: float) -> Markup:
 def _bar(run: Run, piece: _Piece, position: int, right: float, data: Strip) -> Markup:
     wide = right - _LEFT
     x = min(_LEFT + piece.begin * wide, right - _THINNEST)
-    end = "now" if run.end is None else spoken(run.end, data.zone)
+    end = "now" if run.end is None else local_text(run.end, data.zone)
     return element(
         "rect",
         {
@@ -166,5 +170,5 @@ def _bar(run: Run, piece: _Piece, position: int, right: float, data: Strip) -> M
             "width": min(max((piece.end - piece.begin) * wide, _THINNEST), right - x),
             "height": _BAR,
         },
-        title(f"{one_line(run.label)}: {spoken(run.start, data.zone)} to {end}"),
+        title(f"{one_line(run.label)}: {local_text(run.start, data.zone)} to {end}"),
     )

@@ -28,8 +28,9 @@ from headcount.dashboard.charts.svg import (
     title,
 )
 from headcount.dashboard.charts.text_width import fitted, width_of
-from headcount.dashboard.sanitize import local, one_line, spoken
+from headcount.dashboard.sanitize import local, local_text, one_line
 from headcount.kernel.events import Ms
+from headcount.reporting.explain.phrases import leave_reason
 
 PEOPLE: Final = Unit("person", "people")
 ROWS_AT_ONCE: Final = 100
@@ -45,13 +46,6 @@ _THINNEST: Final = 2
 _THINNEST_VOID: Final = 6
 _NAME_SIZE: Final = 12
 _NAMELESS: Final = "(no name)"
-_LEFT_BY: Final = {
-    "reported": "left",
-    "room_ended": "the room was ended",
-    "snapshot": "inferred to have left: missing from a list of who is in",
-    "timeout": "inferred to have left: nobody ever closed the stay",
-    "superseded": "inferred to have left: the room or its server began anew",
-}
 
 
 class Presence(NamedTuple):
@@ -144,8 +138,8 @@ def timeline_table(data: Timeline, rows: range | None = None) -> Rows:
         [
             (
                 person.label,
-                spoken(stay.join, data.zone),
-                None if stay.leave is None else spoken(stay.leave, data.zone),
+                local_text(stay.join, data.zone),
+                None if stay.leave is None else local_text(stay.leave, data.zone),
                 _ended(stay, data),
             )
             for person in people
@@ -288,7 +282,7 @@ def _ended(stay: Presence, data: Timeline) -> str:
         return "still in"
     if stay.left_by is None:
         return "the meeting was reset, the stay went on (rule 7)" if stay.leave == data.end else "left"
-    return _LEFT_BY.get(stay.left_by, stay.left_by)
+    return leave_reason(stay.left_by)
 
 
 def _clock(at: Ms, data: Timeline) -> str:

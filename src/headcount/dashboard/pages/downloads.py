@@ -1,9 +1,14 @@
-"""Taking along: what pages show, as files. A file holds all that is asked for, not only the page that is seen."""
+"""Exports: the content of pages as CSV, Excel and calendar files.
+
+Responsible for the columns of each file. A file has all rows that match, not only the page that is shown. Must not know
+the file formats.
+"""
 
 import asyncio
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,64 +21,66 @@ from headcount.dashboard.pages import meetings as meetings_page
 from headcount.dashboard.pages import person as person_page
 from headcount.dashboard.pages import room as room_page
 from headcount.dashboard.pages import usage as usage_page
-from headcount.dashboard.pages.meeting import Line
+from headcount.dashboard.pages.meeting import Attendee
 from headcount.dashboard.pages.meetings import Row
+from headcount.dashboard.pages.person import AttendedMeeting
 from headcount.dashboard.renderer import TEXTS, View
 from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.records import MeetingRow
 
-_AT_ONCE: Final = 200
-_MOST_XLSX: Final = 100_000
-_OF_MEETINGS: Final = {
+_BATCH_SIZE: Final = 200
+_MAX_XLSX_MEETINGS: Final = 100_000
+_MEETING_COLUMNS: Final = {
     "room": Type.TEXT, "meeting": Type.TEXT, "start": Type.TIME, "end": Type.TIME, "length": Type.DURATION,
     "people": Type.INTEGER, "connections": Type.INTEGER, "peak": Type.INTEGER, "person_time": Type.DURATION,
     "is_ongoing": Type.FLAG, "is_corrected": Type.FLAG, "is_inferred": Type.FLAG, "is_after_reset": Type.FLAG,
 }  # fmt: skip
-_OF_PEOPLE: Final = {
+_ATTENDEE_COLUMNS: Final = {
     "name": Type.TEXT, "user_id": Type.TEXT, "participant_id": Type.TEXT, "connections": Type.INTEGER,
     "first_join": Type.TIME, "last_leave": Type.TIME, "time": Type.DURATION, "share": Type.PERCENT,
     "still": Type.FLAG, "is_inferred": Type.FLAG,
 }  # fmt: skip
-_OF_A_PERSON: Final = {
+_PERSON_COLUMNS: Final = {
     "room": Type.TEXT, "meeting": Type.TEXT, "start": Type.TIME, "end": Type.TIME, "first_join": Type.TIME,
     "last_leave": Type.TIME, "time": Type.DURATION, "share": Type.PERCENT,
 }  # fmt: skip
-_OF_USAGE: Final = {
+_USAGE_COLUMNS: Final = {
     "start": Type.TIME, "length": Type.DURATION, "meetings": Type.INTEGER, "person_time": Type.DURATION,
     "peak": Type.INTEGER, "peak_at": Type.TIME,
 }  # fmt: skip
-_OF_ROOMS: Final = {
+_ROOM_COLUMNS: Final = {
     "room": Type.TEXT, "meetings": Type.INTEGER, "person_time": Type.DURATION, "peak": Type.INTEGER,
 }  # fmt: skip
-_NOT_IN_A_NAME: Final = re.compile(r"[^\w.-]+")
+_NOT_IN_FILE_NAMES: Final = re.compile(r"[^\w.-]+")
+_MAX_FILE_NAME: Final = 80
 
 
 async def meetings_csv(view: View) -> Response:
-    """GET /dashboard/meetings.csv: all meetings that fit."""
+    """GET /dashboard/meetings.csv: all meetings that match."""
     return _csv(view, _meetings(view), "meetings")
 
 
 async def meetings_xlsx(view: View) -> Response:
-    """GET /dashboard/meetings.xlsx: the same for Excel."""
-    wanted = meetings_page.wanted_by(view.query, view)
-    number = await asyncio.to_thread(view.house.store.meetings.count, view.domain, wanted, view.now)
-    if number > _MOST_XLSX:
-        raise BadInput(TEXTS("files.too_many", most=f"{_MOST_XLSX:,}"))
+    """GET /dashboard/meetings.xlsx: all meetings that match."""
+    meeting_filter = meetings_page.filter_of(view.query, view)
+    count = await asyncio.to_thread(view.context.store.meetings.count, view.domain, meeting_filter, view.now)
+    if count > _MAX_XLSX_MEETINGS:
+        raise BadInput(TEXTS("files.too_many", most=f"{_MAX_XLSX_MEETINGS:,}"))
     return await _xlsx(view, [_meetings(view)], "meetings")
 
 
 async def meeting_csv(view: View) -> Response:
-    """GET /dashboard/meetings/ID.csv: who attended."""
-    table, name = await asyncio.to_thread(_people, view)
-    return _csv(view, table, name)
+    """GET /dashboard/meetings/ID.csv: the people of a meeting."""
+    table = await asyncio.to_thread(_attendees, view)
+    return _csv(view, table, table.title)
 
 
 async def meeting_xlsx(view: View) -> Response:
-    """GET /dashboard/meetings/ID.xlsx: the same for Excel."""
-    table, name = await asyncio.to_thread(_people, view)
-    return await _xlsx(view, [table], name)
+    """GET /dashboard/meetings/ID.xlsx: the people of a meeting."""
+    table = await asyncio.to_thread(_attendees, view)
+    return await _xlsx(view, [table], table.title)
 
 
 async def meeting_ics(view: View) -> Response:
@@ -83,125 +90,125 @@ async def meeting_ics(view: View) -> Response:
 
 
 async def room_ics(view: View) -> Response:
-    """GET /dashboard/room.ics?name=ROOM: its meetings as a calendar."""
-    sight = await asyncio.to_thread(room_page.look, view)
-    return _ics(view, sight.room, _every(view, MeetingFilter(room=sight.room)))
+    """GET /dashboard/room.ics?name=ROOM: all meetings of a room."""
+    details = await asyncio.to_thread(room_page.load, view)
+    return _ics(view, details.room, _all_meetings(view, MeetingFilter(room=details.room)))
 
 
 async def person_ics(view: View) -> Response:
-    """GET /dashboard/person.ics?id=USER: their meetings as a calendar."""
-    sight = await asyncio.to_thread(person_page.look, view)
-    return _ics(view, sight.name, _every(view, MeetingFilter(user_id=sight.user_id)))
+    """GET /dashboard/person.ics?id=USER: all meetings of a user."""
+    details = await asyncio.to_thread(person_page.load, view)
+    return _ics(view, details.name, _all_meetings(view, MeetingFilter(user_id=details.user_id)))
 
 
 async def person_csv(view: View) -> Response:
-    """GET /dashboard/person.csv?id=USER: all meetings of theirs."""
-    sight = await asyncio.to_thread(person_page.look, view)
-    return _csv(view, _of_a_person(view, sight.user_id), sight.name)
+    """GET /dashboard/person.csv?id=USER: all meetings of a user."""
+    details = await asyncio.to_thread(person_page.load, view)
+    return _csv(view, _attended_meetings(view, details.user_id), details.name)
 
 
 async def person_xlsx(view: View) -> Response:
-    """GET /dashboard/person.xlsx?id=USER: the same for Excel."""
-    sight = await asyncio.to_thread(person_page.look, view)
-    return await _xlsx(view, [_of_a_person(view, sight.user_id)], sight.name)
+    """GET /dashboard/person.xlsx?id=USER: all meetings of a user."""
+    details = await asyncio.to_thread(person_page.load, view)
+    return await _xlsx(view, [_attended_meetings(view, details.user_id)], details.name)
 
 
 async def usage_csv(view: View) -> Response:
-    """GET /dashboard/usage.csv: a line a day, or an hour."""
-    sight = await asyncio.to_thread(usage_page.look, view)
-    return _csv(view, _usage(view, sight)[0], f"usage {sight.first} {sight.last}")
+    """GET /dashboard/usage.csv: a row for each day or hour."""
+    report = await asyncio.to_thread(usage_page.load, view)
+    return _csv(view, _usage(view, report)[0], f"usage {report.first} {report.last}")
 
 
 async def usage_xlsx(view: View) -> Response:
-    """GET /dashboard/usage.xlsx: the same for Excel, and a sheet of the rooms."""
-    sight = await asyncio.to_thread(usage_page.look, view)
-    return await _xlsx(view, _usage(view, sight), f"usage {sight.first} {sight.last}")
+    """GET /dashboard/usage.xlsx: a row for each day or hour, and a sheet of the rooms."""
+    report = await asyncio.to_thread(usage_page.load, view)
+    return await _xlsx(view, _usage(view, report), f"usage {report.first} {report.last}")
 
 
-def _usage(view: View, sight: usage_page.Sight) -> list[Table]:
+def _usage(view: View, report: usage_page.UsageReport) -> list[Table]:
     buckets = [
-        (one.start, one.end - one.start, one.meetings, one.time, one.most, one.most_at)
-        for one in sight.buckets
+        (
+            bucket.start,
+            bucket.end - bucket.start,
+            bucket.meetings,
+            bucket.participant_ms,
+            bucket.max_participants,
+            bucket.max_participants_at,
+        )
+        for bucket in report.buckets
     ]
-    rooms = [(one.room, one.meetings, one.time, one.most) for one in sight.rooms or []]
     return [
-        Table(TEXTS("usage.title"), _columns(_OF_USAGE), buckets, view.zone),
-        Table(TEXTS("usage.rooms"), _columns(_OF_ROOMS), rooms, view.zone),
+        Table(TEXTS("usage.title"), _columns(_USAGE_COLUMNS), buckets, view.zone),
+        Table(TEXTS("usage.rooms"), _columns(_ROOM_COLUMNS), report.rooms or [], view.zone),
     ]
 
 
-def _every(view: View, wanted: MeetingFilter, *, ascending: bool = False) -> Iterator[MeetingRow]:
-    """All meetings that fit, some at a time."""
-    answers, after = view.house.store.meetings, None
+def _all_meetings(
+    view: View, meeting_filter: MeetingFilter, *, ascending: bool = False
+) -> Iterator[MeetingRow]:
+    """All meetings that match, read in batches."""
+    answers, after = view.context.store.meetings, None
     while rows := answers.page(
-        view.domain, wanted, Page(_AT_ONCE, after=after, ascending=ascending), view.now
+        view.domain, meeting_filter, Page(_BATCH_SIZE, after=after, ascending=ascending), view.now
     ):
         yield from rows
         after = rows[-1]
 
 
 def _meetings(view: View) -> Table:
-    wanted = meetings_page.wanted_by(view.query, view)
+    meeting_filter = meetings_page.filter_of(view.query, view)
     ascending = view.query.get("order") == "asc"
 
     def rows() -> Iterator[Sequence[Any]]:
-        for some in _by_some(_every(view, wanted, ascending=ascending)):
-            for row in meetings_page.rows_of(view.house.store.meetings, some, view.now):
+        for batch in _batches(_all_meetings(view, meeting_filter, ascending=ascending)):
+            for row in meetings_page.rows_of(view.context.store.meetings, batch, view.now):
                 yield _meeting_cells(view, row)
 
-    return Table(TEXTS("meetings.title"), _columns(_OF_MEETINGS), rows(), view.zone)
+    return Table(TEXTS("meetings.title"), _columns(_MEETING_COLUMNS), rows(), view.zone)
 
 
 def _meeting_cells(view: View, row: Row) -> Sequence[Any]:
     end = view.now if row.end is None else row.end
     return (
-        row.room, row.id, row.start, row.end, end - row.start, row.people, row.connections, row.peak, row.person_time,
-        row.end is None, row.is_corrected, row.is_inferred, row.is_after_reset,
+        row.room, row.id, row.start, row.end, end - row.start, row.people, row.connections, row.peak,
+        row.participant_ms, row.end is None, row.is_corrected, row.is_inferred, row.is_after_reset,
     )  # fmt: skip
 
 
-def _people(view: View) -> tuple[Table, str]:
+def _attendees(view: View) -> Table:
     meeting, _ = meeting_page.find(view)
-    sight, _ = meeting_page.look(view, meeting)
-    began = local(meeting.start, view.zone)
-    title = f"{meeting.room} {began:%Y-%m-%d %H.%M}"
-    return Table(title, _columns(_OF_PEOPLE), [_line_cells(line) for line in sight.people], view.zone), title
+    details, _ = meeting_page.load(view, meeting)
+    title = f"{meeting.room} {local(meeting.start, view.zone):%Y-%m-%d %H.%M}"
+    rows = [_attendee_cells(attendee) for attendee in details.people]
+    return Table(title, _columns(_ATTENDEE_COLUMNS), rows, view.zone)
 
 
-def _line_cells(line: Line) -> Sequence[Any]:
+def _attendee_cells(attendee: Attendee) -> Sequence[Any]:
     return (
-        line.name, line.user_id, line.participant_id, line.connections, line.first_join, line.last_leave, line.time,
-        line.share, line.last_leave is None, line.is_inferred,
+        attendee.name, attendee.user_id, attendee.participant_id, attendee.connections, attendee.first_join,
+        attendee.last_leave, attendee.time_ms, attendee.share, attendee.last_leave is None, attendee.is_inferred,
     )  # fmt: skip
 
 
-def _of_a_person(view: View, user_id: str) -> Table:
+def _attended_meetings(view: View, user_id: str) -> Table:
     def rows() -> Iterator[Sequence[Any]]:
-        for some in _by_some(_every(view, MeetingFilter(user_id=user_id))):
-            for one in person_page.attended_by(view, user_id, some):
-                yield (
-                    one.room,
-                    one.id,
-                    one.start,
-                    one.end,
-                    one.first_join,
-                    one.last_leave,
-                    one.time,
-                    one.share,
-                )
+        for batch in _batches(_all_meetings(view, MeetingFilter(user_id=user_id))):
+            yield from map(_attended_cells, person_page.attended_by(view, user_id, batch))
 
-    return Table(user_id, _columns(_OF_A_PERSON), rows(), view.zone)
+    return Table(user_id, _columns(_PERSON_COLUMNS), rows(), view.zone)
 
 
-def _by_some(rows: Iterator[MeetingRow]) -> Iterator[list[MeetingRow]]:
-    some: list[MeetingRow] = []
-    for row in rows:
-        some.append(row)
-        if len(some) == _AT_ONCE:
-            yield some
-            some = []
-    if some:
-        yield some
+def _attended_cells(meeting: AttendedMeeting) -> Sequence[Any]:
+    return (
+        meeting.room, meeting.id, meeting.start, meeting.end, meeting.first_join, meeting.last_leave,
+        meeting.time_ms, meeting.share,
+    )  # fmt: skip
+
+
+def _batches(rows: Iterable[MeetingRow]) -> Iterator[list[MeetingRow]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, _BATCH_SIZE)):
+        yield batch
 
 
 def _columns(types: dict[str, Type]) -> tuple[Column, ...]:
@@ -210,35 +217,38 @@ def _columns(types: dict[str, Type]) -> tuple[Column, ...]:
 
 def _csv(view: View, table: Table, name: str) -> Response:
     return StreamingResponse(
-        as_csv(table), headers=_attached(view, name, "csv"), media_type="text/csv; charset=utf-8"
+        as_csv(table), headers=_attachment(view, name, "csv"), media_type="text/csv; charset=utf-8"
     )
 
 
 async def _xlsx(view: View, tables: Sequence[Table], name: str) -> Response:
     file = BytesIO()
     await asyncio.to_thread(write_xlsx, tables, view.now, file)
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return Response(file.getvalue(), headers=_attached(view, name, "xlsx"), media_type=kind)
+    media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return Response(file.getvalue(), headers=_attachment(view, name, "xlsx"), media_type=media_type)
 
 
 def _ics(view: View, name: str, meetings: Iterable[MeetingRow]) -> Response:
     def appointments() -> Iterator[Appointment]:
-        for some in _by_some(iter(meetings)):
-            entries = view.house.store.meetings.entries(some)
-            for one in some:
-                names = dict.fromkeys(name_of(who) for who in entries[one.id])
-                yield Appointment(one.id, one.room, one.start, one.end, list(names))
+        for batch in _batches(meetings):
+            entries = view.context.store.meetings.entries(batch)
+            for meeting in batch:
+                names = dict.fromkeys(name_of(entry) for entry in entries[meeting.id])
+                yield Appointment(meeting.id, meeting.room, meeting.start, meeting.end, list(names))
 
-    told = as_ics(name, appointments(), view.now)
     return StreamingResponse(
-        told, headers=_attached(view, name, "ics"), media_type="text/calendar; charset=utf-8"
+        as_ics(name, appointments(), view.now),
+        headers=_attachment(view, name, "ics"),
+        media_type="text/calendar; charset=utf-8",
     )
 
 
-def _attached(view: View, name: str, kind: str) -> dict[str, str]:
-    """The file's name: what it is of, and the day on which it was taken."""
+def _attachment(view: View, name: str, extension: str) -> dict[str, str]:
+    """The header with the file's name: its content and the day of the export."""
     day = f"{local(view.now, view.zone):%Y-%m-%d}"
-    plain = _NOT_IN_A_NAME.sub("-", name).strip("-.")[:80] or "headcount"
-    whole = f"{plain} {day}.{kind}" if day not in plain else f"{plain}.{kind}"
-    simple = whole.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
-    return {"content-disposition": f"attachment; filename=\"{simple}\"; filename*=UTF-8''{quote(whole)}"}
+    stem = _NOT_IN_FILE_NAMES.sub("-", name).strip("-.")[:_MAX_FILE_NAME] or "headcount"
+    file_name = f"{stem} {day}.{extension}" if day not in stem else f"{stem}.{extension}"
+    ascii_name = file_name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    return {
+        "content-disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file_name)}"
+    }

@@ -1,4 +1,7 @@
-"""Endpoint: one webhook, what it was told and what it answered; and all that may be done with it. For admins."""
+"""Webhook endpoint page: its deliveries, and all actions on it. For admins.
+
+Responsible for the page and its forms. Must not know how messages are delivered.
+"""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -8,156 +11,156 @@ from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard.auth import NotAllowed
 from headcount.dashboard.pages import endpoints
-from headcount.dashboard.pages.query import NotThere
-from headcount.dashboard.pages.settings import Wrong, back, is_admin, shown_with
-from headcount.dashboard.renderer import TEXTS, View
-from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.pages.query import NotFound
+from headcount.dashboard.pages.settings import FormError, is_admin, redirect_to_section, render_settings
+from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.errors import BadInput
+from headcount.maintenance.health import MAX_PENDING_COUNTED
 from headcount.outbound.webhooks.client import DeliveryResult
 from headcount.store.webhooks import OURS, DeliveryState, Endpoint, MessageDeliveries, RetryType, State
 
-_A_PAGE: Final = 25
+_PAGE_SIZE: Final = 25
 
 
-class Log(NamedTuple):
-    """A page of what it was told. `older` names the message after which the next one begins, if there is one.
+class DeliveryLog(NamedTuple):
+    """A page of the endpoint's messages. `older` is the message after which the next page starts, if there is one.
 
-    `begun` says whether pages come before it.
+    `has_newer` is whether pages come before it.
     """
 
     messages: Sequence[MessageDeliveries]
     fate: DeliveryState | None
     older: str | None
-    begun: bool
+    has_newer: bool
 
 
-async def add(view: View, fields: Mapping[str, str]) -> Response:
-    """POST /dashboard/settings/webhooks: one more that is told what happens from now on."""
+async def create(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/webhooks: create an endpoint, which receives events from now on."""
     try:
-        row = await view.house.webhook_endpoints.create(
-            view.domain, endpoints.said_in(fields), verify="unasked" not in fields
+        row = await view.context.webhook_endpoints.create(
+            view.domain, endpoints.fields_of_form(fields), verify="unasked" not in fields
         )
     except BadInput as error:
-        return await shown_with(view, wrong=Wrong("webhooks", str(error), fields))
-    return _to(view, row, "added")
+        return await render_settings(view, error=FormError("webhooks", str(error), fields))
+    return _redirect(view, row, "added")
 
 
 async def page(view: View) -> Response:
     """GET /dashboard/settings/webhooks/UUID."""
     if not is_admin(view):
-        raise NotAllowed(TEXTS("trouble.viewer"))
-    return await _shown(view, await _found(view))
+        raise NotAllowed(TEXTS("error.admins_only"))
+    return await _render(view, await _find(view))
 
 
 async def test(view: View, _: Mapping[str, str]) -> Response:
-    """POST …/test: send it the ping, and show what came of it."""
-    row = await _found(view)
-    return await _shown(view, row, answered=await view.house.webhook_endpoints.ping(row))
+    """POST …/test: send a ping and show the response."""
+    row = await _find(view)
+    return await _render(view, row, ping=await view.context.webhook_endpoints.ping(row))
 
 
-async def change(view: View, fields: Mapping[str, str]) -> Response:
-    """POST …/UUID: another address, other types. It is asked whether it answers, and set going."""
-    row = await _found(view)
-    said = endpoints.said_in(fields)
-    said["eventTypes"] += [type_ for type_ in row.event_types if type_ not in OURS]
-    return await _changed(view, row, said, "changed")
+async def update(view: View, fields: Mapping[str, str]) -> Response:
+    """POST …/UUID: change address or event types. The endpoint must answer a ping, and is enabled."""
+    row = await _find(view)
+    changes = endpoints.fields_of_form(fields)
+    changes["eventTypes"] += [event_type for event_type in row.event_types if event_type not in OURS]
+    return await _update(view, row, changes, "changed")
 
 
-async def revive(view: View, _: Mapping[str, str]) -> Response:
-    """POST …/revive: set going one that failed, if it answers."""
-    return await _changed(view, await _found(view), {}, "revived")
+async def reenable(view: View, _: Mapping[str, str]) -> Response:
+    """POST …/revive: re-enable a disabled endpoint if it answers a ping."""
+    return await _update(view, await _find(view), {}, "revived")
 
 
-async def replay(view: View, fields: Mapping[str, str]) -> Response:
-    """POST …/replay: send again one message, or all that were given up."""
-    row = await _found(view)
-    said = {"id": fields["id"]} if "id" in fields else {"failed": True}
+async def resend(view: View, fields: Mapping[str, str]) -> Response:
+    """POST …/replay: send one message again, or all that failed."""
+    row = await _find(view)
+    selection = {"id": fields["id"]} if "id" in fields else {"failed": True}
     try:
-        await view.house.webhook_endpoints.replay(row, said)
+        await view.context.webhook_endpoints.replay(row, selection)
     except BadInput as error:
-        return await _shown(view, row, wrong=str(error))
-    return _to(view, row, "replayed")
+        return await _render(view, row, error=str(error))
+    return _redirect(view, row, "replayed")
 
 
 async def add_secret(view: View, _: Mapping[str, str]) -> Response:
-    """POST …/secrets: one more secret, with which everything is signed from now on, too."""
-    row = await _found(view)
+    """POST …/secrets: add a secret, which signs every message from now on, too."""
+    row = await _find(view)
     try:
-        await view.house.webhook_endpoints.add_secret(row)
+        await view.context.webhook_endpoints.add_secret(row)
     except BadInput:
-        return await _shown(view, row, wrong=TEXTS("endpoint.secrets_full"))
-    return _to(view, row, "secret_added", "secrets")
+        return await _render(view, row, error=TEXTS("endpoint.secrets_full"))
+    return _redirect(view, row, "secret_added", "secrets")
 
 
-async def drop_secret(view: View, fields: Mapping[str, str]) -> Response:
-    """POST …/secrets/drop: nothing is signed with this one any more. The last one stays."""
-    row = await _found(view)
-    kept = tuple(secret for secret in row.secrets if secret != fields.get("secret"))
-    if not kept or kept == row.secrets:
-        raise NotThere(TEXTS("endpoint.secret_gone"))
-    await view.house.webhook_endpoints.set_secrets(row, kept)
-    return _to(view, row, "secret_dropped", "secrets")
+async def remove_secret(view: View, fields: Mapping[str, str]) -> Response:
+    """POST …/secrets/drop: remove a secret. The last one cannot be removed."""
+    row = await _find(view)
+    remaining = tuple(secret for secret in row.secrets if secret != fields.get("secret"))
+    if not remaining or remaining == row.secrets:
+        raise NotFound(TEXTS("endpoint.secret_not_found"))
+    await view.context.webhook_endpoints.set_secrets(row, remaining)
+    return _redirect(view, row, "secret_dropped", "secrets")
 
 
 async def remove(view: View, _: Mapping[str, str]) -> Response:
-    """POST …/remove: tell it nothing more."""
-    await view.house.webhook_endpoints.delete(view.domain, (await _found(view)).uuid)
-    return back(view, "webhooks", "removed")
+    """POST …/remove: delete the endpoint."""
+    await view.context.webhook_endpoints.delete(view.domain, (await _find(view)).uuid)
+    return redirect_to_section(view, "webhooks", "removed")
 
 
-async def _changed(view: View, row: Endpoint, said: Mapping[str, Any], done: str) -> Response:
+async def _update(view: View, row: Endpoint, changes: Mapping[str, Any], done: str) -> Response:
     try:
-        changed = await view.house.webhook_endpoints.update(view.domain, row.uuid, said)
+        updated = await view.context.webhook_endpoints.update(view.domain, row.uuid, changes)
     except BadInput as error:
-        return await _shown(view, row, wrong=str(error))
-    if changed is None:
-        raise NotThere(TEXTS("endpoint.gone"))
-    return _to(view, changed, done)
+        return await _render(view, row, error=str(error))
+    if updated is None:
+        raise NotFound(TEXTS("endpoint.not_found"))
+    return _redirect(view, updated, done)
 
 
-async def _found(view: View) -> Endpoint:
-    row = await view.house.webhook_endpoints.find(view.domain, view.request.path_params["uuid"])
+async def _find(view: View) -> Endpoint:
+    row = await view.context.webhook_endpoints.find(view.domain, view.request.path_params["uuid"])
     if row is None:
-        raise NotThere(TEXTS("endpoint.gone"))
+        raise NotFound(TEXTS("endpoint.not_found"))
     return row
 
 
-async def _shown(
-    view: View, row: Endpoint, *, answered: DeliveryResult | None = None, wrong: str | None = None
+async def _render(
+    view: View, row: Endpoint, *, ping: DeliveryResult | None = None, error: str | None = None
 ) -> Response:
     done = f"endpoint.done.{view.query.get('done', '')}"
-    return shown(
+    return render(
         view,
         "endpoint.html",
-        HTTPStatus.OK if wrong is None else HTTPStatus.BAD_REQUEST,
-        line=await endpoints.look_at(view.house, row),
-        log=await _log(view, row),
-        answered=answered,
-        wrong=wrong,
+        HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST,
+        endpoint=await endpoints.load_one(view.context, row),
+        log=await _load_log(view, row),
+        ping=ping,
+        error=error,
         done=TEXTS(done) if TEXTS.has(done) else None,
-        failed=row.state is State.FAILED,
-        most_counted=endpoints.MOST_COUNTED,
+        is_disabled=row.state is State.FAILED,
+        max_counted=MAX_PENDING_COUNTED,
         fates=list(DeliveryState),
-        types=OURS,
+        event_types=OURS,
         retry_types=list(RetryType),
         base=f"/settings/webhooks/{row.uuid}",
     )
 
 
-async def _log(view: View, row: Endpoint) -> Log:
-    """The page of the log that the address asks for; the first one, if it asks for what is not there."""
-    asked = view.query.get("state")
-    fate = DeliveryState(asked) if asked in list(DeliveryState) else None
+async def _load_log(view: View, row: Endpoint) -> DeliveryLog:
+    """Return the page of the log that the address selects; the first page, if that does not exist."""
+    state = view.query.get("state")
+    fate = DeliveryState(state) if state in list(DeliveryState) else None
     after = view.query.get("after")
-    list_messages = view.house.webhook_endpoints.list_messages
-    found = await list_messages(row, after, _A_PAGE + 1, fate) if after and "\0" not in after else None
-    begun = found is not None
-    if found is None:
-        found = await list_messages(row, None, _A_PAGE + 1, fate) or []
-    older = found[_A_PAGE - 1].id if len(found) > _A_PAGE else None
-    return Log(found[:_A_PAGE], fate, older, begun)
+    list_messages = view.context.webhook_endpoints.list_messages
+    messages = await list_messages(row, after, _PAGE_SIZE + 1, fate) if after and "\0" not in after else None
+    has_newer = messages is not None
+    if messages is None:
+        messages = await list_messages(row, None, _PAGE_SIZE + 1, fate) or []
+    older = messages[_PAGE_SIZE - 1].id if len(messages) > _PAGE_SIZE else None
+    return DeliveryLog(messages[:_PAGE_SIZE], fate, older, has_newer)
 
 
-def _to(view: View, row: Endpoint, done: str, part: str = "") -> Response:
-    place = view.url(f"/settings/webhooks/{row.uuid}", done=done)
-    return RedirectResponse(place + (f"#{part}" if part else ""), HTTPStatus.SEE_OTHER)
+def _redirect(view: View, row: Endpoint, done: str, section: str = "") -> Response:
+    location = view.url(f"/settings/webhooks/{row.uuid}", done=done)
+    return RedirectResponse(location + (f"#{section}" if section else ""), HTTPStatus.SEE_OTHER)

@@ -1,66 +1,60 @@
-"""Endpoints: who is told of meetings, and how each fares; what a form says of one."""
+"""Webhook endpoints as lists and forms show them.
+
+Responsible for an endpoint's state and last attempt, and for the fields of its form. Must not send anything.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from headcount.dashboard.context import House
+from headcount.dashboard.context import PageContext
+from headcount.maintenance.health import EndpointState, endpoint_states
 from headcount.store.open import Store
-from headcount.store.outbox import PAGE_SIZE
-from headcount.store.webhooks import OURS, Attempt, DeliveryState, Endpoint
+from headcount.store.webhooks import OURS, Attempt, Endpoint
 
-MOST_COUNTED: Final = PAGE_SIZE
-"""What waits is counted up to here."""
-_MOST_SHOWN: Final = 100
+_MAX_LISTED: Final = 100
 
 
-class Line(NamedTuple):
-    """An endpoint and how it stands. `last` is what came of the newest message that it was sent."""
+class EndpointItem(NamedTuple):
+    """An endpoint in a list. `last_attempt` is that of the newest message."""
 
-    row: Endpoint
-    waiting: int
-    parked: int
-    last: Attempt | None
+    state: EndpointState
+    last_attempt: Attempt | None
 
 
-class Endpoints(NamedTuple):
-    """Those that are shown, and how many there are."""
+class EndpointList(NamedTuple):
+    """The endpoints that are listed, and how many there are."""
 
-    shown: Sequence[Line]
-    number: int
-
-
-async def look(house: House, domain: str) -> Endpoints:
-    """The endpoints of a domain, the oldest first."""
-    rows = await house.webhook_endpoints.all(domain)
-    return Endpoints(await asyncio.to_thread(_lines, house.store, rows[:_MOST_SHOWN]), len(rows))
+    items: Sequence[EndpointItem]
+    total: int
 
 
-async def look_at(house: House, row: Endpoint) -> Line:
-    """How one stands."""
-    (line,) = await asyncio.to_thread(_lines, house.store, [row])
-    return line
+async def load(context: PageContext, domain: str) -> EndpointList:
+    """Return the endpoints of a domain, the oldest first."""
+    rows = await context.webhook_endpoints.all(domain)
+    return EndpointList(await asyncio.to_thread(_items, context.store, rows[:_MAX_LISTED]), len(rows))
 
 
-def said_in(fields: Mapping[str, str]) -> dict[str, Any]:
-    """What a form says of an endpoint, as managers take it. No type chosen is all of them."""
-    said: dict[str, Any] = {"url": fields.get("url", "").strip()}
-    said["eventTypes"] = [type_ for type_ in OURS if f"type.{type_}" in fields]
+async def load_one(context: PageContext, row: Endpoint) -> EndpointItem:
+    (item,) = await asyncio.to_thread(_items, context.store, [row])
+    return item
+
+
+def fields_of_form(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a form sets, as a request to the API has it. No event type selected means all of them."""
+    values: dict[str, Any] = {"url": fields.get("url", "").strip()}
+    values["eventTypes"] = [event_type for event_type in OURS if f"type.{event_type}" in fields]
     if fields.get("retry"):
-        said["retryType"] = fields["retry"]
+        values["retryType"] = fields["retry"]
     if fields.get("basic"):
-        said["basicAuth"] = fields["basic"]
-    return said
+        values["basicAuth"] = fields["basic"]
+    return values
 
 
-def _lines(store: Store, rows: Sequence[Endpoint]) -> list[Line]:
-    counts = store.deliveries.counts() if rows else {}
-    return [_line(store, row, counts) for row in rows]
+def _items(store: Store, rows: Sequence[Endpoint]) -> list[EndpointItem]:
+    return [EndpointItem(state, _last_attempt(store, state.row)) for state in endpoint_states(store, rows)]
 
 
-def _line(store: Store, row: Endpoint, counts: Mapping[tuple[str, DeliveryState], int]) -> Line:
-    told = store.deliveries.page(row.uuid, None, 1)
-    behind = store.messages.count_after(row.position, row.domain, row.event_types, MOST_COUNTED)
-    waiting = counts.get((row.uuid, DeliveryState.PENDING), 0) + behind
-    last = told[0].attempts[0] if told and told[0].attempts else None
-    return Line(row, waiting, counts.get((row.uuid, DeliveryState.FAILED), 0), last)
+def _last_attempt(store: Store, row: Endpoint) -> Attempt | None:
+    newest = store.deliveries.page(row.uuid, None, 1)
+    return newest[0].attempts[0] if newest and newest[0].attempts else None

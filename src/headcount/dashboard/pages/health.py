@@ -1,216 +1,184 @@
-"""Health: whether all that happens arrives, is worked in and told on; and for each trouble what to do about it."""
+"""Health page: the findings of the health checks, each with how to fix it, and numbers of the engine, sources and webhooks.
+
+Responsible for the wording of findings on a page, and for the buttons that fix them. Must not decide what is unhealthy:
+`maintenance.health` does.
+"""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.clock import LITTLE_MS
 from headcount.dashboard import formats, times
-from headcount.dashboard.feed import Counts, Recently, Retried
-from headcount.dashboard.pages import endpoints
 from headcount.dashboard.pages.settings import is_admin
-from headcount.dashboard.renderer import TEXTS, View
-from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
-from headcount.kernel.events import Ms
-from headcount.store.open import Store
-from headcount.store.sources import DeadLetterSummary, SourceRow, SourceStat
-from headcount.store.webhooks import State
+from headcount.ingest.dead_letters import Retried
+from headcount.ingest.source_stats import RecentEvents
+from headcount.maintenance.health import (
+    EndpointState,
+    Finding,
+    Problem,
+    ProcessStatus,
+    SourceState,
+    StoreState,
+    check_process,
+    check_store,
+    read_state,
+)
+from headcount.store.sources import DeadLetterSummary
 
-_DAY_MS: Final[Ms] = 86_400_000
-"""What went wrong longer ago is no trouble any more."""
-_HOUR_MS: Final[Ms] = 3_600_000
-_SLOW_S: Final = 2.0
-"""So far may the engine be behind while it works."""
-_MOST_LETTERS: Final = 20
-_MOST_ROOMS: Final = 20
-_MANY: Final = 20
-_PART: Final = 0.05
-"""Joins and leaves that do not fit are a trouble if they are this many, and this part of all."""
-_WRONGS: Final = ("refused", "malformed", "ahead")
+_MAX_DEAD_LETTERS: Final = 20
+_ACTIONS: Final = {
+    Problem.SOURCE_UNREADABLE: ("/health/letters", "health.retry"),
+    Problem.WEBHOOK_DISABLED: ("/settings/webhooks/{subject}/revive", "health.reenable"),
+    Problem.WEBHOOK_MESSAGES_FAILED: ("/settings/webhooks/{subject}/replay", "health.resend"),
+}
 
 
-class Line(NamedTuple):
-    """A source and how it fares: what befell it by name, and what came from it lately, if anything did."""
+class SourceRow(NamedTuple):
+    """A source in the table. `recent` is None if it has sent nothing to this process."""
 
-    row: SourceRow
-    tallies: Mapping[str, SourceStat]
-    recently: Recently | None
-    letters: int
+    state: SourceState
+    recent: RecentEvents | None
     unread: Sequence[DeadLetterSummary]
 
-    @property
-    def last(self) -> Ms | None:
-        """When something last came that was genuine."""
-        came = self.tallies.get("deliveries")
-        return None if came is None else came.last
 
-    def number(self, what: str) -> int:
-        tally = self.tallies.get(what)
-        return 0 if tally is None else tally.number
+class Notice(NamedTuple):
+    """A finding as a sentence that says how to fix it. `action` is a form that does it: path and button."""
 
-    @property
-    def poll_failed(self) -> SourceStat | None:
-        """The poll that failed, if none has succeeded since."""
-        failed, good = self.tallies.get("poll_failed"), self.tallies.get("polls")
-        return failed if failed is not None and (good is None or good.last < failed.last) else None
-
-
-class Trouble(NamedTuple):
-    """What is wrong and what to do about it, in a sentence. `act` is a form that does it: path and button."""
-
-    bad: bool
-    told: str
-    act: tuple[str, str] | None = None
+    finding: Finding
+    text: str
+    action: tuple[str, str] | None
 
 
 class Health(NamedTuple):
-    """All of it, at one moment."""
+    """The content of the page."""
 
-    counts: Counts
-    lines: Sequence[Line]
-    told: endpoints.Endpoints
-    troubles: Sequence[Trouble]
+    process: ProcessStatus
+    sources: Sequence[SourceRow]
+    endpoints: Sequence[EndpointState]
+    notices: Sequence[Notice]
 
 
 async def page(view: View) -> Response:
     """GET /dashboard/health."""
-    return await _shown(view)
+    return await _render(view)
 
 
 async def as_json(view: View) -> Response:
-    """GET /dashboard/health.json: the same in numbers and sentences, without anything that lets somebody in."""
-    found = await look(view)
+    """GET /dashboard/health.json: the same without any secret."""
+    health = await load(view)
     sources = [
         {
-            "kind": line.row.kind,
-            "name": line.row.name,
-            "last": None if line.last is None else local(line.last, view.zone).isoformat(),
-            "letters": line.letters,
-            "befell": {what: tally.number for what, tally in line.tallies.items()},
+            "kind": source.state.row.kind,
+            "name": source.state.row.name,
+            "last": _iso(source.state.last_request, view),
+            "letters": source.state.dead_letters,
+            "befell": {name: counter.number for name, counter in source.state.counters.items()},
         }
-        for line in found.lines
+        for source in health.sources
     ]
-    troubles = [{"bad": one.bad, "told": one.told} for one in found.troubles]
-    return formats.answer({"engine": found.counts, "sources": sources, "troubles": troubles}, view.zone)
+    troubles = [{"bad": notice.finding.is_error, "told": notice.text} for notice in health.notices]
+    return formats.json_response(
+        {"engine": _engine_json(health.process), "sources": sources, "troubles": troubles}, view.zone
+    )
 
 
 async def engine(view: View) -> Response:
     """GET /dashboard/health/engine: the numbers that change all the time."""
-    counts = await asyncio.to_thread(view.house.feed.counts)
-    return shown(view, "_engine.html", counts=counts)
+    return render(view, "_engine_status.html", process=await asyncio.to_thread(view.context.process_status))
 
 
 async def retry(view: View, _: Mapping[str, str]) -> Response:
-    """POST /dashboard/health/letters: read again what could not be read."""
-    retried = await asyncio.to_thread(view.house.feed.retry, view.domain)
-    return await _shown(view, retried)
+    """POST /dashboard/health/letters: parse the domain's dead letters again."""
+    return await _render(view, await asyncio.to_thread(view.context.retry_dead_letters, view.domain))
 
 
-async def look(view: View) -> Health:
-    """How everything fares."""
-    house = view.house
-    fresh, recently = house.feed.fresh(), house.feed.recently()
-    lines = await asyncio.to_thread(_lines, house.store, view.domain, fresh, recently)
-    counts = await asyncio.to_thread(house.feed.counts)
-    ongoing = await asyncio.to_thread(house.store.meetings.ongoing_ids, view.domain)
-    told = await endpoints.look(house, view.domain)
-    quarantined = await asyncio.to_thread(house.store.meetings.quarantined_rooms, view.domain, _MOST_ROOMS)
-    troubles = [
-        *of_the_engine(counts, house.settings["max_lag_s"]),
-        *(_trouble("quarantined", room=row.room, reason=row.reason or "") for row in quarantined),
-        *(one for line in lines for one in of_a_source(line, view.now, in_use=bool(ongoing))),
-        *(one for line in told.shown for one in of_an_endpoint(line, named=is_admin(view))),
-    ]
-    return Health(counts, lines, told, sorted(troubles, key=lambda trouble: not trouble.bad))
+async def load(view: View) -> Health:
+    """Return the content of the page, errors before warnings."""
+    context = view.context
+    unsaved, recent = context.unsaved_counters(), context.recent_events()
+    state = await asyncio.to_thread(read_state, context.store, view.domain, unsaved)
+    process = await asyncio.to_thread(context.process_status)
+    findings = [*check_process(process, context.settings["max_lag_s"]), *check_store(state, view.now)]
+    findings.sort(key=lambda finding: not finding.is_error)
+    return Health(
+        process,
+        await asyncio.to_thread(_source_rows, view, state, recent),
+        state.endpoints,
+        [notice_of(finding, state, is_admin=is_admin(view)) for finding in findings],
+    )
 
 
-def of_the_engine(counts: Counts, most_lag_s: float) -> Iterator[Trouble]:
-    """What is wrong with this process, if the engine may be so far behind."""
-    if not counts.alive:
-        yield _trouble("stopped")
-    elif counts.behind_s > max(_SLOW_S, most_lag_s):
-        yield _trouble("behind", n=counts.behind, length=times.length(round(counts.behind_s)))
-    if counts.failures:
-        yield _trouble("failures", n=counts.failures, bad=False)
-    if counts.ahead > LITTLE_MS:
-        yield _trouble("clock", length=times.length(counts.ahead // 1_000), bad=False)
-    worked = counts.worked
-    if worked is not None and worked.orphans + worked.repeated > max(_MANY, _PART * worked.entries):
-        yield _trouble("unfitting", n=worked.orphans + worked.repeated, all=worked.entries, bad=False)
+def notice_of(finding: Finding, state: StoreState, *, is_admin: bool) -> Notice:
+    """Return a finding as a sentence. The address of an endpoint is shown to admins only."""
+    name = finding.subject
+    values: dict[str, Any] = {"n": finding.number, "all": finding.detail}
+    if finding.problem in (Problem.WEBHOOK_DISABLED, Problem.WEBHOOK_MESSAGES_FAILED):
+        urls = {endpoint.row.uuid: endpoint.row.url for endpoint in state.endpoints}
+        name = urls[finding.subject] if is_admin else TEXTS("health.a_webhook")
+    kinds = {source.row.name: source.row.kind for source in state.sources}
+    text = TEXTS(
+        f"health.problem.{finding.problem}",
+        name=name,
+        kind=kinds.get(finding.subject, ""),
+        length=times.length(finding.duration_ms // 1_000),
+        detail=finding.detail or TEXTS("health.unexplained"),
+        **values,
+    )
+    return Notice(finding, text, _action(finding))
 
 
-def of_a_source(line: Line, now: Ms, *, in_use: bool) -> Iterator[Trouble]:
-    """What is wrong with a source. `in_use`: meetings go on, so that something should come."""
-    name, kind = line.row.name, line.row.kind
-    if line.last is None and "polls" not in line.tallies and now - line.row.created > _HOUR_MS:
-        yield _trouble("nothing", name=name, kind=kind, bad=False)
-    if in_use and line.last is not None and now - line.last > _DAY_MS:
-        yield _trouble("silent", name=name, length=times.length((now - line.last) // 1_000), bad=False)
-    for what in _WRONGS:
-        tally = line.tallies.get(what)
-        if tally is not None and now - tally.last < _DAY_MS:
-            yield _trouble(
-                what,
-                name=name,
-                kind=kind,
-                n=tally.number,
-                told=tally.told or TEXTS("health.unexplained"),
-                bad=what == "refused",
-            )
-    if line.letters:
-        yield _trouble(
-            "unreadable", name=name, n=line.letters, act=("/health/letters", TEXTS("health.retry"))
-        )
-    failed = line.poll_failed
-    if failed is not None:
-        yield _trouble("poll_failed", name=name, told=failed.told or TEXTS("health.unexplained"))
+def _action(finding: Finding) -> tuple[str, str] | None:
+    if finding.problem not in _ACTIONS:
+        return None
+    path, button = _ACTIONS[finding.problem]
+    return path.format(subject=finding.subject), TEXTS(button)
 
 
-def of_an_endpoint(line: endpoints.Line, *, named: bool) -> Iterator[Trouble]:
-    """What is wrong with an endpoint, whose address is for those only who may see it."""
-    name = line.row.url if named else TEXTS("health.a_webhook")
-    base = f"/settings/webhooks/{line.row.uuid}"
-    if line.row.state is State.FAILED:
-        yield _trouble("failed", name=name, n=line.waiting, act=(f"{base}/revive", TEXTS("health.revive")))
-    if line.parked:
-        yield _trouble("parked", name=name, n=line.parked, act=(f"{base}/replay", TEXTS("health.replay")))
+async def _render(view: View, retried: Retried | None = None) -> Response:
+    health = await load(view)
+    return render(view, "health.html", health=health, process=health.process, retried=retried)
 
 
-async def _shown(view: View, retried: Retried | None = None) -> Response:
-    found = await look(view)
-    return shown(view, "health.html", found=found, counts=found.counts, retried=retried)
-
-
-def _lines(
-    store: Store, domain: str, fresh: Iterable[SourceStat], recently: Mapping[str, Recently]
-) -> list[Line]:
-    tallies, letters = store.sources.stats(), store.sources.count_dead_letters()
-    for one in fresh:
-        known = tallies.setdefault(one.token, {})
-        known[one.what] = _added(known.get(one.what), one)
+def _source_rows(view: View, state: StoreState, recent: Mapping[str, RecentEvents]) -> list[SourceRow]:
+    sources = view.context.store.sources
     return [
-        Line(
-            row,
-            tallies.get(row.token, {}),
-            recently.get(row.token),
-            letters.get(row.token, 0),
-            store.sources.latest_dead_letters(row.token, _MOST_LETTERS) if letters.get(row.token) else (),
+        SourceRow(
+            source,
+            recent.get(source.row.token),
+            sources.latest_dead_letters(source.row.token, _MAX_DEAD_LETTERS) if source.dead_letters else (),
         )
-        for row in store.sources.all()
-        if row.domain == domain
+        for source in state.sources
     ]
 
 
-def _added(known: SourceStat | None, fresh: SourceStat) -> SourceStat:
-    if known is None:
-        return fresh
-    return fresh._replace(number=known.number + fresh.number, told=fresh.told or known.told)
+def _engine_json(process: ProcessStatus) -> dict[str, Any]:
+    engine = process.engine
+    return {
+        "alive": process.engine_alive,
+        "behind": process.lag.entries,
+        "behind_s": process.lag.seconds,
+        "worked": None
+        if engine is None
+        else {
+            "entries": engine.entries,
+            "rounds": engine.rounds,
+            "commit_s": engine.commit_s,
+            "late": engine.late,
+            "corrections": engine.corrections,
+            "repeated": engine.repeated,
+            "orphans": engine.orphans,
+        },
+        "failures": process.database_errors,
+        "duplicates": process.duplicates,
+        "appends": process.commits,
+        "append_s": process.commit_s,
+        "ahead": process.clock_ahead_ms,
+    }
 
 
-def _trouble(
-    name: str, /, *, bad: bool = True, act: tuple[str, str] | None = None, **values: str | int
-) -> Trouble:
-    return Trouble(bad, TEXTS(f"health.trouble.{name}", **values), act)
+def _iso(at: int | None, view: View) -> str | None:
+    return None if at is None else local(at, view.zone).isoformat()

@@ -1,4 +1,7 @@
-"""Keys: what lets programs send and read, and links that let a colleague look."""
+"""Forms for API keys, sign-in links and sessions, on the settings page. For admins.
+
+Responsible for creating and revoking them within the domain. Must not know how the page is laid out.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,59 +9,65 @@ from typing import Final
 
 from starlette.responses import Response
 
-from headcount.dashboard.pages.query import NotThere
-from headcount.dashboard.pages.settings import Made, Wrong, back, creator_of, shown_with
+from headcount.dashboard.pages.query import NotFound
+from headcount.dashboard.pages.settings import (
+    CreatedSecret,
+    FormError,
+    creator_of,
+    redirect_to_section,
+    render_settings,
+)
 from headcount.dashboard.renderer import TEXTS, View
 from headcount.errors import BadInput
 from headcount.store.credentials import SCOPES, Keys, Role
 from headcount.telemetry.logging import security_event
 
-LONGEST_NAME: Final = 100
+_MAX_NAME_LENGTH: Final = 100
 
 
-async def make(view: View, fields: Mapping[str, str]) -> Response:
-    """POST /dashboard/settings/keys: a new key, whose text is shown on the answer."""
-    house = view.house
+async def create(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/keys: create a key. The response shows its text once."""
+    context = view.context
     try:
-        name, scopes = name_in(fields), _scopes_in(fields)
+        name, scopes = _name(fields), _scopes(fields)
     except BadInput as error:
-        return await shown_with(view, wrong=Wrong("keys", str(error), fields))
+        return await render_settings(view, error=FormError("keys", str(error), fields))
     key, text = await asyncio.to_thread(
-        house.store.keys.create, view.domain, name, scopes, view.now, house.chance()
+        context.store.keys.create, view.domain, name, scopes, view.now, context.new_secret()
     )
     security_event("key_created", created_key_id=key.id, scopes=scopes)
-    return await shown_with(view, made=Made("keys", name, text))
+    return await render_settings(view, created=CreatedSecret("keys", name, text))
 
 
 async def revoke(view: View, fields: Mapping[str, str]) -> Response:
-    """POST /dashboard/settings/keys/revoke: a key, and the sessions and links created from it, end."""
-    keys, key_id, keep = view.house.store.keys, fields.get("id", ""), "keep_shares" in fields
-    if not await asyncio.to_thread(_revoke, keys, view.domain, key_id, view.now, keep_shares=keep):
-        raise NotThere(TEXTS("settings.keys.gone"))
-    security_event("key_revoked", revoked_key_id=fields.get("id", ""))
-    return back(view, "keys", "revoked")
+    """POST /dashboard/settings/keys/revoke: revoke a key, and the sessions and links created from it."""
+    keys, key_id, keep_shares = view.context.store.keys, fields.get("id", ""), "keep_shares" in fields
+    if not await asyncio.to_thread(_revoke, keys, view.domain, key_id, view.now, keep_shares=keep_shares):
+        raise NotFound(TEXTS("settings.keys.not_found"))
+    security_event("key_revoked", revoked_key_id=key_id)
+    return redirect_to_section(view, "keys", "revoked")
 
 
-async def revoke_sign_in(view: View, fields: Mapping[str, str]) -> Response:
-    """POST /dashboard/settings/sign-ins/revoke: a session or link, and everything created from it, end."""
-    digest, keep = fields.get("digest", "").replace("\0", ""), "keep_shares" in fields
-    passes = view.house.store.access_tokens
-    if await asyncio.to_thread(passes.revoke, view.domain, digest, view.now, keep_shares=keep) is None:
-        raise NotThere(TEXTS("settings.sign_ins.gone"))
-    return back(view, "sign-ins", "revoked")
+async def revoke_session(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/sign-ins/revoke: revoke a session or link, and everything created from it."""
+    digest, keep_shares = fields.get("digest", "").replace("\0", ""), "keep_shares" in fields
+    revoke = view.context.store.access_tokens.revoke
+    if await asyncio.to_thread(revoke, view.domain, digest, view.now, keep_shares=keep_shares) is None:
+        raise NotFound(TEXTS("settings.sign_ins.not_found"))
+    return redirect_to_section(view, "sign-ins", "revoked")
 
 
-async def make_link(view: View, fields: Mapping[str, str]) -> Response:
-    """POST /dashboard/settings/links: an address that signs a colleague in, once."""
-    house, secret = view.house, view.house.chance()
+async def create_sign_in_link(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/links: create a one-time sign-in link for a teammate."""
+    context, secret = view.context, view.context.new_secret()
     role = Role.ADMIN if fields.get("role") == Role.ADMIN else Role.VIEWER
     try:
-        name = name_in(fields)
+        name = _name(fields)
     except BadInput as error:
-        return await shown_with(view, wrong=Wrong("links", str(error), fields))
+        return await render_settings(view, error=FormError("links", str(error), fields))
     key_id, parent = creator_of(view)
     await asyncio.to_thread(
-        house.store.access_tokens.make_link,
+        context.store.access_tokens.make_link,
         view.domain,
         role,
         name,
@@ -68,18 +77,18 @@ async def make_link(view: View, fields: Mapping[str, str]) -> Response:
         parent=parent,
     )
     security_event("sign_in_link_created", role=str(role))
-    return await shown_with(view, made=Made("links", name, view.whole("/sign-in", link=secret)))
+    link = view.absolute_url("/sign-in", link=secret)
+    return await render_settings(view, created=CreatedSecret("links", name, link))
 
 
-def name_in(fields: Mapping[str, str]) -> str:
-    """What something is to be called. Raises `BadInput`."""
+def _name(fields: Mapping[str, str]) -> str:
     name = fields.get("name", "").strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise BadInput(TEXTS("settings.name_wrong", n=LONGEST_NAME))
+    if not name or len(name) > _MAX_NAME_LENGTH or not name.isprintable():
+        raise BadInput(TEXTS("settings.invalid_name", n=_MAX_NAME_LENGTH))
     return name
 
 
-def _scopes_in(fields: Mapping[str, str]) -> list[str]:
+def _scopes(fields: Mapping[str, str]) -> list[str]:
     scopes = [scope for scope in SCOPES if f"scope.{scope}" in fields]
     if not scopes:
         raise BadInput(TEXTS("settings.keys.no_scope"))
@@ -87,7 +96,7 @@ def _scopes_in(fields: Mapping[str, str]) -> list[str]:
 
 
 def _revoke(keys: Keys, domain: str, key_id: str, now: int, *, keep_shares: bool) -> bool:
-    """False if the domain has no such key that still holds."""
+    """Revoke a key; False if the domain has no such valid key."""
     key = keys.of_id(key_id) if "\0" not in key_id else None
     if key is None or key.domain != domain:
         return False

@@ -1,4 +1,7 @@
-"""Now: who is in, everywhere."""
+"""Live page: people and rooms in use at this moment.
+
+Responsible for selecting what is worth showing of very many rooms. Must not know how the page is updated.
+"""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -9,21 +12,22 @@ from typing import Final, NamedTuple
 from starlette.responses import Response
 
 from headcount.dashboard import formats
-from headcount.dashboard.renderer import View
-from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.renderer import View, render
 from headcount.kernel.events import Ms
 from headcount.store.meetings import MeetingFilter, Meetings, Page, Present
 from headcount.store.records import MeetingRow
 
-_MOST_ROOMS: Final = 200
-_MOST_NAMES: Final = 12
-_LONG: Final[Ms] = 12 * 3_600_000
-"""Who has been in for longer may be a ghost: somebody whose leaving nobody told."""
-_LOOKED_AT: Final = 20
+_MAX_ROOMS: Final = 200
+_MAX_NAMES: Final = 12
+_MAX_MEETINGS: Final = 10_000
+_STALE_AFTER_MS: Final[Ms] = 12 * 3_600_000
+"""Participants who have been connected for longer may be stale: their leave event may have been lost."""
+_MAX_STALE: Final = 20
+_JSON_NAMES: Final = {"possibly_stale": "ghosts", "room_count": "number_of_rooms", "participant": "who"}
 
 
-class Head(NamedTuple):
-    """Somebody who is in."""
+class Participant(NamedTuple):
+    """A participant who is connected now. `name` is the best that is known: name, user id, or participant id."""
 
     name: str
     participant_id: str
@@ -32,103 +36,104 @@ class Head(NamedTuple):
 
 
 class Room(NamedTuple):
-    """A room in which somebody is. `since` is when its meeting began, or the first of them joined."""
+    """A room in use. `since` is when its meeting started, or its first participant joined. `number` is of participants."""
 
     name: str
     meeting_id: str | None
     since: Ms
-    people: Sequence[Head]
+    people: Sequence[Participant]
     number: int
 
 
 class Alone(NamedTuple):
-    """Somebody who is the only one in a room, and since when."""
+    """The participant who has been the only one in a room for longest."""
 
     room: str
-    who: Head
+    participant: Participant
     since: Ms
 
 
-class Now(NamedTuple):
-    """All of it, at one moment."""
+class Live(NamedTuple):
+    """The content of the page. `people`, `room_count` and `meetings` are totals."""
 
     rooms: Sequence[Room]
     people: int
-    number_of_rooms: int
+    room_count: int
     meetings: int
     alone: Alone | None
-    ghosts: Sequence[tuple[str, Head]]
+    possibly_stale: Sequence[tuple[str, Participant]]
 
 
 async def page(view: View) -> Response:
-    """GET /dashboard: the whole page."""
-    answers = view.house.store.meetings
-    found = await asyncio.to_thread(look, answers, view.domain, view.now)
-    has_events = bool(found.people) or await asyncio.to_thread(answers.has_events, view.domain)
-    return shown(view, "now.html", found=found, has_events=has_events, most_names=_MOST_NAMES)
+    """GET /dashboard."""
+    answers = view.context.store.meetings
+    live = await _load(view)
+    has_events = bool(live.people) or await asyncio.to_thread(answers.has_events, view.domain)
+    return render(view, "live.html", live=live, has_events=has_events, max_names=_MAX_NAMES)
 
 
 async def rooms(view: View) -> Response:
-    """GET /dashboard/now/rooms: the part of it that changes."""
-    found = await asyncio.to_thread(look, view.house.store.meetings, view.domain, view.now)
-    return shown(view, "_now.html", found=found, most_names=_MOST_NAMES)
+    """GET /dashboard/now/rooms: the part of the page that changes."""
+    return render(view, "_live_rooms.html", live=await _load(view), max_names=_MAX_NAMES)
 
 
 async def as_json(view: View) -> Response:
-    """GET /dashboard/now.json: the same as it is now."""
-    return formats.answer(
-        await asyncio.to_thread(look, view.house.store.meetings, view.domain, view.now), view.zone
-    )
+    """GET /dashboard/now.json."""
+    return formats.json_response(await _load(view), view.zone, _JSON_NAMES)
 
 
-async def first(view: View) -> Response:
-    """GET /dashboard/now/first: whether the first event has come."""
-    arrived = await asyncio.to_thread(view.house.store.meetings.has_events, view.domain)
-    return shown(view, "_first.html", arrived=arrived)
+async def first_event(view: View) -> Response:
+    """GET /dashboard/now/first: whether the first event of the domain has arrived."""
+    arrived = await asyncio.to_thread(view.context.store.meetings.has_events, view.domain)
+    return render(view, "_first_event.html", arrived=arrived)
 
 
-def look(answers: Meetings, domain: str, now: Ms) -> Now:
-    """Who is in now. Of very many rooms the fullest are shown."""
+async def _load(view: View) -> Live:
+    return await asyncio.to_thread(load, view.context.store.meetings, view.domain, view.now)
+
+
+def load(answers: Meetings, domain: str, now: Ms) -> Live:
+    """Return the content of the page. Of very many rooms, those with the most participants are listed."""
     present, ids = answers.presence(domain)
-    began = {row.id: row.start for row in _ongoing(answers, domain, now)} if ids else {}
-    everywhere = [
-        _room(name, list(people), ids.get(name), began)
+    starts = {row.id: row.start for row in _ongoing(answers, domain, now)} if ids else {}
+    all_rooms = [
+        _room(name, list(people), ids.get(name), starts)
         for name, people in groupby(present, key=itemgetter(0))
     ]
-    fullest = sorted(everywhere, key=lambda room: (-room.number, room.since, room.name))[:_MOST_ROOMS]
-    ghosts = [(row[0], head_of(row)) for row in present if now - row[1] > _LONG]
-    return Now(
-        fullest, len(present), len(everywhere), len(ids), _longest_alone(answers, domain, everywhere, now),
-        sorted(ghosts, key=lambda ghost: ghost[1].join)[:_LOOKED_AT],
+    largest = sorted(all_rooms, key=lambda room: (-room.number, room.since, room.name))[:_MAX_ROOMS]
+    stale = [(row[0], participant_of(row)) for row in present if now - row[1] > _STALE_AFTER_MS]
+    return Live(
+        largest, len(present), len(all_rooms), len(ids), _longest_alone(answers, domain, all_rooms, now),
+        sorted(stale, key=lambda entry: entry[1].join)[:_MAX_STALE],
     )  # fmt: skip
 
 
-def _ongoing(answers: Meetings, domain: str, now: Ms) -> list[MeetingRow]:
-    return answers.page(domain, MeetingFilter(ongoing=True), Page(limit=10_000), now)
-
-
-def _room(name: str, people: Sequence[Present], meeting_id: str | None, began: dict[str, Ms]) -> Room:
-    first = people[0][1]
-    since = began.get(meeting_id, first) if meeting_id is not None else first
-    return Room(name, meeting_id, since, [head_of(row) for row in people[:_MOST_NAMES]], len(people))
-
-
-def head_of(row: Present) -> Head:
+def participant_of(row: Present) -> Participant:
     _, join, participant_id, user_id, name = row
-    return Head(name or user_id or participant_id, participant_id, user_id, join)
+    return Participant(name or user_id or participant_id, participant_id, user_id, join)
+
+
+def _ongoing(answers: Meetings, domain: str, now: Ms) -> list[MeetingRow]:
+    return answers.page(domain, MeetingFilter(ongoing=True), Page(limit=_MAX_MEETINGS), now)
+
+
+def _room(name: str, people: Sequence[Present], meeting_id: str | None, starts: dict[str, Ms]) -> Room:
+    first_join = people[0][1]
+    since = starts.get(meeting_id, first_join) if meeting_id is not None else first_join
+    return Room(name, meeting_id, since, [participant_of(row) for row in people[:_MAX_NAMES]], len(people))
 
 
 def _longest_alone(answers: Meetings, domain: str, rooms: Iterable[Room], now: Ms) -> Alone | None:
-    """Who has been alone for longest. Nobody is alone for longer than they are in, so few rooms are looked at."""
+    """The longest time alone. Nobody is alone for longer than they are connected, so few rooms are looked at."""
     single = sorted((room for room in rooms if room.number == 1), key=lambda room: room.people[0].join)
-    found: Alone | None = None
-    for room in single[:_LOOKED_AT]:
-        who = room.people[0]
-        if found is not None and who.join >= found.since:
+    longest: Alone | None = None
+    for room in single[:_MAX_STALE]:
+        participant = room.people[0]
+        if longest is not None and participant.join >= longest.since:
             break
-        others = answers.stays_between(domain, room.name, who.join, now)
-        left = max((stay.leave for stay in others if stay.leave is not None), default=who.join)
-        since = max(who.join, left)
-        if found is None or since < found.since:
-            found = Alone(room.name, who, since)
-    return found
+        stays = answers.stays_between(domain, room.name, participant.join, now)
+        last_leave = max((stay.leave for stay in stays if stay.leave is not None), default=participant.join)
+        since = max(participant.join, last_leave)
+        if longest is None or since < longest.since:
+            longest = Alone(room.name, participant, since)
+    return longest

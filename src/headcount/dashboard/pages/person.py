@@ -1,4 +1,7 @@
-"""Person: a user's meetings, and how long they were in each."""
+"""Person page: the meetings of a user, and how long they attended each.
+
+Responsible for the content of the page. Must not know how attendance is computed: `reporting.attendance` does.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,10 +12,9 @@ from starlette.responses import Response
 from headcount.dashboard import charts, formats
 from headcount.dashboard.charts import Year
 from headcount.dashboard.pages import query
-from headcount.dashboard.pages.query import NotThere
+from headcount.dashboard.pages.query import NotFound
 from headcount.dashboard.pages.usage import calendar_of
-from headcount.dashboard.renderer import TEXTS, View
-from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.intervals import clip, total_length, union
 from headcount.kernel.events import Ms
@@ -21,14 +23,14 @@ from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.records import DAY_MS, MeetingRow
 from headcount.timezones import boundaries
 
-_LATEST: Final = 50
-_MONTH: Final[Ms] = 30 * DAY_MS
-_MOST_OF_A_MONTH: Final = 1_000
-_MOST_STAYS: Final = 20_000
+_MAX_LISTED: Final = 50
+_MONTH_MS: Final[Ms] = 30 * DAY_MS
+_MAX_MEETINGS_IN_MONTH: Final = 1_000
+_MAX_STAYS: Final = 20_000
 
 
-class Attended(NamedTuple):
-    """A meeting, and the time of this person in it; `time` is the union of their stays, ms."""
+class AttendedMeeting(NamedTuple):
+    """A meeting and this person's attendance: `time_ms` is the union of their stays, `share` its part of the meeting."""
 
     id: str
     room: str
@@ -36,86 +38,98 @@ class Attended(NamedTuple):
     end: Ms | None
     first_join: Ms
     last_leave: Ms | None
-    time: Ms
+    time_ms: Ms
     share: float
     name: str | None
 
 
-class Sight(NamedTuple):
-    """A user as their page shows them. `time` is that of the last 30 days."""
+class PersonDetails(NamedTuple):
+    """A user, the rooms that they are in now, and their meetings. `time_ms` is that of the last 30 days."""
 
     user_id: str
     name: str
     rooms: Sequence[str]
     meetings: int
-    time: Ms
-    latest: Sequence[Attended]
+    time_ms: Ms
+    latest: Sequence[AttendedMeeting]
     older: str | None
 
 
 async def page(view: View) -> Response:
     """GET /dashboard/person?id=USER."""
-    sight = await asyncio.to_thread(look, view)
-    year = await asyncio.to_thread(_draw, view, sight)
-    return shown(view, "person.html", sight=sight, year=year, charts=charts)
+    details = await asyncio.to_thread(load, view)
+    year = await asyncio.to_thread(_year, view, details)
+    return render(view, "person.html", details=details, year=year, charts=charts)
 
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/person.json?id=USER."""
-    return formats.answer(await asyncio.to_thread(look, view), view.zone)
+    return formats.json_response(await asyncio.to_thread(load, view), view.zone)
 
 
-def _draw(view: View, sight: Sight) -> Year:
-    """Their year: minutes in rooms on each day, two devices at once counted once."""
+def load(view: View) -> PersonDetails:
+    """Return what is shown of the user in the address. Raise `NotFound`."""
+    answers, domain = view.context.store.meetings, view.domain
+    user = query.text(view.query, "id")
+    all_meetings = MeetingFilter(user_id=user)
+    total = 0 if user is None else answers.count(domain, all_meetings, view.now)
+    if user is None or not total:
+        raise NotFound(TEXTS("person.unknown"))
+    month_start = view.now - _MONTH_MS
+    in_month = MeetingFilter(user_id=user, runs_from=month_start)
+    rows = answers.page(domain, in_month, Page(_MAX_MEETINGS_IN_MONTH), view.now)
+    if len(rows) < _MAX_LISTED:
+        rows = answers.page(domain, all_meetings, Page(_MAX_LISTED), view.now)
+    attended = attended_by(view, user, rows)
+    name = next((meeting.name for meeting in attended if meeting.name), None)
+    present, _ = answers.presence(domain)
+    return PersonDetails(
+        user,
+        name or user,
+        sorted({row[0] for row in present if row[3] == user}),
+        total,
+        sum(meeting.time_ms for meeting in attended if meeting.start >= month_start),
+        attended[:_MAX_LISTED],
+        attended[_MAX_LISTED - 1].id if total > _MAX_LISTED else None,
+    )
+
+
+def attended_by(view: View, user: str, rows: Sequence[MeetingRow]) -> list[AttendedMeeting]:
+    """Return the attendance of a user in these meetings, without those that they did not attend."""
+    entries = view.context.store.meetings.entries(rows)
+    own_entries = [(row, [entry for entry in entries[row.id] if entry.user_id == user]) for row in rows]
+    return [_attended(row, person_of(own, view.now), view.now) for row, own in own_entries if own]
+
+
+def _attended(row: MeetingRow, person: Person, now: Ms) -> AttendedMeeting:
+    duration_ms = max(1, (now if row.end is None else row.end) - row.start)
+    return AttendedMeeting(
+        row.id,
+        row.room,
+        row.start,
+        row.end,
+        person.first_join,
+        person.last_leave,
+        person.attended_ms,
+        min(1.0, person.attended_ms / duration_ms),
+        person.user_name,
+    )
+
+
+def _year(view: View, details: PersonDetails) -> Year:
+    """The current year: minutes in rooms on each day. Two devices at the same time count once."""
     today = local(view.now, view.zone).date()
-    begin = query.begin_of(today.replace(month=1, day=1), view.zone)
-    stays = view.house.store.meetings.stays_of_user(view.domain, sight.user_id, begin - DAY_MS, _MOST_STAYS)
+    start = query.start_of(today.replace(month=1, day=1), view.zone)
+    stays = view.context.store.meetings.stays_of_user(
+        view.domain, details.user_id, start - DAY_MS, _MAX_STAYS
+    )
     spans = union((stay.join, view.now if stay.leave is None else stay.leave) for stay in stays)
-    edges = boundaries("day", begin, query.end_of(today, view.zone), view.zone)
-    days = {
+    edges = boundaries("day", start, query.end_of(today, view.zone), view.zone)
+    minutes = {
         local(start, view.zone).date(): total_length(clip(spans, start, end)) // 60_000
         for start, end in zip(edges, edges[1:], strict=False)
     }
-    told = {day: float(minutes) for day, minutes in days.items() if minutes}
-    return calendar_of(TEXTS("usage.person_chart", name=sight.name, year=today.year), today.year, told, today)
-
-
-def look(view: View) -> Sight:
-    """What is shown of the user whom the address names."""
-    answers, domain = view.house.store.meetings, view.domain
-    user = query.text(view.query, "id")
-    wanted = MeetingFilter(user_id=user)
-    meetings = 0 if user is None else answers.count(domain, wanted, view.now)
-    if user is None or not meetings:
-        raise NotThere(TEXTS("person.unknown"))
-    recent = MeetingFilter(user_id=user, runs_from=view.now - _MONTH)
-    rows = answers.page(domain, recent, Page(_MOST_OF_A_MONTH), view.now)
-    if len(rows) < _LATEST:
-        rows = answers.page(domain, wanted, Page(_LATEST), view.now)
-    attended = attended_by(view, user, rows)
-    name = next((one.name for one in attended if one.name), None)
-    present, _ = answers.presence(domain)
-    month = sum(one.time for one in attended if one.start >= view.now - _MONTH)
-    return Sight(
-        user, name or user, sorted({row[0] for row in present if row[3] == user}), meetings, month,
-        attended[:_LATEST], attended[_LATEST - 1].id if meetings > _LATEST else None,
-    )  # fmt: skip
-
-
-def attended_by(view: View, user: str, rows: Sequence[MeetingRow]) -> list[Attended]:
-    """What part a user had in each of these meetings; those in which they had none are left out."""
-    entries = view.house.store.meetings.entries(rows)
-    found = []
-    for row in rows:
-        theirs = [one for one in entries[row.id] if one.user_id == user]
-        if theirs:
-            found.append(_attended(row, person_of(theirs, view.now), view.now))
-    return found
-
-
-def _attended(row: MeetingRow, who: Person, now: Ms) -> Attended:
-    lasted = max(1, (now if row.end is None else row.end) - row.start)
-    return Attended(
-        row.id, row.room, row.start, row.end, who.first_join, who.last_leave, who.time, min(1.0, who.time / lasted),
-        who.user_name,
-    )  # fmt: skip
+    title = TEXTS("usage.person_chart", name=details.name, year=today.year)
+    return calendar_of(
+        title, today.year, {day: float(count) for day, count in minutes.items() if count}, today
+    )

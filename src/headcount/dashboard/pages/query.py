@@ -1,4 +1,7 @@
-"""Asking: what pages are asked for in their addresses. What makes no sense is refused in a sentence."""
+"""Query parameters of pages.
+
+Responsible for parsing them, and for rejecting invalid ones with a sentence. Must not know what they select.
+"""
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
@@ -9,72 +12,73 @@ from headcount.dashboard.renderer import TEXTS
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 
-_LONGEST: Final = 512
-_MOST: Final = 10**9
-_DIGITS: Final = 20
-"""Python refuses to read numbers of thousands of digits."""
+_MAX_LENGTH: Final = 512
+_MAX_NUMBER: Final = 10**9
+_MAX_DIGITS: Final = 20
+"""Python refuses to parse numbers of thousands of digits."""
 _MIDNIGHT: Final = time()
 
 
-class NotThere(Exception):
-    """There is no such room, meeting or page. The message says so."""
+class NotFound(Exception):
+    """There is no such room, meeting or page. The message names it."""
 
 
 def text(query: Mapping[str, str], name: str) -> str | None:
-    """What is asked for by that name; None if nothing is."""
-    found = query.get(name, "")
-    if "\0" in found or len(found) > _LONGEST:
-        raise BadInput(TEXTS("asking.text", name=name, most=_LONGEST))
-    return found or None
+    """Return a text, None if it is missing or empty. Raise `BadInput`."""
+    value = query.get(name, "")
+    if "\0" in value or len(value) > _MAX_LENGTH:
+        raise BadInput(TEXTS("query.text", name=name, most=_MAX_LENGTH))
+    return value or None
 
 
 def number(query: Mapping[str, str], name: str) -> int | None:
-    found = query.get(name, "").strip()
-    if not found:
+    """Return a number, None if it is missing. Raise `BadInput`."""
+    value = query.get(name, "").strip()
+    if not value:
         return None
-    if not found.isdecimal() or not found.isascii() or len(found) > _DIGITS or int(found) > _MOST:
-        raise BadInput(TEXTS("asking.number", name=name, given=found[:50]))
-    return int(found)
+    if not value.isdecimal() or not value.isascii() or len(value) > _MAX_DIGITS or int(value) > _MAX_NUMBER:
+        raise BadInput(TEXTS("query.number", name=name, given=value[:50]))
+    return int(value)
 
 
-def chosen(query: Mapping[str, str], name: str, among: tuple[str, ...]) -> str:
-    """One of some words; the first without one."""
-    found = query.get(name) or among[0]
-    if found not in among:
-        raise BadInput(TEXTS("asking.choice", name=name, among=", ".join(among), given=found[:50]))
-    return found
+def choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """Return one of some words, the first one if it is missing. Raise `BadInput`."""
+    value = query.get(name) or choices[0]
+    if value not in choices:
+        raise BadInput(TEXTS("query.choice", name=name, among=", ".join(choices), given=value[:50]))
+    return value
 
 
 def day(query: Mapping[str, str], name: str) -> date | None:
-    """A day, as 2026-11-23."""
-    found = query.get(name, "").strip()
-    if not found:
+    """Return a date like 2026-11-23, None if it is missing. Raise `BadInput`."""
+    value = query.get(name, "").strip()
+    if not value:
         return None
     try:
-        asked = date.fromisoformat(found)
+        parsed = date.fromisoformat(value)
     except ValueError:
-        asked = date.min
-    if not date(2000, 1, 1) <= asked < date(2100, 1, 1):
-        raise BadInput(TEXTS("asking.day", name=name, given=found[:50]))
-    return asked
+        parsed = date.min
+    if not date(2000, 1, 1) <= parsed < date(2100, 1, 1):
+        raise BadInput(TEXTS("query.day", name=name, given=value[:50]))
+    return parsed
 
 
-def time_of_day(told: str) -> time:
-    """A time of the day, as 10:05 or 10:05:30."""
+def time_of_day(value: str) -> time:
+    """Return a time like 10:05 or 10:05:30. Raise `BadInput`."""
     try:
-        found = time.fromisoformat(told)
+        parsed = time.fromisoformat(value)
     except ValueError:
-        found = None
-    if found is None or found.tzinfo is not None:
-        raise BadInput(TEXTS("meeting.no_time", given=told[:50]))
-    return found.replace(microsecond=0)
+        parsed = None
+    if parsed is None or parsed.tzinfo is not None:
+        raise BadInput(TEXTS("meeting.invalid_time", given=value[:50]))
+    return parsed.replace(microsecond=0)
 
 
-def begin_of(asked: date, zone: ZoneInfo, at: time = _MIDNIGHT) -> Ms:
-    """When the clocks of a zone show a time of a day; without one, when the day begins."""
-    return round(datetime.combine(asked, at, zone).timestamp() * 1_000)
+def start_of(day: date, zone: ZoneInfo, at: time = _MIDNIGHT) -> Ms:
+    """Return when a time of a day is, in a time zone; by default when the day starts."""
+    return round(datetime.combine(day, at, zone).timestamp() * 1_000)
 
 
-def end_of(asked: date, zone: ZoneInfo) -> Ms:
-    """When the day after it begins."""
-    return begin_of(asked + timedelta(days=1), zone)
+def end_of(day: date, zone: ZoneInfo) -> Ms:
+    """Return when the next day starts, in a time zone."""
+    return start_of(day + timedelta(days=1), zone)

@@ -1,4 +1,7 @@
-"""Room: who is in it, its meetings, and who was in it when."""
+"""Room page: participants now, latest meetings, and who was in the room at a time.
+
+Responsible for the content of the page. Must not know how meetings follow from events.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,35 +14,34 @@ from headcount.dashboard import charts, formats
 from headcount.dashboard.charts import Run, Strip, Week, Year
 from headcount.dashboard.formats import names_of
 from headcount.dashboard.pages import query
-from headcount.dashboard.pages.live import Head, head_of
-from headcount.dashboard.pages.meetings import Row, rows_of
-from headcount.dashboard.pages.query import NotThere
-from headcount.dashboard.pages.usage import by_hour_and_weekday, calendar_of, week_of, year_of
-from headcount.dashboard.renderer import TEXTS, View
-from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.pages.live import Participant, participant_of
+from headcount.dashboard.pages.meetings import JSON_NAMES, Row, rows_of
+from headcount.dashboard.pages.query import NotFound
+from headcount.dashboard.pages.usage import calendar_of, minutes_by_day, minutes_by_hour_and_weekday, week_of
+from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.usage.quarters import QUARTER_MS
 from headcount.timezones import boundaries
 
-_LATEST: Final = 20
+_MAX_LISTED: Final = 20
 _STRIP_DAYS: Final = 30
 _WEEKS: Final = 12
-_MOST_RUNS: Final = 2_000
+_MAX_RUNS: Final = 2_000
 
 
-class Sight(NamedTuple):
-    """A room as its page shows it: who is in now, how many meetings it had, the latest of them."""
+class RoomDetails(NamedTuple):
+    """A room: participants now, number of meetings, and the latest of them."""
 
     room: str
-    people: Sequence[Head]
+    people: Sequence[Participant]
     meetings: int
     latest: Sequence[Row]
 
 
-class Then(NamedTuple):
-    """Who was in at a moment that somebody asked about. `names` is None if it has not come yet."""
+class ParticipantsAt(NamedTuple):
+    """The names of those who were in the room at a time; None if that is in the future."""
 
     at: Ms
     day: str
@@ -47,91 +49,92 @@ class Then(NamedTuple):
     names: Sequence[str] | None
 
 
-async def page(view: View) -> Response:
-    """GET /dashboard/room?name=ROOM."""
-    sight = await asyncio.to_thread(look, view)
-    then = await asyncio.to_thread(_then, view, sight.room)
-    today = local(view.now, view.zone).date()
-    drawn = await asyncio.to_thread(_draw, view, sight.room)
-    return shown(
-        view,
-        "room.html",
-        sight=sight,
-        then=then,
-        today=today,
-        rules=view.house.rules,
-        drawn=drawn,
-        charts=charts,
-    )
-
-
-async def as_json(view: View) -> Response:
-    """GET /dashboard/room.json?name=ROOM."""
-    return formats.answer(await asyncio.to_thread(look, view), view.zone)
-
-
-def look(view: View) -> Sight:
-    """What is shown of the room that the address names."""
-    answers, domain = view.house.store.meetings, view.domain
-    room = query.text(view.query, "name")
-    if room is None or not answers.has_room(domain, room):
-        raise NotThere(TEXTS("room.unknown"))
-    present, _ = answers.presence(domain, room)
-    wanted = MeetingFilter(room=room)
-    latest = answers.page(domain, wanted, Page(_LATEST), view.now)
-    return Sight(
-        room,
-        [head_of(row) for row in present],
-        answers.count(domain, wanted, view.now),
-        rows_of(answers, latest, view.now),
-    )
-
-
-class Drawn(NamedTuple):
-    """The pictures of a room: its last 30 days, its usual hours, its year."""
+class RoomCharts(NamedTuple):
+    """The last 30 days, the usual hours, and the current year of a room."""
 
     strip: Strip
     week: Week
     year: Year
 
 
-def _draw(view: View, room: str) -> Drawn:
-    usage, answers, domain = view.house.store.usage, view.house.store.meetings, view.domain
+async def page(view: View) -> Response:
+    """GET /dashboard/room?name=ROOM."""
+    details = await asyncio.to_thread(load, view)
+    return render(
+        view,
+        "room.html",
+        details=details,
+        participants_at=await asyncio.to_thread(_participants_at, view, details.room),
+        today=local(view.now, view.zone).date(),
+        rules=view.context.rules,
+        room_charts=await asyncio.to_thread(_charts, view, details.room),
+        charts=charts,
+    )
+
+
+async def as_json(view: View) -> Response:
+    """GET /dashboard/room.json?name=ROOM."""
+    return formats.json_response(await asyncio.to_thread(load, view), view.zone, JSON_NAMES)
+
+
+def load(view: View) -> RoomDetails:
+    """Return what is shown of the room in the address. Raise `NotFound`."""
+    answers, domain = view.context.store.meetings, view.domain
+    room = query.text(view.query, "name")
+    if room is None or not answers.has_room(domain, room):
+        raise NotFound(TEXTS("room.unknown"))
+    present, _ = answers.presence(domain, room)
+    of_room = MeetingFilter(room=room)
+    latest = answers.page(domain, of_room, Page(_MAX_LISTED), view.now)
+    return RoomDetails(
+        room,
+        [participant_of(row) for row in present],
+        answers.count(domain, of_room, view.now),
+        rows_of(answers, latest, view.now),
+    )
+
+
+def _charts(view: View, room: str) -> RoomCharts:
+    usage, answers, domain = view.context.store.usage, view.context.store.meetings, view.domain
     today = local(view.now, view.zone).date()
-    begin = query.begin_of(today.replace(month=1, day=1), view.zone)
-    weeks = query.begin_of(today - timedelta(days=7 * _WEEKS - 1), view.zone)
-    month = query.begin_of(today - timedelta(days=_STRIP_DAYS - 1), view.zone)
-    until = query.end_of(today, view.zone)
-    days = boundaries("day", min(begin, weeks), until, view.zone)
+    year_start = query.start_of(today.replace(month=1, day=1), view.zone)
+    weeks_start = query.start_of(today - timedelta(days=7 * _WEEKS - 1), view.zone)
+    strip_start = query.start_of(today - timedelta(days=_STRIP_DAYS - 1), view.zone)
+    days = boundaries("day", min(year_start, weeks_start), query.end_of(today, view.zone), view.zone)
     quarters = usage.by_quarter(domain, room, days[0] // QUARTER_MS, days[-1] // QUARTER_MS, view.now)
-    recent = [day for day in days if day >= weeks]
-    of_recent = {number: used for number, used in quarters.items() if number * QUARTER_MS >= weeks}
-    runs = answers.page(domain, MeetingFilter(room=room, runs_from=month), Page(_MOST_RUNS), view.now)
-    return Drawn(
+    recent_days = [day for day in days if day >= weeks_start]
+    recent = {number: used for number, used in quarters.items() if number * QUARTER_MS >= weeks_start}
+    meetings = answers.page(
+        domain, MeetingFilter(room=room, runs_from=strip_start), Page(_MAX_RUNS), view.now
+    )
+    return RoomCharts(
         Strip(
             TEXTS("usage.room_strip", room=room),
-            [Run(one.start, one.end, TEXTS("room.run", n=one.max_participants)) for one in runs],
+            [
+                Run(meeting.start, meeting.end, TEXTS("room.run", n=meeting.max_participants))
+                for meeting in meetings
+            ],
             view.now,
             view.zone,
             _STRIP_DAYS,
         ),
-        week_of(by_hour_and_weekday(recent, of_recent, view), TEXTS("usage.room_week", room=room)),
+        week_of(minutes_by_hour_and_weekday(recent_days, recent, view), TEXTS("usage.room_week", room=room)),
         calendar_of(
             TEXTS("usage.room_chart", room=room, year=today.year),
             today.year,
-            year_of(days, quarters, view),
+            minutes_by_day(days, quarters, view),
             today,
         ),
     )
 
 
-def _then(view: View, room: str) -> Then | None:
-    """Who was in when the clocks of the zone showed a day and a time."""
+def _participants_at(view: View, room: str) -> ParticipantsAt | None:
+    """Who was in the room at the day and time of the address; None without both."""
     day, time = query.day(view.query, "day"), view.query.get("at", "")
     if day is None or not time:
         return None
-    at = query.begin_of(day, view.zone, query.time_of_day(time))
+    at = query.start_of(day, view.zone, query.time_of_day(time))
     if at > view.now:
-        return Then(at, str(day), time, None)
-    stays = view.house.store.meetings.stays_between(view.domain, room, at, at + 1)
-    return Then(at, str(day), time, names_of(stays))
+        return ParticipantsAt(at, str(day), time, None)
+    stays = view.context.store.meetings.stays_between(view.domain, room, at, at + 1)
+    return ParticipantsAt(at, str(day), time, names_of(stays))

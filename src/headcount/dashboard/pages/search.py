@@ -1,4 +1,7 @@
-"""Finding: from what somebody typed to the room, person or meeting that they mean."""
+"""Search page: rooms, people and meetings that match a text.
+
+Responsible for what a text can match: the id of a meeting, the start of a room's name, a part of a person's name or id.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,63 +10,72 @@ from typing import Final, NamedTuple
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard.pages import query
-from headcount.dashboard.renderer import View
-from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.renderer import View, render
 
-_MOST: Final = 20
-_MOST_USERS: Final = 20_000
+_MAX_RESULTS: Final = 20
+_MAX_USERS_SCANNED: Final = 20_000
 
 
-class Found(NamedTuple):
-    """What fits at once: rooms and ids of users. `place` is where to go if it is plain what is meant."""
+class Results(NamedTuple):
+    """Rooms and user ids that match. `redirect` is the address of the only exact match, if there is one."""
 
     rooms: Sequence[str]
     users: Sequence[str]
-    place: str | None
+    redirect: str | None
 
 
 async def page(view: View) -> Response:
     """GET /dashboard/find?q=TEXT."""
-    asked = (query.text(view.query, "q") or "").strip()
-    found = await asyncio.to_thread(look, view, asked) if asked else Found([], [], view.url())
-    if found.place is not None:
-        return RedirectResponse(found.place, 303)
-    people = await asyncio.to_thread(named, view, asked) if "people" in view.query else None
-    return shown(view, "find.html", found=found, asked=asked, people=people)
+    text = _text(view)
+    results = await asyncio.to_thread(search, view, text) if text else Results([], [], view.url())
+    if results.redirect is not None:
+        return RedirectResponse(results.redirect, 303)
+    people = await asyncio.to_thread(search_people, view, text) if "people" in view.query else None
+    return render(view, "search.html", results=results, text=text, people=people)
 
 
 async def people(view: View) -> Response:
-    """GET /dashboard/find/people?q=TEXT: whom a part of a name or of an id means. All names are looked through, which takes a moment."""
-    asked = (query.text(view.query, "q") or "").strip()
-    return shown(view, "_find_people.html", people=await asyncio.to_thread(named, view, asked), asked=asked)
+    """GET /dashboard/find/people?q=TEXT: people whose name or id contains a text. It scans all names, which takes a moment."""
+    text = _text(view)
+    return render(
+        view,
+        "_search_people.html",
+        people=await asyncio.to_thread(search_people, view, text),
+        text=text,
+    )
 
 
-def look(view: View, asked: str) -> Found:
-    """What fits a text: an id of a meeting, the beginning of a room's name, a part of a person's."""
-    answers, domain = view.house.store.meetings, view.domain
-    if answers.meeting(domain, asked) or answers.superseded(domain, asked):
-        return Found([], [], view.url(f"/meetings/{asked}"))
-    rooms = answers.rooms_by_prefix(domain, asked, _MOST)
-    users = answers.users_by_prefix(domain, asked, _MOST)
-    place = None
-    if rooms[:1] == [asked]:
-        place = view.url("/room", name=asked)
-    elif users[:1] == [asked]:
-        place = view.url("/person", id=asked)
-    return Found(rooms, users, place)
+def search(view: View, text: str) -> Results:
+    """Return the rooms and users whose names or ids start with a text, or the meeting of that id."""
+    answers, domain = view.context.store.meetings, view.domain
+    if answers.meeting(domain, text) or answers.superseded(domain, text):
+        return Results([], [], view.url(f"/meetings/{text}"))
+    rooms = answers.rooms_by_prefix(domain, text, _MAX_RESULTS)
+    users = answers.users_by_prefix(domain, text, _MAX_RESULTS)
+    redirect = None
+    if rooms[:1] == [text]:
+        redirect = view.url("/room", name=text)
+    elif users[:1] == [text]:
+        redirect = view.url("/person", id=text)
+    return Results(rooms, users, redirect)
 
 
-def named(view: View, asked: str) -> list[tuple[str, str]]:
-    """Users, with the names that they had last, of whom a part of the name or of the id is that."""
-    folded = asked.casefold()
-    found = [
+def search_people(view: View, text: str) -> list[tuple[str, str]]:
+    """Return user ids and latest names of people whose name or id contains a text, in any case."""
+    folded = text.casefold()
+    matches = [
         (user, name or user)
-        for user, name in view.house.store.meetings.users(view.domain, _MOST_USERS)
+        for user, name in view.context.store.meetings.users(view.domain, _MAX_USERS_SCANNED)
         if folded in user.casefold() or folded in (name or "").casefold()
     ]
-    return sorted(found, key=lambda one: (not _begins(one[1], folded), one[1].casefold()))[:_MOST]
+    matches.sort(key=lambda match: (not _has_word_starting_with(folded, match[1]), match[1].casefold()))
+    return matches[:_MAX_RESULTS]
 
 
-def _begins(name: str, folded: str) -> bool:
-    """Whether the name, or a word of it, begins so: who looks for Ana means her before Banerjee."""
+def _has_word_starting_with(folded: str, name: str) -> bool:
+    """Whether a word of the name starts with the text: a search for Ana lists her before Banerjee."""
     return f" {folded}" in f" {name.casefold()}"
+
+
+def _text(view: View) -> str:
+    return (query.text(view.query, "q") or "").strip()

@@ -1,7 +1,6 @@
-"""Settings: who may come in, who is told, by which rules, and in whose hours times are shown.
+"""Settings page: API keys, webhooks, shared links, sessions, rules and the time zone.
 
-What lets others in is shown to admins only. What is secret stands on the answer to the form that made it, and
-nowhere afterwards.
+Responsible for showing credentials to admins only, and a new secret only once: in the response to the form that created it.
 """
 
 import asyncio
@@ -15,8 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard import formats, times
 from headcount.dashboard.pages import endpoints
-from headcount.dashboard.renderer import TEXTS, View
-from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
@@ -27,52 +25,52 @@ from headcount.store.open import Store
 from headcount.store.records import MeetingRow
 from headcount.store.webhooks import OURS, RetryType
 
-_NOTHING_SAID: Final[Mapping[str, str]] = {}
+_NO_FIELDS: Final[Mapping[str, str]] = {}
 
 
-class Made(NamedTuple):
-    """What was just made, by which part of the page; its text is shown this once."""
+class CreatedSecret(NamedTuple):
+    """A new secret, and the section of the page whose form created it. Its text is shown this once."""
 
-    part: str
+    section: str
     name: str
     text: str
 
 
-class Wrong(NamedTuple):
-    """What a form got wrong, by which part of the page, and what was written in it."""
+class FormError(NamedTuple):
+    """An error in a form, the section of the page that has the form, and the fields as they were sent."""
 
-    part: str
-    told: str
-    fields: Mapping[str, str] = _NOTHING_SAID
+    section: str
+    message: str
+    fields: Mapping[str, str] = _NO_FIELDS
 
 
-class Shared(NamedTuple):
-    """A link that shows a meeting or a room. `meeting` is the one it is about, if it is still there under its id."""
+class SharedLink(NamedTuple):
+    """A shared link. `meeting` is the one that it shows, if that still exists under its id."""
 
     share: AccessToken
     meeting: MeetingRow | None
 
 
-class SignIn(NamedTuple):
-    """A valid session or sign-in link, the name of the key it comes from, and of the session that created it."""
+class SessionItem(NamedTuple):
+    """A valid session or sign-in link, the key that it comes from, and the name of the session that created it."""
 
-    made: AccessToken
+    session: AccessToken
     key: Key | None
-    by: str | None
+    created_by: str | None
 
 
 class Access(NamedTuple):
-    """Who may come in: what admins see. `sharing` are the keys and sessions that valid shares come from."""
+    """All credentials of a domain, for admins. `sharing` are the keys and sessions that valid shares come from."""
 
     keys: Sequence[Key]
     revoked: Sequence[Key]
-    shares: Sequence[Shared]
-    sign_ins: Sequence[SignIn]
+    shares: Sequence[SharedLink]
+    sessions: Sequence[SessionItem]
     sharing: frozenset[str]
 
 
-class Zone(NamedTuple):
-    """A zone that may be chosen."""
+class Timezone(NamedTuple):
+    """A time zone that can be selected."""
 
     name: str
     offset: str
@@ -80,53 +78,56 @@ class Zone(NamedTuple):
 
 async def page(view: View) -> Response:
     """GET /dashboard/settings."""
-    return await shown_with(view)
+    return await render_settings(view)
 
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/settings.json: the rules in force."""
-    return formats.answer({"rules": list(rules_in_words(view.house.settings))}, view.zone)
+    return formats.json_response({"rules": list(rule_texts(view.context.settings))}, view.zone)
 
 
-async def shown_with(view: View, *, made: Made | None = None, wrong: Wrong | None = None) -> Response:
-    """The page, with what a form made of it or got wrong."""
+async def render_settings(
+    view: View, *, created: CreatedSecret | None = None, error: FormError | None = None
+) -> Response:
+    """Return the page, with the result of a form."""
     like = view.query.get("like", "").strip()
-    return shown(
+    return render(
         view,
         "settings.html",
-        HTTPStatus.OK if wrong is None else HTTPStatus.BAD_REQUEST,
+        HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST,
         access=await _access(view),
-        endpoints=await endpoints.look(view.house, view.domain) if is_admin(view) else None,
-        types=OURS,
+        endpoints=await endpoints.load(view.context, view.domain) if is_admin(view) else None,
+        event_types=OURS,
         retry_types=list(RetryType),
-        made=made,
-        wrong=wrong,
+        created=created,
+        error=error,
         done=_done(view),
-        rules=rules_in_words(view.house.settings),
+        rules=rule_texts(view.context.settings),
         like=like,
-        zones=zones_like(like, view.now),
+        timezones=timezones_like(like, view.now),
         scopes=SCOPES,
         never=NEVER,
     )
 
 
-async def choose_zone(view: View, fields: Mapping[str, str]) -> Response:
-    """POST /dashboard/settings/zone: see times in another zone."""
-    zone = fields.get("zone", "")
-    if not times.is_zone(zone):
-        raise BadInput(TEXTS("settings.zone.unknown", zone=zone[:60]))
-    answer = back(view, "zone", "chosen")
-    view.keep_zone(answer, zone)
-    return answer
+async def choose_timezone(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/zone: show times in another time zone, in this browser."""
+    timezone = fields.get("zone", "")
+    if not times.is_zone(timezone):
+        raise BadInput(TEXTS("settings.zone.unknown", zone=timezone[:60]))
+    response = redirect_to_section(view, "zone", "chosen")
+    view.set_timezone_cookie(response, timezone)
+    return response
 
 
-def back(view: View, part: str, done: str) -> Response:
-    """To the part of the page where something was done, and say so there."""
-    return RedirectResponse(f"{view.url('/settings', done=f'{part}.{done}')}#{part}", HTTPStatus.SEE_OTHER)
+def redirect_to_section(view: View, section: str, done: str) -> Response:
+    """Return a redirect to a section of the page, which confirms what was done."""
+    location = f"{view.url('/settings', done=f'{section}.{done}')}#{section}"
+    return RedirectResponse(location, HTTPStatus.SEE_OTHER)
 
 
-def rules_in_words(settings: Settings) -> list[str]:
-    """What holds here, a sentence each: the numbers of the rules, and what else bears on what is shown."""
+def rule_texts(settings: Settings) -> list[str]:
+    """Return the rules in force, a sentence each, with their numbers, and other settings that affect the pages."""
     rules = settings.rules()
     max_stay, days = settings.max_stay(), settings["keep_messages_days"]
     return [
@@ -142,63 +143,73 @@ def rules_in_words(settings: Settings) -> list[str]:
     ]
 
 
-def zones_like(like: str, now: Ms) -> list[tuple[str, list[Zone]]]:
-    """The zones whose names hold some letters, by continent. None may be left."""
-    wanted = like.replace(" ", "_").casefold()
-    names = [name for name in times.zone_names() if wanted in name.casefold()]
+def timezones_like(like: str, now: Ms) -> list[tuple[str, list[Timezone]]]:
+    """Return the time zones whose names contain a text, by continent."""
+    folded = like.replace(" ", "_").casefold()
+    names = [name for name in times.zone_names() if folded in name.casefold()]
     return [
-        (continent, [Zone(name, times.offset_of(local(now, ZoneInfo(name)))) for name in group])
+        (continent, [Timezone(name, times.offset_of(local(now, ZoneInfo(name)))) for name in group])
         for continent, group in groupby(names, key=lambda name: name.partition("/")[0])
     ]
-
-
-async def _access(view: View) -> Access | None:
-    """None for who may only look."""
-    if not is_admin(view):
-        return None
-    return await asyncio.to_thread(look, view.house.store, view.domain, view.now)
 
 
 def is_admin(view: View) -> bool:
     return view.visitor is not None and view.visitor.is_admin
 
 
-def look(store: Store, domain: str, now: Ms) -> Access:
-    """Who may come in, the newest first."""
-    keys = [key for key in reversed(store.keys.all()) if key.domain == domain]
-    revoked = sorted((key for key in keys if key.revoked), key=lambda key: -(key.revoked or 0))
-    found = store.access_tokens.shares(domain, now)
-    shares = [_shared(store, share) for share in found]
-    sharing = frozenset(one for share in found for one in (share.key_id, share.parent) if one is not None)
-    valid = [key for key in keys if not key.revoked]
-    return Access(
-        valid, revoked, shares, _sign_ins(store.access_tokens.sign_ins(domain, now), valid), sharing
-    )
-
-
-def _sign_ins(found: Sequence[AccessToken], keys: Sequence[Key]) -> list[SignIn]:
-    key_of = {key.id: key for key in keys}
-    name_of = {one.digest: one.name for one in found}
-    return [SignIn(one, key_of.get(one.key_id or ""), name_of.get(one.parent or "")) for one in found]
-
-
 def creator_of(view: View) -> tuple[str | None, str | None]:
-    """The key and the session of whoever creates a link or a share."""
+    """Return the key and the session that a new link or share comes from."""
     visitor = view.visitor
     return (None, None) if visitor is None else (visitor.key_id, visitor.session)
 
 
-def _shared(store: Store, share: AccessToken) -> Shared:
+async def _access(view: View) -> Access | None:
+    """The credentials; None for viewers."""
+    if not is_admin(view):
+        return None
+    return await asyncio.to_thread(_load_access, view.context.store, view.domain, view.now)
+
+
+def _load_access(store: Store, domain: str, now: Ms) -> Access:
+    """The credentials of a domain, the newest first."""
+    keys = [key for key in reversed(store.keys.all()) if key.domain == domain]
+    revoked = sorted((key for key in keys if key.revoked), key=lambda key: -(key.revoked or 0))
+    valid = [key for key in keys if not key.revoked]
+    shares = store.access_tokens.shares(domain, now)
+    sharing = frozenset(
+        parent for share in shares for parent in (share.key_id, share.parent) if parent is not None
+    )
+    return Access(
+        valid,
+        revoked,
+        [_shared_link(store, share) for share in shares],
+        _session_items(store.access_tokens.sign_ins(domain, now), valid),
+        sharing,
+    )
+
+
+def _session_items(sessions: Sequence[AccessToken], keys: Sequence[Key]) -> list[SessionItem]:
+    key_of = {key.id: key for key in keys}
+    name_of = {session.digest: session.name for session in sessions}
+    return [
+        SessionItem(session, key_of.get(session.key_id or ""), name_of.get(session.parent or ""))
+        for session in sessions
+    ]
+
+
+def _shared_link(store: Store, share: AccessToken) -> SharedLink:
     is_meeting = share.subject_kind is SubjectKind.MEETING
-    return Shared(share, store.meetings.meeting(share.domain, share.subject or "") if is_meeting else None)
+    return SharedLink(
+        share, store.meetings.meeting(share.domain, share.subject or "") if is_meeting else None
+    )
 
 
-def _rule(name: str, length: Ms = 0) -> str:
-    return TEXTS(f"settings.rules.{name}", length=times.spelled(length))
+def _rule(name: str, length_ms: Ms = 0) -> str:
+    return TEXTS(f"settings.rules.{name}", length=times.rule_length(length_ms))
 
 
 def _done(view: View) -> tuple[str, str] | None:
-    """The part of the page where something was done, and what it was."""
+    """The section of the page where something was done, and its confirmation."""
     name = view.query.get("done", "")
     text = f"settings.done.{name}"
     return (name.partition(".")[0], TEXTS(text)) if TEXTS.has(text) else None

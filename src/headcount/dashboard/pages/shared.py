@@ -1,6 +1,6 @@
-"""Shared: what a link shows to whoever has it, without signing in: one meeting, or the last meetings of one room.
+"""Shared pages: what a shared link shows without signing in: one meeting, or the latest meetings of one room.
 
-Nothing is made of entries here that did not go through the share's mask, and nothing leads out of what is shared.
+Responsible for redacting everything that a masked link shows, and for linking to nothing else. Must not need a session.
 """
 
 import asyncio
@@ -14,138 +14,133 @@ from starlette.responses import Response
 
 from headcount.dashboard import charts
 from headcount.dashboard.charts import Timeline
-from headcount.dashboard.context import House
-from headcount.dashboard.pages.meeting import lines_of, timeline_of
-from headcount.dashboard.pages.query import NotThere
-from headcount.dashboard.redaction import Mask, mask_of
-from headcount.dashboard.renderer import TEXTS, View
-from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.context import PageContext
+from headcount.dashboard.pages.meeting import attendees_of, timeline_of
+from headcount.dashboard.pages.query import NotFound
+from headcount.dashboard.redaction import redaction_of
+from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.kernel.events import Ms
-from headcount.kernel.meetings import Entry
 from headcount.kernel.rules import NEVER
 from headcount.reporting.attendance import Person, people_in
 from headcount.store.credentials import AccessToken, SubjectKind
 from headcount.store.meetings import MeetingFilter, Meetings, Page
 from headcount.store.records import DAY_MS, MeetingRow
 
-SHOWN_MS: Final[Ms] = 30 * DAY_MS
-"""A room is shared with its meetings of so long."""
-_MOST: Final = 200
-_FEW_ENTRIES: Final = 20_000
+_ROOM_HISTORY_MS: Final[Ms] = 30 * DAY_MS
+"""A shared room shows the meetings of this long."""
+_MAX_MEETINGS: Final = 200
+_MAX_ENTRIES_AT_ONCE: Final = 20_000
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class Parts(NamedTuple):
-    """What is shown of a meeting. All of it is made of `entries`, which are masked if the share is."""
+class SharedMeeting(NamedTuple):
+    """What is shown of a meeting, redacted if the link is masked."""
 
     meeting: MeetingRow
-    entries: Sequence[Entry]
     people: Sequence[Person]
-    drawn: Timeline
+    timeline: Timeline
 
 
-class Row(NamedTuple):
+class RoomRow(NamedTuple):
     """A meeting in the list of a room."""
 
     meeting: MeetingRow
     people: int
 
 
-class Room(NamedTuple):
-    """The last meetings of a room, and how many there are."""
+class SharedRoom(NamedTuple):
+    """The latest meetings of a room, and how many there are."""
 
     name: str
-    rows: Sequence[Row]
+    rows: Sequence[RoomRow]
     total: int
 
 
-def handlers(house: House) -> Mapping[str, Handler]:
-    """What is behind links that were shared."""
+def handlers(context: PageContext) -> Mapping[str, Handler]:
+    """Return the handlers of shared links by path."""
 
-    async def whole(request: Request) -> Response:
-        view = View(house, request, None)
-        share = await _share(view)
+    async def shared(request: Request) -> Response:
+        view = View(context, request, None)
+        share = await _find_share(view)
         if share is None:
-            return _gone(view)
+            return _render_expired(view)
         if share.subject_kind is SubjectKind.ROOM:
-            room = await asyncio.to_thread(look_at_room, house.store.meetings, share, view.now)
-            return _found(view, share, "shared_room.html", room=room, back=None)
-        parts = await asyncio.to_thread(_meeting, view, share, share.subject or "")
-        return _found(view, share, "shared_meeting.html", parts=parts, back=None)
+            room = await asyncio.to_thread(load_room, context.store.meetings, share, view.now)
+            return _render(view, share, "shared_room.html", room=room, back=None)
+        found = await asyncio.to_thread(_load_meeting, view, share, share.subject or "")
+        return _render(view, share, "shared_meeting.html", shared=found, back=None)
 
-    async def one_of_room(request: Request) -> Response:
-        view = View(house, request, None)
-        share = await _share(view)
+    async def meeting_of_room(request: Request) -> Response:
+        view = View(context, request, None)
+        share = await _find_share(view)
         if share is None:
-            return _gone(view)
+            return _render_expired(view)
         if share.subject_kind is not SubjectKind.ROOM:
-            raise NotThere(TEXTS("trouble.nothing"))
-        parts = await asyncio.to_thread(_meeting, view, share, request.path_params["id"])
-        if parts.meeting.room != share.subject or not _is_recent(parts.meeting, view.now):
-            raise NotThere(TEXTS("shares.no_meeting"))
+            raise NotFound(TEXTS("error.page_not_found"))
+        found = await asyncio.to_thread(_load_meeting, view, share, request.path_params["id"])
+        if found.meeting.room != share.subject or not _is_recent(found.meeting, view.now):
+            raise NotFound(TEXTS("shares.no_meeting"))
         back = view.url(f"/shared/{request.path_params['token']}", zone=view.query.get("zone"))
-        return _found(view, share, "shared_meeting.html", parts=parts, back=back)
+        return _render(view, share, "shared_meeting.html", shared=found, back=back)
 
-    return {"/shared/{token}": whole, "/shared/{token}/meetings/{id}": one_of_room}
-
-
-def parts_of(view: View, meeting: MeetingRow, mask: Mask) -> Parts:
-    """All that is shown of a meeting."""
-    entries = mask(view.house.store.meetings.entries([meeting])[meeting.id])
-    drawn = timeline_of(meeting, lines_of(meeting, entries, view.now), entries, None, view)
-    return Parts(meeting, entries, people_in(entries, view.now), drawn)
+    return {"/shared/{token}": shared, "/shared/{token}/meetings/{id}": meeting_of_room}
 
 
-def look_at_room(answers: Meetings, share: AccessToken, now: Ms) -> Room:
-    """The last meetings of a shared room. Nobody is named."""
+def load_room(answers: Meetings, share: AccessToken, now: Ms) -> SharedRoom:
+    """Return the latest meetings of a shared room, without names."""
     room = share.subject or ""
-    wanted = MeetingFilter(room=room, runs_from=now - SHOWN_MS)
-    with answers.page_with_participants(share.domain, wanted, Page(limit=_MOST), now, _FEW_ENTRIES) as listed:
+    recent = MeetingFilter(room=room, runs_from=now - _ROOM_HISTORY_MS)
+    selected = Page(limit=_MAX_MEETINGS)
+    with answers.page_with_participants(share.domain, recent, selected, now, _MAX_ENTRIES_AT_ONCE) as listed:
         known = listed.entries
         rows = [
-            Row(
+            RoomRow(
                 meeting,
                 len(people_in(chain(*listed.pages(meeting)) if known is None else known[meeting.id], now)),
             )
             for meeting in listed.meetings
         ]
-    return Room(room, rows, listed.total)
+    return SharedRoom(room, rows, listed.total)
 
 
-def _meeting(view: View, share: AccessToken, meeting_id: str) -> Parts:
-    """A meeting by its id, or by one that a correction replaced (rule 16). Raises `NotThere`."""
-    store = view.house.store
+def _load_meeting(view: View, share: AccessToken, meeting_id: str) -> SharedMeeting:
+    """A meeting by its id, or by an id that a correction replaced (rule 16). Raise `NotFound`."""
+    store = view.context.store
     answers, domain = store.meetings, share.domain
-    known = "\0" not in meeting_id
-    meeting = answers.meeting(domain, meeting_id) if known else None
-    replaced = answers.superseded(domain, meeting_id) if known and meeting is None else None
+    is_valid_id = "\0" not in meeting_id
+    meeting = answers.meeting(domain, meeting_id) if is_valid_id else None
+    replaced = answers.superseded(domain, meeting_id) if is_valid_id and meeting is None else None
     if replaced is not None:
         meeting = answers.meeting_at(domain, replaced.room, replaced.start)
     if meeting is None:
-        raise NotThere(TEXTS("shares.no_meeting"))
-    return parts_of(view, meeting, mask_of(store.access_tokens, share))
+        raise NotFound(TEXTS("shares.no_meeting"))
+    entries = redaction_of(store.access_tokens, share)(answers.entries([meeting])[meeting.id])
+    timeline = timeline_of(meeting, attendees_of(meeting, entries, view.now), entries, None, view)
+    return SharedMeeting(meeting, people_in(entries, view.now), timeline)
 
 
 def _is_recent(meeting: MeetingRow, now: Ms) -> bool:
-    return meeting.end is None or meeting.end > now - SHOWN_MS
+    return meeting.end is None or meeting.end > now - _ROOM_HISTORY_MS
 
 
-async def _share(view: View) -> AccessToken | None:
+async def _find_share(view: View) -> AccessToken | None:
     token: str = view.request.path_params["token"]
-    return await asyncio.to_thread(view.house.store.access_tokens.shared, token, view.now)
+    return await asyncio.to_thread(view.context.store.access_tokens.shared, token, view.now)
 
 
-def _found(view: View, share: AccessToken, template: str, **values: Any) -> Response:
+def _render(view: View, share: AccessToken, template: str, **values: Any) -> Response:
     base = f"/shared/{view.request.path_params['token']}"
-    return _unlisted(shown(view, template, share=share, base=base, never=NEVER, charts=charts, **values))
+    return _without_indexing(
+        render(view, template, share=share, base=base, never=NEVER, charts=charts, **values)
+    )
 
 
-def _gone(view: View) -> Response:
-    return _unlisted(shown(view, "shared_gone.html", HTTPStatus.GONE))
+def _render_expired(view: View) -> Response:
+    return _without_indexing(render(view, "shared_expired.html", HTTPStatus.GONE))
 
 
-def _unlisted(answer: Response) -> Response:
-    """No search engine is to list it."""
-    answer.headers["x-robots-tag"] = "noindex, nofollow"
-    return answer
+def _without_indexing(response: Response) -> Response:
+    """Exclude the page from search engines."""
+    response.headers["x-robots-tag"] = "noindex, nofollow"
+    return response

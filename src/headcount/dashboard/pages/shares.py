@@ -1,4 +1,4 @@
-"""Shares: admins make links by which anybody looks at a meeting or a room, and take them back."""
+"""Forms for shared links: create and revoke links that show a meeting or a room without signing in. For admins."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,10 +6,9 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.dashboard.pages.query import NotThere
-from headcount.dashboard.pages.settings import back, creator_of
-from headcount.dashboard.renderer import TEXTS, View
-from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.pages.query import NotFound
+from headcount.dashboard.pages.settings import creator_of, redirect_to_section
+from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
@@ -18,57 +17,63 @@ from headcount.store.meetings import MeetingFilter, Meetings
 from headcount.store.records import DAY_MS
 from headcount.telemetry.logging import security_event
 
-LASTS: Final[Mapping[str, Ms | None]] = {"1": DAY_MS, "7": 7 * DAY_MS, "30": 30 * DAY_MS, "never": None}
-"""How long a link may hold; None is until it is revoked. `_share.html` offers these."""
+_LIFETIMES: Final[Mapping[str, Ms | None]] = {
+    "1": DAY_MS,
+    "7": 7 * DAY_MS,
+    "30": 30 * DAY_MS,
+    "never": None,
+}
+"""Lifetimes that `_share_form.html` offers. None is until the link is revoked."""
 
 
-class Made(NamedTuple):
-    """A link that was just made: its address is shown this once. `back` leads to what it is about."""
+class CreatedShare(NamedTuple):
+    """A new link. Its address is shown this once. `back` is the page of what it shows."""
 
     share: AccessToken
     address: str
     back: str
 
 
-async def make(view: View, fields: Mapping[str, str]) -> Response:
-    """POST /dashboard/shares: a link to what `about` (meeting or room) and `name` say."""
+async def create(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/shares: create a link to the meeting or room `name`, by the type `about`."""
     about, name = fields.get("about"), fields.get("name", "")
-    if about not in list(SubjectKind) or fields.get("lasts") not in LASTS:
-        raise BadInput(TEXTS("shares.wrong"))
-    kind, house = SubjectKind(about), view.house
-    if not await asyncio.to_thread(_is_there, house.store.meetings, view.domain, kind, name, view.now):
-        raise NotThere(TEXTS(f"shares.no_{kind}"))
-    secret, lasts = house.chance(), LASTS[fields["lasts"]]
-    visitor = view.visitor.name if view.visitor is not None else ""
+    if about not in list(SubjectKind) or fields.get("lasts") not in _LIFETIMES:
+        raise BadInput(TEXTS("shares.invalid"))
+    kind, context = SubjectKind(about), view.context
+    if not await asyncio.to_thread(_exists, context.store.meetings, view.domain, kind, name, view.now):
+        raise NotFound(TEXTS(f"shares.no_{kind}"))
+    secret, lifetime = context.new_secret(), _LIFETIMES[fields["lasts"]]
+    creator = view.visitor.name if view.visitor is not None else ""
     key_id, parent = creator_of(view)
     share = AccessToken(
-        digest_of(secret), AccessTokenKind.SHARE, view.domain, Role.VIEWER, visitor, key_id, view.now,
-        NEVER if lasts is None else view.now + lasts, kind, name, "masked" in fields, parent,
+        digest_of(secret), AccessTokenKind.SHARE, view.domain, Role.VIEWER, creator, key_id, view.now,
+        NEVER if lifetime is None else view.now + lifetime, kind, name, "masked" in fields, parent,
     )  # fmt: skip
-    await asyncio.to_thread(house.store.access_tokens.share, share)
+    await asyncio.to_thread(context.store.access_tokens.share, share)
     security_event("share_created", about=str(kind), masked=share.masked)
-    # Whoever gets it sees the hours that its maker saw.
-    made = Made(share, view.whole(f"/shared/{secret}", zone=view.zone_name), place_of(view, share))
-    return shown(view, "share_made.html", made=made, never=NEVER)
+    # The link shows times in the time zone of its creator.
+    address = view.absolute_url(f"/shared/{secret}", zone=view.timezone)
+    created = CreatedShare(share, address, _page_of(view, share))
+    return render(view, "share_created.html", created=created, never=NEVER)
 
 
 async def revoke(view: View, fields: Mapping[str, str]) -> Response:
-    """POST /dashboard/shares/revoke: a link shows nothing any more."""
+    """POST /dashboard/shares/revoke."""
     digest = fields.get("digest", "").replace("\0", "")
-    if not await asyncio.to_thread(view.house.store.access_tokens.unshare, view.domain, digest):
-        raise NotThere(TEXTS("shares.gone"))
+    if not await asyncio.to_thread(view.context.store.access_tokens.unshare, view.domain, digest):
+        raise NotFound(TEXTS("shares.not_found"))
     security_event("share_revoked")
-    return back(view, "shares", "revoked")
+    return redirect_to_section(view, "shares", "revoked")
 
 
-def place_of(view: View, share: AccessToken) -> str:
-    """The page of what a share is about, for those who have signed in."""
+def _page_of(view: View, share: AccessToken) -> str:
+    """The page of what a share shows, for those who have signed in."""
     if share.subject_kind is SubjectKind.ROOM:
         return view.url("/room", name=share.subject)
     return view.url(f"/meetings/{share.subject}")
 
 
-def _is_there(answers: Meetings, domain: str, kind: SubjectKind, name: str, now: Ms) -> bool:
+def _exists(answers: Meetings, domain: str, kind: SubjectKind, name: str, now: Ms) -> bool:
     if "\0" in name:
         return False
     if kind is SubjectKind.MEETING:

@@ -1,4 +1,7 @@
-"""Usage: how much was met, by day and hour, and how many were in at once."""
+"""Usage page: participant-minutes, meetings and peak participants by day, hour and room.
+
+Responsible for the ranges of days and the charts. Must not know how usage is stored: `reporting.usage` adds it up.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,88 +13,123 @@ from starlette.responses import Response
 from headcount.dashboard import charts, formats
 from headcount.dashboard.charts import Bars, Unit, Week, Year
 from headcount.dashboard.pages import query
-from headcount.dashboard.renderer import TEXTS, View
-from headcount.dashboard.renderer import page as shown
+from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.reporting.usage import Sum, sums, whole
+from headcount.reporting.usage import Bucket, buckets_of, total_of
 from headcount.store.usage.quarters import QUARTER_MS
-from headcount.store.usage.queries import QuarterUsage, RoomUsage
+from headcount.store.usage.queries import QuarterUsage
 from headcount.timezones import boundaries
 
 _HOUR_MS: Final[Ms] = 3_600_000
 _DAY_MS: Final[Ms] = 86_400_000
-_HOURLY_DAYS: Final = 3
-"""Of so few days hours are shown."""
-_AT_ONCE_DAYS: Final = 93
-"""Of more days than these a page shows months in its table, pictures of one width, and rooms afterwards."""
-_MOST_DAYS: Final = 3_660
-_MOST_ROOMS: Final = 25
+_MAX_HOURLY_DAYS: Final = 3
+"""Ranges of so few days are shown by hour."""
+_LONG_RANGE_DAYS: Final = 93
+"""From so many days on, the table is by month, charts have one width, and the rooms are loaded later."""
+_MAX_DAYS: Final = 3_660
+_MAX_ROOMS: Final = 25
+_JSON_NAMES: Final = {
+    "participant_ms": "time", "max_participants": "most", "max_participants_at": "most_at", "bucket": "every",
+    "avg_participants": "mean",
+}  # fmt: skip
 
 
-class Sight(NamedTuple):
-    """What was met from the first day to the last one, both included. `every` is 'day' or 'hour'.
+class RoomUsage(NamedTuple):
+    """Usage of one room. `participant_ms` is the total time of all participants."""
 
-    `rooms` is None where it was not asked what each of them has.
+    room: str
+    meetings: int
+    participant_ms: Ms
+    max_participants: int
+
+
+class UsageReport(NamedTuple):
+    """Usage from the first to the last day, both included. `bucket` is 'day' or 'hour'.
+
+    `rooms` is None if the usage of rooms was not requested. `week` has minutes by weekday and hour.
     """
 
     first: date
     last: date
-    every: str
-    total: Sum
-    buckets: Sequence[Sum]
+    bucket: str
+    total: Bucket
+    buckets: Sequence[Bucket]
     rooms: Sequence[RoomUsage] | None
     week: Sequence[Sequence[float]]
-    mean: float
+    avg_participants: float
+
+
+class NamedBars(NamedTuple):
+    """A bar chart and its id on the page."""
+
+    name: str
+    bars: Bars
 
 
 async def page(view: View) -> Response:
-    """GET /dashboard/usage. Of a long time, what each room has is asked for afterwards."""
-    first, last = days_asked(view)
-    at_once = (last - first).days < _AT_ONCE_DAYS or "rooms" in view.query
-    sight = await asyncio.to_thread(look, view, with_rooms=at_once)
-    return shown(
-        view, "usage.html", months=months_of(sight, view), is_long=(last - first).days >= _AT_ONCE_DAYS, sight=sight, charts=charts, days=_days(view), asked={"room": view.query.get("room", ""), "zone": view.query.get("zone", "")},
-        drawn=drawn_of(sight, view), week=week_of(sight.week, TEXTS("usage.chart_week")), most_rooms=_MOST_ROOMS,
-    )  # fmt: skip
+    """GET /dashboard/usage. In a long range, the usage of rooms is loaded by a request of its own."""
+    first, last = date_range(view)
+    is_long = (last - first).days >= _LONG_RANGE_DAYS
+    report = await asyncio.to_thread(load, view, with_rooms=not is_long or "rooms" in view.query)
+    return render(
+        view,
+        "usage.html",
+        report=report,
+        months=_months(report, view),
+        is_long=is_long,
+        charts=charts,
+        presets=_date_presets(view),
+        filters={name: view.query.get(name, "") for name in ("room", "zone")},
+        bar_charts=_bar_charts(report, view),
+        week=week_of(report.week, TEXTS("usage.chart_week")),
+        max_rooms=_MAX_ROOMS,
+    )
 
 
 async def rooms(view: View) -> Response:
-    """GET /dashboard/usage/rooms: what each room has of it."""
-    sight = await asyncio.to_thread(look, view)
-    return shown(view, "_usage_rooms.html", sight=sight, most_rooms=_MOST_ROOMS)
+    """GET /dashboard/usage/rooms: the usage of each room."""
+    return render(view, "_usage_rooms.html", report=await asyncio.to_thread(load, view), max_rooms=_MAX_ROOMS)
 
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/usage.json."""
-    sight = await asyncio.to_thread(look, view)
-    return formats.answer(sight._replace(first=str(sight.first), last=str(sight.last)), view.zone)  # type: ignore[arg-type]
+    report = await asyncio.to_thread(load, view)
+    dates: Any = {"first": str(report.first), "last": str(report.last)}
+    return formats.json_response(report._replace(**dates), view.zone, _JSON_NAMES)
 
 
-def look(view: View, *, with_rooms: bool = True) -> Sight:
-    """What the address asks for; this month if it names no days."""
-    first, last = days_asked(view)
+def load(view: View, *, with_rooms: bool = True) -> UsageReport:
+    """Return the usage in the range of the address, of all rooms or one."""
+    first, last = date_range(view)
     room = query.text(view.query, "room")
-    begin, end = query.begin_of(first, view.zone), query.end_of(last, view.zone)
-    days = boundaries("day", begin, end, view.zone)
-    every = "hour" if (last - first).days < _HOURLY_DAYS else "day"
-    edges = days if every == "day" else boundaries("hour", begin, end, view.zone)
-    asked = (view.domain, room, days[0] // QUARTER_MS, days[-1] // QUARTER_MS, view.now)
-    usage, found = view.house.store.usage, None
+    start, end = query.start_of(first, view.zone), query.end_of(last, view.zone)
+    days = boundaries("day", start, end, view.zone)
+    bucket = "hour" if (last - first).days < _MAX_HOURLY_DAYS else "day"
+    edges = days if bucket == "day" else boundaries("hour", start, end, view.zone)
+    selection = (view.domain, room, days[0] // QUARTER_MS, days[-1] // QUARTER_MS, view.now)
+    usage, by_room = view.context.store.usage, None
     if with_rooms:
-        found, quarters = usage.by_room(*asked)
+        rows, quarters = usage.by_room(*selection)
+        by_room = [RoomUsage(row.room, row.meetings, row.time, row.most) for row in rows]
     else:
-        quarters = usage.by_quarter(*asked)
-    total = whole(edges, quarters)
-    return Sight(
-        first, last, every, total, list(sums(edges, quarters)), found, by_hour_and_weekday(days, quarters, view),
-        round(total.mean(view.now), 1),
-    )  # fmt: skip
+        quarters = usage.by_quarter(*selection)
+    total = total_of(edges, quarters)
+    return UsageReport(
+        first,
+        last,
+        bucket,
+        total,
+        list(buckets_of(edges, quarters)),
+        by_room,
+        minutes_by_hour_and_weekday(days, quarters, view),
+        round(total.avg_participants(view.now), 1),
+    )
 
 
-def days_asked(view: View) -> tuple[date, date]:
-    """The days that the address names."""
+def date_range(view: View) -> tuple[date, date]:
+    """Return the days of the address, by default the current month. Raise `BadInput`."""
     today = local(view.now, view.zone).date()
     first, last = query.day(view.query, "from"), query.day(view.query, "to")
     if first is None:
@@ -99,99 +137,90 @@ def days_asked(view: View) -> tuple[date, date]:
     if last is None:
         last = max(today, first)
     if last < first:
-        raise BadInput(TEXTS("usage.wrong_range"))
-    if (last - first).days >= _MOST_DAYS:
-        raise BadInput(TEXTS("usage.too_long", n=f"{_MOST_DAYS:,}"))
+        raise BadInput(TEXTS("usage.invalid_range"))
+    if (last - first).days >= _MAX_DAYS:
+        raise BadInput(TEXTS("usage.range_too_long", n=f"{_MAX_DAYS:,}"))
     return first, last
 
 
-def by_hour_and_weekday(
+def minutes_by_hour_and_weekday(
     days: Sequence[Ms], quarters: Mapping[int, QuarterUsage], view: View
 ) -> list[list[float]]:
-    """Minutes of all people: seven rows from Monday on, of the hours that clocks show."""
-    found = [[0.0] * 24 for _ in range(7)]
+    """Return participant-minutes as seven rows from Monday on, of 24 local hours."""
+    minutes = [[0.0] * 24 for _ in range(7)]
     numbers = iter(sorted(quarters))
     number = next(numbers, None)
     for start, end in zip(days, days[1:], strict=False):
         weekday = local(start, view.zone).weekday()
+        has_24_hours = end - start == _DAY_MS
         while number is not None and number * QUARTER_MS < end:
             at = number * QUARTER_MS
-            plain_day = end - start == _DAY_MS
-            hour = (at - start) // _HOUR_MS if plain_day else local(at, view.zone).hour
-            found[weekday][hour] += quarters[number].time / 60_000
+            hour = (at - start) // _HOUR_MS if has_24_hours else local(at, view.zone).hour
+            minutes[weekday][hour] += quarters[number].time / 60_000
             number = next(numbers, None)
-    return found
+    return minutes
 
 
-class Drawn(NamedTuple):
-    """A chart, its picture's id, and how its values are read from a bucket."""
-
-    name: str
-    bars: Bars
-
-
-def drawn_of(sight: Sight, view: View) -> list[Drawn]:
-    """The pictures of the page, but for the week."""
-    end = "" if sight.every == "day" else "_hours"
-    minute, meeting, person = (
-        Unit(TEXTS(f"usage.unit_{one}"), TEXTS(f"usage.unit_{many}"))
-        for one, many in (("minute", "minutes"), ("meeting", "meetings"), ("person", "people"))
-    )
-
-    def bars(name: str, unit: Unit, values: Iterator[tuple[Ms, float]]) -> Drawn:
-        every: Any = sight.every
-        return Drawn(name, Bars(TEXTS(f"usage.chart_{name}{end}"), unit, every, list(values), view.zone))
-
-    return [
-        bars("time", minute, ((one.start, one.time // 60_000) for one in sight.buckets)),
-        bars("peak", person, ((one.start, one.most) for one in sight.buckets)),
-        bars("meetings", meeting, ((one.start, one.meetings) for one in sight.buckets)),
-    ]
-
-
-def year_of(days: Sequence[Ms], quarters: Mapping[int, QuarterUsage], view: View) -> dict[date, float]:
-    """Minutes of all people on each day."""
+def minutes_by_day(days: Sequence[Ms], quarters: Mapping[int, QuarterUsage], view: View) -> dict[date, float]:
+    """Return participant-minutes of each day that has any."""
     return {
-        local(one.start, view.zone).date(): one.time // 60_000 for one in sums(days, quarters) if one.time
+        local(bucket.start, view.zone).date(): bucket.participant_ms // 60_000
+        for bucket in buckets_of(days, quarters)
+        if bucket.participant_ms
     }
 
 
-def calendar_of(title: str, year: int, days: Mapping[date, float], until: date) -> Year:
-    """A year as a calendar; this one until today."""
-    unit = Unit(TEXTS("usage.unit_minute"), TEXTS("usage.unit_minutes"))
-    return Year(title, unit, year, days, until if until.year == year else None)
-
-
-def months_of(sight: Sight, view: View) -> list[Sum]:
-    """The table's lines of a long time: what was met in each month, as far as it was asked for."""
-    found: dict[str, Sum] = {}
-    for one in sight.buckets:
-        month = f"{local(one.start, view.zone):%Y-%m}"
-        into = found.setdefault(month, Sum(one.start, one.end))
-        into.end = one.end
-        into.meetings += one.meetings
-        into.time += one.time
-        if one.most > into.most:
-            into.most, into.most_at = one.most, one.most_at
-    return list(found.values())
+def calendar_of(title: str, year: int, minutes: Mapping[date, float], until: date) -> Year:
+    """Return the calendar chart of a year; of the current year until today."""
+    return Year(title, _minutes_unit(), year, minutes, until if until.year == year else None)
 
 
 def week_of(hours: Sequence[Sequence[float]], title: str) -> Week:
-    return Week(
-        title,
-        Unit(TEXTS("usage.unit_minute"), TEXTS("usage.unit_minutes")),
-        [[round(one) for one in row] for row in hours],
-    )
+    """Return the chart of the hours of a week."""
+    return Week(title, _minutes_unit(), [[round(minutes) for minutes in row] for row in hours])
 
 
-def _days(view: View) -> list[tuple[str, date, date]]:
-    """Ranges that are often asked for."""
-    today = local(view.now, view.zone).date()
-    begin = today.replace(day=1)
-    before = begin - timedelta(days=1)
+def _minutes_unit() -> Unit:
+    return Unit(TEXTS("usage.unit_minute"), TEXTS("usage.unit_minutes"))
+
+
+def _bar_charts(report: UsageReport, view: View) -> list[NamedBars]:
+    """All charts of the page but the week."""
+    suffix = "" if report.bucket == "day" else "_hours"
+    meetings = Unit(TEXTS("usage.unit_meeting"), TEXTS("usage.unit_meetings"))
+    people = Unit(TEXTS("usage.unit_person"), TEXTS("usage.unit_people"))
+
+    def bars(name: str, unit: Unit, values: Iterator[tuple[Ms, float]]) -> NamedBars:
+        every: Any = report.bucket
+        return NamedBars(
+            name, Bars(TEXTS(f"usage.chart_{name}{suffix}"), unit, every, list(values), view.zone)
+        )
+
     return [
-        ("month", begin, today),
-        ("last_month", before.replace(day=1), before),
+        bars("time", _minutes_unit(), ((one.start, one.participant_ms // 60_000) for one in report.buckets)),
+        bars("peak", people, ((one.start, one.max_participants) for one in report.buckets)),
+        bars("meetings", meetings, ((one.start, one.meetings) for one in report.buckets)),
+    ]
+
+
+def _months(report: UsageReport, view: View) -> list[Bucket]:
+    """The rows of the table in a long range: the usage of each month, within the range."""
+    months: dict[str, Bucket] = {}
+    for bucket in report.buckets:
+        month = months.setdefault(f"{local(bucket.start, view.zone):%Y-%m}", Bucket(bucket.start, bucket.end))
+        month.end = bucket.end
+        month.merge(bucket)
+    return list(months.values())
+
+
+def _date_presets(view: View) -> list[tuple[str, date, date]]:
+    """Date ranges that are often used: text key, first and last day."""
+    today = local(view.now, view.zone).date()
+    month_start = today.replace(day=1)
+    last_month_end = month_start - timedelta(days=1)
+    return [
+        ("month", month_start, today),
+        ("last_month", last_month_end.replace(day=1), last_month_end),
         ("days30", today - timedelta(days=29), today),
         ("year", today.replace(month=1, day=1), today),
         ("days365", today - timedelta(days=364), today),

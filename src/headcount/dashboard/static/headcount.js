@@ -1,118 +1,114 @@
-// What the pages do by themselves: durations tick, a page that is live asks anew when something changed,
-// and forms are told the zone of the browser. Without this script everything but liveness works.
+// Enhancements of pages: durations tick, live pages reload their content when something changed, and the sign-in form
+// sends the browser's time zone. Without this script everything works but live updates.
 "use strict";
 (() => {
-  const two = (n) => String(n).padStart(2, "0");
-  const skew = Date.now() - Number(document.documentElement.dataset.now || Date.now());
+  const twoDigits = (n) => String(n).padStart(2, "0");
+  const skewMs = Date.now() - Number(document.documentElement.dataset.now || Date.now());
 
-  function ticking(ms) {
-    const s = Math.max(0, Math.floor(ms / 1000));
-    const minutes = `${Math.floor(s / 60) % 60}:${two(s % 60)}`;
-    return s < 3600 ? minutes : `${Math.floor(s / 3600)}:${minutes.padStart(5, "0")}`;
+  function durationText(ms) {
+    const seconds = Math.max(0, Math.floor(ms / 1000));
+    const minutes = `${Math.floor(seconds / 60) % 60}:${twoDigits(seconds % 60)}`;
+    return seconds < 3600 ? minutes : `${Math.floor(seconds / 3600)}:${minutes.padStart(5, "0")}`;
   }
-  function tick() {
-    const now = Date.now() - skew;
-    for (const one of document.querySelectorAll("[data-since]")) {
-      one.textContent = ticking(now - Number(one.dataset.since));
+  function updateDurations() {
+    const now = Date.now() - skewMs;
+    for (const element of document.querySelectorAll("[data-since]")) {
+      element.textContent = durationText(now - Number(element.dataset.since));
     }
   }
-  setInterval(tick, 1000);
+  setInterval(updateDurations, 1000);
 
-  for (const field of document.querySelectorAll("[data-zone]")) {
+  for (const field of document.querySelectorAll("[data-browser-timezone]")) {
     field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
   }
 
-  // A link that is opened by a click on its whole row, or a choice that sends its form.
-  document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-sends]")) event.target.form.requestSubmit();
-  });
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) window.print();
     const button = event.target.closest("[data-copy]");
     if (!button || !navigator.clipboard) return;
-    const from = document.getElementById(button.dataset.copy);
-    navigator.clipboard.writeText(from.innerText).then(() => {
+    const source = document.getElementById(button.dataset.copy);
+    navigator.clipboard.writeText(source.innerText).then(() => {
       button.dataset.done = "";
       setTimeout(() => delete button.dataset.done, 1500);
     });
   });
 
-  // What was swapped in may have a title for the tab.
+  // Swapped content may have a title for the tab.
   document.addEventListener("htmx:afterSettle", () => {
-    tick();
-    const titled = document.querySelector("[data-title]");
-    if (titled) document.title = `${titled.dataset.title} · Headcount`;
+    updateDurations();
+    const content = document.querySelector("[data-title]");
+    if (content) document.title = `${content.dataset.title} · Headcount`;
   });
 
-  // A moment of a meeting is also chosen by moving through it, or by a click on its picture.
-  const scrub = document.getElementById("scrub");
-  const time = document.getElementById("at-time");
-  if (scrub && time) {
+  // A time in a meeting can also be selected with the slider, or by a click on the timeline.
+  const slider = document.getElementById("time-slider");
+  const timeField = document.getElementById("at-time");
+  if (slider && timeField) {
     const clock = new Intl.DateTimeFormat("en-GB", {
-      timeZone: scrub.dataset.zoneName, hour: "2-digit", minute: "2-digit", second: "2-digit",
+      timeZone: slider.dataset.timezone, hour: "2-digit", minute: "2-digit", second: "2-digit",
     });
-    let asked = 0;
-    const ask = (ms) => {
-      time.step = "1";
-      time.value = clock.format(ms);
-      clearTimeout(asked);
-      asked = setTimeout(() => time.dispatchEvent(new Event("change", { bubbles: true })), 150);
+    let pending = 0;
+    const select = (ms) => {
+      timeField.step = "1";
+      timeField.value = clock.format(ms);
+      clearTimeout(pending);
+      pending = setTimeout(() => timeField.dispatchEvent(new Event("change", { bubbles: true })), 150);
     };
-    scrub.parentElement.hidden = false;
-    scrub.addEventListener("input", () => ask(Number(scrub.value)));
+    slider.parentElement.hidden = false;
+    slider.addEventListener("input", () => select(Number(slider.value)));
     document.addEventListener("click", (event) => {
-      const chart = event.target.closest(".picture svg[data-start]");
+      const chart = event.target.closest(".figure svg[data-start]");
       if (!chart) return;
       const box = chart.getBoundingClientRect();
       const x = ((event.clientX - box.left) / box.width) * chart.viewBox.baseVal.width;
       const { start, end, left, right } = chart.dataset;
       const part = (x - left) / (right - left);
       if (part < 0 || part > 1) return;
-      scrub.value = Number(start) + part * (end - start);
-      ask(Number(scrub.value));
+      slider.value = Number(start) + part * (end - start);
+      select(Number(slider.value));
     });
   }
 
-  const live = document.body.dataset.live;
-  if (!live) return;
-  const state = document.getElementById("state");
+  const updates = document.body.dataset.live;
+  if (!updates) return;
+  const connectionState = document.getElementById("connection-state");
   let polling = 0;
-  const show = (name) => {
-    if (!state) return;
-    state.dataset.is = name;
-    state.textContent = state.dataset[`${name}Text`] || "";
+  const showState = (name) => {
+    if (!connectionState) return;
+    connectionState.dataset.is = name;
+    connectionState.textContent = connectionState.dataset[`${name}Text`] || "";
   };
-  let due = 0;
-  const changed = () => {
-    if (due) return;
-    due = setTimeout(() => {
-      due = 0;
+  let reloading = 0;
+  const reload = () => {
+    if (reloading) return;
+    reloading = setTimeout(() => {
+      reloading = 0;
       if (window.htmx) window.htmx.trigger(document.body, "changed");
     }, 100);
   };
-  const poll = () => {
+  const startPolling = () => {
     if (polling) return;
-    show("polled");
-    polling = setInterval(changed, 10000);
+    showState("polled");
+    polling = setInterval(reload, 10000);
   };
-  document.addEventListener("htmx:sendError", () => show("offline"));
+  document.addEventListener("htmx:sendError", () => showState("offline"));
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful && polling) show("polled");
+    if (event.detail.successful && polling) showState("polled");
   });
-  function listen() {
-    const source = new EventSource(live);
-    source.addEventListener("changed", () => {
+  function connect() {
+    const stream = new EventSource(updates);
+    stream.addEventListener("changed", () => {
       clearInterval(polling);
       polling = 0;
-      show("live");
-      changed();
+      showState("live");
+      reload();
     });
-    source.addEventListener("error", () => {
-      poll();
-      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
+    stream.addEventListener("error", () => {
+      startPolling();
+      if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 10000);
     });
   }
-  if (window.EventSource) listen(); else poll();
-  // A room in which somebody is alone may become a meeting without a word.
-  setInterval(changed, 15000);
+  if (window.EventSource) connect(); else startPolling();
+  // A person who is alone in a room becomes a meeting without any event.
+  setInterval(reload, 15000);
 })();

@@ -19,7 +19,7 @@ from headcount.http.schemas import Wire, share, written
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import Person, people_in
-from headcount.reporting.roster import Attendee, Status, Terms, called, terms_of
+from headcount.reporting.roster import Attendee, Schedule, Status, roll_call, schedule_of
 from headcount.store.records import MeetingRow
 
 _MOST_EXPECTED: Final = 10_000
@@ -134,7 +134,7 @@ def attendance_list(asked: Asked, row: MeetingRow, entries: Sequence[Entry], wir
     if asked.expected is None:
         totals, data = {"people": len(people)}, [_line(one, length, wire) for one in people]
     else:
-        attendees = called(people, asked.expected, terms)
+        attendees = roll_call(people, asked.expected, terms)
         totals = _totals(attendees, len(people), len(asked.expected))
         data = [_line_of(one, length, terms, wire) for one in attendees]
     heading = wire.meeting(row)
@@ -145,14 +145,14 @@ def attendance_list(asked: Asked, row: MeetingRow, entries: Sequence[Entry], wir
         heading.duration,
         heading.ongoing,
         heading.max_participants,
-        written(terms.starts),
-        written(terms.ends),
+        written(terms.start),
+        written(terms.end),
         totals,
         data,
     )
 
 
-def _terms(asked: Asked, row: MeetingRow, now: Ms) -> Terms:
+def _terms(asked: Asked, row: MeetingRow, now: Ms) -> Schedule:
     starts = row.start if asked.starts is None else asked.starts
     over = now if row.end is None else row.end
     ends = over if asked.ends is None else asked.ends
@@ -160,7 +160,7 @@ def _terms(asked: Asked, row: MeetingRow, now: Ms) -> Terms:
         raise invalid(f'"ends_at" must be later than the start, {written(starts)} [Received {written(ends)}]')
     if asked.ends is None and ends < starts and row.end is not None:
         raise invalid(f'"starts_at" must be before the end of the meeting, {written(ends)}, or say "ends_at"')
-    return terms_of(starts, ends, row.end, now, asked.threshold, asked.late_after, asked.early_before)
+    return schedule_of(starts, ends, row.end, now, asked.threshold, asked.late_after, asked.early_before)
 
 
 def _totals(attendees: Sequence[Attendee], people: int, expected: int) -> dict[str, int]:
@@ -176,20 +176,20 @@ def _line(person: Person, length: Ms, wire: Wire) -> Line:
         person.connections,
         wire.second(person.first_join),
         None if person.last_leave is None else wire.second(person.last_leave),
-        wire.rounded(person.time),
-        share(person.time, length),
+        wire.rounded(person.attended_ms),
+        share(person.attended_ms, length),
     )
 
 
-def _line_of(one: Attendee, length: Ms, terms: Terms, wire: Wire) -> Line:
+def _line_of(one: Attendee, length: Ms, terms: Schedule, wire: Wire) -> Line:
     if one.person is None:
         line = Line(one.user_id, None, one.user_name, 0, None, None, 0, 0.0)
     else:
         line = _line(one.person, length, wire)
     line.user_name = one.user_name
     line.status = one.status.value
-    line.scheduled_duration = wire.rounded(one.counted)
-    line.scheduled_share = share(one.counted, terms.length)
-    line.late_by = None if one.late_by is None else wire.rounded(one.late_by)
-    line.left_early_by = None if one.early_by is None else wire.rounded(one.early_by)
+    line.scheduled_duration = wire.rounded(one.attended_ms)
+    line.scheduled_share = share(one.attended_ms, terms.length_ms)
+    line.late_by = None if one.late_by_ms is None else wire.rounded(one.late_by_ms)
+    line.left_early_by = None if one.left_early_by_ms is None else wire.rounded(one.left_early_by_ms)
     return line

@@ -9,9 +9,16 @@ from headcount.http.errors import invalid
 from headcount.http.schemas import Wire, written
 from headcount.kernel.changes import Because
 from headcount.kernel.events import Event
-from headcount.reporting.explain import MOST_EVENTS, Corrected, NotCounted, Step, why
+from headcount.reporting.explain.meeting import (
+    MAX_EVENTS,
+    CorrectionStep,
+    ExcludedEvent,
+    Step,
+    explain_meeting,
+)
 from headcount.store.records import MeetingRow
 
+_STEP_TYPES: Final = {"start": "began", "end": "ended"}
 _MOMENTS: Final = frozenset({"at", "join", "leave", "start", "end"})
 
 
@@ -21,32 +28,32 @@ def explanation(reading: Reading, row: MeetingRow) -> dict[str, Any]:
     Raises `ApiError` 400 if there are too many events to tell of.
     """
     now = reading.now()
-    told = why(reading.answers, reading.bystanders, row, now, reading.rules)
-    if told is None:
+    found = explain_meeting(reading.answers, reading.bystanders, row, now, reading.rules)
+    if found is None:
         raise invalid(
-            f"more than {MOST_EVENTS:,} events are behind this meeting: 'headcount export' and"
+            f"more than {MAX_EVENTS:,} events are behind this meeting: 'headcount export' and"
             " 'headcount explain' tell of them all"
         )
     heading = msgspec.to_builtins(Wire(now, reading.granularity_s).meeting(row))
     return {
         **heading,
-        "superseded_ids": told.superseded_ids,
-        "began": None if told.began is None else _step(told.began),
-        "ended": None if told.ended is None else _step(told.ended),
-        "steps": [_step(one) for one in told.steps],
-        "corrections": [_correction(one) for one in told.corrections],
-        "not_counted": [_bystander(one) for one in told.not_counted],
-        "events": [_event(event) for event in told.events],
+        "superseded_ids": found.previous_ids,
+        "began": None if found.start is None else _step(found.start),
+        "ended": None if found.end is None else _step(found.end),
+        "steps": [_step(one) for one in found.steps],
+        "corrections": [_correction(one) for one in found.corrections],
+        "not_counted": [_bystander(one) for one in found.excluded],
+        "events": [_event(event) for event in found.events],
     }
 
 
 def _step(step: Step) -> dict[str, Any]:
     return {
-        "what": step.what,
+        "what": _STEP_TYPES.get(step.type, step.type),
         "time": written(step.at),
-        **_reason(step.because),
+        **_reason(step.reason),
         "participant_id": step.participant_id,
-        "sentence": step.sentence,
+        "sentence": step.message,
     }
 
 
@@ -54,13 +61,13 @@ def _reason(because: Because) -> dict[str, str]:
     return {"rule": because.rule.removeprefix("R"), "because": because.value.partition(" ")[2]}
 
 
-def _correction(one: Corrected) -> dict[str, Any]:
+def _correction(one: CorrectionStep) -> dict[str, Any]:
     told: dict[str, Any] = _with_times(one.before_and_after)
     return {
         "time": written(one.at),
-        **_reason(one.because),
-        "late_s": one.late / 1_000,
-        "sentence": one.sentence,
+        **_reason(one.reason),
+        "late_s": one.late_ms / 1_000,
+        "sentence": one.message,
         **told,
     }
 
@@ -90,8 +97,8 @@ def _event(event: Event) -> dict[str, Any]:
     }
 
 
-def _bystander(one: NotCounted) -> dict[str, Any]:
-    who = one.who
+def _bystander(one: ExcludedEvent) -> dict[str, Any]:
+    who = one.participant
     return {
         "kind": one.kind.value,
         "time": written(who.at),
@@ -99,5 +106,5 @@ def _bystander(one: NotCounted) -> dict[str, Any]:
         "user_id": who.user_id,
         "user_name": who.user_name,
         "role": who.role,
-        "sentence": one.sentence,
+        "sentence": one.message,
     }

@@ -17,7 +17,8 @@ from headcount.http.errors import invalid
 from headcount.http.schemas import told, written
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
-from headcount.reporting.usage import Sum, sums, whole
+from headcount.reporting.usage import Bucket as UsageBucket
+from headcount.reporting.usage import buckets_of, total_of
 from headcount.store.usage.quarters import QUARTER_MS
 from headcount.store.usage.queries import RoomUsage
 from headcount.timezones import EARLIEST, LATEST, boundaries, calendar_zone, shown, start_of_day
@@ -115,12 +116,14 @@ def usage(reading: Reading, domain: str, query: Any) -> bytes:
     window = _window(query, group, now)
     if group == "room":
         rooms, quarters = reading.usage.by_room(domain, room, window.first, window.until, now)
-        total = whole(window.edges, quarters)
+        total = total_of(window.edges, quarters)
         data: Any = [_of_room(one) for one in rooms[:_MOST_ROOMS]]
         return told(UsageAnswer(*window.heading(group), _totals(total), len(rooms), data))
     quarters = reading.usage.by_quarter(domain, room, window.first, window.until, now)
-    data = [_bucket(one, window.zone) for one in sums(window.edges, quarters)]
-    return told(UsageAnswer(*window.heading(group), _totals(whole(window.edges, quarters)), len(data), data))
+    data = [_bucket(one, window.zone) for one in buckets_of(window.edges, quarters)]
+    return told(
+        UsageAnswer(*window.heading(group), _totals(total_of(window.edges, quarters)), len(data), data)
+    )
 
 
 def concurrency(reading: Reading, domain: str, query: Any) -> bytes:
@@ -129,9 +132,11 @@ def concurrency(reading: Reading, domain: str, query: Any) -> bytes:
     window = _window(query, group, now)
     room = params.USAGE_ROOM.of(query)
     quarters = reading.usage.by_quarter(domain, room, window.first, window.until, now)
-    data = [_crowd(one, window.zone, now) for one in sums(window.edges, quarters)]
-    total = whole(window.edges, quarters)
-    totals = CrowdTotals(total.most, _written(total.most_at), total.mean(now))
+    data = [_crowd(one, window.zone, now) for one in buckets_of(window.edges, quarters)]
+    total = total_of(window.edges, quarters)
+    totals = CrowdTotals(
+        total.max_participants, _written(total.max_participants_at), total.avg_participants(now)
+    )
     return told(ConcurrencyAnswer(*window.heading(group), totals, len(data), data))
 
 
@@ -163,14 +168,19 @@ def _moment(said: date | Ms | None, zone: tzinfo) -> Ms | None:
     return said
 
 
-def _totals(total: Sum) -> Totals:
-    return Totals(total.meetings, total.time // 1_000, total.most)
+def _totals(total: UsageBucket) -> Totals:
+    return Totals(total.meetings, total.participant_ms // 1_000, total.max_participants)
 
 
-def _bucket(one: Sum, zone: tzinfo) -> Bucket:
+def _bucket(one: UsageBucket, zone: tzinfo) -> Bucket:
     length = (one.end - one.start) // 1_000
     return Bucket(
-        shown(one.start, zone), one.start // 1_000, length, one.meetings, one.time // 1_000, one.most
+        shown(one.start, zone),
+        one.start // 1_000,
+        length,
+        one.meetings,
+        one.participant_ms // 1_000,
+        one.max_participants,
     )
 
 
@@ -178,10 +188,17 @@ def _of_room(one: RoomUsage) -> RoomBucket:
     return RoomBucket(one.room, one.meetings, one.time // 1_000, one.most)
 
 
-def _crowd(one: Sum, zone: tzinfo, now: Ms) -> Crowd:
+def _crowd(one: UsageBucket, zone: tzinfo, now: Ms) -> Crowd:
     length = (one.end - one.start) // 1_000
     start = shown(one.start, zone)
-    return Crowd(start, one.start // 1_000, length, one.most, _written(one.most_at), one.mean(now))
+    return Crowd(
+        start,
+        one.start // 1_000,
+        length,
+        one.max_participants,
+        _written(one.max_participants_at),
+        one.avg_participants(now),
+    )
 
 
 def _written(at: Ms | None) -> str | None:

@@ -12,17 +12,17 @@ def test_the_first_event_turns_the_light_green_and_becomes_a_meeting(tmp_path, b
     running = Running(tmp_path, min_stay_s=1, start_alone_s=2).start()
     eyes = Looking(running, browser)
     page = eyes.at("")
-    expect(page.locator(".light")).to_contain_text("Waiting for the first event")
-    command = page.locator(".begin pre").first.inner_text()
+    expect(page.locator(".status-light")).to_contain_text("Waiting for the first event")
+    command = page.locator(".get-started pre").first.inner_text()
     assert f"curl {running.url}/v1/events" in command
     said = re.search(r"-d '(.*)'", command)[1]
     with running.client() as client:
         assert client.post("/events", content=said).status_code == 200
-    expect(page.locator(".light.on")).to_contain_text("has arrived", timeout=10_000)
+    expect(page.locator(".status-light.ok")).to_contain_text("has arrived", timeout=10_000)
     page.get_by_role("link", name="Show it").click()
     expect(page.locator("tbody th")).to_have_text("my-room", timeout=10_000)
     expect(page.locator("tbody tr")).not_to_contain_text("no meeting yet", timeout=30_000)
-    page.locator("tbody td.num a").click()
+    page.locator("tbody td.number a").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("my-room")
     assert eyes.complaints == []
     eyes.close()
@@ -32,7 +32,7 @@ def test_the_first_event_turns_the_light_green_and_becomes_a_meeting(tmp_path, b
 def test_who_comes_and_goes_shows_without_a_reload(looking, service, room):
     told(service, (f"{room} before", "join", "x", 5), (f"{room} before", "end", None, 0))
     page = looking.at("")
-    expect(page.locator("#state")).to_have_text("live", timeout=10_000)
+    expect(page.locator("#connection-state")).to_have_text("live", timeout=10_000)
     page.evaluate("window.same = true")
     told(service, (room, "join", "a", 5, {"user_name": "Ana"}), (room, "join", "b", 5, {"user_name": "Bob"}))
     row = page.locator("tbody tr", has_text=room)
@@ -57,7 +57,7 @@ def test_when_the_stream_fails_the_page_asks_by_itself(looking, service, room):
     page = looking.page
     page.route("**/dashboard/live", lambda route: route.fulfill(status=503))
     looking.at("")
-    expect(page.locator("#state")).to_have_text("reloaded every 10 s")
+    expect(page.locator("#connection-state")).to_have_text("reloaded every 10 s")
     told(service, (room, "join", "a", 5), (room, "join", "b", 5))
     expect(page.locator("tbody tr", has_text=room)).to_have_count(1, timeout=15_000)
     told(service, (room, "end", None, 0))

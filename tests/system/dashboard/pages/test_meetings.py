@@ -108,7 +108,7 @@ def test_a_meeting_tells_who_was_there_and_why_it_is_as_it_is(looking, service, 
     meeting = a_meeting(service, room)
     page = looking.at(f"/meetings/{meeting}")
     expect(page.locator(".tile", has_text="long")).to_contain_text("5 min")
-    table = page.locator("#list tbody tr")
+    table = page.locator("#people-table tbody tr")
     expect(table).to_have_count(2)
     expect(table.first).to_contain_text("Ana Silva")
     expect(table.first).to_contain_text("100 %")
@@ -135,27 +135,27 @@ def test_who_was_here_at_a_time_is_asked_in_two_clicks(looking, service, room):
 
     page.locator("#at-time").fill(at(began + 120))
     page.get_by_role("button", name="Show").click()
-    expect(page.locator("#at")).to_contain_text("2 people here")
+    expect(page.locator("#participants-at")).to_contain_text("2 people here")
     page.locator("#at-time").fill(at(began + 420))
-    expect(page.locator("#at")).to_contain_text("1 person here")
-    expect(page.locator("#at")).to_contain_text("Ana Silva")
+    expect(page.locator("#participants-at")).to_contain_text("1 person here")
+    expect(page.locator("#participants-at")).to_contain_text("Ana Silva")
     page.locator("#at-time").fill(at(began + 700))
-    expect(page.locator("#at")).to_contain_text("Nobody was here")
+    expect(page.locator("#participants-at")).to_contain_text("Nobody was here")
 
 
 def test_moving_through_the_picture_tells_who_was_in(looking, service, room):
     meeting = a_meeting(service, room, ago=1_200, lasted=600)
     page = looking.at(f"/meetings/{meeting}")
-    page.locator("#scrub").focus()
+    page.locator("#time-slider").focus()
     page.keyboard.press("End")
-    expect(page.locator("#at")).to_contain_text("Nobody was here")
+    expect(page.locator("#participants-at")).to_contain_text("Nobody was here")
     for _ in range(3):
         page.keyboard.press("PageDown")
-    expect(page.locator("#at")).to_contain_text("1 person here")
+    expect(page.locator("#participants-at")).to_contain_text("1 person here")
     chart = page.locator(".only-wide svg.chart").first
     box = chart.bounding_box()
     chart.click(position={"x": box["width"] * 0.4, "y": 60})
-    expect(page.locator("#at")).to_contain_text("2 people here")
+    expect(page.locator("#participants-at")).to_contain_text("2 people here")
 
 
 def test_a_picture_shows_everybody_and_why_it_begins_and_ends(looking, service, room):

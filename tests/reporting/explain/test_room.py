@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from headcount import Event, Inferred, Kind, Rules
 from headcount.kernel.replay import meetings_of
-from headcount.reporting.sentences import explain, story_of
+from headcount.reporting.explain.room import explain_changes, explain_room
 from support import TESTS
 from support.scenario import parse
 from support.strategies import asked_as_of, histories, rule_numbers
@@ -33,7 +33,7 @@ def end(seconds, **more):
 
 def story(*events, as_of=3_600, rules=BY_DEFAULT):
     """The sentences, without the headings and without how things stand at the end."""
-    told = list(story_of(events, "blue", NINE + as_of * 1000, rules=rules))
+    told = list(explain_room(events, "blue", NINE + as_of * 1000, rules=rules))
     return [line.strip() for line in told if line.startswith("  ")]
 
 
@@ -221,7 +221,7 @@ def test_names_are_told_with_their_ids():
 
 
 def test_a_new_day_has_a_heading():
-    told = list(story_of([join("ann", 0), leave("ann", 60_000)], "blue", NINE + 60_000_000))
+    told = list(explain_room([join("ann", 0), leave("ann", 60_000)], "blue", NINE + 60_000_000))
     assert [line.strip() for line in told if line.startswith("\n")] == ["2026-01-31", "2026-02-01"]
 
 
@@ -241,7 +241,7 @@ def test_names_cannot_steer_the_terminal():
 
 
 def test_a_room_of_which_nothing_is_known_is_empty():
-    assert [line.strip() for line in explain([], "blue", NINE)] == [
+    assert [line.strip() for line in explain_changes([], "blue", NINE)] == [
         "The room 'blue' as of 2026-01-31 09:00:00 UTC",
         "2026-01-31",
         "09:00:00      The room is empty (rule 8).",
@@ -254,7 +254,7 @@ def test_the_story_tells_of_every_meeting_and_of_no_other(data):
     events = data.draw(histories(rules))
     as_of = data.draw(asked_as_of(events, rules))
     meetings = meetings_of(events, as_of=as_of, rules=rules)
-    told = "\n".join(story_of(events, "room", as_of, rules=rules))
+    told = "\n".join(explain_room(events, "room", as_of, rules=rules))
     assert told.count("A meeting began at") + told.count("the next one began") == len(meetings)
     assert told.count(" ended after ") == sum(not meeting.ongoing for meeting in meetings)
     assert told.count(" is ongoing, ") == sum(meeting.ongoing for meeting in meetings)
@@ -267,7 +267,7 @@ def test_every_sentence_of_every_scenario_names_a_rule(path):
     told = [
         line
         for room in rooms
-        for line in story_of(
+        for line in explain_room(
             [event for event in scenario.events if event.room == room],
             room,
             scenario.as_of,

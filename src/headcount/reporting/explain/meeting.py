@@ -1,0 +1,246 @@
+"""Explanation of one meeting: why it started and ended, what happened in it, and what was corrected.
+
+Responsible for reading what is stored about the meeting, and for a message for each step. Must not decide anything, nor
+know how an explanation is shown.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from headcount.kernel.changes import (
+    Because,
+    Change,
+    EventIgnored,
+    MeetingEnded,
+    MeetingsCorrected,
+    MeetingStarted,
+    ParticipantJoined,
+    ParticipantLeft,
+    ParticipantNamed,
+    StayIgnored,
+)
+from headcount.kernel.events import Event, Kind, Ms
+from headcount.kernel.meetings import Stay
+from headcount.kernel.replay import changes_of
+from headcount.kernel.rules import NEVER, Rules
+from headcount.kernel.stay_table import LeftBy
+from headcount.reporting.explain import phrases
+from headcount.store.meetings import Meetings
+from headcount.store.records import KINDS, Correction, MeetingRow
+from headcount.store.sources import ExcludedParticipant
+from headcount.timestamps import spoken
+
+MAX_EVENTS: Final = 20_000
+"""A meeting with more events is not explained: it would take too long while somebody waits."""
+_MAX_EXCLUDED: Final = 1_000
+
+ReadExcluded = Callable[[str, str, Ms, Ms, int], list[ExcludedParticipant]]
+"""Reads the excluded participants of a domain and room in [start, end), up to a limit."""
+
+
+class Step(NamedTuple):
+    """One thing that happened. `type` is start, end, joined, named, left, void or ignored."""
+
+    type: str
+    at: Ms
+    reason: Because
+    participant_id: str | None
+    message: str
+
+
+class CorrectionStep(NamedTuple):
+    """A correction of published data, with that data before and after. Times in it are in ms."""
+
+    at: Ms
+    reason: Because
+    late_ms: Ms
+    message: str
+    before_and_after: dict[str, Any]
+
+
+class ExcludedEvent(NamedTuple):
+    """A join or leave of a participant who is excluded, such as a recorder, and why."""
+
+    participant: ExcludedParticipant
+    kind: Kind
+    message: str
+
+
+class Explanation(NamedTuple):
+    """Why a meeting is as it is, and the events that it follows from.
+
+    `start` and `end` are None if the events do not contain the reason; `end` also while the meeting is ongoing.
+    `previous_ids` are earlier ids of the meeting (R16). `short_stays` are those that were too short to count (R4).
+    """
+
+    start: Step | None
+    end: Step | None
+    steps: list[Step]
+    corrections: list[CorrectionStep]
+    excluded: list[ExcludedEvent]
+    events: list[Event]
+    previous_ids: list[str]
+    short_stays: list[Stay]
+
+
+def explain_meeting(
+    answers: Meetings,
+    read_excluded: ReadExcluded,
+    row: MeetingRow,
+    now: Ms,
+    rules: Rules,
+    time_text: Callable[[Ms], str] = spoken,
+) -> Explanation | None:
+    """Return the explanation of a meeting; None if it has more than `MAX_EVENTS`. `time_text` writes times in messages."""
+    until = NEVER if row.end is None else row.end
+    events = answers.source_events(row, MAX_EVENTS)
+    if events is None:
+        return None
+    explainer = _Explainer(row, events, now, rules, time_text)
+    corrections = answers.corrections(row.domain, row.room, row.start, until)
+    excluded = read_excluded(row.domain, row.room, row.start, until, _MAX_EXCLUDED)
+    return Explanation(
+        explainer.start(),
+        explainer.end(),
+        explainer.steps(),
+        [_correction_step(correction) for correction in corrections],
+        [_excluded_event(participant) for participant in excluded],
+        events,
+        answers.superseded_ids(row),
+        explainer.short_stays(),
+    )
+
+
+class _Explainer:
+    """Turns the changes that the kernel computes for one meeting into steps."""
+
+    def __init__(
+        self,
+        row: MeetingRow,
+        events: Sequence[Event],
+        now: Ms,
+        rules: Rules,
+        time_text: Callable[[Ms], str],
+    ) -> None:
+        self._row = row
+        self._time_text = time_text
+        self._rules = rules
+        self._until = NEVER if row.end is None else row.end
+        changes = changes_of(events, as_of=now, domain=row.domain, rules=rules)
+        self._changes = [
+            change
+            for change in phrases.without_confirmations(changes, events)
+            if not isinstance(change, MeetingsCorrected)
+        ]
+        self._names = {
+            change.stay.participant_id: f"{change.stay.user_name} ({change.stay.participant_id})"
+            for change in changes
+            if isinstance(change, ParticipantJoined | ParticipantNamed | ParticipantLeft | StayIgnored)
+            and change.stay.user_name is not None
+        }
+
+    def start(self) -> Step | None:
+        for change in self._changes:
+            if isinstance(change, MeetingStarted) and change.start == self._row.start:
+                return _step("start", change.start, change.because, None, self._start_message(change))
+        return None
+
+    def end(self) -> Step | None:
+        for change in self._changes:
+            if isinstance(change, MeetingEnded) and change.start == self._row.start:
+                return _step("end", change.at, change.because, None, self._end_message(change))
+        return None
+
+    def steps(self) -> list[Step]:
+        """Return everything else that happened in the meeting, in order of time."""
+        return [step for change in self._changes if self._is_within(change) for step in self._steps(change)]
+
+    def short_stays(self) -> list[Stay]:
+        return [
+            change.stay
+            for change in self._changes
+            if isinstance(change, StayIgnored) and self._is_within(change)
+        ]
+
+    def _is_within(self, change: Change) -> bool:
+        if isinstance(change, StayIgnored):
+            return change.stay.join < self._until and change.at >= self._row.start
+        return self._row.start <= change.at <= self._until
+
+    def _steps(self, change: Change) -> Iterator[Step]:
+        match change:
+            case ParticipantJoined(at, stay, reason):
+                yield _step("joined", at, reason, stay.participant_id, f"{self._name(stay)} joined (rule 4)")
+            case ParticipantNamed(at, stay, reason):
+                name = stay.user_name or stay.user_id
+                message = f"{stay.participant_id} is known as {name} from here on (rule 1)"
+                yield _step("named", at, reason, stay.participant_id, message)
+            case ParticipantLeft(at, stay, reason) if stay.left_by is not None:
+                yield _step(
+                    "left", at, reason, stay.participant_id, f"{self._name(stay)} {_left(stay.left_by)}"
+                )
+            case StayIgnored(at, stay, reason):
+                yield _step("void", at, reason, stay.participant_id, self._short_stay_message(stay))
+            case EventIgnored(at, participant_id, _, reason):
+                name = self._names.get(participant_id or "", participant_id or "")
+                yield _step("ignored", at, reason, participant_id, phrases.ignored(change, name))
+
+    def _start_message(self, change: MeetingStarted) -> str:
+        if change.because is Because.LEFT_ALONE:
+            return (
+                f"One had been left alone in the room for {phrases.duration(self._rules.reset_alone_ms)}: the meeting"
+                " before ended, and this one began, with the one who stayed (rule 7)"
+            )
+        started = "The meeting began when the first one joined"
+        if change.at == change.start:
+            return f"{started}: there were two at once (rule 6)"
+        waited_ms = change.at - change.start
+        return f"{started}, {phrases.decided_later(change.because, self._time_text(change.at), waited_ms)}"
+
+    def _end_message(self, change: MeetingEnded) -> str:
+        lasted = (
+            f"{phrases.duration(change.at - change.start)}, with {change.max_participants} at most at once"
+        )
+        if change.because is Because.LEFT_ALONE:
+            alone = phrases.duration(self._rules.reset_alone_ms)
+            return f"One had been left alone for {alone}: the meeting was reset, and ended after {lasted} (rule 7)"
+        return f"Nobody was left: the meeting ended after {lasted} (rule 8)"
+
+    def _short_stay_message(self, stay: Stay) -> str:
+        assert stay.leave is not None
+        return (
+            f"{self._name(stay)} left after {phrases.duration(stay.leave - stay.join)}, less than"
+            f" {phrases.duration(self._rules.min_stay_ms)}: void, and in no list and no count (rule 4)"
+        )
+
+    def _name(self, stay: Stay) -> str:
+        return self._names.get(stay.participant_id, stay.participant_id)
+
+
+def _left(left_by: LeftBy) -> str:
+    if left_by in phrases.REPORTED_LEAVES:
+        return phrases.REPORTED_LEAVES[left_by]
+    joined_by, reason = phrases.INFERRED_LEAVES[left_by]
+    return f"is inferred to have left, {joined_by} {reason} (rule 3a)"
+
+
+def _step(type_: str, at: Ms, reason: Because, participant_id: str | None, message: str) -> Step:
+    return Step(type_, at, reason, participant_id, f"{message}.")
+
+
+def _correction_step(row: Correction) -> CorrectionStep:
+    reason = Because(row.because)
+    if reason is Because.INFERRED_LEAVE_OVERRIDDEN:
+        message = "A stay was inferred to have ended, but a leave was reported later: it went on until then (rule 3a)."
+    else:
+        message = f"{phrases.late_event(row.late)}."
+    return CorrectionStep(row.corrected, reason, row.late, message, msgspec.json.decode(row.before_and_after))
+
+
+def _excluded_event(participant: ExcludedParticipant) -> ExcludedEvent:
+    kind = KINDS[participant.kind]
+    name = participant.user_name or participant.participant_id
+    message = f"{name} was said to {kind}, but does not count: a {participant.role}."
+    return ExcludedEvent(participant, kind, message)
