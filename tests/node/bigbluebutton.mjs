@@ -7,13 +7,13 @@ import querystring from "node:querystring";
 
 const { constructUrl } = createRequire(import.meta.url)("bigbluebutton-js/src/util.js");
 const { address, secret, event, algorithm } = JSON.parse(readFileSync(0, "utf8"));
-const told = { domain: "bbb.example", event, timestamp: "1772449200123" };
-const form = new URLSearchParams(told).toString();
-const summed = { ...told };
+const fields = { domain: "bbb.example", event, timestamp: "1772449200123" };
+const form = new URLSearchParams(fields).toString();
+const summed = { ...fields };
 constructUrl("", secret, address, summed);
 process.stdout.write(
   JSON.stringify({
     theirs: { body: form, checksum: createHash(algorithm).update(address).update(form).update(secret).digest("hex") },
-    library: { body: querystring.encode(told), checksum: summed.checksum },
+    library: { body: querystring.encode(fields), checksum: summed.checksum },
   }),
 );

@@ -6,7 +6,7 @@ const { body, signature, publicKey } = JSON.parse(readFileSync(0, "utf8"));
 const client = new VideoSDK({ apiKey: "a", secret: "b" });
 try {
   const event = client.webhooks.verifySync(Buffer.from(body, "base64"), signature, publicKey);
-  console.log(JSON.stringify({ heard: event.type }));
+  console.log(JSON.stringify({ type: event.type }));
 } catch (error) {
   console.log(JSON.stringify({ refused: error.message }));
 }

@@ -1,4 +1,4 @@
-"""What holds for every vendor: only what is genuine is read, and anything is read or refused."""
+"""Properties of every vendor: only verified requests are parsed, and any request is parsed or rejected."""
 
 import ast
 import json
@@ -30,7 +30,7 @@ SECRETS = {
     "realtimekit": pair("one")[0],
     "videosdk": pair("one")[0],
 }
-OTHERS = {
+OTHER_SECRETS = {
     "daily": "MTExMTExMTExMTExMTExMTExMTExMTEx",
     "janus": "janus:another-password",
     "livekit": "devkey:another-secret-that-is-long-enough",
@@ -42,73 +42,73 @@ URL = "https://headcount.example/v1/ingest/x/t?src=1"
 every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
 
 
-def secret_of(source):
+def secret_for(source):
     return SECRETS.get(source.kind, "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw")
 
 
-def other_of(source):
-    return OTHERS.get(source.kind, "whsec_MTExMTExMTExMTExMTExMTExMTExMTEx")
+def other_secret_for(source):
+    return OTHER_SECRETS.get(source.kind, "whsec_MTExMTExMTExMTExMTExMTExMTExMTEx")
 
 
 def signed(source):
-    return [source.sign(one._replace(url=URL), secret_of(source)) for one in source.samples(NOW)]
+    return [source.sign(one._replace(url=URL), secret_for(source)) for one in source.samples(NOW)]
 
 
 @every_source
-def test_a_signed_sample_is_heard(source):
-    heard = [
-        one for request in signed(source) for one in verify_and_parse(source, request, [secret_of(source)])
+def test_a_signed_sample_is_parsed(source):
+    events = [
+        one for request in signed(source) for one in verify_and_parse(source, request, [secret_for(source)])
     ]
-    assert {one.event.kind for one in heard} >= {Kind.JOIN, Kind.LEAVE}
-    assert {one.event.room for one in heard} == {TEST_ROOM}
-    assert meetings_of([one.event for one in heard], as_of=NOW + 3_600_000) == []
+    assert {one.event.kind for one in events} >= {Kind.JOIN, Kind.LEAVE}
+    assert {one.event.room for one in events} == {TEST_ROOM}
+    assert meetings_of([one.event for one in events], as_of=NOW + 3_600_000) == []
 
 
 @every_source
-def test_while_a_secret_is_changed_both_hold(source):
+def test_during_a_rotation_both_secrets_are_valid(source):
     for request in signed(source):
-        verify_and_parse(source, request, [other_of(source), secret_of(source)])
+        verify_and_parse(source, request, [other_secret_for(source), secret_for(source)])
 
 
 @every_source
-def test_another_secret_is_refused(source):
+def test_another_secret_is_rejected(source):
     for request in signed(source):
         with pytest.raises(VerificationFailed):
-            verify_and_parse(source, request, [other_of(source)])
+            verify_and_parse(source, request, [other_secret_for(source)])
         with pytest.raises(VerificationFailed):
             verify_and_parse(source, request, [])
 
 
 @every_source
-def test_without_a_signature_nothing_is_read(source):
+def test_a_request_without_a_signature_is_rejected(source):
     for request in source.samples(NOW):
         with pytest.raises(VerificationFailed):
-            verify_and_parse(source, request._replace(url=URL), [secret_of(source)])
+            verify_and_parse(source, request._replace(url=URL), [secret_for(source)])
 
 
 @every_source
 @given(st.data())
-def test_a_changed_header_never_breaks_the_check(source, data):
-    """It is refused, or the change made no difference; never another error."""
+def test_a_changed_header_is_rejected_or_makes_no_difference(source, data):
+    """Other errors never occur."""
     request = data.draw(st.sampled_from(signed(source)))
     name = data.draw(st.sampled_from(sorted(request.headers)))
     value = data.draw(st.text(max_size=80))
     with suppress(VerificationFailed, BadInput):
         verify_and_parse(
-            source, request._replace(headers={**request.headers, name: value}), [secret_of(source)]
+            source, request._replace(headers={**request.headers, name: value}), [secret_for(source)]
         )
 
 
 @every_source
 @given(body=st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused(source, body):
-    assert_read_or_refused(source, InboundRequest({"content-type": "application/json"}, body, URL, NOW))
+def test_any_bytes_are_parsed_or_rejected(source, body):
+    assert_parsed_or_rejected(source, InboundRequest({"content-type": "application/json"}, body, URL, NOW))
 
 
 @every_source
 @given(st.data())
-def test_a_damaged_body_is_read_or_refused(source, data):
-    goldens = [request_of_file(file) for file in FILES if file.parent.name == source.kind]
+def test_a_damaged_body_is_parsed_or_rejected(source, data):
+    goldens = [golden_request(file) for file in FILES if file.parent.name == source.kind]
     request = data.draw(st.sampled_from(goldens or source.samples(NOW)))
     at = data.draw(st.integers(0, max(0, len(request.body) - 1)))
     length = data.draw(st.integers(0, 12))
@@ -133,18 +133,18 @@ def test_a_damaged_body_is_read_or_refused(source, data):
         )
     )
     body = request.body[:at] + put + request.body[at + length :]
-    assert_read_or_refused(source, request._replace(body=body))
+    assert_parsed_or_rejected(source, request._replace(body=body))
 
 
-def assert_read_or_refused(source, request):
+def assert_parsed_or_rejected(source, request):
     try:
-        heard = parse_trusted(source, request)
+        events = parse_trusted(source, request)
     except BadInput:
         return
-    assert isinstance(heard, list)
+    assert isinstance(events, list)
 
 
-def request_of_file(file):
+def golden_request(file):
     return request_of(json.loads(file.read_text()))
 
 

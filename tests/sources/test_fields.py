@@ -1,4 +1,4 @@
-"""Times as vendors write them: what is no time is refused in words, however large the number."""
+"""Times as vendors write them: invalid ones are rejected with a message, however large the number."""
 
 import pytest
 
@@ -6,15 +6,15 @@ from headcount import BadInput
 from headcount.sources import fields
 
 
-@pytest.mark.parametrize("told", [0, -1, 10**18, 10**400, float("inf"), float("nan")])
+@pytest.mark.parametrize("value", [0, -1, 10**18, 10**400, float("inf"), float("nan")])
 @pytest.mark.parametrize("unit", [fields.valid_ms, fields.ms_from_seconds])
-def test_a_number_that_is_no_time_is_refused(unit, told):
+def test_an_invalid_time_is_rejected(unit, value):
     with pytest.raises(BadInput, match="x is not between the years 2000 and 2100"):
-        unit(told, "x")
+        unit(value, "x")
 
 
 @pytest.mark.parametrize("body", [b"a=\xff", b"a=%FF"])
-def test_a_byte_of_a_form_that_is_not_utf_8_is_replaced(body):
+def test_bytes_of_a_form_that_are_not_utf_8_are_replaced(body):
     assert fields.parse_form(body) == [("a", "\ufffd")]
 
 

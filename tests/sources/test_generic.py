@@ -1,4 +1,4 @@
-"""Any server: Standard Webhooks by the published package, and another's JSON by a mapping."""
+"""Any server: Standard Webhooks by the published package, and any JSON by a mapping."""
 
 import json
 from dataclasses import replace
@@ -30,12 +30,12 @@ PEERS = {
 }
 
 
-def test_what_the_published_package_signs_is_genuine():
+def test_a_signature_of_the_published_package_is_accepted():
     signature = Webhook(SECRET).sign("msg_1", datetime.fromtimestamp(NOW / 1_000, UTC), BODY.decode())
     headers = {"webhook-id": "msg_1", "webhook-timestamp": str(NOW // 1_000), "webhook-signature": signature}
     request = InboundRequest(headers, BODY, received_at=NOW)
-    (heard,) = verify_and_parse(generic.SOURCE, request, [SECRET])
-    assert replace(heard.event, id=None) == Event(Kind.JOIN, "r", NOW, "c")
+    (events,) = verify_and_parse(generic.SOURCE, request, [SECRET])
+    assert replace(events.event, id=None) == Event(Kind.JOIN, "r", NOW, "c")
     with pytest.raises(VerificationFailed):
         verify_and_parse(generic.SOURCE, request._replace(body=BODY + b" "), [SECRET])
     svix = {name.replace("webhook", "svix"): value for name, value in headers.items()}
@@ -44,13 +44,13 @@ def test_what_the_published_package_signs_is_genuine():
     verify_and_parse(generic.SOURCE, request._replace(headers=both), [SECRET])
 
 
-def test_what_we_sign_the_published_package_accepts():
+def test_the_published_package_accepts_our_signature():
     now = int(datetime.now(UTC).timestamp() * 1_000)
     signed = standard_webhooks.sign(InboundRequest({}, BODY, received_at=now), SECRET)
     assert Webhook(SECRET).verify(BODY, dict(signed.headers)) == json.loads(BODY)
 
 
-def test_what_was_signed_long_ago_is_refused():
+def test_a_signature_that_is_too_old_is_rejected():
     signed = standard_webhooks.sign(InboundRequest({}, BODY, received_at=NOW), SECRET)
     with pytest.raises(VerificationFailed, match="301 s ago"):
         verify_and_parse(generic.SOURCE, signed._replace(received_at=NOW + 301_000), [SECRET])
@@ -61,7 +61,7 @@ UNTIMED = {name: PEERS[name] for name in ("events", "kind", "room", "participant
 
 
 def ids(source, body, received_at, *, name="msg_1", signed_at=NOW, secret=SECRET):
-    """The ids of the events of a signed message that is received then."""
+    """Return the ids of the events of a signed message."""
     when = datetime.fromtimestamp(signed_at / 1_000, UTC)
     headers = {
         "webhook-id": name,
@@ -83,7 +83,7 @@ def ids(source, body, received_at, *, name="msg_1", signed_at=NOW, secret=SECRET
         (generic.mapped_source(UNTIMED), {"batch": [{"type": kind, "room": {"id": "r"}, "peer": {"conn/id": 7}} for kind in ("peer.in", "peer.out")]}),
     ],
 )  # fmt: skip
-def test_a_signed_message_without_times_and_ids_is_recognized_when_it_comes_again(source, body):
+def test_a_repeated_signed_message_without_times_and_ids_is_recognized(source, body):
     body = json.dumps(body)
     first = ids(source, body, NOW)
     assert len(set(first)) == 2
@@ -93,34 +93,34 @@ def test_a_signed_message_without_times_and_ids_is_recognized_when_it_comes_agai
     assert set(ids(source, body + " ", NOW)).isdisjoint(first)
 
 
-def test_an_event_with_a_time_or_an_id_is_recognized_by_what_it_says():
+def test_an_event_with_a_time_or_an_id_is_recognized_by_its_content():
     assert ids(generic.SOURCE, json.dumps(EVENT | {"at": NOW // 1_000}), NOW) == [None]
     assert ids(generic.SOURCE, json.dumps(EVENT | {"id": "own"}), NOW) == ["own"]
 
 
-def test_what_is_not_signed_says_something_new_each_time():
-    """A token says nothing of the message: somebody may well come twice."""
+def test_an_unsigned_message_is_new_each_time():
+    """A token does not identify the message: a participant may join twice."""
     request = InboundRequest({"authorization": "Bearer word"}, BODY, received_at=NOW)
     assert verify_and_parse(generic.SOURCE, request, ["word"])[0].event.id is None
 
 
-def test_a_plain_token_will_do():
+def test_a_plain_token_is_accepted():
     request = InboundRequest({"authorization": "Bearer word"}, BODY, received_at=NOW)
     assert len(verify_and_parse(generic.SOURCE, request, ["word"])) == 1
     with pytest.raises(VerificationFailed):
         verify_and_parse(generic.SOURCE, request, ["other"])
 
 
-def mapped(told, mapping=PEERS):
+def mapped(payload, mapping=PEERS):
     source = generic.mapped_source(mapping)
-    request = source.sign(InboundRequest({}, json.dumps(told).encode(), received_at=NOW), "word")
+    request = source.sign(InboundRequest({}, json.dumps(payload).encode(), received_at=NOW), "word")
     return verify_and_parse(source, request, ["word"])
 
 
-def test_anothers_json_is_read_by_its_mapping():
+def test_any_json_is_parsed_by_its_mapping():
     peer = {"conn/id": 7, "uid": "u", "name": "Ann", "since": 1_772_441_000}
     room = {"id": "r", "run": "s1"}
-    heard = mapped(
+    events = mapped(
         {
             "batch": [
                 {"type": "peer.in", "ts": NOW, "room": room, "peer": peer, "seq": 1},
@@ -130,17 +130,17 @@ def test_anothers_json_is_read_by_its_mapping():
             ]
         }
     )
-    who = ("7", "u", "Ann", "s1")
-    assert [one.event for one in heard] == [
-        Event(Kind.JOIN, "r", NOW, *who, id="1"),
-        Event(Kind.LEAVE, "r", NOW + 5, *who, joined_at=1_772_441_000_000),
+    participant = ("7", "u", "Ann", "s1")
+    assert [one.event for one in events] == [
+        Event(Kind.JOIN, "r", NOW, *participant, id="1"),
+        Event(Kind.LEAVE, "r", NOW + 5, *participant, joined_at=1_772_441_000_000),
         Event(Kind.END, "r", NOW + 9, source_session="s1"),
     ]
-    assert [one.role for one in heard] == [Role.PERSON, Role.RECORDER, Role.PERSON]
+    assert [one.role for one in events] == [Role.PERSON, Role.RECORDER, Role.PERSON]
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "message"),
     [
         ({"type": "peer.in", "ts": NOW, "peer": {"conn/id": 1}}, "there is no room: nothing is at /room/id"),
         (
@@ -151,29 +151,29 @@ def test_anothers_json_is_read_by_its_mapping():
         ({"type": "peer.in", "ts": 17, "room": {"id": "r"}, "peer": {"conn/id": 1}}, "between the years"),
     ],
 )
-def test_what_is_missing_is_named(event, told):
-    with pytest.raises(BadInput, match=told):
+def test_the_error_names_the_missing_field(event, message):
+    with pytest.raises(BadInput, match=message):
         mapped({"batch": event})
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"room": "room"}, "begins with a slash, like /room"),
         ({"rooms": "/x"}, "unknown field `rooms`"),
         ({"at": {"at": "/t", "unit": "h"}}, "Invalid enum value 'h'"),
     ],
 )
-def test_a_mapping_that_is_wrong_is_refused(change, told):
-    with pytest.raises(BadInput, match=told):
+def test_an_invalid_mapping_is_rejected(change, message):
+    with pytest.raises(BadInput, match=message):
         generic.mapped_source(PEERS | change)
 
 
-def test_a_sample_goes_through_its_own_mapping():
+def test_a_sample_fits_its_own_mapping():
     source = generic.mapped_source(PEERS)
-    heard = [
+    events = [
         one
         for sample in source.samples(NOW)
         for one in verify_and_parse(source, source.sign(sample, "w"), ["w"])
     ]
-    assert [(one.event.kind, one.event.room) for one in heard] == [("join", TEST_ROOM), ("leave", TEST_ROOM)]
+    assert [(one.event.kind, one.event.room) for one in events] == [("join", TEST_ROOM), ("leave", TEST_ROOM)]

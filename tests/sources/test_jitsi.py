@@ -1,4 +1,4 @@
-"""Jitsi's notices become events; the captures are genuine requests of a real Prosody."""
+"""Jitsi: the events of its notifications; the captures are genuine requests of a real Prosody."""
 
 import json
 from pathlib import Path
@@ -17,10 +17,10 @@ NOON = 1_772_442_000
 
 
 def events(name, **fields):
-    return [heard.event for heard in said(name, **fields)]
+    return [parsed.event for parsed in parsed_events(name, **fields)]
 
 
-def said(name, **fields):
+def parsed_events(name, **fields):
     body = json.dumps({"event_name": f"muc-{name}", "room_jid": "r@c", **fields}).encode()
     return parse(InboundRequest({}, body))
 
@@ -36,10 +36,10 @@ def ms(seconds):
 
 def captured(name):
     with (CAPTURES / name).open("rb") as file:
-        return [heard.event for heard in parse_capture(file, SOURCE, name)]
+        return [parsed.event for parsed in parse_capture(file, SOURCE, name)]
 
 
-def test_a_genuine_session_reads_as_its_stays():
+def test_a_captured_session_gives_its_stays():
     events = captured("prosody-0.12.3-event-sync.jsonl")
     assert {event.room for event in events} == {ROOM}
     joins = [event.at for event in events if event.kind is Kind.JOIN]
@@ -53,15 +53,15 @@ def test_stays_of_two_seconds_make_no_meeting():
 
 
 def test_a_left_without_an_occupant_is_no_event():
-    assert said("occupant-left", active_occupants_count=0) == []
+    assert parsed_events("occupant-left", active_occupants_count=0) == []
 
 
-def test_a_name_keeps_what_can_be_kept_of_it():
+def test_a_name_loses_only_characters_that_cannot_be_stored():
     (event,) = events("occupant-joined", occupant=occupant("a", 10, name="A\0nn"))
     assert event.user_name == "Ann"
 
 
-def test_a_leave_stands_for_its_join_too():
+def test_a_leave_restores_its_join():
     (event,) = events("occupant-left", occupant=occupant("a@b/c", 10, 20, name="Ann", id="u1"))
     assert event == Event(Kind.LEAVE, "r@c", ms(20), "a@b/c", "u1", "Ann", joined_at=ms(10))
 
@@ -70,14 +70,14 @@ def test_the_end_of_a_room_repairs_what_was_lost():
     everybody = [occupant("a", 10, 90), occupant("b", 20)]
     found = events("room-destroyed", created_at=NOON, destroyed_at=NOON + 100, all_occupants=everybody)
     (meeting,) = meetings_of(found, as_of=ms(200))
-    told = [(entry.participant_id, entry.join, entry.leave, entry.left_by) for entry in meeting.participants]
-    assert told == [("a", ms(10), ms(90), "reported"), ("b", ms(20), ms(100), "room_ended")]
+    stays = [(entry.participant_id, entry.join, entry.leave, entry.left_by) for entry in meeting.participants]
+    assert stays == [("a", ms(10), ms(90), "reported"), ("b", ms(20), ms(100), "room_ended")]
 
 
-def test_a_room_that_is_created_anew_has_lost_its_people():
-    came = events("occupant-joined", occupant=occupant("a", 10))
-    anew = events("room-created", created_at=NOON + 70)
-    (meeting,) = meetings_of([*came, *anew], as_of=ms(200))
+def test_creating_a_room_again_ends_its_stays():
+    joins = events("occupant-joined", occupant=occupant("a", 10))
+    restart = events("room-created", created_at=NOON + 70)
+    (meeting,) = meetings_of([*joins, *restart], as_of=ms(200))
     assert (meeting.end, meeting.participants[0].left_by) == (ms(70), "superseded")
 
 
@@ -86,33 +86,33 @@ def test_a_breakout_room_is_a_room_of_its_own():
     assert found[0].room == "r@c/x1"
 
 
-def test_a_recorder_is_told_from_people():
-    (heard,) = said("occupant-joined", occupant=occupant("jibri@recorder.meet.example/x", 10))
-    assert heard.role is Role.RECORDER
+def test_a_recorder_is_distinguished_from_people():
+    (parsed,) = parsed_events("occupant-joined", occupant=occupant("jibri@recorder.meet.example/x", 10))
+    assert parsed.role is Role.RECORDER
 
 
-def test_another_kind_of_notice_says_nothing():
-    assert said("lobby-joined") == []
+def test_other_kinds_of_events_are_ignored():
+    assert parsed_events("lobby-joined") == []
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"room_jid":"r"}', b'{"event_name":1,"room_jid":"r"}'])
-def test_a_malformed_body_is_refused(body):
+def test_a_malformed_body_is_rejected(body):
     with pytest.raises(BadInput, match="no notice of Jitsi's event_sync"):
         parse(InboundRequest({}, body))
 
 
-def test_a_time_in_milliseconds_is_refused():
+def test_a_time_in_milliseconds_is_rejected():
     with pytest.raises(BadInput, match="not between the years 2000 and 2100"):
-        said("room-created", created_at=NOON * 1_000)
+        parsed_events("room-created", created_at=NOON * 1_000)
 
 
-def test_without_its_token_nothing_is_read():
+def test_a_request_without_its_token_is_rejected():
     request = InboundRequest({}, b"{")
     with pytest.raises(VerificationFailed, match="api_headers"):
         verify_and_parse(SOURCE, request, ["token"])
 
 
-def test_a_bad_line_of_a_capture_is_named():
+def test_the_error_names_the_bad_line_of_a_capture():
     good = b'{"body":"{\\"event_name\\":\\"x\\",\\"room_jid\\":\\"r\\"}"}'
     with pytest.raises(BadInput, match="log, line 3: is no captured request"):
         list(parse_capture([good, b"\n", b"{"], SOURCE, "log"))
@@ -120,7 +120,7 @@ def test_a_bad_line_of_a_capture_is_named():
         list(parse_capture([good, b'{"body":"no"}'], SOURCE, "log"))
 
 
-def test_a_bare_body_a_line_is_read_as_well():
+def test_a_capture_may_have_bare_bodies():
     body = json.dumps({"event_name": "muc-room-created", "room_jid": "r", "created_at": NOON}).encode()
-    (heard,) = parse_capture([body], SOURCE)
-    assert heard.event.room == "r"
+    (parsed,) = parse_capture([body], SOURCE)
+    assert parsed.event.room == "r"

@@ -1,7 +1,7 @@
-"""LiveKit's own code and ours: what one signs, the other takes; what one refuses, the other refuses.
+"""LiveKit: its own code and ours accept and reject the same signatures.
 
-And what a real server of 1.13.5 has said, in `tests/captures`: as `tests/live` had it said, those that were refused
-(`decode_response`) included; one file is of a server with Redis that was killed and started again.
+The events of a real server of version 1.13.5 are in `tests/captures`, recorded by `tests/live`, including requests that were
+refused; one file is of a server with Redis that was killed and started again.
 """
 
 import base64
@@ -34,13 +34,15 @@ def now_ms():
     return time.time_ns() // 1_000_000
 
 
-def body_of(event="participant_joined", who=ANN):
-    """The JSON that protobuf itself writes of a webhook."""
-    said = WebhookEvent(event=event, room=ROOM, participant=who, id="EV_1", created_at=1_772_442_062)
-    return MessageToJson(said, indent=None).encode()
+def body_of(event="participant_joined", participant=ANN):
+    """Return the JSON that protobuf writes for a webhook."""
+    webhook = WebhookEvent(
+        event=event, room=ROOM, participant=participant, id="EV_1", created_at=1_772_442_062
+    )
+    return MessageToJson(webhook, indent=None).encode()
 
 
-def signed_by_them(body, secret=SECRET, ttl=timedelta(minutes=5)):
+def signed_by_livekit(body, secret=SECRET, ttl=timedelta(minutes=5)):
     digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
     token = AccessToken(KEY, secret).with_ttl(ttl).with_sha256(digest).to_jwt()
     return InboundRequest({"authorization": token}, body, received_at=now_ms())
@@ -50,50 +52,54 @@ def signed_by_us(body, received_at=None):
     return SOURCE.sign(InboundRequest({}, body, received_at=received_at or now_ms()), OURS)
 
 
-def taken_by_them(request, secret=SECRET):
+def receive_with_livekit(request, secret=SECRET):
     receiver = WebhookReceiver(TokenVerifier(KEY, secret))
     return receiver.receive(request.body.decode(), request.headers["authorization"])
 
 
-def test_what_livekit_signs_is_heard():
-    (heard,) = verify_and_parse(SOURCE, signed_by_them(body_of()), [OURS])
-    assert (heard.event.kind, heard.event.room, heard.event.participant_id) == (Kind.JOIN, "standup", "PA_1")
-    assert (heard.event.at, heard.event.user_id, heard.event.user_name) == (
+def test_a_signature_of_livekit_is_accepted():
+    (parsed,) = verify_and_parse(SOURCE, signed_by_livekit(body_of()), [OURS])
+    assert (parsed.event.kind, parsed.event.room, parsed.event.participant_id) == (
+        Kind.JOIN,
+        "standup",
+        "PA_1",
+    )
+    assert (parsed.event.at, parsed.event.user_id, parsed.event.user_name) == (
         1_772_442_001_340, "ann", "Ann Other",
     )  # fmt: skip
 
 
-def test_what_we_sign_is_taken_by_livekit():
+def test_livekit_accepts_our_signature():
     for sample in SOURCE.samples(now_ms()):
-        told = taken_by_them(SOURCE.sign(sample, OURS))
-        assert told.participant.identity == "headcount-test"
-    assert taken_by_them(signed_by_us(body_of("participant_left"))).participant == ANN
+        accepted = receive_with_livekit(SOURCE.sign(sample, OURS))
+        assert accepted.participant.identity == "headcount-test"
+    assert receive_with_livekit(signed_by_us(body_of("participant_left"))).participant == ANN
 
 
-def test_another_secret_is_refused_on_both_sides():
+def test_another_secret_is_rejected_on_both_sides():
     with pytest.raises(VerificationFailed, match="does not fit"):
-        verify_and_parse(SOURCE, signed_by_them(body_of(), "another-secret-that-is-long-enough"), [OURS])
+        verify_and_parse(SOURCE, signed_by_livekit(body_of(), "another-secret-that-is-long-enough"), [OURS])
     with pytest.raises(Exception, match="Signature verification failed"):
-        taken_by_them(signed_by_us(body_of()), "another-secret-that-is-long-enough")
+        receive_with_livekit(signed_by_us(body_of()), "another-secret-that-is-long-enough")
 
 
-def test_a_changed_body_is_refused_on_both_sides():
-    theirs, ours = signed_by_them(body_of()), signed_by_us(body_of())
+def test_a_changed_body_is_rejected_on_both_sides():
+    theirs, ours = signed_by_livekit(body_of()), signed_by_us(body_of())
     with pytest.raises(VerificationFailed, match="does not fit"):
         verify_and_parse(SOURCE, theirs._replace(body=theirs.body.replace(b"Ann", b"Eve")), [OURS])
     with pytest.raises(Exception, match="hash mismatch"):
-        taken_by_them(ours._replace(body=ours.body.replace(b"Ann", b"Eve")))
+        receive_with_livekit(ours._replace(body=ours.body.replace(b"Ann", b"Eve")))
 
 
-def test_an_old_token_is_refused_on_both_sides():
+def test_an_old_token_is_rejected_on_both_sides():
     with pytest.raises(VerificationFailed, match="another time"):
-        verify_and_parse(SOURCE, signed_by_them(body_of(), ttl=timedelta(minutes=-2)), [OURS])
+        verify_and_parse(SOURCE, signed_by_livekit(body_of(), ttl=timedelta(minutes=-2)), [OURS])
     with pytest.raises(Exception, match="expired"):
-        taken_by_them(signed_by_us(body_of(), received_at=now_ms() - 7 * 60_000))
+        receive_with_livekit(signed_by_us(body_of(), received_at=now_ms() - 7 * 60_000))
 
 
-def test_a_token_without_the_hash_of_a_body_is_refused():
-    """Such a token lets somebody into a room; it must not speak for the server."""
+def test_a_token_without_the_hash_of_a_body_is_rejected():
+    """Such a token admits a participant to a room; it must not authenticate the server."""
     entry = AccessToken(KEY, SECRET).with_identity("eve").to_jwt()
     with pytest.raises(VerificationFailed, match="does not fit"):
         verify_and_parse(
@@ -108,18 +114,18 @@ ROLES = {
 
 
 @pytest.mark.parametrize("kind", ParticipantInfo.Kind.keys())
-def test_every_kind_that_livekit_knows_has_a_role(kind):
-    who = ParticipantInfo(sid="PA_1", identity="x", joined_at=1_772_442_001, kind=kind)
-    (heard,) = verify_and_parse(SOURCE, signed_by_them(body_of(who=who)), [OURS])
-    assert heard.role is ROLES[kind]
+def test_every_kind_of_participant_of_livekit_has_a_role(kind):
+    participant = ParticipantInfo(sid="PA_1", identity="x", joined_at=1_772_442_001, kind=kind)
+    (parsed,) = verify_and_parse(SOURCE, signed_by_livekit(body_of(participant=participant)), [OURS])
+    assert parsed.role is ROLES[kind]
 
 
 CAPTURES = Path(__file__).parents[1] / "captures"
-OF_THE_SERVER = "APIlivetests:only-for-tests-only-for-tests-only-for"
+SERVER_SECRET = "APIlivetests:only-for-tests-only-for-tests-only-for"
 
 
 def captured(name="livekit-1.13"):
-    """The requests, as (delivery, what was answered)."""
+    """Return the captured requests with the status of each response."""
     for line in (CAPTURES / f"{name}.jsonl").read_text().splitlines():
         one = json.loads(line)
         headers = {name.lower(): value for name, value in one["headers"].items()}
@@ -129,17 +135,17 @@ def captured(name="livekit-1.13"):
         )
 
 
-def events_of(room, name="livekit-1.13", decode_response=(200,)):
-    heard = [
+def events_of(room, name="livekit-1.13", statuses=(200,)):
+    parsed = [
         one
-        for request, status in captured(name) if status in decode_response
-        for one in verify_and_parse(SOURCE, request, [OF_THE_SERVER])
+        for request, status in captured(name) if status in statuses
+        for one in verify_and_parse(SOURCE, request, [SERVER_SECRET])
     ]  # fmt: skip
-    return [one.event for one in heard if one.event.room == room and one.role in COUNTED_ROLES]
+    return [one.event for one in parsed if one.event.room == room and one.role in COUNTED_ROLES]
 
 
-def met(events):
-    """Who was in the only meeting: from and until which second of it, and how they left."""
+def stays(events):
+    """Return the stays of the only meeting: user, first and last second, and the reason of the leave."""
     (meeting,) = meetings_of(events, as_of=max(event.at for event in events) + 60_000)
     return [
         (
@@ -152,33 +158,33 @@ def met(events):
     ]
 
 
-STORIES = {
+EXPECTED_STAYS = {
     "standup": [("ann", 0, 11, "reported"), ("bob", 0, 11, "reported")],
     "crash": [("ann", 0, 30, "reported"), ("bob", 0, 51, "reported")],
     "double": [("ann", 0, 11, "reported"), ("bob", 0, 43, "reported"), ("ann", 11, 42, "reported")],
     "mixed": [("ann", 0, 33, "reported"), ("agent-1", 0, 33, "reported"), ("sip_+4930", 0, 31, "reported")],
-    # The new room was there, and Ann in it, in the very millisecond in which the old stays end: one meeting.
+    # The new room has Ann in the very millisecond in which the old stays end: one meeting.
     "fallen": [("ann", 0, 11, "superseded"), ("bob", 0, 11, "superseded"), ("ann", 11, 32, "reported")],
     "unsaid": [("ann", 0, 14, "room_ended"), ("bob", 0, 11, "reported")],
 }
 
 
-@pytest.mark.parametrize("room", STORIES)
-def test_what_a_real_server_said_comes_to_what_happened(room):
-    assert met(events_of(room)) == STORIES[room]
+@pytest.mark.parametrize("room", EXPECTED_STAYS)
+def test_captured_events_of_a_real_server_give_the_true_stays(room):
+    assert stays(events_of(room)) == EXPECTED_STAYS[room]
 
 
-def test_a_request_that_is_repeated_changes_nothing():
-    events = events_of("unsaid", decode_response=(200, 503))
+def test_a_repeated_request_changes_nothing():
+    events = events_of("unsaid", statuses=(200, 503))
     assert len({event.id for event in events}) < len(events)
-    assert [left_by for *_, left_by in met(events)] == ["reported", "reported"]
+    assert [left_by for *_, left_by in stays(events)] == ["reported", "reported"]
 
 
-def test_a_connection_without_media_is_nobody():
+def test_a_connection_without_media_is_no_participant():
     assert {event.kind for event in events_of("hollow")} == {Kind.END}
 
 
-def test_with_redis_too_a_room_that_starts_again_has_lost_its_people_although_it_is_the_same():
+def test_with_redis_a_room_that_starts_again_has_no_stays_although_its_sid_is_the_same():
     events = events_of("standup", "livekit-1.13-redis-killed")
     assert len({event.source_session for event in events if event.source_session}) == 1
     carol = events[-1]

@@ -1,4 +1,4 @@
-"""RealtimeKit: what its webhooks come to, and signatures as its documents check them."""
+"""RealtimeKit: the stays of its webhooks, and signatures as its documentation checks them."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ import pytest
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.realtimekit import SOURCE, parse, sign
 from support.key_pairs import pair
-from support.source_payloads import iso, told
+from support.source_payloads import iso, meeting_stays
 from support.source_requests import ask
 
 PRIVATE, PUBLIC = pair("realtimekit")
@@ -23,20 +23,20 @@ def notice(event, session="s1", participant=None, **times):
     return parse(InboundRequest({}, json.dumps(body).encode()))
 
 
-def came(who, at, session="s1"):
-    return notice("meeting.participantJoined", session, {"peerId": who, "joinedAt": iso(at)})
+def join(participant, at, session="s1"):
+    return notice("meeting.participantJoined", session, {"peerId": participant, "joinedAt": iso(at)})
 
 
-def left(who, since, at, session="s1"):
-    told = {"peerId": who, "joinedAt": iso(since), "leftAt": iso(at)}
-    return notice("meeting.participantLeft", session, told)
+def leave(participant, since, at, session="s1"):
+    payload = {"peerId": participant, "joinedAt": iso(since), "leftAt": iso(at)}
+    return notice("meeting.participantLeft", session, payload)
 
 
-def started(at, session="s1"):
+def start(at, session="s1"):
     return notice("meeting.started", session, startedAt=at)
 
 
-def ended(at, session="s1"):
+def end(at, session="s1"):
     return notice("meeting.ended", session, endedAt=at)
 
 
@@ -46,62 +46,62 @@ ANN = ("ann", 0, 60, "reported")
 # The signature.
 
 
-def test_node_takes_what_we_sign_as_the_documents_check_it():
+def test_node_accepts_our_signature_as_documented():
     signature = sign(InboundRequest({}, BODY), PRIVATE).headers["rtk-signature"]
-    for body, taken in ((BODY, True), (BODY.replace(b"chat", b"chit"), False)):
-        shown = base64.b64encode(body).decode()
-        assert ask("rsa.mjs", body=shown, signature=signature, publicKey=PUBLIC) is taken
+    for body, is_accepted in ((BODY, True), (BODY.replace(b"chat", b"chit"), False)):
+        changed_body = base64.b64encode(body).decode()
+        assert ask("rsa.mjs", body=changed_body, signature=signature, publicKey=PUBLIC) is is_accepted
 
 
-def test_dytes_header_is_as_good():
+def test_the_header_of_dyte_is_accepted():
     signature = sign(InboundRequest({}, BODY), PRIVATE).headers["rtk-signature"]
     assert verify_and_parse(SOURCE, InboundRequest({"dyte-signature": signature}, BODY), [PUBLIC]) == []
 
 
-def test_the_keys_of_both_may_be_secrets_of_one_source():
+def test_the_keys_of_both_can_be_secrets_of_one_source():
     assert verify_and_parse(SOURCE, sign(InboundRequest({}, BODY), PRIVATE), [pair("dyte")[1], PUBLIC]) == []
 
 
-def test_a_good_header_of_dyte_does_not_make_up_for_a_bad_one_of_realtimekit():
+def test_a_valid_header_of_dyte_does_not_excuse_an_invalid_one_of_realtimekit():
     signature = sign(InboundRequest({}, BODY), PRIVATE).headers["rtk-signature"]
     headers = {"rtk-signature": signature[::-1], "dyte-signature": signature}
     with pytest.raises(VerificationFailed):
         verify_and_parse(SOURCE, InboundRequest(headers, BODY), [PUBLIC])
 
 
-# What it comes to.
+# Stays.
 
 
-def test_a_leave_that_overtakes_its_join_tells_the_same():
-    assert told([*left("ann", 0, 60), *came("ann", 0)]) == [[ANN]]
+def test_a_leave_that_arrives_before_its_join_gives_the_same_stay():
+    assert meeting_stays([*leave("ann", 0, 60), *join("ann", 0)]) == [[ANN]]
 
 
-def test_a_delivery_that_is_repeated_counts_once():
-    assert told([*came("ann", 0) * 3, *left("ann", 0, 60) * 2]) == [[ANN]]
+def test_a_repeated_request_changes_nothing():
+    assert meeting_stays([*join("ann", 0) * 3, *leave("ann", 0, 60) * 2]) == [[ANN]]
 
 
-def test_a_lost_join_is_told_by_its_leave():
-    assert told(left("ann", 0, 60)) == [[ANN]]
+def test_a_lost_join_is_restored_by_its_leave():
+    assert meeting_stays(leave("ann", 0, 60)) == [[ANN]]
 
 
-def test_a_lost_leave_is_told_by_the_end_of_the_meeting():
-    assert told([*started(0), *came("ann", 0), *ended(90)]) == [[("ann", 0, 90, "room_ended")]]
+def test_a_lost_leave_is_replaced_by_the_end_of_the_meeting():
+    assert meeting_stays([*start(0), *join("ann", 0), *end(90)]) == [[("ann", 0, 90, "room_ended")]]
 
 
-def test_whoever_was_forgotten_is_gone_when_the_next_session_starts():
-    heard = [*came("ghost", 0), *started(300, "s2"), *came("bob", 300, "s2"), *left("bob", 300, 400, "s2")]
-    assert told(heard) == [[("ghost", 0, 295, "superseded")], [("bob", 300, 400, "reported")]]
+def test_stale_stays_end_when_the_next_session_starts():
+    events = [*join("ghost", 0), *start(300, "s2"), *join("bob", 300, "s2"), *leave("bob", 300, 400, "s2")]
+    assert meeting_stays(events) == [[("ghost", 0, 295, "superseded")], [("bob", 300, 400, "reported")]]
 
 
-def test_a_late_end_of_the_last_session_closes_nobody_of_the_next():
-    heard = [*came("bob", 100, "s2"), *ended(110, "s1"), *left("bob", 100, 200, "s2")]
-    assert told(heard) == [[("bob", 100, 200, "reported")]]
+def test_a_late_end_of_the_last_session_ends_no_stay_of_the_next():
+    events = [*join("bob", 100, "s2"), *end(110, "s1"), *leave("bob", 100, 200, "s2")]
+    assert meeting_stays(events) == [[("bob", 100, 200, "reported")]]
 
 
-def test_a_leave_whose_join_is_the_leave_is_a_leave_all_the_same():
-    assert told([*came("ann", 0), *left("ann", 60, 60)]) == [[ANN]]
+def test_a_leave_whose_join_time_is_the_leave_time_ends_the_stay():
+    assert meeting_stays([*join("ann", 0), *leave("ann", 60, 60)]) == [[ANN]]
 
 
-def test_somebody_who_comes_back_has_a_second_stay():
-    heard = [*came("ann-1", 0), *came("ann-2", 30), *left("ann-1", 0, 60), *left("ann-2", 30, 90)]
-    assert told(heard) == [[("ann-1", 0, 60, "reported"), ("ann-2", 30, 90, "reported")]]
+def test_a_participant_who_comes_back_has_a_second_stay():
+    events = [*join("ann-1", 0), *join("ann-2", 30), *leave("ann-1", 0, 60), *leave("ann-2", 30, 90)]
+    assert meeting_stays(events) == [[("ann-1", 0, 60, "reported"), ("ann-2", 30, 90, "reported")]]

@@ -1,4 +1,4 @@
-"""Twilio: what its callbacks come to, and Twilio's own libraries on the other side."""
+"""Twilio: the stays of its callbacks, and Twilio's own libraries on the other side."""
 
 from urllib.parse import urlencode
 
@@ -10,13 +10,13 @@ from twilio.request_validator import RequestValidator
 from headcount.sources import fields
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
 from headcount.sources.twilio import SOURCE, parse, sign
-from support.source_payloads import iso, told
+from support.source_payloads import iso, meeting_stays
 from support.source_requests import ask
 
 SECRET = "twilio-auth-token"
 URL = "https://headcount.example/v1/ingest/twilio/TOKEN?src=1"
 TWILIO = RequestValidator(SECRET)
-FORMAT = {
+FORM = {
     "AccountSid": "ACe4c1d2b3a4958677",
     "RoomName": "Montag früh & spät",
     "RoomSid": "RM1",
@@ -40,34 +40,34 @@ def notice(event, at, session="RM1", **more):
     return parse(request(form))
 
 
-def came(who, at, session="RM1"):
-    return notice("participant-connected", at, session, ParticipantSid=who)
+def join(participant, at, session="RM1"):
+    return notice("participant-connected", at, session, ParticipantSid=participant)
 
 
-def left(who, at, length=None, session="RM1"):
+def leave(participant, at, length=None, session="RM1"):
     known = {} if length is None else {"ParticipantDuration": length}
-    return notice("participant-disconnected", at, session, ParticipantSid=who, **known)
+    return notice("participant-disconnected", at, session, ParticipantSid=participant, **known)
 
 
 # Twilio's own libraries.
 
 
 @given(st.dictionaries(st.text(), st.text()))
-def test_what_twilios_python_signs_is_genuine(form):
-    hear_only(request(form, TWILIO.compute_signature(URL, form)))
+def test_a_signature_of_twilios_python_library_is_accepted(form):
+    verify(request(form, TWILIO.compute_signature(URL, form)))
 
 
 @given(st.dictionaries(st.text(), st.text()))
-def test_twilios_python_accepts_what_we_sign(form):
+def test_twilios_python_library_accepts_our_signature(form):
     assert TWILIO.validate(URL, form, sign(request(form), SECRET).headers["x-twilio-signature"])
 
 
-def hear_only(signed, secrets=(SECRET,)):
+def verify(signed, secrets=(SECRET,)):
     SOURCE.verify(signed, secrets)
 
 
 @pytest.mark.parametrize(
-    ("told_to_twilio", "seen_by_us"),
+    ("address_at_twilio", "address_here"),
     [
         ("https://headcount.example/t", "https://headcount.example:443/t"),
         ("https://headcount.example:443/t", "https://headcount.example/t"),
@@ -75,25 +75,25 @@ def hear_only(signed, secrets=(SECRET,)):
         ("https://headcount.example:8443/t", "https://headcount.example:8443/t"),
     ],
 )
-def test_the_port_may_be_in_the_address_or_not(told_to_twilio, seen_by_us):
-    hear_only(request(FORMAT, TWILIO.compute_signature(told_to_twilio, FORMAT), seen_by_us))
+def test_the_port_in_the_address_is_optional(address_at_twilio, address_here):
+    verify(request(FORM, TWILIO.compute_signature(address_at_twilio, FORM), address_here))
 
 
 def test_a_shared_key_signs_with_sha_256():
     settings = {"x-twilio-webhooks-signature-settings": "key=webhooks_sharedkey_1, algorithm=HMAC_SHA256"}
-    signature = TWILIO.compute_signature(URL, FORMAT, "HMAC_SHA256")
-    hear_only(request(FORMAT, signature, **settings))
+    signature = TWILIO.compute_signature(URL, FORM, "HMAC_SHA256")
+    verify(request(FORM, signature, **settings))
     with pytest.raises(VerificationFailed):
-        hear_only(request(FORMAT, signature))
+        verify(request(FORM, signature))
 
 
-def test_a_field_that_comes_twice_counts_with_both_values():
+def test_a_repeated_field_is_signed_with_both_values():
     class Both(dict):
         def getlist(self, name):
             return ["2", "1"] if name == "x" else [self[name]]
 
-    signature = TWILIO.compute_signature(URL, Both(FORMAT, x=""))
-    hear_only(request([*FORMAT.items(), ("x", "2"), ("x", "1")], signature))
+    signature = TWILIO.compute_signature(URL, Both(FORM, x=""))
+    verify(request([*FORM.items(), ("x", "2"), ("x", "1")], signature))
 
 
 def in_twilios_javascript(signed, url=URL):
@@ -101,8 +101,8 @@ def in_twilios_javascript(signed, url=URL):
     return ask("twilio.mjs", **asked, params=dict(fields.parse_form(signed.body)))["genuine"]
 
 
-def test_twilios_javascript_accepts_what_we_sign_and_refuses_what_we_refuse():
-    signed = sign(request(FORMAT), SECRET)
+def test_twilios_javascript_library_accepts_and_rejects_what_we_do():
+    signed = sign(request(FORM), SECRET)
     assert in_twilios_javascript(signed)
     elsewhere = URL.replace("src=1", "src=2")
     changed = signed._replace(body=signed.body.replace(b"PA1", b"PA2"))
@@ -113,48 +113,48 @@ def test_twilios_javascript_accepts_what_we_sign_and_refuses_what_we_refuse():
             verify_and_parse(SOURCE, refused, [SECRET])
 
 
-# What it comes to.
+# Stays.
 
 ANN = ("ann", 0, 60.5, "reported")
 
 
-def test_a_leave_that_overtakes_its_join_tells_the_same():
-    assert told([*left("ann", 60.5, 60), *came("ann", 0)]) == [[ANN]]
+def test_a_leave_that_arrives_before_its_join_gives_the_same_stay():
+    assert meeting_stays([*leave("ann", 60.5, 60), *join("ann", 0)]) == [[ANN]]
 
 
-def test_a_delivery_that_is_repeated_counts_once():
-    assert told([*came("ann", 0) * 3, *left("ann", 60.5, 60) * 2]) == [[ANN]]
+def test_a_repeated_request_changes_nothing():
+    assert meeting_stays([*join("ann", 0) * 3, *leave("ann", 60.5, 60) * 2]) == [[ANN]]
 
 
 @pytest.mark.parametrize("length", [60, 61])
-def test_whole_seconds_move_no_join_that_is_known(length):
+def test_a_duration_in_whole_seconds_does_not_move_a_known_join(length):
     """Cut off or rounded: 60.5 s."""
-    assert told([*came("ann", 0), *left("ann", 60.5, length)]) == [[ANN]]
+    assert meeting_stays([*join("ann", 0), *leave("ann", 60.5, length)]) == [[ANN]]
 
 
-def test_a_lost_join_is_told_by_its_leave_a_second_late():
-    assert told(left("ann", 60.5, 60)) == [[("ann", 1.5, 60.5, "reported")]]
+def test_a_lost_join_is_restored_by_its_leave_a_second_late():
+    assert meeting_stays(leave("ann", 60.5, 60)) == [[("ann", 1.5, 60.5, "reported")]]
 
 
 def test_a_stay_of_no_length_does_not_undo_the_leave():
-    assert told([*came("ann", 0), *left("ann", 60.5, 0)]) == [[ANN]]
+    assert meeting_stays([*join("ann", 0), *leave("ann", 60.5, 0)]) == [[ANN]]
 
 
-def test_a_lost_leave_is_told_by_the_end_of_the_room():
-    assert told([*came("ann", 0), *notice("room-ended", 90)]) == [[("ann", 0, 90, "room_ended")]]
+def test_a_lost_leave_is_replaced_by_the_end_of_the_room():
+    assert meeting_stays([*join("ann", 0), *notice("room-ended", 90)]) == [[("ann", 0, 90, "room_ended")]]
 
 
-def test_somebody_who_connects_again_has_a_second_stay():
-    heard = [*came("ann-1", 0), *came("ann-2", 30), *left("ann-1", 30, 30), *left("ann-2", 90, 60)]
-    assert told(heard) == [[("ann-1", 0, 30, "reported"), ("ann-2", 30, 90, "reported")]]
+def test_a_participant_who_connects_again_has_a_second_stay():
+    events = [*join("ann-1", 0), *join("ann-2", 30), *leave("ann-1", 30, 30), *leave("ann-2", 90, 60)]
+    assert meeting_stays(events) == [[("ann-1", 0, 30, "reported"), ("ann-2", 30, 90, "reported")]]
 
 
-def test_whoever_was_forgotten_is_gone_when_the_next_room_is_created():
-    heard = [*came("ghost", 0), *notice("room-created", 300, "RM2"), *came("bob", 300, "RM2")]
-    heard += left("bob", 400, 100, "RM2")
-    assert told(heard) == [[("ghost", 0, 295, "superseded")], [("bob", 300, 400, "reported")]]
+def test_stale_stays_end_when_the_next_room_is_created():
+    events = [*join("ghost", 0), *notice("room-created", 300, "RM2"), *join("bob", 300, "RM2")]
+    events += leave("bob", 400, 100, "RM2")
+    assert meeting_stays(events) == [[("ghost", 0, 295, "superseded")], [("bob", 300, 400, "reported")]]
 
 
-def test_a_late_end_of_the_last_room_closes_nobody_of_the_next():
-    heard = [*came("bob", 100, "RM2"), *notice("room-ended", 110), *left("bob", 200, 100, "RM2")]
-    assert told(heard) == [[("bob", 100, 200, "reported")]]
+def test_a_late_end_of_the_last_room_ends_no_stay_of_the_next():
+    events = [*join("bob", 100, "RM2"), *notice("room-ended", 110), *leave("bob", 200, 100, "RM2")]
+    assert meeting_stays(events) == [[("bob", 100, 200, "reported")]]

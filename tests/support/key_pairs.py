@@ -1,4 +1,4 @@
-"""Pairs of RSA keys, made once for a run of the tests."""
+"""RSA key pairs, generated once per test run."""
 
 from functools import cache
 
@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 @cache
 def pair(name):
-    """(private, public) in PEM; the same for the same name."""
+    """Return (private, public) in PEM; the same pair for the same name."""
     key = rsa.generate_private_key(65537, 2048)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

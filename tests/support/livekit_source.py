@@ -17,7 +17,7 @@ ADDRESS = re.compile(r"/v1/ingest/\S+")
 
 
 def added(service, kind, *flags):
-    """Set a source up and give the path of its address."""
+    """Create a source and return the path of its address."""
     made = headcount("source", "add", kind, "--database", service.database, *flags)
     return ADDRESS.search(made.stdout)[0]
 
@@ -32,13 +32,13 @@ def now():
 
 
 def webhook(event, room="standup", **more):
-    told = {
+    payload = {
         "event": event,
         "id": f"EV_{event}_{room}_{json.dumps(more)}",
         "room": {"name": room, "sid": f"RM_{room}"},
         **more,
     }
-    return InboundRequest({"content-type": "application/webhook+json"}, json.dumps(told).encode())
+    return InboundRequest({"content-type": "application/webhook+json"}, json.dumps(payload).encode())
 
 
 def person(name, joined, **more):

@@ -1,4 +1,4 @@
-"""Asking a server that is a function: what it answers to each request."""
+"""Runs a poll against a server that is a function: it returns the response to each request."""
 
 import json
 
@@ -9,7 +9,7 @@ KEY = "key:secret-that-is-long-enough-for-hs256"
 
 
 def poll_result(poll, server, **more):
-    """What a poll makes of the answers that `server` gives. Raises `PollFailed`."""
+    """Return the result of a poll with the responses of `server`. Raise `PollFailed`."""
     steps = poll.run(PollContext(**{"secret": KEY, "now": NOW, "nonce": "chance", **more}))
     try:
         asked = next(steps)

@@ -1,6 +1,6 @@
-"""Stories: what a room comes to, told by who was in, from when to when, and how that is known.
+"""Times of payloads, and the stays that a list of parsed events gives.
 
-Seconds since noon, a moment that all stories share.
+Times are seconds since a noon that all tests share.
 """
 
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from headcount.kernel.replay import meetings_of
 
 NOON = 1_772_449_200
-LATE = 7_200
+AS_OF = 7_200
 
 
 def ms(seconds):
@@ -16,18 +16,18 @@ def ms(seconds):
 
 
 def iso(seconds):
-    """RFC 3339 with milliseconds."""
+    """Return RFC 3339 with milliseconds."""
     when = datetime.fromtimestamp(ms(seconds) / 1_000, UTC)
     return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def told(heard, as_of=LATE):
-    """`[(who, from, to, left_by), ...]` of each meeting of one room."""
-    meetings = meetings_of([one.event for one in heard], as_of=ms(as_of))
-    return [[_entry(entry) for entry in meeting.participants] for meeting in meetings]
+def meeting_stays(events, as_of=AS_OF):
+    """Return `[(participant, from, to, left_by), ...]` of each meeting of one room."""
+    meetings = meetings_of([one.event for one in events], as_of=ms(as_of))
+    return [[_stay(entry) for entry in meeting.participants] for meeting in meetings]
 
 
-def _entry(entry):
+def _stay(entry):
     return entry.participant_id, _since_noon(entry.join), _since_noon(entry.leave), entry.left_by
 
 

@@ -1,4 +1,4 @@
-"""What holds for every form: anything is read or refused, and the same file says the same."""
+"""Properties of every export format: any file is parsed or rejected, and the same file gives the same events."""
 
 import json
 from contextlib import suppress
@@ -15,34 +15,34 @@ from headcount.sources.registry import SOURCES
 from headcount.timezones import zone_named
 from support.golden_exports import FILES, content_of, options_of
 
-POLL_ONLY_SOURCES = ExportOptions("room", zone_named("Europe/Berlin"), day_first=True)
+OPTIONS = ExportOptions("room", zone_named("Europe/Berlin"), day_first=True)
 
-every_form = pytest.mark.parametrize("form", EXPORT_FORMATS.values(), ids=list(EXPORT_FORMATS))
-
-
-def goldens_of(form):
-    return [json.loads(file.read_text()) for file in FILES if file.parent.name == form.kind]
+every_format = pytest.mark.parametrize("export_format", EXPORT_FORMATS.values(), ids=list(EXPORT_FORMATS))
 
 
-def parse(form, raw, asked=POLL_ONLY_SOURCES):
-    """The events, or None if the file is refused. Nothing else may happen."""
+def golden_files_of(export_format):
+    return [json.loads(file.read_text()) for file in FILES if file.parent.name == export_format.kind]
+
+
+def parse(export_format, raw, options=OPTIONS):
+    """Return the events and the errors, or None if the file is rejected. No other error may occur."""
     bad = []
     with suppress(BadInput):
-        return parse_export(form, ExportFile(raw), asked, bad.append), bad
+        return parse_export(export_format, ExportFile(raw), options, bad.append), bad
     return None
 
 
-@every_form
+@every_format
 @given(raw=st.binary(max_size=300))
-def test_any_bytes_are_read_or_refused(form, raw):
-    parse(form, raw)
+def test_any_bytes_are_parsed_or_rejected(export_format, raw):
+    parse(export_format, raw)
 
 
-@every_form
+@every_format
 @given(st.data())
-def test_a_damaged_file_is_read_or_refused(form, data):
-    goldens = goldens_of(form)
-    if not goldens:  # logs of webhooks are damaged with their sources
+def test_a_damaged_file_is_parsed_or_rejected(export_format, data):
+    goldens = golden_files_of(export_format)
+    if not goldens:  # payload logs are damaged in the tests of sources
         return
     raw = content_of(data.draw(st.sampled_from(goldens)))
     at = data.draw(st.integers(0, max(0, len(raw) - 1)))
@@ -55,20 +55,21 @@ def test_a_damaged_file_is_read_or_refused(form, data):
             ),
         )
     )  # fmt: skip
-    parse(form, raw[:at] + put + raw[at + length :])
+    parse(export_format, raw[:at] + put + raw[at + length :])
 
 
-@every_form
-def test_a_file_says_the_same_each_time(form):
-    for told in goldens_of(form):
-        asked = options_of(told)
-        assert parse(form, content_of(told), asked) is None or (
-            parse(form, content_of(told), asked)[0] == parse(form, content_of(told), asked)[0]
+@every_format
+def test_a_file_is_parsed_the_same_way_each_time(export_format):
+    for golden in golden_files_of(export_format):
+        options = options_of(golden)
+        assert parse(export_format, content_of(golden), options) is None or (
+            parse(export_format, content_of(golden), options)[0]
+            == parse(export_format, content_of(golden), options)[0]
         )
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
-def test_a_log_says_what_its_deliveries_said(source):
+def test_a_payload_log_has_the_events_of_its_requests(source):
     deliveries = source.samples(1_772_442_000_000)
     lines = [
         json.dumps(
@@ -81,6 +82,6 @@ def test_a_log_says_what_its_deliveries_said(source):
         )
         for one in deliveries
     ]
-    heard, bad = parse(EXPORT_FORMATS[source.kind], "\n".join(lines).encode())
-    assert heard == [event for one in deliveries for event in parse_trusted(source, one)]
+    events, bad = parse(EXPORT_FORMATS[source.kind], "\n".join(lines).encode())
+    assert events == [event for one in deliveries for event in parse_trusted(source, one)]
     assert bad == []

@@ -1,4 +1,4 @@
-"""What holds for every poll: whatever is answered, it says who is in, or that it failed; and nothing else."""
+"""Properties of every poll: any response gives a result or fails with `PollFailed`."""
 
 import json
 
@@ -11,7 +11,7 @@ from headcount.sources.polls.registry import POLLS
 from support.poll_requests import poll_result
 
 ROOMS = ["eu-1/12", "eu-1/audiobridge/x", "blue@conference.example/b", "\x00", ""]
-# The names of all that any of them answers with, so that what is made of them gets far.
+# Names from the responses of all vendors, so that random JSON is parsed deeply.
 NAMES = st.sampled_from(
     ["janus", "response", "list", "participants", "room", "id", "server-name", "error", "error_code", "code", "rooms", "name", "sid",
      "clients", "room_census", "room_name", "joined_at", "joinTime", "blue"]
@@ -24,7 +24,7 @@ JSON = st.recursive(
 every_poll = pytest.mark.parametrize("poll", POLLS.values(), ids=list(POLLS))
 
 
-def assert_listed_or_failed(poll, answer):
+def assert_result_or_failed(poll, answer):
     try:
         found = poll_result(poll, answer, active_rooms=ROOMS)
     except PollFailed:
@@ -36,20 +36,20 @@ def assert_listed_or_failed(poll, answer):
 
 @every_poll
 @given(data=st.data(), status=st.sampled_from([200, 200, 200, 401, 404, 500]))
-def test_any_bytes_say_who_is_in_or_fail(poll, data, status):
-    assert_listed_or_failed(poll, lambda _: PollResponse(status, data.draw(st.binary(max_size=100))))
+def test_any_bytes_give_a_result_or_fail(poll, data, status):
+    assert_result_or_failed(poll, lambda _: PollResponse(status, data.draw(st.binary(max_size=100))))
 
 
 @every_poll
 @given(data=st.data())
-def test_any_json_says_who_is_in_or_fails(poll, data):
-    assert_listed_or_failed(poll, lambda _: PollResponse(200, json.dumps(data.draw(JSON)).encode()))
+def test_any_json_gives_a_result_or_fails(poll, data):
+    assert_result_or_failed(poll, lambda _: PollResponse(200, json.dumps(data.draw(JSON)).encode()))
 
 
 @every_poll
 @pytest.mark.parametrize(
     "body", [b"[" * 100_000, b"{" * 100_000, b"<a>" * 100_000, b"\xff\xfe", b"9" * 5_000]
 )
-def test_what_is_made_to_be_hard_to_read_fails(poll, body):
+def test_hostile_bodies_fail(poll, body):
     with pytest.raises(PollFailed):
         poll_result(poll, lambda _: PollResponse(200, body))

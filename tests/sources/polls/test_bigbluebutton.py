@@ -1,4 +1,4 @@
-"""What `getMeetings` of BigBlueButton answers, after its documentation, and which meetings are over by that."""
+"""BigBlueButton: responses of `getMeetings` as documented, and the meetings that have ended."""
 
 import hashlib
 
@@ -42,7 +42,7 @@ def meetings(*found):
     return f"<?xml version='1.0' encoding='UTF-8'?>\n<response>\n<returncode>SUCCESS</returncode>\n<meetings>{inside}</meetings>\n</response>"
 
 
-# As newer ones say it.
+# The form of newer versions.
 ALSO_WRONG = (
     "<response><returncode>FAILED</returncode><errors><error><key>checksumError</key><message>Checksums do not match</message></error>"
     "<error><key>other</key><message>And more</message></error></errors></response>"
@@ -50,7 +50,7 @@ ALSO_WRONG = (
 
 
 class Server:
-    """Takes checksums of these hashes."""
+    """A server that accepts checksums of these hashes."""
 
     def __init__(self, xml, *algorithms, wrong=WRONG):
         self.xml, self.algorithms, self.wrong, self.asked = xml, algorithms, wrong, 0
@@ -68,19 +68,19 @@ class Server:
 
 @pytest.mark.parametrize("wrong", [WRONG, ALSO_WRONG])
 @pytest.mark.parametrize(("algorithm", "asked"), [("sha256", 1), ("sha1", 2), ("sha512", 3), ("sha384", 4)])
-def test_a_checksum_that_the_server_takes_is_found(algorithm, asked, wrong):
+def test_a_hash_that_the_server_accepts_is_found(algorithm, asked, wrong):
     server = Server(meetings("Demo Meeting"), algorithm, wrong=wrong)
     assert poll_result(POLL, server, secret=SECRET) == ([], frozenset({"Demo Meeting"}))
     assert server.asked == asked
 
 
-def test_of_meetings_that_are_listed_nothing_is_said_whatever_their_counts():
+def test_listed_meetings_are_unclear_regardless_of_their_counts():
     server = Server(meetings("empty", "one", "Tür &amp; <![CDATA[<Tor>]]>"), "sha256")
     assert poll_result(POLL, server, secret=SECRET).unclear_rooms == {"empty", "one", "Tür & <Tor>"}
 
 
-def test_spaces_in_a_name_are_as_many_as_we_know_them():
-    """The server's template writes several as one."""
+def test_names_that_differ_in_spaces_match_the_active_room():
+    """The server's template replaces several spaces by one."""
     server = Server(meetings("room of ann"), "sha256")
     found = poll_result(POLL, server, secret=SECRET, active_rooms=["room  of ann ", "room of bob"])
     assert found.unclear_rooms == {"room of ann", "room  of ann "}
@@ -89,12 +89,12 @@ def test_spaces_in_a_name_are_as_many_as_we_know_them():
 @pytest.mark.parametrize(
     "xml", [NOBODY, "<response><returncode>SUCCESS</returncode><meetings></meetings></response>"]
 )
-def test_no_meeting_means_that_all_are_over(xml):
+def test_an_empty_list_means_that_all_meetings_have_ended(xml):
     assert poll_result(POLL, Server(xml, "sha256"), secret=SECRET) == ([], frozenset())
 
 
 @pytest.mark.parametrize("wrong", [WRONG, ALSO_WRONG])
-def test_a_wrong_secret_says_so(wrong):
+def test_a_wrong_secret_is_reported_as_such(wrong):
     with pytest.raises(CredentialsRejected, match="refused the secret: Checksums do not match"):
         poll_result(POLL, Server(NOBODY, wrong=wrong), secret="other")
 
@@ -121,6 +121,6 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><response><returncode
         (response("", 401), "refused the key"),
     ],
 )  # fmt: skip
-def test_what_is_no_answer_is_none(answer, why):
+def test_an_unusable_response_fails(answer, why):
     with pytest.raises(PollFailed, match=why):
         poll_result(POLL, lambda _: answer)

@@ -1,4 +1,4 @@
-"""What a list may hold: the limits are those of every entrance, and one who is called badly spoils it for nobody."""
+"""Limits of a poll: they are those of every entrance, and one invalid participant does not affect the others."""
 
 import asyncio
 
@@ -27,8 +27,8 @@ def looked(*present, unclear=(), limits=Limits()):  # noqa: B008 - it is frozen
     return asyncio.run(look(configured(ROW), ask, lambda: 1_772_442_000_000, lambda: "x", limits))
 
 
-def test_who_is_called_more_than_can_be_stored_is_left_out_and_the_others_are_not():
-    """The prefix counts: with it, the name of a room that fits by itself may not."""
+def test_participants_with_names_that_are_too_long_are_left_out_alone():
+    """The prefix counts: with it, the name of a room may be too long."""
     others = [
         PresentParticipant(LONG, "a"), PresentParticipant("r", LONG + "a"), PresentParticipant("r", "b", LONG + "a"), PresentParticipant("r", "c", source_session=LONG + "a"),
         PresentParticipant("", "d"), PresentParticipant("r\0", "e"),
@@ -45,6 +45,6 @@ def test_a_display_name_is_cut():
     assert entry.user_name == LONG
 
 
-def test_a_list_of_more_than_may_come_at_once_changes_nothing():
+def test_a_list_with_too_many_participants_changes_nothing():
     with pytest.raises(BadInput, match=r"^3 at once: at most 2 are accepted \(max_events\)$"):
-        looked(*(PresentParticipant("r", who) for who in "abc"), limits=Limits(events=2))
+        looked(*(PresentParticipant("r", participant) for participant in "abc"), limits=Limits(events=2))

@@ -1,4 +1,4 @@
-"""What Galene's administrators may see, and who is in by that."""
+"""Galene: responses for administrators, and their participants."""
 
 import pytest
 
@@ -26,11 +26,11 @@ def test_groups_and_subgroups_have_clients():
     assert not found.unclear_rooms
 
 
-def test_nobody_is_in_any_group():
+def test_groups_may_be_empty():
     assert poll_result(POLL, lambda _: response([])) == ([], frozenset())
 
 
-def test_the_administrators_name_and_password_are_shown():
+def test_the_administrators_name_and_password_are_sent():
     def server(ask):
         assert ask[:3] == ("GET", "/galene-api/v0/.stats", {"authorization": "Basic cm9vdDpww6Q="})
         return response([])
@@ -48,11 +48,11 @@ def test_the_administrators_name_and_password_are_shown():
         (PollResponse(404, b"404 page not found"), "answered 404"),
     ],
 )
-def test_what_is_no_answer_is_none(answer, why):
+def test_an_unusable_response_fails(answer, why):
     with pytest.raises(PollFailed, match=why):
         poll_result(POLL, lambda _: answer)
 
 
-def test_a_wrong_password_says_so():
+def test_a_wrong_password_is_reported_as_such():
     with pytest.raises(CredentialsRejected, match="refused the key"):
         poll_result(POLL, lambda _: PollResponse(401, b"Haha!"))

@@ -1,4 +1,4 @@
-"""What Janus' Admin API answers, as Janus 1.1.2 was seen to answer it, and who is in by that."""
+"""Janus: responses of the Admin API, as version 1.1.2 was seen to send them, and their participants."""
 
 import json
 
@@ -12,7 +12,7 @@ CODES = {"videoroom": (426, 430), "audiobridge": (485, 484), "textroom": (417, 4
 
 
 class Janus:
-    """Its rooms by plugin: who is in each, and whether it is private. Called by number unless `texts`."""
+    """A server: its rooms by plugin, their participants, and the private rooms. Rooms have numbers unless `texts`."""
 
     def __init__(self, name="eu-1", texts=False):
         self.name, self.texts = name, texts
@@ -43,8 +43,8 @@ class Janus:
             }
         if body["request"] == "list":
             public = [
-                {"room": room, "num_participants": len(who)}
-                for room, who in rooms.items()
+                {"room": room, "num_participants": len(participant)}
+                for room, participant in rooms.items()
                 if room not in self.private
             ]
             return {plugin: "success", "list": public}
@@ -61,12 +61,12 @@ def janus():
     return Janus()
 
 
-def test_nobody_is_in_any_room(janus):
+def test_rooms_may_be_empty(janus):
     janus.rooms["videoroom"] = {1234: []}
     assert poll_result(POLL, janus) == ([], frozenset())
 
 
-def test_rooms_are_called_after_the_server_and_the_plugin(janus):
+def test_rooms_are_named_after_the_server_and_the_plugin(janus):
     janus.rooms = {
         "videoroom": {1234: [{"id": 7, "display": "Ann", "publisher": True, "talking": False}, {"id": 8, "publisher": False}]},
         "audiobridge": {1234: [{"id": 7, "display": "Bob", "setup": True, "muted": False}]},
@@ -81,7 +81,7 @@ def test_rooms_are_called_after_the_server_and_the_plugin(janus):
     ]
 
 
-def test_rooms_and_people_may_have_texts():
+def test_ids_of_rooms_and_participants_may_be_texts():
     janus = Janus("a/b", texts=True)
     janus.rooms["videoroom"] = {"blue": [{"id": "ann"}], "12": [{"id": "bob"}]}
     janus.private = {"12"}
@@ -90,7 +90,7 @@ def test_rooms_and_people_may_have_texts():
     assert not found.unclear_rooms
 
 
-def test_a_private_room_is_asked_if_somebody_is_known_to_be_in(janus):
+def test_a_private_room_is_queried_if_it_is_active(janus):
     janus.rooms["videoroom"] = {12: [{"id": 7}]}
     janus.rooms["audiobridge"] = {13: [{"id": 8}]}
     janus.private = {12, 13}
@@ -99,7 +99,7 @@ def test_a_private_room_is_asked_if_somebody_is_known_to_be_in(janus):
     assert present(found) == [("eu-1/12", "7", None), ("eu-1/audiobridge/13", "8", None)]
 
 
-def test_a_room_that_is_gone_is_empty(janus):
+def test_a_room_that_no_longer_exists_is_empty(janus):
     assert poll_result(
         POLL, janus, active_rooms=["eu-1/99", "eu-1/textroom/99", f"eu-1/{'9' * 40}", "eu-1/blue"]
     ) == (
@@ -108,7 +108,7 @@ def test_a_room_that_is_gone_is_empty(janus):
     )
 
 
-def test_of_a_room_that_is_refused_nothing_is_said(janus):
+def test_a_room_that_the_server_refuses_is_unclear(janus):
     janus.rooms["videoroom"] = {12: [{"id": 7}]}
     answers = janus.answers
     janus.answers = lambda plugin, body: (
@@ -119,7 +119,7 @@ def test_of_a_room_that_is_refused_nothing_is_said(janus):
     assert poll_result(POLL, janus) == ([], frozenset({"eu-1/12"}))
 
 
-def test_of_another_servers_rooms_nothing_is_said(janus):
+def test_rooms_of_another_server_are_unclear(janus):
     assert poll_result(POLL, janus, active_rooms=["eu-2/12", "12", "eu-11/3"]).unclear_rooms == {
         "eu-2/12",
         "12",
@@ -127,7 +127,7 @@ def test_of_another_servers_rooms_nothing_is_said(janus):
     }
 
 
-def test_a_plugin_that_is_not_there_has_no_rooms(janus):
+def test_a_missing_plugin_has_no_rooms(janus):
     del janus.rooms["audiobridge"]
     janus.rooms["videoroom"] = {12: [{"id": 7}]}
     found = poll_result(POLL, janus, active_rooms=["eu-1/audiobridge/3"])
@@ -135,14 +135,14 @@ def test_a_plugin_that_is_not_there_has_no_rooms(janus):
     assert not found.unclear_rooms
 
 
-def test_each_room_costs_one_request_if_anybody_is_in(janus):
+def test_each_room_with_participants_costs_one_request(janus):
     janus.rooms["videoroom"] = {number: [{"id": 7}] * (number // 10) for number in range(20)}
     found = poll_result(POLL, janus, active_rooms=["eu-1/3"])
     assert len(janus.asked) == 1 + 3 + 10
     assert not found.unclear_rooms
 
 
-def test_a_wrong_secret_says_so():
+def test_a_wrong_secret_is_reported_as_such():
     wrong = {
         "janus": "error",
         "error": {"code": 403, "reason": "Unauthorized request (wrong or missing secret/token)"},
@@ -164,6 +164,6 @@ def test_a_wrong_secret_says_so():
         (response({"janus": "success", "server-name": "eu-1", "response": {"error_code": 5, "error": "x"}}), "no rooms: 5 x"),
     ],
 )  # fmt: skip
-def test_what_is_no_answer_is_none(answer, why):
+def test_an_unusable_response_fails(answer, why):
     with pytest.raises(PollFailed, match=why):
         poll_result(POLL, lambda _: answer)

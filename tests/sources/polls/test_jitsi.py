@@ -1,4 +1,4 @@
-"""What Prosody's `mod_muc_census` answers, after its documentation, and which rooms are gone by that."""
+"""Jitsi: responses of `mod_muc_census` as documented, and the rooms that have ended."""
 
 import pytest
 
@@ -13,14 +13,14 @@ def room(name, participants=2, **more):
     return {"room_name": name, "participants": participants, "created_time": 1772442000, **more}
 
 
-def test_of_rooms_that_are_listed_nothing_is_said_whatever_their_counts():
+def test_listed_rooms_are_unclear_regardless_of_their_counts():
     census = {"room_census": [room(BLUE, 0, leaked=False), room(RED, -1)]}
     found = poll_result(POLL, lambda _: response(census), active_rooms=[BLUE, "gone@conference.meet.example"])
     assert found == ([], frozenset({BLUE, RED}))
 
 
 @pytest.mark.parametrize("empty", [[], {}])
-def test_no_room_means_that_all_are_gone(empty):
+def test_an_empty_list_means_that_all_rooms_have_ended(empty):
     assert poll_result(
         POLL, lambda _: response({"room_census": empty}), active_rooms=[BLUE, f"{BLUE}/b-1"]
     ) == (
@@ -29,7 +29,7 @@ def test_no_room_means_that_all_are_gone(empty):
     )
 
 
-def test_a_breakout_room_is_there_as_long_as_its_main_room():
+def test_a_breakout_room_exists_as_long_as_its_main_room():
     found = poll_result(
         POLL, lambda _: response({"room_census": [room(BLUE)]}), active_rooms=[f"{BLUE}/b-1", f"{RED}/b-1"]
     )
@@ -49,6 +49,6 @@ def test_a_breakout_room_is_there_as_long_as_its_main_room():
         (PollResponse(404, b"<h1>Unknown host: meet.example</h1>"), "answered 404: '<h1>Unknown host"),
     ],
 )
-def test_what_is_no_answer_is_none(answer, why):
+def test_an_unusable_response_fails(answer, why):
     with pytest.raises(PollFailed, match=why):
         poll_result(POLL, lambda _: answer)
