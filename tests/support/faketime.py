@@ -10,8 +10,8 @@ def library():
     """libfaketime. A missing one fails in CI, and elsewhere says what to install."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
-        told = "libfaketime is not installed: tests/install_servers.sh installs it"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(told)
+        reason = "libfaketime is not installed: tests/install_servers.sh installs it"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     return found[0]
 
 
@@ -29,6 +29,6 @@ class FalseClock:
         self.set(0)
 
     def set(self, seconds):
-        anew = self._file.with_suffix(".anew")
-        anew.write_text(f"{seconds:+d}\n")
-        anew.replace(self._file)
+        written = self._file.with_suffix(".new")
+        written.write_text(f"{seconds:+d}\n")
+        written.replace(self._file)

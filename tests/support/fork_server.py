@@ -3,7 +3,7 @@
 Importing the service takes most of a second of processor time, and the suite runs hundreds of commands. A forked command is
 a process of its own all the same: it has its arguments, environment and files, it can be killed, and its exit code is its own.
 
-The client (`ForkedCommand`) sends one message a command over a socket, with the descriptors of the command's standard streams
+The client (`ForkServer`) sends one message a command over a socket, with the descriptors of the command's standard streams
 and of a pipe. The server writes the id of the process into that pipe, and later its exit code.
 """
 
@@ -40,35 +40,55 @@ PRELOADED = (
 )
 
 
-class ForkedCommand:
-    """One command that runs. It has the part of `subprocess.Popen` that tests use."""
+class ForkServer:
+    """The connection to a server, which is started with the first command and ends with the tests.
 
-    _server = None
+    `prefix` is a command that starts it, and `environment` what it adds to ours: for what must be there before Python starts.
+    """
 
-    def __init__(self, arguments, *, environment, stdin, stdout, stderr, cwd=None):
-        self._status, written = os.pipe()
-        message = json.dumps([[*map(str, arguments)], dict(environment), str(cwd or Path.cwd())]).encode()
-        socket.send_fds(
-            self._socket(), [message], [stdin.fileno(), stdout.fileno(), stderr.fileno(), written]
-        )
+    def __init__(self, prefix=(), environment=None):
+        self._prefix = prefix
+        self._environment = environment or {}
+        self._socket = None
+
+    def run(self, arguments, *, environment=None, stdin, stdout, stderr, constants=None):
+        """Start a command, and return it.
+
+        `constants` replaces constants of modules in its process alone: {"headcount.clock.JUMP_STANDS_MS": 1_000}.
+        """
+        status, written = os.pipe()
+        environment = {**os.environ, **self._environment, **(environment or {})}
+        message = [[*map(str, arguments)], environment, str(Path.cwd()), constants or {}]
+        descriptors = [stdin.fileno(), stdout.fileno(), stderr.fileno(), written]
+        socket.send_fds(self._connected(), [json.dumps(message).encode()], descriptors)
         os.close(written)
-        self._answers = os.fdopen(self._status, "rb", buffering=0)
-        self.pid = int(self._answers.read(NUMBER_BYTES))
-        self.returncode = None
+        return ForkedCommand(os.fdopen(status, "rb", buffering=0))
 
-    @classmethod
-    def _socket(cls):
-        """The connection to the server of this process, which ends with it."""
-        if cls._server is None:
-            here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def _connected(self):
+        if self._socket is None:
+            self._socket, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             subprocess.Popen(
-                [sys.executable, "-P", __file__, str(there.fileno())],
+                [*self._prefix, sys.executable, "-P", __file__, str(there.fileno())],
+                env={**os.environ, **self._environment},
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
             )
             there.close()
-            cls._server = here
-        return cls._server
+        return self._socket
+
+    def close(self):
+        """End the server. Its commands go on."""
+        if self._socket is not None:
+            self._socket.close()
+
+
+class ForkedCommand:
+    """One command that runs. It has the part of `subprocess.Popen` that tests use."""
+
+    def __init__(self, answers):
+        self._answers = answers
+        self.pid = int(answers.read(NUMBER_BYTES))
+        self.returncode = None
 
     def wait(self, timeout=None):
         """Return the exit code once the command has ended, as `Popen` does: negative for a signal."""
@@ -91,7 +111,7 @@ class ForkedCommand:
             os.kill(self.pid, number)
 
 
-class Server:
+class Forker:
     """Forks a child for each message, and reports its end. `serve` returns in the children alone."""
 
     def __init__(self, descriptor):
@@ -151,12 +171,16 @@ class Server:
             os.close(written)
 
 
-def run_command(arguments, environment, cwd):
+def run_command(arguments, environment, cwd, constants):
     """Run the command as `python -m headcount` does, and return its exit code."""
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
     os.chdir(cwd)
+    for place, value in constants.items():
+        module, _, name = place.rpartition(".")
+        getattr(sys.modules[module], name)  # so that a constant that is named differently now is an error
+        setattr(sys.modules[module], name, value)
     sys.argv = ["headcount", *arguments]
     try:
         importlib.import_module("headcount.cli").main()
@@ -171,7 +195,7 @@ def main():
     for name in PRELOADED:
         importlib.import_module(name)
     gc.freeze()
-    code = run_command(*Server(int(sys.argv[1])).serve())
+    code = run_command(*Forker(int(sys.argv[1])).serve())
     threading._shutdown()  # noqa: SLF001 - Python has no public name for the two steps of an orderly end
     atexit._run_exitfuncs()  # noqa: SLF001
     sys.stdout.flush()

@@ -10,29 +10,25 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from support.fork_server import ForkedCommand
+from support.fork_server import ForkServer
 
 LISTENS = re.compile(r"on (http://127\.0\.0\.1:\d+)")
 KEY = re.compile(r"hc_[A-Za-z0-9_-]{32}")
 PATIENCE_S = 60
+SERVER = ForkServer()
+"""What commands are forked from, unless a test has a server of its own."""
 
 
 class NotServingError(AssertionError):
     """The service did not start. Its log says why."""
 
 
-def headcount(*arguments, check=True, env=None):
+def headcount(*arguments, check=True, environment=None, server=SERVER, constants=None):
     """Run one command to its end, and return what `subprocess.run` returns, with text."""
-    command = ["headcount", *map(str, arguments)]
-    environment = os.environ if env is None else env
-    if "LD_PRELOAD" in environment:
-        command[:1] = [sys.executable, "-m", "headcount"]
-        return subprocess.run(
-            command, check=check, capture_output=True, text=True, timeout=PATIENCE_S, env=environment
-        )
     with _nothing() as nothing, _captured() as out, _captured() as err:
-        process = ForkedCommand(arguments, environment=environment, stdin=nothing, stdout=out, stderr=err)
-        done = subprocess.CompletedProcess(command, process.wait(PATIENCE_S))
+        streams = {"stdin": nothing, "stdout": out, "stderr": err}
+        process = server.run(arguments, environment=environment, constants=constants, **streams)
+        done = subprocess.CompletedProcess(["headcount", *map(str, arguments)], process.wait(PATIENCE_S))
         done.stdout, done.stderr = _text_of(out), _text_of(err)
     if check:
         done.check_returncode()
@@ -55,11 +51,12 @@ def _text_of(captured):
 class Running:
     """A service on a store. `start` again after `kill` or `stop` to go on with the same store."""
 
-    def __init__(self, folder, database=None, environment=None, **settings):
+    def __init__(self, folder, database=None, *, server=SERVER, constants=None, **settings):
         self.folder = Path(folder)
         self.database = database or self.folder / "headcount.db"
         self.settings = settings
-        self.environment = {**os.environ, **(environment or {})}
+        self.server = server
+        self.constants = constants
         self.log = self.folder / "serve.log"
         self.process = None
         self.key = None
@@ -91,20 +88,12 @@ class Running:
         return ["serve", "--database", str(self.database), "--port", "0", *flags, *map(str, more)]
 
     def _process(self, limits, arguments, log):
-        """A forked process, unless what the test sets must be there before Python starts."""
-        if limits or "LD_PRELOAD" in self.environment:
-            command = [
-                *(["prlimit", *limits] if limits else []),
-                sys.executable,
-                "-m",
-                "headcount",
-                *arguments,
-            ]
-            return subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
+        """A forked process, unless its limits must be there before Python starts."""
+        if limits:
+            command = ["prlimit", *limits, sys.executable, "-m", "headcount", *arguments]
+            return subprocess.Popen(command, stdout=log, stderr=log)
         with _nothing() as nothing:
-            return ForkedCommand(
-                arguments, environment=self.environment, stdin=nothing, stdout=log, stderr=log
-            )
+            return self.server.run(arguments, stdin=nothing, stdout=log, stderr=log, constants=self.constants)
 
     def _wait_for_url(self, begin):
         until = time.monotonic() + PATIENCE_S

@@ -118,9 +118,7 @@ def test_commands_log_what_they_change(tmp_path):
     )
     assert "security.source_created" in told.stderr
     assert "whsec_" not in told.stderr
-    quiet = headcount(
-        "key", "create", "--database", database, env={"HEADCOUNT_LOG_LEVEL": "warning", "PATH": "/usr/bin"}
-    )
+    quiet = headcount("key", "create", "--database", database, environment={"HEADCOUNT_LOG_LEVEL": "warning"})
     assert quiet.stderr == ""
 
 

@@ -1,14 +1,13 @@
 """A file or a folder that cannot be written: `serve` refuses, what only reads works. It binds root, too, which runs the tests."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
-from support.running_service import PATIENCE_S, Running
+from support.fork_server import ForkServer
+from support.running_service import Running, headcount
 
-AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.getuid() == 0 else []
+BOUND = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.getuid() == 0 else []
 READING = [("doctor",), ("source", "list"), ("key", "list"), ("migrate", "--check")]
 WRITING = [
     ("serve", "--port", "0"),
@@ -18,12 +17,14 @@ WRITING = [
 ]
 
 
-def asked(database, *arguments):
-    """Run a command as somebody who is bound by permissions."""
-    command = [*AS_ANYBODY, sys.executable, "-m", "headcount", *map(str, arguments)]
-    return subprocess.run(
-        [*command, "--database", database], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+@pytest.fixture(scope="module")
+def run():
+    """Run a command on a store as a user who is bound by permissions."""
+    server = ForkServer(BOUND)
+    yield lambda database, *arguments: headcount(
+        *arguments, "--database", database, check=False, server=server
     )
+    server.close()
 
 
 def stopped(service):
@@ -58,20 +59,20 @@ def read_only(request, tmp_path, what_is_read_only):
     folder.chmod(0o755)
 
 
-def test_what_only_reads_works(read_only, tmp_path):
+def test_a_command_that_only_reads_works(read_only, run, tmp_path):
     for command in READING:
-        done = asked(read_only, *command)
+        done = run(read_only, *command)
         assert done.returncode == 0, f"{command}: {done.stdout} {done.stderr}"
-    done = asked(read_only, "export", tmp_path / "out", "--format", "ndjson")
+    done = run(read_only, "export", tmp_path / "out", "--format", "ndjson")
     assert done.returncode == 0, done.stderr
     assert "the one" in (tmp_path / "out" / "events.ndjson").read_text()
-    done = asked(read_only, "backup", tmp_path / "copy.db")
+    done = run(read_only, "backup", tmp_path / "copy.db")
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", WRITING, ids=[command[0] for command in WRITING])
-def test_what_writes_is_refused_in_words(read_only, command):
-    done = asked(read_only, *command)
+def test_a_command_that_writes_is_refused_with_the_reason(read_only, run, command):
+    done = run(read_only, *command)
     assert done.returncode == 2
     assert "check that the file and its directory can be written" in done.stderr
     assert "Traceback" not in done.stderr

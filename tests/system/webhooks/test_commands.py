@@ -1,6 +1,5 @@
 """`headcount webhook`, over the store, while the service runs."""
 
-import os
 import re
 
 from support.outbox_messages import put
@@ -12,8 +11,8 @@ NEW = "IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE="
 
 
 def command(service, *given, check=True):
-    allowed = {**os.environ, "HEADCOUNT_WEBHOOK_NETWORKS": "127.0.0.0/8"}
-    return headcount("webhook", *given, "--database", service.database, check=check, env=allowed)
+    allowed = {"HEADCOUNT_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    return headcount("webhook", *given, "--database", service.database, check=check, environment=allowed)
 
 
 def added(service, receiver, *flags):
