@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := build/demo
+# Two workers a processor: while one waits for a service or for a time that a rule asks for, the other computes.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(nproc))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test coverage test-live check mutate bench soak crash-test attack format clean
+.PHONY: help install run tour test test-fast coverage test-live check mutate bench soak crash-test attack format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +34,10 @@ tour: $(STAMP)  ## find the meetings in real server output and in a realistic sa
 test: $(STAMP)  ## all tests, on all processors; installs PostgreSQL and libraries for Node.js if they are not there
 	@tests/install_servers.sh
 	@tests/install_node.sh
-	$(BIN)/python -m pytest -n auto --dist worksteal --ignore=tests/live $(TESTS)
+	$(PYTEST) --ignore=tests/live $(TESTS)
+
+test-fast: $(STAMP)  ## the tests that need no server, no browser and no other process, on all processors
+	$(PYTEST) --ignore=tests/live --ignore=tests/system -m "not process" $(TESTS)
 
 coverage: $(STAMP)  ## the same, and which lines no test comes to; takes a third longer
 	@$(MAKE) test TESTS="--cov --cov-report=term:skip-covered"

@@ -4,8 +4,6 @@ import contextlib
 import io
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,13 +14,12 @@ from headcount.batch.io.blocks import COLUMNS, REQUIRED
 from headcount.batch.sessions import MEETINGS, PARTICIPANTS
 from headcount.cli import main
 from headcount.kernel.replay import meetings_of
+from support.running_service import COMPILED, headcount
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FILES = (ROOT / "docs/files.md").read_text()
 STAY = re.compile(r"([A-Z]) (\d+)–(\d+)")  # noqa: RUF001 - ranges are written with a dash
-# Nothing that somebody has set, and the code that these pages are about, whichever is installed.
-PLAIN = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT / "src")}
 OF_A_MACHINE = re.compile(
     r"(?<![\w.:])/(?:work|home|root|tmp|usr|opt|var|mnt|Users)/|\.\./\.\./|\.\./shared|localhost"
 )
@@ -118,21 +115,22 @@ def console_examples():
 
 
 @pytest.mark.parametrize(("command", "output", "code"), list(console_examples()))
-def test_a_command_of_a_page_prints_what_the_page_says(command, output, code, tmp_path):
+@pytest.mark.process
+def test_a_command_of_a_page_prints_what_the_page_says(command, output, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
     name, *arguments = shlex.split(command)
     assert name == "headcount"
-    ran = subprocess.run(
-        [sys.executable, "-m", "headcount", *arguments],
-        cwd=ROOT, capture_output=True, text=True, check=False, env=PLAIN | {"COLUMNS": "100", "HEADCOUNT_DATABASE": str(tmp_path / "headcount.db")},
-    )  # fmt: skip
+    environment = {"COLUMNS": "100", "HEADCOUNT_DATABASE": str(tmp_path / "headcount.db")}
+    ran = headcount(*arguments, check=False, environment=environment, server=COMPILED)
     assert plain(ran.stdout + ran.stderr) == plain(output)
     assert ran.returncode == code
 
 
-def test_the_rows_that_were_left_out_are_shown_as_the_page_says():
+@pytest.mark.process
+def test_the_rows_that_were_left_out_are_shown_as_the_page_says(monkeypatch):
+    monkeypatch.chdir(ROOT)
     (shown,) = re.findall(r"```text\n(left out\n.*?)```", FILES, re.DOTALL)
-    asked = [sys.executable, "-m", "headcount", "sessionize", "docs/examples/broken.csv", "--skip-bad"]
-    ran = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True, env=PLAIN)
+    ran = headcount("sessionize", "docs/examples/broken.csv", "--skip-bad", server=COMPILED)
     assert ran.stderr.endswith(shown)
 
 

@@ -209,6 +209,7 @@ def test_no_command_prints_a_control_character(store, command):
         assert r"\u001b]0;title\u0007" in shown
 
 
+@pytest.mark.process
 def test_what_programs_read_is_raw_in_a_pipe_and_shown_on_a_terminal(store):
     command = [sys.executable, "-m", "headcount", "sessionize", "--quiet", "--format"]
     file = str(store / "events.ndjson")
@@ -235,6 +236,7 @@ def read_or_nothing(ours):
 
 
 @pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.process
 def test_what_webhooks_say_is_shown(as_json):
     command = [sys.executable, "-m", "headcount", "listen", "--port", "0", *(["--json"] if as_json else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -288,6 +288,7 @@ def command(*arguments, **options):
     )
 
 
+@pytest.mark.process
 def test_an_interrupt_leaves_no_output(tmp_path):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with command("sessionize", "-", "--out", tmp_path / "out", **pipes) as running:
@@ -303,6 +304,7 @@ def test_an_interrupt_leaves_no_output(tmp_path):
 
 
 @pytest.mark.parametrize("form", [[], ["--format", "ndjson"], ["--format", "daily"]])
+@pytest.mark.process
 def test_nobody_reading_is_no_error(story, form):
     with command(
         "sessionize", story, "--quiet", *form, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -311,6 +313,7 @@ def test_nobody_reading_is_no_error(story, form):
         assert (running.wait(), running.stderr.read()) == (0, "")
 
 
+@pytest.mark.process
 def test_help_loads_neither_arrow_nor_numba():
     told = (
         "import sys\n"
@@ -322,6 +325,7 @@ def test_help_loads_neither_arrow_nor_numba():
     assert answer.stdout.splitlines()[-1] == "set()"
 
 
+@pytest.mark.process
 def test_a_missing_extra_says_what_to_install(story, tmp_path):
     (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError('no pyarrow', name='pyarrow')")
     told = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from headcount.cli import main; main()"

@@ -5,7 +5,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from live.waiting import wait_for
+from support.waiting import wait_until
 
 
 class Gate:
@@ -80,7 +80,7 @@ class Gate:
 
     def hears(self, event, room, **participant):
         """Wait for the first such delivery."""
-        return wait_for(
+        return wait_until(
             lambda: self.said(event, room, **participant),
             told=lambda: f"no {event} of {participant} in {room}; there came {self.all_said(room)}",
         )[0]

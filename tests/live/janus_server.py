@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from live.livekit_server import free_port
-from live.waiting import PATIENCE_S, wait_for
+from support.waiting import PATIENCE_S, wait_until
 
 EMITTER = "test-1"
 USER, PASSWORD = "janus", "only-for-tests"
@@ -106,7 +106,7 @@ class Janus:
                 [binary(), "--configs-folder", self.folder, "--config", self.folder / "janus.jcfg"],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        wait_for(self._answers, told=self.log.read_text)
+        wait_until(self._answers, message=self.log.read_text)
         return self
 
     def _answers(self):

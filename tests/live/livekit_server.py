@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from livekit.api import AccessToken, VideoGrants
 
-from live.waiting import PATIENCE_S, wait_for
+from support.waiting import PATIENCE_S, wait_until
 
 KEY, SECRET = "APIlivetests", "only-for-tests-only-for-tests-only-for"
 INSTALLER = Path(__file__).parents[1] / "install_livekit.sh"
@@ -67,7 +67,7 @@ class LiveKit:
             self.process = subprocess.Popen(
                 [binary(), "--config", self.folder / "livekit.yaml"], stdout=log, stderr=log
             )
-        wait_for(self._answers, told=self.log.read_text)
+        wait_until(self._answers, message=self.log.read_text)
         return self
 
     def _answers(self):

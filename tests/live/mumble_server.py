@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from live.livekit_server import free_port
-from live.waiting import PATIENCE_S, wait_for
+from support.waiting import PATIENCE_S, wait_until
 
 ICE_PYTHON = "/usr/bin/python3"
 """Debian's own, for which its package of Ice is made."""
@@ -56,7 +56,7 @@ class Mumble:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         for port in (self.port, self.ice_port):
-            wait_for(lambda port=port: self._listens(port), told="the Mumble server does not listen")
+            wait_until(lambda port=port: self._listens(port), message="the Mumble server does not listen")
         return self
 
     def _listens(self, port):

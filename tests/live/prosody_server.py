@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from live.livekit_server import free_port
-from live.waiting import PATIENCE_S, wait_for
+from support.waiting import PATIENCE_S, wait_until
 
 HOST, ROOMS = "meet.example", "conference.meet.example"
 WORD = "only-for-tests"
@@ -82,7 +82,7 @@ class Prosody:
                 [binary(), "-F", "--config", self.folder / "prosody.cfg.lua"],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        wait_for(self._listens, told=self._said)
+        wait_until(self._listens, message=self._said)
         return self
 
     def _listens(self):

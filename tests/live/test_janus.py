@@ -12,7 +12,7 @@ from live.behind import Service, Was
 from live.gate import Gate
 from live.janus_server import EMITTER, PASSWORD, SESSION_TIMEOUT_S, USER, Janus
 from live.janus_somebody import Guest
-from live.waiting import wait_for
+from support.waiting import wait_until
 
 NOTICED_S = SESSION_TIMEOUT_S + 4
 """Janus looks every two seconds for sessions that are silent."""
@@ -87,7 +87,7 @@ def _is(event, word, room, who):
 
 def hears(gate, word, room=None, who=None, seconds=20):
     """Wait for the first such event, and say when it happened."""
-    return wait_for(lambda: said(gate, word, room, who), seconds, f"no '{word}' in {room}")[0]
+    return wait_until(lambda: said(gate, word, room, who), seconds, f"no '{word}' in {room}")[0]
 
 
 def met(headcount, room, plugin=""):
@@ -176,7 +176,7 @@ def test_a_server_that_is_shut_down_lets_everybody_go(janus, gate, headcount, co
     fill(comes, room)
     before = len(said(gate, "shutdown"))
     janus.is_shut_down()
-    wait_for(lambda: len(said(gate, "shutdown")) > before, 20)
+    wait_until(lambda: len(said(gate, "shutdown")) > before, 20)
     down = said(gate, "shutdown")[-1]
     janus.start()
     people = [*met(headcount, room), *met(headcount, room, "audiobridge/")]
@@ -190,7 +190,7 @@ def test_a_server_that_was_killed_has_nobody_when_it_starts_again(janus, gate, h
     before = len(said(gate, "started"))
     janus.kill()
     janus.start()
-    wait_for(lambda: len(said(gate, "started")) > before, 20)
+    wait_until(lambda: len(said(gate, "started")) > before, 20)
     up = said(gate, "started")[-1]
     people = [*met(headcount, room), *met(headcount, room, "audiobridge/")]
     assert [was[2:] for was in people] == [(int(up), "superseded")] * 4
@@ -237,7 +237,7 @@ def test_what_is_answered_with_an_error_is_not_sent_again(gate, comes, room):
     ann = comes(room, "ann")
     gate.refusing.set()
     ann.leaves()
-    wait_for(lambda: any("leaving" in one["body"] for one in gate.deliveries if one["answered"] == 503), 20)
+    wait_until(lambda: any("leaving" in one["body"] for one in gate.deliveries if one["answered"] == 503), 20)
     gate.refusing.clear()
     bob = comes(room, "bob")
     hears(gate, "joined", room, bob.sid)

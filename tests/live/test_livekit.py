@@ -8,7 +8,7 @@ import pytest
 from live.behind import Was
 from live.livekit_server import DEPARTURE_TIMEOUT_S
 from live.livekit_signalling import only_signals
-from live.waiting import wait_for
+from support.waiting import wait_until
 
 LONG_ENOUGH_S = 11.2
 """A stay of ten seconds counts; a leave is told up to a second too early."""
@@ -110,7 +110,7 @@ def test_who_comes_back_after_a_long_loss_has_two_stays(gate, headcount, comes):
     gone = gate.hears("participant_left", "desert", identity="ann", sid=ann.sid)
     ann.finds_the_network()
     ann.hears("reconnected")
-    back = wait_for(lambda: gate.said("participant_joined", "desert", identity="ann")[1:], 30)[0]
+    back = wait_until(lambda: gate.said("participant_joined", "desert", identity="ann")[1:], 30)[0]
     time_passes(after=back[0]["t"])
     (meeting,) = headcount.meetings("desert")
     first, second = [was for was in meeting.people if was.user == "ann"]
@@ -245,7 +245,7 @@ def test_a_lost_leave_is_mended_by_the_end_of_the_room(gate, headcount, comes):
     gate.refusing.set()
     ann.leaves()
     bob.leaves()
-    wait_for(lambda: len(gate.refused("unsaid")) >= 5, 30)
+    wait_until(lambda: len(gate.refused("unsaid")) >= 5, 30)
     gate.refusing.clear()
     finished = told_second(gate.hears("room_finished", "unsaid"))
     (meeting,) = headcount.meetings("unsaid")
@@ -262,7 +262,7 @@ def test_a_server_that_is_killed_loses_its_people_until_the_room_starts_anew(liv
     assert (meeting.end, {was.left_by for was in meeting.people}) == (None, {None})
     livekit.start()
     ann.hears("reconnected")
-    started = wait_for(lambda: gate.said("room_started", "fallen")[1:], 30)[0][1]
+    started = wait_until(lambda: gate.said("room_started", "fallen")[1:], 30)[0][1]
     gate.hears("participant_joined", "fallen", identity="ann")
     meeting = headcount.meetings("fallen")[0]
     anew = int(started["room"]["creationTimeMs"]) // 1_000

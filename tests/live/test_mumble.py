@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from live.mumble_server import ICE_PYTHON, SLICE, Guest, Mumble
-from live.waiting import PATIENCE_S, wait_for
 from support.running_service import Running
+from support.waiting import PATIENCE_S, wait_until
 
 PAGE = Path(__file__).parents[2] / "docs/sources/mumble.md"
 ROOM = "mumble/Root"
@@ -61,20 +61,20 @@ def present(service):
 
 def test_who_is_connected_is_in(service, mumble, program):
     ann, bob = Guest(mumble, "Änn"), Guest(mumble, "bob")
-    wait_for(lambda: present(service) == {"Änn", "bob"}, 20)
+    wait_until(lambda: present(service) == {"Änn", "bob"}, 20)
     ann.leaves()
-    wait_for(lambda: present(service) == {"bob"}, 20)
+    wait_until(lambda: present(service) == {"bob"}, 20)
     bob.falls_silent()
-    wait_for(lambda: not present(service), 60)
+    wait_until(lambda: not present(service), 60)
     (meeting,) = service.client().get("/meetings", params={"room": ROOM}).json()["data"]
     assert meeting["max_participants"] == 2
 
 
 def test_a_server_that_is_down_changes_nothing_until_it_is_up_again(service, mumble, program):
     Guest(mumble, "ann")
-    wait_for(lambda: present(service) == {"ann"}, 20)
+    wait_until(lambda: present(service) == {"ann"}, 20)
     mumble.kill()
     assert program.stdout.readline().startswith("this round changes nothing")
     assert present(service) == {"ann"}
     mumble.start()
-    wait_for(lambda: not present(service), 20)
+    wait_until(lambda: not present(service), 20)

@@ -11,8 +11,8 @@ from live.behind import Service
 from live.gate import Gate
 from live.janus_server import ADMIN_SECRET, EMITTER, PASSWORD, USER, Janus
 from live.janus_somebody import Guest
-from live.waiting import wait_for
 from support.running_service import headcount as run
+from support.waiting import wait_until
 
 EVERY_S = 1
 TWICE_S = 2 * EVERY_S + 4
@@ -90,7 +90,9 @@ def present(headcount, name):
 
 
 def come_to_be_in(headcount, name, *people):
-    wait_for(lambda: present(headcount, name) == set(people), TWICE_S, lambda: str(present(headcount, name)))
+    wait_until(
+        lambda: present(headcount, name) == set(people), TWICE_S, lambda: str(present(headcount, name))
+    )
 
 
 def the_meeting(headcount, name):
@@ -121,7 +123,7 @@ def test_a_join_that_was_never_told_is_found_and_its_leave_is_reported(
     come_to_be_in(headcount, called(room), "Ann", "Bob")
     gate.refusing.clear()
     ann.leaves()
-    wait_for(
+    wait_until(
         lambda: any('"leaving"' in one["body"] and ann.sid in one["body"] for one in list(gate.deliveries)),
         20,
     )
@@ -176,7 +178,7 @@ def test_while_a_killed_server_is_down_nothing_changes_and_its_ghosts_go_once_it
     time.sleep(TWICE_S)  # what is waited for is time itself: polls that nobody answers
     assert present(headcount, called(room)) == {"Ann", "Bob"}
     shown = ("source", "list", "--database", headcount.running.database)
-    wait_for(lambda: "poll failed" in run(*shown).stdout, 30)
+    wait_until(lambda: "poll failed" in run(*shown).stdout, 30)
     janus.start()
     come_to_be_in(headcount, called(room))
     assert {was.left_by for was in the_meeting(headcount, called(room)).people} == {"snapshot"}

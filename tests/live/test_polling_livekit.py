@@ -7,8 +7,8 @@ import pytest
 from live.behind import Service, Was
 from live.gate import Gate
 from live.livekit_server import KEY, SECRET, LiveKit
-from live.waiting import wait_for
 from support.running_service import headcount as run
+from support.waiting import wait_until
 
 EVERY_S = 3
 TWICE_S = 2 * EVERY_S + 3
@@ -68,11 +68,11 @@ def time_passes(*, after, seconds=LONG_ENOUGH_S):
 
 def test_polling_alone_tells_who_met(no_webhooks, headcount, comes):
     ann, bob = comes("alone", "ann", "Ann Other"), comes("alone", "bob")
-    wait_for(lambda: present(headcount, "alone") == {"ann", "bob"}, LONG_ENOUGH_S + TWICE_S)
+    wait_until(lambda: present(headcount, "alone") == {"ann", "bob"}, LONG_ENOUGH_S + TWICE_S)
     time_passes(after=bob.joined)
     ann.leaves()
     bob.leaves()
-    wait_for(lambda: not present(headcount, "alone"), TWICE_S)
+    wait_until(lambda: not present(headcount, "alone"), TWICE_S)
     meeting = the_meeting(headcount, "alone")
     assert [was.user for was in meeting.people] == ["ann", "bob"]
     for somebody, was in zip((ann, bob), meeting.people, strict=True):
@@ -83,7 +83,7 @@ def test_polling_alone_tells_who_met(no_webhooks, headcount, comes):
 
 def test_a_join_that_was_never_told_is_found(gate, no_webhooks, headcount, comes):
     ann = comes("unheard", "ann")
-    wait_for(lambda: present(headcount, "unheard") == {"ann"}, LONG_ENOUGH_S + TWICE_S)
+    wait_until(lambda: present(headcount, "unheard") == {"ann"}, LONG_ENOUGH_S + TWICE_S)
     time_passes(after=ann.joined, seconds=LONG_ENOUGH_S + 1)
     gate.refusing.clear()
     ann.leaves()
@@ -101,7 +101,7 @@ def test_a_leave_that_was_never_told_is_found(gate, headcount, comes):
     time_passes(after=bob.joined)
     gate.refusing.set()
     ann.leaves()
-    wait_for(lambda: present(headcount, "unsaid") == {"bob"}, TWICE_S)
+    wait_until(lambda: present(headcount, "unsaid") == {"bob"}, TWICE_S)
     meeting = the_meeting(headcount, "unsaid")
     gate.refusing.clear()
     first = next(was for was in meeting.people if was.user == "ann")
@@ -121,7 +121,7 @@ def test_the_ghosts_of_a_server_that_was_killed_are_gone_once_it_is_back(livekit
     assert present(headcount, "haunted") == {"ann", "bob"}  # no answer says nothing
     livekit.start()
     back = time.time()
-    wait_for(lambda: not present(headcount, "haunted"), TWICE_S)
+    wait_until(lambda: not present(headcount, "haunted"), TWICE_S)
     for was in the_meeting(headcount, "haunted").people:
         assert was.left_by == "snapshot"
         assert was.leave <= back + EVERY_S + 1
@@ -135,7 +135,7 @@ def test_who_left_while_headcount_was_down_is_found_at_once(gate, headcount, com
     gate.refusing.set()
     ann.leaves()
     headcount.start()
-    wait_for(lambda: present(headcount, "asleep") == {"bob"}, TWICE_S)
+    wait_until(lambda: present(headcount, "asleep") == {"bob"}, TWICE_S)
     gate.refusing.clear()
     bob.leaves()
 

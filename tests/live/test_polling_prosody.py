@@ -11,8 +11,8 @@ from live.behind import Service
 from live.gate import Gate
 from live.prosody_server import ROOMS, WORD, Prosody
 from live.prosody_somebody import Guest
-from live.waiting import wait_for
 from support.running_service import headcount as run
+from support.waiting import wait_until
 
 EVERY_S = 1
 TWICE_S = 2 * EVERY_S + 4
@@ -66,7 +66,7 @@ def comes(prosody):
 
 def come_to_be_in(headcount, room, *guests):
     name, ids = f"{room}@{ROOMS}", {guest.sid for guest in guests}
-    wait_for(lambda: {one["id"] for one in headcount.answers("/presence").get(name, [])} == ids, TWICE_S)
+    wait_until(lambda: {one["id"] for one in headcount.answers("/presence").get(name, [])} == ids, TWICE_S)
 
 
 def several_polls_pass(headcount):

@@ -12,7 +12,7 @@ from live.behind import Service, Was
 from live.gate import Gate
 from live.prosody_server import HIBERNATION_S, RETRIES, RETRY_S, ROOMS, WORD, Prosody
 from live.prosody_somebody import Guest
-from live.waiting import wait_for
+from support.waiting import wait_until
 
 GIVEN_UP_S = (RETRIES + 1) * RETRY_S
 
@@ -65,7 +65,7 @@ def said(gate, event, room, who=None, answered=200):
 
 
 def hears(gate, event, room, who=None):
-    return wait_for(lambda: said(gate, event, room, who), 20, f"no {event} in {room}")[0]
+    return wait_until(lambda: said(gate, event, room, who), 20, f"no {event} in {room}")[0]
 
 
 def left_at(gate, room, who):
@@ -119,7 +119,7 @@ def test_a_join_that_was_refused_comes_after_the_leave(gate, headcount, comes):
     hears(gate, "occupant-joined", "hasty")
     gate.refusing.set()
     ann = comes("hasty", "ann")
-    wait_for(lambda: said(gate, "occupant-joined", "hasty", ann.sid, answered=503), 20)
+    wait_until(lambda: said(gate, "occupant-joined", "hasty", ann.sid, answered=503), 20)
     gate.refusing.clear()
     time_passes(1.1)
     ann.leaves()
@@ -138,7 +138,7 @@ def test_a_leave_that_was_lost_is_told_by_the_end_of_the_room(gate, headcount, c
     gate.refusing.set()
     ann.leaves()
     refused = lambda: said(gate, "occupant-left", "lost", ann.sid, answered=503)  # noqa: E731 - asked again and again
-    wait_for(lambda: len(refused()) == RETRIES + 1, GIVEN_UP_S + 10)
+    wait_until(lambda: len(refused()) == RETRIES + 1, GIVEN_UP_S + 10)
     gate.refusing.clear()
     assert met(headcount, "lost")[0].leave is None
     bob.leaves()
@@ -159,7 +159,7 @@ def test_nobody_is_left_of_a_server_that_was_killed(prosody, gate, headcount, co
     prosody.start()
     assert [was.leave for was in met(headcount, "fallen")] == [None, None]
     comes("fallen", "focus")
-    anew = wait_for(lambda: said(gate, "room-created", "fallen")[1:], 20)[0]["created_at"]
+    anew = wait_until(lambda: said(gate, "room-created", "fallen")[1:], 20)[0]["created_at"]
     assert [was[2:] for was in met(headcount, "fallen")] == [(anew, "superseded")] * 2
 
 

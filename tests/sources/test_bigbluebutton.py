@@ -47,15 +47,18 @@ def with_checksum(algorithm="sha1", how="theirs", address=ADDRESS):
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
 @pytest.mark.parametrize("address", [ADDRESS, ADDRESS.partition("?")[0]])
+@pytest.mark.process
 def test_the_checksum_of_another_implementation_is_accepted(algorithm, address):
     found = verify_and_parse(SOURCE, with_checksum(algorithm, address=address), ["another", SECRET])
     assert [one.event.user_id for one in found] == ["änn & bob+carol *~'()", "ann"]
 
 
+@pytest.mark.process
 def test_the_checksum_of_a_bigbluebutton_client_library_is_accepted():
     assert len(verify_and_parse(SOURCE, with_checksum(how="library"), [SECRET])) == 2
 
 
+@pytest.mark.process
 def test_our_checksum_equals_theirs():
     theirs = with_checksum()
     ours = SOURCE.sign(InboundRequest({}, theirs.body, ADDRESS, ms(0)), SECRET)

@@ -46,6 +46,7 @@ ANN = ("ann", 0, 60, "reported")
 # The signature.
 
 
+@pytest.mark.process
 def test_node_accepts_our_signature_as_documented():
     signature = sign(InboundRequest({}, BODY), PRIVATE).headers["rtk-signature"]
     for body, is_accepted in ((BODY, True), (BODY.replace(b"chat", b"chit"), False)):

@@ -101,6 +101,7 @@ def in_twilios_javascript(signed, url=URL):
     return ask("twilio.mjs", **asked, params=dict(fields.parse_form(signed.body)))["genuine"]
 
 
+@pytest.mark.process
 def test_twilios_javascript_library_accepts_and_rejects_what_we_do():
     signed = sign(request(FORM), SECRET)
     assert in_twilios_javascript(signed)

@@ -48,10 +48,12 @@ def asked(signed, body=BODY, key=PUBLIC):
     return ask("videosdk.mjs", body=base64.b64encode(body).decode(), signature=signature, publicKey=key)
 
 
+@pytest.mark.process
 def test_videosdks_library_accepts_our_signature():
     assert asked(sign(InboundRequest({}, BODY), PRIVATE)) == {"type": "participant-left"}
 
 
+@pytest.mark.process
 def test_both_sides_reject_a_changed_body():
     signed, changed = sign(InboundRequest({}, BODY), PRIVATE), BODY.replace(b"left", b"lost")
     assert asked(signed, changed) == {"refused": "Webhook signature is invalid."}
@@ -59,6 +61,7 @@ def test_both_sides_reject_a_changed_body():
         verify_and_parse(SOURCE, signed._replace(body=changed), [PUBLIC])
 
 
+@pytest.mark.process
 def test_both_sides_reject_another_key():
     signed, other = sign(InboundRequest({}, BODY), PRIVATE), pair("other")[1]
     assert asked(signed, key=other) == {"refused": "Webhook signature is invalid."}

@@ -54,17 +54,20 @@ def zooms_receiver(request, secret=SECRET):
 
 
 @pytest.mark.parametrize("name", ["joined", "ended", "joined-signed", "recording-completed"])
+@pytest.mark.process
 def test_zooms_receiver_accepts_our_signature(name):
     request = request_of(json.loads((GOLDEN / f"{name}.json").read_text()))
     assert zooms_receiver(sign(request, SECRET))["status"] == 200
 
 
+@pytest.mark.process
 def test_zooms_receiver_accepts_the_signatures_of_our_golden_files():
     request = request_of(json.loads((GOLDEN / "joined-signed.json").read_text()))
     assert zooms_receiver(request)["status"] == 200
 
 
 @pytest.mark.parametrize("change", ["body", "signature", "time"])
+@pytest.mark.process
 def test_zooms_receiver_and_we_reject_the_same_requests(change):
     signed = sign(SOURCE.samples(ms(0))[0], SECRET)
     headers = dict(signed.headers)
@@ -80,6 +83,7 @@ def test_zooms_receiver_and_we_reject_the_same_requests(change):
         verify_and_parse(SOURCE, changed, [SECRET])
 
 
+@pytest.mark.process
 def test_our_proof_of_the_secret_equals_that_of_zooms_receiver():
     signed = sign(VALIDATION._replace(received_at=ms(0)), SECRET)
     SOURCE.verify(signed, [SECRET])

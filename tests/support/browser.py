@@ -35,13 +35,6 @@ class Looking:
         self.context.close()
 
 
-def eventually(holds, patience_s=10):
-    until = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 def signed_in(service, key=None):
     """A client without a browser that has signed in."""
     client = httpx.Client(base_url=service.url, timeout=30)

@@ -24,6 +24,7 @@ from pathlib import Path
 MESSAGE_BYTES = 1 << 20
 STREAMS = 3
 NUMBER_BYTES = 16
+EXAMPLE = Path(__file__).parents[2] / "docs/examples/monday.csv"
 PRELOADED = (
     "headcount.cli",
     "headcount.ingest.importers.event_files",
@@ -44,10 +45,12 @@ class ForkServer:
     """The connection to a server, which is started with the first command and ends with the tests.
 
     `prefix` is a command that starts it, and `environment` what it adds to ours: for what must be there before Python starts.
+    With `compiled`, the compiled passes are loaded, too.
     """
 
-    def __init__(self, prefix=(), environment=None):
+    def __init__(self, prefix=(), environment=None, *, compiled=False):
         self._prefix = prefix
+        self._options = ["--compiled"] if compiled else []
         self._environment = environment or {}
         self._socket = None
 
@@ -68,7 +71,7 @@ class ForkServer:
         if self._socket is None:
             self._socket, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             subprocess.Popen(
-                [*self._prefix, sys.executable, "-P", __file__, str(there.fileno())],
+                [*self._prefix, sys.executable, "-P", __file__, str(there.fileno()), *self._options],
                 env={**os.environ, **self._environment},
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -194,6 +197,8 @@ def run_command(arguments, environment, cwd, constants):
 def main():
     for name in PRELOADED:
         importlib.import_module(name)
+    if "--compiled" in sys.argv:
+        importlib.import_module("headcount").sessionize(str(EXAMPLE))
     gc.freeze()
     code = run_command(*Forker(int(sys.argv[1])).serve())
     threading._shutdown()  # noqa: SLF001 - Python has no public name for the two steps of an orderly end

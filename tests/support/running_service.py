@@ -17,6 +17,8 @@ KEY = re.compile(r"hc_[A-Za-z0-9_-]{32}")
 PATIENCE_S = 60
 SERVER = ForkServer()
 """What commands are forked from, unless a test has a server of its own."""
+COMPILED = ForkServer(compiled=True)
+"""What commands on files are forked from: the compiled passes take seconds to load."""
 
 
 class NotServingError(AssertionError):

@@ -142,14 +142,3 @@ def receiving(*given, **options):
         yield receiver
     finally:
         receiver.end()
-
-
-def until(holds, patience=PATIENCE_S):
-    """Ask again and again until it holds, and give what it gave."""
-    end = time.monotonic() + patience
-    while True:
-        found = holds()
-        if found:
-            return found
-        assert time.monotonic() < end, "it did not come to hold"
-        time.sleep(0.02)

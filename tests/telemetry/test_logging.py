@@ -11,6 +11,7 @@ CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u202
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
+@pytest.mark.process
 def test_control_characters_are_logged_as_text(form):
     script = (
         "import logging, structlog; from headcount.telemetry.logging import set_up_logging\n"

@@ -72,6 +72,7 @@ BOMBS = [
 
 
 @pytest.mark.parametrize(("name", "beginning", "piece", "options", "words"), BOMBS)
+@pytest.mark.process
 def test_a_packed_file_takes_no_more_memory_than_is_allowed(tmp_path, name, beginning, piece, options, words):
     file = packed(tmp_path / name, beginning, piece, 1_200)
     assert file.stat().st_size < 20 * MEGABYTE

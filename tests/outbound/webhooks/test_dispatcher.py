@@ -13,7 +13,8 @@ from headcount.store.open import open_store
 from headcount.store.webhooks import Delivery, DeliveryBatch, DeliveryState, ResendFilter, RetryType, State
 from support.dispatching import LOOPBACK, endpoint, posting
 from support.outbox_messages import put
-from support.webhook_receivers import answers, closes_midway, never_ends, receiving, until
+from support.waiting import wait_until
+from support.webhook_receivers import answers, closes_midway, never_ends, receiving
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_what_failed_before_the_process_died_comes_once_though_it_waits_and_is_i
         store.deliveries.commit(DeliveryBatch([], [waits], [], []))
         with posting(store):
             came = receiver.wait_for(6)
-            until(lambda: store.deliveries.counts() == {})
+            wait_until(lambda: store.deliveries.counts() == {})
     assert sorted(one.id for one in came) == [f"m-{n}" for n in range(1, 7)]
 
 
@@ -89,7 +90,7 @@ def test_a_message_that_fails_holds_back_only_its_room(store):
     with receiving(refuses_red_twice) as receiver, posting(store, pace=Pace(400, 400)):
         endpoint(store, receiver)
         put(store, "red-1", "red-2", room="red")
-        until(lambda: refused)
+        wait_until(lambda: refused)
         put(store, "blue-1", room="blue")
         ids = [one.id for one in receiver.wait_for(3)]
         assert ids == ["red-1", "blue-1", "red-1", "red-1", "red-2"]
@@ -108,7 +109,7 @@ def test_whatever_is_not_200_and_whole_is_a_failure(store, behave, status, error
     with receiving(behave) as receiver, posting(store):
         endpoint(store, receiver)
         put(store, "m1")
-        until(lambda: fates(store) == {"m1": DeliveryState.FAILED})
+        wait_until(lambda: fates(store) == {"m1": DeliveryState.FAILED})
         attempt = only_attempt(store, "m1")
         assert (attempt.status, attempt.delivered) == (status, 0)
         assert (attempt.error or "").startswith(error or "")
@@ -123,12 +124,12 @@ def test_a_message_that_is_given_up_says_why_lets_the_next_one_go_and_can_be_rep
     with receiving(refuses_the_first) as receiver, posting(store):
         row = endpoint(store, receiver)
         put(store, "m1", "m2")
-        until(lambda: fates(store) == {"m1": DeliveryState.FAILED, "m2": DeliveryState.DELIVERED})
+        wait_until(lambda: fates(store) == {"m1": DeliveryState.FAILED, "m2": DeliveryState.DELIVERED})
         (told,) = store.deliveries.page("e", None, 10, DeliveryState.FAILED)
         assert told.reason == "tried 5 times: answered 418"
         receiver.behave = answers()
         assert store.endpoints.resend(row, ResendFilter(failed=True)) == 1
-        until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED, "m2": DeliveryState.DELIVERED})
+        wait_until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED, "m2": DeliveryState.DELIVERED})
         assert receiver.ids() == ["m1"] * 5 + ["m2", "m1"]
 
 
@@ -139,7 +140,7 @@ def test_an_answer_without_end_is_not_listened_to_for_ever(store):
     ):
         endpoint(store, receiver)
         put(store, "m1")
-        until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED})
+        wait_until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED})
         assert len(only_attempt(store, "m1").answer) == 1_024
 
 
@@ -169,14 +170,14 @@ def test_one_that_is_dead_fails_keeps_its_messages_and_gets_them_when_it_is_revi
         row = endpoint(store, gone, retry_type=RetryType.CIRCUIT_BREAKER)
     with posting(store, pace=Pace(1_600, 1_600)):
         put(store, *(f"m{n}" for n in range(30)))
-        until(lambda: store.endpoints.find("default", "e").state is State.FAILED)
+        wait_until(lambda: store.endpoints.find("default", "e").state is State.FAILED)
         assert store.endpoints.find("default", "e").failed_count == 3
         put(store, *(f"m{n}" for n in range(30, 60)))
         with receiving(port=port) as alive:
             store.endpoints.reenable(row)
             alive.wait_for(60)
             assert alive.ids() == [f"m{n}" for n in range(60)]
-            until(lambda: store.deliveries.counts() == {})
+            wait_until(lambda: store.deliveries.counts() == {})
     assert store.endpoints.find("default", "e").state is State.ACTIVE
 
 
@@ -254,7 +255,7 @@ def test_one_over_tls_is_told_if_its_authority_is_trusted(store, tmp_path):
             receiver.wait_for(1)
         put(store, "m2")
         with posting(store, pace=Pace(60_000, 60_000)):
-            until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED, "m2": DeliveryState.PENDING})
+            wait_until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED, "m2": DeliveryState.PENDING})
         assert "certificate verify failed" in only_attempt(store, "m2").error
 
 
@@ -269,7 +270,7 @@ def test_what_was_looked_up_is_what_is_connected_to(store):
         endpoint(store, receiver.url.replace("127.0.0.1", "localhost"))
         put(store, "m1")
         with posting(store, pace=Pace(300, 300), world=Transport("test", LOOPBACK, lookup=rebinds)):
-            until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED})
+            wait_until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED})
     first = only_attempt(store, "m1")
     assert "no connection" in first.error
     assert looked_up == ["localhost", "localhost"]
@@ -282,7 +283,7 @@ def test_a_name_that_leads_inside_is_not_connected_to(store):
     endpoint(store, "https://hooks.example/x")
     put(store, "m1")
     with posting(store, pace=Pace(60_000, 60_000), world=Transport("test", lookup=inside)):
-        until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
+        wait_until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
     assert "169.254.169.254 is not of the public internet" in only_attempt(store, "m1").error
 
 
@@ -292,7 +293,7 @@ def test_what_an_endpoint_in_a_named_network_answers_is_not_kept_and_what_one_ou
         for name, more in (("m1", {}), ("m2", {"readable": lambda _: True})):
             put(store, name, room=name)
             with posting(store, pace=Pace(60_000, 60_000), world=Transport("test", LOOPBACK, **more)):
-                until(
+                wait_until(
                     lambda name=name: (
                         fates(store).get(name) == DeliveryState.PENDING and only_attempt(store, name)
                     )
@@ -306,7 +307,7 @@ def test_a_redirect_to_the_inside_is_not_followed(store):
         endpoint(store, receiver)
         put(store, "m1")
         with posting(store, pace=Pace(60_000, 60_000)):
-            until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
+            wait_until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
     assert only_attempt(store, "m1").status == 302
     assert inner.came == []
 
@@ -316,7 +317,7 @@ def test_this_machine_is_not_connected_to_unless_the_operator_names_it(store):
         endpoint(store, receiver)
         put(store, "m1")
         with posting(store, pace=Pace(60_000, 60_000), world=Transport("test")):
-            until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
+            wait_until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
         assert "webhook_networks" in only_attempt(store, "m1").error
         assert receiver.came == []
 
@@ -340,10 +341,10 @@ def test_what_is_counted_is_what_was_done(store):
     with receiving() as receiver, posting(store) as counted:
         endpoint(store, receiver)
         put(store, "m1", "m2")
-        until(lambda: len(fates(store)) == 2)
+        wait_until(lambda: len(fates(store)) == 2)
         receiver.behave = answers(500)
         put(store, "m3")
-        until(lambda: fates(store).get("m3") is DeliveryState.FAILED)
+        wait_until(lambda: fates(store).get("m3") is DeliveryState.FAILED)
         told = {
             (one.name, *one.labels.values()): one.value
             for metric in counted.collect()

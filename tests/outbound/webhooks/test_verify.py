@@ -116,6 +116,7 @@ def listening():
         process.communicate(timeout=10)
 
 
+@pytest.mark.process
 def test_a_delivery_is_shown_with_its_signatures_checked(listening):
     process, url = listening("--hmac", SECRET, "--json")
     now = round(datetime.now(UTC).timestamp() * 1_000)
@@ -127,6 +128,7 @@ def test_a_delivery_is_shown_with_its_signatures_checked(listening):
     assert told["signatures"][DAILY] == "X-Webhook-Signature or X-Webhook-Timestamp is not there"
 
 
+@pytest.mark.process
 def test_it_is_shown_to_people_as_well(listening):
     process, url = listening("--hmac", b64encode(b"another").decode())
     httpx.post(url, content=BODY, headers=standard())
@@ -139,6 +141,7 @@ def test_it_is_shown_to_people_as_well(listening):
     assert lines[3] == "  {"
 
 
+@pytest.mark.process
 def test_failures_can_be_tried(listening):
     _, url = listening("--status", "503", "--delay", "0.2")
     answer = httpx.post(url, content=b"no json \xff")

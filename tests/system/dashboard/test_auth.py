@@ -3,8 +3,9 @@
 import httpx2 as httpx
 import pytest
 
-from support.browser import BASE, Looking, csrf_in, eventually, signed_in, told
+from support.browser import BASE, Looking, csrf_in, signed_in, told
 from support.running_service import Running, headcount
+from support.waiting import wait_until
 
 PAGES = [
     "",
@@ -73,7 +74,7 @@ def test_a_revoked_key_ends_what_was_signed_in_with_it(service):
     client = signed_in(service, key)
     assert client.get(BASE).status_code == 200
     headcount("key", "revoke", "--database", service.database, key[3:11])
-    eventually(lambda: client.get(BASE).status_code == 303)
+    wait_until(lambda: client.get(BASE).status_code == 303)
 
 
 def test_a_form_of_another_site_or_without_its_word_changes_nothing(service):

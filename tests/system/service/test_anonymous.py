@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from support.browser import csrf_in, eventually, signed_in
+from support.browser import csrf_in, signed_in
 from support.raw_requests import answer_to, connected
 from support.running_service import Running
+from support.waiting import wait_until
 
 LONG = 60_000
 MB = 1_000_000
@@ -134,7 +135,7 @@ def test_a_client_that_goes_away_leaves_no_traceback(small):
     head = b"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\ncontent-length: 900\r\n\r\n{"
     with connected(small) as connection:
         connection.sendall(head % small.key.encode())
-    eventually(lambda: broken_off(small) >= before + 50, 60)
+    wait_until(lambda: broken_off(small) >= before + 50)
     assert "Traceback" not in small.log.read_text()
 
 
@@ -224,7 +225,7 @@ def test_times_at_the_end_of_the_calendar_are_understood_or_refused(both, at):
                 for who in "ab"
             ],
         ).raise_for_status()
-        eventually(lambda: client.get("/meetings", params={"room": "calendar"}).json()["data"])
+        wait_until(lambda: client.get("/meetings", params={"room": "calendar"}).json()["data"])
         (meeting,) = client.get("/meetings", params={"room": "calendar"}).json()["data"]
         for name in ("starts_at", "ends_at"):
             asked = f"/meetings/{meeting['id']}/attendance"

@@ -11,9 +11,10 @@ import structlog
 from headcount.store.credentials import fresh_secret
 from headcount.store.open import open_store
 from headcount.telemetry.logging import Refusals
-from support.browser import BASE, csrf_in, eventually, signed_in
+from support.browser import BASE, csrf_in, signed_in
 from support.raw_requests import answer_to
 from support.running_service import Running, headcount
+from support.waiting import wait_until
 
 HOOK = "http://127.0.0.1:9/x"
 
@@ -91,7 +92,7 @@ def test_refused_keys_are_logged_without_their_text(service):
     key = service.make_key("acme", "read")
     headcount("key", "revoke", "--database", service.database, key[3:11])
     for shown in (key, "hc_not-a-key-of-anybody"):
-        eventually(lambda shown=shown: asked(service, shown) == 401)
+        wait_until(lambda shown=shown: asked(service, shown) == 401)
     (revoked,) = seen(service, "authentication_failed", key_id=key[3:11])
     assert (revoked["domain"], revoked["route"], revoked["client"]) == ("acme", "/v1/presence", "127.0.0.1")
     assert key not in service.log.read_text()

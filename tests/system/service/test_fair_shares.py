@@ -2,8 +2,8 @@
 
 import pytest
 
-from support.browser import eventually
 from support.running_service import Running
+from support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_a_domain_opens_no_more_rooms_than_its_share(client, service):
         assert refused.status_code == 429, refused.text
         assert "max_open_rooms" in refused.json()["info"]
         assert refused.headers["retry-after"] == "5"
-    eventually(lambda: set(client.get("/presence").json()) == {f"r{n}" for n in range(5)})
+    wait_until(lambda: set(client.get("/presence").json()) == {f"r{n}" for n in range(5)})
     with service.client(service.make_key("another domain", "ingest", "read")) as other:
         opened(other, 5)
 
@@ -55,15 +55,15 @@ def test_rooms_that_are_open_go_on_and_when_one_is_closed_another_may_open(clien
         assert client.post("/events?wait=1", json=event).status_code == 200
     assert client.post("/events", json=join("new")).status_code == 429
     assert client.post("/events?wait=1", json=leave("r4")).status_code == 200
-    eventually(lambda: client.post("/events", json=join("new")).status_code == 200)
-    eventually(lambda: "new" in client.get("/presence").json())
+    wait_until(lambda: client.post("/events", json=join("new")).status_code == 200)
+    wait_until(lambda: "new" in client.get("/presence").json())
 
 
 def test_many_joins_of_rooms_that_are_open_are_no_rooms(client):
     opened(client, 2)
     for n in range(30):
         assert client.post("/events", json=join(f"r{n % 2}", f"p{n}")).status_code == 200
-    eventually(lambda: client.post("/events", json=join("third")).status_code == 200)
+    wait_until(lambda: client.post("/events", json=join("third")).status_code == 200)
 
 
 def test_all_rooms_at_once_are_refused_in_one_request_too(client):

@@ -8,9 +8,10 @@ from contextlib import suppress
 import httpx2 as httpx
 import pytest
 
-from support.browser import eventually, signed_in
+from support.browser import signed_in
 from support.running_service import Running
 from support.servers import free_port
+from support.waiting import wait_until
 
 REQUEST_S = 6
 EVENT = {"room": "r", "kind": "join", "participant_id": "a", "id": "sent during the outage"}
@@ -88,7 +89,7 @@ def test_probes_answer_while_requests_wait_and_then_get_503(outage, tmp_path):
             assert [one.result().status_code for one in waiting] == [503] * len(waiting)
             assert "whether it took this is not known" in waiting[2].result().json()["info"]
             outage.end()
-            eventually(lambda: client.get("/readyz").status_code == 200, 40)
+            wait_until(lambda: client.get("/readyz").status_code == 200)
             sent = client.post("/v1/events?wait=true", headers=key, json=EVENT).json()
             assert sent["accepted"] + sent["duplicates"] == 1
             assert client.get("/v1/rooms/r/presence", headers=key).json()["total_count"] == 1

@@ -5,10 +5,10 @@ import time
 import httpx2 as httpx
 import pytest
 
-from live.waiting import wait_for
 from support.livekit_source import added, person, present, sent, webhook
 from support.poll_vendor import KEY, SECRET, LiveKit, told
 from support.running_service import Running, headcount
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -35,17 +35,17 @@ def polled(service, server, *flags):
 def once_more(server, times=1):
     """Wait until it was asked so often again."""
     seen = server.asked
-    wait_for(lambda: server.asked >= seen + times, 20)
+    wait_until(lambda: server.asked >= seen + times)
 
 
 def test_polling_alone_tells_who_is_in(service, livekit):
     livekit.comes("blue", "ann")
     livekit.comes("blue", "rec", kind="EGRESS")
     polled(service, livekit, "--room-prefix", "eu/")
-    wait_for(lambda: present(service, "eu%2Fblue") == {"ann"}, 20)
+    wait_until(lambda: present(service, "eu%2Fblue") == {"ann"})
     livekit.goes("blue", "ann")
     livekit.comes("blue", "bob")
-    wait_for(lambda: present(service, "eu%2Fblue") == {"bob"}, 20)
+    wait_until(lambda: present(service, "eu%2Fblue") == {"bob"})
 
 
 def test_a_ghost_of_the_webhooks_goes_and_those_of_others_stay(service, livekit):
@@ -55,14 +55,14 @@ def test_a_ghost_of_the_webhooks_goes_and_those_of_others_stay(service, livekit)
     assert sent(service, path, joined, secret=f"{KEY}:{SECRET}").status_code == 200
     other = {"room": "other", "kind": "join", "participant_id": "c-1", "user_id": "carol", "at": began}
     assert service.client().post("/events?wait=true", json=other).status_code == 200
-    wait_for(lambda: not present(service, "standup"), 20)
+    wait_until(lambda: not present(service, "standup"))
     assert present(service, "other") == {"carol"}
 
 
 def test_no_answer_and_nonsense_change_nothing_and_are_told(service, livekit):
     livekit.comes("blue", "ann")
     polled(service, livekit)
-    wait_for(lambda: present(service, "blue") == {"ann"}, 20)
+    wait_until(lambda: present(service, "blue") == {"ann"})
     livekit.answer = lambda *_: (200, b"<html>", {})
     once_more(livekit, 4)
     assert present(service, "blue") == {"ann"}
@@ -81,10 +81,10 @@ def test_a_server_that_is_slow_delays_no_other(service, livekit):
     slow = LiveKit()
     slow.answer = lambda *_: time.sleep(8) or told({"rooms": []})
     polled(service, slow, "--name", "slow")
-    wait_for(lambda: slow.asked, 20)
+    wait_until(lambda: slow.asked)
     livekit.comes("blue", "ann")
     polled(service, livekit)
-    wait_for(lambda: present(service, "blue") == {"ann"}, 6)
+    wait_until(lambda: present(service, "blue") == {"ann"})
     slow.close()
 
 
@@ -92,11 +92,11 @@ def test_who_left_while_the_service_was_dead_is_found(service, livekit):
     livekit.comes("blue", "ann")
     livekit.comes("blue", "bob")
     polled(service, livekit)
-    wait_for(lambda: present(service, "blue") == {"ann", "bob"}, 20)
+    wait_until(lambda: present(service, "blue") == {"ann", "bob"})
     service.kill()
     livekit.goes("blue", "ann")
     service.start()
-    wait_for(lambda: present(service, "blue") == {"bob"}, 20)
+    wait_until(lambda: present(service, "blue") == {"bob"})
 
 
 def test_polling_can_be_tried_and_switched_off(service, livekit):

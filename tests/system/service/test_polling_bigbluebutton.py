@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx2 as httpx
 import pytest
 
-from live.waiting import wait_for
 from support.livekit_source import added
 from support.running_service import Running, headcount
+from support.waiting import wait_until
 
 SECRET = "639259d4-9dd8-4b25-bf01-95f9567eaf4b"
 API = "/bigbluebutton/api"
@@ -103,12 +103,12 @@ def test_who_was_in_a_meeting_that_is_over_has_left_and_nobody_else(service, bbb
     for meeting, who in (("maths", "ann"), ("maths", "bob"), ("physics", "carol")):
         joins(service, path, meeting, who)
     everybody = {"maths": {"ann", "bob"}, "physics": {"carol"}}
-    wait_for(lambda: present(service) == everybody, 20)
+    wait_until(lambda: present(service) == everybody)
     seen = bbb.asked
-    wait_for(lambda: bbb.asked >= seen + 4, 30)
+    wait_until(lambda: bbb.asked >= seen + 4)
     assert present(service) == everybody
     bbb.meetings = {"physics"}
-    wait_for(lambda: present(service) == {"physics": {"carol"}}, 20)
+    wait_until(lambda: present(service) == {"physics": {"carol"}})
     stays = service.client().get("/rooms/maths/at", params={"from": int(time.time()) - 60}).json()["data"]
     assert [one["left_by"] for one in stays] == ["snapshot"] * 2
 
@@ -117,10 +117,10 @@ def test_a_wrong_secret_is_told_and_closes_nobody(service, bbb):
     path = added(service, "bigbluebutton", "--secret", SECRET, "--poll", bbb.url, "--every", "1")
     bbb.listed = refusal
     joins(service, path, "maths", "ann")
-    wait_for(
+    wait_until(
         lambda: 'kind="bigbluebutton",result="poll_failed"' in httpx.get(f"{service.url}/metrics").text, 20
     )
-    wait_for(lambda: present(service) == {"maths": {"ann"}}, 20)
+    wait_until(lambda: present(service) == {"maths": {"ann"}})
     asked = headcount("source", "poll", "bigbluebutton", "--database", service.database, check=False)
     assert asked.returncode == 2
     assert "BigBlueButton refused the secret" in asked.stderr

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from live.waiting import wait_for
 from support.livekit_source import added, present
 from support.running_service import Running, headcount
+from support.waiting import wait_until
 
 
 @contextmanager
@@ -49,12 +49,12 @@ def test_who_is_in_there_is_in_here(there, here):
     says(there, "join", "bob", ago=30)
     flags = ("--poll", f"{there.url}/v1", "--poll-key", there.key, "--every", "1")
     added(here, "daily", "--secret", "d29yZA==", *flags)
-    wait_for(lambda: present(here, "blue") == {"ann", "bob"}, 20)
+    wait_until(lambda: present(here, "blue") == {"ann", "bob"})
     assert told(here) == told(there)
     says(there, "leave", "ann")
-    wait_for(lambda: present(here, "blue") == {"bob"}, 20)
+    wait_until(lambda: present(here, "blue") == {"bob"})
     says(there, "leave", "bob")
-    wait_for(lambda: not present(here, "blue"), 20)
+    wait_until(lambda: not present(here, "blue"))
 
 
 def test_a_wrong_key_is_told(there, here):

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx2 as httpx
 import pytest
 
-from live.waiting import wait_for
 from support.running_service import Running, headcount
+from support.waiting import wait_until
 
 
 class Galene:
@@ -79,14 +79,14 @@ def test_a_galene_server_is_asked_who_is_in(service, galene):
     ).stdout  # fmt: skip
     assert "/ingest/" not in added
     assert "headcount source poll galene" in added
-    wait_for(
+    wait_until(
         lambda: present(service) == {"galene/school/maths": {"bob", "carol"}, "galene/standup": {"ann"}}, 20
     )
     galene.groups = None
-    wait_for(lambda: 'kind="galene",result="poll_failed"' in httpx.get(f"{service.url}/metrics").text, 20)
+    wait_until(lambda: 'kind="galene",result="poll_failed"' in httpx.get(f"{service.url}/metrics").text)
     assert present(service)["galene/standup"] == {"ann"}
     galene.groups = {"school/maths": ["carol", "dan"]}
-    wait_for(lambda: present(service) == {"galene/school/maths": {"carol", "dan"}}, 20)
+    wait_until(lambda: present(service) == {"galene/school/maths": {"carol", "dan"}})
 
 
 def test_what_sends_nothing_says_so(service, galene):

@@ -10,10 +10,10 @@ import httpx2 as httpx
 import pytest
 
 from live.gate import Gate
-from live.waiting import wait_for
 from support import ROOT
 from support.livekit_source import added, meetings
 from support.running_service import Running
+from support.waiting import wait_until
 
 PAGES = ROOT / "docs/sources"
 SECRET = "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw"
@@ -85,7 +85,7 @@ def test_a_mediasoup_application_tells_who_is_in(node, tmp_path):
     )
     try:
         assert application.stdout.readline() == "in\n"
-        wait_for(lambda: gate.deliveries, 20)
+        wait_until(lambda: gate.deliveries)
         gate.refusing.clear()
         said, _ = application.communicate(timeout=PATIENCE_S)
         assert (said, application.returncode) == ("taken\n", 0)

@@ -4,7 +4,8 @@ import re
 
 from support.outbox_messages import put
 from support.running_service import headcount
-from support.webhook_receivers import answers, receiving, until
+from support.waiting import wait_until
+from support.webhook_receivers import answers, receiving
 
 UUID = re.compile(r"^  ([0-9a-f-]{36})$", re.MULTILINE)
 NEW = "IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE="
@@ -22,10 +23,10 @@ def added(service, receiver, *flags):
 def test_one_is_added_told_listed_and_taken_away_by_command(service, client, outbox, receiver):
     name = added(service, receiver, "--type", "meeting.ended", "--retry", "exponential")
     assert len(receiver.came) == 1
-    until(lambda: client.get(f"/webhooks/{name}").json()["eventTypes"] == ["meeting.ended"])
+    wait_until(lambda: client.get(f"/webhooks/{name}").json()["eventTypes"] == ["meeting.ended"])
     put(outbox, "by-command", type_="meeting.ended")
     receiver.wait_for(1)
-    until(lambda: "by-command  delivered" in command(service, "messages", name[:8]).stdout)
+    wait_until(lambda: "by-command  delivered" in command(service, "messages", name[:8]).stdout)
     listed = command(service, "list").stdout
     assert f"{name}  ACTIVE  {receiver.url}" in listed
     assert "answered 200" in command(service, "messages", receiver.url).stdout
@@ -66,12 +67,12 @@ def test_the_doctor_names_one_that_failed_and_how_to_mend_it(service, client, ou
         put(outbox, sent[-1], room=sent[-1])
         return client.get(f"/webhooks/{name}").json()["state"] == "FAILED"
 
-    until(failed)
+    wait_until(failed)
     told = headcount("doctor", "--database", service.database, check=False).stdout
     assert f"headcount webhook replay {name} --revive" in told
     receiver.behave = answers()
     command(service, "replay", name, "--revive")
     came = receiver.wait_for(len(sent))
     assert {one.id for one in came} == set(sent)
-    until(lambda: client.get(f"/webhooks/{name}").json()["state"] == "ACTIVE")
+    wait_until(lambda: client.get(f"/webhooks/{name}").json()["state"] == "ACTIVE")
     assert "position" in headcount("doctor", "--database", service.database).stdout

@@ -7,7 +7,8 @@ from random import Random
 from headcount.store.open import open_store
 from support.outbox_messages import put
 from support.running_service import Running
-from support.webhook_receivers import answers, receiving, until
+from support.waiting import wait_until
+from support.webhook_receivers import answers, receiving
 
 KILLS = 4
 ROOMS = 5
@@ -35,9 +36,9 @@ def test_nothing_is_lost_when_the_service_is_killed_while_it_delivers(tmp_path):
         sent.join()
         came = receiver.wait_for(MESSAGES, 60)
         with service.client() as client:
-            (one,) = until(lambda: client.get("/webhooks").json())
+            (one,) = wait_until(lambda: client.get("/webhooks").json())
             path = f"/webhooks/{one['uuid']}/messages"
-            until(lambda: client.get(path, params={"state": "waiting"}).json()["data"] == [])
+            wait_until(lambda: client.get(path, params={"state": "waiting"}).json()["data"] == [])
             assert client.get(path, params={"state": "parked"}).json()["data"] == []
         service.stop()
     store.close()

@@ -10,7 +10,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from support.outbox_messages import put
-from support.webhook_receivers import answers, receiving, until
+from support.waiting import wait_until
+from support.webhook_receivers import answers, receiving
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 NEW = "IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE="
@@ -185,7 +186,7 @@ def test_the_log_shows_each_message_and_every_attempt(client, outbox, receiver):
     receiver.behave = answers(503, b"not now")
     put(outbox, "log-3")
     receiver.wait_for(3)
-    shown = until(lambda: len(found := client.get(path).json()["data"]) == 3 and found)
+    shown = wait_until(lambda: len(found := client.get(path).json()["data"]) == 3 and found)
     assert [(one["id"], one["state"], one["room"]) for one in shown] == [
         ("log-3", "waiting", "blue"), ("log-2", "delivered", "red"), ("log-1", "delivered", "red"),
     ]  # fmt: skip
@@ -211,7 +212,7 @@ def test_what_was_sent_is_sent_again_when_it_is_asked_for(client, outbox, receiv
     put(outbox, "again-2")
     receiver.wait_for(2)
     # What was delivered can be sent again once that is kept; to ask before would send a part of it.
-    until(lambda: outbox.endpoints.find("default", made["uuid"]).position == outbox.messages.end())
+    wait_until(lambda: outbox.endpoints.find("default", made["uuid"]).position == outbox.messages.end())
     assert client.post(path, json={"ids": ["again-1", "again-2"]}).json() == {"replayed": 2}
     receiver.wait(lambda came: len(came) == 4)
     assert client.post(path, json={"room": "a room of its own"}).json() == {"replayed": 1}

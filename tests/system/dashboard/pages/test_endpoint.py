@@ -7,7 +7,8 @@ import pytest
 
 from support.html import Looking
 from support.running_service import Running
-from support.webhook_receivers import answers, receiving, until
+from support.waiting import wait_until
+from support.webhook_receivers import answers, receiving
 
 PLACE = re.compile(r"/dashboard(/settings/webhooks/[0-9a-f-]{36})")
 SECRET = re.compile(r'<code id="secret-\d">([^<]+)</code>')
@@ -53,7 +54,7 @@ def join(service, room):
 def test_a_webhook_is_added_and_what_it_is_told_stands_in_its_log(service, admin, receiver, place):
     join(service, "logged")
     receiver.wait_for(1)
-    page = until(lambda: found if "logged" in (found := admin.page(place)) else None)
+    page = wait_until(lambda: found if "logged" in (found := admin.page(place)) else None)
     assert "participant.joined" in page
     assert "<code>ok</code>" not in page
     assert receiver.url in admin.page("/settings")
@@ -76,19 +77,19 @@ def test_the_ping_is_sent_and_its_answer_shown(admin, receiver, place):
 def test_one_that_failed_is_set_going_again_and_loses_nothing(service, admin, receiver, place):
     receiver.behave = answers(500, b"not today")
     join(service, "failing")
-    page = until(lambda: found if "Set it going again" in (found := admin.page(place)) else None, 60)
+    page = wait_until(lambda: found if "Set it going again" in (found := admin.page(place)) else None)
     assert "500" in page
     assert "not today" not in page
     receiver.behave = answers()
     admin.send(f"{place}/revive")
-    until(lambda: "failing" in admin.page(f"{place}?state=delivered"))
+    wait_until(lambda: "failing" in admin.page(f"{place}?state=delivered"))
     assert "Set it going again" not in admin.page(place)
 
 
 def test_a_message_is_sent_again_under_its_id(service, admin, receiver, place):
     join(service, "again")
     first = receiver.wait_for(1)[0].id
-    until(lambda: first in admin.page(place))
+    wait_until(lambda: first in admin.page(place))
     admin.send(f"{place}/replay", id=first)
     assert [one.id for one in receiver.wait(lambda came: len(came) == 2)] == [first, first]
 

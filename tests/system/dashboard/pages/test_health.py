@@ -13,7 +13,8 @@ from support.browser import signed_in
 from support.html import Looking
 from support.livekit_source import added
 from support.running_service import Running, headcount
-from support.webhook_receivers import answers, receiving, until
+from support.waiting import wait_until
+from support.webhook_receivers import answers, receiving
 
 WELL = "All is well"
 MAPPING = {"kind": {"at": "/t", "join": ["in"], "leave": ["out"]}, "room": "/where", "participant_id": "/who"}
@@ -122,11 +123,13 @@ def test_an_endpoint_that_failed_is_told_and_set_going_again(service, admin):
         made = client.post("/webhooks", json={"url": receiver.url}).json()
         join = {"room": "r", "kind": "join", "participant_id": "p", "at": int(time.time()) - 30}
         assert client.post("/events", json=join).status_code == 200
-        page = until(lambda: found if "is sent nothing more" in (found := admin.page("/health")) else None)
+        page = wait_until(
+            lambda: found if "is sent nothing more" in (found := admin.page("/health")) else None
+        )
         assert receiver.url in page
         receiver.behave = answers()
         admin.send(f"/settings/webhooks/{made['uuid']}/revive")
-        until(lambda: WELL in admin.page("/health"))
+        wait_until(lambda: WELL in admin.page("/health"))
 
 
 def test_a_source_that_cannot_be_polled_is_told_of(service, admin):
@@ -137,5 +140,5 @@ def test_a_source_that_cannot_be_polled_is_told_of(service, admin):
         "source", "add", "livekit", "--database", service.database, "--secret", secret,
         "--poll", url, "--every", "5",
     )  # fmt: skip
-    page = until(lambda: found if "cannot be polled" in (found := admin.page("/health")) else None)
+    page = wait_until(lambda: found if "cannot be polled" in (found := admin.page("/health")) else None)
     assert "headcount source poll livekit" in page

@@ -9,7 +9,7 @@ import pytest
 from headcount.store.open import open_store
 from support.html import Looking
 from support.running_service import Running
-from support.webhook_receivers import until
+from support.waiting import wait_until
 
 ADDRESS = re.compile(r"(/dashboard/shared/[A-Za-z0-9_-]{32})")
 DIGEST = re.compile(
@@ -53,7 +53,7 @@ def happened(service, room, *visits, ago=600):
     events = [{**one, "room": room, "at": begin + one["at"]} for visit in visits for one in visit]
     with service.client() as client:
         assert client.post("/events?wait=true", json=events).status_code == 200
-        found = until(lambda: client.get("/meetings", params={"room": room}).json()["data"])
+        found = wait_until(lambda: client.get("/meetings", params={"room": room}).json()["data"])
     return [meeting["id"] for meeting in found]
 
 
