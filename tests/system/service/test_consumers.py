@@ -1,4 +1,4 @@
-"""docs/consumers.md is true: its code takes what is genuine, refuses what is not, and hears the stream of a real service."""
+"""The code of docs/consumers.md accepts genuine requests, refuses others, and reads the stream of a real service."""
 
 import base64
 import hashlib
@@ -14,12 +14,12 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from support import ROOT
-from support.stream_client import Ear, Outbox
+from support.stream_client import Outbox, StreamReader
 
 PAGE = (ROOT / "docs/consumers.md").read_text()
 BLOCKS = re.findall(r"```(py|js)\n(.*?)```", PAGE, re.DOTALL)
-RECEIVING = [(kind, code) for kind, code in BLOCKS if "receive(" in code]
-LISTENING = [(kind, code) for kind, code in BLOCKS if "listen(" in code]
+RECEIVERS = [(kind, code) for kind, code in BLOCKS if "receive(" in code]
+LISTENERS = [(kind, code) for kind, code in BLOCKS if "listen(" in code]
 SECRET = base64.b64encode(bytes(range(32))).decode()
 BODY = '{"version":"1.0.0","type":"x","id":"1","payload":{"room":"\u2028 שלום 👩\u200d🚀 \\u0000","start_ts":1767225600.5}}'
 PATIENCE_S = 60
@@ -42,7 +42,7 @@ def node():
 
 
 def run_node(code, tmp_path, **given):
-    """What a script prints, given `GIVEN`."""
+    """Return what a script prints, one JSON value a line."""
     script = tmp_path / "consumer.mjs"
     script.write_text(f"const GIVEN = {json.dumps(given)};\nconst SECRET = {json.dumps(SECRET)};\n{code}")
     ran = subprocess.run([node(), script], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
@@ -51,11 +51,11 @@ def run_node(code, tmp_path, **given):
 
 
 def received(kind, code, headers, body, tmp_path):
-    """What the code of the page makes of a delivery; None if it refuses it."""
+    """Return the event that the code of the page reads from a request, or None if it refuses it."""
     if kind == "js":
-        shown = "JSON.parse(GIVEN.body)" if "headers, event" in code else "Buffer.from(GIVEN.body)"
-        tried = f"try {{ console.log(JSON.stringify(receive(GIVEN.headers, {shown}))) }} catch (e) {{ console.log('null') }}"
-        return run_node(f"{code}\n{tried}", tmp_path, headers=headers, body=body)[0]
+        given = "JSON.parse(GIVEN.body)" if "headers, event" in code else "Buffer.from(GIVEN.body)"
+        call = f"try {{ console.log(JSON.stringify(receive(GIVEN.headers, {given}))) }} catch (e) {{ console.log('null') }}"
+        return run_node(f"{code}\n{call}", tmp_path, headers=headers, body=body)[0]
     names = {"SECRET": SECRET}
     exec(compile(code, "consumers", "exec"), names)
     try:
@@ -64,36 +64,35 @@ def received(kind, code, headers, body, tmp_path):
         return None
 
 
-@pytest.mark.parametrize(("kind", "code"), RECEIVING)
-def test_the_code_takes_what_is_genuine_and_refuses_what_is_not(kind, code, tmp_path):
+@pytest.mark.parametrize(("kind", "code"), RECEIVERS)
+def test_the_code_accepts_genuine_requests_and_refuses_others(kind, code, tmp_path):
     headers = signed(BODY)
     assert received(kind, code, headers, BODY, tmp_path) == json.loads(BODY)
     assert received(kind, code, headers, BODY.replace("600.5", "600.6"), tmp_path) is None
     assert received(kind, code, signed("{}"), BODY, tmp_path) is None
 
 
-@pytest.mark.parametrize(("kind", "code"), LISTENING, ids=["EventSource", "fetch", "httpx"])
-def test_the_code_hears_the_stream_and_goes_on_where_it_was(service, kind, code, tmp_path):
-    with closing(Outbox(service.database)) as outbox, closing(Ear(service)) as ear:
-        last = ear.last
-        told = outbox.tell("a\u2028b", "c\u0085d", "e")
+@pytest.mark.parametrize(("kind", "code"), LISTENERS, ids=["EventSource", "fetch", "httpx"])
+def test_the_code_reads_the_stream_and_resumes_where_it_was(service, kind, code, tmp_path):
+    with closing(Outbox(service.database)) as outbox, closing(StreamReader(service)) as stream:
+        last = stream.last
+        published = outbox.publish("a\u2028b", "c\u0085d", "e")
         if kind == "py":
-            heard = by_python(code, service, last)
+            received = by_python(code, service, last)
         elif "EventSource" in code:
-            heard = by_event_source(code, service, outbox, tmp_path)
-            told = outbox.told_last
+            received, published = by_event_source(code, service, outbox, tmp_path)
         else:
-            heard = by_fetch(code, service, last, tmp_path)
-        assert heard == told
+            received = by_fetch(code, service, last, tmp_path)
+        assert received == published
 
 
 def by_python(code, service, last):
     names = {}
     exec(compile(code, "consumers", "exec"), names)
     events = names["listen"](service.url, service.key, last)
-    (place, first), (_, second) = next(events), next(events)
+    (cursor, first), (_, second) = next(events), next(events)
     events.close()
-    again = names["listen"](service.url, service.key, place)
+    again = names["listen"](service.url, service.key, cursor)
     assert next(again)[1] == second
     third = next(again)[1]
     again.close()
@@ -101,25 +100,26 @@ def by_python(code, service, last):
 
 
 def by_fetch(code, service, last, tmp_path):
-    told = """
-      const heard = [];
+    reading = """
+      const ids = [];
       let last = GIVEN.last;
-      while (heard.length < 3) {
-        for await (const { last: place, event } of listen(GIVEN.url, GIVEN.key, last)) {
-          heard.push(event.id); last = place; break;
+      while (ids.length < 3) {
+        for await (const { last: cursor, event } of listen(GIVEN.url, GIVEN.key, last)) {
+          ids.push(event.id); last = cursor; break;
         }
       }
-      for (const one of heard) console.log(JSON.stringify(one));
+      for (const id of ids) console.log(JSON.stringify(id));
     """
-    return run_node(code + told, tmp_path, url=service.url, key=service.key, last=last)
+    return run_node(code + reading, tmp_path, url=service.url, key=service.key, last=last)
 
 
 def by_event_source(code, service, outbox, tmp_path):
-    told = """
-      let heard = 0;
+    """Return the ids that arrived, and those that were published once the stream was open."""
+    reading = """
+      let received = 0;
       const events = listen(GIVEN.url, GIVEN.key, (event) => {
         console.log(JSON.stringify(event.id));
-        if (++heard === 3) events.close();
+        if (++received === 3) events.close();
       });
       events.onopen = () => console.error("open");
     """
@@ -129,11 +129,11 @@ def by_event_source(code, service, outbox, tmp_path):
     file = tmp_path / "consumer.mjs"
     head = f'import {{ createRequire }} from "node:module";\nconst {{ EventSource }} = createRequire({json.dumps(str(script))})("eventsource");\n'
     given = json.dumps({"url": service.url, "key": service.key})
-    file.write_text(f"{head}const GIVEN = {given};\n{code}{told}")
+    file.write_text(f"{head}const GIVEN = {given};\n{code}{reading}")
     with subprocess.Popen(
         [node(), file], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr.readline() == "open\n"
-        outbox.told_last = outbox.tell("a\u2028b", "c", "e")
+        published = outbox.publish("a\u2028b", "c", "e")
         out, _ = process.communicate(timeout=PATIENCE_S)
-    return [json.loads(line) for line in out.splitlines()]
+    return [json.loads(line) for line in out.splitlines()], published
