@@ -112,7 +112,7 @@ def test_sheets_have_names_that_excel_takes_and_no_two_the_same():
 
 
 def test_what_does_not_fit_into_one_sheet_goes_on_in_the_next(monkeypatch):
-    monkeypatch.setattr(xlsx, "MOST_ROWS", 3)
+    monkeypatch.setattr(xlsx, "MAX_ROWS", 3)
     book = read(Table("t", TEXT, iter([(str(n),) for n in range(7)]), UTC))
     rows = [[cell.value for (cell,) in book[name].iter_rows()] for name in ("t", "t (2)", "t (3)")]
     assert rows == [["who", "0", "1", "2"], ["who", "3", "4", "5"], ["who", "6"]]

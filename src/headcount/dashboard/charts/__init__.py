@@ -1,8 +1,8 @@
-"""Charts: rows as pictures, and the same rows as a table for those who do not see them.
+"""Charts as SVG, and the same data as tables for people who cannot see them.
 
-Pure functions from values to SVG. Whatever a room or a person is called is only ever a text in it. There is no
-colour in a picture, only classes: `static/charts.css` has them, so a page needs no style of its own for
-light and dark. Each chart takes a `name`, an id that no other picture of its page has.
+Responsible for pure functions from values to SVG. Names of rooms and people are only ever text in it. A chart has classes and
+no colors: `static/charts.css` has them, for light and dark. Each chart takes a `name`, an id that is unique on its page.
+Must not read the store, nor know pages.
 """
 
 from headcount.dashboard.charts.bar_charts import Bars, bars, bars_table
@@ -19,7 +19,7 @@ from headcount.dashboard.charts.step_charts import Steps, steps, steps_table
 from headcount.dashboard.charts.strips import Run, Strip, strip, strip_table
 from headcount.dashboard.charts.svg import Markup, Rows, Unit
 from headcount.dashboard.charts.timelines import (
-    ROWS_AT_ONCE,
+    ROWS_PER_CHART,
     Mark,
     Person,
     Presence,
@@ -30,7 +30,7 @@ from headcount.dashboard.charts.timelines import (
 )
 
 __all__ = [
-    "ROWS_AT_ONCE",
+    "ROWS_PER_CHART",
     "Bars",
     "Mark",
     "Markup",

@@ -1,7 +1,7 @@
-"""Axes: where on a picture a moment or a number stands, and at which of them a line is drawn.
+"""Scales, ticks and axes of charts.
 
-Round times are round on the clocks of a zone: where these are set forward, a time that never was has
-no tick, and where they are set back, one that was there twice has two.
+Responsible for placing times and numbers. Ticks are at round local times of a time zone: a time that is skipped when clocks
+are set forward has no tick, and one that occurs twice has two. Must not know what a chart shows.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,26 +19,26 @@ MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", 
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 LABELS_BEYOND: Final = 20
-"""A label of a time may stand so far beyond its axis."""
+"""A time label may extend this far beyond its axis."""
 
 _SECOND: Final = 1_000
 _DAY: Final = 86_400 * _SECOND
-_BETWEEN_LABELS: Final = 14
-_AIR: Final = 1.05
-_LEAST: Final = 0.01
+_LABEL_GAP: Final = 14
+_HEADROOM: Final = 1.05
+_MIN_STEP: Final = 0.01
 
 
 class _Step(NamedTuple):
-    """How far ticks are from each other: so many of a unit, and how wide a label is at most."""
+    """A distance between ticks: a number of units, and a label of the greatest width."""
 
-    many: int
+    number: int
     unit: str
     sample: str
 
     @property
     def ms(self) -> Ms:
         units = {"second": _SECOND, "day": _DAY, "month": 30 * _DAY, "year": 365 * _DAY}
-        return self.many * units[self.unit]
+        return self.number * units[self.unit]
 
 
 _STEPS: Final = (
@@ -52,7 +52,7 @@ _STEPS: Final = (
 
 
 class TimeScale(NamedTuple):
-    """Moments from `start` to `end` stand between `left` and `right`."""
+    """Times from `start` to `end`, between `left` and `right`."""
 
     start: Ms
     end: Ms
@@ -60,22 +60,22 @@ class TimeScale(NamedTuple):
     right: float
 
     def x(self, at: Ms) -> float:
-        """Where a moment stands; at the edge, if it is outside."""
+        """Return the position of a time; the edge, if it is outside."""
         part = (min(max(at, self.start), self.end) - self.start) / (self.end - self.start)
         return self.left + part * (self.right - self.left)
 
 
 class CountScale(NamedTuple):
-    """Numbers from 0 to `top` stand between `bottom` and `high`."""
+    """Numbers from 0 to `top`, between `bottom` and `high`."""
 
     top: float
     bottom: float
     high: float
 
     @classmethod
-    def of(cls, most: float, bottom: float, high: float) -> Self:
-        """A scale with a little air above the most that is drawn."""
-        return cls((most or 1) * _AIR, bottom, high)
+    def up_to(cls, largest: float, bottom: float, high: float) -> Self:
+        """Return a scale with some space above the largest number."""
+        return cls((largest or 1) * _HEADROOM, bottom, high)
 
     def y(self, value: float) -> float:
         part = min(max(value, 0), self.top) / self.top
@@ -83,7 +83,7 @@ class CountScale(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """A line and its label; the label is empty where there is no room for it."""
+    """A tick and its label, which is empty where there is no space for it."""
 
     at: Ms
     x: float
@@ -91,32 +91,34 @@ class Tick(NamedTuple):
 
 
 def time_ticks(scale: TimeScale, zone: tzinfo) -> list[Tick]:
-    """Round times of the zone, as dense as their labels can stand, and these hardly over the edges."""
+    """Return ticks at round local times, as dense as their labels allow."""
     step = _step(scale)
-    moments = sorted({at for at in _round(scale, step, zone) if scale.start <= at <= scale.end})
+    times = sorted({at for at in _round_times(scale, step, zone) if scale.start <= at <= scale.end})
     ticks, free = [], scale.left - LABELS_BEYOND
-    for at in moments:
-        x, words = scale.x(at), _told(local(at, zone), step)
-        half = width_of(words) / 2
-        has_room = x - half >= free and x + half <= scale.right + LABELS_BEYOND
-        if has_room:
-            free = x + half + _BETWEEN_LABELS / 2
-        ticks.append(Tick(at, x, words if has_room else ""))
+    for at in times:
+        x, text = scale.x(at), _tick_label(local(at, zone), step)
+        half = width_of(text) / 2
+        fits = x - half >= free and x + half <= scale.right + LABELS_BEYOND
+        if fits:
+            free = x + half + _LABEL_GAP / 2
+        ticks.append(Tick(at, x, text if fits else ""))
     return ticks
 
 
-def count_ticks(most: float, room: int = 4) -> list[float]:
-    """Round numbers from 0 to `most`, not beyond it, about as many as there is room for, whole ones where it is."""
-    most = max(most, 1 if most == int(most) else _LEAST)
-    size = 10 ** floor(log10(most / room))
-    step: float = next(size * times for times in (1, 2, 5, 10) if size * times * room >= most * 0.999_999)
-    step = max(round(step), 1) if most == int(most) else step
-    values = (round(step * position, 6) for position in range(floor(most / step) + 2))
-    return [value for value in values if value <= most]
+def count_ticks(largest: float, number: int = 4) -> list[float]:
+    """Return about `number` round numbers from 0 to `largest`, whole ones if that is whole."""
+    largest = max(largest, 1 if largest == int(largest) else _MIN_STEP)
+    size = 10 ** floor(log10(largest / number))
+    step: float = next(
+        size * times for times in (1, 2, 5, 10) if size * times * number >= largest * 0.999_999
+    )
+    step = max(round(step), 1) if largest == int(largest) else step
+    values = (round(step * position, 6) for position in range(floor(largest / step) + 2))
+    return [value for value in values if value <= largest]
 
 
 def time_axis(ticks: Iterable[Tick], top: float, bottom: float, y: float) -> Markup:
-    """Lines from top to bottom, and labels at y."""
+    """Return lines from top to bottom, and labels at y."""
     return joined(
         piece
         for tick in ticks
@@ -128,7 +130,7 @@ def time_axis(ticks: Iterable[Tick], top: float, bottom: float, y: float) -> Mar
 
 
 def count_axis(scale: CountScale, ticks: Iterable[float], left: float, right: float) -> Markup:
-    """Lines from left to right, and their numbers before them."""
+    """Return lines from left to right, with their numbers to the left."""
     return joined(
         piece
         for value in ticks
@@ -140,48 +142,48 @@ def count_axis(scale: CountScale, ticks: Iterable[float], left: float, right: fl
 
 
 def _compact(value: float) -> str:
-    """A number in a few letters: 500, 2.5k, 3M."""
-    for size, sign in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+    """A short form of a number: 500, 2.5k, 3M."""
+    for size, suffix in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
         if value >= size * 10 or (value >= size and value % (size / 10) == 0):
-            return f"{value / size:g}{sign}"
+            return f"{value / size:g}{suffix}"
     return f"{value:g}"
 
 
 def _step(scale: TimeScale) -> _Step:
     wide = scale.right - scale.left
     for step in _STEPS:
-        if step.ms / (scale.end - scale.start) * wide >= width_of(step.sample) + _BETWEEN_LABELS:
+        if step.ms / (scale.end - scale.start) * wide >= width_of(step.sample) + _LABEL_GAP:
             return step
     return _STEPS[-1]
 
 
-def _told(clock: datetime, step: _Step) -> str:
-    """What stands at a tick: as much of the time as the ticks before do not say."""
+def _tick_label(clock: datetime, step: _Step) -> str:
+    """The part of a time that differs from the tick before."""
     if step.unit == "year" or (step.unit == "month" and clock.month == 1):
         return str(clock.year)
     if step.unit == "month":
         return MONTHS[clock.month - 1]
     if step.unit == "day" or clock.time() == time():
         return f"{clock.day} {MONTHS[clock.month - 1]}"
-    return clock.strftime("%H:%M:%S" if step.many < 60 else "%H:%M")
+    return clock.strftime("%H:%M:%S" if step.number < 60 else "%H:%M")
 
 
-def _round(scale: TimeScale, step: _Step, zone: tzinfo) -> Iterator[Ms]:
-    """The moments at which clocks of the zone show a round time, and perhaps some around them."""
+def _round_times(scale: TimeScale, step: _Step, zone: tzinfo) -> Iterator[Ms]:
+    """Round local times within the scale, and perhaps some around it."""
     first, last = local(scale.start, zone), local(scale.end, zone)
-    turned = abs((first.utcoffset() or timedelta()) - (last.utcoffset() or timedelta()))
-    begin = min(first.replace(tzinfo=None), last.replace(tzinfo=None)) - turned
-    until = max(first.replace(tzinfo=None), last.replace(tzinfo=None)) + turned
+    offset_change = abs((first.utcoffset() or timedelta()) - (last.utcoffset() or timedelta()))
+    begin = min(first.replace(tzinfo=None), last.replace(tzinfo=None)) - offset_change
+    until = max(first.replace(tzinfo=None), last.replace(tzinfo=None)) + offset_change
     if step.unit == "second":
-        for clock in _clocks(begin, until, timedelta(seconds=step.many)):
+        for clock in _local_times(begin, until, timedelta(seconds=step.number)):
             yield from moments_of(clock, zone)
     else:
         for day in _days(begin.date(), until.date(), step):
-            # A day whose midnight is skipped begins at the first time that it has.
+            # A day whose midnight is skipped starts at its first time.
             yield round(datetime.combine(day, time(), zone).timestamp()) * _SECOND
 
 
-def _clocks(begin: datetime, until: datetime, step: timedelta) -> Iterator[datetime]:
+def _local_times(begin: datetime, until: datetime, step: timedelta) -> Iterator[datetime]:
     midnight = datetime.combine(begin.date(), time())
     clock = midnight + (begin - midnight) // step * step
     while clock <= until:
@@ -191,13 +193,13 @@ def _clocks(begin: datetime, until: datetime, step: timedelta) -> Iterator[datet
 
 def _days(begin: date, until: date, step: _Step) -> Iterator[date]:
     if step.unit == "day":
-        # The first day of the calendar was a Monday, and so every seventh from it is one.
-        number = (begin.toordinal() - 1) // step.many * step.many + 1
+        # The first day of the proleptic calendar was a Monday, and so is every seventh day from it.
+        number = (begin.toordinal() - 1) // step.number * step.number + 1
         while number <= until.toordinal():
             yield date.fromordinal(number)
-            number += step.many
+            number += step.number
         return
-    months = step.many * (12 if step.unit == "year" else 1)
+    months = step.number * (12 if step.unit == "year" else 1)
     month = (begin.year * 12 + begin.month - 1) // months * months
     while month <= until.year * 12 + until.month - 1:
         yield date(month // 12, month % 12 + 1, 1)

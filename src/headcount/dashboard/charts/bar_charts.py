@@ -1,4 +1,7 @@
-"""Bars: how much there was on each day or in each hour."""
+"""Bar chart: a value for each day or hour.
+
+Responsible for bars and their labels. Must not know what the values are.
+"""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -32,15 +35,15 @@ from headcount.kernel.events import Ms
 _LEFT: Final = 48
 _RIGHT: Final = 24
 _TOP: Final = 12
-_HIGH: Final = 140
-_BELOW: Final = 24
-_WIDEST: Final = 36
+_PLOT_HEIGHT: Final = 140
+_AXIS_HEIGHT: Final = 24
+_MAX_BAR_WIDTH: Final = 36
 _DAY_OR_HOUR: Final = {"day": 86_400_000, "hour": 3_600_000}
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """What there was in each `every`, by the moment at which that began, in order."""
+    """A value for each day or hour (`every`), by its start, in order."""
 
     title: str
     unit: Unit
@@ -50,20 +53,20 @@ class Bars:
 
 
 def bars(data: Bars, name: str, width: float = 960) -> Markup:
-    """A bar for each day or hour; where there was nothing, there is none."""
-    bottom, right = _TOP + _HIGH, width - _RIGHT
-    most = max((value for _, value in data.values), default=0)
-    counts = CountScale.of(most, bottom, _TOP)
+    """Return the chart. A value of 0 has no bar."""
+    bottom, right = _TOP + _PLOT_HEIGHT, width - _RIGHT
+    largest = max((value for _, value in data.values), default=0)
+    counts = CountScale.up_to(largest, bottom, _TOP)
     pitch = (right - _LEFT) / max(len(data.values), 1)
-    wide = min(pitch - min(3, pitch * 0.25), _WIDEST)
+    bar_width = min(pitch - min(3, pitch * 0.25), _MAX_BAR_WIDTH)
     total = data.unit.of(sum(value for _, value in data.values))
     return picture(
         name,
-        (width, bottom + _BELOW),
-        (data.title, f"{total}, at most {data.unit.of(most)} in one {data.every}, {data.zone}."),
-        count_axis(counts, count_ticks(most), _LEFT, right),
+        (width, bottom + _AXIS_HEIGHT),
+        (data.title, f"{total}, at most {data.unit.of(largest)} in one {data.every}, {data.zone}."),
+        count_axis(counts, count_ticks(largest), _LEFT, right),
         joined(
-            _bar(data, at, value, counts, _LEFT + (position + 0.5) * pitch, pitch, wide)
+            _bar(data, at, value, counts, _LEFT + (position + 0.5) * pitch, pitch, bar_width)
             for position, (at, value) in enumerate(data.values)
         ),
         _times(data, pitch, right, bottom + 17),
@@ -71,7 +74,7 @@ def bars(data: Bars, name: str, width: float = 960) -> Markup:
 
 
 def bars_table(data: Bars) -> Rows:
-    """What there was, by day or hour."""
+    """Return the values as a table."""
     form = "%Y-%m-%d" if data.every == "day" else "%Y-%m-%d %H:%M"
     return Rows(
         (f"{data.every} ({data.zone})", data.unit.many),
@@ -80,16 +83,20 @@ def bars_table(data: Bars) -> Rows:
 
 
 def _bar(
-    data: Bars, at: Ms, value: float, counts: CountScale, middle: float, pitch: float, wide: float
+    data: Bars, at: Ms, value: float, counts: CountScale, middle: float, pitch: float, bar_width: float
 ) -> Markup:
-    """The bar, and the whole height of its place to point at: small ones are hard to hit."""
+    """A bar, and a target of full height: small bars are hard to point at."""
     y = counts.y(value)
     return element(
         "g",
         {"class": "chart-hover"},
         title(f"{_when(at, data)}: {data.unit.of(value)}"),
         rectangle("chart-target", middle - pitch / 2, counts.high, pitch, counts.bottom - counts.high),
-        *([rectangle("chart-bar", middle - wide / 2, y, wide, counts.bottom - y)] if value > 0 else []),
+        *(
+            [rectangle("chart-bar", middle - bar_width / 2, y, bar_width, counts.bottom - y)]
+            if value > 0
+            else []
+        ),
     )
 
 
@@ -100,7 +107,7 @@ def _when(at: Ms, data: Bars) -> str:
 
 
 def _times(data: Bars, pitch: float, right: float, y: float) -> Markup:
-    """Labels under the bars in which round times are."""
+    """Labels under the bars of round times."""
     if not data.values:
         return Markup("")
     begins = [at for at, _ in data.values]
@@ -110,6 +117,6 @@ def _times(data: Bars, pitch: float, right: float, y: float) -> Markup:
         bisect_right(begins, tick.at) - 1: tick.label for tick in time_ticks(scale, data.zone) if tick.label
     }
     return joined(
-        label(words, _LEFT + (position + 0.5) * pitch, y, anchor="middle")
-        for position, words in middles.items()
+        label(text, _LEFT + (position + 0.5) * pitch, y, anchor="middle")
+        for position, text in middles.items()
     )

@@ -1,4 +1,7 @@
-"""Spark: how a number went, as a line the size of a word."""
+"""Sparkline: a series of numbers as a small line chart.
+
+Responsible for the line and its last point. Must not know what the numbers are.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,23 +24,27 @@ class Spark:
 
 
 def spark(data: Spark, name: str, width: float = 120, height: float = 32) -> Markup:
-    """A line from the first number to the last, on which there is a dot."""
-    most, last = max(data.values, default=0), data.values[-1] if data.values else 0
-    scale = CountScale(most or 1, height - _EDGE, _EDGE)
+    """Return a line through all numbers, with a dot at the last one."""
+    largest, last = max(data.values, default=0), data.values[-1] if data.values else 0
+    scale = CountScale(largest or 1, height - _EDGE, _EDGE)
     apart = (width - 2 * _EDGE) / max(len(data.values) - 1, 1)
     points = [(_EDGE + position * apart, scale.y(value)) for position, value in enumerate(data.values)]
-    words = f"{data.unit.of(last)} at the end, at most {data.unit.of(most)}."
+    description = f"{data.unit.of(last)} at the end, at most {data.unit.of(largest)}."
     return picture(
-        name, (width, height), (data.title, words), *_drawn(points, height - _EDGE), kind="chart chart-fixed"
+        name,
+        (width, height),
+        (data.title, description),
+        *_line_with_area(points, height - _EDGE),
+        kind="chart chart-fixed",
     )
 
 
 def spark_table(data: Spark) -> Rows:
-    """The numbers."""
+    """Return the numbers as a table."""
     return Rows(("number", data.unit.many), list(enumerate(data.values, 1)))
 
 
-def _drawn(points: Sequence[tuple[float, float]], bottom: float) -> list[Markup]:
+def _line_with_area(points: Sequence[tuple[float, float]], bottom: float) -> list[Markup]:
     if not points:
         return []
     path = "L".join(f"{number(x)} {number(y)}" for x, y in points)

@@ -1,7 +1,7 @@
-"""Steps: how many there were, as a line that goes up and down at once and never in between.
+"""Step chart: a number over time that changes at once.
 
-Of more steps than a picture has columns, each column keeps its lowest, its highest and its last: no peak
-is ever smoothed away.
+Responsible for the line and its axes. If there are more steps than pixel columns, each column shows its lowest, highest and
+last value, so that no peak disappears. Must not know what the number is.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,19 +25,19 @@ from headcount.dashboard.sanitize import local_text
 from headcount.kernel.events import Ms
 
 Step = tuple[Ms, int]
-"""From this moment on there were so many."""
+"""A time, and the number from then on."""
 
 _LEFT: Final = 48
 _RIGHT: Final = 24
 _TOP: Final = 12
-_HIGH: Final = 140
-_BELOW: Final = 24
-_DRAWN_AS_THEY_ARE: Final = 4
+_PLOT_HEIGHT: Final = 140
+_AXIS_HEIGHT: Final = 24
+_MAX_STEPS_IN_COLUMN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How many of something there were from the first step until `end`."""
+    """Steps of a number until `end`."""
 
     title: str
     unit: Unit
@@ -47,55 +47,55 @@ class Steps:
 
 
 def steps(data: Steps, name: str, width: float = 960) -> Markup:
-    """How many there were at every moment."""
+    """Return the chart."""
     start = data.steps[0][0] if data.steps else data.end - 1
     scale = TimeScale(start, max(data.end, start + 1), _LEFT, width - _RIGHT)
-    bottom = _TOP + _HIGH
+    bottom = _TOP + _PLOT_HEIGHT
     drawn, _ = step_chart(data.steps, scale, _TOP, bottom)
     return picture(
         name,
-        (width, bottom + _BELOW),
-        (data.title, f"At most {data.unit.of(peak(data.steps))} at once, {said_of(scale, data.zone)}."),
+        (width, bottom + _AXIS_HEIGHT),
+        (data.title, f"At most {data.unit.of(peak(data.steps))} at once, {range_text(scale, data.zone)}."),
         time_axis(time_ticks(scale, data.zone), _TOP, bottom, bottom + 17),
         drawn,
     )
 
 
 def steps_table(data: Steps) -> Rows:
-    """From when on there were how many."""
+    """Return the steps as a table."""
     return Rows(
         (f"from ({data.zone})", data.unit.many),
-        [(local_text(at, data.zone), many) for at, many in data.steps],
+        [(local_text(at, data.zone), count) for at, count in data.steps],
     )
 
 
-def peak(given: Iterable[Step]) -> int:
-    """The most that there ever were."""
-    return max((many for _, many in given), default=0)
+def peak(values: Iterable[Step]) -> int:
+    """Return the largest number."""
+    return max((count for _, count in values), default=0)
 
 
-def said_of(scale: TimeScale, zone: tzinfo) -> str:
-    """Which time a picture is of."""
+def range_text(scale: TimeScale, zone: tzinfo) -> str:
+    """Return the range of time of a chart, as text."""
     return f"from {local_text(scale.start, zone)} to {local_text(scale.end, zone)}, {zone}"
 
 
 def zone_label(zone: tzinfo, left: float, y: float) -> Markup:
-    """Whose clocks an axis shows: the place without its continent, where there is no room for both."""
+    """Return the label of the time zone, without the continent if there is no space for it."""
     words, right = str(zone).replace("_", " "), left - LABELS_BEYOND - 8
     words = words if width_of(words) <= right else words.rpartition("/")[2]
     return label(fitted(words, right), right, y, anchor="end")
 
 
 def step_chart(
-    given: Sequence[Step], scale: TimeScale, top: float, bottom: float
+    values: Sequence[Step], scale: TimeScale, top: float, bottom: float
 ) -> tuple[Markup, CountScale]:
-    """The line, the area below it and the numbers beside it, without times."""
-    counts = CountScale.of(peak(given), bottom, top)
-    axis = count_axis(counts, count_ticks(peak(given)), scale.left, scale.right)
-    if not given:
+    """Return the line, the area below it and the axis of numbers, without an axis of times."""
+    counts = CountScale.up_to(peak(values), bottom, top)
+    axis = count_axis(counts, count_ticks(peak(values)), scale.left, scale.right)
+    if not values:
         return axis, counts
-    outline = "".join(_outline(given, scale, counts))
-    begin, base = number(scale.x(given[0][0])), number(bottom)
+    outline = "".join(_outline(values, scale, counts))
+    begin, base = number(scale.x(values[0][0])), number(bottom)
     ends = number(scale.right)
     return joined(
         [
@@ -106,18 +106,18 @@ def step_chart(
     ), counts
 
 
-def _outline(given: Sequence[Step], scale: TimeScale, counts: CountScale) -> Iterator[str]:
-    for x, many in thinned((scale.x(at), many) for at, many in given):
-        yield f"H{number(x)}V{number(counts.y(many))}"
+def _outline(values: Sequence[Step], scale: TimeScale, counts: CountScale) -> Iterator[str]:
+    for x, count in thinned((scale.x(at), count) for at, count in values):
+        yield f"H{number(x)}V{number(counts.y(count))}"
 
 
 def thinned(points: Iterable[tuple[float, int]]) -> Iterator[tuple[float, int]]:
-    """The same steps; where many are in one column, its highest, its lowest and its last, at its first."""
+    """Yield the points; of many in one pixel column only the highest, lowest and last number, at the first position."""
     for _, column in groupby(points, key=lambda point: int(point[0])):
-        within = list(column)
-        if len(within) <= _DRAWN_AS_THEY_ARE:
-            yield from within
+        points_in_column = list(column)
+        if len(points_in_column) <= _MAX_STEPS_IN_COLUMN:
+            yield from points_in_column
             continue
-        x, last = within[0][0], within[-1][1]
-        many = [n for _, n in within]
-        yield from ((x, n) for n in (max(many), min(many), last))
+        x, last = points_in_column[0][0], points_in_column[-1][1]
+        counts = [count for _, count in points_in_column]
+        yield from ((x, count) for count in (max(counts), min(counts), last))

@@ -1,7 +1,7 @@
-"""Strip: when meetings ran in the last days, one lane a day, the latest at the top.
+"""Strip chart: meetings of the last days, one lane for each day, the latest at the top.
 
-Lanes are as clocks show a day, so that the same time of day stands below itself, on days too whose clocks
-were turned.
+Responsible for lanes and bars. Lanes are in local time, so that the same time of day has the same position on every day, also
+when clocks change. Must not know how meetings are found.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,14 +30,14 @@ MEETINGS: Final = Unit("meeting", "meetings")
 _LEFT: Final = 76
 _RIGHT: Final = 16
 _TOP: Final = 20
-_LANE: Final = 16
-_BAR: Final = 10
-_THINNEST: Final = 2
+_LANE_HEIGHT: Final = 16
+_BAR_HEIGHT: Final = 10
+_MIN_BAR_WIDTH: Final = 2
 _DAY_S: Final = 86_400
 
 
 class Run(NamedTuple):
-    """A meeting, and what is said of it when somebody points at it; `end` is None while it is ongoing."""
+    """A meeting and its tooltip. `end` is None while it is ongoing."""
 
     start: Ms
     end: Ms | None
@@ -56,9 +56,9 @@ class Strip:
 
 
 def strip(data: Strip, name: str, width: float = 960) -> Markup:
-    """A lane for each day, a bar for each meeting in it."""
+    """Return a lane for each day, with a bar for each meeting."""
     days = _days(data)
-    right, height = width - _RIGHT, _TOP + len(days) * _LANE + 4
+    right, height = width - _RIGHT, _TOP + len(days) * _LANE_HEIGHT + 4
     pieces = [(run, piece) for run in data.runs for piece in _pieces(run, data) if piece.day in days]
     return picture(
         name,
@@ -71,7 +71,7 @@ def strip(data: Strip, name: str, width: float = 960) -> Markup:
 
 
 def strip_table(data: Strip) -> Rows:
-    """The meetings, by start."""
+    """Return the meetings as a table, by start."""
     days = _days(data)
     return Rows(
         ("meeting", f"start ({data.zone})", f"end ({data.zone})"),
@@ -88,7 +88,7 @@ def strip_table(data: Strip) -> Rows:
 
 
 class _Piece(NamedTuple):
-    """What of a meeting is on one day, as parts of what its clocks show."""
+    """The part of a meeting on one day, from 0 to 1 of the local day."""
 
     day: date
     begin: float
@@ -96,26 +96,26 @@ class _Piece(NamedTuple):
 
 
 def _days(data: Strip) -> dict[date, int]:
-    """The days with the position of their lanes."""
+    """Positions of lanes by day."""
     today = local(data.now, data.zone).date()
     return {today - timedelta(days=ago): ago for ago in range(data.days)}
 
 
 def _pieces(run: Run, data: Strip) -> Iterator[_Piece]:
-    """A meeting, cut at midnights and wherever clocks are turned."""
+    """A meeting, split at local midnights and clock changes."""
     begin, until = run.start, data.now if run.end is None else run.end
     oldest = local(data.now, data.zone).date() - timedelta(days=data.days - 1)
-    begin = max(begin, _first_of(oldest, data.zone))
+    begin = max(begin, _start_of(oldest, data.zone))
     while begin < until:
         clock = local(begin, data.zone)
-        end = min(until, _first_of(clock.date() + timedelta(days=1), data.zone))
-        end = _turn(begin, end, data.zone)
-        shows = _second_of_day(clock)
-        yield _Piece(clock.date(), shows / _DAY_S, min((shows + (end - begin) / 1_000) / _DAY_S, 1))
+        end = min(until, _start_of(clock.date() + timedelta(days=1), data.zone))
+        end = _clock_change(begin, end, data.zone)
+        second = _second_of_day(clock)
+        yield _Piece(clock.date(), second / _DAY_S, min((second + (end - begin) / 1_000) / _DAY_S, 1))
         begin = end
 
 
-def _first_of(day: date, zone: tzinfo) -> Ms:
+def _start_of(day: date, zone: tzinfo) -> Ms:
     return round(datetime.combine(day, time(), zone).timestamp()) * 1_000
 
 
@@ -123,8 +123,8 @@ def _second_of_day(clock: datetime) -> float:
     return clock.hour * 3_600 + clock.minute * 60 + clock.second + clock.microsecond / 1_000_000
 
 
-def _turn(begin: Ms, end: Ms, zone: tzinfo) -> Ms:
-    """The moment at which clocks are turned between two on one day, or the end if they are not."""
+def _clock_change(begin: Ms, end: Ms, zone: tzinfo) -> Ms:
+    """The time of a clock change in [begin, end) of one day, or the end if there is none."""
     was = local(begin, zone).utcoffset()
     if local(end - 1, zone).utcoffset() == was:
         return end
@@ -144,31 +144,31 @@ def _hours(width: float, right: float, height: float) -> Iterator[Markup]:
 
 
 def _lane(day: date, position: int, right: float) -> Markup:
-    y = _TOP + position * _LANE
+    y = _TOP + position * _LANE_HEIGHT
     kind = "chart-lane chart-weekend" if day.weekday() > 4 else "chart-lane"
-    words = f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}"
+    text = f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}"
     track: Attributes = {
         "class": kind,
         "x": _LEFT,
-        "y": y + (_LANE - _BAR) / 2,
+        "y": y + (_LANE_HEIGHT - _BAR_HEIGHT) / 2,
         "width": right - _LEFT,
-        "height": _BAR,
+        "height": _BAR_HEIGHT,
     }
-    return joined([label(words, 0, y + 12), element("rect", {**track, "rx": 2})])
+    return joined([label(text, 0, y + 12), element("rect", {**track, "rx": 2})])
 
 
 def _bar(run: Run, piece: _Piece, position: int, right: float, data: Strip) -> Markup:
     wide = right - _LEFT
-    x = min(_LEFT + piece.begin * wide, right - _THINNEST)
+    x = min(_LEFT + piece.begin * wide, right - _MIN_BAR_WIDTH)
     end = "now" if run.end is None else local_text(run.end, data.zone)
     return element(
         "rect",
         {
             "class": "chart-bar chart-over",
             "x": x,
-            "y": _TOP + position * _LANE + (_LANE - _BAR) / 2,
-            "width": min(max((piece.end - piece.begin) * wide, _THINNEST), right - x),
-            "height": _BAR,
+            "y": _TOP + position * _LANE_HEIGHT + (_LANE_HEIGHT - _BAR_HEIGHT) / 2,
+            "width": min(max((piece.end - piece.begin) * wide, _MIN_BAR_WIDTH), right - x),
+            "height": _BAR_HEIGHT,
         },
         title(f"{one_line(run.label)}: {local_text(run.start, data.zone)} to {end}"),
     )

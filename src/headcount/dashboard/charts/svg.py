@@ -1,7 +1,7 @@
-"""Drawing: pieces of SVG, in which any text is only ever a text.
+"""SVG elements.
 
-What is `Markup` has been escaped, and nothing else can be put into an element. Colours are classes: the
-stylesheet has them. Knows nothing of meetings.
+Responsible for escaping: `Markup` is escaped, and nothing else can be inside an element. Must not know what a chart shows.
+Colors are classes of the style sheet.
 """
 
 import re
@@ -18,7 +18,7 @@ _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class Markup(str):
-    """Text that is SVG already. Templates that escape by themselves leave it as it is."""
+    """Text that is escaped SVG. Templates do not escape it again."""
 
     __slots__ = ()
 
@@ -27,61 +27,61 @@ class Markup(str):
 
 
 class Rows(NamedTuple):
-    """What a picture shows, for those who do not see it: the cells of a table."""
+    """The data of a chart as a table, for people who cannot see it."""
 
     header: tuple[str, ...]
     rows: list[tuple[Value, ...]]
 
 
 class Unit(NamedTuple):
-    """What is counted."""
+    """The unit of a number: singular and plural."""
 
     one: str
     many: str
 
     def of(self, value: float) -> str:
-        """A number with its word: 1 meeting, 1,234 meetings."""
-        return f"{said(value)} {self.one if value == 1 else self.many}"
+        """Return a number with its unit: 1 meeting, 1,234 meetings."""
+        return f"{text_of(value)} {self.one if value == 1 else self.many}"
 
 
 NOTHING: Final = Markup("")
 
 
-def said(value: float) -> str:
-    """A number for people, with one digit behind the point where it is not whole."""
+def text_of(value: float) -> str:
+    """Return a number for people, with one decimal if it is not whole."""
     return f"{int(value):,}" if value == int(value) else f"{value:,.1f}"
 
 
 def number(value: float) -> str:
-    """A number for SVG: two digits at most behind the point."""
+    """Return a number for SVG, with at most two decimals."""
     short = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if short == "-0" else short
 
 
 def element(name: str, attributes: Attributes, *inside: Markup) -> Markup:
-    """An element of SVG. An attribute that is None is left out."""
-    given = "".join(f' {key}="{_attribute(value)}"' for key, value in attributes.items() if value is not None)
-    return Markup(f"<{name}{given}>{''.join(inside)}</{name}>" if inside else f"<{name}{given}/>")
+    """Return an element. Attributes that are None are left out."""
+    pairs = "".join(f' {key}="{_attribute(value)}"' for key, value in attributes.items() if value is not None)
+    return Markup(f"<{name}{pairs}>{''.join(inside)}</{name}>" if inside else f"<{name}{pairs}/>")
 
 
 def joined(pieces: Iterable[Markup]) -> Markup:
-    """Pieces, one after the other."""
+    """Return the concatenation of pieces."""
     return Markup("".join(pieces))
 
 
-def text(words: str) -> Markup:
-    """Words as they are read, never as SVG."""
-    return Markup(escape(harmless(words), quote=False))
+def text(content: str) -> Markup:
+    """Return a text as escaped SVG."""
+    return Markup(escape(harmless(content), quote=False))
 
 
-def title(words: str) -> Markup:
-    """What is shown of an element when somebody points at it, and read aloud in its place."""
-    return element("title", {}, text(words))
+def title(content: str) -> Markup:
+    """Return a title: the tooltip of an element, and what screen readers read."""
+    return element("title", {}, text(content))
 
 
-def label(words: str, x: float, y: float, kind: str = "chart-label", anchor: str | None = None) -> Markup:
-    """Words at a place; `anchor` is middle or end where x is not where they begin."""
-    return element("text", {"class": kind, "x": x, "y": y, "text-anchor": anchor}, text(words))
+def label(content: str, x: float, y: float, kind: str = "chart-label", anchor: str | None = None) -> Markup:
+    """Return a text at a position. `anchor` is middle or end if x is not its start."""
+    return element("text", {"class": kind, "x": x, "y": y, "text-anchor": anchor}, text(content))
 
 
 def rectangle(kind: str, x: float, y: float, width: float, height: float, *inside: Markup) -> Markup:
@@ -96,20 +96,19 @@ def line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
 def picture(
     name: str,
     size: tuple[float, float],
-    words: tuple[str, str],
+    texts: tuple[str, str],
     *inside: Markup,
     role: str = "img",
     kind: str = "chart",
     attributes: Attributes | None = None,
 ) -> Markup:
-    """A whole SVG. `name` is an id that no other picture of the page has; `words` are a title and a description.
+    """Return a complete SVG. `name` is an id that is unique on the page. `texts` are title and description.
 
-    The role of a picture in which something can be focused is 'group': an 'img' hides what is in it
-    from those who do not see it.
+    The role of a chart with focusable elements is 'group': an 'img' hides its content from screen readers.
     """
     assert _IDENTIFIER.fullmatch(name), name
     width, height = size
-    told, described = words
+    title_text, description = texts
     return element(
         "svg",
         {
@@ -122,8 +121,8 @@ def picture(
             "aria-labelledby": f"{name}-title {name}-desc",
             **(attributes or {}),
         },
-        element("title", {"id": f"{name}-title"}, text(told)),
-        element("desc", {"id": f"{name}-desc"}, text(described)),
+        element("title", {"id": f"{name}-title"}, text(title_text)),
+        element("desc", {"id": f"{name}-desc"}, text(description)),
         *inside,
     )
 

@@ -1,38 +1,41 @@
-"""Widths: how wide a text will about be, so that nothing overlaps. Rather too wide than too narrow."""
+"""Estimated widths of texts, so that labels do not overlap.
+
+Responsible for estimates that are too wide rather than too narrow. Must not know where a text is shown.
+"""
 
 from typing import Final
 from unicodedata import combining, east_asian_width
 
 _NARROW: Final = frozenset("iljtfrI1.,:;'|!()[] -")
-_BROAD: Final = frozenset("mwMW@%&")
-_REST: Final = "…"
+_WIDE: Final = frozenset("mwMW@%&")
+_ELLIPSIS: Final = "…"
 
 
-def width_of(words: str, size: float = 11) -> float:
-    """How wide the words are, in letters of a size."""
-    return size * sum(map(_share, words))
+def width_of(text: str, size: float = 11) -> float:
+    """Return the width of a text in a font size."""
+    return size * sum(map(_em, text))
 
 
-def fitted(words: str, width: float, size: float = 11) -> str:
-    """The words, or as many letters of them as there is room for and three dots."""
-    if width_of(words, size) <= width:
-        return words
-    room, kept = width - size * _share(_REST), 0
-    for letter in words:
-        room -= size * _share(letter)
-        if room < 0:
+def fitted(text: str, width: float, size: float = 11) -> str:
+    """Return the text, or its start and an ellipsis if it is too wide."""
+    if width_of(text, size) <= width:
+        return text
+    space, length = width - size * _em(_ELLIPSIS), 0
+    for character in text:
+        space -= size * _em(character)
+        if space < 0:
             break
-        kept += 1
-    return words[:kept].rstrip() + _REST
+        length += 1
+    return text[:length].rstrip() + _ELLIPSIS
 
 
-def _share(letter: str) -> float:
-    if combining(letter):
+def _em(character: str) -> float:
+    if combining(character):
         return 0
-    if east_asian_width(letter) in "WF" or ord(letter) > 0xFFFF:
+    if east_asian_width(character) in "WF" or ord(character) > 0xFFFF:
         return 1.2
-    if letter in _NARROW:
+    if character in _NARROW:
         return 0.4
-    if letter in _BROAD:
+    if character in _WIDE:
         return 0.95
-    return 0.72 if letter.isupper() else 0.62
+    return 0.72 if character.isupper() else 0.62

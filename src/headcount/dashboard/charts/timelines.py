@@ -1,8 +1,7 @@
-"""Timeline: who was in a meeting and when, one row a person, below how many were in.
+"""Timeline of a meeting: the number of participants, and below it a row for each person.
 
-Both share one axis of time. A picture is drawn some rows at a time, and however many people there are, the
-head count above is that of all. Times are exact in the attributes of each bar, for a script that asks who
-was in at a moment; a void stay (rule 4) has none of them, because it was in no count.
+Responsible for the chart, drawn some rows at a time; the number of participants is always that of all people. Bars have exact
+times as attributes for scripts. A stay that was too short to count (rule 4) has none. Must not know how stays are found.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +10,7 @@ from datetime import tzinfo
 from typing import Final, NamedTuple
 
 from headcount.dashboard.charts.axes import TimeScale, time_axis, time_ticks
-from headcount.dashboard.charts.step_charts import Step, peak, said_of, step_chart, zone_label
+from headcount.dashboard.charts.step_charts import Step, peak, range_text, step_chart, zone_label
 from headcount.dashboard.charts.svg import (
     NOTHING,
     Attributes,
@@ -33,23 +32,23 @@ from headcount.kernel.events import Ms
 from headcount.reporting.explain.phrases import leave_reason
 
 PEOPLE: Final = Unit("person", "people")
-ROWS_AT_ONCE: Final = 100
+ROWS_PER_CHART: Final = 100
 
 _RIGHT: Final = 24
-_MARKS: Final = 20
-_HIGH: Final = 92
-_AXIS: Final = 26
-_ROW: Final = 22
-_BAR: Final = 12
-_ROUND: Final = 2
-_THINNEST: Final = 2
-_THINNEST_VOID: Final = 6
+_MARKS_HEIGHT: Final = 20
+_PLOT_HEIGHT: Final = 92
+_AXIS_HEIGHT: Final = 26
+_ROW_HEIGHT: Final = 22
+_BAR_HEIGHT: Final = 12
+_CORNER_RADIUS: Final = 2
+_MIN_BAR_WIDTH: Final = 2
+_MIN_BAR_WIDTH_VOID: Final = 6
 _NAME_SIZE: Final = 12
-_NAMELESS: Final = "(no name)"
+_NO_NAME: Final = "(no name)"
 
 
 class Presence(NamedTuple):
-    """One stay of somebody; `leave` is None while it lasts, `left_by` is one of the words of rule 3a."""
+    """A stay. `leave` is None while it is open, `left_by` is one of the reasons of rule 3a."""
 
     join: Ms
     leave: Ms | None
@@ -64,7 +63,7 @@ class Person(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What happened to the meeting: in a word, and why, in a sentence."""
+    """An event of the meeting: a word, and the reason as a sentence."""
 
     at: Ms
     label: str
@@ -73,7 +72,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A meeting, [start, end) ms; `end` is None while it is ongoing, and then it is shown until `now`."""
+    """A meeting in [start, end) ms. If it is ongoing, `end` is None, and it is shown until `now`."""
 
     title: str
     start: Ms
@@ -88,50 +87,50 @@ class Timeline:
         return max(self.now if self.end is None else self.end, self.start + 1)
 
 
-def timeline(data: Timeline, name: str, rows: range = range(ROWS_AT_ONCE), width: float = 960) -> Markup:
-    """The head count, the axis, and those rows of people that are in `rows`."""
+def timeline(data: Timeline, name: str, rows: range = range(ROWS_PER_CHART), width: float = 960) -> Markup:
+    """Return the number of participants, the axis, and the rows of people in the range `rows`."""
     scale, people = _scale(data, width), data.people[rows.start : rows.stop]
-    axis = _MARKS + _HIGH
-    top = axis + _AXIS
-    bottom = top + len(people) * _ROW
+    axis = _MARKS_HEIGHT + _PLOT_HEIGHT
+    top = axis + _AXIS_HEIGHT
+    bottom = top + len(people) * _ROW_HEIGHT
     counts = head_counts(data)
-    drawn, _ = step_chart(counts, scale, _MARKS, axis)
+    drawn, _ = step_chart(counts, scale, _MARKS_HEIGHT, axis)
     ticks = time_ticks(scale, data.zone)
     return picture(
         name,
         (width, bottom),
-        (data.title, f"{_described(data, scale, counts)} {_of_rows(data, people, rows)}"),
+        (data.title, f"{_description(data, scale, counts)} {_rows_text(data, people, rows)}"),
         _patterns(name),
-        time_axis(ticks, _MARKS, axis, axis + 17),
+        time_axis(ticks, _MARKS_HEIGHT, axis, axis + 17),
         time_axis([tick._replace(label="") for tick in ticks], top, bottom, 0),
         zone_label(data.zone, scale.left, axis + 17),
         drawn,
         _rows(data, people, scale, top, name),
         _marks(data, scale, axis, top, bottom),
         role="group" if data.marks else "img",
-        attributes=_for_scripts(scale),
+        attributes=_script_attributes(scale),
     )
 
 
 def timeline_rows(data: Timeline, name: str, rows: range, width: float = 960) -> Markup:
-    """Those rows of people that are in `rows` alone: they stand below a `timeline` of the same width."""
+    """Return only the rows of people in the range `rows`, to be placed below a `timeline` of the same width."""
     scale, people = _scale(data, width), data.people[rows.start : rows.stop]
-    bottom = len(people) * _ROW
+    bottom = len(people) * _ROW_HEIGHT
     ticks = [tick._replace(label="") for tick in time_ticks(scale, data.zone)]
     return picture(
         name,
         (width, bottom),
-        (data.title, _of_rows(data, people, rows)),
+        (data.title, _rows_text(data, people, rows)),
         _patterns(name),
         time_axis(ticks, 0, bottom, 0),
         _rows(data, people, scale, 0, name),
         joined(line("chart-mark", scale.x(mark.at), 0, scale.x(mark.at), bottom) for mark in data.marks),
-        attributes=_for_scripts(scale),
+        attributes=_script_attributes(scale),
     )
 
 
 def timeline_table(data: Timeline, rows: range | None = None) -> Rows:
-    """Who was in from when to when, and how that ended."""
+    """Return the stays as a table, with how each ended."""
     people = data.people if rows is None else data.people[rows.start : rows.stop]
     return Rows(
         ("person", f"join ({data.zone})", f"leave ({data.zone})", "how it ended"),
@@ -149,7 +148,7 @@ def timeline_table(data: Timeline, rows: range | None = None) -> Rows:
 
 
 def head_counts(data: Timeline) -> list[Step]:
-    """How many were in from when on (rule 5): all that happens at one instant happens together."""
+    """Return the numbers of participants over time (rule 5): what happens at one instant happens together."""
     moves = {data.start: 0}
     for person in data.people:
         for stay in person.stays:
@@ -159,20 +158,20 @@ def head_counts(data: Timeline) -> list[Step]:
                 moves[join] = moves.get(join, 0) + 1
                 moves[leave] = moves.get(leave, 0) - 1
     steps: list[Step] = []
-    many = 0
+    number = 0
     for at in sorted(moves):
-        many += moves[at]
-        if at < data.until and (not steps or steps[-1][1] != many):
-            steps.append((at, many))
+        number += moves[at]
+        if at < data.until and (not steps or steps[-1][1] != number):
+            steps.append((at, number))
     return steps
 
 
 def _scale(data: Timeline, width: float) -> TimeScale:
-    """Names have a fifth of the picture, whoever is in it: other rows stand below these."""
+    """Names have a fifth of the width whatever they are, so that further rows align."""
     return TimeScale(data.start, data.until, min(max(width * 0.2, 88), 200), width - _RIGHT)
 
 
-def _for_scripts(scale: TimeScale) -> Attributes:
+def _script_attributes(scale: TimeScale) -> Attributes:
     return {
         "data-start": str(scale.start),
         "data-end": str(scale.end),
@@ -181,19 +180,19 @@ def _for_scripts(scale: TimeScale) -> Attributes:
     }
 
 
-def _described(data: Timeline, scale: TimeScale, counts: Sequence[Step]) -> str:
+def _description(data: Timeline, scale: TimeScale, counts: Sequence[Step]) -> str:
     ongoing = ", ongoing" if data.end is None else ""
-    return f"At most {PEOPLE.of(peak(counts))} at once, {said_of(scale, data.zone)}{ongoing}."
+    return f"At most {PEOPLE.of(peak(counts))} at once, {range_text(scale, data.zone)}{ongoing}."
 
 
-def _of_rows(data: Timeline, people: Sequence[Person], rows: range) -> str:
+def _rows_text(data: Timeline, people: Sequence[Person], rows: range) -> str:
     if len(people) == len(data.people):
         return f"A row for each of {PEOPLE.of(len(people))}."
     return f"Rows {rows.start + 1:,} to {rows.start + len(people):,} of {PEOPLE.of(len(data.people))}."
 
 
 def _patterns(name: str) -> Markup:
-    """How void stays are hatched, and how open ones fade."""
+    """The hatching of stays that are too short to count, and the fade of open ones."""
     hatch: Attributes = {"id": f"{name}-hatch", "width": 4, "height": 4, "patternUnits": "userSpaceOnUse"}
     stops = [
         element("stop", {"class": f"chart-fade-{end}", "offset": at}) for end, at in (("in", 0), ("out", 1))
@@ -213,12 +212,12 @@ def _rows(data: Timeline, people: Iterable[Person], scale: TimeScale, top: float
         element(
             "g",
             {"class": "chart-row"},
-            _name(person, scale, top + position * _ROW),
+            _name(person, scale, top + position * _ROW_HEIGHT),
             *(
                 bar
                 for stay in person.stays
                 if stay.join < scale.end and (stay.leave is None or stay.leave > scale.start)
-                for bar in _bars(stay, person, data, scale, top + position * _ROW, name)
+                for bar in _bars(stay, person, data, scale, top + position * _ROW_HEIGHT, name)
             ),
         )
         for position, person in enumerate(people)
@@ -226,7 +225,7 @@ def _rows(data: Timeline, people: Iterable[Person], scale: TimeScale, top: float
 
 
 def _name(person: Person, scale: TimeScale, y: float) -> Markup:
-    plain = one_line(person.label) or _NAMELESS
+    plain = one_line(person.label) or _NO_NAME
     short = fitted(plain, scale.left - 16, _NAME_SIZE)
     place: Attributes = {"class": "chart-name", "x": 0, "y": y + 15}
     return element("text", place, *([title(plain)] if short != plain else []), text(short))
@@ -235,9 +234,9 @@ def _name(person: Person, scale: TimeScale, y: float) -> Markup:
 def _bars(
     stay: Presence, person: Person, data: Timeline, scale: TimeScale, y: float, name: str
 ) -> Iterator[Markup]:
-    """A bar, and what says how it ended."""
-    y += (_ROW - _BAR) / 2
-    thinnest = _THINNEST_VOID if stay.is_void else _THINNEST
+    """A bar, and a mark for how it ended."""
+    y += (_ROW_HEIGHT - _BAR_HEIGHT) / 2
+    thinnest = _MIN_BAR_WIDTH_VOID if stay.is_void else _MIN_BAR_WIDTH
     right = scale.x(scale.end if stay.leave is None else stay.leave)
     left = max(min(scale.x(stay.join), right - thinnest), scale.left)
     right = max(right, left + thinnest)
@@ -248,28 +247,28 @@ def _bars(
             "x": left,
             "y": y,
             "width": right - left,
-            "height": _BAR,
-            "rx": None if right - left < 2 * _ROUND else _ROUND,
+            "height": _BAR_HEIGHT,
+            "rx": None if right - left < 2 * _CORNER_RADIUS else _CORNER_RADIUS,
             "fill": f"url(#{name}-hatch)" if stay.is_void else None,
             "data-join": None if stay.is_void else str(stay.join),
             "data-leave": None if stay.is_void or stay.leave is None else str(stay.leave),
         },
-        title(_told(stay, person, data)),
+        title(_bar_title(stay, person, data)),
     )
     if stay.leave is None:
         fade: Attributes = {
             "class": "chart-fade",
-            "x": right - _ROUND,
+            "x": right - _CORNER_RADIUS,
             "y": y,
             "width": _RIGHT,
-            "height": _BAR,
+            "height": _BAR_HEIGHT,
         }
         yield element("rect", {**fade, "fill": f"url(#{name}-fade)"})
     elif stay.is_inferred:
-        yield line("chart-inferred", right, y - 3, right, y + _BAR + 3)
+        yield line("chart-inferred", right, y - 3, right, y + _BAR_HEIGHT + 3)
 
 
-def _told(stay: Presence, person: Person, data: Timeline) -> str:
+def _bar_title(stay: Presence, person: Person, data: Timeline) -> str:
     join = _clock(stay.join, data)
     leave = "now" if stay.leave is None else _clock(stay.leave, data)
     return f"{one_line(person.label)}: {join} to {leave}, {_ended(stay, data)}"
@@ -286,32 +285,33 @@ def _ended(stay: Presence, data: Timeline) -> str:
 
 
 def _clock(at: Ms, data: Timeline) -> str:
-    """The time of day; and the day, where it is not that on which the meeting began."""
-    moment = local(at, data.zone)
-    same = moment.date() == local(data.start, data.zone).date()
-    return moment.strftime("%H:%M:%S" if same else "%Y-%m-%d %H:%M:%S")
+    """The time of day, and the day if the meeting started on another one."""
+    when = local(at, data.zone)
+    same_day = when.date() == local(data.start, data.zone).date()
+    return when.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S")
 
 
 def _marks(data: Timeline, scale: TimeScale, axis: float, top: float, bottom: float) -> Markup:
-    """A line for each mark, that leaves the axis free, and its word where there is room for it."""
+    """A line for each mark, with a gap at the axis, and its label if there is space for it."""
     pieces, free = [], scale.left - 8
     for mark in sorted(data.marks):
         x = scale.x(mark.at)
-        wide = width_of(mark.label)
-        begin = min(max(x - wide / 2, scale.left), scale.right + _RIGHT - wide)
-        words = NOTHING
-        if begin >= free:
-            words, free = label(one_line(mark.label), begin, 12, "chart-mark-label"), begin + wide + 8
-        told = f"{one_line(mark.label)} at {_clock(mark.at, data)}: {one_line(mark.rule)}"
+        width = width_of(mark.label)
+        label_left = min(max(x - width / 2, scale.left), scale.right + _RIGHT - width)
+        text_element = NOTHING
+        if label_left >= free:
+            text_element = label(one_line(mark.label), label_left, 12, "chart-mark-label")
+            free = label_left + width + 8
+        description = f"{one_line(mark.label)} at {_clock(mark.at, data)}: {one_line(mark.rule)}"
         pieces.append(
             element(
                 "g",
-                {"class": "chart-marked", "tabindex": "0", "role": "img", "aria-label": told},
-                title(told),
+                {"class": "chart-marked", "tabindex": "0", "role": "img", "aria-label": description},
+                title(description),
                 rectangle("chart-target", x - 5, 0, 10, bottom),
                 line("chart-mark", x, 17, x, axis),
                 *([line("chart-mark", x, top, x, bottom)] if bottom > top else []),
-                words,
+                text_element,
             )
         )
     return joined(pieces)

@@ -1,7 +1,6 @@
-"""Files: the same tables for those who take them along: CSV, Excel, and calendars.
+"""File formats of exports: CSV, Excel and iCalendar.
 
-Everything here is a pure function from rows to bytes. What is asked of the store, and who may ask, is
-decided elsewhere.
+Responsible for pure functions from rows to bytes. Must not know what is exported, nor who may export it.
 """
 
 from headcount.dashboard.files.csv import as_csv

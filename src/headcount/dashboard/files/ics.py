@@ -1,7 +1,7 @@
-"""Calendars: meetings as calendar programs read them (RFC 5545).
+"""iCalendar files (RFC 5545): meetings as calendar events.
 
-Texts are escaped, lines folded at 75 octets, moments in UTC and whole seconds, rounded down (rule 12).
-An entry's UID is the meeting's id, so who fetches the calendar again gets no meeting twice.
+Responsible for escaping, line folding at 75 octets, and times in UTC and whole seconds, rounded down (rule 12). The UID of
+an event is the meeting's id, so that an updated calendar has no meeting twice.
 """
 
 import re
@@ -13,14 +13,14 @@ from typing import Final
 from headcount.dashboard.sanitize import harmless, local
 from headcount.kernel.events import Ms
 
-_LONGEST_LINE: Final = 75
+_MAX_LINE_BYTES: Final = 75
 _ESCAPED: Final = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 _LINE_BREAKS: Final = re.compile("\r\n|[\r\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """A meeting as an entry of a calendar. `end` is None while it is ongoing: then the entry has none."""
+    """A meeting as a calendar event. `end` is None while it is ongoing: then the event has no end."""
 
     id: str
     room: str
@@ -30,7 +30,7 @@ class Appointment:
 
 
 def as_ics(name: str, meetings: Iterable[Appointment], stamp: Ms) -> Iterator[bytes]:
-    """A calendar called `name`, an entry at a time; `stamp` is the time of which it says that it is from."""
+    """Yield a calendar with this name, in chunks. `stamp` is the time when it was created."""
     yield _lines(
         [
             "BEGIN:VCALENDAR",
@@ -42,25 +42,25 @@ def as_ics(name: str, meetings: Iterable[Appointment], stamp: Ms) -> Iterator[by
         ]
     )
     for meeting in meetings:
-        yield _lines(_entry(meeting, stamp))
+        yield _lines(_event(meeting, stamp))
     yield _lines(["END:VCALENDAR"])
 
 
-def _entry(meeting: Appointment, stamp: Ms) -> Iterator[str]:
+def _event(meeting: Appointment, stamp: Ms) -> Iterator[str]:
     yield "BEGIN:VEVENT"
     yield f"UID:{_text(meeting.id)}"
-    yield f"DTSTAMP:{_moment(stamp)}"
-    yield f"DTSTART:{_moment(meeting.start)}"
-    # An entry must not end when it begins, and within one second it would.
+    yield f"DTSTAMP:{_utc(stamp)}"
+    yield f"DTSTART:{_utc(meeting.start)}"
+    # An event must not end when it starts, and within one second it would.
     if meeting.end is not None and meeting.end // 1_000 > meeting.start // 1_000:
-        yield f"DTEND:{_moment(meeting.end)}"
+        yield f"DTEND:{_utc(meeting.end)}"
     yield f"SUMMARY:{_text(meeting.room)}"
     if meeting.people:
         yield f"DESCRIPTION:{_text(chr(10).join(meeting.people))}"
     yield "END:VEVENT"
 
 
-def _moment(ms: Ms) -> str:
+def _utc(ms: Ms) -> str:
     return local(ms, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
@@ -73,11 +73,11 @@ def _lines(lines: Iterable[str]) -> bytes:
 
 
 def _folded(line: str) -> bytes:
-    """A line in pieces of at most 75 octets; a further piece begins with a blank. No sign is torn apart."""
+    """A line folded into pieces of at most 75 octets. No character is split."""
     pieces, piece = [], b""
-    for sign in line:
-        octets = sign.encode()
-        if len(piece) + len(octets) > _LONGEST_LINE:
+    for character in line:
+        octets = character.encode()
+        if len(piece) + len(octets) > _MAX_LINE_BYTES:
             pieces.append(piece)
             piece = b" "
         piece += octets

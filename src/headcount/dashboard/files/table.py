@@ -1,7 +1,6 @@
-"""Table: what a file shows, before it is known which file.
+"""Table: the content of a file, whatever its format.
 
-Knows which kinds of values there are. Moments and spans are whole milliseconds and exact: who wants
-whole seconds (rule 12) puts whole seconds in.
+Responsible for the types of values. Times and durations are exact, in whole milliseconds. Must not know file formats.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,17 +11,17 @@ from typing import Any, NamedTuple
 
 
 class Type(StrEnum):
-    """What the values of a column are; None is in every column, for what is not known."""
+    """Type of the values of a column. Every column can have None."""
 
     TEXT = "text"
     NUMBER = "number"
     INTEGER = "integer"
     TIME = "time"
-    """A moment: milliseconds since 1970."""
+    """Milliseconds since 1970."""
     DURATION = "duration"
-    """A span: milliseconds."""
+    """Milliseconds."""
     PERCENT = "percent"
-    """A part of one: 0.25 is 25 %."""
+    """A ratio: 0.25 is 25 %."""
     FLAG = "flag"
 
 
@@ -33,10 +32,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under named columns. `rows` may be an iterator: it is walked once.
-
-    `zone` is the one in which its moments are shown.
-    """
+    """Rows of named columns. `rows` may be an iterator: it is read once. Times are shown in `zone`."""
 
     title: str
     columns: tuple[Column, ...]

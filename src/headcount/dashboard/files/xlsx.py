@@ -1,8 +1,7 @@
-"""Excel: tables as the sheets of one workbook, with real times, spans and parts of one.
+"""Excel workbooks: one sheet for each table, with native times, durations and percentages.
 
-Rows are written as they come, and no length of a table takes memory; the library keeps what is written
-in a file of its own meanwhile. A cell of Excel knows no zone, so the header names it. No text is ever a
-formula or a link.
+Responsible for writing rows as they come: memory does not grow with a table, because the library writes to a temporary file.
+A cell has no time zone, so the header names it. Texts are never formulas or links.
 """
 
 import re
@@ -20,14 +19,14 @@ from headcount.dashboard.files.table import Column, Table, Type
 from headcount.dashboard.sanitize import harmless, local, one_line
 from headcount.kernel.events import Ms
 
-MOST_ROWS: Final = 1_048_575
-"""So many rows fit below the header of one sheet; the rest goes on in the next one."""
+MAX_ROWS: Final = 1_048_575
+"""Rows below the header of one sheet. Further rows are on the next sheet."""
 
 _DAY_MS: Final = 86_400_000
-_LONGEST_TEXT: Final = 32_767
-_LONGEST_NAME: Final = 31
-_WIDEST: Final = 48
-_NOT_IN_A_NAME: Final = re.compile(r"[\[\]:*?/\\]")
+_MAX_TEXT_LENGTH: Final = 32_767
+_MAX_NAME_LENGTH: Final = 31
+_MAX_COLUMN_WIDTH: Final = 48
+_NOT_IN_NAMES: Final = re.compile(r"[\[\]:*?/\\]")
 _OPTIONS: Final = {
     "constant_memory": True,
     "strings_to_formulas": False,
@@ -43,47 +42,47 @@ _FORMATS: Final = {
 _WIDTHS: Final = {Type.TIME: 19, Type.DURATION: 10}
 
 
-def write_xlsx(tables: Sequence[Table], made: Ms, into: BinaryIO) -> None:
-    """Write a workbook with a sheet for each table; `made` is the time of which the file says that it is from."""
-    book = Workbook(into, _OPTIONS)
-    book.set_properties({"created": local(made, UTC)})
-    taken: set[str] = set()
+def write_xlsx(tables: Sequence[Table], created: Ms, file: BinaryIO) -> None:
+    """Write a workbook with a sheet for each table. `created` is the time when the file says it was created."""
+    book = Workbook(file, _OPTIONS)
+    book.set_properties({"created": local(created, UTC)})
+    used_names: set[str] = set()
     for table in tables:
-        for rows in _sheetfuls(table.rows):
-            name = _free_name(table.title, taken)
-            taken.add(name.casefold())
+        for rows in _rows_by_sheet(table.rows):
+            name = _free_name(table.title, used_names)
+            used_names.add(name.casefold())
             _Sheet(book, name, table).write(rows)
     book.close()
 
 
-def _sheetfuls(rows: Iterable[Sequence[Any]]) -> Iterator[Iterable[Sequence[Any]]]:
-    """The rows of each sheet; there is one even if there are no rows."""
+def _rows_by_sheet(rows: Iterable[Sequence[Any]]) -> Iterator[Iterable[Sequence[Any]]]:
+    """The rows of each sheet. There is one sheet even without rows."""
     rest = iter(rows)
-    yield islice(rest, MOST_ROWS)
+    yield islice(rest, MAX_ROWS)
     for first in rest:
-        yield chain([first], islice(rest, MOST_ROWS - 1))
+        yield chain([first], islice(rest, MAX_ROWS - 1))
 
 
-def _free_name(title: str, taken: set[str]) -> str:
-    """What Excel lets a sheet be called, and none is called yet."""
-    plain = _NOT_IN_A_NAME.sub(" ", one_line(title)).strip("' ") or "Table"
-    plain = f"{plain}_" if plain.casefold() == "history" else plain  # Excel keeps that name for itself
-    number, name = 1, _cut(plain, "")
-    while name.casefold() in taken:
+def _free_name(title: str, used_names: set[str]) -> str:
+    """A name that Excel allows and no sheet has yet."""
+    plain = _NOT_IN_NAMES.sub(" ", one_line(title)).strip("' ") or "Table"
+    plain = f"{plain}_" if plain.casefold() == "history" else plain  # Excel reserves that name
+    number, name = 1, _shortened(plain, "")
+    while name.casefold() in used_names:
         number += 1
-        name = _cut(plain, f" ({number})")
+        name = _shortened(plain, f" ({number})")
     return name
 
 
-def _cut(name: str, end: str) -> str:
-    """Excel counts in UTF-16, so one sign may count as two."""
-    while len((name + end).encode("utf-16-le")) > 2 * _LONGEST_NAME:
+def _shortened(name: str, end: str) -> str:
+    """Excel counts UTF-16 code units, so one character may count twice."""
+    while len((name + end).encode("utf-16-le")) > 2 * _MAX_NAME_LENGTH:
         name = name[:-1]
     return name.rstrip("' ") + end
 
 
 class _Sheet:
-    """One sheet while it is written, row by row."""
+    """A sheet that is written row by row."""
 
     def __init__(self, book: Workbook, name: str, table: Table) -> None:
         self._sheet: Worksheet = book.add_worksheet(name)
@@ -99,13 +98,13 @@ class _Sheet:
             self._write_text(0, position, heading, self._heading)
             self._widths[position] = max(
                 len(heading) + 3, _WIDTHS.get(column.type, 0)
-            )  # 3: the arrow of a filter
+            )  # 3: the arrow of the filter
         last = 0
         for last, row in enumerate(rows, 1):
             for position, (value, column) in enumerate(zip(row, self._table.columns, strict=True)):
                 if value is not None:
                     self._write_cell(last, position, value, column.type)
-        self._furnish(last)
+        self._finish(last)
 
     def _heading_of(self, column: Column) -> str:
         return f"{column.name} ({self._table.zone})" if column.type is Type.TIME else column.name
@@ -115,7 +114,7 @@ class _Sheet:
         match kind:
             case Type.TEXT:
                 self._write_text(row, position, value, None)
-                self._widths[position] = max(self._widths[position], min(len(value) + 1, _WIDEST))
+                self._widths[position] = max(self._widths[position], min(len(value) + 1, _MAX_COLUMN_WIDTH))
             case Type.FLAG:
                 self._sheet.write_boolean(row, position, bool(value))
             case Type.TIME:
@@ -127,16 +126,16 @@ class _Sheet:
                 self._sheet.write_number(row, position, value, form)
 
     def _write_text(self, row: int, position: int, text: str, form: Format | None) -> None:
-        safe = harmless(text)[:_LONGEST_TEXT]
+        safe = harmless(text)[:_MAX_TEXT_LENGTH]
         if safe.startswith("<r>") and safe.endswith("</r>"):
-            # The library takes such a text for what it has written itself, and would let it stand as XML.
+            # The library takes such a text for its own markup, and would write it as XML without escaping.
             self._sheet.write_rich_string(row, position, safe[0], self._plain, safe[1:])
         else:
             self._sheet.write_string(row, position, safe, form)
 
-    def _furnish(self, last: int) -> None:
-        """The header stays in sight, columns are as wide as what is in them, rows can be picked out."""
+    def _finish(self, last: int) -> None:
+        """Freeze the header, set column widths, and add a filter."""
         self._sheet.freeze_panes(1, 0)
         for position, width in enumerate(self._widths):
-            self._sheet.set_column(position, position, min(width, _WIDEST))
+            self._sheet.set_column(position, position, min(width, _MAX_COLUMN_WIDTH))
         self._sheet.autofilter(0, 0, last, len(self._table.columns) - 1)
