@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headcount.batch.passes.collect import Gathering
+from headcount.batch.passes.collect import Collector
 from headcount.batch.sessionize import sessionize
 
 AT = 1_700_000_000_000
@@ -39,12 +39,12 @@ def test_pieces_may_differ_in_columns_and_in_how_participants_are_written(tmp_pa
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 1.0])
 def test_a_wrong_idea_of_how_much_is_still_to_come_changes_nothing(share):
-    gathering = Gathering()
+    collector = Collector()
     for number in range(50):
         codes = pa.array([f"room {number}", "blue"]).dictionary_encode()
         piece = {"room": codes, "kind": pa.array([0, 0], pa.int8()), "at": [AT + number, AT]}
-        gathering.add(pa.table(piece | {"participant_id": [f"p{number}", "q"]}), share)
-    columns = gathering.columns()
+        collector.add(pa.table(piece | {"participant_id": [f"p{number}", "q"]}), share)
+    columns = collector.columns()
     assert len(columns) == 100
     assert columns.at[::2].tolist() == list(range(AT, AT + 50))
     assert columns.names.text[: columns.names.offsets[4]].tobytes() == b"p0qp1q"

@@ -1,6 +1,7 @@
-"""Arrays: NumPy's numbers as Arrow's, without a copy.
+"""NumPy arrays as Arrow arrays, without a copy.
 
-`pa.array` would look at every value, and load pandas to ask whether it is one of its own.
+Responsible for validity bitmaps and buffers. Must not know what the numbers mean. `pa.array` would read every value,
+and load pandas to check its type.
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ Absent = NDArray[np.bool_]
 
 
 def numbers(values: NDArray[Any], kind: pa.DataType, absent: Absent | None = None) -> pa.Array:
-    """These numbers as an array of `kind`, which is as wide; null where `absent`."""
+    """Return the numbers as an array of type `kind`, which must have the same width; null where `absent`."""
     values = np.ascontiguousarray(values)
     if absent is None or not absent.any():
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
@@ -24,13 +25,13 @@ def numbers(values: NDArray[Any], kind: pa.DataType, absent: Absent | None = Non
 
 
 def flags(values: NDArray[np.bool_]) -> pa.Array:
-    """Truth values, a bit each."""
+    """Return booleans, one bit each."""
     bits = np.packbits(values, bitorder="little")
     return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(bits)])
 
 
-def words(codes: NDArray[Any], meanings: pa.Array, absent: Absent | None = None) -> pa.DictionaryArray:
-    """Codes and the words that they stand for."""
+def words(codes: NDArray[Any], texts: pa.Array, absent: Absent | None = None) -> pa.DictionaryArray:
+    """Return codes with the texts that they stand for."""
     return pa.DictionaryArray.from_arrays(
-        numbers(codes.astype(np.int32, copy=False), pa.int32(), absent), meanings, safe=False
+        numbers(codes.astype(np.int32, copy=False), pa.int32(), absent), texts, safe=False
     )

@@ -1,8 +1,7 @@
-"""Columns: a table of events as the arrays that the compiled passes walk.
+"""Columns of events as the arrays that the compiled passes read.
 
-Takes a table in canonical columns (see `reading.py`) apart without copying what need not
-be copied. Rooms are numbered in the order in which meetings that begin together are told:
-by name, then by domain.
+Responsible for splitting a table in canonical columns (see `io/schema.py`) without needless copies, and for the
+numbers of rooms, which are their order by name, then domain. Must not know what the passes compute.
 """
 
 from collections.abc import Sequence
@@ -16,13 +15,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headcount.batch.io.text_columns import text_of
-from headcount.batch.passes.hash_keys import room_for, words_of
+from headcount.batch.passes.hash_keys import words_for, words_of
 from headcount.batch.passes.layout import Int8s, Int32s, Int64s, Names
 from headcount.kernel.rules import NEVER
 
 NO_CODES = np.empty(0, np.int32)
 NO_TIMES = np.empty(0, np.int64)
-NO_MARKS = np.empty(0, np.int8)
+NO_INFERRED = np.empty(0, np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Columns:
         return len(self.at)
 
     def ranked(self) -> "Columns":
-        """The same, with the alphabetical order of all names worked out."""
+        """Return the same columns with the alphabetical ranks of all names."""
         names = self.names._replace(
             user_id_rank=_ranks(self.user_ids),
             user_name_rank=_ranks(self.user_names),
@@ -58,11 +57,11 @@ class Columns:
 
 
 def columns_of(table: pa.Table) -> Columns:
-    """Take apart a canonical table; its columns do not wait for each other."""
+    """Return the columns of a canonical table, converted in parallel."""
     with ThreadPoolExecutor(2) as pool:
         ids = pool.submit(_participants, table["participant_id"])
         rest = [name for name in table.column_names if name != "participant_id"]
-        columns = dict(zip(rest, pool.map(lambda name: _whole(table[name]), rest), strict=True))
+        columns = dict(zip(rest, pool.map(lambda name: _one_array(table[name]), rest), strict=True))
         room, rank, rooms, domains = numbered_rooms(
             _codes(columns["room"]), columns["room"].dictionary, *_coded(columns.get("domain"))
         )
@@ -81,7 +80,7 @@ def columns_of(table: pa.Table) -> Columns:
         rank=rank,
         rooms=rooms,
         domains=domains,
-        inferred=NO_MARKS if inferred is None else _numbers(inferred),
+        inferred=NO_INFERRED if inferred is None else _numbers(inferred),
         joined_at=_numbers(pc.fill_null(joined_at, NEVER)) if has_joins else NO_TIMES,
         names=names,
         user_ids=user_ids,
@@ -100,7 +99,7 @@ def columns_with(
     user_names: pa.Array | None,
     sessions: pa.Array | None,
 ) -> Columns:
-    """Columns that are arrays already; those that are not there are None."""
+    """Return columns from arrays; absent ones are None."""
 
     def codes(name: str) -> Int32s:
         array = arrays[name]
@@ -118,7 +117,7 @@ def columns_with(
         rank=rank,
         rooms=rooms,
         domains=None,
-        inferred=NO_MARKS if inferred is None else inferred,
+        inferred=NO_INFERRED if inferred is None else inferred,
         joined_at=NO_TIMES if joined_at is None else joined_at,
         names=names,
         user_ids=user_ids,
@@ -127,8 +126,8 @@ def columns_with(
     )
 
 
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """One array of a column, whose pieces may have had dictionaries of their own."""
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return one array of a column, whose chunks may have dictionaries of their own."""
     if pa.types.is_dictionary(column.type):
         column = column.unify_dictionaries()
     if column.num_chunks == 1:
@@ -149,7 +148,7 @@ def _codes(array: pa.DictionaryArray) -> Int32s:
 
 
 def _coded(array: pa.Array | None) -> tuple[Int32s, pa.Array | None]:
-    """Codes and words of a dictionary; a word that is null is no word."""
+    """Return the codes and the texts of a dictionary; none if all values are null."""
     if array is None or array.null_count == len(array):
         return NO_CODES, None
     return _codes(array), array.dictionary
@@ -158,19 +157,21 @@ def _coded(array: pa.Array | None) -> tuple[Int32s, pa.Array | None]:
 def numbered_rooms(
     room: Int32s, rooms: pa.Array, domain: Int32s, domains: pa.Array | None
 ) -> tuple[Int32s, Int32s, pa.Array, pa.Array | None]:
-    """Rooms of different domains are different rooms: the code of each row's, the rank of each
-    code, and the names and domains by rank. The codes -1 and the domains None say that none is named.
+    """Number the rooms; rooms of different domains are different rooms.
+
+    Returns the code of each row's room, the rank of each code, and the names and domains by rank. A domain code of -1
+    and domains of None mean that no domain is named.
     """
     if domains is None:
         order = pc.sort_indices(rooms)
         return room, _inverse(_numbers(order)), rooms.take(order), None
-    many = len(domains) + 1
-    both = room.astype(np.int64) * many + (domain + 1)
+    size = len(domains) + 1
+    both = room.astype(np.int64) * size + (domain + 1)
     pairs, codes = np.unique(both, return_inverse=True)
     words = pa.table(
         {
-            "room": rooms.take(pa.array(pairs // many)),
-            "domain": domains.take(pa.array(pairs % many - 1, mask=pairs % many == 0)),
+            "room": rooms.take(pa.array(pairs // size)),
+            "domain": domains.take(pa.array(pairs % size - 1, mask=pairs % size == 0)),
         }
     )
     order = pc.sort_indices(words, sort_keys=[("room", "ascending"), ("domain", "ascending")])
@@ -178,8 +179,8 @@ def numbered_rooms(
     return (
         codes.astype(np.int32),
         _inverse(_numbers(order)),
-        _whole(ordered["room"]),
-        _whole(ordered["domain"]),
+        _one_array(ordered["room"]),
+        _one_array(ordered["domain"]),
     )
 
 
@@ -194,9 +195,9 @@ def _ranks(words: pa.Array | None) -> Int32s:
 
 
 def _participants(column: pa.ChunkedArray) -> tuple[Int32s, Int64s, NDArray[np.uint8], NDArray[np.uint64]]:
-    """Codes (empty where the ids stand in full); where each id or word begins; all of them end to end."""
+    """Return codes (empty where the ids are not encoded), where each id begins, and all ids end to end."""
     if pa.types.is_dictionary(column.type):
-        whole = _whole(column)
+        whole = _one_array(column)
         return _codes(whole), *end_to_end([whole.dictionary])
     return NO_CODES, *end_to_end(column.chunks)
 
@@ -204,15 +205,15 @@ def _participants(column: pa.ChunkedArray) -> tuple[Int32s, Int64s, NDArray[np.u
 def end_to_end(
     chunks: Sequence[pa.Array],
 ) -> tuple[Int64s, NDArray[np.uint8], NDArray[np.uint64]]:
-    """The texts of all chunks, copied once: as bytes, and as words with nothing behind them."""
+    """Return the texts of all chunks, copied once: as bytes, and as words with zeros behind them."""
     parts = [text_of(chunk) for chunk in chunks]
     begins = np.cumsum([0, *(len(text) for _, text in parts)])
     rows = np.cumsum([0, *(len(chunk) for chunk in chunks)])
-    words = room_for(int(begins[-1]))
+    words = words_for(int(begins[-1]))
     text = words.view(np.uint8)
     offsets = np.empty(int(rows[-1]) + 1, np.int64)
     offsets[-1] = begins[-1]
-    for k, (bounds, letters) in enumerate(parts):
-        text[begins[k] : begins[k + 1]] = letters
+    for k, (bounds, chars) in enumerate(parts):
+        text[begins[k] : begins[k + 1]] = chars
         np.add(bounds[:-1], begins[k], out=offsets[rows[k] : rows[k + 1]], casting="unsafe")
     return offsets, text, words

@@ -1,7 +1,9 @@
-"""Keys: a participant's id as two words that are compared in an instant.
+"""Keys of participants for hash tables: two words for each id.
 
-An id of up to 15 bytes *is* its key: the bytes and their number. A longer one is hashed, and
-two equal hashes are only believed after the ids themselves were compared.
+An id of up to 15 bytes *is* its key: the bytes and their number. A longer id is hashed, and two equal hashes count
+as equal only if the ids themselves are.
+
+Responsible for keys and their comparison. Must not know the tables.
 """
 
 from typing import Any
@@ -13,7 +15,7 @@ from headcount.batch.passes.jit import compiled, inlined
 
 SIZE_SHIFT = np.uint64(56)
 HASHED = np.uint64(255)
-"""In the place of the size: this key is a hash."""
+"""Value in place of the size: the key is a hash."""
 
 _WHOLE = 15
 _LOW_56 = np.uint64((1 << 56) - 1)
@@ -25,25 +27,25 @@ _FOLD = np.uint64(29)
 
 
 def words_of(text: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """The bytes of all ids as words of eight, with two words of nothing behind them.
+    """Return the bytes of all ids as words of eight bytes, with two words of zeros behind them.
 
     Reading whole words makes keys four times as fast as reading bytes.
     """
-    words = room_for(len(text))
+    words = words_for(len(text))
     words.view(np.uint8)[: len(text)] = text
     return words
 
 
-def room_for(letters: int) -> NDArray[np.uint64]:
-    """Words for so many bytes; those behind them are nothing."""
-    words = np.empty(letters // 8 + 3, np.uint64)
-    words[letters // 8 :] = 0
+def words_for(size: int) -> NDArray[np.uint64]:
+    """Return words for `size` bytes, with zeros behind them."""
+    words = np.empty(size // 8 + 3, np.uint64)
+    words[size // 8 :] = 0
     return words
 
 
 @inlined
 def _word_at(position: Any, words: Any) -> Any:
-    """The eight bytes from `position` on, the first one lowest."""
+    """Return the eight bytes from `position` on, the first one lowest."""
     k = position >> 3
     shift = np.uint64((position & 7) * 8)
     word = words[k] >> shift
@@ -51,23 +53,23 @@ def _word_at(position: Any, words: Any) -> Any:
 
 
 @inlined
-def _kept(word: Any, size: Any) -> Any:
-    """The lowest `size` bytes of a word, 0 to 8."""
+def _lowest(word: Any, size: Any) -> Any:
+    """Return the lowest `size` bytes of a word, 0 to 8."""
     return word & (_ALL >> np.uint64(8 * (8 - size))) if size > 0 else np.uint64(0)
 
 
 @compiled
-def key_of(start: Any, end: Any, words: Any) -> Any:
-    """The two words for the id whose bytes are start..end-1."""
+def key_of(start: Any, end: Any, words: NDArray[np.uint64]) -> Any:
+    """Return the key of the id whose bytes are start..end-1."""
     start, end = np.int64(start), np.int64(end)
     size = end - start
     if size <= _WHOLE:
-        low = _kept(_word_at(start, words), min(size, 8))
-        high = _kept(_word_at(start + 8, words), size - 8) if size > 8 else np.uint64(0)
+        low = _lowest(_word_at(start, words), min(size, 8))
+        high = _lowest(_word_at(start + 8, words), size - 8) if size > 8 else np.uint64(0)
         return low, high | (np.uint64(size) << SIZE_SHIFT)
     low, high = _SEED, np.uint64(size)
     for i in range(start, end, 8):
-        word = _kept(_word_at(i, words), min(end - i, 8))
+        word = _lowest(_word_at(i, words), min(end - i, 8))
         low = (low ^ word) * _PRIME
         low ^= low >> _FOLD
         high = (high + low) * _OTHER_PRIME
@@ -75,8 +77,8 @@ def key_of(start: Any, end: Any, words: Any) -> Any:
 
 
 @compiled
-def is_same(row: Any, other: Any, offsets: Any, text: Any) -> Any:
-    """Whether two rows name the same participant, letter by letter."""
+def is_same(row: Any, other: Any, offsets: NDArray[np.int64], text: NDArray[np.uint8]) -> Any:
+    """Return whether two rows have the same id, byte by byte."""
     start, end = offsets[row], offsets[row + 1]
     other_start = offsets[other]
     if offsets[other + 1] - other_start != end - start:

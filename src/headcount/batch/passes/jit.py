@@ -1,7 +1,7 @@
-"""The kernel, compiled: the same functions and the same table, for columns.
+"""The rules of the kernel, compiled by Numba.
 
-Nothing is decided here. Every rule that the compiled passes apply is imported from the
-kernel's own source on this page, so that there is one of it.
+Responsible for compiling: every rule that the compiled passes apply is imported from the kernel's own source here,
+so that the rules and the table of stays exist once. Must not contain a rule.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from headcount.kernel import rules, stay_table
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """`function`, compiled on first use and kept on disk; other threads run meanwhile."""
+    """Return `function`, compiled on first use and cached on disk; it runs without Python's lock."""
     return njit(cache=True, nogil=True)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """`function`, compiled into whoever calls it."""
+    """Return `function`, compiled into its callers."""
     return njit(cache=True, nogil=True, inline="always")(function)
 
 

@@ -1,27 +1,32 @@
-"""Layout: how events, stays and meetings lie in memory while they are worked on.
+"""Memory layout of events, stays and meetings in the compiled passes.
 
-Only names, types and sizes. Events lie room by room, and within a room in order of time;
-stays and meetings follow the same order of rooms. Rows are positions in the input, from which
-names are fetched at the very end.
+Responsible for names, types and sizes only. Must not know what the passes do. Events lie room by room, and within a
+room in order of time; stays and meetings follow the same order of rooms. Rows are positions in the input, from which
+names are looked up at the very end.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Int8s = NDArray[np.int8]
-Int32s = NDArray[np.int32]
-Int64s = NDArray[np.int64]
+from headcount.kernel.events import Ms
+from headcount.kernel.rules import Rules
+
+Int8s: TypeAlias = NDArray[np.int8]
+Int32s: TypeAlias = NDArray[np.int32]
+Int64s: TypeAlias = NDArray[np.int64]
+Bytes: TypeAlias = NDArray[np.uint8]
+Words: TypeAlias = NDArray[np.uint64]
 
 NO_ROW = -1
 
-# One event is four words: (moment and marks, key of the participant (two words), row).
+# One event is four words: (time and flags, key of the participant (two words), row).
 WORDS = 4
 WORD, KEY_LOW, KEY_HIGH, ROW = range(WORDS)
 
-# The first word: milliseconds shifted up, and below them what is asked of every event.
-MOMENT_SHIFT = 8
+# The first word: milliseconds shifted up, and below them the flags that every event needs.
+TIME_SHIFT = 8
 KIND_BITS = 3
 KIND_JOIN, KIND_LEAVE, KIND_END = range(3)
 INFERRED_SHIFT = 2
@@ -29,45 +34,54 @@ INFERRED_BITS = 3 << INFERRED_SHIFT
 USER_ID_KNOWN = 1 << 4
 USER_NAME_KNOWN = 1 << 5
 IMPLIED = 1 << 6
-"""This join was not reported by itself: a leave that knows its join stands for it, too (R1)."""
+"""The join was not reported as an event: a leave with `joined_at` implies it (R1)."""
 NAMES_KNOWN = USER_ID_KNOWN | USER_NAME_KNOWN
 
-# How a stay was left. The first is no way: it goes on.
+# The way in which a stay ended. STILL_IN: it is open. DROPPED: it is part of another stay.
 STILL_IN, REPORTED, ROOM_ENDED, SNAPSHOT, TIMEOUT, SUPERSEDED, DROPPED = range(7)
-LEFT_BY_WORDS = ("reported", "room_ended", "snapshot", "timeout", "superseded")
+LEFT_BY_NAMES = ("reported", "room_ended", "snapshot", "timeout", "superseded")
 FIRST_INFERRED = SNAPSHOT - 1
-"""What to add to an event's `inferred` (1 snapshot, 2 timeout, 3 superseded) to say how a stay was left."""
+"""Difference between an event's `inferred` (1 snapshot, 2 timeout, 3 superseded) and the way in which the stay ended."""
 
-ALPHABETICAL = np.array([9, 0, 2, 1], dtype=np.int64)
-"""The rank of each `inferred` word: of several reasons the first by alphabet is told."""
+REASON_RANK = np.array([9, 0, 2, 1], dtype=np.int64)
+"""The alphabetical rank of each `inferred` value: of several reasons the first by alphabet counts."""
 
 # An entry of a meeting is four words, too: it is written over the events of its room, which are no
-# longer needed by then. The row and how it was left share a word, the way it was left being above;
-# so do the rows that know the user's id and, above, the name.
+# longer needed by then. The row and the way the stay ended share a word, the latter above; so do
+# the row with the user's id and, above, the row with the name.
 JOIN, LEAVE, ROW_AND_LEFT_BY, NAME_ROWS = range(WORDS)
 ABOVE = 32
 BELOW = (1 << ABOVE) - 1
 
-# How many meetings a room has, and how many entries these have.
-MEETINGS, ENTRIES = range(2)
-FOUND = 2
+# Columns of the array of counts by room.
+MEETING_COUNT, ENTRY_COUNT = range(2)
+ROOM_COUNTS = 2
 
-# What was ignored, and why: positions in an array of counts.
-REPEATED_JOINS, ORPHAN_LEAVES, DELIVERED_TWICE, CANCELLED, OUTRANKED = range(5)
-OVERTURNED, ENDS_OF_NOBODY, VOID_STAYS, PENDING_STAYS, NAME_TIES = range(5, 10)
-TALLIES = 10
+# Positions in the array of counters: events that changed nothing, stays that do not count, and ties of names.
+REPEATED_JOINS, ORPHAN_LEAVES, DUPLICATES, CANCELLED, OUTRANKED = range(5)
+OVERRIDDEN, ENDS_OF_EMPTY_ROOMS, SHORT_STAYS, PENDING_STAYS, NAME_TIES = range(5, 10)
+COUNTERS = 10
+
+# Positions in `PairingState.cursor`: lengths that grow as a room is walked.
+STAYS, CLOSINGS, ACTIVE, SIGNS_USED = range(4)
+CURSORS = 4
+
+# Columns of `InstantSigns.names`: those from joins, and FROM_LEAVES further those from leaves.
+USER_ID, USER_NAME, SESSION = range(3)
+FROM_LEAVES = 3
 
 
 class Names(NamedTuple):
-    """What the rows say of names: dictionary codes, -1 where it is not known; no rows at all where
-    the input has no such column. The ranks order the codes by alphabet and are empty until needed.
-    A participant's id is its code, if there are codes, else a stretch of `text`.
+    """The names in the rows: dictionary codes, -1 where unknown; empty where the input has no such column.
+
+    The ranks order the codes by alphabet and are empty until needed. A participant's id is its code,
+    if there are codes, else a part of `text`.
     """
 
     participant: Int32s
     offsets: Int64s
-    text: NDArray[np.uint8]
-    words: NDArray[np.uint64]
+    text: Bytes
+    words: Words
     user_id: Int32s
     user_name: Int32s
     session: Int32s
@@ -76,8 +90,20 @@ class Names(NamedTuple):
     session_rank: Int32s
 
 
+class EventColumns(NamedTuple):
+    """The columns of all events, one row each. `rank[room[row]]` is the number of the row's room."""
+
+    at: Int64s
+    kind: Int8s
+    room: Int32s
+    rank: Int32s
+    inferred: Int8s
+    joined_at: Int64s
+    names: Names
+
+
 class Stays(NamedTuple):
-    """One row for every stay of a room, by join."""
+    """One row for each stay of a room, by join."""
 
     join: Int64s
     leave: Int64s
@@ -87,73 +113,118 @@ class Stays(NamedTuple):
     user_name_row: Int32s
     session: Int32s
     follows: Int32s
-    """The stay before, in a chain of stays that a reported leave would turn into one; else -1."""
+    """The stay before, in a chain of stays that a reported leave would merge; else -1."""
+
+
+class Closings(NamedTuple):
+    """One row for each leave of a room, in order of time: when, and which stay."""
+
+    at: Int64s
+    stay: Int32s
 
 
 class Meetings(NamedTuple):
-    """One row for every meeting; room by room, by start."""
+    """One row for each meeting; room by room, by start."""
 
     start: Int64s
     end: Int64s
-    most: Int32s
+    max_participants: Int32s
     entries: Int32s
     participant_ms: Int64s
     until: Int64s
-    """Where the entries end."""
+    """The position behind the last entry."""
 
 
-class People(NamedTuple):
-    """A hash table of the participants of one room, and where each of them stands."""
+class Participants(NamedTuple):
+    """A hash table of the participants of one room, with the state of each."""
 
-    low: NDArray[np.uint64]
-    high: NDArray[np.uint64]
-    taken: Int8s
+    low: Words
+    high: Words
+    used: Int8s
     row: Int32s
     phase: Int8s
     stay: Int32s
-    doubted: Int32s
-    doubted_last: Int32s
-    whole_user_id_row: Int32s
-    whole_user_name_row: Int32s
+    unconfirmed: Int32s
+    unconfirmed_last: Int32s
+    merged_user_id_row: Int32s
+    merged_user_name_row: Int32s
     active_at: Int32s
-    said_at: Int32s
+    signs_at: Int32s
 
 
-class Said(NamedTuple):
-    """What was said at one instant, one row for every participant of whom something was."""
+class InstantSigns(NamedTuple):
+    """The signs of one instant, one row for each participant who has any."""
 
     place: Int32s
     signs: Int32s
-    times: Int32s
+    events: Int32s
     reason: Int32s
     implied: Int32s
     names: NDArray[np.int32]
     """Rows (user id, user name) and session code, from joins and from leaves: 6 columns."""
 
 
-def said_of(size: int) -> Said:
-    place, signs, times, reason, implied = _rows(size, "44444")
-    return Said(place, signs, times, reason, implied, np.empty((size, 6), np.int32))
+class PairingState(NamedTuple):
+    """The arrays that pairing the events of one room reads and writes."""
+
+    participants: Participants
+    signs: InstantSigns
+    active: Int32s
+    """The participants whom an end of the room may concern."""
+    stays: Stays
+    closings: Closings
+    names: Names
+    cursor: Int64s
+    counters: Int64s
 
 
-def people_of(size: int) -> People:
-    """An empty table of `size` places, a power of two."""
-    people = People(*_rows(size, "UU1414444444"))
-    people.taken[:] = 0
-    return people
+class Cutoff(NamedTuple):
+    """The rules and the time up to which they apply: nothing is decided from `horizon` on (R14)."""
+
+    rules: Rules
+    horizon: Ms
+    as_of: Ms
 
 
-def stays_of(size: int) -> Stays:
-    return Stays(*_rows(size, "88144444"))
+class RoomEvents(NamedTuple):
+    """The events of all rooms: those of room r lie in `events` from starts[r] to starts[r + 1].
+
+    `entries` are the same words: the entries of a room replace its events. `counts` has the number of
+    meetings and of entries of each room.
+    """
+
+    starts: Int64s
+    events: Words
+    entries: Int64s
+    counts: Int64s
 
 
-def meetings_of(size: int) -> Meetings:
-    return Meetings(*_rows(size, "884488"))
+def new_signs(size: int) -> InstantSigns:
+    """Return room for the signs of `size` participants."""
+    place, signs, events, reason, implied = _arrays(size, "44444")
+    return InstantSigns(place, signs, events, reason, implied, np.empty((size, 6), np.int32))
+
+
+def new_participants(size: int) -> Participants:
+    """Return an empty table of `size` places, a power of two."""
+    participants = Participants(*_arrays(size, "UU1414444444"))
+    participants.used[:] = 0
+    return participants
+
+
+def new_stays(size: int) -> Stays:
+    """Return room for `size` stays."""
+    return Stays(*_arrays(size, "88144444"))
+
+
+def new_meetings(size: int) -> Meetings:
+    """Return room for `size` meetings."""
+    return Meetings(*_arrays(size, "884488"))
 
 
 _TYPES: Final = {"1": np.int8, "4": np.int32, "8": np.int64, "U": np.uint64}
 
 
-def _rows(size: int, types: str) -> Any:
-    """One array of `size` for each letter: the bytes of its numbers, or U for words of bits."""
+def _arrays(size: int, types: str) -> Any:
+    """Return one array of `size` for each letter: the bytes of its numbers, or U for words of bits."""
     return tuple(np.empty(size, _TYPES[letter]) for letter in types)

@@ -1,7 +1,8 @@
-"""Folding: the stays of one room to its meetings, and who is listed in each.
+"""Meetings of one room from its stays, and the entries of each meeting, compiled.
 
-Feeds the compiled rules with one head count after the other, as `kernel/sittings.py` does
-for the live room.
+Responsible for calling the compiled rules with one head count after the other (R4-R8), for what is undecided (R14),
+and for the entries of each meeting and their order (R11): the counterpart of `kernel/sittings.py` and
+`kernel/meetings.py`, which properties hold equal to it. Must not know events.
 """
 
 from typing import Any
@@ -19,120 +20,112 @@ from headcount.batch.passes.layout import (
     ROW_AND_LEFT_BY,
     STILL_IN,
     WORDS,
+    Bytes,
+    Closings,
+    Cutoff,
+    Int32s,
+    Int64s,
+    Meetings,
+    Stays,
 )
-from headcount.kernel.rules import EMPTY, NEVER
+from headcount.kernel.events import Ms
+from headcount.kernel.rules import EMPTY, NEVER, Rules, State
 
-# Everything that these loops touch is a local name: see `pair` in `pairing.py`.
+# All arrays of these loops are local names: see `pair` in `stays.py`.
 
 
 @compiled
-def counts(join: Any, leave: Any, left_by: Any, rules: Any, as_of: Any) -> Any:
-    """Whether a stay counts as of `as_of`: neither void (R4) nor pending (R14) nor taken back."""
+def counts(join: Ms, leave: Ms, left_by: Any, rules: Rules, as_of: Ms) -> Any:
+    """Return whether a stay counts as of `as_of`: neither too short (R4) nor pending (R14) nor dropped (R3a)."""
     if left_by == DROPPED:
         return False
     return not is_too_short(join, as_of if left_by == STILL_IN else leave, rules)
 
 
 @compiled
-def decided_before(stays: Any, first: Any, last: Any, rules: Any, as_of: Any) -> Any:
-    """The moment from which on nothing is decided: the earliest pending join, or after `as_of` (R14)."""
-    moment = as_of + 1
-    for stay in range(last - 1, first - 1, -1):
+def undecided_from(stays: Stays, size: int, rules: Rules, as_of: Ms) -> Any:
+    """Return the time from which on nothing is decided: the earliest pending join, or after `as_of` (R14)."""
+    time = as_of + 1
+    for stay in range(size - 1, -1, -1):
         if as_of - stays.join[stay] >= rules.min_stay_ms:
             break
         if stays.left_by[stay] == STILL_IN:
-            moment = stays.join[stay]
-    return moment
+            time = stays.join[stay]
+    return time
 
 
 @compiled
 def fold(
-    stays: Any,
-    first: Any,
-    last: Any,
-    closings: Any,
-    closed: Any,
-    n_closings: Any,
-    rules: Any,
-    horizon: Any,
-    as_of: Any,
-    meetings: Any,
-    at: Any,
+    stays: Stays, size: int, closings: Closings, n_closings: int, cutoff: Cutoff, meetings: Meetings, at: int
 ) -> Any:
-    """Write the meetings decided before `horizon` to `meetings` from `at` on; return where they end."""
+    """Write the meetings of `size` stays to `meetings` from position `at` on; return the position behind the last."""
     join, leave, left_by = stays.join, stays.leave, stays.left_by
+    closing_at, closing_stay = closings.at, closings.stay
+    rules, horizon, as_of = cutoff.rules, cutoff.horizon, cutoff.as_of
     state = EMPTY
-    moment = NEVER
+    due_at = NEVER
     n = 0
-    i = first
+    i = 0
     c = 0
     while True:
-        while i < last and not counts(join[i], leave[i], left_by[i], rules, as_of):
+        while i < size and not counts(join[i], leave[i], left_by[i], rules, as_of):
             i += 1
-        # A closing is none if the leave was overturned, or if the stay does not count.
+        # A closing does not count if its leave was overridden, or if its stay does not count.
         while c < n_closings and not (
-            leave[closed[c]] == closings[c]
-            and counts(join[closed[c]], leave[closed[c]], left_by[closed[c]], rules, as_of)
+            leave[closing_stay[c]] == closing_at[c]
+            and counts(join[closing_stay[c]], leave[closing_stay[c]], left_by[closing_stay[c]], rules, as_of)
         ):
             c += 1
-        t = join[i] if i < last else NEVER
-        if c < n_closings and closings[c] < t:
-            t = closings[c]
+        t = join[i] if i < size else NEVER
+        if c < n_closings and closing_at[c] < t:
+            t = closing_at[c]
         if t >= horizon:
             break
-        while i < last and join[i] == t:
+        while i < size and join[i] == t:
             n += counts(join[i], leave[i], left_by[i], rules, as_of)
             i += 1
-        while c < n_closings and closings[c] == t:
-            stay = closed[c]
+        while c < n_closings and closing_at[c] == t:
+            stay = closing_stay[c]
             n -= leave[stay] == t and counts(join[stay], t, left_by[stay], rules, as_of)
             c += 1
         if n == state.head_count:
             continue
-        if falls_due(state, moment, t, n):
+        if falls_due(state, due_at, t, n):
             before = state
             state = expire(before, rules)
             if before.is_meeting:
-                at = write(meetings, at, before, moment)
+                at = write_meeting(meetings, at, before, due_at)
         before = state
         state = step(before, t, n)
         if n == 0 and before.is_meeting:
-            at = write(meetings, at, before, t)
-        moment = due(state, rules)
-    if moment < horizon:
+            at = write_meeting(meetings, at, before, t)
+        due_at = due(state, rules)
+    if due_at < horizon:
         before = state
         state = expire(before, rules)
         if before.is_meeting:
-            at = write(meetings, at, before, moment)
+            at = write_meeting(meetings, at, before, due_at)
     if state.is_meeting:
-        at = write(meetings, at, state, NEVER)
+        at = write_meeting(meetings, at, state, NEVER)
     return at
 
 
 @compiled
-def write(meetings: Any, at: Any, state: Any, end: Any) -> Any:
+def write_meeting(meetings: Meetings, at: int, state: State, end: Ms) -> Any:
+    """Write one meeting at position `at`, without entries; return the next position."""
     meetings.start[at] = state.start
     meetings.end[at] = end
-    meetings.most[at] = state.max_participants
+    meetings.max_participants[at] = state.max_participants
     meetings.entries[at] = 0
     meetings.participant_ms[at] = 0
     return at + 1
 
 
 @compiled
-def count_entries(
-    stays: Any,
-    first: Any,
-    last: Any,
-    rules: Any,
-    horizon: Any,
-    as_of: Any,
-    meetings: Any,
-    at: Any,
-    until: Any,
-) -> None:
-    """How many stays each meeting lists, and for how long in all (R11)."""
+def count_entries(stays: Stays, size: int, cutoff: Cutoff, meetings: Meetings, at: int, until: int) -> None:
+    """Count the entries of meetings at..until-1 and add up their durations (R11)."""
     joins, leaves, left_by = stays.join, stays.leave, stays.left_by
+    rules, horizon, as_of = cutoff.rules, cutoff.horizon, cutoff.as_of
     start, end, entries, participant_ms = (
         meetings.start,
         meetings.end,
@@ -140,7 +133,7 @@ def count_entries(
         meetings.participant_ms,
     )
     m = at
-    for stay in range(first, last):
+    for stay in range(size):
         join, leave = joins[stay], leaves[stay]
         if join >= horizon or not counts(join, leave, left_by[stay], rules, as_of):
             continue
@@ -154,24 +147,16 @@ def count_entries(
 
 
 @compiled
-def list_entries(
-    stays: Any,
-    first: Any,
-    last: Any,
-    rules: Any,
-    horizon: Any,
-    as_of: Any,
-    meetings: Any,
-    at: Any,
-    until: Any,
-    entries: Any,
+def write_entries(
+    stays: Stays, size: int, cutoff: Cutoff, meetings: Meetings, at: int, until: int, entries: Int64s
 ) -> None:
-    """Write the entries of each meeting before `until[meeting]`, by join (R11)."""
+    """Write the entries of meetings at..until-1 from `meetings.until` on, by join (R11)."""
     joins, leaves, left_by = stays.join, stays.leave, stays.left_by
     rows, user_id_rows, user_name_rows = stays.row, stays.user_id_row, stays.user_name_row
+    rules, horizon, as_of = cutoff.rules, cutoff.horizon, cutoff.as_of
     start, end, next_entry = meetings.start, meetings.end, meetings.until
     m = at
-    for stay in range(first, last):
+    for stay in range(size):
         join, leave = joins[stay], leaves[stay]
         if join >= horizon or not counts(join, leave, left_by[stay], rules, as_of):
             continue
@@ -181,10 +166,10 @@ def list_entries(
         while k < until and start[k] < leave:
             p = next_entry[k]
             next_entry[k] = p + 1
-            way = np.int64(STILL_IN if leave > end[k] else left_by[stay])
+            ended_by = np.int64(STILL_IN if leave > end[k] else left_by[stay])
             entries[p, JOIN] = max(join, start[k])
             entries[p, LEAVE] = min(leave, end[k])
-            entries[p, ROW_AND_LEFT_BY] = (way << ABOVE) | np.int64(rows[stay])
+            entries[p, ROW_AND_LEFT_BY] = (ended_by << ABOVE) | np.int64(rows[stay])
             entries[p, NAME_ROWS] = (np.int64(user_name_rows[stay]) << ABOVE) | (
                 np.int64(user_id_rows[stay]) & BELOW
             )
@@ -192,8 +177,8 @@ def list_entries(
 
 
 @compiled
-def order_ties(entries: Any, first: Any, last: Any, codes: Any, offsets: Any, text: Any) -> None:
-    """Put the entries of one meeting that joined at one moment in order of `participant_id` (R11)."""
+def order_ties(entries: Int64s, first: int, last: int, codes: Int32s, offsets: Int64s, text: Bytes) -> None:
+    """Sort the entries of one meeting that have the same join by `participant_id` (R11)."""
     i = first
     while i < last:
         j = i + 1
@@ -205,8 +190,8 @@ def order_ties(entries: Any, first: Any, last: Any, codes: Any, offsets: Any, te
 
 
 @compiled
-def sort_by_name(entries: Any, first: Any, last: Any, codes: Any, offsets: Any, text: Any) -> None:
-    """A heap sort: many may join in one second, and it needs no room of its own."""
+def sort_by_name(entries: Int64s, first: int, last: int, codes: Int32s, offsets: Int64s, text: Bytes) -> None:
+    """Sort entries by participant with a heap sort: many may join in one second, and it needs no memory."""
     size = last - first
     for root in range(size // 2 - 1, -1, -1):
         sift(entries, first, root, size, codes, offsets, text)
@@ -216,7 +201,10 @@ def sort_by_name(entries: Any, first: Any, last: Any, codes: Any, offsets: Any, 
 
 
 @compiled
-def sift(entries: Any, first: Any, root: Any, size: Any, codes: Any, offsets: Any, text: Any) -> None:
+def sift(
+    entries: Int64s, first: int, root: int, size: int, codes: Int32s, offsets: Int64s, text: Bytes
+) -> None:
+    """Move the entry at `root` down the heap to its place."""
     while True:
         child = 2 * root + 1
         if child >= size:
@@ -230,7 +218,8 @@ def sift(entries: Any, first: Any, root: Any, size: Any, codes: Any, offsets: An
 
 
 @compiled
-def is_before(entries: Any, i: Any, j: Any, codes: Any, offsets: Any, text: Any) -> Any:
+def is_before(entries: Int64s, i: int, j: int, codes: Int32s, offsets: Int64s, text: Bytes) -> Any:
+    """Return whether the participant of entry i precedes that of entry j."""
     a, b = entries[i, ROW_AND_LEFT_BY] & BELOW, entries[j, ROW_AND_LEFT_BY] & BELOW
     if codes.shape[0]:
         a, b = np.int64(codes[a]), np.int64(codes[b])
@@ -245,6 +234,7 @@ def is_before(entries: Any, i: Any, j: Any, codes: Any, offsets: Any, text: Any)
 
 
 @compiled
-def swap(entries: Any, i: Any, j: Any) -> None:
+def swap(entries: Int64s, i: int, j: int) -> None:
+    """Exchange two entries."""
     for w in range(WORDS):
         entries[i, w], entries[j, w] = entries[j, w], entries[i, w]

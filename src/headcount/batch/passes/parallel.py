@@ -1,153 +1,177 @@
-"""Working: the compiled passes, one after the other, on all processors.
+"""The compiled passes in their order, on all processors.
 
-Rooms do not know of each other, so every pass but the last sort is done by several threads,
-each with rooms of its own; compiled code runs without Python's lock.
+Responsible for dividing the work among threads, each with rooms of its own, and for the order of the meetings.
+Must not know what a pass decides. Rooms are independent, so all passes but the last sort run in several threads;
+compiled code runs without Python's lock.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from headcount.batch.passes import partition
 from headcount.batch.passes.columns import Columns
 from headcount.batch.passes.layout import (
-    ENTRIES,
-    FOUND,
+    COUNTERS,
+    CURSORS,
+    ENTRY_COUNT,
     KIND_END,
-    MEETINGS,
+    MEETING_COUNT,
     NAME_TIES,
-    TALLIES,
+    ROOM_COUNTS,
     WORDS,
+    Closings,
+    EventColumns,
     Int32s,
     Int64s,
     Meetings,
-    meetings_of,
-    people_of,
-    said_of,
-    stays_of,
+    Names,
+    PairingState,
+    RoomEvents,
+    Words,
+    new_meetings,
+    new_participants,
+    new_signs,
+    new_stays,
 )
 from headcount.batch.passes.uuid5 import ID_LENGTH, prefixes_of, write_ids
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 
 THREADS = max(1, len(os.sched_getaffinity(0)))
-_SHARES_A_THREAD = 8
-_LITTLE = 50_000
-"""So few events are not worth a second thread."""
+_SHARES_PER_THREAD = 8
+_MIN_ROWS_TO_DIVIDE = 50_000
+"""Number of rows below which a second thread costs more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
-class Worked:
-    """The meetings of all rooms in the order in which they are told, and their entries."""
+class Result:
+    """The meetings of all rooms by start, then room, and their entries."""
 
     room: Int32s
     start: Int64s
     end: Int64s
-    most: Int32s
+    max_participants: Int32s
     counts: Int32s
+    """Number of entries of each meeting."""
     participant_ms: Int64s
     bounds: Int64s
-    """In the order in which they are told, the entries of meeting m are bounds[m] to bounds[m + 1]."""
+    """In the order of the meetings, the entries of meeting m are bounds[m] to bounds[m + 1]."""
     entries: Int64s
     begins: Int64s
     """The entries of meeting m lie in `entries` from begins[m] on."""
-    tallies: Int64s
+    counters: Int64s
     after_as_of: int
 
 
-def work_out(columns: Columns, rules: Rules, as_of: Ms) -> Worked:
-    """The meetings of all the events in `columns` as of `as_of`."""
-    worked = _work_out(columns, rules, as_of)
-    if worked.tallies[NAME_TIES] and not len(columns.names.user_id_rank):
-        return _work_out(columns.ranked(), rules, as_of)
-    return worked
+def run_passes(columns: Columns, rules: Rules, as_of: Ms) -> Result:
+    """Return the meetings of all events in `columns` as of `as_of`."""
+    result = _run_passes(columns, rules, as_of)
+    if result.counters[NAME_TIES] and not len(columns.names.user_id_rank):
+        return _run_passes(columns.ranked(), rules, as_of)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
 class _Rooms:
-    """What was found room by room."""
+    """Meetings and entries room by room. `counts` has the number of meetings and entries of each room."""
 
     meetings: Meetings
     entries: Int64s
-    found: Int64s
-    tallies: Int64s
+    counts: Int64s
+    counters: Int64s
     after_as_of: int
 
 
-def _work_out(columns: Columns, rules: Rules, as_of: Ms) -> Worked:
+def _run_passes(columns: Columns, rules: Rules, as_of: Ms) -> Result:
     rooms = _room_by_room(columns, rules, as_of)
-    where = np.argsort(rooms.meetings.start, kind="stable")
-    room = np.repeat(np.arange(len(rooms.found), dtype=np.int32), rooms.found[:, MEETINGS])
-    counts = rooms.meetings.entries[where]
-    bounds = np.zeros(len(where) + 1, np.int64)
+    order = np.argsort(rooms.meetings.start, kind="stable")
+    room = np.repeat(np.arange(len(rooms.counts), dtype=np.int32), rooms.counts[:, MEETING_COUNT])
+    counts = rooms.meetings.entries[order]
+    bounds = np.zeros(len(order) + 1, np.int64)
     np.cumsum(counts, out=bounds[1:])
-    return Worked(
-        room=room[where],
-        start=rooms.meetings.start[where],
-        end=rooms.meetings.end[where],
-        most=rooms.meetings.most[where],
+    return Result(
+        room=room[order],
+        start=rooms.meetings.start[order],
+        end=rooms.meetings.end[order],
+        max_participants=rooms.meetings.max_participants[order],
         counts=counts,
-        participant_ms=rooms.meetings.participant_ms[where],
+        participant_ms=rooms.meetings.participant_ms[order],
         bounds=bounds,
         entries=rooms.entries,
-        begins=rooms.meetings.until[where] - counts,
-        tallies=rooms.tallies,
+        begins=rooms.meetings.until[order] - counts,
+        counters=rooms.counters,
         after_as_of=rooms.after_as_of,
     )
 
 
+class _Scratch(NamedTuple):
+    """The arrays that one thread uses for one share of the rooms after the other."""
+
+    state: PairingState
+    meetings: Meetings
+
+
 def _room_by_room(columns: Columns, rules: Rules, as_of: Ms) -> _Rooms:
-    """The meetings of each room, and their entries in place of its events."""
-    starts, events, left_out = _by_room(columns, as_of)
-    found = np.empty((len(starts) - 1, FOUND), np.int64)
+    """Return the meetings of each room, and their entries in place of its events."""
+    starts, events, after_as_of = _by_room(columns, as_of)
+    rooms = RoomEvents(
+        starts, events, events.view(np.int64), np.empty((len(starts) - 1, ROOM_COUNTS), np.int64)
+    )
     careful = bool((columns.kind == KIND_END).any())
-    largest = int(np.diff(starts).max(initial=1))
-    shares = _shares(starts, _SHARES_A_THREAD * THREADS if len(events) > _LITTLE else 1)
-    tallies = np.zeros((len(shares), TALLIES), np.int64)
-    entries, meetings = events.view(np.int64), [meetings_of(0)] * len(shares)
+    shares = _shares(starts, _SHARES_PER_THREAD * THREADS if len(events) > _MIN_ROWS_TO_DIVIDE else 1)
+    counters = np.zeros((len(shares), COUNTERS), np.int64)
+    meetings = [new_meetings(0)] * len(shares)
 
-    def work(scratch: tuple[Any, ...], share: int) -> None:
-        people, said, active, stays, closings, closed, met = scratch
-        many = partition.work(
-            *shares[share], starts, events, entries, people, said, active, stays, closings, closed,
-            columns.names, rules, as_of, met, found, tallies[share], careful,
-        )  # fmt: skip
-        meetings[share] = Meetings(*(field[:many].copy() for field in met))
+    def work(scratch: _Scratch, share: int) -> None:
+        state = scratch.state._replace(counters=counters[share])
+        found = partition.sessionize_rooms(
+            *shares[share], rooms, state, rules, as_of, scratch.meetings, careful
+        )
+        meetings[share] = Meetings._make(field[:found].copy() for field in scratch.meetings)
 
-    most = max(int(starts[last] - starts[first]) for first, last in shares)
-    in_threads(work, range(len(shares)), lambda: (*_scratch(largest), meetings_of(most)))
+    largest_room = int(np.diff(starts).max(initial=1))
+    largest_share = max(int(starts[last] - starts[first]) for first, last in shares)
+    in_threads(work, range(len(shares)), lambda: _scratch(largest_room, largest_share, columns.names))
     # Each entry of a stay but the first was begun by a reset, and each reset needs a leave of its own.
-    assert (found[:, ENTRIES] <= np.diff(starts)).all()
-    whole = Meetings(*(np.concatenate(fields) for fields in zip(*meetings, strict=True)))
-    return _Rooms(whole, entries, found, tallies.sum(axis=0), left_out)
+    assert (rooms.counts[:, ENTRY_COUNT] <= np.diff(starts)).all()
+    merged = Meetings(*(np.concatenate(fields) for fields in zip(*meetings, strict=True)))
+    return _Rooms(merged, rooms.entries, rooms.counts, counters.sum(axis=0), after_as_of)
 
 
-def free_of_entries(worked: Worked) -> Worked:
-    """The meetings alone, when their entries are kept elsewhere."""
-    return replace(worked, entries=worked.entries[:0].copy(), begins=worked.begins[:0].copy())
+def without_entries(result: Result) -> Result:
+    """Return the meetings alone, when their entries are stored elsewhere."""
+    return replace(result, entries=result.entries[:0].copy(), begins=result.begins[:0].copy())
 
 
 def ids_of(room: Int32s, start: Int64s, domains: list[str], rooms: list[str]) -> Any:
-    """The ids of the meetings that began in these rooms at these moments, as rows of 36 letters."""
+    """Return the ids of the meetings of these rooms with these starts, as rows of 36 characters."""
     prefixes, offsets = prefixes_of(domains, rooms)
     out = np.empty((len(room), ID_LENGTH), np.uint8)
     in_threads(lambda _, span: write_ids(*span, room, start, prefixes, offsets, out), spans_of(len(out)))
     return out
 
 
-def _by_room(columns: Columns, as_of: Ms) -> tuple[Int64s, Any, int]:
-    """The events in the stretches of their rooms, where these start, and how many were left out."""
+def _by_room(columns: Columns, as_of: Ms) -> tuple[Int64s, Words, int]:
+    """Return where the events of each room start, the events, and the number of those after `as_of`."""
     spans = spans_of(len(columns))
     sizes = np.zeros((len(spans), len(columns.rooms)), np.int64)
+    rows = EventColumns(
+        columns.at,
+        columns.kind,
+        columns.room,
+        columns.rank,
+        columns.inferred,
+        columns.joined_at,
+        columns.names,
+    )
 
     def count(_: None, k: int) -> None:
-        partition.count_rooms(
-            *spans[k], columns.room, columns.rank, columns.at, columns.joined_at, as_of, sizes[k]
-        )
+        partition.count_rooms(*spans[k], rows, as_of, sizes[k])
 
     in_threads(count, range(len(spans)))
     starts = np.zeros(sizes.shape[1] + 1, np.int64)
@@ -157,22 +181,28 @@ def _by_room(columns: Columns, as_of: Ms) -> tuple[Int64s, Any, int]:
     events = np.empty((int(starts[-1]), WORDS), np.uint64)
 
     def scatter(_: None, k: int) -> None:
-        partition.scatter(
-            *spans[k], columns.room, columns.rank, columns.at, columns.kind, columns.inferred,
-            columns.joined_at, columns.names, as_of, positions[k], events,
-        )  # fmt: skip
+        partition.scatter(*spans[k], rows, as_of, positions[k], events)
 
     in_threads(scatter, range(len(spans)))
     return starts, events, int((columns.at > as_of).sum())
 
 
-def _scratch(largest: int) -> tuple[Any, ...]:
-    """Room for the work on one room of up to `largest` events."""
+def _scratch(largest_room: int, largest_share: int, names: Names) -> _Scratch:
+    """Return arrays for rooms of up to `largest_room` events and shares of up to `largest_share`."""
     size = 2
-    while size < 2 * largest:
+    while size < 2 * largest_room:
         size *= 2
-    closings, closed = np.empty(2 * largest, np.int64), np.empty(2 * largest, np.int32)
-    return people_of(size), said_of(largest), np.empty(largest, np.int32), stays_of(largest), closings, closed
+    state = PairingState(
+        new_participants(size),
+        new_signs(largest_room),
+        np.empty(largest_room, np.int32),
+        new_stays(largest_room),
+        Closings(np.empty(2 * largest_room, np.int64), np.empty(2 * largest_room, np.int32)),
+        names,
+        np.zeros(CURSORS, np.int64),
+        np.zeros(COUNTERS, np.int64),
+    )
+    return _Scratch(state, new_meetings(largest_share))
 
 
 def in_threads(
@@ -191,19 +221,19 @@ def in_threads(
         run()
         return
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(run) for _ in range(threads)]:
-            done.result()
+        for running in [pool.submit(run) for _ in range(threads)]:
+            running.result()
 
 
 def spans_of(size: int) -> list[tuple[int, int]]:
-    """So many rows in as many parts as there are threads; few rows in one."""
-    parts = THREADS if size > _LITTLE else 1
+    """Divide rows into as many spans as there are threads; few rows are one span."""
+    parts = THREADS if size > _MIN_ROWS_TO_DIVIDE else 1
     edges = np.linspace(0, size, parts + 1).astype(np.int64)
     return [(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False)]
 
 
 def _shares(starts: Int64s, parts: int) -> list[tuple[int, int]]:
-    """The rooms in shares of about the same number of events."""
+    """Divide the rooms into shares of about the same number of events."""
     targets = np.linspace(0, starts[-1], parts + 1)[1:-1]
     edges = np.unique([0, *np.searchsorted(starts, targets), len(starts) - 1])
     return [(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False)]

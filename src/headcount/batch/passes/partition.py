@@ -1,8 +1,9 @@
-"""Sorting: events to the stretches of their rooms, and rooms to their meetings.
+"""Partition of events by room, and the passes over each room, compiled.
 
-A counting sort by room keeps the order of the input, which is nearly always that of time;
-only a room that is not in order is sorted. Measured: gathering all that is asked of an event
-into 32 bytes, written once, is what keeps every later pass within the cache.
+Responsible for a counting sort by room, which keeps the order of the input (nearly always that of time; only a room
+out of order is sorted), and for calling the passes of each room in their order. Must not know what they decide.
+Measured: gathering all that is needed of an event into 32 bytes, written once, keeps every later pass within the
+cache.
 """
 
 from typing import Any
@@ -12,67 +13,66 @@ import numpy as np
 from headcount.batch.passes.hash_keys import key_of
 from headcount.batch.passes.jit import compiled
 from headcount.batch.passes.layout import (
+    CLOSINGS,
     DROPPED,
-    ENTRIES,
+    ENTRY_COUNT,
     IMPLIED,
     INFERRED_SHIFT,
     KEY_HIGH,
     KEY_LOW,
     KIND_END,
-    MEETINGS,
-    MOMENT_SHIFT,
+    MEETING_COUNT,
     NO_ROW,
     PENDING_STAYS,
     ROW,
+    SHORT_STAYS,
+    STAYS,
     STILL_IN,
+    TIME_SHIFT,
     USER_ID_KNOWN,
     USER_NAME_KNOWN,
-    VOID_STAYS,
     WORD,
     WORDS,
+    Cutoff,
+    EventColumns,
+    Int64s,
+    Meetings,
+    Names,
+    PairingState,
+    RoomEvents,
+    Stays,
+    Words,
 )
 from headcount.batch.passes.meetings import (
     count_entries,
     counts,
-    decided_before,
     fold,
-    list_entries,
     order_ties,
+    undecided_from,
+    write_entries,
 )
 from headcount.batch.passes.stays import pair
-from headcount.batch.passes.transitions import CLOSINGS, CURSORS, STAYS
-from headcount.kernel.rules import NEVER
+from headcount.kernel.events import Ms
+from headcount.kernel.rules import NEVER, Rules
 
 
 @compiled
-def count_rooms(
-    first: Any, last: Any, room: Any, rank: Any, at: Any, joined_at: Any, as_of: Any, sizes: Any
-) -> None:
-    """How many facts there are of each room. A leave that knows its join is two (R1)."""
+def count_rooms(first: int, last: int, columns: EventColumns, as_of: Ms, sizes: Int64s) -> None:
+    """Count the events of each room in rows first..last-1. A leave with `joined_at` is two (R1)."""
+    at, joined_at, room, rank = columns.at, columns.joined_at, columns.room, columns.rank
     for row in range(first, last):
         if at[row] <= as_of:
             sizes[rank[room[row]]] += 2 if joined_at.shape[0] and joined_at[row] != NEVER else 1
 
 
 @compiled
-def scatter(
-    first: Any,
-    last: Any,
-    room: Any,
-    rank: Any,
-    at: Any,
-    kind: Any,
-    inferred: Any,
-    joined_at: Any,
-    names: Any,
-    as_of: Any,
-    position: Any,
-    events: Any,
-) -> None:
-    """Write each event into the stretch of its room, from `position[room]` on."""
+def scatter(first: int, last: int, columns: EventColumns, as_of: Ms, position: Int64s, events: Words) -> None:
+    """Write the events of rows first..last-1 among those of their rooms, from `position[room]` on."""
+    at, kind, inferred, joined_at = columns.at, columns.kind, columns.inferred, columns.joined_at
+    room, rank, names = columns.room, columns.rank, columns.names
     participant, offsets, words = names.participant, names.offsets, names.words
     user_id, user_name = names.user_id, names.user_name
-    has_guesses, has_joins, has_codes = (
+    has_inferred, has_joins, has_codes = (
         inferred.shape[0] > 0,
         joined_at.shape[0] > 0,
         participant.shape[0] > 0,
@@ -82,13 +82,13 @@ def scatter(
         t = at[row]
         if t > as_of:
             continue
-        marks = np.int64(kind[row])
-        if has_guesses:
-            marks |= np.int64(inferred[row]) << INFERRED_SHIFT
+        flags = np.int64(kind[row])
+        if has_inferred:
+            flags |= np.int64(inferred[row]) << INFERRED_SHIFT
         if has_ids and user_id[row] != NO_ROW:
-            marks |= USER_ID_KNOWN
+            flags |= USER_ID_KNOWN
         if has_names and user_name[row] != NO_ROW:
-            marks |= USER_NAME_KNOWN
+            flags |= USER_NAME_KNOWN
         low, high = np.uint64(0), np.uint64(0)
         if kind[row] != KIND_END:
             if has_codes:
@@ -98,25 +98,25 @@ def scatter(
         place = rank[room[row]]
         p = position[place]
         position[place] = p + 1
-        events[p, WORD] = np.uint64((t << MOMENT_SHIFT) | marks)
+        events[p, WORD] = np.uint64((t << TIME_SHIFT) | flags)
         events[p, KEY_LOW] = low
         events[p, KEY_HIGH] = high
         events[p, ROW] = np.uint64(row)
         if has_joins and joined_at[row] != NEVER:
-            # The same event once more, as a join: the kind is in the lowest bits, and a join's is 0.
-            marks = ((marks >> INFERRED_SHIFT) << INFERRED_SHIFT) | IMPLIED
+            # The same event as a join: the kind is in the lowest bits, and a join's is 0.
+            flags = ((flags >> INFERRED_SHIFT) << INFERRED_SHIFT) | IMPLIED
             position[place] = p + 2
-            events[p + 1, WORD] = np.uint64((joined_at[row] << MOMENT_SHIFT) | marks)
+            events[p + 1, WORD] = np.uint64((joined_at[row] << TIME_SHIFT) | flags)
             events[p + 1, KEY_LOW] = low
             events[p + 1, KEY_HIGH] = high
             events[p + 1, ROW] = np.uint64(row)
 
 
 @compiled
-def put_in_order(events: Any) -> None:
+def sort_by_time(events: Words) -> None:
     """Sort the events of one room by time, if they are not."""
     size = events.shape[0]
-    shift = np.uint64(MOMENT_SHIFT)
+    shift = np.uint64(TIME_SHIFT)
     i = 1
     while i < size and events[i - 1, WORD] >> shift <= events[i, WORD] >> shift:
         i += 1
@@ -130,86 +130,50 @@ def put_in_order(events: Any) -> None:
 
 
 @compiled
-def work(
-    first: Any,
-    last: Any,
-    starts: Any,
-    events: Any,
-    entries: Any,
-    people: Any,
-    said: Any,
-    active: Any,
-    stays: Any,
-    closings: Any,
-    closed: Any,
-    names: Any,
-    rules: Any,
-    as_of: Any,
-    meetings: Any,
-    found: Any,
-    tallies: Any,
+def sessionize_rooms(
+    first: int,
+    last: int,
+    rooms: RoomEvents,
+    state: PairingState,
+    rules: Rules,
+    as_of: Ms,
+    meetings: Meetings,
     careful: Any,
 ) -> Any:
-    """Work out the meetings of rooms first..last-1 and their entries, and write to `found` how many
-    there are. `entries` are the same words as `events`: a room's entries take the place of its
-    events. Returns the number of meetings.
+    """Write the meetings and entries of rooms first..last-1, and their numbers to `rooms.counts`.
 
-    Stays are forgotten room by room, so that memory which is not needed is never touched.
+    Returns the number of meetings. `careful`: see `pair`. Stays are overwritten room by room, so that memory which is
+    not needed is never touched.
     """
-    cursor = np.zeros(CURSORS, np.int64)
+    stays, cursor = state.stays, state.cursor
     next_meeting = 0
     for room in range(first, last):
-        start, end = starts[room], starts[room + 1]
-        own = events[start:end]
-        put_in_order(own)
+        start, end = rooms.starts[room], rooms.starts[room + 1]
+        events = rooms.events[start:end]
+        sort_by_time(events)
         size = 2
         while size < 2 * (end - start):
             size *= 2
-        people.taken[:size] = 0
+        state.participants.used[:size] = 0
         cursor[:] = 0
-        pair(
-            own,
-            people,
-            np.uint64(size - 1),
-            said,
-            active,
-            stays,
-            closings,
-            closed,
-            names,
-            cursor,
-            tallies,
-            careful,
-        )
-        until = cursor[STAYS]
-        horizon = decided_before(stays, 0, until, rules, as_of)
-        meeting = fold(
-            stays,
-            0,
-            until,
-            closings,
-            closed,
-            cursor[CLOSINGS],
-            rules,
-            horizon,
-            as_of,
-            meetings,
-            next_meeting,
-        )
-        count_entries(stays, 0, until, rules, horizon, as_of, meetings, next_meeting, meeting)
-        tally_stays(stays, 0, until, rules, as_of, tallies)
+        pair(events, np.uint64(size - 1), state, careful)
+        n_stays = cursor[STAYS]
+        cutoff = Cutoff(rules, undecided_from(stays, n_stays, rules, as_of), as_of)
+        meeting = fold(stays, n_stays, state.closings, cursor[CLOSINGS], cutoff, meetings, next_meeting)
+        count_entries(stays, n_stays, cutoff, meetings, next_meeting, meeting)
+        count_ignored_stays(stays, n_stays, rules, as_of, state.counters)
         needed = place_entries(meetings, next_meeting, meeting, start)
         if needed <= end - start:
-            list_entries(stays, 0, until, rules, horizon, as_of, meetings, next_meeting, meeting, entries)
-            order_all_ties(meetings, next_meeting, meeting, entries, names)
-        found[room, MEETINGS], found[room, ENTRIES] = meeting - next_meeting, needed
+            write_entries(stays, n_stays, cutoff, meetings, next_meeting, meeting, rooms.entries)
+            order_all_ties(meetings, next_meeting, meeting, rooms.entries, state.names)
+        rooms.counts[room, MEETING_COUNT], rooms.counts[room, ENTRY_COUNT] = meeting - next_meeting, needed
         next_meeting = meeting
     return next_meeting
 
 
 @compiled
-def place_entries(meetings: Any, first: Any, last: Any, start: Any) -> Any:
-    """Let the entries of a room's meetings lie one behind the other from `start` on; how many they are."""
+def place_entries(meetings: Meetings, first: int, last: int, start: int) -> Any:
+    """Place the entries of a room's meetings one behind the other from `start` on; return their number."""
     place = start
     for m in range(first, last):
         meetings.until[m] = place
@@ -218,15 +182,17 @@ def place_entries(meetings: Any, first: Any, last: Any, start: Any) -> Any:
 
 
 @compiled
-def order_all_ties(meetings: Any, first: Any, last: Any, entries: Any, names: Any) -> None:
+def order_all_ties(meetings: Meetings, first: int, last: int, entries: Int64s, names: Names) -> None:
+    """Sort the entries with the same join in each of meetings first..last-1."""
     for m in range(first, last):
         until = meetings.until[m]
         order_ties(entries, until - meetings.entries[m], until, names.participant, names.offsets, names.text)
 
 
 @compiled
-def tally_stays(stays: Any, first: Any, last: Any, rules: Any, as_of: Any, tallies: Any) -> None:
+def count_ignored_stays(stays: Stays, size: int, rules: Rules, as_of: Ms, counters: Int64s) -> None:
+    """Count the stays that are too short or pending."""
     join, leave, left_by = stays.join, stays.leave, stays.left_by
-    for stay in range(first, last):
+    for stay in range(size):
         if left_by[stay] != DROPPED and not counts(join[stay], leave[stay], left_by[stay], rules, as_of):
-            tallies[PENDING_STAYS if left_by[stay] == STILL_IN else VOID_STAYS] += 1
+            counters[PENDING_STAYS if left_by[stay] == STILL_IN else SHORT_STAYS] += 1

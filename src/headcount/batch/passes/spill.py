@@ -1,9 +1,9 @@
-"""Spilling: events that do not fit into memory, divided by room among files.
+"""Spill files: events that do not fit into memory, divided by room.
 
-A room's events all go to the same division, by a hash of the room, so each division can be worked
-out by itself and holds a fraction of the whole. What was found goes to a file, too, from which the
-entries are read in the order in which they are told. Files hold plain arrays, one behind the
-other, and memory knows where; they vanish with the directory that they are in.
+Responsible for the division: all events of a room are in one division, by a hash of the room, so each division is
+processed separately and has a fraction of the events. Entries go to files, too, from which they are read in the order of
+the meetings. Files have plain arrays, one behind the other, and their places are in memory; they are deleted with
+their directory. Must not know how meetings are found.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from headcount.batch.passes.columns import Columns, columns_of, columns_with
 from headcount.batch.passes.layout import NO_ROW, Int32s, Int64s
-from headcount.batch.passes.parallel import Worked, free_of_entries, in_threads
-from headcount.batch.passes.tables import InMemory, Listed, Words, texts_at
+from headcount.batch.passes.parallel import Result, in_threads, without_entries
+from headcount.batch.passes.tables import Dictionaries, Entries, InMemory, texts_at
 from headcount.batch.passes.vocabulary import Vocabulary
 
 DIVISIONS = 64
-"""Into so many files events are divided. With 4 GB, that is enough for a thousand million of them."""
+"""Number of files. With 4 GB, that is enough for a thousand million events."""
 
 
 class ArrayFile:
-    """Arrays in a file. `append` gives back where; `read` reads them, or a stretch, again."""
+    """Arrays in a file. `append` returns the place of an array; `read` returns it, or a part of it."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w+b", buffering=0)
@@ -56,13 +56,13 @@ class ArrayFile:
 
 
 class Divisions:
-    """Events divided by room. `add` pieces, then take the columns of each division."""
+    """Events divided by room: `add` the pieces, then read the `columns` of each division."""
 
     def __init__(self, domain: str, directory: Path | None = None) -> None:
         self._directory = TemporaryDirectory(prefix="headcount-", dir=directory, ignore_cleanup_errors=True)
         base = Path(self._directory.name)
         self.files = [ArrayFile(base / f"{number}.events") for number in range(DIVISIONS)]
-        self.found = [ArrayFile(base / f"{number}.found") for number in range(DIVISIONS)]
+        self.entry_files = [ArrayFile(base / f"{number}.entries") for number in range(DIVISIONS)]
         self._blocks: list[list[dict[str, tuple[int, str, int]]]] = [[] for _ in range(DIVISIONS)]
         self._domain = domain
         self._rooms = Vocabulary()
@@ -72,7 +72,7 @@ class Divisions:
         self.last_at: int | None = None
 
     def add(self, piece: pa.Table) -> None:
-        """Divide the events of a piece."""
+        """Divide the events of a piece among the files."""
         if not len(piece):
             return
         columns = columns_of(piece)
@@ -95,12 +95,12 @@ class Divisions:
         in_threads(spill, range(DIVISIONS))
 
     def _places(self, columns: Columns) -> Int32s:
-        """The number of each of the rooms of a piece, among all rooms of all domains."""
+        """Return the number of each room of a piece, among all rooms of all domains."""
         domains = columns.domains.fill_null(self._domain) if columns.domains is not None else self._domain
         return self._rooms.numbers(pc.binary_join_element_wise(columns.rooms, domains, "\0"))
 
     def _plain(self, columns: Columns, room: Int32s) -> dict[str, NDArray[Any]]:
-        """The columns of which every division gets its rows; those that are not there are left out."""
+        """Return the columns that are divided by rows; absent ones are left out."""
         names = columns.names
         arrays: dict[str, NDArray[Any]] = {"room": room, "at": columns.at, "kind": columns.kind}
         if len(columns.inferred):
@@ -131,8 +131,8 @@ class Divisions:
         block["offsets"], block["text"] = file.append(offsets), file.append(text)
         self._blocks[number].append(block)
 
-    def words(self) -> tuple[Words, Int32s, pa.Array | None]:
-        """What the numbers stand for, the rank of each room, and the words of source sessions."""
+    def dictionaries(self) -> tuple[Dictionaries, Int32s, pa.Array | None]:
+        """Return the dictionaries, the rank of each room, and the source sessions by code."""
         both = pc.split_pattern(self._rooms.words(), "\0")
         rooms, domains = pc.list_element(both, 0), pc.list_element(both, 1)
         keys = [("room", "ascending"), ("domain", "ascending")]
@@ -140,17 +140,19 @@ class Divisions:
         rank = np.empty(len(order), np.int32)
         rank[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
         ids, names, sessions = (_words_or_none(self._names[name]) for name in self._names)
-        return Words(rooms.take(order), domains.take(order), ids, names), rank, sessions
+        return Dictionaries(rooms.take(order), domains.take(order), ids, names), rank, sessions
 
-    def columns(self, number: int, words: Words, rank: Int32s, sessions: pa.Array | None) -> Columns | None:
-        """The events of one division, or None if it has none. Its file is emptied."""
+    def columns(
+        self, number: int, dictionaries: Dictionaries, rank: Int32s, sessions: pa.Array | None
+    ) -> Columns | None:
+        """Return the events of one division, or None if it has none, and empty its file."""
         file, blocks = self.files[number], self._blocks[number]
         if not blocks:
             return None
         columns = columns_with(
             {name: _joined(file, blocks, name) for name in _COLUMNS},
             *_texts(file, blocks),
-            rank, words.rooms, words.user_ids, words.user_names, sessions,
+            rank, dictionaries.rooms, dictionaries.user_ids, dictionaries.user_names, sessions,
         )  # fmt: skip
         file.empty()
         return columns
@@ -161,13 +163,13 @@ _ABSENT = {"inferred": 0, "joined_at": 2**62}
 
 
 def _division_of(columns: Columns) -> NDArray[np.uint8]:
-    """The division of each room, by its name alone."""
+    """Return the division of each room, by its name alone."""
     hashes = [crc32(room.encode()) % DIVISIONS for room in columns.rooms.to_pylist()]
     return np.array(hashes, np.uint8)
 
 
 def _renumbered(codes: Int32s, numbers: Int32s) -> Int32s:
-    # Code -1, for what is not known, finds what stands last.
+    # Code -1, for an unknown value, finds the last number.
     return np.append(numbers, np.int32(NO_ROW))[codes]
 
 
@@ -176,7 +178,7 @@ def _words_or_none(vocabulary: Vocabulary) -> pa.Array | None:
 
 
 def _joined(file: ArrayFile, blocks: Sequence[dict[str, Any]], name: str) -> NDArray[Any] | None:
-    """A column from all its blocks; None if none of them has it."""
+    """Return a column from all its blocks; None if no block has it."""
     if not any(name in block for block in blocks):
         return None
     size = [block["at"][2] for block in blocks]
@@ -199,16 +201,16 @@ def _texts(file: ArrayFile, blocks: Sequence[dict[str, Any]]) -> tuple[Int64s, N
 class Spilled:
     """The meetings of one division, their entries in a file."""
 
-    def __init__(self, worked: Worked, columns: Columns, file: ArrayFile) -> None:
-        whole = InMemory(worked, columns)
-        self.worked = free_of_entries(worked)
+    def __init__(self, result: Result, columns: Columns, file: ArrayFile) -> None:
+        entries = InMemory(result, columns).entries(0, len(result.start))
+        self.result = without_entries(result)
         self._file = file
-        listed = whole.listed(0, len(worked.start))
-        self._places = [file.append(array) for array in listed]
+        self._places = [file.append(array) for array in entries]
 
-    def listed(self, first: int, last: int) -> Listed:
-        begin, end = int(self.worked.bounds[first]), int(self.worked.bounds[last])
+    def entries(self, first: int, last: int) -> Entries:
+        """Return the entries of meetings first..last-1."""
+        begin, end = int(self.result.bounds[first]), int(self.result.bounds[last])
         plain = [self._file.read(place, begin, end) for place in self._places[:5]]
         offsets = self._file.read(self._places[5], begin, end + 1)
         text = self._file.read(self._places[6], int(offsets[0]), int(offsets[-1]))
-        return Listed._make([*plain, offsets - offsets[0], text])
+        return Entries._make([*plain, offsets - offsets[0], text])

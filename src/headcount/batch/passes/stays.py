@@ -1,7 +1,7 @@
-"""Pairing: the events of one room, in order of time, to its stays.
+"""Pairing of the events of one room, in order of time, to its stays, compiled (R1-R3a).
 
-Walks the instants of a room and hears what is said of each participant at each of them. What
-becomes of it is in `applying.py`.
+Responsible for walking the instants of a room and for collecting the signs of each participant at each of them.
+Must not know what the signs mean: that is in `transitions.py`.
 """
 
 from typing import Any
@@ -11,8 +11,10 @@ import numpy as np
 from headcount.batch.passes.hash_keys import HASHED, SIZE_SHIFT, is_same
 from headcount.batch.passes.jit import TRANSITIONS, compiled, inlined
 from headcount.batch.passes.layout import (
-    ALPHABETICAL,
-    ENDS_OF_NOBODY,
+    ACTIVE,
+    CLOSINGS,
+    ENDS_OF_EMPTY_ROOMS,
+    FROM_LEAVES,
     IMPLIED,
     INFERRED_BITS,
     INFERRED_SHIFT,
@@ -21,29 +23,30 @@ from headcount.batch.passes.layout import (
     KIND_BITS,
     KIND_END,
     KIND_JOIN,
-    MOMENT_SHIFT,
     NAMES_KNOWN,
     NO_ROW,
+    REASON_RANK,
     REPORTED,
     ROW,
+    SESSION,
+    SIGNS_USED,
+    STAYS,
     STILL_IN,
+    TIME_SHIFT,
+    USER_ID,
     USER_ID_KNOWN,
+    USER_NAME,
     USER_NAME_KNOWN,
     WORD,
+    Int32s,
+    Int64s,
+    Names,
+    PairingState,
+    Participants,
+    Words,
 )
-from headcount.batch.passes.transitions import (
-    ACTIVE,
-    CLOSINGS,
-    FROM_LEAVES,
-    SAID,
-    SESSION,
-    STAYS,
-    USER_ID,
-    USER_NAME,
-    apply,
-    first_of,
-    smaller,
-)
+from headcount.batch.passes.transitions import apply_signs, first_by_name, first_by_rank
+from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import (
     CLOSES,
@@ -59,8 +62,8 @@ from headcount.kernel.stay_table import (
     SIGNS,
 )
 
-_PLAIN = KIND_END | INFERRED_BITS
-"""The marks of which a plain report, a join or a leave, has none."""
+_SPECIAL = KIND_END | INFERRED_BITS
+"""The flags that a reported join or leave has none of."""
 
 _MIX_HIGH = np.uint64(0x9E3779B97F4A7C15)
 _MIX_LOW = np.uint64(0xD6E8FEB86659FD93)
@@ -68,309 +71,254 @@ _HALF = np.uint64(32)
 
 
 @compiled
-def find(people: Any, mask: Any, low: Any, high: Any, row: Any, names: Any) -> Any:
-    """The place of a participant in the table, who is put into it if need be."""
+def find(participants: Participants, mask: Any, low: Any, high: Any, row: Any, names: Names) -> Any:
+    """Return the place of a participant in the table, and add one that is not in it."""
     place = (((low ^ (high * _MIX_HIGH)) * _MIX_LOW) >> _HALF) & mask
-    while people.taken[place]:
+    while participants.used[place]:
         if (
-            people.low[place] == low
-            and people.high[place] == high
-            and (high >> SIZE_SHIFT != HASHED or is_same(people.row[place], row, names.offsets, names.text))
+            participants.low[place] == low
+            and participants.high[place] == high
+            and (
+                high >> SIZE_SHIFT != HASHED
+                or is_same(participants.row[place], row, names.offsets, names.text)
+            )
         ):
             return np.int64(place)
         place = (place + np.uint64(1)) & mask
-    settle_in(people, place, low, high, row)
+    add_participant(participants, place, low, high, row)
     return np.int64(place)
 
 
 @compiled
-def pair(
-    events: Any,
-    people: Any,
-    mask: Any,
-    said: Any,
-    active: Any,
-    stays: Any,
-    closings: Any,
-    closed: Any,
-    names: Any,
-    cursor: Any,
-    tallies: Any,
-    careful: Any,
-) -> None:
-    """Walk one room. Its stays go to `stays` from `cursor[STAYS]` on; (moment, stay) of each leave
-    to `closings` and `closed`, in order of time. `careful`: ends or sessions must be kept in mind.
+def pair(events: Words, mask: Any, room: PairingState, careful: Any) -> None:
+    """Pair the events of one room to its stays and closings, with their numbers in `room.cursor`.
 
-    One report alone at its instant, with nothing in doubt, is nearly every event, and is done here.
-    Everything that this loop touches is a local name, and it calls nothing: an array that is
-    reached through a tuple, or handed to a function, costs an atomic count of references, and these
-    made the loop six times as slow.
+    `mask` is the size of the hash table less 1. `careful`: ends or sessions must be taken into account.
+
+    One report alone at its instant, while no leave is unconfirmed, is nearly every event, and is handled here.
+    Everything that this loop uses is a local name, and it calls nothing: an array that is reached through a
+    tuple, or passed to a function, costs an atomic reference count, and these made the loop six times as slow.
     """
-    taken, key_low, key_high, first_row = people.taken, people.low, people.high, people.row
-    phases, stay_of, offsets, text = people.phase, people.stay, names.offsets, names.text
+    participants, stays, names, cursor = room.participants, room.stays, room.names, room.cursor
+    used, key_low, key_high, first_row = (
+        participants.used,
+        participants.low,
+        participants.high,
+        participants.row,
+    )
+    phases, stay_of, offsets, text = participants.phase, participants.stay, names.offsets, names.text
     join, leave, left_by, stay_row = stays.join, stays.leave, stays.left_by, stays.row
     user_id_row, user_name_row = stays.user_id_row, stays.user_name_row
+    closing_at, closing_stay = room.closings.at, room.closings.stay
     next_stay, next_closing = cursor[STAYS], cursor[CLOSINGS]
-    shift = np.uint64(MOMENT_SHIFT)
+    shift = np.uint64(TIME_SHIFT)
     size = events.shape[0]
     i = 0
     while i < size:
         word = events[i, WORD]
-        moment = word >> shift
+        time = word >> shift
         j = i + 1
-        while j < size and events[j, WORD] >> shift == moment:
+        while j < size and events[j, WORD] >> shift == time:
             j += 1
-        t = np.int64(moment)
-        marks = np.int64(word & np.uint64(255))
-        if j > i + 1 or marks & _PLAIN or careful:
+        t = np.int64(time)
+        flags = np.int64(word & np.uint64(255))
+        if j > i + 1 or flags & _SPECIAL or careful:
             cursor[STAYS], cursor[CLOSINGS] = next_stay, next_closing
-            take_together(
-                t,
-                events,
-                i,
-                j,
-                people,
-                mask,
-                said,
-                active,
-                stays,
-                closings,
-                closed,
-                names,
-                cursor,
-                tallies,
-                careful,
-            )
+            apply_instant(t, events, i, j, mask, room, careful)
             next_stay, next_closing = cursor[STAYS], cursor[CLOSINGS]
             i = j
             continue
         row = np.int64(events[i, ROW])
         low, high = events[i, KEY_LOW], events[i, KEY_HIGH]
         place = (((low ^ (high * _MIX_HIGH)) * _MIX_LOW) >> _HALF) & mask
-        while taken[place] and not (
+        while used[place] and not (
             key_low[place] == low
             and key_high[place] == high
             and (high >> SIZE_SHIFT != HASHED or is_same(first_row[place], row, offsets, text))
         ):
             place = (place + np.uint64(1)) & mask
-        known = taken[place]
+        known = used[place]
         phase = phases[place] if known else OUT
-        meaning = TRANSITIONS[phase * SIGNS + (JOIN if (marks & KIND_BITS) == KIND_JOIN else LEAVE)]
-        if meaning == OPENS | IN and phase == OUT:
+        transition = TRANSITIONS[phase * SIGNS + (JOIN if (flags & KIND_BITS) == KIND_JOIN else LEAVE)]
+        if transition == OPENS | IN and phase == OUT:
             if not known:
-                settle_in(people, place, low, high, row)
+                add_participant(participants, place, low, high, row)
             join[next_stay] = t
             leave[next_stay] = NEVER
             left_by[next_stay] = STILL_IN
             stay_row[next_stay] = row
-            user_id_row[next_stay] = row if marks & USER_ID_KNOWN else NO_ROW
-            user_name_row[next_stay] = row if marks & USER_NAME_KNOWN else NO_ROW
+            user_id_row[next_stay] = row if flags & USER_ID_KNOWN else NO_ROW
+            user_name_row[next_stay] = row if flags & USER_NAME_KNOWN else NO_ROW
             stay_of[place] = next_stay
             phases[place] = IN
             next_stay += 1
-        elif meaning == CLOSES | OUT:
+        elif transition == CLOSES | OUT:
             stay = stay_of[place]
-            if marks & USER_ID_KNOWN and user_id_row[stay] == NO_ROW:
+            if flags & USER_ID_KNOWN and user_id_row[stay] == NO_ROW:
                 user_id_row[stay] = row
-            if marks & USER_NAME_KNOWN and user_name_row[stay] == NO_ROW:
+            if flags & USER_NAME_KNOWN and user_name_row[stay] == NO_ROW:
                 user_name_row[stay] = row
             leave[stay] = t
             left_by[stay] = REPORTED
             phases[place] = OUT
             stay_of[place] = NO_ROW
-            closings[next_closing] = t
-            closed[next_closing] = stay
+            closing_at[next_closing] = t
+            closing_stay[next_closing] = stay
             next_closing += 1
         else:
             cursor[STAYS], cursor[CLOSINGS] = next_stay, next_closing
-            take_together(
-                t,
-                events,
-                i,
-                j,
-                people,
-                mask,
-                said,
-                active,
-                stays,
-                closings,
-                closed,
-                names,
-                cursor,
-                tallies,
-                careful,
-            )
+            apply_instant(t, events, i, j, mask, room, careful)
             next_stay, next_closing = cursor[STAYS], cursor[CLOSINGS]
         i = j
     cursor[STAYS], cursor[CLOSINGS] = next_stay, next_closing
 
 
 @compiled
-def settle_in(people: Any, place: Any, low: Any, high: Any, row: Any) -> None:
-    """Give a participant a place in the table. A new one is out."""
-    people.taken[place] = 1
-    people.low[place] = low
-    people.high[place] = high
-    people.row[place] = row
-    people.phase[place] = OUT
-    people.stay[place] = NO_ROW
-    people.doubted[place] = NO_ROW
-    people.doubted_last[place] = NO_ROW
-    people.active_at[place] = NO_ROW
-    people.said_at[place] = NO_ROW
+def add_participant(participants: Participants, place: Any, low: Any, high: Any, row: Any) -> None:
+    """Add a participant to the table at a free place. The phase of a new one is OUT."""
+    participants.used[place] = 1
+    participants.low[place] = low
+    participants.high[place] = high
+    participants.row[place] = row
+    participants.phase[place] = OUT
+    participants.stay[place] = NO_ROW
+    participants.unconfirmed[place] = NO_ROW
+    participants.unconfirmed_last[place] = NO_ROW
+    participants.active_at[place] = NO_ROW
+    participants.signs_at[place] = NO_ROW
 
 
 @inlined
-def enter(place: Any, people: Any, active: Any, cursor: Any) -> None:
-    """Put somebody on the list of those whom the end of the room may concern."""
-    if people.active_at[place] == NO_ROW:
-        people.active_at[place] = cursor[ACTIVE]
+def activate(place: int, participants: Participants, active: Int32s, cursor: Int64s) -> None:
+    """Add a participant to the list of those whom an end of the room may concern."""
+    if participants.active_at[place] == NO_ROW:
+        participants.active_at[place] = cursor[ACTIVE]
         active[cursor[ACTIVE]] = place
         cursor[ACTIVE] += 1
 
 
 @inlined
-def forget(place: Any, people: Any, active: Any, cursor: Any) -> None:
-    at = people.active_at[place]
+def deactivate(place: int, participants: Participants, active: Int32s, cursor: Int64s) -> None:
+    """Remove a participant from that list; the last one takes the position."""
+    at = participants.active_at[place]
     if at != NO_ROW:
         cursor[ACTIVE] -= 1
         last = active[cursor[ACTIVE]]
         active[at] = last
-        people.active_at[last] = at
-        people.active_at[place] = NO_ROW
+        participants.active_at[last] = at
+        participants.active_at[place] = NO_ROW
 
 
 @compiled
-def take_together(
-    t: Any,
-    events: Any,
-    first: Any,
-    last: Any,
-    people: Any,
-    mask: Any,
-    said: Any,
-    active: Any,
-    stays: Any,
-    closings: Any,
-    closed: Any,
-    names: Any,
-    cursor: Any,
-    tallies: Any,
-    careful: Any,
+def apply_instant(
+    t: Ms, events: Words, first: int, last: int, mask: Any, room: PairingState, careful: Any
 ) -> None:
-    """All that was said of one instant, participant by participant."""
-    cursor[SAID] = 0
+    """Apply events first..last-1, which are all of one instant, participant by participant."""
+    participants, cursor = room.participants, room.cursor
+    cursor[SIGNS_USED] = 0
     ends = 0
     for i in range(first, last):
-        marks = np.int64(events[i, WORD] & np.uint64(255))
-        if (marks & KIND_BITS) == KIND_END:
+        flags = np.int64(events[i, WORD] & np.uint64(255))
+        if (flags & KIND_BITS) == KIND_END:
             ends += 1
             continue
         row = np.int64(events[i, ROW])
-        place = find(people, mask, events[i, KEY_LOW], events[i, KEY_HIGH], row, names)
-        hear(marks, row, place, people, said, names, cursor, tallies)
+        place = find(participants, mask, events[i, KEY_LOW], events[i, KEY_HIGH], row, room.names)
+        add_signs(flags, row, place, room)
     if ends:
-        concern_everybody(events, first, last, people, said, active, stays, names, cursor, tallies, ends)
-    for k in range(cursor[SAID]):
-        place = said.place[k]
-        people.said_at[place] = NO_ROW
-        apply(t, k, place, people, said, stays, closings, closed, names, cursor, tallies)
+        add_end_signs(events, first, last, room, ends)
+    for k in range(cursor[SIGNS_USED]):
+        place = room.signs.place[k]
+        participants.signs_at[place] = NO_ROW
+        apply_signs(t, k, place, room)
         if careful:
-            if people.phase[place] == OUT:
-                forget(place, people, active, cursor)
+            if participants.phase[place] == OUT:
+                deactivate(place, participants, room.active, cursor)
             else:
-                enter(place, people, active, cursor)
+                activate(place, participants, room.active, cursor)
 
 
 @inlined
-def row_in_said(place: Any, people: Any, said: Any, cursor: Any) -> Any:
-    """The row in `said` of a participant."""
-    k = people.said_at[place]
+def signs_row(place: Any, room: PairingState) -> Any:
+    """Return the row of the signs of a participant, and add one that is missing."""
+    signs = room.signs
+    k = room.participants.signs_at[place]
     if k == NO_ROW:
-        k = cursor[SAID]
-        cursor[SAID] += 1
-        people.said_at[place] = k
-        said.place[k] = place
-        said.signs[k] = 0
-        said.times[k] = 0
-        said.reason[k] = 0
-        said.implied[k] = 0
+        k = room.cursor[SIGNS_USED]
+        room.cursor[SIGNS_USED] += 1
+        room.participants.signs_at[place] = k
+        signs.place[k] = place
+        signs.signs[k] = 0
+        signs.events[k] = 0
+        signs.reason[k] = 0
+        signs.implied[k] = 0
         for column in range(6):
-            said.names[k, column] = NO_ROW
+            signs.names[k, column] = NO_ROW
     return k
 
 
 @compiled
-def hear(
-    marks: Any, row: Any, place: Any, people: Any, said: Any, names: Any, cursor: Any, tallies: Any
-) -> None:
-    k = row_in_said(place, people, said, cursor)
-    is_join = (marks & KIND_BITS) == KIND_JOIN
-    inferred = (marks & INFERRED_BITS) >> INFERRED_SHIFT
+def add_signs(flags: int, row: Any, place: Any, room: PairingState) -> None:
+    """Add the sign and the names of one join or leave to those of its participant."""
+    signs, names, counters = room.signs, room.names, room.counters
+    k = signs_row(place, room)
+    is_join = (flags & KIND_BITS) == KIND_JOIN
+    inferred = (flags & INFERRED_BITS) >> INFERRED_SHIFT
     if inferred:
-        said.signs[k] |= INFERRED_JOIN if is_join else INFERRED_LEAVE
-        if not is_join and ALPHABETICAL[inferred] < ALPHABETICAL[said.reason[k]]:
-            said.reason[k] = inferred
+        signs.signs[k] |= INFERRED_JOIN if is_join else INFERRED_LEAVE
+        if not is_join and REASON_RANK[inferred] < REASON_RANK[signs.reason[k]]:
+            signs.reason[k] = inferred
     else:
-        said.signs[k] |= JOIN if is_join else LEAVE
-    said.times[k] += 1
-    if marks & IMPLIED:
-        said.implied[k] = 1
+        signs.signs[k] |= JOIN if is_join else LEAVE
+    signs.events[k] += 1
+    if flags & IMPLIED:
+        signs.implied[k] = 1
     side = 0 if is_join else FROM_LEAVES
-    if marks & NAMES_KNOWN:
-        if marks & USER_ID_KNOWN:
-            said.names[k, side + USER_ID] = first_of(
-                said.names[k, side + USER_ID], row, names.user_id, names.user_id_rank, tallies
+    if flags & NAMES_KNOWN:
+        if flags & USER_ID_KNOWN:
+            signs.names[k, side + USER_ID] = first_by_name(
+                signs.names[k, side + USER_ID], row, names.user_id, names.user_id_rank, counters
             )
-        if marks & USER_NAME_KNOWN:
-            said.names[k, side + USER_NAME] = first_of(
-                said.names[k, side + USER_NAME], row, names.user_name, names.user_name_rank, tallies
+        if flags & USER_NAME_KNOWN:
+            signs.names[k, side + USER_NAME] = first_by_name(
+                signs.names[k, side + USER_NAME], row, names.user_name, names.user_name_rank, counters
             )
     if names.session.shape[0] and names.session[row] != NO_ROW:
-        known = said.names[k, side + SESSION]
-        said.names[k, side + SESSION] = smaller(known, names.session[row], names.session_rank, tallies)
+        known = signs.names[k, side + SESSION]
+        signs.names[k, side + SESSION] = first_by_rank(
+            known, names.session[row], names.session_rank, counters
+        )
 
 
 @compiled
-def concern_everybody(
-    events: Any,
-    first: Any,
-    last: Any,
-    people: Any,
-    said: Any,
-    active: Any,
-    stays: Any,
-    names: Any,
-    cursor: Any,
-    tallies: Any,
-    ends: Any,
-) -> None:
-    """Say the ends of an instant to everybody who is in or in doubt and of the same session (R1)."""
-    anybody = False
+def add_end_signs(events: Words, first: int, last: int, room: PairingState, ends: int) -> None:
+    """Add the sign of each end to all participants of the same session who are in or unconfirmed (R1)."""
+    participants, signs, names = room.participants, room.signs, room.names
+    closes_stays = False
     for i in range(first, last):
-        marks = np.int64(events[i, WORD] & np.uint64(255))
-        if (marks & KIND_BITS) != KIND_END:
+        flags = np.int64(events[i, WORD] & np.uint64(255))
+        if (flags & KIND_BITS) != KIND_END:
             continue
         row = np.int64(events[i, ROW])
         session = names.session[row] if names.session.shape[0] else NO_ROW
-        inferred = (marks & INFERRED_BITS) >> INFERRED_SHIFT
-        for a in range(cursor[ACTIVE]):
-            place = active[a]
-            stay = people.stay[place]
-            present = stay != NO_ROW
-            known = stays.session[stay if present else people.doubted_last[place]]
+        inferred = (flags & INFERRED_BITS) >> INFERRED_SHIFT
+        for a in range(room.cursor[ACTIVE]):
+            place = room.active[a]
+            stay = participants.stay[place]
+            is_open = stay != NO_ROW
+            known = room.stays.session[stay if is_open else participants.unconfirmed_last[place]]
             if known != NO_ROW and session != NO_ROW and known != session:
                 continue
-            anybody = anybody or present
-            k = row_in_said(place, people, said, cursor)
+            closes_stays = closes_stays or is_open
+            k = signs_row(place, room)
             if inferred:
-                # The reason of an end is kept above that of an own leave, which comes first.
-                if not said.signs[k] & INFERRED_END or (
-                    ALPHABETICAL[inferred] < ALPHABETICAL[said.reason[k] >> 4]
+                # The reason of an end is stored above that of an own leave, which has precedence.
+                if not signs.signs[k] & INFERRED_END or (
+                    REASON_RANK[inferred] < REASON_RANK[signs.reason[k] >> 4]
                 ):
-                    said.reason[k] = (said.reason[k] & 15) | (inferred << 4)
-                said.signs[k] |= INFERRED_END
+                    signs.reason[k] = (signs.reason[k] & 15) | (inferred << 4)
+                signs.signs[k] |= INFERRED_END
             else:
-                said.signs[k] |= END
-    if not anybody:
-        tallies[ENDS_OF_NOBODY] += ends
+                signs.signs[k] |= END
+    if not closes_stays:
+        room.counters[ENDS_OF_EMPTY_ROOMS] += ends

@@ -1,9 +1,9 @@
-"""Assembling: from the arrays of the compiled passes to tables.
+"""Tables of meetings and participants from the arrays of the compiled passes.
 
-What was worked out comes in one part, or, where the events did not fit into memory, in several
-with rooms of their own. Here the meetings of all parts are put in order, by start, then room, and
-told a window after the other. Words that repeat stay dictionary-encoded; the ids of participants,
-which do not, are copied together.
+Responsible for the order of meetings, by start, then room, over one part, or over several with rooms of their own
+where the events did not fit into memory, and for the Arrow columns, window by window. Repeated texts stay
+dictionary-encoded; the ids of participants, which do not repeat, are copied together. Must not know how meetings are
+found.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,28 +16,31 @@ from numpy.typing import NDArray
 
 from headcount.batch.passes.arrow_arrays import flags, numbers, words
 from headcount.batch.passes.columns import Columns
-from headcount.batch.passes.hash_keys import room_for
+from headcount.batch.passes.hash_keys import words_for
 from headcount.batch.passes.jit import compiled
 from headcount.batch.passes.layout import (
     ABOVE,
     BELOW,
     JOIN,
     LEAVE,
-    LEFT_BY_WORDS,
+    LEFT_BY_NAMES,
     NAME_ROWS,
     NO_ROW,
     ROW_AND_LEFT_BY,
     STILL_IN,
+    Bytes,
     Int8s,
     Int32s,
     Int64s,
+    Names,
+    Words,
 )
-from headcount.batch.passes.parallel import Worked, ids_of, in_threads, spans_of
+from headcount.batch.passes.parallel import Result, ids_of, in_threads, spans_of
 from headcount.batch.sessions import MEETINGS, PARTICIPANTS, TIME, WORD
 from headcount.kernel.rules import NEVER
 
 
-class Listed(NamedTuple):
+class Entries(NamedTuple):
     """Entries of some meetings, one behind the other; names are codes, -1 where unknown."""
 
     join: Int64s
@@ -46,22 +49,22 @@ class Listed(NamedTuple):
     user_id: Int32s
     user_name: Int32s
     offsets: Int64s
-    text: NDArray[np.uint8]
+    text: Bytes
 
 
 class Part(Protocol):
     """The meetings of some of the rooms, in order."""
 
     @property
-    def worked(self) -> Worked: ...
+    def result(self) -> Result: ...
 
-    def listed(self, first: int, last: int) -> Listed:
-        """The entries of meetings first..last-1."""
+    def entries(self, first: int, last: int) -> Entries:
+        """Return the entries of meetings first..last-1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What the numbers of rooms and the codes of names stand for."""
+class Dictionaries:
+    """The names of rooms by number, and of users by code."""
 
     rooms: pa.Array
     domains: pa.Array
@@ -73,44 +76,62 @@ class Words:
 class InMemory:
     """The one part of events that are all in memory."""
 
-    worked: Worked
+    result: Result
     columns: Columns
 
-    def listed(self, first: int, last: int) -> Listed:
-        worked, names = self.worked, self.columns.names
-        many = int(worked.bounds[last] - worked.bounds[first])
-        plain = [np.empty(many, kind) for kind in (np.int64, np.int64, np.int8, np.int32, np.int32)]
-        codes = np.empty(many, np.int32)
+    def entries(self, first: int, last: int) -> Entries:
+        """Return the entries of meetings first..last-1."""
+        result, names = self.result, self.columns.names
+        before, after = int(result.bounds[first]), int(result.bounds[last])
+        size = after - before
+        decoded = _Decoded(
+            np.empty(size, np.int64),
+            np.empty(size, np.int64),
+            np.empty(size, np.int8),
+            np.empty(size, np.int32),
+            np.empty(size, np.int32),
+            np.empty(size, np.int32),
+        )
+        encoded = _Encoded(result.bounds, result.begins, result.entries)
 
-        def tell(_: None, span: tuple[int, int]) -> None:
-            tell_entries(
-                first + span[0], first + span[1], worked.bounds, int(worked.bounds[first]), worked.begins,
-                worked.entries, names.participant, names.user_id, names.user_name, *plain, codes,
-            )  # fmt: skip
+        def decode(_: None, span: tuple[int, int]) -> None:
+            decode_entries(first + span[0], first + span[1], before, encoded, names, decoded)
 
-        in_threads(tell, spans_of(last - first))
-        return Listed._make([*plain, *texts_at(codes, names.offsets, names.words)])
+        in_threads(decode, spans_of(last - first))
+        return Entries(*decoded[:5], *texts_at(decoded.participant, names.offsets, names.words))
+
+
+class _Encoded(NamedTuple):
+    """Entries as the passes wrote them. See `Result` for the fields."""
+
+    bounds: Int64s
+    begins: Int64s
+    entries: Int64s
+
+
+class _Decoded(NamedTuple):
+    """The columns of entries, with the codes of their names."""
+
+    join: Int64s
+    leave: Int64s
+    left_by: Int8s
+    user_id: Int32s
+    user_name: Int32s
+    participant: Int32s
 
 
 @compiled
-def tell_entries(
-    first: Any,
-    last: Any,
-    bounds: Any,
-    before: Any,
-    begins: Any,
-    entries: Any,
-    participants: Any,
-    user_ids: Any,
-    user_names: Any,
-    join: Any,
-    leave: Any,
-    left_by: Any,
-    user_id: Any,
-    user_name: Any,
-    participant: Any,
+def decode_entries(
+    first: int, last: int, before: int, encoded: _Encoded, names: Names, decoded: _Decoded
 ) -> None:
-    """Take the entries of meetings first..last-1 apart, and look up the codes of their names."""
+    """Decode the entries of meetings first..last-1, and look up the codes of their names.
+
+    `before` is the number of entries of earlier meetings, which are not decoded.
+    """
+    bounds, begins, entries = encoded.bounds, encoded.begins, encoded.entries
+    participants, user_ids, user_names = names.participant, names.user_id, names.user_name
+    join, leave, left_by = decoded.join, decoded.leave, decoded.left_by
+    user_id, user_name, participant = decoded.user_id, decoded.user_name, decoded.participant
     has_codes, has_ids, has_names = participants.shape[0] > 0, user_ids.shape[0] > 0, user_names.shape[0] > 0
     for m in range(first, last):
         entry = begins[m]
@@ -127,19 +148,18 @@ def tell_entries(
             entry += 1
 
 
-def texts_at(
-    codes: NDArray[Any], offsets: Int64s, words: NDArray[np.uint64]
-) -> tuple[Int64s, NDArray[np.uint8]]:
-    """The texts with these codes, one behind the other: where they begin, and their letters."""
+def texts_at(codes: NDArray[Any], offsets: Int64s, words: Words) -> tuple[Int64s, Bytes]:
+    """Return the texts with these codes, one behind the other: where each begins, and the bytes."""
     ends = np.empty(len(codes) + 1, np.int64)
-    letters = add_up(codes, offsets, ends)
-    out = np.empty(letters // 8 + 1, np.uint64)
+    size = add_lengths(codes, offsets, ends)
+    out = np.empty(size // 8 + 1, np.uint64)
     copy_texts(codes, offsets, words, out)
-    return ends, out.view(np.uint8)[:letters]
+    return ends, out.view(np.uint8)[:size]
 
 
 @compiled
-def add_up(codes: Any, offsets: Any, ends: Any) -> Any:
+def add_lengths(codes: NDArray[Any], offsets: Int64s, ends: Int64s) -> Any:
+    """Write where each text ends behind the one before; return the end of the last."""
     end = np.int64(0)
     ends[0] = 0
     for k in range(codes.shape[0]):
@@ -150,10 +170,8 @@ def add_up(codes: Any, offsets: Any, ends: Any) -> Any:
 
 
 @compiled
-def copy_texts(codes: Any, offsets: Any, words: Any, out: Any) -> None:
-    """Copy by whole words, of which one is being filled: ids are short, and byte by byte took half
-    as long again.
-    """
+def copy_texts(codes: NDArray[Any], offsets: Int64s, words: Words, out: Words) -> None:
+    """Copy texts by words of eight bytes: ids are short, and byte by byte took half as long again."""
     filling, filled, to = np.uint64(0), np.uint64(0), 0
     for k in range(codes.shape[0]):
         code = codes[k]
@@ -174,7 +192,7 @@ def copy_texts(codes: Any, offsets: Any, words: Any, out: Any) -> None:
                 out[to] = filling
                 to += 1
                 filled -= np.uint64(64)
-                # What did not fit any more; all of it did if none is left over.
+                # The bits that did not fit into the word, if any.
                 filling = word >> (bits - filled) if filled else np.uint64(0)
             start += size
     if filled:
@@ -182,13 +200,12 @@ def copy_texts(codes: Any, offsets: Any, words: Any, out: Any) -> None:
 
 
 class Assembly:
-    """All meetings of all parts in the order in which they are told."""
+    """All meetings of all parts, by start, then room."""
 
-    def __init__(self, parts: Sequence[Part], known: Words) -> None:
+    def __init__(self, parts: Sequence[Part], dictionaries: Dictionaries) -> None:
         self._parts = parts
-        self._words = known
-        worked = [part.worked for part in parts]
-        sizes = [len(each.start) for each in worked]
+        self._dictionaries = dictionaries
+        sizes = [len(part.result.start) for part in parts]
         self._part_of = np.repeat(np.arange(len(parts)), sizes)
         self._place = np.concatenate([np.arange(size) for size in sizes]) if sizes else np.empty(0, np.int64)
         if len(parts) > 1:
@@ -200,32 +217,33 @@ class Assembly:
         self.meetings = self._meetings()
 
     def _all(self, name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(part.worked, name) for part in self._parts])
+        return np.concatenate([getattr(part.result, name) for part in self._parts])
 
-    def _told(self, name: str) -> NDArray[Any]:
+    def _ordered(self, name: str) -> NDArray[Any]:
         return self._all(name)[self._order]  # type: ignore[no-any-return]
 
     def _meetings(self) -> pa.Table:
-        known, room, start, end = self._words, self._told("room"), self._told("start"), self._told("end")
-        ids = ids_of(room, start, known.domains.to_pylist(), known.rooms.to_pylist())
-        domains = known.domains.dictionary_encode()
+        room, start, end = self._ordered("room"), self._ordered("start"), self._ordered("end")
+        rooms, domains = self._dictionaries.rooms, self._dictionaries.domains
+        ids = ids_of(room, start, domains.to_pylist(), rooms.to_pylist())
+        domains = domains.dictionary_encode()
         ongoing = end == NEVER
         columns = [
             _fixed_texts(ids),
             words(domains.indices.to_numpy()[room], domains.dictionary),
-            words(room, known.rooms),
+            words(room, rooms),
             numbers(start, TIME),
             numbers(end, TIME, ongoing),
             flags(ongoing),
-            numbers(self._told("most"), pa.int32()),
-            numbers(self._told("counts"), pa.int32()),
-            numbers(self._told("participant_ms"), pa.int64()),
+            numbers(self._ordered("max_participants"), pa.int32()),
+            numbers(self._ordered("counts"), pa.int32()),
+            numbers(self._ordered("participant_ms"), pa.int64()),
         ]
         return pa.table(columns, schema=MEETINGS)
 
     def participants(self, entries_at_once: int) -> Iterator[pa.Table]:
-        """The entries of all meetings, in windows of about so many."""
-        counts = self._told("counts")
+        """Yield the entries of all meetings, in windows of about `entries_at_once`."""
+        counts = self._ordered("counts")
         until = np.cumsum(counts)
         first = 0
         while first < len(counts):
@@ -235,67 +253,70 @@ class Assembly:
             first = last
 
     def _window(self, first: int, last: int, counts: Int32s) -> pa.Table:
-        listed = self._listed(first, last, counts)
+        entries = self._entries(first, last, counts)
         meeting = np.repeat(np.arange(last - first, dtype=np.int32), counts)
         columns = [
             words(meeting, self.meetings["id"].slice(first, last - first).combine_chunks()),
-            words(np.repeat(self._told_rooms(first, last), counts), self._words.rooms),
-            _texts(listed.offsets, listed.text),
-            _names(listed.user_id, self._words.user_ids),
-            _names(listed.user_name, self._words.user_names),
-            numbers(listed.join, TIME),
-            numbers(listed.leave, TIME, listed.leave == NEVER),
-            words(listed.left_by - 1, pa.array(LEFT_BY_WORDS), listed.left_by == STILL_IN),
+            words(np.repeat(self._room_numbers(first, last), counts), self._dictionaries.rooms),
+            _texts(entries.offsets, entries.text),
+            _names(entries.user_id, self._dictionaries.user_ids),
+            _names(entries.user_name, self._dictionaries.user_names),
+            numbers(entries.join, TIME),
+            numbers(entries.leave, TIME, entries.leave == NEVER),
+            words(entries.left_by - 1, pa.array(LEFT_BY_NAMES), entries.left_by == STILL_IN),
         ]
         return pa.table(columns, schema=PARTICIPANTS)
 
-    def _told_rooms(self, first: int, last: int) -> Int32s:
+    def _room_numbers(self, first: int, last: int) -> Int32s:
         return self.meetings["room"].chunk(0).indices.slice(first, last - first).to_numpy()  # type: ignore[no-any-return]
 
-    def _listed(self, first: int, last: int, counts: Int32s) -> Listed:
-        """The entries of a window: a stretch of each part, and then the meetings in order."""
+    def _entries(self, first: int, last: int, counts: Int32s) -> Entries:
+        """Return the entries of a window: those of each part, put in the order of the meetings."""
         if len(self._parts) == 1:
-            return self._parts[0].listed(first, last)
+            return self._parts[0].entries(first, last)
         part_of, place = self._part_of[first:last], self._place[first:last]
         begins = np.empty(last - first, np.int64)
         found, before = [], 0
         for number in np.unique(part_of):
             own = part_of == number
-            listed = self._parts[number].listed(int(place[own].min()), int(place[own].max()) + 1)
+            entries = self._parts[number].entries(int(place[own].min()), int(place[own].max()) + 1)
             begins[own] = before + np.cumsum(counts[own]) - counts[own]
-            before += len(listed.join)
-            found.append(listed)
+            before += len(entries.join)
+            found.append(entries)
         rows = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
-        plain = [np.concatenate([getattr(each, name) for each in found])[rows] for name in Listed._fields[:5]]
-        return Listed._make([*plain, *texts_at(rows, *_end_to_end(found))])
+        columns = [
+            np.concatenate([getattr(entries, name) for entries in found])[rows]
+            for name in Entries._fields[:5]
+        ]
+        return Entries._make([*columns, *texts_at(rows, *_end_to_end(found))])
 
 
-def _end_to_end(found: Sequence[Listed]) -> tuple[Int64s, NDArray[np.uint64]]:
-    starts = np.cumsum([0, *(len(each.text) for each in found)])
-    offsets = [each.offsets[:-1] + start for each, start in zip(found, starts, strict=False)]
-    letters = int(starts[-1])
-    words = room_for(letters)
-    np.concatenate([each.text for each in found], out=words.view(np.uint8)[:letters])
+def _end_to_end(found: Sequence[Entries]) -> tuple[Int64s, Words]:
+    starts = np.cumsum([0, *(len(entries.text) for entries in found)])
+    offsets = [entries.offsets[:-1] + start for entries, start in zip(found, starts, strict=False)]
+    size = int(starts[-1])
+    words = words_for(size)
+    np.concatenate([entries.text for entries in found], out=words.view(np.uint8)[:size])
     return np.concatenate([*offsets, starts[-1:]]), words
 
 
-def _names(codes: Int32s, meanings: pa.Array | None) -> pa.Array:
-    return pa.nulls(len(codes), WORD) if meanings is None else words(codes, meanings, codes == NO_ROW)
+def _names(codes: Int32s, names: pa.Array | None) -> pa.Array:
+    return pa.nulls(len(codes), WORD) if names is None else words(codes, names, codes == NO_ROW)
 
 
-def _fixed_texts(letters: NDArray[np.uint8]) -> pa.Array:
-    """Rows of equally many letters as strings."""
-    many, length = letters.shape
-    return _texts(np.arange(many + 1, dtype=np.int64) * length, letters.reshape(-1))
+def _fixed_texts(characters: Bytes) -> pa.Array:
+    """Return rows of equally many ASCII characters as strings."""
+    size, length = characters.shape
+    return _texts(np.arange(size + 1, dtype=np.int64) * length, characters.reshape(-1))
 
 
-def _texts(offsets: Int64s, text: NDArray[np.uint8]) -> pa.Array | pa.ChunkedArray:
-    many = len(offsets) - 1
+def _texts(offsets: Int64s, text: Bytes) -> pa.Array | pa.ChunkedArray:
+    size = len(offsets) - 1
     if offsets[-1] < 2**31:
         ends = pa.py_buffer(offsets.astype(np.int32))
-        return pa.StringArray.from_buffers(many, ends, pa.py_buffer(text))
-    large = pa.LargeStringArray.from_buffers(many, pa.py_buffer(offsets), pa.py_buffer(text))
-    return pa.chunked_array([large.slice(k, _SLICE).cast(pa.string()) for k in range(0, many, _SLICE)])
+        return pa.StringArray.from_buffers(size, ends, pa.py_buffer(text))
+    large = pa.LargeStringArray.from_buffers(size, pa.py_buffer(offsets), pa.py_buffer(text))
+    return pa.chunked_array([large.slice(k, _SLICE).cast(pa.string()) for k in range(0, size, _SLICE)])
 
 
 _SLICE = 10_000_000

@@ -1,8 +1,8 @@
-"""Applying: what the signs of one instant mean for one participant, done.
+"""Transitions of one participant at one instant, compiled.
 
-The compiled twin of `kernel/people.py` below the walk itself: stays open and close, names are
-learnt, guesses are overturned, and what was said in vain is counted. What it means comes from
-the table of `kernel/stay_table.py`; what stands here is where things are kept.
+Responsible for applying the table of `kernel/stay_table.py`: stays open and close, names are added, inferred leaves
+are overridden, and ignored events are counted. The compiled counterpart of `kernel/people.py`, which properties hold
+equal to it. Must not know how events are read, or meetings.
 """
 
 from typing import Any
@@ -12,19 +12,30 @@ import numpy as np
 from headcount.batch.passes.jit import TRANSITIONS, compiled, inlined
 from headcount.batch.passes.layout import (
     CANCELLED,
-    DELIVERED_TWICE,
+    CLOSINGS,
     DROPPED,
+    DUPLICATES,
     FIRST_INFERRED,
+    FROM_LEAVES,
     NAME_TIES,
     NO_ROW,
     ORPHAN_LEAVES,
     OUTRANKED,
-    OVERTURNED,
+    OVERRIDDEN,
     REPEATED_JOINS,
     REPORTED,
     ROOM_ENDED,
+    SESSION,
+    STAYS,
     STILL_IN,
+    USER_ID,
+    USER_NAME,
+    InstantSigns,
+    Int32s,
+    Int64s,
+    PairingState,
 )
+from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import (
     BY_INFERENCE,
@@ -43,17 +54,11 @@ from headcount.kernel.stay_table import (
     SIGNS,
 )
 
-# Positions in `cursor`, the counters that grow as a room is walked.
-STAYS, CLOSINGS, ACTIVE, SAID = range(4)
-CURSORS = 4
-
-# Columns of `Said.names`.
-USER_ID, USER_NAME, SESSION = range(3)
-FROM_LEAVES = 3
-
 
 @inlined
-def new_stay(t: Any, place: Any, row: Any, people: Any, stays: Any, cursor: Any) -> Any:
+def open_stay(t: Ms, place: int, row: Any, room: PairingState) -> Any:
+    """Open a stay of the participant at `place`, and return its number."""
+    stays, cursor = room.stays, room.cursor
     stay = cursor[STAYS]
     cursor[STAYS] = stay + 1
     stays.join[stay] = t
@@ -62,173 +67,178 @@ def new_stay(t: Any, place: Any, row: Any, people: Any, stays: Any, cursor: Any)
     stays.row[stay] = row
     stays.session[stay] = NO_ROW
     stays.follows[stay] = NO_ROW
-    people.stay[place] = stay
+    room.participants.stay[place] = stay
     return stay
 
 
 @inlined
-def close(
-    t: Any, left_by: Any, place: Any, people: Any, stays: Any, closings: Any, closed: Any, cursor: Any
-) -> None:
-    stay = people.stay[place]
+def close_stay(t: Ms, left_by: int, place: int, room: PairingState) -> None:
+    """Close the open stay of the participant at `place`."""
+    stays, closings, cursor = room.stays, room.closings, room.cursor
+    stay = room.participants.stay[place]
     stays.leave[stay] = t
     stays.left_by[stay] = left_by
-    people.stay[place] = NO_ROW
-    closings[cursor[CLOSINGS]] = t
-    closed[cursor[CLOSINGS]] = stay
+    room.participants.stay[place] = NO_ROW
+    closings.at[cursor[CLOSINGS]] = t
+    closings.stay[cursor[CLOSINGS]] = stay
     cursor[CLOSINGS] += 1
 
 
 @compiled
-def first_of(row: Any, other: Any, codes: Any, rank: Any, tallies: Any) -> Any:
-    """Of two rows that both know a name the one with the first name by alphabet."""
+def first_by_name(row: int, other: int, codes: Int32s, rank: Int32s, counters: Int64s) -> Any:
+    """Return the row with the first name by alphabet; NO_ROW only if neither has a name."""
     if row == NO_ROW:
         return other
     if other == NO_ROW:
         return row
-    code = smaller(codes[row], codes[other], rank, tallies)
+    code = first_by_rank(codes[row], codes[other], rank, counters)
     return row if codes[row] == code else other
 
 
 @compiled
-def smaller(code: Any, other: Any, rank: Any, tallies: Any) -> Any:
+def first_by_rank(code: Any, other: Any, rank: Int32s, counters: Int64s) -> Any:
+    """Return the code of the first name by alphabet; -1 only if both are."""
     if code == NO_ROW or code == other:
         return other
     if other == NO_ROW:
         return code
     if rank.shape[0] == 0:
-        # Two names for one connection at one instant: so rare that the order of all names
-        # is only worked out when this says that it is needed.
-        tallies[NAME_TIES] += 1
+        # Two names of one connection at one instant are so rare that the ranks of all names are
+        # computed only if this counter asks for them.
+        counters[NAME_TIES] += 1
         return code
     return code if rank[code] < rank[other] else other
 
 
 @compiled
-def learn(
-    stay: Any, k: Any, joins: Any, leaves: Any, stays: Any, said: Any, names: Any, tallies: Any
-) -> None:
-    """Fill in what was not known of a stay from what its joins or leaves say at one instant (R1)."""
+def add_names(stay: int, k: int, joins: Any, leaves: Any, room: PairingState) -> None:
+    """Add missing names and session to a stay from its joins or leaves of one instant (R1)."""
+    stays, signs, names, counters = room.stays, room.signs, room.names, room.counters
     if stays.user_id_row[stay] == NO_ROW:
-        stays.user_id_row[stay] = heard_row(
-            k, USER_ID, joins, leaves, said, names.user_id, names.user_id_rank, tallies
+        stays.user_id_row[stay] = name_row(
+            k, USER_ID, joins, leaves, signs, names.user_id, names.user_id_rank, counters
         )
     if stays.user_name_row[stay] == NO_ROW:
-        stays.user_name_row[stay] = heard_row(
-            k, USER_NAME, joins, leaves, said, names.user_name, names.user_name_rank, tallies
+        stays.user_name_row[stay] = name_row(
+            k, USER_NAME, joins, leaves, signs, names.user_name, names.user_name_rank, counters
         )
     if stays.session[stay] == NO_ROW:
-        a = said.names[k, SESSION] if joins else NO_ROW
-        b = said.names[k, FROM_LEAVES + SESSION] if leaves else NO_ROW
-        stays.session[stay] = smaller(a, b, names.session_rank, tallies)
+        a = signs.names[k, SESSION] if joins else NO_ROW
+        b = signs.names[k, FROM_LEAVES + SESSION] if leaves else NO_ROW
+        stays.session[stay] = first_by_rank(a, b, names.session_rank, counters)
 
 
 @compiled
-def heard_row(
-    k: Any, what: Any, joins: Any, leaves: Any, said: Any, codes: Any, rank: Any, tallies: Any
+def name_row(
+    k: int,
+    column: int,
+    joins: Any,
+    leaves: Any,
+    signs: InstantSigns,
+    codes: Int32s,
+    rank: Int32s,
+    counters: Int64s,
 ) -> Any:
-    a = said.names[k, what] if joins else np.int32(NO_ROW)
-    b = said.names[k, FROM_LEAVES + what] if leaves else np.int32(NO_ROW)
-    return first_of(a, b, codes, rank, tallies)
+    """Return the row that names a participant at this instant, from joins, leaves or both."""
+    a = signs.names[k, column] if joins else np.int32(NO_ROW)
+    b = signs.names[k, FROM_LEAVES + column] if leaves else np.int32(NO_ROW)
+    return first_by_name(a, b, codes, rank, counters)
 
 
 @compiled
-def apply(
-    t: Any,
-    k: Any,
-    place: Any,
-    people: Any,
-    said: Any,
-    stays: Any,
-    closings: Any,
-    closed: Any,
-    names: Any,
-    cursor: Any,
-    tallies: Any,
-) -> None:
-    """What the signs of one instant mean for one participant, done."""
-    signs = said.signs[k]
-    meaning = TRANSITIONS[people.phase[place] * SIGNS + signs]
-    if people.doubted[place] != NO_ROW:
-        learn_whole(k, place, people, said, names, tallies)
-    if not said.implied[k]:
-        tally(signs, said.times[k], meaning, tallies)
-    if not meaning & (OPENS | CLOSES | OVERRIDES) and people.stay[place] != NO_ROW:
-        learn(people.stay[place], k, True, True, stays, said, names, tallies)
-    if meaning & OVERRIDES:
-        overturn(t, place, people, stays, closings, closed, cursor)
-        tallies[OVERTURNED] += 1
-    reopens = meaning & CLOSES and meaning & OPENS
-    after = meaning & NEXT_PHASE
-    if meaning & CLOSES:
-        stay = people.stay[place]
-        learn(stay, k, not reopens, True, stays, said, names, tallies)
-        close(t, way_out(meaning, signs, said.reason[k]), place, people, stays, closings, closed, cursor)
-        if meaning & BY_INFERENCE:
-            if people.doubted[place] == NO_ROW:
-                people.doubted[place] = stay
-                people.whole_user_id_row[place] = stays.user_id_row[stay]
-                people.whole_user_name_row[place] = stays.user_name_row[stay]
-                learn_whole(k, place, people, said, names, tallies)
-            people.doubted_last[place] = stay
+def apply_signs(t: Ms, k: int, place: int, room: PairingState) -> None:
+    """Apply row `k` of the signs of an instant to the participant at `place`."""
+    participants, stays = room.participants, room.stays
+    signs = room.signs.signs[k]
+    transition = TRANSITIONS[participants.phase[place] * SIGNS + signs]
+    if participants.unconfirmed[place] != NO_ROW:
+        add_merged_names(k, place, room)
+    if not room.signs.implied[k]:
+        count_ignored(signs, room.signs.events[k], transition, room.counters)
+    if not transition & (OPENS | CLOSES | OVERRIDES) and participants.stay[place] != NO_ROW:
+        add_names(participants.stay[place], k, True, True, room)
+    if transition & OVERRIDES:
+        override(t, place, room)
+        room.counters[OVERRIDDEN] += 1
+    reopens = transition & CLOSES and transition & OPENS
+    after = transition & NEXT_PHASE
+    if transition & CLOSES:
+        stay = participants.stay[place]
+        add_names(stay, k, not reopens, True, room)
+        close_stay(t, left_by_of(transition, signs, room.signs.reason[k]), place, room)
+        if transition & BY_INFERENCE:
+            if participants.unconfirmed[place] == NO_ROW:
+                participants.unconfirmed[place] = stay
+                participants.merged_user_id_row[place] = stays.user_id_row[stay]
+                participants.merged_user_name_row[place] = stays.user_name_row[stay]
+                add_merged_names(k, place, room)
+            participants.unconfirmed_last[place] = stay
     if after in (IN, OUT):
-        people.doubted[place] = NO_ROW
-    if meaning & OPENS:
-        stay = new_stay(t, place, people.row[place], people, stays, cursor)
+        participants.unconfirmed[place] = NO_ROW
+    if transition & OPENS:
+        stay = open_stay(t, place, participants.row[place], room)
         stays.user_id_row[stay] = NO_ROW
         stays.user_name_row[stay] = NO_ROW
-        learn(stay, k, True, not reopens, stays, said, names, tallies)
+        add_names(stay, k, True, not reopens, room)
         if after == IN_UNCONFIRMED:
-            stays.follows[stay] = people.doubted_last[place]
-    people.phase[place] = after
+            stays.follows[stay] = participants.unconfirmed_last[place]
+    participants.phase[place] = after
 
 
 @compiled
-def learn_whole(k: Any, place: Any, people: Any, said: Any, names: Any, tallies: Any) -> None:
-    if people.whole_user_id_row[place] == NO_ROW:
-        people.whole_user_id_row[place] = heard_row(
-            k, USER_ID, True, True, said, names.user_id, names.user_id_rank, tallies
+def add_merged_names(k: int, place: int, room: PairingState) -> None:
+    """Add missing names to the stay that results if the unconfirmed leave is overridden."""
+    participants, signs, names, counters = room.participants, room.signs, room.names, room.counters
+    if participants.merged_user_id_row[place] == NO_ROW:
+        participants.merged_user_id_row[place] = name_row(
+            k, USER_ID, True, True, signs, names.user_id, names.user_id_rank, counters
         )
-    if people.whole_user_name_row[place] == NO_ROW:
-        people.whole_user_name_row[place] = heard_row(
-            k, USER_NAME, True, True, said, names.user_name, names.user_name_rank, tallies
+    if participants.merged_user_name_row[place] == NO_ROW:
+        participants.merged_user_name_row[place] = name_row(
+            k, USER_NAME, True, True, signs, names.user_name, names.user_name_rank, counters
         )
 
 
 @compiled
-def overturn(t: Any, place: Any, people: Any, stays: Any, closings: Any, closed: Any, cursor: Any) -> None:
-    """The doubted stay had not ended: it lasted until now, and what followed was part of it (R3a)."""
-    whole = people.doubted[place]
-    part = people.stay[place] if people.stay[place] != NO_ROW else people.doubted_last[place]
-    while part != whole:
+def override(t: Ms, place: int, room: PairingState) -> None:
+    """Override an unconfirmed leave: the stay lasted until now, and the later stays are part of it (R3a)."""
+    participants, stays = room.participants, room.stays
+    merged = participants.unconfirmed[place]
+    part = (
+        participants.stay[place]
+        if participants.stay[place] != NO_ROW
+        else participants.unconfirmed_last[place]
+    )
+    while part != merged:
         stays.left_by[part] = DROPPED
         part = stays.follows[part]
-    stays.user_id_row[whole] = people.whole_user_id_row[place]
-    stays.user_name_row[whole] = people.whole_user_name_row[place]
-    people.stay[place] = whole
-    close(t, REPORTED, place, people, stays, closings, closed, cursor)
+    stays.user_id_row[merged] = participants.merged_user_id_row[place]
+    stays.user_name_row[merged] = participants.merged_user_name_row[place]
+    participants.stay[place] = merged
+    close_stay(t, REPORTED, place, room)
 
 
 @inlined
-def way_out(meaning: Any, signs: Any, reason: Any) -> Any:
-    if meaning & BY_ROOM_END:
+def left_by_of(transition: int, signs: int, reason: Any) -> Any:
+    """Return the way in which a transition ends a stay."""
+    if transition & BY_ROOM_END:
         return ROOM_ENDED
-    if not meaning & BY_INFERENCE:
+    if not transition & BY_INFERENCE:
         return REPORTED
     by_own = signs & INFERRED_LEAVE and not signs & (JOIN | LEAVE | INFERRED_JOIN)
     return FIRST_INFERRED + ((reason & 15) if by_own else (reason >> 4))
 
 
 @compiled
-def tally(signs: Any, times: Any, meaning: Any, tallies: Any) -> None:
-    """Count what was said in vain, and why."""
+def count_ignored(signs: int, events: int, transition: int, counters: Int64s) -> None:
+    """Count the events of a participant that changed nothing, by reason."""
     reported = (signs & JOIN != 0) + (signs & LEAVE != 0)
     inferred = (signs & INFERRED_JOIN != 0) + (signs & INFERRED_LEAVE != 0)
-    tallies[DELIVERED_TWICE] += times - reported - inferred
+    counters[DUPLICATES] += events - reported - inferred
     if reported and inferred:
-        tallies[OUTRANKED] += inferred
+        counters[OUTRANKED] += inferred
     if reported == 2 or (inferred == 2 and not reported):
-        tallies[CANCELLED] += 2
-    elif reported + inferred and not meaning & (OPENS | CLOSES | OVERRIDES):
-        came = signs & JOIN or (signs & INFERRED_JOIN and not reported)
-        tallies[REPEATED_JOINS if came else ORPHAN_LEAVES] += 1
+        counters[CANCELLED] += 2
+    elif reported + inferred and not transition & (OPENS | CLOSES | OVERRIDES):
+        joined = signs & JOIN or (signs & INFERRED_JOIN and not reported)
+        counters[REPEATED_JOINS if joined else ORPHAN_LEAVES] += 1

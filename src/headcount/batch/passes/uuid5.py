@@ -1,8 +1,8 @@
-"""Ids: the names of many meetings at once (R16).
+"""Ids of many meetings at once, compiled (R16).
 
-The same UUIDv5 as `kernel/meetings.py`, which is the SHA-1 of the namespace and the name.
-A hundred thousand of them a second is what the standard library manages, and ten million
-events hold more than that; so SHA-1 is written out here, and a test compares the two.
+Responsible for the same UUIDv5 as `kernel/meetings.py`: the SHA-1 of the namespace and the name. Must not know
+meetings beyond room and start. The standard library manages a hundred thousand per second, and ten million events
+have more than that; so SHA-1 is implemented here, and a test compares the two.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ def _rotate(word: Any, by: Any) -> Any:
 
 @compiled
 def _absorb(block: Any, state: Any, w: Any) -> None:
-    """SHA-1's compression of one block of 64 bytes into `state`."""
+    """Update `state` with one block of 64 bytes: the compression function of SHA-1."""
     for i in range(16):
         j = 4 * i
         w[i] = (
@@ -61,7 +61,13 @@ def _absorb(block: Any, state: Any, w: Any) -> None:
 
 @compiled
 def write_ids(
-    first: Any, last: Any, room_of: Any, start: Any, prefixes: Any, prefix_offsets: Any, out: Any
+    first: int,
+    last: int,
+    room_of: NDArray[np.int32],
+    start: NDArray[np.int64],
+    prefixes: NDArray[np.uint8],
+    prefix_offsets: NDArray[np.int64],
+    out: NDArray[np.uint8],
 ) -> None:
     """Write the ids of meetings first..last-1 as text; a prefix is namespace, domain, 0, room, 0."""
     message = np.zeros(256, np.uint8)
@@ -130,7 +136,7 @@ def _write_uuid(state: Any, out: Any) -> None:
 
 
 def prefixes_of(domains: list[str], rooms: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """What the names of all meetings of a room begin with, one behind the other, and where."""
+    """Return the prefixes of the names of all meetings of each room, one behind the other, and where each begins."""
     parts = [
         NAMESPACE.tobytes() + f"{domain}\0{room}\0".encode()
         for domain, room in zip(domains, rooms, strict=True)
