@@ -25,9 +25,9 @@ import httpx2 as httpx
 import uvloop
 
 from headcount.clock import Clock
-from headcount.outbound.payloads import text_of
-from headcount.outbound.webhooks.dispatcher import headers_of
-from headcount.outbound.webhooks.endpoint_queue import AT_ONCE
+from headcount.outbound.payloads import encode
+from headcount.outbound.webhooks.endpoint_queue import CONCURRENCY
+from headcount.outbound.webhooks.signing import request_headers
 from headcount.service.access import create_key
 from headcount.store.open import Store, open_store
 from headcount.store.webhooks import Endpoint, RetryType
@@ -110,17 +110,17 @@ async def bare(port: int, messages: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(str(Path(folder) / "bare.db"))
         put(store, range(messages))
-        bodies = [(one.id, text_of(one).encode()) for one in store.messages.after(0)]
+        bodies = [(one.id, encode(one).encode()) for one in store.messages.after(0)]
         store.close()
     rows = [endpoint(f"http://127.0.0.1:{port}/{n}", n) for n in range(ENDPOINTS)]
 
     async def post_all(row: Endpoint) -> None:
-        pool = httpcore2.AsyncConnectionPool(max_connections=AT_ONCE)
+        pool = httpcore2.AsyncConnectionPool(max_connections=CONCURRENCY)
         left = iter(bodies)
 
         async def some() -> None:
             for name, body in left:
-                headers = headers_of(row, name, body, 1)
+                headers = request_headers(row, name, body, 1)
                 await pool.request(
                     "POST",
                     row.url,
@@ -128,7 +128,7 @@ async def bare(port: int, messages: int) -> None:
                     content=body,
                 )
 
-        await asyncio.gather(*(some() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(some() for _ in range(CONCURRENCY)))
         await pool.aclose()
 
     began = time.monotonic()

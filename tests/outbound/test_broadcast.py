@@ -1,11 +1,11 @@
-"""Who joins those who listen while others are told misses nothing and gets nothing twice."""
+"""A stream that goes live while others receive messages misses none and receives none twice."""
 
 import asyncio
 import json
 
 import pytest
 
-from headcount.outbound.broadcast import MOST_WAITING, SLOW, Broadcaster, Listener
+from headcount.outbound.broadcast import MAX_QUEUED, SLOW, Broadcaster, Listener
 from headcount.store.open import open_store
 
 
@@ -16,13 +16,13 @@ def store(tmp_path):
     store.close()
 
 
-def tell(store, *names, type_="meeting.started"):
+def publish(store, *names, type_="meeting.started"):
     rows = [("acme", name, type_, "blue", 0, 0, json.dumps({})) for name in names]
     with store.database.writing() as connection:
         connection.write("insert_message", rows)
 
 
-def form(message):
+def encode(message):
     if message.type == "unknown":
         raise KeyError(message.type)
     return message.id.encode()
@@ -32,16 +32,16 @@ def listener(position, rooms=()):
     return Listener("acme", b"Bearer x", rooms, (), position)
 
 
-async def heard(listener, number):
-    told = []
+async def received(listener, number):
+    messages = []
     async with asyncio.timeout(10):
-        while len(told) < number:
-            told += [one.decode() for one in await listener.wait() if one]
-    return told
+        while len(messages) < number:
+            messages += [one.decode() for one in await listener.wait() if one]
+    return messages
 
 
 async def with_broadcaster(store, work):
-    broadcaster = Broadcaster(store.messages, form, lambda _: True)
+    broadcaster = Broadcaster(store.messages, encode, lambda _: True)
     running = asyncio.create_task(broadcaster.run())
     try:
         await work(broadcaster)
@@ -49,66 +49,66 @@ async def with_broadcaster(store, work):
         running.cancel()
 
 
-def test_who_read_further_than_the_others_were_told_hears_only_what_is_new(store):
+def test_a_stream_that_is_ahead_of_the_others_receives_only_new_messages(store):
     async def work(broadcaster):
-        tell(store, "a", "b")
+        publish(store, "a", "b")
         first = listener(0)
-        assert broadcaster.join(first) == 0
+        assert broadcaster.go_live(first) == 0
         ahead = listener(2)
-        assert broadcaster.join(ahead) == 0
-        tell(store, "c")
-        assert await heard(first, 3) == ["a", "b", "c"]
-        assert await heard(ahead, 1) == ["c"]
+        assert broadcaster.go_live(ahead) == 0
+        publish(store, "c")
+        assert await received(first, 3) == ["a", "b", "c"]
+        assert await received(ahead, 1) == ["c"]
 
     asyncio.run(with_broadcaster(store, work))
 
 
-def test_who_is_behind_the_others_is_told_up_to_where_to_read(store):
+def test_a_stream_that_is_behind_reads_the_backlog_up_to_the_returned_position(store):
     async def work(broadcaster):
         first = listener(0)
-        broadcaster.join(first)
-        tell(store, "a", "b", "c")
-        await heard(first, 3)
+        broadcaster.go_live(first)
+        publish(store, "a", "b", "c")
+        await received(first, 3)
         behind = listener(1)
-        assert broadcaster.join(behind) == 3
-        tell(store, "d")
-        assert await heard(behind, 1) == ["d"]
+        assert broadcaster.go_live(behind) == 3
+        publish(store, "d")
+        assert await received(behind, 1) == ["d"]
 
     asyncio.run(with_broadcaster(store, work))
 
 
-def test_a_message_that_cannot_be_put_into_words_stops_nobody(store):
+def test_a_message_that_cannot_be_encoded_stops_no_stream(store):
     async def work(broadcaster):
         first = listener(0)
-        broadcaster.join(first)
-        tell(store, "a", type_="unknown")
-        tell(store, "b")
-        assert await heard(first, 1) == ["b"]
+        broadcaster.go_live(first)
+        publish(store, "a", type_="unknown")
+        publish(store, "b")
+        assert await received(first, 1) == ["b"]
 
     asyncio.run(with_broadcaster(store, work))
 
 
-def test_those_who_come_after_all_have_gone_begin_where_they_are(store):
+def test_a_stream_that_opens_after_all_others_closed_starts_at_its_position(store):
     async def work(broadcaster):
         first = listener(0)
-        broadcaster.join(first)
-        tell(store, "a")
-        await heard(first, 1)
-        broadcaster.leave(first)
-        tell(store, "b", "c")
+        broadcaster.go_live(first)
+        publish(store, "a")
+        await received(first, 1)
+        broadcaster.remove(first)
+        publish(store, "b", "c")
         second = listener(2)
-        assert broadcaster.join(second) == 2
-        assert await heard(second, 1) == ["c"]
+        assert broadcaster.go_live(second) == 2
+        assert await received(second, 1) == ["c"]
 
     asyncio.run(with_broadcaster(store, work))
 
 
-def test_what_waits_for_one_is_bounded(store):
+def test_the_queue_of_a_stream_is_bounded(store):
     async def work(_):
         slow = listener(0)
-        for _ in range(MOST_WAITING + 1):
-            slow.offer(b"x")
-        assert slow.ended == SLOW
+        for _ in range(MAX_QUEUED + 1):
+            slow.enqueue(b"x")
+        assert slow.end_reason == SLOW
         assert await slow.wait() == []
 
     asyncio.run(with_broadcaster(store, work))

@@ -1,4 +1,4 @@
-"""What is told is worded as Daily words it, and is, byte for byte, what JavaScript would write."""
+"""Payloads have Daily's form and are, byte for byte, what JavaScript's JSON.stringify writes."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from headcount.outbound.payloads import seconds, stringified, text_of
+from headcount.outbound.payloads import encode, seconds, to_json
 from headcount.store.outbox import Message, MessageType
 from support import TESTS
 
@@ -22,23 +22,23 @@ PERSON = "6b1d2d6e-0a0a-4b0b-8c0c-0d0d0e0e0f0f"
 
 @pytest.fixture(scope="module")
 def javascript():
-    """What Node.js makes of a text when it reads it and writes it again."""
+    """A function that lets Node.js parse a text and stringify it again."""
     node = shutil.which("node")
     if node is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("Node.js is needed: tests/install_node.sh")
     with subprocess.Popen([node, SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
 
-        def written_again(text):
+        def round_trip(text):
             process.stdin.write(base64.b64encode(text.encode()) + b"\n")
             process.stdin.flush()
             return base64.b64decode(process.stdout.readline()).decode()
 
-        yield written_again
+        yield round_trip
         process.stdin.close()
         process.wait(10)
 
 
-# Any names, any times.
+# Arbitrary names and times
 
 NASTY = ['"', "\\", "\b\f\n\r\t", "\x00\x1f", "\x7f", "\x80\x85", "é", "e\u0301", "\u2028", "\u2029", "\ufeff", "\ufffd", "\uffff"]  # fmt: skip
 NASTY += [
@@ -93,34 +93,34 @@ def message(type_, said, room="blue-room", name="x", created=T0):
 def test_a_message_is_byte_for_byte_what_javascript_writes(javascript, type_):
     @given(SAID[type_], NAME, NAME, MS)
     @settings(max_examples=300, deadline=None, database=None)
-    def holds(said, room, name, created):
-        text = text_of(message(type_, said, room, name, created))
+    def check(said, room, name, created):
+        text = encode(message(type_, said, room, name, created))
         assert javascript(text) == text
 
-    holds()
+    check()
 
 
 @given(NAME)
 @example("".join(NASTY))
 @settings(max_examples=1_000, deadline=None, database=None)
-def test_a_text_can_be_sent_and_says_what_was_meant(name):
-    sent = stringified({"name": name}).encode("utf-8")
+def test_every_text_can_be_sent_and_is_decoded_to_the_same_text(name):
+    sent = to_json({"name": name}).encode("utf-8")
     assert json.loads(sent)["name"] == json.loads(json.dumps(name))
 
 
 @given(MS)
 @settings(max_examples=1_000, deadline=None, database=None)
 def test_no_millisecond_is_lost(ms):
-    told = json.loads(text_of(message(MessageType.MEETING_STARTED, {"id": "x", "start": ms})))
-    assert round(told["payload"]["start_ts"] * 1_000) == ms
+    decoded = json.loads(encode(message(MessageType.MEETING_STARTED, {"id": "x", "start": ms})))
+    assert round(decoded["payload"]["start_ts"] * 1_000) == ms
 
 
 def test_each_millisecond_of_a_second_is_written_as_javascript_writes_it(javascript):
     times = [seconds(T0 + ms) for ms in range(1_000)]
-    assert javascript(stringified(times)) == stringified(times)
+    assert javascript(to_json(times)) == to_json(times)
 
 
-# As Daily words it: the examples of its documents, with what is ours after what is Daily's.
+# Examples of Daily's documentation; extensions follow Daily's fields.
 
 PERMISSIONS = '"permissions":{"hasPresence":true,"canSend":true,"canReceive":{"base":true},"canAdmin":false}'
 INES = {"participant_id": PERSON, "user_id": "u-17", "user_name": "Ines", "join": T0 + 412}
@@ -161,16 +161,16 @@ DAILYS = [
 
 
 @pytest.mark.parametrize(("type_", "said", "name", "created", "text"), DAILYS)
-def test_an_example_of_daily_is_worded_as_daily_words_it(javascript, type_, said, name, created, text):
-    worded = text_of(message(type_, said, name=name, created=created))
+def test_a_payload_equals_the_example_of_dailys_documentation(javascript, type_, said, name, created, text):
+    worded = encode(message(type_, said, name=name, created=created))
     assert worded == text
     assert javascript(worded) == text
 
 
-def test_a_revision_tells_what_was_and_what_is():
+def test_a_revision_has_the_meeting_before_and_after():
     was = {"id": MEETING, "start": T0, "end": None, "max": 2, "people": 2}
     said = {"id": MEETING, "because": "late", "before": was, "after": was | {"end": T0 + 1_500}}
-    payload = json.loads(text_of(message(MessageType.MEETING_REVISED, said)))["payload"]
+    payload = json.loads(encode(message(MessageType.MEETING_REVISED, said)))["payload"]
     assert list(payload) == ["meeting_id", "room", "because", "before", "after"]
     assert list(payload["after"]) == ["meeting_id", "start_ts", "end_ts", "duration", "max_participants", "participants"]  # fmt: skip
     assert (payload["before"]["end_ts"], payload["before"]["duration"]) == (None, None)
@@ -180,10 +180,10 @@ def test_a_revision_tells_what_was_and_what_is():
 def test_a_meeting_that_is_withdrawn_has_no_after():
     was = {"id": MEETING, "start": T0, "end": None, "max": 2, "people": 2}
     said = {"id": MEETING, "because": "late", "before": was, "after": None}
-    assert json.loads(text_of(message(MessageType.MEETING_REVISED, said)))["payload"]["after"] is None
+    assert json.loads(encode(message(MessageType.MEETING_REVISED, said)))["payload"]["after"] is None
 
 
-def test_who_has_no_user_id_is_known_by_the_connection():
+def test_a_participant_without_a_user_id_has_that_of_the_connection():
     nobody = {"participant_id": PERSON, "user_id": None, "user_name": None, "join": T0}
-    payload = json.loads(text_of(message(MessageType.PARTICIPANT_JOINED, nobody)))["payload"]
+    payload = json.loads(encode(message(MessageType.PARTICIPANT_JOINED, nobody)))["payload"]
     assert (payload["user_id"], payload["user_name"]) == (PERSON, None)

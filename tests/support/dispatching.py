@@ -1,4 +1,4 @@
-"""Delivering, in an event loop of a thread of its own, from a store of the test: quicker than in earnest."""
+"""A dispatcher in an event loop of its own thread, with short delays."""
 
 import asyncio
 import threading
@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from random import Random
 
 from headcount.outbound.webhooks.client import Transport
-from headcount.outbound.webhooks.dispatcher import Delivering, Parts
-from headcount.outbound.webhooks.metrics import Counted
-from headcount.outbound.webhooks.retry_policy import Pace
+from headcount.outbound.webhooks.dispatcher import Dependencies, Dispatcher
+from headcount.outbound.webhooks.metrics import WebhookMetrics
+from headcount.outbound.webhooks.retry_policy import Backoff
 from headcount.settings import networks
 from headcount.store.webhooks import Endpoint, RetryType
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 TYPES = ("meeting.started", "meeting.ended")
-QUICK = Pace(20, 100)
+QUICK = Backoff(20, 100)
 LOOPBACK = networks("127.0.0.0/8")
 PATIENCE_S = 30
 
@@ -25,7 +25,7 @@ def now():
 
 
 def endpoint(store, receiver, uuid="e", retry_type=RetryType.EXPONENTIAL, **more):
-    """Set one up that is told what comes from now on."""
+    """Add an endpoint for messages from now on."""
     url = receiver if isinstance(receiver, str) else receiver.url
     row = Endpoint(
         uuid, "default", url, (SECRET,), None, retry_type, TYPES, position=store.messages.end(), created=now(),
@@ -36,23 +36,25 @@ def endpoint(store, receiver, uuid="e", retry_type=RetryType.EXPONENTIAL, **more
 
 
 @contextmanager
-def posting(store, *, pace=QUICK, leads=lambda: True, world=None):
-    """Deliver while the block lasts, then stop as the service does."""
-    counted = Counted()
-    world = world or Transport("test", LOOPBACK)
+def posting(store, *, backoff=QUICK, is_leader=lambda: True, transport=None):
+    """Deliver while the block lasts, then stop as the service does. Yields the metrics."""
+    metrics = WebhookMetrics()
+    transport = transport or Transport("test", LOOPBACK)
     chance = Random(1).random
-    parts = Parts(store.endpoints, store.deliveries, store.messages, world, leads, now, counted, chance, pace)
+    parts = Dependencies(
+        store.endpoints, store.deliveries, store.messages, transport, is_leader, now, metrics, chance, backoff
+    )
     began, loop = threading.Event(), asyncio.new_event_loop()
     tasks = []
 
     async def work():
-        delivering = Delivering(parts)
+        dispatcher = Dispatcher(parts)
         tasks.append(asyncio.current_task())
         began.set()
         try:
-            await delivering.run()
+            await dispatcher.run()
         finally:
-            await delivering.stop()
+            await dispatcher.stop()
 
     def run():
         try:
@@ -66,9 +68,9 @@ def posting(store, *, pace=QUICK, leads=lambda: True, world=None):
     thread.start()
     assert began.wait(PATIENCE_S)
     try:
-        yield counted
+        yield metrics
     finally:
         loop.call_soon_threadsafe(tasks[0].cancel)
         thread.join(PATIENCE_S)
-        world.close()
+        transport.close()
         assert not thread.is_alive()

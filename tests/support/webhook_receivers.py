@@ -1,4 +1,4 @@
-"""Receivers of webhooks on the loopback, in threads: each does what it is told to, and remembers what came."""
+"""Webhook receivers on the loopback interface, in threads: each behaves as configured and records requests."""
 
 import json
 import threading
@@ -10,24 +10,24 @@ from typing import NamedTuple
 PATIENCE_S = 30
 
 
-class Came(NamedTuple):
-    """One request that came."""
+class ReceivedRequest(NamedTuple):
+    """A request that a receiver got."""
 
     headers: dict
     body: bytes
     at: float
 
     @property
-    def told(self):
+    def payload(self):
         return json.loads(self.body)
 
     @property
     def id(self):
-        return self.told.get("id", "ping")
+        return self.payload.get("id", "ping")
 
 
 def answers(status=200, text=b"ok", **headers):
-    """Answers so."""
+    """Return a behavior that answers with this status, body and headers."""
 
     def behave(handler):
         handler.send_response(status)
@@ -40,7 +40,7 @@ def answers(status=200, text=b"ok", **headers):
 
 
 def closes_midway(handler):
-    """Promises more than it sends."""
+    """Send less than the content-length."""
     handler.send_response(200)
     handler.send_header("content-length", "100")
     handler.end_headers()
@@ -49,7 +49,7 @@ def closes_midway(handler):
 
 
 def never_ends(handler):
-    """Answers 200, and goes on for ever."""
+    """Answer 200 with a body that never ends."""
     handler.send_response(200)
     handler.send_header("transfer-encoding", "chunked")
     handler.end_headers()
@@ -74,12 +74,12 @@ class Receiver:
             def do_POST(self):
                 length = int(self.headers["content-length"])
                 body = self.body = self.rfile.read(length)
-                if len(body) < length:  # whoever sent it was killed
+                if len(body) < length:  # the sender was killed
                     self.close_connection = True
                     return
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 with receiver.changed:
-                    receiver.came.append(Came(headers, body, time.monotonic()))
+                    receiver.came.append(ReceivedRequest(headers, body, time.monotonic()))
                     receiver.changed.notify_all()
                 try:
                     (answers() if body == b'{"test":"test"}' else receiver.behave)(self)
@@ -94,7 +94,7 @@ class Receiver:
             daemon_threads = True
 
             def handle_error(self, *_):
-                """Whoever breaks off is part of the test."""
+                """Broken connections are part of the tests."""
 
         self.server = Server(("127.0.0.1", port), Handler)
         if tls is not None:
@@ -106,18 +106,18 @@ class Receiver:
 
     @property
     def messages(self):
-        """What came, without pings."""
+        """The requests without pings."""
         with self.changed:
             return [one for one in self.came if one.body != b'{"test":"test"}']
 
     def ids(self):
         return [one.id for one in self.messages]
 
-    def wait(self, holds, patience=PATIENCE_S):
-        """Wait until this holds of the messages, and give them."""
+    def wait(self, condition, patience=PATIENCE_S):
+        """Wait until the condition is true of the messages, and return them."""
         until = time.monotonic() + patience
         with self.changed:
-            while not holds(self.messages_here()):
+            while not condition(self.messages_here()):
                 left = until - time.monotonic()
                 assert left > 0, [one.id for one in self.messages_here()]
                 self.changed.wait(left)

@@ -9,7 +9,7 @@ import click
 
 from headcount.cli.console import echo
 from headcount.cli.group import main
-from headcount.outbound.webhooks.verify import key_of, verdicts
+from headcount.outbound.webhooks.verify import parse_secret, verify
 from headcount.settings import cannot_listen, url_of
 
 _MOST_BYTES: Final = 8_000_000
@@ -34,7 +34,7 @@ def listen(*, host: str, port: int, hmac: str | None, status: int, delay: float,
 
     For who develops a receiver: --status and --delay try what happens when one fails.
     """
-    key = None if hmac is None else key_of(hmac)
+    key = None if hmac is None else parse_secret(hmac)
     try:
         server = ThreadingHTTPServer((host, port), _handler(key, status, delay, as_json=as_json))
     except OSError as error:
@@ -80,7 +80,7 @@ def delivery(path: str, headers: dict[str, str], body: bytes, key: bytes | None,
         said = json.loads(body)
     except (ValueError, RecursionError):
         said = body.decode("utf-8", "replace")
-    checked = None if key is None else {one.form: one.wrong for one in verdicts(headers, body, key, now)}
+    checked = None if key is None else {one.form: one.problem for one in verify(headers, body, key, now)}
     return {"received": now, "path": path, "signatures": checked, "body": said}
 
 

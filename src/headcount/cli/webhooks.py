@@ -138,7 +138,7 @@ def _lines(message: "MessageDeliveries") -> list[str]:
 def try_webhook(*, settings: Settings, name: str) -> None:
     """Send it the ping, {"test":"test"}, signed, and say what came of it."""
     answered = _managing(settings, lambda it, store: it.ping(_named(store, settings["domain"], name)))
-    if not answered.good:
+    if not answered.succeeded:
         raise BadInput(
             f"it does not answer as it should: {answered.error or f'status {answered.status}, not 200'}"
         )

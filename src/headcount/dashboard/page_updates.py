@@ -37,9 +37,9 @@ class _PageUpdates(sse.EventStream):
 
     async def write_events(self, write: sse.Write) -> None:
         listener = self.listener
-        self.broadcaster.join(listener)
+        self.broadcaster.go_live(listener)
         await write(b"retry: 2000\n" + _changed(0))
-        while listener.ended is None:
+        while listener.end_reason is None:
             messages = await listener.wait()
             await write(_changed(len(messages)) if messages else sse.keep_alive())
             await asyncio.sleep(_COALESCE_S)

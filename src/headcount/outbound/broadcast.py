@@ -1,8 +1,10 @@
-"""Broadcasting: what is told to the world, handed at once to all who listen in this process.
+"""Live broadcast of published messages to the streams that are open in this process.
 
-One task follows the outbox, from where it was when the first listener came. The bytes of a message are
-made once, whoever gets them. A listener who reads more slowly than we tell is dropped: memory
-is bounded, and nobody waits for anybody. What is handed over, and how, is not known here.
+Responsible for following the outbox with one task, for the queue of each stream, and for closing streams that are too slow
+or no longer authorized. Must not know how a message is encoded or sent.
+
+The bytes of a message are made once for all streams. A stream that is read more slowly than messages arrive is closed, so
+that memory is bounded and no stream waits for another.
 """
 
 import asyncio
@@ -16,14 +18,14 @@ import structlog
 from headcount.store.database import StoreError
 from headcount.store.outbox import Message, Messages
 
-BEAT_S: Final = 15.0
-MOST_WAITING: Final = 1_000
-MOST_WAITING_BYTES: Final = 1_000_000
-"""What may wait for one listener."""
-MOST_OF_DOMAIN: Final = 1_000
-"""So many listeners one domain may have in a process, unless the settings say otherwise."""
+HEARTBEAT_S: Final = 15.0
+MAX_QUEUED: Final = 1_000
+MAX_QUEUED_BYTES: Final = 1_000_000
+"""What may be queued for one stream."""
+MAX_PER_DOMAIN: Final = 1_000
+"""The default limit of a domain's streams in one process."""
 _POLL_S: Final = 0.25
-_KEYS_S: Final = 1.0
+_AUTHORIZATION_S: Final = 1.0
 _PAUSE_S: Final = 1.0
 PAGE: Final = 500
 
@@ -35,13 +37,14 @@ log = structlog.get_logger("headcount.streams")
 
 
 class Listener:
-    """Somebody who listens: what they want, how far they were told, and what waits for them.
+    """One open stream: its filters, the position that it has reached, and what is queued for it.
 
-    `token` is what they showed to be let in. Of rooms and types nothing said means all.
+    `token` is the credential that opened it. An empty filter of rooms or types matches all.
     """
 
     __slots__ = (
-        "_bytes", "_waiting", "_woken", "beat", "domain", "ended", "on_end", "position", "rooms", "token", "types",
+        "_queue", "_queued_bytes", "_woken", "domain", "end_reason", "heartbeat_due", "on_end", "position", "rooms",
+        "token", "types",
     )  # fmt: skip
 
     def __init__(
@@ -52,200 +55,198 @@ class Listener:
         self.rooms = frozenset(rooms)
         self.types = frozenset(types)
         self.position = position
-        self.ended: str | None = None
-        self.beat = False
+        self.end_reason: str | None = None
+        self.heartbeat_due = False
         self.on_end: Callable[[], None] | None = None
-        self._waiting: deque[bytes] = deque()
-        self._bytes = 0
+        self._queue: deque[bytes] = deque()
+        self._queued_bytes = 0
         self._woken = asyncio.Event()
 
-    def wants(self, message: Message) -> bool:
+    def matches(self, message: Message) -> bool:
         return (not self.rooms or message.room in self.rooms) and (
             not self.types or message.type in self.types
         )
 
-    def offer(self, told: bytes) -> None:
-        """Let it wait for this listener; whoever has too much waiting is too slow."""
-        self._waiting.append(told)
-        self._bytes += len(told)
-        if len(self._waiting) > MOST_WAITING or self._bytes > MOST_WAITING_BYTES:
+    def enqueue(self, encoded: bytes) -> None:
+        """Queue a message. A stream with too much in its queue is closed as too slow."""
+        self._queue.append(encoded)
+        self._queued_bytes += len(encoded)
+        if len(self._queue) > MAX_QUEUED or self._queued_bytes > MAX_QUEUED_BYTES:
             self.end(SLOW)
         self._woken.set()
 
-    def live(self) -> None:
-        """Let a sign of life be sent."""
-        self.beat = True
+    def request_heartbeat(self) -> None:
+        self.heartbeat_due = True
         self._woken.set()
 
     def end(self, reason: str) -> None:
-        """Nothing more is told."""
-        if self.ended is not None:
+        """Close the stream with a reason. The first reason counts."""
+        if self.end_reason is not None:
             return
-        self.ended = reason
+        self.end_reason = reason
         if reason == SLOW:
-            self._waiting.clear()
+            self._queue.clear()
         self._woken.set()
         if self.on_end is not None:
             self.on_end()
 
     async def wait(self) -> list[bytes]:
-        """What waits, as soon as there is something to do; perhaps nothing but a beat or the end."""
+        """Wait until there is something to do; return the queued messages, possibly none."""
         await self._woken.wait()
         self._woken.clear()
-        taken = list(self._waiting)
-        self._waiting.clear()
-        self._bytes = 0
-        return taken
+        queued = list(self._queue)
+        self._queue.clear()
+        self._queued_bytes = 0
+        return queued
 
 
 class Broadcaster:
-    """Those who listen in this process, and the one who tells them.
+    """The open streams of this process and the task that serves them.
 
-    `form` makes the bytes of a message, `holds` says whether what was shown to be let in is still good, and
-    `most_of_domain` how many listeners one domain may have.
-    All but `wake` belongs to the loop in which `run` runs.
+    `encode` makes the bytes of a message, `is_valid` returns whether a token is still valid, `max_per_domain` is the limit
+    of a domain's streams. All but `wake` belongs to the loop in which `run` runs.
     """
 
     def __init__(
         self,
         messages: Messages,
-        form: Callable[[Message], bytes],
-        holds: Callable[[bytes], bool],
-        most_of_domain: int = MOST_OF_DOMAIN,
+        encode: Callable[[Message], bytes],
+        is_valid: Callable[[bytes], bool],
+        max_per_domain: int = MAX_PER_DOMAIN,
     ) -> None:
         self.messages = messages
-        self.most_of_domain = most_of_domain
-        self._form = form
+        self.max_per_domain = max_per_domain
+        self._encode = encode
         self.dropped: Counter[str] = Counter({SLOW: 0, REVOKED: 0, STOPPING: 0})
         self.sent = 0
         self.stopping = False
-        self._holds = holds
-        self._everybody: set[Listener] = set()
-        self._of_domain: Counter[str] = Counter()
-        self._listeners: dict[str, set[Listener]] = {}
+        self._is_valid = is_valid
+        self._open: set[Listener] = set()
+        self._open_by_domain: Counter[str] = Counter()
+        self._live: dict[str, set[Listener]] = {}
         self._position = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken = asyncio.Event()
-        self._anybody = asyncio.Event()
+        self._has_live = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._everybody)
+        return len(self._open)
 
-    # Who listens.
+    # Streams
 
     def is_full_for(self, domain: str) -> bool:
-        """Whether a domain has as many listeners in this process as it may have."""
-        return self._of_domain[domain] >= self.most_of_domain
+        """Return whether a domain has as many streams in this process as it may have."""
+        return self._open_by_domain[domain] >= self.max_per_domain
 
-    def come(self, listener: Listener) -> None:
-        """Somebody is here, who may have to read first what lies behind."""
-        self._everybody.add(listener)
-        self._of_domain[listener.domain] += 1
+    def add(self, listener: Listener) -> None:
+        """Register an open stream. It may have to read the backlog before it goes live."""
+        self._open.add(listener)
+        self._open_by_domain[listener.domain] += 1
         if self.stopping:
             listener.end(STOPPING)
 
-    def join(self, listener: Listener) -> int:
-        """From now on hand over what comes after the position that is returned; what lies before it is the listener's to read."""
-        if not self._listeners:
+    def go_live(self, listener: Listener) -> int:
+        """Queue messages after the returned position for a stream; it reads those before it from the store."""
+        if not self._live:
             self._position = listener.position
-            self._anybody.set()
-        self._listeners.setdefault(listener.domain, set()).add(listener)
+            self._has_live.set()
+        self._live.setdefault(listener.domain, set()).add(listener)
         return self._position
 
-    def leave(self, listener: Listener) -> None:
-        self._everybody.discard(listener)
-        self._of_domain[listener.domain] -= 1
-        if not self._of_domain[listener.domain]:
-            del self._of_domain[listener.domain]
-        if listener.ended is not None and listener.ended in self.dropped:
-            self.dropped[listener.ended] += 1
-        others = self._listeners.get(listener.domain, set())
+    def remove(self, listener: Listener) -> None:
+        self._open.discard(listener)
+        self._open_by_domain[listener.domain] -= 1
+        if not self._open_by_domain[listener.domain]:
+            del self._open_by_domain[listener.domain]
+        if listener.end_reason is not None and listener.end_reason in self.dropped:
+            self.dropped[listener.end_reason] += 1
+        others = self._live.get(listener.domain, set())
         others.discard(listener)
         if not others:
-            self._listeners.pop(listener.domain, None)
-        if not self._listeners:
-            self._anybody.clear()
+            self._live.pop(listener.domain, None)
+        if not self._live:
+            self._has_live.clear()
 
     def stop(self) -> None:
-        """Let everybody go."""
+        """Close all streams, and every stream that is opened later."""
         self.stopping = True
-        for listener in self._all():
+        for listener in self._listeners():
             listener.end(STOPPING)
 
-    # Telling them.
+    # Messages
 
-    def told(self, message: Message) -> bytes:
-        """The bytes of a message. One that cannot be put into words stops nobody."""
+    def encoded(self, message: Message) -> bytes:
+        """Return the bytes of a message; none for one that cannot be encoded, so that it stops no stream."""
         try:
-            return self._form(message)
+            return self._encode(message)
         except Exception:
-            log.exception("a message cannot be told", id=message.id, type=message.type)
+            log.exception("message could not be encoded", id=message.id, type=message.type)
             return b""
 
     def wake(self) -> None:
-        """There may be something to tell. May be called by any thread."""
-        if self._loop is not None and self._listeners:
+        """Look for new messages now. May be called by any thread."""
+        if self._loop is not None and self._live:
             with suppress(RuntimeError):  # the loop may end at this very moment
                 self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self) -> None:
-        """Tell, until it is cancelled."""
+        """Broadcast until cancelled."""
         self._loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow())
-            tasks.create_task(self._beat())
-            tasks.create_task(self._look_at_keys())
+            tasks.create_task(self._follow_outbox())
+            tasks.create_task(self._send_heartbeats())
+            tasks.create_task(self._check_tokens())
 
-    async def _follow(self) -> None:
+    async def _follow_outbox(self) -> None:
         while True:
-            await self._anybody.wait()
+            await self._has_live.wait()
             position = self._position
             try:
                 page = await asyncio.to_thread(self.messages.after, position, most=PAGE)
             except StoreError as error:
-                log.warning("the outbox cannot be read; trying again", reason=str(error))
+                log.warning("outbox read failed; will retry", reason=str(error))
                 await asyncio.sleep(_PAUSE_S)
                 continue
             if self._position != position:
-                continue  # while the page was read everybody left, and somebody came who begins elsewhere
-            self._tell(page)
+                continue  # all streams were closed meanwhile, and a new one started at another position
+            self._broadcast(page)
             if len(page) < PAGE:
-                await self._something()
+                await self._wait_for_messages()
             else:
-                await asyncio.sleep(0)  # so that those who listen can take what waits for them
+                await asyncio.sleep(0)  # so that streams can send what is queued
 
-    async def _something(self) -> None:
-        """Another process may have written, so nothing is waited for long."""
+    async def _wait_for_messages(self) -> None:
+        """Wait for `wake`, but not long: another process may have written messages."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_POLL_S):
                 await self._woken.wait()
         self._woken.clear()
 
-    def _tell(self, page: Iterable[Message]) -> None:
+    def _broadcast(self, page: Iterable[Message]) -> None:
         for message in page:
-            told: bytes | None = None
-            for listener in self._listeners.get(message.domain, ()):
-                if message.position > listener.position and listener.ended is None:
+            encoded: bytes | None = None
+            for listener in self._live.get(message.domain, ()):
+                if message.position > listener.position and listener.end_reason is None:
                     listener.position = message.position
-                    if listener.wants(message):
-                        told = told or self.told(message)
-                        listener.offer(told)
+                    if listener.matches(message):
+                        encoded = encoded or self.encoded(message)
+                        listener.enqueue(encoded)
             self._position = message.position
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            await asyncio.sleep(BEAT_S)
-            for listener in self._all():
-                listener.live()
+            await asyncio.sleep(HEARTBEAT_S)
+            for listener in self._listeners():
+                listener.request_heartbeat()
 
-    async def _look_at_keys(self) -> None:
+    async def _check_tokens(self) -> None:
         while True:
-            await asyncio.sleep(_KEYS_S)
-            tokens = {listener.token for listener in self._all()}
-            void = {token for token in tokens if not await asyncio.to_thread(self._holds, token)}
-            for listener in self._all():
-                if listener.token in void:
+            await asyncio.sleep(_AUTHORIZATION_S)
+            tokens = {listener.token for listener in self._listeners()}
+            invalid = {token for token in tokens if not await asyncio.to_thread(self._is_valid, token)}
+            for listener in self._listeners():
+                if listener.token in invalid:
                     listener.end(REVOKED)
 
-    def _all(self) -> list[Listener]:
-        return list(self._everybody)
+    def _listeners(self) -> list[Listener]:
+        return list(self._open)

@@ -1,8 +1,10 @@
-"""Wording: a message of the outbox as the text that is sent, in the form of Daily's webhooks.
+"""Payloads of outgoing messages: a message of the outbox as JSON, in the form of Daily's webhooks.
 
-The text is, byte for byte, what JavaScript's JSON.stringify makes of the same object, so that a receiver may
-check a signature over what it received, or over what it parsed and wrote again. Times are seconds since the
-epoch with milliseconds. What is not Daily's comes after what is.
+Responsible for fields, their order and the bytes. Must not know where a payload is sent.
+
+The text is, byte for byte, what JavaScript's JSON.stringify makes of the same object, so that a receiver may check the
+signature of what it received, or of what it parsed and stringified again. Times are Unix seconds with milliseconds.
+Extensions follow Daily's fields.
 """
 
 import json
@@ -15,69 +17,69 @@ from headcount.store.outbox import Message, MessageType
 
 VERSION: Final = "1.0.0"
 _PERMISSIONS: Final = {"hasPresence": True, "canSend": True, "canReceive": {"base": True}, "canAdmin": False}
-"""Daily's consumers expect them; nobody tells us of them."""
+"""Daily's consumers expect them; no source reports them."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
-Said = dict[str, Any]
+Fields = dict[str, Any]
 
 
-def text_of(message: Message) -> str:
-    """The body of the request that delivers a message."""
+def encode(message: Message) -> str:
+    """Return the body of the request that delivers a message."""
     payload = _PAYLOADS[message.type](json.loads(message.payload), message.room)
-    told = {
+    envelope = {
         "version": VERSION,
         "type": message.type,
         "id": message.id,
         "payload": payload,
         "event_ts": seconds(message.created),
     }
-    return stringified(told)
+    return to_json(envelope)
 
 
-def stringified(value: Any) -> str:
-    """JSON as JavaScript writes it."""
+def to_json(value: Any) -> str:
+    """Return a value as JSON, as JavaScript writes it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text if _SURROGATE.search(text) is None else _escaped(text)
 
 
 def _escaped(text: str) -> str:
-    """Halves of a character are escaped, for they cannot be sent; two that fit are the character."""
+    """Join surrogate pairs, and escape lone surrogates, which UTF-8 cannot encode."""
     paired = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", paired)
 
 
 def seconds(ms: Ms) -> int | float:
-    """Milliseconds as seconds, in the shortest form."""
+    """Return milliseconds as seconds, in the shortest form."""
     return ms // 1_000 if ms % 1_000 == 0 else ms / 1_000
 
 
-def _started(said: Said, room: str) -> Said:
-    return {"start_ts": seconds(said["start"]), "meeting_id": said["id"], "room": room}
+def _started(facts: Fields, room: str) -> Fields:
+    return {"start_ts": seconds(facts["start"]), "meeting_id": facts["id"], "room": room}
 
 
-def _ended(said: Said, room: str) -> Said:
+def _ended(facts: Fields, room: str) -> Fields:
     return {
-        "start_ts": seconds(said["start"]),
-        "end_ts": seconds(said["end"]),
-        "meeting_id": said["id"],
+        "start_ts": seconds(facts["start"]),
+        "end_ts": seconds(facts["end"]),
+        "meeting_id": facts["id"],
         "room": room,
-        **_measures(said),
-        "because": said["because"],
+        **_measures(facts),
+        "because": facts["because"],
     }
 
 
-def _revised(said: Said, room: str) -> Said:
+def _revised(facts: Fields, room: str) -> Fields:
     return {
-        "meeting_id": said["id"],
+        "meeting_id": facts["id"],
         "room": room,
-        "because": said["because"],
-        "before": _seen(said["before"]),
-        "after": None if said["after"] is None else _seen(said["after"]),
+        "because": facts["because"],
+        "before": _meeting(facts["before"]),
+        "after": None if facts["after"] is None else _meeting(facts["after"]),
     }
 
 
-def _seen(meeting: Said) -> Said:
+def _meeting(meeting: Fields) -> Fields:
     return {
         "meeting_id": meeting["id"],
         "start_ts": seconds(meeting["start"]),
@@ -86,7 +88,7 @@ def _seen(meeting: Said) -> Said:
     }
 
 
-def _measures(meeting: Said) -> Said:
+def _measures(meeting: Fields) -> Fields:
     ended = meeting["end"] is not None
     return {
         "duration": seconds(meeting["end"] - meeting["start"]) if ended else None,
@@ -95,25 +97,25 @@ def _measures(meeting: Said) -> Said:
     }
 
 
-def _joined(said: Said, room: str) -> Said:
+def _joined(facts: Fields, room: str) -> Fields:
     return {
         "room": room,
-        "user_id": said["user_id"] or said["participant_id"],
-        "user_name": said["user_name"],
-        "session_id": said["participant_id"],
-        "joined_at": seconds(said["join"]),
+        "user_id": facts["user_id"] or facts["participant_id"],
+        "user_name": facts["user_name"],
+        "session_id": facts["participant_id"],
+        "joined_at": seconds(facts["join"]),
         "will_eject_at": None,
         "owner": False,
         "permissions": _PERMISSIONS,
     }
 
 
-def _left(said: Said, room: str) -> Said:
-    stayed = seconds(said["leave"] - said["join"])
-    return _joined(said, room) | {"duration": stayed, "left_by": said["left_by"]}
+def _left(facts: Fields, room: str) -> Fields:
+    stayed = seconds(facts["leave"] - facts["join"])
+    return _joined(facts, room) | {"duration": stayed, "left_by": facts["left_by"]}
 
 
-_PAYLOADS: Final[dict[str, Callable[[Said, str], Said]]] = {
+_PAYLOADS: Final[dict[str, Callable[[Fields, str], Fields]]] = {
     MessageType.MEETING_STARTED: _started,
     MessageType.MEETING_ENDED: _ended,
     MessageType.MEETING_REVISED: _revised,

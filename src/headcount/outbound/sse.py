@@ -22,7 +22,7 @@ HEADERS: Final = {
 }
 _CLOSE_GRACE_S: Final = 2.0
 """Time to send the last event before the connection is aborted."""
-_DISCONNECTED: Final = "gone"
+_DISCONNECTED: Final = "disconnected"
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -52,14 +52,14 @@ class EventStream(Response):
 
     @abstractmethod
     async def write_events(self, write: Write) -> None:
-        """Write events until `listener.ended` is set."""
+        """Write events until `listener.end_reason` is set."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["headcount.lasts"] = True
         listener = self.listener
         abort: Callable[[], None] = scope.get("headcount.abort", _no_connection)
         listener.on_end = lambda: _abort_later(abort)
-        self.broadcaster.come(listener)
+        self.broadcaster.add(listener)
         watcher = asyncio.create_task(_watch_disconnect(receive, listener))
 
         async def write(chunk: bytes) -> None:
@@ -71,7 +71,7 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             watcher.cancel()
-            self.broadcaster.leave(listener)
+            self.broadcaster.remove(listener)
 
 
 def _no_connection() -> None:

@@ -17,8 +17,8 @@ from headcount.http.auth import Gate
 from headcount.ingest.polling.client import Asker
 from headcount.ingest.polling.poller import Polling, Tools
 from headcount.outbound.webhooks.client import Transport
-from headcount.outbound.webhooks.dispatcher import Delivering, Parts
-from headcount.outbound.webhooks.metrics import Counted
+from headcount.outbound.webhooks.dispatcher import Dependencies, Dispatcher
+from headcount.outbound.webhooks.metrics import WebhookMetrics
 from headcount.service.core import Core
 from headcount.store.database import StoreError
 from headcount.store.records import DAY_MS
@@ -96,18 +96,18 @@ class Maintenance:
 class Delivery:
     """Delivers webhook messages while `run` runs."""
 
-    def __init__(self, core: Core, transport: Transport, metrics: Counted) -> None:
+    def __init__(self, core: Core, transport: Transport, metrics: WebhookMetrics) -> None:
         store = core.store
         self._transport = transport
-        self._parts = Parts(
+        self._parts = Dependencies(
             store.endpoints, store.deliveries, store.messages, transport, core.worker.leads, core.clock.now, metrics,
             random.random,
         )  # fmt: skip
-        self._dispatcher: Delivering | None = None
+        self._dispatcher: Dispatcher | None = None
 
     async def run(self) -> None:
         """Run until cancelled; attempts in progress are finished then."""
-        self._dispatcher = Delivering(self._parts)
+        self._dispatcher = Dispatcher(self._parts)
         try:
             await self._dispatcher.run()
         finally:
@@ -121,7 +121,7 @@ class Delivery:
 
     def in_flight(self) -> int:
         """Return the number of messages in the queues of endpoints."""
-        return self._dispatcher.waiting if self._dispatcher is not None else 0
+        return self._dispatcher.pending if self._dispatcher is not None else 0
 
 
 async def roll_up_usage(core: Core) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from headcount.http.middleware import Front
-from headcount.outbound.webhooks.metrics import Counted
+from headcount.outbound.webhooks.metrics import WebhookMetrics
 from headcount.service.background import Delivery, Maintenance, poll_sources, roll_up_usage
 from headcount.service.core import build_core
 from headcount.service.readiness import Readiness
@@ -34,7 +34,7 @@ class Service:
         self.settings, self.store, self.clock = settings, core.store, core.clock
         self.worker, self.appender = core.worker, core.appender
         readiness = Readiness(core)
-        transport, webhook_metrics = webhook_transport(settings), Counted()
+        transport, webhook_metrics = webhook_transport(settings), WebhookMetrics()
         delivery = Delivery(core, transport, webhook_metrics)
         manager = endpoint_manager(core.store, transport, core.clock, delivery.wake)
         self._web = Web(core, readiness, manager)
@@ -47,8 +47,8 @@ class Service:
             partial(roll_up_usage, core),
         )
         """Tasks that the server runs, and cancels before it stops."""
-        webhook_metrics.waiting = delivery.in_flight
-        webhook_metrics.standing = lambda: readiness.failed_deliveries.latest
+        webhook_metrics.pending = delivery.in_flight
+        webhook_metrics.failed = lambda: readiness.failed_deliveries.latest
         for collector in (
             webhook_metrics,
             SourceMetrics(core.source_stats.totals),

@@ -1,4 +1,4 @@
-"""Receivers that answer, are slow, lie, die and come back: what is delivered, in which order, what is held back."""
+"""Delivery to receivers that answer, are slow, send garbage, stop and restart: what arrives, and in which order."""
 
 import ssl
 import threading
@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from headcount.outbound.webhooks.client import Transport
-from headcount.outbound.webhooks.retry_policy import Pace
+from headcount.outbound.webhooks.retry_policy import Backoff
 from headcount.store.open import open_store
 from headcount.store.webhooks import Delivery, DeliveryBatch, DeliveryState, ResendFilter, RetryType, State
 from support.dispatching import LOOPBACK, endpoint, posting
@@ -29,15 +29,15 @@ def fates(store, uuid="e"):
 
 
 def only_attempt(store, name):
-    (told,) = [one for one in store.deliveries.page("e", None, 100) if one.id == name]
-    return told.attempts[-1]
+    (found,) = [one for one in store.deliveries.page("e", None, 100) if one.id == name]
+    return found.attempts[-1]
 
 
 def in_order(came, room):
-    return [one.id for one in came if one.told["payload"]["room"] == room]
+    return [one.id for one in came if one.payload["payload"]["room"] == room]
 
 
-def test_rooms_keep_their_order_and_do_not_wait_for_each_other(store):
+def test_messages_keep_the_order_of_their_room_and_rooms_do_not_wait_for_each_other(store):
     lock, at_once, most = threading.Lock(), [0], [0]
 
     def a_little_slow(handler):
@@ -63,8 +63,8 @@ def test_rooms_keep_their_order_and_do_not_wait_for_each_other(store):
     assert store.deliveries.counts() == {}
 
 
-def test_what_failed_before_the_process_died_comes_once_though_it_waits_and_is_in_the_outbox(store):
-    """The position up to which all is settled may be before a message that waits in the store."""
+def test_a_message_that_is_pending_and_in_the_outbox_is_sent_once_after_a_restart(store):
+    """The endpoint's position may be before a pending delivery."""
     with receiving() as receiver:
         endpoint(store, receiver)
         put(store, *(f"m-{n}" for n in range(1, 7)))
@@ -77,7 +77,7 @@ def test_what_failed_before_the_process_died_comes_once_though_it_waits_and_is_i
     assert sorted(one.id for one in came) == [f"m-{n}" for n in range(1, 7)]
 
 
-def test_a_message_that_fails_holds_back_only_its_room(store):
+def test_a_message_that_fails_delays_only_its_room(store):
     refused = []
 
     def refuses_red_twice(handler):
@@ -87,7 +87,7 @@ def test_a_message_that_fails_holds_back_only_its_room(store):
         else:
             answers()(handler)
 
-    with receiving(refuses_red_twice) as receiver, posting(store, pace=Pace(400, 400)):
+    with receiving(refuses_red_twice) as receiver, posting(store, backoff=Backoff(400, 400)):
         endpoint(store, receiver)
         put(store, "red-1", "red-2", room="red")
         wait_until(lambda: refused)
@@ -105,7 +105,7 @@ def test_a_message_that_fails_holds_back_only_its_room(store):
         (closes_midway, None, "the answer broke off"),
     ],
 )
-def test_whatever_is_not_200_and_whole_is_a_failure(store, behave, status, error):
+def test_any_response_but_a_complete_200_is_a_failure(store, behave, status, error):
     with receiving(behave) as receiver, posting(store):
         endpoint(store, receiver)
         put(store, "m1")
@@ -117,7 +117,7 @@ def test_whatever_is_not_200_and_whole_is_a_failure(store, behave, status, error
         assert receiver.ids() == ["m1"] * 5
 
 
-def test_a_message_that_is_given_up_says_why_lets_the_next_one_go_and_can_be_replayed(store):
+def test_a_message_that_failed_for_good_has_a_reason_releases_its_room_and_can_be_replayed(store):
     def refuses_the_first(handler):
         answers(418 if b'"id":"m1"' in handler.body else 200)(handler)
 
@@ -125,18 +125,18 @@ def test_a_message_that_is_given_up_says_why_lets_the_next_one_go_and_can_be_rep
         row = endpoint(store, receiver)
         put(store, "m1", "m2")
         wait_until(lambda: fates(store) == {"m1": DeliveryState.FAILED, "m2": DeliveryState.DELIVERED})
-        (told,) = store.deliveries.page("e", None, 10, DeliveryState.FAILED)
-        assert told.reason == "tried 5 times: answered 418"
+        (failed,) = store.deliveries.page("e", None, 10, DeliveryState.FAILED)
+        assert failed.reason == "tried 5 times: answered 418"
         receiver.behave = answers()
         assert store.endpoints.resend(row, ResendFilter(failed=True)) == 1
         wait_until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED, "m2": DeliveryState.DELIVERED})
         assert receiver.ids() == ["m1"] * 5 + ["m2", "m1"]
 
 
-def test_an_answer_without_end_is_not_listened_to_for_ever(store):
+def test_a_response_without_end_is_read_up_to_a_limit(store):
     with (
         receiving(never_ends) as receiver,
-        posting(store, world=Transport("test", LOOPBACK, readable=lambda _: True)),
+        posting(store, transport=Transport("test", LOOPBACK, stores_body_from=lambda _: True)),
     ):
         endpoint(store, receiver)
         put(store, "m1")
@@ -144,7 +144,7 @@ def test_an_answer_without_end_is_not_listened_to_for_ever(store):
         assert len(only_attempt(store, "m1").answer) == 1_024
 
 
-def test_one_that_is_slow_delays_nobody_else(store):
+def test_a_slow_endpoint_delays_no_other_endpoint(store):
     release = threading.Event()
 
     def waits(handler):
@@ -164,11 +164,11 @@ def test_one_that_is_slow_delays_nobody_else(store):
         slow.wait_for(40)
 
 
-def test_one_that_is_dead_fails_keeps_its_messages_and_gets_them_when_it_is_revived(store):
-    with receiving() as gone:
-        port = gone.port
-        row = endpoint(store, gone, retry_type=RetryType.CIRCUIT_BREAKER)
-    with posting(store, pace=Pace(1_600, 1_600)):
+def test_a_dead_endpoint_is_disabled_keeps_its_messages_and_receives_them_when_it_is_enabled(store):
+    with receiving() as dead:
+        port = dead.port
+        row = endpoint(store, dead, retry_type=RetryType.CIRCUIT_BREAKER)
+    with posting(store, backoff=Backoff(1_600, 1_600)):
         put(store, *(f"m{n}" for n in range(30)))
         wait_until(lambda: store.endpoints.find("default", "e").state is State.FAILED)
         assert store.endpoints.find("default", "e").failed_count == 3
@@ -181,16 +181,16 @@ def test_one_that_is_dead_fails_keeps_its_messages_and_gets_them_when_it_is_revi
     assert store.endpoints.find("default", "e").state is State.ACTIVE
 
 
-def test_what_waits_is_tried_at_its_time_after_a_restart(store):
+def test_pending_messages_are_attempted_at_their_time_after_a_restart(store):
     with receiving(answers(500)) as receiver:
         endpoint(store, receiver)
-        with posting(store, pace=Pace(60_000, 60_000)):
+        with posting(store, backoff=Backoff(60_000, 60_000)):
             put(store, "m1", "m2")
             put(store, "n1", room="red")
             receiver.wait_for(2)
         assert store.deliveries.counts() == {("e", DeliveryState.PENDING): 3}
         waiting = store.deliveries.pending("e", 0, 10)
-        assert [(one.id, tries) for one, tries, *_ in waiting] == [("m1", 1), ("m2", 0), ("n1", 1)]
+        assert [(one.id, attempts) for one, attempts, *_ in waiting] == [("m1", 1), ("m2", 0), ("n1", 1)]
         receiver.behave = answers()
         with posting(store):
             put(store, "m3")
@@ -204,7 +204,7 @@ def test_what_waits_is_tried_at_its_time_after_a_restart(store):
         assert in_order(receiver.messages, "blue") == ["m1", "m1", "m2", "m3"]
 
 
-def test_more_than_fits_is_replayed_in_order_before_what_is_new(store):
+def test_a_replay_larger_than_a_queue_is_sent_in_order_before_new_messages(store):
     with receiving() as receiver, posting(store):
         for room in ("red", "green", "blue", "grey"):
             put(store, *(f"{room}-{n}" for n in range(300)), room=room)
@@ -216,34 +216,34 @@ def test_more_than_fits_is_replayed_in_order_before_what_is_new(store):
         assert in_order(came, "grey") == [f"grey-{n}" for n in range(300)]
 
 
-def test_only_the_one_that_leads_delivers(store):
-    leads = threading.Event()
-    with receiving() as receiver, posting(store, leads=leads.is_set), posting(store) as other:
+def test_only_the_leader_delivers(store):
+    is_leader = threading.Event()
+    with receiving() as receiver, posting(store, is_leader=is_leader.is_set), posting(store) as other:
         endpoint(store, receiver)
         put(store, *(f"m{n}" for n in range(50)))
         receiver.wait_for(50)
         assert len(receiver.ids()) == 50
-        assert other.waiting() == 0
+        assert other.pending() == 0
 
 
-def test_who_takes_over_goes_on_from_what_was_kept(store):
-    leads = [True]
+def test_a_new_leader_continues_from_the_stored_results(store):
+    is_leader = [True]
     with (
         receiving() as receiver,
-        posting(store, leads=lambda: leads[0]),
-        posting(store, leads=lambda: not leads[0]),
+        posting(store, is_leader=lambda: is_leader[0]),
+        posting(store, is_leader=lambda: not is_leader[0]),
     ):
         endpoint(store, receiver)
         for n in range(100):
             put(store, f"m{n}", room=f"r{n % 3}")
-            leads[0] = n % 40 < 20
+            is_leader[0] = n % 40 < 20
         came = receiver.wait_for(100)
         for room in ("r0", "r1", "r2"):
             firsts = list(dict.fromkeys(in_order(came, room)))
             assert firsts == [f"m{n}" for n in range(100) if f"r{n % 3}" == room]
 
 
-def test_one_over_tls_is_told_if_its_authority_is_trusted(store, tmp_path):
+def test_an_endpoint_with_tls_receives_messages_only_if_its_authority_is_trusted(store, tmp_path):
     authority = trustme.CA()
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(served)
@@ -251,15 +251,15 @@ def test_one_over_tls_is_told_if_its_authority_is_trusted(store, tmp_path):
     with receiving(tls=served) as receiver:
         endpoint(store, receiver)
         put(store, "m1")
-        with posting(store, world=Transport("test", LOOPBACK, ca_file=str(tmp_path / "authority.pem"))):
+        with posting(store, transport=Transport("test", LOOPBACK, ca_file=str(tmp_path / "authority.pem"))):
             receiver.wait_for(1)
         put(store, "m2")
-        with posting(store, pace=Pace(60_000, 60_000)):
+        with posting(store, backoff=Backoff(60_000, 60_000)):
             wait_until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED, "m2": DeliveryState.PENDING})
         assert "certificate verify failed" in only_attempt(store, "m2").error
 
 
-def test_what_was_looked_up_is_what_is_connected_to(store):
+def test_the_addresses_that_were_resolved_are_those_that_are_connected_to(store):
     looked_up = []
 
     async def rebinds(host, _port):
@@ -269,30 +269,34 @@ def test_what_was_looked_up_is_what_is_connected_to(store):
     with receiving() as receiver:
         endpoint(store, receiver.url.replace("127.0.0.1", "localhost"))
         put(store, "m1")
-        with posting(store, pace=Pace(300, 300), world=Transport("test", LOOPBACK, lookup=rebinds)):
+        with posting(
+            store, backoff=Backoff(300, 300), transport=Transport("test", LOOPBACK, resolve=rebinds)
+        ):
             wait_until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED})
     first = only_attempt(store, "m1")
     assert "no connection" in first.error
     assert looked_up == ["localhost", "localhost"]
 
 
-def test_a_name_that_leads_inside_is_not_connected_to(store):
+def test_a_name_that_resolves_to_an_internal_address_is_not_connected_to(store):
     async def inside(_host, _port):
         return ["169.254.169.254"]
 
     endpoint(store, "https://hooks.example/x")
     put(store, "m1")
-    with posting(store, pace=Pace(60_000, 60_000), world=Transport("test", lookup=inside)):
+    with posting(store, backoff=Backoff(60_000, 60_000), transport=Transport("test", resolve=inside)):
         wait_until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
     assert "169.254.169.254 is not of the public internet" in only_attempt(store, "m1").error
 
 
-def test_what_an_endpoint_in_a_named_network_answers_is_not_kept_and_what_one_outside_answers_is(store):
+def test_a_response_body_from_an_allowed_network_is_not_stored_and_a_public_one_is(store):
     with receiving(answers(500, b"the inside")) as receiver:
         endpoint(store, receiver)
-        for name, more in (("m1", {}), ("m2", {"readable": lambda _: True})):
+        for name, more in (("m1", {}), ("m2", {"stores_body_from": lambda _: True})):
             put(store, name, room=name)
-            with posting(store, pace=Pace(60_000, 60_000), world=Transport("test", LOOPBACK, **more)):
+            with posting(
+                store, backoff=Backoff(60_000, 60_000), transport=Transport("test", LOOPBACK, **more)
+            ):
                 wait_until(
                     lambda name=name: (
                         fates(store).get(name) == DeliveryState.PENDING and only_attempt(store, name)
@@ -302,27 +306,27 @@ def test_what_an_endpoint_in_a_named_network_answers_is_not_kept_and_what_one_ou
     assert only_attempt(store, "m2").answer == "the inside"
 
 
-def test_a_redirect_to_the_inside_is_not_followed(store):
+def test_a_redirect_is_not_followed(store):
     with receiving() as inner, receiving(answers(302, location=inner.url)) as receiver:
         endpoint(store, receiver)
         put(store, "m1")
-        with posting(store, pace=Pace(60_000, 60_000)):
+        with posting(store, backoff=Backoff(60_000, 60_000)):
             wait_until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
     assert only_attempt(store, "m1").status == 302
     assert inner.came == []
 
 
-def test_this_machine_is_not_connected_to_unless_the_operator_names_it(store):
+def test_this_machine_is_not_connected_to_unless_the_operator_allows_it(store):
     with receiving() as receiver:
         endpoint(store, receiver)
         put(store, "m1")
-        with posting(store, pace=Pace(60_000, 60_000), world=Transport("test")):
+        with posting(store, backoff=Backoff(60_000, 60_000), transport=Transport("test")):
             wait_until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
         assert "webhook_networks" in only_attempt(store, "m1").error
         assert receiver.came == []
 
 
-def test_one_that_is_taken_away_is_told_nothing_more(store):
+def test_a_deleted_endpoint_receives_no_more_messages(store):
     with receiving() as receiver, posting(store):
         endpoint(store, receiver)
         put(store, "m1")
@@ -337,20 +341,20 @@ def test_one_that_is_taken_away_is_told_nothing_more(store):
         assert set(receiver.ids()) <= {"m1", "m2"}
 
 
-def test_what_is_counted_is_what_was_done(store):
-    with receiving() as receiver, posting(store) as counted:
+def test_attempts_are_counted_by_result(store):
+    with receiving() as receiver, posting(store) as metrics:
         endpoint(store, receiver)
         put(store, "m1", "m2")
         wait_until(lambda: len(fates(store)) == 2)
         receiver.behave = answers(500)
         put(store, "m3")
         wait_until(lambda: fates(store).get("m3") is DeliveryState.FAILED)
-        told = {
+        counted = {
             (one.name, *one.labels.values()): one.value
-            for metric in counted.collect()
+            for metric in metrics.collect()
             for one in metric.samples
         }
-    assert told["headcount_webhook_tries_total", "delivered"] == 2
-    assert told["headcount_webhook_tries_total", "failed"] == 4
-    assert told["headcount_webhook_tries_total", "parked"] == 1
-    assert told["headcount_webhook_delivery_seconds_count",] == 2
+    assert counted["headcount_webhook_tries_total", "delivered"] == 2
+    assert counted["headcount_webhook_tries_total", "failed"] == 4
+    assert counted["headcount_webhook_tries_total", "parked"] == 1
+    assert counted["headcount_webhook_delivery_seconds_count",] == 2

@@ -1,4 +1,4 @@
-"""Where we send to, and where we do not, whatever name leads there."""
+"""Addresses that the egress policy permits and refuses."""
 
 import pytest
 
@@ -19,31 +19,31 @@ INNER = [
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_what_is_of_the_world_is_sent_to_but_only_in_secret(address):
+def test_a_public_address_is_permitted_only_with_tls(address):
     assert permitted("hooks.example", [address], (), secure=True) == [address]
     with pytest.raises(AddressRefused, match="use https"):
         permitted("hooks.example", [address], (), secure=False)
 
 
 @pytest.mark.parametrize("address", INNER)
-def test_what_is_of_our_own_network_is_refused(address):
+def test_an_internal_address_is_refused(address):
     with pytest.raises(AddressRefused, match="webhook_networks"):
         permitted("hooks.example", [address], (), secure=True)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "2002:7f00:1::1"])
-def test_this_machine_is_sent_to_only_if_the_operator_names_it(address):
+def test_this_machine_is_permitted_only_if_the_operator_allows_it(address):
     for host in (address, "localhost", "hooks.example"):
         with pytest.raises(AddressRefused, match="webhook_networks"):
             permitted(host, [address], (), secure=False)
         assert permitted(host, [address], networks("127.0.0.0/8,::1/128"), secure=False) == [address]
 
 
-def test_a_name_that_leads_to_both_is_connected_to_where_it_may_be():
+def test_a_name_with_both_kinds_of_addresses_keeps_the_permitted_ones():
     assert permitted("hooks.example", ["10.0.0.1", *PUBLIC], (), secure=True) == PUBLIC
 
 
-def test_a_network_that_is_named_is_sent_to():
+def test_an_allowed_network_is_permitted():
     named = networks("10.1.0.0/16, fd00:1::/32")
     for address in ("10.1.2.3", "fd00:1::5", "::ffff:10.1.2.3"):
         assert permitted("inner.example", [address], named, secure=False) == [address]
@@ -54,7 +54,7 @@ def test_a_network_that_is_named_is_sent_to():
 @pytest.mark.parametrize(
     "url", ["https://hooks.example/x?y=1", "http://127.0.0.1:8000/", "https://[2606::1]:8443/a"]
 )
-def test_a_url_may_be_many_things(url):
+def test_a_valid_url_is_accepted(url):
     check_url(url)
 
 
@@ -66,6 +66,6 @@ def test_a_url_may_be_many_things(url):
         "https://" + "h" * 3_000,
     ],
 )  # fmt: skip
-def test_but_not_all(url):
+def test_an_invalid_url_is_refused(url):
     with pytest.raises(BadInput, match='"url" must be'):
         check_url(url)

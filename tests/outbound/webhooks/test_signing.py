@@ -1,11 +1,11 @@
-"""What is signed is what Daily's consumers and those of Standard Webhooks work out."""
+"""Signatures equal those that consumers of Daily and of Standard Webhooks compute."""
 
 from datetime import UTC, datetime
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from headcount.outbound.webhooks.signing import is_secret, signed
+from headcount.outbound.webhooks.signing import is_secret, sign
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 OTHER = "IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE="
@@ -17,7 +17,7 @@ BODY = (
 
 
 def headers(secrets, body, now, name="msg-1"):
-    return {key.decode(): value.decode() for key, value in signed(secrets, name, body, now)}
+    return {key.decode(): value.decode() for key, value in sign(secrets, name, body, now)}
 
 
 @pytest.mark.parametrize(
@@ -27,20 +27,20 @@ def headers(secrets, body, now, name="msg-1"):
         (b'{"test":"test"}', "kUUmtaJgkD6ojCgByoCuyLfv9uk3nknOZnkjTyFQkqc="),
     ],
 )
-def test_dailys_signature_is_that_of_the_contract(body, signature):
-    told = headers([SECRET, OTHER], body, 1_767_225_711_500)
-    assert (told["x-webhook-timestamp"], told["x-webhook-signature"]) == ("1767225711500", signature)
+def test_dailys_signature_equals_the_documented_one(body, signature):
+    signed = headers([SECRET, OTHER], body, 1_767_225_711_500)
+    assert (signed["x-webhook-timestamp"], signed["x-webhook-signature"]) == ("1767225711500", signature)
 
 
-@pytest.mark.parametrize("holds", [SECRET, OTHER])
-def test_the_published_package_verifies_each_secret_that_holds(holds):
+@pytest.mark.parametrize("valid", [SECRET, OTHER])
+def test_the_published_package_verifies_each_valid_secret(valid):
     now = round(datetime.now(UTC).timestamp() * 1_000)
-    told = headers([SECRET, OTHER], BODY, now)
-    assert Webhook(holds).verify(BODY, told)["type"] == "meeting.ended"
+    signed = headers([SECRET, OTHER], BODY, now)
+    assert Webhook(valid).verify(BODY, signed)["type"] == "meeting.ended"
     with pytest.raises(WebhookVerificationError):
-        Webhook(holds).verify(BODY + b" ", told)
+        Webhook(valid).verify(BODY + b" ", signed)
     with pytest.raises(WebhookVerificationError):
-        Webhook("c29tZXRoaW5nIGVsc2U=").verify(BODY, told)
+        Webhook("c29tZXRoaW5nIGVsc2U=").verify(BODY, signed)
 
 
 @pytest.mark.parametrize(("text", "is_one"), [(SECRET, True), ("AA==", True), ("", False), ("whsec_AAAA", False), ("AA", False), ("\u00e9", False)])  # fmt: skip

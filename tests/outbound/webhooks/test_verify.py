@@ -1,4 +1,4 @@
-"""Whether a delivery is genuine: asked of Daily's form and of the Standard Webhooks library."""
+"""Verification of received webhooks, against Daily's form and the Standard Webhooks library; `headcount listen`."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from headcount.errors import BadInput
-from headcount.outbound.webhooks.verify import DAILY, STANDARD, key_of, verdicts
+from headcount.outbound.webhooks.verify import DAILY, STANDARD, parse_secret, verify
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 KEY = bytes(range(32))
@@ -38,70 +38,70 @@ def standard(body=BODY, at=NOW, secret=SECRET):
     return {"webhook-id": "m-1", "webhook-timestamp": str(at // 1_000), "webhook-signature": signature}
 
 
-def wrong(headers, body=BODY, key=KEY, now=NOW):
-    return {one.form: one.wrong for one in verdicts(headers, body, key, now)}
+def problems(headers, body=BODY, key=KEY, now=NOW):
+    return {one.form: one.problem for one in verify(headers, body, key, now)}
 
 
 @pytest.mark.parametrize(("body", "timestamp", "signature"), DAILYS)
-def test_dailys_form_is_known_in_seconds_and_in_milliseconds(body, timestamp, signature):
-    assert wrong(daily(timestamp, signature), body)[DAILY] is None
+def test_dailys_form_is_valid_in_seconds_and_in_milliseconds(body, timestamp, signature):
+    assert problems(daily(timestamp, signature), body)[DAILY] is None
 
 
 @pytest.mark.parametrize("body", [BODY, b"{}", '{"name":"\u2028 שלום 👩\u200d🚀"}'.encode()])
-def test_what_the_library_of_standard_webhooks_signs_is_good(body):
-    assert wrong(standard(body), body)[STANDARD] is None
+def test_a_signature_of_the_standard_webhooks_library_is_valid(body):
+    assert problems(standard(body), body)[STANDARD] is None
 
 
-def test_one_good_signature_among_others_is_enough():
+def test_one_valid_signature_among_others_is_enough():
     headers = standard()
     headers["webhook-signature"] = f"v1,AAAA {headers['webhook-signature']} v2,x"
-    assert wrong(headers)[STANDARD] is None
+    assert problems(headers)[STANDARD] is None
 
 
-def test_neither_form_says_anything_of_the_other():
-    verdict = wrong(daily(*DAILYS[0][1:]))
-    assert verdict == {DAILY: None, STANDARD: "webhook-id is not there"}
-    assert wrong(standard())[DAILY] == "X-Webhook-Signature or X-Webhook-Timestamp is not there"
+def test_the_forms_are_verified_independently():
+    found = problems(daily(*DAILYS[0][1:]))
+    assert found == {DAILY: None, STANDARD: "webhook-id is not there"}
+    assert problems(standard())[DAILY] == "X-Webhook-Signature or X-Webhook-Timestamp is not there"
 
 
-def test_another_body_key_time_or_id_is_not_what_was_signed():
+def test_another_body_key_time_or_id_is_invalid():
     headers = standard() | daily(*DAILYS[0][1:])
     for others in (
-        wrong(headers, BODY + b" "),
-        wrong(headers, key=KEY[1:]),
-        wrong(headers | {"x-webhook-timestamp": "1767225711501", "webhook-timestamp": "1767225712"}),
-        wrong(headers | {"x-webhook-signature": "é", "webhook-signature": "v1,é"}),
+        problems(headers, BODY + b" "),
+        problems(headers, key=KEY[1:]),
+        problems(headers | {"x-webhook-timestamp": "1767225711501", "webhook-timestamp": "1767225712"}),
+        problems(headers | {"x-webhook-signature": "é", "webhook-signature": "v1,é"}),
     ):
         assert all("is not that of this body" in one for one in others.values())
-    assert "is not that of this body" in wrong(headers | {"webhook-id": "m-2"})[STANDARD]
+    assert "is not that of this body" in problems(headers | {"webhook-id": "m-2"})[STANDARD]
 
 
 @pytest.mark.parametrize(
-    ("late", "told"), [(301_000, "301 s old"), (-301_000, "301 s ahead"), (299_000, None)]
+    ("late", "problem"), [(301_000, "301 s old"), (-301_000, "301 s ahead"), (299_000, None)]
 )
-def test_what_was_signed_too_long_ago_may_be_a_copy(late, told):
-    for verdict in wrong(
+def test_an_old_signature_is_invalid(late, problem):
+    for found in problems(
         standard(at=1_767_225_711_000) | daily(*DAILYS[1][1:]), now=1_767_225_711_000 + late
     ).values():
-        assert verdict is None if told is None else told in verdict
+        assert found is None if problem is None else problem in found
 
 
 @pytest.mark.parametrize("text", ["", "whsec_", "x", "é", "a b c d"])
-def test_a_secret_that_is_none_is_refused(text):
+def test_a_malformed_secret_is_refused(text):
     with pytest.raises(BadInput, match="--hmac"):
-        key_of(text)
+        parse_secret(text)
 
 
 def test_a_secret_may_be_written_as_standard_webhooks_writes_it():
-    assert key_of(SECRET) == key_of(f"whsec_{SECRET}") == KEY
+    assert parse_secret(SECRET) == parse_secret(f"whsec_{SECRET}") == KEY
 
 
-# The command.
+# The command
 
 
 @pytest.fixture
 def listening():
-    """Starts `headcount listen` on a free port; gives its process and its address."""
+    """A function that starts `headcount listen` on a free port and returns its process and address."""
     started = []
 
     def start(*options):
@@ -117,19 +117,19 @@ def listening():
 
 
 @pytest.mark.process
-def test_a_delivery_is_shown_with_its_signatures_checked(listening):
+def test_a_webhook_is_printed_with_its_signatures_verified(listening):
     process, url = listening("--hmac", SECRET, "--json")
     now = round(datetime.now(UTC).timestamp() * 1_000)
     assert httpx.post(f"{url}/hook", content=BODY, headers=standard(at=now)).status_code == 200
-    told = json.loads(process.stdout.readline())
-    assert told["path"] == "/hook"
-    assert told["body"] == json.loads(BODY)
-    assert told["signatures"][STANDARD] is None
-    assert told["signatures"][DAILY] == "X-Webhook-Signature or X-Webhook-Timestamp is not there"
+    printed = json.loads(process.stdout.readline())
+    assert printed["path"] == "/hook"
+    assert printed["body"] == json.loads(BODY)
+    assert printed["signatures"][STANDARD] is None
+    assert printed["signatures"][DAILY] == "X-Webhook-Signature or X-Webhook-Timestamp is not there"
 
 
 @pytest.mark.process
-def test_it_is_shown_to_people_as_well(listening):
+def test_a_webhook_is_printed_for_people_without_json(listening):
     process, url = listening("--hmac", b64encode(b"another").decode())
     httpx.post(url, content=BODY, headers=standard())
     lines = [process.stdout.readline().rstrip() for _ in range(4)]
@@ -142,7 +142,7 @@ def test_it_is_shown_to_people_as_well(listening):
 
 
 @pytest.mark.process
-def test_failures_can_be_tried(listening):
+def test_failures_can_be_simulated(listening):
     _, url = listening("--status", "503", "--delay", "0.2")
     answer = httpx.post(url, content=b"no json \xff")
     assert answer.status_code == 503

@@ -34,8 +34,8 @@ def test_what_is_in_the_outbox_arrives_signed_in_both_ways(client, outbox, recei
     set_up(client, receiver, basicAuth="user:word")
     put(outbox, "met-1")
     (came,) = receiver.wait_for(1)
-    assert came.told["payload"]["room"] == "blue"
-    assert (came.told["id"], came.headers["webhook-id"]) == ("met-1", "met-1")
+    assert came.payload["payload"]["room"] == "blue"
+    assert (came.payload["id"], came.headers["webhook-id"]) == ("met-1", "met-1")
     assert came.headers["x-webhook-signature"] == dailys(SECRET, came)
     assert len(came.headers["x-webhook-timestamp"]) == 13
     Webhook(SECRET).verify(came.body, came.headers)

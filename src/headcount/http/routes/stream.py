@@ -21,7 +21,7 @@ from headcount.http.errors import ApiError, invalid
 from headcount.kernel.rules import NEVER
 from headcount.outbound import sse
 from headcount.outbound.broadcast import PAGE, SLOW, Broadcaster, Listener
-from headcount.outbound.payloads import text_of
+from headcount.outbound.payloads import encode
 from headcount.store.database import in_thread
 from headcount.store.outbox import Message
 
@@ -43,7 +43,7 @@ _END_REASONS: Final = {
 def event_of(cursors: Cursors, message: Message) -> bytes:
     """Return a message as an event."""
     cursor = cursors.encode(message.domain, message.position)
-    return sse.encode_event(text_of(message), event=message.type, cursor=cursor)
+    return sse.encode_event(encode(message), event=message.type, cursor=cursor)
 
 
 def route(broadcaster: Broadcaster, gate: Gate, cursors: Cursors) -> Route:
@@ -76,7 +76,7 @@ def _require_capacity(broadcaster: Broadcaster, domain: str) -> None:
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", info, {"retry-after": "5"})
     if broadcaster.is_full_for(domain):
         info = (
-            f"your domain has {broadcaster.most_of_domain:,} open streams, the most it may have here"
+            f"your domain has {broadcaster.max_per_domain:,} open streams, the most it may have here"
             " (the setting max_streams_per_domain): close one, or try again later"
         )
         raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "rate-limit-error", info, {"retry-after": "5"})
@@ -97,7 +97,7 @@ class MessageStream(sse.EventStream):
         await write(self._preamble())
         await self._write_backlog(write)
         await self._write_live(write)
-        reason = self.listener.ended
+        reason = self.listener.end_reason
         if reason in _END_REASONS:
             await write(_notice("dropped", reason, _END_REASONS[reason]))
 
@@ -115,7 +115,7 @@ class MessageStream(sse.EventStream):
             position = await self._write_stored(write, listener.position, None)
             # The broadcaster hands over only what is newer than this, or than its own position.
             listener.position = position
-            await self._write_stored(write, position, self.broadcaster.join(listener))
+            await self._write_stored(write, position, self.broadcaster.go_live(listener))
         except TimeoutError:
             listener.end(SLOW)
 
@@ -123,12 +123,12 @@ class MessageStream(sse.EventStream):
         """Write the stored messages after a position, and up to `until`; return the last position."""
         listener = self.listener
         types = sorted(listener.types)
-        while listener.ended is None and (until is None or position < until):
+        while listener.end_reason is None and (until is None or position < until):
             page = await asyncio.to_thread(
                 self.broadcaster.messages.after, position, domain=listener.domain, types=types, most=PAGE
             )
             due = [message for message in page if until is None or message.position <= until]
-            events = [self.broadcaster.told(message) for message in due if listener.wants(message)]
+            events = [self.broadcaster.encoded(message) for message in due if listener.matches(message)]
             async with asyncio.timeout(_BACKLOG_PAGE_TIMEOUT_S):
                 await self._write_chunks(write, events)
             position = due[-1].position if due else position
@@ -138,13 +138,13 @@ class MessageStream(sse.EventStream):
 
     async def _write_live(self, write: sse.Write) -> None:
         listener = self.listener
-        while listener.ended is None:
+        while listener.end_reason is None:
             events = await listener.wait()
             # Read before the next await: later the position can be ahead of what was written.
             position = listener.position
             await self._write_chunks(write, events)
-            if listener.beat:
-                listener.beat = False
+            if listener.heartbeat_due:
+                listener.heartbeat_due = False
                 await write(sse.keep_alive(self._cursor(position)))
 
     def _cursor(self, position: int) -> str:

@@ -127,10 +127,10 @@ async def test(manager: EndpointManager, request: Request) -> Any:
     """POST /webhooks/{uuid}/test: send the ping now, and say what came of it."""
     answered = await manager.ping(await _found(manager, request))
     return {
-        "delivered": answered.good,
+        "delivered": answered.succeeded,
         "status": answered.status,
         "latency_ms": answered.latency_ms,
-        "answer": answered.text,
+        "answer": answered.body,
         "error": answered.error,
     }
 

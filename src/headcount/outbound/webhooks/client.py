@@ -1,10 +1,11 @@
-"""Client: one POST, and what came of it. Nothing but this and `connecting` knows the HTTP library.
+"""HTTP client of outgoing webhooks: one POST and its result.
 
-It is the core of httpx2 rather than httpx2 itself: no redirects, no proxies of the environment, and a place
-where a connection is made, at which the address is checked that it goes to.
+Responsible for connections, timeouts, TLS trust, and for what of a response is stored. Must not know messages, retries or
+the store. Only this module and `egress` know the HTTP library.
 
-What an answer says is kept only if it came over the public internet. In a network that the operator names, whoever
-may set up an endpoint could otherwise read what inner services answer.
+It uses the core of httpx2: no redirects, no proxies from the environment, and a network backend in which the egress policy is
+enforced. A response body is stored only if it came over the public internet: in a network that the operator allows, a user who
+may create endpoints could otherwise read responses of internal services.
 """
 
 import asyncio
@@ -19,82 +20,88 @@ from urllib.parse import urlsplit
 import httpcore2 as httpcore
 
 from headcount.errors import HeadcountError
-from headcount.outbound.webhooks.egress import AddressRefused, CheckedBackend, Lookup, Network, is_public
+from headcount.outbound.webhooks.egress import AddressRefused, Network, PolicyBackend, Resolve, is_public
 from headcount.outbound.webhooks.retry_policy import is_success
 from headcount.outbound.webhooks.signing import Headers
 
-CONNECT_S: Final = 5.0
-WHOLE_S: Final = 10.0
-KEPT_BYTES: Final = 1_024
-"""So much of an answer is kept."""
-_MOST_BYTES: Final = 65_536
-"""So much of it is read."""
-_MOST_LOOKUPS: Final = 64
-_IDLE_S: Final = 20.0
+CONNECT_TIMEOUT_S: Final = 5.0
+TIMEOUT_S: Final = 10.0
+STORED_BYTES: Final = 1_024
+"""How much of a response body is stored."""
+_MAX_READ_BYTES: Final = 65_536
+_MAX_LOOKUPS: Final = 64
+_KEEPALIVE_S: Final = 20.0
 
 
 class DeliveryResult(NamedTuple):
-    """What came of a request: a status, if there was an answer, and how it began; else what went wrong."""
+    """The result of one request: the status and the beginning of the body if there was a response, else the error."""
 
     status: int | None
     latency_ms: int
-    text: str
+    body: str
     error: str | None
 
     @property
-    def good(self) -> bool:
-        """Whether it was a success, whole and in time."""
+    def succeeded(self) -> bool:
+        """Whether the response was a success, complete and in time."""
         return is_success(self.status) and self.error is None
 
 
 class Client:
-    """What posts to one endpoint have in common: connections that are kept, one look-up at a time."""
+    """Client of one endpoint: keeps connections open, and resolves its name once at a time."""
 
-    def __init__(self, world: "Transport", url: str) -> None:
+    def __init__(self, transport: "Transport", url: str) -> None:
         self._url = url
-        self._trust = world.trust
-        self._readable = world.readable
-        self._backend = CheckedBackend(world.lookup, world.named, secure=urlsplit(url).scheme == "https")
+        self._tls = transport.tls
+        self._stores_body_from = transport.stores_body_from
+        secure = urlsplit(url).scheme == "https"
+        self._backend = PolicyBackend(transport.resolve, transport.allowed_networks, secure=secure)
         self._idle: list[httpcore.AsyncConnectionPool] = []
-        self._all: list[httpcore.AsyncConnectionPool] = []
+        self._pools: list[httpcore.AsyncConnectionPool] = []
         host = urlsplit(url).netloc.encode()
-        self._headers: Headers = [(b"host", host), *world.headers]
+        self._headers: Headers = [(b"host", host), *transport.headers]
 
-    async def post(self, headers: Headers, body: bytes, whole_s: float = WHOLE_S) -> DeliveryResult:
-        """POST a body; never raises for what the other side does."""
-        began = monotonic()
-        status, text, error = None, b"", None
+    async def post(self, headers: Headers, body: bytes, timeout_s: float = TIMEOUT_S) -> DeliveryResult:
+        """POST a body. Never raise for what the receiver does."""
+        started = monotonic()
+        status, beginning, error = None, b"", None
         try:
-            async with asyncio.timeout(whole_s):
-                status, text = await self._asked(headers, body)
+            async with asyncio.timeout(timeout_s):
+                status, beginning = await self._send(headers, body)
         except TimeoutError:
-            error = f"no whole answer within {whole_s:g} s"
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as broke:
-            error = _told(broke)
+            error = f"no whole answer within {timeout_s:g} s"
+        except (
+            httpcore.TimeoutException,
+            httpcore.NetworkError,
+            httpcore.ProtocolError,
+            OSError,
+        ) as failure:
+            error = _message(failure)
         except (AddressRefused, httpcore.UnsupportedProtocol) as refused:
             error = str(refused)
-        latency = round((monotonic() - began) * 1_000)
-        return DeliveryResult(status, latency, _shown(text), error)
+        latency_ms = round((monotonic() - started) * 1_000)
+        return DeliveryResult(status, latency_ms, _text(beginning), error)
 
     async def close(self) -> None:
-        for pool in self._all:
+        for pool in self._pools:
             with suppress(Exception):
                 await pool.aclose()
 
     def _pool(self) -> httpcore.AsyncConnectionPool:
-        """A pool of one connection: a larger one looks at all of its connections for each request."""
+        """Return a pool of one connection: a larger one looks at all of its connections for each request."""
         if self._idle:
             return self._idle.pop()
         pool = httpcore.AsyncConnectionPool(
-            ssl_context=self._trust,
+            ssl_context=self._tls,
             max_connections=1,
-            keepalive_expiry=_IDLE_S,
+            keepalive_expiry=_KEEPALIVE_S,
             network_backend=self._backend,
         )
-        self._all.append(pool)
+        self._pools.append(pool)
         return pool
 
-    async def _asked(self, headers: Headers, body: bytes) -> tuple[int, bytes]:
+    async def _send(self, headers: Headers, body: bytes) -> tuple[int, bytes]:
+        """Return the status and the beginning of the body."""
         length = [(b"content-length", str(len(body)).encode())]
         pool = self._pool()
         try:
@@ -103,40 +110,40 @@ class Client:
                 self._url,
                 headers=self._headers + length + headers,
                 content=body,
-                extensions={"timeout": {"connect": CONNECT_S}},
-            ) as answer:
-                text = await _beginning(answer)
-                peer = answer.extensions["network_stream"].get_extra_info("server_addr")
-                return answer.status, text if self._readable(peer[0]) else b""
+                extensions={"timeout": {"connect": CONNECT_TIMEOUT_S}},
+            ) as response:
+                beginning = await _read_beginning(response)
+                peer = response.extensions["network_stream"].get_extra_info("server_addr")
+                return response.status, beginning if self._stores_body_from(peer[0]) else b""
         finally:
             self._idle.append(pool)
 
 
 class Transport:
-    """What posts to all endpoints have in common: whom to trust, where not to go, how to look up names.
+    """What the clients of all endpoints share: TLS trust, allowed networks, headers, name resolution.
 
-    `readable` decides by its address whether what an endpoint answers is kept.
+    `stores_body_from` decides by the peer's address whether a response body is stored.
     """
 
     def __init__(
         self,
         agent: str,
-        named: Sequence[Network] = (),
+        allowed_networks: Sequence[Network] = (),
         ca_file: str = "",
-        lookup: Lookup | None = None,
-        readable: Callable[[str], bool] = is_public,
+        resolve: Resolve | None = None,
+        stores_body_from: Callable[[str], bool] = is_public,
     ) -> None:
-        self.named = named
-        self.readable = readable
-        self.trust = _trust(ca_file)
+        self.allowed_networks = allowed_networks
+        self.stores_body_from = stores_body_from
+        self.tls = _tls_context(ca_file)
         self.headers: Headers = [
             (b"content-type", b"application/json"),
             (b"user-agent", agent.encode()),
             (b"accept", b"*/*"),
         ]
-        # Look-ups block a thread for as long as they like, so they have threads of their own.
-        self._threads = ThreadPoolExecutor(_MOST_LOOKUPS, "webhook-lookup")
-        self.lookup = lookup or self._look_up
+        # Resolution blocks a thread for an unbounded time, so it has threads of its own.
+        self._threads = ThreadPoolExecutor(_MAX_LOOKUPS, "webhook-lookup")
+        self.resolve = resolve or self._resolve
 
     def client(self, url: str) -> Client:
         return Client(self, url)
@@ -144,48 +151,48 @@ class Transport:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _look_up(self, host: str, port: int) -> list[str]:
+    async def _resolve(self, host: str, port: int) -> list[str]:
         import socket  # noqa: PLC0415 - nothing else here knows sockets
 
         found = await asyncio.get_running_loop().run_in_executor(
             self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         )
-        return list(dict.fromkeys(str(one[4][0]) for one in found))
+        return list(dict.fromkeys(str(info[4][0]) for info in found))
 
 
-async def _beginning(answer: httpcore.Response) -> bytes:
-    """What an answer begins with; one that is too long is not read to its end."""
-    read, size = [], 0
-    async for chunk in answer.aiter_stream():
-        read.append(chunk)
+async def _read_beginning(response: httpcore.Response) -> bytes:
+    """Return the beginning of a body; one that is too long is not read to its end."""
+    chunks, size = [], 0
+    async for chunk in response.aiter_stream():
+        chunks.append(chunk)
         size += len(chunk)
-        if size > _MOST_BYTES:
+        if size > _MAX_READ_BYTES:
             break
-    return b"".join(read)[:KEPT_BYTES]
+    return b"".join(chunks)[:STORED_BYTES]
 
 
-def _trust(ca_file: str) -> ssl.SSLContext:
-    trust = ssl.create_default_context()
+def _tls_context(ca_file: str) -> ssl.SSLContext:
+    context = ssl.create_default_context()
     if ca_file:
         try:
-            trust.load_verify_locations(ca_file)
+            context.load_verify_locations(ca_file)
         except OSError as error:
             raise HeadcountError(
                 f"webhook_ca_file: {ca_file} cannot be read: {error.strerror or error}"
             ) from error
-    trust.set_alpn_protocols(["http/1.1"])
-    return trust
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
-def _told(error: Exception) -> str:
-    """What went wrong on the way, in a few words."""
+def _message(error: Exception) -> str:
+    """Return a connection error in a few words."""
     cause: BaseException = error
     while cause.__context__ is not None and not str(cause):
         cause = cause.__context__
-    return f"{_KINDS.get(type(error), 'the connection failed')}: {str(cause) or type(cause).__name__}"[:300]
+    return f"{_ERRORS.get(type(error), 'the connection failed')}: {str(cause) or type(cause).__name__}"[:300]
 
 
-_KINDS: Final[dict[type[Exception], str]] = {
+_ERRORS: Final[dict[type[Exception], str]] = {
     httpcore.ConnectError: "no connection",
     httpcore.ConnectTimeout: "no connection",
     httpcore.RemoteProtocolError: "the answer broke off, or is no HTTP",
@@ -193,5 +200,5 @@ _KINDS: Final[dict[type[Exception], str]] = {
 }
 
 
-def _shown(text: bytes) -> str:
-    return text.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+def _text(beginning: bytes) -> str:
+    return beginning.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")

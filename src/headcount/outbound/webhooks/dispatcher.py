@@ -1,330 +1,338 @@
-"""Delivering: from the outbox to every endpoint, as long as this process leads.
+"""Dispatcher of outgoing webhooks: from the outbox to every endpoint, while this process leads.
 
-The outbox is read once for all endpoints that have come to its end, and for each by itself that is behind. Each
-endpoint has a line of its own, so that one which is slow or gone delays nobody else; nor does it delay the
-engine, which knows nothing of this. What was done is committed in batches, some times a second.
+Responsible for which messages each queue is given, and for storing the results in batches. Must not know HTTP or when an
+attempt is made.
 
-At least once: what was sent and not yet kept when the process dies is sent again, under the same id.
+The outbox is read once for all endpoints that have read it to the end, and separately for each that is behind. Each endpoint
+has a queue, so that a slow or dead one delays no other endpoint, nor the engine. Delivery is at least once: a message whose
+result was not stored when the process died is sent again, under the same id.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from headcount.kernel.events import Ms
-from headcount.outbound.payloads import text_of
+from headcount.outbound.payloads import encode
 from headcount.outbound.webhooks.client import Client, DeliveryResult, Transport
-from headcount.outbound.webhooks.endpoint_queue import MOST_ON_THE_WAY, Done, Letter, Line, Means
-from headcount.outbound.webhooks.retry_policy import Next, Pace
-from headcount.outbound.webhooks.signing import signed
+from headcount.outbound.webhooks.endpoint_queue import (
+    CAPACITY,
+    EndpointQueue,
+    QueueContext,
+    QueuedMessage,
+    Results,
+)
+from headcount.outbound.webhooks.metrics import WebhookMetrics
+from headcount.outbound.webhooks.retry_policy import Backoff, Outcome
+from headcount.outbound.webhooks.signing import request_headers
 from headcount.store.database import StoreError
 from headcount.store.outbox import Message, Messages
 from headcount.store.webhooks import Deliveries, DeliveryBatch, Endpoint, Endpoints
 
 _POLL_S: Final = 0.05
-_KEEP_S: Final = 0.1
-_LOOK_S: Final = 0.5
-"""So often is looked whether endpoints were changed, unless somebody says so."""
-_PATIENCE_S: Final = 3.0
+_STORE_S: Final = 0.1
+_REFRESH_S: Final = 0.5
+"""How often endpoints are read from the store, unless a change wakes the dispatcher."""
+_STOP_TIMEOUT_S: Final = 3.0
 _PAUSE_S: Final = 1.0
-_READ_AT_ONCE: Final = 500
-_WORTHWHILE: Final = MOST_ON_THE_WAY // 10
-"""With less space than this, a line is not worth a question to the store."""
+_PAGE: Final = 500
+_MIN_CAPACITY: Final = CAPACITY // 10
+"""A queue with less capacity is not worth a query."""
 
 T = TypeVar("T")
 
 log = structlog.get_logger("headcount.webhooks")
 
 
-class Tally(Protocol):
-    """Who counts what is done."""
-
-    def tried(self, next_: Next, latency_ms: Ms) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What delivering needs. `leads` says whether it is this process that is to do it."""
+class Dependencies:
+    """What the dispatcher needs. `is_leader` returns whether this process delivers; `chance` is random from [0, 1)."""
 
     endpoints: Endpoints
     deliveries: Deliveries
     messages: Messages
-    world: Transport
-    leads: Callable[[], bool]
+    transport: Transport
+    is_leader: Callable[[], bool]
     now: Callable[[], Ms]
-    tally: Tally
+    metrics: WebhookMetrics
     chance: Callable[[], float]
-    pace: Pace | None = None
+    backoff: Backoff | None = None
 
 
 @dataclass(slots=True)
-class _Open:
-    """An endpoint that is delivered to."""
+class _Receiver:
+    """An active endpoint with its queue and its client."""
 
-    line: Line
+    queue: EndpointQueue
     client: Client
 
 
-class Delivering:
-    """Reads the outbox and posts. `run` ends only when it is cancelled; `stop` keeps what was done."""
+class Dispatcher:
+    """Reads the outbox and posts. `run` ends only when it is cancelled; `stop` stores the last results."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Dependencies) -> None:
         self._parts = parts
-        self._open: dict[str, _Open] = {}
-        self._wake = asyncio.Event()
-        self._looked = -_LOOK_S
+        self._receivers: dict[str, _Receiver] = {}
+        self._woken = asyncio.Event()
+        self._refreshed_s = -_REFRESH_S
         self._threads = ThreadPoolExecutor(2, "webhooks")
-        self._means = Means(self._post, parts.now, parts.chance, self._tell, parts.pace)
-        self._keeping = asyncio.Lock()
+        self._context = QueueContext(self._post, parts.now, parts.chance, self._on_attempt, parts.backoff)
+        self._storing = asyncio.Lock()
 
     @property
-    def waiting(self) -> int:
-        """How many messages are on their way to endpoints, or held back."""
-        return sum(one.line.waiting for one in list(self._open.values()))
+    def pending(self) -> int:
+        """The number of messages in all queues."""
+        return sum(len(receiver.queue) for receiver in list(self._receivers.values()))
 
     def wake(self) -> None:
-        """Something was told, or an endpoint was changed. To be called in the event loop."""
-        self._looked = -_LOOK_S
-        self._wake.set()
+        """Read endpoints and messages now. To be called in the event loop."""
+        self._refreshed_s = -_REFRESH_S
+        self._woken.set()
 
     async def run(self) -> None:
-        """Deliver, as long as this process leads."""
-        keeping = asyncio.create_task(self._keep_on())
+        """Deliver while this process leads, until cancelled."""
+        storing = asyncio.create_task(self._store_repeatedly())
         try:
             while True:
                 try:
-                    more = await self._round()
+                    more = await self._step()
                 except StoreError as error:
-                    log.warning("the outbox cannot be read; trying again", reason=str(error))
+                    log.warning("outbox read failed; will retry", reason=str(error))
                     await asyncio.sleep(_PAUSE_S)
                     continue
                 except Exception:
-                    log.exception("delivering failed; it goes on from the store")
+                    log.exception("delivery failed; it continues from the store")
                     await asyncio.sleep(_PAUSE_S)
                     continue
                 if not more:
-                    await self._rest()
+                    await self._wait()
         finally:
-            keeping.cancel()
+            storing.cancel()
 
     async def stop(self) -> None:
-        """Start nothing more, wait a little for what is being tried, and keep what was done."""
-        lines = [one.line for one in self._open.values()]
-        for line in lines:
-            line.close()
-        trying = [task for line in lines for task in line.trying]
-        if trying:
-            await asyncio.wait(trying, timeout=_PATIENCE_S)
-        abandoned = [task for line in lines for task in line.abandon()]
+        """Start no more attempts, wait a little for those in progress, and store the results."""
+        queues = [receiver.queue for receiver in self._receivers.values()]
+        for queue in queues:
+            queue.close()
+        running = [task for queue in queues for task in queue.running]
+        if running:
+            await asyncio.wait(running, timeout=_STOP_TIMEOUT_S)
+        abandoned = [task for queue in queues for task in queue.abandon()]
         if abandoned:
             await asyncio.wait(abandoned)
         try:
-            await self._keep()
+            await self._store()
         except StoreError as error:
-            log.warning("what was delivered last could not be kept; it is delivered again", reason=str(error))
-        for one in self._open.values():
-            await one.client.close()
-        self._open.clear()
+            log.warning("last results were not stored; messages are sent again", reason=str(error))
+        for receiver in self._receivers.values():
+            await receiver.client.close()
+        self._receivers.clear()
         self._threads.shutdown()
 
-    async def _rest(self) -> None:
-        self._wake.clear()
+    async def _wait(self) -> None:
+        self._woken.clear()
         try:
-            async with asyncio.timeout(_POLL_S if self._open else _LOOK_S):
-                await self._wake.wait()
+            async with asyncio.timeout(_POLL_S if self._receivers else _REFRESH_S):
+                await self._woken.wait()
         except TimeoutError:
             return
 
-    async def _round(self) -> bool:
-        """Look who is to be told, and hand out what is new; whether there is more to hand out."""
-        if not self._parts.leads():
+    async def _step(self) -> bool:
+        """Refresh endpoints and queue new messages; return whether there are more."""
+        if not self._parts.is_leader():
             await self._close_all_but({})
             return False
-        now = asyncio.get_running_loop().time()
-        if now - self._looked >= _LOOK_S:
-            self._looked = now
-            await self._look()
-        return await self._hand_out()
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._refreshed_s >= _REFRESH_S:
+            self._refreshed_s = now_s
+            await self._refresh_endpoints()
+        return await self._queue_messages()
 
-    # Who is told.
+    # Endpoints
 
-    async def _look(self) -> None:
-        """Open what is new or was changed, close what is no more."""
-        active = await self._asked(self._parts.endpoints.active)
+    async def _refresh_endpoints(self) -> None:
+        """Open endpoints that are new or changed, close those that were disabled or deleted."""
+        active = await self._query(self._parts.endpoints.active)
         await self._close_all_but(active)
-        missing = active.keys() - self._open.keys()
+        missing = active.keys() - self._receivers.keys()
         if not missing:
             return
-        for endpoint in await self._asked(self._parts.endpoints.all):
+        for endpoint in await self._query(self._parts.endpoints.all):
             if endpoint.uuid in missing:
-                await self._begin(endpoint)
+                await self._open(endpoint)
 
-    async def _begin(self, endpoint: Endpoint) -> None:
-        line = Line(endpoint, self._means)
-        self._open[endpoint.uuid] = _Open(line, self._parts.world.client(endpoint.url))
-        await self._take_waiting(line)
+    async def _open(self, endpoint: Endpoint) -> None:
+        queue = EndpointQueue(endpoint, self._context)
+        self._receivers[endpoint.uuid] = _Receiver(queue, self._parts.transport.client(endpoint.url))
+        await self._queue_pending(queue)
 
     async def _close_all_but(self, active: dict[str, int]) -> None:
-        """Close the rest, each as soon as nothing is being tried and all of it is kept."""
-        for uuid, one in list(self._open.items()):
-            line = one.line
-            if active.get(uuid) == line.endpoint.version:
+        """Close all other endpoints, each as soon as it has no attempt in progress and its results are stored."""
+        for uuid, receiver in list(self._receivers.items()):
+            queue = receiver.queue
+            if active.get(uuid) == queue.endpoint.version:
                 continue
-            line.close()
-            if line.idle:
-                await self._keep()
-                if line.idle and self._open.pop(uuid, None) is not None:
-                    await one.client.close()
+            queue.close()
+            if queue.idle:
+                await self._store()
+                if queue.idle and self._receivers.pop(uuid, None) is not None:
+                    await receiver.client.close()
             else:
-                self._looked = -_LOOK_S
+                self._refreshed_s = -_REFRESH_S
 
-    # What is told.
+    # Messages
 
-    async def _hand_out(self) -> bool:
-        lines = [one.line for one in self._open.values() if one.line.space >= _WORTHWHILE]
-        for line in lines:
-            if line.waits_after is not None:
-                await self._take_waiting(line)
-        lines = [line for line in lines if line.waits_after is None]
-        if not lines:
-            return False
-        end = max(line.taken for line in lines)
-        more = False
-        for line in lines:
-            if line.taken < end:
-                more |= await self._catch_up(line, end)
-        ahead = [line for line in lines if line.taken == end]
-        new = await self._asked(lambda: self._parts.messages.after(end, most=_READ_AT_ONCE))
-        if new:
-            _offer(ahead, new)
-        return more or len(new) == _READ_AT_ONCE
-
-    async def _take_waiting(self, line: Line) -> None:
-        """Take up what waited when the line began, before anything newer."""
-        after, most = line.waits_after, line.space
-        found = await self._asked(self._parts.deliveries.pending, line.endpoint.uuid, after, most)
-        if line.closing:
-            return
-        line.waits_after = found[-1][0].position if len(found) == most else None
-        letters = [
-            _letter(message, {}, tries=tries, next_at=at, kept=True, asked=asked)
-            for message, tries, at, asked in found
+    async def _queue_messages(self) -> bool:
+        queues = [
+            receiver.queue
+            for receiver in self._receivers.values()
+            if receiver.queue.capacity >= _MIN_CAPACITY
         ]
-        line.take(letters, line.taken)
-
-    async def _catch_up(self, line: Line, end: int) -> bool:
-        """Take up for one that is behind what the others have got; whether there is more of it."""
-        most = min(line.space, _READ_AT_ONCE)
-        if most <= 0:
+        for queue in queues:
+            if queue.pending_after is not None:
+                await self._queue_pending(queue)
+        queues = [queue for queue in queues if queue.pending_after is None]
+        if not queues:
             return False
-        endpoint = line.endpoint
-        found = await self._asked(
+        end = max(queue.read_to for queue in queues)
+        more = False
+        for queue in queues:
+            if queue.read_to < end:
+                more |= await self._catch_up(queue, end)
+        ahead = [queue for queue in queues if queue.read_to == end]
+        new = await self._query(lambda: self._parts.messages.after(end, most=_PAGE))
+        if new:
+            _distribute(ahead, new)
+        return more or len(new) == _PAGE
+
+    async def _queue_pending(self, queue: EndpointQueue) -> None:
+        """Queue the pending deliveries of the store, before any newer message."""
+        after, capacity = queue.pending_after, queue.capacity
+        found = await self._query(self._parts.deliveries.pending, queue.endpoint.uuid, after, capacity)
+        if queue.closing:
+            return
+        queue.pending_after = found[-1][0].position if len(found) == capacity else None
+        messages = [
+            _queued(message, {}, attempts=attempts, next_at=next_at, stored=True, generation=generation)
+            for message, attempts, next_at, generation in found
+        ]
+        queue.add(messages, queue.read_to)
+
+    async def _catch_up(self, queue: EndpointQueue, end: int) -> bool:
+        """Queue messages up to `end` for an endpoint that is behind; return whether there are more."""
+        limit = min(queue.capacity, _PAGE)
+        if limit <= 0:
+            return False
+        endpoint = queue.endpoint
+        found = await self._query(
             lambda: self._parts.messages.after(
-                line.taken, domain=endpoint.domain, types=endpoint.event_types, most=most
+                queue.read_to, domain=endpoint.domain, types=endpoint.event_types, most=limit
             )
         )
-        if line.closing:
+        if queue.closing:
             return False
-        letters = [_letter(message, {}) for message in found if message.position <= end]
-        whole = len(found) < most or found[-1].position > end
-        line.take(letters, end if whole else found[-1].position)
-        return not whole
+        messages = [_queued(message, {}) for message in found if message.position <= end]
+        complete = len(found) < limit or found[-1].position > end
+        queue.add(messages, end if complete else found[-1].position)
+        return not complete
 
-    # What comes of it.
+    # Results
 
-    async def _post(self, endpoint: Endpoint, letter: Letter) -> DeliveryResult:
-        headers = headers_of(endpoint, letter.id, letter.body, self._parts.now())
+    async def _post(self, endpoint: Endpoint, message: QueuedMessage) -> DeliveryResult:
+        headers = request_headers(endpoint, message.id, message.body, self._parts.now())
         try:
-            return await self._open[endpoint.uuid].client.post(headers, letter.body)
+            return await self._receivers[endpoint.uuid].client.post(headers, message.body)
         except Exception:
-            log.exception("a message could not be sent, by our fault", endpoint=endpoint.uuid, id=letter.id)
-            return DeliveryResult(None, 0, "", "it could not be sent, by our fault; the log tells more")
+            log.exception(
+                "webhook attempt failed by an internal error", endpoint=endpoint.uuid, id=message.id
+            )
+            return DeliveryResult(None, 0, "", "internal error; see the log")
 
-    def _tell(self, endpoint: Endpoint, letter: Letter, answered: DeliveryResult, next_: Next) -> None:
-        self._parts.tally.tried(next_, self._parts.now() - letter.created)
-        if next_ is Next.DONE:
+    def _on_attempt(
+        self, endpoint: Endpoint, message: QueuedMessage, result: DeliveryResult, outcome: Outcome
+    ) -> None:
+        self._parts.metrics.count_attempt(outcome, self._parts.now() - message.created)
+        if outcome is Outcome.DELIVERED:
             return
-        told: dict[str, Any] = {
-            "endpoint": endpoint.uuid, "domain": endpoint.domain, "id": letter.id, "tries": letter.tries,
-            "status": answered.status, "reason": answered.error,
+        context: dict[str, Any] = {
+            "endpoint": endpoint.uuid, "domain": endpoint.domain, "id": message.id, "attempts": message.attempts,
+            "status": result.status, "reason": result.error,
         }  # fmt: skip
-        if next_ is Next.PARKED:
-            log.error("a message was given up: it is parked, and can be replayed", **told)
+        if outcome is Outcome.FAILED:
+            log.error("webhook message failed; it can be resent", **context)
         else:
-            log.warning("a message was not taken; it is tried again", **told)
+            log.warning("webhook attempt failed; will retry", **context)
 
-    async def _keep_on(self) -> None:
+    async def _store_repeatedly(self) -> None:
         while True:
-            await asyncio.sleep(_KEEP_S)
+            await asyncio.sleep(_STORE_S)
             try:
-                await self._keep()
+                await self._store()
             except StoreError as error:
-                log.warning("what was delivered cannot be kept; trying again", reason=str(error))
+                log.warning("storing webhook results failed; will retry", reason=str(error))
                 await asyncio.sleep(_PAUSE_S)
 
-    async def _keep(self) -> None:
-        """Commit what was done since the last time."""
-        async with self._keeping:
-            taken = [
-                (one.line, done) for one in self._open.values() if (done := one.line.take_done()) is not None
+    async def _store(self) -> None:
+        """Store the results since the last time."""
+        async with self._storing:
+            unstored = [
+                (receiver.queue, results)
+                for receiver in self._receivers.values()
+                if (results := receiver.queue.take_results()) is not None
             ]
-            if not taken:
+            if not unstored:
                 return
             try:
-                await self._asked(self._parts.deliveries.commit, _batch([done for _, done in taken]))
+                await self._query(self._parts.deliveries.commit, _batch([results for _, results in unstored]))
             except BaseException:
-                for line, done in taken:
-                    line.give_back(done)
+                for queue, results in unstored:
+                    queue.restore_results(results)
                 raise
-        for line, _ in taken:
-            if line.failed and line.idle and not line.closing:
-                line.close()
+        for queue, _ in unstored:
+            if queue.failed and queue.idle and not queue.closing:
+                queue.close()
                 log.error(
-                    "an endpoint failed: it is sent nothing more until it is set going again, and loses nothing",
-                    endpoint=line.endpoint.uuid, domain=line.endpoint.domain,
+                    "webhook endpoint disabled after consecutive failures; its messages are kept until it is enabled again",
+                    endpoint=queue.endpoint.uuid, domain=queue.endpoint.domain,
                 )  # fmt: skip
 
-    async def _asked(self, ask: Callable[..., T], *given: Any) -> T:
-        """Ask the store, in a thread of our own: others' threads may be busy."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, ask, *given)
+    async def _query(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Call the store in a thread of the dispatcher: the threads of requests may be busy."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
 
 
-def headers_of(endpoint: Endpoint, name: str, body: bytes, now: Ms) -> list[tuple[bytes, bytes]]:
-    """What a request to an endpoint says beside its body."""
-    headers = signed(endpoint.secrets, name, body, now)
-    if endpoint.basic_auth is not None:
-        headers.append((b"authorization", b"Basic " + endpoint.basic_auth.encode()))
-    return headers
-
-
-def _offer(lines: Sequence[Line], new: Sequence[Message]) -> None:
-    """Hand new messages to the lines that are at their beginning, as far as each has space."""
+def _distribute(queues: Sequence[EndpointQueue], new: Sequence[Message]) -> None:
+    """Add new messages to queues that have read the outbox to the end, as far as each has capacity."""
     bodies: dict[int, bytes] = {}
-    for line in lines:
-        endpoint, space, up_to = line.endpoint, line.space, new[-1].position
-        mine = [one for one in new if one.domain == endpoint.domain and one.type in endpoint.event_types]
-        if len(mine) > space:
-            mine = mine[:space]
-            up_to = mine[-1].position if mine else line.taken
-        line.take([_letter(message, bodies) for message in mine], up_to)
+    for queue in queues:
+        endpoint, capacity, read_to = queue.endpoint, queue.capacity, new[-1].position
+        wanted = [
+            message
+            for message in new
+            if message.domain == endpoint.domain and message.type in endpoint.event_types
+        ]
+        if len(wanted) > capacity:
+            wanted = wanted[:capacity]
+            read_to = wanted[-1].position if wanted else queue.read_to
+        queue.add([_queued(message, bodies) for message in wanted], read_to)
 
 
-def _letter(message: Message, bodies: dict[int, bytes], **more: Any) -> Letter:
-    """A message for one endpoint; its text is written once for all."""
+def _queued(message: Message, bodies: dict[int, bytes], **more: Any) -> QueuedMessage:
+    """Return a message for one endpoint. Its body is encoded once for all endpoints."""
     body = bodies.get(message.position)
     if body is None:
-        body = bodies[message.position] = text_of(message).encode()
-    return Letter(message.position, message.id, message.room, message.created, body, **more)
+        body = bodies[message.position] = encode(message).encode()
+    return QueuedMessage(message.position, message.id, message.room, message.created, body, **more)
 
 
-def _batch(done: Sequence[Done]) -> DeliveryBatch:
+def _batch(results: Sequence[Results]) -> DeliveryBatch:
     return DeliveryBatch(
-        [one.standing for one in done],
-        [delivery for one in done for delivery in one.undelivered],
-        [name for one in done for name in one.done],
-        [attempt for one in done for attempt in one.attempts],
+        [one.progress for one in results],
+        [delivery for one in results for delivery in one.undelivered],
+        [key for one in results for key in one.delivered],
+        [attempt for one in results for attempt in one.attempts],
     )

@@ -1,10 +1,12 @@
-"""Addresses: where we send to, and where we do not, whoever asks us to.
+"""Egress policy of outgoing webhooks: which addresses may be connected to, enforced where a connection is made.
 
-An endpoint is of the world: its name must lead to an address that all the world may reach. Everything else
-(this machine, private networks, link-local, the clouds' metadata) is refused, unless the operator names that network.
-What was looked up and found to be allowed is what is connected to; the name is not looked up a second time.
+Responsible for the policy (`permitted`, `is_public`, `check_url`) and for the network backend that applies it
+(`PolicyBackend`): a host name is resolved once, its addresses are checked, and exactly those are connected to. Must not
+know messages or endpoints.
 
-The networks are listed here rather than asked of `ipaddress`, whose answers differ between releases of Python.
+An endpoint is on the public internet: its name must resolve to a public address. This machine, private networks,
+link-local addresses and cloud metadata services are refused unless the operator allows their network. The networks are
+listed here, because the answers of `ipaddress` differ between releases of Python.
 """
 
 import asyncio
@@ -26,8 +28,10 @@ from headcount.errors import BadInput, HeadcountError
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""A function that returns the addresses of a host name and port."""
 
-_MOST_LETTERS: Final = 2_048
+_MAX_URL_LENGTH: Final = 2_048
 _SPECIAL: Final = tuple(
     map(
         ip_network,
@@ -38,25 +42,21 @@ _SPECIAL: Final = tuple(
         ),
     )
 )  # fmt: skip
-"""The special-purpose networks of IANA's registries that are not, or not surely, of the public internet."""
-_CLOUDS: Final = ip_network("168.63.129.16/32")
-"""Azure's own services, which answer every machine in it."""
+"""The special-purpose networks of IANA's registries that are not, or not surely, on the public internet."""
+_CLOUD_SERVICES: Final = ip_network("168.63.129.16/32")
+"""Azure's internal services, which every machine in it can reach."""
 _UNICAST: Final = ip_network("2000::/3")
-"""All of IPv6 that is given out for the public internet."""
+"""All of IPv6 that is assigned for the public internet."""
 _NAT64: Final = ip_network("64:ff9b::/96")
 
 
 class AddressRefused(HeadcountError):
-    """We do not send there. The message says why."""
+    """The policy does not allow the address. The message says why."""
 
 
 def check_url(url: str) -> None:
-    """Raises `BadInput` for what cannot be the address of an endpoint, as far as its text tells."""
-    if (
-        len(url) > _MOST_LETTERS
-        or not url.isascii()
-        or any(letter <= " " or letter == "\x7f" for letter in url)
-    ):
+    """Raise `BadInput` for a text that cannot be the URL of an endpoint."""
+    if len(url) > _MAX_URL_LENGTH or not url.isascii() or any(char <= " " or char == "\x7f" for char in url):
         raise BadInput('"url" must be a valid uri')
     try:
         parts = urlsplit(url)
@@ -69,45 +69,99 @@ def check_url(url: str) -> None:
         raise BadInput('"url" must be without a user: "basicAuth" is for that')
 
 
-def permitted(host: str, found: Iterable[str], named: Sequence[Network], *, secure: bool) -> list[str]:
-    """Those of the addresses that a name leads to which may be connected to.
+def permitted(host: str, addresses: Iterable[str], allowed: Sequence[Network], *, secure: bool) -> list[str]:
+    """Return those addresses of a host that may be connected to. Raise `AddressRefused` if there is none.
 
-    Raises `AddressRefused` if there is none.
+    `allowed` are networks of the operator; `secure` is whether the connection uses TLS.
     """
-    allowed, refused = [], "it leads nowhere"
-    for text in found:
-        wrong = _wrong_with(text, named, secure=secure)
-        if wrong is None:
-            allowed.append(text)
+    usable, refused = [], "it leads nowhere"
+    for address in addresses:
+        problem = _problem(address, allowed, secure=secure)
+        if problem is None:
+            usable.append(address)
         else:
-            refused = f"{text} {wrong}"
-    if not allowed:
+            refused = f"{address} {problem}"
+    if not usable:
         raise AddressRefused(f"{host} is not sent to: {refused}")
-    return allowed
+    return usable
 
 
-def is_public(text: str) -> bool:
-    """Whether an address is of the public internet, as far as its number tells."""
-    real = _meant(ip_address(text.partition("%")[0]))
-    if isinstance(real, IPv6Address) and real not in _UNICAST:
+def is_public(address: str) -> bool:
+    """Return whether an address is on the public internet."""
+    embedded = _embedded(_parsed(address))
+    if isinstance(embedded, IPv6Address) and embedded not in _UNICAST:
         return False
-    return not _is_in(real, (*_SPECIAL, _CLOUDS))
+    return not _is_in(embedded, (*_SPECIAL, _CLOUD_SERVICES))
 
 
-def _wrong_with(address: str, named: Sequence[Network], *, secure: bool) -> str | None:
-    if _is_in(_meant(ip_address(address.partition("%")[0])), named):
+class PolicyBackend(httpcore.AsyncNetworkBackend):
+    """Network backend that connects to permitted addresses only. Concurrent connections share one resolution."""
+
+    def __init__(self, resolve: Resolve, allowed: Sequence[Network], *, secure: bool) -> None:
+        self._resolve = resolve
+        self._allowed = allowed
+        self._secure = secure
+        self._plain = httpcore.AnyIOBackend()
+        self._resolution: asyncio.Future[list[str]] | None = None
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's parameter
+        local_address: str | None = None,  # noqa: ARG002 - never given
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - never given
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect within `timeout` seconds. Raise `AddressRefused`, or the library's errors."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._connect(host, port)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout(f"none within {timeout:g} s") from None
+
+    async def _connect(self, host: str, port: int) -> httpcore.AsyncNetworkStream:
+        addresses = permitted(host, await self._addresses(host, port), self._allowed, secure=self._secure)
+        failed = ""
+        for address in addresses:
+            try:
+                return await self._plain.connect_tcp(address, port)
+            except httpcore.ConnectError as error:
+                failed = f"{address} port {port}: {error}"
+        raise httpcore.ConnectError(failed)
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        if self._resolution is None or self._resolution.done():
+            self._resolution = asyncio.ensure_future(self._resolve(host.strip("[]"), port))
+        try:
+            return await asyncio.shield(self._resolution)
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host} cannot be looked up: {error.strerror}") from error
+
+    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+        raise AddressRefused("endpoints are reached over the network")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def _problem(address: str, allowed: Sequence[Network], *, secure: bool) -> str | None:
+    if _is_in(_embedded(_parsed(address)), allowed):
         return None
     if not is_public(address):
         return "is not of the public internet; the setting webhook_networks allows networks of your own"
     return None if secure else "is far away: use https"
 
 
+def _parsed(address: str) -> Address:
+    return ip_address(address.partition("%")[0])
+
+
 def _is_in(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks if network.version == address.version)
 
 
-def _meant(address: Address) -> Address:
-    """What an address of the one kind within one of the other means."""
+def _embedded(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 address embeds, else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is not None:
@@ -117,55 +171,3 @@ def _meant(address: Address) -> Address:
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
-
-
-Lookup = Callable[[str, int], Awaitable[list[str]]]
-
-
-class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to addresses that were checked. Who looks up the same name at the same time shares the look-up."""
-
-    def __init__(self, lookup: Lookup, named: Sequence[Network], *, secure: bool) -> None:
-        self._lookup = lookup
-        self._named = named
-        self._secure = secure
-        self._plain = httpcore.AnyIOBackend()
-        self._looking: asyncio.Future[list[str]] | None = None
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the library's word
-        local_address: str | None = None,  # noqa: ARG002 - never asked for
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - never asked for
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._connected(host, port)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout(f"none within {timeout:g} s") from None
-
-    async def _connected(self, host: str, port: int) -> httpcore.AsyncNetworkStream:
-        found = permitted(host, await self._addresses(host, port), self._named, secure=self._secure)
-        failed = ""
-        for address in found:
-            try:
-                return await self._plain.connect_tcp(address, port)
-            except httpcore.ConnectError as error:
-                failed = f"{address} port {port}: {error}"
-        raise httpcore.ConnectError(failed)
-
-    async def _addresses(self, host: str, port: int) -> list[str]:
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.ensure_future(self._lookup(host.strip("[]"), port))
-        try:
-            return await asyncio.shield(self._looking)
-        except OSError as error:
-            raise httpcore.ConnectError(f"{host} cannot be looked up: {error.strerror}") from error
-
-    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        raise AddressRefused("endpoints are reached over the network")
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)

@@ -1,8 +1,8 @@
-"""Line: the messages on their way to one endpoint, in order within each room.
+"""Queue of one webhook endpoint: its messages in order within each room, and the attempts in progress.
 
-It knows what is on its way, what waits and when it is tried next, and starts what is due, so many at a time. A
-message that fails holds back only later ones of its room. The store is not known here: whoever keeps
-what was done asks for it, in batches.
+Responsible for which message is sent when, so many at a time, and for what is to be stored about it. Must not know the
+store or the network: the dispatcher collects results in batches and does the requests. A message that fails delays only
+later ones of its room.
 """
 
 import asyncio
@@ -14,263 +14,270 @@ from typing import Final
 
 from headcount.kernel.events import Ms
 from headcount.outbound.webhooks.client import DeliveryResult
-from headcount.outbound.webhooks.retry_policy import LONGEST_WAIT, Next, Pace, Standing, after
+from headcount.outbound.webhooks.retry_policy import MAX_DELAY_MS, Backoff, EndpointHealth, Outcome, decide
 from headcount.store.webhooks import Attempt, Delivery, Endpoint, EndpointProgress, State
 
-AT_ONCE: Final = 8
-MOST_ON_THE_WAY: Final = 1_000
-"""So many messages an endpoint is ahead of what it has got; the rest stays in the outbox."""
+CONCURRENCY: Final = 8
+CAPACITY: Final = 1_000
+"""The most messages in the queue of one endpoint; the rest stays in the outbox."""
 _FRESH_MS: Final[Ms] = 1_000
-_FAR: Final = 1_000
-"""A position that grows by messages of others is kept when it is so far ahead."""
+_FAR_AHEAD: Final = 1_000
+"""A position that grows only by messages of others is stored once it is so far ahead."""
 
 
 @dataclass(slots=True, eq=False)
-class Letter:
-    """A message on its way to one endpoint. `kept` says whether the store knows that it waits."""
+class QueuedMessage:
+    """A message in the queue of one endpoint. `stored` is whether the store has it as a pending delivery.
+
+    `generation` is that of its pending delivery: a replay increases it.
+    """
 
     position: int
     id: str
     room: str
     created: Ms
     body: bytes
-    tries: int = 0
+    attempts: int = 0
     next_at: Ms = 0
-    kept: bool = False
-    asked: int = 0
-    since: Ms = 0
+    stored: bool = False
+    generation: int = 0
+    queued_at: Ms = 0
 
 
 @dataclass(slots=True)
-class Done:
-    """What came of a line since it was asked last."""
+class Results:
+    """What is to be stored about a queue. `delivered` has endpoint, position and generation of each message."""
 
     attempts: list[Attempt]
     undelivered: list[Delivery]
-    done: list[tuple[str, int, int]]
-    standing: EndpointProgress
+    delivered: list[tuple[str, int, int]]
+    progress: EndpointProgress
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What a line is given: how to post, the time (ms), chance from [0, 1), and whom to tell of each try."""
+class QueueContext:
+    """What a queue needs: `post` sends a message, `now` is the time, `chance` is random from [0, 1).
 
-    post: Callable[[Endpoint, Letter], Awaitable[DeliveryResult]]
-    now: Callable[[], Ms]
-    chance: Callable[[], float]
-    tell: Callable[[Endpoint, Letter, DeliveryResult, Next], None]
-    pace: Pace | None = None
-
-
-class Line:
-    """What is on its way to an endpoint. Lives in one event loop.
-
-    `taken` is the position up to which the outbox was taken up, `waits_after` that up to which it was taken up what
-    the store has waiting; None once that is all of it.
+    `on_attempt` is called after each attempt. `backoff` replaces that of the endpoint's retry type.
     """
 
-    def __init__(self, endpoint: Endpoint, means: Means) -> None:
+    post: Callable[[Endpoint, QueuedMessage], Awaitable[DeliveryResult]]
+    now: Callable[[], Ms]
+    chance: Callable[[], float]
+    on_attempt: Callable[[Endpoint, QueuedMessage, DeliveryResult, Outcome], None]
+    backoff: Backoff | None = None
+
+
+class EndpointQueue:
+    """The messages of one endpoint. Lives in one event loop.
+
+    `read_to` is the position up to which the outbox was read. `pending_after` is the position up to which pending
+    deliveries were read from the store; None once all of them were.
+    """
+
+    def __init__(self, endpoint: Endpoint, context: QueueContext) -> None:
         self.endpoint = endpoint
-        self.taken = endpoint.position
-        self.waits_after: int | None = 0
+        self.read_to = endpoint.position
+        self.pending_after: int | None = 0
         self.closing = False
-        self._kept_up_to = endpoint.position
-        self._means = means
-        self._standing = Standing(endpoint.state, endpoint.failed_count)
-        self._letters: dict[int, Letter] = {}
-        self._ahead: set[int] = set()
-        self._rooms: dict[str, deque[Letter]] = {}
+        self._stored_to = endpoint.position
+        self._context = context
+        self._health = EndpointHealth(endpoint.state, endpoint.failed_count)
+        self._messages: dict[int, QueuedMessage] = {}
+        self._seen_ahead: set[int] = set()
+        self._rooms: dict[str, deque[QueuedMessage]] = {}
         self._due: list[tuple[Ms, int, str]] = []
-        self._trying: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._attempts: list[Attempt] = []
         self._undelivered: dict[int, Delivery] = {}
-        self._done: dict[int, int] = {}
-        self._pushed: Ms | None = None
+        self._delivered: dict[int, int] = {}
+        self._last_pushed: Ms | None = None
         self._dirty = False
 
     @property
     def failed(self) -> bool:
-        return self._standing.state is State.FAILED
+        return self._health.state is State.FAILED
 
     @property
     def idle(self) -> bool:
-        """Nothing is being tried."""
-        return not self._trying
+        """Whether no attempt is in progress."""
+        return not self._running
 
     @property
-    def trying(self) -> list[asyncio.Task[None]]:
-        """What is being tried."""
-        return list(self._trying)
+    def running(self) -> list[asyncio.Task[None]]:
+        """The attempts in progress."""
+        return list(self._running)
 
     @property
-    def space(self) -> int:
-        """How many messages more it may take up."""
+    def capacity(self) -> int:
+        """The number of messages that may be added."""
         if self.closing or self.failed:
             return 0
-        return MOST_ON_THE_WAY - max(len(self._letters), len(self._attempts))
+        return CAPACITY - max(len(self._messages), len(self._attempts))
 
-    @property
-    def waiting(self) -> int:
-        return len(self._letters)
+    def __len__(self) -> int:
+        return len(self._messages)
 
-    def take(self, letters: Sequence[Letter], up_to: int) -> None:
-        """Take up messages, in order; all that are the endpoint's up to a position.
+    def add(self, messages: Sequence[QueuedMessage], read_to: int) -> None:
+        """Add all messages of the endpoint up to the position `read_to`, in order.
 
-        One that failed before the process died waits in the store, though the position up to which
-        everything is settled is before it: so it comes twice, as what waits and out of the outbox.
+        A message that failed before a restart is a pending delivery, though the endpoint's position may be before it. It
+        then comes twice, from the deliveries and from the outbox, and is added once.
         """
-        now = self._means.now()
-        for letter in letters:
-            if letter.position in self._ahead or letter.position in self._letters:
+        now = self._context.now()
+        for message in messages:
+            if message.position in self._seen_ahead or message.position in self._messages:
                 continue
-            if letter.kept and letter.position > self.taken:
-                self._ahead.add(letter.position)
-            letter.since = now
-            self._letters[letter.position] = letter
-            room = self._rooms.get(letter.room)
+            if message.stored and message.position > self.read_to:
+                self._seen_ahead.add(message.position)
+            message.queued_at = now
+            self._messages[message.position] = message
+            room = self._rooms.get(message.room)
             if room is None:
-                self._rooms[letter.room] = deque((letter,))
-                heappush(self._due, (letter.next_at, letter.position, letter.room))
+                self._rooms[message.room] = deque((message,))
+                heappush(self._due, (message.next_at, message.position, message.room))
             else:
-                room.append(letter)
-        self.taken = max(self.taken, up_to)
-        self._dirty = self._dirty or self.taken > self._kept_up_to + _FAR
-        self.go_on()
+                room.append(message)
+        self.read_to = max(self.read_to, read_to)
+        self._dirty = self._dirty or self.read_to > self._stored_to + _FAR_AHEAD
+        self.start_due()
 
-    def go_on(self) -> None:
-        """Start what is due, and see to it that the rest is started in time."""
+    def start_due(self) -> None:
+        """Start attempts that are due, and schedule the rest."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self.closing or self.failed:
             return
-        now = self._means.now()
-        while self._due and len(self._trying) < AT_ONCE:
+        now = self._context.now()
+        while self._due and len(self._running) < CONCURRENCY:
             at, _, room = self._due[0]
-            if now < at <= now + LONGEST_WAIT:
+            if now < at <= now + MAX_DELAY_MS:
                 loop = asyncio.get_running_loop()
-                self._timer = loop.call_later((at - now) / 1_000 + 0.001, self.go_on)
+                self._timer = loop.call_later((at - now) / 1_000 + 0.001, self.start_due)
                 return
             heappop(self._due)
-            task = asyncio.ensure_future(self._try(self._rooms[room][0]))
-            self._trying.add(task)
-            task.add_done_callback(self._tried)
+            task = asyncio.ensure_future(self._attempt(self._rooms[room][0]))
+            self._running.add(task)
+            task.add_done_callback(self._finished)
 
     def close(self) -> None:
-        """Start nothing more. What is being tried is waited for."""
+        """Start no more attempts. Those in progress go on."""
         self.closing = True
-        self.go_on()
+        self.start_due()
 
     def abandon(self) -> list[asyncio.Task[None]]:
-        """End what is being tried; whether it arrived is not known."""
-        for task in self._trying:
+        """Cancel the attempts in progress; whether they arrived is unknown."""
+        for task in self._running:
             task.cancel()
-        return list(self._trying)
+        return list(self._running)
 
-    def take_done(self) -> Done | None:
-        """What is to be kept since the last time, if it is anything. It must be kept, or given back by `give_back`."""
-        whole = (self.closing or self.failed) and self.idle
-        if not (self._dirty or (whole and any(not letter.kept for letter in self._letters.values()))):
+    def take_results(self) -> Results | None:
+        """Return what is to be stored since the last call, or None. It must be stored, or returned by `restore_results`."""
+        stopped = (self.closing or self.failed) and self.idle
+        unstored = stopped and any(not message.stored for message in self._messages.values())
+        if not (self._dirty or unstored):
             return None
-        position = self._kept_up_to = self._settled(whole)
-        for letter in self._letters.values():
-            if letter.position <= position and not letter.kept:
-                self._undelivered[letter.position] = self._waits(letter)
-                letter.kept = True
-        standing = EndpointProgress(
-            self.endpoint.uuid, self.endpoint.version, position, self._pushed,
-            self._standing.state, self._standing.failed_count,
+        position = self._stored_to = self.read_to if stopped else self._settled_position()
+        for message in self._messages.values():
+            if message.position <= position and not message.stored:
+                self._undelivered[message.position] = self._delivery(message)
+                message.stored = True
+        progress = EndpointProgress(
+            self.endpoint.uuid, self.endpoint.version, position, self._last_pushed,
+            self._health.state, self._health.failed_count,
         )  # fmt: skip
-        done = [(self.endpoint.uuid, *one) for one in self._done.items()]
-        taken = Done(self._attempts, list(self._undelivered.values()), done, standing)
-        self._attempts, self._undelivered, self._done, self._dirty = [], {}, {}, False
-        return taken
+        delivered = [(self.endpoint.uuid, *item) for item in self._delivered.items()]
+        results = Results(self._attempts, list(self._undelivered.values()), delivered, progress)
+        self._attempts, self._undelivered, self._delivered, self._dirty = [], {}, {}, False
+        return results
 
-    def give_back(self, taken: Done) -> None:
-        """It could not be kept: it is to be kept the next time."""
-        self._attempts = taken.attempts + self._attempts
-        newer = self._undelivered.keys() | self._done.keys()
-        for delivery in taken.undelivered:
+    def restore_results(self, results: Results) -> None:
+        """Take back results that could not be stored, for the next call of `take_results`."""
+        self._attempts = results.attempts + self._attempts
+        newer = self._undelivered.keys() | self._delivered.keys()
+        for delivery in results.undelivered:
             if delivery.position not in newer:
                 self._undelivered[delivery.position] = delivery
-        self._done |= {position: asked for _, position, asked in taken.done if position not in newer}
+        self._delivered |= {
+            position: generation for _, position, generation in results.delivered if position not in newer
+        }
         self._dirty = True
 
-    def _settled(self, whole: bool) -> int:  # noqa: FBT001 - of this class alone
-        """The position up to which everything was delivered or has a row, or is given one now.
+    def _settled_position(self) -> int:
+        """Return the position up to which each message was delivered, or has a pending delivery or gets one now.
 
-        What has just been taken up is delivered in a moment, and would have its row for nothing: the position stays
-        before it. What takes longer gets one, so that not much is sent again if the process dies.
+        A message that was just queued is delivered in a moment and needs no pending delivery: the position stays before it.
+        One that takes longer gets a pending delivery, so that few messages are sent twice if the process dies.
         """
-        if whole:
-            return self.taken
-        fresh = self._means.now() - _FRESH_MS
+        fresh = self._context.now() - _FRESH_MS
         moving = (
-            letter.position
-            for letter in self._letters.values()
-            if not letter.kept and letter.since > fresh and self._rooms[letter.room][0].tries == 0
+            message.position
+            for message in self._messages.values()
+            if not message.stored and message.queued_at > fresh and self._rooms[message.room][0].attempts == 0
         )
-        return min(moving, default=self.taken + 1) - 1
+        return min(moving, default=self.read_to + 1) - 1
 
-    def _waits(self, letter: Letter) -> Delivery:
+    def _delivery(self, message: QueuedMessage) -> Delivery:
         endpoint = self.endpoint
         return Delivery(
-            endpoint.uuid, endpoint.domain, letter.position, letter.room, letter.tries, letter.next_at,
-            generation=letter.asked,
+            endpoint.uuid, endpoint.domain, message.position, message.room, message.attempts, message.next_at,
+            generation=message.generation,
         )  # fmt: skip
 
-    async def _try(self, letter: Letter) -> None:
-        endpoint, means = self.endpoint, self._means
-        began = means.now()
-        answered = await means.post(endpoint, letter)
-        delivered = answered.good
-        letter.tries += 1
-        now = means.now()
-        verdict = after(
-            delivered, self._standing, endpoint.retry_type, letter.tries, now, means.chance(), means.pace
-        )
-        self._standing = verdict.standing
-        self._pushed = began
+    async def _attempt(self, message: QueuedMessage) -> None:
+        endpoint, context = self.endpoint, self._context
+        started = context.now()
+        result = await context.post(endpoint, message)
+        message.attempts += 1
+        now = context.now()
+        decision = decide(
+            result.succeeded, self._health, endpoint.retry_type, message.attempts, now, context.chance(), context.backoff
+        )  # fmt: skip
+        self._health = decision.health
+        self._last_pushed = started
         self._dirty = True
-        self._attempts.append(_attempt(endpoint, letter, began, answered))
-        self._settle(letter, verdict.next, verdict.at, _reason(letter.tries, answered))
-        means.tell(endpoint, letter, answered, verdict.next)
+        self._attempts.append(_attempt_row(endpoint, message, started, result))
+        self._apply(message, decision.outcome, decision.retry_at, _reason(message.attempts, result))
+        context.on_attempt(endpoint, message, result, decision.outcome)
 
-    def _settle(self, letter: Letter, next_: Next, at: Ms, reason: str) -> None:
-        """What becomes of a message, and whose turn it is in its room."""
-        room = self._rooms[letter.room]
-        if next_ is Next.AGAIN:
-            letter.next_at = at
-            letter.kept = True
-            self._undelivered[letter.position] = self._waits(letter)._replace(reason=reason)
+    def _apply(self, message: QueuedMessage, outcome: Outcome, retry_at: Ms, reason: str) -> None:
+        """Keep or remove a message after an attempt, and schedule the next one of its room."""
+        room = self._rooms[message.room]
+        if outcome is Outcome.RETRY:
+            message.next_at = retry_at
+            message.stored = True
+            self._undelivered[message.position] = self._delivery(message)._replace(reason=reason)
         else:
             room.popleft()
-            del self._letters[letter.position]
-            self._undelivered.pop(letter.position, None)
-            if next_ is Next.PARKED:
-                self._undelivered[letter.position] = self._waits(letter)._replace(failed=1, reason=reason)
-            elif letter.kept:
-                self._done[letter.position] = letter.asked
+            del self._messages[message.position]
+            self._undelivered.pop(message.position, None)
+            if outcome is Outcome.FAILED:
+                self._undelivered[message.position] = self._delivery(message)._replace(
+                    failed=1, reason=reason
+                )
+            elif message.stored:
+                self._delivered[message.position] = message.generation
         if room:
-            heappush(self._due, (room[0].next_at, room[0].position, letter.room))
+            heappush(self._due, (room[0].next_at, room[0].position, message.room))
         else:
-            del self._rooms[letter.room]
+            del self._rooms[message.room]
 
-    def _tried(self, task: asyncio.Task[None]) -> None:
-        self._trying.discard(task)
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
         if not task.cancelled():
             task.result()
-        self.go_on()
+        self.start_due()
 
 
-def _attempt(endpoint: Endpoint, letter: Letter, began: Ms, answered: DeliveryResult) -> Attempt:
+def _attempt_row(endpoint: Endpoint, message: QueuedMessage, started: Ms, result: DeliveryResult) -> Attempt:
     return Attempt(
-        endpoint.uuid, endpoint.domain, letter.position, letter.id, began, int(answered.good), answered.status,
-        answered.latency_ms, answered.text, answered.error,
+        endpoint.uuid, endpoint.domain, message.position, message.id, started, int(result.succeeded), result.status,
+        result.latency_ms, result.body, result.error,
     )  # fmt: skip
 
 
-def _reason(tries: int, answered: DeliveryResult) -> str:
-    times = "once" if tries == 1 else f"{tries} times"
-    return f"tried {times}: {answered.error or f'answered {answered.status}'}"
+def _reason(attempts: int, result: DeliveryResult) -> str:
+    times = "once" if attempts == 1 else f"{attempts} times"
+    return f"tried {times}: {result.error or f'answered {result.status}'}"

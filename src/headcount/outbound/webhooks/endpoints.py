@@ -1,6 +1,7 @@
-"""Managing: endpoints are set up, changed, tried and asked to be told again; in Daily's words, over any carrier.
+"""Webhook endpoints: create, update, delete, ping and replay, with Daily's fields and error messages.
 
-What is wrong with what was said is told in the words that Daily's clients know.
+Responsible for validation and for waking the dispatcher after a change. Must not know HTTP: the API, the dashboard and the
+command line use it alike.
 """
 
 import asyncio
@@ -12,9 +13,8 @@ from typing import Any, Final
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.outbound.webhooks.client import DeliveryResult, Transport
-from headcount.outbound.webhooks.dispatcher import headers_of
 from headcount.outbound.webhooks.egress import check_url
-from headcount.outbound.webhooks.signing import is_secret
+from headcount.outbound.webhooks.signing import is_secret, request_headers
 from headcount.store.outbox import Messages
 from headcount.store.webhooks import (
     EVENT_TYPES,
@@ -31,88 +31,89 @@ from headcount.telemetry.logging import security_event
 from headcount.timestamps import UnreadableMoment, from_seconds, moment
 
 PING: Final = b'{"test":"test"}'
-PING_S: Final = 8.0
-MOST_ENDPOINTS: Final = 1_000
-_MOST_SECRETS: Final = 4
-_MOST_IDS: Final = 1_000
+PING_TIMEOUT_S: Final = 8.0
+MAX_ENDPOINTS: Final = 1_000
+_MAX_SECRETS: Final = 4
+_MAX_SECRET_LENGTH: Final = 1_024
+_MAX_IDS: Final = 1_000
 _SECRET_BYTES: Final = 32
-_FURTHEST_S: Final = 10**12
+_MAX_TIME_S: Final = 10**12
 
 FIELDS: Final = ("url", "eventTypes", "retryType", "basicAuth", "hmac", "secrets")
 REPLAY_FIELDS: Final = ("id", "ids", "room", "from", "to", "failed")
 
-Said = Mapping[str, Any]
+Fields = Mapping[str, Any]
+"""Fields of a request body, not yet validated."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointManager:
-    """What is done with endpoints. `chance` makes so many bytes of it, `changed` tells who delivers."""
+    """Operations on endpoints. `random_bytes` returns so many; `on_change` is called after each change."""
 
     endpoints: Endpoints
     deliveries: Deliveries
     messages: Messages
-    world: Transport
+    transport: Transport
     now: Callable[[], Ms]
-    uuid: Callable[[], str]
-    chance: Callable[[int], bytes]
-    changed: Callable[[], None] = lambda: None
+    new_uuid: Callable[[], str]
+    random_bytes: Callable[[int], bytes]
+    on_change: Callable[[], None] = lambda: None
 
-    async def create(self, domain: str, said: Said, *, verify: bool = True) -> Endpoint:
-        """A new endpoint, which is told what happens from now on. Raises `BadInput`."""
-        _only(said, FIELDS)
-        if "url" not in said:
+    async def create(self, domain: str, fields: Fields, *, verify: bool = True) -> Endpoint:
+        """Create an endpoint for messages from now on. Raise `BadInput`, also if it does not answer the ping."""
+        _allow_only(fields, FIELDS)
+        if "url" not in fields:
             raise BadInput('"url" is required')
-        there = await asyncio.to_thread(self.endpoints.all, domain)
-        if len(there) >= MOST_ENDPOINTS:
-            raise BadInput(f"a domain has at most {MOST_ENDPOINTS:,} webhooks: remove one first")
+        existing = await asyncio.to_thread(self.endpoints.all, domain)
+        if len(existing) >= MAX_ENDPOINTS:
+            raise BadInput(f"a domain has at most {MAX_ENDPOINTS:,} webhooks: remove one first")
         now = self.now()
-        fresh = Endpoint(
-            self.uuid(), domain, "", (b64encode(self.chance(_SECRET_BYTES)).decode(),), None,
-            RetryType.CIRCUIT_BREAKER, OURS, created=now, updated=now,
+        new = Endpoint(
+            self.new_uuid(), domain, "", (self._new_secret(),), None, RetryType.CIRCUIT_BREAKER, OURS,
+            created=now, updated=now,
         )  # fmt: skip
-        row = _with(fresh, said)
+        row = _updated(new, fields)
         if verify:
-            await self._verify(row)
+            await self._require_answer(row)
         row = replace(row, position=await asyncio.to_thread(self.messages.end))
         await asyncio.to_thread(self.endpoints.add, row)
         security_event("webhook_created", domain=domain, webhook=row.uuid)
-        self.changed()
+        self.on_change()
         return row
 
-    async def update(self, domain: str, uuid: str, said: Said, *, verify: bool = True) -> Endpoint | None:
-        """Change an endpoint and set it going; None if there is none. Raises `BadInput`."""
-        _only(said, FIELDS)
+    async def update(self, domain: str, uuid: str, fields: Fields, *, verify: bool = True) -> Endpoint | None:
+        """Update an endpoint and enable it; return None if there is none. Raise `BadInput`."""
+        _allow_only(fields, FIELDS)
         found = await self.find(domain, uuid)
         if found is None:
             return None
-        row = replace(_with(found, said), updated=self.now())
+        row = replace(_updated(found, fields), updated=self.now())
         if verify:
-            await self._verify(row)
+            await self._require_answer(row)
         await asyncio.to_thread(self.endpoints.reenable, row)
-        security_event("webhook_changed", domain=domain, webhook=uuid, fields=sorted(said))
-        self.changed()
+        security_event("webhook_changed", domain=domain, webhook=uuid, fields=sorted(fields))
+        self.on_change()
         return await self.find(domain, uuid)
 
     async def set_secrets(self, row: Endpoint, secrets: tuple[str, ...]) -> None:
-        """Give an endpoint other secrets, without a word to it."""
-        changed = _with(row, {"secrets": list(secrets)})
+        """Replace the secrets of an endpoint, without a ping. Raise `BadInput`."""
+        changed = _updated(row, {"secrets": list(secrets)})
         await asyncio.to_thread(self.endpoints.change, replace(changed, updated=self.now()))
         security_event("webhook_secrets_changed", domain=row.domain, webhook=row.uuid)
-        self.changed()
+        self.on_change()
 
     async def add_secret(self, row: Endpoint) -> None:
-        """Give an endpoint a new secret, which comes first; the others hold on. Raises `BadInput` if it has too many."""
-        fresh = b64encode(self.chance(_SECRET_BYTES)).decode()
-        await self.set_secrets(row, (fresh, *row.secrets))
+        """Add a new secret as the first; the others stay valid. Raise `BadInput` if there are too many."""
+        await self.set_secrets(row, (self._new_secret(), *row.secrets))
 
     async def delete(self, domain: str, uuid: str) -> bool:
-        """Tell an endpoint nothing more; False if there is none."""
+        """Delete an endpoint; return False if there is none."""
         if await self.find(domain, uuid) is None:
             return False
-        removed = await asyncio.to_thread(self.endpoints.remove, uuid)
+        deleted = await asyncio.to_thread(self.endpoints.remove, uuid)
         security_event("webhook_removed", domain=domain, webhook=uuid)
-        self.changed()
-        return removed
+        self.on_change()
+        return deleted
 
     async def find(self, domain: str, uuid: str) -> Endpoint | None:
         if "\0" in uuid:
@@ -123,88 +124,92 @@ class EndpointManager:
         return await asyncio.to_thread(self.endpoints.all, domain)
 
     async def ping(self, row: Endpoint) -> DeliveryResult:
-        """Send the ping, signed, and say what came of it."""
-        client = self.world.client(row.url)
+        """Send a signed ping and return the result."""
+        client = self.transport.client(row.url)
         try:
             now = self.now()
-            return await client.post(headers_of(row, f"test-{row.uuid}-{now}", PING, now), PING, PING_S)
+            headers = request_headers(row, f"test-{row.uuid}-{now}", PING, now)
+            return await client.post(headers, PING, PING_TIMEOUT_S)
         finally:
             await client.close()
 
-    async def replay(self, row: Endpoint, said: Said) -> int:
-        """Send again what was sent, or given up; how many messages that is. Raises `BadInput`."""
-        wanted = _wanted(said)
-        again = await asyncio.to_thread(self.endpoints.resend, row, wanted)
-        self.changed()
-        return again
+    async def replay(self, row: Endpoint, fields: Fields) -> int:
+        """Resend messages that were sent or failed; return their number. Raise `BadInput`."""
+        selection = _selection(fields)
+        number = await asyncio.to_thread(self.endpoints.resend, row, selection)
+        self.on_change()
+        return number
 
     async def list_messages(
-        self, row: Endpoint, after: str | None, most: int, fate: DeliveryState | None
+        self, row: Endpoint, after: str | None, limit: int, state: DeliveryState | None
     ) -> list[MessageDeliveries] | None:
-        """A page of what an endpoint was told, after a message; None if there is no such message."""
+        """Return a page of an endpoint's messages, newest first, after the message `after`; None if that does not exist."""
         before = None
         if after is not None:
             message = await asyncio.to_thread(self.messages.by_id, row.domain, after)
             if message is None:
                 return None
             before = message.position
-        return await asyncio.to_thread(self.deliveries.page, row.uuid, before, most, fate)
+        return await asyncio.to_thread(self.deliveries.page, row.uuid, before, limit, state)
 
-    async def _verify(self, row: Endpoint) -> None:
-        answered = await self.ping(row)
-        if not answered.good:
-            status = "undefined" if answered.status is None else answered.status
-            because = "" if answered.error is None else f" ({answered.error})"
+    async def _require_answer(self, row: Endpoint) -> None:
+        result = await self.ping(row)
+        if not result.succeeded:
+            status = "undefined" if result.status is None else result.status
+            because = "" if result.error is None else f" ({result.error})"
             raise BadInput(f"non-200 status code returned from webhook endpoint, recvd {status}{because}")
 
-
-def _with(row: Endpoint, said: Said) -> Endpoint:
-    """The endpoint with what was said of it. Raises `BadInput`."""
-    if "url" in said:
-        check_url(_text(said, "url"))
-        row = replace(row, url=said["url"])
-    if "retryType" in said:
-        row = replace(row, retry_type=RetryType(_one_of(said, "retryType", [str(one) for one in RetryType])))
-    if "eventTypes" in said:
-        row = replace(row, event_types=_types(said["eventTypes"]))
-    if "basicAuth" in said:
-        row = replace(row, basic_auth=_basic(said))
-    return replace(row, secrets=_secrets(row, said))
+    def _new_secret(self) -> str:
+        return b64encode(self.random_bytes(_SECRET_BYTES)).decode()
 
 
-def _secrets(row: Endpoint, said: Said) -> tuple[str, ...]:
-    """`secrets` are all that hold, the first one Daily's; `hmac` alone takes the place of all of them."""
-    given = said.get("secrets", [] if "hmac" in said else list(row.secrets))
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+def _updated(row: Endpoint, fields: Fields) -> Endpoint:
+    """Return the endpoint with the fields of a request. Raise `BadInput`."""
+    if "url" in fields:
+        check_url(_text(fields, "url"))
+        row = replace(row, url=fields["url"])
+    if "retryType" in fields:
+        row = replace(row, retry_type=_retry_type(fields["retryType"]))
+    if "eventTypes" in fields:
+        row = replace(row, event_types=_event_types(fields["eventTypes"]))
+    if "basicAuth" in fields:
+        row = replace(row, basic_auth=_basic_auth(fields))
+    return replace(row, secrets=_secrets(row, fields))
+
+
+def _secrets(row: Endpoint, fields: Fields) -> tuple[str, ...]:
+    """Return all valid secrets, the first for Daily's signature. `hmac` alone replaces all of them."""
+    given = fields.get("secrets", [] if "hmac" in fields else list(row.secrets))
+    if not isinstance(given, list) or not all(isinstance(secret, str) for secret in given):
         raise BadInput('"secrets" must be an array of strings')
-    if "hmac" in said:
-        given = [_text(said, "hmac"), *given]
-    name = "hmac" if "hmac" in said else "secrets"
+    if "hmac" in fields:
+        given = [_text(fields, "hmac"), *given]
+    name = "hmac" if "hmac" in fields else "secrets"
     if not given or not all(map(is_secret, given)):
         raise BadInput(f'"{name}" must be a valid base64 string')
     secrets = tuple(dict.fromkeys(given))
-    if len(secrets) > _MOST_SECRETS or any(len(one) > 1_024 for one in secrets):
+    if len(secrets) > _MAX_SECRETS or any(len(secret) > _MAX_SECRET_LENGTH for secret in secrets):
         raise BadInput(
-            f'"secrets" must contain less than or equal to {_MOST_SECRETS} items, each up to 1024 letters'
+            f'"secrets" must contain less than or equal to {_MAX_SECRETS} items, each up to {_MAX_SECRET_LENGTH} letters'
         )
     return secrets
 
 
-def _types(given: Any) -> tuple[str, ...]:
-    """The types that are asked for; none is all of ours."""
+def _event_types(given: Any) -> tuple[str, ...]:
+    """Return the event types; an empty list means all that Headcount sends."""
     if not isinstance(given, list):
         raise BadInput('"eventTypes" must be an array')
-    for number, one in enumerate(given):
-        if one not in EVENT_TYPES:
+    for number, event_type in enumerate(given):
+        if event_type not in EVENT_TYPES:
             raise BadInput(f'"eventTypes[{number}]" must be one of [{", ".join(EVENT_TYPES)}]')
     return tuple(dict.fromkeys(given)) or OURS
 
 
-def _basic(said: Said) -> str | None:
-    """What follows `Basic`. With a colon it cannot be base64 yet, and is made so."""
-    if said["basicAuth"] is None:
+def _basic_auth(fields: Fields) -> str | None:
+    """Return the credentials after `Basic`. A text with a colon is not base64 yet, and is encoded."""
+    if fields["basicAuth"] is None:
         return None
-    text = _text(said, "basicAuth")
+    text = _text(fields, "basicAuth")
     if ":" in text:
         return b64encode(text.encode(errors="replace")).decode()
     if not text.isascii() or not text.isprintable() or " " in text:
@@ -212,35 +217,44 @@ def _basic(said: Said) -> str | None:
     return text
 
 
-def _wanted(said: Said) -> ResendFilter:
-    _only(said, REPLAY_FIELDS)
-    if not said:
-        raise BadInput(f"say what is to be sent again: one of {', '.join(REPLAY_FIELDS)}")
-    ids = [_text(said, "id")] if "id" in said else None
-    if "ids" in said:
-        ids = said["ids"]
-        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids) or len(ids) > _MOST_IDS:
-            raise BadInput(f'"ids" must be an array of at most {_MOST_IDS:,} strings')
-    if any("\0" in one for one in ids or ()):
+def _retry_type(given: Any) -> RetryType:
+    names = [str(retry_type) for retry_type in RetryType]
+    if given not in names:
+        raise BadInput(
+            f'"retryType" must be one of [{", ".join(names)}] [Received retryType="{str(given)[:50]}"]'
+        )
+    return RetryType(given)
+
+
+def _selection(fields: Fields) -> ResendFilter:
+    _allow_only(fields, REPLAY_FIELDS)
+    if not fields:
+        raise BadInput(f"select the messages to resend by one of {', '.join(REPLAY_FIELDS)}")
+    ids = [_text(fields, "id")] if "id" in fields else None
+    if "ids" in fields:
+        ids = fields["ids"]
+        if not isinstance(ids, list) or not all(isinstance(id_, str) for id_ in ids) or len(ids) > _MAX_IDS:
+            raise BadInput(f'"ids" must be an array of at most {_MAX_IDS:,} strings')
+    if any("\0" in id_ for id_ in ids or ()):
         raise BadInput('"id" must not contain U+0000')
-    failed = said.get("failed", False)
+    failed = fields.get("failed", False)
     if not isinstance(failed, bool):
         raise BadInput('"failed" must be a boolean')
     return ResendFilter(
         ids,
-        _text(said, "room") if "room" in said else None,
-        _moment(said, "from"),
-        _moment(said, "to"),
+        _text(fields, "room") if "room" in fields else None,
+        _time(fields, "from"),
+        _time(fields, "to"),
         failed=failed,
     )
 
 
-def _moment(said: Said, name: str) -> Ms | None:
-    """Unix seconds, perhaps with a fraction, or RFC 3339 with its zone."""
-    given = said.get(name)
+def _time(fields: Fields, name: str) -> Ms | None:
+    """Return Unix seconds, whole or fractional, or RFC 3339 with its zone, as ms."""
+    given = fields.get(name)
     if given is None:
         return None
-    if isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < _FURTHEST_S:
+    if isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < _MAX_TIME_S:
         return from_seconds(given)
     try:
         return moment(given if isinstance(given, str) and not given.isdigit() else "none")
@@ -248,14 +262,14 @@ def _moment(said: Said, name: str) -> Ms | None:
         raise BadInput(f'"{name}" must be unix seconds, or RFC 3339 with its zone') from None
 
 
-def _only(said: Said, known: tuple[str, ...]) -> None:
-    for name in said:
+def _allow_only(fields: Fields, known: tuple[str, ...]) -> None:
+    for name in fields:
         if name not in known:
             raise BadInput(f'"{name}" is not allowed')
 
 
-def _text(said: Said, name: str) -> str:
-    text = said[name]
+def _text(fields: Fields, name: str) -> str:
+    text = fields[name]
     if not isinstance(text, str):
         raise BadInput(f'"{name}" must be a string')
     if not text:
@@ -263,11 +277,3 @@ def _text(said: Said, name: str) -> str:
     if "\0" in text:
         raise BadInput(f'"{name}" must not contain U+0000')
     return text
-
-
-def _one_of(said: Said, name: str, words: list[str]) -> str:
-    if said[name] not in words:
-        raise BadInput(
-            f'"{name}" must be one of [{", ".join(words)}] [Received {name}="{str(said[name])[:50]}"]'
-        )
-    return str(said[name])

@@ -1,4 +1,7 @@
-"""Counting: what Prometheus is told of deliveries."""
+"""Prometheus metrics of outgoing webhooks.
+
+Responsible for names, help texts and counters of attempts. Must not know how messages are delivered.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -13,49 +16,49 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from headcount.kernel.events import Ms
-from headcount.outbound.webhooks.retry_policy import Next
+from headcount.outbound.webhooks.retry_policy import Outcome
 from headcount.telemetry.histogram import Histogram
 
-_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 900.0)
-_WORDS: Final = {Next.DONE: "delivered", Next.AGAIN: "failed", Next.PARKED: "parked"}
+_BUCKETS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 900.0)
+_LABELS: Final = {Outcome.DELIVERED: "delivered", Outcome.RETRY: "failed", Outcome.FAILED: "parked"}
 
 
-class Counted(Collector):
-    """What became of tries, and how long messages were on their way, from the commit to a 200.
+class WebhookMetrics(Collector):
+    """Attempts by result, and the time from the commit of a message to its 200.
 
-    `standing` tells how many messages are parked and how many endpoints failed, None if that is not known; `waiting` how
-    many are on their way.
+    `pending` returns the number of messages in queues; `failed` the numbers of failed messages and disabled endpoints, or
+    None while they are unknown.
     """
 
     def __init__(self) -> None:
-        self._tries: Counter[str] = Counter(dict.fromkeys(_WORDS.values(), 0))
-        self._times = Histogram(_SECONDS)
-        self.waiting: Callable[[], int] = int
-        self.standing: Callable[[], tuple[int, int] | None] = lambda: (0, 0)
+        self._attempts: Counter[str] = Counter(dict.fromkeys(_LABELS.values(), 0))
+        self._latencies = Histogram(_BUCKETS_S)
+        self.pending: Callable[[], int] = int
+        self.failed: Callable[[], tuple[int, int] | None] = lambda: (0, 0)
 
-    def tried(self, next_: Next, latency_ms: Ms) -> None:
-        self._tries[_WORDS[next_]] += 1
-        if next_ is Next.DONE:
-            self._times.add(max(0.0, latency_ms / 1_000))
+    def count_attempt(self, outcome: Outcome, latency_ms: Ms) -> None:
+        self._attempts[_LABELS[outcome]] += 1
+        if outcome is Outcome.DELIVERED:
+            self._latencies.add(max(0.0, latency_ms / 1_000))
 
     def collect(self) -> Iterable[Metric]:
-        tries = CounterMetricFamily(
-            "headcount_webhook_tries", "Tries to deliver a message, by what came of them", labels=["result"]
+        attempts = CounterMetricFamily(
+            "headcount_webhook_tries", "Webhook delivery attempts by result", labels=["result"]
         )
-        for result, number in self._tries.items():
-            tries.add_metric([result], number)
-        yield tries
-        times = HistogramMetricFamily(
+        for result, number in self._attempts.items():
+            attempts.add_metric([result], number)
+        yield attempts
+        latencies = HistogramMetricFamily(
             "headcount_webhook_delivery_seconds", "Time from the commit of a message to its 200"
         )
-        self._times.add_to(times)
-        yield times
-        parked, failed = self.standing() or (None, None)
+        self._latencies.add_to(latencies)
+        yield latencies
+        messages, endpoints = self.failed() or (None, None)
         gauges: tuple[tuple[str, str, int | None], ...] = (
-            ("headcount_webhook_waiting_messages", "Messages on their way to endpoints", self.waiting()),
-            ("headcount_webhook_parked_messages", "Messages that were given up", parked),
-            ("headcount_webhook_failed_endpoints", "Endpoints that are sent nothing more", failed),
+            ("headcount_webhook_waiting_messages", "Pending webhook messages", self.pending()),
+            ("headcount_webhook_parked_messages", "Webhook messages that failed for good", messages),
+            ("headcount_webhook_failed_endpoints", "Webhook endpoints that are disabled", endpoints),
         )
-        for name, told, value in gauges:
+        for name, text, value in gauges:
             if value is not None:
-                yield GaugeMetricFamily(name, told, value=value)
+                yield GaugeMetricFamily(name, text, value=value)

@@ -1,12 +1,13 @@
-"""Policy: what follows an answer. Pure, on integers: no clock, no chance, no network.
+"""Retry policy of outgoing webhooks: what follows an attempt, for its message and for its endpoint.
 
-Only 200 is success, as with Daily. A message that fails is tried again after a while that grows, five times at
-most, and is then parked with its reason, from where it can be sent again. An endpoint with a circuit breaker that
-fails three times in a row is sent nothing more until somebody sets it going again; it keeps its messages, which
-Daily's lose.
+Responsible for the number of attempts, the delays between them, and the circuit breaker. Must not know clock, randomness or
+network: it is a function of integers.
 
-Failures of one second are one failure: several messages are under way at once, and a receiver that starts
-anew refuses all of them.
+Only 200 is success, as with Daily. A failed message is attempted again after a growing delay, five times at most, and then
+has failed for good with its reason; a request can resend it. An endpoint with a circuit breaker is disabled after three
+consecutive failures until a request enables it again. It keeps its messages, which Daily's endpoints lose.
+
+Failures within one second are one failure: several messages are sent at once, and a receiver that restarts refuses all.
 """
 
 from enum import StrEnum
@@ -15,88 +16,87 @@ from typing import Final, NamedTuple
 from headcount.kernel.events import Ms
 from headcount.store.webhooks import RetryType, State
 
-MOST_TRIES: Final = 5
-MOST_FAILURES: Final = 3
-_TOGETHER_MS: Final[Ms] = 1_000
+MAX_ATTEMPTS: Final = 5
+MAX_CONSECUTIVE_FAILURES: Final = 3
+_SAME_FAILURE_MS: Final[Ms] = 1_000
 _GROWTH: Final = 4
+_SUCCESS: Final = 200
 
 
-class Pace(NamedTuple):
-    """How long is waited after the first failure of a message, and how long at most."""
+class Backoff(NamedTuple):
+    """The delay after the first failure of a message, and the longest delay."""
 
-    first: Ms
-    most: Ms
+    initial_ms: Ms
+    max_ms: Ms
 
 
-PACES: Final = {
-    RetryType.CIRCUIT_BREAKER: Pace(1_000, 60_000),
-    RetryType.EXPONENTIAL: Pace(15_000, 900_000),
+BACKOFFS: Final = {
+    RetryType.CIRCUIT_BREAKER: Backoff(1_000, 60_000),
+    RetryType.EXPONENTIAL: Backoff(15_000, 900_000),
 }
+MAX_DELAY_MS: Final = max(backoff.max_ms for backoff in BACKOFFS.values())
+"""No attempt is scheduled further ahead. One that is was scheduled by a wrong clock, and is due."""
 
 
-LONGEST_WAIT: Final = max(pace.most for pace in PACES.values())
-"""No retry lies further ahead. One that does was set by a clock that was wrong, and is due."""
-
-
-class Standing(NamedTuple):
-    """How an endpoint stands: how often it failed in a row, and when that was counted last."""
+class EndpointHealth(NamedTuple):
+    """The state of an endpoint, its consecutive failures, and when the last of them was counted."""
 
     state: State = State.ACTIVE
     failed_count: int = 0
-    counted: Ms | None = None
+    counted_at: Ms | None = None
 
 
-class Next(StrEnum):
-    """What becomes of a message."""
+class Outcome(StrEnum):
+    """What an attempt means for its message."""
 
-    DONE = "done"
-    AGAIN = "again"
-    PARKED = "parked"
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    FAILED = "failed"
 
 
-class Verdict(NamedTuple):
-    """What follows: how the endpoint stands, and what becomes of the message; `at` when it is tried again."""
+class Decision(NamedTuple):
+    """What follows an attempt. `retry_at` is the time of the next attempt, if there is one."""
 
-    standing: Standing
-    next: Next
-    at: Ms = 0
+    health: EndpointHealth
+    outcome: Outcome
+    retry_at: Ms = 0
 
 
 def is_success(status: int | None) -> bool:
-    return status == 200
+    return status == _SUCCESS
 
 
-def after(
+def decide(
     delivered: bool,  # noqa: FBT001 - the one thing that matters
-    standing: Standing,
+    health: EndpointHealth,
     retry_type: RetryType,
-    tries: int,
+    attempts: int,
     now: Ms,
     chance: float,
-    pace: Pace | None = None,
-) -> Verdict:
-    """What follows a try, the `tries`-th of its message. `chance` is from [0, 1)."""
+    backoff: Backoff | None = None,
+) -> Decision:
+    """Return what follows the latest of `attempts` of a message. `chance` is random, from [0, 1)."""
     if delivered:
-        return Verdict(standing if standing.state is State.FAILED else Standing(), Next.DONE)
-    failed = _counted(standing, retry_type, now)
-    if failed.state is State.FAILED:
-        return Verdict(failed, Next.AGAIN, now)
-    if tries >= MOST_TRIES:
-        return Verdict(failed, Next.PARKED)
-    return Verdict(failed, Next.AGAIN, now + backoff(pace or PACES[retry_type], tries, chance))
+        return Decision(health if health.state is State.FAILED else EndpointHealth(), Outcome.DELIVERED)
+    after = _after_failure(health, retry_type, now)
+    if after.state is State.FAILED:
+        return Decision(after, Outcome.RETRY, now)
+    if attempts >= MAX_ATTEMPTS:
+        return Decision(after, Outcome.FAILED)
+    return Decision(after, Outcome.RETRY, now + delay_ms(backoff or BACKOFFS[retry_type], attempts, chance))
 
 
-def backoff(pace: Pace, tries: int, chance: float) -> Ms:
-    """How long is waited after so many tries: between half of it and the whole, so that not all come at once."""
-    whole: Ms = min(pace.most, pace.first * int(_GROWTH ** (tries - 1)))
-    return round(whole * (1 + chance) / 2)
+def delay_ms(backoff: Backoff, attempts: int, chance: float) -> Ms:
+    """Return the delay after so many attempts: from half of it to the whole, so that retries spread out."""
+    longest: Ms = min(backoff.max_ms, backoff.initial_ms * int(_GROWTH ** (attempts - 1)))
+    return round(longest * (1 + chance) / 2)
 
 
-def _counted(standing: Standing, retry_type: RetryType, now: Ms) -> Standing:
-    if standing.state is State.FAILED:
-        return standing
-    if standing.counted is not None and 0 <= now - standing.counted < _TOGETHER_MS:
-        return standing
-    failures = standing.failed_count + 1
-    opens = retry_type is RetryType.CIRCUIT_BREAKER and failures >= MOST_FAILURES
-    return Standing(State.FAILED if opens else State.ACTIVE, failures, now)
+def _after_failure(health: EndpointHealth, retry_type: RetryType, now: Ms) -> EndpointHealth:
+    if health.state is State.FAILED:
+        return health
+    if health.counted_at is not None and 0 <= now - health.counted_at < _SAME_FAILURE_MS:
+        return health
+    failures = health.failed_count + 1
+    opens = retry_type is RetryType.CIRCUIT_BREAKER and failures >= MAX_CONSECUTIVE_FAILURES
+    return EndpointHealth(State.FAILED if opens else State.ACTIVE, failures, now)

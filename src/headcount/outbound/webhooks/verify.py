@@ -1,6 +1,7 @@
-"""Listening: whether a delivery is genuine, for those who develop what receives webhooks. Pure.
+"""Verification of received webhooks, for those who develop a receiver.
 
-It is written from the two forms alone and shares nothing with the side that signs, so that each checks the other.
+Responsible for checking both forms of signature. Must not know the side that signs: it is written from the two
+specifications alone, so that each side checks the other. Pure.
 """
 
 import binascii
@@ -14,27 +15,27 @@ from typing import Final
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 
-FRESH_MS: Final[Ms] = 300_000
-"""A delivery that was signed longer ago, or is to come, may be somebody else's copy of one."""
+TOLERANCE_MS: Final[Ms] = 300_000
+"""A webhook that was signed longer ago, or further ahead, may be a replay by somebody else."""
 _SECONDS_BELOW: Final = 10**11
 DAILY: Final = "Daily"
 STANDARD: Final = "Standard Webhooks"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is to be thought of one form of signature. `wrong` says what is wrong with it; None: nothing."""
+class Verification:
+    """The result for one form of signature. `problem` is None if the signature is valid."""
 
     form: str
-    wrong: str | None
+    problem: str | None
 
     @property
-    def good(self) -> bool:
-        return self.wrong is None
+    def is_valid(self) -> bool:
+        return self.problem is None
 
 
-def key_of(text: str) -> bytes:
-    """The key that a secret in base64 stands for, with `whsec_` before it or not. Raises `BadInput`."""
+def parse_secret(text: str) -> bytes:
+    """Return the key of a base64 secret, with or without the prefix `whsec_`. Raise `BadInput`."""
     try:
         key = b64decode(text.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -44,49 +45,49 @@ def key_of(text: str) -> bytes:
     return key
 
 
-def verdicts(headers: Mapping[str, str], body: bytes, key: bytes, now: Ms) -> tuple[Verdict, Verdict]:
-    """Whether a body was signed with `key`, in each of the two forms. The names of headers are in small letters."""
+def verify(headers: Mapping[str, str], body: bytes, key: bytes, now: Ms) -> tuple[Verification, Verification]:
+    """Verify a body in both forms. Names of headers are in lower case."""
     return (
-        Verdict(DAILY, _daily(headers, body, key, now)),
-        Verdict(STANDARD, _standard(headers, body, key, now)),
+        Verification(DAILY, _daily_problem(headers, body, key, now)),
+        Verification(STANDARD, _standard_problem(headers, body, key, now)),
     )
 
 
-def _daily(headers: Mapping[str, str], body: bytes, key: bytes, now: Ms) -> str | None:
+def _daily_problem(headers: Mapping[str, str], body: bytes, key: bytes, now: Ms) -> str | None:
     signature, timestamp = headers.get("x-webhook-signature"), headers.get("x-webhook-timestamp")
     if signature is None or timestamp is None:
         return "X-Webhook-Signature or X-Webhook-Timestamp is not there"
-    if not _same(signature, _signed(key, timestamp.encode() + b"." + body)):
+    if not _equal(signature, _signature(key, timestamp.encode() + b"." + body)):
         return "X-Webhook-Signature is not that of this body, this time and this key"
-    return _stale("X-Webhook-Timestamp", timestamp, now)
+    return _timestamp_problem("X-Webhook-Timestamp", timestamp, now)
 
 
-def _standard(headers: Mapping[str, str], body: bytes, key: bytes, now: Ms) -> str | None:
+def _standard_problem(headers: Mapping[str, str], body: bytes, key: bytes, now: Ms) -> str | None:
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
     missing = [name for name in names if name not in headers]
     if missing:
         return f"{missing[0]} is not there"
-    name, timestamp, signatures = (headers[name] for name in names)
-    signed = "v1," + _signed(key, f"{name}.{timestamp}.".encode() + body)
-    # While a secret is being changed there are two, with a space between them.
-    if not any(_same(signature, signed) for signature in signatures.split(" ")):
+    message_id, timestamp, signatures = (headers[name] for name in names)
+    expected = "v1," + _signature(key, f"{message_id}.{timestamp}.".encode() + body)
+    # While a secret is being rotated there are two, with a space between them.
+    if not any(_equal(signature, expected) for signature in signatures.split(" ")):
         return "webhook-signature is not that of this body, this id, this time and this key"
-    return _stale("webhook-timestamp", timestamp, now)
+    return _timestamp_problem("webhook-timestamp", timestamp, now)
 
 
-def _signed(key: bytes, content: bytes) -> str:
+def _signature(key: bytes, content: bytes) -> str:
     return b64encode(digest(key, content, sha256)).decode()
 
 
-def _same(one: str, other: str) -> bool:
+def _equal(one: str, other: str) -> bool:
     return compare_digest(one.encode(), other.encode())
 
 
-def _stale(name: str, timestamp: str, now: Ms) -> str | None:
-    """Some senders count milliseconds, others seconds."""
+def _timestamp_problem(header: str, timestamp: str, now: Ms) -> str | None:
+    """Return why a timestamp is not acceptable. Some senders count milliseconds, others seconds."""
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
-        return f"{name} is no time"
+        return f"{header} is no time"
     at = int(timestamp) * (1_000 if int(timestamp) < _SECONDS_BELOW else 1)
-    if abs(now - at) > FRESH_MS:
-        return f"{name} is {abs(now - at) // 1_000} s {'old' if at < now else 'ahead'}"
+    if abs(now - at) > TOLERANCE_MS:
+        return f"{header} is {abs(now - at) // 1_000} s {'old' if at < now else 'ahead'}"
     return None
