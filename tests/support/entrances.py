@@ -65,7 +65,7 @@ class Entrances:
         self.entries = []
         monkeypatch.setattr(core, "Clock", lambda _: Clock(0, lambda: float(NOW), lambda: 0.0))
         monkeypatch.setattr(Log, "append", self._append)
-        monkeypatch.setattr(event_files, "work_in", lambda *_: True)
+        monkeypatch.setattr(event_files, "catch_up", lambda *_: True)
         settings = {
             "database": str(folder / "x.db"),
             "max_open_rooms": 0,

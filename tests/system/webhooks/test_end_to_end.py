@@ -23,7 +23,8 @@ def is_genuine(one, hmac):
     """By the receivers' side, which shares nothing with the one that signs."""
     headers = {name.lower(): value for name, value in one.headers.items()}
     return all(
-        verdict.good for verdict in verify(headers, one.body, parse_secret(hmac), int(time.time() * 1_000))
+        verdict.is_valid
+        for verdict in verify(headers, one.body, parse_secret(hmac), int(time.time() * 1_000))
     )
 
 
