@@ -12,6 +12,7 @@ from headcount.sources.api import (
     Source,
     VerificationFailed,
     end_before_start,
+    room_end,
     verify_and_parse,
 )
 
@@ -22,5 +23,6 @@ __all__ = [
     "Source",
     "VerificationFailed",
     "end_before_start",
+    "room_end",
     "verify_and_parse",
 ]

@@ -35,6 +35,7 @@ from headcount.sources.api import (
     VerificationFailed,
     end_before_start,
     json_request,
+    room_end,
 )
 from headcount.sources.signatures import check_signature, hmac_digest, with_headers
 
@@ -116,7 +117,7 @@ def _parse_notice(notice: Notice, payload: Payload) -> ParsedEvent:
     if notice.event_type == _STARTED:
         return end_before_start(payload.channel_name, at, notice.notice_id or None)
     if notice.event_type == _ENDED:
-        return ParsedEvent(Event(Kind.END, payload.channel_name, at, id=notice.notice_id or None))
+        return room_end(payload.channel_name, at, event_id=notice.notice_id or None)
     if notice.event_type in _JOINS:
         return _participant_event(Kind.JOIN, notice, payload, at)
     joined_at = None if payload.duration is None else at - payload.duration * 1_000

@@ -104,14 +104,24 @@ START_MARGIN_MS: Final[Ms] = 5_000
 """Participants may have joined up to this long before the reported start of their room."""
 
 
+def room_end(
+    room: str,
+    at: Ms,
+    session: str | None = None,
+    event_id: str | None = None,
+    inferred: Inferred | None = None,
+) -> ParsedEvent:
+    """Return the end of a room: of one session, or, without a session, of all stays that started before it (R3)."""
+    return ParsedEvent(Event(Kind.END, room, at, source_session=session, inferred=inferred, id=event_id))
+
+
 def end_before_start(room: str, started_at: Ms, event_id: str | None = None) -> ParsedEvent:
     """Return the inferred end of a room's previous run (R3a): a room that starts was empty before.
 
     The first participant may be reported to join a moment before the room starts, so the end is that much earlier.
     A leave that is reported later overrides it.
     """
-    at = started_at - START_MARGIN_MS
-    return ParsedEvent(Event(Kind.END, room, at, inferred=Inferred.SUPERSEDED, id=event_id))
+    return room_end(room, started_at - START_MARGIN_MS, event_id=event_id, inferred=Inferred.SUPERSEDED)
 
 
 def no_handshake(_: InboundRequest, __: Sequence[str]) -> HandshakeResponse | None:

@@ -27,7 +27,15 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import bigbluebutton_analytics, fields
-from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, VerificationFailed
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Role,
+    Source,
+    VerificationFailed,
+    room_end,
+)
 from headcount.sources.bigbluebutton_meeting import stay_event
 from headcount.sources.signatures import bearer_token, check_signature, check_token, verified_claims
 
@@ -202,11 +210,7 @@ def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data) -> Pars
 def _end(data: Data, inferred: Inferred | None = None) -> ParsedEvent:
     """Return the end of a meeting, or the inferred end of all earlier ones in its room (R3a)."""
     room, session = _room_and_session(data, _attributes(data))
-    return ParsedEvent(
-        Event(
-            Kind.END, room, _event_time(data), source_session=None if inferred else session, inferred=inferred
-        )
-    )
+    return room_end(room, _event_time(data), None if inferred else session, inferred=inferred)
 
 
 def _attributes(data: Data) -> Attributes:
@@ -235,7 +239,7 @@ def _parse_analytics(analytics: bigbluebutton_analytics.Analytics) -> Iterator[P
         left_at = None if stay.left_at is None else max(stay.joined_at, stay.left_at)
         yield stay_event(room, meeting.session, stay._replace(left_at=left_at))
     assert meeting.ended_at is not None
-    yield ParsedEvent(Event(Kind.END, room, meeting.ended_at, source_session=meeting.session))
+    yield room_end(room, meeting.ended_at, meeting.session)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

@@ -20,7 +20,7 @@ import msgspec
 
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request
+from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request, room_end
 from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
 from headcount.timestamps import spoken
 
@@ -80,8 +80,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
 
 def _end(notice: Notice, detail: Detail) -> ParsedEvent:
     at = _event_time(notice, detail)
-    session = detail.meeting_id
-    return ParsedEvent(Event(Kind.END, _room(detail), at, source_session=session, id=notice.id or None))
+    return room_end(_room(detail), at, detail.meeting_id, notice.id or None)
 
 
 def _participant_event(kind: Kind, notice: Notice, detail: Detail) -> ParsedEvent:

@@ -33,6 +33,7 @@ from headcount.sources.api import (
     Source,
     end_before_start,
     json_request,
+    room_end,
 )
 from headcount.sources.signatures import (
     check_signature,
@@ -192,9 +193,7 @@ def _meeting(notice: Notice) -> Meeting:
 def _end(notice: Notice) -> ParsedEvent:
     meeting = _meeting(notice)
     at = _event_time(meeting.end_ts, notice, "end_ts")
-    return ParsedEvent(
-        Event(Kind.END, meeting.room, at, source_session=meeting.meeting_id, id=notice.id or None)
-    )
+    return room_end(meeting.room, at, meeting.meeting_id, notice.id or None)
 
 
 def _event_time(at: float | None, notice: Notice, field: str) -> Ms:

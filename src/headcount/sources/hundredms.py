@@ -30,6 +30,7 @@ from headcount.sources.api import (
     Source,
     end_before_start,
     json_request,
+    room_end,
 )
 from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
 from headcount.timestamps import spoken
@@ -114,8 +115,7 @@ def _participant_event(kind: Kind, notice: Notice, at: Ms, joined_at: Ms | None 
 
 def _end(notice: Notice) -> ParsedEvent:
     at = _event_time(notice.data.session_stopped_at, "data.session_stopped_at")
-    session = notice.data.session_id
-    return ParsedEvent(Event(Kind.END, _room(notice), at, source_session=session, id=notice.id or None))
+    return room_end(_room(notice), at, notice.data.session_id, notice.id or None)
 
 
 def _room(notice: Notice) -> str:

@@ -25,6 +25,7 @@ from headcount.sources.api import (
     Source,
     end_before_start,
     json_request,
+    room_end,
 )
 from headcount.sources.signatures import (
     check_signature,
@@ -91,9 +92,7 @@ def _parse_notice(notice: Notice, data: Data, room: str, at: Ms) -> ParsedEvent:
         case "ROOM_CREATED":
             return end_before_start(room, at, notice.idempotency_key or None)
         case "ROOM_DESTROYED":
-            return ParsedEvent(
-                Event(Kind.END, room, at, source_session=notice.session_id, id=notice.idempotency_key or None)
-            )
+            return room_end(room, at, notice.session_id, notice.idempotency_key or None)
         case "PARTICIPANT_JOINED":
             return _participant_event(Kind.JOIN, notice, data, room, at)
     return _participant_event(Kind.LEAVE, notice, data, room, at)

@@ -25,7 +25,7 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, json_request
+from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, json_request, room_end
 from headcount.sources.compression import decompress
 from headcount.sources.signatures import check_token, encode_base64, required_header, with_headers
 
@@ -121,9 +121,8 @@ def _server_event(notice: Notice) -> ParsedEvent | None:
     if status not in ("started", "shutdown") or not notice.emitter:
         return None
     inferred = Inferred.SUPERSEDED if status == "started" else None
-    return ParsedEvent(
-        Event(Kind.END, room_prefix(notice.emitter), _event_time(notice), inferred=inferred), server_wide=True
-    )
+    end = room_end(room_prefix(notice.emitter), _event_time(notice), inferred=inferred)
+    return end._replace(server_wide=True)
 
 
 def _room_event(notice: Notice) -> ParsedEvent | None:
@@ -162,8 +161,7 @@ def _leave(notice: Notice, plugin: str, data: RoomEvent) -> ParsedEvent:
 
 
 def _end(notice: Notice, plugin: str, data: RoomEvent, inferred: Inferred | None = None) -> ParsedEvent:
-    room, at = _room(notice, plugin, data), _event_time(notice)
-    return ParsedEvent(Event(Kind.END, room, at, inferred=inferred))
+    return room_end(_room(notice, plugin, data), _event_time(notice), inferred=inferred)
 
 
 def room_prefix(server: str) -> str:

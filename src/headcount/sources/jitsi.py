@@ -19,7 +19,7 @@ import msgspec
 
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request
+from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request, room_end
 from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
 
 
@@ -66,11 +66,11 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
             return [_leave(room, notice.occupant)]
         case "muc-room-created" if notice.created_at is not None:
             at = _event_time(notice.created_at)
-            return [ParsedEvent(Event(Kind.END, room, at, inferred=Inferred.SUPERSEDED))]
+            return [room_end(room, at, inferred=Inferred.SUPERSEDED)]
         case "muc-room-destroyed" if notice.destroyed_at is not None:
             occupants = notice.all_occupants if isinstance(notice.all_occupants, list) else []
             leaves = [_leave(room, occupant) for occupant in occupants]
-            return [*leaves, ParsedEvent(Event(Kind.END, room, _event_time(notice.destroyed_at)))]
+            return [*leaves, room_end(room, _event_time(notice.destroyed_at))]
     return []
 
 

@@ -36,6 +36,7 @@ from headcount.sources.api import (
     Source,
     VerificationFailed,
     json_request,
+    room_end,
 )
 from headcount.sources.signatures import (
     check_signature,
@@ -163,8 +164,8 @@ def _leave(notice: Notice) -> ParsedEvent:
 
 
 def _end(notice: Notice) -> ParsedEvent:
-    room, at = _room(notice), _event_time(notice)
-    return ParsedEvent(Event(Kind.END, room.name, at, source_session=room.sid, id=notice.id or None))
+    room = _room(notice)
+    return room_end(room.name, _event_time(notice), room.sid, notice.id or None)
 
 
 def _start(notice: Notice) -> ParsedEvent:
@@ -175,7 +176,7 @@ def _start(notice: Notice) -> ParsedEvent:
         # The participant who restarted it may have joined just before the second of the report.
         started = reported - 1_000
     at = fields.valid_ms(started, "room.creationTime")
-    return ParsedEvent(Event(Kind.END, room.name, at, inferred=Inferred.SUPERSEDED, id=notice.id or None))
+    return room_end(room.name, at, event_id=notice.id or None, inferred=Inferred.SUPERSEDED)
 
 
 def _participant_event(

@@ -28,6 +28,7 @@ from headcount.sources.api import (
     VerificationFailed,
     end_before_start,
     json_request,
+    room_end,
 )
 from headcount.sources.rsa import check_rsa_signature, rsa_signature
 from headcount.sources.signatures import with_headers
@@ -92,7 +93,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
             return [end_before_start(_room(notice), at)]
         case "meeting.ended":
             at = fields.ms_from_rfc3339_or(received_at, meeting.ended_at, "meeting.endedAt")
-            return [ParsedEvent(Event(Kind.END, _room(notice), at, source_session=meeting.session_id))]
+            return [room_end(_room(notice), at, meeting.session_id)]
     return []
 
 

@@ -30,6 +30,7 @@ from headcount.sources.api import (
     VerificationFailed,
     end_before_start,
     json_request,
+    room_end,
 )
 from headcount.sources.compression import decompress
 from headcount.sources.signatures import check_signature, hmac_digest, required_header, with_headers
@@ -94,7 +95,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
         case "call.session_started":
             return [end_before_start(_room(notice), _event_time(notice))]
         case "call.session_ended":
-            return [_end(notice)]
+            return [room_end(_room(notice), _event_time(notice), notice.session_id)]
     return []
 
 
@@ -120,11 +121,6 @@ def _joined_at(notice: Notice, at: Ms) -> Ms | None:
         return joined_at
     estimate = fields.join_before(at, by_duration)
     return None if estimate is None else fields.valid_ms(estimate, "created_at less duration_seconds")
-
-
-def _end(notice: Notice) -> ParsedEvent:
-    at = _event_time(notice)
-    return ParsedEvent(Event(Kind.END, _room(notice), at, source_session=notice.session_id))
 
 
 def _participant_event(

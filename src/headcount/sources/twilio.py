@@ -19,7 +19,7 @@ from typing import Final, Literal
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, end_before_start
+from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, end_before_start, room_end
 from headcount.sources.signatures import (
     check_signature,
     encode_base64,
@@ -91,11 +91,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
         case "room-created":
             return [end_before_start(_room(form), _event_time(form))]
         case "room-ended":
-            return [
-                ParsedEvent(
-                    Event(Kind.END, _room(form), _event_time(form), source_session=form.get("RoomSid"))
-                )
-            ]
+            return [room_end(_room(form), _event_time(form), form.get("RoomSid"))]
         case None:
             raise BadInput("is no status callback of Twilio Video: StatusCallbackEvent is missing")
     return []
@@ -124,13 +120,10 @@ def _latest_join(form: dict[str, str], at: Ms) -> Ms | None:
 def _participant_event(
     kind: Literal[Kind.JOIN, Kind.LEAVE], form: dict[str, str], at: Ms, joined_at: Ms | None = None
 ) -> ParsedEvent:
-    connection = form.get("ParticipantSid")
-    if not connection:
-        raise BadInput(f"a '{form['StatusCallbackEvent']}' of Twilio Video without a ParticipantSid")
-    identity = form.get("ParticipantIdentity")
-    event = Event(
-        kind, _room(form), at, connection, identity, source_session=form.get("RoomSid"), joined_at=joined_at
-    )
+    event_kind, session = form["StatusCallbackEvent"], form.get("RoomSid")
+    connection = fields.required(form.get("ParticipantSid"), "ParticipantSid", event_kind, "Twilio Video")
+    user_id = form.get("ParticipantIdentity")
+    event = Event(kind, _room(form), at, connection, user_id, source_session=session, joined_at=joined_at)
     return ParsedEvent(event)
 
 

@@ -29,6 +29,7 @@ from headcount.sources.api import (
     Source,
     end_before_start,
     json_request,
+    room_end,
 )
 from headcount.sources.rsa import check_rsa_signature, rsa_signature
 from headcount.sources.signatures import required_header, with_headers
@@ -83,7 +84,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
             return [end_before_start(_room(notice), at)]
         case "session-ended":
             at = fields.ms_from_rfc3339_or(request.received_at, notice.data.end, "data.end")
-            return [ParsedEvent(Event(Kind.END, _room(notice), at, source_session=notice.data.session_id))]
+            return [room_end(_room(notice), at, notice.data.session_id)]
     return []
 
 

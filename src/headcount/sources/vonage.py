@@ -33,6 +33,7 @@ from headcount.sources.api import (
     Source,
     end_before_start,
     json_request,
+    room_end,
 )
 from headcount.sources.signatures import (
     check_signature,
@@ -102,7 +103,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
         case "sessionCreated":
             return [end_before_start(_room(notice), _event_time(notice))]
         case "sessionDestroyed":
-            return [ParsedEvent(Event(Kind.END, _room(notice), _event_time(notice)))]
+            return [room_end(_room(notice), _event_time(notice))]
     return []
 
 

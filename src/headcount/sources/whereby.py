@@ -30,6 +30,7 @@ from headcount.sources.api import (
     Source,
     end_before_start,
     json_request,
+    room_end,
 )
 from headcount.sources.signatures import (
     check_signature,
@@ -109,8 +110,8 @@ def _join(notice: Notice, client: Client) -> list[ParsedEvent]:
 def _leave(notice: Notice, client: Client) -> list[ParsedEvent]:
     at = _event_time(notice)
     leave = _participant_event(Kind.LEAVE, notice, client, at)
-    empty = ParsedEvent(Event(Kind.END, _room(client), at - START_MARGIN_MS, inferred=Inferred.SNAPSHOT))
-    return [leave, empty] if client.num_clients == 0 else [leave]
+    end = room_end(_room(client), at - START_MARGIN_MS, inferred=Inferred.SNAPSHOT)
+    return [leave, end] if client.num_clients == 0 else [leave]
 
 
 def _participant_event(

@@ -35,6 +35,7 @@ from headcount.sources.api import (
     VerificationFailed,
     end_before_start,
     json_request,
+    room_end,
 )
 from headcount.sources.signatures import check_signature, hmac_digest, required_header, with_headers
 from headcount.timestamps import spoken
@@ -163,13 +164,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     if notice.event in _START_EVENTS:
         return [end_before_start(room, _event_time(meeting.start_time, notice, "start_time"))]
     if notice.event in _END_EVENTS:
-        return [
-            ParsedEvent(
-                Event(
-                    Kind.END, room, _event_time(meeting.end_time, notice, "end_time"), source_session=session
-                )
-            )
-        ]
+        return [room_end(room, _event_time(meeting.end_time, notice, "end_time"), session)]
     return [_participant_event(notice, meeting, room, session)]
 
 
@@ -185,11 +180,7 @@ def _room_and_session(notice: Notice, meeting: Meeting) -> tuple[str, str]:
 
 def _participant_event(notice: Notice, meeting: Meeting, room: str, session: str) -> ParsedEvent:
     participant = meeting.user if notice.event.startswith("session.") else meeting.participant
-    connection = (
-        ""
-        if participant is None
-        else str(participant.id if isinstance(participant, User) else participant.user_id)
-    )
+    connection = "" if participant is None else _connection(participant)
     if participant is None or not connection:
         raise BadInput(f"a '{notice.event}' of Zoom that does not say about whom")
     is_join = notice.event in _JOIN_EVENTS
@@ -198,6 +189,10 @@ def _participant_event(notice: Notice, meeting: Meeting, room: str, session: str
     user, name = _user(participant)
     event = Event(kind, room, at, f"{session}:{connection}", user, fields.user_name(name), session)
     return ParsedEvent(event, Role.PHONE if participant.phone_number else Role.PERSON)
+
+
+def _connection(participant: Participant | User) -> str:
+    return str(participant.id if isinstance(participant, User) else participant.user_id)
 
 
 def _user(participant: Participant | User) -> tuple[str | None, str]:

@@ -11,12 +11,11 @@ from typing import Final
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.kernel.events import InvalidEvent, Ms
+from headcount.kernel.events import Inferred, InvalidEvent, Ms
 from headcount.sources import bigbluebutton_analytics, fields
-from headcount.sources.api import ParsedEvent, Role
+from headcount.sources.api import ParsedEvent, Role, room_end
 from headcount.sources.bigbluebutton_meeting import Meeting, MeetingStay, stay_event
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.stays import session_end
 from headcount.sources.exports.text import decode_text
 
 
@@ -75,7 +74,8 @@ def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> 
         except InvalidEvent as error:
             on_error(BadInput(str(error), where=file.name, place=f"connection '{stay.connection}'"))
     if last:
-        yield session_end(room, meeting.session, last, is_inferred=meeting.ended_at is None)
+        inferred = Inferred.TIMEOUT if meeting.ended_at is None else None
+        yield room_end(room, last, meeting.session, inferred=inferred)
 
 
 def _parse_meeting(text: str) -> Meeting:

@@ -22,11 +22,10 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from headcount.errors import BadInput
-from headcount.kernel.events import Event, InvalidEvent, Kind, Ms
+from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import ParsedEvent, Role
+from headcount.sources.api import ParsedEvent, Role, room_end
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.stays import session_end
 
 _ID_WITH_CREATION: Final = re.compile(r".+-(\d{13})", re.ASCII)
 _KINDS: Final = {"ParticipantJoinEvent": Kind.JOIN, "ParticipantLeftEvent": Kind.LEAVE}
@@ -110,7 +109,7 @@ class _Recording:
         name = event.get("eventname", "")
         if name == _END_EVENT and not self._has_end:
             self._has_end = True
-            return [session_end(self._room, self._id, at, is_inferred=False)]
+            return [room_end(self._room, at, self._id)]
         kind = _KINDS.get(name) if event.get("module") == _PARTICIPANT_MODULE else None
         return [] if kind is None else [self._participant_event(kind, at, event)]
 
@@ -118,7 +117,7 @@ class _Recording:
         """Return the inferred end if none was recorded. Called after the last event."""
         if self._has_end or self._last is None:
             return []
-        return [session_end(self._room, self._id, self._last, is_inferred=True)]
+        return [room_end(self._room, self._last, self._id, inferred=Inferred.TIMEOUT)]
 
     def _participant_event(self, kind: Kind, at: Ms, event: Element) -> ParsedEvent:
         user, external = event.findtext("userId", ""), event.findtext("externalUserId", "")

@@ -51,9 +51,3 @@ def _participant_event(
         inferred,
     )
     return ParsedEvent(event, stay.role)
-
-
-def session_end(room: str, session: str, at: Ms, *, is_inferred: bool) -> ParsedEvent:
-    """Return the end of one session of a room. It is inferred if it is only the last time in the file."""
-    inferred = Inferred.TIMEOUT if is_inferred else None
-    return ParsedEvent(Event(Kind.END, room, at, source_session=session, inferred=inferred))
