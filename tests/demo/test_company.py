@@ -6,7 +6,7 @@ from itertools import islice, pairwise, takewhile
 
 import pytest
 
-from headcount.demo.company import DAY, HOUR, MINUTE, PLAN, SECOND, history, life
+from headcount.demo.company import DAY, HOUR, MINUTE, SCHEDULE, SECOND, live_events, past_events
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.replay import meetings_of
 from headcount.kernel.stay_table import LeftBy
@@ -15,8 +15,8 @@ NOW = int(datetime(2026, 3, 11, 9, 17, 31, tzinfo=UTC).timestamp()) * 1_000 + 41
 SUNDAY_NIGHT = int(datetime(2026, 3, 15, 3, 2, tzinfo=UTC).timestamp()) * 1_000
 SEED = 7
 
-PAST = history(SEED, NOW - 7 * DAY, NOW)
-LIFE = list(takewhile(lambda one: one[0] < NOW + 5 * HOUR, life(SEED, NOW)))
+PAST = past_events(SEED, NOW - 7 * DAY, NOW)
+LIFE = list(takewhile(lambda one: one[0] < NOW + 5 * HOUR, live_events(SEED, NOW)))
 ALL = [*PAST, *(event for _, event in LIFE)]
 
 
@@ -44,22 +44,22 @@ def stays(room):
 
 
 def test_the_same_seed_gives_the_same_life():
-    assert history(SEED, NOW - 7 * DAY, NOW) == PAST
-    assert list(islice(life(SEED, NOW), len(LIFE))) == LIFE
+    assert past_events(SEED, NOW - 7 * DAY, NOW) == PAST
+    assert list(islice(live_events(SEED, NOW), len(LIFE))) == LIFE
 
 
 def test_another_seed_gives_another_life():
-    assert history(SEED + 1, NOW - DAY, NOW) != history(SEED, NOW - DAY, NOW)
-    assert next(life(SEED + 1, NOW)) != next(life(SEED, NOW))
+    assert past_events(SEED + 1, NOW - DAY, NOW) != past_events(SEED, NOW - DAY, NOW)
+    assert next(live_events(SEED + 1, NOW)) != next(live_events(SEED, NOW))
 
 
 def test_two_presents_share_no_connection():
-    other = {event.participant_id for event in history(SEED, NOW - DAY, NOW + 1)} - {None}
+    other = {event.participant_id for event in past_events(SEED, NOW - DAY, NOW + 1)} - {None}
     assert other.isdisjoint({event.participant_id for event in PAST})
 
 
 def test_life_has_no_end():
-    assert sum(1 for _ in islice(life(SEED, NOW), 50_000)) == 50_000
+    assert sum(1 for _ in islice(live_events(SEED, NOW), 50_000)) == 50_000
 
 
 def test_arrivals_come_in_order_and_after_what_they_tell_of():
@@ -75,7 +75,7 @@ def test_some_arrive_late_some_out_of_order_some_twice():
 
 def test_history_keeps_within_its_bounds():
     assert all(NOW - 7 * DAY <= event.at < NOW for event in PAST)
-    assert history(SEED, NOW, NOW) == []
+    assert past_events(SEED, NOW, NOW) == []
 
 
 def test_all_events_of_a_connection_are_of_one_room_and_one_person():
@@ -99,7 +99,7 @@ def test_whoever_is_in_at_the_seam_leaves_in_life():
     joined = {event.participant_id for event in ALL if event.kind is Kind.JOIN}
     left = {event.participant_id for event in ALL if event.kind is Kind.LEAVE and event.joined_at is None}
     assert left <= joined
-    for room in (habit.room for habit in PLAN if habit.room not in ("war-room", "all-hands")):
+    for room in (habit.room for habit in SCHEDULE if habit.room not in ("war-room", "all-hands")):
         before = {m.id: m for m in meetings(room, NOW)}
         for entry in (e for m in before.values() if m.ongoing for e in m.participants if e.leave is None):
             assert entry.participant_id in left
@@ -108,7 +108,7 @@ def test_whoever_is_in_at_the_seam_leaves_in_life():
 @pytest.mark.parametrize("present_at", [NOW, SUNDAY_NIGHT])
 @pytest.mark.parametrize("seed", range(5))
 def test_many_are_in_many_rooms_from_the_start(seed, present_at):
-    here = present(history(seed, present_at - DAY, present_at), present_at)
+    here = present(past_events(seed, present_at - DAY, present_at), present_at)
     assert len(here) >= 5
     assert sum(here.values()) >= 100
     assert sum(here.values()) - here["all-hands"] >= 10
@@ -116,16 +116,16 @@ def test_many_are_in_many_rooms_from_the_start(seed, present_at):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_first_five_minutes_show_something_in_every_room(seed):
-    first = [one for one in islice(life(seed, NOW), 2_000) if one[0] < NOW + 5 * MINUTE]
+    first = [one for one in islice(live_events(seed, NOW), 2_000) if one[0] < NOW + 5 * MINUTE]
     moving = {event.room for _, event in first}
-    assert moving | {"coffee-corner"} == {habit.room for habit in PLAN}
+    assert moving | {"coffee-corner"} == {habit.room for habit in SCHEDULE}
     arrivals = [NOW, *(arrives for arrives, _ in first), NOW + 5 * MINUTE]
     assert max(b - a for a, b in pairwise(arrivals)) <= 20 * SECOND
     assert {Kind.JOIN, Kind.LEAVE} <= {event.kind for _, event in first}
 
 
 def test_life_goes_on_at_all_hours():
-    hours = Counter((arrives - NOW) // HOUR for arrives, _ in islice(life(SEED, NOW), 20_000))
+    hours = Counter((arrives - NOW) // HOUR for arrives, _ in islice(live_events(SEED, NOW), 20_000))
     whole = [hours[hour] for hour in range(max(hours))]
     assert len(whole) >= 24
     assert min(whole) >= 100

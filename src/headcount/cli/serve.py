@@ -107,13 +107,13 @@ def demo(*, settings: Settings, speed: float, seed: int, days: int, remove: bool
 
     Everything is in the domain 'demo' of the store.
     """
-    from headcount.demo.run import DemoRun, forget_others, name_of, remove_demo  # noqa: PLC0415 - only who asks pays
+    from headcount.demo.run import DemoRun, name_of, remove_demo, remove_other_data  # noqa: PLC0415 - only who asks pays
 
     if remove:
         remove_demo(settings)
         echo("The domain 'demo' is gone.")
         return
-    forget_others(settings, name_of(seed, speed, days))
+    remove_other_data(settings, name_of(seed, speed, days))
     with _serving(settings) as (service, server):
         run = DemoRun(service, speed=speed, seed=seed, days=days)
         run.prepare(echo)

@@ -1,16 +1,12 @@
-"""Simulation: the life of a small company's video rooms, made up, the same for the same seed.
+"""Events of a fictional company's video rooms, the same for the same seed.
 
-For who wants to see the product at work before any vendor is connected. It knows what people do
-in rooms, each room with a habit of its own and a story that the rules have something to say about;
-and how what is reported of it arrives: mostly at once, now and then late, twice, or never. It knows
-nothing of the rules: it makes up no meeting, only people who come and go.
+Responsible for what people do in rooms, each room with a habit that the rules of meetings apply to, and for how the events
+arrive: mostly at once, sometimes late, twice, or never. Must not know the rules: it generates people who come and go, and
+no meetings. There is no clock here, and randomness comes from the seed alone.
 
-All is planned around one moment, the present. It lies in a working day of the company, so
-that something is going on in every room; behind it lie days with working hours and quiet weekends,
-and from it on somewhere in the company somebody is always at work. `history` tells what arrived before
-the present, `life` what arrives from it on, and whoever is in at the seam is in for both.
-
-There is no clock here, and chance comes from the seed alone.
+Everything is scheduled around one time, `now`. It is in a working day of the company, so that something is going on in every
+room. Before it are days with working hours and quiet weekends, and after it somebody is always at work. `past_events` are
+those that arrived before it, `live_events` those that arrive from it on. Who is in a room at that time is in both.
 """
 
 import heapq
@@ -28,33 +24,33 @@ MINUTE: Final[Ms] = 60 * SECOND
 HOUR: Final[Ms] = 60 * MINUTE
 DAY: Final[Ms] = 24 * HOUR
 
-_EARLIEST: Final = 2 * MINUTE  # nobody comes earlier than this before the hour
-_LONGEST: Final = 4 * HOUR  # no plan has anybody in for longer, but for who never leaves
-_OPENS: Final = 5 * HOUR  # so long before the present, and so long before it on every day
-_CLOSES: Final = 4 * HOUR
-_MOST_LATE_MS: Final = 40 * SECOND
+_MAX_EARLY_MS: Final = 2 * MINUTE  # nobody joins earlier than this before the hour
+_MAX_STAY_MS: Final = 4 * HOUR  # nobody is scheduled to stay longer, except those who never leave
+_OPEN_BEFORE_MS: Final = 5 * HOUR  # before now, and at the same time on each day before
+_OPEN_AFTER_MS: Final = 4 * HOUR
+_MAX_DELAY_MS: Final = 40 * SECOND
 
 
-def life(seed: int, start: Ms) -> Iterator[tuple[Ms, Event]]:
-    """All that arrives from `start` ms on, without end: when it arrives, and the event, in order of arrival.
+def live_events(seed: int, start: Ms) -> Iterator[tuple[Ms, Event]]:
+    """Yield all events that arrive from `start` ms on, without end, as arrival time and event, in order of arrival.
 
-    Those who are in at `start` came before it: `history` up to `start`, of some hours or more, tells of them.
+    Joins of those who are in a room at `start` arrived before it: they are in `past_events` of some hours or more.
     """
-    arriving = _arrivals(seed, start, start - _LONGEST - _EARLIEST)
+    arriving = _arrivals(seed, start, start - _MAX_STAY_MS - _MAX_EARLY_MS)
     return ((arrives, event) for arrives, event in arriving if arrives >= start)
 
 
-def history(seed: int, start: Ms, end: Ms) -> list[Event]:
-    """What arrived from `start` ms until `end`, in order of arrival. `life` from `end` on continues it."""
+def past_events(seed: int, start: Ms, end: Ms) -> list[Event]:
+    """Return the events that arrived in [start, end) ms, in order of arrival. `live_events` from `end` on continue them."""
     arriving = _arrivals(seed, end, start)
-    return [event for _, event in takewhile(lambda one: one[0] < end, arriving)]
+    return [event for _, event in takewhile(lambda arrival: arrival[0] < end, arriving)]
 
 
 # People.
 
 
 class Person(NamedTuple):
-    """Somebody as the rooms know them; of some they know no id, of some no name."""
+    """A person as a room reports them. Some have no id, some no name."""
 
     user_id: str | None
     name: str | None
@@ -103,250 +99,265 @@ def _guest(number: int) -> Person:
 _GUESTS: Final = tuple(map(_guest, range(len(_FIRST_NAMES) * len(_LAST_NAMES))))
 
 
-# Scenes: one occasion in one room. Seconds count from when it is planned to begin.
+# Occurrences.
 
 
-class Scene:
-    """One occasion in one room: what happens there, and is told sooner or later."""
+class Occurrence:
+    """One occurrence of a recurring meeting, and the events of its room. Seconds count from its scheduled start."""
 
-    def __init__(self, room: str, begins: Ms, chance: Random) -> None:
-        self.told: list[Event] = []
-        self.chance = chance
+    def __init__(self, room: str, start: Ms, random: Random) -> None:
+        self.events: list[Event] = []
+        self.random = random
         self._room = room
-        self._begins = begins
+        self._start = start
         self.session: str | None = None
 
-    def connection(self) -> str:
-        """The id of a new connection."""
-        return str(UUID(int=self.chance.getrandbits(128), version=4))
+    def new_connection(self) -> str:
+        """Return the id of a new connection."""
+        return str(UUID(int=self.random.getrandbits(128), version=4))
 
-    def stays(self, who: Person, join_s: float, leave_s: float, connection: str | None = None) -> str:
-        """Somebody comes and goes; the id of the connection."""
-        connection = self.joins(who, join_s, connection)
-        self._tell(Kind.LEAVE, leave_s, connection, who)
+    def add_stay(self, person: Person, join_s: float, leave_s: float, connection: str | None = None) -> str:
+        """Add a join and a leave, and return the id of the connection."""
+        connection = self.add_join(person, join_s, connection)
+        self._add(Kind.LEAVE, leave_s, connection, person)
         return connection
 
-    def joins(self, who: Person, join_s: float, connection: str | None = None) -> str:
-        """Somebody comes, and no leave is ever told; the id of the connection."""
-        connection = connection or self.connection()
-        self._tell(Kind.JOIN, join_s, connection, who)
+    def add_join(self, person: Person, join_s: float, connection: str | None = None) -> str:
+        """Add a join whose leave is never reported, and return the id of the connection."""
+        connection = connection or self.new_connection()
+        self._add(Kind.JOIN, join_s, connection, person)
         return connection
 
-    def only_leaves(self, who: Person, join_s: float, leave_s: float) -> None:
-        """Somebody of whom nothing is told until they go."""
-        self._tell(Kind.LEAVE, leave_s, self.connection(), who, joined_at=self._at(join_s))
+    def add_leave_only(self, person: Person, join_s: float, leave_s: float) -> None:
+        """Add a leave whose join was not reported."""
+        self._add(Kind.LEAVE, leave_s, self.new_connection(), person, joined_at=self._at(join_s))
 
-    def ends(self, at_s: float) -> None:
-        """The room is closed."""
-        self.told.append(Event(Kind.END, self._room, self._at(at_s), source_session=self.session))
+    def add_end(self, at_s: float) -> None:
+        """Add the end of the room."""
+        self.events.append(Event(Kind.END, self._room, self._at(at_s), source_session=self.session))
 
-    def some(self, team: tuple[Person, ...], how_many: int) -> list[Person]:
-        return self.chance.sample(team, how_many)
+    def sample(self, team: tuple[Person, ...], number: int) -> list[Person]:
+        return self.random.sample(team, number)
 
-    def between(self, least_s: float, most_s: float) -> float:
-        return self.chance.uniform(least_s, most_s)
+    def uniform(self, min_s: float, max_s: float) -> float:
+        return self.random.uniform(min_s, max_s)
 
     def _at(self, seconds: float) -> Ms:
-        return self._begins + round(seconds * SECOND)
+        return self._start + round(seconds * SECOND)
 
-    def _tell(
-        self, kind: Kind, at_s: float, connection: str, who: Person, joined_at: Ms | None = None
+    def _add(
+        self, kind: Kind, at_s: float, connection: str, person: Person, joined_at: Ms | None = None
     ) -> None:
-        self.told.append(
+        self.events.append(
             Event(
-                kind, self._room, self._at(at_s), connection, who.user_id, who.name, self.session, joined_at
+                kind,
+                self._room,
+                self._at(at_s),
+                connection,
+                person.user_id,
+                person.name,
+                self.session,
+                joined_at,
             )
         )
 
 
-def _stand_up(scene: Scene) -> None:
-    """Eight to twelve come within two minutes of the half hour; two stay on for a chat."""
-    team = scene.some(_ENGINEERS, scene.chance.randint(8, 12))
-    over = scene.between(660, 840)
+def _stand_up(occurrence: Occurrence) -> None:
+    """Eight to twelve people join within two minutes of the half hour; two stay longer."""
+    team = occurrence.sample(_ENGINEERS, occurrence.random.randint(8, 12))
+    over = occurrence.uniform(660, 840)
     for person in team[2:]:
-        scene.stays(person, scene.between(-40, 100), over + scene.between(0, 25))
+        occurrence.add_stay(person, occurrence.uniform(-40, 100), over + occurrence.uniform(0, 25))
     for person in team[:2]:
-        scene.stays(person, scene.between(-80, 0), over + scene.between(60, 300))
+        occurrence.add_stay(person, occurrence.uniform(-80, 0), over + occurrence.uniform(60, 300))
 
 
-def _webinar(scene: Scene) -> None:
-    """Hundreds trickle in, a wave goes before the questions, and the room is closed on the last of them."""
-    scene.session = f"all-hands-{scene.chance.getrandbits(32):08x}"
-    host = scene.chance.choice(_GUESTS)
-    scene.joins(host, -90)
-    for person in scene.some(_GUESTS, scene.chance.randint(260, 340)):
+def _webinar(occurrence: Occurrence) -> None:
+    """Hundreds join over time, many leave before the questions, and the end of the room closes it for the rest."""
+    occurrence.session = f"all-hands-{occurrence.random.getrandbits(32):08x}"
+    host = occurrence.random.choice(_GUESTS)
+    occurrence.add_join(host, -90)
+    for person in occurrence.sample(_GUESTS, occurrence.random.randint(260, 340)):
         if person is host:
             continue
-        join = scene.chance.triangular(-60, 1_150, -30)
-        if scene.chance.random() < 0.45:
-            scene.stays(_half_known(person, scene.chance), join, max(join + 5, scene.between(820, 1_010)))
-        elif scene.chance.random() < 0.5:
-            scene.stays(_half_known(person, scene.chance), join, join + scene.between(120, 1_000))
+        join = occurrence.random.triangular(-60, 1_150, -30)
+        if occurrence.random.random() < 0.45:
+            occurrence.add_stay(
+                _partly_known(person, occurrence.random), join, max(join + 5, occurrence.uniform(820, 1_010))
+            )
+        elif occurrence.random.random() < 0.5:
+            occurrence.add_stay(
+                _partly_known(person, occurrence.random), join, join + occurrence.uniform(120, 1_000)
+            )
         else:
-            scene.joins(_half_known(person, scene.chance), join)
-    scene.ends(2_100)
+            occurrence.add_join(_partly_known(person, occurrence.random), join)
+    occurrence.add_end(2_100)
 
 
-def _half_known(guest: Person, chance: Random) -> Person:
-    """Most say who they are; of some only the id or the name is known, of some neither."""
-    known = chance.random()
+def _partly_known(guest: Person, random: Random) -> Person:
+    """Most people have id and name; some only one of them, some neither."""
+    known = random.random()
     user_id = None if known < 0.12 else guest.user_id
     name = None if 0.06 < known < 0.25 else guest.name
     return Person(user_id, name)
 
 
-def _support(scene: Scene) -> None:
-    """A shift of two hours. Customers come one by one; after a quiet spell whoever comes next finds a new meeting."""
-    staff = _SUPPORT[scene.chance.randrange(0, 2)], _SUPPORT[scene.chance.randrange(2, 4)]
-    scene.stays(staff[0], 0, 3_602)
-    scene.stays(staff[1], 3_600, 7_201)
-    customers = iter(scene.some(_GUESTS, 60))
+def _support(occurrence: Occurrence) -> None:
+    """A shift of two hours. Customers join one by one; after a quiet period the next one starts a new meeting."""
+    staff = _SUPPORT[occurrence.random.randrange(0, 2)], _SUPPORT[occurrence.random.randrange(2, 4)]
+    occurrence.add_stay(staff[0], 0, 3_602)
+    occurrence.add_stay(staff[1], 3_600, 7_201)
+    customers = iter(occurrence.sample(_GUESTS, 60))
     for opens, closes in ((60, 2_400), (3_130, 7_000)):
-        now = opens + scene.between(0, 60)
+        now = opens + occurrence.uniform(0, 60)
         while now < closes - 60:
-            leaves = min(closes - scene.between(0, 20), now + scene.between(60, 420))
-            scene.stays(next(customers), now, leaves)
-            now = leaves + scene.chance.expovariate(1 / 150)
-    # The last before the quiet spell: from his leave on, the staff is alone for more than ten minutes.
-    scene.stays(next(customers), 2_300, 2_450)
+            leaves = min(closes - occurrence.uniform(0, 20), now + occurrence.uniform(60, 420))
+            occurrence.add_stay(next(customers), now, leaves)
+            now = leaves + occurrence.random.expovariate(1 / 150)
+    # The last one before the quiet period: after it, the staff is alone for more than ten minutes.
+    occurrence.add_stay(next(customers), 2_300, 2_450)
 
 
-def _early_bird(scene: Scene) -> None:
-    """Alone for well over an hour, with nobody ever to come."""
-    (who,) = scene.some(_EARLY_BIRDS, 1)
-    scene.stays(who, scene.between(0, 60), scene.between(5_000, 6_400))
+def _early_bird(occurrence: Occurrence) -> None:
+    """One person alone for well over an hour."""
+    (person,) = occurrence.sample(_EARLY_BIRDS, 1)
+    occurrence.add_stay(person, occurrence.uniform(0, 60), occurrence.uniform(5_000, 6_400))
 
 
-def _design_review(scene: Scene) -> None:
-    """Two with bad connections, one who comes back as a new connection and one as the same; and one who looks in."""
-    cut_off, dropped, looks_in, *rest = scene.some(_DESIGNERS, scene.chance.randint(6, 7))
-    over = scene.between(2_600, 2_900)
+def _design_review(occurrence: Occurrence) -> None:
+    """Two people with bad connections, of whom one keeps the connection id; and one who joins for seconds only."""
+    cut_off, dropped, visitor, *rest = occurrence.sample(_DESIGNERS, occurrence.random.randint(6, 7))
+    over = occurrence.uniform(2_600, 2_900)
     for person in rest:
-        scene.stays(person, scene.between(-60, 90), over + scene.between(0, 30))
-    _come_and_go(scene, cut_off, over, same=False)
-    _come_and_go(scene, dropped, over, same=True)
-    look = scene.between(930, 1_050)
-    scene.stays(looks_in, look, look + 8)
-    scene.stays(looks_in, look + 240, over)
+        occurrence.add_stay(person, occurrence.uniform(-60, 90), over + occurrence.uniform(0, 30))
+    _reconnect_often(occurrence, cut_off, over, same=False)
+    _reconnect_often(occurrence, dropped, over, same=True)
+    visit = occurrence.uniform(930, 1_050)
+    occurrence.add_stay(visitor, visit, visit + 8)
+    occurrence.add_stay(visitor, visit + 240, over)
 
 
-def _come_and_go(scene: Scene, who: Person, over: float, *, same: bool) -> None:
-    connection = scene.connection() if same else None
-    now = scene.between(-20, 30)
+def _reconnect_often(occurrence: Occurrence, person: Person, over: float, *, same: bool) -> None:
+    connection = occurrence.new_connection() if same else None
+    now = occurrence.uniform(-20, 30)
     while now < over:
-        cut = min(over + 5, now + scene.between(60, 220))
-        scene.stays(who, now, cut, connection)
-        now = cut + scene.between(1.5, 14)
+        cut = min(over + 5, now + occurrence.uniform(60, 220))
+        occurrence.add_stay(person, now, cut, connection)
+        now = cut + occurrence.uniform(1.5, 14)
 
 
-def _one_to_one(scene: Scene) -> None:
-    """He comes at the very instant she goes: the room was not empty, and they were not there together. Then they talk."""
-    handover = scene.between(135, 165)
-    scene.stays(_ANA, 0, handover)
-    over = scene.between(1_300, 1_700)
-    scene.stays(_JUN, handover, over)
-    scene.stays(_ANA, handover + 100, over + 3)
+def _one_to_one(occurrence: Occurrence) -> None:
+    """One joins at the instant at which the other leaves: the room was never empty, and they were not there together."""
+    handover = occurrence.uniform(135, 165)
+    occurrence.add_stay(_ANA, 0, handover)
+    over = occurrence.uniform(1_300, 1_700)
+    occurrence.add_stay(_JUN, handover, over)
+    occurrence.add_stay(_ANA, handover + 100, over + 3)
 
 
-def _interview(scene: Scene) -> None:
-    """A candidate waits for 20 seconds, finds nobody, goes, and is back when it begins."""
-    (candidate,) = scene.some(_GUESTS, 1)
-    (interviewer,) = scene.some(_INTERVIEWERS, 1)
-    scene.stays(candidate, 0, 20)
-    over = scene.between(1_500, 2_400)
-    scene.stays(candidate, 150, over)
-    scene.stays(interviewer, 165, over + 4)
+def _interview(occurrence: Occurrence) -> None:
+    """A candidate waits for 20 seconds alone, leaves, and is back when the interview starts."""
+    (candidate,) = occurrence.sample(_GUESTS, 1)
+    (interviewer,) = occurrence.sample(_INTERVIEWERS, 1)
+    occurrence.add_stay(candidate, 0, 20)
+    over = occurrence.uniform(1_500, 2_400)
+    occurrence.add_stay(candidate, 150, over)
+    occurrence.add_stay(interviewer, 165, over + 4)
 
 
-def _sales_call(scene: Scene) -> None:
-    """A customer or two, and somebody who calls by phone: a number for a name, and no user id."""
-    over = scene.between(1_500, 2_200)
-    scene.stays(scene.some(_SALES, 1)[0], -30, over + 8)
-    for customer in scene.some(_GUESTS, scene.chance.randint(1, 3)):
-        scene.stays(customer, scene.between(0, 120), over + scene.between(-60, 5))
-    caller = Person(None, f"+1 202-555-01{scene.chance.randrange(100):02}")
-    scene.stays(caller, scene.between(640, 700), over - 20)
-    if scene.chance.random() < 0.2:
-        scene.only_leaves(Person(None, None), scene.between(200, 300), scene.between(800, 1_000))
+def _sales_call(occurrence: Occurrence) -> None:
+    """One to three customers, and a caller by phone: a number as name, and no user id."""
+    over = occurrence.uniform(1_500, 2_200)
+    occurrence.add_stay(occurrence.sample(_SALES, 1)[0], -30, over + 8)
+    for customer in occurrence.sample(_GUESTS, occurrence.random.randint(1, 3)):
+        occurrence.add_stay(customer, occurrence.uniform(0, 120), over + occurrence.uniform(-60, 5))
+    caller = Person(None, f"+1 202-555-01{occurrence.random.randrange(100):02}")
+    occurrence.add_stay(caller, occurrence.uniform(640, 700), over - 20)
+    if occurrence.random.random() < 0.2:
+        occurrence.add_leave_only(
+            Person(None, None), occurrence.uniform(200, 300), occurrence.uniform(800, 1_000)
+        )
 
 
-def _war_room(scene: Scene) -> None:
-    """Yesterday's ghost is driven out; some come and go; of the last one's leave nothing is ever heard."""
-    scene.ends(-110)
-    ghost, *others = scene.some(_CRISIS, 5)
-    scene.joins(ghost, scene.between(0, 120))
+def _war_room(occurrence: Occurrence) -> None:
+    """The end of the room removes a stale participant of the day before; the leave of the last one is never reported."""
+    occurrence.add_end(-110)
+    stale, *others = occurrence.sample(_CRISIS, 5)
+    occurrence.add_join(stale, occurrence.uniform(0, 120))
     for person in others:
-        scene.stays(person, scene.between(0, 240), scene.between(2_430, 2_580))
+        occurrence.add_stay(person, occurrence.uniform(0, 240), occurrence.uniform(2_430, 2_580))
 
 
-# The plan: which room has which habit, how far from the present, and how often.
+# The schedule.
 
 
-class Habit(NamedTuple):
+class RecurringMeeting(NamedTuple):
+    """A meeting that repeats. `first_ms` is the start of one occurrence, relative to now."""
+
     room: str
-    first: Ms
-    every: Ms
-    scene: Callable[[Scene], None]
+    first_ms: Ms
+    interval_ms: Ms
+    simulate: Callable[[Occurrence], None]
     at_weekends: bool = False
 
 
-PLAN: Final = (
-    Habit("all-hands", -12 * MINUTE, 4 * HOUR, _webinar),
-    Habit("standup", 40 * SECOND, 30 * MINUTE, _stand_up),
-    Habit("support", -50 * MINUTE, 2 * HOUR, _support, at_weekends=True),
-    Habit("design-review", -15 * MINUTE, HOUR, _design_review),
-    Habit("coffee-corner", -35 * MINUTE, 2 * HOUR, _early_bird, at_weekends=True),
-    Habit("1-1-ana-jun", -1 * MINUTE, 40 * MINUTE, _one_to_one),
-    Habit("interview", 50 * SECOND, HOUR, _interview),
-    Habit("sales-call", -10 * MINUTE, 45 * MINUTE, _sales_call),
-    Habit("war-room", -40 * MINUTE, DAY, _war_room),
+SCHEDULE: Final = (
+    RecurringMeeting("all-hands", -12 * MINUTE, 4 * HOUR, _webinar),
+    RecurringMeeting("standup", 40 * SECOND, 30 * MINUTE, _stand_up),
+    RecurringMeeting("support", -50 * MINUTE, 2 * HOUR, _support, at_weekends=True),
+    RecurringMeeting("design-review", -15 * MINUTE, HOUR, _design_review),
+    RecurringMeeting("coffee-corner", -35 * MINUTE, 2 * HOUR, _early_bird, at_weekends=True),
+    RecurringMeeting("1-1-ana-jun", -1 * MINUTE, 40 * MINUTE, _one_to_one),
+    RecurringMeeting("interview", 50 * SECOND, HOUR, _interview),
+    RecurringMeeting("sales-call", -10 * MINUTE, 45 * MINUTE, _sales_call),
+    RecurringMeeting("war-room", -40 * MINUTE, DAY, _war_room),
 )
-"""So that within minutes of the present something happens in every room."""
+"""Something happens in every room within minutes of now."""
 
 
-def _arrivals(seed: int, present: Ms, start: Ms) -> Iterator[tuple[Ms, Event]]:
-    """What arrives of all occasions that lie wholly after `start`, in order of arrival, without end."""
-    rooms = [_arrivals_in(habit, seed, present, start) for habit in PLAN]
+def _arrivals(seed: int, now: Ms, start: Ms) -> Iterator[tuple[Ms, Event]]:
+    """Arrivals of all occurrences that are completely after `start`, in order, without end."""
+    rooms = [_arrivals_of(recurring, seed, now, start) for recurring in SCHEDULE]
     return heapq.merge(*rooms, key=itemgetter(0))
 
 
-def _arrivals_in(habit: Habit, seed: int, present: Ms, start: Ms) -> Iterator[tuple[Ms, Event]]:
-    on_the_way: list[tuple[Ms, int, Event]] = []
+def _arrivals_of(recurring: RecurringMeeting, seed: int, now: Ms, after: Ms) -> Iterator[tuple[Ms, Event]]:
+    in_transit: list[tuple[Ms, int, Event]] = []
     order = count()
-    first = present + habit.first
-    for number in count(-((first - start - _EARLIEST) // habit.every)):
-        begins = first + number * habit.every
-        while on_the_way and on_the_way[0][0] < begins - _EARLIEST:
-            arrives, _, event = heapq.heappop(on_the_way)
+    first = now + recurring.first_ms
+    for number in count(-((first - after - _MAX_EARLY_MS) // recurring.interval_ms)):
+        start = first + number * recurring.interval_ms
+        while in_transit and in_transit[0][0] < start - _MAX_EARLY_MS:
+            arrives, _, event = heapq.heappop(in_transit)
             yield arrives, event
-        if not _is_on(habit, begins, present):
+        if not _takes_place(recurring, start, now):
             continue
-        chance = Random(f"{seed} {present} {habit.room} {number}")  # noqa: S311 - it must come out the same again
-        scene = Scene(habit.room, begins, chance)
-        habit.scene(scene)
-        for event in scene.told:
-            for arrives in _when_it_arrives(event.at, chance):
-                heapq.heappush(on_the_way, (arrives, next(order), event))
+        random = Random(f"{seed} {now} {recurring.room} {number}")  # noqa: S311 - it must be reproducible
+        occurrence = Occurrence(recurring.room, start, random)
+        recurring.simulate(occurrence)
+        for event in occurrence.events:
+            for arrives in _arrival_times(event.at, random):
+                heapq.heappush(in_transit, (arrives, next(order), event))
 
 
-def _is_on(habit: Habit, begins: Ms, present: Ms) -> bool:
-    """Whether anybody is at work: always from this morning on; before, in working hours."""
-    since_morning = begins - (present - _OPENS)
+def _takes_place(recurring: RecurringMeeting, start: Ms, now: Ms) -> bool:
+    """Whether anybody is at work: always from this morning on, and in working hours before."""
+    since_morning = start - (now - _OPEN_BEFORE_MS)
     if since_morning >= 0:
         return True
-    days_ago, into_the_day = divmod(since_morning, DAY)
-    weekday = ((present + days_ago * DAY) // DAY + 3) % 7  # the epoch began on a Thursday
-    return into_the_day < _OPENS + _CLOSES and (weekday < 5 or habit.at_weekends)
+    days_ago, since_opening = divmod(since_morning, DAY)
+    weekday = ((now + days_ago * DAY) // DAY + 3) % 7  # the epoch started on a Thursday
+    return since_opening < _OPEN_BEFORE_MS + _OPEN_AFTER_MS and (weekday < 5 or recurring.at_weekends)
 
 
-def _when_it_arrives(at: Ms, chance: Random) -> Iterator[Ms]:
-    """Mostly at once, sometimes some seconds late, rarely very late; and now and then once more."""
-    luck = chance.random()
-    delay = chance.randrange(20, 400)
+def _arrival_times(at: Ms, random: Random) -> Iterator[Ms]:
+    """Mostly at once, sometimes some seconds late, rarely very late, and sometimes twice."""
+    luck = random.random()
+    delay = random.randrange(20, 400)
     if luck < 0.002:
-        delay = chance.randrange(16 * SECOND, _MOST_LATE_MS)
+        delay = random.randrange(16 * SECOND, _MAX_DELAY_MS)
     elif luck < 0.03:
-        delay = chance.randrange(SECOND, 8 * SECOND)
+        delay = random.randrange(SECOND, 8 * SECOND)
     yield at + delay
-    if chance.random() < 0.01:
-        yield at + delay + chance.randrange(200, 6 * SECOND)
+    if random.random() < 0.01:
+        yield at + delay + random.randrange(200, 6 * SECOND)

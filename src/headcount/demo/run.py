@@ -1,7 +1,7 @@
-"""Demo: the service with a company that is made up, in a domain of its own.
+"""The service with generated demo data, in a domain of its own.
 
-Some days of history lie behind it; its rooms live on while it runs. What is sent goes the way of
-every event: appended to the log, worked in by the engine.
+Responsible for some days of past events, and for live events while the service runs. They are appended to the log and
+processed by the engine like all events. Must not know what happens in the rooms: `company` does.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from headcount.clock import Clock
-from headcount.demo.company import history, life
+from headcount.demo.company import live_events, past_events
 from headcount.kernel.events import Event, Ms
 from headcount.server.server import Server
 from headcount.service.access import create_key, create_sign_in_link
@@ -26,16 +26,16 @@ from headcount.store.records import LogEntry, Origin
 
 DOMAIN: Final = "demo"
 _DAY_MS: Final[Ms] = 86_400_000
-_LONGEST_MS: Final[Ms] = 30 * _DAY_MS
-_AT_ONCE: Final = 5_000
-_AFTER_BUSY_S: Final = 1.0
+_MAX_AGE_MS: Final[Ms] = 30 * _DAY_MS
+_BATCH_SIZE: Final = 5_000
+_RETRY_S: Final = 1.0
 
 
 class DemoRun:
-    """The life of the made-up company in a service. With `speed` 2 its people move twice as fast.
+    """Demo data in a running service. With `speed` 2 its people move twice as fast.
 
-    The company was founded when the demo was first started, and lives on when it is started
-    again: what would have happened meanwhile is made up for.
+    The data starts when the demo is first started. If it is started again, it continues, and the events of the time between
+    are added.
     """
 
     def __init__(self, service: Service, *, speed: float, seed: int, days: int) -> None:
@@ -45,24 +45,24 @@ class DemoRun:
         self._days = days
         self._name = name_of(seed, speed, days)
         self._key = ""
-        self._founded: Ms = founded(service.store, self._name) or service.clock.now()
+        self._started: Ms = started_at(service.store, self._name) or service.clock.now()
 
-    def prepare(self, tell: Callable[[str], None]) -> None:
-        """Make a key, and write the days that lie behind, as far as they are not there."""
+    def prepare(self, echo: Callable[[str], None]) -> None:
+        """Create a key, and append all past events that are not in the log yet."""
         service = self._service
         for key in service.store.keys.all():
             if key.domain == DOMAIN:
                 service.store.keys.revoke(key.id, service.clock.now())
-        name = f"{self._name}, since {self._founded}"
+        name = f"{self._name}, since {self._started}"
         _, self._key = create_key(service.store, DOMAIN, name, ("ingest", "read"), service.clock)
-        tell(f"Making up {self._days} days of history ...")
+        echo(f"Generating {self._days} days of history ...")
         entries = [self._entry(event, Origin.IMPORTED) for event in self._past()]
-        for start in range(0, len(entries), _AT_ONCE):
-            service.store.log.append([entries[start : start + _AT_ONCE]])
+        for start in range(0, len(entries), _BATCH_SIZE):
+            service.store.log.append([entries[start : start + _BATCH_SIZE]])
         service.worker.wake()
 
     def greeting(self, url: str) -> str:
-        """What to try, to be pasted."""
+        """Return the address, a key, and commands to try."""
         api = f"{url}{self._service.settings['prefix']}"
         auth = f"-H 'Authorization: Bearer {self._key}'"
         link = create_sign_in_link(
@@ -74,40 +74,40 @@ class DemoRun:
         )
         join = '{"room": "my-room", "kind": "join", "participant_id": "me-1", "user_name": "Me"}'
         return (
-            f"\nHeadcount runs on {url} with the made-up company of the domain '{DOMAIN}'.\n"
-            f"Look at it, by a link that is good once, within the hour:\n\n"
+            f"\nHeadcount runs on {url} with demo data in the domain '{DOMAIN}'.\n"
+            f"Open the dashboard with this one-time link, which is valid for an hour:\n\n"
             f"  {link}\n\n"
             f"Its key, shown this once: {self._key}\n\n"
             f"Who is in now, the latest meetings, and you joining a room (30 s later it is a meeting):\n\n"
             f"  curl -s {auth} {api}/presence\n"
             f"  curl -s {auth} '{api}/meetings?limit=3'\n"
             f"  curl -s {auth} {api}/events -d '{join}'\n\n"
-            f"The API is described at {url}/docs; Ctrl-C stops; 'headcount demo --remove' takes the domain out again.\n"
+            f"The API is described at {url}/docs; Ctrl-C stops; 'headcount demo --remove' deletes the domain.\n"
         )
 
     async def serve(self, server: Server) -> None:
-        """Serve, and let the company live, until a signal comes."""
-        living = asyncio.create_task(self._live())
+        """Serve, and append live events, until a signal."""
+        live = asyncio.create_task(self._append_live())
         try:
             await server.run_until_stopped()
         finally:
-            living.cancel()
+            live.cancel()
 
     def _past(self) -> Iterator[Event]:
-        """All until now: the days before the company was founded, and those since then."""
+        """All events until now: the days before the start, and those since then."""
         yield from (
-            history(self._seed, self._founded - self._days * _DAY_MS, self._founded) if self._days else ()
+            past_events(self._seed, self._started - self._days * _DAY_MS, self._started) if self._days else ()
         )
         now = self._service.clock.now()
-        for arrives, event in life(self._seed, self._founded):
+        for arrives, event in live_events(self._seed, self._started):
             if self._real(arrives) >= now:
                 return
             yield event
 
-    async def _live(self) -> None:
+    async def _append_live(self) -> None:
         service = self._service
         now = service.clock.now()
-        for arrives, event in life(self._seed, self._founded):
+        for arrives, event in live_events(self._seed, self._started):
             due = self._real(arrives)
             if due < now - _DAY_MS:
                 continue
@@ -117,45 +117,45 @@ class DemoRun:
                 try:
                     await service.appender.append([entry])
                 except StoreBusy:
-                    await asyncio.sleep(_AFTER_BUSY_S)
+                    await asyncio.sleep(_RETRY_S)
                 else:
                     break
 
     def _real(self, at: Ms) -> Ms:
-        """When something happens that lies ahead in the company's own time."""
-        return at if at <= self._founded else self._founded + round((at - self._founded) / self._speed)
+        """The real time of a time of the demo data."""
+        return at if at <= self._started else self._started + round((at - self._started) / self._speed)
 
     def _entry(self, event: Event, origin: Origin) -> LogEntry:
-        said = (event.kind, event.room, event.participant_id or "", str(event.at), str(self._founded))
+        identity = (event.kind, event.room, event.participant_id or "", str(event.at), str(self._started))
         joined_at = None if event.joined_at is None else self._real(event.joined_at)
-        lived = replace(event, at=self._real(event.at), joined_at=joined_at)
-        return entry_of(lived, DOMAIN, self._service.clock.now(), origin, hash_key(*said))
+        event = replace(event, at=self._real(event.at), joined_at=joined_at)
+        return entry_of(event, DOMAIN, self._service.clock.now(), origin, hash_key(*identity))
 
 
 def name_of(seed: int, speed: float, days: int) -> str:
-    """What the keys of a company are called; another seed, speed or past is another company."""
+    """Return the name of the keys of this demo data: another seed, speed or number of days is other data."""
     return f"demo {seed} at speed {speed:g} after {days} days"
 
 
-def founded(store: Store, name: str) -> Ms | None:
-    """When the company of that name was founded, if it is in the store."""
-    since = [key.name.partition(", since ") for key in store.keys.all() if key.domain == DOMAIN]
-    return next((int(moment) for known, _, moment in since if known == name and moment.isdigit()), None)
+def started_at(store: Store, name: str) -> Ms | None:
+    """Return when the demo data of this name starts; None if it is not in the store."""
+    names = [key.name.partition(", since ") for key in store.keys.all() if key.domain == DOMAIN]
+    return next((int(since) for known, _, since in names if known == name and since.isdigit()), None)
 
 
-def forget_others(settings: Settings, name: str) -> None:
-    """Take out a company that is another one, or so old that to make up for its days takes long."""
+def remove_other_data(settings: Settings, name: str) -> None:
+    """Delete other demo data, and data so old that adding the missing days would take long."""
     store = open_store(settings["database"])
-    since = founded(store, name)
+    since = started_at(store, name)
     known = any(key.domain == DOMAIN for key in store.keys.all())
-    stale = known and (since is None or Clock().now() - since > _LONGEST_MS)
+    stale = known and (since is None or Clock().now() - since > _MAX_AGE_MS)
     store.close()
     if stale:
         remove_demo(settings)
 
 
 def remove_demo(settings: Settings) -> None:
-    """Take all of the demo's domain out of a store. Raises `StoreError` if a service runs on it."""
+    """Delete the domain of the demo from a store. Raise `StoreError` if a service runs on it."""
     store = open_store(settings["database"])
     lead = leadership(store.database)
     lead.try_lead()

@@ -1,7 +1,7 @@
-"""Demo: what the product does, on two inputs, for somebody who has just cloned it.
+"""Tour: sessionization of two inputs, for people who have just cloned the repository.
 
-Genuine output of a Jitsi server, in which nobody stays for long; and a sample that is made up, in
-which everything happens. It uses what any user of the library could use.
+Responsible for showing real output of a Jitsi server, with short stays only, and a generated sample, in which everything
+happens. Must use only what every user of the library can use.
 """
 
 from collections.abc import Iterable
@@ -32,67 +32,72 @@ SAMPLE_EVENTS: Final = 20_000
 _RULES: Final = Rules()
 _ONE_SECOND: Final = Rules(min_stay_ms=1_000, start_alone_ms=1_000)
 _WIDTH: Final = 100
-_MOST_ENTRIES: Final = 20
+_MAX_ENTRIES: Final = 20
 
 
 def demonstrate(capture: str, sample: str, out: TextIO) -> None:
-    """Print what is found in captured requests of Jitsi, and in a sample, which is made if need be."""
-    _genuine(capture, out)
-    _tell(out, "")
+    """Print the meetings in captured requests of Jitsi, and in a sample, which is generated if there is none."""
+    _show_capture(capture, out)
+    _print(out, "")
     if not Path(sample).exists():
-        _make(Path(sample))
-    _made_up(sample, out)
+        _generate(Path(sample))
+    _show_sample(sample, out)
 
 
-def _genuine(capture: str, out: TextIO) -> None:
+def _show_capture(capture: str, out: TextIO) -> None:
     with Path(capture).open("rb") as lines:
-        events = [heard.event for heard in parse_capture(lines, jitsi.SOURCE, capture)]
+        events = [parsed.event for parsed in parse_capture(lines, jitsi.SOURCE, capture)]
     if not events:
         raise BadInput("holds no events", where=capture)
-    found = sessionize(_table(events))
-    _tell(out, f"1. Genuine output of a Jitsi server, {capture}")
-    _tell(out, "", f"By the rules as they stand, {len(found.meetings)} meetings. This is why:", "")
-    _tell(out, *explain_room(events, events[0].room, found.as_of))
-    _tell(out, "", "If 1 second were enough for a stay and for a sitting, there would be meetings:", "")
+    sessions = sessionize(_table(events))
+    _print(out, f"1. Genuine output of a Jitsi server, {capture}")
+    _print(out, "", f"By the rules as they stand, {len(sessions.meetings)} meetings. This is why:", "")
+    _print(out, *explain_room(events, events[0].room, sessions.as_of))
+    _print(out, "", "If 1 second were enough for a stay and for a sitting, there would be meetings:", "")
     show(sessionize(_table(events), rules=_ONE_SECOND), None, out)
 
 
-def _make(sample: Path) -> None:
-    """Make up a sample, and put it in its place when it is whole."""
+def _generate(sample: Path) -> None:
+    """Generate a sample, and move it to its path when it is complete."""
     sample.parent.mkdir(parents=True, exist_ok=True)
-    aside = sample.with_name(f"{sample.name}.part")
-    write_sample(aside, events=SAMPLE_EVENTS)
-    aside.replace(sample)
+    partial = sample.with_name(f"{sample.name}.part")
+    write_sample(partial, events=SAMPLE_EVENTS)
+    partial.replace(sample)
 
 
-def _made_up(sample: str, out: TextIO) -> None:
+def _show_sample(sample: str, out: TextIO) -> None:
     sessions = sessionize(sample)
-    _tell(out, f"2. A sample, made up but realistic, {sample}", "")
+    _print(out, f"2. A sample, generated but realistic, {sample}", "")
     show(sessions, None, out)
-    _tell(out, "", *summary_lines(sessions.summary, _RULES))
-    sitting = _one_with_resets(sessions)
+    _print(out, "", *summary_lines(sessions.summary, _RULES))
+    sitting = _sitting_with_resets(sessions)
     if sitting is None:
         return
-    _tell(out, "", f"One sitting in {sitting.room}: left alone for 10 minutes, one begins anew (rule 7)", "")
-    # Worked out once more by the kernel, one event after the other: it comes out the same.
+    _print(
+        out,
+        "",
+        f"One sitting in {sitting.room}: left alone for 10 minutes, a new meeting starts (rule 7)",
+        "",
+    )
+    # The kernel computes the same meetings from one event after the other.
     meetings = meetings_of(read_room(sample, sitting.room).events, as_of=sessions.as_of)
-    _tell(out, *timeline(meetings, sitting.start, sitting.end, _WIDTH))
-    _tell(out, "", f"Its whole story: headcount explain {sample} --room {sitting.room}")
+    _print(out, *timeline(meetings, sitting.start, sitting.end, _WIDTH))
+    _print(out, "", f"Its explanation: headcount explain {sample} --room {sitting.room}")
 
 
-def _tell(out: TextIO, *lines: str) -> None:
+def _print(out: TextIO, *lines: str) -> None:
     for line in lines:
         click.echo(visible_lines(line), out)
 
 
 def _table(events: Iterable[Event]) -> pa.Table:
-    """Events as a table, as anybody would hand them to `sessionize`."""
+    """Events as a table for `sessionize`."""
     names = ("room", "participant_id", "kind", "at", "user_id", "user_name", "joined_at", "inferred")
     return pa.Table.from_pylist([{name: getattr(event, name) for name in names} for event in events])
 
 
 class _Sitting(NamedTuple):
-    """Meetings of one room, each beginning as the one before ended; `entries` are those of all."""
+    """Meetings of one room, each starting when the one before ended. `entries` is the number of entries of all."""
 
     room: str
     start: Ms
@@ -101,16 +106,16 @@ class _Sitting(NamedTuple):
     entries: int
 
 
-def _one_with_resets(sessions: Sessions) -> _Sitting | None:
-    """The sitting with the most meetings of those that are small enough to look at."""
-    small = [sitting for sitting in _sittings(sessions) if sitting.entries <= _MOST_ENTRIES]
+def _sitting_with_resets(sessions: Sessions) -> _Sitting | None:
+    """The sitting with the most meetings, of those that are small enough to show."""
+    small = [sitting for sitting in _sittings(sessions) if sitting.entries <= _MAX_ENTRIES]
     return max(small, key=lambda sitting: (sitting.meetings, sitting.entries), default=None)
 
 
 def _sittings(sessions: Sessions) -> list[_Sitting]:
-    """The sittings that are over."""
-    over = sessions.meetings.filter(pc.is_valid(sessions.meetings["end"]))
-    rows = over.select(["room", "start", "end", "participants"])
+    """All sittings that have ended."""
+    ended = sessions.meetings.filter(pc.is_valid(sessions.meetings["end"]))
+    rows = ended.select(["room", "start", "end", "participants"])
     moments = (rows[name].cast(pa.int64()).to_pylist() for name in ("start", "end"))
     sittings: dict[tuple[str, Ms], _Sitting] = {}
     for room, start, end, entries in zip(

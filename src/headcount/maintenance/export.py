@@ -1,4 +1,7 @@
-"""Exporting: everything of a domain as files: its events, its meetings, their participants."""
+"""Export of a domain as files: events, meetings and participants.
+
+Responsible for the rows of each file. Must not know file formats: `batch.io` does.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,14 +32,14 @@ EVENTS: Final = pa.schema(
         pa.field("domain", WORD, nullable=False),
     ]
 )
-_MEETINGS_AT_ONCE: Final = 500
-_EVENTS_AT_ONCE: Final = 50_000
+_MEETINGS_PER_PAGE: Final = 500
+_EVENTS_PER_PAGE: Final = 50_000
 
 
 def export_domain(store: Store, domain: str, out: str, fmt: str, now: Ms) -> list[Path]:
-    """Write events, meetings and participants of a domain into a directory, and say which files they are.
+    """Write events, meetings and participants of a domain to a directory, and return the files.
 
-    What is ongoing has no end. Raises `CannotWrite`.
+    Ongoing meetings have no end. Raise `CannotWrite`.
     """
     meetings = pa.Table.from_pylist(list(_meetings(store, domain, now)), schema=MEETINGS)
     sessions = Sessions(meetings, lambda: _participants(store, domain, now), now, Summary())
@@ -45,10 +48,10 @@ def export_domain(store: Store, domain: str, out: str, fmt: str, now: Ms) -> lis
 
 
 def _pages(store: Store, domain: str, now: Ms) -> Iterator[list[tuple[MeetingRow, list[Entry]]]]:
-    """All meetings by start, some at a time, with their participants."""
+    """All meetings by start, in pages, with their participants."""
     after: MeetingRow | None = None
     while True:
-        page = Page(limit=_MEETINGS_AT_ONCE, after=after, ascending=True)
+        page = Page(limit=_MEETINGS_PER_PAGE, after=after, ascending=True)
         rows = store.meetings.page(domain, MeetingFilter(), page, now)
         if not rows:
             return
@@ -60,7 +63,9 @@ def _pages(store: Store, domain: str, now: Ms) -> Iterator[list[tuple[MeetingRow
 def _meetings(store: Store, domain: str, now: Ms) -> Iterator[dict[str, Any]]:
     for page in _pages(store, domain, now):
         for row, entries in page:
-            spent = sum((now if one.leave is None else one.leave) - one.join for one in entries)
+            participant_ms = sum(
+                (now if entry.leave is None else entry.leave) - entry.join for entry in entries
+            )
             yield {
                 "id": row.id,
                 "domain": row.domain,
@@ -70,7 +75,7 @@ def _meetings(store: Store, domain: str, now: Ms) -> Iterator[dict[str, Any]]:
                 "ongoing": row.end is None,
                 "max_participants": row.max_participants,
                 "participants": len(entries),
-                "participant_ms": spent,
+                "participant_ms": participant_ms,
             }
 
 
@@ -85,9 +90,9 @@ def _participants(store: Store, domain: str, now: Ms) -> Iterator[pa.Table]:
 
 
 def _events(store: Store, domain: str) -> Iterator[pa.Table]:
-    """What sources said, in the order in which it was taken; lists of those present show in what they implied."""
+    """All events, in the order of the log. Snapshots are included as the events that were inferred from them."""
     position = 0
-    while logged := store.log.after(position, _EVENTS_AT_ONCE):
+    while logged := store.log.after(position, _EVENTS_PER_PAGE):
         position = logged[-1].position
         rows = []
         for entry in logged:

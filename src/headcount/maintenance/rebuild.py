@@ -1,7 +1,12 @@
-"""Rebuilding: everything worked out again from the log, to be put in place or to be compared."""
+"""Rebuild of all tables from the log.
+
+Responsible for computing the tables in a temporary store, and for replacing or comparing those of a store. Must not know what
+the tables contain.
+"""
 
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from headcount.clock import Clock
 from headcount.engine.engine import Engine
@@ -13,45 +18,45 @@ from headcount.store.leadership import leadership
 from headcount.store.open import Store, open_store
 from headcount.store.replacement import copy_log, first_difference, replace_tables
 
-_BATCH = 20_000
+_BATCH_SIZE: Final = 20_000
 
 
 def rebuild_tables(settings: Settings, *, check: bool) -> str | None:
-    """Work out all tables anew; with `check` only compare, and tell the first difference.
+    """Rebuild all tables; with `check`, only compare them and return the first difference.
 
-    Raises `StoreError` if a service runs on the store, `BadInput` if its rules are others.
+    Raise `StoreError` if a service runs on the store, `BadInput` if the store has other rules.
     """
     store = open_store(settings["database"], synchronous=settings["synchronous"])
-    return _work_out(store, settings.rules(), settings.max_stay(), check=check)
+    return _rebuild(store, settings.rules(), settings.max_stay(), check=check)
 
 
 def check_or_rebuild(url: str, settings: Settings) -> str | None:
-    """Make sure that the tables follow from the log: rebuild them if they differ, and return the first difference.
+    """Rebuild the tables of a store if they do not follow from its log, and return the first difference.
 
-    The rules are those by which the tables were worked out, if there are any yet.
+    The rules are those of the tables, if there are any yet.
     """
     store = open_store(url)
     known = store.projections.rules()
     store.close()
     rules = settings.rules() if known is None else decode_rules(known)
-    difference = _work_out(open_store(url), rules, settings.max_stay(), check=True)
+    difference = _rebuild(open_store(url), rules, settings.max_stay(), check=True)
     if difference is not None:
-        _work_out(open_store(url), rules, settings.max_stay(), check=False)
+        _rebuild(open_store(url), rules, settings.max_stay(), check=False)
     return difference
 
 
-def _work_out(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -> str | None:
-    """Work out the tables of a store anew, and close it."""
+def _rebuild(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -> str | None:
+    """Rebuild or check the tables of a store, and close it."""
     lead = leadership(store.database)
     epoch = lead.try_lead()
     _, received = store.log.end()
     clock = Clock(received)
-    # If the log is far ahead of the machine's clock, the clock was wrong: a rebuild puts that right.
+    # If the log is far ahead of the machine's clock, the clock was wrong: a rebuild corrects that.
     now = clock.now() if check else clock.outside()
     try:
         if check:
             require_same_rules(store, rules)
-            engine = Engine(store, rules, epoch or 0, max_stay=max_stay, batch=_BATCH, stopwatch=None)
+            engine = Engine(store, rules, epoch or 0, max_stay=max_stay, batch=_BATCH_SIZE, stopwatch=None)
             while engine.step(now):
                 pass
             store.usage_rollup.finish()
@@ -59,16 +64,18 @@ def _work_out(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -
                 if row.reason is not None:
                     return f"room '{row.room}' of domain '{row.domain}' is quarantined: {row.reason}"
         with tempfile.TemporaryDirectory(prefix="headcount-") as folder:
-            anew = open_store(str(Path(folder) / "anew.db"), synchronous="off")
-            copy_log(store.database, anew.database)
-            engine = Engine(anew, rules, 0, max_stay=max_stay, batch=_BATCH, tells=False, stopwatch=None)
+            rebuilt = open_store(str(Path(folder) / "rebuilt.db"), synchronous="off")
+            copy_log(store.database, rebuilt.database)
+            engine = Engine(
+                rebuilt, rules, 0, max_stay=max_stay, batch=_BATCH_SIZE, tells=False, stopwatch=None
+            )
             while engine.step(now):
                 pass
-            anew.usage_rollup.finish()
+            rebuilt.usage_rollup.finish()
             if check:
-                return first_difference(store.database, anew.database)
-            replace_tables(anew.database, store.database)
-            anew.close()
+                return first_difference(store.database, rebuilt.database)
+            replace_tables(rebuilt.database, store.database)
+            rebuilt.close()
         store.projections.set_rules(encode_rules(rules))
     finally:
         lead.give_up()

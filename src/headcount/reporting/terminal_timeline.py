@@ -1,8 +1,7 @@
-"""Timeline: a picture of one room in the terminal.
+"""Timeline of one room as text for a terminal.
 
-One line for each participant, with a block where they were in; above them the meetings, below them
-how many were in and a clock. A picture is for the eye: who was in for the smallest part of a
-half-cell is seen in it. Exact times are in the tables. Times are UTC.
+Responsible for a line for each participant, with the meetings above and the number of participants and a time axis below.
+Every stay is visible, however short; exact times are in the tables. Must not know how meetings are found. Times are UTC.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,8 +13,8 @@ from rich.cells import cell_len, set_cell_size
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry, Meeting
 
-MOST_PARTICIPANTS: Final = 40
-NARROWEST: Final = 30
+MAX_PARTICIPANTS: Final = 40
+MIN_WIDTH: Final = 30
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HEIGHTS: Final = " ▁▂▃▄▅▆▇█"
@@ -29,87 +28,93 @@ _STEPS: Final = (
     *(hours * _HOUR for hours in (1, 2, 3, 6, 12)),
     *(days * _DAY for days in (1, 2, 7, 14, 28, 91, 182, 364)),
 )
-_ROOM_FOR_A_LABEL: Final = 10
-_DAY_SHOWN: Final = "2026-01-31"
+_CELLS_PER_LABEL: Final = 10
+_SAMPLE_DAY: Final = "2026-01-31"
 
 
 class _Scale(NamedTuple):
-    """Which cell of a line a moment in [start, end) is in."""
+    """Positions of times in [start, end) in a line of cells."""
 
     start: Ms
     end: Ms
     cells: int
 
     def cell(self, at: Ms, parts: int = 1) -> int:
-        """The cell that holds `at`; the half-cell, if there are 2 `parts` to each."""
-        many = self.cells * parts
-        return min(max((at - self.start) * many // (self.end - self.start), 0), many - 1)
+        """Return the cell of a time; the half-cell, if each cell has 2 `parts`."""
+        number = self.cells * parts
+        return min(max((at - self.start) * number // (self.end - self.start), 0), number - 1)
 
     def span(self, start: Ms, end: Ms, parts: int = 1) -> range:
-        """The cells that [start, end) touches; none if it is outside."""
+        """Return the cells that overlap [start, end); none if it is outside."""
         start, end = max(start, self.start), min(end, self.end)
         return range(self.cell(start, parts), self.cell(end - 1, parts) + 1) if start < end else range(0)
 
 
 def timeline(meetings: Iterable[Meeting], start: Ms, end: Ms, width: int = 80) -> list[str]:
-    """A picture of the meetings of one room in [start, end) ms, as lines at most `width` cells wide.
+    """Return the meetings of one room in [start, end) ms, as lines of at most `width` cells, and at least `MIN_WIDTH`.
 
-    Who is still in at `end` is marked by an arrow. Of very many participants only the first to
-    come are drawn, and the rest counted. Below `NARROWEST` cells there is no picture, so it is
-    as wide as that.
+    An arrow marks participants who are still in at `end`. Of very many participants only the first to join have a line.
     """
     end = max(end, start + 1)
-    shown = [
+    visible = [
         meeting
         for meeting in meetings
         if meeting.start < end and (meeting.end is None or meeting.end > start)
     ]
-    stays = _by_participant(shown, start, end)
+    stays = _by_participant(visible, start, end)
     labels = _labels(stays)
-    people = list(_steps(stays.values(), end))
-    up_to = f"up to {max((n for _, _, n in people), default=0):,}"
-    not_drawn = f"and {len(stays) - MOST_PARTICIPANTS:,} more" if len(stays) > MOST_PARTICIPANTS else ""
-    margin = _margin([*labels.values(), not_drawn, _DAY_SHOWN], max(width, NARROWEST))
-    scale = _Scale(start, end, max(width, NARROWEST) - margin - 2)
-    lines = [("meetings", _boundaries(shown, scale))]
-    lines += [(labels[who], _presence(stays[who], scale)) for who in list(stays)[:MOST_PARTICIPANTS]]
-    if not_drawn:
-        lines.append((not_drawn, ""))
-    lines.append((up_to, _head_count(people, scale)))
-    lines += zip(("", _day(start)), _clock(scale), strict=True)
+    counts = list(_counts(stays.values(), end))
+    up_to = f"up to {max((n for _, _, n in counts), default=0):,}"
+    not_shown = f"and {len(stays) - MAX_PARTICIPANTS:,} more" if len(stays) > MAX_PARTICIPANTS else ""
+    margin = _margin([*labels.values(), not_shown, _SAMPLE_DAY], max(width, MIN_WIDTH))
+    scale = _Scale(start, end, max(width, MIN_WIDTH) - margin - 2)
+    lines = [("meetings", _boundaries(visible, scale))]
+    lines += [
+        (labels[participant], _presence(stays[participant], scale))
+        for participant in list(stays)[:MAX_PARTICIPANTS]
+    ]
+    if not_shown:
+        lines.append((not_shown, ""))
+    lines.append((up_to, _count_line(counts, scale)))
+    lines += zip(("", _day(start)), _time_axis(scale), strict=True)
     return [f"{_fitted(label, margin)} {line}".rstrip() for label, line in lines]
 
 
 def _by_participant(meetings: Iterable[Meeting], start: Ms, end: Ms) -> dict[str, list[Entry]]:
-    """Everybody's entries that can be seen, in the order of coming."""
-    seen = [
+    """Visible entries by participant, in order of joins."""
+    entries = [
         entry
         for meeting in meetings
         for entry in meeting.participants
         if entry.join < end and (entry.leave is None or entry.leave > start)
     ]
     stays: dict[str, list[Entry]] = {}
-    for entry in sorted(seen, key=lambda entry: (entry.join, entry.participant_id)):
+    for entry in sorted(entries, key=lambda entry: (entry.join, entry.participant_id)):
         stays.setdefault(entry.participant_id, []).append(entry)
     return stays
 
 
 def _labels(stays: dict[str, list[Entry]]) -> dict[str, str]:
-    """What everybody is called: the name, with the id where several share it."""
+    """Labels of participants: the name, with the id if several have the same name."""
     names = {
-        who: next((entry.user_name for entry in entries if entry.user_name), None)
-        for who, entries in stays.items()
+        participant: next((entry.user_name for entry in entries if entry.user_name), None)
+        for participant, entries in stays.items()
     }
-    told = list(names.values())
-    shared = {name for name in told if told.count(name) > 1} if len(told) <= MOST_PARTICIPANTS else set(told)
+    values = list(names.values())
+    if len(values) <= MAX_PARTICIPANTS:
+        ambiguous = {name for name in values if values.count(name) > 1}
+    else:
+        ambiguous = set(values)
     return {
-        who: _printable(who if name is None else f"{name} ({who})" if name in shared else name)
-        for who, name in names.items()
+        participant: _printable(
+            participant if name is None else f"{name} ({participant})" if name in ambiguous else name
+        )
+        for participant, name in names.items()
     }
 
 
 def _margin(labels: Iterable[str], width: int) -> int:
-    """How wide the labels are: no wider than they need, and never more than a third of the picture."""
+    """The width of the labels: as wide as the widest, and at most a third of the whole."""
     return min(max(map(cell_len, labels)), max(width // 3, len("and 12 more")))
 
 
@@ -120,19 +125,21 @@ def _fitted(label: str, margin: int) -> str:
 
 
 def _boundaries(meetings: Iterable[Meeting], scale: _Scale) -> str:
-    """A bracket for each meeting, with its length in it if there is room."""
+    """A bracket for each meeting, with its duration if there is space."""
     cells = [" "] * scale.cells
     for meeting in meetings:
         end = scale.end if meeting.end is None else meeting.end
         span = scale.span(meeting.start, end)
-        inside = _length(end - meeting.start).center(len(span) - 2, "━") if len(span) > 9 else "━" * len(span)
+        inside = (
+            _duration(end - meeting.start).center(len(span) - 2, "━") if len(span) > 9 else "━" * len(span)
+        )
         cells[span.start : span.stop] = list(f"┣{inside}"[: len(span) - 1] + "┫") if len(span) > 1 else ["┃"]
         if meeting.end is None:
             cells[span.stop - 1] = "▸"
     return "".join(cells)
 
 
-def _length(ms: Ms) -> str:
+def _duration(ms: Ms) -> str:
     return f" {timedelta(seconds=ms // 1_000)} "
 
 
@@ -147,56 +154,56 @@ def _presence(entries: Iterable[Entry], scale: _Scale) -> str:
     return "".join(blocks) + ("▸" if still_in else "")
 
 
-def _head_count(people: Iterable[tuple[Ms, Ms, int]], scale: _Scale) -> str:
-    """How many were in at most within each cell, as heights."""
-    most = [0] * scale.cells
-    for start, end, n in people:
+def _count_line(counts: Iterable[tuple[Ms, Ms, int]], scale: _Scale) -> str:
+    """The peak of participants in each cell, as blocks of different height."""
+    peaks = [0] * scale.cells
+    for start, end, n in counts:
         for cell in scale.span(start, end):
-            most[cell] = max(most[cell], n)
-    peak = max(*most, 1)
-    # Rounded up: whoever is there is seen.
-    return "".join(_HEIGHTS[-(-n * 8 // peak)] for n in most)
+            peaks[cell] = max(peaks[cell], n)
+    largest = max(*peaks, 1)
+    # Rounded up, so that one participant is visible.
+    return "".join(_HEIGHTS[-(-n * 8 // largest)] for n in peaks)
 
 
-def _steps(stays: Iterable[Sequence[Entry]], end: Ms) -> Iterator[tuple[Ms, Ms, int]]:
-    """From when to when how many were in."""
+def _counts(stays: Iterable[Sequence[Entry]], end: Ms) -> Iterator[tuple[Ms, Ms, int]]:
+    """Yield intervals and the number of participants in each."""
     moves: dict[Ms, int] = {}
     for entries in stays:
         for entry in entries:
             leave = end if entry.leave is None else entry.leave
             moves[entry.join] = moves.get(entry.join, 0) + 1
             moves[leave] = moves.get(leave, 0) - 1
-    moments = sorted(moves)
-    people = 0
-    for start, until in zip(moments, moments[1:], strict=False):
-        people += moves[start]
-        yield start, until, people
+    times = sorted(moves)
+    number = 0
+    for start, until in zip(times, times[1:], strict=False):
+        number += moves[start]
+        yield start, until, number
 
 
-def _clock(scale: _Scale) -> tuple[str, str]:
-    """An axis with a tick at every round time, and what the times are."""
+def _time_axis(scale: _Scale) -> tuple[str, str]:
+    """The axis with a tick at every round time, and the labels of the ticks."""
     step = _step(scale)
-    ticks, times = ["─"] * scale.cells, [" "] * scale.cells
+    ticks, labels = ["─"] * scale.cells, [" "] * scale.cells
     for at in range(-(-scale.start // step) * step, scale.end, step):
         cell = scale.cell(at)
         ticks[cell] = "┬"
-        told = _told(at, step)
-        if cell + len(told) <= scale.cells:
-            times[cell : cell + len(told)] = told
-    return "".join(ticks), "".join(times)
+        text = _tick_label(at, step)
+        if cell + len(text) <= scale.cells:
+            labels[cell : cell + len(text)] = text
+    return "".join(ticks), "".join(labels)
 
 
 def _step(scale: _Scale) -> Ms:
-    """The smallest round span whose ticks stand far enough apart for their labels."""
-    enough = (scale.end - scale.start) * _ROOM_FOR_A_LABEL
-    return next((step for step in _STEPS if step * scale.cells >= enough), _STEPS[-1])
+    """The smallest round duration between ticks that leaves enough space for their labels."""
+    min_ms_cells = (scale.end - scale.start) * _CELLS_PER_LABEL
+    return next((step for step in _STEPS if step * scale.cells >= min_ms_cells), _STEPS[-1])
 
 
-def _told(at: Ms, step: Ms) -> str:
-    moment = _EPOCH + timedelta(milliseconds=at)
+def _tick_label(at: Ms, step: Ms) -> str:
+    when = _EPOCH + timedelta(milliseconds=at)
     if step >= _DAY:
-        return f"{moment:%d %b}"
-    return f"{moment:%H:%M:%S}" if step < _MINUTE else f"{moment:%H:%M}"
+        return f"{when:%d %b}"
+    return f"{when:%H:%M:%S}" if step < _MINUTE else f"{when:%H:%M}"
 
 
 def _day(ms: Ms) -> str:
@@ -204,5 +211,7 @@ def _day(ms: Ms) -> str:
 
 
 def _printable(text: str) -> str:
-    """Names come from anywhere, and must not steer the terminal."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    """The text without control characters: names come from anywhere, and must not control the terminal."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )

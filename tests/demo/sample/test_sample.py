@@ -152,5 +152,5 @@ def test_a_small_sample_takes_no_time():
     "wrong", [{"events": -1}, {"events": 1, "disorder": 1.5}, {"events": 1, "ends": -0.1}]
 )
 def test_what_cannot_be_made_up_is_refused(wrong):
-    with pytest.raises(ValueError, match="cannot make up"):
+    with pytest.raises(ValueError, match="cannot generate"):
         sample_table(**wrong)

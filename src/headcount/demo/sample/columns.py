@@ -1,4 +1,7 @@
-"""Columns of a sample: numbers become names, and events a table."""
+"""Columns of a sample: from numbers to names, and from events to a table.
+
+Responsible for names of rooms, connections and users. Must not know what people do.
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -43,6 +46,7 @@ _PAIRS: Final = np.stack([np.repeat(_BASE62, 62), np.tile(_BASE62, 62)], axis=1)
 
 
 def table_of(events: Events, world: World) -> pa.Table:
+    """Return events as a table."""
     user_id, user_name = _users(events.user)
     columns = [
         _encoded(events.room, lambda rooms: _room_names(rooms, world.width)),
@@ -56,7 +60,7 @@ def table_of(events: Events, world: World) -> pa.Table:
 
 
 def _encoded(numbers: Ints, names: Callable[[Ints], pa.Array], unknown: Mask | None = None) -> pa.Array:
-    """A dictionary-encoded column with only those names in its dictionary that occur in it."""
+    """A dictionary-encoded column whose dictionary has only the names that occur in it."""
     occurs = np.zeros(int(numbers.max(initial=0)) + 1, np.bool_)
     occurs[numbers] = True
     place = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
@@ -76,13 +80,13 @@ def _room_names(rooms: Ints, width: int) -> pa.Array:
 
 def _users(users: Ints) -> tuple[pa.Array, pa.Array]:
     """Ids and names: most users have both, guests no id, some no name, some neither."""
-    habit = _mixed(users.astype(np.uint64)) % np.uint64(100)
+    variant = _scrambled(users.astype(np.uint64)) % np.uint64(100)
     nobody = users == NOBODY
     somebody = np.where(nobody, 0, users)
-    ids = _encoded(somebody, _user_ids, nobody | (habit < 3))
-    name = (_mixed(users.astype(np.uint64) + np.uint64(7)) % np.uint64(len(_NAMES))).astype(np.int64)
+    ids = _encoded(somebody, _user_ids, nobody | (variant < 3))
+    name = (_scrambled(users.astype(np.uint64) + np.uint64(7)) % np.uint64(len(_NAMES))).astype(np.int64)
     names = _encoded(
-        name, lambda numbers: _NAMES.take(pa.array(numbers)), nobody | ((habit >= 2) & (habit < 10))
+        name, lambda numbers: _NAMES.take(pa.array(numbers)), nobody | ((variant >= 2) & (variant < 10))
     )
     return ids, names
 
@@ -96,25 +100,25 @@ def _digits(numbers: Ints, width: int) -> pa.Array:
 
 
 def _participant_ids(connections: Ints, scramble: np.uint64) -> pa.Array:
-    """'PA_' and 12 characters: the connection's number, scrambled one to one."""
+    """'PA_' and 12 characters that encode the connection's number one to one."""
     n = len(connections)
-    letters = np.empty((n, 15), np.uint8)
-    letters[:, :3] = np.frombuffer(b"PA_", np.uint8)
-    mixed = rest = _mixed(connections.astype(np.uint64) ^ scramble)
+    characters = np.empty((n, 15), np.uint8)
+    characters[:, :3] = np.frombuffer(b"PA_", np.uint8)
+    mixed = rest = _scrambled(connections.astype(np.uint64) ^ scramble)
     for column in range(3, 13, 2):
         rest, pair = np.divmod(rest, np.uint64(len(_PAIRS)))
-        letters[:, column : column + 2] = _PAIRS[pair.astype(np.int64)]
+        characters[:, column : column + 2] = _PAIRS[pair.astype(np.int64)]
     # 22 values are left for 3,844 pairs: any of 174 will do for each of them.
-    pair = rest + np.uint64(22) * (_mixed(mixed) % np.uint64(174))
-    letters[:, 13:] = _PAIRS[pair.astype(np.int64)]
+    pair = rest + np.uint64(22) * (_scrambled(mixed) % np.uint64(174))
+    characters[:, 13:] = _PAIRS[pair.astype(np.int64)]
     offsets = np.arange(0, 15 * (n + 1), 15, dtype=np.int32)
-    ids = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(letters))
+    ids = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(characters))
     nobody = connections == NOBODY
     return pc.if_else(pa.array(nobody), None, ids) if nobody.any() else ids
 
 
-def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The numbers scrambled, different ones differently (the finalizer of splitmix64)."""
+def _scrambled(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The numbers scrambled one to one (the finalizer of splitmix64)."""
     mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))

@@ -1,4 +1,7 @@
-"""Days of a sample: from day to day more is made up, until there are as many events as were asked for."""
+"""Days of a sample: events are generated day by day, until there are enough.
+
+Responsible for the number of meetings on each day. Must not know what happens in them.
+"""
 
 from collections.abc import Iterator
 from itertools import chain, repeat
@@ -7,14 +10,14 @@ from typing import Final
 import numpy as np
 
 from headcount.demo.sample.people import (
-    come_again,
-    come_and_go,
+    attend,
     hand_over,
-    look_in,
-    plans,
+    plan_meetings,
     reconnect,
     return_later,
+    split_stays,
     stay_behind,
+    visit_briefly,
 )
 from headcount.demo.sample.reports import reported
 from headcount.demo.sample.world import DAY, EARLIEST, FIRST_DAY, Events, World
@@ -22,33 +25,32 @@ from headcount.demo.sample.world import DAY, EARLIEST, FIRST_DAY, Events, World
 DAYS: Final = 91
 
 
-def delivered(world: World) -> Iterator[Events]:
-    """The events of one day after the other, in order of delivery, until there are enough."""
-    written = made_up = planned = 0
-    waiting = Events.none()
+def events_by_day(world: World) -> Iterator[Events]:
+    """Yield the events of each day, in order of arrival, until there are enough."""
+    written = generated = planned = 0
+    in_transit = Events.empty()
     for day, share in enumerate(chain(_shares(), repeat(1.0))):
         left = world.events - written
         if left == 0:
             return
-        per_meeting = made_up / planned if planned > 100 else 17.0
-        meetings = int(world.chance.poisson(max(left - len(waiting.at), 0) * share / per_meeting)) + 1
+        per_meeting = generated / planned if planned > 100 else 17.0
+        meetings = int(world.rng.poisson(max(left - len(in_transit.at), 0) * share / per_meeting)) + 1
         today = day_of_events(world, FIRST_DAY + day * DAY, meetings)
         planned += meetings
-        made_up += len(today.at)
-        waiting = Events.concatenated([waiting, today])
-        over = waiting.delivered < FIRST_DAY + (day + 1) * DAY - EARLIEST
-        heard = waiting.where(over)
-        waiting = waiting.where(~over)
-        heard = heard.where(np.argsort(heard.delivered, kind="stable")[:left])
-        written += len(heard.at)
-        yield heard
+        generated += len(today.at)
+        in_transit = Events.concatenated([in_transit, today])
+        has_arrived = in_transit.arrival < FIRST_DAY + (day + 1) * DAY - EARLIEST
+        arrived = in_transit.where(has_arrived)
+        in_transit = in_transit.where(~has_arrived)
+        arrived = arrived.where(np.argsort(arrived.arrival, kind="stable")[:left])
+        written += len(arrived.at)
+        yield arrived
 
 
 def _shares() -> list[float]:
-    """For each day, how much of all that is still to come happens on it.
+    """The share of each day in all events that are still to come.
 
-    More is planned for the last day than is wanted, so that the file ends in the middle of it,
-    with people in the rooms.
+    More is planned for the last day than is needed, so that the file ends in the middle of it, with people in the rooms.
     """
     busy = np.array([1.0 if (day + 3) % 7 < 5 else 0.08 for day in range(DAYS)])  # day 0 is a Thursday
     shares = busy / np.cumsum(busy[::-1])[::-1]
@@ -56,12 +58,13 @@ def _shares() -> list[float]:
     return [float(share) for share in shares]
 
 
-def day_of_events(world: World, midnight: int, how_many: int) -> Events:
-    meetings = plans(world, midnight, how_many)
-    stays = come_and_go(world, meetings)
-    stays = look_in(world, stays)
+def day_of_events(world: World, midnight: int, meeting_count: int) -> Events:
+    """Return the events of so many meetings on one day."""
+    meetings = plan_meetings(world, midnight, meeting_count)
+    stays = attend(world, meetings)
+    stays = visit_briefly(world, stays)
     stays = hand_over(world, stays)
     stays = stay_behind(world, stays)
-    stays = come_again(world, stays, 0.07, reconnect)
-    stays = come_again(world, stays, 0.03, return_later)
+    stays = split_stays(world, stays, 0.07, reconnect)
+    stays = split_stays(world, stays, 0.03, return_later)
     return reported(world, meetings, stays)

@@ -1,4 +1,7 @@
-"""What is reported of what people did: not all of it, some of it twice, and some of it late."""
+"""Reports of sources: not all stays, some of them twice, and some late.
+
+Responsible for what sources get wrong. Must not know the rules.
+"""
 
 import numpy as np
 
@@ -18,46 +21,47 @@ from headcount.demo.sample.world import (
 
 
 def reported(world: World, meetings: Meetings, stays: Stays) -> Events:
-    chance = world.chance
+    """Return the events that sources report about stays."""
+    rng = world.rng
     n = len(stays.join)
-    join, leave = _as_measured(world, stays)
+    join, leave = _by_clock_of_room(world, stays)
     closed, ends = _closings(world, meetings, stays)
-    lost_join = chance.random(n) < 2e-4
-    lost_leave = (chance.random(n) < 2e-6) | closed
-    again = np.flatnonzero(chance.random(n) < 0.003)
-    again_at = join[again] + (chance.random(len(again)) * (leave[again] - join[again])).astype(np.int64)
-    orphan = np.flatnonzero(chance.random(n) < 0.001)
-    orphan_at = leave[orphan] + chance.integers(20 * SECOND, size=len(orphan))
-    told = Events.concatenated(
+    lost_join = rng.random(n) < 2e-4
+    lost_leave = (rng.random(n) < 2e-6) | closed
+    again = np.flatnonzero(rng.random(n) < 0.003)
+    again_at = join[again] + (rng.random(len(again)) * (leave[again] - join[again])).astype(np.int64)
+    orphan = np.flatnonzero(rng.random(n) < 0.001)
+    orphan_at = leave[orphan] + rng.integers(20 * SECOND, size=len(orphan))
+    events = Events.concatenated(
         [
-            _told(stays.where(~lost_join), JOIN, join[~lost_join]),
-            _told(stays.where(~lost_leave), LEAVE, leave[~lost_leave]),
-            _told(stays.where(again), JOIN, again_at),
-            _told(stays.where(orphan), LEAVE, orphan_at),
+            _events(stays.where(~lost_join), JOIN, join[~lost_join]),
+            _events(stays.where(~lost_leave), LEAVE, leave[~lost_leave]),
+            _events(stays.where(again), JOIN, again_at),
+            _events(stays.where(orphan), LEAVE, orphan_at),
             ends,
         ]
     )
-    twice = np.flatnonzero(chance.random(len(told.at)) < 0.002)
-    return _on_the_way(world, Events.concatenated([told, told.where(twice)]))
+    twice = np.flatnonzero(rng.random(len(events.at)) < 0.002)
+    return _with_arrival(world, Events.concatenated([events, events.where(twice)]))
 
 
-def _as_measured(world: World, stays: Stays) -> tuple[Ints, Ints]:
-    """Joins and leaves by the room's clock; some clocks know whole seconds only."""
+def _by_clock_of_room(world: World, stays: Stays) -> tuple[Ints, Ints]:
+    """Joins and leaves by the clock of the room; some clocks have whole seconds only."""
     coarse = world.in_whole_seconds[stays.room]
     join = np.where(coarse, stays.join // SECOND * SECOND, stays.join)
     leave = np.where(coarse, stays.leave // SECOND * SECOND, stays.leave)
     return join, leave
 
 
-def _told(stays: Stays, kind: int, at: Ints) -> Events:
+def _events(stays: Stays, kind: int, at: Ints) -> Events:
     return Events(stays.room, stays.connection, stays.user, np.full(len(at), kind), at, at)
 
 
 def _closings(world: World, meetings: Meetings, stays: Stays) -> tuple[Mask, Events]:
-    """Whose leave is not told because the room was closed at the planned end, and the ends of the rooms."""
+    """Whose leave is not reported because the room ended as planned, and the ends of the rooms."""
     if not world.ends:
-        return np.zeros(len(stays.join), np.bool_), Events.none()
-    closed = world.chance.random(len(meetings.room)) < world.ends
+        return np.zeros(len(stays.join), np.bool_), Events.empty()
+    closed = world.rng.random(len(meetings.room)) < world.ends
     end = meetings.begin + meetings.length
     at = end[closed]
     nobody = np.full(len(at), NOBODY)
@@ -66,9 +70,9 @@ def _closings(world: World, meetings: Meetings, stays: Stays) -> tuple[Mask, Eve
     return closed[stays.meeting] & still_in, ends
 
 
-def _on_the_way(world: World, told: Events) -> Events:
+def _with_arrival(world: World, events: Events) -> Events:
     if not world.disorder:
-        return told
-    late = world.chance.random(len(told.at)) < world.disorder
-    delay = world.chance.integers(500, 8 * SECOND, len(told.at))
-    return told._replace(delivered=told.at + np.where(late, delay, 0))
+        return events
+    late = world.rng.random(len(events.at)) < world.disorder
+    delay = world.rng.integers(500, 8 * SECOND, len(events.at))
+    return events._replace(arrival=events.at + np.where(late, delay, 0))

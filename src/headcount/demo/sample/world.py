@@ -1,4 +1,7 @@
-"""The world of a sample: what stays the same from day to day, and the words of what is made up."""
+"""The world of a sample: rooms, users and randomness, which stay the same from day to day, and the arrays of a day.
+
+Responsible for the parameters of a sample. Must not know what happens in it.
+"""
 
 from typing import Final, NamedTuple, TypeAlias
 
@@ -16,7 +19,7 @@ MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 FIRST_DAY: Final = 20_454 * DAY  # Thursday, 1 January 2026
-EARLIEST: Final = 5 * MINUTE  # nobody comes earlier before the hour than this
+EARLIEST: Final = 5 * MINUTE  # nobody joins earlier than this before the hour
 
 KINDS: Final = ("join", "leave", "end")
 JOIN, LEAVE, END = range(3)
@@ -26,36 +29,36 @@ _TIME_ZONES: Final = np.array([-8, -5, -5, -3, 0, 0, 1, 1, 1, 2, 5.5, 8, 9])
 
 
 class World:
-    """What stays the same from day to day: the rooms and their habits, and the source of chance."""
+    """The rooms and users of a sample, and its random generator."""
 
     def __init__(self, events: int, seed: int, disorder: float, ends: float) -> None:
         if events < 0 or not 0 <= disorder <= 1 or not 0 <= ends <= 1:
             raise ValueError(
-                f"cannot make up {events} events, {disorder} of them late, {ends} of the ends told"
+                f"cannot generate {events} events, {disorder} of them late, {ends} of the meetings with an end"
             )
         self.events = events
         self.disorder = disorder
         self.ends = ends
-        self.chance = np.random.default_rng(seed)
-        self.scramble = np.uint64(self.chance.integers(2**63))
+        self.rng = np.random.default_rng(seed)
+        self.scramble = np.uint64(self.rng.integers(2**63))
         self.users = max(8, events // EVENTS_PER_USER)
         self.connections = 0
         rooms = max(2, events // EVENTS_PER_ROOM)
-        fame = 1.0 / (self.chance.permutation(rooms) / rooms + 0.007)
-        self.fame = np.cumsum(fame / fame.sum())
-        self.time_zone_ms = (self.chance.choice(_TIME_ZONES, rooms) * HOUR).astype(np.int64)
-        self.first_regular = self.chance.integers(self.users, size=rooms)
-        self.in_whole_seconds: Mask = self.chance.random(rooms) < 0.1
+        popularity = 1.0 / (self.rng.permutation(rooms) / rooms + 0.007)
+        self.popularity = np.cumsum(popularity / popularity.sum())
+        self.time_zone_ms = (self.rng.choice(_TIME_ZONES, rooms) * HOUR).astype(np.int64)
+        self.first_regular = self.rng.integers(self.users, size=rooms)
+        self.in_whole_seconds: Mask = self.rng.random(rooms) < 0.1
         self.width = len(str(rooms - 1))
 
-    def connect(self, how_many: int) -> Ints:
-        """The numbers of so many new connections."""
-        self.connections += how_many
-        return np.arange(self.connections - how_many, self.connections)
+    def connect(self, count: int) -> Ints:
+        """Return the numbers of new connections."""
+        self.connections += count
+        return np.arange(self.connections - count, self.connections)
 
 
 class Meetings(NamedTuple):
-    """Rooms, begins (ms) and lengths (ms) of what people have planned, and how many come."""
+    """Rooms, starts (ms) and lengths (ms) of planned meetings, and their numbers of participants."""
 
     room: Ints
     begin: Ints
@@ -64,7 +67,7 @@ class Meetings(NamedTuple):
 
 
 class Stays(NamedTuple):
-    """Who is where from when to when (ms). The stays of one meeting are neighbours."""
+    """Stays of users in rooms (ms). The stays of one meeting are adjacent."""
 
     room: Ints
     meeting: Ints
@@ -81,17 +84,17 @@ class Stays(NamedTuple):
 
 
 class Events(NamedTuple):
-    """What is reported, in columns; `delivered` (ms) is when it is heard of."""
+    """Reported events, in columns. `arrival` (ms) is when a source sends them."""
 
     room: Ints
     connection: Ints
     user: Ints
     kind: Ints
     at: Ints
-    delivered: Ints
+    arrival: Ints
 
     @classmethod
-    def none(cls) -> "Events":
+    def empty(cls) -> "Events":
         return cls(*(np.empty(0, np.int64) for _ in cls._fields))
 
     @classmethod
