@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from headcount.http.context import Reading
 from headcount.http.errors import HANDLERS
-from headcount.http.routes.meetings import routes
+from headcount.http.routes.reading import routes
 from headcount.kernel.rules import Rules
 from headcount.store.open import Store, open_store
 from reading_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from headcount.http.context import Reading
 from headcount.http.errors import HANDLERS
-from headcount.http.routes.meetings import routes
+from headcount.http.routes.reading import routes
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.store.open import open_store

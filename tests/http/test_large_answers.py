@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from headcount.http.errors import HANDLERS, ApiError
 from headcount.http.large_answers import LARGE_BYTES, Turns, spooled
-from headcount.http.routes.meetings import routes
+from headcount.http.routes.reading import routes
 from headcount.store.database import consistent_read
 from headcount.store.meetings import MeetingFilter, Page
 from headcount.store.paging import entries_in_pages

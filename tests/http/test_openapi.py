@@ -1,4 +1,4 @@
-"""The document says what the routes do: all of it, and nothing else."""
+"""The OpenAPI document describes the routes: all of them, and nothing else."""
 
 import re
 from html.parser import HTMLParser
@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, checks
 
-from headcount.http import openapi, openapi_page
-from headcount.http.routes.meetings import routes
+from headcount.http import openapi_page
+from headcount.http.routes.reading import routes
+from support.openapi import document, reading_document, with_accepted_spellings
 
-DOCUMENT = openapi.document("", "0", {})
+DOCUMENT = reading_document()
 
 
 def test_every_route_is_in_the_document_and_every_path_of_it_is_a_route(world):
@@ -21,15 +22,36 @@ def test_every_route_is_in_the_document_and_every_path_of_it_is_a_route(world):
     assert ours == set(DOCUMENT["paths"])
 
 
-def test_paths_of_others_are_taken_in_as_they_are():
-    extra = {"/events": {"post": openapi.operation("events", "Take events", "…", {"type": "object"})}}
-    whole = openapi.document("/v1", "1.2.3", extra)
+def test_the_document_has_the_prefix_the_version_and_all_operations():
+    whole = document("/v1")
     assert whole["servers"] == [{"url": "/v1"}]
     assert whole["info"]["version"] == "1.2.3"
-    assert whole["paths"]["/events"] is extra["/events"]
-    assert "<code>/v1/events</code>" in openapi_page.page(
-        "/v1", "1.2.3", openapi.document("/v1", "1.2.3", extra)
-    )
+    assert {"/events", "/stream", "/webhooks", "/ingest/{kind}/{token}"} <= set(whole["paths"])
+    assert set(DOCUMENT["paths"]) < set(whole["paths"])
+
+
+def objects(schema):
+    """All objects within a schema or a document."""
+    if isinstance(schema, dict):
+        yield schema
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for item in schema:
+            yield from objects(item)
+
+
+def test_the_document_has_only_canonical_forms_that_generators_of_clients_accept():
+    for schema in objects(document()):
+        assert not isinstance(schema.get("type"), list), schema
+        assert schema.get("type") != "null"
+        assert "const" not in schema
+        assert "$ref" not in schema or len(schema) == 1, schema
+        assert len(set(map(str, schema.get("enum", ())))) == len(schema.get("enum", ())), schema
+
+
+def test_operation_ids_are_unique():
+    ids = [operation["operationId"] for path in document()["paths"].values() for operation in path.values()]
+    assert len(set(ids)) == len(ids)
 
 
 class Links(HTMLParser):
@@ -50,8 +72,8 @@ class Links(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_whole_and_leads_nowhere_but_into_itself():
-    page = openapi_page.page("/v1", "1.2.3", openapi.document("/v1", "1.2.3", {}))
+def test_the_page_is_well_formed_and_links_only_to_itself():
+    page = openapi_page.page("/v1", "1.2.3", document("/v1"))
     links = Links()
     links.feed(page)
     assert links.open == []
@@ -62,21 +84,21 @@ def test_the_page_is_whole_and_leads_nowhere_but_into_itself():
         assert f"<code>/v1{path}</code>" in page
 
 
-# What is asked and answered: Schemathesis makes it up from the document.
+# Requests and answers: Schemathesis generates requests from the document.
 
 
 @pytest.fixture
 def schema(world):
-    """The document, and a world with something of everything in it."""
+    """The document, and a world with one of everything in it."""
     old = world.replaced(-50)
     name = world.met(-100, 0, "a", "b")
     world.stay("c", 5, 8)
     world.stay("c", 10, user_id="u", user_name="Ann")
     on = world.meeting(10)
-    document = openapi.document("", "0", {})
-    del document["security"]  # nobody asks for a key here
-    for path, ways in document["paths"].items():
-        for parameter in chain.from_iterable(way["parameters"] for way in ways.values()):
+    document = with_accepted_spellings(DOCUMENT)
+    del document["security"]  # no key is needed here
+    for path, operations in document["paths"].items():
+        for parameter in chain.from_iterable(one.get("parameters", ()) for one in operations.values()):
             if parameter["name"] in ("id", "starting_after", "ending_before"):
                 parameter["examples"] = {key: {"value": key} for key in (old, name, on)}
             if parameter["name"] == "room":
@@ -89,16 +111,21 @@ def schema(world):
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize(
-    ("path", "way"), [(path, way.upper()) for path, ways in sorted(DOCUMENT["paths"].items()) for way in ways]
+    ("path", "method"),
+    [
+        (path, method.upper())
+        for path, operations in sorted(DOCUMENT["paths"].items())
+        for method in operations
+    ],
 )
-def test_whatever_is_asked_the_answer_is_as_the_document_says(schema, path, way, mode):
-    @given(schema[path][way].as_strategy(generation_mode=mode))
+def test_every_answer_is_as_the_document_describes(schema, path, method, mode):
+    @given(schema[path][method].as_strategy(generation_mode=mode))
     @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    def ask(case):
-        # A cursor may name nothing, and bounds may contradict each other: that is 400, and no schema can say so.
+    def send(case):
+        # A cursor may be of no meeting, and bounds may contradict each other: that is 400, and no schema can describe it.
         case.call_and_validate(base_url="http://test", excluded_checks=[checks.positive_data_acceptance])
 
     try:
-        ask()
+        send()
     except Unsatisfiable:
         assert mode is GenerationMode.NEGATIVE

@@ -1,39 +1,54 @@
-"""App: the route table on one screen. Who may do what stands beside each path."""
+"""The application: all routes, and the scope that each needs.
 
-from collections.abc import Awaitable, Callable, Sequence
+Responsible for the composition of the API, the dashboard's pages and the open routes. It must not know how any of them
+answers.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from headcount.http import ingest_openapi, openapi, openapi_page, stream_openapi, webhooks_openapi
+from headcount.http import openapi, openapi_page
 from headcount.http.auth import Gate
 from headcount.http.context import Reading
 from headcount.http.cursors import Cursors
 from headcount.http.errors import HANDLERS
 from headcount.http.middleware import Front
-from headcount.http.routes import events, meetings, stream, webhooks
+from headcount.http.operations import Operation
+from headcount.http.routes import events, inbound, reading, stream, webhooks
 from headcount.http.routes.events import Ingest
-from headcount.http.routes.inbound import FrontDoor
+from headcount.http.routes.inbound import InboundHandler
+from headcount.http.serializer import encode
 from headcount.outbound.broadcast import Broadcaster
 from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.telemetry.metrics import Metrics
 
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    events.POST_EVENTS,
+    *events.OPERATIONS,
+    inbound.INGEST,
+    *reading.OPERATIONS,
+    *stream.OPERATIONS,
+    *webhooks.OPERATIONS,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application is made of. `ready` says what is wrong, or None if nothing is; `pages` are for people.
+    """The parts of the application.
 
-    `look` asks the store for what the metrics tell of it; like `ready`, it answers within a second.
+    `ready` returns why the service is not ready, or None. `look` updates the metrics that the store knows. Both return
+    within a second. `seconds` is a monotonic clock, `name` the prefix of request ids.
     """
 
     gate: Gate
     ingest: Ingest
-    front_door: FrontDoor
+    inbound: InboundHandler
     reading: Reading
     webhook_endpoints: EndpointManager
     broadcaster: Broadcaster
@@ -49,60 +64,64 @@ class Parts:
 
 
 def build(parts: Parts) -> Front:
-    """The application."""
+    """Return the application."""
     gate, prefix = parts.gate, parts.prefix
-    single = events.Events(parts.ingest)
+    post_events = events.EventsApp(parts.ingest)
+    streaming = stream.Streaming(parts.broadcaster, gate, parts.cursors)
+    api = [
+        *_guarded(gate, "ingest", events.routes(parts.ingest)),
+        *parts.inbound.routes(),
+        *_guarded(gate, "read", reading.routes(parts.reading)),
+        *_guarded(gate, "admin", webhooks.routes(parts.webhook_endpoints)),
+        *stream.routes(streaming),
+    ]
     routes = [
-        Route(f"{prefix}/events", single, methods=["POST"], name="events"),
-        *(_placed(gate.guarded(route, "ingest"), prefix) for route in events.routes(parts.ingest)),
-        *(_placed(route, prefix) for route in parts.front_door.routes()),
-        *(_placed(gate.guarded(route, "read"), prefix) for route in meetings.routes(parts.reading)),
-        *(
-            _placed(gate.guarded(route, "admin"), prefix)
-            for route in webhooks.routes(parts.webhook_endpoints)
-        ),
-        _placed(stream.route(parts.broadcaster, gate, parts.cursors), prefix),
+        Route(f"{prefix}/events", post_events, methods=["POST"], name="events"),
+        *(_mounted(route, prefix) for route in api),
         *_open_routes(parts),
         *parts.pages,
     ]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
-    return Front(app, {f"{prefix}/events": single}, parts.metrics, parts.seconds, parts.name)
+    return Front(app, {f"{prefix}/events": post_events}, parts.metrics, parts.seconds, parts.name)
 
 
-def _placed(route: Route, prefix: str) -> Route:
-    """The route beneath the prefix, and known by its path to the metrics."""
+def _guarded(gate: Gate, scope: str, routes: Iterable[Route]) -> list[Route]:
+    return [gate.guarded(route, scope) for route in routes]
+
+
+def _mounted(route: Route, prefix: str) -> Route:
+    """Return the route beneath the prefix; metrics and logs get its path."""
     endpoint = route.endpoint
     path = prefix + route.path
 
-    async def known(request: Request) -> Response:
+    async def handle(request: Request) -> Response:
         request.scope["headcount.route"] = path
         answer: Response = await endpoint(request)
         return answer
 
     methods = [method for method in sorted(route.methods or {"GET"}) if method != "HEAD"]
-    return Route(path, known, methods=methods, name=route.name)
+    return Route(path, handle, methods=methods, name=route.name)
 
 
 def _open_routes(parts: Parts) -> list[Route]:
-    """What anybody may ask who can reach us: whether we live, how we are, and how to use us."""
-    paths = {**stream_openapi.paths(), **ingest_openapi.paths(), **webhooks_openapi.paths()}
-    described = openapi.document(parts.prefix, parts.version, paths)
-    document = msgspec.json.encode(described)
-    page = openapi_page.page(parts.prefix, parts.version, described)
+    """Return the routes that need no key: probes, metrics and the documentation."""
+    document = openapi.document(parts.prefix, parts.version, OPERATIONS)
+    document_json = encode(document)
+    page = openapi_page.page(parts.prefix, parts.version, document)
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
-        wrong = await parts.ready()
-        return PlainTextResponse("ok\n") if wrong is None else PlainTextResponse(f"{wrong}\n", 503)
+        reason = await parts.ready()
+        return PlainTextResponse("ok\n") if reason is None else PlainTextResponse(f"{reason}\n", 503)
 
     async def metrics(_: Request) -> Response:
         await parts.look()
         return Response(parts.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def openapi_json(_: Request) -> Response:
-        return Response(document, media_type="application/json")
+        return Response(document_json, media_type="application/json")
 
     async def docs(_: Request) -> Response:
         return HTMLResponse(page)
@@ -110,7 +129,7 @@ def _open_routes(parts: Parts) -> list[Route]:
     async def root(_: Request) -> Response:
         return RedirectResponse("dashboard")
 
-    open_: dict[str, Any] = {
+    handlers: dict[str, Any] = {
         "/healthz": healthz,
         "/readyz": readyz,
         "/metrics": metrics,
@@ -118,4 +137,4 @@ def _open_routes(parts: Parts) -> list[Route]:
         "/docs": docs,
         "/": root,
     }
-    return [_placed(Route(path, handler), "") for path, handler in open_.items()]
+    return [_mounted(Route(path, handler), "") for path, handler in handlers.items()]

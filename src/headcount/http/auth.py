@@ -172,7 +172,7 @@ def _refused(key: Key | None) -> ApiError:
         HTTPStatus.UNAUTHORIZED,
         "authentication-error",
         f"the API key {told}: 'headcount key create' makes one",
-        about={} if key is None else {"key_id": key.id, "domain": key.domain},
+        log_context={} if key is None else {"key_id": key.id, "domain": key.domain},
     )
 
 

@@ -1,10 +1,17 @@
-"""Context: what the handlers are given. They own nothing and construct nothing."""
+"""What handlers get with a request.
+
+Responsible for the dependencies of the operations that read, and for the parts of a request that several operations
+read. It must not construct anything.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from headcount.http.errors import invalid
+from headcount.http.large_answers import Body
+from headcount.http.serializer import Serializer
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.store.meetings import Meetings
@@ -12,17 +19,16 @@ from headcount.store.sources import ExcludedParticipant
 from headcount.store.usage.queries import Usage
 
 
-def _nobody(*_: object) -> list[ExcludedParticipant]:
-    """Where there are no sources, there is nobody who does not count."""
+def _no_excluded_participants(*_: object) -> list[ExcludedParticipant]:
     return []
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the routes that answer need: the tables, how much was met, the rules in force, the time (ms), the granularity (s).
+    """The dependencies of operations that read.
 
-    `bystanders` tells who came and went and does not count. Lists with more participants than `few_entries` are made
-    in pieces. `patience_s` is how long the store is waited for.
+    `now` is the clock (ms). `bystanders` lists participants who are excluded from meetings. Lists with more entries
+    than `few_entries` are encoded in chunks. `patience_s` is the timeout of the store.
     """
 
     answers: Meetings
@@ -30,12 +36,30 @@ class Reading:
     rules: Rules
     now: Callable[[], Ms]
     granularity_s: int = 1
-    bystanders: Callable[[str, str, Ms, Ms, int], list[ExcludedParticipant]] = _nobody
+    bystanders: Callable[[str, str, Ms, Ms, int], list[ExcludedParticipant]] = _no_excluded_participants
     patience_s: float = 30
     few_entries: int = 20_000
 
+    def serializer(self) -> Serializer:
+        """Return the serializer of now."""
+        return Serializer(self.now(), self.granularity_s)
+
+
+Answer = tuple[Body, dict[str, str]]
+"""A body and headers."""
+Question = Callable[[Reading, str, Request], Answer]
+"""A handler that runs in a thread, with the domain of the key."""
+
 
 def domain_of(request: Request) -> str:
-    """Whose key it is: every answer is of this domain alone. Set once the key was checked."""
+    """Return the domain of the key; it is set once the key is valid. Every answer is of this domain alone."""
     domain: str = request.state.domain
     return domain
+
+
+def name_in_path(request: Request, param: str, description: str) -> str:
+    """Return a name in the path. Raise `ApiError` 400 if it contains U+0000."""
+    name: str = request.path_params[param]
+    if "\0" in name:
+        raise invalid(f"{description} must not contain U+0000")
+    return name

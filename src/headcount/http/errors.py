@@ -1,16 +1,20 @@
-"""Errors as the API tells them: `{"error": TYPE, "info": SENTENCE}`. All of them are mapped here, once."""
+"""Errors of the API: `{"error": TYPE, "info": SENTENCE}`.
+
+Responsible for the mapping of all exceptions to answers, once. It must not know which operation raised them.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-import msgspec
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from headcount.errors import BadInput, MalformedJson, TooLarge
+from headcount.http.schemas import Error
+from headcount.http.serializer import encode
 from headcount.kernel.events import InvalidEvent
 from headcount.store.database import StoreBusy, StoreError, StoreRejected
 from headcount.telemetry.logging import refused_somebody
@@ -19,9 +23,10 @@ log = structlog.get_logger("headcount.http")
 
 
 class ApiError(Exception):
-    """An answer that is not 200. `error` is a stable word for programs, `info` a sentence for people.
+    """An answer with a status other than 200.
 
-    `about` is for the log alone: whose key was refused, say.
+    `error` is the type, which is stable; `info` a sentence for people. `log_context` is logged only: the key that was
+    refused, for example.
     """
 
     def __init__(
@@ -31,18 +36,18 @@ class ApiError(Exception):
         info: str,
         headers: dict[str, str] | None = None,
         *,
-        about: Mapping[str, Any] | None = None,
+        log_context: Mapping[str, Any] | None = None,
     ) -> None:
         self.status = status
         self.error = error
         self.info = info
         self.headers = headers or {}
-        self.about = about or {}
+        self.log_context = log_context or {}
         super().__init__(info)
 
 
 def invalid(info: str) -> ApiError:
-    """A parameter is missing or wrong."""
+    """Return the error for a parameter or field that is missing or invalid."""
     return ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", info)
 
 
@@ -54,94 +59,93 @@ def not_found(info: str) -> ApiError:
     return ApiError(HTTPStatus.NOT_FOUND, "not-found", info)
 
 
-_WORDS: Final = {
+_FRAMEWORK_ERRORS: Final = {
     404: ("not-found", "there is nothing at {path}; /docs lists what there is"),
     405: ("method-not-allowed", "{path} cannot be asked with {method}"),
     413: ("request-too-large", "the body is too large"),
     415: ("unsupported-media-type", "send JSON or NDJSON"),
 }
+_BAD_REQUEST: Final = "invalid-request-error"
+_SERVER_ERROR: Final = "server-error"
 
 
-def answer_with(status: int, error: str, info: str, headers: dict[str, str] | None = None) -> Response:
-    body = msgspec.json.encode({"error": error, "info": info})
-    return Response(body, status, headers, "application/json")
+def _response(status: int, error: str, info: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(encode(Error(error, info)), status, headers, "application/json")
 
 
-async def on_api_error(request: Request, error: Exception) -> Response:
+async def _on_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     if error.status == HTTPStatus.UNAUTHORIZED:
         route = request.scope.get("headcount.route", "other")
-        refused_somebody("authentication_failed", route=route, reason=error.info, **error.about)
-    return answer_with(error.status, error.error, error.info, error.headers)
+        refused_somebody("authentication_failed", route=route, reason=error.info, **error.log_context)
+    return _response(error.status, error.error, error.info, error.headers)
 
 
-async def on_http_error(request: Request, error: Exception) -> Response:
-    """What Starlette refuses by itself."""
+async def _on_framework_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    word, info = _WORDS.get(error.status_code, ("invalid-request-error", str(error.detail)))
-    told = info.format(path=request.scope["path"], method=request.method)
-    return answer_with(error.status_code, word, told, dict(error.headers or {}))
+    type_, info = _FRAMEWORK_ERRORS.get(error.status_code, (_BAD_REQUEST, str(error.detail)))
+    info = info.format(path=request.scope["path"], method=request.method)
+    return _response(error.status_code, type_, info, dict(error.headers or {}))
 
 
-async def on_bad_input(_: Request, error: Exception) -> Response:
-    return answer_with(HTTPStatus.BAD_REQUEST, "invalid-request-error", str(error))
+async def _on_bad_input(_: Request, error: Exception) -> Response:
+    return _response(HTTPStatus.BAD_REQUEST, _BAD_REQUEST, str(error))
 
 
-async def on_malformed_json(_: Request, error: Exception) -> Response:
-    return answer_with(HTTPStatus.BAD_REQUEST, "json-parsing-error", str(error))
+async def _on_malformed_json(_: Request, error: Exception) -> Response:
+    return _response(HTTPStatus.BAD_REQUEST, "json-parsing-error", str(error))
 
 
-async def on_too_large(_: Request, error: Exception) -> Response:
-    return answer_with(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request-too-large", str(error))
+async def _on_too_large(_: Request, error: Exception) -> Response:
+    return _response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request-too-large", str(error))
 
 
-async def on_busy(_: Request, error: Exception) -> Response:
+async def _on_busy(_: Request, error: Exception) -> Response:
     assert isinstance(error, StoreBusy)
     log.warning("the store is busy", reason=str(error))
-    return answer_with(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", error.reason, {"retry-after": "1"})
+    return _response(HTTPStatus.SERVICE_UNAVAILABLE, _SERVER_ERROR, error.reason, {"retry-after": "1"})
 
 
-async def on_rejected(_: Request, error: Exception) -> Response:
-    """The same request would be rejected again, so the answer does not ask the client to retry."""
+async def _on_rejected(_: Request, error: Exception) -> Response:
+    """Return an answer without a request to retry: the database would reject it again."""
     assert isinstance(error, StoreRejected)
     log.error("the database rejected a request", reason=str(error))
-    return answer_with(HTTPStatus.BAD_REQUEST, "invalid-request-error", f"{error.reason}; nothing was stored")
+    return _response(HTTPStatus.BAD_REQUEST, _BAD_REQUEST, f"{error.reason}; nothing was stored")
 
 
-async def on_store_error(_: Request, error: Exception) -> Response:
-    """The file is damaged, cannot be written, or the like: an operator must see to it."""
+async def _on_store_error(_: Request, error: Exception) -> Response:
+    """Return an answer for a damaged or read-only file, which an operator must repair."""
     log.error("the store refused", reason=str(error))
     info = "the store cannot do that; nothing was taken. 'headcount doctor' and the log tell why"
-    return answer_with(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", info, {"retry-after": "30"})
+    return _response(HTTPStatus.SERVICE_UNAVAILABLE, _SERVER_ERROR, info, {"retry-after": "30"})
 
 
-async def on_our_fault(request: Request, _: Exception) -> Response:
-    told = getattr(request.state, "request_id", "")
-    info = f"something went wrong on our side; the log tells more under request {told}"
-    return answer_with(HTTPStatus.INTERNAL_SERVER_ERROR, "server-error", info)
+async def _on_internal_error(request: Request, _: Exception) -> Response:
+    request_id = getattr(request.state, "request_id", "")
+    info = f"something went wrong on our side; the log tells more under request {request_id}"
+    return _response(HTTPStatus.INTERNAL_SERVER_ERROR, _SERVER_ERROR, info)
 
 
 HANDLERS: Final[dict[Any, Callable[[Request, Exception], Awaitable[Response]]]] = {
-    ApiError: on_api_error,
-    HTTPException: on_http_error,
-    BadInput: on_bad_input,
-    MalformedJson: on_malformed_json,
-    TooLarge: on_too_large,
-    InvalidEvent: on_bad_input,
-    StoreBusy: on_busy,
-    StoreRejected: on_rejected,
-    StoreError: on_store_error,
-    Exception: on_our_fault,
+    ApiError: _on_api_error,
+    HTTPException: _on_framework_error,
+    MalformedJson: _on_malformed_json,
+    TooLarge: _on_too_large,
+    BadInput: _on_bad_input,
+    InvalidEvent: _on_bad_input,
+    StoreBusy: _on_busy,
+    StoreRejected: _on_rejected,
+    StoreError: _on_store_error,
+    Exception: _on_internal_error,
 }
 
 
-async def answer_to(request: Request, error: Exception) -> Response:
-    """What to answer to an error, for who handles a request outside the framework."""
+async def error_response(request: Request, error: Exception) -> Response:
+    """Return the answer to an error, for applications that do without the framework."""
     for kind in type(error).__mro__:
         if kind in HANDLERS:
             if kind is Exception:
-                log.error(
-                    "request failed", exc_info=error, request_id=getattr(request.state, "request_id", "")
-                )
+                request_id = getattr(request.state, "request_id", "")
+                log.error("request failed", exc_info=error, request_id=request_id)
             return await HANDLERS[kind](request, error)
     raise error

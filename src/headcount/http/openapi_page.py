@@ -5,7 +5,8 @@ from html import escape
 from importlib.resources import files
 from typing import Any, Final
 
-from headcount.http.openapi import ABOUT, TITLE, Schema, ref
+from headcount.http.openapi import ABOUT, TITLE, ref
+from headcount.http.params import Schema
 
 _KEY: Final = (
     "Send your API key with every request: <code>Authorization: Bearer KEY</code>."
@@ -82,26 +83,28 @@ def _row(name: str, schema: Schema, told: str, note: str) -> str:
 
 
 def _type(schema: Schema) -> str:
-    """A schema in a few words."""
+    """Return a schema in a few words."""
+    return _type_without_null(schema) + (" or null" if schema.get("nullable") else "")
+
+
+def _type_without_null(schema: Schema) -> str:
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f'<a href="#{name}">{name}</a>'
-    if "anyOf" in schema or "oneOf" in schema:
-        return " or ".join(dict.fromkeys(map(_type, schema.get("anyOf") or schema.get("oneOf") or [])))
+    if "anyOf" in schema or "allOf" in schema:
+        members = schema.get("anyOf") or schema["allOf"]
+        return " or ".join(dict.fromkeys(map(_type, members)))
     if "items" in schema:
         return f"list of {_type(schema['items'])}"
     if isinstance(schema.get("additionalProperties"), dict):
         return f"by name: {_type(schema['additionalProperties'])}"
     if "enum" in schema:
-        return ", ".join(
-            f"<code>{'null' if one is None else escape(str(one))}</code>" for one in schema["enum"]
-        )
-    kinds = schema.get("type", "anything")
-    words = " or ".join(kinds) if isinstance(kinds, list) else kinds
-    return escape(words + (f", {schema['format']}" if "format" in schema else ""))
+        return ", ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
+    format_ = f", {schema['format']}" if "format" in schema else ""
+    return escape(schema.get("type", "anything") + format_)
 
 
 def _prose(text: str) -> str:
-    """Text with `code` in it."""
+    """Return text in which backticks mark code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))

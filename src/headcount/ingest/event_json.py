@@ -5,8 +5,10 @@ know HTTP, keys, or what an event means. The format of an event is that of `sour
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from headcount.errors import BadInput, MalformedJson
 from headcount.kernel.events import Ms
@@ -15,6 +17,7 @@ from headcount.limits import NAME_BYTES, Limits, cut, excess, require_events, ti
 from headcount.sources.event_format import (
     UNDECODABLE,
     EventBody,
+    Timestamp,
     decode,
     decode_line,
     joined_after,
@@ -31,16 +34,16 @@ _LIVE = Origin.LIVE
 class PresentParticipantBody(msgspec.Struct, forbid_unknown_fields=True):
     """A participant who is in a room now."""
 
-    participant_id: str
-    user_id: str | None = None
+    participant_id: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 512})]
+    user_id: Annotated[str | None, Meta(extra_json_schema={"maxLength": 512})] = None
     user_name: str | None = None
 
 
 class SnapshotBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The participants in a room at `at`: Unix seconds or RFC 3339, now if it is left out."""
+    """The participants who are in a room."""
 
     participants: list[PresentParticipantBody]
-    at: int | float | str | None = None
+    at: Annotated[Timestamp | None, Meta(description="Unix seconds or RFC 3339. Default: now.")] = None
 
 
 _SNAPSHOT = msgspec.json.Decoder(SnapshotBody)

@@ -20,7 +20,7 @@ from headcount.http.cursors import Cursors
 from headcount.http.middleware import Front
 from headcount.http.room_quota import RoomQuota
 from headcount.http.routes.events import Ingest
-from headcount.http.routes.inbound import FrontDoor
+from headcount.http.routes.inbound import InboundHandler
 from headcount.http.routes.stream import event_of
 from headcount.outbound.broadcast import Broadcaster
 from headcount.outbound.webhooks.endpoints import EndpointManager
@@ -67,7 +67,7 @@ class Web:
             Parts(
                 gate=self.gate,
                 ingest=self._ingest(quota),
-                front_door=self._inbound(quota),
+                inbound=self._inbound(quota),
                 reading=Reading(
                     core.store.meetings, core.store.usage, core.rules, core.clock.now, settings["granularity_s"],
                     core.store.sources.excluded_participants, settings["request_s"],
@@ -102,9 +102,9 @@ class Web:
             core.settings.limits(), core.metrics.count_events, self._cursors,
         )  # fmt: skip
 
-    def _inbound(self, quota: RoomQuota) -> FrontDoor:
+    def _inbound(self, quota: RoomQuota) -> InboundHandler:
         core = self._core
-        return FrontDoor(
+        return InboundHandler(
             core.store.sources, quota.append, core.clock.now, core.clock.outside, core.metrics.count_events,
             core.settings.limits(), self.gate.count_source, core.source_stats,
             public_url=core.settings["public_url"], add_rooms=core.store.presence.add_rooms, cursors=self._cursors,

@@ -4,9 +4,10 @@ Responsible for the fields of an event, their types, their times, and what must 
 an event, how long its texts may be, what time it is, or the log.
 """
 
-from typing import Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 from headcount.errors import BadInput, MalformedJson
 from headcount.kernel.events import Kind, Ms
@@ -20,18 +21,40 @@ _END: Final = str(Kind.END)
 _TEXTS: Final = ("room", "participant_id", "user_id", "user_name", "source_session", "id")
 
 
-class EventBody(msgspec.Struct, forbid_unknown_fields=True):
-    """One event as it is posted. `at` and `joined_at` are Unix seconds or RFC 3339; an empty optional text is no text."""
+_NAME: Final = {"minLength": 1, "maxLength": 512}
+Timestamp = int | float | Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""Unix seconds or RFC 3339."""
 
-    room: str
-    kind: str
-    participant_id: str | None = None
-    at: int | float | str | None = None
-    id: str | None = None
-    user_id: str | None = None
-    user_name: str | None = None
-    source_session: str | None = None
-    joined_at: int | float | str | None = None
+
+def _field(description: str, **schema: Any) -> Meta:
+    """Return what the API's document says about a field. The limits in it are checked with better messages elsewhere."""
+    return Meta(description=description, extra_json_schema=schema)
+
+
+class EventBody(msgspec.Struct, forbid_unknown_fields=True):
+    """An event. Names have at most 512 characters and 1,024 bytes in UTF-8. An empty optional text means none."""
+
+    room: Annotated[str, _field("The name of the room.", **_NAME)]
+    kind: Annotated[str, _field("The kind of event. `end`: the room was closed.", enum=[*Kind])]
+    participant_id: Annotated[
+        str | None, _field("The id of the connection. Required for a join and a leave.", maxLength=512)
+    ] = None
+    at: Annotated[Timestamp | None, _field("Unix seconds or RFC 3339. Default: now.")] = None
+    id: Annotated[
+        str | None,
+        _field("The source's id of the event. Events with the same id count once.", maxLength=512),
+    ] = None
+    user_id: Annotated[str | None, _field("The user's id, if known.", maxLength=512)] = None
+    user_name: Annotated[str | None, _field("The user's name, if known. A name that is too long is cut.")] = (
+        None
+    )
+    source_session: Annotated[
+        str | None,
+        _field("The source's id of the session. An end with it ends only this session.", maxLength=512),
+    ] = None
+    joined_at: Annotated[
+        Timestamp | None, _field("In a leave: time of the join, in case the join was lost.")
+    ] = None
 
 
 _EVENTS: Final = msgspec.json.Decoder(EventBody | list[EventBody])

@@ -1,66 +1,162 @@
-"""Attendance: the list of who was in a meeting, a line a person, and what became of those who were expected.
+"""Attendance: an entry for each person of a meeting, compared with a roster of expected users.
 
-A roster is named in the URL, or in a body where it is long. What the statuses mean is said in `headcount.roster`.
+Responsible for the roster's forms, in the URL and in a body, and for the answer. It must not know how statuses are
+decided: `headcount.reporting.roster` does that.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
 
 from headcount.http import params
+from headcount.http.context import Answer, Reading
 from headcount.http.errors import invalid, not_json
-from headcount.http.schemas import Wire, share, written
+from headcount.http.operations import operation
+from headcount.http.params import Param
+from headcount.http.routes.meetings import MEETING_ID, REPLACED, find_meeting
+from headcount.http.schemas import (
+    Count,
+    DateTime,
+    Duration,
+    Meeting,
+    Ratio,
+    Schema,
+    Timestamp,
+    UnixSeconds,
+    UserId,
+    UserName,
+    choice,
+    doc,
+)
+from headcount.http.serializer import Serializer, encode, ratio, rfc3339
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import Person, people_in
 from headcount.reporting.roster import Attendee, Schedule, Status, roll_call, schedule_of
 from headcount.store.records import MeetingRow
 
-_MOST_EXPECTED: Final = 10_000
+_MAX_EXPECTED: Final = 10_000
+
+EXPECTED: Final = Param(
+    "expected",
+    params.TEXT_LIST,
+    "Ids of expected users, separated by commas or in several `expected=`. Send ids that contain a comma, and long"
+    " rosters, as a body with POST.",
+    None,
+)
+STARTS_AT: Final = Param(
+    "starts_at",
+    params.TIMESTAMP,
+    "Scheduled start: unix seconds or RFC 3339. Default: the meeting's start.",
+    None,
+)
+ENDS_AT: Final = Param(
+    "ends_at", params.TIMESTAMP, "Scheduled end, in the same form. Default: the meeting's end.", None
+)
+THRESHOLD: Final = Param(
+    "threshold",
+    params.RATIO,
+    "Minimum part of the scheduled time, from 0 to 1, that is not `partial`.",
+    Fraction(1, 2),
+)
+LATE_AFTER: Final = Param(
+    "late_after", params.NON_NEGATIVE, "Seconds after the start from which a person is `late`.", 300
+)
+EARLY_BEFORE: Final = Param(
+    "early_before",
+    params.NON_NEGATIVE,
+    "Seconds before the end from which a person has `left_early`.",
+    300,
+)
+_ROSTER_PARAMS: Final = (EXPECTED, STARTS_AT, ENDS_AT, THRESHOLD, LATE_AFTER, EARLY_BEFORE)
 
 
-class Line(msgspec.Struct, omit_defaults=True):
-    """A person on the list. The fields from `status` on are there if somebody was expected."""
+class AttendanceEntry(Schema, omit_defaults=True):
+    """A person in a meeting. The fields from `status` on are present if somebody was expected."""
 
-    user_id: str | None
-    participant_id: str | None
-    user_name: str | None
-    connections: int
-    join_time: int | None
-    leave_time: int | None
-    duration: int
-    share: float
-    status: str | UnsetType = UNSET
-    scheduled_duration: int | UnsetType = UNSET
-    scheduled_share: float | UnsetType = UNSET
-    late_by: int | UnsetType | None = UNSET
-    left_early_by: int | UnsetType | None = UNSET
+    user_id: UserId
+    participant_id: Annotated[str | None, doc("The connection; `null` if the user is known.")]
+    user_name: UserName
+    connections: Annotated[Count, doc("Number of connections.")]
+    join_time: Annotated[UnixSeconds | None, doc("Time of the first join, in unix seconds.")]
+    leave_time: Annotated[
+        UnixSeconds | None, doc("Time of the last leave, in unix seconds; `null` before it.")
+    ]
+    duration: Duration
+    share: Annotated[Ratio, doc("Part of the meeting's duration.")]
+    status: Annotated[str | UnsetType, choice(Status, "Attendance status.")] = UNSET
+    scheduled_duration: Annotated[
+        Count | UnsetType, doc("Duration within the scheduled time, in seconds.")
+    ] = UNSET
+    scheduled_share: Annotated[Ratio | UnsetType, doc("Part of the scheduled time.")] = UNSET
+    late_by: Annotated[
+        Count | UnsetType | None, doc("Seconds after the scheduled start if late, else 0.")
+    ] = UNSET
+    left_early_by: Annotated[
+        Count | UnsetType | None, doc("Seconds before the scheduled end if early, else 0.")
+    ] = UNSET
 
 
-class AttendanceList(msgspec.Struct):
-    """Who was in a meeting. `totals` come first."""
+class AttendanceTotals(Schema):
+    """Number of persons; with `expected`, also of expected users, and of persons by status."""
 
-    id: str
-    room: str
-    start_time: int
-    duration: int
-    ongoing: bool
-    max_participants: int
-    starts_at: str
-    ends_at: str
-    totals: dict[str, int]
-    data: list[Line]
+    people: Count
+    expected: Count | UnsetType = UNSET
+    present: Count | UnsetType = UNSET
+    late: Count | UnsetType = UNSET
+    left_early: Count | UnsetType = UNSET
+    partial: Count | UnsetType = UNSET
+    no_show: Count | UnsetType = UNSET
+    walk_in: Count | UnsetType = UNSET
+
+
+class AttendanceList(Meeting):
+    """The persons of a meeting by their first join, then expected users who never joined."""
+
+    starts_at: DateTime
+    ends_at: DateTime
+    totals: AttendanceTotals
+    data: list[AttendanceEntry]
+
+
+class ExpectedUser(Schema):
+    """A user who was expected."""
+
+    user_id: Annotated[str, doc("The user's id.", minLength=1)]
+    user_name: Annotated[str | None, doc("The user's name.")] = None
+
+
+class Roster(Schema):
+    """The expected users, and the parameters of GET."""
+
+    expected: Annotated[
+        list[ExpectedUser | Annotated[str, doc("The id of a user.", minLength=1)]],
+        doc("Expected users, as objects or as ids.", maxItems=_MAX_EXPECTED),
+    ]
+    starts_at: Annotated[Timestamp | UnsetType, doc(STARTS_AT.description)] = UNSET
+    ends_at: Annotated[Timestamp | UnsetType, doc(ENDS_AT.description)] = UNSET
+    threshold: Annotated[
+        int | float | UnsetType, doc(THRESHOLD.description + " Default: 0.5.", minimum=0, maximum=1)
+    ] = UNSET
+    late_after: Annotated[int | UnsetType, doc(LATE_AFTER.description + " Default: 300.", minimum=0)] = UNSET
+    early_before: Annotated[int | UnsetType, doc(EARLY_BEFORE.description + " Default: 300.", minimum=0)] = (
+        UNSET
+    )
+
+
+_ROSTER: Final = msgspec.json.Decoder(Roster)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked. `expected` is None if nobody was named; the times are None for the meeting's own."""
+class RosterQuery:
+    """The parameters of an attendance list. Without a roster `expected` is None; None as a time means the meeting's."""
 
     expected: dict[str, str | None] | None
     starts: Ms | None
@@ -70,126 +166,144 @@ class Asked:
     early_before: Ms
 
 
-def asked_in_url(query: QueryParams) -> Asked:
-    """What the URL asks. Raises `ApiError` 400 where it makes no sense."""
-    named = [user_id for some in params.EXPECTED.all_of(query) for user_id in some]
-    return Asked(
-        dict.fromkeys(named) if named else None,
-        params.STARTS_AT.of(query),
-        params.ENDS_AT.of(query),
-        params.THRESHOLD.of(query),
-        params.LATE_AFTER.of(query) * 1_000,
-        params.EARLY_BEFORE.of(query) * 1_000,
+@operation(
+    "GET", "/meetings/{id}/attendance", "attendance", "Get the attendance list of a meeting", AttendanceList,
+    tag="reading", params=(MEETING_ID, *_ROSTER_PARAMS), errors=(404,), headers=REPLACED,
+)  # fmt: skip
+def get_attendance(reading: Reading, domain: str, request: Request) -> Answer:
+    """Return an entry for each person: a user, or a connection whose user is unknown.
+
+    With `expected`, entries have a status, and expected users who never joined have an entry, too. Headcount extension.
+    """
+    return _attendance(reading, domain, request, query_of_url(request.query_params))
+
+
+@operation(
+    "POST", "/meetings/{id}/attendance", "attendance-of-roster", "Compare a meeting with a roster", AttendanceList,
+    tag="reading", params=(MEETING_ID,), body=Roster, errors=(404, 408, 413, 415), headers=REPLACED,
+)  # fmt: skip
+def compare_attendance(reading: Reading, domain: str, request: Request) -> Answer:
+    """Return the same for a long roster, or one with names. The scope `read` is enough."""
+    return _attendance(reading, domain, request, query_of_body(request.state.body))
+
+
+OPERATIONS: Final = (get_attendance, compare_attendance)
+
+
+def query_of_url(query: QueryParams) -> RosterQuery:
+    """Return the parameters in the URL. Raise `ApiError` 400 if one is invalid."""
+    user_ids = [user_id for ids in EXPECTED.get_all(query) for user_id in ids]
+    return RosterQuery(
+        dict.fromkeys(user_ids) if user_ids else None,
+        STARTS_AT.get(query),
+        ENDS_AT.get(query),
+        THRESHOLD.get(query),
+        LATE_AFTER.get(query) * 1_000,
+        EARLY_BEFORE.get(query) * 1_000,
     )
 
 
-class _Expected(msgspec.Struct, forbid_unknown_fields=True):
-    user_id: str
-    user_name: str | None = None
-
-
-class _Body(msgspec.Struct, forbid_unknown_fields=True):
-    expected: list[_Expected | str]
-    starts_at: int | float | str | UnsetType = UNSET
-    ends_at: int | float | str | UnsetType = UNSET
-    threshold: int | float | UnsetType = UNSET
-    late_after: int | UnsetType = UNSET
-    early_before: int | UnsetType = UNSET
-
-
-_BODY: Final = msgspec.json.Decoder(_Body)
-
-
-def asked_in_body(body: bytes) -> Asked:
-    """What a body of JSON asks; its fields are read as those of a URL are. Raises `ApiError` 400."""
+def query_of_body(body: bytes) -> RosterQuery:
+    """Return the parameters in a JSON body; they are parsed as those of a URL. Raise `ApiError` 400."""
     try:
-        said = _BODY.decode(body)
+        roster = _ROSTER.decode(body)
     except msgspec.ValidationError as error:
         raise invalid(f"the body is not as expected: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise not_json(f"the body is no JSON: {error}") from error
-    if len(said.expected) > _MOST_EXPECTED:
+    if len(roster.expected) > _MAX_EXPECTED:
         raise invalid(
-            f'"expected" may name {_MOST_EXPECTED:,} people at most [Received {len(said.expected):,}]'
+            f'"expected" may name {_MAX_EXPECTED:,} people at most [Received {len(roster.expected):,}]'
         )
-    people = [_Expected(one) if isinstance(one, str) else one for one in said.expected]
-    written_out = {
-        name: str(value)
-        for name in ("starts_at", "ends_at", "threshold", "late_after", "early_before")
-        if (value := getattr(said, name)) is not UNSET
+    texts = {
+        param.name: str(value)
+        for param in _ROSTER_PARAMS[1:]
+        if (value := getattr(roster, param.name)) is not UNSET
     }
-    terms = asked_in_url(QueryParams(written_out))
     expected: dict[str, str | None] = {}
-    for one in people:
-        user_id = params.USER_ID.read("expected", one.user_id)
-        expected[user_id] = expected.get(user_id) or one.user_name or None
-    return Asked(expected, terms.starts, terms.ends, terms.threshold, terms.late_after, terms.early_before)
+    for user in roster.expected:
+        user_id, name = (user, None) if isinstance(user, str) else (user.user_id, user.user_name)
+        user_id = params.parse_text("expected", user_id)
+        expected[user_id] = expected.get(user_id) or name or None
+    return replace(query_of_url(QueryParams(texts)), expected=expected)
 
 
-def attendance_list(asked: Asked, row: MeetingRow, entries: Sequence[Entry], wire: Wire) -> AttendanceList:
-    """The list of one meeting, whose entries these are. Raises `ApiError` 400 if the scheduled time has no length."""
-    terms = _terms(asked, row, wire.now)
-    people = people_in(entries, wire.now)
-    length = (wire.now if row.end is None else row.end) - row.start
-    if asked.expected is None:
-        totals, data = {"people": len(people)}, [_line(one, length, wire) for one in people]
+def _attendance(reading: Reading, domain: str, request: Request, query: RosterQuery) -> Answer:
+    row, headers = find_meeting(reading, domain, request)
+    entries = reading.answers.entries([row])[row.id]
+    return encode(attendance_list(query, row, entries, reading.serializer())), headers
+
+
+def attendance_list(
+    query: RosterQuery, row: MeetingRow, entries: Sequence[Entry], serializer: Serializer
+) -> AttendanceList:
+    """Return the attendance list of a meeting with these entries. Raise `ApiError` 400 if the scheduled time is empty."""
+    now = serializer.now
+    schedule = _schedule(query, row, now)
+    people = people_in(entries, now)
+    length = (now if row.end is None else row.end) - row.start
+    if query.expected is None:
+        totals = AttendanceTotals(len(people))
+        data = [_entry(person, length, serializer) for person in people]
     else:
-        attendees = roll_call(people, asked.expected, terms)
-        totals = _totals(attendees, len(people), len(asked.expected))
-        data = [_line_of(one, length, terms, wire) for one in attendees]
-    heading = wire.meeting(row)
+        attendees = roll_call(people, query.expected, schedule)
+        totals = _totals(attendees, len(people), len(query.expected))
+        data = [_entry_with_status(attendee, length, schedule, serializer) for attendee in attendees]
+    meeting = serializer.meeting(row)
     return AttendanceList(
-        heading.id,
-        heading.room,
-        heading.start_time,
-        heading.duration,
-        heading.ongoing,
-        heading.max_participants,
-        written(terms.start),
-        written(terms.end),
+        meeting.id,
+        meeting.room,
+        meeting.start_time,
+        meeting.duration,
+        meeting.ongoing,
+        meeting.max_participants,
+        rfc3339(schedule.start),
+        rfc3339(schedule.end),
         totals,
         data,
     )
 
 
-def _terms(asked: Asked, row: MeetingRow, now: Ms) -> Schedule:
-    starts = row.start if asked.starts is None else asked.starts
-    over = now if row.end is None else row.end
-    ends = over if asked.ends is None else asked.ends
-    if asked.ends is not None and ends <= starts:
-        raise invalid(f'"ends_at" must be later than the start, {written(starts)} [Received {written(ends)}]')
-    if asked.ends is None and ends < starts and row.end is not None:
-        raise invalid(f'"starts_at" must be before the end of the meeting, {written(ends)}, or say "ends_at"')
-    return schedule_of(starts, ends, row.end, now, asked.threshold, asked.late_after, asked.early_before)
+def _schedule(query: RosterQuery, row: MeetingRow, now: Ms) -> Schedule:
+    starts = row.start if query.starts is None else query.starts
+    meeting_end = now if row.end is None else row.end
+    ends = meeting_end if query.ends is None else query.ends
+    if query.ends is not None and ends <= starts:
+        raise invalid(f'"ends_at" must be later than the start, {rfc3339(starts)} [Received {rfc3339(ends)}]')
+    if query.ends is None and ends < starts and row.end is not None:
+        raise invalid(f'"starts_at" must be before the end of the meeting, {rfc3339(ends)}, or say "ends_at"')
+    return schedule_of(starts, ends, row.end, now, query.threshold, query.late_after, query.early_before)
 
 
-def _totals(attendees: Sequence[Attendee], people: int, expected: int) -> dict[str, int]:
-    counts = Counter(one.status for one in attendees)
-    return {"people": people, "expected": expected, **{status.value: counts[status] for status in Status}}
+def _totals(attendees: Sequence[Attendee], people: int, expected: int) -> AttendanceTotals:
+    counts = Counter(attendee.status for attendee in attendees)
+    return AttendanceTotals(people, expected, **{status.value: counts[status] for status in Status})
 
 
-def _line(person: Person, length: Ms, wire: Wire) -> Line:
-    return Line(
+def _entry(person: Person, length: Ms, serializer: Serializer) -> AttendanceEntry:
+    return AttendanceEntry(
         person.user_id,
         None if person.user_id is not None else person.participant_id,
         person.user_name,
         person.connections,
-        wire.second(person.first_join),
-        None if person.last_leave is None else wire.second(person.last_leave),
-        wire.rounded(person.attended_ms),
-        share(person.attended_ms, length),
+        serializer.second(person.first_join),
+        None if person.last_leave is None else serializer.second(person.last_leave),
+        serializer.rounded(person.attended_ms),
+        ratio(person.attended_ms, length),
     )
 
 
-def _line_of(one: Attendee, length: Ms, terms: Schedule, wire: Wire) -> Line:
-    if one.person is None:
-        line = Line(one.user_id, None, one.user_name, 0, None, None, 0, 0.0)
+def _entry_with_status(
+    attendee: Attendee, length: Ms, schedule: Schedule, serializer: Serializer
+) -> AttendanceEntry:
+    if attendee.person is None:
+        entry = AttendanceEntry(attendee.user_id, None, attendee.user_name, 0, None, None, 0, 0.0)
     else:
-        line = _line(one.person, length, wire)
-    line.user_name = one.user_name
-    line.status = one.status.value
-    line.scheduled_duration = wire.rounded(one.attended_ms)
-    line.scheduled_share = share(one.attended_ms, terms.length_ms)
-    line.late_by = None if one.late_by_ms is None else wire.rounded(one.late_by_ms)
-    line.left_early_by = None if one.left_early_by_ms is None else wire.rounded(one.left_early_by_ms)
-    return line
+        entry = _entry(attendee.person, length, serializer)
+    entry.user_name = attendee.user_name
+    entry.status = attendee.status.value
+    entry.scheduled_duration = serializer.rounded(attendee.attended_ms)
+    entry.scheduled_share = ratio(attendee.attended_ms, schedule.length_ms)
+    entry.late_by = None if attendee.late_by_ms is None else serializer.rounded(attendee.late_by_ms)
+    entry.left_early_by = None if attendee.left_early_by_ms is None else serializer.rounded(attendee.left_early_by_ms)
+    return entry

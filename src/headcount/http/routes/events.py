@@ -1,14 +1,15 @@
-"""Ingest: the routes that take events and lists of those present.
+"""Events: the operations that append events and room snapshots to the log.
 
-Single events come by the thousand, so what takes them speaks ASGI itself: the framework's routing,
-its requests and responses cost three times what reading and appending an event does.
+Single events arrive by the thousand, so POST /events is an ASGI application without the framework: its routing,
+requests and responses cost three times as much as parsing and appending an event. Responsible for authentication,
+limits and acknowledgement in the right order. It must not know how bodies are parsed.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -17,29 +18,46 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from headcount.engine.read_your_writes import RoomQuarantinedError
+from headcount.http import params
 from headcount.http.auth import Gate
 from headcount.http.body import read_body, require_length, require_text
 from headcount.http.context import domain_of
 from headcount.http.cursors import Cursors
-from headcount.http.errors import ApiError, answer_to, invalid
-from headcount.ingest.event_json import EventReader
+from headcount.http.errors import ApiError, error_response
+from headcount.http.operations import Body, Handler, Operation, operation, routes_of
+from headcount.http.params import Param
+from headcount.http.routes.presence import ROOM
+from headcount.http.schemas import Count, Schema, doc
+from headcount.http.serializer import encode
+from headcount.ingest.event_json import EventReader, SnapshotBody
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
+from headcount.sources.event_format import EventBody
 from headcount.store.credentials import Key
 from headcount.store.database import StoreTimeout
 from headcount.store.records import AppendResult, LogEntry
 
-_WAIT_S: Final = 30
-_BOOLEANS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
+_WAIT_TIMEOUT_S: Final = 30
 _JSON_TYPE: Final = (b"content-type", b"application/json")
+
+WAIT: Final = Param("wait", params.BOOLEAN, "Answer only when the events have been processed.", False)
+
+
+class IngestResult(Schema):
+    """The result of ingesting events."""
+
+    accepted: Annotated[Count, doc("Number of new events.")]
+    duplicates: Annotated[Count, doc("Number of events that were known already.")]
+    position: Annotated[str, doc("The end of the log, as an opaque cursor of your domain.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """What the routes that take events need.
+    """The dependencies of operations that ingest events.
 
-    `passed` waits until the engine has passed a position, and shows what these entries say. `now` is our own
-    time, `outside` the one by which it is judged what senders say.
+    `append` and `hand_over` write to the log, and answer when the entries are on disk. `passed` waits until the engine
+    has processed a position, with these entries. `now` is the clock, and `outside` the one that senders' times are
+    compared with. `took` counts what was appended.
     """
 
     gate: Gate
@@ -53,31 +71,34 @@ class Ingest:
     cursors: Cursors
 
 
-class Events:
-    """POST /events, from the first byte to the last."""
+class EventsApp:
+    """Ingest events: one, an array, or one per line (NDJSON, with the content type `application/x-ndjson`).
+
+    Either all events of a request are accepted, or none.
+    """
 
     def __init__(self, ingest: Ingest) -> None:
         self._ingest = ingest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answer = await self._taken(scope, receive)
-        except Exception as error:  # noqa: BLE001 - told in the API's words, ours among them
-            await (await answer_to(Request(scope), error))(scope, receive, send)
+            answer = await self._handle(scope, receive)
+        except Exception as error:  # noqa: BLE001 - every error gets its answer, internal ones, too
+            await (await error_response(Request(scope), error))(scope, receive, send)
             return
         headers = [_JSON_TYPE, (b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
-    async def _taken(self, scope: Scope, receive: Receive) -> bytes:
+    async def _handle(self, scope: Scope, receive: Receive) -> bytes:
         if "headcount.error" in scope:
             raise scope["headcount.error"]
         ingest = self._ingest
         headers = dict(scope["headers"])
         key = await ingest.gate.admit(headers.get(b"authorization"), "ingest")
         body = await read_body(headers, receive, ingest.limits.body_bytes, ingest.limits.request_s)
-        entries = self._read(key, headers, body)
-        return await _appended(ingest, key, entries, len(entries), scope["query_string"])
+        entries = self._parse(key, headers, body)
+        return await _append(ingest, key, entries, len(entries), scope["query_string"])
 
     def take(
         self,
@@ -85,11 +106,10 @@ class Events:
         body: bytes,
         answer: Callable[[bytes | StoreTimeout | None], None],
     ) -> None:
-        """Take a body that is here already, and `answer` once it is on the disk; None if it was not taken.
+        """Handle a request whose body is complete, without a task. Call `answer` with the answer once it is on disk.
 
-        `StoreTimeout` says that this is not known, so that it must not be tried again by us.
-
-        Raises what is wrong with it, before anything is taken.
+        `answer` gets None if nothing was appended, and `StoreTimeout` if that is unknown: then the request must not be
+        handled again. Raise what is wrong with the request, before anything is appended.
         """
         ingest = self._ingest
         key = ingest.gate.admit_known(headers.get(b"authorization"), "ingest")
@@ -98,75 +118,96 @@ class Events:
             return
         require_text(headers)
         require_length(body, ingest.limits.body_bytes)
-        entries = self._read(key, headers, body)
+        entries = self._parse(key, headers, body)
         ingest.gate.count(key, "ingest", len(entries))
 
-        def appended(done: AppendResult | Exception) -> None:
+        def on_appended(done: AppendResult | Exception) -> None:
             if isinstance(done, Exception):
                 answer(done if isinstance(done, StoreTimeout) else None)
             else:
                 ingest.took(done)
-                answer(_told(done, key, ingest.cursors))
+                answer(_result(done, key, ingest.cursors))
 
-        ingest.hand_over(entries, appended)
+        ingest.hand_over(entries, on_appended)
 
-    def _read(self, key: Key, headers: Mapping[bytes, bytes], body: bytes) -> list[LogEntry]:
+    def _parse(self, key: Key, headers: Mapping[bytes, bytes], body: bytes) -> list[LogEntry]:
         reader = EventReader(key.domain, self._ingest.outside(), self._ingest.now(), self._ingest.limits)
         ndjson = b"ndjson" in headers.get(b"content-type", b"")
         return reader.lines(body) if ndjson else reader.events(body)
 
 
+POST_EVENTS: Final = operation(
+    "POST", "/events", "takeEvents", "Ingest events", IngestResult,
+    tag="Events", params=(WAIT,), errors=(408, 413, 415),
+    body=Body(
+        EventBody | list[EventBody],
+        example={
+            "room": "standup",
+            "kind": "join",
+            "participant_id": "c-1",
+            "user_name": "Ann",
+            "at": 1772442000,
+        },
+    ),
+)(EventsApp)  # fmt: skip
+
+IngestHandler = Callable[[Ingest, Request], Awaitable[bytes]]
+
+
+@operation(
+    "POST", "/rooms/{room:name}/snapshot", "takeSnapshot", "Send a room snapshot", IngestResult,
+    tag="Events", params=(ROOM, WAIT), body=SnapshotBody, errors=(408, 413, 415),
+)  # fmt: skip
+async def ingest_snapshot(ingest: Ingest, request: Request) -> bytes:
+    """Send the list of participants who are in a room. Missing joins and leaves are inferred (rule 3a)."""
+    headers, limits = dict(request.scope["headers"]), ingest.limits
+    body = await read_body(headers, request.receive, limits.body_bytes, limits.request_s)
+    reader = EventReader(domain_of(request), ingest.outside(), ingest.now(), ingest.limits)
+    entry, number = reader.snapshot(request.path_params["room"], body)
+    return await _append(ingest, request.state.key, [entry], number, request.scope["query_string"])
+
+
+OPERATIONS: Final[tuple[Operation[IngestHandler], ...]] = (ingest_snapshot,)
+
+
 def routes(ingest: Ingest) -> list[Route]:
-    """The routes that take something."""
+    """Return the routes of the operations that use the framework: all but POST /events."""
 
-    async def snapshot(request: Request) -> Response:
-        headers, limits = dict(request.scope["headers"]), ingest.limits
-        body = await read_body(headers, request.receive, limits.body_bytes, limits.request_s)
-        reader = EventReader(domain_of(request), ingest.outside(), ingest.now(), ingest.limits)
-        entry, number = reader.snapshot(request.path_params["room"], body)
-        query = request.scope["query_string"]
-        answer = await _appended(ingest, request.state.key, [entry], number, query)
-        return Response(answer, media_type="application/json")
+    def bind(operation: Operation[IngestHandler]) -> Handler:
+        async def handle(request: Request) -> Response:
+            return Response(await operation.handler(ingest, request), media_type="application/json")
 
-    return [Route("/rooms/{room:name}/snapshot", snapshot, methods=["POST"], name="snapshot")]
+        return handle
+
+    return routes_of(OPERATIONS, bind)
 
 
-async def _appended(
-    ingest: Ingest, key: Key, entries: Sequence[LogEntry], number: int, query: bytes
-) -> bytes:
-    """Append what was read, which counts as so many events, and answer once it is on the disk."""
-    waits = _is_to_wait(query) if query else False
+async def _append(ingest: Ingest, key: Key, entries: Sequence[LogEntry], number: int, query: bytes) -> bytes:
+    """Append entries, which count as so many events, and return the answer once they are on disk."""
+    wait = _wait_requested(query) if query else False
     ingest.gate.count(key, "ingest", number)
     done = await ingest.append(entries)
     ingest.took(done)
-    if waits:
+    if wait:
         await _wait(ingest, done.position, entries)
-    return _told(done, key, ingest.cursors)
+    return _result(done, key, ingest.cursors)
 
 
-def _told(done: AppendResult, key: Key, cursors: Cursors) -> bytes:
-    cursor = cursors.encode(key.domain, done.position)
-    return b'{"accepted":%d,"duplicates":%d,"position":"%b"}' % (
-        done.accepted,
-        done.duplicates,
-        cursor.encode(),
-    )
+def _result(done: AppendResult, key: Key, cursors: Cursors) -> bytes:
+    return encode(IngestResult(done.accepted, done.duplicates, cursors.encode(key.domain, done.position)))
 
 
-def _is_to_wait(query: bytes) -> bool:
-    """Whether `wait` asks for it, in one of the spellings of a boolean."""
-    said = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("wait", ["false"])[-1]
-    if said not in _BOOLEANS:
-        raise invalid(f'"wait" must be a boolean: true or false [Received wait="{said[:50]}"]')
-    return _BOOLEANS[said]
+def _wait_requested(query: bytes) -> bool:
+    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(WAIT.name)
+    return False if values is None else WAIT.parser.parse(WAIT.name, values[-1])
 
 
 async def _wait(ingest: Ingest, position: int, entries: Sequence[LogEntry]) -> None:
     try:
-        await asyncio.wait_for(ingest.passed(position, entries), _WAIT_S)
+        await asyncio.wait_for(ingest.passed(position, entries), _WAIT_TIMEOUT_S)
     except RoomQuarantinedError as error:
-        told = f"the events are stored, but they do not show: {error}"
-        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "room-quarantined-error", told) from None
+        info = f"the events are stored, but they do not show: {error}"
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "room-quarantined-error", info) from None
     except TimeoutError:
         raise ApiError(
             HTTPStatus.SERVICE_UNAVAILABLE,

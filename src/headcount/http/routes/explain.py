@@ -1,110 +1,257 @@
-"""Explain: why a meeting is as it is, as the API tells it."""
+"""Explain: why a meeting started and ended as it did, as an answer of the API.
 
-from typing import Any, Final
+Responsible for the answer's schema. It must not know the reasons: `headcount.reporting.explain` finds them.
+"""
 
-import msgspec
+from typing import Annotated, Any, Final
 
-from headcount.http.context import Reading
+from starlette.requests import Request
+
+from headcount.http.context import Answer, Reading
 from headcount.http.errors import invalid
-from headcount.http.schemas import Wire, written
-from headcount.kernel.changes import Because
-from headcount.kernel.events import Event
-from headcount.reporting.explain.meeting import (
-    MAX_EVENTS,
-    CorrectionStep,
-    ExcludedEvent,
-    Step,
-    explain_meeting,
+from headcount.http.operations import operation
+from headcount.http.routes.meetings import MEETING_ID, REPLACED, find_meeting
+from headcount.http.schemas import (
+    LEFT_BY,
+    ConnectionId,
+    Count,
+    DateTime,
+    Meeting,
+    Schema,
+    UserId,
+    UserName,
+    choice,
+    doc,
 )
+from headcount.http.serializer import encode, rfc3339
+from headcount.kernel.changes import Because
+from headcount.kernel.events import Event, Inferred, Kind
+from headcount.reporting.explain import meeting as explanations
+from headcount.reporting.explain.meeting import MAX_EVENTS, CorrectionStep, ExcludedEvent, Step
+from headcount.sources.api import Role
 from headcount.store.records import MeetingRow
 
-_STEP_TYPES: Final = {"start": "began", "end": "ended"}
-_MOMENTS: Final = frozenset({"at", "join", "leave", "start", "end"})
+_STEP_NAMES: Final = {"start": "began", "end": "ended"}
+_STEP_TYPES: Final = ("began", "ended", "joined", "named", "left", "void", "ignored")
+
+Rule = Annotated[str, doc("The number of the rule.")]
+Reason = Annotated[str, doc("The case of the rule that applied.")]
+Sentence = Annotated[str, doc("The same as a sentence.")]
+OptionalId = Annotated[str | None, doc("The id of the connection; `null` if it is about the room.")]
+EventKind = Annotated[str, choice(Kind, "The kind of event.")]
 
 
-def explanation(reading: Reading, row: MeetingRow) -> dict[str, Any]:
-    """The meeting, why it began and ended, what was void, ignored and corrected, and the events behind it.
+class ExplanationStep(Schema):
+    """Something that happened, and the rule behind it."""
 
-    Raises `ApiError` 400 if there are too many events to tell of.
+    what: Annotated[str, choice(_STEP_TYPES, "What happened.")]
+    time: DateTime
+    rule: Rule
+    because: Reason
+    participant_id: OptionalId
+    sentence: Sentence
+
+
+class CorrectingEvent(Schema):
+    """The event that caused a correction."""
+
+    kind: EventKind
+    participant_id: OptionalId
+    at: DateTime
+
+
+class CorrectedStay(Schema):
+    """A stay before or after a correction."""
+
+    participant_id: ConnectionId
+    join: DateTime
+    leave: DateTime | None
+    left_by: Annotated[str | None, choice(LEFT_BY, "How the stay ended; `null` while it lasts.")]
+    user_id: UserId
+    user_name: UserName
+
+
+class CorrectedMeeting(Schema):
+    """A meeting before or after a correction."""
+
+    id: Annotated[str, doc("The id of the meeting.")]
+    start: DateTime
+    end: DateTime | None
+    max_participants: Count
+
+
+class Correction(Schema):
+    """A correction of stays and meetings after a late event."""
+
+    time: DateTime
+    rule: Rule
+    because: Reason
+    late_s: Annotated[float, doc("How late the event arrived, in seconds.")]
+    sentence: Sentence
+    event: CorrectingEvent | None
+    stays_before: list[CorrectedStay]
+    stays_after: list[CorrectedStay]
+    meetings_before: list[CorrectedMeeting]
+    meetings_after: list[CorrectedMeeting]
+
+
+class ExcludedParticipant(Schema):
+    """A join or leave of a participant who is excluded from meetings, for example a recorder."""
+
+    kind: EventKind
+    time: DateTime
+    participant_id: ConnectionId
+    user_id: UserId
+    user_name: UserName
+    role: Annotated[str, choice(Role, "The role of the participant.")]
+    sentence: Sentence
+
+
+class SourceEvent(Schema):
+    """An event of the log."""
+
+    kind: EventKind
+    time: DateTime
+    participant_id: OptionalId
+    user_id: UserId
+    user_name: UserName
+    source_session: Annotated[str | None, doc("The source's own id of the session.")]
+    joined_at: Annotated[DateTime | None, doc("Time of the join, if a leave contains it.")]
+    inferred: Annotated[
+        str | None, choice(Inferred, "How the event was inferred; `null` if it was reported.")
+    ]
+
+
+class Explanation(Meeting):
+    """Why a meeting is as it is."""
+
+    superseded_ids: Annotated[list[str], doc("Ids of meetings that this one replaced after corrections.")]
+    began: Annotated[ExplanationStep | None, doc("Why the meeting started.")]
+    ended: Annotated[ExplanationStep | None, doc("Why the meeting ended; `null` while it is ongoing.")]
+    steps: list[ExplanationStep]
+    corrections: list[Correction]
+    not_counted: list[ExcludedParticipant]
+    events: list[SourceEvent]
+
+
+@operation(
+    "GET", "/meetings/{id}/explain", "explain", "Explain a meeting", Explanation,
+    tag="reading", params=(MEETING_ID,), errors=(404,), headers=REPLACED,
+)  # fmt: skip
+def explain_meeting(reading: Reading, domain: str, request: Request) -> Answer:
+    """Return why the meeting started and ended, with the rule of each step and the events behind it.
+
+    Stays that are too short, ignored events and corrections are steps, too. Headcount extension.
     """
-    now = reading.now()
-    found = explain_meeting(reading.answers, reading.bystanders, row, now, reading.rules)
+    row, headers = find_meeting(reading, domain, request)
+    return encode(_explanation(reading, row)), headers
+
+
+OPERATIONS: Final = (explain_meeting,)
+
+
+def _explanation(reading: Reading, row: MeetingRow) -> Explanation:
+    """Return the explanation of a meeting. Raise `ApiError` 400 if it has too many events."""
+    serializer = reading.serializer()
+    found = explanations.explain_meeting(reading.answers, reading.bystanders, row, serializer.now, reading.rules)
     if found is None:
         raise invalid(
             f"more than {MAX_EVENTS:,} events are behind this meeting: 'headcount export' and"
             " 'headcount explain' tell of them all"
         )
-    heading = msgspec.to_builtins(Wire(now, reading.granularity_s).meeting(row))
-    return {
-        **heading,
-        "superseded_ids": found.previous_ids,
-        "began": None if found.start is None else _step(found.start),
-        "ended": None if found.end is None else _step(found.end),
-        "steps": [_step(one) for one in found.steps],
-        "corrections": [_correction(one) for one in found.corrections],
-        "not_counted": [_bystander(one) for one in found.excluded],
-        "events": [_event(event) for event in found.events],
-    }
+    meeting = serializer.meeting(row)
+    return Explanation(
+        meeting.id,
+        meeting.room,
+        meeting.start_time,
+        meeting.duration,
+        meeting.ongoing,
+        meeting.max_participants,
+        found.previous_ids,
+        None if found.start is None else _step(found.start),
+        None if found.end is None else _step(found.end),
+        [_step(step) for step in found.steps],
+        [_correction(correction) for correction in found.corrections],
+        [_excluded(event) for event in found.excluded],
+        [_event(event) for event in found.events],
+    )
 
 
-def _step(step: Step) -> dict[str, Any]:
-    return {
-        "what": _STEP_TYPES.get(step.type, step.type),
-        "time": written(step.at),
-        **_reason(step.reason),
-        "participant_id": step.participant_id,
-        "sentence": step.message,
-    }
+def _step(step: Step) -> ExplanationStep:
+    return ExplanationStep(
+        _STEP_NAMES.get(step.type, step.type), rfc3339(step.at), *_reason(step.reason), step.participant_id, step.message
+    )
 
 
-def _reason(because: Because) -> dict[str, str]:
-    return {"rule": because.rule.removeprefix("R"), "because": because.value.partition(" ")[2]}
+def _reason(because: Because) -> tuple[str, str]:
+    """Return the number of the rule and the case."""
+    rule, _, case = because.value.partition(" ")
+    return rule.removeprefix("R"), case
 
 
-def _correction(one: CorrectionStep) -> dict[str, Any]:
-    told: dict[str, Any] = _with_times(one.before_and_after)
-    return {
-        "time": written(one.at),
-        **_reason(one.reason),
-        "late_s": one.late_ms / 1_000,
-        "sentence": one.message,
-        **told,
-    }
+def _correction(correction: CorrectionStep) -> Correction:
+    changes = correction.before_and_after
+    event = changes["event"]
+    return Correction(
+        rfc3339(correction.at),
+        *_reason(correction.reason),
+        correction.late_ms / 1_000,
+        correction.message,
+        None
+        if event is None
+        else CorrectingEvent(event["kind"], event["participant_id"], rfc3339(event["at"])),
+        [_stay(stay) for stay in changes["stays_before"]],
+        [_stay(stay) for stay in changes["stays_after"]],
+        [_meeting(meeting) for meeting in changes["meetings_before"]],
+        [_meeting(meeting) for meeting in changes["meetings_after"]],
+    )
 
 
-def _with_times(told: Any) -> Any:
-    """The same with moments as they are written here."""
-    if isinstance(told, list):
-        return [_with_times(one) for one in told]
-    if isinstance(told, dict):
-        return {
-            key: written(value) if key in _MOMENTS and isinstance(value, int) else _with_times(value)
-            for key, value in told.items()
-        }
-    return told
+def _stay(stay: dict[str, Any]) -> CorrectedStay:
+    return CorrectedStay(
+        stay["participant_id"],
+        rfc3339(stay["join"]),
+        _optional_time(stay["leave"]),
+        stay["left_by"],
+        stay["user_id"],
+        stay["user_name"],
+    )
 
 
-def _event(event: Event) -> dict[str, Any]:
-    return {
-        "kind": event.kind.value,
-        "time": written(event.at),
-        "participant_id": event.participant_id,
-        "user_id": event.user_id,
-        "user_name": event.user_name,
-        "source_session": event.source_session,
-        "joined_at": None if event.joined_at is None else written(event.joined_at),
-        "inferred": None if event.inferred is None else event.inferred.value,
-    }
+def _meeting(meeting: dict[str, Any]) -> CorrectedMeeting:
+    return CorrectedMeeting(
+        meeting["id"],
+        rfc3339(meeting["start"]),
+        _optional_time(meeting["end"]),
+        meeting["max_participants"],
+    )
 
 
-def _bystander(one: ExcludedEvent) -> dict[str, Any]:
-    who = one.participant
-    return {
-        "kind": one.kind.value,
-        "time": written(who.at),
-        "participant_id": who.participant_id,
-        "user_id": who.user_id,
-        "user_name": who.user_name,
-        "role": who.role,
-        "sentence": one.message,
-    }
+def _optional_time(at: int | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+def _event(event: Event) -> SourceEvent:
+    return SourceEvent(
+        event.kind.value,
+        rfc3339(event.at),
+        event.participant_id,
+        event.user_id,
+        event.user_name,
+        event.source_session,
+        _optional_time(event.joined_at),
+        None if event.inferred is None else event.inferred.value,
+    )
+
+
+def _excluded(event: ExcludedEvent) -> ExcludedParticipant:
+    row = event.participant
+    return ExcludedParticipant(
+        event.kind.value,
+        rfc3339(row.at),
+        row.participant_id,
+        row.user_id,
+        row.user_name,
+        row.role,
+        event.message,
+    )

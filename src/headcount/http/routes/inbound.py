@@ -1,17 +1,19 @@
-"""Deliveries: the route that video servers send to, each with the address of its source.
+"""Inbound requests: the operation that video servers send webhooks to, each to the URL of its source.
 
-A delivery is verified, then read, then appended, then acknowledged. What cannot be shown to come from
-the vendor is 401 and forgotten. What is genuine and cannot be read is kept with its reason, so that
-it can be tried again after an update; and since trying again without one never helps, the vendor is
-told 200 where the body is whole, so that no retry loop spins for ever. What is no JSON or form at all is 400.
+Requests are verified, parsed, appended to the log, then acknowledged. A request that cannot be verified is answered 401
+and not stored. A verified request that cannot be parsed is stored as a dead letter, and can be retried after an update.
+It is answered 200 if its body is well-formed, because a retry by the vendor does not help; else 400.
+
+Responsible for this sequence and its answers. It must not know any vendor: sources verify and parse.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import structlog
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +22,10 @@ from headcount.errors import BadInput
 from headcount.http.body import read_bytes
 from headcount.http.cursors import Cursors
 from headcount.http.errors import ApiError, invalid, not_found
+from headcount.http.operations import Body, operation
+from headcount.http.params import PathParam
+from headcount.http.schemas import Count, Schema, doc
+from headcount.http.serializer import encode
 from headcount.ingest.normalize import Taken, Terms, read_delivery, room_by_room, take
 from headcount.ingest.source_config import Configured, configured
 from headcount.ingest.source_stats import SourceStats
@@ -31,20 +37,32 @@ from headcount.store.records import AppendResult, LogEntry
 from headcount.store.sources import DeadLetter, Sources
 from headcount.ttl_cache import TtlCache
 
-_KNOWN_FOR_MS: Final[Ms] = 1_000
-_NOTABLE_MS: Final[Ms] = 2_000
-_MOST_KNOWN: Final = 10_000
-_LONGEST_TOKEN: Final = 256
-_SECRETIVE: Final = ("authorization", "cookie", "x-api-key", "proxy-authorization")
+_SOURCE_TTL_MS: Final[Ms] = 1_000
+_CLOCK_TOLERANCE_MS: Final[Ms] = 2_000
+_MAX_POLLED_ROOMS: Final = 10_000
+_MAX_TOKEN_LENGTH: Final = 256
+_SECRET_HEADERS: Final = ("authorization", "cookie", "x-api-key", "proxy-authorization")
 
 log = structlog.get_logger("headcount.http")
 
 
-class FrontDoor:
-    """Takes deliveries. `append` gives its answer once all is on the disk.
+class InboundResult(Schema, omit_defaults=True):
+    """The result of an inbound request."""
 
-    `now` is our own time, `outside` the one by which senders sign and say when something happened. `count` is
-    given a source's token and how many events it sends, and raises `ApiError` if there are too many.
+    accepted: Annotated[Count, doc("Number of new events.")]
+    duplicates: Annotated[Count, doc("Number of events that were known already.")]
+    left_out: Annotated[Count | UnsetType, doc("Number of events of excluded participants.")] = UNSET
+    position: Annotated[str | UnsetType, doc("The end of the log, as an opaque cursor.")] = UNSET
+    kept: Annotated[bool | UnsetType, doc("Whether the request was stored as a dead letter.")] = UNSET
+    info: Annotated[str | UnsetType, doc("Why the request could not be parsed.")] = UNSET
+
+
+class InboundHandler:
+    """Handles inbound requests of all sources.
+
+    `append` returns when the entries are on disk. `now` is the clock, and `outside` the one that senders' times and
+    signatures are compared with. `count` gets a source's token and its number of events, and raises `ApiError` if
+    there are too many.
     """
 
     def __init__(
@@ -63,139 +81,154 @@ class FrontDoor:
         cursors: Cursors,
     ) -> None:
         self._sources = sources
-        self._keep_rooms = add_rooms
+        self._store_polled_rooms = add_rooms
         self._cursors = cursors
         self._append = append
         self._now = now
         self._outside = outside
-        self._took = took
+        self._count_appended = took
         self._public_url = public_url.rstrip("/")
         self._limits = limits
         self._count = count
-        self._known: TtlCache[str, Configured | None] = TtlCache(_KNOWN_FOR_MS)
-        self._spoken_of: set[tuple[str, str]] = set()
+        self._configured: TtlCache[str, Configured | None] = TtlCache(_SOURCE_TTL_MS)
+        self._polled_rooms: set[tuple[str, str]] = set()
         self._stats = stats
 
     def routes(self) -> list[Route]:
-        """The routes, without the prefix. Some vendors add a path of their own to the address that they are told."""
-        paths = ("/ingest/{kind}/{token}", "/ingest/{kind}/{token}/{rest:path}")
-        return [Route(path, self.deliver, methods=["POST"], name="deliver") for path in paths]
+        """Return the routes, without the prefix. Some vendors append a path of their own to the URL."""
+        paths = (INGEST.path, f"{INGEST.path}/{{rest:path}}")
+        return [Route(path, self.handle, methods=["POST"], name="inbound") for path in paths]
 
-    async def deliver(self, request: Request) -> Response:
-        """One delivery, from the first byte to the acknowledgement."""
-        configured = await self._configured(request.path_params["kind"], request.path_params["token"])
-        row, source = configured.row, configured.source
+    async def handle(self, request: Request) -> Response:
+        """Ingest a webhook of a video server.
+
+        The URL is the address of a source, as `headcount source add` prints it. It needs no key: requests are
+        authenticated in the vendor's way. The body has the vendor's form. A vendor's validation of the URL is answered
+        in its form, too.
+        """
+        source_config = await self._find_source(request.path_params["kind"], request.path_params["token"])
+        row, source = source_config.row, source_config.source
         headers = dict(request.scope["headers"])
         body = await read_bytes(headers, request.receive, self._limits.body_bytes, self._limits.request_s)
         now = self._outside()
-        delivery = InboundRequest(dict(request.headers), body, self._url_of(request), now)
+        inbound = InboundRequest(dict(request.headers), body, self._url_of(request), now)
         try:
-            source.verify(delivery, row.secrets)
+            source.verify(inbound, row.secrets)
         except VerificationFailed as error:
             self._stats.add(row, "refused", now, told=str(error))
             raise ApiError(
                 HTTPStatus.UNAUTHORIZED,
                 "authentication-error",
                 str(error),
-                about={"domain": row.domain, "source": row.name, "kind": row.kind},
+                log_context={"domain": row.domain, "source": row.name, "kind": row.kind},
             ) from error
         self._stats.add(row, "deliveries", now)
-        reply = source.handshake(delivery, row.secrets)
-        if reply is not None:
-            return _answer(reply)
+        handshake = source.handshake(inbound, row.secrets)
+        if handshake is not None:
+            return _handshake_response(handshake)
         try:
-            told = read_delivery(source, delivery, self._limits)
-            self._count(row.token, len(told))
-            heard = await self._room_by_room(told, configured.terms)
-            taken = take(heard, configured.terms, now, self._now(), self._limits)
+            parsed = read_delivery(source, inbound, self._limits)
+            self._count(row.token, len(parsed))
+            events = await self._resolve_rooms(parsed, source_config.terms)
+            normalized = take(events, source_config.terms, now, self._now(), self._limits)
         except BadInput as error:
-            return await self._unreadable(configured, delivery, error)
+            return await self._store_dead_letter(source_config, inbound, error)
         try:
-            return await self._taken(configured, heard, taken)
+            return await self._store_events(source_config, events, normalized)
         except StoreRejected as error:
-            return await self._unreadable(configured, delivery, BadInput(error.reason))
+            return await self._store_dead_letter(source_config, inbound, BadInput(error.reason))
 
-    async def _room_by_room(self, heard: list[ParsedEvent], terms: Terms) -> list[ParsedEvent]:
-        if not any(one.server_wide for one in heard):
-            return heard
-        return await in_thread(self._limits.request_s, room_by_room, heard, terms, self._sources.rooms_in_use)
-
-    async def _taken(self, configured: Configured, heard: Sequence[ParsedEvent], taken: Taken) -> Response:
-        row, now = configured.row, self._outside()
-        if taken.bystanders:
-            await in_thread(self._limits.request_s, self._sources.add_excluded_participants, taken.bystanders)
-            self._stats.add(row, "left_out", now, len(taken.bystanders))
-        if not heard:
-            self._stats.add(row, "ignored", now)
-        if not taken.entries:
-            return _json({"accepted": 0, "duplicates": 0, "left_out": len(taken.bystanders)})
-        done = await self._append(taken.entries)
-        self._took(done)
-        if configured.asking is not None:
-            await self._spoke_of(row.token, {entry.room for entry in taken.entries})
-        self._stats.add(row, "events", now, done.accepted)
-        self._stats.add(row, "duplicates", now, done.duplicates)
-        ahead = max(entry.at for entry in taken.entries) - now
-        self._stats.record_events(row.token, done.accepted, max(0, -ahead), now)
-        if ahead > _NOTABLE_MS:
-            self._stats.add(row, "ahead", now, told=f"its clock is {ahead / 1_000:.0f} s ahead of ours")
-        return _json(
-            {
-                "accepted": done.accepted,
-                "duplicates": done.duplicates,
-                "left_out": len(taken.bystanders),
-                "position": self._cursors.encode(row.domain, done.position),
-            }
+    async def _resolve_rooms(self, events: list[ParsedEvent], terms: Terms) -> list[ParsedEvent]:
+        """Return the events with those about a whole server as one for each of its rooms."""
+        if not any(event.server_wide for event in events):
+            return events
+        return await in_thread(
+            self._limits.request_s, room_by_room, events, terms, self._sources.rooms_in_use
         )
 
-    async def _spoke_of(self, token: str, rooms: set[str]) -> None:
-        """Rooms of a source that polls, for its lists to be about."""
-        new = {(token, room) for room in rooms} - self._spoken_of
-        if new:
-            await in_thread(self._limits.request_s, self._keep_rooms, token, [room for _, room in new])
-            if len(self._spoken_of) > _MOST_KNOWN:
-                self._spoken_of.clear()
-            self._spoken_of |= new
-
-    async def _unreadable(
-        self, configured: Configured, delivery: InboundRequest, error: BadInput
+    async def _store_events(
+        self, source_config: Configured, events: Sequence[ParsedEvent], normalized: Taken
     ) -> Response:
-        row = configured.row
-        if not _is_whole(delivery):
-            self._stats.add(row, "malformed", delivery.received_at, told=str(error))
-            raise invalid(f"{error}") from error
-        letter = DeadLetter(
-            0, row.token, delivery.received_at, delivery.url, _without_secrets(delivery.headers), delivery.body, str(error)
-        )  # fmt: skip
-        await in_thread(self._limits.request_s, self._sources.add_dead_letter, letter)
-        self._stats.add(row, "unreadable", delivery.received_at, told=str(error))
-        log.warning("a delivery cannot be read", source=row.name, kind=row.kind, reason=str(error))
-        return _json({"accepted": 0, "duplicates": 0, "kept": True, "info": str(error)})
+        row, now = source_config.row, self._outside()
+        excluded = len(normalized.bystanders)
+        if excluded:
+            await in_thread(self._limits.request_s, self._sources.add_excluded_participants, normalized.bystanders)
+            self._stats.add(row, "left_out", now, excluded)
+        if not events:
+            self._stats.add(row, "ignored", now)
+        if not normalized.entries:
+            return _json(InboundResult(0, 0, excluded))
+        done = await self._append(normalized.entries)
+        self._count_appended(done)
+        if source_config.asking is not None:
+            await self._add_polled_rooms(row.token, {entry.room for entry in normalized.entries})
+        self._stats.add(row, "events", now, done.accepted)
+        self._stats.add(row, "duplicates", now, done.duplicates)
+        ahead_ms = max(entry.at for entry in normalized.entries) - now
+        self._stats.record_events(row.token, done.accepted, max(0, -ahead_ms), now)
+        if ahead_ms > _CLOCK_TOLERANCE_MS:
+            self._stats.add(row, "ahead", now, told=f"its clock is {ahead_ms / 1_000:.0f} s ahead of ours")
+        position = self._cursors.encode(row.domain, done.position)
+        return _json(InboundResult(done.accepted, done.duplicates, excluded, position))
 
-    async def _configured(self, kind: str, token: str) -> Configured:
-        if len(token) > _LONGEST_TOKEN or "\0" in token:
+    async def _add_polled_rooms(self, token: str, rooms: set[str]) -> None:
+        """Store rooms of a source that polls: its polls are about these."""
+        new = {(token, room) for room in rooms} - self._polled_rooms
+        if new:
+            await in_thread(
+                self._limits.request_s, self._store_polled_rooms, token, [room for _, room in new]
+            )
+            if len(self._polled_rooms) > _MAX_POLLED_ROOMS:
+                self._polled_rooms.clear()
+            self._polled_rooms |= new
+
+    async def _store_dead_letter(
+        self, source_config: Configured, inbound: InboundRequest, error: BadInput
+    ) -> Response:
+        row = source_config.row
+        if not _is_well_formed(inbound):
+            self._stats.add(row, "malformed", inbound.received_at, told=str(error))
+            raise invalid(f"{error}") from error
+        dead_letter = DeadLetter(
+            0, row.token, inbound.received_at, inbound.url, _without_secrets(inbound.headers), inbound.body, str(error)
+        )  # fmt: skip
+        await in_thread(self._limits.request_s, self._sources.add_dead_letter, dead_letter)
+        self._stats.add(row, "unreadable", inbound.received_at, told=str(error))
+        log.warning("inbound request could not be parsed", source=row.name, kind=row.kind, reason=str(error))
+        return _json(InboundResult(0, 0, kept=True, info=str(error)))
+
+    async def _find_source(self, kind: str, token: str) -> Configured:
+        if len(token) > _MAX_TOKEN_LENGTH or "\0" in token:
             raise _no_source(kind)
         now = self._now()
-        known = self._known.get(token, now)
-        if known is None:
+        cached = self._configured.get(token, now)
+        if cached is None:
             row = await in_thread(self._limits.request_s, self._sources.find, token)
-            known = None if row is None else configured(row), now
-            self._known.put(token, *known)
-        found = known[0]
+            cached = None if row is None else configured(row), now
+            self._configured.put(token, *cached)
+        found = cached[0]
         if found is None or found.row.kind != kind:
             raise _no_source(kind)
         return found
 
     def _url_of(self, request: Request) -> str:
-        """The address as the vendor was told it: some sign it."""
+        """Return the URL as the vendor knows it: some vendors sign it."""
         path: str = request.scope["raw_path"].decode("latin-1")
         query: str = request.scope["query_string"].decode("latin-1")
-        whole = path + (f"?{query}" if query else "")
+        target = path + (f"?{query}" if query else "")
         if self._public_url:
-            return self._public_url + whole
+            return self._public_url + target
         headers = request.headers
         scheme = headers.get("x-forwarded-proto", request.scope["scheme"])
-        return f"{scheme}://{headers.get('x-forwarded-host', headers.get('host', ''))}{whole}"
+        return f"{scheme}://{headers.get('x-forwarded-host', headers.get('host', ''))}{target}"
+
+
+INGEST: Final = operation(
+    "POST", "/ingest/{kind}/{token}", "takeDelivery", "Ingest a webhook of a video server", InboundResult,
+    tag="Events", errors=(404, 408, 413), security=(),
+    params=(PathParam("kind", "The vendor, like `livekit`."), PathParam("token", "The token of the source.")),
+    body=Body(Any),
+)(InboundHandler.handle)  # fmt: skip
 
 
 def _no_source(kind: str) -> ApiError:
@@ -204,12 +237,12 @@ def _no_source(kind: str) -> ApiError:
     )
 
 
-def _is_whole(delivery: InboundRequest) -> bool:
-    """Whether the body is at least JSON, or a form."""
-    if "form-urlencoded" in delivery.headers.get("content-type", ""):
+def _is_well_formed(inbound: InboundRequest) -> bool:
+    """Return whether the body is JSON or a form."""
+    if "form-urlencoded" in inbound.headers.get("content-type", ""):
         return True
     try:
-        msgspec.json.decode(delivery.body)
+        msgspec.json.decode(inbound.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
@@ -219,13 +252,13 @@ def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in headers.items()
-        if name not in _SECRETIVE and "signature" not in name and "token" not in name
+        if name not in _SECRET_HEADERS and "signature" not in name and "token" not in name
     }
 
 
-def _answer(reply: HandshakeResponse) -> Response:
-    return Response(reply.body, media_type=reply.content_type)
+def _handshake_response(handshake: HandshakeResponse) -> Response:
+    return Response(handshake.body, media_type=handshake.content_type)
 
 
-def _json(told: dict[str, Any]) -> Response:
-    return Response(msgspec.json.encode(told), media_type="application/json")
+def _json(result: InboundResult) -> Response:
+    return Response(encode(result), media_type="application/json")

@@ -1,291 +1,259 @@
-"""Api: the questions that Daily's API answers, and some that it does not. Reads only.
+"""Meetings: the operations that Daily's API has, and the meetings of a user.
 
-A question is parsed here, asked in one go in a thread, and told in `wire.py`'s words. What a meeting is
-is not known here.
+Responsible for filters, cursors, and the redirection of replaced ids (R16). It must not know what a meeting is.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final
-from urllib.parse import quote
 
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from headcount.http import params
-from headcount.http.body import read_bytes, require_text
-from headcount.http.context import Reading, domain_of
+from headcount.http.context import Answer, Reading, name_in_path
 from headcount.http.errors import invalid, not_found
-from headcount.http.large_answers import Body, Turns, spooled
-from headcount.http.routes import usage as usages
-from headcount.http.routes.attendance import Asked, asked_in_body, asked_in_url, attendance_list
-from headcount.http.routes.explain import explanation
-from headcount.http.schemas import (
-    Attendance,
-    Meetings,
-    Participants,
-    QuarantinedRoom,
-    QuarantinedRooms,
-    RoomPresence,
-    UserMeetings,
-    Wire,
-    in_pieces,
-    presence_in_pieces,
-    told,
-    written,
-)
-from headcount.kernel.events import Ms
+from headcount.http.large_answers import spooled
+from headcount.http.operations import operation
+from headcount.http.params import LIMIT, Param, PathParam
+from headcount.http.schemas import Meeting, Meetings, Participants, UserMeetings
+from headcount.http.serializer import Serializer, encode, meetings_in_chunks, rfc3339
 from headcount.store.meetings import MeetingFilter, Page
-from headcount.store.records import MeetingRow, StayRow, SupersededMeeting
+from headcount.store.records import MeetingRow, SupersededMeeting
 
-Answer = tuple[Body, dict[str, str]]
-"""A body and headers."""
 Query = Any
-_MOST_BYTES: Final = 2_097_152
-_MOST_QUARANTINED: Final = 1_000
-_BODY_S: Final = 30
-Question = Callable[[Reading, str, Request], Answer]
+
+OLDEST: Final = "OLDEST"
+"""The cursor that stands for the end of the list."""
+
+MEETING_ID: Final = PathParam(
+    "id", "The id of a meeting. An id that a correction replaced leads to the meeting in its place."
+)
+USER: Final = PathParam("user", "The id of a user, percent-encoded.")
+REPLACED: Final = {
+    "Content-Location": "The path of the meeting, if a correction replaced the id in the request.",
+}
+
+ROOM: Final = Param("room", params.TEXT, "Only meetings in the room with this name.", None)
+TIMEFRAME_START: Final = Param(
+    "timeframe_start", params.INTEGER, "Only meetings that started at this unix second or later.", None
+)
+TIMEFRAME_END: Final = Param(
+    "timeframe_end", params.INTEGER, "Only meetings that started before this unix second.", None
+)
+STARTING_AFTER: Final = Param(
+    "starting_after", params.TEXT, "The id of a meeting: the page starts with the next one in the list.", None
+)
+ENDING_BEFORE: Final = Param(
+    "ending_before",
+    params.TEXT,
+    "The id of a meeting: the page ends with the previous one in the list."
+    f" `{OLDEST}` means the page with the oldest meetings.",
+    None,
+)
+ONGOING: Final = Param(
+    "ongoing", params.BOOLEAN, "`true`: only ongoing meetings; `false`: only meetings that have ended.", None
+)
+NO_PARTICIPANTS: Final = Param(
+    "no_participants", params.BOOLEAN, "`true` omits `participants` from every meeting.", False
+)
+USER_ID: Final = Param(
+    "user_id", params.TEXT, "Only meetings that this user took part in. Headcount extension.", None
+)
+MIN_PARTICIPANTS: Final = Param(
+    "min_participants",
+    params.NON_NEGATIVE,
+    "Minimum peak number of participants (`max_participants`). Headcount extension.",
+    None,
+)
+MIN_DURATION: Final = Param(
+    "min_duration", params.NON_NEGATIVE, "Minimum `duration`, in seconds. Headcount extension.", None
+)
+OVERLAPS_START: Final = Param(
+    "overlaps_start",
+    params.INTEGER,
+    "Only meetings that were ongoing after this unix second. With `overlaps_end`: the meetings that overlap"
+    " a window. Headcount extension.",
+    None,
+)
+OVERLAPS_END: Final = Param(
+    "overlaps_end",
+    params.INTEGER,
+    "Only meetings that had started before this unix second. Headcount extension.",
+    None,
+)
+ORDER: Final = Param("order", params.ORDER, "`asc` lists the oldest first. Headcount extension.", "desc")
+JOINED_AFTER: Final = Param(
+    "joined_after",
+    params.TEXT,
+    "A `participant_id` of this meeting: only participants who joined after it.",
+    None,
+)
+JOINED_BEFORE: Final = Param(
+    "joined_before",
+    params.TEXT,
+    "A `participant_id` of this meeting: only participants who joined before it, and of them the nearest.",
+    None,
+)
+
+_MEETING_FILTERS: Final[tuple[Param[Any, Any], ...]] = (
+    ROOM,
+    TIMEFRAME_START,
+    TIMEFRAME_END,
+    LIMIT,
+    STARTING_AFTER,
+    ENDING_BEFORE,
+    ONGOING,
+    NO_PARTICIPANTS,
+    USER_ID,
+    MIN_PARTICIPANTS,
+    MIN_DURATION,
+    OVERLAPS_START,
+    OVERLAPS_END,
+    ORDER,
+)
 
 
-class _Name(Convertor[str]):
-    """A room's name: anything, even a slash or the end of a line, which arrive percent-encoded."""
-
-    regex = r"(?s:.+)"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return quote(value, safe="")
-
-
-register_url_convertor("name", _Name())
-
-
-def routes(reading: Reading) -> list[Route]:
-    """The routes that answer."""
-    questions: dict[str, tuple[str, Question]] = {
-        "/meetings": ("meetings", meetings),
-        "/meetings/{id}": ("meeting", meeting),
-        "/meetings/{id}/participants": ("participants", participants),
-        "/meetings/{id}/explain": ("explain", explain),
-        "/users/{user:name}/meetings": ("user-meetings", user_meetings),
-        "/usage": ("usage", usage),
-        "/concurrency": ("concurrency", concurrency),
-        "/presence": ("presence", presence),
-        "/rooms/{room:name}/presence": ("room-presence", room_presence),
-        "/rooms/{room:name}/at": ("room-at", room_at),
-        "/health/rooms": ("quarantined-rooms", quarantined_rooms),
-    }
-    turns = Turns(reading.patience_s)
-    asked = [Route(path, _asked(reading, ask, turns), name=name) for path, (name, ask) in questions.items()]
-    called = Route(
-        "/meetings/{id}/attendance", _called(reading, turns), methods=["GET", "POST"], name="attendance"
-    )
-    return [*asked, called]
-
-
-def _asked(reading: Reading, ask: Question, turns: Turns) -> Callable[[Request], Awaitable[Response]]:
-    async def handler(request: Request) -> Response:
-        domain = domain_of(request)
-        return await turns.answer(domain, partial(ask, reading, domain, request))
-
-    return handler
-
-
-def _called(reading: Reading, turns: Turns) -> Callable[[Request], Awaitable[Response]]:
-    """GET and POST /meetings/{id}/attendance: who was there, and who of those who were expected."""
-
-    async def handler(request: Request) -> Response:
-        if request.method == "POST":
-            headers = dict(request.scope["headers"])
-            require_text(headers)
-            asked = asked_in_body(await read_bytes(headers, request.receive, _MOST_BYTES, _BODY_S))
-        else:
-            asked = asked_in_url(request.query_params)
-        domain = domain_of(request)
-        return await turns.answer(domain, partial(attendance, reading, domain, request, asked))
-
-    return handler
-
-
-def attendance(reading: Reading, domain: str, request: Request, asked: Asked) -> Answer:
-    """The attendance list of a meeting."""
-    row, headers = _meeting(reading, domain, request)
-    entries = reading.answers.entries([row])[row.id]
-    return told(attendance_list(asked, row, entries, Wire(reading.now(), reading.granularity_s))), headers
-
-
-def meetings(reading: Reading, domain: str, request: Request) -> Answer:
-    """GET /meetings: a page of the meetings, newest first."""
+@operation("GET", "/meetings", "meetings", "List meetings", Meetings, tag="reading", params=_MEETING_FILTERS)
+def list_meetings(reading: Reading, domain: str, request: Request) -> Answer:
+    """Return a page of the meetings that match the filters, newest first. `total_count` is the number of all of them."""
     query = request.query_params
-    wire = Wire(reading.now(), reading.granularity_s)
-    wanted = _filter(query, wire)
+    serializer = reading.serializer()
+    filters = _filter(query, serializer)
     page = _page(reading, domain, query)
-    if params.NO_PARTICIPANTS.of(query):
-        total, rows = reading.answers.page_with_total(domain, wanted, page, wire.now)
-        return told(Meetings(total, [wire.meeting(row) for row in rows])), {}
-    with reading.answers.page_with_participants(
-        domain, wanted, page, wire.now, reading.few_entries
-    ) as listed:
+    if NO_PARTICIPANTS.get(query):
+        total, rows = reading.answers.page_with_total(domain, filters, page, serializer.now)
+        return encode(Meetings(total, [serializer.meeting_with_participants(row, None) for row in rows])), {}
+    with reading.answers.page_with_participants(domain, filters, page, serializer.now, reading.few_entries) as listed:
         entries = listed.entries
         if entries is None:
-            pages = (
-                (wire.meeting(row, []), map(wire.participants, listed.pages(row))) for row in listed.meetings
+            chunks = (
+                (
+                    serializer.meeting_with_participants(row, []),
+                    map(serializer.participants, listed.pages(row)),
+                )
+                for row in listed.meetings
             )
-            return spooled(in_pieces(listed.total, pages)), {}
-    return told(Meetings(listed.total, [wire.meeting(row, entries[row.id]) for row in listed.meetings])), {}
+            return spooled(meetings_in_chunks(listed.total, chunks)), {}
+    data = [serializer.meeting_with_participants(row, entries[row.id]) for row in listed.meetings]
+    return encode(Meetings(listed.total, data)), {}
 
 
-def meeting(reading: Reading, domain: str, request: Request) -> Answer:
-    """GET /meetings/{id}: one meeting."""
-    row, headers = _meeting(reading, domain, request)
-    return told(Wire(reading.now(), reading.granularity_s).meeting(row)), headers
+@operation(
+    "GET", "/meetings/{id}", "meeting", "Get a meeting", Meeting,
+    tag="reading", params=(MEETING_ID,), errors=(404,), headers=REPLACED,
+)  # fmt: skip
+def get_meeting(reading: Reading, domain: str, request: Request) -> Answer:
+    """Return a meeting without its participants."""
+    row, headers = find_meeting(reading, domain, request)
+    return encode(reading.serializer().meeting(row)), headers
 
 
-def participants(reading: Reading, domain: str, request: Request) -> Answer:
-    """GET /meetings/{id}/participants: who took part, a page at a time; 404 when nobody is left."""
+@operation(
+    "GET", "/meetings/{id}/participants", "participants", "List the participants of a meeting", Participants,
+    tag="reading", params=(MEETING_ID, LIMIT, JOINED_AFTER, JOINED_BEFORE), errors=(404,), headers=REPLACED,
+)  # fmt: skip
+def list_participants(reading: Reading, domain: str, request: Request) -> Answer:
+    """Return a page of the participants, by `join_time`. The answer is 404 when there are no more."""
     query = request.query_params
-    after, before = params.JOINED_AFTER.of(query), params.JOINED_BEFORE.of(query)
-    limit = params.LIMIT.of(query)
+    after, before = JOINED_AFTER.get(query), JOINED_BEFORE.get(query)
+    limit = LIMIT.get(query)
     if after is not None and before is not None:
         raise invalid('"joined_after" and "joined_before" cannot be combined: leave one of them out')
-    row, headers = _meeting(reading, domain, request)
+    row, headers = find_meeting(reading, domain, request)
     entries = reading.answers.participants(row, limit, after=after, before=before)
     if entries is None:
         name, who = ("joined_after", after) if before is None else ("joined_before", before)
         raise invalid(f'"{name}" must be a participant_id of this meeting [Received {name}="{who}"]')
     if not entries:
         raise not_found("no more participants: nobody else was in this meeting")
-    wire = Wire(reading.now(), reading.granularity_s)
-    return told(Participants(wire.participants(entries))), headers
+    return encode(Participants(reading.serializer().participants(entries))), headers
 
 
-def explain(reading: Reading, domain: str, request: Request) -> Answer:
-    """GET /meetings/{id}/explain: why the meeting is as it is."""
-    row, headers = _meeting(reading, domain, request)
-    return told(explanation(reading, row)), headers
+@operation(
+    "GET", "/users/{user:name}/meetings", "user-meetings", "List the meetings of a user", UserMeetings,
+    tag="reading", params=(USER, *(param for param in _MEETING_FILTERS if param is not USER_ID)),
+)  # fmt: skip
+def list_user_meetings(reading: Reading, domain: str, request: Request) -> Answer:
+    """Return a page of the meetings that a user took part in.
 
-
-def user_meetings(reading: Reading, domain: str, request: Request) -> Answer:
-    """GET /users/{id}/meetings: a page of the meetings that a user took part in, and what part that was."""
+    Each meeting has the user's part in `attended`: their first join, last leave and total time, over all their
+    connections. Headcount extension.
+    """
     query = request.query_params
-    wire = Wire(reading.now(), reading.granularity_s)
-    wanted = replace(_filter(query, wire), user_id=_named(request, "user", "the id of a user"))
+    serializer = reading.serializer()
+    filters = replace(_filter(query, serializer), user_id=name_in_path(request, "user", "the id of a user"))
     page = _page(reading, domain, query)
-    few = 0 if params.NO_PARTICIPANTS.of(query) else reading.few_entries
-    with reading.answers.page_with_participants(domain, wanted, page, wire.now, few) as listed:
+    few_entries = 0 if NO_PARTICIPANTS.get(query) else reading.few_entries
+    with reading.answers.page_with_participants(domain, filters, page, serializer.now, few_entries) as listed:
         entries, own = listed.entries, listed.own
-        if entries is None and few:
-            pages = (
-                (wire.user_meeting(row, [], own[row.id]), map(wire.participants, listed.pages(row)))
+        if entries is None and few_entries:
+            chunks = (
+                (
+                    serializer.user_meeting(row, [], own[row.id]),
+                    map(serializer.participants, listed.pages(row)),
+                )
                 for row in listed.meetings
             )
-            return spooled(in_pieces(listed.total, pages)), {}
+            return spooled(meetings_in_chunks(listed.total, chunks)), {}
     data = [
-        wire.user_meeting(row, None if entries is None else entries[row.id], own[row.id])
+        serializer.user_meeting(row, None if entries is None else entries[row.id], own[row.id])
         for row in listed.meetings
     ]
-    return told(UserMeetings(listed.total, data)), {}
+    return encode(UserMeetings(listed.total, data)), {}
 
 
-def usage(reading: Reading, domain: str, request: Request) -> Answer:
-    """GET /usage: how much was met, by hours, days, months or rooms."""
-    return usages.usage(reading, domain, request.query_params), {}
+OPERATIONS: Final = (list_meetings, get_meeting, list_participants, list_user_meetings)
 
 
-def concurrency(reading: Reading, domain: str, request: Request) -> Answer:
-    """GET /concurrency: how many were in at once, by hours or days."""
-    return usages.concurrency(reading, domain, request.query_params), {}
+def find_meeting(reading: Reading, domain: str, request: Request) -> tuple[MeetingRow, dict[str, str]]:
+    """Return the meeting with the id in the path, or the one that replaced it and its `Content-Location` (R16).
+
+    Raise `ApiError` 404 if there is neither.
+    """
+    meeting_id: str = request.path_params["id"]
+    if "\0" in meeting_id:
+        raise not_found("there is no meeting with this id")
+    found = reading.answers.meeting(domain, meeting_id)
+    if found is not None:
+        return found, {}
+    replaced = reading.answers.superseded(domain, meeting_id)
+    if replaced is None:
+        raise not_found(f"there is no meeting {meeting_id[:50]}")
+    successor = reading.answers.meeting_at(domain, replaced.room, replaced.start)
+    if successor is None:
+        raise not_found(
+            f"a correction withdrew the meeting {meeting_id} at {rfc3339(replaced.superseded)}:"
+            " by what is known now, there was none at its start"
+        )
+    before, _, after = request.scope["path"].rpartition(f"/meetings/{meeting_id}")
+    return successor, {"content-location": f"{before}/meetings/{successor.id}{after}"}
 
 
-def presence(reading: Reading, domain: str, _: Request) -> Answer:
-    """GET /presence: who is in now, by room. A room in which nobody is has no key."""
-    wire = Wire(reading.now(), reading.granularity_s)
-    with reading.answers.presence_pages(domain, reading.few_entries) as (pages, ids):
-        return spooled(presence_in_pieces(wire.present(page, ids) for page in pages)), {}
-
-
-def room_presence(reading: Reading, domain: str, request: Request) -> Answer:
-    """GET /rooms/{name}/presence: who is in a room now."""
-    query = request.query_params
-    limit = params.PRESENT_LIMIT.of(query)
-    user_id, user_name = params.PRESENT_USER_ID.of(query), params.PRESENT_USER_NAME.of(query)
-    people, ids = reading.answers.presence(domain, _room(request))
-    wanted = [one for one in people if user_id in (None, one[3]) and user_name in (None, one[4])]
-    data = Wire(reading.now(), reading.granularity_s).present(wanted[:limit], ids)
-    return told(RoomPresence(len(wanted), data)), {}
-
-
-def quarantined_rooms(reading: Reading, domain: str, _: Request) -> Answer:
-    """GET /health/rooms: the rooms whose events could not be processed, and why."""
-    rows = reading.answers.quarantined_rooms(domain, _MOST_QUARANTINED)
-    rooms = [
-        QuarantinedRoom(row.room, row.reason or "", written(row.since), row.attempts, written(row.retry))
-        for row in rows
-    ]
-    return told(QuarantinedRooms(len(rooms), rooms)), {}
-
-
-def room_at(reading: Reading, domain: str, request: Request) -> Answer:
-    """GET /rooms/{name}/at: who was in a room at a moment, or in a time."""
-    query = request.query_params
-    at, start, until = params.TIME.of(query), params.FROM.of(query), params.TO.of(query)
-    wire = Wire(reading.now(), reading.granularity_s)
-    room = _room(request)
-    if start is None and until is None:
-        at = _past(wire.now if at is None else at, wire.now)
-        stays = reading.answers.stays_between(domain, room, at, at + 1)
-        return told(_attendance(wire, room, stays, time=written(at))), {}
-    if at is not None:
-        raise invalid('"time" cannot be combined with "from" and "to": ask about a moment or about a time')
-    if start is None:
-        raise invalid('"from" is required with "to"')
-    if until is not None and until <= start:
-        raise invalid('"to" must be later than "from"')
-    start, until = _past(start, wire.now), _past(wire.now if until is None else until, wire.now)
-    stays = reading.answers.stays_between(domain, room, start, until)
-    return told(_attendance(wire, room, stays, from_=written(start), to=written(until))), {}
-
-
-def _attendance(wire: Wire, room: str, stays: list[StayRow], **asked: str) -> Attendance:
-    return Attendance(room, len(stays), wire.visits(stays), **asked)
-
-
-def _past(at: Ms, now: Ms) -> Ms:
-    """Nothing is known before 1970, nor of what is to come."""
-    return max(0, min(at, now))
-
-
-def _filter(query: Query, wire: Wire) -> MeetingFilter:
-    """Bounds are of what is told: a meeting that is told to begin at a second began then."""
-    first = wire.first_second
-    started, before = params.TIMEFRAME_START.of(query), params.TIMEFRAME_END.of(query)
-    shortest = params.MIN_DURATION.of(query)
-    ran_from, ran_before = params.OVERLAPS_START.of(query), params.OVERLAPS_END.of(query)
+def _filter(query: Query, serializer: Serializer) -> MeetingFilter:
+    """Return the filters. Bounds apply to rounded times: a meeting that is shown to start at a second started then."""
+    first_ms = serializer.first_ms
+    started, before = TIMEFRAME_START.get(query), TIMEFRAME_END.get(query)
+    min_duration = MIN_DURATION.get(query)
+    overlaps_start, overlaps_end = OVERLAPS_START.get(query), OVERLAPS_END.get(query)
     return MeetingFilter(
-        room=params.ROOM.of(query),
-        starts_from=None if started is None else first(started),
-        starts_before=None if before is None else first(before),
-        ongoing=params.ONGOING.of(query),
-        user_id=params.USER_ID.of(query),
-        min_participants=params.MIN_PARTICIPANTS.of(query),
-        shortest=None if shortest is None else first(shortest),
-        runs_from=None if ran_from is None else ran_from * 1_000,
-        runs_before=None if ran_before is None else ran_before * 1_000,
+        room=ROOM.get(query),
+        starts_from=None if started is None else first_ms(started),
+        starts_before=None if before is None else first_ms(before),
+        ongoing=ONGOING.get(query),
+        user_id=USER_ID.get(query),
+        min_participants=MIN_PARTICIPANTS.get(query),
+        shortest=None if min_duration is None else first_ms(min_duration),
+        runs_from=None if overlaps_start is None else overlaps_start * 1_000,
+        runs_before=None if overlaps_end is None else overlaps_end * 1_000,
     )
 
 
 def _page(reading: Reading, domain: str, query: Query) -> Page:
-    limit = params.LIMIT.of(query)
-    ascending = params.ORDER.of(query) == "asc"
-    after, before = params.STARTING_AFTER.of(query), params.ENDING_BEFORE.of(query)
+    limit = LIMIT.get(query)
+    ascending = ORDER.get(query) == "asc"
+    after, before = STARTING_AFTER.get(query), ENDING_BEFORE.get(query)
     if after is not None and before is not None:
         raise invalid('"starting_after" and "ending_before" cannot be combined: leave one of them out')
-    if before == params.OLDEST:
+    if before == OLDEST:
         return Page(limit, oldest=True, ascending=ascending)
     return Page(
         limit,
@@ -298,7 +266,7 @@ def _page(reading: Reading, domain: str, query: Query) -> Page:
 def _cursor(
     reading: Reading, domain: str, name: str, meeting_id: str | None
 ) -> MeetingRow | SupersededMeeting | None:
-    """The place of a meeting in the list. One that a correction replaced keeps its place as a cursor."""
+    """Return the place of a meeting in the list. A meeting that a correction replaced keeps its place."""
     if meeting_id is None:
         return None
     answers = reading.answers
@@ -306,36 +274,3 @@ def _cursor(
     if found is None:
         raise invalid(f'"{name}" must be the id of a meeting [Received {name}="{meeting_id[:50]}"]')
     return found
-
-
-def _meeting(reading: Reading, domain: str, request: Request) -> tuple[MeetingRow, dict[str, str]]:
-    """The meeting with the id in the path, or the one that took its place and where it is (rule 16)."""
-    asked: str = request.path_params["id"]
-    if "\0" in asked:
-        raise not_found("there is no meeting with this id")
-    found = reading.answers.meeting(domain, asked)
-    if found is not None:
-        return found, {}
-    gone = reading.answers.superseded(domain, asked)
-    if gone is None:
-        raise not_found(f"there is no meeting {asked[:50]}")
-    heir = reading.answers.meeting_at(domain, gone.room, gone.start)
-    if heir is None:
-        raise not_found(
-            f"a correction withdrew the meeting {asked} at {written(gone.superseded)}:"
-            " by what is known now, there was none at its start"
-        )
-    ahead, _, behind = request.scope["path"].rpartition(f"/meetings/{asked}")
-    return heir, {"content-location": f"{ahead}/meetings/{heir.id}{behind}"}
-
-
-def _room(request: Request) -> str:
-    return _named(request, "room", "the name of a room")
-
-
-def _named(request: Request, part: str, what: str) -> str:
-    """What a part of the path names."""
-    name: str = request.path_params[part]
-    if "\0" in name:
-        raise invalid(f"{what} must not contain U+0000")
-    return name

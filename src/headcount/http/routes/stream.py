@@ -5,6 +5,9 @@ broadcaster, without a gap or a duplicate. It must not know what the messages me
 """
 
 import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from itertools import count
 from typing import Final
@@ -18,12 +21,14 @@ from headcount.http import params
 from headcount.http.auth import Gate
 from headcount.http.cursors import Cursors
 from headcount.http.errors import ApiError, invalid
+from headcount.http.operations import Body, operation, routes_of
+from headcount.http.params import HeaderParam, Param
 from headcount.kernel.rules import NEVER
 from headcount.outbound import sse
 from headcount.outbound.broadcast import PAGE, SLOW, Broadcaster, Listener
 from headcount.outbound.payloads import encode
 from headcount.store.database import in_thread
-from headcount.store.outbox import Message
+from headcount.store.outbox import Message, MessageType
 
 # A page of another origin may read the stream: the key decides, and never a cookie.
 _HEADERS: Final = {**sse.HEADERS, "access-control-allow-origin": "*"}
@@ -40,33 +45,74 @@ _END_REASONS: Final = {
 }
 
 
+ROOM: Final = Param("room", params.TEXTS, "Only messages of this room. Can be repeated.", None)
+TYPES: Final = Param(
+    "types", params.some_of(*MessageType), "Only messages of these types, separated by commas.", None
+)
+LAST_EVENT_ID: Final = Param(
+    "last_event_id",
+    params.CURSOR,
+    "The id of the last event that was received: the stream continues after it. The header `Last-Event-ID`, which"
+    " browsers send when they reconnect, has priority. Without both the stream starts now.",
+    None,
+)
+_LAST_EVENT_ID_HEADER: Final = HeaderParam("Last-Event-ID", params.CURSOR, "The same as `last_event_id`.")
+_EXAMPLE: Final = (
+    "retry: 1000\nid: gDhq3dHYqXBVGZJSuEn0Hw\n\nid: pM2tYpJrJKUaoLuFQVZy0A\nevent: meeting.started\n"
+    'data: {"version":"1.0.0","type":"meeting.started","id":"met-sta-0f9f-1767225600","payload":'
+    '{"start_ts":1767225600.412,"meeting_id":"0f9f","room":"blue-room"},"event_ts":1767225600.9}\n\n'
+)
+
+
 def event_of(cursors: Cursors, message: Message) -> bytes:
     """Return a message as an event."""
     cursor = cursors.encode(message.domain, message.position)
     return sse.encode_event(encode(message), event=message.type, cursor=cursor)
 
 
-def route(broadcaster: Broadcaster, gate: Gate, cursors: Cursors) -> Route:
-    """GET /stream. It checks the key itself, since browsers can send it in the URL only."""
-    numbers = count()
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """The dependencies of streams. `numbers` counts them."""
 
-    async def stream(request: Request) -> Response:
-        token = _token(request)
-        key = await gate.allowed(token, "read")
-        listener = _listener(request, key.domain, token, cursors)
-        if request.method == "HEAD":
-            return Response(headers=_HEADERS)
-        end = await in_thread(_STORE_TIMEOUT_S, broadcaster.messages.end)
-        first = await in_thread(_STORE_TIMEOUT_S, broadcaster.messages.first)
-        has_gap = listener.position > end or 0 < listener.position < first - 1
-        if not 0 <= listener.position <= end:
-            listener.position = end
-        _require_capacity(broadcaster, key.domain)  # nothing is awaited between this and the stream
-        # Clients must not all reconnect at the same moment after a restart.
-        retry_ms = 1_000 + next(numbers) * 617 % 2_000
-        return MessageStream(broadcaster, listener, cursors, retry_ms, has_gap=has_gap)
+    broadcaster: Broadcaster
+    gate: Gate
+    cursors: Cursors
+    numbers: Iterator[int] = field(default_factory=count)
 
-    return Route("/stream", stream, name="stream")
+
+@operation(
+    "GET", "/stream", "stream", "Stream events", Body({"type": "string"}, "text/event-stream", _EXAMPLE),
+    tag="reading", params=(ROOM, TYPES, LAST_EVENT_ID, _LAST_EVENT_ID_HEADER), security=("key", "token"),
+)  # fmt: skip
+async def stream(streaming: Streaming, request: Request) -> Response:
+    """Return Server-Sent Events: the messages that webhooks get, with the same bodies.
+
+    `id` is the position in the stream, `event` the type, `data` the body. A comment is sent every 15 seconds. The event
+    `dropped` has the reason why a stream ends, `gap` means that events were missed. Headcount extension.
+    """
+    broadcaster = streaming.broadcaster
+    token = _token(request)
+    key = await streaming.gate.allowed(token, "read")
+    listener = _listener(request, key.domain, token, streaming.cursors)
+    if request.method == "HEAD":
+        return Response(headers=_HEADERS)
+    end = await in_thread(_STORE_TIMEOUT_S, broadcaster.messages.end)
+    first = await in_thread(_STORE_TIMEOUT_S, broadcaster.messages.first)
+    has_gap = listener.position > end or 0 < listener.position < first - 1
+    if not 0 <= listener.position <= end:
+        listener.position = end
+    _require_capacity(broadcaster, key.domain)  # nothing is awaited between this and the stream
+    # Clients must not all reconnect at the same moment after a restart.
+    retry_ms = 1_000 + next(streaming.numbers) * 617 % 2_000
+    return MessageStream(broadcaster, listener, streaming.cursors, retry_ms, has_gap=has_gap)
+
+
+OPERATIONS: Final = (stream,)
+
+
+def routes(streaming: Streaming) -> list[Route]:
+    """Return the route. It checks the key itself, since browsers can send it in the URL only."""
+    return routes_of(OPERATIONS, lambda operation: partial(operation.handler, streaming))
 
 
 def _require_capacity(broadcaster: Broadcaster, domain: str) -> None:
@@ -182,9 +228,9 @@ def _token(request: Request) -> bytes | None:
 def _listener(request: Request, domain: str, token: bytes | None, cursors: Cursors) -> Listener:
     """Return the listener that the query asks for. Its position is -1 without a cursor, and beyond all for a foreign one."""
     query = request.query_params
-    rooms = params.STREAM_ROOM.all_of(query)
-    types = [type_ for types in params.STREAM_TYPES.all_of(query) for type_ in types]
+    rooms = ROOM.get_all(query)
+    types = [type_ for types in TYPES.get_all(query) for type_ in types]
     header = request.headers.get("last-event-id")
-    cursor = params.LAST_EVENT_ID.of(query if header is None else {"last_event_id": header})
+    cursor = LAST_EVENT_ID.get(query if header is None else {"last_event_id": header})
     position = -1 if cursor is None else cursors.decode(domain, cursor)
     return Listener(domain, token or b"", rooms, types, NEVER if position is None else position)

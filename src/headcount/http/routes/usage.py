@@ -1,205 +1,275 @@
-"""Usage: how much was met, and how many were in at once, in hours, days or months of a zone.
+"""Usage: meetings, participant time and concurrency, by hour, day, month or room.
 
-A bucket is always told whole: where `from` or `to` fall into one, all of it counts. Here are the questions and the words
-of the answers; how much was met is asked of the store in quarters of an hour.
+Responsible for the buckets in a time zone and for the answers. A bucket is complete: if `from` or `to` are within it,
+all of it counts. It must not know how usage is counted: the store has it by quarters of an hour.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
-from typing import Any
+from typing import Annotated, Any, Final
 
-import msgspec
+from starlette.requests import Request
 
 from headcount.http import params
-from headcount.http.context import Reading
+from headcount.http.context import Answer, Reading
 from headcount.http.errors import invalid
-from headcount.http.schemas import told, written
+from headcount.http.operations import operation
+from headcount.http.params import Param, one_of
+from headcount.http.schemas import Count, DateTime, RoomName, Schema, UnixSeconds, doc
+from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
-from headcount.reporting.usage import Bucket as UsageBucket
-from headcount.reporting.usage import buckets_of, total_of
+from headcount.reporting.usage import Bucket, buckets_of, total_of
 from headcount.store.usage.quarters import QUARTER_MS
-from headcount.store.usage.queries import RoomUsage
+from headcount.store.usage.queries import RoomUsage as RoomUsageRow
 from headcount.timezones import EARLIEST, LATEST, boundaries, calendar_zone, shown, start_of_day
 
-_MOST_ROOMS = 10_000
+_MAX_ROOMS: Final = 10_000
+_USAGE_GROUPS: Final = ("day", "hour", "month", "room", "total")
+_CONCURRENCY_GROUPS: Final = ("hour", "day")
+
+FROM: Final = Param(
+    "from",
+    params.DATE_OR_TIMESTAMP,
+    "Start: a day of the time zone, unix seconds, or RFC 3339. Required. The bucket that contains it counts"
+    " completely.",
+    None,
+)
+TO: Final = Param(
+    "to",
+    params.DATE_OR_TIMESTAMP,
+    "End, in the same form; a day is exclusive. Default: now. The bucket that contains it counts completely.",
+    None,
+)
+USAGE_GROUP: Final = Param("group", one_of(*_USAGE_GROUPS), "The size of a bucket.", "day")
+CONCURRENCY_GROUP: Final = Param("group", one_of(*_CONCURRENCY_GROUPS), "The size of a bucket.", "hour")
+TIMEZONE: Final = Param(
+    "timezone",
+    params.ZONE,
+    "The time zone of hours, days and months: a name of the IANA database, like `Europe/Berlin`, or an offset.",
+    "UTC",
+)
+ROOM: Final = Param("room", params.TEXT, "Only the room with this name.", None)
+
+BucketStart = Annotated[DateTime, doc("Start of the bucket, in the time zone, with its offset.")]
+Length = Annotated[int, doc("Length of the bucket, in seconds.", minimum=1)]
+StartedMeetings = Annotated[Count, doc("Number of meetings that started.")]
+ParticipantSeconds = Annotated[Count, doc("Total time of all participants, in seconds, rounded down once.")]
+PeakParticipants = Annotated[Count, doc("Peak number of concurrent participants.")]
+PeakTime = Annotated[
+    DateTime | None, doc("Time when the peak was first reached; `null` without participants.")
+]
+AverageParticipants = Annotated[
+    float, doc("Average number of concurrent participants, rounded down to four digits.", minimum=0)
+]
+Start = Annotated[DateTime, doc("Start of the first bucket.")]
+End = Annotated[DateTime, doc("End of the last bucket.")]
+ZoneName = Annotated[str, doc("The time zone.")]
 
 
-class Totals(msgspec.Struct):
-    meetings: int
-    participant_seconds: int
-    max_participants: int
+class UsageTotals(Schema):
+    """Usage in the whole time."""
+
+    meetings: StartedMeetings
+    participant_seconds: ParticipantSeconds
+    max_participants: PeakParticipants
 
 
-class Bucket(msgspec.Struct):
-    """What was met in a time."""
+class UsageBucket(Schema):
+    """Usage in a bucket of time."""
 
-    start: str
-    start_time: int
-    length: int
-    meetings: int
-    participant_seconds: int
-    max_participants: int
-
-
-class RoomBucket(msgspec.Struct):
-    """What was met in a room."""
-
-    room: str
-    meetings: int
-    participant_seconds: int
-    max_participants: int
+    start: BucketStart
+    start_time: UnixSeconds
+    length: Length
+    meetings: StartedMeetings
+    participant_seconds: ParticipantSeconds
+    max_participants: PeakParticipants
 
 
-class UsageAnswer(msgspec.Struct, rename={"from_": "from"}):
-    timezone: str
+class RoomUsage(Schema):
+    """Usage of a room."""
+
+    room: RoomName
+    meetings: StartedMeetings
+    participant_seconds: ParticipantSeconds
+    max_participants: PeakParticipants
+
+
+class _Heading(Schema, rename={"from_": "from"}):
+    timezone: ZoneName
     group: str
-    from_: str
-    to: str
-    totals: Totals
-    total_count: int
-    data: list[Bucket] | list[RoomBucket]
+    from_: Start
+    to: End
 
 
-class Crowd(msgspec.Struct):
-    """How many were in at once: at most, when first, and on the mean."""
+class Usage(_Heading):
+    """Usage by time, in order."""
 
-    start: str
-    start_time: int
-    length: int
-    max_participants: int
-    max_at: str | None
-    mean: float
+    totals: UsageTotals
+    total_count: Count
+    data: list[UsageBucket]
 
 
-class CrowdTotals(msgspec.Struct):
-    max_participants: int
-    max_at: str | None
-    mean: float
+class UsageByRoom(_Heading):
+    """Usage by room, at most 10,000, by participant time."""
+
+    totals: UsageTotals
+    total_count: Count
+    data: list[RoomUsage]
 
 
-class ConcurrencyAnswer(msgspec.Struct, rename={"from_": "from"}):
-    timezone: str
-    group: str
-    from_: str
-    to: str
-    totals: CrowdTotals
-    total_count: int
-    data: list[Crowd]
+class ConcurrencyBucket(Schema):
+    """Concurrent participants in a bucket of time."""
+
+    start: BucketStart
+    start_time: UnixSeconds
+    length: Length
+    max_participants: PeakParticipants
+    max_at: PeakTime
+    mean: AverageParticipants
+
+
+class ConcurrencyTotals(Schema):
+    """Concurrent participants in the whole time."""
+
+    max_participants: PeakParticipants
+    max_at: PeakTime
+    mean: AverageParticipants
+
+
+class Concurrency(_Heading):
+    """Concurrent participants by time, in order."""
+
+    totals: ConcurrencyTotals
+    total_count: Count
+    data: list[ConcurrencyBucket]
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """The buckets that are asked for: where each begins, and where the last one ends."""
+    """The buckets of a query. `edges` are the start of each bucket and the end of the last one."""
 
     zone: tzinfo
     name: str
     edges: Sequence[Ms]
 
     @property
-    def first(self) -> int:
+    def first_quarter(self) -> int:
         return self.edges[0] // QUARTER_MS
 
     @property
-    def until(self) -> int:
+    def end_quarter(self) -> int:
         return self.edges[-1] // QUARTER_MS
 
     def heading(self, group: str) -> tuple[str, str, str, str]:
         return self.name, group, shown(self.edges[0], self.zone), shown(self.edges[-1], self.zone)
 
 
-def usage(reading: Reading, domain: str, query: Any) -> bytes:
-    """GET /usage: how much was met."""
-    now, group = reading.now(), params.USAGE_GROUP.of(query)
-    room = params.USAGE_ROOM.of(query)
+@operation(
+    "GET", "/usage", "usage", "Get usage", Usage, UsageByRoom,
+    tag="reading", params=(FROM, TO, USAGE_GROUP, TIMEZONE, ROOM),
+)  # fmt: skip
+def get_usage(reading: Reading, domain: str, request: Request) -> Answer:
+    """Return started meetings, participant time and peak participants, by hour, day or month of a time zone, or by room.
+
+    Headcount extension.
+    """
+    query = request.query_params
+    now, group = reading.now(), USAGE_GROUP.get(query)
+    room = ROOM.get(query)
     window = _window(query, group, now)
+    first, end = window.first_quarter, window.end_quarter
     if group == "room":
-        rooms, quarters = reading.usage.by_room(domain, room, window.first, window.until, now)
-        total = total_of(window.edges, quarters)
-        data: Any = [_of_room(one) for one in rooms[:_MOST_ROOMS]]
-        return told(UsageAnswer(*window.heading(group), _totals(total), len(rooms), data))
-    quarters = reading.usage.by_quarter(domain, room, window.first, window.until, now)
-    data = [_bucket(one, window.zone) for one in buckets_of(window.edges, quarters)]
-    return told(
-        UsageAnswer(*window.heading(group), _totals(total_of(window.edges, quarters)), len(data), data)
-    )
+        rooms, quarters = reading.usage.by_room(domain, room, first, end, now)
+        totals = _totals(total_of(window.edges, quarters))
+        by_room = [_room_usage(used) for used in rooms[:_MAX_ROOMS]]
+        return encode(UsageByRoom(*window.heading(group), totals, len(rooms), by_room)), {}
+    quarters = reading.usage.by_quarter(domain, room, first, end, now)
+    totals = _totals(total_of(window.edges, quarters))
+    buckets = [_usage_bucket(total, window.zone) for total in buckets_of(window.edges, quarters)]
+    return encode(Usage(*window.heading(group), totals, len(buckets), buckets)), {}
 
 
-def concurrency(reading: Reading, domain: str, query: Any) -> bytes:
-    """GET /concurrency: how many were in at once."""
-    now, group = reading.now(), params.CONCURRENCY_GROUP.of(query)
+@operation(
+    "GET", "/concurrency", "concurrency", "Get concurrent participants", Concurrency,
+    tag="reading", params=(FROM, TO, CONCURRENCY_GROUP, TIMEZONE, ROOM),
+)  # fmt: skip
+def get_concurrency(reading: Reading, domain: str, request: Request) -> Answer:
+    """Return the peak number of participants, its time, and the average, by hour or day of a time zone.
+
+    Headcount extension.
+    """
+    query = request.query_params
+    now, group = reading.now(), CONCURRENCY_GROUP.get(query)
     window = _window(query, group, now)
-    room = params.USAGE_ROOM.of(query)
-    quarters = reading.usage.by_quarter(domain, room, window.first, window.until, now)
-    data = [_crowd(one, window.zone, now) for one in buckets_of(window.edges, quarters)]
+    room = ROOM.get(query)
+    quarters = reading.usage.by_quarter(domain, room, window.first_quarter, window.end_quarter, now)
+    data = [_concurrency_bucket(total, window.zone, now) for total in buckets_of(window.edges, quarters)]
     total = total_of(window.edges, quarters)
-    totals = CrowdTotals(
-        total.max_participants, _written(total.max_participants_at), total.avg_participants(now)
-    )
-    return told(ConcurrencyAnswer(*window.heading(group), totals, len(data), data))
+    totals = ConcurrencyTotals(total.max_participants, _optional_time(total.max_participants_at), total.avg_participants(now))
+    return encode(Concurrency(*window.heading(group), totals, len(data), data)), {}
+
+
+OPERATIONS: Final = (get_usage, get_concurrency)
 
 
 def _window(query: Any, group: str, now: Ms) -> _Window:
-    name = params.TIMEZONE.of(query)
+    name = TIMEZONE.get(query)
     zone = calendar_zone(name)
-    first, until = _moment(params.USAGE_FROM.of(query), zone), _moment(params.USAGE_TO.of(query), zone)
-    if first is None:
+    start, end = _moment(FROM.get(query), zone), _moment(TO.get(query), zone)
+    if start is None:
         raise invalid('"from" is required: a day like 2026-01-31, unix seconds, or RFC 3339')
-    until = now if until is None else until
-    if min(first, until) < EARLIEST or max(first, until) > LATEST:
+    end = now if end is None else end
+    if min(start, end) < EARLIEST or max(start, end) > LATEST:
         raise invalid('"from" and "to" must be of the years 2000 to 2099')
-    if until <= first:
+    if end <= start:
         raise invalid(
-            f'"to" must be later than "from" [Received from {shown(first, zone)} to {shown(until, zone)}]'
+            f'"to" must be later than "from" [Received from {shown(start, zone)} to {shown(end, zone)}]'
         )
     if group in ("hour", "day", "month"):
-        return _Window(zone, name, boundaries(group, first, until, zone))
-    whole = first // QUARTER_MS * QUARTER_MS, -(-until // QUARTER_MS) * QUARTER_MS
-    return _Window(zone, name, whole)
+        return _Window(zone, name, boundaries(group, start, end, zone))
+    return _Window(zone, name, (start // QUARTER_MS * QUARTER_MS, -(-end // QUARTER_MS) * QUARTER_MS))
 
 
-def _moment(said: date | Ms | None, zone: tzinfo) -> Ms | None:
-    if isinstance(said, date):
-        # Those far away, whose beginning cannot be told in every zone, are refused with the others.
-        return (
-            start_of_day(said, zone) if 1999 <= said.year <= 2100 else NEVER if said.year > 2100 else -NEVER
-        )
-    return said
+def _moment(value: date | Ms | None, zone: tzinfo) -> Ms | None:
+    """Return the start of a day, or the moment. Years that are refused anyway need no calendar."""
+    if not isinstance(value, date):
+        return value
+    if 1999 <= value.year <= 2100:
+        return start_of_day(value, zone)
+    return NEVER if value.year > 2100 else -NEVER
 
 
-def _totals(total: UsageBucket) -> Totals:
-    return Totals(total.meetings, total.participant_ms // 1_000, total.max_participants)
+def _totals(total: Bucket) -> UsageTotals:
+    return UsageTotals(total.meetings, total.participant_ms // 1_000, total.max_participants)
 
 
-def _bucket(one: UsageBucket, zone: tzinfo) -> Bucket:
-    length = (one.end - one.start) // 1_000
-    return Bucket(
-        shown(one.start, zone),
-        one.start // 1_000,
-        length,
-        one.meetings,
-        one.participant_ms // 1_000,
-        one.max_participants,
+def _usage_bucket(total: Bucket, zone: tzinfo) -> UsageBucket:
+    return UsageBucket(
+        shown(total.start, zone),
+        total.start // 1_000,
+        (total.end - total.start) // 1_000,
+        total.meetings,
+        total.participant_ms // 1_000,
+        total.max_participants,
     )
 
 
-def _of_room(one: RoomUsage) -> RoomBucket:
-    return RoomBucket(one.room, one.meetings, one.time // 1_000, one.most)
+def _room_usage(used: RoomUsageRow) -> RoomUsage:
+    return RoomUsage(used.room, used.meetings, used.time // 1_000, used.most)
 
 
-def _crowd(one: UsageBucket, zone: tzinfo, now: Ms) -> Crowd:
-    length = (one.end - one.start) // 1_000
-    start = shown(one.start, zone)
-    return Crowd(
-        start,
-        one.start // 1_000,
-        length,
-        one.max_participants,
-        _written(one.max_participants_at),
-        one.avg_participants(now),
+def _concurrency_bucket(total: Bucket, zone: tzinfo, now: Ms) -> ConcurrencyBucket:
+    return ConcurrencyBucket(
+        shown(total.start, zone),
+        total.start // 1_000,
+        (total.end - total.start) // 1_000,
+        total.max_participants,
+        _optional_time(total.max_participants_at),
+        total.avg_participants(now),
     )
 
 
-def _written(at: Ms | None) -> str | None:
-    return None if at is None else written(at)
+def _optional_time(at: Ms | None) -> str | None:
+    return None if at is None else rfc3339(at)

@@ -1,14 +1,16 @@
-"""Webhooks: the routes by which endpoints are set up, as Daily has them, and ours by which one sees how they fare.
+"""Webhooks: the operations by which endpoints are managed, as Daily has them, and those about their messages.
 
-A body is JSON whatever it says it is, since Daily's own examples send it as text. What is done with it, and
-what is wrong with it, is not known here.
+Bodies are read as JSON whatever their content type, since Daily's own examples send it as text. Responsible for the
+forms of requests and answers. It must not know how endpoints are validated, stored or sent to: the `EndpointManager`
+does that.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,195 +19,345 @@ from headcount.http import params
 from headcount.http.body import read_bytes
 from headcount.http.context import domain_of
 from headcount.http.errors import ApiError, invalid, not_found, not_json
-from headcount.http.params import Param
-from headcount.http.schemas import written
+from headcount.http.operations import Body, Handler, Operation, operation, routes_of
+from headcount.http.params import LIMIT, Param, PathParam, one_of
+from headcount.http.schemas import Count, DateTime, Schema, Timestamp, choice, doc
+from headcount.http.serializer import encode, rfc3339
 from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.store.database import time_limit
-from headcount.store.webhooks import Attempt, DeliveryState, Endpoint, MessageDeliveries
+from headcount.store.webhooks import EVENT_TYPES, Attempt, Endpoint, DeliveryState, RetryType, State, MessageDeliveries
 
-_BODY_S: Final = 30
-_STORE_S: Final = 30
-"""So long may the store, and an endpoint that is asked for a sign of life, take together."""
-_MOST_BYTES: Final = 262_144
+_BODY_TIMEOUT_S: Final = 30
+_STORE_TIMEOUT_S: Final = 30
+"""Time for the store and for the ping of an endpoint together."""
+_MAX_BODY_BYTES: Final = 262_144
+_BASE64: Final = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$"
 
-
-def _fate(name: str, text: str) -> DeliveryState:
-    if text not in list(DeliveryState):
-        raise invalid(f'"{name}" must be one of [{", ".join(DeliveryState)}] [Received {name}="{text[:50]}"]')
-    return DeliveryState(text)
-
-
+WEBHOOK: Final = PathParam("uuid", "The id of a webhook.")
 STATE: Final = Param(
     "state",
-    "Only messages that were `delivered`, that are `waiting` to be tried, or that are `parked`: given up.",
-    {"type": "string", "enum": [str(fate) for fate in DeliveryState]},
-    _fate,
+    one_of(*DeliveryState),
+    "Only messages that were `delivered`, that are `waiting` for an attempt, or that are `parked`: failed.",
     None,
 )
-AFTER: Final = Param(
-    "starting_after",
-    "The id of a message: the page begins with the one after it in the list.",
-    params.STARTING_AFTER.schema,
-    params.STARTING_AFTER.read,
-    None,
+STARTING_AFTER: Final = Param(
+    "starting_after", params.TEXT, "The id of a message: the page starts with the next one in the list.", None
 )
 
-
-Handle = Callable[[EndpointManager, Request], Awaitable[Any]]
-
-
-def routes(manager: EndpointManager) -> list[Route]:
-    """The routes about endpoints."""
-    return [
-        Route(path, _answered(manager, ways), methods=list(ways), name=path) for path, ways in _WAYS.items()
-    ]
+EventTypes = Annotated[
+    list[Annotated[str, choice(EVENT_TYPES, "A type of events.")]],
+    doc("Types of events to send; an empty list in a request means all that Headcount has."),
+]
+RetryTypeName = Annotated[str, choice(RetryType, "The policy after a failed attempt.")]
+Secret = Annotated[str, doc("A secret, base64.", pattern=_BASE64, maxLength=1_024)]
 
 
-def _answered(
-    manager: EndpointManager, ways: Mapping[str, Handle]
-) -> Callable[[Request], Awaitable[Response]]:
-    async def handler(request: Request) -> Response:
-        handle = ways["GET" if request.method == "HEAD" else request.method]
-        async with time_limit(_BODY_S + _STORE_S):
-            answer = await handle(manager, request)
-        return Response(msgspec.json.encode(answer), HTTPStatus.OK, media_type="application/json")
+class WebhookChange(Schema):
+    """Fields of a webhook to change. All are optional."""
 
-    return handler
-
-
-async def create(manager: EndpointManager, request: Request) -> Any:
-    """POST /webhooks: a new endpoint, if it answers the ping with 200."""
-    return shown(await manager.create(domain_of(request), await _said(request)))
-
-
-async def all_of_them(manager: EndpointManager, request: Request) -> Any:
-    """GET /webhooks: a bare array."""
-    return [shown(row) for row in await manager.all(domain_of(request))]
+    url: Annotated[str | UnsetType, doc("https, or http to this machine.", minLength=1, maxLength=2_048)] = (
+        UNSET
+    )
+    eventTypes: EventTypes | UnsetType = UNSET  # noqa: N815 - Daily's names
+    retryType: RetryTypeName | UnsetType = UNSET  # noqa: N815
+    basicAuth: Annotated[  # noqa: N815
+        str | UnsetType | None,
+        doc("Sent as `Authorization: Basic`: user:password, or base64 of it.", minLength=1),
+    ] = UNSET
+    hmac: Annotated[Secret | UnsetType, doc("The secret for signatures, base64. Default: generated.")] = UNSET
+    secrets: Annotated[
+        list[Secret] | UnsetType,
+        doc("All valid secrets, the first of which is `hmac`. Headcount extension.", minItems=1, maxItems=4),
+    ] = UNSET
 
 
-async def one(manager: EndpointManager, request: Request) -> Any:
-    """GET /webhooks/{uuid}."""
-    return shown(await _found(manager, request))
+class NewWebhook(WebhookChange, kw_only=True):
+    """A webhook to create."""
+
+    url: Annotated[str, doc("https, or http to this machine.", minLength=1, maxLength=2_048)]
 
 
-async def update(manager: EndpointManager, request: Request) -> Any:
-    """POST or PATCH /webhooks/{uuid}: other fields; sets one going that failed."""
-    said = await _said(request)
-    row = await manager.update(domain_of(request), request.path_params["uuid"], said)
-    if row is None:
-        raise _unknown(request)
-    return shown(row)
+class Webhook(Schema):
+    """A webhook endpoint."""
+
+    uuid: str
+    url: str
+    hmac: Annotated[str, doc("The secret for signatures, base64.")]
+    basicAuth: str | None  # noqa: N815
+    retryType: RetryTypeName  # noqa: N815
+    eventTypes: EventTypes  # noqa: N815
+    state: Annotated[str, choice(State, "Whether messages are sent, or wait until the webhook is changed.")]
+    failedCount: Annotated[Count, doc("Number of consecutive failures.")]  # noqa: N815
+    lastMomentPushed: Annotated[DateTime | None, doc("Time of the last successful attempt.")]  # noqa: N815
+    domainId: str  # noqa: N815
+    createdAt: DateTime  # noqa: N815
+    updatedAt: DateTime  # noqa: N815
+    secrets: Annotated[list[str], doc("All valid secrets, base64. Headcount extension.")]
 
 
-async def delete(manager: EndpointManager, request: Request) -> Any:
-    """DELETE /webhooks/{uuid}."""
-    if not await manager.delete(domain_of(request), request.path_params["uuid"]):
-        raise _unknown(request)
-    return {"deleted": True, "uuid": request.path_params["uuid"]}
+class DeletedWebhook(Schema):
+    """The id of a webhook that was deleted."""
+
+    deleted: bool
+    uuid: str
 
 
-async def messages(manager: EndpointManager, request: Request) -> Any:
-    """GET /webhooks/{uuid}/messages: what it was told, and is to be told again, the newest first."""
+class WebhookTest(Schema):
+    """The result of a ping."""
+
+    delivered: Annotated[bool, doc("Whether the endpoint answered 200.")]
+    status: Annotated[int | None, doc("The HTTP status; `null` without an answer.")]
+    latency_ms: Count
+    answer: Annotated[str, doc("The first kilobyte of the answer.")]
+    error: Annotated[str | None, doc("Why there was no answer.")]
+
+
+class WebhookAttempt(Schema):
+    """An attempt to deliver a message."""
+
+    time: DateTime
+    delivered: Annotated[bool, doc("Whether the endpoint answered 200.")]
+    status: Annotated[int | None, doc("The HTTP status; `null` without an answer.")]
+    latency_ms: Count
+    answer: Annotated[str, doc("The first kilobyte of the answer.")]
+    error: Annotated[str | None, doc("Why there was no answer.")]
+
+
+class WebhookMessage(Schema):
+    """A message to a webhook, with all attempts."""
+
+    id: str
+    type: str
+    room: str
+    created: DateTime
+    state: Annotated[str, choice(DeliveryState, "Whether the message was delivered, waits, or failed.")]
+    next_attempt: DateTime | None
+    reason: str | None
+    attempts: list[WebhookAttempt]
+
+
+class WebhookMessages(Schema):
+    """A page of messages, newest first."""
+
+    data: list[WebhookMessage]
+
+
+class Replay(Schema, rename={"from_": "from"}):
+    """Which messages to send again. Conditions are combined; at least one is required."""
+
+    id: Annotated[str | UnsetType, doc("The id of a message.", minLength=1)] = UNSET
+    ids: Annotated[list[str] | UnsetType, doc("Ids of messages.", maxItems=1_000)] = UNSET
+    room: Annotated[str | UnsetType, doc("The name of a room.", minLength=1)] = UNSET
+    failed: Annotated[bool | UnsetType, doc("Only messages that failed.")] = UNSET
+    to: Annotated[Timestamp | UnsetType, doc("End of the time in `event_ts`.")] = UNSET
+    from_: Annotated[Timestamp | UnsetType, doc("Start of the time in `event_ts`.")] = UNSET
+
+
+class Replayed(Schema):
+    """The number of messages that are sent again."""
+
+    replayed: Count
+
+
+WebhookHandler = Callable[[EndpointManager, Request], Awaitable[Any]]
+"""An operation on the endpoints of the key's domain; it returns the answer."""
+
+
+@operation("GET", "/webhooks", "webhooks", "List webhooks", list[Webhook], tag="webhooks")
+async def list_webhooks(manager: EndpointManager, request: Request) -> list[Webhook]:
+    """Return all webhooks of the key's domain, oldest first."""
+    return [_webhook(endpoint) for endpoint in await manager.all(domain_of(request))]
+
+
+@operation(
+    "POST", "/webhooks", "createWebhook", "Create a webhook", Webhook, tag="webhooks", errors=(408, 413),
+    body=Body(NewWebhook, example={"url": "https://hooks.example.com/headcount", "retryType": "exponential"}),
+)  # fmt: skip
+async def create_webhook(manager: EndpointManager, request: Request) -> Webhook:
+    """Create a webhook.
+
+    Its URL must answer the ping, a POST of `{"test":"test"}`, with 200. It gets the events from then on.
+    """
+    return _webhook(await manager.create(domain_of(request), await _json_object(request)))
+
+
+@operation(
+    "GET", "/webhooks/{uuid}", "webhook", "Get a webhook", Webhook,
+    tag="webhooks", params=(WEBHOOK,), errors=(404,),
+)  # fmt: skip
+async def get_webhook(manager: EndpointManager, request: Request) -> Webhook:
+    """Return a webhook with its settings and its state."""
+    return _webhook(await _endpoint(manager, request))
+
+
+async def _update(manager: EndpointManager, request: Request) -> Webhook:
+    changes = await _json_object(request)
+    endpoint = await manager.update(domain_of(request), request.path_params["uuid"], changes)
+    if endpoint is None:
+        raise _not_found(request)
+    return _webhook(endpoint)
+
+
+@operation(
+    "POST", "/webhooks/{uuid}", "changeWebhook", "Update a webhook", Webhook,
+    tag="webhooks", params=(WEBHOOK,), body=WebhookChange, errors=(404, 408, 413),
+)  # fmt: skip
+async def update_webhook(manager: EndpointManager, request: Request) -> Webhook:
+    """Update a webhook.
+
+    Its URL must answer the ping with 200. A webhook that had failed becomes active and gets its pending messages.
+    """
+    return await _update(manager, request)
+
+
+@operation(
+    "PATCH", "/webhooks/{uuid}", "patchWebhook", "Update a webhook (PATCH)", Webhook,
+    tag="webhooks", params=(WEBHOOK,), body=WebhookChange, errors=(404, 408, 413),
+)  # fmt: skip
+async def patch_webhook(manager: EndpointManager, request: Request) -> Webhook:
+    """Update a webhook, as POST does. Headcount extension."""
+    return await _update(manager, request)
+
+
+@operation(
+    "DELETE", "/webhooks/{uuid}", "deleteWebhook", "Delete a webhook", DeletedWebhook,
+    tag="webhooks", params=(WEBHOOK,), errors=(404,),
+)  # fmt: skip
+async def delete_webhook(manager: EndpointManager, request: Request) -> DeletedWebhook:
+    """Delete a webhook and its pending messages."""
+    uuid = request.path_params["uuid"]
+    if not await manager.delete(domain_of(request), uuid):
+        raise _not_found(request)
+    return DeletedWebhook(deleted=True, uuid=uuid)
+
+
+@operation(
+    "GET", "/webhooks/{uuid}/messages", "webhookMessages", "List the messages of a webhook", WebhookMessages,
+    tag="webhooks", params=(WEBHOOK, LIMIT, STARTING_AFTER, STATE), errors=(404,),
+)  # fmt: skip
+async def list_messages(manager: EndpointManager, request: Request) -> WebhookMessages:
+    """Return a page of messages, newest first, with every attempt. Headcount extension."""
     query = request.query_params
-    limit, fate, after = params.LIMIT.of(query), STATE.of(query), AFTER.of(query)
-    row = await _found(manager, request)
-    page = await manager.list_messages(row, after, limit, fate)
+    limit, state, after = LIMIT.get(query), STATE.get(query), STARTING_AFTER.get(query)
+    endpoint = await _endpoint(manager, request)
+    page = await manager.list_messages(endpoint, after, limit, None if state is None else DeliveryState(state))
     if page is None:
         raise invalid(
             f'"starting_after" must be the id of a message [Received starting_after="{(after or "")[:50]}"]'
         )
-    return {"data": [_told(message) for message in page]}
+    return WebhookMessages([_message(message) for message in page])
 
 
-async def replay(manager: EndpointManager, request: Request) -> Any:
-    """POST /webhooks/{uuid}/replay: send messages again."""
-    said = await _said(request)
-    return {"replayed": await manager.replay(await _found(manager, request), said)}
+@operation(
+    "POST", "/webhooks/{uuid}/replay", "replayWebhook", "Resend messages", Replayed,
+    tag="webhooks", params=(WEBHOOK,), body=Replay, errors=(404, 408, 413),
+)  # fmt: skip
+async def replay_messages(manager: EndpointManager, request: Request) -> Replayed:
+    """Send messages again: by id, by room, by the time in `event_ts`, or those that failed.
+
+    At most 10,000, oldest first. Headcount extension.
+    """
+    conditions = await _json_object(request)
+    return Replayed(await manager.replay(await _endpoint(manager, request), conditions))
 
 
-async def test(manager: EndpointManager, request: Request) -> Any:
-    """POST /webhooks/{uuid}/test: send the ping now, and say what came of it."""
-    answered = await manager.ping(await _found(manager, request))
-    return {
-        "delivered": answered.succeeded,
-        "status": answered.status,
-        "latency_ms": answered.latency_ms,
-        "answer": answered.body,
-        "error": answered.error,
-    }
+@operation(
+    "POST", "/webhooks/{uuid}/test", "testWebhook", "Test a webhook", WebhookTest,
+    tag="webhooks", params=(WEBHOOK,), errors=(404,),
+)  # fmt: skip
+async def ping_webhook(manager: EndpointManager, request: Request) -> WebhookTest:
+    """Send the ping and return its result. Headcount extension."""
+    result = await manager.ping(await _endpoint(manager, request))
+    return WebhookTest(result.succeeded, result.status, result.latency_ms, result.body, result.error)
 
 
-_WAYS: Final[dict[str, dict[str, Handle]]] = {
-    "/webhooks": {"GET": all_of_them, "POST": create},
-    "/webhooks/{uuid}": {"GET": one, "POST": update, "PATCH": update, "DELETE": delete},
-    "/webhooks/{uuid}/messages": {"GET": messages},
-    "/webhooks/{uuid}/replay": {"POST": replay},
-    "/webhooks/{uuid}/test": {"POST": test},
-}
-"""By path and method. Each path is one route, so that what it allows is told whole."""
+OPERATIONS: Final[tuple[Operation[WebhookHandler], ...]] = (
+    list_webhooks,
+    create_webhook,
+    get_webhook,
+    update_webhook,
+    patch_webhook,
+    delete_webhook,
+    list_messages,
+    replay_messages,
+    ping_webhook,
+)
 
 
-def shown(row: Endpoint) -> dict[str, Any]:
-    """An endpoint in Daily's words; `secrets` is ours."""
-    return {
-        "uuid": row.uuid,
-        "url": row.url,
-        "hmac": row.secrets[0],
-        "basicAuth": row.basic_auth,
-        "retryType": row.retry_type,
-        "eventTypes": row.event_types,
-        "state": row.state,
-        "failedCount": row.failed_count,
-        "lastMomentPushed": None if row.last_pushed is None else written(row.last_pushed),
-        "domainId": row.domain,
-        "createdAt": written(row.created),
-        "updatedAt": written(row.updated),
-        "secrets": row.secrets,
-    }
+def routes(manager: EndpointManager) -> list[Route]:
+    """Return the routes of all operations on webhooks."""
+
+    def bind(operation: Operation[WebhookHandler]) -> Handler:
+        async def handle(request: Request) -> Response:
+            async with time_limit(_BODY_TIMEOUT_S + _STORE_TIMEOUT_S):
+                answer = await operation.handler(manager, request)
+            return Response(encode(answer), HTTPStatus.OK, media_type="application/json")
+
+        return handle
+
+    return routes_of(OPERATIONS, bind)
 
 
-def _told(message: MessageDeliveries) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "type": message.type,
-        "room": message.room,
-        "created": written(message.created),
-        "state": message.state,
-        "next_attempt": None if message.next_at is None else written(message.next_at),
-        "reason": message.reason,
-        "attempts": [_attempt(attempt) for attempt in message.attempts],
-    }
+def _webhook(endpoint: Endpoint) -> Webhook:
+    return Webhook(
+        uuid=endpoint.uuid,
+        url=endpoint.url,
+        hmac=endpoint.secrets[0],
+        basicAuth=endpoint.basic_auth,
+        retryType=endpoint.retry_type,
+        eventTypes=list(endpoint.event_types),
+        state=endpoint.state,
+        failedCount=endpoint.failed_count,
+        lastMomentPushed=None if endpoint.last_pushed is None else rfc3339(endpoint.last_pushed),
+        domainId=endpoint.domain,
+        createdAt=rfc3339(endpoint.created),
+        updatedAt=rfc3339(endpoint.updated),
+        secrets=list(endpoint.secrets),
+    )
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "time": written(attempt.at),
-        "delivered": bool(attempt.delivered),
-        "status": attempt.status,
-        "latency_ms": attempt.latency_ms,
-        "answer": attempt.answer,
-        "error": attempt.error,
-    }
+def _message(message: MessageDeliveries) -> WebhookMessage:
+    return WebhookMessage(
+        id=message.id,
+        type=message.type,
+        room=message.room,
+        created=rfc3339(message.created),
+        state=message.state,
+        next_attempt=None if message.next_at is None else rfc3339(message.next_at),
+        reason=message.reason,
+        attempts=[_attempt(attempt) for attempt in message.attempts],
+    )
 
 
-async def _said(request: Request) -> dict[str, Any]:
-    """The object that the body is. Raises `ApiError`."""
-    body = await read_bytes(dict(request.scope["headers"]), request.receive, _MOST_BYTES, _BODY_S)
+def _attempt(attempt: Attempt) -> WebhookAttempt:
+    return WebhookAttempt(
+        rfc3339(attempt.at),
+        bool(attempt.delivered),
+        attempt.status,
+        attempt.latency_ms,
+        attempt.answer,
+        attempt.error,
+    )
+
+
+async def _json_object(request: Request) -> dict[str, Any]:
+    """Return the body, which must be a JSON object. Raise `ApiError` 400."""
+    body = await read_bytes(dict(request.scope["headers"]), request.receive, _MAX_BODY_BYTES, _BODY_TIMEOUT_S)
     try:
-        said = msgspec.json.decode(body)
+        value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise not_json(f"the body is not JSON: {error}") from error
-    if not isinstance(said, dict):
+    if not isinstance(value, dict):
         raise invalid('"value" must be of type object')
-    return said
+    return value
 
 
-async def _found(manager: EndpointManager, request: Request) -> Endpoint:
-    row = await manager.find(domain_of(request), request.path_params["uuid"])
-    if row is None:
-        raise _unknown(request)
-    return row
+async def _endpoint(manager: EndpointManager, request: Request) -> Endpoint:
+    endpoint = await manager.find(domain_of(request), request.path_params["uuid"])
+    if endpoint is None:
+        raise _not_found(request)
+    return endpoint
 
 
-def _unknown(request: Request) -> ApiError:
+def _not_found(request: Request) -> ApiError:
     return not_found(f"there is no webhook {request.path_params['uuid'][:50]}")

@@ -1,0 +1,48 @@
+"""The operations that only read, for keys with the scope `read`.
+
+Responsible for running them in threads, so that the event loop waits for no query. It must not know what they answer.
+"""
+
+from functools import partial
+from itertools import chain
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headcount.http.body import read_bytes, require_text
+from headcount.http.context import Question, Reading, domain_of
+from headcount.http.large_answers import Turns
+from headcount.http.operations import Handler, Operation, routes_of
+from headcount.http.routes import attendance, explain, health, meetings, presence, usage
+
+OPERATIONS: Final[tuple[Operation[Question], ...]] = tuple(
+    chain.from_iterable(
+        module.OPERATIONS for module in (meetings, explain, attendance, usage, presence, health)
+    )
+)
+_MAX_BODY_BYTES: Final = 2_097_152
+_BODY_TIMEOUT_S: Final = 30
+
+
+def routes(reading: Reading) -> list[Route]:
+    """Return the routes of all operations that read."""
+    turns = Turns(reading.patience_s)
+
+    def bind(operation: Operation[Question]) -> Handler:
+        async def handle(request: Request) -> Response:
+            if operation.bodies:
+                request.state.body = await _read_body(request)
+            domain = domain_of(request)
+            return await turns.answer(domain, partial(operation.handler, reading, domain, request))
+
+        return handle
+
+    return routes_of(OPERATIONS, bind)
+
+
+async def _read_body(request: Request) -> bytes:
+    headers = dict(request.scope["headers"])
+    require_text(headers)
+    return await read_bytes(headers, request.receive, _MAX_BODY_BYTES, _BODY_TIMEOUT_S)
