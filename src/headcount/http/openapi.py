@@ -49,6 +49,7 @@ _SECURITY_SCHEMES: Final = {
     },
 }
 _CONVERTOR: Final = re.compile(r"{(\w+):\w+}")
+_NULL: Final = {"type": "null"}
 _REF_TEMPLATE: Final = "#/components/schemas/{name}"
 
 
@@ -180,11 +181,16 @@ def _canonical(schema: Any) -> Any:
 def _union(schema: Schema) -> Schema:
     """Return a union without the type null, and with int | float as one type."""
     rest = {name: value for name, value in schema.items() if name != "anyOf"}
-    members = [member for member in schema["anyOf"] if member != {"type": "null"}]
+    members = [member for member in schema["anyOf"] if member != _NULL]
     if {"type": "number"} in members:
         members = [member for member in members if member != {"type": "integer"}]
-    if len(members) < len(schema["anyOf"]) and {"type": "null"} in schema["anyOf"]:
-        rest["nullable"] = True
-        if rest.get("default", ...) is None:
-            del rest["default"]
-    return {**members[0], **rest} if len(members) == 1 else {"anyOf": members, **rest}
+    merged = {**members[0], **rest} if len(members) == 1 else {"anyOf": members, **rest}
+    return _nullable(merged) if _NULL in schema["anyOf"] else merged
+
+
+def _nullable(schema: Schema) -> Schema:
+    if "enum" in schema:  # version 3.0 wants null among the values, too
+        schema = {**schema, "enum": [*schema["enum"], None]}
+    if schema.get("default", ...) is None:
+        schema = {name: value for name, value in schema.items() if name != "default"}
+    return {**schema, "nullable": True}

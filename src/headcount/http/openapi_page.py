@@ -99,7 +99,9 @@ def _type_without_null(schema: Schema) -> str:
     if isinstance(schema.get("additionalProperties"), dict):
         return f"by name: {_type(schema['additionalProperties'])}"
     if "enum" in schema:
-        return ", ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
+        return ", ".join(
+            f"<code>{escape(str(value))}</code>" for value in schema["enum"] if value is not None
+        )
     format_ = f", {schema['format']}" if "format" in schema else ""
     return escape(schema.get("type", "anything") + format_)
 

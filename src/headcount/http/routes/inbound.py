@@ -152,7 +152,9 @@ class InboundHandler:
         row, now = source_config.row, self._outside()
         excluded = len(normalized.bystanders)
         if excluded:
-            await in_thread(self._limits.request_s, self._sources.add_excluded_participants, normalized.bystanders)
+            await in_thread(
+                self._limits.request_s, self._sources.add_excluded_participants, normalized.bystanders
+            )
             self._stats.add(row, "left_out", now, excluded)
         if not events:
             self._stats.add(row, "ignored", now)

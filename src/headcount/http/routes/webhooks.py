@@ -25,7 +25,15 @@ from headcount.http.schemas import Count, DateTime, Schema, Timestamp, choice, d
 from headcount.http.serializer import encode, rfc3339
 from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.store.database import time_limit
-from headcount.store.webhooks import EVENT_TYPES, Attempt, Endpoint, DeliveryState, RetryType, State, MessageDeliveries
+from headcount.store.webhooks import (
+    EVENT_TYPES,
+    Attempt,
+    DeliveryState,
+    Endpoint,
+    MessageDeliveries,
+    RetryType,
+    State,
+)
 
 _BODY_TIMEOUT_S: Final = 30
 _STORE_TIMEOUT_S: Final = 30
@@ -240,7 +248,9 @@ async def list_messages(manager: EndpointManager, request: Request) -> WebhookMe
     query = request.query_params
     limit, state, after = LIMIT.get(query), STATE.get(query), STARTING_AFTER.get(query)
     endpoint = await _endpoint(manager, request)
-    page = await manager.list_messages(endpoint, after, limit, None if state is None else DeliveryState(state))
+    page = await manager.list_messages(
+        endpoint, after, limit, None if state is None else DeliveryState(state)
+    )
     if page is None:
         raise invalid(
             f'"starting_after" must be the id of a message [Received starting_after="{(after or "")[:50]}"]'

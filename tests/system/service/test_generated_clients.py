@@ -1,0 +1,218 @@
+"""Generated clients read the real answers of every operation: what the document describes is what is sent."""
+
+import json
+import re
+import time
+
+import httpx
+import pytest
+
+from support.generated_clients import PythonClient, TypeScriptTypes, to_json, with_instants
+from support.running_service import Running, headcount
+from support.webhook_receivers import receiving
+
+MAPPING = {
+    "kind": {"at": "/type", "join": ["in"], "leave": ["out"]},
+    "room": "/room",
+    "participant_id": "/id",
+    "at": {"at": "/at", "unit": "s"},
+    "role": {"at": "/role", "words": {"rec": "recorder"}},
+    "signature": {"scheme": "token", "header": "X-Token"},
+}
+SECRET = "a secret of the source"
+
+
+class Recorder:
+    """Sends requests to a service, and keeps each answer with its operation."""
+
+    def __init__(self, service, document):
+        self._operations = {
+            operation["operationId"]: (path, method, operation["tags"][0])
+            for path, operations in document["paths"].items()
+            for method, operation in operations.items()
+        }
+        self.client = service.client()
+        self.answers = []
+
+    def send(self, operation_id, *, status=200, client=None, params=None, **request):
+        """The JSON of an answer. `request` has what httpx takes, and values for the path."""
+        path, method, tag = self._operations[operation_id]
+        values = {name: request.pop(name) for name in re.findall(r"{(\w+)}", path)}
+        response = (client or self.client).request(
+            method.upper(), path.format(**values), params=params, timeout=30, **request
+        )
+        assert response.status_code == status, response.text
+        self.answers.append((operation_id, path, method, tag, response))
+        return response.json()
+
+    def stream(self, **params):
+        """The beginning of a stream, up to its first event with data."""
+        path, method, tag = self._operations["stream"]
+        with self.client.stream("GET", path, params=params, timeout=30) as response:
+            text = ""
+            for chunk in response.iter_text():
+                text += chunk
+                if "data:" in text:
+                    break
+        content = httpx.Response(200, headers={"content-type": response.headers["content-type"]}, text=text)
+        self.answers.append(("stream", path, method, tag, content))
+
+    def close(self):
+        self.client.close()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """The document of a service in a file, and answers of all its operations."""
+    folder = tmp_path_factory.mktemp("service")
+    service = Running(folder, reads_per_5s=0, events_per_5s=0, webhook_networks="127.0.0.0/8").start()
+    document = httpx.get(f"{service.url}/openapi.json", timeout=30)
+    recorder = Recorder(service, document.json())
+    try:
+        with receiving() as receiver:
+            uuid = create_webhook(recorder, receiver)
+            ingest(recorder, service, folder)
+            read_meetings(recorder)
+            read_rooms(recorder)
+            manage_webhooks(recorder, uuid)
+    finally:
+        recorder.close()
+        service.stop()
+    file = folder / "openapi.json"
+    file.write_bytes(document.content)
+    return document.json(), file, recorder.answers
+
+
+def create_webhook(recorder, receiver):
+    body = {"url": receiver.url, "retryType": "exponential", "basicAuth": "user:word"}
+    recorder.send("createWebhook", status=400, json={})
+    return recorder.send("createWebhook", json=body)["uuid"]
+
+
+def event(kind, participant_id, at, room="blue", **fields):
+    return {"room": room, "kind": kind, "participant_id": participant_id, "at": at, **fields}
+
+
+def ingest(recorder, service, folder):
+    """A meeting that ended, one that a late event corrected, an ongoing one, and an excluded participant."""
+    now = int(time.time())
+    send = recorder.send
+    wait = {"wait": "true"}
+    send("takeEvents", status=400, json={"room": "blue"})
+    send("takeEvents", json=event("join", "c-1", now - 4_000, user_id="u-1", user_name="Ann"))
+    ended = [
+        event("join", "c-2", now - 3_990),
+        event("leave", "c-2", now - 3_000),
+        event("leave", "c-1", now - 3_000),
+    ]
+    send("takeEvents", params=wait, json=[*ended, event("leave", "x", now - 3_500)])
+    mapping = folder / "mapping.json"
+    mapping.write_text(json.dumps(MAPPING))
+    added = headcount(
+        "source", "add", "generic", "--database", service.database, "--secret", SECRET, "--mapping", mapping
+    )
+    kind, token = re.search(r"/ingest/(\w+)/([\w-]+)", added.stdout).groups()
+    with httpx.Client(base_url=f"{service.url}/v1", headers={"X-Token": SECRET}) as source:
+        for body in (
+            {"type": "in", "room": "blue", "id": "r-1", "at": now - 3_900, "role": "rec"},
+            {"type": "in", "room": "green", "id": "g-1", "at": now - 100},
+            {"type": "in"},
+        ):
+            send("takeDelivery", client=source, kind=kind, token=token, json=body)
+        send("takeDelivery", status=404, client=source, kind=kind, token="none", json={})
+    # An earlier join corrects the first meeting.
+    late = [event("join", "c-0", now - 4_050), event("leave", "c-0", now - 3_800)]
+    send("takeEvents", params=wait, json=late)
+    participants = [{"participant_id": "g-1"}, {"participant_id": "g-2", "user_id": "u-2", "user_name": "Bo"}]
+    send("takeSnapshot", params=wait, room="green", json={"at": now - 60, "participants": participants})
+
+
+def read_meetings(recorder):
+    send = recorder.send
+    meetings = send("meetings")["data"]
+    assert len(meetings) == 2
+    send("meetings", params={"no_participants": "true", "order": "asc"})
+    send("meetings", status=400, params={"limit": "none"})
+    for meeting in meetings:
+        send("meeting", id=meeting["id"])
+        send("participants", id=meeting["id"])
+        send("attendance", id=meeting["id"])
+        send("attendance", id=meeting["id"], params={"expected": "u-1,u-9"})
+    ended = meetings[-1]["id"]
+    roster = {"expected": ["u-1", {"user_id": "u-9", "user_name": "Cy"}], "starts_at": "2020-01-01T00:00:00Z"}
+    send("attendance-of-roster", id=ended, json=roster)
+    explanation = send("explain", id=ended)
+    for part in ("began", "ended", "steps", "corrections", "not_counted", "events", "superseded_ids"):
+        assert explanation[part], part
+    assert explanation["corrections"][0]["event"]
+    send("explain", status=404, id="none")
+    send("user-meetings", user="u-1")
+    send("user-meetings", user="u-1", params={"no_participants": "true"})
+    for group in ("day", "hour", "month", "room", "total"):
+        send("usage", params={"from": "2026-01-01", "group": group, "timezone": "Europe/Berlin"})
+    send("concurrency", params={"from": time.time() - 7_200})
+    send("concurrency", status=400)
+
+
+def read_rooms(recorder):
+    send = recorder.send
+    now = time.time()
+    assert send("presence")["green"]
+    send("room-presence", room="green")
+    send("room-at", room="green", params={"time": now})
+    assert send("room-at", room="blue", params={"from": now - 7_200, "to": now})["data"]
+    send("listQuarantinedRooms")
+    recorder.stream(last_event_id="0")
+
+
+def manage_webhooks(recorder, uuid):
+    send = recorder.send
+    send("webhooks")
+    send("webhook", uuid=uuid)
+    send("webhook", status=404, uuid="none")
+    send("changeWebhook", uuid=uuid, json={"eventTypes": ["meeting.started", "meeting.ended"]})
+    send("patchWebhook", uuid=uuid, json={"retryType": "circuit-breaker", "basicAuth": None})
+    send("testWebhook", uuid=uuid)
+    wait_for(lambda: any(message["attempts"] for message in messages(recorder, uuid)))
+    send("webhookMessages", uuid=uuid)
+    send("replayWebhook", uuid=uuid, json={"room": "blue", "from": 0})
+    send("deleteWebhook", uuid=uuid)
+
+
+def messages(recorder, uuid):
+    return recorder.client.get(f"/webhooks/{uuid}/messages", timeout=30).json()["data"]
+
+
+def wait_for(condition, timeout_s=60):
+    until = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_every_operation_has_a_recorded_answer(recorded):
+    document, _, answers = recorded
+    ids = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
+    assert {operation_id for operation_id, *_, response in answers if response.status_code == 200} == ids
+
+
+def test_a_generated_python_client_reads_every_answer(recorded, tmp_path):
+    _, file, answers = recorded
+    client = PythonClient(file, tmp_path)
+    for operation_id, _, _, tag, response in answers:
+        parsed = client.parse(tag, operation_id, response)
+        expected = response.text if operation_id == "stream" else response.json()
+        assert parsed is not None, operation_id
+        assert with_instants(to_json(parsed)) == with_instants(expected), operation_id
+
+
+def test_generated_typescript_types_fit_every_answer(recorded, tmp_path):
+    _, file, answers = recorded
+    types = TypeScriptTypes(file, tmp_path)
+    literals = [
+        (path, method, response.status_code, response.text if operation_id == "stream" else response.json())
+        for operation_id, path, method, _, response in answers
+    ]
+    assert types.check(literals) == ""
+    path, method, status, answer = literals[-1]
+    assert "error TS" in types.check([(path, method, status, {**answer, "undocumented": 1})])
