@@ -122,7 +122,9 @@ def list_meetings(reading: Reading, domain: str, request: Request) -> Answer:
     if NO_PARTICIPANTS.get(query):
         total, rows = reading.answers.page_with_total(domain, filters, page, serializer.now)
         return encode(Meetings(total, [serializer.meeting_with_participants(row, None) for row in rows])), {}
-    with reading.answers.page_with_participants(domain, filters, page, serializer.now, reading.few_entries) as listed:
+    with reading.answers.page_with_participants(
+        domain, filters, page, serializer.now, reading.few_entries
+    ) as listed:
         entries = listed.entries
         if entries is None:
             chunks = (
