@@ -305,5 +305,7 @@ def _entry_with_status(
     entry.scheduled_duration = serializer.rounded(attendee.attended_ms)
     entry.scheduled_share = ratio(attendee.attended_ms, schedule.length_ms)
     entry.late_by = None if attendee.late_by_ms is None else serializer.rounded(attendee.late_by_ms)
-    entry.left_early_by = None if attendee.left_early_by_ms is None else serializer.rounded(attendee.left_early_by_ms)
+    entry.left_early_by = (
+        None if attendee.left_early_by_ms is None else serializer.rounded(attendee.left_early_by_ms)
+    )
     return entry

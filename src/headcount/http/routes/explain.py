@@ -153,7 +153,9 @@ OPERATIONS: Final = (explain_meeting,)
 def _explanation(reading: Reading, row: MeetingRow) -> Explanation:
     """Return the explanation of a meeting. Raise `ApiError` 400 if it has too many events."""
     serializer = reading.serializer()
-    found = explanations.explain_meeting(reading.answers, reading.bystanders, row, serializer.now, reading.rules)
+    found = explanations.explain_meeting(
+        reading.answers, reading.bystanders, row, serializer.now, reading.rules
+    )
     if found is None:
         raise invalid(
             f"more than {MAX_EVENTS:,} events are behind this meeting: 'headcount export' and"
@@ -179,7 +181,11 @@ def _explanation(reading: Reading, row: MeetingRow) -> Explanation:
 
 def _step(step: Step) -> ExplanationStep:
     return ExplanationStep(
-        _STEP_NAMES.get(step.type, step.type), rfc3339(step.at), *_reason(step.reason), step.participant_id, step.message
+        _STEP_NAMES.get(step.type, step.type),
+        rfc3339(step.at),
+        *_reason(step.reason),
+        step.participant_id,
+        step.message,
     )
 
 

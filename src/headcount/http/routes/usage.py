@@ -207,7 +207,9 @@ def get_concurrency(reading: Reading, domain: str, request: Request) -> Answer:
     quarters = reading.usage.by_quarter(domain, room, window.first_quarter, window.end_quarter, now)
     data = [_concurrency_bucket(total, window.zone, now) for total in buckets_of(window.edges, quarters)]
     total = total_of(window.edges, quarters)
-    totals = ConcurrencyTotals(total.max_participants, _optional_time(total.max_participants_at), total.avg_participants(now))
+    totals = ConcurrencyTotals(
+        total.max_participants, _optional_time(total.max_participants_at), total.avg_participants(now)
+    )
     return encode(Concurrency(*window.heading(group), totals, len(data), data)), {}
 
 
