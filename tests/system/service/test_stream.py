@@ -19,7 +19,7 @@ from support.waiting import wait_until
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """A service that sends a comment every second."""
-    every_second = {"headcount.outbound.broadcast.BEAT_S": 1.0}
+    every_second = {"headcount.outbound.broadcast.HEARTBEAT_S": 1.0}
     running = Running(tmp_path_factory.mktemp("stream"), constants=every_second, reads_per_5s=0).start()
     yield running
     running.stop()
@@ -220,7 +220,7 @@ def test_an_id_of_another_domain_is_reported_as_a_gap(service, outbox):
 
 
 def test_a_comment_keeps_an_idle_stream_alive(service):
-    assert broadcast.BEAT_S <= 15, "proxies close what is idle for longer"
+    assert broadcast.HEARTBEAT_S <= 15, "proxies close what is idle for longer"
     with closing(StreamReader(service)) as stream:
         stream.read_comment()
         stream.read_comment()
