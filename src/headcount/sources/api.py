@@ -111,7 +111,7 @@ def room_end(
     event_id: str | None = None,
     inferred: Inferred | None = None,
 ) -> ParsedEvent:
-    """Return the end of a room: of one session, or, without a session, of all stays that started before it (R3)."""
+    """Return the end of a room: of one session, or, without a session, of all stays that started before it (R1)."""
     return ParsedEvent(Event(Kind.END, room, at, source_session=session, inferred=inferred, id=event_id))
 
 
