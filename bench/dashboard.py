@@ -35,7 +35,7 @@ SECRETS = {PAST: "bench-past", CROWD: "bench-crowd"}
 def prepare(store: Store) -> None:
     """Tally what is stored, let somebody in, and add a meeting of very many people."""
     with store.database.reading() as connection:
-        tallied = connection.rows_of("select 1 from room_quarters limit 1", {})
+        tallied = connection.query("select 1 from room_quarters limit 1", {})
     if not tallied:
         store.usage_rollup.reset()
     while store.usage_rollup.step():

@@ -32,7 +32,7 @@ where m.domain = :domain
 def tally(store: Store) -> None:
     """Tally all that there is, if it is not yet."""
     with store.database.reading() as connection:
-        done = connection.rows_of("select 1 from room_quarters limit 1", {})
+        done = connection.query("select 1 from room_quarters limit 1", {})
     if not done:
         store.usage_rollup.reset()
     began = time.perf_counter()
@@ -44,7 +44,7 @@ def tally(store: Store) -> None:
     print(f"tallied in {time.perf_counter() - began:.0f} s, {steps} steps, the longest {longest:.1f} s")
     with store.database.reading() as connection:
         for table in TABLES:
-            print(f"{connection.rows_of(f'select count(*) from {table}', {})[0][0]:>12,}  rows of {table}")
+            print(f"{connection.query(f'select count(*) from {table}', {})[0][0]:>12,}  rows of {table}")
 
 
 async def measure(store: Store) -> None:
@@ -72,7 +72,7 @@ async def measure(store: Store) -> None:
 def compare(store: Store, totals: dict[str, int]) -> None:
     began = time.perf_counter()
     with store.database.reading() as connection:
-        meetings, ms = connection.rows_of(_SLOW, {"domain": PAST})[0]
+        meetings, ms = connection.query(_SLOW, {"domain": PAST})[0]
     assert (totals["meetings"], totals["participant_seconds"]) == (meetings, ms // 1_000), (
         totals,
         meetings,

@@ -109,7 +109,7 @@ def entries(domain, room):
     at = NEW_YEAR + 100_000
     snapshot = LogEntry(
         domain, room, SNAPSHOT, at, at, None, None, None, None, None, None, None,
-        hash_key("snapshot", domain, room), listed=listed,
+        hash_key("snapshot", domain, room), snapshot=listed,
     )  # fmt: skip
     portions = [
         [event("join", 0, "ann"), event("join", 5, "bob", user_name="Bob"), event("leave", 8, "bob")],

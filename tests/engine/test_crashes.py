@@ -93,7 +93,7 @@ class Life:
                     self.store,
                     RULES,
                     self.store.projections.take_over(),
-                    batch=self.chance.choice((1, 3, 50)),
+                    batch_size=self.chance.choice((1, 3, 50)),
                 )
             except CrashError:
                 self.crashes += 1

@@ -27,7 +27,7 @@ def folder():
 
 @pytest.fixture
 def stored(folder):
-    made = StoredEngine(folder, batch=2)
+    made = StoredEngine(folder, batch_size=2)
     yield made
     made.close()
 
@@ -44,7 +44,7 @@ def test_history_that_is_imported_in_order_is_never_folded_anew(stored):
     stored.append(*history, received=later, origin=Origin.IMPORTED)
     stored.show(later)
     assert stored.meetings() == kernel(history, as_of=later)
-    assert stored.engine.tally.late == 0
+    assert stored.engine.stats.late == 0
 
 
 def test_what_is_imported_of_the_future_does_not_move_the_clock(stored):
@@ -59,15 +59,15 @@ def test_whoever_has_just_come_is_one_stay_that_lasts(stored):
     join, _ = visit("ann", 0)
     stored.append(join)
     stored.show(join.at + 1_000)
-    assert stored.engine.people() == 1
+    assert stored.engine.participant_count() == 1
 
 
 def test_only_those_are_closed_who_stay_longer_than_anybody_can(folder):
-    stored = StoredEngine(folder, max_stay=AN_HOUR)
+    stored = StoredEngine(folder, stale_after=AN_HOUR)
     (ann, _), (bob, _) = visit("ann", 0), visit("bob", 0.5)
     stored.append(ann, bob)
     stored.show(NEW_YEAR + AN_HOUR - 1)
-    assert stored.engine.people() == 2
+    assert stored.engine.participant_count() == 2
     assert stored.store.log.after(2, 10) == []
     stored.show(NEW_YEAR + AN_HOUR + 1)
     left = stored.store.log.after(2, 10)
@@ -84,7 +84,7 @@ def test_a_room_that_is_touched_often_is_to_be_woken_once_for_each_reason(folder
         at = NEW_YEAR + 60_000 + 10_000 * n
         stored.append(Event(Kind.JOIN, "r", at, f"p-{n}"), Event(Kind.LEAVE, "r", at + 1_000, f"p-{n}"))
         stored.show(at + 9_000)
-    assert stored.engine.alarms < 5
+    assert stored.engine.deadline_count < 5
     stored.close()
 
 
@@ -98,7 +98,7 @@ def said(kind, who, at, **more):
 def stepped(stored, at):
     while stored.engine.step(NEW_YEAR + at):
         pass
-    return stored.engine.tally
+    return stored.engine.stats
 
 
 @pytest.mark.parametrize(("at", "late"), [(85_000, 0), (84_999, 1)])
@@ -115,14 +115,14 @@ def test_ignored_events_are_counted_by_reason(stored):
         said(Kind.JOIN, "a", 0), said(Kind.JOIN, "a", 10), said(Kind.JOIN, "a", 20), said(Kind.LEAVE, "b", 30)
     )
     tally = stepped(stored, 60_000)
-    assert (tally.entries, tally.repeated, tally.orphans, tally.late) == (4, 2, 1, 0)
+    assert (tally.entries, tally.duplicate_joins, tally.orphan_leaves, tally.late) == (4, 2, 1, 0)
     assert tally.commit_s > 0
 
 
 def test_an_engine_that_has_done_nothing_has_counted_nothing(stored):
-    tally = stored.engine.tally
-    assert (tally.entries, tally.rounds, tally.late, tally.corrections) == (0, 0, 0, 0)
-    assert (tally.repeated, tally.orphans, tally.commit_s) == (0, 0, 0.0)
+    tally = stored.engine.stats
+    assert (tally.entries, tally.batches, tally.late, tally.corrections) == (0, 0, 0, 0)
+    assert (tally.duplicate_joins, tally.orphan_leaves, tally.commit_s) == (0, 0, 0.0)
 
 
 def test_rooms_in_memory_and_occupied_rooms_are_counted(stored):
@@ -131,27 +131,27 @@ def test_rooms_in_memory_and_occupied_rooms_are_counted(stored):
     )
     stepped(stored, 60_000)
     engine = stored.engine
-    assert (engine.rooms, engine.busy_rooms(), engine.people()) == (2, 1, 1)
+    assert (engine.room_count, engine.active_room_count(), engine.participant_count()) == (2, 1, 1)
     stored.start()
-    assert (stored.engine.rooms, stored.engine.cursor) == (0, 3)
+    assert (stored.engine.room_count, stored.engine.cursor) == (0, 3)
 
 
 def test_step_returns_true_while_batches_are_full(stored):
     stored.append(*(said(Kind.JOIN, f"p{n}", n) for n in range(5)))
     now = NEW_YEAR + 1_000
     assert [stored.engine.step(now) for _ in range(3)] == [True, True, False]
-    assert (stored.engine.cursor, stored.engine.tally.rounds) == (5, 3)
+    assert (stored.engine.cursor, stored.engine.stats.batches) == (5, 3)
 
 
 def test_a_restarted_engine_wakes_a_room_once_for_each_deadline(stored):
     stored.append(said(Kind.JOIN, "a", 0))
     stepped(stored, 5_000)
-    assert stored.engine.alarms == 1
+    assert stored.engine.deadline_count == 1
     assert stored.engine.deadline == NEW_YEAR + 10_000 + REORDER_WINDOW_MS
     stored.start()
     stored.append(said(Kind.JOIN, "a", 1))
     stepped(stored, 6_000)
-    assert stored.engine.alarms == 1
+    assert stored.engine.deadline_count == 1
 
 
 def test_a_room_without_anything_to_come_has_no_deadline(stored):
@@ -171,7 +171,7 @@ def test_a_round_that_fails_is_repeated_from_the_store(stored):
         other.execute("begin immediate")
         with pytest.raises(StoreBusy, match="locked"):
             stepped(stored, 60_000)
-        assert stored.engine.rooms == 0
+        assert stored.engine.room_count == 0
         other.rollback()
     stepped(stored, 60_000)
     assert stored.store.projections.deferred_rooms() == []
@@ -179,7 +179,7 @@ def test_a_round_that_fails_is_repeated_from_the_store(stored):
 
 
 def test_a_room_that_never_empties_has_a_checkpoint_until_it_does(folder, monkeypatch):
-    monkeypatch.setattr("headcount.engine.room_cache._LEAST_EVENTS", 4)
+    monkeypatch.setattr("headcount.engine.room_cache._CHECKPOINT_EVENTS", 4)
     stored = StoredEngine(folder)
 
     def checkpoint():
@@ -198,7 +198,7 @@ def test_a_room_that_never_empties_has_a_checkpoint_until_it_does(folder, monkey
 
 
 def test_a_room_with_many_people_has_a_checkpoint_after_more_events(folder, monkeypatch):
-    monkeypatch.setattr("headcount.engine.room_cache._LEAST_EVENTS", 4)
+    monkeypatch.setattr("headcount.engine.room_cache._CHECKPOINT_EVENTS", 4)
     stored = StoredEngine(folder)
     stored.append(*(said(Kind.JOIN, f"p{n}", n) for n in range(6)))
     stepped(stored, 60_000)
@@ -218,7 +218,7 @@ def test_an_engine_that_does_not_publish_leaves_the_outbox_as_it_is(folder):
     stepped(stored, 11_000)
     due = stored.store.notifications.due(NEVER, 10)
     before = len(stored.store.messages.after(0))
-    stored.options["tells"] = False
+    stored.options["publishes"] = False
     stored.start()
     stored.append(said(Kind.LEAVE, "a", 50_000), said(Kind.LEAVE, "b", 50_000))
     stepped(stored, 90_000)
@@ -235,7 +235,7 @@ def test_an_engine_that_does_not_publish_leaves_the_outbox_as_it_is(folder):
 def listing(at, *people):
     listed = json.dumps([{"participant_id": who} for who in people])
     return LogEntry(
-        DOMAIN, "r", SNAPSHOT, NEW_YEAR + at, NEW_YEAR + at, None, None, None, None, None, None, None, b"list", listed=listed
+        DOMAIN, "r", SNAPSHOT, NEW_YEAR + at, NEW_YEAR + at, None, None, None, None, None, None, None, b"list", snapshot=listed
     )  # fmt: skip
 
 
@@ -266,4 +266,4 @@ def test_a_snapshot_is_compared_with_the_events_before_it_only(folder):
 def test_a_snapshot_in_the_log_has_a_list_and_no_event(stored):
     stored.store.log.append([[listing(60_000, "b")]])
     (entry,) = stored.store.log.after(0, 10)
-    assert (entry.event, json.loads(entry.listed)) == (None, [{"participant_id": "b"}])
+    assert (entry.event, json.loads(entry.snapshot)) == (None, [{"participant_id": "b"}])

@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import pytest
 
-from headcount.engine.notifications import arrival_messages, note, tell
+from headcount.engine.notifications import presence_messages, publish, schedule_notifications
 from headcount.kernel.changes import (
     Because,
     MeetingEnded,
@@ -47,7 +47,7 @@ def payload_of(message):
 
 def test_a_join_message_has_all_fields():
     stay = Stay("a", 1_000, None, None, "u1", "Ann")
-    (message,) = arrival_messages(ROOM, [joined(stay)], CREATED, 9)
+    (message,) = presence_messages(ROOM, [joined(stay)], CREATED, 9)
     assert (message.domain, message.type, message.room) == ("d", "participant.joined", "r")
     assert (message.at, message.created) == (1_000, CREATED)
     assert payload_of(message) == {"participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000}
@@ -56,7 +56,7 @@ def test_a_join_message_has_all_fields():
 @pytest.mark.parametrize(("left_by", "word"), [(LeftBy.TIMEOUT, "timeout"), (None, None)])
 def test_a_leave_message_has_its_time_and_reason(left_by, word):
     stay = Stay("a", 1_000, 5_000, left_by, "u1", "Ann")
-    (message,) = arrival_messages(ROOM, [left(stay, 4_000)], CREATED, 9)
+    (message,) = presence_messages(ROOM, [left(stay, 4_000)], CREATED, 9)
     assert (message.type, message.at) == ("participant.left", 4_000)
     assert payload_of(message) == {
         "participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000, "leave": 4_000, "left_by": word,
@@ -64,7 +64,7 @@ def test_a_leave_message_has_its_time_and_reason(left_by, word):
 
 
 def door_id(door, room=ROOM, cursor=9):
-    (message,) = arrival_messages(room, [door], CREATED, cursor)
+    (message,) = presence_messages(room, [door], CREATED, cursor)
     return message.id
 
 
@@ -96,9 +96,9 @@ def test_participant_message_ids_are_stable_unless_late():
 
 def noted(changes, now=1_000, published_ms=15, batch=None):
     batch = batch or BatchChanges(1)
-    note(batch, ROOM, changes, now, published_ms)
-    assert all(key == (row.domain, row.id, row.due) for key, row in batch.to_tell.items())
-    return list(batch.to_tell.values())
+    schedule_notifications(batch, ROOM, changes, now, published_ms)
+    assert all(key == (row.domain, row.id, row.due) for key, row in batch.notifications.items())
+    return list(batch.notifications.values())
 
 
 @pytest.mark.parametrize(("fact", "due"), [(500, 1_000), (985, 1_000), (986, 1_001), (1_200, 1_215)])
@@ -147,15 +147,15 @@ def test_a_later_reason_replaces_an_earlier_one():
         revised(after=[meeting("m", 70, None)], because=because)
         for because in (Because.LATE_EVENT, Because.INFERRED_LEAVE_OVERRIDDEN)
     ]
-    assert noted(changes)[0].because == "R3a guess overturned"
+    assert noted(changes)[0].reason == "R3a guess overturned"
 
 
 # What is said.
 
 
 def messages_for(seen, about=ABOUT, horizon=HORIZON):
-    told = tell(about, seen, horizon, CREATED)
-    return [(message.type, message.id) for message in told.messages], told.known, told.messages
+    told = publish(about, seen, horizon, CREATED)
+    return [(message.type, message.id) for message in told.messages], told.published, told.messages
 
 
 def test_the_first_message_of_a_meeting_is_its_start():
@@ -224,7 +224,7 @@ def test_a_changed_end_is_published_as_an_update(row, people):
 
 
 def test_an_update_with_a_reason_is_published_without_changed_numbers():
-    about = ABOUT._replace(because="R3a guess overturned")
+    about = ABOUT._replace(reason="R3a guess overturned")
     types, known, (message,) = messages_for(
         MeetingState(TOLD_OVER._replace(revisions=2), OVER, None, 3, False), about
     )
@@ -234,9 +234,7 @@ def test_an_update_with_a_reason_is_published_without_changed_numbers():
 
 
 def test_a_reason_alone_updates_no_ongoing_meeting():
-    types, known, _ = messages_for(
-        MeetingState(TOLD, NOW, None, 3, False), ABOUT._replace(because="R15 late")
-    )
+    types, known, _ = messages_for(MeetingState(TOLD, NOW, None, 3, False), ABOUT._replace(reason="R15 late"))
     assert (types, known) == ([], TOLD)
 
 

@@ -143,7 +143,7 @@ def test_history_that_is_imported_is_not_news(engine):
 
 
 def test_history_that_is_worked_in_little_by_little_is_not_news_either(folder):
-    stored = StoredEngine(folder, Rules(), batch=1)
+    stored = StoredEngine(folder, Rules(), batch_size=1)
     visits = join("a", 0), join("b", 0), leave("b", 60_000), leave("a", 2_000_000), join("c", 2_100_000)
     stored.append(*visits, origin=Origin.IMPORTED)
     assert told(stored, 3_600_000) == []

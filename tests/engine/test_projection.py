@@ -109,8 +109,8 @@ def test_a_meeting_that_starts_and_ends_in_one_round_is_one_row():
 def test_ended_meetings_are_tallied_from_first_start_to_last_end():
     ends = [MeetingEnded(300, "m", 100, 1, Because.EMPTY), MeetingEnded(200, "n", 50, 1, Because.EMPTY)]
     for changes in (ends, ends[::-1]):
-        assert projected(changes).to_tally == {("d", "r"): (50, 300)}
-    assert projected([started(100)]).to_tally == {}
+        assert projected(changes).pending_rollups == {("d", "r"): (50, 300)}
+    assert projected([started(100)]).pending_rollups == {}
 
 
 @pytest.mark.parametrize(
@@ -127,13 +127,13 @@ def test_the_peak_of_the_ongoing_meeting_is_written_when_it_changes(shown, progr
     name = meeting_id("d", "r", 0)
     batch = BatchChanges(1)
     shown = shown and (name if shown[0] == "ongoing" else shown[0], shown[1])
-    assert Projection(batch, room, NOW, PUBLISHED).show_most(shown) == (name, 2)
+    assert Projection(batch, room, NOW, PUBLISHED).update_peak(shown) == (name, 2)
     assert batch.progress == ({("d", name): (None, 2)} if progress else {})
 
 
 def test_no_peak_is_written_without_a_meeting():
     batch = BatchChanges(1)
-    assert Projection(batch, Room("d", "r", RULES), NOW, PUBLISHED).show_most(("m", 3)) is None
+    assert Projection(batch, Room("d", "r", RULES), NOW, PUBLISHED).update_peak(("m", 3)) is None
     assert batch == BatchChanges(1)
 
 
@@ -141,7 +141,7 @@ def test_a_meeting_written_in_this_round_gets_its_peak():
     room = room_with("a", "b")
     name = meeting_id("d", "r", 0)
     batch = projected([started(0, name)], room=room)
-    Projection(batch, room, NOW, PUBLISHED).show_most((name, 2))
+    Projection(batch, room, NOW, PUBLISHED).update_peak((name, 2))
     assert batch.meetings["d", name].max_participants == 2
     assert batch.progress == {}
 
@@ -151,7 +151,7 @@ def test_a_meeting_removed_in_this_round_gets_no_progress_if_shown():
     name = meeting_id("d", "r", 0)
     batch = BatchChanges(1)
     batch.meetings["d", name] = None
-    Projection(batch, room, NOW, PUBLISHED).show_most((name, 2))
+    Projection(batch, room, NOW, PUBLISHED).update_peak((name, 2))
     assert batch.progress == {}
 
 
@@ -219,7 +219,7 @@ def test_carried_stays_are_written_in_the_row_or_alone():
 )
 def test_a_correction_spans_all_stays_and_meetings_it_touches(what, time):
     batch = projected([revised(**what)])
-    assert batch.to_tally == {("d", "r"): time}
+    assert batch.pending_rollups == {("d", "r"): time}
     (correction,) = batch.corrections
     assert (correction.first, correction.last) == time
 

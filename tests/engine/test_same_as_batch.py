@@ -56,7 +56,7 @@ def test_the_tables_say_what_the_kernel_says_in_any_order_with_restarts_anywhere
     ticks = sorted(data.draw(st.lists(moments, max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
     waits = data.draw(st.sampled_from((0, 1, REORDER_WINDOW_MS, 2 * REORDER_WINDOW_MS)))
-    found = told(folder, order, rules, as_of, ticks, restarts, shown_after=waits)
+    found = told(folder, order, rules, as_of, ticks, restarts, reorder_window=waits)
     assert found == kernel(said, as_of=as_of, rules=rules)
 
 
@@ -80,7 +80,7 @@ def test_small_rounds_and_checkpoints_change_nothing(folder, data):
     as_of = data.draw(asked_as_of([*said], SCALED))
     order = data.draw(st.permutations(said))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("headcount.engine.room_cache._LEAST_EVENTS", 0)
+        patch.setattr("headcount.engine.room_cache._CHECKPOINT_EVENTS", 0)
         ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 3_000), max_size=len(order))))
         found = told(
             folder, order, SCALED, as_of, ticks, range(len(order)), batch=data.draw(st.integers(1, 4))

@@ -45,7 +45,7 @@ def snapshot(at, people, number=0, room=ROOM):
     listed = msgspec.json.encode([SnapshotParticipant(who) for who in people]).decode()
     return LogEntry(
         DOMAIN, room, SNAPSHOT, at, at, None, None, None, None, None, None, None,
-        hash_key("snapshot", room, str(at), listed, str(number)), listed=listed,
+        hash_key("snapshot", room, str(at), listed, str(number)), snapshot=listed,
     )  # fmt: skip
 
 
@@ -107,12 +107,14 @@ def lives(draw, rules):
 @given(st.data(), st.sampled_from([SCALED, EAGER]))
 def test_live_batch_and_rebuilt_agree_whatever_snapshots_say_and_whenever_it_restarts(folder, data, rules):
     steps, ticks, restarts = data.draw(lives(rules))
-    options = {"shown_after": data.draw(st.sampled_from((0, 15, REORDER_WINDOW_MS)))}
+    options = {"reorder_window": data.draw(st.sampled_from((0, 15, REORDER_WINDOW_MS)))}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("headcount.engine.room_cache._LEAST_EVENTS", data.draw(st.sampled_from((0, 1_000))))
+        patch.setattr(
+            "headcount.engine.room_cache._CHECKPOINT_EVENTS", data.draw(st.sampled_from((0, 1_000)))
+        )
         patch.setattr("headcount.kernel.checkpoints.SPACING", data.draw(st.sampled_from((1, 2, 1_000))))
         patch.setattr("headcount.kernel.checkpoints.SMALL_ROOM", data.draw(st.sampled_from((0, 1_000))))
-        stored = StoredEngine(folder, rules, batch=data.draw(st.sampled_from((1, 3, 5_000))), **options)
+        stored = StoredEngine(folder, rules, batch_size=data.draw(st.sampled_from((1, 3, 5_000))), **options)
         try:
             for number, entry in enumerate(steps):
                 if number in ticks:

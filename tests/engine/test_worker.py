@@ -213,7 +213,7 @@ def done_with(store, max_stay=None, now=LONG_AFTER):
 
 
 def test_work_in_processes_the_whole_log_and_reports_progress(store, monkeypatch):
-    monkeypatch.setattr("headcount.engine.catch_up._ENGINE_ROWS", 2)
+    monkeypatch.setattr("headcount.engine.catch_up._BATCH_SIZE", 2)
     append(store, *(join(f"p{n}", n) for n in range(4)))
     worked, told = done_with(store)
     assert worked is True
@@ -224,7 +224,7 @@ def test_work_in_processes_the_whole_log_and_reports_progress(store, monkeypatch
 def test_progress_begins_where_the_engine_stands(store, monkeypatch):
     append(store, join("a"), join("b"))
     done_with(store)
-    monkeypatch.setattr("headcount.engine.catch_up._ENGINE_ROWS", 1)
+    monkeypatch.setattr("headcount.engine.catch_up._BATCH_SIZE", 1)
     append(store, join("c", 1), join("d", 1))
     assert done_with(store)[1][:2] == [(0.75, "working out"), (1.0, "working out")]
 

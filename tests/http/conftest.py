@@ -57,7 +57,7 @@ class World:
         went_on = () if carried is None else (ms(carried[0]), carried[1])
         row = MeetingRow(domain, name, room, ms(start), None if end is None else ms(end), most, *went_on)
         ended = {} if row.end is None else {(domain, room): (row.start, row.end)}
-        self.commit(BatchChanges(0, meetings={(domain, name): row}, to_tally=ended))
+        self.commit(BatchChanges(0, meetings={(domain, name): row}, pending_rollups=ended))
         return name
 
     def met(self, start, end, *people, room="blue", domain="acme", **known):

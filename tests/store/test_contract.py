@@ -186,23 +186,23 @@ def test_rows_are_replaced_progressed_and_taken_out(store):
 
 def rows_of(store, text):
     with store.database.reading() as connection:
-        return connection.rows_of(text, {})
+        return connection.query(text, {})
 
 
 def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
     epoch = store.projections.take_over()
     done = BatchChanges(0)
     later = PendingNotification(D, "m1", T + 9, "r", T, "R15 late")
-    done.to_tell[D, "m1", T + 9] = later
-    done.to_tally[D, "r"] = (T, T + 5)
-    done.told[D, "m1"] = known = PublishedMeeting(D, "m1", "r", T, T + 5, 3, 2, 1)
+    done.notifications[D, "m1", T + 9] = later
+    done.pending_rollups[D, "r"] = (T, T + 5)
+    done.published[D, "m1"] = known = PublishedMeeting(D, "m1", "r", T, T + 5, 3, 2, 1)
     done.messages.append(NewMessage(D, "id", "meeting.started", "r", T, T + 1, "{}"))
     done.corrections.append(Correction(D, "r", T + 7, T, T + 5, 99, "R15 late", "{}"))
     done.rooms[D, "r"] = (T, None)
     done.checkpoints[D, "r"] = "{}"
     store.projections.commit(done, epoch)
     assert store.notifications.due(NEVER, 10) == [later]
-    assert store.notifications.seen(later, T).told == known
+    assert store.notifications.state(later, T).published == known
     assert [tuple(message)[1:] for message in store.messages.after(0)] == [tuple(done.messages[0])]
     assert rows_of(store, "select domain, room, from_ms, to_ms from pending_rollups") == [(D, "r", T, T + 5)]
     assert rows_of(store, "select late_ms, reason, before_and_after from corrections") == [
@@ -210,7 +210,7 @@ def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
     ]
     assert store.projections.room(D, "r") == (T, None, "{}")
     assert store.projections.deadlines() == []
-    store.projections.commit(BatchChanges(0, told_of=[later], checkpoints={(D, "r"): None}), epoch)
+    store.projections.commit(BatchChanges(0, handled=[later], checkpoints={(D, "r"): None}), epoch)
     assert store.notifications.due(NEVER, 10) == []
     assert store.projections.room(D, "r").checkpoint is None
 

@@ -29,7 +29,7 @@ def later_release(monkeypatch):
 
 def notes(database):
     with database.reading() as connection:
-        return [text for (text,) in connection.rows_of("select text from notes", {})]
+        return [text for (text,) in connection.query("select text from notes", {})]
 
 
 def test_a_store_is_migrated_once(store):

@@ -28,35 +28,35 @@ def about(name, start=0, due=50, because=None):
     return PendingNotification(D, name, T + due, "r", T + start, because)
 
 
-def commit(store, *rows, to_tell=(), told_of=()):
-    done = BatchChanges(0, told_of=list(told_of))
+def commit(store, *rows, notifications=(), handled=()):
+    done = BatchChanges(0, handled=list(handled))
     for row in rows:
         if isinstance(row, StayRow):
             done.stays[row[:4]] = row
         elif isinstance(row, MeetingRow):
             done.meetings[row.domain, row.id] = row
         else:
-            done.told[row.domain, row.id] = row
-    done.to_tell = {(row.domain, row.id, row.due): row for row in to_tell}
+            done.published[row.domain, row.id] = row
+    done.notifications = {(row.domain, row.id, row.due): row for row in notifications}
     store.projections.commit(done, store.projections.cursor()[1])
 
 
 def test_due_rows_are_ordered_and_removed_once_published(store):
     rows = [about("c", due=70, because="R15 late"), about("a", due=50), about("b", due=60)]
-    assert store.notifications.first() == NEVER
-    commit(store, to_tell=rows)
-    assert store.notifications.first() == T + 50
+    assert store.notifications.next_due() == NEVER
+    commit(store, notifications=rows)
+    assert store.notifications.next_due() == T + 50
     assert store.notifications.due(T + 49, 10) == []
     assert store.notifications.due(T + 70, 10) == [rows[1], rows[2], rows[0]]
     assert store.notifications.due(T + 60, 10) == rows[1:]
     assert store.notifications.due(T + 70, 2) == rows[1:]
-    commit(store, told_of=rows[1:])
-    assert store.notifications.first() == T + 70
+    commit(store, handled=rows[1:])
+    assert store.notifications.next_due() == T + 70
     assert store.notifications.due(T + 70, 10) == rows[:1]
 
 
 def seen(store, name, horizon, start=0):
-    return store.notifications.seen(about(name, start), T + horizon)
+    return store.notifications.state(about(name, start), T + horizon)
 
 
 def test_an_unknown_meeting_has_nothing_to_publish(store):
@@ -86,24 +86,24 @@ def test_participants_of_an_ended_meeting_are_counted(store, horizon, people):
 
 def test_participants_of_a_reopened_meeting_are_counted_up_to_the_horizon(store):
     commit(store, meeting("m", 0), stay("a", 0), stay("b", 100), stay("c", 101), told("m", 0, 50))
-    assert seen(store, "m", 100).people == 2
-    assert seen(store, "m", 101).people == 3
+    assert seen(store, "m", 100).participants == 2
+    assert seen(store, "m", 101).participants == 3
 
 
 def test_a_meeting_that_goes_on_past_the_horizon_is_counted_to_the_horizon(store):
     commit(store, meeting("m", 0, 500), stay("a", 0, 500), stay("b", 300, 400), told("m", 0, 50))
-    assert seen(store, "m", 100).people == 1
+    assert seen(store, "m", 100).participants == 1
 
 
 @pytest.mark.parametrize(("start", "reset"), [(100, True), (101, False), (300, False)])
 def test_a_meeting_was_reset_if_another_begins_where_it_ends(store, start, reset):
     commit(store, meeting("m", 0, 100), meeting("n", start, 500), told("m", 0))
-    assert seen(store, "m", 100).reset is reset
+    assert seen(store, "m", 100).ended_by_reset is reset
 
 
 def test_a_meeting_is_not_reset_before_its_end_is_published(store):
     commit(store, meeting("m", 0, 100), meeting("n", 100, 500), told("m", 0))
-    assert seen(store, "m", 99).reset is False
+    assert seen(store, "m", 99).ended_by_reset is False
 
 
 @pytest.mark.parametrize(("start", "covers"), [(29, False), (30, True), (99, True), (100, False)])

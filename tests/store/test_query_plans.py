@@ -13,7 +13,7 @@ def test_who_is_in_is_read_in_order_from_an_index_alone(tmp_path, question):
     store = open_store(str(tmp_path / "a.db"))
     with store.database.reading() as connection:
         text = f"explain query plan {statement(question)}"
-        way = [told for *_, told in connection.rows_of(text, GIVEN)]
+        way = [told for *_, told in connection.query(text, GIVEN)]
     store.close()
     assert len(way) == 1
     assert "COVERING INDEX open_stays" in way[0]

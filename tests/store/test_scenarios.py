@@ -25,7 +25,7 @@ def worked_out(store, domain, events, as_of, rules):
     half = len(shuffled) // 2
     for some in (shuffled[:half], shuffled[half:]):
         store.log.append([[entry_of(event, as_of, domain=domain) for event in some]])
-        engine = Engine(store, rules, store.projections.take_over(), batch=3)
+        engine = Engine(store, rules, store.projections.take_over(), batch_size=3)
         while engine.step(as_of + REORDER_WINDOW_MS):
             pass
     rows = store.meetings.page(domain, MeetingFilter(), Page(limit=1_000), as_of)

@@ -20,7 +20,7 @@ def share(store):
 
 def people(store):
     with store.database.reading() as connection:
-        return connection.rows_of("select count(*) from share_participants", {})[0][0]
+        return connection.query("select count(*) from share_participants", {})[0][0]
 
 
 def test_a_share_is_found_by_its_secret_and_listed_in_its_domain(store, share):

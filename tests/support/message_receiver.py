@@ -59,6 +59,6 @@ def inside(events, rules, until):
     for room in {event.room for event in events}:
         own = {fact for event in events if event.room == room for fact in with_implied_join(event)}
         said = sorted((fact for fact in own if fact.at <= until), key=lambda fact: fact.at)
-        visits = Stretch("d", room, rules, Start.at_mark(Mark(DAWN, ())), said, until).visits()
-        found |= {(room, visit.participant_id) for visit in visits if visit.leave is None}
+        stays = Stretch("d", room, rules, Start.at_mark(Mark(DAWN, ())), said, until).all_stays()
+        found |= {(room, stay.participant_id) for stay in stays if stay.leave is None}
     return found

@@ -58,15 +58,15 @@ class StoredEngine:
 
     def show(self, moment):
         """Work until what is shown is what was true at `moment`."""
-        while self.engine.step(moment + self.options.get("shown_after", REORDER_WINDOW_MS)):
+        while self.engine.step(moment + self.options.get("reorder_window", REORDER_WINDOW_MS)):
             pass
 
     def meetings(self):
         """What the tables hold, in the kernel's words, by room and start."""
         rows = self.store.meetings.page(DOMAIN, MeetingFilter(), Page(limit=10_000), 0)
-        dedup = self.store.meetings.entries(rows)
+        entries = self.store.meetings.entries(rows)
         found = [
-            Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(dedup[m.id]))
+            Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(entries[m.id]))
             for m in rows
         ]
         return sorted(found, key=lambda meeting: (meeting.room, meeting.start))

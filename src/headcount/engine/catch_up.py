@@ -1,4 +1,8 @@
-"""Working in: what was appended without a service, worked out by whoever appended it."""
+"""Processing of appended entries without a service.
+
+Responsible for running an engine in the process that appended the entries, such as an import.
+Must not know how the entries were read.
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,16 +14,16 @@ from headcount.store.database import StoreError
 from headcount.store.leadership import leadership
 from headcount.store.open import Store
 
-_ENGINE_ROWS: Final = 50_000
+_BATCH_SIZE: Final = 50_000
 
 Progress = Callable[[float, str], None]
-"""Is told how much is done, from 0 to 1, and with what."""
+"""Called with the share that is done, from 0 to 1, and a label of the current step."""
 
 
 def catch_up(
-    store: Store, now: Callable[[], Ms], rules: Rules, max_stay: Ms | None, progress: Progress
+    store: Store, now: Callable[[], Ms], rules: Rules, stale_after: Ms | None, progress: Progress
 ) -> bool:
-    """Work in what is in the log, as the service would; False if another process is there to do it."""
+    """Process all entries of the log. Return False if another process runs the engine and will do it."""
     lead = leadership(store.database)
     try:
         epoch = lead.try_lead()
@@ -27,7 +31,7 @@ def catch_up(
         epoch = None
     if epoch is None:
         return False
-    engine = Engine(store, rules, epoch, max_stay=max_stay, batch=_ENGINE_ROWS, stopwatch=None)
+    engine = Engine(store, rules, epoch, stale_after=stale_after, batch_size=_BATCH_SIZE, stopwatch=None)
     first, (end, _) = engine.cursor, store.log.end()
     while engine.step(now()):
         progress(0.5 + 0.5 * (engine.cursor - first) / max(1, end - first), "working out")

@@ -1,16 +1,17 @@
-"""Engine: the one loop. Log in, kernel, tables out, and a cursor that says how far it has come.
+"""Engine: the loop that reads the log, updates rooms and commits their projections.
 
-Each round takes the entries after the cursor, hands each to its room, wakes the rooms whose
-time has come, and commits all that follows together with the cursor: dead before the commit,
-nothing was said; dead after it, all of it was. A round that fails is forgotten whole, and the
-rooms come back from the store.
+Each batch takes the entries after the cursor, passes each to its room, wakes the rooms whose deadline has come, and
+commits all changes together with the cursor. A crash before the commit loses nothing, and one after it repeats
+nothing. A batch that fails is discarded, and the rooms are replayed from the store.
 
-No room stops another. Rooms take turns, those of different domains by turns, and a round lasts a
-bounded time: a room whose turn is over falls behind, and goes on in a later round. A room whose work
-fails is quarantined: the round is committed without it, and it is tried again later (`behind.py`).
+No room blocks another. Rooms take turns, those of different domains alternating, and a batch lasts a bounded time: a
+room whose turn is over is deferred to a later batch. A room that fails is quarantined: the batch is committed without
+it, and it is retried later (`deferred_rooms.py`).
 
-Rooms here settle a moment after the fact, so that what rule 14 decides is shown within a second;
-what comes later than that is folded anew. Only what comes after `settling_ms` is a correction.
+Rooms finalize events after the reorder window, so that what R14 decides is visible within a second. Later events
+refold the past, and only those later than the late grace period are corrections.
+
+Responsible for batches: which rooms have a turn, and the commit. Must not know the clock, SQL or HTTP.
 """
 
 from collections import Counter
@@ -23,63 +24,71 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from headcount.engine.deferred_rooms import DeferredRooms
-from headcount.engine.notifications import tell
+from headcount.engine.notifications import publish
 from headcount.engine.room_cache import CachedRoom, RoomCache
-from headcount.engine.room_turn import RoomTurn, TurnSettings, readable_time
+from headcount.engine.room_turn import RoomTurn, TurnSettings, time_limit_after
 from headcount.kernel.changes import Because, Change, EventIgnored, MeetingsCorrected
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.database import StoreError, StoreRejected
 from headcount.store.open import Store
-from headcount.store.records import BatchChanges, PendingNotification, PublishedMeeting, RoomKey, StoredEntry
+from headcount.store.records import (
+    BatchChanges,
+    PendingNotification,
+    PublishedMeeting,
+    RoomKey,
+    StoredEntry,
+)
 
 REORDER_WINDOW_MS: Final = 200
-"""So long is waited for what was said at the same time before it is shown, unless the settings say otherwise."""
-_MOST_TOLD: Final = 1_000
-_ROUND_S: Final = 0.4
-"""Rounds take as many entries as they can work in within so long, and begin no further turn after twice that."""
-_LEAST_BATCH: Final = 50
-_TOO_MANY: Final = 8
+"""Default delay before events become visible, so that events out of order can be sorted."""
+_NOTIFICATION_LIMIT: Final = 1_000
+_BATCH_S: Final = 0.4
+"""Batches take as many entries as fit into this time, and start no further turn after twice this time."""
+_MIN_BATCH_SIZE: Final = 50
+_MANY_PARTS: Final = 8
 _WINDOW: Final = 50_000
-"""So many entries of the log are looked at for those of rooms that are behind."""
-_TELL_AGAIN_MS: Final[Ms] = 600_000
-_CLOCK_WAS_WRONG_MS: Final[Ms] = 5 * 60_000
-"""A clock that goes back by more than this was wrong before; by less, the rooms' time waits for it."""
+"""Entries of the log that are searched for those of deferred rooms, at a time."""
+_NOTIFICATION_RETRY_MS: Final[Ms] = 600_000
+_CLOCK_JUMP_MS: Final[Ms] = 5 * 60_000
+"""If the clock goes back by more than this, it was wrong before; if by less, the rooms' time waits for it."""
 
 log = structlog.get_logger("headcount.engine")
 
 
 class BatchPart(NamedTuple):
-    """One room's part of a round. `before` and `position`: up to where its entries were, and are, worked in."""
+    """The changes of one room, or of one meeting's notifications, in a batch.
+
+    Its entries were processed up to `before` and are now up to `position`.
+    """
 
     key: Any
-    round: BatchChanges
+    changes: BatchChanges
     before: int
     position: int
-    kept: CachedRoom | None = None
+    cached: CachedRoom | None = None
 
 
 @dataclass(slots=True)
 class EngineStats:
-    """What the engine has seen since it started."""
+    """Counters since the engine started."""
 
     entries: int = 0
-    rounds: int = 0
+    batches: int = 0
     late: int = 0
     corrections: int = 0
-    repeated: int = 0
-    orphans: int = 0
+    duplicate_joins: int = 0
+    orphan_leaves: int = 0
     commit_s: float = 0.0
 
 
 class Engine:
-    """Works for all domains of one store. `step` is a round; nothing here waits or knows a clock.
+    """The engine of all domains of one store. `step` processes a batch; nothing here waits or knows the clock.
 
-    `rules` are those in force; `max_stay` (ms) closes stays that nobody ever closed, if given.
-    `shown_after` (ms) is how long is waited for what was said at the same time. `batch` bounds how
-    many entries a round takes. One that does not tell the world (`tells`) writes nothing into the outbox.
-    `release` is this program's version. `stopwatch` gives seconds since any moment; None where nobody waits for
-    another room, so that rounds may take as long as they do.
+    `rules` are those in force. Stays without a leave end after `stale_after` ms, if given. Events become visible after
+    `reorder_window` ms. A batch has at most `batch_size` entries. Without `publishes`, nothing is written to the
+    outbox. `release` is the version of this program. `stopwatch` returns seconds since any moment; with None, a batch
+    may last as long as it takes.
     """
 
     def __init__(
@@ -88,312 +97,325 @@ class Engine:
         rules: Rules,
         epoch: int,
         *,
-        max_stay: Ms | None = None,
-        shown_after: Ms = REORDER_WINDOW_MS,
-        batch: int = 5_000,
-        tells: bool = True,
+        stale_after: Ms | None = None,
+        reorder_window: Ms = REORDER_WINDOW_MS,
+        batch_size: int = 5_000,
+        publishes: bool = True,
         release: str = "",
         stopwatch: Callable[[], float] | None = perf_counter,
     ) -> None:
         self._store = store
-        self._tells = tells
-        self._terms = TurnSettings(rules.settling_ms, shown_after, max_stay, tells)
+        self._publishes = publishes
+        self._settings = TurnSettings(rules.settling_ms, reorder_window, stale_after, publishes)
         self._release = release
-        self._stopwatch = stopwatch or _timeless
-        self._began = 0.0
-        self._most = batch
-        self._batch = batch
+        self._stopwatch = stopwatch or _stopped
+        self._batch_start = 0.0
+        self._max_batch_size = batch_size
+        self._batch_size = batch_size
         self._epoch = epoch
-        shown = Rules(rules.min_stay_ms, rules.start_alone_ms, rules.reset_alone_ms, shown_after)
-        self._keeper = RoomCache(store.projections, shown, watched=tells)
+        room_rules = Rules(rules.min_stay_ms, rules.start_alone_ms, rules.reset_alone_ms, reorder_window)
+        self._cache = RoomCache(store.projections, room_rules, watched=publishes)
         self._deadlines: list[tuple[Ms, RoomKey]] = []
         self._queued: set[tuple[Ms, RoomKey]] = set()
         self._time: Ms = 0
         self._served: dict[str, int] = {}
-        """In which round the rooms of a domain that wait had a turn: those served least recently come first."""
-        self.tally = EngineStats()
+        """The batch in which the deferred rooms of a domain last had a turn. Domains served least recently come first."""
+        self.stats = EngineStats()
         self.cursor = 0
-        self._start_again()
+        self._reload()
 
     @property
     def deadline(self) -> Ms:
-        """When a room wants to be woken next, or something is to be told, or NEVER."""
-        retry = self._behind.next_retry()
-        alarm = self._deadlines[0][0] if self._deadlines else NEVER
-        return min(alarm, self._tell_next, NEVER if retry is None else retry)
+        """When a room or a notification is due next, or NEVER."""
+        retry = self._deferred.next_retry()
+        wake = self._deadlines[0][0] if self._deadlines else NEVER
+        return min(wake, self._next_notification, NEVER if retry is None else retry)
 
     @property
-    def alarms(self) -> int:
-        """How many times rooms are still to be woken."""
+    def deadline_count(self) -> int:
+        """How many deadlines of rooms are queued."""
         return len(self._deadlines)
 
     @property
-    def rooms(self) -> int:
+    def room_count(self) -> int:
         """How many rooms are in memory."""
-        return len(self._keeper)
+        return len(self._cache)
 
-    def people(self) -> int:
-        """How many stays last in them."""
-        return self._keeper.people()
+    def participant_count(self) -> int:
+        """Return how many stays are open in the rooms in memory."""
+        return self._cache.participant_count()
 
-    def busy_rooms(self) -> int:
-        """In how many of them somebody is."""
-        return self._keeper.busy()
+    def active_room_count(self) -> int:
+        """Return how many rooms in memory are occupied."""
+        return self._cache.active_count()
 
-    def quarantined_rooms(self) -> int:
-        """How many rooms failed, and wait to be tried again."""
-        return self._behind.quarantined()
+    def quarantined_room_count(self) -> int:
+        """Return how many rooms are quarantined."""
+        return self._deferred.quarantined_count()
 
     def step(self, now: Ms) -> bool:
-        """One round at the clock time `now`. Whether there is more to do at once.
+        """Process one batch at the clock time `now`. Return whether there is more to do at once.
 
-        Raises what the store raises if it cannot be used; then nothing of the round has happened.
+        Raise what the store raises if it is unavailable; then nothing of the batch is committed.
         """
-        logged = self._store.log.after(self.cursor, self._batch)
-        behind = len(logged) == self._batch
-        if self._time > now + _CLOCK_WAS_WRONG_MS:
+        entries = self._store.log.after(self.cursor, self._batch_size)
+        is_full = len(entries) == self._batch_size
+        if self._time > now + _CLOCK_JUMP_MS:
             self._time = now
-        self._time = max(self._time, min(now, readable_time(logged[-1])) if behind else now)
+        self._time = max(self._time, min(now, time_limit_after(entries[-1])) if is_full else now)
         try:
-            return self._round(logged, now) or self._tell(now) or behind
+            return self._process(entries, now) or self._notify(now) or is_full
         except BaseException:
-            self._start_again()
+            self._reload()
             raise
 
-    def _start_again(self) -> None:
-        """Forget all that is not in the store."""
-        self._keeper.forget_all()
+    def _reload(self) -> None:
+        """Discard everything in memory and read it from the store."""
+        self._cache.clear()
         self.cursor, _ = self._store.projections.cursor()
-        self._behind = DeferredRooms(self._store.projections.deferred_rooms(), self._release)
+        self._deferred = DeferredRooms(self._store.projections.deferred_rooms(), self._release)
         self._deadlines = [
             (deadline, (domain, room)) for deadline, domain, room in self._store.projections.deadlines()
         ]
         heapify(self._deadlines)
         self._queued = set(self._deadlines)
-        self._tell_next = self._store.notifications.first() if self._tells else NEVER
+        self._next_notification = self._store.notifications.next_due() if self._publishes else NEVER
 
-    # What is told of meetings.
+    # Notifications.
 
-    def _tell(self, now: Ms) -> bool:
-        """Tell what is due of meetings; whether there may be more."""
-        if self._tell_next > self._time:
+    def _notify(self, now: Ms) -> bool:
+        """Publish the notifications that are due. Return whether there may be more."""
+        if self._next_notification > self._time:
             return False
         due: dict[tuple[str, str], list[PendingNotification]] = {}
-        for about in self._store.notifications.due(self._time, _MOST_TOLD):
-            due.setdefault((about.domain, about.id), []).append(about)
-        parts = [self._publish(key, abouts, now) for key, abouts in due.items()]
+        for notification in self._store.notifications.due(self._time, _NOTIFICATION_LIMIT):
+            due.setdefault((notification.domain, notification.id), []).append(notification)
+        parts = [self._publish(key, notifications, now) for key, notifications in due.items()]
         if parts:
-            self._commit(self.cursor, parts, lambda part, error: self._tell_later(part, error, now))
-        self._tell_next = self._store.notifications.first()
-        return self._tell_next <= self._time
+            self._commit(self.cursor, parts, lambda part, error: self._retry_notifications(part, error, now))
+        self._next_notification = self._store.notifications.next_due()
+        return self._next_notification <= self._time
 
-    def _publish(self, key: tuple[str, str], abouts: Sequence[PendingNotification], now: Ms) -> BatchPart:
-        """What is to be told of one meeting. If it cannot be worked out, it is tried again later."""
-        part = BatchPart(key, BatchChanges(self.cursor, told_of=list(abouts)), self.cursor, self.cursor)
-        horizon = self._time - self._terms.published_ms
-        known: PublishedMeeting | None = None
+    def _publish(
+        self, key: tuple[str, str], notifications: Sequence[PendingNotification], now: Ms
+    ) -> BatchPart:
+        """Publish the notifications of one meeting. If that fails, they are retried later."""
+        changes = BatchChanges(self.cursor, handled=list(notifications))
+        part = BatchPart(key, changes, self.cursor, self.cursor)
+        horizon = self._time - self._settings.late_grace
+        published: PublishedMeeting | None = None
         try:
-            for about in abouts:
-                seen = self._store.notifications.seen(about, horizon)
-                told = tell(about, seen if known is None else seen._replace(told=known), horizon, now)
-                part.round.messages.extend(told.messages)
-                if told.known is not None:
-                    part.round.told[key] = known = told.known
+            for notification in notifications:
+                state = self._store.notifications.state(notification, horizon)
+                if published is not None:
+                    state = state._replace(published=published)
+                publication = publish(notification, state, horizon, now)
+                changes.messages.extend(publication.messages)
+                if publication.published is not None:
+                    changes.published[key] = published = publication.published
         except Exception as error:
-            if not _is_its_own(error):
+            if not _is_contained(error):
                 raise
-            return self._tell_later(part, error, now)
+            return self._retry_notifications(part, error, now)
         return part
 
-    def _tell_later(self, part: BatchPart, error: Exception, now: Ms) -> BatchPart:
-        abouts = part.round.told_of
+    def _retry_notifications(self, part: BatchPart, error: Exception, now: Ms) -> BatchPart:
+        notifications = part.changes.handled
+        first = notifications[0]
         log.error(
-            "what is to be published of a meeting failed; it is tried again later",
-            domain=abouts[0].domain, room=abouts[0].room, meeting=abouts[0].id, exc_info=error,
+            "notifications of a meeting failed; will retry",
+            domain=first.domain, room=first.room, meeting=first.id, exc_info=error,
         )  # fmt: skip
-        due = max(now, self._time) + _TELL_AGAIN_MS
-        later = {(about.domain, about.id, due): about._replace(due=due) for about in abouts}
-        return part._replace(round=BatchChanges(self.cursor, told_of=abouts, to_tell=later))
+        due = max(now, self._time) + _NOTIFICATION_RETRY_MS
+        later = {(one.domain, one.id, due): one._replace(due=due) for one in notifications}
+        return part._replace(changes=BatchChanges(self.cursor, handled=notifications, notifications=later))
 
-    # Rounds.
+    # Batches.
 
-    def _round(self, logged: Sequence[StoredEntry], now: Ms) -> bool:
-        self._began = self._stopwatch()
-        cursor = logged[-1].position if logged else self.cursor
+    def _process(self, entries: Sequence[StoredEntry], now: Ms) -> bool:
+        self._batch_start = self._stopwatch()
+        cursor = entries[-1].position if entries else self.cursor
         parts: dict[RoomKey, BatchPart] = {}
-        for key, entries in self._in_turn(logged):
-            parts[key] = self._turn(key, entries, cursor, now, may_wait=bool(parts))
+        for key, of_room in self._by_room(entries):
+            parts[key] = self._turn(key, of_room, cursor, now, may_defer=bool(parts))
         for key in self._due():
-            if key not in parts and key not in self._behind:
+            if key not in parts and key not in self._deferred:
                 if parts and self._is_over():
                     self._wake_at(self._time, key)
                 else:
                     parts[key] = self._turn(key, (), cursor, now)
         self._catch_up(parts, cursor, now)
         found = list(parts.values())
-        inferred = any(part.round.inferred for part in found)
-        if logged or any(part.round.rooms or part.round.inferred or part.round.behind for part in found):
+        has_inferred = any(part.changes.inferred for part in found)
+        if entries or any(
+            part.changes.rooms or part.changes.inferred or part.changes.deferred for part in found
+        ):
             found = self._commit(cursor, found, lambda part, error: self._quarantined(part, error, now))
         self._committed(cursor, found)
-        self.tally.entries += len(logged)
-        self.tally.rounds += 1
-        self._fit_batch()
-        return inferred or bool(self._behind.due(max(now, self._time)))
+        self.stats.entries += len(entries)
+        self.stats.batches += 1
+        self._adapt_batch_size()
+        return has_inferred or bool(self._deferred.due(max(now, self._time)))
 
-    def _fit_batch(self) -> None:
-        """Let the next round take as long as it should."""
-        lasted = self._stopwatch() - self._began
-        if lasted > _ROUND_S:
-            self._batch = max(_LEAST_BATCH, self._batch // 2)
-        elif lasted < _ROUND_S / 3:
-            self._batch = min(self._most, self._batch * 2)
+    def _adapt_batch_size(self) -> None:
+        """Let the next batch last as long as it should."""
+        duration = self._stopwatch() - self._batch_start
+        if duration > _BATCH_S:
+            self._batch_size = max(_MIN_BATCH_SIZE, self._batch_size // 2)
+        elif duration < _BATCH_S / 3:
+            self._batch_size = min(self._max_batch_size, self._batch_size * 2)
 
-    def _in_turn(self, logged: Sequence[StoredEntry]) -> Iterator[tuple[RoomKey, list[StoredEntry]]]:
-        """New entries by room, small ones first and domains by turns; those of rooms that are behind wait."""
+    def _by_room(self, entries: Sequence[StoredEntry]) -> Iterator[tuple[RoomKey, list[StoredEntry]]]:
+        """Yield new entries by room, rooms with few first and domains alternating. Deferred rooms are left out."""
         rooms: dict[RoomKey, list[StoredEntry]] = {}
-        for entry in logged:
+        for entry in entries:
             rooms.setdefault((entry.domain, entry.room), []).append(entry)
-        for key in _by_turns(sorted(rooms, key=lambda key: len(rooms[key]))):
-            if key not in self._behind:
+        for key in _alternating(sorted(rooms, key=lambda key: len(rooms[key]))):
+            if key not in self._deferred:
                 yield key, rooms[key]
 
     def _is_over(self) -> bool:
-        """Whether this round has lasted long enough."""
-        return self._stopwatch() - self._began > 2 * _ROUND_S
+        """Return whether this batch has lasted long enough."""
+        return self._stopwatch() - self._batch_start > 2 * _BATCH_S
 
     def _turn(
-        self, key: RoomKey, entries: Sequence[StoredEntry], cursor: int, now: Ms, *, may_wait: bool = False
+        self, key: RoomKey, entries: Sequence[StoredEntry], cursor: int, now: Ms, *, may_defer: bool = False
     ) -> BatchPart:
-        """One room's turn, in a round that moves the cursor from where it is to `cursor`."""
+        """Return a room's part of a batch that moves the cursor to `cursor`."""
         part = BatchPart(key, BatchChanges(cursor), self.cursor, self.cursor)
-        if may_wait and self._is_over():
-            part.round.behind[key] = self._behind.deferred(key, self.cursor, now)
+        if may_defer and self._is_over():
+            part.changes.deferred[key] = self._deferred.deferred(key, self.cursor, now)
             return part
-        worked = self._work(part, entries, self._time, now)
-        if worked.kept is None or worked.position == cursor:
-            return worked
-        worked.round.behind[key] = self._behind.deferred(key, worked.position, now)
-        return worked
+        done = self._process_room(part, entries, self._time, now)
+        if done.cached is None or done.position == cursor:
+            return done
+        done.changes.deferred[key] = self._deferred.deferred(key, done.position, now)
+        return done
+
+    # Deferred rooms.
 
     def _catch_up(self, parts: dict[RoomKey, BatchPart], cursor: int, now: Ms) -> None:
-        """Turns of rooms that are behind: one at least, and more until the round is over."""
+        """Give turns to deferred rooms: one at least, and more until the batch is over."""
         domains: dict[str, list[RoomKey]] = {}
         began = False
-        for key in _by_turns(self._behind.due(max(now, self._time))):
+        for key in _alternating(self._deferred.due(max(now, self._time))):
             if key in parts:
                 continue
-            if self._behind[key].reason is None:
+            if self._deferred[key].reason is None:
                 domains.setdefault(key[0], []).append(key)
             elif not (began and self._is_over()):
-                parts[key] = self._try_again(key, cursor, now)
+                parts[key] = self._retry(key, cursor, now)
                 began = True
         served = {domain: self._served.get(domain, 0) for domain in domains}
         for domain in sorted(served, key=lambda domain: served[domain]):
             if not (began and self._is_over()):
                 self._catch_up_domain(domain, domains[domain], parts, cursor, now)
-                served[domain] = self.tally.rounds + 1
+                served[domain] = self.stats.batches + 1
                 began = True
         self._served = served
 
     def _catch_up_domain(
         self, domain: str, keys: list[RoomKey], parts: dict[RoomKey, BatchPart], cursor: int, now: Ms
     ) -> None:
-        """Turns of the rooms of a domain that wait: their entries are read together, from the earliest on."""
-        first = min(self._behind[key].position for key in keys)
+        """Give turns to the deferred rooms of a domain. Their entries are read together, the earliest first."""
+        first = min(self._deferred[key].position for key in keys)
         until = min(first + _WINDOW, cursor)
-        logged = self._store.log.after_in_domain(domain, first, until, self._batch)
-        if len(logged) == self._batch:
-            until = logged[-1].position
-        rooms: dict[RoomKey, list[StoredEntry]] = {key: [] for key in keys}
-        for entry in logged:
-            key = (entry.domain, entry.room)
-            if key in rooms and entry.position > self._behind[key].position:
-                rooms[key].append(entry)
-        worked = False
-        for key, entries in rooms.items():
-            if not entries and until < cursor:
-                self._behind.skip_to(key, until)
-            elif not (worked and self._is_over()):
-                parts[key] = self._advanced(key, entries, until, cursor, now)
-                worked = True
-
-    def _try_again(self, key: RoomKey, cursor: int, now: Ms) -> BatchPart:
-        """A turn of a room that failed: its next entries up to `cursor`, or all of them."""
-        position = self._behind[key].position
-        until = min(position + _WINDOW, cursor)
-        entries = self._store.log.after_in_room(*key, position, until, self._most)
-        if len(entries) == self._most:
+        entries = self._store.log.in_domain(domain, first, until, self._batch_size)
+        if len(entries) == self._batch_size:
             until = entries[-1].position
-        return self._advanced(key, entries, until, cursor, now)
+        rooms: dict[RoomKey, list[StoredEntry]] = {key: [] for key in keys}
+        for entry in entries:
+            key = (entry.domain, entry.room)
+            if key in rooms and entry.position > self._deferred[key].position:
+                rooms[key].append(entry)
+        began = False
+        for key, of_room in rooms.items():
+            if not of_room and until < cursor:
+                self._deferred.skip_to(key, until)
+            elif not (began and self._is_over()):
+                parts[key] = self._deferred_turn(key, of_room, until, cursor, now)
+                began = True
 
-    def _advanced(
+    def _retry(self, key: RoomKey, cursor: int, now: Ms) -> BatchPart:
+        """Return the part of a quarantined room, with its next entries up to `cursor`."""
+        position = self._deferred[key].position
+        until = min(position + _WINDOW, cursor)
+        entries = self._store.log.in_domain(key[0], position, until, self._max_batch_size, room=key[1])
+        if len(entries) == self._max_batch_size:
+            until = entries[-1].position
+        return self._deferred_turn(key, entries, until, cursor, now)
+
+    def _deferred_turn(
         self, key: RoomKey, entries: Sequence[StoredEntry], until: int, cursor: int, now: Ms
     ) -> BatchPart:
-        """A turn of a room that is behind, with its entries up to the position `until`."""
-        before = self._behind[key]
+        """Return the part of a deferred room, with its entries up to the position `until`."""
+        before = self._deferred[key]
         part = BatchPart(key, BatchChanges(until), before.position, before.position)
         time = self._time
         if until < cursor:
             if not entries:
-                part.round.behind[key] = self._behind.deferred(key, until, now)
+                part.changes.deferred[key] = self._deferred.deferred(key, until, now)
                 return part
-            time = min(time, readable_time(entries[-1]))
-        worked = self._work(part, entries, time, now)
-        if worked.kept is not None:
-            is_done = worked.position == cursor
-            worked.round.behind[key] = None if is_done else self._behind.deferred(key, worked.position, now)
+            time = min(time, time_limit_after(entries[-1]))
+        done = self._process_room(part, entries, time, now)
+        if done.cached is not None:
+            is_done = done.position == cursor
+            done.changes.deferred[key] = None if is_done else self._deferred.deferred(key, done.position, now)
             if before.reason is not None:
-                log.info("a room has left quarantine", domain=key[0], room=key[1])
-        return worked
+                log.info("room left quarantine", domain=key[0], room=key[1])
+        return done
 
-    def _work(self, part: BatchPart, entries: Sequence[StoredEntry], time: Ms, now: Ms) -> BatchPart:
-        """Let a room work; if that fails for a reason of its own, quarantine it."""
+    def _process_room(self, part: BatchPart, entries: Sequence[StoredEntry], time: Ms, now: Ms) -> BatchPart:
+        """Process entries of a room. If that fails because of the room, quarantine it."""
         try:
-            kept = self._keeper.get(part.key, part.before)
-            turn = RoomTurn(self._terms, kept, part.round, time, now)
-            done = turn.work(entries, self._is_over)
+            cached = self._cache.get(part.key, part.before)
+            turn = RoomTurn(self._settings, cached, part.changes, time, now)
+            done = turn.process(entries, self._is_over)
         except Exception as error:
-            if not _is_its_own(error):
+            if not _is_contained(error):
                 raise
             return self._quarantined(part, error, now)
         self._count(turn.changes)
-        position = part.round.cursor if done == len(entries) else entries[done - 1].position
-        return part._replace(kept=kept, position=position)
+        position = part.changes.cursor if done == len(entries) else entries[done - 1].position
+        return part._replace(cached=cached, position=position)
 
     def _quarantined(self, part: BatchPart, error: Exception, now: Ms) -> BatchPart:
-        """What is committed in place of a part that failed: that its room waits, and why."""
+        """Return what is committed instead of a part that failed: the quarantine of its room."""
         key = part.key
-        self._keeper.forget(key)
-        row = self._behind.failed(key, part.before, error, now)
-        known = key in self._behind and self._behind[key].reason == row.reason
-        (log.debug if known else log.error)(
-            "a room failed and is quarantined; other rooms go on",
+        self._cache.evict(key)
+        row = self._deferred.failed(key, part.before, error, now)
+        is_known = key in self._deferred and self._deferred[key].reason == row.reason
+        (log.debug if is_known else log.error)(
+            "room failed and is quarantined; other rooms continue",
             domain=key[0], room=key[1], position=part.before, retry_ms=row.retry, exc_info=error,
         )  # fmt: skip
-        return BatchPart(key, BatchChanges(part.round.cursor, behind={key: row}), part.before, part.before)
+        changes = BatchChanges(part.changes.cursor, deferred={key: row})
+        return BatchPart(key, changes, part.before, part.before)
+
+    # The commit.
 
     def _commit(
-        self, cursor: int, parts: list[BatchPart], instead: Callable[[BatchPart, Exception], BatchPart]
+        self, cursor: int, parts: list[BatchPart], replace: Callable[[BatchPart, Exception], BatchPart]
     ) -> list[BatchPart]:
-        """Commit all parts together; `instead` says what to commit in place of one that the store rejects.
+        """Commit all parts together. `replace` returns what to commit instead of a part that the store rejects.
 
-        If it rejects all of many, that is not their fault.
+        If the store rejects all of many parts, the parts are not the reason.
         """
         try:
-            self.tally.commit_s += self._store.projections.commit(_together(cursor, parts), self._epoch)
+            self.stats.commit_s += self._store.projections.commit(_merged(cursor, parts), self._epoch)
         except Exception as error:
-            if not _is_its_own(error):
+            if not _is_contained(error):
                 raise
             rejected = {part.key: why for part, why in self._rejected(parts)}
-            if not rejected or len(rejected) == len(parts) > _TOO_MANY:
+            if not rejected or len(rejected) == len(parts) > _MANY_PARTS:
                 raise
-            parts = [instead(part, rejected[part.key]) if part.key in rejected else part for part in parts]
-            self.tally.commit_s += self._store.projections.commit(_together(cursor, parts), self._epoch)
+            parts = [replace(part, rejected[part.key]) if part.key in rejected else part for part in parts]
+            self.stats.commit_s += self._store.projections.commit(_merged(cursor, parts), self._epoch)
         return parts
 
     def _rejected(self, parts: Sequence[BatchPart]) -> Iterator[tuple[BatchPart, Exception]]:
-        """The parts that the store rejects, and why, found by halves."""
-        error = self._store.projections.rejection(_together(self.cursor, parts))
+        """Yield the parts that the store rejects, and why, found by bisection."""
+        error = self._store.projections.rejection(_merged(self.cursor, parts))
         if error is not None and len(parts) == 1:
             yield parts[0], error
         elif error is not None:
@@ -404,24 +426,26 @@ class Engine:
     def _committed(self, cursor: int, parts: Iterable[BatchPart]) -> None:
         self.cursor = cursor
         for part in parts:
-            self._behind.apply(part.round.behind.items())
-            self._tell_next = min([self._tell_next, *(due for _, _, due in part.round.to_tell)])
-            self.tally.corrections += len(part.round.corrections)
-            kept = part.kept
-            if kept is not None:
-                kept.journal.committed(kept.room.finalized, part.position)
-                self._keeper.done_with(part.key)
-                self._wake_at(kept.wakes_at, part.key)
+            self._deferred.apply(part.changes.deferred.items())
+            self._next_notification = min(
+                [self._next_notification, *(due for _, _, due in part.changes.notifications)]
+            )
+            self.stats.corrections += len(part.changes.corrections)
+            cached = part.cached
+            if cached is not None:
+                cached.journal.committed(cached.room.finalized, part.position)
+                self._cache.release(part.key)
+                self._wake_at(cached.deadline, part.key)
 
-    def _wake_at(self, moment: Ms, key: RoomKey) -> None:
-        """A room that is touched a hundred times before it is to be woken is to be woken once."""
-        entry = (moment, key)
-        if moment != NEVER and entry not in self._queued:
+    def _wake_at(self, deadline: Ms, key: RoomKey) -> None:
+        """Queue a deadline of a room once, however often it is reported."""
+        entry = (deadline, key)
+        if deadline != NEVER and entry not in self._queued:
             self._queued.add(entry)
             heappush(self._deadlines, entry)
 
     def _due(self) -> list[RoomKey]:
-        """The rooms whose time has come."""
+        """Return the rooms whose deadline has come."""
         due: dict[RoomKey, None] = {}
         while self._deadlines and self._deadlines[0][0] <= self._time:
             entry = heappop(self._deadlines)
@@ -430,36 +454,36 @@ class Engine:
         return list(due)
 
     def _count(self, changes: Sequence[Change]) -> None:
-        tally = self.tally
+        stats = self.stats
         for change in changes:
             if isinstance(change, EventIgnored):
-                tally.repeated += change.because is Because.REPEATED_JOIN
-                tally.orphans += change.because is Because.ORPHAN_LEAVE
-            elif isinstance(change, MeetingsCorrected) and change.late_ms > self._terms.published_ms:
-                tally.late += 1
+                stats.duplicate_joins += change.because is Because.REPEATED_JOIN
+                stats.orphan_leaves += change.because is Because.ORPHAN_LEAVE
+            elif isinstance(change, MeetingsCorrected) and change.late_ms > self._settings.late_grace:
+                stats.late += 1
 
 
-def _timeless() -> float:
+def _stopped() -> float:
     return 0.0
 
 
-def _is_its_own(error: Exception) -> bool:
-    """Whether what failed is the fault of one room's work. Otherwise the store cannot be used just now."""
+def _is_contained(error: Exception) -> bool:
+    """Return whether only one room failed. Otherwise the store is unavailable."""
     return isinstance(error, StoreRejected) or not isinstance(error, StoreError)
 
 
-def _together(cursor: int, parts: Iterable[BatchPart]) -> BatchChanges:
-    done = BatchChanges(cursor)
+def _merged(cursor: int, parts: Iterable[BatchPart]) -> BatchChanges:
+    merged = BatchChanges(cursor)
     for part in parts:
-        done.add(part.round)
-    return done
+        merged.add(part.changes)
+    return merged
 
 
-def _by_turns(keys: Iterable[RoomKey]) -> list[RoomKey]:
-    """The first room of each domain, then the second of each, and so on."""
+def _alternating(keys: Iterable[RoomKey]) -> list[RoomKey]:
+    """Return the first room of each domain, then the second of each, and so on."""
     ranks: Counter[str] = Counter()
     ranked = []
     for key in keys:
         ranked.append((ranks[key[0]], key))
         ranks[key[0]] += 1
-    return [key for _, key in sorted(ranked, key=lambda one: one[0])]
+    return [key for _, key in sorted(ranked, key=lambda pair: pair[0])]

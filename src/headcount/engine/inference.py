@@ -1,7 +1,9 @@
-"""Inferring: events that no source reported, worked out from what is known and written into the log.
+"""Inference: joins and leaves that no source reported, inferred from snapshots and timeouts (R3a).
 
-Who is not on a list of those present has left without a word; who is on it and unknown has
-come without one (R3a). Whoever stays longer than anybody can, has left, too.
+A participant who is missing from a snapshot has left; one who is on it and unknown has joined. A participant who
+stays longer than `stale_after` has left.
+
+Responsible for the log entries of inferred events. Must not know how they are committed.
 """
 
 from collections.abc import Iterator
@@ -15,44 +17,44 @@ from headcount.store.records import KIND_CODES, LogEntry, Origin, StoredEntry
 
 
 class SnapshotParticipant(msgspec.Struct):
-    """One of those who were in a room when somebody looked."""
+    """One participant of a snapshot."""
 
     participant_id: str
     user_id: str | None = None
     user_name: str | None = None
 
 
-_LIST = msgspec.json.Decoder(list[SnapshotParticipant])
+_DECODER = msgspec.json.Decoder(list[SnapshotParticipant])
 
 
-def infer_from_snapshot(room: Room, snapshot: StoredEntry) -> Iterator[LogEntry]:
-    """What a list of those present says that was not known: who came, and who went."""
-    assert snapshot.listed is not None
-    listed = {one.participant_id: one for one in _LIST.decode(snapshot.listed)}
-    known = room.participants_at(snapshot.at)
-    said = (str(snapshot.position), Inferred.SNAPSHOT)
+def infer_from_snapshot(room: Room, entry: StoredEntry) -> Iterator[LogEntry]:
+    """Yield the joins and leaves that a snapshot reveals."""
+    assert entry.snapshot is not None
+    listed = {one.participant_id: one for one in _DECODER.decode(entry.snapshot)}
+    known = room.participants_at(entry.at)
+    cause = (str(entry.position), Inferred.SNAPSHOT)
     for who in sorted(known.keys() - listed.keys()):
-        yield _entry(room, Kind.LEAVE, snapshot.at, snapshot.received, SnapshotParticipant(who), *said)
+        yield _entry(room, Kind.LEAVE, entry.at, entry.received, SnapshotParticipant(who), *cause)
     for who in sorted(listed.keys() - known.keys()):
-        yield _entry(room, Kind.JOIN, snapshot.at, snapshot.received, listed[who], *said)
+        yield _entry(room, Kind.JOIN, entry.at, entry.received, listed[who], *cause)
 
 
-def infer_timeouts(room: Room, max_stay: Ms, now: Ms) -> Iterator[LogEntry]:
-    """Leaves for those who have been in for `max_stay` ms at `now` without anybody having closed it."""
+def infer_timeouts(room: Room, stale_after: Ms, now: Ms) -> Iterator[LogEntry]:
+    """Yield leaves of the stays that have lasted `stale_after` ms at `now`."""
     first = room.earliest_join()
-    if first is None or first + max_stay > now:
+    if first is None or first + stale_after > now:
         return
     for stay in room.open_stays():
-        left = stay.join + max_stay
+        left = stay.join + stale_after
         if left <= now:
             who = SnapshotParticipant(stay.participant_id)
             yield _entry(room, Kind.LEAVE, left, now, who, str(stay.join), Inferred.TIMEOUT)
 
 
-def next_timeout(room: Room, max_stay: Ms) -> Ms | None:
-    """When the next of those who are in will have been in for `max_stay` ms."""
+def next_timeout(room: Room, stale_after: Ms) -> Ms | None:
+    """Return when the earliest open stay will have lasted `stale_after` ms, or None."""
     first = room.earliest_join()
-    return None if first is None else first + max_stay
+    return None if first is None else first + stale_after
 
 
 def _entry(

@@ -1,8 +1,10 @@
-"""Telling: what the world is to be told, from what a room told us.
+"""Notifications: the outbox messages that follow from the changes of a room.
 
-Who comes and goes is told at once (`arrival_messages`). What becomes of meetings waits until it is published
-(R14): `note` writes down that something is to be told, and when; `tell` says it then, by comparing what is so with
-what was told before. What is told is in our own words; `headcount.wording` knows the world's.
+Joins and leaves are published at once (`presence_messages`). Changes of meetings wait for the late grace period (R14):
+`schedule_notifications` records what is due when, and `publish` compares the meeting then with what was published last.
+
+Responsible for which messages are published, with their ids. Must not know the payload formats of subscribers, which
+are those of `headcount.outbound.payloads`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,155 +26,174 @@ from headcount.store.records import (
     PublishedMeeting,
 )
 
-_text = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 
 
-def arrival_messages(
-    room: Room, doors: Iterable[PresenceChange], created: Ms, cursor: int
+def presence_messages(
+    room: Room, changes: Iterable[PresenceChange], created: Ms, cursor: int
 ) -> Iterator[NewMessage]:
-    """What is told of who came and who went. `cursor` tells apart what is told again in another round."""
-    for door in doors:
-        stay = door.stay
-        said = {
+    """Yield the messages about joins and leaves. `cursor` distinguishes the id of a repeated one."""
+    for change in changes:
+        stay = change.stay
+        payload = {
             "participant_id": stay.participant_id,
             "user_id": stay.user_id,
             "user_name": stay.user_name,
             "join": stay.join,
         }
-        if not door.is_join:
-            said |= {"leave": door.at, "left_by": None if stay.left_by is None else stay.left_by.value}
+        if not change.is_join:
+            payload |= {"leave": change.at, "left_by": None if stay.left_by is None else stay.left_by.value}
         who = f"{room.domain}\0{room.name}\0{stay.participant_id}\0{stay.join}"
         digest = blake2b(who.encode(), digest_size=8).hexdigest()
-        again = f"-{cursor}" if door.late else ""
-        # The time comes first, so that the index of ids grows at its end and not everywhere.
-        name = f"ptcpt-{'join' if door.is_join else 'left'}-{door.at}-{digest}{again}"
-        kind = MessageType.PARTICIPANT_JOINED if door.is_join else MessageType.PARTICIPANT_LEFT
-        yield _message(room.domain, name, kind, room.name, door.at, created, said)
+        repeated = f"-{cursor}" if change.late else ""
+        # The time comes first, so that the index of ids grows at its end only.
+        name = f"ptcpt-{'join' if change.is_join else 'left'}-{change.at}-{digest}{repeated}"
+        kind = MessageType.PARTICIPANT_JOINED if change.is_join else MessageType.PARTICIPANT_LEFT
+        yield _message(room.domain, name, kind, room.name, change.at, created, payload)
 
 
-def note(batch: BatchChanges, room: Room, changes: Iterable[Change], now: Ms, published_ms: Ms) -> None:
-    """Write down that something is to be told of the meetings that these changes are about."""
+def schedule_notifications(
+    batch: BatchChanges, room: Room, changes: Iterable[Change], now: Ms, late_grace: Ms
+) -> None:
+    """Record the notifications that become due about the meetings of these changes."""
 
-    def later(name: str, start: Ms, fact: Ms, because: str | None = None) -> None:
-        due = max(now, fact + published_ms)
+    def schedule(name: str, start: Ms, happened: Ms, reason: str | None = None) -> None:
+        due = max(now, happened + late_grace)
         key = (room.domain, name, due)
-        known = batch.to_tell.get(key)
-        because = because or (known and known.because)
-        batch.to_tell[key] = PendingNotification(room.domain, name, due, room.name, start, because)
+        known = batch.notifications.get(key)
+        reason = reason or (known and known.reason)
+        batch.notifications[key] = PendingNotification(room.domain, name, due, room.name, start, reason)
 
     for change in changes:
         match change:
             case MeetingStarted():
-                later(change.id, change.start, change.at)
+                schedule(change.id, change.start, change.at)
             case MeetingEnded():
-                later(change.id, change.start, change.at)
+                schedule(change.id, change.start, change.at)
             case MeetingsCorrected():
-                fact = now - change.late_ms
+                happened = now - change.late_ms
                 for meeting in (*change.meetings_before, *change.meetings_after):
                     if meeting.end is not None:
-                        later(meeting.id, meeting.start, meeting.end)
-                    later(meeting.id, meeting.start, fact, change.because.value)
+                        schedule(meeting.id, meeting.start, meeting.end)
+                    schedule(meeting.id, meeting.start, happened, change.because.value)
 
 
 class Publication(NamedTuple):
-    """What is said of one meeting, and what the world knows of it then."""
+    """The messages about one meeting, and what they have published of it."""
 
     messages: list[NewMessage]
-    known: PublishedMeeting | None
+    published: PublishedMeeting | None
 
 
-def tell(about: PendingNotification, seen: MeetingState, horizon: Ms, created: Ms) -> Publication:
-    """What is to be said of a meeting now. What happened after `horizon` is not published yet."""
-    known, now = seen.told, seen.now
-    if now is None:
-        return _withdrawn(about, seen, horizon, created) if known is not None else Publication([], None)
+def publish(notification: PendingNotification, state: MeetingState, horizon: Ms, created: Ms) -> Publication:
+    """Return the messages that are due about a meeting. What happened after `horizon` is not published yet."""
+    published, current = state.published, state.current
+    if current is None:
+        if published is None:
+            return Publication([], None)
+        return _withdraw(notification, state, published, horizon, created)
     messages = []
-    if known is None or _is_withdrawn(known):
-        revisions = 0 if known is None else known.revisions
-        known = PublishedMeeting(now.domain, now.id, now.room, now.start, None, 0, 0, revisions)
-        messages.append(_started(known, created))
-    after = _as_told(now, seen.people, horizon, known.revisions)
-    if known.end is not None and (after != known or about.because is not None):
-        after = after._replace(revisions=known.revisions + 1)
-        messages.append(_revised(about, known, _seen(after), after, created))
-    elif known.end is None and after.end is not None:
-        messages.append(_ended(after, Because.LEFT_ALONE if seen.reset else Because.EMPTY, created))
-    elif known.end is None:
-        after = known
+    if published is None or _is_withdrawn(published):
+        revisions = 0 if published is None else published.revisions
+        published = PublishedMeeting(
+            current.domain, current.id, current.room, current.start, None, 0, 0, revisions
+        )
+        messages.append(_started(published, created))
+    after = _published(current, state.participants, horizon, published.revisions)
+    if published.end is not None and (after != published or notification.reason is not None):
+        after = after._replace(revisions=published.revisions + 1)
+        messages.append(_revised(notification, published, _summary(after), after, created))
+    elif published.end is None and after.end is not None:
+        reason = Because.LEFT_ALONE if state.ended_by_reset else Because.EMPTY
+        messages.append(_ended(after, reason, created))
+    elif published.end is None:
+        after = published
     return Publication(messages, after)
 
 
-def _withdrawn(about: PendingNotification, seen: MeetingState, horizon: Ms, created: Ms) -> Publication:
-    """There is no such meeting any more; another one may cover its start (R16)."""
-    known = seen.told
-    assert known is not None
-    after = known._replace(end=known.start, max_participants=0, participants=0, revisions=known.revisions + 1)
-    if _is_withdrawn(known):
-        return Publication([], known)
-    instead = None if seen.covering is None else _seen(_as_told(seen.covering, seen.people, horizon))
-    return Publication([_revised(about, known, instead, after, created)], after)
-
-
-def _is_withdrawn(known: PublishedMeeting) -> bool:
-    """No meeting has no length; one that was told of and is no more is kept so."""
-    return known.end == known.start
-
-
-def _started(known: PublishedMeeting, created: Ms) -> NewMessage:
-    name = f"met-sta-{known.id}-{known.start // 1_000}{_again(known)}"
-    said = {"id": known.id, "start": known.start}
-    return _message(known.domain, name, MessageType.MEETING_STARTED, known.room, known.start, created, said)
-
-
-def _ended(known: PublishedMeeting, because: Because, created: Ms) -> NewMessage:
-    assert known.end is not None
-    name = f"met-end-{known.id}-{known.end // 1_000}{_again(known)}"
-    said = _seen(known) | {"because": because.value}
-    return _message(known.domain, name, MessageType.MEETING_ENDED, known.room, known.end, created, said)
-
-
-def _again(known: PublishedMeeting) -> str:
-    return f"-r{known.revisions}" if known.revisions else ""
-
-
-def _revised(
-    about: PendingNotification,
-    before: PublishedMeeting,
-    instead: dict[str, Any] | None,
-    after: PublishedMeeting,
+def _withdraw(
+    notification: PendingNotification,
+    state: MeetingState,
+    published: PublishedMeeting,
+    horizon: Ms,
     created: Ms,
-) -> NewMessage:
-    said = {
-        "id": before.id,
-        "because": about.because or Because.LATE_EVENT.value,
-        "before": _seen(before),
-        "after": instead,
-    }
-    name = f"met-rev-{before.id}-{after.revisions}"
+) -> Publication:
+    """Withdraw a published meeting that no longer exists. Another one may cover its start (R16)."""
+    if _is_withdrawn(published):
+        return Publication([], published)
+    after = published._replace(
+        end=published.start, max_participants=0, participants=0, revisions=published.revisions + 1
+    )
+    replacement = None
+    if state.replacement is not None:
+        replacement = _summary(_published(state.replacement, state.participants, horizon))
+    return Publication([_revised(notification, published, replacement, after, created)], after)
+
+
+def _is_withdrawn(published: PublishedMeeting) -> bool:
+    """Return whether it was withdrawn, which is stored as a duration of 0; no meeting has that."""
+    return published.end == published.start
+
+
+def _started(meeting: PublishedMeeting, created: Ms) -> NewMessage:
+    name = f"met-sta-{meeting.id}-{meeting.start // 1_000}{_revision(meeting)}"
+    payload = {"id": meeting.id, "start": meeting.start}
     return _message(
-        before.domain, name, MessageType.MEETING_REVISED, before.room, before.start, created, said
+        meeting.domain, name, MessageType.MEETING_STARTED, meeting.room, meeting.start, created, payload
     )
 
 
-def _seen(known: PublishedMeeting) -> dict[str, Any]:
+def _ended(meeting: PublishedMeeting, because: Because, created: Ms) -> NewMessage:
+    assert meeting.end is not None
+    name = f"met-end-{meeting.id}-{meeting.end // 1_000}{_revision(meeting)}"
+    payload = _summary(meeting) | {"because": because.value}
+    return _message(
+        meeting.domain, name, MessageType.MEETING_ENDED, meeting.room, meeting.end, created, payload
+    )
+
+
+def _revision(meeting: PublishedMeeting) -> str:
+    return f"-r{meeting.revisions}" if meeting.revisions else ""
+
+
+def _revised(
+    notification: PendingNotification,
+    before: PublishedMeeting,
+    replacement: dict[str, Any] | None,
+    after: PublishedMeeting,
+    created: Ms,
+) -> NewMessage:
+    payload = {
+        "id": before.id,
+        "because": notification.reason or Because.LATE_EVENT.value,
+        "before": _summary(before),
+        "after": replacement,
+    }
+    name = f"met-rev-{before.id}-{after.revisions}"
+    return _message(
+        before.domain, name, MessageType.MEETING_REVISED, before.room, before.start, created, payload
+    )
+
+
+def _summary(meeting: PublishedMeeting) -> dict[str, Any]:
     return {
-        "id": known.id,
-        "start": known.start,
-        "end": known.end,
-        "max": known.max_participants,
-        "people": known.participants,
+        "id": meeting.id,
+        "start": meeting.start,
+        "end": meeting.end,
+        "max": meeting.max_participants,
+        "people": meeting.participants,
     }
 
 
-def _as_told(row: MeetingRow, people: int, horizon: Ms, revisions: int = 0) -> PublishedMeeting:
-    """A meeting as the world is to know it: an end after `horizon` is not published yet."""
+def _published(row: MeetingRow, participants: int, horizon: Ms, revisions: int = 0) -> PublishedMeeting:
+    """Return what is published of a meeting: an end after `horizon` is not yet."""
     end = None if row.end is None or row.end > horizon else row.end
     return PublishedMeeting(
-        row.domain, row.id, row.room, row.start, end, row.max_participants, people, revisions
+        row.domain, row.id, row.room, row.start, end, row.max_participants, participants, revisions
     )
 
 
 def _message(
-    domain: str, name: str, kind: MessageType, room: str, at: Ms, created: Ms, said: dict[str, Any]
+    domain: str, name: str, kind: MessageType, room: str, at: Ms, created: Ms, payload: dict[str, Any]
 ) -> NewMessage:
-    return NewMessage(domain, name, kind.value, room, at, created, _text(said).decode())
+    return NewMessage(domain, name, kind.value, room, at, created, _encode(payload).decode())

@@ -1,6 +1,7 @@
-"""Projecting: from what a room told to the rows that say the same.
+"""Projection: the rows that follow from the changes of one room.
 
-Facts of one room become rows of one round. Decides nothing: what a room did not tell is not here.
+Responsible for turning the changes of a room into rows of a batch. Must not decide anything: it writes only what the
+room reported.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,54 +26,54 @@ from headcount.store.records import BatchChanges, Correction, MeetingRow, StayRo
 
 
 class Projection:
-    """What one room told in one round, written into `batch`.
+    """Writes the changes of one room into `batch`.
 
-    `now` is the engine's time; what changes nothing older than `published_ms` was not published
-    yet, and is no correction (R14).
+    `now` is the engine's time. What changes nothing older than `late_grace` ms was not published yet, and is no
+    correction (R14).
     """
 
-    def __init__(self, batch: BatchChanges, room: Room, now: Ms, published_ms: Ms) -> None:
-        self._round = batch
+    def __init__(self, batch: BatchChanges, room: Room, now: Ms, late_grace: Ms) -> None:
+        self._batch = batch
         self._room = room
         self._domain = room.domain
         self._name = room.name
         self._now = now
-        self._published_ms = published_ms
+        self._late_grace = late_grace
 
     def apply(
-        self, changes: Sequence[Change], known_leaves: Sequence[Change], *, imported: bool = False
+        self, changes: Sequence[Change], undecided_leaves: Sequence[Change], *, imported: bool = False
     ) -> None:
-        """Write down what was told, and the leaves that are known but not decided yet (R14).
+        """Write the changes, and the leaves that are known but not decided yet (R14).
 
-        What an import reveals was never told otherwise: it is no correction.
+        What an import reveals was never published, so it is no correction.
         """
         for change in changes:
             match change:
                 case ParticipantJoined() | ParticipantNamed() | ParticipantLeft():
-                    self._keep_stay(change.stay)
+                    self._write_stay(change.stay)
                 case MeetingStarted():
-                    self._start(change, (*changes, *known_leaves))
+                    self._start_meeting(change, (*changes, *undecided_leaves))
                 case MeetingEnded():
-                    self._go_on(change.id, change.at, change.max_participants)
-                    self._to_tally(change.start, change.at)
+                    self._update_meeting(change.id, change.at, change.max_participants)
+                    self._request_rollup(change.start, change.at)
                 case MeetingsCorrected():
-                    self._revise(change, imported=imported)
-        for change in known_leaves:
+                    self._correct(change, imported=imported)
+        for change in undecided_leaves:
             assert isinstance(change, ParticipantLeft)
-            self._keep_stay(change.stay)
+            self._write_stay(change.stay)
 
-    def show_most(self, shown: tuple[str, int] | None) -> tuple[str, int] | None:
-        """Keep the largest head count of the ongoing meeting where it differs from what is shown."""
+    def update_peak(self, stored: tuple[str, int] | None) -> tuple[str, int] | None:
+        """Write the peak participants of the ongoing meeting if they differ from those `stored`, and return them."""
         ongoing = self._room.meeting
         if ongoing is None:
             return None
-        written = self._round.meetings.get((self._domain, ongoing.id)) is not None
-        if written or shown != (ongoing.id, ongoing.max_participants):
-            self._go_on(ongoing.id, None, ongoing.max_participants)
+        is_written = self._batch.meetings.get((self._domain, ongoing.id)) is not None
+        if is_written or stored != (ongoing.id, ongoing.max_participants):
+            self._update_meeting(ongoing.id, None, ongoing.max_participants)
         return ongoing.id, ongoing.max_participants
 
-    def _keep_stay(self, stay: Stay) -> None:
-        self._round.stays[self._domain, self._name, stay.join, stay.participant_id] = StayRow(
+    def _write_stay(self, stay: Stay) -> None:
+        self._batch.stays[self._domain, self._name, stay.join, stay.participant_id] = StayRow(
             self._domain,
             self._name,
             stay.join,
@@ -83,110 +84,113 @@ class Projection:
             stay.user_name,
         )
 
-    def _start(self, started: MeetingStarted, changes: Iterable[Change]) -> None:
+    def _start_meeting(self, started: MeetingStarted, changes: Iterable[Change]) -> None:
         carried = None
         if started.because is Because.LEFT_ALONE:
             carried = next((s for s in self._candidates(changes) if carries_into(s, started.start)), None)
-        self._keep_meeting(started.id, started.start, None, 1, carried)
+        self._write_meeting(started.id, started.start, None, 1, carried)
 
     def _candidates(self, changes: Iterable[Change]) -> Iterator[Stay]:
-        """Who may have been in at a moment that these changes tell of."""
+        """Yield the stays that may have been open at the time of these changes."""
         yield from (change.stay for change in changes if isinstance(change, ParticipantLeft))
         yield from self._room.counted_stays()
 
-    def _keep_meeting(self, name: str, start: Ms, end: Ms | None, most: int, carried: Stay | None) -> None:
-        goes_on = () if carried is None else (carried.join, carried.participant_id)
+    def _write_meeting(self, name: str, start: Ms, end: Ms | None, peak: int, carried: Stay | None) -> None:
+        carried_key = () if carried is None else (carried.join, carried.participant_id)
         key = (self._domain, name)
-        self._forget(key)
-        self._round.meetings[key] = MeetingRow(self._domain, name, self._name, start, end, most, *goes_on)
+        self._discard_updates(key)
+        self._batch.meetings[key] = MeetingRow(self._domain, name, self._name, start, end, peak, *carried_key)
 
-    def _go_on(self, name: str, end: Ms | None, most: int) -> None:
-        """A meeting that is known has grown, or ended."""
+    def _update_meeting(self, name: str, end: Ms | None, peak: int) -> None:
+        """Update a known meeting that has grown or ended."""
         key = (self._domain, name)
-        row = self._round.meetings.get(key)
+        row = self._batch.meetings.get(key)
         if row is None:
-            self._round.progress[key] = (end, most)
+            self._batch.progress[key] = (end, peak)
         else:
-            self._round.meetings[key] = row._replace(end=end, max_participants=most)
+            self._batch.meetings[key] = row._replace(end=end, max_participants=peak)
 
-    def _revise(self, revised: MeetingsCorrected, *, imported: bool) -> None:
-        for stay in revised.stays_before:
-            self._round.stays[self._domain, self._name, stay.join, stay.participant_id] = None
-        for stay in revised.stays_after:
-            self._keep_stay(stay)
-        after = {meeting.id for meeting in revised.meetings_after}
-        for meeting in revised.meetings_before:
-            if meeting.id == revised.open_meeting_id:
+    def _correct(self, correction: MeetingsCorrected, *, imported: bool) -> None:
+        for stay in correction.stays_before:
+            self._batch.stays[self._domain, self._name, stay.join, stay.participant_id] = None
+        for stay in correction.stays_after:
+            self._write_stay(stay)
+        after = {meeting.id for meeting in correction.meetings_after}
+        for meeting in correction.meetings_before:
+            if meeting.id == correction.open_meeting_id:
                 continue
-            self._forget((self._domain, meeting.id))
-            self._round.meetings[self._domain, meeting.id] = None
+            self._discard_updates((self._domain, meeting.id))
+            self._batch.meetings[self._domain, meeting.id] = None
             if meeting.id not in after:
                 self._supersede(meeting)
-        carried = dict(revised.carried)
-        for meeting in revised.meetings_after:
-            if meeting.id == revised.open_meeting_id:
-                self._go_on(meeting.id, meeting.end, meeting.max_participants)
+        self._write_corrected_meetings(correction)
+        for name, stay in correction.carried:
+            if name not in after:
+                self._batch.carried[self._domain, name] = (stay.join, stay.participant_id)
+        self._request_rollup(*self._time_range(correction))
+        is_late = correction.because is not Because.LATE_EVENT or correction.late_ms > self._late_grace
+        if is_late and not imported:
+            self._batch.corrections.append(self._correction_row(correction))
+
+    def _write_corrected_meetings(self, correction: MeetingsCorrected) -> None:
+        carried = dict(correction.carried)
+        for meeting in correction.meetings_after:
+            if meeting.id == correction.open_meeting_id:
+                self._update_meeting(meeting.id, meeting.end, meeting.max_participants)
             else:
-                self._keep_meeting(
+                self._write_meeting(
                     meeting.id, meeting.start, meeting.end, meeting.max_participants, carried.get(meeting.id)
                 )
-        for name, stay in revised.carried:
-            if name not in after:
-                self._round.carried[self._domain, name] = (stay.join, stay.participant_id)
-        self._to_tally(*self._time_of(revised))
-        late = revised.because is not Because.LATE_EVENT or revised.late_ms > self._published_ms
-        if late and not imported:
-            self._round.corrections.append(self._correction(revised))
 
-    def _forget(self, key: tuple[str, str]) -> None:
-        """What this round had to say of a meeting so far is void."""
-        self._round.progress.pop(key, None)
-        self._round.carried.pop(key, None)
+    def _discard_updates(self, key: tuple[str, str]) -> None:
+        """Discard the earlier updates of a meeting in this batch."""
+        self._batch.progress.pop(key, None)
+        self._batch.carried.pop(key, None)
 
     def _supersede(self, meeting: Meeting) -> None:
-        gone = SupersededMeeting(self._domain, meeting.id, self._name, meeting.start, self._now)
-        self._round.superseded.append(gone)
+        row = SupersededMeeting(self._domain, meeting.id, self._name, meeting.start, self._now)
+        self._batch.superseded.append(row)
 
-    def _to_tally(self, start: Ms, end: Ms) -> None:
-        """In this time a meeting that is over has become another one, or one."""
+    def _request_rollup(self, start: Ms, end: Ms) -> None:
+        """Request a usage rollup of a time range in which ended meetings have changed."""
         key = (self._domain, self._name)
-        first, last = self._round.to_tally.get(key, (start, end))
-        self._round.to_tally[key] = (min(first, start), max(last, end))
+        first, last = self._batch.pending_rollups.get(key, (start, end))
+        self._batch.pending_rollups[key] = (min(first, start), max(last, end))
 
-    def _time_of(self, revised: MeetingsCorrected) -> tuple[Ms, Ms]:
-        """From the first to the last moment of all that is told otherwise now."""
-        stays = (*revised.stays_before, *revised.stays_after)
-        meetings = (*revised.meetings_before, *revised.meetings_after)
-        begins = [*(stay.join for stay in stays), *(meeting.start for meeting in meetings)]
+    def _time_range(self, correction: MeetingsCorrected) -> tuple[Ms, Ms]:
+        """Return the first and the last moment of all that the correction replaces."""
+        stays = (*correction.stays_before, *correction.stays_after)
+        meetings = (*correction.meetings_before, *correction.meetings_after)
+        starts = [*(stay.join for stay in stays), *(meeting.start for meeting in meetings)]
         ends = [*(stay.leave for stay in stays), *(meeting.end for meeting in meetings)]
-        return min(begins), max(self._now if end is None else end for end in ends)
+        return min(starts), max(self._now if end is None else end for end in ends)
 
-    def _correction(self, revised: MeetingsCorrected) -> Correction:
-        first, last = self._time_of(revised)
+    def _correction_row(self, correction: MeetingsCorrected) -> Correction:
+        first, last = self._time_range(correction)
         return Correction(
             self._domain,
             self._name,
             self._now,
             first,
             last,
-            revised.late_ms,
-            revised.because.value,
-            msgspec.json.encode(_before_and_after(revised)).decode(),
+            correction.late_ms,
+            correction.because.value,
+            msgspec.json.encode(_before_and_after(correction)).decode(),
         )
 
 
-def _before_and_after(revised: MeetingsCorrected) -> dict[str, Any]:
-    event = revised.event
+def _before_and_after(correction: MeetingsCorrected) -> dict[str, Any]:
+    event = correction.event
     return {
         "event": None if event is None else {"kind": event.kind, "participant_id": event.participant_id, "at": event.at},
-        "stays_before": [stay._asdict() for stay in revised.stays_before],
-        "stays_after": [stay._asdict() for stay in revised.stays_after],
-        "meetings_before": [_heading(meeting) for meeting in revised.meetings_before],
-        "meetings_after": [_heading(meeting) for meeting in revised.meetings_after],
+        "stays_before": [stay._asdict() for stay in correction.stays_before],
+        "stays_after": [stay._asdict() for stay in correction.stays_after],
+        "meetings_before": [_summary(meeting) for meeting in correction.meetings_before],
+        "meetings_after": [_summary(meeting) for meeting in correction.meetings_after],
     }  # fmt: skip
 
 
-def _heading(meeting: Meeting) -> dict[str, Any]:
+def _summary(meeting: Meeting) -> dict[str, Any]:
     return {
         "id": meeting.id,
         "start": meeting.start,

@@ -1,4 +1,8 @@
-"""Passing: for whoever sent events and waits until what they say shows."""
+"""Read your writes: waiting until the entries of a request are visible (`?wait=true`).
+
+Responsible for waiting until the engine has processed the entries, in whichever process it runs.
+Must not know HTTP.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,15 +14,15 @@ from headcount.kernel.events import Ms
 from headcount.store.open import Store
 from headcount.store.records import SNAPSHOT, LogEntry, Origin, StoredEntry
 
-_AGAIN_S: Final = 0.005
+_POLL_S: Final = 0.005
 
 
 class RoomQuarantinedError(HeadcountError):
-    """What was sent is stored, but its room is quarantined: it will not show before that is over."""
+    """The events are stored, but their room is quarantined: they become visible when it is released."""
 
 
 class ReadYourWrites:
-    """Waits for the engine, whichever process runs it. `hurry` wakes ours, `cursor` says how far it is."""
+    """Waits for the engine. `hurry` wakes the engine of this process, `cursor` returns the engine's position."""
 
     def __init__(
         self, store: Store, hurry: Callable[[], None], cursor: Callable[[], int], now: Callable[[], Ms]
@@ -28,43 +32,44 @@ class ReadYourWrites:
         self._cursor = cursor
         self._now = now
 
-    async def passed(self, position: int, entries: Sequence[LogEntry]) -> None:
-        """Wait until the engine has passed `position`, and the tables show what these entries up to it say.
+    async def wait_until_visible(self, position: int, entries: Sequence[LogEntry]) -> None:
+        """Wait until the engine has passed `position` and the projections include these entries before it.
 
-        What is said of the future does not show before it comes, and is not waited for. Raises
-        `RoomQuarantinedError` if a room failed.
+        Entries in the future are not waited for. Raise `RoomQuarantinedError` if a room is quarantined.
         """
         await self._until(lambda: self._cursor() >= position)
-        said: list[LogEntry | StoredEntry] = [entry for entry in entries if entry.kind != SNAPSHOT]
-        if len(said) < len(entries):
+        expected: list[LogEntry | StoredEntry] = [entry for entry in entries if entry.kind != SNAPSHOT]
+        if len(expected) < len(entries):
             inferred = await asyncio.to_thread(self._inferred_after, position)
-            worked_in = inferred[-1].position if inferred else position
-            await self._until(lambda: self._cursor() >= worked_in)
-            said += inferred
+            end = inferred[-1].position if inferred else position
+            await self._until(lambda: self._cursor() >= end)
+            expected += inferred
         now = self._now()
-        last = {(entry.domain, entry.room): entry.at for entry in sorted(said, key=_at) if entry.at <= now}
+        last = {
+            (entry.domain, entry.room): entry.at for entry in sorted(expected, key=_at) if entry.at <= now
+        }
         for key, at in last.items():
-            await self._until(partial(self._shows, *key, at, position))
+            await self._until(partial(self._is_visible, *key, at, position))
 
-    def _shows(self, domain: str, room: str, at: Ms, position: int) -> bool:
-        behind = self._store.projections.deferred_room(domain, room)
-        if behind is not None and behind.reason is not None:
-            raise RoomQuarantinedError(f"room '{room}' is quarantined since an error: {behind.reason}")
-        if behind is not None and behind.position < position:
+    def _is_visible(self, domain: str, room: str, at: Ms, position: int) -> bool:
+        deferred = self._store.projections.deferred_room(domain, room)
+        if deferred is not None and deferred.reason is not None:
+            raise RoomQuarantinedError(f"room '{room}' is quarantined since an error: {deferred.reason}")
+        if deferred is not None and deferred.position < position:
             return False
         row = self._store.projections.room(domain, room)
-        return row is not None and row.settled >= at
+        return row is not None and row.finalized >= at
 
     def _inferred_after(self, position: int) -> list[StoredEntry]:
-        """What followed from lists of those present. It stands in the log since the same commit."""
+        """Return the entries inferred from snapshots. The commit that passed `position` appended them."""
         end, _ = self._store.log.end()
-        followed = self._store.log.after(position, end - position)
-        return [entry for entry in followed if entry.origin == Origin.INFERRED]
+        following = self._store.log.after(position, end - position)
+        return [entry for entry in following if entry.origin == Origin.INFERRED]
 
-    async def _until(self, done: Callable[[], bool]) -> None:
-        while not await asyncio.to_thread(done):
+    async def _until(self, is_done: Callable[[], bool]) -> None:
+        while not await asyncio.to_thread(is_done):
             self._hurry()
-            await asyncio.sleep(_AGAIN_S)
+            await asyncio.sleep(_POLL_S)
 
 
 def _at(entry: LogEntry | StoredEntry) -> Ms:

@@ -1,8 +1,9 @@
-"""Keeping: the rooms that the engine has in memory, and how one that it has not comes back.
+"""Room cache: the rooms in memory, and their replay from the store.
 
-A room in which somebody is stays here. One in which nobody is may be let go at any time: all
-that it remembers is in its row and in the log. A room that never empties leaves a checkpoint
-now and then, so that to recall it costs no more than to have kept it.
+An occupied room stays in memory. An empty one may be evicted at any time, because its row and the log hold all
+that it remembers. A room that never empties writes a checkpoint from time to time, which bounds the cost of its replay.
+
+Responsible for which rooms are in memory. Must not know what happens to a room in its turn.
 """
 
 from collections import OrderedDict
@@ -18,28 +19,33 @@ from headcount.store.journal import StoredJournal
 from headcount.store.projections import Projections
 from headcount.store.records import RoomKey
 
-_DAWN: Final = -NEVER
-_LEAST_EVENTS: Final = 1_000
-"""So few events are read again faster than a checkpoint is written each time."""
+_ALWAYS: Final = -NEVER
+_CHECKPOINT_EVENTS: Final = 1_000
+"""Replaying fewer events costs less than writing checkpoints."""
 
 
 class CachedRoom:
     """A room in memory, with what the engine needs to know of it."""
 
-    __slots__ = ("events", "has_checkpoint", "history_until", "journal", "room", "shown_most", "wakes_at")
+    __slots__ = ("deadline", "events", "has_checkpoint", "imported_until", "journal", "room", "stored_peak")
 
     def __init__(self, room: Room, journal: StoredJournal, *, has_checkpoint: bool) -> None:
         self.room = room
         self.journal = journal
         self.has_checkpoint = has_checkpoint
-        self.wakes_at: Ms = NEVER
-        self.shown_most: tuple[str, int] | None = None
+        self.deadline: Ms = NEVER
+        self.stored_peak: tuple[str, int] | None = None
+        """Id and peak participants of the ongoing meeting, as stored."""
         self.events = 0
-        self.history_until: Ms = _DAWN
-        """When the last happened of what was imported."""
+        """Events since the last checkpoint."""
+        self.imported_until: Ms = _ALWAYS
+        """The time of the latest imported event."""
 
     def checkpoint(self) -> tuple[str | None] | None:
-        """The checkpoint to write now, or None if none is due. One from before the room was folded again is of no use."""
+        """Return the checkpoint to write, or None if none is due; `(None,)` removes one.
+
+        A checkpoint from before the room was refolded is useless.
+        """
         room = self.room
         refolded, room.refolded = room.refolded, False
         if room.is_idle():
@@ -48,7 +54,7 @@ class CachedRoom:
                 return None
             self.has_checkpoint = False
             return (None,)
-        due = self.events > _LEAST_EVENTS and self.events > 2 * room.stay_count()
+        due = self.events > _CHECKPOINT_EVENTS and self.events > 2 * room.stay_count()
         if not due and not (refolded and self.has_checkpoint):
             return None
         self.events = 0
@@ -57,17 +63,17 @@ class CachedRoom:
 
 
 class RoomCache:
-    """Rooms by domain and name. `most_idle` rooms in which nobody is are kept for the next who comes.
+    """Rooms by domain and name. Up to `idle_limit` empty rooms stay in memory.
 
-    `watched`: their doors are watched, for those who are told who comes and goes.
+    With `watched`, rooms report presence changes.
     """
 
     def __init__(
-        self, projections: Projections, rules: Rules, most_idle: int = 20_000, *, watched: bool = True
+        self, projections: Projections, rules: Rules, idle_limit: int = 20_000, *, watched: bool = True
     ) -> None:
         self._projections = projections
         self._rules = rules
-        self._most_idle = most_idle
+        self._idle_limit = idle_limit
         self._watched = watched
         self._rooms: dict[RoomKey, CachedRoom] = {}
         self._idle: OrderedDict[RoomKey, None] = OrderedDict()
@@ -75,59 +81,59 @@ class RoomCache:
     def __len__(self) -> int:
         return len(self._rooms)
 
-    def people(self) -> int:
-        """How many are in all the rooms in memory."""
-        return sum(kept.room.open_stay_count() for kept in list(self._rooms.values()))
+    def participant_count(self) -> int:
+        """Return how many stays are open in all rooms in memory."""
+        return sum(cached.room.open_stay_count() for cached in list(self._rooms.values()))
 
-    def busy(self) -> int:
-        """How many rooms somebody is in."""
+    def active_count(self) -> int:
+        """Return how many rooms in memory are occupied."""
         return len(self._rooms) - len(self._idle)
 
     def get(self, key: RoomKey, cursor: int) -> CachedRoom:
-        """The room, recalled from the store as of the position `cursor` if it is not here."""
-        kept = self._rooms.get(key)
-        if kept is None:
-            kept = self._recalled(key, cursor)
+        """Return the room, replayed from the store as of the position `cursor` if it is not in memory."""
+        cached = self._rooms.get(key)
+        if cached is None:
+            cached = self._replayed(key, cursor)
             if self._watched:
-                kept.room.watch_presence()
-            self._rooms[key] = kept
+                cached.room.watch_presence()
+            self._rooms[key] = cached
         self._idle.pop(key, None)
-        return kept
+        return cached
 
-    def done_with(self, key: RoomKey) -> None:
-        """The round is over for this room; if nobody is in, it may be let go."""
+    def release(self, key: RoomKey) -> None:
+        """End the room's turn. If the room is empty, it may be evicted."""
         if self._rooms[key].room.is_idle():
             self._idle[key] = None
-            if len(self._idle) > self._most_idle:
+            if len(self._idle) > self._idle_limit:
                 del self._rooms[self._idle.popitem(last=False)[0]]
 
-    def forget(self, key: RoomKey) -> None:
-        """Let a room go, whatever it holds: it comes back from the store."""
+    def evict(self, key: RoomKey) -> None:
+        """Remove a room from memory with its uncommitted state."""
         self._rooms.pop(key, None)
         self._idle.pop(key, None)
 
-    def forget_all(self) -> None:
-        """Let everything go that is not in the store."""
+    def clear(self) -> None:
+        """Remove all rooms from memory."""
         self._rooms.clear()
         self._idle.clear()
 
-    def _recalled(self, key: RoomKey, cursor: int) -> CachedRoom:
+    def _replayed(self, key: RoomKey, cursor: int) -> CachedRoom:
         row = self._projections.room(*key)
-        settled = _DAWN if row is None else row.settled
-        journal = self._projections.journal(*key, settled, cursor)
+        finalized = _ALWAYS if row is None else row.finalized
+        journal = self._projections.journal(*key, finalized, cursor)
         if row is None:
             return CachedRoom(Room(*key, self._rules, journal), journal, has_checkpoint=False)
-        since, after = _where_to_begin(row.checkpoint, journal.mark_before(settled + 1))
+        start, after = _replay_start(row.checkpoint, journal.mark_before(finalized + 1))
         events = self._projections.events_after(*key, after, cursor)
-        room = Room.replay(*key, self._rules, journal, since, settled, events)
-        journal.committed(settled, cursor)
-        kept = CachedRoom(room, journal, has_checkpoint=row.checkpoint is not None)
-        kept.events = len(events)
-        return kept
+        room = Room.replay(*key, self._rules, journal, start, finalized, events)
+        journal.committed(finalized, cursor)
+        cached = CachedRoom(room, journal, has_checkpoint=row.checkpoint is not None)
+        cached.events = len(events)
+        return cached
 
 
-def _where_to_begin(checkpoint: str | None, mark: Mark) -> tuple[Mark | dict[str, Any], Ms]:
-    """The later of the two moments from which a room can be worked out again."""
+def _replay_start(checkpoint: str | None, mark: Mark) -> tuple[Mark | dict[str, Any], Ms]:
+    """Return the later of the checkpoint and the mark, and its time in ms."""
     if checkpoint is not None:
         snapshot: dict[str, Any] = msgspec.json.decode(checkpoint)
         if snapshot["finalized"] > mark.at:

@@ -1,6 +1,7 @@
-"""One room's turn in a round: its new entries handed to its room, and what follows written into its part.
+"""Turn of one room in a batch: new entries in, changes out.
 
-Knows one room at a time. It does not know the log, the commit, or whose turn is next.
+Responsible for passing the entries to the room and for writing what follows into the room's part of the batch.
+Must not know the log, the commit, or whose turn is next.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from itertools import takewhile
 from typing import Final
 
 from headcount.engine.inference import infer_from_snapshot, infer_timeouts, next_timeout
-from headcount.engine.notifications import arrival_messages, note
+from headcount.engine.notifications import presence_messages, schedule_notifications
 from headcount.engine.projection import Projection
 from headcount.engine.room_cache import CachedRoom
 from headcount.kernel.changes import Change, MeetingsCorrected
@@ -18,63 +19,65 @@ from headcount.kernel.presence import PresenceChange
 from headcount.kernel.rules import NEVER
 from headcount.store.records import SNAPSHOT, BatchChanges, Origin, StoredEntry, decode_event
 
-_AT_ONCE: Final = 500
-"""So many events are handed over before somebody looks whether the turn is over."""
+_CHUNK_SIZE: Final = 500
+"""Events between two looks at whether the turn is over."""
 _IMPORTED: Final = int(Origin.IMPORTED)
 
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """What is the same for all rooms: see `Engine`."""
+    """Settings that are the same for all rooms, in ms: see `Engine`."""
 
-    published_ms: Ms
-    shown_after: Ms
-    max_stay: Ms | None
-    tells: bool
+    late_grace: Ms
+    reorder_window: Ms
+    stale_after: Ms | None
+    publishes: bool
 
 
 class RoomTurn:
-    """Hands entries to a room at the engine's time `time`; `now` is the clock's. `part` receives what follows."""
+    """Passes entries to a room at the engine's `time`; `now` is the clock's time. `changes` receives what follows."""
 
-    def __init__(self, terms: TurnSettings, kept: CachedRoom, part: BatchChanges, time: Ms, now: Ms) -> None:
-        self._terms = terms
-        self._kept = kept
-        self._part = part
+    def __init__(
+        self, settings: TurnSettings, cached: CachedRoom, batch: BatchChanges, time: Ms, now: Ms
+    ) -> None:
+        self._settings = settings
+        self._cached = cached
+        self._batch = batch
         self._time = time
         self._now = now
         self.changes: list[Change] = []
 
-    def work(self, entries: Sequence[StoredEntry], is_over: Callable[[], bool]) -> int:
-        """Hand over entries until the turn is over, one at least, and return how many.
+    def process(self, entries: Sequence[StoredEntry], is_over: Callable[[], bool]) -> int:
+        """Process entries until the turn is over, one at least, and return how many.
 
-        What is left is not late (R15): then the room's clock stands still at what it has read.
+        The remaining entries are not late (R15): the room's time stops at the last one that was read.
         """
-        done = self._hand_over_all(entries, is_over)
+        done = self._handle_entries(entries, is_over)
         if done < len(entries):
-            self._time = min(self._time, readable_time(entries[done - 1]))
-        self._let_time_pass(entries[:done])
+            self._time = min(self._time, time_limit_after(entries[done - 1]))
+        self._advance(entries[:done])
         return done
 
-    def _hand_over_all(self, entries: Sequence[StoredEntry], is_over: Callable[[], bool]) -> int:
-        """A list of those present is compared with all that came before it."""
+    def _handle_entries(self, entries: Sequence[StoredEntry], is_over: Callable[[], bool]) -> int:
+        """A snapshot is compared with all entries before it, so the entries are handled in their order."""
         done = 0
         while done < len(entries) and not (done and is_over()):
             if entries[done].kind == SNAPSHOT:
-                self._part.inferred.extend(infer_from_snapshot(self._kept.room, entries[done]))
+                self._batch.inferred.extend(infer_from_snapshot(self._cached.room, entries[done]))
                 done += 1
             else:
-                ahead = entries[done : done + _AT_ONCE]
+                chunk = entries[done : done + _CHUNK_SIZE]
                 events = [
                     decode_event(entry.room, entry.kind, entry.at, *entry.fields)
-                    for entry in takewhile(_is_event, ahead)
+                    for entry in takewhile(_is_event, chunk)
                 ]
-                self._hand_over(events)
+                self._handle_events(events)
                 done += len(events)
         return done
 
-    def _hand_over(self, events: list[Event]) -> None:
-        room = self._kept.room
-        self._kept.events += len(events)
+    def _handle_events(self, events: list[Event]) -> None:
+        room = self._cached.room
+        self._cached.events += len(events)
         late = [event for event in events if event.at <= room.finalized]
         if late:
             self.changes.extend(room.handle_late(late, self._time))
@@ -82,58 +85,65 @@ class RoomTurn:
             if event.at > room.finalized:
                 room.handle(event, self._time)
 
-    def _let_time_pass(self, entries: Sequence[StoredEntry]) -> None:
-        """Let the room's clock move on, and write down what follows."""
-        kept, room, part, terms = self._kept, self._kept.room, self._part, self._terms
+    def _advance(self, entries: Sequence[StoredEntry]) -> None:
+        """Advance the room's time and record what follows."""
+        cached, room, batch, settings = self._cached, self._cached.room, self._batch, self._settings
         self.changes.extend(room.advance(self._time))
-        if terms.max_stay is not None:
-            part.inferred.extend(infer_timeouts(room, terms.max_stay, self._time - terms.shown_after))
-        wakes_at = self._wakes_at()
+        if settings.stale_after is not None:
+            batch.inferred.extend(
+                infer_timeouts(room, settings.stale_after, self._time - settings.reorder_window)
+            )
+        deadline = self._deadline()
         leaves = room.undecided_leaves()
-        doors = room.take_presence_changes()
-        if entries or self.changes or wakes_at != kept.wakes_at or leaves or doors:
+        presence = room.take_presence_changes()
+        if entries or self.changes or deadline != cached.deadline or leaves or presence:
             key = (room.domain, room.name)
-            part.rooms[key] = (room.finalized, None if wakes_at == NEVER else wakes_at)
+            batch.rooms[key] = (room.finalized, None if deadline == NEVER else deadline)
             imported = _all_imported(entries)
             if imported:
-                kept.history_until = max(kept.history_until, *(entry.at for entry in entries))
-            projection = Projection(part, room, self._time, terms.published_ms)
+                cached.imported_until = max(cached.imported_until, *(entry.at for entry in entries))
+            projection = Projection(batch, room, self._time, settings.late_grace)
             projection.apply(self.changes, leaves, imported=imported)
-            if terms.tells:
-                self._publish(doors, [] if imported else self.changes)
-            kept.shown_most = projection.show_most(kept.shown_most)
-            part.marks.extend(kept.journal.take_changes())
-            checkpoint = kept.checkpoint()
+            if settings.publishes:
+                self._publish(presence, [] if imported else self.changes)
+            cached.stored_peak = projection.update_peak(cached.stored_peak)
+            batch.marks.extend(cached.journal.take_changes())
+            checkpoint = cached.checkpoint()
             if checkpoint is not None:
-                part.checkpoints[key] = checkpoint[0]
-        kept.wakes_at = wakes_at
+                batch.checkpoints[key] = checkpoint[0]
+        cached.deadline = deadline
 
-    def _publish(self, doors: Sequence[PresenceChange], changes: Sequence[Change]) -> None:
-        """Write into the outbox what is news: what follows from imported history alone is none."""
-        room, history, part = self._kept.room, self._kept.history_until, self._part
-        seen = [door for door in doors if door.at > history]
-        part.messages.extend(arrival_messages(room, seen, self._now, part.cursor))
-        decided_by = history + room.rules.reset_alone_ms
+    def _publish(self, presence: Sequence[PresenceChange], changes: Sequence[Change]) -> None:
+        """Write messages and notifications. Changes that follow from imported history alone are not published."""
+        room, imported_until, batch = self._cached.room, self._cached.imported_until, self._batch
+        live = [change for change in presence if change.at > imported_until]
+        batch.messages.extend(presence_messages(room, live, self._now, batch.cursor))
+        decided_by = imported_until + room.rules.reset_alone_ms
         fresh = [
             change for change in changes if isinstance(change, MeetingsCorrected) or change.at > decided_by
         ]
-        note(part, room, fresh, self._time, self._terms.published_ms)
+        schedule_notifications(batch, room, fresh, self._time, self._settings.late_grace)
 
-    def _wakes_at(self) -> Ms:
-        room, max_stay = self._kept.room, self._terms.max_stay
-        if max_stay is None:
+    def _deadline(self) -> Ms:
+        room, stale_after = self._cached.room, self._settings.stale_after
+        if stale_after is None:
             return room.deadline
-        ends = next_timeout(room, max_stay)
-        return room.deadline if ends is None else min(room.deadline, ends + self._terms.shown_after)
+        timeout = next_timeout(room, stale_after)
+        return (
+            room.deadline if timeout is None else min(room.deadline, timeout + self._settings.reorder_window)
+        )
 
 
-def readable_time(last: StoredEntry) -> Ms:
-    """The rooms' time with more to read: what is still unread is not late, imported history least of all."""
+def time_limit_after(last: StoredEntry) -> Ms:
+    """Return how far a room's time may advance while the entries after `last` are unread.
+
+    Unread entries are not late, imported history least of all.
+    """
     return min(last.at, last.received) if last.origin == _IMPORTED else last.received
 
 
 def _all_imported(entries: Sequence[StoredEntry]) -> bool:
-    # The first one decides nearly always: they come by hundreds of rooms in a round.
+    # The first entry nearly always decides, and a batch has turns of hundreds of rooms.
     return (
         bool(entries)
         and entries[0].origin == _IMPORTED

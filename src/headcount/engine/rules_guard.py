@@ -1,4 +1,8 @@
-"""Rules in force: the tables of a store were worked out by some numbers, and are by no others until they are rebuilt."""
+"""Rules in force: the thresholds that the projections of a store follow.
+
+Responsible for recording them and for refusing others until the projections are rebuilt.
+Must not know what the thresholds mean.
+"""
 
 from headcount.errors import BadInput
 from headcount.kernel.rules import Rules
@@ -6,23 +10,23 @@ from headcount.store.open import Store
 
 
 def require_same_rules(store: Store, rules: Rules) -> None:
-    """Remember the rules by which the tables are worked out. Raises `BadInput` if they are others."""
-    said = encode_rules(rules)
+    """Record the rules that the projections follow. Raise `BadInput` if the store has others."""
+    text = encode_rules(rules)
     known = store.projections.rules()
     if known is None:
-        store.projections.set_rules(said)
-    elif known != said:
+        store.projections.set_rules(text)
+    elif known != text:
         raise BadInput(
-            f"the meetings in this store were worked out by other rules ({known} ms; now {said} ms):"
+            f"the meetings in this store were worked out by other rules ({known} ms; now {text} ms):"
             " run 'headcount rebuild' with the new ones, or set them back"
         )
 
 
 def encode_rules(rules: Rules) -> str:
-    """The numbers of the rules that meetings depend on, as the store remembers them."""
+    """Return the thresholds that meetings depend on, in ms, as the store records them."""
     return ",".join(str(number) for number in rules[:3])
 
 
-def decode_rules(said: str) -> Rules:
-    """The rules that `encode_rules` wrote down."""
-    return Rules(*(int(number) for number in said.split(",")))
+def decode_rules(text: str) -> Rules:
+    """Return the rules that `encode_rules` wrote."""
+    return Rules(*(int(number) for number in text.split(",")))

@@ -1,53 +1,48 @@
-"""Running: the engine in a thread of its own, for as long as this process leads.
+"""Worker: the engine in a thread of its own, while this process is the leader.
 
-It waits for what comes first: an append, a room's deadline, or a short while, since another
-process may have appended. What goes wrong in the store is logged, and tried again.
+The worker waits for an append, for the deadline of a room, or for a short time, because another process may have
+appended. Errors of the store are logged, and the work is retried.
+
+Responsible for when the engine runs. Must not know what it does.
 """
 
 import threading
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from headcount.engine.engine import Engine
 from headcount.kernel.events import Ms
 from headcount.store.database import LeadershipLost, StoreError
+from headcount.store.leadership import Leadership
 
 _POLL_S: Final = 0.25
 _PACE_S: Final = 0.1
-"""So long at least from one round to the next, unless somebody waits: what comes within it shares a commit."""
+"""Minimum time between batches unless a request waits: what arrives within it shares a commit."""
 _PAUSE_S: Final = 1.0
 
 log = structlog.get_logger("headcount.engine")
 
 
-class Leadership(Protocol):
-    """Which of the processes on one store runs its engine."""
-
-    def try_lead(self) -> int | None: ...
-    def still_leads(self) -> bool: ...
-    def give_up(self) -> None: ...
-
-
 def _nothing() -> None:
-    """Where nobody waits for a round."""
+    """Ignore the end of a batch."""
 
 
 class Worker:
-    """Runs an engine while this process leads. `make` builds one for an epoch; `told` is called after each round."""
+    """Runs an engine while this process leads. `make` builds one for an epoch; `on_batch` is called after each batch."""
 
     def __init__(
         self,
         leadership: Leadership,
         make: Callable[[int], Engine],
         now: Callable[[], Ms],
-        told: Callable[[], None] = _nothing,
+        on_batch: Callable[[], None] = _nothing,
     ) -> None:
         self._leadership = leadership
         self._make = make
         self._now = now
-        self._told = told
+        self._on_batch = on_batch
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._stopping = threading.Event()
@@ -56,19 +51,20 @@ class Worker:
         self.failures = 0
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """There is something to do."""
+        """Process new entries soon."""
         self._wake.set()
 
     def hurry(self) -> None:
-        """Somebody waits for the engine to come to the end of the log."""
+        """Process new entries at once, because a request waits for them."""
         self._hurry.set()
         self._wake.set()
 
     def stop(self) -> None:
-        """Finish the round, and let another process lead."""
+        """Finish the current batch and give up leadership."""
         self._stopping.set()
         self._hurry.set()
         self._wake.set()
@@ -76,10 +72,11 @@ class Worker:
             self._thread.join()
 
     def leads(self) -> bool:
-        """Whether the engine runs in this process."""
+        """Return whether the engine runs in this process."""
         return self.engine is not None
 
     def alive(self) -> bool:
+        """Return whether the thread runs."""
         return self._thread.is_alive()
 
     def _run(self) -> None:
@@ -98,7 +95,7 @@ class Worker:
             except StoreError as error:
                 self._failed(error)
             except Exception as error:
-                log.exception("the engine failed; it starts again from the store")
+                log.exception("the engine failed and restarts from the store")
                 self._failed(error)
             finally:
                 self.engine = None
@@ -106,14 +103,14 @@ class Worker:
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1
-        log.error("the store refused; trying again", reason=str(error))
+        log.error("the batch could not be processed; will retry", reason=str(error))
         self._stopping.wait(_PAUSE_S)
 
     def _lead(self, engine: Engine) -> None:
         while not self._stopping.is_set() and self._leadership.still_leads():
             self._wake.clear()
             more = engine.step(self._now())
-            self._told()
+            self._on_batch()
             if more:
                 continue
             self._hurry.wait(_PACE_S)

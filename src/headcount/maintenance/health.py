@@ -214,7 +214,7 @@ def check_process(status: ProcessStatus, max_lag_s: float) -> Iterator[Finding]:
         yield Finding(Problem.CLOCK_AHEAD, duration_ms=status.clock_ahead_ms)
     engine = status.engine
     if engine is not None:
-        out_of_sequence = engine.orphans + engine.repeated
+        out_of_sequence = engine.orphan_leaves + engine.duplicate_joins
         if out_of_sequence > max(_MIN_OUT_OF_SEQUENCE, _MIN_OUT_OF_SEQUENCE_RATIO * engine.entries):
             yield Finding(Problem.EVENTS_OUT_OF_SEQUENCE, number=out_of_sequence, detail=str(engine.entries))
 

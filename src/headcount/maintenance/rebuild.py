@@ -56,7 +56,9 @@ def _rebuild(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) ->
     try:
         if check:
             require_same_rules(store, rules)
-            engine = Engine(store, rules, epoch or 0, max_stay=max_stay, batch=_BATCH_SIZE, stopwatch=None)
+            engine = Engine(
+                store, rules, epoch or 0, stale_after=max_stay, batch_size=_BATCH_SIZE, stopwatch=None
+            )
             while engine.step(now):
                 pass
             store.usage_rollup.finish()
@@ -67,7 +69,13 @@ def _rebuild(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) ->
             rebuilt = open_store(str(Path(folder) / "rebuilt.db"), synchronous="off")
             copy_log(store.database, rebuilt.database)
             engine = Engine(
-                rebuilt, rules, 0, max_stay=max_stay, batch=_BATCH_SIZE, tells=False, stopwatch=None
+                rebuilt,
+                rules,
+                0,
+                stale_after=max_stay,
+                batch_size=_BATCH_SIZE,
+                publishes=False,
+                stopwatch=None,
             )
             while engine.step(now):
                 pass

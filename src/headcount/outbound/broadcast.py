@@ -202,7 +202,7 @@ class Broadcaster:
             await self._has_live.wait()
             position = self._position
             try:
-                page = await asyncio.to_thread(self.messages.after, position, most=PAGE)
+                page = await asyncio.to_thread(self.messages.after, position, limit=PAGE)
             except StoreError as error:
                 log.warning("outbox read failed; will retry", reason=str(error))
                 await asyncio.sleep(_PAUSE_S)

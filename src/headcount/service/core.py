@@ -55,7 +55,7 @@ def build_core(settings: Settings, on_batch: Callable[[], None]) -> Core:
 
     def build_engine(epoch: int) -> Engine:
         return Engine(
-            store, rules, epoch, max_stay=settings.max_stay(), shown_after=settings.shown_after(),
+            store, rules, epoch, stale_after=settings.max_stay(), reorder_window=settings.shown_after(),
             release=version("headcount"),
         )  # fmt: skip
 

@@ -25,7 +25,7 @@ class Status:
         """Return the status of engine, log and clock. Reads the store."""
         core, engine = self._core, self._core.worker.engine
         return ProcessStatus(
-            core.worker.alive(), self._readiness.measure_lag(), None if engine is None else engine.tally,
+            core.worker.alive(), self._readiness.measure_lag(), None if engine is None else engine.stats,
             core.worker.failures, core.metrics.duplicates, core.appender.commits, core.appender.commit_s,
             core.clock.ahead(),
         )  # fmt: skip
@@ -47,27 +47,27 @@ def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -
     worker, appender, clock = core.worker, core.appender, core.clock
 
     def tally(name: str) -> Callable[[], float]:
-        return lambda: getattr(worker.engine.tally, name) if worker.engine is not None else 0
+        return lambda: getattr(worker.engine.stats, name) if worker.engine is not None else 0
 
     def lag(field: int) -> Reader:
         return lambda: None if readiness.lag.latest is None else readiness.lag.latest[field]
 
     return {
         "headcount_engine_entries": tally("entries"),
-        "headcount_engine_rounds": tally("rounds"),
+        "headcount_engine_rounds": tally("batches"),
         "headcount_late_events": tally("late"),
         "headcount_corrections": tally("corrections"),
-        "headcount_repeated_joins": tally("repeated"),
-        "headcount_orphan_leaves": tally("orphans"),
+        "headcount_repeated_joins": tally("duplicate_joins"),
+        "headcount_orphan_leaves": tally("orphan_leaves"),
         "headcount_engine_commit_seconds": tally("commit_s"),
         "headcount_engine_failures": lambda: worker.failures,
-        "headcount_quarantined_rooms": lambda: worker.engine.quarantined_rooms() if worker.engine else 0,
+        "headcount_quarantined_rooms": lambda: worker.engine.quarantined_room_count() if worker.engine else 0,
         "headcount_engine_leads": lambda: float(worker.leads()),
         "headcount_engine_lag_entries": lag(0),
         "headcount_engine_lag_seconds": lag(1),
         "headcount_store_answers": lambda: float(readiness.lag.latest is not None),
-        "headcount_open_rooms": lambda: worker.engine.busy_rooms() if worker.engine else 0,
-        "headcount_open_stays": lambda: worker.engine.people() if worker.engine else 0,
+        "headcount_open_rooms": lambda: worker.engine.active_room_count() if worker.engine else 0,
+        "headcount_open_stays": lambda: worker.engine.participant_count() if worker.engine else 0,
         "headcount_clock_ahead_seconds": lambda: clock.ahead() / 1_000,
         "headcount_append_commits": lambda: appender.commits,
         "headcount_append_commit_seconds": lambda: appender.commit_s,

@@ -98,7 +98,7 @@ class Web:
         core = self._core
         passing = ReadYourWrites(core.store, core.worker.hurry, self._readiness.cursor, core.clock.now)
         return Ingest(
-            self.gate, quota.append, quota.hand_over, passing.passed, core.clock.now, core.clock.outside,
+            self.gate, quota.append, quota.hand_over, passing.wait_until_visible, core.clock.now, core.clock.outside,
             core.settings.limits(), core.metrics.count_events, self._cursors,
         )  # fmt: skip
 

@@ -1,6 +1,7 @@
-"""Journal: what a room asks of its past, answered from the log and the marks in the store.
+"""Journal of one room in the store: its events in the log, and its marks.
 
-What is settled in a round but not committed yet is kept here until it is.
+Responsible for the part of the kernel's journal that is committed, and for what the current batch adds until it is
+committed. Must not know why the past is read.
 """
 
 from collections.abc import Sequence
@@ -13,29 +14,29 @@ from headcount.store.records import MarkChange, decode_mark
 
 
 class StoredJournal:
-    """The settled past of one room: the store's up to what is committed, and what came since.
+    """The finalized past of one room: the committed part is read from the store, the rest is in memory.
 
-    The log holds more than is settled, so the store's part is that up to `settled` and `position`.
+    The log has more than is finalized, so the committed part ends at `finalized` and `position`.
     """
 
-    __slots__ = ("_changes", "_database", "_domain", "_events", "_position", "_room", "_settled")
+    __slots__ = ("_changes", "_database", "_domain", "_events", "_finalized", "_position", "_room")
 
-    def __init__(self, database: Database, domain: str, room: str, settled: Ms, position: int) -> None:
+    def __init__(self, database: Database, domain: str, room: str, finalized: Ms, position: int) -> None:
         self._database = database
         self._domain = domain
         self._room = room
-        self._settled = settled
+        self._finalized = finalized
         self._position = position
         self._events: list[Event] = []
         self._changes: list[MarkChange] = []
 
     def take_changes(self) -> list[MarkChange]:
-        """What is to be committed of the marks."""
+        """Return the changes of marks to commit."""
         return self._changes
 
-    def committed(self, settled: Ms, position: int) -> None:
-        """All that was told is in the store now."""
-        self._settled = settled
+    def committed(self, finalized: Ms, position: int) -> None:
+        """Note that everything in memory is committed."""
+        self._finalized = finalized
         self._position = position
         if self._events:
             self._events = []
@@ -43,43 +44,46 @@ class StoredJournal:
             self._changes = []
 
     def record(self, events: Sequence[Event]) -> None:
+        """Append the events of one instant."""
         self._events.extend(events)
 
     def insert(self, event: Event) -> None:
+        """Insert a late event."""
         self._events.append(event)
 
     def mark(self, mark: Mark) -> None:
+        """Append a mark."""
         self._changes.append(MarkChange(self._domain, self._room, mark.at, mark.at, (mark,)))
 
     def replace_marks(self, after: Ms, to: Ms, marks: Sequence[Mark]) -> None:
+        """Replace the marks in (after, to]."""
         self._changes.append(MarkChange(self._domain, self._room, after, to, tuple(marks)))
 
     def mark_before(self, at: Ms) -> Mark:
+        """Return the latest mark strictly before `at`."""
         with self._database.reading() as connection:
             row = connection.row("select_mark_before", domain=self._domain, room=self._room, at=at)
         if not self._changes:
             return FIRST_MARK if row is None else decode_mark(*row)
-        marks = self._marks_after(FIRST_MARK.at)
+        marks = self.marks_after(FIRST_MARK.at)
         return next((mark for mark in reversed(marks) if mark.at < at), FIRST_MARK)
 
     def marks_after(self, at: Ms) -> Sequence[Mark]:
-        return self._marks_after(at)
-
-    def _marks_after(self, at: Ms) -> list[Mark]:
-        """The marks after `at`, with what this round has changed of them."""
+        """Return the marks after `at`, with the changes of the current batch."""
         with self._database.reading() as connection:
             rows = connection.rows("select_marks_after", domain=self._domain, room=self._room, at=at)
         marks = {row[0]: decode_mark(*row) for row in rows}
         for change in self._changes:
-            for gone in [m for m in marks if change.after < m <= change.to]:
-                del marks[gone]
+            for replaced in [moment for moment in marks if change.after < moment <= change.to]:
+                del marks[replaced]
             marks.update((mark.at, mark) for mark in change.marks if mark.at > at)
         return [marks[moment] for moment in sorted(marks)]
 
     def between(self, after: Ms, to: Ms) -> Sequence[Event]:
+        """Return the events in (after, to], by time."""
         with self._database.reading() as connection:
-            known = events_between(
-                connection, self._domain, self._room, after, to, self._settled, self._position
+            stored = events_between(
+                connection, self._domain, self._room, after, to, self._finalized, self._position
             )
-        own = [event for event in self._events if after < event.at <= to]
-        return sorted([*known, *own], key=lambda event: event.at)
+        new = [event for event in self._events if after < event.at <= to]
+        return sorted([*stored, *new], key=lambda event: event.at)

@@ -1,4 +1,7 @@
-"""Log: what was accepted, in the order in which it was committed. Only ever appended to."""
+"""Log: the accepted entries in the order of their commits. The log is append-only.
+
+Responsible for appending entries and for reading them back. Must not know what the engine does with them.
+"""
 
 from collections.abc import Sequence
 
@@ -15,9 +18,9 @@ class Log:
         self._database = database
 
     def append(self, groups: Sequence[Sequence[LogEntry]]) -> list[AppendResult]:
-        """Append several requests' entries in one commit, and say what became of each request's.
+        """Append the entries of several requests in one commit, and return the result of each request.
 
-        When it returns, they are on the disk. If it raises, none of them was taken.
+        The entries are durable when this returns. If it raises, none of them is stored.
         """
         end = self._database.write_new("insert_new_entries", [entry for group in groups for entry in group])
         if end is not None:
@@ -27,40 +30,36 @@ class Log:
             end, _ = connection.row("select_log_end") or (0, 0)
         return [AppendResult(new, len(group) - new, end) for new, group in zip(accepted, groups, strict=True)]
 
-    def after(self, position: int, most: int) -> list[StoredEntry]:
-        """The entries after `position`, at most so many."""
+    def after(self, position: int, limit: int) -> list[StoredEntry]:
+        """Return the entries after `position`, up to `limit`."""
         with self._database.reading() as connection:
-            return [_logged(*row) for row in connection.rows("select_entries", position=position, limit=most)]
+            rows = connection.rows("select_entries", position=position, limit=limit)
+            return [_entry(*row) for row in rows]
 
-    def after_in_room(
-        self, domain: str, room: str, position: int, until: int, most: int
+    def in_domain(
+        self, domain: str, after: int, until: int, limit: int, *, room: str | None = None
     ) -> list[StoredEntry]:
-        """The entries of one room in (position, until], at most so many. It looks at all entries between."""
-        with self._database.reading() as connection:
-            rows = connection.rows(
-                "select_room_entries", domain=domain, room=room, position=position, until=until, limit=most
-            )
-            return [_logged(*row) for row in rows]
+        """Return the entries of a domain, or of one room, in (after, until], up to `limit`.
 
-    def after_in_domain(self, domain: str, position: int, until: int, most: int) -> list[StoredEntry]:
-        """The entries of one domain in (position, until], at most so many. It looks at all entries between."""
+        It reads all entries between the two positions.
+        """
         with self._database.reading() as connection:
             rows = connection.rows(
-                "select_domain_entries", domain=domain, position=position, until=until, limit=most
+                "select_domain_entries", domain=domain, room=room, position=after, until=until, limit=limit
             )
-            return [_logged(*row) for row in rows]
+            return [_entry(*row) for row in rows]
 
     def end(self) -> tuple[int, Ms]:
-        """The last position, and when its entry was received; (0, 0) while there is none."""
+        """Return the last position and when its entry was received, or (0, 0) if there is none."""
         with self._database.reading() as connection:
             position, received = connection.row("select_log_end") or (0, 0)
             return position, received
 
 
 def append_to(connection: Connection, groups: Sequence[Sequence[LogEntry]]) -> list[int]:
-    """Append within a transaction that is under way: how many of each group were new.
+    """Append in the current transaction, and return how many entries of each group were new.
 
-    Nearly always all are, and one statement can take them all. Only if not, it matters whose were.
+    Nearly always all are new, and one statement inserts all groups. Otherwise each group needs its own count.
     """
     connection.lock_log()
     entries = [entry for group in groups for entry in group]
@@ -73,29 +72,29 @@ def append_to(connection: Connection, groups: Sequence[Sequence[LogEntry]]) -> l
 
 
 def events_between(
-    connection: Connection, domain: str, room: str, after: Ms, until: Ms, settled: Ms, position: int
+    connection: Connection, domain: str, room: str, after: Ms, until: Ms, finalized: Ms, position: int
 ) -> list[Event]:
-    """What the entries up to `position` and `settled` say of (after, until], in order of time.
+    """Return the events in (after, until] that follow from entries up to `finalized` and `position`, by time.
 
-    A leave that knows its join says two things (R1), and the two may lie far apart.
+    A leave that knows its join is two events (R1), which may lie far apart.
     """
     bounds = {"domain": domain, "room": room, "after": after, "position": position}
-    own = connection.rows("select_room_events", until=min(until, settled), **bounds)
-    joins = connection.rows("select_joins_of_later_leaves", until=until, finalized=settled, **bounds)
-    said = [fact for row in (*own, *joins) for fact in with_implied_join(decode_event(room, *row))]
-    return sorted((fact for fact in said if after < fact.at <= until), key=lambda fact: fact.at)
+    own = connection.rows("select_room_events", until=min(until, finalized), **bounds)
+    joins = connection.rows("select_joins_of_later_leaves", until=until, finalized=finalized, **bounds)
+    events = [event for row in (*own, *joins) for event in with_implied_join(decode_event(room, *row))]
+    return sorted((event for event in events if after < event.at <= until), key=lambda event: event.at)
 
 
 def events_after(connection: Connection, domain: str, room: str, after: Ms, position: int) -> list[Event]:
-    """The events of a room after a moment, in order of time, as they were said."""
+    """Return the events of a room after a time, up to a position, by time and as they were reported."""
     rows = connection.rows(
         "select_room_events", domain=domain, room=room, after=after, until=NEVER, position=position
     )
     return [decode_event(room, *row) for row in rows]
 
 
-def _logged(
-    position: int, domain: str, room: str, at: Ms, received: Ms, origin: int, listed: str | None, kind: int,
+def _entry(
+    position: int, domain: str, room: str, at: Ms, received: Ms, origin: int, snapshot: str | None, kind: int,
     *fields: str | int | None,
 ) -> StoredEntry:  # fmt: skip
-    return StoredEntry(position, domain, room, at, received, origin, listed, kind, fields)
+    return StoredEntry(position, domain, room, at, received, origin, snapshot, kind, fields)

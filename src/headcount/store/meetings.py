@@ -276,7 +276,7 @@ class Meetings:
         with self._database.reading() as connection:
             for start in range(0, len(names), _LIST_SIZE):
                 values = {"domain": domain, "rooms": names[start : start + _LIST_SIZE]}
-                rows = connection.rows_of(*with_lists("select_active_rooms_among", values))
+                rows = connection.query(*with_lists("select_active_rooms_among", values))
                 found |= {room for (room,) in rows}
         return found
 
@@ -395,7 +395,7 @@ def _count_by_day(connection: Connection, domain: str, wanted: MeetingFilter, no
 def _count_each(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
     clauses, values = _clauses(domain, wanted, now)
     text = f"select count(*) from {_source(wanted)} where {' and '.join(clauses)}"  # noqa: S608 - our own
-    return int(connection.rows_of(text, values)[0][0])
+    return int(connection.query(text, values)[0][0])
 
 
 def _page(
@@ -418,7 +418,7 @@ def _page(
         f"select {_COLUMNS} from {_source(wanted)} where {' and '.join(clauses)}"  # noqa: S608 - our own
         f" order by m.start_ms / 1000 {way}, m.id {way} limit :limit"
     )
-    rows = [MeetingRow(*row) for row in connection.rows_of(text, values | {"limit": page.limit})]
+    rows = [MeetingRow(*row) for row in connection.query(text, values | {"limit": page.limit})]
     return rows[::-1] if backwards else rows
 
 
@@ -492,8 +492,8 @@ def _stays(
         "limit": most,
     }
     if user_id is None:
-        return connection.rows_of(*with_lists("select_meeting_stays", values))
-    return connection.rows_of(*with_lists("select_meeting_stays_of_user", values | {"user_id": user_id}))
+        return connection.query(*with_lists("select_meeting_stays", values))
+    return connection.query(*with_lists("select_meeting_stays_of_user", values | {"user_id": user_id}))
 
 
 def _entries_of(meetings: Sequence[MeetingRow], rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Entry]]:

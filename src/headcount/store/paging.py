@@ -137,7 +137,7 @@ def _coming_again(
     for start in range(0, len(names), _LIST_SIZE):
         some = names[start : start + _LIST_SIZE]
         values = {**_within(meeting), "join": join, "participant_id": who, "participant_ids": some}
-        found |= {who for (who,) in connection.rows_of(*with_lists(name, values))}
+        found |= {who for (who,) in connection.query(*with_lists(name, values))}
     for place in _carried_place(meeting):
         if (place > (join, who)) is (beyond == ">") and place != (join, who):
             found.add(place[1])

@@ -29,7 +29,7 @@ _FEW_ROWS: Final = 20
 _LOG_LOCK: Final = 7_205_759_403
 _MOST_CONNECTIONS: Final = 10
 _PATIENCE_S: Final = 10
-GONE_AFTER: Final[dict[str, Any]] = {
+CONNECTION_TIMEOUTS: Final[dict[str, Any]] = {
     "connect_timeout": _PATIENCE_S,
     "tcp_user_timeout": _PATIENCE_S * 1_000,
     "keepalives_idle": _PATIENCE_S,
@@ -46,12 +46,12 @@ class PostgresConnection:
         self.raw = raw
 
     def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
-        return self.rows_of(statement(name), values)
+        return self.query(statement(name), values)
 
     def row(self, name: str, /, **values: Any) -> tuple[Any, ...] | None:
         return self._run(statement(name), values).fetchone()
 
-    def rows_of(self, text: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def query(self, text: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         return self._run(text, values).fetchall()
 
     def run(self, name: str, /, **values: Any) -> int:
@@ -117,7 +117,7 @@ class PostgresDatabase:
             min_size=1,
             max_size=_MOST_CONNECTIONS,
             timeout=_PATIENCE_S,
-            kwargs={"autocommit": True, "application_name": "headcount", **GONE_AFTER},
+            kwargs={"autocommit": True, "application_name": "headcount", **CONNECTION_TIMEOUTS},
             configure=_careful if synchronous == "full" else _quick,
             check=ConnectionPool.check_connection,
             open=False,

@@ -1,4 +1,7 @@
-"""Polls: what the store knows that a list of those present is compared with."""
+"""Presence that polls are compared with: who is in the rooms of a source, and what was reported there.
+
+Responsible for these reads and for the rooms of each polled source. Must not know how a poll is made.
+"""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -9,7 +12,7 @@ from headcount.store.records import KINDS
 
 
 class RecentEvent(NamedTuple):
-    """One entry of the log about a room. Field order is column order."""
+    """One event of a room in the log. Field order is column order."""
 
     participant_id: str | None
     kind: Kind
@@ -20,20 +23,20 @@ class RecentEvent(NamedTuple):
 
 
 class Presence:
-    """What pollers ask of the store."""
+    """Presence as pollers need it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add_rooms(self, token: str, rooms: Collection[str]) -> None:
-        """A source has spoken of these rooms: its lists may close those who are in them."""
+        """Record that a source has reported these rooms: its lists may close stays there."""
         with self._database.writing() as connection:
             connection.write("insert_source_room", [(token, room) for room in sorted(rooms)])
 
-    def inside(self, domain: str, token: str, also: Collection[str] = ()) -> dict[tuple[str, str], Ms]:
-        """Who is in the rooms that a source has spoken of, and in some others: joins by room and participant.
+    def open_joins(self, domain: str, token: str, also: Collection[str] = ()) -> dict[tuple[str, str], Ms]:
+        """Return the joins of open stays by (room, participant), in the rooms of a source and in those of `also`.
 
-        As far as the engine has come, and those who count already.
+        These are stays that count, up to the engine's cursor.
         """
         with self._database.reading() as connection:
             rows = connection.rows("select_source_presence", domain=domain, token=token)
@@ -42,8 +45,8 @@ class Presence:
                 rows += [(stay[1], stay[3], stay[2]) for stay in stays]
         return {(room, participant): join for room, participant, join in rows}
 
-    def said(self, domain: str, room: str, since: Ms) -> list[RecentEvent]:
-        """All that the log says of a room since a moment."""
+    def events_since(self, domain: str, room: str, since: Ms) -> list[RecentEvent]:
+        """Return the events of a room since a time, by time."""
         with self._database.reading() as connection:
             rows = connection.rows("select_events_since", domain=domain, room=room, since=since)
         return [RecentEvent(row[0], KINDS[row[1]], *row[2:]) for row in rows]

@@ -1,6 +1,6 @@
-"""Rows: what goes into the store and comes out of it, as plain named tuples.
+"""Records of the store, as named tuples. Times are milliseconds since the epoch. Field order is column order.
 
-Times are milliseconds since the epoch. Field order is column order.
+Responsible for the shapes of rows and of a batch of the engine, and for their encoding. Must not know SQL.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from headcount.kernel.journal import Mark
 KIND_CODES: Final[dict[str, int]] = {Kind.JOIN: 1, Kind.LEAVE: 2, Kind.END: 3}
 KINDS: Final = {code: Kind(kind) for kind, code in KIND_CODES.items()}
 DAY_MS: Final[Ms] = 86_400_000
-"""Meetings are tallied by day."""
+"""Meetings are counted by day."""
 SNAPSHOT: Final = 4
-"""The kind of an entry that lists who is in: `listed` holds them, as JSON."""
+"""The kind of an entry that lists the participants of a room: `snapshot` has them as JSON."""
 
 
 class Origin(IntEnum):
-    """Which way an entry came into the log."""
+    """How an entry came into the log."""
 
     LIVE = 0
     IMPORTED = 1
@@ -29,7 +29,7 @@ class Origin(IntEnum):
 
 
 class LogEntry(NamedTuple):
-    """One entry to be appended. `key` makes it known again: the same key is the same entry."""
+    """One entry to be appended. Entries with the same `key` are the same entry."""
 
     domain: str
     room: str
@@ -45,11 +45,11 @@ class LogEntry(NamedTuple):
     event_id: str | None
     key: bytes
     origin: int = Origin.LIVE
-    listed: str | None = None
+    snapshot: str | None = None
 
 
 class AppendResult(NamedTuple):
-    """What became of some entries: how many were new, how many known, and where the log ends now."""
+    """How many of some entries were new, how many were duplicates, and the last position of the log."""
 
     accepted: int
     duplicates: int
@@ -57,7 +57,7 @@ class AppendResult(NamedTuple):
 
 
 class StoredEntry(NamedTuple):
-    """One entry of the log as the engine reads it. `listed` is None for anything but a snapshot."""
+    """One entry of the log as the engine reads it. `snapshot` is None unless the entry is a snapshot."""
 
     position: int
     domain: str
@@ -65,28 +65,29 @@ class StoredEntry(NamedTuple):
     at: Ms
     received: Ms
     origin: int
-    listed: str | None
+    snapshot: str | None
     kind: int
     fields: tuple[Any, ...]
 
     @property
     def event(self) -> Event | None:
-        """What the entry says, or None for a snapshot. Raises `InvalidEvent` if it makes no sense."""
+        """The event of the entry, or None for a snapshot. Raise `InvalidEvent` if it is not valid."""
         return None if self.kind == SNAPSHOT else decode_event(self.room, self.kind, self.at, *self.fields)
 
 
 class RoomRow(NamedTuple):
-    """How far a room has come. `deadline` is None while nothing is to come."""
+    """The state of a room. `deadline` is None if nothing is due."""
 
-    settled: Ms
+    finalized: Ms
     deadline: Ms | None
     checkpoint: str | None
 
 
 class DeferredRoom(NamedTuple):
-    """A room whose entries after `position` are not worked in yet, since `since` ms and until `retry` ms at least.
+    """A room with unprocessed entries after `position`, deferred at `since` ms and due again at `retry` ms.
 
-    `reason` says why it failed, `attempts` times, under `release`; it is None for a room that only waits its turn.
+    `reason` is the error of a quarantined room, which failed `attempts` times under `release`; it is None if the turn of
+    the room was over.
     """
 
     domain: str
@@ -100,6 +101,8 @@ class DeferredRoom(NamedTuple):
 
 
 class StayRow(NamedTuple):
+    """A stay."""
+
     domain: str
     room: str
     join: Ms
@@ -111,7 +114,7 @@ class StayRow(NamedTuple):
 
 
 class MeetingRow(NamedTuple):
-    """A meeting. `carried_*` name the stay that went on into it when a reset began it (rule 7)."""
+    """A meeting. `carried_*` are the key of the stay that continued into it when a reset started it (R7)."""
 
     domain: str
     id: str
@@ -124,7 +127,7 @@ class MeetingRow(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """What was told of the time from `first` to `last` and what holds in its place, as JSON."""
+    """The stays and meetings from `first` to `last` ms before and after a correction, as JSON."""
 
     domain: str
     room: str
@@ -132,12 +135,12 @@ class Correction(NamedTuple):
     first: Ms
     last: Ms
     late: Ms
-    because: str
+    reason: str
     before_and_after: str
 
 
 class SupersededMeeting(NamedTuple):
-    """An id that was handed out for a meeting which a correction replaced (rule 16)."""
+    """The id of a meeting that a correction replaced (R16)."""
 
     domain: str
     id: str
@@ -147,7 +150,7 @@ class SupersededMeeting(NamedTuple):
 
 
 class NewMessage(NamedTuple):
-    """A message to be written into the outbox: as `messages.Message`, without a position."""
+    """A message for the outbox: `outbox.Message` without a position."""
 
     domain: str
     id: str
@@ -155,22 +158,22 @@ class NewMessage(NamedTuple):
     room: str
     at: Ms
     created: Ms
-    said: str
+    payload: str
 
 
 class PendingNotification(NamedTuple):
-    """Something is to be told of a meeting that began at `start`, from `due` on; `because` of a correction."""
+    """A notification about a meeting that started at `start`, due at `due` ms. `reason` is that of a correction."""
 
     domain: str
     id: str
     due: Ms
     room: str
     start: Ms
-    because: str | None = None
+    reason: str | None = None
 
 
 class PublishedMeeting(NamedTuple):
-    """What the world was told of a meeting the last time, and how often that was revised."""
+    """What the latest message about a meeting reported, and how many revisions were published."""
 
     domain: str
     id: str
@@ -183,7 +186,7 @@ class PublishedMeeting(NamedTuple):
 
 
 class MarkChange(NamedTuple):
-    """The marks of a room in (after, to] are `marks` from now on."""
+    """Replaces the marks of a room in (after, to] by `marks`."""
 
     domain: str
     room: str
@@ -197,15 +200,14 @@ RoomKey = tuple[str, str]
 
 
 class BatchChanges:
-    """All that one round of the engine changes: it is committed whole, or not at all.
+    """The changes of one batch of the engine, or of one part of it. A batch is committed atomically.
 
-    A stay or meeting that is None is taken out. `progress` is the end and the largest head count
-    of meetings that are there already, `carried` the stay that a reset carried on into one, where
-    that is another now. `checkpoints` hold only those that changed. `to_tell` is what is to be told of
-    meetings later on, `told_of` what is settled of it, `told` what the world knows now. `to_tally` is in which
-    time of a room meetings that are over have changed. `behind` are rooms that fell behind, or have caught up (None).
+    A stay or meeting that is None is deleted, and a deferred room that is None has caught up. `progress` is the end and
+    the peak participants of stored meetings, `carried` the key of the stay that a reset carried into one.
+    `checkpoints` are those that changed. `pending_rollups` are the time ranges of rooms in which ended meetings changed.
+    `notifications` become due later; `handled` are deleted, and `published` is what their messages reported.
 
-    Its containers are made when they are first used: a round has thousands of parts, and most parts use few.
+    Containers are created on first use: a batch has thousands of parts, and most parts use few.
     """
 
     cursor: int
@@ -218,49 +220,49 @@ class BatchChanges:
     marks: list[MarkChange]
     corrections: list[Correction]
     superseded: list[SupersededMeeting]
-    to_tally: dict[RoomKey, tuple[Ms, Ms]]
+    pending_rollups: dict[RoomKey, tuple[Ms, Ms]]
     inferred: list[LogEntry]
     messages: list[NewMessage]
-    to_tell: dict[tuple[str, str, Ms], PendingNotification]
-    told: dict[tuple[str, str], PublishedMeeting]
-    told_of: list[PendingNotification]
-    behind: dict[RoomKey, DeferredRoom | None]
+    notifications: dict[tuple[str, str, Ms], PendingNotification]
+    handled: list[PendingNotification]
+    published: dict[tuple[str, str], PublishedMeeting]
+    deferred: dict[RoomKey, DeferredRoom | None]
     __slots__ = (
         "_used",
-        "behind",
         "carried",
         "checkpoints",
         "corrections",
         "cursor",
+        "deferred",
+        "handled",
         "inferred",
         "marks",
         "meetings",
         "messages",
+        "notifications",
+        "pending_rollups",
         "progress",
+        "published",
         "rooms",
         "stays",
         "superseded",
-        "to_tally",
-        "to_tell",
-        "told",
-        "told_of",
     )
 
-    def __init__(self, cursor: int, **given: Any) -> None:
+    def __init__(self, cursor: int, **containers: Any) -> None:
         self.cursor = cursor
-        self._used = list(given)
-        for name, container in given.items():
+        self._used = list(containers)
+        for name, container in containers.items():
             setattr(self, name, container)
 
     def __getattr__(self, name: str) -> Any:
-        """Make a container that is used for the first time."""
-        make = _CONTAINERS.get(name)
-        if make is None:
+        """Create a container on first use."""
+        create = _CONTAINERS.get(name)
+        if create is None:
             raise AttributeError(name)
-        made = make()
-        setattr(self, name, made)
+        container = create()
+        setattr(self, name, container)
         self._used.append(name)
-        return made
+        return container
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, BatchChanges) and self._filled() == other._filled()
@@ -268,14 +270,14 @@ class BatchChanges:
     __hash__ = None  # type: ignore[assignment]
 
     def _filled(self) -> dict[str, Any]:
-        used = {name: found for name in self._used if (found := getattr(self, name))}
+        used = {name: container for name in self._used if (container := getattr(self, name))}
         return {"cursor": self.cursor, **used}
 
     def add(self, part: "BatchChanges") -> None:
-        """Take in what another room's part of the same round changes."""
-        for name in part._used:  # noqa: SLF001 - another one of ours
-            found, mine = getattr(part, name), getattr(self, name)
-            (mine.update if isinstance(mine, dict) else mine.extend)(found)
+        """Add the changes of another part of the same batch."""
+        for name in part._used:  # noqa: SLF001 - another instance
+            theirs, ours = getattr(part, name), getattr(self, name)
+            (ours.update if isinstance(ours, dict) else ours.extend)(theirs)
 
 
 _CONTAINERS: Final[dict[str, type[dict[Any, Any]] | type[list[Any]]]] = {
@@ -288,13 +290,13 @@ _CONTAINERS: Final[dict[str, type[dict[Any, Any]] | type[list[Any]]]] = {
     "marks": list,
     "corrections": list,
     "superseded": list,
-    "to_tally": dict,
+    "pending_rollups": dict,
     "inferred": list,
     "messages": list,
-    "to_tell": dict,
-    "told": dict,
-    "told_of": list,
-    "behind": dict,
+    "notifications": dict,
+    "handled": list,
+    "published": dict,
+    "deferred": dict,
 }
 
 
@@ -309,19 +311,19 @@ def decode_event(
     joined_at: Ms | None,
     inferred: str | None,
 ) -> Event:
-    """The kernel's event of an entry."""
-    guess = None if inferred is None else Inferred(inferred)
-    return Event(KINDS[kind], room, at, participant_id, user_id, user_name, source_session, joined_at, guess)
+    """Return the event of an entry."""
+    cause = None if inferred is None else Inferred(inferred)
+    return Event(KINDS[kind], room, at, participant_id, user_id, user_name, source_session, joined_at, cause)
 
 
 def encode_unconfirmed(mark: Mark) -> str | None:
-    """What is doubted at a mark, as JSON."""
+    """Return the unconfirmed inferred leaves of a mark, as JSON."""
     return msgspec.json.encode(mark.unconfirmed).decode() if mark.unconfirmed else None
 
 
-def decode_mark(at: Ms, doubts: str | None) -> Mark:
-    """The kernel's mark of a row."""
-    return Mark(at, _deep_tuple(msgspec.json.decode(doubts)) if doubts else ())
+def decode_mark(at: Ms, unconfirmed: str | None) -> Mark:
+    """Return the mark of a row."""
+    return Mark(at, _deep_tuple(msgspec.json.decode(unconfirmed)) if unconfirmed else ())
 
 
 def _deep_tuple(values: Iterable[Any]) -> tuple[Any, ...]:

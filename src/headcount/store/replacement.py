@@ -47,7 +47,7 @@ def copy_log(source: Database, target: Database) -> None:
     while True:
         text = f"select {_ENTRIES} from entries where position > :position order by position limit :limit"  # noqa: S608 - our own
         with source.reading() as connection:
-            rows = connection.rows_of(text, {"position": position, "limit": _ROWS_AT_ONCE})
+            rows = connection.query(text, {"position": position, "limit": _ROWS_AT_ONCE})
         if not rows:
             return
         with target.writing() as connection:
@@ -103,7 +103,7 @@ def _in_pieces(connection: Connection, table: str) -> Iterator[list[tuple[Any, .
         conditions += [f"not {_SAYS_NOTHING[table]}"] if table in _SAYS_NOTHING else []
         where = f"where {' and '.join(conditions)}" if conditions else ""
         text = f"select {columns} from {table} {where} order by {', '.join(key)} limit :limit"  # noqa: S608 - our own
-        rows = connection.rows_of(text, {**values, "limit": _ROWS_AT_ONCE})
+        rows = connection.query(text, {**values, "limit": _ROWS_AT_ONCE})
         if not rows:
             return
         yield rows

@@ -47,7 +47,7 @@ class SqliteConnection:
         found: tuple[Any, ...] | None = self.raw.execute(statement(name), values).fetchone()
         return found
 
-    def rows_of(self, text: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def query(self, text: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         return self.raw.execute(text, values).fetchall()
 
     def run(self, name: str, /, **values: Any) -> int:
@@ -216,7 +216,7 @@ class SqliteDatabase:
     def damage(self) -> str | None:
         """What is wrong with the file, in SQLite's words; None if nothing is. It reads all of it."""
         with self.reading() as connection:
-            (found,) = connection.rows_of("pragma quick_check(1)", {})[0]
+            (found,) = connection.query("pragma quick_check(1)", {})[0]
         return None if found == "ok" else " ".join(found.split())
 
     def close(self) -> None:

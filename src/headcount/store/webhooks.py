@@ -143,7 +143,7 @@ class Endpoints:
         """Let messages that were taken up be sent again, at most so many, the oldest; how many they are."""
         text, values = _replaying(row, wanted)
         with self._database.writing() as connection:
-            again = connection.rows_of(text, values | {"limit": most})
+            again = connection.query(text, values | {"limit": most})
             connection.run("increment_endpoint_version", uuid=row.uuid)
         return len(again)
 
@@ -344,11 +344,11 @@ def _told(connection: Connection, uuid: str, positions: list[int]) -> list[Messa
     if not positions:
         return []
     these = {"endpoint": uuid, "positions": positions}
-    messages = connection.rows_of(*with_lists("select_messages_by_position", {"positions": positions}))
-    rows = connection.rows_of(*with_lists("select_deliveries_by_position", these))
+    messages = connection.query(*with_lists("select_messages_by_position", {"positions": positions}))
+    rows = connection.query(*with_lists("select_deliveries_by_position", these))
     undelivered = {row[0]: row[1:] for row in rows}
     attempts: dict[int, list[Attempt]] = {}
-    for row in connection.rows_of(*with_lists("select_attempts_by_position", these)):
+    for row in connection.query(*with_lists("select_attempts_by_position", these)):
         attempts.setdefault(row[2], []).append(Attempt(*row))
     return [_one(message, undelivered.get(message[0]), attempts.get(message[0], [])) for message in messages]
 

@@ -87,7 +87,7 @@ def ranges(chance):
 
 def test_any_piece_of_a_quarter_of_a_year_is_what_its_meetings_come_to(store):
     chance = Random(8)
-    engine = Engine(store, Rules(), store.projections.take_over(), batch=100)
+    engine = Engine(store, Rules(), store.projections.take_over(), batch_size=100)
     said = list(visits(chance, 250))
     chance.shuffle(said)
     for start in range(0, len(said), 100):
@@ -113,13 +113,13 @@ def met(number, room="blue", hours=1, domain="acme"):
     }
     row = MeetingRow(domain, f"{room}-{number}", room, start, end, 2)
     return BatchChanges(
-        0, stays=stays, meetings={(domain, row.id): row}, to_tally={(domain, room): (start, end)}
+        0, stays=stays, meetings={(domain, row.id): row}, pending_rollups={(domain, room): (start, end)}
     )
 
 
 def rows_in(store, table):
     with store.database.reading() as connection:
-        return connection.rows_of(f"select count(*) from {table}", {})[0][0]
+        return connection.query(f"select count(*) from {table}", {})[0][0]
 
 
 def commit(store, *rounds):
@@ -131,7 +131,7 @@ def commit(store, *rounds):
 def test_marking_everything_covers_meetings_that_no_rollup_was_pending_for(store):
     for number in range(3):
         one = met(number)
-        one.to_tally.clear()
+        one.pending_rollups.clear()
         commit(store, one)
     store.usage_rollup.reset()
     assert rows_in(store, "pending_rollups") == 1
@@ -187,7 +187,7 @@ def test_what_changes_while_it_is_tallied_is_tallied_again(store):
 
 def test_who_asks_while_far_too_much_waits_is_told_to_come_again(store):
     many = BatchChanges(0)
-    many.to_tally.update({("acme", f"room-{n}"): (NEW_YEAR, NEW_YEAR + 1) for n in range(5_001)})
+    many.pending_rollups.update({("acme", f"room-{n}"): (NEW_YEAR, NEW_YEAR + 1) for n in range(5_001)})
     commit(store, many)
     with pytest.raises(StoreBusy, match="worked out"):
         store.usage.by_quarter("acme", None, FIRST, LAST, NOW)

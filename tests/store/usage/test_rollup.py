@@ -31,7 +31,7 @@ def commit(store, *rows, gone=()):
 
 def tallied(store):
     with store.database.reading() as connection:
-        return dict(connection.rows_of("select day, meetings from meeting_counts where meetings <> 0", {}))
+        return dict(connection.query("select day, meetings from meeting_counts where meetings <> 0", {}))
 
 
 def test_a_meeting_is_tallied_once_however_often_it_is_written(store):

@@ -70,14 +70,14 @@ def tallied(stored):
     """All that is stored of it."""
     with stored.store.database.reading() as connection:
         return {
-            table: sorted(connection.rows_of(f"select * from {table}", {}))
+            table: sorted(connection.query(f"select * from {table}", {}))
             for table in ("room_quarters", "domain_quarters", "domain_steps", "room_totals")
         }
 
 
 def waiting(stored):
     with stored.store.database.reading() as connection:
-        return connection.rows_of("select count(*) from pending_rollups", {})[0][0]
+        return connection.query("select count(*) from pending_rollups", {})[0][0]
 
 
 def summed(quarters):

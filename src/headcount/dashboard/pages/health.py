@@ -165,12 +165,12 @@ def _engine_json(process: ProcessStatus) -> dict[str, Any]:
         if engine is None
         else {
             "entries": engine.entries,
-            "rounds": engine.rounds,
+            "rounds": engine.batches,
             "commit_s": engine.commit_s,
             "late": engine.late,
             "corrections": engine.corrections,
-            "repeated": engine.repeated,
-            "orphans": engine.orphans,
+            "repeated": engine.duplicate_joins,
+            "orphans": engine.orphan_leaves,
         },
         "failures": process.database_errors,
         "duplicates": process.duplicates,

@@ -171,7 +171,7 @@ class MessageStream(sse.EventStream):
         types = sorted(listener.types)
         while listener.end_reason is None and (until is None or position < until):
             page = await asyncio.to_thread(
-                self.broadcaster.messages.after, position, domain=listener.domain, types=types, most=PAGE
+                self.broadcaster.messages.after, position, domain=listener.domain, types=types, limit=PAGE
             )
             due = [message for message in page if until is None or message.position <= until]
             events = [self.broadcaster.encoded(message) for message in due if listener.matches(message)]

@@ -34,7 +34,7 @@ def known(
         (one.room, one.participant_id): started - _LONG_BEFORE if one.joined_at is None else one.joined_at
         for one in listed
     }
-    inside = polls.inside(domain, token, also)
+    inside = polls.open_joins(domain, token, also)
     found = {who: Known(join) for who, join in inside.items() if who in since}
     unclear = {who: inside.get(who, since.get(who, started)) for who in since.keys() ^ inside.keys()}
     for room, people in groupby(sorted(unclear), key=_room):
@@ -45,7 +45,9 @@ def known(
 def _as_told(
     polls: Presence, domain: str, room: str, since: Mapping[Who, Ms], inside: Mapping[Who, Ms]
 ) -> dict[Who, Known]:
-    said = sorted(polls.said(domain, room, min(since.values())), key=lambda one: (one.at, _ORDER[one.kind]))
+    said = sorted(
+        polls.events_since(domain, room, min(since.values())), key=lambda one: (one.at, _ORDER[one.kind])
+    )
     found = {}
     for who in since:
         told = last_word(who[1], said)

@@ -87,7 +87,7 @@ class Looked(NamedTuple):
 def rooms_in_use(store: Store, inlet: Configured) -> set[str]:
     """The rooms of a source in which somebody is, as its server calls them."""
     row, prefix = inlet.row, inlet.terms.prefix
-    inside = {room for room, _ in store.presence.inside(row.domain, row.token)}
+    inside = {room for room, _ in store.presence.open_joins(row.domain, row.token)}
     return {room.removeprefix(prefix) for room in inside if room.startswith(prefix)}
 
 

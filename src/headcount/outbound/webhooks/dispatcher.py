@@ -204,7 +204,7 @@ class Dispatcher:
             if queue.read_to < end:
                 more |= await self._catch_up(queue, end)
         ahead = [queue for queue in queues if queue.read_to == end]
-        new = await self._query(lambda: self._parts.messages.after(end, most=_PAGE))
+        new = await self._query(lambda: self._parts.messages.after(end, limit=_PAGE))
         if new:
             _distribute(ahead, new)
         return more or len(new) == _PAGE
@@ -230,7 +230,7 @@ class Dispatcher:
         endpoint = queue.endpoint
         found = await self._query(
             lambda: self._parts.messages.after(
-                queue.read_to, domain=endpoint.domain, types=endpoint.event_types, most=limit
+                queue.read_to, domain=endpoint.domain, types=endpoint.event_types, limit=limit
             )
         )
         if queue.closing:

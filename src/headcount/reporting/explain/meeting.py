@@ -231,7 +231,7 @@ def _step(type_: str, at: Ms, reason: Because, participant_id: str | None, messa
 
 
 def _correction_step(row: Correction) -> CorrectionStep:
-    reason = Because(row.because)
+    reason = Because(row.reason)
     if reason is Because.INFERRED_LEAVE_OVERRIDDEN:
         message = "A stay was inferred to have ended, but a leave was reported later: it went on until then (rule 3a)."
     else:

@@ -26,25 +26,14 @@ order by position
 limit :limit
 
 -- name: select_domain_entries
--- `|| ''` keeps the indexes by domain out of it: entries after a position are found by the primary key.
+-- Served by the primary key: `|| ''` keeps the databases from the indexes by domain and room.
 select position, domain, room, at_ms, received_ms, origin, snapshot, kind,
   participant_id, user_id, user_name, source_session, joined_ms, inferred
 from entries
 where position > :position
   and position <= :until
   and domain || '' = :domain
-order by position
-limit :limit
-
--- name: select_room_entries
--- `|| ''` keeps the indexes by room out of it: entries after a position are found by the primary key.
-select position, domain, room, at_ms, received_ms, origin, snapshot, kind,
-  participant_id, user_id, user_name, source_session, joined_ms, inferred
-from entries
-where position > :position
-  and position <= :until
-  and domain || '' = :domain
-  and room || '' = :room
+  and coalesce(:room, room || '') = room || ''
 order by position
 limit :limit
 
