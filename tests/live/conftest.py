@@ -1,9 +1,9 @@
 import pytest
 
-from live.behind import Service
-from live.gate import Gate
+from live.headcount_service import Service
+from live.livekit_client import Participant
 from live.livekit_server import KEY, SECRET, LiveKit
-from live.somebody import Somebody
+from live.webhook_proxy import WebhookProxy
 
 
 @pytest.fixture(scope="module")
@@ -14,30 +14,30 @@ def headcount(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def gate(headcount, tmp_path_factory):
-    gate = Gate(headcount)
-    yield gate
-    gate.close()
-    gate.keep(tmp_path_factory.getbasetemp() / "livekit.jsonl")
+def proxy(headcount, tmp_path_factory):
+    proxy = WebhookProxy(headcount)
+    yield proxy
+    proxy.close()
+    proxy.save(tmp_path_factory.getbasetemp() / "livekit.jsonl")
 
 
 @pytest.fixture(scope="module")
-def livekit(tmp_path_factory, gate, headcount):
-    server = LiveKit(tmp_path_factory.mktemp("livekit"), gate.url + headcount.path)
+def livekit(tmp_path_factory, proxy, headcount):
+    server = LiveKit(tmp_path_factory.mktemp("livekit"), proxy.url + headcount.path)
     server.start()
     yield server
     server.kill()
 
 
 @pytest.fixture
-def comes(livekit):
-    """Lets somebody come to a room; whoever is still there after the test is taken out."""
-    everybody = []
+def join(livekit):
+    """Let participants join a room; those who are still present after the test are removed."""
+    participants = []
 
-    def comes(room, identity, name="", **more):
-        everybody.append(Somebody(livekit, room, identity, name, **more))
-        return everybody[-1].is_in()
+    def join(room, identity, name="", **more):
+        participants.append(Participant(livekit, room, identity, name, **more))
+        return participants[-1].wait_until_joined()
 
-    yield comes
-    for somebody in everybody:
-        somebody.is_gone()
+    yield join
+    for participant in participants:
+        participant.clean_up()

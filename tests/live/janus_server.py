@@ -20,14 +20,14 @@ EMITTER = "test-1"
 USER, PASSWORD = "janus", "only-for-tests"
 ADMIN_SECRET = "for-administrators-alone"
 SESSION_TIMEOUT_S = 4
-"""So long may a client be silent; 60 seconds unless a server is told otherwise."""
+"""Time after which a silent client is removed; 60 seconds by default."""
 ROOMS = ("videoroom", "audiobridge", "textroom")
 HTTP = "libjanus_http.so"
 HANDLER = "libjanus_sampleevh.so"
 
 
 def binary():
-    """What is missing fails in CI, and elsewhere says what to do."""
+    """Return the path of the server. A missing one fails in CI, and skips the test elsewhere with a hint."""
     found = shutil.which("janus")
     if found is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no Janus: tests/install_live.sh installs one")
@@ -35,12 +35,12 @@ def binary():
 
 
 def modules():
-    """The folder of its plugins, transports and event handlers."""
+    """Return the folder of its plugins, transports and event handlers."""
     return next(Path("/usr/lib").glob("*/janus"))
 
 
 class Janus:
-    """One server that tells `backend` what happens in it. `start` again when it is down."""
+    """One server that sends its events to `backend`. `start` again when it is down."""
 
     def __init__(self, folder, backend):
         self.folder = Path(folder)
@@ -49,8 +49,8 @@ class Janus:
         self.admin_url = f"http://127.0.0.1:{self.admin_port}/admin"
         self.log = self.folder / "janus.log"
         self.process = None
-        for name, told in self._configuration(backend).items():
-            (self.folder / f"janus.{name}jcfg").write_text(told)
+        for name, text in self._configuration(backend).items():
+            (self.folder / f"janus.{name}jcfg").write_text(text)
 
     def _configuration(self, backend):
         unused = {
@@ -63,7 +63,7 @@ class Janus:
             "server_name": EMITTER, "session_timeout": SESSION_TIMEOUT_S, "debug_level": 4, "admin_secret": ADMIN_SECRET,
         }  # fmt: skip
         return {
-            "": _written(
+            "": _libconfig(
                 general=general
                 | {
                     f"{kind}_folder": str(modules() / kind)
@@ -76,7 +76,7 @@ class Janus:
                 loggers={"disable": unused["loggers"]},
                 events={"broadcast": True, "disable": unused["events"]},
             ),
-            "transport.http.": _written(
+            "transport.http.": _libconfig(
                 general={"http": True, "ip": "127.0.0.1", "port": self.port, "https": False},
                 admin={
                     "admin_http": True,
@@ -85,7 +85,7 @@ class Janus:
                     "admin_https": False,
                 },
             ),
-            "eventhandler.sampleevh.": _written(
+            "eventhandler.sampleevh.": _libconfig(
                 general={
                     "enabled": True,
                     "events": "sessions,handles,plugins,core",
@@ -98,7 +98,7 @@ class Janus:
                     "retransmissions_backoff": 50,
                 }
             ),
-        } | {f"plugin.{name}.": _written(general={}) for name in ROOMS}
+        } | {f"plugin.{name}.": _libconfig(general={}) for name in ROOMS}
 
     def start(self):
         with self.log.open("ab") as log:
@@ -119,22 +119,22 @@ class Janus:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait(PATIENCE_S)
 
-    def is_shut_down(self):
+    def shut_down(self):
         self.process.send_signal(signal.SIGINT)
         self.process.wait(PATIENCE_S)
 
-    def ask(self, plugin, **body):
-        """One request of the server's own API to a plugin, such as `create` or `kick`, in a session of its own."""
+    def call_api(self, plugin, **body):
+        """Send a request to a plugin, such as `create` or `kick`, in a session of its own."""
         session = self._post("", janus="create")["data"]["id"]
         handle = self._post(f"/{session}", janus="attach", plugin=f"janus.plugin.{plugin}")["data"]["id"]
         answer = self._post(f"/{session}/{handle}", janus="message", body=body)
         self._post(f"/{session}", janus="destroy")
         return answer["plugindata"]["data"]
 
-    def _post(self, path, **told):
+    def _post(self, path, **message):
         request = urllib.request.Request(
             self.url + path,
-            json.dumps({"transaction": "t", **told}).encode(),
+            json.dumps({"transaction": "t", **message}).encode(),
             {"Content-Type": "application/json"},
         )
         answer = json.load(urllib.request.urlopen(request, timeout=10))
@@ -146,8 +146,8 @@ def _is_used(name):
     return name in (HTTP, HANDLER, *(f"libjanus_{plugin}.so" for plugin in ROOMS))
 
 
-def _written(**sections):
-    """As libconfig reads it."""
+def _libconfig(**sections):
+    """Return the sections in the format of libconfig."""
     return "".join(f"{name}: {{\n{_settings(settings)}}}\n" for name, settings in sections.items())
 
 

@@ -24,7 +24,7 @@ EMPTY_TIMEOUT_S = 20
 
 
 def binary():
-    """Where the installer puts the server. What is missing fails in CI, and elsewhere says what to do."""
+    """Return the path of the installed server. A missing one fails in CI, and skips the test elsewhere with a hint."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     found = cache / f"headcount-tests/livekit-server-{os.environ.get('LIVEKIT_VERSION', VERSION)}"
     if not found.exists():
@@ -33,7 +33,7 @@ def binary():
 
 
 class LiveKit:
-    """One server that tells `webhook_url` what happens in it. `start` again when it is down."""
+    """One server that sends its webhooks to `webhook_url`. `start` again when it is down."""
 
     def __init__(self, folder, webhook_url):
         self.folder = Path(folder)
@@ -79,21 +79,21 @@ class LiveKit:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(PATIENCE_S)
 
-    def asked_to_stop(self):
-        """Asked once, it waits until everybody has left; asked twice, it ends."""
+    def request_stop(self):
+        """Request a stop: after one request it waits until all participants have left; after two, it ends."""
         self.process.send_signal(signal.SIGTERM)
 
-    def has_stopped(self):
+    def wait_until_stopped(self):
         self.process.wait(PATIENCE_S)
 
     def token(self, room, identity, name="", kind="standard", **grants):
-        """What lets somebody in."""
+        """Return a token that admits a participant."""
         token = AccessToken(KEY, SECRET).with_identity(identity).with_name(name).with_kind(kind)
         granted = VideoGrants(room_join=True, room=room, **grants)
         return token.with_grants(granted).with_ttl(timedelta(hours=1)).to_jwt()
 
-    def ask(self, method, **body):
-        """One call of the server's own API about a room, such as `RemoveParticipant` or `DeleteRoom`."""
+    def call_api(self, method, **body):
+        """Call the server's own API about a room, such as `RemoveParticipant` or `DeleteRoom`."""
         grants = VideoGrants(room_create=True, room_admin=True, room=body["room"])
         token = AccessToken(KEY, SECRET).with_grants(grants).to_jwt()
         request = urllib.request.Request(

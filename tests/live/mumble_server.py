@@ -1,4 +1,4 @@
-"""A real Mumble server of Debian's package, on free ports of the loopback, ended by the id it started with; and people in it."""
+"""A real Mumble server of Debian's package, on free ports of the loopback, ended by the id it started with, and its participants."""
 
 import getpass
 import os
@@ -24,7 +24,7 @@ VERSION, AUTHENTICATE, PING, SYNC = 0, 2, 3, 5
 
 
 def binary():
-    """What is missing fails in CI, and elsewhere says what to do."""
+    """Return the path of the server. A missing one fails in CI, and skips the test elsewhere with a hint."""
     found = shutil.which("murmurd", path=os.environ["PATH"] + ":/usr/sbin")
     if found is None or not SLICE.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(
@@ -70,17 +70,17 @@ class Mumble:
         self.process.wait(PATIENCE_S)
 
 
-class Guest:
-    """Somebody who is connected: the few messages of Mumble's protocol that it takes to be in."""
+class Participant:
+    """A connected participant: the few messages of Mumble's protocol that are needed."""
 
     def __init__(self, mumble, name):
-        # Servers make their own certificates, and clients ask people whether they know them.
+        # Servers generate their own certificates, which clients ask users to confirm.
         trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-        self._line = trusting.wrap_socket(socket.create_connection(("127.0.0.1", mumble.port), 10))
+        self._socket = trusting.wrap_socket(socket.create_connection(("127.0.0.1", mumble.port), 10))
         self._send(VERSION, b"\x08" + _number(0x010300))
         self._send(AUTHENTICATE, b"\x0a" + _number(len(name.encode())) + name.encode() + b"\x28\x01")
-        while self._hears() != SYNC:
+        while self._receive() != SYNC:
             pass
         self._gone = threading.Event()
         threading.Thread(target=self._stay_alive, daemon=True).start()
@@ -90,10 +90,10 @@ class Guest:
             while not self._gone.wait(1):
                 self._send(PING, b"")
 
-    def _send(self, kind, told):
-        self._line.sendall(struct.pack(">HI", kind, len(told)) + told)
+    def _send(self, kind, payload):
+        self._socket.sendall(struct.pack(">HI", kind, len(payload)) + payload)
 
-    def _hears(self):
+    def _receive(self):
         kind, length = struct.unpack(">HI", self._read(6))
         self._read(length)
         return kind
@@ -101,22 +101,22 @@ class Guest:
     def _read(self, length):
         read = b""
         while len(read) < length:
-            more = self._line.recv(length - len(read))
+            more = self._socket.recv(length - len(read))
             assert more, "the server hung up"
             read += more
         return read
 
-    def falls_silent(self):
-        """The connection stays, but nothing goes out any more."""
+    def stop_pings(self):
+        """Stay connected, but stop sending."""
         self._gone.set()
 
-    def leaves(self):
+    def leave_room(self):
         self._gone.set()
-        self._line.close()
+        self._socket.close()
 
 
 def _number(value):
-    """As protocol buffers write it."""
+    """Return a number as protocol buffers encode it."""
     written = b""
     while value > 0x7F:
         written += bytes((value & 0x7F | 0x80,))

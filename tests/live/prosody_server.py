@@ -1,6 +1,6 @@
 """A real Prosody of Debian's package, on a free port of the loopback, ended by the id it started with.
 
-It tells what happens in its rooms as Jitsi's event_sync component does, and which rooms there are as its mod_muc_census does, by
+It sends the events of its rooms as Jitsi's event_sync component does, and lists its rooms as its mod_muc_census does, with
 modules of our own: no package has those.
 """
 
@@ -19,15 +19,15 @@ from live.livekit_server import free_port
 from support.waiting import PATIENCE_S, wait_until
 
 HOST, ROOMS = "meet.example", "conference.meet.example"
-WORD = "only-for-tests"
+TOKEN = "only-for-tests"
 HIBERNATION_S = 2
-"""So long is waited for a connection that was lost; a minute unless Prosody is told otherwise."""
+"""Time after which a lost connection is closed; a minute by default."""
 RETRY_S = 2
 RETRIES = 3
 
 
 def binary():
-    """What is missing fails in CI, and elsewhere says what to do."""
+    """Return the path of the server. A missing one fails in CI, and skips the test elsewhere with a hint."""
     found = shutil.which("prosody")
     if found is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(
@@ -37,7 +37,7 @@ def binary():
 
 
 class Prosody:
-    """One server that tells `prefix` what happens in its rooms. `start` again when it is down."""
+    """One server that sends the events of its rooms to `prefix`. `start` again when it is down."""
 
     def __init__(self, folder, prefix):
         self.folder = Path(folder)
@@ -67,10 +67,10 @@ class Prosody:
                 f"VirtualHost {_text(HOST)}",
                 '  authentication = "anonymous"; modules_enabled = { "census" }',
                 f'Component {_text(ROOMS)} "muc"',
-                '  modules_enabled = { "tell_of_rooms" }',
+                '  modules_enabled = { "room_events" }',
                 "  muc_room_locking = false; muc_room_default_public_jids = true",
                 f"  api_prefix = {_text(prefix)}",
-                f"  api_headers = {{ Authorization = {_text(f'Bearer {WORD}')} }}",
+                f"  api_headers = {{ Authorization = {_text(f'Bearer {TOKEN}')} }}",
                 f"  api_retry_count = {RETRIES}; api_retry_delay = {RETRY_S}",
                 "",
             )
@@ -82,15 +82,15 @@ class Prosody:
                 [binary(), "-F", "--config", self.folder / "prosody.cfg.lua"],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        wait_until(self._listens, message=self._said)
+        wait_until(self._listens, message=self._logs)
         return self
 
     def _listens(self):
-        assert self.process.poll() is None, self._said()
+        assert self.process.poll() is None, self._logs()
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5):
             return True
 
-    def _said(self):
+    def _logs(self):
         return "".join(log.read_text() for log in self.folder.glob("*.log"))
 
     def kill(self):
@@ -100,5 +100,5 @@ class Prosody:
 
 
 def _text(value):
-    """A text as Lua writes it, too."""
+    """Return a text as a Lua literal."""
     return json.dumps(str(value))

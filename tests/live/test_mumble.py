@@ -1,4 +1,4 @@
-"""A real Mumble server, asked who is in by the program of the docs, as the page has it."""
+"""Polling of a real Mumble server by the program of the docs, as the page has it."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from live.mumble_server import ICE_PYTHON, SLICE, Guest, Mumble
+from live.mumble_server import ICE_PYTHON, SLICE, Mumble, Participant
 from support.running_service import Running
 from support.waiting import PATIENCE_S, wait_until
 
@@ -54,27 +54,27 @@ def program(service, mumble, tmp_path):
     running.wait(PATIENCE_S)
 
 
-def present(service):
+def present_users(service):
     there = service.client().get(f"/rooms/{quote(ROOM, safe='')}/presence").json()["data"]
     return {one["userName"] for one in there}
 
 
-def test_who_is_connected_is_in(service, mumble, program):
-    ann, bob = Guest(mumble, "Änn"), Guest(mumble, "bob")
-    wait_until(lambda: present(service) == {"Änn", "bob"}, 20)
-    ann.leaves()
-    wait_until(lambda: present(service) == {"bob"}, 20)
-    bob.falls_silent()
-    wait_until(lambda: not present(service), 60)
+def test_connected_clients_are_present(service, mumble, program):
+    ann, bob = Participant(mumble, "Änn"), Participant(mumble, "bob")
+    wait_until(lambda: present_users(service) == {"Änn", "bob"}, 20)
+    ann.leave_room()
+    wait_until(lambda: present_users(service) == {"bob"}, 20)
+    bob.stop_pings()
+    wait_until(lambda: not present_users(service), 60)
     (meeting,) = service.client().get("/meetings", params={"room": ROOM}).json()["data"]
     assert meeting["max_participants"] == 2
 
 
-def test_a_server_that_is_down_changes_nothing_until_it_is_up_again(service, mumble, program):
-    Guest(mumble, "ann")
-    wait_until(lambda: present(service) == {"ann"}, 20)
+def test_a_server_that_is_down_changes_nothing_until_it_is_back(service, mumble, program):
+    Participant(mumble, "ann")
+    wait_until(lambda: present_users(service) == {"ann"}, 20)
     mumble.kill()
     assert program.stdout.readline().startswith("this round changes nothing")
-    assert present(service) == {"ann"}
+    assert present_users(service) == {"ann"}
     mumble.start()
-    wait_until(lambda: not present(service), 20)
+    wait_until(lambda: not present_users(service), 20)

@@ -1,4 +1,4 @@
-"""A real Prosody that is asked which rooms there are: ghosts of rooms that are gone go, and nobody else does.
+"""Polling of a real Prosody, which lists its rooms: stale stays of rooms that have ended end, and no others.
 
 It answers as Jitsi's `mod_muc_census` does, by a module of ours.
 """
@@ -7,112 +7,114 @@ import time
 
 import pytest
 
-from live.behind import Service
-from live.gate import Gate
-from live.prosody_server import ROOMS, WORD, Prosody
-from live.prosody_somebody import Guest
+from live.headcount_service import Service
+from live.prosody_client import Participant
+from live.prosody_server import ROOMS, TOKEN, Prosody
+from live.webhook_proxy import WebhookProxy
 from support.running_service import headcount as run
 from support.waiting import wait_until
 
-EVERY_S = 1
-TWICE_S = 2 * EVERY_S + 4
-"""Within this must two polls have been made, and what follows show."""
+POLL_INTERVAL_S = 1
+TWO_POLLS_S = 2 * POLL_INTERVAL_S + 4
+"""Time within which two polls have been made and their result is visible."""
 
 
 @pytest.fixture(scope="module")
 def headcount(tmp_path_factory):
-    """Its server's address is known only once there is a server; so the source is made to poll below."""
-    service = Service(tmp_path_factory.mktemp("service"), "jitsi", "--secret", WORD, min_stay_s=0)
+    """The server's address is known only after its start; so polling is enabled below."""
+    service = Service(tmp_path_factory.mktemp("service"), "jitsi", "--secret", TOKEN, min_stay_s=0)
     yield service
     service.stop()
 
 
 @pytest.fixture(scope="module")
-def gate(headcount):
-    gate = Gate(headcount)
-    yield gate
-    gate.close()
+def proxy(headcount):
+    proxy = WebhookProxy(headcount)
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture(scope="module")
-def prosody(tmp_path_factory, gate, headcount):
-    server = Prosody(tmp_path_factory.mktemp("prosody"), gate.url + headcount.path)
+def prosody(tmp_path_factory, proxy, headcount):
+    server = Prosody(tmp_path_factory.mktemp("prosody"), proxy.url + headcount.path)
     server.start()
-    polls = ("--poll", server.web, "--every", str(EVERY_S))
+    polls = ("--poll", server.web, "--every", str(POLL_INTERVAL_S))
     run("source", "change", "jitsi", *polls, "--database", headcount.running.database)
     yield server
     server.kill()
 
 
 @pytest.fixture(autouse=True)
-def _gate_is_open(gate):
+def _proxy_is_open(proxy):
     yield
-    gate.refusing.clear()
+    proxy.refusing.clear()
 
 
 @pytest.fixture
-def comes(prosody):
-    """Lets somebody come to a room; whoever is still there after the test is taken out."""
-    everybody = []
+def join(prosody):
+    """Let participants join a room; those who are still present after the test are removed."""
+    participants = []
 
-    def comes(room, name):
-        everybody.append(Guest(prosody, room, name))
-        return everybody[-1].is_in()
+    def join(room, name):
+        participants.append(Participant(prosody, room, name))
+        return participants[-1].wait_until_joined()
 
-    yield comes
-    for guest in everybody:
-        guest.is_gone()
-
-
-def come_to_be_in(headcount, room, *guests):
-    name, ids = f"{room}@{ROOMS}", {guest.sid for guest in guests}
-    wait_until(lambda: {one["id"] for one in headcount.answers("/presence").get(name, [])} == ids, TWICE_S)
+    yield join
+    for participant in participants:
+        participant.clean_up()
 
 
-def several_polls_pass(headcount):
-    """What is waited for is time itself; the tally is written down only now and then."""
-    time.sleep(TWICE_S)
+def wait_until_present(headcount, room, *participants):
+    name, ids = f"{room}@{ROOMS}", {participant.sid for participant in participants}
+    wait_until(
+        lambda: {one["id"] for one in headcount.get_json("/presence").get(name, [])} == ids, TWO_POLLS_S
+    )
 
 
-def test_who_is_in_a_room_that_is_there_stays_in(headcount, comes):
-    """Also somebody whom the focus has left, who makes a count of 0."""
-    focus, ann = comes("there", "focus"), comes("there", "ann")
-    bob = comes("there", "bob")
-    focus.leaves()
-    bob.leaves()
-    come_to_be_in(headcount, "there", ann)
-    several_polls_pass(headcount)
-    come_to_be_in(headcount, "there", ann)
+def sleep_several_polls(headcount):
+    """The test needs time to pass; the statistics are stored only from time to time."""
+    time.sleep(TWO_POLLS_S)
+
+
+def test_participants_of_an_existing_room_stay(headcount, join):
+    """One participant may be left after the focus, with a count of 0."""
+    focus, ann = join("there", "focus"), join("there", "ann")
+    bob = join("there", "bob")
+    focus.leave_room()
+    bob.leave_room()
+    wait_until_present(headcount, "there", ann)
+    sleep_several_polls(headcount)
+    wait_until_present(headcount, "there", ann)
     shown = run("source", "poll", "jitsi", "--database", headcount.running.database).stdout
     assert shown.startswith("0 in 0 rooms; 1 room of which nobody is named")
     assert shown.endswith("\n  nothing\n")
-    ann.leaves()
-    come_to_be_in(headcount, "there")
+    ann.leave_room()
+    wait_until_present(headcount, "there")
 
 
-def test_the_ghosts_of_a_room_whose_end_was_lost_go(gate, headcount, comes):
-    guests = [comes("unsaid", name) for name in ("focus", "ann", "bob")]
-    other = comes("other", "carol")
-    come_to_be_in(headcount, "unsaid", *guests[1:])
-    gate.refusing.set()
-    for guest in guests:
-        guest.leaves()
-    come_to_be_in(headcount, "unsaid")
-    come_to_be_in(headcount, "other", other)
+def test_stale_stays_of_a_room_whose_end_was_lost_end(proxy, headcount, join):
+    participants = [join("unsaid", name) for name in ("focus", "ann", "bob")]
+    other = join("other", "carol")
+    wait_until_present(headcount, "unsaid", *participants[1:])
+    proxy.refusing.set()
+    for participant in participants:
+        participant.leave_room()
+    wait_until_present(headcount, "unsaid")
+    wait_until_present(headcount, "other", other)
     (meeting,) = headcount.meetings(f"unsaid@{ROOMS}")
-    for was in meeting.people:
-        assert was.left_by == "snapshot"
-        assert guests[1].left - 1.1 < was.leave <= guests[2].left + EVERY_S + 1.1
+    for stay in meeting.stays:
+        assert stay.left_by == "snapshot"
+        assert participants[1].left_at - 1.1 < stay.leave <= participants[2].left_at + POLL_INTERVAL_S + 1.1
 
 
-def test_the_ghosts_of_a_server_that_was_killed_go_once_it_is_back(prosody, gate, headcount, comes):
-    guests = [comes("crash", name) for name in ("focus", "ann", "bob")]
-    come_to_be_in(headcount, "crash", *guests[1:])
-    gate.refusing.set()
+def test_stale_stays_of_a_killed_server_end_once_it_is_back(prosody, proxy, headcount, join):
+    participants = [join("crash", name) for name in ("focus", "ann", "bob")]
+    wait_until_present(headcount, "crash", *participants[1:])
+    proxy.refusing.set()
     prosody.kill()
-    several_polls_pass(headcount)
-    come_to_be_in(headcount, "crash", *guests[1:])  # no answer says nothing
-    for guest in guests:
-        guest.is_killed()
+    sleep_several_polls(headcount)
+    wait_until_present(headcount, "crash", *participants[1:])  # no response changes nothing
+    for participant in participants:
+        participant.kill()
     prosody.start()
-    come_to_be_in(headcount, "crash")
+    wait_until_present(headcount, "crash")

@@ -1,4 +1,4 @@
--- Answers GET /room-census as Jitsi's mod_muc_census does: which rooms there are, and how many are in each, one less for the
+-- Answers GET /room-census as Jitsi's mod_muc_census does: the rooms, and the number of occupants of each, one less for the
 -- focus. Loaded by a virtual host, for the rooms of its MUC component. Written for these tests.
 
 local json = require "util.json";

@@ -9,7 +9,7 @@ import textwrap
 import httpx2 as httpx
 import pytest
 
-from live.gate import Gate
+from live.webhook_proxy import WebhookProxy
 from support import ROOT
 from support.livekit_source import added, meetings
 from support.running_service import Running
@@ -77,26 +77,26 @@ def test_a_mediasoup_application_tells_who_is_in(node, tmp_path):
     (tmp_path / "headcount.mjs").write_text(code("mediasoup.md", "js"))
     (tmp_path / "story.mjs").write_text(STORY)
     path = added(service, "generic", "--secret", SECRET)
-    gate = Gate(lambda path, headers, body: passed_on(service, path, headers, body))
-    gate.refusing.set()
-    told = {"HEADCOUNT_URL": gate.url + path, "HEADCOUNT_SECRET": SECRET}
+    proxy = WebhookProxy(lambda path, headers, body: passed_on(service, path, headers, body))
+    proxy.refusing.set()
+    environment = {"HEADCOUNT_URL": proxy.url + path, "HEADCOUNT_SECRET": SECRET}
     application = subprocess.Popen(
-        [node, tmp_path / "story.mjs"], env={**os.environ, **told}, stdout=subprocess.PIPE, text=True
+        [node, tmp_path / "story.mjs"], env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
     )
     try:
         assert application.stdout.readline() == "in\n"
-        wait_until(lambda: gate.deliveries)
-        gate.refusing.clear()
+        wait_until(lambda: proxy.requests)
+        proxy.refusing.clear()
         said, _ = application.communicate(timeout=PATIENCE_S)
         assert (said, application.returncode) == ("taken\n", 0)
-        answered = [one["answered"] for one in gate.deliveries]
+        answered = [one["answered"] for one in proxy.requests]
         assert 503 in answered
         assert answered.count(200) == 7
         (meeting,) = meetings(service, "standup")
         stays = service.client().get("/rooms/standup/at", params={"from": meeting["start_time"]}).json()
     finally:
         application.kill()
-        gate.close()
+        proxy.close()
         service.stop()
     assert {one["user_id"]: one["left_by"] for one in stays["data"]} == {
         "ann": "reported", "bob": "reported", "carol": "room_ended",

@@ -1,6 +1,6 @@
-"""Somebody who goes to a room of Prosody: a process of its own, which can be stopped or killed. Presence is all that counts there.
+"""Client of Prosody as a process of its own, which can be stopped or killed. It only sends presence.
 
-As a program (`prosody_somebody.py PORT HOST ROOM NAME`) it joins, says so, and leaves when its input ends.
+As a program (`prosody_client.py PORT HOST ROOM NAME`) it joins, reports that, and leaves when its input ends.
 """
 
 import asyncio
@@ -11,12 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from live.livekit_client import Client, report
 from live.prosody_server import HOST, ROOMS
-from live.somebody import Client, say
 
 
-class Guest(Client):
-    """One client of Prosody. `sid` is the address of their connection, which the server gave them."""
+class Participant(Client):
+    """One client of Prosody. `sid` is the address of its connection, which the server assigned."""
 
     def __init__(self, prosody, room, name):
         self.name = name
@@ -31,19 +31,19 @@ async def stay(port, host, room, name):
     client.register_plugin("xep_0198")
     client.enable_starttls = client.enable_direct_tls = False
     client.enable_plaintext = True
-    begun = asyncio.Event()
-    client.add_event_handler("session_start", lambda _: begun.set())
+    started = asyncio.Event()
+    client.add_event_handler("session_start", lambda _: started.set())
     client.connect("127.0.0.1", int(port))
-    await asyncio.wait_for(begun.wait(), 20)
+    await asyncio.wait_for(started.wait(), 20)
     client.send_presence()
-    asked = time.time()
+    requested_at = time.time()
     await client.plugin["xep_0045"].join_muc_wait(slixmpp.JID(room), name, timeout=20)
-    say("joined", asked=asked, sid=client.boundjid.full)
+    report("joined", requested_at=requested_at, sid=client.boundjid.full)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     at = time.time()
     client.plugin["xep_0045"].leave_muc(slixmpp.JID(room), name)
     await asyncio.wait_for(client.disconnect(wait=2), 10)
-    say("left", at=at)
+    report("left", at=at)
     os._exit(0)
 
 

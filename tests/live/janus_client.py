@@ -1,6 +1,6 @@
-"""Somebody who goes to a room of Janus with a microphone: a process of its own, which can be stopped or killed.
+"""Client of Janus with a microphone as a process of its own, which can be stopped or killed.
 
-As a program (`janus_somebody.py URL PLUGIN ROOM NAME`) it joins, says so once its media flow, and leaves when its input ends.
+As a program (`janus_client.py URL PLUGIN ROOM NAME`) it joins, reports that once media flow, and leaves when its input ends.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from live.somebody import Client, say
+from live.livekit_client import Client, report
 
 
-class Guest(Client):
-    """One client of Janus. `sid` is the id by which they are known in the room."""
+class Participant(Client):
+    """One client of Janus. `sid` is its id in the room."""
 
     def __init__(self, janus, room, name, plugin="videoroom"):
         self.name = name
@@ -23,12 +23,12 @@ class Guest(Client):
 
 
 class Connection:
-    """A session with one handle. What the server tells of itself comes by requests that it answers when there is something."""
+    """A session with one handle. Events of the server arrive as responses to long polls."""
 
     def __init__(self, http, url):
         self._http = http
         self._url = url
-        self._told = asyncio.Queue()
+        self._events = asyncio.Queue()
 
     async def open(self, plugin, opaque_id):
         self._session = (await self._post(self._url, janus="create"))["data"]["id"]
@@ -42,33 +42,33 @@ class Connection:
     async def _listen(self):
         while True:
             async with self._http.get(self._path, params={"maxev": 1}) as answer:
-                await self._told.put(await answer.json())
+                await self._events.put(await answer.json())
 
     async def _stay_alive(self):
         while True:
             await asyncio.sleep(1)
             await self._post(self._path, janus="keepalive")
 
-    async def ask(self, body, jsep=None):
-        """A request that is answered later: what the plugin says, and the other side's offer or answer."""
+    async def request(self, body, jsep=None):
+        """Send a request and return the plugin's later answer, with the offer or answer of the other side."""
         offered = {} if jsep is None else {"jsep": {"type": jsep.type, "sdp": jsep.sdp}}
         await self._post(self._handle, janus="message", body=body, **offered)
         while True:
-            told = await asyncio.wait_for(self._told.get(), 20)
-            if told.get("transaction") == body["request"]:
-                return told["plugindata"]["data"], told.get("jsep")
+            event = await asyncio.wait_for(self._events.get(), 20)
+            if event.get("transaction") == body["request"]:
+                return event["plugindata"]["data"], event.get("jsep")
 
     async def close(self):
         for task in self._tasks:
             task.cancel()
         await self._post(self._path, janus="destroy")
 
-    async def _post(self, url, **told):
-        named = {"transaction": told.get("body", told).get("request", "t"), **told}
+    async def _post(self, url, **message):
+        named = {"transaction": message.get("body", message).get("request", "t"), **message}
         async with self._http.post(url, json=named) as answer:
-            said = await answer.json()
-            assert said["janus"] in ("success", "ack"), said
-            return said
+            response = await answer.json()
+            assert response["janus"] in ("success", "ack"), response
+            return response
 
 
 async def stay(url, plugin, room, name):
@@ -79,9 +79,9 @@ async def stay(url, plugin, room, name):
     async with aiohttp.ClientSession() as http:
         janus = Connection(http, url)
         await janus.open(plugin, f"user-{name}")
-        asked = time.time()
+        requested_at = time.time()
         joining = {"request": "join", "ptype": "publisher", "room": int(room), "display": name.title()}
-        joined, _ = await janus.ask(joining)
+        joined, _ = await janus.request(joining)
         assert "id" in joined, joined
         media = RTCPeerConnection()
         flows = asyncio.Event()
@@ -90,16 +90,16 @@ async def stay(url, plugin, room, name):
         )
         media.addTrack(AudioStreamTrack())
         await media.setLocalDescription(await media.createOffer())
-        _, answer = await janus.ask({"request": "configure"}, media.localDescription)
+        _, answer = await janus.request({"request": "configure"}, media.localDescription)
         await media.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
         await asyncio.wait_for(flows.wait(), 20)
-        say("joined", asked=asked, sid=str(joined["id"]))
+        report("joined", requested_at=requested_at, sid=str(joined["id"]))
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
         at = time.time()
-        await janus.ask({"request": "leave"})
+        await janus.request({"request": "leave"})
         await janus.close()
-        say("left", at=at)
-        os._exit(0)  # what media is left to wind up takes seconds
+        report("left", at=at)
+        os._exit(0)  # closing the media takes seconds
 
 
 if __name__ == "__main__":
