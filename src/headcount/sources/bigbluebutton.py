@@ -115,7 +115,7 @@ def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
 
 def _check_expiry(expires_at_s: object, now_s: int) -> None:
     if not isinstance(expires_at_s, int | float):
-        raise VerificationFailed("the token does not say until when it holds")
+        raise VerificationFailed("the token has no expiry time")
     if now_s > expires_at_s + _LEEWAY_S:
         raise VerificationFailed("the token is of another time: are both clocks right?")
 

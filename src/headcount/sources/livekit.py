@@ -118,7 +118,7 @@ def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
 def _check_times(claims: Mapping[str, object], now_s: int) -> None:
     until, since = claims.get("exp"), claims.get("nbf", 0)
     if not isinstance(until, int | float) or not isinstance(since, int | float):
-        raise VerificationFailed("the token does not say until when it holds")
+        raise VerificationFailed("the token has no expiry time")
     if not since - _LEEWAY_S <= now_s <= until + _LEEWAY_S:
         raise VerificationFailed("the token is of another time: are both clocks right?")
 

@@ -59,4 +59,4 @@ def parse_export(
     except BadInput as error:
         raise BadInput(error.reason, where=error.where or file.name, place=error.place) from error
     except InvalidEvent as error:
-        raise BadInput(f"tells what cannot be: {error}", where=file.name) from error
+        raise BadInput(f"has an impossible event: {error}", where=file.name) from error
