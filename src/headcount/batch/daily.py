@@ -1,8 +1,8 @@
-"""Daily: meetings as the objects that Daily's `GET /meetings` answers with.
+"""Meeting objects of Daily's `GET /meetings`, from the tables of a file.
 
-Daily speaks in whole seconds, so times are rounded down, and durations are worked out exactly
-and then rounded down (rules 9, 11, 12): nobody is ever told of a second that was not there.
-What is ongoing lasts until now. It is told newest first, as integrators expect.
+Responsible for Daily's fields, order (newest first) and whole seconds: times are rounded down, and durations are
+computed in ms and then rounded down (R9, R11, R12). An ongoing meeting lasts until now. Must not know how meetings are
+found.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ _NEWEST_FIRST = [("start", "descending"), ("id", "ascending")]
 def to_daily(
     meetings: pa.Table, participants: pa.Table, as_of: Ms, granularity_s: int = 1
 ) -> list[dict[str, Any]]:
-    """The list of meeting objects, newest first, of one moment by id; times in seconds.
+    """Return the meeting objects, newest first, those of equal start by id; times in seconds.
 
     `as_of` (ms) is now. Times and durations are multiples of `granularity_s`.
     """
@@ -38,20 +38,20 @@ def to_daily(
             "start_time": start_time,
             "duration": seconds,
             "ongoing": ongoing,
-            "max_participants": most,
+            "max_participants": max_participants,
             "participants": entries.get(meeting, []),
         }
-        for meeting, room, ongoing, most, start_time, seconds in rows
+        for meeting, room, ongoing, max_participants, start_time, seconds in rows
     ]
 
 
 def _entries(participants: pa.Table, as_of: Ms, granularity_s: int) -> dict[str, list[dict[str, Any]]]:
-    """The participants of each meeting by its id, in the order in which they come."""
+    """Return the participants of each meeting by its id, in the order of the table."""
     entries: dict[str, list[dict[str, Any]]] = defaultdict(list)
     join, duration = _times(participants, "join", "leave", as_of, granularity_s)
-    words = _values(participants, "meeting_id", "user_id", "participant_id", "user_name")
+    texts = _values(participants, "meeting_id", "user_id", "participant_id", "user_name")
     for meeting, user_id, participant, user_name, join_time, seconds in zip(
-        *words, join, duration, strict=True
+        *texts, join, duration, strict=True
     ):
         entries[meeting].append(
             {
@@ -68,19 +68,19 @@ def _entries(participants: pa.Table, as_of: Ms, granularity_s: int) -> dict[str,
 def _times(
     table: pa.Table, begin: str, end: str, as_of: Ms, granularity_s: int
 ) -> tuple[list[int], list[int]]:
-    """When each row begins and how long it lasts, exactly and then rounded down to the granularity."""
-    began = table[begin].cast(pa.int64()).to_numpy()
-    ended = pc.fill_null(table[end].cast(pa.int64()), as_of).to_numpy()
+    """Return the start and the duration of each row, rounded down to the granularity, in seconds."""
+    starts = table[begin].cast(pa.int64()).to_numpy()
+    ends = pc.fill_null(table[end].cast(pa.int64()), as_of).to_numpy()
     grain_ms = 1_000 * granularity_s
     return (
-        (began // grain_ms * granularity_s).tolist(),
-        ((ended - began) // grain_ms * granularity_s).tolist(),
+        (starts // grain_ms * granularity_s).tolist(),
+        ((ends - starts) // grain_ms * granularity_s).tolist(),
     )
 
 
 def _values(table: pa.Table, *names: str) -> Iterator[list[Any]]:
-    """Columns as lists; codes become words together, which is much faster than one by one."""
+    """Return columns as lists; codes are decoded together, which is much faster than one by one."""
     for name in names:
         column = table[name]
-        words = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
-        yield words.to_pylist()
+        texts = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+        yield texts.to_pylist()

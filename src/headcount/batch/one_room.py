@@ -1,8 +1,7 @@
-"""One room: the events of a single room out of files of many, as the kernel takes them.
+"""The events of one room out of files of many, as events of the kernel.
 
-Whoever asks about one room wants its story and not the work of all the others, so only its rows
-become events. What there is besides is remembered as far as it helps: the latest moment, which is
-"now" unless another is asked for, and the names of the rooms, for who has misspelt one.
+Responsible for selecting the rows of the room, for the latest time of all files, which is the default of "now", and for
+suggestions if the name of the room is misspelled. Must not know what the events mean.
 """
 
 from dataclasses import dataclass
@@ -28,13 +27,13 @@ class OneRoom(NamedTuple):
     name: str
     events: list[Event]
     latest: Ms
-    """The latest moment in all the files, this room's or not."""
+    """The latest time in all the files, of this room or not."""
 
 
 def read_room(source: Source, room: str, domain: str | None = None, *, skip_bad: bool = False) -> OneRoom:
-    """The events of `room`. Events that name no domain are of `domain`, or of 'default'.
+    """Return the events of `room`. Events without a domain are of `domain`, or of 'default'.
 
-    Raises `BadInput` for what cannot be read, for a room that is not there, and for one that is in
+    Raises `BadInput` for files that cannot be read, for a room without events, and for one that is in
     several domains if none is given.
     """
     require_domain(domain or "")
@@ -47,7 +46,7 @@ def read_room(source: Source, room: str, domain: str | None = None, *, skip_bad:
 
 @dataclass(slots=True)
 class _Found:
-    """What has been found so far: the room's events by domain, and what else there is."""
+    """The room's events by domain, all rooms, and the latest time, as far as read."""
 
     events: dict[str, list[Event]]
     rooms: set[str]
@@ -59,8 +58,8 @@ class _Found:
         self.latest = max(self.latest, pc.max(piece["at"]).as_py())
         rooms = piece["room"].combine_chunks()
         self.rooms.update(rooms.dictionary.to_pylist())
-        here = pc.equal(rooms.indices, pc.index(rooms.dictionary, room))
-        for row in piece.filter(here).to_pylist():
+        in_room = pc.equal(rooms.indices, pc.index(rooms.dictionary, room))
+        for row in piece.filter(in_room).to_pylist():
             self.events.setdefault(row.pop("domain", None) or domain, []).append(_event(row))
 
 
@@ -70,7 +69,7 @@ def _event(row: dict[str, Any]) -> Event:
 
 
 def _chosen(found: _Found, room: str, domain: str | None) -> str:
-    """The domain that is meant."""
+    """Return the domain: the given one, or the only one that has the room."""
     if room not in found.rooms:
         raise BadInput(f"there is no room '{room}'{_similar(room, found.rooms)}")
     domains = sorted(found.events)
@@ -78,12 +77,12 @@ def _chosen(found: _Found, room: str, domain: str | None) -> str:
         return domain
     if domain is None and len(domains) == 1:
         return domains[0]
-    said = (
+    reason = (
         f"the room '{room}' is not in the domain '{domain}'"
         if domain
         else f"the room '{room}' is in several domains"
     )
-    raise BadInput(f"{said}: choose one of {', '.join(domains)} with --domain")
+    raise BadInput(f"{reason}: choose one of {', '.join(domains)} with --domain")
 
 
 def _similar(room: str, rooms: set[str]) -> str:

@@ -1,4 +1,7 @@
-"""Sessions: meetings and their participants as tables, and what was counted on the way."""
+"""Results of `sessionize`: meetings and participants as tables, and a summary.
+
+Responsible for the schemas of the tables. Must not know how they are filled.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -42,7 +45,7 @@ PARTICIPANTS = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What was found, and what was said in vain. Times are ms; `entries` are the participants listed."""
+    """Counts of the meetings found and of the events ignored. Times are ms; `entries` counts the participants of all meetings."""
 
     events: int = 0
     rooms: int = 0
@@ -69,17 +72,17 @@ class Summary:
 
 @dataclass(frozen=True)
 class Sessions:
-    """The meeting sessions of a file of events (rules 9-11), as of `as_of` ms.
+    """The meeting sessions of a file of events (R9-R11), as of `as_of` ms.
 
-    `meetings` has one row for every meeting, ordered by start, then room: id, domain, room,
+    `meetings` has one row for each meeting, ordered by start, then room: id, domain, room,
     start and end (timestamp[ms, UTC]; end is null while ongoing), ongoing, max_participants,
-    participants (how many entries), participant_ms (the sum of their times).
+    participants (the number of entries), participant_ms (the sum of their durations).
 
-    `participants` has one row for every entry, the meetings in the order of the first
+    `participants` has one row for each entry, the meetings in the order of the first
     table and the entries by join, then participant_id: meeting_id, room, participant_id,
-    user_id, user_name, join and leave (clipped to the meeting; leave is null while there),
-    left_by (how the stay ended; null while there, and where a reset clipped the entry).
-    `participant_pieces` gives the same in pieces, for what is larger than memory.
+    user_id, user_name, join and leave (clipped to the meeting; leave is null while present),
+    left_by (how the stay ended; null while present, and where a reset clipped the entry).
+    `participant_pieces` returns the same in pieces, for results larger than memory.
     """
 
     meetings: pa.Table
@@ -90,11 +93,12 @@ class Sessions:
 
     @cached_property
     def participants(self) -> pa.Table:
+        """The participants of all meetings as one table."""
         pieces = list(self.participant_pieces())
         return pa.concat_tables(pieces) if pieces else PARTICIPANTS.empty_table()
 
     def to_daily(self, granularity_s: int = 1) -> list[dict[str, Any]]:
-        """The meeting objects of Daily's `GET /meetings`, newest first, in whole seconds (R9, R12)."""
-        from headcount.batch.daily import to_daily  # noqa: PLC0415 - only who asks for it pays for it
+        """Return the meeting objects of Daily's `GET /meetings`, newest first, in whole seconds (R9, R12)."""
+        from headcount.batch.daily import to_daily  # noqa: PLC0415 - loaded only if used
 
         return to_daily(self.meetings, self.participants, self.as_of, granularity_s)

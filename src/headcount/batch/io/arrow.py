@@ -1,8 +1,7 @@
-"""Columnar reading: Parquet files, and tables of other libraries by Arrow's stream interface.
+"""Reader of Parquet files, and of tables of other libraries through Arrow's C-stream interface.
 
-Only the columns that mean something are read, and at most about `piece_rows` rows at a time, so
-that a file larger than memory passes through it. Texts that repeat are read as codes from the
-start.
+Responsible for reading only the known columns, and at most about `piece_rows` rows at a time, so that files may be
+larger than memory. Repeated texts are read as codes. Must not know which values are valid.
 """
 
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ _MAGIC = b"PAR1"
 
 
 def read_parquet(path: Path, where: str, piece_rows: int) -> Iterator[Block]:
-    """The rows of a Parquet file. Raises `BadInput` if it is not one, or is damaged."""
+    """Yield the rows of a Parquet file. Raises `BadInput` if it is none, or is damaged."""
     _require_magic(path, where)
     with _readable(where), pq.ParquetFile(path, read_dictionary=_coded_columns(path)) as file:
         wanted = require_columns(file.schema_arrow.names, where)
@@ -47,13 +46,13 @@ def _require_magic(path: Path, where: str) -> None:
 
 
 def _coded_columns(path: Path) -> list[str]:
-    """Asking for codes of a column that is not there is an error, so look first."""
+    """Return the columns to read as codes. Only existing ones: others would be an error."""
     return [name for name in CODED if name in pq.read_schema(path).names]
 
 
 @contextmanager
 def _readable(where: str) -> Iterator[None]:
-    """Says of a file that cannot be read where it is, and what Arrow has against it."""
+    """Raise Arrow's errors as `BadInput` with the name of the file and the cause."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
@@ -62,8 +61,8 @@ def _readable(where: str) -> Iterator[None]:
 
 
 def _pieces(file: pq.ParquetFile, wanted: list[str], piece_rows: int) -> Iterator[pa.Table]:
-    """Row groups, several together where they are small, in slices where they are large."""
-    for groups in _groups_together(file.metadata, piece_rows):
+    """Yield row groups, several together where they are small, in slices where they are large."""
+    for groups in _grouped(file.metadata, piece_rows):
         if len(groups) == 1 and file.metadata.row_group(groups[0]).num_rows > piece_rows:
             for batch in file.iter_batches(piece_rows, row_groups=groups, columns=wanted):
                 yield pa.Table.from_batches([batch])
@@ -71,7 +70,7 @@ def _pieces(file: pq.ParquetFile, wanted: list[str], piece_rows: int) -> Iterato
             yield file.read_row_groups(groups, columns=wanted)
 
 
-def _groups_together(metadata: pq.FileMetaData, piece_rows: int) -> Iterator[list[int]]:
+def _grouped(metadata: pq.FileMetaData, piece_rows: int) -> Iterator[list[int]]:
     together: list[int] = []
     rows = 0
     for group in range(metadata.num_row_groups):
@@ -86,7 +85,7 @@ def _groups_together(metadata: pq.FileMetaData, piece_rows: int) -> Iterator[lis
 
 
 def read_stream(source: Any, where: str, piece_rows: int) -> Iterator[Block]:
-    """The rows of anything with `__arrow_c_stream__`."""
+    """Yield the rows of anything with `__arrow_c_stream__`."""
     reader = pa.RecordBatchReader.from_stream(source)
     wanted = require_columns(reader.schema.names, where)
     before = 0
@@ -96,12 +95,12 @@ def read_stream(source: Any, where: str, piece_rows: int) -> Iterator[Block]:
 
 
 def _tables(reader: pa.RecordBatchReader, piece_rows: int) -> Iterator[pa.Table]:
-    """Batches, several together where they are small, in slices where they are large."""
+    """Yield batches, several together where they are small, in slices where they are large."""
     together: list[pa.RecordBatch] = []
     rows = 0
-    for whole in reader:
-        for start in range(0, len(whole), piece_rows):
-            batch = whole.slice(start, piece_rows)
+    for large in reader:
+        for start in range(0, len(large), piece_rows):
+            batch = large.slice(start, piece_rows)
             if rows + len(batch) > piece_rows:
                 yield pa.Table.from_batches(together)
                 together, rows = [], 0

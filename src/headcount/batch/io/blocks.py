@@ -1,8 +1,7 @@
-"""Blocks: rows as they were found in a file, and how to speak of them.
+"""Blocks of rows as a reader found them, with their origin.
 
-A reader of one format yields blocks; what is true of the format ends here. A block knows
-its rows as columns of whatever type they came in, and for every row where it stands and
-what it looked like, for the sake of those that turn out to be bad.
+Responsible for the interface between the readers of formats and the rest: the columns of some rows, of any type, and
+for each row its number and original text, for error messages. Must not know formats, or which rows are valid.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,23 +17,22 @@ Mask = NDArray[np.bool_]
 REQUIRED = ("room", "participant_id", "kind", "at")
 OPTIONAL = ("user_id", "user_name", "domain", "source_session", "joined_at", "inferred")
 COLUMNS = REQUIRED + OPTIONAL
-"""All columns that mean something. Others, `id` among them, are not read: rule 3 knows
-an event that was delivered twice by what it says."""
+"""All known columns. Others, `id` among them, are not read: duplicates are found by the fields of the event (R3)."""
 
 CODED = ("room", "kind", "user_id", "user_name", "domain", "source_session", "inferred")
-"""Columns that repeat few words, so that a dictionary and codes serve best."""
+"""Columns of few distinct texts, which are best stored as a dictionary and codes."""
 
 
-class Complaint(NamedTuple):
-    """What is wrong with some rows of a block."""
+class Problem(NamedTuple):
+    """A reason why some rows of a block are invalid."""
 
     rows: Mask
     reason: Callable[[int], str]
-    """Says of one of these rows what is wrong; asked only for rows that are told about."""
+    """Returns the reason for one of these rows; called only for rows that are reported."""
 
 
 class Origin(Protocol):
-    """Where the rows of a block stand."""
+    """Where the rows of a block come from."""
 
     @property
     def where(self) -> str:
@@ -42,28 +40,28 @@ class Origin(Protocol):
 
     @property
     def unit(self) -> str:
-        """What is counted in it: rows or lines."""
+        """What its numbers count: rows or lines."""
 
     def number(self, row: int) -> int:
-        """Which one this row of the block is, from 1."""
+        """Return the number of this row in the file, from 1."""
 
     def original(self, row: int) -> dict[str, Any]:
-        """What stood there, under a name that says how."""
+        """Return the original: `event` with its columns, or `text` with its line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows of one file. `share` is how much of the file has been read by their end."""
+    """Some rows of one file. `share` is the part of the file that has been read by their end, from 0 to 1."""
 
     rows: pa.Table
     origin: Origin
-    complaints: Sequence[Complaint] = ()
+    problems: Sequence[Problem] = ()
     share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class TableRows:
-    """Rows of a table, counted from its first."""
+    """Rows of a table, numbered from its first."""
 
     where: str
     rows: pa.Table
@@ -80,7 +78,7 @@ class TableRows:
 
 @dataclass(frozen=True, slots=True)
 class TextLines:
-    """Lines of a text file, which may leave some out: `numbers` says which these are."""
+    """Some lines of a text file, with their numbers."""
 
     where: str
     lines: Sequence[bytes]
@@ -95,7 +93,7 @@ class TextLines:
 
 
 def _plain(single: pa.ChunkedArray) -> Any:
-    """One value as JSON can carry it. Timestamps are told by their own text, whatever their unit."""
+    """Return one value for JSON. Timestamps become text, whatever their unit."""
     if pa.types.is_timestamp(single.type):
         single = single.cast(pa.string())
     value = _undecoded(single)[0].as_py()
@@ -103,7 +101,7 @@ def _plain(single: pa.ChunkedArray) -> Any:
 
 
 def _undecoded(single: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text as the bytes that it is: it may be the reason why the row is bad."""
+    """Return text as its bytes: its encoding may be why the row is invalid."""
     if pa.types.is_dictionary(single.type):
         single = single.cast(single.type.value_type)
     if pa.types.is_string_view(single.type):

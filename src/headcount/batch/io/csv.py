@@ -1,9 +1,8 @@
-"""CSV reading: a header and one event a record.
+"""Reader of CSV files: a header, and one event per record.
 
-Arrow reads CSV very fast, but does not say on which line a record stands, and gives up on a
-record with a field too few. So there are two ways through a file. The fast one is Arrow's. The
-careful one goes record by record and knows the lines: it takes over where Arrow gives up, and is
-asked for the line of a record that turns out to be bad.
+Responsible for two parsers: Arrow's, which is very fast, but reports no line numbers and fails at a record with a field
+too few; and a slow one, record by record, which continues where Arrow fails and finds the lines of invalid records. Must
+not know which values are valid.
 """
 
 import csv
@@ -17,21 +16,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from headcount.batch.io.blocks import CODED, Block, Complaint
+from headcount.batch.io.blocks import CODED, Block, Problem
 from headcount.batch.io.schema import require_columns
 from headcount.batch.io.text_columns import CODES
 from headcount.batch.io.text_files import LONGEST_LINE, opened, require_utf8, too_long_a_line, unpacked
 from headcount.errors import BadInput
 
 _FAST_BYTES: Final = 1 << 24
-_CAREFUL_RECORDS: Final = 1 << 16
+_SLOW_RECORDS: Final = 1 << 16
 _UTF8_ENOUGH: Final = 4
 
 
 class _Record(NamedTuple):
-    """One record: the line on which it begins, its fields, and how it was written.
+    """One record: the line on which it begins, its fields, and its text.
 
-    Bytes that are not UTF-8 are in there as surrogates.
+    Bytes that are not UTF-8 are surrogates in it.
     """
 
     line: int
@@ -54,7 +53,7 @@ class _Rows(NamedTuple):
 
 
 def read_csv(path: Path, where: str) -> Iterator[Block]:
-    """The records of a CSV file. Raises `BadInput` if it has no header or not all the columns."""
+    """Yield the records of a CSV file. Raises `BadInput` if it has no header or a column is missing."""
     names = _header(path, where)
     wanted = require_columns(names, where)
     done = 0
@@ -63,7 +62,7 @@ def read_csv(path: Path, where: str) -> Iterator[Block]:
             yield block
             done += len(block.rows)
     except pa.ArrowInvalid:
-        yield from _careful(path, where, names, done)
+        yield from _slow(path, where, names, done)
 
 
 def _header(path: Path, where: str) -> list[str]:
@@ -78,25 +77,25 @@ def _fast(path: Path, where: str, wanted: list[str]) -> Iterator[Block]:
     kinds = {name: CODES if name in CODED else pa.string() for name in wanted}
     parse = arrow_csv.ParseOptions(newlines_in_values=True)
     convert = arrow_csv.ConvertOptions(include_columns=wanted, column_types=kinds, check_utf8=False)
-    counted = _Counted(path, where)
+    by_number = _RecordsByNumber(path, where)
     done = 0
     with opened(path, where) as file, unpacked(where):
         read = arrow_csv.ReadOptions(block_size=_FAST_BYTES)
         with arrow_csv.open_csv(file.plain, read, parse, convert) as batches:
             for batch in batches:
-                origin = _Rows(where, counted.after(done))
+                origin = _Rows(where, by_number.after(done))
                 yield Block(pa.Table.from_batches([batch]), origin, share=file.share())
                 done += len(batch)
 
 
-def _careful(path: Path, where: str, names: list[str], done: int) -> Iterator[Block]:
+def _slow(path: Path, where: str, names: list[str], done: int) -> Iterator[Block]:
     records = islice(_records(path, where), 1 + done, None)
-    while some := list(islice(records, _CAREFUL_RECORDS)):
+    while some := list(islice(records, _SLOW_RECORDS)):
         yield Block(_table(some, names), _Rows(where, some.__getitem__), _of_wrong_width(some, len(names)))
 
 
 def _table(records: list[_Record], names: list[str]) -> pa.Table:
-    """The records as columns of bytes; fields that a record lacks are empty."""
+    """Return the records as columns of bytes; missing fields are empty."""
     width = len(names)
     rows = [(record.fields + [""] * width)[:width] for record in records]
     columns = [[_bytes(field) for field in column] for column in zip(*rows, strict=True)]
@@ -105,52 +104,52 @@ def _table(records: list[_Record], names: list[str]) -> pa.Table:
     )
 
 
-def _of_wrong_width(records: list[_Record], width: int) -> list[Complaint]:
+def _of_wrong_width(records: list[_Record], width: int) -> list[Problem]:
     wrong = np.array([len(record.fields) != width for record in records], np.bool_)
     if not wrong.any():
         return []
     return [
-        Complaint(wrong, lambda row: f"the header has {width} fields, this record {len(records[row].fields)}")
+        Problem(wrong, lambda row: f"the header has {width} fields, this record {len(records[row].fields)}")
     ]
 
 
-class _Counted:
+class _RecordsByNumber:
     """The records of a file by their number, the first after the header being 0.
 
-    Cheap if the numbers asked for go up, as they do.
+    It reads on for ascending numbers, which is the usual order, and starts again for a lower one.
     """
 
     def __init__(self, path: Path, where: str) -> None:
         self._path = path
         self._where = where
-        self._coming: Iterator[_Record] = iter(())
+        self._remaining: Iterator[_Record] = iter(())
         self._number = -1
         self._current = _Record(0, [], "")
 
     def after(self, done: int) -> Callable[[int], _Record]:
-        """The records counted from another one."""
+        """Return a function of the records that follow `done` others."""
         return lambda row: self._record(done + row)
 
     def _record(self, number: int) -> _Record:
         if self._number < 0 or number < self._number:
-            self._coming, self._number = islice(_records(self._path, self._where), 1, None), -1
+            self._remaining, self._number = islice(_records(self._path, self._where), 1, None), -1
         while self._number < number:
-            self._current = next(self._coming)
+            self._current = next(self._remaining)
             self._number += 1
         return self._current
 
 
 def _records(path: Path, where: str) -> Iterator[_Record]:
-    """All records with their lines, the header first; empty lines are none."""
+    """Yield all records with their lines, the header first, without empty lines."""
     with opened(path, where) as file, unpacked(where):
         text = TextIOWrapper(file.plain, "utf-8-sig", "surrogateescape", newline="")
-        lines = _Remembered(_lines(text, where))
+        lines = _RecordingLines(_lines(text, where))
         records = csv.reader(lines)
         before = 0
         try:
             for fields in records:
                 if fields:
-                    yield _Record(before + 1, fields, lines.taken())
+                    yield _Record(before + 1, fields, lines.take())
                 before = records.line_num
         except csv.Error as error:
             raise BadInput(
@@ -165,21 +164,21 @@ def _lines(text: TextIOWrapper, where: str) -> Iterator[str]:
         yield line
 
 
-class _Remembered:
-    """Lines, and those of them that were taken since one last asked."""
+class _RecordingLines:
+    """An iterator of lines that also records those since `take` was last called."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
-        self._taken: list[str] = []
+        self._recorded: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
         for line in self._lines:
-            self._taken.append(line)
+            self._recorded.append(line)
             yield line
 
-    def taken(self) -> str:
-        text = "".join(self._taken)
-        self._taken.clear()
+    def take(self) -> str:
+        text = "".join(self._recorded)
+        self._recorded.clear()
         return text
 
 

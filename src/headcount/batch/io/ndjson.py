@@ -1,7 +1,7 @@
-"""NDJSON reading: one JSON object a line, from a file or from standard input.
+"""Reader of NDJSON: one JSON object per line, from a file or from standard input.
 
-Lines are decoded many at a time. Where that fails, they are decoded one by one, and each that
-cannot be an event gets its reason.
+Responsible for decoding many lines at a time, and one by one where that fails, so that each invalid line has its
+reason. Must not know which values are valid.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from headcount.batch.io.blocks import COLUMNS, REQUIRED, Block, Complaint, TextLines
+from headcount.batch.io.blocks import COLUMNS, REQUIRED, Block, Problem, TextLines
 from headcount.batch.io.text_files import (
     LONGEST_LINE,
     UTF8_MARK,
@@ -37,7 +37,7 @@ _JSON_NAMES: Final = {
     type(None): "null",
 }
 
-_SPELLED: Final[dict[str | bool | None, str]] = {True: "true", False: "false"}
+_BOOLEAN_TEXTS: Final[dict[str | bool | None, str]] = {True: "true", False: "false"}
 
 _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
@@ -62,7 +62,7 @@ _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_ndjson(path: str | Path, where: str) -> Iterator[Block]:
-    """The lines of an NDJSON file, or of standard input if the path is '-'."""
+    """Yield the lines of an NDJSON file, or of standard input if the path is '-'."""
     before = 0
     with opened(path, where) as file:
         while text := _some_lines(file):
@@ -77,7 +77,7 @@ def read_ndjson(path: str | Path, where: str) -> Iterator[Block]:
 
 
 def _some_lines(file: TextFile) -> bytes:
-    """About so many bytes, to the end of a line. Raises `BadInput` for a line that has no end in sight."""
+    """Return about `_READ_AT_ONCE` bytes, to the end of a line. Raises `BadInput` for a line that is too long."""
     with unpacked(file.where):
         text, rest = file.plain.read(_READ_AT_ONCE), file.plain.readline(LONGEST_LINE)
     if len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
@@ -87,13 +87,13 @@ def _some_lines(file: TextFile) -> bytes:
 
 def _block(text: bytes, lines: list[bytes], before: int, file: TextFile) -> Block:
     numbers: Sequence[int] = range(before + 1, before + 1 + len(lines))
-    complaints: list[Complaint] = []
+    problems: list[Problem] = []
     events = _all_at_once(text)
     if len(events) != len(lines):
         numbers = [number for number, line in zip(numbers, lines, strict=True) if line.strip()]
         lines = [line for line in lines if line.strip()]
-        events, complaints = _one_by_one(lines)
-    return Block(_rows(events), TextLines(file.where, lines, numbers), complaints, file.share())
+        events, problems = _one_by_one(lines)
+    return Block(_rows(events), TextLines(file.where, lines, numbers), problems, file.share())
 
 
 def _all_at_once(text: bytes) -> list[_Line]:
@@ -103,12 +103,12 @@ def _all_at_once(text: bytes) -> list[_Line]:
         return []
 
 
-def _one_by_one(lines: list[bytes]) -> tuple[list[_Line], list[Complaint]]:
+def _one_by_one(lines: list[bytes]) -> tuple[list[_Line], list[Problem]]:
     events = [_decoded(line) for line in lines]
     undecodable = np.array([event is _NO_LINE for event in events], np.bool_)
     if not undecodable.any():
         return events, []
-    return events, [Complaint(undecodable, lambda row: _why_no_event(lines[row]))]
+    return events, [Problem(undecodable, lambda row: _line_error(lines[row]))]
 
 
 def _decoded(line: bytes) -> _Line:
@@ -119,7 +119,7 @@ def _decoded(line: bytes) -> _Line:
 
 
 def _rows(events: list[_Line]) -> pa.Table:
-    """The events as columns; optional ones only where something stands in them."""
+    """Return the events as columns; optional ones only if they have values."""
     columns = {}
     for name in COLUMNS:
         found = list(map(attrgetter(name), events))
@@ -129,19 +129,21 @@ def _rows(events: list[_Line]) -> pa.Table:
 
 
 def _text_column(found: list[str | bool | None]) -> pa.Array:
-    has_truths = any(isinstance(value, bool) for value in found)
-    return pa.array([_SPELLED.get(value, value) for value in found] if has_truths else found, pa.string())
+    has_booleans = any(isinstance(value, bool) for value in found)
+    return pa.array(
+        [_BOOLEAN_TEXTS.get(value, value) for value in found] if has_booleans else found, pa.string()
+    )
 
 
 def _time_column(found: list[int | str | None]) -> pa.Array:
-    """Numbers as numbers if all are, else all as text, which is read more slowly."""
+    """Return numbers if all values are, else text, which is parsed more slowly."""
     if any(isinstance(value, str) for value in found):
         return pa.array([None if value is None else str(value) for value in found], pa.string())
     return pa.array(found, pa.int64())
 
 
-def _why_no_event(line: bytes) -> str:
-    """What is wrong with a line that could not be decoded."""
+def _line_error(line: bytes) -> str:
+    """Return why a line cannot be decoded."""
     try:
         line.decode()
         found = _UNTYPED.decode(line)
@@ -153,11 +155,11 @@ def _why_no_event(line: bytes) -> str:
         return f"the line is not JSON ({str(error).removeprefix('JSON is malformed: ')})"
     if not isinstance(found, dict):
         return f"the line must be a JSON object, not {_JSON_NAMES[type(found)]}"
-    return next(reason for name in COLUMNS if (reason := _why_no_value(name, found.get(name))))
+    return next(reason for name in COLUMNS if (reason := _value_error(name, found.get(name))))
 
 
-def _why_no_value(name: str, value: Any) -> str:
-    """What is wrong with a value, or nothing."""
+def _value_error(name: str, value: Any) -> str:
+    """Return why a value has a wrong type, or an empty text."""
     if value is None or isinstance(value, str):
         return ""
     if name == "inferred":

@@ -1,8 +1,7 @@
-"""Rejects: what becomes of rows that cannot be events.
+"""Handling of invalid rows: refused, or left out and collected.
 
-There are two answers. Either the first bad row is the end of the matter, told together with
-how many more there are; or bad rows are left out and kept, each with its reason, so that
-somebody can mend them.
+Responsible for the error of the first invalid row with the number of all others, and for a list of invalid rows with
+their reasons, for correction. Must not know why a row is invalid.
 """
 
 import shutil
@@ -15,15 +14,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from headcount.batch.io.blocks import Block, Complaint, Mask
+from headcount.batch.io.blocks import Block, Mask, Problem
 from headcount.errors import BadInput
 
-_KEPT_IN_MEMORY = 1 << 20
+_BYTES_IN_MEMORY = 1 << 20
 _ENCODER = msgspec.json.Encoder()
 
 
-class BadRowsEndIt:
-    """Bad rows are refused. The first is remembered, the others are counted."""
+class RefuseInvalidRows:
+    """Makes the reading fail if there are invalid rows. Stores the first and counts the others."""
 
     def __init__(self) -> None:
         self._found = 0
@@ -33,80 +32,80 @@ class BadRowsEndIt:
     def count(self) -> int:
         return 0
 
-    def hopeless(self) -> bool:
-        """Whether nothing that is read from now on will be used."""
+    def fails(self) -> bool:
+        """Return whether the reading fails, so that no more rows will be used."""
         return self._found > 0
 
-    def take(self, block: Block, complaints: Sequence[Complaint]) -> Mask:
-        """Note the bad rows of a block and say which they are."""
-        bad = _any_of(complaints)
+    def add(self, block: Block, problems: Sequence[Problem]) -> Mask:
+        """Add the invalid rows of a block, and return which they are."""
+        invalid = _any_of(problems)
         if not self._found:
-            row = int(bad.argmax())
+            row = int(invalid.argmax())
             place = f"{block.origin.unit} {block.origin.number(row):,}"
             self._first = {
-                "reason": _reason(complaints, row),
+                "reason": _reason(problems, row),
                 "where": block.origin.where,
                 "place": place,
             }
-        self._found += int(bad.sum())
-        return bad
+        self._found += int(invalid.sum())
+        return invalid
 
     def finish(self) -> None:
-        """All has been read. Raises `BadInput` if any of it was bad."""
+        """Raise `BadInput` if any row was invalid, after all have been read."""
         if self._found:
             raise BadInput(**self._first, more=self._found - 1)
 
 
-class BadRowsAreKept:
-    """Bad rows are left out, and kept with their reasons: in memory while they are few, then on disk."""
+class CollectInvalidRows:
+    """Collects invalid rows with their reasons, in memory while they are few, then on disk."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._lines = tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY)  # noqa: SIM115 (lives as long as this)
+        self._lines = tempfile.SpooledTemporaryFile(max_size=_BYTES_IN_MEMORY)  # noqa: SIM115 (lives as long as this)
 
-    def hopeless(self) -> bool:
+    def fails(self) -> bool:
         return False
 
-    def take(self, block: Block, complaints: Sequence[Complaint]) -> Mask:
-        """Keep the bad rows of a block and say which they are."""
-        bad = _any_of(complaints)
-        rows = np.flatnonzero(bad).tolist()
-        self._lines.write(_ENCODER.encode_lines([_told(block, complaints, row) for row in rows]))
+    def add(self, block: Block, problems: Sequence[Problem]) -> Mask:
+        """Add the invalid rows of a block, and return which they are."""
+        invalid = _any_of(problems)
+        rows = np.flatnonzero(invalid).tolist()
+        self._lines.write(_ENCODER.encode_lines([_row_object(block, problems, row) for row in rows]))
         self.count += len(rows)
-        return bad
+        return invalid
 
     def finish(self) -> None:
-        """All has been read, and that is all."""
+        """Do nothing: invalid rows do not make the reading fail."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Each bad row: `file`, `row` or `line`, `reason`, and `event` or `text` as it stood there."""
+        """Yield each invalid row: `file`, `row` or `line`, `reason`, and `event` or `text` as in the file."""
         self._lines.seek(0)
         yield from (msgspec.json.decode(line) for line in self._lines)
 
     def write(self, path: Path) -> None:
-        """Write them as NDJSON, one line for each bad row."""
+        """Write the rows as NDJSON, one line each."""
         self._lines.seek(0)
         with path.open("wb") as file:
             shutil.copyfileobj(self._lines, file)
         self._lines.seek(0, 2)
 
 
-Rejects = BadRowsEndIt | BadRowsAreKept
+Rejects = RefuseInvalidRows | CollectInvalidRows
 
 
-def _any_of(complaints: Sequence[Complaint]) -> Mask:
-    return reduce(np.logical_or, (complaint.rows for complaint in complaints))
+def _any_of(problems: Sequence[Problem]) -> Mask:
+    return reduce(np.logical_or, (problem.rows for problem in problems))
 
 
-def _reason(complaints: Sequence[Complaint], row: int) -> str:
-    return next(complaint.reason(row) for complaint in complaints if complaint.rows[row])
+def _reason(problems: Sequence[Problem], row: int) -> str:
+    return next(problem.reason(row) for problem in problems if problem.rows[row])
 
 
-def _told(block: Block, complaints: Sequence[Complaint], row: int) -> dict[str, Any]:
+def _row_object(block: Block, problems: Sequence[Problem], row: int) -> dict[str, Any]:
     origin = block.origin
     return {
         "file": origin.where,
         origin.unit: origin.number(row),
-        "reason": _reason(complaints, row),
+        "reason": _reason(problems, row),
         **origin.original(row),
     }

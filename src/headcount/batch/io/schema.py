@@ -1,4 +1,4 @@
-"""Canonical columns: what every reader's rows become before anything is worked out of them.
+"""Canonical columns, into which the rows of every reader are converted.
 
     room, domain, user_id, user_name, source_session   dictionary<int32, string>
     participant_id                                      string, large_string or codes as above
@@ -7,8 +7,10 @@
     at, joined_at                                       int64, milliseconds
 
 `room`, `kind` and `at` are never null. `participant_id` is null on an end, and only there. The
-others may be null, which says that it is not known, and may be missing altogether. An event is
-good if `Event` of the kernel would take it; here the same is asked of whole columns.
+others may be null, which means unknown, and may be missing.
+
+Responsible for the conversion and the validation of whole columns, by the same conditions as `Event` of the kernel.
+Must not know formats.
 """
 
 from collections import Counter
@@ -20,9 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.batch.io.blocks import COLUMNS, REQUIRED, Complaint, Mask
+from headcount.batch.io.blocks import COLUMNS, REQUIRED, Mask, Problem
 from headcount.batch.io.text_columns import (
-    about_divided,
     are_empty,
     as_mask,
     coded,
@@ -30,11 +31,12 @@ from headcount.batch.io.text_columns import (
     is_named,
     lengths_are_positive,
     positions,
+    problems_of_nul,
     require_text,
     strings,
     without_words,
 )
-from headcount.batch.io.time_columns import moments
+from headcount.batch.io.time_columns import times
 from headcount.errors import BadInput
 
 JOIN: Final = 0
@@ -56,18 +58,18 @@ _Int8s = NDArray[np.int8]
 
 
 class Checked(NamedTuple):
-    """A block in canonical columns; its rows are true except where there are complaints."""
+    """A block in canonical columns; its rows are valid except where there are problems."""
 
     table: pa.Table
-    complaints: list[Complaint]
+    problems: list[Problem]
 
 
 def require_columns(names: Sequence[str], where: str) -> list[str]:
-    """The columns to read. Raises `BadInput` if one is missing or there twice."""
+    """Return the columns to read. Raises `BadInput` if one is missing or duplicated."""
     for column in REQUIRED:
         if column not in names:
-            there = ", ".join(names) or "none at all"
-            raise BadInput(f"column '{column}' is missing; the columns are: {there}", where=where)
+            existing = ", ".join(names) or "none at all"
+            raise BadInput(f"column '{column}' is missing; the columns are: {existing}", where=where)
     wanted = [column for column in COLUMNS if column in names]
     for column, count in Counter(names).items():
         if count > 1 and column in wanted:
@@ -76,54 +78,54 @@ def require_columns(names: Sequence[str], where: str) -> list[str]:
 
 
 def canonical(rows: pa.Table, where: str) -> Checked:
-    """Turn a block into canonical columns and look for what is wrong with it.
+    """Return a block in canonical columns, with the problems found in it.
 
-    Raises `BadInput` if a whole column is of a type that cannot serve.
+    Raises `BadInput` if a column has a type that cannot be converted.
     """
     columns: dict[str, pa.Array | pa.ChunkedArray] = {}
-    complaints: list[Complaint] = []
+    problems: list[Problem] = []
     for name, read in _READERS.items():
         if name in rows.column_names:
             columns[name], found = read(rows[name], name, where)
-            complaints += found
-    complaints += _participants(columns)
-    complaints += _joins_before_leaves(columns)
-    return Checked(pa.table(columns), complaints)
+            problems += found
+    problems += _participants(columns)
+    problems += _joins_before_leaves(columns)
+    return Checked(pa.table(columns), problems)
 
 
-_Read = tuple[pa.Array | pa.ChunkedArray, list[Complaint]]
+_Read = tuple[pa.Array | pa.ChunkedArray, list[Problem]]
 
 
 def _room(column: pa.ChunkedArray, name: str, where: str) -> _Read:
-    rooms, complaints = _optional(column, name, where)
+    rooms, problems = _optional(column, name, where)
     if rooms.null_count:
-        complaints.append(Complaint(codes(rooms) < 0, lambda _: "room is missing"))
-    return rooms, complaints
+        problems.append(Problem(codes(rooms) < 0, lambda _: "room is missing"))
+    return rooms, problems
 
 
 def _optional(column: pa.ChunkedArray, name: str, where: str) -> _Read:
-    """An empty word says no more than none."""
+    """Convert a column of optional names; empty texts become null."""
     require_text(column, name, where)
-    words, complaints = coded(column, name)
+    words, problems = coded(column, name)
     empty = positions(words, are_empty)
     known = without_words(words, empty) if len(empty) else words
-    return known, complaints + about_divided(known, name)
+    return known, problems + problems_of_nul(known, name)
 
 
 def _participant(column: pa.ChunkedArray, name: str, where: str) -> _Read:
     require_text(column, name, where)
-    ids, complaints = (coded if pa.types.is_dictionary(column.type) else strings)(column, name)
-    return ids, complaints + about_divided(ids, name)
+    ids, problems = (coded if pa.types.is_dictionary(column.type) else strings)(column, name)
+    return ids, problems + problems_of_nul(ids, name)
 
 
 def _kind(column: pa.ChunkedArray, name: str, where: str) -> _Read:
     require_text(column, name, where)
-    words, complaints = coded(column, name)
-    kinds = _looked_up(words, _KINDS, none=_UNKNOWN)
-    return pa.array(kinds), complaints + _unknown(kinds, words, _kind_is_unknown)
+    words, problems = coded(column, name)
+    kinds = _mapped(words, _KINDS, none=_UNKNOWN)
+    return pa.array(kinds), problems + _unknown(kinds, words, _kind_error)
 
 
-def _kind_is_unknown(word: str | None) -> str:
+def _kind_error(word: str | None) -> str:
     return f"kind must be join, leave or end, not '{word}'" if word else "kind is missing"
 
 
@@ -131,57 +133,57 @@ def _inferred(column: pa.ChunkedArray, name: str, where: str) -> _Read:
     if pa.types.is_boolean(column.type):
         return pc.fill_null(column, fill_value=False).cast(pa.int8()), []
     require_text(column, name, where)
-    words, complaints = coded(column, name)
-    marks = _looked_up(words, _INFERRED, none=0)
-    return pa.array(marks), complaints + _unknown(marks, words, _inferred_is_unknown)
+    words, problems = coded(column, name)
+    marks = _mapped(words, _INFERRED, none=0)
+    return pa.array(marks), problems + _unknown(marks, words, _inferred_error)
 
 
-def _inferred_is_unknown(word: str | None) -> str:
+def _inferred_error(word: str | None) -> str:
     return f"inferred must be true, false, snapshot, timeout or superseded, not '{word}'"
 
 
-def _looked_up(words: pa.DictionaryArray, meanings: dict[str, int], *, none: int) -> _Int8s:
-    """What each word means. Case does not matter to true and false alone, which programs write as they like."""
-    spelled = [
+def _mapped(words: pa.DictionaryArray, values: dict[str, int], *, none: int) -> _Int8s:
+    """Return the value of each text. Only true and false may have any case, as programs write them."""
+    texts = [
         word.lower() if word.lower() in ("true", "false") else word for word in words.dictionary.to_pylist()
     ]
-    # Null is code -1, and so finds what stands last.
-    table = np.array([meanings.get(word, _UNKNOWN) for word in spelled] + [none], np.int8)
+    # Null has code -1, and so finds the last value.
+    table = np.array([values.get(word, _UNKNOWN) for word in texts] + [none], np.int8)
     return table[codes(words)]
 
 
 def _unknown(
     meanings: _Int8s, words: pa.DictionaryArray, reason: Callable[[str | None], str]
-) -> list[Complaint]:
+) -> list[Problem]:
     if not len(meanings) or meanings.min() != _UNKNOWN:
         return []
-    return [Complaint(meanings == _UNKNOWN, lambda row: reason(words[row].as_py()))]
+    return [Problem(meanings == _UNKNOWN, lambda row: reason(words[row].as_py()))]
 
 
 def _at(column: pa.ChunkedArray, name: str, where: str) -> _Read:
-    found, complaints = moments(column, name, where)
+    found, problems = times(column, name, where)
     if found.null_count:
-        # Last, because what cannot be read is null by now, too, and has been complained of.
-        complaints.append(Complaint(as_mask(pc.is_null(found)), lambda _: "at is missing"))
-    return found, complaints
+        # Last, because values that cannot be parsed are null, too, and have a problem already.
+        problems.append(Problem(as_mask(pc.is_null(found)), lambda _: "at is missing"))
+    return found, problems
 
 
-def _participants(columns: dict[str, pa.Array | pa.ChunkedArray]) -> list[Complaint]:
-    """A join and a leave name a participant, an end names none."""
+def _participants(columns: dict[str, pa.Array | pa.ChunkedArray]) -> list[Problem]:
+    """Find joins and leaves without a participant, and ends with one."""
     ids, ends = columns["participant_id"], columns["kind"].to_numpy() == END
     if not ids.null_count and not ends.any() and _all_named(ids):
         return []
     named = is_named(ids)
     nameless = ~named & ~ends
-    complaints = []
+    problems = []
     if nameless.any():
-        complaints.append(Complaint(nameless, lambda _: "participant_id is missing"))
+        problems.append(Problem(nameless, lambda _: "participant_id is missing"))
     if (named & ends).any():
-        complaints.append(
-            Complaint(named & ends, lambda _: "an 'end' is about the whole room: leave participant_id out")
+        problems.append(
+            Problem(named & ends, lambda _: "an 'end' is about the whole room: leave participant_id out")
         )
     columns["participant_id"] = _null_unless(named, ids)
-    return complaints
+    return problems
 
 
 def _all_named(ids: pa.Array | pa.ChunkedArray) -> bool:
@@ -198,27 +200,27 @@ def _null_unless(named: Mask, ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.
     return pc.if_else(pa.array(named), ids, None)
 
 
-def _joins_before_leaves(columns: dict[str, pa.Array | pa.ChunkedArray]) -> list[Complaint]:
-    """`joined_at` belongs to a leave, and is not after it."""
+def _joins_before_leaves(columns: dict[str, pa.Array | pa.ChunkedArray]) -> list[Problem]:
+    """Find a `joined_at` that is not on a leave, or is after it."""
     joined_at = columns.get("joined_at")
     if joined_at is None or joined_at.null_count == len(joined_at):
         return []
     at, kinds = columns["at"], columns["kind"].to_numpy()
     misplaced = as_mask(pc.is_valid(joined_at)) & (kinds != LEAVE)
     reversed_ = as_mask(pc.fill_null(pc.greater(joined_at, at), fill_value=False))
-    complaints = []
+    problems = []
     if misplaced.any():
         name = list(_KINDS)
-        complaints.append(
-            Complaint(
+        problems.append(
+            Problem(
                 misplaced, lambda row: f"joined_at belongs to a 'leave', not to {_article(name[kinds[row]])}"
             )
         )
     if reversed_.any():
-        complaints.append(
-            Complaint(reversed_, lambda row: f"joined_at ({joined_at[row]}) is after at ({at[row]})")
+        problems.append(
+            Problem(reversed_, lambda row: f"joined_at ({joined_at[row]}) is after at ({at[row]})")
         )
-    return complaints
+    return problems
 
 
 def _article(kind: str) -> str:
@@ -234,6 +236,6 @@ _READERS: Final = {
     "user_name": _optional,
     "source_session": _optional,
     "domain": _optional,
-    "joined_at": moments,
+    "joined_at": times,
     "inferred": _inferred,
 }

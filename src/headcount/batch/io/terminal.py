@@ -1,7 +1,7 @@
-"""Showing: sessions for somebody at a terminal, or for the next program in a pipe.
+"""Output of sessions on a terminal, or for the next program in a pipe.
 
-The summary says what was found, and then what was ignored and by which rule: events that change
-nothing are no errors, but whoever wonders where a meeting went should find the answer here.
+Responsible for the table of meetings and for the summary: counts of the meetings found, then of the events ignored, by
+rule. Ignored events are no errors, but explain why a meeting is missing. Must not know how meetings are found.
 """
 
 import codecs
@@ -39,7 +39,7 @@ _IGNORED: Final = (
 
 
 def show(sessions: Sessions, fmt: str | None, out: TextIO) -> None:
-    """The meetings on a stream: as a table to read, or whole in a format for programs."""
+    """Write the meetings to a stream: as a table to read, or completely in a format for programs."""
     if fmt is None:
         _show_table(sessions, out)
         return
@@ -52,7 +52,7 @@ def show(sessions: Sessions, fmt: str | None, out: TextIO) -> None:
 
 
 class _Terminal:
-    """Takes what programs read and shows it on a terminal, which must not act on the names in it."""
+    """A binary stream to a terminal that escapes control characters in names."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -67,7 +67,7 @@ class _Terminal:
 
 
 def _show_table(sessions: Sessions, out: TextIO) -> None:
-    from rich.console import Console  # noqa: PLC0415 - not needed where programs read
+    from rich.console import Console  # noqa: PLC0415 - loaded only if used
     from rich.table import Table  # noqa: PLC0415 - likewise
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -75,7 +75,7 @@ def _show_table(sessions: Sessions, out: TextIO) -> None:
         table.add_column(name, no_wrap=True, justify="right" if name == "duration" else "left")
     for name in ("participants", "most at once"):
         table.add_column(name, justify="right")
-    for row in _told(sessions):
+    for row in _table_rows(sessions):
         table.add_row(*row)
     console = Console(
         file=out, width=None if out.isatty() else _WIDTH_IN_A_PIPE, markup=False, highlight=False
@@ -84,13 +84,13 @@ def _show_table(sessions: Sessions, out: TextIO) -> None:
         console.print(table)
         if len(sessions.meetings) > SHOWN:
             console.print(f"and {len(sessions.meetings) - SHOWN:,} more: --out DIR writes them all")
-    # Not printed by the console itself, which has its own idea of what to do when nobody reads.
+    # Not printed by the console, which handles a closed pipe in its own way.
     out.write(printed.get())
     out.flush()
 
 
-def _told(sessions: Sessions) -> Iterator[tuple[str, ...]]:
-    """The first meetings in words."""
+def _table_rows(sessions: Sessions) -> Iterator[tuple[str, ...]]:
+    """Yield the first meetings as texts."""
     for meeting in _first(sessions):
         end = meeting["end"]
         until = sessions.as_of if end is None else end
@@ -114,7 +114,7 @@ def _first(sessions: Sessions) -> list[dict[str, Any]]:
 
 
 def _shortened(text: str, widest: int = _WIDEST_ROOM) -> str:
-    """What a terminal can be trusted with, as far as there is room for it."""
+    """Return the printable characters of a text, up to a maximum width."""
     printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     return printable if len(printable) <= widest else printable[: widest - 1] + "…"
 
@@ -124,7 +124,7 @@ def _clock(ms: Ms) -> str:
 
 
 def summary_lines(summary: Summary, rules: Rules) -> Iterator[str]:
-    """What was found, then what was ignored and why, a line each."""
+    """Yield the counts of what was found, then of what was ignored and why, one line each."""
     yield from _found(summary)
     min_stay = f"{rules.min_stay_ms / 1_000:g} s"
     ignored = [(getattr(summary, name), why.format(min_stay=min_stay)) for name, why in _IGNORED]
@@ -136,7 +136,7 @@ def summary_lines(summary: Summary, rules: Rules) -> Iterator[str]:
 
 
 def rejected_lines(rejects: Iterable[Mapping[str, Any]], count: int) -> Iterator[str]:
-    """The first bad rows that were left out, each with its place and reason, and how to keep them all."""
+    """Yield the first invalid rows that were left out, each with its place and reason, and how to store all."""
     yield "left out"
     for row in islice(rejects, REJECTED_SHOWN):
         unit = "line" if "line" in row else "row"
@@ -157,8 +157,8 @@ def _found(summary: Summary) -> Iterator[str]:
 
 
 def _line(name: str, count: int | str, more: str = "") -> str:
-    told = f"{count:,}" if isinstance(count, int) else count
-    return f"{name:<13}{told:>13}  {more}".rstrip()
+    number = f"{count:,}" if isinstance(count, int) else count
+    return f"{name:<13}{number:>13}  {more}".rstrip()
 
 
 def _span(summary: Summary) -> str:

@@ -1,7 +1,7 @@
-"""Text columns: words in whatever way a file or another library holds them, as codes or as strings.
+"""Columns of text, in any representation of a file or library, as codes or as strings.
 
-Whoever gets a column from here may rely on it being UTF-8: text that is not has become null, and
-a complaint says so.
+Responsible for the conversion, and for valid UTF-8: other text becomes null and has a problem. Must not know what the
+texts mean.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.batch.io.blocks import Complaint, Mask
+from headcount.batch.io.blocks import Mask, Problem
 from headcount.errors import BadInput
 from headcount.kernel.names import NUL, nul_message
 
@@ -22,13 +22,13 @@ _NOT_UTF8 = "is not UTF-8 text: save the file as UTF-8"
 
 
 def require_text(column: pa.ChunkedArray, name: str, where: str) -> None:
-    """Raises `BadInput` if the column cannot hold text."""
+    """Raise `BadInput` if the type of the column is not text."""
     if not is_text(column.type):
         raise BadInput(f"column '{name}' holds {column.type}, and must hold text: cast it", where=where)
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a type holds words, be it as codes, as bytes, or because all is null."""
+    """Return whether a type is text: as codes, as bytes, or with nulls only."""
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
     return any(
@@ -44,16 +44,16 @@ def is_text(kind: pa.DataType) -> bool:
     )
 
 
-def coded(column: pa.ChunkedArray, name: str) -> tuple[pa.DictionaryArray, list[Complaint]]:
-    """The column as one array of codes (dictionary<int32, string>)."""
-    whole = _one_dictionary(column)
-    words, broken = _words(whole.dictionary)
-    if whole.indices.type == pa.int32() and whole.dictionary.type == pa.string() and not len(broken):
-        return whole, []
-    array = pa.DictionaryArray.from_arrays(whole.indices.cast(pa.int32()), words)
+def coded(column: pa.ChunkedArray, name: str) -> tuple[pa.DictionaryArray, list[Problem]]:
+    """Return the column as one array of codes (dictionary<int32, string>)."""
+    encoded = _one_dictionary(column)
+    words, broken = _words(encoded.dictionary)
+    if encoded.indices.type == pa.int32() and encoded.dictionary.type == pa.string() and not len(broken):
+        return encoded, []
+    array = pa.DictionaryArray.from_arrays(encoded.indices.cast(pa.int32()), words)
     if not len(broken):
         return array, []
-    return without_words(array, broken), about_words(array, broken, f"{name} {_NOT_UTF8}")
+    return without_words(array, broken), problems_of_texts(array, broken, f"{name} {_NOT_UTF8}")
 
 
 def _one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
@@ -67,7 +67,7 @@ def _one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
-    """The column in one piece, its dictionaries made one."""
+    """Return the column as one array with one dictionary."""
     if column.num_chunks == 1:
         return column.chunk(0)
     whole = column.combine_chunks()
@@ -75,7 +75,7 @@ def one_array(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _words(dictionary: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
-    """The words as strings, and the positions of those that are not UTF-8."""
+    """Return the texts as strings, and the positions of those that are not UTF-8."""
     try:
         return utf8(dictionary.cast(pa.binary())), np.empty(0, np.int64)
     except pa.ArrowInvalid:
@@ -84,7 +84,7 @@ def _words(dictionary: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
 
 
 def utf8(array: pa.Array) -> pa.Array:
-    """Text from bytes. Raises `pa.ArrowInvalid` where they are not UTF-8."""
+    """Return text from bytes. Raises `pa.ArrowInvalid` if they are not UTF-8."""
     return array.cast(pa.large_string() if pa.types.is_large_binary(array.type) else pa.string())
 
 
@@ -96,13 +96,13 @@ def _utf8_or_none(word: bytes) -> str | None:
 
 
 def codes(array: pa.DictionaryArray) -> NDArray[np.int32]:
-    """The codes, -1 for null."""
+    """Return the codes, -1 for null."""
     indices = pc.fill_null(array.indices, -1) if array.indices.null_count else array.indices
     return indices.to_numpy()  # type: ignore[no-any-return]
 
 
 def positions(array: pa.DictionaryArray, unwanted: Callable[[pa.Array], pa.Array]) -> NDArray[np.int64]:
-    """Where in the dictionary the words stand of which `unwanted` is true, asked of all at once."""
+    """Return the positions in the dictionary for which `unwanted` is true, called for all at once."""
     return np.flatnonzero(unwanted(array.dictionary).to_numpy(zero_copy_only=False))
 
 
@@ -110,42 +110,42 @@ def are_empty(words: pa.Array) -> pa.Array:
     return pc.equal(pc.binary_length(words), 0)
 
 
-def about_words(array: pa.DictionaryArray, unwanted: NDArray[np.int64], sentence: str) -> list[Complaint]:
-    """A complaint about the rows that hold one of these words, if any does: a dictionary may know more words."""
+def problems_of_texts(array: pa.DictionaryArray, unwanted: NDArray[np.int64], sentence: str) -> list[Problem]:
+    """Return a problem of the rows with one of these texts, if there are any: a dictionary may have unused texts."""
     rows = np.isin(codes(array), unwanted)
-    return [Complaint(rows, lambda _: sentence)] if rows.any() else []
+    return [Problem(rows, lambda _: sentence)] if rows.any() else []
 
 
-def about_divided(column: pa.ChunkedArray | pa.DictionaryArray, name: str) -> list[Complaint]:
-    """A complaint about the words that hold U+0000, if any does."""
+def problems_of_nul(column: pa.ChunkedArray | pa.DictionaryArray, name: str) -> list[Problem]:
+    """Return a problem of the rows with a text that contains U+0000, if there are any."""
     is_coded = isinstance(column, pa.DictionaryArray)
-    if not any(map(_may_hold_nul, [column.dictionary] if is_coded else column.chunks)):
+    if not any(map(_may_contain_nul, [column.dictionary] if is_coded else column.chunks)):
         return []
     if is_coded:
-        return about_words(column, positions(column, _hold_nul), nul_message(name))
-    rows = as_mask(pc.fill_null(_hold_nul(column), fill_value=False))
-    return [Complaint(rows, lambda _: nul_message(name))] if rows.any() else []
+        return problems_of_texts(column, positions(column, _contain_nul), nul_message(name))
+    rows = as_mask(pc.fill_null(_contain_nul(column), fill_value=False))
+    return [Problem(rows, lambda _: nul_message(name))] if rows.any() else []
 
 
-def _hold_nul(words: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def _contain_nul(words: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pc.match_substring(words, NUL)
 
 
-def _may_hold_nul(words: pa.Array) -> bool:
-    """Far faster than to ask each word; letters behind a null are looked at, too."""
-    _, letters = text_of(words)
-    return not letters.min(initial=1)
+def _may_contain_nul(words: pa.Array) -> bool:
+    """Search all bytes at once, those of null values included, which is far faster than text by text."""
+    _, text = text_of(words)
+    return not text.min(initial=1)
 
 
 def without_words(array: pa.DictionaryArray, unwanted: NDArray[np.int64]) -> pa.DictionaryArray:
-    """The same codes, null where they stood for one of these positions."""
+    """Return the same codes, null for those of the given positions."""
     found = codes(array)
     mask = (found < 0) | np.isin(found, unwanted)
     return pa.DictionaryArray.from_arrays(pa.array(found, mask=mask), array.dictionary)
 
 
-def strings(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[Complaint]]:
-    """The column with its words in full, as string or large_string."""
+def strings(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[Problem]]:
+    """Return the column as string or large_string."""
     kind = column.type
     if pa.types.is_null(kind):
         return column.cast(pa.string()), []
@@ -156,28 +156,28 @@ def strings(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[C
     try:
         return utf8(raw), []
     except pa.ArrowInvalid:
-        return _mended(raw, name)
+        return _valid_strings(raw, name)
 
 
-def _mended(raw: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[Complaint]]:
+def _valid_strings(raw: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[Problem]]:
     found = raw.to_pylist()
     words = [None if word is None else _utf8_or_none(word) for word in found]
     broken = np.array(
         [word is None and bytes_ is not None for word, bytes_ in zip(words, found, strict=True)]
     )
     return pa.chunked_array([pa.array(words, pa.large_string())]), [
-        Complaint(broken, lambda _: f"{name} {_NOT_UTF8}")
+        Problem(broken, lambda _: f"{name} {_NOT_UTF8}")
     ]
 
 
 def lengths_are_positive(column: pa.ChunkedArray) -> bool:
-    """Whether no word is empty; nulls aside."""
+    """Return whether no text is empty, apart from nulls."""
     shortest = pc.min(pc.binary_length(column)).as_py()
     return shortest is None or shortest > 0
 
 
 def is_named(column: pa.ChunkedArray | pa.DictionaryArray) -> Mask:
-    """Where there is a word at all, and not an empty one."""
+    """Return where a text is neither null nor empty."""
     if isinstance(column, pa.DictionaryArray):
         empty = positions(column, are_empty)
         found = codes(column)
@@ -188,18 +188,18 @@ def is_named(column: pa.ChunkedArray | pa.DictionaryArray) -> Mask:
 
 
 def as_mask(booleans: Any) -> Mask:
-    """Arrow's booleans as NumPy's."""
+    """Return Arrow's booleans as NumPy's."""
     if isinstance(booleans, pa.ChunkedArray):
         return booleans.to_numpy()  # type: ignore[no-any-return]
     return booleans.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
 def text_of(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Where each text of an array begins, and its letters."""
+    """Return where each text of an array begins and the last ends, and all bytes."""
     if not len(array):
         return np.zeros(1, np.int64), np.empty(0, np.uint8)
     width = np.int64 if pa.types.is_large_string(array.type) else np.int32
     _, offsets, text = array.buffers()
     bounds = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
-    letters = np.empty(0, np.uint8) if text is None else np.frombuffer(text, np.uint8)
-    return bounds - bounds[0], letters[bounds[0] : bounds[-1]]
+    data = np.empty(0, np.uint8) if text is None else np.frombuffer(text, np.uint8)
+    return bounds - bounds[0], data[bounds[0] : bounds[-1]]

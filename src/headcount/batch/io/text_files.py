@@ -1,4 +1,8 @@
-"""Text files: how a file of lines is opened, plain or compressed, and what may be wrong with it as a whole."""
+"""Text files, plain or compressed.
+
+Responsible for opening them and for errors of a whole file: its encoding, its compression, the length of its lines.
+Must not know what is in a line.
+"""
 
 import gzip
 import sys
@@ -13,12 +17,12 @@ from headcount.errors import BadInput
 STANDARD_INPUT = "-"
 UTF8_MARK = b"\xef\xbb\xbf"
 LONGEST_LINE = 1 << 24
-"""No event is so long. A line may have no end: a small packed file can hold one of gigabytes."""
+"""Maximum length of a line, in bytes. A small compressed file can contain one of gigabytes."""
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class TextFile(NamedTuple):
-    """An open file: `plain` gives its bytes, unpacked if need be, `stored` is what lies on disk."""
+    """An open file: `plain` returns its bytes, decompressed if necessary, `stored` is the file on disk."""
 
     where: str
     plain: IO[bytes]
@@ -26,7 +30,7 @@ class TextFile(NamedTuple):
     size: int
 
     def share(self) -> float:
-        """How much of the file has been read, from 0 to 1."""
+        """Return the part of the file that has been read, from 0 to 1."""
         return self.stored.tell() / self.size if self.size else 0.0
 
 
@@ -38,14 +42,14 @@ def opened(path: str | Path, where: str) -> Iterator[TextFile]:
         return
     path = Path(path)
     with path.open("rb") as stored:
-        is_packed = path.suffix.lower() == ".gz"
-        plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stored)) if is_packed else stored
+        is_compressed = path.suffix.lower() == ".gz"
+        plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stored)) if is_compressed else stored
         yield TextFile(where, plain, stored, path.stat().st_size)
 
 
 @contextmanager
 def unpacked(where: str) -> Iterator[None]:
-    """Says of a compressed file that cannot be unpacked where it is."""
+    """Raise errors of decompression as `BadInput` with the name of the file."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -53,11 +57,11 @@ def unpacked(where: str) -> Iterator[None]:
 
 
 def too_long_a_line(where: str) -> BadInput:
-    """Return what is wrong with a file that has a line longer than any event."""
+    """Return the error of a file with a line that is too long."""
     return BadInput(f"has a line of more than {LONGEST_LINE:,} bytes: no event is so long", where=where)
 
 
 def require_utf8(beginning: bytes, where: str) -> None:
-    """Raises `BadInput` if a file begins as UTF-16 does; other bytes are judged row by row."""
+    """Raise `BadInput` if a file begins like UTF-16; other bytes are validated row by row."""
     if beginning.startswith(_UTF16_MARKS):
         raise BadInput("is UTF-16 text: save it as UTF-8", where=where)

@@ -1,7 +1,7 @@
-"""Time columns: timestamps of any unit, numbers and text, as whole milliseconds.
+"""Columns of times: timestamps of any unit, numbers and text, as whole milliseconds.
 
-Good columns cost next to nothing: a look at the smallest and the largest, and a division where
-the unit asks for it. Only where that look fails are single rows looked at.
+Responsible for the conversion and for plausible times. Valid columns are fast: the smallest and the largest value are
+checked, and single rows only if that fails. Must not know what the times are of.
 """
 
 from collections.abc import Callable
@@ -11,29 +11,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.batch.io.blocks import Complaint
+from headcount.batch.io.blocks import Problem
 from headcount.batch.io.text_columns import as_mask, is_text
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.timestamps import EARLIEST, TOO_LATE, UnreadableMoment, absurdity, moment, spoken
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_LOOKED_AT_ONCE = 1 << 16
+_PARSED_AT_ONCE = 1 << 16
 _NANOSECONDS = pa.timestamp("ns", tz="UTC")
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
 
 
-class Moments(NamedTuple):
-    """A column of milliseconds (int64), null where nothing stood or nothing sensible."""
+class Times(NamedTuple):
+    """A column of milliseconds (int64), null where the value is null or invalid."""
 
     column: pa.ChunkedArray
-    complaints: list[Complaint]
+    problems: list[Problem]
 
 
-def moments(column: pa.ChunkedArray, name: str, where: str) -> Moments:
-    """The column in milliseconds; what is finer is cut off. Timestamps without a zone are UTC.
+def times(column: pa.ChunkedArray, name: str, where: str) -> Times:
+    """Return the column in milliseconds, rounded down. Timestamps without a zone are UTC.
 
-    Raises `BadInput` if the whole column cannot hold times.
+    Raises `BadInput` if the type of the column is none of times.
     """
     kind = column.type
     if pa.types.is_timestamp(kind):
@@ -49,27 +49,29 @@ def moments(column: pa.ChunkedArray, name: str, where: str) -> Moments:
     )
 
 
-def _from_numbers(numbers: pa.ChunkedArray, unit: str, name: str, shown: Callable[[Ms], str]) -> Moments:
-    """Looks at the numbers in their own unit, so that none can overflow into sense."""
+def _from_numbers(numbers: pa.ChunkedArray, unit: str, name: str, format_time: Callable[[Ms], str]) -> Times:
+    """Check the numbers in their own unit, so that none overflows into a plausible time."""
     earliest, too_late = (limit * _PER_SECOND[unit] // 1_000 for limit in (EARLIEST, TOO_LATE))
-    complaints = _absurd(numbers, earliest, too_late, lambda number: _outside(number, unit, name, shown))
-    return Moments(_in_milliseconds(numbers, unit), complaints)
+    problems = _implausible(
+        numbers, earliest, too_late, lambda number: _outside(number, unit, name, format_time)
+    )
+    return Times(_in_milliseconds(numbers, unit), problems)
 
 
-def _absurd(
+def _implausible(
     numbers: pa.ChunkedArray, earliest: int, too_late: int, reason: Callable[[int], str]
-) -> list[Complaint]:
+) -> list[Problem]:
     bounds = pc.min_max(numbers).as_py()
     if bounds["min"] is None or earliest <= bounds["min"] <= bounds["max"] < too_late:
         return []
     outside = pc.or_(pc.less(numbers, earliest), pc.greater_equal(numbers, too_late))
     rows = as_mask(pc.fill_null(outside, fill_value=False))
-    return [Complaint(rows, lambda row: reason(numbers[row].as_py()))]
+    return [Problem(rows, lambda row: reason(numbers[row].as_py()))]
 
 
-def _outside(number: int, unit: str, name: str, shown: Callable[[Ms], str]) -> str:
+def _outside(number: int, unit: str, name: str, format_time: Callable[[Ms], str]) -> str:
     ms = number * 1_000 // _PER_SECOND[unit]
-    return f"{name} {shown(ms)} {absurdity(ms)}"
+    return f"{name} {format_time(ms)} {absurdity(ms)}"
 
 
 def _in_milliseconds(numbers: pa.ChunkedArray, unit: str) -> pa.ChunkedArray:
@@ -77,44 +79,44 @@ def _in_milliseconds(numbers: pa.ChunkedArray, unit: str) -> pa.ChunkedArray:
         return numbers
     if unit == "s":
         return pc.multiply(numbers, 1_000)
-    # Arrow divides towards zero; below zero that is no flooring, but it is absurd there anyway.
+    # Arrow rounds towards zero, not down, but times below zero are implausible anyway.
     return pc.divide(numbers, _PER_SECOND[unit] // 1_000)
 
 
-def _from_text(column: pa.ChunkedArray, name: str) -> Moments:
-    slices = _written(column)
+def _from_text(column: pa.ChunkedArray, name: str) -> Times:
+    slices = _texts(column)
     read = [_read(words) for words in slices]
     numbers = pa.chunked_array(read, pa.int64())
     unread = as_mask(pc.is_null(numbers))
     if numbers.null_count:
         unread &= np.concatenate([as_mask(pc.is_valid(words)) for words in slices])
-    complaints = _absurd(numbers, EARLIEST, TOO_LATE, lambda number: _outside(number, "ms", name, str))
+    problems = _implausible(numbers, EARLIEST, TOO_LATE, lambda number: _outside(number, "ms", name, str))
     if unread.any():
         whole = pa.chunked_array(slices, pa.binary())
-        complaints.append(Complaint(unread, lambda row: _unreadable(whole[row].as_py(), name)))
-    return Moments(numbers, complaints)
+        problems.append(Problem(unread, lambda row: _parse_error(whole[row].as_py(), name)))
+    return Times(numbers, problems)
 
 
-def _written(column: pa.ChunkedArray) -> list[pa.Array]:
-    """The words as bytes in handy pieces, null where nothing is written."""
+def _texts(column: pa.ChunkedArray) -> list[pa.Array]:
+    """Return the texts as bytes in small arrays, null for empty ones."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     pieces = []
     for chunk in column.chunks:
-        for start in range(0, len(chunk), _LOOKED_AT_ONCE):
-            words = chunk.slice(start, _LOOKED_AT_ONCE).cast(pa.binary())
+        for start in range(0, len(chunk), _PARSED_AT_ONCE):
+            words = chunk.slice(start, _PARSED_AT_ONCE).cast(pa.binary())
             pieces.append(pc.if_else(pc.equal(pc.binary_length(words), 0), None, words))
     return pieces
 
 
 def _read(words: pa.Array) -> pa.Array:
-    """All at once if they are all of one kind, else one by one."""
+    """Parse all at once if they all have one format, else one by one."""
     for read in (_read_numbers, _read_rfc3339):
         try:
             return read(words.cast(pa.string()))
         except pa.ArrowInvalid:
             continue
-    return pa.array([_moment_or_none(word) for word in words.to_pylist()], pa.int64())
+    return pa.array([_time_or_none(word) for word in words.to_pylist()], pa.int64())
 
 
 def _read_numbers(words: pa.Array) -> pa.Array:
@@ -125,14 +127,14 @@ def _read_rfc3339(words: pa.Array) -> pa.Array:
     return words.cast(_NANOSECONDS).cast(_MILLISECONDS, safe=False).cast(pa.int64())
 
 
-def _moment_or_none(word: bytes | None) -> Ms | None:
+def _time_or_none(word: bytes | None) -> Ms | None:
     try:
         return None if word is None else moment(word.decode())
     except (UnreadableMoment, UnicodeDecodeError):
         return None
 
 
-def _unreadable(word: bytes, name: str) -> str:
+def _parse_error(word: bytes, name: str) -> str:
     text = word.decode("utf-8", "backslashreplace")
     try:
         moment(text)

@@ -1,7 +1,7 @@
-"""Writing: meeting sessions as files, or on a stream.
+"""Writers of meeting sessions to files or streams.
 
-Files are written aside, in a directory of their own beside their place, and put in place when all
-of them are whole. Whatever goes wrong before that, what was there stays as it was.
+Responsible for the formats, and for complete files: they are written to a temporary directory beside their place, and
+moved when all are complete. If writing fails, existing files are unchanged. Must not know how meetings are found.
 """
 
 import shutil
@@ -30,61 +30,61 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 def write_sessions(sessions: Sessions, out_dir: str | Path, fmt: str = "parquet") -> list[Path]:
-    """Write the sessions into a directory, which is made if need be, and say which files they are.
+    """Write the sessions into a directory, which is created if necessary, and return the files.
 
-    `meetings` and `participants` as .parquet, .csv or .ndjson, or as one meetings.json in Daily's
-    form; beside them the rows that were left out, if any. Raises `CannotWrite`.
+    They are `meetings` and `participants` as .parquet, .csv or .ndjson, or one meetings.json in Daily's
+    format, and the invalid rows that were left out, if any. Raises `CannotWrite`.
     """
-    with _aside(Path(out_dir)) as aside:
+    with _temporary_directory(Path(out_dir)) as temporary:
         if fmt == "daily":
-            _write_daily(sessions, aside)
+            _write_daily(sessions, temporary)
         else:
             with ThreadPoolExecutor(1) as pool:
                 meetings = pool.submit(
-                    _write_pieces, [sessions.meetings], MEETINGS, aside / f"meetings.{fmt}"
+                    _write_pieces, [sessions.meetings], MEETINGS, temporary / f"meetings.{fmt}"
                 )
-                _write_pieces(sessions.participant_pieces(), PARTICIPANTS, aside / f"participants.{fmt}")
+                _write_pieces(sessions.participant_pieces(), PARTICIPANTS, temporary / f"participants.{fmt}")
                 meetings.result()
         if sessions.rejects is not None:
-            sessions.rejects.write(aside / REJECTED)
-        return _put_in_place(aside, Path(out_dir))
+            sessions.rejects.write(temporary / REJECTED)
+        return _move_files(temporary, Path(out_dir))
 
 
 def write_table(pieces: Iterable[pa.Table], schema: pa.Schema, out_dir: Path, name: str) -> Path:
-    """Write one table that comes in pieces into a file of a directory, its columns named as in the schema.
+    """Write one table in pieces into a file of a directory, with the column names of the schema.
 
     Raises `CannotWrite`.
     """
-    with _aside(out_dir) as aside:
+    with _temporary_directory(out_dir) as temporary:
         if name.endswith(".csv"):
-            with (aside / name).open("wb") as file:
+            with (temporary / name).open("wb") as file:
                 stream_csv(pieces, schema, file, schema.names)
         else:
-            _write_pieces(pieces, schema, aside / name)
-        return (aside / name).replace(out_dir / name)
+            _write_pieces(pieces, schema, temporary / name)
+        return (temporary / name).replace(out_dir / name)
 
 
 @contextmanager
-def _aside(out_dir: Path) -> Iterator[Path]:
-    """A directory to write in, on the disk where the files will stand; gone afterwards."""
-    made = _made(out_dir)
+def _temporary_directory(out_dir: Path) -> Iterator[Path]:
+    """Create a temporary directory on the disk of the files, and delete it afterwards."""
+    created = _missing(out_dir)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".headcount-", dir=out_dir))
+        temporary = Path(tempfile.mkdtemp(prefix=".headcount-", dir=out_dir))
         try:
-            yield aside
+            yield temporary
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
     except BaseException as error:
-        for folder in made:
+        for folder in created:
             _remove_if_empty(folder)
         if isinstance(error, OSError):
             raise CannotWrite(str(out_dir), error.strerror or str(error)) from error
         raise
 
 
-def _made(out_dir: Path) -> list[Path]:
-    """The directories that do not exist yet, the innermost first."""
+def _missing(out_dir: Path) -> list[Path]:
+    """Return the directories that do not exist yet, the innermost first."""
     return [folder for folder in (out_dir, *out_dir.parents) if not folder.exists()]
 
 
@@ -95,17 +95,17 @@ def _remove_if_empty(folder: Path) -> None:
         return
 
 
-def _put_in_place(aside: Path, out_dir: Path) -> list[Path]:
-    names = sorted(path.name for path in aside.iterdir())
-    placed = [(aside / name).replace(out_dir / name) for name in names]
+def _move_files(temporary: Path, out_dir: Path) -> list[Path]:
+    names = sorted(path.name for path in temporary.iterdir())
+    placed = [(temporary / name).replace(out_dir / name) for name in names]
     if REJECTED not in names:
-        # What an earlier run left out has nothing to do with these sessions.
+        # A file of an earlier run does not belong to these sessions.
         (out_dir / REJECTED).unlink(missing_ok=True)
     return placed
 
 
 def _write_pieces(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
-    """Write a table that comes in pieces; none is held longer than it takes to write it."""
+    """Write a table in pieces, each of which is in memory only until it is written."""
     if path.suffix == ".parquet":
         _write_parquet(pieces, schema, path)
         return
@@ -114,7 +114,7 @@ def _write_pieces(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) -> 
 
 
 def _write_parquet(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
-    """Write Parquet, one piece while the next is being assembled."""
+    """Write Parquet, one piece while the next is computed."""
     with (
         pq.ParquetWriter(path, schema, **_parquet_options(schema)) as parquet,
         ThreadPoolExecutor(1) as pool,
@@ -129,13 +129,13 @@ def _write_parquet(pieces: Iterable[pa.Table], schema: pa.Schema, path: Path) ->
 
 
 def _parquet_options(schema: pa.Schema) -> dict[str, Any]:
-    """How columns are encoded: repeated words by number, numbers by their differences.
+    """Return the encodings of columns: repeated texts by number, numbers by their differences.
 
     Measured over a million entries: without this, Arrow first tries to number times and unique
-    words, too, which takes a third of the time of writing. Differences are smaller than what
-    Snappy makes of whole numbers. Ids of meetings are random letters: trying to compress them
-    takes twice as long as writing all the rest of a meeting. Statistics of words cost as
-    much as writing them, and nobody looks for a range of ids.
+    texts, too, which takes a third of the time of writing. Differences are smaller than
+    numbers compressed by Snappy. Ids of meetings are random: trying to compress them takes
+    twice as long as writing the rest of a meeting. Statistics of texts cost as much as
+    writing them, and nobody searches for a range of ids.
     """
     numbers = [field.name for field in schema if _is_number(field.type)]
     dense = {*numbers, "id"}
@@ -173,7 +173,7 @@ def stream_csv(
 
 def stream_ndjson(pieces: Iterable[pa.Table], schema: pa.Schema, file: IO[bytes]) -> None:
     """Write a table as NDJSON, with its own names."""
-    # A struct costs a fifth of a dictionary, and there may be millions.
+    # A struct costs a fifth of a dictionary, and there may be millions of rows.
     row = msgspec.defstruct("Row", [(name, object) for name in schema.names])
     for batch in _batches(pieces):
         values = zip(*(column.to_pylist() for column in batch.columns), strict=True)
@@ -181,7 +181,7 @@ def stream_ndjson(pieces: Iterable[pa.Table], schema: pa.Schema, file: IO[bytes]
 
 
 def stream_daily(sessions: Sessions, file: IO[bytes]) -> None:
-    """Write the meetings as Daily's `GET /meetings` answers, all on one page."""
+    """Write the meetings as a response of Daily's `GET /meetings`, all on one page."""
     objects = sessions.to_daily()
     file.write(_ENCODER.encode({"total_count": len(objects), "data": objects}))
     file.write(b"\n")
@@ -190,22 +190,22 @@ def stream_daily(sessions: Sessions, file: IO[bytes]) -> None:
 _Stream = Callable[[Iterable[pa.Table], pa.Schema, IO[bytes]], None]
 
 STREAMS: Final[dict[str, _Stream]] = {"csv": stream_csv, "ndjson": stream_ndjson}
-"""How to write one table on a stream, by format."""
+"""Functions that write one table to a stream, by format."""
 
 
 def _batches(pieces: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
-    """Some rows at a time: codes as their words, times as RFC 3339."""
+    """Yield some rows at a time, with codes as texts and times as RFC 3339."""
     for piece in pieces:
         for batch in piece.to_batches(_ROWS_AT_ONCE):
-            columns = [_column_in_words(column) for column in batch.columns]
+            columns = [_as_text(column) for column in batch.columns]
             yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
-def _column_in_words(column: pa.Array) -> pa.Array:
+def _as_text(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         return column.cast(column.type.value_type)
     if pa.types.is_timestamp(column.type):
-        # Arrow looks up the zone of every single time; without one it is ten times as fast.
+        # Arrow looks up the zone of each time; without one it is ten times as fast.
         naive = column.cast(pa.timestamp("ms")).cast(pa.string())
         return pc.binary_join_element_wise(pc.binary_replace_slice(naive, 10, 11, "T"), "Z", "")
     return column

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.batch.io.blocks import Complaint
+from headcount.batch.io.blocks import Problem
 from headcount.batch.io.readers import EventTable, read
 from headcount.engine.catch_up import Progress, catch_up
 from headcount.engine.rules_guard import require_same_rules
@@ -95,26 +95,26 @@ def import_files(
     return done
 
 
-def _over_limits(rows: EventTable, limits: Limits, now: Ms) -> list[Complaint]:
+def _over_limits(rows: EventTable, limits: Limits, now: Ms) -> list[Problem]:
     """Return the rows in which a text that identifies something, or the time, exceeds the limits."""
     bounds = dict.fromkeys(_IDENTITIES, (limits.name_length, NAME_BYTES)) | {
         "domain": (DOMAIN_BYTES, DOMAIN_BYTES)
     }
-    complaints = _in_the_future(rows["at"], now)
+    problems = _in_the_future(rows["at"], now)
     for name, bound in bounds.items():
         if name in rows.column_names:
-            complaints += _too_long_in(rows[name], name, *bound)
-    return complaints
+            problems += _too_long_in(rows[name], name, *bound)
+    return problems
 
 
-def _in_the_future(at: pa.ChunkedArray, now: Ms) -> list[Complaint]:
+def _in_the_future(at: pa.ChunkedArray, now: Ms) -> list[Problem]:
     if (pc.max(at).as_py() or 0) <= now + AHEAD_MS:
         return []
     late = pc.fill_null(pc.greater(at, now + AHEAD_MS), fill_value=False).to_numpy()
-    return [Complaint(late, lambda row: f"at {time_problem(at[row].as_py(), now)}")]
+    return [Problem(late, lambda row: f"at {time_problem(at[row].as_py(), now)}")]
 
 
-def _too_long_in(column: pa.ChunkedArray, name: str, characters: int, most_bytes: int) -> list[Complaint]:
+def _too_long_in(column: pa.ChunkedArray, name: str, characters: int, most_bytes: int) -> list[Problem]:
     words = pa.chunked_array([chunk.dictionary for chunk in column.chunks]) if _is_coded(column) else column
     least = min(characters, most_bytes)
     if (pc.max(pc.binary_length(words)).as_py() or 0) <= least:
@@ -129,7 +129,7 @@ def _too_long_in(column: pa.ChunkedArray, name: str, characters: int, most_bytes
         text = texts[row].as_py()
         return f"{name} {excess(text, characters, most_bytes)}: {shortened(text)}"
 
-    return [Complaint(rows, reason)] if rows.any() else []
+    return [Problem(rows, reason)] if rows.any() else []
 
 
 def _is_coded(column: pa.ChunkedArray) -> bool:
