@@ -2,7 +2,7 @@
 
 import pytest
 
-from headcount.clock import JUMP_STANDS_MS, LITTLE_MS, Clock
+from headcount.clock import JUMP_CONFIRMED_MS, SMALL_JUMP_MS, Clock
 
 T = 1_800_000_000_000
 YEAR = 365 * 86_400_000
@@ -25,14 +25,14 @@ def times():
     return Times()
 
 
-@pytest.mark.parametrize("off", [YEAR, -YEAR, LITTLE_MS + 1, -LITTLE_MS - 1])
+@pytest.mark.parametrize("off", [YEAR, -YEAR, SMALL_JUMP_MS + 1, -SMALL_JUMP_MS - 1])
 def test_a_jump_is_followed_only_if_it_stands(times, off):
     clock = times.clock()
     times.off = off
-    for times.passed in (0, 1_000, JUMP_STANDS_MS - 1):
+    for times.passed in (0, 1_000, JUMP_CONFIRMED_MS - 1):
         assert clock.now() == T + times.passed
-    times.passed = JUMP_STANDS_MS
-    assert clock.now() == T + JUMP_STANDS_MS + off
+    times.passed = JUMP_CONFIRMED_MS
+    assert clock.now() == T + JUMP_CONFIRMED_MS + off
 
 
 @pytest.mark.parametrize("off", [YEAR, -YEAR])
@@ -40,7 +40,7 @@ def test_a_glitch_is_never_seen(times, off):
     clock = times.clock()
     for times.passed, times.off in ((0, 0), (10, off), (3_000, off), (3_010, 0), (60_000, 0), (60_010, off)):
         assert clock.now() == T + times.passed
-    assert clock.trusted_for() > DAY
+    assert clock.stable_for() > DAY
 
 
 def test_clocks_that_jump_about_are_not_followed(times):
@@ -50,7 +50,7 @@ def test_clocks_that_jump_about_are_not_followed(times):
         assert clock.now() == T + times.passed
 
 
-@pytest.mark.parametrize("off", [LITTLE_MS, 1_000])
+@pytest.mark.parametrize("off", [SMALL_JUMP_MS, 1_000])
 def test_little_steps_forward_are_followed_at_once(times, off):
     clock = times.clock()
     times.off = off
@@ -59,34 +59,34 @@ def test_little_steps_forward_are_followed_at_once(times, off):
 
 def test_little_steps_back_are_waited_for(times):
     clock = times.clock()
-    times.off = -LITTLE_MS
+    times.off = -SMALL_JUMP_MS
     seen = []
-    for times.passed in range(0, 3 * LITTLE_MS, 1_000):
+    for times.passed in range(0, 3 * SMALL_JUMP_MS, 1_000):
         seen.append(clock.now())
     assert seen == sorted(seen)
-    assert seen[-1] == T + times.passed - LITTLE_MS
+    assert seen[-1] == T + times.passed - SMALL_JUMP_MS
 
 
 def test_a_start_behind_the_log_waits_before_it_follows_and_one_after_a_pause_does_not(times):
     behind = times.clock(T + YEAR)
     assert behind.now() == T + YEAR
-    assert behind.outside() == T
+    assert behind.wall_time() == T
     assert times.clock(T - YEAR).now() == T
-    times.passed = JUMP_STANDS_MS
-    assert behind.now() == T + JUMP_STANDS_MS
+    times.passed = JUMP_CONFIRMED_MS
+    assert behind.now() == T + JUMP_CONFIRMED_MS
 
 
 def test_what_deletes_by_age_waits_for_a_day_after_a_jump(times):
     clock = times.clock(T - DAY)
-    assert clock.trusted_for() > DAY
+    assert clock.stable_for() > DAY
     times.off = YEAR
     clock.now()
-    times.passed = JUMP_STANDS_MS
-    assert clock.trusted_for() == 0
+    times.passed = JUMP_CONFIRMED_MS
+    assert clock.stable_for() == 0
     times.passed += DAY
-    assert clock.trusted_for() == DAY
-    assert times.clock(T + YEAR - 2 * DAY).trusted_for() == 0
-    assert times.clock(0).trusted_for() > DAY
+    assert clock.stable_for() == DAY
+    assert times.clock(T + YEAR - 2 * DAY).stable_for() == 0
+    assert times.clock(0).stable_for() > DAY
 
 
 def test_each_jump_is_noticed_once(times):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headcount.errors import BadInput
-from headcount.limits import DOMAIN_BYTES, NAME_BYTES, cut, excess, require_domain
+from headcount.limits import DOMAIN_BYTES, NAME_BYTES, length_problem, require_domain, truncate
 
 EMOJI = "\N{GRINNING FACE}"
 
@@ -22,20 +22,20 @@ EMOJI = "\N{GRINNING FACE}"
     ],
 )
 def test_a_name_is_bounded_in_characters_and_in_bytes(text, wrong):
-    assert excess(text) == wrong
+    assert length_problem(text) == wrong
 
 
 @given(st.text(max_size=1_100), st.integers(16, 1_024))
 def test_what_is_cut_is_a_beginning_that_fits_and_what_fits_is_not_cut(text, characters):
-    shown = cut(text, characters)
+    shown = truncate(text, characters)
     assert text.startswith(shown)
-    assert excess(shown, characters) is None
-    assert (shown == text) == (excess(text, characters) is None)
+    assert length_problem(shown, characters) is None
+    assert (shown == text) == (length_problem(text, characters) is None)
 
 
 @given(st.text(EMOJI + "漢é", min_size=600, max_size=700))
 def test_a_cut_name_is_as_long_as_the_limits_allow(text):
-    shown = cut(text)
+    shown = truncate(text)
     rest = text[len(shown) :]
     assert len(shown) == 512 or len((shown + rest[0]).encode()) > NAME_BYTES
 

@@ -27,7 +27,7 @@ from headcount.store.dedup import entry_of
 from headcount.store.open import open_store
 from headcount.store.records import Origin
 from headcount.store.sources import DeadLetter, SourceRow, SourceStat
-from headcount.terminal import visible, visible_lines
+from headcount.terminal import escape_controls, escape_controls_in_lines
 
 NASTY = "\x1b]0;title\x07\x1b[2J\x9b31m\u202eX\u2066\r\nFORGED\u2028\x7f"
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -38,16 +38,16 @@ ROOT = Path(__file__).parents[1]
 
 @given(st.text())
 def test_what_is_shown_says_what_is_there_and_no_more(text):
-    shown = visible(text)
+    shown = escape_controls(text)
     assert not CONTROLS.search(shown)
     assert "\n" not in shown
-    assert visible(shown) == shown
-    assert visible_lines(text).count("\n") == text.count("\n")
+    assert escape_controls(shown) == shown
+    assert escape_controls_in_lines(text).count("\n") == text.count("\n")
 
 
 def test_json_stays_json():
     told = json.dumps({"room": NASTY}, ensure_ascii=False)
-    assert json.loads(visible(told)) == {"room": NASTY}
+    assert json.loads(escape_controls(told)) == {"room": NASTY}
 
 
 class Galene(BaseHTTPRequestHandler):

@@ -1,11 +1,11 @@
-"""Headcount: who was in the room, when, and for how long.
+"""Headcount: exact meeting sessions from join and leave events.
 
     from headcount import sessionize
     sessions = sessionize("calls.parquet")
     sessions.meetings        # a pyarrow.Table
     sessions.to_daily()      # Daily's meeting objects
 
-The kernel needs nothing but Python. `sessionize` needs the extra `headcount[batch]`.
+The kernel needs only Python. `sessionize` needs the extra `headcount[batch]`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -45,10 +45,10 @@ _BATCH = {"sessionize": "sessionize", "Sessions": "sessions", "Summary": "sessio
 
 
 def __getattr__(name: str) -> Any:
-    """Numba and Arrow are loaded when they are first asked for: the kernel does without."""
+    """Load Numba and Arrow on first use: the kernel does not need them."""
     if name not in _BATCH:
         raise AttributeError(f"module 'headcount' has no attribute '{name}'")
-    from importlib import import_module  # noqa: PLC0415 - only who asks for it pays for it
+    from importlib import import_module  # noqa: PLC0415 - loaded only if used
 
     try:
         return getattr(import_module(f"headcount.batch.{_BATCH[name]}"), name)

@@ -1,9 +1,10 @@
-"""Clock: what time it is, in ms. Constructed by `service/container.py`, the commands and the tests.
+"""The clock of the service, in ms.
 
-There are two answers, because the machine's clock may be wrong and be set right while we run. Our
-own time orders what is received, and rooms, retries and expiries live by it: it does not follow a jump
-of the machine's clock before that has stood for a while. The time outside is what senders live by.
-Nearly always they are the same.
+There are two times, because the machine's clock may be wrong and corrected while the service runs. The *service time*
+orders what is received, and rooms, retries and expiry depend on it: it follows a jump of the machine's clock only after
+a while. The *wall time* is compared with the times of senders. Nearly always they are equal.
+
+Responsible for jumps of the machine's clock. Must not know what the time is used for.
 """
 
 import threading
@@ -14,25 +15,24 @@ from typing import Final
 from headcount.kernel.events import Ms
 
 _CATCHING_UP: Final = 0.5
-LITTLE_MS: Final[Ms] = 5 * 60_000
-"""So far may a clock be set back, and what happens is still told by a time that waits for it. More is a jump."""
-JUMP_STANDS_MS: Final[Ms] = 15_000
-"""A jump of the machine's clock is followed once it has stood for this long."""
+SMALL_JUMP_MS: Final[Ms] = 5 * 60_000
+"""Maximum change of the machine's clock that both times adapt to gradually. A larger change is a jump."""
+JUMP_CONFIRMED_MS: Final[Ms] = 15_000
+"""The service time follows a jump of the machine's clock after this duration."""
 _LONG_AWAY_MS: Final[Ms] = 86_400_000
 _NO_JUMP: Final = float("-inf")
 
 
 class Clock:
-    """The machine's clock, made fit to order by.
+    """The machine's clock, without sudden changes.
 
-    `not_before` is a moment that was seen already, in an earlier life perhaps. The other arguments are where the
-    time comes from, for tests.
+    `not_before` is a time that was used already, possibly before a restart. The other arguments are the sources of
+    time, for tests.
 
-    * If the machine's clock is set back by up to five minutes, our time goes on at half its speed until the
-      machine's has caught up. If it is set forward by up to five minutes, our time follows at once.
-    * If it jumps by more, our time goes on as if it had not, and follows once the jump has stood for
-      `JUMP_STANDS_MS`: a glitch of a year for a few seconds is never seen. This is the only case in which our
-      time goes back.
+    * If the machine's clock is set back by up to five minutes, the service time continues at half speed until the
+      machine's clock has caught up. If it is set forward by up to five minutes, the service time follows at once.
+    * If it jumps by more, the service time continues as before, and follows after `JUMP_CONFIRMED_MS`: a wrong year
+      for a few seconds has no effect. Only then may the service time go back.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class Clock:
         self._steady_ms = steady_ms or _steady_ms
         self._steady = self._steady_ms()
         machine = self._machine_ms()
-        self._ours: float = max(machine, not_before)
-        self._outside: float = not_before
+        self._service: float = max(machine, not_before)
+        self._wall: float = not_before
         self._jump = 0.0
         self._jumped_at: float | None = None
         self._noticed: Ms | None = None
@@ -55,61 +55,60 @@ class Clock:
         self._followed_at = self._steady if suspicious else _NO_JUMP
 
     def now(self) -> Ms:
-        """Our own time. It goes back only if the machine's clock was wrong by more than five minutes."""
+        """Return the service time. It goes back only if the machine's clock was wrong by more than five minutes."""
         with self._lock:
-            self._go_on()
-            return int(self._ours)
+            self._update()
+            return int(self._service)
 
-    def outside(self) -> Ms:
-        """The time by which what senders sign and say is judged.
+    def wall_time(self) -> Ms:
+        """Return the wall time, with which signatures and times of senders are compared.
 
-        Like our own it waits for a clock that was set back, so that nobody leaves before they came
-        because a clock was corrected by a second. But if that is more than five minutes, the time
-        was wrong by so much that it goes back, too.
+        Like the service time it waits for a clock that was set back by up to five minutes, so that no leave
+        precedes its join because of a small correction. If it was set back by more, the wall time goes back.
         """
         with self._lock:
-            self._go_on()
-            return int(self._outside)
+            self._update()
+            return int(self._wall)
 
-    def ahead(self) -> Ms:
-        """How far our own time is ahead of the machine's clock."""
+    def ahead_ms(self) -> Ms:
+        """Return by how much the service time is ahead of the machine's clock, in ms."""
         return max(0, self.now() - int(self._machine_ms()))
 
     def take_jump(self) -> Ms | None:
-        """By how much the machine's clock jumped, if it did since this was last asked; negative is back."""
+        """Return by how much the machine's clock jumped since the last call (negative: back), or None."""
         with self._lock:
             noticed, self._noticed = self._noticed, None
             return noticed
 
-    def trusted_for(self) -> Ms:
-        """For how long no jump was followed, in ms: what deletes by age must wait until this is long.
+    def stable_for(self) -> Ms:
+        """Return for how long no jump was followed, in ms: deletion by age must wait until this is long.
 
         A clock that is more than a day ahead of `not_before` at the start counts as a jump.
         """
         with self._lock:
-            self._go_on()
+            self._update()
             return int(min(self._steady - self._followed_at, 2**53))
 
-    def _go_on(self) -> None:
+    def _update(self) -> None:
         steady, machine = self._steady_ms(), self._machine_ms()
         passed = steady - self._steady
         self._steady = steady
         waiting = passed * _CATCHING_UP
-        outside = max(machine, self._outside + waiting)
-        self._outside = outside if outside - machine <= LITTLE_MS else machine
-        jump = machine - (self._ours + passed)
-        if abs(jump) > LITTLE_MS:
-            self._ours = self._held(machine, jump, passed)
+        wall = max(machine, self._wall + waiting)
+        self._wall = wall if wall - machine <= SMALL_JUMP_MS else machine
+        jump = machine - (self._service + passed)
+        if abs(jump) > SMALL_JUMP_MS:
+            self._service = self._after_jump(machine, jump, passed)
         else:
             self._jumped_at = None
-            self._ours = max(machine, self._ours + waiting)
+            self._service = max(machine, self._service + waiting)
 
-    def _held(self, machine: float, jump: float, passed: float) -> float:
-        """Our time while the machine's clock is somewhere else: as if it were not, until that has stood for long."""
-        if self._jumped_at is None or abs(jump - self._jump) > LITTLE_MS:
+    def _after_jump(self, machine: float, jump: float, passed: float) -> float:
+        """Return the service time during a jump: as if there were none, until the jump is confirmed."""
+        if self._jumped_at is None or abs(jump - self._jump) > SMALL_JUMP_MS:
             self._jumped_at, self._jump, self._noticed = self._steady, jump, int(jump)
-        if self._steady - self._jumped_at < JUMP_STANDS_MS:
-            return self._ours + passed
+        if self._steady - self._jumped_at < JUMP_CONFIRMED_MS:
+            return self._service + passed
         self._jumped_at = None
         self._followed_at = self._steady
         return machine
@@ -120,7 +119,7 @@ def _machine_ms() -> float:
 
 
 def _steady_ms() -> float:
-    """A clock that nobody sets. Where there is one, it counts the time that the machine sleeps."""
+    """Return a clock that cannot be set. Where possible, it includes the time that the machine sleeps."""
     return time.clock_gettime_ns(_STEADY) / 1e6
 
 

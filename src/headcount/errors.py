@@ -1,20 +1,19 @@
-"""Errors: what can go wrong that is not a mistake of ours.
+"""Errors that are not bugs of Headcount.
 
-The tree is small on purpose. Whoever catches `HeadcountError` catches all that the
-project raises about the world; the message is one sentence that says what, where and
-what to do.
+Responsible for the tree of exceptions: `HeadcountError` is the parent of all. A message is one sentence with what
+happened, where, and how to fix it. Must not know HTTP or the command line.
 """
 
 
 class HeadcountError(Exception):
-    """Something outside the product stands in the way."""
+    """An error caused from outside Headcount."""
 
 
 class BadInput(HeadcountError):
-    """The caller's fault: what was given cannot be read as events.
+    """Invalid input from the caller.
 
-    `reason` says what is wrong; `where` names the file, if it is about one; `place` the
-    row or line within it, if it is about one; `more` counts the other bad rows.
+    `reason` is the problem; `where` the file, if there is one; `place` the row or line in it,
+    if there is one; `more` the number of other invalid rows.
     """
 
     def __init__(self, reason: str, *, where: str = "", place: str = "", more: int = 0) -> None:
@@ -22,26 +21,26 @@ class BadInput(HeadcountError):
         self.where = where
         self.place = place
         self.more = more
-        super().__init__(self._sentence())
+        super().__init__(self._message())
 
-    def _sentence(self) -> str:
+    def _message(self) -> str:
         position = ", ".join(part for part in (self.where, self.place) if part)
-        sentence = f"{position}: {self.reason}" if position else self.reason
+        message = f"{position}: {self.reason}" if position else self.reason
         if not self.more:
-            return sentence
-        return f"{sentence} (and {self.more:,} more bad row{'s' if self.more > 1 else ''})"
+            return message
+        return f"{message} (and {self.more:,} more bad row{'s' if self.more > 1 else ''})"
 
 
 class MalformedJson(BadInput):
-    """The text is not JSON."""
+    """A text that is not JSON."""
 
 
 class TooLarge(BadInput):
-    """More was given at once than is accepted."""
+    """More input at once than is accepted."""
 
 
 class MissingExtra(HeadcountError):
-    """What was asked for needs packages that are not installed."""
+    """A feature whose packages are not installed."""
 
     def __init__(self, extra: str, package: str = "") -> None:
         cause = f" ('{package}' is missing)" if package else ""
@@ -51,7 +50,7 @@ class MissingExtra(HeadcountError):
 
 
 class CannotWrite(HeadcountError):
-    """What was worked out has no place to stand."""
+    """A file or directory that cannot be written."""
 
     def __init__(self, where: str, cause: str) -> None:
         super().__init__(f"{where}: cannot be written: {cause.lower()}")

@@ -1,11 +1,11 @@
-"""Limits: how much one request, list or file may hold, and how long its texts may be; the same for every entrance.
+"""Limits on the size of a request, list or file, and on the length of its texts, the same for every entrance.
 
-Names are parts of indexes. PostgreSQL refuses an index entry of more than 2,704 bytes, however well the disk could
-hold it, and an event that was accepted and then cannot be stored stops the engine. The widest indexes hold a
-domain, a room and a participant, with about 60 bytes beside them, so these three together stay below that size
-even if they cannot be compressed.
+Names are parts of indexes. PostgreSQL refuses an index entry of more than 2,704 bytes, and an event that was accepted
+and then cannot be stored stops the engine. The widest indexes have a domain, a room and a participant, with about 60
+bytes beside them, so these three together stay below that size even if they cannot be compressed.
 
-This module does not know what is done with a text that is too long: identities are refused, display names are cut.
+Responsible for the limits and their messages: identities that are too long are refused, display names are truncated.
+Must not know where a text comes from.
 """
 
 from dataclasses import dataclass, replace
@@ -14,18 +14,18 @@ from typing import Final
 from headcount.errors import BadInput, TooLarge
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.names import NUL, nul_message
-from headcount.timestamps import EARLIEST, spoken
+from headcount.timestamps import EARLIEST, format_timestamp
 
 NAME_CHARACTERS: Final = 512
 """The default length of a name, in characters. Operators may change it: `max_name_length`."""
 NAME_BYTES: Final = 1_024
-"""The most bytes of a name in UTF-8: room, participant, user, session, event id or display name."""
+"""Maximum length of a name in bytes of UTF-8: room, participant, user, session, event id or display name."""
 DOMAIN_BYTES: Final = 256
-"""The most bytes in UTF-8 of a domain, and of the name and the token of a source."""
+"""Maximum length in bytes of UTF-8 of a domain, and of the name and the token of a source."""
 AHEAD_MS: Final[Ms] = 5 * 60_000
-"""How far a sender's clock may be ahead of ours."""
+"""Maximum difference by which a sender's clock may be ahead of the server's."""
 IDENTITIES: Final = ("room", "participant_id", "user_id", "source_session", "id")
-"""The fields of an event that identify something: cut, they would identify something else."""
+"""The fields of an event that identify something: truncated, they would identify something else."""
 _WIDEST_CHARACTER: Final = 4
 
 
@@ -39,18 +39,18 @@ class Limits:
     request_s: float = 30
 
 
-def excess(text: str, characters: int = NAME_CHARACTERS, most_bytes: int = NAME_BYTES) -> str | None:
+def length_problem(text: str, characters: int = NAME_CHARACTERS, max_bytes: int = NAME_BYTES) -> str | None:
     """Return how a text exceeds a limit, as the rest of a sentence about it; None if it does not."""
     if len(text) > characters:
         return f"must be at most {characters} characters [Received {len(text):,}]"
     # Most names are so short that their bytes need no counting.
-    if len(text) * _WIDEST_CHARACTER > most_bytes and (size := _size(text)) > most_bytes:
-        return f"must be at most {most_bytes:,} bytes in UTF-8 [Received {size:,}]"
+    if len(text) * _WIDEST_CHARACTER > max_bytes and (size := _size(text)) > max_bytes:
+        return f"must be at most {max_bytes:,} bytes in UTF-8 [Received {size:,}]"
     return None
 
 
-def cut(text: str, characters: int = NAME_CHARACTERS) -> str:
-    """Return as much of a display name as the limits allow, in whole characters."""
+def truncate(text: str, characters: int = NAME_CHARACTERS) -> str:
+    """Return the start of a display name that is within the limits, in whole characters."""
     text = text[:characters]
     if len(text) * _WIDEST_CHARACTER <= NAME_BYTES or _size(text) <= NAME_BYTES:
         return text
@@ -60,66 +60,66 @@ def cut(text: str, characters: int = NAME_CHARACTERS) -> str:
 def time_problem(at: Ms, now: Ms) -> str | None:
     """Return why an event cannot have happened at `at`, as the rest of a sentence about it; None if it can.
 
-    `now` is the time by which senders are judged.
+    `now` is the wall time, with which senders are compared.
     """
     if at < EARLIEST:
-        return f"must not be before the year 2000 [Received {spoken(at)}]"
+        return f"must not be before the year 2000 [Received {format_timestamp(at)}]"
     if at > now + AHEAD_MS:
         return (
-            f"is more than 5 minutes ahead of our clock, {spoken(now)} [Received {spoken(at)}]:"
+            f"is more than 5 minutes ahead of our clock, {format_timestamp(now)} [Received {format_timestamp(at)}]:"
             " set the source's clock right"
         )
     return None
 
 
 def require_time(event: Event, now: Ms) -> None:
-    """Raise `BadInput` if an event cannot have happened when it says."""
+    """Raise `BadInput` if an event cannot have happened at its times."""
     for field, at in (("at", event.at), ("joined_at", event.joined_at)):
         problem = None if at is None else time_problem(at, now)
         if problem is not None:
             raise BadInput(f"{field} {problem}")
 
 
-def bounded(event: Event, limits: Limits) -> Event:
-    """Return the event within the limits: a display name that exceeds them is cut.
+def limit_names(event: Event, limits: Limits) -> Event:
+    """Return the event with a display name within the limits.
 
-    Raise `BadInput` if a text that identifies something exceeds them.
+    Raises `BadInput` if a text that identifies something exceeds them.
     """
     for field in IDENTITIES:
         text = getattr(event, field)
-        wrong = text and excess(text, limits.name_length)
-        if wrong:
-            raise BadInput(f"{field} {wrong}: {shortened(text)}")
+        problem = text and length_problem(text, limits.name_length)
+        if problem:
+            raise BadInput(f"{field} {problem}: {quote_start(text)}")
     name = event.user_name
-    if name is None or excess(name, limits.name_length) is None:
+    if name is None or length_problem(name, limits.name_length) is None:
         return event
-    return replace(event, user_name=cut(name, limits.name_length))
+    return replace(event, user_name=truncate(name, limits.name_length))
 
 
 def require_domain(domain: str) -> None:
-    """Raise `BadInput` if a store cannot have this domain."""
+    """Raise `BadInput` if a domain is empty, too long or contains U+0000."""
     require_label("domain", domain)
 
 
-def require_label(what: str, text: str) -> None:
-    """Raise `BadInput` if a domain, or the name or token of a source, is empty, too long or holds U+0000."""
+def require_label(field: str, text: str) -> None:
+    """Raise `BadInput` if a domain, or the name or token of a source, is empty, too long or contains U+0000."""
     if not text:
-        raise BadInput(f"{what} must not be empty: give it a name")
+        raise BadInput(f"{field} must not be empty: give it a name")
     if NUL in text:
-        raise BadInput(nul_message(what))
-    wrong = excess(text, DOMAIN_BYTES, DOMAIN_BYTES)
-    if wrong is not None:
-        raise BadInput(f"{what} {wrong}: {shortened(text)}")
+        raise BadInput(nul_message(field))
+    problem = length_problem(text, DOMAIN_BYTES, DOMAIN_BYTES)
+    if problem is not None:
+        raise BadInput(f"{field} {problem}: {quote_start(text)}")
 
 
 def require_events(number: int, limits: Limits) -> None:
-    """Raise `TooLarge` if one request or list holds more events or participants than are accepted at once."""
+    """Raise `TooLarge` if one request or list has more events or participants than are accepted at once."""
     if number > limits.events:
         raise TooLarge(f"{number:,} at once: at most {limits.events:,} are accepted (max_events)")
 
 
-def shortened(text: str) -> str:
-    """Return the beginning of a text that is too long, quoted."""
+def quote_start(text: str) -> str:
+    """Return the start of a text that is too long, quoted."""
     return f"{text[:40]!r}…"
 
 

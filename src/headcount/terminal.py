@@ -1,28 +1,28 @@
-"""Terminal: text from anywhere, made fit to be shown where control characters mean something.
+"""Escaping of control characters in text for terminals.
 
-A room may be called what moves the cursor, paints the screen or turns the direction of a line, and an operator who
-lists rooms must see what is there. This module does not know who prints.
+The name of a room may contain characters that move the cursor, change colors or reverse the direction of a line, and an
+operator who lists rooms must see them. Responsible for the escaping. Must not know what prints the text.
 """
 
 import re
 from typing import Final
 
-# C0 and C1 (line breaks among them), the marks that turn directions, breaks of lines and paragraphs, lone surrogates.
+# C0 and C1 (line breaks among them), the marks of direction, separators of lines and paragraphs, lone surrogates.
 _CONTROLS: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _CONTROLS_IN_LINES: Final = re.compile(_CONTROLS.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
 
 
-def visible(text: str) -> str:
-    r"""Return the text on one line, with each control character written as JSON may write it, like `\u001b`."""
-    return _CONTROLS.sub(_escaped, text)
+def escape_controls(text: str) -> str:
+    r"""Return the text on one line, with each control character escaped as in JSON, like `\u001b`."""
+    return _CONTROLS.sub(_escape, text)
 
 
-def visible_lines(text: str) -> str:
-    """Return the same of a text that has lines and tabs of its own."""
-    return _CONTROLS_IN_LINES.sub(_escaped, text)
+def escape_controls_in_lines(text: str) -> str:
+    """Return the text with control characters escaped, except line breaks and tabs."""
+    return _CONTROLS_IN_LINES.sub(_escape, text)
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"

@@ -1,7 +1,9 @@
-"""Periods: where the hours, days and months of a zone begin.
+"""Time zones: names and offsets, local times, and the starts of hours, days and months.
 
-A day is one of the zone's calendar: it has 23 or 25 hours where clocks are set, and is left out where the calendar
-leaves it out. Times are ms; all of this century begin on a quarter of an hour of UTC.
+A day is one of the zone's calendar: it has 23 or 25 hours when clocks change, and does not exist where the calendar
+skips it. Times are ms; all periods of this century start on a quarter of an hour of UTC.
+
+Responsible for the calendar. Must not know what happened in a period.
 """
 
 import re
@@ -17,31 +19,31 @@ from headcount.kernel.events import Ms
 
 EARLIEST: Final[Ms] = 946_598_400_000  # 1999-12-31, so that 2000 begins in every zone
 LATEST: Final[Ms] = 4_102_531_200_000  # 2100-01-02
-MOST: Final = 10_000
+MAX_PERIODS: Final = 10_000
 _HOUR_MS: Final[Ms] = 3_600_000
 _QUARTER_MS: Final[Ms] = 900_000
 _ABOUT_MS: Final[dict[str, Ms]] = {"hour": _HOUR_MS, "day": 24 * _HOUR_MS, "month": 30 * 24 * _HOUR_MS}
 
 
-def calendar_zone(name: str) -> tzinfo:
-    """The zone of a name, or of an offset in quarters of an hour. Raises `BadInput` that says which there are."""
+def parse_calendar_zone(name: str) -> tzinfo:
+    """Return the zone of a name, or of an offset in quarters of an hour. Raises `BadInput` with similar names."""
     if name.startswith(("+", "-")):
-        zone = zone_named(name)
+        zone = parse_zone(name)
         offset = zone.utcoffset(None) or timedelta()
         if offset % timedelta(minutes=15):
             raise BadInput(f"an offset must be a multiple of 15 minutes, like +05:45, not {name}")
         return zone
     if name not in _names():
-        near = get_close_matches(name, _names(), n=3, cutoff=0.5) or [
+        similar = get_close_matches(name, _names(), n=3, cutoff=0.5) or [
             "Europe/Berlin",
             "America/New_York",
             "UTC",
         ]
         raise BadInput(
-            f"no zone is called '{name[:50]}': give a name of the IANA database, like {', '.join(near)},"
+            f"no zone is called '{name[:50]}': give a name of the IANA database, like {', '.join(similar)},"
             " or an offset like +02:00"
         )
-    return zone_named(name)
+    return parse_zone(name)
 
 
 @cache
@@ -50,29 +52,29 @@ def _names() -> frozenset[str]:
 
 
 def start_of_day(day: date, zone: tzinfo) -> Ms:
-    """The first moment of a day; that of the next one if the zone left the day out."""
-    there = datetime(day.year, day.month, day.day, tzinfo=zone)
-    return round(there.astimezone(UTC).timestamp()) * 1_000
+    """Return the start of a day, or of the next one if the zone skipped the day."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return round(midnight.astimezone(UTC).timestamp()) * 1_000
 
 
 def boundaries(group: str, first: Ms, until: Ms, zone: tzinfo) -> list[Ms]:
-    """Where the hours, days or months begin that [first, until) touches, and where the last of them ends.
+    """Return the starts of the hours, days or months that overlap [first, until), and the end of the last.
 
     Raises `BadInput` if there are too many.
     """
-    if (until - first) // _ABOUT_MS[group] > 2 * MOST:
-        raise _too_many(group)
+    if (until - first) // _ABOUT_MS[group] > 2 * MAX_PERIODS:
+        raise _too_many_periods(group)
     found = _candidates(group, first, until, zone)
-    begin = max((n for n, moment in enumerate(found) if moment <= first), default=0)
-    end = next(n for n, moment in enumerate(found) if moment >= until)
+    begin = max((n for n, at in enumerate(found) if at <= first), default=0)
+    end = next(n for n, at in enumerate(found) if at >= until)
     chosen = found[begin : max(end, begin + 1) + 1]
-    if len(chosen) - 1 > MOST:
-        raise _too_many(group)
+    if len(chosen) - 1 > MAX_PERIODS:
+        raise _too_many_periods(group)
     return chosen
 
 
 def _candidates(group: str, first: Ms, until: Ms, zone: tzinfo) -> list[Ms]:
-    """The beginnings of periods from before `first` to after `until`, each once."""
+    """Return the starts of periods from before `first` to after `until`, without duplicates."""
     day = datetime.fromtimestamp(first / 1_000, zone).date() - timedelta(days=1)
     days: list[Ms] = []
     if group == "month":
@@ -85,15 +87,17 @@ def _candidates(group: str, first: Ms, until: Ms, zone: tzinfo) -> list[Ms]:
             else day + timedelta(days=1)
         )
     days.append(start_of_day(day, zone))
-    whole = sorted(set(days))
+    unique = sorted(set(days))
     if group != "hour":
-        return whole
-    hours = [hour for start, end in zip(whole, whole[1:], strict=False) for hour in _hours(start, end, zone)]
-    return [*hours, whole[-1]]
+        return unique
+    hours = [
+        hour for start, end in zip(unique, unique[1:], strict=False) for hour in _hours(start, end, zone)
+    ]
+    return [*hours, unique[-1]]
 
 
 def _hours(start: Ms, end: Ms, zone: tzinfo) -> list[Ms]:
-    """The moments of a day at which its clocks begin to show another hour."""
+    """Return the times of a day at which a new hour starts on its clocks."""
     if _offset(start, zone) == _offset(end - 1, zone) and start % _HOUR_MS == end % _HOUR_MS:
         return list(range(start, end, _HOUR_MS))
     later = range(start + _QUARTER_MS, end, _QUARTER_MS)
@@ -104,14 +108,14 @@ def _offset(at: Ms, zone: tzinfo) -> timedelta | None:
     return datetime.fromtimestamp(at / 1_000, zone).utcoffset()
 
 
-def _too_many(group: str) -> BadInput:
+def _too_many_periods(group: str) -> BadInput:
     return BadInput(
-        f'from "from" to "to" are more than {MOST:,} {group}s: ask for less at once, or by longer periods'
+        f'from "from" to "to" are more than {MAX_PERIODS:,} {group}s: ask for less at once, or by longer periods'
     )
 
 
-def shown(at: Ms, zone: tzinfo) -> str:
-    """A whole second as clocks of the zone show it, with the offset."""
+def format_local(at: Ms, zone: tzinfo) -> str:
+    """Return a time as local time of the zone with its offset, in whole seconds."""
     return datetime.fromtimestamp(at // 1_000, zone).isoformat(timespec="seconds")
 
 
@@ -120,8 +124,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
-def zone_named(name: str) -> tzinfo:
-    """The zone of a name, like Europe/Berlin, or of an offset, like +02:00. Raises `BadInput`."""
+def parse_zone(name: str) -> tzinfo:
+    """Return the zone of a name, like Europe/Berlin, or of an offset, like +02:00. Raises `BadInput`."""
     offset = _OFFSET.fullmatch(name)
     if offset is not None and int(offset[2]) < 24 and int(offset[3]) < 60:
         east = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
@@ -134,11 +138,11 @@ def zone_named(name: str) -> tzinfo:
         ) from error
 
 
-def moments_of(shown: datetime, zone: tzinfo) -> Sequence[Ms]:
-    """The moments at which clocks of the zone showed a time: one; none; or two, the earlier first."""
+def instants_of(local: datetime, zone: tzinfo) -> Sequence[Ms]:
+    """Return the times at which clocks of the zone showed a local time: one, none, or two, the earlier first."""
     found = {
-        there.astimezone(UTC)
-        for there in (shown.replace(tzinfo=zone, fold=0), shown.replace(tzinfo=zone, fold=1))
-        if there.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == shown
+        instant.astimezone(UTC)
+        for instant in (local.replace(tzinfo=zone, fold=0), local.replace(tzinfo=zone, fold=1))
+        if instant.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == local
     }
-    return [(moment - _EPOCH) // _MILLISECOND for moment in sorted(found)]
+    return [(at - _EPOCH) // _MILLISECOND for at in sorted(found)]

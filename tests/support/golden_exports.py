@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from headcount.sources.exports.api import ExportOptions
-from headcount.timezones import zone_named
+from headcount.timezones import parse_zone
 
 FOLDER = Path(__file__).parents[1] / "sources/exports"
 
@@ -25,4 +25,4 @@ def options_of(golden):
     """Return the operator's options for the file."""
     options = golden.get("options", {})
     timezone = options.get("timezone")
-    return ExportOptions(options.get("room", ""), timezone and zone_named(timezone), options.get("day_first"))
+    return ExportOptions(options.get("room", ""), timezone and parse_zone(timezone), options.get("day_first"))

@@ -2,10 +2,10 @@
 
 import click
 
-from headcount.terminal import visible
+from headcount.terminal import escape_controls
 
 
 def echo(*lines: str, err: bool = False) -> None:
     """Print lines, to standard error if `err`. Control characters are shown, not sent; a line stays one line."""
     for line in lines:
-        click.echo(visible(line), err=err)
+        click.echo(escape_controls(line), err=err)

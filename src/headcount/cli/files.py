@@ -20,7 +20,7 @@ from headcount.cli.group import main
 from headcount.errors import MissingExtra
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
-from headcount.terminal import visible
+from headcount.terminal import escape_controls
 
 if TYPE_CHECKING:
     from headcount.batch.one_room import OneRoom
@@ -37,11 +37,11 @@ class _Time(click.ParamType):  # type: ignore[type-arg]  # older clicks know non
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ms:
-        from headcount.timestamps import UnreadableMoment, sensible_moment  # noqa: PLC0415 - needs no extra
+        from headcount.timestamps import InvalidTimestamp, parse_plausible_timestamp  # noqa: PLC0415 - needs no extra
 
         try:
-            return sensible_moment(str(value))
-        except UnreadableMoment as error:
+            return parse_plausible_timestamp(str(value))
+        except InvalidTimestamp as error:
             self.fail(f"'{value}' {error}", param, ctx)
 
 
@@ -212,7 +212,7 @@ def explain(*, room: "OneRoom", as_of: Ms, rules: Rules) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for sentence in explain_room(room.events, room.name, as_of, domain=room.domain, rules=rules):
         for line in sentence.split("\n"):
-            echo(*_wrapped(visible(line), width))
+            echo(*_wrapped(escape_controls(line), width))
 
 
 def _wrapped(sentence: str, width: int | None) -> list[str]:

@@ -93,17 +93,17 @@ def poll_source(*, settings: Settings, name: str) -> None:
 
 def _show_poll(looked: "Looked", found: "Reconciled") -> None:
     from headcount.ingest.polling.poller import told_of  # noqa: PLC0415 - likewise
-    from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
+    from headcount.timestamps import format_timestamp  # noqa: PLC0415 - help does not need it
 
     echo(f"{told_of(looked)}:")
     for one in sorted(looked.present):
-        since = "" if one.joined_at is None else f" since {spoken(one.joined_at)}"
+        since = "" if one.joined_at is None else f" since {format_timestamp(one.joined_at)}"
         arrives = "" if one.has_joined else ", about to come"
         echo(f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{arrives}")
     echo("", "Polling would add, to what is known:")
     for event in found.joins:
         echo(
-            f"  {event.room}  {event.user_name or event.user_id or event.participant_id} came at {spoken(event.at)}"
+            f"  {event.room}  {event.user_name or event.user_id or event.participant_id} came at {format_timestamp(event.at)}"
         )
     for room, who in sorted(found.memory.missing):
         echo(f"  {room}  {who} has left, if the next list lacks them, too")

@@ -256,13 +256,13 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
 @click.option("--body", is_flag=True, help="Show the whole bodies.")
 def show_letters(*, settings: Settings, body: bool) -> None:
     """Show deliveries that were genuine and could not be read, with the reason of each."""
-    from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
+    from headcount.timestamps import format_timestamp  # noqa: PLC0415 - help does not need it
 
     store = store_of(settings, read_only=True)
     names = {row.token: row.name for row in store.sources.all()}
     for letter in store.sources.dead_letters():
         name = names.get(letter.token, "a removed source")
-        echo(f"{letter.number}  {spoken(letter.received)}  {name}: {letter.reason}")
+        echo(f"{letter.number}  {format_timestamp(letter.received)}  {name}: {letter.reason}")
         if body:
             echo(*letter.body.decode(errors="replace").split("\n"))
     store.close()

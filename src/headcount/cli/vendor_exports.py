@@ -61,7 +61,7 @@ def _form(kind: str) -> "ExportFormat":
 
 def _asked(form: "ExportFormat", *, room: str, zone: str | None, dates: str | None) -> "ExportOptions":
     from headcount.sources.exports.api import ExportOptions  # noqa: PLC0415 - only who asks pays
-    from headcount.timezones import zone_named  # noqa: PLC0415 - likewise
+    from headcount.timezones import parse_zone  # noqa: PLC0415 - likewise
 
     if room and not form.is_one_meeting:
         raise click.UsageError(f"--room is of no use with {form.kind}: all that it tells names its room")
@@ -70,7 +70,7 @@ def _asked(form: "ExportFormat", *, room: str, zone: str | None, dates: str | No
             raise click.UsageError(f"--{option} is of no use with {form.kind}: its times are without doubt")
     return ExportOptions(
         room,
-        None if zone is None else zone_named(zone),
+        None if zone is None else parse_zone(zone),
         None if dates is None else dates == "day-first",
     )
 

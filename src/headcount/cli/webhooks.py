@@ -63,7 +63,7 @@ def add_webhook(
 def list_webhooks(*, settings: Settings) -> None:
     """List the webhooks of all domains, and how they fare."""
     from headcount.store.webhooks import DeliveryState  # noqa: PLC0415 - likewise
-    from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
+    from headcount.timestamps import format_timestamp  # noqa: PLC0415 - help does not need it
 
     store = store_of(settings, read_only=True)
     rows, counts, end = store.endpoints.all(), store.deliveries.counts(), store.messages.end()
@@ -74,7 +74,7 @@ def list_webhooks(*, settings: Settings) -> None:
         waiting, parked = (
             counts.get((row.uuid, fate), 0) for fate in (DeliveryState.PENDING, DeliveryState.FAILED)
         )
-        last = "never" if row.last_pushed is None else spoken(row.last_pushed)
+        last = "never" if row.last_pushed is None else format_timestamp(row.last_pushed)
         echo(f"{row.uuid}  {row.state}  {row.url}  (domain {row.domain}, {row.retry_type})")
         echo(f"    sent last   {last}; {row.failed_count} failures in a row")
         echo(f"    undelivered {waiting:,} wait, {parked:,} parked; position {row.position:,} of {end:,}")
@@ -119,16 +119,16 @@ def show_messages(*, settings: Settings, name: str, state: str | None, limit: in
 
 
 def _lines(message: "MessageDeliveries") -> list[str]:
-    from headcount.timestamps import spoken  # noqa: PLC0415 - help does not need it
+    from headcount.timestamps import format_timestamp  # noqa: PLC0415 - help does not need it
 
     lines = [f"{message.id}  {message.state}  {message.type}  {message.room}"]
     if message.reason:
         lines.append(f"    {message.reason}")
     if message.next_at is not None:
-        lines.append(f"    tried again {spoken(message.next_at)}")
+        lines.append(f"    tried again {format_timestamp(message.next_at)}")
     for attempt in reversed(message.attempts):
         came = attempt.error or f"answered {attempt.status}"
-        lines.append(f"    {spoken(attempt.at)}  {came}  {attempt.latency_ms} ms")
+        lines.append(f"    {format_timestamp(attempt.at)}  {came}  {attempt.latency_ms} ms")
     return lines
 
 

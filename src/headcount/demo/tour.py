@@ -25,7 +25,7 @@ from headcount.reporting.explain.room import explain_room
 from headcount.reporting.terminal_timeline import timeline
 from headcount.sources import jitsi
 from headcount.sources.captures import parse_capture
-from headcount.terminal import visible_lines
+from headcount.terminal import escape_controls_in_lines
 
 SAMPLE_EVENTS: Final = 20_000
 
@@ -87,7 +87,7 @@ def _show_sample(sample: str, out: TextIO) -> None:
 
 def _print(out: TextIO, *lines: str) -> None:
     for line in lines:
-        click.echo(visible_lines(line), out)
+        click.echo(escape_controls_in_lines(line), out)
 
 
 def _table(events: Iterable[Event]) -> pa.Table:

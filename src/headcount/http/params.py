@@ -16,7 +16,7 @@ from starlette.datastructures import QueryParams
 
 from headcount.http.errors import ApiError, invalid
 from headcount.kernel.events import Ms
-from headcount.timestamps import UnreadableMoment, moment
+from headcount.timestamps import InvalidTimestamp, parse_timestamp
 
 MAX_PAGE_SIZE: Final = 100
 
@@ -195,8 +195,8 @@ def _timestamp(name: str, text: str) -> Ms:
     # The plus sign of an offset arrives as a space if it was not encoded.
     with_plus = _LOST_PLUS.sub(r"\1+\2", text)
     try:
-        return _within_calendar(moment(with_plus))
-    except UnreadableMoment as error:
+        return _within_calendar(parse_timestamp(with_plus))
+    except InvalidTimestamp as error:
         reason = str(error).replace("or whole milliseconds since 1970", "or unix seconds")
         raise invalid(f'"{name}" {reason} [Received {name}="{text[:50]}"]') from error
 

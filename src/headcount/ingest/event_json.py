@@ -13,7 +13,7 @@ from msgspec import Meta
 from headcount.errors import BadInput, MalformedJson
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
-from headcount.limits import NAME_BYTES, Limits, cut, excess, require_events, time_problem
+from headcount.limits import NAME_BYTES, Limits, length_problem, require_events, time_problem, truncate
 from headcount.sources.event_format import (
     UNDECODABLE,
     EventBody,
@@ -131,7 +131,7 @@ class EventReader:
         if event.id is not None and len(event.id) > fits:
             self._require_limit("id", event.id, place)
         if event.user_name is not None and len(event.user_name) > fits:
-            event.user_name = cut(event.user_name, self._limits.name_length)
+            event.user_name = truncate(event.user_name, self._limits.name_length)
 
     def _check_participant(self, participant: PresentParticipantBody, place: str) -> None:
         self._require_name("participant_id", participant.participant_id, place)
@@ -140,7 +140,7 @@ class EventReader:
         if participant.user_name:
             if NUL in participant.user_name:
                 raise BadInput('"user_name" must not contain U+0000', place=place)
-            participant.user_name = cut(participant.user_name, self._limits.name_length)
+            participant.user_name = truncate(participant.user_name, self._limits.name_length)
 
     def _require_name(self, field: str, text: str, place: str) -> None:
         if not text:
@@ -150,7 +150,7 @@ class EventReader:
         self._require_limit(field, text, place)
 
     def _require_limit(self, field: str, text: str, place: str) -> None:
-        problem = excess(text, self._limits.name_length)
+        problem = length_problem(text, self._limits.name_length)
         if problem is not None:
             raise BadInput(f'"{field}" {problem}', place=place)
 

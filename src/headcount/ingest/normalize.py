@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
-from headcount.limits import Limits, bounded, require_events, require_time
+from headcount.limits import Limits, limit_names, require_events, require_time
 from headcount.sources.api import (
     COUNTED_ROLES,
     InboundRequest,
@@ -91,7 +91,7 @@ def take(heard: Iterable[ParsedEvent], terms: Terms, now: Ms, received: Ms, limi
         assert not server_wide, "first room_by_room"
         here = replace(event, room=terms.prefix + event.room) if terms.prefix else event
         require_time(here, now)
-        here = bounded(here, limits)
+        here = limit_names(here, limits)
         if role in terms.counted or event.kind is Kind.END:
             taken.entries.append(_entry(here, terms, received))
         else:
@@ -104,7 +104,7 @@ def take_inferred(events: Iterable[Event], terms: Terms, received: Ms, limits: L
     found = []
     for event in events:
         require_time(event, received)
-        found.append(entry_of(bounded(event, limits), terms.domain, received, Origin.INFERRED))
+        found.append(entry_of(limit_names(event, limits), terms.domain, received, Origin.INFERRED))
     return found
 
 

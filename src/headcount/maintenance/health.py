@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from headcount.clock import LITTLE_MS
+from headcount.clock import SMALL_JUMP_MS
 from headcount.engine.engine import EngineStats
 from headcount.kernel.events import Ms
 from headcount.sources.registry import POLL_ONLY_SOURCES
@@ -24,7 +24,7 @@ MAX_PENDING_COUNTED: Final = PAGE_SIZE
 RECENT_MS: Final[Ms] = 86_400_000
 """A rejected or malformed request, or a wrong clock, is a problem for this long. So is silence, from this length on."""
 _FIRST_REQUEST_WITHIN_MS: Final[Ms] = 3_600_000
-_MAX_CLOCK_AHEAD_MS: Final[Ms] = LITTLE_MS
+_MAX_CLOCK_AHEAD_MS: Final[Ms] = SMALL_JUMP_MS
 _MIN_OUT_OF_SEQUENCE: Final = 20
 _MIN_OUT_OF_SEQUENCE_RATIO: Final = 0.05
 _MAX_ROOMS: Final = 20

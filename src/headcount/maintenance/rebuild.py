@@ -52,7 +52,7 @@ def _rebuild(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) ->
     _, received = store.log.end()
     clock = Clock(received)
     # If the log is far ahead of the machine's clock, the clock was wrong: a rebuild corrects that.
-    now = clock.now() if check else clock.outside()
+    now = clock.now() if check else clock.wall_time()
     try:
         if check:
             require_same_rules(store, rules)

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from headcount.clock import JUMP_STANDS_MS
+from headcount.clock import JUMP_CONFIRMED_MS
 from headcount.dashboard.auth import Sessions
 from headcount.http.auth import Gate
 from headcount.ingest.polling.client import Asker
@@ -77,7 +77,7 @@ class Maintenance:
             log.warning(
                 message,
                 by_s=jump_ms // 1_000,
-                follows_after_s=JUMP_STANDS_MS // 1_000,
+                follows_after_s=JUMP_CONFIRMED_MS // 1_000,
             )
 
     def _prune_messages(self) -> None:
@@ -85,7 +85,7 @@ class Maintenance:
 
         A wrong clock must not decide what is too old: after a jump nothing is deleted for a day.
         """
-        if self._clock.trusted_for() < DAY_MS:
+        if self._clock.stable_for() < DAY_MS:
             return
         before = self._clock.now() - self._retention_days * DAY_MS
         if self._is_leader() and self._retention_days:

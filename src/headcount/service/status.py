@@ -27,12 +27,12 @@ class Status:
         return ProcessStatus(
             core.worker.alive(), self._readiness.measure_lag(), None if engine is None else engine.stats,
             core.worker.failures, core.metrics.duplicates, core.appender.commits, core.appender.commit_s,
-            core.clock.ahead(),
+            core.clock.ahead_ms(),
         )  # fmt: skip
 
     def recent_events(self) -> Mapping[str, RecentEvents]:
         """Return the events of the last hour by token of the source."""
-        return self._core.source_stats.recent(self._core.clock.outside())
+        return self._core.source_stats.recent(self._core.clock.wall_time())
 
     def retry_dead_letters(self, domain: str) -> Retried:
         """Parse the dead letters of a domain again. Reads and writes the store."""
@@ -68,7 +68,7 @@ def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -
         "headcount_store_answers": lambda: float(readiness.lag.latest is not None),
         "headcount_open_rooms": lambda: worker.engine.active_room_count() if worker.engine else 0,
         "headcount_open_stays": lambda: worker.engine.participant_count() if worker.engine else 0,
-        "headcount_clock_ahead_seconds": lambda: clock.ahead() / 1_000,
+        "headcount_clock_ahead_seconds": lambda: clock.ahead_ms() / 1_000,
         "headcount_append_commits": lambda: appender.commits,
         "headcount_append_commit_seconds": lambda: appender.commit_s,
         "headcount_streams_open": lambda: float(len(broadcaster)),

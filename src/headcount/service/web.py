@@ -98,14 +98,14 @@ class Web:
         core = self._core
         passing = ReadYourWrites(core.store, core.worker.hurry, self._readiness.cursor, core.clock.now)
         return Ingest(
-            self.gate, quota.append, quota.hand_over, passing.wait_until_visible, core.clock.now, core.clock.outside,
+            self.gate, quota.append, quota.hand_over, passing.wait_until_visible, core.clock.now, core.clock.wall_time,
             core.settings.limits(), core.metrics.count_events, self._cursors,
         )  # fmt: skip
 
     def _inbound(self, quota: RoomQuota) -> InboundHandler:
         core = self._core
         return InboundHandler(
-            core.store.sources, quota.append, core.clock.now, core.clock.outside, core.metrics.count_events,
+            core.store.sources, quota.append, core.clock.now, core.clock.wall_time, core.metrics.count_events,
             core.settings.limits(), self.gate.count_source, core.source_stats,
             public_url=core.settings["public_url"], add_rooms=core.store.presence.add_rooms, cursors=self._cursors,
         )  # fmt: skip

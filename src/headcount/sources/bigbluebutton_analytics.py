@@ -16,7 +16,7 @@ import msgspec
 from headcount.kernel.events import Ms
 from headcount.sources import fields
 from headcount.sources.bigbluebutton_meeting import Meeting, MeetingStay
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 
 class ConnectionEvent(msgspec.Struct):
@@ -77,7 +77,7 @@ def _stays(attendee: Attendee) -> Iterator[MeetingStay]:
         return
     joins, leaves = _times(attendee.joins, "joins"), _times(attendee.leaves, "leaves")
     for joined_at, left_at in _pair_by_person(joins, leaves):
-        connection = f"{attendee.ext_user_id or attendee.name}/{spoken(joined_at)}"
+        connection = f"{attendee.ext_user_id or attendee.name}/{format_timestamp(joined_at)}"
         yield MeetingStay(connection, attendee.ext_user_id, attendee.name, joined_at, left_at)
 
 

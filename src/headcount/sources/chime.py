@@ -22,7 +22,7 @@ from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request, room_end
 from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 _DETAIL_TYPE: Final = "Chime Meeting State Change"
 _CONTENT_SUFFIX: Final = "#content"
@@ -129,7 +129,7 @@ def _sample(kind: str, now: Ms) -> InboundRequest:
         "id": f"{kind}-{now}",
         "detail-type": _DETAIL_TYPE,
         "source": "aws.chime",
-        "time": spoken(now),
+        "time": format_timestamp(now),
         "detail": detail,
     }
     return json_request(notice, now)

@@ -12,7 +12,7 @@ from msgspec import Meta
 from headcount.errors import BadInput, MalformedJson
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.names import NUL
-from headcount.timestamps import UnreadableMoment, from_seconds, moment
+from headcount.timestamps import InvalidTimestamp, from_seconds, parse_timestamp
 
 SECONDS_LATEST: Final = 4_102_444_800
 _KINDS: Final = frozenset(Kind)
@@ -172,8 +172,8 @@ def _time_of_text(text: str, field: str, place: str) -> Ms:
             f'"{field}" must be a number of seconds, without quotes, or RFC 3339 text', place=place
         )
     try:
-        return moment(text)
-    except UnreadableMoment as error:
+        return parse_timestamp(text)
+    except InvalidTimestamp as error:
         problem = str(error).replace("or whole milliseconds since 1970", "or seconds since 1970 as a number")
         raise BadInput(f'"{field}" {problem} [Received "{text[:50]}"]', place=place) from error
 

@@ -13,7 +13,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import TEST_ROOM, ParsedEvent, Role
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 Unit = Literal["s", "ms", "us", "ns", "rfc3339"]
 
@@ -138,7 +138,7 @@ def sample_body(field_map: FieldMap, kind: Kind, now: Ms) -> Any:
 
 def _sample_time(second: int, unit: Unit) -> str | int:
     if unit == "rfc3339":
-        return spoken(second * 1_000)
+        return format_timestamp(second * 1_000)
     return second * {"s": 1, "ms": 1_000, "us": 10**6, "ns": 10**9}[unit]
 
 

@@ -12,7 +12,7 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
-from headcount.timestamps import EARLIEST, TOO_LATE, UnreadableMoment, from_seconds, sensible_moment
+from headcount.timestamps import EARLIEST, TOO_LATE, InvalidTimestamp, from_seconds, parse_plausible_timestamp
 
 T = TypeVar("T")
 
@@ -55,8 +55,8 @@ def ms_from_rfc3339(text: str, field: str) -> Ms:
     if text.lstrip("+-").isdigit():
         raise BadInput(f"{field} is a number, not a time as RFC 3339 writes it: {text[:50]!r}")
     try:
-        return sensible_moment(text)
-    except UnreadableMoment as error:
+        return parse_plausible_timestamp(text)
+    except InvalidTimestamp as error:
         raise BadInput(f"{field} {error}: {text[:50]!r}") from error
 
 

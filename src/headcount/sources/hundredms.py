@@ -33,7 +33,7 @@ from headcount.sources.api import (
     room_end,
 )
 from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 _UNKNOWN_TIME: Final = "0001-01-01T"
 _VENDOR_ROLE_PREFIX: Final = "__internal_"
@@ -148,16 +148,22 @@ def samples(now: Ms) -> list[InboundRequest]:
         "session_id": f"test{now}",
         "peer_id": f"test-peer{now}",
         "user_id": "headcount-test",
-        "joined_at": spoken(now),
+        "joined_at": format_timestamp(now),
     }
     return [
         _sample("peer.join.success", peer, now),
-        _sample("peer.leave.success", {**peer, "left_at": spoken(now)}, now),
+        _sample("peer.leave.success", {**peer, "left_at": format_timestamp(now)}, now),
     ]
 
 
 def _sample(kind: str, data: dict[str, str], now: Ms) -> InboundRequest:
-    notice = {"version": "2.0", "id": f"{kind}-{now}", "timestamp": spoken(now), "type": kind, "data": data}
+    notice = {
+        "version": "2.0",
+        "id": f"{kind}-{now}",
+        "timestamp": format_timestamp(now),
+        "type": kind,
+        "data": data,
+    }
     return json_request(notice, now)
 
 

@@ -32,7 +32,7 @@ from headcount.sources.api import (
 )
 from headcount.sources.rsa import check_rsa_signature, rsa_signature
 from headcount.sources.signatures import with_headers
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 
 class Meeting(msgspec.Struct, rename="camel"):
@@ -128,11 +128,11 @@ def samples(now: Ms) -> list[InboundRequest]:
     participant = {
         "peerId": f"test{now}",
         "customParticipantId": "headcount-test",
-        "joinedAt": spoken(now),
+        "joinedAt": format_timestamp(now),
     }
     return [
         _sample("meeting.participantJoined", participant, now),
-        _sample("meeting.participantLeft", {**participant, "leftAt": spoken(now)}, now),
+        _sample("meeting.participantLeft", {**participant, "leftAt": format_timestamp(now)}, now),
     ]
 
 
@@ -141,7 +141,7 @@ def _sample(event: str, participant: dict[str, str], now: Ms) -> InboundRequest:
         "id": TEST_ROOM,
         "sessionId": f"test{now}",
         "status": "LIVE",
-        "startedAt": spoken(now),
+        "startedAt": format_timestamp(now),
     }
     return json_request({"event": event, "meeting": meeting, "participant": participant}, now)
 

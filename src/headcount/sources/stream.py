@@ -34,7 +34,7 @@ from headcount.sources.api import (
 )
 from headcount.sources.compression import decompress
 from headcount.sources.signatures import check_signature, hmac_digest, required_header, with_headers
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 _DURATION_TOLERANCE_MS: Final[Ms] = 1_500
 Timestamp = str | int
@@ -169,10 +169,10 @@ def samples(now: Ms) -> list[InboundRequest]:
         "user_session_id": f"test{now}",
         "user": {"id": "headcount-test"},
         "role": "user",
-        "joined_at": spoken(now),
+        "joined_at": format_timestamp(now),
     }
     notice: dict[str, object] = {
-        "created_at": spoken(now),
+        "created_at": format_timestamp(now),
         "call_cid": TEST_ROOM,
         "session_id": f"test{now}",
         "participant": participant,

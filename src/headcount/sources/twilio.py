@@ -27,7 +27,7 @@ from headcount.sources.signatures import (
     required_header,
     with_headers,
 )
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 _SIGNATURE: Final = "x-twilio-signature"
 _SETTINGS: Final = "x-twilio-webhooks-signature-settings"
@@ -140,7 +140,7 @@ def _sample(event: str, now: Ms) -> InboundRequest:
         "ParticipantSid": f"PAtest{now}",
         "ParticipantIdentity": "headcount-test",
         "StatusCallbackEvent": event,
-        "Timestamp": spoken(now),
+        "Timestamp": format_timestamp(now),
     }
     # No value needs to be escaped.
     body = "&".join(f"{name}={value}" for name, value in form.items()).encode()

@@ -39,7 +39,7 @@ from headcount.sources.signatures import (
     timestamped_signature,
     with_headers,
 )
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 _SIGNATURE: Final = "whereby-signature"
 _ROLES: Final = {"recorder": Role.RECORDER, "streamer": Role.STREAM, "captioner": Role.HIDDEN}
@@ -159,7 +159,7 @@ def _sample(kind: str, clients: int, now: Ms) -> InboundRequest:
     notice = {
         "id": f"test-{kind}-{now}",
         "apiVersion": "1.0",
-        "createdAt": spoken(now),
+        "createdAt": format_timestamp(now),
         "type": kind,
         "data": client,
     }

@@ -38,7 +38,7 @@ from headcount.sources.api import (
     room_end,
 )
 from headcount.sources.signatures import check_signature, hmac_digest, required_header, with_headers
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 _SIGNATURE: Final = "x-zm-signature"
 _TIMESTAMP: Final = "x-zm-request-timestamp"
@@ -216,7 +216,7 @@ def _event_time(text: str, notice: Notice, field: str) -> Ms:
 
 def samples(now: Ms) -> list[InboundRequest]:
     """Return a join and a leave of one participant at one moment."""
-    moment = spoken(now // 1_000 * 1_000)
+    moment = format_timestamp(now // 1_000 * 1_000)
     return [
         _sample(event, {"user_id": "16778240", "user_name": "Headcount", field: moment}, now)
         for event, field in (

@@ -15,7 +15,7 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-from headcount.terminal import visible, visible_lines
+from headcount.terminal import escape_controls, escape_controls_in_lines
 
 _REFUSALS: Final = 20
 _REFUSALS_S: Final = 10.0
@@ -143,5 +143,5 @@ def _make_visible(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
     """Show control characters in what is logged. A traceback keeps its lines."""
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = visible_lines(value) if name == "exception" else visible(value)
+            event[name] = escape_controls_in_lines(value) if name == "exception" else escape_controls(value)
     return event

@@ -12,10 +12,10 @@ from headcount.sources.api import parse_trusted
 from headcount.sources.exports.api import ExportFile, ExportOptions, parse_export
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
-from headcount.timezones import zone_named
+from headcount.timezones import parse_zone
 from support.golden_exports import FILES, content_of, options_of
 
-OPTIONS = ExportOptions("room", zone_named("Europe/Berlin"), day_first=True)
+OPTIONS = ExportOptions("room", parse_zone("Europe/Berlin"), day_first=True)
 
 every_format = pytest.mark.parametrize("export_format", EXPORT_FORMATS.values(), ids=list(EXPORT_FORMATS))
 

@@ -15,13 +15,13 @@ from headcount.sources.api import Role
 from headcount.sources.exports.api import ExportFile, parse_export
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 from support.golden_exports import FILES, content_of, options_of
 
 
 def as_json(parsed):
     event = {name: value for name, value in msgspec.to_builtins(parsed.event).items() if value is not None}
-    times = {name: spoken(event[name]) for name in ("at", "joined_at") if name in event}
+    times = {name: format_timestamp(event[name]) for name in ("at", "joined_at") if name in event}
     return event | times | ({} if parsed.role is Role.PERSON else {"role": str(parsed.role)})
 
 

@@ -45,7 +45,7 @@ def start(machine, clock, tmp_path):
     started = []
 
     def start(jump_stands_s=15):
-        constants = {"headcount.clock.JUMP_STANDS_MS": jump_stands_s * 1_000}
+        constants = {"headcount.clock.JUMP_CONFIRMED_MS": jump_stands_s * 1_000}
         started.append(Running(tmp_path, server=machine[1], constants=constants).start())
         return started[-1]
 

@@ -14,8 +14,8 @@ from headcount.batch.io.writers import STREAMS, stream_daily
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
-from headcount.terminal import visible_lines
-from headcount.timestamps import spoken
+from headcount.terminal import escape_controls_in_lines
+from headcount.timestamps import format_timestamp
 
 SHOWN: Final = 20
 REJECTED_SHOWN: Final = 5
@@ -59,7 +59,7 @@ class _Terminal:
         self._decoded = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def write(self, some: bytes | memoryview) -> int:
-        self._out.write(visible_lines(self._decoded(bytes(some))))
+        self._out.write(escape_controls_in_lines(self._decoded(bytes(some))))
         return len(some)
 
     def flush(self) -> None:
@@ -120,7 +120,7 @@ def _shortened(text: str, widest: int = _WIDEST_ROOM) -> str:
 
 
 def _clock(ms: Ms) -> str:
-    return spoken(ms).replace("T", " ").removesuffix("Z")
+    return format_timestamp(ms).replace("T", " ").removesuffix("Z")
 
 
 def summary_lines(summary: Summary, rules: Rules) -> Iterator[str]:

@@ -15,7 +15,14 @@ from headcount.batch.io.blocks import Problem
 from headcount.batch.io.text_columns import as_mask, is_text
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.timestamps import EARLIEST, TOO_LATE, UnreadableMoment, absurdity, moment, spoken
+from headcount.timestamps import (
+    EARLIEST,
+    TOO_LATE,
+    InvalidTimestamp,
+    format_timestamp,
+    implausibility,
+    parse_timestamp,
+)
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _PARSED_AT_ONCE = 1 << 16
@@ -37,7 +44,7 @@ def times(column: pa.ChunkedArray, name: str, where: str) -> Times:
     """
     kind = column.type
     if pa.types.is_timestamp(kind):
-        return _from_numbers(column.cast(pa.int64()), kind.unit, name, spoken)
+        return _from_numbers(column.cast(pa.int64()), kind.unit, name, format_timestamp)
     if pa.types.is_integer(kind):
         return _from_numbers(column.cast(pa.int64(), safe=False), "ms", name, str)
     if is_text(kind):
@@ -71,7 +78,7 @@ def _implausible(
 
 def _outside(number: int, unit: str, name: str, format_time: Callable[[Ms], str]) -> str:
     ms = number * 1_000 // _PER_SECOND[unit]
-    return f"{name} {format_time(ms)} {absurdity(ms)}"
+    return f"{name} {format_time(ms)} {implausibility(ms)}"
 
 
 def _in_milliseconds(numbers: pa.ChunkedArray, unit: str) -> pa.ChunkedArray:
@@ -129,15 +136,15 @@ def _read_rfc3339(words: pa.Array) -> pa.Array:
 
 def _time_or_none(word: bytes | None) -> Ms | None:
     try:
-        return None if word is None else moment(word.decode())
-    except (UnreadableMoment, UnicodeDecodeError):
+        return None if word is None else parse_timestamp(word.decode())
+    except (InvalidTimestamp, UnicodeDecodeError):
         return None
 
 
 def _parse_error(word: bytes, name: str) -> str:
     text = word.decode("utf-8", "backslashreplace")
     try:
-        moment(text)
-    except UnreadableMoment as error:
+        parse_timestamp(text)
+    except InvalidTimestamp as error:
         return f"{name} '{text}' {error}"
     raise AssertionError(text)

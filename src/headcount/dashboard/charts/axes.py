@@ -13,7 +13,7 @@ from headcount.dashboard.charts.svg import Markup, joined, label, line
 from headcount.dashboard.charts.text_width import width_of
 from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
-from headcount.timezones import moments_of
+from headcount.timezones import instants_of
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -176,7 +176,7 @@ def _round_times(scale: TimeScale, step: _Step, zone: tzinfo) -> Iterator[Ms]:
     until = max(first.replace(tzinfo=None), last.replace(tzinfo=None)) + offset_change
     if step.unit == "second":
         for clock in _local_times(begin, until, timedelta(seconds=step.number)):
-            yield from moments_of(clock, zone)
+            yield from instants_of(clock, zone)
     else:
         for day in _days(begin.date(), until.date(), step):
             # A day whose midnight is skipped starts at its first time.

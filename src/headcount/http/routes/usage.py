@@ -23,7 +23,7 @@ from headcount.kernel.rules import NEVER
 from headcount.reporting.usage import Bucket, buckets_of, total_of
 from headcount.store.usage.quarters import QUARTER_MS
 from headcount.store.usage.queries import RoomUsage as RoomUsageRow
-from headcount.timezones import EARLIEST, LATEST, boundaries, calendar_zone, shown, start_of_day
+from headcount.timezones import EARLIEST, LATEST, boundaries, format_local, parse_calendar_zone, start_of_day
 
 _MAX_ROOMS: Final = 10_000
 _USAGE_GROUPS: Final = ("day", "hour", "month", "room", "total")
@@ -163,7 +163,12 @@ class _Window:
         return self.edges[-1] // QUARTER_MS
 
     def heading(self, group: str) -> tuple[str, str, str, str]:
-        return self.name, group, shown(self.edges[0], self.zone), shown(self.edges[-1], self.zone)
+        return (
+            self.name,
+            group,
+            format_local(self.edges[0], self.zone),
+            format_local(self.edges[-1], self.zone),
+        )
 
 
 @operation(
@@ -218,7 +223,7 @@ OPERATIONS: Final = (get_usage, get_concurrency)
 
 def _window(query: Any, group: str, now: Ms) -> _Window:
     name = TIMEZONE.get(query)
-    zone = calendar_zone(name)
+    zone = parse_calendar_zone(name)
     start, end = _moment(FROM.get(query), zone), _moment(TO.get(query), zone)
     if start is None:
         raise invalid('"from" is required: a day like 2026-01-31, unix seconds, or RFC 3339')
@@ -227,7 +232,7 @@ def _window(query: Any, group: str, now: Ms) -> _Window:
         raise invalid('"from" and "to" must be of the years 2000 to 2099')
     if end <= start:
         raise invalid(
-            f'"to" must be later than "from" [Received from {shown(start, zone)} to {shown(end, zone)}]'
+            f'"to" must be later than "from" [Received from {format_local(start, zone)} to {format_local(end, zone)}]'
         )
     if group in ("hour", "day", "month"):
         return _Window(zone, name, boundaries(group, start, end, zone))
@@ -249,7 +254,7 @@ def _totals(total: Bucket) -> UsageTotals:
 
 def _usage_bucket(total: Bucket, zone: tzinfo) -> UsageBucket:
     return UsageBucket(
-        shown(total.start, zone),
+        format_local(total.start, zone),
         total.start // 1_000,
         (total.end - total.start) // 1_000,
         total.meetings,
@@ -264,7 +269,7 @@ def _room_usage(used: RoomUsageRow) -> RoomUsage:
 
 def _concurrency_bucket(total: Bucket, zone: tzinfo, now: Ms) -> ConcurrencyBucket:
     return ConcurrencyBucket(
-        shown(total.start, zone),
+        format_local(total.start, zone),
         total.start // 1_000,
         (total.end - total.start) // 1_000,
         total.max_participants,

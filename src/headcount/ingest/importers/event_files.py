@@ -22,11 +22,11 @@ from headcount.limits import (
     DOMAIN_BYTES,
     NAME_BYTES,
     Limits,
-    cut,
-    excess,
+    length_problem,
+    quote_start,
     require_domain,
-    shortened,
     time_problem,
+    truncate,
 )
 from headcount.store.dedup import log_entry
 from headcount.store.open import Store
@@ -127,7 +127,7 @@ def _too_long_in(column: pa.ChunkedArray, name: str, characters: int, most_bytes
 
     def reason(row: int) -> str:
         text = texts[row].as_py()
-        return f"{name} {excess(text, characters, most_bytes)}: {shortened(text)}"
+        return f"{name} {length_problem(text, characters, most_bytes)}: {quote_start(text)}"
 
     return [Problem(rows, reason)] if rows.any() else []
 
@@ -146,7 +146,7 @@ def _entries(piece: pa.Table, domain: str, now: Ms, limits: Limits) -> Iterator[
         columns = {name: rows[name].to_pylist() for name in rows.column_names}
         if "user_name" in columns:
             names = columns["user_name"]
-            columns["user_name"] = [name and cut(name, limits.name_length) for name in names]
+            columns["user_name"] = [name and truncate(name, limits.name_length) for name in names]
         nothing = [None] * len(rows)
         others = [columns.get(name, nothing) for name in _NAMES]
         yield [

@@ -19,13 +19,13 @@ from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import Rules
-from headcount.limits import AHEAD_MS, Limits, bounded, require_domain
+from headcount.limits import AHEAD_MS, Limits, limit_names, require_domain
 from headcount.sources.api import Role
 from headcount.sources.exports.api import ExportFile, ExportFormat, ExportOptions, parse_export
 from headcount.store.dedup import entry_of
 from headcount.store.open import Store
 from headcount.store.records import Origin
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 _STANDARD_INPUT: Final = "-"
 _GZIP_MARK: Final = b"\x1f\x8b"
@@ -115,11 +115,11 @@ def _sensible(event: Event, now: Ms, where: str, limits: Limits) -> Event:
     """Return the event within the limits. Raise `BadInput` for what no meeting of ours can have been."""
     if event.at > now + AHEAD_MS:
         raise BadInput(
-            f"tells of {spoken(event.at)}, which is yet to come: are its dates and its zone read as they were meant?",
+            f"tells of {format_timestamp(event.at)}, which is yet to come: are its dates and its zone read as they were meant?",
             where=where,
         )
     try:
-        return bounded(event, limits)
+        return limit_names(event, limits)
     except BadInput as error:
         raise BadInput(error.reason, where=where) from error
 

@@ -19,7 +19,7 @@ from headcount.ingest.polling.reconcile import Memory, Reconciled, reconcile
 from headcount.ingest.source_config import Asking, Configured, configured
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
-from headcount.limits import Limits, excess, require_events
+from headcount.limits import Limits, length_problem, require_events
 from headcount.sources.polls.api import (
     CredentialsRejected,
     Poll,
@@ -133,7 +133,7 @@ def _is_usable(one: PresentParticipant, length: int) -> bool:
 
 
 def _is_name(text: str, length: int) -> bool:
-    return bool(text) and NUL not in text and excess(text, length) is None
+    return bool(text) and NUL not in text and length_problem(text, length) is None
 
 
 def compare(

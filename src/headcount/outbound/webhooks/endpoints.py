@@ -28,7 +28,7 @@ from headcount.store.webhooks import (
     RetryType,
 )
 from headcount.telemetry.logging import security_event
-from headcount.timestamps import UnreadableMoment, from_seconds, moment
+from headcount.timestamps import InvalidTimestamp, from_seconds, parse_timestamp
 
 PING: Final = b'{"test":"test"}'
 PING_TIMEOUT_S: Final = 8.0
@@ -257,8 +257,8 @@ def _time(fields: Fields, name: str) -> Ms | None:
     if isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < _MAX_TIME_S:
         return from_seconds(given)
     try:
-        return moment(given if isinstance(given, str) and not given.isdigit() else "none")
-    except UnreadableMoment:
+        return parse_timestamp(given if isinstance(given, str) and not given.isdigit() else "none")
+    except InvalidTimestamp:
         raise BadInput(f'"{name}" must be unix seconds, or RFC 3339 with its zone') from None
 
 

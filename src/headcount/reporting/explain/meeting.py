@@ -30,7 +30,7 @@ from headcount.reporting.explain import phrases
 from headcount.store.meetings import Meetings
 from headcount.store.records import KINDS, Correction, MeetingRow
 from headcount.store.sources import ExcludedParticipant
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 MAX_EVENTS: Final = 20_000
 """A meeting with more events is not explained: it would take too long while somebody waits."""
@@ -91,7 +91,7 @@ def explain_meeting(
     row: MeetingRow,
     now: Ms,
     rules: Rules,
-    time_text: Callable[[Ms], str] = spoken,
+    time_text: Callable[[Ms], str] = format_timestamp,
 ) -> Explanation | None:
     """Return the explanation of a meeting; None if it has more than `MAX_EVENTS`. `time_text` writes times in messages."""
     until = NEVER if row.end is None else row.end

@@ -14,7 +14,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import fields
 from headcount.sources.exports.api import ExportOptions
-from headcount.timezones import moments_of
+from headcount.timezones import instants_of
 
 _LOCAL_TIME: Final = re.compile(
     r"(?P<a>\d{1,4})(?P<mark>[./-])(?P<b>\d{1,2})(?P=mark)(?P<c>\d{1,4})(?:T|,? +)"
@@ -100,7 +100,7 @@ class TimeReader(NamedTuple):
         """
         if isinstance(time, int):
             return [time]
-        found = moments_of(time.to_datetime(day_first=self.day_first), self.timezone)
+        found = instants_of(time.to_datetime(day_first=self.day_first), self.timezone)
         if not found:
             raise BadInput(
                 f"'{time.text}' was never shown by clocks in {self.timezone}, which were set forward then: is the zone right?"

@@ -17,7 +17,7 @@ from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportOptions
 from headcount.sources.exports.local_times import LocalTime, TimeReader, parse_local_time, time_reader
 from headcount.sources.exports.stays import ExportedStay, stay_events
-from headcount.timestamps import spoken
+from headcount.timestamps import format_timestamp
 
 # A duration in minutes is rounded, up or down.
 _ROUNDING_MS: Final[Ms] = 60_000
@@ -171,7 +171,7 @@ def _stays(
             row,
             ExportedStay(
                 room=row.room,
-                participant_id=f"{person}/{spoken(span.join)}{suffix}",
+                participant_id=f"{person}/{format_timestamp(span.join)}{suffix}",
                 join=span.join,
                 leave=leave,
                 user_id=row.email or None,
