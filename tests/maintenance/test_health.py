@@ -29,7 +29,7 @@ from headcount.maintenance.health import (
 from headcount.settings import read_settings
 from headcount.store.records import DeferredRoom
 from headcount.store.sources import DeadLetter, SourceRow, SourceStat
-from headcount.store.webhooks import OURS, Endpoint, RetryType, State
+from headcount.store.webhooks import SENT_EVENT_TYPES, Endpoint, EndpointStatus, RetryType
 from support.stored import DOMAIN, StoredEngine, entry_of
 
 NOW = 1_800_000_000_000
@@ -141,10 +141,10 @@ def test_dead_letters_are_a_problem_until_they_are_parsed():
 
 
 def test_an_endpoint_can_be_disabled_and_have_failed_messages():
-    disabled, failed = check_endpoint(endpoint(State.FAILED, pending=1, failed=4))
+    disabled, failed = check_endpoint(endpoint(EndpointStatus.FAILED, pending=1, failed=4))
     assert (disabled.problem, disabled.number) == (Problem.WEBHOOK_DISABLED, 1)
     assert (failed.problem, failed.number) == (Problem.WEBHOOK_MESSAGES_FAILED, 4)
-    assert list(check_endpoint(endpoint(State.ACTIVE, pending=9))) == []
+    assert list(check_endpoint(endpoint(EndpointStatus.ACTIVE, pending=9))) == []
 
 
 def test_a_quarantined_room_is_a_problem():
@@ -217,7 +217,7 @@ def test_the_text_about_dead_letters_has_their_number():
 
 
 def test_a_problem_of_an_endpoint_has_a_button_that_solves_it():
-    state = StoreState((), [endpoint(State.FAILED, 1, 4)], (), frozenset())
+    state = StoreState((), [endpoint(EndpointStatus.FAILED, 1, 4)], (), frozenset())
     disabled, failed = (notice_of(one, state, is_admin=True) for one in check_store(state, NOW))
     assert "failed and is sent nothing more; 1 message waits" in disabled.text
     assert "did not take 4 messages" in failed.text
@@ -228,7 +228,7 @@ def test_a_problem_of_an_endpoint_has_a_button_that_solves_it():
 
 
 def test_the_address_of_an_endpoint_is_shown_to_admins_only():
-    state = StoreState((), [endpoint(State.FAILED, 1)], (), frozenset())
+    state = StoreState((), [endpoint(EndpointStatus.FAILED, 1)], (), frozenset())
     (disabled,) = check_store(state, NOW)
     assert "hooks.example" in text_of(disabled, state=state)
     assert "hooks.example" not in text_of(disabled, state=state, is_admin=False)
@@ -256,10 +256,17 @@ def unhealthy(tmp_path):
         ]
     )
     store.sources.add_dead_letter(DeadLetter(0, "busy", now, "/", {}, b"{}", "no room"))
-    for uuid, state in (("good", State.ACTIVE), ("bad", State.FAILED)):
+    for uuid, state in (("good", EndpointStatus.ACTIVE), ("bad", EndpointStatus.FAILED)):
         store.endpoints.add(
             Endpoint(
-                uuid, DOMAIN, f"https://{uuid}.example/", ("AAEC",), None, RetryType.EXPONENTIAL, OURS, state
+                uuid,
+                DOMAIN,
+                f"https://{uuid}.example/",
+                ("AAEC",),
+                None,
+                RetryType.EXPONENTIAL,
+                SENT_EVENT_TYPES,
+                state,
             )
         )
     join = entry_of(Event(Kind.JOIN, "blue", now - HOUR, "ann"), now - HOUR)

@@ -12,9 +12,9 @@ from headcount.store.webhooks import (
     DeliveryState,
     Endpoint,
     EndpointProgress,
+    EndpointStatus,
     ResendFilter,
     RetryType,
-    State,
 )
 
 BOTH = ("meeting.started", "meeting.ended")
@@ -46,7 +46,7 @@ def keep(store, *, done=(), undelivered=(), attempts=(), **standing):
     whole = {
         "position": 0,
         "last_pushed": None,
-        "state": State.ACTIVE,
+        "state": EndpointStatus.ACTIVE,
         "failed_count": 0,
         "version": 0,
     } | standing
@@ -66,12 +66,22 @@ def test_an_endpoint_is_found_as_it_was_set_up_and_by_nobody_else(store):
 def test_what_delivering_says_of_an_endpoint_that_was_changed_meanwhile_does_not_count(store):
     row = endpoint(store)
     store.endpoints.reenable(row)
-    keep(store, position=4, state=State.FAILED, failed_count=3, last_pushed=9)
+    keep(store, position=4, state=EndpointStatus.FAILED, failed_count=3, last_pushed=9)
     found = store.endpoints.find("acme", "e")
-    assert (found.state, found.failed_count, found.position, found.last_pushed) == (State.ACTIVE, 0, 4, 9)
-    keep(store, position=2, state=State.FAILED, failed_count=3, version=1)
+    assert (found.state, found.failed_count, found.position, found.last_pushed) == (
+        EndpointStatus.ACTIVE,
+        0,
+        4,
+        9,
+    )
+    keep(store, position=2, state=EndpointStatus.FAILED, failed_count=3, version=1)
     found = store.endpoints.find("acme", "e")
-    assert (found.state, found.failed_count, found.position, found.last_pushed) == (State.FAILED, 3, 4, 9)
+    assert (found.state, found.failed_count, found.position, found.last_pushed) == (
+        EndpointStatus.FAILED,
+        3,
+        4,
+        9,
+    )
     assert store.endpoints.active() == {}
 
 
@@ -93,7 +103,7 @@ def test_one_that_is_revived_tries_what_waits_as_if_for_the_first_time(store):
         store,
         undelivered=[Delivery("e", "acme", 1, "r", 3, 50)],
         position=1,
-        state=State.FAILED,
+        state=EndpointStatus.FAILED,
         failed_count=3,
     )
     store.endpoints.reenable(row)

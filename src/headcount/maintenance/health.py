@@ -17,7 +17,7 @@ from headcount.store.open import Store
 from headcount.store.outbox import PAGE_SIZE
 from headcount.store.records import DeferredRoom
 from headcount.store.sources import SourceRow, SourceStat
-from headcount.store.webhooks import DeliveryState, Endpoint, State
+from headcount.store.webhooks import DeliveryState, Endpoint, EndpointStatus
 
 MAX_PENDING_COUNTED: Final = PAGE_SIZE
 """Messages that the dispatcher has not read yet are counted up to this number for each endpoint."""
@@ -249,7 +249,7 @@ def check_source(source: SourceState, now: Ms, *, is_active: bool) -> Iterator[F
 def check_endpoint(endpoint: EndpointState) -> Iterator[Finding]:
     """Find what is wrong with a webhook endpoint."""
     row = endpoint.row
-    if row.state is State.FAILED:
+    if row.state is EndpointStatus.FAILED:
         yield Finding(Problem.WEBHOOK_DISABLED, row.domain, row.uuid, endpoint.pending)
     if endpoint.failed:
         yield Finding(Problem.WEBHOOK_MESSAGES_FAILED, row.domain, row.uuid, endpoint.failed)

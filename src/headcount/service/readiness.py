@@ -14,7 +14,7 @@ import structlog
 from headcount.maintenance.health import Lag, check_lag, measure_lag
 from headcount.service.core import Core
 from headcount.store.database import StoreError, StoreTimeout
-from headcount.store.webhooks import DeliveryState, State
+from headcount.store.webhooks import DeliveryState, EndpointStatus
 
 T = TypeVar("T")
 
@@ -130,5 +130,5 @@ class Readiness:
         counts = self._store.deliveries.counts()
         messages = sum(number for (_, fate), number in counts.items() if fate is DeliveryState.FAILED)
         return FailedDeliveries(
-            messages, sum(row.state is State.FAILED for row in self._store.endpoints.all())
+            messages, sum(row.state is EndpointStatus.FAILED for row in self._store.endpoints.all())
         )

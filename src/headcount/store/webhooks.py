@@ -1,7 +1,9 @@
-"""Endpoints: who is told of meetings, with what secrets, and how far each has been told.
+"""Webhook endpoints, and the deliveries of messages to them.
 
-Secrets are kept as they are: nothing can be signed without them. An endpoint's `position` says up to where
-the outbox was taken up for it: what is before it was delivered, or has a row in `deliveries`.
+Secrets are stored in plain text, because nothing can be signed without them. The `position` of an endpoint is how far
+the outbox was read for it: each message up to there is delivered or has a row in `deliveries`.
+
+Responsible for both tables and for the attempts. Must not know HTTP, signatures or when a delivery is retried.
 """
 
 from collections.abc import Sequence
@@ -19,8 +21,8 @@ from headcount.store.statements import with_lists
 
 RESEND_LIMIT: Final = 10_000
 
-OURS: Final = tuple(str(type_) for type_ in MessageType)
-DAILYS: Final = (
+SENT_EVENT_TYPES: Final = tuple(str(type_) for type_ in MessageType)
+_UNSENT_EVENT_TYPES: Final = (
     "waiting-participant.joined", "waiting-participant.left", "recording.started", "recording.ready-to-download",
     "recording.error", "transcript.started", "transcript.ready-to-download", "transcript.error", "streaming.started",
     "streaming.updated", "streaming.ended", "streaming.error", "batch-processor.job-finished", "batch-processor.error",
@@ -28,30 +30,38 @@ DAILYS: Final = (
     "dialin.connected", "dialin.stopped", "dialin.warning", "dialin.error", "calltransfer.triggered",
     "calltransfer.initiated", "calltransfer.answered", "calltransfer.completed",
 )  # fmt: skip
-"""Those of Daily's types that may be asked for, and never come: we do not know of such things."""
-EVENT_TYPES: Final = (*OURS, *DAILYS)
+"""Event types of Daily that an endpoint may subscribe to and that Headcount never sends."""
+EVENT_TYPES: Final = (*SENT_EVENT_TYPES, *_UNSENT_EVENT_TYPES)
 
 
-class State(StrEnum):
-    """Whether an endpoint is sent to. One that failed keeps its messages until it is set going again."""
+class EndpointStatus(StrEnum):
+    """Whether messages are sent to an endpoint. Messages to a failed one are queued until it is re-enabled."""
 
     ACTIVE = "ACTIVE"
     FAILED = "FAILED"
 
 
 class RetryType(StrEnum):
-    """What follows a failure: Daily's two ways."""
+    """Daily's two retry policies."""
 
     CIRCUIT_BREAKER = "circuit-breaker"
     EXPONENTIAL = "exponential"
 
 
+class DeliveryState(StrEnum):
+    """The state of a message at an endpoint."""
+
+    DELIVERED = "delivered"
+    PENDING = "waiting"
+    FAILED = "parked"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint as it was set up, and how it stands. Field order is column order.
+    """A webhook endpoint. Field order is column order.
 
-    The first of `secrets` (base64) is the one that Daily's `hmac` shows. `version` grows with each change by a
-    request, after which the dispatcher reads the endpoint again.
+    The first of `secrets` (base64) is the one that Daily's `hmac` shows. `version` grows with each change by a request,
+    after which the dispatcher reads the endpoint again.
     """
 
     uuid: str
@@ -61,7 +71,7 @@ class Endpoint:
     basic_auth: str | None
     retry_type: RetryType
     event_types: tuple[str, ...]
-    state: State = State.ACTIVE
+    state: EndpointStatus = EndpointStatus.ACTIVE
     failed_count: int = 0
     last_pushed: Ms | None = None
     position: int = 0
@@ -72,13 +82,77 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ResendFilter:
-    """Which messages are to be sent again; what is None does not matter."""
+    """Which messages to send again. A field that is None, or False, does not filter."""
 
     ids: Sequence[str] | None = None
     room: str | None = None
     since: Ms | None = None
     until: Ms | None = None
     failed: bool = False
+
+
+class EndpointProgress(NamedTuple):
+    """The progress and the state of an endpoint. The state applies only if `version` is still current."""
+
+    uuid: str
+    version: int
+    position: int
+    last_pushed: Ms | None
+    state: EndpointStatus
+    failed_count: int
+
+
+class Delivery(NamedTuple):
+    """An undelivered message before the position of an endpoint. Field order is column order."""
+
+    endpoint: str
+    domain: str
+    position: int
+    room: str
+    attempts: int
+    next_at: Ms
+    failed: int = 0
+    generation: int = 0
+    reason: str | None = None
+
+
+class Attempt(NamedTuple):
+    """One request to an endpoint and its result. Field order is column order."""
+
+    endpoint: str
+    domain: str
+    position: int
+    message_id: str
+    at: Ms
+    delivered: int
+    status: int | None
+    latency_ms: int
+    response: str
+    error: str | None
+
+
+@dataclass(slots=True)
+class DeliveryBatch:
+    """Results that are committed together. `delivered` has (endpoint, position, generation)."""
+
+    progress: list[EndpointProgress] = field(default_factory=list)
+    undelivered: list[Delivery] = field(default_factory=list)
+    delivered: list[tuple[str, int, int]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+class MessageDeliveries(NamedTuple):
+    """A message at an endpoint, with its attempts, the latest first."""
+
+    position: int
+    id: str
+    type: str
+    room: str
+    created: Ms
+    state: DeliveryState
+    next_at: Ms | None
+    reason: str | None
+    attempts: list[Attempt]
 
 
 class Endpoints:
@@ -88,45 +162,46 @@ class Endpoints:
         self._database = database
 
     def add(self, row: Endpoint) -> None:
+        """Add an endpoint."""
         require_domain(row.domain)
         with self._database.writing() as connection:
             connection.run(
                 "insert_endpoint", uuid=row.uuid, domain=row.domain, state=row.state, position=row.position,
-                created=row.created, **_changing(row),
+                created=row.created, **_settings(row),
             )  # fmt: skip
-
-    def reenable(self, row: Endpoint) -> None:
-        """Give an endpoint what `row` says and set it going: what waits is tried as if for the first time."""
-        with self._database.writing() as connection:
-            connection.run(
-                "update_endpoint", uuid=row.uuid, state=State.ACTIVE, failed_count=0, updated=row.updated,
-                **_changing(row),
-            )  # fmt: skip
-            connection.run("reset_pending_deliveries", uuid=row.uuid)
 
     def change(self, row: Endpoint) -> None:
-        """Give an endpoint what `row` says; how it stands stays."""
+        """Change the settings of an endpoint; its state stays."""
         with self._database.writing() as connection:
             connection.run(
                 "update_endpoint", uuid=row.uuid, state=row.state, failed_count=row.failed_count,
-                updated=row.updated, **_changing(row),
+                updated=row.updated, **_settings(row),
             )  # fmt: skip
 
+    def reenable(self, row: Endpoint) -> None:
+        """Change the settings of an endpoint and activate it. Pending messages start again with their first attempt."""
+        with self._database.writing() as connection:
+            connection.run(
+                "update_endpoint", uuid=row.uuid, state=EndpointStatus.ACTIVE, failed_count=0, updated=row.updated,
+                **_settings(row),
+            )  # fmt: skip
+            connection.run("reset_pending_deliveries", uuid=row.uuid)
+
     def remove(self, uuid: str) -> bool:
-        """Tell it no more, and forget what waits for it; False if there is none."""
+        """Delete an endpoint with its deliveries. Return False if there is none."""
         with self._database.writing() as connection:
             connection.run("delete_endpoint_deliveries", uuid=uuid)
             connection.run("delete_endpoint_attempts", uuid=uuid)
             return connection.run("delete_endpoint", uuid=uuid) == 1
 
     def find(self, domain: str, uuid: str) -> Endpoint | None:
-        """The endpoint, if it is the domain's."""
+        """Return the endpoint if it belongs to the domain, else None."""
         with self._database.reading() as connection:
             row = connection.row("select_endpoint", uuid=uuid)
         return None if row is None or row[1] != domain else _endpoint(*row)
 
     def all(self, domain: str | None = None) -> list[Endpoint]:
-        """The endpoints, the oldest first; of a domain only, if asked."""
+        """Return the endpoints of all domains or of one, the oldest first."""
         with self._database.reading() as connection:
             if domain is None:
                 rows = connection.rows("select_endpoints")
@@ -135,20 +210,95 @@ class Endpoints:
         return [_endpoint(*row) for row in rows]
 
     def active(self) -> dict[str, int]:
-        """Which endpoints are sent to, and how often each was changed."""
+        """Return the versions of active endpoints by uuid."""
         with self._database.reading() as connection:
             return dict(connection.rows("select_active_endpoint_versions"))
 
-    def resend(self, row: Endpoint, wanted: ResendFilter, most: int = RESEND_LIMIT) -> int:
-        """Let messages that were taken up be sent again, at most so many, the oldest; how many they are."""
-        text, values = _replaying(row, wanted)
+    def resend(self, row: Endpoint, wanted: ResendFilter, limit: int = RESEND_LIMIT) -> int:
+        """Queue messages again, the oldest first, up to `limit`, and return how many."""
+        text, values = _resend_statement(row, wanted)
         with self._database.writing() as connection:
-            again = connection.query(text, values | {"limit": most})
+            queued = connection.query(text, values | {"limit": limit})
             connection.run("increment_endpoint_version", uuid=row.uuid)
-        return len(again)
+        return len(queued)
 
 
-def _replaying(row: Endpoint, wanted: ResendFilter) -> tuple[str, dict[str, Any]]:
+class Deliveries:
+    """The deliveries of all endpoints."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def pending(self, uuid: str, after: int, limit: int) -> list[tuple[Message, int, Ms, int]]:
+        """Return the pending messages of an endpoint in order, each with its attempts, next attempt and generation."""
+        with self._database.reading() as connection:
+            rows = connection.rows("select_pending_deliveries", endpoint=uuid, after=after, limit=limit)
+        return [(Message(*row[:-3]), *row[-3:]) for row in rows]
+
+    def commit(self, batch: DeliveryBatch) -> None:
+        """Commit the results of attempts."""
+        with self._database.writing() as connection:
+            connection.write("insert_attempt", batch.attempts)
+            connection.write("delete_delivery", batch.delivered)
+            connection.write("upsert_delivery", batch.undelivered)
+            for one in batch.progress:
+                connection.run(
+                    "update_endpoint_progress",
+                    uuid=one.uuid,
+                    position=one.position,
+                    last_pushed=one.last_pushed,
+                )
+                connection.run(
+                    "update_endpoint_state",
+                    uuid=one.uuid,
+                    version=one.version,
+                    state=one.state,
+                    failed_count=one.failed_count,
+                )
+
+    def counts(self) -> dict[tuple[str, DeliveryState], int]:
+        """Return how many messages are pending and failed, by endpoint and state."""
+        with self._database.reading() as connection:
+            rows = connection.rows("count_deliveries")
+        return {
+            (uuid, DeliveryState.FAILED if failed else DeliveryState.PENDING): number
+            for uuid, failed, number in rows
+        }
+
+    def page(
+        self, uuid: str, before: int | None, limit: int, state: DeliveryState | None = None
+    ) -> list[MessageDeliveries]:
+        """Return a page of the messages of an endpoint, the newest first: those before a position, of one state or all."""
+        values = {"endpoint": uuid, "before": before if before is not None else 2**62, "limit": limit}
+        with self._database.reading() as connection:
+            match state:
+                case None:
+                    rows = connection.rows("select_positions", **values)
+                case DeliveryState.DELIVERED:
+                    rows = connection.rows("select_delivered_positions", **values)
+                case DeliveryState.PENDING | DeliveryState.FAILED:
+                    failed = int(state is DeliveryState.FAILED)
+                    rows = connection.rows("select_undelivered_positions", **values, failed=failed)
+            return _messages_at(connection, uuid, [position for (position,) in rows])
+
+    def attempts_between(self, uuid: str, first: int, last: int) -> list[Attempt]:
+        """Return the attempts for the messages from one position to another, in order."""
+        with self._database.reading() as connection:
+            rows = connection.rows("select_attempts", endpoint=uuid, first=first, last=last)
+            return [Attempt(*row) for row in rows]
+
+    def prune(self, before: Ms) -> int:
+        """Delete attempts made before a time, and deliveries of deleted messages. Return how many attempts."""
+        with self._database.writing() as connection:
+            connection.run("delete_orphaned_deliveries")
+            return connection.run("delete_old_attempts", before=before)
+
+
+def _resend_statement(row: Endpoint, wanted: ResendFilter) -> tuple[str, dict[str, Any]]:
+    """Return the statement that queues messages again.
+
+    It is built here, because the conditions that apply decide which index serves it.
+    """
     types = {f"type_{n}": type_ for n, type_ in enumerate(row.event_types)}
     ids = {f"id_{n}": name for n, name in enumerate(wanted.ids or ())}
     bounds = {
@@ -168,10 +318,9 @@ def _replaying(row: Endpoint, wanted: ResendFilter) -> tuple[str, dict[str, Any]
         conditions.append(
             "position in (select position from deliveries where endpoint = :endpoint and failed = 1)"
         )
-    # Built here, since the conditions that are given decide which index serves it.
     text = (
         "insert into deliveries (endpoint, domain, position, room, attempts, next_attempt_ms, failed, generation)"  # noqa: S608 - our own
-        f" select :endpoint, domain, position, room, 0, 0, 0, (select version + 1 from endpoints where uuid = :endpoint)"
+        " select :endpoint, domain, position, room, 0, 0, 0, (select version + 1 from endpoints where uuid = :endpoint)"
         f" from messages where {' and '.join(conditions)}"
         " order by position limit :limit"
         " on conflict (endpoint, position) do update"
@@ -182,7 +331,7 @@ def _replaying(row: Endpoint, wanted: ResendFilter) -> tuple[str, dict[str, Any]
     return text, {"endpoint": row.uuid, "domain": row.domain} | types | ids | values
 
 
-def _changing(row: Endpoint) -> dict[str, Any]:
+def _settings(row: Endpoint) -> dict[str, Any]:
     return {
         "url": row.url,
         "secrets": msgspec.json.encode(row.secrets).decode(),
@@ -196,167 +345,34 @@ def _endpoint(
     uuid: str, domain: str, url: str, secrets: str, basic_auth: str | None, retry_type: str, event_types: str,
     state: str, *rest: Any,
 ) -> Endpoint:  # fmt: skip
-    given = tuple(msgspec.json.decode(secrets, type=list[str]))
+    decoded = tuple(msgspec.json.decode(secrets, type=list[str]))
     types = tuple(event_types.split())
-    return Endpoint(uuid, domain, url, given, basic_auth, RetryType(retry_type), types, State(state), *rest)
+    return Endpoint(
+        uuid, domain, url, decoded, basic_auth, RetryType(retry_type), types, EndpointStatus(state), *rest
+    )
 
 
-class EndpointProgress(NamedTuple):
-    """How an endpoint stands after a batch. It counts only if nobody changed the endpoint meanwhile."""
-
-    uuid: str
-    version: int
-    position: int
-    last_pushed: Ms | None
-    state: State
-    failed_count: int
-
-
-class Delivery(NamedTuple):
-    """A message that an endpoint has not got, though its position is past it. Field order is column order."""
-
-    endpoint: str
-    domain: str
-    position: int
-    room: str
-    attempts: int
-    next_at: Ms
-    failed: int = 0
-    generation: int = 0
-    reason: str | None = None
-
-
-class Attempt(NamedTuple):
-    """One request, and what came of it. Field order is column order."""
-
-    endpoint: str
-    domain: str
-    position: int
-    message_id: str
-    at: Ms
-    delivered: int
-    status: int | None
-    latency_ms: int
-    answer: str
-    error: str | None
-
-
-@dataclass(slots=True)
-class DeliveryBatch:
-    """What is kept in one commit."""
-
-    standings: list[EndpointProgress] = field(default_factory=list)
-    undelivered: list[Delivery] = field(default_factory=list)
-    done: list[tuple[str, int, int]] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
-
-
-class DeliveryState(StrEnum):
-    """What became of a message at an endpoint."""
-
-    DELIVERED = "delivered"
-    PENDING = "waiting"
-    FAILED = "parked"
-
-
-class MessageDeliveries(NamedTuple):
-    """A message at an endpoint: what became of it, and by which attempts, the last one first."""
-
-    position: int
-    id: str
-    type: str
-    room: str
-    created: Ms
-    state: DeliveryState
-    next_at: Ms | None
-    reason: str | None
-    attempts: list[Attempt]
-
-
-class Deliveries:
-    """The deliveries of all endpoints."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def pending(self, uuid: str, after: int, most: int) -> list[tuple[Message, int, Ms, int]]:
-        """What waits for an endpoint, in order: the message, how often it was tried, when it is tried next, `asked`."""
-        with self._database.reading() as connection:
-            rows = connection.rows("select_pending_deliveries", endpoint=uuid, after=after, limit=most)
-        return [(Message(*row[:-3]), *row[-3:]) for row in rows]
-
-    def commit(self, batch: DeliveryBatch) -> None:
-        """Commit what was done."""
-        with self._database.writing() as connection:
-            connection.write("insert_attempt", batch.attempts)
-            connection.write("delete_delivery", batch.done)
-            connection.write("upsert_delivery", batch.undelivered)
-            for standing in batch.standings:
-                told = standing._asdict()
-                connection.run("update_endpoint_progress", **_some(told, "uuid", "position", "last_pushed"))
-                connection.run(
-                    "update_endpoint_state", **_some(told, "uuid", "version", "state", "failed_count")
-                )
-
-    def counts(self) -> dict[tuple[str, DeliveryState], int]:
-        """How many messages wait for each endpoint, and how many were given up."""
-        with self._database.reading() as connection:
-            rows = connection.rows("count_deliveries")
-        return {
-            (uuid, DeliveryState.FAILED if failed else DeliveryState.PENDING): number
-            for uuid, failed, number in rows
-        }
-
-    def page(
-        self, uuid: str, before: int | None, most: int, fate: DeliveryState | None = None
-    ) -> list[MessageDeliveries]:
-        """A page of what an endpoint was told, or is to be told again, the newest first."""
-        values = {"endpoint": uuid, "before": before if before is not None else 2**62, "limit": most}
-        with self._database.reading() as connection:
-            match fate:
-                case None:
-                    rows = connection.rows("select_positions", **values)
-                case DeliveryState.DELIVERED:
-                    rows = connection.rows("select_delivered_positions", **values)
-                case DeliveryState.PENDING | DeliveryState.FAILED:
-                    failed = int(fate is DeliveryState.FAILED)
-                    rows = connection.rows("select_undelivered_positions", **values, failed=failed)
-            return _told(connection, uuid, [position for (position,) in rows])
-
-    def attempts_between(self, uuid: str, first: int, last: int) -> list[Attempt]:
-        """The attempts to tell an endpoint of the messages from one position to another, in order."""
-        with self._database.reading() as connection:
-            rows = connection.rows("select_attempts", endpoint=uuid, first=first, last=last)
-            return [Attempt(*row) for row in rows]
-
-    def prune(self, before: Ms) -> int:
-        """Forget attempts that were made before a moment, and what waits of messages that are no more."""
-        with self._database.writing() as connection:
-            connection.run("delete_orphaned_deliveries")
-            return connection.run("delete_old_attempts", before=before)
-
-
-def _some(values: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: values[name] for name in names}
-
-
-def _told(connection: Connection, uuid: str, positions: list[int]) -> list[MessageDeliveries]:
+def _messages_at(connection: Connection, uuid: str, positions: list[int]) -> list[MessageDeliveries]:
     if not positions:
         return []
-    these = {"endpoint": uuid, "positions": positions}
+    values = {"endpoint": uuid, "positions": positions}
     messages = connection.query(*with_lists("select_messages_by_position", {"positions": positions}))
-    rows = connection.query(*with_lists("select_deliveries_by_position", these))
+    rows = connection.query(*with_lists("select_deliveries_by_position", values))
     undelivered = {row[0]: row[1:] for row in rows}
     attempts: dict[int, list[Attempt]] = {}
-    for row in connection.query(*with_lists("select_attempts_by_position", these)):
+    for row in connection.query(*with_lists("select_attempts_by_position", values)):
         attempts.setdefault(row[2], []).append(Attempt(*row))
-    return [_one(message, undelivered.get(message[0]), attempts.get(message[0], [])) for message in messages]
+    return [
+        _message(message, undelivered.get(message[0]), attempts.get(message[0], [])) for message in messages
+    ]
 
 
-def _one(message: tuple[Any, ...], row: tuple[Any, ...] | None, attempts: list[Attempt]) -> MessageDeliveries:
-    if row is None:
+def _message(
+    message: tuple[Any, ...], undelivered: tuple[Any, ...] | None, attempts: list[Attempt]
+) -> MessageDeliveries:
+    if undelivered is None:
         return MessageDeliveries._make((*message, DeliveryState.DELIVERED, None, None, attempts))
-    failed, next_at, reason = row
+    failed, next_at, reason = undelivered
     if failed:
         return MessageDeliveries._make((*message, DeliveryState.FAILED, None, reason, attempts))
     return MessageDeliveries._make((*message, DeliveryState.PENDING, next_at or None, reason, attempts))

@@ -10,7 +10,14 @@ import trustme
 from headcount.outbound.webhooks.client import Transport
 from headcount.outbound.webhooks.retry_policy import Backoff
 from headcount.store.open import open_store
-from headcount.store.webhooks import Delivery, DeliveryBatch, DeliveryState, ResendFilter, RetryType, State
+from headcount.store.webhooks import (
+    Delivery,
+    DeliveryBatch,
+    DeliveryState,
+    EndpointStatus,
+    ResendFilter,
+    RetryType,
+)
 from support.dispatching import LOOPBACK, endpoint, posting
 from support.outbox_messages import put
 from support.waiting import wait_until
@@ -113,7 +120,7 @@ def test_any_response_but_a_complete_200_is_a_failure(store, behave, status, err
         attempt = only_attempt(store, "m1")
         assert (attempt.status, attempt.delivered) == (status, 0)
         assert (attempt.error or "").startswith(error or "")
-        assert len(attempt.answer) <= 1_024
+        assert len(attempt.response) <= 1_024
         assert receiver.ids() == ["m1"] * 5
 
 
@@ -141,7 +148,7 @@ def test_a_response_without_end_is_read_up_to_a_limit(store):
         endpoint(store, receiver)
         put(store, "m1")
         wait_until(lambda: fates(store) == {"m1": DeliveryState.DELIVERED})
-        assert len(only_attempt(store, "m1").answer) == 1_024
+        assert len(only_attempt(store, "m1").response) == 1_024
 
 
 def test_a_slow_endpoint_delays_no_other_endpoint(store):
@@ -170,7 +177,7 @@ def test_a_dead_endpoint_is_disabled_keeps_its_messages_and_receives_them_when_i
         row = endpoint(store, dead, retry_type=RetryType.CIRCUIT_BREAKER)
     with posting(store, backoff=Backoff(1_600, 1_600)):
         put(store, *(f"m{n}" for n in range(30)))
-        wait_until(lambda: store.endpoints.find("default", "e").state is State.FAILED)
+        wait_until(lambda: store.endpoints.find("default", "e").state is EndpointStatus.FAILED)
         assert store.endpoints.find("default", "e").failed_count == 3
         put(store, *(f"m{n}" for n in range(30, 60)))
         with receiving(port=port) as alive:
@@ -178,7 +185,7 @@ def test_a_dead_endpoint_is_disabled_keeps_its_messages_and_receives_them_when_i
             alive.wait_for(60)
             assert alive.ids() == [f"m{n}" for n in range(60)]
             wait_until(lambda: store.deliveries.counts() == {})
-    assert store.endpoints.find("default", "e").state is State.ACTIVE
+    assert store.endpoints.find("default", "e").state is EndpointStatus.ACTIVE
 
 
 def test_pending_messages_are_attempted_at_their_time_after_a_restart(store):
@@ -302,8 +309,8 @@ def test_a_response_body_from_an_allowed_network_is_not_stored_and_a_public_one_
                         fates(store).get(name) == DeliveryState.PENDING and only_attempt(store, name)
                     )
                 )
-    assert (only_attempt(store, "m1").status, only_attempt(store, "m1").answer) == (500, "")
-    assert only_attempt(store, "m2").answer == "the inside"
+    assert (only_attempt(store, "m1").status, only_attempt(store, "m1").response) == (500, "")
+    assert only_attempt(store, "m2").response == "the inside"
 
 
 def test_a_redirect_is_not_followed(store):

@@ -12,7 +12,7 @@ from headcount.outbound.webhooks.retry_policy import (
     delay_ms,
     is_success,
 )
-from headcount.store.webhooks import RetryType, State
+from headcount.store.webhooks import EndpointStatus, RetryType
 
 ANSWERS = st.lists(
     st.tuples(st.booleans(), st.integers(0, 5_000), st.floats(0, 1, exclude_max=True)), max_size=30
@@ -27,7 +27,7 @@ def test_an_endpoint_is_disabled_after_three_consecutive_failures_only_with_a_ci
     for delivered, later, chance in answers:
         now += later
         decision = decide(delivered, health, retry_type, 1, now, chance)
-        if health.state is State.FAILED:
+        if health.state is EndpointStatus.FAILED:
             assert decision.health == health
         elif delivered:
             in_a_row, counted_at = 0, None
@@ -35,7 +35,9 @@ def test_an_endpoint_is_disabled_after_three_consecutive_failures_only_with_a_ci
             in_a_row, counted_at = in_a_row + 1, now
         health = decision.health
         assert health.failed_count == in_a_row
-        assert (health.state is State.FAILED) == (in_a_row >= 3 and retry_type is RetryType.CIRCUIT_BREAKER)
+        assert (health.state is EndpointStatus.FAILED) == (
+            in_a_row >= 3 and retry_type is RetryType.CIRCUIT_BREAKER
+        )
 
 
 @given(st.sampled_from(RetryType), st.lists(st.floats(0, 1, exclude_max=True), min_size=5, max_size=5))
@@ -65,9 +67,9 @@ def test_delays_grow_for_any_random_number(attempts, chance):
 def test_a_message_does_not_fail_when_the_circuit_breaker_opens(retry_type, attempts, now):
     decision = decide(False, EndpointHealth(failed_count=2), retry_type, attempts, now, 0.5)
     if retry_type is RetryType.CIRCUIT_BREAKER:
-        assert (decision.health.state, decision.outcome) == (State.FAILED, Outcome.RETRY)
+        assert (decision.health.state, decision.outcome) == (EndpointStatus.FAILED, Outcome.RETRY)
     else:
-        assert decision.health.state is State.ACTIVE
+        assert decision.health.state is EndpointStatus.ACTIVE
 
 
 def test_only_200_is_success():
@@ -83,6 +85,6 @@ def test_the_circuit_breaker_of_a_dead_endpoint_opens_before_its_only_message_fa
         decision = decide(False, health, RetryType.CIRCUIT_BREAKER, attempts, now, chance)
         health, now = decision.health, decision.retry_at
         assert decision.outcome is not Outcome.FAILED
-        if health.state is State.FAILED:
+        if health.state is EndpointStatus.FAILED:
             return
     raise AssertionError("it never opened")

@@ -17,7 +17,14 @@ from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.errors import BadInput
 from headcount.maintenance.health import MAX_PENDING_COUNTED
 from headcount.outbound.webhooks.client import DeliveryResult
-from headcount.store.webhooks import OURS, DeliveryState, Endpoint, MessageDeliveries, RetryType, State
+from headcount.store.webhooks import (
+    SENT_EVENT_TYPES,
+    DeliveryState,
+    Endpoint,
+    EndpointStatus,
+    MessageDeliveries,
+    RetryType,
+)
 
 _PAGE_SIZE: Final = 25
 
@@ -62,7 +69,9 @@ async def update(view: View, fields: Mapping[str, str]) -> Response:
     """POST …/UUID: change address or event types. The endpoint must answer a ping, and is enabled."""
     row = await _find(view)
     changes = endpoints.fields_of_form(fields)
-    changes["eventTypes"] += [event_type for event_type in row.event_types if event_type not in OURS]
+    changes["eventTypes"] += [
+        event_type for event_type in row.event_types if event_type not in SENT_EVENT_TYPES
+    ]
     return await _update(view, row, changes, "changed")
 
 
@@ -138,10 +147,10 @@ async def _render(
         ping=ping,
         error=error,
         done=TEXTS(done) if TEXTS.has(done) else None,
-        is_disabled=row.state is State.FAILED,
+        is_disabled=row.state is EndpointStatus.FAILED,
         max_counted=MAX_PENDING_COUNTED,
         fates=list(DeliveryState),
-        event_types=OURS,
+        event_types=SENT_EVENT_TYPES,
         retry_types=list(RetryType),
         base=f"/settings/webhooks/{row.uuid}",
     )

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from headcount.dashboard.context import PageContext
 from headcount.maintenance.health import EndpointState, endpoint_states
 from headcount.store.open import Store
-from headcount.store.webhooks import OURS, Attempt, Endpoint
+from headcount.store.webhooks import SENT_EVENT_TYPES, Attempt, Endpoint
 
 _MAX_LISTED: Final = 100
 
@@ -43,7 +43,7 @@ async def load_one(context: PageContext, row: Endpoint) -> EndpointItem:
 def fields_of_form(fields: Mapping[str, str]) -> dict[str, Any]:
     """Return what a form sets, as a request to the API has it. No event type selected means all of them."""
     values: dict[str, Any] = {"url": fields.get("url", "").strip()}
-    values["eventTypes"] = [event_type for event_type in OURS if f"type.{event_type}" in fields]
+    values["eventTypes"] = [event_type for event_type in SENT_EVENT_TYPES if f"type.{event_type}" in fields]
     if fields.get("retry"):
         values["retryType"] = fields["retry"]
     if fields.get("basic"):

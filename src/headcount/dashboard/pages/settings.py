@@ -23,7 +23,7 @@ from headcount.settings import Settings
 from headcount.store.credentials import SCOPES, AccessToken, Key, SubjectKind
 from headcount.store.open import Store
 from headcount.store.records import MeetingRow
-from headcount.store.webhooks import OURS, RetryType
+from headcount.store.webhooks import SENT_EVENT_TYPES, RetryType
 
 _NO_FIELDS: Final[Mapping[str, str]] = {}
 
@@ -97,7 +97,7 @@ async def render_settings(
         HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST,
         access=await _access(view),
         endpoints=await endpoints.load(view.context, view.domain) if is_admin(view) else None,
-        event_types=OURS,
+        event_types=SENT_EVENT_TYPES,
         retry_types=list(RetryType),
         created=created,
         error=error,

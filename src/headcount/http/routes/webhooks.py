@@ -30,9 +30,9 @@ from headcount.store.webhooks import (
     Attempt,
     DeliveryState,
     Endpoint,
+    EndpointState,
     MessageDeliveries,
     RetryType,
-    State,
 )
 
 _BODY_TIMEOUT_S: Final = 30
@@ -94,7 +94,9 @@ class Webhook(Schema):
     basicAuth: str | None  # noqa: N815
     retryType: RetryTypeName  # noqa: N815
     eventTypes: EventTypes  # noqa: N815
-    state: Annotated[str, choice(State, "Whether messages are sent, or wait until the webhook is changed.")]
+    state: Annotated[
+        str, choice(EndpointState, "Whether messages are sent, or wait until the webhook is changed.")
+    ]
     failedCount: Annotated[Count, doc("Number of consecutive failures.")]  # noqa: N815
     lastMomentPushed: Annotated[DateTime | None, doc("Time of the last successful attempt.")]  # noqa: N815
     domainId: str  # noqa: N815
@@ -345,7 +347,7 @@ def _attempt(attempt: Attempt) -> WebhookAttempt:
         bool(attempt.delivered),
         attempt.status,
         attempt.latency_ms,
-        attempt.answer,
+        attempt.response,
         attempt.error,
     )
 

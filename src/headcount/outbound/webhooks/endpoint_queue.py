@@ -15,7 +15,7 @@ from typing import Final
 from headcount.kernel.events import Ms
 from headcount.outbound.webhooks.client import DeliveryResult
 from headcount.outbound.webhooks.retry_policy import MAX_DELAY_MS, Backoff, EndpointHealth, Outcome, decide
-from headcount.store.webhooks import Attempt, Delivery, Endpoint, EndpointProgress, State
+from headcount.store.webhooks import Attempt, Delivery, Endpoint, EndpointProgress, EndpointStatus
 
 CONCURRENCY: Final = 8
 CAPACITY: Final = 1_000
@@ -97,7 +97,7 @@ class EndpointQueue:
 
     @property
     def failed(self) -> bool:
-        return self._health.state is State.FAILED
+        return self._health.state is EndpointStatus.FAILED
 
     @property
     def idle(self) -> bool:

@@ -18,7 +18,7 @@ from headcount.outbound.webhooks.signing import is_secret, request_headers
 from headcount.store.outbox import Messages
 from headcount.store.webhooks import (
     EVENT_TYPES,
-    OURS,
+    SENT_EVENT_TYPES,
     Deliveries,
     DeliveryState,
     Endpoint,
@@ -69,7 +69,7 @@ class EndpointManager:
             raise BadInput(f"a domain has at most {MAX_ENDPOINTS:,} webhooks: remove one first")
         now = self.now()
         new = Endpoint(
-            self.new_uuid(), domain, "", (self._new_secret(),), None, RetryType.CIRCUIT_BREAKER, OURS,
+            self.new_uuid(), domain, "", (self._new_secret(),), None, RetryType.CIRCUIT_BREAKER, SENT_EVENT_TYPES,
             created=now, updated=now,
         )  # fmt: skip
         row = _updated(new, fields)
@@ -202,7 +202,7 @@ def _event_types(given: Any) -> tuple[str, ...]:
     for number, event_type in enumerate(given):
         if event_type not in EVENT_TYPES:
             raise BadInput(f'"eventTypes[{number}]" must be one of [{", ".join(EVENT_TYPES)}]')
-    return tuple(dict.fromkeys(given)) or OURS
+    return tuple(dict.fromkeys(given)) or SENT_EVENT_TYPES
 
 
 def _basic_auth(fields: Fields) -> str | None:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from headcount.kernel.events import Ms
-from headcount.store.webhooks import RetryType, State
+from headcount.store.webhooks import EndpointStatus, RetryType
 
 MAX_ATTEMPTS: Final = 5
 MAX_CONSECUTIVE_FAILURES: Final = 3
@@ -41,7 +41,7 @@ MAX_DELAY_MS: Final = max(backoff.max_ms for backoff in BACKOFFS.values())
 class EndpointHealth(NamedTuple):
     """The state of an endpoint, its consecutive failures, and when the last of them was counted."""
 
-    state: State = State.ACTIVE
+    state: EndpointStatus = EndpointStatus.ACTIVE
     failed_count: int = 0
     counted_at: Ms | None = None
 
@@ -77,9 +77,11 @@ def decide(
 ) -> Decision:
     """Return what follows the latest of `attempts` of a message. `chance` is random, from [0, 1)."""
     if delivered:
-        return Decision(health if health.state is State.FAILED else EndpointHealth(), Outcome.DELIVERED)
+        return Decision(
+            health if health.state is EndpointStatus.FAILED else EndpointHealth(), Outcome.DELIVERED
+        )
     after = _after_failure(health, retry_type, now)
-    if after.state is State.FAILED:
+    if after.state is EndpointStatus.FAILED:
         return Decision(after, Outcome.RETRY, now)
     if attempts >= MAX_ATTEMPTS:
         return Decision(after, Outcome.FAILED)
@@ -93,10 +95,10 @@ def delay_ms(backoff: Backoff, attempts: int, chance: float) -> Ms:
 
 
 def _after_failure(health: EndpointHealth, retry_type: RetryType, now: Ms) -> EndpointHealth:
-    if health.state is State.FAILED:
+    if health.state is EndpointStatus.FAILED:
         return health
     if health.counted_at is not None and 0 <= now - health.counted_at < _SAME_FAILURE_MS:
         return health
     failures = health.failed_count + 1
     opens = retry_type is RetryType.CIRCUIT_BREAKER and failures >= MAX_CONSECUTIVE_FAILURES
-    return EndpointHealth(State.FAILED if opens else State.ACTIVE, failures, now)
+    return EndpointHealth(EndpointStatus.FAILED if opens else EndpointStatus.ACTIVE, failures, now)
