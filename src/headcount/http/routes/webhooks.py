@@ -30,7 +30,7 @@ from headcount.store.webhooks import (
     Attempt,
     DeliveryState,
     Endpoint,
-    EndpointState,
+    EndpointStatus,
     MessageDeliveries,
     RetryType,
 )
@@ -95,7 +95,7 @@ class Webhook(Schema):
     retryType: RetryTypeName  # noqa: N815
     eventTypes: EventTypes  # noqa: N815
     state: Annotated[
-        str, choice(EndpointState, "Whether messages are sent, or wait until the webhook is changed.")
+        str, choice(EndpointStatus, "Whether messages are sent, or wait until the webhook is changed.")
     ]
     failedCount: Annotated[Count, doc("Number of consecutive failures.")]  # noqa: N815
     lastMomentPushed: Annotated[DateTime | None, doc("Time of the last successful attempt.")]  # noqa: N815
