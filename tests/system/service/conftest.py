@@ -5,7 +5,7 @@ from support.running_service import Running
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """A service whose limits are out of the way."""
+    """A service without rate limits."""
     running = Running(tmp_path_factory.mktemp("service"), reads_per_5s=0, events_per_5s=0)
     running.start()
     yield running

@@ -1,4 +1,4 @@
-"""Who may: keys, scopes, domains, limits."""
+"""Authorization: keys, scopes, domains and rate limits."""
 
 import re
 import time
@@ -7,6 +7,7 @@ import httpx2 as httpx
 import pytest
 
 from support.running_service import Running, headcount
+from support.waiting import wait_until
 
 
 def answer_of(service, key, path="/presence", method="GET", **options):
@@ -28,11 +29,11 @@ def test_with_a_wrong_key_it_is_401(service, key):
     assert answer.json()["error"] == "authentication-error"
 
 
-def test_half_a_key_is_no_key(service):
+def test_a_part_of_a_key_is_refused(service):
     assert answer_of(service, f"Bearer {service.key[:-1]}").status_code == 401
 
 
-def test_a_key_may_what_its_scopes_say(service):
+def test_a_key_is_limited_to_its_scopes(service):
     read, ingest = service.make_key("default", "read"), service.make_key("default", "ingest")
     event = {"room": "r", "kind": "end"}
     assert answer_of(service, f"Bearer {read}").status_code == 200
@@ -43,13 +44,12 @@ def test_a_key_may_what_its_scopes_say(service):
     assert refused.json() == {"error": "forbidden-error", "info": "this API key lacks the scope 'read'"}
 
 
-def test_a_revoked_key_ends_within_a_second(service):
+def test_a_revoked_key_is_refused(service):
     key = service.make_key("default", "read")
     assert answer_of(service, f"Bearer {key}").status_code == 200
     headcount("key", "revoke", "--database", service.database, key[3:11])
-    time.sleep(1.1)
+    wait_until(lambda: answer_of(service, f"Bearer {key}").status_code == 401)
     answer = answer_of(service, f"Bearer {key}")
-    assert answer.status_code == 401
     assert "revoked" in answer.json()["info"]
     assert headcount("key", "revoke", "--database", service.database, key[3:11], check=False).returncode == 2
 
@@ -63,7 +63,7 @@ def test_keys_are_listed_without_their_secrets(service):
 
 
 def test_no_domain_sees_anything_of_another(service):
-    """Every route, asked with a foreign key about what is not its own."""
+    """Every route, requested with a key of another domain."""
     now = int(time.time())
     with service.client() as mine:
         mine.post(
@@ -71,8 +71,7 @@ def test_no_domain_sees_anything_of_another(service):
             json=[{"room": "secret", "kind": "join", "participant_id": who, "at": now - 900} for who in "ab"],
             params={"wait": "true"},
         )
-        time.sleep(1)
-        meeting = mine.get("/meetings", params={"room": "secret"}).json()["data"][0]["id"]
+        meeting = wait_until(lambda: mine.get("/meetings", params={"room": "secret"}).json()["data"])[0]["id"]
     paths = httpx.get(f"{service.url}/openapi.json", timeout=10).json()["paths"]
     with service.client(service.make_key("stranger", "read", "ingest", "admin")) as stranger:
         for path, operations in paths.items():
@@ -88,12 +87,12 @@ def test_no_domain_sees_anything_of_another(service):
                 assert answer.status_code == 404, path
         stranger.post("/events", json={"room": "secret", "kind": "end"}, params={"wait": "true"})
         stranger.post("/rooms/secret/snapshot", json={"participants": []}, params={"wait": "true"})
-    time.sleep(1)
     with service.client() as mine:
+        mine.post("/events", json={"room": "another", "kind": "end"}, params={"wait": "true"})
         assert mine.get("/rooms/secret/presence").json()["total_count"] == 2
 
 
-def test_too_many_requests_are_429_and_say_when_to_come_again(tmp_path):
+def test_too_many_requests_are_429_with_the_time_to_retry(tmp_path):
     service = Running(tmp_path, reads_per_5s=10, events_per_5s=20).start()
     try:
         with service.client() as client:

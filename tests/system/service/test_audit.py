@@ -1,4 +1,4 @@
-"""The log: who was let in, who was not, who may do what from now on; each line JSON if it is to be; never a secret."""
+"""Security events in the log: sign-ins, refusals and changes of permissions, as JSON if set, and never with a secret."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ def logged(service):
 
 
 def seen(service, name, **what):
-    """The events of that name of which all this holds."""
+    """Return the events of that name with these fields."""
     return [
         line
         for line in logged(service)
@@ -88,18 +88,18 @@ def test_webhooks_are_logged(service):
     assert "security.webhook_created" in made.stderr
 
 
-def test_refused_keys_are_logged_without_their_text(service):
+def test_refused_keys_are_logged_without_their_secret(service):
     key = service.make_key("acme", "read")
     headcount("key", "revoke", "--database", service.database, key[3:11])
     for shown in (key, "hc_not-a-key-of-anybody"):
-        wait_until(lambda shown=shown: asked(service, shown) == 401)
+        wait_until(lambda shown=shown: status_with(service, shown) == 401)
     (revoked,) = seen(service, "authentication_failed", key_id=key[3:11])
     assert (revoked["domain"], revoked["route"], revoked["client"]) == ("acme", "/v1/presence", "127.0.0.1")
     assert key not in service.log.read_text()
     assert "not-a-key-of-anybody" not in service.log.read_text()
 
 
-def asked(service, key):
+def status_with(service, key):
     return httpx.get(
         f"{service.url}/v1/presence", headers={"Authorization": f"Bearer {key}"}, timeout=30
     ).status_code
@@ -112,13 +112,13 @@ def test_commands_log_what_they_change(tmp_path):
     assert "via=cli" in made.stderr
     key = made.stdout.strip()
     assert key not in made.stderr
-    told = headcount("key", "revoke", "--database", database, key[3:11]).stderr
-    assert f"revoked_key_id={key[3:11]}" in told
-    told = headcount(
+    logged = headcount("key", "revoke", "--database", database, key[3:11]).stderr
+    assert f"revoked_key_id={key[3:11]}" in logged
+    added = headcount(
         "source", "add", "generic", "--database", database, "--secret", "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ="
     )
-    assert "security.source_created" in told.stderr
-    assert "whsec_" not in told.stderr
+    assert "security.source_created" in added.stderr
+    assert "whsec_" not in added.stderr
     quiet = headcount("key", "create", "--database", database, environment={"HEADCOUNT_LOG_LEVEL": "warning"})
     assert quiet.stderr == ""
 
@@ -129,7 +129,7 @@ def test_every_line_is_json(service):
     assert all(line["level"] and line["timestamp"] for line in logged(service))
 
 
-def test_no_path_that_lets_somebody_in_is_logged(tmp_path):
+def test_no_token_in_a_path_is_logged(tmp_path):
     running = Running(tmp_path, log_level="debug").start()
     with httpx.Client(base_url=running.url, timeout=30) as client:
         client.get("/dashboard/shared/let-me-in")
@@ -162,7 +162,7 @@ raise SystemError("of the whole")
 """
 
 
-def test_what_libraries_and_crashes_say_is_json_too():
+def test_messages_of_libraries_and_crashes_are_json_too():
     done = subprocess.run(
         [sys.executable, "-c", LIBRARIES], check=False, capture_output=True, text=True, timeout=60
     )
@@ -175,7 +175,7 @@ def test_what_libraries_and_crashes_say_is_json_too():
     assert done.returncode == 1
 
 
-def test_a_start_that_fails_is_told_in_json(tmp_path):
+def test_a_failed_start_is_logged_as_json(tmp_path):
     refused = headcount(
         "serve", "--database", tmp_path / "nowhere" / "x.db", "--log-format", "json", check=False
     )
@@ -195,10 +195,10 @@ def test_many_refusals_are_counted_and_a_few_are_logged(capsys):
     for now in (0.0, 1.0, 2.0, 3.0, 4.0, 11.0, 12.0):
         refusals.log("authentication_failed", {"route": f"/{now:g}"}, now)
     written = capsys.readouterr()
-    told = [line for line in (written.out + written.err).splitlines() if "authentication_failed" in line]
-    assert len(told) == 5
-    assert "suppressed=2" in told[3]
-    assert "suppressed" not in told[4]
+    lines = [line for line in (written.out + written.err).splitlines() if "authentication_failed" in line]
+    assert len(lines) == 5
+    assert "suppressed=2" in lines[3]
+    assert "suppressed" not in lines[4]
 
 
 def test_no_id_of_a_key_looks_like_an_option():

@@ -1,4 +1,4 @@
-"""A file that is not as we left it: its write-ahead log cut off or changed, or a page of it overwritten."""
+"""A damaged database file: its write-ahead log cut off or changed, or one of its pages overwritten."""
 
 import shutil
 import sqlite3
@@ -22,7 +22,7 @@ FRAME = 24 + PAGE
 
 
 class Written(NamedTuple):
-    """A store whose service was killed; `known` says how long its write-ahead log was when which request was acknowledged."""
+    """A store whose service was killed. `known` pairs each request with the length of the log when it was acknowledged."""
 
     folder: object
     key: str
@@ -33,15 +33,15 @@ class Written(NamedTuple):
         return (self.folder / "headcount.db-wal").read_bytes()
 
     def with_wal(self, folder, content):
-        """A copy, with this for its write-ahead log."""
+        """Return a copy of the database with this write-ahead log."""
         folder.mkdir()
         for name in ("headcount.db", "headcount.db-shm"):
             shutil.copy(self.folder / name, folder)
         (folder / "headcount.db-wal").write_bytes(content)
         return folder / "headcount.db"
 
-    def surely_kept(self, bytes_left):
-        """The requests of whose commit nothing is gone."""
+    def requests_before(self, bytes_left):
+        """Return the requests whose commits lie within the first bytes of the log."""
         return {request for request, length in self.known if length <= bytes_left}
 
 
@@ -62,7 +62,7 @@ def written(tmp_path_factory):
                 for n in range(A_REQUEST)
             ]
             assert client.post("/events", json=events).status_code == 200
-            # The engine may have committed more meanwhile: then more is asked of a cut than it must keep.
+            # The engine may have committed more meanwhile. Then the test expects less than it could.
             known.append((request, wal.stat().st_size))
             if request % 4 == 0:
                 client.post("/events", json=events, params={"wait": "1"})
@@ -72,7 +72,7 @@ def written(tmp_path_factory):
 
 
 def requests_in(database):
-    """The requests in the log. Each is there as a whole, and in the order in which they came."""
+    """Return the requests in the log. Each is complete, and they are in the order of their arrival."""
     with closing(sqlite3.connect(database)) as store:
         assert store.execute("pragma integrity_check").fetchall() == [("ok",)]
         ids = [name for (name,) in store.execute("select event_id from entries order by position")]
@@ -88,7 +88,7 @@ def is_consistent(database):
 
 
 def cut(content, chance):
-    """It ends anywhere: between frames, and within one."""
+    """Return a log that ends anywhere: between frames, or within one."""
     return content[: chance.randrange(len(content))]
 
 
@@ -97,62 +97,67 @@ def cut_between_frames(content, chance):
 
 
 def changed(content, chance):
-    """A byte of it is another."""
+    """Return a log in which one bit is flipped."""
     place = chance.randrange(len(content) // 2, len(content))
     return content[:place] + bytes([content[place] ^ (1 << chance.randrange(8))]) + content[place + 1 :]
 
 
 def untouched(before, after):
-    """So many bytes at the beginning are the same."""
+    """Return how many bytes at the beginning are equal."""
     return next(
         (n for n, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), len(after)
     )
 
 
 @pytest.mark.parametrize("damage", [cut, cut_between_frames, changed])
-def test_a_write_ahead_log_that_is_damaged_costs_only_what_it_lost(written, tmp_path, damage):
+def test_a_damaged_write_ahead_log_loses_no_more_than_its_damaged_part(written, tmp_path, damage):
     chance = Random(damage.__name__)
     for number in range(CUTS):
         left = damage(written.wal, chance)
         database = written.with_wal(tmp_path / str(number), left)
-        kept = written.surely_kept(untouched(written.wal, left))
-        assert kept <= requests_in_or_nothing(database)
-        if number % 8 == 0 and kept:
+        expected = written.requests_before(untouched(written.wal, left))
+        assert expected <= requests_in_or_nothing(database)
+        if number % 8 == 0 and expected:
             assert is_consistent(database)
 
 
 def requests_in_or_nothing(database):
-    """A store whose very first commits are gone has no tables."""
+    """A store whose first commits are lost has no tables."""
     with closing(sqlite3.connect(database)) as store:
         begun = store.execute("select 1 from sqlite_master where name = 'entries'").fetchone()
     return requests_in(database) if begun else set()
 
 
-def test_a_service_starts_on_what_is_left_and_goes_on(written, tmp_path):
+def test_a_service_starts_on_a_damaged_log_and_accepts_events(written, tmp_path):
     chance = Random(1)
     for number in range(STARTS):
         left = cut(written.wal, chance) if number % 2 else changed(written.wal, chance)
         database = written.with_wal(tmp_path / str(number), left)
-        kept = requests_in_or_nothing(database)
+        before = requests_in_or_nothing(database)
         service = Running(database.parent)
         service.start()
         service.key = service.key or written.key
         with service.client() as client:
             events = [
-                {"room": "r0", "kind": "join", "participant_id": f"{len(kept)}-{n}", "id": f"{len(kept)}-{n}"}
+                {
+                    "room": "r0",
+                    "kind": "join",
+                    "participant_id": f"{len(before)}-{n}",
+                    "id": f"{len(before)}-{n}",
+                }
                 for n in range(A_REQUEST)
             ]
             answer = client.post("/events", json=events, params={"wait": "1"})
         assert answer.status_code == 200, answer.text
         assert answer.json()["accepted"] == A_REQUEST
         service.stop()
-        assert requests_in(database) == kept | {len(kept)}
+        assert requests_in(database) == before | {len(before)}
         assert is_consistent(database)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A store that was stopped in order: all of it is in one file."""
+def intact(tmp_path_factory):
+    """A store that was shut down: all of it is in one file."""
     service = Running(tmp_path_factory.mktemp("whole")).start()
     with service.client() as client:
         for n in range(30):
@@ -162,16 +167,16 @@ def whole(tmp_path_factory):
     return service
 
 
-def overwritten(whole, folder, page):
-    content = bytearray(whole.database.read_bytes())
+def overwritten(intact, folder, page):
+    content = bytearray(intact.database.read_bytes())
     content[page * PAGE : (page + 1) * PAGE] = Random(page).randbytes(PAGE)
     (folder / "headcount.db").write_bytes(content)
     return folder / "headcount.db"
 
 
-def root_of(whole, table):
-    """The number of the page where a table or an index begins."""
-    with closing(sqlite3.connect(whole.database)) as store:
+def root_of(intact, table):
+    """Return the number of the first page of a table or an index."""
+    with closing(sqlite3.connect(intact.database)) as store:
         (page,) = store.execute("select rootpage from sqlite_master where name = ?", (table,)).fetchone()
     return page - 1
 
@@ -179,8 +184,8 @@ def root_of(whole, table):
 @pytest.mark.parametrize(
     "table", ["sqlite_schema", "entries", "stays", "meetings", "api_keys", "engine", "entries_by_room"]
 )
-def test_a_page_that_is_overwritten_is_said_and_never_a_traceback(whole, tmp_path, table):
-    database = overwritten(whole, tmp_path, 0 if table == "sqlite_schema" else root_of(whole, table))
+def test_an_overwritten_page_is_reported_without_a_traceback(intact, tmp_path, table):
+    database = overwritten(intact, tmp_path, 0 if table == "sqlite_schema" else root_of(intact, table))
     examined = headcount("doctor", "--database", database, check=False)
     assert examined.returncode == 1
     assert "restore" in examined.stdout
@@ -191,7 +196,7 @@ def test_a_page_that_is_overwritten_is_said_and_never_a_traceback(whole, tmp_pat
         assert service.process.returncode == 2
         assert "restore it from a backup" in service.log.read_text()
     else:
-        service.key = whole.key
+        service.key = intact.key
         with service.client() as client:
             event = {"room": "r0", "kind": "join", "participant_id": "new"}
             answers = [client.post("/events", json=event), client.get("/meetings"), client.get("/presence")]
@@ -199,5 +204,5 @@ def test_a_page_that_is_overwritten_is_said_and_never_a_traceback(whole, tmp_pat
         assert httpx.get(f"{service.url}/healthz", timeout=5).status_code == 200
     finally:
         service.stop()
-    for told in (service.log.read_text(), examined.stderr):
-        assert "Traceback" not in told
+    for output in (service.log.read_text(), examined.stderr):
+        assert "Traceback" not in output

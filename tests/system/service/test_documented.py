@@ -1,4 +1,4 @@
-"""The service's docs are true: every setting, route, metric and command is on a page."""
+"""The docs of the service are complete: every setting, route, metric and command is on a page."""
 
 import re
 
@@ -22,16 +22,16 @@ def test_every_setting_has_its_line(setting):
 
 
 def test_every_metric_is_described(service):
-    told = httpx.get(f"{service.url}/metrics", timeout=10).text
-    names = {line.split()[2] for line in told.splitlines() if line.startswith("# TYPE")}
+    metrics = httpx.get(f"{service.url}/metrics", timeout=10).text
+    names = {line.split()[2] for line in metrics.splitlines() if line.startswith("# TYPE")}
     assert names
     assert {name for name in names if f"`{name}`" not in SERVICE} == set()
 
 
 def test_every_metric_that_is_described_is_there(service):
-    told = httpx.get(f"{service.url}/metrics", timeout=10).text
+    metrics = httpx.get(f"{service.url}/metrics", timeout=10).text
     for name in re.findall(r"`(headcount_\w+)`", SERVICE):
-        assert f"# TYPE {name} " in told
+        assert f"# TYPE {name} " in metrics
 
 
 def test_every_route_is_described(service):
@@ -84,12 +84,12 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("flags", "variables", "words"), WRONG)
-def test_a_wrong_setting_is_told_with_its_place(flags, variables, words):
+def test_a_wrong_setting_is_reported_with_its_origin(flags, variables, words):
     with pytest.raises(BadInput, match=re.escape(words)):
         read_settings(flags, variables)
 
 
-def test_an_unknown_setting_in_the_file_is_told(tmp_path):
+def test_an_unknown_setting_in_the_file_is_refused(tmp_path):
     file = tmp_path / "h.toml"
     file.write_text("prot = 1")
     with pytest.raises(BadInput, match="knows no setting 'prot'"):

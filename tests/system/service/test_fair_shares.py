@@ -1,4 +1,4 @@
-"""What one domain may take, so that others have theirs."""
+"""The quota of a domain, which leaves resources for others."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def opened(client, number):
     assert answer.status_code == 200, answer.text
 
 
-def test_a_domain_opens_no_more_rooms_than_its_share(client, service):
+def test_a_domain_opens_no_more_rooms_than_its_quota(client, service):
     opened(client, 5)
     for refused in (
         client.post("/events", json=join("one more")),
@@ -49,7 +49,7 @@ def test_a_domain_opens_no_more_rooms_than_its_share(client, service):
         opened(other, 5)
 
 
-def test_rooms_that_are_open_go_on_and_when_one_is_closed_another_may_open(client):
+def test_open_rooms_continue_and_a_closed_one_makes_way_for_another(client):
     opened(client, 5)
     for event in (join("r1", "bob"), leave("r2", "nobody"), [join("r3", "cid"), leave("r3", "cid")]):
         assert client.post("/events?wait=1", json=event).status_code == 200
@@ -59,14 +59,14 @@ def test_rooms_that_are_open_go_on_and_when_one_is_closed_another_may_open(clien
     wait_until(lambda: "new" in client.get("/presence").json())
 
 
-def test_many_joins_of_rooms_that_are_open_are_no_rooms(client):
+def test_joins_to_open_rooms_do_not_count_as_rooms(client):
     opened(client, 2)
     for n in range(30):
         assert client.post("/events", json=join(f"r{n % 2}", f"p{n}")).status_code == 200
     wait_until(lambda: client.post("/events", json=join("third")).status_code == 200)
 
 
-def test_all_rooms_at_once_are_refused_in_one_request_too(client):
+def test_too_many_rooms_in_one_request_are_refused(client):
     refused = client.post("/events", json=[join(f"r{n}") for n in range(6)])
     assert refused.status_code == 429
     assert client.get("/presence").json() == {}

@@ -1,4 +1,4 @@
-"""Some hundred hostile requests, the same each time, on both databases: none is answered with an error of ours.
+"""Some hundred hostile requests, the same each time, on both databases: none causes an internal error.
 
 `make attack` sends a hundred thousand.
 """
@@ -23,7 +23,7 @@ def attacked(request, tmp_path):
 
 
 @pytest.mark.parametrize("attacked", ["sqlite", "postgres"], indirect=True)
-def test_no_request_is_answered_with_an_error_of_ours(attacked):
+def test_no_request_causes_an_internal_error(attacked):
     hostile = Hostile(20_261_129, known_of(attacked), api_of(attacked))
     statuses, failures = asyncio.run(attack(attacked.url, hostile, NUMBER))
     assert [(*failure[:3], failure[3][:300], failure[4][:300]) for failure in failures] == []

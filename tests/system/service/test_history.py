@@ -1,4 +1,4 @@
-"""History as a vendor gives it comes in while the service runs, and its answers tell of it."""
+"""Importing a vendor's export while the service runs."""
 
 import time
 
@@ -8,20 +8,20 @@ from support.running_service import PATIENCE_S, headcount
 DUMP = ROOT / "docs/examples/daily-meetings.json"
 
 
-def meetings_told_by(service):
-    """What the service answers, once it has worked in what was imported."""
+def wait_for_meetings(service):
+    """Return the meetings of the service, once it has processed the import."""
     until = time.monotonic() + PATIENCE_S
     with service.client() as client:
         while not (answer := client.get("/meetings?room=standup")).json()["data"]:
-            assert time.monotonic() < until, "the service never told of it"
+            assert time.monotonic() < until, "the service shows no meeting"
             time.sleep(0.05)
     return answer
 
 
-def test_the_service_works_in_what_is_imported_beside_it(service):
+def test_the_service_processes_what_a_command_imports(service):
     done = headcount("import", "--source", "daily-meetings", DUMP, "--database", service.database)
     assert "The service that runs on this store works them in." in done.stderr
-    (meeting,) = meetings_told_by(service).json()["data"]
+    (meeting,) = wait_for_meetings(service).json()["data"]
     assert (meeting["start_time"], meeting["duration"]) == (1772442000, 900)
     assert [(one["user_name"], one["duration"]) for one in meeting["participants"]] == [
         ("Ann", 900),
@@ -29,9 +29,9 @@ def test_the_service_works_in_what_is_imported_beside_it(service):
     ]
 
 
-def test_what_the_service_answers_is_a_dump_itself(service, tmp_path):
+def test_an_answer_of_the_service_can_be_imported(service, tmp_path):
     headcount("import", "--source", "daily-meetings", DUMP, "--database", service.database)
     dump = tmp_path / "dump.json"
-    dump.write_bytes(meetings_told_by(service).content)
+    dump.write_bytes(wait_for_meetings(service).content)
     again = headcount("import", "--source", "daily-meetings", dump, "--database", service.database)
     assert again.stdout == "0 events taken, 2 known already, 0 left out\n"

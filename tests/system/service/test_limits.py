@@ -1,4 +1,4 @@
-"""What every entrance accepts: the largest names that there may be are stored and worked in, and nothing beyond the limits is."""
+"""The limits of every entrance: the longest names are stored and processed, and longer ones are refused."""
 
 import json
 import random
@@ -36,7 +36,7 @@ ROW_LIMIT = 2_704
 
 
 def largest(most_bytes=NAME_BYTES):
-    """A text of so many bytes in which nothing repeats, so that it cannot be compressed."""
+    """Return a text of so many bytes that cannot be compressed."""
     return "".join(chr(CHANCE.randrange(0x20000, 0x2A6D0)) for _ in range(most_bytes // 4))
 
 
@@ -55,19 +55,19 @@ def service(tmp_path_factory, postgres):
 
 
 def people(room, *, until, **more):
-    """Two who meet for a minute, and all their texts as large as may be."""
-    told = []
+    """Return a meeting of two participants, all of whose texts are as long as allowed."""
+    found = []
     for _ in range(2):
         who = {"room": room, "participant_id": largest(), "user_id": largest(), "user_name": largest(), "source_session": largest()}  # fmt: skip
-        told += [
+        found += [
             who | {"kind": "join", "at": until - 60, "id": largest()} | more,
             who | {"kind": "leave", "at": until, "id": largest()} | more,
         ]
-    return told
+    return found
 
 
 def source(service, folder, name):
-    """Set a source up by which another's JSON is read, and give its address."""
+    """Create a source with a field mapping, and return its URL."""
     (folder / "mapping.json").write_text(json.dumps(MAPPING))
     made = headcount(
         "source", "add", "generic", "--database", service.database, "--domain", service.settings.get("domain", "default"),
@@ -81,16 +81,16 @@ def send(url, events):
     return httpx.post(url, json={"events": events}, headers=headers, timeout=60)
 
 
-def worked_in(service, room):
-    """Whether the engine has come to all that was sent, and two were in a meeting of the room."""
+def is_processed(service, room):
+    """Return whether the engine has processed everything and the room had a meeting of two."""
     wait = service.client().post("/events", json={"room": "w", "kind": "end"}, params={"wait": "true"})
     assert wait.status_code == 200, wait.text
     (meeting,) = service.client().get("/meetings", params={"room": room}).json()["data"]
     return meeting["max_participants"] == 2
 
 
-def test_the_largest_names_of_every_entrance_are_worked_in(service, tmp_path):
-    """In PostgreSQL, where an index entry has a limit. All indexes are written to: those of meetings, usage, bystanders, too."""
+def test_the_longest_names_of_every_entrance_are_processed(service, tmp_path):
+    """On PostgreSQL, which limits the size of an index entry. The test writes to every index."""
     posted, sent, listed, imported = largest(), largest(), largest(), largest()
     assert service.client().post("/events", json=people(posted, until=now() - 600)).status_code == 200
     url = source(service, tmp_path, largest(DOMAIN_BYTES))
@@ -113,7 +113,7 @@ def test_the_largest_names_of_every_entrance_are_worked_in(service, tmp_path):
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = headcount("import", file, "--database", service.database)
     assert done.stdout.startswith("4 events taken")
-    assert all(worked_in(service, room) for room in (posted, sent, listed, imported))
+    assert all(is_processed(service, room) for room in (posted, sent, listed, imported))
     headcount("rebuild", "--database", service.database, "--check")
 
 
@@ -158,7 +158,7 @@ def test_one_byte_more_is_refused_everywhere_and_nothing_of_it_is_stored(service
         assert store.execute("select count(*) from entries").fetchone() == before
 
 
-def test_bad_rows_of_an_import_are_left_out_if_asked(service, tmp_path):
+def test_invalid_rows_of_an_import_can_be_skipped(service, tmp_path):
     rows = [one | {"at": one["at"] * 1_000} for one in people("partly", until=now() - 900)]
     file = tmp_path / "partly.ndjson"
     file.write_text(
@@ -195,14 +195,14 @@ def test_a_display_name_is_cut_at_every_entrance(service, tmp_path):
         (("webhook", "add", "http://127.0.0.1:9/", "--no-ping", "--domain"), "domain"),
     ],
 )
-def test_domains_and_names_of_sources_are_bounded_where_they_are_given(service, command, what):
+def test_domains_and_names_of_sources_are_limited_where_they_are_created(service, command, what):
     done = headcount(*command, largest(DOMAIN_BYTES) + "a", "--database", service.database, check=False)
     assert (done.returncode, done.stderr.startswith(f"headcount: {what} must be at most 256")) == (2, True), (
         done.stderr
     )
 
 
-def test_more_events_than_may_come_at_once_are_refused_whole(service, tmp_path):
+def test_too_many_events_in_one_request_are_refused_together(service, tmp_path):
     url, many = (
         source(service, tmp_path, "many"),
         [{"kind": "end", "room": f"r{n}", "at": now()} for n in range(10_001)],
@@ -218,7 +218,7 @@ def test_more_events_than_may_come_at_once_are_refused_whole(service, tmp_path):
 
 
 def test_no_entry_of_any_index_can_be_too_large_for_postgresql(service):
-    """Each text that is in an index has a bound here; whoever adds an index finds out whether it holds."""
+    """Each indexed text has a limit here, so that a new index that could overflow fails this test."""
     bounds = {"domain": DOMAIN_BYTES, "token": DOMAIN_BYTES, "name": DOMAIN_BYTES, "what": 32, "kind": 32}
     bounds |= dict.fromkeys(("room", "participant_id", "user_id"), NAME_BYTES)
     bounds |= dict.fromkeys(("id", "uuid", "endpoint", "digest", "person", "event_key"), 128)
@@ -237,7 +237,7 @@ def test_no_entry_of_any_index_can_be_too_large_for_postgresql(service):
         assert size <= ROW_LIMIT, index
 
 
-def test_a_list_counts_as_many_events_as_it_has_participants(tmp_path):
+def test_a_snapshot_counts_as_many_events_as_it_has_participants(tmp_path):
     running = Running(tmp_path, events_per_5s=100)
     running.start()
     try:
@@ -286,7 +286,7 @@ def test_json_that_is_nested_too_deeply_is_refused(service, method, path, conten
     assert answer.json()["error"] in ("json-parsing-error", "invalid-request-error")
 
 
-def test_a_delivery_that_is_nested_too_deeply_is_refused(service, tmp_path):
+def test_a_payload_that_is_nested_too_deeply_is_refused(service, tmp_path):
     headers = {"authorization": f"Bearer {SECRET}"}
     assert httpx.post(source(service, tmp_path, "deep"), content=DEEP, headers=headers).status_code == 400
 

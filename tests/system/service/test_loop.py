@@ -1,4 +1,4 @@
-"""Nothing asks the store in the event loop: one slow answer would keep everybody waiting, probes among them."""
+"""No route queries the store in the event loop, where one slow query would block all requests."""
 
 import asyncio
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ def refuse_in_loop():
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    raise AssertionError("the store was asked in the event loop")
+    raise AssertionError("the store was queried in the event loop")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def service(tmp_path, monkeypatch):
 
 
 async def requests(service, key):
-    """Every route once; the statuses by path."""
+    """Request every route once, and return the statuses by path."""
     served = service.app()
 
     async def app(scope, receive, send):
@@ -71,7 +71,7 @@ async def requests(service, key):
     return statuses
 
 
-def test_no_route_asks_the_store_in_the_event_loop(service):
+def test_no_route_queries_the_store_in_the_event_loop(service):
     _, key = create_first_key(service.store, "default", service.clock)
     statuses = asyncio.run(requests(service, key))
     assert len(statuses) > 100

@@ -1,4 +1,4 @@
-"""PostgreSQL stops answering: probes answer as ever, requests wait and then get 503, and afterwards all is as before."""
+"""An outage of PostgreSQL: probes answer, requests wait and get 503, and afterwards all is as before."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ EVENT = {"room": "r", "kind": "join", "participant_id": "a", "id": "sent during 
 
 
 class Paused:
-    """The server's processes are stopped: connections stay, and nobody answers."""
+    """The processes of the server are paused: connections stay open, and no query is answered."""
 
     def __init__(self, postgres):
         self.url = postgres.database()
@@ -26,7 +26,7 @@ class Paused:
 
 
 class Swallowed:
-    """What lies between swallows packets for a while: connections are neither refused nor closed."""
+    """The network loses packets for a while: connections are neither refused nor closed."""
 
     def __init__(self, postgres):
         self.port, self.target = free_port(), postgres.port

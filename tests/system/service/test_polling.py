@@ -1,5 +1,6 @@
-"""Polling end to end: the real service asks a small real server that answers as LiveKit does."""
+"""Polling end to end: the real service polls a small real server that answers as LiveKit does."""
 
+import threading
 import time
 
 import httpx2 as httpx
@@ -8,7 +9,7 @@ import pytest
 from support.livekit_source import added, person, present, sent, webhook
 from support.poll_vendor import KEY, SECRET, LiveKit, told
 from support.running_service import Running, headcount
-from support.waiting import wait_until
+from support.waiting import PATIENCE_S, wait_until
 
 
 @pytest.fixture
@@ -32,13 +33,13 @@ def polled(service, server, *flags):
     )
 
 
-def once_more(server, times=1):
-    """Wait until it was asked so often again."""
+def wait_for_polls(server, times=1):
+    """Wait until the server was polled so many times more."""
     seen = server.asked
     wait_until(lambda: server.asked >= seen + times)
 
 
-def test_polling_alone_tells_who_is_in(service, livekit):
+def test_polling_alone_shows_who_is_present(service, livekit):
     livekit.comes("blue", "ann")
     livekit.comes("blue", "rec", kind="EGRESS")
     polled(service, livekit, "--room-prefix", "eu/")
@@ -48,7 +49,7 @@ def test_polling_alone_tells_who_is_in(service, livekit):
     wait_until(lambda: present(service, "eu%2Fblue") == {"bob"})
 
 
-def test_a_ghost_of_the_webhooks_goes_and_those_of_others_stay(service, livekit):
+def test_polling_removes_a_stale_participant_of_its_own_rooms_only(service, livekit):
     path = polled(service, livekit)
     began = time.time_ns() // 10**9 - 60
     joined = webhook("participant_joined", createdAt=str(began), participant=person("ann", began))
@@ -59,12 +60,12 @@ def test_a_ghost_of_the_webhooks_goes_and_those_of_others_stay(service, livekit)
     assert present(service, "other") == {"carol"}
 
 
-def test_no_answer_and_nonsense_change_nothing_and_are_told(service, livekit):
+def test_a_failed_poll_changes_nothing_and_is_reported(service, livekit):
     livekit.comes("blue", "ann")
     polled(service, livekit)
     wait_until(lambda: present(service, "blue") == {"ann"})
     livekit.answer = lambda *_: (200, b"<html>", {})
-    once_more(livekit, 4)
+    wait_for_polls(livekit, 4)
     assert present(service, "blue") == {"ann"}
     assert 'kind="livekit",result="poll_failed"' in httpx.get(f"{service.url}/metrics").text
     service.stop()
@@ -77,18 +78,19 @@ def test_no_answer_and_nonsense_change_nothing_and_are_told(service, livekit):
     service.start()
 
 
-def test_a_server_that_is_slow_delays_no_other(service, livekit):
-    slow = LiveKit()
-    slow.answer = lambda *_: time.sleep(8) or told({"rooms": []})
+def test_a_slow_server_delays_no_other(service, livekit):
+    slow, released = LiveKit(), threading.Event()
+    slow.answer = lambda *_: released.wait(PATIENCE_S) and told({"rooms": []})
     polled(service, slow, "--name", "slow")
     wait_until(lambda: slow.asked)
     livekit.comes("blue", "ann")
     polled(service, livekit)
     wait_until(lambda: present(service, "blue") == {"ann"})
+    released.set()
     slow.close()
 
 
-def test_who_left_while_the_service_was_dead_is_found(service, livekit):
+def test_a_leave_while_the_service_was_down_is_found(service, livekit):
     livekit.comes("blue", "ann")
     livekit.comes("blue", "bob")
     polled(service, livekit)
@@ -99,7 +101,7 @@ def test_who_left_while_the_service_was_dead_is_found(service, livekit):
     wait_until(lambda: present(service, "blue") == {"bob"})
 
 
-def test_polling_can_be_tried_and_switched_off(service, livekit):
+def test_polling_can_be_tested_and_switched_off(service, livekit):
     added(service, "livekit", "--secret", f"{KEY}:{SECRET}")
     flags = ("--database", service.database)
     livekit.comes("blue", "ann")
@@ -126,7 +128,7 @@ def test_polling_can_be_tried_and_switched_off(service, livekit):
         (("livekit", "--secret", "a:b", "--poll", "http://x.example", "--poll-key", "k"), "needs no key"),
     ],
 )
-def test_what_cannot_be_polled_is_refused(tmp_path, flags, why):
+def test_a_source_that_cannot_be_polled_is_refused(tmp_path, flags, why):
     refused = headcount("source", "add", *flags, "--database", tmp_path / "x.db", check=False)
     assert refused.returncode == 2
     assert why in refused.stderr

@@ -1,4 +1,4 @@
-"""Polling BigBlueButton: the real service asks a small real server which meetings are not over."""
+"""Polling BigBlueButton: the real service requests the running meetings of a small real server."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ API = "/bigbluebutton/api"
 
 
 class BigBlueButton:
-    """`meetings` are those that are not over. Takes checksums of SHA-1 alone, as old ones do."""
+    """`meetings` are those that are running. It accepts SHA-1 checksums only, as old versions do."""
 
     def __init__(self):
         self.meetings = set()
@@ -29,12 +29,12 @@ class BigBlueButton:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 fits = self.path == f"{API}/getMeetings?checksum={checksum}"
-                told = (server.listed() if fits else refusal()).encode()
+                answer = (server.listed() if fits else refusal()).encode()
                 server.asked += fits
                 self.send_response(200)
-                self.send_header("content-length", str(len(told)))
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(told)
+                self.wfile.write(answer)
 
             def log_message(self, *_):
                 pass
@@ -77,7 +77,7 @@ def service(tmp_path):
 
 
 def joins(service, path, meeting, who):
-    """As `bbb-webhooks` tells it, showing the secret."""
+    """Send a join as `bbb-webhooks` does, with the secret."""
     event = {
         "id": "user-joined",
         "attributes": {
@@ -93,11 +93,11 @@ def joins(service, path, meeting, who):
 
 
 def present(service):
-    told = service.client().get("/presence").json()
-    return {room: {one["userId"] for one in people} for room, people in told.items() if people}
+    rooms = service.client().get("/presence").json()
+    return {room: {one["userId"] for one in people} for room, people in rooms.items() if people}
 
 
-def test_who_was_in_a_meeting_that_is_over_has_left_and_nobody_else(service, bbb):
+def test_participants_of_a_meeting_that_is_over_have_left_and_nobody_else(service, bbb):
     bbb.meetings = {"maths", "physics"}
     path = added(service, "bigbluebutton", "--secret", SECRET, "--poll", bbb.url, "--every", "1")
     for meeting, who in (("maths", "ann"), ("maths", "bob"), ("physics", "carol")):
@@ -113,7 +113,7 @@ def test_who_was_in_a_meeting_that_is_over_has_left_and_nobody_else(service, bbb
     assert [one["left_by"] for one in stays] == ["snapshot"] * 2
 
 
-def test_a_wrong_secret_is_told_and_closes_nobody(service, bbb):
+def test_a_wrong_secret_is_reported_and_removes_nobody(service, bbb):
     path = added(service, "bigbluebutton", "--secret", SECRET, "--poll", bbb.url, "--every", "1")
     bbb.listed = refusal
     joins(service, path, "maths", "ann")

@@ -1,4 +1,4 @@
-"""Polling Daily, where the server that is asked speaks Daily's language: another Headcount."""
+"""Polling Daily. Another Headcount takes the part of Daily: its API is compatible."""
 
 import time
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def here(tmp_path):
         yield running
 
 
-def says(service, kind, who, ago=0):
+def send(service, kind, who, ago=0):
     event = {
         "room": "blue", "kind": kind, "participant_id": f"c-{who}", "user_id": who, "user_name": who.title(),
         "at": time.time() - ago,
@@ -39,25 +39,25 @@ def says(service, kind, who, ago=0):
     assert service.client().post("/events?wait=true", json=event).status_code == 200
 
 
-def told(service):
+def participants(service):
     people = service.client().get("/presence").json()["blue"]
     return [(one["id"], one["userName"], one["joinTime"]) for one in people]
 
 
-def test_who_is_in_there_is_in_here(there, here):
-    says(there, "join", "ann", ago=60)
-    says(there, "join", "bob", ago=30)
+def test_participants_there_are_participants_here(there, here):
+    send(there, "join", "ann", ago=60)
+    send(there, "join", "bob", ago=30)
     flags = ("--poll", f"{there.url}/v1", "--poll-key", there.key, "--every", "1")
     added(here, "daily", "--secret", "d29yZA==", *flags)
     wait_until(lambda: present(here, "blue") == {"ann", "bob"})
-    assert told(here) == told(there)
-    says(there, "leave", "ann")
+    assert participants(here) == participants(there)
+    send(there, "leave", "ann")
     wait_until(lambda: present(here, "blue") == {"bob"})
-    says(there, "leave", "bob")
+    send(there, "leave", "bob")
     wait_until(lambda: not present(here, "blue"))
 
 
-def test_a_wrong_key_is_told(there, here):
+def test_a_wrong_key_is_reported(there, here):
     flags = ("--poll", f"{there.url}/v1", "--poll-key", "hc_wrong", "--every", "1")
     added(here, "daily", "--secret", "d29yZA==", *flags)
     asked = headcount("source", "poll", "daily", "--database", here.database, check=False)

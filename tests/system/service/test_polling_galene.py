@@ -1,4 +1,4 @@
-"""Galene, which sends nothing: the real service asks a small real server that answers as Galene does."""
+"""Polling Galene, which sends no events: the real service polls a small real server that answers as Galene does."""
 
 import json
 import sqlite3
@@ -26,11 +26,11 @@ class Galene:
                     return self.send_error(401)
                 if self.path != "/galene-api/v0/.stats":
                     return self.send_error(404)
-                told = b"out of order" if galene.groups is None else json.dumps(galene.listed()).encode()
+                answer = b"out of order" if galene.groups is None else json.dumps(galene.listed()).encode()
                 self.send_response(200)
-                self.send_header("content-length", str(len(told)))
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
-                return self.wfile.write(told)
+                return self.wfile.write(answer)
 
             def log_message(self, *_):
                 pass
@@ -66,11 +66,11 @@ def service(tmp_path):
 
 
 def present(service):
-    told = service.client().get("/presence").json()
-    return {room: {one["id"] for one in people} for room, people in told.items()}
+    rooms = service.client().get("/presence").json()
+    return {room: {one["id"] for one in people} for room, people in rooms.items()}
 
 
-def test_a_galene_server_is_asked_who_is_in(service, galene):
+def test_a_galene_server_is_polled_for_its_participants(service, galene):
     galene.groups = {"standup": ["ann"], "school/maths": ["bob", "carol"], "empty": []}
     flags = ("--database", service.database)
     added = headcount(
@@ -89,7 +89,7 @@ def test_a_galene_server_is_asked_who_is_in(service, galene):
     wait_until(lambda: present(service) == {"galene/school/maths": {"carol", "dan"}})
 
 
-def test_what_sends_nothing_says_so(service, galene):
+def test_commands_explain_that_galene_sends_nothing(service, galene):
     flags = ("--database", service.database)
     alone = headcount("source", "add", "galene", "--secret", "root:pw", *flags, check=False)
     assert alone.returncode == 2
@@ -108,7 +108,7 @@ def test_what_sends_nothing_says_so(service, galene):
     assert "address     none: Galene is asked at " in listed
 
 
-def test_what_is_sent_to_it_all_the_same_is_refused(service, galene):
+def test_a_request_to_its_ingest_path_is_refused(service, galene):
     service.stop()
     flags = ("--database", service.database)
     headcount("source", "add", "galene", "--secret", "root:pw", "--poll", galene.url, *flags)

@@ -1,4 +1,4 @@
-"""A room that cannot be processed is named wherever somebody looks, and the service goes on with all others."""
+"""A room that cannot be processed is reported everywhere, and the service continues with all others."""
 
 import sqlite3
 import time
@@ -15,7 +15,7 @@ BAD = "bad <b>room</b>"
 
 @pytest.fixture
 def service(tmp_path):
-    """A service with a join in its log that names nobody, which nothing that is accepted does."""
+    """A service with an invalid event in its log: a join that names no participant."""
     running = Running(tmp_path).start()
     with running.client() as client:
         join(client, BAD, "ann")
@@ -42,7 +42,7 @@ def quarantined(client):
     return found
 
 
-def test_a_room_that_fails_is_named_with_the_reason_and_others_go_on(service):
+def test_a_room_that_fails_is_reported_with_the_reason_and_others_continue(service):
     with service.client() as client:
         found = quarantined(client)
         assert found["total_count"] == 1
@@ -78,7 +78,7 @@ def test_another_domain_does_not_see_it(service):
         assert other.get("/health/rooms").json() == {"total_count": 0, "data": []}
 
 
-def test_a_room_shows_everything_once_the_fault_is_gone(service):
+def test_a_room_shows_everything_once_the_fault_is_removed(service):
     with service.client() as client:
         quarantined(client)
         join(client, BAD, "bob")

@@ -1,4 +1,4 @@
-"""A file or a folder that cannot be written: `serve` refuses, what only reads works. It binds root, too, which runs the tests."""
+"""A file or a folder that cannot be written: `serve` refuses, and commands that only read work. Root is bound by it, too."""
 
 import os
 
@@ -32,7 +32,7 @@ def stopped(service):
 
 
 def killed(service):
-    """Its write-ahead log stays, and holds what it was told last."""
+    """Kill it: its write-ahead log stays, with the last events."""
     service.kill()
 
 
@@ -43,7 +43,7 @@ def what_is_read_only(request):
 
 @pytest.fixture(params=[stopped, killed], ids=["stopped", "killed"])
 def read_only(request, tmp_path, what_is_read_only):
-    """A store with one event, that cannot be written any more."""
+    """A store with one event that cannot be written any more."""
     folder = tmp_path / "store"
     folder.mkdir()
     service = Running(folder).start()

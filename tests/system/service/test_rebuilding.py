@@ -1,4 +1,4 @@
-"""A rebuild looks at every table that can be worked out again."""
+"""`rebuild --check` compares every table that follows from the log."""
 
 import sqlite3
 import time
@@ -21,7 +21,7 @@ from support.running_service import Running, headcount
         "update room_totals set peak_participants = peak_participants + 1",
     ],
 )
-def test_a_rebuild_finds_what_somebody_changed_in_the_tables(tmp_path, change):
+def test_a_rebuild_finds_a_change_in_any_table(tmp_path, change):
     service = Running(tmp_path).start()
     with service.client() as client:
         hour_ago = int(time.time()) - 3_600

@@ -1,4 +1,4 @@
-"""Recipes of the docs, run as they stand there, against the real service."""
+"""The recipes of the docs, run unchanged against the real service."""
 
 import os
 import re
@@ -22,7 +22,7 @@ KEPT = ("content-type", "webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 def code(page, language, number=0):
-    """A block of code of a page."""
+    """Return a code block of a page."""
     blocks = re.findall(
         rf"^ *```{language}\n(.*?)^ *```", (PAGES / page).read_text(), re.DOTALL | re.MULTILINE
     )
@@ -37,7 +37,7 @@ def node():
     return found
 
 
-# What mediasoup's transports and routers are to the recipe: things that tell when they are closed.
+# The transports and routers of mediasoup, as far as the recipe uses them: they emit an event when they close.
 STORY = """
 import { EventEmitter } from "node:events";
 import { Headcount } from "./headcount.mjs";
@@ -65,19 +65,19 @@ console.log("taken");
 """
 
 
-def passed_on(service, path, headers, body):
+def forward(service, path, headers, body):
     kept = {name: value for name, value in headers.items() if name.lower() in KEPT}
     return httpx.post(service.url + path, content=body, headers=kept, timeout=30).status_code
 
 
-def test_a_mediasoup_application_tells_who_is_in(node, tmp_path):
-    """It is refused until all have come; what was told meanwhile comes afterwards, in order."""
+def test_a_mediasoup_application_reports_its_participants(node, tmp_path):
+    """Its first requests are refused; it sends them again, in order."""
     service = Running(tmp_path, min_stay_s=0, reads_per_5s=0)
     service.start()
     (tmp_path / "headcount.mjs").write_text(code("mediasoup.md", "js"))
     (tmp_path / "story.mjs").write_text(STORY)
     path = added(service, "generic", "--secret", SECRET)
-    proxy = WebhookProxy(lambda path, headers, body: passed_on(service, path, headers, body))
+    proxy = WebhookProxy(lambda path, headers, body: forward(service, path, headers, body))
     proxy.refusing.set()
     environment = {"HEADCOUNT_URL": proxy.url + path, "HEADCOUNT_SECRET": SECRET}
     application = subprocess.Popen(

@@ -134,7 +134,7 @@ def test_a_client_that_does_not_read_answers_is_cut_off(service):
 
 
 def test_a_client_that_reads_slowly_receives_everything(tmp_path):
-    """It reads for longer than a request may take, but never stops for so long."""
+    """It reads for longer than a request may take, but never pauses for that long."""
     service = Running(tmp_path, request_s=PATIENT_S).start()
     body = httpx.get(f"{service.url}/openapi.json").content
     requests, chunk_bytes, pause_s = 60, 16_384, 0.02

@@ -1,4 +1,4 @@
-r"""Half a character ("\ud800" in JSON) can be in no text that is kept: it is refused in words wherever it comes."""
+r"""Half a character ("\ud800" in JSON) cannot be stored: it is refused with a reason at every entrance."""
 
 import json
 import re
@@ -19,7 +19,7 @@ ADDRESS = re.compile(r"/v1/ingest/\S+")
 
 
 def event_with(field, half):
-    """The bytes of a join whose `field` is half a character."""
+    """Return the bytes of a join whose `field` is half a character."""
     event = {"room": "r", "kind": "join", "participant_id": "a", field: "HERE"}
     return json.dumps(event).replace("HERE", half).encode()
 
@@ -38,7 +38,7 @@ def test_half_a_character_in_an_event_is_refused(service, field, half):
 
 
 @pytest.mark.parametrize("half", HALVES)
-def test_half_a_character_in_a_list_of_those_present_is_refused(service, half):
+def test_half_a_character_in_a_snapshot_is_refused(service, half):
     present = json.dumps({"participants": [{"participant_id": "HERE"}]}).replace("HERE", half)
     with service.client() as client:
         answer = client.post("/rooms/r/snapshot", content=present.encode())
@@ -62,13 +62,13 @@ def test_both_halves_together_are_a_character(service):
     ],
     ids=["generic", "livekit", "jitsi"],
 )
-def test_half_a_character_in_a_delivery_is_refused(service, source, secret, body, half):
+def test_half_a_character_in_an_inbound_payload_is_refused(service, source, secret, body, half):
     name = f"{source.kind}-{HALVES.index(half)}"
     flags = ("--database", service.database, "--secret", secret, "--name", name)
     path = ADDRESS.search(headcount("source", "add", source.kind, *flags).stdout)[0]
-    told = json.dumps(body).replace("HERE", half).encode()
+    payload = json.dumps(body).replace("HERE", half).encode()
     delivery = InboundRequest(
-        {"content-type": "application/json"}, told, received_at=time.time_ns() // 1_000_000
+        {"content-type": "application/json"}, payload, received_at=time.time_ns() // 1_000_000
     )
     signed = source.sign(delivery, secret)
     answer = httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)

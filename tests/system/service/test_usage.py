@@ -1,4 +1,4 @@
-"""The running service tells how much was met, and keeps it in its tables by itself."""
+"""Usage of the running service, which maintains its tables automatically."""
 
 import sqlite3
 import time
@@ -12,14 +12,14 @@ def rows_of(service, table):
         return store.execute(f"select count(*) from {table}").fetchone()[0]
 
 
-def wait_until_tallied(service):
+def wait_until_rolled_up(service):
     until = time.monotonic() + PATIENCE_S
     while not rows_of(service, "room_quarters") or rows_of(service, "to_tally"):
-        assert time.monotonic() < until, "the service never tallied it"
+        assert time.monotonic() < until, "the service did not roll up usage"
         time.sleep(0.05)
 
 
-def test_what_was_met_is_told_before_and_after_it_is_tallied_and_after_a_start(service):
+def test_usage_is_the_same_before_and_after_its_rollup_and_after_a_restart(service):
     hour_ago = int(time.time()) - 3_600
     visits = [
         {"room": "r", "kind": kind, "participant_id": f"p-{who}", "user_id": f"u-{who}", "at": hour_ago + at}
@@ -27,12 +27,12 @@ def test_what_was_met_is_told_before_and_after_it_is_tallied_and_after_a_start(s
         for kind, at in (("join", 0), ("leave", 600))
     ]
     asked = {"from": hour_ago - 86_400, "group": "total"}
-    told = {"meetings": 1, "participant_seconds": 1_200, "max_participants": 2}
+    totals = {"meetings": 1, "participant_seconds": 1_200, "max_participants": 2}
     with service.client() as client:
         client.post("/events", json=visits, params={"wait": "true"}).raise_for_status()
-        assert client.get("/usage", params=asked).json()["totals"] == told
-        wait_until_tallied(service)
-        assert client.get("/usage", params=asked).json()["totals"] == told
+        assert client.get("/usage", params=asked).json()["totals"] == totals
+        wait_until_rolled_up(service)
+        assert client.get("/usage", params=asked).json()["totals"] == totals
         (meeting,) = client.get("/users/u-0/meetings").json()["data"]
         roster = {"expected": ["u-0", "u-9"]}
         called = client.post(f"/meetings/{meeting['id']}/attendance", json=roster).json()
@@ -40,10 +40,10 @@ def test_what_was_met_is_told_before_and_after_it_is_tallied_and_after_a_start(s
     service.kill()
     service.start()
     with service.client() as client:
-        assert client.get("/usage", params=asked).json()["totals"] == told
+        assert client.get("/usage", params=asked).json()["totals"] == totals
 
 
-def test_only_who_may_read_is_told(service):
+def test_usage_needs_the_read_scope(service):
     key = service.make_key("default", "ingest")
     with service.client(key) as client:
         for path in ("/usage?from=2026-01-01", "/concurrency?from=2026-01-01", "/users/u/meetings"):
