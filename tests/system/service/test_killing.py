@@ -7,6 +7,7 @@ import httpx2 as httpx
 
 from support.crash_runs import Crashes
 from support.running_service import Running, headcount
+from support.waiting import wait_until
 
 
 def test_no_acknowledged_event_is_lost_or_doubled_when_the_process_is_killed_or_its_store_restored(tmp_path):

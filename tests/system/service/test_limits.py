@@ -221,7 +221,7 @@ def test_no_entry_of_any_index_can_be_too_large_for_postgresql(service):
     """Each indexed text has a limit here, so that a new index that could overflow fails this test."""
     bounds = {"domain": DOMAIN_BYTES, "token": DOMAIN_BYTES, "name": DOMAIN_BYTES, "what": 32, "kind": 32}
     bounds |= dict.fromkeys(("room", "participant_id", "user_id"), NAME_BYTES)
-    bounds |= dict.fromkeys(("id", "uuid", "endpoint", "digest", "person", "event_key"), 128)
+    bounds |= dict.fromkeys(("id", "uuid", "endpoint", "digest", "participant", "event_key"), 128)
     with closing(psycopg.connect(service.database)) as store:
         indexes = store.execute(
             "select c.relname, array_agg(a.attname::text order by a.attnum), array_agg(a.attlen order by a.attnum)"
@@ -231,7 +231,7 @@ def test_no_entry_of_any_index_can_be_too_large_for_postgresql(service):
     assert len(indexes) > 30
     for index, names, lengths in indexes:
         texts = [name for name, length in zip(names, lengths, strict=True) if length < 0]
-        assert set(texts) <= set(bounds), f"{index} holds a text without a bound"
+        assert set(texts) <= set(bounds), f"{index} has a text without a limit"
         # The entry has a head of 16 bytes, each text one of four; each column begins at a multiple of eight.
         size = 16 + 8 * len(lengths) + sum(bounds[name] + 4 for name in texts)
         assert size <= ROW_LIMIT, index

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from contextlib import closing
 
-from support.running_service import PATIENCE_S
+from support.waiting import wait_until
 
 
 def rows_of(service, table):
@@ -13,10 +13,7 @@ def rows_of(service, table):
 
 
 def wait_until_rolled_up(service):
-    until = time.monotonic() + PATIENCE_S
-    while not rows_of(service, "room_quarters") or rows_of(service, "to_tally"):
-        assert time.monotonic() < until, "the service did not roll up usage"
-        time.sleep(0.05)
+    wait_until(lambda: rows_of(service, "room_quarters") and not rows_of(service, "pending_rollups"))
 
 
 def test_usage_is_the_same_before_and_after_its_rollup_and_after_a_restart(service):
