@@ -41,7 +41,7 @@ _OPERATORS = {
 _CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list", "reversed": "list"}
 # A member of an enumeration becomes another one: the reason of a change, the kind of an event.
 _MEMBERS = {
-    "Because": ("LATE", "LEFT"),
+    "Because": ("LATE_EVENT", "LEFT"),
     "Kind": ("JOIN", "LEAVE"),
     "LeftBy": ("REPORTED", "TIMEOUT"),
     "Inferred": ("SNAPSHOT", "TIMEOUT"),
@@ -94,7 +94,7 @@ def _of_statement(
     function = ".".join(names) or "<module>"
     before = _head(statement)
     if _may_be_removed(block, number, statement, names):
-        block[number] = ast.AccessToken()
+        block[number] = ast.Pass()
         yield function, f"{_shortened(before)} => (removed)"
         block[number] = statement
     if isinstance(statement, ast.match_case) and len(block) > 1:
@@ -111,7 +111,7 @@ def _of_statement(
 
 def _is_left_alone(statement: ast.AST) -> bool:
     match statement:
-        case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.AccessToken():
+        case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass():
             return True
         case ast.Expr(value=ast.Constant()):
             return True

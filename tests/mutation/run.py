@@ -73,7 +73,7 @@ GROUPS = {
         0.97,
         (
             ("kernel/test_values.py", "kernel/test_room.py", "kernel/test_people.py", "kernel/test_stay_table.py", "kernel/test_rules.py", "kernel/test_meetings.py", "kernel/test_sittings.py", "kernel/test_refold.py", "kernel/test_checkpoints.py"),
-            ("rules/test_scenarios.py::test_the_story_comes_out_as_told", "kernel/test_arrivals.py", "rules/test_same_everywhere.py", "rules/test_laws.py"),
+            ("rules/test_scenarios.py::test_the_story_comes_out_as_told", "kernel/test_presence.py", "rules/test_same_everywhere.py", "rules/test_laws.py"),
         ),
         "batch or oracle- or store- or whole_seconds or fit_into_memory or by_the_true_numbers or never_taken_back or 20000",
         {"HEADCOUNT_MUTATION_EXAMPLES": "40"},
