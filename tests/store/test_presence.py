@@ -3,8 +3,8 @@
 import pytest
 
 from headcount.engine.engine import Engine
-from headcount.ingest.polling.known_presence import known
-from headcount.ingest.polling.reconcile import Known
+from headcount.ingest.polling.known_presence import known_presence
+from headcount.ingest.polling.reconcile import KnownPresence
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.rules import Rules
 from headcount.sources.polls.api import PresentParticipant
@@ -40,12 +40,14 @@ def two_rooms(store):
 
 
 def test_who_is_in_a_room_of_the_source_is_known_and_nobody_else(two_rooms):
-    assert known(two_rooms.presence, D, "token", [], at(60)) == {("blue", "blue-ann"): Known(at(1))}
-    assert known(two_rooms.presence, D, "another", [], at(60)) == {}
+    assert known_presence(two_rooms.presence, D, "token", [], at(60)) == {
+        ("blue", "blue-ann"): KnownPresence(at(1))
+    }
+    assert known_presence(two_rooms.presence, D, "another", [], at(60)) == {}
 
 
 def test_a_room_may_be_asked_for_besides(two_rooms):
-    assert set(known(two_rooms.presence, D, "token", [], at(60), ["other"])) == {
+    assert set(known_presence(two_rooms.presence, D, "token", [], at(60), ["other"])) == {
         ("blue", "blue-ann"), ("other", "other-ann"),
     }  # fmt: skip
 
@@ -54,8 +56,8 @@ def test_the_log_knows_more_than_the_tables(two_rooms):
     said(two_rooms, "leave", "blue-ann", 70)
     said(two_rooms, "join", "blue-bob", 71)
     listed = [PresentParticipant("blue", "blue-bob"), PresentParticipant("blue", "blue-carol")]
-    assert known(two_rooms.presence, D, "token", listed, at(72)) == {
-        ("blue", "blue-ann"): Known(at(70), at(70)), ("blue", "blue-bob"): Known(at(71)),
+    assert known_presence(two_rooms.presence, D, "token", listed, at(72)) == {
+        ("blue", "blue-ann"): KnownPresence(at(70), at(70)), ("blue", "blue-bob"): KnownPresence(at(71)),
     }  # fmt: skip
 
 
@@ -69,6 +71,6 @@ def test_the_end_of_a_room_speaks_for_those_of_its_session(two_rooms, inferred, 
         [[entry_of(Event(Kind.END, "blue", at(80), source_session="s-1", inferred=inferred), at(81))]]
     )
     listed = [PresentParticipant("blue", "bob"), PresentParticipant("blue", "carol")]
-    found = known(two_rooms.presence, D, "token", listed, at(90))
-    assert found["blue", "bob"] == Known(at(81), at(80), surely)
-    assert found["blue", "carol"] == Known(at(61))
+    found = known_presence(two_rooms.presence, D, "token", listed, at(90))
+    assert found["blue", "bob"] == KnownPresence(at(81), at(80), surely)
+    assert found["blue", "carol"] == KnownPresence(at(61))

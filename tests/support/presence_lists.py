@@ -1,6 +1,6 @@
 """Lists, and what is known, in few words."""
 
-from headcount.ingest.polling.reconcile import Known, Memory, reconcile
+from headcount.ingest.polling.reconcile import KnownPresence, PollMemory, reconcile
 from headcount.kernel.events import Inferred, Kind
 from headcount.sources.polls.api import PresentParticipant
 
@@ -23,4 +23,15 @@ def who(name):
     return (ROOM, name)
 
 
-__all__ = ["ROOM", "Inferred", "Kind", "Known", "Memory", "came", "reconcile", "there", "went", "who"]
+__all__ = [
+    "ROOM",
+    "Inferred",
+    "Kind",
+    "KnownPresence",
+    "PollMemory",
+    "came",
+    "reconcile",
+    "there",
+    "went",
+    "who",
+]

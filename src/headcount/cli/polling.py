@@ -13,7 +13,7 @@ from headcount.errors import BadInput
 from headcount.settings import Settings
 
 if TYPE_CHECKING:
-    from headcount.ingest.polling.poller import Looked
+    from headcount.ingest.polling.poller import Observation
     from headcount.ingest.polling.reconcile import Reconciled
 
 
@@ -34,7 +34,7 @@ def change_source(
     no_poll: bool,
 ) -> None:
     """Change whether and how a source polls. A running service follows within a second."""
-    from headcount.ingest.source_config import checked  # noqa: PLC0415 - help does not need it
+    from headcount.ingest.source_config import validate  # noqa: PLC0415 - help does not need it
 
     given = {
         key: value
@@ -51,7 +51,7 @@ def change_source(
         if not (no_poll and key in ("poll", "poll_key", "every"))
     }
     options: dict[str, Any] = {**kept, **given}
-    store.sources.change(checked(replace(row, options=options)))
+    store.sources.change(validate(replace(row, options=options)))
     store.close()
     echo(f"'{name}' polls {options['poll']}." if "poll" in options else f"'{name}' does not poll.")
 
@@ -67,45 +67,45 @@ def poll_source(*, settings: Settings, name: str) -> None:
     import asyncio  # noqa: PLC0415 - help does not need it
 
     from headcount.clock import Clock  # noqa: PLC0415 - likewise
-    from headcount.ingest.polling.client import Asker  # noqa: PLC0415 - likewise
-    from headcount.ingest.polling.poller import compare, look, rooms_in_use  # noqa: PLC0415 - likewise
-    from headcount.ingest.polling.reconcile import Memory  # noqa: PLC0415 - likewise
-    from headcount.ingest.source_config import configured  # noqa: PLC0415 - likewise
+    from headcount.ingest.polling.client import PollClient  # noqa: PLC0415 - likewise
+    from headcount.ingest.polling.poller import active_rooms, compare, observe  # noqa: PLC0415 - likewise
+    from headcount.ingest.polling.reconcile import PollMemory  # noqa: PLC0415 - likewise
+    from headcount.ingest.source_config import configure  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
-    inlet = configured(named(store, settings["domain"], name))
-    if inlet.asking is None:
+    configured = configure(named(store, settings["domain"], name))
+    if configured.polling is None:
         raise BadInput(f"'{name}' does not poll: it was set up without --poll")
 
-    rooms = rooms_in_use(store, inlet)
+    rooms = active_rooms(store, configured)
 
-    async def once() -> "Looked":
-        async with Asker() as asker:
-            return await look(
-                inlet, asker.poll, Clock().now, lambda: secrets.token_hex(8), settings.limits(), rooms
+    async def once() -> "Observation":
+        async with PollClient() as client:
+            return await observe(
+                configured, client.poll, Clock().now, lambda: secrets.token_hex(8), settings.limits(), rooms
             )
 
-    looked = asyncio.run(once())
-    found = compare(store, inlet, looked, Memory(), sorted(looked.rooms))
+    observed = asyncio.run(once())
+    changes = compare(store, configured, observed, PollMemory(), sorted(observed.rooms))
     store.close()
-    _show_poll(looked, found)
+    _show_poll(observed, changes)
 
 
-def _show_poll(looked: "Looked", found: "Reconciled") -> None:
-    from headcount.ingest.polling.poller import told_of  # noqa: PLC0415 - likewise
+def _show_poll(observed: "Observation", changes: "Reconciled") -> None:
+    from headcount.ingest.polling.poller import summarize  # noqa: PLC0415 - likewise
     from headcount.timestamps import format_timestamp  # noqa: PLC0415 - help does not need it
 
-    echo(f"{told_of(looked)}:")
-    for one in sorted(looked.present):
+    echo(f"{summarize(observed)}:")
+    for one in sorted(observed.participants):
         since = "" if one.joined_at is None else f" since {format_timestamp(one.joined_at)}"
         arrives = "" if one.has_joined else ", about to come"
         echo(f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{arrives}")
     echo("", "Polling would add, to what is known:")
-    for event in found.joins:
+    for event in changes.joins:
         echo(
             f"  {event.room}  {event.user_name or event.user_id or event.participant_id} came at {format_timestamp(event.at)}"
         )
-    for room, who in sorted(found.memory.missing):
+    for room, who in sorted(changes.memory.missing_since):
         echo(f"  {room}  {who} has left, if the next list lacks them, too")
-    if not found.joins and not found.memory.missing:
+    if not changes.joins and not changes.memory.missing_since:
         echo("  nothing")

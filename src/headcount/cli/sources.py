@@ -63,7 +63,7 @@ def add_source(
 ) -> None:  # fmt: skip
     """Let a video server of KIND send events, and print the address to send them to."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.ingest.source_config import address, checked  # noqa: PLC0415 - likewise
+    from headcount.ingest.source_config import ingest_path, validate  # noqa: PLC0415 - likewise
     from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
     from headcount.sources.signatures import encode_base64  # noqa: PLC0415 - likewise
     from headcount.store.sources import SourceRow  # noqa: PLC0415 - likewise
@@ -84,7 +84,7 @@ def add_source(
     made = () if secrets or kind != "generic" else (f"whsec_{encode_base64(chance.token_bytes(24))}",)
     if not secrets and not made:
         raise BadInput(f"give --secret: {vendor.secret_description}")
-    row = checked(
+    row = validate(
         SourceRow(
             chance.token_urlsafe(18), kind, settings["domain"], name or kind, secrets or made, options,
             created=Clock().now(),
@@ -96,7 +96,7 @@ def add_source(
     _audit(settings, "source_created", row)
     if not vendor.poll_only:
         echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:", "")
-        echo(f"  {_base(settings)}{address(settings['prefix'], row)}", "")
+        echo(f"  {_base(settings)}{ingest_path(settings['prefix'], row)}", "")
         if made:
             echo("Its secret, shown this once:", "", f"  {made[0]}", "")
         echo("Try it, while the service runs, with: headcount source test " + row.name)
@@ -139,12 +139,12 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
 
 
 def _where(settings: Settings, row: "SourceRow") -> str:
-    from headcount.ingest.source_config import address  # noqa: PLC0415 - help does not need it
+    from headcount.ingest.source_config import ingest_path  # noqa: PLC0415 - help does not need it
     from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
 
     if row.kind in POLL_ONLY_SOURCES:
         return f"none: {POLL_ONLY_SOURCES[row.kind].title} is asked at {row.options['poll']}"
-    return _base(settings) + address(settings["prefix"], row)
+    return _base(settings) + ingest_path(settings["prefix"], row)
 
 
 def _fare(tallies: "dict[str, SourceStat]", letters: int, now: int, *, sends: bool) -> list[str]:
@@ -221,7 +221,7 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
     import httpx2 as httpx  # noqa: PLC0415 - help does not need it
 
     from headcount.clock import Clock  # noqa: PLC0415 - likewise
-    from headcount.ingest.source_config import address  # noqa: PLC0415 - likewise
+    from headcount.ingest.source_config import ingest_path  # noqa: PLC0415 - likewise
     from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
@@ -232,8 +232,8 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
         raise BadInput(
             f"{vendor.title} sends nothing, so there is nothing to test: 'headcount source poll {name}' asks it who is in"
         )
-    signed_for = _base(settings) + address(settings["prefix"], row)
-    target = (url or _base(settings)) + address(settings["prefix"], row)
+    signed_for = _base(settings) + ingest_path(settings["prefix"], row)
+    target = (url or _base(settings)) + ingest_path(settings["prefix"], row)
     for sample in vendor.samples(Clock().now()):
         signed = vendor.sign(sample._replace(url=signed_for), row.secrets[-1])
         where = target + signed.url.removeprefix(signed_for)
@@ -276,12 +276,12 @@ def retry_letters(*, settings: Settings) -> None:
     It needs no running service: the engine works it in when it runs.
     """
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
-    from headcount.ingest.dead_letters import retry  # noqa: PLC0415 - likewise
+    from headcount.ingest.dead_letters import retry_dead_letters  # noqa: PLC0415 - likewise
 
     store = store_of(settings)
-    done = retry(store, Clock(store.log.end()[1]).now, settings.limits())
+    done = retry_dead_letters(store, Clock(store.log.end()[1]).now, settings.limits())
     store.close()
-    echo(f"{done.read:,} could be read now ({done.accepted:,} new events); {done.left:,} are left.")
+    echo(f"{done.parsed:,} could be read now ({done.accepted:,} new events); {done.remaining:,} are left.")
 
 
 def _audit(settings: Settings, name: str, row: "SourceRow") -> None:

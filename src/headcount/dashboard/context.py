@@ -6,7 +6,7 @@ Responsible for naming them in one place. Must not build anything: the service d
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from headcount.ingest.dead_letters import Retried
+from headcount.ingest.dead_letters import RetryResult
 from headcount.ingest.source_stats import RecentEvents
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
@@ -42,4 +42,4 @@ class PageContext:
     process_status: Callable[[], ProcessStatus]
     unsaved_counters: Callable[[], list[SourceStat]]
     recent_events: Callable[[], Mapping[str, RecentEvents]]
-    retry_dead_letters: Callable[[str], Retried]
+    retry_dead_letters: Callable[[str], RetryResult]

@@ -1,11 +1,14 @@
-"""Retrying: reads deliveries again that could not be read when they came."""
+"""Retry of dead letters: inbound requests that were verified and could not be parsed are parsed again.
+
+Responsible for the same steps as for a new request. Must not know who asks for the retry.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from headcount.errors import BadInput
-from headcount.ingest.normalize import read_delivery, room_by_room, take
-from headcount.ingest.source_config import configured
+from headcount.ingest.normalize import end_each_room, normalize, parse_request
+from headcount.ingest.source_config import configure
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
 from headcount.sources.api import InboundRequest
@@ -13,47 +16,51 @@ from headcount.store.open import Store
 from headcount.store.sources import DeadLetter, SourceRow
 
 
-class Retried(NamedTuple):
-    """How many could be read now, how many events of theirs were new, and how many letters are left."""
+class RetryResult(NamedTuple):
+    """The number of dead letters that were parsed, of their new events, and of dead letters that remain."""
 
-    read: int
+    parsed: int
     accepted: int
-    left: int
+    remaining: int
 
 
-def retry(store: Store, now: Callable[[], Ms], limits: Limits, domain: str | None = None) -> Retried:
-    """Read dead letters again, all or those of a domain. They were verified when they came; what can be read now is taken and dropped.
+def retry_dead_letters(
+    store: Store, now: Callable[[], Ms], limits: Limits, domain: str | None = None
+) -> RetryResult:
+    """Parse dead letters again, all or those of a domain. Those that can be parsed now are stored and deleted.
 
-    The limits are those of a delivery that comes now.
+    The limits are those of new requests.
     """
     rows = {row.token: row for row in store.sources.all()}
-    read = accepted = left = after = 0
-    while letters := store.sources.dead_letters(after):
-        after = letters[-1].number
-        for letter in letters:
-            row = rows.get(letter.token)
+    parsed = accepted = remaining = after = 0
+    while page := store.sources.dead_letters(after):
+        after = page[-1].number
+        for dead_letter in page:
+            row = rows.get(dead_letter.token)
             if domain is not None and (row is None or row.domain != domain):
                 continue
-            taken = None if row is None else _taken(store, row, letter, now(), limits)
-            if taken is None:
-                left += 1
+            new_events = None if row is None else _store_events(store, row, dead_letter, now(), limits)
+            if new_events is None:
+                remaining += 1
             else:
-                read += 1
-                accepted += taken
-    return Retried(read, accepted, left)
+                parsed += 1
+                accepted += new_events
+    return RetryResult(parsed, accepted, remaining)
 
 
-def _taken(store: Store, row: SourceRow, letter: DeadLetter, received: Ms, limits: Limits) -> int | None:
-    """How many events of a letter were new; None if it still cannot be read."""
-    inlet = configured(row)
-    delivery = InboundRequest(letter.headers, letter.body, letter.url, letter.received)
+def _store_events(
+    store: Store, row: SourceRow, dead_letter: DeadLetter, received: Ms, limits: Limits
+) -> int | None:
+    """Return the number of new events of a dead letter; None if it still cannot be parsed."""
+    source = configure(row)
+    request = InboundRequest(dead_letter.headers, dead_letter.body, dead_letter.url, dead_letter.received)
     try:
-        told = read_delivery(inlet.source, delivery, limits)
-        heard = room_by_room(told, inlet.terms, store.sources.rooms_in_use)
-        taken = take(heard, inlet.terms, letter.received, received, limits)
+        events = parse_request(source.source, request, limits)
+        events = end_each_room(events, source.policy, store.sources.rooms_in_use)
+        normalized = normalize(events, source.policy, dead_letter.received, received, limits)
     except BadInput:
         return None
-    store.sources.add_excluded_participants(taken.bystanders)
-    (appended,) = store.log.append([taken.entries])
-    store.sources.delete_dead_letters([letter.number])
+    store.sources.add_excluded_participants(normalized.excluded)
+    (appended,) = store.log.append([normalized.entries])
+    store.sources.delete_dead_letters([dead_letter.number])
     return appended.accepted

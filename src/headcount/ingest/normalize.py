@@ -1,7 +1,7 @@
-"""Taking: from what a source said to entries of the log.
+"""Normalization of events from sources: parsed events as log entries of one domain.
 
-Here is settled what a vendor's module leaves open: who counts, what the room is called here, how an
-event is known again, and which times are refused. All that a source delivers passes here.
+Responsible for what a vendor's module leaves open: which participants count, the name of the room, the key of an event, and
+which events are refused. Must not know HTTP or polling. Everything that a source sends passes here.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,96 +26,99 @@ from headcount.store.sources import ExcludedParticipant
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How a source is to be taken. `prefix` comes before the names of its rooms."""
+class SourcePolicy:
+    """How the events of a source are normalized. `room_prefix` precedes the names of its rooms."""
 
     kind: str
     domain: str
     token: str = ""
-    counted: frozenset[Role] = COUNTED_ROLES
-    prefix: str = ""
+    counted_roles: frozenset[Role] = COUNTED_ROLES
+    room_prefix: str = ""
 
 
-class Taken(NamedTuple):
-    """What is to be appended, and who does not count."""
+class Normalized(NamedTuple):
+    """Entries to append, and participants who do not count."""
 
     entries: list[LogEntry]
-    bystanders: list[ExcludedParticipant]
+    excluded: list[ExcludedParticipant]
 
 
-def terms_of(kind: str, domain: str, token: str, options: Mapping[str, Any]) -> Terms:
-    """The terms that a source's options say: `count` and `leave_out` list roles, `prefix` is a text."""
-    counted = COUNTED_ROLES | roles_in(options, "count")
-    return Terms(
-        kind, domain, token, counted - roles_in(options, "leave_out"), str(options.get("prefix", ""))
-    )
+def policy_from_options(kind: str, domain: str, token: str, options: Mapping[str, Any]) -> SourcePolicy:
+    """Return the policy of a source's options: `count` and `leave_out` list roles, `prefix` is a text."""
+    counted = COUNTED_ROLES | parse_roles(options, "count")
+    excluded = parse_roles(options, "leave_out")
+    return SourcePolicy(kind, domain, token, counted - excluded, str(options.get("prefix", "")))
 
 
-def roles_in(options: Mapping[str, Any], name: str) -> frozenset[Role]:
-    """The roles that an option lists. Raises `BadInput` for one that there is not."""
+def parse_roles(options: Mapping[str, Any], name: str) -> frozenset[Role]:
+    """Return the roles that an option lists. Raise `BadInput` for an unknown one."""
     try:
         return frozenset(Role(role) for role in options.get(name, ()))
     except ValueError as error:
         raise BadInput(f"{name}: {error}; there are {', '.join(Role)}") from error
 
 
-def read_delivery(source: Source, delivery: InboundRequest, limits: Limits) -> list[ParsedEvent]:
-    """Return what a verified delivery says. Raise `BadInput` if it cannot be read or holds too many events."""
-    heard = parse_trusted(source, delivery)
-    require_events(len(heard), limits)
-    return heard
+def parse_request(source: Source, request: InboundRequest, limits: Limits) -> list[ParsedEvent]:
+    """Return the events of a verified request. Raise `BadInput` if it cannot be parsed or holds too many."""
+    events = parse_trusted(source, request)
+    require_events(len(events), limits)
+    return events
 
 
-def room_by_room(
-    heard: list[ParsedEvent], terms: Terms, in_use: Callable[[str, str], Iterable[str]]
+def end_each_room(
+    events: list[ParsedEvent], policy: SourcePolicy, rooms_in_use: Callable[[str, str], Iterable[str]]
 ) -> list[ParsedEvent]:
-    """What was heard, where the end of a whole server is the end of each of its rooms that is in use.
+    """Return the events with the end of a whole server as an end of each of its rooms that is in use.
 
-    `in_use` is given the domain and how the names of rooms begin; it reads the store.
+    `rooms_in_use` is given the domain and the beginning of the rooms' names; it reads the store.
     """
 
-    def here(beginning: str) -> Iterable[str]:
-        rooms = in_use(terms.domain, terms.prefix + beginning)
-        return (room.removeprefix(terms.prefix) for room in rooms)
+    def rooms(beginning: str) -> Iterable[str]:
+        found = rooms_in_use(policy.domain, policy.room_prefix + beginning)
+        return (room.removeprefix(policy.room_prefix) for room in found)
 
-    return list(expand_server_ends(heard, here))
+    return list(expand_server_ends(events, rooms))
 
 
-def take(heard: Iterable[ParsedEvent], terms: Terms, now: Ms, received: Ms, limits: Limits) -> Taken:
-    """Entries for those who count. Raises `BadInput` for an event that cannot be taken, and takes none.
+def normalize(
+    events: Iterable[ParsedEvent], policy: SourcePolicy, now: Ms, received: Ms, limits: Limits
+) -> Normalized:
+    """Return entries for participants who count. Raise `BadInput` for an event that is refused.
 
-    `now` bounds when something can have happened; `received` is our own time, which orders.
+    `now` is the time by which senders are judged, `received` the service's own time, which orders entries.
     """
-    taken = Taken([], [])
-    for event, role, server_wide in heard:
-        assert not server_wide, "first room_by_room"
-        here = replace(event, room=terms.prefix + event.room) if terms.prefix else event
-        require_time(here, now)
-        here = limit_names(here, limits)
-        if role in terms.counted or event.kind is Kind.END:
-            taken.entries.append(_entry(here, terms, received))
+    normalized = Normalized([], [])
+    for event, role, server_wide in events:
+        assert not server_wide, "call end_each_room first"
+        renamed = replace(event, room=policy.room_prefix + event.room) if policy.room_prefix else event
+        require_time(renamed, now)
+        accepted = limit_names(renamed, limits)
+        if role in policy.counted_roles or event.kind is Kind.END:
+            normalized.entries.append(_entry(accepted, policy, received))
         else:
-            taken.bystanders.append(_bystander(here, role, terms))
-    return taken
+            normalized.excluded.append(_excluded(accepted, role, policy))
+    return normalized
 
 
-def take_inferred(events: Iterable[Event], terms: Terms, received: Ms, limits: Limits) -> list[LogEntry]:
-    """Entries for what lists of those present add; rooms are called as they are here. Raises `BadInput`, and takes none."""
-    found = []
+def inferred_entries(
+    events: Iterable[Event], policy: SourcePolicy, received: Ms, limits: Limits
+) -> list[LogEntry]:
+    """Return entries for events that a poll infers. Raise `BadInput` for an event that is refused."""
+    entries = []
     for event in events:
         require_time(event, received)
-        found.append(entry_of(limit_names(event, limits), terms.domain, received, Origin.INFERRED))
-    return found
+        entries.append(entry_of(limit_names(event, limits), policy.domain, received, Origin.INFERRED))
+    return entries
 
 
-def _entry(event: Event, terms: Terms, received: Ms) -> LogEntry:
-    # Vendors' ids are their own: two vendors may give the same one.
-    said = f"{terms.kind}:{event.id}:{event.kind}:{event.participant_id or ''}"
-    return entry_of(event, terms.domain, received, Origin.LIVE, id_key(said) if event.id else None)
+def _entry(event: Event, policy: SourcePolicy, received: Ms) -> LogEntry:
+    # Two vendors may use the same event id.
+    id_in_kind = f"{policy.kind}:{event.id}:{event.kind}:{event.participant_id or ''}"
+    return entry_of(event, policy.domain, received, Origin.LIVE, id_key(id_in_kind) if event.id else None)
 
 
-def _bystander(event: Event, role: Role, terms: Terms) -> ExcludedParticipant:
+def _excluded(event: Event, role: Role, policy: SourcePolicy) -> ExcludedParticipant:
     return ExcludedParticipant(
-        terms.domain, event.room, event.at, event.participant_id or "", KIND_CODES[event.kind], str(role), event.user_id,
-        event.user_name, terms.token,
+        policy.domain, event.room, event.at, event.participant_id or "", KIND_CODES[event.kind], str(role), event.user_id,
+        event.user_name, policy.token,
     )  # fmt: skip

@@ -30,13 +30,13 @@ class SourceStats:
         self.totals: dict[tuple[str, str], int] = {}
         """Counts since the start of the process, by the source's kind and the kind of occurrence."""
 
-    def add(self, row: SourceRow, what: str, now: Ms, number: int = 1, told: str | None = None) -> None:
-        """Count `number` occurrences of `what`; `told` is the message of the latest one."""
+    def add(self, row: SourceRow, what: str, now: Ms, number: int = 1, message: str | None = None) -> None:
+        """Count `number` occurrences of `what`; `message` describes the latest one."""
         if not number:
             return
         before = self._unwritten.get((row.token, what))
         known = before.number if before is not None else 0
-        self._unwritten[row.token, what] = SourceStat(row.token, what, known + number, now, told)
+        self._unwritten[row.token, what] = SourceStat(row.token, what, known + number, now, message)
         self.totals[row.kind, what] = self.totals.get((row.kind, what), 0) + number
 
     def record_events(self, token: str, events: int, lag_ms: Ms, now: Ms) -> None:

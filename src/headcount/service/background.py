@@ -14,8 +14,8 @@ import structlog
 from headcount.clock import JUMP_CONFIRMED_MS
 from headcount.dashboard.auth import Sessions
 from headcount.http.auth import Gate
-from headcount.ingest.polling.client import Asker
-from headcount.ingest.polling.poller import Polling, Tools
+from headcount.ingest.polling.client import PollClient
+from headcount.ingest.polling.poller import Poller, PollerDependencies
 from headcount.outbound.webhooks.client import Transport
 from headcount.outbound.webhooks.dispatcher import Dependencies, Dispatcher
 from headcount.outbound.webhooks.metrics import WebhookMetrics
@@ -138,9 +138,9 @@ async def roll_up_usage(core: Core) -> None:
 
 async def poll_sources(core: Core) -> None:
     """Poll the servers of sources for participants while this process leads, until cancelled."""
-    async with Asker() as client:
-        tools = Tools(
-            core.store, client.poll, core.appender.append, core.metrics.count_events, core.source_stats.add,
+    async with PollClient() as client:
+        parts = PollerDependencies(
+            core.store, client.poll, core.appender.append, core.metrics.count_events, core.source_stats,
             core.worker.leads, core.clock.now, lambda: secrets.token_hex(8), random.random, core.settings.limits(),
         )  # fmt: skip
-        await Polling(tools).run()
+        await Poller(parts).run()

@@ -12,7 +12,7 @@ from headcount.clock import Clock
 from headcount.engine.engine import Engine
 from headcount.engine.rules_guard import require_same_rules
 from headcount.engine.worker import Worker
-from headcount.ingest.source_config import declare
+from headcount.ingest.source_config import sync_declared_sources
 from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.rules import Rules
 from headcount.settings import Settings
@@ -49,7 +49,7 @@ def build_core(settings: Settings, on_batch: Callable[[], None]) -> Core:
     leader = leadership(store.database)
     require_same_rules(store, rules)
     clock = Clock(store.log.end()[1])
-    declare(
+    sync_declared_sources(
         store.sources, settings.sources, settings["domain"], lambda: secrets.token_urlsafe(18), clock.now()
     )
 

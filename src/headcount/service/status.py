@@ -5,7 +5,7 @@ Responsible for where each number is read. Must not know how it is shown.
 
 from collections.abc import Callable, Mapping
 
-from headcount.ingest.dead_letters import Retried, retry
+from headcount.ingest.dead_letters import RetryResult, retry_dead_letters
 from headcount.ingest.source_stats import RecentEvents
 from headcount.maintenance.health import ProcessStatus
 from headcount.outbound.broadcast import Broadcaster
@@ -34,10 +34,10 @@ class Status:
         """Return the events of the last hour by token of the source."""
         return self._core.source_stats.recent(self._core.clock.wall_time())
 
-    def retry_dead_letters(self, domain: str) -> Retried:
+    def retry_dead_letters(self, domain: str) -> RetryResult:
         """Parse the dead letters of a domain again. Reads and writes the store."""
         core = self._core
-        retried = retry(core.store, core.clock.now, core.settings.limits(), domain)
+        retried = retry_dead_letters(core.store, core.clock.now, core.settings.limits(), domain)
         core.worker.wake()
         return retried
 

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headcount.ingest.polling.known_presence import last_word
-from headcount.ingest.polling.reconcile import Memory, reconcile
+from headcount.ingest.polling.known_presence import latest_presence
+from headcount.ingest.polling.reconcile import PollMemory, reconcile
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.replay import meetings_of
 from headcount.kernel.rules import Rules
@@ -46,7 +46,7 @@ class Story:
         self.unclear = unclear
         self.asked = 0
         self.log = []  # (event, received)
-        self.memory = Memory()
+        self.memory = PollMemory()
         steps = [
             (heard, kind, one)
             for one in people
@@ -89,7 +89,7 @@ class Story:
             for e, received in self.log
         ]
         said.sort(key=lambda one: (one.at, order[one.kind]))
-        words = {(ROOM, name): last_word(name, said) for name, *_ in self.people}
+        words = {(ROOM, name): latest_presence(name, said) for name, *_ in self.people}
         return {who: word for who, word in words.items() if word is not None}
 
     def stays(self):
@@ -107,7 +107,7 @@ class Story:
 def test_after_the_last_polls_we_say_who_is_in(people, knows_joins, takes, offset):
     story = Story(people, knows_joins, takes, offset)
     known = story.known()
-    ours = {name for (_, name), told in known.items() if told.left is None}
+    ours = {name for (_, name), told in known.items() if told.left_at is None}
     assert ours == {one[0] for one in people if one[2] is None}
 
 
@@ -117,7 +117,7 @@ def test_lists_that_leave_the_room_unclear_delay_what_we_say_and_no_more(
     people, knows_joins, offset, unclear
 ):
     known = Story(people, knows_joins, 0, offset, unclear).known()
-    ours = {name for (_, name), told in known.items() if told.left is None}
+    ours = {name for (_, name), told in known.items() if told.left_at is None}
     assert ours == {one[0] for one in people if one[2] is None}
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from headcount.ingest.polling.client import Asker
+from headcount.ingest.polling.client import PollClient
 from headcount.sources.api import Role
 from headcount.sources.polls.api import CredentialsRejected, PollContext, PollFailed
 from headcount.sources.polls.livekit import POLL
@@ -21,7 +21,7 @@ def livekit():
 
 def ask(server, **limits):
     async def once():
-        async with Asker(**limits) as asker:
+        async with PollClient(**limits) as asker:
             access = PollContext(f"{KEY}:{SECRET}", time.time_ns() // 1_000_000, "chance")
             return (await asker.poll(POLL, server.url, access)).participants
 
@@ -75,7 +75,7 @@ def test_a_room_that_ends_meanwhile_is_empty(livekit):
 def test_what_is_no_answer_is_none(livekit, answer, why):
     livekit.answer = lambda *_: answer
     with pytest.raises(PollFailed, match=why):
-        ask(livekit, most_bytes=100_000)
+        ask(livekit, max_response_bytes=100_000)
 
 
 def test_a_key_that_is_refused_says_so(livekit):
@@ -88,7 +88,7 @@ def test_nobody_is_waited_for_endlessly(livekit):
     livekit.answer = lambda *_: time.sleep(2) or told({"rooms": []})
     began = time.monotonic()
     with pytest.raises(PollFailed):
-        ask(livekit, patience_s=0.3)
+        ask(livekit, timeout_s=0.3)
     assert time.monotonic() - began < 1.5
 
 

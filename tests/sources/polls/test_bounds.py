@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from headcount.errors import BadInput
-from headcount.ingest.normalize import take_inferred
-from headcount.ingest.polling.poller import look
-from headcount.ingest.source_config import configured
+from headcount.ingest.normalize import inferred_entries
+from headcount.ingest.polling.poller import observe
+from headcount.ingest.source_config import configure
 from headcount.kernel.events import Event, Kind
 from headcount.limits import NAME_BYTES, Limits
 from headcount.sources.polls.api import PollResult, PresentParticipant
@@ -20,11 +20,11 @@ ROW = SourceRow(
 LONG = "\N{GRINNING FACE}" * (NAME_BYTES // 4)
 
 
-def looked(*present, unclear=(), limits=Limits()):  # noqa: B008 - it is frozen
+def observed(*present, unclear=(), limits=Limits()):  # noqa: B008 - it is frozen
     async def ask(*_):
         return PollResult(present, frozenset(unclear))
 
-    return asyncio.run(look(configured(ROW), ask, lambda: 1_772_442_000_000, lambda: "x", limits))
+    return asyncio.run(observe(configure(ROW), ask, lambda: 1_772_442_000_000, lambda: "x", limits))
 
 
 def test_participants_with_names_that_are_too_long_are_left_out_alone():
@@ -33,18 +33,18 @@ def test_participants_with_names_that_are_too_long_are_left_out_alone():
         PresentParticipant(LONG, "a"), PresentParticipant("r", LONG + "a"), PresentParticipant("r", "b", LONG + "a"), PresentParticipant("r", "c", source_session=LONG + "a"),
         PresentParticipant("", "d"), PresentParticipant("r\0", "e"),
     ]  # fmt: skip
-    found = looked(*others, PresentParticipant("r", "ann"), unclear=[LONG, "s"])
-    assert [(one.room, one.participant_id) for one in found.present] == [("eu/r", "ann")]
-    assert found.unclear == {"eu/s"}
-    assert found.others == 0
+    found = observed(*others, PresentParticipant("r", "ann"), unclear=[LONG, "s"])
+    assert [(one.room, one.participant_id) for one in found.participants] == [("eu/r", "ann")]
+    assert found.unclear_rooms == {"eu/s"}
+    assert found.excluded == 0
 
 
 def test_a_display_name_is_cut():
     event = Event(Kind.JOIN, "r", 1_772_442_000_000, "a", user_name=LONG + "more")
-    (entry,) = take_inferred([event], configured(ROW).terms, 1_772_442_000_000, Limits())
+    (entry,) = inferred_entries([event], configure(ROW).policy, 1_772_442_000_000, Limits())
     assert entry.user_name == LONG
 
 
 def test_a_list_with_too_many_participants_changes_nothing():
     with pytest.raises(BadInput, match=r"^3 at once: at most 2 are accepted \(max_events\)$"):
-        looked(*(PresentParticipant("r", participant) for participant in "abc"), limits=Limits(events=2))
+        observed(*(PresentParticipant("r", participant) for participant in "abc"), limits=Limits(events=2))

@@ -14,7 +14,7 @@ from headcount.dashboard import formats, times
 from headcount.dashboard.pages.settings import is_admin
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
-from headcount.ingest.dead_letters import Retried
+from headcount.ingest.dead_letters import RetryResult
 from headcount.ingest.source_stats import RecentEvents
 from headcount.maintenance.health import (
     EndpointState,
@@ -138,7 +138,7 @@ def _action(finding: Finding) -> tuple[str, str] | None:
     return path.format(subject=finding.subject), TEXTS(button)
 
 
-async def _render(view: View, retried: Retried | None = None) -> Response:
+async def _render(view: View, retried: RetryResult | None = None) -> Response:
     health = await load(view)
     return render(view, "health.html", health=health, process=health.process, retried=retried)
 

@@ -26,8 +26,8 @@ from headcount.http.operations import Body, operation
 from headcount.http.params import PathParam
 from headcount.http.schemas import Count, Schema, doc
 from headcount.http.serializer import encode
-from headcount.ingest.normalize import Taken, Terms, read_delivery, room_by_room, take
-from headcount.ingest.source_config import Configured, configured
+from headcount.ingest.normalize import Normalized, SourcePolicy, end_each_room, normalize, parse_request
+from headcount.ingest.source_config import ConfiguredSource, configure
 from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
@@ -90,7 +90,7 @@ class InboundHandler:
         self._public_url = public_url.rstrip("/")
         self._limits = limits
         self._count = count
-        self._configured: TtlCache[str, Configured | None] = TtlCache(_SOURCE_TTL_MS)
+        self._configured: TtlCache[str, ConfiguredSource | None] = TtlCache(_SOURCE_TTL_MS)
         self._polled_rooms: set[tuple[str, str]] = set()
         self._stats = stats
 
@@ -115,7 +115,7 @@ class InboundHandler:
         try:
             source.verify(inbound, row.secrets)
         except VerificationFailed as error:
-            self._stats.add(row, "refused", now, told=str(error))
+            self._stats.add(row, "refused", now, message=str(error))
             raise ApiError(
                 HTTPStatus.UNAUTHORIZED,
                 "authentication-error",
@@ -127,10 +127,10 @@ class InboundHandler:
         if handshake is not None:
             return _handshake_response(handshake)
         try:
-            parsed = read_delivery(source, inbound, self._limits)
+            parsed = parse_request(source, inbound, self._limits)
             self._count(row.token, len(parsed))
-            events = await self._resolve_rooms(parsed, source_config.terms)
-            normalized = take(events, source_config.terms, now, self._now(), self._limits)
+            events = await self._resolve_rooms(parsed, source_config.policy)
+            normalized = normalize(events, source_config.policy, now, self._now(), self._limits)
         except BadInput as error:
             return await self._store_dead_letter(source_config, inbound, error)
         try:
@@ -138,22 +138,22 @@ class InboundHandler:
         except StoreRejected as error:
             return await self._store_dead_letter(source_config, inbound, BadInput(error.reason))
 
-    async def _resolve_rooms(self, events: list[ParsedEvent], terms: Terms) -> list[ParsedEvent]:
+    async def _resolve_rooms(self, events: list[ParsedEvent], policy: SourcePolicy) -> list[ParsedEvent]:
         """Return the events with those about a whole server as one for each of its rooms."""
         if not any(event.server_wide for event in events):
             return events
         return await in_thread(
-            self._limits.request_s, room_by_room, events, terms, self._sources.rooms_in_use
+            self._limits.request_s, end_each_room, events, policy, self._sources.rooms_in_use
         )
 
     async def _store_events(
-        self, source_config: Configured, events: Sequence[ParsedEvent], normalized: Taken
+        self, source_config: ConfiguredSource, events: Sequence[ParsedEvent], normalized: Normalized
     ) -> Response:
         row, now = source_config.row, self._outside()
-        excluded = len(normalized.bystanders)
+        excluded = len(normalized.excluded)
         if excluded:
             await in_thread(
-                self._limits.request_s, self._sources.add_excluded_participants, normalized.bystanders
+                self._limits.request_s, self._sources.add_excluded_participants, normalized.excluded
             )
             self._stats.add(row, "left_out", now, excluded)
         if not events:
@@ -162,14 +162,14 @@ class InboundHandler:
             return _json(InboundResult(0, 0, excluded))
         done = await self._append(normalized.entries)
         self._count_appended(done)
-        if source_config.asking is not None:
+        if source_config.polling is not None:
             await self._add_polled_rooms(row.token, {entry.room for entry in normalized.entries})
         self._stats.add(row, "events", now, done.accepted)
         self._stats.add(row, "duplicates", now, done.duplicates)
         ahead_ms = max(entry.at for entry in normalized.entries) - now
         self._stats.record_events(row.token, done.accepted, max(0, -ahead_ms), now)
         if ahead_ms > _CLOCK_TOLERANCE_MS:
-            self._stats.add(row, "ahead", now, told=f"its clock is {ahead_ms / 1_000:.0f} s ahead of ours")
+            self._stats.add(row, "ahead", now, message=f"its clock is {ahead_ms / 1_000:.0f} s ahead of ours")
         position = self._cursors.encode(row.domain, done.position)
         return _json(InboundResult(done.accepted, done.duplicates, excluded, position))
 
@@ -185,28 +185,28 @@ class InboundHandler:
             self._polled_rooms |= new
 
     async def _store_dead_letter(
-        self, source_config: Configured, inbound: InboundRequest, error: BadInput
+        self, source_config: ConfiguredSource, inbound: InboundRequest, error: BadInput
     ) -> Response:
         row = source_config.row
         if not _is_well_formed(inbound):
-            self._stats.add(row, "malformed", inbound.received_at, told=str(error))
+            self._stats.add(row, "malformed", inbound.received_at, message=str(error))
             raise invalid(f"{error}") from error
         dead_letter = DeadLetter(
             0, row.token, inbound.received_at, inbound.url, _without_secrets(inbound.headers), inbound.body, str(error)
         )  # fmt: skip
         await in_thread(self._limits.request_s, self._sources.add_dead_letter, dead_letter)
-        self._stats.add(row, "unreadable", inbound.received_at, told=str(error))
+        self._stats.add(row, "unreadable", inbound.received_at, message=str(error))
         log.warning("inbound request could not be parsed", source=row.name, kind=row.kind, reason=str(error))
         return _json(InboundResult(0, 0, kept=True, info=str(error)))
 
-    async def _find_source(self, kind: str, token: str) -> Configured:
+    async def _find_source(self, kind: str, token: str) -> ConfiguredSource:
         if len(token) > _MAX_TOKEN_LENGTH or "\0" in token:
             raise _no_source(kind)
         now = self._now()
         cached = self._configured.get(token, now)
         if cached is None:
             row = await in_thread(self._limits.request_s, self._sources.find, token)
-            cached = None if row is None else configured(row), now
+            cached = None if row is None else configure(row), now
             self._configured.put(token, *cached)
         found = cached[0]
         if found is None or found.row.kind != kind:

@@ -1,7 +1,7 @@
-"""Asking: the one place from which we ask servers of others over HTTP.
+"""HTTP client of polls: sends the requests of a poll to a vendor's server and returns the responses.
 
-Certificates are checked, redirects are not followed (they would carry the key elsewhere), nothing is
-waited for endlessly, and nothing is read that is endlessly large.
+Responsible for timeouts, limits and TLS. Must not know vendors. Redirects are not followed, because they would carry the
+key to another server.
 """
 
 import asyncio
@@ -12,83 +12,85 @@ import httpx2 as httpx
 
 from headcount.sources.polls.api import Poll, PollContext, PollFailed, PollRequest, PollResponse, PollResult
 
-PATIENCE_S: Final = 10.0
-"""So long may a server take for all that one poll asks."""
-_MOST_BYTES: Final = 32_000_000
-_AT_ONCE: Final = 8
+TIMEOUT_S: Final = 10.0
+"""The time limit of a whole poll."""
+_MAX_RESPONSE_BYTES: Final = 32_000_000
+_CONCURRENCY: Final = 8
 
 
-class Asker:
-    """Asks. One for a process; to be closed."""
+class PollClient:
+    """Client for all polls of one process. To be closed."""
 
-    def __init__(self, patience_s: float = PATIENCE_S, most_bytes: int = _MOST_BYTES) -> None:
-        self._patience_s = patience_s
-        self._most_bytes = most_bytes
-        self._made: httpx.AsyncClient | None = None
+    def __init__(self, timeout_s: float = TIMEOUT_S, max_response_bytes: int = _MAX_RESPONSE_BYTES) -> None:
+        self._timeout_s = timeout_s
+        self._max_response_bytes = max_response_bytes
+        self._created: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._made is not None:
-            await self._made.aclose()
+        if self._created is not None:
+            await self._created.aclose()
 
     @property
     def _client(self) -> httpx.AsyncClient:
-        """Made when something is asked: most never ask, and the authorities to trust take a while to read."""
-        if self._made is None:
-            self._made = httpx.AsyncClient(
+        """Created for the first request: most processes never poll, and loading certificate authorities takes a while."""
+        if self._created is None:
+            self._created = httpx.AsyncClient(
                 follow_redirects=False,
-                timeout=self._patience_s,
+                timeout=self._timeout_s,
                 headers={"user-agent": "headcount", "accept-encoding": "identity"},
             )
-        return self._made
+        return self._created
 
-    async def poll(self, poll: Poll, url: str, access: PollContext) -> PollResult:
-        """Who is in, by the server at `url`. Raises `PollFailed` for whatever goes wrong."""
+    async def poll(self, poll: Poll, url: str, context: PollContext) -> PollResult:
+        """Poll the server at `url`. Raise `PollFailed` for any error."""
         try:
-            async with asyncio.timeout(self._patience_s):
-                return await self._run(poll, url.rstrip("/"), access)
+            async with asyncio.timeout(self._timeout_s):
+                return await self._run(poll, url.rstrip("/"), context)
         except TimeoutError as error:
-            raise PollFailed(f"{url} took longer than {self._patience_s:g} s") from error
+            raise PollFailed(f"{url} took longer than {self._timeout_s:g} s") from error
 
-    async def _run(self, poll: Poll, url: str, access: PollContext) -> PollResult:
-        steps = poll.run(access)
+    async def _run(self, poll: Poll, url: str, context: PollContext) -> PollResult:
+        steps = poll.run(context)
         try:
-            asked = next(steps)
+            requests = next(steps)
             while True:
-                asked = steps.send(await self._all(url, asked))
-        except StopIteration as done:
-            listed: PollResult = done.value
-            return listed
+                requests = steps.send(await self._send_all(url, requests))
+        except StopIteration as finished:
+            result: PollResult = finished.value
+            return result
         finally:
             steps.close()
 
-    async def _all(self, url: str, asked: Sequence[PollRequest]) -> list[PollResponse]:
-        at_once = asyncio.Semaphore(_AT_ONCE)
+    async def _send_all(self, url: str, requests: Sequence[PollRequest]) -> list[PollResponse]:
+        slots = asyncio.Semaphore(_CONCURRENCY)
 
-        async def one(ask: PollRequest) -> PollResponse:
-            async with at_once:
-                return await self._one(url, ask)
+        async def send(request: PollRequest) -> PollResponse:
+            async with slots:
+                return await self._send(url, request)
 
-        tasks = [asyncio.create_task(one(ask)) for ask in asked]
+        tasks = [asyncio.create_task(send(request)) for request in requests]
         try:
             return list(await asyncio.gather(*tasks))
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _one(self, url: str, ask: PollRequest) -> PollResponse:
+    async def _send(self, url: str, request: PollRequest) -> PollResponse:
         try:
             async with self._client.stream(
-                ask.method, url + ask.path, headers=dict(ask.headers), content=ask.body or None
-            ) as answer:
+                request.method,
+                url + request.path,
+                headers=dict(request.headers),
+                content=request.body or None,
+            ) as response:
                 body = bytearray()
-                async for chunk in answer.aiter_bytes():
+                async for chunk in response.aiter_bytes():
                     body += chunk
-                    if len(body) > self._most_bytes:
-                        raise PollFailed(f"{url} answered with more than {self._most_bytes:,} bytes")
-                return PollResponse(answer.status_code, bytes(body), dict(answer.headers))
+                    if len(body) > self._max_response_bytes:
+                        raise PollFailed(f"{url} answered with more than {self._max_response_bytes:,} bytes")
+                return PollResponse(response.status_code, bytes(body), dict(response.headers))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            told = str(error) or type(error).__name__
-            raise PollFailed(f"{url} does not answer: {told}") from error
+            raise PollFailed(f"{url} does not answer: {str(error) or type(error).__name__}") from error

@@ -1,78 +1,85 @@
-"""Knowing: what the store knows of those whom a list names, and of those whom it lacks.
+"""Known presence: what the store has of the participants whom a polled list names or lacks.
 
-Its tables may be a moment behind the log, and do not show who came less than ten seconds ago. So where
-a list and the tables differ, the log is asked, and its last word counts.
+Responsible for combining tables and log. Must not know how a list was obtained. Tables may be a moment behind the log, and
+do not show a participant in the first ten seconds. So where a list and the tables differ, the latest event of the log counts.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from headcount.ingest.polling.reconcile import Known, Who
+from headcount.ingest.polling.reconcile import KnownPresence, ParticipantKey
 from headcount.kernel.events import Inferred, Kind, Ms
 from headcount.sources.polls.api import PresentParticipant
 from headcount.store.presence import Presence, RecentEvent
 
-_LONG_BEFORE: Final[Ms] = 86_400_000
-"""Who is listed without a time, and was last spoken of longer ago than this, counts as unknown."""
-_GUESSES: Final = (Inferred.SNAPSHOT, Inferred.TIMEOUT)
-"""That a room began anew is the server's own word."""
-# At one instant an end comes before joins (rule 1), and somebody who joins and leaves has left.
+_UNKNOWN_AFTER_MS: Final[Ms] = 86_400_000
+"""A participant who is listed without a time, and whose latest event is older than this, counts as unknown."""
+_INFERENCES: Final = (Inferred.SNAPSHOT, Inferred.TIMEOUT)
+"""That a room restarted is not among them: the server reports it."""
+# At one instant an end precedes joins (rule 1), and a participant who joins and leaves has left.
 _ORDER: Final = {Kind.END: 0, Kind.JOIN: 1, Kind.LEAVE: 2}
 
 
-def known(
-    polls: Presence,
+def known_presence(
+    store: Presence,
     domain: str,
     token: str,
     listed: Sequence[PresentParticipant],
-    started: Ms,
-    also: Collection[str] = (),
-) -> dict[Who, Known]:
-    """Who is in, in the rooms that a source has spoken of and in some others; and of those listed, all of whom anything was said."""
+    requested_at: Ms,
+    other_rooms: Collection[str] = (),
+) -> dict[ParticipantKey, KnownPresence]:
+    """Return all participants in the rooms of a source and in some others, and all listed ones whom an event mentions."""
     since = {
-        (one.room, one.participant_id): started - _LONG_BEFORE if one.joined_at is None else one.joined_at
+        (one.room, one.participant_id): requested_at - _UNKNOWN_AFTER_MS
+        if one.joined_at is None
+        else one.joined_at
         for one in listed
     }
-    inside = polls.open_joins(domain, token, also)
-    found = {who: Known(join) for who, join in inside.items() if who in since}
-    unclear = {who: inside.get(who, since.get(who, started)) for who in since.keys() ^ inside.keys()}
-    for room, people in groupby(sorted(unclear), key=_room):
-        found |= _as_told(polls, domain, room, {who: unclear[who] for who in people}, inside)
+    inside = store.open_joins(domain, token, other_rooms)
+    found = {key: KnownPresence(join) for key, join in inside.items() if key in since}
+    differing = {key: inside.get(key, since.get(key, requested_at)) for key in since.keys() ^ inside.keys()}
+    for room, keys in groupby(sorted(differing), key=_room):
+        found |= _from_log(store, domain, room, {key: differing[key] for key in keys}, inside)
     return found
 
 
-def _as_told(
-    polls: Presence, domain: str, room: str, since: Mapping[Who, Ms], inside: Mapping[Who, Ms]
-) -> dict[Who, Known]:
-    said = sorted(
-        polls.events_since(domain, room, min(since.values())), key=lambda one: (one.at, _ORDER[one.kind])
+def _from_log(
+    store: Presence,
+    domain: str,
+    room: str,
+    since: Mapping[ParticipantKey, Ms],
+    inside: Mapping[ParticipantKey, Ms],
+) -> dict[ParticipantKey, KnownPresence]:
+    events = sorted(
+        store.events_since(domain, room, min(since.values())),
+        key=lambda event: (event.at, _ORDER[event.kind]),
     )
     found = {}
-    for who in since:
-        told = last_word(who[1], said)
-        if told is not None:
-            found[who] = told
-        elif who in inside:
-            found[who] = Known(inside[who])
+    for key in since:
+        presence = latest_presence(key[1], events)
+        if presence is not None:
+            found[key] = presence
+        elif key in inside:
+            found[key] = KnownPresence(inside[key])
     return found
 
 
-def last_word(participant: str, said: Iterable[RecentEvent]) -> Known | None:
-    """How somebody stands after all that was said in a room, in order; None if they were not spoken of."""
-    told: Known | None = None
+def latest_presence(participant: str, events: Iterable[RecentEvent]) -> KnownPresence | None:
+    """Return the presence of a participant after the events of a room, in order; None if none mentions them."""
+    presence: KnownPresence | None = None
     session: str | None = None
-    for one in said:
-        latest = max(one.at, one.received, told.said if told is not None else 0)
-        surely = one.inferred not in _GUESSES
-        if one.participant_id == participant:
-            session = one.source_session or session
-            told = Known(latest, one.at if one.kind is Kind.LEAVE else None, surely)
-        elif one.kind is Kind.END and told is not None and told.left is None:
-            if None in (session, one.source_session) or session == one.source_session:
-                told = Known(latest, one.at, surely)
-    return told
+    for event in events:
+        latest = max(event.at, event.received, presence.mentioned_at if presence is not None else 0)
+        is_reported = event.inferred not in _INFERENCES
+        if event.participant_id == participant:
+            session = event.source_session or session
+            presence = KnownPresence(latest, event.at if event.kind is Kind.LEAVE else None, is_reported)
+        elif event.kind is Kind.END and presence is not None and presence.left_at is None:
+            if None in (session, event.source_session) or session == event.source_session:
+                presence = KnownPresence(latest, event.at, is_reported)
+    return presence
 
 
-def _room(who: Who) -> str:
-    return who[0]
+def _room(key: ParticipantKey) -> str:
+    return key[0]

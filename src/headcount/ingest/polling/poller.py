@@ -1,7 +1,8 @@
-"""Polling: asks the servers of all sources that poll who is in, now and again, and takes what that adds.
+"""Poller: polls the servers of all sources with polling at their interval, and appends what each list adds.
 
-Only the process that leads the engine asks. Each source is asked in a task of its own, so that one that
-is slow delays no other. What goes wrong with one poll is counted and told, and changes nothing.
+Responsible for which sources are polled and when, and for counting results. Must not know vendors or HTTP. Only the process
+that leads the engine polls. Each source has its own task, so that a slow server delays no other. A poll that fails is
+counted and changes nothing.
 """
 
 import asyncio
@@ -13,10 +14,11 @@ from typing import Final, NamedTuple, Protocol
 import structlog
 
 from headcount.errors import BadInput
-from headcount.ingest.normalize import Terms, take_inferred
-from headcount.ingest.polling.known_presence import known
-from headcount.ingest.polling.reconcile import Memory, Reconciled, reconcile
-from headcount.ingest.source_config import Asking, Configured, configured
+from headcount.ingest.normalize import SourcePolicy, inferred_entries
+from headcount.ingest.polling.known_presence import known_presence
+from headcount.ingest.polling.reconcile import PollMemory, Reconciled, reconcile
+from headcount.ingest.source_config import ConfiguredSource, PollConfig, configure
+from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
 from headcount.limits import Limits, length_problem, require_events
@@ -33,220 +35,224 @@ from headcount.store.open import Store
 from headcount.store.records import AppendResult, LogEntry
 from headcount.store.sources import SourceRow
 
-_LOOK_S: Final = 1.0
-"""So often is looked whether this process leads, and which sources there are."""
+_REFRESH_S: Final = 1.0
+"""How often leadership and the list of sources are checked."""
+_MIN_PAUSE_S: Final = 0.1
 
 log = structlog.get_logger("headcount.polling")
 
 
-class Ask(Protocol):
-    """Who is in, by the server at `url`. Raises `PollFailed`."""
+class SendPoll(Protocol):
+    """A function that polls the server at `url`. Raises `PollFailed`."""
 
-    async def __call__(self, poll: Poll, url: str, access: PollContext) -> PollResult: ...
-
-
-class Tell(Protocol):
-    """Counts what befell a source."""
-
-    def __call__(
-        self, row: SourceRow, what: str, now: Ms, number: int = 1, told: str | None = None
-    ) -> None: ...
+    async def __call__(self, poll: Poll, url: str, context: PollContext) -> PollResult: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
-    """What polling works with. `delay` gives how many seconds to wait before the first poll of a source."""
+class PollerDependencies:
+    """What polling needs. `initial_delay_s` returns how long to wait before the first poll of a source."""
 
     store: Store
-    ask: Ask
+    send: SendPoll
     append: Callable[[Sequence[LogEntry]], Awaitable[AppendResult]]
-    took: Callable[[AppendResult], None]
-    tell: Tell
-    leads: Callable[[], bool]
+    count_events: Callable[[AppendResult], None]
+    stats: SourceStats
+    is_leader: Callable[[], bool]
     now: Callable[[], Ms]
-    chance: Callable[[], str]
-    delay: Callable[[], float]
+    new_nonce: Callable[[], str]
+    initial_delay_s: Callable[[], float]
     limits: Limits
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-class Looked(NamedTuple):
-    """Who is in and counts, when that was asked for, how many are in who do not count, and the rooms that are unclear."""
+class Observation(NamedTuple):
+    """A polled list: when it was requested, the participants who count, the number of others, and the unclear rooms."""
 
-    started: Ms
-    present: list[PresentParticipant]
-    others: int
-    unclear: frozenset[str] = frozenset()
+    requested_at: Ms
+    participants: list[PresentParticipant]
+    excluded: int
+    unclear_rooms: frozenset[str] = frozenset()
 
     @property
     def rooms(self) -> set[str]:
-        """All that the server spoke of."""
-        return {one.room for one in self.present} | self.unclear
+        """All rooms that the server mentions."""
+        return {one.room for one in self.participants} | self.unclear_rooms
 
 
-def rooms_in_use(store: Store, inlet: Configured) -> set[str]:
-    """The rooms of a source in which somebody is, as its server calls them."""
-    row, prefix = inlet.row, inlet.terms.prefix
-    inside = {room for room, _ in store.presence.open_joins(row.domain, row.token)}
-    return {room.removeprefix(prefix) for room in inside if room.startswith(prefix)}
+def active_rooms(store: Store, source: ConfiguredSource) -> set[str]:
+    """Return the rooms of a source with participants, by the names that its server uses."""
+    row, prefix = source.row, source.policy.room_prefix
+    rooms = {room for room, _ in store.presence.open_joins(row.domain, row.token)}
+    return {room.removeprefix(prefix) for room in rooms if room.startswith(prefix)}
 
 
-async def look(
-    inlet: Configured, ask: Ask, now: Callable[[], Ms], chance: Callable[[], str], limits: Limits,
+async def observe(
+    source: ConfiguredSource, send: SendPoll, now: Callable[[], Ms], new_nonce: Callable[[], str], limits: Limits,
     rooms: Collection[str] = (),
-) -> Looked:  # fmt: skip
-    """Ask one server. `rooms` are those in which somebody is, as it calls them.
+) -> Observation:  # fmt: skip
+    """Poll one server. `rooms` are those with participants, by the names that the server uses.
 
-    Raises `PollFailed`, and `BadInput` if the server lists more participants than are accepted at once.
+    Raise `PollFailed`, and `BadInput` if the server lists more participants than are accepted at once.
     """
-    assert inlet.asking is not None
-    started = now()
-    listed = await _by_any_key(inlet.asking, ask, PollContext("", started, active_rooms=rooms), chance)
-    require_events(len(listed.participants), limits)
-    length, prefix = limits.name_length, inlet.terms.prefix
-    usable = [
-        one for one in (_here(one, inlet.terms) for one in listed.participants) if _is_usable(one, length)
-    ]
-    present = [one for one in usable if one.role in inlet.terms.counted]
+    assert source.polling is not None
+    requested_at = now()
+    context = PollContext("", requested_at, active_rooms=rooms)
+    result = await _poll_with_any_key(source.polling, send, context, new_nonce)
+    require_events(len(result.participants), limits)
+    max_length, prefix = limits.name_length, source.policy.room_prefix
+    renamed = [_with_prefix(one, source.policy) for one in result.participants]
+    valid = [one for one in renamed if _has_valid_names(one, max_length)]
+    counted = [one for one in valid if one.role in source.policy.counted_roles]
     unclear = frozenset(
-        prefix + room for room in listed.unclear_rooms if room and _is_name(prefix + room, length)
+        prefix + room for room in result.unclear_rooms if room and _is_valid_name(prefix + room, max_length)
     )
-    return Looked(started, present, len(usable) - len(present), unclear)
+    return Observation(requested_at, counted, len(valid) - len(counted), unclear)
 
 
-async def _by_any_key(asking: Asking, ask: Ask, access: PollContext, chance: Callable[[], str]) -> PollResult:
-    *others, last = (access._replace(secret=key, nonce=chance()) for key in asking.keys)
-    for one in others:
+async def _poll_with_any_key(
+    polling: PollConfig, send: SendPoll, context: PollContext, new_nonce: Callable[[], str]
+) -> PollResult:
+    *others, last = (context._replace(secret=key, nonce=new_nonce()) for key in polling.keys)
+    for attempt in others:
         with suppress(CredentialsRejected):
-            return await ask(asking.poll, asking.url, one)
-    return await ask(asking.poll, asking.url, last)
+            return await send(polling.poll, polling.url, attempt)
+    return await send(polling.poll, polling.url, last)
 
 
-def _here(one: PresentParticipant, terms: Terms) -> PresentParticipant:
-    return one._replace(room=terms.prefix + one.room) if terms.prefix and one.room else one
+def _with_prefix(participant: PresentParticipant, policy: SourcePolicy) -> PresentParticipant:
+    if not (policy.room_prefix and participant.room):
+        return participant
+    return participant._replace(room=policy.room_prefix + participant.room)
 
 
-def _is_usable(one: PresentParticipant, length: int) -> bool:
-    """What no event may be called is in no list of ours, and must not spoil it for the others."""
-    others = (one.user_id or "-", one.source_session or "-")
-    return all(_is_name(text, length) for text in (one.room, one.participant_id, *others))
+def _has_valid_names(participant: PresentParticipant, max_length: int) -> bool:
+    """Return whether events may have these names. A participant with others must not spoil the list."""
+    optional = (participant.user_id or "-", participant.source_session or "-")
+    names = (participant.room, participant.participant_id, *optional)
+    return all(_is_valid_name(name, max_length) for name in names)
 
 
-def _is_name(text: str, length: int) -> bool:
-    return bool(text) and NUL not in text and length_problem(text, length) is None
+def _is_valid_name(name: str, max_length: int) -> bool:
+    return bool(name) and NUL not in name and length_problem(name, max_length) is None
 
 
 def compare(
-    store: Store, inlet: Configured, looked: Looked, memory: Memory, also: Sequence[str] = ()
+    store: Store,
+    source: ConfiguredSource,
+    observed: Observation,
+    memory: PollMemory,
+    other_rooms: Sequence[str] = (),
 ) -> Reconciled:
-    """What a list adds to what the store knows. `also` are rooms that it is about, besides those kept."""
-    row, present = inlet.row, looked.present
-    there = known(store.presence, row.domain, row.token, present, looked.started, also)
-    return reconcile(present, there, memory, looked.started, looked.unclear)
+    """Return what a list adds to the store. `other_rooms` are compared besides the rooms of the source."""
+    row, listed = source.row, observed.participants
+    known = known_presence(store.presence, row.domain, row.token, listed, observed.requested_at, other_rooms)
+    return reconcile(listed, known, memory, observed.requested_at, observed.unclear_rooms)
 
 
-class Poller:
-    """Asks one source, again and again."""
+class SourcePoller:
+    """Polls one source at its interval."""
 
-    def __init__(self, inlet: Configured, tools: Tools) -> None:
-        assert inlet.asking is not None
-        self.row = inlet.row
-        self._every_s = inlet.asking.every_s
-        self._inlet = inlet
-        self._tools = tools
-        self._memory = Memory()
+    def __init__(self, source: ConfiguredSource, parts: PollerDependencies) -> None:
+        assert source.polling is not None
+        self._row = source.row
+        self._interval_s = source.polling.interval_s
+        self._source = source
+        self._parts = parts
+        self._memory = PollMemory()
         self._rooms: set[str] = set()
 
     async def run(self) -> None:
-        """Ask until cancelled, the first time at once."""
-        tools = self._tools
-        await tools.sleep(tools.delay())
+        """Poll until cancelled."""
+        parts = self._parts
+        await parts.sleep(parts.initial_delay_s())
         while True:
-            began = tools.now()
-            await self.once()
-            spent_s = max(0, tools.now() - began) / 1_000  # the clock may be set right meanwhile
-            await tools.sleep(max(0.1, self._every_s - spent_s))
+            started = parts.now()
+            await self.poll_once()
+            spent_s = max(0, parts.now() - started) / 1_000  # the clock may be set meanwhile
+            await parts.sleep(max(_MIN_PAUSE_S, self._interval_s - spent_s))
 
-    async def once(self) -> None:
-        """One poll. Nothing that goes wrong comes out of it."""
+    async def poll_once(self) -> None:
+        """Poll once. Never raise: errors are counted and logged."""
+        parts, row = self._parts, self._row
         try:
-            tools = self._tools
-            rooms = await asyncio.to_thread(rooms_in_use, tools.store, self._inlet)
-            looked = await look(self._inlet, tools.ask, tools.now, tools.chance, tools.limits, rooms)
-            if tools.leads():
-                await self._take(looked)
-        except (PollFailed, BadInput) as error:
-            self._tools.tell(self.row, "poll_failed", self._tools.now(), told=str(error))
-            log.warning("a poll failed", source=self.row.name, kind=self.row.kind, reason=str(error))
-        except StoreError as error:
-            log.warning("what a poll says could not be kept", source=self.row.name, reason=str(error))
-        except Exception:
-            self._tools.tell(
-                self.row, "poll_failed", self._tools.now(), told="a mistake of ours: see the log"
+            rooms = await asyncio.to_thread(active_rooms, parts.store, self._source)
+            observed = await observe(
+                self._source, parts.send, parts.now, parts.new_nonce, parts.limits, rooms
             )
-            log.exception("a poll failed by a mistake of ours", source=self.row.name)
+            if parts.is_leader():
+                await self._append_changes(observed)
+        except (PollFailed, BadInput) as error:
+            parts.stats.add(row, "poll_failed", parts.now(), message=str(error))
+            log.warning("poll failed", source=row.name, kind=row.kind, reason=str(error))
+        except StoreError as error:
+            log.warning("result of a poll was not stored", source=row.name, reason=str(error))
+        except Exception:
+            parts.stats.add(row, "poll_failed", parts.now(), message="internal error: see the log")
+            log.exception("poll failed by an internal error", source=row.name)
 
-    async def _take(self, looked: Looked) -> None:
-        tools, row = self._tools, self.row
-        new = looked.rooms - self._rooms
-        if new:
-            await asyncio.to_thread(tools.store.presence.add_rooms, row.token, new)
-            self._rooms |= new
-        found = await asyncio.to_thread(compare, tools.store, self._inlet, looked, self._memory)
-        entries = take_inferred([*found.joins, *found.leaves], self._inlet.terms, tools.now(), tools.limits)
+    async def _append_changes(self, observed: Observation) -> None:
+        parts, row = self._parts, self._row
+        new_rooms = observed.rooms - self._rooms
+        if new_rooms:
+            await asyncio.to_thread(parts.store.presence.add_rooms, row.token, new_rooms)
+            self._rooms |= new_rooms
+        changes = await asyncio.to_thread(compare, parts.store, self._source, observed, self._memory)
+        events = [*changes.joins, *changes.leaves]
+        entries = inferred_entries(events, self._source.policy, parts.now(), parts.limits)
         if entries:
-            tools.took(await tools.append(entries))
-        self._memory = found.memory
-        now = tools.now()
-        tools.tell(row, "polls", now, told=told_of(looked))
-        tools.tell(row, "healed_joins", now, len(found.joins))
-        tools.tell(row, "healed_leaves", now, len(found.leaves))
+            parts.count_events(await parts.append(entries))
+        self._memory = changes.memory
+        now = parts.now()
+        parts.stats.add(row, "polls", now, message=summarize(observed))
+        parts.stats.add(row, "healed_joins", now, len(changes.joins))
+        parts.stats.add(row, "healed_leaves", now, len(changes.leaves))
 
 
-class Polling:
-    """Runs a poller for each source that polls, while this process leads."""
+class Poller:
+    """Runs a `SourcePoller` for each source with polling while this process leads."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, parts: PollerDependencies) -> None:
+        self._parts = parts
         self._running: dict[str, tuple[SourceRow, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Poll until cancelled."""
         try:
             while True:
-                self._adjust(await self._wanted())
-                await self._tools.sleep(_LOOK_S)
+                self._adjust(await self._polled_sources())
+                await self._parts.sleep(_REFRESH_S)
         finally:
             self._adjust([])
 
-    async def _wanted(self) -> Sequence[SourceRow]:
-        if not self._tools.leads():
+    async def _polled_sources(self) -> Sequence[SourceRow]:
+        if not self._parts.is_leader():
             return []
         try:
-            rows = await asyncio.to_thread(self._tools.store.sources.all)
+            rows = await asyncio.to_thread(self._parts.store.sources.all)
         except StoreError:
             return [row for row, _ in self._running.values()]
         return [row for row in rows if "poll" in row.options]
 
-    def _adjust(self, wanted: Sequence[SourceRow]) -> None:
-        """Start what is to run, and end what is not; a source that was changed begins anew."""
+    def _adjust(self, rows: Sequence[SourceRow]) -> None:
+        """Start and cancel tasks; a source that was updated starts again."""
         for row, task in list(self._running.values()):
-            if row not in wanted:
+            if row not in rows:
                 task.cancel()
                 del self._running[row.token]
-        for row in wanted:
+        for row in rows:
             if row.token not in self._running:
-                with suppress(BadInput):  # what cannot be polled was refused when it was set up
-                    poller = Poller(configured(row), self._tools)
+                with suppress(BadInput):  # a source that cannot be polled was refused when it was configured
+                    poller = SourcePoller(configure(row), self._parts)
                     self._running[row.token] = (row, asyncio.create_task(poller.run()))
 
 
-def told_of(looked: Looked) -> str:
-    """How many are in how many rooms, in words."""
-    people, rooms = len(looked.present), len({one.room for one in looked.present})
-    others = f", and {looked.others:,} who do not count" if looked.others else ""
-    unclear = f"; {_rooms(len(looked.unclear))} of which nobody is named" if looked.unclear else ""
-    return f"{people:,} in {_rooms(rooms)}{others}{unclear}"
+def summarize(observed: Observation) -> str:
+    """Return the numbers of participants and rooms in words."""
+    people, rooms = len(observed.participants), len({one.room for one in observed.participants})
+    excluded = f", and {observed.excluded:,} who do not count" if observed.excluded else ""
+    unclear_rooms = _rooms(len(observed.unclear_rooms))
+    unclear = f"; {unclear_rooms} of which nobody is named" if observed.unclear_rooms else ""
+    return f"{people:,} in {_rooms(rooms)}{excluded}{unclear}"
 
 
 def _rooms(number: int) -> str:

@@ -1,15 +1,16 @@
-"""Reconciling: what a list of those present adds to what is known, told as inferred events.
+"""Reconciliation: what a polled list of participants adds to what is known, as inferred events.
 
-A list is not the truth: it was made a little before or after what the webhooks tell, and may lag. So
+Responsible for the rules below. Must not know the store or the clock: lists, known presence and the memory of the previous
+poll are arguments, events and the next memory are results.
 
-* somebody is taken to have left once two lists in a row lack them, and nothing was said of them since
-  before the first of the two; they left when that one was asked for;
-* somebody whom nobody spoke of has come: when the list says, or else when it was asked for;
-* what was said after a list was asked for is newer than the list, and stands;
-* whom the server itself reported to have left has left, whatever a list that lags still says: unless
-  it lists them as having joined after that, or, where it tells no times, twice in a row.
+A list is not the truth: it was made a little before or after what webhooks report, and may lag. So
 
-Pure: the lists, what is known and the memory of the list before come in, events and the next memory go out.
+* a participant has left once two consecutive lists lack them, and no event has mentioned them since before the first of the
+  two; the time of the leave is when that list was requested;
+* a listed participant whom no event mentioned has joined: at the time that the list gives, or else when it was requested;
+* an event after a list was requested is newer than the list, and stands;
+* a participant whose leave the server reported has left, whatever a list that lags still says: unless it lists them as
+  having joined after that, or, where it gives no times, twice in a row.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -19,95 +20,106 @@ from typing import NamedTuple
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources.polls.api import PresentParticipant
 
-Who = tuple[str, str]
+ParticipantKey = tuple[str, str]
 """A room, and the participant in it."""
 
 
-class Known(NamedTuple):
-    """What the log says of a participant.
+class KnownPresence(NamedTuple):
+    """What the log has of a participant.
 
-    `said` is the latest moment at which, or of which, something was said of them. `left` is None while
-    they are in. `surely` tells whether that they left is known from the server, and not guessed.
+    `mentioned_at` is the latest time at which, or of which, an event mentioned them. `left_at` is None while they are in the
+    room. `is_reported` is whether the server reported it, rather than an inference.
     """
 
-    said: Ms
-    left: Ms | None = None
-    surely: bool = True
+    mentioned_at: Ms
+    left_at: Ms | None = None
+    is_reported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """What one poll leaves to the next: when the first list was asked for that lacked somebody who is in,
-    or that held somebody who had left.
+class PollMemory:
+    """What one poll leaves to the next, with the time at which the first such list was requested.
+
+    `missing_since` has participants who are in the room and not in the list, `returned_since` those who left and are listed.
     """
 
-    missing: Mapping[Who, Ms] = field(default_factory=dict)
-    back: Mapping[Who, Ms] = field(default_factory=dict)
+    missing_since: Mapping[ParticipantKey, Ms] = field(default_factory=dict)
+    returned_since: Mapping[ParticipantKey, Ms] = field(default_factory=dict)
 
 
 class Reconciled(NamedTuple):
-    """Who came and who went without a word, and what the next poll must remember."""
+    """Inferred joins and leaves, and the memory for the next poll."""
 
     joins: list[Event]
     leaves: list[Event]
-    memory: Memory
+    memory: PollMemory
 
 
 def reconcile(
     listed: Iterable[PresentParticipant],
-    known: Mapping[Who, Known],
-    memory: Memory,
-    started: Ms,
-    unclear: Collection[str] = (),
+    known: Mapping[ParticipantKey, KnownPresence],
+    memory: PollMemory,
+    requested_at: Ms,
+    unclear_rooms: Collection[str] = (),
 ) -> Reconciled:
-    """What a list that was asked for at `started` adds.
+    """Return what a list that was requested at `requested_at` adds.
 
-    `known` holds all who are in, in the rooms that this list speaks for, and all who are listed and were ever spoken of.
-    Nobody leaves a room of which the list is `unclear`.
+    `known` has all participants in the rooms of this list, and all listed participants whom an event ever mentioned.
+    Nobody leaves a room that is unclear.
     """
-    there = {(one.room, one.participant_id): one for one in listed}
+    present = {(one.room, one.participant_id): one for one in listed}
     joins, leaves = [], []
-    missing: dict[Who, Ms] = {}
-    back: dict[Who, Ms] = {}
-    for who, one in sorted(there.items()):
-        told, since = known.get(who), memory.back.get(who)
-        if told is not None and since is not None and told.said >= since:
+    missing: dict[ParticipantKey, Ms] = {}
+    returned: dict[ParticipantKey, Ms] = {}
+    for key, participant in sorted(present.items()):
+        presence, since = known.get(key), memory.returned_since.get(key)
+        if presence is not None and since is not None and presence.mentioned_at >= since:
             since = None
-        came = _came(one, told, since, started)
-        if came is None and _may_be_back(one, told, started):
-            back[who] = started
-        elif came is not None and one.has_joined:
-            joins.append(_join(one, came))
-    for who, told in sorted(known.items()):
-        if who in there or told.left is not None or who[0] in unclear:
+        joined_at = _inferred_join(participant, presence, since, requested_at)
+        if joined_at is None and _may_have_returned(participant, presence, requested_at):
+            returned[key] = requested_at
+        elif joined_at is not None and participant.has_joined:
+            joins.append(_join(participant, joined_at))
+    for key, presence in sorted(known.items()):
+        if key in present or presence.left_at is not None or key[0] in unclear_rooms:
             continue
-        first = memory.missing.get(who)
-        if first is None or told.said >= first:
-            missing[who] = started
+        first = memory.missing_since.get(key)
+        if first is None or presence.mentioned_at >= first:
+            missing[key] = requested_at
         else:
-            leaves.append(Event(Kind.LEAVE, who[0], first, who[1], inferred=Inferred.SNAPSHOT))
-    return Reconciled(joins, leaves, Memory(missing, back))
+            leaves.append(Event(Kind.LEAVE, key[0], first, key[1], inferred=Inferred.SNAPSHOT))
+    return Reconciled(joins, leaves, PollMemory(missing, returned))
 
 
-def _came(one: PresentParticipant, told: Known | None, listed_since: Ms | None, started: Ms) -> Ms | None:
-    """When somebody who is listed came, if nobody has said it; None if they are known to be in, or to have gone."""
-    if told is None:
-        return started if one.joined_at is None else one.joined_at
-    if told.left is None or told.said >= started:
+def _inferred_join(
+    participant: PresentParticipant, presence: KnownPresence | None, listed_since: Ms | None, requested_at: Ms
+) -> Ms | None:
+    """Return when a listed participant joined, if no event has it; None if they are known to be in, or to have left."""
+    if presence is None:
+        return requested_at if participant.joined_at is None else participant.joined_at
+    if presence.left_at is None or presence.mentioned_at >= requested_at:
         return None
-    if one.joined_at is not None and one.joined_at > told.left:
-        return one.joined_at
-    if not told.surely:
-        return started
-    return listed_since if one.joined_at is None else None
+    if participant.joined_at is not None and participant.joined_at > presence.left_at:
+        return participant.joined_at
+    if not presence.is_reported:
+        return requested_at
+    return listed_since if participant.joined_at is None else None
 
 
-def _may_be_back(one: PresentParticipant, told: Known | None, started: Ms) -> bool:
-    """Whether somebody has left for sure, and is listed all the same by a server that tells no times."""
-    return told is not None and told.left is not None and one.joined_at is None and told.said < started
+def _may_have_returned(
+    participant: PresentParticipant, presence: KnownPresence | None, requested_at: Ms
+) -> bool:
+    """Return whether a participant has left by an earlier report, and is listed by a server that gives no times."""
+    return (
+        presence is not None
+        and presence.left_at is not None
+        and participant.joined_at is None
+        and presence.mentioned_at < requested_at
+    )
 
 
-def _join(one: PresentParticipant, at: Ms) -> Event:
+def _join(participant: PresentParticipant, at: Ms) -> Event:
     return Event(
-        Kind.JOIN, one.room, at, one.participant_id, one.user_id, one.user_name, one.source_session, inferred=Inferred.SNAPSHOT
+        Kind.JOIN, participant.room, at, participant.participant_id, participant.user_id, participant.user_name,
+        participant.source_session, inferred=Inferred.SNAPSHOT,
     )  # fmt: skip
