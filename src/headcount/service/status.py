@@ -5,6 +5,7 @@ Responsible for where each number is read. Must not know how it is shown.
 
 from collections.abc import Callable, Mapping
 
+from headcount.engine.engine import EngineStats
 from headcount.ingest.dead_letters import RetryResult, retry_dead_letters
 from headcount.ingest.source_stats import RecentEvents
 from headcount.maintenance.health import ProcessStatus
@@ -46,20 +47,20 @@ def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -
     """Return the function that reads each metric of `telemetry.metrics.CATALOG`."""
     worker, appender, clock = core.worker, core.appender, core.clock
 
-    def tally(name: str) -> Callable[[], float]:
-        return lambda: getattr(worker.engine.stats, name) if worker.engine is not None else 0
+    def stat(read: Callable[[EngineStats], float]) -> Reader:
+        return lambda: read(worker.engine.stats) if worker.engine is not None else 0
 
     def lag(field: int) -> Reader:
         return lambda: None if readiness.lag.latest is None else readiness.lag.latest[field]
 
     return {
-        "headcount_engine_entries": tally("entries"),
-        "headcount_engine_rounds": tally("batches"),
-        "headcount_late_events": tally("late"),
-        "headcount_corrections": tally("corrections"),
-        "headcount_repeated_joins": tally("duplicate_joins"),
-        "headcount_orphan_leaves": tally("orphan_leaves"),
-        "headcount_engine_commit_seconds": tally("commit_s"),
+        "headcount_engine_entries": stat(lambda stats: stats.entries),
+        "headcount_engine_rounds": stat(lambda stats: stats.batches),
+        "headcount_late_events": stat(lambda stats: stats.late),
+        "headcount_corrections": stat(lambda stats: stats.corrections),
+        "headcount_repeated_joins": stat(lambda stats: stats.duplicate_joins),
+        "headcount_orphan_leaves": stat(lambda stats: stats.orphan_leaves),
+        "headcount_engine_commit_seconds": stat(lambda stats: stats.commit_s),
         "headcount_engine_failures": lambda: worker.failures,
         "headcount_quarantined_rooms": lambda: worker.engine.quarantined_room_count() if worker.engine else 0,
         "headcount_engine_leads": lambda: float(worker.leads()),
