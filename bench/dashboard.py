@@ -41,8 +41,8 @@ def prepare(store: Store) -> None:
     while store.usage_rollup.step():
         pass
     for domain, secret in SECRETS.items():
-        store.access_tokens.drop(secret)
-        store.access_tokens.sign_in(domain, Role.ADMIN, "bench", None, NOW, secret)
+        store.access_tokens.end_session(secret)
+        store.access_tokens.create_session(domain, Role.ADMIN, "bench", None, NOW, secret)
     if store.meetings.meeting(CROWD, crowd().id) is None:
         store.projections.commit(
             BatchChanges(0, meetings={(CROWD, crowd().id): crowd()}), store.projections.take_over()

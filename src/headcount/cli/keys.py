@@ -73,7 +73,7 @@ def revoke_key(*, settings: Settings, key_id: str, keep_shares: bool) -> None:
 
     audit(settings)
     store = open_store(settings["database"])
-    key = store.keys.of_id(key_id)
+    key = store.keys.by_id(key_id)
     ended = store.keys.revoke(key_id, Clock().now(), keep_shares=keep_shares)
     store.close()
     if ended is None:

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from headcount.dashboard.context import PageContext
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.store.credentials import SIGN_IN_LASTS, AccessToken, Key, Role
+from headcount.store.credentials import SESSION_LIFETIME_MS, AccessToken, Key, Role
 from headcount.store.database import StoreError
 from headcount.telemetry.logging import acting, security_event
 
@@ -102,39 +102,47 @@ class Sessions:
             return None
         secret, now = context.new_secret(), context.now()
         await asyncio.to_thread(
-            context.store.access_tokens.sign_in, key.domain, _role_of(key), key.name, key.id, now, secret
+            context.store.access_tokens.create_session,
+            key.domain,
+            _role_of(key),
+            key.name,
+            key.id,
+            now,
+            secret,
         )
-        session = await asyncio.to_thread(context.store.access_tokens.find, secret, now)
+        session = await asyncio.to_thread(context.store.access_tokens.find_session, secret, now)
         return None if session is None else (secret, session)
 
     async def sign_in_with_link(self, link: str) -> tuple[str, AccessToken] | None:
         """Return a new session and its secret for a one-time link, which is used up; None if it is not valid."""
         context = self._context
         secret = context.new_secret()
-        session = await asyncio.to_thread(context.store.access_tokens.exchange, link, context.now(), secret)
+        session = await asyncio.to_thread(
+            context.store.access_tokens.exchange_link, link, context.now(), secret
+        )
         return None if session is None else (secret, session)
 
     async def is_valid_link(self, link: str) -> bool:
         """Return whether a one-time link can still be used."""
         passes, now = self._context.store.access_tokens, self._context.now()
-        return await asyncio.to_thread(passes.link, link, now) is not None
+        return await asyncio.to_thread(passes.find_link, link, now) is not None
 
     def is_valid_token(self, token: bytes) -> bool:
         """Return whether the session of a `session_token` is valid; True if the store does not answer."""
         secret = token.removeprefix(_SESSION_PREFIX).decode("utf-8", "replace")
         try:
-            return self._context.store.access_tokens.find(secret, self._context.now()) is not None
+            return self._context.store.access_tokens.find_session(secret, self._context.now()) is not None
         except StoreError:
             return True
 
     async def sign_out(self, request: Request) -> None:
         secret = request.cookies.get(COOKIE, "")
-        await asyncio.to_thread(self._context.store.access_tokens.drop, secret)
+        await asyncio.to_thread(self._context.store.access_tokens.end_session, secret)
         security_event("sign_out")
 
     async def _find(self, secret: str) -> AccessToken | None:
         now = self._context.now()
-        session = await asyncio.to_thread(self._context.store.access_tokens.find, secret, now)
+        session = await asyncio.to_thread(self._context.store.access_tokens.find_session, secret, now)
         if session is not None:
             self.last_used[session.digest] = now
         return session
@@ -195,7 +203,7 @@ def redirect_with_cookie(location: str, secret: str, path: str, *, secure: bool)
     response.set_cookie(
         COOKIE,
         secret,
-        max_age=SIGN_IN_LASTS // 1_000,
+        max_age=SESSION_LIFETIME_MS // 1_000,
         path=path,
         httponly=True,
         samesite="lax",

@@ -22,7 +22,7 @@ def redaction_of(passes: AccessTokens, share: AccessToken) -> Redact:
 def redact(passes: AccessTokens, share: AccessToken, entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries with a number instead of a name, in the order of joins; so are new numbers assigned."""
     by_join = sorted(entries, key=lambda entry: (entry.join, entry.participant_id))
-    numbers = passes.numbers(share, [_person_key(entry) for entry in by_join])
+    numbers = passes.participant_numbers(share, [_person_key(entry) for entry in by_join])
     return [_anonymous(entry, TEXTS("shared.person", n=numbers[_person_key(entry)])) for entry in by_join]
 
 

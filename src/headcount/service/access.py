@@ -4,7 +4,7 @@ Responsible for drawing their secrets and for the security log. Must not know ho
 """
 
 from headcount.clock import Clock
-from headcount.store.credentials import Key, Role, fresh_secret
+from headcount.store.credentials import Key, Role, new_secret
 from headcount.store.open import Store
 from headcount.telemetry.logging import security_event
 
@@ -13,7 +13,7 @@ def create_key(
     store: Store, domain: str, name: str, scopes: tuple[str, ...], clock: Clock
 ) -> tuple[Key, str]:
     """Create an API key; return it with its text, which is not stored."""
-    key, text = store.keys.create(domain, name, scopes, clock.now(), fresh_secret())
+    key, text = store.keys.create(domain, name, scopes, clock.now(), new_secret())
     security_event("key_created", domain=domain, created_key_id=key.id, scopes=sorted(scopes))
     return key, text
 
@@ -27,7 +27,7 @@ def create_first_key(store: Store, domain: str, clock: Clock) -> tuple[Key, str]
 
 def create_sign_in_link(store: Store, url: str, domain: str, role: Role, clock: Clock) -> str:
     """Return a one-time sign-in link, valid for one hour, below the server's `url`."""
-    secret = fresh_secret()
-    store.access_tokens.make_link(domain, role, "link", clock.now(), secret)
+    secret = new_secret()
+    store.access_tokens.create_link(domain, role, "link", clock.now(), secret)
     security_event("sign_in_link_created", domain=domain, role=str(role))
     return f"{url.rstrip('/')}/dashboard/sign-in?link={secret}"

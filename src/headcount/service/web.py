@@ -27,7 +27,7 @@ from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.service.core import Core
 from headcount.service.readiness import Readiness
 from headcount.service.status import Status
-from headcount.store.credentials import fresh_secret
+from headcount.store.credentials import new_secret
 
 _COMMIT_MS: Final = 2_000
 """The longest time that the engine may take until tables show what rooms have decided."""
@@ -53,7 +53,7 @@ class Web:
         )
         status = Status(core, readiness)
         self._pages = PageContext(
-            store, core.rules, self.broadcaster, clock.now, fresh_secret, settings["timezone"],
+            store, core.rules, self.broadcaster, clock.now, new_secret, settings["timezone"],
             settings["public_url"], settings["prefix"], version("headcount"), settings, manager,
             status.process_status, core.source_stats.unwritten, status.recent_events, status.retry_dead_letters,
         )  # fmt: skip

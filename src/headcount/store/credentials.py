@@ -1,4 +1,9 @@
-"""Keys: who may do what in which domain. A key is shown once, when it is made; the store has its digest."""
+"""Credentials: API keys, and the access tokens of the dashboard.
+
+An API key or an access token is shown once, when it is created. The store has its digest.
+
+Responsible for creating, finding and revoking both. Must not know HTTP or cookies. Secrets are arguments.
+"""
 
 import secrets
 from collections import Counter
@@ -16,8 +21,10 @@ from headcount.limits import require_domain
 from headcount.store.database import Connection, Database
 from headcount.store.records import DAY_MS
 
-_SECRET_BYTES: Final = 24
 SCOPES: Final = ("ingest", "read", "admin")
+LINK_LIFETIME_MS: Final[Ms] = 3_600_000
+SESSION_LIFETIME_MS: Final[Ms] = 30 * DAY_MS
+_SECRET_BYTES: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,129 +41,22 @@ class Key:
     revoked: Ms | None = None
 
     def may(self, scope: str) -> bool:
+        """Return whether the key has a scope. `admin` includes all."""
         return scope in self.scopes or "admin" in self.scopes
 
 
-class RevokedAccess(NamedTuple):
-    """How many valid sessions, unused sign-in links and shared links a revocation ended."""
-
-    sessions: int
-    links: int
-    shares: int
-
-
-class Keys:
-    """The keys of all domains."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def create(self, domain: str, name: str, scopes: Sequence[str], now: Ms, secret: str) -> tuple[Key, str]:
-        """Make a key of a fresh `secret` (at least 24 letters of chance) and give its text, this once."""
-        unknown = sorted(set(scopes) - set(SCOPES))
-        if unknown or not scopes:
-            raise BadInput(
-                f"a key's scopes are some of {', '.join(SCOPES)}, not {', '.join(unknown) or 'none'}"
-            )
-        require_domain(domain)
-        text = f"hc_{secret}"
-        key = Key(secret[:8], domain, name, digest_of(text), frozenset(scopes), now)
-        with self._database.writing() as connection:
-            connection.run("insert_key", id=key.id, domain=domain, name=name, digest=key.digest,
-                           scopes=" ".join(sorted(scopes)), created=now)  # fmt: skip
-        return key, text
-
-    def find(self, text: str) -> Key | None:
-        """The key that `text` is, whether revoked or not."""
-        with self._database.reading() as connection:
-            row = connection.row("select_key", id=text[3:11])
-        if row is None or not text.startswith("hc_"):
-            return None
-        key = _key(*row)
-        return key if compare_digest(key.digest, digest_of(text)) else None
-
-    def of_id(self, key_id: str) -> Key | None:
-        """The key of that id, whether revoked or not."""
-        with self._database.reading() as connection:
-            row = connection.row("select_key", id=key_id)
-        return None if row is None else _key(*row)
-
-    def all(self) -> list[Key]:
-        with self._database.reading() as connection:
-            return [_key(*row) for row in connection.rows("select_keys")]
-
-    def revoke(self, key_id: str, now: Ms, *, keep_shares: bool = False) -> RevokedAccess | None:
-        """Revoke a key for good, and end the sessions, links and shares created from it.
-
-        Return None if there is no valid key of that id. With `keep_shares`, shared links remain.
-        """
-        with self._database.writing() as connection:
-            if connection.run("revoke_key", id=key_id, revoked=now) != 1:
-                return None
-            rows = connection.rows("select_key_access_tokens", key_id=key_id)
-            return revoke_tokens(connection, rows, now, keep_shares=keep_shares)
-
-    def store_secret(self, fresh: bytes) -> bytes:
-        """The secret of the store; `fresh`, 32 bytes of chance, becomes it if there is none yet."""
-        with self._database.reading() as connection:
-            row = connection.row("select_store_secret")
-        if row is None:
-            with self._database.writing() as connection:
-                connection.run("insert_store_secret", secret=fresh)
-                row = connection.row("select_store_secret")
-        assert row is not None
-        return bytes(row[0])
-
-    def touch(self, used: dict[str, Ms]) -> None:
-        """Remember when keys were last used."""
-        with self._database.writing() as connection:
-            connection.write("update_key_last_used", [(at, key_id) for key_id, at in used.items()])
-
-
-def fresh_secret() -> str:
-    """32 letters of chance, for a key or whatever lets somebody in. An id made of its beginning is never taken for an option."""
-    while (secret := secrets.token_urlsafe(_SECRET_BYTES)).startswith("-"):
-        pass
-    return secret
-
-
-def revoke_tokens(
-    connection: Connection, passes: Iterable[tuple[str, str, Ms]], now: Ms, *, keep_shares: bool
-) -> RevokedAccess:
-    """Delete these passes, each (digest, kind, expires). Shares that are kept belong to nobody from then on."""
-    ended = Counter[str]()
-    for digest, kind, expires in passes:
-        if keep_shares and kind == "share":
-            connection.run("detach_share", digest=digest)
-        elif connection.run("delete_access_token", digest=digest) and expires > now:
-            ended[kind] += 1
-    connection.run("delete_orphaned_share_participants")
-    return RevokedAccess(ended["sign-in"], ended["link"], ended["share"])
-
-
-def digest_of(text: str) -> str:
-    """What is stored of a key. A key is long and random, so one round of SHA-256 is enough."""
-    return sha256(text.encode()).hexdigest()
-
-
-def _key(key_id: str, domain: str, name: str, digest: str, scopes: str, *times: Any) -> Key:
-    return Key(key_id, domain, name, digest, frozenset(scopes.split()), *times)
-
-
-LINK_LASTS: Final[Ms] = 3_600_000
-SIGN_IN_LASTS: Final[Ms] = 30 * DAY_MS
-
-
 class Role(StrEnum):
-    """What somebody who signed in may do: look, or look and change."""
+    """What a session may do: view, or view and change."""
 
     VIEWER = "viewer"
     ADMIN = "admin"
 
 
 class AccessTokenKind(StrEnum):
+    """A one-time sign-in link, a session, or a shared link."""
+
     LINK = "link"
-    SIGN_IN = "sign-in"
+    SESSION = "sign-in"
     SHARE = "share"
 
 
@@ -168,11 +68,11 @@ class SubjectKind(StrEnum):
 
 
 class AccessToken(NamedTuple):
-    """A pass, without its secret. Times are ms. Field order is column order.
+    """An access token, without its secret. Times are ms. Field order is column order.
 
-    `key_id` is the key that the pass was created from, directly or through sessions and links; None if an operator
-    created the first link. `parent` is the digest of the session that created it. A share says what it is `about`,
-    and whether names are masked.
+    `key_id` is the API key that it was created from, directly or through sessions and links, or None if an operator
+    created the first link. `parent` is the digest of the session that created it. A share has a `subject`, and names
+    may be masked.
     """
 
     digest: str
@@ -189,17 +89,91 @@ class AccessToken(NamedTuple):
     parent: str | None = None
     last_used: Ms | None = None
 
-    def row(self) -> dict[str, Any]:
-        return self._asdict() | {"masked": int(self.masked)}
+
+class RevokedAccess(NamedTuple):
+    """How many valid sessions, unused sign-in links and shared links a revocation ended."""
+
+    sessions: int
+    links: int
+    shares: int
 
 
-class AccessTokens:
-    """The passes of all domains. Every `secret` is made of chance by whoever calls."""
+class Keys:
+    """The API keys of all domains."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def make_link(
+    def create(self, domain: str, name: str, scopes: Sequence[str], now: Ms, secret: str) -> tuple[Key, str]:
+        """Create a key from a new `secret` (at least 24 random characters), and return it with its text."""
+        unknown = sorted(set(scopes) - set(SCOPES))
+        if unknown or not scopes:
+            raise BadInput(
+                f"a key's scopes are some of {', '.join(SCOPES)}, not {', '.join(unknown) or 'none'}"
+            )
+        require_domain(domain)
+        text = f"hc_{secret}"
+        key = Key(secret[:8], domain, name, digest_of(text), frozenset(scopes), now)
+        with self._database.writing() as connection:
+            connection.run("insert_key", id=key.id, domain=domain, name=name, digest=key.digest,
+                           scopes=" ".join(sorted(scopes)), created=now)  # fmt: skip
+        return key, text
+
+    def find(self, text: str) -> Key | None:
+        """Return the key with this text, revoked or not."""
+        with self._database.reading() as connection:
+            row = connection.row("select_key", id=text[3:11])
+        if row is None or not text.startswith("hc_"):
+            return None
+        key = _key(*row)
+        return key if compare_digest(key.digest, digest_of(text)) else None
+
+    def by_id(self, key_id: str) -> Key | None:
+        """Return the key with this id, revoked or not."""
+        with self._database.reading() as connection:
+            row = connection.row("select_key", id=key_id)
+        return None if row is None else _key(*row)
+
+    def all(self) -> list[Key]:
+        """Return all keys by domain, the oldest first."""
+        with self._database.reading() as connection:
+            return [_key(*row) for row in connection.rows("select_keys")]
+
+    def revoke(self, key_id: str, now: Ms, *, keep_shares: bool = False) -> RevokedAccess | None:
+        """Revoke a key, and end the sessions, links and shares created from it.
+
+        Return None if there is no valid key with this id. With `keep_shares`, shared links remain.
+        """
+        with self._database.writing() as connection:
+            if connection.run("revoke_key", id=key_id, revoked=now) != 1:
+                return None
+            rows = connection.rows("select_key_access_tokens", key_id=key_id)
+            return _revoke_tokens(connection, rows, now, keep_shares=keep_shares)
+
+    def store_secret(self, new: bytes) -> bytes:
+        """Return the secret of the store. If there is none yet, it becomes `new`, 32 random bytes."""
+        with self._database.reading() as connection:
+            row = connection.row("select_store_secret")
+        if row is None:
+            with self._database.writing() as connection:
+                connection.run("insert_store_secret", secret=new)
+                row = connection.row("select_store_secret")
+        assert row is not None
+        return bytes(row[0])
+
+    def touch(self, used: Mapping[str, Ms]) -> None:
+        """Record when keys were last used, by id."""
+        with self._database.writing() as connection:
+            connection.write("update_key_last_used", [(at, key_id) for key_id, at in used.items()])
+
+
+class AccessTokens:
+    """The access tokens of all domains. Each `secret` is random and chosen by the caller."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create_link(
         self,
         domain: str,
         role: Role,
@@ -210,155 +184,181 @@ class AccessTokens:
         key_id: str | None = None,
         parent: str | None = None,
     ) -> None:
-        """Let whoever shows `secret` sign in once, within the hour. What has expired is forgotten meanwhile.
+        """Create a one-time sign-in link, valid for an hour, and delete expired tokens.
 
-        `key_id` and `parent` are the key and the session of whoever creates the link.
+        `key_id` and `parent` are the key and the session that create the link.
         """
         require_domain(domain)
-        made = AccessToken(
-            digest_of(secret),
-            AccessTokenKind.LINK,
-            domain,
-            role,
-            name,
-            key_id,
-            now,
-            now + LINK_LASTS,
+        link = AccessToken(
+            digest_of(secret), AccessTokenKind.LINK, domain, role, name, key_id, now, now + LINK_LIFETIME_MS,
             parent=parent,
-        )
-        with self._database.writing() as connection:
-            _drop_expired(connection, now)
-            connection.run("insert_access_token", **made.row())
-
-    def sign_in(self, domain: str, role: Role, name: str, key_id: str | None, now: Ms, secret: str) -> None:
-        """Let whoever shows `secret` look for a month."""
-        made = AccessToken(
-            digest_of(secret), AccessTokenKind.SIGN_IN, domain, role, name, key_id, now, now + SIGN_IN_LASTS, last_used=now
         )  # fmt: skip
         with self._database.writing() as connection:
-            connection.run("insert_access_token", **made.row())
+            _delete_expired(connection, now)
+            _insert(connection, link)
 
-    def exchange(self, link: str, now: Ms, secret: str) -> AccessToken | None:
-        """Sign in with a link, which is used up; None if it is not valid (any more).
+    def create_session(
+        self, domain: str, role: Role, name: str, key_id: str | None, now: Ms, secret: str
+    ) -> None:
+        """Create a session, valid for thirty days."""
+        session = AccessToken(
+            digest_of(secret), AccessTokenKind.SESSION, domain, role, name, key_id, now, now + SESSION_LIFETIME_MS,
+            last_used=now,
+        )  # fmt: skip
+        with self._database.writing() as connection:
+            _insert(connection, session)
 
-        The session's key and parent are those of the link.
-        """
+    def exchange_link(self, link: str, now: Ms, secret: str) -> AccessToken | None:
+        """Exchange a link for a session, which has its key and parent. Return None if the link is not valid."""
         with self._database.writing() as connection:
             row = connection.row("select_access_token", digest=digest_of(link))
-            held = None if row is None else _pass(*row)
-            if held is None or held.kind is not AccessTokenKind.LINK or not _is_valid(held, now):
+            found = None if row is None else _access_token(*row)
+            if found is None or found.kind is not AccessTokenKind.LINK or not _is_valid(found, now):
                 return None
-            if not connection.run("delete_access_token", digest=held.digest):
+            if not connection.run("delete_access_token", digest=found.digest):
                 return None
-            made = held._replace(
-                digest=digest_of(secret), kind=AccessTokenKind.SIGN_IN, created=now, expires=now + SIGN_IN_LASTS,
-                last_used=now,
+            session = found._replace(
+                digest=digest_of(secret), kind=AccessTokenKind.SESSION, created=now,
+                expires=now + SESSION_LIFETIME_MS, last_used=now,
             )  # fmt: skip
-            connection.run("insert_access_token", **made.row())
-            return made
+            _insert(connection, session)
+            return session
 
-    def link(self, secret: str, now: Ms) -> AccessToken | None:
-        """The link that `secret` is, if it still holds."""
+    def find_link(self, secret: str, now: Ms) -> AccessToken | None:
+        """Return the valid link with this secret, or None."""
         return self._find(secret, AccessTokenKind.LINK, now)
 
-    def find(self, secret: str, now: Ms) -> AccessToken | None:
-        """The sign-in that `secret` is, if it still holds."""
-        return self._find(secret, AccessTokenKind.SIGN_IN, now)
+    def find_session(self, secret: str, now: Ms) -> AccessToken | None:
+        """Return the valid session with this secret, or None."""
+        return self._find(secret, AccessTokenKind.SESSION, now)
 
-    def drop(self, secret: str) -> None:
-        """Sign out. What this session created remains, and belongs to the session that created this one."""
+    def end_session(self, secret: str) -> None:
+        """Sign out. Tokens that this session created remain and belong to the parent of this session."""
         with self._database.writing() as connection:
             connection.run("reparent_access_tokens", digest=digest_of(secret))
             connection.run("delete_access_token", digest=digest_of(secret))
 
-    def sign_ins(self, domain: str, now: Ms) -> list[AccessToken]:
-        """The valid sessions and links of a domain, newest first."""
+    def sessions(self, domain: str, now: Ms) -> list[AccessToken]:
+        """Return the valid sessions and links of a domain, the newest first."""
         with self._database.reading() as connection:
             rows = [
                 row
-                for kind in (AccessTokenKind.SIGN_IN, AccessTokenKind.LINK)
+                for kind in (AccessTokenKind.SESSION, AccessTokenKind.LINK)
                 for row in connection.rows("select_access_tokens", domain=domain, kind=kind, now=now)
             ]
-        found = (_pass(*row) for row in rows)
+        found = (_access_token(*row) for row in rows)
         return sorted((one for one in found if _is_valid(one, now)), key=lambda one: -one.created)
 
     def revoke(self, domain: str, digest: str, now: Ms, *, keep_shares: bool = False) -> RevokedAccess | None:
-        """Revoke a session or link, and everything created from it; None if the domain has none of that digest."""
+        """Revoke a session or link and everything created from it. Return None if the domain has no such token."""
         with self._database.writing() as connection:
             rows = connection.rows("select_access_token_tree", domain=domain, digest=digest)
-            return revoke_tokens(connection, rows, now, keep_shares=keep_shares) if rows else None
+            return _revoke_tokens(connection, rows, now, keep_shares=keep_shares) if rows else None
 
     def touch(self, used: Mapping[str, Ms]) -> None:
         """Record when sessions were last used, by digest."""
         with self._database.writing() as connection:
             connection.write("update_access_token_last_used", [(at, digest) for digest, at in used.items()])
 
-    def share(self, made: AccessToken) -> None:
-        """Let whoever shows its secret see what it is about. What has expired is forgotten meanwhile."""
+    def add_share(self, share: AccessToken) -> None:
+        """Add a shared link, and delete expired tokens."""
         with self._database.writing() as connection:
-            _drop_expired(connection, made.created)
+            _delete_expired(connection, share.created)
             connection.run("delete_orphaned_share_participants")
-            connection.run("insert_access_token", **made.row())
+            _insert(connection, share)
 
-    def shared(self, secret: str, now: Ms) -> AccessToken | None:
-        """The share that `secret` is, if it still holds."""
+    def find_share(self, secret: str, now: Ms) -> AccessToken | None:
+        """Return the valid share with this secret, or None."""
         return self._find(secret, AccessTokenKind.SHARE, now)
 
     def shares(self, domain: str, now: Ms) -> list[AccessToken]:
-        """The shares of a domain that hold, the newest first."""
+        """Return the valid shares of a domain, the newest first."""
         with self._database.reading() as connection:
             rows = connection.rows("select_access_tokens", domain=domain, kind=AccessTokenKind.SHARE, now=now)
-        return [_pass(*row) for row in rows]
+        return [_access_token(*row) for row in rows]
 
-    def unshare(self, domain: str, digest: str) -> bool:
-        """Revoke a share for good; False if the domain has none of that digest."""
+    def revoke_share(self, domain: str, digest: str) -> bool:
+        """Revoke a share. Return False if the domain has no such share."""
         with self._database.writing() as connection:
-            dropped = connection.run("delete_share", domain=domain, digest=digest) == 1
+            is_deleted = connection.run("delete_share", domain=domain, digest=digest) == 1
             connection.run("delete_orphaned_share_participants")
-            return dropped
+            return is_deleted
 
-    def numbers(self, share: AccessToken, people: Iterable[str]) -> dict[str, int]:
-        """The number of each of these people within a share; who has none yet gets the next one, for good."""
-        digests = {person: digest_of(f"{share.digest}\0{person}") for person in people}
+    def participant_numbers(self, share: AccessToken, participants: Iterable[str]) -> dict[str, int]:
+        """Return the number of each participant within a share. A new participant gets the next number, for good."""
+        digests = {participant: digest_of(f"{share.digest}\0{participant}") for participant in participants}
         with self._database.reading() as connection:
             known: dict[str, int] = dict(connection.rows("select_share_participants", digest=share.digest))
         if any(digest not in known for digest in digests.values()):
-            known = self._number(share, list(digests.values()))
-        return {person: known[digest] for person, digest in digests.items()}
+            known = self._assign_numbers(share, list(digests.values()))
+        return {participant: known[digest] for participant, digest in digests.items()}
 
-    def _number(self, share: AccessToken, digests: list[str]) -> dict[str, int]:
+    def _assign_numbers(self, share: AccessToken, digests: list[str]) -> dict[str, int]:
         with self._database.writing() as connection:
-            connection.run("lock_access_token", digest=share.digest)  # two may look at once
+            connection.run("lock_access_token", digest=share.digest)  # two requests may come at once
             known: dict[str, int] = dict(connection.rows("select_share_participants", digest=share.digest))
-            fresh = [digest for digest in digests if digest not in known]
-            given = dict(zip(fresh, count(max(known.values(), default=0) + 1), strict=False))
-            rows = [(share.digest, digest, share.domain, number) for digest, number in given.items()]
+            new = [digest for digest in digests if digest not in known]
+            numbers = dict(zip(new, count(max(known.values(), default=0) + 1), strict=False))
+            rows = [(share.digest, digest, share.domain, number) for digest, number in numbers.items()]
             connection.write("insert_share_participant", rows)
-        return known | given
+        return known | numbers
 
     def _find(self, secret: str, kind: AccessTokenKind, now: Ms) -> AccessToken | None:
         with self._database.reading() as connection:
             row = connection.row("select_access_token", digest=digest_of(secret))
-        found = None if row is None else _pass(*row)
+        found = None if row is None else _access_token(*row)
         return found if found is not None and found.kind is kind and _is_valid(found, now) else None
 
 
-def _is_valid(found: AccessToken, now: Ms) -> bool:
-    return found.expires > now
+def new_secret() -> str:
+    """Return 32 random characters for a key or an access token. The CLI never takes an id made of them for an option."""
+    while (secret := secrets.token_urlsafe(_SECRET_BYTES)).startswith("-"):
+        pass
+    return secret
 
 
-def _drop_expired(connection: Connection, now: Ms) -> None:
-    """What an expired session created outlives it."""
+def digest_of(text: str) -> str:
+    """Return the stored digest of a secret. A secret is long and random, so one round of SHA-256 is enough."""
+    return sha256(text.encode()).hexdigest()
+
+
+def _key(key_id: str, domain: str, name: str, digest: str, scopes: str, *times: Any) -> Key:
+    return Key(key_id, domain, name, digest, frozenset(scopes.split()), *times)
+
+
+def _access_token(
+    digest: str, kind: str, domain: str, role: str, name: str, key_id: str | None, created: Ms, expires: Ms,
+    subject_kind: str | None, subject: str | None, masked: int, parent: str | None, last_used: Ms | None,
+) -> AccessToken:  # fmt: skip
+    return AccessToken(
+        digest, AccessTokenKind(kind), domain, Role(role), name, key_id, created, expires,
+        None if subject_kind is None else SubjectKind(subject_kind), subject, bool(masked), parent, last_used,
+    )  # fmt: skip
+
+
+def _insert(connection: Connection, token: AccessToken) -> None:
+    connection.run("insert_access_token", **token._asdict() | {"masked": int(token.masked)})
+
+
+def _is_valid(token: AccessToken, now: Ms) -> bool:
+    return token.expires > now
+
+
+def _delete_expired(connection: Connection, now: Ms) -> None:
+    """Delete expired tokens. What an expired session created stays valid."""
     connection.run("detach_children_of_expired", now=now)
     connection.run("delete_expired_access_tokens", now=now)
 
 
-def _pass(
-    digest: str, kind: str, domain: str, role: str, name: str, key_id: str | None, created: Ms, expires: Ms,
-    subject_kind: str | None, subject: str | None, masked: int, parent: str | None, last_used: Ms | None,
-) -> AccessToken:  # fmt: skip
-    of_kind = None if subject_kind is None else SubjectKind(subject_kind)
-    return AccessToken(
-        digest, AccessTokenKind(kind), domain, Role(role), name, key_id, created, expires, of_kind, subject, bool(masked),
-        parent, last_used,
-    )  # fmt: skip
+def _revoke_tokens(
+    connection: Connection, tokens: Iterable[tuple[str, str, Ms]], now: Ms, *, keep_shares: bool
+) -> RevokedAccess:
+    """Delete tokens, each (digest, kind, expires). Shares that remain belong to no session from then on."""
+    revoked = Counter[str]()
+    for digest, kind, expires in tokens:
+        if keep_shares and kind == "share":
+            connection.run("detach_share", digest=digest)
+        elif connection.run("delete_access_token", digest=digest) and expires > now:
+            revoked[kind] += 1
+    connection.run("delete_orphaned_share_participants")
+    return RevokedAccess(revoked["sign-in"], revoked["link"], revoked["share"])

@@ -8,7 +8,7 @@ import httpx2 as httpx
 import pytest
 import structlog
 
-from headcount.store.credentials import fresh_secret
+from headcount.store.credentials import new_secret
 from headcount.store.open import open_store
 from headcount.telemetry.logging import Refusals
 from support.browser import BASE, csrf_in, signed_in
@@ -202,7 +202,7 @@ def test_many_refusals_are_counted_and_a_few_are_logged(capsys):
 
 
 def test_no_id_of_a_key_looks_like_an_option():
-    assert not any(fresh_secret().startswith("-") for _ in range(2_000))
+    assert not any(new_secret().startswith("-") for _ in range(2_000))
 
 
 @pytest.mark.parametrize(
@@ -219,5 +219,5 @@ def test_a_key_whose_id_looks_like_an_option_can_be_revoked(tmp_path, secret):
     store.close()
     headcount("key", "revoke", key.id, "--database", tmp_path / "x.db")
     store = open_store(str(tmp_path / "x.db"))
-    assert store.keys.of_id(key.id).revoked is not None
+    assert store.keys.by_id(key.id).revoked is not None
     store.close()

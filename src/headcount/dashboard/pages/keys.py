@@ -67,7 +67,7 @@ async def create_sign_in_link(view: View, fields: Mapping[str, str]) -> Response
         return await render_settings(view, error=FormError("links", str(error), fields))
     key_id, parent = creator_of(view)
     await asyncio.to_thread(
-        context.store.access_tokens.make_link,
+        context.store.access_tokens.create_link,
         view.domain,
         role,
         name,
@@ -97,7 +97,7 @@ def _scopes(fields: Mapping[str, str]) -> list[str]:
 
 def _revoke(keys: Keys, domain: str, key_id: str, now: int, *, keep_shares: bool) -> bool:
     """Revoke a key; False if the domain has no such valid key."""
-    key = keys.of_id(key_id) if "\0" not in key_id else None
+    key = keys.by_id(key_id) if "\0" not in key_id else None
     if key is None or key.domain != domain:
         return False
     return keys.revoke(key_id, now, keep_shares=keep_shares) is not None

@@ -183,7 +183,7 @@ def _load_access(store: Store, domain: str, now: Ms) -> Access:
         valid,
         revoked,
         [_shared_link(store, share) for share in shares],
-        _session_items(store.access_tokens.sign_ins(domain, now), valid),
+        _session_items(store.access_tokens.sessions(domain, now), valid),
         sharing,
     )
 

@@ -126,7 +126,7 @@ def _is_recent(meeting: MeetingRow, now: Ms) -> bool:
 
 async def _find_share(view: View) -> AccessToken | None:
     token: str = view.request.path_params["token"]
-    return await asyncio.to_thread(view.context.store.access_tokens.shared, token, view.now)
+    return await asyncio.to_thread(view.context.store.access_tokens.find_share, token, view.now)
 
 
 def _render(view: View, share: AccessToken, template: str, **values: Any) -> Response:

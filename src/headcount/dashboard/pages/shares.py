@@ -49,7 +49,7 @@ async def create(view: View, fields: Mapping[str, str]) -> Response:
         digest_of(secret), AccessTokenKind.SHARE, view.domain, Role.VIEWER, creator, key_id, view.now,
         NEVER if lifetime is None else view.now + lifetime, kind, name, "masked" in fields, parent,
     )  # fmt: skip
-    await asyncio.to_thread(context.store.access_tokens.share, share)
+    await asyncio.to_thread(context.store.access_tokens.add_share, share)
     security_event("share_created", about=str(kind), masked=share.masked)
     # The link shows times in the time zone of its creator.
     address = view.absolute_url(f"/shared/{secret}", zone=view.timezone)
@@ -60,7 +60,7 @@ async def create(view: View, fields: Mapping[str, str]) -> Response:
 async def revoke(view: View, fields: Mapping[str, str]) -> Response:
     """POST /dashboard/shares/revoke."""
     digest = fields.get("digest", "").replace("\0", "")
-    if not await asyncio.to_thread(view.context.store.access_tokens.unshare, view.domain, digest):
+    if not await asyncio.to_thread(view.context.store.access_tokens.revoke_share, view.domain, digest):
         raise NotFound(TEXTS("shares.not_found"))
     security_event("share_revoked")
     return redirect_to_section(view, "shares", "revoked")
