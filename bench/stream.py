@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from headcount.server.server import let_many_connect
+from headcount.server.server import raise_connection_limit
 from support.running_service import Running
 from support.stream_client import Outbox
 
@@ -77,7 +77,7 @@ def main() -> None:
     readers = parser.parse_args().readers
     with TemporaryDirectory() as folder:
         service = Running(folder, reads_per_5s=0).start()
-        let_many_connect()
+        raise_connection_limit()
         try:
             with closing(Outbox(service.database)) as outbox:
                 asyncio.run(listen(service, readers, outbox))

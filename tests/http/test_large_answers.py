@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from headcount.http.errors import HANDLERS, ApiError
-from headcount.http.large_answers import LARGE_BYTES, Turns, spooled
+from headcount.http.large_answers import LARGE_BYTES, QueryLimiter, spool
 from headcount.http.routes.reading import routes
 from headcount.store.database import consistent_read
 from headcount.store.meetings import MeetingFilter, Page
@@ -84,7 +84,7 @@ def test_pages_of_entries_are_all_of_them_in_order(met, size):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 1_000])
-def test_everybody_is_told_in_pieces_as_at_once(met, size):
+def test_everybody_is_told_in_pieces_as_max_concurrent(met, size):
     for n, name in enumerate(NAMES):
         for who in range(n):
             met.stay(f"now {who}", 90_000 + who % 2, room=name, user_name=name)
@@ -108,8 +108,8 @@ async def sent(response):
     return body
 
 
-def test_so_many_questions_of_a_domain_are_answered_at_once_and_others_do_not_wait():
-    turns, going, most, release = Turns(at_once=2), [], [], threading.Event()
+def test_so_many_questions_of_a_domain_are_answered_max_concurrent_and_others_do_not_wait():
+    turns, going, most, release = QueryLimiter(max_concurrent=2), [], [], threading.Event()
     started = threading.Semaphore(0)
 
     def ask():
@@ -134,7 +134,7 @@ def test_so_many_questions_of_a_domain_are_answered_at_once_and_others_do_not_wa
 
 
 def test_large_answers_are_files_and_only_so_many_are_on_their_way():
-    turns, body = Turns(sent_at_once=2), b"x" * (LARGE_BYTES + 1)
+    turns, body = QueryLimiter(max_sending=2), b"x" * (LARGE_BYTES + 1)
 
     async def work():
         one, other = [await turns.answer("acme", lambda: (body, {})) for _ in range(2)]
@@ -144,14 +144,14 @@ def test_large_answers_are_files_and_only_so_many_are_on_their_way():
         assert (await turns.answer("acme", lambda: (b"small", {}))).body == b"small"
         assert await sent(await turns.answer("elsewhere", lambda: (body, {}))) == body
         assert await sent(one) == body
-        assert await sent(await turns.answer("acme", lambda: (spooled([body, b"b"]), {}))) == body + b"b"
+        assert await sent(await turns.answer("acme", lambda: (spool([body, b"b"]), {}))) == body + b"b"
         assert await sent(other) == body
 
     asyncio.run(work())
 
 
 def test_a_question_that_fails_gives_its_turn_back():
-    turns = Turns(at_once=1)
+    turns = QueryLimiter(max_concurrent=1)
 
     def fails():
         raise ValueError("none")

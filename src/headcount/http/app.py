@@ -14,11 +14,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from headcount.http import openapi, openapi_page
-from headcount.http.auth import Gate
+from headcount.http.auth import Authenticator
 from headcount.http.context import Reading
 from headcount.http.cursors import Cursors
 from headcount.http.errors import HANDLERS
-from headcount.http.middleware import Front
+from headcount.http.middleware import Middleware
 from headcount.http.operations import Operation
 from headcount.http.routes import events, inbound, reading, stream, webhooks
 from headcount.http.routes.events import Ingest
@@ -46,7 +46,7 @@ class Parts:
     within a second. `seconds` is a monotonic clock, `name` the prefix of request ids.
     """
 
-    gate: Gate
+    authenticator: Authenticator
     ingest: Ingest
     inbound: InboundHandler
     reading: Reading
@@ -63,16 +63,16 @@ class Parts:
     pages: Sequence[Route]
 
 
-def build(parts: Parts) -> Front:
+def build(parts: Parts) -> Middleware:
     """Return the application."""
-    gate, prefix = parts.gate, parts.prefix
+    authenticator, prefix = parts.authenticator, parts.prefix
     post_events = events.EventsApp(parts.ingest)
-    streaming = stream.Streaming(parts.broadcaster, gate, parts.cursors)
+    streaming = stream.Streaming(parts.broadcaster, authenticator, parts.cursors)
     api = [
-        *_guarded(gate, "ingest", events.routes(parts.ingest)),
+        *_guarded(authenticator, "ingest", events.routes(parts.ingest)),
         *parts.inbound.routes(),
-        *_guarded(gate, "read", reading.routes(parts.reading)),
-        *_guarded(gate, "admin", webhooks.routes(parts.webhook_endpoints)),
+        *_guarded(authenticator, "read", reading.routes(parts.reading)),
+        *_guarded(authenticator, "admin", webhooks.routes(parts.webhook_endpoints)),
         *stream.routes(streaming),
     ]
     routes = [
@@ -82,11 +82,11 @@ def build(parts: Parts) -> Front:
         *parts.pages,
     ]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
-    return Front(app, {f"{prefix}/events": post_events}, parts.metrics, parts.seconds, parts.name)
+    return Middleware(app, {f"{prefix}/events": post_events}, parts.metrics, parts.seconds, parts.name)
 
 
-def _guarded(gate: Gate, scope: str, routes: Iterable[Route]) -> list[Route]:
-    return [gate.guarded(route, scope) for route in routes]
+def _guarded(authenticator: Authenticator, scope: str, routes: Iterable[Route]) -> list[Route]:
+    return [authenticator.require(scope, route) for route in routes]
 
 
 def _mounted(route: Route, prefix: str) -> Route:

@@ -1,4 +1,7 @@
-"""Body: the bytes of a request, never more than allowed."""
+"""Request bodies: their bytes, up to a limit and within a time.
+
+Responsible for sizes, content types and timeouts. It must not know what a body means.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,10 +12,10 @@ from starlette.types import Receive
 
 from headcount.http.errors import ApiError, invalid
 
-_DIGITS: Final = 15
+_MAX_DIGITS: Final = 15
 _CLOSE: Final = {"connection": "close"}
-"""Whoever has not sent all of a body need not go on."""
-_NOT_TEXT: Final = (
+"""The client need not send the rest of the body."""
+_BINARY_TYPES: Final = (
     b"multipart/",
     b"image/",
     b"audio/",
@@ -22,89 +25,93 @@ _NOT_TEXT: Final = (
 )
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, most: int, seconds: float) -> bytes:
-    """The body, up to `most` bytes, within so many seconds. It is taken as JSON whatever text it says to be.
+async def read_body(
+    headers: Mapping[bytes, bytes], receive: Receive, max_bytes: int, timeout_s: float
+) -> bytes:
+    """Return the body of a request. It is JSON or NDJSON, whatever text its content type names.
 
-    Raises `ApiError`: 413 for more, 415 for what cannot be JSON, 408 for what is too slow.
+    Raise `ApiError`: 413 for more than `max_bytes`, 415 for a type that cannot be JSON, 408 after the timeout.
     """
     require_text(headers)
-    body = await read_bytes(headers, receive, most, seconds)
-    require_length(body, most)
+    body = await read_bytes(headers, receive, max_bytes, timeout_s)
+    require_length(body, max_bytes)
     return body
 
 
 def require_text(headers: Mapping[bytes, bytes]) -> None:
-    """Raises `ApiError` 415 if the body cannot be JSON."""
+    """Raise `ApiError` 415 if the body cannot be JSON."""
     encoding = headers.get(b"content-encoding", b"identity")
-    kind = headers.get(b"content-type", b"")
+    content_type = headers.get(b"content-type", b"")
     if encoding != b"identity":
         raise _unsupported(
             f"content-encoding '{encoding.decode('latin-1')}' is not understood: send the body as it is"
         )
-    if kind.startswith(_NOT_TEXT):
+    if content_type.startswith(_BINARY_TYPES):
         raise _unsupported(
-            f"content-type '{kind.decode('latin-1')}' is not understood:"
+            f"content-type '{content_type.decode('latin-1')}' is not understood:"
             " send application/json or application/x-ndjson"
         )
 
 
-def require_length(body: bytes, most: int) -> None:
-    """Raises `ApiError`: 400 for an empty body, 413 for one that is too large."""
+def require_length(body: bytes, max_bytes: int) -> None:
+    """Raise `ApiError`: 400 for an empty body, 413 for one that is too large."""
     if not body:
         raise invalid("the body is empty: send an event, an array of events, or one event a line")
-    if len(body) > most:
-        raise _too_large(most)
+    if len(body) > max_bytes:
+        raise _too_large(max_bytes)
 
 
-async def read_bytes(headers: Mapping[bytes, bytes], receive: Receive, most: int, seconds: float) -> bytes:
-    """The body as it is, up to `most` bytes, within so many seconds of its first.
+async def read_bytes(
+    headers: Mapping[bytes, bytes], receive: Receive, max_bytes: int, timeout_s: float
+) -> bytes:
+    """Return the body of any type; the timeout starts with its first bytes.
 
-    Raises `ApiError`: 413 for more, 408 for what is too slow.
+    Raise `ApiError`: 413 for more than `max_bytes`, 408 after the timeout.
     """
     length = headers.get(b"content-length", b"0")
-    if length.isdigit() and (len(length) > _DIGITS or int(length) > most):
-        raise _too_large(most)
+    if length.isdigit() and (len(length) > _MAX_DIGITS or int(length) > max_bytes):
+        raise _too_large(max_bytes)
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise _broken_off()
+        raise _disconnected()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
-        body = await _rest(body, receive, most, seconds)
+        body = await _read_rest(body, receive, max_bytes, timeout_s)
     return body
 
 
-async def _rest(begun: bytes, receive: Receive, most: int, seconds: float) -> bytes:
-    chunks, size = [begun], len(begun)
+async def _read_rest(first: bytes, receive: Receive, max_bytes: int, timeout_s: float) -> bytes:
+    chunks, size = [first], len(first)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(timeout_s):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise _broken_off()
+                    raise _disconnected()
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
-                if size > most:
-                    raise _too_large(most)
+                if size > max_bytes:
+                    raise _too_large(max_bytes)
                 if not message.get("more_body"):
                     return b"".join(chunks)
     except TimeoutError:
         raise ApiError(
             HTTPStatus.REQUEST_TIMEOUT,
             "invalid-request-error",
-            f"the body took longer than {seconds:g} s",
+            f"the body took longer than {timeout_s:g} s",
             _CLOSE,
         ) from None
 
 
-def _broken_off() -> ApiError:
+def _disconnected() -> ApiError:
     return ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body broke off")
 
 
-def _too_large(most: int) -> ApiError:
+def _too_large(max_bytes: int) -> ApiError:
     return ApiError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "request-too-large",
-        f"the body is larger than {most:,} bytes: send less at once",
+        f"the body is larger than {max_bytes:,} bytes: send less at once",
         _CLOSE,
     )
 

@@ -27,17 +27,19 @@ def _no_excluded_participants(*_: object) -> list[ExcludedParticipant]:
 class Reading:
     """The dependencies of operations that read.
 
-    `now` is the clock (ms). `bystanders` lists participants who are excluded from meetings. Lists with more entries
-    than `few_entries` are encoded in chunks. `patience_s` is the timeout of the store.
+    `now` is the clock (ms). `excluded_participants` lists participants who are excluded from meetings. Lists with more entries
+    than `few_entries` are encoded in chunks. `timeout_s` is that of the store.
     """
 
-    answers: Meetings
+    meetings: Meetings
     usage: Usage
     rules: Rules
     now: Callable[[], Ms]
     granularity_s: int = 1
-    bystanders: Callable[[str, str, Ms, Ms, int], list[ExcludedParticipant]] = _no_excluded_participants
-    patience_s: float = 30
+    excluded_participants: Callable[[str, str, Ms, Ms, int], list[ExcludedParticipant]] = (
+        _no_excluded_participants
+    )
+    timeout_s: float = 30
     few_entries: int = 20_000
 
     def serializer(self) -> Serializer:

@@ -1,7 +1,8 @@
-"""Large answers: their memory is bounded, for each domain and in all.
+"""Large answers: their memory is bounded, for each domain and in total.
 
-A domain has so many of its questions answered at once; the others wait. A large answer is written to a temporary
-file and sent from there, so that whoever reads slowly holds a file and no memory.
+A domain has a few of its queries answered at the same time; the others wait. A large answer is written to a temporary
+file and sent from there, so that a slow client uses a file and no memory. Responsible for these bounds. It must not
+know what an answer contains.
 """
 
 import asyncio
@@ -20,19 +21,19 @@ from headcount.store.database import time_limit
 
 LARGE_BYTES: Final = 1_000_000
 _CHUNK_BYTES: Final = 262_144
-_AT_ONCE: Final = 4
-"""So many questions of a domain are answered at once."""
-_SENT_AT_ONCE: Final = 32
-"""So many large answers may be on their way to a domain's clients."""
+_MAX_CONCURRENT: Final = 4
+"""Queries of a domain that are answered at the same time."""
+_MAX_SENDING: Final = 32
+"""Large answers that are being sent to the clients of a domain."""
 
 Body = bytes | IO[bytes]
 
 
-def spooled(pieces: Iterable[bytes]) -> Body:
-    """The pieces one after the other; in a file if they are large."""
-    file: IO[bytes] = SpooledTemporaryFile(max_size=LARGE_BYTES)  # noqa: SIM115 - whoever sends it closes it
-    for piece in pieces:
-        file.write(piece)
+def spool(chunks: Iterable[bytes]) -> Body:
+    """Return the chunks joined; in a file if they are large."""
+    file: IO[bytes] = SpooledTemporaryFile(max_size=LARGE_BYTES)  # noqa: SIM115 - the response closes it
+    for chunk in chunks:
+        file.write(chunk)
     if file.tell() > LARGE_BYTES:
         return file
     file.seek(0)
@@ -40,49 +41,52 @@ def spooled(pieces: Iterable[bytes]) -> Body:
         return file.read()
 
 
-class Turns:
-    """Which questions of which domains are being answered. The store is waited for `patience_s` seconds."""
+class QueryLimiter:
+    """Limits the queries of each domain that run, and its large answers that are being sent."""
 
     def __init__(
-        self, patience_s: float = 30, at_once: int = _AT_ONCE, sent_at_once: int = _SENT_AT_ONCE
+        self, timeout_s: float = 30, max_concurrent: int = _MAX_CONCURRENT, max_sending: int = _MAX_SENDING
     ) -> None:
-        self._patience_s = patience_s
-        self._at_once = at_once
-        self._sent_at_once = sent_at_once
-        self._asking: Counter[str] = Counter()
-        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._timeout_s = timeout_s
+        self._max_concurrent = max_concurrent
+        self._max_sending = max_sending
+        self._pending: Counter[str] = Counter()
+        self._semaphores: dict[str, asyncio.Semaphore] = {}
         self._sending: Counter[str] = Counter()
 
-    async def answer(self, domain: str, ask: Callable[[], tuple[Body, dict[str, str]]]) -> Response:
-        """Ask in a thread, when it is this domain's turn. Raise `ApiError` 429 if too many large answers are on their way."""
-        turn = self._turns.setdefault(domain, asyncio.Semaphore(self._at_once))
-        self._asking[domain] += 1
+    async def answer(self, domain: str, query: Callable[[], tuple[Body, dict[str, str]]]) -> Response:
+        """Return the response of a query, which runs in a thread.
+
+        Raise `ApiError` 429 if too many large answers are being sent.
+        """
+        semaphore = self._semaphores.setdefault(domain, asyncio.Semaphore(self._max_concurrent))
+        self._pending[domain] += 1
         try:
-            async with time_limit(self._patience_s), turn:
-                body, headers = await asyncio.to_thread(_asked, ask)
+            async with time_limit(self._timeout_s), semaphore:
+                body, headers = await asyncio.to_thread(_run, query)
         finally:
-            _less(self._asking, domain)
-            if domain not in self._asking:
-                del self._turns[domain]
+            _decrement(self._pending, domain)
+            if domain not in self._pending:
+                del self._semaphores[domain]
         if isinstance(body, bytes):
             return Response(body, HTTPStatus.OK, headers, "application/json")
-        if self._sending[domain] >= self._sent_at_once:
+        if self._sending[domain] >= self._max_sending:
             body.close()
-            told = f"{self._sent_at_once} large answers are on their way to your domain: read them, then ask again"
-            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "rate-limit-error", told, {"retry-after": "5"})
+            info = f"{self._max_sending} large answers are on their way to your domain: read them, then ask again"
+            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "rate-limit-error", info, {"retry-after": "5"})
         self._sending[domain] += 1
-        return _FromFile(body, headers, lambda: _less(self._sending, domain))
+        return _FileResponse(body, headers, lambda: _decrement(self._sending, domain))
 
 
-class _FromFile(Response):
-    """An answer that is sent from a file, which is closed then."""
+class _FileResponse(Response):
+    """An answer that is sent from a file, which is then closed."""
 
-    def __init__(self, file: IO[bytes], headers: dict[str, str], sent: Callable[[], None]) -> None:
+    def __init__(self, file: IO[bytes], headers: dict[str, str], on_end: Callable[[], None]) -> None:
         super().__init__(
             headers=headers | {"content-length": str(file.tell())}, media_type="application/json"
         )
         self._file = file
-        self._sent = sent
+        self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
         try:
@@ -93,17 +97,17 @@ class _FromFile(Response):
             await send({"type": "http.response.body", "body": b""})
         finally:
             self._file.close()
-            self._sent()
+            self._on_end()
 
 
-def _asked(ask: Callable[[], tuple[Body, dict[str, str]]]) -> tuple[Body, dict[str, str]]:
-    body, headers = ask()
+def _run(query: Callable[[], tuple[Body, dict[str, str]]]) -> tuple[Body, dict[str, str]]:
+    body, headers = query()
     if isinstance(body, bytes) and len(body) > LARGE_BYTES:
-        return spooled((body,)), headers
+        return spool((body,)), headers
     return body, headers
 
 
-def _less(counter: Counter[str], domain: str) -> None:
+def _decrement(counter: Counter[str], domain: str) -> None:
     counter[domain] -= 1
     if not counter[domain]:
         del counter[domain]

@@ -1,4 +1,7 @@
-"""Front: what is done for every request alike: its id, its time, the headers that keep browsers careful."""
+"""Middleware: the request id, the log entry, the metrics and the security headers of every request.
+
+Responsible for these, and for handing complete requests to applications with a fast path. It must not know routes.
+"""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -12,27 +15,26 @@ from headcount.store.database import StoreTimeout
 from headcount.telemetry.logging import acting
 from headcount.telemetry.metrics import Metrics
 
-_CAREFUL: Final = [
+_SECURITY_HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (b"cache-control", b"no-store"),
 ]
-_HEAD: Final = b"".join(
-    b"%s: %s\r\n" % header for header in [(b"content-type", b"application/json"), *_CAREFUL]
+_FAST_PATH_HEADERS: Final = b"".join(
+    b"%s: %s\r\n" % header for header in [(b"content-type", b"application/json"), *_SECURITY_HEADERS]
 )
-_OUR_FAULT: Final = 500
-_SECRETIVE: Final = ("/ingest/", "/shared/")
-"""What follows these in a path lets somebody in, and is not logged."""
+_SECRET_PATHS: Final = ("/ingest/", "/shared/")
+"""What follows these in a path grants access, and is not logged."""
 
 log = structlog.get_logger("headcount.http")
 
 
-class Taker(Protocol):
-    """An application that can also take a POST whose body is here already, without a task of its own."""
+class FastPathApp(Protocol):
+    """An application that also handles a POST whose body is complete, without a task."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
-    def take(
+    def handle_complete(
         self,
         headers: Mapping[bytes, bytes],
         body: bytes,
@@ -40,64 +42,64 @@ class Taker(Protocol):
     ) -> None: ...
 
 
-class Front:
-    """Wraps the application; what is POSTed to the paths of `direct` does without it.
+class Middleware:
+    """Wraps the application. POST requests to the paths of `fast_paths` do without it.
 
-    `seconds` is a clock that never goes back, `name` begins each request's id.
+    `seconds` is a monotonic clock. Request ids begin with `name`.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        direct: Mapping[str, Taker],
+        fast_paths: Mapping[str, FastPathApp],
         metrics: Metrics,
         seconds: Callable[[], float],
         name: str,
     ) -> None:
         self._app = app
-        self._direct = direct
+        self._fast_paths = fast_paths
+        self._fast_targets = {path.encode(): (path, app) for path, app in fast_paths.items()}
         self._metrics = metrics
         self._seconds = seconds
         self._name = name
         self._numbers = count(1)
 
-    def takes(self, target: bytes) -> bool:
-        """Whether `take` may be asked for what is POSTed to this path."""
-        return target.decode("latin-1") in self._direct
+    def has_fast_path(self, target: bytes) -> bool:
+        """Return whether `handle_complete` accepts a POST to this path."""
+        return target in self._fast_targets
 
-    def take(
+    def handle_complete(
         self,
         target: bytes,
         headers: Mapping[bytes, bytes],
         body: bytes,
         answer: Callable[[bytes], None],
-        otherwise: Callable[[StoreTimeout | None], None],
+        fallback: Callable[[StoreTimeout | None], None],
     ) -> None:
-        """Take a request that has come whole. Calls, now or later, one of the two that it is given.
+        """Handle a request that is complete. Call `answer` or `fallback`, now or later.
 
-        `answer` gets the rest of a head that begins with 200, and the body. If there is anything
-        else to say, nothing was taken, and `otherwise` sends the request through the application;
-        with an error, for it to tell that error and do nothing.
+        `answer` gets the headers after the status line of a 200, and the body. `fallback` sends the request through the
+        application, because nothing was done; with an error, the application only answers that error.
         """
-        path = target.decode("latin-1")
+        path, app = self._fast_targets[target]
         request_id = f"{self._name}-{next(self._numbers)}"
         started = self._seconds()
 
-        def told(body: bytes | StoreTimeout | None) -> None:
+        def on_answer(body: bytes | StoreTimeout | None) -> None:
             if not isinstance(body, bytes):
-                otherwise(body)
+                fallback(body)
                 return
-            self._tell("POST", path, path, HTTPStatus.OK, self._seconds() - started, request_id)
+            self._record("POST", path, path, HTTPStatus.OK, self._seconds() - started, request_id)
             length = len(body)
             answer(
                 b"%sx-request-id: %s\r\ncontent-length: %d\r\n\r\n%s"
-                % (_HEAD, request_id.encode(), length, body)
+                % (_FAST_PATH_HEADERS, request_id.encode(), length, body)
             )
 
         try:
-            self._direct[path].take(headers, body, told)
-        except Exception:  # noqa: BLE001 - whatever it is, the application says it
-            otherwise(None)
+            app.handle_complete(headers, body, on_answer)
+        except Exception:  # noqa: BLE001 - the application answers every error
+            fallback(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,51 +109,55 @@ class Front:
         scope["state"]["request_id"] = request_id
         acting(client=scope["client"][0] if scope["client"] else "")
         if scope["raw_path"][-1:] == b"/":
-            _without_trailing_slash(scope)
-        app = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
+            _remove_trailing_slash(scope)
+        app = self._fast_paths.get(scope["path"]) if scope["method"] == "POST" else None
         if app is not None:
             scope["headcount.route"] = scope["path"]
         started = self._seconds()
-        status: int = _OUR_FAULT
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR
 
-        def tell() -> None:
+        def record() -> None:
             route = scope.get("headcount.route", "other")
-            self._tell(scope["method"], scope["path"], route, status, self._seconds() - started, request_id)
+            self._record(scope["method"], scope["path"], route, status, self._seconds() - started, request_id)
 
-        async def send_on(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                said = {name for name, _ in message["headers"]}
-                message["headers"].extend(header for header in _CAREFUL if header[0] not in said)
+                present = {name for name, _ in message["headers"]}
+                message["headers"].extend(header for header in _SECURITY_HEADERS if header[0] not in present)
                 message["headers"].append((b"x-request-id", request_id.encode()))
-                if "headcount.lasts" in scope:  # what counts is how long it took to begin
-                    tell()
+                if (
+                    "headcount.stream" in scope
+                ):  # the duration of a stream's request is the time until it starts
+                    record()
             await send(message)
 
         try:
-            await (app or self._app)(scope, receive, send_on)
+            await (app or self._app)(scope, receive, send_with_headers)
         finally:
-            if "headcount.lasts" not in scope:
-                tell()
+            if "headcount.stream" not in scope:
+                record()
 
-    def _tell(self, method: str, path: str, route: str, status: int, seconds: float, request_id: str) -> None:
-        self._metrics.count_request(route, status, seconds)
-        told: dict[str, Any] = {
+    def _record(
+        self, method: str, path: str, route: str, status: int, duration_s: float, request_id: str
+    ) -> None:
+        self._metrics.count_request(route, status, duration_s)
+        fields: dict[str, Any] = {
             "method": method,
-            "path": route if any(part in path for part in _SECRETIVE) else path,
+            "path": route if any(part in path for part in _SECRET_PATHS) else path,
             "status": int(status),
-            "ms": round(seconds * 1_000, 1),
+            "ms": round(duration_s * 1_000, 1),
             "request_id": request_id,
         }
-        if status >= _OUR_FAULT:
-            log.error("request", **told)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("request", **fields)
         else:
-            log.debug("request", **told)
+            log.debug("request", **fields)
 
 
-def _without_trailing_slash(scope: Scope) -> None:
-    """Clients write /meetings/ as well as /meetings. A slash in a name is written %2F, and stays."""
+def _remove_trailing_slash(scope: Scope) -> None:
+    """Treat /meetings/ as /meetings. A slash in a name is written %2F, and stays."""
     if len(scope["raw_path"]) > 1:
         scope["path"] = scope["path"][:-1]
         scope["raw_path"] = scope["raw_path"][:-1]

@@ -1,11 +1,11 @@
-"""Room quota: how many rooms of a domain may be open at once.
+"""Room quota: the number of rooms of a domain that can be active at the same time.
 
-The engine keeps every room in which somebody is in memory, so one domain must not open any number of them. Events
-for rooms that are open, and leaves and ends, are always accepted; only a new room is refused.
+The engine has every active room in memory, so one domain must not open any number of them. Events of active rooms,
+leaves and ends are always accepted; only a new room is refused. Events that may open a room are added to the last count,
+and the tables are read again only when that reaches the limit. The limit is exact as far as the tables are current:
+while the engine is behind, more rooms can open.
 
-Counting is cheap: events that may open a room are added to what was counted last, and the tables are asked again
-only when that reaches the bound. So the bound is kept as far as the tables have come: if the engine is behind, more
-rooms may open meanwhile.
+Responsible for this estimate. It must not know how entries are appended.
 """
 
 from collections import Counter
@@ -27,92 +27,95 @@ HandOver = Callable[[Sequence[LogEntry], Callable[[AppendResult | Exception], No
 
 
 class _Domain:
-    """At most so many rooms are open (`bound`), and how many joins the tables do not show before a moment."""
+    """The estimate for one domain.
 
-    __slots__ = ("bound", "counted", "to_show")
+    `max_active` is an upper bound of its active rooms. `pending` counts joins by the slot after which the tables
+    contain them.
+    """
 
-    def __init__(self, most: int) -> None:
-        self.bound = most
-        self.counted: Ms = -_SLOT_MS
-        self.to_show: Counter[int] = Counter()
+    __slots__ = ("counted_at", "max_active", "pending")
+
+    def __init__(self, limit: int) -> None:
+        self.max_active = limit
+        self.counted_at: Ms = -_SLOT_MS
+        self.pending: Counter[int] = Counter()
 
 
 class RoomQuota:
-    """Appends like the appender, unless that would open more than `most` rooms of a domain. 0 is no bound.
+    """Appends entries unless that would open more than `limit` rooms of a domain; 0 means no limit.
 
-    `shows_after` (ms) is how long after they happened joins are in the tables; `patience_s` is how long the store is
-    waited for.
+    `visible_after_ms` is the time until the tables contain a join. `timeout_s` is that of the store.
     """
 
     def __init__(
         self,
-        most: int,
-        shows_after: Ms,
-        answers: Meetings,
+        limit: int,
+        visible_after_ms: Ms,
+        meetings: Meetings,
         append: Append,
         hand_over: HandOver,
-        patience_s: float = 30,
+        timeout_s: float = 30,
     ) -> None:
-        self._most = most
-        self._shows_after = shows_after
-        self._answers = answers
+        self._limit = limit
+        self._visible_after_ms = visible_after_ms
+        self._meetings = meetings
         self._append = append
         self._hand_over = hand_over
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._domains: dict[str, _Domain] = {}
 
     async def append(self, entries: Sequence[LogEntry]) -> AppendResult:
-        """Raise `ApiError` 429 if the entries open a room too many; then none is taken."""
-        if not self._fits(entries):
+        """Append entries. Raise `ApiError` 429, and append none, if they open too many rooms."""
+        if not self._reserve(entries):
             await self._require(entries)
         return await self._append(entries)
 
     def hand_over(
         self, entries: Sequence[LogEntry], answer: Callable[[AppendResult | Exception], None]
     ) -> None:
-        """Raise `ApiError` if it is not sure that the entries may be appended: `append` finds out."""
-        if not self._fits(entries):
-            raise _too_many(self._most)
+        """Append entries without waiting. Raise `ApiError` if that may open too many rooms: `append` finds out."""
+        if not self._reserve(entries):
+            raise _too_many_rooms(self._limit)
         self._hand_over(entries, answer)
 
-    def _fits(self, entries: Sequence[LogEntry]) -> bool:
-        """Whether they surely open no room too many. If so, they are counted."""
+    def _reserve(self, entries: Sequence[LogEntry]) -> bool:
+        """Count the rooms that the entries may open and return True; return False if that may exceed the limit."""
         opening = {entry.room: entry for entry in entries if entry.kind in _OPENING}
-        if not opening or not self._most:
+        if not opening or not self._limit:
             return True
-        domain = self._domains.setdefault(entries[0].domain, _Domain(self._most))
-        if domain.bound + len(opening) > self._most:
+        domain = self._domains.setdefault(entries[0].domain, _Domain(self._limit))
+        if domain.max_active + len(opening) > self._limit:
             return False
-        domain.bound += len(opening)
+        domain.max_active += len(opening)
         for entry in opening.values():
-            domain.to_show[(max(entry.at, entry.received) + self._shows_after) // _SLOT_MS] += 1
+            domain.pending[(max(entry.at, entry.received) + self._visible_after_ms) // _SLOT_MS] += 1
         return True
 
     async def _require(self, entries: Sequence[LogEntry]) -> None:
         name, now = entries[0].domain, entries[0].received
         domain = self._domains[name]
-        if not 0 <= now - domain.counted < _SLOT_MS:
-            domain.counted = now
+        if not 0 <= now - domain.counted_at < _SLOT_MS:
+            domain.counted_at = now
             await self._count(name, domain, now)
-            if self._fits(entries):
+            if self._reserve(entries):
                 return
         rooms = {entry.room for entry in entries if entry.kind in _OPENING}
-        if rooms - await in_thread(self._patience_s, self._answers.active_among, name, rooms):
-            raise _too_many(self._most)
+        if rooms - await in_thread(self._timeout_s, self._meetings.active_among, name, rooms):
+            raise _too_many_rooms(self._limit)
 
     async def _count(self, name: str, domain: _Domain, now: Ms) -> None:
-        counted = await in_thread(self._patience_s, self._answers.count_active_rooms, name, self._most)
-        domain.to_show = Counter(
-            {slot: number for slot, number in domain.to_show.items() if slot >= now // _SLOT_MS}
+        active = await in_thread(self._timeout_s, self._meetings.count_active_rooms, name, self._limit)
+        domain.pending = Counter(
+            {slot: number for slot, number in domain.pending.items() if slot >= now // _SLOT_MS}
         )
-        domain.bound = counted + domain.to_show.total()
+        domain.max_active = active + domain.pending.total()
 
 
-def _too_many(most: int) -> ApiError:
+def _too_many_rooms(limit: int) -> ApiError:
     return ApiError(
         HTTPStatus.TOO_MANY_REQUESTS,
         "rate-limit-error",
-        f"your domain has {most:,} open rooms, the most it may have here (the setting max_open_rooms): nothing was taken;"
+        f"your domain has {limit:,} open rooms, the most it may have here (the setting max_open_rooms): nothing was taken;"
         " close rooms, or send it again later",
         {"retry-after": "5"},
     )

@@ -55,7 +55,7 @@ class EventStream(Response):
         """Write events until `listener.end_reason` is set."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["headcount.lasts"] = True
+        scope["headcount.stream"] = True
         listener = self.listener
         abort: Callable[[], None] = scope.get("headcount.abort", _no_connection)
         listener.on_end = lambda: _abort_later(abort)

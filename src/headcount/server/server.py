@@ -1,4 +1,7 @@
-"""Server: the socket, and uvicorn on it with our application, until a signal comes."""
+"""Server: the listening socket, and uvicorn on it with the application, until a signal arrives.
+
+Responsible for startup, shutdown and the number of connections. It must not know requests.
+"""
 
 import asyncio
 import resource
@@ -7,93 +10,114 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import uvicorn
 
-from headcount.server.protocol import uvicorn_options
+from headcount.server.fast_path import FastPathProtocol
 from headcount.service.container import Service
 from headcount.settings import cannot_listen, url_of
 
-_DESCRIPTORS: Final = 65_536
-_THREADS: Final = 40
-"""So many requests may read the store at once."""
-MOST_CONNECTIONS: Final = 16_384
-"""More than may listen to the stream, with room for requests; each takes some kilobytes."""
+_MAX_DESCRIPTORS: Final = 65_536
+_STORE_THREADS: Final = 40
+"""Requests that read the store at the same time."""
+_MAX_CONNECTIONS: Final = 16_384
+"""More than the maximum of streams, with room for requests; each takes some kilobytes."""
 
 
 class Server(uvicorn.Server):
-    """Uvicorn with our application. A signal stops it, and is not raised again: there is more to close."""
+    """Uvicorn with the application. A signal stops it and is not raised again: there is more to close."""
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
-        most = let_many_connect()
-        super().__init__(uvicorn.Config(service.app(), **uvicorn_options(settings["request_s"], most)))
+        options = uvicorn_options(settings["request_s"], raise_connection_limit())
+        super().__init__(uvicorn.Config(service.app(), **options))
         self._socket = listen(settings["host"], settings["port"])
         self.url = url_of(settings["host"], self._socket.getsockname()[1])
         self._service = service
-        self._house: list[asyncio.Task[None]] = []
+        self._background: list[asyncio.Task[None]] = []
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        before = {sign: signal.signal(sign, self.handle_exit) for sign in (signal.SIGINT, signal.SIGTERM)}
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
+        }
         try:
             yield
         finally:
-            for sign, handler in before.items():
-                signal.signal(sign, handler)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def run_until_stopped(self) -> None:
-        """Serve until a signal comes; then finish what is under way."""
+        """Serve until a signal arrives, then finish the requests and deliveries in progress."""
         service = self._service
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "store"))
-        self._house = [asyncio.create_task(run()) for run in service.background]
-        broadcasting = asyncio.create_task(service.broadcaster.run())
-        leaving = list(self._house)
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_STORE_THREADS, "store"))
+        self._background = [asyncio.create_task(run()) for run in service.background]
+        broadcast = asyncio.create_task(service.broadcaster.run())
+        stopping = list(self._background)
         try:
             await self.serve(sockets=[self._socket])
         finally:
-            self._leave_house()
-            broadcasting.cancel()
-            await asyncio.gather(*leaving, broadcasting, return_exceptions=True)
+            self._cancel_background()
+            broadcast.cancel()
+            await asyncio.gather(*stopping, broadcast, return_exceptions=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let those go who listen, since they would not by themselves; then all others, when they are answered.
+        """Close streams, which do not end otherwise; then all other connections, once they have their answers.
 
-        What is being delivered is finished meanwhile.
+        Deliveries in progress are finished meanwhile.
         """
         self._service.broadcaster.stop()
-        self._leave_house()
+        self._cancel_background()
         await super().shutdown(sockets)
 
-    def _leave_house(self) -> None:
-        """Each is cancelled once: what it does then, a second time would break off."""
-        while self._house:
-            self._house.pop().cancel()
+    def _cancel_background(self) -> None:
+        """Cancel each task once: a second time would interrupt its cleanup."""
+        while self._background:
+            self._background.pop().cancel()
 
 
-def let_many_connect() -> int:
-    """Raise the limit of descriptors as far as it goes, since a process is given few at first; how many may connect.
+def uvicorn_options(request_s: float, max_connections: int) -> dict[str, Any]:
+    """Return the configuration of uvicorn, except for the address."""
+    return {
+        "loop": "uvloop",
+        "http": partial(FastPathProtocol, request_s=request_s, max_connections=max_connections),
+        "ws": "none",
+        "lifespan": "off",
+        "access_log": False,
+        "proxy_headers": False,
+        "log_config": None,
+        "server_header": False,
+        "date_header": True,
+        "timeout_keep_alive": 75,
+        "timeout_graceful_shutdown": 3,
+        "backlog": 4_096,
+    }
+
+
+def raise_connection_limit() -> int:
+    """Raise the process's limit of file descriptors, which is low by default, and return the maximum of connections.
 
     A quarter of the descriptors is left for the store, webhooks and polls.
     """
-    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
-    if given != resource.RLIM_INFINITY and given < wanted:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-    there, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST_CONNECTIONS if there == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, there * 3 // 4)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MAX_CONNECTIONS if limit == resource.RLIM_INFINITY else min(_MAX_CONNECTIONS, limit * 3 // 4)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises `BadInput` if the address cannot be had."""
+    """Return a listening socket. Raise `BadInput` if the address is not available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((host, port))
+        listener.bind((host, port))
     except OSError as error:
-        found.close()
+        listener.close()
         raise cannot_listen(host, port, error) from error
-    return found
+    return listener

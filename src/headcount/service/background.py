@@ -13,7 +13,7 @@ import structlog
 
 from headcount.clock import JUMP_CONFIRMED_MS
 from headcount.dashboard.auth import Sessions
-from headcount.http.auth import Gate
+from headcount.http.auth import Authenticator
 from headcount.ingest.polling.client import PollClient
 from headcount.ingest.polling.poller import Poller, PollerDependencies
 from headcount.outbound.webhooks.client import Transport
@@ -36,13 +36,13 @@ log = structlog.get_logger("headcount")
 class Maintenance:
     """Writes counters to the store, deletes old messages, logs jumps of the clock."""
 
-    def __init__(self, core: Core, gate: Gate, sessions: Sessions) -> None:
+    def __init__(self, core: Core, authenticator: Authenticator, sessions: Sessions) -> None:
         self._store = core.store
         self._clock = core.clock
         self._is_leader = core.worker.leads
         self._source_stats = core.source_stats
         self._retention_days: int = core.settings["keep_messages_days"]
-        self._gate = gate
+        self._authenticator = authenticator
         self._sessions = sessions
 
     async def run(self) -> None:
@@ -59,7 +59,7 @@ class Maintenance:
 
     def flush(self) -> None:
         """Write when keys and sessions were used, and the counters of sources."""
-        used_keys, self._gate.used = self._gate.used, {}
+        used_keys, self._authenticator.last_used = self._authenticator.last_used, {}
         if used_keys:
             self._store.keys.touch(used_keys)
         used_sessions, self._sessions.last_used = self._sessions.last_used, {}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
-from headcount.http.middleware import Front
+from headcount.http.middleware import Middleware
 from headcount.outbound.webhooks.metrics import WebhookMetrics
 from headcount.service.background import Delivery, Maintenance, poll_sources, roll_up_usage
 from headcount.service.core import build_core
@@ -39,7 +39,7 @@ class Service:
         manager = endpoint_manager(core.store, transport, core.clock, delivery.wake)
         self._web = Web(core, readiness, manager)
         self.broadcaster = self._web.broadcaster
-        self._maintenance = Maintenance(core, self._web.gate, self._web.sessions)
+        self._maintenance = Maintenance(core, self._web.authenticator, self._web.sessions)
         self.background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
             self._maintenance.run,
             partial(poll_sources, core),
@@ -69,7 +69,7 @@ class Service:
         self._maintenance.flush()
         self.store.close()
 
-    def app(self) -> Front:
+    def app(self) -> Middleware:
         """Build the ASGI application."""
         return self._web.application()
 

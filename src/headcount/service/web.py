@@ -14,10 +14,11 @@ from headcount.dashboard.auth import Sessions, is_session_token
 from headcount.dashboard.context import PageContext
 from headcount.engine.read_your_writes import ReadYourWrites
 from headcount.http.app import Parts, build
-from headcount.http.auth import Gate
+from headcount.http.auth import Authenticator
 from headcount.http.context import Reading
 from headcount.http.cursors import Cursors
-from headcount.http.middleware import Front
+from headcount.http.middleware import Middleware
+from headcount.http.rate_limit import RateLimiter
 from headcount.http.room_quota import RoomQuota
 from headcount.http.routes.events import Ingest
 from headcount.http.routes.inbound import InboundHandler
@@ -41,9 +42,8 @@ class Web:
         self._core = core
         self._readiness = readiness
         self._manager = manager
-        self.gate = Gate(
-            store.keys, clock.now, settings["reads_per_5s"], settings["events_per_5s"], settings["request_s"]
-        )
+        self._rate_limiter = RateLimiter(clock.now, settings["reads_per_5s"], settings["events_per_5s"])
+        self.authenticator = Authenticator(store.keys, clock.now, self._rate_limiter, settings["request_s"])
         self._cursors = Cursors(store.keys.store_secret(secrets.token_bytes(32)))
         self.broadcaster = Broadcaster(
             store.messages,
@@ -59,13 +59,13 @@ class Web:
         )  # fmt: skip
         self.sessions = Sessions(self._pages)
 
-    def application(self) -> Front:
+    def application(self) -> Middleware:
         """Build the ASGI application."""
         core, settings = self._core, self._core.settings
         quota = self._room_quota()
         return build(
             Parts(
-                gate=self.gate,
+                authenticator=self.authenticator,
                 ingest=self._ingest(quota),
                 inbound=self._inbound(quota),
                 reading=Reading(
@@ -98,7 +98,7 @@ class Web:
         core = self._core
         passing = ReadYourWrites(core.store, core.worker.hurry, self._readiness.cursor, core.clock.now)
         return Ingest(
-            self.gate, quota.append, quota.hand_over, passing.wait_until_visible, core.clock.now, core.clock.wall_time,
+            self.authenticator, quota.append, quota.hand_over, passing.wait_until_visible, core.clock.now, core.clock.wall_time,
             core.settings.limits(), core.metrics.count_events, self._cursors,
         )  # fmt: skip
 
@@ -106,10 +106,14 @@ class Web:
         core = self._core
         return InboundHandler(
             core.store.sources, quota.append, core.clock.now, core.clock.wall_time, core.metrics.count_events,
-            core.settings.limits(), self.gate.count_source, core.source_stats,
+            core.settings.limits(), self._rate_limiter.count_source, core.source_stats,
             public_url=core.settings["public_url"], add_rooms=core.store.presence.add_rooms, cursors=self._cursors,
         )  # fmt: skip
 
     def _is_valid(self, token: bytes) -> bool:
         """Return whether the key or the session that opened a stream is still valid."""
-        return self.sessions.is_valid_token(token) if is_session_token(token) else self.gate.holds(token)
+        return (
+            self.sessions.is_valid_token(token)
+            if is_session_token(token)
+            else self.authenticator.is_valid(token)
+        )

@@ -230,7 +230,7 @@ def query_of_body(body: bytes) -> RosterQuery:
 
 def _attendance(reading: Reading, domain: str, request: Request, query: RosterQuery) -> Answer:
     row, headers = find_meeting(reading, domain, request)
-    entries = reading.answers.entries([row])[row.id]
+    entries = reading.meetings.entries([row])[row.id]
     return encode(attendance_list(query, row, entries, reading.serializer())), headers
 
 

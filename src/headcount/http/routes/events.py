@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from headcount.engine.read_your_writes import RoomQuarantinedError
 from headcount.http import params
-from headcount.http.auth import Gate
+from headcount.http.auth import Authenticator
 from headcount.http.body import read_body, require_length, require_text
 from headcount.http.context import domain_of
 from headcount.http.cursors import Cursors
@@ -55,19 +55,19 @@ class IngestResult(Schema):
 class Ingest:
     """The dependencies of operations that ingest events.
 
-    `append` and `hand_over` write to the log, and answer when the entries are on disk. `passed` waits until the engine
-    has processed a position, with these entries. `now` is the clock, and `outside` the one that senders' times are
-    compared with. `took` counts what was appended.
+    `append` and `hand_over` write to the log, and answer when the entries are on disk. `wait_until_processed` waits until the engine
+    has processed a position, with these entries. `now` is the clock, and `wall_time` the one that senders' times are
+    compared with. `count_events` counts what was appended.
     """
 
-    gate: Gate
+    authenticator: Authenticator
     append: Callable[[Sequence[LogEntry]], Awaitable[AppendResult]]
     hand_over: Callable[[Sequence[LogEntry], Callable[[AppendResult | Exception], None]], None]
-    passed: Callable[[int, Sequence[LogEntry]], Awaitable[None]]
+    wait_until_processed: Callable[[int, Sequence[LogEntry]], Awaitable[None]]
     now: Callable[[], Ms]
-    outside: Callable[[], Ms]
+    wall_time: Callable[[], Ms]
     limits: Limits
-    took: Callable[[AppendResult], None]
+    count_events: Callable[[AppendResult], None]
     cursors: Cursors
 
 
@@ -95,12 +95,12 @@ class EventsApp:
             raise scope["headcount.error"]
         ingest = self._ingest
         headers = dict(scope["headers"])
-        key = await ingest.gate.admit(headers.get(b"authorization"), "ingest")
+        key = await ingest.authenticator.admit(headers.get(b"authorization"), "ingest")
         body = await read_body(headers, receive, ingest.limits.body_bytes, ingest.limits.request_s)
         entries = self._parse(key, headers, body)
         return await _append(ingest, key, entries, len(entries), scope["query_string"])
 
-    def take(
+    def handle_complete(
         self,
         headers: Mapping[bytes, bytes],
         body: bytes,
@@ -112,26 +112,26 @@ class EventsApp:
         handled again. Raise what is wrong with the request, before anything is appended.
         """
         ingest = self._ingest
-        key = ingest.gate.admit_known(headers.get(b"authorization"), "ingest")
+        key = ingest.authenticator.admit_cached(headers.get(b"authorization"), "ingest")
         if key is None:
             answer(None)
             return
         require_text(headers)
         require_length(body, ingest.limits.body_bytes)
         entries = self._parse(key, headers, body)
-        ingest.gate.count(key, "ingest", len(entries))
+        ingest.authenticator.rate_limiter.count(key.id, "ingest", len(entries))
 
         def on_appended(done: AppendResult | Exception) -> None:
             if isinstance(done, Exception):
                 answer(done if isinstance(done, StoreTimeout) else None)
             else:
-                ingest.took(done)
+                ingest.count_events(done)
                 answer(_result(done, key, ingest.cursors))
 
         ingest.hand_over(entries, on_appended)
 
     def _parse(self, key: Key, headers: Mapping[bytes, bytes], body: bytes) -> list[LogEntry]:
-        reader = EventReader(key.domain, self._ingest.outside(), self._ingest.now(), self._ingest.limits)
+        reader = EventReader(key.domain, self._ingest.wall_time(), self._ingest.now(), self._ingest.limits)
         ndjson = b"ndjson" in headers.get(b"content-type", b"")
         return reader.lines(body) if ndjson else reader.events(body)
 
@@ -162,7 +162,7 @@ async def ingest_snapshot(ingest: Ingest, request: Request) -> bytes:
     """Send the list of participants who are in a room. Missing joins and leaves are inferred (rule 3a)."""
     headers, limits = dict(request.scope["headers"]), ingest.limits
     body = await read_body(headers, request.receive, limits.body_bytes, limits.request_s)
-    reader = EventReader(domain_of(request), ingest.outside(), ingest.now(), ingest.limits)
+    reader = EventReader(domain_of(request), ingest.wall_time(), ingest.now(), ingest.limits)
     entry, number = reader.snapshot(request.path_params["room"], body)
     return await _append(ingest, request.state.key, [entry], number, request.scope["query_string"])
 
@@ -185,9 +185,9 @@ def routes(ingest: Ingest) -> list[Route]:
 async def _append(ingest: Ingest, key: Key, entries: Sequence[LogEntry], number: int, query: bytes) -> bytes:
     """Append entries, which count as so many events, and return the answer once they are on disk."""
     wait = _wait_requested(query) if query else False
-    ingest.gate.count(key, "ingest", number)
+    ingest.authenticator.rate_limiter.count(key.id, "ingest", number)
     done = await ingest.append(entries)
-    ingest.took(done)
+    ingest.count_events(done)
     if wait:
         await _wait(ingest, done.position, entries)
     return _result(done, key, ingest.cursors)
@@ -204,7 +204,7 @@ def _wait_requested(query: bytes) -> bool:
 
 async def _wait(ingest: Ingest, position: int, entries: Sequence[LogEntry]) -> None:
     try:
-        await asyncio.wait_for(ingest.passed(position, entries), _WAIT_TIMEOUT_S)
+        await asyncio.wait_for(ingest.wait_until_processed(position, entries), _WAIT_TIMEOUT_S)
     except RoomQuarantinedError as error:
         info = f"the events are stored, but they do not show: {error}"
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "room-quarantined-error", info) from None

@@ -154,7 +154,7 @@ def _explanation(reading: Reading, row: MeetingRow) -> Explanation:
     """Return the explanation of a meeting. Raise `ApiError` 400 if it has too many events."""
     serializer = reading.serializer()
     found = explanations.explain_meeting(
-        reading.answers, reading.bystanders, row, serializer.now, reading.rules
+        reading.meetings, reading.excluded_participants, row, serializer.now, reading.rules
     )
     if found is None:
         raise invalid(

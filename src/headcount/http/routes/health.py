@@ -23,7 +23,7 @@ def list_quarantined_rooms(reading: Reading, domain: str, _: Request) -> Answer:
 
     Their events are stored, and other rooms are not affected. Headcount tries again at `retry_at`. Headcount extension.
     """
-    rows = reading.answers.quarantined_rooms(domain, _MAX_ROOMS)
+    rows = reading.meetings.quarantined_rooms(domain, _MAX_ROOMS)
     rooms = [
         QuarantinedRoom(row.room, row.reason or "", rfc3339(row.since), row.attempts, rfc3339(row.retry))
         for row in rows

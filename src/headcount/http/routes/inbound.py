@@ -60,8 +60,8 @@ class InboundResult(Schema, omit_defaults=True):
 class InboundHandler:
     """Handles inbound requests of all sources.
 
-    `append` returns when the entries are on disk. `now` is the clock, and `outside` the one that senders' times and
-    signatures are compared with. `count` gets a source's token and its number of events, and raises `ApiError` if
+    `append` returns when the entries are on disk. `now` is the clock, and `wall_time` the one that senders' times and
+    signatures are compared with. `limit_rate` gets a source's token and its number of events, and raises `ApiError` if
     there are too many.
     """
 
@@ -70,10 +70,10 @@ class InboundHandler:
         sources: Sources,
         append: Callable[[Sequence[LogEntry]], Awaitable[AppendResult]],
         now: Callable[[], Ms],
-        outside: Callable[[], Ms],
-        took: Callable[[AppendResult], None],
+        wall_time: Callable[[], Ms],
+        count_events: Callable[[AppendResult], None],
         limits: Limits,
-        count: Callable[[str, int], None],
+        limit_rate: Callable[[str, int], None],
         stats: SourceStats,
         *,
         public_url: str = "",
@@ -85,11 +85,11 @@ class InboundHandler:
         self._cursors = cursors
         self._append = append
         self._now = now
-        self._outside = outside
-        self._count_appended = took
+        self._wall_time = wall_time
+        self._count_events = count_events
         self._public_url = public_url.rstrip("/")
         self._limits = limits
-        self._count = count
+        self._limit_rate = limit_rate
         self._configured: TtlCache[str, ConfiguredSource | None] = TtlCache(_SOURCE_TTL_MS)
         self._polled_rooms: set[tuple[str, str]] = set()
         self._stats = stats
@@ -110,7 +110,7 @@ class InboundHandler:
         row, source = source_config.row, source_config.source
         headers = dict(request.scope["headers"])
         body = await read_bytes(headers, request.receive, self._limits.body_bytes, self._limits.request_s)
-        now = self._outside()
+        now = self._wall_time()
         inbound = InboundRequest(dict(request.headers), body, self._url_of(request), now)
         try:
             source.verify(inbound, row.secrets)
@@ -128,7 +128,7 @@ class InboundHandler:
             return _handshake_response(handshake)
         try:
             parsed = parse_request(source, inbound, self._limits)
-            self._count(row.token, len(parsed))
+            self._limit_rate(row.token, len(parsed))
             events = await self._resolve_rooms(parsed, source_config.policy)
             normalized = normalize(events, source_config.policy, now, self._now(), self._limits)
         except BadInput as error:
@@ -149,7 +149,7 @@ class InboundHandler:
     async def _store_events(
         self, source_config: ConfiguredSource, events: Sequence[ParsedEvent], normalized: Normalized
     ) -> Response:
-        row, now = source_config.row, self._outside()
+        row, now = source_config.row, self._wall_time()
         excluded = len(normalized.excluded)
         if excluded:
             await in_thread(
@@ -161,7 +161,7 @@ class InboundHandler:
         if not normalized.entries:
             return _json(InboundResult(0, 0, excluded))
         done = await self._append(normalized.entries)
-        self._count_appended(done)
+        self._count_events(done)
         if source_config.polling is not None:
             await self._add_polled_rooms(row.token, {entry.room for entry in normalized.entries})
         self._stats.add(row, "events", now, done.accepted)

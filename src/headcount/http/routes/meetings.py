@@ -11,7 +11,7 @@ from starlette.requests import Request
 from headcount.http import params
 from headcount.http.context import Answer, Reading, name_in_path
 from headcount.http.errors import invalid, not_found
-from headcount.http.large_answers import spooled
+from headcount.http.large_answers import spool
 from headcount.http.operations import operation
 from headcount.http.params import LIMIT, Param, PathParam
 from headcount.http.schemas import Meeting, Meetings, Participants, UserMeetings
@@ -120,9 +120,9 @@ def list_meetings(reading: Reading, domain: str, request: Request) -> Answer:
     filters = _filter(query, serializer)
     page = _page(reading, domain, query)
     if NO_PARTICIPANTS.get(query):
-        total, rows = reading.answers.page_with_total(domain, filters, page, serializer.now)
+        total, rows = reading.meetings.page_with_total(domain, filters, page, serializer.now)
         return encode(Meetings(total, [serializer.meeting_with_participants(row, None) for row in rows])), {}
-    with reading.answers.page_with_participants(
+    with reading.meetings.page_with_participants(
         domain, filters, page, serializer.now, reading.few_entries
     ) as listed:
         entries = listed.entries
@@ -134,7 +134,7 @@ def list_meetings(reading: Reading, domain: str, request: Request) -> Answer:
                 )
                 for row in listed.meetings
             )
-            return spooled(meetings_in_chunks(listed.total, chunks)), {}
+            return spool(meetings_in_chunks(listed.total, chunks)), {}
     data = [serializer.meeting_with_participants(row, entries[row.id]) for row in listed.meetings]
     return encode(Meetings(listed.total, data)), {}
 
@@ -161,7 +161,7 @@ def list_participants(reading: Reading, domain: str, request: Request) -> Answer
     if after is not None and before is not None:
         raise invalid('"joined_after" and "joined_before" cannot be combined: leave one of them out')
     row, headers = find_meeting(reading, domain, request)
-    entries = reading.answers.participants(row, limit, after=after, before=before)
+    entries = reading.meetings.participants(row, limit, after=after, before=before)
     if entries is None:
         name, who = ("joined_after", after) if before is None else ("joined_before", before)
         raise invalid(f'"{name}" must be a participant_id of this meeting [Received {name}="{who}"]')
@@ -185,7 +185,9 @@ def list_user_meetings(reading: Reading, domain: str, request: Request) -> Answe
     filters = replace(_filter(query, serializer), user_id=name_in_path(request, "user", "the id of a user"))
     page = _page(reading, domain, query)
     few_entries = 0 if NO_PARTICIPANTS.get(query) else reading.few_entries
-    with reading.answers.page_with_participants(domain, filters, page, serializer.now, few_entries) as listed:
+    with reading.meetings.page_with_participants(
+        domain, filters, page, serializer.now, few_entries
+    ) as listed:
         entries, own = listed.entries, listed.own
         if entries is None and few_entries:
             chunks = (
@@ -195,7 +197,7 @@ def list_user_meetings(reading: Reading, domain: str, request: Request) -> Answe
                 )
                 for row in listed.meetings
             )
-            return spooled(meetings_in_chunks(listed.total, chunks)), {}
+            return spool(meetings_in_chunks(listed.total, chunks)), {}
     data = [
         serializer.user_meeting(row, None if entries is None else entries[row.id], own[row.id])
         for row in listed.meetings
@@ -214,13 +216,13 @@ def find_meeting(reading: Reading, domain: str, request: Request) -> tuple[Meeti
     meeting_id: str = request.path_params["id"]
     if "\0" in meeting_id:
         raise not_found("there is no meeting with this id")
-    found = reading.answers.meeting(domain, meeting_id)
+    found = reading.meetings.meeting(domain, meeting_id)
     if found is not None:
         return found, {}
-    replaced = reading.answers.superseded(domain, meeting_id)
+    replaced = reading.meetings.superseded(domain, meeting_id)
     if replaced is None:
         raise not_found(f"there is no meeting {meeting_id[:50]}")
-    successor = reading.answers.meeting_at(domain, replaced.room, replaced.start)
+    successor = reading.meetings.meeting_at(domain, replaced.room, replaced.start)
     if successor is None:
         raise not_found(
             f"a correction withdrew the meeting {meeting_id} at {rfc3339(replaced.superseded)}:"
@@ -271,8 +273,8 @@ def _cursor(
     """Return the place of a meeting in the list. A meeting that a correction replaced keeps its place."""
     if meeting_id is None:
         return None
-    answers = reading.answers
-    found = answers.meeting(domain, meeting_id) or answers.superseded(domain, meeting_id)
+    meetings = reading.meetings
+    found = meetings.meeting(domain, meeting_id) or meetings.superseded(domain, meeting_id)
     if found is None:
         raise invalid(f'"{name}" must be the id of a meeting [Received {name}="{meeting_id[:50]}"]')
     return found

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from headcount.http import params
 from headcount.http.context import Answer, Reading, name_in_path
 from headcount.http.errors import invalid
-from headcount.http.large_answers import spooled
+from headcount.http.large_answers import spool
 from headcount.http.operations import operation
 from headcount.http.params import Param, PathParam
 from headcount.http.schemas import PastPresence, PresentParticipant, RoomPresence
@@ -37,8 +37,8 @@ TO: Final = Param(
 def get_presence(reading: Reading, domain: str, _: Request) -> Answer:
     """Return the participants who are in rooms now, by room. An empty room has no key."""
     serializer = reading.serializer()
-    with reading.answers.presence_pages(domain, reading.few_entries) as (pages, ids):
-        return spooled(presence_in_chunks(serializer.present(page, ids) for page in pages)), {}
+    with reading.meetings.presence_pages(domain, reading.few_entries) as (pages, ids):
+        return spool(presence_in_chunks(serializer.present(page, ids) for page in pages)), {}
 
 
 @operation(
@@ -54,7 +54,7 @@ def get_room_presence(reading: Reading, domain: str, request: Request) -> Answer
     query = request.query_params
     limit = LIMIT.get(query)
     user_id, user_name = USER_ID.get(query), USER_NAME.get(query)
-    people, ids = reading.answers.presence(domain, _room(request))
+    people, ids = reading.meetings.presence(domain, _room(request))
     matching = [
         person for person in people if user_id in (None, person[3]) and user_name in (None, person[4])
     ]
@@ -78,7 +78,7 @@ def get_past_presence(reading: Reading, domain: str, request: Request) -> Answer
     room = _room(request)
     if start is None and end is None:
         at = _past(serializer.now if at is None else at, serializer.now)
-        stays = reading.answers.stays_between(domain, room, at, at + 1)
+        stays = reading.meetings.stays_between(domain, room, at, at + 1)
         return encode(_past_presence(serializer, room, stays, time=rfc3339(at))), {}
     if at is not None:
         raise invalid('"time" cannot be combined with "from" and "to": ask about a moment or about a time')
@@ -87,7 +87,7 @@ def get_past_presence(reading: Reading, domain: str, request: Request) -> Answer
     if end is not None and end <= start:
         raise invalid('"to" must be later than "from"')
     start, end = _past(start, serializer.now), _past(serializer.now if end is None else end, serializer.now)
-    stays = reading.answers.stays_between(domain, room, start, end)
+    stays = reading.meetings.stays_between(domain, room, start, end)
     return encode(_past_presence(serializer, room, stays, from_=rfc3339(start), to=rfc3339(end))), {}
 
 

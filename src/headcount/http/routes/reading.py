@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from headcount.http.body import read_bytes, require_text
 from headcount.http.context import Question, Reading, domain_of
-from headcount.http.large_answers import Turns
+from headcount.http.large_answers import QueryLimiter
 from headcount.http.operations import Handler, Operation, routes_of
 from headcount.http.routes import attendance, explain, health, meetings, presence, usage
 
@@ -28,14 +28,14 @@ _BODY_TIMEOUT_S: Final = 30
 
 def routes(reading: Reading) -> list[Route]:
     """Return the routes of all operations that read."""
-    turns = Turns(reading.patience_s)
+    limiter = QueryLimiter(reading.timeout_s)
 
     def bind(operation: Operation[Question]) -> Handler:
         async def handle(request: Request) -> Response:
             if operation.bodies:
                 request.state.body = await _read_body(request)
             domain = domain_of(request)
-            return await turns.answer(domain, partial(operation.handler, reading, domain, request))
+            return await limiter.answer(domain, partial(operation.handler, reading, domain, request))
 
         return handle
 

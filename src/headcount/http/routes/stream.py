@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headcount.http import params
-from headcount.http.auth import Gate
+from headcount.http.auth import Authenticator
 from headcount.http.cursors import Cursors
 from headcount.http.errors import ApiError, invalid
 from headcount.http.operations import Body, operation, routes_of
@@ -75,7 +75,7 @@ class Streaming:
     """The dependencies of streams. `numbers` counts them."""
 
     broadcaster: Broadcaster
-    gate: Gate
+    authenticator: Authenticator
     cursors: Cursors
     numbers: Iterator[int] = field(default_factory=count)
 
@@ -92,7 +92,7 @@ async def stream(streaming: Streaming, request: Request) -> Response:
     """
     broadcaster = streaming.broadcaster
     token = _token(request)
-    key = await streaming.gate.allowed(token, "read")
+    key = await streaming.authenticator.authorize(token, "read")
     listener = _listener(request, key.domain, token, streaming.cursors)
     if request.method == "HEAD":
         return Response(headers=_HEADERS)
