@@ -12,7 +12,7 @@ from typing import Final
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.store.open import Store
-from headcount.store.records import SNAPSHOT, LogEntry, Origin, StoredEntry
+from headcount.store.records import SNAPSHOT, AppendResult, LogEntry, Origin, StoredEntry
 
 _POLL_S: Final = 0.005
 
@@ -32,11 +32,16 @@ class ReadYourWrites:
         self._cursor = cursor
         self._now = now
 
-    async def wait_until_visible(self, position: int, entries: Sequence[LogEntry]) -> None:
-        """Wait until the engine has passed `position` and the projections include these entries before it.
+    async def wait_until_visible(self, result: AppendResult, entries: Sequence[LogEntry]) -> None:
+        """Wait until the engine has passed the result's position and the projections include these entries before it.
 
         Entries in the future are not waited for. Raise `RoomQuarantinedError` if a room is quarantined.
         """
+        position = result.position
+        if (
+            result.duplicates
+        ):  # one without a time of its own has now that of its arrival, which no stored entry has
+            entries = await asyncio.to_thread(self._store.log.with_stored_times, entries)
         await self._until(lambda: self._cursor() >= position)
         expected: list[LogEntry | StoredEntry] = [entry for entry in entries if entry.kind != SNAPSHOT]
         if len(expected) < len(entries):

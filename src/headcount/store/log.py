@@ -49,6 +49,18 @@ class Log:
             )
             return [_entry(*row) for row in rows]
 
+    def with_stored_times(self, entries: Sequence[LogEntry]) -> list[LogEntry]:
+        """Return entries as they are stored: a duplicate has the time of its first entry."""
+        with self._database.reading() as connection:
+            times = [
+                connection.row("select_entry_time", domain=entry.domain, event_key=entry.key)
+                for entry in entries
+            ]
+        return [
+            entry if time is None else entry._replace(at=time[0])
+            for entry, time in zip(entries, times, strict=True)
+        ]
+
     def end(self) -> tuple[int, Ms]:
         """Return the last position and when its entry was received, or (0, 0) if there is none."""
         with self._database.reading() as connection:

@@ -321,3 +321,10 @@ def test_concurrent_requests_are_all_accepted_once(service, room):
         answers = list(pool.map(send, range(200)))
     assert sum(answer["accepted"] for answer in answers) == 50
     assert sum(answer["duplicates"] for answer in answers) == 150
+
+
+def test_a_duplicate_without_a_time_is_not_waited_for_in_vain(service):
+    event = {"room": "twice", "kind": "end", "id": "the-same"}
+    with service.client() as client:
+        answers = [client.post("/events", json=event, params={"wait": "true"}).json() for _ in range(2)]
+    assert [(answer["accepted"], answer["duplicates"]) for answer in answers] == [(1, 0), (0, 1)]

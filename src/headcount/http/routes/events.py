@@ -56,14 +56,14 @@ class Ingest:
     """The dependencies of operations that ingest events.
 
     `append` and `hand_over` write to the log, and answer when the entries are on disk. `wait_until_processed` waits until the engine
-    has processed a position, with these entries. `now` is the clock, and `wall_time` the one that senders' times are
+    has processed these entries, of which an append had this result. `now` is the clock, and `wall_time` the one that senders' times are
     compared with. `count_events` counts what was appended.
     """
 
     authenticator: Authenticator
     append: Callable[[Sequence[LogEntry]], Awaitable[AppendResult]]
     hand_over: Callable[[Sequence[LogEntry], Callable[[AppendResult | Exception], None]], None]
-    wait_until_processed: Callable[[int, Sequence[LogEntry]], Awaitable[None]]
+    wait_until_processed: Callable[[AppendResult, Sequence[LogEntry]], Awaitable[None]]
     now: Callable[[], Ms]
     wall_time: Callable[[], Ms]
     limits: Limits
@@ -189,7 +189,7 @@ async def _append(ingest: Ingest, key: Key, entries: Sequence[LogEntry], number:
     done = await ingest.append(entries)
     ingest.count_events(done)
     if wait:
-        await _wait(ingest, done.position, entries)
+        await _wait(ingest, done, entries)
     return _result(done, key, ingest.cursors)
 
 
@@ -202,9 +202,9 @@ def _wait_requested(query: bytes) -> bool:
     return False if values is None else WAIT.parser.parse(WAIT.name, values[-1])
 
 
-async def _wait(ingest: Ingest, position: int, entries: Sequence[LogEntry]) -> None:
+async def _wait(ingest: Ingest, done: AppendResult, entries: Sequence[LogEntry]) -> None:
     try:
-        await asyncio.wait_for(ingest.wait_until_processed(position, entries), _WAIT_TIMEOUT_S)
+        await asyncio.wait_for(ingest.wait_until_processed(done, entries), _WAIT_TIMEOUT_S)
     except RoomQuarantinedError as error:
         info = f"the events are stored, but they do not show: {error}"
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "room-quarantined-error", info) from None

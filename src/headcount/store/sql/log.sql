@@ -17,6 +17,12 @@ values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 select coalesce(max(position), 0), coalesce(max(received_ms), 0)
 from (select position, received_ms from entries order by position desc limit 1) as latest
 
+-- name: select_entry_time
+select at_ms
+from entries
+where domain = :domain
+  and event_key = :event_key
+
 -- name: select_entries
 select position, domain, room, at_ms, received_ms, origin, snapshot, kind,
   participant_id, user_id, user_name, source_session, joined_ms, inferred
