@@ -23,7 +23,7 @@ from headcount.kernel.rules import Rules
 from headcount.outbound.broadcast import Broadcaster
 from headcount.settings import read_settings
 from headcount.store.credentials import Role
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import Store, open_store
 from headcount.store.records import BatchChanges, MeetingRow, StayRow
 from reading_api import NOW, PAST, Inside, p50, store_with

@@ -25,7 +25,7 @@ from headcount.http.errors import HANDLERS
 from headcount.http.routes.reading import routes
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import Store, open_store
 from headcount.store.records import BatchChanges, MeetingRow, StayRow
 

@@ -19,7 +19,7 @@ from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
 from headcount.store.database import StoreRejected
 from headcount.store.dedup import hash_key
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.migrations import migrate
 from headcount.store.open import connect, store_on
 from headcount.store.records import SNAPSHOT, LogEntry, Origin

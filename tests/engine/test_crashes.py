@@ -18,7 +18,8 @@ from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
 from headcount.store.log import Log
-from headcount.store.meetings import MeetingFilter, Meetings, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
+from headcount.store.meetings import Meetings
 from headcount.store.migrations import migrate
 from headcount.store.open import store_on
 from headcount.store.outbox import Messages

@@ -259,7 +259,7 @@ def test_a_snapshot_is_compared_with_the_events_before_it_only(folder):
     stored.store.log.append([entries])
     stepped(stored, 90_000)
     assert inferred(stored) == [("leave", "a", 60_000), ("join", "c", 60_000)]
-    assert [row.participant_id for row in stored.store.meetings.present(DOMAIN)] == ["b"]
+    assert [row.participant_id for row in stored.store.meetings.open_stays(DOMAIN)] == ["b"]
     stored.close()
 
 

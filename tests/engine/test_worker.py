@@ -239,7 +239,7 @@ def test_work_in_applies_the_stay_limit(store):
     append(store, join("a"))
     done_with(store, max_stay=1_000)
     assert [entry.at for entry in store.log.after(1, 10)] == [NEW_YEAR + 1_000]
-    assert store.meetings.present(DOMAIN) == []
+    assert store.meetings.open_stays(DOMAIN) == []
 
 
 def test_work_in_gives_up_leadership(store):

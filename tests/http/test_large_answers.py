@@ -14,7 +14,7 @@ from headcount.http.errors import HANDLERS, ApiError
 from headcount.http.large_answers import LARGE_BYTES, QueryLimiter, spool
 from headcount.http.routes.reading import routes
 from headcount.store.database import consistent_read
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.paging import entries_in_pages
 
 NAMES = ['"participants":[]', '\\"participants\\":[]', "\u2028 é 😀", "]}", "blue"]

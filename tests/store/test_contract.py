@@ -16,7 +16,7 @@ from headcount.store.database import LeadershipLost, StoreBusy, StoreError, Stor
 from headcount.store.group_commit import GroupCommit
 from headcount.store.leadership import leadership
 from headcount.store.log import events_between
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import open_store
 from headcount.store.records import (
     BatchChanges,
@@ -166,7 +166,7 @@ def test_a_round_that_fails_leaves_nothing(store):
     with pytest.raises(Exception, match=r"(?i)null"):
         store.projections.commit(done, epoch)
     assert store.projections.cursor() == (0, epoch)
-    assert store.meetings.present(D) == []
+    assert store.meetings.open_stays(D) == []
 
 
 def test_rows_are_replaced_progressed_and_taken_out(store):
@@ -257,7 +257,7 @@ def test_an_engine_of_an_earlier_epoch_commits_nothing(store):
     with pytest.raises(LeadershipLost):
         store.projections.commit(written(stay("a", 0), cursor=5), old)
     assert store.projections.cursor() == (0, new)
-    assert store.meetings.present(D) == []
+    assert store.meetings.open_stays(D) == []
 
 
 def test_pages_lose_nobody_in_either_direction(store):
@@ -295,7 +295,7 @@ def test_filters_add_up(store):
     assert names(ongoing=False) == ["long", "old"]
     assert names(user_id="u1") == ["now", "old"]
     assert names(min_participants=2) == ["long"]
-    assert names(shortest=100_000) == ["now", "long"]
+    assert names(min_duration=100_000) == ["now", "long"]
     assert names(starts_from=T + 100_000, starts_before=T + 1_000_000) == ["long"]
     assert names(runs_from=T + 500_000, runs_before=T + 600_000) == ["long"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from headcount.engine.engine import REORDER_WINDOW_MS, Engine
 from headcount.kernel.meetings import Meeting
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import open_store
 from support import engines
 from support.scenario import STORIES, parse

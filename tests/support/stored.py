@@ -10,7 +10,7 @@ from headcount.engine.engine import REORDER_WINDOW_MS, Engine
 from headcount.kernel.meetings import Meeting
 from headcount.kernel.rules import Rules
 from headcount.store import dedup
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import open_store
 from support.engines import NEW_YEAR
 

@@ -27,7 +27,7 @@ from headcount.http.schemas import (
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import Person, person_of
-from headcount.store.meetings import Present as PresentRow
+from headcount.store.meetings import PresenceRow
 from headcount.store.records import MeetingRow, StayRow
 
 encode = msgspec.json.Encoder().encode
@@ -96,7 +96,7 @@ class Serializer:
             for entry in entries
         ]
 
-    def present(self, people: Iterable[PresentRow], ids: Mapping[str, str]) -> list[PresentParticipant]:
+    def present(self, people: Iterable[PresenceRow], ids: Mapping[str, str]) -> list[PresentParticipant]:
         """Return those who are in rooms now; `ids` are the ongoing meetings by room.
 
         One loop without calls: a request can ask for the participants of all rooms.

@@ -13,7 +13,7 @@ from headcount.batch.io.writers import write_sessions, write_table
 from headcount.batch.sessions import MEETINGS, PARTICIPANTS, TIME, WORD, Sessions, Summary
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import Store
 from headcount.store.records import MeetingRow
 

@@ -91,7 +91,7 @@ class Web:
         shows_after = core.rules.min_stay_ms + settings.shown_after() + _COMMIT_MS
         return RoomQuota(
             settings["max_open_rooms"], shows_after, core.store.meetings, core.appender.append,
-            core.appender.hand_over, settings["request_s"],
+            core.appender.submit, settings["request_s"],
         )  # fmt: skip
 
     def _ingest(self, quota: RoomQuota) -> Ingest:

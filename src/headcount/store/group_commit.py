@@ -1,7 +1,9 @@
-"""Appending: many requests, one commit.
+"""Group commit: entries of many requests in one commit.
 
-Each request waits for the commit that holds its entries; while one commit is on its way to
-the disk, the next gathers. So the disk is asked as often as it can answer and not once for each.
+While one commit is written to the disk, the next one gathers, so the number of commits depends on the disk and not on
+the number of requests. The answer to a request waits for the commit of its entries.
+
+Responsible for the queue, its limit and its time limit. Must not know where the entries come from.
 """
 
 import asyncio
@@ -20,19 +22,19 @@ from headcount.store.records import AppendResult, LogEntry
 
 _COMMIT_LIMIT: Final = 20_000
 _QUEUE_LIMIT: Final = 200_000
-_NO_REQUEST: Final = None
+_STOP: Final = None
 
 
-Answer = Callable[[AppendResult | Exception], None]
-"""Is told what became of entries, in the loop from which they came."""
+Callback = Callable[[AppendResult | Exception], None]
+"""Receives the result of entries, in the event loop from which they came."""
 
 
 @dataclass(slots=True)
 class _Request:
-    """Entries, and who is to be told of them; `answer` is None once they were."""
+    """Entries and the callback for their result, which is None after it was called."""
 
     entries: Sequence[LogEntry]
-    answer: Answer | None
+    callback: Callback | None
     loop: asyncio.AbstractEventLoop
     until: float
 
@@ -40,91 +42,91 @@ class _Request:
 class GroupCommit:
     """Appends to the log from a thread of its own. `on_append` is called after each commit.
 
-    Who has waited for `patience_s` seconds is answered with `StoreTimeout`, whatever becomes of the entries.
+    A request that has waited for `timeout_s` seconds gets a `StoreTimeout`, whether its entries are stored or not.
     """
 
-    def __init__(self, log: Log, on_append: Callable[[], None], patience_s: float = 30) -> None:
+    def __init__(self, log: Log, on_append: Callable[[], None], timeout_s: float = 30) -> None:
         self._log = log
         self._on_append = on_append
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._unanswered: deque[_Request] = deque()
-        self._watch: asyncio.TimerHandle | None = None
-        self._waiting: SimpleQueue[_Request | None] = SimpleQueue()
-        self._entries = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._queued_entries = 0
         self._closed = False
         self.commits = 0
         self.commit_s = 0.0
         self.failed: tuple[float, StoreError] | None = None
-        """When the last commit failed (`monotonic`), and why; None if it did not."""
+        """When the last commit failed (`monotonic`), and why, or None if it did not."""
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
         self._thread.start()
 
     async def append(self, entries: Sequence[LogEntry]) -> AppendResult:
-        """Append and wait until it is on the disk. Raises `StoreBusy` if it cannot be taken now."""
+        """Append entries and wait until they are durable. Raise `StoreBusy` if the queue is full."""
         future: asyncio.Future[AppendResult] = asyncio.get_running_loop().create_future()
 
-        def answer(told: AppendResult | Exception) -> None:
-            if future.done():  # whoever asked has gone
+        def finish(result: AppendResult | Exception) -> None:
+            if future.done():  # the request was cancelled
                 return
-            if isinstance(told, Exception):
-                future.set_exception(told)
+            if isinstance(result, Exception):
+                future.set_exception(result)
             else:
-                future.set_result(told)
+                future.set_result(result)
 
-        self.hand_over(entries, answer)
+        self.submit(entries, finish)
         return await future
 
-    def hand_over(self, entries: Sequence[LogEntry], answer: Answer) -> None:
-        """Append without waiting, and `answer` from the running loop. Raises as `append` does."""
+    def submit(self, entries: Sequence[LogEntry], callback: Callback) -> None:
+        """Append entries without waiting, and call `callback` in the running loop. Raise as `append` does."""
         if self._closed:
             raise StoreBusy("the service is stopping; nothing was taken, send it again")
-        if self._entries > _QUEUE_LIMIT:
+        if self._queued_entries > _QUEUE_LIMIT:
             raise StoreBusy("more comes in than the disk can take; nothing was taken, send it again")
-        self._entries += len(entries)
+        self._queued_entries += len(entries)
         loop = asyncio.get_running_loop()
-        request = _Request(entries, answer, loop, loop.time() + self._patience_s)
+        request = _Request(entries, callback, loop, loop.time() + self._timeout_s)
         self._unanswered.append(request)
-        if self._watch is None:
-            self._watch = loop.call_later(self._patience_s, self._give_up)
-        self._waiting.put(request)
+        if self._timer is None:
+            self._timer = loop.call_later(self._timeout_s, self._time_out)
+        self._queue.put(request)
 
-    def _give_up(self) -> None:
-        """Answer those who have waited for too long; look again when the next one has. Belongs to the loop."""
-        self._watch = None
+    def close(self) -> None:
+        """Commit the queued entries, and accept no more."""
+        self._closed = True
+        self._queue.put(_STOP)
+        self._thread.join()
+
+    def _time_out(self) -> None:
+        """Answer requests that have waited too long, and set the timer for the next one. Runs in the event loop."""
+        self._timer = None
         waiting = self._unanswered
-        while waiting and (waiting[0].answer is None or waiting[0].until <= waiting[0].loop.time()):
-            _tell(
+        while waiting and (waiting[0].callback is None or waiting[0].until <= waiting[0].loop.time()):
+            _answer(
                 waiting.popleft(),
                 StoreTimeout(
-                    f"the store has not answered within {self._patience_s:g} s, and whether it took this is not known:"
+                    f"the store has not answered within {self._timeout_s:g} s, and whether it took this is not known:"
                     " send it again; what was taken is recognized and counts once"
                 ),
             )
         if waiting:
             first = waiting[0]
-            self._watch = first.loop.call_later(max(0.0, first.until - first.loop.time()), self._give_up)
-
-    def close(self) -> None:
-        """Commit what was taken, and take no more."""
-        self._closed = True
-        self._waiting.put(_NO_REQUEST)
-        self._thread.join()
+            self._timer = first.loop.call_later(max(0.0, first.until - first.loop.time()), self._time_out)
 
     def _run(self) -> None:
-        while (first := self._waiting.get()) is not _NO_REQUEST:
-            requests, goes_on = self._gathered(first)
+        while (first := self._queue.get()) is not _STOP:
+            requests, continues = self._gather(first)
             self._commit(requests)
-            if not goes_on:
+            if not continues:
                 return
 
-    def _gathered(self, first: _Request) -> tuple[list[_Request], bool]:
-        """All that is waiting now, as far as one commit should hold."""
+    def _gather(self, first: _Request) -> tuple[list[_Request], bool]:
+        """Return the queued requests, up to the size of one commit, and False if the queue was closed."""
         requests = [first]
         entries = len(first.entries)
         with suppress(Empty):
             while entries < _COMMIT_LIMIT:
-                request = self._waiting.get_nowait()
-                if request is _NO_REQUEST:
+                request = self._queue.get_nowait()
+                if request is _STOP:
                     return requests, False
                 requests.append(request)
                 entries += len(request.entries)
@@ -132,37 +134,37 @@ class GroupCommit:
 
     def _commit(self, requests: Sequence[_Request]) -> None:
         began = perf_counter()
-        answers = self._answers(requests)
+        results = self._append(requests)
         self.commits += 1
         self.commit_s += perf_counter() - began
-        self._entries -= sum(len(request.entries) for request in requests)
+        self._queued_entries -= sum(len(request.entries) for request in requests)
         loop = requests[0].loop
-        with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-            loop.call_soon_threadsafe(self._tell_all, requests, answers)
+        with suppress(RuntimeError):  # the loop has ended, and no request waits
+            loop.call_soon_threadsafe(self._answer_all, requests, results)
         self._on_append()
 
-    def _answers(self, requests: Sequence[_Request]) -> Sequence[AppendResult | Exception]:
-        """What became of each request. One that the database rejects does not take the others with it."""
+    def _append(self, requests: Sequence[_Request]) -> Sequence[AppendResult | Exception]:
+        """Return the result of each request. One that the database rejects does not fail the others."""
         try:
-            done = self._log.append([request.entries for request in requests])
+            results = self._log.append([request.entries for request in requests])
         except StoreRejected as error:
-            return [error] if len(requests) == 1 else [self._answers([one])[0] for one in requests]
+            return [error] if len(requests) == 1 else [self._append([one])[0] for one in requests]
         except StoreError as error:
             self.failed = monotonic(), error
             return [error] * len(requests)
-        except Exception as error:  # noqa: BLE001 - each request is told; whoever asked decides
+        except Exception as error:  # noqa: BLE001 - it is the result of each request
             return [error] * len(requests)
         self.failed = None
-        return done
+        return results
 
-    def _tell_all(self, requests: Sequence[_Request], answers: Sequence[AppendResult | Exception]) -> None:
-        for request, told in zip(requests, answers, strict=True):
-            _tell(request, told)
-        while self._unanswered and self._unanswered[0].answer is None:
+    def _answer_all(self, requests: Sequence[_Request], results: Sequence[AppendResult | Exception]) -> None:
+        for request, result in zip(requests, results, strict=True):
+            _answer(request, result)
+        while self._unanswered and self._unanswered[0].callback is None:
             self._unanswered.popleft()
 
 
-def _tell(request: _Request, told: AppendResult | Exception) -> None:
-    answer, request.answer = request.answer, None
-    if answer is not None:
-        answer(told)
+def _answer(request: _Request, result: AppendResult | Exception) -> None:
+    callback, request.callback = request.callback, None
+    if callback is not None:
+        callback(result)

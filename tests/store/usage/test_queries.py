@@ -10,7 +10,7 @@ from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
 from headcount.store.database import StoreBusy
 from headcount.store.domains import remove_domain
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.records import BatchChanges, MeetingRow, StayRow
 from headcount.store.usage.rollup import UsageRollup
 from support.engines import NEW_YEAR

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from headcount.store.domains import remove_domain
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import open_store
 from headcount.store.records import DAY_MS, BatchChanges, MeetingRow
 

@@ -27,7 +27,7 @@ from headcount.dashboard.pages.person import AttendedMeeting
 from headcount.dashboard.renderer import TEXTS, View
 from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.records import MeetingRow
 
 _BATCH_SIZE: Final = 200

@@ -14,7 +14,8 @@ from starlette.responses import Response
 from headcount.dashboard import formats
 from headcount.dashboard.renderer import View, render
 from headcount.kernel.events import Ms
-from headcount.store.meetings import MeetingFilter, Meetings, Page, Present
+from headcount.store.meeting_lists import MeetingFilter, Page
+from headcount.store.meetings import Meetings, PresenceRow
 from headcount.store.records import MeetingRow
 
 _MAX_ROOMS: Final = 200
@@ -108,7 +109,7 @@ def load(answers: Meetings, domain: str, now: Ms) -> Live:
     )  # fmt: skip
 
 
-def participant_of(row: Present) -> Participant:
+def participant_of(row: PresenceRow) -> Participant:
     _, join, participant_id, user_id, name = row
     return Participant(name or user_id or participant_id, participant_id, user_id, join)
 
@@ -117,7 +118,7 @@ def _ongoing(answers: Meetings, domain: str, now: Ms) -> list[MeetingRow]:
     return answers.page(domain, MeetingFilter(ongoing=True), Page(limit=_MAX_MEETINGS), now)
 
 
-def _room(name: str, people: Sequence[Present], meeting_id: str | None, starts: dict[str, Ms]) -> Room:
+def _room(name: str, people: Sequence[PresenceRow], meeting_id: str | None, starts: dict[str, Ms]) -> Room:
     first_join = people[0][1]
     since = starts.get(meeting_id, first_join) if meeting_id is not None else first_join
     return Room(name, meeting_id, since, [participant_of(row) for row in people[:_MAX_NAMES]], len(people))

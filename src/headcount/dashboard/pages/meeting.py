@@ -23,7 +23,8 @@ from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import Person, people_in
 from headcount.reporting.explain.meeting import MAX_EVENTS, Explanation, explain_meeting
-from headcount.store.meetings import MeetingFilter, Meetings, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
+from headcount.store.meetings import Meetings
 from headcount.store.outbox import Message
 from headcount.store.records import MeetingRow
 from headcount.store.webhooks import Attempt

@@ -21,7 +21,8 @@ from headcount.kernel.meetings import Entry
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import LeftBy
 from headcount.reporting.attendance import people_in
-from headcount.store.meetings import MeetingFilter, Meetings, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
+from headcount.store.meetings import Meetings
 from headcount.store.records import MeetingRow, SupersededMeeting
 
 _PAGE_SIZE: Final = 50
@@ -102,7 +103,7 @@ def load(view: View) -> MeetingTable:
     first, last = (rows[0].id, rows[-1].id) if rows else (None, None)
     has_newer = has_more if before is not None else after is not None
     has_older = True if before is not None else has_more
-    is_cheap = meeting_filter.min_participants is None and meeting_filter.shortest is None
+    is_cheap = meeting_filter.min_participants is None and meeting_filter.min_duration is None
     total = answers.count(domain, meeting_filter, view.now) if is_cheap else None
     return MeetingTable(
         rows_of(answers, rows, view.now), total, first if has_newer else None, last if has_older else None
@@ -160,7 +161,7 @@ def filter_of(params: Mapping[str, str], view: View) -> MeetingFilter:
         user_id=query.text(params, "user"),
         ongoing=_STATES[query.choice(params, "state", tuple(_STATES))],
         min_participants=query.number(params, "min_people"),
-        shortest=None if minutes is None else minutes * 60_000,
+        min_duration=None if minutes is None else minutes * 60_000,
         runs_from=None if first is None else query.start_of(first, view.zone),
         runs_before=None if last is None else query.end_of(last, view.zone),
     )
@@ -184,7 +185,7 @@ def _api_query(view: View) -> str:
     times_ms = {
         "overlaps_start": meeting_filter.runs_from,
         "overlaps_end": meeting_filter.runs_before,
-        "min_duration": meeting_filter.shortest,
+        "min_duration": meeting_filter.min_duration,
     }
     parameters = {
         "room": meeting_filter.room,

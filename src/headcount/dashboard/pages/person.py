@@ -19,7 +19,7 @@ from headcount.dashboard.sanitize import local
 from headcount.intervals import clip, total_length, union
 from headcount.kernel.events import Ms
 from headcount.reporting.attendance import Person, person_of
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.records import DAY_MS, MeetingRow
 from headcount.timezones import boundaries
 

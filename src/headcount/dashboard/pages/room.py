@@ -21,7 +21,7 @@ from headcount.dashboard.pages.usage import calendar_of, minutes_by_day, minutes
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.usage.quarters import QUARTER_MS
 from headcount.timezones import boundaries
 

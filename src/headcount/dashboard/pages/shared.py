@@ -23,7 +23,8 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.reporting.attendance import Person, people_in
 from headcount.store.credentials import AccessToken, SubjectKind
-from headcount.store.meetings import MeetingFilter, Meetings, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
+from headcount.store.meetings import Meetings
 from headcount.store.records import DAY_MS, MeetingRow
 
 _ROOM_HISTORY_MS: Final[Ms] = 30 * DAY_MS
@@ -97,7 +98,11 @@ def load_room(answers: Meetings, share: AccessToken, now: Ms) -> SharedRoom:
         rows = [
             RoomRow(
                 meeting,
-                len(people_in(chain(*listed.pages(meeting)) if known is None else known[meeting.id], now)),
+                len(
+                    people_in(
+                        chain(*listed.entry_pages(meeting)) if known is None else known[meeting.id], now
+                    )
+                ),
             )
             for meeting in listed.meetings
         ]

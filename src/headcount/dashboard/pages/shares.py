@@ -13,7 +13,8 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.credentials import AccessToken, AccessTokenKind, Role, SubjectKind, digest_of
-from headcount.store.meetings import MeetingFilter, Meetings
+from headcount.store.meeting_lists import MeetingFilter
+from headcount.store.meetings import Meetings
 from headcount.store.records import DAY_MS
 from headcount.telemetry.logging import security_event
 

@@ -16,7 +16,7 @@ from headcount.http.operations import operation
 from headcount.http.params import LIMIT, Param, PathParam
 from headcount.http.schemas import Meeting, Meetings, Participants, UserMeetings
 from headcount.http.serializer import Serializer, encode, meetings_in_chunks, rfc3339
-from headcount.store.meetings import MeetingFilter, Page
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.records import MeetingRow, SupersededMeeting
 
 Query = Any
@@ -130,7 +130,7 @@ def list_meetings(reading: Reading, domain: str, request: Request) -> Answer:
             chunks = (
                 (
                     serializer.meeting_with_participants(row, []),
-                    map(serializer.participants, listed.pages(row)),
+                    map(serializer.participants, listed.entry_pages(row)),
                 )
                 for row in listed.meetings
             )
@@ -188,12 +188,12 @@ def list_user_meetings(reading: Reading, domain: str, request: Request) -> Answe
     with reading.meetings.page_with_participants(
         domain, filters, page, serializer.now, few_entries
     ) as listed:
-        entries, own = listed.entries, listed.own
+        entries, own = listed.entries, listed.user_entries
         if entries is None and few_entries:
             chunks = (
                 (
                     serializer.user_meeting(row, [], own[row.id]),
-                    map(serializer.participants, listed.pages(row)),
+                    map(serializer.participants, listed.entry_pages(row)),
                 )
                 for row in listed.meetings
             )
@@ -245,7 +245,7 @@ def _filter(query: Query, serializer: Serializer) -> MeetingFilter:
         ongoing=ONGOING.get(query),
         user_id=USER_ID.get(query),
         min_participants=MIN_PARTICIPANTS.get(query),
-        shortest=None if min_duration is None else first_ms(min_duration),
+        min_duration=None if min_duration is None else first_ms(min_duration),
         runs_from=None if overlaps_start is None else overlaps_start * 1_000,
         runs_before=None if overlaps_end is None else overlaps_end * 1_000,
     )
