@@ -1,4 +1,4 @@
-"""What is exported in any format is read back as the same events, with the same meetings."""
+"""Exported files contain the same events and give the same meetings."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,12 +21,12 @@ LATER = NEW_YEAR + 10**7
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_exported_events_give_the_meetings_of_the_store(fmt, data):
-    said = [in_the_calendar(event) for event in data.draw(histories())]
+    events = [in_the_calendar(event) for event in data.draw(histories())]
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
         service = StoredEngine(Path(folder), Rules())
-        service.append(*said)
+        service.append(*events)
         service.show(LATER)
         export_domain(service.store, DOMAIN, f"{folder}/out", fmt, LATER)
-        again = sessionize(f"{folder}/out/events.{fmt}", as_of=LATER, domain=DOMAIN)
-        assert meetings_in(again) == service.meetings()
+        sessions = sessionize(f"{folder}/out/events.{fmt}", as_of=LATER, domain=DOMAIN)
+        assert meetings_in(sessions) == service.meetings()
         service.close()

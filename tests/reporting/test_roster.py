@@ -1,4 +1,4 @@
-"""Who came of those who were expected: by the edges, by laws, and by walking a clock a millisecond at a time."""
+"""Roll calls: at their thresholds, and compared with counting milliseconds."""
 
 from collections import Counter
 from fractions import Fraction
@@ -20,7 +20,7 @@ def entry(user, join, leave, connection="c"):
 
 
 def status(*spans, starts=0, ends=60, over=60, now=NOW, threshold=HALF, late=5, early=5):
-    """What becomes of u, who was in for these spans."""
+    """Return the status of user u, who was in the meeting for these spans."""
     people = people_in([entry("u", *span) for span in spans], now)
     (one,) = roll_call(people, {"u": None}, schedule_of(starts, ends, over, now, threshold, late, early))
     return one.status.value, one.late_by_ms, one.left_early_by_ms
@@ -39,29 +39,29 @@ def status(*spans, starts=0, ends=60, over=60, now=NOW, threshold=HALF, late=5, 
         (0, 29, ("partial", 0, 31)),
     ],
 )
-def test_statuses_change_at_their_edges(join, leave, expected):
+def test_statuses_change_at_their_thresholds(join, leave, expected):
     assert status((join, leave)) == expected
 
 
-def test_what_lies_before_the_scheduled_time_does_not_count():
+def test_time_before_the_schedule_does_not_count():
     assert status((0, 10), starts=10) == ("no_show", None, None)
     assert status((0, 10), (40, 60), starts=10) == ("partial", 30, 0)
 
 
-def test_nobody_leaves_a_meeting_early_that_is_over():
+def test_nobody_leaves_early_when_the_meeting_ends_early():
     assert status((0, 40), ends=60, over=40) == ("present", 0, 0)
 
 
-def test_while_a_meeting_goes_on_its_time_is_up_to_now():
+def test_the_schedule_of_an_ongoing_meeting_ends_now():
     assert status((0, None), ends=1_000, over=None) == ("present", 0, 0)
     assert status((0, 70), ends=1_000, over=None) == ("left_early", 0, 30)
 
 
-def test_before_the_scheduled_time_whoever_was_there_is_present():
+def test_before_the_schedule_starts_attendees_are_present():
     assert status((0, 10), starts=200, ends=300, over=None) == ("present", None, None)
 
 
-def test_what_is_asked_for_is_compared_exactly():
+def test_ratios_are_compared_exactly():
     third = Fraction("0.3")
     assert status((0, 3), ends=10, over=10, threshold=third, late=99, early=99)[0] == "present"
     assert status((0, 2), ends=10, over=10, threshold=third, late=99, early=99)[0] == "partial"
@@ -82,52 +82,54 @@ def entries(draw):
 
 @settings(max_examples=500, deadline=None)
 @given(st.data())
-def test_any_list_is_as_a_clock_says_that_is_walked_a_millisecond_at_a_time(data):
-    said = data.draw(st.lists(entries(), max_size=8))
+def test_any_roll_call_agrees_with_counting_milliseconds(data):
+    meeting_entries = data.draw(st.lists(entries(), max_size=8))
     roster = dict.fromkeys(data.draw(st.lists(st.sampled_from("uvwxyz"), unique=True)))
     starts = data.draw(MOMENT)
     ends = data.draw(st.integers(starts + 1, 120))
-    ongoing = any(one.leave is None for one in said)
-    over = None if ongoing else max([one.leave for one in said], default=60)
+    ongoing = any(one.leave is None for one in meeting_entries)
+    over = None if ongoing else max([one.leave for one in meeting_entries], default=60)
     late, early = data.draw(st.integers(0, 20)), data.draw(st.integers(0, 20))
     threshold = data.draw(st.fractions(0, 1, max_denominator=9))
-    terms = schedule_of(starts, ends, over, NOW, threshold, late, early)
-    people = people_in(said, NOW)
-    listed = roll_call(people, roster, terms)
+    schedule = schedule_of(starts, ends, over, NOW, threshold, late, early)
+    people = people_in(meeting_entries, NOW)
+    attendees = roll_call(people, roster, schedule)
 
-    counts = Counter(one.status for one in listed)
+    counts = Counter(one.status for one in attendees)
     assert sum(counts[s] for s in Status if s is not Status.WALK_IN) == len(roster)
     assert counts[Status.WALK_IN] == sum(person.user_id not in roster for person in people)
-    assert len(listed) == len({id(one) for one in listed}) == len(roster) + counts[Status.WALK_IN]
-    assert [one.person for one in listed if one.person is not None] == people
+    assert len(attendees) == len({id(one) for one in attendees}) == len(roster) + counts[Status.WALK_IN]
+    assert [one.person for one in attendees if one.person is not None] == people
 
     until = min(ends, NOW if over is None else over)
     scheduled = list(range(starts, until))
-    for one in listed:
-        theirs = [
+    for one in attendees:
+        own_entries = [
             e
-            for e in said
+            for e in meeting_entries
             if one.person is not None
             and ((e.user_id == one.user_id) if one.user_id else (e.user_id, e.participant_id) == (None, one.person.participant_id))
         ]  # fmt: skip
-        there = [
+        attended = [
             ms
             for ms in scheduled
-            if any(e.join <= ms < (NOW if e.leave is None else e.leave) for e in theirs)
+            if any(e.join <= ms < (NOW if e.leave is None else e.leave) for e in own_entries)
         ]
-        assert one.attended_ms == len(there) <= max(0, until - starts)
-        assert one.status is walked(one, there, scheduled, theirs, roster, threshold, late, early)
+        assert one.attended_ms == len(attended) <= max(0, until - starts)
+        assert one.status is status_by_counting(
+            one, attended, scheduled, own_entries, roster, threshold, late, early
+        )
 
 
-def walked(one, there, scheduled, theirs, roster, threshold, late, early):
+def status_by_counting(one, attended, scheduled, own_entries, roster, threshold, late, early):
     if one.user_id is None or one.user_id not in roster:
         return Status.WALK_IN
-    if not there:
+    if not attended:
         return Status.NO_SHOW
-    if Fraction(len(there), len(scheduled)) < threshold:
+    if Fraction(len(attended), len(scheduled)) < threshold:
         return Status.PARTIAL
-    if there[0] - scheduled[0] > late:
+    if attended[0] - scheduled[0] > late:
         return Status.LATE
-    if scheduled[-1] - there[-1] > early:
+    if scheduled[-1] - attended[-1] > early:
         return Status.LEFT_EARLY
     return Status.PRESENT

@@ -1,4 +1,4 @@
-"""Somebody who looks at the dashboard of a real service: with a browser, or by HTTP alone."""
+"""Access to the dashboard of a running service: with a browser, or by HTTP alone."""
 
 import re
 import time
@@ -9,25 +9,25 @@ BASE = "/dashboard"
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
 
-class Looking:
-    """A page in a browser. `complaints` are what its console says."""
+class BrowserSession:
+    """A signed-in page in a browser. `console_errors` are errors and warnings of its console."""
 
     def __init__(self, service, browser, key=None, **options):
         self.service = service
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}} | options)
-        cookie = signed_in(service, key).cookies["headcount"]
+        cookie = sign_in(service, key).cookies["headcount"]
         self.context.add_cookies([{"name": "headcount", "value": cookie, "url": service.url}])
         self.page = self.context.new_page()
-        self.complaints = []
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.console_errors = []
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
 
-    def _hear(self, message):
+    def _on_console(self, message):
         if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
+            self.console_errors.append(message.text)
 
     def at(self, path):
-        """Go to a page of the dashboard."""
+        """Open a page of the dashboard."""
         self.page.goto(f"{self.service.url}{BASE}{path}")
         return self.page
 
@@ -35,34 +35,34 @@ class Looking:
         self.context.close()
 
 
-def signed_in(service, key=None):
-    """A client without a browser that has signed in."""
+def sign_in(service, key=None):
+    """Return a signed-in client without a browser."""
     client = httpx.Client(base_url=service.url, timeout=30)
     answer = client.post(f"{BASE}/sign-in", data={"key": key or service.key})
     assert answer.status_code == 303, answer.text
     return client
 
 
-def csrf_in(client, path=""):
-    """The word that forms of this visitor hold."""
+def csrf_token_of(client, path=""):
+    """Return the CSRF token of the client's session."""
     return CSRF.search(client.get(BASE + path).text)[1]
 
 
-def told(service, *events):
-    """Tell the service what happened; each is (room, kind, participant, seconds ago) and more fields."""
+def send_events(service, *events):
+    """Send events and wait until they are processed; each is (room, kind, participant, seconds ago) and more fields."""
     now = time.time()
-    said = [
+    body = [
         {"room": room, "kind": kind, "participant_id": who, "at": now - ago, **(more[0] if more else {})}
         for room, kind, who, ago, *more in events
     ]
-    answer = service.client().post("/events?wait=true", json=said)
+    answer = service.client().post("/events?wait=true", json=body)
     assert answer.status_code == 200, answer.text
 
 
-def a_meeting(service, room, ago=600, lasted=300):
-    """Ana and Bob met in a room, so long ago and for so long; the id of their meeting."""
+def create_meeting(service, room, ago=600, lasted=300):
+    """Create a meeting of Ana and Bob in a room, and return its id. `ago` and `lasted` are seconds."""
     ana = {"user_id": f"u-ana-{room}", "user_name": "Ana Silva"}
-    told(
+    send_events(
         service,
         (room, "join", f"a-{room}", ago, ana),
         (room, "join", f"b-{room}", ago - 20, {"user_name": "Bob"}),

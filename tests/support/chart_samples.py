@@ -1,4 +1,4 @@
-"""One small example of each chart, and what is needed to look at the pictures."""
+"""One small example of each chart."""
 
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -34,7 +34,7 @@ HOUR = 60 * MINUTE
 
 
 def at(*clock, zone=BERLIN, fold=0):
-    """The moment at which clocks of the zone show year, month, day, hour, minute."""
+    """Return the time of a local year, month, day, hour and minute in ms."""
     return round(datetime(*clock, tzinfo=zone, fold=fold).timestamp()) * SECOND
 
 
@@ -122,7 +122,7 @@ STEPS = Steps(
     BERLIN,
 )
 
-PICTURES = {
+CHARTS = {
     "timeline": timeline(MEETING, "timeline"),
     "timeline-ended": timeline(ENDED, "ended"),
     "timeline-rows": timeline_rows(MEETING, "rows", range(3, 5)),

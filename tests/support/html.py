@@ -1,12 +1,12 @@
-"""A browser without a script: signs in, reads pages, and sends the forms that stand on them."""
+"""A client of the dashboard without scripts: signs in, reads pages, and sends their forms."""
 
 from html.parser import HTMLParser
 
 import httpx2 as httpx
 
 
-class Looking:
-    """Somebody who looks at the dashboard of a running service."""
+class FormClient:
+    """A signed-in client of the dashboard of a running service."""
 
     def __init__(self, service, key):
         self.http = httpx.Client(base_url=service.url, timeout=30)
@@ -19,8 +19,8 @@ class Looking:
         return answer.text
 
     def send(self, path, status=303, **fields):
-        """Send a form of the settings' page, with the word that stands in all of them."""
-        csrf = forms_in(self.page("/settings"))[0]["csrf"]
+        """Send a form of the settings page, with its CSRF token."""
+        csrf = forms_of(self.page("/settings"))[0]["csrf"]
         answer = self.http.post(f"/dashboard{path}", data={"csrf": csrf, **fields})
         assert answer.status_code == status, answer.text
         return answer
@@ -29,8 +29,8 @@ class Looking:
         self.http.close()
 
 
-def forms_in(page):
-    """What each form of a page that is POSTed holds already: names and values, `action` among them."""
+def forms_of(page):
+    """Return the fields of each POST form of a page: names and values, and its `action`."""
     reader = _Forms()
     reader.feed(page)
     return reader.forms

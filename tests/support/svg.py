@@ -1,4 +1,4 @@
-"""What is in a picture, as a reader of SVG finds it: elements, lines, coordinates."""
+"""Content of an SVG chart: elements, lines, coordinates."""
 
 import re
 
@@ -8,13 +8,13 @@ SPACE = "{http://www.w3.org/2000/svg}"
 _COMMAND = re.compile(r"([MLHVZ])([^MLHVZ]*)")
 
 
-def parsed(svg):
-    """The picture as a tree. Raises ParseError if it is not well formed."""
+def parse(svg):
+    """Return the chart as a tree. Raise ParseError if it is not well formed."""
     return ElementTree.fromstring(svg)
 
 
 def all_of(root, name, kind=None):
-    """All elements of a name, and of a class, that are really drawn."""
+    """Return all visible elements of a name, and of a class."""
     hidden = {id(one) for defs in root.iter(f"{SPACE}defs") for one in defs.iter()}
     return [
         one
@@ -24,7 +24,7 @@ def all_of(root, name, kind=None):
 
 
 def points(path):
-    """The corners of a path of straight lines."""
+    """Yield the corners of a path of straight lines."""
     x = y = 0.0
     for command, numbers in _COMMAND.findall(path):
         values = [float(value) for value in numbers.split()]
@@ -38,7 +38,7 @@ def points(path):
 
 
 def corners(root):
-    """Every corner of everything that is drawn."""
+    """Yield the corners of all visible elements."""
     for box in all_of(root, "rect"):
         x, y, width, height = (float(box.get(key)) for key in ("x", "y", "width", "height"))
         assert width >= 0
@@ -52,13 +52,13 @@ def corners(root):
         yield float(dot.get("cx")), float(dot.get("cy"))
 
 
-def assert_it_stays_inside(root):
+def assert_inside_frame(root):
     _, _, width, height = map(float, root.get("viewBox").split())
     for x, y in corners(root):
         assert -0.01 <= x <= width + 0.01, x
         assert -0.01 <= y <= height + 0.01, y
 
 
-def words_of(root):
-    """All that is written or told in a picture."""
+def texts_of(root):
+    """Return all texts, titles and descriptions of a chart."""
     return ["".join(one.itertext()) for name in ("text", "title", "desc") for one in root.iter(SPACE + name)]

@@ -1,4 +1,4 @@
-"""Whatever the rows are: pictures are well formed, stay in their frames, and no name is anything but a text."""
+"""Charts of any data are well formed and inside their frames, and names are only text."""
 
 import re
 from datetime import UTC, date, timedelta
@@ -12,14 +12,14 @@ from headcount.dashboard import charts
 from headcount.dashboard.charts.step_charts import thinned
 from headcount.dashboard.charts.timelines import head_counts
 from support.chart_samples import BERLIN, HOUR, MEETINGS, MINUTE, NINE
-from support.svg import SPACE, all_of, assert_it_stays_inside, parsed, points, words_of
+from support.svg import SPACE, all_of, assert_inside_frame, parse, points, texts_of
 
-EVIL = [
+HOSTILE_NAMES = [
     "<script>alert(1)</script>", '"><svg onload=alert(1)>', "' onfocus='x", "]]>", "<!--", "&amp;", "&#0;",
     "\u202eevil", "\u2067\u2068", "a\u2028b\u2029c", "\x00\x01\x0b\x1f\x7f\x85", "\ud800", "\ufffe\uffff", "a\r\n\tb", "",
     "محمد", "שרה", "李小龍", "👩‍💻", "e\u0301" * 50, "x" * 5_000,
 ]  # fmt: skip
-names = st.one_of(st.text(st.characters(), max_size=30), st.sampled_from(EVIL))
+names = st.one_of(st.text(st.characters(), max_size=30), st.sampled_from(HOSTILE_NAMES))
 zones = st.sampled_from(
     [UTC, BERLIN, ZoneInfo("Asia/Kathmandu"), ZoneInfo("America/Argentina/ComodRivadavia")]
 )
@@ -46,9 +46,9 @@ def timelines(draw):
     return charts.Timeline(draw(names), start, end, draw(moments), people, marks, draw(zones))
 
 
-def seen(svg):
-    root = parsed(svg)
-    assert_it_stays_inside(root)
+def parse_chart(svg):
+    root = parse(svg)
+    assert_inside_frame(root)
     assert {one.tag.removeprefix(SPACE) for one in root.iter()} <= {
         "svg", "title", "desc", "defs", "pattern", "path", "linearGradient", "stop", "text", "rect", "g", "circle",
     }  # fmt: skip
@@ -57,18 +57,18 @@ def seen(svg):
 
 @settings(max_examples=60, deadline=None)
 @given(timelines(), st.integers(200, 1_600), st.integers(0, 5), st.integers(0, 8))
-def test_any_timeline(data, width, first, many):
-    seen(charts.timeline(data, "a", range(first, first + many), width))
-    seen(charts.timeline_rows(data, "a", range(first, first + many), width))
+def test_any_timeline_is_well_formed(data, width, first, many):
+    parse_chart(charts.timeline(data, "a", range(first, first + many), width))
+    parse_chart(charts.timeline_rows(data, "a", range(first, first + many), width))
     for row in charts.timeline_table(data).rows:
         assert len(row) == 4
 
 
 @settings(max_examples=60, deadline=None)
 @given(timelines())
-def test_the_highest_point_of_the_line_is_the_most_that_were_in(data):
-    root = parsed(charts.timeline(data, "a"))
-    drawn = drawn_most(root)
+def test_the_highest_point_of_the_line_is_the_peak_of_participants(data):
+    root = parse(charts.timeline(data, "a"))
+    drawn = drawn_peak(root)
     until = max(data.now if data.end is None else data.end, data.start + 1)
     stays = [
         (max(stay.join, data.start), until if stay.leave is None else min(stay.leave, until))
@@ -81,8 +81,8 @@ def test_the_highest_point_of_the_line_is_the_most_that_were_in(data):
     assert drawn == pytest.approx(most, abs=0.02 * max(most, 1))
 
 
-def drawn_most(root):
-    """The highest point of the line, by the numbers beside it."""
+def drawn_peak(root):
+    """Return the value at the highest point of the line, by the labels of the axis."""
     (line,) = all_of(root, "path", "chart-line")
     grid = [
         (float(words.get("y")) - 3.5, float(words.text))
@@ -96,21 +96,21 @@ def drawn_most(root):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10_000)), max_size=60), names, zones)
-def test_any_steps(pairs, title, zone):
+def test_any_step_chart_is_well_formed(pairs, title, zone):
     given_steps = sorted({NINE + at: many for at, many in pairs}.items())
     data = charts.Steps(title, MEETINGS, given_steps, NINE + 10**9, zone)
-    seen(charts.steps(data, "a"))
+    parse_chart(charts.steps(data, "a"))
     assert len(charts.steps_table(data).rows) == len(given_steps)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 10_000)), min_size=1, max_size=300))
-def test_however_dense_steps_are_no_peak_no_valley_and_no_end_is_lost(pairs):
+def test_thinned_steps_keep_the_highest_the_lowest_and_the_last_value(pairs):
     steps = sorted((x / 1_000, many) for x, many in pairs)
-    kept = list(thinned(steps))
-    assert max(many for _, many in kept) == max(many for _, many in steps)
-    assert min(many for _, many in kept) == min(many for _, many in steps)
-    assert kept[-1][1] == steps[-1][1]
-    assert len(kept) <= 4 * 6
+    thinned_steps = list(thinned(steps))
+    assert max(many for _, many in thinned_steps) == max(many for _, many in steps)
+    assert min(many for _, many in thinned_steps) == min(many for _, many in steps)
+    assert thinned_steps[-1][1] == steps[-1][1]
+    assert len(thinned_steps) <= 4 * 6
 
 
 @settings(max_examples=20, deadline=None)
@@ -120,20 +120,20 @@ def test_however_dense_steps_are_no_peak_no_valley_and_no_end_is_lost(pairs):
     names,
     st.integers(-10, 400),
 )
-def test_any_year(year, amounts_by_day, title, until):
+def test_any_calendar_is_well_formed(year, amounts_by_day, title, until):
     new_year = date(year, 1, 1)
     days = {new_year + timedelta(days=n): value for n, value in amounts_by_day.items()}
     data = charts.Year(title, MEETINGS, year, days, new_year + timedelta(days=until))
-    root = seen(charts.heat_calendar(data, "a"))
+    root = parse_chart(charts.heat_calendar(data, "a"))
     assert len(all_of(root, "rect")) == min(max(until + 1, 0), (date(year + 1, 1, 1) - new_year).days) + 7
     assert all(value for _, value in charts.heat_calendar_table(data).rows)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.lists(amounts, min_size=24, max_size=24), min_size=7, max_size=7), names)
-def test_any_week(hours, title):
+def test_any_week_is_well_formed(hours, title):
     data = charts.Week(title, MEETINGS, hours)
-    assert len(all_of(seen(charts.hour_weekday(data, "a")), "rect")) == 7 * 24 + 7
+    assert len(all_of(parse_chart(charts.hour_weekday(data, "a")), "rect")) == 7 * 24 + 7
     assert len(charts.hour_weekday_table(data).rows) == 24
 
 
@@ -141,12 +141,12 @@ def test_any_week(hours, title):
 @given(
     st.lists(amounts, max_size=40), names, zones, st.sampled_from(["day", "hour"]), st.integers(200, 1_600)
 )
-def test_any_bars(values, title, zone, every, width):
+def test_any_bar_chart_is_well_formed(values, title, zone, every, width):
     apart = HOUR if every == "hour" else 24 * HOUR
     data = charts.Bars(
         title, MEETINGS, every, [(NINE + n * apart, value) for n, value in enumerate(values)], zone
     )
-    root = seen(charts.bars(data, "a", width))
+    root = parse_chart(charts.bars(data, "a", width))
     assert len(all_of(root, "rect", "chart-bar")) == sum(value > 0 for value in values)
     assert len(charts.bars_table(data).rows) == len(values)
 
@@ -158,44 +158,44 @@ def test_any_bars(values, title, zone, every, width):
     names,
     st.sampled_from([UTC, BERLIN, ZoneInfo("Africa/Cairo"), ZoneInfo("America/Havana")]),
 )
-def test_any_strip(runs, now, title, zone):
+def test_any_strip_is_well_formed(runs, now, title, zone):
     meetings = [
         charts.Run(now + ago * HOUR, now + ago * HOUR + minutes * MINUTE if minutes % 7 else None, label)
         for ago, minutes, label in runs
     ]
     data = charts.Strip(title, meetings, now, zone)
-    seen(charts.strip(data, "a"))
+    parse_chart(charts.strip(data, "a"))
     assert len(charts.strip_table(data).rows) <= len(meetings)
 
 
 @given(st.lists(amounts, max_size=40), names)
-def test_any_spark(values, title):
+def test_any_sparkline_is_well_formed(values, title):
     data = charts.Spark(title, MEETINGS, values)
-    seen(charts.spark(data, "a"))
+    parse_chart(charts.spark(data, "a"))
     assert len(charts.spark_table(data).rows) == len(values)
 
 
-@pytest.mark.parametrize("name", EVIL)
-def test_an_evil_name_is_told_as_a_text_and_turns_nothing_around(name):
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_hostile_name_is_only_text_and_does_not_change_the_direction(name):
     stay = charts.Presence(NINE, NINE + HOUR)
     mark = charts.Mark(NINE, name, name)
     data = charts.Timeline(name, NINE, NINE + HOUR, NINE, [charts.Person(name, [stay])], [mark], UTC)
-    root = seen(charts.timeline(data, "a"))
-    told = " ".join(words_of(root))
+    root = parse_chart(charts.timeline(data, "a"))
+    texts = " ".join(texts_of(root))
     assert not re.search(
         "[\u202a-\u202e\u2066-\u2069\u2028\u2029\x00-\x08]", "".join(root.find(f"{SPACE}g").itertext())
     )
     assert "<script>" not in charts.timeline(data, "a")
     plain = name.isprintable() and len(name) < 40
-    assert not plain or name in told
+    assert not plain or name in texts
 
 
-def test_a_template_that_escapes_leaves_a_picture_as_it_is_and_nothing_else():
+def test_templates_do_not_escape_a_chart_again():
     picture = charts.spark(charts.Spark("t", MEETINGS, [1]), "a")
     assert picture.__html__() == picture
     assert not hasattr(charts.spark_table(charts.Spark("t", MEETINGS, [1])), "__html__")
 
 
-def test_an_id_that_is_none_is_our_mistake():
+def test_an_invalid_id_is_rejected():
     with pytest.raises(AssertionError):
         charts.spark(charts.Spark("t", MEETINGS, [1]), 'a" onload="x')

@@ -1,4 +1,4 @@
-"""Ticks: round on the clocks of the zone, whatever is done to these, and legible."""
+"""Ticks: at round local times, also when clocks change, and legible."""
 
 from datetime import UTC
 from itertools import pairwise
@@ -34,18 +34,18 @@ def labels(start, end, zone=BERLIN, width=600):
         (400 * 24 * HOUR, ["Dec", "2027", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]),
     ],
 )  # fmt: skip
-def test_steps_are_those_of_clocks_and_calendars(length, expected):
+def test_ticks_are_at_round_times_and_dates(length, expected):
     start = at(2026, 11, 23, 9)
     assert labels(start, start + length) == expected
 
 
-def test_an_hour_that_is_there_twice_has_two_ticks():
+def test_an_hour_that_occurs_twice_has_two_ticks():
     assert labels(at(2026, 10, 25), at(2026, 10, 25, 5), width=900) == [
         "25 Oct", "00:30", "01:00", "01:30", "02:00", "02:30", "02:00", "02:30", "03:00", "03:30", "04:00", "04:30", "05:00",
     ]  # fmt: skip
 
 
-def test_an_hour_that_is_skipped_has_no_tick():
+def test_a_skipped_hour_has_no_tick():
     assert labels(at(2026, 3, 29), at(2026, 3, 29, 5), width=300) == [
         "29 Mar",
         "01:00",
@@ -55,8 +55,8 @@ def test_an_hour_that_is_skipped_has_no_tick():
     ]
 
 
-def test_a_day_whose_midnight_is_skipped_begins_when_it_does():
-    cairo = ZoneInfo("Africa/Cairo")  # 2026-04-24 begins at one
+def test_a_day_whose_midnight_is_skipped_has_a_tick_at_its_first_time():
+    cairo = ZoneInfo("Africa/Cairo")  # 2026-04-24 starts at 01:00
     ticks = time_ticks(TimeScale(at(2026, 4, 22, zone=cairo), at(2026, 4, 27, zone=cairo), 0, 300), cairo)
     assert [tick.label for tick in ticks] == ["22 Apr", "23 Apr", "24 Apr", "25 Apr", "26 Apr", "27 Apr"]
     assert local(ticks[2].at, cairo).hour == 1
@@ -68,7 +68,7 @@ def test_a_day_whose_midnight_is_skipped_begins_when_it_does():
     st.sampled_from(ZONES),
     st.integers(60, 1_600),
 )
-def test_labels_never_overlap_and_ticks_are_few_in_order_and_inside(start, length, zone, width):
+def test_labels_do_not_overlap_and_ticks_are_few_ordered_and_inside(start, length, zone, width):
     scale = TimeScale(start, start + length, 100, 100 + width)
     ticks = time_ticks(scale, zone)
     assert [tick.at for tick in ticks] == sorted({tick.at for tick in ticks})
@@ -81,29 +81,29 @@ def test_labels_never_overlap_and_ticks_are_few_in_order_and_inside(start, lengt
 
 
 @given(st.integers(at(2010, 1, 1), at(2040, 1, 1)), st.integers(MINUTE, 30 * HOUR), st.sampled_from(ZONES))
-def test_ticks_within_a_day_are_full_minutes_of_their_zone(start, length, zone):
+def test_ticks_within_a_day_are_at_full_local_minutes(start, length, zone):
     for tick in time_ticks(TimeScale(start, start + length, 0, 100), zone):
         clock = local(tick.at, zone)
         assert (clock.second, clock.microsecond) == (0, 0)
 
 
 @given(st.integers(0, 10**15))
-def test_numbers_beside_an_axis_are_whole_round_and_few(most):
-    ticks = count_ticks(most)
+def test_numbers_of_an_axis_are_whole_round_and_few(largest):
+    ticks = count_ticks(largest)
     assert ticks[0] == 0
-    assert ticks[-1] <= max(most, 1)
+    assert ticks[-1] <= max(largest, 1)
     assert 1 < len(ticks) <= 6
     assert all(tick == int(tick) for tick in ticks)
     assert str(int(ticks[1])).rstrip("0") in {"1", "2", "5"}
 
 
 @given(st.floats(0, 1e9))
-def test_numbers_that_are_not_whole_have_an_axis_too(most):
-    assert 1 <= len(count_ticks(most)) <= 6
+def test_fractions_have_an_axis_too(largest):
+    assert 1 <= len(count_ticks(largest)) <= 6
 
 
 @given(st.text(st.characters()), st.floats(12, 400))
-def test_a_text_that_is_cut_fits_and_begins_as_the_whole_one(words, width):
-    short = fitted(words, width)
-    assert width_of(short) <= width + 0.01 or short == words
-    assert short == words or (short.endswith("…") and words.startswith(short[:-1]))
+def test_a_shortened_text_fits_and_is_the_start_of_the_text(text, width):
+    short = fitted(text, width)
+    assert width_of(short) <= width + 0.01 or short == text
+    assert short == text or (short.endswith("…") and text.startswith(short[:-1]))

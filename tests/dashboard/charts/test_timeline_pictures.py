@@ -1,4 +1,4 @@
-"""The timeline: what scripts and eyes rely on."""
+"""The timeline chart: its bars, marks and attributes."""
 
 from headcount.dashboard.charts import (
     Mark,
@@ -11,7 +11,7 @@ from headcount.dashboard.charts import (
 )
 from headcount.dashboard.charts.timelines import head_counts
 from support.chart_samples import BERLIN, ENDED, HOUR, MEETING, MINUTE, NINE
-from support.svg import SPACE, all_of, parsed
+from support.svg import SPACE, all_of, parse
 
 
 def big_meeting(people=10_000):
@@ -25,8 +25,8 @@ def big_meeting(people=10_000):
     return Timeline("all hands", NINE, NINE + 2 * HOUR, NINE + 2 * HOUR, rows, [], BERLIN)
 
 
-def test_a_script_can_tell_from_bars_who_was_in_at_a_moment():
-    root = parsed(timeline(MEETING, "a"))
+def test_bars_have_exact_times_for_scripts():
+    root = parse(timeline(MEETING, "a"))
     at = NINE + 45 * MINUTE
     present = [
         row.find(f"{SPACE}text").text
@@ -39,11 +39,11 @@ def test_a_script_can_tell_from_bars_who_was_in_at_a_moment():
         None,
         "محمد",
         "(no name)",
-    ]  # the second is cut, its whole name comes first
+    ]  # the second is shortened: its title comes first
 
 
-def test_a_script_can_tell_from_the_picture_where_a_moment_stands():
-    root = parsed(timeline(MEETING, "a"))
+def test_the_chart_has_its_scale_for_scripts():
+    root = parse(timeline(MEETING, "a"))
     start, end, left, right = (float(root.get(f"data-{key}")) for key in ("start", "end", "left", "right"))
     bar = all_of(root, "rect", "chart-bar")[0]
     share = (int(bar.get("data-leave")) - start) / (end - start)
@@ -51,8 +51,8 @@ def test_a_script_can_tell_from_the_picture_where_a_moment_stands():
     assert abs(left + share * (right - left) - drawn) < 0.02
 
 
-def test_a_void_stay_is_hatched_and_in_no_count():
-    root = parsed(timeline(MEETING, "a"))
+def test_a_stay_that_is_too_short_is_hatched_and_not_counted():
+    root = parse(timeline(MEETING, "a"))
     (void,) = all_of(root, "rect", "chart-void")
     assert void.get("fill") == "url(#a-hatch)"
     assert void.get("data-join") is None
@@ -61,27 +61,27 @@ def test_a_void_stay_is_hatched_and_in_no_count():
 
 
 def test_an_inferred_leave_is_dashed_and_an_open_stay_fades():
-    root = parsed(timeline(MEETING, "a"))
+    root = parse(timeline(MEETING, "a"))
     assert len(all_of(root, "path", "chart-inferred")) == 1
     assert len(all_of(root, "rect", "chart-fade")) == 2
-    ended = parsed(timeline(ENDED, "a"))
+    ended = parse(timeline(ENDED, "a"))
     assert all_of(ended, "rect", "chart-fade") == []
 
 
-def test_a_mark_can_be_focused_and_says_its_rule():
-    marks = all_of(parsed(timeline(MEETING, "a")), "g", "chart-marked")
+def test_a_mark_is_focusable_and_names_its_rule():
+    marks = all_of(parse(timeline(MEETING, "a")), "g", "chart-marked")
     assert [mark.get("tabindex") for mark in marks] == ["0", "0"]
     assert marks[0].find(f"{SPACE}title").text == "started at 09:00:00: two were there at once (rule 6)"
 
 
-def test_marks_at_one_place_show_one_word_and_tell_both():
+def test_of_marks_at_one_position_only_the_first_has_a_label():
     marks = [Mark(NINE, "reset", "a"), Mark(NINE + 1, "started", "b")]
     data = Timeline("t", NINE, NINE + HOUR, NINE, [], marks, BERLIN)
-    drawn = all_of(parsed(timeline(data, "a")), "g", "chart-marked")
+    drawn = all_of(parse(timeline(data, "a")), "g", "chart-marked")
     assert [len(mark.findall(f"{SPACE}text")) for mark in drawn] == [1, 0]
 
 
-def test_who_leaves_as_another_joins_was_never_there_together_with_them():
+def test_a_leave_and_a_join_at_one_instant_do_not_overlap():
     people = [
         Person("A", [Presence(NINE, NINE + MINUTE)]),
         Person("B", [Presence(NINE + MINUTE, NINE + 2 * MINUTE)]),
@@ -90,9 +90,9 @@ def test_who_leaves_as_another_joins_was_never_there_together_with_them():
     assert head_counts(data) == [(NINE, 1)]
 
 
-def test_rows_drawn_later_stand_below_those_before():
+def test_further_rows_align_with_the_first_ones():
     data = big_meeting(20)
-    whole, rest = parsed(timeline(data, "a")), parsed(timeline_rows(data, "b", range(10, 20)))
+    whole, rest = parse(timeline(data, "a")), parse(timeline_rows(data, "b", range(10, 20)))
     edges = [
         [(bar.get("x"), bar.get("width")) for bar in all_of(root, "rect", "chart-bar")]
         for root in (whole, rest)
@@ -100,17 +100,17 @@ def test_rows_drawn_later_stand_below_those_before():
     assert edges[0][10:] == edges[1]
 
 
-def test_ten_thousand_people_are_a_page_of_less_than_300_kilobytes_that_shows_the_true_peak():
+def test_a_meeting_of_ten_thousand_people_is_a_small_chart_with_the_true_peak():
     data = big_meeting()
     svg = timeline(data, "a")
     assert len(svg.encode()) < 150_000
-    assert len(all_of(parsed(svg), "g", "chart-row")) == 100
+    assert len(all_of(parse(svg), "g", "chart-row")) == 100
     most = max(n for _, n in head_counts(data))
     assert f"At most {most:,} people at once" in svg
     assert "Rows 1 to 100 of 10,000 people." in svg
 
 
-def test_the_same_is_there_as_a_table():
+def test_the_stays_are_also_a_table():
     table = timeline_table(MEETING, range(2, 4))
     assert table.header == ("person", "join (Europe/Berlin)", "leave (Europe/Berlin)", "how it ended")
     assert table.rows == [

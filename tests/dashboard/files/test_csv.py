@@ -1,4 +1,4 @@
-"""Tables as CSV: what a reader of CSV finds in them, and what a spreadsheet does not run."""
+"""CSV files as a CSV reader and a spreadsheet see them."""
 
 import csv
 import io
@@ -27,12 +27,12 @@ def of_texts(*texts):
     return read(Table("texts", TEXT, [(text,) for text in texts], UTC))[1:]
 
 
-def test_a_byte_order_mark_tells_excel_that_it_is_utf_8():
+def test_a_byte_order_mark_lets_excel_recognize_utf_8():
     table = Table("texts", TEXT, [("Zoë",)], UTC)
     assert b"".join(as_csv(table)) == b"\xef\xbb\xbfwho\r\nZo\xc3\xab\r\n"
 
 
-def test_every_type_is_written_so_that_a_program_can_read_it_and_the_header_names_units():
+def test_every_type_is_machine_readable_and_the_header_names_units():
     columns = tuple(Column(kind, kind) for kind in Type)
     row = ("Ann", 1.5, 7, SUMMER + 5, 90_061_001, 0.256, True)
     assert read(Table("all", columns, [row, (None,) * 7], BERLIN)) == [
@@ -47,34 +47,34 @@ def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe(begin):
     assert of_texts(f"{begin}cmd|' /C calc'!A0", "a=b") == [[f"'{begin}cmd|' /C calc'!A0"], ["a=b"]]
 
 
-def test_a_column_named_by_a_formula_is_made_harmless_as_well():
+def test_the_name_of_a_column_is_never_a_formula():
     assert read(Table("t", (Column("=1+1", Type.TEXT),), [], UTC)) == [["'=1+1"]]
 
 
-def test_a_negative_number_stays_a_number():
+def test_a_negative_number_is_a_number():
     assert read(Table("t", (Column("n", Type.INTEGER),), [(-5,)], UTC)) == [["n"], ["-5"]]
 
 
-def test_the_hour_that_is_there_twice_can_be_told_apart():
+def test_times_in_an_hour_that_occurs_twice_differ():
     first = 1_792_887_300_000  # 2026-10-25, 02:15 twice
     rows = read(Table("t", (Column("at", Type.TIME),), [(first,), (first + 3_600_000,)], BERLIN))
     assert rows[1:] == [["2026-10-25T02:15:00.000+02:00"], ["2026-10-25T02:15:00.000+01:00"]]
 
 
 @given(st.lists(st.text(st.characters())))
-def test_any_text_comes_back_as_it_was_but_for_what_is_no_character(texts):
-    came_back = [text for (text,) in of_texts(*texts)] if texts else []
-    assert len(came_back) == len(texts)
-    for text, back in zip(texts, came_back, strict=True):
+def test_any_text_is_read_back_except_for_invalid_characters(texts):
+    read_back = [text for (text,) in of_texts(*texts)] if texts else []
+    assert len(read_back) == len(texts)
+    for text, back in zip(texts, read_back, strict=True):
         assert back == text or "\N{REPLACEMENT CHARACTER}" in back or back == f"'{text}"
 
 
-def test_a_row_of_another_length_than_the_header_is_our_mistake():
+def test_a_row_of_another_length_than_the_header_is_rejected():
     with pytest.raises(ValueError, match="zip"):
         read(Table("t", TEXT, [("Ann", "Bob")], UTC))
 
 
-def test_two_hundred_thousand_rows_take_no_memory():
+def test_memory_does_not_grow_with_the_rows():
     table = Table("t", TEXT, repeat(("Ann Smith",), 200_000), UTC)
     tracemalloc.start()
     length = sum(map(len, as_csv(table)))

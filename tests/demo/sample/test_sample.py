@@ -1,4 +1,4 @@
-"""The sample generator: the same for the same seed, in time order, and as messy as it promises."""
+"""Sample events: the same for the same seed, in time order, and as imperfect as documented."""
 
 import time
 
@@ -22,7 +22,7 @@ def at(table):
 
 
 def stays_of(table):
-    """Length of each stay of a connection that has one join and one leave, in order."""
+    """Return the durations of stays of connections with one join and one leave."""
     frame = table.set_column(3, "at", table["at"].cast(pa.int64()))
     joined, left = (
         frame.filter(pc.equal(frame["kind"].cast(pa.string()), kind))
@@ -44,12 +44,12 @@ def test_another_seed_gives_other_events():
     assert not sample_table(5_000, seed=7).equals(sample_table(5_000, seed=8))
 
 
-@pytest.mark.parametrize("how_many", [0, 1, 2, 10, 999, 20_000])
-def test_there_are_exactly_as_many_events_as_asked_for(how_many):
-    assert sample_table(how_many).num_rows == how_many
+@pytest.mark.parametrize("number", [0, 1, 2, 10, 999, 20_000])
+def test_there_are_exactly_as_many_events_as_requested(number):
+    assert sample_table(number).num_rows == number
 
 
-def test_the_columns_are_those_that_are_promised(events):
+def test_the_columns_are_those_of_the_schema(events):
     assert events.schema == SCHEMA
 
 
@@ -57,13 +57,13 @@ def test_the_events_are_in_time_order(events):
     assert (np.diff(at(events)) >= 0).all()
 
 
-def test_the_file_holds_the_same_events_as_the_table(tmp_path):
+def test_the_file_has_the_same_events_as_the_table(tmp_path):
     write_sample(tmp_path / "events.parquet", events=5_000, seed=3, disorder=0.1, ends=0.1)
     written = pq.read_table(tmp_path / "events.parquet")
     assert written.to_pylist() == sample_table(5_000, seed=3, disorder=0.1, ends=0.1).to_pylist()
 
 
-def test_the_file_is_cut_into_row_groups_without_losing_an_event(tmp_path, monkeypatch):
+def test_the_file_is_split_into_row_groups_without_losing_an_event(tmp_path, monkeypatch):
     monkeypatch.setattr(sample, "ROW_GROUP", 1_000)
     write_sample(tmp_path / "events.parquet", events=3_500)
     written = pq.ParquetFile(tmp_path / "events.parquet")
@@ -71,25 +71,25 @@ def test_the_file_is_cut_into_row_groups_without_losing_an_event(tmp_path, monke
     assert written.read().to_pylist() == sample_table(3_500).to_pylist()
 
 
-@pytest.mark.parametrize(("how_many", "groups"), [(0, 0), (1_000, 1), (2_000, 2)])
-def test_no_row_group_is_empty(tmp_path, monkeypatch, how_many, groups):
+@pytest.mark.parametrize(("number", "groups"), [(0, 0), (1_000, 1), (2_000, 2)])
+def test_no_row_group_is_empty(tmp_path, monkeypatch, number, groups):
     monkeypatch.setattr(sample, "ROW_GROUP", 1_000)
-    write_sample(tmp_path / "events.parquet", events=how_many)
+    write_sample(tmp_path / "events.parquet", events=number)
     assert pq.ParquetFile(tmp_path / "events.parquet").num_row_groups == groups
 
 
-def test_disorder_delivers_that_share_of_the_events_late_and_by_seconds_only():
+def test_disorder_makes_that_ratio_of_events_late_by_seconds():
     instants = at(sample_table(50_000, disorder=0.2))
     behind = np.maximum.accumulate(instants) - instants
     assert 0.05 < (behind > 0).mean() < 0.2
     assert behind.max() <= 8_000
 
 
-def test_there_is_no_end_of_a_room_unless_asked_for(events):
+def test_there_is_no_end_of_a_room_by_default(events):
     assert "end" not in events["kind"].cast(pa.string()).unique().to_pylist()
 
 
-def test_an_end_is_about_nobody():
+def test_an_end_has_no_participant():
     table = sample_table(20_000, ends=0.2)
     ends = table.filter(pc.equal(table["kind"].cast(pa.string()), "end"))
     assert ends.num_rows > 50
@@ -98,11 +98,13 @@ def test_an_end_is_about_nobody():
 
 def test_a_connection_belongs_to_one_room_and_one_user(events):
     columns = ["room", "participant_id", "user_id", "user_name"]
-    said = pa.table({name: events[name].cast(pa.string()) for name in columns})
-    assert said.group_by(columns).aggregate([]).num_rows == len(pc.unique(said["participant_id"]))
+    columns_as_text = pa.table({name: events[name].cast(pa.string()) for name in columns})
+    assert columns_as_text.group_by(columns).aggregate([]).num_rows == len(
+        pc.unique(columns_as_text["participant_id"])
+    )
 
 
-def test_a_connection_is_named_like_a_connection(events):
+def test_the_id_of_a_connection_looks_like_those_of_vendors(events):
     assert pc.all(pc.match_substring_regex(events["participant_id"], "^PA_[0-9A-Za-z]{12}$")).as_py()
 
 
@@ -117,7 +119,7 @@ def test_some_rooms_are_far_more_popular_than_others(events):
     assert sizes[-1] > 10 * np.median(sizes)
 
 
-def test_most_users_have_an_id_and_a_name_and_some_have_not(events):
+def test_most_users_have_id_and_name_and_some_do_not(events):
     assert 0 < events["user_id"].null_count < 0.1 * len(events)
     assert 0 < events["user_name"].null_count < 0.2 * len(events)
 
@@ -126,18 +128,25 @@ def test_about_three_in_a_hundred_stays_are_short(events):
     assert 0.02 < (stays_of(events) < 10_000).mean() < 0.06
 
 
-def test_stays_lie_on_both_sides_of_the_boundary(events):
+def test_there_are_stays_on_both_sides_of_the_threshold(events):
     lengths = stays_of(events)
     assert {9_999, 10_000} <= set(lengths.tolist())
 
 
-def test_far_less_than_one_in_a_hundred_events_is_said_twice(events):
-    said = pa.table({name: events[name].cast(pa.string()) for name in ("room", "participant_id", "kind")})
-    once = said.append_column("at", events["at"]).group_by([*said.column_names, "at"]).aggregate([]).num_rows
+def test_less_than_one_percent_of_events_are_duplicates(events):
+    columns_as_text = pa.table(
+        {name: events[name].cast(pa.string()) for name in ("room", "participant_id", "kind")}
+    )
+    once = (
+        columns_as_text.append_column("at", events["at"])
+        .group_by([*columns_as_text.column_names, "at"])
+        .aggregate([])
+        .num_rows
+    )
     assert 0 < len(events) - once < 0.01 * len(events)
 
 
-def test_somebody_is_still_there_at_the_end(events):
+def test_some_stays_are_open_at_the_end(events):
     kinds = events["kind"].cast(pa.string())
     assert pc.sum(pc.equal(kinds, "join")).as_py() > pc.sum(pc.equal(kinds, "leave")).as_py()
 
@@ -151,6 +160,6 @@ def test_a_small_sample_takes_no_time():
 @pytest.mark.parametrize(
     "wrong", [{"events": -1}, {"events": 1, "disorder": 1.5}, {"events": 1, "ends": -0.1}]
 )
-def test_what_cannot_be_made_up_is_refused(wrong):
+def test_invalid_parameters_are_rejected(wrong):
     with pytest.raises(ValueError, match="cannot generate"):
         sample_table(**wrong)

@@ -1,4 +1,4 @@
-"""Explaining: the story of a room says what happened, when, and by which rule."""
+"""Explanation of a room: what happened, when, and by which rule."""
 
 import re
 
@@ -15,7 +15,7 @@ from support.strategies import asked_as_of, histories, rule_numbers
 
 SCENARIOS = sorted((TESTS / "scenarios").glob("*.txt"))
 NINE = 1_769_850_000_000  # 2026-01-31T09:00:00Z
-BY_DEFAULT = Rules()
+DEFAULT_RULES = Rules()
 RULE = re.compile(r"\(rule (1|2|3|3a|4|5|6|7|8|10|14|15)\)")
 
 
@@ -31,22 +31,22 @@ def end(seconds, **more):
     return Event(Kind.END, "blue", NINE + round(seconds * 1000), **more)
 
 
-def story(*events, as_of=3_600, rules=BY_DEFAULT):
-    """The sentences, without the headings and without how things stand at the end."""
-    told = list(explain_room(events, "blue", NINE + as_of * 1000, rules=rules))
-    return [line.strip() for line in told if line.startswith("  ")]
+def explain(*events, as_of=3_600, rules=DEFAULT_RULES):
+    """Return the sentences without headings."""
+    lines = list(explain_room(events, "blue", NINE + as_of * 1000, rules=rules))
+    return [line.strip() for line in lines if line.startswith("  ")]
 
 
-def said(*events, of, **more):
-    """The sentences that hold a word."""
-    return [line for line in story(*events, **more) if of in line]
+def sentences_with(*events, of, **more):
+    """Return the sentences that contain a text."""
+    return [line for line in explain(*events, **more) if of in line]
 
 
-# Why meetings begin and end
+# Why meetings start and end
 
 
-def test_who_waits_alone_begins_a_meeting_that_is_sure_later():
-    assert said(join("ann", 0), leave("ann", 60), of="rule 6") == [
+def test_one_person_alone_starts_a_meeting_that_is_decided_later():
+    assert sentences_with(join("ann", 0), leave("ann", 60), of="rule 6") == [
         (
             "09:00:30      A meeting began at 09:00:00, when ann joined, though that was only sure at 09:00:30,"
             " after 30 seconds with somebody in the room (rule 6)."
@@ -54,9 +54,9 @@ def test_who_waits_alone_begins_a_meeting_that_is_sure_later():
     ]
 
 
-def test_company_begins_a_meeting_at_the_first_join():
+def test_two_people_start_a_meeting_at_the_first_join():
     events = join("ann", 0), join("bob", 12.5), leave("ann", 60), leave("bob", 60)
-    assert said(*events, of="rule 6") == [
+    assert sentences_with(*events, of="rule 6") == [
         (
             "09:00:12.500  A meeting began at 09:00:00, when ann joined, though that was only sure at"
             " 09:00:12.500, when there were two at once (rule 6)."
@@ -64,15 +64,15 @@ def test_company_begins_a_meeting_at_the_first_join():
     ]
 
 
-def test_two_at_the_same_instant_begin_a_meeting_at_once():
+def test_two_joins_at_one_instant_start_a_meeting_at_once():
     events = join("ann", 0), join("bob", 0), leave("ann", 60), leave("bob", 60)
-    assert said(*events, of="rule 6") == [
+    assert sentences_with(*events, of="rule 6") == [
         "09:00:00      A meeting began at 09:00:00, when ann and bob joined: two at once (rule 6)."
     ]
 
 
-def test_too_short_a_sitting_is_told_to_be_no_meeting():
-    assert said(join("ann", 0), leave("ann", 29.999), of="no meeting") == [
+def test_a_sitting_that_is_too_short_is_no_meeting():
+    assert sentences_with(join("ann", 0), leave("ann", 29.999), of="no meeting") == [
         (
             "09:00:29.999  Nobody is left. The room was in use for 29.999 seconds, less than 30 seconds,"
             " and never by two at once: no meeting (rule 6)."
@@ -80,9 +80,9 @@ def test_too_short_a_sitting_is_told_to_be_no_meeting():
     ]
 
 
-def test_a_reset_says_who_was_alone_and_since_when():
+def test_a_reset_names_who_was_alone_and_since_when():
     events = join("ann", 0), join("bob", 100), leave("bob", 1000), leave("ann", 2000)
-    assert said(*events, of="rule 7") == [
+    assert sentences_with(*events, of="rule 7") == [
         (
             "09:26:40      Only one, ann, had been left in the room for 10 minutes, since 09:16:40: the meeting of"
             " 09:00:00 ended after 26 minutes 40 seconds, 2 at most at once, and the next one began (rule 7)."
@@ -90,27 +90,27 @@ def test_a_reset_says_who_was_alone_and_since_when():
     ]
 
 
-def test_a_reset_knows_that_one_relieved_the_other():
+def test_a_reset_names_all_who_were_alone():
     events = join("ann", 0), join("bob", 100), leave("bob", 1000), leave("ann", 1100), join("cid", 1100)
-    assert "Only one, ann, then cid, had been left" in said(*events, of="rule 7")[0]
+    assert "Only one, ann, then cid, had been left" in sentences_with(*events, of="rule 7")[0]
 
 
 def test_the_last_one_out_ends_the_meeting():
-    assert said(join("ann", 0), leave("ann", 60), of="ended") == [
+    assert sentences_with(join("ann", 0), leave("ann", 60), of="ended") == [
         "09:01:00      Nobody is left: the meeting of 09:00:00 ended after 1 minute, never two at once (rule 8)."
     ]
 
 
-def test_a_handover_is_told_to_keep_the_sitting():
+def test_a_handover_does_not_end_the_sitting():
     events = join("ann", 0), leave("ann", 20), join("bob", 20), leave("bob", 45)
-    assert len(said(*events, of="never empty, and never together (rule 5)")) == 1
+    assert len(sentences_with(*events, of="never empty, and never together (rule 5)")) == 1
 
 
 # What does not count
 
 
-def test_a_void_stay_is_told_to_be_void():
-    assert said(join("ann", 0), leave("ann", 9.999), of="rule 4") == [
+def test_a_stay_that_is_too_short_is_void():
+    assert sentences_with(join("ann", 0), leave("ann", 9.999), of="rule 4") == [
         (
             "09:00:09.999  ann is gone after 9.999 seconds, having joined at 09:00:00: less than 10 seconds,"
             " so void, and in no list and no count (rule 4)."
@@ -118,20 +118,27 @@ def test_a_void_stay_is_told_to_be_void():
     ]
 
 
-def test_other_numbers_are_named():
+def test_sentences_have_the_numbers_of_the_rules():
     rules = Rules(min_stay_ms=2_500)
     assert (
-        "less than 2.5 seconds, so void" in said(join("ann", 0), leave("ann", 2), of="void", rules=rules)[0]
+        "less than 2.5 seconds, so void"
+        in sentences_with(join("ann", 0), leave("ann", 2), of="void", rules=rules)[0]
     )
 
 
 @pytest.mark.parametrize(
     ("events", "sentence"),
     [
-        ([join("ann", 0), join("ann", 5)], "ann was said to join, but was in already: ignored (rule 1)."),
+        (
+            [join("ann", 0), join("ann", 5)],
+            "ann was said to join, but was in already: ignored (rule 1).",
+        ),
         ([leave("ann", 5)], "ann was said to leave, but was not in: ignored (rule 1)."),
         ([end(5)], "The room was said to end, but nobody was in it: ignored (rule 1)."),
-        ([leave("ann", 5)] * 3, "ann was said to leave, which was said already: ignored, 2 times (rule 3)."),
+        (
+            [leave("ann", 5)] * 3,
+            "ann was said to leave, which was said already: ignored, 2 times (rule 3).",
+        ),
         (
             [join("ann", 5), leave("ann", 5)],
             "ann was said to join and to leave at one instant, which changes nothing (rule 2).",
@@ -142,29 +149,29 @@ def test_other_numbers_are_named():
         ),
     ],
 )
-def test_what_is_ignored_is_told_with_its_reason(events, sentence):
-    assert sum(line.endswith(sentence) for line in story(*events)) == 1
+def test_an_ignored_event_has_its_reason(events, sentence):
+    assert sum(line.endswith(sentence) for line in explain(*events)) == 1
 
 
-def test_a_leave_that_confirms_its_join_is_nothing_to_tell():
-    assert said(join("ann", 0), leave("ann", 60, joined_at=NINE), of="rule 3") == []
+def test_a_leave_that_repeats_its_join_is_not_a_duplicate():
+    assert sentences_with(join("ann", 0), leave("ann", 60, joined_at=NINE), of="rule 3") == []
 
 
-def test_a_join_said_twice_is_told_once_beside_a_leave_that_confirms_it():
+def test_a_repeated_join_is_one_duplicate_also_with_a_leave_that_repeats_it():
     events = join("ann", 0), join("ann", 0), leave("ann", 60, joined_at=NINE)
-    assert said(*events, of="rule 3") == [
+    assert sentences_with(*events, of="rule 3") == [
         "09:00:00      ann was said to join, which was said already: ignored (rule 3)."
     ]
 
 
-def test_an_inferred_leave_is_told_to_be_inferred():
+def test_an_inferred_leave_is_called_inferred():
     events = join("ann", 0), leave("ann", 60, inferred=Inferred.TIMEOUT)
-    assert len(said(*events, of="so it is inferred: nobody ever closed the stay (rule 3a)")) == 1
+    assert len(sentences_with(*events, of="so it is inferred: nobody ever closed the stay (rule 3a)")) == 1
 
 
-def test_an_overturned_guess_is_told_when_it_is_overturned():
+def test_an_overridden_inferred_leave_is_explained_at_the_reported_leave():
     events = join("ann", 0), leave("ann", 60, inferred=Inferred.SNAPSHOT), leave("ann", 90)
-    assert said(*events, of="rule 3a") == [
+    assert sentences_with(*events, of="rule 3a") == [
         (
             "09:01:30      ann was inferred to have left at 09:01:00, but a leave is reported now:"
             " that was wrong, and the stay went on (rule 3a)."
@@ -173,74 +180,76 @@ def test_an_overturned_guess_is_told_when_it_is_overturned():
 
 
 def test_the_end_of_the_room_is_the_reason_of_a_leave():
-    assert len(said(join("ann", 0), end(60), of="ann left because the room was ended (rule 1)")) == 1
+    assert (
+        len(sentences_with(join("ann", 0), end(60), of="ann left because the room was ended (rule 1)")) == 1
+    )
 
 
-# How things stand
+# The situation at the end
 
 
-def test_an_ongoing_meeting_is_told_with_those_in_it():
+def test_an_ongoing_meeting_names_its_participants():
     events = join("ann", 0), join("bob", 10)
-    assert story(*events, as_of=60)[-1] == (
+    assert explain(*events, as_of=60)[-1] == (
         "09:01:00      The meeting of 09:00:00 is ongoing, with ann and bob in it (rule 10)."
     )
 
 
-def test_who_is_left_alone_is_told_when_the_reset_comes():
+def test_one_person_left_alone_has_the_time_of_the_reset():
     events = join("ann", 0), join("bob", 10), leave("bob", 60)
-    assert story(*events, as_of=120)[-1] == (
+    assert explain(*events, as_of=120)[-1] == (
         "09:02:00      Should nobody come, the next meeting begins at 09:11:00 (rule 7)."
     )
 
 
-def test_who_has_not_waited_long_enough_has_no_meeting_yet():
-    assert story(join("ann", 0), as_of=20)[-1] == (
+def test_one_person_alone_for_a_short_time_has_no_meeting_yet():
+    assert explain(join("ann", 0), as_of=20)[-1] == (
         "09:00:20      ann in the room, in use for 20 seconds and never by two at once:"
         " no meeting yet (rule 6)."
     )
 
 
 def test_a_newcomer_is_pending():
-    assert story(join("ann", 0), join("bob", 51), as_of=60)[-1] == (
+    assert explain(join("ann", 0), join("bob", 51), as_of=60)[-1] == (
         "09:01:00      bob joined at 09:00:51, less than 10 seconds ago: pending, and nothing is decided"
         " from then on (rule 14)."
     )
 
 
-def test_nothing_is_told_of_what_comes_after_the_moment_asked_about():
-    assert said(join("ann", 0), leave("ann", 60), as_of=59, of="left") == []
+def test_events_after_the_time_of_the_explanation_are_not_in_it():
+    assert sentences_with(join("ann", 0), leave("ann", 60), as_of=59, of="left") == []
 
 
-# How it is told
+# Form
 
 
-def test_names_are_told_with_their_ids():
-    assert said(join("PA_x", 0), leave("PA_x", 60, user_name="Ann"), of="joined (rule 4)") == [
+def test_names_have_their_ids():
+    assert sentences_with(join("PA_x", 0), leave("PA_x", 60, user_name="Ann"), of="joined (rule 4)") == [
         "09:00:00      Ann (PA_x) joined (rule 4); 1 in the room."
     ]
 
 
 def test_a_new_day_has_a_heading():
-    told = list(explain_room([join("ann", 0), leave("ann", 60_000)], "blue", NINE + 60_000_000))
-    assert [line.strip() for line in told if line.startswith("\n")] == ["2026-01-31", "2026-02-01"]
+    lines = list(explain_room([join("ann", 0), leave("ann", 60_000)], "blue", NINE + 60_000_000))
+    assert [line.strip() for line in lines if line.startswith("\n")] == ["2026-01-31", "2026-02-01"]
 
 
-def test_yesterday_is_named():
-    assert "the meeting of 2026-01-31 09:00:00" in said(
+def test_a_time_on_another_day_has_its_date():
+    assert "the meeting of 2026-01-31 09:00:00" in sentences_with(
         join("ann", 0), leave("ann", 60_000), as_of=60_000, of="ended"
     )[0]  # fmt: skip
 
 
-def test_of_many_only_the_first_are_named():
+def test_of_many_participants_only_the_first_are_named():
     events = [join(f"p{n:02}", 0) for n in range(100)]
-    assert "p00, p01, p02, p03, p04 and 95 others joined" in said(*events, of="joined (rule 4)")[0]
+    assert "p00, p01, p02, p03, p04 and 95 others joined" in sentences_with(*events, of="joined (rule 4)")[0]
 
 
-def test_names_cannot_steer_the_terminal():
-    assert "\x1b" not in "".join(story(join("a\x1b[31m", 0, user_name="\x1b[2J")))
+def test_names_cannot_control_the_terminal():
+    assert "\x1b" not in "".join(explain(join("a\x1b[31m", 0, user_name="\x1b[2J")))
 
 
-def test_a_room_of_which_nothing_is_known_is_empty():
+def test_a_room_without_events_is_empty():
     assert [line.strip() for line in explain_changes([], "blue", NINE)] == [
         "The room 'blue' as of 2026-01-31 09:00:00 UTC",
         "2026-01-31",
@@ -249,22 +258,22 @@ def test_a_room_of_which_nothing_is_known_is_empty():
 
 
 @given(st.data())
-def test_the_story_tells_of_every_meeting_and_of_no_other(data):
+def test_the_explanation_has_every_meeting_and_no_other(data):
     rules = data.draw(rule_numbers())
     events = data.draw(histories(rules))
     as_of = data.draw(asked_as_of(events, rules))
     meetings = meetings_of(events, as_of=as_of, rules=rules)
-    told = "\n".join(explain_room(events, "room", as_of, rules=rules))
-    assert told.count("A meeting began at") + told.count("the next one began") == len(meetings)
-    assert told.count(" ended after ") == sum(not meeting.ongoing for meeting in meetings)
-    assert told.count(" is ongoing, ") == sum(meeting.ongoing for meeting in meetings)
+    text = "\n".join(explain_room(events, "room", as_of, rules=rules))
+    assert text.count("A meeting began at") + text.count("the next one began") == len(meetings)
+    assert text.count(" ended after ") == sum(not meeting.ongoing for meeting in meetings)
+    assert text.count(" is ongoing, ") == sum(meeting.ongoing for meeting in meetings)
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_every_sentence_of_every_scenario_names_a_rule(path):
     scenario = parse(path.read_text())
     rooms = {event.room for event in scenario.events}
-    told = [
+    sentences = [
         line
         for room in rooms
         for line in explain_room(
@@ -275,4 +284,4 @@ def test_every_sentence_of_every_scenario_names_a_rule(path):
         )
         if line.startswith("  ")
     ]
-    assert [line for line in told if not RULE.search(line)] == []
+    assert [line for line in sentences if not RULE.search(line)] == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from support.browser import Looking
+from support.browser import BrowserSession
 from support.running_service import Running
 
 SHOTS = Path("build/screenshots")
@@ -15,7 +15,7 @@ SHOTS = Path("build/screenshots")
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """A service in which a meeting begins after three seconds and not after thirty."""
+    """A service in which a meeting starts after three seconds and not after thirty."""
     running = Running(
         tmp_path_factory.mktemp("dashboard"),
         reads_per_5s=0,
@@ -30,9 +30,9 @@ def service(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    """One for each module and no longer: while it is there, a loop runs in this thread, and other tests have their own."""
+    """One for each module: while it is open, an event loop runs in this thread, and other tests have their own."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
-    assert found, "the tests look at the dashboard with Chromium: tests/install_servers.sh installs it"
+    assert found, "the tests of the dashboard need Chromium: tests/install_servers.sh installs it"
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=found, args=arguments)
@@ -41,17 +41,17 @@ def browser():
 
 
 @pytest.fixture
-def looking(service, browser, request):
-    """A browser that has signed in as an admin; nothing may be complained of on its console."""
-    eyes = Looking(service, browser)
-    yield eyes
+def dashboard(service, browser, request):
+    """A browser signed in as an admin. Its console must have no errors."""
+    session = BrowserSession(service, browser)
+    yield session
     SHOTS.mkdir(parents=True, exist_ok=True)
-    eyes.page.screenshot(path=SHOTS / f"{request.node.name[:80]}.png")
-    eyes.close()
-    assert eyes.complaints == []
+    session.page.screenshot(path=SHOTS / f"{request.node.name[:80]}.png")
+    session.close()
+    assert session.console_errors == []
 
 
 @pytest.fixture
 def room(request):
-    """A room of the test's own."""
+    """A room for this test only."""
     return request.node.name.removeprefix("test_")[:80]

@@ -1,9 +1,9 @@
-"""Who gets in, as what, and what they may not do."""
+"""Sign-in, sessions and access to pages."""
 
 import httpx2 as httpx
 import pytest
 
-from support.browser import BASE, Looking, csrf_in, signed_in, told
+from support.browser import BASE, BrowserSession, csrf_token_of, send_events, sign_in
 from support.running_service import Running, headcount
 from support.waiting import wait_until
 
@@ -21,83 +21,83 @@ PAGES = [
 
 
 @pytest.fixture
-def stranger(service):
+def anonymous(service):
     with httpx.Client(base_url=service.url, timeout=30) as client:
         yield client
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_whoever_has_not_signed_in_is_sent_to_the_door(stranger, path):
-    answer = stranger.get(BASE + path)
+def test_a_page_without_a_session_redirects_to_the_sign_in_page(anonymous, path):
+    answer = anonymous.get(BASE + path)
     assert answer.status_code == 303
     assert answer.headers["location"].startswith(f"{BASE}/sign-in")
 
 
-def test_after_signing_in_one_is_where_one_wanted_to_be(stranger, service):
-    place = stranger.get(f"{BASE}/meetings?room=blue").headers["location"]
-    assert 'name="next" value="/meetings?room=blue"' in stranger.get(place).text
-    answer = stranger.post(f"{BASE}/sign-in", data={"key": service.key, "next": "/meetings?room=blue"})
+def test_signing_in_leads_to_the_requested_page(anonymous, service):
+    place = anonymous.get(f"{BASE}/meetings?room=blue").headers["location"]
+    assert 'name="next" value="/meetings?room=blue"' in anonymous.get(place).text
+    answer = anonymous.post(f"{BASE}/sign-in", data={"key": service.key, "next": "/meetings?room=blue"})
     assert answer.headers["location"] == f"{BASE}/meetings?room=blue"
 
 
 @pytest.mark.parametrize(
     "place", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\r\nset-cookie: x=1"]
 )
-def test_nobody_is_led_away_by_signing_in(stranger, service, place):
-    answer = stranger.post(f"{BASE}/sign-in", data={"key": service.key, "next": place})
+def test_signing_in_never_redirects_to_another_site(anonymous, service, place):
+    answer = anonymous.post(f"{BASE}/sign-in", data={"key": service.key, "next": place})
     assert answer.headers["location"] == BASE
 
 
 @pytest.mark.parametrize("key", ["", "hc_", "hc_nosuchkeynosuchkeynosuchkeynosu", "<script>"])
-def test_a_key_that_is_none_is_refused_in_words(stranger, key):
-    answer = stranger.post(f"{BASE}/sign-in", data={"key": key})
+def test_an_invalid_key_is_refused_with_a_message(anonymous, key):
+    answer = anonymous.post(f"{BASE}/sign-in", data={"key": key})
     assert answer.status_code == 403
     assert "not known" in answer.text
     assert "headcount" not in answer.cookies
 
 
-def test_a_key_that_may_only_send_lets_nobody_look(stranger, service):
+def test_a_key_without_the_read_scope_cannot_sign_in(anonymous, service):
     key = service.make_key("default", "ingest")
-    assert stranger.post(f"{BASE}/sign-in", data={"key": key}).status_code == 403
+    assert anonymous.post(f"{BASE}/sign-in", data={"key": key}).status_code == 403
 
 
-def test_who_signs_out_is_out(service):
-    client = signed_in(service)
+def test_signing_out_ends_the_session(service):
+    client = sign_in(service)
     cookie = client.cookies["headcount"]
-    assert client.post(f"{BASE}/sign-out", data={"csrf": csrf_in(client)}).status_code == 303
+    assert client.post(f"{BASE}/sign-out", data={"csrf": csrf_token_of(client)}).status_code == 303
     with httpx.Client(base_url=service.url, cookies={"headcount": cookie}) as again:
         assert again.get(BASE).status_code == 303
 
 
-def test_a_revoked_key_ends_what_was_signed_in_with_it(service):
+def test_revoking_a_key_ends_its_sessions(service):
     key = service.make_key("default", "read")
-    client = signed_in(service, key)
+    client = sign_in(service, key)
     assert client.get(BASE).status_code == 200
     headcount("key", "revoke", "--database", service.database, key[3:11])
     wait_until(lambda: client.get(BASE).status_code == 303)
 
 
-def test_a_form_of_another_site_or_without_its_word_changes_nothing(service):
-    client = signed_in(service)
-    word = csrf_in(client)
+def test_a_form_from_another_site_or_without_its_token_changes_nothing(service):
+    client = sign_in(service)
+    token = csrf_token_of(client)
     foreign = {"sec-fetch-site": "cross-site"}
-    for fields, headers in (({}, {}), ({"csrf": "0" * 32}, {}), ({"csrf": word}, foreign)):
+    for fields, headers in (({}, {}), ({"csrf": "0" * 32}, {}), ({"csrf": token}, foreign)):
         answer = client.post(f"{BASE}/sign-out", data=fields, headers=headers)
         assert answer.status_code == 403
         assert client.get(BASE).status_code == 200
     assert client.post(f"{BASE}/sign-in", data={"key": service.key}, headers=foreign).status_code == 403
 
 
-def test_another_domains_meetings_are_not_there(service):
+def test_meetings_of_another_domain_are_not_found(service):
     key = service.make_key("elsewhere", "ingest", "read")
-    said = [
+    events = [
         {"room": "theirs", "kind": "join", "participant_id": "x", "user_id": "u-theirs", "at": 1_767_225_600},
         {"room": "theirs", "kind": "leave", "participant_id": "x", "at": 1_767_226_600},
     ]
     with service.client(key) as sender:
-        assert sender.post("/events?wait=true", json=said).status_code == 200
+        assert sender.post("/events?wait=true", json=events).status_code == 200
         (meeting,) = sender.get("/meetings").json()["data"]
-    ours, theirs = signed_in(service), signed_in(service, key)
+    ours, theirs = sign_in(service), sign_in(service, key)
     for path in (
         f"/meetings/{meeting['id']}",
         f"/meetings/{meeting['id']}.json",
@@ -110,10 +110,10 @@ def test_another_domains_meetings_are_not_there(service):
     assert "theirs" in theirs.get(f"{BASE}/meetings").text
 
 
-def test_a_link_lets_in_once(service, browser):
+def test_a_sign_in_link_works_once(service, browser):
     link = headcount("dashboard-link", "--database", service.database, "--viewer").stdout.strip()
     token = link.rpartition("link=")[2]
-    with httpx.Client(base_url=service.url) as preview:  # whoever only looks at it does not use it up
+    with httpx.Client(base_url=service.url) as preview:  # a GET does not use the link up
         assert preview.get(f"{BASE}/sign-in?link={token}").status_code == 200
     context = browser.new_context()
     page = context.new_page()
@@ -130,7 +130,7 @@ def test_a_link_lets_in_once(service, browser):
         assert late.get(f"{BASE}/sign-in?link={token}").status_code == 410
 
 
-def test_serve_prints_a_link_that_signs_in(tmp_path):
+def test_serve_prints_a_sign_in_link(tmp_path):
     running = Running(tmp_path).start()
     link = next(line.strip() for line in running.log.read_text().splitlines() if "link=" in line)
     with httpx.Client() as client:
@@ -140,8 +140,8 @@ def test_serve_prints_a_link_that_signs_in(tmp_path):
     running.stop()
 
 
-def test_pages_say_what_a_browser_may_do(service):
-    client = signed_in(service)
+def test_pages_have_a_content_security_policy(service):
+    client = sign_in(service)
     for path in ("", "/meetings", "/sign-in", "/nowhere"):
         headers = client.get(BASE + path).headers
         assert "script-src 'self'" in headers["content-security-policy"]
@@ -149,12 +149,12 @@ def test_pages_say_what_a_browser_may_do(service):
         assert headers["cache-control"] == "no-store"
 
 
-def test_behind_a_proxy_all_addresses_lead_through_it(service):
-    client = signed_in(service)
+def test_behind_a_proxy_all_addresses_have_its_prefix(service):
+    client = sign_in(service)
     page = client.get(BASE, headers={"x-forwarded-prefix": "/counts"}).text
-    led = {part.partition('"')[0] for part in page.split('href="')[1:] + page.split('src="')[1:]}
-    assert led
-    assert all(one.startswith(("/counts/dashboard", "#")) for one in led)
+    addresses = {part.partition('"')[0] for part in page.split('href="')[1:] + page.split('src="')[1:]}
+    assert addresses
+    assert all(one.startswith(("/counts/dashboard", "#")) for one in addresses)
     assert "/evil" not in client.get(BASE, headers={"x-forwarded-prefix": "//evil.example"}).text
 
 
@@ -169,23 +169,23 @@ def test_behind_a_proxy_all_addresses_lead_through_it(service):
         "😀 & <b>",
     ],
 )
-def test_names_are_data(service, browser, name, room):
+def test_names_are_never_markup(service, browser, name, room):
     room = f"{name} {room[:20]}"
-    told(
+    send_events(
         service,
         (room, "join", name, 30, {"user_name": name, "user_id": name}),
         (room, "join", f"{name}2", 29),
     )
-    looking = Looking(service, browser)
-    page = looking.at("")
-    shown = page.locator("tbody tr", has_text=room[:8]).first
-    assert name.replace("\u2028", " ") in shown.inner_text().replace("\u2028", " ")
-    shown.locator("th a").click()
+    dashboard = BrowserSession(service, browser)
+    page = dashboard.at("")
+    row = page.locator("tbody tr", has_text=room[:8]).first
+    assert name.replace("\u2028", " ") in row.inner_text().replace("\u2028", " ")
+    row.locator("th a").click()
     page.get_by_role("heading", level=1).wait_for()
     assert room.replace("\u2028", " ") in page.inner_text("h1").replace("\u2028", " ")
     page.locator(".chip", has_text=name).first.click()
     page.wait_for_url("**/person?*")
     assert page.locator("h1").inner_text().strip()
-    assert looking.complaints == []
-    looking.close()
-    told(service, (room, "end", None, 0))
+    assert dashboard.console_errors == []
+    dashboard.close()
+    send_events(service, (room, "end", None, 0))

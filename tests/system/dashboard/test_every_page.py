@@ -1,4 +1,4 @@
-"""What holds of every page: it is accessible, valid, fits a phone, and its words come from one place."""
+"""Every page is accessible, valid HTML, and fits a phone, and its texts come from one place."""
 
 import re
 from importlib.resources import files
@@ -8,7 +8,7 @@ import html5lib
 import pytest
 
 from headcount.dashboard.texts import Texts
-from support.browser import BASE, Looking, a_meeting, signed_in, told
+from support.browser import BASE, BrowserSession, create_meeting, send_events, sign_in
 
 AXE = Path("tests/node/node_modules/axe-core/axe.min.js")
 ROOM = "every page"
@@ -33,7 +33,7 @@ PAGES = [
     "/nowhere",
     "/sign-in",
 ]
-LOOKS = {
+VIEWPORTS = {
     "wide and light": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"},
     "narrow and dark": {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"},
 }
@@ -41,24 +41,24 @@ LOOKS = {
 
 @pytest.fixture(scope="module")
 def meeting(service):
-    told(
+    send_events(
         service,
         ("still going on", "join", "x", 90, {"user_name": "Xaver"}),
         ("still going on", "join", "y", 80),
     )
-    return a_meeting(service, ROOM)
+    return create_meeting(service, ROOM)
 
 
-@pytest.fixture(scope="module", params=LOOKS)
-def eyes(service, browser, request):
-    looking = Looking(service, browser, bypass_csp=True, **LOOKS[request.param])
-    yield looking
-    looking.close()
+@pytest.fixture(scope="module", params=VIEWPORTS)
+def session(service, browser, request):
+    dashboard = BrowserSession(service, browser, bypass_csp=True, **VIEWPORTS[request.param])
+    yield dashboard
+    dashboard.close()
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_can_be_used_by_everybody(eyes, meeting, path):
-    page = eyes.at(path.replace("MEETING", meeting))
+def test_a_page_is_accessible_and_fits_its_viewport(session, meeting, path):
+    page = session.at(path.replace("MEETING", meeting))
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
@@ -66,8 +66,8 @@ def test_a_page_can_be_used_by_everybody(eyes, meeting, path):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_valid(service, meeting, path):
-    text = signed_in(service).get(BASE + path.replace("MEETING", meeting)).text
+def test_a_page_is_valid_html(service, meeting, path):
+    text = sign_in(service).get(BASE + path.replace("MEETING", meeting)).text
     html5lib.HTMLParser(strict=True).parse(text)
     ids = re.findall(r'\bid="([^"]*)"', text)
     assert len(ids) == len(set(ids))
@@ -75,12 +75,12 @@ def test_a_page_is_valid(service, meeting, path):
     assert "onclick" not in text
 
 
-def test_every_word_that_is_asked_for_is_there_and_every_one_that_is_there_is_asked_for():
+def test_every_text_that_is_used_exists_and_every_text_is_used():
     folder = Path(str(files("headcount.dashboard")))
-    asked = "\n".join(path.read_text() for path in [*folder.rglob("*.html"), *folder.rglob("*.py")])
+    source = "\n".join(path.read_text() for path in [*folder.rglob("*.html"), *folder.rglob("*.py")])
     known = {re.sub(r"\.(one|other)$", "", name) for name in Texts().by_key}
-    named = set(re.findall(r"""(?:\bt|TEXTS)\(\s*["']([a-z_.]+)["']""", asked))
-    begun = tuple(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)*[._])(?:["'] ~|\{)""", asked))
+    named = set(re.findall(r"""(?:\bt|TEXTS)\(\s*["']([a-z_.]+)["']""", source))
+    prefixes = tuple(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)*[._])(?:["'] ~|\{)""", source))
     assert {name for name in named - known if not name.endswith((".", "_"))} == set()
-    unused = {name for name in known - named if not name.startswith(begun) and f'"{name}"' not in asked}
+    unused = {name for name in known - named if not name.startswith(prefixes) and f'"{name}"' not in source}
     assert unused == set()

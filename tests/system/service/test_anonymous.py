@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from support.browser import csrf_in, signed_in
+from support.browser import csrf_token_of, sign_in
 from support.raw_requests import answer_to, connected
 from support.running_service import Running
 from support.waiting import wait_until
@@ -174,7 +174,7 @@ NINES = "9" * 5_000
     ],
 )
 def test_invalid_parameters_of_a_page_are_refused(both, path):
-    assert signed_in(both).get(path).status_code in (400, 404)
+    assert sign_in(both).get(path).status_code in (400, 404)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ def test_invalid_parameters_of_a_page_are_refused(both, path):
     [("/settings/keys", "name"), ("/settings/keys/revoke", "id"), ("/shares/revoke", "digest")],
 )
 def test_a_form_with_a_nul_is_refused(both, path, field):
-    client = signed_in(both)
-    fields = {"csrf": csrf_in(client), field: "a\0b", "scope.read": "1"}
+    client = sign_in(both)
+    fields = {"csrf": csrf_token_of(client), field: "a\0b", "scope.read": "1"}
     assert client.post(f"/dashboard{path}", data=fields).status_code == 400
 
 

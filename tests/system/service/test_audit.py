@@ -11,7 +11,7 @@ import structlog
 from headcount.store.credentials import new_secret
 from headcount.store.open import open_store
 from headcount.telemetry.logging import Refusals
-from support.browser import BASE, csrf_in, signed_in
+from support.browser import BASE, csrf_token_of, sign_in
 from support.raw_requests import answer_to
 from support.running_service import Running, headcount
 from support.waiting import wait_until
@@ -41,12 +41,12 @@ def seen(service, name, **what):
 
 
 def test_signing_in_and_out_is_logged(service):
-    client = signed_in(service)
+    client = sign_in(service)
     (event,) = seen(service, "sign_in")
     assert event["level"] == "info"
     assert (event["domain"], event["key_id"], event["role"]) == ("default", service.key[3:11], "admin")
     assert (event["client"], event["method"]) == ("127.0.0.1", "key")
-    client.post(f"{BASE}/sign-out", data={"csrf": csrf_in(client)})
+    client.post(f"{BASE}/sign-out", data={"csrf": csrf_token_of(client)})
     assert len(seen(service, "sign_out", domain="default", client="127.0.0.1")) == 1
     link = (
         headcount("dashboard-link", "--database", service.database, "--viewer")
@@ -63,8 +63,8 @@ def test_signing_in_and_out_is_logged(service):
 
 
 def test_keys_links_and_shares_are_logged(service):
-    client = signed_in(service)
-    csrf = csrf_in(client)
+    client = sign_in(service)
+    csrf = csrf_token_of(client)
     made = client.post(f"{BASE}/settings/keys", data={"csrf": csrf, "name": "bot", "scope.read": "on"}).text
     (event,) = seen(service, "key_created", via="dashboard")
     assert (event["key_id"], event["scopes"]) == (service.key[3:11], ["read"])

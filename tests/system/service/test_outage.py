@@ -8,7 +8,7 @@ from contextlib import suppress
 import httpx2 as httpx
 import pytest
 
-from support.browser import signed_in
+from support.browser import sign_in
 from support.running_service import Running
 from support.servers import free_port
 from support.waiting import wait_until
@@ -64,7 +64,7 @@ def outage(request, postgres):
 def test_probes_answer_while_requests_wait_and_then_get_503(outage, tmp_path):
     service = Running(tmp_path, outage.url, request_s=REQUEST_S).start()
     try:
-        browser = signed_in(service)
+        browser = sign_in(service)
         with httpx.Client(base_url=service.url, timeout=60) as client, ThreadPoolExecutor(8) as many:
             key = {"Authorization": f"Bearer {service.key}"}
             client.get("/v1/meetings", headers=key).raise_for_status()

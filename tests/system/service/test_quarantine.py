@@ -7,7 +7,7 @@ from contextlib import closing
 import httpx2 as httpx
 import pytest
 
-from support.browser import signed_in
+from support.browser import sign_in
 from support.running_service import Running, headcount
 
 BAD = "bad <b>room</b>"
@@ -65,7 +65,7 @@ def test_a_room_that_fails_is_reported_with_the_reason_and_others_continue(servi
     doctor = headcount("doctor", "--database", service.database, check=False)
     assert doctor.returncode == 1
     assert "must name its participant_id" in doctor.stdout
-    page = signed_in(service).get("/dashboard/health").text
+    page = sign_in(service).get("/dashboard/health").text
     assert "bad &lt;b&gt;room&lt;/b&gt;" in page
     assert service.log.read_text().count("Traceback") == 1, "the log has it once, not at every attempt"
 

@@ -1,4 +1,4 @@
-"""What is taken along: files that hold all that was asked for, and open rightly."""
+"""Exports: files with all matches that other programs can read."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ import pytest
 from icalendar import Calendar
 from openpyxl import load_workbook
 
-from support.browser import BASE, a_meeting, signed_in, told
+from support.browser import BASE, create_meeting, send_events, sign_in
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -30,31 +30,31 @@ def sheet_of(answer, name=None):
 
 @pytest.fixture
 def client(service):
-    return signed_in(service)
+    return sign_in(service)
 
 
-def test_a_file_of_meetings_holds_all_that_fit_and_names_its_zone(service, client):
+def test_an_export_of_meetings_has_all_matches_and_names_its_time_zone(service, client):
     for number in range(60):
-        a_meeting(service, f"file {number:02}", ago=9_000 - number * 100, lasted=60)
-    a_meeting(service, "another", ago=9_000)
+        create_meeting(service, f"file {number:02}", ago=9_000 - number * 100, lasted=60)
+    create_meeting(service, "another", ago=9_000)
     asked = {"min_people": 2, "min_minutes": 0, "state": "over", "order": "asc"}
-    every = (
+    meetings = (
         service.client().get("/meetings?limit=100&ongoing=false&min_participants=2&order=asc").json()["data"]
     )
     lines = lines_of(client.get(f"{BASE}/meetings.csv", params=asked))
-    assert [line["Meeting"] for line in lines] == [one["id"] for one in every]
+    assert [line["Meeting"] for line in lines] == [one["id"] for one in meetings]
     assert [line["Meeting"] for line in sheet_of(client.get(f"{BASE}/meetings.xlsx", params=asked))] == [
-        one["id"] for one in every
+        one["id"] for one in meetings
     ]
     first = lines[0]
     began = datetime.fromisoformat(first["Start (Europe/Berlin)"])
-    assert (int(began.timestamp()), began.utcoffset()) == (every[0]["start_time"], timedelta(hours=1))
+    assert (int(began.timestamp()), began.utcoffset()) == (meetings[0]["start_time"], timedelta(hours=1))
     assert float(first["Length (s)"]) == pytest.approx(60, abs=1)
     assert (first["People"], first["Peak"], first["Ongoing"]) == ("2", "2", "false")
 
 
-def test_a_list_of_who_attended_has_real_times_and_shares(service, client, room):
-    meeting = a_meeting(service, room, ago=1_000, lasted=600)
+def test_an_export_of_attendance_has_native_times_and_percentages(service, client, room):
+    meeting = create_meeting(service, room, ago=1_000, lasted=600)
     bob = next(row for row in sheet_of(client.get(f"{BASE}/meetings/{meeting}.xlsx")) if row["Name"] == "Bob")
     joined = datetime.fromtimestamp(time.time() - 980, BERLIN).replace(tzinfo=None)
     assert abs(bob["First in (Europe/Berlin)"] - joined) < timedelta(seconds=20)
@@ -63,9 +63,9 @@ def test_a_list_of_who_attended_has_real_times_and_shares(service, client, room)
     assert bob["Still in"] is False
 
 
-def test_a_name_that_a_spreadsheet_would_run_is_harmless(service, client, room):
+def test_a_name_is_never_a_formula(service, client, room):
     formula = '=HYPERLINK("https://evil.example","here")'
-    told(
+    send_events(
         service,
         (room, "join", "x", 500, {"user_name": formula}), (room, "join", "y", 500),
         (room, "end", None, 100),
@@ -79,8 +79,8 @@ def test_a_name_that_a_spreadsheet_would_run_is_harmless(service, client, room):
     ]
 
 
-def test_a_calendar_has_the_meetings_of_a_room_and_of_a_person(service, client, room):
-    meeting = a_meeting(service, room)
+def test_a_calendar_has_the_meetings_of_a_room_or_a_person(service, client, room):
+    meeting = create_meeting(service, room)
     for path, asked in (("room", {"name": room}), ("person", {"id": f"u-ana-{room}"})):
         answer = client.get(f"{BASE}/{path}.ics", params=asked)
         assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
@@ -93,17 +93,17 @@ def test_a_calendar_has_the_meetings_of_a_room_and_of_a_person(service, client, 
         assert "Ana Silva" in str(event["DESCRIPTION"])
 
 
-def test_a_file_is_called_after_what_it_holds(client, service):
-    meeting = a_meeting(service, 'Ångström/2 "x"')
-    told_name = client.get(f"{BASE}/meetings/{meeting}.csv").headers["content-disposition"]
-    assert told_name.startswith('attachment; filename="')
-    assert re.search(r"filename\*=UTF-8''%C3%85ngstr%C3%B6m-2-x-20", told_name)
-    assert "/" not in told_name.split("UTF-8''")[0].removeprefix("attachment; ")
+def test_the_name_of_a_file_has_its_content(client, service):
+    meeting = create_meeting(service, 'Ångström/2 "x"')
+    disposition = client.get(f"{BASE}/meetings/{meeting}.csv").headers["content-disposition"]
+    assert disposition.startswith('attachment; filename="')
+    assert re.search(r"filename\*=UTF-8''%C3%85ngstr%C3%B6m-2-x-20", disposition)
+    assert "/" not in disposition.split("UTF-8''")[0].removeprefix("attachment; ")
 
 
-def test_the_file_is_behind_the_button(looking, service, room):
-    a_meeting(service, room)
-    page = looking.at(f"/meetings?room={room}")
+def test_a_file_is_exported_with_the_button(dashboard, service, room):
+    create_meeting(service, room)
+    page = dashboard.at(f"/meetings?room={room}")
     page.locator("summary", has_text="Take along").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
@@ -111,19 +111,19 @@ def test_the_file_is_behind_the_button(looking, service, room):
         assert [line["Room"] for line in csv.DictReader(file)] == [room]
 
 
-def test_usage_says_what_the_api_says(service, client, room):
-    a_meeting(service, room, ago=1_000, lasted=600)
+def test_usage_is_the_same_as_in_the_api(service, client, room):
+    create_meeting(service, room, ago=1_000, lasted=600)
     today = datetime.now(BERLIN).date()
     since = today - timedelta(days=1)  # it may be just after midnight
     asked = {"group": "day", "from": str(since), "timezone": "Europe/Berlin", "room": room}
-    said = service.client().get("/usage", params=asked).json()
+    answer = service.client().get("/usage", params=asked).json()
     page = client.get(
         f"{BASE}/usage.json", params={"room": room, "from": str(since), "to": str(today)}
     ).json()
     assert page["every"] == "hour"
-    assert page["total"]["meetings"] == said["totals"]["meetings"] == 1
-    assert int(page["total"]["time"]) == said["totals"]["participant_seconds"]
-    assert page["total"]["most"] == said["totals"]["max_participants"] == 2
+    assert page["total"]["meetings"] == answer["totals"]["meetings"] == 1
+    assert int(page["total"]["time"]) == answer["totals"]["participant_seconds"]
+    assert page["total"]["most"] == answer["totals"]["max_participants"] == 2
     assert sum(one["time"] for one in page["buckets"]) == pytest.approx(page["total"]["time"])
     assert sum(map(sum, page["week"])) * 60 == pytest.approx(page["total"]["time"], abs=1)
     lines = lines_of(
@@ -138,13 +138,13 @@ def test_usage_says_what_the_api_says(service, client, room):
     assert room in [row["Room"] for row in rooms]
 
 
-def test_of_a_long_time_the_rooms_come_after_the_page(looking, service, room):
-    a_meeting(service, room, ago=1_000, lasted=600)
-    page = looking.at("/usage?from=2025-01-01")
+def test_the_rooms_of_a_long_range_are_loaded_later(dashboard, service, room):
+    create_meeting(service, room, ago=1_000, lasted=600)
+    page = dashboard.at("/usage?from=2025-01-01")
     page.get_by_role("link", name=room, exact=True).wait_for()
 
 
-def test_a_day_of_twenty_five_hours_has_twenty_five_bars(client):
+def test_a_day_of_25_hours_has_25_buckets(client):
     page = client.get(f"{BASE}/usage.json?from=2026-10-25&to=2026-10-25&zone=Europe/Berlin").json()
     assert len(page["buckets"]) == 25
     assert page["buckets"][2]["start"] != page["buckets"][3]["start"]
@@ -153,7 +153,7 @@ def test_a_day_of_twenty_five_hours_has_twenty_five_bars(client):
 @pytest.mark.parametrize(
     "asked", ["from=2026-02-02&to=2026-02-01", "from=2010-01-01&to=2026-01-01", "from=soon"]
 )
-def test_days_that_make_no_sense_are_refused_in_words(client, asked):
+def test_invalid_days_are_refused_with_a_message(client, asked):
     answer = client.get(f"{BASE}/usage?{asked}")
     assert answer.status_code == 400
     assert 'role="alert"' in answer.text

@@ -1,11 +1,11 @@
-"""Webhooks on the pages, with real receivers: set up, tried, failed, set going again, told again, removed."""
+"""The webhook endpoint page with a real receiver: create, ping, disable, re-enable, resend, remove."""
 
 import re
 import time
 
 import pytest
 
-from support.html import Looking
+from support.html import FormClient
 from support.running_service import Running
 from support.waiting import wait_until
 from support.webhook_receivers import answers, receiving
@@ -24,9 +24,9 @@ def service(tmp_path_factory):
 
 @pytest.fixture
 def admin(service):
-    looking = Looking(service, service.key)
-    yield looking
-    looking.close()
+    client = FormClient(service, service.key)
+    yield client
+    client.close()
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def receiver():
 
 @pytest.fixture
 def place(admin, receiver):
-    """The page of an endpoint, which is gone afterwards."""
+    """The page of an endpoint, which is removed afterwards."""
     added = admin.send("/settings/webhooks", **{"url": receiver.url, "type.participant.joined": "on"})
     (place,) = PLACE.findall(added.headers["location"])
     yield place
@@ -46,12 +46,12 @@ def place(admin, receiver):
 
 
 def join(service, room):
-    said = {"room": room, "kind": "join", "participant_id": f"{room}-p", "at": int(time.time()) - 30}
+    event = {"room": room, "kind": "join", "participant_id": f"{room}-p", "at": int(time.time()) - 30}
     with service.client() as client:
-        assert client.post("/events", json=said).status_code == 200
+        assert client.post("/events", json=event).status_code == 200
 
 
-def test_a_webhook_is_added_and_what_it_is_told_stands_in_its_log(service, admin, receiver, place):
+def test_a_new_webhook_lists_its_deliveries(service, admin, receiver, place):
     join(service, "logged")
     receiver.wait_for(1)
     page = wait_until(lambda: found if "logged" in (found := admin.page(place)) else None)
@@ -60,21 +60,21 @@ def test_a_webhook_is_added_and_what_it_is_told_stands_in_its_log(service, admin
     assert receiver.url in admin.page("/settings")
 
 
-def test_an_address_that_does_not_answer_is_told_beside_its_form(admin):
-    with receiving() as gone:
-        url = gone.url
+def test_an_address_that_does_not_answer_is_an_error_of_the_form(admin):
+    with receiving() as stopped:
+        url = stopped.url
     page = admin.send("/settings/webhooks", 400, url=url).text
     assert "non-200 status code returned" in page
     assert f'value="{url}"' in page
 
 
-def test_the_ping_is_sent_and_its_answer_shown(admin, receiver, place):
+def test_the_response_to_a_ping_is_shown(admin, receiver, place):
     before = len(receiver.came)
     assert "It answered 200" in admin.send(f"{place}/test", 200).text
     assert len(receiver.came) == before + 1
 
 
-def test_one_that_failed_is_set_going_again_and_loses_nothing(service, admin, receiver, place):
+def test_a_disabled_webhook_loses_nothing_until_it_is_reenabled(service, admin, receiver, place):
     receiver.behave = answers(500, b"not today")
     join(service, "failing")
     page = wait_until(lambda: found if "Set it going again" in (found := admin.page(place)) else None)
@@ -86,7 +86,7 @@ def test_one_that_failed_is_set_going_again_and_loses_nothing(service, admin, re
     assert "Set it going again" not in admin.page(place)
 
 
-def test_a_message_is_sent_again_under_its_id(service, admin, receiver, place):
+def test_a_message_is_resent_with_the_same_id(service, admin, receiver, place):
     join(service, "again")
     first = receiver.wait_for(1)[0].id
     wait_until(lambda: first in admin.page(place))
@@ -94,39 +94,39 @@ def test_a_message_is_sent_again_under_its_id(service, admin, receiver, place):
     assert [one.id for one in receiver.wait(lambda came: len(came) == 2)] == [first, first]
 
 
-def test_a_secret_is_changed_without_a_gap(admin, place):
+def test_a_secret_is_rotated_without_a_gap(admin, place):
     (old,) = SECRET.findall(admin.page(place))
     admin.send(f"{place}/secrets")
-    new, kept = SECRET.findall(admin.page(place))
-    assert kept == old
+    new, other = SECRET.findall(admin.page(place))
+    assert other == old
     admin.send(f"{place}/secrets/drop", secret=old)
     assert SECRET.findall(admin.page(place)) == [new]
     admin.send(f"{place}/secrets/drop", 404, secret=new)
 
 
-def test_other_types_are_chosen(admin, receiver, place):
+def test_event_types_can_be_changed(admin, receiver, place):
     admin.send(place, **{"url": receiver.url, "type.meeting.ended": "on"})
     page = admin.page("/settings")
     assert '<span class="flag">meeting.ended</span>' in page
     assert '<span class="flag">participant.joined</span>' not in page
 
 
-def test_one_that_is_removed_is_gone(admin, receiver, place):
+def test_a_removed_webhook_is_not_found(admin, receiver, place):
     admin.send(f"{place}/remove")
     admin.page(place, 404)
     assert receiver.url not in admin.page("/settings")
 
 
-def test_a_viewer_sees_no_webhook(service, receiver, place):
-    viewer = Looking(service, service.make_key("default", "read"))
+def test_a_viewer_sees_no_webhooks(service, receiver, place):
+    viewer = FormClient(service, service.make_key("default", "read"))
     assert receiver.url not in viewer.page("/settings")
     viewer.page(place, 403)
     viewer.send(f"{place}/test", 403)
     viewer.close()
 
 
-def test_the_webhook_of_another_domain_is_not_there(service, place):
-    other = Looking(service, service.make_key("elsewhere", "admin"))
+def test_a_webhook_of_another_domain_is_not_found(service, place):
+    other = FormClient(service, service.make_key("elsewhere", "admin"))
     other.page(place, 404)
     other.send(f"{place}/remove", 404)
     other.close()

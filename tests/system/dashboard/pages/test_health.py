@@ -1,4 +1,4 @@
-"""Health: calm if all is well, and for each trouble a sentence that says what to do, with a button where there is one."""
+"""The health page of a real service: problems, how to fix them, and the buttons that do."""
 
 import json
 import sqlite3
@@ -9,14 +9,14 @@ import pytest
 
 from headcount.sources import standard_webhooks
 from headcount.sources.api import InboundRequest
-from support.browser import signed_in
-from support.html import Looking
+from support.browser import sign_in
+from support.html import FormClient
 from support.livekit_source import added
 from support.running_service import Running, headcount
 from support.waiting import wait_until
 from support.webhook_receivers import answers, receiving
 
-WELL = "All is well"
+HEALTHY = "All is well"
 MAPPING = {"kind": {"at": "/t", "join": ["in"], "leave": ["out"]}, "room": "/where", "participant_id": "/who"}
 
 
@@ -30,12 +30,12 @@ def service(tmp_path):
 
 @pytest.fixture
 def admin(service):
-    looking = Looking(service, service.key)
-    yield looking
-    looking.close()
+    client = FormClient(service, service.key)
+    yield client
+    client.close()
 
 
-def deliver(service, path, body, secret="word"):
+def send(service, path, body, secret="word"):
     said = InboundRequest(
         {"content-type": "application/json"},
         json.dumps(body).encode(),
@@ -45,71 +45,71 @@ def deliver(service, path, body, secret="word"):
     return httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)
 
 
-def test_health_and_rules_are_there_for_programs_without_any_secret(service):
-    client = signed_in(service)
+def test_health_and_rules_as_json_have_no_secrets(service):
+    client = sign_in(service)
     health = client.get("/dashboard/health.json").json()
     assert health["engine"]["alive"] is True
     assert health["timezone"]
     rules = client.get("/dashboard/settings.json").json()["rules"]
     assert any("rule 4" in rule for rule in rules)
-    for told in (str(health), str(rules)):
-        assert service.key not in told
-        assert "token" not in told
+    for text in (str(health), str(rules)):
+        assert service.key not in text
+        assert "token" not in text
 
 
-def test_a_service_that_does_well_says_so_in_a_line(admin):
+def test_a_healthy_service_has_no_notices(admin):
     page = admin.page("/health")
-    assert WELL in page
+    assert HEALTHY in page
     assert 'class="notice' not in page
     assert "entries worked in" in admin.page("/health/engine")
 
 
-def test_what_comes_from_a_source_is_counted_at_once(service, admin):
+def test_a_request_of_a_source_is_counted_at_once(service, admin):
     path = added(service, "generic", "--name", "own", "--secret", "word")
     body = {"room": "r", "kind": "join", "participant_id": "p", "at": int(time.time()) - 5}
-    assert deliver(service, path, body).json()["accepted"] == 1
+    assert send(service, path, body).json()["accepted"] == 1
     page = admin.page("/health")
-    assert WELL in page
+    assert HEALTHY in page
     assert "own" in page
     assert "0 s ago" in page or "1 s ago" in page
 
 
-def test_a_refused_delivery_is_told_with_what_to_do(service, admin):
+def test_a_refused_request_is_shown_with_how_to_fix_it(service, admin):
     path = added(service, "generic", "--name", "own", "--secret", "word")
-    assert deliver(service, path, {}, secret="other").status_code == 401
+    assert send(service, path, {}, secret="other").status_code == 401
     page = admin.page("/health")
-    assert WELL not in page
+    assert HEALTHY not in page
     assert "enter the same secret at both ends" in page
 
 
-def test_what_could_not_be_read_is_read_again_after_the_mapping_was_mended(service, admin, tmp_path):
+def test_dead_letters_are_parsed_again_after_the_mapping_is_fixed(service, admin, tmp_path):
     mapping = tmp_path / "mapping.json"
     mapping.write_text(json.dumps(MAPPING))
     path = added(service, "generic", "--mapping", str(mapping), "--secret", "word")
-    assert deliver(service, path, {"t": "in", "room": "<b>r", "who": "a"}).json()["kept"] is True
+    assert send(service, path, {"t": "in", "room": "<b>r", "who": "a"}).json()["kept"] is True
     assert "could not be read: it is kept" in admin.page("/health")
     assert "0 could be read now" in admin.send("/health/letters", 200).text
     with sqlite3.connect(service.database) as store:
         store.execute("update sources set options = replace(options, '/where', '/room')")
     assert "1 could be read now (1 new events); 0 are left" in admin.send("/health/letters", 200).text
-    assert WELL in admin.page("/health")
+    assert HEALTHY in admin.page("/health")
 
 
-def test_letters_of_another_domain_are_neither_shown_nor_read(service, tmp_path):
+def test_dead_letters_of_another_domain_are_neither_shown_nor_parsed(service, tmp_path):
     path = added(service, "generic", "--name", "theirs", "--secret", "word")
-    assert deliver(service, path, {"nothing": "of use"}).json()["kept"] is True
-    other = Looking(service, service.make_key("elsewhere", "admin"))
+    assert send(service, path, {"nothing": "of use"}).json()["kept"] is True
+    other = FormClient(service, service.make_key("elsewhere", "admin"))
     page = other.page("/health")
-    assert WELL in page
+    assert HEALTHY in page
     assert "theirs" not in page
     assert "0 could be read now (0 new events); 0 are left" in other.send("/health/letters", 200).text
     other.close()
 
 
-def test_a_viewer_sees_the_trouble_and_neither_bodies_nor_buttons(service):
+def test_a_viewer_sees_problems_without_bodies_and_buttons(service):
     path = added(service, "generic", "--secret", "word")
-    assert deliver(service, path, {"nothing": "of use"}).json()["kept"] is True
-    viewer = Looking(service, service.make_key("default", "read"))
+    assert send(service, path, {"nothing": "of use"}).json()["kept"] is True
+    viewer = FormClient(service, service.make_key("default", "read"))
     page = viewer.page("/health")
     assert "could not be read: it is kept" in page
     assert "of use" not in page
@@ -118,7 +118,7 @@ def test_a_viewer_sees_the_trouble_and_neither_bodies_nor_buttons(service):
     viewer.close()
 
 
-def test_an_endpoint_that_failed_is_told_and_set_going_again(service, admin):
+def test_a_disabled_endpoint_is_shown_and_reenabled(service, admin):
     with receiving(answers(500)) as receiver, service.client() as client:
         made = client.post("/webhooks", json={"url": receiver.url}).json()
         join = {"room": "r", "kind": "join", "participant_id": "p", "at": int(time.time()) - 30}
@@ -129,12 +129,12 @@ def test_an_endpoint_that_failed_is_told_and_set_going_again(service, admin):
         assert receiver.url in page
         receiver.behave = answers()
         admin.send(f"/settings/webhooks/{made['uuid']}/revive")
-        wait_until(lambda: WELL in admin.page("/health"))
+        wait_until(lambda: HEALTHY in admin.page("/health"))
 
 
-def test_a_source_that_cannot_be_polled_is_told_of(service, admin):
-    with receiving() as gone:
-        url = gone.url.removesuffix("/hook")
+def test_a_source_that_cannot_be_polled_is_shown(service, admin):
+    with receiving() as stopped:
+        url = stopped.url.removesuffix("/hook")
     secret = "devkey:a-secret-that-is-long-enough-for-anybody"
     headcount(
         "source", "add", "livekit", "--database", service.database, "--secret", secret,
