@@ -1,10 +1,10 @@
-"""The command line: what is asked for, what is answered, and with which exit code.
+"""Command line interface.
 
-Each command is one thin function. It knows its options and calls the library or the service;
-nothing is decided here. Answers go to standard output, everything about them to standard error.
+Responsible for options, output and exit codes. Must not decide anything: each command is a thin function that calls the library
+or the service. Results go to standard output, everything about them to standard error.
 """
 
-from headcount.cli import files, keys, polling, serve, sources, store, transfer, webhook_listen, webhooks
+from headcount.cli import files, keys, polling, serve, sources, store, transfer, webhooks
 from headcount.cli.group import main
 
 __all__ = [
@@ -16,7 +16,5 @@ __all__ = [
     "sources",
     "store",
     "transfer",
-    "vendor_exports",
-    "webhook_listen",
     "webhooks",
 ]

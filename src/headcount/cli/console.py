@@ -1,4 +1,7 @@
-"""Console: the one way in which commands print. What is shown may come from anybody who can name a room."""
+"""Console output of commands.
+
+Responsible for making text safe: anybody who can name a room can put control characters into it.
+"""
 
 import click
 
@@ -6,6 +9,6 @@ from headcount.terminal import escape_controls
 
 
 def echo(*lines: str, err: bool = False) -> None:
-    """Print lines, to standard error if `err`. Control characters are shown, not sent; a line stays one line."""
+    """Print lines, to standard error if `err`. Control characters are escaped, so that a line stays one line."""
     for line in lines:
         click.echo(escape_controls(line), err=err)

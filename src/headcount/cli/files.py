@@ -1,7 +1,6 @@
-"""Commands about files of events: sessionize, explain, timeline, tour.
+"""Commands for files of events: sessionize, explain, timeline, tour.
 
-Arrow and Numba are loaded by the commands that need them, so that asking for help does not wait
-for them.
+Arrow and Numba are loaded by the commands that need them, so that --help stays fast.
 """
 
 import os
@@ -32,7 +31,7 @@ _SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "K": 10**3, "M":
 
 
 class _Time(click.ParamType):  # type: ignore[type-arg]  # older clicks know none
-    """RFC 3339 with its zone, or milliseconds since 1970."""
+    """Time parameter: RFC 3339 with its zone, or milliseconds since 1970."""
 
     name = "time"
 
@@ -46,7 +45,7 @@ class _Time(click.ParamType):  # type: ignore[type-arg]  # older clicks know non
 
 
 class _Seconds(click.ParamType):  # type: ignore[type-arg]  # older clicks know none
-    """Seconds, to the millisecond, as milliseconds."""
+    """Duration parameter in seconds, converted to milliseconds."""
 
     name = "seconds"
 
@@ -60,7 +59,7 @@ class _Seconds(click.ParamType):  # type: ignore[type-arg]  # older clicks know 
 
 
 class _Size(click.ParamType):  # type: ignore[type-arg]  # older clicks know none
-    """A number of bytes, with a unit if need be."""
+    """Size parameter in bytes, or with a unit."""
 
     name = "size"
 
@@ -77,25 +76,25 @@ _RULES = Rules()
 
 
 def _with_rules(command: Callable[..., None]) -> Callable[..., None]:
-    """Lets a command be asked with other numbers than those of the rules; it is given `rules`."""
+    """Add options for the thresholds of the rules to a command, which gets `rules`."""
 
     @click.option(
         "--min-stay",
         type=_Seconds(),
         default=_RULES.min_stay_ms,
-        help="Shorter stays are void.  [default: 10]",
+        help="Minimum duration of a stay, in seconds.  [default: 10]",
     )
     @click.option(
         "--start-alone",
         type=_Seconds(),
         default=_RULES.start_alone_ms,
-        help="So long must somebody alone stay to be a meeting.  [default: 30]",
+        help="Minimum time one person alone must stay to start a meeting, in seconds.  [default: 30]",
     )
     @click.option(
         "--reset-alone",
         type=_Seconds(),
         default=_RULES.reset_alone_ms,
-        help="After so long left alone, a new meeting begins.  [default: 600]",
+        help="Time alone after which a new meeting starts, in seconds.  [default: 600]",
     )
     @wraps(command)
     def with_rules(*, min_stay: Ms, start_alone: Ms, reset_alone: Ms, **options: Any) -> None:
@@ -105,19 +104,19 @@ def _with_rules(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _about_one_room(command: Callable[..., None]) -> Callable[..., None]:
-    """What one says to ask about one room; the command is given `room` and `as_of`."""
+    """Add options that select one room to a command, which gets `room` and `as_of`."""
 
     @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-    @click.option("--room", "name", required=True, metavar="NAME", help="Which room.")
+    @click.option("--room", "name", required=True, metavar="NAME", help="Name of the room.")
     @click.option("--domain", metavar="NAME", help="The room's domain, and that of events that name none.")
-    @click.option("--as-of", type=_Time(), help="The moment that 'now' means.  [default: the latest event]")
+    @click.option("--as-of", type=_Time(), help="Evaluate as of this time.  [default: the latest event]")
     @_with_rules
     @wraps(command)
     def about_one_room(
         *, files: tuple[str, ...], name: str, domain: str | None, as_of: Ms | None, **options: Any
     ) -> None:
         with batch_extra():
-            from headcount.batch.one_room import read_room  # noqa: PLC0415 - only who asks pays
+            from headcount.batch.one_room import read_room  # noqa: PLC0415 - only this command needs it
         room = read_room(list(files), name, domain)
         command(room=room, as_of=room.latest if as_of is None else as_of, **options)
 
@@ -127,18 +126,20 @@ def _about_one_room(command: Callable[..., None]) -> Callable[..., None]:
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
-    "--out", metavar="DIR", help="Write the files into this directory instead of showing the meetings."
+    "--out", metavar="DIR", help="Directory to write the files into, instead of showing the meetings."
 )
 @click.option(
-    "--format", "fmt", type=click.Choice(_FORMATS), help="What to write.  [default: parquet with --out]"
+    "--format", "fmt", type=click.Choice(_FORMATS), help="Output format.  [default: parquet with --out]"
 )
-@click.option("--as-of", type=_Time(), help="The moment that 'now' means.  [default: the latest event]")
+@click.option("--as-of", type=_Time(), help="Evaluate as of this time.  [default: the latest event]")
 @_with_rules
 @click.option("--domain", default="default", show_default=True, help="The domain of events that name none.")
 @click.option(
     "--skip-bad", is_flag=True, help="Leave bad rows out; --out keeps them all, in rejected.ndjson."
 )
-@click.option("--max-memory", type=_Size(), help="Work in parts that need no more than this, like 4GB.")
+@click.option(
+    "--max-memory", type=_Size(), help="Memory limit, like 4GB; larger inputs are processed in parts."
+)
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 def sessionize(
     *,
@@ -149,12 +150,12 @@ def sessionize(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Work out the meetings in files of events.
+    """Derive meeting sessions from files of events.
 
     The files are Parquet, NDJSON or CSV; - is NDJSON on standard input.
     """
-    _refuse_parquet_on_a_stream(out, fmt)
-    sessions = _worked_out(
+    _refuse_parquet_on_stdout(out, fmt)
+    sessions = _sessions(
         list(files), rules, {key: value for key, value in options.items() if value}, quiet=quiet
     )
     if out is not None:
@@ -162,40 +163,40 @@ def sessionize(
     else:
         _show(sessions, fmt)
     if not quiet:
-        _summarize(sessions, rules, kept=out is not None)
+        _summarize(sessions, rules, stored=out is not None)
 
 
-def _refuse_parquet_on_a_stream(out: str | None, fmt: str | None) -> None:
+def _refuse_parquet_on_stdout(out: str | None, fmt: str | None) -> None:
     if out is None and fmt == "parquet":
         raise click.UsageError("Parquet is not for the screen: say where with --out DIR")
 
 
-def _worked_out(files: list[str], rules: Rules, options: dict[str, Any], *, quiet: bool) -> "Sessions":
+def _sessions(files: list[str], rules: Rules, options: dict[str, Any], *, quiet: bool) -> "Sessions":
     with batch_extra():
-        from headcount.batch.sessionize import sessionize as work_out  # noqa: PLC0415 - only who asks pays
+        from headcount.batch.sessionize import sessionize as run  # noqa: PLC0415 - only this command needs it
     with progress_bar(quiet=quiet) as progress:
-        return work_out(files, rules=rules, progress=progress, **options)
+        return run(files, rules=rules, progress=progress, **options)
 
 
 def _write(sessions: "Sessions", out: str, fmt: str) -> None:
-    from headcount.batch.io.writers import write_sessions  # noqa: PLC0415 - only who asks pays
+    from headcount.batch.io.writers import write_sessions  # noqa: PLC0415 - only this command needs it
 
     write_sessions(sessions, out, fmt)
 
 
 def _show(sessions: "Sessions", fmt: str | None) -> None:
-    from headcount.batch.io.terminal import show  # noqa: PLC0415 - only who asks pays
+    from headcount.batch.io.terminal import show  # noqa: PLC0415 - only this command needs it
 
     show(sessions, fmt, sys.stdout)
 
 
-def _summarize(sessions: "Sessions", rules: Rules, *, kept: bool) -> None:
-    """What was found; and of bad rows that are kept nowhere, the first ones."""
-    from headcount.batch.io.terminal import rejected_lines, summary_lines  # noqa: PLC0415 - only who asks pays
+def _summarize(sessions: "Sessions", rules: Rules, *, stored: bool) -> None:
+    """Print the summary, and the first rejected rows if they are not stored."""
+    from headcount.batch.io.terminal import rejected_lines, summary_lines  # noqa: PLC0415 - only this command needs it
 
     for line in summary_lines(sessions.summary, rules):
         echo(line, err=True)
-    if sessions.rejects is not None and not kept:
+    if sessions.rejects is not None and not stored:
         for line in rejected_lines(sessions.rejects, sessions.summary.rejected):
             echo(line, err=True)
 
@@ -203,9 +204,9 @@ def _summarize(sessions: "Sessions", rules: Rules, *, kept: bool) -> None:
 @main.command()
 @_about_one_room
 def explain(*, room: "OneRoom", as_of: Ms, rules: Rules) -> None:
-    """Tell the story of one room.
+    """Explain one room.
 
-    Who came, why the meetings began and ended when they did, and what was ignored.
+    Lists participants, why meetings started and ended, and ignored events.
     """
     from headcount.reporting.explain.room import explain_room  # noqa: PLC0415 - help does not need it
 
@@ -216,7 +217,7 @@ def explain(*, room: "OneRoom", as_of: Ms, rules: Rules) -> None:
 
 
 def _wrapped(sentence: str, width: int | None) -> list[str]:
-    """On a terminal, what does not fit on a line goes on beneath its beginning."""
+    """Wrap a sentence to the width of the terminal, with a hanging indent."""
     if width is None or len(sentence) <= width:
         return [sentence]
     return textwrap.wrap(sentence, width, subsequent_indent=" " * 16, break_on_hyphens=False)
@@ -224,15 +225,17 @@ def _wrapped(sentence: str, width: int | None) -> list[str]:
 
 @main.command()
 @_about_one_room
-@click.option("--from", "start", type=_Time(), help="Where the picture begins.  [default: its last 24 hours]")
-@click.option("--to", "end", type=_Time(), help="Where the picture ends.  [default: the end of all meetings]")
-@click.option("--width", type=click.IntRange(min=1), help="How wide it is.  [default: as the terminal]")
+@click.option("--from", "start", type=_Time(), help="Start of the chart.  [default: its last 24 hours]")
+@click.option("--to", "end", type=_Time(), help="End of the chart.  [default: the end of all meetings]")
+@click.option(
+    "--width", type=click.IntRange(min=1), help="Width in characters.  [default: that of the terminal]"
+)
 def timeline(
     *, room: "OneRoom", as_of: Ms, rules: Rules, start: Ms | None, end: Ms | None, width: int | None
 ) -> None:
-    """Draw one room in the terminal.
+    """Draw a chart of one room in the terminal.
 
-    Its meetings, who was in when, and how many at once.
+    Shows its meetings, participants and their number over time.
     """
     from headcount.kernel.replay import meetings_of  # noqa: PLC0415 - help does not need it
     from headcount.reporting.terminal_timeline import timeline as drawn  # noqa: PLC0415 - likewise
@@ -259,25 +262,28 @@ def timeline(
     help="Captured requests of Jitsi's event_sync.",
 )
 @click.option(
-    "--sample", required=True, metavar="FILE", help="A Parquet file of events, made up if there is none."
+    "--sample",
+    required=True,
+    metavar="FILE",
+    help="A Parquet file of events, generated if it does not exist.",
 )
 def tour(*, jitsi: str, sample: str) -> None:
-    """Show what it does, on two inputs.
+    """Demonstrate Headcount on two inputs.
 
-    Genuine output of a server, and a realistic sample, which is made if it is not there.
+    One is captured from a server, the other is a generated sample.
     """
     with batch_extra():
-        from headcount.demo.tour import demonstrate  # noqa: PLC0415 - only who asks pays
+        from headcount.demo.tour import demonstrate  # noqa: PLC0415 - only this command needs it
     demonstrate(jitsi, sample, sys.stdout)
 
 
 @contextmanager
 def batch_extra() -> Iterator[None]:
-    """Says what to install if the extra is missing. Raises `MissingExtra`."""
+    """Raise `MissingExtra` if the packages of the batch extra are missing."""
     if sys.platform == "linux":
-        # Arrow's default pool gives memory back and takes it again; with this one a run over ten
-        # million events spent less than half as long in the system. Huge pages spare it most of
-        # the faults that are left: NumPy asks for them by itself, this pool only if told.
+        # Arrow's default pool returns memory to the system and requests it again; with this one a run over ten
+        # million events spent less than half as long in the kernel. Huge pages avoid most of the remaining faults:
+        # NumPy requests them by default, this pool only with this setting.
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
         os.environ.setdefault("JE_ARROW_MALLOC_CONF", "thp:always")
     try:
@@ -294,11 +300,11 @@ def _refuse_without(missing: ModuleNotFoundError) -> NoReturn:
 
 @contextmanager
 def progress_bar(*, quiet: bool) -> Iterator[Any]:
-    """A bar on standard error while it is a terminal, else nothing."""
+    """Yield a function that updates a progress bar on standard error; None if that is not a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console  # noqa: PLC0415 - nobody sees it in a pipeline
+    from rich.console import Console  # noqa: PLC0415 - not needed in a pipeline
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - likewise
 
     bar = Progress(

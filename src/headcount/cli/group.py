@@ -1,4 +1,7 @@
-"""The command line's root: what can go wrong becomes one sentence and an exit code, for all commands alike."""
+"""Root command: errors of all commands become one message and an exit code.
+
+Responsible for that mapping. Must not know commands.
+"""
 
 import os
 import sys
@@ -15,13 +18,13 @@ _INTERRUPTED = 130
 
 
 class _Headcount(click.Group):
-    """Maps what can go wrong to one sentence and an exit code, for all commands alike."""
+    """Command group that maps errors to a message and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            _nobody_reads()
+            _discard_output()
             ctx.exit(0)
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
@@ -33,14 +36,14 @@ class _Headcount(click.Group):
             ctx.exit(_BAD)
 
 
-def _nobody_reads() -> None:
-    """Whoever read the output has gone. What is still to be flushed goes nowhere, in silence."""
+def _discard_output() -> None:
+    """Discard output that is still buffered: the reader of the pipe has closed it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: click.UsageError) -> str:
-    asked = error.ctx.command_path if error.ctx is not None else "headcount"
-    return f"{error.format_message().rstrip('.')} ({asked} --help tells more)"
+    command = error.ctx.command_path if error.ctx is not None else "headcount"
+    return f"{error.format_message().rstrip('.')} (see {command} --help)"
 
 
 def _sentence(error: Exception) -> str:

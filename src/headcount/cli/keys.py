@@ -13,22 +13,22 @@ from headcount.settings import Settings, url_of
 
 @main.group()
 def key() -> None:
-    """Make, list and revoke API keys."""
+    """Create, list and revoke API keys."""
 
 
 @key.command("create")
 @database_option
-@click.option("--domain", default="default", show_default=True, metavar="NAME", help="Whose key it is.")
+@click.option("--domain", default="default", show_default=True, metavar="NAME", help="Domain of the key.")
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     type=click.Choice(["ingest", "read", "admin"]),
-    help="What it may do; may be given several times.  [default: read]",
+    help="Scope of the key; may be repeated.  [default: read]",
 )
-@click.option("--name", default="", metavar="TEXT", help="What it is for.")
+@click.option("--name", default="", metavar="TEXT", help="Description of the key.")
 def create_api_key(*, settings: Settings, domain: str, scopes: tuple[str, ...], name: str) -> None:
-    """Make a key, and print it this once."""
+    """Create a key and print it. It is shown only once."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.service.access import create_key  # noqa: PLC0415 - likewise
     from headcount.store.open import open_store  # noqa: PLC0415 - likewise
@@ -51,7 +51,7 @@ def list_keys(*, settings: Settings) -> None:
     for one in store.keys.all():
         state = "valid" if one.revoked is None else "revoked"
         scopes = ",".join(sorted(one.scopes))
-        created, used = _minute(one.created), _minute(one.last_used)
+        created, used = _to_minute(one.created), _to_minute(one.last_used)
         echo(
             f"{one.id:<8}  {one.domain:<16}  {scopes:<18}  {created:<16}  {used:<16}  {state:<8}  {one.name}"
         )
@@ -85,16 +85,16 @@ def revoke_key(*, settings: Settings, key_id: str, keep_shares: bool) -> None:
     )
 
 
-def _minute(at: int | None) -> str:
+def _to_minute(at: int | None) -> str:
     return "never" if at is None else f"{datetime.fromtimestamp(at / 1_000, UTC):%Y-%m-%d %H:%M}"
 
 
 @main.command("dashboard-link")
 @database_option
-@click.option("--domain", default="default", show_default=True, help="Whose meetings are to be seen.")
-@click.option("--viewer", is_flag=True, help="For looking only; otherwise for changing things, too.")
+@click.option("--domain", default="default", show_default=True, help="Domain of the link.")
+@click.option("--viewer", is_flag=True, help="Read-only access instead of admin access.")
 def dashboard_link(*, settings: Settings, domain: str, viewer: bool) -> None:
-    """Print a link that signs one browser in, once, within the hour."""
+    """Print a one-time sign-in link, valid for 1 hour."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.service.access import create_sign_in_link  # noqa: PLC0415 - likewise
     from headcount.store.credentials import Role  # noqa: PLC0415 - likewise

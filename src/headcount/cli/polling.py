@@ -1,4 +1,4 @@
-"""Commands about polling: asking a video server who is in, and whether and how that is done all the time."""
+"""Commands for polling: configure it for a source, and poll once without changes."""
 
 import secrets
 from dataclasses import replace
@@ -8,7 +8,7 @@ import click
 
 from headcount.cli.console import echo
 from headcount.cli.serve import store_of, with_settings
-from headcount.cli.sources import named, source
+from headcount.cli.sources import find_source, source
 from headcount.errors import BadInput
 from headcount.settings import Settings
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 @source.command("change")
 @with_settings
 @click.argument("name")
-@click.option("--poll", default=None, metavar="URL", help="Ask the server there who is in, now and again.")
-@click.option("--poll-key", default=None, metavar="TEXT", help="What it lets us in by, if not by --secret.")
-@click.option("--every", default=None, type=float, metavar="SECONDS", help="How often to ask.  [default: 15]")
-@click.option("--no-poll", is_flag=True, help="Ask no more.")
+@click.option("--poll", default=None, metavar="URL", help="Address of the server to poll for participants.")
+@click.option("--poll-key", default=None, metavar="TEXT", help="Key for polling, if it is not --secret.")
+@click.option(
+    "--every", default=None, type=float, metavar="SECONDS", help="Interval between polls.  [default: 15]"
+)
+@click.option("--no-poll", is_flag=True, help="Stop polling.")
 def change_source(
     *,
     settings: Settings,
@@ -33,7 +35,7 @@ def change_source(
     every: float | None,
     no_poll: bool,
 ) -> None:
-    """Change whether and how a source polls. A running service follows within a second."""
+    """Change the polling of a source. A running server follows within a second."""
     from headcount.ingest.source_config import validate  # noqa: PLC0415 - help does not need it
 
     given = {
@@ -42,15 +44,15 @@ def change_source(
         if value is not None
     }
     if not given and not no_poll:
-        raise BadInput("say what to change: --poll URL, --poll-key, --every, or --no-poll")
+        raise BadInput("nothing to change: give --poll URL, --poll-key, --every, or --no-poll")
     store = store_of(settings)
-    row = named(store, settings["domain"], name)
-    kept = {
+    row = find_source(store, settings["domain"], name)
+    unchanged = {
         key: value
         for key, value in row.options.items()
         if not (no_poll and key in ("poll", "poll_key", "every"))
     }
-    options: dict[str, Any] = {**kept, **given}
+    options: dict[str, Any] = {**unchanged, **given}
     store.sources.change(validate(replace(row, options=options)))
     store.close()
     echo(f"'{name}' polls {options['poll']}." if "poll" in options else f"'{name}' does not poll.")
@@ -60,9 +62,9 @@ def change_source(
 @with_settings
 @click.argument("name")
 def poll_source(*, settings: Settings, name: str) -> None:
-    """Ask a server once who is in, and say what polling would change. Nothing is changed.
+    """Poll a server once and show what polling would change. Nothing is changed.
 
-    It needs no running service; with one, what it has not heard yet shows as a change.
+    No running server is needed. Events that a running server has not received yet show as changes.
     """
     import asyncio  # noqa: PLC0415 - help does not need it
 
@@ -73,9 +75,9 @@ def poll_source(*, settings: Settings, name: str) -> None:
     from headcount.ingest.source_config import configure  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
-    configured = configure(named(store, settings["domain"], name))
+    configured = configure(find_source(store, settings["domain"], name))
     if configured.polling is None:
-        raise BadInput(f"'{name}' does not poll: it was set up without --poll")
+        raise BadInput(f"'{name}' does not poll: it was created without --poll")
 
     rooms = active_rooms(store, configured)
 
@@ -98,14 +100,14 @@ def _show_poll(observed: "Observation", changes: "Reconciled") -> None:
     echo(f"{summarize(observed)}:")
     for one in sorted(observed.participants):
         since = "" if one.joined_at is None else f" since {format_timestamp(one.joined_at)}"
-        arrives = "" if one.has_joined else ", about to come"
-        echo(f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{arrives}")
-    echo("", "Polling would add, to what is known:")
+        connecting = "" if one.has_joined else ", still connecting"
+        echo(f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{connecting}")
+    echo("", "Polling would add:")
     for event in changes.joins:
         echo(
-            f"  {event.room}  {event.user_name or event.user_id or event.participant_id} came at {format_timestamp(event.at)}"
+            f"  {event.room}  {event.user_name or event.user_id or event.participant_id} joined at {format_timestamp(event.at)}"
         )
     for room, who in sorted(changes.memory.missing_since):
-        echo(f"  {room}  {who} has left, if the next list lacks them, too")
+        echo(f"  {room}  {who} leaves, if the next list lacks them, too")
     if not changes.joins and not changes.memory.missing_since:
         echo("  nothing")

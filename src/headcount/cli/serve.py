@@ -1,4 +1,4 @@
-"""Commands that serve: serve, demo, config."""
+"""Commands that run the server, and the options of settings for all commands."""
 
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Lets a command be told every setting; it is given `settings`."""
+    """Add an option for every setting to a command, which gets `settings`."""
 
     @click.option(
         "--config", "config_file", metavar="FILE", envvar="HEADCOUNT_CONFIG", help="A TOML file of settings."
@@ -31,15 +31,15 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         command(settings=read_settings(flags, file=config_file), **options)
 
     for setting in reversed(TABLE):
-        told = f"{setting.help}  [default: {setting.default}]"
-        with_ = click.option(setting.flag, setting.name, metavar="VALUE", help=told)(with_)
+        text = f"{setting.help}  [default: {setting.default}]"
+        with_ = click.option(setting.flag, setting.name, metavar="VALUE", help=text)(with_)
     return with_
 
 
 def database_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Lets a command be told where the store is; it is given `settings`."""
+    """Add the option --database to a command, which gets `settings`."""
 
-    @click.option("--database", metavar="URL", help="Where everything is kept: a file, or postgresql://…")
+    @click.option("--database", metavar="URL", help="Database: a file, or postgresql://…")
     @click.option(
         "--config", "config_file", metavar="FILE", envvar="HEADCOUNT_CONFIG", help="A TOML file of settings."
     )
@@ -53,7 +53,7 @@ def database_option(command: Callable[..., None]) -> Callable[..., None]:
 @main.command()
 @with_settings
 def serve(*, settings: Settings) -> None:
-    """Take events, work out meetings, answer: the service."""
+    """Run the Headcount server."""
     from headcount.service.access import create_first_key, create_sign_in_link  # noqa: PLC0415 - help does not need it
     from headcount.store.credentials import Role  # noqa: PLC0415 - likewise
 
@@ -91,27 +91,27 @@ def serve(*, settings: Settings) -> None:
     type=click.FloatRange(min=0.1, max=60),
     default=1.0,
     show_default=True,
-    help="How fast the rooms live.",
+    help="Speed of the simulated rooms.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same company.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the generated data.")
 @click.option(
     "--days",
     type=click.IntRange(0, 60),
     default=7,
     show_default=True,
-    help="So many days of history behind it.",
+    help="Days of generated history.",
 )
-@click.option("--remove", is_flag=True, help="Take the domain 'demo' out of the store again, and end.")
+@click.option("--remove", is_flag=True, help="Delete the domain 'demo' from the store, and exit.")
 def demo(*, settings: Settings, speed: float, seed: int, days: int, remove: bool) -> None:
-    """Serve a company that is made up, with live rooms and days behind it.
+    """Run the server with generated demo data.
 
     Everything is in the domain 'demo' of the store.
     """
-    from headcount.demo.run import DemoRun, name_of, remove_demo, remove_other_data  # noqa: PLC0415 - only who asks pays
+    from headcount.demo.run import DemoRun, name_of, remove_demo, remove_other_data  # noqa: PLC0415 - only this command needs it
 
     if remove:
         remove_demo(settings)
-        echo("The domain 'demo' is gone.")
+        echo("The domain 'demo' is deleted.")
         return
     remove_other_data(settings, name_of(seed, speed, days))
     with _serving(settings) as (service, server):
@@ -124,7 +124,7 @@ def demo(*, settings: Settings, speed: float, seed: int, days: int, remove: bool
 @main.command()
 @with_settings
 def config(*, settings: Settings) -> None:
-    """Show every setting, its value, and where that comes from."""
+    """Show every setting with its value and origin."""
     width = max(len(setting.name) for setting in TABLE)
     for setting in TABLE:
         value = settings.shown(setting.name)
@@ -132,7 +132,7 @@ def config(*, settings: Settings) -> None:
 
 
 def _announce(settings: Settings, sentence: str, **what: str) -> None:
-    """Print what whoever starts the service must know, in the form of the log."""
+    """Print a message to the operator, in the form of the log."""
     if settings["log_format"] != "json":
         echo(*sentence.split("\n"), err=True)
         return
@@ -143,7 +143,7 @@ def _announce(settings: Settings, sentence: str, **what: str) -> None:
 
 @contextmanager
 def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
-    """A service that works, and a server that listens; both stopped afterwards."""
+    """Yield a started service and its server; stop both afterwards."""
     from headcount.server.server import Server  # noqa: PLC0415 - likewise
     from headcount.service.container import Service  # noqa: PLC0415 - likewise
     from headcount.telemetry.logging import as_json, set_up_logging  # noqa: PLC0415 - help does not need it
@@ -165,14 +165,14 @@ def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
 
 
 def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
-    """The store of the settings."""
+    """Return the store of the settings."""
     from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
 
     return open_store(settings["database"], read_only=read_only)
 
 
 def audit(settings: Settings) -> None:
-    """Log what a command changes about who may do what, as the service does."""
+    """Set up the security log for a command that changes access."""
     from headcount.telemetry.logging import acting, set_up_logging  # noqa: PLC0415 - help does not need it
 
     set_up_logging(settings["log_level"], settings["log_format"])
@@ -180,8 +180,8 @@ def audit(settings: Settings) -> None:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run until it ends, on uvloop where there is one."""
-    import asyncio  # noqa: PLC0415 - who works on a file does not wait for it
+    """Run a coroutine to its end, on uvloop where that exists."""
+    import asyncio  # noqa: PLC0415 - commands on files do not need it
 
     factory = None
     if sys.platform != "win32":

@@ -1,7 +1,7 @@
-"""Commands about sources: which video servers may send, whether what they send arrives, what could not be read."""
+"""Commands for sources: create, list, test and delete them, and inspect dead letters."""
 
 import json
-import secrets as chance
+import secrets as random_secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,42 +26,42 @@ _WORDS = (
 
 @main.group()
 def source() -> None:
-    """Set up the video servers that send events, and see how they fare."""
+    """Manage the video servers that send events, and inspect what arrives."""
 
 
 @source.command("add")
 @with_settings
 @click.argument("kind")
-@click.option("--name", default=None, metavar="TEXT", help="What to call it.  [default: KIND]")
+@click.option("--name", default=None, metavar="TEXT", help="Name of the source.  [default: KIND]")
 @click.option(
     "--secret",
     "secrets",
     multiple=True,
     metavar="TEXT",
-    help="What signs its deliveries; several while one is changed. [default: one is made]",
+    help="Secret that verifies its requests; several during a rotation.  [default: a new one]",
 )
 @click.option(
-    "--count", multiple=True, metavar="ROLE", help="Count these, too: recorder, stream, screen or hidden."
+    "--count", multiple=True, metavar="ROLE", help="Also count this role: recorder, stream, screen or hidden."
 )
-@click.option("--leave-out", multiple=True, metavar="ROLE", help="Do not count these: phone or agent, say.")
+@click.option("--leave-out", multiple=True, metavar="ROLE", help="Exclude this role, like phone or agent.")
 @click.option(
     "--room-prefix",
     default="",
     metavar="TEXT",
-    help="What its rooms' names begin with here, to tell them from another source's.",
+    help="Prefix of its rooms' names, to distinguish them from another source's.",
 )
+@click.option("--mapping", default=None, metavar="FILE", help="For 'generic': the field mapping of its JSON.")
+@click.option("--poll", default=None, metavar="URL", help="Address of the server to poll for participants.")
+@click.option("--poll-key", default=None, metavar="TEXT", help="Key for polling, if it is not --secret.")
 @click.option(
-    "--mapping", default=None, metavar="FILE", help="For 'generic': where the fields are in its JSON."
+    "--every", default=None, type=float, metavar="SECONDS", help="Interval between polls.  [default: 15]"
 )
-@click.option("--poll", default=None, metavar="URL", help="Ask the server there who is in, now and again.")
-@click.option("--poll-key", default=None, metavar="TEXT", help="What it lets us in by, if not by --secret.")
-@click.option("--every", default=None, type=float, metavar="SECONDS", help="How often to ask.  [default: 15]")
 def add_source(
     *, settings: Settings, kind: str, name: str | None, secrets: tuple[str, ...], count: tuple[str, ...],
     leave_out: tuple[str, ...], room_prefix: str, mapping: str | None, poll: str | None, poll_key: str | None,
     every: float | None,
 ) -> None:  # fmt: skip
-    """Let a video server of KIND send events, and print the address to send them to."""
+    """Create a source for a video server of KIND, and print the address to send events to."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.ingest.source_config import ingest_path, validate  # noqa: PLC0415 - likewise
     from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
@@ -81,12 +81,12 @@ def add_source(
     if mapping is not None:
         options["mapping"] = _json_in(mapping)
     vendor = get_source(kind, options)
-    made = () if secrets or kind != "generic" else (f"whsec_{encode_base64(chance.token_bytes(24))}",)
+    made = () if secrets or kind != "generic" else (f"whsec_{encode_base64(random_secrets.token_bytes(24))}",)
     if not secrets and not made:
         raise BadInput(f"give --secret: {vendor.secret_description}")
     row = validate(
         SourceRow(
-            chance.token_urlsafe(18), kind, settings["domain"], name or kind, secrets or made, options,
+            random_secrets.token_urlsafe(18), kind, settings["domain"], name or kind, secrets or made, options,
             created=Clock().now(),
         )
     )  # fmt: skip
@@ -98,29 +98,27 @@ def add_source(
         echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:", "")
         echo(f"  {_base(settings)}{ingest_path(settings['prefix'], row)}", "")
         if made:
-            echo("Its secret, shown this once:", "", f"  {made[0]}", "")
-        echo("Try it, while the service runs, with: headcount source test " + row.name)
+            echo("Its secret, shown only once:", "", f"  {made[0]}", "")
+        echo("Test it while the server runs: headcount source test " + row.name)
     else:
-        echo(f"{vendor.title} sends nothing; a running service asks it who is in, for domain '{row.domain}'.")
+        echo(f"{vendor.title} sends nothing; a running server polls it for domain '{row.domain}'.")
     if poll:
-        echo("See who is in, and what polling would change, with: headcount source poll " + row.name)
+        echo("Show its participants and what polling would change: headcount source poll " + row.name)
 
 
 @source.command("list")
 @with_settings
-@click.option(
-    "--addresses", is_flag=True, help="Show the addresses to send to; who knows one can try to send."
-)
+@click.option("--addresses", is_flag=True, help="Show the addresses of sources; keep them private.")
 def list_sources(*, settings: Settings, addresses: bool) -> None:
-    """List the sources, when something last came, and how much of it was what."""
+    """List the sources with their last request and counters."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
-    rows, tallies, letters = store.sources.all(), store.sources.stats(), store.sources.count_dead_letters()
+    rows, stats, dead_letters = store.sources.all(), store.sources.stats(), store.sources.count_dead_letters()
     store.close()
     if not rows:
-        echo("There is no source yet; 'headcount source add KIND' makes one.")
+        echo("No sources yet. Create one with 'headcount source add KIND'.")
         return
     now = Clock().now()
     for row in rows:
@@ -128,42 +126,42 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
             f"{row.name}  ({row.kind}, domain {row.domain}{', from the settings file' if row.declared else ''})"
         )
         if addresses:
-            echo(f"    address     {_where(settings, row)}")
-        for line in _fare(
-            tallies.get(row.token, {}),
-            letters.get(row.token, 0),
+            echo(f"    address     {_address(settings, row)}")
+        for line in _status_lines(
+            stats.get(row.token, {}),
+            dead_letters.get(row.token, 0),
             now,
             sends=row.kind not in POLL_ONLY_SOURCES,
         ):
             echo(f"    {line}")
 
 
-def _where(settings: Settings, row: "SourceRow") -> str:
+def _address(settings: Settings, row: "SourceRow") -> str:
     from headcount.ingest.source_config import ingest_path  # noqa: PLC0415 - help does not need it
     from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
 
     if row.kind in POLL_ONLY_SOURCES:
-        return f"none: {POLL_ONLY_SOURCES[row.kind].title} is asked at {row.options['poll']}"
+        return f"none: {POLL_ONLY_SOURCES[row.kind].title} is polled at {row.options['poll']}"
     return _base(settings) + ingest_path(settings["prefix"], row)
 
 
-def _fare(tallies: "dict[str, SourceStat]", letters: int, now: int, *, sends: bool) -> list[str]:
+def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: int, *, sends: bool) -> list[str]:
     lines = []
-    last = tallies.get("deliveries")
+    last = stats.get("deliveries")
     if sends:
-        lines.append("last        " + ("nothing came yet" if last is None else _ago(last.last, now)))
-    counted = [f"{tallies[word].number:,} {word.replace('_', ' ')}" for word in _WORDS if word in tallies]
+        lines.append("last        " + ("nothing received yet" if last is None else _ago(last.last, now)))
+    counted = [f"{stats[word].number:,} {word.replace('_', ' ')}" for word in _WORDS if word in stats]
     if counted:
         lines.append("so far      " + ", ".join(counted))
-    polled = tallies.get("polls")
+    polled = stats.get("polls")
     if polled is not None:
         lines.append(f"polled      {_ago(polled.last, now)}: {polled.told}")
     for word in ("refused", "malformed", "unreadable", "ahead", "poll_failed"):
-        tally = tallies.get(word)
-        if tally is not None and tally.told:
-            lines.append(f"{word.replace('_', ' '):<11} {tally.told} ({_ago(tally.last, now)})")
-    if letters:
-        lines.append(f"kept        {letters:,} that could not be read: 'headcount source letters' shows them")
+        stat = stats.get(word)
+        if stat is not None and stat.told:
+            lines.append(f"{word.replace('_', ' '):<11} {stat.told} ({_ago(stat.last, now)})")
+    if dead_letters:
+        lines.append(f"dead dead_letters {dead_letters:,}: 'headcount source letters' lists them")
     return lines
 
 
@@ -171,11 +169,11 @@ def _fare(tallies: "dict[str, SourceStat]", letters: int, now: int, *, sends: bo
 @with_settings
 @click.argument("name")
 def remove_source(*, settings: Settings, name: str) -> None:
-    """Let a source send no more. What it sent stays."""
+    """Delete a source. Its events stay."""
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
 
     store = store_of(settings)
-    row = named(store, settings["domain"], name)
+    row = find_source(store, settings["domain"], name)
     store.sources.remove(row.token, Clock().now())
     store.close()
     _audit(settings, "source_removed", row)
@@ -185,17 +183,17 @@ def remove_source(*, settings: Settings, name: str) -> None:
 @source.command("secret")
 @with_settings
 @click.argument("name")
-@click.option("--add", "added", multiple=True, metavar="TEXT", help="From now on this one holds, too.")
-@click.option("--drop", "dropped", multiple=True, metavar="TEXT", help="This one holds no more.")
+@click.option("--add", "added", multiple=True, metavar="TEXT", help="Add a secret.")
+@click.option("--drop", "dropped", multiple=True, metavar="TEXT", help="Remove a secret.")
 def change_secret(*, settings: Settings, name: str, added: tuple[str, ...], dropped: tuple[str, ...]) -> None:
-    """Change a source's secrets: add the new one, change it at the vendor, drop the old one."""
+    """Rotate a source's secrets: add a new one, change it at the vendor, drop the old one."""
     store = store_of(settings)
-    row = named(store, settings["domain"], name)
+    row = find_source(store, settings["domain"], name)
     missing = [one for one in dropped if one not in row.secrets]
     if missing:
         raise BadInput(f"'{name}' has no such secret to drop")
-    kept = tuple(one for one in row.secrets if one not in dropped)
-    secrets = (*kept, *(one for one in added if one not in kept))
+    remaining = tuple(one for one in row.secrets if one not in dropped)
+    secrets = (*remaining, *(one for one in added if one not in remaining))
     if not secrets:
         raise BadInput(f"'{name}' would have no secret left: add another one first")
     store.sources.change(replace(row, secrets=secrets))
@@ -211,12 +209,12 @@ def change_secret(*, settings: Settings, name: str, added: tuple[str, ...], drop
     "--url",
     default=None,
     metavar="URL",
-    help="Where the service is.  [default: public_url, or host and port]",
+    help="Address of the server.  [default: public_url, or host and port]",
 )
-def try_source(*, settings: Settings, name: str, url: str | None) -> None:
-    """Send a signed sample through the front door of the running service, as the vendor would.
+def test_source(*, settings: Settings, name: str, url: str | None) -> None:
+    """Send a signed test event to the running server, as the vendor would.
 
-    Somebody comes to the room 'headcount-test' and goes at once: in no list and no count (rule 4).
+    A participant joins the room 'headcount-test' and leaves at once, which no list or count includes (rule 4).
     """
     import httpx2 as httpx  # noqa: PLC0415 - help does not need it
 
@@ -225,12 +223,12 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
     from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
-    row = named(store, settings["domain"], name)
+    row = find_source(store, settings["domain"], name)
     store.close()
     vendor = get_source(row.kind, row.options)
     if vendor.poll_only:
         raise BadInput(
-            f"{vendor.title} sends nothing, so there is nothing to test: 'headcount source poll {name}' asks it who is in"
+            f"{vendor.title} sends nothing, so there is nothing to test: poll it with 'headcount source poll {name}'"
         )
     signed_for = _base(settings) + ingest_path(settings["prefix"], row)
     target = (url or _base(settings)) + ingest_path(settings["prefix"], row)
@@ -253,27 +251,27 @@ def try_source(*, settings: Settings, name: str, url: str | None) -> None:
 
 @source.command("letters")
 @with_settings
-@click.option("--body", is_flag=True, help="Show the whole bodies.")
-def show_letters(*, settings: Settings, body: bool) -> None:
-    """Show deliveries that were genuine and could not be read, with the reason of each."""
+@click.option("--body", is_flag=True, help="Show the bodies.")
+def show_dead_letters(*, settings: Settings, body: bool) -> None:
+    """List dead letters: verified requests that could not be parsed, with the reason."""
     from headcount.timestamps import format_timestamp  # noqa: PLC0415 - help does not need it
 
     store = store_of(settings, read_only=True)
     names = {row.token: row.name for row in store.sources.all()}
-    for letter in store.sources.dead_letters():
-        name = names.get(letter.token, "a removed source")
-        echo(f"{letter.number}  {format_timestamp(letter.received)}  {name}: {letter.reason}")
+    for dead_letter in store.sources.dead_letters():
+        name = names.get(dead_letter.token, "a removed source")
+        echo(f"{dead_letter.number}  {format_timestamp(dead_letter.received)}  {name}: {dead_letter.reason}")
         if body:
-            echo(*letter.body.decode(errors="replace").split("\n"))
+            echo(*dead_letter.body.decode(errors="replace").split("\n"))
     store.close()
 
 
 @source.command("retry")
 @with_settings
-def retry_letters(*, settings: Settings) -> None:
-    """Read again what could not be read, after an update or a mended mapping; what can be read now is taken.
+def retry_source(*, settings: Settings) -> None:
+    """Retry dead letters, after an update or a corrected field mapping.
 
-    It needs no running service: the engine works it in when it runs.
+    No running server is needed: the engine processes the events when it runs.
     """
     from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.ingest.dead_letters import retry_dead_letters  # noqa: PLC0415 - likewise
@@ -291,14 +289,14 @@ def _audit(settings: Settings, name: str, row: "SourceRow") -> None:
     security_event(name, domain=row.domain, source=row.name, kind=row.kind)
 
 
-def named(store: "Store", domain: str, name: str) -> "SourceRow":
-    """The source of a domain that has this name. Raises `BadInput` that lists those there are."""
+def find_source(store: "Store", domain: str, name: str) -> "SourceRow":
+    """Return the source of a domain with this name. Raise `BadInput` with the existing ones."""
     rows = store.sources.all()
     for row in rows:
         if (row.domain, row.name) == (domain, name):
             return row
-    there = ", ".join(f"{row.name} (domain {row.domain})" for row in rows) or "none"
-    raise BadInput(f"the domain '{domain}' has no source '{name}'; there are: {there}")
+    existing = ", ".join(f"{row.name} (domain {row.domain})" for row in rows) or "none"
+    raise BadInput(f"the domain '{domain}' has no source '{name}'; there are: {existing}")
 
 
 def _base(settings: Settings) -> str:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @main.command("migrate")
 @database_option
-@click.option("--check", is_flag=True, help="Only say what is to be done; exit code 1 if anything is.")
+@click.option("--check", is_flag=True, help="Only list pending migrations; exit code 1 if there are any.")
 def migrate_store(*, settings: Settings, check: bool) -> None:
-    """Bring a store to what this release needs."""
+    """Apply pending database migrations."""
     from headcount.store.migrations import migrate, pending  # noqa: PLC0415 - help does not need it
     from headcount.store.open import connect  # noqa: PLC0415 - likewise
 
@@ -40,10 +40,10 @@ def migrate_store(*, settings: Settings, check: bool) -> None:
 @click.option(
     "--check",
     is_flag=True,
-    help="Only compare, and say where the first difference is; exit code 1 if there is one.",
+    help="Only compare and report the first difference; exit code 1 if there is one.",
 )
 def rebuild(*, settings: Settings, check: bool) -> None:
-    """Work everything out again from the log."""
+    """Rebuild all meetings from the event log."""
     from headcount.maintenance.rebuild import rebuild_tables  # noqa: PLC0415 - help does not need it
 
     difference = rebuild_tables(settings, check=check)
@@ -58,7 +58,7 @@ def rebuild(*, settings: Settings, check: bool) -> None:
 @click.argument("file", metavar="FILE")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def backup(*, settings: Settings, file: str, quiet: bool) -> None:
-    """Write all of the store into one FILE, while the service runs."""
+    """Back up the store into one FILE. The server may run."""
     from headcount.store.backup import backup as back_up  # noqa: PLC0415 - help does not need it
     from headcount.store.open import connect  # noqa: PLC0415 - likewise
 
@@ -67,7 +67,7 @@ def backup(*, settings: Settings, file: str, quiet: bool) -> None:
         digest = back_up(database, file, bar or _no_progress)
     database.close()
     echo(f"{file} holds all of {settings.shown('database')}.")
-    echo(_described(digest))
+    echo(_describe(digest))
 
 
 @main.command()
@@ -75,7 +75,7 @@ def backup(*, settings: Settings, file: str, quiet: bool) -> None:
 @click.argument("file", metavar="FILE")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def restore(*, settings: Settings, file: str, quiet: bool) -> None:
-    """Make a store of a backup FILE, and verify it. There must not be one yet."""
+    """Restore a backup FILE into a new store, and verify it."""
     from headcount.maintenance.rebuild import check_or_rebuild  # noqa: PLC0415 - help does not need it
     from headcount.store.backup import restore as put_back  # noqa: PLC0415 - likewise
 
@@ -91,7 +91,7 @@ def restore(*, settings: Settings, file: str, quiet: bool) -> None:
     echo(
         "The file has no digest of its log, because 'headcount backup' did not write it."
         if digest is None
-        else _described(digest)
+        else _describe(digest)
     )
     for difference in differences:
         echo(
@@ -101,18 +101,18 @@ def restore(*, settings: Settings, file: str, quiet: bool) -> None:
         )
 
 
-def _described(digest: "LogDigest") -> str:
+def _describe(digest: "LogDigest") -> str:
     return f"Log: {digest.entries:,} entries up to position {digest.end:,}, SHA-256 {digest.sha256}"
 
 
 def _no_progress(share: float, label: str) -> None:
-    """Where nobody watches."""
+    """Discard the progress where no terminal shows it."""
 
 
 @main.command()
 @with_settings
 def doctor(*, settings: Settings) -> None:
-    """Look for what is wrong, and say how to mend it; exit code 1 if anything is."""
+    """Check the installation and suggest fixes; exit code 1 if a check fails."""
     from headcount.maintenance.doctor import examine  # noqa: PLC0415 - help does not need it
 
     lines = examine(settings)

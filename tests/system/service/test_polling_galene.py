@@ -104,7 +104,7 @@ def test_commands_explain_that_galene_sends_nothing(service, galene):
     found = headcount("doctor", *flags, check=False).stdout
     assert "headcount source test" not in found
     listed = headcount("source", "list", "--addresses", *flags).stdout
-    assert "nothing came yet" not in listed
+    assert "nothing received yet" not in listed
     assert "address     none: Galene is asked at " in listed
 
 

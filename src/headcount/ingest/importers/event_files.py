@@ -1,11 +1,10 @@
-"""Importing: history from files into the log. What is imported is never late, and known again if it comes twice.
+"""Import of event files: Parquet, NDJSON and CSV in Headcount's own columns, into the log.
 
-Files are read by the batch side, whole columns at a time. A run that was cut off is taken up by
-running it again: what is there already is passed over.
+Responsible for limits and for log entries. Must not know file formats: the batch side reads files, whole columns at a time.
+Imported events are never late, and are recognized if they are imported again. An interrupted import can be repeated.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from headcount.batch.io.blocks import Problem
 from headcount.batch.io.readers import EventTable, read
 from headcount.engine.catch_up import Progress, catch_up
 from headcount.engine.rules_guard import require_same_rules
+from headcount.ingest.importers.result import Imported
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import (
@@ -32,7 +32,7 @@ from headcount.store.dedup import log_entry
 from headcount.store.open import Store
 from headcount.store.records import LogEntry, Origin
 
-_ROWS_AT_ONCE: Final = 20_000
+_BATCH_ROWS: Final = 20_000
 _PIECE_ROWS: Final = 500_000
 _IDENTITIES: Final = ("room", "participant_id", "user_id", "source_session")
 _KINDS: Final = (Kind.JOIN, Kind.LEAVE, Kind.END)
@@ -48,16 +48,6 @@ _NAMES: Final = (
 )
 
 
-@dataclass(slots=True)
-class Imported:
-    """What became of the rows of some files; `left_out` were no events and were skipped."""
-
-    accepted: int = 0
-    duplicates: int = 0
-    left_out: int = 0
-    worked_in: bool = False
-
-
 def import_files(
     store: Store,
     files: Sequence[str],
@@ -70,14 +60,14 @@ def import_files(
     max_stay: Ms | None = None,
     skip_bad: bool = False,
 ) -> Imported:
-    """Append the events of these files, and work them in unless a service that runs does so.
+    """Append the events of files, and process them unless a running service does.
 
-    Raises `BadInput` for what cannot be read, before anything of that piece is taken, and if the
-    store's rules are others.
+    Raise `BadInput` for rows that cannot be read, before any row of their piece is appended, and if the store has other
+    rules.
     """
     require_domain(domain)
     require_same_rules(store, rules)
-    done = Imported()
+    result = Imported()
     reading = read(
         list(files),
         skip_bad=skip_bad,
@@ -87,12 +77,12 @@ def import_files(
     for piece in reading:
         for entries in _entries(piece, domain, now(), limits):
             appended = store.log.append([entries])[0]
-            done.accepted += appended.accepted
-            done.duplicates += appended.duplicates
+            result.accepted += appended.accepted
+            result.duplicates += appended.duplicates
         progress(0.5 * reading.share, "reading")
-    done.left_out = reading.rejected
-    done.worked_in = catch_up(store, now, rules, max_stay, progress)
-    return done
+    result.rejected = reading.rejected
+    result.processed = catch_up(store, now, rules, max_stay, progress)
+    return result
 
 
 def _over_limits(rows: EventTable, limits: Limits, now: Ms) -> list[Problem]:
@@ -137,12 +127,12 @@ def _is_coded(column: pa.ChunkedArray) -> bool:
 
 
 def _entries(piece: pa.Table, domain: str, now: Ms, limits: Limits) -> Iterator[list[LogEntry]]:
-    """The rows of a piece as entries, in order of time."""
+    """Yield the rows of a piece as entries, in order of time."""
     if not len(piece):
         return
     piece = piece.sort_by("at")
-    for start in range(0, len(piece), _ROWS_AT_ONCE):
-        rows = piece.slice(start, _ROWS_AT_ONCE)
+    for start in range(0, len(piece), _BATCH_ROWS):
+        rows = piece.slice(start, _BATCH_ROWS)
         columns = {name: rows[name].to_pylist() for name in rows.column_names}
         if "user_name" in columns:
             names = columns["user_name"]

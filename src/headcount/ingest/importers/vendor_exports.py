@@ -1,7 +1,8 @@
-"""Importing history: files in the form in which a vendor gives them, into the log.
+"""Import of vendors' exports: webhook logs, reports and recordings, into the log.
 
-All files are read before anything of them is taken: what is wrong with the last line of the last one
-leaves the store as it was. What is imported is never late, and known again if it comes twice.
+Responsible for reading files, for limits, and for all or nothing: all files are parsed before any event is appended, so that an
+error in the last line of the last file leaves the store unchanged. Must not know formats. Imported events are never
+late, and are recognized if they are imported again.
 """
 
 import gzip
@@ -17,6 +18,7 @@ from typing import Final
 from headcount.engine.catch_up import Progress, catch_up
 from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput
+from headcount.ingest.importers.result import Imported
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import AHEAD_MS, Limits, limit_names, require_domain
@@ -28,78 +30,67 @@ from headcount.store.records import Origin
 from headcount.timestamps import format_timestamp
 
 _STANDARD_INPUT: Final = "-"
-_GZIP_MARK: Final = b"\x1f\x8b"
-_MOST_UNPACKED: Final = 100_000_000
-"""A packed file may not become larger than this: a few megabytes can unpack to gigabytes."""
-_ROWS_AT_ONCE: Final = 20_000
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_MAX_UNPACKED_BYTES: Final = 100_000_000
+"""A few megabytes of gzip can unpack to gigabytes."""
+_BATCH_EVENTS: Final = 20_000
 
 
 @dataclass(slots=True)
-class History:
-    """What some files tell: the events of those who count, how many of whom do not, and the bad rows."""
+class ParsedExports:
+    """Events of participants who count, the number of others by role, and rows that cannot be parsed."""
 
     events: list[Event] = field(default_factory=list)
-    not_counted: Counter[Role] = field(default_factory=Counter)
-    bad: list[BadInput] = field(default_factory=list)
+    excluded: Counter[Role] = field(default_factory=Counter)
+    errors: list[BadInput] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Taken:
-    """What became of the events of some files."""
-
-    accepted: int = 0
-    duplicates: int = 0
-    worked_in: bool = False
-
-
-def read_history(
-    form: ExportFormat, names: Sequence[str], asked: ExportOptions, counted: frozenset[Role], now: Ms, *, skip_bad: bool,
-    limits: Limits,
-) -> History:  # fmt: skip
-    """What these files tell. Raises `BadInput` for what cannot be read, and unless `skip_bad`, for bad rows."""
-    history = History()
+def parse_files(
+    export_format: ExportFormat, names: Sequence[str], options: ExportOptions, counted_roles: frozenset[Role], now: Ms,
+    *, skip_bad: bool, limits: Limits,
+) -> ParsedExports:  # fmt: skip
+    """Return the events of files. Raise `BadInput` for a file that cannot be read, and for bad rows unless `skip_bad`."""
+    parsed = ParsedExports()
     for name in names:
-        file = ExportFile(_unpacked(name), _called(name))
-        for event, role, _ in parse_export(form, file, asked, history.bad.append):
-            if role not in counted:
-                history.not_counted[role] += 1
+        file = ExportFile(_read(name), _display_name(name))
+        for event, role, _ in parse_export(export_format, file, options, parsed.errors.append):
+            if role not in counted_roles:
+                parsed.excluded[role] += 1
                 continue
-            history.events.append(_sensible(event, now, file.name, limits))
-    if history.bad and not skip_bad:
-        first = history.bad[0]
-        raise BadInput(first.reason, where=first.where, place=first.place, more=len(history.bad) - 1)
-    return history
+            parsed.events.append(_within_limits(event, now, file.name, limits))
+    if parsed.errors and not skip_bad:
+        first = parsed.errors[0]
+        raise BadInput(first.reason, where=first.where, place=first.place, more=len(parsed.errors) - 1)
+    return parsed
 
 
-def _called(name: str) -> str:
+def _display_name(name: str) -> str:
     return "standard input" if name == _STANDARD_INPUT else name
 
 
-def _unpacked(name: str) -> bytes:
-    """The bytes of a file, whether it is packed or not."""
-    raw = _bytes_of(name)
-    plain = _decompressed(raw, _called(name)) if raw.startswith(_GZIP_MARK) else raw
+def _read(name: str) -> bytes:
+    """Return the content of a file, decompressed if it is gzip."""
+    raw = _read_raw(name)
+    plain = _decompress(raw, _display_name(name)) if raw.startswith(_GZIP_MAGIC) else raw
     if not plain or plain.isspace():
-        raise BadInput("is empty", where=_called(name))
+        raise BadInput("is empty", where=_display_name(name))
     return plain
 
 
-def _decompressed(raw: bytes, where: str) -> bytes:
-    """Return what a gzip file unpacks to, without ever holding more than is allowed."""
+def _decompress(raw: bytes, where: str) -> bytes:
+    """Return the content of a gzip file, without holding more in memory than is allowed."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed:
-            plain = packed.read(_MOST_UNPACKED + 1)
+            plain = packed.read(_MAX_UNPACKED_BYTES + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadInput("cannot be unpacked: the gzip file is cut off or damaged", where=where) from error
-    if len(plain) > _MOST_UNPACKED:
-        reason = (
-            f"unpacks to more than {_MOST_UNPACKED:,} bytes: unpack it, look at it, and import it in parts"
-        )
+    if len(plain) > _MAX_UNPACKED_BYTES:
+        reason = f"unpacks to more than {_MAX_UNPACKED_BYTES:,} bytes: unpack it, look at it, and import it in parts"
         raise BadInput(reason, where=where)
     return plain
 
 
-def _bytes_of(name: str) -> bytes:
+def _read_raw(name: str) -> bytes:
     if name == _STANDARD_INPUT:
         return sys.stdin.buffer.read()
     try:
@@ -111,8 +102,8 @@ def _bytes_of(name: str) -> bytes:
         raise BadInput(reason, where=name) from error
 
 
-def _sensible(event: Event, now: Ms, where: str, limits: Limits) -> Event:
-    """Return the event within the limits. Raise `BadInput` for what no meeting of ours can have been."""
+def _within_limits(event: Event, now: Ms, where: str, limits: Limits) -> Event:
+    """Return the event within the limits. Raise `BadInput` for an event in the future."""
     if event.at > now + AHEAD_MS:
         raise BadInput(
             f"tells of {format_timestamp(event.at)}, which is yet to come: are its dates and its zone read as they were meant?",
@@ -124,36 +115,32 @@ def _sensible(event: Event, now: Ms, where: str, limits: Limits) -> Event:
         raise BadInput(error.reason, where=where) from error
 
 
-def take_history(
+def append_events(
     store: Store,
-    history: History,
+    events: Sequence[Event],
     domain: str,
     now: Callable[[], Ms],
     rules: Rules,
-    max_stay: Ms | None,
+    stale_after: Ms | None,
     progress: Progress,
-) -> Taken:
-    """Append what was read, and work it in unless a service that runs does so.
-
-    Raises `BadInput` if the store's rules are others.
-    """
+) -> Imported:
+    """Append events, and process them unless a running service does. Raise `BadInput` if the store has other rules."""
     require_domain(domain)
     require_same_rules(store, rules)
-    taken = Taken()
-    total = len(history.events)
-    for done, events in _in_order(history.events):
-        entries = [entry_of(event, domain, now(), Origin.IMPORTED) for event in events]
+    result = Imported()
+    for done, batch in _batches(events):
+        entries = [entry_of(event, domain, now(), Origin.IMPORTED) for event in batch]
         appended = store.log.append([entries])[0]
-        taken.accepted += appended.accepted
-        taken.duplicates += appended.duplicates
-        progress(0.5 * done / total, "taking")
-    taken.worked_in = catch_up(store, now, rules, max_stay, progress)
-    return taken
+        result.accepted += appended.accepted
+        result.duplicates += appended.duplicates
+        progress(0.5 * done / len(events), "importing")
+    result.processed = catch_up(store, now, rules, stale_after, progress)
+    return result
 
 
-def _in_order(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
-    """The events in order of time, so many at once, and how many are done with these."""
+def _batches(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
+    """Yield events in order of time, so many at once, with the number of events up to the end of the batch."""
     ordered = sorted(events, key=lambda event: event.at)
-    for start in range(0, len(ordered), _ROWS_AT_ONCE):
-        some = ordered[start : start + _ROWS_AT_ONCE]
-        yield start + len(some), some
+    for start in range(0, len(ordered), _BATCH_EVENTS):
+        batch = ordered[start : start + _BATCH_EVENTS]
+        yield start + len(batch), batch
