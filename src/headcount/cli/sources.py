@@ -228,7 +228,7 @@ def test_source(*, settings: Settings, name: str, url: str | None) -> None:
     vendor = get_source(row.kind, row.options)
     if vendor.poll_only:
         raise BadInput(
-            f"{vendor.title} sends nothing, so there is nothing to test: poll it with 'headcount source poll {name}'"
+            f"{vendor.title} sends nothing, so there is nothing to test: 'headcount source poll {name}' polls it"
         )
     signed_for = _base(settings) + ingest_path(settings["prefix"], row)
     target = (url or _base(settings)) + ingest_path(settings["prefix"], row)
