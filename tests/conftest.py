@@ -59,6 +59,14 @@ def _refuse(command, *_, **__):
     pytest.fail(f"mark this test with pytest.mark.process: it starts {command}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once(request, tmp_path_factory):
+    if hasattr(request.config, "workerinput"):
+        from support.compiled_once import compile_once
+
+        compile_once(tmp_path_factory.getbasetemp().parent / "compiling")
+
+
 @pytest.fixture(scope="session")
 def postgres():
     """A real PostgreSQL, one for each process of the tests."""
