@@ -141,7 +141,7 @@ def _address(settings: Settings, row: "SourceRow") -> str:
     from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
 
     if row.kind in POLL_ONLY_SOURCES:
-        return f"none: {POLL_ONLY_SOURCES[row.kind].title} is polled at {row.options['poll']}"
+        return f"none: {POLL_ONLY_SOURCES[row.kind].title} is asked at {row.options['poll']}"
     return _base(settings) + ingest_path(settings["prefix"], row)
 
 
