@@ -150,16 +150,16 @@ def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: int, *
     last = stats.get("deliveries")
     if sends:
         lines.append("last        " + ("nothing received yet" if last is None else _ago(last.last, now)))
-    counted = [f"{stats[word].number:,} {word.replace('_', ' ')}" for word in _WORDS if word in stats]
+    counted = [f"{stats[word].total:,} {word.replace('_', ' ')}" for word in _WORDS if word in stats]
     if counted:
         lines.append("so far      " + ", ".join(counted))
     polled = stats.get("polls")
     if polled is not None:
-        lines.append(f"polled      {_ago(polled.last, now)}: {polled.told}")
+        lines.append(f"polled      {_ago(polled.last, now)}: {polled.detail}")
     for word in ("refused", "malformed", "unreadable", "ahead", "poll_failed"):
         stat = stats.get(word)
-        if stat is not None and stat.told:
-            lines.append(f"{word.replace('_', ' '):<11} {stat.told} ({_ago(stat.last, now)})")
+        if stat is not None and stat.detail:
+            lines.append(f"{word.replace('_', ' '):<11} {stat.detail} ({_ago(stat.last, now)})")
     if dead_letters:
         lines.append(f"dead dead_letters {dead_letters:,}: 'headcount source letters' lists them")
     return lines

@@ -35,7 +35,7 @@ class SourceStats:
         if not number:
             return
         before = self._unwritten.get((row.token, what))
-        known = before.number if before is not None else 0
+        known = before.total if before is not None else 0
         self._unwritten[row.token, what] = SourceStat(row.token, what, known + number, now, message)
         self.totals[row.kind, what] = self.totals.get((row.kind, what), 0) + number
 

@@ -185,7 +185,7 @@ def _source_summary(source: SourceState, now: Ms) -> str:
         requests, events = source.count("deliveries"), source.count("events")
         return f"the last of {requests:,} deliveries came {_ago(now - last)}; {events:,} events so far"
     if polls is not None:
-        return f"polled {_ago(now - polls.last)}: {polls.told}{'; nothing was sent yet' if sends else ''}"
+        return f"polled {_ago(now - polls.last)}: {polls.detail}{'; nothing was sent yet' if sends else ''}"
     if sends:
         return "nothing came yet; 'headcount source test' tries the way in"
     return "it was not polled yet; 'headcount source poll' polls it"

@@ -123,7 +123,7 @@ class SourceState:
 
     def count(self, name: str) -> int:
         counter = self.counters.get(name)
-        return 0 if counter is None else counter.number
+        return 0 if counter is None else counter.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def read_state(store: Store, domain: str | None = None, unsaved: Iterable[Source
     counters, dead_letters = store.sources.stats(), store.sources.count_dead_letters()
     for one in unsaved:
         known = counters.setdefault(one.token, {})
-        known[one.what] = _added(known.get(one.what), one)
+        known[one.metric] = _added(known.get(one.metric), one)
     return StoreState(
         [SourceState(row, counters.get(row.token, {}), dead_letters.get(row.token, 0)) for row in sources],
         endpoint_states(store, store.endpoints.all(domain)),
@@ -236,13 +236,13 @@ def check_source(source: SourceState, now: Ms, *, is_active: bool) -> Iterator[F
     for counter, problem in _RECENT_PROBLEMS.items():
         seen = source.counters.get(counter)
         if seen is not None and now - seen.last < RECENT_MS:
-            yield Finding(problem, *subject, seen.number, now - seen.last, seen.told or "")
+            yield Finding(problem, *subject, seen.total, now - seen.last, seen.detail or "")
     if source.dead_letters:
         yield Finding(Problem.SOURCE_UNREADABLE, *subject, source.dead_letters)
     failure = source.poll_failure
     if failure is not None:
         yield Finding(
-            Problem.SOURCE_POLL_FAILED, *subject, failure.number, now - failure.last, failure.told or ""
+            Problem.SOURCE_POLL_FAILED, *subject, failure.total, now - failure.last, failure.detail or ""
         )
 
 
@@ -278,4 +278,4 @@ def _should_have_sent(source: SourceState, now: Ms) -> bool:
 def _added(known: SourceStat | None, unsaved: SourceStat) -> SourceStat:
     if known is None:
         return unsaved
-    return unsaved._replace(number=known.number + unsaved.number, told=unsaved.told or known.told)
+    return unsaved._replace(total=known.total + unsaved.total, detail=unsaved.detail or known.detail)

@@ -1,7 +1,8 @@
-"""Database: the few things that the two databases are asked for, and what may go wrong.
+"""Database: the interface of the two databases, and its errors.
 
-A `Connection` runs statements from `queries/`; a `Database` hands out connections for reading
-and one at a time for writing. Nothing above this knows which database it is.
+A `Connection` runs the statements of `sql/`. A `Database` provides connections for reading, and one at a time for writing.
+
+Responsible for the interface that hides which database it is. Must not know the tables.
 """
 
 import asyncio
@@ -16,10 +17,10 @@ T = TypeVar("T")
 
 
 class StoreError(HeadcountError):
-    """The store cannot do what was asked. The message says which, why and what to do.
+    """The store cannot do this. The message has the reason and how to fix it.
 
-    `reason` is fit for API clients. `where` is for operators only: the path of the file, or the address of the
-    server and its own words.
+    `reason` may be shown to API clients. `where` is for operators only: the path of the file, or the address of the
+    server and its message.
     """
 
     def __init__(self, reason: str, *, where: str = "") -> None:
@@ -28,7 +29,7 @@ class StoreError(HeadcountError):
 
 
 class StoreBusy(StoreError):
-    """The store cannot take anything just now; the same again may go through later.
+    """The store is unavailable for now; a retry may succeed.
 
     For example: the database is locked, the connection is lost, the disk is full.
     """
@@ -42,15 +43,15 @@ class StoreRejected(StoreError):
 
 
 class StoreTimeout(StoreBusy):
-    """The store has not answered for so long that nobody waits any more. Whether it did what was asked is not known."""
+    """The store did not answer in time. Whether it did the work is unknown."""
 
 
 class LeadershipLost(StoreError):
-    """Another process runs the engine now; what this one wanted to commit is void."""
+    """Another process runs the engine now, and nothing of this commit is stored."""
 
 
 class Connection(Protocol):
-    """One connection. Values are given by name, rows to be written by place."""
+    """One connection. Values are passed by name, and rows to write by position."""
 
     def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]: ...
     def row(self, name: str, /, **values: Any) -> tuple[Any, ...] | None: ...
@@ -63,10 +64,10 @@ class Connection(Protocol):
 
 
 class Database(Protocol):
-    """Where connections come from. `url` is fit to be shown: it holds no password. `writing` commits at its end, or undoes all of it.
+    """Provides connections. `url` has no password. `writing` commits at its end, or rolls back.
 
-    `write_new` writes rows that are all new, in one commit, and tells the last one's number; it is None, and
-    nothing is written, if one is known already or this is not the database or the number of rows for it.
+    `write_new` inserts rows that are all new, in one commit, and returns the number of the last one. It returns None,
+    and writes nothing, if one is a duplicate, or if the database or the number of rows is unsuitable.
     """
 
     @property
@@ -86,13 +87,13 @@ _PASSWORD: Final = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
 
 
 def mask_password(url: str) -> str:
-    """The URL of a database without passwords, wherever they may stand in it."""
+    """Return the URL of a database without its passwords."""
     return _PASSWORD.sub(r"\1***", _USER_AND_PASSWORD.sub(r"\1:***@", url))
 
 
 @contextmanager
 def consistent_read(database: Database) -> Iterator[Connection]:
-    """A connection that sees one moment, however much is committed meanwhile."""
+    """Give a connection that reads from one transaction."""
     with database.reading() as connection:
         connection.run_text(database.dialect.get("snapshot", "begin"))
         yield connection
@@ -101,9 +102,9 @@ def consistent_read(database: Database) -> Iterator[Connection]:
 
 @asynccontextmanager
 async def time_limit(seconds: float) -> AsyncIterator[None]:
-    """Raise `StoreTimeout` if the work inside, in the event loop, takes longer than this.
+    """Raise `StoreTimeout` if the work in the block takes longer than this.
 
-    A statement that runs in a thread is not interrupted; only nobody waits for it any more.
+    A statement in a thread is not interrupted, but its result is not waited for.
     """
     try:
         async with asyncio.timeout(seconds) as limit:
@@ -114,7 +115,7 @@ async def time_limit(seconds: float) -> AsyncIterator[None]:
         raise StoreTimeout(f"the store has not answered within {seconds:g} s: try again later") from None
 
 
-async def in_thread(seconds: float, work: Callable[..., T], *given: Any) -> T:
-    """Call what reads or writes the store, in a thread. Raise `StoreTimeout` if that takes longer than `seconds`."""
+async def in_thread(seconds: float, work: Callable[..., T], *arguments: Any) -> T:
+    """Call `work`, which uses the store, in a thread. Raise `StoreTimeout` if it takes longer than `seconds`."""
     async with time_limit(seconds):
-        return await asyncio.to_thread(work, *given)
+        return await asyncio.to_thread(work, *arguments)

@@ -1,7 +1,9 @@
-"""Known again: by what an entry is recognised when it is delivered twice.
+"""Deduplication: the keys by which the log recognizes an entry that arrives twice.
 
-Its source's id if it has one; else all that it says. Whoever writes entries asks here, so that
-what came by HTTP and comes again in a file is the same.
+The key is the hash of the event's id, or of all its fields if it has none.
+
+Responsible for keys and for building log entries, so that an event by HTTP and the same event in a file are one entry.
+Must not know where an event came from.
 """
 
 from hashlib import blake2b
@@ -11,7 +13,7 @@ from headcount.store.records import KIND_CODES, SNAPSHOT, LogEntry, Origin
 
 
 def id_key(event_id: str) -> bytes:
-    """The key of an event that has an id of its own."""
+    """Return the key of an event with an id."""
     return hash_key("id", event_id)
 
 
@@ -25,7 +27,7 @@ def content_key(
     source_session: str | None,
     joined_at: Ms | None,
 ) -> bytes:
-    """The key of an event that has none."""
+    """Return the key of an event without an id."""
     return hash_key(
         kind,
         room,
@@ -39,7 +41,7 @@ def content_key(
 
 
 def hash_key(*parts: str) -> bytes:
-    """Sixteen bytes that stand for these texts; none of them holds U+0000."""
+    """Return the hash of texts, 16 bytes. None of them contains U+0000."""
     return blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
 
@@ -72,7 +74,7 @@ def log_entry(
 
 
 def snapshot_entry(domain: str, received: Ms, room: str, at: Ms, participants: str) -> LogEntry:
-    """Return the log entry of a snapshot; `participants` is the JSON of those who are in the room."""
+    """Return the log entry of a snapshot; `participants` are those in the room, as JSON."""
     key = hash_key("snapshot", room, str(at), participants)
     return LogEntry(
         domain, room, SNAPSHOT, at, received, None, None, None, None, None, None, None, key, Origin.LIVE, participants

@@ -1,4 +1,7 @@
-"""Removing: all of a domain, for good."""
+"""Removal of a domain.
+
+Responsible for deleting all rows of a domain. Must not know who asks for it.
+"""
 
 from typing import Final
 
@@ -13,7 +16,8 @@ _TABLES: Final = (
 
 
 def remove_domain(database: Database, domain: str) -> None:
-    """Take all that is a domain's out of the store: events, what was made of them, and keys."""
+    """Delete all rows of a domain: events, projections, sources, webhooks and credentials."""
     with database.writing() as connection:
         for table in _TABLES:
+            # Built here, because a table cannot be a value.
             connection.write_text(f"delete from {table} where domain = ?", [(domain,)])  # noqa: S608 - our own

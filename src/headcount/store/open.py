@@ -1,4 +1,7 @@
-"""Opening: from the text of a setting to a store that is ready for use."""
+"""Opening a store: from the text of a setting to a store that is ready for use.
+
+Responsible for choosing the database and for migrations at the start. Must not know who uses the store.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,7 @@ from headcount.store.webhooks import Deliveries, Endpoints
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Everything that is kept: the log, what the engine made of it, answers from that, what is told and to whom, keys and sources."""
+    """The parts of a store on one database."""
 
     database: Database
     log: Log
@@ -43,9 +46,9 @@ class Store:
 
 
 def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) -> Store:
-    """The store at `url`: a file name, `sqlite:///FILE` or `postgresql://…`, migrated if need be.
+    """Open the store at `url`: a file name, `sqlite:///FILE` or `postgresql://…`. Apply pending migrations.
 
-    Raises `StoreError` if it cannot be opened or is not ours.
+    Raise `StoreError` if it cannot be opened or is not a store of this release.
     """
     database = connect(url, synchronous=synchronous, read_only=read_only)
     if not read_only:
@@ -59,7 +62,7 @@ def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) 
 
 
 def store_on(database: Database) -> Store:
-    """The store in a database that is migrated."""
+    """Return the store in a migrated database."""
     return Store(
         database,
         Log(database),
@@ -79,10 +82,10 @@ def store_on(database: Database) -> Store:
 
 
 def connect(url: str, *, synchronous: str = "full", read_only: bool = False) -> Database:
-    """The database at `url`, as it is."""
+    """Return the database at `url` without migrations."""
     if url.startswith(("postgresql://", "postgres://")):
         try:
-            from headcount.store.postgres import PostgresDatabase  # noqa: PLC0415 - only who asks pays
+            from headcount.store.postgres import PostgresDatabase  # noqa: PLC0415 - an optional dependency
         except ModuleNotFoundError as missing:
             raise MissingExtra("postgres", missing.name or "") from missing
         return PostgresDatabase(url, synchronous=synchronous)

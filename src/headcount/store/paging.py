@@ -1,10 +1,11 @@
-"""Paging: the entries of one meeting, some at a time.
+"""Paging: the entries of one meeting in pages.
 
-A page is asked for by naming somebody: those after them, or before them. But the same connection may have
-come again, and then it has several entries in a meeting. So `after` means after the *last* entry of that
-participant, and `before` before the *first*. Whoever goes on from page to page names the participant at
-the end of each, so a page never ends on an entry whose participant has another one further on: what lies
-between the two would be lost. If no entry of a page may be its end, the page is longer than asked for.
+A cursor is a participant, who may have several entries in a meeting. `after` means after the *last* entry of the
+participant, `before` means before the *first*. A client continues with the participant at the end of a page, so a page
+never ends with an entry whose participant has another one beyond it: the entries between the two would be skipped. If
+no entry may end a page, the page is longer than requested.
+
+Responsible for pages of entries. Must not know lists of meetings.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,16 +28,16 @@ _START: Final[_Place] = (-1, "")
 def entries_page(
     connection: Connection, meeting: MeetingRow, limit: int, after: str | None, before: str | None
 ) -> list[Entry] | None:
-    """The entries next after `after` or next before `before`, in order; None if there is no such participant."""
+    """Return the entries after `after` or before `before`, in order, or None if there is no such participant."""
     if before is not None:
         place = _place(connection, meeting, before, last=False)
-        return None if place is None else _towards_the_start(connection, meeting, limit, place)[::-1]
+        return None if place is None else _page_before(connection, meeting, limit, place)[::-1]
     place = _START if after is None else _place(connection, meeting, after, last=True)
-    return None if place is None else _towards_the_end(connection, meeting, limit, place)
+    return None if place is None else _page_after(connection, meeting, limit, place)
 
 
 def entries_in_pages(connection: Connection, meeting: MeetingRow, size: int) -> Iterator[list[Entry]]:
-    """All entries of a meeting in order, about so many at a time; no page is empty."""
+    """Yield all entries of a meeting in order, in pages of about `size`; no page is empty."""
     carried = _entries(connection, meeting, ())
     place = _START
     while True:
@@ -62,12 +63,12 @@ def entries_in_pages(connection: Connection, meeting: MeetingRow, size: int) -> 
 
 
 def in_order(entry: Entry) -> _Place:
-    """By join, then participant_id (R11)."""
+    """Return the sort key: join, then participant_id (R11)."""
     return entry.join, entry.participant_id
 
 
 def entry_in_meeting(row: StayRow, meeting: MeetingRow) -> Entry | None:
-    """What a meeting shows of a stay."""
+    """Return the entry of a stay in a meeting, or None."""
     stay = stay_of(row.participant_id, row.join, row.leave, row.left_by, row.user_id, row.user_name)
     return clip_stay(stay, meeting.start, meeting.end)
 
@@ -75,63 +76,67 @@ def entry_in_meeting(row: StayRow, meeting: MeetingRow) -> Entry | None:
 def stay_of(
     participant_id: str, join: Ms, leave: Ms | None, left_by: str | None, user_id: str | None, user_name: str | None
 ) -> Stay:  # fmt: skip
-    """The kernel's stay of a row."""
+    """Return the stay of a row."""
     return Stay(participant_id, join, leave, _LEFT_BY[left_by], user_id, user_name)
 
 
-def _towards_the_end(connection: Connection, meeting: MeetingRow, limit: int, place: _Place) -> list[Entry]:
-    most = limit
+def _page_after(connection: Connection, meeting: MeetingRow, limit: int, place: _Place) -> list[Entry]:
+    size = limit
     while True:
         join, who = place
         rows = connection.rows(
-            "select_stays_after", **_within(meeting), limit=most + 1, after_join=join, after_participant=who
+            "select_stays_after", **_within(meeting), limit=size + 1, after_join=join, after_participant=who
         )
         entries = [one for one in _entries(connection, meeting, rows) if in_order(one) > place]
-        further = set() if len(entries) <= most else _coming_again(connection, meeting, entries[:most], ">")
-        page = _cut(entries[:most], limit, further, whole=len(entries) <= most)
+        beyond = (
+            set() if len(entries) <= size else _with_entries_beyond(connection, meeting, entries[:size], ">")
+        )
+        page = _cut(entries[:size], limit, beyond, is_last=len(entries) <= size)
         if page is not None:
             return page
-        most *= 2
+        size *= 2
 
 
-def _towards_the_start(connection: Connection, meeting: MeetingRow, limit: int, place: _Place) -> list[Entry]:
-    """The nearest first."""
-    most = limit
+def _page_before(connection: Connection, meeting: MeetingRow, limit: int, place: _Place) -> list[Entry]:
+    """Return the entries before a place, the nearest first."""
+    size = limit
     while True:
         join, who = place
         rows = connection.rows(
             "select_stays_before",
             **_within(meeting),
-            limit=most + 1,
+            limit=size + 1,
             before_join=join,
             before_participant=who,
         )
         entries = [one for one in _entries(connection, meeting, rows) if in_order(one) < place][::-1]
-        further = set() if len(entries) <= most else _coming_again(connection, meeting, entries[:most], "<")
-        page = _cut(entries[:most], limit, further, whole=len(entries) <= most)
+        beyond = (
+            set() if len(entries) <= size else _with_entries_beyond(connection, meeting, entries[:size], "<")
+        )
+        page = _cut(entries[:size], limit, beyond, is_last=len(entries) <= size)
         if page is not None:
             return page
-        most *= 2
+        size *= 2
 
 
-def _cut(entries: list[Entry], limit: int, further: set[str], *, whole: bool) -> list[Entry] | None:
-    """The page that `entries` begin with. `further` are the participants who have entries beyond them."""
-    if whole and len(entries) <= limit:
+def _cut(entries: list[Entry], limit: int, beyond: set[str], *, is_last: bool) -> list[Entry] | None:
+    """Return the page at the beginning of `entries`, or None. `beyond` are participants with entries after these."""
+    if is_last and len(entries) <= limit:
         return entries
     last = {entry.participant_id: n for n, entry in enumerate(entries)}
-    ends = sorted(n for who, n in last.items() if who not in further)
+    ends = sorted(n for who, n in last.items() if who not in beyond)
     fitting = [n for n in ends if n < limit]
     if fitting:
         return entries[: fitting[-1] + 1]
     return entries[: ends[0] + 1] if ends else None
 
 
-def _coming_again(
-    connection: Connection, meeting: MeetingRow, entries: Sequence[Entry], beyond: str
+def _with_entries_beyond(
+    connection: Connection, meeting: MeetingRow, entries: Sequence[Entry], sign: str
 ) -> set[str]:
-    """The participants of `entries` with further ones beyond the last of these; `beyond` is > or <."""
+    """Return the participants of `entries` with further entries beyond the last one; `sign` is > or <."""
     join, who = in_order(entries[-1])
-    name = "select_participants_after" if beyond == ">" else "select_participants_before"
+    name = "select_participants_after" if sign == ">" else "select_participants_before"
     names = list({entry.participant_id for entry in entries})
     found: set[str] = set()
     for start in range(0, len(names), _LIST_SIZE):
@@ -139,7 +144,7 @@ def _coming_again(
         values = {**_within(meeting), "join": join, "participant_id": who, "participant_ids": some}
         found |= {who for (who,) in connection.query(*with_lists(name, values))}
     for place in _carried_place(meeting):
-        if (place > (join, who)) is (beyond == ">") and place != (join, who):
+        if (place > (join, who)) is (sign == ">") and place != (join, who):
             found.add(place[1])
     return found
 
@@ -154,7 +159,7 @@ def _place(connection: Connection, meeting: MeetingRow, participant_id: str, *, 
 
 
 def _entries(connection: Connection, meeting: MeetingRow, rows: Sequence[Sequence[object]]) -> list[Entry]:
-    """The entries of these stays, and of the one that a reset carried into the meeting, in order."""
+    """Return the entries of these stays, and of the one that a reset carried into the meeting, in order."""
     stays = [StayRow(*row) for row in rows]  # type: ignore[arg-type]
     if meeting.carried_join is not None:
         carried = connection.row(

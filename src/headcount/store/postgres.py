@@ -1,7 +1,8 @@
 """PostgreSQL, 14 or newer: one store for several processes.
 
-Positions are given out under a lock, so that entries commit in their order and whoever reads after a
-position misses none.
+Positions are assigned under a lock, so that entries commit in their order and a reader after a position misses none.
+
+Responsible for connections and their errors. Must not know the tables.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,20 +24,20 @@ from headcount.store.statements import (
     statement,
 )
 
-_ROWS_A_STATEMENT: Final = 5_000
-_FEW_ROWS: Final = 20
-"""So few rows are given value by value; more of them as one, which takes a tenth of our time."""
+_INSERT_SIZE: Final = 5_000
+_MIN_JSON_ROWS: Final = 20
+"""Fewer rows are passed as single values; from here on one JSON value takes a tenth of the CPU time."""
 _LOG_LOCK: Final = 7_205_759_403
-_MOST_CONNECTIONS: Final = 10
-_PATIENCE_S: Final = 10
+_POOL_SIZE: Final = 10
+_TIMEOUT_S: Final = 10
 CONNECTION_TIMEOUTS: Final[dict[str, Any]] = {
-    "connect_timeout": _PATIENCE_S,
-    "tcp_user_timeout": _PATIENCE_S * 1_000,
-    "keepalives_idle": _PATIENCE_S,
-    "keepalives_interval": _PATIENCE_S // 2,
+    "connect_timeout": _TIMEOUT_S,
+    "tcp_user_timeout": _TIMEOUT_S * 1_000,
+    "keepalives_idle": _TIMEOUT_S,
+    "keepalives_interval": _TIMEOUT_S // 2,
     "keepalives_count": 2,
 }
-"""A server whose machine is gone, or behind a firewall that swallows packets, is noticed after so long."""
+"""How soon a lost server, or a firewall that drops packets, is noticed."""
 
 
 class PostgresConnection:
@@ -61,7 +62,7 @@ class PostgresConnection:
         self.raw.execute(text.encode())
 
     def lock_log(self) -> None:
-        """Hold the end of the log until this transaction is over."""
+        """Lock the end of the log for this transaction."""
         self.raw.execute("select pg_advisory_xact_lock(%s)", (_LOG_LOCK,))
 
     def write(self, name: str, rows: Iterable[Sequence[Any]]) -> int:
@@ -73,14 +74,14 @@ class PostgresConnection:
             with self.raw.cursor() as cursor:
                 cursor.executemany(for_postgres(text).encode(), rows)
                 return cursor.rowcount
-        if len(rows) < _FEW_ROWS:
+        if len(rows) < _MIN_JSON_ROWS:
             values = [value for row in rows for value in row]
             many = insert_many(text, len(rows))
             return self.raw.execute(for_postgres(many).encode(), values).rowcount if rows else 0
         written = 0
-        for start in range(0, len(rows), _ROWS_A_STATEMENT):
-            listed = _listed(text, rows[start : start + _ROWS_A_STATEMENT])
-            written += self.raw.execute(for_postgres(insert_json(text)).encode(), (listed,)).rowcount
+        for start in range(0, len(rows), _INSERT_SIZE):
+            encoded = _encode(text, rows[start : start + _INSERT_SIZE])
+            written += self.raw.execute(for_postgres(insert_json(text)).encode(), (encoded,)).rowcount
         return written
 
     def _run(self, text: str, values: dict[str, Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
@@ -88,9 +89,9 @@ class PostgresConnection:
 
 
 class PostgresDatabase:
-    """A database of a server. Connections come from a pool, and are looked at before they are used.
+    """A database of a server. Connections come from a pool and are checked before use.
 
-    `address` is what to connect to; it may hold a password, and is shown nowhere. `url` is the same without it.
+    `address` may contain a password and is shown nowhere. `url` is the same without it.
     """
 
     dialect: Final = {
@@ -107,7 +108,7 @@ class PostgresDatabase:
         self.url = mask_password(url)
         try:
             conninfo_to_dict(url)
-        except psycopg.Error:  # its words may quote the password
+        except psycopg.Error:  # its message may quote the password
             raise StoreError(
                 "the URL of the database cannot be read: give postgresql://USER:PASSWORD@HOST/NAME, and write"
                 " special characters in the password like %40 for @"
@@ -115,15 +116,15 @@ class PostgresDatabase:
         self._pool = ConnectionPool(
             url,
             min_size=1,
-            max_size=_MOST_CONNECTIONS,
-            timeout=_PATIENCE_S,
+            max_size=_POOL_SIZE,
+            timeout=_TIMEOUT_S,
             kwargs={"autocommit": True, "application_name": "headcount", **CONNECTION_TIMEOUTS},
-            configure=_careful if synchronous == "full" else _quick,
+            configure=_configure if synchronous == "full" else _configure_fast,
             check=ConnectionPool.check_connection,
             open=False,
         )
         with _translated_errors(self.url):
-            self._pool.open(wait=True, timeout=_PATIENCE_S)
+            self._pool.open(wait=True, timeout=_TIMEOUT_S)
 
     @property
     def reconnects(self) -> int:
@@ -140,62 +141,62 @@ class PostgresDatabase:
         with _translated_errors(self.url), self._pool.connection() as raw, raw.transaction():
             yield PostgresConnection(raw)
 
-    def write_new(self, name: str, rows: Sequence[Sequence[Any]]) -> int | None:  # noqa: ARG002 - as the other one
-        """Positions are given out under a lock, which needs a transaction."""
+    def write_new(self, name: str, rows: Sequence[Sequence[Any]]) -> int | None:  # noqa: ARG002 - the interface
+        """Return None: positions are assigned under a lock, which needs a transaction."""
         return None
 
     def close(self) -> None:
         self._pool.close()
 
 
-def _listed(text: str, rows: Sequence[Sequence[Any]]) -> str:
-    """Rows for an insert as a JSON list of objects."""
+def _encode(text: str, rows: Sequence[Sequence[Any]]) -> str:
+    """Return the rows of an insert as a JSON list of objects."""
     names = insert_target(text)[1].split(", ")
-    told = [
+    objects = [
         {
             name: f"\\x{value.hex()}" if type(value) is bytes else value
             for name, value in zip(names, row, strict=True)
         }
         for row in rows
     ]
-    return msgspec.json.encode(told).decode()
+    return msgspec.json.encode(objects).decode()
 
 
-def _careful(raw: psycopg.Connection[Any]) -> None:
-    """A process that is paused in the middle of a commit must not hold everybody up."""
+def _configure(raw: psycopg.Connection[Any]) -> None:
+    """End the transaction of a paused process, so that it does not block the others."""
     raw.execute("set idle_in_transaction_session_timeout = '5s'")
 
 
-def _quick(raw: psycopg.Connection[Any]) -> None:
-    _careful(raw)
+def _configure_fast(raw: psycopg.Connection[Any]) -> None:
+    _configure(raw)
     raw.execute("set synchronous_commit = off")
 
 
 _TRANSIENT: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
-"""Classes of SQLSTATE: connections, states of a transaction, serialization, resources (a full disk, too), locks,
-interventions of the operator, failures of the system. A `None` comes from the client: the connection is lost."""
+"""Classes of SQLSTATE: connections, transaction states, serialization, resources (such as a full disk), locks, operator
+interventions, system failures. `None` comes from the client: the connection is lost."""
 _REJECTED: Final = frozenset({"21", "22", "23", "44", "54"})
-"""Values that do not fit, constraints, and limits of the program, such as the size of an entry of an index."""
+"""Invalid values, constraints, and program limits such as the size of an index entry."""
 _BROKEN: Final = frozenset({"F0", "XX"})
 
 
 @contextmanager
 def _translated_errors(url: str) -> Iterator[None]:
-    """Map psycopg's errors to ours. What is a mistake of ours, like wrong SQL, is raised as it is."""
+    """Convert psycopg's errors. Programming errors, such as wrong SQL, are raised unchanged."""
     try:
         yield
     except psycopg.Error as error:
         kind = None if error.sqlstate is None else error.sqlstate[:2]
-        words = str(error).strip().partition("\n")[0]
+        message = str(error).strip().partition("\n")[0]
         at = f"PostgreSQL at {url.rpartition('@')[2] or url}"
         lost = kind is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
         if lost or kind in _TRANSIENT:
-            raise StoreBusy("the database cannot be used now; try again", where=f"{at}: {words}") from error
+            raise StoreBusy("the database cannot be used now; try again", where=f"{at}: {message}") from error
         if kind in _REJECTED or isinstance(error, psycopg.DataError):
-            raise StoreRejected(f"the database rejects a value: {words}", where=at) from error
+            raise StoreRejected(f"the database rejects a value: {message}", where=at) from error
         if kind in _BROKEN:
             raise StoreError(
-                "the database is damaged: see the server's log", where=f"{at}: {words}"
+                "the database is damaged: see the server's log", where=f"{at}: {message}"
             ) from error
         raise
     except (OverflowError, UnicodeEncodeError) as error:

@@ -1,7 +1,9 @@
-"""Rebuilding: the log from one store to another, and tables compared or put in place of others.
+"""Rebuilt tables: the log copied to another store, and projections compared or replaced.
 
-What was told of corrections and of ids that were superseded is no fold of the log but its
-history, so it stays.
+Corrections and superseded ids do not follow from the log, so they stay as they are.
+
+Responsible for copying, comparing and replacing tables. Must not know how projections are computed. Its statements
+are built here, because a table cannot be a value.
 """
 
 from collections.abc import Iterator
@@ -9,7 +11,7 @@ from typing import Any, Final
 
 from headcount.store.database import Connection, Database
 
-_ROWS_AT_ONCE: Final = 20_000
+_PAGE_SIZE: Final = 20_000
 _ENTRIES: Final = (
     "position, domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,"
     " joined_ms, inferred, event_id, event_key, origin, snapshot"
@@ -37,8 +39,8 @@ _TABLES: Final = {
 }
 """Each table's columns, the key first, and how many of them are the key."""
 _COMPARED: Final = tuple(table for table in _TABLES if table not in {"rooms", "deferred_rooms"})
-_SAYS_NOTHING: Final = {"meeting_counts": "meetings = 0"}
-"""Rows that are as good as none."""
+_EMPTY: Final = {"meeting_counts": "meetings = 0"}
+"""Conditions of rows that are equal to no row."""
 
 
 def copy_log(source: Database, target: Database) -> None:
@@ -47,7 +49,7 @@ def copy_log(source: Database, target: Database) -> None:
     while True:
         text = f"select {_ENTRIES} from entries where position > :position order by position limit :limit"  # noqa: S608 - our own
         with source.reading() as connection:
-            rows = connection.query(text, {"position": position, "limit": _ROWS_AT_ONCE})
+            rows = connection.query(text, {"position": position, "limit": _PAGE_SIZE})
         if not rows:
             return
         with target.writing() as connection:
@@ -55,10 +57,10 @@ def copy_log(source: Database, target: Database) -> None:
         position = rows[-1][0]
 
 
-def first_difference(ours: Database, anew: Database) -> str | None:
-    """The first row in which two stores differ, in a sentence; None if they say the same."""
+def first_difference(current: Database, rebuilt: Database) -> str | None:
+    """Return the first difference between two stores as a sentence, or None."""
     for table in _COMPARED:
-        with ours.reading() as one, anew.reading() as other:
+        with current.reading() as one, rebuilt.reading() as other:
             for mine, theirs in _pairs(one, other, table):
                 if mine != theirs:
                     return f"{table}: the store has {mine or 'nothing'}, the log says {theirs or 'nothing'}"
@@ -66,14 +68,14 @@ def first_difference(ours: Database, anew: Database) -> str | None:
 
 
 def replace_tables(source: Database, target: Database) -> None:
-    """Put the tables of one store in the place of those of another, whole or not at all."""
-    with source.reading() as found, target.writing() as connection:
+    """Replace the projections of a store by those of another one, atomically."""
+    with source.reading() as reader, target.writing() as connection:
         for table, (columns, _) in _TABLES.items():
             connection.run_text(f"delete from {table}")  # noqa: S608 - our own
-            for rows in _in_pieces(found, table):
+            for rows in _pages(reader, table):
                 connection.write_text(_insert(table, columns), rows)
         connection.run_text("delete from pending_rollups")
-        cursor, _ = found.row("select_cursor") or (0, 0)
+        cursor, _ = reader.row("select_cursor") or (0, 0)
         connection.run("set_cursor", cursor=cursor)
 
 
@@ -87,12 +89,12 @@ def _pairs(one: Connection, other: Connection, table: str) -> Iterator[tuple[Any
 
 
 def _rows(connection: Connection, table: str) -> Iterator[tuple[Any, ...]]:
-    for rows in _in_pieces(connection, table):
+    for rows in _pages(connection, table):
         yield from rows
 
 
-def _in_pieces(connection: Connection, table: str) -> Iterator[list[tuple[Any, ...]]]:
-    """All rows of a table by its key, some at a time."""
+def _pages(connection: Connection, table: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield all rows of a table in the order of its key, in pages."""
     columns, size = _TABLES[table]
     key = columns.split(", ")[:size]
     last: tuple[Any, ...] | None = None
@@ -100,10 +102,10 @@ def _in_pieces(connection: Connection, table: str) -> Iterator[list[tuple[Any, .
         values = {f"k_{name}": value for name, value in zip(key, last or (), strict=False)}
         marks = ", ".join(f":{name}" for name in values)
         conditions = [f"({', '.join(key)}) > ({marks})"] if last else []
-        conditions += [f"not {_SAYS_NOTHING[table]}"] if table in _SAYS_NOTHING else []
+        conditions += [f"not {_EMPTY[table]}"] if table in _EMPTY else []
         where = f"where {' and '.join(conditions)}" if conditions else ""
         text = f"select {columns} from {table} {where} order by {', '.join(key)} limit :limit"  # noqa: S608 - our own
-        rows = connection.query(text, {**values, "limit": _ROWS_AT_ONCE})
+        rows = connection.query(text, {**values, "limit": _PAGE_SIZE})
         if not rows:
             return
         yield rows

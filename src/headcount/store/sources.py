@@ -1,7 +1,9 @@
-"""Sources: which video servers may send, with what secrets, how they fare, and what of theirs could not be read.
+"""Sources: the configured video servers, their statistics, dead letters and excluded participants.
 
-A source's token is part of the address that it sends to, and is made of chance. Its secrets are kept
-as they are: signatures cannot be checked without them.
+The token of a source is random and part of its URL. Its secrets are stored in plain text, because signatures cannot be
+verified without them.
+
+Responsible for these tables. Must not know the payloads of any source.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +23,7 @@ DEAD_LETTERS_LIMIT: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source as it was set up. `options` are its own; `declared` ones come from the settings file."""
+    """A configured source. `options` are specific to its kind; a `declared` source comes from the settings file."""
 
     token: str
     kind: str
@@ -34,17 +36,17 @@ class SourceRow:
 
 
 class SourceStat(NamedTuple):
-    """How often something befell a source, when last, and what was said of it."""
+    """One counter of a source: its total, when it last grew (ms), and a detail of that."""
 
     token: str
-    what: str
-    number: int
+    metric: str
+    total: int
     last: Ms
-    told: str | None = None
+    detail: str | None = None
 
 
 class DeadLetter(NamedTuple):
-    """A delivery that was genuine and could not be read."""
+    """A verified request that could not be parsed."""
 
     number: int
     token: str
@@ -56,7 +58,7 @@ class DeadLetter(NamedTuple):
 
 
 class DeadLetterSummary(NamedTuple):
-    """A delivery that could not be read, as it is shown: when it came, why it could not be, and how it begins."""
+    """The time, the reason and the beginning of a dead letter."""
 
     received: Ms
     reason: str
@@ -64,7 +66,7 @@ class DeadLetterSummary(NamedTuple):
 
 
 class ExcludedParticipant(NamedTuple):
-    """Somebody who came or went and does not count: a recorder, say. Field order is column order."""
+    """A join or leave of a participant who does not count, such as a recorder. Field order is column order."""
 
     domain: str
     room: str
@@ -84,13 +86,13 @@ class Sources:
         self._database = database
 
     def add(self, row: SourceRow) -> None:
-        """Set a source up. Raises `BadInput` if the domain has one of that name."""
-        for what, text in (
+        """Add a source. Raise `BadInput` if the domain has one of that name."""
+        for name, text in (
             ("domain", row.domain),
             ("a source's name", row.name),
             ("a source's token", row.token),
         ):
-            require_label(what, text)
+            require_label(name, text)
         if not row.secrets or any(not secret or "\0" in secret for secret in row.secrets):
             raise BadInput("a source has at least one secret, and none of them is empty")
         if any((one.domain, one.name) == (row.domain, row.name) for one in self.all()):
@@ -100,100 +102,115 @@ class Sources:
             )
         with self._database.writing() as connection:
             connection.run(
-                "insert_source", token=row.token, domain=row.domain, name=row.name, created=row.created, **_changing(row)
+                "insert_source", token=row.token, domain=row.domain, name=row.name, created=row.created, **_settings(row)
             )  # fmt: skip
 
     def change(self, row: SourceRow) -> None:
-        """Give a source other secrets or options."""
+        """Change the secrets or options of a source."""
         with self._database.writing() as connection:
-            connection.run("update_source", token=row.token, **_changing(row))
+            connection.run("update_source", token=row.token, **_settings(row))
 
     def remove(self, token: str, now: Ms) -> bool:
-        """Let a source send no more; False if there is none."""
+        """Remove a source. Return False if there is none."""
         with self._database.writing() as connection:
             return connection.run("remove_source", token=token, removed=now) == 1
 
     def find(self, token: str) -> SourceRow | None:
+        """Return the source with a token, or None."""
         with self._database.reading() as connection:
             row = connection.row("select_source", token=token)
             return None if row is None else _source(*row)
 
     def all(self) -> list[SourceRow]:
+        """Return all sources by domain and name."""
         with self._database.reading() as connection:
             return [_source(*row) for row in connection.rows("select_sources")]
 
-    def rooms_in_use(self, domain: str, beginning: str) -> list[str]:
-        """Rooms whose names begin so and in which somebody may be, by the tables or by what they have not caught up with."""
+    def rooms_in_use(self, domain: str, prefix: str) -> list[str]:
+        """Return rooms by the beginning of their names that are or may be active: unprocessed entries count, too."""
         with self._database.reading() as connection:
             return [
                 str(room)
-                for (room,) in connection.rows(
-                    "select_active_rooms_by_prefix", domain=domain, prefix=beginning
-                )
+                for (room,) in connection.rows("select_active_rooms_by_prefix", domain=domain, prefix=prefix)
             ]
 
-    def add_stats(self, tallies: Iterable[SourceStat]) -> None:
-        """Add what befell sources since the last time."""
+    def add_stats(self, stats: Iterable[SourceStat]) -> None:
+        """Add to the counters of sources."""
         with self._database.writing() as connection:
-            connection.write("add_source_stats", [tuple(one) for one in tallies])
+            connection.write("add_source_stats", [tuple(one) for one in stats])
 
     def stats(self) -> dict[str, dict[str, SourceStat]]:
-        """What befell each source so far, by token and what."""
+        """Return the counters of each source by token and metric."""
         found: dict[str, dict[str, SourceStat]] = {}
         with self._database.reading() as connection:
             for row in connection.rows("select_source_stats"):
-                tally = SourceStat(*row)
-                found.setdefault(tally.token, {})[tally.what] = tally
+                stat = SourceStat(*row)
+                found.setdefault(stat.token, {})[stat.metric] = stat
         return found
 
-    def add_dead_letter(self, letter: DeadLetter) -> None:
-        """Keep a delivery that cannot be read. The same again is kept once."""
-        digest = blake2b(letter.url.encode() + b"\0" + letter.body, digest_size=16).digest()
-        headers = msgspec.json.encode(letter.headers).decode()
-        row = (letter.token, digest, letter.received, letter.url, headers, letter.body, letter.reason)
+    def add_dead_letter(self, dead_letter: DeadLetter) -> None:
+        """Store a request that cannot be parsed. An identical one is stored once."""
+        digest = blake2b(dead_letter.url.encode() + b"\0" + dead_letter.body, digest_size=16).digest()
+        headers = msgspec.json.encode(dead_letter.headers).decode()
+        row = (
+            dead_letter.token,
+            digest,
+            dead_letter.received,
+            dead_letter.url,
+            headers,
+            dead_letter.body,
+            dead_letter.reason,
+        )
         with self._database.writing() as connection:
             connection.write("insert_dead_letter", [row])
 
-    def dead_letters(self, after: int = 0, most: int = DEAD_LETTERS_LIMIT) -> list[DeadLetter]:
-        """Deliveries that could not be read, oldest first."""
+    def dead_letters(self, after: int = 0, limit: int = DEAD_LETTERS_LIMIT) -> list[DeadLetter]:
+        """Return dead letters after a number, the oldest first."""
         with self._database.reading() as connection:
-            rows = connection.rows("select_dead_letters", after=after, limit=most)
+            rows = connection.rows("select_dead_letters", after=after, limit=limit)
         return [
             DeadLetter(number, token, received, url, msgspec.json.decode(headers), bytes(body), reason)
             for number, token, received, url, headers, body, reason in rows
         ]
 
-    def latest_dead_letters(self, token: str, most: int) -> list[DeadLetterSummary]:
-        """What of a source could not be read, the newest first."""
+    def latest_dead_letters(self, token: str, limit: int) -> list[DeadLetterSummary]:
+        """Return summaries of the dead letters of a source, the newest first."""
         with self._database.reading() as connection:
-            rows = connection.rows("select_latest_dead_letters", token=token, limit=most)
+            rows = connection.rows("select_latest_dead_letters", token=token, limit=limit)
         return [DeadLetterSummary(received, reason, bytes(body)) for received, reason, body in rows]
 
     def count_dead_letters(self) -> dict[str, int]:
-        """How many deliveries of each source could not be read."""
+        """Return how many dead letters each source has."""
         with self._database.reading() as connection:
             return dict(connection.rows("count_dead_letters"))
 
     def delete_dead_letters(self, numbers: Sequence[int]) -> None:
+        """Delete dead letters by number."""
         with self._database.writing() as connection:
             connection.write("delete_dead_letter", [(number,) for number in numbers])
 
-    def add_excluded_participants(self, bystanders: Sequence[ExcludedParticipant]) -> None:
+    def add_excluded_participants(self, participants: Sequence[ExcludedParticipant]) -> None:
+        """Add excluded participants. An identical one is stored once."""
         with self._database.writing() as connection:
-            connection.write("insert_excluded_participant", bystanders)
+            connection.write("insert_excluded_participant", participants)
 
     def excluded_participants(
-        self, domain: str, room: str, start: Ms, until: Ms, most: int
+        self, domain: str, room: str, start: Ms, until: Ms, limit: int
     ) -> list[ExcludedParticipant]:
-        """Who came to and went from a room in [start, until) and does not count."""
+        """Return the excluded participants of a room in [start, until)."""
         with self._database.reading() as connection:
             rows = connection.rows(
-                "select_excluded_participants", domain=domain, room=room, start=start, until=until, limit=most
+                "select_excluded_participants",
+                domain=domain,
+                room=room,
+                start=start,
+                until=until,
+                limit=limit,
             )
         return [ExcludedParticipant._make((domain, *row, "")) for row in rows]
 
 
-def _changing(row: SourceRow) -> dict[str, Any]:
+def _settings(row: SourceRow) -> dict[str, Any]:
     return {
         "kind": row.kind,
         "secrets": msgspec.json.encode(row.secrets).decode(),
@@ -205,5 +222,7 @@ def _changing(row: SourceRow) -> dict[str, Any]:
 def _source(
     token: str, kind: str, domain: str, name: str, secrets: str, options: str, declared: int, created: Ms
 ) -> SourceRow:
-    given = tuple(msgspec.json.decode(secrets, type=list[str]))
-    return SourceRow(token, kind, domain, name, given, msgspec.json.decode(options), bool(declared), created)
+    decoded = tuple(msgspec.json.decode(secrets, type=list[str]))
+    return SourceRow(
+        token, kind, domain, name, decoded, msgspec.json.decode(options), bool(declared), created
+    )

@@ -1,4 +1,7 @@
-"""SQLite: a file beside you. One writer at a time, any number of readers."""
+"""SQLite: a store in a file, with one writer and any number of readers.
+
+Responsible for connections, for the ownership of the file and for its errors. Must not know the tables.
+"""
 
 import errno
 import fcntl
@@ -19,18 +22,18 @@ from headcount.store.statements import insert_many, is_insert, statement
 _BUSY_MS: Final = 30_000
 _CACHE_KB: Final = 16_384
 _READERS_CACHE_KB: Final = 2_048
-"""There may be many readers, and the system keeps the file in memory for all of them."""
-_ROWS_A_STATEMENT: Final = (200, 100, 50, 20, 10, 5, 2, 1)
-"""Statements of these sizes write any number of rows. Each size of each statement stays prepared, which for 200
-rows takes 300 kB: so there are few sizes."""
-_ROWS_AT_ONCE: Final = 64
+"""There may be many readers, and the page cache of the system serves all of them."""
+_INSERT_SIZES: Final = (200, 100, 50, 20, 10, 5, 2, 1)
+"""Inserts of these sizes write any number of rows. Each size of each statement stays prepared, which takes 300 kB for
+200 rows, so there are few sizes."""
+_NEW_ROWS_LIMIT: Final = 64
 _PREPARED: Final = 400
 _IDLE_S: Final = 30
-_COMPANIONS: Final = ("-wal", "-shm", "-journal")
+_SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 _HEADER_BYTES: Final = 100
 _FORMAT: Final = slice(18, 20)
 _WAL_FORMAT: Final = bytes([2, 2])
-_OWNERS_BYTE: Final = 1 << 62
+_LOCKED_BYTE: Final = 1 << 62
 
 
 class SqliteConnection:
@@ -59,18 +62,18 @@ class SqliteConnection:
                 self.raw.execute(part)
 
     def lock_log(self) -> None:
-        """A file has one writer at a time anyway."""
+        """Do nothing: a file has one writer at a time."""
 
     def write(self, name: str, rows: Iterable[Sequence[Any]]) -> int:
         return self.write_text(statement(name), rows)
 
     def write_text(self, text: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Each statement lets go of Python's lock and must get it back: so one of them takes many rows."""
+        """Each statement releases the GIL and must get it back, so one statement inserts many rows."""
         rows = list(rows)
         if len(rows) < 2 or not is_insert(text):
             return self.raw.executemany(text, rows).rowcount
         written = start = 0
-        for size in _ROWS_A_STATEMENT:
+        for size in _INSERT_SIZES:
             while len(rows) - start >= size:
                 values = list(chain.from_iterable(rows[start : start + size]))
                 written += self.raw.execute(insert_many(text, size), values).rowcount
@@ -81,8 +84,8 @@ class SqliteConnection:
 class SqliteDatabase:
     """A file in write-ahead mode.
 
-    `synchronous` is `full` (each commit is on the disk before it is acknowledged) or `normal`
-    (a power cut may take the last commits; a crash of the process takes nothing).
+    `synchronous` is `full` (each commit is on the disk before it is acknowledged) or `normal` (a power failure may lose
+    the last commits, a crash of the process loses nothing).
     """
 
     dialect: Final = {
@@ -112,9 +115,9 @@ class SqliteDatabase:
             pass
 
     def own(self) -> None:
-        """Claim the file for this process's engine. Raises `StoreError` if another one has it, or if it cannot be written.
+        """Claim the file for the engine of this process. Raise `StoreError` if another process has it or it is read-only.
 
-        The lock is on the file itself, whatever its name, and not on a file beside it, which may be deleted.
+        The lock is on the file itself, because a lock file could be deleted.
         """
         if self._owns:
             return
@@ -131,18 +134,18 @@ class SqliteDatabase:
                 where=str(self.path),
             )
         self._owns = True
-        # SQLite opens a file that it may not write, too, and says nothing of it until something is to be written.
+        # SQLite opens a read-only file without an error until something is written.
         with self.writing():
             pass
 
     def disown(self) -> None:
-        """Let another process have the file."""
+        """Let another process own the file."""
         if self._owns and self._lock_file is not None:
             _lock(self._lock_file, fcntl.F_UNLCK)
         self._owns = False
 
     def owned(self) -> bool:
-        """Whether this process owns the file, and the path still leads to it."""
+        """Return whether this process owns the file, and the path still leads to it."""
         return self._owns and self._is_same_file()
 
     def _is_same_file(self) -> bool:
@@ -154,7 +157,7 @@ class SqliteDatabase:
             return False
 
     def _require_same_file(self) -> None:
-        """Raise `StoreError` if the path leads to another file now: what is written to this one would be lost."""
+        """Raise `StoreError` if the path leads to another file now: writes to this one would be lost."""
         if not self._is_same_file():
             raise StoreError(
                 "the file was moved or replaced while it was in use: stop this process, and start it again",
@@ -187,12 +190,12 @@ class SqliteDatabase:
                 raise
 
     def write_new(self, name: str, rows: Sequence[Sequence[Any]]) -> int | None:
-        """Write rows by one statement, which is a commit of its own.
+        """Insert rows by one statement, which is a commit of its own.
 
-        Each call of SQLite lets go of Python's lock, and under load to win it back takes longer than
-        the call. This is one call where a transaction is five.
+        Each call of SQLite releases the GIL, and under load getting it back takes longer than the call. This is one call
+        where a transaction needs five.
         """
-        if not 0 < len(rows) <= _ROWS_AT_ONCE:
+        if not 0 < len(rows) <= _NEW_ROWS_LIMIT:
             return None
         with self._writer_lock, _translated_errors(self.path):
             self._require_same_file()
@@ -203,18 +206,18 @@ class SqliteDatabase:
                 return None
 
     def _put_back(self, connection: SqliteConnection) -> None:
-        """The last one used is used next; one that was needed by many at once, and by nobody since, is closed.
+        """Return a connection to the pool. The last one used is used next, and one that is idle for long is closed.
 
-        Each holds some megabytes of the file.
+        Each has some megabytes of the file in memory.
         """
         connection.used_s = monotonic()
         self._idle.append(connection)
-        with suppress(IndexError):  # others take from the list meanwhile
+        with suppress(IndexError):  # other threads take from the list
             if connection.used_s - self._idle[0].used_s > _IDLE_S:
                 self._idle.pop(0).raw.close()
 
     def damage(self) -> str | None:
-        """What is wrong with the file, in SQLite's words; None if nothing is. It reads all of it."""
+        """Return what SQLite finds damaged, or None. This reads the whole file."""
         with self.reading() as connection:
             (found,) = connection.query("pragma quick_check(1)", {})[0]
         return None if found == "ok" else " ".join(found.split())
@@ -228,7 +231,7 @@ class SqliteDatabase:
                 self._writer = None
         self.disown()
         if self._lock_file is not None:
-            # Not before: to close any descriptor of a file lets go of all locks that SQLite has on it.
+            # Last, because closing any descriptor of a file releases all locks that SQLite has on it.
             os.close(self._lock_file)
             self._lock_file = None
 
@@ -258,25 +261,25 @@ class SqliteDatabase:
 
 
 def companions(path: Path) -> list[Path]:
-    """The files that SQLite keeps beside a database, as far as they are there."""
+    """Return the existing files that SQLite stores beside a database."""
     real = path.resolve()
-    return [file for suffix in _COMPANIONS if (file := Path(f"{real}{suffix}")).exists()]
+    return [file for suffix in _SIDE_FILES if (file := Path(f"{real}{suffix}")).exists()]
 
 
 def require_own_files(path: Path) -> None:
-    """Raise `StoreError` if the files beside a database belong to one that was moved away.
+    """Raise `StoreError` if the files beside a database belong to another one.
 
-    SQLite would apply such a write-ahead log to whatever database it finds, and damage it. A database that is
-    missing has none. One that came out of a backup says in its header that it never had any.
+    SQLite would apply such a write-ahead log to the database and damage it. A missing database has no such files, and
+    the header of a restored one records that it never had any.
     """
     beside = companions(path)
     names = " and ".join(file.name for file in beside)
-    mend = f"move {names} to where the database is that they belong to, or move that database back"
-    # Without one of these, a '-shm' means nothing: SQLite makes it again.
+    fix = f"move {names} to where the database is that they belong to, or move that database back"
+    # Without one of these, a '-shm' means nothing: SQLite creates it again.
     filled = {suffix for suffix in ("-wal", "-journal") for file in beside if _has(file, suffix)}
     if not path.exists():
         if filled:
-            raise StoreError(f"the database is missing, but {names} is there: {mend}", where=str(path))
+            raise StoreError(f"the database is missing, but {names} is there: {fix}", where=str(path))
         return
     if "-wal" not in filled:
         return
@@ -284,7 +287,7 @@ def require_own_files(path: Path) -> None:
         header = file.read(_HEADER_BYTES)
     if header[_FORMAT] != _WAL_FORMAT:
         raise StoreError(
-            f"{names} belongs to another database and would damage this one: {mend}", where=str(path)
+            f"{names} belongs to another database and would damage this one: {fix}", where=str(path)
         )
 
 
@@ -293,7 +296,7 @@ def _has(file: Path, suffix: str) -> bool:
 
 
 def create_private(path: Path) -> None:
-    """Create a file that only its owner may read, if there is none. SQLite gives the files beside it the same mode."""
+    """Create a file that only its owner may read, if there is none. SQLite gives its side files the same mode."""
     with suppress(FileExistsError):
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -304,13 +307,13 @@ def create_private(path: Path) -> None:
 
 
 def _lock(file: int, kind: int) -> bool:
-    """Lock or unlock one byte of a file, far behind those that SQLite locks; False if another process has it.
+    """Lock or unlock one byte of a file, far behind those that SQLite locks. Return False if another process has it.
 
-    Where the system has them, the lock belongs to the open file: SQLite may close its own meanwhile.
+    The lock belongs to the open file where the system supports that, because SQLite may close its own descriptors.
     """
-    whole = struct.pack("@hhqqi0q", kind, os.SEEK_SET, _OWNERS_BYTE, 1, 0)
+    lock = struct.pack("@hhqqi0q", kind, os.SEEK_SET, _LOCKED_BYTE, 1, 0)
     try:
-        fcntl.fcntl(file, getattr(fcntl, "F_OFD_SETLK", fcntl.F_SETLK), whole)
+        fcntl.fcntl(file, getattr(fcntl, "F_OFD_SETLK", fcntl.F_SETLK), lock)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EAGAIN):
             return False
@@ -319,14 +322,14 @@ def _lock(file: int, kind: int) -> bool:
 
 
 def to_read(path: Path) -> str:
-    """The address by which SQLite opens a file only to read it.
+    """Return the URI by which SQLite opens a file for reading.
 
-    In a folder that cannot be written it cannot make the files that let it read beside a writer. Where
-    these are not there, nobody writes, and the file can be read as it is.
+    In a read-only directory SQLite cannot create the files that it needs beside a writer. Where these are missing,
+    there is no writer, and the file can be opened as immutable.
     """
     written = Path(f"{path}-wal").exists()
-    as_it_is = not written and not os.access(path.absolute().parent, os.W_OK)
-    return f"file:{_quoted(path)}?{'immutable=1' if as_it_is else 'mode=ro'}"
+    is_immutable = not written and not os.access(path.absolute().parent, os.W_OK)
+    return f"file:{_quoted(path)}?{'immutable=1' if is_immutable else 'mode=ro'}"
 
 
 def _not_writable(path: Path | str, why: str) -> StoreError:
@@ -354,7 +357,7 @@ _PRIMARY: Final = 0xFF
 
 @contextmanager
 def _translated_errors(path: Path) -> Iterator[None]:
-    """Map SQLite's errors to ours. What is a mistake of ours, like wrong SQL, is raised as it is."""
+    """Convert SQLite's errors. Programming errors, such as wrong SQL, are raised unchanged."""
     try:
         yield
     except sqlite3.DatabaseError as error:

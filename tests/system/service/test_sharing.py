@@ -176,7 +176,7 @@ PASSWORDS = [
 
 @pytest.mark.parametrize("address", PASSWORDS)
 def test_the_password_of_a_database_is_shown_nowhere(address):
-    no_waiting = {"headcount.store.postgres._PATIENCE_S": 1}
+    no_waiting = {"headcount.store.postgres._TIMEOUT_S": 1}
     for command in (("serve", "--port", "0"), ("config",), ("doctor",), ("key", "list")):
         done = headcount(*command, "--database", address, check=False, constants=no_waiting)
         assert "pa55" not in done.stdout + done.stderr

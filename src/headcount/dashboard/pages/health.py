@@ -76,7 +76,7 @@ async def as_json(view: View) -> Response:
             "name": source.state.row.name,
             "last": _iso(source.state.last_request, view),
             "letters": source.state.dead_letters,
-            "befell": {name: counter.number for name, counter in source.state.counters.items()},
+            "befell": {name: counter.total for name, counter in source.state.counters.items()},
         }
         for source in health.sources
     ]
