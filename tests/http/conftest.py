@@ -1,4 +1,4 @@
-"""A store in a file and the routes that answer from it, asked over HTTP. No key is needed here."""
+"""A store in a file and the routes that read it, over HTTP and without keys."""
 
 import pytest
 from starlette.applications import Starlette
@@ -21,7 +21,7 @@ def ms(second):
 
 
 class Inside:
-    """Lets every request in, as of the domain that it names."""
+    """Lets every request in, with the domain of a header."""
 
     def __init__(self, app):
         self.app = app
@@ -33,7 +33,7 @@ class Inside:
 
 
 class World:
-    """What is in the store, and what is answered from it at `now`, a second of these tests."""
+    """A store and the answers from it at `now`, a second of these tests."""
 
     t0 = T0
 
@@ -52,7 +52,7 @@ class World:
         self.commit(BatchChanges(0, stays={(domain, room, row.join, who): row}))
 
     def meeting(self, start, end=None, *, room="blue", domain="acme", most=1, carried=None):
-        """Puts a meeting into the store and gives its id; `carried` is (join, participant_id)."""
+        """Put a meeting into the store and return its id; `carried` is (join, participant_id)."""
         name = meeting_id(domain, room, ms(start))
         went_on = () if carried is None else (ms(carried[0]), carried[1])
         row = MeetingRow(domain, name, room, ms(start), None if end is None else ms(end), most, *went_on)
@@ -67,7 +67,7 @@ class World:
         return self.meeting(start, end, room=room, domain=domain, most=len(people))
 
     def replaced(self, start, *, room="blue", domain="acme"):
-        """An id that was handed out for a meeting that is no more."""
+        """The id of a meeting that a correction withdrew."""
         name = meeting_id(domain, room, ms(start))
         gone = SupersededMeeting(domain, name, room, ms(start), ms(self.now))
         self.commit(BatchChanges(0, superseded=[gone]))
@@ -80,14 +80,14 @@ class World:
         return self.client.get(path, params=query or None, headers={"x-domain": domain})
 
     def get(self, path, **query):
-        """The answer of a request that goes well."""
+        """The JSON of a successful answer."""
         answer = self.ask(path, **query)
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"] == "application/json"
         return answer.json()
 
     def refused(self, path, **query):
-        """Status, word and sentence of a request that does not."""
+        """Status, type and sentence of an error."""
         answer = self.ask(path, **query)
         body = answer.json()
         assert set(body) == {"error", "info"}
@@ -113,11 +113,11 @@ def world(store):
 
 @pytest.fixture
 def coarse_world(store):
-    """One whose domain rounds to 15 seconds."""
+    """A world with a granularity of 15 seconds."""
     return World(store, granularity_s=15)
 
 
 @pytest.fixture
 def world_of():
-    """The world of a store that is there already."""
+    """The world of an existing store."""
     return World

@@ -1,4 +1,4 @@
-"""Positions as clients see them: opaque, of one domain, and found again."""
+"""Cursors are opaque, valid in one domain, and lead back to their position."""
 
 import pytest
 
@@ -8,7 +8,7 @@ cursors = Cursors(b"s" * 32)
 
 
 @pytest.mark.parametrize("position", [0, 1, 2, 255, 256, 2**40, 2**63 - 1])
-def test_a_cursor_leads_to_its_position_in_its_domain_only(position):
+def test_a_cursor_is_valid_in_its_domain_only(position):
     made = cursors.encode("acme", position)
     assert cursors.decode("acme", made) == position
     assert cursors.encode("acme", position) == made
@@ -17,7 +17,7 @@ def test_a_cursor_leads_to_its_position_in_its_domain_only(position):
         assert Cursors(b"t" * 32).decode("acme", made) is None
 
 
-def test_a_cursor_cannot_be_made_up():
+def test_a_cursor_cannot_be_forged():
     made = cursors.encode("acme", 17)
     for n, letter in enumerate(made[:-1]):
         assert cursors.decode("acme", made[:n] + ("A" if letter != "A" else "B") + made[n + 1 :]) is None
@@ -25,7 +25,7 @@ def test_a_cursor_cannot_be_made_up():
         assert cursors.decode("acme", text) is None
 
 
-def test_cursors_say_nothing_of_their_order():
+def test_cursors_do_not_show_their_order():
     made = [cursors.encode("acme", n) for n in range(1, 1_000)]
     assert len(set(made)) == len(made)
     assert 400 < sum(one < other for one, other in zip(made, made[1:], strict=False)) < 600

@@ -1,4 +1,4 @@
-"""Large answers are the same bytes as small ones, and a domain has so many made and sent at once."""
+"""Large answers have the same bytes as small ones, and their number is limited for each domain."""
 
 import asyncio
 import threading
@@ -42,8 +42,8 @@ def met(world):
     return world
 
 
-def in_pieces(world, few=1):
-    """The same routes, for which lists of more than a few are long ones."""
+def in_chunks(world, few=1):
+    """The same routes, with a low limit for lists that are encoded in chunks."""
     app = Starlette(routes=routes(replace(world.reading, few_entries=few)), exception_handlers=HANDLERS)
 
     async def inside(scope, receive, send):
@@ -63,8 +63,8 @@ def in_pieces(world, few=1):
         "/users/u1/meetings",
     ],
 )
-def test_a_list_made_in_pieces_is_the_same_to_the_last_byte(met, path):
-    whole, pieces = met.client.get(path), in_pieces(met).get(path)
+def test_a_list_in_chunks_has_the_same_bytes(met, path):
+    whole, pieces = met.client.get(path), in_chunks(met).get(path)
     assert whole.status_code == pieces.status_code == 200
     assert pieces.content == whole.content
     assert pieces.headers["content-length"] == whole.headers["content-length"]
@@ -72,7 +72,7 @@ def test_a_list_made_in_pieces_is_the_same_to_the_last_byte(met, path):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
-def test_pages_of_entries_are_all_of_them_in_order(met, size):
+def test_pages_of_entries_are_complete_and_in_order(met, size):
     answers = met.store.meetings
     _, meetings = answers.page_with_total("acme", MeetingFilter(), Page(), 0)
     known = answers.entries(meetings)
@@ -84,16 +84,18 @@ def test_pages_of_entries_are_all_of_them_in_order(met, size):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 1_000])
-def test_everybody_is_told_in_pieces_as_max_concurrent(met, size):
+def test_presence_in_chunks_has_the_same_bytes(met, size):
     for n, name in enumerate(NAMES):
         for who in range(n):
             met.stay(f"now {who}", 90_000 + who % 2, room=name, user_name=name)
     everywhere = met.client.get("/presence")
-    assert in_pieces(met, size).get("/presence").content == everywhere.content
+    assert in_chunks(met, size).get("/presence").content == everywhere.content
     rooms = [*NAMES[1:], "carried"]
-    told = {room: met.client.get(f"/rooms/{quote(room, safe='')}/presence").json()["data"] for room in rooms}
-    assert everywhere.json() == told
-    assert everywhere.content == msgspec.json.encode({room: told[room] for room in sorted(rooms)})
+    expected = {
+        room: met.client.get(f"/rooms/{quote(room, safe='')}/presence").json()["data"] for room in rooms
+    }
+    assert everywhere.json() == expected
+    assert everywhere.content == msgspec.json.encode({room: expected[room] for room in sorted(rooms)})
 
 
 async def sent(response):
@@ -108,8 +110,8 @@ async def sent(response):
     return body
 
 
-def test_so_many_questions_of_a_domain_are_answered_max_concurrent_and_others_do_not_wait():
-    turns, going, most, release = QueryLimiter(max_concurrent=2), [], [], threading.Event()
+def test_the_queries_of_a_domain_that_run_are_limited_and_other_domains_do_not_wait():
+    limiter, going, most, release = QueryLimiter(max_concurrent=2), [], [], threading.Event()
     started = threading.Semaphore(0)
 
     def ask():
@@ -121,8 +123,8 @@ def test_so_many_questions_of_a_domain_are_answered_max_concurrent_and_others_do
         return b"{}", {}
 
     async def work():
-        asked = [asyncio.create_task(turns.answer("acme", ask)) for _ in range(6)]
-        other = await turns.answer("other", lambda: (b"[]", {}))
+        asked = [asyncio.create_task(limiter.answer("acme", ask)) for _ in range(6)]
+        other = await limiter.answer("other", lambda: (b"[]", {}))
         assert other.body == b"[]"
         for _ in range(2):
             await asyncio.to_thread(started.acquire)
@@ -133,25 +135,25 @@ def test_so_many_questions_of_a_domain_are_answered_max_concurrent_and_others_do
     assert (max(most), len(most)) == (2, 6)
 
 
-def test_large_answers_are_files_and_only_so_many_are_on_their_way():
-    turns, body = QueryLimiter(max_sending=2), b"x" * (LARGE_BYTES + 1)
+def test_large_answers_are_files_and_those_being_sent_are_limited():
+    limiter, body = QueryLimiter(max_sending=2), b"x" * (LARGE_BYTES + 1)
 
     async def work():
-        one, other = [await turns.answer("acme", lambda: (body, {})) for _ in range(2)]
+        one, other = [await limiter.answer("acme", lambda: (body, {})) for _ in range(2)]
         with pytest.raises(ApiError) as refused:
-            await turns.answer("acme", lambda: (body, {}))
+            await limiter.answer("acme", lambda: (body, {}))
         assert refused.value.status == 429
-        assert (await turns.answer("acme", lambda: (b"small", {}))).body == b"small"
-        assert await sent(await turns.answer("elsewhere", lambda: (body, {}))) == body
+        assert (await limiter.answer("acme", lambda: (b"small", {}))).body == b"small"
+        assert await sent(await limiter.answer("elsewhere", lambda: (body, {}))) == body
         assert await sent(one) == body
-        assert await sent(await turns.answer("acme", lambda: (spool([body, b"b"]), {}))) == body + b"b"
+        assert await sent(await limiter.answer("acme", lambda: (spool([body, b"b"]), {}))) == body + b"b"
         assert await sent(other) == body
 
     asyncio.run(work())
 
 
-def test_a_question_that_fails_gives_its_turn_back():
-    turns = QueryLimiter(max_concurrent=1)
+def test_a_query_that_fails_makes_room_for_the_next():
+    limiter = QueryLimiter(max_concurrent=1)
 
     def fails():
         raise ValueError("none")
@@ -159,7 +161,7 @@ def test_a_question_that_fails_gives_its_turn_back():
     async def work():
         for _ in range(3):
             with pytest.raises(ValueError, match="none"):
-                await turns.answer("acme", fails)
-        assert (await turns.answer("acme", lambda: (b"{}", {}))).body == b"{}"
+                await limiter.answer("acme", fails)
+        assert (await limiter.answer("acme", lambda: (b"{}", {}))).body == b"{}"
 
     asyncio.run(work())

@@ -60,8 +60,8 @@ def not_found(info: str) -> ApiError:
 
 
 _FRAMEWORK_ERRORS: Final = {
-    404: ("not-found", "there is nothing at {path}; /docs lists what there is"),
-    405: ("method-not-allowed", "{path} cannot be asked with {method}"),
+    404: ("not-found", "no route matches {path}: see /docs"),
+    405: ("method-not-allowed", "method {method} is not allowed for {path}"),
     413: ("request-too-large", "the body is too large"),
     415: ("unsupported-media-type", "send JSON or NDJSON"),
 }
@@ -102,7 +102,7 @@ async def _on_too_large(_: Request, error: Exception) -> Response:
 
 async def _on_busy(_: Request, error: Exception) -> Response:
     assert isinstance(error, StoreBusy)
-    log.warning("the store is busy", reason=str(error))
+    log.warning("store busy", reason=str(error))
     return _response(HTTPStatus.SERVICE_UNAVAILABLE, _SERVER_ERROR, error.reason, {"retry-after": "1"})
 
 
@@ -115,14 +115,14 @@ async def _on_rejected(_: Request, error: Exception) -> Response:
 
 async def _on_store_error(_: Request, error: Exception) -> Response:
     """Return an answer for a damaged or read-only file, which an operator must repair."""
-    log.error("the store refused", reason=str(error))
-    info = "the store cannot do that; nothing was taken. 'headcount doctor' and the log tell why"
+    log.error("store error", reason=str(error))
+    info = "the database is unavailable; no events were stored: run 'headcount doctor' and see the log"
     return _response(HTTPStatus.SERVICE_UNAVAILABLE, _SERVER_ERROR, info, {"retry-after": "30"})
 
 
 async def _on_internal_error(request: Request, _: Exception) -> Response:
     request_id = getattr(request.state, "request_id", "")
-    info = f"something went wrong on our side; the log tells more under request {request_id}"
+    info = f"internal error: see the log entries of request {request_id}"
     return _response(HTTPStatus.INTERNAL_SERVER_ERROR, _SERVER_ERROR, info)
 
 

@@ -72,7 +72,7 @@ class QueryLimiter:
             return Response(body, HTTPStatus.OK, headers, "application/json")
         if self._sending[domain] >= self._max_sending:
             body.close()
-            info = f"{self._max_sending} large answers are on their way to your domain: read them, then ask again"
+            info = f"{self._max_sending} large answers are being sent to your domain: read them, then send the request again"
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "rate-limit-error", info, {"retry-after": "5"})
         self._sending[domain] += 1
         return _FileResponse(body, headers, lambda: _decrement(self._sending, domain))

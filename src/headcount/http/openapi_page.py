@@ -76,10 +76,8 @@ def _shape(name: str, schema: Schema) -> str:
     )
 
 
-def _row(name: str, schema: Schema, told: str, note: str) -> str:
-    return (
-        f"<tr><td><code>{escape(name)}</code>{note}</td><td>{_type(schema)}</td><td>{_prose(told)}</td></tr>"
-    )
+def _row(name: str, schema: Schema, description: str, note: str) -> str:
+    return f"<tr><td><code>{escape(name)}</code>{note}</td><td>{_type(schema)}</td><td>{_prose(description)}</td></tr>"
 
 
 def _type(schema: Schema) -> str:

@@ -1,11 +1,11 @@
-"""GET and POST /meetings/{id}/attendance: the list, over HTTP."""
+"""GET and POST /meetings/{id}/attendance."""
 
 import pytest
 
 
 @pytest.fixture
 def name(world):
-    """An hour's lesson: u with two devices, v late, w who left early, and somebody whom nobody knows."""
+    """An hour's lesson: u with two devices, v late, w who left early, and an unknown guest."""
     world.stay("phone", 0, 1_800, user_id="u", user_name="Uma")
     world.stay("laptop", 1_000, 3_600, user_id="u")
     world.stay("c-v", 600.5, 3_600, user_id="v", user_name="Vik")
@@ -18,71 +18,74 @@ def post(world, name, body):
     return world.client.post(f"/meetings/{name}/attendance", json=body, headers={"x-domain": "acme"})
 
 
-def statuses(told):
-    return {one["user_id"] or one["participant_id"]: one["status"] for one in told["data"]}
+def statuses(answer):
+    return {one["user_id"] or one["participant_id"]: one["status"] for one in answer["data"]}
 
 
-def test_without_a_roster_everybody_has_a_line_and_nobody_a_status(world, name):
-    told = world.get(f"/meetings/{name}/attendance")
-    assert told["totals"] == {"people": 4}
-    assert [(one["user_id"], one["participant_id"], one["user_name"]) for one in told["data"]] == [
+def test_without_a_roster_every_person_has_an_entry_and_no_status(world, name):
+    answer = world.get(f"/meetings/{name}/attendance")
+    assert answer["totals"] == {"people": 4}
+    assert [(one["user_id"], one["participant_id"], one["user_name"]) for one in answer["data"]] == [
         ("w", None, None),
         ("u", None, "Uma"),
         (None, "guest", "Guest"),
         ("v", None, "Vik"),
     ]
-    assert [(one["connections"], one["duration"], one["share"]) for one in told["data"]] == [
+    assert [(one["connections"], one["duration"], one["share"]) for one in answer["data"]] == [
         (1, 3_000, 0.8333),
         (2, 3_600, 1.0),
         (1, 60, 0.0166),
         (1, 2_999, 0.8331),
     ]
-    assert not any("status" in one for one in told["data"])
+    assert not any("status" in one for one in answer["data"])
 
 
 @pytest.mark.parametrize("expected", [["u,v,w,x"], ["u", "v", "w,x"], ["u,u,v", "w", "x", "x"]])
-def test_a_roster_may_be_named_with_commas_or_several_times(world, name, expected):
-    told = world.get(f"/meetings/{name}/attendance", expected=expected)
-    assert statuses(told) == {
+def test_a_roster_is_separated_by_commas_or_repeated(world, name, expected):
+    answer = world.get(f"/meetings/{name}/attendance", expected=expected)
+    assert statuses(answer) == {
         "u": "present",
         "v": "late",
         "w": "left_early",
         "guest": "walk_in",
         "x": "no_show",
     }
-    assert told["totals"] == {
+    assert answer["totals"] == {
         "people": 4, "expected": 4, "present": 1, "late": 1, "left_early": 1, "partial": 0, "no_show": 1, "walk_in": 1,
     }  # fmt: skip
-    late = next(one for one in told["data"] if one["user_id"] == "v")
+    late = next(one for one in answer["data"] if one["user_id"] == "v")
     assert (late["late_by"], late["left_early_by"]) == (600, 0)
 
 
-def test_a_body_says_the_same_and_names_those_who_never_came(world, name):
+def test_a_body_gives_the_same_list_and_names_of_absent_users(world, name):
     body = {"expected": [{"user_id": "u", "user_name": "Una"}, "v", {"user_id": "a,b", "user_name": "Abe"}]}
-    told = post(world, name, body).json()
-    assert statuses(told) == {
+    answer = post(world, name, body).json()
+    assert statuses(answer) == {
         "u": "present",
         "v": "late",
         "w": "walk_in",
         "guest": "walk_in",
         "a,b": "no_show",
     }
-    assert [one["user_name"] for one in told["data"]] == [None, "Uma", "Guest", "Vik", "Abe"]
+    assert [one["user_name"] for one in answer["data"]] == [None, "Uma", "Guest", "Vik", "Abe"]
 
 
-def test_the_scheduled_time_and_what_is_asked_may_be_said(world, name):
+def test_the_schedule_and_the_thresholds_are_parameters(world, name):
     asked = {"starts_at": world.t0 + 600, "ends_at": "2026-01-01T02:00:00+01:00", "threshold": 0.9}
-    told = post(world, name, {"expected": ["u", "v", "w"], **asked}).json()
-    assert (told["starts_at"], told["ends_at"]) == ("2026-01-01T00:10:00.000Z", "2026-01-01T01:00:00.000Z")
-    assert statuses(told) == {"u": "present", "v": "present", "w": "partial", "guest": "walk_in"}
+    answer = post(world, name, {"expected": ["u", "v", "w"], **asked}).json()
+    assert (answer["starts_at"], answer["ends_at"]) == (
+        "2026-01-01T00:10:00.000Z",
+        "2026-01-01T01:00:00.000Z",
+    )
+    assert statuses(answer) == {"u": "present", "v": "present", "w": "partial", "guest": "walk_in"}
     in_url = world.get(f"/meetings/{name}/attendance", expected="u,v,w", **asked)
-    assert in_url == told
+    assert in_url == answer
 
 
-def test_nobody_expected_is_a_roster_too(world, name):
-    told = post(world, name, {"expected": []}).json()
-    assert set(statuses(told).values()) == {"walk_in"}
-    assert told["totals"]["expected"] == 0
+def test_an_empty_roster_is_a_roster(world, name):
+    answer = post(world, name, {"expected": []}).json()
+    assert set(statuses(answer).values()) == {"walk_in"}
+    assert answer["totals"]["expected"] == 0
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_nobody_expected_is_a_roster_too(world, name):
         ({"starts_at": "2026-01-02T01:00:00Z"}, "before the end of the meeting"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_words(world, name, query, sentence):
+def test_an_invalid_parameter_is_refused_with_an_explanation(world, name, query, sentence):
     status, word, info = world.refused(f"/meetings/{name}/attendance", **query)
     assert (status, word) == (400, "invalid-request-error")
     assert sentence in info
@@ -119,17 +122,17 @@ def test_what_makes_no_sense_is_refused_in_words(world, name, query, sentence):
         {"expected": ["u"] * 10_001},
     ],
 )
-def test_a_body_that_makes_no_sense_is_refused(world, name, body):
+def test_an_invalid_body_is_refused(world, name, body):
     answer = post(world, name, body)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid-request-error")
 
 
-def test_what_is_no_json_is_refused(world, name):
+def test_a_body_that_is_not_json_is_refused(world, name):
     answer = world.client.post(f"/meetings/{name}/attendance", content=b"u,v")
     assert (answer.status_code, answer.json()["error"]) == (400, "json-parsing-error")
 
 
-def test_a_meeting_that_was_replaced_leads_to_the_one_in_its_place(world, name):
+def test_a_replaced_id_leads_to_the_meeting_in_its_place(world, name):
     old = world.replaced(100)
     answer = world.ask(f"/meetings/{old}/attendance")
     assert answer.json()["id"] == name
@@ -137,5 +140,5 @@ def test_a_meeting_that_was_replaced_leads_to_the_one_in_its_place(world, name):
     assert world.refused("/meetings/nonsense/attendance")[0] == 404
 
 
-def test_of_another_domain_nothing_is_told(world, name):
+def test_another_domain_gets_nothing(world, name):
     assert world.ask(f"/meetings/{name}/attendance", domain="other").status_code == 404

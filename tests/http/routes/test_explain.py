@@ -1,4 +1,4 @@
-"""Why a meeting is as it is: from real events, through the engine."""
+"""GET /meetings/{id}/explain, of real events that the engine processed."""
 
 import pytest
 
@@ -50,12 +50,16 @@ def steps(explanation, what):
     ]
 
 
-def test_it_says_why_a_meeting_began_and_ended(engine):
-    _, (told,) = explained(
+def test_an_explanation_has_the_reasons_of_start_and_end(engine):
+    _, (explanation,) = explained(
         engine, [join("a", 0, user_name="Ann"), join("b", 20), leave("a", 60), leave("b", 90)]
     )
-    assert (told["duration"], told["max_participants"], told["superseded_ids"]) == (90, 2, [])
-    assert told["began"] == {
+    assert (explanation["duration"], explanation["max_participants"], explanation["superseded_ids"]) == (
+        90,
+        2,
+        [],
+    )
+    assert explanation["began"] == {
         "what": "began",
         "time": "2026-01-01T00:00:00.000Z",
         "rule": "6",
@@ -64,17 +68,17 @@ def test_it_says_why_a_meeting_began_and_ended(engine):
         "sentence": "The meeting began when the first one joined, though that was only sure at"
         " 2026-01-01T00:00:20.000Z, when there were two at once (rule 6).",
     }
-    assert told["ended"]["rule"] == "8"
-    assert told["ended"]["time"] == "2026-01-01T00:01:30.000Z"
-    assert steps(told, "joined") == [
+    assert explanation["ended"]["rule"] == "8"
+    assert explanation["ended"]["time"] == "2026-01-01T00:01:30.000Z"
+    assert steps(explanation, "joined") == [
         ("00:00", "4", "Ann (a) joined (rule 4)."),
         ("00:20", "4", "b joined (rule 4)."),
     ]
-    assert steps(told, "left") == [
+    assert steps(explanation, "left") == [
         ("01:00", "1", "Ann (a) left (rule 1)."),
         ("01:30", "1", "b left (rule 1)."),
     ]
-    assert [(one["kind"], one["participant_id"]) for one in told["events"]] == [
+    assert [(one["kind"], one["participant_id"]) for one in explanation["events"]] == [
         ("join", "a"),
         ("join", "b"),
         ("leave", "a"),
@@ -82,12 +86,12 @@ def test_it_says_why_a_meeting_began_and_ended(engine):
     ]
 
 
-def test_it_says_that_somebody_waited_alone(engine):
-    _, (told,) = explained(engine, [join("a", 0), leave("a", 60)])
-    assert (told["began"]["because"], told["began"]["rule"]) == ("waited alone", "6")
+def test_a_meeting_of_one_person_starts_after_a_wait(engine):
+    _, (explanation,) = explained(engine, [join("a", 0), leave("a", 60)])
+    assert (explanation["began"]["because"], explanation["began"]["rule"]) == ("waited alone", "6")
 
 
-def test_it_says_that_a_meeting_was_reset_and_how_the_next_one_began(engine):
+def test_a_reset_is_the_end_of_one_meeting_and_the_start_of_the_next(engine):
     events = [join("a", 0), join("b", 100), leave("b", 1000), leave("a", 3000)]
     _, (first, second) = explained(engine, events)
     assert (first["ended"]["rule"], first["ended"]["because"]) == ("7", "left alone")
@@ -96,13 +100,13 @@ def test_it_says_that_a_meeting_was_reset_and_how_the_next_one_began(engine):
     assert second["ended"]["rule"] == "8"
 
 
-def test_what_goes_on_has_not_ended(engine):
-    _, (told,) = explained(engine, [join("a", 0)], now=100)
-    assert told["ongoing"]
-    assert told["ended"] is None
+def test_an_ongoing_meeting_has_no_end(engine):
+    _, (explanation,) = explained(engine, [join("a", 0)], now=100)
+    assert explanation["ongoing"]
+    assert explanation["ended"] is None
 
 
-def test_it_says_what_was_void_and_what_was_ignored(engine):
+def test_short_stays_and_ignored_events_are_steps(engine):
     events = [
         join("v", 0),
         join("a", 5),
@@ -112,64 +116,67 @@ def test_it_says_what_was_void_and_what_was_ignored(engine):
         Event(Kind.END, "blue", ms(60)),
         Event(Kind.END, "blue", ms(60), source_session="again"),
     ]
-    _, (told,) = explained(engine, events)
-    assert steps(told, "void") == [
+    _, (explanation,) = explained(engine, events)
+    assert steps(explanation, "void") == [
         (
             "00:09",
             "4",
             "v left after 9 seconds, less than 10 seconds: void, and in no list and no count (rule 4).",
         )
     ]
-    assert [sentence for _, _, sentence in steps(told, "ignored")][:2] == [
+    assert [sentence for _, _, sentence in steps(explanation, "ignored")][:2] == [
         "a was said to join, but was in already: ignored (rule 1).",
         "x was said to leave, but was not in: ignored (rule 1).",
     ]
-    assert steps(told, "left") == [("01:00", "1", "a left because the room was ended (rule 1).")]
+    assert steps(explanation, "left") == [("01:00", "1", "a left because the room was ended (rule 1).")]
 
 
-def test_a_leave_that_knows_its_join_stands_for_both_and_is_no_repetition(engine):
+def test_a_leave_with_its_join_is_both_and_no_duplicate(engine):
     events = [join("a", 0), leave("a", 60, joined_at=ms(0)), leave("b", 50, joined_at=ms(10))]
-    _, (told,) = explained(engine, events)
-    assert steps(told, "ignored") == []
-    assert [name for _, _, name in steps(told, "joined")] == ["a joined (rule 4).", "b joined (rule 4)."]
+    _, (explanation,) = explained(engine, events)
+    assert steps(explanation, "ignored") == []
+    assert [name for _, _, name in steps(explanation, "joined")] == [
+        "a joined (rule 4).",
+        "b joined (rule 4).",
+    ]
 
 
-def test_a_join_known_only_from_a_leave_after_the_meeting_is_behind_it(engine):
+def test_a_join_known_only_from_a_later_leave_is_an_event_of_the_meeting(engine):
     events = [leave("a", 3000, joined_at=ms(0)), join("b", 100), leave("b", 1000)]
     _, (first, _) = explained(engine, events)
     assert [one["participant_id"] for one in first["steps"] if one["what"] == "joined"] == ["a", "b"]
     assert ("leave", "a") in [(one["kind"], one["participant_id"]) for one in first["events"]]
 
 
-def test_it_says_how_a_leave_was_inferred(engine):
+def test_an_inferred_leave_has_its_origin(engine):
     events = [join("a", 0), join("b", 0), leave("a", 60, inferred=Inferred.SNAPSHOT), leave("b", 90)]
-    _, (told,) = explained(engine, events)
-    assert "is inferred to have left, being missing from a list" in steps(told, "left")[0][2]
-    assert [one["inferred"] for one in told["events"]] == [None, None, "snapshot", None]
+    _, (explanation,) = explained(engine, events)
+    assert "is inferred to have left, being missing from a list" in steps(explanation, "left")[0][2]
+    assert [one["inferred"] for one in explanation["events"]] == [None, None, "snapshot", None]
 
 
-def test_it_says_what_was_corrected_and_knows_the_ids_from_before(engine):
+def test_corrections_have_what_was_before_and_previous_ids(engine):
     events = [join("b", 100), leave("b", 200)]
     engine.append(*events)
     engine.show(ms(300))
     before = engine.meetings()[0].id
-    world, (told,) = explained(engine, [], now=1000, late=[join("a", 50), leave("a", 150)])
-    assert told["superseded_ids"] == [before]
-    assert {one["rule"] for one in told["corrections"]} == {"15"}
-    first = told["corrections"][0]
+    world, (explanation,) = explained(engine, [], now=1000, late=[join("a", 50), leave("a", 150)])
+    assert explanation["superseded_ids"] == [before]
+    assert {one["rule"] for one in explanation["corrections"]} == {"15"}
+    first = explanation["corrections"][0]
     assert first["sentence"].endswith("late, and what it touches was worked out anew (rule 15).")
     assert first["event"]["at"].startswith("2026-01-01T00:0")
     assert before in [
-        one["id"] for correction in told["corrections"] for one in correction["meetings_before"]
+        one["id"] for correction in explanation["corrections"] for one in correction["meetings_before"]
     ]
     old = world.ask(f"/meetings/{before}/explain", domain="default")
-    assert old.json() == told
-    assert old.headers["content-location"] == f"/meetings/{told['id']}/explain"
+    assert old.json() == explanation
+    assert old.headers["content-location"] == f"/meetings/{explanation['id']}/explain"
 
 
-def test_times_are_in_order_and_sentences_end(engine):
+def test_steps_are_in_order_of_time_with_complete_sentences(engine):
     events = [event for n in range(20) for event in (join(f"p-{n}", n * 7), leave(f"p-{n}", 500 - n * 3))]
-    _, (told,) = explained(engine, events)
-    times = [one["time"] for one in told["steps"]]
+    _, (explanation,) = explained(engine, events)
+    times = [one["time"] for one in explanation["steps"]]
     assert times == sorted(times)
-    assert all(one["sentence"].endswith(").") for one in told["steps"])
+    assert all(one["sentence"].endswith(").") for one in explanation["steps"])

@@ -8,7 +8,7 @@ MEETING = {"id", "room", "start_time", "duration", "ongoing", "max_participants"
 PARTICIPANT = {"user_id", "participant_id", "user_name", "join_time", "duration"}
 
 
-def test_a_meeting_is_told_in_dailys_words(world):
+def test_a_meeting_has_dailys_fields(world):
     world.stay("c-1", 0, 90, user_id="u-17", user_name="Ines")
     world.stay("c-2", 15, 75)
     name = world.meeting(0, 90, most=2)
@@ -43,14 +43,14 @@ def test_a_meeting_is_told_in_dailys_words(world):
     }
 
 
-def test_one_meeting_is_told_without_its_participants(world):
+def test_a_single_meeting_has_no_participants(world):
     name = world.met(0, 90, "a", "b")
-    told = world.get(f"/meetings/{name}")
-    assert set(told) == MEETING
-    assert told == {key: world.get("/meetings")["data"][0][key] for key in MEETING}
+    shown = world.get(f"/meetings/{name}")
+    assert set(shown) == MEETING
+    assert shown == {key: world.get("/meetings")["data"][0][key] for key in MEETING}
 
 
-def test_what_is_ongoing_has_lasted_until_now(world):
+def test_an_ongoing_meeting_lasts_until_now(world):
     world.stay("a", 0)
     world.meeting(0)
     world.now = 42.999
@@ -58,7 +58,7 @@ def test_what_is_ongoing_has_lasted_until_now(world):
     assert (one["ongoing"], one["duration"], one["participants"][0]["duration"]) == (True, 42, 42)
 
 
-def test_nothing_has_lasted_less_than_no_time(world):
+def test_no_duration_is_negative(world):
     world.stay("a", 10)
     world.meeting(10)
     world.now = 9
@@ -66,7 +66,7 @@ def test_nothing_has_lasted_less_than_no_time(world):
     assert (one["duration"], one["participants"][0]["duration"]) == (0, 0)
 
 
-def test_numbers_are_whole(world):
+def test_numbers_are_integers(world):
     world.met(0.25, 90.75, "a")
     text = world.ask("/meetings").text
     one = json.loads(text)["data"][0]
@@ -84,17 +84,17 @@ def test_times_and_durations_are_rounded_down_to_the_granularity(coarse_world):
 
 
 @pytest.mark.parametrize("start", [15, 16, 29])
-def test_a_timeframe_is_compared_with_what_is_told(coarse_world, start):
+def test_a_timeframe_applies_to_rounded_times(coarse_world, start):
     world = coarse_world
     world.met(start, 100, "a")
-    told = world.get("/meetings")["data"][0]["start_time"]
-    assert world.ids(timeframe_start=told)
-    assert not world.ids(timeframe_start=told + 1)
-    assert not world.ids(timeframe_end=told)
-    assert world.ids(timeframe_end=told + 1)
+    shown = world.get("/meetings")["data"][0]["start_time"]
+    assert world.ids(timeframe_start=shown)
+    assert not world.ids(timeframe_start=shown + 1)
+    assert not world.ids(timeframe_end=shown)
+    assert world.ids(timeframe_end=shown + 1)
 
 
-def test_who_is_not_known_by_name_is_null_and_never_empty(world):
+def test_an_unknown_name_is_null_and_never_empty(world):
     world.stay("a", 0, 60, user_id="", user_name="")
     world.meeting(0, 60)
     who = world.get("/meetings")["data"][0]["participants"][0]
@@ -115,7 +115,7 @@ def test_a_stay_that_a_reset_carried_on_is_in_both_meetings_clipped(world):
     ]
 
 
-def test_participants_stand_in_order_of_joining_then_by_id(world):
+def test_participants_are_in_order_of_join_time_then_id(world):
     for who, join in (("b", 0), ("a", 0), ("d", 20), ("c", 10)):
         world.stay(who, join, 100)
     world.meeting(0, 100, most=4)
@@ -133,29 +133,29 @@ def test_the_newest_meeting_comes_first(world):
     assert world.ids(order="asc") == [names[0], names[2], names[1]]
 
 
-def test_of_meetings_that_began_in_the_same_second_the_greater_id_comes_first(world):
+def test_of_meetings_of_the_same_second_the_greater_id_comes_first(world):
     names = [world.met(0.1 * n, 60, "a", room=f"room-{n}") for n in range(10)]
     assert world.ids() == sorted(names, reverse=True)
     assert world.ids(order="asc") == sorted(names)
 
 
-def test_a_room_is_asked_for_by_name(world):
+def test_meetings_are_filtered_by_room(world):
     mine = world.met(0, 60, "a", room="blue")
     world.met(0, 60, "a", room="red")
     assert world.ids(room="blue") == [mine]
 
 
-def test_a_room_that_nobody_knows_has_no_meetings(world):
+def test_an_unknown_room_has_no_meetings(world):
     assert world.get("/meetings", room="nowhere") == {"total_count": 0, "data": []}
 
 
-def test_a_timeframe_takes_its_first_second_and_not_its_last(world):
+def test_a_timeframe_includes_its_start_and_excludes_its_end(world):
     names = [world.met(start, start + 30, "a") for start in (100, 200.999, 300)]
     assert world.ids(timeframe_start=world.t0 + 100, timeframe_end=world.t0 + 300) == [names[1], names[0]]
     assert world.ids(timeframe_start=world.t0 + 101, timeframe_end=world.t0 + 301) == [names[2], names[1]]
 
 
-def test_a_meeting_that_only_ran_into_a_timeframe_is_not_in_it_but_overlaps_it(world):
+def test_a_meeting_that_started_before_a_timeframe_only_overlaps_it(world):
     name = world.met(0, 500, "a")
     window = {"timeframe_start": world.t0 + 100, "timeframe_end": world.t0 + 200}
     assert world.ids(**window) == []
@@ -165,13 +165,13 @@ def test_a_meeting_that_only_ran_into_a_timeframe_is_not_in_it_but_overlaps_it(w
     assert world.ids(overlaps_start=world.t0 - 100, overlaps_end=world.t0) == []
 
 
-def test_what_goes_on_overlaps_all_that_comes(world):
+def test_an_ongoing_meeting_overlaps_the_future(world):
     world.stay("a", 0)
     name = world.meeting(0)
     assert world.ids(overlaps_start=world.t0 + 10**9) == [name]
 
 
-def test_ongoing_means_that_somebody_is_in(world):
+def test_a_meeting_with_participants_is_ongoing(world):
     over = world.met(0, 60, "a")
     world.stay("b", 100)
     on = world.meeting(100)
@@ -182,7 +182,7 @@ def test_ongoing_means_that_somebody_is_in(world):
 
 @pytest.mark.parametrize("yes", ["true", "True", "1"])
 @pytest.mark.parametrize("no", ["false", "False", "0"])
-def test_a_boolean_is_spelt_as_any_client_spells_it(world, yes, no):
+def test_all_spellings_of_a_boolean_are_accepted(world, yes, no):
     world.met(0, 60, "a")
     assert world.get("/meetings", ongoing=yes)["total_count"] == 0
     assert world.get("/meetings", ongoing=no)["total_count"] == 1
@@ -190,7 +190,7 @@ def test_a_boolean_is_spelt_as_any_client_spells_it(world, yes, no):
     assert "participants" in world.get("/meetings", no_participants=no)["data"][0]
 
 
-def test_the_meetings_of_a_user_are_those_that_they_were_in(world):
+def test_meetings_are_filtered_by_user(world):
     world.stay("a", 0, 60, user_id="ann", room="blue")
     first = world.meeting(0, 60, room="blue")
     world.stay("b", 0, 60, user_id="bob", room="red")
@@ -203,7 +203,7 @@ def test_the_meetings_of_a_user_are_those_that_they_were_in(world):
     assert world.ids(user_id="nobody") == []
 
 
-def test_a_user_whom_a_reset_carried_on_was_in_both_meetings(world):
+def test_a_user_whose_stay_continues_after_a_reset_is_in_both_meetings(world):
     world.stay("a", 0, 5000, user_id="ann")
     world.stay("b", 100, 1000, user_id="bob")
     first, second = world.meeting(0, 1600), world.meeting(1600, 5000, carried=(0, "a"))
@@ -219,7 +219,7 @@ def test_a_user_is_found_where_meetings_follow_each_other_within_a_second(world)
     assert [world.ids(user_id=who) for who in ("ann", "bob", "cat")] == [[first], [second], [third]]
 
 
-def test_meetings_are_chosen_by_how_many_were_in_at_once_and_how_long_they_lasted(world):
+def test_meetings_are_filtered_by_peak_participants_and_duration(world):
     alone = world.met(0, 59.9, "a")
     pair = world.met(100, 160, "a", "b")
     assert world.ids(min_participants=2) == [pair]
@@ -228,7 +228,7 @@ def test_meetings_are_chosen_by_how_many_were_in_at_once_and_how_long_they_laste
     assert world.ids(min_duration=60) == [pair]
 
 
-def test_the_total_counts_what_the_filters_let_through_on_every_page(world):
+def test_the_total_is_the_number_of_matches_on_every_page(world):
     for start in range(0, 700, 100):
         world.met(start, start + 60, "a")
     world.stay("b", 900)
@@ -242,7 +242,7 @@ def test_the_total_counts_what_the_filters_let_through_on_every_page(world):
     assert world.get("/meetings", limit=1, room="blue", ongoing="false")["total_count"] == 7
 
 
-def test_a_page_holds_a_hundred_and_no_more(world):
+def test_a_page_has_at_most_a_hundred_meetings(world):
     for start in range(0, 10_100, 100):
         world.meeting(start, start + 60)
     assert len(world.ids()) == 100
@@ -254,14 +254,14 @@ def test_a_page_holds_a_hundred_and_no_more(world):
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1.5", "ten", "", " 5", "1e2", "٣"])
 @pytest.mark.parametrize("path", ["/meetings", "/rooms/blue/presence"])
-def test_a_limit_that_makes_no_sense_is_refused_clearly(world, path, limit):
-    status, word, told = world.refused(path, limit=limit)
+def test_an_invalid_limit_is_refused_with_an_explanation(world, path, limit):
+    status, word, info = world.refused(path, limit=limit)
     assert (status, word) == (400, "invalid-request-error")
-    assert told.startswith('"limit" must be ')
+    assert info.startswith('"limit" must be ')
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "info"),
     [
         ({"ongoing": "maybe"}, '"ongoing" must be a boolean: true or false [Received ongoing="maybe"]'),
         (
@@ -277,19 +277,19 @@ def test_a_limit_that_makes_no_sense_is_refused_clearly(world, path, limit):
         ({"room": "a\0b"}, '"room" must not contain U+0000'),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_a_sentence(world, query, told):
-    assert world.refused("/meetings", **query) == (400, "invalid-request-error", told)
+def test_an_invalid_parameter_is_refused_with_an_explanation(world, query, info):
+    assert world.refused("/meetings", **query) == (400, "invalid-request-error", info)
 
 
 @pytest.mark.parametrize("second", ["1" + "0" * 30, "-" + "9" * 30, "9223372036854775808"])
-def test_a_second_beyond_all_time_is_only_far_away(world, second):
+def test_a_second_beyond_the_calendar_is_accepted(world, second):
     name = world.met(0, 60, "a")
     for bound in ("timeframe_start", "timeframe_end", "overlaps_start", "overlaps_end"):
         asked_for_all = second.startswith("-") is bound.endswith("start")
         assert world.ids(**{bound: second}) == ([name] if asked_for_all else [])
 
 
-def test_unknown_parameters_a_body_and_a_slash_at_the_end_are_let_pass(world):
+def test_unknown_parameters_a_body_and_a_trailing_slash_are_ignored(world):
     name = world.met(0, 60, "a")
     body = json.dumps({"limit": 0, "room": "red"})
     answer = world.client.request(
@@ -310,7 +310,7 @@ def test_an_unknown_meeting_is_not_found(world, path, name):
 
 
 @pytest.mark.parametrize("path", ["", "/participants", "/explain"])
-def test_an_id_that_a_correction_replaced_answers_with_the_meeting_in_its_place(world, path):
+def test_a_replaced_id_returns_the_meeting_in_its_place(world, path):
     old = world.replaced(10)
     new = world.met(0, 90, "a", "b")
     answer = world.ask(f"/meetings/{old}{path}")
@@ -320,15 +320,15 @@ def test_an_id_that_a_correction_replaced_answers_with_the_meeting_in_its_place(
     assert "content-location" not in world.ask(f"/meetings/{new}{path}").headers
 
 
-def test_an_id_whose_meeting_was_withdrawn_is_not_found_and_says_so(world):
+def test_a_withdrawn_meeting_is_not_found_with_an_explanation(world):
     world.met(0, 60, "a")
     old = world.replaced(70)
-    status, word, told = world.refused(f"/meetings/{old}")
+    status, word, info = world.refused(f"/meetings/{old}")
     assert (status, word) == (404, "not-found")
-    assert "withdrew" in told
+    assert "withdrew" in info
 
 
-def test_nothing_of_another_domain_is_ever_told(world):
+def test_another_domain_gets_nothing(world):
     theirs = world.met(0, 60, "a", domain="umbrella", user_id="ann")
     world.stay("b", 100, domain="umbrella")
     on = world.meeting(100, domain="umbrella")

@@ -1,4 +1,4 @@
-"""Paging: whoever follows the pages meets everything once, and comes to an end."""
+"""Paging: a client that follows the pages gets every entry once, and reaches an end."""
 
 import random
 from itertools import pairwise
@@ -17,7 +17,7 @@ def names(world):
 
 
 def walk(world, cursor, page_end, **query):
-    """The ids of all pages, each asked for by the end of the one before it."""
+    """The ids of all pages, each requested by the end of the previous one."""
     pages = [world.ids(**query)]
     while pages[-1]:
         pages.append(world.ids(**{cursor: pages[-1][page_end]}, **query))
@@ -46,14 +46,14 @@ def test_the_oldest_are_the_first_page_of_the_other_order(world, names):
     assert world.ids(limit=3, order="asc", ending_before="OLDEST") == names[::-1][:3]
 
 
-def test_there_and_back_again_is_the_same_page(world, names):
+def test_going_forward_and_back_returns_the_same_page(world, names):
     second = world.ids(limit=5, starting_after=names[4])
     assert world.ids(limit=5, ending_before=second[0]) == names[:5]
     asc = names[::-1]
     assert world.ids(limit=5, order="asc", ending_before=asc[10]) == asc[5:10]
 
 
-def test_a_page_goes_on_in_the_filtered_list(world, names):
+def test_a_cursor_continues_in_the_filtered_list(world, names):
     mine = world.ids(room="room-1")
     assert world.ids(room="room-1", limit=3, starting_after=mine[1]) == mine[2:5]
     # A cursor is a place in the order, whether or not the filter lets it through.
@@ -62,7 +62,7 @@ def test_a_page_goes_on_in_the_filtered_list(world, names):
     assert world.ids(room="room-1", starting_after=elsewhere) == [name for name in older if name in mine]
 
 
-def test_what_begins_meanwhile_shifts_no_page(world, names):
+def test_a_new_meeting_shifts_no_page(world, names):
     first = world.ids(limit=5)
     world.met(90_000, 90_060, "z")
     assert world.ids(limit=5, starting_after=first[-1]) == names[5:10]
@@ -78,10 +78,10 @@ def test_a_cursor_that_a_correction_replaced_keeps_its_place(world, names):
 
 @pytest.mark.parametrize("cursor", ["starting_after", "ending_before"])
 @pytest.mark.parametrize("name", ["0f9f4c1e-1111-4222-8333-444455556666", "nonsense", "oldest"])
-def test_an_unknown_cursor_is_refused_and_no_end_of_the_list(world, names, cursor, name):
-    status, word, told = world.refused("/meetings", **{cursor: name})
+def test_an_unknown_cursor_is_refused_and_is_not_the_end_of_the_list(world, names, cursor, name):
+    status, word, info = world.refused("/meetings", **{cursor: name})
     assert (status, word) == (400, "invalid-request-error")
-    assert told == f'"{cursor}" must be the id of a meeting [Received {cursor}="{name}"]'
+    assert info == f'"{cursor}" must be the id of a meeting [Received {cursor}="{name}"]'
 
 
 def test_both_cursors_at_once_are_refused(world, names):
@@ -95,12 +95,12 @@ def test_both_cursors_at_once_are_refused(world, names):
 
 
 def everybody(world, name):
-    """The entries of a meeting, as the list of meetings tells them."""
+    """The entries of a meeting, as in the list of meetings."""
     return next(one for one in world.get("/meetings")["data"] if one["id"] == name)["participants"]
 
 
 def pages_of(world, name, limit, cursor="joined_after", end=-1, start=None):
-    """All pages of participants, until 404; each is asked for by the end of the one before it."""
+    """All pages of participants, until 404; each requested by the end of the previous one."""
     pages = []
     at = start
     while True:
@@ -117,7 +117,7 @@ def pages_of(world, name, limit, cursor="joined_after", end=-1, start=None):
 
 
 @pytest.mark.parametrize("limit", LIMITS)
-def test_participants_come_a_page_at_a_time_until_nobody_is_left(world, limit):
+def test_participants_are_paged_until_404(world, limit):
     for n in range(17):
         world.stay(f"c-{n:02}", n // 3, 100)
     name = world.meeting(0, 100, most=17)
@@ -136,7 +136,7 @@ def test_joined_before_gives_the_nearest_ones_before(world, limit):
     assert pages[0] == everybody(world, name)[-1 - limit : -1]
 
 
-def test_participants_are_a_hundred_a_page_unless_fewer_are_asked_for(world):
+def test_a_page_has_at_most_a_hundred_participants(world):
     for n in range(101):
         world.stay(f"c-{n:03}", 0, 100)
     name = world.meeting(0, 100, most=101)
@@ -144,7 +144,7 @@ def test_participants_are_a_hundred_a_page_unless_fewer_are_asked_for(world):
     assert len(world.get(f"/meetings/{name}/participants", limit=500)["data"]) == 100
 
 
-def test_a_cursor_that_names_nobody_of_the_meeting_is_refused_and_no_end(world):
+def test_a_cursor_of_another_meeting_is_refused_and_is_not_the_end(world):
     name = world.met(0, 60, "a")
     world.met(100, 160, "b")
     for cursor in ("joined_after", "joined_before"):
@@ -154,7 +154,7 @@ def test_a_cursor_that_names_nobody_of_the_meeting_is_refused_and_no_end(world):
 
 
 def coming_again(world, seed):
-    """A meeting that a reset began, in which connections come and go and come again."""
+    """A meeting after a reset, in which connections leave and rejoin."""
     chance = random.Random(seed)
     world.stay("c-3", -500, 40)
     for who in (f"c-{n}" for n in range(6)):
@@ -165,7 +165,7 @@ def coming_again(world, seed):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_nobody_is_lost_or_told_twice_when_the_same_connections_come_again(world, seed):
+def test_no_entry_is_missing_or_repeated_when_connections_rejoin(world, seed):
     name = coming_again(world, seed)
     all_of_them = everybody(world, name)
     assert len(all_of_them) > len({who["participant_id"] for who in all_of_them})
@@ -176,7 +176,7 @@ def test_nobody_is_lost_or_told_twice_when_the_same_connections_come_again(world
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_nor_when_the_pages_are_gone_through_backwards(world, seed):
+def test_no_entry_is_missing_or_repeated_when_paging_backwards(world, seed):
     name = coming_again(world, seed)
     world.stay("z", 999.5, 1000)
     all_of_them = everybody(world, name)
@@ -186,7 +186,7 @@ def test_nor_when_the_pages_are_gone_through_backwards(world, seed):
 
 
 def longer_where_it_must_be(pages, limit):
-    """The lengths of those pages that could end nowhere earlier: each who might has come again later."""
+    """The lengths of the pages that could not end earlier, because every participant rejoins later."""
     lengths = []
     for n, page in enumerate(pages):
         later = [who["participant_id"] for rest in pages[n + 1 :] for who in rest]

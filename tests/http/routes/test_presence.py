@@ -1,4 +1,4 @@
-"""Who is in now, and who was in at a moment."""
+"""The presence operations: now, at a moment, and in a period."""
 
 import pytest
 
@@ -20,16 +20,16 @@ def quoted(room):
     return "".join(f"%{byte:02X}" for byte in room.encode())
 
 
-def test_presence_tells_by_room_who_is_in(world):
+def test_presence_lists_participants_by_room(world):
     world.stay("a", 0.5, room="blue", user_id="u-17", user_name="Ines")
     world.stay("b", 2, room="blue")
     name = world.meeting(0.5, room="blue", most=2)
     world.stay("c", 20, room="red")
     world.stay("gone", 0, 10, room="green")
     world.now = 42.9
-    told = world.get("/presence")
-    assert set(told) == {"blue", "red"}
-    assert told["blue"] == [
+    answer = world.get("/presence")
+    assert set(answer) == {"blue", "red"}
+    assert answer["blue"] == [
         {
             "room": "blue",
             "id": "a",
@@ -49,22 +49,22 @@ def test_presence_tells_by_room_who_is_in(world):
             "duration": 40,
         },
     ]
-    assert [one["id"] for one in told["red"]] == ["c"]
+    assert [one["id"] for one in answer["red"]] == ["c"]
 
 
-def test_with_nobody_anywhere_there_is_no_room(world):
+def test_without_participants_there_is_no_room(world):
     world.met(0, 60, "a")
     assert world.get("/presence") == {}
 
 
-def test_before_there_is_a_meeting_its_id_is_null(world):
+def test_before_a_meeting_starts_its_id_is_null(world):
     world.met(-100, -50, "a")
     world.stay("a", 0)
     assert [one["mtgSessionId"] for one in world.get("/presence")["blue"]] == [None]
     assert [one["mtgSessionId"] for one in world.get("/rooms/blue/presence")["data"]] == [None]
 
 
-def test_a_rooms_presence_is_that_room_of_the_whole(world):
+def test_a_rooms_presence_equals_its_part_of_all_presence(world):
     for who, room in (("a", "blue"), ("b", "blue"), ("c", "red")):
         world.stay(who, 0, room=room)
     world.meeting(0, room="blue", most=2)
@@ -79,20 +79,20 @@ def test_presence_is_rounded_down_to_the_granularity(coarse_world):
 
 
 @pytest.mark.parametrize("room", ["blue", "nowhere"])
-def test_in_an_empty_or_unknown_room_is_nobody(world, room):
+def test_an_empty_or_unknown_room_has_no_participants(world, room):
     world.met(0, 60, "a", room="blue")
     assert world.get(f"/rooms/{room}/presence") == {"total_count": 0, "data": []}
 
 
-def test_a_user_or_a_name_is_looked_for_in_a_room(world):
+def test_participants_of_a_room_are_filtered_by_user_id_and_name(world):
     world.stay("a", 0, user_id="u", user_name="Ann")
     world.stay("b", 1, user_id="u", user_name="Ann (phone)")
     world.stay("c", 2, user_name="Ann")
 
     def found(**query):
-        told = world.get("/rooms/blue/presence", **query)
-        assert told["total_count"] >= len(told["data"])
-        return told["total_count"], [one["id"] for one in told["data"]]
+        answer = world.get("/rooms/blue/presence", **query)
+        assert answer["total_count"] >= len(answer["data"])
+        return answer["total_count"], [one["id"] for one in answer["data"]]
 
     assert found(userId="u") == (2, ["a", "b"])
     assert found(userName="Ann") == (2, ["a", "c"])
@@ -101,7 +101,7 @@ def test_a_user_or_a_name_is_looked_for_in_a_room(world):
     assert found(userId="nobody") == (0, [])
 
 
-def test_everybody_in_a_room_is_told_unless_fewer_are_asked_for(world):
+def test_all_participants_of_a_room_are_listed_unless_there_is_a_limit(world):
     for n in range(150):
         world.stay(f"c-{n:03}", 0)
     assert len(world.get("/rooms/blue/presence")["data"]) == 150
@@ -112,14 +112,14 @@ def test_everybody_in_a_room_is_told_unless_fewer_are_asked_for(world):
 def test_a_room_may_have_any_name(world, room):
     world.stay("a", 0, room=room)
     world.meeting(0, room=room)
-    told = world.get(f"/rooms/{quoted(room)}/presence")
-    assert [one["room"] for one in told["data"]] == [room]
+    answer = world.get(f"/rooms/{quoted(room)}/presence")
+    assert [one["room"] for one in answer["data"]] == [room]
     assert world.get(f"/rooms/{quoted(room)}/at", time=world.t0)["total_count"] == 1
     assert world.get("/meetings", room=room)["total_count"] == 1
     assert set(world.get("/presence")) == {room}
 
 
-def test_a_room_without_a_name_or_with_nothing_in_it_is_refused(world):
+def test_an_empty_or_invalid_name_is_refused(world):
     assert world.refused("/rooms//presence")[0] == 404
     assert world.refused("/rooms/a%00b/presence")[0] == 400
     assert world.refused("/rooms/a%00b/at")[0] == 400
@@ -141,7 +141,7 @@ def at(world, **query):
     return [one["participant_id"] for one in world.get("/rooms/blue/at", **query)["data"]]
 
 
-def test_who_was_in_at_a_moment_is_told_with_their_whole_time(past):
+def test_participants_at_a_moment_have_their_complete_stay(past):
     assert past.get("/rooms/blue/at", time=past.t0 + 70) == {
         "room": "blue",
         "total_count": 2,
@@ -169,7 +169,7 @@ def test_who_was_in_at_a_moment_is_told_with_their_whole_time(past):
     }
 
 
-def test_at_the_moment_of_joining_one_is_in_and_at_that_of_leaving_out(past):
+def test_a_stay_includes_its_join_and_excludes_its_leave(past):
     t0 = past.t0
     assert at(past, time=t0) == ["a"]
     assert at(past, time=t0 + 49.999) == ["a"]
@@ -179,12 +179,12 @@ def test_at_the_moment_of_joining_one_is_in_and_at_that_of_leaving_out(past):
     assert at(past, time=t0 - 0.001) == []
 
 
-def test_who_is_still_in_has_no_leave_time(past):
+def test_an_ongoing_stay_has_no_leave_time(past):
     last = past.get("/rooms/blue/at", time=past.t0 + 160)["data"][0]
     assert (last["leave_time"], last["left_by"], last["duration"]) == (None, None, 60)
 
 
-def test_a_moment_may_be_written_out(past):
+def test_a_moment_can_be_rfc_3339(past):
     for text in (
         "2026-01-01T00:01:10Z",
         "2026-01-01T02:01:10+02:00",
@@ -196,23 +196,23 @@ def test_a_moment_may_be_written_out(past):
     assert past.client.get("/rooms/blue/at?time=2026-01-01T02:01:10+02:00").json()["total_count"] == 2
 
 
-def test_without_a_moment_it_is_now_and_nothing_is_known_of_what_is_to_come(past):
+def test_the_default_and_the_future_mean_now(past):
     assert past.get("/rooms/blue/at") == past.get("/rooms/blue/at", time=past.t0 + 200)
     assert past.get("/rooms/blue/at", time=past.t0 + 9999)["time"] == "2026-01-01T00:03:20.000Z"
     assert at(past, time="-1" + "0" * 14) == []
 
 
-def test_of_a_time_everybody_is_told_who_was_in_for_some_of_it(past):
+def test_a_period_lists_everyone_who_was_in_the_room_for_some_of_it(past):
     t0 = past.t0
-    told = past.get("/rooms/blue/at", **{"from": t0 + 100, "to": t0 + 141})
-    assert [one["participant_id"] for one in told["data"]] == ["b", "c"]
-    assert (told["from"], told["to"]) == ("2026-01-01T00:01:40.000Z", "2026-01-01T00:02:21.000Z")
+    answer = past.get("/rooms/blue/at", **{"from": t0 + 100, "to": t0 + 141})
+    assert [one["participant_id"] for one in answer["data"]] == ["b", "c"]
+    assert (answer["from"], answer["to"]) == ("2026-01-01T00:01:40.000Z", "2026-01-01T00:02:21.000Z")
     assert at(past, **{"from": t0 + 99.999, "to": t0 + 140}) == ["a", "b"]
     assert at(past, **{"from": t0}) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "answer"),
     [
         ({"time": "noon"}, '"time" is not a time'),
         ({"time": "2026-01-01T00:00:00"}, '"time" has no time zone'),
@@ -224,7 +224,7 @@ def test_of_a_time_everybody_is_told_who_was_in_for_some_of_it(past):
         ({"from": "2", "to": "2"}, '"to" must be later'),
     ],
 )
-def test_a_time_that_makes_no_sense_is_refused_in_a_sentence(world, query, told):
+def test_an_invalid_time_is_refused_with_an_explanation(world, query, answer):
     status, word, info = world.refused("/rooms/blue/at", **query)
     assert (status, word) == (400, "invalid-request-error")
-    assert info.startswith(told)
+    assert info.startswith(answer)

@@ -1,11 +1,11 @@
-"""GET /usage and /concurrency: what is asked, and the words of the answers."""
+"""GET /usage and /concurrency: parameters and answers."""
 
 import pytest
 
 HOUR = 3_600
 
 
-def told(world, **query):
+def usage(world, **query):
     return world.get("/usage", **{"from": "2026-01-01", "to": "2026-01-02", **query})
 
 
@@ -40,28 +40,28 @@ def test_a_day_on_which_clocks_are_set_has_its_length(world):
     assert [one["length"] for one in answer["data"]] == [24 * HOUR, 23 * HOUR, 24 * HOUR]
 
 
-def test_rooms_are_told_by_the_time_in_them(busy):
-    answer = told(busy, group="room")
+def test_rooms_are_in_order_of_participant_time(busy):
+    answer = usage(busy, group="room")
     assert answer["total_count"] == 2
     assert answer["data"] == [
         {"room": "blue", "meetings": 1, "participant_seconds": 2 * HOUR, "max_participants": 2},
         {"room": "red", "meetings": 1, "participant_seconds": 900, "max_participants": 1},
     ]
     assert answer["totals"] == {"meetings": 2, "participant_seconds": 2 * HOUR + 900, "max_participants": 2}
-    assert told(busy, group="room", room="red")["total_count"] == 1
+    assert usage(busy, group="room", room="red")["total_count"] == 1
 
 
-def test_one_room_is_told_alone(busy):
-    answer = told(busy, group="total", room="red")
+def test_usage_is_filtered_by_room(busy):
+    answer = usage(busy, group="total", room="red")
     assert [(one["meetings"], one["participant_seconds"]) for one in answer["data"]] == [(1, 900)]
-    assert told(busy, room="green")["totals"]["meetings"] == 0
+    assert usage(busy, room="green")["totals"]["meetings"] == 0
 
 
-def test_hours_and_months_are_told(busy):
-    hours = told(busy, group="hour")["data"]
+def test_usage_is_grouped_by_hour_and_month(busy):
+    hours = usage(busy, group="hour")["data"]
     assert len(hours) == 24
     assert [one["participant_seconds"] for one in hours if one["meetings"]] == [900, HOUR]
-    (month,) = told(busy, group="month")["data"]
+    (month,) = usage(busy, group="month")["data"]
     assert (month["start"], month["length"], month["meetings"]) == (
         "2026-01-01T00:00:00+00:00",
         31 * 24 * HOUR,
@@ -69,7 +69,7 @@ def test_hours_and_months_are_told(busy):
     )
 
 
-def test_a_bucket_counts_whole_wherever_it_is_asked_about(busy):
+def test_a_bucket_counts_completely_wherever_the_query_starts(busy):
     t0 = busy.t0
     (hour,) = busy.get("/usage", group="hour", **{"from": t0 + 8 * HOUR + 600, "to": t0 + 8 * HOUR + 601})[
         "data"
@@ -81,28 +81,28 @@ def test_a_bucket_counts_whole_wherever_it_is_asked_about(busy):
     assert (whole["start_time"], whole["length"]) == (t0 + 8 * HOUR, HOUR)
 
 
-def test_what_is_ongoing_counts_until_now(world):
+def test_an_ongoing_meeting_counts_until_now(world):
     world.stay("a", 0)
     world.stay("b", 100, 200)
     world.meeting(0, most=2)
     world.now = 1_000.5
-    assert told(world)["totals"] == {"meetings": 1, "participant_seconds": 1_100, "max_participants": 2}
+    assert usage(world)["totals"] == {"meetings": 1, "participant_seconds": 1_100, "max_participants": 2}
 
 
 def test_time_is_rounded_once(world):
     for n in range(10):
         world.met(n * 100, n * 100 + 50.1, "a")
-    answer = told(world)
+    answer = usage(world)
     assert answer["totals"]["participant_seconds"] == 501
     assert sum(one["participants"][0]["duration"] for one in world.get("/meetings")["data"]) == 500
 
 
 def test_a_stay_without_a_meeting_does_not_count(world):
     world.stay("a", 0, 20)
-    assert told(world)["totals"]["participant_seconds"] == 0
+    assert usage(world)["totals"]["participant_seconds"] == 0
 
 
-def test_the_most_at_once_is_of_all_rooms_and_has_its_moment(world):
+def test_the_peak_is_of_all_rooms_and_has_its_time(world):
     world.met(0, 100, "a", "b", room="red")
     world.met(50, 150, "c", room="blue")
     world.met(100, 160, "d", "e", room="red")
@@ -113,14 +113,14 @@ def test_the_most_at_once_is_of_all_rooms_and_has_its_moment(world):
     assert crowd(world, group="day", room="blue")["data"][0]["max_participants"] == 1
 
 
-def test_who_leaves_as_another_comes_was_not_there_at_once(world):
+def test_a_leave_at_the_moment_of_a_join_is_no_overlap(world):
     world.met(0, 900, "a", room="red")
     world.met(900, 1_800, "b", room="blue")
     world.met(1_800, 1_900, "c", room="red")
     assert [one["max_participants"] for one in crowd(world)["data"]][:2] == [1, 0]
 
 
-def test_the_mean_is_of_the_time_that_has_come(world):
+def test_the_average_is_of_the_elapsed_time(world):
     world.stay("a", 0)
     world.meeting(0)
     world.now = 1_800
@@ -150,7 +150,7 @@ def test_the_mean_is_of_the_time_that_has_come(world):
         ({"room": ""}, "is not allowed to be empty"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_words(world, query, sentence):
+def test_an_invalid_parameter_is_refused_with_an_explanation(world, query, sentence):
     asked = {"from": "2026-01-01", "to": "2026-01-02"} | query
     asked = {name: value for name, value in asked.items() if value is not None}
     status, word, info = world.refused("/usage", **asked)
@@ -160,13 +160,13 @@ def test_what_makes_no_sense_is_refused_in_words(world, query, sentence):
         assert world.refused("/concurrency", **asked) == (status, word, info)
 
 
-def test_a_plus_that_was_not_encoded_is_understood(busy):
+def test_an_unencoded_plus_is_accepted(busy):
     answer = busy.client.get(
         "/usage?from=2026-01-01&to=2026-01-02&timezone=+01:00", headers={"x-domain": "acme"}
     )
     assert answer.json()["from"] == "2026-01-01T00:00:00+01:00"
 
 
-def test_of_another_domain_nothing_is_told(busy):
+def test_another_domain_gets_nothing(busy):
     query = {"from": "2026-01-01", "to": "2026-01-02"}
     assert busy.ask("/usage", domain="other", **query).json()["totals"]["meetings"] == 0

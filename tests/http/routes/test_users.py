@@ -1,4 +1,4 @@
-"""GET /users/{id}/meetings: a person's meetings, and what part they had in each."""
+"""GET /users/{id}/meetings: a user's meetings, and their part in each."""
 
 from urllib.parse import quote
 
@@ -30,20 +30,20 @@ def test_time_is_rounded_once_and_down(world):
         world.stay(f"c-{n}", 10.9 * n, 10.9 * n + 10.1, user_id="u")
     world.stay("other", 0, 300)
     world.meeting(0, 300)
-    (told,) = attended(world)
-    assert (told["duration"], told["share"]) == (101, 0.3366)
+    (part,) = attended(world)
+    assert (part["duration"], part["share"]) == (101, 0.3366)
 
 
-def test_whoever_is_in_has_been_until_now_and_has_not_left(world):
+def test_an_ongoing_stay_lasts_until_now_without_a_leave(world):
     world.stay("a", 0, 10, user_id="u")
     world.stay("b", 50, user_id="u")
     world.meeting(0)
     world.now = 100.5
-    (told,) = attended(world)
-    assert (told["leave_time"], told["duration"], told["share"]) == (None, 60, 0.6019)
+    (part,) = attended(world)
+    assert (part["leave_time"], part["duration"], part["share"]) == (None, 60, 0.6019)
 
 
-def test_a_stay_that_a_reset_carried_on_is_part_of_each_meeting_as_far_as_it_goes(world):
+def test_a_stay_across_a_reset_is_clipped_to_each_meeting(world):
     world.stay("a", 0, 5_000, user_id="u")
     world.stay("b", 100, 1_000)
     world.meeting(0, 1_600, most=2)
@@ -54,7 +54,7 @@ def test_a_stay_that_a_reset_carried_on_is_part_of_each_meeting_as_far_as_it_goe
     ]
 
 
-def test_it_is_the_list_of_meetings_of_that_user_page_by_page(world):
+def test_the_pages_are_those_of_meetings_filtered_by_user(world):
     for n in range(9):
         world.met(n * 100, n * 100 + 60, "a", user_id="u" if n % 2 else "v", room=f"room-{n % 3}")
     whole = world.get("/meetings", user_id="u")
@@ -67,24 +67,24 @@ def test_it_is_the_list_of_meetings_of_that_user_page_by_page(world):
     assert all("participants" not in one for one in page)
 
 
-def test_the_user_in_the_path_goes_before_one_in_the_query(world):
+def test_the_user_in_the_path_has_priority_over_the_query(world):
     world.met(0, 60, "a", user_id="u")
     assert world.get("/users/v/meetings", user_id="u") == {"total_count": 0, "data": []}
 
 
 @pytest.mark.parametrize("name", ["a/b", "a/meetings", "ä ö?#&", "100%", "two\nlines", "🎧"])
-def test_an_id_may_be_anything(world, name):
+def test_an_id_can_be_any_text(world, name):
     world.met(0, 60, "a", user_id=name)
     assert len(attended(world, name)) == 1
 
 
-def test_what_makes_no_sense_is_refused(world):
+def test_an_invalid_parameter_is_refused(world):
     assert world.refused("/users/a%00b/meetings")[:2] == (400, "invalid-request-error")
     assert world.refused("/users/u/meetings", limit="many")[0] == 400
     assert world.refused("/users/u/meetings", starting_after="nonsense")[0] == 400
 
 
-def test_of_another_domain_nothing_is_told(world):
+def test_another_domain_gets_nothing(world):
     world.met(0, 60, "a", user_id="u", domain="other")
     assert attended(world) == []
 
@@ -104,16 +104,16 @@ def entries():
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(entries(), max_size=8))
-def test_everybody_is_one_person_by_user_or_else_by_connection(said):
+def test_a_person_is_a_user_or_else_a_connection(entries):
     now = 40
-    people = people_in(said, now)
+    people = people_in(entries, now)
     assert len(people) == len(
-        {("user", e.user_id) if e.user_id else ("connection", e.participant_id) for e in said}
+        {("user", e.user_id) if e.user_id else ("connection", e.participant_id) for e in entries}
     )
     for person in people:
         theirs = [
             e
-            for e in said
+            for e in entries
             if (e.user_id or None) == person.user_id
             and (person.user_id is not None or e.participant_id == person.participant_id)
         ]

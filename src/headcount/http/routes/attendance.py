@@ -271,7 +271,7 @@ def _schedule(query: RosterQuery, row: MeetingRow, now: Ms) -> Schedule:
     if query.ends is not None and ends <= starts:
         raise invalid(f'"ends_at" must be later than the start, {rfc3339(starts)} [Received {rfc3339(ends)}]')
     if query.ends is None and ends < starts and row.end is not None:
-        raise invalid(f'"starts_at" must be before the end of the meeting, {rfc3339(ends)}, or say "ends_at"')
+        raise invalid(f'"starts_at" must be before the end of the meeting, {rfc3339(ends)}; or add "ends_at"')
     return schedule_of(starts, ends, row.end, now, query.threshold, query.late_after, query.early_before)
 
 

@@ -206,11 +206,11 @@ async def _wait(ingest: Ingest, done: AppendResult, entries: Sequence[LogEntry])
     try:
         await asyncio.wait_for(ingest.wait_until_processed(done, entries), _WAIT_TIMEOUT_S)
     except RoomQuarantinedError as error:
-        info = f"the events are stored, but they do not show: {error}"
+        info = f"the events are stored, but not visible: {error}"
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "room-quarantined-error", info) from None
     except TimeoutError:
         raise ApiError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "server-error",
-            "the events are stored, but the engine has not come to them yet",
+            "the events are stored, but have not been processed yet",
         ) from None

@@ -158,8 +158,7 @@ def _explanation(reading: Reading, row: MeetingRow) -> Explanation:
     )
     if found is None:
         raise invalid(
-            f"more than {MAX_EVENTS:,} events are behind this meeting: 'headcount export' and"
-            " 'headcount explain' tell of them all"
+            f"this meeting has more than {MAX_EVENTS:,} events: use 'headcount export' and 'headcount explain'"
         )
     meeting = serializer.meeting(row)
     return Explanation(

@@ -81,7 +81,7 @@ def get_past_presence(reading: Reading, domain: str, request: Request) -> Answer
         stays = reading.meetings.stays_between(domain, room, at, at + 1)
         return encode(_past_presence(serializer, room, stays, time=rfc3339(at))), {}
     if at is not None:
-        raise invalid('"time" cannot be combined with "from" and "to": ask about a moment or about a time')
+        raise invalid('"time" cannot be combined with "from" and "to": use either a moment or a period')
     if start is None:
         raise invalid('"from" is required with "to"')
     if end is not None and end <= start:
