@@ -14,7 +14,7 @@ from headcount.store.records import Origin
 from support.engines import NEW_YEAR, kernel
 from support.message_receiver import Receiver, as_received, inside
 from support.stored import IN_MEMORY, StoredEngine, shifted
-from support.strategies import EAGER, SCALED, doubtful_histories, histories, tidy_histories
+from support.strategies import EAGER, SCALED, histories, tidy_histories, uncertain_histories
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 FAR = NEW_YEAR + 10_000
@@ -73,7 +73,7 @@ def test_who_is_told_everything_knows_what_is_so_of_whole_meetings(folder, data)
 @QUICK
 @given(st.data())
 def test_who_is_told_everything_knows_what_is_so_though_guesses_were_wrong(folder, data):
-    said = [shifted(event) for event in data.draw(doubtful_histories())]
+    said = [shifted(event) for event in data.draw(uncertain_histories())]
     agrees(folder, data, said, EAGER, NEW_YEAR + 30)
 
 

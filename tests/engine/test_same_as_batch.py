@@ -14,10 +14,10 @@ from support.strategies import (
     EAGER,
     SCALED,
     asked_as_of,
-    doubtful_histories,
     histories,
     rule_numbers,
     tidy_histories,
+    uncertain_histories,
 )
 
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -63,7 +63,7 @@ def test_the_tables_say_what_the_kernel_says_in_any_order_with_restarts_anywhere
 @QUICK
 @given(st.data())
 def test_doubts_are_resolved_alike(folder, data):
-    said = [shifted(event) for event in data.draw(doubtful_histories())]
+    said = [shifted(event) for event in data.draw(uncertain_histories())]
     as_of = data.draw(asked_as_of([*said], EAGER))
     order = data.draw(st.permutations(said))
     ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 30), max_size=len(order))))

@@ -88,7 +88,7 @@ def lists_of_those_present(draw):
 @st.composite
 def lives(draw, rules):
     """What a source says of a room, snapshots among it, in any order; clock ticks and restarts in between."""
-    said = [shifted(event) for event in draw(histories(rules, most_people=3, max_events=10))]
+    said = [shifted(event) for event in draw(histories(rules, max_people=3, max_events=10))]
     looks = [
         NEW_YEAR + at for at in draw(st.lists(st.sampled_from([0, *draw(moments(3, rules))]), max_size=3))
     ]

@@ -13,7 +13,7 @@ from headcount.kernel.checkpoints import Start
 from headcount.kernel.journal import FIRST_MARK, Journal
 from headcount.kernel.refold import Stretch
 from support.engines import LiveRoom, kernel
-from support.strategies import EAGER, ROOM, SCALED, asked_as_of, doubtful_histories, histories
+from support.strategies import EAGER, ROOM, SCALED, asked_as_of, histories, uncertain_histories
 
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 CROWD = [f"crowd-{number}" for number in range(4)]
@@ -53,7 +53,7 @@ def test_late_events_in_a_crowd_change_what_they_would_have_in_time(data, spacin
 @SETTINGS
 @given(st.data())
 def test_overridden_leaves_in_a_crowd_change_what_they_would_have_in_time(data):
-    agrees(data, data.draw(doubtful_histories()), EAGER)
+    agrees(data, data.draw(uncertain_histories()), EAGER)
 
 
 def agrees(data, events, rules):

@@ -14,7 +14,7 @@ from headcount.kernel.presence import joined, left, presence_corrections
 from headcount.kernel.refold import Stretch
 from headcount.kernel.room import Room
 from headcount.kernel.stay_table import LeftBy
-from support.strategies import SCALED, doubtful_histories, histories
+from support.strategies import SCALED, histories, uncertain_histories
 
 QUICK = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 BEGINNING, LATEST = -(10**6), 10**6
@@ -76,7 +76,7 @@ def test_presence_is_right_in_any_order(data):
 @QUICK
 @given(st.data())
 def test_presence_is_right_after_overridden_leaves(data):
-    agrees(data, data.draw(doubtful_histories()))
+    agrees(data, data.draw(uncertain_histories()))
 
 
 def event(kind, at, participant_id="a"):

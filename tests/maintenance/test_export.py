@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from headcount import sessionize
 from headcount.kernel.rules import Rules
 from headcount.maintenance.export import export_domain
-from support.engines import NEW_YEAR, in_the_calendar, meetings_in
+from support.engines import NEW_YEAR, meetings_in, to_calendar_time
 from support.stored import DOMAIN, IN_MEMORY, StoredEngine
 from support.strategies import histories
 
@@ -21,7 +21,7 @@ LATER = NEW_YEAR + 10**7
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_exported_events_give_the_meetings_of_the_store(fmt, data):
-    events = [in_the_calendar(event) for event in data.draw(histories())]
+    events = [to_calendar_time(event) for event in data.draw(histories())]
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
         service = StoredEngine(Path(folder), Rules())
         service.append(*events)

@@ -73,9 +73,9 @@ GROUPS = {
         0.97,
         (
             ("kernel/test_values.py", "kernel/test_room.py", "kernel/test_people.py", "kernel/test_stay_table.py", "kernel/test_rules.py", "kernel/test_meetings.py", "kernel/test_sittings.py", "kernel/test_refold.py", "kernel/test_checkpoints.py"),
-            ("rules/test_scenarios.py::test_the_story_comes_out_as_told", "kernel/test_presence.py", "rules/test_same_everywhere.py", "rules/test_laws.py"),
+            ("rules/test_scenarios.py::test_the_scenario_yields_the_expected_meetings", "kernel/test_presence.py", "rules/test_same_everywhere.py", "rules/test_laws.py"),
         ),
-        "batch or oracle- or store- or whole_seconds or fit_into_memory or by_the_true_numbers or never_taken_back or 20000",
+        "batch or oracle- or store- or whole_seconds or larger_than_memory or by_the_default_rules or never_change_back or 20000",
         {"HEADCOUNT_MUTATION_EXAMPLES": "40"},
     ),
     "engine": Group(
@@ -84,7 +84,7 @@ GROUPS = {
         (
             ("engine/test_projection.py", "engine/test_notifications.py", "engine/test_inference.py", "engine/test_engine.py"),
             ("store/test_outbox.py", "store/test_journal.py", "store/test_contract.py", "engine/test_worker.py"),
-            ("engine/test_containment.py", "engine/test_outbox.py", "rules/test_scenarios.py::test_the_story_comes_out_as_told"),
+            ("engine/test_containment.py", "engine/test_outbox.py", "rules/test_scenarios.py::test_the_scenario_yields_the_expected_meetings"),
             ("engine/test_same_as_batch.py", "engine/test_snapshots.py", "engine/test_crashes.py"),
         ),
         "batch- or oracle- or kernel- or live- or postgres or misses_nothing_while_many",

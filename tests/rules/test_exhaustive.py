@@ -1,9 +1,9 @@
-"""Every room of up to three stays whose times are the edges of the rules: no off-by-one is left.
+"""Every room of up to three stays whose times are boundaries of the rules.
 
-The rules' numbers are scaled by a thousand, a millisecond for a second, so that the oracle can walk
-the clock of every single room. Kernel, a live room that hears everything in disorder, and the batch
-side, which gets all rooms as one table, must come to what it says. By the true numbers every room is
-then worked out once more, with the same edges of one millisecond; and the oracle walks a few of them.
+The thresholds are scaled by a thousand, a millisecond for a second, so that the oracle can walk the clock
+of every room. The kernel, a live room that receives the events in any order, and the batch side, which
+reads all rooms as one table, must agree with it. The same rooms then run by the default rules, with the
+same boundaries of one millisecond; and the oracle walks a few of them.
 """
 
 from itertools import combinations_with_replacement
@@ -14,7 +14,7 @@ import pytest
 from headcount import Event, Kind
 from headcount.kernel.meetings import meeting_id
 from support.engines import NEW_YEAR, batch, kernel, live, oracle
-from support.strategies import SCALED, TRUE
+from support.strategies import DEFAULT, SCALED
 
 LETTERS = "abc"
 
@@ -22,138 +22,139 @@ LETTERS = "abc"
 JOINS = (0, 1, 10, 20, 29, 30, 31)
 LEAVES = (9, 10, 11, 29, 30, 31, 60, 629, 630, 631, 641, 700)
 STAYS = [(join, leave) for join in JOINS for leave in LEAVES if leave > join]
-GONE = 720  # everybody has left, and the oracle's clock need not go on
+END = 720  # all participants have left, and the oracle's clock may stop
 
-# Somebody who stays, somebody who goes, and when a third one comes.
+# A participant participant stays, one participant leaves, and the stay of a third one.
 RESETS = [
-    ((0, leave), (5, gone), third)
+    ((0, leave), (5, second_leave), third)
     for leave in (609, 615, 619, 620, 621, 650, 1300)
-    for gone in (14, 15, 19, 20, 21)
+    for second_leave in (14, 15, 19, 20, 21)
     for third in [
         (join, join + lasts) for join in (605, 610, 615, 619, 620, 621, 640) for lasts in (9, 10, 600, 650)
     ]
 ]
-GONE_AFTER_RESETS = 1400
+END_AFTER_RESETS = 1400
 
-# Moments at which a stay or a sitting has lasted long enough, or a reset falls due.
-EDGES_OF_NOW = (9, 10, 29, 30, 31, 39, 40, 41, 629, 630, 639, 640, 641)
-
-
-def rooms_of(many):
-    return list(combinations_with_replacement(STAYS, many))
+# Times at which a stay or a sitting has its minimum duration, or a reset falls due.
+BOUNDARIES = (9, 10, 29, 30, 31, 39, 40, 41, 629, 630, 639, 640, 641)
 
 
-def as_it_is(ms):
+def rooms_of(count):
+    return list(combinations_with_replacement(STAYS, count))
+
+
+def unchanged(ms):
     return ms
 
 
 def magnified(ms):
-    """Seconds for milliseconds, but for what is one more or one less: 9, 10, 11 are 9,999, 10,000, 10,001."""
+    """Return seconds for milliseconds, except for differences of one: 9, 10, 11 become 9,999, 10,000, 10,001."""
     whole = 5 * round(ms / 5)
     return 1000 * whole + (ms - whole)
 
 
-def said(stays, room="room", scale=as_it_is):
+def said(stays, room="room", scale=unchanged):
     return [
-        Event(kind, room, NEW_YEAR + scale(at), who)
-        for who, stay in zip(LETTERS, stays, strict=False)
+        Event(kind, room, NEW_YEAR + scale(at), participant)
+        for participant, stay in zip(LETTERS, stays, strict=False)
         for kind, at in zip((Kind.JOIN, Kind.LEAVE), stay, strict=True)
     ]
 
 
 @pytest.mark.parametrize("many", [1, 2])
-def test_every_room_of_one_or_two_stays_is_as_the_oracle_says(many):
-    assert_all_agree(rooms_of(many))
+def test_all_agree_with_the_oracle_on_one_or_two_stays(count):
+    assert_all_agree(rooms_of(count))
 
 
 @pytest.mark.parametrize("share", range(8))
-def test_every_room_of_three_stays_is_as_the_oracle_says(share):
+def test_all_agree_with_the_oracle_on_three_stays(share):
     assert_all_agree(rooms_of(3)[share::8])
 
 
-def test_every_room_that_may_be_reset_is_as_the_oracle_says():
-    assert_all_agree(RESETS, GONE_AFTER_RESETS)
+def test_all_agree_with_the_oracle_on_resets():
+    assert_all_agree(RESETS, END_AFTER_RESETS)
 
 
-@pytest.mark.parametrize("as_of", EDGES_OF_NOW)
-def test_every_room_of_two_stays_is_as_the_oracle_says_at_every_edge(as_of):
+@pytest.mark.parametrize("as_of", BOUNDARIES)
+def test_all_agree_with_the_oracle_on_two_stays_at_every_boundary(as_of):
     assert_all_agree(rooms_of(2), as_of)
 
 
-@pytest.mark.parametrize("as_of", EDGES_OF_NOW)
-def test_every_room_of_three_stays_is_as_the_oracle_says_at_one_of_the_edges(as_of):
-    assert_all_agree(rooms_of(3)[EDGES_OF_NOW.index(as_of) :: len(EDGES_OF_NOW)], as_of)
+@pytest.mark.parametrize("as_of", BOUNDARIES)
+def test_all_agree_with_the_oracle_on_three_stays_at_one_boundary(as_of):
+    assert_all_agree(rooms_of(3)[BOUNDARIES.index(as_of) :: len(BOUNDARIES)], as_of)
 
 
 @pytest.mark.parametrize("share", range(4))
-def test_every_room_comes_out_alike_by_the_true_numbers(share):
-    assert_alike_by_the_true_numbers([*rooms_of(1), *rooms_of(2), *rooms_of(3)][share::4])
+def test_all_agree_by_the_default_rules(share):
+    assert_all_agree_by_the_default_rules([*rooms_of(1), *rooms_of(2), *rooms_of(3)][share::4])
 
 
-def test_every_room_that_may_be_reset_comes_out_alike_by_the_true_numbers():
-    assert_alike_by_the_true_numbers(RESETS, GONE_AFTER_RESETS)
+def test_all_agree_on_resets_by_the_default_rules():
+    assert_all_agree_by_the_default_rules(RESETS, END_AFTER_RESETS)
 
 
-@pytest.mark.parametrize("as_of", EDGES_OF_NOW)
-def test_every_room_of_two_stays_comes_out_alike_by_the_true_numbers_at_every_edge(as_of):
-    assert_alike_by_the_true_numbers(rooms_of(2), as_of)
+@pytest.mark.parametrize("as_of", BOUNDARIES)
+def test_all_agree_on_two_stays_at_every_boundary_by_the_default_rules(as_of):
+    assert_all_agree_by_the_default_rules(rooms_of(2), as_of)
 
 
 @pytest.mark.parametrize("stays", [*RESETS[::120], *rooms_of(3)[::4500]])
-def test_a_room_is_as_the_oracle_says_by_the_true_numbers(stays):
-    events, as_of = said(stays, scale=magnified), NEW_YEAR + magnified(GONE_AFTER_RESETS)
+def test_the_kernel_agrees_with_the_oracle_by_the_default_rules(stays):
+    events, as_of = said(stays, scale=magnified), NEW_YEAR + magnified(END_AFTER_RESETS)
     assert kernel(events, as_of=as_of) == oracle(events, as_of=as_of)
 
 
-def assert_all_agree(rooms, as_of=GONE):
-    """Oracle, kernel, a live room and the batch side say the same of each of these rooms."""
-    asked = {"as_of": NEW_YEAR + as_of, "rules": SCALED}
-    everything, expected = [], []
+def assert_all_agree(rooms, as_of=END):
+    """Assert that oracle, kernel, a live room and the batch side agree on each room."""
+    options = {"as_of": NEW_YEAR + as_of, "rules": SCALED}
+    all_events, expected = [], []
     for number, stays in enumerate(rooms):
         events = said(stays, f"room {number:06}")
-        told = oracle(events, **asked)
-        assert kernel(events, **asked) == told
-        assert in_disorder(events, number, as_it_is, **asked) == told
-        everything += events
-        expected += told
-    assert batch(everything, **asked) == expected
+        expected_here = oracle(events, **options)
+        assert kernel(events, **options) == expected_here
+        assert live_in_any_order(events, number, unchanged, **options) == expected_here
+        all_events += events
+        expected += expected_here
+    assert batch(all_events, **options) == expected
 
 
-def assert_alike_by_the_true_numbers(rooms, as_of=GONE):
-    """By rules a thousand times as long, stays a thousand times as long make meetings a thousand times as long."""
-    asked = {"as_of": NEW_YEAR + magnified(as_of), "rules": TRUE}
-    everything, expected = [], []
+def assert_all_agree_by_the_default_rules(rooms, as_of=END):
+    """Assert that rules and stays a thousand times as long yield meetings a thousand times as long."""
+    options = {"as_of": NEW_YEAR + magnified(as_of), "rules": DEFAULT}
+    all_events, expected = [], []
     for number, stays in enumerate(rooms):
         name = f"room {number:06}"
         small = kernel(said(stays, name), as_of=NEW_YEAR + as_of, rules=SCALED)
-        told = [magnified_meeting(meeting) for meeting in small]
+        expected_here = [magnified_meeting(meeting) for meeting in small]
         events = said(stays, name, magnified)
-        assert kernel(events, **asked) == told
-        assert in_disorder(events, number, magnified, **asked) == told
-        everything += events
-        expected += told
-    assert batch(everything, **asked) == expected
+        assert kernel(events, **options) == expected_here
+        assert live_in_any_order(events, number, magnified, **options) == expected_here
+        all_events += events
+        expected += expected_here
+    assert batch(all_events, **options) == expected
 
 
-def in_disorder(events, seed, scale, **asked):
-    """A live room that hears of things as they come, its clock moved on in between: some come in time, some late."""
+def live_in_any_order(events, seed, scale, **options):
+    """Return the meetings of a live room with the events in any order and ticks in between: some arrive in time, some late."""
     chance = Random(seed)
     order = chance.sample(events, len(events))
-    ticks = sorted(NEW_YEAR + scale(chance.randrange(GONE)) for _ in order)
-    return live(order, ticks=ticks, **asked)
+    ticks = sorted(NEW_YEAR + scale(chance.randrange(END)) for _ in order)
+    return live(order, ticks=ticks, **options)
 
 
 def magnified_meeting(meeting):
-    start = later(meeting.start)
+    start = magnified_time(meeting.start)
     return meeting._replace(
         id=meeting_id(meeting.domain, meeting.room, start),
         start=start,
-        end=later(meeting.end),
+        end=magnified_time(meeting.end),
         participants=tuple(
-            entry._replace(join=later(entry.join), leave=later(entry.leave)) for entry in meeting.participants
+            entry._replace(join=magnified_time(entry.join), leave=magnified_time(entry.leave))
+            for entry in meeting.participants
         ),
     )
 
 
-def later(moment):
-    return None if moment is None else NEW_YEAR + magnified(moment - NEW_YEAR)
+def magnified_time(at):
+    return None if at is None else NEW_YEAR + magnified(at - NEW_YEAR)

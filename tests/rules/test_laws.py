@@ -1,4 +1,4 @@
-"""Laws that hold of all meetings, whoever found them (R9-R14), and what is never taken back."""
+"""Invariants of all meetings (R9-R14), and what never changes as time passes."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -7,15 +7,15 @@ import headcount
 from headcount.kernel import stay_table
 from headcount.kernel.changes import ParticipantJoined, ParticipantLeft
 from headcount.kernel.replay import changes_of
-from support.engines import in_the_calendar, kernel, table_of
+from support.engines import kernel, table_of, to_calendar_time
 from support.strategies import SCALED, histories, tidy_histories
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 LONG_AFTER = 10_000
 
 
-def meetings_of(said, as_of=LONG_AFTER):
-    return kernel(said, as_of=as_of, rules=SCALED)
+def meetings_of(history, as_of=LONG_AFTER):
+    return kernel(history, as_of=as_of, rules=SCALED)
 
 
 def end_of(meeting, as_of=LONG_AFTER):
@@ -24,8 +24,8 @@ def end_of(meeting, as_of=LONG_AFTER):
 
 @MANY
 @given(histories())
-def test_meetings_of_a_room_never_overlap(said):
-    meetings = meetings_of(said)
+def test_meetings_of_a_room_never_overlap(history):
+    meetings = meetings_of(history)
     for before, after in zip(meetings, meetings[1:], strict=False):
         assert before.end is not None
         assert before.start < before.end <= after.start
@@ -33,9 +33,9 @@ def test_meetings_of_a_room_never_overlap(said):
 
 @MANY
 @given(histories())
-def test_every_millisecond_of_a_stay_in_a_sitting_with_meetings_is_listed_once(said):
-    meetings = meetings_of(said)
-    for stay in counted_stays(said):
+def test_every_millisecond_of_a_stay_in_a_sitting_with_meetings_is_in_one_entry(history):
+    meetings = meetings_of(history)
+    for stay in counted_stays(history):
         leave = LONG_AFTER if stay.leave is None else stay.leave
         parts = sorted(
             (entry.join, LONG_AFTER if entry.leave is None else entry.leave)
@@ -51,9 +51,9 @@ def test_every_millisecond_of_a_stay_in_a_sitting_with_meetings_is_listed_once(s
             assert not any(m.start <= stay.join < end_of(m) for m in meetings)
 
 
-def counted_stays(said):
+def counted_stays(history):
     stay_table = {}
-    for change in changes_of(said, as_of=LONG_AFTER, rules=SCALED):
+    for change in changes_of(history, as_of=LONG_AFTER, rules=SCALED):
         if isinstance(change, ParticipantJoined | ParticipantLeft):
             stay_table[change.stay.participant_id, change.stay.join] = change.stay
     return stay_table.values()
@@ -61,8 +61,8 @@ def counted_stays(said):
 
 @MANY
 @given(histories())
-def test_nobody_is_listed_beyond_a_meeting_and_never_more_at_once_than_are_listed(said):
-    for meeting in meetings_of(said):
+def test_entries_lie_within_their_meeting_and_bound_max_participants(history):
+    for meeting in meetings_of(history):
         assert 1 <= meeting.max_participants <= len(meeting.participants)
         for entry in meeting.participants:
             assert meeting.start <= entry.join < end_of(meeting)
@@ -71,70 +71,69 @@ def test_nobody_is_listed_beyond_a_meeting_and_never_more_at_once_than_are_liste
 
 @MANY
 @given(histories())
-def test_the_most_at_once_are_counted_and_not_guessed(said):
-    for meeting in meetings_of(said):
-        moments = [entry.join for entry in meeting.participants]
-        at_once = [
-            sum(e.join <= t and (e.leave is None or t < e.leave) for e in meeting.participants)
-            for t in moments
+def test_max_participants_is_the_largest_number_of_entries_at_one_time(history):
+    for meeting in meetings_of(history):
+        times = [entry.join for entry in meeting.participants]
+        present = [
+            sum(e.join <= t and (e.leave is None or t < e.leave) for e in meeting.participants) for t in times
         ]
-        assert meeting.max_participants == max(at_once)
+        assert meeting.max_participants == max(present)
 
 
 @MANY
 @given(histories())
-def test_whole_seconds_never_overstate_anybody(said):
-    sessions = headcount.sessionize(table_of(map(in_the_calendar, said)), rules=SCALED)
+def test_whole_seconds_never_overstate_a_duration(history):
+    sessions = headcount.sessionize(table_of(map(to_calendar_time, history)), rules=SCALED)
     rows = {row["id"]: row for row in sessions.meetings.to_pylist()}
     for meeting in sessions.to_daily():
         row = rows[meeting["id"]]
-        listed = sum(entry["duration"] for entry in meeting["participants"])
-        assert listed * 1000 <= row["participant_ms"]
+        total = sum(entry["duration"] for entry in meeting["participants"])
+        assert total * 1000 <= row["participant_ms"]
         assert meeting["start_time"] * 1000 <= row["start"].timestamp() * 1000
         assert all(entry["duration"] <= meeting["duration"] + 1 for entry in meeting["participants"])
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tidy_histories(latest=900))
-def test_what_was_shown_is_never_taken_back_as_time_passes(said):
-    shown = {}
-    for now in range(max((event.at for event in said), default=0) + 700):
-        found = {meeting.id: meeting for meeting in meetings_of(said, now)}
-        for name, before in shown.items():
+def test_meetings_never_change_back_as_time_passes(history):
+    earlier = {}
+    for now in range(max((event.at for event in history), default=0) + 700):
+        found = {meeting.id: meeting for meeting in meetings_of(history, now)}
+        for name, before in earlier.items():
             assert name in found
             assert found[name].start == before.start
             assert found[name].max_participants >= before.max_participants
             if before.end is not None:
                 assert found[name].end == before.end
-        shown = found
+        earlier = found
 
 
 @MANY
 @given(st.data())
-def test_what_was_said_after_the_moment_does_not_exist(data):
-    said = data.draw(histories())
-    now = data.draw(st.sampled_from(sorted({event.at for event in said})))
-    assert meetings_of(said, now) == meetings_of([event for event in said if event.at <= now], now)
+def test_events_after_as_of_do_not_exist(data):
+    history = data.draw(histories())
+    now = data.draw(st.sampled_from(sorted({event.at for event in history})))
+    assert meetings_of(history, now) == meetings_of([event for event in history if event.at <= now], now)
 
 
 @MANY
 @given(histories())
-def test_events_that_do_not_fit_into_memory_give_the_same(said):
-    events = table_of(map(in_the_calendar, said))
-    whole, divided = (headcount.sessionize(events, rules=SCALED, max_memory=limit) for limit in (None, 1))
-    assert divided.meetings.to_pylist() == whole.meetings.to_pylist()
-    assert divided.participants.to_pylist() == whole.participants.to_pylist()
-    assert divided.summary == whole.summary
+def test_events_larger_than_memory_give_the_same_result(history):
+    events = table_of(map(to_calendar_time, history))
+    in_memory, divided = (headcount.sessionize(events, rules=SCALED, max_memory=limit) for limit in (None, 1))
+    assert divided.meetings.to_pylist() == in_memory.meetings.to_pylist()
+    assert divided.participants.to_pylist() == in_memory.participants.to_pylist()
+    assert divided.summary == in_memory.summary
 
 
-def test_a_stay_is_opened_by_a_join_and_ended_by_something_else():
-    """So a room has at most as many entries as events: every entry but a stay's first was begun by a
-    reset, and before each reset somebody left. The compiled pass writes entries over the events.
+def test_a_join_opens_a_stay_and_another_event_ends_it():
+    """Then a room has at most as many entries as events, as the compiled pass needs, which writes entries over events:
+    every entry but a stay's first was begun by a reset, and before each reset a participant left.
     """
     joins = stay_table.JOIN | stay_table.INFERRED_JOIN
-    for case, meaning in enumerate(stay_table.TRANSITIONS):
+    for case, transition in enumerate(stay_table.TRANSITIONS):
         signs = case % stay_table.SIGNS
-        if meaning & stay_table.OPENS:
+        if transition & stay_table.OPENS:
             assert signs & joins
-        elif meaning & (stay_table.CLOSES | stay_table.OVERRIDES):
+        elif transition & (stay_table.CLOSES | stay_table.OVERRIDES):
             assert signs & ~joins

@@ -1,94 +1,94 @@
-"""Live = batch = oracle: the one property that holds the engines together (R13)."""
+"""Live = batch = oracle: all implementations find the same meetings (R13)."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support import engines
 from support.strategies import (
+    DEFAULT,
     EAGER,
     SCALED,
-    TRUE,
     asked_as_of,
-    doubtful_histories,
+    default_histories,
     histories,
     rule_numbers,
-    true_histories,
+    uncertain_histories,
 )
 
 QUICK = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 SLOW = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 oracle, kernel, live, batch = map(
-    engines.of_stories, (engines.oracle, engines.kernel, engines.live, engines.batch)
+    engines.in_scenario_time, (engines.oracle, engines.kernel, engines.live, engines.batch)
 )
 
 
 @QUICK
 @given(st.data())
-def test_the_kernel_says_what_the_oracle_says(data):
-    said = data.draw(histories())
-    as_of = data.draw(asked_as_of(said))
-    assert kernel(said, as_of=as_of, rules=SCALED) == oracle(said, as_of=as_of, rules=SCALED)
+def test_the_kernel_agrees_with_the_oracle(data):
+    history = data.draw(histories())
+    as_of = data.draw(asked_as_of(history))
+    assert kernel(history, as_of=as_of, rules=SCALED) == oracle(history, as_of=as_of, rules=SCALED)
 
 
 @QUICK
 @given(st.data())
-def test_the_kernel_says_what_the_oracle_says_by_any_rules(data):
+def test_the_kernel_agrees_with_the_oracle_by_any_rules(data):
     rules = data.draw(rule_numbers())
-    said = data.draw(histories(rules, latest=400))
-    as_of = data.draw(asked_as_of(said, rules))
-    assert kernel(said, as_of=as_of, rules=rules) == oracle(said, as_of=as_of, rules=rules)
+    history = data.draw(histories(rules, latest=400))
+    as_of = data.draw(asked_as_of(history, rules))
+    assert kernel(history, as_of=as_of, rules=rules) == oracle(history, as_of=as_of, rules=rules)
 
 
 @QUICK
 @given(st.data())
-def test_a_live_room_says_the_same_in_any_order_with_ticks_and_resumes_anywhere(data):
-    said = data.draw(histories())
-    as_of = data.draw(asked_as_of(said))
-    order = data.draw(st.permutations([*said, *data.draw(st.lists(st.sampled_from(said), max_size=3))]))
+def test_a_live_room_agrees_in_any_order_with_ticks_and_resumes_anywhere(data):
+    history = data.draw(histories())
+    as_of = data.draw(asked_as_of(history))
+    order = data.draw(st.permutations([*history, *data.draw(st.lists(st.sampled_from(history), max_size=3))]))
     ticks = sorted(data.draw(st.lists(st.integers(-100, 3000), max_size=len(order))))
     resumes = data.draw(st.lists(st.integers(0, len(order)), max_size=3))
     found = live(order, as_of=as_of, rules=SCALED, ticks=ticks, resumes=resumes)
-    assert found == kernel(said, as_of=as_of, rules=SCALED)
+    assert found == kernel(history, as_of=as_of, rules=SCALED)
 
 
 @QUICK
 @given(st.data())
-def test_doubts_are_resolved_alike(data):
-    said = data.draw(doubtful_histories())
-    as_of = data.draw(asked_as_of(said, EAGER))
-    told = oracle(said, as_of=as_of, rules=EAGER)
-    assert kernel(said, as_of=as_of, rules=EAGER) == told
-    order = data.draw(st.permutations(said))
+def test_kernel_and_live_room_agree_on_inferred_leaves(data):
+    history = data.draw(uncertain_histories())
+    as_of = data.draw(asked_as_of(history, EAGER))
+    expected = oracle(history, as_of=as_of, rules=EAGER)
+    assert kernel(history, as_of=as_of, rules=EAGER) == expected
+    order = data.draw(st.permutations(history))
     ticks = sorted(data.draw(st.lists(st.integers(-100, 3000), max_size=len(order))))
-    assert live(order, as_of=as_of, rules=EAGER, ticks=ticks) == told
+    assert live(order, as_of=as_of, rules=EAGER, ticks=ticks) == expected
 
 
 @SLOW
 @given(st.data())
-def test_doubts_are_resolved_alike_by_the_batch_side(data):
-    said = data.draw(doubtful_histories())
-    as_of = data.draw(asked_as_of(said, EAGER))
-    order = data.draw(st.permutations(said))
-    assert batch(order, as_of=as_of, rules=EAGER) == kernel(said, as_of=as_of, rules=EAGER)
+def test_batch_agrees_on_inferred_leaves(data):
+    history = data.draw(uncertain_histories())
+    as_of = data.draw(asked_as_of(history, EAGER))
+    order = data.draw(st.permutations(history))
+    assert batch(order, as_of=as_of, rules=EAGER) == kernel(history, as_of=as_of, rules=EAGER)
 
 
 @SLOW
 @given(st.data())
-def test_the_batch_side_says_what_the_kernel_says(data):
+def test_batch_agrees_with_the_kernel(data):
     rules = data.draw(rule_numbers())
-    said = data.draw(histories(rules))
-    as_of = data.draw(asked_as_of(said, rules))
-    order = data.draw(st.permutations(said))
-    assert batch(order, as_of=as_of, rules=rules) == kernel(said, as_of=as_of, rules=rules)
+    history = data.draw(histories(rules))
+    as_of = data.draw(asked_as_of(history, rules))
+    order = data.draw(st.permutations(history))
+    assert batch(order, as_of=as_of, rules=rules) == kernel(history, as_of=as_of, rules=rules)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_all_say_the_same_by_the_true_numbers(data):
-    said = data.draw(true_histories())
-    as_of = data.draw(asked_as_of(said, TRUE))
-    told = oracle(said, as_of=as_of)
-    assert kernel(said, as_of=as_of) == told
-    assert live(said, as_of=as_of) == told
-    assert batch(said, as_of=as_of) == told
+def test_all_agree_by_the_default_rules(data):
+    history = data.draw(default_histories())
+    as_of = data.draw(asked_as_of(history, DEFAULT))
+    expected = oracle(history, as_of=as_of)
+    assert kernel(history, as_of=as_of) == expected
+    assert live(history, as_of=as_of) == expected
+    assert batch(history, as_of=as_of) == expected

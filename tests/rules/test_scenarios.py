@@ -1,6 +1,6 @@
-"""Every story in scenarios/ comes out as it says, whichever engine is asked.
+"""Every scenario in scenarios/ yields its expected meetings, through every engine.
 
-`pytest --rewrite` writes down anew what the oracle says. Read the diff.
+`pytest --rewrite` writes the meetings of the oracle into the files. Read the diff.
 """
 
 from random import Random
@@ -12,7 +12,7 @@ from headcount.kernel.meetings import Entry, Meeting, meeting_id
 from headcount.kernel.rules import Rules
 from headcount.kernel.stay_table import LeftBy
 from support import engines
-from support.scenario import A_DAY, STORIES, ScenarioError, parse, rewritten, seconds, told
+from support.scenario import A_DAY, SCENARIOS, ScenarioError, format_meetings, parse, seconds, with_expected
 from support.stored import stored
 from support.worked_examples import WORKED, stays_said
 
@@ -21,7 +21,7 @@ LETTERS = {"A": "Ann", "B": "Bob", "C": "Cid"}
 
 
 def in_any_order(engine):
-    """An engine that finds the same from events in any order."""
+    """Return the engine with its events in random order."""
 
     def ask(events, **asked):
         return engine(Random(0).sample(list(events), len(events)), **asked)
@@ -31,11 +31,11 @@ def in_any_order(engine):
 
 # name: callable(events, as_of=, rules=, domain=) -> list of meetings, by room and start
 ENGINES = {
-    "oracle": engines.of_stories(engines.strides),
-    "kernel": engines.of_stories(engines.kernel),
-    "live": engines.of_stories(in_any_order(engines.live)),
-    "batch": engines.of_stories(in_any_order(engines.batch)),
-    "store": engines.of_stories(in_any_order(stored)),
+    "oracle": engines.in_scenario_time(engines.oracle_in_ticks),
+    "kernel": engines.in_scenario_time(engines.kernel),
+    "live": engines.in_scenario_time(in_any_order(engines.live)),
+    "batch": engines.in_scenario_time(in_any_order(engines.batch)),
+    "store": engines.in_scenario_time(in_any_order(stored)),
 }
 
 
@@ -47,45 +47,45 @@ def asked(engine, story):
 def _rewritten_if_asked(request):
     if not request.config.getoption("rewrite"):
         return
-    for path in STORIES:
+    for path in SCENARIOS:
         story = parse(path.read_text())
-        path.write_text(rewritten(path.read_text(), story.told(asked("oracle", story))))
+        path.write_text(with_expected(path.read_text(), story.format(asked("oracle", story))))
 
 
-@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_story_comes_out_as_told(engine, path):
+def test_the_scenario_yields_the_expected_meetings(engine, path):
     story = parse(path.read_text())
     meetings = asked(engine, story)
-    assert story.told(meetings) == story.expected
+    assert story.format(meetings) == story.expected
     assert [meeting.id for meeting in meetings] == [
         meeting_id(DOMAIN, meeting.room, engines.NEW_YEAR + meeting.start) for meeting in meetings
     ]
 
 
-@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
-def test_every_story_says_what_is_expected(path):
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_every_scenario_has_expected_meetings(path):
     assert parse(path.read_text()).expected
 
 
-def test_no_two_stories_bear_one_title():
-    titles = [parse(path.read_text()).title for path in STORIES]
+def test_titles_of_scenarios_are_unique():
+    titles = [parse(path.read_text()).title for path in SCENARIOS]
     assert len(set(titles)) == len(titles)
 
 
 @pytest.mark.parametrize("number", WORKED)
-def test_the_first_stories_are_the_worked_examples(number):
-    (path,) = (path for path in STORIES if path.name.startswith(f"{number:02}-"))
+def test_the_first_scenarios_are_the_worked_examples(number):
+    (path,) = (path for path in SCENARIOS if path.name.startswith(f"{number:02}-"))
     stays, meetings = WORKED[number]
     story = parse(path.read_text())
     by_name = {LETTERS[letter]: stay for letter, stay in stays.items()}
     assert set(story.events) == set(stays_said(by_name, unit=1000))
     assert story.rules == Rules()
-    assert story.expected == told(as_meetings(meetings, stays))
+    assert story.expected == format_meetings(as_meetings(meetings, stays))
 
 
 def as_meetings(table, stays):
-    """A row of the worked examples as meetings, to be told like any others."""
+    """Return a row of the worked examples as meetings."""
     return [
         Meeting(
             "",
@@ -108,7 +108,7 @@ def as_entry(letter, came, lasted, left):
 STORY = "A title\n\nSome prose.\n\n{}\n\n----\nno meeting\n"
 
 
-def test_a_line_may_say_all_that_an_event_can():
+def test_a_line_can_have_all_fields_of_an_event():
     story = parse(
         STORY.format(
             "0.5  Ann leaves, having joined at 0.25, session s1, user u-1, name Ann Smith, in attic\n"
@@ -122,16 +122,16 @@ def test_a_line_may_say_all_that_an_event_can():
     assert (end.kind, end.inferred) == (Kind.END, "superseded")
 
 
-def test_a_story_without_a_moment_is_asked_about_a_day_later():
+def test_a_scenario_without_as_of_is_evaluated_a_day_later():
     story = parse(STORY.format("5  Ann joins"))
-    assert (story.as_of, story.asked) == (5_000 + A_DAY, False)
+    assert (story.as_of, story.has_as_of) == (5_000 + A_DAY, False)
     story = parse(STORY.format("5  Ann joins\nas of 7.5\nrules min_stay 1"))
-    assert (story.as_of, story.asked) == (7_500, True)
+    assert (story.as_of, story.has_as_of) == (7_500, True)
     assert story.rules == Rules(min_stay_ms=1_000)
 
 
 @pytest.mark.parametrize("line", ["5 Ann sneezes", "5 Ann ends", "5 room joins", "5 Ann joins, quietly", ""])
-def test_a_line_that_is_not_understood_is_refused(line):
+def test_an_unknown_line_is_refused(line):
     with pytest.raises(ScenarioError):
         parse(STORY.format(line))
 

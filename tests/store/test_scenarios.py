@@ -9,7 +9,7 @@ from headcount.kernel.meetings import Meeting
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import open_store
 from support import engines
-from support.scenario import STORIES, parse
+from support.scenario import SCENARIOS, parse
 from support.stored import entry_of
 
 
@@ -37,7 +37,7 @@ def worked_out(store, domain, events, as_of, rules):
     return sorted(found, key=lambda meeting: (meeting.room, meeting.start))
 
 
-@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_the_story_comes_out_the_same_on_postgres(on_server, path):
     story = parse(path.read_text())
     domain = path.stem
@@ -46,6 +46,6 @@ def test_the_story_comes_out_the_same_on_postgres(on_server, path):
         return worked_out(on_server, domain, events, as_of, rules)
 
     asked = {"as_of": story.as_of, "rules": story.rules, "domain": domain}
-    assert engines.of_stories(ask)(story.events, **asked) == engines.of_stories(engines.kernel)(
+    assert engines.in_scenario_time(ask)(story.events, **asked) == engines.in_scenario_time(engines.kernel)(
         story.events, **asked
     )

@@ -1,8 +1,7 @@
-"""All the ways in which Headcount finds meetings, behind one call, to be held against each other.
+"""All implementations of the rules behind one interface, to be compared with each other.
 
-Each takes the events of any rooms and gives their meetings, by room and start, to the last field:
-the ids are those that the engine gave. Files of events begin after 2000, or they are refused; so
-stories, which begin at 0, are moved into the calendar before any engine hears of them.
+Each function takes the events of any rooms and returns their meetings with all fields, by room and start.
+Times before 2000 are refused, so scenarios, which begin at 0, are moved into the calendar first.
 """
 
 from collections import defaultdict
@@ -23,7 +22,7 @@ from headcount.kernel.stay_table import LeftBy
 from support.oracle import oracle as oracle_of_a_room
 from support.oracle import striding_oracle
 
-DAILYS = Rules()
+DAILY_RULES = Rules()
 
 
 def by_rooms(events):
@@ -33,31 +32,31 @@ def by_rooms(events):
     return sorted(rooms.items())
 
 
-def oracle(events, *, as_of, rules=DAILYS, domain="default", of_a_room=oracle_of_a_room):
-    """A clock that is walked a millisecond at a time."""
+def oracle(events, *, as_of, rules=DAILY_RULES, domain="default", of_a_room=oracle_of_a_room):
+    """Walk a clock a millisecond at a time."""
     return [
         meeting
-        for _, said in by_rooms(events)
-        for meeting in of_a_room(said, as_of=as_of, domain=domain, rules=rules)
+        for _, own_events in by_rooms(events)
+        for meeting in of_a_room(own_events, as_of=as_of, domain=domain, rules=rules)
     ]
 
 
-def strides(events, **asked):
-    """The same clock, walked by the longest tick that misses nothing."""
+def oracle_in_ticks(events, **asked):
+    """Walk the same clock by the longest tick that misses no time."""
     return oracle(events, **asked, of_a_room=striding_oracle)
 
 
-def kernel(events, *, as_of, rules=DAILYS, domain="default"):
-    """All events at once, in order."""
+def kernel(events, *, as_of, rules=DAILY_RULES, domain="default"):
+    """Fold all events at once, in order."""
     return [
         meeting
-        for _, said in by_rooms(events)
-        for meeting in meetings_of(said, as_of=as_of, domain=domain, rules=rules)
+        for _, own_events in by_rooms(events)
+        for meeting in meetings_of(own_events, as_of=as_of, domain=domain, rules=rules)
     ]
 
 
-def live(events, *, as_of, rules=DAILYS, domain="default", ticks=(), resumes=()):
-    """Events in the order given, the clock moved on to ticks[i] and the room resumed before event i."""
+def live(events, *, as_of, rules=DAILY_RULES, domain="default", ticks=(), resumes=()):
+    """Feed a live room in the given order; before event i, advance to ticks[i], and resume it if i is in `resumes`."""
     found = []
     for room_name, events_of_room in by_rooms(events):
         found += LiveRoom(domain, room_name, rules, ticks, resumes).replay(events_of_room, as_of)
@@ -89,7 +88,7 @@ class LiveRoom:
 
 
 def table_of(events):
-    """Events as a table for the batch side."""
+    """Return events as a table for the batch side."""
     events = list(events)
     names = ("room", "participant_id", "user_id", "user_name", "source_session", "joined_at")
     columns = {name: [getattr(event, name) for event in events] for name in names}
@@ -101,14 +100,14 @@ def table_of(events):
     return pa.table({**columns, **texts, "inferred": pa.array(columns["inferred"], pa.string())})
 
 
-def batch(events, *, as_of, rules=DAILYS, domain="default"):
-    """A table in, tables out, and back to the kernel's words."""
-    # Only who asks the batch side waits for its compiler.
+def batch(events, *, as_of, rules=DAILY_RULES, domain="default"):
+    """Sessionize a table, and return the meetings as the kernel's types."""
+    # Only callers of the batch side wait for its compiler.
     return meetings_in(headcount.sessionize(table_of(events), rules=rules, as_of=as_of, domain=domain))
 
 
 def meetings_in(sessions):
-    """The meetings of `Sessions`, by room and start."""
+    """Return the meetings of `Sessions`, by room and start."""
     entries = defaultdict(list)
     for row in plain(sessions.participants):
         left_by = row["left_by"] and LeftBy(row["left_by"])
@@ -138,16 +137,16 @@ def plain(table):
 
 
 NEW_YEAR = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
-"""The 0 of a story."""
+"""The time 0 of a scenario."""
 
 
-def in_the_calendar(event):
+def to_calendar_time(event):
     joined_at = None if event.joined_at is None else event.joined_at + NEW_YEAR
     return replace(event, at=event.at + NEW_YEAR, joined_at=joined_at)
 
 
-def in_the_story(meeting):
-    """With the moments of the story; its id stays as it is."""
+def to_scenario_time(meeting):
+    """Return the meeting with the times of the scenario; its id is unchanged."""
     return meeting._replace(
         start=meeting.start - NEW_YEAR,
         end=None if meeting.end is None else meeting.end - NEW_YEAR,
@@ -160,14 +159,14 @@ def in_the_story(meeting):
     )
 
 
-def of_stories(engine):
-    """An engine that is asked about a story, and answers in its moments."""
+def in_scenario_time(engine):
+    """Return an engine that takes and returns the times of a scenario."""
 
     @wraps(engine)
     def ask(events, *, as_of, ticks=(), **asked):
         if ticks:
             asked["ticks"] = [tick + NEW_YEAR for tick in ticks]
-        found = engine([in_the_calendar(event) for event in events], as_of=as_of + NEW_YEAR, **asked)
-        return [in_the_story(meeting) for meeting in found]
+        found = engine([to_calendar_time(event) for event in events], as_of=as_of + NEW_YEAR, **asked)
+        return [to_scenario_time(meeting) for meeting in found]
 
     return ask

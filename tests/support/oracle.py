@@ -1,35 +1,32 @@
-"""The oracle: what the rules say, found by walking a clock one millisecond at a time.
+"""The oracle: the meetings of one room, found by walking a clock one millisecond at a time.
 
-It is slow and simple on purpose. It knows the rules as they are written and nothing of how
-the product works them out; where the two differ, one of them is wrong. It borrows the product's
-words (`Event`, `Meeting`, `Rules`) and none of its thoughts.
+Slow and simple on purpose. It implements the rules as they are written, without the product's algorithms; where the two
+differ, one of them is wrong. It uses the product's types (`Event`, `Meeting`, `Rules`) and none of its functions.
 
-Where the rules leave room, it reads them so:
+Where the rules leave room, it reads them like this:
 
-**One instant of one participant.** What is inferred is not heard beside an own reported join or
-leave of the same instant. A join and a leave that are then left standing together cancel out: they
-move nobody, overturn nothing and confirm nothing.
+**One instant of one participant.** An inferred event is ignored beside a reported join or leave of the same participant
+and instant. If a join and a leave then remain, they cancel: they change, override and confirm nothing.
 
-**The room's end** closes a stay that joined before it and is of its source session, where both are
-known. It comes before the joins of its instant, so that an end and a join close one stay and open
-the next. Beside an own reported leave it is the leave that is told; beside an inferred one, the end.
-An inferred end is an inferred leave of everybody whom it would close; an own inferred leave that
-stands at that instant names the reason before it, and of several reasons the first by alphabet does.
+**The end of the room** closes a stay that joined before it and is of its source session, where both are known. It comes
+before the joins of its instant, so that an end and a join close one stay and open the next. Beside a reported leave,
+the stay was left by report; beside an inferred one, the room ended. An inferred end is an inferred leave of participants
+whose stay it would close; an inferred leave of the participant at that instant has precedence for the reason, and of
+several reasons the first by alphabet counts.
 
-**Doubt.** A stay closed by inference is doubted until a reported join of the participant, or a
-reported end that closes the present stay or would have closed the doubted one, confirms it. A
-reported leave that comes first overturns it, and every doubted leave before it back to the last
-confirmed one: it was one stay all along, and the leave, even beside an end, is how it ended. While
-somebody is out, it is the stay they left last whose source session an end is held against.
+**Unconfirmed leaves.** A stay closed by inference is unconfirmed until a reported join of the participant, or a reported
+end that closes the open stay or would have closed the unconfirmed one, confirms it. A reported leave that comes first
+overrides it, and every unconfirmed leave before it back to the last confirmed one: it was one stay, and the leave,
+even beside an end, is how it ended. While a participant is out, an end is compared with the source session of the stay
+that they left last.
 
-**Names** (and the source session) are the first known among the participant's own events from join
-to leave, both included, whatever became of those events; of several at one instant, the first by
-alphabet. Where one stay closes as the next opens, leaves speak for the old and joins for the new.
-An end looks only at what was said of the session before it.
+**Names** (and the source session) are the first known among the participant's events from join to leave, both included,
+whether or not those events changed anything; of several at one instant, the first by alphabet. Where one stay closes as
+the next opens, leaves name the old one and joins the new one. An end uses only the session known before it.
 
-**As of T** nothing later than T was said (a leave is said at its `at`, whatever it says of its join).
-A stay that is open and still short is pending. Only instants before the earliest pending join are
-decided: steps of the head count, and lapses of time that fall due. Leaves that are known show.
+**As of T** later events do not exist (a leave exists from its `at`, whatever its `joined_at`). A stay that is open and
+too short is pending. Only instants before the earliest pending join are decided: steps of the head count, and what falls
+due. Known leaves appear in their entries.
 """
 
 from collections import defaultdict
@@ -43,161 +40,161 @@ from headcount.kernel.meetings import Entry, Meeting, Stay, meeting_id
 from headcount.kernel.rules import Rules
 from headcount.kernel.stay_table import LeftBy
 
-DAILYS = Rules()
+DAILY_RULES = Rules()
 
 
 class Span(NamedTuple):
-    """The time of a meeting, and the most that were ever in it at once; no end while it is ongoing."""
+    """The time of a meeting and its largest head count; no end while it is ongoing."""
 
     start: Ms
     end: Ms | None
-    most: int
+    max_participants: int
 
 
 def oracle(
-    events: Iterable[Event], *, as_of: Ms, rules: Rules = DAILYS, domain: str = "default"
+    events: Iterable[Event], *, as_of: Ms, rules: Rules = DAILY_RULES, domain: str = "default"
 ) -> list[Meeting]:
-    """The meetings of one room as of a moment, by start, found by walking every millisecond."""
-    said = [fact for event in events if event.at <= as_of for fact in facts(event)]
-    if not said:
+    """Return the meetings of one room as of a time, by start, found by walking every millisecond."""
+    history = [fact for event in events if event.at <= as_of for fact in facts(event)]
+    if not history:
         return []
-    room = said[0].room
-    assert all(fact.room == room for fact in said), "the oracle walks one room at a time"
+    room = history[0].room
+    assert all(fact.room == room for fact in history), "the oracle walks one room at a time"
 
-    stays = [stay for stay in all_stays(said) if not is_void(stay, rules)]
+    stays = [stay for stay in all_stays(history) if not is_too_short(stay, rules)]
     pending = [stay for stay in stays if is_pending(stay, as_of, rules)]
     counted = [stay for stay in stays if stay not in pending]
     undecided = min((stay.join for stay in pending), default=as_of + 1)
 
-    first = min(fact.at for fact in said)
-    # When everybody has fallen silent, each wait runs out once and nothing changes after that.
-    silent = max(fact.at for fact in said) + rules.start_alone_ms + rules.reset_alone_ms + 1
-    clock = range(first, min(undecided, silent))
+    first = min(fact.at for fact in history)
+    # After the last event, each duration expires once, and nothing changes after that.
+    settled = max(fact.at for fact in history) + rules.start_alone_ms + rules.reset_alone_ms + 1
+    clock = range(first, min(undecided, settled))
     spans = walk_meetings(clock, heads_at_each(clock, counted), rules)
-    return [written_down(span, counted, room, domain) for span in spans]
+    return [meeting_of(span, counted, room, domain) for span in spans]
 
 
 def facts(event: Event) -> Iterator[Event]:
-    """What an event says: one thing, or two if it is a leave that knows its join (R1)."""
+    """Return the event, and the join that it implies if it is a leave with `joined_at` (R1)."""
     if event.joined_at is not None:
         yield replace(event, kind=Kind.JOIN, at=event.joined_at, joined_at=None)
     yield replace(event, joined_at=None)
 
 
-# --- From what was said to stays -----------------------------------------------------------
+# --- From events to stays ------------------------------------------------------------------
 
 
-def all_stays(said: list[Event]) -> list[Stay]:
-    """Everybody's stays, with names."""
-    ends = [fact for fact in said if fact.kind is Kind.END]
-    everybody = sorted({fact.participant_id for fact in said if fact.participant_id is not None})
+def all_stays(history: list[Event]) -> list[Stay]:
+    """Return the stays of all participants, with names."""
+    ends = [fact for fact in history if fact.kind is Kind.END]
+    participants = sorted({fact.participant_id for fact in history if fact.participant_id is not None})
     found = []
-    for participant in everybody:
-        own = [fact for fact in said if fact.participant_id == participant]
+    for participant in participants:
+        own = [fact for fact in history if fact.participant_id == participant]
         stays = walk_stays(participant, own, ends)
         found += [named(stay, own, stays) for stay in stays]
     return found
 
 
 def walk_stays(participant: str, own: list[Event], ends: list[Event]) -> list[Stay]:
-    """Walk the clock with one participant: when did they come, when did they go?"""
+    """Return the stays of one participant, by walking the clock."""
     own_at, ends_at = by_instant(own), by_instant(ends)
-    seen = Whereabouts(participant)
+    seen = Presence(participant)
     for now in range(min(own_at), max([*own_at, *ends_at]) + 1):
         if now in own_at or now in ends_at:
-            live_through(now, seen, own_at[now], ends_for(seen, ends_at[now], own))
+            apply_instant(now, seen, own_at[now], ends_for(seen, ends_at[now], own))
     return seen.stays
 
 
-class Whereabouts:
-    """Where one participant has been, as far as the clock has been walked."""
+class Presence:
+    """The stays of one participant, as far as the clock has been walked."""
 
     def __init__(self, participant: str) -> None:
         self.participant = participant
-        self.over: list[Stay] = []  # and nothing reported can change it any more
-        self.doubted: list[Stay] = []  # over by inference alone, and not confirmed so far
-        self.present: Stay | None = None
+        self.confirmed: list[Stay] = []  # no report can change them any more
+        self.unconfirmed: list[Stay] = []  # closed by inference, and not confirmed so far
+        self.open: Stay | None = None
 
     @property
     def stays(self) -> list[Stay]:
-        return [*self.over, *self.doubted] + ([self.present] if self.present is not None else [])
+        return [*self.confirmed, *self.unconfirmed] + ([self.open] if self.open is not None else [])
 
-    def come(self, now: Ms) -> None:
-        if self.present is None:
-            self.present = Stay(self.participant, now)
+    def join(self, now: Ms) -> None:
+        if self.open is None:
+            self.open = Stay(self.participant, now)
 
-    def go(self, now: Ms, how: LeftBy) -> None:
-        if self.present is not None:
-            self.over.append(self.present._replace(leave=now, left_by=how))
-            self.present = None
+    def leave(self, now: Ms, how: LeftBy) -> None:
+        if self.open is not None:
+            self.confirmed.append(self.open._replace(leave=now, left_by=how))
+            self.open = None
 
-    def seem_to_go(self, now: Ms, how: LeftBy) -> None:
-        if self.present is not None:
-            self.doubted.append(self.present._replace(leave=now, left_by=how))
-            self.present = None
+    def infer_leave(self, now: Ms, how: LeftBy) -> None:
+        if self.open is not None:
+            self.unconfirmed.append(self.open._replace(leave=now, left_by=how))
+            self.open = None
 
-    def had_gone(self) -> None:
-        """What was doubted is confirmed."""
-        self.over += self.doubted
-        self.doubted = []
+    def confirm(self) -> None:
+        """Confirm the inferred leaves."""
+        self.confirmed += self.unconfirmed
+        self.unconfirmed = []
 
-    def had_never_gone(self) -> None:
-        """What was doubted is overturned: it was one stay since the first of it, and it goes on."""
-        if self.doubted:
-            self.present = self.doubted[0]._replace(leave=None, left_by=None)
-            self.doubted = []
+    def override(self) -> None:
+        """Override the inferred leaves: all was one stay since the first, and it is open."""
+        if self.unconfirmed:
+            self.open = self.unconfirmed[0]._replace(leave=None, left_by=None)
+            self.unconfirmed = []
 
 
-def live_through(now: Ms, seen: Whereabouts, own: list[Event], ends: list[Event]) -> None:
-    """One instant of one participant: what was said of them, and the ends that are about them."""
+def apply_instant(now: Ms, seen: Presence, own: list[Event], ends: list[Event]) -> None:
+    """Apply one instant of one participant: their events, and the ends that concern them."""
     reported = [fact for fact in own if fact.inferred is None]
-    joins, leaves = left_standing(reported or own)
+    joins, leaves = remaining(reported or own)
 
     if leaves and reported:
-        seen.had_never_gone()
-        seen.go(now, LeftBy.REPORTED)
+        seen.override()
+        seen.leave(now, LeftBy.REPORTED)
     elif any(end.inferred is None for end in ends):
-        seen.had_gone()
-        seen.go(now, LeftBy.ROOM_ENDED)
+        seen.confirm()
+        seen.leave(now, LeftBy.ROOM_ENDED)
     elif leaves or ends:
-        seen.seem_to_go(now, LeftBy(min(fact.inferred for fact in leaves or ends if fact.inferred)))
+        seen.infer_leave(now, LeftBy(min(fact.inferred for fact in leaves or ends if fact.inferred)))
 
     if joins and reported:
-        seen.had_gone()
+        seen.confirm()
     if joins:
-        seen.come(now)
+        seen.join(now)
 
 
-def left_standing(heard: list[Event]) -> tuple[list[Event], list[Event]]:
-    """The joins and the leaves of one instant, which cancel out if there are both (R2)."""
-    joins = [fact for fact in heard if fact.kind is Kind.JOIN]
-    leaves = [fact for fact in heard if fact.kind is Kind.LEAVE]
+def remaining(events: list[Event]) -> tuple[list[Event], list[Event]]:
+    """Return the joins and the leaves of one instant, which cancel if there are both (R2)."""
+    joins = [fact for fact in events if fact.kind is Kind.JOIN]
+    leaves = [fact for fact in events if fact.kind is Kind.LEAVE]
     return ([], []) if joins and leaves else (joins, leaves)
 
 
-def by_instant(said: list[Event]) -> defaultdict[Ms, list[Event]]:
+def by_instant(history: list[Event]) -> defaultdict[Ms, list[Event]]:
     at: defaultdict[Ms, list[Event]] = defaultdict(list)
-    for fact in said:
+    for fact in history:
         at[fact.at].append(fact)
     return at
 
 
-def ends_for(seen: Whereabouts, ends: list[Event], own: list[Event]) -> list[Event]:
-    """Those of the ends of one instant that are about the present stay, or else the one last doubted."""
-    concerned = seen.present or (seen.doubted[-1] if seen.doubted else None)
+def ends_for(seen: Presence, ends: list[Event], own: list[Event]) -> list[Event]:
+    """Return the ends of one instant that concern the open stay, or else the last unconfirmed one."""
+    concerned = seen.open or (seen.unconfirmed[-1] if seen.unconfirmed else None)
     if concerned is None:
         return []
     return [end for end in ends if same_session(end, concerned, own, seen.stays)]
 
 
 def same_session(end: Event, stay: Stay, own: list[Event], stays: list[Stay]) -> bool:
-    before = [fact for fact in speaking_for(stay, own, stays) if fact.at < end.at]
+    before = [fact for fact in naming(stay, own, stays) if fact.at < end.at]
     known = first_known("source_session", before)
     return known is None or end.source_session is None or known == end.source_session
 
 
-def speaking_for(stay: Stay, own: list[Event], stays: list[Stay]) -> list[Event]:
-    """The participant's own events that may name this stay."""
+def naming(stay: Stay, own: list[Event], stays: list[Stay]) -> list[Event]:
+    """Return the participant's events that may name this stay."""
     follows = any(other.leave == stay.join for other in stays)
     is_followed = any(other.join == stay.leave for other in stays)
     return [
@@ -210,22 +207,20 @@ def speaking_for(stay: Stay, own: list[Event], stays: list[Stay]) -> list[Event]
     ]
 
 
-def first_known(what: str, said: list[Event]) -> str | None:
-    known = [(fact.at, getattr(fact, what)) for fact in said if getattr(fact, what) is not None]
+def first_known(field: str, history: list[Event]) -> str | None:
+    known = [(fact.at, getattr(fact, field)) for fact in history if getattr(fact, field) is not None]
     return min(known)[1] if known else None
 
 
 def named(stay: Stay, own: list[Event], stays: list[Stay]) -> Stay:
-    speaking = speaking_for(stay, own, stays)
-    return stay._replace(
-        user_id=first_known("user_id", speaking), user_name=first_known("user_name", speaking)
-    )
+    events = naming(stay, own, stays)
+    return stay._replace(user_id=first_known("user_id", events), user_name=first_known("user_name", events))
 
 
 # --- From stays to meetings ----------------------------------------------------------------
 
 
-def is_void(stay: Stay, rules: Rules) -> bool:
+def is_too_short(stay: Stay, rules: Rules) -> bool:
     return stay.leave is not None and stay.leave - stay.join < rules.min_stay_ms
 
 
@@ -234,7 +229,7 @@ def is_pending(stay: Stay, as_of: Ms, rules: Rules) -> bool:
 
 
 def heads_at_each(clock: range, stays: list[Stay]) -> list[int]:
-    """n(t) for every tick of the clock (R5)."""
+    """Return n(t) for every tick of the clock (R5)."""
     heads = [0] * len(clock)
     for stay in stays:
         leave = clock.stop if stay.leave is None else min(stay.leave, clock.stop)
@@ -244,64 +239,64 @@ def heads_at_each(clock: range, stays: list[Stay]) -> list[int]:
 
 
 def walk_meetings(clock: range, heads: list[int], rules: Rules) -> list[Span]:
-    """Walk the clock with the head count: when did meetings begin and end (R6-R8)?"""
+    """Return the meetings, by walking the clock with the head count (R6-R8)."""
     spans: list[Span] = []
-    sitting: Ms | None = None  # since when the room is not empty
-    meeting: Ms | None = None  # since when this meeting goes on
-    alone: Ms | None = None  # since when somebody is there whom all others have left
-    before = most = 0
+    sitting: Ms | None = None  # start of the sitting
+    meeting: Ms | None = None  # start of the meeting
+    alone: Ms | None = None  # when the head count fell to one after company
+    before = largest = 0
 
     for now, n in zip(clock, heads, strict=True):
         if n > 0 and sitting is None:
             sitting = now
         if sitting is not None and meeting is None and (n >= 2 or now - sitting >= rules.start_alone_ms):
-            meeting, most = sitting, 1
+            meeting, largest = sitting, 1
 
         reset_is_due = alone is not None and now - alone == rules.reset_alone_ms
         if meeting is not None and reset_is_due and n > 0:
-            spans.append(Span(meeting, now, most))
-            meeting, alone, most = now, None, 0
+            spans.append(Span(meeting, now, largest))
+            meeting, alone, largest = now, None, 0
 
         if n == 0:
             if meeting is not None:
-                spans.append(Span(meeting, now, most))
+                spans.append(Span(meeting, now, largest))
             sitting = meeting = alone = None
         elif n >= 2:
             alone = None
         elif before >= 2:
             alone = now
 
-        most = max(most, n)
+        largest = max(largest, n)
         before = n
 
     if meeting is not None:
-        spans.append(Span(meeting, None, most))
+        spans.append(Span(meeting, None, largest))
     return spans
 
 
-def written_down(span: Span, stays: list[Stay], room: str, domain: str) -> Meeting:
-    """A meeting as the world sees it (R9-R11, R16)."""
+def meeting_of(span: Span, stays: list[Stay], room: str, domain: str) -> Meeting:
+    """Return the meeting with its entries (R9-R11, R16)."""
     shown = [entry(stay, span) for stay in stays if overlap(stay, span)]
     shown.sort(key=lambda entry: (entry.join, entry.participant_id))
     made = meeting_id(domain, room, span.start)
-    return Meeting(made, domain, room, span.start, span.end, span.most, tuple(shown))
+    return Meeting(made, domain, room, span.start, span.end, span.max_participants, tuple(shown))
 
 
 def overlap(stay: Stay, span: Span) -> bool:
-    came_too_late = span.end is not None and stay.join >= span.end
-    left_too_early = stay.leave is not None and stay.leave <= span.start
-    return not came_too_late and not left_too_early
+    joined_after = span.end is not None and stay.join >= span.end
+    left_before = stay.leave is not None and stay.leave <= span.start
+    return not joined_after and not left_before
 
 
 def entry(stay: Stay, span: Span) -> Entry:
-    outlasts_it = span.end is not None and (stay.leave is None or stay.leave > span.end)
+    continues = span.end is not None and (stay.leave is None or stay.leave > span.end)
     return Entry(
         participant_id=stay.participant_id,
         user_id=stay.user_id,
         user_name=stay.user_name,
         join=max(stay.join, span.start),
-        leave=span.end if outlasts_it else stay.leave,
-        left_by=None if outlasts_it else stay.left_by,
+        leave=span.end if continues else stay.leave,
+        left_by=None if continues else stay.left_by,
     )
 
 
@@ -309,17 +304,17 @@ def entry(stay: Stay, span: Span) -> Entry:
 
 
 def striding_oracle(
-    events: Iterable[Event], *, as_of: Ms, rules: Rules = DAILYS, domain: str = "default"
+    events: Iterable[Event], *, as_of: Ms, rules: Rules = DAILY_RULES, domain: str = "default"
 ) -> list[Meeting]:
-    """The same meetings, by the longest tick that misses no moment: for long stories told in whole seconds.
+    """Return the same meetings by the longest tick that misses no time, for long scenarios in whole seconds.
 
-    The rules know no unit of time, so walking seconds is walking milliseconds with smaller numbers.
+    The rules have no unit of time, so walking seconds is walking milliseconds with smaller numbers.
     """
     events = list(events)
-    moments = [moment for event in events for moment in (event.at, event.joined_at) if moment is not None]
-    tick = gcd(*moments, as_of, *rules) or 1
-    strides = [in_ticks(event, tick) for event in events]
-    found = oracle(strides, as_of=as_of // tick, rules=Rules(*(ms // tick for ms in rules)), domain=domain)
+    times = [time for event in events for time in (event.at, event.joined_at) if time is not None]
+    tick = gcd(*times, as_of, *rules) or 1
+    scaled = [in_ticks(event, tick) for event in events]
+    found = oracle(scaled, as_of=as_of // tick, rules=Rules(*(ms // tick for ms in rules)), domain=domain)
     return [in_ms(meeting, tick) for meeting in found]
 
 

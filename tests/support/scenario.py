@@ -1,7 +1,7 @@
-"""Scenarios: stories of meetings as text, and what Headcount says of them.
+"""Scenarios: events in text files, with the meetings expected of them.
 
-A title, a story in prose, then what was said, one line each; `----`; then the meetings.
-Times are seconds, to the millisecond. What a line may say, after `<time> <who>`:
+A title, a description, then the events, one line each; `----`; then the meetings.
+Times are seconds, to the millisecond. A line, after `<time> <participant>`:
 
     0     Ann joins, user u-17, name Ann Smith, session s1
     60    Ann leaves, having joined at 3
@@ -9,8 +9,8 @@ Times are seconds, to the millisecond. What a line may say, after `<time> <who>`
     100   room ends, session s1
     110   Bob joins, in lobby
 
-and, on lines of their own, `as of 45` and `rules min_stay 5, reset_alone 120`. A story that
-names no moment is asked about a day after its last word, and a room that is not named is "room".
+and, on lines of their own, `as of 45` and `rules min_stay 5, reset_alone 120`. A scenario without
+`as of` is evaluated a day after its last event, and the default room is "room".
 """
 
 import re
@@ -32,10 +32,12 @@ def ms(text: str) -> Ms:
 
 RULE = "\n----\n"
 ROOM = "room"
-STORIES = sorted((TESTS / "scenarios").glob("*.txt"))
+SCENARIOS = sorted((TESTS / "scenarios").glob("*.txt"))
 A_DAY = 24 * 3600 * 1000
 
-SAID = re.compile(r"(?P<at>\d+(?:\.\d{1,3})?) +(?P<who>\S+) (?P<verb>joins|leaves|ends)(?:, (?P<rest>.+))?")
+EVENT_LINE = re.compile(
+    r"(?P<at>\d+(?:\.\d{1,3})?) +(?P<who>\S+) (?P<verb>joins|leaves|ends)(?:, (?P<rest>.+))?"
+)
 VERBS = {"joins": Kind.JOIN, "leaves": Kind.LEAVE, "ends": Kind.END}
 CLAUSES = {
     "having joined at ": ("joined_at", ms),
@@ -45,7 +47,7 @@ CLAUSES = {
     "name ": ("user_name", str),
     "in ": ("room", str),
 }
-HOW = {
+LEFT_BY_TEXTS = {
     LeftBy.REPORTED: "left",
     LeftBy.ROOM_ENDED: "the room ended",
     LeftBy.SNAPSHOT: "missing (snapshot)",
@@ -55,50 +57,50 @@ HOW = {
 
 
 class ScenarioError(ValueError):
-    """A scenario says something that its grammar does not know."""
+    """A scenario with a syntax error."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A story: who did what, by which rules, asked about when, and what is to be said of it."""
+    """The events and rules of a scenario, its `as of` time, and the expected meetings."""
 
     title: str
     events: tuple[Event, ...]
     rules: Rules
     as_of: Ms
-    asked: bool
-    """Does the story itself say as of when?"""
+    has_as_of: bool
+    """Whether the scenario has an `as of` line."""
     expected: str
 
-    def told(self, meetings: Iterable[Meeting]) -> str:
-        return told(meetings, as_of=self.as_of if self.asked else None)
+    def format(self, meetings: Iterable[Meeting]) -> str:
+        return format_meetings(meetings, as_of=self.as_of if self.has_as_of else None)
 
 
 def parse(text: str) -> Scenario:
     story, _, expected = text.partition(RULE)
     paragraphs = re.split(r"\n\s*\n", story.strip())
     if len(paragraphs) < 3:
-        raise ScenarioError("a scenario has a title, a story and what was said, with blank lines between")
+        raise ScenarioError("a scenario has a title, a description and events, with blank lines between")
     events, rules, asked = _script(paragraphs[-1])
     if not events:
-        raise ScenarioError("nothing was said")
+        raise ScenarioError("a scenario needs events")
     as_of = max(event.at for event in events) + A_DAY if asked is None else asked
     return Scenario(paragraphs[0], tuple(events), rules, as_of, asked is not None, expected.strip("\n"))
 
 
-def rewritten(text: str, expected: str) -> str:
-    """The same story with another outcome."""
+def with_expected(text: str, expected: str) -> str:
+    """Return the text of a scenario with other expected meetings."""
     story, _, _ = text.partition(RULE)
     return f"{story.rstrip()}\n{RULE.lstrip()}{expected}\n"
 
 
-def told(meetings: Iterable[Meeting], *, as_of: Ms | None = None) -> str:
-    """What is said of meetings, for people to read; `as_of` tells how long the ongoing has lasted."""
+def format_meetings(meetings: Iterable[Meeting], *, as_of: Ms | None = None) -> str:
+    """Return meetings as text; `as_of` yields the duration of an ongoing one."""
     lines: list[str] = []
-    for room, held in groupby(meetings, key=lambda meeting: meeting.room):
+    for room, group in groupby(meetings, key=lambda meeting: meeting.room):
         if room != ROOM:
             lines.append(f"in {room}:")
-        for meeting in held:
+        for meeting in group:
             lines += _meeting(meeting, as_of)
     return "\n".join(lines) or "no meeting"
 
@@ -126,9 +128,9 @@ def _rules(text: str) -> Rules:
 
 
 def _event(line: str) -> Event:
-    said = SAID.fullmatch(line.strip())
+    said = EVENT_LINE.fullmatch(line.strip())
     if said is None:
-        raise ScenarioError(f"not understood: {line!r}")
+        raise ScenarioError(f"unknown syntax: {line!r}")
     kind = VERBS[said["verb"]]
     if (kind is Kind.END) != (said["who"] == ROOM):
         raise ScenarioError(f"people join and leave, and a room ends: {line!r}")
@@ -141,7 +143,7 @@ def _clause(text: str) -> tuple[str, object]:
     for opening, (field, read) in CLAUSES.items():
         if text.startswith(opening):
             return field, read(text.removeprefix(opening))
-    raise ScenarioError(f"not understood: {text!r}")
+    raise ScenarioError(f"unknown syntax: {text!r}")
 
 
 def _meeting(meeting: Meeting, as_of: Ms | None) -> Iterator[str]:
@@ -149,19 +151,19 @@ def _meeting(meeting: Meeting, as_of: Ms | None) -> Iterator[str]:
         yield f"[{seconds(meeting.start)}, ongoing) max {meeting.max_participants}"
     else:
         yield f"[{seconds(meeting.start)}, {seconds(meeting.end)}) max {meeting.max_participants}"
-    rows = [(_who(entry), _when(entry, as_of), _how(entry)) for entry in meeting.participants]
+    rows = [(_participant(entry), _duration(entry, as_of), _left_by(entry)) for entry in meeting.participants]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for who, when, how in rows:
         yield f"    {who:{widths[0]}}  {when:{widths[1]}}  {how}"
 
 
-def _who(entry: Entry) -> str:
+def _participant(entry: Entry) -> str:
     known = [entry.user_name, entry.user_id and f"user {entry.user_id}"]
     known = [text for text in known if text is not None]
     return f"{entry.participant_id} ({', '.join(known)})" if known else entry.participant_id
 
 
-def _when(entry: Entry, as_of: Ms | None) -> str:
+def _duration(entry: Entry, as_of: Ms | None) -> str:
     if entry.leave is not None:
         return f"{seconds(entry.join)} + {seconds(entry.leave - entry.join)}"
     if as_of is not None:
@@ -169,7 +171,7 @@ def _when(entry: Entry, as_of: Ms | None) -> str:
     return f"{seconds(entry.join)} + ..."
 
 
-def _how(entry: Entry) -> str:
+def _left_by(entry: Entry) -> str:
     if entry.leave is None:
         return "is there"
-    return "stays on" if entry.left_by is None else HOW[entry.left_by]
+    return "stays on" if entry.left_by is None else LEFT_BY_TEXTS[entry.left_by]

@@ -1,9 +1,9 @@
-"""Histories of one room for Hypothesis: short, and drawn to the edges of the rules.
+"""Hypothesis strategies for histories of one room: short, and close to the boundaries of the rules.
 
-A time is an offset from a moment spoken of before, and the offsets are those at which a rule
-changes its mind: together, one tick apart, and each number of the rules less one, exactly, and
-one more. Everything is built from small choices whose first is the plainest, so that what fails
-shrinks to a short story. Events come in the order they were thought of, not in that of their times.
+A time is an offset from an earlier drawn time, and the offsets are those at which a rule decides
+otherwise: zero, one tick, and each threshold less one, exactly, and one more. Everything is built
+from small choices that begin with the simplest, so that failures shrink to a short history. Events are in
+the order in which they are drawn, not in that of their times.
 """
 
 from hypothesis import strategies as st
@@ -12,12 +12,12 @@ from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.rules import Rules
 
 SCALED = Rules(10, 30, 600, 15)
-"""The usual rules with a tick for a second: quick to walk."""
+"""The default rules with one tick per second, which the oracle walks quickly."""
 
-TRUE = Rules()
+DEFAULT = Rules()
 
 EAGER = Rules(0, 0, 600, 15)
-"""Every stay counts and every sitting is a meeting, so that nothing about stays stays hidden."""
+"""Every stay counts and every sitting is a meeting, so that all about stays is visible."""
 
 ROOM = "room"
 PEOPLE = "abcde"
@@ -27,7 +27,7 @@ USER_NAMES = (None, "Ann", "Bob")
 
 
 def offsets(rules=SCALED, *, far=True):
-    """How long after another moment: mostly an edge of a rule, sometimes anything small."""
+    """Draw an offset from another time: mostly a boundary of a rule, sometimes any small number."""
     near = [0, 1, 2]
     for number in (rules.min_stay_ms, rules.start_alone_ms):
         near += [number, number - 1, number + 1]
@@ -43,24 +43,24 @@ def offsets(rules=SCALED, *, far=True):
 
 @st.composite
 def moments(draw, count, rules=SCALED, latest=2500):
-    """So many moments, each an offset from one before it or from the beginning."""
+    """Draw `count` times, each an offset from an earlier one or from the beginning."""
     found = [0]
     for _ in range(count):
         since = found[-1 - draw(st.integers(0, len(found) - 1))]
-        # No moment is later than the latest: what would be, falls on the moment it counts from.
+        # No time is later than the latest: otherwise the offset is zero.
         after = since + draw(offsets(rules))
         found.append(after if after <= latest else since)
     return found[1:]
 
 
-def participants(most=5):
-    """The people of one room: one to five. With fewer of them, more happens to each."""
-    return st.integers(1, most).map(lambda count: PEOPLE[:count])
+def participants(max_count=5):
+    """Draw the participants of one room: one to five. With fewer of them, each has more events."""
+    return st.integers(1, max_count).map(lambda count: PEOPLE[:count])
 
 
 @st.composite
 def events(draw, at, people, earlier, *, inferred=True, ends=True, joined_at=True):
-    """One event at a moment; a leave may say that it joined at one of the earlier moments."""
+    """Draw one event at a time; a leave may have an earlier time as `joined_at`."""
     kinds = [Kind.JOIN, Kind.LEAVE] * 3 + [Kind.END] * ends
     kind = draw(st.sampled_from(kinds))
     is_inferred = inferred and draw(st.sampled_from([False, False, True]))
@@ -86,30 +86,30 @@ def histories(
     joined_at=True,
     repeats=True,
     max_events=14,
-    most_people=5,
+    max_people=5,
     latest=2500,
 ):
-    """Anything that sources may say of a room: orphans, repetitions, rumours and all."""
-    people = draw(participants(most_people))
+    """Draw any events that sources may report of a room: orphans, duplicates and inferred ones included."""
+    people = draw(participants(max_people))
     times = draw(st.integers(1, max_events).flatmap(lambda count: moments(count, rules, latest)))
-    said = []
+    history = []
     for at in times:
         earlier = sorted({time for time in [0, *times] if time <= at}, reverse=True)
-        said.append(draw(events(at, people, earlier, inferred=inferred, ends=ends, joined_at=joined_at)))
+        history.append(draw(events(at, people, earlier, inferred=inferred, ends=ends, joined_at=joined_at)))
     if repeats:
-        said += draw(st.lists(st.sampled_from(said), max_size=2))
-    return said
+        history += draw(st.lists(st.sampled_from(history), max_size=2))
+    return history
 
 
 @st.composite
-def doubtful_histories(draw, *, max_events=10):
-    """One or two people about whom reports and inferences disagree in quick succession.
+def uncertain_histories(draw, *, max_events=10):
+    """Draw one or two participants with reports and inferences that disagree in quick succession.
 
-    Made for `EAGER` rules: the first join is sure, and then as much is inferred as is reported.
+    For `EAGER` rules: the first join is reported, and then as many events are inferred as reported.
     """
     people = draw(participants(2))
     at = 0
-    said = [Event(Kind.JOIN, ROOM, at, people[0], source_session=draw(st.sampled_from(SESSIONS)))]
+    history = [Event(Kind.JOIN, ROOM, at, people[0], source_session=draw(st.sampled_from(SESSIONS)))]
     for _ in range(draw(st.integers(1, max_events))):
         at += draw(st.integers(0, 2))
         kind = draw(st.sampled_from([Kind.LEAVE, Kind.JOIN, Kind.END]))
@@ -118,55 +118,55 @@ def doubtful_histories(draw, *, max_events=10):
             names["participant_id"] = draw(st.sampled_from(people))
             names["user_name"] = draw(st.sampled_from(USER_NAMES))
         inferred = draw(st.sampled_from([None, None, Inferred.SNAPSHOT, Inferred.SUPERSEDED]))
-        said.append(Event(kind, ROOM, at, inferred=inferred, **names))
-    return said
+        history.append(Event(kind, ROOM, at, inferred=inferred, **names))
+    return history
 
 
 @st.composite
 def tidy_histories(draw, rules=SCALED, *, max_stays=7, latest=2500, closed=False):
-    """Proper stays only: every join new, every leave after its own join; somebody's last may be open."""
+    """Draw proper stays only: each leave after its join, and no overlap; the last may be open."""
     people = draw(participants())
     free_since = dict.fromkeys(people, 0)
-    open_still = set()
-    spoken_of = [0]
-    said = []
+    still_open = set()
+    times = [0]
+    history = []
     for _ in range(draw(st.integers(1, max_stays))):
-        who = draw(st.sampled_from(people))
-        if who in open_still:
+        participant = draw(st.sampled_from(people))
+        if participant in still_open:
             continue
-        since = spoken_of[-1 - draw(st.integers(0, len(spoken_of) - 1))]
-        # Nobody leaves and joins at one instant in a tidy history: that would be no leave.
-        came = max(since + draw(offsets(rules)), free_since[who])
-        went = max(came + 1, came + draw(offsets(rules)))
-        if went > latest:
+        since = times[-1 - draw(st.integers(0, len(times) - 1))]
+        # A leave and a join at one instant would cancel.
+        join = max(since + draw(offsets(rules)), free_since[participant])
+        leave = max(join + 1, join + draw(offsets(rules)))
+        if leave > latest:
             continue
-        spoken_of += [came, went]
-        free_since[who] = went + 1
-        said.append(Event(Kind.JOIN, ROOM, came, who))
+        times += [join, leave]
+        free_since[participant] = leave + 1
+        history.append(Event(Kind.JOIN, ROOM, join, participant))
         if not closed and draw(st.sampled_from([False, False, False, True])):
-            open_still.add(who)
+            still_open.add(participant)
         else:
-            said.append(Event(Kind.LEAVE, ROOM, went, who))
-    return said
+            history.append(Event(Kind.LEAVE, ROOM, leave, participant))
+    return history
 
 
-def true_histories(*, max_events=6, **kinds):
-    """Histories by the true numbers: 9,999 / 10,000 / 10,001 ms and their like, some twenty minutes at most."""
-    return histories(TRUE, max_events=max_events, latest=1_300_000, **kinds)
+def default_histories(*, max_events=6, **kinds):
+    """Draw histories by the default rules: 9,999 / 10,000 / 10,001 ms and so on, within about twenty minutes."""
+    return histories(DEFAULT, max_events=max_events, latest=1_300_000, **kinds)
 
 
 @st.composite
-def asked_as_of(draw, said, rules=SCALED):
-    """A moment to ask about: long after everything, or an edge away from something said."""
-    last = max((event.at for event in said), default=0)
+def asked_as_of(draw, history, rules=SCALED):
+    """Draw a time for `as_of`: long after all events, or a boundary of a rule after one of them."""
+    last = max((event.at for event in history), default=0)
     if draw(st.booleans()):
-        moment = draw(st.sampled_from(sorted({event.at for event in said} | {0})))
-        return moment + draw(offsets(rules))
+        at = draw(st.sampled_from(sorted({event.at for event in history} | {0})))
+        return at + draw(offsets(rules))
     return last + 2 * rules.reset_alone_ms
 
 
 def rule_numbers():
-    """Rules in small numbers, odd ones among them."""
+    """Draw rules with small thresholds."""
     small = st.integers(0, 12)
     return st.one_of(
         st.just(SCALED),

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headcount.batch.io.readers import read
-from support.event_files import CLOSES, COMES, GOES, HEADER, NINE, ndjson, table, whole, written
+from support.event_files import END, HEADER, JOIN, LEAVE, NINE, read_all, table, write_lines, write_ndjson
 
 
 def test_events_come_in_canonical_columns():
-    found = whole(table(COMES, GOES, CLOSES))
+    found = read_all(table(JOIN, LEAVE, END))
     assert {field.name: str(field.type) for field in found.schema} == {
         "room": "dictionary<values=string, indices=int32, ordered=0>",
         "kind": "int8",
@@ -36,11 +36,11 @@ def test_events_come_in_canonical_columns():
 
 
 def test_columns_that_mean_nothing_are_not_read():
-    assert "id" not in whole(table(COMES | {"id": "e1", "colour": "red"})).column_names
+    assert "id" not in read_all(table(JOIN | {"id": "e1", "colour": "red"})).column_names
 
 
 def test_an_empty_word_is_not_known():
-    found = whole(table(COMES | {"user_id": "", "user_name": "Ada", "domain": ""}))
+    found = read_all(table(JOIN | {"user_id": "", "user_name": "Ada", "domain": ""}))
     assert found.select(["user_id", "user_name", "domain"]).to_pylist() == [
         {"user_id": None, "user_name": "Ada", "domain": None}
     ]
@@ -54,7 +54,7 @@ def test_an_empty_word_is_not_known():
     ],
 )  # fmt: skip
 def test_each_way_to_say_inferred_has_its_number(given_, mark):
-    assert whole(table(GOES | {"inferred": given_}))["inferred"].to_pylist() == [mark]
+    assert read_all(table(LEAVE | {"inferred": given_}))["inferred"].to_pylist() == [mark]
 
 
 # The same from everywhere
@@ -83,7 +83,7 @@ def events(draw):
 
 
 def read_back(source, given_):
-    found = whole(source)
+    found = read_all(source)
     return [{name: row.get(name) for name in given_[0]} for row in found.to_pylist()]
 
 
@@ -93,7 +93,7 @@ def test_every_format_reads_the_same_events_alike(tmp_path_factory, given_):
     arrow = pa.Table.from_pylist(given_, ARROW)
     pq.write_table(arrow, folder / "e.parquet", row_group_size=3)
     pyarrow.csv.write_csv(arrow, folder / "e.csv")
-    lines = ndjson(folder / "e.ndjson", *given_)
+    lines = write_ndjson(folder / "e.ndjson", *given_)
     (folder / "e.jsonl.gz").write_bytes(gzip.compress(lines.read_bytes()))
     expected = read_back(arrow, given_)
     without_marks = [row | {"inferred": row["inferred"] or 0} for row in expected]
@@ -113,52 +113,52 @@ ARROW = pa.schema(
 
 @pytest.mark.parametrize("of", [pl.from_arrow, pa.Table.to_pandas, duckdb.from_arrow, pa.Table.to_reader])
 def test_tables_of_other_libraries_are_read(of):
-    expected = whole(table(COMES, GOES)).to_pylist()
-    assert whole(of(table(COMES, GOES))).to_pylist() == expected
+    expected = read_all(table(JOIN, LEAVE)).to_pylist()
+    assert read_all(of(table(JOIN, LEAVE))).to_pylist() == expected
 
 
 def test_a_pandas_table_may_hold_its_own_timestamps_and_categories():
-    frame = pd.DataFrame([COMES, GOES]).assign(
+    frame = pd.DataFrame([JOIN, LEAVE]).assign(
         at=lambda rows: pd.to_datetime(rows["at"], unit="ms", utc=True)
     )
     frame = frame.astype({"room": "category", "participant_id": "category"})
-    assert whole(frame).select(["room", "at", "participant_id"]).to_pylist() == [
+    assert read_all(frame).select(["room", "at", "participant_id"]).to_pylist() == [
         {"room": "blue", "at": NINE, "participant_id": "p1"},
         {"room": "blue", "at": NINE + 60_000, "participant_id": "p1"},
     ]
 
 
 def test_a_polars_table_may_hold_its_own_timestamps_and_categories():
-    frame = pl.DataFrame([COMES]).with_columns(
+    frame = pl.DataFrame([JOIN]).with_columns(
         pl.col("at").cast(pl.Datetime("us", "Europe/Paris")), pl.col("room").cast(pl.Categorical)
     )
     frame = frame.with_columns(
         pl.lit(datetime(2026, 1, 31, 9, tzinfo=UTC)).dt.cast_time_unit("ns").alias("at")
     )
-    assert whole(frame)["at"].to_pylist() == [NINE]
+    assert read_all(frame)["at"].to_pylist() == [NINE]
 
 
 def test_a_dash_is_ndjson_on_standard_input(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(COMES).encode())))
-    assert whole("-").num_rows == 1
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(JOIN).encode())))
+    assert read_all("-").num_rows == 1
 
 
 def test_files_are_read_one_after_another(tmp_path):
-    first = ndjson(tmp_path / "1.ndjson", COMES | {"user_name": "Ada"})
-    second = written(tmp_path / "2.csv", HEADER, f"green,p2,join,{NINE}\n")
-    found = whole([first, str(second)])
+    first = write_ndjson(tmp_path / "1.ndjson", JOIN | {"user_name": "Ada"})
+    second = write_lines(tmp_path / "2.csv", HEADER, f"green,p2,join,{NINE}\n")
+    found = read_all([first, str(second)])
     assert found["room"].to_pylist() == ["blue", "green"]
     assert found["user_name"].to_pylist() == ["Ada", None]
 
 
 def test_a_large_file_comes_in_pieces(tmp_path):
-    pq.write_table(table(*[COMES] * 10), tmp_path / "e.parquet", row_group_size=4)
+    pq.write_table(table(*[JOIN] * 10), tmp_path / "e.parquet", row_group_size=4)
     assert [piece.num_rows for piece in read(tmp_path / "e.parquet", piece_rows=3)] == [3, 1, 3, 3]
     assert [piece.num_rows for piece in read(tmp_path / "e.parquet", piece_rows=8)] == [8, 2]
 
 
 def test_codes_of_a_piece_are_one_array():
-    chunks = pa.concat_tables([table(COMES | {"room": room}) for room in ("blue", "green", "blue")])
+    chunks = pa.concat_tables([table(JOIN | {"room": room}) for room in ("blue", "green", "blue")])
     (piece,) = read(chunks)
     assert piece["room"].num_chunks == 1
     assert piece["room"].to_pylist() == ["blue", "green", "blue"]
@@ -166,19 +166,19 @@ def test_codes_of_a_piece_are_one_array():
 
 @pytest.mark.parametrize("name", ["e.parquet", "e.csv", "e.ndjson"])
 def test_no_events_are_an_empty_table(tmp_path, name):
-    pq.write_table(table(COMES).slice(1), tmp_path / "e.parquet")
-    written(tmp_path / "e.csv", HEADER)
-    written(tmp_path / "e.ndjson", "\n")
+    pq.write_table(table(JOIN).slice(1), tmp_path / "e.parquet")
+    write_lines(tmp_path / "e.csv", HEADER)
+    write_lines(tmp_path / "e.ndjson", "\n")
     assert [piece.num_rows for piece in read(tmp_path / name)] == [0]
 
 
 def test_a_byte_order_mark_and_empty_lines_mean_nothing(tmp_path):
     mark = b"\xef\xbb\xbf"
-    csv = written(tmp_path / "e.csv", mark, HEADER, "\n", f"blue,p1,join,{NINE}\n\n")
-    lines = written(tmp_path / "e.ndjson", mark, "\n", json.dumps(COMES), "\r\n", "\n")
-    assert whole(csv).to_pylist() == whole(lines).to_pylist()
+    csv = write_lines(tmp_path / "e.csv", mark, HEADER, "\n", f"blue,p1,join,{NINE}\n\n")
+    lines = write_lines(tmp_path / "e.ndjson", mark, "\n", json.dumps(JOIN), "\r\n", "\n")
+    assert read_all(csv).to_pylist() == read_all(lines).to_pylist()
 
 
 def test_a_reading_is_read_as_it_is():
-    reading = read(table(COMES))
+    reading = read(table(JOIN))
     assert read(reading) is reading

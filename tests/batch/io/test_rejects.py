@@ -7,7 +7,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from headcount.batch.io.readers import read
-from support.event_files import CLOSES, COMES, GOES, HEADER, NINE, about, sentence, table, whole, written
+from support.event_files import (
+    END,
+    HEADER,
+    JOIN,
+    LEAVE,
+    NINE,
+    error_of,
+    error_with,
+    read_all,
+    table,
+    write_lines,
+)
 
 INFERRED = "true, false, snapshot, timeout or superseded"
 NAIVE = "has no time zone: add Z for UTC, or an offset like +02:00"
@@ -19,29 +30,29 @@ NO_TIME = (
 @pytest.mark.parametrize(
     ("event", "changed", "reason"),
     [
-        (COMES, {"room": None}, "room is missing"),
-        (COMES, {"room": ""}, "room is missing"),
-        (COMES, {"kind": "jion"}, "kind must be join, leave or end, not 'jion'"),
-        (COMES, {"kind": None}, "kind is missing"),
-        (COMES, {"kind": ""}, "kind is missing"),
-        (COMES, {"at": None}, "at is missing"),
-        (COMES, {"at": ""}, "at is missing"),
-        (COMES, {"participant_id": None}, "participant_id is missing"),
-        (GOES, {"participant_id": ""}, "participant_id is missing"),
-        (CLOSES, {"participant_id": "p1"}, "an 'end' is about the whole room: leave participant_id out"),
-        (COMES, {"joined_at": NINE}, "joined_at belongs to a 'leave', not to a 'join'"),
-        (CLOSES, {"joined_at": NINE}, "joined_at belongs to a 'leave', not to an 'end'"),
-        (GOES, {"joined_at": NINE + 60_001}, f"joined_at ({NINE + 60_001}) is after at ({NINE + 60_000})"),
-        (GOES, {"inferred": "guess"}, f"inferred must be {INFERRED}, not 'guess'"),
-        (COMES, {"at": "2026-01-31T09:00"}, f"at '2026-01-31T09:00' {NAIVE}"),
-        (COMES, {"at": "soon"}, f"at 'soon' {NO_TIME}"),
-        (COMES, {"at": "2026-02-30T09:00:00Z"}, f"at '2026-02-30T09:00:00Z' {NO_TIME}"),
-        (COMES, {"at": 17}, "at 17 is not between the years 2000 and 2100"),
-        (GOES, {"joined_at": 17}, "joined_at 17 is not between the years 2000 and 2100"),
+        (JOIN, {"room": None}, "room is missing"),
+        (JOIN, {"room": ""}, "room is missing"),
+        (JOIN, {"kind": "jion"}, "kind must be join, leave or end, not 'jion'"),
+        (JOIN, {"kind": None}, "kind is missing"),
+        (JOIN, {"kind": ""}, "kind is missing"),
+        (JOIN, {"at": None}, "at is missing"),
+        (JOIN, {"at": ""}, "at is missing"),
+        (JOIN, {"participant_id": None}, "participant_id is missing"),
+        (LEAVE, {"participant_id": ""}, "participant_id is missing"),
+        (END, {"participant_id": "p1"}, "an 'end' is about the whole room: leave participant_id out"),
+        (JOIN, {"joined_at": NINE}, "joined_at belongs to a 'leave', not to a 'join'"),
+        (END, {"joined_at": NINE}, "joined_at belongs to a 'leave', not to an 'end'"),
+        (LEAVE, {"joined_at": NINE + 60_001}, f"joined_at ({NINE + 60_001}) is after at ({NINE + 60_000})"),
+        (LEAVE, {"inferred": "guess"}, f"inferred must be {INFERRED}, not 'guess'"),
+        (JOIN, {"at": "2026-01-31T09:00"}, f"at '2026-01-31T09:00' {NAIVE}"),
+        (JOIN, {"at": "soon"}, f"at 'soon' {NO_TIME}"),
+        (JOIN, {"at": "2026-02-30T09:00:00Z"}, f"at '2026-02-30T09:00:00Z' {NO_TIME}"),
+        (JOIN, {"at": 17}, "at 17 is not between the years 2000 and 2100"),
+        (LEAVE, {"joined_at": 17}, "joined_at 17 is not between the years 2000 and 2100"),
     ],
 )
 def test_a_row_that_cannot_be_an_event_is_told_why(event, changed, reason):
-    assert about(event, **changed) == reason
+    assert error_with(event, **changed) == reason
 
 
 TEXTS = ("room", "domain", "participant_id", "user_id", "user_name", "source_session")
@@ -50,21 +61,21 @@ TEXTS = ("room", "domain", "participant_id", "user_id", "user_name", "source_ses
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
 def test_no_text_holds_what_divides_ids(name, kind):
-    events = table(*[COMES | {name: word} for word in ("b", "a\0b", "\0")])
+    events = table(*[JOIN | {name: word} for word in ("b", "a\0b", "\0")])
     column = events[name].cast(kind)
     events = events.set_column(events.column_names.index(name), name, column)
-    assert sentence(events) == (
+    assert error_of(events) == (
         f"the events, row 2: {name} holds the character U+0000: remove it (and 1 more bad row)"
     )
-    assert whole(events, skip_bad=True)[name].to_pylist() == ["b"]
-    assert whole(events.slice(0, 1))[name].to_pylist() == ["b"]
+    assert read_all(events, skip_bad=True)[name].to_pylist() == ["b"]
+    assert read_all(events.slice(0, 1))[name].to_pylist() == ["b"]
 
 
 @pytest.mark.parametrize("name", ["e.ndjson", "e.csv"])
 def test_no_file_of_text_brings_it_in(tmp_path, name):
-    written(tmp_path / "e.ndjson", json.dumps(COMES), "\n", json.dumps(GOES | {"participant_id": "p\0"}))
-    written(tmp_path / "e.csv", HEADER + f"blue,p\0,join,{NINE}\n")
-    assert sentence(tmp_path / name) == (
+    write_lines(tmp_path / "e.ndjson", json.dumps(JOIN), "\n", json.dumps(LEAVE | {"participant_id": "p\0"}))
+    write_lines(tmp_path / "e.csv", HEADER + f"blue,p\0,join,{NINE}\n")
+    assert error_of(tmp_path / name) == (
         f"{tmp_path / name}, line 2: participant_id holds the character U+0000: remove it"
     )
 
@@ -72,9 +83,9 @@ def test_no_file_of_text_brings_it_in(tmp_path, name):
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_dictionary_may_know_words_that_no_row_holds(name):
     words = pa.array([b"\0", b"\xff", b"b"]).dictionary_encode()
-    events = table(*[COMES | {name: "b"}] * 3)
+    events = table(*[JOIN | {name: "b"}] * 3)
     events = events.set_column(events.column_names.index(name), name, words)
-    assert whole(events.slice(2))[name].to_pylist() == ["b"]
+    assert read_all(events.slice(2))[name].to_pylist() == ["b"]
 
 
 def test_what_stands_behind_a_null_is_not_looked_at():
@@ -84,20 +95,20 @@ def test_what_stands_behind_a_null_is_not_looked_at():
         pa.py_buffer(b"\0b"),
         pa.py_buffer(b"\2"),
     )
-    found = whole(table(CLOSES, COMES).set_column(1, "participant_id", ids))
+    found = read_all(table(END, JOIN).set_column(1, "participant_id", ids))
     assert found["participant_id"].to_pylist() == [None, "b"]
 
 
 def test_the_first_bad_row_is_told_and_the_others_are_counted(tmp_path):
-    rows = [COMES, COMES | {"kind": "jion"}, GOES, COMES | {"room": ""}, CLOSES | {"at": None}]
+    rows = [JOIN, JOIN | {"kind": "jion"}, LEAVE, JOIN | {"room": ""}, END | {"at": None}]
     pq.write_table(table(*rows), tmp_path / "e.parquet", row_group_size=2)
-    assert sentence(tmp_path / "e.parquet", piece_rows=2) == (
+    assert error_of(tmp_path / "e.parquet", piece_rows=2) == (
         f"{tmp_path / 'e.parquet'}, row 2: kind must be join, leave or end, not 'jion' (and 2 more bad rows)"
     )
 
 
 def test_one_more_bad_row_is_one():
-    assert sentence(table(COMES | {"room": ""}, COMES | {"room": ""})) == (
+    assert error_of(table(JOIN | {"room": ""}, JOIN | {"room": ""})) == (
         "the events, row 1: room is missing (and 1 more bad row)"
     )
 
@@ -123,8 +134,8 @@ def test_one_more_bad_row_is_one():
     ],
 )
 def test_a_line_that_is_no_event_is_told_by_its_number(tmp_path, line, reason):
-    file = written(tmp_path / "e.ndjson", json.dumps(COMES), "\n\n", line, "\n", json.dumps(GOES))
-    assert sentence(file) == f"{file}, line 3: {reason}"
+    file = write_lines(tmp_path / "e.ndjson", json.dumps(JOIN), "\n\n", line, "\n", json.dumps(LEAVE))
+    assert error_of(file) == f"{file}, line 3: {reason}"
 
 
 @pytest.mark.parametrize(
@@ -139,8 +150,8 @@ def test_a_line_that_is_no_event_is_told_by_its_number(tmp_path, line, reason):
 )
 def test_a_record_that_is_no_event_is_told_by_its_line(tmp_path, record, reason):
     good = f'"bl\nue",p1,join,{NINE}\n\n'  # a record of two lines, and an empty line
-    file = written(tmp_path / "e.csv", HEADER, good, record, good)
-    assert sentence(file) == f"{file}, line 5: {reason}"
+    file = write_lines(tmp_path / "e.csv", HEADER, good, record, good)
+    assert error_of(file) == f"{file}, line 5: {reason}"
 
 
 # Bad rows that are skipped
@@ -148,10 +159,10 @@ def test_a_record_that_is_no_event_is_told_by_its_line(tmp_path, record, reason)
 
 def test_skipped_rows_are_kept_as_they_stood(tmp_path):
     bad = '{"room": "blue", "kind": "jion"}'
-    lines = written(tmp_path / "e.ndjson", json.dumps(COMES), "\n", bad, "\n")
-    records = written(tmp_path / "e.csv", HEADER, "blue\n", f"blue,p1,leave,{NINE}\n")
+    lines = write_lines(tmp_path / "e.ndjson", json.dumps(JOIN), "\n", bad, "\n")
+    records = write_lines(tmp_path / "e.csv", HEADER, "blue\n", f"blue,p1,leave,{NINE}\n")
     rows = tmp_path / "e.parquet"
-    pq.write_table(table(COMES, GOES | {"room": None}), rows)
+    pq.write_table(table(JOIN, LEAVE | {"room": None}), rows)
     reading = read([lines, records, rows], skip_bad=True)
     assert sum(piece.num_rows for piece in reading) == 3
     assert reading.rejected == 3
@@ -173,7 +184,7 @@ def test_skipped_rows_are_kept_as_they_stood(tmp_path):
 
 
 def test_skipped_rows_are_written_as_ndjson(tmp_path):
-    reading = read(table(COMES | {"room": ""}, GOES), skip_bad=True)
+    reading = read(table(JOIN | {"room": ""}, LEAVE), skip_bad=True)
     list(reading)
     reading.rejects.write(tmp_path / "rejected.ndjson")
     (line,) = (tmp_path / "rejected.ndjson").read_text().splitlines()

@@ -3,7 +3,7 @@
 import pytest
 
 from headcount import Event, Inferred, Kind, sessionize
-from support.engines import DAILYS, NEW_YEAR, in_the_calendar, table_of
+from support.engines import DAILY_RULES, NEW_YEAR, table_of, to_calendar_time
 
 
 def join(at, who="a", **known):
@@ -15,7 +15,7 @@ def leave(at, who="a", **known):
 
 
 def summary_of(*events):
-    return sessionize(table_of(map(in_the_calendar, events)), rules=DAILYS).summary
+    return sessionize(table_of(map(to_calendar_time, events)), rules=DAILY_RULES).summary
 
 
 GUESS = Event(Kind.LEAVE, "r", 60_000, "a", inferred=Inferred.SNAPSHOT)
@@ -54,6 +54,6 @@ def test_what_was_found_is_summed_up():
 
 
 def test_events_after_the_moment_are_counted():
-    events = table_of(map(in_the_calendar, [join(0), leave(50)]))
+    events = table_of(map(to_calendar_time, [join(0), leave(50)]))
     sessions = sessionize(events, as_of=NEW_YEAR + 20_000)
     assert sessions.summary.after_as_of == 1

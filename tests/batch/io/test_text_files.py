@@ -9,11 +9,11 @@ import pytest
 
 from headcount.batch.io.readers import read
 from headcount.errors import BadInput
-from support.event_files import COMES, HEADER, NINE, ndjson, sentence, table, written
+from support.event_files import HEADER, JOIN, NINE, error_of, table, write_lines, write_ndjson
 
 
 def damaged_parquet(path, *, keep=slice(None), change=None):
-    pq.write_table(table(*[COMES | {"room": f"room {n}"} for n in range(1000)]), path)
+    pq.write_table(table(*[JOIN | {"room": f"room {n}"} for n in range(1000)]), path)
     content = bytearray(path.read_bytes())[keep]
     if change:
         content[change] = b"\xff" * (change.stop - change.start)
@@ -22,88 +22,88 @@ def damaged_parquet(path, *, keep=slice(None), change=None):
 
 
 def test_a_column_that_is_missing_is_named_with_those_that_are_there():
-    assert sentence(table(COMES).drop_columns(["at"])) == (
+    assert error_of(table(JOIN).drop_columns(["at"])) == (
         "the events: column 'at' is missing; the columns are: room, participant_id, kind"
     )
 
 
 def test_a_column_that_is_there_twice_is_refused(tmp_path):
-    file = written(tmp_path / "e.csv", "room,participant_id,kind,at,room\n")
-    assert sentence(file) == f"{file}: there are 2 columns named 'room': rename all but one"
+    file = write_lines(tmp_path / "e.csv", "room,participant_id,kind,at,room\n")
+    assert error_of(file) == f"{file}: there are 2 columns named 'room': rename all but one"
 
 
 def test_a_column_of_floating_point_times_is_refused():
-    assert sentence(table(COMES | {"at": 1.5})) == (
+    assert error_of(table(JOIN | {"at": 1.5})) == (
         "the events: column 'at' holds double, and must hold timestamps, whole milliseconds since 1970"
         " or RFC 3339 text: cast it"
     )
 
 
 def test_a_column_of_numbers_for_names_is_refused():
-    assert sentence(table(COMES | {"room": 17})) == (
+    assert error_of(table(JOIN | {"room": 17})) == (
         "the events: column 'room' holds int64, and must hold text: cast it"
     )
 
 
 def test_a_file_that_is_cut_off_is_refused(tmp_path):
     file = damaged_parquet(tmp_path / "e.parquet", keep=slice(0, 500))
-    assert sentence(file) == (
+    assert error_of(file) == (
         f"{file}: is cut off: a Parquet file ends with its table of contents, and this one does not"
     )
 
 
 def test_a_file_that_only_calls_itself_parquet_is_refused(tmp_path):
-    file = written(tmp_path / "e.parquet", HEADER)
-    assert sentence(file) == f"{file}: is not a Parquet file, whatever its name says"
+    file = write_lines(tmp_path / "e.parquet", HEADER)
+    assert error_of(file) == f"{file}: is not a Parquet file, whatever its name says"
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path):
     file = damaged_parquet(tmp_path / "e.parquet", change=slice(4, 60))
-    assert sentence(file).startswith(f"{file}: is damaged, or no Parquet that can be read (")
+    assert error_of(file).startswith(f"{file}: is damaged, or no Parquet that can be read (")
 
 
 @pytest.mark.parametrize("name", ["e.parquet", "e.csv", "e.ndjson"])
 def test_an_empty_file_is_refused(tmp_path, name):
-    file = written(tmp_path / name)
-    assert sentence(file) == f"{file}: is empty"
+    file = write_lines(tmp_path / name)
+    assert error_of(file) == f"{file}: is empty"
 
 
 def test_empty_standard_input_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-    assert sentence("-") == "standard input: is empty"
+    assert error_of("-") == "standard input: is empty"
 
 
 @pytest.mark.parametrize("name", ["e.csv", "e.ndjson"])
 def test_utf_16_is_refused(tmp_path, name):
     file = tmp_path / name
     file.write_text(HEADER, encoding="utf-16")
-    assert sentence(file) == f"{file}: is UTF-16 text: save it as UTF-8"
+    assert error_of(file) == f"{file}: is UTF-16 text: save it as UTF-8"
 
 
 @pytest.mark.parametrize("name", ["e.csv.gz", "e.ndjson.gz"])
 def test_a_compressed_file_that_is_cut_off_is_refused(tmp_path, name):
     lines = "".join(f"blue,{n},join,{NINE + n}\n" for n in range(1000))
-    file = written(tmp_path / name, gzip.compress((HEADER + lines).encode())[:1000])
-    assert sentence(file) == f"{file}: cannot be unpacked: the gzip file is cut off or damaged"
+    file = write_lines(tmp_path / name, gzip.compress((HEADER + lines).encode())[:1000])
+    assert error_of(file) == f"{file}: cannot be unpacked: the gzip file is cut off or damaged"
 
 
 def test_a_missing_quote_is_told(tmp_path):
-    file = written(tmp_path / "e.csv", HEADER, f'"blue,p1,join,{NINE}\n', f"blue,p1,join,{NINE}\n" * 9000)
+    file = write_lines(tmp_path / "e.csv", HEADER, f'"blue,p1,join,{NINE}\n', f"blue,p1,join,{NINE}\n" * 9000)
     assert (
-        sentence(file)
+        error_of(file)
         == f"{file}, line 2: a quote is missing here or above (field larger than field limit (131072))"
     )
 
 
 def test_an_unknown_format_is_refused():
-    assert sentence("events.xlsx") == (
+    assert error_of("events.xlsx") == (
         "events.xlsx: cannot tell the format by the name:"
         " Headcount reads .parquet, .ndjson, .jsonl and .csv, the last three also with .gz"
     )
 
 
 def test_a_file_that_is_not_there_is_refused_before_any_is_read(tmp_path):
-    there = ndjson(tmp_path / "e.ndjson", COMES)
+    there = write_ndjson(tmp_path / "e.ndjson", JOIN)
     missing = tmp_path / "f.ndjson"
     with pytest.raises(BadInput) as caught:
         read([there, missing])
@@ -113,12 +113,12 @@ def test_a_file_that_is_not_there_is_refused_before_any_is_read(tmp_path):
 def test_a_directory_is_refused(tmp_path):
     folder = tmp_path / "e.parquet"
     folder.mkdir()
-    assert sentence(folder) == f"{folder}: is a directory: name the files in it"
+    assert error_of(folder) == f"{folder}: is a directory: name the files in it"
 
 
 def test_no_files_at_all_are_refused():
-    assert sentence([]) == "there are no files to read: name at least one"
+    assert error_of([]) == "there are no files to read: name at least one"
 
 
 def test_what_is_neither_table_nor_path_is_refused():
-    assert sentence(17) == "events must be a table of Arrow's kind, a path or a list of paths, not int"
+    assert error_of(17) == "events must be a table of Arrow's kind, a path or a list of paths, not int"

@@ -13,7 +13,7 @@ from headcount.timestamps import (
     parse_plausible_timestamp,
     parse_timestamp,
 )
-from support.event_files import COMES, HEADER, NINE, about, sentence, table, whole, written
+from support.event_files import HEADER, JOIN, NINE, error_of, error_with, read_all, table, write_lines
 
 CENTURY = (datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2099-12-31"))
 
@@ -21,15 +21,15 @@ CENTURY = (datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2099-12
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "UTC", "Asia/Kolkata"])
 def test_timestamps_of_every_unit_and_zone_are_read(unit, zone):
-    events = table(COMES).set_column(
+    events = table(JOIN).set_column(
         3, "at", pa.array([NINE], pa.timestamp("ms", zone)).cast(pa.timestamp(unit, zone))
     )
-    assert whole(events)["at"].to_pylist() == [NINE]
+    assert read_all(events)["at"].to_pylist() == [NINE]
 
 
 def test_what_is_finer_than_a_millisecond_is_cut_off():
-    events = table(COMES).set_column(3, "at", pa.array([NINE * 1000 + 999], pa.timestamp("us")))
-    assert whole(events)["at"].to_pylist() == [NINE]
+    events = table(JOIN).set_column(3, "at", pa.array([NINE * 1000 + 999], pa.timestamp("us")))
+    assert read_all(events)["at"].to_pylist() == [NINE]
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_what_is_finer_than_a_millisecond_is_cut_off():
     ],
 )
 def test_rfc_3339_and_milliseconds_are_read_from_text(tmp_path, text, ms):
-    file = written(tmp_path / "e.csv", HEADER, f"blue,p1,join,{text}\n")
-    assert whole(file)["at"].to_pylist() == [ms]
+    file = write_lines(tmp_path / "e.csv", HEADER, f"blue,p1,join,{text}\n")
+    assert read_all(file)["at"].to_pylist() == [ms]
 
 
 @given(st.datetimes(*CENTURY), st.sampled_from([0, 3, 6, 9, 12]))
@@ -53,7 +53,7 @@ def test_one_time_alone_and_a_column_of_times_are_read_alike(when, digits):
     text = (
         f"{when:%Y-%m-%dT%H:%M:%S}" + (f".{when.microsecond:06d}000000"[: digits + 1] if digits else "") + "Z"
     )
-    assert whole(table(COMES | {"at": text}))["at"].to_pylist() == [parse_timestamp(text)]
+    assert read_all(table(JOIN | {"at": text}))["at"].to_pylist() == [parse_timestamp(text)]
 
 
 @given(st.integers(946_684_800_000, 4_102_444_800_000))
@@ -69,7 +69,7 @@ def test_a_moment_that_is_spoken_is_understood(ms):
     [(NINE // 1000, "seconds"), (NINE * 1000, "microseconds"), (NINE * 1_000_000, "nanoseconds")],
 )
 def test_a_mistaken_unit_is_told(at, unit):
-    assert about(COMES, at=at) == (
+    assert error_with(JOIN, at=at) == (
         f"at {at} is not between the years 2000 and 2100: it looks like {unit}, not milliseconds"
     )
 
@@ -80,37 +80,37 @@ FIRST, TOO_LATE = 946_684_800_000, 4_102_444_800_000  # 2000-01-01 and 2100-01-0
 def in_each_way(ms):
     """One event at this moment, its time written in each way that there is."""
     number = pa.array([ms], pa.int64())
-    yield table(COMES | {"at": ms})
-    yield table(COMES | {"at": str(ms)})
-    yield table(COMES | {"at": format_timestamp(ms)})
+    yield table(JOIN | {"at": ms})
+    yield table(JOIN | {"at": str(ms)})
+    yield table(JOIN | {"at": format_timestamp(ms)})
     for unit in ("ms", "us", "ns"):
-        yield table(COMES).set_column(
+        yield table(JOIN).set_column(
             3, "at", number.cast(pa.timestamp("ms", "UTC")).cast(pa.timestamp(unit, "UTC"))
         )
 
 
 @pytest.mark.parametrize("ms", [FIRST, TOO_LATE - 1])
 def test_the_first_and_the_last_moment_of_the_century_are_times(ms):
-    assert [whole(events)["at"].to_pylist() for events in in_each_way(ms)] == [[ms]] * 6
+    assert [read_all(events)["at"].to_pylist() for events in in_each_way(ms)] == [[ms]] * 6
     assert parse_plausible_timestamp(str(ms)) == ms
 
 
 @pytest.mark.parametrize("ms", [FIRST - 1, TOO_LATE])
 def test_the_moments_beside_the_century_are_refused(ms):
     for events in in_each_way(ms):
-        assert sentence(events).endswith(" is not between the years 2000 and 2100")
+        assert error_of(events).endswith(" is not between the years 2000 and 2100")
     with pytest.raises(InvalidTimestamp, match="is not between the years 2000 and 2100"):
         parse_plausible_timestamp(str(ms))
 
 
 def test_what_is_finer_than_a_millisecond_does_not_reach_into_2100():
     last = pa.array([TOO_LATE * 1_000_000 - 1], pa.timestamp("ns", "UTC"))
-    assert whole(table(COMES).set_column(3, "at", last))["at"].to_pylist() == [TOO_LATE - 1]
+    assert read_all(table(JOIN).set_column(3, "at", last))["at"].to_pylist() == [TOO_LATE - 1]
 
 
 def test_a_timestamp_out_of_time_is_told_as_a_date():
-    events = table(COMES).set_column(3, "at", pa.array([NINE // 1000], pa.timestamp("ms", "UTC")))
-    assert sentence(events) == (
+    events = table(JOIN).set_column(3, "at", pa.array([NINE // 1000], pa.timestamp("ms", "UTC")))
+    assert error_of(events) == (
         "the events, row 1: at 1970-01-21T11:37:30.000Z is not between the years 2000 and 2100:"
         " it looks like seconds, not milliseconds"
     )
