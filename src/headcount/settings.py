@@ -1,6 +1,7 @@
-"""Settings: one table. Each has a flag, a variable HEADCOUNT_..., a key in the TOML file and a line in the docs.
+"""Settings of the server, in one table. Each has a flag, a variable HEADCOUNT_..., a key in the TOML file and a line in the docs.
 
-A flag beats a variable, a variable beats the file, the file beats the default.
+Responsible for reading and validating values. Must not know what a setting is for. A flag overrides a variable, a variable
+overrides the file, the file overrides the default.
 """
 
 import os
@@ -66,7 +67,7 @@ def _url(value: Any) -> str:
 
 
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """The networks that are named, divided by commas. Raises `ValueError`."""
+    """Return networks from a text, separated by commas. Raise `ValueError`."""
     return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
 
 
@@ -87,7 +88,7 @@ def _zone(value: Any) -> str:
 
 
 class Setting(NamedTuple):
-    """One line of the table. `read` checks a value and raises `ValueError` with the rest of a sentence."""
+    """One setting. `read` returns a valid value, or raises `ValueError` with the rest of a sentence."""
 
     name: str
     default: Any
@@ -134,16 +135,16 @@ TABLE: Final = (
     Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "How much is logged; debug logs every request."),
     Setting("log_format", "console", _one_of("console", "json"), "How log lines look."),
 )  # fmt: skip
-"""All settings, in the order in which they are told."""
+"""All settings, in the order in which they are listed."""
 
 _BY_NAME: Final = {setting.name: setting for setting in TABLE}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The values in force, and where each comes from: default, file, variable or flag.
+    """Values, and the origin of each: default, file, variable or flag.
 
-    `sources` are the tables `[[source]]` of the file, as they stand there.
+    `sources` are the tables `[[source]]` of the file, not yet validated.
     """
 
     values: Mapping[str, Any] = field(repr=False)
@@ -154,35 +155,35 @@ class Settings:
         return self.values[name]
 
     def shown(self, name: str) -> str:
-        """A value as text that anybody may read: without passwords."""
+        """Return a value as text without passwords."""
         return mask_password(str(self.values[name]))
 
     def rules(self) -> Rules:
-        """The numbers of the rules, in ms. Raises `InvalidRules`."""
+        """Return the thresholds of the rules. Raise `InvalidRules`."""
         names = ("min_stay_s", "start_alone_s", "reset_alone_s", "settling_s")
         return Rules(*(round(self.values[name] * 1_000) for name in names))
 
     def limits(self) -> Limits:
-        """Return how much is accepted at once, for every entrance alike."""
+        """Return the limits of everything that accepts events."""
         names = ("max_body_bytes", "max_events", "max_name_length", "request_s")
         return Limits(*(self.values[name] for name in names))
 
     def shown_after(self) -> Ms:
-        """How many ms are waited for what was said at the same time."""
+        """Return the reorder window in ms."""
         shown_after: float = self.values["shown_after_s"]
         return round(shown_after * 1_000)
 
     def max_stay(self) -> Ms | None:
-        """After how many ms a stay is closed that nobody closed; None if never."""
+        """Return the age in ms after which an open stay is closed; None if never."""
         return round(self.values["max_stay_s"] * 1_000) or None
 
 
 def read_settings(
     flags: Mapping[str, Any], variables: Mapping[str, str] | None = None, file: str | None = None
 ) -> Settings:
-    """The settings from flags (None is not given), variables and a TOML file.
+    """Return settings from flags (None if not given), variables and a TOML file.
 
-    Raises `BadInput` that names the setting, where it was set, and what it must be.
+    Raise `BadInput` with the setting, its origin, and what it must be.
     """
     environment = os.environ if variables is None else variables
     values, origins = {}, {}
@@ -211,9 +212,9 @@ def _value(
     try:
         return setting.read(value), origin
     except (ValueError, TypeError, OverflowError) as error:
-        told = str(error) if "must" in str(error) else "is not a number"
+        problem = str(error) if "must" in str(error) else "is not a number"
         raise BadInput(
-            f"{setting.name} (set by {origin}) {told}, not {mask_password(repr(value))}"
+            f"{setting.name} (set by {origin}) {problem}, not {mask_password(repr(value))}"
         ) from error
 
 
@@ -237,12 +238,12 @@ def _read_file(file: str) -> dict[str, Any]:
 
 
 def url_of(host: str, port: int) -> str:
-    """Where a server that listens on this address is reached from this machine."""
+    """Return the URL at which this machine reaches a server that listens on this address."""
     shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host  # noqa: S104 - only named
     return f"http://{shown}:{port}"
 
 
 def cannot_listen(host: str, port: int, error: OSError) -> BadInput:
-    """What to say where an address cannot be listened on."""
+    """Return the error for an address that cannot be listened on."""
     reason = (error.strerror or str(error)).lower()
     return BadInput(f"cannot listen on {host} port {port}: {reason}; choose another with --port")

@@ -173,10 +173,10 @@ def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
 
 def audit(settings: Settings) -> None:
     """Set up the security log for a command that changes access."""
-    from headcount.telemetry.logging import acting, set_up_logging  # noqa: PLC0415 - help does not need it
+    from headcount.telemetry.logging import set_actor, set_up_logging  # noqa: PLC0415 - help does not need it
 
     set_up_logging(settings["log_level"], settings["log_format"])
-    acting(via="cli")
+    set_actor(via="cli")
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

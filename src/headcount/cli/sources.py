@@ -161,7 +161,7 @@ def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: int, *
         if stat is not None and stat.detail:
             lines.append(f"{word.replace('_', ' '):<11} {stat.detail} ({_ago(stat.last, now)})")
     if dead_letters:
-        lines.append(f"dead dead_letters {dead_letters:,}: 'headcount source letters' lists them")
+        lines.append(f"dead letters {dead_letters:,}: 'headcount source letters' lists them")
     return lines
 
 

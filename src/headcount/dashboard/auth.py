@@ -19,7 +19,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.store.credentials import SESSION_LIFETIME_MS, AccessToken, Key, Role
 from headcount.store.database import StoreError
-from headcount.telemetry.logging import acting, security_event
+from headcount.telemetry.logging import security_event, set_actor
 
 COOKIE: Final = "headcount"
 _SESSION_PREFIX: Final = b"Cookie "
@@ -78,7 +78,7 @@ class Sessions:
         session = await self._find(secret) if 0 < len(secret) <= _MAX_SECRET_LENGTH else None
         if session is None:
             raise NotSignedIn
-        acting(domain=session.domain, key_id=session.key_id, via="dashboard")
+        set_actor(domain=session.domain, key_id=session.key_id, via="dashboard")
         return Visitor(
             session.domain, session.role, session.name, csrf_token(secret), session.key_id, session.digest
         )

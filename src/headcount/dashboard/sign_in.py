@@ -21,7 +21,7 @@ from headcount.dashboard.auth import (
 )
 from headcount.dashboard.context import PageContext
 from headcount.dashboard.renderer import BASE, TEXTS, TIMEZONE_COOKIE, View, render
-from headcount.telemetry.logging import refused_somebody, security_event
+from headcount.telemetry.logging import log_refusal, security_event
 
 _MAX_FORM_BYTES: Final = 16_384
 """Anyone can send this form, so it is smaller than those that need a session."""
@@ -67,7 +67,7 @@ async def _sign_in(view: View, sessions: Sessions) -> Response:
     method = "link" if link else "key"
     signed_in = await (sessions.sign_in_with_link(link) if link else sessions.sign_in_with_key(key))
     if signed_in is None:
-        refused_somebody("sign_in_failed", via="dashboard", method=method)
+        log_refusal("sign_in_failed", via="dashboard", method=method)
         error = TEXTS("sign_in.link_used" if link else "sign_in.key_refused")
         return render(view, "sign_in.html", HTTPStatus.FORBIDDEN, error=error, link="", next=target)
     secret, session = signed_in

@@ -18,7 +18,7 @@ from headcount.http.rate_limit import RateLimiter
 from headcount.kernel.events import Ms
 from headcount.store.credentials import Key, Keys
 from headcount.store.database import StoreError, in_thread
-from headcount.telemetry.logging import acting
+from headcount.telemetry.logging import set_actor
 from headcount.ttl_cache import TtlCache
 
 _KEY_TTL_MS: Final[Ms] = 1_000
@@ -56,7 +56,7 @@ class Authenticator:
             self._cache.put(digest, *cached)
         key = _valid(cached[0])
         self.last_used[key.id] = now
-        acting(key_id=key.id, domain=key.domain)
+        set_actor(key_id=key.id, domain=key.domain)
         return key
 
     async def authorize(self, header: bytes | None, scope: str) -> Key:

@@ -17,7 +17,7 @@ from headcount.http.schemas import Error
 from headcount.http.serializer import encode
 from headcount.kernel.events import InvalidEvent
 from headcount.store.database import StoreBusy, StoreError, StoreRejected
-from headcount.telemetry.logging import refused_somebody
+from headcount.telemetry.logging import log_refusal
 
 log = structlog.get_logger("headcount.http")
 
@@ -77,7 +77,7 @@ async def _on_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     if error.status == HTTPStatus.UNAUTHORIZED:
         route = request.scope.get("headcount.route", "other")
-        refused_somebody("authentication_failed", route=route, reason=error.info, **error.log_context)
+        log_refusal("authentication_failed", route=route, reason=error.info, **error.log_context)
     return _response(error.status, error.error, error.info, error.headers)
 
 

@@ -12,7 +12,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headcount.store.database import StoreTimeout
-from headcount.telemetry.logging import acting
+from headcount.telemetry.logging import set_actor
 from headcount.telemetry.metrics import Metrics
 
 _SECURITY_HEADERS: Final = [
@@ -107,7 +107,7 @@ class Middleware:
             return
         request_id = f"{self._name}-{next(self._numbers)}"
         scope["state"]["request_id"] = request_id
-        acting(client=scope["client"][0] if scope["client"] else "")
+        set_actor(client=scope["client"][0] if scope["client"] else "")
         if scope["raw_path"][-1:] == b"/":
             _remove_trailing_slash(scope)
         app = self._fast_paths.get(scope["path"]) if scope["method"] == "POST" else None

@@ -1,7 +1,7 @@
-"""Logging: one line an event, for people or for machines. Secrets are not logged: nobody hands them over.
+"""Logging: one line per event, for people or for machines.
 
-Security events have names that begin with `security.`. Who acts (`acting`) is noted where a request begins, and
-stands in all events of that request.
+Responsible for the form of the log and for security events, whose names begin with `security.`. Must never be given a
+secret. The actor of a request (`set_actor`) is part of all its security events.
 """
 
 import logging
@@ -17,15 +17,15 @@ import structlog
 
 from headcount.terminal import escape_controls, escape_controls_in_lines
 
-_REFUSALS: Final = 20
+_MAX_REFUSALS: Final = 20
 _REFUSALS_S: Final = 10.0
-"""So many refusals are logged in so long, and of the others how many there were."""
+"""The most refusals that are logged in `_REFUSALS_S` seconds; the others are counted."""
 
-_acting: ContextVar[Mapping[str, Any]] = ContextVar("acting")
+_actor: ContextVar[Mapping[str, Any]] = ContextVar("actor")
 
 
-class _ToStandardError(logging.StreamHandler[TextIO]):
-    """Writes to what is standard error at the time."""
+class _StandardErrorHandler(logging.StreamHandler[TextIO]):
+    """Handler that writes to the current standard error."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -38,8 +38,8 @@ class _ToStandardError(logging.StreamHandler[TextIO]):
     def stream(self, _: TextIO) -> None: ...
 
 
-class _Lines:
-    """What structlog writes with."""
+class _LineLogger:
+    """Logger that structlog writes lines with."""
 
     def msg(self, text: str) -> None:
         sys.stderr.write(text + "\n")
@@ -50,7 +50,7 @@ class _Lines:
 
 
 def set_up_logging(level: str, form: str) -> None:
-    """Log from `level` on to standard error, as `console` or `json`: what libraries, warnings and crashes say, too."""
+    """Log to standard error from `level` on, as `console` or `json`, including libraries, warnings and crashes."""
     numeric = getattr(logging, level.upper())
     is_json = form == "json"
     renderer = (
@@ -58,89 +58,89 @@ def set_up_logging(level: str, form: str) -> None:
         if is_json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
     )
-    alike: list[Any] = [
+    processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    # JSON escapes what is no plain text itself.
-    alike += [] if is_json else [_make_visible]
+    # JSON escapes control characters already.
+    processors += [] if is_json else [_escape]
     structlog.configure(
-        processors=[*alike, renderer],
+        processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=lambda *_: _Lines(),
+        logger_factory=lambda *_: _LineLogger(),
         cache_logger_on_first_use=True,
     )
-    handler = _ToStandardError()
+    handler = _StandardErrorHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *alike],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *processors],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     logging.basicConfig(level=max(numeric, logging.WARNING), handlers=[handler], force=True)
     logging.captureWarnings(is_json)
     if is_json:
-        sys.excepthook = _crashed
-        threading.excepthook = lambda crash: _crashed(crash.exc_type, crash.exc_value, crash.exc_traceback)
+        sys.excepthook = _log_crash
+        threading.excepthook = lambda crash: _log_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)
 
 
-def as_json(event: str, *, level: str = "info", **what: Any) -> str:
-    """A line as the JSON log has them, for what must be printed whatever level is logged."""
+def as_json(event: str, *, level: str = "info", **context: Any) -> str:
+    """Return a line in the form of the JSON log, for messages that are printed at any level."""
     stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(
-        None, level, {"event": event, "level": level, **what}
+        None, level, {"event": event, "level": level, **context}
     )
     return str(structlog.processors.JSONRenderer()(None, level, stamped))
 
 
-def _crashed(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+def _log_crash(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     logging.getLogger("headcount").critical("uncaught exception", exc_info=(kind, error or kind(), trace))
 
 
-def acting(**who: Any) -> None:
-    """Note who acts in the task or thread that runs: `client`, `key_id`, `domain`, `via`."""
-    _acting.set({**_acting.get({}), **who})
+def set_actor(**actor: Any) -> None:
+    """Set the actor of the current task or thread: `client`, `key_id`, `domain`, `via`."""
+    _actor.set({**_actor.get({}), **actor})
 
 
-def security_event(name: str, **what: Any) -> None:
-    """Log that something happened that whoever audits the service asks for. Never give it a secret."""
-    structlog.get_logger("headcount.security").info(f"security.{name}", **{**_acting.get({}), **what})
+def security_event(name: str, **context: Any) -> None:
+    """Log a security event for audits. Never pass a secret."""
+    structlog.get_logger("headcount.security").info(f"security.{name}", **{**_actor.get({}), **context})
 
 
-class Refusals:
-    """Logs refusals, a few at a time: whoever makes many must not fill the disk."""
+class RefusalLog:
+    """Log of refusals with a limited rate, so that a client with many cannot fill the disk."""
 
-    def __init__(self, most: int = _REFUSALS, seconds: float = _REFUSALS_S) -> None:
-        self._most = most
-        self._seconds = seconds
+    def __init__(self, limit: int = _MAX_REFUSALS, interval_s: float = _REFUSALS_S) -> None:
+        self._limit = limit
+        self._interval_s = interval_s
         self._lock = threading.Lock()
-        self._began = -seconds
+        self._window_start_s = -interval_s
         self._logged = 0
         self._suppressed = 0
 
-    def log(self, name: str, what: Mapping[str, Any], now: float) -> None:
+    def log(self, name: str, context: Mapping[str, Any], now_s: float) -> None:
         with self._lock:
-            if now - self._began >= self._seconds:
-                self._began, self._logged = now, 0
-            if self._logged >= self._most:
+            if now_s - self._window_start_s >= self._interval_s:
+                self._window_start_s, self._logged = now_s, 0
+            if self._logged >= self._limit:
                 self._suppressed += 1
                 return
             self._logged += 1
             suppressed, self._suppressed = self._suppressed, 0
         more = {"suppressed": suppressed} if suppressed else {}
-        security_event(name, **what, **more)
+        security_event(name, **context, **more)
 
 
-_refusals: Final = Refusals()
+_refusals: Final = RefusalLog()
 
 
-def refused_somebody(name: str, **what: Any) -> None:
-    """Log that somebody was not let in. `suppressed` counts those before that were not logged."""
-    _refusals.log(name, what, time.monotonic())
+def log_refusal(name: str, **context: Any) -> None:
+    """Log that access was refused. `suppressed` is the number of earlier refusals that were not logged."""
+    _refusals.log(name, context, time.monotonic())
 
 
-def _make_visible(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Show control characters in what is logged. A traceback keeps its lines."""
+def _escape(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape control characters in all values. A traceback keeps its lines."""
     for name, value in event.items():
         if isinstance(value, str):
             event[name] = escape_controls_in_lines(value) if name == "exception" else escape_controls(value)

@@ -10,7 +10,7 @@ import structlog
 
 from headcount.store.credentials import new_secret
 from headcount.store.open import open_store
-from headcount.telemetry.logging import Refusals
+from headcount.telemetry.logging import RefusalLog
 from support.browser import BASE, csrf_token_of, sign_in
 from support.raw_requests import answer_to
 from support.running_service import Running, headcount
@@ -191,7 +191,7 @@ def test_the_password_of_a_database_is_not_shown(tmp_path):
 
 def test_many_refusals_are_counted_and_a_few_are_logged(capsys):
     structlog.reset_defaults()  # another test may have set up the log of a command
-    refusals = Refusals(most=3, seconds=10.0)
+    refusals = RefusalLog(limit=3, interval_s=10.0)
     for now in (0.0, 1.0, 2.0, 3.0, 4.0, 11.0, 12.0):
         refusals.log("authentication_failed", {"route": f"/{now:g}"}, now)
     written = capsys.readouterr()
