@@ -1,4 +1,4 @@
-"""Lists, and what is known, in few words."""
+"""Short forms of polled lists and known presence."""
 
 from headcount.ingest.polling.reconcile import KnownPresence, PollMemory, reconcile
 from headcount.kernel.events import Inferred, Kind
@@ -7,19 +7,19 @@ from headcount.sources.polls.api import PresentParticipant
 ROOM = "blue"
 
 
-def there(name, joined=None, **more):
+def listed(name, joined=None, **more):
     return PresentParticipant(ROOM, name, joined_at=joined, **more)
 
 
-def came(found):
+def joins_of(found):
     return [(event.participant_id, event.at) for event in found.joins]
 
 
-def went(found):
+def leaves_of(found):
     return [(event.participant_id, event.at) for event in found.leaves]
 
 
-def who(name):
+def key(name):
     return (ROOM, name)
 
 
@@ -29,9 +29,9 @@ __all__ = [
     "Kind",
     "KnownPresence",
     "PollMemory",
-    "came",
+    "joins_of",
+    "key",
+    "leaves_of",
+    "listed",
     "reconcile",
-    "there",
-    "went",
-    "who",
 ]

@@ -1,4 +1,4 @@
-"""Asking a real server over HTTP, that is well, or lies, or is slow."""
+"""Polls of a real server over HTTP that answers, sends garbage, or is slow."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from headcount.ingest.polling.client import PollClient
 from headcount.sources.api import Role
 from headcount.sources.polls.api import CredentialsRejected, PollContext, PollFailed
 from headcount.sources.polls.livekit import POLL
-from support.poll_vendor import KEY, SECRET, LiveKit, told
+from support.poll_vendor import KEY, SECRET, LiveKit, json_response
 
 
 @pytest.fixture
@@ -19,43 +19,45 @@ def livekit():
     server.close()
 
 
-def ask(server, **limits):
+def poll(server, **limits):
     async def once():
-        async with PollClient(**limits) as asker:
-            access = PollContext(f"{KEY}:{SECRET}", time.time_ns() // 1_000_000, "chance")
-            return (await asker.poll(POLL, server.url, access)).participants
+        async with PollClient(**limits) as client:
+            context = PollContext(f"{KEY}:{SECRET}", time.time_ns() // 1_000_000, "chance")
+            return (await client.poll(POLL, server.url, context)).participants
 
     return asyncio.run(once())
 
 
-def test_all_rooms_are_asked(livekit):
+def test_all_rooms_are_polled(livekit):
     for number in range(20):
-        livekit.comes(f"room-{number}", "ann")
-    assert {one.room for one in ask(livekit)} == {f"room-{number}" for number in range(20)}
-    assert livekit.asked == 21
+        livekit.join(f"room-{number}", "ann")
+    assert {one.room for one in poll(livekit)} == {f"room-{number}" for number in range(20)}
+    assert livekit.requests == 21
 
 
-def test_who_they_are_and_what_is_told(livekit):
-    livekit.comes("blue", "ann", joined_at_ms="1772442000123")
-    livekit.comes("blue", "bob", state="JOINED", joined_at_ms="0", joined_at="1772442000")
-    livekit.comes("blue", "rec", kind="EGRESS", joined_at_ms="0")
-    livekit.comes("blue", "gone", state="DISCONNECTED")
-    ann, bob, rec = ask(livekit)
+def test_participants_have_the_fields_of_the_vendor(livekit):
+    livekit.join("blue", "ann", joined_at_ms="1772442000123")
+    livekit.join("blue", "bob", state="JOINED", joined_at_ms="0", joined_at="1772442000")
+    livekit.join("blue", "rec", kind="EGRESS", joined_at_ms="0")
+    livekit.join("blue", "left", state="DISCONNECTED")
+    ann, bob, rec = poll(livekit)
     assert ann[:6] == ("blue", "PA_ann", "ann", "Ann", 1772442000123, "RM_blue")
     assert (bob.joined_at, bob.has_joined) == (1772442000000, False)
     assert (rec.joined_at, rec.role) == (None, Role.RECORDER)
 
 
-def test_nobody_is_no_error(livekit):
-    assert ask(livekit) == []
+def test_an_empty_list_is_not_an_error(livekit):
+    assert poll(livekit) == []
 
 
 def test_a_room_that_ends_meanwhile_is_empty(livekit):
-    livekit.comes("blue", "ann")
+    livekit.join("blue", "ann")
     livekit.answer = lambda path, *more: (
-        livekit.lists(path, *more) if path.endswith("ListRooms") else told({"code": "not_found"}, 404)
+        livekit.lists(path, *more)
+        if path.endswith("ListRooms")
+        else json_response({"code": "not_found"}, 404)
     )
-    assert ask(livekit) == []
+    assert poll(livekit) == []
 
 
 @pytest.mark.parametrize(
@@ -72,27 +74,27 @@ def test_a_room_that_ends_meanwhile_is_empty(livekit):
         ((200, b"x" * 100_001, {}), "more than 100,000 bytes"),
     ],
 )
-def test_what_is_no_answer_is_none(livekit, answer, why):
+def test_an_invalid_response_fails_the_poll(livekit, answer, why):
     livekit.answer = lambda *_: answer
     with pytest.raises(PollFailed, match=why):
-        ask(livekit, max_response_bytes=100_000)
+        poll(livekit, max_response_bytes=100_000)
 
 
-def test_a_key_that_is_refused_says_so(livekit):
-    livekit.answer = lambda *_: told({"code": "unauthenticated"}, 401)
+def test_a_rejected_key_is_reported(livekit):
+    livekit.answer = lambda *_: json_response({"code": "unauthenticated"}, 401)
     with pytest.raises(CredentialsRejected, match="refused the key"):
-        ask(livekit)
+        poll(livekit)
 
 
-def test_nobody_is_waited_for_endlessly(livekit):
-    livekit.answer = lambda *_: time.sleep(2) or told({"rooms": []})
+def test_a_slow_server_fails_the_poll_after_the_timeout(livekit):
+    livekit.answer = lambda *_: time.sleep(2) or json_response({"rooms": []})
     began = time.monotonic()
     with pytest.raises(PollFailed):
-        ask(livekit, timeout_s=0.3)
+        poll(livekit, timeout_s=0.3)
     assert time.monotonic() - began < 1.5
 
 
-def test_who_does_not_listen_is_said(livekit):
+def test_a_server_that_does_not_listen_is_reported(livekit):
     livekit.close()
     with pytest.raises(PollFailed, match="does not answer"):
-        ask(livekit)
+        poll(livekit)

@@ -7,7 +7,7 @@ import httpx2 as httpx
 import pytest
 
 from support.livekit_source import added, person, present, sent, webhook
-from support.poll_vendor import KEY, SECRET, LiveKit, told
+from support.poll_vendor import KEY, SECRET, LiveKit, json_response
 from support.running_service import Running, headcount
 from support.waiting import PATIENCE_S, wait_until
 
@@ -35,17 +35,17 @@ def polled(service, server, *flags):
 
 def wait_for_polls(server, times=1):
     """Wait until the server was polled so many times more."""
-    seen = server.asked
-    wait_until(lambda: server.asked >= seen + times)
+    seen = server.requests
+    wait_until(lambda: server.requests >= seen + times)
 
 
 def test_polling_alone_shows_who_is_present(service, livekit):
-    livekit.comes("blue", "ann")
-    livekit.comes("blue", "rec", kind="EGRESS")
+    livekit.join("blue", "ann")
+    livekit.join("blue", "rec", kind="EGRESS")
     polled(service, livekit, "--room-prefix", "eu/")
     wait_until(lambda: present(service, "eu%2Fblue") == {"ann"})
-    livekit.goes("blue", "ann")
-    livekit.comes("blue", "bob")
+    livekit.leave("blue", "ann")
+    livekit.join("blue", "bob")
     wait_until(lambda: present(service, "eu%2Fblue") == {"bob"})
 
 
@@ -61,7 +61,7 @@ def test_polling_removes_a_stale_participant_of_its_own_rooms_only(service, live
 
 
 def test_a_failed_poll_changes_nothing_and_is_reported(service, livekit):
-    livekit.comes("blue", "ann")
+    livekit.join("blue", "ann")
     polled(service, livekit)
     wait_until(lambda: present(service, "blue") == {"ann"})
     livekit.answer = lambda *_: (200, b"<html>", {})
@@ -80,10 +80,10 @@ def test_a_failed_poll_changes_nothing_and_is_reported(service, livekit):
 
 def test_a_slow_server_delays_no_other(service, livekit):
     slow, released = LiveKit(), threading.Event()
-    slow.answer = lambda *_: released.wait(PATIENCE_S) and told({"rooms": []})
+    slow.answer = lambda *_: released.wait(PATIENCE_S) and json_response({"rooms": []})
     polled(service, slow, "--name", "slow")
-    wait_until(lambda: slow.asked)
-    livekit.comes("blue", "ann")
+    wait_until(lambda: slow.requests)
+    livekit.join("blue", "ann")
     polled(service, livekit)
     wait_until(lambda: present(service, "blue") == {"ann"})
     released.set()
@@ -91,12 +91,12 @@ def test_a_slow_server_delays_no_other(service, livekit):
 
 
 def test_a_leave_while_the_service_was_down_is_found(service, livekit):
-    livekit.comes("blue", "ann")
-    livekit.comes("blue", "bob")
+    livekit.join("blue", "ann")
+    livekit.join("blue", "bob")
     polled(service, livekit)
     wait_until(lambda: present(service, "blue") == {"ann", "bob"})
     service.kill()
-    livekit.goes("blue", "ann")
+    livekit.leave("blue", "ann")
     service.start()
     wait_until(lambda: present(service, "blue") == {"bob"})
 
@@ -104,7 +104,7 @@ def test_a_leave_while_the_service_was_down_is_found(service, livekit):
 def test_polling_can_be_tested_and_switched_off(service, livekit):
     added(service, "livekit", "--secret", f"{KEY}:{SECRET}")
     flags = ("--database", service.database)
-    livekit.comes("blue", "ann")
+    livekit.join("blue", "ann")
     headcount("source", "change", "livekit", "--poll", livekit.url, "--every", "3600", *flags)
     headcount("source", "change", "livekit", "--no-poll", *flags)
     assert "does not poll" in headcount("source", "poll", "livekit", *flags, check=False).stderr
