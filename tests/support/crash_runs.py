@@ -1,4 +1,4 @@
-"""Kills and restores of the real service under load, and what must be true of the store afterwards."""
+"""Kills and restores of the real service under load, and the checks of its store afterwards."""
 
 import json
 import sqlite3
@@ -15,7 +15,7 @@ SENDERS = 4
 
 
 class Sender(threading.Thread):
-    """Sends joins and leaves one by one and remembers what was acknowledged; sends again what was not."""
+    """Sends joins and leaves one by one, repeats those that failed, and remembers those that were acknowledged."""
 
     def __init__(self, name, service, stop):
         super().__init__(name=name)
@@ -50,7 +50,7 @@ class Sender(threading.Thread):
 
 
 class Load:
-    """Several senders at once."""
+    """Several senders at the same time."""
 
     def __init__(self, service, generation):
         self._stop = threading.Event()
@@ -71,7 +71,7 @@ class Load:
 
 
 class Crashes:
-    """Kills a service and restores its store, and holds its log against what was acknowledged.
+    """Kills a service, restores its store, and compares its log with the acknowledged events.
 
     What was acknowledged after a backup is not in it, so a restore loses that. Nothing else may be lost.
     """
@@ -80,7 +80,7 @@ class Crashes:
         self._service = service
         self._report = report
         self._chance = Random(0)
-        self._kept = set()
+        self._expected = set()
         self._sent = set()
         self.acknowledged = 0
         self._restores = 0
@@ -93,7 +93,7 @@ class Crashes:
             self._service.start()
 
     def restore(self):
-        """Back up while the service runs, kill it, and restore in the documented way."""
+        """Back up while the service runs, kill it, and restore by the documented procedure."""
         database, backup = self._service.database, self._service.folder / f"{self._restores}.backup"
         known = self._load.acknowledged()
         headcount("backup", backup, "--database", database)
@@ -106,23 +106,23 @@ class Crashes:
             file.rename(moved / file.name)
         restored = headcount("restore", backup, "--database", database).stdout
         assert "The tables follow from the log." in restored, restored
-        self._require(moved / database.name, self._kept | self._load.acknowledged())
-        self._kept |= known
-        self._require(database, self._kept)
+        self._require(moved / database.name, self._expected | self._load.acknowledged())
+        self._expected |= known
+        self._require(database, self._expected)
         self._restores += 1
         self._load = Load(self._service, self._restores)
         self._service.start()
 
     def end(self):
-        """Kill it a last time, and check the store."""
+        """Kill the service a last time, and check the store."""
         self._service.kill()
         self._end_load()
-        self._require(self._service.database, self._kept | self._load.acknowledged())
+        self._require(self._service.database, self._expected | self._load.acknowledged())
         checked = headcount("rebuild", "--check", "--database", self._service.database, check=False)
         assert checked.returncode == 0, checked.stderr
 
     def close(self):
-        """End the senders, whatever happened."""
+        """End the senders."""
         self._load.stop()
 
     def _end_load(self):

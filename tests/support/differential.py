@@ -1,4 +1,4 @@
-"""Random lives of a running service, compared with everything that can work out the same from its log.
+"""Random simulations of a running service, compared with everything else that computes the same from its log.
 
 Sources send joins, leaves, ends and lists of those present: twice, late, in any order, with joins that leaves bring. The service
 is killed, stopped and started meanwhile. At the end, what it shows must equal what `sessionize` finds in the exported events,
@@ -19,11 +19,11 @@ ROOMS = ("red", "blue", "green / 1")
 PEOPLE = tuple("abcdefgh")
 MINUTE = 60
 BEGINNING = 7_200
-"""So many seconds ago the history begins; it ends so long ago that nothing of it is pending."""
+"""The history begins this many seconds ago, and ends early enough that nothing of it is pending."""
 
 
 class Life:
-    """One life, by a seed."""
+    """One simulation, by a seed."""
 
     def __init__(self, folder, seed, database=None, *, steps=120, restarts=3):
         self.folder = Path(folder)
@@ -35,7 +35,7 @@ class Life:
         self.sent = []
 
     def run(self):
-        """Live, and return the differences, in words."""
+        """Run the simulation, and return the differences as sentences."""
         self.service.start()
         try:
             for step in range(self.steps):
@@ -49,7 +49,7 @@ class Life:
         return [*self._batch(totals), *self._rebuilt()]
 
     def _moment(self, step):
-        """Time goes on with the steps; now and then something is told late."""
+        """Return a time that advances with the steps; some events are late."""
         late = self.chance.choice((0, 0, 0, 1, 20, 700))
         at = (
             self.began
@@ -97,7 +97,7 @@ class Life:
         return event
 
     def _close(self):
-        """End every room, and wait until all shows."""
+        """End every room, and wait until all events are processed."""
         at = round(self.began + BEGINNING - 1_000, 3)
         ends = [{"room": room, "kind": "end", "at": at} for room in ROOMS]
         with self.service.client() as client:
@@ -106,7 +106,7 @@ class Life:
             assert client.get("/health/rooms").json() == {"total_count": 0, "data": []}
 
     def _used(self):
-        """What `/usage` adds up, once it has counted every meeting."""
+        """Return the totals of `/usage`, once they include every meeting."""
         asked = {"from": int(self.began) - 7_200, "to": int(self.began) + BEGINNING + 7_200, "group": "total"}
         until = time.monotonic() + 60
         with self.service.client() as client:

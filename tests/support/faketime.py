@@ -1,4 +1,4 @@
-"""The machine's clock as a process sees it, moved by libfaketime. What measures spans is left alone."""
+"""The machine's clock as a process sees it, moved by libfaketime. Monotonic clocks are not affected."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 
 def library():
-    """libfaketime. A missing one fails in CI, and elsewhere says what to install."""
+    """Return the path of libfaketime. Without it the test fails in CI, and is skipped elsewhere."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
         reason = "libfaketime is not installed: tests/install_servers.sh installs it"

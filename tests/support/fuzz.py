@@ -1,4 +1,4 @@
-"""What hostile requests know of a running service."""
+"""A running service for hostile requests: its ids, keys and paths."""
 
 import re
 import time
@@ -18,7 +18,7 @@ SECRET = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
 
 
 def known_of(service):
-    """A meeting, a webhook, sources, keys of all sorts and somebody who signed in."""
+    """Create a meeting, a webhook, sources, keys of all scopes and a session."""
     now = int(time.time())
     revoked = service.make_key("default", "read")
     headcount("key", "revoke", "--database", service.database, "--", revoked[3:11])

@@ -6,16 +6,16 @@ from contextlib import suppress
 
 def connected(service):
     host, port = service.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=60)
+    return socket.create_connection((host, int(port)), timeout=120)
 
 
 def answer_to(service, *parts):
-    """What is answered until the service hangs up."""
-    heard = b""
+    """Send the parts, and return what arrives until the service disconnects."""
+    answer = b""
     with connected(service) as connection, suppress(ConnectionError):
         with suppress(ConnectionError):
             for part in parts:
                 connection.sendall(part)
         while chunk := connection.recv(65_536):
-            heard += chunk
-    return heard
+            answer += chunk
+    return answer

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: started on a free port of the loopback, ended by the id it started with."""
+"""A real PostgreSQL server for the tests, on a free port of the loopback."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ NUMBERS = count()
 
 
 def binaries():
-    """Where the server's programs are, the newest first; None if there are none."""
+    """Return the directory of the newest server's programs, or None."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
     if found:
         return found[-1].parent
@@ -27,16 +27,16 @@ def binaries():
 
 
 def require_postgres():
-    """The programs' directory. A missing server fails in CI, and elsewhere says what to install."""
+    """Return the directory of the programs. Without a server the test fails in CI, and is skipped elsewhere."""
     found = binaries()
     if found is None:
-        told = "PostgreSQL is not installed: tests/install_servers.sh installs it"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(told)
+        reason = "PostgreSQL is not installed: tests/install_servers.sh installs it"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     return found
 
 
 class Postgres:
-    """One server with a directory of its own. Root may not run it, so then the user `postgres` does."""
+    """One server with a directory of its own. Root may not run it; then the user `postgres` does."""
 
     def __init__(self):
         self.programs = require_postgres()
@@ -85,7 +85,7 @@ class Postgres:
             "-c",
             "max_connections=200",
             "-c",
-            "fsync=off",  # the server outlives every kill of ours, and its machine is not switched off
+            "fsync=off",  # no test switches the machine off
         ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -103,13 +103,13 @@ class Postgres:
                 return
 
     def restart(self):
-        """As an administrator would who is in a hurry: connections are cut off."""
+        """Restart in fast mode: connections are cut off."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(PATIENCE_S)
         self.start()
 
     def pause(self):
-        """As a machine that is stuck: connections stay, and nothing answers."""
+        """Stop all processes: connections stay open, and no query is answered."""
         for pid in self._processes():
             os.kill(pid, signal.SIGSTOP)
 
@@ -118,7 +118,7 @@ class Postgres:
             os.kill(pid, signal.SIGCONT)
 
     def _processes(self):
-        """The server first, then its children."""
+        """Return the ids of the server and then of its children."""
         first = self.process.pid
         children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
         return [first, *map(int, children)]
@@ -127,7 +127,7 @@ class Postgres:
         return f"postgresql://headcount@127.0.0.1:{self.port}/{name}"
 
     def database(self):
-        """A fresh database's URL."""
+        """Create a database, and return its URL."""
         name = f"test_{os.getpid()}_{next(NUMBERS)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f"create database {name}")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 class ReceivedRequest(NamedTuple):

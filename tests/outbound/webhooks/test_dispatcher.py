@@ -20,7 +20,7 @@ from headcount.store.webhooks import (
 )
 from support.dispatching import LOOPBACK, endpoint, posting
 from support.outbox_messages import put
-from support.waiting import wait_until
+from support.waiting import PATIENCE_S, wait_until
 from support.webhook_receivers import answers, closes_midway, never_ends, receiving
 
 
@@ -155,7 +155,7 @@ def test_a_slow_endpoint_delays_no_other_endpoint(store):
     release = threading.Event()
 
     def waits(handler):
-        release.wait(30)
+        release.wait(PATIENCE_S)
         answers()(handler)
 
     with receiving(waits) as slow, receiving() as quick, posting(store):
@@ -163,9 +163,7 @@ def test_a_slow_endpoint_delays_no_other_endpoint(store):
         endpoint(store, quick, "quick")
         for n in range(40):
             put(store, f"m{n}", room=f"room-{n}")
-        sent = time.monotonic()
         quick.wait_for(40)
-        assert time.monotonic() - sent < 5
         assert len(slow.messages) == 8
         release.set()
         slow.wait_for(40)

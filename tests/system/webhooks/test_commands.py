@@ -20,7 +20,7 @@ def added(service, receiver, *flags):
     return UUID.search(command(service, "add", receiver.url, *flags).stdout)[1]
 
 
-def test_one_is_added_told_listed_and_taken_away_by_command(service, client, outbox, receiver):
+def test_an_endpoint_is_created_listed_and_removed_by_command(service, client, outbox, receiver):
     name = added(service, receiver, "--type", "meeting.ended", "--retry", "exponential")
     assert len(receiver.came) == 1
     wait_until(lambda: client.get(f"/webhooks/{name}").json()["eventTypes"] == ["meeting.ended"])
@@ -39,7 +39,7 @@ def test_one_is_added_told_listed_and_taken_away_by_command(service, client, out
     assert (refused.returncode, "has no webhook" in refused.stderr) == (2, True)
 
 
-def test_secrets_are_changed_by_command(service, client, receiver):
+def test_secrets_are_rotated_by_command(service, client, receiver):
     name = added(service, receiver)
     (old,) = command(service, "secret", name).stdout.split()
     assert command(service, "secret", name, "--add", NEW).stdout.split() == [NEW, old]
@@ -48,16 +48,16 @@ def test_secrets_are_changed_by_command(service, client, receiver):
     assert command(service, "secret", name, "--drop", NEW, check=False).returncode == 2
 
 
-def test_one_that_does_not_answer_is_added_only_if_that_is_meant(service, client):
-    with receiving() as gone:
-        url = gone.url
+def test_an_endpoint_that_does_not_answer_is_created_only_without_a_ping(service, client):
+    with receiving() as closed:
+        url = closed.url
     refused = command(service, "add", url, check=False)
     assert (refused.returncode, "non-200 status code" in refused.stderr) == (2, True)
     command(service, "add", url, "--no-ping")
     assert [one["url"] for one in client.get("/webhooks").json()] == [url]
 
 
-def test_the_doctor_names_one_that_failed_and_how_to_mend_it(service, client, outbox, receiver):
+def test_the_doctor_names_a_disabled_endpoint_and_how_to_fix_it(service, client, outbox, receiver):
     name = added(service, receiver)
     receiver.behave = answers(500)
     sent = []
@@ -68,8 +68,8 @@ def test_the_doctor_names_one_that_failed_and_how_to_mend_it(service, client, ou
         return client.get(f"/webhooks/{name}").json()["state"] == "FAILED"
 
     wait_until(failed)
-    told = headcount("doctor", "--database", service.database, check=False).stdout
-    assert f"headcount webhook replay {name} --revive" in told
+    report = headcount("doctor", "--database", service.database, check=False).stdout
+    assert f"headcount webhook replay {name} --revive" in report
     receiver.behave = answers()
     command(service, "replay", name, "--revive")
     came = receiver.wait_for(len(sent))

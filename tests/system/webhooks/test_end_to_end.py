@@ -1,4 +1,4 @@
-"""A meeting from the events that make it to the webhooks and the stream that tell of it, through the real service."""
+"""A meeting from its events to webhooks and stream, through the real service."""
 
 import json
 import time
@@ -6,7 +6,7 @@ import time
 from headcount.outbound.webhooks.verify import parse_secret, verify
 from support.webhook_receivers import receiving
 
-TOLD = [
+TYPES = [
     "participant.joined", "participant.joined", "participant.left", "participant.left", "meeting.started", "meeting.ended",
 ]  # fmt: skip
 
@@ -29,34 +29,34 @@ def is_genuine(one, hmac):
 
 
 def streamed(service, room):
-    """What the stream has told of a room so far."""
+    """Return the events of a room that the stream has sent so far."""
     found = []
     address = f"/stream?room={room}&last_event_id=0"
     with service.client() as client, client.stream("GET", address) as lines:
         for line in lines.iter_lines():
             if line.startswith("data: "):
                 found.append(json.loads(line.removeprefix("data: ")))
-            if len(found) == len(TOLD):
+            if len(found) == len(TYPES):
                 return found
     return found
 
 
-def test_who_is_told_by_webhook_and_who_listens_hear_of_a_meeting_alike(service, client):
+def test_webhooks_and_stream_send_the_same_events_of_a_meeting(service, client):
     with receiving() as receiver:
         made = client.post("/webhooks", json={"url": receiver.url, "hmac": "c2VjcmV0IG9mIGEgdGVzdA=="}).json()
         client.post("/events", json=[*visit("red", "a", 0, 90), *visit("red", "b", 30, 60)])
-        came = receiver.wait_for(len(TOLD))
-        assert sorted(one.payload["type"] for one in came) == sorted(TOLD)
+        came = receiver.wait_for(len(TYPES))
+        assert sorted(one.payload["type"] for one in came) == sorted(TYPES)
         assert all(is_genuine(one, made["hmac"]) for one in came)
-        heard = streamed(service, "red")
-        assert {one["id"]: one for one in heard} == {one.id: one.payload for one in came}
-        started, ended = (one["payload"] for one in heard[-2:])
+        streamed_events = streamed(service, "red")
+        assert {one["id"]: one for one in streamed_events} == {one.id: one.payload for one in came}
+        started, ended = (one["payload"] for one in streamed_events[-2:])
         assert started["meeting_id"] == ended["meeting_id"]
         assert (ended["duration"], ended["max_participants"], ended["participants"]) == (90, 2, 2)
         client.post("/events", json=visit("red", "c", 20, 80))
-        revised = receiver.wait(lambda told: any(one.payload["type"] == "meeting.revised" for one in told))[
-            -1
-        ]
+        revised = receiver.wait(
+            lambda requests: any(one.payload["type"] == "meeting.revised" for one in requests)
+        )[-1]
         assert revised.payload["payload"]["after"]["max_participants"] == 3
         listed = client.get("/meetings", params={"room": "red"}).json()["data"]
         assert [one["id"] for one in listed] == [started["meeting_id"]]

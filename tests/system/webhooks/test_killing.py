@@ -27,7 +27,7 @@ def test_nothing_is_lost_when_the_service_is_killed_while_it_delivers(tmp_path):
     with receiving(mostly_answers) as receiver:
         with service.client() as client:
             client.post("/webhooks", json={"url": receiver.url})
-        sent = threading.Thread(target=tell, args=(store,))
+        sent = threading.Thread(target=publish, args=(store,))
         sent.start()
         for kill in range(1, KILLS + 1):
             receiver.wait_for(kill * MESSAGES // (KILLS + 2))
@@ -49,7 +49,7 @@ def test_nothing_is_lost_when_the_service_is_killed_while_it_delivers(tmp_path):
     assert len(came) < 2 * MESSAGES
 
 
-def tell(store):
+def publish(store):
     for n in range(MESSAGES):
         put(store, f"{n % ROOMS}-{n}", room=f"room {n % ROOMS}")
         if n % 10 == 0:
