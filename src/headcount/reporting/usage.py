@@ -28,7 +28,7 @@ class Bucket:
 
     def add(self, used: QuarterUsage) -> None:
         """Add the usage of a quarter, later than those before."""
-        self._add(used.meetings, used.time, used.most, used.most_at)
+        self._add(used.meetings, used.participant_ms, used.peak, used.peak_at)
 
     def merge(self, later: Self) -> None:
         """Add the usage of a later bucket."""

@@ -1,6 +1,9 @@
-"""Backups: all of a store in one file, while the service runs, and back.
+"""Backups: a store in one file, written while the service runs, and restored.
 
-A backup is a SQLite file. For PostgreSQL, its own tools are the better choice.
+A backup is a SQLite file. PostgreSQL has its own tools.
+
+Responsible for copying, sealing and verifying the file. Must not know how tables are compared with the log. It uses
+SQLite directly, because the files are not stores while it works on them.
 """
 
 import os
@@ -18,15 +21,15 @@ from headcount.store.database import Database, StoreError
 from headcount.store.sqlite import SqliteDatabase, companions, create_private, require_own_files, to_read
 
 _PAGES_AT_ONCE: Final = 2_000
-_ROWS_AT_ONCE: Final = 5_000
+_PAGE_SIZE: Final = 5_000
 _COPYING_ENDS: Final = 0.5
 _CHECKING_ENDS: Final = 0.6
 _DIGEST_ENDS: Final = 0.8
 _SEAL: Final = "headcount_backup"
-"""The table in which a backup says what its log is. A store has none."""
+"""The table of a backup that has the digest of its log. A store has no such table."""
 
 Progress = Callable[[float, str], object]
-"""Is told how much is done, from 0 to 1, and with what."""
+"""Called with the share that is done, from 0 to 1, and a label of the current step."""
 
 
 def _silent(share: float, label: str) -> None:
@@ -34,9 +37,7 @@ def _silent(share: float, label: str) -> None:
 
 
 class LogDigest(NamedTuple):
-    """What a log is: the number of its entries, the position of the last one, and SHA-256 over all columns of all
-    entries in the order of their positions.
-    """
+    """The number of entries of a log, the last position, and the SHA-256 of all columns in the order of positions."""
 
     entries: int
     end: int
@@ -44,67 +45,67 @@ class LogDigest(NamedTuple):
 
 
 def backup(database: Database, file: str, progress: Progress = _silent) -> LogDigest:
-    """Write all of the store, as it is at one moment, into a new file, and return the digest of its log.
+    """Write the store, as of one transaction, into a new file, and return the digest of its log.
 
-    One read transaction holds the moment, so the time depends on the size of the store and not on what is written
-    meanwhile. The backup is written aside first, and put in place when it is checked and on the disk.
-    Raises `BadInput` if the file exists, `StoreError` if it cannot be written.
+    The duration depends on the size of the store and not on concurrent writes. The file is written under a temporary
+    name, and renamed when it is verified and on the disk. Raise `BadInput` if the file exists, `StoreError` if it
+    cannot be written.
     """
     if not isinstance(database, SqliteDatabase):
         raise BadInput("a store on PostgreSQL is backed up with its own tools: pg_dump --format=custom")
     target = Path(file)
     if target.exists():
         raise BadInput("is there already: choose another name", where=file)
-    aside = _aside(target)
+    temporary = _temporary(target)
     try:
-        _copy(database.path, aside, progress)
-        digest = _seal(aside, progress)
-        _put_in_place(aside, target)
+        _copy(database.path, temporary, progress)
+        digest = _seal(temporary, progress)
+        _put_in_place(temporary, target)
     finally:
-        _remove(aside)
+        _remove(temporary)
     return digest
 
 
 def restore(
     file: str, url: str, check: Callable[[Path], None], progress: Progress = _silent
 ) -> LogDigest | None:
-    """Make a store of a backup, and return the digest of its log; None if the file has none to compare with.
+    """Restore a store from a backup, and return the digest of its log, or None if the file has no digest to compare.
 
-    Nothing is put in place before the copy is whole, its log is the one that was backed up, and `check`, which may
-    repair the copy, has returned. Raises `BadInput` if there is a store or a part of one, or the file is no backup.
+    The copy is renamed after its integrity and its log are verified and `check`, which may repair the copy, has
+    returned. Raise `BadInput` if there is a store or a part of one, or the file is not a backup.
     """
     target = Path(url.removeprefix("sqlite:///").removeprefix("sqlite://"))
     if "://" in str(target):
         raise BadInput("a store on PostgreSQL is restored with its own tools: pg_restore")
-    left = [path for path in (target, *companions(target)) if path.exists()]
-    if left:
+    existing = [path for path in (target, *companions(target)) if path.exists()]
+    if existing:
         raise BadInput(
-            f"move {', '.join(path.name for path in left)} to another directory first, all of them together:"
+            f"move {', '.join(path.name for path in existing)} to another directory first, all of them together:"
             " nothing is overwritten, and a write-ahead log that stays behind would damage the restored file",
             where=str(target.parent),
         )
     if not Path(file).exists():
         raise BadInput("is not there", where=file)
     require_own_files(Path(file))
-    aside = _aside(target)
+    temporary = _temporary(target)
     try:
-        _copy(Path(file), aside, progress)
-        digest = _break_seal(aside, file, progress)
+        _copy(Path(file), temporary, progress)
+        digest = _break_seal(temporary, file, progress)
         progress(_DIGEST_ENDS, "comparing the tables with the log")
-        check(aside)
-        _put_in_place(aside, target)
+        check(temporary)
+        _put_in_place(temporary, target)
     finally:
-        _remove(aside)
+        _remove(temporary)
     return digest
 
 
-def _copy(source: Path, aside: Path, progress: Progress) -> None:
-    _remove(aside)
+def _copy(source: Path, temporary: Path, progress: Progress) -> None:
+    _remove(temporary)
     try:
-        create_private(aside)
+        create_private(temporary)
         with (
             closing(sqlite3.connect(to_read(source), uri=True, isolation_level=None)) as one,
-            closing(sqlite3.connect(aside, isolation_level=None)) as other,
+            closing(sqlite3.connect(temporary, isolation_level=None)) as other,
         ):
             _begin(one, source)
             one.backup(
@@ -116,12 +117,12 @@ def _copy(source: Path, aside: Path, progress: Progress) -> None:
             )
             other.execute("pragma journal_mode = delete")
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"the copy cannot be written: {error}", where=str(aside.parent)) from error
-    _require_whole(aside, source, progress)
+        raise StoreError(f"the copy cannot be written: {error}", where=str(temporary.parent)) from error
+    _require_intact(temporary, source, progress)
 
 
 def _begin(connection: sqlite3.Connection, source: Path) -> None:
-    """Hold one moment of a store. Without it, SQLite copies all over again whenever something is written."""
+    """Begin a read transaction. Without it, SQLite starts the copy again at each write."""
     try:
         connection.execute("begin")
         connection.execute("select count(*) from migrations").fetchone()
@@ -129,9 +130,9 @@ def _begin(connection: sqlite3.Connection, source: Path) -> None:
         raise BadInput(f"is no store of Headcount: {error}", where=str(source)) from error
 
 
-def _require_whole(aside: Path, source: Path, progress: Progress) -> None:
+def _require_intact(temporary: Path, source: Path, progress: Progress) -> None:
     progress(_COPYING_ENDS, "checking the file")
-    with closing(sqlite3.connect(to_read(aside), uri=True)) as copy:
+    with closing(sqlite3.connect(to_read(temporary), uri=True)) as copy:
         try:
             state = copy.execute("pragma integrity_check(1)").fetchone()[0]
         except sqlite3.DatabaseError as error:
@@ -140,10 +141,10 @@ def _require_whole(aside: Path, source: Path, progress: Progress) -> None:
         raise BadInput(f"is damaged: {' '.join(state.split())}", where=str(source))
 
 
-def _seal(aside: Path, progress: Progress) -> LogDigest:
-    """Write down in the copy what its log is."""
+def _seal(temporary: Path, progress: Progress) -> LogDigest:
+    """Write the digest of the log into the copy."""
     try:
-        with closing(sqlite3.connect(aside, isolation_level=None)) as copy:
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as copy:
             digest = log_digest(copy, progress)
             copy.execute("begin")
             copy.execute(f"drop table if exists {_SEAL}")
@@ -151,25 +152,25 @@ def _seal(aside: Path, progress: Progress) -> LogDigest:
             copy.execute(f"insert into {_SEAL} values (?, ?, ?)", digest)  # noqa: S608 - our own
             copy.execute("commit")
     except sqlite3.Error as error:
-        raise StoreError(f"the backup cannot be written: {error}", where=str(aside.parent)) from error
+        raise StoreError(f"the backup cannot be written: {error}", where=str(temporary.parent)) from error
     return digest
 
 
-def _break_seal(aside: Path, file: str, progress: Progress) -> LogDigest | None:
-    """The digest of the log, compared with what the backup says of it; None if it says nothing."""
+def _break_seal(temporary: Path, file: str, progress: Progress) -> LogDigest | None:
+    """Return the digest of the log after comparing it with the one in the backup, or None if the backup has none."""
     try:
-        with closing(sqlite3.connect(aside, isolation_level=None)) as copy:
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as copy:
             if not copy.execute("select 1 from sqlite_master where name = ?", (_SEAL,)).fetchone():
                 return None
-            told = LogDigest(*copy.execute(f"select * from {_SEAL}").fetchone())  # noqa: S608 - our own
+            sealed = LogDigest(*copy.execute(f"select * from {_SEAL}").fetchone())  # noqa: S608 - our own
             found = log_digest(copy, progress)
             copy.execute(f"drop table {_SEAL}")
     except sqlite3.Error as error:
-        raise StoreError(f"the copy cannot be read: {error}", where=str(aside.parent)) from error
-    if found != told:
+        raise StoreError(f"the copy cannot be read: {error}", where=str(temporary.parent)) from error
+    if found != sealed:
         raise BadInput(
             f"is damaged: its log has {found.entries:,} entries up to position {found.end:,}, and SHA-256 {found.sha256};"
-            f" {told.entries:,} entries up to position {told.end:,} were backed up, with {told.sha256}."
+            f" {sealed.entries:,} entries up to position {sealed.end:,} were backed up, with {sealed.sha256}."
             " Restore another backup",
             where=file,
         )
@@ -177,11 +178,11 @@ def _break_seal(aside: Path, file: str, progress: Progress) -> LogDigest | None:
 
 
 def log_digest(connection: sqlite3.Connection, progress: Progress = _silent) -> LogDigest:
-    """What the log in a file is."""
+    """Return the digest of the log in a file."""
     (end,) = connection.execute("select coalesce(max(position), 0) from entries").fetchone()
     digest, encoder, entries = sha256(), msgspec.json.Encoder(), 0
     rows = connection.execute("select * from entries order by position")
-    while some := rows.fetchmany(_ROWS_AT_ONCE):
+    while some := rows.fetchmany(_PAGE_SIZE):
         digest.update(encoder.encode_lines(some))
         entries += len(some)
         share = some[-1][0] / end
@@ -189,17 +190,17 @@ def log_digest(connection: sqlite3.Connection, progress: Progress = _silent) -> 
     return LogDigest(entries, end, digest.hexdigest())
 
 
-def _aside(target: Path) -> Path:
+def _temporary(target: Path) -> Path:
     return target.with_name(f".{target.name}.part")
 
 
-def _put_in_place(aside: Path, target: Path) -> None:
-    """Rename what is on the disk. It is left without a write-ahead log, so that one of another database beside it is noticed."""
+def _put_in_place(temporary: Path, target: Path) -> None:
+    """Write the copy to the disk and rename it. It has no write-ahead log, so that one of another database is noticed."""
     try:
-        with closing(sqlite3.connect(aside)) as copy:
+        with closing(sqlite3.connect(temporary)) as copy:
             copy.execute("pragma journal_mode = delete")
-        _sync(aside)
-        aside.replace(target)
+        _sync(temporary)
+        temporary.replace(target)
         _sync(target.parent)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"the file cannot be written: {error}", where=str(target)) from error
@@ -213,7 +214,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove(aside: Path) -> None:
-    for path in (*companions(aside), aside):
+def _remove(temporary: Path) -> None:
+    for path in (*companions(temporary), temporary):
         with suppress(FileNotFoundError):
             path.unlink()

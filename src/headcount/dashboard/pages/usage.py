@@ -112,7 +112,7 @@ def load(view: View, *, with_rooms: bool = True) -> UsageReport:
     usage, by_room = view.context.store.usage, None
     if with_rooms:
         rows, quarters = usage.by_room(*selection)
-        by_room = [RoomUsage(row.room, row.meetings, row.time, row.most) for row in rows]
+        by_room = [RoomUsage(row.room, row.meetings, row.participant_ms, row.peak) for row in rows]
     else:
         quarters = usage.by_quarter(*selection)
     total = total_of(edges, quarters)
@@ -156,7 +156,7 @@ def minutes_by_hour_and_weekday(
         while number is not None and number * QUARTER_MS < end:
             at = number * QUARTER_MS
             hour = (at - start) // _HOUR_MS if has_24_hours else local(at, view.zone).hour
-            minutes[weekday][hour] += quarters[number].time / 60_000
+            minutes[weekday][hour] += quarters[number].participant_ms / 60_000
             number = next(numbers, None)
     return minutes
 

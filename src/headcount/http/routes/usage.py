@@ -264,7 +264,7 @@ def _usage_bucket(total: Bucket, zone: tzinfo) -> UsageBucket:
 
 
 def _room_usage(used: RoomUsageRow) -> RoomUsage:
-    return RoomUsage(used.room, used.meetings, used.time // 1_000, used.most)
+    return RoomUsage(used.room, used.meetings, used.participant_ms // 1_000, used.peak)
 
 
 def _concurrency_bucket(total: Bucket, zone: tzinfo, now: Ms) -> ConcurrencyBucket:

@@ -1,8 +1,10 @@
-"""Quarters: how much was met in each quarter of an hour (UTC), in numbers that can be added up.
+"""Quarters: usage of each quarter of an hour (UTC), in numbers that can be added.
 
-The offset of every zone since 2000 is a multiple of a quarter of an hour, so hours, days and months of any zone are made
-of whole quarters. What somebody's time in a meeting comes to in a quarter depends on that quarter alone: how
-many were in as it began, and who came and went in it. So a correction changes no quarter that it does not touch.
+The offset of every time zone since 2000 is a multiple of a quarter of an hour, so hours, days and months of any zone
+consist of whole quarters. The usage of a quarter depends on that quarter alone: how many were present when it began,
+and who joined and left in it. A correction changes only the quarters that it touches.
+
+Responsible for the arithmetic of quarters. Must not know the database.
 """
 
 from collections.abc import Iterable
@@ -16,110 +18,112 @@ from headcount.kernel.events import Ms
 QUARTER_MS: Final[Ms] = 900_000
 
 Steps = tuple[tuple[Ms, int], ...]
-"""Changes of the head count: how far into the quarter, and by how many; in order, one for each moment."""
+"""Changes of the number of participants: ms since the quarter began, and by how many; in order, one for each moment."""
 SCALES: Final = (30 * 96, 96, 1)
-"""In how many quarters together each room is summed up."""
+"""The numbers of quarters for which each room has totals."""
 _STEPS: Final = msgspec.json.Decoder(Steps)
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class Quarter(NamedTuple):
-    """What was met in a quarter: how many meetings began, the ms of all people, who was in before, the steps after."""
+    """The usage of a quarter: meetings that started, ms of all participants, participants at its start, and the steps."""
 
     meetings: int = 0
-    time: Ms = 0
-    before: int = 0
+    participant_ms: Ms = 0
+    initial: int = 0
     steps: Steps = ()
 
     @property
-    def most(self) -> tuple[int, Ms]:
-        """The largest head count, and how far into the quarter it was first reached."""
-        most, at, count = self.before, 0, self.before
+    def peak(self) -> tuple[int, Ms]:
+        """Peak participants, and the ms since the quarter began when they were first reached."""
+        peak, at, count = self.initial, 0, self.initial
         for moment, change in self.steps:
             count += change
-            if count > most:
-                most, at = count, moment
-        return most, at
+            if count > peak:
+                peak, at = count, moment
+        return peak, at
 
 
 ByNumber = dict[int, Quarter]
 """Quarters by their number."""
 
 
-class _Growing:
-    """A quarter that is not complete yet."""
+class _Builder:
+    """A quarter under construction."""
 
-    __slots__ = ("before", "meetings", "steps", "time")
+    __slots__ = ("initial", "meetings", "participant_ms", "steps")
 
     def __init__(self) -> None:
-        self.meetings = self.time = self.before = 0
+        self.meetings = self.participant_ms = self.initial = 0
         self.steps: dict[Ms, int] = {}
 
     def step(self, moment: Ms, change: int) -> None:
         self.steps[moment] = self.steps.get(moment, 0) + change
 
-    def done(self) -> Quarter:
+    def build(self) -> Quarter:
         steps = tuple((moment, change) for moment, change in sorted(self.steps.items()) if change)
-        return Quarter(self.meetings, self.time, self.before, steps)
+        return Quarter(self.meetings, self.participant_ms, self.initial, steps)
 
 
 def quarters_of(
     starts: Iterable[Ms], spans: Iterable[Interval], first: int, until: int
 ) -> dict[int, Quarter]:
-    """The quarters from `first` up to `until` in which something was, by their number.
+    """Return the quarters from `first` to `until` (exclusive) with any usage, by number.
 
-    `starts` are those of meetings, `spans` the times of people in them.
+    `starts` are the starts of meetings, `spans` the times of participants in them.
     """
-    found: dict[int, _Growing] = {}
+    found: dict[int, _Builder] = {}
 
-    def of(number: int) -> _Growing:
-        growing = found.get(number)
-        if growing is None:
-            growing = found[number] = _Growing()
-        return growing
+    def builder_of(number: int) -> _Builder:
+        builder = found.get(number)
+        if builder is None:
+            builder = found[number] = _Builder()
+        return builder
 
     for start in starts:
         if first <= start // QUARTER_MS < until:
-            of(start // QUARTER_MS).meetings += 1
+            builder_of(start // QUARTER_MS).meetings += 1
     for join, leave in spans:
         for number in range(max(first, join // QUARTER_MS), min(until, -(-leave // QUARTER_MS))):
-            _add(of(number), join - number * QUARTER_MS, leave - number * QUARTER_MS)
-    return {number: growing.done() for number, growing in found.items()}
+            _add(builder_of(number), join - number * QUARTER_MS, leave - number * QUARTER_MS)
+    return {number: builder.build() for number, builder in found.items()}
 
 
-def _add(quarter: _Growing, join: Ms, leave: Ms) -> None:
-    """Somebody's time, as seen from the beginning of the quarter."""
-    quarter.time += min(leave, QUARTER_MS) - max(join, 0)
+def _add(quarter: _Builder, join: Ms, leave: Ms) -> None:
+    """Add the time of one participant, relative to the start of the quarter."""
+    quarter.participant_ms += min(leave, QUARTER_MS) - max(join, 0)
     if join < 0:
-        quarter.before += 1
+        quarter.initial += 1
     else:
         quarter.step(join, 1)
     if leave < QUARTER_MS:
         quarter.step(leave, -1)
 
 
-def merged(parts: Iterable[Quarter], less: Iterable[Quarter] = ()) -> Quarter:
-    """Quarters of several rooms as one, without those of `less`."""
-    growing = _Growing()
-    for sign, some in ((1, parts), (-1, less)):
+def merged(parts: Iterable[Quarter], subtracted: Iterable[Quarter] = ()) -> Quarter:
+    """Return the sum of quarters of several rooms, minus those of `subtracted`."""
+    builder = _Builder()
+    for sign, some in ((1, parts), (-1, subtracted)):
         for part in some:
-            growing.meetings += sign * part.meetings
-            growing.time += sign * part.time
-            growing.before += sign * part.before
+            builder.meetings += sign * part.meetings
+            builder.participant_ms += sign * part.participant_ms
+            builder.initial += sign * part.initial
             for moment, change in part.steps:
-                growing.step(moment, sign * change)
-    return growing.done()
+                builder.step(moment, sign * change)
+    return builder.build()
 
 
 def quarters_in(start: Ms, end: Ms) -> Interval:
-    """The quarters that a time touches; one at least."""
+    """Return the range of quarters that [start, end) touches, one at least."""
     first = start // QUARTER_MS
     return first, max(first + 1, -(-end // QUARTER_MS))
 
 
-def steps_written(steps: Steps) -> str:
+def encode_steps(steps: Steps) -> str:
+    """Return steps as JSON."""
     return _encode(steps).decode()
 
 
-def steps_said(text: str) -> Steps:
+def decode_steps(text: str) -> Steps:
+    """Return the steps that `encode_steps` wrote."""
     return _STEPS.decode(text)

@@ -1,8 +1,10 @@
-"""Usage: how much was met, quarter by quarter. Reads only; every answer is of one domain.
+"""Usage: meetings and participant time by quarter. Each read is about one domain.
 
-What counts is people's time in meetings, as `/meetings` lists it: a stay that came to no meeting does not. What goes on
-has lasted until now. Most of it is in the tables that `tallying.py` writes; what waits to be written there, and what
-goes on, is worked out when it is asked for, so that an answer is true at once.
+Usage is the time of participants in meetings, as `/meetings` lists it; a stay outside meetings does not count. Ongoing
+meetings count up to now. Most usage is in the tables that `rollup.py` writes. Pending rollups and ongoing meetings are
+computed on request, so an answer is always current.
+
+Responsible for reading usage. Must not know time zones, hours or days.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,37 +19,39 @@ from headcount.store.usage.quarters import (
     SCALES,
     ByNumber,
     Quarter,
+    decode_steps,
     merged,
     quarters_in,
     quarters_of,
-    steps_said,
 )
 
-_MOST_WAITING: Final = 5_000
-"""So many times of rooms are worked out for an answer; with more of them it would take minutes."""
-_FEW: Final = 50
+_PENDING_LIMIT: Final = 5_000
+"""Pending time ranges that one answer computes; more of them would take minutes."""
+_MAX_RANGES: Final = 50
 
 
 class QuarterUsage(NamedTuple):
-    """How many meetings began in a quarter, the ms of all people in it, the most at once, and when first so many were."""
+    """Meetings that started in a quarter, ms of all participants, peak participants and when they were first reached."""
 
     meetings: int
-    time: Ms
-    most: int
-    most_at: Ms
+    participant_ms: Ms
+    peak: int
+    peak_at: Ms
 
 
 class RoomUsage(NamedTuple):
+    """The usage of a room: meetings that started, ms of all participants, and peak participants."""
+
     room: str
     meetings: int
-    time: Ms
-    most: int
+    participant_ms: Ms
+    peak: int
 
 
 class Usage:
-    """What may be asked about how much was met. Quarters are told by number: ms since 1970 by `QUARTER_MS`.
+    """The usage of all domains. The number of a quarter is ms since 1970 divided by `QUARTER_MS`.
 
-    Raises `StoreBusy` while much history waits to be gone through.
+    Methods raise `StoreBusy` while too many rollups are pending.
     """
 
     def __init__(self, database: Database) -> None:
@@ -56,27 +60,27 @@ class Usage:
     def by_quarter(
         self, domain: str, room: str | None, first: int, until: int, now: Ms
     ) -> dict[int, QuarterUsage]:
-        """The quarters from `first` up to `until` in which something was; of one room, or of all together."""
+        """Return the usage of quarters from `first` to `until` (exclusive) with any usage, of one room or of all."""
         with consistent_read(self._database) as connection:
-            asked = _Asked(connection, domain, first, until, now)
-            return asked.together() if room is None else asked.of_room(room)
+            request = _Request(connection, domain, first, until, now)
+            return request.all_rooms() if room is None else request.one_room(room)
 
     def by_room(
         self, domain: str, room: str | None, first: int, until: int, now: Ms
     ) -> tuple[list[RoomUsage], dict[int, QuarterUsage]]:
-        """What was met in each room in which something was, most time first, and the quarters of all together."""
+        """Return the usage of each room with any, most time first, and the usage of quarters of all rooms."""
         with consistent_read(self._database) as connection:
-            asked = _Asked(connection, domain, first, until, now)
+            request = _Request(connection, domain, first, until, now)
             if room is None:
-                quarters, rooms = asked.together(), asked.by_room()
+                quarters, rooms = request.all_rooms(), request.by_room()
             else:
-                quarters = asked.of_room(room)
-                rooms = [_room_used(room, quarters.values())] if quarters else []
-        return sorted(rooms, key=lambda one: (-one.time, one.room)), quarters
+                quarters = request.one_room(room)
+                rooms = [_room_usage(room, quarters.values())] if quarters else []
+        return sorted(rooms, key=lambda one: (-one.participant_ms, one.room)), quarters
 
 
-class _Asked:
-    """What is asked of a domain at one moment."""
+class _Request:
+    """A request about the quarters of a domain, in one transaction."""
 
     def __init__(self, connection: Connection, domain: str, first: int, until: int, now: Ms) -> None:
         self._connection = connection
@@ -85,79 +89,79 @@ class _Asked:
         self._until = until
         self._now = now
 
-    def together(self) -> dict[int, QuarterUsage]:
-        """The quarters of all rooms."""
+    def all_rooms(self) -> dict[int, QuarterUsage]:
+        """Return the usage of all rooms by quarter."""
         rows = self._rows("select_domain_quarters")
-        found = {number: _used(number, *rest[:4]) for number, *rest in rows}
+        found = {number: _usage(number, *rest[:4]) for number, *rest in rows}
         plus, minus = self._changes(None)
         if not plus and not minus:
             return found
-        stepping = minus.keys() | {
+        changed_steps = minus.keys() | {
             number for number, parts in plus.items() if any(one.steps for one in parts)
         }
-        steps = dict(steps_of(self._connection, self._domain, stepping))
+        steps = dict(steps_of(self._connection, self._domain, changed_steps))
         known = {
-            number: Quarter(meetings, time, before, steps_said(steps.get(number, "[]")))
+            number: Quarter(meetings, time, before, decode_steps(steps.get(number, "[]")))
             for number, meetings, time, _, _, before in rows
-            if number in stepping
+            if number in changed_steps
         }
-        return _changed(found, plus, minus, stepping, known)
+        return _changed(found, plus, minus, changed_steps, known)
 
-    def of_room(self, room: str) -> dict[int, QuarterUsage]:
-        """The quarters of one room."""
+    def one_room(self, room: str) -> dict[int, QuarterUsage]:
+        """Return the usage of one room by quarter."""
         rows = self._rows("select_room_quarters", room=room)
-        found = {number: _used(number, *rest[:4]) for number, *rest in rows}
+        found = {number: _usage(number, *rest[:4]) for number, *rest in rows}
         plus, minus = self._changes(room)
         touched = plus.keys() | minus.keys()
         known = {row[0]: _stored(row) for row in rows if row[0] in touched}
         return _changed(found, plus, minus, touched, known)
 
     def by_room(self) -> list[RoomUsage]:
-        """All rooms. Those that wait to be tallied are asked for one by one; what goes on comes after what is over."""
-        waiting = self._waiting(None)
+        """Return the usage of each room. Rooms with pending rollups are computed one by one."""
+        pending = self._pending(None)
         ongoing = _ongoing(self._connection, self._domain, None, self._first, self._until, self._now)
-        found = {room: used for room, used in self._summed().items() if room not in waiting}
+        found = {room: used for room, used in self._totals().items() if room not in pending}
         for room, quarters in ongoing.items():
-            if quarters and room not in waiting:
-                now = _room_used(room, (_whole_used(number, one) for number, one in quarters.items()))
-                found[room] = _both(found[room], now) if room in found else now
-        for room in waiting:
-            theirs = self.of_room(room)
+            if quarters and room not in pending:
+                now = _room_usage(room, (_quarter_usage(number, one) for number, one in quarters.items()))
+                found[room] = _sum(found[room], now) if room in found else now
+        for room in pending:
+            theirs = self.one_room(room)
             if theirs:
-                found[room] = _room_used(room, theirs.values())
+                found[room] = _room_usage(room, theirs.values())
         return list(found.values())
 
-    def _summed(self) -> dict[str, RoomUsage]:
-        """What is stored of each room, in the longest periods that fit."""
+    def _totals(self) -> dict[str, RoomUsage]:
+        """Return the stored usage of each room, from the longest periods that fit."""
         found: dict[str, RoomUsage] = {}
-        for scale, first, until in _pieces(self._first, self._until, SCALES):
+        for scale, first, until in _periods(self._first, self._until, SCALES):
             name = "select_quarters_by_room" if scale == 1 else "select_room_totals"
-            asked = {"domain": self._domain, "first": first, "until": until}
-            rows = self._connection.rows(name, **asked, **({} if scale == 1 else {"scale": scale}))
+            values = {"domain": self._domain, "first": first, "until": until}
+            rows = self._connection.rows(name, **values, **({} if scale == 1 else {"scale": scale}))
             for room, *rest in rows:
                 used = RoomUsage(room, *rest)
-                found[room] = _both(found[room], used) if room in found else used
+                found[room] = _sum(found[room], used) if room in found else used
         return found
 
     def _changes(self, room: str | None) -> tuple[dict[int, list[Quarter]], dict[int, list[Quarter]]]:
-        """What is to be added to what is stored, and what to be taken away."""
+        """Return what to add to the stored quarters, and what to subtract."""
         plus: dict[int, list[Quarter]] = {}
         minus: dict[int, list[Quarter]] = {}
-        for name, ranges in self._waiting(room).items():
+        for name, ranges in self._pending(room).items():
             for first, until in ranges:
-                _collect(plus, ended_in(self._connection, self._domain, name, first, until))
-                _collect(minus, stored_in(self._connection, self._domain, name, first, until))
+                _collect(plus, compute_quarters(self._connection, self._domain, name, first, until))
+                _collect(minus, stored_quarters(self._connection, self._domain, name, first, until))
         ongoing = _ongoing(self._connection, self._domain, room, self._first, self._until, self._now)
         for quarters in ongoing.values():
             _collect(plus, quarters)
         return plus, minus
 
-    def _waiting(self, room: str | None) -> dict[str, list[Interval]]:
-        """The quarters of rooms that are not tallied yet, as far as they are asked for."""
+    def _pending(self, room: str | None) -> dict[str, list[Interval]]:
+        """Return the requested quarters of rooms with pending rollups."""
         rows = self._connection.rows(
-            "select_domain_pending_rollups", domain=self._domain, room=room, limit=_MOST_WAITING + 1
+            "select_domain_pending_rollups", domain=self._domain, room=room, limit=_PENDING_LIMIT + 1
         )
-        if len(rows) > _MOST_WAITING:
+        if len(rows) > _PENDING_LIMIT:
             raise StoreBusy(
                 "how much was met is still being worked out from what was stored: try again later"
             )
@@ -174,9 +178,9 @@ class _Asked:
 
 
 def steps_of(connection: Connection, domain: str, numbers: set[int]) -> Iterator[tuple[int, str]]:
-    """The steps of all rooms of a domain in these quarters, as they are written."""
+    """Yield the stored steps of all rooms of a domain in these quarters."""
     ranges = union((number, number + 1) for number in numbers)
-    if len(ranges) > _FEW:
+    if len(ranges) > _MAX_RANGES:
         ranges = ((ranges[0][0], ranges[-1][1]),)
     for first, until in ranges:
         for number, steps in connection.rows("select_domain_steps", domain=domain, first=first, until=until):
@@ -184,8 +188,8 @@ def steps_of(connection: Connection, domain: str, numbers: set[int]) -> Iterator
                 yield number, steps
 
 
-def ended_in(connection: Connection, domain: str, room: str, first: int, until: int) -> ByNumber:
-    """The quarters of the meetings of a room that are over, from `first` up to `until`, as the meetings say."""
+def compute_quarters(connection: Connection, domain: str, room: str, first: int, until: int) -> ByNumber:
+    """Return the quarters of the ended meetings of a room, computed from meetings and stays."""
     values = {"domain": domain, "room": room, "first": first * QUARTER_MS, "until": until * QUARTER_MS}
     meetings = connection.rows("select_ended_meetings", **values)
     stays = connection.rows("select_ended_meeting_stays", **values)
@@ -200,7 +204,7 @@ def ended_in(connection: Connection, domain: str, room: str, first: int, until: 
 def _carried(
     connection: Connection, domain: str, room: str, join: Ms | None, participant_id: str | None
 ) -> Iterator[tuple[Ms, Ms | None]]:
-    """Join and leave of the stay that a reset carried into a meeting, if one did."""
+    """Yield join and leave of the stay that a reset carried into a meeting, if there is one."""
     if join is not None:
         key = {"domain": domain, "room": room, "join": join, "participant_id": participant_id}
         stay = connection.row("select_stay", **key)
@@ -208,8 +212,8 @@ def _carried(
             yield join, stay[4]
 
 
-def stored_in(connection: Connection, domain: str, room: str, first: int, until: int) -> ByNumber:
-    """The same as it is stored."""
+def stored_quarters(connection: Connection, domain: str, room: str, first: int, until: int) -> ByNumber:
+    """Return the stored quarters of a room."""
     rows = connection.rows("select_room_quarters", domain=domain, room=room, first=first, until=until)
     return {row[0]: _stored(row) for row in rows}
 
@@ -217,7 +221,7 @@ def stored_in(connection: Connection, domain: str, room: str, first: int, until:
 def _ongoing(
     connection: Connection, domain: str, room: str | None, first: int, until: int, now: Ms
 ) -> dict[str, ByNumber]:
-    """The quarters of the meetings that go on, up to now."""
+    """Return the quarters of ongoing meetings by room, up to now."""
     meetings = connection.rows("select_ongoing_meetings", domain=domain, room=room)
     stays = connection.rows("select_ongoing_meeting_stays", domain=domain, room=room)
     for name, start, *carried in meetings:
@@ -233,23 +237,26 @@ def _changed(
     found: dict[int, QuarterUsage],
     plus: dict[int, list[Quarter]],
     minus: dict[int, list[Quarter]],
-    stepping: set[int],
+    changed_steps: set[int],
     known: dict[int, Quarter],
 ) -> dict[int, QuarterUsage]:
-    """What was found with what is to be added and taken away. `known` are whole those in which somebody comes or goes."""
+    """Return the stored usage with additions and subtractions. `known` has the quarters with steps."""
     for number in plus.keys() | minus.keys():
-        if number in stepping:
+        if number in changed_steps:
             whole = merged([known.get(number, Quarter()), *plus.get(number, ())], minus.get(number, ()))
             if whole == Quarter():
                 found.pop(number, None)
             else:
-                found[number] = _whole_used(number, whole)
+                found[number] = _quarter_usage(number, whole)
         else:
-            # Those who are in all the time are in when the others are most.
+            # Those who stay for the whole quarter are present at its peak.
             used = found.get(number, QuarterUsage(0, 0, 0, number * QUARTER_MS))
-            there = merged(plus[number])
+            added = merged(plus[number])
             found[number] = QuarterUsage(
-                used.meetings + there.meetings, used.time + there.time, used.most + there.before, used.most_at
+                used.meetings + added.meetings,
+                used.participant_ms + added.participant_ms,
+                used.peak + added.initial,
+                used.peak_at,
             )
     return found
 
@@ -261,39 +268,42 @@ def _collect(parts: dict[int, list[Quarter]], quarters: ByNumber) -> None:
 
 def _stored(row: tuple[object, ...]) -> Quarter:
     _, meetings, time, _, _, before, steps = row
-    return Quarter(meetings, time, before, steps_said(steps))  # type: ignore[arg-type]
+    return Quarter(meetings, time, before, decode_steps(steps))  # type: ignore[arg-type]
 
 
-def _used(number: int, meetings: int, time: Ms, most: int, most_ms: Ms) -> QuarterUsage:
-    return QuarterUsage(meetings, time, most, number * QUARTER_MS + most_ms)
+def _usage(number: int, meetings: int, participant_ms: Ms, peak: int, peak_offset: Ms) -> QuarterUsage:
+    return QuarterUsage(meetings, participant_ms, peak, number * QUARTER_MS + peak_offset)
 
 
-def _whole_used(number: int, quarter: Quarter) -> QuarterUsage:
-    return _used(number, quarter.meetings, quarter.time, *quarter.most)
+def _quarter_usage(number: int, quarter: Quarter) -> QuarterUsage:
+    return _usage(number, quarter.meetings, quarter.participant_ms, *quarter.peak)
 
 
-def _room_used(room: str, quarters: Iterable[QuarterUsage]) -> RoomUsage:
-    meetings, time, most, _ = zip(*quarters, strict=True)
-    return RoomUsage(room, sum(meetings), sum(time), max(most))
+def _room_usage(room: str, quarters: Iterable[QuarterUsage]) -> RoomUsage:
+    meetings, times, peaks, _ = zip(*quarters, strict=True)
+    return RoomUsage(room, sum(meetings), sum(times), max(peaks))
 
 
-def _both(one: RoomUsage, other: RoomUsage) -> RoomUsage:
-    """A room in two times that do not overlap."""
+def _sum(one: RoomUsage, other: RoomUsage) -> RoomUsage:
+    """Return the usage of a room in two times that do not overlap."""
     return RoomUsage(
-        one.room, one.meetings + other.meetings, one.time + other.time, max(one.most, other.most)
+        one.room,
+        one.meetings + other.meetings,
+        one.participant_ms + other.participant_ms,
+        max(one.peak, other.peak),
     )
 
 
-def _pieces(first: int, until: int, scales: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
-    """[first, until) in periods of the longest scale that fits, and of shorter ones at both ends."""
+def _periods(first: int, until: int, scales: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
+    """Yield [first, until) as (scale, first period, end), with the longest scale that fits and shorter ones at both ends."""
     if first >= until:
         return
     scale, *shorter = scales
     begin, end = -(-first // scale), until // scale
     if begin >= end:
         if shorter:
-            yield from _pieces(first, until, tuple(shorter))
+            yield from _periods(first, until, tuple(shorter))
         return
     yield scale, begin, end
-    yield from _pieces(first, begin * scale, tuple(shorter) or (1,))
-    yield from _pieces(end * scale, until, tuple(shorter) or (1,))
+    yield from _periods(first, begin * scale, tuple(shorter) or (1,))
+    yield from _periods(end * scale, until, tuple(shorter) or (1,))
