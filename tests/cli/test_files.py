@@ -74,7 +74,7 @@ def test_only_the_first_twenty_meetings_are_shown(tmp_path):
 COMES_AND_GOES = (("join", 0), ("leave", 60))
 
 
-def test_what_was_found_and_what_was_ignored_is_told_on_standard_error(story):
+def test_the_summary_is_printed_to_standard_error(story):
     assert ask("sessionize", story).stderr.splitlines() == [
         "events                   7  from 2026-01-31 09:00:00.000 to 2026-01-31 09:01:50.000 UTC",
         "rooms                    1",
@@ -88,7 +88,7 @@ def test_what_was_found_and_what_was_ignored_is_told_on_standard_error(story):
     ]
 
 
-def test_quiet_says_nothing_but_the_answer(story):
+def test_quiet_prints_only_the_result(story):
     assert ask("sessionize", story, "--quiet").stderr == ""
 
 
@@ -115,7 +115,7 @@ def test_parquet_does_not_go_to_standard_output(story):
     assert "Parquet is not for the screen: say where with --out DIR" in answer.stderr
 
 
-def test_files_are_written_where_one_says(story, tmp_path):
+def test_files_are_written_to_the_output_directory(story, tmp_path):
     answer = ask("sessionize", story, "--out", tmp_path / "out")
     assert (answer.exit_code, answer.stdout) == (0, "")
     assert names_in(tmp_path / "out") == ["meetings.parquet", "participants.parquet"]
@@ -127,7 +127,7 @@ def test_a_dash_is_standard_input():
     )
 
 
-def test_several_files_are_one(tmp_path, story):
+def test_several_files_are_read_as_one(tmp_path, story):
     pq.write_table(pa.Table.from_pylist([event("leave", "bob", 60, room="green")]), tmp_path / "more.parquet")
     (tmp_path / "more.ndjson").write_text(lines(event("join", "bob", 0, room="green")))
     files = [story, tmp_path / "more.parquet", tmp_path / "more.ndjson"]
@@ -139,7 +139,7 @@ def test_several_files_are_one(tmp_path, story):
 
 
 @pytest.mark.parametrize("moment", ["2026-01-31T09:00:40Z", "2026-01-31T10:00:40+01:00", str(NINE + 40_000)])
-def test_the_moment_that_now_means_is_given_in_either_way(story, moment):
+def test_as_of_accepts_both_forms_of_times(story, moment):
     (meeting,) = json.loads(ask("sessionize", story, "--as-of", moment, "--format", "daily").stdout)["data"]
     assert (meeting["ongoing"], meeting["duration"]) == (True, 40)
 
@@ -153,7 +153,7 @@ def test_the_moment_that_now_means_is_given_in_either_way(story, moment):
         ("--start-alone", "46", 1),
     ],
 )
-def test_the_numbers_of_the_rules_are_given_in_seconds(story, option, seconds, meetings):
+def test_thresholds_are_given_in_seconds(story, option, seconds, meetings):
     answer = ask("sessionize", story, option, seconds, "--format", "ndjson").stdout
     assert len(answer.splitlines()) == meetings
 
@@ -163,17 +163,17 @@ def test_the_reset_is_given_in_seconds(story):
     assert len(answer.splitlines()) == 2
 
 
-def test_little_memory_gives_the_same_answer(story):
+def test_a_memory_limit_gives_the_same_result(story):
     ample = ask("sessionize", story, "--format", "daily").stdout
     assert ask("sessionize", story, "--max-memory", "1KB", "--format", "daily").stdout == ample
 
 
-def test_the_domain_is_that_of_events_that_name_none(story):
+def test_the_domain_option_applies_to_events_without_a_domain(story):
     answer = ask("sessionize", story, "--domain", "acme", "--format", "ndjson").stdout
     assert json.loads(answer)["domain"] == "acme"
 
 
-def test_bad_rows_are_skipped_and_written_beside(story, tmp_path):
+def test_bad_rows_are_skipped_and_written_to_rejected(story, tmp_path):
     story.write_text(lines(*STORY, event("jion", "eve", 0)))
     answer = ask("sessionize", story, "--skip-bad", "--out", tmp_path / "out")
     assert answer.exit_code == 0
@@ -182,7 +182,7 @@ def test_bad_rows_are_skipped_and_written_beside(story, tmp_path):
     assert json.loads(rejected)["line"] == 8
 
 
-def test_the_first_bad_rows_are_shown_if_they_are_kept_nowhere(story):
+def test_the_first_bad_rows_are_printed_if_they_are_not_written(story):
     story.write_text(lines(*STORY, *[event("jion", f"eve-{number}", 0) for number in range(1_002)]))
     answer = ask("sessionize", story, "--skip-bad")
     assert answer.exit_code == 0
@@ -194,7 +194,7 @@ def test_the_first_bad_rows_are_shown_if_they_are_kept_nowhere(story):
     ]
 
 
-def test_few_bad_rows_are_all_shown_with_the_rows_of_tables_by_their_number(tmp_path):
+def test_few_bad_rows_are_all_printed_with_row_numbers(tmp_path):
     rows = [*STORY, event("join", "", 0)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
     assert ask("sessionize", tmp_path / "rows.parquet", "--skip-bad").stderr.splitlines()[-3:] == [
@@ -204,7 +204,7 @@ def test_few_bad_rows_are_all_shown_with_the_rows_of_tables_by_their_number(tmp_
     ]
 
 
-def test_what_a_bad_row_says_does_not_reach_the_terminal_unread(story):
+def test_control_characters_of_a_bad_row_are_escaped(story):
     story.write_text(lines(*STORY, event("\x1b[2J" + 300 * "x", "eve", 0)))
     (shown,) = (
         line for line in ask("sessionize", story, "--skip-bad").stderr.splitlines() if "line 8" in line
@@ -213,7 +213,7 @@ def test_what_a_bad_row_says_does_not_reach_the_terminal_unread(story):
     assert shown.endswith("x…")
 
 
-def test_bad_rows_that_are_kept_are_not_shown(story, tmp_path):
+def test_bad_rows_that_are_written_are_not_printed(story, tmp_path):
     story.write_text(lines(*STORY, event("jion", "eve", 0)))
     assert "left out\n" not in ask("sessionize", story, "--skip-bad", "--out", tmp_path / "out").stderr
     assert ask("sessionize", story, "--skip-bad", "--quiet").stderr == ""
@@ -229,7 +229,7 @@ def refused(*arguments):
     return answer.stderr
 
 
-def test_a_bad_row_is_one_sentence(story):
+def test_a_bad_row_is_one_message(story):
     story.write_text(lines(*STORY, event("jion", "eve", 0), event("join", "", 0)))
     assert refused("sessionize", story) == (
         f"headcount: {story}, line 8: kind must be join, leave or end, not 'jion' (and 1 more bad row);"
@@ -246,20 +246,20 @@ def test_a_bad_row_leaves_no_output(story, tmp_path):
 @pytest.mark.parametrize(
     "command", [["sessionize"], ["explain", "--room", "blue"], ["timeline", "--room", "blue"]]
 )
-def test_a_domain_that_no_id_can_be_made_of_is_one_sentence(story, command):
+def test_an_invalid_domain_is_one_message(story, command):
     assert refused(*command, story, "--domain", "a\0b") == (
         "headcount: domain holds the character U+0000: remove it\n"
     )
 
 
-def test_a_file_that_is_not_there_is_one_sentence():
+def test_a_missing_file_is_one_message():
     assert (
         refused("sessionize", "none.csv")
         == "headcount: none.csv: cannot be opened: no such file or directory\n"
     )
 
 
-def test_rules_that_make_no_sense_are_one_sentence(story):
+def test_invalid_rules_are_one_message(story):
     assert refused("sessionize", story, "--reset-alone", "0") == (
         "headcount: reset_alone_ms must be 1 or more, and less than a lifetime, not 0\n"
     )
@@ -275,7 +275,7 @@ def test_rules_that_make_no_sense_are_one_sentence(story):
         ("--max-memory", "much", "'much' is not a size: give bytes or a unit, like 4GB"),
     ],
 )
-def test_an_option_that_cannot_be_read_is_told_why(story, option, value, reason):
+def test_an_invalid_option_is_reported_with_its_reason(story, option, value, reason):
     assert reason in refused("sessionize", story, option, value)
 
 
@@ -305,7 +305,7 @@ def test_an_interrupt_leaves_no_output(tmp_path):
 
 @pytest.mark.parametrize("form", [[], ["--format", "ndjson"], ["--format", "daily"]])
 @pytest.mark.process
-def test_nobody_reading_is_no_error(story, form):
+def test_a_closed_pipe_is_not_an_error(story, form):
     with command(
         "sessionize", story, "--quiet", *form, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
@@ -315,22 +315,22 @@ def test_nobody_reading_is_no_error(story, form):
 
 @pytest.mark.process
 def test_help_loads_neither_arrow_nor_numba():
-    told = (
+    program = (
         "import sys\n"
         "from headcount.cli import main\n"
         "main(['sessionize', '--help'], standalone_mode=False)\n"
         "print({'numba', 'numpy', 'pyarrow', 'rich'} & set(sys.modules))"
     )
-    answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "set()"
 
 
 @pytest.mark.process
-def test_a_missing_extra_says_what_to_install(story, tmp_path):
+def test_a_missing_extra_is_reported_with_the_package_to_install(story, tmp_path):
     (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError('no pyarrow', name='pyarrow')")
-    told = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from headcount.cli import main; main()"
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from headcount.cli import main; main()"
     answer = subprocess.run(
-        [sys.executable, "-c", told, "sessionize", str(story)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, "sessionize", str(story)], capture_output=True, text=True, check=False
     )
     assert (answer.returncode, answer.stderr) == (
         2,

@@ -7,7 +7,7 @@ from headcount.cli import main
 
 
 class Store:
-    """A store in a folder, and the commands as an operator gives them."""
+    """A store in a folder, used by commands as an operator does."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -17,12 +17,12 @@ class Store:
         given = [*map(str, arguments), "--database", str(self.database)]
         return CliRunner().invoke(main, given, catch_exceptions=False, **options)
 
-    def take(self, source, *files, **options):
-        """Import files of a form."""
+    def import_export(self, source, *files, **options):
+        """Import files of a vendor's export format."""
         return self.run("import", "--source", source, *files, **options)
 
     def meetings(self):
-        """All meetings, each with its participants' names, joins, leaves and how they left."""
+        """All meetings, each with the name, join, leave and left_by of its participants."""
         self.run("export", self.folder / "out", "--format", "ndjson")
         people = self.rows("participants")
         return [

@@ -1,4 +1,4 @@
-"""History as vendors give it comes into the store whole or not at all, and once."""
+"""Imports of vendors' exports: all or nothing, and each event once."""
 
 import gzip
 import json
@@ -18,14 +18,14 @@ BEGIN = 1_772_442_000
 def webhook(event, who, at, **more):
     participant = {"sid": who, "identity": who, "name": who.title(), "joinedAt": str(BEGIN), **more}
     room = {"name": "standup", "sid": "RM_1", "creationTime": str(BEGIN)}
-    said = {"event": f"participant_{event}", "room": room, "participant": participant}
-    return json.dumps(said | {"id": f"EV_{event}_{who}", "createdAt": str(BEGIN + at)})
+    payload = {"event": f"participant_{event}", "room": room, "participant": participant}
+    return json.dumps(payload | {"id": f"EV_{event}_{who}", "createdAt": str(BEGIN + at)})
 
 
 ANN_AND_BOB = "\n".join(
     [webhook("joined", "ann", 0), webhook("joined", "bob", 0), webhook("left", "bob", 60), webhook("left", "ann", 90)]
 )  # fmt: skip
-THEIR_MEETING = (
+ANN_AND_BOBS_MEETING = (
     "standup",
     "09:00:00",
     "09:01:30",
@@ -34,60 +34,60 @@ THEIR_MEETING = (
 
 
 def test_a_log_of_webhooks_becomes_meetings(store):
-    done = store.take("livekit", store.file("log.jsonl", ANN_AND_BOB))
+    done = store.import_export("livekit", store.file("log.jsonl", ANN_AND_BOB))
     assert done.stdout == "4 events taken, 0 known already, 0 left out\n"
-    assert store.meetings() == [THEIR_MEETING]
+    assert store.meetings() == [ANN_AND_BOBS_MEETING]
 
 
-def test_captured_requests_are_read_as_well(store):
-    done = store.take("jitsi", CAPTURE)
+def test_captured_requests_are_imported(store):
+    done = store.import_export("jitsi", CAPTURE)
     assert done.stdout == "6 events taken, 2 known already, 0 left out\n"
     assert store.meetings() == []  # they stay for two seconds
 
 
 def test_the_same_file_again_changes_nothing(store):
     log = store.file("log.jsonl", ANN_AND_BOB)
-    store.take("livekit", log)
-    assert store.take("livekit", log).stdout == "0 events taken, 4 known already, 0 left out\n"
-    assert store.meetings() == [THEIR_MEETING]
+    store.import_export("livekit", log)
+    assert store.import_export("livekit", log).stdout == "0 events taken, 4 known already, 0 left out\n"
+    assert store.meetings() == [ANN_AND_BOBS_MEETING]
 
 
-def test_a_packed_file_is_unpacked_whatever_it_is_called(store):
-    store.take("livekit", store.file("log.1", gzip.compress(ANN_AND_BOB.encode())))
-    assert store.meetings() == [THEIR_MEETING]
+def test_a_gzip_file_is_decompressed_whatever_its_name(store):
+    store.import_export("livekit", store.file("log.1", gzip.compress(ANN_AND_BOB.encode())))
+    assert store.meetings() == [ANN_AND_BOBS_MEETING]
 
 
 def test_standard_input_is_read(store):
-    assert store.take("livekit", "-", input=ANN_AND_BOB).stdout.startswith("4 events taken")
+    assert store.import_export("livekit", "-", input=ANN_AND_BOB).stdout.startswith("4 events taken")
 
 
-def test_history_is_never_late(store):
+def test_imported_events_are_never_late(store):
     first, second = ANN_AND_BOB.splitlines()[0], "\n".join(ANN_AND_BOB.splitlines()[1:])
-    store.take("livekit", store.file("second", second))
-    store.take("livekit", store.file("first", first))
-    assert store.meetings() == [THEIR_MEETING]
+    store.import_export("livekit", store.file("second", second))
+    store.import_export("livekit", store.file("first", first))
+    assert store.meetings() == [ANN_AND_BOBS_MEETING]
 
 
-def test_a_bad_line_is_named_and_nothing_is_taken(store):
+def test_a_bad_line_is_named_and_nothing_is_imported(store):
     good = store.file("good.jsonl", ANN_AND_BOB)
     bad = store.file("bad.jsonl", ANN_AND_BOB + "\n\n{\n[]\n")
-    refused = store.take("livekit", good, bad)
+    refused = store.import_export("livekit", good, bad)
     assert refused.exit_code == 2
     assert f"{bad}, line 6: is no captured request" in refused.stderr
     assert "(and 1 more bad row); --skip-bad leaves such rows out" in refused.stderr
     assert not store.database.exists()
 
 
-def test_bad_lines_are_left_out_if_asked_for(store):
+def test_bad_lines_are_skipped_on_request(store):
     bad = store.file("bad.jsonl", ANN_AND_BOB + "\n{\n")
-    done = store.take("livekit", bad, "--skip-bad")
+    done = store.import_export("livekit", bad, "--skip-bad")
     assert done.stdout == "4 events taken, 0 known already, 1 left out\n"
     assert f"left out: {bad}, line 5: is no captured request" in done.stderr
-    assert store.meetings() == [THEIR_MEETING]
+    assert store.meetings() == [ANN_AND_BOBS_MEETING]
 
 
 def test_only_the_first_bad_lines_are_shown(store):
-    done = store.take("livekit", store.file("bad.jsonl", ANN_AND_BOB + "\n{" * 9), "--skip-bad")
+    done = store.import_export("livekit", store.file("bad.jsonl", ANN_AND_BOB + "\n{" * 9), "--skip-bad")
     assert done.stderr.count("left out: ") == 6
     assert "left out: 4 more bad rows" in done.stderr
 
@@ -95,24 +95,24 @@ def test_only_the_first_bad_lines_are_shown(store):
 RECORDER = "\n".join([webhook("joined", "rec", 0, kind="EGRESS"), webhook("left", "rec", 120, kind="EGRESS")])
 
 
-def test_who_does_not_count_is_left_out_and_told(store):
-    done = store.take("livekit", store.file("log.jsonl", ANN_AND_BOB + "\n" + RECORDER))
+def test_excluded_participants_are_reported(store):
+    done = store.import_export("livekit", store.file("log.jsonl", ANN_AND_BOB + "\n" + RECORDER))
     assert done.stdout == "4 events taken, 0 known already, 2 left out\n"
     assert "left out: 2 of the role recorder (--count recorder takes them in)" in done.stderr
-    assert store.meetings() == [THEIR_MEETING]
+    assert store.meetings() == [ANN_AND_BOBS_MEETING]
 
 
-def test_who_does_not_count_counts_if_asked_for(store):
+def test_excluded_participants_count_on_request(store):
     log = store.file("log.jsonl", ANN_AND_BOB + "\n" + RECORDER)
-    done = store.take("livekit", log, "--count", "recorder")
+    done = store.import_export("livekit", log, "--count", "recorder")
     assert done.stdout == "6 events taken, 0 known already, 0 left out\n"
     assert store.meetings()[0][2] == "09:02:00"
 
 
-def test_our_own_dump_in_dailys_form_comes_to_the_same_meetings(store):
+def test_an_export_of_headcount_in_dailys_form_gives_the_same_meetings(store):
     monday = str(ROOT / "docs/examples/monday.csv")
     dump = CliRunner().invoke(main, ["sessionize", monday, "--format", "daily", "--quiet"]).stdout
-    store.take("daily-meetings", store.file("dump.json", dump))
+    store.import_export("daily-meetings", store.file("dump.json", dump))
     assert [(room, start, end) for room, start, end, _ in store.meetings()] == [
         ("standup", "09:00:00", "09:22:00"),
         ("standup", "09:22:00", "09:45:00"),
@@ -120,7 +120,7 @@ def test_our_own_dump_in_dailys_form_comes_to_the_same_meetings(store):
 
 
 @pytest.mark.parametrize("files", [("--source", "livekit", "log.jsonl"), ("events.ndjson",)])
-def test_what_nobody_closed_is_closed_as_the_service_would_and_as_rebuilding_does(store, files):
+def test_open_stays_are_closed_as_by_the_service_and_by_a_rebuild(store, files):
     store.file("log.jsonl", webhook("joined", "ann", 0))
     joined = {
         "room": "standup",
@@ -136,14 +136,14 @@ def test_what_nobody_closed_is_closed_as_the_service_would_and_as_rebuilding_doe
     assert store.run("rebuild", "--check", "--max-stay-s", 3600).exit_code == 0
 
 
-def test_a_later_dump_overturns_what_was_guessed_of_a_meeting_that_went_on(store):
+def test_a_later_export_overrides_inferred_leaves_of_an_ongoing_meeting(store):
     who = {"participant_id": "p1", "user_id": None, "user_name": "Ann", "join_time": BEGIN}
     meeting = {"id": "m1", "room": "standup", "start_time": BEGIN, "max_participants": 1}
     early = meeting | {"ongoing": True, "duration": 60, "participants": [who | {"duration": 60}]}
     late = meeting | {"ongoing": False, "duration": 90, "participants": [who | {"duration": 90}]}
-    store.take("daily-meetings", store.file("early", json.dumps(early)))
+    store.import_export("daily-meetings", store.file("early", json.dumps(early)))
     assert store.meetings()[0][3] == [("Ann", "09:00:00", "09:01:00", "timeout")]
-    store.take("daily-meetings", store.file("late", json.dumps(late)))
+    store.import_export("daily-meetings", store.file("late", json.dumps(late)))
     assert store.meetings()[0][3] == [("Ann", "09:00:00", "09:01:30", "reported")]
 
 
@@ -151,8 +151,8 @@ ZOOM = ROOT / "docs/examples/zoom-report.csv"
 ZONE = ("--zone", "Europe/Berlin")
 
 
-def test_a_report_of_zoom_becomes_a_meeting(store):
-    done = store.take("zoom-report", ZOOM, *ZONE)
+def test_a_zoom_report_becomes_a_meeting(store):
+    done = store.import_export("zoom-report", ZOOM, *ZONE)
     assert done.stdout == "3 events taken, 0 known already, 1 left out\n"
     assert store.meetings() == [
         (
@@ -168,40 +168,44 @@ def test_a_report_of_zoom_becomes_a_meeting(store):
     ]
 
 
-def test_a_report_again_changes_nothing_whatever_the_order_of_its_rows(store):
-    store.take("zoom-report", ZOOM, *ZONE)
+def test_a_report_imported_again_changes_nothing_in_any_order_of_its_rows(store):
+    store.import_export("zoom-report", ZOOM, *ZONE)
     head, rows = ZOOM.read_text().splitlines()[:4], ZOOM.read_text().splitlines()[4:]
     turned = store.file("turned.csv", "\n".join([*head, *reversed(rows)]))
-    assert store.take("zoom-report", turned, *ZONE).stdout.startswith("0 events taken, 3 known already")
+    assert store.import_export("zoom-report", turned, *ZONE).stdout.startswith(
+        "0 events taken, 3 known already"
+    )
 
 
-def test_without_a_zone_nothing_is_taken(store):
-    refused = store.take("zoom-report", ZOOM)
+def test_without_a_zone_nothing_is_imported(store):
+    refused = store.import_export("zoom-report", ZOOM)
     assert (refused.exit_code, store.database.exists()) == (2, False)
     assert "say where clocks showed them, like --zone Europe/Berlin" in refused.stderr
 
 
 def test_an_unknown_zone_is_refused(store):
-    refused = store.take("zoom-report", ZOOM, "--zone", "Berlin")
+    refused = store.import_export("zoom-report", ZOOM, "--zone", "Berlin")
     assert (refused.exit_code, "no zone is called 'Berlin'" in refused.stderr) == (2, True)
 
 
-def test_a_waiting_room_counts_if_asked_for(store):
-    assert store.take("zoom-report", ZOOM, *ZONE, "--count", "hidden").stdout.startswith("4 events taken")
+def test_a_waiting_room_counts_on_request(store):
+    assert store.import_export("zoom-report", ZOOM, *ZONE, "--count", "hidden").stdout.startswith(
+        "4 events taken"
+    )
 
 
 def test_a_recording_of_bigbluebutton_becomes_a_meeting(store):
-    store.take("bbb-events", ROOT / "docs/examples/bbb-events.xml", "--room", "maths")
+    store.import_export("bbb-events", ROOT / "docs/examples/bbb-events.xml", "--room", "maths")
     assert store.meetings() == [
         ("maths", "09:00:00", "09:01:00", [("Ann", "09:00:00", "09:01:00", "room_ended")])
     ]
 
 
-def test_the_end_of_one_meeting_ends_no_other_under_the_same_name(store):
+def test_the_end_of_a_meeting_ends_no_other_of_the_same_name(store):
     """Two meetings of BigBlueButton that the operator calls by one name, one within the other."""
     one = (ROOT / "docs/examples/bbb-events.xml").read_text()
     long = one.replace("7b64", "aaaa").replace("w_7es", "w_long").replace("1772442060000", "1772442600000")
-    store.take("bbb-events", store.file("a.xml", one), store.file("b.xml", long), "--room", "maths")
+    store.import_export("bbb-events", store.file("a.xml", one), store.file("b.xml", long), "--room", "maths")
     (meeting,) = store.meetings()
     assert sorted(leave for _, _, leave, _ in meeting[3]) == ["09:01:00", "09:10:00"]
 
@@ -220,21 +224,24 @@ def test_the_end_of_one_meeting_ends_no_other_under_the_same_name(store):
         ),
     ],
 )
-def test_a_file_that_is_none_is_refused(store, content, words):
+def test_an_invalid_file_is_refused(store, content, words):
     file = store.file("log.jsonl", content)
-    refused = store.take("livekit", file)
+    refused = store.import_export("livekit", file)
     assert (refused.exit_code, refused.stderr.startswith(f"headcount: {file}: ")) == (2, True)
     assert words in refused.stderr
 
 
-def test_a_file_that_is_not_there_is_refused(store):
-    assert "cannot be opened: no such file or directory" in store.take("livekit", "gone.jsonl").stderr
-    assert "is a directory: name the files in it" in store.take("livekit", store.folder).stderr
+def test_a_missing_file_is_refused(store):
+    assert (
+        "cannot be opened: no such file or directory"
+        in store.import_export("livekit", "missing.jsonl").stderr
+    )
+    assert "is a directory: name the files in it" in store.import_export("livekit", store.folder).stderr
 
 
-def test_a_time_to_come_is_refused(store):
+def test_an_event_in_the_future_is_refused(store):
     log = ANN_AND_BOB.replace(str(BEGIN), str(BEGIN + 900_000_000))
-    assert "which is yet to come" in store.take("livekit", store.file("log.jsonl", log)).stderr
+    assert "which is yet to come" in store.import_export("livekit", store.file("log.jsonl", log)).stderr
 
 
 @pytest.mark.parametrize(
@@ -249,12 +256,12 @@ def test_a_time_to_come_is_refused(store):
         (["--count", "recorder"], "--count belongs to --source"),
     ],
 )  # fmt: skip
-def test_options_that_make_no_sense_are_refused(store, options, words):
+def test_options_that_contradict_each_other_are_refused(store, options, words):
     refused = store.run("import", store.file("log.jsonl", ANN_AND_BOB), *options)
     assert refused.exit_code == 2
     assert words in refused.stderr
 
 
 @pytest.mark.parametrize("kind", sorted(EXPORT_FORMATS.keys() - SOURCES.keys()))
-def test_every_form_is_on_the_page(kind):
+def test_every_export_format_is_documented(kind):
     assert f"| `{kind}` |" in (ROOT / "docs/history.md").read_text()
