@@ -9,8 +9,6 @@ from headcount.dashboard.charts import (
     Person,
     Presence,
     Run,
-    Spark,
-    Steps,
     Strip,
     Timeline,
     Unit,
@@ -19,8 +17,6 @@ from headcount.dashboard.charts import (
     bars,
     heat_calendar,
     hour_weekday,
-    spark,
-    steps,
     strip,
     timeline,
     timeline_rows,
@@ -113,15 +109,6 @@ STRIP = Strip(
     at(2026, 11, 23, 10),
     BERLIN,
 )
-SPARK = Spark("Meetings this week", MEETINGS, [3, 5, 4, 9, 7, 12, 8])
-STEPS = Steps(
-    "Meetings at once",
-    MEETINGS,
-    [(NINE + n * 7 * MINUTE, n * n % 9) for n in range(40)],
-    NINE + 5 * HOUR,
-    BERLIN,
-)
-
 CHARTS = {
     "timeline": timeline(MEETING, "timeline"),
     "timeline-ended": timeline(ENDED, "ended"),
@@ -132,6 +119,4 @@ CHARTS = {
     "bars-days": bars(DAYS, "days"),
     "bars-hours": bars(HOURS, "hours"),
     "strip": strip(STRIP, "strip"),
-    "spark": spark(SPARK, "spark"),
-    "steps": steps(STEPS, "steps"),
 }

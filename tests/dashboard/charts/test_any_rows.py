@@ -94,15 +94,6 @@ def drawn_peak(root):
     return (base - top) / (base - high) * value
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10_000)), max_size=60), names, zones)
-def test_any_step_chart_is_well_formed(pairs, title, zone):
-    given_steps = sorted({NINE + at: many for at, many in pairs}.items())
-    data = charts.Steps(title, MEETINGS, given_steps, NINE + 10**9, zone)
-    parse_chart(charts.steps(data, "a"))
-    assert len(charts.steps_table(data).rows) == len(given_steps)
-
-
 @given(st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 10_000)), min_size=1, max_size=300))
 def test_thinned_steps_keep_the_highest_the_lowest_and_the_last_value(pairs):
     steps = sorted((x / 1_000, many) for x, many in pairs)
@@ -148,7 +139,6 @@ def test_any_bar_chart_is_well_formed(values, title, zone, every, width):
     )
     root = parse_chart(charts.bars(data, "a", width))
     assert len(all_of(root, "rect", "chart-bar")) == sum(value > 0 for value in values)
-    assert len(charts.bars_table(data).rows) == len(values)
 
 
 @settings(max_examples=40, deadline=None)
@@ -168,13 +158,6 @@ def test_any_strip_is_well_formed(runs, now, title, zone):
     assert len(charts.strip_table(data).rows) <= len(meetings)
 
 
-@given(st.lists(amounts, max_size=40), names)
-def test_any_sparkline_is_well_formed(values, title):
-    data = charts.Spark(title, MEETINGS, values)
-    parse_chart(charts.spark(data, "a"))
-    assert len(charts.spark_table(data).rows) == len(values)
-
-
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
 def test_a_hostile_name_is_only_text_and_does_not_change_the_direction(name):
     stay = charts.Presence(NINE, NINE + HOUR)
@@ -190,12 +173,15 @@ def test_a_hostile_name_is_only_text_and_does_not_change_the_direction(name):
     assert not plain or name in texts
 
 
+WEEK = charts.Week("t", MEETINGS, [[0.0] * 24] * 7)
+
+
 def test_templates_do_not_escape_a_chart_again():
-    picture = charts.spark(charts.Spark("t", MEETINGS, [1]), "a")
-    assert picture.__html__() == picture
-    assert not hasattr(charts.spark_table(charts.Spark("t", MEETINGS, [1])), "__html__")
+    chart = charts.hour_weekday(WEEK, "a")
+    assert chart.__html__() == chart
+    assert not hasattr(charts.hour_weekday_table(WEEK), "__html__")
 
 
 def test_an_invalid_id_is_rejected():
     with pytest.raises(AssertionError):
-        charts.spark(charts.Spark("t", MEETINGS, [1]), 'a" onload="x')
+        charts.hour_weekday(WEEK, 'a" onload="x')

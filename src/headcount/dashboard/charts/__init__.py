@@ -5,7 +5,7 @@ no colors: `static/charts.css` has them, for light and dark. Each chart takes a 
 Must not read the store, nor know pages.
 """
 
-from headcount.dashboard.charts.bar_charts import Bars, bars, bars_table
+from headcount.dashboard.charts.bar_charts import Bars, bars
 from headcount.dashboard.charts.heat import (
     Week,
     Year,
@@ -14,8 +14,6 @@ from headcount.dashboard.charts.heat import (
     hour_weekday,
     hour_weekday_table,
 )
-from headcount.dashboard.charts.sparks import Spark, spark, spark_table
-from headcount.dashboard.charts.step_charts import Steps, steps, steps_table
 from headcount.dashboard.charts.strips import Run, Strip, strip, strip_table
 from headcount.dashboard.charts.svg import Markup, Rows, Unit
 from headcount.dashboard.charts.timelines import (
@@ -38,23 +36,16 @@ __all__ = [
     "Presence",
     "Rows",
     "Run",
-    "Spark",
-    "Steps",
     "Strip",
     "Timeline",
     "Unit",
     "Week",
     "Year",
     "bars",
-    "bars_table",
     "heat_calendar",
     "heat_calendar_table",
     "hour_weekday",
     "hour_weekday_table",
-    "spark",
-    "spark_table",
-    "steps",
-    "steps_table",
     "strip",
     "strip_table",
     "timeline",

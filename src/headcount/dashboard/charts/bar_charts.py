@@ -20,7 +20,6 @@ from headcount.dashboard.charts.axes import (
 )
 from headcount.dashboard.charts.svg import (
     Markup,
-    Rows,
     Unit,
     element,
     joined,
@@ -70,15 +69,6 @@ def bars(data: Bars, name: str, width: float = 960) -> Markup:
             for position, (at, value) in enumerate(data.values)
         ),
         _times(data, pitch, right, bottom + 17),
-    )
-
-
-def bars_table(data: Bars) -> Rows:
-    """Return the values as a table."""
-    form = "%Y-%m-%d" if data.every == "day" else "%Y-%m-%d %H:%M"
-    return Rows(
-        (f"{data.every} ({data.zone})", data.unit.many),
-        [(local(at, data.zone).strftime(form), value) for at, value in data.values],
     )
 
 

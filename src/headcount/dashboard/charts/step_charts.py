@@ -5,7 +5,6 @@ last value, so that no peak disappears. Must not know what the number is.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import groupby
 from typing import Final
@@ -16,10 +15,8 @@ from headcount.dashboard.charts.axes import (
     TimeScale,
     count_axis,
     count_ticks,
-    time_axis,
-    time_ticks,
 )
-from headcount.dashboard.charts.svg import Markup, Rows, Unit, element, joined, label, number, picture
+from headcount.dashboard.charts.svg import Markup, element, joined, label, number
 from headcount.dashboard.charts.text_width import fitted, width_of
 from headcount.dashboard.sanitize import local_text
 from headcount.kernel.events import Ms
@@ -27,46 +24,7 @@ from headcount.kernel.events import Ms
 Step = tuple[Ms, int]
 """A time, and the number from then on."""
 
-_LEFT: Final = 48
-_RIGHT: Final = 24
-_TOP: Final = 12
-_PLOT_HEIGHT: Final = 140
-_AXIS_HEIGHT: Final = 24
 _MAX_STEPS_IN_COLUMN: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """Steps of a number until `end`."""
-
-    title: str
-    unit: Unit
-    steps: Sequence[Step]
-    end: Ms
-    zone: tzinfo
-
-
-def steps(data: Steps, name: str, width: float = 960) -> Markup:
-    """Return the chart."""
-    start = data.steps[0][0] if data.steps else data.end - 1
-    scale = TimeScale(start, max(data.end, start + 1), _LEFT, width - _RIGHT)
-    bottom = _TOP + _PLOT_HEIGHT
-    drawn, _ = step_chart(data.steps, scale, _TOP, bottom)
-    return picture(
-        name,
-        (width, bottom + _AXIS_HEIGHT),
-        (data.title, f"At most {data.unit.of(peak(data.steps))} at once, {range_text(scale, data.zone)}."),
-        time_axis(time_ticks(scale, data.zone), _TOP, bottom, bottom + 17),
-        drawn,
-    )
-
-
-def steps_table(data: Steps) -> Rows:
-    """Return the steps as a table."""
-    return Rows(
-        (f"from ({data.zone})", data.unit.many),
-        [(local_text(at, data.zone), count) for at, count in data.steps],
-    )
 
 
 def peak(values: Iterable[Step]) -> int:

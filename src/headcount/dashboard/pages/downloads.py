@@ -147,8 +147,8 @@ def _all_meetings(
     view: View, meeting_filter: MeetingFilter, *, ascending: bool = False
 ) -> Iterator[MeetingRow]:
     """All meetings that match, read in batches."""
-    answers, after = view.context.store.meetings, None
-    while rows := answers.page(
+    meetings, after = view.context.store.meetings, None
+    while rows := meetings.page(
         view.domain, meeting_filter, Page(_BATCH_SIZE, after=after, ascending=ascending), view.now
     ):
         yield from rows

@@ -67,9 +67,9 @@ class Live(NamedTuple):
 
 async def page(view: View) -> Response:
     """GET /dashboard."""
-    answers = view.context.store.meetings
+    meetings = view.context.store.meetings
     live = await _load(view)
-    has_events = bool(live.people) or await asyncio.to_thread(answers.has_events, view.domain)
+    has_events = bool(live.people) or await asyncio.to_thread(meetings.has_events, view.domain)
     return render(view, "live.html", live=live, has_events=has_events, max_names=_MAX_NAMES)
 
 
@@ -93,10 +93,10 @@ async def _load(view: View) -> Live:
     return await asyncio.to_thread(load, view.context.store.meetings, view.domain, view.now)
 
 
-def load(answers: Meetings, domain: str, now: Ms) -> Live:
+def load(meetings: Meetings, domain: str, now: Ms) -> Live:
     """Return the content of the page. Of very many rooms, those with the most participants are listed."""
-    present, ids = answers.presence(domain)
-    starts = {row.id: row.start for row in _ongoing(answers, domain, now)} if ids else {}
+    present, ids = meetings.presence(domain)
+    starts = {row.id: row.start for row in _ongoing(meetings, domain, now)} if ids else {}
     all_rooms = [
         _room(name, list(people), ids.get(name), starts)
         for name, people in groupby(present, key=itemgetter(0))
@@ -104,7 +104,7 @@ def load(answers: Meetings, domain: str, now: Ms) -> Live:
     largest = sorted(all_rooms, key=lambda room: (-room.number, room.since, room.name))[:_MAX_ROOMS]
     stale = [(row[0], participant_of(row)) for row in present if now - row[1] > _STALE_AFTER_MS]
     return Live(
-        largest, len(present), len(all_rooms), len(ids), _longest_alone(answers, domain, all_rooms, now),
+        largest, len(present), len(all_rooms), len(ids), _longest_alone(meetings, domain, all_rooms, now),
         sorted(stale, key=lambda entry: entry[1].join)[:_MAX_STALE],
     )  # fmt: skip
 
@@ -114,8 +114,8 @@ def participant_of(row: PresenceRow) -> Participant:
     return Participant(name or user_id or participant_id, participant_id, user_id, join)
 
 
-def _ongoing(answers: Meetings, domain: str, now: Ms) -> list[MeetingRow]:
-    return answers.page(domain, MeetingFilter(ongoing=True), Page(limit=_MAX_MEETINGS), now)
+def _ongoing(meetings: Meetings, domain: str, now: Ms) -> list[MeetingRow]:
+    return meetings.page(domain, MeetingFilter(ongoing=True), Page(limit=_MAX_MEETINGS), now)
 
 
 def _room(name: str, people: Sequence[PresenceRow], meeting_id: str | None, starts: dict[str, Ms]) -> Room:
@@ -124,7 +124,7 @@ def _room(name: str, people: Sequence[PresenceRow], meeting_id: str | None, star
     return Room(name, meeting_id, since, [participant_of(row) for row in people[:_MAX_NAMES]], len(people))
 
 
-def _longest_alone(answers: Meetings, domain: str, rooms: Iterable[Room], now: Ms) -> Alone | None:
+def _longest_alone(meetings: Meetings, domain: str, rooms: Iterable[Room], now: Ms) -> Alone | None:
     """The longest time alone. Nobody is alone for longer than they are connected, so few rooms are looked at."""
     single = sorted((room for room in rooms if room.number == 1), key=lambda room: room.people[0].join)
     longest: Alone | None = None
@@ -132,7 +132,7 @@ def _longest_alone(answers: Meetings, domain: str, rooms: Iterable[Room], now: M
         participant = room.people[0]
         if longest is not None and participant.join >= longest.since:
             break
-        stays = answers.stays_between(domain, room.name, participant.join, now)
+        stays = meetings.stays_between(domain, room.name, participant.join, now)
         last_leave = max((stay.leave for stay in stays if stay.leave is not None), default=participant.join)
         since = max(participant.join, last_leave)
         if longest is None or since < longest.since:

@@ -116,15 +116,15 @@ async def more(view: View) -> Response:
 
 def find(view: View) -> tuple[MeetingRow, str]:
     """Return the meeting of the address, and the id in the address if that meeting was replaced. Raise `NotFound`."""
-    answers, domain = view.context.store.meetings, view.domain
+    meetings, domain = view.context.store.meetings, view.domain
     meeting_id: str = view.request.path_params["id"]
-    meeting = None if "\0" in meeting_id else answers.meeting(domain, meeting_id)
+    meeting = None if "\0" in meeting_id else meetings.meeting(domain, meeting_id)
     if meeting is not None:
         return meeting, ""
-    replaced = None if "\0" in meeting_id else answers.superseded(domain, meeting_id)
+    replaced = None if "\0" in meeting_id else meetings.superseded(domain, meeting_id)
     if replaced is None:
         raise NotFound(TEXTS("meeting.unknown", id=meeting_id[:50]))
-    successor = answers.meeting_at(domain, replaced.room, replaced.start)
+    successor = meetings.meeting_at(domain, replaced.room, replaced.start)
     if successor is None:
         when = local(replaced.superseded, view.zone)
         raise NotFound(TEXTS("meeting.removed", at=f"{when:%d %b %Y} {clock(when)}"))
@@ -133,11 +133,11 @@ def find(view: View) -> tuple[MeetingRow, str]:
 
 def load(view: View, meeting: MeetingRow) -> tuple[MeetingDetails, Sequence[Entry]]:
     """Return what is shown of a meeting, and its entries."""
-    answers = view.context.store.meetings
-    entries = answers.entries([meeting])[meeting.id]
+    meetings = view.context.store.meetings
+    entries = meetings.entries([meeting])[meeting.id]
     people = attendees_of(meeting, entries, view.now)
-    row = row_of(answers, meeting, entries, len(people), view.now)
-    return MeetingDetails(row, people, *_neighbors(answers, meeting, view.now)), entries
+    row = row_of(meetings, meeting, entries, len(people), view.now)
+    return MeetingDetails(row, people, *_neighbors(meetings, meeting, view.now)), entries
 
 
 def attendees_of(meeting: MeetingRow, entries: Sequence[Entry], now: Ms) -> list[Attendee]:
@@ -165,11 +165,11 @@ def _attendee(person: Person, duration_ms: Ms, inferred: set[tuple[str | None, s
     )
 
 
-def _neighbors(answers: Meetings, meeting: MeetingRow, now: Ms) -> tuple[str | None, str | None]:
+def _neighbors(meetings: Meetings, meeting: MeetingRow, now: Ms) -> tuple[str | None, str | None]:
     """The ids of the meetings of the room before and after this one."""
     same_room = MeetingFilter(room=meeting.room)
-    earlier = answers.page(meeting.domain, same_room, Page(1, after=meeting), now)
-    later = answers.page(meeting.domain, same_room, Page(1, after=meeting, ascending=True), now)
+    earlier = meetings.page(meeting.domain, same_room, Page(1, after=meeting), now)
+    later = meetings.page(meeting.domain, same_room, Page(1, after=meeting, ascending=True), now)
     return (earlier[0].id if earlier else None), (later[0].id if later else None)
 
 

@@ -88,51 +88,51 @@ async def as_json(view: View) -> Response:
 
 def load(view: View) -> MeetingTable:
     """Return the page of the table that the address selects."""
-    answers, domain = view.context.store.meetings, view.domain
+    meetings, domain = view.context.store.meetings, view.domain
     meeting_filter = filter_of(view.query, view)
     if query.choice(view.query, "sort", tuple(_SORT_KEYS)) != "start":
         return _load_sorted(view, meeting_filter)
     ascending = query.choice(view.query, "order", _ORDERS) == "asc"
-    after, before = (_cursor(answers, domain, view.query, name) for name in ("after", "before"))
+    after, before = (_cursor(meetings, domain, view.query, name) for name in ("after", "before"))
     if after is not None and before is not None:
         raise BadInput(TEXTS("query.choice", name="after", among="after, before", given="both"))
     selected = Page(_PAGE_SIZE + 1, after=after, before=before, ascending=ascending)
-    rows = answers.page(domain, meeting_filter, selected, view.now)
+    rows = meetings.page(domain, meeting_filter, selected, view.now)
     has_more = len(rows) > _PAGE_SIZE
     rows = rows[1:] if has_more and before is not None else rows[:_PAGE_SIZE]
     first, last = (rows[0].id, rows[-1].id) if rows else (None, None)
     has_newer = has_more if before is not None else after is not None
     has_older = True if before is not None else has_more
     is_cheap = meeting_filter.min_participants is None and meeting_filter.min_duration is None
-    total = answers.count(domain, meeting_filter, view.now) if is_cheap else None
+    total = meetings.count(domain, meeting_filter, view.now) if is_cheap else None
     return MeetingTable(
-        rows_of(answers, rows, view.now), total, first if has_newer else None, last if has_older else None
+        rows_of(meetings, rows, view.now), total, first if has_newer else None, last if has_older else None
     )
 
 
 def _load_sorted(view: View, meeting_filter: MeetingFilter) -> MeetingTable:
     """The table in another order than that of start times. It needs all rows, so they are limited."""
-    answers = view.context.store.meetings
-    meetings = answers.page(view.domain, meeting_filter, Page(_MAX_SORTED + 1), view.now)
-    if len(meetings) > _MAX_SORTED:
+    meetings = view.context.store.meetings
+    found = meetings.page(view.domain, meeting_filter, Page(_MAX_SORTED + 1), view.now)
+    if len(found) > _MAX_SORTED:
         raise BadInput(TEXTS("meetings.too_many", most=f"{_MAX_SORTED:,}"))
     key = _SORT_KEYS[view.query["sort"]]
     descending = query.choice(view.query, "order", _ORDERS) == "desc"
-    rows = rows_of(answers, meetings, view.now)
+    rows = rows_of(meetings, found, view.now)
     rows.sort(key=lambda row: key(row, view.now), reverse=descending)
     return MeetingTable(rows, len(rows), None, None)
 
 
-def rows_of(answers: Meetings, meetings: Sequence[MeetingRow], now: Ms) -> list[Row]:
+def rows_of(meetings: Meetings, rows: Sequence[MeetingRow], now: Ms) -> list[Row]:
     """Return the rows of these meetings."""
-    entries = answers.entries(meetings)
+    entries = meetings.entries(rows)
     return [
-        row_of(answers, meeting, entries[meeting.id], len(people_in(entries[meeting.id], now)), now)
-        for meeting in meetings
+        row_of(meetings, meeting, entries[meeting.id], len(people_in(entries[meeting.id], now)), now)
+        for meeting in rows
     ]
 
 
-def row_of(answers: Meetings, meeting: MeetingRow, entries: Sequence[Entry], people: int, now: Ms) -> Row:
+def row_of(meetings: Meetings, meeting: MeetingRow, entries: Sequence[Entry], people: int, now: Ms) -> Row:
     """Return the row of a meeting with these entries of so many people."""
     until = NEVER if meeting.end is None else meeting.end
     return Row(
@@ -145,7 +145,7 @@ def row_of(answers: Meetings, meeting: MeetingRow, entries: Sequence[Entry], peo
         meeting.max_participants,
         sum((now if entry.leave is None else entry.leave) - entry.join for entry in entries),
         any(entry.left_by in INFERRED for entry in entries),
-        bool(answers.corrections(meeting.domain, meeting.room, meeting.start, until)),
+        bool(meetings.corrections(meeting.domain, meeting.room, meeting.start, until)),
         meeting.carried_join is not None,
     )
 
@@ -168,12 +168,12 @@ def filter_of(params: Mapping[str, str], view: View) -> MeetingFilter:
 
 
 def _cursor(
-    answers: Meetings, domain: str, params: Mapping[str, str], name: str
+    meetings: Meetings, domain: str, params: Mapping[str, str], name: str
 ) -> MeetingRow | SupersededMeeting | None:
     meeting_id = query.text(params, name)
     if meeting_id is None:
         return None
-    cursor = answers.meeting(domain, meeting_id) or answers.superseded(domain, meeting_id)
+    cursor = meetings.meeting(domain, meeting_id) or meetings.superseded(domain, meeting_id)
     if cursor is None:
         raise BadInput(TEXTS("meeting.unknown", id=meeting_id[:50]))
     return cursor

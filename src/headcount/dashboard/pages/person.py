@@ -69,20 +69,20 @@ async def as_json(view: View) -> Response:
 
 def load(view: View) -> PersonDetails:
     """Return what is shown of the user in the address. Raise `NotFound`."""
-    answers, domain = view.context.store.meetings, view.domain
+    meetings, domain = view.context.store.meetings, view.domain
     user = query.text(view.query, "id")
     all_meetings = MeetingFilter(user_id=user)
-    total = 0 if user is None else answers.count(domain, all_meetings, view.now)
+    total = 0 if user is None else meetings.count(domain, all_meetings, view.now)
     if user is None or not total:
         raise NotFound(TEXTS("person.unknown"))
     month_start = view.now - _MONTH_MS
     in_month = MeetingFilter(user_id=user, runs_from=month_start)
-    rows = answers.page(domain, in_month, Page(_MAX_MEETINGS_IN_MONTH), view.now)
+    rows = meetings.page(domain, in_month, Page(_MAX_MEETINGS_IN_MONTH), view.now)
     if len(rows) < _MAX_LISTED:
-        rows = answers.page(domain, all_meetings, Page(_MAX_LISTED), view.now)
+        rows = meetings.page(domain, all_meetings, Page(_MAX_LISTED), view.now)
     attended = attended_by(view, user, rows)
     name = next((meeting.name for meeting in attended if meeting.name), None)
-    present, _ = answers.presence(domain)
+    present, _ = meetings.presence(domain)
     return PersonDetails(
         user,
         name or user,

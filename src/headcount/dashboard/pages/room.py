@@ -79,23 +79,23 @@ async def as_json(view: View) -> Response:
 
 def load(view: View) -> RoomDetails:
     """Return what is shown of the room in the address. Raise `NotFound`."""
-    answers, domain = view.context.store.meetings, view.domain
+    meetings, domain = view.context.store.meetings, view.domain
     room = query.text(view.query, "name")
-    if room is None or not answers.has_room(domain, room):
+    if room is None or not meetings.has_room(domain, room):
         raise NotFound(TEXTS("room.unknown"))
-    present, _ = answers.presence(domain, room)
+    present, _ = meetings.presence(domain, room)
     of_room = MeetingFilter(room=room)
-    latest = answers.page(domain, of_room, Page(_MAX_LISTED), view.now)
+    latest = meetings.page(domain, of_room, Page(_MAX_LISTED), view.now)
     return RoomDetails(
         room,
         [participant_of(row) for row in present],
-        answers.count(domain, of_room, view.now),
-        rows_of(answers, latest, view.now),
+        meetings.count(domain, of_room, view.now),
+        rows_of(meetings, latest, view.now),
     )
 
 
 def _charts(view: View, room: str) -> RoomCharts:
-    usage, answers, domain = view.context.store.usage, view.context.store.meetings, view.domain
+    usage, meetings, domain = view.context.store.usage, view.context.store.meetings, view.domain
     today = local(view.now, view.zone).date()
     year_start = query.start_of(today.replace(month=1, day=1), view.zone)
     weeks_start = query.start_of(today - timedelta(days=7 * _WEEKS - 1), view.zone)
@@ -104,15 +104,13 @@ def _charts(view: View, room: str) -> RoomCharts:
     quarters = usage.by_quarter(domain, room, days[0] // QUARTER_MS, days[-1] // QUARTER_MS, view.now)
     recent_days = [day for day in days if day >= weeks_start]
     recent = {number: used for number, used in quarters.items() if number * QUARTER_MS >= weeks_start}
-    meetings = answers.page(
-        domain, MeetingFilter(room=room, runs_from=strip_start), Page(_MAX_RUNS), view.now
-    )
+    runs = meetings.page(domain, MeetingFilter(room=room, runs_from=strip_start), Page(_MAX_RUNS), view.now)
     return RoomCharts(
         Strip(
             TEXTS("usage.room_strip", room=room),
             [
                 Run(meeting.start, meeting.end, TEXTS("room.run", n=meeting.max_participants))
-                for meeting in meetings
+                for meeting in runs
             ],
             view.now,
             view.zone,

@@ -47,11 +47,11 @@ async def people(view: View) -> Response:
 
 def search(view: View, text: str) -> Results:
     """Return the rooms and users whose names or ids start with a text, or the meeting of that id."""
-    answers, domain = view.context.store.meetings, view.domain
-    if answers.meeting(domain, text) or answers.superseded(domain, text):
+    meetings, domain = view.context.store.meetings, view.domain
+    if meetings.meeting(domain, text) or meetings.superseded(domain, text):
         return Results([], [], view.url(f"/meetings/{text}"))
-    rooms = answers.rooms_by_prefix(domain, text, _MAX_RESULTS)
-    users = answers.users_by_prefix(domain, text, _MAX_RESULTS)
+    rooms = meetings.rooms_by_prefix(domain, text, _MAX_RESULTS)
+    users = meetings.users_by_prefix(domain, text, _MAX_RESULTS)
     redirect = None
     if rooms[:1] == [text]:
         redirect = view.url("/room", name=text)

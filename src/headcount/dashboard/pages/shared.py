@@ -88,12 +88,12 @@ def handlers(context: PageContext) -> Mapping[str, Handler]:
     return {"/shared/{token}": shared, "/shared/{token}/meetings/{id}": meeting_of_room}
 
 
-def load_room(answers: Meetings, share: AccessToken, now: Ms) -> SharedRoom:
+def load_room(meetings: Meetings, share: AccessToken, now: Ms) -> SharedRoom:
     """Return the latest meetings of a shared room, without names."""
     room = share.subject or ""
     recent = MeetingFilter(room=room, runs_from=now - _ROOM_HISTORY_MS)
     selected = Page(limit=_MAX_MEETINGS)
-    with answers.page_with_participants(share.domain, recent, selected, now, _MAX_ENTRIES_AT_ONCE) as listed:
+    with meetings.page_with_participants(share.domain, recent, selected, now, _MAX_ENTRIES_AT_ONCE) as listed:
         known = listed.entries
         rows = [
             RoomRow(
@@ -112,15 +112,15 @@ def load_room(answers: Meetings, share: AccessToken, now: Ms) -> SharedRoom:
 def _load_meeting(view: View, share: AccessToken, meeting_id: str) -> SharedMeeting:
     """A meeting by its id, or by an id that a correction replaced (rule 16). Raise `NotFound`."""
     store = view.context.store
-    answers, domain = store.meetings, share.domain
+    meetings, domain = store.meetings, share.domain
     is_valid_id = "\0" not in meeting_id
-    meeting = answers.meeting(domain, meeting_id) if is_valid_id else None
-    replaced = answers.superseded(domain, meeting_id) if is_valid_id and meeting is None else None
+    meeting = meetings.meeting(domain, meeting_id) if is_valid_id else None
+    replaced = meetings.superseded(domain, meeting_id) if is_valid_id and meeting is None else None
     if replaced is not None:
-        meeting = answers.meeting_at(domain, replaced.room, replaced.start)
+        meeting = meetings.meeting_at(domain, replaced.room, replaced.start)
     if meeting is None:
         raise NotFound(TEXTS("shares.no_meeting"))
-    entries = redaction_of(store.access_tokens, share)(answers.entries([meeting])[meeting.id])
+    entries = redaction_of(store.access_tokens, share)(meetings.entries([meeting])[meeting.id])
     timeline = timeline_of(meeting, attendees_of(meeting, entries, view.now), entries, None, view)
     return SharedMeeting(meeting, people_in(entries, view.now), timeline)
 

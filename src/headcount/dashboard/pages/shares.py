@@ -74,9 +74,9 @@ def _page_of(view: View, share: AccessToken) -> str:
     return view.url(f"/meetings/{share.subject}")
 
 
-def _exists(answers: Meetings, domain: str, kind: SubjectKind, name: str, now: Ms) -> bool:
+def _exists(meetings: Meetings, domain: str, kind: SubjectKind, name: str, now: Ms) -> bool:
     if "\0" in name:
         return False
     if kind is SubjectKind.MEETING:
-        return answers.meeting(domain, name) is not None
-    return bool(name) and answers.count(domain, MeetingFilter(room=name), now) > 0
+        return meetings.meeting(domain, name) is not None
+    return bool(name) and meetings.count(domain, MeetingFilter(room=name), now) > 0

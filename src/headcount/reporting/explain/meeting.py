@@ -86,7 +86,7 @@ class Explanation(NamedTuple):
 
 
 def explain_meeting(
-    answers: Meetings,
+    meetings: Meetings,
     read_excluded: ReadExcluded,
     row: MeetingRow,
     now: Ms,
@@ -95,11 +95,11 @@ def explain_meeting(
 ) -> Explanation | None:
     """Return the explanation of a meeting; None if it has more than `MAX_EVENTS`. `time_text` writes times in messages."""
     until = NEVER if row.end is None else row.end
-    events = answers.source_events(row, MAX_EVENTS)
+    events = meetings.source_events(row, MAX_EVENTS)
     if events is None:
         return None
     explainer = _Explainer(row, events, now, rules, time_text)
-    corrections = answers.corrections(row.domain, row.room, row.start, until)
+    corrections = meetings.corrections(row.domain, row.room, row.start, until)
     excluded = read_excluded(row.domain, row.room, row.start, until, _MAX_EXCLUDED)
     return Explanation(
         explainer.start(),
@@ -108,7 +108,7 @@ def explain_meeting(
         [_correction_step(correction) for correction in corrections],
         [_excluded_event(participant) for participant in excluded],
         events,
-        answers.superseded_ids(row),
+        meetings.superseded_ids(row),
         explainer.short_stays(),
     )
 
