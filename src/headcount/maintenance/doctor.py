@@ -19,7 +19,7 @@ from headcount.maintenance.health import (
     SourceState,
     StoreState,
     check_endpoint,
-    check_lag,
+    check_engine,
     check_rooms,
     check_source,
     measure_lag,
@@ -127,7 +127,7 @@ def _engine(store: Store, now: Ms, max_lag_s: float) -> Line:
     cursor, _ = store.projections.cursor()
     lag = measure_lag(store, cursor, now)
     text = f"{lag.entries:,} entries wait, the oldest for {lag.seconds:.0f} s"
-    for finding in check_lag(lag, max_lag_s):
+    for finding in check_engine(lag, max_lag_s):
         return Line("engine", False, f"{text}: is 'headcount serve' running? Its log has the reason", finding)
     if lag.entries:
         return Line("engine", True, text)

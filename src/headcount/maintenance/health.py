@@ -21,7 +21,7 @@ from headcount.store.webhooks import DeliveryState, Endpoint, EndpointStatus
 
 MAX_PENDING_COUNTED: Final = PAGE_SIZE
 """Messages that the dispatcher has not read yet are counted up to this number for each endpoint."""
-RECENT_MS: Final[Ms] = 86_400_000
+_RECENT_MS: Final[Ms] = 86_400_000
 """A rejected or malformed request, or a wrong clock, is a problem for this long. So is silence, from this length on."""
 _FIRST_REQUEST_WITHIN_MS: Final[Ms] = 3_600_000
 _MAX_CLOCK_AHEAD_MS: Final[Ms] = SMALL_JUMP_MS
@@ -196,18 +196,17 @@ def check_store(state: StoreState, now: Ms) -> list[Finding]:
     ]
 
 
-def check_lag(lag: Lag, max_lag_s: float) -> Iterator[Finding]:
-    """Find an engine that is too far behind the log."""
-    if lag.seconds > max_lag_s:
+def check_engine(lag: Lag, max_lag_s: float, *, is_alive: bool = True) -> Iterator[Finding]:
+    """Find an engine that has stopped, or is too far behind the log."""
+    if not is_alive:
+        yield Finding(Problem.ENGINE_STOPPED)
+    elif lag.seconds > max_lag_s:
         yield Finding(Problem.ENGINE_BEHIND, number=lag.entries, duration_ms=round(lag.seconds * 1_000))
 
 
 def check_process(status: ProcessStatus, max_lag_s: float) -> Iterator[Finding]:
     """Find what is wrong with the process that serves, its engine and its clock."""
-    if not status.engine_alive:
-        yield Finding(Problem.ENGINE_STOPPED)
-    else:
-        yield from check_lag(status.lag, max_lag_s)
+    yield from check_engine(status.lag, max_lag_s, is_alive=status.engine_alive)
     if status.database_errors:
         yield Finding(Problem.DATABASE_ERRORS, number=status.database_errors)
     if status.clock_ahead_ms > _MAX_CLOCK_AHEAD_MS:
@@ -231,11 +230,11 @@ def check_source(source: SourceState, now: Ms, *, is_active: bool) -> Iterator[F
     subject = row.domain, row.name
     if last is None and _should_have_sent(source, now):
         yield Finding(Problem.SOURCE_NEVER_SENT, *subject, duration_ms=now - row.created)
-    if is_active and last is not None and now - last > RECENT_MS:
+    if is_active and last is not None and now - last > _RECENT_MS:
         yield Finding(Problem.SOURCE_SILENT, *subject, duration_ms=now - last)
     for counter, problem in _RECENT_PROBLEMS.items():
         seen = source.counters.get(counter)
-        if seen is not None and now - seen.last < RECENT_MS:
+        if seen is not None and now - seen.last < _RECENT_MS:
             yield Finding(problem, *subject, seen.total, now - seen.last, seen.detail or "")
     if source.dead_letters:
         yield Finding(Problem.SOURCE_UNREADABLE, *subject, source.dead_letters)

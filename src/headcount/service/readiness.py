@@ -11,7 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 import structlog
 
-from headcount.maintenance.health import Lag, check_lag, measure_lag
+from headcount.maintenance.health import Lag, Problem, check_engine, measure_lag
 from headcount.service.core import Core
 from headcount.store.database import StoreError, StoreTimeout
 from headcount.store.webhooks import DeliveryState, EndpointStatus
@@ -82,9 +82,9 @@ class Readiness:
         write_problem = await self._write_problem()
         if write_problem is not None:
             return f"the store cannot be written: {write_problem}"
-        if not self._worker.alive():
-            return "the engine has stopped"
-        if any(check_lag(lag, self._max_lag_s)):
+        for finding in check_engine(lag, self._max_lag_s, is_alive=self._worker.alive()):
+            if finding.problem is Problem.ENGINE_STOPPED:
+                return "the engine has stopped"
             return f"the engine is {lag.seconds:.0f} s ({lag.entries:,} entries) behind"
         return None
 
