@@ -1,10 +1,10 @@
-"""What a late event costs in a room that is never empty, by how far back it lies.
+"""Cost of a late event in a room that is never empty, by its delay.
 
     python bench/late_events.py
 
-Two rooms: one in use for 90 days with 120,001 events, one that 100,000 people join at 333 a second. A late join is
-handed to the live room; the figure is the time until it is folded in. Beside it: folding the whole sitting once, which
-is what a late event costs without checkpoints.
+Two rooms: one in use for 90 days with 120,001 events, one that 100,000 people join at 333 a second. A live room
+handles a late join; the figure is the time until the past is folded again. For comparison: folding the complete sitting
+once, which is the cost without checkpoints.
 """
 
 import random

@@ -1,14 +1,14 @@
-"""How fast a live room is, interpreted, on one core: one JSON object of figures.
+"""Speed of a live room, interpreted, on one core: one JSON object of figures.
 
 `events_per_s`: `Room.handle` and `advance` over ten thousand rooms, events in order of time, each
 room advanced when its deadline has passed and it is looked at. `few_rooms_events_per_s`: the same
 over a hundred rooms, all of which fit into the processor's cache. `crowd_ratio`: what an event costs
 in a room of 100,000 people, against a room of ten. `marathon_ratio`: what an event costs after a
-meeting that never ended has seen 300,000 stays, against its beginning.
+meeting of 300,000 stays, against its beginning.
 
-All is processor time. The preparations do not slow the loop down: with events decoded a thousand
-at a time just before they are handed over, with rooms made when their first event comes, and with
-both, it was no faster, and up to a tenth slower.
+All figures are processor time. The preparations do not slow the loop down: with events decoded a
+thousand at a time just before use, with rooms created at their first event, and with both, it was no
+faster, and up to a tenth slower.
 """
 
 import gc
@@ -25,19 +25,19 @@ MINUTE = 60_000
 def traffic(rooms: int, stays: int, seed: int = 1) -> list[Event]:
     """Joins and leaves of many rooms, in order of time, made in that order."""
     chance = random.Random(seed)
-    said = []
+    moves = []
     for room in range(rooms):
         t = chance.randrange(60 * MINUTE)
         for stay in range(stays // rooms):
             t += chance.randrange(1_000, 10 * MINUTE)
-            said += [
+            moves += [
                 (t, Kind.JOIN, room, stay),
                 (t + chance.randrange(5_000, 33 * MINUTE), Kind.LEAVE, room, stay),
             ]
-    said.sort()
+    moves.sort()
     names = [f"room {room}" for room in range(rooms)]
     return [
-        Event(kind, names[room], at, f"c{room}-{stay}", f"u{stay}", "Ann") for at, kind, room, stay in said
+        Event(kind, names[room], at, f"c{room}-{stay}", f"u{stay}", "Ann") for at, kind, room, stay in moves
     ]
 
 

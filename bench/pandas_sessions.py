@@ -2,7 +2,7 @@
 
 Everything is sorted as one column of integers that pack who or where, when, and whether
 somebody comes; a running sum then is the head count of all rooms. Rooms do not disturb
-each other, because whoever is still there is made to leave at the room's horizon, the
+each other, because stays that are still open end at the room's horizon, the
 instant from which on nothing is decided. `end` events are not supported.
 """
 
@@ -45,11 +45,11 @@ class Spans(NamedTuple):
 
 def main(events: str, out: str, *options: str) -> None:
     lap = laps(shown="--times" in options)
-    said = pd.read_parquet(events, columns=EVENTS)
-    rooms = np.sort(said["room"].cat.categories.to_numpy(str))
+    events_table = pd.read_parquet(events, columns=EVENTS)
+    rooms = np.sort(events_table["room"].cat.categories.to_numpy(str))
     lap("read")
-    stays, horizon, as_of = stays_of(said)
-    said = said[["participant_id", "user_id", "user_name"]]
+    stays, horizon, as_of = stays_of(events_table)
+    events_table = events_table[["participant_id", "user_id", "user_name"]]
     lap("stays")
     at, n = steps_of(stays, horizon)
     lap("steps")
@@ -58,7 +58,7 @@ def main(events: str, out: str, *options: str) -> None:
     lap("spans")
     span, stays = entries_of(stays, spans, as_of)
     lap("entries")
-    write(said, span, stays, spans, rooms=rooms, as_of=as_of, out=Path(out))
+    write(events_table, span, stays, spans, rooms=rooms, as_of=as_of, out=Path(out))
     lap("write")
 
 
@@ -76,22 +76,24 @@ def laps(*, shown: bool) -> Callable[[str], None]:
     return lap
 
 
-def stays_of(said: pd.DataFrame) -> tuple[Stays, np.ndarray, int]:
+def stays_of(events_table: pd.DataFrame) -> tuple[Stays, np.ndarray, int]:
     """The stays that count, the horizon of each room, and the last instant there is."""
-    t = said["at"].to_numpy("datetime64[ms]").view(np.int64)
-    is_join = (said["kind"].cat.codes == said["kind"].cat.categories.get_loc("join")).to_numpy()
-    names = said["room"].cat.categories
-    room = np.argsort(np.argsort(names.to_numpy(str)))[said["room"].cat.codes]
-    connection, row = connections(said["participant_id"], room)
+    t = events_table["at"].to_numpy("datetime64[ms]").view(np.int64)
+    is_join = (
+        events_table["kind"].cat.codes == events_table["kind"].cat.categories.get_loc("join")
+    ).to_numpy()
+    names = events_table["room"].cat.categories
+    room = np.argsort(np.argsort(names.to_numpy(str)))[events_table["room"].cat.codes]
+    connection, row = connections(events_table["participant_id"], room)
     earliest, as_of = int(t.min()), int(t.max())
     packed = np.sort((connection * LONGEST + (t - earliest)) * 2 + is_join)
-    whose, t, is_join = changes(packed)
+    owner, t, is_join = changes(packed)
     opens = np.flatnonzero(is_join)
-    after = np.minimum(opens + 1, len(whose) - 1)
-    closes = (after > opens) & (whose[after] == whose[opens])
+    after = np.minimum(opens + 1, len(owner) - 1)
+    closes = (after > opens) & (owner[after] == owner[opens])
     join = t[opens] + earliest
     leave = np.where(closes, t[after] + earliest, 0)
-    first = row[whose[opens]]
+    first = row[owner[opens]]
     stays = Stays(first, room[first], join, leave)
     stays = stays.where((leave == 0) | (leave - join >= MIN_STAY))
     pending = (stays.leave == 0) & (as_of - stays.join < MIN_STAY)
@@ -117,14 +119,14 @@ def first_rows(number: np.ndarray, how_many: int) -> np.ndarray:
 
 
 def changes(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Who came or went, and when: without what is said twice, cancels out, or changes nothing."""
+    """Return the joins and leaves that change something: without duplicates and pairs that cancel."""
     packed = packed[np.append(True, packed[1:] != packed[:-1])]
     cancelled = (packed[:-1] ^ 1 == packed[1:]) & (packed[:-1] & 1 == 0)
     packed = packed[~(np.append(cancelled, False) | np.append(False, cancelled))]
-    whose, is_join = packed // (2 * LONGEST), packed & 1 == 1
-    was_in = np.append(False, is_join[:-1] & (whose[1:] == whose[:-1]))
+    owner, is_join = packed // (2 * LONGEST), packed & 1 == 1
+    was_in = np.append(False, is_join[:-1] & (owner[1:] == owner[:-1]))
     changed = is_join != was_in
-    return whose[changed], packed[changed] // 2 % LONGEST, is_join[changed]
+    return owner[changed], packed[changed] // 2 % LONGEST, is_join[changed]
 
 
 def steps_of(stays: Stays, horizon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -167,9 +169,9 @@ def entries_of(stays: Stays, spans: Spans, as_of: int) -> tuple[np.ndarray, Stay
     """
     begin = stays.room * ROOM
     span = np.searchsorted(spans.start, begin + stays.join, "right") - 1
-    gone = begin + np.where(stays.leave == 0, as_of + 1, stays.leave)
-    outlasting = np.flatnonzero(~spans.is_open[span] & (gone > spans.end[span]))
-    last = np.searchsorted(spans.start, gone[outlasting], "left") - 1
+    left_at = begin + np.where(stays.leave == 0, as_of + 1, stays.leave)
+    outlasting = np.flatnonzero(~spans.is_open[span] & (left_at > spans.end[span]))
+    last = np.searchsorted(spans.start, left_at[outlasting], "left") - 1
     again = last - span[outlasting]
     which = np.repeat(outlasting, again)
     nth = np.arange(len(which)) - np.repeat(np.cumsum(again) - again, again) + 1
@@ -182,7 +184,7 @@ def entries_of(stays: Stays, spans: Spans, as_of: int) -> tuple[np.ndarray, Stay
 
 
 def write(
-    said: pd.DataFrame,
+    events_table: pd.DataFrame,
     span: np.ndarray,
     entries: Stays,
     spans: Spans,
@@ -219,15 +221,15 @@ def write(
     )
     meetings.to_parquet(out / "meetings.parquet", index=False)
 
-    order = in_order(rank[span], entries.join - start[span], said["participant_id"], entries.row)
+    order = in_order(rank[span], entries.join - start[span], events_table["participant_id"], entries.row)
     row, leave = entries.row[order], leave[order]
     pd.DataFrame(
         {
             "start": instants(start[span[order]]),
             "room": pd.Categorical.from_codes(entries.room[order], rooms),
-            "participant_id": said["participant_id"].array.take(row),
-            "user_id": said["user_id"].array.take(row),
-            "user_name": said["user_name"].array.take(row),
+            "participant_id": events_table["participant_id"].array.take(row),
+            "user_id": events_table["user_id"].array.take(row),
+            "user_name": events_table["user_name"].array.take(row),
             "join": instants(entries.join[order]),
             "leave": instants(leave),
             "left_by": pd.Categorical.from_codes(

@@ -2,7 +2,7 @@
 
 The head count of all rooms is one running sum over one sorted column of integers, each of
 which packs a room, an instant and whether somebody comes or goes. Rooms do not disturb
-each other, because whoever is still there is made to leave at the room's horizon, the
+each other, because stays that are still open end at the room's horizon, the
 instant from which on nothing is decided. `end` events are not supported.
 """
 
@@ -24,12 +24,12 @@ STAY = [*KEYS, "user_id", "user_name", "join", "leave"]
 
 def main(events: str, out: str, *options: str) -> None:
     lap = laps(shown="--times" in options)
-    said = read(events)
-    rooms = said.select(col("room").unique()).with_columns(number=NUMBER)
-    as_of = said["t"].max()
+    events_table = read(events)
+    rooms = events_table.select(col("room").unique()).with_columns(number=NUMBER)
+    as_of = events_table["t"].max()
     lap("read")
-    stays, horizons = stays_of(said, as_of)
-    del said
+    stays, horizons = stays_of(events_table, as_of)
+    del events_table
     lap("stays")
     steps = steps_of(stays, horizons, as_of)
     lap("steps")
@@ -71,18 +71,18 @@ def read(events: str) -> pl.DataFrame:
     )
 
 
-def stays_of(said: pl.DataFrame, as_of: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def stays_of(events_table: pl.DataFrame, as_of: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The stays that count; and the horizons of the rooms in which somebody is pending.
 
     Nearly every connection has one join and one leave: these are joined. The others are
     looked at event by event, and so are those that only share a mark with others.
     """
     one_of_each = (1 << 32) + 1
-    marks = said.group_by("mark").agg(heard=pl.when("is_join").then(1).otherwise(1 << 32).sum())
-    others = marks.filter(col("heard") != one_of_each)["mark"]
+    marks = events_table.group_by("mark").agg(mask=pl.when("is_join").then(1).otherwise(1 << 32).sum())
+    others = marks.filter(col("mask") != one_of_each)["mark"]
     is_other = col("mark").is_in(others.implode())
-    joins = said.lazy().filter(~is_other & col("is_join")).rename({"t": "join"})
-    leaves = said.lazy().filter(~is_other & ~col("is_join")).select(*KEYS, leave="t")
+    joins = events_table.lazy().filter(~is_other & col("is_join")).rename({"t": "join"})
+    leaves = events_table.lazy().filter(~is_other & ~col("is_join")).select(*KEYS, leave="t")
     plain = (
         joins.join(leaves, on=KEYS, how="left")
         .filter(col("leave").is_null() | (col("leave") != col("join")))
@@ -90,16 +90,16 @@ def stays_of(said: pl.DataFrame, as_of: int) -> tuple[pl.DataFrame, pl.DataFrame
         .select(STAY)
     )
     counts = col("leave").is_null() | (col("leave") - col("join") >= MIN_STAY)
-    stays = pl.concat([plain, _paired(said.lazy().filter(is_other))]).filter(counts).collect()
+    stays = pl.concat([plain, _paired(events_table.lazy().filter(is_other))]).filter(counts).collect()
     pending = col("leave").is_null() & (as_of - col("join") < MIN_STAY)
     horizons = stays.filter(pending).group_by(number=NUMBER).agg(horizon=col("join").min())
     return stays.filter(~pending), horizons
 
 
-def _paired(said: pl.LazyFrame) -> pl.LazyFrame:
-    """The stays of those who came more than once, or were said to."""
+def _paired(events_table: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the stays of participants with more than one join."""
     return (
-        said.group_by(*KEYS, "t")
+        events_table.group_by(*KEYS, "t")
         .agg(
             col("user_id", "user_name", "is_join").first(),
             cancelled=col("is_join").any() & ~col("is_join").all(),
@@ -184,11 +184,11 @@ def entries_of(stays: pl.DataFrame, spans: pl.DataFrame, as_of: int) -> pl.DataF
     begin = col("number") * ROOM
     again = (
         begun.lazy()
-        .with_columns(gone=begin + col("leave").fill_null(as_of + 1))
-        .filter(~col("is_open") & (col("gone") > col("end")))
-        .select(*STAY, "number", "instant", "gone")
+        .with_columns(left_at=begin + col("leave").fill_null(as_of + 1))
+        .filter(~col("is_open") & (col("left_at") > col("end")))
+        .select(*STAY, "number", "instant", "left_at")
         .join(spans.lazy().filter("stands"), on="number")
-        .filter((col("start") > col("instant")) & (col("start") < col("gone")))
+        .filter((col("start") > col("instant")) & (col("start") < col("left_at")))
         .with_columns(join=col("start") - begin)
     )
     shown = [*STAY, "number", "span", "end", "is_open"]

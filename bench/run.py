@@ -3,8 +3,8 @@
     python bench/run.py --events 1000000 10000000 [--large 100000000] [--runs 3]
 
 Every run is a fresh process, so that each pays for its own start, and the best wall time
-of `--runs` counts. Before anything is said about speed, all results are compared to the
-last field; who differs is named, and the exit code is 1. The contenders take turns, so
+of `--runs` counts. Before speeds are compared, all results are compared to the
+last field; a contender that differs is named, and the exit code is 1. The contenders take turns, so
 that a disturbance of the machine does not fall on one of them alone. This process itself
 stays small, because the system counts it into the peak memory of those that it starts.
 Against a rival the ratio says how many times faster ours is; against a copy and a smaller
@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 DATA, OUT = HERE / "data", HERE / "out"
 OURS = "ours"
 RIVALS = ("duckdb", "polars", "pandas")
-SLOW_S = 60.0  # who takes longer is run once
+SLOW_S = 60.0  # a slower contender runs once
 SMALL_LINES = 1_000
 MANY = 10_000_000  # the size that the bars are about
 BARS: dict[str, float] = {
@@ -39,7 +39,7 @@ BARS: dict[str, float] = {
     "crowd": 2.0,
     "large": 11.0,
 }
-"""What we aim for: so many times faster than a rival at ten million events, at most so many times a copy."""
+"""Goals: ratio to a rival at ten million events, at least; ratio to a copy, at most."""
 
 
 class Run(NamedTuple):
@@ -120,10 +120,10 @@ def at_size(events: int, runs: int) -> tuple[list[Measure], bool]:
         for name, before in best.items():
             if before.seconds <= SLOW_S:
                 best[name] = faster(before, run(command(name, source, events)))
-    return list(told(events, best)), all(verdicts)
+    return list(measures_of(events, best)), all(verdicts)
 
 
-def told(events: int, best: dict[str, Run]) -> Iterator[Measure]:
+def measures_of(events: int, best: dict[str, Run]) -> Iterator[Measure]:
     ours = best[OURS]
     for name, peer in best.items():
         if name != OURS:
@@ -221,7 +221,7 @@ def large(events: int, base: int, max_memory: str | None) -> list[Measure]:
 
 
 def sample(events: int, kind: str = "parquet") -> Path:
-    """A file of so many events, made up if it is not there yet."""
+    """Return a file of `events` events, generated if it does not exist."""
     path = DATA / f"sample-{events}.{kind}"
     if not path.exists():
         subprocess.run([sys.executable, str(HERE / "make_sample.py"), str(events), str(path)], check=True)
@@ -229,15 +229,15 @@ def sample(events: int, kind: str = "parquet") -> Path:
 
 
 def run(arguments: Sequence[str]) -> Run:
-    """Run to the end. Raises `SystemExit` with what was said if it fails."""
+    """Run a process to its end. Raises `SystemExit` with its errors if it fails."""
     began = time.perf_counter()
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        said = process.stderr.read() if process.stderr else b""
+        errors = process.stderr.read() if process.stderr else b""
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - began
     if process.returncode:
-        raise SystemExit(f"{' '.join(arguments)}\n{said.decode()}")
+        raise SystemExit(f"{' '.join(arguments)}\n{errors.decode()}")
     return Run(seconds, usage.ru_maxrss * 1024)
 
 

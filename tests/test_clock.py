@@ -1,4 +1,4 @@
-"""Our own time: it waits, holds or follows, whatever the machine's clock does."""
+"""The service time and the wall time, as the machine's clock changes."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def times():
 
 
 @pytest.mark.parametrize("off", [YEAR, -YEAR, SMALL_JUMP_MS + 1, -SMALL_JUMP_MS - 1])
-def test_a_jump_is_followed_only_if_it_stands(times, off):
+def test_the_service_time_follows_a_confirmed_jump_only(times, off):
     clock = times.clock()
     times.off = off
     for times.passed in (0, 1_000, JUMP_CONFIRMED_MS - 1):
@@ -36,14 +36,14 @@ def test_a_jump_is_followed_only_if_it_stands(times, off):
 
 
 @pytest.mark.parametrize("off", [YEAR, -YEAR])
-def test_a_glitch_is_never_seen(times, off):
+def test_a_short_glitch_has_no_effect(times, off):
     clock = times.clock()
     for times.passed, times.off in ((0, 0), (10, off), (3_000, off), (3_010, 0), (60_000, 0), (60_010, off)):
         assert clock.now() == T + times.passed
     assert clock.stable_for() > DAY
 
 
-def test_clocks_that_jump_about_are_not_followed(times):
+def test_a_clock_that_jumps_repeatedly_is_not_followed(times):
     clock = times.clock()
     for n in range(100):
         times.passed, times.off = n * 1_000, (n + 1) * YEAR
@@ -51,13 +51,13 @@ def test_clocks_that_jump_about_are_not_followed(times):
 
 
 @pytest.mark.parametrize("off", [SMALL_JUMP_MS, 1_000])
-def test_little_steps_forward_are_followed_at_once(times, off):
+def test_small_steps_forward_are_followed_at_once(times, off):
     clock = times.clock()
     times.off = off
     assert clock.now() == T + off
 
 
-def test_little_steps_back_are_waited_for(times):
+def test_small_steps_back_slow_the_service_time_down(times):
     clock = times.clock()
     times.off = -SMALL_JUMP_MS
     seen = []
@@ -67,7 +67,7 @@ def test_little_steps_back_are_waited_for(times):
     assert seen[-1] == T + times.passed - SMALL_JUMP_MS
 
 
-def test_a_start_behind_the_log_waits_before_it_follows_and_one_after_a_pause_does_not(times):
+def test_a_start_before_the_log_waits_and_one_after_a_pause_does_not(times):
     behind = times.clock(T + YEAR)
     assert behind.now() == T + YEAR
     assert behind.wall_time() == T
@@ -76,7 +76,7 @@ def test_a_start_behind_the_log_waits_before_it_follows_and_one_after_a_pause_do
     assert behind.now() == T + JUMP_CONFIRMED_MS
 
 
-def test_what_deletes_by_age_waits_for_a_day_after_a_jump(times):
+def test_deletion_by_age_waits_for_a_day_after_a_jump(times):
     clock = times.clock(T - DAY)
     assert clock.stable_for() > DAY
     times.off = YEAR
@@ -89,7 +89,7 @@ def test_what_deletes_by_age_waits_for_a_day_after_a_jump(times):
     assert times.clock(0).stable_for() > DAY
 
 
-def test_each_jump_is_noticed_once(times):
+def test_each_jump_is_reported_once(times):
     clock = times.clock()
     assert clock.take_jump() is None
     times.off = -YEAR

@@ -1,4 +1,4 @@
-"""The moments that clocks of some place showed, whatever was done to them."""
+"""Local times of a zone and the instants at which its clocks showed them."""
 
 from datetime import UTC, datetime
 
@@ -22,16 +22,16 @@ def shown(text):
     return datetime.fromisoformat(text)
 
 
-def test_most_times_were_shown_once():
+def test_most_local_times_are_one_instant():
     assert instants_of(shown("2026-06-16 15:10:26"), BERLIN) == [at("2026-06-16T13:10:26Z")]
 
 
-def test_a_skipped_time_was_never_shown():
+def test_a_skipped_local_time_is_no_instant():
     assert instants_of(shown("2026-03-29 02:30"), BERLIN) == []
     assert instants_of(shown("2026-03-29 03:00"), BERLIN) == [at("2026-03-29T01:00Z")]
 
 
-def test_a_repeated_time_was_shown_twice_the_earlier_first():
+def test_a_repeated_local_time_is_two_instants_the_earlier_first():
     assert instants_of(shown("2026-10-25 02:30"), BERLIN) == [
         at("2026-10-25T00:30Z"),
         at("2026-10-25T01:30Z"),
@@ -40,7 +40,7 @@ def test_a_repeated_time_was_shown_twice_the_earlier_first():
 
 
 @given(st.integers(at("2000-01-02T00:00Z"), at("2037-01-01T00:00Z")), st.sampled_from(ODD))
-def test_what_was_shown_at_a_moment_leads_back_to_it(moment, name):
+def test_the_local_time_of_an_instant_includes_it(moment, name):
     zone = parse_zone(name)
     second = moment // 1_000
     there = datetime.fromtimestamp(second, UTC).astimezone(zone).replace(tzinfo=None)
@@ -48,13 +48,13 @@ def test_what_was_shown_at_a_moment_leads_back_to_it(moment, name):
 
 
 @pytest.mark.parametrize("name", ["+02:00", "+0200", "-05:30", "UTC", "Europe/Berlin"])
-def test_a_zone_is_known_by_its_name_or_offset(name):
+def test_a_zone_has_a_name_or_an_offset(name):
     assert instants_of(shown("2026-06-16 15:10"), parse_zone(name))
 
 
 @pytest.mark.parametrize(
     "name", ["", "Berlin", "+25:00", "2", "../etc/passwd", "Europe/Berlin\0", "/etc/passwd", "CEST "]
 )
-def test_another_word_is_refused(name):
+def test_an_unknown_zone_is_refused(name):
     with pytest.raises(BadInput, match="no zone is called"):
         parse_zone(name)

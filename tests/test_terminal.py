@@ -1,4 +1,4 @@
-"""No command sends a terminal what it would act on, whoever chose the names that it prints."""
+"""No command prints control characters to a terminal, whatever the names in its output."""
 
 import json
 import os
@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @given(st.text())
-def test_what_is_shown_says_what_is_there_and_no_more(text):
+def test_escaped_text_has_the_same_content(text):
     shown = escape_controls(text)
     assert not CONTROLS.search(shown)
     assert "\n" not in shown
@@ -46,8 +46,8 @@ def test_what_is_shown_says_what_is_there_and_no_more(text):
 
 
 def test_json_stays_json():
-    told = json.dumps({"room": NASTY}, ensure_ascii=False)
-    assert json.loads(escape_controls(told)) == {"room": NASTY}
+    body = json.dumps({"room": NASTY}, ensure_ascii=False)
+    assert json.loads(escape_controls(body)) == {"room": NASTY}
 
 
 class Galene(BaseHTTPRequestHandler):
@@ -55,11 +55,11 @@ class Galene(BaseHTTPRequestHandler):
 
     def do_GET(self):
         clients = [{"id": NASTY, "username": NASTY, "up": [{"id": "s1", "tracks": []}]}]
-        told = json.dumps([{"name": NASTY, "clients": clients}]).encode()
+        body = json.dumps([{"name": NASTY, "clients": clients}]).encode()
         self.send_response(200)
-        self.send_header("content-length", str(len(told)))
+        self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -82,8 +82,8 @@ def events():
         "user_name": NASTY,
         "source_session": NASTY,
     }
-    told = [who | {"kind": "join", "at": NOW - 90_000}, who | {"kind": "leave", "at": NOW - 30_000}]
-    return told + [one | {"participant_id": "b"} for one in told]
+    body = [who | {"kind": "join", "at": NOW - 90_000}, who | {"kind": "leave", "at": NOW - 30_000}]
+    return rows + [one | {"participant_id": "b"} for one in rows]
 
 
 def lines(rows):
@@ -95,10 +95,10 @@ def store(tmp_path_factory, galene):
     """A store in which everything that may be called something is called badly, and files like that."""
     folder = tmp_path_factory.mktemp("nasty")
     opened = open_store(str(folder / "store.db"))
-    said = [
+    joined = [
         Event(Kind(one["kind"]), NASTY, one["at"], one["participant_id"], NASTY, NASTY) for one in events()
     ]
-    opened.log.append([[entry_of(event, "default", NOW - 20_000, Origin.LIVE) for event in said]])
+    opened.log.append([[entry_of(event, "default", NOW - 20_000, Origin.LIVE) for event in joined]])
     engine = Engine(opened, Rules(), opened.projections.take_over())
     while engine.step(NOW):
         pass
@@ -183,11 +183,11 @@ def commands(group=main, before=()):
             yield (*before, name)
 
 
-def test_all_commands_are_looked_at():
+def test_all_commands_are_covered():
     assert set(commands()) == set(COMMANDS) | SERVERS
 
 
-def test_commands_print_through_the_console_alone():
+def test_commands_print_only_through_the_console():
     folder = ROOT / "src/headcount/cli"
     prints = re.compile(r"click\.s?echo\(|\bprint\(|stdout\.write|stderr\.write")
     found = [path.name for path in folder.glob("*.py") if prints.search(path.read_text())]
@@ -210,7 +210,7 @@ def test_no_command_prints_a_control_character(store, command):
 
 
 @pytest.mark.process
-def test_what_programs_read_is_raw_in_a_pipe_and_shown_on_a_terminal(store):
+def test_output_is_raw_in_a_pipe_and_escaped_on_a_terminal(store):
     command = [sys.executable, "-m", "headcount", "sessionize", "--quiet", "--format"]
     file = str(store / "events.ndjson")
     piped = subprocess.run([*command, "csv", file], check=True, capture_output=True, timeout=60).stdout
@@ -219,13 +219,13 @@ def test_what_programs_read_is_raw_in_a_pipe_and_shown_on_a_terminal(store):
         ours, theirs = pty.openpty()
         with subprocess.Popen([*command, form, file], stdout=theirs) as process:
             os.close(theirs)
-            told = b""
+            body = b""
             while some := read_or_nothing(ours):
-                told += some
+                body += some
         os.close(ours)
         assert process.returncode == 0
-        assert r"\u001b" in told.decode()
-        assert not CONTROLS.search(told.decode().replace("\r\n", "\n"))
+        assert r"\u001b" in body.decode()
+        assert not CONTROLS.search(body.decode().replace("\r\n", "\n"))
 
 
 def read_or_nothing(ours):
@@ -237,7 +237,7 @@ def read_or_nothing(ours):
 
 @pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.process
-def test_what_webhooks_say_is_shown(as_json):
+def test_received_webhooks_are_escaped(as_json):
     command = [sys.executable, "-m", "headcount", "listen", "--port", "0", *(["--json"] if as_json else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:

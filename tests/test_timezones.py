@@ -1,4 +1,4 @@
-"""Hours, days and months of a zone: what clocks there say."""
+"""The starts of hours, days and months of a zone."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
@@ -36,16 +36,16 @@ def lengths(group, first, until, zone):
         ("UTC", "2026-01-01T12:00+00:00", "2026-01-01T12:00:01+00:00", [24]),
     ],
 )
-def test_days_are_those_of_the_zone(zone, first, until, expected):
+def test_days_start_in_the_zone(zone, first, until, expected):
     assert lengths("day", first, until, zone) == expected
 
 
-def test_months_are_those_of_the_zone():
+def test_months_start_in_the_zone():
     found = lengths("month", "2026-02-15T00:00+01:00", "2026-04-01T00:00+02:00", "Europe/Berlin")
     assert found == [28 * 24, 31 * 24 - 1]
 
 
-def test_an_hour_is_as_long_as_clocks_show_it():
+def test_hours_follow_the_clocks_of_the_zone():
     assert lengths("hour", "2026-03-29T00:00+01:00", "2026-03-29T04:00+02:00", "Europe/Berlin") == [1, 1, 1]
     assert lengths("hour", "2026-04-05T00:00+11:00", "2026-04-05T03:00+10:30", "Australia/Lord_Howe") == [
         1,
@@ -54,7 +54,7 @@ def test_an_hour_is_as_long_as_clocks_show_it():
     ]
 
 
-def test_a_period_is_shown_with_its_offset():
+def test_a_local_time_has_its_offset():
     assert (
         format_local(at("2026-03-29T01:00+00:00"), parse_calendar_zone("Europe/Berlin"))
         == "2026-03-29T03:00:00+02:00"
@@ -68,7 +68,7 @@ def test_a_period_is_shown_with_its_offset():
     st.integers(EARLIEST, LATEST - 1),
     st.integers(1, 40 * 24 * HOUR),
 )
-def test_periods_of_any_zone_follow_each_other_and_begin_where_its_clocks_say_so(zone, group, first, length):
+def test_periods_of_any_zone_are_contiguous_and_start_by_its_clocks(zone, group, first, length):
     until = min(first + length, LATEST)
     found = boundaries(group, first, until, ZoneInfo(zone))
     assert found[0] <= first < found[1]
@@ -90,7 +90,7 @@ def test_periods_of_any_zone_follow_each_other_and_begin_where_its_clocks_say_so
         assert parts[group] != others[group]
 
 
-def test_a_zone_that_is_not_known_is_refused_with_those_that_are_like_it():
+def test_an_unknown_zone_is_refused_with_similar_names():
     with pytest.raises(BadInput, match="Europe/Berlin"):
         parse_calendar_zone("Europe/Berln")
     for name in ("", "right/UTC", "../UTC", "localtime", "+02:07", "Europe", "a" * 5_000, "+99:00"):
@@ -108,5 +108,5 @@ def test_too_many_periods_are_refused():
         boundaries("hour", EARLIEST, LATEST, zone)
 
 
-def test_a_moment_before_the_last_is_utc():
+def test_times_before_the_range_are_utc():
     assert boundaries("day", LATEST - 1, LATEST, UTC)[-1] == LATEST

@@ -1,4 +1,4 @@
-"""One room: `headcount explain`, `headcount timeline` and `headcount tour`, and what they read."""
+"""One room: `headcount explain`, `headcount timeline` and `headcount tour`, and the events that they read."""
 
 import json
 
@@ -55,7 +55,7 @@ def test_now_is_the_latest_event_of_all_rooms(file):
     assert read_room(file, "blue").latest == NINE + 100_000
 
 
-def test_the_meetings_of_one_room_are_those_of_the_whole_file():
+def test_the_meetings_of_one_room_equal_those_of_the_file():
     from headcount import sessionize
 
     events = sample_table(3_000, ends=0.1, disorder=0.1)
@@ -98,17 +98,17 @@ def test_an_unknown_room_like_no_other_is_refused(file):
     )
 
 
-def test_explain_tells_the_story(file):
+def test_explain_prints_each_step(file):
     answer = ask("explain", file, "--room", "blue")
     assert answer.stdout.splitlines()[3] == "  09:00:00      Ann (PA_x) joined (rule 4); 1 in the room."
 
 
-def test_explain_is_asked_as_of_a_moment(file):
+def test_explain_has_as_of(file):
     answer = ask("explain", file, "--room", "blue", "--as-of", "2026-01-31T09:00:20Z").stdout
     assert "no meeting yet" in answer
 
 
-def test_explain_is_asked_with_other_rules(file):
+def test_explain_has_other_rules(file):
     assert "less than 41 seconds" in ask("explain", file, "--room", "blue", "--min-stay", "41").stdout
 
 
@@ -117,7 +117,7 @@ def test_timeline_draws_the_room(file):
     assert answer.splitlines()[0] == "meetings   ┣━━━━━━━━━━━━━━ 0:00:40 ━━━━━━━━━━━━━━┫"
 
 
-def test_timeline_of_a_long_story_draws_its_last_day(tmp_path):
+def test_timeline_of_a_long_history_draws_its_last_day(tmp_path):
     days = [
         event(kind, "ann", day * 86_400 + at) for day in range(3) for kind, at in (("join", 0), ("leave", 60))
     ]
@@ -126,26 +126,26 @@ def test_timeline_of_a_long_story_draws_its_last_day(tmp_path):
     assert answer.splitlines()[-1] == "and 2 meetings before: --from TIME shows them"
 
 
-def test_timeline_draws_what_is_asked_for(file):
+def test_timeline_draws_a_given_range(file):
     bounds = ("--from", "2026-01-31T09:00:00Z", "--to", "2026-01-31T09:01:20Z", "--width", "52")
     answer = ask("timeline", file, "--room", "blue", *bounds).stdout.splitlines()
     assert answer[1] == "Ann        " + "█" * 20
 
 
-def test_timeline_without_a_meeting_says_where_to_look(tmp_path):
+def test_timeline_without_a_meeting_refers_to_explain(tmp_path):
     file = written(tmp_path / "events.ndjson", event("leave", "ann", 0))
     assert ask("timeline", file, "--room", "blue").stdout == (
         "There was no meeting; 'headcount explain' tells why.\n"
     )
 
 
-def test_tour_shows_genuine_output_and_a_sample(tmp_path):
+def test_tour_uses_real_server_output_and_a_sample(tmp_path):
     answer = ask("tour", "--jitsi", CAPTURE, "--sample", tmp_path / "made" / "sample.parquet")
     assert answer.exit_code == 0
     assert "(rule 7)" in answer.stdout
 
 
-def test_a_misspelt_command_is_one_sentence():
+def test_a_misspelled_command_has_a_one_line_error():
     answer = refused("explian")
     assert answer.startswith("headcount: No such command 'explian'")
     assert answer.count("\n") == 1

@@ -46,7 +46,7 @@ def entry(join, leave, left_by):
     [
         (100, 200, entry(100, 200, LEFT)),
         (99, 199, entry(100, 199, LEFT)),
-        (101, 201, entry(101, 200, None)),  # goes on: nothing is said of how it ended
+        (101, 201, entry(101, 200, None)),  # the stay continues: left_by is null
         (50, 250, entry(100, 200, None)),
         (50, None, entry(100, 200, None)),
         (50, 100, None),
@@ -169,7 +169,7 @@ def test_a_record_shows_meetings_by_start_and_the_ongoing_one_with_the_head_coun
 
 
 def test_a_record_has_the_latest_state_of_each_stay():
-    said = [
+    changes = [
         ParticipantJoined(0, Stay("a", 0)),
         ParticipantNamed(5, Stay("a", 0, None, None, None, "Ann")),
         ParticipantLeft(20, Stay("a", 0, 20, LEFT, None, "Ann")),
@@ -177,7 +177,7 @@ def test_a_record_has_the_latest_state_of_each_stay():
         StayIgnored(40, Stay("b", 35, 40, LEFT)),
         EventIgnored(41, "a", Kind.JOIN, Because.REPEATED_JOIN),
     ]
-    assert list(Projection("d", "r").apply(said).stays.values()) == [
+    assert list(Projection("d", "r").apply(changes).stays.values()) == [
         Stay("a", 0, 20, LEFT, None, "Ann"),
         Stay("a", 30),
     ]

@@ -228,8 +228,9 @@ def test_a_room_resumes_from_a_snapshot_in_json():
     room = room_after(
         join(0, user_name="Ann"), inferred_leave, join(70, "b"), join(80, "c"), join(78, "d"), at=90
     )
-    published = json.loads(json.dumps(room.snapshot()))
-    again = Room.resume(published, Journal(room.journal.between(-NEVER, NEVER)))
+    snapshot = json.loads(json.dumps(room.snapshot()))
+    assert snapshot["version"] == 1
+    again = Room.resume(snapshot, Journal(room.journal.between(-NEVER, NEVER)))
     assert again.snapshot() == room.snapshot()
     assert again.advance(5000) == room.advance(5000)
 

@@ -1,4 +1,4 @@
-"""Rules: each transition of rules 4-8 at its boundary."""
+"""Each transition of R4-R8 at its boundary."""
 
 import pytest
 
@@ -19,31 +19,31 @@ RULES = Rules(10, 30, 600, 15)
 FORMING = State(1, 100, False, NEVER, 1)
 MEETING = State(2, 100, True, NEVER, 3)
 LEFT_ALONE = State(1, 100, True, 200, 3)
-STANDING = State(1, 100, True, NEVER, 1)
+ALONE_MEETING = State(1, 100, True, NEVER, 1)
 
 
-@pytest.mark.parametrize(("lasted", "void"), [(9, True), (10, False), (11, False)])
-def test_a_stay_of_the_least_length_counts(lasted, void):
-    assert is_too_short(5, 5 + lasted, RULES) is void
+@pytest.mark.parametrize(("lasted", "too_short"), [(9, True), (10, False), (11, False)])
+def test_a_stay_of_the_minimum_duration_counts(lasted, too_short):
+    assert is_too_short(5, 5 + lasted, RULES) is too_short
 
 
 @pytest.mark.parametrize(
-    ("state", "moment"),
-    [(EMPTY, NEVER), (FORMING, 130), (MEETING, NEVER), (LEFT_ALONE, 800), (STANDING, NEVER)],
+    ("state", "due_at"),
+    [(EMPTY, NEVER), (FORMING, 130), (MEETING, NEVER), (LEFT_ALONE, 800), (ALONE_MEETING, NEVER)],
 )
-def test_time_alone_changes_a_room_that_waits_and_no_other(state, moment):
-    assert due(state, RULES) == moment
+def test_something_is_due_only_while_forming_or_left_alone(state, due_at):
+    assert due(state, RULES) == due_at
 
 
-def test_in_an_empty_room_nothing_falls_due_whatever_else_is_remembered():
+def test_in_an_empty_room_nothing_is_due():
     assert due(State(0, 100, True, 200, 3), RULES) == NEVER
 
 
 @pytest.mark.parametrize(
-    ("state", "moment", "t", "n", "happens"),
+    ("state", "due_at", "t", "n", "happens"),
     [
         (LEFT_ALONE, 799, 800, 0, True),
-        (LEFT_ALONE, 800, 800, 0, False),  # gone when the time is over: no reset
+        (LEFT_ALONE, 800, 800, 0, False),  # left when the time is over: no reset
         (LEFT_ALONE, 800, 800, 1, True),
         (LEFT_ALONE, 800, 800, 2, True),
         (LEFT_ALONE, 801, 800, 2, False),
@@ -51,17 +51,17 @@ def test_in_an_empty_room_nothing_falls_due_whatever_else_is_remembered():
         (FORMING, 131, 130, 0, False),
     ],
 )
-def test_what_falls_due_as_somebody_moves_happens_first_unless_it_is_a_reset_of_nobody(
-    state, moment, t, n, happens
+def test_what_is_due_happens_before_a_step_unless_it_is_a_reset_of_an_empty_room(
+    state, due_at, t, n, happens
 ):
-    assert falls_due(state, moment, t, n) is happens
+    assert falls_due(state, due_at, t, n) is happens
 
 
-def test_a_sitting_that_waited_long_enough_is_a_meeting_since_its_beginning():
+def test_an_expired_sitting_is_a_meeting_since_its_beginning():
     assert expire(FORMING, RULES) == State(1, 100, True, NEVER, 1)
 
 
-def test_a_reset_begins_a_meeting_at_the_end_of_the_wait_with_those_who_are_in():
+def test_a_reset_begins_a_meeting_when_the_time_is_over():
     assert expire(LEFT_ALONE, RULES) == State(1, 800, True, NEVER, 1)
 
 
@@ -79,20 +79,20 @@ def test_a_reset_begins_a_meeting_at_the_end_of_the_wait_with_those_who_are_in()
         (MEETING, 4, State(4, 100, True, NEVER, 4)),
         (LEFT_ALONE, 1, LEFT_ALONE),
         (LEFT_ALONE, 2, State(2, 100, True, NEVER, 3)),
-        (STANDING, 1, STANDING),
+        (ALONE_MEETING, 1, ALONE_MEETING),
         (FORMING, 1, FORMING),
     ],
 )
-def test_a_new_head_count_makes_of_a_room_what_the_rules_say(state, n, after):
+def test_a_step_of_the_head_count_changes_the_state(state, n, after):
     assert step(state, 300, n) == after
 
 
-def test_an_empty_room_is_this():
+def test_the_state_of_an_empty_room():
     assert EMPTY == (0, NEVER, False, NEVER, 0)
 
 
 @pytest.mark.parametrize("name", Rules._fields)
-def test_the_numbers_reach_from_their_least_to_a_lifetime(name):
+def test_thresholds_have_a_minimum_and_a_maximum(name):
     least = 1 if name == "reset_alone_ms" else 0
     for number in (least, NEVER // 4 - 1):
         assert getattr(Rules(**{name: number}), name) == number
@@ -101,5 +101,5 @@ def test_the_numbers_reach_from_their_least_to_a_lifetime(name):
             Rules(**{name: number})
 
 
-def test_never_is_later_than_any_moment_and_fits_into_64_bits():
+def test_never_is_later_than_any_time_and_fits_into_64_bits():
     assert NEVER == 2**62

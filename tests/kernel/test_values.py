@@ -1,4 +1,4 @@
-"""What an event and the rules may say, and what they refuse, in words."""
+"""Validation of events, names and rules, with their messages."""
 
 import uuid
 
@@ -9,7 +9,7 @@ from headcount.kernel.stay_table import NEXT_PHASE, PHASES, SIGNS, TRANSITIONS, 
 
 
 @pytest.mark.parametrize(
-    ("fields", "sentence"),
+    ("fields", "message"),
     [
         ({"kind": Kind.JOIN, "room": "", "at": 0, "participant_id": "a"}, "an event must name its room"),
         ({"kind": Kind.JOIN, "room": "r", "at": 0}, "a 'join' must name its participant_id"),
@@ -31,19 +31,19 @@ from headcount.kernel.stay_table import NEXT_PHASE, PHASES, SIGNS, TRANSITIONS, 
         ),
     ],
 )
-def test_an_event_that_contradicts_itself_is_refused(fields, sentence):
+def test_an_event_with_contradictory_fields_is_refused(fields, message):
     with pytest.raises(InvalidEvent) as refused:
         Event(**fields)
-    assert str(refused.value) == sentence
+    assert str(refused.value) == message
 
 
-def test_an_empty_name_is_not_known():
+def test_an_empty_name_is_null():
     event = Event(Kind.JOIN, "r", 0, "a", user_id="", user_name="", source_session="")
     assert (event.user_id, event.user_name, event.source_session) == (None, None, None)
 
 
 @pytest.mark.parametrize("name", ["user_id", "user_name", "source_session"])
-def test_each_text_that_is_empty_is_not_known_and_the_others_are(name):
+def test_each_empty_name_is_null_and_the_others_remain(name):
     known = {"user_id": "u", "user_name": "Ann", "source_session": "s"}
     event = Event(Kind.JOIN, "r", 0, "a", **{**known, name: ""})
     assert {text: getattr(event, text) for text in known} == {**known, name: None}
@@ -54,27 +54,27 @@ TEXTS = ("room", "participant_id", "user_id", "user_name", "source_session", "id
 
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("text", ["\0", "a\0", "\0b", "a\0b"])
-def test_a_text_of_an_event_does_not_hold_what_divides_ids(name, text):
+def test_a_text_of_an_event_must_not_contain_nul(name, text):
     with pytest.raises(InvalidEvent) as refused:
         Event(**{"kind": Kind.JOIN, "room": "r", "at": 0, "participant_id": "a", name: text})
     assert str(refused.value) == f"{name} holds the character U+0000: remove it"
 
 
-def test_of_several_texts_that_hold_it_the_first_is_told():
+def test_of_several_texts_with_nul_the_first_is_reported():
     with pytest.raises(InvalidEvent, match=r"^user_id holds"):
         Event(Kind.JOIN, "r", 0, "a", user_id="\0", user_name="\0")
 
 
 @pytest.mark.parametrize("named", [meeting_id, Room])
 @pytest.mark.parametrize(("domain", "room", "name"), [("a\0b", "c", "domain"), ("a", "b\0c", "room")])
-def test_no_domain_and_no_room_hold_what_divides_ids(named, domain, room, name):
+def test_domain_and_room_must_not_contain_nul(named, domain, room, name):
     with pytest.raises(InvalidName) as refused:
         named(domain, room, 0) if named is meeting_id else named(domain, room)
     assert str(refused.value) == f"{name} holds the character U+0000: remove it"
 
 
 @pytest.mark.parametrize(
-    ("numbers", "sentence"),
+    ("numbers", "message"),
     [
         ({"min_stay_ms": -1}, "min_stay_ms must be 0 or more, and less than a lifetime, not -1"),
         ({"reset_alone_ms": 0}, "reset_alone_ms must be 1 or more, and less than a lifetime, not 0"),
@@ -82,17 +82,17 @@ def test_no_domain_and_no_room_hold_what_divides_ids(named, domain, room, name):
         ({"settling_ms": True}, "settling_ms must be a whole number of milliseconds, not True"),
     ],
 )
-def test_rules_that_make_no_sense_are_refused(numbers, sentence):
+def test_rules_out_of_range_are_refused(numbers, message):
     with pytest.raises(InvalidRules) as refused:
         Rules(**numbers)
-    assert str(refused.value) == sentence
+    assert str(refused.value) == message
 
 
 def test_the_defaults_are_dailys():
     assert tuple(Rules()) == (10_000, 30_000, 600_000, 15_000)
 
 
-def test_an_id_can_be_worked_out_by_anybody():
+def test_an_id_is_a_uuid5_of_domain_room_and_start():
     own = uuid.uuid5(
         uuid.uuid5(uuid.NAMESPACE_URL, "urn:headcount:meeting"), "acme\0blue room\x001767225600000"
     )
@@ -100,7 +100,7 @@ def test_an_id_can_be_worked_out_by_anybody():
     assert uuid.UUID(meeting_id("", "é", -5)).version == 5
 
 
-def test_the_table_of_meanings_is_what_the_prose_says_of_each_case():
+def test_the_table_has_every_transition():
     assert len(TRANSITIONS) == PHASES * SIGNS
     assert all(
         TRANSITIONS[phase * SIGNS + signs] == transition(phase, signs)
@@ -109,5 +109,5 @@ def test_the_table_of_meanings_is_what_the_prose_says_of_each_case():
     )
 
 
-def test_saying_nothing_changes_nothing():
+def test_without_signs_the_phase_is_unchanged():
     assert all(TRANSITIONS[phase * SIGNS] & NEXT_PHASE == phase for phase in range(PHASES))

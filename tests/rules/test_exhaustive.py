@@ -53,7 +53,7 @@ def magnified(ms):
     return 1000 * whole + (ms - whole)
 
 
-def said(stays, room="room", scale=unchanged):
+def events_of(stays, room="room", scale=unchanged):
     return [
         Event(kind, room, NEW_YEAR + scale(at), participant)
         for participant, stay in zip(LETTERS, stays, strict=False)
@@ -101,7 +101,7 @@ def test_all_agree_on_two_stays_at_every_boundary_by_the_default_rules(as_of):
 
 @pytest.mark.parametrize("stays", [*RESETS[::120], *rooms_of(3)[::4500]])
 def test_the_kernel_agrees_with_the_oracle_by_the_default_rules(stays):
-    events, as_of = said(stays, scale=magnified), NEW_YEAR + magnified(END_AFTER_RESETS)
+    events, as_of = events_of(stays, scale=magnified), NEW_YEAR + magnified(END_AFTER_RESETS)
     assert kernel(events, as_of=as_of) == oracle(events, as_of=as_of)
 
 
@@ -110,7 +110,7 @@ def assert_all_agree(rooms, as_of=END):
     options = {"as_of": NEW_YEAR + as_of, "rules": SCALED}
     all_events, expected = [], []
     for number, stays in enumerate(rooms):
-        events = said(stays, f"room {number:06}")
+        events = events_of(stays, f"room {number:06}")
         expected_here = oracle(events, **options)
         assert kernel(events, **options) == expected_here
         assert live_in_any_order(events, number, unchanged, **options) == expected_here
@@ -125,9 +125,9 @@ def assert_all_agree_by_the_default_rules(rooms, as_of=END):
     all_events, expected = [], []
     for number, stays in enumerate(rooms):
         name = f"room {number:06}"
-        small = kernel(said(stays, name), as_of=NEW_YEAR + as_of, rules=SCALED)
+        small = kernel(events_of(stays, name), as_of=NEW_YEAR + as_of, rules=SCALED)
         expected_here = [magnified_meeting(meeting) for meeting in small]
-        events = said(stays, name, magnified)
+        events = events_of(stays, name, magnified)
         assert kernel(events, **options) == expected_here
         assert live_in_any_order(events, number, magnified, **options) == expected_here
         all_events += events

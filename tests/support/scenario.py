@@ -128,15 +128,15 @@ def _rules(text: str) -> Rules:
 
 
 def _event(line: str) -> Event:
-    said = EVENT_LINE.fullmatch(line.strip())
-    if said is None:
+    found = EVENT_LINE.fullmatch(line.strip())
+    if found is None:
         raise ScenarioError(f"unknown syntax: {line!r}")
-    kind = VERBS[said["verb"]]
-    if (kind is Kind.END) != (said["who"] == ROOM):
+    kind = VERBS[found["verb"]]
+    if (kind is Kind.END) != (found["who"] == ROOM):
         raise ScenarioError(f"people join and leave, and a room ends: {line!r}")
-    clauses = dict(_clause(clause) for clause in said["rest"].split(", ")) if said["rest"] else {}
-    who = None if kind is Kind.END else said["who"]
-    return Event(kind, at=ms(said["at"]), participant_id=who, **{"room": ROOM, **clauses})
+    clauses = dict(_clause(clause) for clause in found["rest"].split(", ")) if found["rest"] else {}
+    who = None if kind is Kind.END else found["who"]
+    return Event(kind, at=ms(found["at"]), participant_id=who, **{"room": ROOM, **clauses})
 
 
 def _clause(text: str) -> tuple[str, object]:

@@ -1,4 +1,4 @@
-"""Files that are made to be read badly: nested without end, one line of gigabytes, packed a thousandfold."""
+"""Files made to overload a reader: nested without end, one line of gigabytes, compressed a thousandfold."""
 
 import gzip
 import json
@@ -24,7 +24,7 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize("line", [DEEP, EVENT + DEEP, EVENT + b'{"a":' * 100_000])
-def test_a_line_that_is_nested_too_deeply_is_a_bad_row(tmp_path, line):
+def test_a_line_nested_too_deeply_is_an_invalid_row(tmp_path, line):
     file = tmp_path / "deep.ndjson"
     file.write_bytes(EVENT.removesuffix(b',"x":') + b"}\n" + line + b"\n")
     for command in (("sessionize",), ("import", "--database", tmp_path / "a.db")):
@@ -38,14 +38,14 @@ def test_a_line_that_is_nested_too_deeply_is_a_bad_row(tmp_path, line):
 
 
 @pytest.mark.parametrize("source", ["generic", "livekit", "daily-meetings", "bbb-dashboard"])
-def test_a_file_of_a_vendor_that_is_nested_too_deeply_is_refused(tmp_path, source):
+def test_a_vendor_file_nested_too_deeply_is_refused(tmp_path, source):
     file = tmp_path / "deep.json"
     file.write_bytes(DEEP + b"\n")
     done = run("import", "--source", source, file, "--database", tmp_path / "a.db")
     assert (done.exit_code, done.stderr.startswith(f"headcount: {file}")) == (2, True), done.stderr
 
 
-def test_settings_and_mappings_that_are_nested_too_deeply_are_refused(tmp_path):
+def test_settings_and_mappings_nested_too_deeply_are_refused(tmp_path):
     (tmp_path / "deep.toml").write_bytes(b"database = " + DEEP)
     (tmp_path / "deep.json").write_bytes(DEEP)
     done = run("config", "--config", tmp_path / "deep.toml")
@@ -73,7 +73,9 @@ BOMBS = [
 
 @pytest.mark.parametrize(("name", "beginning", "piece", "options", "words"), BOMBS)
 @pytest.mark.process
-def test_a_packed_file_takes_no_more_memory_than_is_allowed(tmp_path, name, beginning, piece, options, words):
+def test_a_compressed_file_needs_no_more_memory_than_allowed(
+    tmp_path, name, beginning, piece, options, words
+):
     file = packed(tmp_path / name, beginning, piece, 1_200)
     assert file.stat().st_size < 20 * MEGABYTE
     command = [
@@ -86,7 +88,7 @@ def test_a_packed_file_takes_no_more_memory_than_is_allowed(tmp_path, name, begi
         str(tmp_path / "a.db"),
         *options,
     ]
-    # Usage of children is the largest of any; what others took before is told apart by a process between.
+    # Usage of children is the largest of any; a process in between separates it from what others used before.
     script = (
         "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], capture_output=True, text=True);"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); print(done.returncode); print(done.stderr)"
@@ -94,12 +96,12 @@ def test_a_packed_file_takes_no_more_memory_than_is_allowed(tmp_path, name, begi
     asked = subprocess.run(
         [sys.executable, "-c", script, *command], check=True, capture_output=True, text=True, timeout=120
     )
-    kilobytes, code, told = asked.stdout.split("\n", 2)
-    assert (code, words in told) == ("2", True), told
+    kilobytes, code, output = asked.stdout.split("\n", 2)
+    assert (code, words in output) == ("2", True), output
     assert int(kilobytes) < MOST_KB, kilobytes
 
 
-def test_a_packed_file_of_a_usual_size_is_read(tmp_path):
+def test_a_compressed_file_of_a_usual_size_is_read(tmp_path):
     rows = b"".join(
         json.dumps({"room": "r", "kind": kind, "participant_id": f"p{n}", "at": 1_772_442_000 + n}).encode()
         + b"\n"

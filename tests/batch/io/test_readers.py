@@ -1,4 +1,4 @@
-"""Reading: the same events from any format, in canonical columns."""
+"""The same events from any format, in canonical columns."""
 
 import gzip
 import io
@@ -20,7 +20,7 @@ from headcount.batch.io.readers import read
 from support.event_files import END, HEADER, JOIN, LEAVE, NINE, read_all, table, write_lines, write_ndjson
 
 
-def test_events_come_in_canonical_columns():
+def test_events_are_read_into_canonical_columns():
     found = read_all(table(JOIN, LEAVE, END))
     assert {field.name: str(field.type) for field in found.schema} == {
         "room": "dictionary<values=string, indices=int32, ordered=0>",
@@ -35,11 +35,11 @@ def test_events_come_in_canonical_columns():
     ]
 
 
-def test_columns_that_mean_nothing_are_not_read():
+def test_unknown_columns_are_not_read():
     assert "id" not in read_all(table(JOIN | {"id": "e1", "colour": "red"})).column_names
 
 
-def test_an_empty_word_is_not_known():
+def test_an_empty_text_is_null():
     found = read_all(table(JOIN | {"user_id": "", "user_name": "Ada", "domain": ""}))
     assert found.select(["user_id", "user_name", "domain"]).to_pylist() == [
         {"user_id": None, "user_name": "Ada", "domain": None}
@@ -53,7 +53,7 @@ def test_an_empty_word_is_not_known():
         ("snapshot", 1), ("timeout", 2), ("superseded", 3), (False, 0), (True, 1),
     ],
 )  # fmt: skip
-def test_each_way_to_say_inferred_has_its_number(given_, mark):
+def test_each_value_of_inferred_has_its_number(given_, mark):
     assert read_all(table(LEAVE | {"inferred": given_}))["inferred"].to_pylist() == [mark]
 
 
@@ -88,7 +88,7 @@ def read_back(source, given_):
 
 
 @given(st.lists(events(), min_size=1, max_size=8))
-def test_every_format_reads_the_same_events_alike(tmp_path_factory, given_):
+def test_every_format_yields_the_same_events(tmp_path_factory, given_):
     folder = tmp_path_factory.mktemp("same")
     arrow = pa.Table.from_pylist(given_, ARROW)
     pq.write_table(arrow, folder / "e.parquet", row_group_size=3)
@@ -117,7 +117,7 @@ def test_tables_of_other_libraries_are_read(of):
     assert read_all(of(table(JOIN, LEAVE))).to_pylist() == expected
 
 
-def test_a_pandas_table_may_hold_its_own_timestamps_and_categories():
+def test_a_pandas_table_may_have_timestamps_and_categories():
     frame = pd.DataFrame([JOIN, LEAVE]).assign(
         at=lambda rows: pd.to_datetime(rows["at"], unit="ms", utc=True)
     )
@@ -128,7 +128,7 @@ def test_a_pandas_table_may_hold_its_own_timestamps_and_categories():
     ]
 
 
-def test_a_polars_table_may_hold_its_own_timestamps_and_categories():
+def test_a_polars_table_may_have_timestamps_and_categories():
     frame = pl.DataFrame([JOIN]).with_columns(
         pl.col("at").cast(pl.Datetime("us", "Europe/Paris")), pl.col("room").cast(pl.Categorical)
     )
@@ -151,7 +151,7 @@ def test_files_are_read_one_after_another(tmp_path):
     assert found["user_name"].to_pylist() == ["Ada", None]
 
 
-def test_a_large_file_comes_in_pieces(tmp_path):
+def test_a_large_file_is_read_in_pieces(tmp_path):
     pq.write_table(table(*[JOIN] * 10), tmp_path / "e.parquet", row_group_size=4)
     assert [piece.num_rows for piece in read(tmp_path / "e.parquet", piece_rows=3)] == [3, 1, 3, 3]
     assert [piece.num_rows for piece in read(tmp_path / "e.parquet", piece_rows=8)] == [8, 2]
@@ -165,20 +165,20 @@ def test_codes_of_a_piece_are_one_array():
 
 
 @pytest.mark.parametrize("name", ["e.parquet", "e.csv", "e.ndjson"])
-def test_no_events_are_an_empty_table(tmp_path, name):
+def test_without_events_the_table_is_empty(tmp_path, name):
     pq.write_table(table(JOIN).slice(1), tmp_path / "e.parquet")
     write_lines(tmp_path / "e.csv", HEADER)
     write_lines(tmp_path / "e.ndjson", "\n")
     assert [piece.num_rows for piece in read(tmp_path / name)] == [0]
 
 
-def test_a_byte_order_mark_and_empty_lines_mean_nothing(tmp_path):
+def test_a_byte_order_mark_and_empty_lines_are_ignored(tmp_path):
     mark = b"\xef\xbb\xbf"
     csv = write_lines(tmp_path / "e.csv", mark, HEADER, "\n", f"blue,p1,join,{NINE}\n\n")
     lines = write_lines(tmp_path / "e.ndjson", mark, "\n", json.dumps(JOIN), "\r\n", "\n")
     assert read_all(csv).to_pylist() == read_all(lines).to_pylist()
 
 
-def test_a_reading_is_read_as_it_is():
+def test_a_reading_is_returned_unchanged():
     reading = read(table(JOIN))
     assert read(reading) is reading

@@ -1,4 +1,4 @@
-"""Bad rows: a sentence for whatever cannot be an event; and what becomes of it if it is skipped."""
+"""Invalid rows: the reason of each, and the rows that are skipped."""
 
 import json
 
@@ -51,7 +51,7 @@ NO_TIME = (
         (LEAVE, {"joined_at": 17}, "joined_at 17 is not between the years 2000 and 2100"),
     ],
 )
-def test_a_row_that_cannot_be_an_event_is_told_why(event, changed, reason):
+def test_an_invalid_row_has_a_reason(event, changed, reason):
     assert error_with(event, **changed) == reason
 
 
@@ -60,7 +60,7 @@ TEXTS = ("room", "domain", "participant_id", "user_id", "user_name", "source_ses
 
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
-def test_no_text_holds_what_divides_ids(name, kind):
+def test_a_text_with_nul_is_invalid(name, kind):
     events = table(*[JOIN | {name: word} for word in ("b", "a\0b", "\0")])
     column = events[name].cast(kind)
     events = events.set_column(events.column_names.index(name), name, column)
@@ -72,7 +72,7 @@ def test_no_text_holds_what_divides_ids(name, kind):
 
 
 @pytest.mark.parametrize("name", ["e.ndjson", "e.csv"])
-def test_no_file_of_text_brings_it_in(tmp_path, name):
+def test_a_text_file_with_nul_is_invalid(tmp_path, name):
     write_lines(tmp_path / "e.ndjson", json.dumps(JOIN), "\n", json.dumps(LEAVE | {"participant_id": "p\0"}))
     write_lines(tmp_path / "e.csv", HEADER + f"blue,p\0,join,{NINE}\n")
     assert error_of(tmp_path / name) == (
@@ -81,14 +81,14 @@ def test_no_file_of_text_brings_it_in(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_dictionary_may_know_words_that_no_row_holds(name):
+def test_a_dictionary_may_have_unused_invalid_texts(name):
     words = pa.array([b"\0", b"\xff", b"b"]).dictionary_encode()
     events = table(*[JOIN | {name: "b"}] * 3)
     events = events.set_column(events.column_names.index(name), name, words)
     assert read_all(events.slice(2))[name].to_pylist() == ["b"]
 
 
-def test_what_stands_behind_a_null_is_not_looked_at():
+def test_the_bytes_behind_a_null_do_not_matter():
     ids = pa.StringArray.from_buffers(
         2,
         pa.array([0, 1, 2], pa.int32()).buffers()[1],
@@ -99,7 +99,7 @@ def test_what_stands_behind_a_null_is_not_looked_at():
     assert found["participant_id"].to_pylist() == [None, "b"]
 
 
-def test_the_first_bad_row_is_told_and_the_others_are_counted(tmp_path):
+def test_the_first_invalid_row_is_reported_and_the_others_are_counted(tmp_path):
     rows = [JOIN, JOIN | {"kind": "jion"}, LEAVE, JOIN | {"room": ""}, END | {"at": None}]
     pq.write_table(table(*rows), tmp_path / "e.parquet", row_group_size=2)
     assert error_of(tmp_path / "e.parquet", piece_rows=2) == (
@@ -107,7 +107,7 @@ def test_the_first_bad_row_is_told_and_the_others_are_counted(tmp_path):
     )
 
 
-def test_one_more_bad_row_is_one():
+def test_one_other_invalid_row_is_singular():
     assert error_of(table(JOIN | {"room": ""}, JOIN | {"room": ""})) == (
         "the events, row 1: room is missing (and 1 more bad row)"
     )
@@ -133,7 +133,7 @@ def test_one_more_bad_row_is_one():
         (b"{}", "room is missing"),
     ],
 )
-def test_a_line_that_is_no_event_is_told_by_its_number(tmp_path, line, reason):
+def test_an_invalid_line_is_reported_with_its_number(tmp_path, line, reason):
     file = write_lines(tmp_path / "e.ndjson", json.dumps(JOIN), "\n\n", line, "\n", json.dumps(LEAVE))
     assert error_of(file) == f"{file}, line 3: {reason}"
 
@@ -148,7 +148,7 @@ def test_a_line_that_is_no_event_is_told_by_its_number(tmp_path, line, reason):
         (b"blue,p\xff,join,1769850000000\n", "participant_id is not UTF-8 text: save the file as UTF-8"),
     ],
 )
-def test_a_record_that_is_no_event_is_told_by_its_line(tmp_path, record, reason):
+def test_an_invalid_record_is_reported_with_its_line(tmp_path, record, reason):
     good = f'"bl\nue",p1,join,{NINE}\n\n'  # a record of two lines, and an empty line
     file = write_lines(tmp_path / "e.csv", HEADER, good, record, good)
     assert error_of(file) == f"{file}, line 5: {reason}"
@@ -157,7 +157,7 @@ def test_a_record_that_is_no_event_is_told_by_its_line(tmp_path, record, reason)
 # Bad rows that are skipped
 
 
-def test_skipped_rows_are_kept_as_they_stood(tmp_path):
+def test_skipped_rows_are_collected_as_in_the_file(tmp_path):
     bad = '{"room": "blue", "kind": "jion"}'
     lines = write_lines(tmp_path / "e.ndjson", json.dumps(JOIN), "\n", bad, "\n")
     records = write_lines(tmp_path / "e.csv", HEADER, "blue\n", f"blue,p1,leave,{NINE}\n")

@@ -1,4 +1,4 @@
-"""What the summary says was found, and what was said in vain."""
+"""The summary: counts of what was found and of what was ignored."""
 
 import pytest
 
@@ -37,7 +37,7 @@ GUESS = Event(Kind.LEAVE, "r", 60_000, "a", inferred=Inferred.SNAPSHOT)
         ((join(0), leave(50)), {}),
     ],
 )
-def test_what_is_ignored_is_counted_once_under_its_reason(events, counted):
+def test_each_ignored_event_is_counted_once_by_its_reason(events, counted):
     summary = summary_of(*events)
     reasons = (
         "void_stays", "pending_stays", "orphan_leaves", "repeated_joins", "delivered_twice", "cancelled",
@@ -46,14 +46,14 @@ def test_what_is_ignored_is_counted_once_under_its_reason(events, counted):
     assert {name: getattr(summary, name) for name in reasons if getattr(summary, name)} == counted
 
 
-def test_what_was_found_is_summed_up():
+def test_the_summary_counts_what_was_found():
     summary = summary_of(join(0), join(10, "b"), leave(50), leave(60, "b"))
     assert (summary.events, summary.rooms, summary.meetings, summary.entries) == (4, 1, 1, 2)
     assert (summary.participant_ms, summary.busiest_room, summary.busiest_room_ms) == (100_000, "r", 100_000)
     assert (summary.first_at, summary.last_at) == (NEW_YEAR, NEW_YEAR + 60_000)
 
 
-def test_events_after_the_moment_are_counted():
+def test_events_after_as_of_are_counted():
     events = table_of(map(to_calendar_time, [join(0), leave(50)]))
     sessions = sessionize(events, as_of=NEW_YEAR + 20_000)
     assert sessions.summary.after_as_of == 1

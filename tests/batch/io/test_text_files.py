@@ -1,4 +1,4 @@
-"""Files and tables that cannot be read at all: each is refused in one sentence."""
+"""Files and tables that cannot be read at all: each is refused with one sentence."""
 
 import gzip
 import io
@@ -21,13 +21,13 @@ def damaged_parquet(path, *, keep=slice(None), change=None):
     return path
 
 
-def test_a_column_that_is_missing_is_named_with_those_that_are_there():
+def test_a_missing_column_is_reported_with_the_existing_ones():
     assert error_of(table(JOIN).drop_columns(["at"])) == (
         "the events: column 'at' is missing; the columns are: room, participant_id, kind"
     )
 
 
-def test_a_column_that_is_there_twice_is_refused(tmp_path):
+def test_a_duplicate_column_is_refused(tmp_path):
     file = write_lines(tmp_path / "e.csv", "room,participant_id,kind,at,room\n")
     assert error_of(file) == f"{file}: there are 2 columns named 'room': rename all but one"
 
@@ -52,7 +52,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path):
     )
 
 
-def test_a_file_that_only_calls_itself_parquet_is_refused(tmp_path):
+def test_a_file_with_the_name_of_another_format_is_refused(tmp_path):
     file = write_lines(tmp_path / "e.parquet", HEADER)
     assert error_of(file) == f"{file}: is not a Parquet file, whatever its name says"
 
@@ -87,7 +87,7 @@ def test_a_compressed_file_that_is_cut_off_is_refused(tmp_path, name):
     assert error_of(file) == f"{file}: cannot be unpacked: the gzip file is cut off or damaged"
 
 
-def test_a_missing_quote_is_told(tmp_path):
+def test_a_missing_quote_is_reported(tmp_path):
     file = write_lines(tmp_path / "e.csv", HEADER, f'"blue,p1,join,{NINE}\n', f"blue,p1,join,{NINE}\n" * 9000)
     assert (
         error_of(file)
@@ -102,7 +102,7 @@ def test_an_unknown_format_is_refused():
     )
 
 
-def test_a_file_that_is_not_there_is_refused_before_any_is_read(tmp_path):
+def test_a_missing_file_is_refused_before_any_is_read(tmp_path):
     there = write_ndjson(tmp_path / "e.ndjson", JOIN)
     missing = tmp_path / "f.ndjson"
     with pytest.raises(BadInput) as caught:
@@ -116,9 +116,9 @@ def test_a_directory_is_refused(tmp_path):
     assert error_of(folder) == f"{folder}: is a directory: name the files in it"
 
 
-def test_no_files_at_all_are_refused():
+def test_an_empty_list_of_files_is_refused():
     assert error_of([]) == "there are no files to read: name at least one"
 
 
-def test_what_is_neither_table_nor_path_is_refused():
+def test_other_types_than_tables_and_paths_are_refused():
     assert error_of(17) == "events must be a table of Arrow's kind, a path or a list of paths, not int"

@@ -1,4 +1,4 @@
-"""Times: every way to write a moment that is understood, and those that are refused."""
+"""Times: every valid notation, and those that are refused."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ def test_timestamps_of_every_unit_and_zone_are_read(unit, zone):
     assert read_all(events)["at"].to_pylist() == [NINE]
 
 
-def test_what_is_finer_than_a_millisecond_is_cut_off():
+def test_times_are_rounded_down_to_milliseconds():
     events = table(JOIN).set_column(3, "at", pa.array([NINE * 1000 + 999], pa.timestamp("us")))
     assert read_all(events)["at"].to_pylist() == [NINE]
 
@@ -49,7 +49,7 @@ def test_rfc_3339_and_milliseconds_are_read_from_text(tmp_path, text, ms):
 
 
 @given(st.datetimes(*CENTURY), st.sampled_from([0, 3, 6, 9, 12]))
-def test_one_time_alone_and_a_column_of_times_are_read_alike(when, digits):
+def test_a_single_time_and_a_column_are_parsed_alike(when, digits):
     text = (
         f"{when:%Y-%m-%dT%H:%M:%S}" + (f".{when.microsecond:06d}000000"[: digits + 1] if digits else "") + "Z"
     )
@@ -57,7 +57,7 @@ def test_one_time_alone_and_a_column_of_times_are_read_alike(when, digits):
 
 
 @given(st.integers(946_684_800_000, 4_102_444_800_000))
-def test_a_moment_that_is_spoken_is_understood(ms):
+def test_a_formatted_time_can_be_parsed(ms):
     assert parse_timestamp(format_timestamp(ms)) == ms
 
 
@@ -68,7 +68,7 @@ def test_a_moment_that_is_spoken_is_understood(ms):
     ("at", "unit"),
     [(NINE // 1000, "seconds"), (NINE * 1000, "microseconds"), (NINE * 1_000_000, "nanoseconds")],
 )
-def test_a_mistaken_unit_is_told(at, unit):
+def test_a_mistaken_unit_is_reported(at, unit):
     assert error_with(JOIN, at=at) == (
         f"at {at} is not between the years 2000 and 2100: it looks like {unit}, not milliseconds"
     )
@@ -90,25 +90,25 @@ def in_each_way(ms):
 
 
 @pytest.mark.parametrize("ms", [FIRST, TOO_LATE - 1])
-def test_the_first_and_the_last_moment_of_the_century_are_times(ms):
+def test_the_first_and_the_last_time_of_the_century_are_valid(ms):
     assert [read_all(events)["at"].to_pylist() for events in in_each_way(ms)] == [[ms]] * 6
     assert parse_plausible_timestamp(str(ms)) == ms
 
 
 @pytest.mark.parametrize("ms", [FIRST - 1, TOO_LATE])
-def test_the_moments_beside_the_century_are_refused(ms):
+def test_times_just_outside_the_century_are_refused(ms):
     for events in in_each_way(ms):
         assert error_of(events).endswith(" is not between the years 2000 and 2100")
     with pytest.raises(InvalidTimestamp, match="is not between the years 2000 and 2100"):
         parse_plausible_timestamp(str(ms))
 
 
-def test_what_is_finer_than_a_millisecond_does_not_reach_into_2100():
+def test_a_fraction_of_a_millisecond_does_not_reach_2100():
     last = pa.array([TOO_LATE * 1_000_000 - 1], pa.timestamp("ns", "UTC"))
     assert read_all(table(JOIN).set_column(3, "at", last))["at"].to_pylist() == [TOO_LATE - 1]
 
 
-def test_a_timestamp_out_of_time_is_told_as_a_date():
+def test_an_implausible_timestamp_is_reported_as_a_date():
     events = table(JOIN).set_column(3, "at", pa.array([NINE // 1000], pa.timestamp("ms", "UTC")))
     assert error_of(events) == (
         "the events, row 1: at 1970-01-21T11:37:30.000Z is not between the years 2000 and 2100:"

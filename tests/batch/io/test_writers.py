@@ -1,4 +1,4 @@
-"""Writing: what stands in the files, and that nothing stands there half written."""
+"""Written files: their content, and that no incomplete file remains."""
 
 import io
 import json
@@ -62,7 +62,7 @@ def names_in(folder):
 # What stands in them
 
 
-def test_parquet_gives_back_the_tables(tmp_path):
+def test_parquet_files_have_the_same_tables(tmp_path):
     write_sessions(sessions(), tmp_path / "out")
     assert pq.read_table(tmp_path / "out" / "meetings.parquet").to_pylist() == sessions().meetings.to_pylist()
     assert (
@@ -71,7 +71,7 @@ def test_parquet_gives_back_the_tables(tmp_path):
     )
 
 
-def test_csv_says_its_timezone_in_the_header():
+def test_the_csv_header_names_the_time_zone():
     assert meetings_streamed(stream_csv, WHOLE, ONGOING) == (
         "id,domain,room,start_utc,end_utc,ongoing,max_participants,participants,participant_ms\n"
         '"m1","default","blue","2026-01-31T09:00:01.999Z","2026-01-31T09:01:02.998Z",false,2,2,91998\n'
@@ -79,7 +79,7 @@ def test_csv_says_its_timezone_in_the_header():
     )
 
 
-def test_csv_leaves_empty_what_is_not_known():
+def test_null_values_are_empty_in_csv():
     assert participants_streamed(stream_csv).splitlines()[2] == (
         '"m1","blue","p2",,,"2026-01-31T09:00:31.999Z","2026-01-31T09:01:02.998Z","reported"'
     )
@@ -127,12 +127,12 @@ def test_each_format_has_its_files(tmp_path, fmt, files):
 
 
 @pytest.mark.parametrize("fmt", ["parquet", "csv", "ndjson", "daily"])
-def test_no_meetings_are_written_too(tmp_path, fmt):
+def test_empty_results_are_written(tmp_path, fmt):
     write_sessions(sessions((), ()), tmp_path, fmt)
     assert all(path.stat().st_size for path in tmp_path.iterdir() if path.suffix != ".ndjson")
 
 
-def test_rejected_rows_are_written_beside(tmp_path):
+def test_rejected_rows_are_written_to_their_own_file(tmp_path):
     reading = read(
         table([{"room": "", "participant_id": "p", "kind": "join", "at": NINE}], None), skip_bad=True
     )
@@ -141,7 +141,7 @@ def test_rejected_rows_are_written_beside(tmp_path):
     assert json.loads((tmp_path / "rejected.ndjson").read_text())["reason"] == "room is missing"
 
 
-def test_what_an_earlier_run_rejected_does_not_stay_beside(tmp_path):
+def test_the_rejected_rows_of_an_earlier_run_are_deleted(tmp_path):
     (tmp_path / "rejected.ndjson").write_text("of an earlier run")
     write_sessions(sessions(), tmp_path)
     assert names_in(tmp_path) == ["meetings.parquet", "participants.parquet"]
@@ -199,7 +199,7 @@ def test_daily_is_newest_first_in_whole_seconds_rounded_down():
     }
 
 
-def test_meetings_of_one_moment_are_told_by_id():
+def test_meetings_of_equal_start_are_ordered_by_id():
     twins = table([WHOLE | {"id": name} for name in "bca"], MEETINGS)
     assert [meeting["id"] for meeting in to_daily(twins, PARTICIPANTS.empty_table(), AS_OF)] == [
         "a",
@@ -216,7 +216,7 @@ def test_a_coarser_granularity_rounds_down_to_its_multiples():
 
 
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(1, 60))
-def test_daily_never_overstates(start, length, granularity_s):
+def test_daily_durations_never_overstate(start, length, granularity_s):
     row = WHOLE | {"start": NINE + start, "end": NINE + start + length}
     (meeting,) = to_daily(table([row], MEETINGS), PARTICIPANTS.empty_table(), AS_OF, granularity_s)
     assert 0 <= meeting["duration"] * 1_000 <= length
@@ -235,7 +235,7 @@ class _FailsAtTheEnd:
 
 
 @pytest.mark.parametrize("fmt", ["parquet", "csv", "ndjson", "daily"])
-def test_what_was_there_stays_if_writing_fails(tmp_path, fmt):
+def test_existing_files_are_unchanged_if_writing_fails(tmp_path, fmt):
     for path in write_sessions(sessions(), tmp_path, fmt):
         path.write_text("before")
     before = names_in(tmp_path)
@@ -245,14 +245,14 @@ def test_what_was_there_stays_if_writing_fails(tmp_path, fmt):
     assert {path.read_text() for path in tmp_path.iterdir()} == {"before"}
 
 
-def test_a_directory_that_was_made_is_gone_if_writing_fails(tmp_path):
+def test_a_created_directory_is_deleted_if_writing_fails(tmp_path):
     with pytest.raises(CannotWrite) as caught:
         write_sessions(sessions(rejects=_FailsAtTheEnd()), tmp_path / "new" / "out")
     assert str(caught.value) == f"{tmp_path / 'new' / 'out'}: cannot be written: no space left on device"
     assert names_in(tmp_path) == []
 
 
-def test_a_file_in_the_place_of_the_directory_is_told(tmp_path):
+def test_a_file_in_place_of_the_directory_is_reported(tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(CannotWrite) as caught:
         write_sessions(sessions(), tmp_path / "out")

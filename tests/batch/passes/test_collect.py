@@ -1,4 +1,4 @@
-"""Pieces of any make give the same columns as all rows at once."""
+"""Pieces of any types yield the same columns as all rows at once."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,7 +26,7 @@ def coded(table):
 
 @pytest.mark.parametrize("first", [pa.table(BARE), coded(pa.table(BARE))])
 @pytest.mark.parametrize("second", [pa.table(NAMED), coded(pa.table(NAMED))])
-def test_pieces_may_differ_in_columns_and_in_how_participants_are_written(tmp_path, first, second):
+def test_pieces_may_differ_in_columns_and_in_the_type_of_participants(tmp_path, first, second):
     paths = [tmp_path / "1.parquet", tmp_path / "2.parquet"]
     pq.write_table(first, paths[0])
     pq.write_table(second, paths[1])
@@ -38,7 +38,7 @@ def test_pieces_may_differ_in_columns_and_in_how_participants_are_written(tmp_pa
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 1.0])
-def test_a_wrong_idea_of_how_much_is_still_to_come_changes_nothing(share):
+def test_a_wrong_estimate_of_the_remaining_rows_changes_nothing(share):
     collector = Collector()
     for number in range(50):
         codes = pa.array([f"room {number}", "blue"]).dictionary_encode()
