@@ -82,7 +82,7 @@ def events():
         "user_name": NASTY,
         "source_session": NASTY,
     }
-    body = [who | {"kind": "join", "at": NOW - 90_000}, who | {"kind": "leave", "at": NOW - 30_000}]
+    rows = [who | {"kind": "join", "at": NOW - 90_000}, who | {"kind": "leave", "at": NOW - 30_000}]
     return rows + [one | {"participant_id": "b"} for one in rows]
 
 
