@@ -70,7 +70,7 @@ class Sessions:
     def __init__(self, context: PageContext) -> None:
         self._context = context
         self.last_used: dict[str, Ms] = {}
-        """When sessions were last used, by digest, until the service saves it."""
+        """Times of last use by digest of the session, until the service saves them."""
 
     async def visitor(self, request: Request) -> Visitor:
         """Return the session of a request. Raise `NotSignedIn`."""

@@ -20,7 +20,7 @@ from headcount.store.sources import SourceStat
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """What every page is given.
+    """Dependencies of a page.
 
     `new_secret` generates secrets. `timezone` is the name of the default time zone. `public_url` is the address by which
     others reach the service, '' if it is not set. The paths of the API begin with `api_prefix`.

@@ -20,7 +20,7 @@ _MAX_STREAMS: Final = 1_000
 
 
 async def stream(view: View) -> Response:
-    """GET /dashboard/live: an event for each moment in which something of the domain changed."""
+    """GET /dashboard/live: an event whenever something of the domain changed."""
     broadcaster = view.context.broadcaster
     room = view.query.get("room")
     end = await asyncio.to_thread(broadcaster.messages.end)

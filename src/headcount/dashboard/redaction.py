@@ -31,5 +31,5 @@ def _anonymous(entry: Entry, name: str) -> Entry:
 
 
 def _person_key(entry: Entry) -> str:
-    """What identifies a person, as in `reporting.attendance`."""
+    """The identity of a person, as in `reporting.attendance`."""
     return f"u\0{entry.user_id}" if entry.user_id else f"p\0{entry.participant_id}"

@@ -341,7 +341,7 @@ def _arrivals_of(recurring: RecurringMeeting, seed: int, now: Ms, after: Ms) -> 
 
 
 def _takes_place(recurring: RecurringMeeting, start: Ms, now: Ms) -> bool:
-    """Whether anybody is at work: always from this morning on, and in working hours before."""
+    """Return whether people are at work: always from this morning on, and in working hours before."""
     since_morning = start - (now - _OPEN_BEFORE_MS)
     if since_morning >= 0:
         return True

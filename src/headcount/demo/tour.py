@@ -116,10 +116,10 @@ def _sittings(sessions: Sessions) -> list[_Sitting]:
     """All sittings that have ended."""
     ended = sessions.meetings.filter(pc.is_valid(sessions.meetings["end"]))
     rows = ended.select(["room", "start", "end", "participants"])
-    moments = (rows[name].cast(pa.int64()).to_pylist() for name in ("start", "end"))
+    times = (rows[name].cast(pa.int64()).to_pylist() for name in ("start", "end"))
     sittings: dict[tuple[str, Ms], _Sitting] = {}
     for room, start, end, entries in zip(
-        rows["room"].to_pylist(), *moments, rows["participants"].to_pylist(), strict=True
+        rows["room"].to_pylist(), *times, rows["participants"].to_pylist(), strict=True
     ):
         before = sittings.pop((room, start), _Sitting(room, start, end, 0, 0))
         sittings[room, end] = before._replace(

@@ -101,7 +101,7 @@ def _damage(database: SqliteDatabase) -> Line:
         return Line("file", True, f"{size / 1e9:.0f} GB, not checked for damage: that would take long")
     damage = database.damage()
     if damage is None:
-        return Line("file", True, "whole")
+        return Line("file", True, "no damage found")
     return Line(
         "file",
         False,

@@ -79,7 +79,7 @@ class Finding(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """How far the engine is behind the end of the log: entries, and the age of the oldest of them."""
+    """Distance of the engine from the end of the log: number of entries, and the age of the oldest in seconds."""
 
     entries: int
     seconds: float
@@ -148,9 +148,9 @@ def read_state(store: Store, domain: str | None = None, unsaved: Iterable[Source
     """Return the state of one domain, or of all. `unsaved` are counters of sources that are not in the store yet."""
     sources = [row for row in store.sources.all() if domain in (None, row.domain)]
     counters, dead_letters = store.sources.stats(), store.sources.count_dead_letters()
-    for one in unsaved:
-        known = counters.setdefault(one.token, {})
-        known[one.metric] = _added(known.get(one.metric), one)
+    for counter in unsaved:
+        saved = counters.setdefault(counter.token, {})
+        saved[counter.metric] = _added(saved.get(counter.metric), counter)
     return StoreState(
         [SourceState(row, counters.get(row.token, {}), dead_letters.get(row.token, 0)) for row in sources],
         endpoint_states(store, store.endpoints.all(domain)),
@@ -268,7 +268,7 @@ def _quarantined_rooms(store: Store, domain: str | None) -> list[DeferredRoom]:
 
 
 def _should_have_sent(source: SourceState, now: Ms) -> bool:
-    """Whether a source that sends webhooks, and is not polled either, has had an hour for its first request."""
+    """Return whether a source that sends webhooks, and is not polled, has had an hour for its first request."""
     row = source.row
     is_polled = row.kind in POLL_ONLY_SOURCES or "polls" in source.counters
     return not is_polled and now - row.created > _FIRST_REQUEST_WITHIN_MS

@@ -21,10 +21,10 @@ from headcount.dashboard.charts.axes import (
 from headcount.dashboard.charts.svg import (
     Markup,
     Unit,
+    chart_svg,
     element,
     joined,
     label,
-    picture,
     rectangle,
     title,
 )
@@ -59,7 +59,7 @@ def bars(data: Bars, name: str, width: float = 960) -> Markup:
     pitch = (right - _LEFT) / max(len(data.values), 1)
     bar_width = min(pitch - min(3, pitch * 0.25), _MAX_BAR_WIDTH)
     total = data.unit.of(sum(value for _, value in data.values))
-    return picture(
+    return chart_svg(
         name,
         (width, bottom + _AXIS_HEIGHT),
         (data.title, f"{total}, at most {data.unit.of(largest)} in one {data.every}, {data.zone}."),

@@ -15,10 +15,10 @@ from headcount.dashboard.charts.svg import (
     Markup,
     Rows,
     Unit,
+    chart_svg,
     element,
     joined,
     label,
-    picture,
     text_of,
     title,
 )
@@ -60,7 +60,7 @@ def heat_calendar(data: Year, name: str) -> Markup:
     width = _LEFT + 54 * _PITCH
     height = _TOP + 7 * _PITCH + _LEGEND
     total = data.unit.of(sum(data.days.get(day, 0) for day in days))
-    return picture(
+    return chart_svg(
         name,
         (width, height),
         (data.title, f"{total} in {data.year}, at most {data.unit.of(largest)} in a day."),
@@ -75,7 +75,7 @@ def heat_calendar(data: Year, name: str) -> Markup:
 def heat_calendar_table(data: Year) -> Rows:
     """Return the days with a value as a table."""
     return Rows(
-        ("day", data.unit.many),
+        ("day", data.unit.plural),
         [(day.isoformat(), data.days[day]) for day in _days(data) if data.days.get(day, 0)],
     )
 
@@ -85,7 +85,7 @@ def hour_weekday(data: Week, name: str) -> Markup:
     largest = max((value for row in data.hours for value in row), default=0)
     wide, high = _HOUR
     width, height = _LEFT + 24 * wide, _TOP + 7 * high + _LEGEND
-    return picture(
+    return chart_svg(
         name,
         (width, height),
         (data.title, f"By hour and weekday, at most {data.unit.of(largest)} in an hour."),

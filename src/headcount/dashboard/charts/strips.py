@@ -15,11 +15,11 @@ from headcount.dashboard.charts.svg import (
     Markup,
     Rows,
     Unit,
+    chart_svg,
     element,
     joined,
     label,
     line,
-    picture,
     title,
 )
 from headcount.dashboard.sanitize import local, local_text, one_line
@@ -60,7 +60,7 @@ def strip(data: Strip, name: str, width: float = 960) -> Markup:
     days = _days(data)
     right, height = width - _RIGHT, _TOP + len(days) * _LANE_HEIGHT + 4
     pieces = [(run, piece) for run in data.runs for piece in _pieces(run, data) if piece.day in days]
-    return picture(
+    return chart_svg(
         name,
         (width, height),
         (data.title, f"{MEETINGS.of(len({id(run) for run, _ in pieces}))} in {len(days)} days, {data.zone}."),

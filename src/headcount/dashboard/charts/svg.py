@@ -36,12 +36,12 @@ class Rows(NamedTuple):
 class Unit(NamedTuple):
     """The unit of a number: singular and plural."""
 
-    one: str
-    many: str
+    singular: str
+    plural: str
 
     def of(self, value: float) -> str:
         """Return a number with its unit: 1 meeting, 1,234 meetings."""
-        return f"{text_of(value)} {self.one if value == 1 else self.many}"
+        return f"{text_of(value)} {self.singular if value == 1 else self.plural}"
 
 
 NOTHING: Final = Markup("")
@@ -93,7 +93,7 @@ def line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
     return element("path", {"class": kind, "d": f"M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}"})
 
 
-def picture(
+def chart_svg(
     name: str,
     size: tuple[float, float],
     texts: tuple[str, str],

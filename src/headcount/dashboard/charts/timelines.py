@@ -17,11 +17,11 @@ from headcount.dashboard.charts.svg import (
     Markup,
     Rows,
     Unit,
+    chart_svg,
     element,
     joined,
     label,
     line,
-    picture,
     rectangle,
     text,
     title,
@@ -96,7 +96,7 @@ def timeline(data: Timeline, name: str, rows: range = range(ROWS_PER_CHART), wid
     counts = head_counts(data)
     drawn, _ = step_chart(counts, scale, _MARKS_HEIGHT, axis)
     ticks = time_ticks(scale, data.zone)
-    return picture(
+    return chart_svg(
         name,
         (width, bottom),
         (data.title, f"{_description(data, scale, counts)} {_rows_text(data, people, rows)}"),
@@ -117,7 +117,7 @@ def timeline_rows(data: Timeline, name: str, rows: range, width: float = 960) ->
     scale, people = _scale(data, width), data.people[rows.start : rows.stop]
     bottom = len(people) * _ROW_HEIGHT
     ticks = [tick._replace(label="") for tick in time_ticks(scale, data.zone)]
-    return picture(
+    return chart_svg(
         name,
         (width, bottom),
         (data.title, _rows_text(data, people, rows)),

@@ -127,7 +127,7 @@ def _charts(view: View, room: str) -> RoomCharts:
 
 
 def _participants_at(view: View, room: str) -> ParticipantsAt | None:
-    """Who was in the room at the day and time of the address; None without both."""
+    """Participants of the room at the day and time of the address; None without both."""
     day, time = query.day(view.query, "day"), view.query.get("at", "")
     if day is None or not time:
         return None

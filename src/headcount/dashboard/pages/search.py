@@ -73,7 +73,7 @@ def search_people(view: View, text: str) -> list[tuple[str, str]]:
 
 
 def _has_word_starting_with(folded: str, name: str) -> bool:
-    """Whether a word of the name starts with the text: a search for Ana lists her before Banerjee."""
+    """Return whether a word of the name starts with the text: a search for Ana lists her before Banerjee."""
     return f" {folded}" in f" {name.casefold()}"
 
 

@@ -36,7 +36,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class SharedMeeting(NamedTuple):
-    """What is shown of a meeting, redacted if the link is masked."""
+    """A meeting as the link shows it, redacted if the link is masked."""
 
     meeting: MeetingRow
     people: Sequence[Person]

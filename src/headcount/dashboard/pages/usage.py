@@ -197,9 +197,13 @@ def _bar_charts(report: UsageReport, view: View) -> list[NamedBars]:
         )
 
     return [
-        bars("time", _minutes_unit(), ((one.start, one.participant_ms // 60_000) for one in report.buckets)),
-        bars("peak", people, ((one.start, one.max_participants) for one in report.buckets)),
-        bars("meetings", meetings, ((one.start, one.meetings) for one in report.buckets)),
+        bars(
+            "time",
+            _minutes_unit(),
+            ((bucket.start, bucket.participant_ms // 60_000) for bucket in report.buckets),
+        ),
+        bars("peak", people, ((bucket.start, bucket.max_participants) for bucket in report.buckets)),
+        bars("meetings", meetings, ((bucket.start, bucket.meetings) for bucket in report.buckets)),
     ]
 
 

@@ -81,12 +81,12 @@ def _room_names(rooms: Ints, width: int) -> pa.Array:
 def _users(users: Ints) -> tuple[pa.Array, pa.Array]:
     """Ids and names: most users have both, guests no id, some no name, some neither."""
     variant = _scrambled(users.astype(np.uint64)) % np.uint64(100)
-    nobody = users == NOBODY
-    somebody = np.where(nobody, 0, users)
-    ids = _encoded(somebody, _user_ids, nobody | (variant < 3))
+    is_unknown = users == NOBODY
+    known = np.where(is_unknown, 0, users)
+    ids = _encoded(known, _user_ids, is_unknown | (variant < 3))
     name = (_scrambled(users.astype(np.uint64) + np.uint64(7)) % np.uint64(len(_NAMES))).astype(np.int64)
     names = _encoded(
-        name, lambda numbers: _NAMES.take(pa.array(numbers)), nobody | ((variant >= 2) & (variant < 10))
+        name, lambda numbers: _NAMES.take(pa.array(numbers)), is_unknown | ((variant >= 2) & (variant < 10))
     )
     return ids, names
 
@@ -113,8 +113,8 @@ def _participant_ids(connections: Ints, scramble: np.uint64) -> pa.Array:
     characters[:, 13:] = _PAIRS[pair.astype(np.int64)]
     offsets = np.arange(0, 15 * (n + 1), 15, dtype=np.int32)
     ids = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(characters))
-    nobody = connections == NOBODY
-    return pc.if_else(pa.array(nobody), None, ids) if nobody.any() else ids
+    is_unknown = connections == NOBODY
+    return pc.if_else(pa.array(is_unknown), None, ids) if is_unknown.any() else ids
 
 
 def _scrambled(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

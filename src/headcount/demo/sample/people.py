@@ -22,18 +22,18 @@ def plan_meetings(world: World, midnight: int, number: int) -> Meetings:
     past_the_hour = np.where(rng.random(number) < 0.3, HOUR // 2, 0)
     anytime = rng.random(number) < 0.06
     past_the_hour[anytime] = rng.integers(HOUR, size=int(anytime.sum()))
-    begin = midnight + (local + past_the_hour - world.time_zone_ms[room]) % DAY
+    start = midnight + (local + past_the_hour - world.time_zone_ms[room]) % DAY
     length = rng.choice(_LENGTHS, number)
     size = 3 + rng.gamma(1.6, 4.8, number).astype(np.int64)
     kind = rng.random(number)
     size[kind < 0.32] = 2
     size[kind > 0.985] *= 4
     size[kind < 0.08] = 1
-    return Meetings(room, begin, np.where(size == 1, _lone_waits(world, number), length), size)
+    return Meetings(room, start, np.where(size == 1, _lone_waits(world, number), length), size)
 
 
 def _lone_waits(world: World, number: int) -> Ints:
-    """How long somebody waits alone: mostly around 30 s, sometimes exactly 30 s, rarely very long."""
+    """Durations of waiting alone: mostly around 30 s, sometimes exactly 30 s, rarely very long."""
     rng = world.rng
     wait = rng.integers(9 * SECOND, 60 * SECOND, number)
     patient = rng.random(number)
@@ -47,12 +47,12 @@ def attend(world: World, meetings: Meetings) -> Stays:
     rng = world.rng
     meeting = np.repeat(np.arange(len(meetings.size)), meetings.size)
     n = len(meeting)
-    begin, length = meetings.begin[meeting], meetings.length[meeting]
+    start, length = meetings.start[meeting], meetings.length[meeting]
     punctual = rng.random(n)
-    join = begin + (rng.exponential(50.0, n) * SECOND).astype(np.int64)
-    join = np.where(punctual < 0.2, begin - rng.integers(EARLIEST - MINUTE, size=n), join)
-    join = np.where(punctual > 0.85, begin + (rng.random(n) * 0.6 * length).astype(np.int64), join)
-    end = begin + length + (rng.exponential(25.0, n) * SECOND).astype(np.int64)
+    join = start + (rng.exponential(50.0, n) * SECOND).astype(np.int64)
+    join = np.where(punctual < 0.2, start - rng.integers(EARLIEST - MINUTE, size=n), join)
+    join = np.where(punctual > 0.85, start + (rng.random(n) * 0.6 * length).astype(np.int64), join)
+    end = start + length + (rng.exponential(25.0, n) * SECOND).astype(np.int64)
     patient = rng.random(n)
     leave = np.where(patient < 0.15, join + (rng.random(n) * (end - join)).astype(np.int64), end)
     leave = np.where(patient > 0.95, end + (rng.exponential(150.0, n) * SECOND).astype(np.int64), leave)

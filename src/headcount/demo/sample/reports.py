@@ -58,11 +58,11 @@ def _events(stays: Stays, kind: int, at: Ints) -> Events:
 
 
 def _closings(world: World, meetings: Meetings, stays: Stays) -> tuple[Mask, Events]:
-    """Whose leave is not reported because the room ended as planned, and the ends of the rooms."""
+    """Stays without a reported leave because the room ended as planned, and the ends of the rooms."""
     if not world.ends:
         return np.zeros(len(stays.join), np.bool_), Events.empty()
     closed = world.rng.random(len(meetings.room)) < world.ends
-    end = meetings.begin + meetings.length
+    end = meetings.start + meetings.length
     at = end[closed]
     nobody = np.full(len(at), NOBODY)
     ends = Events(meetings.room[closed], nobody, nobody, np.full(len(at), END), at, at)

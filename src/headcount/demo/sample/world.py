@@ -61,7 +61,7 @@ class Meetings(NamedTuple):
     """Rooms, starts (ms) and lengths (ms) of planned meetings, and their numbers of participants."""
 
     room: Ints
-    begin: Ints
+    start: Ints
     length: Ints
     size: Ints
 
