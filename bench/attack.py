@@ -93,9 +93,9 @@ class Report:
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
         memory_mb = int(lines["VmHWM"].split()[0]) / 1_000
         log = service.log.read_bytes()[log_before:]
-        told = ", ".join(f"{name} {value}" for name, value in seen.items())
+        counts = ", ".join(f"{name} {value}" for name, value in seen.items())
         print(f"  {what:<42} {took:6.1f} s  /healthz ≤ {watch.worst_s * 1_000:4.0f} ms of {watch.asked:>4}  memory ≤ {memory_mb:4.0f} MB"
-              f"  log {len(log) / 1_000:,.0f} kB  {told}", flush=True)  # fmt: skip
+              f"  log {len(log) / 1_000:,.0f} kB  {counts}", flush=True)  # fmt: skip
         if watch.worst_s > MOST_HEALTHZ_S or watch.wrong:
             self.missed.append(f"{what}: /healthz took {watch.worst_s:.2f} s {watch.wrong[:3]}")
         if memory_mb > MOST_MEMORY_MB:

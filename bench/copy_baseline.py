@@ -1,7 +1,7 @@
 """The floor: read the events and write an output of the same size, and work out nothing.
 
 Usage: copy_baseline.py EVENTS OUT_DIR LIKE_DIR. LIKE_DIR holds `meetings.parquet` and
-`participants.parquet`, whose columns and numbers of rows are imitated with the columns of
+`participants.parquet`, with the same columns and numbers of rows, taken from the columns of
 the events. Polars reads and writes with its defaults.
 """
 
@@ -24,10 +24,10 @@ PARTICIPANTS = {
 
 
 def main(events: str, out: str, like: str) -> None:
-    said = pl.read_parquet(events)
+    table = pl.read_parquet(events)
     for table, columns in (("meetings", MEETINGS), ("participants", PARTICIPANTS)):
         rows = pl.scan_parquet(Path(like) / f"{table}.parquet").select(pl.len()).collect().item()
-        copied = said.head(rows).select(pl.col(source).alias(name) for name, source in columns.items())
+        copied = table.head(rows).select(pl.col(source).alias(name) for name, source in columns.items())
         copied.write_parquet(Path(out) / f"{table}.parquet")
 
 

@@ -101,7 +101,7 @@ def made_key(database: Path) -> str:
 
 
 def measured(server: Server, asked: argparse.Namespace, run: int) -> Mapping[str, float]:
-    """What the load generator says of a server that was started for it. A short run goes before, and counts as work."""
+    """Return the report of the load generator on a server that was started for it, after a short warm-up."""
     with running(server, asked.port):
         warm = load(server, asked, seconds=1.0, first=2 * run * FRESH)
         result = load(server, asked, seconds=asked.seconds, first=(2 * run + 1) * FRESH)

@@ -3,7 +3,7 @@
     python bench/ingest_batches.py [--batches 500] [--runs 2] [--bars '{"append": 0.6}']
 
 Two things are measured of one run: until all batches are answered, that is stored on the disk, while the
-engine works beside; and until the engine has worked in all of them (`?wait=true`). The peer is a bare
+engine works beside; and until the engine has processed all of them (`?wait=true`). The peer is a bare
 `executemany` of the rows that were stored, in the same order, into an empty store: one commit for each
 batch, as durable as ours. That both hold as many rows as were sent is checked, or the exit code is 1.
 """
@@ -76,19 +76,19 @@ def one_run(asked: argparse.Namespace) -> Rates:
         database = Path(directory) / "ours.db"
         server = Server("ours", serve(database, asked.port), database, key=made_key(database))
         with running(server, asked.port):
-            said = sent(server, asked)
+            report = sent(server, asked)
         rows = stored(database)
         events = len(rows) - 1  # one more was sent to wait for all the others
-        if said["errors"] or events != said["requests"] * LINES:
+        if report["errors"] or events != report["requests"] * LINES:
             raise SystemExit(
-                f"{said['requests'] * LINES:,} events were answered, {events:,} stored: DIFFERENT"
+                f"{report['requests'] * LINES:,} events were answered, {events:,} stored: DIFFERENT"
             )
         meetings = meetings_worked_out(database, rows)
         seconds = bare(Path(directory) / "bare.db", rows)
-    rates = Rates(events / said["seconds"], events / said["until_worked_in_s"], len(rows) / seconds)
+    rates = Rates(events / report["seconds"], events / report["until_processed_s"], len(rows) / seconds)
     print(
         f"{events:,} events, {meetings:,} meetings: append {rates.append:,.0f}/s, end to end {rates.end_to_end:,.0f}/s,"
-        f" bare executemany {rates.bare:,.0f}/s; generator busy {said['busy']:.0%}",
+        f" bare executemany {rates.bare:,.0f}/s; generator busy {report['busy']:.0%}",
         flush=True,
     )
     return rates

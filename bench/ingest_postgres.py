@@ -4,7 +4,7 @@
 
 As `ingest_batches.py`, on a server of its own that the tests know how to start. There are two peers, each with
 one durable commit for a thousand rows: a bare `executemany`, and a bare `copy`, which can neither know rows
-again nor say which were new. The table and its indexes are the same for all.
+again nor report which were new. The table and its indexes are the same for all.
 """
 
 import argparse
@@ -51,8 +51,8 @@ def main() -> int:
     for peer, bare in (("executemany", best.executemany), ("copy", best.copy)):
         for what, rate in (("append", best.append), ("end to end", best.end_to_end)):
             met = "yes" if rate / bare >= bars[what] else "**no**"
-            told = f"{rate:,.0f}/s | {bare:,.0f}/s | {rate / bare:.2f} | ≥ {bars[what]:g}"
-            print(f"| {what}, against a bare {peer} | {told} | {met} |")
+            cells = f"{rate:,.0f}/s | {bare:,.0f}/s | {rate / bare:.2f} | ≥ {bars[what]:g}"
+            print(f"| {what}, against a bare {peer} | {cells} | {met} |")
     return 0
 
 
@@ -79,20 +79,20 @@ def one_run(postgres: Postgres, asked: argparse.Namespace) -> Rates:
     asked.port = free_port()
     ours = Server("ours", serve(url, asked.port), key=made_key(url))
     with running(ours, asked.port):
-        said = sent(ours, asked)
+        report = sent(ours, asked)
     with psycopg.connect(url) as connection:
         rows = connection.execute(f"select {COLUMNS} from entries order by position").fetchall()
         (meetings,) = connection.execute("select count(*) from meetings").fetchone()
     events = len(rows) - 1  # one more was sent to wait for all the others
-    if said["errors"] or events != said["requests"] * LINES or meetings < meetings_expected(rows):
+    if report["errors"] or events != report["requests"] * LINES or meetings < meetings_expected(rows):
         raise SystemExit(
-            f"{said['requests']:,} requests, {events:,} events, {meetings:,} meetings: DIFFERENT"
+            f"{report['requests']:,} requests, {events:,} events, {meetings:,} meetings: DIFFERENT"
         )
     bare = (len(rows) / bare_seconds(postgres.database(), rows, write) for write in (by_executemany, by_copy))
-    rates = Rates(events / said["seconds"], events / said["until_worked_in_s"], *bare)
+    rates = Rates(events / report["seconds"], events / report["until_processed_s"], *bare)
     print(
         f"{events:,} events, {meetings:,} meetings: append {rates.append:,.0f}/s, end to end {rates.end_to_end:,.0f}/s,"
-        f" executemany {rates.executemany:,.0f}/s, copy {rates.copy:,.0f}/s; generator busy {said['busy']:.0%}",
+        f" executemany {rates.executemany:,.0f}/s, copy {rates.copy:,.0f}/s; generator busy {report['busy']:.0%}",
         flush=True,
     )
     return rates

@@ -1,11 +1,11 @@
-"""A load generator: so many connections that are kept open, each with one request under way.
+"""A load generator: a number of persistent connections, each with one request in flight.
 
     python bench/load.py http://127.0.0.1:8080/v1/events --key KEY [--connections 64] [--seconds 5]
     python bench/load.py http://127.0.0.1:8080/v1/events --key KEY --connections 8 --batches 500
 
 It runs in a process of its own and does next to nothing for each request: it writes bytes that were
 put together by hand, and reads an answer no further than to its status and its end. `busy` in what it
-prints says what part of a processor it needed; near 1.0 it measures itself.
+prints is the part of a processor that it needed; near 1.0 it measures itself.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class Result(NamedTuple):
 
 
 async def drive(host: str, port: int, requests: Requests, connections: int, seconds: float) -> Result:
-    """Send requests for so long, then wait for all answers. A connection that is lost counts as an error."""
+    """Send requests for a time, then wait for all answers. A lost connection counts as an error."""
     loop = asyncio.get_running_loop()
     run = Run(requests, time.perf_counter() + seconds)
     made = [await loop.create_connection(lambda: Connection(run), host, port) for _ in range(connections)]
@@ -152,7 +152,7 @@ def single_events(host: str, path: str, key: str, first: int = 0) -> Requests:
 class Batches:
     """A thousand events a request, as lines: people come to small meetings, and go when they were there for a while.
 
-    All is told as it happens. Until the first may go, all that is told is that people come.
+    Events are sent in order. Until the first participant may leave, all events are joins.
     """
 
     def __init__(self, host: str, path: str, key: str, requests: int) -> None:
@@ -192,14 +192,14 @@ class Batches:
 
 
 def last_of_all(host: str, path: str, key: str) -> Requests:
-    """One more event, answered once all before it is worked in; the same one however often it is asked."""
+    """Send one more event, which is answered once all before it are processed. Its id is always the same."""
     body = b'{"id":"last","room":"last","kind":"join","at":%d,"participant_id":"last"}' % time.time()
     request = post(host, f"{path}?wait=true", key, len(body)) + body
     return lambda n: None if n else request
 
 
 async def send_batches(asked: argparse.Namespace, host: str, port: int, path: str) -> dict[str, float]:
-    """What it took until all was answered, and until all was worked in."""
+    """The time until everything was answered, and until everything was processed."""
     requests = Batches(host, path, asked.key, asked.batches)
     result = await drive(host, port, requests, asked.connections, FOREVER_S)
     waited, passed = 0.0, False
@@ -207,7 +207,7 @@ async def send_batches(asked: argparse.Namespace, host: str, port: int, path: st
     while not passed:
         done = await drive(host, port, last, 1, FOREVER_S)
         waited, passed = waited + done.seconds, done.requests == 1
-    return result._asdict() | {"until_worked_in_s": result.seconds + waited}
+    return result._asdict() | {"until_processed_s": result.seconds + waited}
 
 
 async def send_singles(asked: argparse.Namespace, host: str, port: int, path: str) -> dict[str, float]:

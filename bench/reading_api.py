@@ -163,7 +163,7 @@ async def measure(store: Store, pages: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--meetings", type=int, default=1_000_000)
-    parser.add_argument("--again", action="store_true", help="make the store anew")
+    parser.add_argument("--again", action="store_true", help="recreate the store")
     asked = parser.parse_args()
     path = store_with(asked.meetings, again=asked.again)
     store = open_store(str(path))

@@ -5,7 +5,7 @@
 The store is that of `reading_api.py`. Both are asked for the newest hundred meetings, with those who took part and
 how many meetings there are; and for the meetings alone. Datasette is given the SQL for that, and our tallies for
 the number. Each is one process, asked by eight connections; they take turns, and the best run of each counts.
-That both tell of the same meetings and as many people is checked, or the exit code is 1. Datasette has an
+Both must return the same meetings and as many people, or the exit code is 1. Datasette has an
 environment of its own, which is made at the first time.
 """
 
@@ -40,7 +40,7 @@ WITH_PEOPLE = f"""
 
 
 class Question(NamedTuple):
-    """What is asked of both, and how many people are told of in an answer of each."""
+    """A request to both, and the number of people in an answer of each."""
 
     name: str
     ours: str
@@ -66,14 +66,14 @@ def main() -> int:
     database, port = store_with(asked.meetings), free_port()
     servers = ours(database, port), datasette(database, port)
     best = {(server.name, question.name): 0.0 for server in servers for question in QUESTIONS}
-    told: dict[tuple[str, str], tuple[list[str], int]] = {}
+    found: dict[tuple[str, str], tuple[list[str], int]] = {}
     for _ in range(asked.runs):
         for server in servers:
             with running(server, port):
                 for question in QUESTIONS:
                     key = server.name, question.name
                     path = path_of(server, question, database)
-                    told[key] = meetings_told(server, port, path, question)
+                    found[key] = meetings_in(server, port, path, question)
                     best[key] = max(best[key], rate(server, port, path, asked))
     print("\n| over HTTP | ours | Datasette | ratio | bar | met |\n|---|---|---|---|---|---|")
     for question in QUESTIONS:
@@ -82,8 +82,8 @@ def main() -> int:
         print(
             f"| {question.name} | {own:,.0f}/s | {other:,.0f}/s | {own / other:.1f} | ≥ {asked.bar:g} | {met} |"
         )
-    equal = all(told["ours", question.name] == told["datasette", question.name] for question in QUESTIONS)
-    print("both told the same" if equal else "DIFFERENT")
+    equal = all(found["ours", question.name] == found["datasette", question.name] for question in QUESTIONS)
+    print("both answered the same" if equal else "DIFFERENT")
     return 0 if equal else 1
 
 
@@ -111,8 +111,8 @@ def path_of(server: Server, question: Question, database: Path) -> str:
     return f"/{database.stem}.json?{urlencode({'sql': question.sql, '_shape': 'array'})}"
 
 
-def meetings_told(server: Server, port: int, path: str, question: Question) -> tuple[list[str], int]:
-    """The ids of the meetings in an answer, sorted, and how many rows or people are told with them."""
+def meetings_in(server: Server, port: int, path: str, question: Question) -> tuple[list[str], int]:
+    """The ids of the meetings in an answer, sorted, and how many rows or people come with them."""
     headers = {"Authorization": f"Bearer {server.key}"}
     answer = (
         httpx2.get(f"http://127.0.0.1:{port}{path}", headers=headers, timeout=60).raise_for_status().json()

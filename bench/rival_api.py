@@ -68,7 +68,7 @@ class EventBody(BaseModel):
     source_session: str | None = Field(default=None, max_length=512)
 
 
-class Taken(BaseModel):
+class Accepted(BaseModel):
     accepted: int
     position: int
 
@@ -84,14 +84,14 @@ def fastapi_insert() -> ASGIApp:
             raise HTTPException(401, "this key is not known")
 
     @app.post(PATH, dependencies=[Depends(allowed)])
-    def take(body: EventBody) -> Taken:
+    def ingest(body: EventBody) -> Accepted:
         with Session(engine) as session:
             position = session.scalar(
                 insert(EventRow).values(**body.model_dump()).returning(EventRow.position)
             )
             session.commit()
         assert position is not None
-        return Taken(accepted=1, position=position)
+        return Accepted(accepted=1, position=position)
 
     return app
 

@@ -87,7 +87,7 @@ class Load:
         await asyncio.gather(*(self._event(event) for event in people(room, "leave", group)))
 
     async def batches(self) -> None:
-        """Five groups come in one request, and leave in another; between them a list tells who is in."""
+        """Five groups come in one request, and leave in another; a snapshot lies between them."""
         groups = [next(self._groups) for _ in range(5)]
         rooms = {group: f"batch-{group % ROOMS_OF_A_KIND}" for group in groups}
         await self._lines([event for group in groups for event in people(rooms[group], "join", group)])
@@ -99,7 +99,7 @@ class Load:
         await self._lines([event for group in groups for event in people(rooms[group], "leave", group)])
 
     async def deliveries(self) -> None:
-        """What a source tells, one person at a time."""
+        """Send the events of a source, one participant at a time."""
         who = next(self._groups)
         for kind, then in (("join", STAY_S), ("leave", 0)):
             (event, *_) = people(f"source-{who % ROOMS_OF_A_KIND}", kind, who)
@@ -142,10 +142,10 @@ class Load:
         if await self._timed("batch", "POST", "/v1/events", content=lines, headers=kind):
             self.acknowledged.update(event["id"] for event in events)
 
-    async def _timed(self, what: str, method: str, path: str, **said: Any) -> httpx2.Response | None:
+    async def _timed(self, what: str, method: str, path: str, **options: Any) -> httpx2.Response | None:
         began = time.perf_counter()
         try:
-            answer = await self._client.request(method, path, **said)
+            answer = await self._client.request(method, path, **options)
         except httpx2.HTTPError as error:
             self.answers[f"{what}: {type(error).__name__}"] += 1
             return None
@@ -197,11 +197,11 @@ class Watch:
         async with httpx2.AsyncClient(timeout=10) as client:
             while time.monotonic() + EVERY_S <= until:
                 await asyncio.sleep(EVERY_S)
-                told = (await client.get(f"{self._url}/metrics")).text
-                self.samples.append(self._sample(told))
+                metrics = (await client.get(f"{self._url}/metrics")).text
+                self.samples.append(self._sample(metrics))
                 print(row(self.samples[-1]), flush=True)
 
-    def _sample(self, told: str) -> Sample:
+    def _sample(self, metrics: str) -> Sample:
         waits, self._load.waits = sorted(self._load.waits), []
         p50, p99 = (waits[int(part * (len(waits) - 1))] * 1_000 if waits else 0.0 for part in (0.5, 0.99))
         resident = re.search(r"VmRSS:\s+(\d+) kB", (self._process / "status").read_text())
@@ -211,8 +211,8 @@ class Watch:
             int(resident[1]) / 1_000,
             self._files(),
             self._wal.stat().st_size / 1e6 if self._wal.exists() else 0.0,
-            metric(told, "headcount_engine_lag_entries"),
-            metric(told, "headcount_engine_lag_seconds"),
+            metric(metrics, "headcount_engine_lag_entries"),
+            metric(metrics, "headcount_engine_lag_seconds"),
             len(waits), p50, p99,
         )  # fmt: skip
 
@@ -225,8 +225,8 @@ class Watch:
         return found
 
 
-def metric(told: str, name: str) -> float:
-    found = re.search(rf"^{name} (\S+)$", told, re.MULTILINE)
+def metric(metrics: str, name: str) -> float:
+    found = re.search(rf"^{name} (\S+)$", metrics, re.MULTILINE)
     assert found is not None, name
     return float(found[1])
 
@@ -247,7 +247,7 @@ HEAD = (
 class Verdict(NamedTuple):
     what: str
     fine: bool
-    told: str
+    message: str
 
 
 def of_samples(samples: list[Sample]) -> Iterator[Verdict]:
@@ -270,15 +270,15 @@ def of_samples(samples: list[Sample]) -> Iterator[Verdict]:
 
 def of_store(database: Path, acknowledged: set[str], answers: Counter[str]) -> Iterator[Verdict]:
     """Whether all is there. The service has ended."""
-    others = {told: number for told, number in answers.items() if told != "fine"}
+    others = {status: number for status, number in answers.items() if status != "fine"}
     yield Verdict("answers", not others, f"{answers['fine']:,} fine, others: {others or 'none'}")
     with closing(sqlite3.connect(database)) as store:
         rows = store.execute("select event_id from entries where event_id is not null")
         logged = [name for (name,) in rows]
     missing = len(acknowledged - set(logged))
     twice = len(logged) - len(set(logged))
-    told = f"{len(acknowledged):,} acknowledged, {missing:,} of them missing, {twice:,} there twice"
-    yield Verdict("events", not missing and not twice, told)
+    message = f"{len(acknowledged):,} acknowledged, {missing:,} of them missing, {twice:,} there twice"
+    yield Verdict("events", not missing and not twice, message)
     checked = subprocess.run(
         [*HEADCOUNT, "rebuild", "--check", "--database", database],
         capture_output=True,
@@ -303,9 +303,9 @@ def serving(folder: Path) -> Iterator[tuple[int, str, str, str]]:
     )
     source = ADDRESS.search(added.stdout)
     assert source is not None
-    with log.open("wb") as told:
+    with log.open("wb") as output:
         command = [*HEADCOUNT, "serve", "--port", "0", "--reads-per-5s", "0", "--events-per-5s", "0", *flags]
-        process = subprocess.Popen(command, stderr=told, stdout=told)
+        process = subprocess.Popen(command, stderr=output, stdout=output)
     try:
         yield process.pid, waited_for(STARTED, log)[1], waited_for(KEY, log)[0], source[0]
     finally:
@@ -359,7 +359,9 @@ def main() -> int:
         verdicts = [*of_samples(watch.samples), *of_store(database, load.acknowledged, load.answers)]
     print("\n| what | | |\n|---|---|---|")
     for verdict in verdicts:
-        print(f"| {verdict.what} | {'fine' if verdict.fine else '**grew, or is wrong**'} | {verdict.told} |")
+        print(
+            f"| {verdict.what} | {'fine' if verdict.fine else '**grew, or is wrong**'} | {verdict.message} |"
+        )
     return 0 if all(verdict.fine for verdict in verdicts) else 1
 
 

@@ -4,7 +4,7 @@
 
 Ready is when /readyz answers 200. Three stores: an empty one; one with a million stays that ended; and one
 with a million that last, in 100,000 rooms. The stores are made once, by `headcount import`, in bench/data, and
-copied for each run. A room comes into memory when it is heard of, so each room of the third is told of one
+copied for each run. A room is loaded with its first event, so each room of the third gets one
 more who comes, before its memory is read. That all are in is asked of /metrics, or the exit code is 1.
 """
 
@@ -69,7 +69,7 @@ class Process:
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1_000  # type: ignore[index]
 
     def join(self, rooms: int, people: int) -> None:
-        """So many people come into each of so many rooms; when this returns, all of it is worked in."""
+        """Let participants join rooms, and return once all of it is processed."""
         now = time.time()
         lines = [
             json.dumps({"room": room_name(room), "kind": "join", "at": now, "participant_id": f"new-{room}-{n}",
@@ -78,21 +78,21 @@ class Process:
         ]  # fmt: skip
         for start in range(0, len(lines), LINES):
             self.post("\n".join(lines[start : start + LINES]))
-        self.work_in(lines[-1])
+        self.wait_until_processed(lines[-1])
 
     def post(self, lines: str) -> None:
         """Send events, a line each."""
         headers = {"Content-Type": "application/x-ndjson"}
         self._http.post("/v1/events", content=lines, headers=headers).raise_for_status()
 
-    def work_in(self, last: str) -> None:
+    def wait_until_processed(self, last: str) -> None:
         """Wait until the engine has come to this event, which may be known already. Waiting ends with 503 after a while."""
         while self._http.post("/v1/events?wait=true", content=last).status_code == 503:
             pass
 
     def require(self, stays: int) -> None:
-        told = self._http.get("/metrics").raise_for_status().text
-        there = int(float(re.search(r"^headcount_open_stays ([\d.e+]+)", told, re.MULTILINE)[1]))  # type: ignore[index]
+        metrics = self._http.get("/metrics").raise_for_status().text
+        there = int(float(re.search(r"^headcount_open_stays ([\d.e+]+)", metrics, re.MULTILINE)[1]))  # type: ignore[index]
         if there != stays:
             raise SystemExit(f"{there:,} stays are in memory, not {stays:,}: DIFFERENT")
 
@@ -159,7 +159,7 @@ def stays_that_last() -> pa.Table:
     """Ten people in each of 100,000 rooms, who came within the last half hour."""
     who = np.arange(STAYS)
     at = time.time_ns() // 1_000_000 - 1_800_000 + who * 37 % 1_200_000
-    return told(["join"] * STAYS, who % OPEN_ROOMS, who, at).sort_by("at")
+    return event_table(["join"] * STAYS, who % OPEN_ROOMS, who, at).sort_by("at")
 
 
 def stays_that_ended() -> pa.Table:
@@ -169,10 +169,10 @@ def stays_that_ended() -> pa.Table:
     came = time.time_ns() // 1_000_000 - 2 * A_DAY_MS - slot * 3_600_000 + who * 37 % 60_000
     at = np.concatenate([came, came + 2_400_000])
     rooms, all_of_them = np.tile(who % LIVE_ROOMS, 2), np.tile(who, 2)
-    return told(["join"] * STAYS + ["leave"] * STAYS, rooms, all_of_them, at).sort_by("at")
+    return event_table(["join"] * STAYS + ["leave"] * STAYS, rooms, all_of_them, at).sort_by("at")
 
 
-def told(kinds: list[str], rooms: np.ndarray, who: np.ndarray, at: np.ndarray) -> pa.Table:
+def event_table(kinds: list[str], rooms: np.ndarray, who: np.ndarray, at: np.ndarray) -> pa.Table:
     return pa.table(
         {
             "room": [room_name(room) for room in rooms],
@@ -212,7 +212,7 @@ def one_run(ended: Path, last: Path) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--again", action="store_true", help="make the stores anew")
+    parser.add_argument("--again", action="store_true", help="recreate the stores")
     asked = parser.parse_args()
     DATA.mkdir(exist_ok=True)
     ended = made("stays-that-ended", again=asked.again, last=False)

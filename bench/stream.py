@@ -1,4 +1,4 @@
-"""A thousand who listen to one process: how long until all have heard of an event, and what each costs in memory.
+"""A thousand streams of one process: the time until an event has reached all of them, and the memory of each.
 
     python bench/stream.py [--readers N]
 
@@ -55,19 +55,19 @@ async def listen(service: Running, readers: int, outbox: Outbox) -> None:
     took = []
     for n in range(ROUNDS):
         began = time.perf_counter()
-        (name,) = await asyncio.to_thread(outbox.tell, f"room-{n}")
+        (name,) = await asyncio.to_thread(outbox.publish, f"room-{n}")
         await asyncio.gather(*(ear.readuntil(f'"id":"{name}"'.encode()) for ear in ears))
         took.append(time.perf_counter() - began)
         await asyncio.gather(*(ear.readuntil(b"\n\n") for ear in ears))
     cost = (resident_kb(service.process.pid) - before) / readers
     print(f"{readers:,} streams began in {joined:.2f} s, {readers / joined:,.0f} in a second")
-    say("one event to all, median", statistics.median(took), MOST_S, "s")
-    say(f"one event to all, slowest of {ROUNDS}", max(took), MOST_S, "s")
-    say("memory for each who listens", cost, MOST_KB, "kB")
+    report("one event to all, median", statistics.median(took), MOST_S, "s")
+    report(f"one event to all, slowest of {ROUNDS}", max(took), MOST_S, "s")
+    report("memory of a stream", cost, MOST_KB, "kB")
     assert len(warm) == 20
 
 
-def say(what: str, figure: float, bar: float, unit: str) -> None:
+def report(what: str, figure: float, bar: float, unit: str) -> None:
     print(f"{what}: {figure:.3g} {unit} (bar: {bar:g} {unit}; {'met' if figure <= bar else 'NOT met'})")
 
 

@@ -1,8 +1,8 @@
-"""How fast usage is told: a year with a million meetings and five million stays, tallied beforehand.
+"""The speed of usage queries: a year with a million meetings and five million stays, rolled up beforehand.
 
     python bench/usage.py [--meetings N] [--again]
 
-The store is that of bench/reading_api.py. What is told of the year is compared with the slow sum over all meetings.
+The store is that of bench/reading_api.py. The answer for the year is compared with the slow sum over all meetings.
 """
 
 import argparse
@@ -78,13 +78,13 @@ def compare(store: Store, totals: dict[str, int]) -> None:
         meetings,
         ms,
     )
-    print(f"the slow sum says the same, after {time.perf_counter() - began:.0f} s: {totals}")
+    print(f"the slow sum is the same, after {time.perf_counter() - began:.0f} s: {totals}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--meetings", type=int, default=1_000_000)
-    parser.add_argument("--again", action="store_true", help="make the store anew")
+    parser.add_argument("--again", action="store_true", help="recreate the store")
     asked = parser.parse_args()
     store = open_store(str(store_with(asked.meetings, again=asked.again)), synchronous="off")
     print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING}")

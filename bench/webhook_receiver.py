@@ -1,4 +1,4 @@
-"""A receiver of webhooks that is always ready: answers 200 at once, and tells on GET what came.
+"""A receiver of webhooks that is always ready: it answers 200 at once, and lists on GET what it received.
 
 Prints its port. Latency is from `event_ts`, when the message was written, to its arrival.
 """
@@ -17,31 +17,31 @@ last = 0.0
 class Receiver(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         self.transport = transport
-        self.kept = b""
+        self.buffer = b""
 
     def data_received(self, data: bytes) -> None:
-        self.kept += data
+        self.buffer += data
         while (whole := self.whole()) is not None:
             method, body = whole
             self.transport.write(self.answered(method, body))
 
     def whole(self) -> tuple[bytes, bytes] | None:
-        head, found, rest = self.kept.partition(b"\r\n\r\n")
+        head, found, rest = self.buffer.partition(b"\r\n\r\n")
         if not found:
             return None
         length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
         size = int(length[1]) if length else 0
         if len(rest) < size:
             return None
-        self.kept = rest[size:]
+        self.buffer = rest[size:]
         return head[:4], rest[:size]
 
     def answered(self, method: bytes, body: bytes) -> bytes:
         global last  # noqa: PLW0603 - one process, one number
         if method == b"GET ":
-            told = json.dumps({"latencies": latencies, "last": last}).encode()
+            body = json.dumps({"latencies": latencies, "last": last}).encode()
             latencies.clear()
-            return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(told), told)
+            return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
         written = WRITTEN.search(body)
         if written:
             last = time.time()

@@ -102,8 +102,8 @@ def spread(port: int, messages: int) -> float:
 def of_client(port: int, messages: int) -> float:
     """The same posts by the HTTP client alone, with connections of their own for each endpoint."""
     command = [sys.executable, __file__, "--bare", str(port), "--messages", str(messages)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout
-    return float(told)
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout
+    return float(output)
 
 
 async def bare(port: int, messages: int) -> None:
@@ -141,9 +141,9 @@ LAST = [0.0]
 
 def came(port: int) -> list[float]:
     """The latencies of what came since the last time."""
-    told = httpx.get(f"http://127.0.0.1:{port}/", timeout=30).json()
-    LAST[0] = told["last"]
-    return told["latencies"]
+    received = httpx.get(f"http://127.0.0.1:{port}/", timeout=30).json()
+    LAST[0] = received["last"]
+    return received["latencies"]
 
 
 def all_of(port: int, number: int) -> list[float]:
@@ -159,9 +159,9 @@ def all_of(port: int, number: int) -> list[float]:
 def put(store: Store, numbers: Iterable[int]) -> None:
     """Messages as the engine writes them, in one commit."""
     now = time.time_ns() // 1_000_000
-    said = {"id": "0f9f4c1e-1111-4222-8333-444455556666", "start": now}
+    body = {"id": "0f9f4c1e-1111-4222-8333-444455556666", "start": now}
     rows = [
-        ("default", f"met-{n}", "meeting.started", f"room-{n % ROOMS}", now, now, json.dumps(said))
+        ("default", f"met-{n}", "meeting.started", f"room-{n % ROOMS}", now, now, json.dumps(body))
         for n in numbers
     ]
     with store.database.writing() as connection:
