@@ -29,10 +29,10 @@ from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.telemetry.metrics import Metrics
 
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    *reading.OPERATIONS,
     events.POST_EVENTS,
     *events.OPERATIONS,
     inbound.INGEST,
-    *reading.OPERATIONS,
     *stream.OPERATIONS,
     *webhooks.OPERATIONS,
 )

@@ -1,5 +1,10 @@
-"""Openapi page: the OpenAPI document of our routes as a page to read."""
+"""The OpenAPI document as a page to read.
 
+Responsible for HTML with its own style, which loads nothing from elsewhere. It must not know operations beyond the
+document.
+"""
+
+import json
 from collections.abc import Iterator, Mapping
 from html import escape
 from importlib.resources import files
@@ -10,18 +15,19 @@ from headcount.http.params import Schema
 
 _KEY: Final = (
     "Send your API key with every request: <code>Authorization: Bearer KEY</code>."
-    ' The same as a document for programs: <a href="/openapi.json">openapi.json</a>.'
+    ' The OpenAPI document: <a href="/openapi.json">openapi.json</a>.'
 )
 
 
 def page(prefix: str, version: str, document: Mapping[str, Any]) -> str:
-    """A document as a page of HTML, with its own style and nothing from elsewhere."""
+    """Return the page of a document."""
     style = (files("headcount.http") / "openapi.css").read_text("utf-8")
-    routes = [
-        (prefix + path, method, one)
-        for path, ways in document["paths"].items()
-        for method, one in ways.items()
+    operations = [
+        (prefix + path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
     ]
+    schemas = document["components"]["schemas"]
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -29,46 +35,45 @@ def page(prefix: str, version: str, document: Mapping[str, Any]) -> str:
             f"<title>{TITLE} API</title><style>{style}</style></head><body>",
             f"<header><h1>{TITLE} API <small>{escape(version)}</small></h1><p>{_prose(ABOUT)}</p>",
             f"<p>{_KEY}</p></header>",
-            f"<nav>{''.join(_link(*route) for route in routes)}</nav><main>",
-            *(part for route in routes for part in _section(*route)),
-            f"<h2>What the answers are made of</h2>{''.join(_shape(*one) for one in document['components']['schemas'].items())}",
+            f"<nav>{''.join(_link(*operation) for operation in operations)}</nav><main>",
+            *(part for operation in operations for part in _section(*operation)),
+            f"<h2>Schemas</h2>{''.join(_schema_section(name, schema) for name, schema in schemas.items())}",
             "</main></body></html>",
         ]
     )
 
 
-def _link(path: str, method: str, one: Schema) -> str:
-    return f'<a href="#{escape(one["operationId"])}"><b class="{method}">{method}</b> {escape(path)}</a>'
+def _link(path: str, method: str, operation: Schema) -> str:
+    return (
+        f'<a href="#{escape(operation["operationId"])}"><b class="{method}">{method}</b> {escape(path)}</a>'
+    )
 
 
-def _section(path: str, method: str, one: Schema) -> Iterator[str]:
-    yield f'<section id="{escape(one["operationId"])}"><h2>{escape(one.get("summary", ""))}</h2>'
+def _section(path: str, method: str, operation: Schema) -> Iterator[str]:
+    yield f'<section id="{escape(operation["operationId"])}"><h2>{escape(operation["summary"])}</h2>'
     yield f'<p class="route"><b class="{method}">{method}</b> <code>{escape(path)}</code></p>'
-    yield f"<p>{_prose(one.get('description', ''))}</p>"
-    if one.get("parameters"):
-        yield '<div class="wide"><table><thead><tr><th>parameter</th><th>is</th><th>for</th></tr></thead><tbody>'
-        for param in one["parameters"]:
-            place = " <i>in the path</i>" if param["in"] == "path" else ""
-            yield _row(param["name"], param["schema"], param.get("description", ""), place)
+    yield f"<p>{_prose(operation['description'])}</p>"
+    if operation.get("parameters"):
+        yield '<div class="wide"><table><thead><tr><th>Parameter</th><th>Type</th><th>Description</th></tr></thead><tbody>'
+        for param in operation["parameters"]:
+            note = "" if param["in"] == "query" else f" <i>{param['in']}</i>"
+            yield _row(param["name"], param["schema"], param["description"], note)
         yield "</tbody></table></div>"
-    for kind, content in one.get("requestBody", {}).get("content", {}).items():
-        yield f"<p>Body, <code>{escape(kind)}</code>: {_type(content.get('schema', {}))}</p>"
-    for code, answer in one["responses"].items():
-        for content in answer.get("content", {}).values():
-            yield f"<p>Answer {escape(code)}: {_type(content['schema'])}</p>"
-    others = ", ".join(code for code, answer in one["responses"].items() if "$ref" in answer)
-    yield f'<p class="quiet">Or {escape(others)}: {_type(ref("Error"))}</p></section>'
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        yield f"<p>Body, <code>{escape(media_type)}</code>: {_type(content['schema'])}</p>"
+    responses = operation["responses"]
+    for status, response in responses.items():
+        for content in response.get("content", {}).values():
+            yield f"<p>Answer {escape(status)}: {_type(content['schema'])}</p>"
+    errors = ", ".join(status for status, response in responses.items() if "$ref" in response)
+    yield f'<p class="quiet">Errors {escape(errors)}: {_type(ref("Error"))}</p></section>'
 
 
-def _shape(name: str, schema: Schema) -> str:
+def _schema_section(name: str, schema: Schema) -> str:
+    required = schema.get("required", ())
     rows = "".join(
-        _row(
-            field,
-            one,
-            one.get("description", ""),
-            "" if field in schema.get("required", ()) else " <i>may be absent</i>",
-        )
-        for field, one in schema.get("properties", {}).items()
+        _row(field, type_, type_.get("description", ""), "" if field in required else " <i>optional</i>")
+        for field, type_ in schema.get("properties", {}).items()
     )
     return (
         f'<section id="{escape(name)}"><h3>{escape(name)}</h3><p>{_prose(schema.get("description", ""))}</p>'
@@ -77,7 +82,11 @@ def _shape(name: str, schema: Schema) -> str:
 
 
 def _row(name: str, schema: Schema, description: str, note: str) -> str:
-    return f"<tr><td><code>{escape(name)}</code>{note}</td><td>{_type(schema)}</td><td>{_prose(description)}</td></tr>"
+    default = f" Default: `{json.dumps(schema['default'])}`." if "default" in schema else ""
+    return (
+        f"<tr><td><code>{escape(name)}</code>{note}</td><td>{_type(schema)}</td>"
+        f"<td>{_prose(description + default)}</td></tr>"
+    )
 
 
 def _type(schema: Schema) -> str:

@@ -183,7 +183,10 @@ def get_attendance(reading: Reading, domain: str, request: Request) -> Answer:
     tag="reading", params=(MEETING_ID,), body=Roster, errors=(404, 408, 413, 415), headers=REPLACED,
 )  # fmt: skip
 def compare_attendance(reading: Reading, domain: str, request: Request) -> Answer:
-    """Return the same for a long roster, or one with names. The scope `read` is enough."""
+    """Return the attendance list for a roster in the body: for long rosters, and for names of expected users.
+
+    The scope `read` is enough. Headcount extension.
+    """
     return _attendance(reading, domain, request, query_of_body(request.state.body))
 
 
