@@ -250,19 +250,19 @@ def failing_call(number, calls):
             if calls[0] == number:
                 raise InjectedError(frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else "")
 
-    work = RoomTurn.work
+    process = RoomTurn.process
 
     def traced(self, *args):
-        if self._kept.room.name != POISON or 0 < number <= calls[0]:
-            return work(self, *args)
+        if self._cached.room.name != POISON or 0 < number <= calls[0]:
+            return process(self, *args)
         sys.settrace(trace)
         try:
-            return work(self, *args)
+            return process(self, *args)
         finally:
             sys.settrace(None)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RoomTurn, "work", traced)
+        patch.setattr(RoomTurn, "process", traced)
         yield
 
 

@@ -83,6 +83,6 @@ def test_small_rounds_and_checkpoints_change_nothing(folder, data):
         patch.setattr("headcount.engine.room_cache._CHECKPOINT_EVENTS", 0)
         ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 3_000), max_size=len(order))))
         found = told(
-            folder, order, SCALED, as_of, ticks, range(len(order)), batch=data.draw(st.integers(1, 4))
+            folder, order, SCALED, as_of, ticks, range(len(order)), batch_size=data.draw(st.integers(1, 4))
         )
     assert found == kernel(said, as_of=as_of, rules=SCALED)

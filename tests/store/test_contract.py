@@ -152,7 +152,7 @@ def test_a_round_is_written_whole_with_its_cursor(store):
     store.projections.commit(done, epoch)
     assert store.projections.cursor() == (7, epoch)
     assert store.projections.deadlines() == [(T + 500, D, "r")]
-    assert store.projections.room(D, "r").settled == T
+    assert store.projections.room(D, "r").finalized == T
     assert store.meetings.meeting(D, "m1") == meeting("m1", 0)
     past = store.projections.journal(D, "r", T, 7)
     assert past.mark_before(T + 6) == Mark(T + 5, (("x", 1, None),))

@@ -133,12 +133,12 @@ class Engine:
 
     @property
     def deadline_count(self) -> int:
-        """How many deadlines of rooms are queued."""
+        """The number of queued deadlines of rooms."""
         return len(self._deadlines)
 
     @property
     def room_count(self) -> int:
-        """How many rooms are in memory."""
+        """The number of rooms in memory."""
         return len(self._cache)
 
     def participant_count(self) -> int:

@@ -46,7 +46,7 @@ class Key:
 
 
 class Role(StrEnum):
-    """What a session may do: view, or view and change."""
+    """The permissions of a session: view, or view and change."""
 
     VIEWER = "viewer"
     ADMIN = "admin"
@@ -61,7 +61,7 @@ class AccessTokenKind(StrEnum):
 
 
 class SubjectKind(StrEnum):
-    """What a share shows: a meeting, by its id, or a room, by its name."""
+    """The subject of a share: a meeting, by its id, or a room, by its name."""
 
     MEETING = "meeting"
     ROOM = "room"
@@ -91,7 +91,7 @@ class AccessToken(NamedTuple):
 
 
 class RevokedAccess(NamedTuple):
-    """How many valid sessions, unused sign-in links and shared links a revocation ended."""
+    """The numbers of valid sessions, unused sign-in links and shared links that a revocation ended."""
 
     sessions: int
     links: int

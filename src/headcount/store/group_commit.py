@@ -79,9 +79,9 @@ class GroupCommit:
     def submit(self, entries: Sequence[LogEntry], callback: Callback) -> None:
         """Append entries without waiting, and call `callback` in the running loop. Raise as `append` does."""
         if self._closed:
-            raise StoreBusy("the service is stopping; nothing was taken, send it again")
+            raise StoreBusy("the service is stopping; nothing was stored, send it again")
         if self._queued_entries > _QUEUE_LIMIT:
-            raise StoreBusy("more comes in than the disk can take; nothing was taken, send it again")
+            raise StoreBusy("the disk cannot keep up; nothing was stored, send it again")
         self._queued_entries += len(entries)
         loop = asyncio.get_running_loop()
         request = _Request(entries, callback, loop, loop.time() + self._timeout_s)
@@ -105,7 +105,7 @@ class GroupCommit:
                 waiting.popleft(),
                 StoreTimeout(
                     f"the store has not answered within {self._timeout_s:g} s, and whether it took this is not known:"
-                    " send it again; what was taken is recognized and counts once"
+                    " send it again; duplicates are ignored"
                 ),
             )
         if waiting:

@@ -21,7 +21,7 @@ _WRITTEN_WITHIN_MS: Final[Ms] = 86_400_000
 
 
 class MessageType(StrEnum):
-    """What a message reports. The names are Daily's, except `REVISED`, which is a Headcount extension."""
+    """The event that a message reports. The names are Daily's, except `REVISED`, which is a Headcount extension."""
 
     MEETING_STARTED = "meeting.started"
     MEETING_ENDED = "meeting.ended"
@@ -114,7 +114,7 @@ class Messages:
 
 
 class MeetingState(NamedTuple):
-    """What was published of a meeting, and what it is now: None if it does not exist.
+    """The published state of a meeting, and its current one: None if it does not exist.
 
     `replacement` is the meeting that covers the start of one that no longer exists. `participants` counts the entries
     of the meeting or of its replacement, and is 0 while only the start is to be published.

@@ -37,7 +37,7 @@ CONNECTION_TIMEOUTS: Final[dict[str, Any]] = {
     "keepalives_interval": _TIMEOUT_S // 2,
     "keepalives_count": 2,
 }
-"""How soon a lost server, or a firewall that drops packets, is noticed."""
+"""Limits within which a lost server, or a firewall that drops packets, is noticed."""
 
 
 class PostgresConnection:

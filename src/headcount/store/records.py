@@ -21,7 +21,7 @@ SNAPSHOT: Final = 4
 
 
 class Origin(IntEnum):
-    """How an entry came into the log."""
+    """The way in which an entry came into the log."""
 
     LIVE = 0
     IMPORTED = 1
@@ -49,7 +49,7 @@ class LogEntry(NamedTuple):
 
 
 class AppendResult(NamedTuple):
-    """How many of some entries were new, how many were duplicates, and the last position of the log."""
+    """The numbers of new and of duplicate entries, and the last position of the log."""
 
     accepted: int
     duplicates: int
@@ -173,7 +173,7 @@ class PendingNotification(NamedTuple):
 
 
 class PublishedMeeting(NamedTuple):
-    """What the latest message about a meeting reported, and how many revisions were published."""
+    """The content of the latest message about a meeting, and the number of published revisions."""
 
     domain: str
     id: str

@@ -363,7 +363,7 @@ def _translated_errors(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
         if code in _TRANSIENT:
-            raise StoreBusy(f"{error}; nothing was taken, try again", where=str(path)) from error
+            raise StoreBusy(f"{error}; nothing was stored, try again", where=str(path)) from error
         if code in _REJECTED or isinstance(error, sqlite3.DataError):
             raise StoreRejected(f"the database rejects a value: {error}", where=str(path)) from error
         if code in _NOT_WRITABLE:

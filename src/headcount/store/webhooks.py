@@ -35,7 +35,7 @@ EVENT_TYPES: Final = (*SENT_EVENT_TYPES, *_UNSENT_EVENT_TYPES)
 
 
 class EndpointStatus(StrEnum):
-    """Whether messages are sent to an endpoint. Messages to a failed one are queued until it is re-enabled."""
+    """The state of an endpoint. Messages to a failed one are queued until it is re-enabled."""
 
     ACTIVE = "ACTIVE"
     FAILED = "FAILED"

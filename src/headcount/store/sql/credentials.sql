@@ -49,6 +49,7 @@ where p.digest = :digest
   and (p.parent is null or exists (select 1 from access_tokens as m where m.digest = p.parent))
 
 -- name: select_access_tokens
+-- Served by access_tokens_by_domain.
 select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.subject_kind, p.subject, p.masked,
   p.parent, p.last_used_ms
 from access_tokens as p
@@ -60,11 +61,13 @@ where p.domain = :domain
 order by p.created_ms desc, p.digest
 
 -- name: select_key_access_tokens
+-- Reads all access tokens, which are few.
 select digest, kind, expires_ms
 from access_tokens
 where key_id = :key_id
 
 -- name: select_access_token_tree
+-- Reads all access tokens, which are few.
 with recursive ended (digest, kind, expires_ms) as (
   select digest, kind, expires_ms
   from access_tokens
@@ -128,6 +131,7 @@ delete from share_participants
 where digest not in (select digest from access_tokens)
 
 -- name: lock_access_token
+-- Changes nothing, and locks the row for this transaction.
 update access_tokens
 set masked = masked
 where digest = :digest

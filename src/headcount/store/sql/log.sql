@@ -44,6 +44,7 @@ order by position
 limit :limit
 
 -- name: select_room_events
+-- Served by entries_by_room.
 select kind, at_ms, participant_id, user_id, user_name, source_session, joined_ms, inferred
 from entries
 where domain = :domain
@@ -55,6 +56,7 @@ where domain = :domain
 order by at_ms
 
 -- name: select_joins_of_later_leaves
+-- Served by entries_by_join. Joins that later leaves know (R1).
 select kind, at_ms, participant_id, user_id, user_name, source_session, joined_ms, inferred
 from entries
 where domain = :domain
@@ -66,6 +68,7 @@ where domain = :domain
   and position <= :position
 
 -- name: count_room_events
+-- Served by entries_by_room.
 select count(*)
 from entries
 where domain = :domain
@@ -74,6 +77,7 @@ where domain = :domain
   and at_ms <= :until
 
 -- name: select_any_entry
+-- Served by entries_by_key.
 select position
 from entries
 where domain = :domain

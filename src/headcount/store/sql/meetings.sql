@@ -5,6 +5,7 @@ where domain = :domain
   and id = :id
 
 -- name: select_meeting_at
+-- Served by meetings_by_room.
 select domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id
 from (
   select domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id
@@ -35,6 +36,7 @@ where domain = :domain
 order by start_ms
 
 -- name: select_longest_meeting
+-- Served by meetings_by_duration.
 select end_ms - start_ms
 from meetings
 where domain = :domain
@@ -43,6 +45,7 @@ order by end_ms - start_ms desc
 limit 1
 
 -- name: select_first_ongoing_meeting
+-- Served by ongoing_meetings.
 select start_ms
 from meetings
 where domain = :domain
@@ -51,6 +54,7 @@ order by start_ms / 1000
 limit 1
 
 -- name: select_ongoing_meeting_ids
+-- Served by ongoing_meetings.
 select room, id
 from meetings
 where domain = :domain
@@ -64,6 +68,7 @@ where domain = :domain
   and day < :until
 
 -- name: select_corrections
+-- Served by corrections_by_room.
 select domain, room, corrected_ms, first_ms, last_ms, late_ms, reason, before_and_after
 from corrections
 where domain = :domain
@@ -83,6 +88,7 @@ where domain = :domain
 order by join_ms, participant_id
 
 -- name: select_user_stays
+-- Served by stays_by_user.
 select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
 from stays
 where domain = :domain
@@ -102,6 +108,7 @@ order by room
 limit :limit
 
 -- name: select_users_by_prefix
+-- Served by stays_by_user.
 select distinct user_id
 from stays
 where domain = :domain
@@ -112,6 +119,7 @@ order by user_id
 limit :limit
 
 -- name: select_users
+-- Served by stays_by_user, with one seek for each user.
 with recursive users (user_id, number) as (
   select min(first.user_id), 1
   from stays as first
@@ -146,6 +154,7 @@ where users.user_id is not null
 order by users.user_id
 
 -- name: select_quarantined_rooms
+-- Reads all deferred rooms, which are few.
 select domain, room, position, reason, attempts, since_ms, retry_ms, release
 from deferred_rooms
 where domain = :domain
@@ -154,7 +163,7 @@ order by since_ms, room
 limit :limit
 
 -- name: select_meeting_stays
--- Stays that began within each of these meetings, and those that a reset carried into one.
+-- Stays that began within each meeting, and the stay that a reset carried into it. Served by the primary keys.
 select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name
 from meetings as m
 join stays as s on s.domain = m.domain

@@ -1,7 +1,9 @@
 -- name: select_next_notification_time
+-- Served by pending_notifications_by_due.
 select min(due_ms) from pending_notifications
 
 -- name: select_due_notifications
+-- Served by pending_notifications_by_due.
 select domain, id, due_ms, room, start_ms, reason
 from pending_notifications
 where due_ms <= :now
@@ -23,12 +25,14 @@ where domain = :domain
   and (leave_ms is null or leave_ms > :start)
 
 -- name: select_message
+-- Served by messages_by_id.
 select position, domain, id, type, room, at_ms, created_ms, payload
 from messages
 where domain = :domain
   and id = :id
 
 -- name: select_room_messages
+-- Served by messages_by_time.
 select position, domain, id, type, room, at_ms, created_ms, payload
 from messages
 where created_ms >= :since
@@ -47,6 +51,7 @@ select coalesce(min(position), 0) from messages
 select coalesce(max(position), 0) from messages
 
 -- name: delete_old_messages
+-- Served by messages_by_time. The last message stays, so that positions are not assigned twice.
 delete from messages
 where created_ms < :before
   and position < (select max(position) from messages)

@@ -1,4 +1,5 @@
 -- name: select_presence
+-- Served by open_stays alone.
 select room, join_ms, participant_id, user_id, user_name
 from stays
 where domain = :domain
@@ -8,6 +9,7 @@ order by room, join_ms, participant_id
 limit :limit
 
 -- name: select_room_presence
+-- Served by open_stays alone.
 select room, join_ms, participant_id, user_id, user_name
 from stays
 where domain = :domain
@@ -16,6 +18,7 @@ where domain = :domain
 order by join_ms, participant_id
 
 -- name: select_open_stays
+-- Served by open_stays.
 select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
 from stays
 where domain = :domain
@@ -23,6 +26,7 @@ where domain = :domain
 order by room, join_ms, participant_id
 
 -- name: select_room_open_stays
+-- Served by open_stays.
 select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
 from stays
 where domain = :domain
@@ -31,6 +35,7 @@ where domain = :domain
 order by join_ms, participant_id
 
 -- name: count_active_rooms
+-- Served by open_stays.
 select count(*)
 from (
   select distinct room
@@ -41,6 +46,7 @@ from (
 ) as open
 
 -- name: select_active_rooms_by_prefix
+-- Served by open_stays, rooms_by_deadline and the primary key of entries. Unprocessed entries count, too.
 select room
 from stays
 where domain = :domain
@@ -61,6 +67,7 @@ where entries.domain = :domain
 order by 1
 
 -- name: select_source_presence
+-- Served by the primary key of source_rooms and by open_stays.
 select stays.room, stays.participant_id, stays.join_ms
 from stays
 join source_rooms on source_rooms.token = :token and source_rooms.room = stays.room
@@ -68,6 +75,7 @@ where stays.domain = :domain
   and stays.leave_ms is null
 
 -- name: select_events_since
+-- Served by entries_by_room.
 select participant_id, kind, at_ms, received_ms, inferred, source_session
 from entries
 where domain = :domain
@@ -82,7 +90,7 @@ values (?, ?)
 on conflict (token, room) do nothing
 
 -- name: select_active_rooms_among
--- Rooms in which somebody is by the tables, or may be by entries that are not processed yet.
+-- Rooms that are or may be active: unprocessed entries count, too.
 select room
 from stays
 where leave_ms is null

@@ -16,6 +16,7 @@ update engine_state
 set epoch = epoch + 1
 
 -- name: touch_engine_state
+-- Changes nothing: the commit shows whether the store can be written.
 update engine_state
 set epoch = epoch
 where singleton = 1
@@ -29,6 +30,7 @@ update engine_state
 set rules = :rules
 
 -- name: select_deadlines
+-- Served by rooms_by_deadline.
 select deadline_ms, domain, room
 from rooms
 where deadline_ms is not null

@@ -50,6 +50,7 @@ order by number
 limit :limit
 
 -- name: select_latest_dead_letters
+-- Served by dead_letters_by_digest.
 select received_ms, reason, substr(body, 1, 500)
 from dead_letters
 where token = :token

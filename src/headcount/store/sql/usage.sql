@@ -1,10 +1,12 @@
 -- name: select_pending_rollups
+-- Served by the primary key.
 select number, domain, room, from_ms, to_ms
 from pending_rollups
 order by number
 limit :limit
 
 -- name: select_domain_pending_rollups
+-- Served by pending_rollups_by_domain.
 select room, from_ms, to_ms
 from pending_rollups
 where domain = :domain
@@ -40,7 +42,7 @@ where domain = :domain
   and quarter < :until
 
 -- name: select_quarters_by_room
--- Not summed up here: SQLite would go through all rooms in their order, instead of to these few quarters.
+-- Served by room_quarters_by_quarter. Not grouped here: SQLite would read all rooms in their order instead of these quarters.
 select room, meetings, participant_ms, peak_participants
 from room_quarters
 where domain = :domain
@@ -72,6 +74,7 @@ where domain = :domain
   and quarter < :until
 
 -- name: select_ended_meetings
+-- Served by meetings_by_room, from the last meeting that started before.
 select m.start_ms, m.end_ms, m.carried_join_ms, m.carried_participant_id
 from meetings as m
 where m.domain = :domain
@@ -88,6 +91,7 @@ where m.domain = :domain
   and m.end_ms > :first
 
 -- name: select_ended_meeting_stays
+-- Served by meetings_by_room and by the primary key of stays. SQLite evaluates cross joins in their order.
 select m.start_ms, m.end_ms, s.join_ms, s.leave_ms
 from meetings as m
 cross join stays as s
@@ -109,6 +113,7 @@ where m.domain = :domain
   and s.join_ms < m.end_ms
 
 -- name: select_ongoing_meetings
+-- Served by ongoing_meetings.
 select room, start_ms, carried_join_ms, carried_participant_id
 from meetings
 where domain = :domain
@@ -116,6 +121,7 @@ where domain = :domain
   and coalesce(:room, room) = room
 
 -- name: select_ongoing_meeting_stays
+-- Served by ongoing_meetings and by the primary key of stays.
 select m.room, m.start_ms, s.join_ms, s.leave_ms
 from meetings as m
 cross join stays as s

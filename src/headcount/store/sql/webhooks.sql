@@ -5,6 +5,7 @@ from endpoints
 order by created_ms, uuid
 
 -- name: select_domain_endpoints
+-- Served by endpoints_by_domain.
 select uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, last_pushed_ms,
        position, version, created_ms, updated_ms
 from endpoints
@@ -98,6 +99,7 @@ where position < (select coalesce(min(position), 0) from messages)
    or endpoint not in (select uuid from endpoints)
 
 -- name: select_attempts
+-- Served by attempts_by_message.
 select endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, response, error
 from attempts
 where endpoint = :endpoint
@@ -110,6 +112,7 @@ insert into attempts (endpoint, domain, position, message_id, at_ms, delivered, 
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: delete_old_attempts
+-- Served by attempts_by_time.
 delete from attempts where at_ms < :before
 
 -- name: select_messages_by_position
@@ -125,6 +128,7 @@ where endpoint = :endpoint
   and position in (:positions)
 
 -- name: select_attempts_by_position
+-- Served by attempts_by_message.
 select endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, response, error
 from attempts
 where endpoint = :endpoint
@@ -132,6 +136,7 @@ where endpoint = :endpoint
 order by number desc
 
 -- name: select_positions
+-- Served by attempts_by_message and by the primary key of deliveries.
 select position
 from (
   select position
@@ -167,6 +172,7 @@ order by position desc
 limit :limit
 
 -- name: select_delivered_positions
+-- Served by attempts_by_message.
 select distinct position
 from attempts
 where endpoint = :endpoint
