@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := build/demo
 # Two workers a processor: while one waits for a service or for a time that a rule asks for, the other computes.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(nproc))) --dist worksteal
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help install run tour test test-fast coverage test-live check mutate bench soak crash-test attack format clean
