@@ -225,11 +225,12 @@ def test_a_name_in_one_of_several_leaves_was_unknown_at_the_join():
     assert people.moves[0][1].to_stay() == Stay("a", 0, 20, LeftBy.REPORTED, None, "Ann")
 
 
-def test_where_a_stay_closes_as_the_next_opens_leaves_name_the_old_and_joins_the_new():
-    people = people_after(join(0), end(20), join(20, user_name="New"), leave(20, user_name="Old", **INFERRED))
+@pytest.mark.parametrize(("old", "new"), [("Ann", "Bob"), ("Bob", "Ann")])
+def test_where_a_stay_closes_as_the_next_opens_leaves_name_the_old_and_joins_the_new(old, new):
+    people = people_after(join(0), end(20), join(20, user_name=new), leave(20, user_name=old, **INFERRED))
     assert stays(people) == [
-        Stay("a", 0, 20, LeftBy.ROOM_ENDED, None, "Old"),
-        Stay("a", 20, None, None, None, "New"),
+        Stay("a", 0, 20, LeftBy.ROOM_ENDED, None, old),
+        Stay("a", 20, None, None, None, new),
     ]
 
 
