@@ -284,7 +284,7 @@ def test_each_call_of_the_kernel_for_a_room_may_fail_and_stops_no_other(url):
     database.close()
 
 
-def test_a_quarantined_room_is_tried_again_ever_more_seldom_and_at_once_by_another_release(url):
+def test_a_quarantined_room_is_retried_with_backoff_and_at_once_by_another_release(url):
     database, store = fresh(url)
     database.rejected = "upsert_stay"
     engine = live(store, restarts=False)
@@ -308,7 +308,7 @@ def test_a_quarantined_room_is_tried_again_ever_more_seldom_and_at_once_by_anoth
     database.close()
 
 
-def test_an_entry_that_makes_no_sense_stops_its_room_only(url):
+def test_an_invalid_entry_quarantines_its_room_only(url):
     """Nothing that is accepted is like that; a bug, or a hand, may put it into the log."""
     database, store = fresh(url)
     live(store)
@@ -333,7 +333,7 @@ class Stopwatch:
         return self.now
 
 
-def test_rooms_take_turns_when_a_round_lasts_long_and_all_is_worked_in_at_the_end(url):
+def test_rooms_take_turns_in_a_long_batch_and_all_entries_are_processed(url):
     """However little of it a round gets through, and whenever the engine is started anew."""
     database, store = fresh(url)
     for step, restarts in ((0.05, False), (0.2, True), (10.0, False), (10.0, True)):
@@ -369,7 +369,7 @@ def test_a_large_backlog_of_one_room_waits_for_the_small_ones_of_others(url):
     database.close()
 
 
-def test_domains_that_wait_are_served_by_turns(url):
+def test_deferred_domains_take_turns(url):
     """One domain has far more to catch up with than another; neither waits for the other to finish."""
     database, store = fresh(url)
     clock = Stopwatch(0.0)
@@ -397,7 +397,7 @@ def test_domains_that_wait_are_served_by_turns(url):
     database.close()
 
 
-def test_a_database_that_rejects_everything_is_no_fault_of_the_rooms(url):
+def test_a_database_that_rejects_everything_quarantines_no_room(url):
     database, store = fresh(url)
     rooms = [entry_of(Event(Kind.JOIN, f"room-{n}", NEW_YEAR, POISON), NEW_YEAR) for n in range(20)]
     store.log.append([rooms])

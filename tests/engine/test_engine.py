@@ -38,7 +38,7 @@ def visit(who, hour):
     return Event(Kind.JOIN, "r", came, who), Event(Kind.LEAVE, "r", came + AN_HOUR // 2, who)
 
 
-def test_history_that_is_imported_in_order_is_never_folded_anew(stored):
+def test_imported_history_in_order_is_never_refolded(stored):
     history = [event for hour in range(20) for event in visit(f"p{hour}", hour)]
     later = NEW_YEAR + 1_000 * AN_HOUR
     stored.append(*history, received=later, origin=Origin.IMPORTED)
@@ -47,7 +47,7 @@ def test_history_that_is_imported_in_order_is_never_folded_anew(stored):
     assert stored.engine.stats.late == 0
 
 
-def test_what_is_imported_of_the_future_does_not_move_the_clock(stored):
+def test_an_imported_future_event_does_not_advance_the_time(stored):
     now = NEW_YEAR + 2 * AN_HOUR
     history = [*visit("ann", 1), *visit("bob", 100), *visit("cid", 101)]
     stored.append(*history, received=now, origin=Origin.IMPORTED)
@@ -55,14 +55,14 @@ def test_what_is_imported_of_the_future_does_not_move_the_clock(stored):
     assert stored.meetings() == kernel(history, as_of=now)
 
 
-def test_whoever_has_just_come_is_one_stay_that_lasts(stored):
+def test_a_participant_who_just_joined_is_one_open_stay(stored):
     join, _ = visit("ann", 0)
     stored.append(join)
     stored.show(join.at + 1_000)
     assert stored.engine.participant_count() == 1
 
 
-def test_only_those_are_closed_who_stay_longer_than_anybody_can(folder):
+def test_only_stays_longer_than_the_limit_are_closed(folder):
     stored = StoredEngine(folder, stale_after=AN_HOUR)
     (ann, _), (bob, _) = visit("ann", 0), visit("bob", 0.5)
     stored.append(ann, bob)
@@ -75,7 +75,7 @@ def test_only_those_are_closed_who_stay_longer_than_anybody_can(folder):
     assert [(entry.event.participant_id, entry.at) for entry in left] == [("ann", NEW_YEAR + AN_HOUR)]
 
 
-def test_a_room_that_is_touched_often_is_to_be_woken_once_for_each_reason(folder):
+def test_a_room_with_many_events_has_one_deadline_for_each_reason(folder):
     """Somebody who was left alone is to be reset in ten minutes, however many look in meanwhile."""
     stored = StoredEngine(folder)
     stored.append(*(Event(Kind.JOIN, "r", NEW_YEAR, who) for who in ("always", "b")))
@@ -119,7 +119,7 @@ def test_ignored_events_are_counted_by_reason(stored):
     assert tally.commit_s > 0
 
 
-def test_an_engine_that_has_done_nothing_has_counted_nothing(stored):
+def test_the_counters_of_a_new_engine_are_zero(stored):
     tally = stored.engine.stats
     assert (tally.entries, tally.batches, tally.late, tally.corrections) == (0, 0, 0, 0)
     assert (tally.duplicate_joins, tally.orphan_leaves, tally.commit_s) == (0, 0, 0.0)
@@ -162,7 +162,7 @@ def test_a_room_without_anything_to_come_has_no_deadline(stored):
     assert stored.store.projections.deadlines() == []
 
 
-def test_a_round_that_fails_is_repeated_from_the_store(stored):
+def test_a_failed_batch_is_repeated_from_the_store(stored):
     events = [said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 40_000)]
     stored.append(*events)
     with stored.store.database.writing() as connection:

@@ -108,7 +108,7 @@ def test_starts_and_ends_are_due_when_published(fact, due):
     assert noted([MeetingEnded(fact, "m", 70, 3, Because.EMPTY)]) == expected
 
 
-def test_stays_are_not_noted():
+def test_stays_schedule_no_notification():
     assert noted([ParticipantJoined(5, Stay("a", 5))]) == []
 
 
@@ -135,7 +135,7 @@ def test_an_update_before_publication_is_due_with_it():
     ]
 
 
-def test_a_noted_reason_is_not_lost():
+def test_the_reason_of_a_notification_is_not_lost():
     late = revised(after=[meeting("m", 70, None)])
     start = MeetingStarted(500, "m", 70, Because.TWO_TOGETHER)
     for changes in ([late, start], [start, late]):

@@ -58,21 +58,21 @@ def agrees(folder, data, said, rules, latest):
 
 @QUICK
 @given(st.data())
-def test_who_is_told_everything_knows_what_is_so(folder, data):
+def test_a_receiver_of_all_messages_knows_the_current_state(folder, data):
     said = [shifted(event) for event in data.draw(histories())]
     agrees(folder, data, said, SCALED, NEW_YEAR + 3_000)
 
 
 @QUICK
 @given(st.data())
-def test_who_is_told_everything_knows_what_is_so_of_whole_meetings(folder, data):
+def test_a_receiver_of_all_messages_knows_whole_meetings(folder, data):
     said = [shifted(event) for event in data.draw(tidy_histories())]
     agrees(folder, data, said, SCALED, NEW_YEAR + 3_000)
 
 
 @QUICK
 @given(st.data())
-def test_who_is_told_everything_knows_what_is_so_though_guesses_were_wrong(folder, data):
+def test_a_receiver_of_all_messages_knows_overridden_inferences(folder, data):
     said = [shifted(event) for event in data.draw(uncertain_histories())]
     agrees(folder, data, said, EAGER, NEW_YEAR + 30)
 
@@ -96,7 +96,7 @@ def told(engine, now):
     return [message.type for message in engine.store.messages.after(0)]
 
 
-def test_comings_and_goings_are_told_at_once_and_meetings_when_they_are_published(engine):
+def test_joins_and_leaves_are_published_at_once_and_meetings_after_the_late_grace_period(engine):
     engine.append(join("a", 0), join("b", 1_000))
     joined = ["participant.joined"] * 2
     assert told(engine, 1_000 + REORDER_WINDOW_MS) == joined
@@ -108,12 +108,12 @@ def test_comings_and_goings_are_told_at_once_and_meetings_when_they_are_publishe
     assert told(engine, 75_000)[5:] == ["meeting.ended"]
 
 
-def test_a_visit_too_short_to_count_is_told_of_and_is_no_meeting(engine):
+def test_a_stay_too_short_to_count_is_published_and_starts_no_meeting(engine):
     engine.append(join("a", 0), leave("a", 9_999))
     assert told(engine, 3_600_000) == ["participant.joined", "participant.left"]
 
 
-def test_disorder_before_it_is_published_costs_no_correction(engine):
+def test_events_out_of_order_before_publication_are_no_correction(engine):
     engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000))
     told(engine, 65_000)
     engine.append(leave("b", 59_000))
@@ -121,7 +121,7 @@ def test_disorder_before_it_is_published_costs_no_correction(engine):
     assert "meeting.revised" not in told(engine, 3_600_000)
 
 
-def test_what_comes_after_it_was_published_is_a_revision(engine):
+def test_an_event_after_publication_is_a_revision(engine):
     engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000))
     told(engine, 100_000)
     engine.append(leave("b", 30_000))
@@ -137,12 +137,12 @@ def test_a_reset_is_an_end_and_a_start(engine):
     assert '"because":"R7 left alone"' in ended.payload
 
 
-def test_history_that_is_imported_is_not_news(engine):
+def test_imported_history_is_not_published(engine):
     engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000), origin=Origin.IMPORTED)
     assert told(engine, 3_600_000) == []
 
 
-def test_history_that_is_worked_in_little_by_little_is_not_news_either(folder):
+def test_imported_history_in_small_batches_is_not_published_either(folder):
     stored = StoredEngine(folder, Rules(), batch_size=1)
     visits = join("a", 0), join("b", 0), leave("b", 60_000), leave("a", 2_000_000), join("c", 2_100_000)
     stored.append(*visits, origin=Origin.IMPORTED)

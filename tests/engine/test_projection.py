@@ -100,13 +100,13 @@ def test_the_end_of_a_stored_meeting_is_written_as_progress():
     assert batch.meetings == {}
 
 
-def test_a_meeting_that_starts_and_ends_in_one_round_is_one_row():
+def test_a_meeting_that_starts_and_ends_in_one_batch_is_one_row():
     batch = projected([started(100), MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
     assert batch.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, 300, 4)}
     assert batch.progress == {}
 
 
-def test_ended_meetings_are_tallied_from_first_start_to_last_end():
+def test_a_rollup_is_requested_from_the_first_start_to_the_last_end():
     ends = [MeetingEnded(300, "m", 100, 1, Because.EMPTY), MeetingEnded(200, "n", 50, 1, Because.EMPTY)]
     for changes in (ends, ends[::-1]):
         assert projected(changes).pending_rollups == {("d", "r"): (50, 300)}
@@ -137,7 +137,7 @@ def test_no_peak_is_written_without_a_meeting():
     assert batch == BatchChanges(1)
 
 
-def test_a_meeting_written_in_this_round_gets_its_peak():
+def test_a_meeting_written_in_this_batch_gets_its_peak():
     room = room_with("a", "b")
     name = meeting_id("d", "r", 0)
     batch = projected([started(0, name)], room=room)
@@ -146,7 +146,7 @@ def test_a_meeting_written_in_this_round_gets_its_peak():
     assert batch.progress == {}
 
 
-def test_a_meeting_removed_in_this_round_gets_no_progress_if_shown():
+def test_a_meeting_deleted_in_this_batch_gets_no_progress():
     room = room_with("a", "b")
     name = meeting_id("d", "r", 0)
     batch = BatchChanges(1)

@@ -47,7 +47,7 @@ def told(folder, order, rules, as_of, ticks=(), restarts=(), **options):
 
 @QUICK
 @given(st.data())
-def test_the_tables_say_what_the_kernel_says_in_any_order_with_restarts_anywhere(folder, data):
+def test_projections_agree_with_the_kernel_in_any_order_with_restarts_anywhere(folder, data):
     rules = data.draw(rule_numbers())
     said = [shifted(event) for event in data.draw(histories(rules))]
     as_of = data.draw(asked_as_of([*said], rules))
@@ -62,7 +62,7 @@ def test_the_tables_say_what_the_kernel_says_in_any_order_with_restarts_anywhere
 
 @QUICK
 @given(st.data())
-def test_doubts_are_resolved_alike(folder, data):
+def test_inferred_leaves_are_confirmed_or_overridden_alike(folder, data):
     said = [shifted(event) for event in data.draw(uncertain_histories())]
     as_of = data.draw(asked_as_of([*said], EAGER))
     order = data.draw(st.permutations(said))
@@ -74,7 +74,7 @@ def test_doubts_are_resolved_alike(folder, data):
 
 @QUICK
 @given(st.data())
-def test_small_rounds_and_checkpoints_change_nothing(folder, data):
+def test_small_batches_and_checkpoints_change_nothing(folder, data):
     """With a round after every few entries, a checkpoint after each, and nobody kept in memory."""
     said = [shifted(event) for event in data.draw(tidy_histories())]
     as_of = data.draw(asked_as_of([*said], SCALED))

@@ -105,7 +105,7 @@ def lives(draw, rules):
 
 @QUICK
 @given(st.data(), st.sampled_from([SCALED, EAGER]))
-def test_live_batch_and_rebuilt_agree_whatever_snapshots_say_and_whenever_it_restarts(folder, data, rules):
+def test_live_batch_and_rebuild_agree_for_any_snapshots_and_restarts(folder, data, rules):
     steps, ticks, restarts = data.draw(lives(rules))
     options = {"reorder_window": data.draw(st.sampled_from((0, 15, REORDER_WINDOW_MS)))}
     with pytest.MonkeyPatch.context() as patch:
@@ -143,7 +143,7 @@ def seconds(moment):
     return moment * 1_000
 
 
-def test_a_leave_that_brings_its_join_does_not_stop_the_engine_after_a_restart(folder):
+def test_a_leave_that_knows_its_join_is_processed_after_a_restart(folder):
     """The room is recalled from what its leaves say of joins, too; nothing folds the same stretch for ever."""
     stored = StoredEngine(folder, Rules())
     now = NEW_YEAR + seconds(3_600)

@@ -212,7 +212,7 @@ def done_with(store, max_stay=None, now=LONG_AFTER):
     return worked, told
 
 
-def test_work_in_processes_the_whole_log_and_reports_progress(store, monkeypatch):
+def test_catch_up_processes_the_whole_log_and_reports_progress(store, monkeypatch):
     monkeypatch.setattr("headcount.engine.catch_up._BATCH_SIZE", 2)
     append(store, *(join(f"p{n}", n) for n in range(4)))
     worked, told = done_with(store)
@@ -229,27 +229,27 @@ def test_progress_begins_where_the_engine_stands(store, monkeypatch):
     assert done_with(store)[1][:2] == [(0.75, "working out"), (1.0, "working out")]
 
 
-def test_work_in_accepts_an_empty_log(store):
+def test_catch_up_accepts_an_empty_log(store):
     worked, told = done_with(store)
     assert worked is True
     assert all(0 <= done <= 1 for done, _ in told)
 
 
-def test_work_in_applies_the_stay_limit(store):
+def test_catch_up_applies_the_stay_limit(store):
     append(store, join("a"))
     done_with(store, max_stay=1_000)
     assert [entry.at for entry in store.log.after(1, 10)] == [NEW_YEAR + 1_000]
     assert store.meetings.open_stays(DOMAIN) == []
 
 
-def test_work_in_gives_up_leadership(store):
+def test_catch_up_gives_up_leadership(store):
     done_with(store)
     other = open_store(store.database.url, synchronous="off")
     assert done_with(other)[0] is True
     other.close()
 
 
-def test_work_in_does_nothing_while_another_process_leads(store):
+def test_catch_up_does_nothing_while_another_process_leads(store):
     append(store, join("a"))
     other = open_store(store.database.url, synchronous="off")
     lead = leadership(other.database)

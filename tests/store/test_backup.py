@@ -41,7 +41,7 @@ def as_after_a_crash(path, folder):
     return folder / path.name
 
 
-def test_a_backup_taken_while_it_is_written_to_comes_back_whole(tmp_path):
+def test_a_backup_during_writes_is_restored_completely(tmp_path):
     store = filled(tmp_path / "a.db")
     made = backup(store.database, str(tmp_path / "b.backup"))
     assert made == digest_of(tmp_path / "a.db")
@@ -55,7 +55,7 @@ def test_a_backup_taken_while_it_is_written_to_comes_back_whole(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir() if ".part" in path.name) == []
 
 
-def test_what_is_committed_during_a_backup_neither_is_in_it_nor_makes_it_start_again(tmp_path, monkeypatch):
+def test_a_commit_during_a_backup_is_not_in_it_and_does_not_restart_it(tmp_path, monkeypatch):
     monkeypatch.setattr("headcount.store.backup._PAGES_AT_ONCE", 1)
     store = filled(tmp_path / "a.db")
     before = digest_of(tmp_path / "a.db")
@@ -81,7 +81,7 @@ def test_nothing_is_overwritten(tmp_path):
         restore(str(tmp_path / "b.backup"), str(tmp_path / "a.db"), unchecked)
 
 
-def test_what_is_no_backup_is_refused(tmp_path):
+def test_a_file_that_is_not_a_backup_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(b"nothing of ours" * 100)
     with pytest.raises(BadInput, match="is no store of Headcount"):
         restore(str(tmp_path / "x"), str(tmp_path / "c.db"), unchecked)
@@ -119,7 +119,7 @@ def test_a_write_ahead_log_of_another_database_is_not_applied(tmp_path, how):
     assert Path(f"{left}-wal").read_bytes() == wal
 
 
-def test_the_write_ahead_log_that_a_killed_process_left_is_applied(tmp_path):
+def test_the_write_ahead_log_of_a_killed_process_is_applied(tmp_path):
     (tmp_path / "crashed").mkdir()
     left = as_after_a_crash(tmp_path / "headcount.db", tmp_path / "crashed")
     assert open_store(str(left)).log.end()[0] == 500
@@ -141,7 +141,7 @@ ONE_MORE = (
         (ONE_MORE, "its log has 501 entries"),
     ],
 )
-def test_a_log_that_is_not_the_one_that_was_backed_up_is_not_restored(tmp_path, change, reason):
+def test_a_log_that_differs_from_its_digest_is_not_restored(tmp_path, change, reason):
     backup(filled(tmp_path / "a.db").database, str(tmp_path / "b.backup"))
     with closing(sqlite3.connect(tmp_path / "b.backup")) as other, other:
         other.execute(change)
@@ -151,7 +151,7 @@ def test_a_log_that_is_not_the_one_that_was_backed_up_is_not_restored(tmp_path, 
     assert [path.name for path in tmp_path.iterdir() if ".part" in path.name] == []
 
 
-def test_a_copy_that_does_not_pass_its_check_is_not_put_in_place(tmp_path):
+def test_a_copy_that_fails_its_check_is_not_restored(tmp_path):
     backup(filled(tmp_path / "a.db").database, str(tmp_path / "b.backup"))
 
     def refuse(path):
@@ -164,7 +164,7 @@ def test_a_copy_that_does_not_pass_its_check_is_not_put_in_place(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] in ".c") == []
 
 
-def test_only_its_owner_may_read_what_is_written(tmp_path):
+def test_only_the_owner_may_read_the_files(tmp_path):
     store = filled(tmp_path / "a.db")
     backup(store.database, str(tmp_path / "b.backup"))
     restore(str(tmp_path / "b.backup"), str(tmp_path / "c.db"), unchecked)

@@ -41,7 +41,7 @@ def said(kind, who, at, room="r", **more):
     return entry_of(Event(Kind(kind), room, T + at * 1_000, who, **more), T + at * 1_000)
 
 
-def test_what_is_appended_can_be_read_in_its_order(store):
+def test_appended_entries_are_read_in_their_order(store):
     entries = [
         said("join", "a", 1, user_id="u", user_name="Ann \U0001f98a \u202e"),
         said("leave", "a", 20, joined_at=T),
@@ -55,7 +55,7 @@ def test_what_is_appended_can_be_read_in_its_order(store):
     assert store.log.after(logged[0].position, 10) == logged[1:]
 
 
-def test_many_that_are_appended_at_once_are_kept_as_if_one_by_one(store):
+def test_many_entries_appended_at_once_are_stored_as_if_one_by_one(store):
     odd = ("Ann \U0001f98a", 'say "hi"', "back\\slash \\x41 \\u0041", "100 % :room ?", "a\tb\nc", " ", None)
     entries = [
         said(
@@ -76,7 +76,7 @@ def test_many_that_are_appended_at_once_are_kept_as_if_one_by_one(store):
     assert store.log.append([entries])[0].duplicates == 60
 
 
-def test_each_request_of_a_commit_is_told_what_was_new_of_its_own(store):
+def test_each_request_of_a_commit_gets_its_own_result(store):
     a, b, c = said("join", "a", 1), said("join", "b", 1), said("join", "c", 1)
     first = store.log.append([[a], [a, b], [], [b, c, c]])
     assert [(done.accepted, done.duplicates) for done in first] == [(1, 0), (1, 1), (0, 0), (1, 2)]
@@ -91,7 +91,7 @@ def test_the_same_key_in_another_domain_is_another_entry(store):
     assert done.accepted == 2
 
 
-def test_what_cannot_be_written_whole_is_not_written(store):
+def test_a_backup_that_cannot_be_completed_is_not_written(store):
     good, bad = said("join", "a", 1), said("join", "b", 1)._replace(room=None)
     with pytest.raises(Exception, match=r"(?i)null"):
         store.log.append([[good], [bad]])
@@ -99,7 +99,7 @@ def test_what_cannot_be_written_whole_is_not_written(store):
     assert store.log.append([[good]])[0].accepted == 1
 
 
-def test_facts_are_found_by_when_they_were_true(store):
+def test_events_are_found_by_their_time(store):
     entries = [said("join", "a", 5), said("leave", "b", 60, joined_at=T + 7_000), said("join", "c", 70)]
     entries.insert(1, said("join", "d", 10))
     store.log.append([entries])
@@ -143,7 +143,7 @@ def written(*rows, cursor=0):
     return done
 
 
-def test_a_round_is_written_whole_with_its_cursor(store):
+def test_a_batch_is_committed_atomically_with_its_cursor(store):
     epoch = store.projections.take_over()
     done = written(stay("a", 0), meeting("m1", 0), cursor=7)
     done.rooms[D, "r"] = (T, T + 500)
@@ -160,7 +160,7 @@ def test_a_round_is_written_whole_with_its_cursor(store):
     assert [one.event.inferred for one in store.log.after(0, 5)] == [Inferred.TIMEOUT]
 
 
-def test_a_round_that_fails_leaves_nothing(store):
+def test_a_failed_commit_writes_nothing(store):
     epoch = store.projections.take_over()
     done = written(stay("a", 0), meeting("m1", 0)._replace(room=None), cursor=7)
     with pytest.raises(Exception, match=r"(?i)null"):
@@ -169,7 +169,7 @@ def test_a_round_that_fails_leaves_nothing(store):
     assert store.meetings.open_stays(D) == []
 
 
-def test_rows_are_replaced_progressed_and_taken_out(store):
+def test_rows_are_replaced_updated_and_deleted(store):
     epoch = store.projections.take_over()
     store.projections.commit(written(stay("a", 0), stay("b", 5), meeting("m1", 0), meeting("m2", 90)), epoch)
     done = written(stay("a", 0, 40), meeting("m3", 100))
@@ -189,7 +189,7 @@ def rows_of(store, text):
         return connection.query(text, {})
 
 
-def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
+def test_a_batch_writes_messages_pending_rollups_corrections_and_checkpoints(store):
     epoch = store.projections.take_over()
     done = BatchChanges(0)
     later = PendingNotification(D, "m1", T + 9, "r", T, "R15 late")
@@ -215,7 +215,7 @@ def test_a_round_writes_outbox_tallies_corrections_and_checkpoints(store):
     assert store.projections.room(D, "r").checkpoint is None
 
 
-def test_meetings_are_tallied_by_the_day_on_which_they_began(store):
+def test_meetings_are_counted_by_the_day_of_their_start(store):
     epoch = store.projections.take_over()
     day = 86_400
     store.projections.commit(written(meeting("m1", 0), meeting("m2", day - 1), meeting("m3", day)), epoch)
@@ -228,7 +228,7 @@ def test_meetings_are_tallied_by_the_day_on_which_they_began(store):
     assert rows_of(store, tallies) == [(first, 3), (first + 1, 0)]
 
 
-def test_the_rules_of_a_store_are_remembered_once(store):
+def test_the_rules_of_a_store_are_recorded_once(store):
     assert store.projections.rules() is None
     store.projections.set_rules("1,2,3")
     assert store.projections.rules() == "1,2,3"
@@ -240,7 +240,7 @@ def test_an_unknown_room_has_no_row(store):
     assert store.log.end() == (0, 0)
 
 
-def test_an_id_that_is_superseded_twice_in_a_round_leads_on_all_the_same(store):
+def test_an_id_superseded_twice_in_a_batch_leads_to_the_current_meeting(store):
     epoch = store.projections.take_over()
     done = BatchChanges(0)
     done.superseded += [
@@ -260,7 +260,7 @@ def test_an_engine_of_an_earlier_epoch_commits_nothing(store):
     assert store.meetings.open_stays(D) == []
 
 
-def test_pages_lose_nobody_in_either_direction(store):
+def test_pages_skip_no_participant_in_either_direction(store):
     epoch = store.projections.take_over()
     rows = [meeting(f"m{n:02}", n // 3 * 10, n // 3 * 10 + 5, room=f"r{n % 2}") for n in range(20)]
     store.projections.commit(written(*rows), epoch)
@@ -300,7 +300,7 @@ def test_filters_add_up(store):
     assert names(runs_from=T + 500_000, runs_before=T + 600_000) == ["long"]
 
 
-def test_everything_works_together_as_the_kernel_says(store):
+def test_all_features_together_agree_with_the_kernel(store):
     events = [
         Event(Kind.JOIN, "r", T, "a", user_name="A"),
         Event(Kind.JOIN, "r", T + 100_000, "b"),
@@ -342,7 +342,7 @@ def test_a_value_that_the_database_rejects_is_not_reported_as_a_busy_database(st
 
 
 @pytest.mark.parametrize("room", ["".join(map(chr, range(0x4E00, 0x4E00 + 1_500))), "a\0b"])
-def test_what_only_postgresql_rejects_is_not_reported_as_a_busy_database(postgres, room):
+def test_a_value_that_only_postgresql_rejects_is_not_reported_as_a_busy_database(postgres, room):
     """An entry of an index has a size limit there, and a text cannot contain NUL."""
     store = open_store(postgres.database())
     with pytest.raises(StoreRejected):
@@ -399,7 +399,7 @@ def test_keys_are_found_only_whole(store):
         store.keys.create("acme", "", ("write",), T, "s" * 32)
 
 
-def test_whoever_reads_after_a_position_misses_nothing_while_many_append(url):
+def test_a_reader_after_a_position_misses_nothing_while_many_append(url):
     stores = [open_store(url) for _ in range(3)]
     each, groups = 40, 5
 
@@ -427,7 +427,7 @@ def test_whoever_reads_after_a_position_misses_nothing_while_many_append(url):
         opened.close()
 
 
-def test_one_leads_and_another_takes_over_when_it_gives_up(url):
+def test_another_process_leads_when_the_leader_gives_up(url):
     first, second = open_store(url), open_store(url)
     one, other = leadership(first.database), leadership(second.database)
     epoch = one.try_lead()
@@ -447,7 +447,7 @@ def test_one_leads_and_another_takes_over_when_it_gives_up(url):
     second.close()
 
 
-def test_a_leader_of_a_file_leads_no_more_once_another_has_begun_an_epoch(tmp_path):
+def test_a_leader_of_a_file_stops_when_another_process_begins_an_epoch(tmp_path):
     """No lock keeps it from that: some file systems have none."""
     store = open_store(str(tmp_path / "a.db"))
     lead = leadership(store.database)

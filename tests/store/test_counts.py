@@ -17,7 +17,7 @@ def outbox(store):
     return store.messages
 
 
-def test_what_follows_a_position_is_counted_by_domain_and_types_up_to_a_number(outbox):
+def test_messages_after_a_position_are_counted_by_domain_and_types_up_to_a_limit(outbox):
     first = outbox.first()
     both = ("meeting.started", "meeting.ended")
     assert outbox.count_after(0, "acme", both) == 10
@@ -26,7 +26,7 @@ def test_what_follows_a_position_is_counted_by_domain_and_types_up_to_a_number(o
     assert outbox.count_after(outbox.end(), "acme", both) == 0
 
 
-def test_the_last_letters_of_a_source_are_told_by_their_beginning(store):
+def test_the_latest_dead_letters_of_a_source_show_their_beginning(store):
     store.sources.add(SourceRow("t", "generic", "acme", "own", ("word",)))
     for number in range(5):
         letter = DeadLetter(0, "t", number, "/", {}, b"\xff" + b"%d" % number * 600, f"reason {number}")

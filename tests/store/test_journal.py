@@ -49,7 +49,7 @@ def moments(events):
     return [event.at - T for event in events]
 
 
-def test_the_journal_has_settled_and_uncommitted_events(store):
+def test_the_journal_has_finalized_and_uncommitted_events(store):
     position = appended(store, join(5), join(50, "b"))
     appended(store, join(7, "c"))
     journal = past(store, T + 40, position)
@@ -137,7 +137,7 @@ def test_events_after_a_time_are_returned_as_received(store):
     assert moments(everything) == [5, 50, 60, 70]
 
 
-def test_doubts_of_a_mark_are_packed_as_json():
+def test_unconfirmed_leaves_of_a_mark_are_stored_as_json():
     assert encode_unconfirmed(Mark(1)) is None
     assert encode_unconfirmed(Mark(1, (("a", None, ("b", 2)),))) == '[["a",null,["b",2]]]'
 

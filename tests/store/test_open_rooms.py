@@ -10,7 +10,7 @@ def put(store, epoch, domain, room, who, leave=None):
     store.projections.commit(BatchChanges(0, stays={(domain, room, T, who): row}), epoch)
 
 
-def test_rooms_are_counted_once_up_to_a_bound_and_found_by_name(store):
+def test_active_rooms_are_counted_up_to_a_limit_and_found_by_name(store):
     epoch = store.projections.take_over()
     for room in ("a", "b", "c"):
         put(store, epoch, "acme", room, "ann")

@@ -90,7 +90,7 @@ def test_participants_of_a_reopened_meeting_are_counted_up_to_the_horizon(store)
     assert seen(store, "m", 101).participants == 3
 
 
-def test_a_meeting_that_goes_on_past_the_horizon_is_counted_to_the_horizon(store):
+def test_participants_of_a_meeting_that_ends_after_the_horizon_are_counted_to_the_horizon(store):
     commit(store, meeting("m", 0, 500), stay("a", 0, 500), stay("b", 300, 400), told("m", 0, 50))
     assert seen(store, "m", 100).participants == 1
 

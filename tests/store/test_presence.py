@@ -39,20 +39,20 @@ def two_rooms(store):
     return store
 
 
-def test_who_is_in_a_room_of_the_source_is_known_and_nobody_else(two_rooms):
+def test_presence_is_known_in_the_rooms_of_the_source_only(two_rooms):
     assert known_presence(two_rooms.presence, D, "token", [], at(60)) == {
         ("blue", "blue-ann"): KnownPresence(at(1))
     }
     assert known_presence(two_rooms.presence, D, "another", [], at(60)) == {}
 
 
-def test_a_room_may_be_asked_for_besides(two_rooms):
+def test_presence_of_further_rooms_is_included_on_request(two_rooms):
     assert set(known_presence(two_rooms.presence, D, "token", [], at(60), ["other"])) == {
         ("blue", "blue-ann"), ("other", "other-ann"),
     }  # fmt: skip
 
 
-def test_the_log_knows_more_than_the_tables(two_rooms):
+def test_unprocessed_entries_make_a_room_active(two_rooms):
     said(two_rooms, "leave", "blue-ann", 70)
     said(two_rooms, "join", "blue-bob", 71)
     listed = [PresentParticipant("blue", "blue-bob"), PresentParticipant("blue", "blue-carol")]
@@ -64,7 +64,7 @@ def test_the_log_knows_more_than_the_tables(two_rooms):
 @pytest.mark.parametrize(
     ("inferred", "surely"), [(None, True), (Inferred.SUPERSEDED, True), (Inferred.SNAPSHOT, False)]
 )
-def test_the_end_of_a_room_speaks_for_those_of_its_session(two_rooms, inferred, surely):
+def test_the_end_of_a_room_ends_the_stays_of_its_session(two_rooms, inferred, surely):
     for who, session in (("bob", "s-1"), ("carol", "s-2")):
         said(two_rooms, "join", who, 61, source_session=session)
     two_rooms.log.append(

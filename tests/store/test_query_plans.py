@@ -9,7 +9,7 @@ GIVEN = {"domain": "d", "room": "r", "after_room": "", "after_join": -1, "after_
 
 
 @pytest.mark.parametrize("question", ["select_presence", "select_room_presence"])
-def test_who_is_in_is_read_in_order_from_an_index_alone(tmp_path, question):
+def test_presence_is_read_in_order_from_an_index_alone(tmp_path, question):
     store = open_store(str(tmp_path / "a.db"))
     with store.database.reading() as connection:
         text = f"explain query plan {statement(question)}"

@@ -23,7 +23,7 @@ def in_use(store, beginning="eu-1/"):
     return store.sources.rooms_in_use("default", beginning)
 
 
-def test_a_room_is_in_use_from_the_join_to_the_leave(store):
+def test_a_room_is_active_from_the_join_to_the_leave(store):
     said(store, "join", "eu-1/7", 0)
     assert in_use(store) == ["eu-1/7"], "the engine has not seen it"
     worked_in(store, 1)
@@ -35,7 +35,7 @@ def test_a_room_is_in_use_from_the_join_to_the_leave(store):
     assert in_use(store) == []
 
 
-def test_only_rooms_whose_names_begin_so_are_asked_for(store):
+def test_only_rooms_with_the_prefix_are_returned(store):
     for room in ("eu-1/7", "eu-10/7", "eu-1", "eu%1/7", "EU-1/7", "other"):
         said(store, "join", room, 0)
     worked_in(store, 60)

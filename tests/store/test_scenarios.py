@@ -38,7 +38,7 @@ def worked_out(store, domain, events, as_of, rules):
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
-def test_the_story_comes_out_the_same_on_postgres(on_server, path):
+def test_a_scenario_yields_the_same_meetings_on_postgres(on_server, path):
     story = parse(path.read_text())
     domain = path.stem
 

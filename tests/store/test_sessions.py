@@ -38,7 +38,7 @@ def names(store):
     return sorted(one.name for one in store.access_tokens.sessions("acme", T))
 
 
-def test_a_revoked_key_ends_the_sessions_and_links_that_came_from_it_however_far_away(store, key):
+def test_a_revoked_key_ends_all_sessions_and_links_that_descend_from_it(store, key):
     invite(store, "ann", "Bob", "bob")
     invite(store, "bob", "Cid", "cid")
     bob = store.access_tokens.find_session("bob", T)
@@ -54,7 +54,7 @@ def test_a_revoked_key_ends_the_sessions_and_links_that_came_from_it_however_far
     assert store.access_tokens.find_share("shown", T) is None
 
 
-def test_what_is_created_at_the_moment_of_a_revocation_is_not_valid_either(store, key):
+def test_a_token_created_during_a_revocation_is_not_valid(store, key):
     ann = store.access_tokens.find_session("ann", T)
     store.keys.revoke(key.id, T)
     store.access_tokens.create_link("acme", Role.ADMIN, "late", T, "late", key_id=key.id)
@@ -67,7 +67,7 @@ def test_what_is_created_at_the_moment_of_a_revocation_is_not_valid_either(store
     assert names(store) == []
 
 
-def test_shares_may_be_kept_when_a_key_is_revoked(store, key):
+def test_shares_can_remain_when_a_key_is_revoked(store, key):
     share(store, "ann", "shown")
     assert store.keys.revoke(key.id, T, keep_shares=True) == (1, 0, 0)
     assert store.access_tokens.find_share("shown", T).key_id is None
@@ -86,7 +86,7 @@ def test_a_revoked_session_ends_what_it_created_and_nothing_else(store, key):
     assert store.access_tokens.revoke("acme", bob.digest, T) is None
 
 
-def test_shares_may_be_kept_when_a_session_is_revoked(store, key):
+def test_shares_can_remain_when_a_session_is_revoked(store, key):
     share(store, "ann", "shown")
     ann = store.access_tokens.find_session("ann", T)
     assert store.access_tokens.revoke("acme", ann.digest, T, keep_shares=True) == (1, 0, 0)
@@ -98,7 +98,7 @@ def test_a_share_is_not_revoked_as_a_session(store, key):
     assert store.access_tokens.revoke("acme", digest_of("shown"), T) is None
 
 
-def test_who_signs_out_leaves_what_they_created_to_whoever_invited_them(store, key):
+def test_tokens_created_by_an_ended_session_belong_to_its_parent(store, key):
     invite(store, "ann", "Bob", "bob")
     invite(store, "bob", "Cid", "cid")
     store.access_tokens.end_session("bob")
@@ -119,6 +119,6 @@ def test_a_session_outlives_the_one_that_created_it_if_that_one_only_expires(sto
     assert store.access_tokens.find_session("bob", ann.expires + day).name == "Bob"
 
 
-def test_when_a_session_was_last_used_is_stored(store, key):
+def test_the_last_use_of_a_session_is_stored(store, key):
     store.access_tokens.touch({digest_of("ann"): T + 5})
     assert store.access_tokens.find_session("ann", T).last_used == T + 5

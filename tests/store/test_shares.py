@@ -36,14 +36,14 @@ def test_a_share_is_neither_a_sign_in_nor_a_link(store, share):
     assert store.access_tokens.exchange_link("secret", 2_000, "fresh") is None
 
 
-def test_a_share_is_gone_when_it_has_expired(store, share):
+def test_an_expired_share_is_deleted(store, share):
     store.access_tokens.add_share(share._replace(digest=digest_of("short"), expires=3_000))
     assert store.access_tokens.find_share("short", 2_999) is not None
     assert store.access_tokens.find_share("short", 3_000) is None
     assert store.access_tokens.shares("acme", 3_000) == [share]
 
 
-def test_numbers_stay_and_new_people_get_the_next(store, share):
+def test_participant_numbers_are_stable_and_new_ones_follow(store, share):
     assert store.access_tokens.participant_numbers(share, ["b", "a", "b"]) == {"b": 1, "a": 2}
     assert store.access_tokens.participant_numbers(share, ["c", "a"]) == {"c": 3, "a": 2}
     other = share._replace(digest=digest_of("other"))
@@ -51,7 +51,7 @@ def test_numbers_stay_and_new_people_get_the_next(store, share):
     assert store.access_tokens.participant_numbers(other, ["c"]) == {"c": 1}
 
 
-def test_nobody_has_the_number_of_another_if_many_look_at_once(store, share):
+def test_concurrent_requests_get_distinct_participant_numbers(store, share):
     names = [[f"p{n}" for n in range(start, start + 40)] for start in range(0, 80, 10)]
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda some: store.access_tokens.participant_numbers(share, some), names))

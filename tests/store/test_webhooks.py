@@ -55,7 +55,7 @@ def keep(store, *, done=(), undelivered=(), attempts=(), **standing):
     )
 
 
-def test_an_endpoint_is_found_as_it_was_set_up_and_by_nobody_else(store):
+def test_an_endpoint_is_found_in_its_domain_only(store):
     row = endpoint(store, position=7, created=3, updated=3)
     assert store.endpoints.find("acme", "e") == row
     assert store.endpoints.find("other", "e") is None
@@ -63,7 +63,7 @@ def test_an_endpoint_is_found_as_it_was_set_up_and_by_nobody_else(store):
     assert store.endpoints.all("other") == []
 
 
-def test_what_delivering_says_of_an_endpoint_that_was_changed_meanwhile_does_not_count(store):
+def test_the_state_after_a_delivery_does_not_apply_to_a_changed_endpoint(store):
     row = endpoint(store)
     store.endpoints.reenable(row)
     keep(store, position=4, state=EndpointStatus.FAILED, failed_count=3, last_pushed=9)
@@ -85,7 +85,7 @@ def test_what_delivering_says_of_an_endpoint_that_was_changed_meanwhile_does_not
     assert store.endpoints.active() == {}
 
 
-def test_what_waits_is_found_again_in_order_until_it_is_done(store):
+def test_pending_messages_are_found_in_order_until_they_are_delivered(store):
     endpoint(store)
     told(store, "m1", "m2", "m3")
     first = [Delivery("e", "acme", position, "r", 1, 50) for position in (1, 2, 3)]
@@ -96,7 +96,7 @@ def test_what_waits_is_found_again_in_order_until_it_is_done(store):
     assert store.deliveries.counts() == {("e", DeliveryState.PENDING): 1, ("e", DeliveryState.FAILED): 1}
 
 
-def test_one_that_is_revived_tries_what_waits_as_if_for_the_first_time(store):
+def test_a_reenabled_endpoint_retries_pending_messages_from_the_first_attempt(store):
     row = endpoint(store)
     told(store, "m1")
     keep(
@@ -111,7 +111,7 @@ def test_one_that_is_revived_tries_what_waits_as_if_for_the_first_time(store):
     assert (attempts, next_at, store.endpoints.active()) == (0, 0, {"e": 1})
 
 
-def test_a_page_of_the_log_tells_what_became_of_each_message(store):
+def test_a_page_of_deliveries_has_the_state_of_each_message(store):
     endpoint(store)
     told(store, *(f"m{n}" for n in range(1, 6)))
     waiting = Delivery("e", "acme", 3, "r", 1, 50)
@@ -144,7 +144,7 @@ def test_a_page_of_the_log_tells_what_became_of_each_message(store):
         (ResendFilter(), ["m1", "m2", "m3"]),
     ],
 )
-def test_what_is_asked_for_is_sent_again_if_it_was_taken_up(store, wanted, again):
+def test_selected_messages_before_the_position_are_resent(store, wanted, again):
     row = endpoint(store)
     told(store, "m1", "m2")
     told(store, "m3", room="blue", at=2_500)
@@ -157,7 +157,7 @@ def test_what_is_asked_for_is_sent_again_if_it_was_taken_up(store, wanted, again
     assert store.endpoints.active() == {"e": 1}
 
 
-def test_word_of_an_earlier_delivery_does_not_take_away_what_was_asked_for_again(store):
+def test_the_result_of_an_earlier_attempt_does_not_remove_a_resent_message(store):
     row = endpoint(store)
     told(store, "m1")
     keep(store, undelivered=[Delivery("e", "acme", 1, "r", 1, 50)], position=1)
@@ -170,7 +170,7 @@ def test_word_of_an_earlier_delivery_does_not_take_away_what_was_asked_for_again
     assert store.deliveries.counts() == {}
 
 
-def test_what_is_old_is_forgotten(store):
+def test_old_attempts_and_deliveries_are_deleted(store):
     endpoint(store)
     told(store, "m1", "m2")
     keep(store, undelivered=[Delivery("e", "acme", 1, "r", 0, 0), Delivery("e", "acme", 2, "r", 0, 0)], position=2,
@@ -181,7 +181,7 @@ def test_what_is_old_is_forgotten(store):
 
 
 @pytest.mark.parametrize("remove", [lambda store: store.endpoints.remove("e"), lambda store: remove_domain(store.database, "acme")])  # fmt: skip
-def test_with_an_endpoint_goes_all_that_is_kept_of_it(store, remove):
+def test_deleting_an_endpoint_deletes_its_deliveries_and_attempts(store, remove):
     endpoint(store)
     told(store, "m1")
     keep(store, undelivered=[Delivery("e", "acme", 1, "r", 0, 0)], attempts=[attempt(1)], position=1)

@@ -85,7 +85,7 @@ def ranges(chance):
         yield first, until + 1
 
 
-def test_any_piece_of_a_quarter_of_a_year_is_what_its_meetings_come_to(store):
+def test_usage_of_any_time_range_is_that_of_its_meetings(store):
     chance = Random(8)
     engine = Engine(store, Rules(), store.projections.take_over(), batch_size=100)
     said = list(visits(chance, 250))
@@ -141,7 +141,7 @@ def test_marking_everything_covers_meetings_that_no_rollup_was_pending_for(store
     assert before["blue"] == (3, 3 * 2 * 3_600_000, 2)
 
 
-def test_a_domain_that_is_removed_leaves_nothing_tallied(store):
+def test_a_removed_domain_leaves_no_usage(store):
     commit(store, met(0), met(1, domain="other"))
     store.usage_rollup.step(1)
     remove_domain(store.database, "acme")
@@ -168,7 +168,7 @@ class Beaten:
 
 
 @pytest.mark.parametrize("most", [1, 2, 10])
-def test_what_two_tally_at_once_is_tallied_once(store, most):
+def test_a_step_of_two_processes_is_applied_once(store, most):
     commit(store, met(0), met(1, "red"), met(2))
     assert UsageRollup(Beaten(store.database, lambda: store.usage_rollup.step(most))).step(2)
     store.usage_rollup.finish()
@@ -176,7 +176,7 @@ def test_what_two_tally_at_once_is_tallied_once(store, most):
     assert rows_in(store, "pending_rollups") == 0
 
 
-def test_what_changes_while_it_is_tallied_is_tallied_again(store):
+def test_changes_during_a_rollup_are_rolled_up_again(store):
     commit(store, met(0))
     longer = met(0, hours=5)
     assert not UsageRollup(Beaten(store.database, lambda: commit(store, longer))).step()
@@ -185,7 +185,7 @@ def test_what_changes_while_it_is_tallied_is_tallied_again(store):
     assert fast(store, "acme", FIRST, LAST, NOW)["blue"] == (1, 2 * 5 * 3_600_000, 2)
 
 
-def test_who_asks_while_far_too_much_waits_is_told_to_come_again(store):
+def test_usage_is_unavailable_while_too_many_rollups_are_pending(store):
     many = BatchChanges(0)
     many.pending_rollups.update({("acme", f"room-{n}"): (NEW_YEAR, NEW_YEAR + 1) for n in range(5_001)})
     commit(store, many)

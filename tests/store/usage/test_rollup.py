@@ -34,7 +34,7 @@ def tallied(store):
         return dict(connection.query("select day, meetings from meeting_counts where meetings <> 0", {}))
 
 
-def test_a_meeting_is_tallied_once_however_often_it_is_written(store):
+def test_a_meeting_is_counted_once_however_often_it_is_written(store):
     commit(store, meeting(1, T0), meeting(2, T0 + 5), meeting(3, T0 + DAY_MS))
     commit(store, meeting(1, T0, T0 + 60_000))
     commit(store, meeting(1, T0, T0 + 70_000), gone=[3])
@@ -42,7 +42,7 @@ def test_a_meeting_is_tallied_once_however_often_it_is_written(store):
     assert tallied(store) == {20_000: 2}
 
 
-def test_a_domain_that_is_removed_has_no_tallies(store):
+def test_a_removed_domain_has_no_meeting_counts(store):
     commit(store, meeting(1, T0))
     remove_domain(store.database, "acme")
     assert tallied(store) == {}
@@ -65,7 +65,7 @@ def test_any_timeframe_counts_its_meetings(store):
         assert store.meetings.count("acme", wanted, 0) == expected, wanted
 
 
-def test_any_window_finds_what_ran_in_it(store):
+def test_any_window_finds_the_meetings_that_overlap_it(store):
     chance = random.Random(2)
     rows = []
     for n in range(200):
