@@ -135,7 +135,7 @@ def test_several_files_are_read_as_one(tmp_path, story):
     assert [json.loads(line)["room"] for line in answer] == ["blue", "green"]
 
 
-# What one may say
+# Options
 
 
 @pytest.mark.parametrize("moment", ["2026-01-31T09:00:40Z", "2026-01-31T10:00:40+01:00", str(NINE + 40_000)])

@@ -65,18 +65,18 @@ def in_order(entries):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(events(), min_size=1, max_size=6))
-def test_the_same_events_become_the_same_entries_and_meetings_at_every_entrance(entrances, told):
-    found = entrances.all(told)
+def test_the_same_events_become_the_same_entries_and_meetings_at_every_entrance(entrances, sent):
+    found = entrances.all(sent)
     expected = in_order(found["single"])
-    assert len(expected) == len(told)
-    assert sorted(entry.at for entry in expected) == sorted(event["at"].ms for event in told)
+    assert len(expected) == len(sent)
+    assert sorted(entry.at for entry in expected) == sorted(event["at"].ms for event in sent)
     for entrance, entries in found.items():
         assert not isinstance(entries, Refused), (entrance, entries)
         assert in_order(entries) == expected, entrance
-    short = [event for event in told if event["user_name"] is None or len(event["user_name"].encode()) <= 512]
+    short = [event for event in sent if event["user_name"] is None or len(event["user_name"].encode()) <= 512]
     meetings = [entrances.sessions(form, short) for form in ("csv", "ndjson", "parquet")] if short else []
     assert all(one == meetings[0] for one in meetings)
-    if len(short) == len(told):
+    if len(short) == len(sent):
         assert sessions_of(expected) == meetings[0]
 
 

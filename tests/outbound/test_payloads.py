@@ -75,7 +75,7 @@ LEFT = st.builds(
     lambda joined, lasted, how: joined | {"leave": joined["join"] + lasted, "left_by": how},
     JOINED, SPAN, NAME,
 )  # fmt: skip
-SAID = {
+FACTS = {
     MessageType.MEETING_STARTED: MEETINGS,
     MessageType.MEETING_ENDED: ENDED,
     MessageType.MEETING_REVISED: REVISED,
@@ -84,17 +84,17 @@ SAID = {
 }
 
 
-def message(type_, said, room="blue-room", name="x", created=T0):
+def message(type_, facts, room="blue-room", name="x", created=T0):
     # What is stored is JSON in ASCII, whatever the names are.
-    return Message(1, "acme", name, str(type_), room, T0, created, json.dumps(said))
+    return Message(1, "acme", name, str(type_), room, T0, created, json.dumps(facts))
 
 
-@pytest.mark.parametrize("type_", SAID, ids=str)
+@pytest.mark.parametrize("type_", FACTS, ids=str)
 def test_a_message_is_byte_for_byte_what_javascript_writes(javascript, type_):
-    @given(SAID[type_], NAME, NAME, MS)
+    @given(FACTS[type_], NAME, NAME, MS)
     @settings(max_examples=300, deadline=None, database=None)
-    def check(said, room, name, created):
-        text = encode(message(type_, said, room, name, created))
+    def check(facts, room, name, created):
+        text = encode(message(type_, facts, room, name, created))
         assert javascript(text) == text
 
     check()
@@ -160,17 +160,17 @@ DAILYS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("type_", "said", "name", "created", "text"), DAILYS)
-def test_a_payload_equals_the_example_of_dailys_documentation(javascript, type_, said, name, created, text):
-    worded = encode(message(type_, said, name=name, created=created))
-    assert worded == text
-    assert javascript(worded) == text
+@pytest.mark.parametrize(("type_", "facts", "name", "created", "text"), DAILYS)
+def test_a_payload_equals_the_example_of_dailys_documentation(javascript, type_, facts, name, created, text):
+    encoded = encode(message(type_, facts, name=name, created=created))
+    assert encoded == text
+    assert javascript(encoded) == text
 
 
 def test_a_revision_has_the_meeting_before_and_after():
     was = {"id": MEETING, "start": T0, "end": None, "max": 2, "people": 2}
-    said = {"id": MEETING, "because": "late", "before": was, "after": was | {"end": T0 + 1_500}}
-    payload = json.loads(encode(message(MessageType.MEETING_REVISED, said)))["payload"]
+    facts = {"id": MEETING, "because": "late", "before": was, "after": was | {"end": T0 + 1_500}}
+    payload = json.loads(encode(message(MessageType.MEETING_REVISED, facts)))["payload"]
     assert list(payload) == ["meeting_id", "room", "because", "before", "after"]
     assert list(payload["after"]) == ["meeting_id", "start_ts", "end_ts", "duration", "max_participants", "participants"]  # fmt: skip
     assert (payload["before"]["end_ts"], payload["before"]["duration"]) == (None, None)
@@ -179,8 +179,8 @@ def test_a_revision_has_the_meeting_before_and_after():
 
 def test_a_meeting_that_is_withdrawn_has_no_after():
     was = {"id": MEETING, "start": T0, "end": None, "max": 2, "people": 2}
-    said = {"id": MEETING, "because": "late", "before": was, "after": None}
-    assert json.loads(encode(message(MessageType.MEETING_REVISED, said)))["payload"]["after"] is None
+    facts = {"id": MEETING, "because": "late", "before": was, "after": None}
+    assert json.loads(encode(message(MessageType.MEETING_REVISED, facts)))["payload"]["after"] is None
 
 
 def test_a_participant_without_a_user_id_has_that_of_the_connection():
