@@ -26,6 +26,7 @@ from headcount.maintenance.health import (
     check_store,
     measure_lag,
 )
+from headcount.service.runtime import new_clock
 from headcount.settings import read_settings
 from headcount.store.records import DeferredRoom
 from headcount.store.sources import DeadLetter, SourceRow, SourceStat
@@ -283,7 +284,7 @@ def test_doctor_and_the_health_page_show_the_same_problems(unhealthy):
     status = HEALTHY._replace(lag=measure_lag(unhealthy.store, unhealthy.engine.cursor, unhealthy.now))
     page = asyncio.run(load(view_of(unhealthy, status)))
     on_page = sorted((notice.finding.problem, notice.finding.subject) for notice in page.notices)
-    lines = doctor.examine(read_settings({"database": str(unhealthy.path)}, {}))
+    lines = doctor.examine(read_settings({"database": str(unhealthy.path)}, {}), new_clock().now())
     in_doctor = sorted(
         (line.finding.problem, line.finding.subject) for line in lines if line.finding is not None
     )

@@ -63,7 +63,7 @@ class Entrances:
     def __init__(self, folder, monkeypatch):
         self.folder = folder
         self.entries = []
-        monkeypatch.setattr(core, "Clock", lambda _: Clock(0, lambda: float(NOW), lambda: 0.0))
+        monkeypatch.setattr(core, "new_clock", lambda _: Clock(0, lambda: float(NOW), lambda: 0.0))
         monkeypatch.setattr(Log, "append", self._append)
         monkeypatch.setattr(event_files, "catch_up", lambda *_: True)
         settings = {

@@ -29,13 +29,13 @@ def key() -> None:
 @click.option("--name", default="", metavar="TEXT", help="Description of the key.")
 def create_api_key(*, settings: Settings, domain: str, scopes: tuple[str, ...], name: str) -> None:
     """Create a key and print it. It is shown only once."""
-    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.service.access import create_key  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
     from headcount.store.open import open_store  # noqa: PLC0415 - likewise
 
     audit(settings)
     store = open_store(settings["database"])
-    _, text = create_key(store, domain, name, scopes or ("read",), Clock())
+    _, text = create_key(store, domain, name, scopes or ("read",), new_clock())
     store.close()
     echo(text)
 
@@ -67,14 +67,14 @@ def revoke_key(*, settings: Settings, key_id: str, keep_shares: bool) -> None:
 
     Sessions, sign-in links and shared links that were created with the key end, too.
     """
-    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
     from headcount.store.open import open_store  # noqa: PLC0415 - likewise
     from headcount.telemetry.logging import security_event  # noqa: PLC0415 - likewise
 
     audit(settings)
     store = open_store(settings["database"])
     key = store.keys.by_id(key_id)
-    ended = store.keys.revoke(key_id, Clock().now(), keep_shares=keep_shares)
+    ended = store.keys.revoke(key_id, new_clock().now(), keep_shares=keep_shares)
     store.close()
     if ended is None:
         raise BadInput(f"there is no valid key with the id '{key_id}'; 'headcount key list' shows all")
@@ -95,14 +95,14 @@ def _to_minute(at: int | None) -> str:
 @click.option("--viewer", is_flag=True, help="Read-only access instead of admin access.")
 def dashboard_link(*, settings: Settings, domain: str, viewer: bool) -> None:
     """Print a one-time sign-in link, valid for 1 hour."""
-    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.service.access import create_sign_in_link  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
     from headcount.store.credentials import Role  # noqa: PLC0415 - likewise
 
     audit(settings)
     store = store_of(settings)
     url = settings["public_url"] or url_of(settings["host"], settings["port"])
     role = Role.VIEWER if viewer else Role.ADMIN
-    link = create_sign_in_link(store, url, domain, role, Clock())
+    link = create_sign_in_link(store, url, domain, role, new_clock())
     store.close()
     echo(link)

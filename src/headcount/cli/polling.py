@@ -1,6 +1,5 @@
 """Commands for polling: configure it for a source, and poll once without changes."""
 
-import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +67,11 @@ def poll_source(*, settings: Settings, name: str) -> None:
     """
     import asyncio  # noqa: PLC0415 - help does not need it
 
-    from headcount.clock import Clock  # noqa: PLC0415 - likewise
     from headcount.ingest.polling.client import PollClient  # noqa: PLC0415 - likewise
     from headcount.ingest.polling.poller import active_rooms, compare, observe  # noqa: PLC0415 - likewise
     from headcount.ingest.polling.reconcile import PollMemory  # noqa: PLC0415 - likewise
     from headcount.ingest.source_config import configure  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock, new_nonce  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
     configured = configure(find_source(store, settings["domain"], name))
@@ -84,7 +83,7 @@ def poll_source(*, settings: Settings, name: str) -> None:
     async def once() -> "Observation":
         async with PollClient() as client:
             return await observe(
-                configured, client.poll, Clock().now, lambda: secrets.token_hex(8), settings.limits(), rooms
+                configured, client.poll, new_clock().now, new_nonce, settings.limits(), rooms
             )
 
     observed = asyncio.run(once())

@@ -1,7 +1,6 @@
 """Commands for sources: create, list, test and delete them, and inspect dead letters."""
 
 import json
-import secrets as random_secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,8 +61,8 @@ def add_source(
     every: float | None,
 ) -> None:  # fmt: skip
     """Create a source for a video server of KIND, and print the address to send events to."""
-    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.ingest.source_config import ingest_path, validate  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock, new_token, random_bytes  # noqa: PLC0415 - help does not need it
     from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
     from headcount.sources.signatures import encode_base64  # noqa: PLC0415 - likewise
     from headcount.store.sources import SourceRow  # noqa: PLC0415 - likewise
@@ -81,13 +80,13 @@ def add_source(
     if mapping is not None:
         options["mapping"] = _json_in(mapping)
     vendor = get_source(kind, options)
-    made = () if secrets or kind != "generic" else (f"whsec_{encode_base64(random_secrets.token_bytes(24))}",)
+    made = () if secrets or kind != "generic" else (f"whsec_{encode_base64(random_bytes(24))}",)
     if not secrets and not made:
         raise BadInput(f"give --secret: {vendor.secret_description}")
     row = validate(
         SourceRow(
-            random_secrets.token_urlsafe(18), kind, settings["domain"], name or kind, secrets or made, options,
-            created=Clock().now(),
+            new_token(), kind, settings["domain"], name or kind, secrets or made, options,
+            created=new_clock().now(),
         )
     )  # fmt: skip
     store = store_of(settings)
@@ -111,7 +110,7 @@ def add_source(
 @click.option("--addresses", is_flag=True, help="Show the addresses of sources; keep them private.")
 def list_sources(*, settings: Settings, addresses: bool) -> None:
     """List the sources with their last request and counters."""
-    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
     from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
@@ -120,7 +119,7 @@ def list_sources(*, settings: Settings, addresses: bool) -> None:
     if not rows:
         echo("No sources yet. Create one with 'headcount source add KIND'.")
         return
-    now = Clock().now()
+    now = new_clock().now()
     for row in rows:
         echo(
             f"{row.name}  ({row.kind}, domain {row.domain}{', from the settings file' if row.declared else ''})"
@@ -170,11 +169,11 @@ def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: int, *
 @click.argument("name")
 def remove_source(*, settings: Settings, name: str) -> None:
     """Delete a source. Its events stay."""
-    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
 
     store = store_of(settings)
     row = find_source(store, settings["domain"], name)
-    store.sources.remove(row.token, Clock().now())
+    store.sources.remove(row.token, new_clock().now())
     store.close()
     _audit(settings, "source_removed", row)
     echo(f"'{name}' is removed; a running service refuses it within a second.")
@@ -218,8 +217,8 @@ def test_source(*, settings: Settings, name: str, url: str | None) -> None:
     """
     import httpx2 as httpx  # noqa: PLC0415 - help does not need it
 
-    from headcount.clock import Clock  # noqa: PLC0415 - likewise
     from headcount.ingest.source_config import ingest_path  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
 
     store = store_of(settings, read_only=True)
@@ -232,7 +231,7 @@ def test_source(*, settings: Settings, name: str, url: str | None) -> None:
         )
     signed_for = _base(settings) + ingest_path(settings["prefix"], row)
     target = (url or _base(settings)) + ingest_path(settings["prefix"], row)
-    for sample in vendor.samples(Clock().now()):
+    for sample in vendor.samples(new_clock().now()):
         signed = vendor.sign(sample._replace(url=signed_for), row.secrets[-1])
         where = target + signed.url.removeprefix(signed_for)
         try:
@@ -273,11 +272,11 @@ def retry_source(*, settings: Settings) -> None:
 
     No running server is needed: the engine processes the events when it runs.
     """
-    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
     from headcount.ingest.dead_letters import retry_dead_letters  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
 
     store = store_of(settings)
-    done = retry_dead_letters(store, Clock(store.log.end()[1]).now, settings.limits())
+    done = retry_dead_letters(store, new_clock(store.log.end()[1]).now, settings.limits())
     store.close()
     echo(f"{done.parsed:,} could be read now ({done.accepted:,} new events); {done.remaining:,} are left.")
 

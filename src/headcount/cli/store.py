@@ -45,8 +45,9 @@ def migrate_store(*, settings: Settings, check: bool) -> None:
 def rebuild(*, settings: Settings, check: bool) -> None:
     """Rebuild all meetings from the event log."""
     from headcount.maintenance.rebuild import rebuild_tables  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
 
-    difference = rebuild_tables(settings, check=check)
+    difference = rebuild_tables(settings, new_clock, check=check)
     if difference is not None:
         echo(difference, err=True)
         sys.exit(1)
@@ -77,6 +78,7 @@ def backup(*, settings: Settings, file: str, quiet: bool) -> None:
 def restore(*, settings: Settings, file: str, quiet: bool) -> None:
     """Restore a backup FILE into a new store, and verify it."""
     from headcount.maintenance.rebuild import check_or_rebuild  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.backup import restore as put_back  # noqa: PLC0415 - likewise
 
     differences: list[str | None] = []
@@ -84,7 +86,7 @@ def restore(*, settings: Settings, file: str, quiet: bool) -> None:
         digest = put_back(
             file,
             settings["database"],
-            lambda copy: differences.append(check_or_rebuild(str(copy), settings)),
+            lambda copy: differences.append(check_or_rebuild(str(copy), settings, new_clock)),
             bar or _no_progress,
         )
     echo(f"{settings['database']} is what {file} holds.")
@@ -114,8 +116,9 @@ def _no_progress(share: float, label: str) -> None:
 def doctor(*, settings: Settings) -> None:
     """Check the installation and suggest fixes; exit code 1 if a check fails."""
     from headcount.maintenance.doctor import examine  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
 
-    lines = examine(settings)
+    lines = examine(settings, new_clock().now())
     for line in lines:
         echo(f"{'ok   ' if line.is_ok else 'WRONG'}  {line.subject:<10}  {line.text}")
     if not all(line.is_ok for line in lines):

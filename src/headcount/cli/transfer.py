@@ -66,7 +66,7 @@ def import_(
             raise click.UsageError(f"--{option} belongs to --source: give the vendor's format, too")
     with batch_extra():
         from headcount.ingest.importers.event_files import import_files  # noqa: PLC0415 - only this command needs it
-    from headcount.clock import Clock  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.open import open_store  # noqa: PLC0415 - likewise
 
     store = open_store(settings["database"], synchronous=settings["synchronous"])
@@ -75,7 +75,7 @@ def import_(
             store,
             files,
             settings["domain"],
-            Clock(store.log.end()[1]).now,
+            new_clock(store.log.end()[1]).now,
             settings.rules(),
             bar or _no_progress,
             limits=settings.limits(),
@@ -102,11 +102,11 @@ def export(*, out: str, settings: Settings, domain: str, fmt: str) -> None:
     """Write all events, meetings and participants of a domain into the directory DIR."""
     with batch_extra():
         from headcount.maintenance.export import export_domain  # noqa: PLC0415 - only this command needs it
-    from headcount.clock import Clock  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.open import open_store  # noqa: PLC0415 - likewise
 
     store = open_store(settings["database"], read_only=True)
-    for path in export_domain(store, domain, out, fmt, Clock().now()):
+    for path in export_domain(store, domain, out, fmt, new_clock().now()):
         echo(str(path))
     store.close()
 
@@ -122,17 +122,17 @@ def _import_exports(
     **options: Any,
 ) -> None:
     """Parse all files, then append their events and print the result."""
-    from headcount.clock import Clock  # noqa: PLC0415 - only this command needs it
     from headcount.ingest.importers.vendor_exports import append_events, parse_files  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - only this command needs it
     from headcount.store.open import open_store  # noqa: PLC0415 - likewise
 
     export_format = _export_format(kind)
     parsed = parse_files(
-        export_format, files, _export_options(export_format, **options), _counted_roles(count), Clock().now(),
+        export_format, files, _export_options(export_format, **options), _counted_roles(count), new_clock().now(),
         skip_bad=skip_bad, limits=settings.limits(),
     )  # fmt: skip
     store = open_store(settings["database"], synchronous=settings["synchronous"])
-    now = Clock(store.log.end()[1]).now
+    now = new_clock(store.log.end()[1]).now
     with progress_bar(quiet=quiet) as bar:
         imported = append_events(
             store, parsed.events, settings["domain"], now, settings.rules(), settings.max_stay(), bar or _no_progress

@@ -314,7 +314,7 @@ def _received_lines(received: dict[str, Any]) -> list[str]:
 
 def _manage(settings: Settings, work: "Callable[[EndpointManager, Store], Awaitable[T]]") -> T:
     """Run an operation on endpoints in an event loop of its own, and return its result."""
-    from headcount.clock import Clock  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
     from headcount.service.webhooks import endpoint_manager, webhook_transport  # noqa: PLC0415 - likewise
 
     audit(settings)
@@ -322,7 +322,7 @@ def _manage(settings: Settings, work: "Callable[[EndpointManager, Store], Awaita
     async def run() -> Any:
         store, transport = store_of(settings), webhook_transport(settings)
         try:
-            return await work(endpoint_manager(store, transport, Clock()), store)
+            return await work(endpoint_manager(store, transport, new_clock()), store)
         finally:
             transport.close()
             store.close()

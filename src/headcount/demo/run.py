@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from headcount.clock import Clock
 from headcount.demo.company import live_events, past_events
 from headcount.kernel.events import Event, Ms
 from headcount.server.server import Server
 from headcount.service.access import create_key, create_sign_in_link
 from headcount.service.container import Service
+from headcount.service.runtime import new_clock
 from headcount.settings import Settings
 from headcount.store.credentials import Role
 from headcount.store.database import StoreBusy
@@ -148,7 +148,7 @@ def remove_other_data(settings: Settings, name: str) -> None:
     store = open_store(settings["database"])
     since = started_at(store, name)
     known = any(key.domain == DOMAIN for key in store.keys.all())
-    stale = known and (since is None or Clock().now() - since > _MAX_AGE_MS)
+    stale = known and (since is None or new_clock().now() - since > _MAX_AGE_MS)
     store.close()
     if stale:
         remove_demo(settings)

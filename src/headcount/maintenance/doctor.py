@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from headcount.clock import Clock
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.maintenance.health import (
@@ -45,7 +44,7 @@ class Line(NamedTuple):
     finding: Finding | None = None
 
 
-def examine(settings: Settings) -> list[Line]:
+def examine(settings: Settings, now: Ms) -> list[Line]:
     """Return the report about everything that can be checked from outside the service."""
     changed = [f"{name} by {origin}" for name, origin in settings.origins.items() if origin != "default"]
     lines = [Line("settings", True, f"set: {', '.join(changed) or 'none, all are defaults'}")]
@@ -54,7 +53,7 @@ def examine(settings: Settings) -> list[Line]:
     except HeadcountError as error:
         return [*lines, Line("store", False, str(error))]
     try:
-        lines += _store_lines(store, settings)
+        lines += _store_lines(store, settings, now)
     except HeadcountError as error:
         lines.append(Line("store", False, str(error)))
     finally:
@@ -62,14 +61,14 @@ def examine(settings: Settings) -> list[Line]:
     return lines
 
 
-def _store_lines(store: Store, settings: Settings) -> Iterator[Line]:
+def _store_lines(store: Store, settings: Settings, now: Ms) -> Iterator[Line]:
     database = store.database
     yield Line("store", True, f"{database.url} is of this release")
     if isinstance(database, SqliteDatabase):
         yield _disk(database.path)
         yield _access(database.path)
         yield _damage(database)
-    now, state = Clock().now(), read_state(store)
+    state = read_state(store)
     yield _clock(store, now)
     yield _engine(store, now, settings["max_lag_s"])
     yield from _rooms(state)

@@ -5,6 +5,7 @@ the tables contain.
 """
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,17 +21,20 @@ from headcount.store.replacement import copy_log, first_difference, replace_tabl
 
 _BATCH_SIZE: Final = 20_000
 
+NewClock = Callable[[Ms], Clock]
+"""A function that returns a clock whose time does not start before the given one."""
 
-def rebuild_tables(settings: Settings, *, check: bool) -> str | None:
+
+def rebuild_tables(settings: Settings, new_clock: NewClock, *, check: bool) -> str | None:
     """Rebuild all tables; with `check`, only compare them and return the first difference.
 
     Raise `StoreError` if a service runs on the store, `BadInput` if the store has other rules.
     """
     store = open_store(settings["database"], synchronous=settings["synchronous"])
-    return _rebuild(store, settings.rules(), settings.max_stay(), check=check)
+    return _rebuild(store, settings.rules(), settings.max_stay(), new_clock, check=check)
 
 
-def check_or_rebuild(url: str, settings: Settings) -> str | None:
+def check_or_rebuild(url: str, settings: Settings, new_clock: NewClock) -> str | None:
     """Rebuild the tables of a store if they do not follow from its log, and return the first difference.
 
     The rules are those of the tables, if there are any yet.
@@ -39,18 +43,20 @@ def check_or_rebuild(url: str, settings: Settings) -> str | None:
     known = store.projections.rules()
     store.close()
     rules = settings.rules() if known is None else decode_rules(known)
-    difference = _rebuild(open_store(url), rules, settings.max_stay(), check=True)
+    difference = _rebuild(open_store(url), rules, settings.max_stay(), new_clock, check=True)
     if difference is not None:
-        _rebuild(open_store(url), rules, settings.max_stay(), check=False)
+        _rebuild(open_store(url), rules, settings.max_stay(), new_clock, check=False)
     return difference
 
 
-def _rebuild(store: Store, rules: Rules, max_stay: Ms | None, *, check: bool) -> str | None:
+def _rebuild(
+    store: Store, rules: Rules, max_stay: Ms | None, new_clock: NewClock, *, check: bool
+) -> str | None:
     """Rebuild or check the tables of a store, and close it."""
     lead = leadership(store.database)
     epoch = lead.try_lead()
     _, received = store.log.end()
-    clock = Clock(received)
+    clock = new_clock(received)
     # If the log is far ahead of the machine's clock, the clock was wrong: a rebuild corrects that.
     now = clock.now() if check else clock.wall_time()
     try:

@@ -4,8 +4,6 @@ Responsible for when each runs and for what stops it. Must not know what the wor
 """
 
 import asyncio
-import random
-import secrets
 from itertools import count
 from typing import Final
 
@@ -20,6 +18,7 @@ from headcount.outbound.webhooks.client import Transport
 from headcount.outbound.webhooks.dispatcher import Dependencies, Dispatcher
 from headcount.outbound.webhooks.metrics import WebhookMetrics
 from headcount.service.core import Core
+from headcount.service.runtime import chance, new_nonce
 from headcount.store.database import StoreError
 from headcount.store.records import DAY_MS
 
@@ -101,7 +100,7 @@ class Delivery:
         self._transport = transport
         self._parts = Dependencies(
             store.endpoints, store.deliveries, store.messages, transport, core.worker.leads, core.clock.now, metrics,
-            random.random,
+            chance,
         )  # fmt: skip
         self._dispatcher: Dispatcher | None = None
 
@@ -141,6 +140,6 @@ async def poll_sources(core: Core) -> None:
     async with PollClient() as client:
         parts = PollerDependencies(
             core.store, client.poll, core.appender.append, core.metrics.count_events, core.source_stats,
-            core.worker.leads, core.clock.now, lambda: secrets.token_hex(8), random.random, core.settings.limits(),
+            core.worker.leads, core.clock.now, new_nonce, chance, core.settings.limits(),
         )  # fmt: skip
         await Poller(parts).run()

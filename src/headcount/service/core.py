@@ -3,7 +3,6 @@
 Responsible for opening the store and for checks that must pass before anything starts. Must not know HTTP.
 """
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from headcount.engine.worker import Worker
 from headcount.ingest.source_config import sync_declared_sources
 from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.rules import Rules
+from headcount.service.runtime import new_clock, new_token
 from headcount.settings import Settings
 from headcount.store.group_commit import GroupCommit
 from headcount.store.leadership import leadership
@@ -48,10 +48,8 @@ def build_core(settings: Settings, on_batch: Callable[[], None]) -> Core:
         store.database.own()
     leader = leadership(store.database)
     require_same_rules(store, rules)
-    clock = Clock(store.log.end()[1])
-    sync_declared_sources(
-        store.sources, settings.sources, settings["domain"], lambda: secrets.token_urlsafe(18), clock.now()
-    )
+    clock = new_clock(store.log.end()[1])
+    sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
 
     def build_engine(epoch: int) -> Engine:
         return Engine(

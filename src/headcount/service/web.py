@@ -3,7 +3,6 @@
 Responsible for giving each part of `http` and `dashboard` what it needs. Must not know routes or pages.
 """
 
-import secrets
 import time
 from functools import partial
 from importlib.metadata import version
@@ -27,6 +26,7 @@ from headcount.outbound.broadcast import Broadcaster
 from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.service.core import Core
 from headcount.service.readiness import Readiness
+from headcount.service.runtime import new_nonce, random_bytes
 from headcount.service.status import Status
 from headcount.store.credentials import new_secret
 
@@ -44,7 +44,7 @@ class Web:
         self._manager = manager
         self._rate_limiter = RateLimiter(clock.now, settings["reads_per_5s"], settings["events_per_5s"])
         self.authenticator = Authenticator(store.keys, clock.now, self._rate_limiter, settings["request_s"])
-        self._cursors = Cursors(store.keys.store_secret(secrets.token_bytes(32)))
+        self._cursors = Cursors(store.keys.store_secret(random_bytes(32)))
         self.broadcaster = Broadcaster(
             store.messages,
             partial(event_of, self._cursors),
@@ -79,7 +79,7 @@ class Web:
                 ready=self._readiness.problem,
                 look=self._readiness.refresh,
                 seconds=time.perf_counter,
-                name=secrets.token_hex(4),
+                name=new_nonce()[:8],
                 prefix=settings["prefix"],
                 version=version("headcount"),
                 pages=routes(self._pages, self.sessions),

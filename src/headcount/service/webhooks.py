@@ -3,14 +3,13 @@
 Responsible for their clock and randomness. Must not know what is done with endpoints.
 """
 
-import secrets
-import uuid
 from collections.abc import Callable
 from importlib.metadata import version
 
 from headcount.clock import Clock
 from headcount.outbound.webhooks.client import Transport
 from headcount.outbound.webhooks.endpoints import EndpointManager
+from headcount.service.runtime import new_uuid, random_bytes
 from headcount.settings import Settings, networks
 from headcount.store.open import Store
 
@@ -26,6 +25,6 @@ def endpoint_manager(
 ) -> EndpointManager:
     """Return the manager of webhook endpoints; `on_change` is called after each change."""
     return EndpointManager(
-        store.endpoints, store.deliveries, store.messages, transport, clock.now, lambda: str(uuid.uuid4()),
-        secrets.token_bytes, on_change,
+        store.endpoints, store.deliveries, store.messages, transport, clock.now, new_uuid,
+        random_bytes, on_change,
     )  # fmt: skip
