@@ -1,4 +1,4 @@
-"""A room that fails stops nobody: every kernel call and every statement of its work is made to fail, one by one.
+"""Containment: a room that fails blocks no other, for every kernel call and every statement of its processing.
 
 Whatever fails, the other rooms and domains show what they should, the room is quarantined with the reason, and once
 the fault is gone it shows what it should, too: nothing was lost, and nothing is left of half a turn.

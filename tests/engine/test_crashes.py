@@ -1,4 +1,4 @@
-"""A thousand lives of a service, in one thread, by a virtual clock: each crashes before and after commits.
+"""Crashes: a thousand runs of a service in one thread with a virtual clock, each crashing before and after commits.
 
 Sources send again what was not acknowledged. Afterwards everything acknowledged is in the log
 once, and the tables say what the kernel says of it. A life that fails tells its seed.

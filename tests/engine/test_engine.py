@@ -1,4 +1,4 @@
-"""What a round of the engine costs and counts."""
+"""The engine: the counters and the cost of its batches."""
 
 import json
 import sqlite3

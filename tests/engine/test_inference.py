@@ -1,4 +1,4 @@
-"""Inferring: joins and leaves that follow from snapshots and from the stay limit."""
+"""Inference: joins and leaves that follow from snapshots and from the stay limit."""
 
 import json
 from hashlib import blake2b

@@ -1,4 +1,4 @@
-"""Telling: what is noted for the outbox, and the type, id and payload of each message."""
+"""Notifications: their schedule, and the type, id and payload of each message."""
 
 import json
 from hashlib import blake2b

@@ -1,4 +1,4 @@
-"""The outbox: whoever is told all of it, and nothing else, knows what the tables say (R14, R15)."""
+"""The outbox: a receiver of all messages knows what the projections show (R14, R15)."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Projecting: the rows that each change of a room writes."""
+"""Projection: the rows that each change of a room writes."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The service's store and engine say what `sessionize` says of the same events (R13), ids included."""
+"""The store and the engine agree with `sessionize` on the same events (R13), ids included."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Snapshots, restarts and rebuilds: the tables say what the log says, whatever came in between.
+"""Snapshots, restarts and rebuilds: the projections follow from the log.
 
 A snapshot lists who is present at one moment. The engine compares it with all that the log said before it and
 appends what it infers. So the log alone decides: rebuilt from it, the tables are the same to the last mark,

@@ -1,4 +1,4 @@
-"""Running: the engine in its own thread, its failures, and processing the log without a service."""
+"""The worker: the engine in its own thread, its failures, and processing the log without a service."""
 
 import threading
 from pathlib import Path

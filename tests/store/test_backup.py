@@ -1,4 +1,4 @@
-"""A backup holds everything, is made while the store is in use, overwrites nothing, and is verified when it is restored."""
+"""Backups are complete, are written while the store is in use, overwrite nothing, and are verified on restore."""
 
 import shutil
 import sqlite3

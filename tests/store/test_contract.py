@@ -1,4 +1,4 @@
-"""What every store must do, on both databases."""
+"""The contract of a store, on both databases."""
 
 import asyncio
 import sqlite3
@@ -37,14 +37,14 @@ T = NEW_YEAR
 D = "default"
 
 
-def said(kind, who, at, room="r", **more):
+def log_entry(kind, who, at, room="r", **more):
     return entry_of(Event(Kind(kind), room, T + at * 1_000, who, **more), T + at * 1_000)
 
 
 def test_appended_entries_are_read_in_their_order(store):
     entries = [
-        said("join", "a", 1, user_id="u", user_name="Ann \U0001f98a \u202e"),
-        said("leave", "a", 20, joined_at=T),
+        log_entry("join", "a", 1, user_id="u", user_name="Ann \U0001f98a \u202e"),
+        log_entry("leave", "a", 20, joined_at=T),
     ]
     done = store.log.append([entries])[0]
     assert (done.accepted, done.duplicates) == (2, 0)
@@ -58,7 +58,7 @@ def test_appended_entries_are_read_in_their_order(store):
 def test_many_entries_appended_at_once_are_stored_as_if_one_by_one(store):
     odd = ("Ann \U0001f98a", 'say "hi"', "back\\slash \\x41 \\u0041", "100 % :room ?", "a\tb\nc", " ", None)
     entries = [
-        said(
+        log_entry(
             "leave", f"p{n}", n + 20, user_id=f"u{n}", user_name=odd[n % 7], source_session=odd[(n + 3) % 7], id=f"e{n}",
             joined_at=T + n, inferred=(None, Inferred.TIMEOUT)[n % 2],
         )
@@ -77,7 +77,7 @@ def test_many_entries_appended_at_once_are_stored_as_if_one_by_one(store):
 
 
 def test_each_request_of_a_commit_gets_its_own_result(store):
-    a, b, c = said("join", "a", 1), said("join", "b", 1), said("join", "c", 1)
+    a, b, c = log_entry("join", "a", 1), log_entry("join", "b", 1), log_entry("join", "c", 1)
     first = store.log.append([[a], [a, b], [], [b, c, c]])
     assert [(done.accepted, done.duplicates) for done in first] == [(1, 0), (1, 1), (0, 0), (1, 2)]
     again = store.log.append([[a, b, c]])[0]
@@ -86,13 +86,13 @@ def test_each_request_of_a_commit_gets_its_own_result(store):
 
 
 def test_the_same_key_in_another_domain_is_another_entry(store):
-    entry = said("join", "a", 1)
+    entry = log_entry("join", "a", 1)
     done = store.log.append([[entry, entry._replace(domain="other")]])[0]
     assert done.accepted == 2
 
 
 def test_a_backup_that_cannot_be_completed_is_not_written(store):
-    good, bad = said("join", "a", 1), said("join", "b", 1)._replace(room=None)
+    good, bad = log_entry("join", "a", 1), log_entry("join", "b", 1)._replace(room=None)
     with pytest.raises(Exception, match=r"(?i)null"):
         store.log.append([[good], [bad]])
     assert store.log.after(0, 10) == []
@@ -100,8 +100,12 @@ def test_a_backup_that_cannot_be_completed_is_not_written(store):
 
 
 def test_events_are_found_by_their_time(store):
-    entries = [said("join", "a", 5), said("leave", "b", 60, joined_at=T + 7_000), said("join", "c", 70)]
-    entries.insert(1, said("join", "d", 10))
+    entries = [
+        log_entry("join", "a", 5),
+        log_entry("leave", "b", 60, joined_at=T + 7_000),
+        log_entry("join", "c", 70),
+    ]
+    entries.insert(1, log_entry("join", "d", 10))
     store.log.append([entries])
 
     def facts(after, until, settled=NEVER, position=NEVER):
@@ -148,7 +152,7 @@ def test_a_batch_is_committed_atomically_with_its_cursor(store):
     done = written(stay("a", 0), meeting("m1", 0), cursor=7)
     done.rooms[D, "r"] = (T, T + 500)
     done.marks.append(MarkChange(D, "r", T, T, (Mark(T), Mark(T + 5, (("x", 1, None),)))))
-    done.inferred.append(said("leave", "a", 30, inferred=Inferred.TIMEOUT))
+    done.inferred.append(log_entry("leave", "a", 30, inferred=Inferred.TIMEOUT))
     store.projections.commit(done, epoch)
     assert store.projections.cursor() == (7, epoch)
     assert store.projections.deadlines() == [(T + 500, D, "r")]
@@ -334,7 +338,7 @@ UNSTORABLE = {
 
 @pytest.mark.parametrize("value", UNSTORABLE.values(), ids=UNSTORABLE)
 def test_a_value_that_the_database_rejects_is_not_reported_as_a_busy_database(store, value):
-    entry = said("join", "a", 1)
+    entry = log_entry("join", "a", 1)
     for entries in ([entry._replace(**value)], [entry._replace(**value)] * 70):
         with pytest.raises(StoreRejected):
             store.log.append([entries])
@@ -346,8 +350,8 @@ def test_a_value_that_only_postgresql_rejects_is_not_reported_as_a_busy_database
     """An entry of an index has a size limit there, and a text cannot contain NUL."""
     store = open_store(postgres.database())
     with pytest.raises(StoreRejected):
-        store.log.append([[said("join", "a", 1)._replace(room=room)]])
-    assert store.log.append([[said("join", "a", 1)]])[0].accepted == 1
+        store.log.append([[log_entry("join", "a", 1)._replace(room=room)]])
+    assert store.log.append([[log_entry("join", "a", 1)]])[0].accepted == 1
     store.close()
 
 
@@ -359,13 +363,13 @@ def test_a_file_that_another_process_is_writing_to_is_busy_and_names_no_path_to_
     with sqlite3.connect(tmp_path / "a.db", isolation_level=None) as other:
         other.execute("begin immediate")
         with pytest.raises(StoreBusy, match="locked") as busy:
-            store.log.append([[said("join", "a", 1)]])
+            store.log.append([[log_entry("join", "a", 1)]])
     assert str(tmp_path) in str(busy.value)
     assert str(tmp_path) not in busy.value.reason
 
 
 def test_a_request_that_the_database_rejects_does_not_fail_the_others_in_its_commit(store):
-    entry = said("join", "a", 1)
+    entry = log_entry("join", "a", 1)
     seen = []
 
     async def append():
@@ -405,7 +409,9 @@ def test_a_reader_after_a_position_misses_nothing_while_many_append(url):
 
     def append(number):
         for n in range(each):
-            stores[number % 3].log.append([[said("join", f"{number}-{n}-{g}", 1)] for g in range(groups)])
+            stores[number % 3].log.append(
+                [[log_entry("join", f"{number}-{n}-{g}", 1)] for g in range(groups)]
+            )
 
     threads = [threading.Thread(target=append, args=(number,)) for number in range(4)]
     seen: list[LogEntry] = []

@@ -1,4 +1,4 @@
-"""What both databases tell of how things fare: how much follows for an endpoint, and what could not be read."""
+"""Counts for health, on both databases: pending messages of an endpoint, and dead letters."""
 
 import json
 

@@ -20,7 +20,7 @@ def stay(who, join, leave=None):
     )
 
 
-def told(name, start, end=None):
+def published(name, start, end=None):
     return PublishedMeeting(D, name, "r", T + start, None if end is None else T + end, 2, 2, 1)
 
 
@@ -55,19 +55,19 @@ def test_due_rows_are_ordered_and_removed_once_published(store):
     assert store.notifications.due(T + 70, 10) == rows[:1]
 
 
-def seen(store, name, horizon, start=0):
+def state_of(store, name, horizon, start=0):
     return store.notifications.state(about(name, start), T + horizon)
 
 
 def test_an_unknown_meeting_has_nothing_to_publish(store):
-    assert seen(store, "m", 100) == (None, None, None, 0, False)
+    assert state_of(store, "m", 100) == (None, None, None, 0, False)
 
 
 def test_participants_are_not_counted_for_a_start(store):
     commit(store, meeting("m", 0), stay("a", 0))
-    assert seen(store, "m", 100) == (None, meeting("m", 0), None, 0, False)
-    commit(store, told("m", 0))
-    assert seen(store, "m", 100) == (told("m", 0), meeting("m", 0), None, 0, False)
+    assert state_of(store, "m", 100) == (None, meeting("m", 0), None, 0, False)
+    commit(store, published("m", 0))
+    assert state_of(store, "m", 100) == (published("m", 0), meeting("m", 0), None, 0, False)
 
 
 @pytest.mark.parametrize(("horizon", "people"), [(99, 0), (100, 3), (200, 3)])
@@ -80,44 +80,50 @@ def test_participants_of_an_ended_meeting_are_counted(store, horizon, people):
         stay("c", 99, 300),
         stay("d", 100, 200),
     )
-    commit(store, told("m", 0))
-    assert seen(store, "m", horizon) == (told("m", 0), meeting("m", 0, 100), None, people, False)
+    commit(store, published("m", 0))
+    assert state_of(store, "m", horizon) == (published("m", 0), meeting("m", 0, 100), None, people, False)
 
 
 def test_participants_of_a_reopened_meeting_are_counted_up_to_the_horizon(store):
-    commit(store, meeting("m", 0), stay("a", 0), stay("b", 100), stay("c", 101), told("m", 0, 50))
-    assert seen(store, "m", 100).participants == 2
-    assert seen(store, "m", 101).participants == 3
+    commit(store, meeting("m", 0), stay("a", 0), stay("b", 100), stay("c", 101), published("m", 0, 50))
+    assert state_of(store, "m", 100).participants == 2
+    assert state_of(store, "m", 101).participants == 3
 
 
 def test_participants_of_a_meeting_that_ends_after_the_horizon_are_counted_to_the_horizon(store):
-    commit(store, meeting("m", 0, 500), stay("a", 0, 500), stay("b", 300, 400), told("m", 0, 50))
-    assert seen(store, "m", 100).participants == 1
+    commit(store, meeting("m", 0, 500), stay("a", 0, 500), stay("b", 300, 400), published("m", 0, 50))
+    assert state_of(store, "m", 100).participants == 1
 
 
 @pytest.mark.parametrize(("start", "reset"), [(100, True), (101, False), (300, False)])
 def test_a_meeting_was_reset_if_another_begins_where_it_ends(store, start, reset):
-    commit(store, meeting("m", 0, 100), meeting("n", start, 500), told("m", 0))
-    assert seen(store, "m", 100).ended_by_reset is reset
+    commit(store, meeting("m", 0, 100), meeting("n", start, 500), published("m", 0))
+    assert state_of(store, "m", 100).ended_by_reset is reset
 
 
 def test_a_meeting_is_not_reset_before_its_end_is_published(store):
-    commit(store, meeting("m", 0, 100), meeting("n", 100, 500), told("m", 0))
-    assert seen(store, "m", 99).ended_by_reset is False
+    commit(store, meeting("m", 0, 100), meeting("n", 100, 500), published("m", 0))
+    assert state_of(store, "m", 99).ended_by_reset is False
 
 
 @pytest.mark.parametrize(("start", "covers"), [(29, False), (30, True), (99, True), (100, False)])
 def test_a_removed_meeting_is_covered_by_the_one_at_its_start(store, start, covers):
     other = meeting("other", 30, 100)
-    commit(store, other, stay("a", 30, 100), stay("b", 40, 60), told("gone", start))
+    commit(store, other, stay("a", 30, 100), stay("b", 40, 60), published("removed", start))
     expected = (
-        (told("gone", start), None, other, 2, False)
+        (published("removed", start), None, other, 2, False)
         if covers
-        else (told("gone", start), None, None, 0, False)
+        else (published("removed", start), None, None, 0, False)
     )
-    assert seen(store, "gone", 200, start) == expected
+    assert state_of(store, "removed", 200, start) == expected
 
 
 def test_participants_of_an_ongoing_meeting_that_covers_a_removed_one_are_counted(store):
-    commit(store, meeting("other", 30), stay("a", 30), stay("b", 40, 60), told("gone", 50))
-    assert seen(store, "gone", 200, 50) == (told("gone", 50), None, meeting("other", 30), 2, False)
+    commit(store, meeting("other", 30), stay("a", 30), stay("b", 40, 60), published("removed", 50))
+    assert state_of(store, "removed", 200, 50) == (
+        published("removed", 50),
+        None,
+        meeting("other", 30),
+        2,
+        False,
+    )

@@ -1,4 +1,4 @@
-"""What both stores know of those whom a list names or lacks."""
+"""Presence that polls are compared with, on both databases."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which way SQLite goes to an answer."""
+"""Query plans of SQLite."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every story comes out as told from both databases, its events in any order, the engine started anew on the way."""
+"""Every scenario yields the expected meetings from both databases, with events in any order and restarts."""
 
 from random import Random
 

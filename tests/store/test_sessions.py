@@ -1,4 +1,4 @@
-"""A session or link is valid only as long as the key and the session that it was created from."""
+"""Sessions and links end with the key and the session that they were created from."""
 
 import pytest
 

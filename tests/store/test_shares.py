@@ -1,4 +1,4 @@
-"""What both databases must keep of shares: what they are about, whose number is whose, and nothing once they are gone."""
+"""Shares, on both databases: their subject, their participant numbers, and their deletion."""
 
 from concurrent.futures import ThreadPoolExecutor
 

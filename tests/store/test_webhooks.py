@@ -1,4 +1,4 @@
-"""What both databases must keep of endpoints: who is told, what waits, what was tried, what is sent again."""
+"""Endpoints and deliveries, on both databases: pending, attempted and resent messages."""
 
 import json
 

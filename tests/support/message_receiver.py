@@ -1,4 +1,4 @@
-"""Somebody who was told all messages of the outbox, and knows nothing else."""
+"""A receiver of all messages of the outbox that has no other information."""
 
 import json
 
@@ -18,30 +18,30 @@ class Receiver:
         self.inside = set()
         self.ids = [message.id for message in messages]
         for message in messages:
-            said = json.loads(message.payload)
-            getattr(self, message.type.replace(".", "_"))(message.room, said)
+            payload = json.loads(message.payload)
+            getattr(self, message.type.replace(".", "_"))(message.room, payload)
 
-    def meeting_started(self, room, said):
-        assert said["id"] not in self.meetings
-        self.meetings[said["id"]] = (room, said["start"], None, None, None)
+    def meeting_started(self, room, payload):
+        assert payload["id"] not in self.meetings
+        self.meetings[payload["id"]] = (room, payload["start"], None, None, None)
 
-    def meeting_ended(self, room, said):
-        assert self.meetings[said["id"]][:3] == (room, said["start"], None)
-        self.meetings[said["id"]] = (room, *map(said.get, ("start", "end", "max", "people")))
+    def meeting_ended(self, room, payload):
+        assert self.meetings[payload["id"]][:3] == (room, payload["start"], None)
+        self.meetings[payload["id"]] = (room, *map(payload.get, ("start", "end", "max", "people")))
 
-    def meeting_revised(self, room, said):
-        before, after = said["before"], said["after"]
-        assert self.meetings.pop(said["id"])[1:3] == (before["start"], before["end"])
-        if after is not None and after["id"] == said["id"]:
+    def meeting_revised(self, room, payload):
+        before, after = payload["before"], payload["after"]
+        assert self.meetings.pop(payload["id"])[1:3] == (before["start"], before["end"])
+        if after is not None and after["id"] == payload["id"]:
             ended = after["end"] is not None
             measured = (after["max"], after["people"]) if ended else (None, None)
-            self.meetings[said["id"]] = (room, after["start"], after["end"], *measured)
+            self.meetings[payload["id"]] = (room, after["start"], after["end"], *measured)
 
-    def participant_joined(self, room, said):
-        self.inside.add((room, said["participant_id"]))
+    def participant_joined(self, room, payload):
+        self.inside.add((room, payload["participant_id"]))
 
-    def participant_left(self, room, said):
-        self.inside.discard((room, said["participant_id"]))
+    def participant_left(self, room, payload):
+        self.inside.discard((room, payload["participant_id"]))
 
 
 def as_received(meetings):
@@ -58,7 +58,7 @@ def inside(events, rules, until):
     found = set()
     for room in {event.room for event in events}:
         own = {fact for event in events if event.room == room for fact in with_implied_join(event)}
-        said = sorted((fact for fact in own if fact.at <= until), key=lambda fact: fact.at)
-        stays = Stretch("d", room, rules, Start.at_mark(Mark(DAWN, ())), said, until).all_stays()
+        reported = sorted((event for event in own if event.at <= until), key=lambda event: event.at)
+        stays = Stretch("d", room, rules, Start.at_mark(Mark(DAWN, ())), reported, until).all_stays()
         found |= {(room, stay.participant_id) for stay in stays if stay.leave is None}
     return found

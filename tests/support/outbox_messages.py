@@ -8,7 +8,7 @@ def put(store, *names, room="blue", domain="default", type_="meeting.started"):
     """Put messages into the outbox, in one commit."""
     now = time.time_ns() // 1_000_000
     start = now - 30_000
-    said = json.dumps(
+    payload = json.dumps(
         {
             "id": f"m-{room}", "start": start, "end": now, "max": 2, "people": 2, "because": "left",
             "participant_id": "c-1", "user_id": None, "user_name": "Ann \U0001f98a", "join": start, "leave": now,
@@ -16,4 +16,4 @@ def put(store, *names, room="blue", domain="default", type_="meeting.started"):
         }
     )  # fmt: skip
     with store.database.writing() as connection:
-        connection.write("insert_message", [(domain, name, type_, room, now, now, said) for name in names])
+        connection.write("insert_message", [(domain, name, type_, room, now, now, payload) for name in names])

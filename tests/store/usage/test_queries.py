@@ -1,4 +1,4 @@
-"""How much was met, on both databases: tallied or waiting, in any piece of a quarter of a year."""
+"""Usage, on both databases: rolled up or pending, in any time range of a quarter of a year."""
 
 from contextlib import contextmanager
 from random import Random

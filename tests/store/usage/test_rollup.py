@@ -1,4 +1,4 @@
-"""The meetings of each day are tallied, and the tallies are those of the meetings."""
+"""The meeting counts of each day agree with the meetings."""
 
 import random
 from itertools import product

@@ -1,4 +1,4 @@
-"""How much was met is what the meetings come to, whatever happened in which order."""
+"""Usage agrees with the meetings, for events in any order."""
 
 import tempfile
 from dataclasses import replace

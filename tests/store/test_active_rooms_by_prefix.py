@@ -1,4 +1,4 @@
-"""Which rooms of a server somebody may be in, as both stores know it, however far the engine has come."""
+"""Active rooms by prefix, on both databases, including unprocessed entries."""
 
 from headcount.engine.engine import Engine
 from headcount.kernel.events import Event, Kind

@@ -1,4 +1,4 @@
-"""How many rooms of a domain are open, and which."""
+"""Active rooms of a domain: their number and their names."""
 
 from headcount.store.records import BatchChanges, StayRow
 
