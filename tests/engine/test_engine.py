@@ -91,7 +91,7 @@ def test_a_room_with_many_events_has_one_deadline_for_each_reason(folder):
 # What the engine counts.
 
 
-def said(kind, who, at, **more):
+def event(kind, who, at, **more):
     return Event(kind, more.pop("room", "r"), NEW_YEAR + at, who, **more)
 
 
@@ -103,16 +103,19 @@ def stepped(stored, at):
 
 @pytest.mark.parametrize(("at", "late"), [(85_000, 0), (84_999, 1)])
 def test_a_change_to_something_published_counts_as_late(stored, at, late):
-    stored.append(said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 90_000))
+    stored.append(event(Kind.JOIN, "a", 0), event(Kind.LEAVE, "a", 90_000))
     assert stepped(stored, 100_000).late == 0
-    stored.append(said(Kind.LEAVE, "b", at, joined_at=NEW_YEAR + at - 20_000))
+    stored.append(event(Kind.LEAVE, "b", at, joined_at=NEW_YEAR + at - 20_000))
     tally = stepped(stored, 100_000)
     assert (tally.late, tally.corrections) == (late, late)
 
 
 def test_ignored_events_are_counted_by_reason(stored):
     stored.append(
-        said(Kind.JOIN, "a", 0), said(Kind.JOIN, "a", 10), said(Kind.JOIN, "a", 20), said(Kind.LEAVE, "b", 30)
+        event(Kind.JOIN, "a", 0),
+        event(Kind.JOIN, "a", 10),
+        event(Kind.JOIN, "a", 20),
+        event(Kind.LEAVE, "b", 30),
     )
     tally = stepped(stored, 60_000)
     assert (tally.entries, tally.duplicate_joins, tally.orphan_leaves, tally.late) == (4, 2, 1, 0)
@@ -127,7 +130,7 @@ def test_the_counters_of_a_new_engine_are_zero(stored):
 
 def test_rooms_in_memory_and_occupied_rooms_are_counted(stored):
     stored.append(
-        said(Kind.JOIN, "a", 0), said(Kind.JOIN, "b", 0, room="s"), said(Kind.LEAVE, "b", 20_000, room="s")
+        event(Kind.JOIN, "a", 0), event(Kind.JOIN, "b", 0, room="s"), event(Kind.LEAVE, "b", 20_000, room="s")
     )
     stepped(stored, 60_000)
     engine = stored.engine
@@ -137,25 +140,25 @@ def test_rooms_in_memory_and_occupied_rooms_are_counted(stored):
 
 
 def test_step_returns_true_while_batches_are_full(stored):
-    stored.append(*(said(Kind.JOIN, f"p{n}", n) for n in range(5)))
+    stored.append(*(event(Kind.JOIN, f"p{n}", n) for n in range(5)))
     now = NEW_YEAR + 1_000
     assert [stored.engine.step(now) for _ in range(3)] == [True, True, False]
     assert (stored.engine.cursor, stored.engine.stats.batches) == (5, 3)
 
 
 def test_a_restarted_engine_wakes_a_room_once_for_each_deadline(stored):
-    stored.append(said(Kind.JOIN, "a", 0))
+    stored.append(event(Kind.JOIN, "a", 0))
     stepped(stored, 5_000)
     assert stored.engine.deadline_count == 1
     assert stored.engine.deadline == NEW_YEAR + 10_000 + REORDER_WINDOW_MS
     stored.start()
-    stored.append(said(Kind.JOIN, "a", 1))
+    stored.append(event(Kind.JOIN, "a", 1))
     stepped(stored, 6_000)
     assert stored.engine.deadline_count == 1
 
 
 def test_a_room_without_anything_to_come_has_no_deadline(stored):
-    stored.append(said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 1_000))
+    stored.append(event(Kind.JOIN, "a", 0), event(Kind.LEAVE, "a", 1_000))
     stored.engine.step(NEW_YEAR + 1_000)
     assert len(stored.store.projections.deadlines()) == 1
     stepped(stored, 60_000)
@@ -163,7 +166,7 @@ def test_a_room_without_anything_to_come_has_no_deadline(stored):
 
 
 def test_a_failed_batch_is_repeated_from_the_store(stored):
-    events = [said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "a", 40_000)]
+    events = [event(Kind.JOIN, "a", 0), event(Kind.LEAVE, "a", 40_000)]
     stored.append(*events)
     with stored.store.database.writing() as connection:
         connection.run_text("pragma busy_timeout = 0")
@@ -185,13 +188,13 @@ def test_a_room_that_never_empties_has_a_checkpoint_until_it_does(folder, monkey
     def checkpoint():
         return stored.store.projections.room(DOMAIN, "r").checkpoint
 
-    stored.append(said(Kind.JOIN, "a", 0), *(said(Kind.JOIN, "a", n) for n in range(1, 4)))
+    stored.append(event(Kind.JOIN, "a", 0), *(event(Kind.JOIN, "a", n) for n in range(1, 4)))
     stepped(stored, 1_000)
     assert checkpoint() is None
-    stored.append(said(Kind.JOIN, "a", 1_500))
+    stored.append(event(Kind.JOIN, "a", 1_500))
     stepped(stored, 2_000)
     assert json.loads(checkpoint())["room"] == "r"
-    stored.append(said(Kind.LEAVE, "a", 60_000))
+    stored.append(event(Kind.LEAVE, "a", 60_000))
     stepped(stored, 90_000)
     assert checkpoint() is None
     stored.close()
@@ -200,13 +203,13 @@ def test_a_room_that_never_empties_has_a_checkpoint_until_it_does(folder, monkey
 def test_a_room_with_many_people_has_a_checkpoint_after_more_events(folder, monkeypatch):
     monkeypatch.setattr("headcount.engine.room_cache._CHECKPOINT_EVENTS", 4)
     stored = StoredEngine(folder)
-    stored.append(*(said(Kind.JOIN, f"p{n}", n) for n in range(6)))
+    stored.append(*(event(Kind.JOIN, f"p{n}", n) for n in range(6)))
     stepped(stored, 60_000)
     assert stored.store.projections.room(DOMAIN, "r").checkpoint is None
-    stored.append(*(said(Kind.JOIN, f"p{n}", 60_000 + n) for n in range(6)))
+    stored.append(*(event(Kind.JOIN, f"p{n}", 60_000 + n) for n in range(6)))
     stepped(stored, 90_000)
     assert stored.store.projections.room(DOMAIN, "r").checkpoint is None
-    stored.append(said(Kind.JOIN, "p0", 91_000))
+    stored.append(event(Kind.JOIN, "p0", 91_000))
     stepped(stored, 92_000)
     assert stored.store.projections.room(DOMAIN, "r").checkpoint is not None
     stored.close()
@@ -214,13 +217,13 @@ def test_a_room_with_many_people_has_a_checkpoint_after_more_events(folder, monk
 
 def test_an_engine_that_does_not_publish_leaves_the_outbox_as_it_is(folder):
     stored = StoredEngine(folder)
-    stored.append(said(Kind.JOIN, "a", 0), said(Kind.JOIN, "b", 0))
+    stored.append(event(Kind.JOIN, "a", 0), event(Kind.JOIN, "b", 0))
     stepped(stored, 11_000)
     due = stored.store.notifications.due(NEVER, 10)
     before = len(stored.store.messages.after(0))
     stored.options["publishes"] = False
     stored.start()
-    stored.append(said(Kind.LEAVE, "a", 50_000), said(Kind.LEAVE, "b", 50_000))
+    stored.append(event(Kind.LEAVE, "a", 50_000), event(Kind.LEAVE, "b", 50_000))
     stepped(stored, 90_000)
     assert len(due) == 1
     assert stored.store.notifications.due(NEVER, 10) == due
@@ -249,10 +252,10 @@ def inferred(stored):
 
 def test_a_snapshot_is_compared_with_the_events_before_it_only(folder):
     stored = StoredEngine(folder)
-    before, after = said(Kind.JOIN, "a", 0), said(Kind.LEAVE, "c", 70_000)
+    before, after = event(Kind.JOIN, "a", 0), event(Kind.LEAVE, "c", 70_000)
     entries = [
         entry_of(before),
-        entry_of(said(Kind.JOIN, "b", 1)),
+        entry_of(event(Kind.JOIN, "b", 1)),
         listing(60_000, "b", "c"),
         entry_of(after),
     ]

@@ -33,9 +33,9 @@ def engine(folder):
     stored.close()
 
 
-def agrees(folder, data, said, rules, latest):
+def agrees(folder, data, events, rules, latest):
     """Events in any order, with ticks and restarts anywhere: what is received is what is so."""
-    order = data.draw(st.permutations([*said, *data.draw(st.lists(st.sampled_from(said), max_size=2))]))
+    order = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events), max_size=2))]))
     ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 100, latest), max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
     stored = StoredEngine(folder, rules)
@@ -47,34 +47,34 @@ def agrees(folder, data, said, rules, latest):
                 stored.start()
             stored.append(event)
         stored.show(FAR)
-        told = Receiver(stored.store.messages.after(0))
+        published = Receiver(stored.store.messages.after(0))
     finally:
         stored.close()
     time = FAR + REORDER_WINDOW_MS
-    assert told.meetings == as_received(kernel(said, as_of=time - rules.settling_ms, rules=rules))
-    assert told.inside == inside(said, rules, FAR)
-    assert len(told.ids) == len(set(told.ids))
+    assert published.meetings == as_received(kernel(events, as_of=time - rules.settling_ms, rules=rules))
+    assert published.inside == inside(events, rules, FAR)
+    assert len(published.ids) == len(set(published.ids))
 
 
 @QUICK
 @given(st.data())
 def test_a_receiver_of_all_messages_knows_the_current_state(folder, data):
-    said = [shifted(event) for event in data.draw(histories())]
-    agrees(folder, data, said, SCALED, NEW_YEAR + 3_000)
+    events = [shifted(event) for event in data.draw(histories())]
+    agrees(folder, data, events, SCALED, NEW_YEAR + 3_000)
 
 
 @QUICK
 @given(st.data())
 def test_a_receiver_of_all_messages_knows_whole_meetings(folder, data):
-    said = [shifted(event) for event in data.draw(tidy_histories())]
-    agrees(folder, data, said, SCALED, NEW_YEAR + 3_000)
+    events = [shifted(event) for event in data.draw(tidy_histories())]
+    agrees(folder, data, events, SCALED, NEW_YEAR + 3_000)
 
 
 @QUICK
 @given(st.data())
 def test_a_receiver_of_all_messages_knows_overridden_inferences(folder, data):
-    said = [shifted(event) for event in data.draw(uncertain_histories())]
-    agrees(folder, data, said, EAGER, NEW_YEAR + 30)
+    events = [shifted(event) for event in data.draw(uncertain_histories())]
+    agrees(folder, data, events, EAGER, NEW_YEAR + 30)
 
 
 T = NEW_YEAR
@@ -88,7 +88,7 @@ def leave(who, at):
     return Event(Kind.LEAVE, "r", T + at, who)
 
 
-def told(engine, now):
+def published(engine, now):
     """What was said up to a moment, briefly."""
     engine.engine.step(T + now)
     while engine.engine.step(T + now):
@@ -99,54 +99,54 @@ def told(engine, now):
 def test_joins_and_leaves_are_published_at_once_and_meetings_after_the_late_grace_period(engine):
     engine.append(join("a", 0), join("b", 1_000))
     joined = ["participant.joined"] * 2
-    assert told(engine, 1_000 + REORDER_WINDOW_MS) == joined
-    assert told(engine, 15_999) == joined
-    assert told(engine, 16_000) == [*joined, "meeting.started"]
+    assert published(engine, 1_000 + REORDER_WINDOW_MS) == joined
+    assert published(engine, 15_999) == joined
+    assert published(engine, 16_000) == [*joined, "meeting.started"]
     engine.append(leave("a", 60_000), leave("b", 60_000))
-    assert told(engine, 60_200)[3:] == ["participant.left"] * 2
-    assert told(engine, 74_999)[5:] == []
-    assert told(engine, 75_000)[5:] == ["meeting.ended"]
+    assert published(engine, 60_200)[3:] == ["participant.left"] * 2
+    assert published(engine, 74_999)[5:] == []
+    assert published(engine, 75_000)[5:] == ["meeting.ended"]
 
 
 def test_a_stay_too_short_to_count_is_published_and_starts_no_meeting(engine):
     engine.append(join("a", 0), leave("a", 9_999))
-    assert told(engine, 3_600_000) == ["participant.joined", "participant.left"]
+    assert published(engine, 3_600_000) == ["participant.joined", "participant.left"]
 
 
 def test_events_out_of_order_before_publication_are_no_correction(engine):
     engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000))
-    told(engine, 65_000)
+    published(engine, 65_000)
     engine.append(leave("b", 59_000))
-    told(engine, 66_000)
-    assert "meeting.revised" not in told(engine, 3_600_000)
+    published(engine, 66_000)
+    assert "meeting.revised" not in published(engine, 3_600_000)
 
 
 def test_an_event_after_publication_is_a_revision(engine):
     engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000))
-    told(engine, 100_000)
+    published(engine, 100_000)
     engine.append(leave("b", 30_000))
-    assert told(engine, 3_600_000)[-1] == "meeting.revised"
+    assert published(engine, 3_600_000)[-1] == "meeting.revised"
     revised = engine.store.messages.after(0)[-1]
     assert '"because":"R15 late"' in revised.payload
 
 
 def test_a_reset_is_an_end_and_a_start(engine):
     engine.append(join("a", 0), join("b", 0), leave("b", 60_000))
-    assert told(engine, 3_600_000)[3:] == ["meeting.started", "meeting.ended", "meeting.started"]
+    assert published(engine, 3_600_000)[3:] == ["meeting.started", "meeting.ended", "meeting.started"]
     ended = engine.store.messages.after(0)[4]
     assert '"because":"R7 left alone"' in ended.payload
 
 
 def test_imported_history_is_not_published(engine):
     engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000), origin=Origin.IMPORTED)
-    assert told(engine, 3_600_000) == []
+    assert published(engine, 3_600_000) == []
 
 
 def test_imported_history_in_small_batches_is_not_published_either(folder):
     stored = StoredEngine(folder, Rules(), batch_size=1)
     visits = join("a", 0), join("b", 0), leave("b", 60_000), leave("a", 2_000_000), join("c", 2_100_000)
     stored.append(*visits, origin=Origin.IMPORTED)
-    assert told(stored, 3_600_000) == []
+    assert published(stored, 3_600_000) == []
     stored.append(leave("c", 3_600_000))
-    assert told(stored, 3_700_000) == ["participant.left", "meeting.started", "meeting.ended"]
+    assert published(stored, 3_700_000) == ["participant.left", "meeting.started", "meeting.ended"]
     stored.close()

@@ -29,7 +29,7 @@ def folder():
         yield Path(made)
 
 
-def told(folder, order, rules, as_of, ticks=(), restarts=(), **options):
+def stored_meetings(folder, order, rules, as_of, ticks=(), restarts=(), **options):
     """What the tables say of `order` at `as_of`, with the clock moved on and the engine started anew."""
     stored = StoredEngine(folder, rules, **options)
     try:
@@ -49,40 +49,40 @@ def told(folder, order, rules, as_of, ticks=(), restarts=(), **options):
 @given(st.data())
 def test_projections_agree_with_the_kernel_in_any_order_with_restarts_anywhere(folder, data):
     rules = data.draw(rule_numbers())
-    said = [shifted(event) for event in data.draw(histories(rules))]
-    as_of = data.draw(asked_as_of([*said], rules))
-    order = data.draw(st.permutations([*said, *data.draw(st.lists(st.sampled_from(said), max_size=3))]))
+    events = [shifted(event) for event in data.draw(histories(rules))]
+    as_of = data.draw(asked_as_of([*events], rules))
+    order = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events), max_size=3))]))
     moments = st.integers(NEW_YEAR - 100, NEW_YEAR + 3_000)
     ticks = sorted(data.draw(st.lists(moments, max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
     waits = data.draw(st.sampled_from((0, 1, REORDER_WINDOW_MS, 2 * REORDER_WINDOW_MS)))
-    found = told(folder, order, rules, as_of, ticks, restarts, reorder_window=waits)
-    assert found == kernel(said, as_of=as_of, rules=rules)
+    found = stored_meetings(folder, order, rules, as_of, ticks, restarts, reorder_window=waits)
+    assert found == kernel(events, as_of=as_of, rules=rules)
 
 
 @QUICK
 @given(st.data())
 def test_inferred_leaves_are_confirmed_or_overridden_alike(folder, data):
-    said = [shifted(event) for event in data.draw(uncertain_histories())]
-    as_of = data.draw(asked_as_of([*said], EAGER))
-    order = data.draw(st.permutations(said))
+    events = [shifted(event) for event in data.draw(uncertain_histories())]
+    as_of = data.draw(asked_as_of([*events], EAGER))
+    order = data.draw(st.permutations(events))
     ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 30), max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
-    found = told(folder, order, EAGER, as_of, ticks, restarts)
-    assert found == kernel(said, as_of=as_of, rules=EAGER)
+    found = stored_meetings(folder, order, EAGER, as_of, ticks, restarts)
+    assert found == kernel(events, as_of=as_of, rules=EAGER)
 
 
 @QUICK
 @given(st.data())
 def test_small_batches_and_checkpoints_change_nothing(folder, data):
     """With a round after every few entries, a checkpoint after each, and nobody kept in memory."""
-    said = [shifted(event) for event in data.draw(tidy_histories())]
-    as_of = data.draw(asked_as_of([*said], SCALED))
-    order = data.draw(st.permutations(said))
+    events = [shifted(event) for event in data.draw(tidy_histories())]
+    as_of = data.draw(asked_as_of([*events], SCALED))
+    order = data.draw(st.permutations(events))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headcount.engine.room_cache._CHECKPOINT_EVENTS", 0)
         ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 3_000), max_size=len(order))))
-        found = told(
+        found = stored_meetings(
             folder, order, SCALED, as_of, ticks, range(len(order)), batch_size=data.draw(st.integers(1, 4))
         )
-    assert found == kernel(said, as_of=as_of, rules=SCALED)
+    assert found == kernel(events, as_of=as_of, rules=SCALED)

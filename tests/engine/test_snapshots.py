@@ -88,11 +88,11 @@ def lists_of_those_present(draw):
 @st.composite
 def lives(draw, rules):
     """What a source says of a room, snapshots among it, in any order; clock ticks and restarts in between."""
-    said = [shifted(event) for event in draw(histories(rules, max_people=3, max_events=10))]
+    events = [shifted(event) for event in draw(histories(rules, max_people=3, max_events=10))]
     looks = [
         NEW_YEAR + at for at in draw(st.lists(st.sampled_from([0, *draw(moments(3, rules))]), max_size=3))
     ]
-    entries = [entry_of(event, event.at) for event in said]
+    entries = [entry_of(event, event.at) for event in events]
     entries += [snapshot(at, draw(lists_of_those_present()), n) for n, at in enumerate(looks)]
     steps = draw(st.permutations(entries))
     moved = st.sampled_from(sorted({entry.at for entry in entries}))
