@@ -58,14 +58,16 @@ def serve(*, settings: Settings) -> None:
     from headcount.store.credentials import Role  # noqa: PLC0415 - likewise
 
     with _serving(settings) as (service, server):
-        database = settings.shown("database")
+        first, database = (
+            create_first_key(service.store, settings["domain"], service.clock),
+            settings.shown("database"),
+        )
         _announce(
             settings,
             f"Headcount serves {database} on {server.url}",
             database=database,
             url=server.url,
         )
-        first = create_first_key(service.store, settings["domain"], service.clock)
         if first is not None:
             key, text = first
             _announce(

@@ -182,7 +182,7 @@ def root_of(intact, table):
 
 
 @pytest.mark.parametrize(
-    "table", ["sqlite_schema", "entries", "stays", "meetings", "api_keys", "engine", "entries_by_room"]
+    "table", ["sqlite_schema", "entries", "stays", "meetings", "api_keys", "engine_state", "entries_by_room"]
 )
 def test_an_overwritten_page_is_reported_without_a_traceback(intact, tmp_path, table):
     database = overwritten(intact, tmp_path, 0 if table == "sqlite_schema" else root_of(intact, table))
