@@ -37,11 +37,13 @@ insert into access_tokens (
   digest, kind, domain, role, name, key_id, created_ms, expires_ms, subject_kind, subject, masked, parent, last_used_ms
 )
 values (
-  :digest, :kind, :domain, :role, :name, :key_id, :created, :expires, :subject_kind, :subject, :masked, :parent, :last_used
+  :digest, :kind, :domain, :role, :name, :key_id, :created, :expires, :subject_kind, :subject,
+  :masked, :parent, :last_used
 )
 
 -- name: select_access_token
-select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.subject_kind, p.subject, p.masked,
+select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.subject_kind,
+  p.subject, p.masked,
   p.parent, p.last_used_ms
 from access_tokens as p
 where p.digest = :digest
@@ -50,7 +52,8 @@ where p.digest = :digest
 
 -- name: select_access_tokens
 -- Served by access_tokens_by_domain.
-select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.subject_kind, p.subject, p.masked,
+select p.digest, p.kind, p.domain, p.role, p.name, p.key_id, p.created_ms, p.expires_ms, p.subject_kind,
+  p.subject, p.masked,
   p.parent, p.last_used_ms
 from access_tokens as p
 where p.domain = :domain

@@ -42,7 +42,7 @@ where domain = :domain
   and quarter < :until
 
 -- name: select_quarters_by_room
--- Served by room_quarters_by_quarter. Not grouped here: SQLite would read all rooms in their order instead of these quarters.
+-- Served by room_quarters_by_quarter. Not grouped here: SQLite would read all rooms instead of these quarters.
 select room, meetings, participant_ms, peak_participants
 from room_quarters
 where domain = :domain
@@ -133,7 +133,10 @@ where m.domain = :domain
   and s.join_ms >= m.start_ms
 
 -- name: insert_room_quarter
-insert into room_quarters (domain, quarter, room, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps)
+insert into room_quarters (
+  domain, quarter, room, meetings, participant_ms, peak_participants, peak_offset_ms,
+  initial_participants, steps
+)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: delete_room_quarter
@@ -160,7 +163,9 @@ where domain = ?
   and room = ?
 
 -- name: insert_domain_quarter
-insert into domain_quarters (domain, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants)
+insert into domain_quarters (
+  domain, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants
+)
 values (?, ?, ?, ?, ?, ?, ?)
 
 -- name: delete_domain_quarter

@@ -24,12 +24,22 @@ from endpoints
 where state = 'ACTIVE'
 
 -- name: insert_endpoint
-insert into endpoints (uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, position, version, created_ms, updated_ms)
-values (:uuid, :domain, :url, :secrets, :basic_auth, :retry_type, :event_types, :state, 0, :position, 0, :created, :created)
+insert into endpoints (
+  uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, position,
+  version, created_ms, updated_ms
+)
+values (
+  :uuid, :domain, :url, :secrets, :basic_auth, :retry_type, :event_types, :state, 0, :position, 0,
+  :created, :created
+)
 
 -- name: update_endpoint
 update endpoints
-set url = :url, secrets = :secrets, basic_auth = :basic_auth, retry_type = :retry_type, event_types = :event_types,
+set url = :url,
+    secrets = :secrets,
+    basic_auth = :basic_auth,
+    retry_type = :retry_type,
+    event_types = :event_types,
     state = :state, failed_count = :failed_count, updated_ms = :updated, version = version + 1
 where uuid = :uuid
 
@@ -60,7 +70,8 @@ delete from deliveries where endpoint = :uuid
 delete from attempts where endpoint = :uuid
 
 -- name: select_pending_deliveries
-select m.position, m.domain, m.id, m.type, m.room, m.at_ms, m.created_ms, m.payload, d.attempts, d.next_attempt_ms, d.generation
+select m.position, m.domain, m.id, m.type, m.room, m.at_ms, m.created_ms, m.payload, d.attempts,
+  d.next_attempt_ms, d.generation
 from deliveries d
 join messages m on m.position = d.position
 where d.endpoint = :endpoint
@@ -75,10 +86,15 @@ from deliveries
 group by endpoint, failed
 
 -- name: upsert_delivery
-insert into deliveries (endpoint, domain, position, room, attempts, next_attempt_ms, failed, generation, reason)
+insert into deliveries (
+  endpoint, domain, position, room, attempts, next_attempt_ms, failed, generation, reason
+)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (endpoint, position) do update
-set attempts = excluded.attempts, next_attempt_ms = excluded.next_attempt_ms, failed = excluded.failed, reason = excluded.reason
+set attempts = excluded.attempts,
+    next_attempt_ms = excluded.next_attempt_ms,
+    failed = excluded.failed,
+    reason = excluded.reason
 where deliveries.generation <= excluded.generation
 
 -- name: delete_delivery
@@ -108,7 +124,9 @@ where endpoint = :endpoint
 order by position, at_ms
 
 -- name: insert_attempt
-insert into attempts (endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, response, error)
+insert into attempts (
+  endpoint, domain, position, message_id, at_ms, delivered, status, latency_ms, response, error
+)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: delete_old_attempts
