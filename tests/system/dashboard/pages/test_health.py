@@ -36,12 +36,12 @@ def admin(service):
 
 
 def send(service, path, body, secret="word"):
-    said = InboundRequest(
+    request = InboundRequest(
         {"content-type": "application/json"},
         json.dumps(body).encode(),
         received_at=time.time_ns() // 1_000_000,
     )
-    signed = standard_webhooks.sign(said, secret)
+    signed = standard_webhooks.sign(request, secret)
     return httpx.post(service.url + path, content=signed.body, headers=dict(signed.headers), timeout=30)
 
 
