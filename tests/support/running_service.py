@@ -14,7 +14,7 @@ from support.fork_server import ForkServer
 
 LISTENS = re.compile(r"on (http://127\.0\.0\.1:\d+)")
 KEY = re.compile(r"hc_[A-Za-z0-9_-]{32}")
-PATIENCE_S = 60
+PATIENCE_S = 120
 SERVER = ForkServer()
 """What commands are forked from, unless a test has a server of its own."""
 COMPILED = ForkServer(compiled=True)
@@ -116,8 +116,9 @@ class Running:
         while True:
             try:
                 assert httpx.get(f"{self.url}/healthz", timeout=PATIENCE_S).status_code == 200
-            except httpx.ConnectError:
-                assert time.monotonic() < until, self.log.read_text()
+            except httpx.TransportError:
+                if self.process.poll() is not None or time.monotonic() > until:
+                    raise NotServingError(self.log.read_text()) from None
                 time.sleep(0.005)
             else:
                 return
