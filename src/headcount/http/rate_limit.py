@@ -39,6 +39,10 @@ class SlidingWindow:
         self._current += number
         return 0
 
+    def remove(self, number: int) -> None:
+        """Remove a number that was added for a request that is handled again."""
+        self._current = max(0, self._current - number)
+
 
 class RateLimiter:
     """Counts what keys and sources do. `reads` and `events` are the limits of each in 5 seconds; 0 means no limit."""
@@ -51,6 +55,12 @@ class RateLimiter:
     def count(self, key_id: str, scope: str, number: int) -> None:
         """Count what a key does. Raise `ApiError` 429 if it is too much."""
         self._count(key_id, scope, number, "with this key")
+
+    def uncount_events(self, key_id: str, number: int) -> None:
+        """Remove events that a key sent but that were not stored, because their request is handled again."""
+        window = self._windows.get((key_id, "ingest"))
+        if window is not None:
+            window.remove(number)
 
     def count_source(self, token: str, number: int) -> None:
         """Count the events of a source. Raise `ApiError` 429 if there are too many."""

@@ -121,14 +121,22 @@ class EventsApp:
         entries = self._parse(key, headers, body)
         ingest.authenticator.rate_limiter.count(key.id, "ingest", len(entries))
 
+        def uncount() -> None:
+            ingest.authenticator.rate_limiter.uncount_events(key.id, len(entries))
+
         def on_appended(done: AppendResult | Exception) -> None:
             if isinstance(done, Exception):
+                uncount()
                 answer(done if isinstance(done, StoreTimeout) else None)
             else:
                 ingest.count_events(done)
                 answer(_result(done, key, ingest.cursors))
 
-        ingest.hand_over(entries, on_appended)
+        try:
+            ingest.hand_over(entries, on_appended)
+        except ApiError:
+            uncount()
+            raise
 
     def _parse(self, key: Key, headers: Mapping[bytes, bytes], body: bytes) -> list[LogEntry]:
         reader = EventReader(key.domain, self._ingest.wall_time(), self._ingest.now(), self._ingest.limits)
