@@ -63,10 +63,10 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/ingest_batches.py
 	@tests/install_servers.sh
 	$(BIN)/python bench/ingest_postgres.py
-	$(BIN)/python bench/reading_api.py
+	$(BIN)/python bench/query_api.py
 	$(BIN)/python bench/usage.py
 	$(BIN)/python bench/dashboard.py
-	$(BIN)/python bench/reading_datasette.py
+	$(BIN)/python bench/query_datasette.py
 	$(BIN)/python bench/starting.py
 	$(BIN)/python bench/backup.py
 	$(BIN)/python bench/large_room.py

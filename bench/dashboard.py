@@ -2,7 +2,7 @@
 
     python bench/dashboard.py [--meetings N] [--again]
 
-The store is that of bench/reading_api.py, and its usage is tallied first. Pages are asked for within the process, without
+The store is that of bench/query_api.py, and its usage is tallied first. Pages are asked for within the process, without
 a network between.
 """
 
@@ -26,7 +26,7 @@ from headcount.store.credentials import Role
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import Store, open_store
 from headcount.store.records import BatchChanges, MeetingRow, StayRow
-from reading_api import NOW, PAST, Inside, p50, store_with
+from query_api import NOW, PAST, Inside, p50, store_with
 
 CROWD, PEOPLE = "crowd", 10_000
 SECRETS = {PAST: "bench-past", CROWD: "bench-crowd"}

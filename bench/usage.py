@@ -2,7 +2,7 @@
 
     python bench/usage.py [--meetings N] [--again]
 
-The store is that of bench/reading_api.py. The answer for the year is compared with the slow sum over all meetings.
+The store is that of bench/query_api.py. The answer for the year is compared with the slow sum over all meetings.
 """
 
 import argparse
@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 import httpx2
 from starlette.applications import Starlette
 
-from headcount.http.context import Reading
+from headcount.http.context import QueryContext
 from headcount.http.errors import HANDLERS
-from headcount.http.routes.reading import routes
+from headcount.http.routes.queries import routes
 from headcount.kernel.rules import Rules
 from headcount.store.open import Store, open_store
-from reading_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with
+from query_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with
 
 TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_totals")
 _SLOW = """
@@ -48,8 +48,8 @@ def tally(store: Store) -> None:
 
 
 async def measure(store: Store) -> None:
-    reading = Reading(store.meetings, store.usage, Rules(), lambda: NOW)
-    app = Starlette(routes=routes(reading), exception_handlers=HANDLERS)
+    context = QueryContext(store.meetings, store.usage, Rules(), lambda: NOW)
+    app = Starlette(routes=routes(context), exception_handlers=HANDLERS)
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, PAST)), base_url="http://bench")
     end = datetime.fromtimestamp(NOW / 1_000, UTC).date()
     start = end.replace(year=end.year - 1)

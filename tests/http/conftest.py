@@ -4,9 +4,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from headcount.http.context import Reading
+from headcount.http.context import QueryContext
 from headcount.http.errors import HANDLERS
-from headcount.http.routes.reading import routes
+from headcount.http.routes.queries import routes
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.store.open import open_store
@@ -41,8 +41,10 @@ class World:
         self.store = store
         self.now = 100_000
         self.epoch = store.projections.take_over()
-        self.reading = Reading(store.meetings, store.usage, Rules(), lambda: ms(self.now), granularity_s)
-        app = Starlette(routes=routes(self.reading), exception_handlers=HANDLERS)
+        self.query_context = QueryContext(
+            store.meetings, store.usage, Rules(), lambda: ms(self.now), granularity_s
+        )
+        app = Starlette(routes=routes(self.query_context), exception_handlers=HANDLERS)
         self.client = TestClient(Inside(app), raise_server_exceptions=False)
 
     def stay(self, who, join, leave=None, *, room="blue", domain="acme", user_id=None, user_name=None):

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from headcount.http.errors import HANDLERS, ApiError
 from headcount.http.large_answers import LARGE_BYTES, QueryLimiter, spool
-from headcount.http.routes.reading import routes
+from headcount.http.routes.queries import routes
 from headcount.store.database import consistent_read
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.paging import entries_in_pages
@@ -44,7 +44,7 @@ def met(world):
 
 def in_chunks(world, few=1):
     """The same routes, with a low limit for lists that are encoded in chunks."""
-    app = Starlette(routes=routes(replace(world.reading, few_entries=few)), exception_handlers=HANDLERS)
+    app = Starlette(routes=routes(replace(world.query_context, few_entries=few)), exception_handlers=HANDLERS)
 
     async def inside(scope, receive, send):
         scope.setdefault("state", {})["domain"] = "acme"

@@ -11,14 +11,14 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, checks
 
 from headcount.http import openapi_page
-from headcount.http.routes.reading import routes
+from headcount.http.routes.queries import routes
 from support.openapi import document, reading_document, with_accepted_spellings
 
 DOCUMENT = reading_document()
 
 
 def test_every_route_is_in_the_document_and_every_path_of_it_is_a_route(world):
-    ours = {re.sub(r"{(\w+):\w+}", r"{\1}", route.path) for route in routes(world.reading)}
+    ours = {re.sub(r"{(\w+):\w+}", r"{\1}", route.path) for route in routes(world.query_context)}
     assert ours == set(DOCUMENT["paths"])
 
 

@@ -4,7 +4,7 @@ from copy import deepcopy
 
 from headcount.http import openapi
 from headcount.http.app import OPERATIONS
-from headcount.http.routes import reading
+from headcount.http.routes import queries
 
 BOOLEAN = {
     "anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["True", "False"]}, {"enum": ["1", "0", 1, 0]}]
@@ -18,7 +18,7 @@ def document(prefix="/v1"):
 
 def reading_document():
     """The document of the operations that read, at the root."""
-    return openapi.document("", "0", reading.OPERATIONS)
+    return openapi.document("", "0", queries.OPERATIONS)
 
 
 def with_accepted_spellings(document):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from headcount.batch.io.readers import PIECE_ROWS, Reading, ahead, read, require_domain
+from headcount.batch.io.readers import PIECE_ROWS, EventTables, ahead, read, require_domain
 from headcount.batch.passes.collect import Collector
 from headcount.batch.passes.columns import Columns
 from headcount.batch.passes.layout import (
@@ -78,20 +78,20 @@ def sessionize(
     require_domain(domain)
     report = progress or _no_progress
     limit = max_memory // BYTES_PER_EVENT if max_memory else None
-    reading = read(events, skip_bad=skip_bad, piece_rows=_piece_rows(limit))
-    pieces = ahead((piece, reading.share) for piece in reading)
+    tables = read(events, skip_bad=skip_bad, piece_rows=_piece_rows(limit))
+    pieces = ahead((piece, tables.share) for piece in tables)
     _load_compiled(rules)
     if limit is not None:
         pieces, fits = _if_at_most(pieces, limit)
         if not fits:
-            return _by_division(pieces, reading, rules, as_of, domain, report)
+            return _by_division(pieces, tables, rules, as_of, domain, report)
     collector = Collector()
     for piece, share in pieces:
         collector.add(piece, share)
         report(0.5 * share, "reading")
     columns = collector.columns()
     report(0.5, "working out")
-    sessions = _in_memory(columns, rules, as_of, domain, reading)
+    sessions = _in_memory(columns, rules, as_of, domain, tables)
     report(1.0, "done")
     return sessions
 
@@ -127,19 +127,21 @@ def _if_at_most(pieces: Pieces, limit: int) -> tuple[Pieces, bool]:
     return iter(seen), True
 
 
-def _in_memory(columns: Columns, rules: Rules, as_of: Ms | None, domain: str, reading: Reading) -> Sessions:
+def _in_memory(
+    columns: Columns, rules: Rules, as_of: Ms | None, domain: str, tables: EventTables
+) -> Sessions:
     """Return the sessions of events that are all in memory."""
     now = as_of if as_of is not None else int(columns.at.max(initial=0))
-    rejects = reading.rejects if reading.rejected else None
+    rejects = tables.rejects if tables.rejected else None
     if not len(columns):
-        empty = Summary(rejected=reading.rejected)
+        empty = Summary(rejected=tables.rejected)
         return Sessions(MEETINGS.empty_table(), lambda: iter(()), now, empty, rejects)
     result = run_passes(columns, rules, now)
     domains = _domains(columns, domain)
     dictionaries = Dictionaries(columns.rooms, domains, columns.user_ids, columns.user_names)
     assembly = Assembly([InMemory(result, columns)], dictionaries)
     extent = _Extent(len(columns), int(columns.at.min()), int(columns.at.max()))
-    summary = _summary([result], dictionaries, extent, reading)
+    summary = _summary([result], dictionaries, extent, tables)
     return Sessions(assembly.meetings, partial(assembly.participants, ENTRIES_AT_ONCE), now, summary, rejects)
 
 
@@ -150,7 +152,7 @@ def _domains(columns: Columns, domain: str) -> pa.Array:
 
 
 def _by_division(
-    pieces: Pieces, reading: Reading, rules: Rules, as_of: Ms | None, domain: str, report: Progress
+    pieces: Pieces, tables: EventTables, rules: Rules, as_of: Ms | None, domain: str, report: Progress
 ) -> Sessions:
     """Return the sessions of events that do not fit into memory at once."""
     divisions = Divisions(domain)
@@ -170,8 +172,8 @@ def _by_division(
         report(0.5 + 0.3 * (number + 1) / DIVISIONS, "working out")
     assembly = Assembly(parts, dictionaries)
     extent = _Extent(divisions.rows, divisions.first_at, divisions.last_at)
-    summary = _summary([part.result for part in parts], dictionaries, extent, reading)
-    rejects = reading.rejects if reading.rejected else None
+    summary = _summary([part.result for part in parts], dictionaries, extent, tables)
+    rejects = tables.rejects if tables.rejected else None
 
     def participants() -> Iterator[pa.Table]:
         # This refers to the divisions, whose files are deleted with them.
@@ -189,7 +191,7 @@ class _Extent(NamedTuple):
 
 
 def _summary(
-    results: Sequence[Result], dictionaries: Dictionaries, extent: _Extent, reading: Reading
+    results: Sequence[Result], dictionaries: Dictionaries, extent: _Extent, tables: EventTables
 ) -> Summary:
     by_room = np.zeros(len(dictionaries.rooms), np.int64)
     for result in results:
@@ -217,7 +219,7 @@ def _summary(
         overturned=counters[OVERRIDDEN],
         ends_of_nobody=counters[ENDS_OF_EMPTY_ROOMS],
         after_as_of=sum(result.after_as_of for result in results),
-        rejected=reading.rejected,
+        rejected=tables.rejected,
     )
 
 

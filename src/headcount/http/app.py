@@ -15,12 +15,12 @@ from starlette.routing import Route
 
 from headcount.http import openapi, openapi_page
 from headcount.http.auth import Authenticator
-from headcount.http.context import Reading
+from headcount.http.context import QueryContext
 from headcount.http.cursors import Cursors
 from headcount.http.errors import HANDLERS
 from headcount.http.middleware import Middleware
 from headcount.http.operations import Operation
-from headcount.http.routes import events, inbound, reading, stream, webhooks
+from headcount.http.routes import events, inbound, queries, stream, webhooks
 from headcount.http.routes.events import Ingest
 from headcount.http.routes.inbound import InboundHandler
 from headcount.http.serializer import encode
@@ -29,7 +29,7 @@ from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.telemetry.metrics import Metrics
 
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
-    *reading.OPERATIONS,
+    *queries.OPERATIONS,
     events.POST_EVENTS,
     *events.OPERATIONS,
     inbound.INGEST,
@@ -49,7 +49,7 @@ class Parts:
     authenticator: Authenticator
     ingest: Ingest
     inbound: InboundHandler
-    reading: Reading
+    query_context: QueryContext
     webhook_endpoints: EndpointManager
     broadcaster: Broadcaster
     cursors: Cursors
@@ -71,7 +71,7 @@ def build(parts: Parts) -> Middleware:
     api = [
         *_guarded(authenticator, "ingest", events.routes(parts.ingest)),
         *parts.inbound.routes(),
-        *_guarded(authenticator, "read", reading.routes(parts.reading)),
+        *_guarded(authenticator, "read", queries.routes(parts.query_context)),
         *_guarded(authenticator, "admin", webhooks.routes(parts.webhook_endpoints)),
         *stream.routes(streaming),
     ]

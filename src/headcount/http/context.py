@@ -24,7 +24,7 @@ def _no_excluded_participants(*_: object) -> list[ExcludedParticipant]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class QueryContext:
     """The dependencies of operations that read.
 
     `now` is the clock (ms). `excluded_participants` lists participants who are excluded from meetings. Lists with more entries
@@ -49,7 +49,7 @@ class Reading:
 
 Answer = tuple[Body, dict[str, str]]
 """A body and headers."""
-Question = Callable[[Reading, str, Request], Answer]
+QueryHandler = Callable[[QueryContext, str, Request], Answer]
 """A handler that runs in a thread, with the domain of the key."""
 
 

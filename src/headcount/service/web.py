@@ -14,7 +14,7 @@ from headcount.dashboard.context import PageContext
 from headcount.engine.read_your_writes import ReadYourWrites
 from headcount.http.app import Parts, build
 from headcount.http.auth import Authenticator
-from headcount.http.context import Reading
+from headcount.http.context import QueryContext
 from headcount.http.cursors import Cursors
 from headcount.http.middleware import Middleware
 from headcount.http.rate_limit import RateLimiter
@@ -68,7 +68,7 @@ class Web:
                 authenticator=self.authenticator,
                 ingest=self._ingest(quota),
                 inbound=self._inbound(quota),
-                reading=Reading(
+                query_context=QueryContext(
                     core.store.meetings, core.store.usage, core.rules, core.clock.now, settings["granularity_s"],
                     core.store.sources.excluded_participants, settings["request_s"],
                 ),

@@ -53,19 +53,19 @@ def _no_check(_: EventTable) -> list[Problem]:
 
 def read(
     source: Source, *, skip_bad: bool = False, piece_rows: int = PIECE_ROWS, check: Check = _no_check
-) -> "Reading":
-    """Return a reading of events. With `skip_bad`, invalid rows are left out and collected in `rejects`.
+) -> "EventTables":
+    """Return the tables of events. With `skip_bad`, invalid rows are left out and collected in `rejects`.
 
-    `check` may find more rows invalid. A `Reading` is returned as it is. Raises `BadInput` for files that do
+    `check` may find more rows invalid. `EventTables` is returned as it is. Raises `BadInput` for files that do
     not exist or have no known format; for their content, as they are read.
     """
-    if isinstance(source, Reading):
+    if isinstance(source, EventTables):
         return source
     rejects = CollectInvalidRows() if skip_bad else RefuseInvalidRows()
-    return Reading(_blocks(source, piece_rows), rejects, piece_rows, check)
+    return EventTables(_blocks(source, piece_rows), rejects, piece_rows, check)
 
 
-class Reading:
+class EventTables:
     """Events that are read once, piece by piece.
 
     There is at least one piece, which may be empty. Pieces may differ in their optional columns.
@@ -106,7 +106,7 @@ class Reading:
     def _valid(self) -> Iterator[tuple[pa.Table, float]]:
         """Yield each block in canonical columns, without invalid rows, and the part that has been read by its end.
 
-        It yields nothing more once invalid rows make the reading fail.
+        It yields nothing more once invalid rows make it fail.
         """
         for block in self._blocks:
             checked = canonical(block.rows, block.origin.where)

@@ -38,7 +38,7 @@ _CODED = ("room", "domain", "participant_id", "user_id", "user_name", "source_se
 
 
 class Collector:
-    """Collects the pieces of a `Reading`. Columns that no piece has stay empty."""
+    """Collects the pieces of `EventTables`. Columns that no piece has stay empty."""
 
     def __init__(self) -> None:
         self._rows = 0

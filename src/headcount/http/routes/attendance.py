@@ -16,7 +16,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from headcount.http import params
-from headcount.http.context import Answer, Reading
+from headcount.http.context import Answer, QueryContext
 from headcount.http.errors import invalid, not_json
 from headcount.http.operations import operation
 from headcount.http.params import Param
@@ -170,24 +170,24 @@ class RosterQuery:
     "GET", "/meetings/{id}/attendance", "attendance", "Get the attendance list of a meeting", AttendanceList,
     tag="reading", params=(MEETING_ID, *_ROSTER_PARAMS), errors=(404,), headers=REPLACED,
 )  # fmt: skip
-def get_attendance(reading: Reading, domain: str, request: Request) -> Answer:
+def get_attendance(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return an entry for each person: a user, or a connection whose user is unknown.
 
     With `expected`, entries have a status, and expected users who never joined have an entry, too. Headcount extension.
     """
-    return _attendance(reading, domain, request, query_of_url(request.query_params))
+    return _attendance(context, domain, request, query_of_url(request.query_params))
 
 
 @operation(
     "POST", "/meetings/{id}/attendance", "attendance-of-roster", "Compare a meeting with a roster", AttendanceList,
     tag="reading", params=(MEETING_ID,), body=Roster, errors=(404, 408, 413, 415), headers=REPLACED,
 )  # fmt: skip
-def compare_attendance(reading: Reading, domain: str, request: Request) -> Answer:
+def compare_attendance(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return the attendance list for a roster in the body: for long rosters, and for names of expected users.
 
     The scope `read` is enough. Headcount extension.
     """
-    return _attendance(reading, domain, request, query_of_body(request.state.body))
+    return _attendance(context, domain, request, query_of_body(request.state.body))
 
 
 OPERATIONS: Final = (get_attendance, compare_attendance)
@@ -231,10 +231,10 @@ def query_of_body(body: bytes) -> RosterQuery:
     return replace(query_of_url(QueryParams(texts)), expected=expected)
 
 
-def _attendance(reading: Reading, domain: str, request: Request, query: RosterQuery) -> Answer:
-    row, headers = find_meeting(reading, domain, request)
-    entries = reading.meetings.entries([row])[row.id]
-    return encode(attendance_list(query, row, entries, reading.serializer())), headers
+def _attendance(context: QueryContext, domain: str, request: Request, query: RosterQuery) -> Answer:
+    row, headers = find_meeting(context, domain, request)
+    entries = context.meetings.entries([row])[row.id]
+    return encode(attendance_list(query, row, entries, context.serializer())), headers
 
 
 def attendance_list(

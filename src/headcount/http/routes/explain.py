@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from starlette.requests import Request
 
-from headcount.http.context import Answer, Reading
+from headcount.http.context import Answer, QueryContext
 from headcount.http.errors import invalid
 from headcount.http.operations import operation
 from headcount.http.routes.meetings import MEETING_ID, REPLACED, find_meeting
@@ -138,23 +138,23 @@ class Explanation(Meeting):
     "GET", "/meetings/{id}/explain", "explain", "Explain a meeting", Explanation,
     tag="reading", params=(MEETING_ID,), errors=(404,), headers=REPLACED,
 )  # fmt: skip
-def explain_meeting(reading: Reading, domain: str, request: Request) -> Answer:
+def explain_meeting(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return why the meeting started and ended, with the rule of each step and the events behind it.
 
     Stays that are too short, ignored events and corrections are steps, too. Headcount extension.
     """
-    row, headers = find_meeting(reading, domain, request)
-    return encode(_explanation(reading, row)), headers
+    row, headers = find_meeting(context, domain, request)
+    return encode(_explanation(context, row)), headers
 
 
 OPERATIONS: Final = (explain_meeting,)
 
 
-def _explanation(reading: Reading, row: MeetingRow) -> Explanation:
+def _explanation(context: QueryContext, row: MeetingRow) -> Explanation:
     """Return the explanation of a meeting. Raise `ApiError` 400 if it has too many events."""
-    serializer = reading.serializer()
+    serializer = context.serializer()
     found = explanations.explain_meeting(
-        reading.meetings, reading.excluded_participants, row, serializer.now, reading.rules
+        context.meetings, context.excluded_participants, row, serializer.now, context.rules
     )
     if found is None:
         raise invalid(

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from headcount.http.context import Answer, Reading
+from headcount.http.context import Answer, QueryContext
 from headcount.http.operations import operation
 from headcount.http.schemas import QuarantinedRoom, QuarantinedRooms
 from headcount.http.serializer import encode, rfc3339
@@ -18,12 +18,12 @@ _MAX_ROOMS: Final = 1_000
 @operation(
     "GET", "/health/rooms", "listQuarantinedRooms", "List quarantined rooms", QuarantinedRooms, tag="reading"
 )
-def list_quarantined_rooms(reading: Reading, domain: str, _: Request) -> Answer:
+def list_quarantined_rooms(context: QueryContext, domain: str, _: Request) -> Answer:
     """Return the rooms whose events could not be processed, at most 1,000.
 
     Their events are stored, and other rooms are not affected. Headcount tries again at `retry_at`. Headcount extension.
     """
-    rows = reading.meetings.quarantined_rooms(domain, _MAX_ROOMS)
+    rows = context.meetings.quarantined_rooms(domain, _MAX_ROOMS)
     rooms = [
         QuarantinedRoom(row.room, row.reason or "", rfc3339(row.since), row.attempts, rfc3339(row.retry))
         for row in rows

@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from headcount.http import params
-from headcount.http.context import Answer, Reading, name_in_path
+from headcount.http.context import Answer, QueryContext, name_in_path
 from headcount.http.errors import invalid, not_found
 from headcount.http.large_answers import spool
 from headcount.http.operations import operation
@@ -113,17 +113,17 @@ _MEETING_FILTERS: Final[tuple[Param[Any, Any], ...]] = (
 
 
 @operation("GET", "/meetings", "meetings", "List meetings", Meetings, tag="reading", params=_MEETING_FILTERS)
-def list_meetings(reading: Reading, domain: str, request: Request) -> Answer:
+def list_meetings(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return a page of the meetings that match the filters, newest first. `total_count` is the number of all of them."""
     query = request.query_params
-    serializer = reading.serializer()
+    serializer = context.serializer()
     filters = _filter(query, serializer)
-    page = _page(reading, domain, query)
+    page = _page(context, domain, query)
     if NO_PARTICIPANTS.get(query):
-        total, rows = reading.meetings.page_with_total(domain, filters, page, serializer.now)
+        total, rows = context.meetings.page_with_total(domain, filters, page, serializer.now)
         return encode(Meetings(total, [serializer.meeting_with_participants(row, None) for row in rows])), {}
-    with reading.meetings.page_with_participants(
-        domain, filters, page, serializer.now, reading.few_entries
+    with context.meetings.page_with_participants(
+        domain, filters, page, serializer.now, context.few_entries
     ) as listed:
         entries = listed.entries
         if entries is None:
@@ -143,49 +143,49 @@ def list_meetings(reading: Reading, domain: str, request: Request) -> Answer:
     "GET", "/meetings/{id}", "meeting", "Get a meeting", Meeting,
     tag="reading", params=(MEETING_ID,), errors=(404,), headers=REPLACED,
 )  # fmt: skip
-def get_meeting(reading: Reading, domain: str, request: Request) -> Answer:
+def get_meeting(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return a meeting without its participants."""
-    row, headers = find_meeting(reading, domain, request)
-    return encode(reading.serializer().meeting(row)), headers
+    row, headers = find_meeting(context, domain, request)
+    return encode(context.serializer().meeting(row)), headers
 
 
 @operation(
     "GET", "/meetings/{id}/participants", "participants", "List the participants of a meeting", Participants,
     tag="reading", params=(MEETING_ID, LIMIT, JOINED_AFTER, JOINED_BEFORE), errors=(404,), headers=REPLACED,
 )  # fmt: skip
-def list_participants(reading: Reading, domain: str, request: Request) -> Answer:
+def list_participants(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return a page of the participants, by `join_time`. The answer is 404 when there are no more."""
     query = request.query_params
     after, before = JOINED_AFTER.get(query), JOINED_BEFORE.get(query)
     limit = LIMIT.get(query)
     if after is not None and before is not None:
         raise invalid('"joined_after" and "joined_before" cannot be combined: leave one of them out')
-    row, headers = find_meeting(reading, domain, request)
-    entries = reading.meetings.participants(row, limit, after=after, before=before)
+    row, headers = find_meeting(context, domain, request)
+    entries = context.meetings.participants(row, limit, after=after, before=before)
     if entries is None:
         name, who = ("joined_after", after) if before is None else ("joined_before", before)
         raise invalid(f'"{name}" must be a participant_id of this meeting [Received {name}="{who}"]')
     if not entries:
         raise not_found("no more participants: nobody else was in this meeting")
-    return encode(Participants(reading.serializer().participants(entries))), headers
+    return encode(Participants(context.serializer().participants(entries))), headers
 
 
 @operation(
     "GET", "/users/{user:name}/meetings", "user-meetings", "List the meetings of a user", UserMeetings,
     tag="reading", params=(USER, *(param for param in _MEETING_FILTERS if param is not USER_ID)),
 )  # fmt: skip
-def list_user_meetings(reading: Reading, domain: str, request: Request) -> Answer:
+def list_user_meetings(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return a page of the meetings that a user took part in.
 
     Each meeting has the user's part in `attended`: their first join, last leave and total time, over all their
     connections. Headcount extension.
     """
     query = request.query_params
-    serializer = reading.serializer()
+    serializer = context.serializer()
     filters = replace(_filter(query, serializer), user_id=name_in_path(request, "user", "the id of a user"))
-    page = _page(reading, domain, query)
-    few_entries = 0 if NO_PARTICIPANTS.get(query) else reading.few_entries
-    with reading.meetings.page_with_participants(
+    page = _page(context, domain, query)
+    few_entries = 0 if NO_PARTICIPANTS.get(query) else context.few_entries
+    with context.meetings.page_with_participants(
         domain, filters, page, serializer.now, few_entries
     ) as listed:
         entries, own = listed.entries, listed.user_entries
@@ -208,7 +208,7 @@ def list_user_meetings(reading: Reading, domain: str, request: Request) -> Answe
 OPERATIONS: Final = (list_meetings, get_meeting, list_participants, list_user_meetings)
 
 
-def find_meeting(reading: Reading, domain: str, request: Request) -> tuple[MeetingRow, dict[str, str]]:
+def find_meeting(context: QueryContext, domain: str, request: Request) -> tuple[MeetingRow, dict[str, str]]:
     """Return the meeting with the id in the path, or the one that replaced it and its `Content-Location` (R16).
 
     Raise `ApiError` 404 if there is neither.
@@ -216,13 +216,13 @@ def find_meeting(reading: Reading, domain: str, request: Request) -> tuple[Meeti
     meeting_id: str = request.path_params["id"]
     if "\0" in meeting_id:
         raise not_found("there is no meeting with this id")
-    found = reading.meetings.meeting(domain, meeting_id)
+    found = context.meetings.meeting(domain, meeting_id)
     if found is not None:
         return found, {}
-    replaced = reading.meetings.superseded(domain, meeting_id)
+    replaced = context.meetings.superseded(domain, meeting_id)
     if replaced is None:
         raise not_found(f"there is no meeting {meeting_id[:50]}")
-    successor = reading.meetings.meeting_at(domain, replaced.room, replaced.start)
+    successor = context.meetings.meeting_at(domain, replaced.room, replaced.start)
     if successor is None:
         raise not_found(
             f"a correction withdrew the meeting {meeting_id} at {rfc3339(replaced.superseded)}:"
@@ -251,7 +251,7 @@ def _filter(query: Query, serializer: Serializer) -> MeetingFilter:
     )
 
 
-def _page(reading: Reading, domain: str, query: Query) -> Page:
+def _page(context: QueryContext, domain: str, query: Query) -> Page:
     limit = LIMIT.get(query)
     ascending = ORDER.get(query) == "asc"
     after, before = STARTING_AFTER.get(query), ENDING_BEFORE.get(query)
@@ -261,19 +261,19 @@ def _page(reading: Reading, domain: str, query: Query) -> Page:
         return Page(limit, oldest=True, ascending=ascending)
     return Page(
         limit,
-        after=_cursor(reading, domain, "starting_after", after),
-        before=_cursor(reading, domain, "ending_before", before),
+        after=_cursor(context, domain, "starting_after", after),
+        before=_cursor(context, domain, "ending_before", before),
         ascending=ascending,
     )
 
 
 def _cursor(
-    reading: Reading, domain: str, name: str, meeting_id: str | None
+    context: QueryContext, domain: str, name: str, meeting_id: str | None
 ) -> MeetingRow | SupersededMeeting | None:
     """Return the place of a meeting in the list. A meeting that a correction replaced keeps its place."""
     if meeting_id is None:
         return None
-    meetings = reading.meetings
+    meetings = context.meetings
     found = meetings.meeting(domain, meeting_id) or meetings.superseded(domain, meeting_id)
     if found is None:
         raise invalid(f'"{name}" must be the id of a meeting [Received {name}="{meeting_id[:50]}"]')

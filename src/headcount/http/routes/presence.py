@@ -9,7 +9,7 @@ from typing import Final
 from starlette.requests import Request
 
 from headcount.http import params
-from headcount.http.context import Answer, Reading, name_in_path
+from headcount.http.context import Answer, QueryContext, name_in_path
 from headcount.http.errors import invalid
 from headcount.http.large_answers import spool
 from headcount.http.operations import operation
@@ -34,10 +34,10 @@ TO: Final = Param(
     "GET", "/presence", "presence", "List present participants by room", dict[str, list[PresentParticipant]],
     tag="reading",
 )  # fmt: skip
-def get_presence(reading: Reading, domain: str, _: Request) -> Answer:
+def get_presence(context: QueryContext, domain: str, _: Request) -> Answer:
     """Return the participants who are in rooms now, by room. An empty room has no key."""
-    serializer = reading.serializer()
-    with reading.meetings.presence_pages(domain, reading.few_entries) as (pages, ids):
+    serializer = context.serializer()
+    with context.meetings.presence_pages(domain, context.few_entries) as (pages, ids):
         return spool(presence_in_chunks(serializer.present(page, ids) for page in pages)), {}
 
 
@@ -45,7 +45,7 @@ def get_presence(reading: Reading, domain: str, _: Request) -> Answer:
     "GET", "/rooms/{room:name}/presence", "room-presence", "List the present participants of a room", RoomPresence,
     tag="reading", params=(ROOM, LIMIT, USER_ID, USER_NAME),
 )  # fmt: skip
-def get_room_presence(reading: Reading, domain: str, request: Request) -> Answer:
+def get_room_presence(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return the participants who are in a room now.
 
     `total_count` is the number of those that match `userId` and `userName`, whatever the limit. An unknown room is
@@ -54,11 +54,11 @@ def get_room_presence(reading: Reading, domain: str, request: Request) -> Answer
     query = request.query_params
     limit = LIMIT.get(query)
     user_id, user_name = USER_ID.get(query), USER_NAME.get(query)
-    people, ids = reading.meetings.presence(domain, _room(request))
+    people, ids = context.meetings.presence(domain, _room(request))
     matching = [
         person for person in people if user_id in (None, person[3]) and user_name in (None, person[4])
     ]
-    data = reading.serializer().present(matching[:limit], ids)
+    data = context.serializer().present(matching[:limit], ids)
     return encode(RoomPresence(len(matching), data)), {}
 
 
@@ -66,7 +66,7 @@ def get_room_presence(reading: Reading, domain: str, request: Request) -> Answer
     "GET", "/rooms/{room:name}/at", "room-at", "List the participants of a room at a moment", PastPresence,
     tag="reading", params=(ROOM, TIME, FROM, TO),
 )  # fmt: skip
-def get_past_presence(reading: Reading, domain: str, request: Request) -> Answer:
+def get_past_presence(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return the participants who were in a room at `time`.
 
     With `from` and `to` instead: all who were in the room for some of that period. A time in the future means now.
@@ -74,11 +74,11 @@ def get_past_presence(reading: Reading, domain: str, request: Request) -> Answer
     """
     query = request.query_params
     at, start, end = TIME.get(query), FROM.get(query), TO.get(query)
-    serializer = reading.serializer()
+    serializer = context.serializer()
     room = _room(request)
     if start is None and end is None:
         at = _past(serializer.now if at is None else at, serializer.now)
-        stays = reading.meetings.stays_between(domain, room, at, at + 1)
+        stays = context.meetings.stays_between(domain, room, at, at + 1)
         return encode(_past_presence(serializer, room, stays, time=rfc3339(at))), {}
     if at is not None:
         raise invalid('"time" cannot be combined with "from" and "to": use either a moment or a period')
@@ -87,7 +87,7 @@ def get_past_presence(reading: Reading, domain: str, request: Request) -> Answer
     if end is not None and end <= start:
         raise invalid('"to" must be later than "from"')
     start, end = _past(start, serializer.now), _past(serializer.now if end is None else end, serializer.now)
-    stays = reading.meetings.stays_between(domain, room, start, end)
+    stays = context.meetings.stays_between(domain, room, start, end)
     return encode(_past_presence(serializer, room, stays, from_=rfc3339(start), to=rfc3339(end))), {}
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 from starlette.requests import Request
 
 from headcount.http import params
-from headcount.http.context import Answer, Reading
+from headcount.http.context import Answer, QueryContext
 from headcount.http.errors import invalid
 from headcount.http.operations import operation
 from headcount.http.params import Param, one_of
@@ -175,22 +175,22 @@ class _Window:
     "GET", "/usage", "usage", "Get usage", Usage, UsageByRoom,
     tag="reading", params=(FROM, TO, USAGE_GROUP, TIMEZONE, ROOM),
 )  # fmt: skip
-def get_usage(reading: Reading, domain: str, request: Request) -> Answer:
+def get_usage(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return started meetings, participant time and peak participants, by hour, day or month of a time zone, or by room.
 
     Headcount extension.
     """
     query = request.query_params
-    now, group = reading.now(), USAGE_GROUP.get(query)
+    now, group = context.now(), USAGE_GROUP.get(query)
     room = ROOM.get(query)
     window = _window(query, group, now)
     first, end = window.first_quarter, window.end_quarter
     if group == "room":
-        rooms, quarters = reading.usage.by_room(domain, room, first, end, now)
+        rooms, quarters = context.usage.by_room(domain, room, first, end, now)
         totals = _totals(total_of(window.edges, quarters))
         by_room = [_room_usage(used) for used in rooms[:_MAX_ROOMS]]
         return encode(UsageByRoom(*window.heading(group), totals, len(rooms), by_room)), {}
-    quarters = reading.usage.by_quarter(domain, room, first, end, now)
+    quarters = context.usage.by_quarter(domain, room, first, end, now)
     totals = _totals(total_of(window.edges, quarters))
     buckets = [_usage_bucket(total, window.zone) for total in buckets_of(window.edges, quarters)]
     return encode(Usage(*window.heading(group), totals, len(buckets), buckets)), {}
@@ -200,16 +200,16 @@ def get_usage(reading: Reading, domain: str, request: Request) -> Answer:
     "GET", "/concurrency", "concurrency", "Get concurrent participants", Concurrency,
     tag="reading", params=(FROM, TO, CONCURRENCY_GROUP, TIMEZONE, ROOM),
 )  # fmt: skip
-def get_concurrency(reading: Reading, domain: str, request: Request) -> Answer:
+def get_concurrency(context: QueryContext, domain: str, request: Request) -> Answer:
     """Return the peak number of participants, its time, and the average, by hour or day of a time zone.
 
     Headcount extension.
     """
     query = request.query_params
-    now, group = reading.now(), CONCURRENCY_GROUP.get(query)
+    now, group = context.now(), CONCURRENCY_GROUP.get(query)
     window = _window(query, group, now)
     room = ROOM.get(query)
-    quarters = reading.usage.by_quarter(domain, room, window.first_quarter, window.end_quarter, now)
+    quarters = context.usage.by_quarter(domain, room, window.first_quarter, window.end_quarter, now)
     data = [_concurrency_bucket(total, window.zone, now) for total in buckets_of(window.edges, quarters)]
     total = total_of(window.edges, quarters)
     totals = ConcurrencyTotals(

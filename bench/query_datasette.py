@@ -1,8 +1,8 @@
 """Meetings over HTTP: ours, and Datasette beside it on the same SQLite file.
 
-    python bench/reading_datasette.py [--seconds 4] [--runs 2] [--bar 5]
+    python bench/query_datasette.py [--seconds 4] [--runs 2] [--bar 5]
 
-The store is that of `reading_api.py`. Both are asked for the newest hundred meetings, with those who took part and
+The store is that of `query_api.py`. Both are asked for the newest hundred meetings, with those who took part and
 how many meetings there are; and for the meetings alone. Datasette is given the SQL for that, and our tallies for
 the number. Each is one process, asked by eight connections; they take turns, and the best run of each counts.
 Both must return the same meetings and as many people, or the exit code is 1. Datasette has an
@@ -22,7 +22,7 @@ import uvloop
 
 from ingest_api import HERE, Server, free_port, headcount, running
 from load import Requests, drive
-from reading_api import DATA, PAST, store_with
+from query_api import DATA, PAST, store_with
 
 PYTHON = DATA / "datasette" / "bin" / "python"
 PAGE = f"""

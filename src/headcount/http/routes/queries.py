@@ -12,12 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headcount.http.body import read_bytes, require_text
-from headcount.http.context import Question, Reading, domain_of
+from headcount.http.context import QueryContext, QueryHandler, domain_of
 from headcount.http.large_answers import QueryLimiter
 from headcount.http.operations import Handler, Operation, routes_of
 from headcount.http.routes import attendance, explain, health, meetings, presence, usage
 
-OPERATIONS: Final[tuple[Operation[Question], ...]] = tuple(
+OPERATIONS: Final[tuple[Operation[QueryHandler], ...]] = tuple(
     chain.from_iterable(
         module.OPERATIONS for module in (meetings, explain, attendance, usage, presence, health)
     )
@@ -26,16 +26,16 @@ _MAX_BODY_BYTES: Final = 2_097_152
 _BODY_TIMEOUT_S: Final = 30
 
 
-def routes(reading: Reading) -> list[Route]:
+def routes(context: QueryContext) -> list[Route]:
     """Return the routes of all operations that read."""
-    limiter = QueryLimiter(reading.timeout_s)
+    limiter = QueryLimiter(context.timeout_s)
 
-    def bind(operation: Operation[Question]) -> Handler:
+    def bind(operation: Operation[QueryHandler]) -> Handler:
         async def handle(request: Request) -> Response:
             if operation.bodies:
                 request.state.body = await _read_body(request)
             domain = domain_of(request)
-            return await limiter.answer(domain, partial(operation.handler, reading, domain, request))
+            return await limiter.answer(domain, partial(operation.handler, context, domain, request))
 
         return handle
 

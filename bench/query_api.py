@@ -1,6 +1,6 @@
 """How fast the API answers: a million meetings with five million stays, and 10,000 rooms where 50,000 are in.
 
-    python bench/reading_api.py [--meetings N] [--again]
+    python bench/query_api.py [--meetings N] [--again]
 
 The store is made once, with the store's own statements, in bench/data.
 """
@@ -20,9 +20,9 @@ import httpx2
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from headcount.http.context import Reading
+from headcount.http.context import QueryContext
 from headcount.http.errors import HANDLERS
-from headcount.http.routes.reading import routes
+from headcount.http.routes.queries import routes
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.store.meeting_lists import MeetingFilter, Page
@@ -125,8 +125,8 @@ async def p50(client: httpx2.AsyncClient, url: str, times: int = 50) -> tuple[fl
 
 
 async def measure(store: Store, pages: int) -> None:
-    reading = Reading(store.meetings, store.usage, Rules(), lambda: NOW)
-    app = Starlette(routes=routes(reading), exception_handlers=HANDLERS)
+    context = QueryContext(store.meetings, store.usage, Rules(), lambda: NOW)
+    app = Starlette(routes=routes(context), exception_handlers=HANDLERS)
     past, live = (
         httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, domain)), base_url="http://bench")
         for domain in (PAST, LIVE)
