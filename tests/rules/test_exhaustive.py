@@ -61,7 +61,7 @@ def events_of(stays, room="room", scale=unchanged):
     ]
 
 
-@pytest.mark.parametrize("many", [1, 2])
+@pytest.mark.parametrize("count", [1, 2])
 def test_all_agree_with_the_oracle_on_one_or_two_stays(count):
     assert_all_agree(rooms_of(count))
 
