@@ -37,7 +37,7 @@ class Service:
     """`headcount serve` with one source, which receives what the proxy forwards."""
 
     def __init__(self, folder, kind, *flags, **settings):
-        self.running = Running(folder, reads_per_5s=0, **settings)
+        self.running = Running(folder, **settings)
         store = ("--database", self.running.database)
         headcount("migrate", *store)
         self.key = self.running.make_key("default", "admin")

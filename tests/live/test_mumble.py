@@ -27,7 +27,7 @@ def mumble(tmp_path_factory):
 
 @pytest.fixture
 def service(tmp_path):
-    service = Running(tmp_path, min_stay_s=0, reads_per_5s=0)
+    service = Running(tmp_path, min_stay_s=0)
     service.start()
     yield service
     service.stop()

@@ -18,7 +18,6 @@ def service(tmp_path_factory):
     """A service in which a meeting starts after three seconds and not after thirty."""
     running = Running(
         tmp_path_factory.mktemp("dashboard"),
-        reads_per_5s=0,
         min_stay_s=1,
         start_alone_s=3,
         timezone="Europe/Berlin",

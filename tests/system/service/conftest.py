@@ -6,7 +6,7 @@ from support.running_service import Running
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """A service without rate limits."""
-    running = Running(tmp_path_factory.mktemp("service"), reads_per_5s=0, events_per_5s=0)
+    running = Running(tmp_path_factory.mktemp("service"), events_per_5s=0)
     running.start()
     yield running
     running.stop()

@@ -150,7 +150,7 @@ def test_no_host_header_causes_an_error(service, host, path):
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def both(request, tmp_path_factory):
     database = request.getfixturevalue("postgres").database() if request.param == "postgres" else None
-    running = Running(tmp_path_factory.mktemp("both"), database, reads_per_5s=0).start()
+    running = Running(tmp_path_factory.mktemp("both"), database).start()
     yield running
     running.stop()
 

@@ -8,9 +8,7 @@ from support.waiting import wait_until
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    running = Running(
-        tmp_path_factory.mktemp("shares"), reads_per_5s=0, max_open_rooms=5, min_stay_s=1
-    ).start()
+    running = Running(tmp_path_factory.mktemp("shares"), max_open_rooms=5, min_stay_s=1).start()
     yield running
     running.stop()
 

@@ -12,7 +12,7 @@ from support.waiting import wait_until
 
 def test_no_acknowledged_event_is_lost_or_doubled_when_the_process_is_killed_or_its_store_restored(tmp_path):
     """`make crash-test` does the same more often."""
-    service = Running(tmp_path, reads_per_5s=0, events_per_5s=0).start()
+    service = Running(tmp_path, events_per_5s=0).start()
     crashes = Crashes(service)
     crashes.kill(10)
     crashes.restore()

@@ -47,7 +47,7 @@ def now():
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, postgres):
     running = Running(
-        tmp_path_factory.mktemp("limits"), postgres.database(), reads_per_5s=0, events_per_5s=0, domain=largest(DOMAIN_BYTES)
+        tmp_path_factory.mktemp("limits"), postgres.database(), events_per_5s=0, domain=largest(DOMAIN_BYTES)
     )  # fmt: skip
     running.start()
     yield running

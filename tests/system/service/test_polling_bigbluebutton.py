@@ -70,7 +70,7 @@ def bbb():
 
 @pytest.fixture
 def service(tmp_path):
-    running = Running(tmp_path, min_stay_s=0, reads_per_5s=0)
+    running = Running(tmp_path, min_stay_s=0)
     running.start()
     yield running
     running.stop()

@@ -13,7 +13,7 @@ from support.waiting import wait_until
 @contextmanager
 def serving(folder):
     folder.mkdir()
-    running = Running(folder, min_stay_s=0, reads_per_5s=0)
+    running = Running(folder, min_stay_s=0)
     running.start()
     yield running
     running.stop()

@@ -59,7 +59,7 @@ def galene():
 
 @pytest.fixture
 def service(tmp_path):
-    running = Running(tmp_path, min_stay_s=0, reads_per_5s=0)
+    running = Running(tmp_path, min_stay_s=0)
     running.start()
     yield running
     running.stop()

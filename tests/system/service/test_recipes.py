@@ -72,7 +72,7 @@ def forward(service, path, headers, body):
 
 def test_a_mediasoup_application_reports_its_participants(node, tmp_path):
     """Its first requests are refused; it sends them again, in order."""
-    service = Running(tmp_path, min_stay_s=0, reads_per_5s=0)
+    service = Running(tmp_path, min_stay_s=0)
     service.start()
     (tmp_path / "headcount.mjs").write_text(code("mediasoup.md", "js"))
     (tmp_path / "story.mjs").write_text(STORY)

@@ -26,7 +26,7 @@ def three(tmp_path, url):
     for number in range(3):
         folder = tmp_path / str(number)
         folder.mkdir()
-        services.append(Running(folder, url, reads_per_5s=0, events_per_5s=0).start())
+        services.append(Running(folder, url, events_per_5s=0).start())
     for service in services:
         service.key = services[0].key
     yield services

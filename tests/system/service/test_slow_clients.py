@@ -19,7 +19,7 @@ HEAD = b"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\ncont
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    running = Running(tmp_path_factory.mktemp("slow"), request_s=REQUEST_S, reads_per_5s=0).start()
+    running = Running(tmp_path_factory.mktemp("slow"), request_s=REQUEST_S).start()
     yield running
     running.stop()
 

@@ -20,7 +20,7 @@ from support.waiting import wait_until
 def service(tmp_path_factory):
     """A service that sends a comment every second."""
     every_second = {"headcount.outbound.broadcast.HEARTBEAT_S": 1.0}
-    running = Running(tmp_path_factory.mktemp("stream"), constants=every_second, reads_per_5s=0).start()
+    running = Running(tmp_path_factory.mktemp("stream"), constants=every_second).start()
     yield running
     running.stop()
 
@@ -92,7 +92,7 @@ def test_a_backlog_of_thousands_and_the_events_meanwhile_arrive_once_in_order(se
 
 
 def test_no_event_is_lost_or_doubled_when_the_process_is_killed(tmp_path):
-    service = Running(tmp_path, reads_per_5s=0).start()
+    service = Running(tmp_path).start()
     published, received, last = [], [], None
     stop = threading.Event()
     with closing(Outbox(service.database)) as outbox:
@@ -162,7 +162,7 @@ def test_event_ids_do_not_reveal_how_many_events_other_domains_have(service, out
 
 
 def test_a_domain_opens_no_more_streams_than_its_limit(tmp_path):
-    service = Running(tmp_path, reads_per_5s=0, max_streams_per_domain=3).start()
+    service = Running(tmp_path, max_streams_per_domain=3).start()
     key = service.make_key("elsewhere", "read")
     streams = [StreamReader(service) for _ in range(3)]
     with service.client() as client:
@@ -286,7 +286,7 @@ def test_a_revoked_key_ends_its_stream(service):
 
 
 def test_the_service_stops_however_many_streams_are_open(tmp_path):
-    service = Running(tmp_path, reads_per_5s=0).start()
+    service = Running(tmp_path).start()
     streams = [StreamReader(service) for _ in range(20)]
     silent = [SilentClient(service) for _ in range(5)]
     wait_until(lambda: metric(service, "headcount_streams_open") == 25)

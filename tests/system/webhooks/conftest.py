@@ -8,7 +8,7 @@ from support.webhook_receivers import receiving
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """The real service without rate limits."""
-    running = Running(tmp_path_factory.mktemp("webhooks"), reads_per_5s=0, webhook_networks="127.0.0.0/8")
+    running = Running(tmp_path_factory.mktemp("webhooks"), webhook_networks="127.0.0.0/8")
     running.start()
     yield running
     running.stop()

@@ -12,7 +12,7 @@ KEY = re.compile(r"hc_[A-Za-z0-9_-]{32}")
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    running = Running(tmp_path_factory.mktemp("settings"), reads_per_5s=0, min_stay_s=12)
+    running = Running(tmp_path_factory.mktemp("settings"), min_stay_s=12)
     running.start()
     yield running
     running.stop()

@@ -22,7 +22,7 @@ DAY_S = 86_400
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    running = Running(tmp_path_factory.mktemp("shares"), reads_per_5s=0, events_per_5s=0)
+    running = Running(tmp_path_factory.mktemp("shares"), events_per_5s=0)
     running.start()
     yield running
     running.stop()
