@@ -28,7 +28,7 @@ from headcount.batch.passes.layout import (
     SHORT_STAYS,
 )
 from headcount.batch.passes.parallel import Result, run_passes
-from headcount.batch.passes.spill import DIVISIONS, Divisions, Spilled
+from headcount.batch.passes.spill import Divisions, Spilled
 from headcount.batch.passes.tables import Assembly, Dictionaries, InMemory
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.kernel.events import Ms
@@ -163,13 +163,14 @@ def _by_division(
     dictionaries, rank, sessions = divisions.dictionaries()
     parts = []
     read_back = (
-        (number, divisions.columns(number, dictionaries, rank, sessions)) for number in range(DIVISIONS)
+        (number, divisions.columns(number, dictionaries, rank, sessions))
+        for number in range(len(divisions.files))
     )
     for number, columns in ahead(read_back):
         if columns is not None:
             result = run_passes(columns, rules, now)
             parts.append(Spilled(result, columns, divisions.entry_files[number]))
-        report(0.5 + 0.3 * (number + 1) / DIVISIONS, "working out")
+        report(0.5 + 0.3 * (number + 1) / len(divisions.files), "working out")
     assembly = Assembly(parts, dictionaries)
     extent = _Extent(divisions.rows, divisions.first_at, divisions.last_at)
     summary = _summary([part.result for part in parts], dictionaries, extent, tables)
