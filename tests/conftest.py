@@ -3,7 +3,6 @@
 import functools
 import os
 import subprocess
-from hashlib import md5
 from pathlib import Path
 
 import httpcore2
@@ -34,14 +33,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what needs a process, and mix files whose tests wait with files whose tests compute.
-
-    Tests outside of the folders and fixtures that imply a process mark themselves. The order of files is the same in every
-    worker and run; tests of one file stay together, for the fixtures that they share.
-    """
-    items.sort(
-        key=lambda item: md5(str(item.path.relative_to(TESTS)).encode(), usedforsecurity=False).digest()
-    )
+    """Mark what needs a process. Tests outside of the folders and fixtures that imply one mark themselves."""
     for item in items:
         if _is_below(item, "system", "live") or "postgres" in (*item.fixturenames, *_parameters(item)):
             item.add_marker("process")
