@@ -1,6 +1,7 @@
 """The layout of the source tree: every package has its place in the layers and its folder of tests, and no imports form a cycle."""
 
 import ast
+import re
 import tomllib
 from graphlib import TopologicalSorter
 
@@ -59,3 +60,18 @@ def test_every_package_has_its_folder_of_tests():
 def test_no_imports_form_a_cycle():
     graph = {name_of(path): set(imported_by(path)) - {name_of(path)} for path in MODULES}
     list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the modules
+
+
+def test_every_module_that_the_docs_name_exists():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    named = {
+        (page.name, path)
+        for page in pages
+        if page.name != "CHANGELOG.md"  # its older entries name what was there at the time
+        for path in re.findall(r"`((?:src/headcount/)?[a-z_]+/[a-z0-9_/]+\.py)`", page.read_text())
+    }
+    assert named
+    without = [
+        (page, path) for page, path in named if not any((base / path).exists() for base in (ROOT, SOURCE))
+    ]
+    assert sorted(without) == []

@@ -33,7 +33,7 @@ START = 12_345
 ABOUT = PendingNotification("d", "m", 50, "r", START)
 NOW = MeetingRow("d", "m", "r", START, None, 4)
 OVER = NOW._replace(end=67_890)
-TOLD = PublishedMeeting("d", "m", "r", START, None, 0, 0)
+PUBLISHED = PublishedMeeting("d", "m", "r", START, None, 0, 0)
 TOLD_OVER = PublishedMeeting("d", "m", "r", START, 67_890, 4, 3)
 WITHDRAWN = PublishedMeeting("d", "m", "r", START, START, 0, 0, 1)
 
@@ -154,27 +154,31 @@ def test_a_later_reason_replaces_an_earlier_one():
 
 
 def messages_for(seen, about=ABOUT, horizon=HORIZON):
-    told = publish(about, seen, horizon, CREATED)
-    return [(message.type, message.id) for message in told.messages], told.published, told.messages
+    publication = publish(about, seen, horizon, CREATED)
+    return (
+        [(message.type, message.id) for message in publication.messages],
+        publication.published,
+        publication.messages,
+    )
 
 
 def test_the_first_message_of_a_meeting_is_its_start():
     types, known, (message,) = messages_for(MeetingState(None, NOW, None, 0, False))
     assert types == [("meeting.started", "met-sta-m-12")]
-    assert known == TOLD
+    assert known == PUBLISHED
     assert message == NewMessage("d", "met-sta-m-12", "meeting.started", "r", START, CREATED, message.payload)
     assert payload_of(message) == {"id": "m", "start": START}
 
 
 def test_an_ongoing_meeting_is_announced_once():
-    types, known, _ = messages_for(MeetingState(TOLD, NOW._replace(max_participants=9), None, 7, False))
+    types, known, _ = messages_for(MeetingState(PUBLISHED, NOW._replace(max_participants=9), None, 7, False))
     assert types == []
-    assert known == TOLD
+    assert known == PUBLISHED
 
 
 @pytest.mark.parametrize(("reset", "because"), [(True, "R7 left alone"), (False, "R8 empty")])
 def test_an_end_message_has_size_and_reason(reset, because):
-    types, known, (message,) = messages_for(MeetingState(TOLD, OVER, None, 3, reset))
+    types, known, (message,) = messages_for(MeetingState(PUBLISHED, OVER, None, 3, reset))
     assert types == [("meeting.ended", "met-end-m-67")]
     assert known == TOLD_OVER
     assert (message.at, message.created, message.room, message.domain) == (67_890, CREATED, "r", "d")
@@ -191,7 +195,7 @@ def test_an_unannounced_ended_meeting_gets_start_and_end_messages():
 
 @pytest.mark.parametrize(("horizon", "ends"), [(67_889, False), (67_890, True)])
 def test_an_end_after_the_horizon_is_not_published(horizon, ends):
-    types, known, _ = messages_for(MeetingState(TOLD, OVER, None, 3, False), horizon=horizon)
+    types, known, _ = messages_for(MeetingState(PUBLISHED, OVER, None, 3, False), horizon=horizon)
     assert bool(types) is ends
     assert (known.end is not None) is ends
 
@@ -234,8 +238,10 @@ def test_an_update_with_a_reason_is_published_without_changed_numbers():
 
 
 def test_a_reason_alone_updates_no_ongoing_meeting():
-    types, known, _ = messages_for(MeetingState(TOLD, NOW, None, 3, False), ABOUT._replace(reason="R15 late"))
-    assert (types, known) == ([], TOLD)
+    types, known, _ = messages_for(
+        MeetingState(PUBLISHED, NOW, None, 3, False), ABOUT._replace(reason="R15 late")
+    )
+    assert (types, known) == ([], PUBLISHED)
 
 
 def test_an_unannounced_removed_meeting_gets_no_message():
@@ -255,7 +261,7 @@ def test_a_removed_meeting_is_withdrawn():
 @pytest.mark.parametrize(("end", "shown"), [(90_000, 90_000), (HORIZON, HORIZON), (HORIZON + 1, None)])
 def test_a_withdrawal_names_the_meeting_that_covers_its_start(end, shown):
     covering = MeetingRow("d", "n", "r", 5_000, end, 6)
-    _, _, (message,) = messages_for(MeetingState(TOLD, None, covering, 8, False))
+    _, _, (message,) = messages_for(MeetingState(PUBLISHED, None, covering, 8, False))
     assert payload_of(message)["after"] == {"id": "n", "start": 5_000, "end": shown, "max": 6, "people": 8}
 
 

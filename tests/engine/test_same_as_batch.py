@@ -30,7 +30,7 @@ def folder():
 
 
 def stored_meetings(folder, order, rules, as_of, ticks=(), restarts=(), **options):
-    """What the tables say of `order` at `as_of`, with the clock moved on and the engine started anew."""
+    """Return the meetings of `order` in the tables at `as_of`, with ticks and restarts of the engine."""
     stored = StoredEngine(folder, rules, **options)
     try:
         for number, event in enumerate(order):

@@ -16,7 +16,7 @@ def key(store):
 
 
 def invite(store, maker, name, secret):
-    """Whoever holds the session `maker` invites somebody, who signs in with `secret`."""
+    """Invite somebody from the session `maker`; they sign in with `secret`."""
     made_by = store.access_tokens.find_session(maker, T)
     store.access_tokens.create_link(
         "acme", Role.ADMIN, name, T, f"link-{secret}", key_id=made_by.key_id, parent=made_by.digest

@@ -30,7 +30,7 @@ from headcount.sources.compression import decompress
 from headcount.sources.signatures import check_token, encode_base64, required_header, with_headers
 
 ADDRESS_ALONE: Final = "address"
-"""Secret of a source without one: whoever has the address can send."""
+"""Secret of a source without one: anybody who has the address can send."""
 
 _PLUGIN_EVENT: Final = 64
 _CORE_EVENT: Final = 256
