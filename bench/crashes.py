@@ -3,7 +3,7 @@
     make crash-test                 (or python bench/crashes.py --kills 100 --restores 20)
 
 Four senders send events one by one, and send again what was not acknowledged. Between kills the store is backed up
-while the service runs, killed, restored in the way that docs/service.md describes, and served again. After each
+while the service runs, killed, restored in the way that docs/how-to/run-the-server.md describes, and served again. After each
 restore and at the end, the log must hold all that was acknowledged (before the backup, for a restored one), nothing
 twice, and nothing else, and SQLite and `rebuild --check` must find nothing wrong; else the exit code is 1.
 """

@@ -18,7 +18,7 @@ from support.running_service import COMPILED, headcount
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-FILES = (ROOT / "docs/files.md").read_text()
+FILES = (ROOT / "docs/reference/files.md").read_text()
 STAY = re.compile(r"([A-Z]) (\d+)–(\d+)")  # noqa: RUF001 - ranges are written with a dash
 OF_A_MACHINE = re.compile(
     r"(?<![\w.:])/(?:work|home|root|tmp|usr|opt|var|mnt|Users)/|\.\./\.\./|\.\./shared|localhost"
@@ -33,7 +33,7 @@ def name_of(page):
 
 
 def worked_examples():
-    text = (ROOT / "docs/rules.md").read_text()
+    text = (ROOT / "docs/reference/rules.md").read_text()
     return re.findall(r"^\| (\d+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
 
 
@@ -62,7 +62,7 @@ def test_there_are_thirteen_worked_examples():
 
 
 def test_every_rule_is_on_the_page_once():
-    numbers = re.findall(r"^\*\*(R\d+a?)\.\*\*", (ROOT / "docs/rules.md").read_text(), re.MULTILINE)
+    numbers = re.findall(r"^\*\*(R\d+a?)\.\*\*", (ROOT / "docs/reference/rules.md").read_text(), re.MULTILINE)
     assert numbers == ["R1", "R2", "R3", "R3a", *(f"R{number}" for number in range(4, 17))]
 
 
@@ -172,7 +172,8 @@ def test_every_option_is_documented(command):
         name for option in main.commands[command].params for name in option.opts if name.startswith("--")
     }
     pages = "".join(
-        (ROOT / "docs" / name).read_text() for name in ("files.md", "history.md", "service.md", "settings.md")
+        (ROOT / "docs" / name).read_text() for name in (
+            "reference/files.md", "how-to/import-history.md", "how-to/run-the-server.md", "reference/settings.md")
     )
     assert options - set(re.findall(r"--[a-z][a-z0-9-]*", pages)) == set()
 

@@ -1,4 +1,4 @@
-"""docs/api.md is true: its examples are answered as shown, and it lists every route and parameter."""
+"""docs/reference/rest-api.md is true: its examples are answered as shown, and it lists every route and parameter."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from support import ROOT
 from support.openapi import reading_document
 from support.stored import StoredEngine
 
-PAGE = (ROOT / "docs/api.md").read_text()
+PAGE = (ROOT / "docs/reference/rest-api.md").read_text()
 EXAMPLES = re.findall(r"```http\nGET /v1(\S+)\n```\n\n```json\n(.*?)```", PAGE, re.DOTALL)
 T0 = 1_767_225_600_000
 PATHS = reading_document()["paths"]

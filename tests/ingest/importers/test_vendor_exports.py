@@ -264,4 +264,4 @@ def test_options_that_contradict_each_other_are_refused(store, options, words):
 
 @pytest.mark.parametrize("kind", sorted(EXPORT_FORMATS.keys() - SOURCES.keys()))
 def test_every_export_format_is_documented(kind):
-    assert f"| `{kind}` |" in (ROOT / "docs/history.md").read_text()
+    assert f"| `{kind}` |" in (ROOT / "docs/how-to/import-history.md").read_text()

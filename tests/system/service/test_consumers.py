@@ -1,4 +1,4 @@
-"""The code of docs/consumers.md accepts genuine requests, refuses others, and reads the stream of a real service."""
+"""The code of docs/how-to/receive-webhooks.md accepts genuine requests, refuses others, and reads the stream of a real service."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from support import ROOT
 from support.stream_client import Outbox, StreamReader
 
-PAGE = (ROOT / "docs/consumers.md").read_text()
+PAGE = (ROOT / "docs/how-to/receive-webhooks.md").read_text()
 BLOCKS = re.findall(r"```(py|js)\n(.*?)```", PAGE, re.DOTALL)
 RECEIVERS = [(kind, code) for kind, code in BLOCKS if "receive(" in code]
 LISTENERS = [(kind, code) for kind, code in BLOCKS if "listen(" in code]

@@ -12,13 +12,13 @@ from support import ROOT
 from support.running_service import headcount
 
 DOCS = ROOT / "docs"
-SERVICE = (DOCS / "service.md").read_text()
+SERVICE = (DOCS / "how-to/run-the-server.md").read_text()
 
 
 @pytest.mark.parametrize("setting", TABLE, ids=lambda setting: setting.name)
 def test_every_setting_has_its_line(setting):
     line = f"| `{setting.name}` | `{setting.flag}` | `{setting.variable}` | `{setting.default}` | {setting.help} |"
-    assert line in (DOCS / "settings.md").read_text()
+    assert line in (DOCS / "reference/settings.md").read_text()
 
 
 def test_every_metric_is_described(service):
@@ -36,14 +36,14 @@ def test_every_metric_that_is_described_is_there(service):
 
 def test_every_route_is_described(service):
     paths = httpx.get(f"{service.url}/openapi.json", timeout=10).json()["paths"]
-    docs = SERVICE + (DOCS / "api.md").read_text()
+    docs = SERVICE + (DOCS / "reference/rest-api.md").read_text()
     for path in paths:
         assert path in docs or path.replace("{room}", "{name}") in docs, path
 
 
 @pytest.mark.parametrize("command", sorted(main.commands))
 def test_every_command_is_described(command):
-    docs = SERVICE + (DOCS / "files.md").read_text()
+    docs = SERVICE + (DOCS / "reference/files.md").read_text()
     assert f"headcount {command}" in docs or f"`{command} FILE`" in docs
 
 
