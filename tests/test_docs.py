@@ -172,8 +172,13 @@ def test_every_option_is_documented(command):
         name for option in main.commands[command].params for name in option.opts if name.startswith("--")
     }
     pages = "".join(
-        (ROOT / "docs" / name).read_text() for name in (
-            "reference/files.md", "how-to/import-history.md", "how-to/run-the-server.md", "reference/settings.md")
+        (ROOT / "docs" / name).read_text()
+        for name in (
+            "reference/files.md",
+            "how-to/import-history.md",
+            "how-to/run-the-server.md",
+            "reference/settings.md",
+        )
     )
     assert options - set(re.findall(r"--[a-z][a-z0-9-]*", pages)) == set()
 
