@@ -115,4 +115,4 @@ def test_the_next_timeout_is_that_of_the_earliest_join():
 
 
 def test_the_values_of_inferred_are_stable():
-    assert [how.value for how in Inferred] == ["snapshot", "timeout", "superseded"]
+    assert [how.value for how in Inferred] == ["snapshot", "timeout", "room_restarted"]

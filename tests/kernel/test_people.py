@@ -371,12 +371,12 @@ def test_a_stay_knows_whether_its_join_was_reported():
     [
         ([leave(5, inferred=Inferred.TIMEOUT)], LeftBy.TIMEOUT),
         ([leave(5, inferred=Inferred.TIMEOUT), leave(5, inferred=Inferred.SNAPSHOT)], LeftBy.SNAPSHOT),
-        ([end(5, inferred=Inferred.SUPERSEDED)], LeftBy.SUPERSEDED),
-        ([end(5, inferred=Inferred.SUPERSEDED), leave(5, inferred=Inferred.TIMEOUT)], LeftBy.TIMEOUT),
-        ([end(5, inferred=Inferred.SUPERSEDED), leave(5)], LeftBy.REPORTED),
+        ([end(5, inferred=Inferred.ROOM_RESTARTED)], LeftBy.ROOM_RESTARTED),
+        ([end(5, inferred=Inferred.ROOM_RESTARTED), leave(5, inferred=Inferred.TIMEOUT)], LeftBy.TIMEOUT),
+        ([end(5, inferred=Inferred.ROOM_RESTARTED), leave(5)], LeftBy.REPORTED),
         ([end(5), leave(5, inferred=Inferred.TIMEOUT)], LeftBy.ROOM_ENDED),
         ([end(5), leave(5)], LeftBy.REPORTED),
-        ([end(5), end(5, inferred=Inferred.SUPERSEDED)], LeftBy.ROOM_ENDED),
+        ([end(5), end(5, inferred=Inferred.ROOM_RESTARTED)], LeftBy.ROOM_ENDED),
     ],
 )
 def test_the_best_evidence_decides_how_a_stay_ended(simultaneous, left_by):
@@ -385,8 +385,8 @@ def test_the_best_evidence_decides_how_a_stay_ended(simultaneous, left_by):
 
 @pytest.mark.parametrize("others", [[join(5, **INFERRED)], [join(5)], [join(5), leave(5)]])
 def test_an_inferred_end_has_its_own_reason_if_the_inferred_leave_beside_it_is_outranked(others):
-    people = people_after(join(0), end(5, inferred=Inferred.SUPERSEDED), leave(5, **INFERRED), *others)
-    assert stays(people)[0] == Stay("a", 0, 5, LeftBy.SUPERSEDED)
+    people = people_after(join(0), end(5, inferred=Inferred.ROOM_RESTARTED), leave(5, **INFERRED), *others)
+    assert stays(people)[0] == Stay("a", 0, 5, LeftBy.ROOM_RESTARTED)
 
 
 def test_an_end_is_compared_with_the_session_of_the_stay_that_was_last_closed_by_inference():

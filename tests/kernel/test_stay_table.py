@@ -90,5 +90,5 @@ def test_the_values_of_left_by_are_stable():
         "room_ended",
         "snapshot",
         "timeout",
-        "superseded",
+        "room_restarted",
     ]

@@ -196,7 +196,7 @@ def test_stays_on_a_killed_server_end_when_it_starts_again(janus, proxy, headcou
     wait_until(lambda: len(events(proxy, "started")) > before, 20)
     up = events(proxy, "started")[-1]
     stays = [*stays_in(headcount, room), *stays_in(headcount, room, "audiobridge/")]
-    assert [stay[2:] for stay in stays] == [(int(up), "superseded")] * 4
+    assert [stay[2:] for stay in stays] == [(int(up), "room_restarted")] * 4
 
 
 def test_events_while_headcount_is_down_arrive_after_its_restart(proxy, headcount, join, room):

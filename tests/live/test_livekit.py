@@ -268,7 +268,7 @@ def test_stays_on_a_killed_server_end_when_the_room_starts_again(livekit, proxy,
     proxy.wait_for("participant_joined", "fallen", identity="ann")
     meeting = headcount.meetings("fallen")[0]
     restarted_at = int(started["room"]["creationTimeMs"]) // 1_000
-    assert {stay[2:] for stay in meeting.stays} == {(restarted_at, "superseded")}
+    assert {stay[2:] for stay in meeting.stays} == {(restarted_at, "room_restarted")}
 
 
 def test_a_server_that_is_requested_to_stop_waits_for_its_participants(livekit, proxy, headcount, join):
@@ -303,4 +303,4 @@ def test_leaves_that_a_hurried_server_does_not_send_are_replaced_when_the_room_s
     proxy.wait_for("participant_joined", "closing", identity="carol")
     meeting = headcount.meetings("closing")[0]
     assert [stay.user for stay in meeting.stays] == ["ann", "bob"]
-    assert {stay.left_by for stay in meeting.stays} <= {"reported", "room_ended", "superseded"}
+    assert {stay.left_by for stay in meeting.stays} <= {"reported", "room_ended", "room_restarted"}

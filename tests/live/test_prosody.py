@@ -160,7 +160,7 @@ def test_stays_on_a_killed_server_end_when_the_room_is_created_again(prosody, pr
     assert [stay.leave for stay in stays_in(headcount, "fallen")] == [None, None]
     join("fallen", "focus")
     restarted_at = wait_until(lambda: events(proxy, "room-created", "fallen")[1:], 20)[0]["created_at"]
-    assert [stay[2:] for stay in stays_in(headcount, "fallen")] == [(restarted_at, "superseded")] * 2
+    assert [stay[2:] for stay in stays_in(headcount, "fallen")] == [(restarted_at, "room_restarted")] * 2
 
 
 def test_events_while_headcount_is_down_arrive_after_its_restart(proxy, headcount, join):

@@ -119,8 +119,8 @@ def test_the_end_closes_a_stay_with_a_cancelled_leave():
 def test_of_a_leave_and_an_end_the_better_evidence_counts():
     assert entries_of(join(0), leave(40), end(40)) == [("A", 0, 40, LeftBy.REPORTED)]
     assert entries_of(join(0), inferred(leave, 40), end(40)) == [("A", 0, 40, LeftBy.ROOM_ENDED)]
-    superseded = inferred(end, 40, why="superseded")
-    assert entries_of(join(0), superseded) == [("A", 0, 40, LeftBy.SUPERSEDED)]
+    superseded = inferred(end, 40, why="room_restarted")
+    assert entries_of(join(0), superseded) == [("A", 0, 40, LeftBy.ROOM_RESTARTED)]
     assert entries_of(join(0), superseded, inferred(leave, 40, why="timeout")) == [
         ("A", 0, 40, LeftBy.TIMEOUT)
     ]

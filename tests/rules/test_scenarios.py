@@ -112,14 +112,14 @@ def test_a_line_can_have_all_fields_of_an_event():
     story = parse(
         STORY.format(
             "0.5  Ann leaves, having joined at 0.25, session s1, user u-1, name Ann Smith, in attic\n"
-            "60   room ends, inferred from superseded"
+            "60   room ends, inferred from room_restarted"
         )
     )
     leave, end = story.events
     assert (leave.kind, leave.at, leave.joined_at) == (Kind.LEAVE, 500, 250)
     assert (leave.source_session, leave.user_id, leave.user_name) == ("s1", "u-1", "Ann Smith")
     assert (leave.room, end.room) == ("attic", "room")
-    assert (end.kind, end.inferred) == (Kind.END, "superseded")
+    assert (end.kind, end.inferred) == (Kind.END, "room_restarted")
 
 
 def test_a_scenario_without_as_of_is_evaluated_a_day_later():

@@ -87,7 +87,7 @@ def test_a_lost_leave_is_replaced_by_the_end_of_the_channel():
 
 def test_stale_stays_end_when_the_channel_starts_again():
     events = [*join(1, 0), *notice(101, 300), *join(2, 300), *leave(2, 300, 400)]
-    assert meeting_stays(events) == [[("1", 0, 295, "superseded")], [("2", 300, 400, "reported")]]
+    assert meeting_stays(events) == [[("1", 0, 295, "room_restarted")], [("2", 300, 400, "reported")]]
 
 
 def test_a_participant_who_comes_back_later_has_a_second_stay():

@@ -148,12 +148,12 @@ def test_a_late_end_of_one_meeting_ends_no_stay_of_the_next():
         join("ann", 0), item("meeting-created", 300, session=SECOND), join("bob", 310, SECOND),
         item("meeting-ended", 320), leave("bob", 400, SECOND),
     )  # fmt: skip
-    assert meeting_stays(found) == [[("w_ann", 0, 300, "superseded")], [("w_bob", 310, 400, "reported")]]
+    assert meeting_stays(found) == [[("w_ann", 0, 300, "room_restarted")], [("w_bob", 310, 400, "reported")]]
 
 
 def test_a_lost_end_is_replaced_when_the_meeting_is_created_again():
     found = events(*MET[:3], item("meeting-created", 300, session=SECOND))
-    assert meeting_stays(found) == [[ANN, ("w_bob", 10, 300, "superseded")]]
+    assert meeting_stays(found) == [[ANN, ("w_bob", 10, 300, "room_restarted")]]
 
 
 def test_a_participant_who_joins_again_has_a_second_stay():

@@ -84,7 +84,7 @@ def test_the_first_participant_stays_when_the_creation_is_reported_after_their_j
 
 def test_stale_stays_end_when_the_room_is_created_again():
     events = [*join("ghost", 0), *created(300, "s2"), *join("bob", 300, "s2"), *leave("bob", 400, "s2")]
-    assert meeting_stays(events) == [[("ghost", 0, 295, "superseded")], [("bob", 300, 400, "reported")]]
+    assert meeting_stays(events) == [[("ghost", 0, 295, "room_restarted")], [("bob", 300, 400, "reported")]]
 
 
 def test_a_late_end_of_the_last_meeting_ends_no_stay_of_the_next():

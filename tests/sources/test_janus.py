@@ -105,7 +105,7 @@ def test_destroying_a_room_ends_all_of_its_stays():
 
 def test_a_lost_destroyed_is_replaced_when_the_room_is_created_again():
     found = events(*MET[:3], fact("created", 100), join(13, 110), leave(13, 200))
-    assert meeting_stays(found) == [[ANN, ("12", 10, 100, "superseded")], [("13", 110, 200, "reported")]]
+    assert meeting_stays(found) == [[ANN, ("12", 10, 100, "room_restarted")], [("13", 110, 200, "reported")]]
 
 
 def test_a_participant_who_comes_back_with_the_same_id_has_two_stays():
@@ -124,7 +124,7 @@ def test_shutting_a_server_down_ends_all_of_its_stays():
 
 def test_a_server_that_was_killed_has_empty_rooms_when_it_starts_again():
     found = events(*MET[:3], core("started", 120), join(13, 125), leave(13, 200))
-    assert meeting_stays(found) == [[ANN, ("12", 10, 120, "superseded")], [("13", 125, 200, "reported")]]
+    assert meeting_stays(found) == [[ANN, ("12", 10, 120, "room_restarted")], [("13", 125, 200, "reported")]]
 
 
 def test_a_server_ends_stays_only_in_its_own_rooms():
@@ -185,8 +185,8 @@ STORIES = {
     # Shut down, and later killed, with both in it.
     "6247": [("user-ann", 1513, "room_ended"), ("user-bob", 1056, "room_ended")],
     "audiobridge/6247": [("user-carol", 617, "room_ended"), ("user-dan", 52, "room_ended")],
-    "7453": [("user-ann", 1552, "superseded"), ("user-bob", 1127, "superseded")],
-    "audiobridge/7453": [("user-carol", 623, "superseded"), ("user-dan", 138, "superseded")],
+    "7453": [("user-ann", 1552, "room_restarted"), ("user-bob", 1127, "room_restarted")],
+    "audiobridge/7453": [("user-carol", 623, "room_restarted"), ("user-dan", 138, "room_restarted")],
     # Nobody listened for two seconds, in which Ann left and Carol came.
     "8293": [("user-ann", 510, "reported"), ("user-bob", 2838, "reported"), ("user-carol", 9642, "reported")],
     # Nobody listened for longer than Janus tried, in which Ann left.

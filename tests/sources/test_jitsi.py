@@ -45,7 +45,7 @@ def test_a_captured_session_gives_its_stays():
     joins = [event.at for event in events if event.kind is Kind.JOIN]
     assert joins == [1795400574000, 1795400576000]
     ends = [(event.at, event.inferred) for event in events if event.kind is Kind.END]
-    assert ends == [(1795400573000, Inferred.SUPERSEDED), (1795400580000, None)]
+    assert ends == [(1795400573000, Inferred.ROOM_RESTARTED), (1795400580000, None)]
 
 
 def test_stays_of_two_seconds_make_no_meeting():
@@ -78,7 +78,7 @@ def test_creating_a_room_again_ends_its_stays():
     joins = events("occupant-joined", occupant=occupant("a", 10))
     restart = events("room-created", created_at=NOON + 70)
     (meeting,) = meetings_of([*joins, *restart], as_of=ms(200))
-    assert (meeting.end, meeting.participants[0].left_by) == (ms(70), "superseded")
+    assert (meeting.end, meeting.participants[0].left_by) == (ms(70), "room_restarted")
 
 
 def test_a_breakout_room_is_a_room_of_its_own():

@@ -91,7 +91,7 @@ def test_a_lost_leave_is_replaced_by_the_end_of_the_meeting():
 
 def test_stale_stays_end_when_the_next_session_starts():
     events = [*join("ghost", 0), *start(300, "s2"), *join("bob", 300, "s2"), *leave("bob", 300, 400, "s2")]
-    assert meeting_stays(events) == [[("ghost", 0, 295, "superseded")], [("bob", 300, 400, "reported")]]
+    assert meeting_stays(events) == [[("ghost", 0, 295, "room_restarted")], [("bob", 300, 400, "reported")]]
 
 
 def test_a_late_end_of_the_last_session_ends_no_stay_of_the_next():

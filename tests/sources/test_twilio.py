@@ -153,7 +153,7 @@ def test_a_participant_who_connects_again_has_a_second_stay():
 def test_stale_stays_end_when_the_next_room_is_created():
     events = [*join("ghost", 0), *notice("room-created", 300, "RM2"), *join("bob", 300, "RM2")]
     events += leave("bob", 400, 100, "RM2")
-    assert meeting_stays(events) == [[("ghost", 0, 295, "superseded")], [("bob", 300, 400, "reported")]]
+    assert meeting_stays(events) == [[("ghost", 0, 295, "room_restarted")], [("bob", 300, 400, "reported")]]
 
 
 def test_a_late_end_of_the_last_room_ends_no_stay_of_the_next():

@@ -143,7 +143,7 @@ def test_the_first_participant_stays_when_the_session_is_created_after_their_joi
 
 def test_stale_stays_end_when_the_session_is_created_again():
     events = [*join("ghost", 0), *created(300), *join("bob", 300), *leave("bob", 300, 400)]
-    assert meeting_stays(events) == [[("ghost", 0, 295, "superseded")], [("bob", 300, 400, "reported")]]
+    assert meeting_stays(events) == [[("ghost", 0, 295, "room_restarted")], [("bob", 300, 400, "reported")]]
 
 
 def test_a_participant_who_comes_back_has_a_second_stay():

@@ -87,7 +87,7 @@ def test_a_lost_leave_is_replaced_by_the_last_leave():
 
 def test_a_lost_leave_is_replaced_by_the_next_join_of_an_empty_room():
     events = [*join("ann", 0, 1), *join("bob", 300, 1), *leave("bob", 400, 0)]
-    assert meeting_stays(events) == [[("ann", 0, 295, "superseded")], [("bob", 300, 400, "reported")]]
+    assert meeting_stays(events) == [[("ann", 0, 295, "room_restarted")], [("bob", 300, 400, "reported")]]
 
 
 def test_two_leaves_at_once_end_both_stays_in_either_order():

@@ -152,7 +152,7 @@ def test_the_same_user_id_in_the_next_meeting_is_another_connection():
 
 def test_stale_stays_end_when_the_next_meeting_starts():
     events = [*join("16", 0), *start(300, "u2"), *join("16", 300, "u2"), *leave("16", 400, "u2")]
-    assert meeting_stays(events) == [[("u1:16", 0, 295, "superseded")], [("u2:16", 300, 400, "reported")]]
+    assert meeting_stays(events) == [[("u1:16", 0, 295, "room_restarted")], [("u2:16", 300, 400, "reported")]]
 
 
 def test_a_late_end_of_the_last_meeting_ends_no_stay_of_the_next():

@@ -62,7 +62,7 @@ def test_unprocessed_entries_make_a_room_active(two_rooms):
 
 
 @pytest.mark.parametrize(
-    ("inferred", "surely"), [(None, True), (Inferred.SUPERSEDED, True), (Inferred.SNAPSHOT, False)]
+    ("inferred", "surely"), [(None, True), (Inferred.ROOM_RESTARTED, True), (Inferred.SNAPSHOT, False)]
 )
 def test_the_end_of_a_room_ends_the_stays_of_its_session(two_rooms, inferred, surely):
     for who, session in (("bob", "s-1"), ("carol", "s-2")):

@@ -52,7 +52,7 @@ LEFT_BY_TEXTS = {
     LeftBy.ROOM_ENDED: "the room ended",
     LeftBy.SNAPSHOT: "missing (snapshot)",
     LeftBy.TIMEOUT: "given up (timeout)",
-    LeftBy.SUPERSEDED: "swept out (superseded)",
+    LeftBy.ROOM_RESTARTED: "swept out (room_restarted)",
 }
 
 

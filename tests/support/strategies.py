@@ -117,7 +117,7 @@ def uncertain_histories(draw, *, max_events=10):
         if kind is not Kind.END:
             names["participant_id"] = draw(st.sampled_from(people))
             names["user_name"] = draw(st.sampled_from(USER_NAMES))
-        inferred = draw(st.sampled_from([None, None, Inferred.SNAPSHOT, Inferred.SUPERSEDED]))
+        inferred = draw(st.sampled_from([None, None, Inferred.SNAPSHOT, Inferred.ROOM_RESTARTED]))
         history.append(Event(kind, ROOM, at, inferred=inferred, **names))
     return history
 

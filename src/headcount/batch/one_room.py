@@ -16,7 +16,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 
 _KINDS: Final = (Kind.JOIN, Kind.LEAVE, Kind.END)
-_INFERRED: Final = (None, Inferred.SNAPSHOT, Inferred.TIMEOUT, Inferred.SUPERSEDED)
+_INFERRED: Final = (None, Inferred.SNAPSHOT, Inferred.TIMEOUT, Inferred.ROOM_RESTARTED)
 _SIMILAR: Final = 3
 
 

@@ -40,7 +40,7 @@ ConnectionId = Annotated[str, doc("The id of the connection.")]
 RoomName = Annotated[str, doc("The name of the room.")]
 JoinTime = Annotated[UnixSeconds, doc("Time of the join, in unix seconds.")]
 LeaveTime = Annotated[UnixSeconds | None, doc("Time of the last leave, in unix seconds; `null` before it.")]
-LEFT_BY = ("reported", "room_ended", "snapshot", "timeout", "superseded")
+LEFT_BY = ("reported", "room_ended", "snapshot", "timeout", "room_restarted")
 
 
 class Schema(msgspec.Struct, forbid_unknown_fields=True):

@@ -25,7 +25,7 @@ class Inferred(StrEnum):
 
     SNAPSHOT = "snapshot"
     TIMEOUT = "timeout"
-    SUPERSEDED = "superseded"
+    ROOM_RESTARTED = "room_restarted"
 
 
 class InvalidEvent(ValueError):

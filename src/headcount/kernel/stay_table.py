@@ -12,7 +12,7 @@ There are four **phases**:
     OUT              Not present.
     IN               Present since the stay's join.
     OUT_UNCONFIRMED  Not present, but nobody reported the leave: it was inferred (missing from a
-                     list, timed out, superseded). If a reported leave arrives for a time before the
+                     list, timed out, room_restarted). If a reported leave arrives for a time before the
                      participant's next reported join, the inference was wrong, and the stay
                      lasted until then (R3a).
     IN_UNCONFIRMED   Present, by an *inferred* join after such an unconfirmed leave. The inference
@@ -77,7 +77,7 @@ class LeftBy(StrEnum):
     ROOM_ENDED = "room_ended"
     SNAPSHOT = "snapshot"
     TIMEOUT = "timeout"
-    SUPERSEDED = "superseded"
+    ROOM_RESTARTED = "room_restarted"
 
 
 def transition(phase: int, signs: int) -> int:

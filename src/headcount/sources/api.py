@@ -121,7 +121,7 @@ def end_before_start(room: str, started_at: Ms, event_id: str | None = None) -> 
     The first participant may be reported to join a moment before the room starts, so the end is that much earlier.
     A leave that is reported later overrides it.
     """
-    return room_end(room, started_at - START_MARGIN_MS, event_id=event_id, inferred=Inferred.SUPERSEDED)
+    return room_end(room, started_at - START_MARGIN_MS, event_id=event_id, inferred=Inferred.ROOM_RESTARTED)
 
 
 def no_handshake(_: InboundRequest, __: Sequence[str]) -> HandshakeResponse | None:

@@ -189,7 +189,7 @@ def _parse_event(data: Data) -> ParsedEvent | None:
         case "user-left":
             return _participant_event(Kind.LEAVE, data)
         case "meeting-created":
-            return _end(data, Inferred.SUPERSEDED)
+            return _end(data, Inferred.ROOM_RESTARTED)
         case "meeting-ended":
             return _end(data)
     return None

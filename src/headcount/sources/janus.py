@@ -120,7 +120,7 @@ def _server_event(notice: Notice) -> ParsedEvent | None:
     status = fields.decode(_CORE, bytes(notice.event), "event of Janus' core").status
     if status not in ("started", "shutdown") or not notice.emitter:
         return None
-    inferred = Inferred.SUPERSEDED if status == "started" else None
+    inferred = Inferred.ROOM_RESTARTED if status == "started" else None
     end = room_end(room_prefix(notice.emitter), _event_time(notice), inferred=inferred)
     return end._replace(server_wide=True)
 
@@ -138,7 +138,7 @@ def _room_event(notice: Notice) -> ParsedEvent | None:
     if kind == "destroyed":
         return _end(notice, event.plugin, data)
     if kind == "created":
-        return _end(notice, event.plugin, data, Inferred.SUPERSEDED)
+        return _end(notice, event.plugin, data, Inferred.ROOM_RESTARTED)
     return None
 
 

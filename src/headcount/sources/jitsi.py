@@ -66,7 +66,7 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
             return [_leave(room, notice.occupant)]
         case "muc-room-created" if notice.created_at is not None:
             at = _event_time(notice.created_at)
-            return [room_end(room, at, inferred=Inferred.SUPERSEDED)]
+            return [room_end(room, at, inferred=Inferred.ROOM_RESTARTED)]
         case "muc-room-destroyed" if notice.destroyed_at is not None:
             occupants = notice.all_occupants if isinstance(notice.all_occupants, list) else []
             leaves = [_leave(room, occupant) for occupant in occupants]

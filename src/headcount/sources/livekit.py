@@ -176,7 +176,7 @@ def _start(notice: Notice) -> ParsedEvent:
         # The participant who restarted it may have joined just before the second of the report.
         started = reported - 1_000
     at = fields.valid_ms(started, "room.creationTime")
-    return room_end(room.name, at, event_id=notice.id or None, inferred=Inferred.SUPERSEDED)
+    return room_end(room.name, at, event_id=notice.id or None, inferred=Inferred.ROOM_RESTARTED)
 
 
 def _participant_event(

@@ -50,7 +50,7 @@ def test_an_empty_text_is_null():
     ("given_", "mark"),
     [
         (None, 0), ("", 0), ("false", 0), ("False", 0), ("reported", 0), ("true", 1), ("TRUE", 1),
-        ("snapshot", 1), ("timeout", 2), ("superseded", 3), (False, 0), (True, 1),
+        ("snapshot", 1), ("timeout", 2), ("room_restarted", 3), (False, 0), (True, 1),
     ],
 )  # fmt: skip
 def test_each_value_of_inferred_has_its_number(given_, mark):
@@ -78,7 +78,7 @@ def events(draw):
         "domain": draw(maybe_words),
         "source_session": draw(maybe_words),
         "joined_at": draw(st.none() | st.integers(NINE - 1000, at)) if kind == "leave" else None,
-        "inferred": draw(st.sampled_from([None, "snapshot", "timeout", "superseded"])),
+        "inferred": draw(st.sampled_from([None, "snapshot", "timeout", "room_restarted"])),
     }
 
 

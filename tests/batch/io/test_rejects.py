@@ -20,7 +20,7 @@ from support.event_files import (
     write_lines,
 )
 
-INFERRED = "true, false, snapshot, timeout or superseded"
+INFERRED = "true, false, snapshot, timeout or room_restarted"
 NAIVE = "has no time zone: add Z for UTC, or an offset like +02:00"
 NO_TIME = (
     "is not a time: give RFC 3339 with its zone, like 2026-01-31T09:00:00Z, or whole milliseconds since 1970"

@@ -31,7 +31,7 @@ amounts = st.one_of(st.integers(0, 10**9), st.floats(0, 1e9))
 def presences(draw):
     join = draw(moments)
     leave = draw(st.one_of(st.none(), st.integers(join, join + 9 * HOUR)))
-    left_by = draw(st.sampled_from([None, "reported", "room_ended", "snapshot", "timeout", "superseded"]))
+    left_by = draw(st.sampled_from([None, "reported", "room_ended", "snapshot", "timeout", "room_restarted"]))
     return charts.Presence(
         join, leave, left_by, draw(st.booleans()), leave is not None and draw(st.booleans())
     )

@@ -3,7 +3,7 @@
     room, domain, user_id, user_name, source_session   dictionary<int32, string>
     participant_id                                      string, large_string or codes as above
     kind                                                int8: 0 join, 1 leave, 2 end
-    inferred                                            int8: 0 reported, 1 snapshot, 2 timeout, 3 superseded
+    inferred                                            int8: 0 reported, 1 snapshot, 2 timeout, 3 room_restarted
     at, joined_at                                       int64, milliseconds
 
 `room`, `kind` and `at` are never null. `participant_id` is null on an end, and only there. The
@@ -50,7 +50,7 @@ _INFERRED: Final = {
     "true": 1,
     "snapshot": 1,
     "timeout": 2,
-    "superseded": 3,
+    "room_restarted": 3,
 }
 _UNKNOWN: Final = -1
 
@@ -139,7 +139,7 @@ def _inferred(column: pa.ChunkedArray, name: str, where: str) -> _Read:
 
 
 def _inferred_error(word: str | None) -> str:
-    return f"inferred must be true, false, snapshot, timeout or superseded, not '{word}'"
+    return f"inferred must be true, false, snapshot, timeout or room_restarted, not '{word}'"
 
 
 def _mapped(words: pa.DictionaryArray, values: dict[str, int], *, none: int) -> _Int8s:

@@ -38,10 +38,10 @@ IMPLIED = 1 << 6
 NAMES_KNOWN = USER_ID_KNOWN | USER_NAME_KNOWN
 
 # The way in which a stay ended. STILL_IN: it is open. DROPPED: it is part of another stay.
-STILL_IN, REPORTED, ROOM_ENDED, SNAPSHOT, TIMEOUT, SUPERSEDED, DROPPED = range(7)
-LEFT_BY_NAMES = ("reported", "room_ended", "snapshot", "timeout", "superseded")
+STILL_IN, REPORTED, ROOM_ENDED, SNAPSHOT, TIMEOUT, ROOM_RESTARTED, DROPPED = range(7)
+LEFT_BY_NAMES = ("reported", "room_ended", "snapshot", "timeout", "room_restarted")
 FIRST_INFERRED = SNAPSHOT - 1
-"""Difference between an event's `inferred` (1 snapshot, 2 timeout, 3 superseded) and the way in which the stay ended."""
+"""Difference between an event's `inferred` (1 snapshot, 2 timeout, 3 room_restarted) and the way in which the stay ended."""
 
 REASON_RANK = np.array([9, 0, 2, 1], dtype=np.int64)
 """The alphabetical rank of each `inferred` value: of several reasons the first by alphabet counts."""

@@ -27,7 +27,7 @@ from headcount.store.records import MeetingRow, SupersededMeeting
 
 _PAGE_SIZE: Final = 50
 _MAX_SORTED: Final = 1_000
-INFERRED: Final = frozenset({LeftBy.SNAPSHOT, LeftBy.TIMEOUT, LeftBy.SUPERSEDED})
+INFERRED: Final = frozenset({LeftBy.SNAPSHOT, LeftBy.TIMEOUT, LeftBy.ROOM_RESTARTED})
 JSON_NAMES: Final = {"participant_ms": "person_time"}
 _STATES: Final = {"any": None, "ongoing": True, "over": False}
 _ORDERS: Final = ("desc", "asc")

@@ -36,7 +36,7 @@ _BATCH_ROWS: Final = 20_000
 _PIECE_ROWS: Final = 500_000
 _IDENTITIES: Final = ("room", "participant_id", "user_id", "source_session")
 _KINDS: Final = (Kind.JOIN, Kind.LEAVE, Kind.END)
-_INFERRED: Final = (None, "snapshot", "timeout", "superseded")
+_INFERRED: Final = (None, "snapshot", "timeout", "room_restarted")
 _NAMES: Final = (
     "domain",
     "user_id",

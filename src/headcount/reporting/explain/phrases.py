@@ -18,7 +18,7 @@ REPORTED_LEAVES: Final = {
 INFERRED_LEAVES: Final = {
     LeftBy.SNAPSHOT: ("being", "missing from a list of those present"),
     LeftBy.TIMEOUT: ("since", "nobody ever closed the stay"),
-    LeftBy.SUPERSEDED: ("since", "the room or its server began anew"),
+    LeftBy.ROOM_RESTARTED: ("since", "the room or its server began anew"),
 }
 """Reasons for an inferred leave (rule 3a), and the words that join them to 'is inferred to have left'."""
 _IGNORED: Final = {
