@@ -9,10 +9,10 @@ DEMO := build/demo
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test test-fast coverage test-live check mutate bench soak crash-test attack format clean
+.PHONY: help install run tour test test-fast coverage test-live check mutate bench soak crash-test attack docs-reference format clean
 
 help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headcount needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
@@ -25,7 +25,7 @@ install: $(STAMP)  ## a virtual environment with everything in it
 
 run: $(STAMP)  ## the service, with live rooms that are made up and days behind them
 	@mkdir -p $(DEMO)
-	@$(BIN)/headcount demo --database $(DEMO)/headcount.db --webhook-networks 127.0.0.0/8
+	@$(BIN)/headcount demo --database $(DEMO)/headcount.db --webhook-allowed-networks 127.0.0.0/8
 
 tour: $(STAMP)  ## find the meetings in real server output and in a realistic sample
 	@mkdir -p $(DEMO)
@@ -85,6 +85,9 @@ crash-test: $(STAMP)  ## the service killed 100 times under load and restored 20
 attack: $(STAMP)  ## 100,000 hostile requests on both databases, and what anybody can do to a service; about an hour
 	@tests/install_servers.sh
 	$(BIN)/python bench/attack.py $(ATTACK)
+
+docs-reference: $(STAMP)  ## rewrite the generated parts of docs/reference
+	$(BIN)/python tests/support/reference.py
 
 format: $(STAMP)  ## put the code in order
 	$(BIN)/ruff check --fix .

@@ -252,7 +252,7 @@ def paused_database(report, service, server):
 def attacked(report, name, folder, requests, seed, server):
     folder.mkdir()
     database = server.database() if server is not None else None
-    service = Running(folder, database, reads_per_5s=0, events_per_5s=0, request_s=REQUEST_S)
+    service = Running(folder, database, reads_per_5s=0, events_per_5s=0, request_timeout_s=REQUEST_S)
     print(f"{name}:")
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     service.start()

@@ -51,7 +51,7 @@ from entries
 
 def fill(database: Path, megabytes: int) -> int:
     """A log of about so many megabytes: a few entries, doubled again and again."""
-    store = open_store(str(database), synchronous="normal")
+    store = open_store(str(database), durability="normal")
     store.log.append([[entry(n) for n in range(ROWS_AT_ONCE)]])
     rows = ROWS_AT_ONCE
     store.close()

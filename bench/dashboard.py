@@ -119,7 +119,7 @@ def main() -> None:
     asked.add_argument("--meetings", type=int, default=1_000_000)
     asked.add_argument("--again", action="store_true")
     options = asked.parse_args()
-    store = open_store(str(store_with(options.meetings, again=options.again)), synchronous="off")
+    store = open_store(str(store_with(options.meetings, again=options.again)), durability="off")
     prepare(store)
     asyncio.run(measure(store))
     store.close()

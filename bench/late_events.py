@@ -47,7 +47,7 @@ def live(events: list[Event]) -> Room:
         room.handle(event, event.at)
         if number % 50 == 0:
             room.advance(event.at)
-    room.advance(events[-1].at + RULES.settling_ms)
+    room.advance(events[-1].at + RULES.late_grace_ms)
     return room
 
 

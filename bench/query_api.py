@@ -37,7 +37,7 @@ PEOPLE_A_MEETING = 5
 
 
 def make(path: Path, meetings: int) -> None:
-    store = open_store(str(path), synchronous="off")
+    store = open_store(str(path), durability="off")
     starts = [(room, start) for room in range(ROOMS) for start in _starts(room, meetings // ROOMS)]
     rows = sorted(_meeting(room, start) for room, start in starts)
     _put_meetings(store, rows)

@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--meetings", type=int, default=1_000_000)
     parser.add_argument("--again", action="store_true", help="recreate the store")
     asked = parser.parse_args()
-    store = open_store(str(store_with(asked.meetings, again=asked.again)), synchronous="off")
+    store = open_store(str(store_with(asked.meetings, again=asked.again)), durability="off")
     print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING}")
     tally(store)
     asyncio.run(measure(store))

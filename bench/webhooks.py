@@ -186,7 +186,7 @@ def serving(port: int, endpoints: int) -> Iterator[Store]:
             "-m",
             "headcount",
             "serve",
-            "--webhook-networks",
+            "--webhook-allowed-networks",
             "127.0.0.0/8",
             "--database",
             path,

@@ -36,7 +36,7 @@ class Limits:
     body_bytes: int = 8_000_000
     events: int = 10_000
     name_length: int = NAME_CHARACTERS
-    request_s: float = 30
+    request_timeout_s: float = 30
 
 
 def length_problem(text: str, characters: int = NAME_CHARACTERS, max_bytes: int = NAME_BYTES) -> str | None:

@@ -5,9 +5,11 @@ overrides the file, the file overrides the default.
 """
 
 import os
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,51 +20,113 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import Limits
 from headcount.store.database import mask_password
+from headcount.units import exact_duration, format_size, parse_duration, parse_size
 
 
-def _whole(least: int, most: int) -> Callable[[Any], int]:
+class Kind(NamedTuple):
+    """Type of a setting: its name and limits in the docs, the unit of a bare number, and how a value is read and shown.
+
+    `read` returns a valid value, or raises `ValueError` with what was expected.
+    """
+
+    type: str
+    limits: str
+    read: Callable[[Any], Any]
+    show: Callable[[Any], str] = str
+    unit: str = ""
+
+
+def _whole(least: int, most: int) -> Kind:
     def read(value: Any) -> int:
-        number = int(value)
-        if str(value).strip() != str(number) or not least <= number <= most:
-            raise ValueError(f"must be a whole number from {least:,} to {most:,}")
+        try:
+            number = int(value)
+        except (ValueError, TypeError, OverflowError):
+            number = None
+        if number is None or str(value).strip() != str(number) or not least <= number <= most:
+            raise ValueError(f"expected a whole number from {least:,} to {most:,}")
         return number
 
-    return read
+    return Kind("integer", f"{least:,} to {most:,}", read)
 
 
-def _seconds(value: Any) -> float:
-    number = float(value)
-    if not 0 <= number < 10**9:
-        raise ValueError("must be a number of seconds, 0 or more")
-    return number
+def _duration(least: str, most: str = "", *, unit: str = "s", is_whole: bool = False) -> Kind:
+    """Duration; the value is a number of seconds, or of days if `unit` is d."""
+    unit_ms = parse_duration(f"1{unit}")
+    least_ms, most_ms = parse_duration(least), parse_duration(most or "11574d")
+    bounds = f"from {least} to {most}" if most else f"of {least} or more"
+    example = "such as 30d" if unit == "d" else "such as 15s or 2m"
+
+    def read(value: Any) -> float:
+        number = _number(value, unit_ms, parse_duration)
+        if number is None or not least_ms <= number * unit_ms <= most_ms:
+            raise ValueError(f"expected a duration {bounds}, {example}")
+        if is_whole and number != int(number):
+            raise ValueError(f"expected a whole number of {'days' if unit == 'd' else 'seconds'} {bounds}")
+        return int(number) if number == int(number) else number
+
+    return Kind(
+        "duration",
+        f"{least} to {most}" if most else f"{least} or more",
+        read,
+        (lambda value: f"{value}d") if unit == "d" else (lambda value: exact_duration(round(value * 1_000))),
+        unit,
+    )
+
+
+def _size(least: str, most: str) -> Kind:
+    """Size in bytes."""
+
+    def read(value: Any) -> int:
+        number = _number(value, 1, parse_size)
+        if number is None or not parse_size(least) <= number <= parse_size(most) or number != int(number):
+            raise ValueError(f"expected a size from {least} to {most}, such as 8MB")
+        return int(number)
+
+    return Kind("size", f"{least} to {most}", read, format_size, "B")
+
+
+def _number(value: Any, unit: int, parse: Callable[[str], int]) -> float | None:
+    """Return a number, or a text with a unit as a number of `unit`; None if it is neither."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return parse(str(value)) / unit
+    except ValueError:
+        return None
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("must not be empty")
+        raise ValueError("expected a text that is not empty")
     return value
 
 
-def _one_of(*words: str) -> Callable[[Any], str]:
+def _one_of(*words: str) -> Kind:
     def read(value: Any) -> str:
         if value not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
+            raise ValueError(
+                f"expected {' or '.join(words)}" if len(words) == 2 else f"expected one of {', '.join(words)}"
+            )
         return str(value)
 
-    return read
+    return Kind("choice", ", ".join(f"`{word}`" for word in words), read)
 
 
-def _prefix(value: Any) -> str:
+def _path_prefix(value: Any) -> str:
     text = str(value).rstrip("/")
     if text and not text.startswith("/"):
-        raise ValueError("must begin with a slash, like /v1, or be empty")
+        raise ValueError("expected a path that starts with a slash, such as /v1, or nothing")
     return text
 
 
 def _url(value: Any) -> str:
     text = str(value).rstrip("/")
     if text and not text.startswith(("https://", "http://")):
-        raise ValueError("must begin with https:// or http://")
+        raise ValueError("expected a URL that starts with https:// or http://")
     return text
 
 
@@ -76,64 +140,75 @@ def _networks(value: Any) -> str:
     try:
         networks(text)
     except ValueError:
-        raise ValueError("must be networks divided by commas, like 10.1.0.0/16,fd00::/8") from None
+        raise ValueError("expected networks separated by commas, such as 10.1.0.0/16,fd00::/8") from None
     return text
+
+
+def _file(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("expected a path")  # noqa: TRY004 - reported with its origin, like all others
+    return value
 
 
 def _zone(value: Any) -> str:
     name = str(value)
     if name != "UTC" and name not in available_timezones():
-        raise ValueError("must be a time zone, like Europe/Berlin or UTC")
+        raise ValueError("expected an IANA time zone, such as Europe/Berlin or UTC")
     return name
 
 
 class Setting(NamedTuple):
-    """One setting. `read` returns a valid value, or raises `ValueError` with the rest of a sentence."""
+    """One setting."""
 
     name: str
     default: Any
-    read: Callable[[Any], Any]
+    kind: Kind
     help: str
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        """The flag. It has no unit, because its value has one."""
+        return "--" + re.sub(r"(_s|_bytes|_days)$", "", self.name).replace("_", "-")
 
     @property
     def variable(self) -> str:
         return "HEADCOUNT_" + self.name.upper()
 
+    def show(self, value: Any) -> str:
+        """Return a value as the flag takes it, without passwords."""
+        return mask_password(self.kind.show(value))
+
 
 TABLE: Final = (
-    Setting("database", "headcount.db", _text, "Where everything is kept: a file, or postgresql://…"),
-    Setting("synchronous", "full", _one_of("full", "normal"), "normal: a power cut may lose the last seconds."),
-    Setting("host", "127.0.0.1", _text, "The address to listen on; 0.0.0.0 is every one of this machine."),
-    Setting("port", 8080, _whole(0, 65_535), "The port to listen on; 0 takes a free one."),
-    Setting("prefix", "/v1", _prefix, "What the paths of the API begin with."),
-    Setting("public_url", "", _url, "The address by which others reach us, like https://headcount.example."),
-    Setting("domain", "default", _text, "The domain of the key that the first start makes, and of new sources."),
-    Setting("timezone", "UTC", _zone, "In whose days and hours the dashboard shows times to who chose no other."),
-    Setting("min_stay_s", 10, _seconds, "A shorter stay is void (rule 4)."),
-    Setting("start_alone_s", 30, _seconds, "So long must somebody alone stay to be a meeting (rule 6)."),
-    Setting("reset_alone_s", 600, _seconds, "After so long left alone a new meeting begins (rule 7)."),
-    Setting("settling_s", 15, _seconds, "What comes later than this is a correction (rule 15)."),
-    Setting("shown_after_s", 0.2, _seconds, "So long is waited for events out of order before they show."),
-    Setting("max_stay_s", 0, _seconds, "Close stays that nobody closed after so long; 0 never does."),
-    Setting("granularity_s", 1, _whole(1, 3_600), "Round times in answers down to so many seconds (rule 12)."),
-    Setting("max_body_bytes", 8_000_000, _whole(1_000, 10**9), "The largest body of a request."),
-    Setting("max_events", 10_000, _whole(1, 10**6), "The most events in one request, participants in a list, or events in one delivery of a source."),
-    Setting("max_name_length", 512, _whole(16, 1_024), "The longest name of a room or participant, in characters; in UTF-8 it may have 1,024 bytes."),
-    Setting("request_s", 30, _whole(1, 3_600), "A request's head must come within so long, its body within as much again; then the store must answer within it."),
-    Setting("reads_per_5s", 100, _whole(0, 10**9), "So many reads may a key make in 5 seconds; 0 any."),
-    Setting("events_per_5s", 100_000, _whole(0, 10**9), "So many events may a key or a source send in 5 seconds; 0 any. A list counts its participants."),
-    Setting("max_streams_per_domain", 1_000, _whole(1, 5_000), "The most open streams of a domain in one process."),
-    Setting("max_open_rooms", 100_000, _whole(0, 10**9), "The most rooms of a domain that somebody is in at once; 0 any."),
-    Setting("max_lag_s", 30, _seconds, "With the engine further behind than this, /readyz says no."),
-    Setting("webhook_networks", "", _networks, "Networks of your own that webhooks may lead to, like 10.1.0.0/16,127.0.0.0/8."),
-    Setting("webhook_ca_file", "", str, "Also trust webhooks whose certificates these authorities signed (a PEM file)."),
-    Setting("keep_messages_days", 30, _whole(0, 36_500), "So long are messages and their deliveries kept; 0 for ever."),
-    Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "How much is logged; debug logs every request."),
-    Setting("log_format", "console", _one_of("console", "json"), "How log lines look."),
+    Setting("database", "headcount.db", Kind("text", "path or postgresql:// URL", _text), "Database: the path of an SQLite file, or a postgresql:// URL"),
+    Setting("durability", "full", _one_of("full", "normal"), "Durability of commits; with `normal`, a power failure may lose the last seconds"),
+    Setting("host", "127.0.0.1", Kind("text", "", _text), "Address to listen on; 0.0.0.0 listens on every interface"),
+    Setting("port", 8080, _whole(0, 65_535), "Port to listen on; 0 selects a free port"),
+    Setting("api_prefix", "/v1", Kind("path", "", _path_prefix), "Path prefix of the REST API"),
+    Setting("public_url", "", Kind("URL", "http:// or https://", _url), "URL under which clients reach the server, such as https://headcount.example"),
+    Setting("domain", "default", Kind("text", "", _text), "Domain of the first API key, and default domain of sources, webhooks and imports"),
+    Setting("timezone", "UTC", Kind("time zone", "IANA name", _zone), "Default time zone of the dashboard"),
+    Setting("min_stay_s", 10, _duration("0s"), "Minimum duration of a stay; shorter stays are ignored (rule 4)"),
+    Setting("start_alone_s", 30, _duration("0s"), "Minimum time one person alone must stay to start a meeting (rule 6)"),
+    Setting("reset_alone_s", 600, _duration("1s"), "Time one person stays alone after which a new meeting starts (rule 7)"),
+    Setting("late_grace_s", 15, _duration("0s"), "Late grace period; events that arrive later cause a correction (rule 15)"),
+    Setting("reorder_window_s", 0.2, _duration("0s"), "Delay before new events become visible, so that out-of-order events can be sorted"),
+    Setting("stale_after_s", 0, _duration("0s"), "Age at which an open stay is closed because its leave event was probably lost; 0s disables this"),
+    Setting("granularity_s", 1, _duration("1s", "1h", is_whole=True), "Granularity of times in answers; times are rounded down to it (rule 12)"),
+    Setting("max_body_bytes", 8_000_000, _size("1KB", "1GB"), "Maximum size of a request body"),
+    Setting("max_events", 10_000, _whole(1, 10**6), "Maximum number of events in a request, participants in a snapshot, and events in an inbound request of a source"),
+    Setting("max_name_length", 512, _whole(16, 1_024), "Maximum length of a room name or participant name, in characters; in UTF-8, the limit is 1,024 bytes"),
+    Setting("request_timeout_s", 30, _duration("1s", "1h"), "Timeout of the request headers, of the body, and of the database"),
+    Setting("reads_per_5s", 100, _whole(0, 10**9), "Maximum number of read requests per API key in 5 seconds; 0 is no limit"),
+    Setting("events_per_5s", 100_000, _whole(0, 10**9), "Maximum number of events per API key or source in 5 seconds; a snapshot counts its participants; 0 is no limit"),
+    Setting("max_streams_per_domain", 1_000, _whole(1, 5_000), "Maximum number of open streams per domain and process"),
+    Setting("max_open_rooms", 100_000, _whole(0, 10**9), "Maximum number of active rooms per domain; 0 is no limit"),
+    Setting("ready_max_lag_s", 30, _duration("0s"), "Maximum processing lag at which /readyz reports ready"),
+    Setting("webhook_allowed_networks", "", Kind("networks", "CIDR, separated by commas", _networks), "Private networks that webhooks may connect to, such as 10.1.0.0/16,127.0.0.0/8"),
+    Setting("webhook_ca_file", "", Kind("path", "PEM file", _file), "File of additional certificate authorities to trust for webhooks"),
+    Setting("webhook_retention_days", 30, _duration("0d", "36500d", unit="d", is_whole=True), "Retention of webhook messages and their deliveries; 0d keeps them forever"),
+    Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "Log level; `debug` logs every request"),
+    Setting("log_format", "console", _one_of("console", "json"), "Log format"),
 )  # fmt: skip
 """All settings, in the order in which they are listed."""
 
@@ -142,7 +217,7 @@ _BY_NAME: Final = {setting.name: setting for setting in TABLE}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Values, and the origin of each: default, file, variable or flag.
+    """Values, and the origin of each: `default`, the file, the variable or the flag.
 
     `sources` are the tables `[[source]]` of the file, not yet validated.
     """
@@ -156,26 +231,26 @@ class Settings:
 
     def shown(self, name: str) -> str:
         """Return a value as text without passwords."""
-        return mask_password(str(self.values[name]))
+        return _BY_NAME[name].show(self.values[name])
 
     def rules(self) -> Rules:
         """Return the thresholds of the rules. Raise `InvalidRules`."""
-        names = ("min_stay_s", "start_alone_s", "reset_alone_s", "settling_s")
+        names = ("min_stay_s", "start_alone_s", "reset_alone_s", "late_grace_s")
         return Rules(*(round(self.values[name] * 1_000) for name in names))
 
     def limits(self) -> Limits:
         """Return the limits of everything that accepts events."""
-        names = ("max_body_bytes", "max_events", "max_name_length", "request_s")
+        names = ("max_body_bytes", "max_events", "max_name_length", "request_timeout_s")
         return Limits(*(self.values[name] for name in names))
 
-    def shown_after(self) -> Ms:
+    def reorder_window(self) -> Ms:
         """Return the reorder window in ms."""
-        shown_after: float = self.values["shown_after_s"]
-        return round(shown_after * 1_000)
+        reorder_window: float = self.values["reorder_window_s"]
+        return round(reorder_window * 1_000)
 
-    def max_stay(self) -> Ms | None:
+    def stale_after(self) -> Ms | None:
         """Return the age in ms after which an open stay is closed; None if never."""
-        return round(self.values["max_stay_s"] * 1_000) or None
+        return round(self.values["stale_after_s"] * 1_000) or None
 
 
 def read_settings(
@@ -206,21 +281,27 @@ def _value(
     elif setting.variable in variables:
         value, origin = variables[setting.variable], setting.variable
     elif setting.name in from_file:
-        value, origin = from_file[setting.name], str(file)
+        value, origin = from_file[setting.name], f"{file}, {setting.name}"
     else:
         return setting.default, "default"
     try:
-        return setting.read(value), origin
-    except (ValueError, TypeError, OverflowError) as error:
-        problem = str(error) if "must" in str(error) else "is not a number"
-        raise BadInput(
-            f"{setting.name} (set by {origin}) {problem}, not {mask_password(repr(value))}"
-        ) from error
+        if origin == setting.flag:
+            _require_unit(setting, value)
+        return setting.kind.read(value), origin
+    except ValueError as error:
+        raise BadInput(f"{error}, got {mask_password(repr(value))}", where=origin) from error
+
+
+def _require_unit(setting: Setting, value: Any) -> None:
+    """Raise `ValueError` for a flag with a number other than 0 that needs a unit."""
+    unit, text = setting.kind.unit, str(value).strip()
+    if unit and text != "0" and re.fullmatch(r"[\d.]+", text):
+        raise ValueError(f"expected a {setting.kind.type} with a unit, such as {text}{unit}")
 
 
 def _tables(found: Any, file: str | None) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise BadInput("each source is a table of its own: [[source]]", where=file or "")
+        raise BadInput("expected each source as a table of its own, [[source]]", where=f"{file}, source")
     return tuple(found)
 
 
@@ -233,8 +314,17 @@ def _read_file(file: str) -> dict[str, Any]:
         raise BadInput(f"is not TOML: {error}", where=file) from error
     unknown = sorted(found.keys() - _BY_NAME.keys() - {"source"})
     if unknown:
-        raise BadInput(f"knows no setting '{unknown[0]}'; 'headcount config' lists all", where=file)
+        raise BadInput(
+            f"there is no setting '{unknown[0]}'{suggest(unknown[0], _BY_NAME)}; 'headcount config' lists all",
+            where=file,
+        )
     return found
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'X'?" for the known word closest to an unknown one, or ''."""
+    close = get_close_matches(word, list(known), 1)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def url_of(host: str, port: int) -> str:
@@ -246,4 +336,4 @@ def url_of(host: str, port: int) -> str:
 def cannot_listen(host: str, port: int, error: OSError) -> BadInput:
     """Return the error for an address that cannot be listened on."""
     reason = (error.strerror or str(error)).lower()
-    return BadInput(f"cannot listen on {host} port {port}: {reason}; choose another with --port")
+    return BadInput(f"cannot listen on {host} port {port}: {reason}; choose another port with --port")

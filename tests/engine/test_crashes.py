@@ -78,7 +78,7 @@ class Life:
     def __init__(self, seed, folder):
         self.chance = Random(seed)
         self.path = Path(folder) / f"{seed}.db"
-        self.database = SqliteDatabase(self.path, synchronous="off")
+        self.database = SqliteDatabase(self.path, durability="off")
         migrate(self.database)
         self.now = NEW_YEAR
         self.crashes = 0
@@ -183,7 +183,7 @@ def check(seed, folder):
         life.now += LONG
         while life.surviving(lambda: life.engine.step(life.now)):
             pass
-        horizon = life.now - RULES.settling_ms
+        horizon = life.now - RULES.late_grace_ms
         heard = Receiver(Messages(life.database).after(0))
         published = as_received(kernel(events, as_of=horizon, rules=RULES))
         assert heard.meetings == published, f"seed {seed}: what was told is not what is so"

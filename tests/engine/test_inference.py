@@ -18,7 +18,7 @@ def room_with(*events, settled=100, name="r"):
     room = Room("d", name, RULES)
     for at, who in events:
         room.handle(Event(Kind.JOIN, name, at, who), at)
-    room.advance(settled + RULES.settling_ms)
+    room.advance(settled + RULES.late_grace_ms)
     return room
 
 

@@ -51,7 +51,7 @@ def agrees(folder, data, events, rules, latest):
     finally:
         stored.close()
     time = FAR + REORDER_WINDOW_MS
-    assert published.meetings == as_received(kernel(events, as_of=time - rules.settling_ms, rules=rules))
+    assert published.meetings == as_received(kernel(events, as_of=time - rules.late_grace_ms, rules=rules))
     assert published.inside == inside(events, rules, FAR)
     assert len(published.ids) == len(set(published.ids))
 

@@ -176,7 +176,7 @@ def test_a_store_survives_a_second_engine_on_its_log(folder):
     append(stored, join(0, "a"), join(0, "b"), snapshot(NEW_YEAR + seconds(60), ["a"]))
     stored.show(NEW_YEAR + seconds(600))
     end = stored.store.log.end()
-    again = open_store(str(stored.path), synchronous="off")
+    again = open_store(str(stored.path), durability="off")
     engine = Engine(again, stored.rules, again.projections.take_over())
     while engine.step(NEW_YEAR + seconds(600)):
         pass

@@ -27,7 +27,7 @@ PATIENCE_S = 20
 @pytest.fixture
 def store():
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
-        opened = open_store(str(Path(folder) / "headcount.db"), synchronous="off")
+        opened = open_store(str(Path(folder) / "headcount.db"), durability="off")
         yield opened
         opened.close()
 
@@ -206,9 +206,9 @@ def test_a_worker_that_loses_leadership_makes_another_engine(store):
 # Without a service.
 
 
-def done_with(store, max_stay=None, now=LONG_AFTER):
+def done_with(store, stale_after=None, now=LONG_AFTER):
     told = []
-    worked = catch_up(store, lambda: now, RULES, max_stay, lambda done, what: told.append((done, what)))
+    worked = catch_up(store, lambda: now, RULES, stale_after, lambda done, what: told.append((done, what)))
     return worked, told
 
 
@@ -237,21 +237,21 @@ def test_catch_up_accepts_an_empty_log(store):
 
 def test_catch_up_applies_the_stay_limit(store):
     append(store, join("a"))
-    done_with(store, max_stay=1_000)
+    done_with(store, stale_after=1_000)
     assert [entry.at for entry in store.log.after(1, 10)] == [NEW_YEAR + 1_000]
     assert store.meetings.open_stays(DOMAIN) == []
 
 
 def test_catch_up_gives_up_leadership(store):
     done_with(store)
-    other = open_store(store.database.url, synchronous="off")
+    other = open_store(store.database.url, durability="off")
     assert done_with(other)[0] is True
     other.close()
 
 
 def test_catch_up_does_nothing_while_another_process_leads(store):
     append(store, join("a"))
-    other = open_store(store.database.url, synchronous="off")
+    other = open_store(store.database.url, durability="off")
     lead = leadership(other.database)
     lead.try_lead()
     assert done_with(store) == (False, [])
@@ -267,7 +267,7 @@ def test_a_store_accepts_only_the_rules_it_was_built_with(store):
     require_same_rules(store, RULES)
     require_same_rules(store, RULES)
     assert store.projections.rules() == encode_rules(RULES) == "10000,30000,600000"
-    require_same_rules(store, Rules(settling_ms=1))  # what is waited for changes no meeting
+    require_same_rules(store, Rules(late_grace_ms=1))  # what is waited for changes no meeting
     for other in (Rules(min_stay_ms=1), Rules(start_alone_ms=1), Rules(reset_alone_ms=1)):
         with pytest.raises(BadInput, match=r"10000,30000,600000 ms; now .*headcount rebuild"):
             require_same_rules(store, other)

@@ -103,7 +103,7 @@ class World:
 
 @pytest.fixture
 def store(tmp_path):
-    store = open_store(str(tmp_path / "store.db"), synchronous="off")
+    store = open_store(str(tmp_path / "store.db"), durability="off")
     yield store
     store.close()
 

@@ -121,7 +121,7 @@ def busy_room(count, people, rules=SCALED):
         room.handle(Event(kind, ROOM, 10 * at, participant_id), 10 * at)
         if at % 7 == 0:
             room.advance(10 * at)
-    room.advance(10 * count + rules.settling_ms)
+    room.advance(10 * count + rules.late_grace_ms)
     return room, journal
 
 
@@ -136,7 +136,7 @@ def test_the_cost_of_a_late_event_grows_with_its_delay_and_not_with_the_sitting(
             at = room.finalized - 10 * distance - 5
             room.handle(Event(Kind.JOIN, ROOM, at, f"late-{at}"), room.finalized)
             assert journal.folded <= 4 * distance + 300
-            step = room.finalized + SCALED.settling_ms + 20
+            step = room.finalized + SCALED.late_grace_ms + 20
             room.handle(Event(Kind.JOIN, ROOM, step, f"new-{step}"), step)
             room.advance(step + 10)
 
@@ -215,7 +215,7 @@ def test_a_refolded_stretch_has_checkpoints(monkeypatch):
     room.handle(Event(Kind.JOIN, ROOM, 2_005, "late"), room.finalized)
     after = room.checkpoints()
     assert {at for at in before if at < 2_005} <= set(after)
-    assert room.finalized - after[-1] <= 10 * 10 + SCALED.settling_ms + 10
+    assert room.finalized - after[-1] <= 10 * 10 + SCALED.late_grace_ms + 10
     assert len([at for at in after if at > 2_005]) > 3
 
 

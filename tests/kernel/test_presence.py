@@ -92,7 +92,7 @@ def test_a_join_is_published_before_it_is_known_whether_the_stay_counts():
     room = Room("d", "r", SCALED)
     room.watch_presence()
     room.handle(event(Kind.JOIN, 0), 0)
-    room.advance(SCALED.settling_ms)
+    room.advance(SCALED.late_grace_ms)
     assert [change.stay.participant_id for change in room.take_presence_changes()] == ["a"]
     assert room.take_presence_changes() == []
 

@@ -79,7 +79,7 @@ def test_domain_and_room_must_not_contain_nul(named, domain, room, name):
         ({"min_stay_ms": -1}, "min_stay_ms must be 0 or more, and less than a lifetime, not -1"),
         ({"reset_alone_ms": 0}, "reset_alone_ms must be 1 or more, and less than a lifetime, not 0"),
         ({"start_alone_ms": 1.5}, "start_alone_ms must be a whole number of milliseconds, not 1.5"),
-        ({"settling_ms": True}, "settling_ms must be a whole number of milliseconds, not True"),
+        ({"late_grace_ms": True}, "late_grace_ms must be a whole number of milliseconds, not True"),
     ],
 )
 def test_rules_out_of_range_are_refused(numbers, message):

@@ -11,7 +11,7 @@ from headcount.store.open import open_store
 
 @pytest.fixture
 def store(tmp_path):
-    store = open_store(str(tmp_path / "store.db"), synchronous="off")
+    store = open_store(str(tmp_path / "store.db"), durability="off")
     yield store
     store.close()
 

@@ -28,7 +28,7 @@ class Life:
     def __init__(self, folder, seed, database=None, *, steps=120, restarts=3):
         self.folder = Path(folder)
         self.chance = random.Random(seed)
-        self.service = Running(folder, database, events_per_5s=0, shown_after_s=0)
+        self.service = Running(folder, database, events_per_5s=0, reorder_window_s=0)
         self.steps = steps
         self.restarts = set(self.chance.sample(range(1, steps), restarts))
         self.began = time.time() - BEGINNING

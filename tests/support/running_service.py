@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
+from headcount.settings import TABLE
 from support.fork_server import ForkServer
 
 LISTENS = re.compile(r"on (http://127\.0\.0\.1:\d+)")
@@ -82,10 +83,11 @@ class Running:
         return self
 
     def _arguments(self, more):
+        settings = {setting.name: setting for setting in TABLE}
         flags = [
             part
             for name, value in self.settings.items()
-            for part in (f"--{name.replace('_', '-')}", str(value))
+            for part in (settings[name].flag, settings[name].kind.show(value))
         ]
         return ["serve", "--database", str(self.database), "--port", "0", *flags, *map(str, more)]
 

@@ -47,7 +47,7 @@ class StoredEngine:
         self.path = folder / f"{next(_NUMBERS)}.db"
         self.rules = rules or Rules()
         self.options = options
-        self.store = open_store(str(self.path), synchronous="off")
+        self.store = open_store(str(self.path), durability="off")
         self.start()
 
     def start(self):

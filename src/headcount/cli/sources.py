@@ -95,7 +95,7 @@ def add_source(
     _audit(settings, "source_created", row)
     if not vendor.poll_only:
         echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:", "")
-        echo(f"  {_base(settings)}{ingest_path(settings['prefix'], row)}", "")
+        echo(f"  {_base(settings)}{ingest_path(settings['api_prefix'], row)}", "")
         if made:
             echo("Its secret, shown only once:", "", f"  {made[0]}", "")
         echo("Test it while the server runs: headcount source test " + row.name)
@@ -141,7 +141,7 @@ def _address(settings: Settings, row: "SourceRow") -> str:
 
     if row.kind in POLL_ONLY_SOURCES:
         return f"none: {POLL_ONLY_SOURCES[row.kind].title} is asked at {row.options['poll']}"
-    return _base(settings) + ingest_path(settings["prefix"], row)
+    return _base(settings) + ingest_path(settings["api_prefix"], row)
 
 
 def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: int, *, sends: bool) -> list[str]:
@@ -229,8 +229,8 @@ def test_source(*, settings: Settings, name: str, url: str | None) -> None:
         raise BadInput(
             f"{vendor.title} sends nothing, so there is nothing to test: 'headcount source poll {name}' polls it"
         )
-    signed_for = _base(settings) + ingest_path(settings["prefix"], row)
-    target = (url or _base(settings)) + ingest_path(settings["prefix"], row)
+    signed_for = _base(settings) + ingest_path(settings["api_prefix"], row)
+    target = (url or _base(settings)) + ingest_path(settings["api_prefix"], row)
     for sample in vendor.samples(new_clock().now()):
         signed = vendor.sign(sample._replace(url=signed_for), row.secrets[-1])
         where = target + signed.url.removeprefix(signed_for)

@@ -69,7 +69,7 @@ def import_(
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.open import open_store  # noqa: PLC0415 - likewise
 
-    store = open_store(settings["database"], synchronous=settings["synchronous"])
+    store = open_store(settings["database"], durability=settings["durability"])
     with progress_bar(quiet=quiet) as bar:
         imported = import_files(
             store,
@@ -79,7 +79,7 @@ def import_(
             settings.rules(),
             bar or _no_progress,
             limits=settings.limits(),
-            max_stay=settings.max_stay(),
+            stale_after=settings.stale_after(),
             skip_bad=skip_bad,
         )
     store.close()
@@ -131,11 +131,11 @@ def _import_exports(
         export_format, files, _export_options(export_format, **options), _counted_roles(count), new_clock().now(),
         skip_bad=skip_bad, limits=settings.limits(),
     )  # fmt: skip
-    store = open_store(settings["database"], synchronous=settings["synchronous"])
+    store = open_store(settings["database"], durability=settings["durability"])
     now = new_clock(store.log.end()[1]).now
     with progress_bar(quiet=quiet) as bar:
         imported = append_events(
-            store, parsed.events, settings["domain"], now, settings.rules(), settings.max_stay(), bar or _no_progress
+            store, parsed.events, settings["domain"], now, settings.rules(), settings.stale_after(), bar or _no_progress
         )  # fmt: skip
     store.close()
     left_out = sum(parsed.excluded.values()) + len(parsed.errors)

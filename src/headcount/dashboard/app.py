@@ -177,7 +177,7 @@ def _with_errors(context: PageContext, handler: Handler) -> Handler:
             factor = 2 if request.method == "POST" else 1
         try:
             reject_nul(request.scope["path"], *request.query_params, *request.query_params.values())
-            async with time_limit(context.settings["request_s"] * factor):
+            async with time_limit(context.settings["request_timeout_s"] * factor):
                 return await handler(request)
         except NotSignedIn:
             return _redirect_to_sign_in(view)

@@ -85,7 +85,7 @@ class Sessions:
 
     async def read_form(self, request: Request, visitor: Visitor) -> dict[str, str]:
         """Return the fields of a form that was sent from a page of this session. Raise `NotAllowed` or `BadForm`."""
-        fields = await read_form_fields(request, _MAX_FORM_BYTES, self._context.settings["request_s"])
+        fields = await read_form_fields(request, _MAX_FORM_BYTES, self._context.settings["request_timeout_s"])
         if not is_same_site(request):
             raise NotAllowed("this form was sent by another site")
         if not compare_digest(fields.get("csrf", "").encode(), visitor.csrf.encode()):

@@ -61,7 +61,7 @@ async def _sign_in(view: View, sessions: Sessions) -> Response:
     request = view.request
     if not is_same_site(request):
         raise NotAllowed(TEXTS("error.other_site"))
-    fields = await read_form_fields(request, _MAX_FORM_BYTES, view.context.settings["request_s"])
+    fields = await read_form_fields(request, _MAX_FORM_BYTES, view.context.settings["request_timeout_s"])
     link, key = fields.get("link", ""), fields.get("key", "").strip()
     target = _safe_target(fields.get("next", ""))
     method = "link" if link else "key"

@@ -63,7 +63,7 @@ class DemoRun:
 
     def greeting(self, url: str) -> str:
         """Return the address, a key, and commands to try."""
-        api = f"{url}{self._service.settings['prefix']}"
+        api = f"{url}{self._service.settings['api_prefix']}"
         auth = f"-H 'Authorization: Bearer {self._key}'"
         link = create_sign_in_link(
             self._service.store,

@@ -106,7 +106,7 @@ class Engine:
     ) -> None:
         self._store = store
         self._publishes = publishes
-        self._settings = TurnSettings(rules.settling_ms, reorder_window, stale_after, publishes)
+        self._settings = TurnSettings(rules.late_grace_ms, reorder_window, stale_after, publishes)
         self._release = release
         self._stopwatch = stopwatch or _stopped
         self._batch_start = 0.0

@@ -1,7 +1,7 @@
 """One live room: events and the time in, changes out.
 
 A room keeps the state of everything that is **finalized**, and a short **tail** of
-events younger than the settling time of the rules. Events of the tail may arrive in any
+events younger than the late grace period of the rules. Events of the tail may arrive in any
 order. `advance` finalizes them in order of their times as the clock moves on, and returns
 what the rules decide. An event that is not later than what is finalized is **late**: the
 stretch of the past that it changes is folded again, and the difference is published as one
@@ -129,7 +129,7 @@ class Room:
             self._has_special_events = True
         if event.inferred is not None or event.joined_at is not None or event.kind is _END:
             self._has_special_events = True
-        deadline = at + self.rules.settling_ms
+        deadline = at + self.rules.late_grace_ms
         if deadline < self.deadline:  # noqa: PLR1730 - `min` takes longer, and every event comes by here
             self.deadline = deadline
         return _NO_CHANGES
@@ -146,8 +146,8 @@ class Room:
         return self._take_changes()
 
     def advance(self, to: Ms) -> list[Change]:
-        """Finalize what is older than the settling time at the clock time `to`."""
-        horizon = to - self.rules.settling_ms
+        """Finalize what is older than the late grace period at the clock time `to`."""
+        horizon = to - self.rules.late_grace_ms
         if horizon <= self.finalized:
             return _NO_CHANGES
         if self._has_special_events or self._people.unconfirmed:
@@ -165,7 +165,7 @@ class Room:
             first = self._tail[0].at
         if self._has_special_events and self._out_of_order and self._out_of_order[0][0] < first:
             first = self._out_of_order[0][0]
-        self.deadline = first if first == NEVER else first + self.rules.settling_ms
+        self.deadline = first if first == NEVER else first + self.rules.late_grace_ms
 
     def _take_changes(self) -> list[Change]:
         changes = self._changes
@@ -244,7 +244,7 @@ class Room:
     def view(self, now: Ms) -> View:
         """Return the room at `now`: the finalized state, with the tail replayed on a copy (R14)."""
         room = Room.resume(self.snapshot(), Overlay(self.journal, self.finalized))
-        changes = room.advance(max(now, self.finalized) + self.rules.settling_ms)
+        changes = room.advance(max(now, self.finalized) + self.rules.late_grace_ms)
         return room._view(now, changes)  # noqa: SLF001 - of the same class
 
     def _view(self, now: Ms, changes: Sequence[Change]) -> View:
@@ -485,7 +485,7 @@ class Room:
                 room._add_checkpoint(room.finalized)  # noqa: SLF001 - of the same class
         for event in sorted(as_finalized(events, room.finalized, finalized), key=_at):
             room.handle(event, event.at)
-        room.advance(finalized + rules.settling_ms)
+        room.advance(finalized + rules.late_grace_ms)
         room.journal = journal
         room.refolded = False
         return room

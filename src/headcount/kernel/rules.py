@@ -70,7 +70,7 @@ class _RuleNumbers(NamedTuple):
     min_stay_ms: Ms = 10_000
     start_alone_ms: Ms = 30_000
     reset_alone_ms: Ms = 600_000
-    settling_ms: Ms = 15_000
+    late_grace_ms: Ms = 15_000
 
 
 class Rules(_RuleNumbers):
@@ -78,7 +78,7 @@ class Rules(_RuleNumbers):
 
     `min_stay_ms`: a shorter stay is ignored (R4). `start_alone_ms`: duration after which a
     sitting of one participant becomes a meeting (R6). `reset_alone_ms`: duration after which
-    a meeting with one participant left is reset (R7). `settling_ms`: delay before events are
+    a meeting with one participant left is reset (R7). `late_grace_ms`: delay before events are
     finalized, so that they may arrive in any order (R14).
 
     Raises `InvalidRules` for a value that is not an integer, is negative, or is zero where
@@ -92,9 +92,9 @@ class Rules(_RuleNumbers):
         min_stay_ms: Ms = 10_000,
         start_alone_ms: Ms = 30_000,
         reset_alone_ms: Ms = 600_000,
-        settling_ms: Ms = 15_000,
+        late_grace_ms: Ms = 15_000,
     ) -> Self:
-        rules = super().__new__(cls, min_stay_ms, start_alone_ms, reset_alone_ms, settling_ms)
+        rules = super().__new__(cls, min_stay_ms, start_alone_ms, reset_alone_ms, late_grace_ms)
         for name, number in zip(rules._fields, rules, strict=True):
             least = 1 if name == "reset_alone_ms" else 0
             if isinstance(number, bool) or not isinstance(number, int):

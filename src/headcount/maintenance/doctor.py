@@ -70,7 +70,7 @@ def _store_lines(store: Store, settings: Settings, now: Ms) -> Iterator[Line]:
         yield _damage(database)
     state = read_state(store)
     yield _clock(store, now)
-    yield _engine(store, now, settings["max_lag_s"])
+    yield _engine(store, now, settings["ready_max_lag_s"])
     yield from _rooms(state)
     yield from _sources(state, now)
     yield from _webhooks(store, state)

@@ -30,8 +30,8 @@ def rebuild_tables(settings: Settings, new_clock: NewClock, *, check: bool) -> s
 
     Raise `StoreError` if a service runs on the store, `BadInput` if the store has other rules.
     """
-    store = open_store(settings["database"], synchronous=settings["synchronous"])
-    return _rebuild(store, settings.rules(), settings.max_stay(), new_clock, check=check)
+    store = open_store(settings["database"], durability=settings["durability"])
+    return _rebuild(store, settings.rules(), settings.stale_after(), new_clock, check=check)
 
 
 def check_or_rebuild(url: str, settings: Settings, new_clock: NewClock) -> str | None:
@@ -43,14 +43,14 @@ def check_or_rebuild(url: str, settings: Settings, new_clock: NewClock) -> str |
     known = store.projections.rules()
     store.close()
     rules = settings.rules() if known is None else decode_rules(known)
-    difference = _rebuild(open_store(url), rules, settings.max_stay(), new_clock, check=True)
+    difference = _rebuild(open_store(url), rules, settings.stale_after(), new_clock, check=True)
     if difference is not None:
-        _rebuild(open_store(url), rules, settings.max_stay(), new_clock, check=False)
+        _rebuild(open_store(url), rules, settings.stale_after(), new_clock, check=False)
     return difference
 
 
 def _rebuild(
-    store: Store, rules: Rules, max_stay: Ms | None, new_clock: NewClock, *, check: bool
+    store: Store, rules: Rules, stale_after: Ms | None, new_clock: NewClock, *, check: bool
 ) -> str | None:
     """Rebuild or check the tables of a store, and close it."""
     lead = leadership(store.database)
@@ -63,7 +63,7 @@ def _rebuild(
         if check:
             require_same_rules(store, rules)
             engine = Engine(
-                store, rules, epoch or 0, stale_after=max_stay, batch_size=_BATCH_SIZE, stopwatch=None
+                store, rules, epoch or 0, stale_after=stale_after, batch_size=_BATCH_SIZE, stopwatch=None
             )
             while engine.step(now):
                 pass
@@ -72,13 +72,13 @@ def _rebuild(
                 if row.reason is not None:
                     return f"room '{row.room}' of domain '{row.domain}' is quarantined: {row.reason}"
         with tempfile.TemporaryDirectory(prefix="headcount-") as folder:
-            rebuilt = open_store(str(Path(folder) / "rebuilt.db"), synchronous="off")
+            rebuilt = open_store(str(Path(folder) / "rebuilt.db"), durability="off")
             copy_log(store.database, rebuilt.database)
             engine = Engine(
                 rebuilt,
                 rules,
                 0,
-                stale_after=max_stay,
+                stale_after=stale_after,
                 batch_size=_BATCH_SIZE,
                 publishes=False,
                 stopwatch=None,

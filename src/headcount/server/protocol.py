@@ -23,19 +23,19 @@ _LINE_OVERHEAD_BYTES: Final = 4
 _UPGRADE_HEADERS: Final = (b"upgrade", b"http2-settings")
 _EVICTED_FRACTION: Final = 10
 MIN_READ_BYTES: Final = 65_536
-"""A client must read this much of an answer, or all of it, within `request_s`."""
+"""A client must read this much of an answer, or all of it, within `request_timeout_s`."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Closes connections with a request head that is too large or too slow, and those whose client does not read.
 
-    `request_s` is the timeout of a head, and of the first bytes of a body; the rest of a body has its timeout
+    `request_timeout_s` is the timeout of a head, and of the first bytes of a body; the rest of a body has its timeout
     elsewhere. Above `max_connections` the oldest of those that wait for their client are closed.
     """
 
-    def __init__(self, *args: Any, request_s: float, max_connections: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, request_timeout_s: float, max_connections: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._request_s = request_s
+        self._request_timeout_s = request_timeout_s
         self._max_connections = max_connections
         self._connected_at = 0.0
         self._head_bytes = self._head_lines = self._unparsed_bytes = 0
@@ -204,7 +204,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise ValueError("the request's head is too large")  # the parser raises it as an error of its own
 
     def _start_request_timer(self) -> None:
-        self._request_timer = self.loop.call_later(self._request_s, self._close_idle)
+        self._request_timer = self.loop.call_later(self._request_timeout_s, self._close_idle)
 
     def _stop_request_timer(self) -> None:
         if self._request_timer is not None:
@@ -222,7 +222,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _start_read_timer(self) -> None:
         self._stop_read_timer()
         unread = self.transport.get_write_buffer_size()
-        self._read_timer = self.loop.call_later(self._request_s, self._check_reader, unread)
+        self._read_timer = self.loop.call_later(self._request_timeout_s, self._check_reader, unread)
 
     def _check_reader(self, unread_before: int) -> None:
         if unread_before - self.transport.get_write_buffer_size() < MIN_READ_BYTES:

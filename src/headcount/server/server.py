@@ -31,7 +31,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
-        options = uvicorn_options(settings["request_s"], raise_connection_limit())
+        options = uvicorn_options(settings["request_timeout_s"], raise_connection_limit())
         super().__init__(uvicorn.Config(service.app(), **options))
         self._socket = listen(settings["host"], settings["port"])
         self.url = url_of(settings["host"], self._socket.getsockname()[1])
@@ -78,11 +78,13 @@ class Server(uvicorn.Server):
             self._background.pop().cancel()
 
 
-def uvicorn_options(request_s: float, max_connections: int) -> dict[str, Any]:
+def uvicorn_options(request_timeout_s: float, max_connections: int) -> dict[str, Any]:
     """Return the configuration of uvicorn, except for the address."""
     return {
         "loop": "uvloop",
-        "http": partial(FastPathProtocol, request_s=request_s, max_connections=max_connections),
+        "http": partial(
+            FastPathProtocol, request_timeout_s=request_timeout_s, max_connections=max_connections
+        ),
         "ws": "none",
         "lifespan": "off",
         "access_log": False,

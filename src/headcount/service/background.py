@@ -40,7 +40,7 @@ class Maintenance:
         self._clock = core.clock
         self._is_leader = core.worker.leads
         self._source_stats = core.source_stats
-        self._retention_days: int = core.settings["keep_messages_days"]
+        self._retention_days: int = core.settings["webhook_retention_days"]
         self._authenticator = authenticator
         self._sessions = sessions
 

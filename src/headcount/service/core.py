@@ -43,7 +43,7 @@ def build_core(settings: Settings, on_batch: Callable[[], None]) -> Core:
     Raise `StoreError` if the store cannot be opened, `BadInput` if it was written under other rules.
     """
     rules = settings.rules()
-    store = open_store(settings["database"], synchronous=settings["synchronous"])
+    store = open_store(settings["database"], durability=settings["durability"])
     if isinstance(store.database, SqliteDatabase):
         store.database.own()
     leader = leadership(store.database)
@@ -53,10 +53,10 @@ def build_core(settings: Settings, on_batch: Callable[[], None]) -> Core:
 
     def build_engine(epoch: int) -> Engine:
         return Engine(
-            store, rules, epoch, stale_after=settings.max_stay(), reorder_window=settings.shown_after(),
+            store, rules, epoch, stale_after=settings.stale_after(), reorder_window=settings.reorder_window(),
             release=version("headcount"),
         )  # fmt: skip
 
     worker = Worker(leader, build_engine, clock.now, on_batch)
-    appender = GroupCommit(store.log, worker.wake, settings["request_s"])
+    appender = GroupCommit(store.log, worker.wake, settings["request_timeout_s"])
     return Core(settings, rules, store, clock, worker, appender, Metrics(), SourceStats())

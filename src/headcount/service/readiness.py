@@ -67,7 +67,7 @@ class Readiness:
         self._appender = core.appender
         self._worker = core.worker
         self._clock = core.clock
-        self._max_lag_s = core.settings["max_lag_s"]
+        self._max_lag_s = core.settings["ready_max_lag_s"]
         self._write_error: str | None = None
         self._write_attempted_s = float("-inf")
         self.lag = Probe(self.measure_lag)

@@ -43,7 +43,9 @@ class Web:
         self._readiness = readiness
         self._manager = manager
         self._rate_limiter = RateLimiter(clock.now, settings["reads_per_5s"], settings["events_per_5s"])
-        self.authenticator = Authenticator(store.keys, clock.now, self._rate_limiter, settings["request_s"])
+        self.authenticator = Authenticator(
+            store.keys, clock.now, self._rate_limiter, settings["request_timeout_s"]
+        )
         self._cursors = Cursors(store.keys.store_secret(random_bytes(32)))
         self.broadcaster = Broadcaster(
             store.messages,
@@ -54,7 +56,7 @@ class Web:
         status = Status(core, readiness)
         self._pages = PageContext(
             store, core.rules, self.broadcaster, clock.now, new_secret, settings["timezone"],
-            settings["public_url"], settings["prefix"], version("headcount"), settings, manager,
+            settings["public_url"], settings["api_prefix"], version("headcount"), settings, manager,
             status.process_status, core.source_stats.unwritten, status.recent_events, status.retry_dead_letters,
         )  # fmt: skip
         self.sessions = Sessions(self._pages)
@@ -70,7 +72,7 @@ class Web:
                 inbound=self._inbound(quota),
                 query_context=QueryContext(
                     core.store.meetings, core.store.usage, core.rules, core.clock.now, settings["granularity_s"],
-                    core.store.sources.excluded_participants, settings["request_s"],
+                    core.store.sources.excluded_participants, settings["request_timeout_s"],
                 ),
                 webhook_endpoints=self._manager,
                 broadcaster=self.broadcaster,
@@ -80,7 +82,7 @@ class Web:
                 look=self._readiness.refresh,
                 seconds=time.perf_counter,
                 name=new_nonce()[:8],
-                prefix=settings["prefix"],
+                prefix=settings["api_prefix"],
                 version=version("headcount"),
                 pages=routes(self._pages, self.sessions),
             )
@@ -88,10 +90,10 @@ class Web:
 
     def _room_quota(self) -> RoomQuota:
         core, settings = self._core, self._core.settings
-        shows_after = core.rules.min_stay_ms + settings.shown_after() + _COMMIT_MS
+        shows_after = core.rules.min_stay_ms + settings.reorder_window() + _COMMIT_MS
         return RoomQuota(
             settings["max_open_rooms"], shows_after, core.store.meetings, core.appender.append,
-            core.appender.submit, settings["request_s"],
+            core.appender.submit, settings["request_timeout_s"],
         )  # fmt: skip
 
     def _ingest(self, quota: RoomQuota) -> Ingest:

@@ -17,7 +17,7 @@ from headcount.store.open import Store
 def webhook_transport(settings: Settings) -> Transport:
     """Return the transport with the configured networks and certificate authorities."""
     agent = f"headcount/{version('headcount')}"
-    return Transport(agent, networks(settings["webhook_networks"]), settings["webhook_ca_file"])
+    return Transport(agent, networks(settings["webhook_allowed_networks"]), settings["webhook_ca_file"])
 
 
 def endpoint_manager(

@@ -45,12 +45,12 @@ class Store:
         self.database.close()
 
 
-def open_store(url: str, *, synchronous: str = "full", read_only: bool = False) -> Store:
+def open_store(url: str, *, durability: str = "full", read_only: bool = False) -> Store:
     """Open the store at `url`: a file name, `sqlite:///FILE` or `postgresql://…`. Apply pending migrations.
 
     Raise `StoreError` if it cannot be opened or is not a store of this release.
     """
-    database = connect(url, synchronous=synchronous, read_only=read_only)
+    database = connect(url, durability=durability, read_only=read_only)
     if not read_only:
         migrate(database)
     elif pending(database):
@@ -81,18 +81,18 @@ def store_on(database: Database) -> Store:
     )
 
 
-def connect(url: str, *, synchronous: str = "full", read_only: bool = False) -> Database:
+def connect(url: str, *, durability: str = "full", read_only: bool = False) -> Database:
     """Return the database at `url` without migrations."""
     if url.startswith(("postgresql://", "postgres://")):
         try:
             from headcount.store.postgres import PostgresDatabase  # noqa: PLC0415 - an optional dependency
         except ModuleNotFoundError as missing:
             raise MissingExtra("postgres", missing.name or "") from missing
-        return PostgresDatabase(url, synchronous=synchronous)
+        return PostgresDatabase(url, durability=durability)
     path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite://"))
     if "://" in url.removeprefix("sqlite://"):
         raise StoreError("give a file name, sqlite:///FILE or postgresql://…", where=mask_password(url))
     if read_only and not path.exists():
         require_own_files(path)
         raise StoreError("there is no store here; 'headcount serve' makes one", where=str(path))
-    return SqliteDatabase(path, synchronous=synchronous, read_only=read_only)
+    return SqliteDatabase(path, durability=durability, read_only=read_only)

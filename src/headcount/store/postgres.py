@@ -103,7 +103,7 @@ class PostgresDatabase:
         "snapshot": "begin isolation level repeatable read, read only",
     }
 
-    def __init__(self, url: str, *, synchronous: str = "full") -> None:
+    def __init__(self, url: str, *, durability: str = "full") -> None:
         self.address = url
         self.url = mask_password(url)
         try:
@@ -119,7 +119,7 @@ class PostgresDatabase:
             max_size=_POOL_SIZE,
             timeout=_TIMEOUT_S,
             kwargs={"autocommit": True, "application_name": "headcount", **CONNECTION_TIMEOUTS},
-            configure=_configure if synchronous == "full" else _configure_fast,
+            configure=_configure if durability == "full" else _configure_fast,
             check=ConnectionPool.check_connection,
             open=False,
         )

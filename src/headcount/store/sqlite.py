@@ -84,7 +84,7 @@ class SqliteConnection:
 class SqliteDatabase:
     """A file in write-ahead mode.
 
-    `synchronous` is `full` (each commit is on the disk before it is acknowledged) or `normal` (a power failure may lose
+    `durability` is `full` (each commit is on the disk before it is acknowledged) or `normal` (a power failure may lose
     the last commits, a crash of the process loses nothing).
     """
 
@@ -98,10 +98,10 @@ class SqliteDatabase:
 
     reconnects: Final = 0
 
-    def __init__(self, path: Path, *, synchronous: str = "full", read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, durability: str = "full", read_only: bool = False) -> None:
         self.path = path
         self.url = f"sqlite:///{path}"
-        self._synchronous = synchronous
+        self._durability = durability
         self._read_only = read_only
         self._idle: list[SqliteConnection] = []
         self._writer_lock = threading.Lock()
@@ -253,7 +253,7 @@ class SqliteDatabase:
             )
             if not self._read_only:
                 raw.execute("pragma journal_mode = wal")
-            raw.execute(f"pragma synchronous = {self._synchronous}")
+            raw.execute(f"pragma synchronous = {self._durability}")
             raw.execute(f"pragma cache_size = -{_CACHE_KB if writing else _READERS_CACHE_KB}")
             if not writing:
                 raw.execute("pragma query_only = on")

@@ -131,9 +131,9 @@ def test_open_stays_are_closed_as_by_the_service_and_by_a_rebuild(store, files):
     }
     store.file("events.ndjson", json.dumps(joined))
     *options, name = files
-    store.run("import", *options, store.folder / name, "--max-stay-s", 3600)
+    store.run("import", *options, store.folder / name, "--stale-after", "1h")
     assert store.meetings()[0][3] == [("Ann", "09:00:00", "10:00:00", "timeout")]
-    assert store.run("rebuild", "--check", "--max-stay-s", 3600).exit_code == 0
+    assert store.run("rebuild", "--check", "--stale-after", "1h").exit_code == 0
 
 
 def test_a_later_export_overrides_inferred_leaves_of_an_ongoing_meeting(store):

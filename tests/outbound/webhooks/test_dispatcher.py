@@ -26,7 +26,7 @@ from support.webhook_receivers import answers, closes_midway, never_ends, receiv
 
 @pytest.fixture
 def store(tmp_path):
-    store = open_store(str(tmp_path / "store.db"), synchronous="off")
+    store = open_store(str(tmp_path / "store.db"), durability="off")
     yield store
     store.close()
 
@@ -327,7 +327,7 @@ def test_this_machine_is_not_connected_to_unless_the_operator_allows_it(store):
         put(store, "m1")
         with posting(store, backoff=Backoff(60_000, 60_000), transport=Transport("test")):
             wait_until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
-        assert "webhook_networks" in only_attempt(store, "m1").error
+        assert "webhook_allowed_networks" in only_attempt(store, "m1").error
         assert receiver.came == []
 
 

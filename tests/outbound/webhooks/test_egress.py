@@ -27,14 +27,14 @@ def test_a_public_address_is_permitted_only_with_tls(address):
 
 @pytest.mark.parametrize("address", INNER)
 def test_an_internal_address_is_refused(address):
-    with pytest.raises(AddressRefused, match="webhook_networks"):
+    with pytest.raises(AddressRefused, match="webhook_allowed_networks"):
         permitted("hooks.example", [address], (), secure=True)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "2002:7f00:1::1"])
 def test_this_machine_is_permitted_only_if_the_operator_allows_it(address):
     for host in (address, "localhost", "hooks.example"):
-        with pytest.raises(AddressRefused, match="webhook_networks"):
+        with pytest.raises(AddressRefused, match="webhook_allowed_networks"):
             permitted(host, [address], (), secure=False)
         assert permitted(host, [address], networks("127.0.0.0/8,::1/128"), secure=False) == [address]
 

@@ -15,7 +15,7 @@ T0 = 20_000 * DAY_MS
 
 @pytest.fixture
 def store(tmp_path):
-    store = open_store(str(tmp_path / "store.db"), synchronous="off")
+    store = open_store(str(tmp_path / "store.db"), durability="off")
     yield store
     store.close()
 

@@ -21,7 +21,7 @@ FORM = b"POST /dashboard/sign-in HTTP/1.1\r\nhost: x\r\ncontent-type: applicatio
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """A service with few descriptors and a short request timeout."""
-    running = Running(tmp_path_factory.mktemp("small"), request_s=2).start(descriptors=256)
+    running = Running(tmp_path_factory.mktemp("small"), request_timeout_s=2).start(descriptors=256)
     yield running
     running.stop()
 

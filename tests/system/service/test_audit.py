@@ -21,7 +21,9 @@ HOOK = "http://127.0.0.1:9/x"
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    running = Running(tmp_path_factory.mktemp("audit"), log_format="json", webhook_networks="127.0.0.0/8")
+    running = Running(
+        tmp_path_factory.mktemp("audit"), log_format="json", webhook_allowed_networks="127.0.0.0/8"
+    )
     running.start()
     yield running
     running.stop()

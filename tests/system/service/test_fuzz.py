@@ -17,7 +17,7 @@ NUMBER = 600
 @pytest.fixture(params=["sqlite", "postgres"])
 def attacked(request, tmp_path):
     database = request.getfixturevalue("postgres").database() if request.param == "postgres" else None
-    running = Running(tmp_path, database, events_per_5s=0, request_s=20).start()
+    running = Running(tmp_path, database, events_per_5s=0, request_timeout_s=20).start()
     yield running
     running.stop()
 

@@ -65,7 +65,7 @@ class Recorder:
 def recorded(tmp_path_factory):
     """The document of a service in a file, and answers of all its operations."""
     folder = tmp_path_factory.mktemp("service")
-    service = Running(folder, events_per_5s=0, webhook_networks="127.0.0.0/8").start()
+    service = Running(folder, events_per_5s=0, webhook_allowed_networks="127.0.0.0/8").start()
     document = httpx.get(f"{service.url}/openapi.json", timeout=30)
     recorder = Recorder(service, document.json())
     try:

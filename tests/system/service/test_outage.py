@@ -62,7 +62,7 @@ def outage(request, postgres):
 
 
 def test_probes_answer_while_requests_wait_and_then_get_503(outage, tmp_path):
-    service = Running(tmp_path, outage.url, request_s=REQUEST_S).start()
+    service = Running(tmp_path, outage.url, request_timeout_s=REQUEST_S).start()
     try:
         browser = sign_in(service)
         with httpx.Client(base_url=service.url, timeout=60) as client, ThreadPoolExecutor(8) as many:

@@ -19,7 +19,7 @@ HEAD = b"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\ncont
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    running = Running(tmp_path_factory.mktemp("slow"), request_s=REQUEST_S).start()
+    running = Running(tmp_path_factory.mktemp("slow"), request_timeout_s=REQUEST_S).start()
     yield running
     running.stop()
 
@@ -135,7 +135,7 @@ def test_a_client_that_does_not_read_answers_is_cut_off(service):
 
 def test_a_client_that_reads_slowly_receives_everything(tmp_path):
     """It reads for longer than a request may take, but never pauses for that long."""
-    service = Running(tmp_path, request_s=PATIENT_S).start()
+    service = Running(tmp_path, request_timeout_s=PATIENT_S).start()
     body = httpx.get(f"{service.url}/openapi.json").content
     requests, chunk_bytes, pause_s = 60, 16_384, 0.02
     chunks = 0

@@ -8,7 +8,7 @@ from support.webhook_receivers import receiving
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """The real service without rate limits."""
-    running = Running(tmp_path_factory.mktemp("webhooks"), webhook_networks="127.0.0.0/8")
+    running = Running(tmp_path_factory.mktemp("webhooks"), webhook_allowed_networks="127.0.0.0/8")
     running.start()
     yield running
     running.stop()
@@ -17,7 +17,7 @@ def service(tmp_path_factory):
 @pytest.fixture(scope="module")
 def outbox(service):
     """Its store, into which messages are put as the engine does it."""
-    store = open_store(str(service.database), synchronous="off")
+    store = open_store(str(service.database), durability="off")
     yield store
     store.close()
 

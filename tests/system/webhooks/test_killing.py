@@ -22,8 +22,8 @@ def test_nothing_is_lost_when_the_service_is_killed_while_it_delivers(tmp_path):
         time.sleep(0.002)  # long enough that some are under way whenever the service is killed
         answers(500 if chance.random() < 0.02 else 200)(handler)
 
-    service = Running(tmp_path, webhook_networks="127.0.0.0/8").start()
-    store = open_store(str(service.database), synchronous="off")
+    service = Running(tmp_path, webhook_allowed_networks="127.0.0.0/8").start()
+    store = open_store(str(service.database), durability="off")
     with receiving(mostly_answers) as receiver:
         with service.client() as client:
             client.post("/webhooks", json={"url": receiver.url})

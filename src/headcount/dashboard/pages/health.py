@@ -102,7 +102,7 @@ async def load(view: View) -> Health:
     unsaved, recent = context.unsaved_counters(), context.recent_events()
     state = await asyncio.to_thread(read_state, context.store, view.domain, unsaved)
     process = await asyncio.to_thread(context.process_status)
-    findings = [*check_process(process, context.settings["max_lag_s"]), *check_store(state, view.now)]
+    findings = [*check_process(process, context.settings["ready_max_lag_s"]), *check_store(state, view.now)]
     findings.sort(key=lambda finding: not finding.is_error)
     return Health(
         process,

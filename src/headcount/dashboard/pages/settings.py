@@ -129,14 +129,14 @@ def redirect_to_section(view: View, section: str, done: str) -> Response:
 def rule_texts(settings: Settings) -> list[str]:
     """Return the rules in force, a sentence each, with their numbers, and other settings that affect the pages."""
     rules = settings.rules()
-    max_stay, days = settings.max_stay(), settings["keep_messages_days"]
+    stale_after, days = settings.stale_after(), settings["webhook_retention_days"]
     return [
         _rule("stay", rules.min_stay_ms),
         _rule("alone", rules.start_alone_ms),
         _rule("reset", rules.reset_alone_ms),
-        _rule("late", rules.settling_ms),
-        _rule("shown", settings.shown_after()),
-        _rule("open") if max_stay is None else _rule("longest", max_stay),
+        _rule("late", rules.late_grace_ms),
+        _rule("shown", settings.reorder_window()),
+        _rule("open") if stale_after is None else _rule("longest", stale_after),
         _rule("granularity", settings["granularity_s"] * 1_000),
         TEXTS("settings.rules.kept", n=days) if days else TEXTS("settings.rules.kept_for_ever"),
         TEXTS("settings.rules.zone", zone=settings["timezone"]),

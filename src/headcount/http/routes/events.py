@@ -96,7 +96,7 @@ class EventsApp:
         ingest = self._ingest
         headers = dict(scope["headers"])
         key = await ingest.authenticator.admit(headers.get(b"authorization"), "ingest")
-        body = await read_body(headers, receive, ingest.limits.body_bytes, ingest.limits.request_s)
+        body = await read_body(headers, receive, ingest.limits.body_bytes, ingest.limits.request_timeout_s)
         entries = self._parse(key, headers, body)
         return await _append(ingest, key, entries, len(entries), scope["query_string"])
 
@@ -169,7 +169,7 @@ IngestHandler = Callable[[Ingest, Request], Awaitable[bytes]]
 async def ingest_snapshot(ingest: Ingest, request: Request) -> bytes:
     """Send the list of participants who are in a room. Missing joins and leaves are inferred (rule 3a)."""
     headers, limits = dict(request.scope["headers"]), ingest.limits
-    body = await read_body(headers, request.receive, limits.body_bytes, limits.request_s)
+    body = await read_body(headers, request.receive, limits.body_bytes, limits.request_timeout_s)
     reader = EventReader(domain_of(request), ingest.wall_time(), ingest.now(), ingest.limits)
     entry, number = reader.snapshot(request.path_params["room"], body)
     return await _append(ingest, request.state.key, [entry], number, request.scope["query_string"])

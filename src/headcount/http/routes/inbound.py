@@ -109,7 +109,9 @@ class InboundHandler:
         source_config = await self._find_source(request.path_params["kind"], request.path_params["token"])
         row, source = source_config.row, source_config.source
         headers = dict(request.scope["headers"])
-        body = await read_bytes(headers, request.receive, self._limits.body_bytes, self._limits.request_s)
+        body = await read_bytes(
+            headers, request.receive, self._limits.body_bytes, self._limits.request_timeout_s
+        )
         now = self._wall_time()
         inbound = InboundRequest(dict(request.headers), body, self._url_of(request), now)
         try:
@@ -143,7 +145,7 @@ class InboundHandler:
         if not any(event.server_wide for event in events):
             return events
         return await in_thread(
-            self._limits.request_s, end_each_room, events, policy, self._sources.rooms_in_use
+            self._limits.request_timeout_s, end_each_room, events, policy, self._sources.rooms_in_use
         )
 
     async def _store_events(
@@ -153,7 +155,7 @@ class InboundHandler:
         excluded = len(normalized.excluded)
         if excluded:
             await in_thread(
-                self._limits.request_s, self._sources.add_excluded_participants, normalized.excluded
+                self._limits.request_timeout_s, self._sources.add_excluded_participants, normalized.excluded
             )
             self._stats.add(row, "left_out", now, excluded)
         if not events:
@@ -178,7 +180,7 @@ class InboundHandler:
         new = {(token, room) for room in rooms} - self._polled_rooms
         if new:
             await in_thread(
-                self._limits.request_s, self._store_polled_rooms, token, [room for _, room in new]
+                self._limits.request_timeout_s, self._store_polled_rooms, token, [room for _, room in new]
             )
             if len(self._polled_rooms) > _MAX_POLLED_ROOMS:
                 self._polled_rooms.clear()
@@ -194,7 +196,7 @@ class InboundHandler:
         dead_letter = DeadLetter(
             0, row.token, inbound.received_at, inbound.url, _without_secrets(inbound.headers), inbound.body, str(error)
         )  # fmt: skip
-        await in_thread(self._limits.request_s, self._sources.add_dead_letter, dead_letter)
+        await in_thread(self._limits.request_timeout_s, self._sources.add_dead_letter, dead_letter)
         self._stats.add(row, "unreadable", inbound.received_at, message=str(error))
         log.warning("inbound request could not be parsed", source=row.name, kind=row.kind, reason=str(error))
         return _json(InboundResult(0, 0, kept=True, info=str(error)))
@@ -205,7 +207,7 @@ class InboundHandler:
         now = self._now()
         cached = self._configured.get(token, now)
         if cached is None:
-            row = await in_thread(self._limits.request_s, self._sources.find, token)
+            row = await in_thread(self._limits.request_timeout_s, self._sources.find, token)
             cached = None if row is None else configure(row), now
             self._configured.put(token, *cached)
         found = cached[0]

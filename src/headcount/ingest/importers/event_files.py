@@ -57,7 +57,7 @@ def import_files(
     progress: Progress,
     *,
     limits: Limits,
-    max_stay: Ms | None = None,
+    stale_after: Ms | None = None,
     skip_bad: bool = False,
 ) -> Imported:
     """Append the events of files, and process them unless a running service does.
@@ -81,7 +81,7 @@ def import_files(
             result.duplicates += appended.duplicates
         progress(0.5 * reading.share, "reading")
     result.rejected = reading.rejected
-    result.processed = catch_up(store, now, rules, max_stay, progress)
+    result.processed = catch_up(store, now, rules, stale_after, progress)
     return result
 
 

@@ -148,7 +148,9 @@ def _problem(address: str, allowed: Sequence[Network], *, secure: bool) -> str |
     if _is_in(_embedded(_parsed(address)), allowed):
         return None
     if not is_public(address):
-        return "is not of the public internet; the setting webhook_networks allows networks of your own"
+        return (
+            "is not of the public internet; the setting webhook_allowed_networks allows networks of your own"
+        )
     return None if secure else "is far away: use https"
 
 

@@ -46,7 +46,7 @@ def explain_room(
     revisions = [
         # The room revises an inferred leave just before the instant of the report that overrides it.
         change._replace(at=change.at + 1)
-        for change in live.advance(as_of + rules.settling_ms)
+        for change in live.advance(as_of + rules.late_grace_ms)
         if change.because is Because.INFERRED_LEAVE_OVERRIDDEN
     ]
     changes = phrases.without_confirmations(changes_of(known, as_of=as_of, domain=domain, rules=rules), known)

@@ -16,7 +16,7 @@ SECRET = re.compile(r'<code id="secret-\d">([^<]+)</code>')
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    running = Running(tmp_path_factory.mktemp("hooks"), webhook_networks="127.0.0.0/8")
+    running = Running(tmp_path_factory.mktemp("hooks"), webhook_allowed_networks="127.0.0.0/8")
     running.start()
     yield running
     running.stop()

@@ -22,7 +22,7 @@ MAPPING = {"kind": {"at": "/t", "join": ["in"], "leave": ["out"]}, "room": "/whe
 
 @pytest.fixture
 def service(tmp_path):
-    running = Running(tmp_path, webhook_networks="127.0.0.0/8")
+    running = Running(tmp_path, webhook_allowed_networks="127.0.0.0/8")
     running.start()
     yield running
     running.stop()
