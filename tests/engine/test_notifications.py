@@ -104,8 +104,8 @@ def noted(changes, now=1_000, published_ms=15, batch=None):
 @pytest.mark.parametrize(("fact", "due"), [(500, 1_000), (985, 1_000), (986, 1_001), (1_200, 1_215)])
 def test_starts_and_ends_are_due_when_published(fact, due):
     expected = [PendingNotification("d", "m", due, "r", 70)]
-    assert noted([MeetingStarted(fact, "m", 70, Because.TWO_TOGETHER)]) == expected
-    assert noted([MeetingEnded(fact, "m", 70, 3, Because.EMPTY)]) == expected
+    assert noted([MeetingStarted(fact, "m", 70, Because.TWO_PARTICIPANTS)]) == expected
+    assert noted([MeetingEnded(fact, "m", 70, 3, Because.ROOM_EMPTY)]) == expected
 
 
 def test_stays_schedule_no_notification():
@@ -123,23 +123,23 @@ def meeting(name, start, end):
 def test_an_update_is_due_at_once_and_an_end_when_published():
     change = revised([meeting("old", 70, None)], [meeting("new", 80, 1_100)])
     assert noted([change]) == [
-        PendingNotification("d", "old", 1_000, "r", 70, "R15 late"),
+        PendingNotification("d", "old", 1_000, "r", 70, "late_event"),
         PendingNotification("d", "new", 1_115, "r", 80),
-        PendingNotification("d", "new", 1_000, "r", 80, "R15 late"),
+        PendingNotification("d", "new", 1_000, "r", 80, "late_event"),
     ]
 
 
 def test_an_update_before_publication_is_due_with_it():
     assert noted([revised([meeting("old", 70, None)], late_ms=3)]) == [
-        PendingNotification("d", "old", 1_012, "r", 70, "R15 late")
+        PendingNotification("d", "old", 1_012, "r", 70, "late_event")
     ]
 
 
 def test_the_reason_of_a_notification_is_not_lost():
     late = revised(after=[meeting("m", 70, None)])
-    start = MeetingStarted(500, "m", 70, Because.TWO_TOGETHER)
+    start = MeetingStarted(500, "m", 70, Because.TWO_PARTICIPANTS)
     for changes in ([late, start], [start, late]):
-        assert noted(changes) == [PendingNotification("d", "m", 1_000, "r", 70, "R15 late")]
+        assert noted(changes) == [PendingNotification("d", "m", 1_000, "r", 70, "late_event")]
 
 
 def test_a_later_reason_replaces_an_earlier_one():
@@ -147,7 +147,7 @@ def test_a_later_reason_replaces_an_earlier_one():
         revised(after=[meeting("m", 70, None)], because=because)
         for because in (Because.LATE_EVENT, Because.INFERRED_LEAVE_OVERRIDDEN)
     ]
-    assert noted(changes)[0].reason == "R3a guess overturned"
+    assert noted(changes)[0].reason == "inferred_leave_overridden"
 
 
 # What is said.
@@ -176,7 +176,7 @@ def test_an_ongoing_meeting_is_announced_once():
     assert known == PUBLISHED
 
 
-@pytest.mark.parametrize(("reset", "because"), [(True, "R7 left alone"), (False, "R8 empty")])
+@pytest.mark.parametrize(("reset", "because"), [(True, "left_alone"), (False, "room_empty")])
 def test_an_end_message_has_size_and_reason(reset, because):
     types, known, (message,) = messages_for(MeetingState(PUBLISHED, OVER, None, 3, reset))
     assert types == [("meeting.ended", "met-end-m-67")]
@@ -221,25 +221,25 @@ def test_a_changed_end_is_published_as_an_update(row, people):
     assert known == PublishedMeeting("d", "m", "r", START, row.end, row.max_participants, people, 1)
     assert (message.at, message.created) == (START, CREATED)
     assert payload_of(message) == {
-        "id": "m", "because": "R15 late",
+        "id": "m", "because": "late_event",
         "before": {"id": "m", "start": START, "end": 67_890, "max": 4, "people": 3},
         "after": {"id": "m", "start": START, "end": row.end, "max": row.max_participants, "people": people},
     }  # fmt: skip
 
 
 def test_an_update_with_a_reason_is_published_without_changed_numbers():
-    about = ABOUT._replace(reason="R3a guess overturned")
+    about = ABOUT._replace(reason="inferred_leave_overridden")
     types, known, (message,) = messages_for(
         MeetingState(TOLD_OVER._replace(revisions=2), OVER, None, 3, False), about
     )
     assert types == [("meeting.revised", "met-rev-m-3")]
-    assert payload_of(message)["because"] == "R3a guess overturned"
+    assert payload_of(message)["because"] == "inferred_leave_overridden"
     assert known.revisions == 3
 
 
 def test_a_reason_alone_updates_no_ongoing_meeting():
     types, known, _ = messages_for(
-        MeetingState(PUBLISHED, NOW, None, 3, False), ABOUT._replace(reason="R15 late")
+        MeetingState(PUBLISHED, NOW, None, 3, False), ABOUT._replace(reason="late_event")
     )
     assert (types, known) == ([], PUBLISHED)
 
@@ -253,7 +253,7 @@ def test_a_removed_meeting_is_withdrawn():
     assert types == [("meeting.revised", "met-rev-m-1")]
     assert known == WITHDRAWN
     assert payload_of(message) == {
-        "id": "m", "because": "R15 late", "after": None,
+        "id": "m", "because": "late_event", "after": None,
         "before": {"id": "m", "start": START, "end": 67_890, "max": 4, "people": 3},
     }  # fmt: skip
 

@@ -46,7 +46,7 @@ def projected(changes, known_leaves=(), room=None, batch=None, *, imported=False
     return batch
 
 
-def started(at=100, name="m", because=Because.TWO_TOGETHER):
+def started(at=100, name="m", because=Because.TWO_PARTICIPANTS):
     return MeetingStarted(at + 5, name, at, because)
 
 
@@ -69,14 +69,14 @@ def test_a_known_undecided_leave_is_in_the_row():
 
 def test_short_stays_and_ignored_events_write_no_row():
     batch = projected(
-        [StayIgnored(15, Stay("a", 10, 15)), EventIgnored(1, "a", Kind.JOIN, Because.REPEATED_JOIN)]
+        [StayIgnored(15, Stay("a", 10, 15)), EventIgnored(1, "a", Kind.JOIN, Because.DUPLICATE_JOIN)]
     )
     assert batch == BatchChanges(1)
 
 
 def test_a_new_meeting_has_one_participant_and_no_carried_stay():
     room = room_with("a", "b")
-    for because in (Because.TWO_TOGETHER, Because.WAITED_ALONE):
+    for because in (Because.TWO_PARTICIPANTS, Because.SOLO_DURATION_REACHED):
         batch = projected([started(100, because=because)], room=room)
         assert batch.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, None, 1, None, None)}
 
@@ -95,19 +95,22 @@ def test_a_reset_carries_a_stay_that_has_ended_since_into_the_new_meeting(decide
 
 
 def test_the_end_of_a_stored_meeting_is_written_as_progress():
-    batch = projected([MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
+    batch = projected([MeetingEnded(300, "m", 100, 4, Because.ROOM_EMPTY)])
     assert batch.progress == {("d", "m"): (300, 4)}
     assert batch.meetings == {}
 
 
 def test_a_meeting_that_starts_and_ends_in_one_batch_is_one_row():
-    batch = projected([started(100), MeetingEnded(300, "m", 100, 4, Because.EMPTY)])
+    batch = projected([started(100), MeetingEnded(300, "m", 100, 4, Because.ROOM_EMPTY)])
     assert batch.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, 300, 4)}
     assert batch.progress == {}
 
 
 def test_a_rollup_is_requested_from_the_first_start_to_the_last_end():
-    ends = [MeetingEnded(300, "m", 100, 1, Because.EMPTY), MeetingEnded(200, "n", 50, 1, Because.EMPTY)]
+    ends = [
+        MeetingEnded(300, "m", 100, 1, Because.ROOM_EMPTY),
+        MeetingEnded(200, "n", 50, 1, Because.ROOM_EMPTY),
+    ]
     for changes in (ends, ends[::-1]):
         assert projected(changes).pending_rollups == {("d", "r"): (50, 300)}
     assert projected([started(100)]).pending_rollups == {}
@@ -188,8 +191,8 @@ def test_a_removed_meeting_leaves_a_superseded_id():
 
 def test_a_correction_discards_pending_progress_of_its_meetings():
     changes = [
-        MeetingEnded(200, "same", 100, 3, Because.EMPTY),
-        MeetingEnded(80, "gone", 20, 2, Because.EMPTY),
+        MeetingEnded(200, "same", 100, 3, Because.ROOM_EMPTY),
+        MeetingEnded(80, "gone", 20, 2, Because.ROOM_EMPTY),
     ]
     batch = BatchChanges(1)
     batch.carried.update({("d", "gone"): (1, "x"), ("d", "same"): (2, "y"), ("d", "other"): (3, "z")})
@@ -253,7 +256,7 @@ def test_a_correction_contains_the_late_event_and_both_states():
         event=event, late_ms=99, stays_before=(Stay("a", 5),), stays_after=(A,), meetings_before=(GONE,), meetings_after=(NEW,)
     )  # fmt: skip
     (correction,) = projected([change]).corrections
-    assert correction[:7] == Correction("d", "r", NOW, 5, NOW, 99, "R15 late", "")[:7]
+    assert correction[:7] == Correction("d", "r", NOW, 5, NOW, 99, "late_event", "")[:7]
     assert json.loads(correction.before_and_after) == {
         "event": {"kind": "leave", "participant_id": "a", "at": 60},
         "stays_before": [Stay("a", 5)._asdict()],

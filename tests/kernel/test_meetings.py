@@ -98,10 +98,10 @@ def test_a_meeting_is_ongoing_until_it_has_an_end():
 @pytest.mark.parametrize(
     ("change", "because"),
     [
-        (ParticipantJoined(0, Stay("a", 0)), "R4 long enough"),
-        (ParticipantNamed(0, Stay("a", 0)), "R1 name learnt"),
-        (ParticipantLeft(0, Stay("a", 0)), "R1 left"),
-        (StayIgnored(0, Stay("a", 0)), "R4 too short"),
+        (ParticipantJoined(0, Stay("a", 0)), "min_duration_reached"),
+        (ParticipantNamed(0, Stay("a", 0)), "name_learned"),
+        (ParticipantLeft(0, Stay("a", 0)), "left"),
+        (StayIgnored(0, Stay("a", 0)), "too_short"),
     ],
 )
 def test_changes_of_stays_have_default_reasons(change, because):
@@ -110,24 +110,24 @@ def test_changes_of_stays_have_default_reasons(change, because):
 
 def test_the_values_of_reasons_are_stable():
     assert {because.name: because.value for because in Because} == {
-        "NAME_LEARNED": "R1 name learnt",
-        "LEFT": "R1 left",
-        "REPEATED_JOIN": "R1 repeated join",
-        "ORPHAN_LEAVE": "R1 orphan leave",
-        "END_OF_EMPTY_ROOM": "R1 end of nobody",
-        "CANCELLED": "R2 join and leave at one instant",
-        "DUPLICATE_EVENT": "R3 delivered twice",
-        "INFERRED_EVENT_OUTRANKED": "R3a guess outranked",
-        "INFERRED_LEAVE_OVERRIDDEN": "R3a guess overturned",
-        "MIN_STAY_REACHED": "R4 long enough",
-        "TOO_SHORT": "R4 too short",
-        "TWO_TOGETHER": "R6 company",
-        "WAITED_ALONE": "R6 waited alone",
-        "LEFT_ALONE": "R7 left alone",
-        "EMPTY": "R8 empty",
-        "LATE_EVENT": "R15 late",
+        "NAME_LEARNED": "name_learned",
+        "LEFT": "left",
+        "DUPLICATE_JOIN": "duplicate_join",
+        "LEAVE_WITHOUT_JOIN": "leave_without_join",
+        "ROOM_ALREADY_EMPTY": "room_already_empty",
+        "CANCELLED_OUT": "cancelled_out",
+        "DUPLICATE_EVENT": "duplicate_event",
+        "INFERRED_EVENT_OUTRANKED": "inferred_event_outranked",
+        "INFERRED_LEAVE_OVERRIDDEN": "inferred_leave_overridden",
+        "MIN_DURATION_REACHED": "min_duration_reached",
+        "TOO_SHORT": "too_short",
+        "TWO_PARTICIPANTS": "two_participants",
+        "SOLO_DURATION_REACHED": "solo_duration_reached",
+        "LEFT_ALONE": "left_alone",
+        "ROOM_EMPTY": "room_empty",
+        "LATE_EVENT": "late_event",
     }
-    assert Because.CANCELLED.rule == "R2"
+    assert Because.CANCELLED_OUT.rule == "R2"
 
 
 def meeting(name, start, end):
@@ -156,9 +156,9 @@ def test_a_revision_carries_nobody_unless_it_says_so():
 def test_a_record_shows_meetings_by_start_and_the_ongoing_one_with_the_head_count_given():
     record = Projection("d", "r").apply(
         [
-            MeetingStarted(300, "late", 300, Because.TWO_TOGETHER),
-            MeetingStarted(100, "early", 100, Because.TWO_TOGETHER),
-            MeetingEnded(200, "early", 100, 3, Because.EMPTY),
+            MeetingStarted(300, "late", 300, Because.TWO_PARTICIPANTS),
+            MeetingStarted(100, "early", 100, Because.TWO_PARTICIPANTS),
+            MeetingEnded(200, "early", 100, 3, Because.ROOM_EMPTY),
         ]
     )
     assert [(one.id, one.start, one.end, one.max_participants) for one in record.meetings(7)] == [
@@ -175,7 +175,7 @@ def test_a_record_has_the_latest_state_of_each_stay():
         ParticipantLeft(20, Stay("a", 0, 20, LEFT, None, "Ann")),
         ParticipantJoined(30, Stay("a", 30)),
         StayIgnored(40, Stay("b", 35, 40, LEFT)),
-        EventIgnored(41, "a", Kind.JOIN, Because.REPEATED_JOIN),
+        EventIgnored(41, "a", Kind.JOIN, Because.DUPLICATE_JOIN),
     ]
     assert list(Projection("d", "r").apply(changes).stays.values()) == [
         Stay("a", 0, 20, LEFT, None, "Ann"),
@@ -188,8 +188,8 @@ def test_a_record_applies_a_revision():
         [
             ParticipantJoined(0, Stay("a", 0)),
             ParticipantJoined(0, Stay("b", 0)),
-            MeetingStarted(0, "old", 0, Because.TWO_TOGETHER),
-            MeetingStarted(900, "other", 900, Because.TWO_TOGETHER),
+            MeetingStarted(0, "old", 0, Because.TWO_PARTICIPANTS),
+            MeetingStarted(900, "other", 900, Because.TWO_PARTICIPANTS),
         ]
     )
     record.apply(
@@ -209,9 +209,9 @@ def test_a_record_applies_a_revision():
 
 def test_a_copy_of_a_record_goes_its_own_way():
     record = Projection("d", "r").apply(
-        [ParticipantJoined(0, Stay("a", 0)), MeetingStarted(0, "m", 0, Because.TWO_TOGETHER)]
+        [ParticipantJoined(0, Stay("a", 0)), MeetingStarted(0, "m", 0, Because.TWO_PARTICIPANTS)]
     )
     copy = record.copy()
     assert copy.meetings() == record.meetings()
-    copy.apply([ParticipantJoined(5, Stay("b", 5)), MeetingEnded(9, "m", 0, 2, Because.EMPTY)])
+    copy.apply([ParticipantJoined(5, Stay("b", 5)), MeetingEnded(9, "m", 0, 2, Because.ROOM_EMPTY)])
     assert (len(record.stays), record.meetings()[0].end) == (1, None)

@@ -76,10 +76,10 @@ def test_advancing_to_each_deadline_publishes_what_advancing_once_publishes():
 def test_a_change_names_its_rule():
     room = room_after(join(0), join(100, "b"), leave(200, "b"), join(205, "c"), leave(209, "c"), leave(1000))
     because = {(type(change), change.because) for change in room.advance(3000)}
-    assert (MeetingStarted, Because.WAITED_ALONE) in because
+    assert (MeetingStarted, Because.SOLO_DURATION_REACHED) in because
     assert (MeetingEnded, Because.LEFT_ALONE) in because
     assert (MeetingStarted, Because.LEFT_ALONE) in because
-    assert (MeetingEnded, Because.EMPTY) in because
+    assert (MeetingEnded, Because.ROOM_EMPTY) in because
     assert (StayIgnored, Because.TOO_SHORT) in because
     assert Because.LEFT_ALONE.rule == "R7"
 
@@ -196,7 +196,7 @@ def test_ignored_events_are_published_with_their_reason():
     room = room_after(leave(0), join(5), join(20), join(30, "b"), join(30, "b"), Event(Kind.END, "x", 1))
     ignored = [change.because for change in room.advance(100) if isinstance(change, EventIgnored)]
     assert sorted(ignored) == [
-        Because.END_OF_EMPTY_ROOM, Because.ORPHAN_LEAVE, Because.REPEATED_JOIN, Because.DUPLICATE_EVENT,
+        Because.ROOM_ALREADY_EMPTY, Because.LEAVE_WITHOUT_JOIN, Because.DUPLICATE_JOIN, Because.DUPLICATE_EVENT,
     ]  # fmt: skip
 
 

@@ -49,10 +49,10 @@ def test_a_meeting_of_two_makes_these_changes_in_order():
     assert finalized(100, ("a", 0, 50), ("b", 20, 40)).changes == [
         ParticipantJoined(0, Stay("a", 0)),
         ParticipantJoined(20, Stay("b", 20)),
-        MeetingStarted(20, ID, 0, Because.TWO_TOGETHER),
+        MeetingStarted(20, ID, 0, Because.TWO_PARTICIPANTS),
         left("b", 20, 40),
         left("a", 0, 50),
-        MeetingEnded(50, ID, 0, 2, Because.EMPTY),
+        MeetingEnded(50, ID, 0, 2, Because.ROOM_EMPTY),
     ]
 
 
@@ -60,8 +60,8 @@ def test_waiting_alone_long_enough_makes_a_meeting():
     assert finalized(100, ("a", 0, 30)).changes == [
         ParticipantJoined(0, Stay("a", 0)),
         left("a", 0, 30),
-        MeetingStarted(30, ID, 0, Because.WAITED_ALONE),
-        MeetingEnded(30, ID, 0, 1, Because.EMPTY),
+        MeetingStarted(30, ID, 0, Because.SOLO_DURATION_REACHED),
+        MeetingEnded(30, ID, 0, 1, Because.ROOM_EMPTY),
     ]
     assert not any(isinstance(change, MeetingStarted) for change in finalized(100, ("a", 0, 29)).changes)
 
@@ -78,7 +78,7 @@ def test_a_short_stay_is_ignored_when_it_ends():
     ignored = StayIgnored(59, Stay("b", 50, 59, LeftBy.REPORTED))
     sittings = finalized(1_000, ("a", 0, None), ("b", 50, 59))
     changes = sorted(sittings.changes[1:], key=lambda change: change.at)
-    assert changes == [MeetingStarted(30, ID, 0, Because.WAITED_ALONE), ignored]
+    assert changes == [MeetingStarted(30, ID, 0, Because.SOLO_DURATION_REACHED), ignored]
     assert sittings.state.head_count == 1
 
 

@@ -196,12 +196,12 @@ def rows_of(store, text):
 def test_a_batch_writes_messages_pending_rollups_corrections_and_checkpoints(store):
     epoch = store.projections.take_over()
     done = BatchChanges(0)
-    later = PendingNotification(D, "m1", T + 9, "r", T, "R15 late")
+    later = PendingNotification(D, "m1", T + 9, "r", T, "late_event")
     done.notifications[D, "m1", T + 9] = later
     done.pending_rollups[D, "r"] = (T, T + 5)
     done.published[D, "m1"] = known = PublishedMeeting(D, "m1", "r", T, T + 5, 3, 2, 1)
     done.messages.append(NewMessage(D, "id", "meeting.started", "r", T, T + 1, "{}"))
-    done.corrections.append(Correction(D, "r", T + 7, T, T + 5, 99, "R15 late", "{}"))
+    done.corrections.append(Correction(D, "r", T + 7, T, T + 5, 99, "late_event", "{}"))
     done.rooms[D, "r"] = (T, None)
     done.checkpoints[D, "r"] = "{}"
     store.projections.commit(done, epoch)
@@ -210,7 +210,7 @@ def test_a_batch_writes_messages_pending_rollups_corrections_and_checkpoints(sto
     assert [tuple(message)[1:] for message in store.messages.after(0)] == [tuple(done.messages[0])]
     assert rows_of(store, "select domain, room, from_ms, to_ms from pending_rollups") == [(D, "r", T, T + 5)]
     assert rows_of(store, "select late_ms, reason, before_and_after from corrections") == [
-        (99, "R15 late", "{}")
+        (99, "late_event", "{}")
     ]
     assert store.projections.room(D, "r") == (T, None, "{}")
     assert store.projections.deadlines() == []

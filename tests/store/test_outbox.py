@@ -42,7 +42,7 @@ def commit(store, *rows, notifications=(), handled=()):
 
 
 def test_due_rows_are_ordered_and_removed_once_published(store):
-    rows = [about("c", due=70, because="R15 late"), about("a", due=50), about("b", due=60)]
+    rows = [about("c", due=70, because="late_event"), about("a", due=50), about("b", due=60)]
     assert store.notifications.next_due() == NEVER
     commit(store, notifications=rows)
     assert store.notifications.next_due() == T + 50

@@ -457,8 +457,8 @@ class Engine:
         stats = self.stats
         for change in changes:
             if isinstance(change, EventIgnored):
-                stats.duplicate_joins += change.because is Because.REPEATED_JOIN
-                stats.orphan_leaves += change.because is Because.ORPHAN_LEAVE
+                stats.duplicate_joins += change.because is Because.DUPLICATE_JOIN
+                stats.orphan_leaves += change.because is Because.LEAVE_WITHOUT_JOIN
             elif isinstance(change, MeetingsCorrected) and change.late_ms > self._settings.late_grace:
                 stats.late += 1
 

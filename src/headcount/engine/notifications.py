@@ -104,7 +104,7 @@ def publish(notification: PendingNotification, state: MeetingState, horizon: Ms,
         after = after._replace(revisions=published.revisions + 1)
         messages.append(_revised(notification, published, _summary(after), after, created))
     elif published.end is None and after.end is not None:
-        reason = Because.LEFT_ALONE if state.ended_by_reset else Because.EMPTY
+        reason = Because.LEFT_ALONE if state.ended_by_reset else Because.ROOM_EMPTY
         messages.append(_ended(after, reason, created))
     elif published.end is None:
         after = published

@@ -5,35 +5,55 @@ Must not know how a room arrives at them.
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.meetings import Meeting, Stay
 
 
 class Because(StrEnum):
-    """The rule behind a change: its number and the case that applied."""
+    """The reason for a change, and the rule that it follows from."""
 
-    NAME_LEARNED = "R1 name learnt"
-    LEFT = "R1 left"
-    REPEATED_JOIN = "R1 repeated join"
-    ORPHAN_LEAVE = "R1 orphan leave"
-    END_OF_EMPTY_ROOM = "R1 end of nobody"
-    CANCELLED = "R2 join and leave at one instant"
-    DUPLICATE_EVENT = "R3 delivered twice"
-    INFERRED_EVENT_OUTRANKED = "R3a guess outranked"
-    INFERRED_LEAVE_OVERRIDDEN = "R3a guess overturned"
-    MIN_STAY_REACHED = "R4 long enough"
-    TOO_SHORT = "R4 too short"
-    TWO_TOGETHER = "R6 company"
-    WAITED_ALONE = "R6 waited alone"
-    LEFT_ALONE = "R7 left alone"
-    EMPTY = "R8 empty"
-    LATE_EVENT = "R15 late"
+    NAME_LEARNED = "name_learned"
+    LEFT = "left"
+    DUPLICATE_JOIN = "duplicate_join"
+    LEAVE_WITHOUT_JOIN = "leave_without_join"
+    ROOM_ALREADY_EMPTY = "room_already_empty"
+    CANCELLED_OUT = "cancelled_out"
+    DUPLICATE_EVENT = "duplicate_event"
+    INFERRED_EVENT_OUTRANKED = "inferred_event_outranked"
+    INFERRED_LEAVE_OVERRIDDEN = "inferred_leave_overridden"
+    MIN_DURATION_REACHED = "min_duration_reached"
+    TOO_SHORT = "too_short"
+    TWO_PARTICIPANTS = "two_participants"
+    SOLO_DURATION_REACHED = "solo_duration_reached"
+    LEFT_ALONE = "left_alone"
+    ROOM_EMPTY = "room_empty"
+    LATE_EVENT = "late_event"
 
     @property
     def rule(self) -> str:
-        return self.value.partition(" ")[0]
+        return _RULES[self]
+
+
+_RULES: Final = {
+    Because.NAME_LEARNED: "R1",
+    Because.LEFT: "R1",
+    Because.DUPLICATE_JOIN: "R1",
+    Because.LEAVE_WITHOUT_JOIN: "R1",
+    Because.ROOM_ALREADY_EMPTY: "R1",
+    Because.CANCELLED_OUT: "R2",
+    Because.DUPLICATE_EVENT: "R3",
+    Because.INFERRED_EVENT_OUTRANKED: "R3a",
+    Because.INFERRED_LEAVE_OVERRIDDEN: "R3a",
+    Because.MIN_DURATION_REACHED: "R4",
+    Because.TOO_SHORT: "R4",
+    Because.TWO_PARTICIPANTS: "R6",
+    Because.SOLO_DURATION_REACHED: "R6",
+    Because.LEFT_ALONE: "R7",
+    Because.ROOM_EMPTY: "R8",
+    Because.LATE_EVENT: "R15",
+}
 
 
 class ParticipantJoined(NamedTuple):
@@ -41,7 +61,7 @@ class ParticipantJoined(NamedTuple):
 
     at: Ms
     stay: Stay
-    because: Because = Because.MIN_STAY_REACHED
+    because: Because = Because.MIN_DURATION_REACHED
 
 
 class ParticipantNamed(NamedTuple):

@@ -190,7 +190,7 @@ class People:
             closes_nobody = closes_nobody and not (ending and participant_id in self.open_stays)
             self._apply_signs(participant_id, at, own, ending)
         if closes_nobody:
-            self.changes.extend(EventIgnored(at, None, e.kind, Because.END_OF_EMPTY_ROOM) for e in ends)
+            self.changes.extend(EventIgnored(at, None, e.kind, Because.ROOM_ALREADY_EMPTY) for e in ends)
 
     def _ends_for(self, participant_id: str, ends: Iterable[Event]) -> list[Event]:
         """Return the ends that concern a participant: of the same source session where both are known (R1)."""
@@ -360,7 +360,7 @@ def _why_ignored(event: Event, signs: int, moved: bool) -> Because | None:  # no
         return Because.INFERRED_EVENT_OUTRANKED
     own = signs & (JOIN | LEAVE) or signs & (INFERRED_JOIN | INFERRED_LEAVE)
     if own in (JOIN | LEAVE, INFERRED_JOIN | INFERRED_LEAVE):
-        return Because.CANCELLED
+        return Because.CANCELLED_OUT
     if moved:
         return None
-    return Because.REPEATED_JOIN if event.kind is _JOIN_KIND else Because.ORPHAN_LEAVE
+    return Because.DUPLICATE_JOIN if event.kind is _JOIN_KIND else Because.LEAVE_WITHOUT_JOIN

@@ -23,7 +23,7 @@ from headcount.kernel.people import Move
 from headcount.kernel.rules import EMPTY, NEVER, Rules, State, due, expire, falls_due, is_too_short, step
 
 _LEFT = Because.LEFT
-_MIN_STAY_REACHED = Because.MIN_STAY_REACHED
+_MIN_STAY_REACHED = Because.MIN_DURATION_REACHED
 _new = tuple.__new__  # as in `open_stay.py`
 
 
@@ -158,9 +158,9 @@ class Sittings:
         self.due_at = due(after, self.rules)
         if n == 0:
             if before.is_meeting:
-                self._publish_end(t, before, Because.EMPTY)
+                self._publish_end(t, before, Because.ROOM_EMPTY)
         elif not before.is_meeting and after.is_meeting:
-            self._publish_start(t, Because.TWO_TOGETHER)
+            self._publish_start(t, Because.TWO_PARTICIPANTS)
 
     def _expire(self) -> None:
         before, t = self.state, self.due_at
@@ -169,7 +169,7 @@ class Sittings:
             self._publish_end(t, before, Because.LEFT_ALONE)
             self._publish_start(t, Because.LEFT_ALONE)
         else:
-            self._publish_start(t, Because.WAITED_ALONE)
+            self._publish_start(t, Because.SOLO_DURATION_REACHED)
 
     def _set_state(self, state: State) -> None:
         self.state = state

@@ -63,7 +63,7 @@ def test_an_explanation_has_the_reasons_of_start_and_end(engine):
         "what": "began",
         "time": "2026-01-01T00:00:00.000Z",
         "rule": "6",
-        "because": "company",
+        "because": "two_participants",
         "participant_id": None,
         "sentence": "The meeting began when the first one joined, though that was only sure at"
         " 2026-01-01T00:00:20.000Z, when there were two at once (rule 6).",
@@ -88,14 +88,14 @@ def test_an_explanation_has_the_reasons_of_start_and_end(engine):
 
 def test_a_meeting_of_one_person_starts_after_a_wait(engine):
     _, (explanation,) = explained(engine, [join("a", 0), leave("a", 60)])
-    assert (explanation["began"]["because"], explanation["began"]["rule"]) == ("waited alone", "6")
+    assert (explanation["began"]["because"], explanation["began"]["rule"]) == ("solo_duration_reached", "6")
 
 
 def test_a_reset_is_the_end_of_one_meeting_and_the_start_of_the_next(engine):
     events = [join("a", 0), join("b", 100), leave("b", 1000), leave("a", 3000)]
     _, (first, second) = explained(engine, events)
-    assert (first["ended"]["rule"], first["ended"]["because"]) == ("7", "left alone")
-    assert (second["began"]["rule"], second["began"]["because"]) == ("7", "left alone")
+    assert (first["ended"]["rule"], first["ended"]["because"]) == ("7", "left_alone")
+    assert (second["began"]["rule"], second["began"]["because"]) == ("7", "left_alone")
     assert first["ended"]["time"] == second["began"]["time"] == "2026-01-01T00:26:40.000Z"
     assert second["ended"]["rule"] == "8"
 

@@ -190,8 +190,7 @@ def _step(step: Step) -> ExplanationStep:
 
 def _reason(because: Because) -> tuple[str, str]:
     """Return the number of the rule and the case."""
-    rule, _, case = because.value.partition(" ")
-    return rule.removeprefix("R"), case
+    return because.rule.removeprefix("R"), because.value
 
 
 def _correction(correction: CorrectionStep) -> Correction:

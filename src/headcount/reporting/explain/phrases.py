@@ -22,9 +22,9 @@ INFERRED_LEAVES: Final = {
 }
 """Reasons for an inferred leave (rule 3a), and the words that join them to 'is inferred to have left'."""
 _IGNORED: Final = {
-    Because.REPEATED_JOIN: "was said to join, but was in already: ignored (rule 1)",
-    Because.ORPHAN_LEAVE: "was said to leave, but was not in: ignored (rule 1)",
-    Because.CANCELLED: "was said to join and to leave at one instant, which changes nothing (rule 2)",
+    Because.DUPLICATE_JOIN: "was said to join, but was in already: ignored (rule 1)",
+    Because.LEAVE_WITHOUT_JOIN: "was said to leave, but was not in: ignored (rule 1)",
+    Because.CANCELLED_OUT: "was said to join and to leave at one instant, which changes nothing (rule 2)",
     Because.DUPLICATE_EVENT: "was said to {kind}, which was said already: ignored (rule 3)",
     Because.INFERRED_EVENT_OUTRANKED: "was inferred to {kind}, which gives way to what was reported: ignored (rule 3a)",
 }
@@ -47,7 +47,7 @@ def ignored(change: EventIgnored, name: str) -> str:
 def decided_later(because: Because, at: str, waited_ms: Ms) -> str:
     """Return how a meeting was decided after its start (R6), at a time as text and `waited_ms` after its start."""
     decided = f"though that was only sure at {at}"
-    if because is Because.TWO_TOGETHER:
+    if because is Because.TWO_PARTICIPANTS:
         return f"{decided}, when there were two at once (rule 6)"
     return f"{decided}, after {duration(waited_ms)} with somebody in the room (rule 6)"
 

@@ -195,7 +195,7 @@ class _Narrator:
                 yield self._start(start)
             self.meeting = start.start
         for end in ended:
-            if end.because is Because.EMPTY:
+            if end.because is Because.ROOM_EMPTY:
                 yield f"Nobody is left: {_meeting_ended(end)} (rule 8)"
                 self.meeting = None
 
