@@ -9,7 +9,7 @@ DEMO := build/demo
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test test-fast coverage test-live check mutate bench soak crash-test attack docs-reference format clean
+.PHONY: help install run tour test test-fast coverage test-live check docs docs-serve docs-reference screenshots mutate bench soak crash-test attack format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,12 @@ check: $(STAMP)  ## linters, types, the directions of imports, and the docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_layout.py tests/test_docs.py
+
+docs: $(STAMP)  ## the documentation site in build/site; fails on a broken link, an unknown anchor or a page outside the navigation
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+docs-serve: $(STAMP)  ## the documentation site on http://127.0.0.1:8000, rebuilt whenever a page changes
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
 
 mutate: $(STAMP)  ## mutation testing of the kernel and the engine: SAMPLE mutants drawn with SEED (0: all), table by module
 	nice -n 15 $(BIN)/python tests/mutation/run.py --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) $(MUTATE)
