@@ -55,7 +55,7 @@ check: $(STAMP)  ## linters, types, the directions of imports, and the docs
 	$(BIN)/python -m pytest -q tests/test_layout.py tests/test_docs.py
 
 docs: $(STAMP)  ## the documentation site in build/site; fails on a broken link, an unknown anchor or a page outside the navigation
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 docs-serve: $(STAMP)  ## the documentation site on http://127.0.0.1:8000, rebuilt whenever a page changes
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
