@@ -92,7 +92,7 @@ class Process:
 
     def require(self, stays: int) -> None:
         metrics = self._http.get("/metrics").raise_for_status().text
-        there = int(float(re.search(r"^headcount_open_stays ([\d.e+]+)", metrics, re.MULTILINE)[1]))  # type: ignore[index]
+        there = int(float(re.search(r"^headcount_participants_active ([\d.e+]+)", metrics, re.MULTILINE)[1]))  # type: ignore[index]
         if there != stays:
             raise SystemExit(f"{there:,} stays are in memory, not {stays:,}: DIFFERENT")
 

@@ -7,11 +7,11 @@ import pytest
 
 from headcount.engine.notifications import presence_messages, publish, schedule_notifications
 from headcount.kernel.changes import (
-    Because,
     MeetingEnded,
     MeetingsCorrected,
     MeetingStarted,
     ParticipantJoined,
+    Reason,
 )
 from headcount.kernel.meetings import Meeting, Stay
 from headcount.kernel.presence import joined, left
@@ -104,16 +104,16 @@ def noted(changes, now=1_000, published_ms=15, batch=None):
 @pytest.mark.parametrize(("fact", "due"), [(500, 1_000), (985, 1_000), (986, 1_001), (1_200, 1_215)])
 def test_starts_and_ends_are_due_when_published(fact, due):
     expected = [PendingNotification("d", "m", due, "r", 70)]
-    assert noted([MeetingStarted(fact, "m", 70, Because.TWO_PARTICIPANTS)]) == expected
-    assert noted([MeetingEnded(fact, "m", 70, 3, Because.ROOM_EMPTY)]) == expected
+    assert noted([MeetingStarted(fact, "m", 70, Reason.TWO_PARTICIPANTS)]) == expected
+    assert noted([MeetingEnded(fact, "m", 70, 3, Reason.ROOM_EMPTY)]) == expected
 
 
 def test_stays_schedule_no_notification():
     assert noted([ParticipantJoined(5, Stay("a", 5))]) == []
 
 
-def revised(before=(), after=(), late_ms=400, because=Because.LATE_EVENT):
-    return MeetingsCorrected(1_000, None, late_ms, (), (), tuple(before), tuple(after), because)
+def revised(before=(), after=(), late_ms=400, reason=Reason.LATE_EVENT):
+    return MeetingsCorrected(1_000, None, late_ms, (), (), tuple(before), tuple(after), reason)
 
 
 def meeting(name, start, end):
@@ -137,15 +137,15 @@ def test_an_update_before_publication_is_due_with_it():
 
 def test_the_reason_of_a_notification_is_not_lost():
     late = revised(after=[meeting("m", 70, None)])
-    start = MeetingStarted(500, "m", 70, Because.TWO_PARTICIPANTS)
+    start = MeetingStarted(500, "m", 70, Reason.TWO_PARTICIPANTS)
     for changes in ([late, start], [start, late]):
         assert noted(changes) == [PendingNotification("d", "m", 1_000, "r", 70, "late_event")]
 
 
 def test_a_later_reason_replaces_an_earlier_one():
     changes = [
-        revised(after=[meeting("m", 70, None)], because=because)
-        for because in (Because.LATE_EVENT, Because.INFERRED_LEAVE_OVERRIDDEN)
+        revised(after=[meeting("m", 70, None)], reason=reason)
+        for reason in (Reason.LATE_EVENT, Reason.INFERRED_LEAVE_OVERRIDDEN)
     ]
     assert noted(changes)[0].reason == "inferred_leave_overridden"
 
@@ -176,14 +176,14 @@ def test_an_ongoing_meeting_is_announced_once():
     assert known == PUBLISHED
 
 
-@pytest.mark.parametrize(("reset", "because"), [(True, "left_alone"), (False, "room_empty")])
-def test_an_end_message_has_size_and_reason(reset, because):
+@pytest.mark.parametrize(("reset", "reason"), [(True, "left_alone"), (False, "room_empty")])
+def test_an_end_message_has_size_and_reason(reset, reason):
     types, known, (message,) = messages_for(MeetingState(PUBLISHED, OVER, None, 3, reset))
     assert types == [("meeting.ended", "met-end-m-67")]
     assert known == TOLD_OVER
     assert (message.at, message.created, message.room, message.domain) == (67_890, CREATED, "r", "d")
     assert payload_of(message) == {
-        "id": "m", "start": START, "end": 67_890, "max": 4, "people": 3, "because": because,
+        "id": "m", "start": START, "end": 67_890, "max": 4, "people": 3, "reason": reason,
     }  # fmt: skip
 
 
@@ -217,11 +217,11 @@ def test_an_unchanged_end_is_not_published_again():
 )
 def test_a_changed_end_is_published_as_an_update(row, people):
     types, known, (message,) = messages_for(MeetingState(TOLD_OVER, row, None, people, False))
-    assert types == [("meeting.revised", "met-rev-m-1")]
+    assert types == [("meeting.updated", "met-upd-m-1")]
     assert known == PublishedMeeting("d", "m", "r", START, row.end, row.max_participants, people, 1)
     assert (message.at, message.created) == (START, CREATED)
     assert payload_of(message) == {
-        "id": "m", "because": "late_event",
+        "id": "m", "reason": "late_event",
         "before": {"id": "m", "start": START, "end": 67_890, "max": 4, "people": 3},
         "after": {"id": "m", "start": START, "end": row.end, "max": row.max_participants, "people": people},
     }  # fmt: skip
@@ -232,8 +232,8 @@ def test_an_update_with_a_reason_is_published_without_changed_numbers():
     types, known, (message,) = messages_for(
         MeetingState(TOLD_OVER._replace(revisions=2), OVER, None, 3, False), about
     )
-    assert types == [("meeting.revised", "met-rev-m-3")]
-    assert payload_of(message)["because"] == "inferred_leave_overridden"
+    assert types == [("meeting.updated", "met-upd-m-3")]
+    assert payload_of(message)["reason"] == "inferred_leave_overridden"
     assert known.revisions == 3
 
 
@@ -250,10 +250,10 @@ def test_an_unannounced_removed_meeting_gets_no_message():
 
 def test_a_removed_meeting_is_withdrawn():
     types, known, (message,) = messages_for(MeetingState(TOLD_OVER, None, None, 0, False))
-    assert types == [("meeting.revised", "met-rev-m-1")]
+    assert types == [("meeting.updated", "met-upd-m-1")]
     assert known == WITHDRAWN
     assert payload_of(message) == {
-        "id": "m", "because": "late_event", "after": None,
+        "id": "m", "reason": "late_event", "after": None,
         "before": {"id": "m", "start": START, "end": 67_890, "max": 4, "people": 3},
     }  # fmt: skip
 

@@ -118,23 +118,23 @@ def test_events_out_of_order_before_publication_are_no_correction(engine):
     published(engine, 65_000)
     engine.append(leave("b", 59_000))
     published(engine, 66_000)
-    assert "meeting.revised" not in published(engine, 3_600_000)
+    assert "meeting.updated" not in published(engine, 3_600_000)
 
 
 def test_an_event_after_publication_is_a_revision(engine):
     engine.append(join("a", 0), join("b", 0), leave("a", 60_000), leave("b", 60_000))
     published(engine, 100_000)
     engine.append(leave("b", 30_000))
-    assert published(engine, 3_600_000)[-1] == "meeting.revised"
+    assert published(engine, 3_600_000)[-1] == "meeting.updated"
     revised = engine.store.messages.after(0)[-1]
-    assert '"because":"late_event"' in revised.payload
+    assert '"reason":"late_event"' in revised.payload
 
 
 def test_a_reset_is_an_end_and_a_start(engine):
     engine.append(join("a", 0), join("b", 0), leave("b", 60_000))
     assert published(engine, 3_600_000)[3:] == ["meeting.started", "meeting.ended", "meeting.started"]
     ended = engine.store.messages.after(0)[4]
-    assert '"because":"left_alone"' in ended.payload
+    assert '"reason":"left_alone"' in ended.payload
 
 
 def test_imported_history_is_not_published(engine):

@@ -6,7 +6,6 @@ import pytest
 
 from headcount.engine.projection import Projection
 from headcount.kernel.changes import (
-    Because,
     EventIgnored,
     MeetingEnded,
     MeetingsCorrected,
@@ -14,6 +13,7 @@ from headcount.kernel.changes import (
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
+    Reason,
     StayIgnored,
 )
 from headcount.kernel.events import Event, Kind
@@ -46,8 +46,8 @@ def projected(changes, known_leaves=(), room=None, batch=None, *, imported=False
     return batch
 
 
-def started(at=100, name="m", because=Because.TWO_PARTICIPANTS):
-    return MeetingStarted(at + 5, name, at, because)
+def started(at=100, name="m", reason=Reason.TWO_PARTICIPANTS):
+    return MeetingStarted(at + 5, name, at, reason)
 
 
 def test_join_name_and_leave_of_a_stay_write_one_row():
@@ -69,47 +69,47 @@ def test_a_known_undecided_leave_is_in_the_row():
 
 def test_short_stays_and_ignored_events_write_no_row():
     batch = projected(
-        [StayIgnored(15, Stay("a", 10, 15)), EventIgnored(1, "a", Kind.JOIN, Because.DUPLICATE_JOIN)]
+        [StayIgnored(15, Stay("a", 10, 15)), EventIgnored(1, "a", Kind.JOIN, Reason.DUPLICATE_JOIN)]
     )
     assert batch == BatchChanges(1)
 
 
 def test_a_new_meeting_has_one_participant_and_no_carried_stay():
     room = room_with("a", "b")
-    for because in (Because.TWO_PARTICIPANTS, Because.SOLO_DURATION_REACHED):
-        batch = projected([started(100, because=because)], room=room)
+    for reason in (Reason.TWO_PARTICIPANTS, Reason.SOLO_DURATION_REACHED):
+        batch = projected([started(100, reason=reason)], room=room)
         assert batch.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, None, 1, None, None)}
 
 
 def test_a_reset_carries_a_present_stay_into_the_new_meeting():
-    batch = projected([started(100, because=Because.LEFT_ALONE)], room=room_with("a"))
+    batch = projected([started(100, reason=Reason.LEFT_ALONE)], room=room_with("a"))
     assert batch.meetings["d", "m"] == MeetingRow("d", "m", "r", 100, None, 1, 0, "a")
 
 
 @pytest.mark.parametrize("decided", [True, False])
 def test_a_reset_carries_a_stay_that_has_ended_since_into_the_new_meeting(decided):
     left = [ParticipantLeft(90, Stay("b", 50, 90)), ParticipantLeft(120, Stay("a", 10, 120))]
-    begun = started(100, because=Because.LEFT_ALONE)
+    begun = started(100, reason=Reason.LEFT_ALONE)
     batch = projected([begun, *left]) if decided else projected([begun], left)
     assert batch.meetings["d", "m"] == MeetingRow("d", "m", "r", 100, None, 1, 10, "a")
 
 
 def test_the_end_of_a_stored_meeting_is_written_as_progress():
-    batch = projected([MeetingEnded(300, "m", 100, 4, Because.ROOM_EMPTY)])
+    batch = projected([MeetingEnded(300, "m", 100, 4, Reason.ROOM_EMPTY)])
     assert batch.progress == {("d", "m"): (300, 4)}
     assert batch.meetings == {}
 
 
 def test_a_meeting_that_starts_and_ends_in_one_batch_is_one_row():
-    batch = projected([started(100), MeetingEnded(300, "m", 100, 4, Because.ROOM_EMPTY)])
+    batch = projected([started(100), MeetingEnded(300, "m", 100, 4, Reason.ROOM_EMPTY)])
     assert batch.meetings == {("d", "m"): MeetingRow("d", "m", "r", 100, 300, 4)}
     assert batch.progress == {}
 
 
 def test_a_rollup_is_requested_from_the_first_start_to_the_last_end():
     ends = [
-        MeetingEnded(300, "m", 100, 1, Because.ROOM_EMPTY),
-        MeetingEnded(200, "n", 50, 1, Because.ROOM_EMPTY),
+        MeetingEnded(300, "m", 100, 1, Reason.ROOM_EMPTY),
+        MeetingEnded(200, "n", 50, 1, Reason.ROOM_EMPTY),
     ]
     for changes in (ends, ends[::-1]):
         assert projected(changes).pending_rollups == {("d", "r"): (50, 300)}
@@ -165,10 +165,10 @@ CHANGED = Meeting("same", "d", "r", 100, 200, 3)
 NEW = Meeting("new", "d", "r", 300, 400, 2)
 
 
-def revised(*, late_ms=PUBLISHED + 1, because=Because.LATE_EVENT, event=None, **what):
+def revised(*, late_ms=PUBLISHED + 1, reason=Reason.LATE_EVENT, event=None, **what):
     nothing = dict.fromkeys(("stays_before", "stays_after", "meetings_before", "meetings_after"), ())
     carried = what.pop("carried", ())
-    return MeetingsCorrected(NOW, event, late_ms, **{**nothing, **what}, because=because, carried=carried)
+    return MeetingsCorrected(NOW, event, late_ms, **{**nothing, **what}, reason=reason, carried=carried)
 
 
 def test_a_correction_replaces_stays():
@@ -191,8 +191,8 @@ def test_a_removed_meeting_leaves_a_superseded_id():
 
 def test_a_correction_discards_pending_progress_of_its_meetings():
     changes = [
-        MeetingEnded(200, "same", 100, 3, Because.ROOM_EMPTY),
-        MeetingEnded(80, "gone", 20, 2, Because.ROOM_EMPTY),
+        MeetingEnded(200, "same", 100, 3, Reason.ROOM_EMPTY),
+        MeetingEnded(80, "gone", 20, 2, Reason.ROOM_EMPTY),
     ]
     batch = BatchChanges(1)
     batch.carried.update({("d", "gone"): (1, "x"), ("d", "same"): (2, "y"), ("d", "other"): (3, "z")})
@@ -228,17 +228,17 @@ def test_a_correction_spans_all_stays_and_meetings_it_touches(what, time):
 
 
 @pytest.mark.parametrize(
-    ("late_ms", "because", "imported", "corrects"),
+    ("late_ms", "reason", "imported", "corrects"),
     [
-        (PUBLISHED, Because.LATE_EVENT, False, False),
-        (PUBLISHED + 1, Because.LATE_EVENT, False, True),
-        (PUBLISHED + 1, Because.LATE_EVENT, True, False),
-        (0, Because.INFERRED_LEAVE_OVERRIDDEN, False, True),
-        (0, Because.INFERRED_LEAVE_OVERRIDDEN, True, False),
+        (PUBLISHED, Reason.LATE_EVENT, False, False),
+        (PUBLISHED + 1, Reason.LATE_EVENT, False, True),
+        (PUBLISHED + 1, Reason.LATE_EVENT, True, False),
+        (0, Reason.INFERRED_LEAVE_OVERRIDDEN, False, True),
+        (0, Reason.INFERRED_LEAVE_OVERRIDDEN, True, False),
     ],
 )
-def test_only_what_was_published_can_be_corrected(late_ms, because, imported, corrects):
-    change = revised(late_ms=late_ms, because=because, meetings_before=(GONE,))
+def test_only_what_was_published_can_be_corrected(late_ms, reason, imported, corrects):
+    change = revised(late_ms=late_ms, reason=reason, meetings_before=(GONE,))
     batch = projected([change], imported=imported)
     assert len(batch.corrections) == corrects
     assert batch.meetings == {("d", "gone"): None}
@@ -268,6 +268,6 @@ def test_a_correction_contains_the_late_event_and_both_states():
 
 def test_a_correction_of_an_inferred_leave_has_no_event():
     (correction,) = projected(
-        [revised(because=Because.INFERRED_LEAVE_OVERRIDDEN, meetings_before=(GONE,))]
+        [revised(reason=Reason.INFERRED_LEAVE_OVERRIDDEN, meetings_before=(GONE,))]
     ).corrections
     assert json.loads(correction.before_and_after)["event"] is None

@@ -3,7 +3,6 @@
 import pytest
 
 from headcount.kernel.changes import (
-    Because,
     EventIgnored,
     MeetingEnded,
     MeetingsCorrected,
@@ -11,6 +10,7 @@ from headcount.kernel.changes import (
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
+    Reason,
     StayIgnored,
 )
 from headcount.kernel.events import Kind
@@ -96,7 +96,7 @@ def test_a_meeting_is_ongoing_until_it_has_an_end():
 
 
 @pytest.mark.parametrize(
-    ("change", "because"),
+    ("change", "reason"),
     [
         (ParticipantJoined(0, Stay("a", 0)), "min_duration_reached"),
         (ParticipantNamed(0, Stay("a", 0)), "name_learned"),
@@ -104,12 +104,12 @@ def test_a_meeting_is_ongoing_until_it_has_an_end():
         (StayIgnored(0, Stay("a", 0)), "too_short"),
     ],
 )
-def test_changes_of_stays_have_default_reasons(change, because):
-    assert change.because.value == because
+def test_changes_of_stays_have_default_reasons(change, reason):
+    assert change.reason.value == reason
 
 
 def test_the_values_of_reasons_are_stable():
-    assert {because.name: because.value for because in Because} == {
+    assert {reason.name: reason.value for reason in Reason} == {
         "NAME_LEARNED": "name_learned",
         "LEFT": "left",
         "DUPLICATE_JOIN": "duplicate_join",
@@ -127,7 +127,7 @@ def test_the_values_of_reasons_are_stable():
         "ROOM_EMPTY": "room_empty",
         "LATE_EVENT": "late_event",
     }
-    assert Because.CANCELLED_OUT.rule == "R2"
+    assert Reason.CANCELLED_OUT.rule == "R2"
 
 
 def meeting(name, start, end):
@@ -136,7 +136,7 @@ def meeting(name, start, end):
 
 def revised(**what):
     nothing = dict.fromkeys(("stays_before", "stays_after", "meetings_before", "meetings_after"), ())
-    return MeetingsCorrected(9, None, 0, **{**nothing, **what}, because=Because.LATE_EVENT)
+    return MeetingsCorrected(9, None, 0, **{**nothing, **what}, reason=Reason.LATE_EVENT)
 
 
 @pytest.mark.parametrize(
@@ -156,9 +156,9 @@ def test_a_revision_carries_nobody_unless_it_says_so():
 def test_a_record_shows_meetings_by_start_and_the_ongoing_one_with_the_head_count_given():
     record = Projection("d", "r").apply(
         [
-            MeetingStarted(300, "late", 300, Because.TWO_PARTICIPANTS),
-            MeetingStarted(100, "early", 100, Because.TWO_PARTICIPANTS),
-            MeetingEnded(200, "early", 100, 3, Because.ROOM_EMPTY),
+            MeetingStarted(300, "late", 300, Reason.TWO_PARTICIPANTS),
+            MeetingStarted(100, "early", 100, Reason.TWO_PARTICIPANTS),
+            MeetingEnded(200, "early", 100, 3, Reason.ROOM_EMPTY),
         ]
     )
     assert [(one.id, one.start, one.end, one.max_participants) for one in record.meetings(7)] == [
@@ -175,7 +175,7 @@ def test_a_record_has_the_latest_state_of_each_stay():
         ParticipantLeft(20, Stay("a", 0, 20, LEFT, None, "Ann")),
         ParticipantJoined(30, Stay("a", 30)),
         StayIgnored(40, Stay("b", 35, 40, LEFT)),
-        EventIgnored(41, "a", Kind.JOIN, Because.DUPLICATE_JOIN),
+        EventIgnored(41, "a", Kind.JOIN, Reason.DUPLICATE_JOIN),
     ]
     assert list(Projection("d", "r").apply(changes).stays.values()) == [
         Stay("a", 0, 20, LEFT, None, "Ann"),
@@ -188,8 +188,8 @@ def test_a_record_applies_a_revision():
         [
             ParticipantJoined(0, Stay("a", 0)),
             ParticipantJoined(0, Stay("b", 0)),
-            MeetingStarted(0, "old", 0, Because.TWO_PARTICIPANTS),
-            MeetingStarted(900, "other", 900, Because.TWO_PARTICIPANTS),
+            MeetingStarted(0, "old", 0, Reason.TWO_PARTICIPANTS),
+            MeetingStarted(900, "other", 900, Reason.TWO_PARTICIPANTS),
         ]
     )
     record.apply(
@@ -209,9 +209,9 @@ def test_a_record_applies_a_revision():
 
 def test_a_copy_of_a_record_goes_its_own_way():
     record = Projection("d", "r").apply(
-        [ParticipantJoined(0, Stay("a", 0)), MeetingStarted(0, "m", 0, Because.TWO_PARTICIPANTS)]
+        [ParticipantJoined(0, Stay("a", 0)), MeetingStarted(0, "m", 0, Reason.TWO_PARTICIPANTS)]
     )
     copy = record.copy()
     assert copy.meetings() == record.meetings()
-    copy.apply([ParticipantJoined(5, Stay("b", 5)), MeetingEnded(9, "m", 0, 2, Because.ROOM_EMPTY)])
+    copy.apply([ParticipantJoined(5, Stay("b", 5)), MeetingEnded(9, "m", 0, 2, Reason.ROOM_EMPTY)])
     assert (len(record.stays), record.meetings()[0].end) == (1, None)

@@ -4,7 +4,7 @@ from itertools import groupby
 
 import pytest
 
-from headcount.kernel.changes import Because, EventIgnored, ParticipantNamed
+from headcount.kernel.changes import EventIgnored, ParticipantNamed, Reason
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.meetings import Stay
 from headcount.kernel.open_stay import OpenStay
@@ -50,17 +50,17 @@ def ignored(*events):
 
 
 def test_an_end_of_an_empty_room_is_ignored():
-    assert ignored(end(5)) == [EventIgnored(5, None, Kind.END, Because.ROOM_ALREADY_EMPTY)]
+    assert ignored(end(5)) == [EventIgnored(5, None, Kind.END, Reason.ROOM_ALREADY_EMPTY)]
 
 
 def test_each_of_two_ends_of_an_empty_room_is_ignored():
-    nothing = EventIgnored(5, None, Kind.END, Because.ROOM_ALREADY_EMPTY)
+    nothing = EventIgnored(5, None, Kind.END, Reason.ROOM_ALREADY_EMPTY)
     assert ignored(end(5), end(5, source_session="s1")) == [nothing, nothing]
 
 
 def test_an_end_of_another_session_is_ignored():
     people = people_after(join(0, source_session="s1"), end(5, source_session="s2"))
-    assert people.changes == [EventIgnored(5, None, Kind.END, Because.ROOM_ALREADY_EMPTY)]
+    assert people.changes == [EventIgnored(5, None, Kind.END, Reason.ROOM_ALREADY_EMPTY)]
     assert list(people.open_stays) == ["a"]
 
 
@@ -86,48 +86,48 @@ def test_an_end_closes_other_stays_while_somebody_joins():
 
 def test_an_end_that_only_confirms_an_inferred_leave_is_ignored():
     people = people_after(join(0), leave(3, **INFERRED), end(5))
-    assert people.changes == [EventIgnored(5, None, Kind.END, Because.ROOM_ALREADY_EMPTY)]
+    assert people.changes == [EventIgnored(5, None, Kind.END, Reason.ROOM_ALREADY_EMPTY)]
     assert people.pack_unconfirmed() == ()
 
 
 def test_a_second_join_is_ignored_alone_and_together_with_others():
-    alone = EventIgnored(5, "a", Kind.JOIN, Because.DUPLICATE_JOIN)
+    alone = EventIgnored(5, "a", Kind.JOIN, Reason.DUPLICATE_JOIN)
     assert ignored(join(0), join(5)) == [alone]
     assert ignored(join(0), join(5), join(5, "b")) == [alone]
 
 
 def test_a_leave_without_a_join_is_ignored_alone_and_together_with_others():
-    alone = EventIgnored(5, "a", Kind.LEAVE, Because.LEAVE_WITHOUT_JOIN)
+    alone = EventIgnored(5, "a", Kind.LEAVE, Reason.LEAVE_WITHOUT_JOIN)
     assert ignored(leave(5)) == [alone]
     assert ignored(leave(5), join(5, "b")) == [alone]
 
 
 def test_an_inferred_leave_without_a_join_is_ignored():
-    assert ignored(leave(5, **INFERRED)) == [EventIgnored(5, "a", Kind.LEAVE, Because.LEAVE_WITHOUT_JOIN)]
-    assert ignored(join(0), join(5, **INFERRED)) == [EventIgnored(5, "a", Kind.JOIN, Because.DUPLICATE_JOIN)]
+    assert ignored(leave(5, **INFERRED)) == [EventIgnored(5, "a", Kind.LEAVE, Reason.LEAVE_WITHOUT_JOIN)]
+    assert ignored(join(0), join(5, **INFERRED)) == [EventIgnored(5, "a", Kind.JOIN, Reason.DUPLICATE_JOIN)]
 
 
 def test_a_join_and_a_leave_of_one_instant_cancel_and_both_are_ignored():
-    cancelled = [EventIgnored(5, "a", kind, Because.CANCELLED_OUT) for kind in (Kind.JOIN, Kind.LEAVE)]
+    cancelled = [EventIgnored(5, "a", kind, Reason.CANCELLED_OUT) for kind in (Kind.JOIN, Kind.LEAVE)]
     assert ignored(join(5), leave(5)) == cancelled
     assert ignored(join(5, **INFERRED), leave(5, **INFERRED)) == cancelled
 
 
 def test_an_inferred_event_beside_a_report_of_the_same_instant_is_outranked():
-    outranked = [EventIgnored(5, "a", Kind.LEAVE, Because.INFERRED_EVENT_OUTRANKED)]
+    outranked = [EventIgnored(5, "a", Kind.LEAVE, Reason.INFERRED_EVENT_OUTRANKED)]
     assert ignored(join(0), leave(5), leave(5, **INFERRED)) == outranked
     assert ignored(join(5), leave(5, **INFERRED)) == outranked
 
 
 def test_an_inferred_join_beside_a_reported_one_is_outranked():
     assert ignored(join(5), join(5, **INFERRED)) == [
-        EventIgnored(5, "a", Kind.JOIN, Because.INFERRED_EVENT_OUTRANKED)
+        EventIgnored(5, "a", Kind.JOIN, Reason.INFERRED_EVENT_OUTRANKED)
     ]
 
 
 def test_a_duplicate_event_is_ignored():
-    assert ignored(join(5), join(5)) == [EventIgnored(5, "a", Kind.JOIN, Because.DUPLICATE_EVENT)]
-    assert ignored(join(0), leave(5), leave(5)) == [EventIgnored(5, "a", Kind.LEAVE, Because.DUPLICATE_EVENT)]
+    assert ignored(join(5), join(5)) == [EventIgnored(5, "a", Kind.JOIN, Reason.DUPLICATE_EVENT)]
+    assert ignored(join(0), leave(5), leave(5)) == [EventIgnored(5, "a", Kind.LEAVE, Reason.DUPLICATE_EVENT)]
 
 
 def test_a_join_that_opens_a_stay_is_not_ignored():
@@ -184,10 +184,10 @@ def test_a_new_name_of_a_counted_stay_is_published():
     people.apply(5, [join(5, user_name="Ann")])
     named = Stay("a", 0, None, None, None, "Ann")
     assert people.changes == [
-        EventIgnored(5, "a", Kind.JOIN, Because.DUPLICATE_JOIN),
+        EventIgnored(5, "a", Kind.JOIN, Reason.DUPLICATE_JOIN),
         ParticipantNamed(5, named),
     ]
-    assert ParticipantNamed(5, named).because is Because.NAME_LEARNED
+    assert ParticipantNamed(5, named).reason is Reason.NAME_LEARNED
 
 
 def test_a_new_user_id_of_a_counted_stay_is_published():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headcount.kernel.changes import Because, MeetingsCorrected
+from headcount.kernel.changes import MeetingsCorrected, Reason
 from headcount.kernel.checkpoints import Start
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.journal import FIRST_MARK, Journal, Mark
@@ -102,11 +102,11 @@ def test_a_correction_orders_withdrawn_stays_alike():
 def test_a_correction_names_its_event_and_delay():
     event = leave(50, "b", joined_at=20)
     correction = only(room_after(join(0), leave(40), at=1_000).handle(event, 1_100))
-    assert (correction.at, correction.event, correction.late_ms, correction.because) == (
+    assert (correction.at, correction.event, correction.late_ms, correction.reason) == (
         985,
         event,
         1_050,
-        Because.LATE_EVENT,
+        Reason.LATE_EVENT,
     )
 
 

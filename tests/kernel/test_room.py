@@ -6,7 +6,6 @@ import pytest
 
 from headcount import Event, Inferred, Kind, Meeting, Room, Rules, meeting_id
 from headcount.kernel.changes import (
-    Because,
     EventIgnored,
     MeetingEnded,
     MeetingsCorrected,
@@ -14,6 +13,7 @@ from headcount.kernel.changes import (
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
+    Reason,
     StayIgnored,
 )
 from headcount.kernel.journal import Journal, Mark
@@ -75,13 +75,13 @@ def test_advancing_to_each_deadline_publishes_what_advancing_once_publishes():
 
 def test_a_change_names_its_rule():
     room = room_after(join(0), join(100, "b"), leave(200, "b"), join(205, "c"), leave(209, "c"), leave(1000))
-    because = {(type(change), change.because) for change in room.advance(3000)}
-    assert (MeetingStarted, Because.SOLO_DURATION_REACHED) in because
-    assert (MeetingEnded, Because.LEFT_ALONE) in because
-    assert (MeetingStarted, Because.LEFT_ALONE) in because
-    assert (MeetingEnded, Because.ROOM_EMPTY) in because
-    assert (StayIgnored, Because.TOO_SHORT) in because
-    assert Because.LEFT_ALONE.rule == "R7"
+    reason = {(type(change), change.reason) for change in room.advance(3000)}
+    assert (MeetingStarted, Reason.SOLO_DURATION_REACHED) in reason
+    assert (MeetingEnded, Reason.LEFT_ALONE) in reason
+    assert (MeetingStarted, Reason.LEFT_ALONE) in reason
+    assert (MeetingEnded, Reason.ROOM_EMPTY) in reason
+    assert (StayIgnored, Reason.TOO_SHORT) in reason
+    assert Reason.LEFT_ALONE.rule == "R7"
 
 
 def test_the_order_within_the_tail_does_not_matter():
@@ -94,7 +94,7 @@ def test_a_late_event_causes_one_correction():
     room = room_after(join(0), leave(40), at=1000)
     (correction,) = room.handle(leave(50, "b", joined_at=20), 1000)
     assert isinstance(correction, MeetingsCorrected)
-    assert (correction.because, correction.late_ms) == (Because.LATE_EVENT, 950)
+    assert (correction.reason, correction.late_ms) == (Reason.LATE_EVENT, 950)
     assert [stay.participant_id for stay in correction.stays_after] == ["b"]
     (before,), (after,) = correction.meetings_before, correction.meetings_after
     assert (before.end, after.end, before.id) == (40, 50, after.id)
@@ -164,8 +164,8 @@ def test_a_reported_leave_in_time_overrides_an_inferred_one():
     room = room_after(join(0), inferred_leave, at=200)
     room.handle(leave(300), 300)
     changes = room.advance(400)
-    assert [change.because for change in changes if isinstance(change, MeetingsCorrected)] == [
-        Because.INFERRED_LEAVE_OVERRIDDEN
+    assert [change.reason for change in changes if isinstance(change, MeetingsCorrected)] == [
+        Reason.INFERRED_LEAVE_OVERRIDDEN
     ]
     assert isinstance(changes[-1], MeetingEnded)
 
@@ -181,7 +181,7 @@ def test_a_join_known_only_from_its_leave_causes_a_correction_as_late_as_the_joi
     event = leave(200, "b", joined_at=50)
     room.handle(event, 200)
     (correction,) = [change for change in room.advance(300) if isinstance(change, MeetingsCorrected)]
-    assert (correction.event, correction.late_ms, correction.because) == (event, 250, Because.LATE_EVENT)
+    assert (correction.event, correction.late_ms, correction.reason) == (event, 250, Reason.LATE_EVENT)
 
 
 def test_a_leave_may_add_the_name_that_its_join_lacked():
@@ -194,9 +194,9 @@ def test_a_leave_may_add_the_name_that_its_join_lacked():
 
 def test_ignored_events_are_published_with_their_reason():
     room = room_after(leave(0), join(5), join(20), join(30, "b"), join(30, "b"), Event(Kind.END, "x", 1))
-    ignored = [change.because for change in room.advance(100) if isinstance(change, EventIgnored)]
+    ignored = [change.reason for change in room.advance(100) if isinstance(change, EventIgnored)]
     assert sorted(ignored) == [
-        Because.ROOM_ALREADY_EMPTY, Because.LEAVE_WITHOUT_JOIN, Because.DUPLICATE_JOIN, Because.DUPLICATE_EVENT,
+        Reason.ROOM_ALREADY_EMPTY, Reason.LEAVE_WITHOUT_JOIN, Reason.DUPLICATE_JOIN, Reason.DUPLICATE_EVENT,
     ]  # fmt: skip
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from headcount.kernel.changes import (  # fmt: skip
-    Because,
     MeetingEnded,
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
+    Reason,
     StayIgnored,
 )
 from headcount.kernel.events import Event, Kind
@@ -49,10 +49,10 @@ def test_a_meeting_of_two_makes_these_changes_in_order():
     assert finalized(100, ("a", 0, 50), ("b", 20, 40)).changes == [
         ParticipantJoined(0, Stay("a", 0)),
         ParticipantJoined(20, Stay("b", 20)),
-        MeetingStarted(20, ID, 0, Because.TWO_PARTICIPANTS),
+        MeetingStarted(20, ID, 0, Reason.TWO_PARTICIPANTS),
         left("b", 20, 40),
         left("a", 0, 50),
-        MeetingEnded(50, ID, 0, 2, Because.ROOM_EMPTY),
+        MeetingEnded(50, ID, 0, 2, Reason.ROOM_EMPTY),
     ]
 
 
@@ -60,8 +60,8 @@ def test_waiting_alone_long_enough_makes_a_meeting():
     assert finalized(100, ("a", 0, 30)).changes == [
         ParticipantJoined(0, Stay("a", 0)),
         left("a", 0, 30),
-        MeetingStarted(30, ID, 0, Because.SOLO_DURATION_REACHED),
-        MeetingEnded(30, ID, 0, 1, Because.ROOM_EMPTY),
+        MeetingStarted(30, ID, 0, Reason.SOLO_DURATION_REACHED),
+        MeetingEnded(30, ID, 0, 1, Reason.ROOM_EMPTY),
     ]
     assert not any(isinstance(change, MeetingStarted) for change in finalized(100, ("a", 0, 29)).changes)
 
@@ -69,8 +69,8 @@ def test_waiting_alone_long_enough_makes_a_meeting():
 def test_a_reset_ends_a_meeting_and_begins_the_next_at_one_instant():
     assert finalized(1_000, ("a", 0, None), ("b", 0, 100)).changes[-3:] == [
         left("b", 0, 100),
-        MeetingEnded(700, ID, 0, 2, Because.LEFT_ALONE),
-        MeetingStarted(700, meeting_id("d", "r", 700), 700, Because.LEFT_ALONE),
+        MeetingEnded(700, ID, 0, 2, Reason.LEFT_ALONE),
+        MeetingStarted(700, meeting_id("d", "r", 700), 700, Reason.LEFT_ALONE),
     ]
 
 
@@ -78,7 +78,7 @@ def test_a_short_stay_is_ignored_when_it_ends():
     ignored = StayIgnored(59, Stay("b", 50, 59, LeftBy.REPORTED))
     sittings = finalized(1_000, ("a", 0, None), ("b", 50, 59))
     changes = sorted(sittings.changes[1:], key=lambda change: change.at)
-    assert changes == [MeetingStarted(30, ID, 0, Because.SOLO_DURATION_REACHED), ignored]
+    assert changes == [MeetingStarted(30, ID, 0, Reason.SOLO_DURATION_REACHED), ignored]
     assert sittings.state.head_count == 1
 
 
@@ -155,7 +155,7 @@ def test_sittings_resume_from_a_restored_state():
     again.restore(first.state, first.meeting_id)
     assert again.next_decision() == 700
     again.finalize(700, [])
-    assert again.changes[0] == MeetingEnded(700, ID, 0, 2, Because.LEFT_ALONE)
+    assert again.changes[0] == MeetingEnded(700, ID, 0, 2, Reason.LEFT_ALONE)
 
 
 def test_a_room_that_was_left_and_joined_at_one_instant_was_never_empty():

@@ -41,7 +41,7 @@ _OPERATORS = {
 _CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list", "reversed": "list"}
 # A member of an enumeration becomes another one: the reason of a change, the kind of an event.
 _MEMBERS = {
-    "Because": ("LATE_EVENT", "LEFT"),
+    "Reason": ("LATE_EVENT", "LEFT"),
     "Kind": ("JOIN", "LEAVE"),
     "LeftBy": ("REPORTED", "TIMEOUT"),
     "Inferred": ("SNAPSHOT", "TIMEOUT"),

@@ -63,11 +63,11 @@ MEETINGS = st.builds(
     NAME, MS, st.none() | SPAN, PEOPLE, PEOPLE,
 )  # fmt: skip
 ENDED = st.builds(
-    lambda meeting, lasted, because: meeting | {"end": meeting["start"] + lasted, "because": because},
+    lambda meeting, lasted, reason: meeting | {"end": meeting["start"] + lasted, "reason": reason},
     MEETINGS, SPAN, NAME,
 )  # fmt: skip
 REVISED = st.builds(
-    lambda id_, before, after, because: {"id": id_, "before": before, "after": after, "because": because},
+    lambda id_, before, after, reason: {"id": id_, "before": before, "after": after, "reason": reason},
     NAME, MEETINGS, st.none() | MEETINGS, NAME,
 )  # fmt: skip
 JOINED = st.fixed_dictionaries({"participant_id": NAME, "user_id": MAYBE, "user_name": MAYBE, "join": MS})
@@ -78,7 +78,7 @@ LEFT = st.builds(
 FACTS = {
     MessageType.MEETING_STARTED: MEETINGS,
     MessageType.MEETING_ENDED: ENDED,
-    MessageType.MEETING_REVISED: REVISED,
+    MessageType.MEETING_UPDATED: REVISED,
     MessageType.PARTICIPANT_JOINED: JOINED,
     MessageType.PARTICIPANT_LEFT: LEFT,
 }
@@ -124,7 +124,7 @@ def test_each_millisecond_of_a_second_is_written_as_javascript_writes_it(javascr
 
 PERMISSIONS = '"permissions":{"hasPresence":true,"canSend":true,"canReceive":{"base":true},"canAdmin":false}'
 INES = {"participant_id": PERSON, "user_id": "u-17", "user_name": "Ines", "join": T0 + 412}
-ENDS = {"id": MEETING, "start": T0, "end": T0 + 90_250, "max": 2, "people": 3, "because": "empty"}
+ENDS = {"id": MEETING, "start": T0, "end": T0 + 90_250, "max": 2, "people": 3, "reason": "empty"}
 DAILYS = [
     pytest.param(
         MessageType.MEETING_STARTED, {"id": MEETING, "start": T0 + 412},
@@ -138,7 +138,7 @@ DAILYS = [
         MessageType.MEETING_ENDED, ENDS, f"met-end-{MEETING}-1767225690", T0 + 110_800,
         '{"version":"1.0.0","type":"meeting.ended","id":"met-end-0f9f4c1e-1111-4222-8333-444455556666-1767225690",'
         '"payload":{"start_ts":1767225600,"end_ts":1767225690.25,"meeting_id":"0f9f4c1e-1111-4222-8333-444455556666",'
-        '"room":"blue-room","duration":90.25,"max_participants":2,"participants":3,"because":"empty"},'
+        '"room":"blue-room","duration":90.25,"max_participants":2,"participants":3,"reason":"empty"},'
         '"event_ts":1767225710.8}',
         id="meeting.ended",
     ),
@@ -169,9 +169,9 @@ def test_a_payload_equals_the_example_of_dailys_documentation(javascript, type_,
 
 def test_a_revision_has_the_meeting_before_and_after():
     was = {"id": MEETING, "start": T0, "end": None, "max": 2, "people": 2}
-    facts = {"id": MEETING, "because": "late", "before": was, "after": was | {"end": T0 + 1_500}}
-    payload = json.loads(encode(message(MessageType.MEETING_REVISED, facts)))["payload"]
-    assert list(payload) == ["meeting_id", "room", "because", "before", "after"]
+    facts = {"id": MEETING, "reason": "late", "before": was, "after": was | {"end": T0 + 1_500}}
+    payload = json.loads(encode(message(MessageType.MEETING_UPDATED, facts)))["payload"]
+    assert list(payload) == ["meeting_id", "room", "reason", "before", "after"]
     assert list(payload["after"]) == ["meeting_id", "start_ts", "end_ts", "duration", "max_participants", "participants"]  # fmt: skip
     assert (payload["before"]["end_ts"], payload["before"]["duration"]) == (None, None)
     assert (payload["after"]["end_ts"], payload["after"]["duration"]) == (T0 / 1_000 + 1.5, 1.5)
@@ -179,8 +179,8 @@ def test_a_revision_has_the_meeting_before_and_after():
 
 def test_a_meeting_that_is_withdrawn_has_no_after():
     was = {"id": MEETING, "start": T0, "end": None, "max": 2, "people": 2}
-    facts = {"id": MEETING, "because": "late", "before": was, "after": None}
-    assert json.loads(encode(message(MessageType.MEETING_REVISED, facts)))["payload"]["after"] is None
+    facts = {"id": MEETING, "reason": "late", "before": was, "after": None}
+    assert json.loads(encode(message(MessageType.MEETING_UPDATED, facts)))["payload"]["after"] is None
 
 
 def test_a_participant_without_a_user_id_has_that_of_the_connection():

@@ -24,8 +24,8 @@ def published(name, start, end=None):
     return PublishedMeeting(D, name, "r", T + start, None if end is None else T + end, 2, 2, 1)
 
 
-def about(name, start=0, due=50, because=None):
-    return PendingNotification(D, name, T + due, "r", T + start, because)
+def about(name, start=0, due=50, reason=None):
+    return PendingNotification(D, name, T + due, "r", T + start, reason)
 
 
 def commit(store, *rows, notifications=(), handled=()):
@@ -42,7 +42,7 @@ def commit(store, *rows, notifications=(), handled=()):
 
 
 def test_due_rows_are_ordered_and_removed_once_published(store):
-    rows = [about("c", due=70, because="late_event"), about("a", due=50), about("b", due=60)]
+    rows = [about("c", due=70, reason="late_event"), about("a", due=50), about("b", due=60)]
     assert store.notifications.next_due() == NEVER
     commit(store, notifications=rows)
     assert store.notifications.next_due() == T + 50

@@ -45,7 +45,7 @@ ZONES = (
 )
 WORDS = (
     "hour", "day", "month", "room", "true", "false", "asc", "desc", "start", "longest", "ongoing", "over", "people", "events",
-    "decisions", "corrections", "deliveries", "parked", "failed", "1", "7", "30", "never", "meeting", "masked", "admin", "viewer",
+    "decisions", "corrections", "deliveries", "pending", "failed", "1", "7", "30", "never", "meeting", "masked", "admin", "viewer",
 )  # fmt: skip
 PARAMETERS = (
     "room", "user", "user_id", "id", "name", "q", "from", "to", "at", "day", "time", "timezone", "zone", "group", "limit", "state",

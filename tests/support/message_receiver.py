@@ -29,7 +29,7 @@ class Receiver:
         assert self.meetings[payload["id"]][:3] == (room, payload["start"], None)
         self.meetings[payload["id"]] = (room, *map(payload.get, ("start", "end", "max", "people")))
 
-    def meeting_revised(self, room, payload):
+    def meeting_updated(self, room, payload):
         before, after = payload["before"], payload["after"]
         assert self.meetings.pop(payload["id"])[1:3] == (before["start"], before["end"])
         if after is not None and after["id"] == payload["id"]:

@@ -10,7 +10,7 @@ def put(store, *names, room="blue", domain="default", type_="meeting.started"):
     start = now - 30_000
     payload = json.dumps(
         {
-            "id": f"m-{room}", "start": start, "end": now, "max": 2, "people": 2, "because": "left",
+            "id": f"m-{room}", "start": start, "end": now, "max": 2, "people": 2, "reason": "left",
             "participant_id": "c-1", "user_id": None, "user_name": "Ann \U0001f98a", "join": start, "leave": now,
             "left_by": "reported",
         }

@@ -18,13 +18,13 @@ from headcount.batch.passes.collect import Collector
 from headcount.batch.passes.columns import Columns
 from headcount.batch.passes.layout import (
     CANCELLED,
+    DUPLICATE_JOINS,
     DUPLICATES,
     ENDS_OF_EMPTY_ROOMS,
     ORPHAN_LEAVES,
     OUTRANKED,
     OVERRIDDEN,
     PENDING_STAYS,
-    REPEATED_JOINS,
     SHORT_STAYS,
 )
 from headcount.batch.passes.parallel import Result, run_passes
@@ -210,10 +210,10 @@ def _summary(
         participant_ms=int(by_room.sum()),
         busiest_room=dictionaries.rooms[busiest].as_py() if by_room[busiest] else None,
         busiest_room_ms=int(by_room[busiest]),
-        void_stays=counters[SHORT_STAYS],
+        short_stays=counters[SHORT_STAYS],
         pending_stays=counters[PENDING_STAYS],
         orphan_leaves=counters[ORPHAN_LEAVES],
-        repeated_joins=counters[REPEATED_JOINS],
+        duplicate_joins=counters[DUPLICATE_JOINS],
         delivered_twice=counters[DUPLICATES],
         cancelled=counters[CANCELLED],
         outranked=counters[OUTRANKED],

@@ -57,10 +57,10 @@ class Summary:
     participant_ms: int = 0
     busiest_room: str | None = None
     busiest_room_ms: int = 0
-    void_stays: int = 0
+    short_stays: int = 0
     pending_stays: int = 0
     orphan_leaves: int = 0
-    repeated_joins: int = 0
+    duplicate_joins: int = 0
     delivered_twice: int = 0
     cancelled: int = 0
     outranked: int = 0

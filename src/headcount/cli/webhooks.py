@@ -107,7 +107,7 @@ def remove_webhook(*, settings: Settings, name: str) -> None:
     "--state",
     default=None,
     metavar="STATE",
-    help="Only messages in this state: delivered, waiting or parked.",
+    help="Only messages in this state: delivered, pending or failed.",
 )
 @click.option(
     "--limit",

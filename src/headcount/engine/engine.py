@@ -27,7 +27,7 @@ from headcount.engine.deferred_rooms import DeferredRooms
 from headcount.engine.notifications import publish
 from headcount.engine.room_cache import CachedRoom, RoomCache
 from headcount.engine.room_turn import RoomTurn, TurnSettings, time_limit_after
-from headcount.kernel.changes import Because, Change, EventIgnored, MeetingsCorrected
+from headcount.kernel.changes import Change, EventIgnored, MeetingsCorrected, Reason
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.database import StoreError, StoreRejected
@@ -457,8 +457,8 @@ class Engine:
         stats = self.stats
         for change in changes:
             if isinstance(change, EventIgnored):
-                stats.duplicate_joins += change.because is Because.DUPLICATE_JOIN
-                stats.orphan_leaves += change.because is Because.LEAVE_WITHOUT_JOIN
+                stats.duplicate_joins += change.reason is Reason.DUPLICATE_JOIN
+                stats.orphan_leaves += change.reason is Reason.LEAVE_WITHOUT_JOIN
             elif isinstance(change, MeetingsCorrected) and change.late_ms > self._settings.late_grace:
                 stats.late += 1
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from headcount.kernel.changes import Because, Change, MeetingEnded, MeetingsCorrected, MeetingStarted
+from headcount.kernel.changes import Change, MeetingEnded, MeetingsCorrected, MeetingStarted, Reason
 from headcount.kernel.events import Ms
 from headcount.kernel.presence import PresenceChange
 from headcount.kernel.room import Room
@@ -75,7 +75,7 @@ def schedule_notifications(
                 for meeting in (*change.meetings_before, *change.meetings_after):
                     if meeting.end is not None:
                         schedule(meeting.id, meeting.start, meeting.end)
-                    schedule(meeting.id, meeting.start, happened, change.because.value)
+                    schedule(meeting.id, meeting.start, happened, change.reason.value)
 
 
 class Publication(NamedTuple):
@@ -104,7 +104,7 @@ def publish(notification: PendingNotification, state: MeetingState, horizon: Ms,
         after = after._replace(revisions=published.revisions + 1)
         messages.append(_revised(notification, published, _summary(after), after, created))
     elif published.end is None and after.end is not None:
-        reason = Because.LEFT_ALONE if state.ended_by_reset else Because.ROOM_EMPTY
+        reason = Reason.LEFT_ALONE if state.ended_by_reset else Reason.ROOM_EMPTY
         messages.append(_ended(after, reason, created))
     elif published.end is None:
         after = published
@@ -143,10 +143,10 @@ def _started(meeting: PublishedMeeting, created: Ms) -> NewMessage:
     )
 
 
-def _ended(meeting: PublishedMeeting, because: Because, created: Ms) -> NewMessage:
+def _ended(meeting: PublishedMeeting, reason: Reason, created: Ms) -> NewMessage:
     assert meeting.end is not None
     name = f"met-end-{meeting.id}-{meeting.end // 1_000}{_revision(meeting)}"
-    payload = _summary(meeting) | {"because": because.value}
+    payload = _summary(meeting) | {"reason": reason.value}
     return _message(
         meeting.domain, name, MessageType.MEETING_ENDED, meeting.room, meeting.end, created, payload
     )
@@ -165,13 +165,13 @@ def _revised(
 ) -> NewMessage:
     payload = {
         "id": before.id,
-        "because": notification.reason or Because.LATE_EVENT.value,
+        "reason": notification.reason or Reason.LATE_EVENT.value,
         "before": _summary(before),
         "after": replacement,
     }
-    name = f"met-rev-{before.id}-{after.revisions}"
+    name = f"met-upd-{before.id}-{after.revisions}"
     return _message(
-        before.domain, name, MessageType.MEETING_REVISED, before.room, before.start, created, payload
+        before.domain, name, MessageType.MEETING_UPDATED, before.room, before.start, created, payload
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from headcount.kernel.changes import (
-    Because,
     Change,
     MeetingEnded,
     MeetingsCorrected,
@@ -18,6 +17,7 @@ from headcount.kernel.changes import (
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
+    Reason,
 )
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Meeting, Stay, carries_into
@@ -86,7 +86,7 @@ class Projection:
 
     def _start_meeting(self, started: MeetingStarted, changes: Iterable[Change]) -> None:
         carried = None
-        if started.because is Because.LEFT_ALONE:
+        if started.reason is Reason.LEFT_ALONE:
             carried = next((s for s in self._candidates(changes) if carries_into(s, started.start)), None)
         self._write_meeting(started.id, started.start, None, 1, carried)
 
@@ -128,7 +128,7 @@ class Projection:
             if name not in after:
                 self._batch.carried[self._domain, name] = (stay.join, stay.participant_id)
         self._request_rollup(*self._time_range(correction))
-        is_late = correction.because is not Because.LATE_EVENT or correction.late_ms > self._late_grace
+        is_late = correction.reason is not Reason.LATE_EVENT or correction.late_ms > self._late_grace
         if is_late and not imported:
             self._batch.corrections.append(self._correction_row(correction))
 
@@ -174,7 +174,7 @@ class Projection:
             first,
             last,
             correction.late_ms,
-            correction.because.value,
+            correction.reason.value,
             msgspec.json.encode(_before_and_after(correction)).decode(),
         )
 

@@ -11,7 +11,7 @@ from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.meetings import Meeting, Stay
 
 
-class Because(StrEnum):
+class Reason(StrEnum):
     """The reason for a change, and the rule that it follows from."""
 
     NAME_LEARNED = "name_learned"
@@ -37,22 +37,22 @@ class Because(StrEnum):
 
 
 _RULES: Final = {
-    Because.NAME_LEARNED: "R1",
-    Because.LEFT: "R1",
-    Because.DUPLICATE_JOIN: "R1",
-    Because.LEAVE_WITHOUT_JOIN: "R1",
-    Because.ROOM_ALREADY_EMPTY: "R1",
-    Because.CANCELLED_OUT: "R2",
-    Because.DUPLICATE_EVENT: "R3",
-    Because.INFERRED_EVENT_OUTRANKED: "R3a",
-    Because.INFERRED_LEAVE_OVERRIDDEN: "R3a",
-    Because.MIN_DURATION_REACHED: "R4",
-    Because.TOO_SHORT: "R4",
-    Because.TWO_PARTICIPANTS: "R6",
-    Because.SOLO_DURATION_REACHED: "R6",
-    Because.LEFT_ALONE: "R7",
-    Because.ROOM_EMPTY: "R8",
-    Because.LATE_EVENT: "R15",
+    Reason.NAME_LEARNED: "R1",
+    Reason.LEFT: "R1",
+    Reason.DUPLICATE_JOIN: "R1",
+    Reason.LEAVE_WITHOUT_JOIN: "R1",
+    Reason.ROOM_ALREADY_EMPTY: "R1",
+    Reason.CANCELLED_OUT: "R2",
+    Reason.DUPLICATE_EVENT: "R3",
+    Reason.INFERRED_EVENT_OUTRANKED: "R3a",
+    Reason.INFERRED_LEAVE_OVERRIDDEN: "R3a",
+    Reason.MIN_DURATION_REACHED: "R4",
+    Reason.TOO_SHORT: "R4",
+    Reason.TWO_PARTICIPANTS: "R6",
+    Reason.SOLO_DURATION_REACHED: "R6",
+    Reason.LEFT_ALONE: "R7",
+    Reason.ROOM_EMPTY: "R8",
+    Reason.LATE_EVENT: "R15",
 }
 
 
@@ -61,7 +61,7 @@ class ParticipantJoined(NamedTuple):
 
     at: Ms
     stay: Stay
-    because: Because = Because.MIN_DURATION_REACHED
+    reason: Reason = Reason.MIN_DURATION_REACHED
 
 
 class ParticipantNamed(NamedTuple):
@@ -69,7 +69,7 @@ class ParticipantNamed(NamedTuple):
 
     at: Ms
     stay: Stay
-    because: Because = Because.NAME_LEARNED
+    reason: Reason = Reason.NAME_LEARNED
 
 
 class ParticipantLeft(NamedTuple):
@@ -77,7 +77,7 @@ class ParticipantLeft(NamedTuple):
 
     at: Ms
     stay: Stay
-    because: Because = Because.LEFT
+    reason: Reason = Reason.LEFT
 
 
 class StayIgnored(NamedTuple):
@@ -85,7 +85,7 @@ class StayIgnored(NamedTuple):
 
     at: Ms
     stay: Stay
-    because: Because = Because.TOO_SHORT
+    reason: Reason = Reason.TOO_SHORT
 
 
 class MeetingStarted(NamedTuple):
@@ -94,7 +94,7 @@ class MeetingStarted(NamedTuple):
     at: Ms
     id: str
     start: Ms
-    because: Because
+    reason: Reason
 
 
 class MeetingEnded(NamedTuple):
@@ -104,7 +104,7 @@ class MeetingEnded(NamedTuple):
     id: str
     start: Ms
     max_participants: int
-    because: Because
+    reason: Reason
 
 
 class EventIgnored(NamedTuple):
@@ -113,7 +113,7 @@ class EventIgnored(NamedTuple):
     at: Ms
     participant_id: str | None
     kind: Kind
-    because: Because
+    reason: Reason
 
 
 class MeetingsCorrected(NamedTuple):
@@ -136,7 +136,7 @@ class MeetingsCorrected(NamedTuple):
     stays_after: tuple[Stay, ...]
     meetings_before: tuple[Meeting, ...]
     meetings_after: tuple[Meeting, ...]
-    because: Because
+    reason: Reason
     carried: tuple[tuple[str, Stay], ...] = ()
     open_meeting_id: str | None = None
 

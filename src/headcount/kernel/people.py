@@ -8,7 +8,7 @@ only.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from headcount.kernel.changes import Because, Change, EventIgnored, ParticipantNamed
+from headcount.kernel.changes import Change, EventIgnored, ParticipantNamed, Reason
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.open_stay import OpenStay, UnconfirmedLeave
 from headcount.kernel.presence import PresenceChange, joined, left
@@ -190,7 +190,7 @@ class People:
             closes_nobody = closes_nobody and not (ending and participant_id in self.open_stays)
             self._apply_signs(participant_id, at, own, ending)
         if closes_nobody:
-            self.changes.extend(EventIgnored(at, None, e.kind, Because.ROOM_ALREADY_EMPTY) for e in ends)
+            self.changes.extend(EventIgnored(at, None, e.kind, Reason.ROOM_ALREADY_EMPTY) for e in ends)
 
     def _ends_for(self, participant_id: str, ends: Iterable[Event]) -> list[Event]:
         """Return the ends that concern a participant: of the same source session where both are known (R1)."""
@@ -300,10 +300,10 @@ class People:
         seen: set[tuple[Kind, bool]] = set()
         for event in own:
             signature = (event.kind, event.inferred is None)
-            because = Because.DUPLICATE_EVENT if signature in seen else _why_ignored(event, signs, moved)
+            reason = Reason.DUPLICATE_EVENT if signature in seen else _why_ignored(event, signs, moved)
             seen.add(signature)
-            if because is not None:
-                self.changes.append(EventIgnored(at, participant_id, event.kind, because))
+            if reason is not None:
+                self.changes.append(EventIgnored(at, participant_id, event.kind, reason))
 
     def overridden_by(self, events: Iterable[Event]) -> list[str]:
         """Return the participants whose inferred leave the reports of one instant override."""
@@ -355,12 +355,12 @@ def _left_by(transition: int, signs: int, own: Iterable[Event], ending: Iterable
     return LeftBy(min(e.inferred for e in inferred if e.inferred is not None))
 
 
-def _why_ignored(event: Event, signs: int, moved: bool) -> Because | None:  # noqa: FBT001 - a fact, not a switch
+def _why_ignored(event: Event, signs: int, moved: bool) -> Reason | None:  # noqa: FBT001 - a fact, not a switch
     if event.inferred is not None and signs & (JOIN | LEAVE):
-        return Because.INFERRED_EVENT_OUTRANKED
+        return Reason.INFERRED_EVENT_OUTRANKED
     own = signs & (JOIN | LEAVE) or signs & (INFERRED_JOIN | INFERRED_LEAVE)
     if own in (JOIN | LEAVE, INFERRED_JOIN | INFERRED_LEAVE):
-        return Because.CANCELLED_OUT
+        return Reason.CANCELLED_OUT
     if moved:
         return None
-    return Because.DUPLICATE_JOIN if event.kind is _JOIN_KIND else Because.LEAVE_WITHOUT_JOIN
+    return Reason.DUPLICATE_JOIN if event.kind is _JOIN_KIND else Reason.LEAVE_WITHOUT_JOIN

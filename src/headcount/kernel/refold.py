@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from headcount.kernel import checkpoints
-from headcount.kernel.changes import Because, Change, MeetingsCorrected, MeetingStarted
+from headcount.kernel.changes import Change, MeetingsCorrected, MeetingStarted, Reason
 from headcount.kernel.checkpoints import Checkpoints, Start
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import JournalProtocol, Mark
@@ -109,7 +109,7 @@ class Stretch:
         resets = [
             change
             for change in self.changes
-            if isinstance(change, MeetingStarted) and change.because is Because.LEFT_ALONE
+            if isinstance(change, MeetingStarted) and change.reason is Reason.LEFT_ALONE
         ]
         instants = [(reset.start, reset.start + 1) for reset in resets]
         for reset, stays in zip(resets, self.projection.overlapping(instants), strict=True):
@@ -176,7 +176,7 @@ def stretches(
 
 
 def difference(
-    old: Stretch, new: Stretch, at: Ms, event: Event | None, late_ms: Ms, because: Because
+    old: Stretch, new: Stretch, at: Ms, event: Event | None, late_ms: Ms, reason: Reason
 ) -> MeetingsCorrected | None:
     """Return the correction that turns the published stretch `old` into `new`; None if they are equal."""
     stays_before, stays_after = old.stays(), new.stays()
@@ -190,7 +190,7 @@ def difference(
         tuple(sorted(stays_after - stays_before, key=_by_join)),
         tuple(meeting for name, meeting in before.items() if after.get(name) != meeting),
         meetings_after,
-        because,
+        reason,
         tuple(_carried(old, new, meetings_after)),
         new.open_meeting_id,
     )

@@ -20,7 +20,7 @@ from operator import attrgetter
 from typing import Any
 
 from headcount.kernel import checkpoints
-from headcount.kernel.changes import Because, Change
+from headcount.kernel.changes import Change, Reason
 from headcount.kernel.checkpoints import Checkpoints, Start
 from headcount.kernel.events import Event, Kind, Ms, implied_join, with_implied_join
 from headcount.kernel.journal import Journal, JournalProtocol, Mark, Overlay
@@ -141,7 +141,7 @@ class Room:
         """
         first = min(events, key=_at)
         late = [fact for event in events for fact in with_implied_join(event)]
-        self._refold(late, Because.LATE_EVENT, first, received_at - first.at)
+        self._refold(late, Reason.LATE_EVENT, first, received_at - first.at)
         self._set_deadline()
         return self._take_changes()
 
@@ -344,7 +344,7 @@ class Room:
         stay = self._people.open_stays.get(join.participant_id)  # type: ignore[arg-type]
         known = stay is not None and stay.join == join.at and stay.reported and join.inferred is None
         if stay is None or not known or _contradicts(join, stay):
-            self._refold([join], Because.LATE_EVENT, leave, now - join.at)
+            self._refold([join], Reason.LATE_EVENT, leave, now - join.at)
         elif join.user_id or join.user_name or join.source_session:
             before = stay.user_id, stay.user_name, stay.source_session
             self._people.learn_names(leave.at, stay, (join,))
@@ -360,12 +360,12 @@ class Room:
             self._finalize_before(at)
             unconfirmed = self._people.unconfirmed
             since = min(unconfirmed[participant_id].stay.join for participant_id in never_left)
-            self._refold([], Because.INFERRED_LEAVE_OVERRIDDEN, None, now - at, since, never_left)
+            self._refold([], Reason.INFERRED_LEAVE_OVERRIDDEN, None, now - at, since, never_left)
 
     def _refold(
         self,
         late: list[Event],
-        because: Because,
+        reason: Reason,
         event: Event | None,
         late_ms: Ms,
         since: Ms = NEVER,
@@ -383,7 +383,7 @@ class Room:
         if self._presence_changes is not None:
             open_now = () if last is None else self.open_stays()
             self._presence_changes.extend(presence_corrections(old.all_stays(), new.all_stays(), open_now))
-        correction = difference(old, new, self.finalized, event, late_ms, because)
+        correction = difference(old, new, self.finalized, event, late_ms, reason)
         if correction is not None:
             self._changes.append(correction)
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from headcount.kernel.changes import (
-    Because,
     Change,
     MeetingEnded,
     MeetingStarted,
     ParticipantJoined,
     ParticipantLeft,
+    Reason,
     StayIgnored,
 )
 from headcount.kernel.events import Ms
@@ -22,8 +22,8 @@ from headcount.kernel.open_stay import OpenStay
 from headcount.kernel.people import Move
 from headcount.kernel.rules import EMPTY, NEVER, Rules, State, due, expire, falls_due, is_too_short, step
 
-_LEFT = Because.LEFT
-_MIN_STAY_REACHED = Because.MIN_DURATION_REACHED
+_LEFT = Reason.LEFT
+_MIN_STAY_REACHED = Reason.MIN_DURATION_REACHED
 _new = tuple.__new__  # as in `open_stay.py`
 
 
@@ -158,27 +158,27 @@ class Sittings:
         self.due_at = due(after, self.rules)
         if n == 0:
             if before.is_meeting:
-                self._publish_end(t, before, Because.ROOM_EMPTY)
+                self._publish_end(t, before, Reason.ROOM_EMPTY)
         elif not before.is_meeting and after.is_meeting:
-            self._publish_start(t, Because.TWO_PARTICIPANTS)
+            self._publish_start(t, Reason.TWO_PARTICIPANTS)
 
     def _expire(self) -> None:
         before, t = self.state, self.due_at
         self._set_state(expire(before, self.rules))
         if before.is_meeting:
-            self._publish_end(t, before, Because.LEFT_ALONE)
-            self._publish_start(t, Because.LEFT_ALONE)
+            self._publish_end(t, before, Reason.LEFT_ALONE)
+            self._publish_start(t, Reason.LEFT_ALONE)
         else:
-            self._publish_start(t, Because.SOLO_DURATION_REACHED)
+            self._publish_start(t, Reason.SOLO_DURATION_REACHED)
 
     def _set_state(self, state: State) -> None:
         self.state = state
         self.due_at = due(state, self.rules)
 
-    def _publish_start(self, t: Ms, because: Because) -> None:
+    def _publish_start(self, t: Ms, reason: Reason) -> None:
         start = self.state.start
         self.meeting_id = meeting_id(self.domain, self.room, start)
-        self.changes.append(MeetingStarted(t, self.meeting_id, start, because))
+        self.changes.append(MeetingStarted(t, self.meeting_id, start, reason))
 
-    def _publish_end(self, t: Ms, state: State, because: Because) -> None:
-        self.changes.append(MeetingEnded(t, self.meeting_id, state.start, state.max_participants, because))
+    def _publish_end(self, t: Ms, state: State, reason: Reason) -> None:
+        self.changes.append(MeetingEnded(t, self.meeting_id, state.start, state.max_participants, reason))

@@ -213,7 +213,7 @@ def _webhook_text(finding: Finding, endpoint: EndpointState) -> str:
         )
     return (
         f"{row.url}: {finding.number:,} messages were given up: 'headcount webhook messages {row.uuid} --state"
-        f" parked' shows why, 'headcount webhook replay {row.uuid} --failed' sends them again"
+        f" failed' shows why, 'headcount webhook replay {row.uuid} --failed' sends them again"
     )
 
 

@@ -65,7 +65,7 @@ def _ended(facts: Fields, room: str) -> Fields:
         "meeting_id": facts["id"],
         "room": room,
         **_measures(facts),
-        "because": facts["because"],
+        "reason": facts["reason"],
     }
 
 
@@ -73,7 +73,7 @@ def _revised(facts: Fields, room: str) -> Fields:
     return {
         "meeting_id": facts["id"],
         "room": room,
-        "because": facts["because"],
+        "reason": facts["reason"],
         "before": _meeting(facts["before"]),
         "after": None if facts["after"] is None else _meeting(facts["after"]),
     }
@@ -118,7 +118,7 @@ def _left(facts: Fields, room: str) -> Fields:
 _PAYLOADS: Final[dict[str, Callable[[Fields, str], Fields]]] = {
     MessageType.MEETING_STARTED: _started,
     MessageType.MEETING_ENDED: _ended,
-    MessageType.MEETING_REVISED: _revised,
+    MessageType.MEETING_UPDATED: _revised,
     MessageType.PARTICIPANT_JOINED: _joined,
     MessageType.PARTICIPANT_LEFT: _left,
 }

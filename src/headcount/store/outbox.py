@@ -25,7 +25,7 @@ class MessageType(StrEnum):
 
     MEETING_STARTED = "meeting.started"
     MEETING_ENDED = "meeting.ended"
-    MEETING_REVISED = "meeting.revised"
+    MEETING_UPDATED = "meeting.updated"
     PARTICIPANT_JOINED = "participant.joined"
     PARTICIPANT_LEFT = "participant.left"
 

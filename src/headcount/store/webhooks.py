@@ -52,8 +52,8 @@ class DeliveryState(StrEnum):
     """The state of a message at an endpoint."""
 
     DELIVERED = "delivered"
-    PENDING = "waiting"
-    FAILED = "parked"
+    PENDING = "pending"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

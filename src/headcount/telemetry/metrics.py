@@ -41,21 +41,21 @@ _C: Final = CounterMetricFamily
 _G: Final = GaugeMetricFamily
 
 CATALOG: Final = (
-    Definition("headcount_engine_entries", "Log entries processed by this process", _C),
-    Definition("headcount_engine_rounds", "Batches committed by the engine", _C),
+    Definition("headcount_engine_events_processed", "Log entries processed by this process", _C),
+    Definition("headcount_engine_batches", "Batches committed by the engine", _C),
     Definition("headcount_late_events", "Events that arrived after the meetings they change were final", _C),
     Definition("headcount_corrections", "Corrections caused by late events", _C),
-    Definition("headcount_repeated_joins", "Duplicate join events ignored", _C),
+    Definition("headcount_duplicate_joins", "Duplicate join events ignored", _C),
     Definition("headcount_orphan_leaves", "Leave events of participants who were not in the room", _C),
     Definition("headcount_engine_commit_seconds", "Time spent in commits of the engine", _C),
     Definition("headcount_engine_failures", "Engine batches refused by the store", _C),
     Definition("headcount_quarantined_rooms", "Rooms whose events could not be processed; see /v1/health/rooms.", _G),
-    Definition("headcount_engine_leads", "1 in the process that runs the engine", _G),
+    Definition("headcount_engine_leader", "1 in the process that runs the engine", _G),
     Definition("headcount_engine_lag_entries", "Log entries not yet processed", _G),
     Definition("headcount_engine_lag_seconds", "Age of the oldest log entry that is not yet processed", _G),
     Definition("headcount_store_answers", "1 if the store answered this request in time", _G),
-    Definition("headcount_open_rooms", "Rooms with at least one participant", _G),
-    Definition("headcount_open_stays", "Participants in a room now", _G),
+    Definition("headcount_rooms_active", "Rooms with at least one participant", _G),
+    Definition("headcount_participants_active", "Participants in a room now", _G),
     Definition("headcount_clock_ahead_seconds", "How far the service's time is ahead of the machine's clock", _G),
     Definition("headcount_append_commits", "Commits to the log by this process", _C),
     Definition("headcount_append_commit_seconds", "Time spent in commits to the log", _C),
@@ -88,7 +88,7 @@ class SourceMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         family = CounterMetricFamily(
-            "headcount_source_deliveries", "Inbound requests and events by result", labels=["kind", "result"]
+            "headcount_source_requests", "Inbound requests and events by result", labels=["kind", "result"]
         )
         for (kind, result), number in list(self._totals.items()):
             family.add_metric([kind, result], number)
@@ -103,7 +103,7 @@ class StreamMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         family = CounterMetricFamily(
-            "headcount_streams_dropped", "Streams closed by the server", labels=["reason"]
+            "headcount_streams_disconnected", "Streams closed by the server", labels=["reason"]
         )
         for reason, number in list(self._dropped.items()):
             family.add_metric([reason], number)
@@ -154,7 +154,7 @@ class Metrics(Collector):
             requests.add_metric([route, str(status)], number)
         yield requests
         family = HistogramMetricFamily(
-            "headcount_http_request_seconds", "Duration of HTTP requests", labels=["route"]
+            "headcount_http_request_duration_seconds", "Duration of HTTP requests", labels=["route"]
         )
         for route, durations in list(self._durations.items()):
             durations.add_to(family, [route])

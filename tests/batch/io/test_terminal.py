@@ -24,13 +24,13 @@ GUESS = Event(Kind.LEAVE, "r", 60_000, "a", inferred=Inferred.SNAPSHOT)
 @pytest.mark.parametrize(
     ("events", "counted"),
     [
-        ((join(0), leave(9)), {"void_stays": 1}),
+        ((join(0), leave(9)), {"short_stays": 1}),
         ((join(0), join(95, "b"), leave(100)), {"pending_stays": 1}),
         ((leave(0), join(5), leave(50)), {"orphan_leaves": 1}),
-        ((join(0), join(20), leave(50)), {"repeated_joins": 1}),
+        ((join(0), join(20), leave(50)), {"duplicate_joins": 1}),
         ((join(0), join(0), leave(50), leave(50)), {"delivered_twice": 2}),
         ((join(0), join(20), leave(20), leave(50)), {"cancelled": 2}),
-        ((join(0), GUESS, join(60), leave(90)), {"outranked": 1, "repeated_joins": 1}),
+        ((join(0), GUESS, join(60), leave(90)), {"outranked": 1, "duplicate_joins": 1}),
         ((join(0), GUESS, leave(90)), {"overturned": 1}),
         ((join(0), leave(50), Event(Kind.END, "r", 60_000)), {"ends_of_nobody": 1}),
         ((join(0), leave(50, joined_at=0)), {}),
@@ -40,7 +40,7 @@ GUESS = Event(Kind.LEAVE, "r", 60_000, "a", inferred=Inferred.SNAPSHOT)
 def test_each_ignored_event_is_counted_once_by_its_reason(events, counted):
     summary = summary_of(*events)
     reasons = (
-        "void_stays", "pending_stays", "orphan_leaves", "repeated_joins", "delivered_twice", "cancelled",
+        "short_stays", "pending_stays", "orphan_leaves", "duplicate_joins", "delivered_twice", "cancelled",
         "outranked", "overturned", "ends_of_nobody", "after_as_of", "rejected",
     )  # fmt: skip
     assert {name: getattr(summary, name) for name in reasons if getattr(summary, name)} == counted

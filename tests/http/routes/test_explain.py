@@ -44,9 +44,7 @@ def explained(engine, events, now=10_000, late=()):
 
 def steps(explanation, what):
     return [
-        (one["time"][14:19], one["rule"], one["sentence"])
-        for one in explanation["steps"]
-        if one["what"] == what
+        (one["at"][14:19], one["rule"], one["message"]) for one in explanation["steps"] if one["type"] == what
     ]
 
 
@@ -54,22 +52,22 @@ def test_an_explanation_has_the_reasons_of_start_and_end(engine):
     _, (explanation,) = explained(
         engine, [join("a", 0, user_name="Ann"), join("b", 20), leave("a", 60), leave("b", 90)]
     )
-    assert (explanation["duration"], explanation["max_participants"], explanation["superseded_ids"]) == (
+    assert (explanation["duration"], explanation["max_participants"], explanation["previous_ids"]) == (
         90,
         2,
         [],
     )
-    assert explanation["began"] == {
-        "what": "began",
-        "time": "2026-01-01T00:00:00.000Z",
+    assert explanation["start"] == {
+        "type": "start",
+        "at": "2026-01-01T00:00:00.000Z",
         "rule": "6",
-        "because": "two_participants",
+        "reason": "two_participants",
         "participant_id": None,
-        "sentence": "The meeting began when the first one joined, though that was only sure at"
+        "message": "The meeting began when the first one joined, though that was only sure at"
         " 2026-01-01T00:00:20.000Z, when there were two at once (rule 6).",
     }
-    assert explanation["ended"]["rule"] == "8"
-    assert explanation["ended"]["time"] == "2026-01-01T00:01:30.000Z"
+    assert explanation["end"]["rule"] == "8"
+    assert explanation["end"]["at"] == "2026-01-01T00:01:30.000Z"
     assert steps(explanation, "joined") == [
         ("00:00", "4", "Ann (a) joined (rule 4)."),
         ("00:20", "4", "b joined (rule 4)."),
@@ -88,22 +86,22 @@ def test_an_explanation_has_the_reasons_of_start_and_end(engine):
 
 def test_a_meeting_of_one_person_starts_after_a_wait(engine):
     _, (explanation,) = explained(engine, [join("a", 0), leave("a", 60)])
-    assert (explanation["began"]["because"], explanation["began"]["rule"]) == ("solo_duration_reached", "6")
+    assert (explanation["start"]["reason"], explanation["start"]["rule"]) == ("solo_duration_reached", "6")
 
 
 def test_a_reset_is_the_end_of_one_meeting_and_the_start_of_the_next(engine):
     events = [join("a", 0), join("b", 100), leave("b", 1000), leave("a", 3000)]
     _, (first, second) = explained(engine, events)
-    assert (first["ended"]["rule"], first["ended"]["because"]) == ("7", "left_alone")
-    assert (second["began"]["rule"], second["began"]["because"]) == ("7", "left_alone")
-    assert first["ended"]["time"] == second["began"]["time"] == "2026-01-01T00:26:40.000Z"
-    assert second["ended"]["rule"] == "8"
+    assert (first["end"]["rule"], first["end"]["reason"]) == ("7", "left_alone")
+    assert (second["start"]["rule"], second["start"]["reason"]) == ("7", "left_alone")
+    assert first["end"]["at"] == second["start"]["at"] == "2026-01-01T00:26:40.000Z"
+    assert second["end"]["rule"] == "8"
 
 
 def test_an_ongoing_meeting_has_no_end(engine):
     _, (explanation,) = explained(engine, [join("a", 0)], now=100)
     assert explanation["ongoing"]
-    assert explanation["ended"] is None
+    assert explanation["end"] is None
 
 
 def test_short_stays_and_ignored_events_are_steps(engine):
@@ -117,7 +115,7 @@ def test_short_stays_and_ignored_events_are_steps(engine):
         Event(Kind.END, "blue", ms(60), source_session="again"),
     ]
     _, (explanation,) = explained(engine, events)
-    assert steps(explanation, "void") == [
+    assert steps(explanation, "too_short") == [
         (
             "00:09",
             "4",
@@ -144,7 +142,7 @@ def test_a_leave_with_its_join_is_both_and_no_duplicate(engine):
 def test_a_join_known_only_from_a_later_leave_is_an_event_of_the_meeting(engine):
     events = [leave("a", 3000, joined_at=ms(0)), join("b", 100), leave("b", 1000)]
     _, (first, _) = explained(engine, events)
-    assert [one["participant_id"] for one in first["steps"] if one["what"] == "joined"] == ["a", "b"]
+    assert [one["participant_id"] for one in first["steps"] if one["type"] == "joined"] == ["a", "b"]
     assert ("leave", "a") in [(one["kind"], one["participant_id"]) for one in first["events"]]
 
 
@@ -161,10 +159,10 @@ def test_corrections_have_what_was_before_and_previous_ids(engine):
     engine.show(ms(300))
     before = engine.meetings()[0].id
     world, (explanation,) = explained(engine, [], now=1000, late=[join("a", 50), leave("a", 150)])
-    assert explanation["superseded_ids"] == [before]
+    assert explanation["previous_ids"] == [before]
     assert {one["rule"] for one in explanation["corrections"]} == {"15"}
     first = explanation["corrections"][0]
-    assert first["sentence"].endswith("late, and what it touches was worked out anew (rule 15).")
+    assert first["message"].endswith("late, and what it touches was worked out anew (rule 15).")
     assert first["event"]["at"].startswith("2026-01-01T00:0")
     assert before in [
         one["id"] for correction in explanation["corrections"] for one in correction["meetings_before"]
@@ -177,6 +175,6 @@ def test_corrections_have_what_was_before_and_previous_ids(engine):
 def test_steps_are_in_order_of_time_with_complete_sentences(engine):
     events = [event for n in range(20) for event in (join(f"p-{n}", n * 7), leave(f"p-{n}", 500 - n * 3))]
     _, (explanation,) = explained(engine, events)
-    times = [one["time"] for one in explanation["steps"]]
+    times = [one["at"] for one in explanation["steps"]]
     assert times == sorted(times)
-    assert all(one["sentence"].endswith(").") for one in explanation["steps"])
+    assert all(one["message"].endswith(").") for one in explanation["steps"])

@@ -359,7 +359,7 @@ def test_attempts_are_counted_by_result(store):
             for metric in metrics.collect()
             for one in metric.samples
         }
-    assert counted["headcount_webhook_tries_total", "delivered"] == 2
-    assert counted["headcount_webhook_tries_total", "failed"] == 4
-    assert counted["headcount_webhook_tries_total", "parked"] == 1
+    assert counted["headcount_webhook_attempts_total", "delivered"] == 2
+    assert counted["headcount_webhook_attempts_total", "retry"] == 4
+    assert counted["headcount_webhook_attempts_total", "failed"] == 1
     assert counted["headcount_webhook_delivery_seconds_count",] == 2

@@ -142,7 +142,7 @@ def read_meetings(recorder):
     roster = {"expected": ["u-1", {"user_id": "u-9", "user_name": "Cy"}], "starts_at": "2020-01-01T00:00:00Z"}
     send("attendance-of-roster", id=ended, json=roster)
     explanation = send("explain", id=ended)
-    for part in ("began", "ended", "steps", "corrections", "not_counted", "events", "superseded_ids"):
+    for part in ("start", "end", "steps", "corrections", "excluded_participants", "events", "previous_ids"):
         assert explanation[part], part
     assert explanation["corrections"][0]["event"]
     send("explain", status=404, id="none")

@@ -74,7 +74,7 @@ def test_a_service_whose_file_was_replaced_ends_its_epoch_and_accepts_no_more_ev
     assert answer.status_code == 503
     assert str(tmp_path) not in answer.text
     wait_until(
-        lambda: "headcount_engine_leads 1.0" not in httpx.get(f"{service.url}/metrics", timeout=60).text
+        lambda: "headcount_engine_leader 1.0" not in httpx.get(f"{service.url}/metrics", timeout=60).text
     )
     assert httpx.get(f"{service.url}/readyz", timeout=60).status_code == 503
     folder = tmp_path / "second"

@@ -41,7 +41,7 @@ def leads(service):
         metrics = httpx.get(f"{service.url}/metrics", timeout=2).text
     except httpx.HTTPError:
         return False
-    return "headcount_engine_leads 1.0" in metrics
+    return "headcount_engine_leader 1.0" in metrics
 
 
 def leaders(services):

@@ -81,7 +81,9 @@ def test_explain_shows_excluded_participants(service):
     (meeting,) = meetings(service, "recorded")
     assert [one["user_id"] for one in meeting["participants"]] == ["ann"]
     explained = service.client().get(f"/meetings/{meeting['id']}/explain").json()
-    assert [(one["user_id"], one["role"]) for one in explained["not_counted"]] == [("rec", "recorder")]
+    assert [(one["user_id"], one["role"]) for one in explained["excluded_participants"]] == [
+        ("rec", "recorder")
+    ]
 
 
 def test_a_source_can_include_them(service):
@@ -195,7 +197,7 @@ def test_the_requests_of_a_source_are_counted(tmp_path):
     sent(service, path, webhook("track_published"))
     sent(service, path, webhook("track_published"), secret="devkey:wrong-but-long-enough-to-sign-with")
     metrics = httpx.get(f"{service.url}/metrics").text
-    assert 'headcount_source_deliveries_total{kind="livekit",result="refused"} 1.0' in metrics
+    assert 'headcount_source_requests_total{kind="livekit",result="refused"} 1.0' in metrics
     service.stop()
     listed = headcount("source", "list", "--addresses", "--database", service.database).stdout
     assert path in listed

@@ -243,7 +243,7 @@ def test_the_time_that_a_stream_is_open_is_not_counted_as_the_duration_of_a_requ
         for _ in range(4):  # three seconds at least
             stream.read_comment()
         assert outbox.publish("blue") == stream.read_ids(1)
-        counted = 'headcount_http_request_seconds_bucket{le="%s",route="/v1/stream"}'
+        counted = 'headcount_http_request_duration_seconds_bucket{le="%s",route="/v1/stream"}'
         assert metric(service, counted % "2.5") == metric(service, counted % "+Inf") > 0
 
 
@@ -264,7 +264,7 @@ class SilentClient:
 
 
 def test_a_client_that_does_not_read_is_dropped_and_no_other_is_affected(service, outbox):
-    slow = 'headcount_streams_dropped_total{reason="slow"}'
+    slow = 'headcount_streams_disconnected_total{reason="slow"}'
     open_, before = metric(service, "headcount_streams_open"), metric(service, slow)
     with closing(SilentClient(service)), closing(StreamReader(service)) as stream:
         wait_until(lambda: metric(service, "headcount_streams_open") == open_ + 2)

@@ -55,7 +55,7 @@ def test_webhooks_and_stream_send_the_same_events_of_a_meeting(service, client):
         assert (ended["duration"], ended["max_participants"], ended["participants"]) == (90, 2, 2)
         client.post("/events", json=visit("red", "c", 20, 80))
         revised = receiver.wait(
-            lambda requests: any(one.payload["type"] == "meeting.revised" for one in requests)
+            lambda requests: any(one.payload["type"] == "meeting.updated" for one in requests)
         )[-1]
         assert revised.payload["payload"]["after"]["max_participants"] == 3
         listed = client.get("/meetings", params={"room": "red"}).json()["data"]

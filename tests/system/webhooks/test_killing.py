@@ -38,8 +38,8 @@ def test_nothing_is_lost_when_the_service_is_killed_while_it_delivers(tmp_path):
         with service.client() as client:
             (one,) = wait_until(lambda: client.get("/webhooks").json())
             path = f"/webhooks/{one['uuid']}/messages"
-            wait_until(lambda: client.get(path, params={"state": "waiting"}).json()["data"] == [])
-            assert client.get(path, params={"state": "parked"}).json()["data"] == []
+            wait_until(lambda: client.get(path, params={"state": "pending"}).json()["data"] == [])
+            assert client.get(path, params={"state": "failed"}).json()["data"] == []
         service.stop()
     store.close()
     assert {one.id for one in came} == {f"{n % ROOMS}-{n}" for n in range(MESSAGES)}

@@ -91,7 +91,7 @@ def test_a_body_is_json_whatever_its_content_type(client, receiver):
     assert made.status_code == 200
     assert len(base64.b64decode(made.json()["hmac"])) == 32
     assert made.json()["eventTypes"] == [
-        "meeting.started", "meeting.ended", "meeting.revised", "participant.joined", "participant.left",
+        "meeting.started", "meeting.ended", "meeting.updated", "participant.joined", "participant.left",
     ]  # fmt: skip
 
 
@@ -188,7 +188,7 @@ def test_the_log_shows_each_message_and_every_attempt(client, outbox, receiver):
     receiver.wait_for(3)
     shown = wait_until(lambda: len(found := client.get(path).json()["data"]) == 3 and found)
     assert [(one["id"], one["state"], one["room"]) for one in shown] == [
-        ("log-3", "waiting", "blue"), ("log-2", "delivered", "red"), ("log-1", "delivered", "red"),
+        ("log-3", "pending", "blue"), ("log-2", "delivered", "red"), ("log-1", "delivered", "red"),
     ]  # fmt: skip
     assert shown[0]["reason"] == "tried once: answered 503"
     assert shown[0]["next_attempt"] > shown[0]["created"]
@@ -196,7 +196,7 @@ def test_the_log_shows_each_message_and_every_attempt(client, outbox, receiver):
     assert (attempt["status"], attempt["answer"], attempt["delivered"]) == (503, "", False)
     page = client.get(path, params={"limit": 1, "starting_after": "log-3"}).json()["data"]
     assert [one["id"] for one in page] == ["log-2"]
-    waiting = client.get(path, params={"state": "waiting"}).json()["data"]
+    waiting = client.get(path, params={"state": "pending"}).json()["data"]
     assert [one["id"] for one in waiting] == ["log-3"]
     assert client.get(path, params={"state": "lost"}).status_code == 400
     assert client.get(path, params={"starting_after": "nothing"}).status_code == 400

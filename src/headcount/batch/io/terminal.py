@@ -24,10 +24,10 @@ _WIDEST_ROOM: Final = 40
 _WIDEST_REASON: Final = 200
 
 _IGNORED: Final = (
-    ("void_stays", "stays shorter than {min_stay}: void (rule 4)"),
+    ("short_stays", "stays shorter than {min_stay}: void (rule 4)"),
     ("pending_stays", "stays younger than {min_stay} at the end: pending (rule 14)"),
     ("orphan_leaves", "leaves of somebody who was not there (rule 1)"),
-    ("repeated_joins", "joins of somebody who was there already (rule 1)"),
+    ("duplicate_joins", "joins of somebody who was there already (rule 1)"),
     ("ends_of_nobody", "ends of a room with nobody to leave it (rule 1)"),
     ("cancelled", "joins and leaves that cancel each other at one instant (rule 2)"),
     ("delivered_twice", "events delivered more than once (rule 3)"),

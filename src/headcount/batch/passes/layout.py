@@ -58,7 +58,7 @@ MEETING_COUNT, ENTRY_COUNT = range(2)
 ROOM_COUNTS = 2
 
 # Positions in the array of counters: events that changed nothing, stays that do not count, and ties of names.
-REPEATED_JOINS, ORPHAN_LEAVES, DUPLICATES, CANCELLED, OUTRANKED = range(5)
+DUPLICATE_JOINS, ORPHAN_LEAVES, DUPLICATES, CANCELLED, OUTRANKED = range(5)
 OVERRIDDEN, ENDS_OF_EMPTY_ROOMS, SHORT_STAYS, PENDING_STAYS, NAME_TIES = range(5, 10)
 COUNTERS = 10
 

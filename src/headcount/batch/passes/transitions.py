@@ -14,6 +14,7 @@ from headcount.batch.passes.layout import (
     CANCELLED,
     CLOSINGS,
     DROPPED,
+    DUPLICATE_JOINS,
     DUPLICATES,
     FIRST_INFERRED,
     FROM_LEAVES,
@@ -22,7 +23,6 @@ from headcount.batch.passes.layout import (
     ORPHAN_LEAVES,
     OUTRANKED,
     OVERRIDDEN,
-    REPEATED_JOINS,
     REPORTED,
     ROOM_ENDED,
     SESSION,
@@ -241,4 +241,4 @@ def count_ignored(signs: int, events: int, transition: int, counters: Int64s) ->
         counters[CANCELLED] += 2
     elif reported + inferred and not transition & (OPENS | CLOSES | OVERRIDES):
         joined = signs & JOIN or (signs & INFERRED_JOIN and not reported)
-        counters[REPEATED_JOINS if joined else ORPHAN_LEAVES] += 1
+        counters[DUPLICATE_JOINS if joined else ORPHAN_LEAVES] += 1

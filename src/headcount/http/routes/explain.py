@@ -24,19 +24,18 @@ from headcount.http.schemas import (
     doc,
 )
 from headcount.http.serializer import encode, rfc3339
-from headcount.kernel.changes import Because
+from headcount.kernel.changes import Reason
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.reporting.explain import meeting as explanations
 from headcount.reporting.explain.meeting import MAX_EVENTS, CorrectionStep, ExcludedEvent, Step
 from headcount.sources.api import Role
 from headcount.store.records import MeetingRow
 
-_STEP_NAMES: Final = {"start": "began", "end": "ended"}
-_STEP_TYPES: Final = ("began", "ended", "joined", "named", "left", "void", "ignored")
+_STEP_TYPES: Final = ("start", "end", "joined", "named", "left", "too_short", "ignored")
 
 Rule = Annotated[str, doc("The number of the rule.")]
-Reason = Annotated[str, doc("The case of the rule that applied.")]
-Sentence = Annotated[str, doc("The same as a sentence.")]
+ReasonCode = Annotated[str, doc("The case of the rule that applied.")]
+Message = Annotated[str, doc("The same as a sentence.")]
 OptionalId = Annotated[str | None, doc("The id of the connection; `null` if it is about the room.")]
 EventKind = Annotated[str, choice(Kind, "The kind of event.")]
 
@@ -44,12 +43,12 @@ EventKind = Annotated[str, choice(Kind, "The kind of event.")]
 class ExplanationStep(Schema):
     """Something that happened, and the rule behind it."""
 
-    what: Annotated[str, choice(_STEP_TYPES, "What happened.")]
-    time: DateTime
+    type: Annotated[str, choice(_STEP_TYPES, "What happened.")]
+    at: DateTime
     rule: Rule
-    because: Reason
+    reason: ReasonCode
     participant_id: OptionalId
-    sentence: Sentence
+    message: Message
 
 
 class CorrectingEvent(Schema):
@@ -83,11 +82,11 @@ class CorrectedMeeting(Schema):
 class Correction(Schema):
     """A correction of stays and meetings after a late event."""
 
-    time: DateTime
+    at: DateTime
     rule: Rule
-    because: Reason
-    late_s: Annotated[float, doc("How late the event arrived, in seconds.")]
-    sentence: Sentence
+    reason: ReasonCode
+    late_by_seconds: Annotated[float, doc("How late the event arrived, in seconds.")]
+    message: Message
     event: CorrectingEvent | None
     stays_before: list[CorrectedStay]
     stays_after: list[CorrectedStay]
@@ -99,19 +98,19 @@ class ExcludedParticipant(Schema):
     """A join or leave of a participant who is excluded from meetings, for example a recorder."""
 
     kind: EventKind
-    time: DateTime
+    at: DateTime
     participant_id: ConnectionId
     user_id: UserId
     user_name: UserName
     role: Annotated[str, choice(Role, "The role of the participant.")]
-    sentence: Sentence
+    message: Message
 
 
 class SourceEvent(Schema):
     """An event of the log."""
 
     kind: EventKind
-    time: DateTime
+    at: DateTime
     participant_id: OptionalId
     user_id: UserId
     user_name: UserName
@@ -125,12 +124,12 @@ class SourceEvent(Schema):
 class Explanation(Meeting):
     """Why a meeting is as it is."""
 
-    superseded_ids: Annotated[list[str], doc("Ids of meetings that this one replaced after corrections.")]
-    began: Annotated[ExplanationStep | None, doc("Why the meeting started.")]
-    ended: Annotated[ExplanationStep | None, doc("Why the meeting ended; `null` while it is ongoing.")]
+    previous_ids: Annotated[list[str], doc("Ids of meetings that this one replaced after corrections.")]
+    start: Annotated[ExplanationStep | None, doc("Why the meeting started.")]
+    end: Annotated[ExplanationStep | None, doc("Why the meeting ended; `null` while it is ongoing.")]
     steps: list[ExplanationStep]
     corrections: list[Correction]
-    not_counted: list[ExcludedParticipant]
+    excluded_participants: list[ExcludedParticipant]
     events: list[SourceEvent]
 
 
@@ -180,7 +179,7 @@ def _explanation(context: QueryContext, row: MeetingRow) -> Explanation:
 
 def _step(step: Step) -> ExplanationStep:
     return ExplanationStep(
-        _STEP_NAMES.get(step.type, step.type),
+        step.type,
         rfc3339(step.at),
         *_reason(step.reason),
         step.participant_id,
@@ -188,9 +187,9 @@ def _step(step: Step) -> ExplanationStep:
     )
 
 
-def _reason(because: Because) -> tuple[str, str]:
+def _reason(reason: Reason) -> tuple[str, str]:
     """Return the number of the rule and the case."""
-    return because.rule.removeprefix("R"), because.value
+    return reason.rule.removeprefix("R"), reason.value
 
 
 def _correction(correction: CorrectionStep) -> Correction:

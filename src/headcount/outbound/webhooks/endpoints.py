@@ -156,8 +156,8 @@ class EndpointManager:
         result = await self.ping(row)
         if not result.succeeded:
             status = "undefined" if result.status is None else result.status
-            because = "" if result.error is None else f" ({result.error})"
-            raise BadInput(f"non-200 status code returned from webhook endpoint, recvd {status}{because}")
+            reason = "" if result.error is None else f" ({result.error})"
+            raise BadInput(f"non-200 status code returned from webhook endpoint, recvd {status}{reason}")
 
     def _new_secret(self) -> str:
         return b64encode(self.random_bytes(_SECRET_BYTES)).decode()

@@ -20,7 +20,6 @@ from headcount.outbound.webhooks.retry_policy import Outcome
 from headcount.telemetry.histogram import Histogram
 
 _BUCKETS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 900.0)
-_LABELS: Final = {Outcome.DELIVERED: "delivered", Outcome.RETRY: "failed", Outcome.FAILED: "parked"}
 
 
 class WebhookMetrics(Collector):
@@ -31,19 +30,19 @@ class WebhookMetrics(Collector):
     """
 
     def __init__(self) -> None:
-        self._attempts: Counter[str] = Counter(dict.fromkeys(_LABELS.values(), 0))
+        self._attempts: Counter[str] = Counter(dict.fromkeys(map(str, Outcome), 0))
         self._latencies = Histogram(_BUCKETS_S)
         self.pending: Callable[[], int] = int
         self.failed: Callable[[], tuple[int, int] | None] = lambda: (0, 0)
 
     def count_attempt(self, outcome: Outcome, latency_ms: Ms) -> None:
-        self._attempts[_LABELS[outcome]] += 1
+        self._attempts[outcome] += 1
         if outcome is Outcome.DELIVERED:
             self._latencies.add(max(0.0, latency_ms / 1_000))
 
     def collect(self) -> Iterable[Metric]:
         attempts = CounterMetricFamily(
-            "headcount_webhook_tries", "Webhook delivery attempts by result", labels=["result"]
+            "headcount_webhook_attempts", "Webhook delivery attempts by result", labels=["result"]
         )
         for result, number in self._attempts.items():
             attempts.add_metric([result], number)
@@ -55,9 +54,9 @@ class WebhookMetrics(Collector):
         yield latencies
         messages, endpoints = self.failed() or (None, None)
         gauges: tuple[tuple[str, str, int | None], ...] = (
-            ("headcount_webhook_waiting_messages", "Pending webhook messages", self.pending()),
-            ("headcount_webhook_parked_messages", "Webhook messages that failed for good", messages),
-            ("headcount_webhook_failed_endpoints", "Webhook endpoints that are disabled", endpoints),
+            ("headcount_webhook_messages_pending", "Pending webhook messages", self.pending()),
+            ("headcount_webhook_messages_failed", "Webhook messages that failed for good", messages),
+            ("headcount_webhook_endpoints_disabled", "Webhook endpoints that are disabled", endpoints),
         )
         for name, text, value in gauges:
             if value is not None:

@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from headcount.kernel.changes import (
-    Because,
     Change,
     EventIgnored,
     MeetingEnded,
@@ -19,6 +18,7 @@ from headcount.kernel.changes import (
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
+    Reason,
     StayIgnored,
 )
 from headcount.kernel.events import Event, Kind, Ms
@@ -45,7 +45,7 @@ class Step(NamedTuple):
 
     type: str
     at: Ms
-    reason: Because
+    reason: Reason
     participant_id: str | None
     message: str
 
@@ -54,7 +54,7 @@ class CorrectionStep(NamedTuple):
     """A correction of published data, with that data before and after. Times in it are in ms."""
 
     at: Ms
-    reason: Because
+    reason: Reason
     late_ms: Ms
     message: str
     before_and_after: dict[str, Any]
@@ -144,13 +144,13 @@ class _Explainer:
     def start(self) -> Step | None:
         for change in self._changes:
             if isinstance(change, MeetingStarted) and change.start == self._row.start:
-                return _step("start", change.start, change.because, None, self._start_message(change))
+                return _step("start", change.start, change.reason, None, self._start_message(change))
         return None
 
     def end(self) -> Step | None:
         for change in self._changes:
             if isinstance(change, MeetingEnded) and change.start == self._row.start:
-                return _step("end", change.at, change.because, None, self._end_message(change))
+                return _step("end", change.at, change.reason, None, self._end_message(change))
         return None
 
     def steps(self) -> list[Step]:
@@ -182,13 +182,13 @@ class _Explainer:
                     "left", at, reason, stay.participant_id, f"{self._name(stay)} {_left(stay.left_by)}"
                 )
             case StayIgnored(at, stay, reason):
-                yield _step("void", at, reason, stay.participant_id, self._short_stay_message(stay))
+                yield _step("too_short", at, reason, stay.participant_id, self._short_stay_message(stay))
             case EventIgnored(at, participant_id, _, reason):
                 name = self._names.get(participant_id or "", participant_id or "")
                 yield _step("ignored", at, reason, participant_id, phrases.ignored(change, name))
 
     def _start_message(self, change: MeetingStarted) -> str:
-        if change.because is Because.LEFT_ALONE:
+        if change.reason is Reason.LEFT_ALONE:
             return (
                 f"One had been left alone in the room for {phrases.duration(self._rules.reset_alone_ms)}: the meeting"
                 " before ended, and this one began, with the one who stayed (rule 7)"
@@ -197,13 +197,13 @@ class _Explainer:
         if change.at == change.start:
             return f"{started}: there were two at once (rule 6)"
         waited_ms = change.at - change.start
-        return f"{started}, {phrases.decided_later(change.because, self._time_text(change.at), waited_ms)}"
+        return f"{started}, {phrases.decided_later(change.reason, self._time_text(change.at), waited_ms)}"
 
     def _end_message(self, change: MeetingEnded) -> str:
         lasted = (
             f"{phrases.duration(change.at - change.start)}, with {change.max_participants} at most at once"
         )
-        if change.because is Because.LEFT_ALONE:
+        if change.reason is Reason.LEFT_ALONE:
             alone = phrases.duration(self._rules.reset_alone_ms)
             return f"One had been left alone for {alone}: the meeting was reset, and ended after {lasted} (rule 7)"
         return f"Nobody was left: the meeting ended after {lasted} (rule 8)"
@@ -226,13 +226,13 @@ def _left(left_by: LeftBy) -> str:
     return f"is inferred to have left, {joined_by} {reason} (rule 3a)"
 
 
-def _step(type_: str, at: Ms, reason: Because, participant_id: str | None, message: str) -> Step:
+def _step(type_: str, at: Ms, reason: Reason, participant_id: str | None, message: str) -> Step:
     return Step(type_, at, reason, participant_id, f"{message}.")
 
 
 def _correction_step(row: Correction) -> CorrectionStep:
-    reason = Because(row.reason)
-    if reason is Because.INFERRED_LEAVE_OVERRIDDEN:
+    reason = Reason(row.reason)
+    if reason is Reason.INFERRED_LEAVE_OVERRIDDEN:
         message = "A stay was inferred to have ended, but a leave was reported later: it went on until then (rule 3a)."
     else:
         message = f"{phrases.late_event(row.late)}."

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from headcount.kernel.changes import Because, Change, EventIgnored
+from headcount.kernel.changes import Change, EventIgnored, Reason
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.stay_table import LeftBy
 
@@ -22,11 +22,11 @@ INFERRED_LEAVES: Final = {
 }
 """Reasons for an inferred leave (rule 3a), and the words that join them to 'is inferred to have left'."""
 _IGNORED: Final = {
-    Because.DUPLICATE_JOIN: "was said to join, but was in already: ignored (rule 1)",
-    Because.LEAVE_WITHOUT_JOIN: "was said to leave, but was not in: ignored (rule 1)",
-    Because.CANCELLED_OUT: "was said to join and to leave at one instant, which changes nothing (rule 2)",
-    Because.DUPLICATE_EVENT: "was said to {kind}, which was said already: ignored (rule 3)",
-    Because.INFERRED_EVENT_OUTRANKED: "was inferred to {kind}, which gives way to what was reported: ignored (rule 3a)",
+    Reason.DUPLICATE_JOIN: "was said to join, but was in already: ignored (rule 1)",
+    Reason.LEAVE_WITHOUT_JOIN: "was said to leave, but was not in: ignored (rule 1)",
+    Reason.CANCELLED_OUT: "was said to join and to leave at one instant, which changes nothing (rule 2)",
+    Reason.DUPLICATE_EVENT: "was said to {kind}, which was said already: ignored (rule 3)",
+    Reason.INFERRED_EVENT_OUTRANKED: "was inferred to {kind}, which gives way to what was reported: ignored (rule 3a)",
 }
 
 
@@ -41,13 +41,13 @@ def ignored(change: EventIgnored, name: str) -> str:
     """Return why an event changed nothing. `name` is that of its participant."""
     if change.kind is Kind.END or change.participant_id is None:
         return "The room was said to end, but nobody was in it: ignored (rule 1)"
-    return f"{name} {_IGNORED[change.because].format(kind=change.kind)}"
+    return f"{name} {_IGNORED[change.reason].format(kind=change.kind)}"
 
 
-def decided_later(because: Because, at: str, waited_ms: Ms) -> str:
+def decided_later(reason: Reason, at: str, waited_ms: Ms) -> str:
     """Return how a meeting was decided after its start (R6), at a time as text and `waited_ms` after its start."""
     decided = f"though that was only sure at {at}"
-    if because is Because.TWO_PARTICIPANTS:
+    if reason is Reason.TWO_PARTICIPANTS:
         return f"{decided}, when there were two at once (rule 6)"
     return f"{decided}, after {duration(waited_ms)} with somebody in the room (rule 6)"
 
@@ -72,7 +72,7 @@ def without_confirmations(changes: Iterable[Change], events: Iterable[Event]) ->
     for change in changes:
         if (
             isinstance(change, EventIgnored)
-            and change.because is Because.DUPLICATE_EVENT
+            and change.reason is Reason.DUPLICATE_EVENT
             and change.kind is Kind.JOIN
         ):
             joins[change.participant_id, change.at] -= 1

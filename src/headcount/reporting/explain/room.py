@@ -11,7 +11,6 @@ from operator import attrgetter
 from typing import Final
 
 from headcount.kernel.changes import (
-    Because,
     Change,
     EventIgnored,
     MeetingEnded,
@@ -20,6 +19,7 @@ from headcount.kernel.changes import (
     ParticipantJoined,
     ParticipantLeft,
     ParticipantNamed,
+    Reason,
     StayIgnored,
 )
 from headcount.kernel.events import Event, Ms
@@ -47,7 +47,7 @@ def explain_room(
         # The room revises an inferred leave just before the instant of the report that overrides it.
         change._replace(at=change.at + 1)
         for change in live.advance(as_of + rules.late_grace_ms)
-        if change.because is Because.INFERRED_LEAVE_OVERRIDDEN
+        if change.reason is Reason.INFERRED_LEAVE_OVERRIDDEN
     ]
     changes = phrases.without_confirmations(changes_of(known, as_of=as_of, domain=domain, rules=rules), known)
     pending = live.view(as_of).pending
@@ -123,7 +123,7 @@ class _Narrator:
             yield sentence if once else sentence.replace(" (rule", f", {times} times (rule")
 
     def _revised(self, change: MeetingsCorrected) -> Iterator[str]:
-        if change.because is not Because.INFERRED_LEAVE_OVERRIDDEN:
+        if change.reason is not Reason.INFERRED_LEAVE_OVERRIDDEN:
             yield phrases.late_event(change.late_ms)
             return
         inferred = {(stay.participant_id, stay.join): stay.leave for stay in change.stays_before}
@@ -187,15 +187,15 @@ class _Narrator:
         alone: list[str],
     ) -> Iterator[str]:
         for start in started:
-            if start.because is Because.LEFT_ALONE:
-                reset = next(end for end in ended if end.because is Because.LEFT_ALONE)
+            if start.reason is Reason.LEFT_ALONE:
+                reset = next(end for end in ended if end.reason is Reason.LEFT_ALONE)
                 yield self._reset(at, reset, alone_since, alone)
                 self.alone_since, self.alone = NEVER, []
             else:
                 yield self._start(start)
             self.meeting = start.start
         for end in ended:
-            if end.because is Because.ROOM_EMPTY:
+            if end.reason is Reason.ROOM_EMPTY:
                 yield f"Nobody is left: {_meeting_ended(end)} (rule 8)"
                 self.meeting = None
 
@@ -212,7 +212,7 @@ class _Narrator:
         if change.at == change.start:
             return f"{started}: {'two' if len(self.present) == 2 else len(self.present)} at once (rule 6)"
         waited_ms = change.at - change.start
-        return f"{started}, {phrases.decided_later(change.because, _clock(change.at), waited_ms)}"
+        return f"{started}, {phrases.decided_later(change.reason, _clock(change.at), waited_ms)}"
 
     def _no_meeting(self, at: Ms) -> str:
         return (
