@@ -35,7 +35,7 @@ def service(tmp_path):
 
 @pytest.fixture
 def program(service, mumble, tmp_path):
-    """The program, which asks five times a second."""
+    """The program, polling five times a second."""
     (written,) = re.findall(r"^ *```python3\n(.*?)^ *```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     file = tmp_path / "mumble_to_headcount.py"
     file.write_text(textwrap.dedent(written))
@@ -44,7 +44,7 @@ def program(service, mumble, tmp_path):
         "HEADCOUNT_KEY": service.make_key("default", "ingest", "read"),
         "MUMBLE_SLICE": str(SLICE),
         "MUMBLE_ICE": mumble.ice,
-        "EVERY_S": "0.2",
+        "INTERVAL_S": "0.2",
     }
     running = subprocess.Popen(
         [ICE_PYTHON, file], env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True
@@ -74,7 +74,7 @@ def test_a_server_that_is_down_changes_nothing_until_it_is_back(service, mumble,
     Participant(mumble, "ann")
     wait_until(lambda: present_users(service) == {"ann"}, 20)
     mumble.kill()
-    assert program.stdout.readline().startswith("this round changes nothing")
+    assert program.stdout.readline().startswith("poll failed, nothing changed")
     assert present_users(service) == {"ann"}
     mumble.start()
     wait_until(lambda: not present_users(service), 20)

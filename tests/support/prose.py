@@ -59,7 +59,7 @@ BANNED = {
 _BANNED = [
     (re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE), use) for words, use in BANNED.items()
 ]
-_CODE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"^ *(```|~~~).*?^ *\1", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`[^`]*`|\]\([^)]*\)|https?://\S+|<[^>]+>|\{[^}]*\}")
 _FORMAT = re.compile(r"%\(\w+\)s|\{[^{}]*\}|'[^' ]+'")
 

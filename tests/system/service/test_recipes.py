@@ -46,11 +46,11 @@ const closes = () => Object.assign(new EventEmitter(), { observer: new EventEmit
 const time = (ms) => new Promise((done) => setTimeout(done, ms));
 const headcount = new Headcount(process.env.HEADCOUNT_URL, process.env.HEADCOUNT_SECRET);
 const router = closes(), [ann, bob, carol] = [closes(), closes(), closes()];
-headcount.followRoom("standup", router);
+headcount.trackRoom("standup", router);
 await time(20);
-headcount.follow("standup", { id: "c-1", userId: "ann", name: "Ann Öther" }, ann);
-headcount.follow("standup", { id: "c-2", userId: "bob", name: "Bob" }, bob);
-headcount.follow("standup", { id: "c-3", userId: "carol", name: "Carol" }, carol);
+headcount.trackPeer("standup", { id: "c-1", userId: "ann", name: "Ann Öther" }, ann);
+headcount.trackPeer("standup", { id: "c-2", userId: "bob", name: "Bob" }, bob);
+headcount.trackPeer("standup", { id: "c-3", userId: "carol", name: "Carol" }, carol);
 console.log("in");
 await time(300);
 ann.observer.emit("close");
@@ -60,8 +60,8 @@ bob.emit("dtlsstatechange", "failed");
 bob.observer.emit("close");
 await time(100);
 router.observer.emit("close");
-await headcount.taken();
-console.log("taken");
+await headcount.flush();
+console.log("accepted");
 """
 
 
@@ -87,8 +87,8 @@ def test_a_mediasoup_application_reports_its_participants(node, tmp_path):
         assert application.stdout.readline() == "in\n"
         wait_until(lambda: proxy.requests)
         proxy.refusing.clear()
-        said, _ = application.communicate(timeout=PATIENCE_S)
-        assert (said, application.returncode) == ("taken\n", 0)
+        printed, _ = application.communicate(timeout=PATIENCE_S)
+        assert (printed, application.returncode) == ("accepted\n", 0)
         answered = [one["answered"] for one in proxy.requests]
         assert 503 in answered
         assert answered.count(200) == 7
