@@ -19,7 +19,7 @@ from support.running_service import COMPILED, headcount
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FILES = (ROOT / "docs/reference/files.md").read_text()
-STAY = re.compile(r"([A-Z]) (\d+)–(\d+)")  # noqa: RUF001 - ranges are written with a dash
+STAY = re.compile(r"([A-Z]) (\d+)–(\d+)")
 OF_A_MACHINE = re.compile(
     r"(?<![\w.:])/(?:work|home|root|tmp|usr|opt|var|mnt|Users)/(?!(?:lib/)?headcount|bigbluebutton)|\.\./shared|localhost"
 )

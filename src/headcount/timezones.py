@@ -146,3 +146,26 @@ def instants_of(local: datetime, zone: tzinfo) -> Sequence[Ms]:
         if instant.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == local
     }
     return [(at - _EPOCH) // _MILLISECOND for at in sorted(found)]
+
+
+def is_zone(name: str) -> bool:
+    """Return whether a time zone has this name."""
+    return name in _names()
+
+
+@cache
+def zone_names() -> Sequence[str]:
+    """Return the names of all zones of a place, UTC first."""
+    return (
+        "UTC",
+        *sorted(name for name in _names() if "/" in name and not name.startswith(("Etc/", "SystemV/"))),
+    )
+
+
+def utc_offset(when: datetime) -> str:
+    """Return the offset of a local time: UTC, UTC+2 or UTC+5:45."""
+    minutes = round((when.utcoffset() or timedelta()).total_seconds() / 60)
+    sign, minutes = ("-" if minutes < 0 else "+"), abs(minutes)
+    if not minutes:
+        return "UTC"
+    return f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02}" if minutes % 60 else "")

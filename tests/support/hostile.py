@@ -14,7 +14,7 @@ from urllib.parse import quote
 from headcount.dashboard.app import routes
 
 BASE = "/dashboard"
-LASTING = ("/v1/stream", "/dashboard/live")
+LASTING = ("/v1/stream", "/dashboard/updates")
 PATIENCE_S = 120
 HUGE = "9" * 5_000
 DEEP = "[" * 3_000

@@ -50,10 +50,10 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
     """Return all routes, below `/dashboard`."""
     pages: dict[str, Page] = {
         "": live.page,
-        "/now.json": live.as_json,
-        "/now/rooms": live.rooms,
-        "/now/first": live.first_event,
-        "/live": page_updates.stream,
+        "/live.json": live.as_json,
+        "/live/rooms": live.rooms,
+        "/live/first-event": live.first_event,
+        "/updates": page_updates.stream,
         "/meetings": meetings.page,
         "/meetings.json": meetings.as_json,
         "/meetings.csv": downloads.meetings_csv,
@@ -73,8 +73,8 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/person.csv": downloads.person_csv,
         "/person.xlsx": downloads.person_xlsx,
         "/person.ics": downloads.person_ics,
-        "/find": search.page,
-        "/find/people": search.people,
+        "/search": search.page,
+        "/search/people": search.people,
         "/usage": usage.page,
         "/usage/rooms": usage.rooms,
         "/usage.json": usage.as_json,
@@ -83,7 +83,7 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/health": health.page,
         "/health.json": health.as_json,
         "/health/engine": health.engine,
-        "/health/letters": health.page,
+        "/health/dead-letters": health.page,
         "/shares": settings.page,
         "/settings": settings.page,
         "/settings.json": settings.as_json,
@@ -94,7 +94,7 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/settings/webhooks/{uuid}/test": endpoint.page,
     }
     admin_forms: dict[str, FormHandler] = {
-        "/health/letters": health.retry,
+        "/health/dead-letters": health.retry,
         "/shares": shares.create,
         "/shares/revoke": shares.revoke,
         "/settings/keys": keys.create,
@@ -104,14 +104,14 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/settings/webhooks": endpoint.create,
         "/settings/webhooks/{uuid}": endpoint.update,
         "/settings/webhooks/{uuid}/test": endpoint.test,
-        "/settings/webhooks/{uuid}/revive": endpoint.reenable,
-        "/settings/webhooks/{uuid}/replay": endpoint.resend,
+        "/settings/webhooks/{uuid}/enable": endpoint.reenable,
+        "/settings/webhooks/{uuid}/resend": endpoint.resend,
         "/settings/webhooks/{uuid}/secrets": endpoint.add_secret,
-        "/settings/webhooks/{uuid}/secrets/drop": endpoint.remove_secret,
-        "/settings/webhooks/{uuid}/remove": endpoint.remove,
+        "/settings/webhooks/{uuid}/secrets/remove": endpoint.remove_secret,
+        "/settings/webhooks/{uuid}/delete": endpoint.delete,
     }
     visitor_forms: dict[str, FormHandler] = {
-        "/settings/zone": settings.choose_timezone,
+        "/settings/time-zone": settings.choose_timezone,
     }
     public = {**sign_in.handlers(context, sessions), **shared.handlers(context)}
     return [

@@ -1,55 +1,73 @@
-"""JSON form of pages, and display names of people.
+"""Display formats of pages, charts and downloads: durations, numbers, times, and names of people.
 
-Responsible for turning the values of a page into JSON: times with the offset of the time zone, durations in seconds.
-Must not read the store.
+Responsible for showing the same thing in the same way everywhere. The time zone of a page is shown on it, so a time is
+shown without it. Must not know where something is shown, so it escapes nothing.
 """
 
-from collections.abc import Iterable, Mapping
-from enum import Enum
-from typing import Any, Final, Protocol
-from zoneinfo import ZoneInfo
-
-import msgspec
-from starlette.responses import Response
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+from typing import Final, Protocol
 
 from headcount.dashboard.sanitize import local
+from headcount.kernel.events import Ms
 
-_TIMES: Final = frozenset(
-    {"at", "start", "end", "join", "leave", "since", "first_join", "last_leave", "created", "received"}
-)
-_NO_NAMES: Final[Mapping[str, str]] = {}
-
-
-def json_response(value: Any, zone: ZoneInfo, names: Mapping[str, str] = _NO_NAMES) -> Response:
-    """Return a page's values as JSON. `names` maps fields to their names in JSON where these differ."""
-    body = msgspec.json.encode({"timezone": zone.key, **to_json(value, zone, names)})
-    return Response(body, media_type="application/json")
+ONGOING: Final = "ongoing"
+"""The end of a span that has none yet."""
+_SECOND: Final[Ms] = 1_000
+_MINUTE: Final[Ms] = 60 * _SECOND
+_HOUR: Final[Ms] = 60 * _MINUTE
+_DAY: Final[Ms] = 24 * _HOUR
+_ID_LENGTH: Final = 6
 
 
-def to_json(value: Any, zone: ZoneInfo, names: Mapping[str, str] = _NO_NAMES) -> Any:
-    """Return named tuples and dataclasses as objects, recursively. A field `x_ms` is a duration and becomes `x`."""
-    if isinstance(value, Enum):
-        return value.value
-    fields = getattr(value, "_fields", None) or getattr(value, "__match_args__", None)
-    if fields:
-        value = {name: getattr(value, name) for name in fields}
-    if isinstance(value, Mapping):
-        return {
-            names.get(name, name.removesuffix("_ms")): _field(name, field, zone, names)
-            for name, field in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [to_json(item, zone, names) for item in value]
-    return value
+def duration(ms: Ms) -> str:
+    """Return a duration with its two largest units: 0.2s, 16s, 35m 25s, 16m, 1h 50m, 1,234h. Negative ones are 0s."""
+    if 0 < ms < _SECOND:
+        return f"{number(ms / _SECOND)}s"
+    for unit, name, smaller, smaller_name in ((_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", _SECOND, "s")):
+        if ms >= unit:
+            rest = ms % unit // smaller
+            return f"{ms // unit:,}{name}" + (f" {rest}{smaller_name}" if rest else "")
+    return f"{max(0, ms) // _SECOND}s"
 
 
-def _field(name: str, value: Any, zone: ZoneInfo, names: Mapping[str, str]) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        if name in _TIMES:
-            return local(value, zone).isoformat(timespec="milliseconds")
-        if name.endswith("_ms"):
-            return value / 1_000
-    return to_json(value, zone, names)
+def age(ms: Ms) -> str:
+    """Return how long ago something was, with its largest unit: 16s, 35m, 47h, and days from two on: 3d."""
+    if ms >= 2 * _DAY:
+        return f"{ms // _DAY:,}d"
+    for unit in (_HOUR, _MINUTE):
+        if ms >= unit:
+            return duration(ms - ms % unit)
+    return duration(ms - ms % _SECOND)
+
+
+def number(value: float) -> str:
+    """Return a number with commas between thousands, and one decimal if it is not whole: 130,999 or 2.5."""
+    return f"{int(value):,}" if value == int(value) else f"{value:,.1f}"
+
+
+def clock(when: datetime, *, seconds: bool = False) -> str:
+    """Return a local time of day: 08:59 or 08:59:58."""
+    return f"{when:%H:%M:%S}" if seconds else f"{when:%H:%M}"
+
+
+def span(start: Ms, end: Ms | None, zone: tzinfo, *, seconds: bool = False, year: bool = False) -> str:
+    """Return a span of time with the second date if the days differ: Fri 27 Nov 08:59 – Sun 29 Nov 08:05.
+
+    The years are shown if `year` is set or if they differ. Without an end, the span is ongoing.
+    """
+    first = local(start, zone)
+    last = first if end is None else local(end, zone)
+    has_year = year or first.year != last.year
+    begin = f"{_date(first, has_year=has_year)} {clock(first, seconds=seconds)}"
+    if end is None:
+        return f"{begin} – {ONGOING}"
+    date = "" if first.date() == last.date() else f"{_date(last, has_year=has_year)} "
+    return f"{begin} – {date}{clock(last, seconds=seconds)}"
+
+
+def _date(when: datetime, *, has_year: bool) -> str:
+    return f"{when:%a} {when.day} {when:%b}" + (f" {when.year}" if has_year else "")
 
 
 class Named(Protocol):
@@ -63,9 +81,14 @@ class Named(Protocol):
     def user_name(self) -> str | None: ...
 
 
+def display_name(user_name: str | None, user_id: str | None, participant_id: str) -> str:
+    """Return the name of a person, else the user id, else `Guest · 34787d` with the end of the participant id."""
+    return user_name or user_id or f"Guest · {participant_id[-_ID_LENGTH:]}"
+
+
 def name_of(person: Named) -> str:
-    """Return the name of a person, else the user id, else the participant id."""
-    return person.user_name or person.user_id or person.participant_id
+    """Return the display name of a person."""
+    return display_name(person.user_name, person.user_id, person.participant_id)
 
 
 def names_of(people: Iterable[Named]) -> list[str]:

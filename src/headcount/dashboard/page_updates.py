@@ -20,14 +20,14 @@ _MAX_STREAMS: Final = 1_000
 
 
 async def stream(view: View) -> Response:
-    """GET /dashboard/live: an event whenever something of the domain changed."""
+    """GET /dashboard/updates: an event whenever something of the domain changed."""
     broadcaster = view.context.broadcaster
     room = view.query.get("room")
     end = await asyncio.to_thread(broadcaster.messages.end)
     if len(broadcaster) >= _MAX_STREAMS:
-        return Response("too many listen already", 503, {"retry-after": "30"})
+        return Response("too many open streams", 503, {"retry-after": "30"})
     if broadcaster.is_full_for(view.domain):
-        return Response("your domain has as many open streams as it may have", 429, {"retry-after": "30"})
+        return Response("your domain has too many open streams", 429, {"retry-after": "30"})
     listener = Listener(view.domain, session_token(view.request), [room] if room else [], [], end)
     return _PageUpdates(broadcaster, listener)
 

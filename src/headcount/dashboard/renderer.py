@@ -5,6 +5,7 @@ Responsible for templates, addresses, and how times are shown in the time zone o
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,15 +17,16 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from headcount.dashboard import assets, times
+from headcount.dashboard import assets, formats
 from headcount.dashboard.auth import Visitor
 from headcount.dashboard.context import PageContext
 from headcount.dashboard.sanitize import local
 from headcount.dashboard.texts import Texts
 from headcount.kernel.events import Ms
+from headcount.timezones import is_zone, utc_offset
 
 BASE: Final = "/dashboard"
-TIMEZONE_COOKIE: Final = "headcount_zone"
+TIMEZONE_COOKIE: Final = "headcount_timezone"
 _YEAR_S: Final = 365 * 86_400
 _ROOT_PATH: Final = re.compile(r"(/[\w.~-]+){0,8}", re.ASCII)
 _CSP: Final = (
@@ -68,7 +70,7 @@ class View:
 
     def export_url(self, path: str, /, **changed: Any) -> Callable[[str], str]:
         """Return a function from a file format to the address of this page in that format."""
-        query = {**self.query, "zone": self.timezone, **changed}
+        query = {**self.query, "timezone": self.timezone, **changed}
         return lambda file_format: self.url(f"{path}.{file_format}", **query)
 
     @property
@@ -103,18 +105,23 @@ class View:
     def time(self, at: Ms, style: str = "minutes") -> Markup:
         """Return a time in the time zone of the request, with the exact one as a tooltip."""
         when = local(at, self.zone)
-        exact = f"{when:%A %d %B %Y, %H:%M:%S} {times.offset_of(when)} ({self.timezone})"
+        year = "" if when.year == self._today.year else f" {when.year}"
         text = {
-            "minutes": f"{when:%d %b} {times.clock(when)}",
-            "day": f"{when:%a %d %b %Y}",
+            "minutes": f"{when.day} {when:%b}{year} {formats.clock(when)}",
+            "day": f"{when:%a} {when.day} {when:%b %Y}",
             "month": f"{when:%B %Y}",
-            "clock": times.clock(when),
-            "seconds": times.clock(when, seconds=True),
-            "full": f"{when:%a %d %b %Y} {times.clock(when, seconds=True)}",
+            "clock": formats.clock(when),
+            "seconds": formats.clock(when, seconds=True),
+            "full": f"{when:%a} {when.day} {when:%b %Y} {formats.clock(when, seconds=True)}",
         }[style]
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(
-            when.isoformat(timespec="milliseconds"), exact, text
-        )
+        return self._time_element(when, text)
+
+    def span(self, start: Ms, end: Ms | None, *, seconds: bool = False) -> Markup:
+        """Return a span of time, with the second date if the days differ, and the exact times as a tooltip."""
+        year = local(start, self.zone).year != self._today.year
+        text = formats.span(start, end, self.zone, seconds=seconds, year=year)
+        exact = formats.span(start, end, self.zone, seconds=True, year=True)
+        return Markup('<span title="{} ({})">{}</span>').format(exact, self.timezone, text)
 
     def date(self, at: Ms) -> str:
         """Return the date of a time, as addresses write it."""
@@ -122,19 +129,26 @@ class View:
 
     def ago(self, at: Ms) -> Markup:
         """Return how long ago a time was, with the time as a tooltip."""
-        when = local(at, self.zone)
-        exact = f"{when:%a %d %b %Y, %H:%M:%S} {times.offset_of(when)}"
-        length = times.length(max(0, self.now - at) // 1_000)
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(
-            when.isoformat(timespec="milliseconds"), exact, TEXTS("ago", length=length)
-        )
+        return self._time_element(local(at, self.zone), TEXTS("ago", age=formats.age(self.now - at)))
 
     def duration(self, start: Ms, end: Ms | None) -> Markup:
         """Return a duration; if `end` is None, the duration until now, which a script keeps up to date."""
-        seconds = max(0, (self.now if end is None else end) - start) // 1_000
         if end is not None:
-            return Markup("<span>{}</span>").format(times.length(seconds))
-        return Markup('<span class="ticking" data-since="{}">{}</span>').format(start, times.ticking(seconds))
+            return Markup("<span>{}</span>").format(formats.duration(end - start))
+        # Whole seconds, as the script shows them.
+        elapsed = (self.now - start) // 1_000 * 1_000
+        return Markup('<span data-since="{}">{}</span>').format(start, formats.duration(elapsed))
+
+    @property
+    def _today(self) -> datetime:
+        return local(self.now, self.zone)
+
+    def _time_element(self, when: datetime, text: str) -> Markup:
+        """A text about a time, with the exact time as a tooltip."""
+        exact = f"{when:%A} {when.day} {when:%B %Y, %H:%M:%S} {utc_offset(when)} ({self.timezone})"
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(
+            when.isoformat(timespec="milliseconds"), exact, text
+        )
 
 
 @lru_cache(maxsize=1)
@@ -148,8 +162,9 @@ def _environment() -> jinja2.Environment:
         auto_reload=False,
     )
     environment.globals["t"] = TEXTS
-    environment.filters["length"] = times.length
-    environment.filters["number"] = lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    environment.filters["duration"] = formats.duration
+    environment.filters["number"] = formats.number
+    environment.filters["name"] = formats.name_of
     environment.filters["path"] = lambda text: quote(str(text), safe="")
     return environment
 
@@ -197,7 +212,7 @@ def origin_of(context: PageContext, request: Request) -> str:
 
 def _timezone_of(context: PageContext, request: Request) -> str:
     """The time zone of the address, of the cookie, or the default one."""
-    for name in (request.query_params.get("zone"), request.cookies.get(TIMEZONE_COOKIE)):
-        if name and times.is_zone(name):
+    for name in (request.query_params.get("timezone"), request.cookies.get(TIMEZONE_COOKIE)):
+        if name and is_zone(name):
             return name
     return context.timezone

@@ -10,7 +10,6 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from headcount.dashboard import times
 from headcount.dashboard.auth import (
     COOKIE,
     NotAllowed,
@@ -22,6 +21,7 @@ from headcount.dashboard.auth import (
 from headcount.dashboard.context import PageContext
 from headcount.dashboard.renderer import BASE, TEXTS, TIMEZONE_COOKIE, View, render
 from headcount.telemetry.logging import log_refusal, security_event
+from headcount.timezones import is_zone
 
 _MAX_FORM_BYTES: Final = 16_384
 """Anyone can send this form, so it is smaller than those that need a session."""
@@ -81,8 +81,8 @@ async def _sign_in(view: View, sessions: Sessions) -> Response:
     )
     secure = view.origin.startswith("https://")
     response = redirect_with_cookie(f"{view.root_path}{BASE}{target}", secret, view.url(), secure=secure)
-    timezone = fields.get("zone", "")
-    if times.is_zone(timezone) and TIMEZONE_COOKIE not in request.cookies:
+    timezone = fields.get("timezone", "")
+    if is_zone(timezone) and TIMEZONE_COOKIE not in request.cookies:
         view.set_timezone_cookie(response, timezone)
     return response
 

@@ -12,10 +12,10 @@ PAGES = [
     "/meetings",
     "/room?name=x",
     "/person?id=x",
-    "/find?q=x",
+    "/search?q=x",
     "/meetings.json",
     "/live",
-    "/now/rooms",
+    "/live/rooms",
     "/nowhere",
 ]
 

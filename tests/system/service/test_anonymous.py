@@ -167,7 +167,7 @@ NINES = "9" * 5_000
         "/dashboard/meetings/a%00b",
         "/dashboard/meetings?room=a%00b",
         "/dashboard/settings/webhooks/a%00b",
-        "/dashboard/find?q=%00",
+        "/dashboard/search?q=%00",
         "/dashboard/shared/a%00b",
         "/dashboard/sign-in?link=a%00b",
         "/dashboard/meetings?%00=x",

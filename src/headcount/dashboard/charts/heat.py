@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from math import ceil
 from typing import Final
 
+from headcount.dashboard import formats
 from headcount.dashboard.charts.axes import MONTHS, WEEKDAYS
 from headcount.dashboard.charts.svg import (
     Attributes,
@@ -19,7 +20,6 @@ from headcount.dashboard.charts.svg import (
     element,
     joined,
     label,
-    text_of,
     title,
 )
 
@@ -163,6 +163,6 @@ def _legend(largest: float, height: float) -> Markup:
         [
             label("0", _LEFT, y + 9.5),
             *(_box(level, (_LEFT + 12 + level * _PITCH, y, _CELL, _CELL)) for level in shades),
-            label(text_of(largest), _LEFT + 12 + len(shades) * _PITCH + 3, y + 9.5),
+            label(formats.number(largest), _LEFT + 12 + len(shades) * _PITCH + 3, y + 9.5),
         ]
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Final, NamedTuple
 
+from headcount.dashboard import formats
 from headcount.dashboard.sanitize import harmless
 
 Attributes = Mapping[str, str | float | None]
@@ -41,15 +42,10 @@ class Unit(NamedTuple):
 
     def of(self, value: float) -> str:
         """Return a number with its unit: 1 meeting, 1,234 meetings."""
-        return f"{text_of(value)} {self.singular if value == 1 else self.plural}"
+        return f"{formats.number(value)} {self.singular if value == 1 else self.plural}"
 
 
 NOTHING: Final = Markup("")
-
-
-def text_of(value: float) -> str:
-    """Return a number for people, with one decimal if it is not whole."""
-    return f"{int(value):,}" if value == int(value) else f"{value:,.1f}"
 
 
 def number(value: float) -> str:

@@ -76,12 +76,12 @@ async def update(view: View, fields: Mapping[str, str]) -> Response:
 
 
 async def reenable(view: View, _: Mapping[str, str]) -> Response:
-    """POST …/revive: re-enable a disabled endpoint if it answers a ping."""
+    """POST …/enable: re-enable a disabled endpoint if it answers a ping."""
     return await _update(view, await _find(view), {}, "revived")
 
 
 async def resend(view: View, fields: Mapping[str, str]) -> Response:
-    """POST …/replay: send one message again, or all that failed."""
+    """POST …/resend: send one message again, or all that failed."""
     row = await _find(view)
     selection = {"id": fields["id"]} if "id" in fields else {"failed": True}
     try:
@@ -102,7 +102,7 @@ async def add_secret(view: View, _: Mapping[str, str]) -> Response:
 
 
 async def remove_secret(view: View, fields: Mapping[str, str]) -> Response:
-    """POST …/secrets/drop: remove a secret. The last one cannot be removed."""
+    """POST …/secrets/remove: remove a secret. The last one cannot be removed."""
     row = await _find(view)
     remaining = tuple(secret for secret in row.secrets if secret != fields.get("secret"))
     if not remaining or remaining == row.secrets:
@@ -111,8 +111,8 @@ async def remove_secret(view: View, fields: Mapping[str, str]) -> Response:
     return _redirect(view, row, "secret_dropped", "secrets")
 
 
-async def remove(view: View, _: Mapping[str, str]) -> Response:
-    """POST …/remove: delete the endpoint."""
+async def delete(view: View, _: Mapping[str, str]) -> Response:
+    """POST …/delete: delete the endpoint."""
     await view.context.webhook_endpoints.delete(view.domain, (await _find(view)).uuid)
     return redirect_to_section(view, "webhooks", "removed")
 

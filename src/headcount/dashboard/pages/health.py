@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.dashboard import formats, times
+from headcount.dashboard import formats, page_json
 from headcount.dashboard.pages.settings import is_admin
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
@@ -31,9 +31,9 @@ from headcount.store.sources import DeadLetterSummary
 
 _MAX_DEAD_LETTERS: Final = 20
 _ACTIONS: Final = {
-    Problem.SOURCE_UNREADABLE: ("/health/letters", "health.retry"),
-    Problem.WEBHOOK_DISABLED: ("/settings/webhooks/{subject}/revive", "health.reenable"),
-    Problem.WEBHOOK_MESSAGES_FAILED: ("/settings/webhooks/{subject}/replay", "health.resend"),
+    Problem.SOURCE_UNREADABLE: ("/health/dead-letters", "health.retry"),
+    Problem.WEBHOOK_DISABLED: ("/settings/webhooks/{subject}/enable", "health.reenable"),
+    Problem.WEBHOOK_MESSAGES_FAILED: ("/settings/webhooks/{subject}/resend", "health.resend"),
 }
 
 
@@ -81,7 +81,7 @@ async def as_json(view: View) -> Response:
         for source in health.sources
     ]
     troubles = [{"bad": notice.finding.is_error, "told": notice.text} for notice in health.notices]
-    return formats.json_response(
+    return page_json.json_response(
         {"engine": _engine_json(health.process), "sources": sources, "troubles": troubles}, view.zone
     )
 
@@ -92,7 +92,7 @@ async def engine(view: View) -> Response:
 
 
 async def retry(view: View, _: Mapping[str, str]) -> Response:
-    """POST /dashboard/health/letters: parse the domain's dead letters again."""
+    """POST /dashboard/health/dead-letters: parse the domain's dead letters again."""
     return await _render(view, await asyncio.to_thread(view.context.retry_dead_letters, view.domain))
 
 
@@ -124,7 +124,7 @@ def notice_of(finding: Finding, state: StoreState, *, is_admin: bool) -> Notice:
         f"health.problem.{finding.problem}",
         name=name,
         kind=kinds.get(finding.subject, ""),
-        length=times.length(finding.duration_ms // 1_000),
+        duration=formats.age(finding.duration_ms),
         detail=finding.detail or TEXTS("health.unexplained"),
         **values,
     )

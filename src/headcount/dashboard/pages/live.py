@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.dashboard import formats
+from headcount.dashboard import page_json
+from headcount.dashboard.formats import display_name
 from headcount.dashboard.renderer import View, render
 from headcount.kernel.events import Ms
 from headcount.store.meeting_lists import MeetingFilter, Page
@@ -74,17 +75,17 @@ async def page(view: View) -> Response:
 
 
 async def rooms(view: View) -> Response:
-    """GET /dashboard/now/rooms: the part of the page that changes."""
+    """GET /dashboard/live/rooms: the part of the page that changes."""
     return render(view, "_live_rooms.html", live=await _load(view), max_names=_MAX_NAMES)
 
 
 async def as_json(view: View) -> Response:
-    """GET /dashboard/now.json."""
-    return formats.json_response(await _load(view), view.zone, _JSON_NAMES)
+    """GET /dashboard/live.json."""
+    return page_json.json_response(await _load(view), view.zone, _JSON_NAMES)
 
 
 async def first_event(view: View) -> Response:
-    """GET /dashboard/now/first: whether the first event of the domain has arrived."""
+    """GET /dashboard/live/first-event: whether the first event of the domain has arrived."""
     arrived = await asyncio.to_thread(view.context.store.meetings.has_events, view.domain)
     return render(view, "_first_event.html", arrived=arrived)
 
@@ -111,7 +112,7 @@ def load(meetings: Meetings, domain: str, now: Ms) -> Live:
 
 def participant_of(row: PresenceRow) -> Participant:
     _, join, participant_id, user_id, name = row
-    return Participant(name or user_id or participant_id, participant_id, user_id, join)
+    return Participant(display_name(name, user_id, participant_id), participant_id, user_id, join)
 
 
 def _ongoing(meetings: Meetings, domain: str, now: Ms) -> list[MeetingRow]:

@@ -10,15 +10,14 @@ from typing import Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
-from headcount.dashboard import charts, formats
+from headcount.dashboard import charts, page_json
 from headcount.dashboard.charts import Mark, Presence, Timeline
-from headcount.dashboard.formats import name_of, names_of
+from headcount.dashboard.formats import clock, name_of, names_of
 from headcount.dashboard.pages import query
 from headcount.dashboard.pages.meetings import INFERRED, JSON_NAMES, Row, row_of
 from headcount.dashboard.pages.query import NotFound
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
-from headcount.dashboard.times import clock
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import Person, people_in
@@ -29,8 +28,8 @@ from headcount.store.outbox import Message
 from headcount.store.records import MeetingRow
 from headcount.store.webhooks import Attempt
 
-_TABS: Final = ("people", "events", "decisions", "corrections", "deliveries")
-_EXPLANATION_TABS: Final = ("events", "decisions", "corrections")
+_TABS: Final = ("people", "events", "explanation", "corrections", "deliveries")
+_EXPLANATION_TABS: Final = ("events", "explanation", "corrections")
 _MAX_EXPLAINED_STAYS: Final = 500
 """With more stays, the explanation is computed only for the tabs that show it, and not for the timeline."""
 _MAX_PEOPLE: Final = 200
@@ -102,7 +101,7 @@ async def as_json(view: View) -> Response:
     """GET /dashboard/meetings/ID.json."""
     meeting, _ = await asyncio.to_thread(find, view)
     details, _ = await asyncio.to_thread(load, view, meeting)
-    return formats.json_response(details, view.zone, JSON_NAMES)
+    return page_json.json_response(details, view.zone, JSON_NAMES)
 
 
 async def more(view: View) -> Response:

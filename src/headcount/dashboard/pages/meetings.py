@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from headcount.dashboard import formats
+from headcount.dashboard import page_json
 from headcount.dashboard.pages import query
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
@@ -32,7 +32,7 @@ JSON_NAMES: Final = {"participant_ms": "person_time"}
 _STATES: Final = {"any": None, "ongoing": True, "over": False}
 _ORDERS: Final = ("desc", "asc")
 _FILTERS: Final = (
-    "room", "user", "from", "to", "state", "min_people", "min_minutes", "sort", "order", "zone",
+    "room", "user", "from", "to", "state", "min_people", "min_minutes", "sort", "order", "timezone",
 )  # fmt: skip
 
 
@@ -83,7 +83,7 @@ async def page(view: View) -> Response:
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/meetings.json: the same page of the table."""
-    return formats.json_response(await asyncio.to_thread(load, view), view.zone, JSON_NAMES)
+    return page_json.json_response(await asyncio.to_thread(load, view), view.zone, JSON_NAMES)
 
 
 def load(view: View) -> MeetingTable:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.dashboard import charts, formats
+from headcount.dashboard import charts, page_json
 from headcount.dashboard.charts import Year
 from headcount.dashboard.pages import query
 from headcount.dashboard.pages.query import NotFound
@@ -64,7 +64,7 @@ async def page(view: View) -> Response:
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/person.json?id=USER."""
-    return formats.json_response(await asyncio.to_thread(load, view), view.zone)
+    return page_json.json_response(await asyncio.to_thread(load, view), view.zone)
 
 
 def load(view: View) -> PersonDetails:
@@ -129,7 +129,7 @@ def _year(view: View, details: PersonDetails) -> Year:
         local(start, view.zone).date(): total_length(clip(spans, start, end)) // 60_000
         for start, end in zip(edges, edges[1:], strict=False)
     }
-    title = TEXTS("usage.person_chart", name=details.name, year=today.year)
+    title = TEXTS("usage.person_chart", name=details.name, year=str(today.year))
     return calendar_of(
         title, today.year, {day: float(count) for day, count in minutes.items() if count}, today
     )

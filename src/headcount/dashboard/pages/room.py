@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.dashboard import charts, formats
+from headcount.dashboard import charts, page_json
 from headcount.dashboard.charts import Run, Strip, Week, Year
 from headcount.dashboard.formats import names_of
 from headcount.dashboard.pages import query
@@ -74,7 +74,7 @@ async def page(view: View) -> Response:
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/room.json?name=ROOM."""
-    return formats.json_response(await asyncio.to_thread(load, view), view.zone, JSON_NAMES)
+    return page_json.json_response(await asyncio.to_thread(load, view), view.zone, JSON_NAMES)
 
 
 def load(view: View) -> RoomDetails:
@@ -118,7 +118,7 @@ def _charts(view: View, room: str) -> RoomCharts:
         ),
         week_of(minutes_by_hour_and_weekday(recent_days, recent, view), TEXTS("usage.room_week", room=room)),
         calendar_of(
-            TEXTS("usage.room_chart", room=room, year=today.year),
+            TEXTS("usage.room_chart", room=room, year=str(today.year)),
             today.year,
             minutes_by_day(days, quarters, view),
             today,

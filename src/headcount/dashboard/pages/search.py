@@ -25,7 +25,7 @@ class Results(NamedTuple):
 
 
 async def page(view: View) -> Response:
-    """GET /dashboard/find?q=TEXT."""
+    """GET /dashboard/search?q=TEXT."""
     text = _text(view)
     results = await asyncio.to_thread(search, view, text) if text else Results([], [], view.url())
     if results.redirect is not None:
@@ -35,7 +35,7 @@ async def page(view: View) -> Response:
 
 
 async def people(view: View) -> Response:
-    """GET /dashboard/find/people?q=TEXT: people whose name or id contains a text. It scans all names, which takes a moment."""
+    """GET /dashboard/search/people?q=TEXT: people whose name or id contains a text. It scans all names, which takes a moment."""
     text = _text(view)
     return render(
         view,

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import RedirectResponse, Response
 
-from headcount.dashboard import formats, times
+from headcount.dashboard import page_json
+from headcount.dashboard.formats import duration
 from headcount.dashboard.pages import endpoints
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
@@ -24,6 +25,7 @@ from headcount.store.credentials import SCOPES, AccessToken, Key, SubjectKind
 from headcount.store.open import Store
 from headcount.store.records import MeetingRow
 from headcount.store.webhooks import SENT_EVENT_TYPES, RetryType
+from headcount.timezones import is_zone, utc_offset, zone_names
 
 _NO_FIELDS: Final[Mapping[str, str]] = {}
 
@@ -83,7 +85,7 @@ async def page(view: View) -> Response:
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/settings.json: the rules in force."""
-    return formats.json_response({"rules": list(rule_texts(view.context.settings))}, view.zone)
+    return page_json.json_response({"rules": list(rule_texts(view.context.settings))}, view.zone)
 
 
 async def render_settings(
@@ -111,11 +113,11 @@ async def render_settings(
 
 
 async def choose_timezone(view: View, fields: Mapping[str, str]) -> Response:
-    """POST /dashboard/settings/zone: show times in another time zone, in this browser."""
-    timezone = fields.get("zone", "")
-    if not times.is_zone(timezone):
-        raise BadInput(TEXTS("settings.zone.unknown", zone=timezone[:60]))
-    response = redirect_to_section(view, "zone", "chosen")
+    """POST /dashboard/settings/time-zone: show times in another time zone, in this browser."""
+    timezone = fields.get("timezone", "")
+    if not is_zone(timezone):
+        raise BadInput(TEXTS("settings.time_zone.unknown", timezone=timezone[:60]))
+    response = redirect_to_section(view, "time-zone", "chosen")
     view.set_timezone_cookie(response, timezone)
     return response
 
@@ -139,16 +141,16 @@ def rule_texts(settings: Settings) -> list[str]:
         _rule("open") if stale_after is None else _rule("longest", stale_after),
         _rule("granularity", settings["granularity_s"] * 1_000),
         TEXTS("settings.rules.kept", n=days) if days else TEXTS("settings.rules.kept_for_ever"),
-        TEXTS("settings.rules.zone", zone=settings["timezone"]),
+        TEXTS("settings.rules.timezone", timezone=settings["timezone"]),
     ]
 
 
 def timezones_like(like: str, now: Ms) -> list[tuple[str, list[Timezone]]]:
     """Return the time zones whose names contain a text, by continent."""
     folded = like.replace(" ", "_").casefold()
-    names = [name for name in times.zone_names() if folded in name.casefold()]
+    names = [name for name in zone_names() if folded in name.casefold()]
     return [
-        (continent, [Timezone(name, times.offset_of(local(now, ZoneInfo(name)))) for name in group])
+        (continent, [Timezone(name, utc_offset(local(now, ZoneInfo(name)))) for name in group])
         for continent, group in groupby(names, key=lambda name: name.partition("/")[0])
     ]
 
@@ -204,8 +206,8 @@ def _shared_link(store: Store, share: AccessToken) -> SharedLink:
     )
 
 
-def _rule(name: str, length_ms: Ms = 0) -> str:
-    return TEXTS(f"settings.rules.{name}", length=times.rule_length(length_ms))
+def _rule(name: str, duration_ms: Ms = 0) -> str:
+    return TEXTS(f"settings.rules.{name}", duration=duration(duration_ms))
 
 
 def _done(view: View) -> tuple[str, str] | None:

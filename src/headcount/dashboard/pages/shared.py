@@ -82,7 +82,7 @@ def handlers(context: PageContext) -> Mapping[str, Handler]:
         found = await asyncio.to_thread(_load_meeting, view, share, request.path_params["id"])
         if found.meeting.room != share.subject or not _is_recent(found.meeting, view.now):
             raise NotFound(TEXTS("shares.no_meeting"))
-        back = view.url(f"/shared/{request.path_params['token']}", zone=view.query.get("zone"))
+        back = view.url(f"/shared/{request.path_params['token']}", timezone=view.query.get("timezone"))
         return _render(view, share, "shared_meeting.html", shared=found, back=back)
 
     return {"/shared/{token}": shared, "/shared/{token}/meetings/{id}": meeting_of_room}

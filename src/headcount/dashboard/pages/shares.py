@@ -53,7 +53,7 @@ async def create(view: View, fields: Mapping[str, str]) -> Response:
     await asyncio.to_thread(context.store.access_tokens.add_share, share)
     security_event("share_created", about=str(kind), masked=share.masked)
     # The link shows times in the time zone of its creator.
-    address = view.absolute_url(f"/shared/{secret}", zone=view.timezone)
+    address = view.absolute_url(f"/shared/{secret}", timezone=view.timezone)
     created = CreatedShare(share, address, _page_of(view, share))
     return render(view, "share_created.html", created=created, never=NEVER)
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
-from headcount.dashboard import charts, formats
+from headcount.dashboard import charts, page_json
 from headcount.dashboard.charts import Bars, Unit, Week, Year
 from headcount.dashboard.pages import query
 from headcount.dashboard.renderer import TEXTS, View, render
@@ -81,7 +81,7 @@ async def page(view: View) -> Response:
         is_long=is_long,
         charts=charts,
         presets=_date_presets(view),
-        filters={name: view.query.get(name, "") for name in ("room", "zone")},
+        filters={name: view.query.get(name, "") for name in ("room", "timezone")},
         bar_charts=_bar_charts(report, view),
         week=week_of(report.week, TEXTS("usage.chart_week")),
         max_rooms=_MAX_ROOMS,
@@ -97,7 +97,7 @@ async def as_json(view: View) -> Response:
     """GET /dashboard/usage.json."""
     report = await asyncio.to_thread(load, view)
     dates: Any = {"first": str(report.first), "last": str(report.last)}
-    return formats.json_response(report._replace(**dates), view.zone, _JSON_NAMES)
+    return page_json.json_response(report._replace(**dates), view.zone, _JSON_NAMES)
 
 
 def load(view: View, *, with_rooms: bool = True) -> UsageReport:

@@ -2,13 +2,14 @@
 // sends the browser's time zone. Without this script everything works but live updates.
 "use strict";
 (() => {
-  const twoDigits = (n) => String(n).padStart(2, "0");
   const skewMs = Date.now() - Number(document.documentElement.dataset.now || Date.now());
 
+  // The same form as formats.duration on the server.
   function durationText(ms) {
     const seconds = Math.max(0, Math.floor(ms / 1000));
-    const minutes = `${Math.floor(seconds / 60) % 60}:${twoDigits(seconds % 60)}`;
-    return seconds < 3600 ? minutes : `${Math.floor(seconds / 3600)}:${minutes.padStart(5, "0")}`;
+    const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
+    const parts = hours ? [[hours, "h"], [minutes % 60, "m"]] : [[minutes, "m"], [seconds % 60, "s"]];
+    return parts.filter(([n]) => n).map(([n, unit]) => n.toLocaleString("en-US") + unit).join(" ") || "0s";
   }
   function updateDurations() {
     const now = Date.now() - skewMs;

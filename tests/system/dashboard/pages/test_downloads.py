@@ -145,7 +145,7 @@ def test_the_rooms_of_a_long_range_are_loaded_later(dashboard, service, room):
 
 
 def test_a_day_of_25_hours_has_25_buckets(client):
-    page = client.get(f"{BASE}/usage.json?from=2026-10-25&to=2026-10-25&zone=Europe/Berlin").json()
+    page = client.get(f"{BASE}/usage.json?from=2026-10-25&to=2026-10-25&timezone=Europe/Berlin").json()
     assert len(page["buckets"]) == 25
     assert page["buckets"][2]["start"] != page["buckets"][3]["start"]
 

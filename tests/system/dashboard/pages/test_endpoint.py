@@ -42,7 +42,7 @@ def place(admin, receiver):
     (place,) = PLACE.findall(added.headers["location"])
     yield place
     if admin.http.get(f"/dashboard{place}").status_code == 200:
-        admin.send(f"{place}/remove")
+        admin.send(f"{place}/delete")
 
 
 def join(service, room):
@@ -81,7 +81,7 @@ def test_a_disabled_webhook_loses_nothing_until_it_is_reenabled(service, admin, 
     assert "500" in page
     assert "not today" not in page
     receiver.behave = answers()
-    admin.send(f"{place}/revive")
+    admin.send(f"{place}/enable")
     wait_until(lambda: "failing" in admin.page(f"{place}?state=delivered"))
     assert "Set it going again" not in admin.page(place)
 
@@ -90,7 +90,7 @@ def test_a_message_is_resent_with_the_same_id(service, admin, receiver, place):
     join(service, "again")
     first = receiver.wait_for(1)[0].id
     wait_until(lambda: first in admin.page(place))
-    admin.send(f"{place}/replay", id=first)
+    admin.send(f"{place}/resend", id=first)
     assert [one.id for one in receiver.wait(lambda came: len(came) == 2)] == [first, first]
 
 
@@ -99,9 +99,9 @@ def test_a_secret_is_rotated_without_a_gap(admin, place):
     admin.send(f"{place}/secrets")
     new, other = SECRET.findall(admin.page(place))
     assert other == old
-    admin.send(f"{place}/secrets/drop", secret=old)
+    admin.send(f"{place}/secrets/remove", secret=old)
     assert SECRET.findall(admin.page(place)) == [new]
-    admin.send(f"{place}/secrets/drop", 404, secret=new)
+    admin.send(f"{place}/secrets/remove", 404, secret=new)
 
 
 def test_event_types_can_be_changed(admin, receiver, place):
@@ -112,7 +112,7 @@ def test_event_types_can_be_changed(admin, receiver, place):
 
 
 def test_a_removed_webhook_is_not_found(admin, receiver, place):
-    admin.send(f"{place}/remove")
+    admin.send(f"{place}/delete")
     admin.page(place, 404)
     assert receiver.url not in admin.page("/settings")
 
@@ -128,5 +128,5 @@ def test_a_viewer_sees_no_webhooks(service, receiver, place):
 def test_a_webhook_of_another_domain_is_not_found(service, place):
     other = FormClient(service, service.make_key("elsewhere", "admin"))
     other.page(place, 404)
-    other.send(f"{place}/remove", 404)
+    other.send(f"{place}/delete", 404)
     other.close()

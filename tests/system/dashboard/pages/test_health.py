@@ -88,10 +88,10 @@ def test_dead_letters_are_parsed_again_after_the_mapping_is_fixed(service, admin
     path = added(service, "generic", "--mapping", str(mapping), "--secret", "word")
     assert send(service, path, {"t": "in", "room": "<b>r", "who": "a"}).json()["kept"] is True
     assert "could not be read: it is kept" in admin.page("/health")
-    assert "0 could be read now" in admin.send("/health/letters", 200).text
+    assert "0 could be read now" in admin.send("/health/dead-letters", 200).text
     with sqlite3.connect(service.database) as store:
         store.execute("update sources set options = replace(options, '/where', '/room')")
-    assert "1 could be read now (1 new events); 0 are left" in admin.send("/health/letters", 200).text
+    assert "1 could be read now (1 new events); 0 are left" in admin.send("/health/dead-letters", 200).text
     assert HEALTHY in admin.page("/health")
 
 
@@ -102,7 +102,7 @@ def test_dead_letters_of_another_domain_are_neither_shown_nor_parsed(service, tm
     page = other.page("/health")
     assert HEALTHY in page
     assert "theirs" not in page
-    assert "0 could be read now (0 new events); 0 are left" in other.send("/health/letters", 200).text
+    assert "0 could be read now (0 new events); 0 are left" in other.send("/health/dead-letters", 200).text
     other.close()
 
 
@@ -114,7 +114,7 @@ def test_a_viewer_sees_problems_without_bodies_and_buttons(service):
     assert "could not be read: it is kept" in page
     assert "of use" not in page
     assert "Read them again" not in page
-    viewer.send("/health/letters", 403)
+    viewer.send("/health/dead-letters", 403)
     viewer.close()
 
 
@@ -128,7 +128,7 @@ def test_a_disabled_endpoint_is_shown_and_reenabled(service, admin):
         )
         assert receiver.url in page
         receiver.behave = answers()
-        admin.send(f"/settings/webhooks/{made['uuid']}/revive")
+        admin.send(f"/settings/webhooks/{made['uuid']}/enable")
         wait_until(lambda: HEALTHY in admin.page("/health"))
 
 

@@ -79,7 +79,7 @@ def test_days_are_those_of_the_time_zone(service):
     client = sign_in(service)
 
     def on(day, zone):
-        asked = f"{BASE}/meetings.json?room=night&from={day}&to={day}&zone={zone}"
+        asked = f"{BASE}/meetings.json?room=night&from={day}&to={day}&timezone={zone}"
         return len(client.get(asked).json()["rows"])
 
     assert (on("2026-06-02", "Europe/Berlin"), on("2026-06-01", "Europe/Berlin")) == (1, 0)
@@ -98,7 +98,7 @@ def test_an_invalid_query_is_refused_with_a_message(service, asked):
 
 @pytest.mark.parametrize("path", ["/meetings", "/usage", "", "/settings", "/health"])
 def test_unknown_parameters_change_nothing(service, path):
-    asked = "path=x&self=y&view=z&name=n&status=500&kind=k&template=t&n=1&zone=Nowhere/Land"
+    asked = "path=x&self=y&view=z&name=n&status=500&kind=k&template=t&n=1&timezone=Nowhere/Land"
     assert sign_in(service).get(f"{BASE}{path}?{asked}").status_code == 200
 
 
@@ -110,8 +110,8 @@ def test_a_meeting_has_participants_explanation_and_deliveries(dashboard, servic
     expect(table).to_have_count(2)
     expect(table.first).to_contain_text("Ana Silva")
     expect(table.first).to_contain_text("100 %")
-    page.get_by_role("link", name="Decisions").click()
-    decisions = page.get_by_role("region", name="Decisions").locator("tbody tr")
+    page.get_by_role("link", name="Explanation").click()
+    decisions = page.get_by_role("region", name="Explanation").locator("tbody tr")
     expect(decisions.first).to_contain_text("with somebody in the room (rule 6)")
     page.get_by_role("link", name="Events").click()
     expect(page.get_by_role("region", name="Events").locator("tbody tr")).to_have_count(4)
@@ -207,7 +207,7 @@ def test_a_replaced_meeting_redirects_to_its_successor(service, room):
 
 def test_the_page_of_a_person_lists_their_meetings(dashboard, service, room):
     create_meeting(service, room)
-    page = dashboard.at(f"/find?q=u-ana-{room}")
+    page = dashboard.at(f"/search?q=u-ana-{room}")
     expect(page.locator("h1")).to_have_text("Ana Silva")
     meetings = page.get_by_role("region", name="Meetings").locator("tbody tr")
     expect(meetings).to_have_count(1)
@@ -216,7 +216,7 @@ def test_the_page_of_a_person_lists_their_meetings(dashboard, service, room):
 
 def test_a_person_is_found_by_a_part_of_their_name(dashboard, service, room):
     create_meeting(service, room)
-    page = dashboard.at("/find?q=nA siL")
+    page = dashboard.at("/search?q=nA siL")
     page.get_by_role("link", name="Ana Silva").first.click()
     expect(page.locator("h1")).to_have_text("Ana Silva")
 
@@ -228,7 +228,7 @@ def test_a_name_that_starts_with_the_text_is_listed_first(service):
           for user, name in (("f-1", "Zora Xanadu"), ("f-2", "Bo Xan"), ("f-3", "Ax Exandro"), ("f-4", "Xander Lee"))),
         ("finding", "end", None, 100),
     )  # fmt: skip
-    page = sign_in(service).get(f"{BASE}/find/people?q=xan").text
+    page = sign_in(service).get(f"{BASE}/search/people?q=xan").text
     assert re.findall(r"id=(f-\d)", page) == ["f-2", "f-4", "f-1", "f-3"]
 
 

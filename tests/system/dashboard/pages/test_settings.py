@@ -89,9 +89,9 @@ def test_a_viewer_sees_rules_and_time_zones_only(viewer):
 
 def test_a_viewer_chooses_a_time_zone(viewer):
     assert "It is UTC" in viewer.page("/settings")
-    viewer.send("/settings/zone", zone="Asia/Kathmandu")
+    viewer.send("/settings/time-zone", timezone="Asia/Kathmandu")
     assert "It is Asia/Kathmandu" in viewer.page("/settings")
-    viewer.send("/settings/zone", 400, zone="Mars/Olympus")
+    viewer.send("/settings/time-zone", 400, timezone="Mars/Olympus")
 
 
 def test_a_time_zone_is_found_by_a_part_of_its_name(viewer):
@@ -102,7 +102,7 @@ def test_a_time_zone_is_found_by_a_part_of_its_name(viewer):
 
 
 def test_a_form_without_its_token_changes_nothing(viewer):
-    answer = viewer.http.post("/dashboard/settings/zone", data={"zone": "Europe/Berlin"})
+    answer = viewer.http.post("/dashboard/settings/time-zone", data={"timezone": "Europe/Berlin"})
     assert answer.status_code == 403
 
 

@@ -68,7 +68,7 @@ def test_a_shared_link_shows_the_meeting_without_signing_in(service, admin, anon
     (meeting,) = create_meetings(service, "open", stay("Ann", "c-1", 0, 120), stay("Bob", "c-2", 10, 60))
     page = anonymous.get(create_share(admin, "meeting", meeting))
     assert page.status_code == 200
-    assert all(text in page.text for text in ("open", "Ann", "Bob", "2 min", "50 s"))
+    assert all(text in page.text for text in ("open", "Ann", "Bob", "2m", "50s"))
     assert page.headers["x-robots-tag"] == "noindex, nofollow"
     assert "Sign out" not in page.text
 

@@ -1,0 +1,52 @@
+"""JSON form of pages.
+
+Responsible for turning the values of a page into JSON: times with the offset of the time zone, durations in seconds.
+Must not read the store.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from starlette.responses import Response
+
+from headcount.dashboard.sanitize import local
+
+_TIMES: Final = frozenset(
+    {"at", "start", "end", "join", "leave", "since", "first_join", "last_leave", "created", "received"}
+)
+_NO_NAMES: Final[Mapping[str, str]] = {}
+
+
+def json_response(value: Any, zone: ZoneInfo, names: Mapping[str, str] = _NO_NAMES) -> Response:
+    """Return a page's values as JSON. `names` maps fields to their names in JSON where these differ."""
+    body = msgspec.json.encode({"timezone": zone.key, **to_json(value, zone, names)})
+    return Response(body, media_type="application/json")
+
+
+def to_json(value: Any, zone: ZoneInfo, names: Mapping[str, str] = _NO_NAMES) -> Any:
+    """Return named tuples and dataclasses as objects, recursively. A field `x_ms` is a duration and becomes `x`."""
+    if isinstance(value, Enum):
+        return value.value
+    fields = getattr(value, "_fields", None) or getattr(value, "__match_args__", None)
+    if fields:
+        value = {name: getattr(value, name) for name in fields}
+    if isinstance(value, Mapping):
+        return {
+            names.get(name, name.removesuffix("_ms")): _field(name, field, zone, names)
+            for name, field in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [to_json(item, zone, names) for item in value]
+    return value
+
+
+def _field(name: str, value: Any, zone: ZoneInfo, names: Mapping[str, str]) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if name in _TIMES:
+            return local(value, zone).isoformat(timespec="milliseconds")
+        if name.endswith("_ms"):
+            return value / 1_000
+    return to_json(value, zone, names)
