@@ -6,10 +6,15 @@ time count once. Must not know how entries are found or shown. Times are in ms.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from headcount.intervals import Interval, total_length, union
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
+from headcount.kernel.stay_table import LeftBy
+
+INFERRED: Final = frozenset(LeftBy) - {LeftBy.REPORTED, LeftBy.ROOM_ENDED}
+"""Ways in which a stay ends without a reported leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +61,65 @@ def person_of(entries: Iterable[Entry], now: Ms) -> Person:
         first.join,
         max(leaves) if len(leaves) == len(entries) else None,
         union((entry.join, now if entry.leave is None else entry.leave) for entry in entries),
+    )
+
+
+class PersonTotals(NamedTuple):
+    """The totals of a person in a meeting: the fields of `Person` without its spans.
+
+    `attended_ms` is the length of the union of the stays, which end at `until` ms. `is_inferred` is whether a leave is.
+    """
+
+    user_id: str | None
+    participant_id: str
+    user_name: str | None
+    connections: int
+    first_join: Ms
+    last_leave: Ms | None
+    attended_ms: Ms
+    is_inferred: bool
+    until: Ms
+
+
+def totals_of(entries: Iterable[Entry], now: Ms) -> list[PersonTotals]:
+    """Return the totals of each person of a meeting, in the order of `people_in`, in one pass over very many entries.
+
+    `entries` are all of the meeting, by join, then participant id (rule 11).
+    """
+    totals: dict[tuple[str] | str, PersonTotals] = {}
+    connections: dict[tuple[str] | str, set[str]] = {}
+    make = PersonTotals._make
+    for entry in entries:
+        participant_id, user_id, user_name, join, leave, left_by = entry
+        key = (user_id,) if user_id else participant_id
+        until = now if leave is None else leave
+        known = totals.get(key)
+        if known is None:
+            fields = (
+                user_id or None,
+                participant_id,
+                user_name or None,
+                1,
+                join,
+                leave,
+                max(0, until - join),
+            )
+            totals[key] = make((*fields, left_by in INFERRED, until))
+        else:
+            own_ids = connections.setdefault(key, {known.participant_id})
+            own_ids.add(participant_id)
+            totals[key] = _with_entry(known, entry, until, len(own_ids))
+    return list(totals.values())
+
+
+def _with_entry(known: PersonTotals, entry: Entry, until: Ms, connections: int) -> PersonTotals:
+    """The totals with one more entry, which joined last."""
+    is_open = known.last_leave is None or entry.leave is None
+    return known._replace(
+        user_name=known.user_name or entry.user_name or None,
+        connections=connections,
+        last_leave=None if is_open else max(known.last_leave or 0, entry.leave or 0),
+        attended_ms=known.attended_ms + max(0, until - max(entry.join, known.until)),
+        is_inferred=known.is_inferred or entry.left_by in INFERRED,
+        until=max(known.until, until),
     )

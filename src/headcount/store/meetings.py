@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from headcount.kernel.events import Event, Ms
@@ -16,7 +17,7 @@ from headcount.kernel.meetings import Entry, clip_stay
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, consistent_read
 from headcount.store.meeting_lists import MeetingFilter, Page, count_meetings, select_page
-from headcount.store.paging import entries_in_pages, entries_page, in_order, stay_of
+from headcount.store.paging import LEFT_BY, entries_in_pages, entries_page, stay_of
 from headcount.store.records import (
     Correction,
     DeferredRoom,
@@ -30,6 +31,8 @@ from headcount.store.statements import with_lists
 
 _LIST_SIZE: Final = 500
 _PAGE_SIZE: Final = 5_000
+_JOIN_AND_PARTICIPANT: Final = itemgetter(Entry._fields.index("join"), Entry._fields.index("participant_id"))
+"""The key of `in_order` (R11), for lists that may be long."""
 
 PresenceRow = tuple[str, Ms, str, str | None, str | None]
 """A present participant: room, join, participant_id, user_id, user_name. A plain tuple, as there may be very many."""
@@ -328,11 +331,21 @@ def _clipped_entries(
     meetings: Sequence[MeetingRow], rows: Iterable[tuple[Any, ...]]
 ) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = {meeting.id: [] for meeting in meetings}
-    bounds = {meeting.id: (meeting.start, meeting.end) for meeting in meetings}
-    for name, *columns in rows:
-        entry = clip_stay(stay_of(*columns), *bounds[name])
+    bounds = {
+        meeting.id: (meeting.start, NEVER if meeting.end is None else meeting.end) for meeting in meetings
+    }
+    ends = {meeting.id: meeting.end for meeting in meetings}
+    make = Entry._make
+    for name, participant_id, join, leave, left_by, user_id, user_name in rows:
+        start, until = bounds[name]
+        if leave is not None and start <= join < leave <= until:
+            # Nearly all stays are within their meeting, and there may be very many.
+            found[name].append(make((participant_id, user_id, user_name, join, leave, LEFT_BY[left_by])))
+            continue
+        stay = stay_of(participant_id, join, leave, left_by, user_id, user_name)
+        entry = clip_stay(stay, start, ends[name])
         if entry is not None:
             found[name].append(entry)
     for entries in found.values():
-        entries.sort(key=in_order)
+        entries.sort(key=_JOIN_AND_PARTICIPANT)
     return found

@@ -20,7 +20,7 @@ from headcount.store.records import MeetingRow, StayRow
 from headcount.store.statements import with_lists
 
 _Place = tuple[Ms, str]
-_LEFT_BY: Final[dict[str | None, LeftBy | None]] = {None: None, **{way.value: way for way in LeftBy}}
+LEFT_BY: Final[dict[str | None, LeftBy | None]] = {None: None, **{way.value: way for way in LeftBy}}
 _LIST_SIZE: Final = 500
 _START: Final[_Place] = (-1, "")
 
@@ -77,7 +77,7 @@ def stay_of(
     participant_id: str, join: Ms, leave: Ms | None, left_by: str | None, user_id: str | None, user_name: str | None
 ) -> Stay:  # fmt: skip
     """Return the stay of a row."""
-    return Stay(participant_id, join, leave, _LEFT_BY[left_by], user_id, user_name)
+    return Stay(participant_id, join, leave, LEFT_BY[left_by], user_id, user_name)
 
 
 def _page_after(connection: Connection, meeting: MeetingRow, limit: int, place: _Place) -> list[Entry]:
