@@ -44,7 +44,7 @@ def test_statuses_change_at_their_thresholds(join, leave, expected):
 
 
 def test_time_before_the_schedule_does_not_count():
-    assert status((0, 10), starts=10) == ("no_show", None, None)
+    assert status((0, 10), starts=10) == ("absent", None, None)
     assert status((0, 10), (40, 60), starts=10) == ("partial", 30, 0)
 
 
@@ -96,9 +96,9 @@ def test_any_roll_call_agrees_with_counting_milliseconds(data):
     attendees = roll_call(people, roster, schedule)
 
     counts = Counter(one.status for one in attendees)
-    assert sum(counts[s] for s in Status if s is not Status.WALK_IN) == len(roster)
-    assert counts[Status.WALK_IN] == sum(person.user_id not in roster for person in people)
-    assert len(attendees) == len({id(one) for one in attendees}) == len(roster) + counts[Status.WALK_IN]
+    assert sum(counts[s] for s in Status if s is not Status.UNEXPECTED) == len(roster)
+    assert counts[Status.UNEXPECTED] == sum(person.user_id not in roster for person in people)
+    assert len(attendees) == len({id(one) for one in attendees}) == len(roster) + counts[Status.UNEXPECTED]
     assert [one.person for one in attendees if one.person is not None] == people
 
     until = min(ends, NOW if over is None else over)
@@ -123,9 +123,9 @@ def test_any_roll_call_agrees_with_counting_milliseconds(data):
 
 def status_by_counting(one, attended, scheduled, own_entries, roster, threshold, late, early):
     if one.user_id is None or one.user_id not in roster:
-        return Status.WALK_IN
+        return Status.UNEXPECTED
     if not attended:
-        return Status.NO_SHOW
+        return Status.ABSENT
     if Fraction(len(attended), len(scheduled)) < threshold:
         return Status.PARTIAL
     if attended[0] - scheduled[0] > late:

@@ -4,8 +4,8 @@ Responsible for grouping entries by person. The time of a person is the union of
 time count once. Must not know how entries are found or shown. Times are in ms.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from headcount.intervals import Interval, total_length, union
@@ -61,6 +61,18 @@ def person_of(entries: Iterable[Entry], now: Ms) -> Person:
         first.join,
         max(leaves) if len(leaves) == len(entries) else None,
         union((entry.join, now if entry.leave is None else entry.leave) for entry in entries),
+    )
+
+
+def merged(people: Sequence[Person]) -> Person:
+    """Return several connections without a user id as one person, whose time is the union of theirs."""
+    first = min(people, key=lambda person: (person.first_join, person.participant_id))
+    leaves = [person.last_leave for person in people if person.last_leave is not None]
+    return replace(
+        first,
+        connections=sum(person.connections for person in people),
+        last_leave=max(leaves) if len(leaves) == len(people) else None,
+        spans=union(span for person in people for span in person.spans),
     )
 
 

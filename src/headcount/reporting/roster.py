@@ -1,9 +1,9 @@
-"""Roll call: the status of each person who was expected in a meeting, and of those who were not.
+"""Roll call: the attendance status of each person who was expected in a meeting, and of those who were not.
 
-A person has the first of these statuses that applies: walk-in (not expected), no-show, partial, late, left early, present.
-Only the time in the meeting within the scheduled time counts. The scheduled time ends with the meeting, or now while it is
-ongoing, because nobody could have stayed longer. Responsible for statuses; must not know how attendance is computed.
-All times are compared in milliseconds.
+A person has the first of these statuses that applies: unexpected, absent, partial, late, left early, present. Only the time
+in the meeting within the scheduled time counts. The scheduled time ends with the meeting, or now while it is ongoing,
+because nobody could have stayed longer. Responsible for statuses; must not know how attendance is computed, or how a
+person of a roster is found in the meeting. All times are compared in milliseconds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,8 +23,8 @@ class Status(StrEnum):
     LATE = "late"
     LEFT_EARLY = "left_early"
     PARTIAL = "partial"
-    NO_SHOW = "no_show"
-    WALK_IN = "walk_in"
+    ABSENT = "absent"
+    UNEXPECTED = "unexpected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,22 @@ def schedule_of(
 
 
 @dataclass(frozen=True, slots=True)
+class RosterPerson:
+    """A person on a roster, with the line that lists them. At least one of the three texts is known."""
+
+    line: int
+    user_id: str | None = None
+    name: str | None = None
+    email: str | None = None
+
+    @property
+    def label(self) -> str:
+        return self.name or self.email or self.user_id or ""
+
+
+@dataclass(frozen=True, slots=True)
 class Attendee:
-    """A person of a roll call. `person` is None if they never joined.
+    """A person of a roll call. `person` is None if they never joined, `listed` if they are on no roster file.
 
     `attended_ms` is the time within the schedule. `late_by_ms` and `left_early_by_ms` are None if the person was not
     expected or did not attend.
@@ -76,6 +90,7 @@ class Attendee:
     attended_ms: Ms
     late_by_ms: Ms | None = None
     left_early_by_ms: Ms | None = None
+    listed: RosterPerson | None = None
 
 
 def roll_call(
@@ -85,7 +100,7 @@ def roll_call(
     joined = [_attendee(person, expected, schedule) for person in people]
     joined_ids = {attendee.user_id for attendee in joined}
     absent = [
-        Attendee(user_id, name, None, Status.NO_SHOW, 0)
+        Attendee(user_id, name, None, Status.ABSENT, 0)
         for user_id, name in expected.items()
         if user_id not in joined_ids
     ]
@@ -93,20 +108,36 @@ def roll_call(
 
 
 def _attendee(person: Person, expected: Mapping[str, str | None], schedule: Schedule) -> Attendee:
-    attended = clip(person.spans, schedule.start, schedule.end)
-    attended_ms = total_length(attended)
     user_id = person.user_id
     if user_id is None or user_id not in expected:
-        return Attendee(user_id, person.user_name, person, Status.WALK_IN, attended_ms)
-    name = person.user_name or expected[user_id]
+        return unexpected_attendee(person, schedule)
+    return expected_attendee(person, user_id, person.user_name or expected[user_id], schedule)
+
+
+def unexpected_attendee(person: Person, schedule: Schedule) -> Attendee:
+    """Return somebody who joined and was not expected."""
+    attended_ms = total_length(clip(person.spans, schedule.start, schedule.end))
+    return Attendee(person.user_id, person.user_name, person, Status.UNEXPECTED, attended_ms)
+
+
+def expected_attendee(
+    person: Person,
+    user_id: str | None,
+    name: str | None,
+    schedule: Schedule,
+    listed: RosterPerson | None = None,
+) -> Attendee:
+    """Return somebody who was expected and joined, with the status of their time within the schedule."""
+    attended = clip(person.spans, schedule.start, schedule.end)
     if not attended:
-        status = Status.NO_SHOW if schedule.has_started else Status.PRESENT
-        return Attendee(user_id, name, person, status, 0)
+        status = Status.ABSENT if schedule.has_started else Status.PRESENT
+        return Attendee(user_id, name, person, status, 0, listed=listed)
+    attended_ms = total_length(attended)
     late_by_ms, early_by_ms = attended[0][0] - schedule.start, schedule.end - attended[-1][1]
     late_by_ms = late_by_ms if late_by_ms > schedule.late_after_ms else 0
     early_by_ms = early_by_ms if early_by_ms > schedule.early_before_ms else 0
     status = _status(attended_ms, late_by_ms, early_by_ms, schedule)
-    return Attendee(user_id, name, person, status, attended_ms, late_by_ms, early_by_ms)
+    return Attendee(user_id, name, person, status, attended_ms, late_by_ms, early_by_ms, listed)
 
 
 def _status(attended_ms: Ms, late_by_ms: Ms, early_by_ms: Ms, schedule: Schedule) -> Status:

@@ -47,11 +47,11 @@ def test_a_roster_is_separated_by_commas_or_repeated(world, name, expected):
         "u": "present",
         "v": "late",
         "w": "left_early",
-        "guest": "walk_in",
-        "x": "no_show",
+        "guest": "unexpected",
+        "x": "absent",
     }
     assert answer["totals"] == {
-        "people": 4, "expected": 4, "present": 1, "late": 1, "left_early": 1, "partial": 0, "no_show": 1, "walk_in": 1,
+        "people": 4, "expected": 4, "present": 1, "late": 1, "left_early": 1, "partial": 0, "absent": 1, "unexpected": 1,
     }  # fmt: skip
     late = next(one for one in answer["data"] if one["user_id"] == "v")
     assert (late["late_by"], late["left_early_by"]) == (600, 0)
@@ -63,9 +63,9 @@ def test_a_body_gives_the_same_list_and_names_of_absent_users(world, name):
     assert statuses(answer) == {
         "u": "present",
         "v": "late",
-        "w": "walk_in",
-        "guest": "walk_in",
-        "a,b": "no_show",
+        "w": "unexpected",
+        "guest": "unexpected",
+        "a,b": "absent",
     }
     assert [one["user_name"] for one in answer["data"]] == [None, "Uma", "Guest", "Vik", "Abe"]
 
@@ -77,14 +77,14 @@ def test_the_schedule_and_the_thresholds_are_parameters(world, name):
         "2026-01-01T00:10:00.000Z",
         "2026-01-01T01:00:00.000Z",
     )
-    assert statuses(answer) == {"u": "present", "v": "present", "w": "partial", "guest": "walk_in"}
+    assert statuses(answer) == {"u": "present", "v": "present", "w": "partial", "guest": "unexpected"}
     in_url = world.get(f"/meetings/{name}/attendance", expected="u,v,w", **asked)
     assert in_url == answer
 
 
 def test_an_empty_roster_is_a_roster(world, name):
     answer = post(world, name, {"expected": []}).json()
-    assert set(statuses(answer).values()) == {"walk_in"}
+    assert set(statuses(answer).values()) == {"unexpected"}
     assert answer["totals"]["expected"] == 0
 
 

@@ -33,7 +33,7 @@ def test_usage_is_the_same_before_and_after_its_rollup_and_after_a_restart(servi
         (meeting,) = client.get("/users/u-0/meetings").json()["data"]
         roster = {"expected": ["u-0", "u-9"]}
         called = client.post(f"/meetings/{meeting['id']}/attendance", json=roster).json()
-        assert (called["totals"]["present"], called["totals"]["no_show"]) == (1, 1)
+        assert (called["totals"]["present"], called["totals"]["absent"]) == (1, 1)
     service.kill()
     service.start()
     with service.client() as client:

@@ -113,8 +113,8 @@ class AttendanceTotals(Schema):
     late: Count | UnsetType = UNSET
     left_early: Count | UnsetType = UNSET
     partial: Count | UnsetType = UNSET
-    no_show: Count | UnsetType = UNSET
-    walk_in: Count | UnsetType = UNSET
+    absent: Count | UnsetType = UNSET
+    unexpected: Count | UnsetType = UNSET
 
 
 class AttendanceList(Meeting):
