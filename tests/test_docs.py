@@ -136,7 +136,7 @@ def test_a_command_of_a_page_prints_what_the_page_says(command, output, code, tm
 def test_the_rows_that_were_left_out_are_shown_as_the_page_says(monkeypatch):
     monkeypatch.chdir(ROOT)
     (shown,) = re.findall(r"```text\n(left out\n.*?)```", FILES, re.DOTALL)
-    ran = headcount("sessionize", "docs/examples/broken.csv", "--skip-bad", server=COMPILED)
+    ran = headcount("sessionize", "docs/examples/broken.csv", "--skip-invalid", server=COMPILED)
     assert ran.stderr.endswith(shown)
 
 

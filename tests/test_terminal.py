@@ -133,11 +133,11 @@ def run(store, *arguments):
 
 ROOM = ("--room", NASTY)
 COMMANDS = {
-    ("sessionize",): [("@events.ndjson",), ("@bad.ndjson",), ("@bad.ndjson", "--skip-bad"), ("@no-such-\x1b[31m.ndjson",)],
+    ("sessionize",): [("@events.ndjson",), ("@bad.ndjson",), ("@bad.ndjson", "--skip-invalid"), ("@no-such-\x1b[31m.ndjson",)],
     ("explain",): [("@events.ndjson", *ROOM)],
     ("timeline",): [("@events.ndjson", *ROOM)],
     ("tour",): [],
-    ("import",): [("@bad.ndjson",), ("@events.ndjson",), ("@log.jsonl", "--source", "generic"), ("@log.jsonl", "--source", "generic", "--skip-bad"), ("@x", "--source", NASTY)],
+    ("import",): [("@bad.ndjson",), ("@events.ndjson",), ("@log.jsonl", "--source", "generic"), ("@log.jsonl", "--source", "generic", "--skip-invalid"), ("@x", "--source", NASTY)],
     ("export",): [("@out\x1b[31m",)],
     ("rebuild",): [("--check",)],
     ("migrate",): [("--check",)],

@@ -175,16 +175,16 @@ def test_the_domain_option_applies_to_events_without_a_domain(story):
 
 def test_bad_rows_are_skipped_and_written_to_rejected(story, tmp_path):
     story.write_text(lines(*STORY, event("jion", "eve", 0)))
-    answer = ask("sessionize", story, "--skip-bad", "--out", tmp_path / "out")
+    answer = ask("sessionize", story, "--skip-invalid", "--out", tmp_path / "out")
     assert answer.exit_code == 0
-    assert "            1  bad rows left out (--skip-bad)" in answer.stderr.splitlines()
+    assert "            1  bad rows left out (--skip-invalid)" in answer.stderr.splitlines()
     (rejected,) = (tmp_path / "out" / "rejected.ndjson").read_text().splitlines()
     assert json.loads(rejected)["line"] == 8
 
 
 def test_the_first_bad_rows_are_printed_if_they_are_not_written(story):
     story.write_text(lines(*STORY, *[event("jion", f"eve-{number}", 0) for number in range(1_002)]))
-    answer = ask("sessionize", story, "--skip-bad")
+    answer = ask("sessionize", story, "--skip-invalid")
     assert answer.exit_code == 0
     reason = "kind must be join, leave or end, not 'jion'"
     assert answer.stderr.splitlines()[-7:] == [
@@ -197,7 +197,7 @@ def test_the_first_bad_rows_are_printed_if_they_are_not_written(story):
 def test_few_bad_rows_are_all_printed_with_row_numbers(tmp_path):
     rows = [*STORY, event("join", "", 0)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
-    assert ask("sessionize", tmp_path / "rows.parquet", "--skip-bad").stderr.splitlines()[-3:] == [
+    assert ask("sessionize", tmp_path / "rows.parquet", "--skip-invalid").stderr.splitlines()[-3:] == [
         "left out",
         f"  {tmp_path / 'rows.parquet'}, row 8: participant_id is missing",
         "  --out DIR keeps them all, as they stood, in DIR/rejected.ndjson",
@@ -207,7 +207,7 @@ def test_few_bad_rows_are_all_printed_with_row_numbers(tmp_path):
 def test_control_characters_of_a_bad_row_are_escaped(story):
     story.write_text(lines(*STORY, event("\x1b[2J" + 300 * "x", "eve", 0)))
     (shown,) = (
-        line for line in ask("sessionize", story, "--skip-bad").stderr.splitlines() if "line 8" in line
+        line for line in ask("sessionize", story, "--skip-invalid").stderr.splitlines() if "line 8" in line
     )
     assert "\x1b" not in shown
     assert shown.endswith("x…")
@@ -215,8 +215,8 @@ def test_control_characters_of_a_bad_row_are_escaped(story):
 
 def test_bad_rows_that_are_written_are_not_printed(story, tmp_path):
     story.write_text(lines(*STORY, event("jion", "eve", 0)))
-    assert "left out\n" not in ask("sessionize", story, "--skip-bad", "--out", tmp_path / "out").stderr
-    assert ask("sessionize", story, "--skip-bad", "--quiet").stderr == ""
+    assert "left out\n" not in ask("sessionize", story, "--skip-invalid", "--out", tmp_path / "out").stderr
+    assert ask("sessionize", story, "--skip-invalid", "--quiet").stderr == ""
 
 
 # What it refuses
@@ -233,7 +233,7 @@ def test_a_bad_row_is_one_message(story):
     story.write_text(lines(*STORY, event("jion", "eve", 0), event("join", "", 0)))
     assert refused("sessionize", story) == (
         f"headcount: {story}, line 8: kind must be join, leave or end, not 'jion' (and 1 more bad row);"
-        " --skip-bad leaves such rows out\n"
+        " --skip-invalid leaves such rows out\n"
     )
 
 

@@ -30,7 +30,7 @@ class OneRoom(NamedTuple):
     """The latest time in all the files, of this room or not."""
 
 
-def read_room(source: Source, room: str, domain: str | None = None, *, skip_bad: bool = False) -> OneRoom:
+def read_room(source: Source, room: str, domain: str | None = None, *, skip_invalid: bool = False) -> OneRoom:
     """Return the events of `room`. Events without a domain are of `domain`, or of 'default'.
 
     Raises `BadInput` for files that cannot be read, for a room without events, and for one that is in
@@ -38,7 +38,7 @@ def read_room(source: Source, room: str, domain: str | None = None, *, skip_bad:
     """
     require_domain(domain or "")
     found = _Found({}, set(), 0)
-    for piece in read(source, skip_bad=skip_bad):
+    for piece in read(source, skip_invalid=skip_invalid):
         found.add(piece, room, domain or "default")
     chosen = _chosen(found, room, domain)
     return OneRoom(chosen, room, found.events[chosen], found.latest)

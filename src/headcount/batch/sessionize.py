@@ -55,7 +55,7 @@ def sessionize(
     rules: Rules = _RULES,
     as_of: Ms | None = None,
     domain: str = "default",
-    skip_bad: bool = False,
+    skip_invalid: bool = False,
     max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> Sessions:
@@ -67,7 +67,7 @@ def sessionize(
     domain, source_session, joined_at, inferred. They may be in any order and repeated.
 
     `as_of` (ms) is the time of "now"; later events do not exist (R14). The default is the latest
-    `at`. `domain` is that of events without one; it is part of the ids. With `skip_bad`, rows
+    `at`. `domain` is that of events without one; it is part of the ids. With `skip_invalid`, rows
     that are no valid events are left out and stored in `Sessions.rejects`. `max_memory` (bytes):
     events that need more are divided by room among temporary files; it bounds the work and the
     meetings, but not `Sessions.participants` as one table. `progress` is called repeatedly with
@@ -78,7 +78,7 @@ def sessionize(
     require_domain(domain)
     report = progress or _no_progress
     limit = max_memory // BYTES_PER_EVENT if max_memory else None
-    tables = read(events, skip_bad=skip_bad, piece_rows=_piece_rows(limit))
+    tables = read(events, skip_invalid=skip_invalid, piece_rows=_piece_rows(limit))
     pieces = ahead((piece, tables.share) for piece in tables)
     _load_compiled(rules)
     if limit is not None:
@@ -206,19 +206,19 @@ def _summary(
         last_at=extent.last_at,
         meetings=sum(len(result.start) for result in results),
         ongoing=sum(int((result.end == NEVER).sum()) for result in results),
-        entries=sum(int(result.bounds[-1]) for result in results),
+        participants=sum(int(result.bounds[-1]) for result in results),
         participant_ms=int(by_room.sum()),
         busiest_room=dictionaries.rooms[busiest].as_py() if by_room[busiest] else None,
         busiest_room_ms=int(by_room[busiest]),
         short_stays=counters[SHORT_STAYS],
         pending_stays=counters[PENDING_STAYS],
-        orphan_leaves=counters[ORPHAN_LEAVES],
+        leaves_without_join=counters[ORPHAN_LEAVES],
         duplicate_joins=counters[DUPLICATE_JOINS],
-        delivered_twice=counters[DUPLICATES],
-        cancelled=counters[CANCELLED],
-        outranked=counters[OUTRANKED],
-        overturned=counters[OVERRIDDEN],
-        ends_of_nobody=counters[ENDS_OF_EMPTY_ROOMS],
+        duplicate_events=counters[DUPLICATES],
+        cancelled_out=counters[CANCELLED],
+        inferred_events_outranked=counters[OUTRANKED],
+        inferred_leaves_overridden=counters[OVERRIDDEN],
+        ends_of_empty_rooms=counters[ENDS_OF_EMPTY_ROOMS],
         after_as_of=sum(result.after_as_of for result in results),
         rejected=tables.rejected,
     )

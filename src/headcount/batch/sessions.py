@@ -45,7 +45,7 @@ PARTICIPANTS = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts of the meetings found and of the events ignored. Times are ms; `entries` counts the participants of all meetings."""
+    """Counts of the meetings found and of the events ignored. Times are ms; `participants` counts the entries of all meetings."""
 
     events: int = 0
     rooms: int = 0
@@ -53,19 +53,19 @@ class Summary:
     last_at: Ms | None = None
     meetings: int = 0
     ongoing: int = 0
-    entries: int = 0
+    participants: int = 0
     participant_ms: int = 0
     busiest_room: str | None = None
     busiest_room_ms: int = 0
     short_stays: int = 0
     pending_stays: int = 0
-    orphan_leaves: int = 0
+    leaves_without_join: int = 0
     duplicate_joins: int = 0
-    delivered_twice: int = 0
-    cancelled: int = 0
-    outranked: int = 0
-    overturned: int = 0
-    ends_of_nobody: int = 0
+    duplicate_events: int = 0
+    cancelled_out: int = 0
+    inferred_events_outranked: int = 0
+    inferred_leaves_overridden: int = 0
+    ends_of_empty_rooms: int = 0
     after_as_of: int = 0
     rejected: int = 0
 

@@ -135,7 +135,7 @@ def _about_one_room(command: Callable[..., None]) -> Callable[..., None]:
 @_with_rules
 @click.option("--domain", default="default", show_default=True, help="The domain of events that name none.")
 @click.option(
-    "--skip-bad", is_flag=True, help="Leave bad rows out; --out keeps them all, in rejected.ndjson."
+    "--skip-invalid", is_flag=True, help="Leave bad rows out; --out keeps them all, in rejected.ndjson."
 )
 @click.option(
     "--max-memory", type=_Size(), help="Memory limit, like 4GB; larger inputs are processed in parts."

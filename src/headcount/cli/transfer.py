@@ -42,14 +42,14 @@ _SHOWN_ERRORS: Final = 5
     metavar="ROLE",
     help="With --source: a role to count besides people, like recorder.",
 )
-@click.option("--skip-bad", is_flag=True, help="Leave bad rows out.")
+@click.option("--skip-invalid", is_flag=True, help="Leave bad rows out.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def import_(
     *,
     files: tuple[str, ...],
     settings: Settings,
     source: str | None,
-    skip_bad: bool,
+    skip_invalid: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -59,7 +59,7 @@ def import_(
     repeated. --domain is the domain of events that name none.
     """
     if source is not None:
-        _import_exports(source, files, settings, skip_bad=skip_bad, quiet=quiet, **options)
+        _import_exports(source, files, settings, skip_invalid=skip_invalid, quiet=quiet, **options)
         return
     for option, value in options.items():
         if value:
@@ -80,7 +80,7 @@ def import_(
             bar or _no_progress,
             limits=settings.limits(),
             stale_after=settings.stale_after(),
-            skip_bad=skip_bad,
+            skip_invalid=skip_invalid,
         )
     store.close()
     _show_result(imported.accepted, imported.duplicates, imported.rejected, processed=imported.processed)
@@ -117,7 +117,7 @@ def _import_exports(
     settings: Settings,
     *,
     count: Sequence[str],
-    skip_bad: bool,
+    skip_invalid: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -129,7 +129,7 @@ def _import_exports(
     export_format = _export_format(kind)
     parsed = parse_files(
         export_format, files, _export_options(export_format, **options), _counted_roles(count), new_clock().now(),
-        skip_bad=skip_bad, limits=settings.limits(),
+        skip_invalid=skip_invalid, limits=settings.limits(),
     )  # fmt: skip
     store = open_store(settings["database"], durability=settings["durability"])
     now = new_clock(store.log.end()[1]).now

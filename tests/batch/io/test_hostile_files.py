@@ -34,7 +34,7 @@ def test_a_line_nested_too_deeply_is_an_invalid_row(tmp_path, line):
             True,
             True,
         )
-        assert run(*command, file, "--skip-bad").exit_code == 0
+        assert run(*command, file, "--skip-invalid").exit_code == 0
 
 
 @pytest.mark.parametrize("source", ["generic", "livekit", "daily-meetings", "bbb-dashboard"])

@@ -67,7 +67,7 @@ def test_a_text_with_nul_is_invalid(name, kind):
     assert error_of(events) == (
         f"the events, row 2: {name} holds the character U+0000: remove it (and 1 more bad row)"
     )
-    assert read_all(events, skip_bad=True)[name].to_pylist() == ["b"]
+    assert read_all(events, skip_invalid=True)[name].to_pylist() == ["b"]
     assert read_all(events.slice(0, 1))[name].to_pylist() == ["b"]
 
 
@@ -163,7 +163,7 @@ def test_skipped_rows_are_collected_as_in_the_file(tmp_path):
     records = write_lines(tmp_path / "e.csv", HEADER, "blue\n", f"blue,p1,leave,{NINE}\n")
     rows = tmp_path / "e.parquet"
     pq.write_table(table(JOIN, LEAVE | {"room": None}), rows)
-    reading = read([lines, records, rows], skip_bad=True)
+    reading = read([lines, records, rows], skip_invalid=True)
     assert sum(piece.num_rows for piece in reading) == 3
     assert reading.rejected == 3
     assert list(reading.rejects) == [
@@ -184,7 +184,7 @@ def test_skipped_rows_are_collected_as_in_the_file(tmp_path):
 
 
 def test_skipped_rows_are_written_as_ndjson(tmp_path):
-    reading = read(table(JOIN | {"room": ""}, LEAVE), skip_bad=True)
+    reading = read(table(JOIN | {"room": ""}, LEAVE), skip_invalid=True)
     list(reading)
     reading.rejects.write(tmp_path / "rejected.ndjson")
     (line,) = (tmp_path / "rejected.ndjson").read_text().splitlines()

@@ -134,7 +134,7 @@ def test_empty_results_are_written(tmp_path, fmt):
 
 def test_rejected_rows_are_written_to_their_own_file(tmp_path):
     reading = read(
-        table([{"room": "", "participant_id": "p", "kind": "join", "at": NINE}], None), skip_bad=True
+        table([{"room": "", "participant_id": "p", "kind": "join", "at": NINE}], None), skip_invalid=True
     )
     list(reading)
     write_sessions(sessions(rejects=reading.rejects), tmp_path)

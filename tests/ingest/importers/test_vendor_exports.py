@@ -74,20 +74,20 @@ def test_a_bad_line_is_named_and_nothing_is_imported(store):
     refused = store.import_export("livekit", good, bad)
     assert refused.exit_code == 2
     assert f"{bad}, line 6: is no captured request" in refused.stderr
-    assert "(and 1 more bad row); --skip-bad leaves such rows out" in refused.stderr
+    assert "(and 1 more bad row); --skip-invalid leaves such rows out" in refused.stderr
     assert not store.database.exists()
 
 
 def test_bad_lines_are_skipped_on_request(store):
     bad = store.file("bad.jsonl", ANN_AND_BOB + "\n{\n")
-    done = store.import_export("livekit", bad, "--skip-bad")
+    done = store.import_export("livekit", bad, "--skip-invalid")
     assert done.stdout == "4 events taken, 0 known already, 1 left out\n"
     assert f"left out: {bad}, line 5: is no captured request" in done.stderr
     assert store.meetings() == [ANN_AND_BOBS_MEETING]
 
 
 def test_only_the_first_bad_lines_are_shown(store):
-    done = store.import_export("livekit", store.file("bad.jsonl", ANN_AND_BOB + "\n{" * 9), "--skip-bad")
+    done = store.import_export("livekit", store.file("bad.jsonl", ANN_AND_BOB + "\n{" * 9), "--skip-invalid")
     assert done.stderr.count("left out: ") == 6
     assert "left out: 4 more bad rows" in done.stderr
 

@@ -164,7 +164,7 @@ def test_invalid_rows_of_an_import_can_be_skipped(service, tmp_path):
     file.write_text(
         "".join(json.dumps(row) + "\n" for row in [*rows, rows[0] | {"domain": largest(DOMAIN_BYTES) + "a"}])
     )
-    done = headcount("import", file, "--database", service.database, "--skip-bad")
+    done = headcount("import", file, "--database", service.database, "--skip-invalid")
     assert done.stdout == "4 events taken, 0 known already, 1 left out\n"
 
 

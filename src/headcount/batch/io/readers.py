@@ -52,16 +52,16 @@ def _no_check(_: EventTable) -> list[Problem]:
 
 
 def read(
-    source: Source, *, skip_bad: bool = False, piece_rows: int = PIECE_ROWS, check: Check = _no_check
+    source: Source, *, skip_invalid: bool = False, piece_rows: int = PIECE_ROWS, check: Check = _no_check
 ) -> "EventTables":
-    """Return the tables of events. With `skip_bad`, invalid rows are left out and collected in `rejects`.
+    """Return the tables of events. With `skip_invalid`, invalid rows are left out and collected in `rejects`.
 
     `check` may find more rows invalid. `EventTables` is returned as it is. Raises `BadInput` for files that do
     not exist or have no known format; for their content, as they are read.
     """
     if isinstance(source, EventTables):
         return source
-    rejects = CollectInvalidRows() if skip_bad else RefuseInvalidRows()
+    rejects = CollectInvalidRows() if skip_invalid else RefuseInvalidRows()
     return EventTables(_blocks(source, piece_rows), rejects, piece_rows, check)
 
 

@@ -26,15 +26,18 @@ _WIDEST_REASON: Final = 200
 _IGNORED: Final = (
     ("short_stays", "stays shorter than {min_stay}: void (rule 4)"),
     ("pending_stays", "stays younger than {min_stay} at the end: pending (rule 14)"),
-    ("orphan_leaves", "leaves of somebody who was not there (rule 1)"),
+    ("leaves_without_join", "leaves of somebody who was not there (rule 1)"),
     ("duplicate_joins", "joins of somebody who was there already (rule 1)"),
-    ("ends_of_nobody", "ends of a room with nobody to leave it (rule 1)"),
-    ("cancelled", "joins and leaves that cancel each other at one instant (rule 2)"),
-    ("delivered_twice", "events delivered more than once (rule 3)"),
-    ("outranked", "inferred events that gave way to reported ones at one instant (rule 3a)"),
-    ("overturned", "inferred leaves that a reported leave overturned (rule 3a)"),
+    ("ends_of_empty_rooms", "ends of a room with nobody to leave it (rule 1)"),
+    ("cancelled_out", "joins and leaves that cancel each other at one instant (rule 2)"),
+    ("duplicate_events", "events delivered more than once (rule 3)"),
+    ("inferred_events_outranked", "inferred events that gave way to reported ones at one instant (rule 3a)"),
+    (
+        "inferred_leaves_overridden",
+        "inferred leaves that a reported leave inferred_leaves_overridden (rule 3a)",
+    ),
     ("after_as_of", "events after the moment asked about (rule 14)"),
-    ("rejected", "bad rows left out (--skip-bad)"),
+    ("rejected", "bad rows left out (--skip-invalid)"),
 )
 
 
@@ -149,7 +152,7 @@ def _found(summary: Summary) -> Iterator[str]:
     yield _line("events", summary.events, _span(summary))
     yield _line("rooms", summary.rooms)
     yield _line("meetings", summary.meetings, f"{summary.ongoing:,} ongoing" if summary.ongoing else "")
-    yield _line("participants", summary.entries)
+    yield _line("participants", summary.participants)
     yield _line("hours", f"{summary.participant_ms / 3_600_000:,.1f}")
     if summary.busiest_room is not None:
         hours = f"{summary.busiest_room_ms / 3_600_000:,.1f}"

@@ -58,7 +58,7 @@ def import_files(
     *,
     limits: Limits,
     stale_after: Ms | None = None,
-    skip_bad: bool = False,
+    skip_invalid: bool = False,
 ) -> Imported:
     """Append the events of files, and process them unless a running service does.
 
@@ -70,7 +70,7 @@ def import_files(
     result = Imported()
     reading = read(
         list(files),
-        skip_bad=skip_bad,
+        skip_invalid=skip_invalid,
         piece_rows=_PIECE_ROWS,
         check=lambda rows: _over_limits(rows, limits, now()),
     )

@@ -47,9 +47,9 @@ class ParsedExports:
 
 def parse_files(
     export_format: ExportFormat, names: Sequence[str], options: ExportOptions, counted_roles: frozenset[Role], now: Ms,
-    *, skip_bad: bool, limits: Limits,
+    *, skip_invalid: bool, limits: Limits,
 ) -> ParsedExports:  # fmt: skip
-    """Return the events of files. Raise `BadInput` for a file that cannot be read, and for bad rows unless `skip_bad`."""
+    """Return the events of files. Raise `BadInput` for a file that cannot be read, and for bad rows unless `skip_invalid`."""
     parsed = ParsedExports()
     for name in names:
         file = ExportFile(_read(name), _display_name(name))
@@ -58,7 +58,7 @@ def parse_files(
                 parsed.excluded[role] += 1
                 continue
             parsed.events.append(_within_limits(event, now, file.name, limits))
-    if parsed.errors and not skip_bad:
+    if parsed.errors and not skip_invalid:
         first = parsed.errors[0]
         raise BadInput(first.reason, where=first.where, place=first.place, more=len(parsed.errors) - 1)
     return parsed
