@@ -4,17 +4,22 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 
+import httpx2 as httpx
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from support import ROOT
 from support.stream_client import Outbox, StreamReader
+from support.waiting import wait_until
 
 PAGE = (ROOT / "docs/how-to/receive-webhooks.md").read_text()
 BLOCKS = re.findall(r"```(py|js)\n(.*?)```", PAGE, re.DOTALL)
@@ -22,6 +27,7 @@ RECEIVERS = [(kind, code) for kind, code in BLOCKS if "receive(" in code]
 LISTENERS = [(kind, code) for kind, code in BLOCKS if "listen(" in code]
 SECRET = base64.b64encode(bytes(range(32))).decode()
 BODY = '{"version":"1.0.0","type":"x","id":"1","payload":{"room":"\u2028 שלום 👩\u200d🚀 \\u0000","start_ts":1767225600.5}}'
+PROGRAMS = re.findall(r'```\w+ title="(receiver\.\w+)"\n(.*?)```', PAGE, re.DOTALL)
 PATIENCE_S = 60
 
 
@@ -53,7 +59,7 @@ def run_node(code, tmp_path, **given):
 def received(kind, code, headers, body, tmp_path):
     """Return the event that the code of the page reads from a request, or None if it refuses it."""
     if kind == "js":
-        given = "JSON.parse(GIVEN.body)" if "headers, event" in code else "Buffer.from(GIVEN.body)"
+        given = "JSON.parse(GIVEN.body)" if "headers, message" in code else "Buffer.from(GIVEN.body)"
         call = f"try {{ console.log(JSON.stringify(receive(GIVEN.headers, {given}))) }} catch (e) {{ console.log('null') }}"
         return run_node(f"{code}\n{call}", tmp_path, headers=headers, body=body)[0]
     names = {"SECRET": SECRET}
@@ -70,6 +76,49 @@ def test_the_code_accepts_genuine_requests_and_refuses_others(kind, code, tmp_pa
     assert received(kind, code, headers, BODY, tmp_path) == json.loads(BODY)
     assert received(kind, code, headers, BODY.replace("600.5", "600.6"), tmp_path) is None
     assert received(kind, code, signed("{}"), BODY, tmp_path) is None
+
+
+@pytest.mark.parametrize(("name", "code"), PROGRAMS, ids=[name for name, _ in PROGRAMS])
+def test_a_complete_receiver_processes_each_message_once(name, code, tmp_path):
+    port = free_port()
+    program = tmp_path / name
+    program.write_text(code)
+    command = [sys.executable if name.endswith(".py") else node(), program]
+    environment = {**os.environ, "WEBHOOK_SECRET": SECRET, "PORT": str(port)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(lambda: is_open(port))
+            ping = '{"test":"test"}'
+            assert post(port, signed(ping), ping) == 200
+            assert post(port, signed(BODY), BODY.replace("600.5", "600.6")) == 401
+            assert post(port, {}, BODY) == 401
+            assert [post(port, signed(BODY), BODY) for _ in range(2)] == [200, 200]
+        finally:
+            process.terminate()
+        out, _ = process.communicate(timeout=PATIENCE_S)
+    (line,) = out.rstrip("\n").split("\n")  # the payload contains U+2028
+    assert line.startswith("x ")
+
+
+def test_the_page_has_a_complete_receiver_for_each_language():
+    assert [name for name, _ in PROGRAMS] == ["receiver.py", "receiver.mjs"]
+
+
+def post(port, headers, body):
+    return httpx.post(
+        f"http://127.0.0.1:{port}/", content=body.encode(), headers=headers, timeout=10
+    ).status_code
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def is_open(port):
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize(("kind", "code"), LISTENERS, ids=["EventSource", "fetch", "httpx"])
