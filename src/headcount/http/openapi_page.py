@@ -15,7 +15,7 @@ from headcount.http.params import Schema
 
 _KEY: Final = (
     "Send your API key with every request: <code>Authorization: Bearer KEY</code>."
-    ' The OpenAPI document: <a href="/openapi.json">openapi.json</a>.'
+    ' The OpenAPI document: <a href="openapi.json">openapi.json</a>.'
 )
 
 
