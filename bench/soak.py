@@ -114,7 +114,7 @@ class Load:
         room = f"batch-{number % ROOMS_OF_A_KIND}"
         paths = [
             f"/v1/rooms/{room}/presence",
-            f"/v1/rooms/{room}/at?time={now - 60}",
+            f"/v1/rooms/{room}/presence?at={now - 60}",
             "/v1/meetings?limit=20",
             f"/v1/meetings?room={room}",
             f"/v1/meetings?timeframe_start={now - 600}&timeframe_end={now}&limit=50",

@@ -55,16 +55,16 @@ async def measure(store: Store) -> None:
     start = end.replace(year=end.year - 1)
     year = f"from={start}&to={end}&timezone=Europe/Berlin"
     asked = [
-        *(f"/usage?{year}&group={group}" for group in ("day", "hour", "month", "total", "room")),
+        *(f"/usage?{year}&group_by={group}" for group in ("day", "hour", "month", "total", "room")),
         f"/usage?{year}&room=room-00042",
-        *(f"/concurrency?{year}&group={group}" for group in ("hour", "day")),
-        f"/usage?from={start}&to={start.replace(day=8)}&group=room",
+        *(f"/concurrency?{year}&group_by={group}" for group in ("hour", "day")),
+        f"/usage?from={start}&to={start.replace(day=8)}&group_by=room",
     ]
     print(f"{'p50':>9}  {'bytes':>9}  question")
     for url in asked:
         ms, size = await p50(client, url, 20)
         print(f"{ms:7.1f} ms  {size:9,}  {url}")
-    around = f"from={start.replace(year=start.year - 1)}&to={end.replace(year=end.year + 1)}&group=total"
+    around = f"from={start.replace(year=start.year - 1)}&to={end.replace(year=end.year + 1)}&group_by=total"
     totals = (await client.get(f"/usage?{around}")).json()["totals"]
     compare(store, totals)
 

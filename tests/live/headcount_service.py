@@ -79,7 +79,9 @@ class Service:
         assert self.client.post("/events", params={"wait": "true"}, json=nobody).status_code == 200
 
     def _meeting(self, room, one):
-        found = self.get_json(f"/rooms/{quote(room, safe='')}/at", **{"from": one["start_time"]})["data"]
+        found = self.get_json(f"/rooms/{quote(room, safe='')}/presence", **{"from": one["start_time"]})[
+            "data"
+        ]
         listed = {entry["participant_id"] for entry in one["participants"]}
         stays = [
             Stay(stay["user_id"], stay["join_time"], stay["leave_time"], stay["left_by"])

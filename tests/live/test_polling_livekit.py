@@ -90,7 +90,7 @@ def test_a_lost_join_is_found_by_polling(proxy, no_webhooks, headcount, join):
     event = proxy.wait_for("participant_left", "unheard", identity="ann")[1]
     time.sleep(TWO_POLLS_S)
     joined = int(event["participant"]["joinedAt"])
-    stays = headcount.get_json("/rooms/unheard/at", **{"from": joined})["data"]
+    stays = headcount.get_json("/rooms/unheard/presence", **{"from": joined})["data"]
     reported = [(stay["user_id"], stay["join_time"], stay["leave_time"], stay["left_by"]) for stay in stays]
     assert reported == [("ann", joined, int(event["createdAt"]), "reported")]
 

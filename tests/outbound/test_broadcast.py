@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from headcount.outbound.broadcast import MAX_QUEUED, SLOW, Broadcaster, Listener
+from headcount.outbound.broadcast import MAX_QUEUED, SLOW_CONSUMER, Broadcaster, Listener
 from headcount.store.open import open_store
 
 
@@ -108,7 +108,7 @@ def test_the_queue_of_a_stream_is_bounded(store):
         slow = listener(0)
         for _ in range(MAX_QUEUED + 1):
             slow.enqueue(b"x")
-        assert slow.end_reason == SLOW
+        assert slow.end_reason == SLOW_CONSUMER
         assert await slow.wait() == []
 
     asyncio.run(with_broadcaster(store, work))

@@ -107,7 +107,11 @@ class Life:
 
     def _used(self):
         """Return the totals of `/usage`, once they include every meeting."""
-        asked = {"from": int(self.began) - 7_200, "to": int(self.began) + BEGINNING + 7_200, "group": "total"}
+        asked = {
+            "from": int(self.began) - 7_200,
+            "to": int(self.began) + BEGINNING + 7_200,
+            "group_by": "total",
+        }
         until = time.monotonic() + 60
         with self.service.client() as client:
             while time.monotonic() < until:

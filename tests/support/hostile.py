@@ -48,10 +48,10 @@ WORDS = (
     "decisions", "corrections", "deliveries", "pending", "failed", "1", "7", "30", "never", "meeting", "masked", "admin", "viewer",
 )  # fmt: skip
 PARAMETERS = (
-    "room", "user", "user_id", "id", "name", "q", "from", "to", "at", "day", "time", "timezone", "zone", "group", "limit", "state",
+    "room", "user", "user_id", "id", "name", "q", "from", "to", "at", "day", "time", "timezone", "zone", "group_by", "limit", "state",
     "timeframe_start", "timeframe_end", "starting_after", "ending_before", "ongoing", "no_participants", "min_participants",
-    "min_duration", "overlaps_start", "overlaps_end", "order", "joined_after", "joined_before", "userId", "userName", "expected",
-    "starts_at", "ends_at", "threshold", "late_after", "early_before", "types", "token", "last_event_id", "wait", "after",
+    "min_duration", "order", "joined_after", "joined_before", "userId", "userName", "expected",
+    "starts_at", "ends_at", "min_attendance_ratio", "late_after_seconds", "left_early_before_seconds", "types", "token", "last_event_id", "wait", "after",
     "before", "sort", "min_minutes", "min_people", "people", "tab", "was", "like", "done", "rooms", "link", "next", "length",
 )  # fmt: skip
 FIELDS = (
@@ -238,7 +238,7 @@ class Hostile:
         if kind < 0.3:
             told = [self._event() for _ in range(chance.randint(0, 5))]
         if kind > 0.9:
-            told = {chance.choice(("url", "eventTypes", "retryType", "hmac", "secrets", "basicAuth", "ids", "from", "to", "room", "failed", "expected", "starts_at", "ends_at", "threshold")): self._value(2) for _ in range(3)}  # fmt: skip
+            told = {chance.choice(("url", "eventTypes", "retryType", "hmac", "secrets", "basicAuth", "ids", "from", "to", "room", "failed", "expected", "starts_at", "ends_at", "min_attendance_ratio")): self._value(2) for _ in range(3)}  # fmt: skip
         # Numbers that JSON has and Python does not print are put in afterwards.
         body = json.dumps(told, ensure_ascii=chance.random() < 0.7).encode("utf-8", "surrogatepass")
         return (

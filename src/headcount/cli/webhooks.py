@@ -188,7 +188,7 @@ def replay(
         row = _find(store, settings["domain"], name)
         if revive:
             await manager.update(row.domain, row.uuid, {})
-        return await manager.replay(row, selection) if selection or not revive else 0
+        return await manager.resend(row, selection) if selection or not revive else 0
 
     number = _manage(settings, resend)
     if revive:

@@ -97,7 +97,7 @@ def _operation(operation: Operation[Any], schemas: Mapping[int, Schema]) -> dict
     described: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
-        "description": operation.description,
+        "description": f"{operation.description} {operation.availability}.",
         "tags": [operation.tag],
     }
     if list(operation.security) != ["key"]:

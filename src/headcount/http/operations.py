@@ -38,7 +38,8 @@ class Operation(Generic[H_co]):
     """A method of a path.
 
     `path` has Starlette's form, without the prefix. `answers` are alternatives. `errors` are the statuses beyond those
-    that every operation has. An operation without a key authenticates in its own way.
+    that every operation has. An operation without a key authenticates in its own way. `daily` is whether Daily's API has
+    the operation, too.
     """
 
     handler: H_co
@@ -54,6 +55,12 @@ class Operation(Generic[H_co]):
     errors: Sequence[int]
     headers: Mapping[str, str]
     security: Sequence[str]
+    daily: bool
+
+    @property
+    def availability(self) -> str:
+        """Whether Daily's API has the operation, too."""
+        return "Daily-compatible" if self.daily else "Headcount extension"
 
 
 def operation(
@@ -68,10 +75,12 @@ def operation(
     errors: Sequence[int] = (),
     headers: Mapping[str, str] | None = None,
     security: Sequence[str] = ("key",),
+    daily: bool = False,
 ) -> Callable[[H], Operation[H]]:
-    """Declare the decorated handler as an operation; its docstring is the description.
+    """Declare the decorated handler as an operation; its docstring, in the third person, is the description.
 
-    `answers` and `body` are types whose JSON is sent and received, or a `Body`.
+    `answers` and `body` are types whose JSON is sent and received, or a `Body`. `daily` declares an operation of Daily's
+    API; all others are Headcount extensions.
     """
 
     def declare(handler: H) -> Operation[H]:
@@ -89,6 +98,7 @@ def operation(
             errors,
             headers or {},
             security,
+            daily,
         )
 
     return declare

@@ -96,7 +96,7 @@ class Attended(Schema, gc=False):
     join_time: Annotated[UnixSeconds, doc("Time of the first join, in unix seconds.")]
     leave_time: LeaveTime
     duration: Duration
-    share: Annotated[Ratio, doc("Part of the meeting's duration.")]
+    attendance_ratio: Annotated[Ratio, doc("Part of the meeting's duration.")]
 
 
 class UserMeeting(MeetingWithParticipants, kw_only=True):
@@ -150,12 +150,12 @@ class RoomStay(Schema, gc=False):
 
 
 class PastPresence(Schema, rename={"from_": "from"}):
-    """The participants who were in a room at `time`, or between `from` and `to`, by join time."""
+    """The participants who were in a room `at` a time, or from `from` until `to`, by join time."""
 
     room: RoomName
     total_count: Count
     data: list[RoomStay]
-    time: DateTime | UnsetType = UNSET
+    at: DateTime | UnsetType = UNSET
     from_: DateTime | UnsetType = UNSET
     to: DateTime | UnsetType = UNSET
 

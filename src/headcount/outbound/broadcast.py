@@ -29,9 +29,9 @@ _AUTHORIZATION_S: Final = 1.0
 _PAUSE_S: Final = 1.0
 PAGE: Final = 500
 
-SLOW: Final = "slow"
-REVOKED: Final = "revoked"
-STOPPING: Final = "stopping"
+SLOW_CONSUMER: Final = "slow_consumer"
+KEY_REVOKED: Final = "key_revoked"
+SHUTDOWN: Final = "shutdown"
 
 log = structlog.get_logger("headcount.streams")
 
@@ -72,7 +72,7 @@ class Listener:
         self._queue.append(encoded)
         self._queued_bytes += len(encoded)
         if len(self._queue) > MAX_QUEUED or self._queued_bytes > MAX_QUEUED_BYTES:
-            self.end(SLOW)
+            self.end(SLOW_CONSUMER)
         self._woken.set()
 
     def request_heartbeat(self) -> None:
@@ -84,7 +84,7 @@ class Listener:
         if self.end_reason is not None:
             return
         self.end_reason = reason
-        if reason == SLOW:
+        if reason == SLOW_CONSUMER:
             self._queue.clear()
         self._woken.set()
         if self.on_end is not None:
@@ -117,7 +117,7 @@ class Broadcaster:
         self.messages = messages
         self.max_per_domain = max_per_domain
         self._encode = encode
-        self.dropped: Counter[str] = Counter({SLOW: 0, REVOKED: 0, STOPPING: 0})
+        self.disconnected: Counter[str] = Counter({SLOW_CONSUMER: 0, KEY_REVOKED: 0, SHUTDOWN: 0})
         self.sent = 0
         self.stopping = False
         self._is_valid = is_valid
@@ -143,7 +143,7 @@ class Broadcaster:
         self._open.add(listener)
         self._open_by_domain[listener.domain] += 1
         if self.stopping:
-            listener.end(STOPPING)
+            listener.end(SHUTDOWN)
 
     def go_live(self, listener: Listener) -> int:
         """Queue messages after the returned position for a stream; it reads those before it from the store."""
@@ -158,8 +158,8 @@ class Broadcaster:
         self._open_by_domain[listener.domain] -= 1
         if not self._open_by_domain[listener.domain]:
             del self._open_by_domain[listener.domain]
-        if listener.end_reason is not None and listener.end_reason in self.dropped:
-            self.dropped[listener.end_reason] += 1
+        if listener.end_reason is not None and listener.end_reason in self.disconnected:
+            self.disconnected[listener.end_reason] += 1
         others = self._live.get(listener.domain, set())
         others.discard(listener)
         if not others:
@@ -171,7 +171,7 @@ class Broadcaster:
         """Close all streams, and every stream that is opened later."""
         self.stopping = True
         for listener in self._listeners():
-            listener.end(STOPPING)
+            listener.end(SHUTDOWN)
 
     # Messages
 
@@ -246,7 +246,7 @@ class Broadcaster:
             invalid = {token for token in tokens if not await asyncio.to_thread(self._is_valid, token)}
             for listener in self._listeners():
                 if listener.token in invalid:
-                    listener.end(REVOKED)
+                    listener.end(KEY_REVOKED)
 
     def _listeners(self) -> list[Listener]:
         return list(self._open)

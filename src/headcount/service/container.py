@@ -52,7 +52,7 @@ class Service:
         for collector in (
             webhook_metrics,
             SourceMetrics(core.source_stats.totals),
-            StreamMetrics(self.broadcaster.dropped),
+            StreamMetrics(self.broadcaster.disconnected),
             ProcessMetrics(metric_readers(core, readiness, self.broadcaster)),
         ):
             core.metrics.registry.register(collector)

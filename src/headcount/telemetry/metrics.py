@@ -96,16 +96,16 @@ class SourceMetrics(Collector):
 
 
 class StreamMetrics(Collector):
-    """Streams closed by the server, by reason. `dropped` is read when Prometheus scrapes."""
+    """Streams closed by the server, by reason. `disconnected` is read when Prometheus scrapes."""
 
-    def __init__(self, dropped: Mapping[str, int]) -> None:
-        self._dropped = dropped
+    def __init__(self, disconnected: Mapping[str, int]) -> None:
+        self._disconnected = disconnected
 
     def collect(self) -> Iterable[Metric]:
         family = CounterMetricFamily(
             "headcount_streams_disconnected", "Streams closed by the server", labels=["reason"]
         )
-        for reason, number in list(self._dropped.items()):
+        for reason, number in list(self._disconnected.items()):
             family.add_metric([reason], number)
         yield family
 

@@ -31,7 +31,7 @@ def test_without_a_roster_every_person_has_an_entry_and_no_status(world, name):
         (None, "guest", "Guest"),
         ("v", None, "Vik"),
     ]
-    assert [(one["connections"], one["duration"], one["share"]) for one in answer["data"]] == [
+    assert [(one["connections"], one["duration"], one["attendance_ratio"]) for one in answer["data"]] == [
         (1, 3_000, 0.8333),
         (2, 3_600, 1.0),
         (1, 60, 0.0166),
@@ -54,7 +54,7 @@ def test_a_roster_is_separated_by_commas_or_repeated(world, name, expected):
         "people": 4, "expected": 4, "present": 1, "late": 1, "left_early": 1, "partial": 0, "absent": 1, "unexpected": 1,
     }  # fmt: skip
     late = next(one for one in answer["data"] if one["user_id"] == "v")
-    assert (late["late_by"], late["left_early_by"]) == (600, 0)
+    assert (late["late_by_seconds"], late["left_early_by_seconds"]) == (600, 0)
 
 
 def test_a_body_gives_the_same_list_and_names_of_absent_users(world, name):
@@ -71,7 +71,7 @@ def test_a_body_gives_the_same_list_and_names_of_absent_users(world, name):
 
 
 def test_the_schedule_and_the_thresholds_are_parameters(world, name):
-    asked = {"starts_at": world.t0 + 600, "ends_at": "2026-01-01T02:00:00+01:00", "threshold": 0.9}
+    asked = {"starts_at": world.t0 + 600, "ends_at": "2026-01-01T02:00:00+01:00", "min_attendance_ratio": 0.9}
     answer = post(world, name, {"expected": ["u", "v", "w"], **asked}).json()
     assert (answer["starts_at"], answer["ends_at"]) == (
         "2026-01-01T00:10:00.000Z",
@@ -93,9 +93,9 @@ def test_an_empty_roster_is_a_roster(world, name):
     [
         ({"expected": ""}, "is not allowed to be empty"),
         ({"expected": "a,,b"}, "is not allowed to be empty"),
-        ({"threshold": "1.5"}, "a number from 0 to 1"),
-        ({"threshold": "half"}, "a number from 0 to 1"),
-        ({"late_after": "-1"}, "greater than or equal to 0"),
+        ({"min_attendance_ratio": "1.5"}, "a number from 0 to 1"),
+        ({"min_attendance_ratio": "half"}, "a number from 0 to 1"),
+        ({"late_after_seconds": "-1"}, "greater than or equal to 0"),
         ({"starts_at": "soon"}, "starts_at"),
         ({"starts_at": "2026-01-01T01:00:00Z", "ends_at": "2026-01-01T01:00:00Z"}, "later than the start"),
         ({"starts_at": "2026-01-02T01:00:00Z"}, "before the end of the meeting"),
@@ -116,8 +116,8 @@ def test_an_invalid_parameter_is_refused_with_an_explanation(world, name, query,
         {"expected": [""]},
         {"expected": [{"user_name": "Uma"}]},
         {"expected": [], "threshhold": 1},
-        {"expected": [], "threshold": 2},
-        {"expected": [], "late_after": -1},
+        {"expected": [], "min_attendance_ratio": 2},
+        {"expected": [], "late_after_seconds": -1},
         {"expected": [], "starts_at": None},
         {"expected": ["u"] * 10_001},
     ],

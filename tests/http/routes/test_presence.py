@@ -114,7 +114,7 @@ def test_a_room_may_have_any_name(world, room):
     world.meeting(0, room=room)
     answer = world.get(f"/rooms/{quoted(room)}/presence")
     assert [one["room"] for one in answer["data"]] == [room]
-    assert world.get(f"/rooms/{quoted(room)}/at", time=world.t0)["total_count"] == 1
+    assert world.get(f"/rooms/{quoted(room)}/presence", at=world.t0)["total_count"] == 1
     assert world.get("/meetings", room=room)["total_count"] == 1
     assert set(world.get("/presence")) == {room}
 
@@ -122,7 +122,6 @@ def test_a_room_may_have_any_name(world, room):
 def test_an_empty_or_invalid_name_is_refused(world):
     assert world.refused("/rooms//presence")[0] == 404
     assert world.refused("/rooms/a%00b/presence")[0] == 400
-    assert world.refused("/rooms/a%00b/at")[0] == 400
 
 
 # At a moment.
@@ -138,11 +137,11 @@ def past(world):
 
 
 def at(world, **query):
-    return [one["participant_id"] for one in world.get("/rooms/blue/at", **query)["data"]]
+    return [one["participant_id"] for one in world.get("/rooms/blue/presence", **query)["data"]]
 
 
 def test_participants_at_a_moment_have_their_complete_stay(past):
-    assert past.get("/rooms/blue/at", time=past.t0 + 70) == {
+    assert past.get("/rooms/blue/presence", at=past.t0 + 70) == {
         "room": "blue",
         "total_count": 2,
         "data": [
@@ -165,22 +164,22 @@ def test_participants_at_a_moment_have_their_complete_stay(past):
                 "left_by": "reported",
             },
         ],
-        "time": "2026-01-01T00:01:10.000Z",
+        "at": "2026-01-01T00:01:10.000Z",
     }
 
 
 def test_a_stay_includes_its_join_and_excludes_its_leave(past):
     t0 = past.t0
-    assert at(past, time=t0) == ["a"]
-    assert at(past, time=t0 + 49.999) == ["a"]
-    assert at(past, time=t0 + 50) == ["a", "b"]
-    assert at(past, time=t0 + 99.999) == ["a", "b"]
-    assert at(past, time=t0 + 100) == ["b"]
-    assert at(past, time=t0 - 0.001) == []
+    assert at(past, at=t0) == ["a"]
+    assert at(past, at=t0 + 49.999) == ["a"]
+    assert at(past, at=t0 + 50) == ["a", "b"]
+    assert at(past, at=t0 + 99.999) == ["a", "b"]
+    assert at(past, at=t0 + 100) == ["b"]
+    assert at(past, at=t0 - 0.001) == []
 
 
 def test_an_ongoing_stay_has_no_leave_time(past):
-    last = past.get("/rooms/blue/at", time=past.t0 + 160)["data"][0]
+    last = past.get("/rooms/blue/presence", at=past.t0 + 160)["data"][0]
     assert (last["leave_time"], last["left_by"], last["duration"]) == (None, None, 60)
 
 
@@ -191,40 +190,47 @@ def test_a_moment_can_be_rfc_3339(past):
         "2026-01-01T00:01:10.500Z",
         str(past.t0 + 70.5),
     ):
-        assert at(past, time=text) == ["a", "b"], text
+        assert at(past, at=text) == ["a", "b"], text
     # A plus sign that was not encoded.
-    assert past.client.get("/rooms/blue/at?time=2026-01-01T02:01:10+02:00").json()["total_count"] == 2
+    assert past.client.get("/rooms/blue/presence?at=2026-01-01T02:01:10+02:00").json()["total_count"] == 2
 
 
-def test_the_default_and_the_future_mean_now(past):
-    assert past.get("/rooms/blue/at") == past.get("/rooms/blue/at", time=past.t0 + 200)
-    assert past.get("/rooms/blue/at", time=past.t0 + 9999)["time"] == "2026-01-01T00:03:20.000Z"
-    assert at(past, time="-1" + "0" * 14) == []
+def test_a_time_in_the_future_means_now(past):
+    assert past.get("/rooms/blue/presence", at=past.t0 + 9999)["at"] == "2026-01-01T00:03:20.000Z"
+    assert at(past, at="-1" + "0" * 14) == []
 
 
 def test_a_period_lists_everyone_who_was_in_the_room_for_some_of_it(past):
     t0 = past.t0
-    answer = past.get("/rooms/blue/at", **{"from": t0 + 100, "to": t0 + 141})
+    answer = past.get("/rooms/blue/presence", **{"from": t0 + 100, "to": t0 + 141})
     assert [one["participant_id"] for one in answer["data"]] == ["b", "c"]
     assert (answer["from"], answer["to"]) == ("2026-01-01T00:01:40.000Z", "2026-01-01T00:02:21.000Z")
     assert at(past, **{"from": t0 + 99.999, "to": t0 + 140}) == ["a", "b"]
     assert at(past, **{"from": t0}) == ["a", "b", "c"]
 
 
+def test_the_filters_of_daily_apply_to_the_past_too(past):
+    answer = past.get("/rooms/blue/presence", at=past.t0 + 70, userName="Ann")
+    assert ([one["participant_id"] for one in answer["data"]], answer["total_count"]) == (["a"], 1)
+    answer = past.get("/rooms/blue/presence", **{"from": past.t0, "limit": 1})
+    assert ([one["participant_id"] for one in answer["data"]], answer["total_count"]) == (["a"], 3)
+    assert past.get("/rooms/blue/presence", at=past.t0 + 70, userId="w")["data"] == []
+
+
 @pytest.mark.parametrize(
     ("query", "answer"),
     [
-        ({"time": "noon"}, '"time" is not a time'),
-        ({"time": "2026-01-01T00:00:00"}, '"time" has no time zone'),
-        ({"time": "nan"}, '"time" is not a time'),
-        ({"time": "1e999"}, '"time" is not a time'),
-        ({"time": ""}, '"time" is not a time'),
-        ({"time": "1", "from": "1"}, '"time" cannot be combined'),
+        ({"at": "noon"}, '"at" is not a time'),
+        ({"at": "2026-01-01T00:00:00"}, '"at" has no time zone'),
+        ({"at": "nan"}, '"at" is not a time'),
+        ({"at": "1e999"}, '"at" is not a time'),
+        ({"at": ""}, '"at" is not a time'),
+        ({"at": "1", "from": "1"}, '"at" cannot be combined'),
         ({"to": "1"}, '"from" is required'),
         ({"from": "2", "to": "2"}, '"to" must be later'),
     ],
 )
 def test_an_invalid_time_is_refused_with_an_explanation(world, query, answer):
-    status, word, info = world.refused("/rooms/blue/at", **query)
+    status, word, info = world.refused("/rooms/blue/presence", **query)
     assert (status, word) == (400, "invalid-request-error")
     assert info.startswith(answer)

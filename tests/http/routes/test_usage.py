@@ -37,32 +37,32 @@ def test_days_are_those_of_the_zone_and_empty_ones_are_there(busy):
 
 def test_a_day_on_which_clocks_are_set_has_its_length(world):
     answer = world.get("/usage", **{"from": "2026-03-28", "to": "2026-03-31", "timezone": "Europe/Berlin"})
-    assert [one["length"] for one in answer["data"]] == [24 * HOUR, 23 * HOUR, 24 * HOUR]
+    assert [one["duration"] for one in answer["data"]] == [24 * HOUR, 23 * HOUR, 24 * HOUR]
 
 
 def test_rooms_are_in_order_of_participant_time(busy):
-    answer = usage(busy, group="room")
+    answer = usage(busy, group_by="room")
     assert answer["total_count"] == 2
     assert answer["data"] == [
         {"room": "blue", "meetings": 1, "participant_seconds": 2 * HOUR, "max_participants": 2},
         {"room": "red", "meetings": 1, "participant_seconds": 900, "max_participants": 1},
     ]
     assert answer["totals"] == {"meetings": 2, "participant_seconds": 2 * HOUR + 900, "max_participants": 2}
-    assert usage(busy, group="room", room="red")["total_count"] == 1
+    assert usage(busy, group_by="room", room="red")["total_count"] == 1
 
 
 def test_usage_is_filtered_by_room(busy):
-    answer = usage(busy, group="total", room="red")
+    answer = usage(busy, group_by="total", room="red")
     assert [(one["meetings"], one["participant_seconds"]) for one in answer["data"]] == [(1, 900)]
     assert usage(busy, room="green")["totals"]["meetings"] == 0
 
 
 def test_usage_is_grouped_by_hour_and_month(busy):
-    hours = usage(busy, group="hour")["data"]
+    hours = usage(busy, group_by="hour")["data"]
     assert len(hours) == 24
     assert [one["participant_seconds"] for one in hours if one["meetings"]] == [900, HOUR]
-    (month,) = usage(busy, group="month")["data"]
-    assert (month["start"], month["length"], month["meetings"]) == (
+    (month,) = usage(busy, group_by="month")["data"]
+    assert (month["start"], month["duration"], month["meetings"]) == (
         "2026-01-01T00:00:00+00:00",
         31 * 24 * HOUR,
         2,
@@ -71,14 +71,14 @@ def test_usage_is_grouped_by_hour_and_month(busy):
 
 def test_a_bucket_counts_completely_wherever_the_query_starts(busy):
     t0 = busy.t0
-    (hour,) = busy.get("/usage", group="hour", **{"from": t0 + 8 * HOUR + 600, "to": t0 + 8 * HOUR + 601})[
+    (hour,) = busy.get("/usage", group_by="hour", **{"from": t0 + 8 * HOUR + 600, "to": t0 + 8 * HOUR + 601})[
         "data"
     ]
     assert (hour["start_time"], hour["participant_seconds"]) == (t0 + 8 * HOUR, 900)
-    (whole,) = busy.get("/usage", group="total", **{"from": t0 + 8 * HOUR + 600, "to": t0 + 9 * HOUR - 1})[
+    (whole,) = busy.get("/usage", group_by="total", **{"from": t0 + 8 * HOUR + 600, "to": t0 + 9 * HOUR - 1})[
         "data"
     ]
-    assert (whole["start_time"], whole["length"]) == (t0 + 8 * HOUR, HOUR)
+    assert (whole["start_time"], whole["duration"]) == (t0 + 8 * HOUR, HOUR)
 
 
 def test_an_ongoing_meeting_counts_until_now(world):
@@ -106,11 +106,13 @@ def test_the_peak_is_of_all_rooms_and_has_its_time(world):
     world.met(0, 100, "a", "b", room="red")
     world.met(50, 150, "c", room="blue")
     world.met(100, 160, "d", "e", room="red")
-    answer = crowd(world, group="day")
+    answer = crowd(world, group_by="day")
     (day,) = answer["data"]
-    assert (day["max_participants"], day["max_at"]) == (3, "2026-01-01T00:00:50.000Z")
-    assert answer["totals"] == {key: day[key] for key in ("max_participants", "max_at", "mean")}
-    assert crowd(world, group="day", room="blue")["data"][0]["max_participants"] == 1
+    assert (day["max_participants"], day["max_participants_at"]) == (3, "2026-01-01T00:00:50.000Z")
+    assert answer["totals"] == {
+        key: day[key] for key in ("max_participants", "max_participants_at", "avg_participants")
+    }
+    assert crowd(world, group_by="day", room="blue")["data"][0]["max_participants"] == 1
 
 
 def test_a_leave_at_the_moment_of_a_join_is_no_overlap(world):
@@ -125,7 +127,7 @@ def test_the_average_is_of_the_elapsed_time(world):
     world.meeting(0)
     world.now = 1_800
     hours = crowd(world)["data"]
-    assert [(one["mean"], one["max_at"]) for one in hours[:2]] == [
+    assert [(one["avg_participants"], one["max_participants_at"]) for one in hours[:2]] == [
         (1.0, "2026-01-01T00:00:00.000Z"),
         (0.0, None),
     ]
@@ -145,8 +147,8 @@ def test_the_average_is_of_the_elapsed_time(world):
         ({"to": "999999999999"}, "2000 to 2099"),
         ({"timezone": "Europe/Berln"}, "Europe/Berlin"),
         ({"timezone": "+02:07"}, "multiple of 15 minutes"),
-        ({"group": "week"}, "one of [day, hour, month, room, total]"),
-        ({"group": "hour", "from": "2001-01-01"}, "more than 10,000 hours"),
+        ({"group_by": "week"}, "one of [day, hour, month, room, total]"),
+        ({"group_by": "hour", "from": "2001-01-01"}, "more than 10,000 hours"),
         ({"room": ""}, "is not allowed to be empty"),
     ],
 )
@@ -156,7 +158,7 @@ def test_an_invalid_parameter_is_refused_with_an_explanation(world, query, sente
     status, word, info = world.refused("/usage", **asked)
     assert (status, word) == (400, "invalid-request-error")
     assert sentence in info
-    if query.get("group") is None:
+    if query.get("group_by") is None:
         assert world.refused("/concurrency", **asked) == (status, word, info)
 
 

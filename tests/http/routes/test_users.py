@@ -21,7 +21,7 @@ def test_two_devices_at_once_count_once(world):
     world.stay("other", 0, 200)
     world.meeting(0, 200, most=3)
     assert attended(world) == [
-        {"join_time": world.t0, "leave_time": world.t0 + 160, "duration": 110, "share": 0.55}
+        {"join_time": world.t0, "leave_time": world.t0 + 160, "duration": 110, "attendance_ratio": 0.55}
     ]
 
 
@@ -31,7 +31,7 @@ def test_time_is_rounded_once_and_down(world):
     world.stay("other", 0, 300)
     world.meeting(0, 300)
     (part,) = attended(world)
-    assert (part["duration"], part["share"]) == (101, 0.3366)
+    assert (part["duration"], part["attendance_ratio"]) == (101, 0.3366)
 
 
 def test_an_ongoing_stay_lasts_until_now_without_a_leave(world):
@@ -40,7 +40,7 @@ def test_an_ongoing_stay_lasts_until_now_without_a_leave(world):
     world.meeting(0)
     world.now = 100.5
     (part,) = attended(world)
-    assert (part["leave_time"], part["duration"], part["share"]) == (None, 60, 0.6019)
+    assert (part["leave_time"], part["duration"], part["attendance_ratio"]) == (None, 60, 0.6019)
 
 
 def test_a_stay_across_a_reset_is_clipped_to_each_meeting(world):
@@ -48,7 +48,7 @@ def test_a_stay_across_a_reset_is_clipped_to_each_meeting(world):
     world.stay("b", 100, 1_000)
     world.meeting(0, 1_600, most=2)
     world.meeting(1_600, 5_000, carried=(0, "a"))
-    assert [(one["duration"], one["share"]) for one in attended(world, order="asc")] == [
+    assert [(one["duration"], one["attendance_ratio"]) for one in attended(world, order="asc")] == [
         (1_600, 1.0),
         (3_400, 1.0),
     ]

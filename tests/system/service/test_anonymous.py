@@ -231,7 +231,7 @@ def test_times_at_the_ends_of_the_calendar_are_read_or_refused(both, at):
             asked = f"/meetings/{meeting['id']}/attendance"
             assert client.get(asked, params={name: at, "expected": "x"}).status_code in (200, 400)
             assert client.post(asked, json={"expected": ["x"], name: at}).status_code in (200, 400)
-        for name in ("time", "from", "to"):
-            assert client.get("/rooms/calendar/at", params={name: at}).status_code in (200, 400)
+        for name in ("at", "from", "to"):
+            assert client.get("/rooms/calendar/presence", params={name: at}).status_code in (200, 400)
         event = {"room": "r", "kind": "join", "participant_id": "a", "at": at}
         assert client.post("/events", json=event).status_code == 400

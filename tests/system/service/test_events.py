@@ -83,7 +83,7 @@ def test_a_batch_is_accepted_as_a_whole_or_not_at_all(client, room):
     reason = info(client.post("/events", json=[join(room, "a"), {**join(room, "b"), "kind": "jion"}]))
     assert reason == 'events[1]: "kind" must be one of [join, leave, end] [Received "jion"]'
     client.post("/events", json=join(f"{room}-other"), params={"wait": "true"})
-    assert client.get(f"/rooms/{room}/at", params={"time": NOW + 60}).json().get("participants", []) == []
+    assert client.get(f"/rooms/{room}/presence", params={"at": NOW + 60}).json().get("participants", []) == []
 
 
 @pytest.mark.parametrize("room", [rb"\ud800", rb"x\udc00", b"\xed\xa0\x80"])

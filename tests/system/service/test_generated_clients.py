@@ -98,14 +98,14 @@ def ingest(recorder, service, folder):
     now = int(time.time())
     send = recorder.send
     wait = {"wait": "true"}
-    send("takeEvents", status=400, json={"room": "blue"})
-    send("takeEvents", json=event("join", "c-1", now - 4_000, user_id="u-1", user_name="Ann"))
+    send("ingestEvents", status=400, json={"room": "blue"})
+    send("ingestEvents", json=event("join", "c-1", now - 4_000, user_id="u-1", user_name="Ann"))
     ended = [
         event("join", "c-2", now - 3_990),
         event("leave", "c-2", now - 3_000),
         event("leave", "c-1", now - 3_000),
     ]
-    send("takeEvents", params=wait, json=[*ended, event("leave", "x", now - 3_500)])
+    send("ingestEvents", params=wait, json=[*ended, event("leave", "x", now - 3_500)])
     mapping = folder / "mapping.json"
     mapping.write_text(json.dumps(MAPPING))
     added = headcount(
@@ -118,69 +118,69 @@ def ingest(recorder, service, folder):
             {"type": "in", "room": "green", "id": "g-1", "at": now - 100},
             {"type": "in"},
         ):
-            send("takeDelivery", client=source, kind=kind, token=token, json=body)
-        send("takeDelivery", status=404, client=source, kind=kind, token="none", json={})
+            send("ingestWebhook", client=source, kind=kind, token=token, json=body)
+        send("ingestWebhook", status=404, client=source, kind=kind, token="none", json={})
     # An earlier join corrects the first meeting.
     late = [event("join", "c-0", now - 4_050), event("leave", "c-0", now - 3_800)]
-    send("takeEvents", params=wait, json=late)
+    send("ingestEvents", params=wait, json=late)
     participants = [{"participant_id": "g-1"}, {"participant_id": "g-2", "user_id": "u-2", "user_name": "Bo"}]
-    send("takeSnapshot", params=wait, room="green", json={"at": now - 60, "participants": participants})
+    send("ingestSnapshot", params=wait, room="green", json={"at": now - 60, "participants": participants})
 
 
 def read_meetings(recorder):
     send = recorder.send
-    meetings = send("meetings")["data"]
+    meetings = send("listMeetings")["data"]
     assert len(meetings) == 2
-    send("meetings", params={"no_participants": "true", "order": "asc"})
-    send("meetings", status=400, params={"limit": "none"})
+    send("listMeetings", params={"no_participants": "true", "order": "asc"})
+    send("listMeetings", status=400, params={"limit": "none"})
     for meeting in meetings:
-        send("meeting", id=meeting["id"])
-        send("participants", id=meeting["id"])
-        send("attendance", id=meeting["id"])
-        send("attendance", id=meeting["id"], params={"expected": "u-1,u-9"})
+        send("getMeeting", id=meeting["id"])
+        send("listMeetingParticipants", id=meeting["id"])
+        send("getAttendance", id=meeting["id"])
+        send("getAttendance", id=meeting["id"], params={"expected": "u-1,u-9"})
     ended = meetings[-1]["id"]
     roster = {"expected": ["u-1", {"user_id": "u-9", "user_name": "Cy"}], "starts_at": "2020-01-01T00:00:00Z"}
-    send("attendance-of-roster", id=ended, json=roster)
-    explanation = send("explain", id=ended)
+    send("createAttendanceReport", id=ended, json=roster)
+    explanation = send("explainMeeting", id=ended)
     for part in ("start", "end", "steps", "corrections", "excluded_participants", "events", "previous_ids"):
         assert explanation[part], part
     assert explanation["corrections"][0]["event"]
-    send("explain", status=404, id="none")
-    send("user-meetings", user="u-1")
-    send("user-meetings", user="u-1", params={"no_participants": "true"})
+    send("explainMeeting", status=404, id="none")
+    send("listUserMeetings", user="u-1")
+    send("listUserMeetings", user="u-1", params={"no_participants": "true"})
     for group in ("day", "hour", "month", "room", "total"):
-        send("usage", params={"from": "2026-01-01", "group": group, "timezone": "Europe/Berlin"})
-    send("concurrency", params={"from": time.time() - 7_200})
-    send("concurrency", status=400)
+        send("getUsage", params={"from": "2026-01-01", "group_by": group, "timezone": "Europe/Berlin"})
+    send("getConcurrency", params={"from": time.time() - 7_200})
+    send("getConcurrency", status=400)
 
 
 def read_rooms(recorder):
     send = recorder.send
     now = time.time()
-    assert send("presence")["green"]
-    send("room-presence", room="green")
-    send("room-at", room="green", params={"time": now})
-    assert send("room-at", room="blue", params={"from": now - 7_200, "to": now})["data"]
+    assert send("getPresence")["green"]
+    send("getRoomPresence", room="green")
+    send("getRoomPresence", room="green", params={"at": now})
+    assert send("getRoomPresence", room="blue", params={"from": now - 7_200, "to": now})["data"]
     send("listQuarantinedRooms")
     recorder.stream(last_event_id="0")
 
 
 def manage_webhooks(recorder, uuid):
     send = recorder.send
-    send("webhooks")
-    send("webhook", uuid=uuid)
-    send("webhook", status=404, uuid="none")
-    send("changeWebhook", uuid=uuid, json={"eventTypes": ["meeting.started", "meeting.ended"]})
+    send("listWebhooks")
+    send("getWebhook", uuid=uuid)
+    send("getWebhook", status=404, uuid="none")
+    send("updateWebhook", uuid=uuid, json={"eventTypes": ["meeting.started", "meeting.ended"]})
     send("patchWebhook", uuid=uuid, json={"retryType": "circuit-breaker", "basicAuth": None})
     send("testWebhook", uuid=uuid)
     wait_for(lambda: any(message["attempts"] for message in messages(recorder, uuid)))
-    send("webhookMessages", uuid=uuid)
-    send("replayWebhook", uuid=uuid, json={"room": "blue", "from": 0})
+    send("listDeliveries", uuid=uuid)
+    send("resendDeliveries", uuid=uuid, json={"room": "blue", "from": 0})
     send("deleteWebhook", uuid=uuid)
 
 
 def messages(recorder, uuid):
-    return recorder.client.get(f"/webhooks/{uuid}/messages", timeout=30).json()["data"]
+    return recorder.client.get(f"/webhooks/{uuid}/deliveries", timeout=30).json()["data"]
 
 
 def wait_for(condition, timeout_s=60):
@@ -201,7 +201,7 @@ def test_a_generated_python_client_reads_every_answer(recorded, tmp_path):
     client = PythonClient(file, tmp_path)
     for operation_id, _, _, tag, response in answers:
         parsed = client.parse(tag, operation_id, response)
-        expected = response.text if operation_id == "stream" else response.json()
+        expected = response.text if operation_id == "streamEvents" else response.json()
         assert parsed is not None, operation_id
         assert with_instants(to_json(parsed)) == with_instants(expected), operation_id
 
@@ -210,7 +210,12 @@ def test_generated_typescript_types_fit_every_answer(recorded, tmp_path):
     _, file, answers = recorded
     types = TypeScriptTypes(file, tmp_path)
     literals = [
-        (path, method, response.status_code, response.text if operation_id == "stream" else response.json())
+        (
+            path,
+            method,
+            response.status_code,
+            response.text if operation_id == "streamEvents" else response.json(),
+        )
         for operation_id, path, method, _, response in answers
     ]
     assert types.check(literals) == ""

@@ -109,7 +109,9 @@ def test_participants_of_a_meeting_that_is_over_have_left_and_nobody_else(servic
     assert present(service) == everybody
     bbb.meetings = {"physics"}
     wait_until(lambda: present(service) == {"physics": {"carol"}})
-    stays = service.client().get("/rooms/maths/at", params={"from": int(time.time()) - 60}).json()["data"]
+    stays = (
+        service.client().get("/rooms/maths/presence", params={"from": int(time.time()) - 60}).json()["data"]
+    )
     assert [one["left_by"] for one in stays] == ["snapshot"] * 2
 
 

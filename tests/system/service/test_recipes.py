@@ -93,7 +93,7 @@ def test_a_mediasoup_application_reports_its_participants(node, tmp_path):
         assert 503 in answered
         assert answered.count(200) == 7
         (meeting,) = meetings(service, "standup")
-        stays = service.client().get("/rooms/standup/at", params={"from": meeting["start_time"]}).json()
+        stays = service.client().get("/rooms/standup/presence", params={"from": meeting["start_time"]}).json()
     finally:
         application.kill()
         proxy.close()

@@ -263,8 +263,8 @@ class SilentClient:
         self.socket.close()
 
 
-def test_a_client_that_does_not_read_is_dropped_and_no_other_is_affected(service, outbox):
-    slow = 'headcount_streams_disconnected_total{reason="slow"}'
+def test_a_client_that_does_not_read_is_disconnected_and_no_other_is_affected(service, outbox):
+    slow = 'headcount_streams_disconnected_total{reason="slow_consumer"}'
     open_, before = metric(service, "headcount_streams_open"), metric(service, slow)
     with closing(SilentClient(service)), closing(StreamReader(service)) as stream:
         wait_until(lambda: metric(service, "headcount_streams_open") == open_ + 2)
@@ -281,8 +281,8 @@ def test_a_revoked_key_ends_its_stream(service):
     with closing(StreamReader(service, key)) as stream:
         headcount("key", "revoke", "--database", service.database, key[3:11])
         (last,) = stream.read_to_end()
-        assert last["event"] == "dropped"
-        assert '"reason":"revoked"' in last["data"]
+        assert last["event"] == "disconnect"
+        assert '"reason":"key_revoked"' in last["data"]
 
 
 def test_the_service_stops_however_many_streams_are_open(tmp_path):
@@ -293,6 +293,6 @@ def test_the_service_stops_however_many_streams_are_open(tmp_path):
     service.stop()
     assert service.process.returncode == 0
     for stream in streams:
-        assert [last["event"] for last in stream.read_to_end()] == ["dropped"]
+        assert [last["event"] for last in stream.read_to_end()] == ["disconnect"]
     for client in (*streams, *silent):
         client.close()

@@ -23,7 +23,7 @@ def test_usage_is_the_same_before_and_after_its_rollup_and_after_a_restart(servi
         for who in range(2)
         for kind, at in (("join", 0), ("leave", 600))
     ]
-    asked = {"from": hour_ago - 86_400, "group": "total"}
+    asked = {"from": hour_ago - 86_400, "group_by": "total"}
     totals = {"meetings": 1, "participant_seconds": 1_200, "max_participants": 2}
     with service.client() as client:
         client.post("/events", json=visits, params={"wait": "true"}).raise_for_status()

@@ -37,7 +37,7 @@ def test_nothing_is_lost_when_the_service_is_killed_while_it_delivers(tmp_path):
         came = receiver.wait_for(MESSAGES, 60)
         with service.client() as client:
             (one,) = wait_until(lambda: client.get("/webhooks").json())
-            path = f"/webhooks/{one['uuid']}/messages"
+            path = f"/webhooks/{one['uuid']}/deliveries"
             wait_until(lambda: client.get(path, params={"state": "pending"}).json()["data"] == [])
             assert client.get(path, params={"state": "failed"}).json()["data"] == []
         service.stop()

@@ -80,7 +80,13 @@ def test_an_endpoint_is_shown_updated_and_deleted_as_in_dailys_api(client, recei
     assert len(receiver.came) == 3
     assert client.delete(f"/webhooks/{made['uuid']}").status_code == 200
     assert client.get("/webhooks").json() == []
-    for method, path in (("GET", ""), ("POST", ""), ("DELETE", ""), ("GET", "/messages"), ("POST", "/test")):
+    for method, path in (
+        ("GET", ""),
+        ("POST", ""),
+        ("DELETE", ""),
+        ("GET", "/deliveries"),
+        ("POST", "/test"),
+    ):
         content = b"{}" if method == "POST" else None
         assert client.request(method, f"/webhooks/{made['uuid']}{path}", content=content).status_code == 404
 
@@ -180,7 +186,7 @@ def test_both_secrets_sign_during_a_rotation(client, outbox, receiver):
 
 def test_the_log_shows_each_message_and_every_attempt(client, outbox, receiver):
     made = set_up(client, receiver, retryType="exponential")
-    path = f"/webhooks/{made['uuid']}/messages"
+    path = f"/webhooks/{made['uuid']}/deliveries"
     put(outbox, "log-1", "log-2", room="red")
     receiver.wait_for(2)
     receiver.behave = answers(503, b"not now")
@@ -191,9 +197,9 @@ def test_the_log_shows_each_message_and_every_attempt(client, outbox, receiver):
         ("log-3", "pending", "blue"), ("log-2", "delivered", "red"), ("log-1", "delivered", "red"),
     ]  # fmt: skip
     assert shown[0]["reason"] == "tried once: answered 503"
-    assert shown[0]["next_attempt"] > shown[0]["created"]
+    assert shown[0]["next_attempt_at"] > shown[0]["created_at"]
     (attempt,) = shown[0]["attempts"]
-    assert (attempt["status"], attempt["answer"], attempt["delivered"]) == (503, "", False)
+    assert (attempt["status"], attempt["response"], attempt["delivered"]) == (503, "", False)
     page = client.get(path, params={"limit": 1, "starting_after": "log-3"}).json()["data"]
     assert [one["id"] for one in page] == ["log-2"]
     waiting = client.get(path, params={"state": "pending"}).json()["data"]
@@ -205,22 +211,22 @@ def test_the_log_shows_each_message_and_every_attempt(client, outbox, receiver):
     assert shown["lastMomentPushed"] is not None
 
 
-def test_a_delivered_message_can_be_replayed(client, outbox, receiver):
+def test_a_delivered_message_can_be_resent(client, outbox, receiver):
     made = set_up(client, receiver)
-    path = f"/webhooks/{made['uuid']}/replay"
+    path = f"/webhooks/{made['uuid']}/resend"
     put(outbox, "again-1", room="a room of its own")
     put(outbox, "again-2")
     receiver.wait_for(2)
-    # A replay includes what was delivered only once that is recorded.
+    # Resending includes what was delivered only once that is recorded.
     wait_until(lambda: outbox.endpoints.find("default", made["uuid"]).position == outbox.messages.end())
-    assert client.post(path, json={"ids": ["again-1", "again-2"]}).json() == {"replayed": 2}
+    assert client.post(path, json={"ids": ["again-1", "again-2"]}).json() == {"resent": 2}
     receiver.wait(lambda came: len(came) == 4)
-    assert client.post(path, json={"room": "a room of its own"}).json() == {"replayed": 1}
+    assert client.post(path, json={"room": "a room of its own"}).json() == {"resent": 1}
     receiver.wait(lambda came: len(came) == 5)
     assert receiver.ids()[-1] == "again-1"
-    assert client.post(path, json={"failed": True}).json() == {"replayed": 0}
+    assert client.post(path, json={"failed": True}).json() == {"resent": 0}
     assert client.post(path, json={"from": "2000-01-01T00:00:00Z", "to": 1_000_000_000}).json() == {
-        "replayed": 0
+        "resent": 0
     }
     assert client.post(path, json={}).status_code == 400
     assert client.post(path, json={"from": "yesterday"}).status_code == 400

@@ -85,7 +85,7 @@ async def resend(view: View, fields: Mapping[str, str]) -> Response:
     row = await _find(view)
     selection = {"id": fields["id"]} if "id" in fields else {"failed": True}
     try:
-        await view.context.webhook_endpoints.replay(row, selection)
+        await view.context.webhook_endpoints.resend(row, selection)
     except BadInput as error:
         return await _render(view, row, error=str(error))
     return _redirect(view, row, "replayed")

@@ -183,8 +183,8 @@ def _api_query(view: View) -> str:
     """The query of the API request that returns the same meetings."""
     meeting_filter = filter_of(view.query, view)
     times_ms = {
-        "overlaps_start": meeting_filter.runs_from,
-        "overlaps_end": meeting_filter.runs_before,
+        "from": meeting_filter.runs_from,
+        "to": meeting_filter.runs_before,
         "min_duration": meeting_filter.min_duration,
     }
     parameters = {

@@ -60,22 +60,25 @@ STARTS_AT: Final = Param(
 ENDS_AT: Final = Param(
     "ends_at", params.TIMESTAMP, "Scheduled end, in the same form. Default: the meeting's end.", None
 )
-THRESHOLD: Final = Param(
-    "threshold",
+MIN_RATIO: Final = Param(
+    "min_attendance_ratio",
     params.RATIO,
-    "Minimum part of the scheduled time, from 0 to 1, that is not `partial`.",
+    "Minimum part of the scheduled time, from 0 to 1. A person who attends less is `partial`.",
     Fraction(1, 2),
 )
 LATE_AFTER: Final = Param(
-    "late_after", params.NON_NEGATIVE, "Seconds after the start from which a person is `late`.", 300
-)
-EARLY_BEFORE: Final = Param(
-    "early_before",
+    "late_after_seconds",
     params.NON_NEGATIVE,
-    "Seconds before the end from which a person has `left_early`.",
+    "A person who joins more than this many seconds after the scheduled start is `late`.",
     300,
 )
-_ROSTER_PARAMS: Final = (EXPECTED, STARTS_AT, ENDS_AT, THRESHOLD, LATE_AFTER, EARLY_BEFORE)
+LEFT_EARLY_BEFORE: Final = Param(
+    "left_early_before_seconds",
+    params.NON_NEGATIVE,
+    "A person who leaves more than this many seconds before the scheduled end has `left_early`.",
+    300,
+)
+_ROSTER_PARAMS: Final = (EXPECTED, STARTS_AT, ENDS_AT, MIN_RATIO, LATE_AFTER, LEFT_EARLY_BEFORE)
 
 
 class AttendanceEntry(Schema, omit_defaults=True):
@@ -90,16 +93,16 @@ class AttendanceEntry(Schema, omit_defaults=True):
         UnixSeconds | None, doc("Time of the last leave, in unix seconds; `null` before it.")
     ]
     duration: Duration
-    share: Annotated[Ratio, doc("Part of the meeting's duration.")]
+    attendance_ratio: Annotated[Ratio, doc("Part of the meeting's duration.")]
     status: Annotated[str | UnsetType, choice(Status, "Attendance status.")] = UNSET
     scheduled_duration: Annotated[
         Count | UnsetType, doc("Duration within the scheduled time, in seconds.")
     ] = UNSET
-    scheduled_share: Annotated[Ratio | UnsetType, doc("Part of the scheduled time.")] = UNSET
-    late_by: Annotated[
+    scheduled_attendance_ratio: Annotated[Ratio | UnsetType, doc("Part of the scheduled time.")] = UNSET
+    late_by_seconds: Annotated[
         Count | UnsetType | None, doc("Seconds after the scheduled start if late, else 0.")
     ] = UNSET
-    left_early_by: Annotated[
+    left_early_by_seconds: Annotated[
         Count | UnsetType | None, doc("Seconds before the scheduled end if early, else 0.")
     ] = UNSET
 
@@ -142,13 +145,15 @@ class Roster(Schema):
     ]
     starts_at: Annotated[Timestamp | UnsetType, doc(STARTS_AT.description)] = UNSET
     ends_at: Annotated[Timestamp | UnsetType, doc(ENDS_AT.description)] = UNSET
-    threshold: Annotated[
-        int | float | UnsetType, doc(THRESHOLD.description + " Default: 0.5.", minimum=0, maximum=1)
+    min_attendance_ratio: Annotated[
+        int | float | UnsetType, doc(MIN_RATIO.description + " Default: 0.5.", minimum=0, maximum=1)
     ] = UNSET
-    late_after: Annotated[int | UnsetType, doc(LATE_AFTER.description + " Default: 300.", minimum=0)] = UNSET
-    early_before: Annotated[int | UnsetType, doc(EARLY_BEFORE.description + " Default: 300.", minimum=0)] = (
-        UNSET
-    )
+    late_after_seconds: Annotated[
+        int | UnsetType, doc(LATE_AFTER.description + " Default: 300.", minimum=0)
+    ] = UNSET
+    left_early_before_seconds: Annotated[
+        int | UnsetType, doc(LEFT_EARLY_BEFORE.description + " Default: 300.", minimum=0)
+    ] = UNSET
 
 
 _ROSTER: Final = msgspec.json.Decoder(Roster)
@@ -161,31 +166,31 @@ class RosterQuery:
     expected: dict[str, str | None] | None
     starts: Ms | None
     ends: Ms | None
-    threshold: Fraction
-    late_after: Ms
-    early_before: Ms
+    min_ratio: Fraction
+    late_after_ms: Ms
+    left_early_before_ms: Ms
 
 
 @operation(
-    "GET", "/meetings/{id}/attendance", "attendance", "Get the attendance list of a meeting", AttendanceList,
-    tag="reading", params=(MEETING_ID, *_ROSTER_PARAMS), errors=(404,), headers=REPLACED,
+    "GET", "/meetings/{id}/attendance", "getAttendance", "Get the attendance list of a meeting", AttendanceList,
+    tag="Meetings", params=(MEETING_ID, *_ROSTER_PARAMS), errors=(404,), headers=REPLACED,
 )  # fmt: skip
 def get_attendance(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Return an entry for each person: a user, or a connection whose user is unknown.
+    """Returns an entry for each person: a user, or a connection whose user is unknown.
 
-    With `expected`, entries have a status, and expected users who never joined have an entry, too. Headcount extension.
+    With `expected`, entries have a status, and expected users who never joined have an entry, too.
     """
     return _attendance(context, domain, request, query_of_url(request.query_params))
 
 
 @operation(
-    "POST", "/meetings/{id}/attendance", "attendance-of-roster", "Compare a meeting with a roster", AttendanceList,
-    tag="reading", params=(MEETING_ID,), body=Roster, errors=(404, 408, 413, 415), headers=REPLACED,
+    "POST", "/meetings/{id}/attendance", "createAttendanceReport", "Compare a meeting with a roster", AttendanceList,
+    tag="Meetings", params=(MEETING_ID,), body=Roster, errors=(404, 408, 413, 415), headers=REPLACED,
 )  # fmt: skip
 def compare_attendance(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Return the attendance list for a roster in the body: for long rosters, and for names of expected users.
+    """Returns the attendance list for a roster in the body: for long rosters, and for names of expected users.
 
-    The scope `read` is enough. Headcount extension.
+    The scope `read` is sufficient.
     """
     return _attendance(context, domain, request, query_of_body(request.state.body))
 
@@ -200,9 +205,9 @@ def query_of_url(query: QueryParams) -> RosterQuery:
         dict.fromkeys(user_ids) if user_ids else None,
         STARTS_AT.get(query),
         ENDS_AT.get(query),
-        THRESHOLD.get(query),
+        MIN_RATIO.get(query),
         LATE_AFTER.get(query) * 1_000,
-        EARLY_BEFORE.get(query) * 1_000,
+        LEFT_EARLY_BEFORE.get(query) * 1_000,
     )
 
 
@@ -211,9 +216,9 @@ def query_of_body(body: bytes) -> RosterQuery:
     try:
         roster = _ROSTER.decode(body)
     except msgspec.ValidationError as error:
-        raise invalid(f"the body is not as expected: {error}") from error
+        raise invalid(f"invalid body: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise not_json(f"the body is no JSON: {error}") from error
+        raise not_json(f"the body is not JSON: {error}") from error
     if len(roster.expected) > _MAX_EXPECTED:
         raise invalid(
             f'"expected" may name {_MAX_EXPECTED:,} people at most [Received {len(roster.expected):,}]'
@@ -275,7 +280,9 @@ def _schedule(query: RosterQuery, row: MeetingRow, now: Ms) -> Schedule:
         raise invalid(f'"ends_at" must be later than the start, {rfc3339(starts)} [Received {rfc3339(ends)}]')
     if query.ends is None and ends < starts and row.end is not None:
         raise invalid(f'"starts_at" must be before the end of the meeting, {rfc3339(ends)}; or add "ends_at"')
-    return schedule_of(starts, ends, row.end, now, query.threshold, query.late_after, query.early_before)
+    return schedule_of(
+        starts, ends, row.end, now, query.min_ratio, query.late_after_ms, query.left_early_before_ms
+    )
 
 
 def _totals(attendees: Sequence[Attendee], people: int, expected: int) -> AttendanceTotals:
@@ -306,9 +313,9 @@ def _entry_with_status(
     entry.user_name = attendee.user_name
     entry.status = attendee.status.value
     entry.scheduled_duration = serializer.rounded(attendee.attended_ms)
-    entry.scheduled_share = ratio(attendee.attended_ms, schedule.length_ms)
-    entry.late_by = None if attendee.late_by_ms is None else serializer.rounded(attendee.late_by_ms)
-    entry.left_early_by = (
+    entry.scheduled_attendance_ratio = ratio(attendee.attended_ms, schedule.length_ms)
+    entry.late_by_seconds = None if attendee.late_by_ms is None else serializer.rounded(attendee.late_by_ms)
+    entry.left_early_by_seconds = (
         None if attendee.left_early_by_ms is None else serializer.rounded(attendee.left_early_by_ms)
     )
     return entry

@@ -72,7 +72,7 @@ class Ingest:
 
 
 class EventsApp:
-    """Ingest events: one, an array, or one per line (NDJSON, with the content type `application/x-ndjson`).
+    """Ingests events: one, an array, or one per line (NDJSON, with the content type `application/x-ndjson`).
 
     Either all events of a request are accepted, or none.
     """
@@ -145,7 +145,7 @@ class EventsApp:
 
 
 POST_EVENTS: Final = operation(
-    "POST", "/events", "takeEvents", "Ingest events", IngestResult,
+    "POST", "/events", "ingestEvents", "Ingest events", IngestResult,
     tag="Events", params=(WAIT,), errors=(408, 413, 415),
     body=Body(
         EventBody | list[EventBody],
@@ -163,11 +163,11 @@ IngestHandler = Callable[[Ingest, Request], Awaitable[bytes]]
 
 
 @operation(
-    "POST", "/rooms/{room:name}/snapshot", "takeSnapshot", "Send a room snapshot", IngestResult,
+    "POST", "/rooms/{room:name}/snapshot", "ingestSnapshot", "Send a room snapshot", IngestResult,
     tag="Events", params=(ROOM, WAIT), body=SnapshotBody, errors=(408, 413, 415),
 )  # fmt: skip
 async def ingest_snapshot(ingest: Ingest, request: Request) -> bytes:
-    """Send the list of participants who are in a room. Missing joins and leaves are inferred (rule 3a)."""
+    """Sends the list of participants who are in a room. Missing joins and leaves are inferred (rule 3a)."""
     headers, limits = dict(request.scope["headers"]), ingest.limits
     body = await read_body(headers, request.receive, limits.body_bytes, limits.request_timeout_s)
     reader = EventReader(domain_of(request), ingest.wall_time(), ingest.now(), ingest.limits)

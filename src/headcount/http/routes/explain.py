@@ -134,13 +134,13 @@ class Explanation(Meeting):
 
 
 @operation(
-    "GET", "/meetings/{id}/explain", "explain", "Explain a meeting", Explanation,
-    tag="reading", params=(MEETING_ID,), errors=(404,), headers=REPLACED,
+    "GET", "/meetings/{id}/explain", "explainMeeting", "Explain a meeting", Explanation,
+    tag="Meetings", params=(MEETING_ID,), errors=(404,), headers=REPLACED,
 )  # fmt: skip
 def explain_meeting(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Return why the meeting started and ended, with the rule of each step and the events behind it.
+    """Returns why the meeting started and ended, with the rule of each step and the events behind it.
 
-    Stays that are too short, ignored events and corrections are steps, too. Headcount extension.
+    Stays that are too short, ignored events and corrections are steps, too.
     """
     row, headers = find_meeting(context, domain, request)
     return encode(_explanation(context, row)), headers

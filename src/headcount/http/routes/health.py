@@ -16,12 +16,12 @@ _MAX_ROOMS: Final = 1_000
 
 
 @operation(
-    "GET", "/health/rooms", "listQuarantinedRooms", "List quarantined rooms", QuarantinedRooms, tag="reading"
+    "GET", "/health/rooms", "listQuarantinedRooms", "List quarantined rooms", QuarantinedRooms, tag="Health"
 )
 def list_quarantined_rooms(context: QueryContext, domain: str, _: Request) -> Answer:
-    """Return the rooms whose events could not be processed, at most 1,000.
+    """Returns the rooms whose events could not be processed, at most 1,000.
 
-    Their events are stored, and other rooms are not affected. Headcount tries again at `retry_at`. Headcount extension.
+    Their events are stored, and other rooms are not affected. Headcount tries again at `retry_at`.
     """
     rows = context.meetings.quarantined_rooms(domain, _MAX_ROOMS)
     rooms = [

@@ -100,7 +100,7 @@ class InboundHandler:
         return [Route(path, self.handle, methods=["POST"], name="inbound") for path in paths]
 
     async def handle(self, request: Request) -> Response:
-        """Ingest a webhook of a video server.
+        """Ingests a webhook of a video server.
 
         The URL is the address of a source, as `headcount source add` prints it. It needs no key: requests are
         authenticated in the vendor's way. The body has the vendor's form. A vendor's validation of the URL is answered
@@ -228,7 +228,7 @@ class InboundHandler:
 
 
 INGEST: Final = operation(
-    "POST", "/ingest/{kind}/{token}", "takeDelivery", "Ingest a webhook of a video server", InboundResult,
+    "POST", "/ingest/{kind}/{token}", "ingestWebhook", "Ingest a webhook of a video server", InboundResult,
     tag="Events", errors=(404, 408, 413), security=(),
     params=(PathParam("kind", "The vendor, like `livekit`."), PathParam("token", "The token of the source.")),
     body=Body(Any),

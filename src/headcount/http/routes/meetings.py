@@ -67,17 +67,17 @@ MIN_PARTICIPANTS: Final = Param(
 MIN_DURATION: Final = Param(
     "min_duration", params.NON_NEGATIVE, "Minimum `duration`, in seconds. Headcount extension.", None
 )
-OVERLAPS_START: Final = Param(
-    "overlaps_start",
-    params.INTEGER,
-    "Only meetings that were ongoing after this unix second. With `overlaps_end`: the meetings that overlap"
-    " a window. Headcount extension.",
+FROM: Final = Param(
+    "from",
+    params.TIMESTAMP,
+    "Only meetings that took place at this time or later, even if they started before: unix seconds or RFC 3339."
+    " With `to`: the meetings that overlap a period. Headcount extension.",
     None,
 )
-OVERLAPS_END: Final = Param(
-    "overlaps_end",
-    params.INTEGER,
-    "Only meetings that had started before this unix second. Headcount extension.",
+TO: Final = Param(
+    "to",
+    params.TIMESTAMP,
+    "Only meetings that had started before this time: unix seconds or RFC 3339. Headcount extension.",
     None,
 )
 ORDER: Final = Param("order", params.ORDER, "`asc` lists the oldest first. Headcount extension.", "desc")
@@ -106,15 +106,24 @@ _MEETING_FILTERS: Final[tuple[Param[Any, Any], ...]] = (
     USER_ID,
     MIN_PARTICIPANTS,
     MIN_DURATION,
-    OVERLAPS_START,
-    OVERLAPS_END,
+    FROM,
+    TO,
     ORDER,
 )
 
 
-@operation("GET", "/meetings", "meetings", "List meetings", Meetings, tag="reading", params=_MEETING_FILTERS)
+@operation(
+    "GET",
+    "/meetings",
+    "listMeetings",
+    "List meetings",
+    Meetings,
+    tag="Meetings",
+    params=_MEETING_FILTERS,
+    daily=True,
+)
 def list_meetings(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Return a page of the meetings that match the filters, newest first. `total_count` is the number of all of them."""
+    """Returns a page of the meetings that match the filters, newest first. `total_count` is the number of all of them."""
     query = request.query_params
     serializer = context.serializer()
     filters = _filter(query, serializer)
@@ -140,21 +149,21 @@ def list_meetings(context: QueryContext, domain: str, request: Request) -> Answe
 
 
 @operation(
-    "GET", "/meetings/{id}", "meeting", "Get a meeting", Meeting,
-    tag="reading", params=(MEETING_ID,), errors=(404,), headers=REPLACED,
+    "GET", "/meetings/{id}", "getMeeting", "Get a meeting", Meeting,
+    tag="Meetings", daily=True, params=(MEETING_ID,), errors=(404,), headers=REPLACED,
 )  # fmt: skip
 def get_meeting(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Return a meeting without its participants."""
+    """Returns a meeting without its participants."""
     row, headers = find_meeting(context, domain, request)
     return encode(context.serializer().meeting(row)), headers
 
 
 @operation(
-    "GET", "/meetings/{id}/participants", "participants", "List the participants of a meeting", Participants,
-    tag="reading", params=(MEETING_ID, LIMIT, JOINED_AFTER, JOINED_BEFORE), errors=(404,), headers=REPLACED,
+    "GET", "/meetings/{id}/participants", "listMeetingParticipants", "List the participants of a meeting", Participants,
+    tag="Meetings", daily=True, params=(MEETING_ID, LIMIT, JOINED_AFTER, JOINED_BEFORE), errors=(404,), headers=REPLACED,
 )  # fmt: skip
 def list_participants(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Return a page of the participants, by `join_time`. The answer is 404 when there are no more."""
+    """Returns a page of the participants, by `join_time`. The answer is 404 when there are no more."""
     query = request.query_params
     after, before = JOINED_AFTER.get(query), JOINED_BEFORE.get(query)
     limit = LIMIT.get(query)
@@ -171,14 +180,14 @@ def list_participants(context: QueryContext, domain: str, request: Request) -> A
 
 
 @operation(
-    "GET", "/users/{user:name}/meetings", "user-meetings", "List the meetings of a user", UserMeetings,
-    tag="reading", params=(USER, *(param for param in _MEETING_FILTERS if param is not USER_ID)),
+    "GET", "/users/{user:name}/meetings", "listUserMeetings", "List the meetings of a user", UserMeetings,
+    tag="Meetings", params=(USER, *(param for param in _MEETING_FILTERS if param is not USER_ID)),
 )  # fmt: skip
 def list_user_meetings(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Return a page of the meetings that a user took part in.
+    """Returns a page of the meetings that a user took part in.
 
     Each meeting has the user's part in `attended`: their first join, last leave and total time, over all their
-    connections. Headcount extension.
+    connections.
     """
     query = request.query_params
     serializer = context.serializer()
@@ -237,7 +246,6 @@ def _filter(query: Query, serializer: Serializer) -> MeetingFilter:
     first_ms = serializer.first_ms
     started, before = TIMEFRAME_START.get(query), TIMEFRAME_END.get(query)
     min_duration = MIN_DURATION.get(query)
-    overlaps_start, overlaps_end = OVERLAPS_START.get(query), OVERLAPS_END.get(query)
     return MeetingFilter(
         room=ROOM.get(query),
         starts_from=None if started is None else first_ms(started),
@@ -246,8 +254,8 @@ def _filter(query: Query, serializer: Serializer) -> MeetingFilter:
         user_id=USER_ID.get(query),
         min_participants=MIN_PARTICIPANTS.get(query),
         min_duration=None if min_duration is None else first_ms(min_duration),
-        runs_from=None if overlaps_start is None else overlaps_start * 1_000,
-        runs_before=None if overlaps_end is None else overlaps_end * 1_000,
+        runs_from=FROM.get(query),
+        runs_before=TO.get(query),
     )
 
 

@@ -25,7 +25,7 @@ from headcount.http.operations import Body, operation, routes_of
 from headcount.http.params import HeaderParam, Param
 from headcount.kernel.rules import NEVER
 from headcount.outbound import sse
-from headcount.outbound.broadcast import PAGE, SLOW, Broadcaster, Listener
+from headcount.outbound.broadcast import KEY_REVOKED, PAGE, SHUTDOWN, SLOW_CONSUMER, Broadcaster, Listener
 from headcount.outbound.payloads import encode
 from headcount.store.database import in_thread
 from headcount.store.outbox import Message, MessageType
@@ -39,9 +39,9 @@ _BACKLOG_PAGE_TIMEOUT_S: Final = 15.0
 """Time for a client to read a page of the backlog."""
 _STORE_TIMEOUT_S: Final = 30.0
 _END_REASONS: Final = {
-    "slow": "the client reads more slowly than events arrive: reconnect with the last id",
-    "revoked": "the API key was revoked",
-    "stopping": "the service is stopping: reconnect with the last id",
+    SLOW_CONSUMER: "the client reads more slowly than events arrive: reconnect with the last id",
+    KEY_REVOKED: "the API key was revoked",
+    SHUTDOWN: "the service is stopping: reconnect with the last id",
 }
 
 
@@ -81,14 +81,14 @@ class Streaming:
 
 
 @operation(
-    "GET", "/stream", "stream", "Stream events", Body({"type": "string"}, "text/event-stream", _EXAMPLE),
-    tag="reading", params=(ROOM, TYPES, LAST_EVENT_ID, _LAST_EVENT_ID_HEADER), security=("key", "token"),
+    "GET", "/stream", "streamEvents", "Stream events", Body({"type": "string"}, "text/event-stream", _EXAMPLE),
+    tag="Events", params=(ROOM, TYPES, LAST_EVENT_ID, _LAST_EVENT_ID_HEADER), security=("key", "token"),
 )  # fmt: skip
 async def stream(streaming: Streaming, request: Request) -> Response:
-    """Return Server-Sent Events: the messages that webhooks get, with the same bodies.
+    """Returns Server-Sent Events: the messages that webhooks get, with the same bodies.
 
     `id` is the position in the stream, `event` the type, `data` the body. A comment is sent every 15 seconds. The event
-    `dropped` has the reason why a stream ends, `gap` means that events were missed. Headcount extension.
+    `disconnect` has the reason why a stream ends, `gap` means that events were missed.
     """
     broadcaster = streaming.broadcaster
     token = _token(request)
@@ -145,7 +145,7 @@ class MessageStream(sse.EventStream):
         await self._write_live(write)
         reason = self.listener.end_reason
         if reason in _END_REASONS:
-            await write(_notice("dropped", reason, _END_REASONS[reason]))
+            await write(_notice("disconnect", reason, _END_REASONS[reason]))
 
     def _preamble(self) -> bytes:
         """Return an id without an event, so that a client that reconnects before the first event misses nothing."""
@@ -163,7 +163,7 @@ class MessageStream(sse.EventStream):
             listener.position = position
             await self._write_stored(write, position, self.broadcaster.go_live(listener))
         except TimeoutError:
-            listener.end(SLOW)
+            listener.end(SLOW_CONSUMER)
 
     async def _write_stored(self, write: sse.Write, position: int, until: int | None) -> int:
         """Write the stored messages after a position, and up to `until`; return the last position."""

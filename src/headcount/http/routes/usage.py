@@ -42,8 +42,8 @@ TO: Final = Param(
     "End, in the same form; a day is exclusive. Default: now. The bucket that contains it counts completely.",
     None,
 )
-USAGE_GROUP: Final = Param("group", one_of(*_USAGE_GROUPS), "The size of a bucket.", "day")
-CONCURRENCY_GROUP: Final = Param("group", one_of(*_CONCURRENCY_GROUPS), "The size of a bucket.", "hour")
+GROUP_BY_USAGE: Final = Param("group_by", one_of(*_USAGE_GROUPS), "The size of a bucket.", "day")
+GROUP_BY_CONCURRENCY: Final = Param("group_by", one_of(*_CONCURRENCY_GROUPS), "The size of a bucket.", "hour")
 TIMEZONE: Final = Param(
     "timezone",
     params.ZONE,
@@ -53,7 +53,7 @@ TIMEZONE: Final = Param(
 ROOM: Final = Param("room", params.TEXT, "Only the room with this name.", None)
 
 BucketStart = Annotated[DateTime, doc("Start of the bucket, in the time zone, with its offset.")]
-Length = Annotated[int, doc("Length of the bucket, in seconds.", minimum=1)]
+BucketDuration = Annotated[int, doc("Duration of the bucket, in seconds.", minimum=1)]
 StartedMeetings = Annotated[Count, doc("Number of meetings that started.")]
 ParticipantSeconds = Annotated[Count, doc("Total time of all participants, in seconds, rounded down once.")]
 PeakParticipants = Annotated[Count, doc("Peak number of concurrent participants.")]
@@ -81,7 +81,7 @@ class UsageBucket(Schema):
 
     start: BucketStart
     start_time: UnixSeconds
-    length: Length
+    duration: BucketDuration
     meetings: StartedMeetings
     participant_seconds: ParticipantSeconds
     max_participants: PeakParticipants
@@ -98,7 +98,7 @@ class RoomUsage(Schema):
 
 class _Heading(Schema, rename={"from_": "from"}):
     timezone: ZoneName
-    group: str
+    group_by: str
     from_: Start
     to: End
 
@@ -124,18 +124,18 @@ class ConcurrencyBucket(Schema):
 
     start: BucketStart
     start_time: UnixSeconds
-    length: Length
+    duration: BucketDuration
     max_participants: PeakParticipants
-    max_at: PeakTime
-    mean: AverageParticipants
+    max_participants_at: PeakTime
+    avg_participants: AverageParticipants
 
 
 class ConcurrencyTotals(Schema):
     """Concurrent participants in the whole time."""
 
     max_participants: PeakParticipants
-    max_at: PeakTime
-    mean: AverageParticipants
+    max_participants_at: PeakTime
+    avg_participants: AverageParticipants
 
 
 class Concurrency(_Heading):
@@ -172,16 +172,13 @@ class _Window:
 
 
 @operation(
-    "GET", "/usage", "usage", "Get usage", Usage, UsageByRoom,
-    tag="reading", params=(FROM, TO, USAGE_GROUP, TIMEZONE, ROOM),
+    "GET", "/usage", "getUsage", "Get usage", Usage, UsageByRoom,
+    tag="Usage", params=(FROM, TO, GROUP_BY_USAGE, TIMEZONE, ROOM),
 )  # fmt: skip
 def get_usage(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Return started meetings, participant time and peak participants, by hour, day or month of a time zone, or by room.
-
-    Headcount extension.
-    """
+    """Returns started meetings, participant time and peak participants, by hour, day or month of a time zone, or by room."""
     query = request.query_params
-    now, group = context.now(), USAGE_GROUP.get(query)
+    now, group = context.now(), GROUP_BY_USAGE.get(query)
     room = ROOM.get(query)
     window = _window(query, group, now)
     first, end = window.first_quarter, window.end_quarter
@@ -197,16 +194,13 @@ def get_usage(context: QueryContext, domain: str, request: Request) -> Answer:
 
 
 @operation(
-    "GET", "/concurrency", "concurrency", "Get concurrent participants", Concurrency,
-    tag="reading", params=(FROM, TO, CONCURRENCY_GROUP, TIMEZONE, ROOM),
+    "GET", "/concurrency", "getConcurrency", "Get concurrency", Concurrency,
+    tag="Usage", params=(FROM, TO, GROUP_BY_CONCURRENCY, TIMEZONE, ROOM),
 )  # fmt: skip
 def get_concurrency(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Return the peak number of participants, its time, and the average, by hour or day of a time zone.
-
-    Headcount extension.
-    """
+    """Returns the peak number of participants, its time, and the average, by hour or day of a time zone."""
     query = request.query_params
-    now, group = context.now(), CONCURRENCY_GROUP.get(query)
+    now, group = context.now(), GROUP_BY_CONCURRENCY.get(query)
     window = _window(query, group, now)
     room = ROOM.get(query)
     quarters = context.usage.by_quarter(domain, room, window.first_quarter, window.end_quarter, now)

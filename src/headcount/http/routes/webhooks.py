@@ -45,7 +45,7 @@ WEBHOOK: Final = PathParam("uuid", "The id of a webhook.")
 STATE: Final = Param(
     "state",
     one_of(*DeliveryState),
-    "Only messages that were `delivered`, that are `waiting` for an attempt, or that are `parked`: failed.",
+    "Only messages in this state: `delivered`, `pending`, or `failed`.",
     None,
 )
 STARTING_AFTER: Final = Param(
@@ -116,43 +116,43 @@ class WebhookTest(Schema):
     """The result of a ping."""
 
     delivered: Annotated[bool, doc("Whether the endpoint answered 200.")]
-    status: Annotated[int | None, doc("The HTTP status; `null` without an answer.")]
+    status: Annotated[int | None, doc("The HTTP status; `null` without a response.")]
     latency_ms: Count
-    answer: Annotated[str, doc("The first kilobyte of the answer.")]
-    error: Annotated[str | None, doc("Why there was no answer.")]
+    response: Annotated[str, doc("The first kilobyte of the response body.")]
+    error: Annotated[str | None, doc("Why there was no response.")]
 
 
 class WebhookAttempt(Schema):
     """An attempt to deliver a message."""
 
-    time: DateTime
+    at: DateTime
     delivered: Annotated[bool, doc("Whether the endpoint answered 200.")]
-    status: Annotated[int | None, doc("The HTTP status; `null` without an answer.")]
+    status: Annotated[int | None, doc("The HTTP status; `null` without a response.")]
     latency_ms: Count
-    answer: Annotated[str, doc("The first kilobyte of the answer.")]
-    error: Annotated[str | None, doc("Why there was no answer.")]
+    response: Annotated[str, doc("The first kilobyte of the response body.")]
+    error: Annotated[str | None, doc("Why there was no response.")]
 
 
-class WebhookMessage(Schema):
-    """A message to a webhook, with all attempts."""
+class MessageDelivery(Schema):
+    """The delivery of a message to a webhook, with all attempts."""
 
     id: str
     type: str
     room: str
-    created: DateTime
+    created_at: DateTime
     state: Annotated[str, choice(DeliveryState, "Whether the message was delivered, waits, or failed.")]
-    next_attempt: DateTime | None
+    next_attempt_at: DateTime | None
     reason: str | None
     attempts: list[WebhookAttempt]
 
 
-class WebhookMessages(Schema):
-    """A page of messages, newest first."""
+class Deliveries(Schema):
+    """A page of deliveries, newest first."""
 
-    data: list[WebhookMessage]
+    data: list[MessageDelivery]
 
 
-class Replay(Schema, rename={"from_": "from"}):
+class Resend(Schema, rename={"from_": "from"}):
     """Which messages to send again. Conditions are combined; at least one is required."""
 
     id: Annotated[str | UnsetType, doc("The id of a message.", minLength=1)] = UNSET
@@ -163,28 +163,28 @@ class Replay(Schema, rename={"from_": "from"}):
     from_: Annotated[Timestamp | UnsetType, doc("Start of the time in `event_ts`.")] = UNSET
 
 
-class Replayed(Schema):
+class Resent(Schema):
     """The number of messages that are sent again."""
 
-    replayed: Count
+    resent: Count
 
 
 WebhookHandler = Callable[[EndpointManager, Request], Awaitable[Any]]
 """An operation on the endpoints of the key's domain; it returns the answer."""
 
 
-@operation("GET", "/webhooks", "webhooks", "List webhooks", list[Webhook], tag="webhooks")
+@operation("GET", "/webhooks", "listWebhooks", "List webhooks", list[Webhook], daily=True, tag="Webhooks")
 async def list_webhooks(manager: EndpointManager, request: Request) -> list[Webhook]:
-    """Return all webhooks of the key's domain, oldest first."""
+    """Returns all webhooks of the key's domain, oldest first."""
     return [_webhook(endpoint) for endpoint in await manager.all(domain_of(request))]
 
 
 @operation(
-    "POST", "/webhooks", "createWebhook", "Create a webhook", Webhook, tag="webhooks", errors=(408, 413),
+    "POST", "/webhooks", "createWebhook", "Create a webhook", Webhook, daily=True, tag="Webhooks", errors=(408, 413),
     body=Body(NewWebhook, example={"url": "https://hooks.example.com/headcount", "retryType": "exponential"}),
 )  # fmt: skip
 async def create_webhook(manager: EndpointManager, request: Request) -> Webhook:
-    """Create a webhook.
+    """Creates a webhook.
 
     Its URL must answer the ping, a POST of `{"test":"test"}`, with 200. It gets the events from then on.
     """
@@ -192,11 +192,11 @@ async def create_webhook(manager: EndpointManager, request: Request) -> Webhook:
 
 
 @operation(
-    "GET", "/webhooks/{uuid}", "webhook", "Get a webhook", Webhook,
-    tag="webhooks", params=(WEBHOOK,), errors=(404,),
+    "GET", "/webhooks/{uuid}", "getWebhook", "Get a webhook", Webhook,
+    daily=True, tag="Webhooks", params=(WEBHOOK,), errors=(404,),
 )  # fmt: skip
 async def get_webhook(manager: EndpointManager, request: Request) -> Webhook:
-    """Return a webhook with its settings and its state."""
+    """Returns a webhook with its settings and its state."""
     return _webhook(await _endpoint(manager, request))
 
 
@@ -209,11 +209,11 @@ async def _update(manager: EndpointManager, request: Request) -> Webhook:
 
 
 @operation(
-    "POST", "/webhooks/{uuid}", "changeWebhook", "Update a webhook", Webhook,
-    tag="webhooks", params=(WEBHOOK,), body=WebhookChange, errors=(404, 408, 413),
+    "POST", "/webhooks/{uuid}", "updateWebhook", "Update a webhook", Webhook,
+    daily=True, tag="Webhooks", params=(WEBHOOK,), body=WebhookChange, errors=(404, 408, 413),
 )  # fmt: skip
 async def update_webhook(manager: EndpointManager, request: Request) -> Webhook:
-    """Update a webhook.
+    """Updates a webhook.
 
     Its URL must answer the ping with 200. A webhook that had failed becomes active and gets its pending messages.
     """
@@ -222,19 +222,19 @@ async def update_webhook(manager: EndpointManager, request: Request) -> Webhook:
 
 @operation(
     "PATCH", "/webhooks/{uuid}", "patchWebhook", "Update a webhook (PATCH)", Webhook,
-    tag="webhooks", params=(WEBHOOK,), body=WebhookChange, errors=(404, 408, 413),
+    tag="Webhooks", params=(WEBHOOK,), body=WebhookChange, errors=(404, 408, 413),
 )  # fmt: skip
 async def patch_webhook(manager: EndpointManager, request: Request) -> Webhook:
-    """Update a webhook, as POST does. Headcount extension."""
+    """Updates a webhook, as POST does."""
     return await _update(manager, request)
 
 
 @operation(
     "DELETE", "/webhooks/{uuid}", "deleteWebhook", "Delete a webhook", DeletedWebhook,
-    tag="webhooks", params=(WEBHOOK,), errors=(404,),
+    daily=True, tag="Webhooks", params=(WEBHOOK,), errors=(404,),
 )  # fmt: skip
 async def delete_webhook(manager: EndpointManager, request: Request) -> DeletedWebhook:
-    """Delete a webhook and its pending messages."""
+    """Deletes a webhook and its pending messages."""
     uuid = request.path_params["uuid"]
     if not await manager.delete(domain_of(request), uuid):
         raise _not_found(request)
@@ -242,11 +242,11 @@ async def delete_webhook(manager: EndpointManager, request: Request) -> DeletedW
 
 
 @operation(
-    "GET", "/webhooks/{uuid}/messages", "webhookMessages", "List the messages of a webhook", WebhookMessages,
-    tag="webhooks", params=(WEBHOOK, LIMIT, STARTING_AFTER, STATE), errors=(404,),
+    "GET", "/webhooks/{uuid}/deliveries", "listDeliveries", "List the deliveries of a webhook", Deliveries,
+    tag="Webhooks", params=(WEBHOOK, LIMIT, STARTING_AFTER, STATE), errors=(404,),
 )  # fmt: skip
-async def list_messages(manager: EndpointManager, request: Request) -> WebhookMessages:
-    """Return a page of messages, newest first, with every attempt. Headcount extension."""
+async def list_deliveries(manager: EndpointManager, request: Request) -> Deliveries:
+    """Returns a page of messages, newest first, with every attempt."""
     query = request.query_params
     limit, state, after = LIMIT.get(query), STATE.get(query), STARTING_AFTER.get(query)
     endpoint = await _endpoint(manager, request)
@@ -257,28 +257,28 @@ async def list_messages(manager: EndpointManager, request: Request) -> WebhookMe
         raise invalid(
             f'"starting_after" must be the id of a message [Received starting_after="{(after or "")[:50]}"]'
         )
-    return WebhookMessages([_message(message) for message in page])
+    return Deliveries([_message(message) for message in page])
 
 
 @operation(
-    "POST", "/webhooks/{uuid}/replay", "replayWebhook", "Resend messages", Replayed,
-    tag="webhooks", params=(WEBHOOK,), body=Replay, errors=(404, 408, 413),
+    "POST", "/webhooks/{uuid}/resend", "resendDeliveries", "Resend messages", Resent,
+    tag="Webhooks", params=(WEBHOOK,), body=Resend, errors=(404, 408, 413),
 )  # fmt: skip
-async def replay_messages(manager: EndpointManager, request: Request) -> Replayed:
-    """Send messages again: by id, by room, by the time in `event_ts`, or those that failed.
+async def resend_messages(manager: EndpointManager, request: Request) -> Resent:
+    """Sends messages again: by id, by room, by the time in `event_ts`, or those that failed.
 
-    At most 10,000, oldest first. Headcount extension.
+    At most 10,000, oldest first.
     """
     conditions = await _json_object(request)
-    return Replayed(await manager.replay(await _endpoint(manager, request), conditions))
+    return Resent(await manager.resend(await _endpoint(manager, request), conditions))
 
 
 @operation(
     "POST", "/webhooks/{uuid}/test", "testWebhook", "Test a webhook", WebhookTest,
-    tag="webhooks", params=(WEBHOOK,), errors=(404,),
+    tag="Webhooks", params=(WEBHOOK,), errors=(404,),
 )  # fmt: skip
 async def ping_webhook(manager: EndpointManager, request: Request) -> WebhookTest:
-    """Send the ping and return its result. Headcount extension."""
+    """Sends the ping and return its result."""
     result = await manager.ping(await _endpoint(manager, request))
     return WebhookTest(result.succeeded, result.status, result.latency_ms, result.body, result.error)
 
@@ -290,8 +290,8 @@ OPERATIONS: Final[tuple[Operation[WebhookHandler], ...]] = (
     update_webhook,
     patch_webhook,
     delete_webhook,
-    list_messages,
-    replay_messages,
+    list_deliveries,
+    resend_messages,
     ping_webhook,
 )
 
@@ -328,14 +328,14 @@ def _webhook(endpoint: Endpoint) -> Webhook:
     )
 
 
-def _message(message: MessageDeliveries) -> WebhookMessage:
-    return WebhookMessage(
+def _message(message: MessageDeliveries) -> MessageDelivery:
+    return MessageDelivery(
         id=message.id,
         type=message.type,
         room=message.room,
-        created=rfc3339(message.created),
+        created_at=rfc3339(message.created),
         state=message.state,
-        next_attempt=None if message.next_at is None else rfc3339(message.next_at),
+        next_attempt_at=None if message.next_at is None else rfc3339(message.next_at),
         reason=message.reason,
         attempts=[_attempt(attempt) for attempt in message.attempts],
     )
@@ -372,4 +372,6 @@ async def _endpoint(manager: EndpointManager, request: Request) -> Endpoint:
 
 
 def _not_found(request: Request) -> ApiError:
-    return not_found(f"there is no webhook {request.path_params['uuid'][:50]}")
+    return not_found(
+        f"no webhook has the id {request.path_params['uuid'][:50]}: list them with GET /webhooks"
+    )

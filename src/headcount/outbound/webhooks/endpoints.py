@@ -133,7 +133,7 @@ class EndpointManager:
         finally:
             await client.close()
 
-    async def replay(self, row: Endpoint, fields: Fields) -> int:
+    async def resend(self, row: Endpoint, fields: Fields) -> int:
         """Resend messages that were sent or failed; return their number. Raise `BadInput`."""
         selection = _selection(fields)
         number = await asyncio.to_thread(self.endpoints.resend, row, selection)

@@ -115,7 +115,7 @@ def test_usage_is_the_same_as_in_the_api(service, client, room):
     create_meeting(service, room, ago=1_000, lasted=600)
     today = datetime.now(BERLIN).date()
     since = today - timedelta(days=1)  # it may be just after midnight
-    asked = {"group": "day", "from": str(since), "timezone": "Europe/Berlin", "room": room}
+    asked = {"group_by": "day", "from": str(since), "timezone": "Europe/Berlin", "room": room}
     answer = service.client().get("/usage", params=asked).json()
     page = client.get(
         f"{BASE}/usage.json", params={"room": room, "from": str(since), "to": str(today)}
