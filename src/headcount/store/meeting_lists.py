@@ -101,6 +101,10 @@ def select_page(
 
 def count_meetings(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
     """Return how many meetings match. Whole days have stored counts; the rest is counted one by one."""
+    if (split := _split_by_start(wanted)) is not None:
+        started, running = split
+        running = _bounded(connection, domain, running)
+        return _count_by_day(connection, domain, started, now) + _count_each(connection, domain, running, now)
     wanted = _bounded(connection, domain, wanted)
     started = MeetingFilter(starts_from=wanted.starts_from, starts_before=wanted.starts_before)
     if wanted == started:
@@ -109,6 +113,17 @@ def count_meetings(connection: Connection, domain: str, wanted: MeetingFilter, n
         ongoing = _count_each(connection, domain, replace(started, ongoing=True), now)
         return _count_by_day(connection, domain, started, now) - ongoing
     return _count_each(connection, domain, wanted, now)
+
+
+def _split_by_start(wanted: MeetingFilter) -> tuple[MeetingFilter, MeetingFilter] | None:
+    """Return the meetings that start in a range of whole seconds, and those that run into it; None for other filters."""
+    first, until = wanted.runs_from, wanted.runs_before
+    if first is None or wanted != MeetingFilter(runs_from=first, runs_before=until) or (until or 0) % 1_000:
+        return None
+    before = first if until is None else min(first, until)
+    return MeetingFilter(starts_from=first, starts_before=until), MeetingFilter(
+        runs_from=first, starts_before=before
+    )
 
 
 def _bounded(connection: Connection, domain: str, wanted: MeetingFilter) -> MeetingFilter:

@@ -72,8 +72,11 @@ def test_any_window_finds_the_meetings_that_overlap_it(store):
         start = T0 + chance.randrange(DAY_MS)
         rows.append(meeting(n, start, None if n % 50 == 0 else start + chance.choice([1, 60_000, 3_600_000])))
     commit(store, *rows)
-    for _ in range(200):
-        first, until = (chance.choice([None, T0 + chance.randrange(-1000, 2 * DAY_MS)]) for _ in "ab")
+    for _ in range(400):
+        unit = chance.choice([1, 1_000])
+        first, until = (
+            chance.choice([None, (T0 + chance.randrange(-1000, 2 * DAY_MS)) // unit * unit]) for _ in "ab"
+        )
         wanted = MeetingFilter(runs_from=first, runs_before=until)
         found = {row.id for row in store.meetings.page("acme", wanted, Page(limit=1_000), 0)}
         expected = {

@@ -90,9 +90,9 @@ class Tick(NamedTuple):
     label: str
 
 
-def time_ticks(scale: TimeScale, zone: tzinfo) -> list[Tick]:
-    """Return ticks at round local times, as dense as their labels allow."""
-    step = _step(scale)
+def time_ticks(scale: TimeScale, zone: tzinfo, at_least: Ms = 0) -> list[Tick]:
+    """Return ticks at round local times, as dense as their labels allow, and `at_least` ms apart."""
+    step = _step(scale, at_least)
     times = sorted({at for at in _round_times(scale, step, zone) if scale.start <= at <= scale.end})
     ticks, free = [], scale.left - LABELS_BEYOND
     for at in times:
@@ -149,10 +149,13 @@ def _compact(value: float) -> str:
     return f"{value:g}"
 
 
-def _step(scale: TimeScale) -> _Step:
+def _step(scale: TimeScale, at_least: Ms) -> _Step:
     wide = scale.right - scale.left
     for step in _STEPS:
-        if step.ms / (scale.end - scale.start) * wide >= width_of(step.sample) + _LABEL_GAP:
+        if (
+            step.ms >= at_least
+            and step.ms / (scale.end - scale.start) * wide >= width_of(step.sample) + _LABEL_GAP
+        ):
             return step
     return _STEPS[-1]
 

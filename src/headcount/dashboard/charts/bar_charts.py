@@ -37,18 +37,24 @@ _TOP: Final = 12
 _PLOT_HEIGHT: Final = 140
 _AXIS_HEIGHT: Final = 24
 _MAX_BAR_WIDTH: Final = 36
-_DAY_OR_HOUR: Final = {"day": 86_400_000, "hour": 3_600_000}
+_SO_FAR: Final = ", so far"
+_LENGTH: Final = {"day": 86_400_000, "hour": 3_600_000}
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """A value for each day or hour (`every`), by its start, in order."""
+    """A value for each day or hour (`every`), by its start, in order. At `now`, a day or hour is in progress."""
 
     title: str
     unit: Unit
     every: Literal["day", "hour"]
     values: Sequence[tuple[Ms, float]]
     zone: tzinfo
+    now: Ms | None = None
+
+    def is_in_progress(self, at: Ms) -> bool:
+        """Return whether the day or hour that starts at a time is not over."""
+        return self.now is not None and at <= self.now < at + _LENGTH[self.every]
 
 
 def bars(data: Bars, name: str, width: float = 960) -> Markup:
@@ -62,7 +68,7 @@ def bars(data: Bars, name: str, width: float = 960) -> Markup:
     return chart_svg(
         name,
         (width, bottom + _AXIS_HEIGHT),
-        (data.title, f"{total}, at most {data.unit.of(largest)} in one {data.every}, {data.zone}."),
+        (data.title, f"{total}, up to {data.unit.of(largest)} in one {data.every}. Times in {data.zone}."),
         count_axis(counts, count_ticks(largest), _LEFT, right),
         joined(
             _bar(data, at, value, counts, _LEFT + (position + 0.5) * pitch, pitch, bar_width)
@@ -76,17 +82,14 @@ def _bar(
     data: Bars, at: Ms, value: float, counts: CountScale, middle: float, pitch: float, bar_width: float
 ) -> Markup:
     """A bar, and a target of full height: small bars are hard to point at."""
-    y = counts.y(value)
+    y, is_in_progress = counts.y(value), data.is_in_progress(at)
+    kind = "chart-bar chart-partial" if is_in_progress else "chart-bar"
     return element(
         "g",
         {"class": "chart-hover"},
-        title(f"{_when(at, data)}: {data.unit.of(value)}"),
+        title(f"{_when(at, data)}: {data.unit.of(value)}{_SO_FAR if is_in_progress else ''}"),
         rectangle("chart-target", middle - pitch / 2, counts.high, pitch, counts.bottom - counts.high),
-        *(
-            [rectangle("chart-bar", middle - bar_width / 2, y, bar_width, counts.bottom - y)]
-            if value > 0
-            else []
-        ),
+        *([rectangle(kind, middle - bar_width / 2, y, bar_width, counts.bottom - y)] if value > 0 else []),
     )
 
 
@@ -101,11 +104,10 @@ def _times(data: Bars, pitch: float, right: float, y: float) -> Markup:
     if not data.values:
         return Markup("")
     begins = [at for at, _ in data.values]
-    last = max(begins[-1] + _DAY_OR_HOUR[data.every] - 1, begins[0] + 1)
-    scale = TimeScale(begins[0], last, _LEFT, right)
-    middles = {
-        bisect_right(begins, tick.at) - 1: tick.label for tick in time_ticks(scale, data.zone) if tick.label
-    }
+    length = _LENGTH[data.every]
+    scale = TimeScale(begins[0], begins[-1] + length - 1, _LEFT, right)
+    ticks = time_ticks(scale, data.zone, length)
+    middles = {bisect_right(begins, tick.at) - 1: tick.label for tick in ticks if tick.label}
     return joined(
         label(text, _LEFT + (position + 0.5) * pitch, y, anchor="middle")
         for position, text in middles.items()

@@ -28,7 +28,8 @@ _LEFT: Final = 36
 _TOP: Final = 20
 _CELL: Final = 11
 _PITCH: Final = 14
-_HOUR: Final = (24, 20)
+_HOUR_HEIGHT: Final = 20
+_WEEK_WIDTH: Final = _LEFT + 24 * 24
 _GAP: Final = 3
 _LEGEND: Final = 30
 
@@ -63,7 +64,7 @@ def heat_calendar(data: Year, name: str) -> Markup:
     return chart_svg(
         name,
         (width, height),
-        (data.title, f"{total} in {data.year}, at most {data.unit.of(largest)} in a day."),
+        (data.title, f"{total} in {data.year}, up to {data.unit.of(largest)} in a day."),
         joined(_months(data.year, days[-1].month if days else 0)),
         joined(label(WEEKDAYS[row], 0, _TOP + row * _PITCH + 9.5) for row in (0, 2, 4)),
         joined(_day(day, data, largest) for day in days),
@@ -80,15 +81,15 @@ def heat_calendar_table(data: Year) -> Rows:
     )
 
 
-def hour_weekday(data: Week, name: str) -> Markup:
+def hour_weekday(data: Week, name: str, width: float = _WEEK_WIDTH) -> Markup:
     """Return the hours of a week, a row for each day."""
     largest = max((value for row in data.hours for value in row), default=0)
-    wide, high = _HOUR
-    width, height = _LEFT + 24 * wide, _TOP + 7 * high + _LEGEND
+    wide, high = (width - _LEFT) / 24, _HOUR_HEIGHT
+    height = _TOP + 7 * high + _LEGEND
     return chart_svg(
         name,
         (width, height),
-        (data.title, f"By hour and weekday, at most {data.unit.of(largest)} in an hour."),
+        (data.title, f"By hour and weekday, up to {data.unit.of(largest)} in an hour."),
         joined(label(f"{hour:02}", _LEFT + hour * wide + (wide - _GAP) / 2, 12, anchor="middle") for hour in range(0, 24, 3)),
         joined(label(day, 0, _TOP + row * high + 12.5) for row, day in enumerate(WEEKDAYS)),
         joined(

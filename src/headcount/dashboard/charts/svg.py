@@ -55,7 +55,7 @@ def number(value: float) -> str:
 
 
 def element(name: str, attributes: Attributes, *inside: Markup) -> Markup:
-    """Return an element. Attributes that are None are left out."""
+    """Return an element. Attributes that are None are skipped."""
     pairs = "".join(f' {key}="{_attribute(value)}"' for key, value in attributes.items() if value is not None)
     return Markup(f"<{name}{pairs}>{''.join(inside)}</{name}>" if inside else f"<{name}{pairs}/>")
 

@@ -182,7 +182,7 @@ def _script_attributes(scale: TimeScale) -> Attributes:
 
 def _description(data: Timeline, scale: TimeScale, counts: Sequence[Step]) -> str:
     ongoing = ", ongoing" if data.end is None else ""
-    return f"At most {PEOPLE.of(peak(counts))} at once, {range_text(scale, data.zone)}{ongoing}."
+    return f"Peak of {PEOPLE.of(peak(counts))}, {range_text(scale, data.zone)}{ongoing}."
 
 
 def _rows_text(data: Timeline, people: Sequence[Person], rows: range) -> str:
@@ -276,11 +276,11 @@ def _bar_title(stay: Presence, person: Person, data: Timeline) -> str:
 
 def _ended(stay: Presence, data: Timeline) -> str:
     if stay.is_void:
-        return "void: too short to count (rule 4)"
+        return "too short to count (rule 4)"
     if stay.leave is None:
-        return "still in"
+        return "still connected"
     if stay.left_by is None:
-        return "the meeting was reset, the stay went on (rule 7)" if stay.leave == data.end else "left"
+        return "the meeting was reset and the stay continued (rule 7)" if stay.leave == data.end else "left"
     return leave_reason(stay.left_by)
 
 

@@ -1,20 +1,18 @@
 """Meetings page: a table of meetings that match the filters in the address.
 
-Responsible for filters, sorting and cursors. Must not know how one meeting is shown.
+Responsible for filters, sorting and paging. Must not know how one meeting is shown.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from headcount.dashboard import page_json
-from headcount.dashboard.pages import query
+from headcount.dashboard.pages import date_ranges, query
 from headcount.dashboard.renderer import TEXTS, View, render
-from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
@@ -29,11 +27,16 @@ _PAGE_SIZE: Final = 50
 _MAX_SORTED: Final = 1_000
 INFERRED: Final = frozenset({LeftBy.SNAPSHOT, LeftBy.TIMEOUT, LeftBy.ROOM_RESTARTED})
 JSON_NAMES: Final = {"participant_ms": "person_time"}
-_STATES: Final = {"any": None, "ongoing": True, "over": False}
+RANGES: Final = ("today", "yesterday", "7d", "30d", "month", "all")
+_DEFAULT_RANGE: Final = "7d"
+_STATES: Final = {"any": None, "ongoing": True, "ended": False}
 _ORDERS: Final = ("desc", "asc")
-_FILTERS: Final = (
-    "room", "user", "from", "to", "state", "min_people", "min_minutes", "sort", "order", "timezone",
-)  # fmt: skip
+_FILTERS: Final = ("room", "user", "state", "min_people", "min_minutes")
+_PARAMETERS: Final = (*_FILTERS, "from", "to", "range", "sort", "order", "timezone")
+
+
+class TooManyToSort(BadInput):
+    """More meetings match than can be sorted by something else than their start."""
 
 
 class Row(NamedTuple):
@@ -52,33 +55,57 @@ class Row(NamedTuple):
     is_after_reset: bool
 
 
-_SORT_KEYS: Final[dict[str, Callable[[Row, Ms], Any]]] = {
-    "start": lambda row, _: row.start,
-    "room": lambda row, _: (row.room, row.start),
-    "length": lambda row, now: (now if row.end is None else row.end) - row.start,
-    "people": lambda row, _: row.people,
-    "peak": lambda row, _: row.peak,
-    "time": lambda row, _: row.participant_ms,
+_MEETING_KEYS: Final[Mapping[str, Callable[[MeetingRow, Ms], Any]]] = {
+    "room": lambda meeting, _: (meeting.room, meeting.start),
+    "duration": lambda meeting, now: (now if meeting.end is None else meeting.end) - meeting.start,
+    "peak": lambda meeting, _: meeting.max_participants,
 }
+_ROW_KEYS: Final[Mapping[str, Callable[[Row], Any]]] = {
+    "people": lambda row: row.people,
+    "time": lambda row: row.participant_ms,
+}
+SORT_KEYS: Final = ("start", *_MEETING_KEYS, *_ROW_KEYS)
 
 
 class MeetingTable(NamedTuple):
-    """A page of the table. `total` is None where counting would take long. `newer` and `older` are cursors."""
+    """A page of the table. `total` is None where counting would take long.
+
+    `newer` and `older` are cursors of the table by start. In another order, `previous` and `next` are numbers of rows to skip.
+    """
 
     rows: Sequence[Row]
     total: int | None
     newer: str | None
     older: str | None
+    previous: int | None = None
+    next: int | None = None
 
 
 async def page(view: View) -> Response:
     """GET /dashboard/meetings."""
-    table = await asyncio.to_thread(load, view)
-    template = "_meetings.html" if view.request.headers.get("hx-target") == "meetings" else "meetings.html"
+    try:
+        table, notice = await asyncio.to_thread(load, view), None
+    except TooManyToSort as error:
+        by_start = {
+            name: value for name, value in view.query.items() if name not in ("sort", "order", "skip")
+        }
+        table, notice = await asyncio.to_thread(load_by_start, view, by_start), str(error)
+    days = date_ranges.of_address(view.query, view, _DEFAULT_RANGE)
     return render(
-        view, template, table=table, presets=_date_presets(view), states=list(_STATES), api_query=_api_query(view),
-        filters={name: view.query.get(name, "") for name in _FILTERS},
-    )  # fmt: skip
+        view,
+        "_meetings.html" if view.request.headers.get("hx-target") == "meetings" else "meetings.html",
+        table=table,
+        notice=notice,
+        sort="start" if notice else view.query.get("sort") or "start",
+        sort_keys=SORT_KEYS,
+        ranges=RANGES,
+        states=list(_STATES),
+        days=days.within_data(await asyncio.to_thread(date_ranges.first_day_of_data, view)),
+        api_query=_api_query(view),
+        filters={name: view.query.get(name, "") for name in _PARAMETERS},
+        filter_count=(days.name == date_ranges.CUSTOM)
+        + sum(view.query.get(name, "") not in ("", "any") for name in _FILTERS),
+    )
 
 
 async def as_json(view: View) -> Response:
@@ -87,13 +114,18 @@ async def as_json(view: View) -> Response:
 
 
 def load(view: View) -> MeetingTable:
-    """Return the page of the table that the address selects."""
+    """Return the page of the table that the address selects. Raise `TooManyToSort`."""
+    if query.choice(view.query, "sort", SORT_KEYS) == "start":
+        return load_by_start(view, view.query)
+    return _load_sorted(view)
+
+
+def load_by_start(view: View, params: Mapping[str, str]) -> MeetingTable:
+    """Return the page of the table by start that these parameters select."""
     meetings, domain = view.context.store.meetings, view.domain
-    meeting_filter = filter_of(view.query, view)
-    if query.choice(view.query, "sort", tuple(_SORT_KEYS)) != "start":
-        return _load_sorted(view, meeting_filter)
-    ascending = query.choice(view.query, "order", _ORDERS) == "asc"
-    after, before = (_cursor(meetings, domain, view.query, name) for name in ("after", "before"))
+    meeting_filter = filter_of(params, view)
+    ascending = query.choice(params, "order", _ORDERS) == "asc"
+    after, before = (_cursor(meetings, domain, params, name) for name in ("after", "before"))
     if after is not None and before is not None:
         raise BadInput(TEXTS("query.choice", name="after", among="after, before", given="both"))
     selected = Page(_PAGE_SIZE + 1, after=after, before=before, ascending=ascending)
@@ -110,17 +142,27 @@ def load(view: View) -> MeetingTable:
     )
 
 
-def _load_sorted(view: View, meeting_filter: MeetingFilter) -> MeetingTable:
-    """The table in another order than that of start times. It needs all rows, so they are limited."""
-    meetings = view.context.store.meetings
-    found = meetings.page(view.domain, meeting_filter, Page(_MAX_SORTED + 1), view.now)
+def _load_sorted(view: View) -> MeetingTable:
+    """Return a page of the table in another order than that of start. It reads all meetings, so they are limited."""
+    meetings, sort = view.context.store.meetings, view.query["sort"]
+    found = meetings.page(view.domain, filter_of(view.query, view), Page(_MAX_SORTED + 1), view.now)
     if len(found) > _MAX_SORTED:
-        raise BadInput(TEXTS("meetings.too_many", most=f"{_MAX_SORTED:,}"))
-    key = _SORT_KEYS[view.query["sort"]]
+        raise TooManyToSort(
+            TEXTS("meetings.too_many", most=f"{_MAX_SORTED:,}", column=TEXTS(f"meetings.{sort}"))
+        )
     descending = query.choice(view.query, "order", _ORDERS) == "desc"
-    rows = rows_of(meetings, found, view.now)
-    rows.sort(key=lambda row: key(row, view.now), reverse=descending)
-    return MeetingTable(rows, len(rows), None, None)
+    skip = query.number(view.query, "skip") or 0
+    selected = slice(skip, skip + _PAGE_SIZE)
+    if sort in _MEETING_KEYS:
+        key = _MEETING_KEYS[sort]
+        found.sort(key=lambda meeting: key(meeting, view.now), reverse=descending)
+        rows = rows_of(meetings, found[selected], view.now)
+    else:
+        rows = sorted(rows_of(meetings, found, view.now), key=_ROW_KEYS[sort], reverse=descending)[selected]
+    previous = max(0, skip - _PAGE_SIZE) if skip else None
+    return MeetingTable(
+        rows, len(found), None, None, previous, selected.stop if selected.stop < len(found) else None
+    )
 
 
 def rows_of(meetings: Meetings, rows: Sequence[MeetingRow], now: Ms) -> list[Row]:
@@ -133,7 +175,7 @@ def rows_of(meetings: Meetings, rows: Sequence[MeetingRow], now: Ms) -> list[Row
 
 
 def row_of(meetings: Meetings, meeting: MeetingRow, entries: Sequence[Entry], people: int, now: Ms) -> Row:
-    """Return the row of a meeting with these entries of so many people."""
+    """Return the row of a meeting with these entries of this number of people."""
     until = NEVER if meeting.end is None else meeting.end
     return Row(
         meeting.id,
@@ -152,9 +194,7 @@ def row_of(meetings: Meetings, meeting: MeetingRow, entries: Sequence[Entry], pe
 
 def filter_of(params: Mapping[str, str], view: View) -> MeetingFilter:
     """Return the filter of an address. Its days are in the time zone, both included, and overlap the meeting."""
-    first, last = query.day(params, "from"), query.day(params, "to")
-    if first is not None and last is not None and last < first:
-        raise BadInput(TEXTS("query.day", name="to", given=f"{last}, before {first}"))
+    days = date_ranges.of_address(params, view, _DEFAULT_RANGE)
     minutes = query.number(params, "min_minutes")
     return MeetingFilter(
         room=query.text(params, "room"),
@@ -162,8 +202,8 @@ def filter_of(params: Mapping[str, str], view: View) -> MeetingFilter:
         ongoing=_STATES[query.choice(params, "state", tuple(_STATES))],
         min_participants=query.number(params, "min_people"),
         min_duration=None if minutes is None else minutes * 60_000,
-        runs_from=None if first is None else query.start_of(first, view.zone),
-        runs_before=None if last is None else query.end_of(last, view.zone),
+        runs_from=date_ranges.start_ms(days, view),
+        runs_before=date_ranges.end_ms(days, view),
     )
 
 
@@ -195,18 +235,3 @@ def _api_query(view: View) -> str:
         "order": view.query.get("order") or None,
     } | {name: None if value is None else value // 1_000 for name, value in times_ms.items()}
     return urlencode({name: value for name, value in parameters.items() if value is not None})
-
-
-def _date_presets(view: View) -> list[tuple[str, date | None, date | None]]:
-    """Date ranges that are often used: text key, first and last day."""
-    today = local(view.now, view.zone).date()
-    month_start = today.replace(day=1)
-    last_month_end = month_start - timedelta(days=1)
-    return [
-        ("always", None, None),
-        ("today", today, today),
-        ("yesterday", today - timedelta(days=1), today - timedelta(days=1)),
-        ("week", today - timedelta(days=6), today),
-        ("month", month_start, today),
-        ("last_month", last_month_end.replace(day=1), last_month_end),
-    ]

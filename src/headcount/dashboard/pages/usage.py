@@ -5,14 +5,15 @@ Responsible for the ranges of days and the charts. Must not know how usage is st
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
 from headcount.dashboard import charts, page_json
 from headcount.dashboard.charts import Bars, Unit, Week, Year
-from headcount.dashboard.pages import query
+from headcount.dashboard.pages import date_ranges, query
+from headcount.dashboard.pages.date_ranges import DateRange
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
@@ -25,11 +26,13 @@ from headcount.timezones import boundaries
 _HOUR_MS: Final[Ms] = 3_600_000
 _DAY_MS: Final[Ms] = 86_400_000
 _MAX_HOURLY_DAYS: Final = 3
-"""Ranges of so few days are shown by hour."""
+"""Ranges of at most this many days are shown by hour."""
 _LONG_RANGE_DAYS: Final = 93
-"""From so many days on, the table is by month, charts have one width, and the rooms are loaded later."""
+"""In longer ranges, the table is by month, charts have one width, and the rooms are loaded later."""
 _MAX_DAYS: Final = 3_660
 _MAX_ROOMS: Final = 25
+RANGES: Final = ("7d", "30d", "month", "last_month", "year", "12m", "all")
+_DEFAULT_RANGE: Final = "30d"
 _JSON_NAMES: Final = {
     "participant_ms": "time", "max_participants": "most", "max_participants_at": "most_at", "bucket": "every",
     "avg_participants": "mean",
@@ -61,6 +64,19 @@ class UsageReport(NamedTuple):
     avg_participants: float
 
 
+class Days(NamedTuple):
+    """A date range with both bounds, included."""
+
+    name: str
+    first: date
+    last: date
+
+    @property
+    def length(self) -> int:
+        """The number of days."""
+        return (self.last - self.first).days + 1
+
+
 class NamedBars(NamedTuple):
     """A bar chart and its id on the page."""
 
@@ -70,9 +86,10 @@ class NamedBars(NamedTuple):
 
 async def page(view: View) -> Response:
     """GET /dashboard/usage. In a long range, the usage of rooms is loaded by a request of its own."""
-    first, last = date_range(view)
-    is_long = (last - first).days >= _LONG_RANGE_DAYS
+    days = await asyncio.to_thread(days_of, view)
+    is_long = days.length > _LONG_RANGE_DAYS
     report = await asyncio.to_thread(load, view, with_rooms=not is_long or "rooms" in view.query)
+    is_custom = days.name == date_ranges.CUSTOM
     return render(
         view,
         "usage.html",
@@ -80,8 +97,10 @@ async def page(view: View) -> Response:
         months=_months(report, view),
         is_long=is_long,
         charts=charts,
-        presets=_date_presets(view),
-        filters={name: view.query.get(name, "") for name in ("room", "timezone")},
+        ranges=RANGES,
+        days=DateRange(*days),
+        filters={name: view.query.get(name, "") for name in ("room", "timezone", "range", "from", "to")},
+        filter_count=is_custom + bool(view.query.get("room")),
         bar_charts=_bar_charts(report, view),
         week=week_of(report.week, TEXTS("usage.chart_week")),
         max_rooms=_MAX_ROOMS,
@@ -100,15 +119,27 @@ async def as_json(view: View) -> Response:
     return page_json.json_response(report._replace(**dates), view.zone, _JSON_NAMES)
 
 
+def days_of(view: View) -> Days:
+    """Return the days of the address. A named range starts where the data starts. Raise `BadInput`."""
+    today = local(view.now, view.zone).date()
+    name, first, last = date_ranges.of_address(view.query, view, _DEFAULT_RANGE).within_data(
+        date_ranges.first_day_of_data(view)
+    )
+    last = last or max(today, first or today)
+    days = Days(name, first or last.replace(day=1), last)
+    if days.length > _MAX_DAYS:
+        raise BadInput(TEXTS("usage.range_too_long", n=f"{_MAX_DAYS:,}"))
+    return days
+
+
 def load(view: View, *, with_rooms: bool = True) -> UsageReport:
-    """Return the usage in the range of the address, of all rooms or one."""
-    first, last = date_range(view)
-    room = query.text(view.query, "room")
-    start, end = query.start_of(first, view.zone), query.end_of(last, view.zone)
-    days = boundaries("day", start, end, view.zone)
-    bucket = "hour" if (last - first).days < _MAX_HOURLY_DAYS else "day"
-    edges = days if bucket == "day" else boundaries("hour", start, end, view.zone)
-    selection = (view.domain, room, days[0] // QUARTER_MS, days[-1] // QUARTER_MS, view.now)
+    """Return the usage of the days of the address, of all rooms or one. Days and hours to come are not listed."""
+    days, room = days_of(view), query.text(view.query, "room")
+    start, end = query.start_of(days.first, view.zone), query.end_of(days.last, view.zone)
+    midnights = boundaries("day", start, end, view.zone)
+    bucket = "hour" if days.length <= _MAX_HOURLY_DAYS else "day"
+    edges = midnights if bucket == "day" else boundaries("hour", start, end, view.zone)
+    selection = (view.domain, room, midnights[0] // QUARTER_MS, midnights[-1] // QUARTER_MS, view.now)
     usage, by_room = view.context.store.usage, None
     if with_rooms:
         rows, quarters = usage.by_room(*selection)
@@ -117,30 +148,15 @@ def load(view: View, *, with_rooms: bool = True) -> UsageReport:
         quarters = usage.by_quarter(*selection)
     total = total_of(edges, quarters)
     return UsageReport(
-        first,
-        last,
+        days.first,
+        days.last,
         bucket,
         total,
-        list(buckets_of(edges, quarters)),
+        [one for one in buckets_of(edges, quarters) if one.start < view.now],
         by_room,
-        minutes_by_hour_and_weekday(days, quarters, view),
+        minutes_by_hour_and_weekday(midnights, quarters, view),
         round(total.avg_participants(view.now), 1),
     )
-
-
-def date_range(view: View) -> tuple[date, date]:
-    """Return the days of the address, by default the current month. Raise `BadInput`."""
-    today = local(view.now, view.zone).date()
-    first, last = query.day(view.query, "from"), query.day(view.query, "to")
-    if first is None:
-        first = (last or today).replace(day=1)
-    if last is None:
-        last = max(today, first)
-    if last < first:
-        raise BadInput(TEXTS("usage.invalid_range"))
-    if (last - first).days >= _MAX_DAYS:
-        raise BadInput(TEXTS("usage.range_too_long", n=f"{_MAX_DAYS:,}"))
-    return first, last
 
 
 def minutes_by_hour_and_weekday(
@@ -193,7 +209,7 @@ def _bar_charts(report: UsageReport, view: View) -> list[NamedBars]:
     def bars(name: str, unit: Unit, values: Iterator[tuple[Ms, float]]) -> NamedBars:
         every: Any = report.bucket
         return NamedBars(
-            name, Bars(TEXTS(f"usage.chart_{name}{suffix}"), unit, every, list(values), view.zone)
+            name, Bars(TEXTS(f"usage.chart_{name}{suffix}"), unit, every, list(values), view.zone, view.now)
         )
 
     return [
@@ -215,17 +231,3 @@ def _months(report: UsageReport, view: View) -> list[Bucket]:
         month.end = bucket.end
         month.merge(bucket)
     return list(months.values())
-
-
-def _date_presets(view: View) -> list[tuple[str, date, date]]:
-    """Date ranges that are often used: text key, first and last day."""
-    today = local(view.now, view.zone).date()
-    month_start = today.replace(day=1)
-    last_month_end = month_start - timedelta(days=1)
-    return [
-        ("month", month_start, today),
-        ("last_month", last_month_end.replace(day=1), last_month_end),
-        ("days30", today - timedelta(days=29), today),
-        ("year", today.replace(month=1, day=1), today),
-        ("days365", today - timedelta(days=364), today),
-    ]

@@ -34,6 +34,34 @@
     });
   });
 
+  // Boxes that scroll sideways fade out on the sides where they continue.
+  function showOverflow(box) {
+    const before = Math.abs(box.scrollLeft) > 1;
+    const after = box.scrollWidth - box.clientWidth - Math.abs(box.scrollLeft) > 1;
+    if (before || after) box.dataset.more = before && after ? "both" : before ? "left" : "right";
+    else delete box.dataset.more;
+  }
+  function showOverflows() {
+    document.querySelectorAll(".scroll, .chart-frame").forEach(showOverflow);
+  }
+  document.addEventListener("scroll", (event) => {
+    if (event.target.matches?.(".scroll, .chart-frame")) showOverflow(event.target);
+  }, { capture: true, passive: true });
+  for (const [target, name] of [[window, "resize"], [document, "toggle"], [document, "htmx:afterSettle"]]) {
+    target.addEventListener(name, showOverflows, true);
+  }
+  for (const box of document.querySelectorAll("[data-scroll-end]")) box.scrollLeft = box.scrollWidth;
+  showOverflows();
+
+  // Empty filters stay out of the address.
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form.filters")) return;
+    for (const field of event.target.elements) if (field.name && !field.value) field.disabled = true;
+  });
+  window.addEventListener("pageshow", () => {
+    for (const field of document.querySelectorAll("form.filters :disabled")) field.disabled = false;
+  });
+
   // Swapped content may have a title for the tab.
   document.addEventListener("htmx:afterSettle", () => {
     updateDurations();
@@ -85,7 +113,7 @@
     reloading = setTimeout(() => {
       reloading = 0;
       if (window.htmx) window.htmx.trigger(document.body, "changed");
-    }, 100);
+    }, Number(document.body.dataset.liveDelay || 100));
   };
   const startPolling = () => {
     if (polling) return;

@@ -133,7 +133,7 @@ def test_usage_is_the_same_as_in_the_api(service, client, room):
         page["total"]["time"], abs=0.1
     )
     rooms = sheet_of(
-        client.get(f"{BASE}/usage.xlsx", params={"from": str(since), "to": str(today)}), "By room"
+        client.get(f"{BASE}/usage.xlsx", params={"from": str(since), "to": str(today)}), "Usage per room"
     )
     assert room in [row["Room"] for row in rooms]
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import expect
 
-from support.browser import BASE, create_meeting, send_events, sign_in
+from support.browser import BASE, BrowserSession, create_meeting, send_events, sign_in
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -22,49 +22,114 @@ def test_filters_are_in_the_address_and_in_the_history_of_the_browser(dashboard,
     page = dashboard.at("/meetings")
     total = rows(page).count()
     page.get_by_label("Room", exact=True).fill(room)
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply").click()
     expect(rows(page)).to_have_count(1)
     page.wait_for_url(re.compile("room="))
     page.reload()
     expect(rows(page)).to_have_count(1)
-    page.get_by_label("Minutes, at least").fill("60")
-    page.get_by_role("button", name="Show").click()
-    expect(page.locator(".empty")).to_contain_text("No meeting fits")
+    page.get_by_label("Min. minutes").fill("60")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".empty")).to_contain_text("No meetings match")
     page.go_back()
     expect(rows(page)).to_have_count(1)
-    page.get_by_role("link", name="Clear").click()
+    page.get_by_role("link", name="Clear filters").click()
     expect(rows(page)).to_have_count(total)
+
+
+def test_a_new_meeting_appears_in_the_open_list_and_filters_stay(dashboard, service, room):
+    page = dashboard.at(f"/meetings?room={room}")
+    expect(page.locator("#connection-state")).to_have_text("live")
+    page.get_by_label("User ID").fill("not applied yet")
+    send_events(service, (room, "join", "a", 20), (room, "join", "b", 10))
+    expect(rows(page)).to_have_count(1)
+    expect(rows(page)).to_contain_text("ongoing")
+    expect(page.get_by_label("User ID")).to_have_value("not applied yet")
+    send_events(service, (room, "end", None, 0))
+    expect(rows(page)).not_to_contain_text("ongoing")
+
+
+def test_the_list_shows_the_last_7_days_unless_another_range_is_chosen(dashboard, service, room):
+    create_meeting(service, room, ago=20 * 86_400)
+    page = dashboard.at(f"/meetings?room={room}")
+    expect(page.get_by_role("link", name="Last 7 days")).to_have_attribute("aria-current", "true")
+    expect(page.locator(".empty")).to_contain_text("Choose a longer date range")
+    page.get_by_role("link", name="Last 30 days").click()
+    expect(rows(page)).to_have_count(1)
+    assert "range=30d" in page.url
+    page.get_by_label("From").fill("2020-01-01")
+    page.get_by_label("To", exact=True).fill("2020-01-31")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".ranges [aria-current]")).to_have_count(0)
+    expect(page.locator(".ranges")).to_contain_text("31 Jan 2020")
+    page.get_by_role("link", name="Show all dates").click()
+    expect(rows(page)).to_have_count(1)
+
+
+def test_a_room_leads_to_the_room_and_a_start_to_the_meeting(dashboard, service, room):
+    meeting = create_meeting(service, room)
+    page = dashboard.at(f"/meetings?room={room}")
+    expect(rows(page).get_by_role("link", name=room)).to_have_attribute("href", re.compile(r"/room\?name="))
+    expect(rows(page).locator("th a")).to_have_attribute("href", re.compile(meeting))
+
+
+def test_a_phone_shows_each_meeting_as_a_card_and_filters_in_a_sheet(service, browser):
+    room = "phone"
+    create_meeting(service, room)
+    phone = BrowserSession(
+        service, browser, viewport={"width": 375, "height": 740}, java_script_enabled=False
+    )
+    page = phone.at(f"/meetings?room={room}")
+    labels = page.locator("#meetings tbody [data-label]")
+    assert [one.get_attribute("data-label") for one in labels.all()] == ["People", "Peak", "Total"]
+    for one in labels.all():
+        expect(one).to_be_visible()
+    box = page.locator("#meetings tbody tr").bounding_box()
+    assert box["width"] <= 375
+    assert box["height"] < 90
+    status = page.get_by_label("Status")
+    expect(status).to_be_hidden()
+    page.get_by_role("button", name="Filters (1)").click()
+    status.select_option("Ongoing")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".empty")).to_be_visible()
+    expect(page.get_by_role("button", name="Filters (2)")).to_be_visible()
+    phone.close()
 
 
 def test_pages_have_no_gaps_and_no_duplicates(service):
     for number in range(60):
         create_meeting(service, f"paged {number:02}", ago=9_000 - number * 100, lasted=60)
     client = sign_in(service)
-    found, path = [], "/meetings.json?min_people=2"
+    found, path = [], "/meetings.json?range=all&min_people=2"
     while path:
         page = client.get(BASE + path).json()
         found += [row["id"] for row in page["rows"]]
-        path = page["older"] and f"/meetings.json?min_people=2&after={page['older']}"
+        path = page["older"] and f"/meetings.json?range=all&min_people=2&after={page['older']}"
     total = [
         one["id"] for one in service.client().get("/meetings?limit=100&min_participants=2").json()["data"]
     ]
     assert found == total
-    back = client.get(f"{BASE}/meetings.json?min_people=2&before={found[-1]}").json()
+    back = client.get(f"{BASE}/meetings.json?range=all&min_people=2&before={found[-1]}").json()
     assert [row["id"] for row in back["rows"]] == found[-51:-1]
 
 
 def test_a_click_on_a_column_sorts_the_table(dashboard, service):
-    for number, lasted in enumerate((100, 300, 200)):
+    for number, lasted in enumerate((700, 900, 800)):
         create_meeting(service, f"sorted {number}", ago=4_000 + number, lasted=lasted)
-    page = dashboard.at("/meetings?min_people=2&state=over")
-    page.get_by_role("link", name="Length").click()
-    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Length")
-    shown = [row["room"] for row in sign_in(service).get(f"{BASE}/meetings.json?sort=length").json()["rows"]]
+    page = dashboard.at("/meetings?min_minutes=11&state=ended")
+    page.get_by_role("link", name="Duration").click()
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Duration")
+    shown = [
+        row["room"]
+        for row in sign_in(service).get(f"{BASE}/meetings.json?min_minutes=11&sort=duration").json()["rows"]
+    ]
     ours = [room for room in shown if room.startswith("sorted")]
     assert ours == ["sorted 1", "sorted 2", "sorted 0"]
-    page.get_by_role("link", name="Length").click()
-    expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Length")
-    ascending = sign_in(service).get(f"{BASE}/meetings.json?sort=length&order=asc").json()["rows"]
+    page.get_by_role("link", name="Duration").click()
+    expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Duration")
+    ascending = (
+        sign_in(service).get(f"{BASE}/meetings.json?min_minutes=11&sort=duration&order=asc").json()["rows"]
+    )
     assert [row["room"] for row in ascending if row["room"].startswith("sorted")] == ours[::-1]
 
 
