@@ -37,7 +37,7 @@ def test_an_export_of_meetings_has_all_matches_and_names_its_time_zone(service, 
     for number in range(60):
         create_meeting(service, f"file {number:02}", ago=9_000 - number * 100, lasted=60)
     create_meeting(service, "another", ago=9_000)
-    asked = {"min_people": 2, "min_minutes": 0, "state": "over", "order": "asc"}
+    asked = {"min_people": 2, "min_minutes": 0, "state": "ended", "order": "asc"}
     meetings = (
         service.client().get("/meetings?limit=100&ongoing=false&min_participants=2&order=asc").json()["data"]
     )
