@@ -15,9 +15,23 @@ from starlette.responses import Response
 from headcount.dashboard.sanitize import local
 
 _TIMES: Final = frozenset(
-    {"at", "start", "end", "join", "leave", "since", "first_join", "last_leave", "created", "received"}
+    {
+        "at",
+        "start",
+        "end",
+        "join",
+        "leave",
+        "since",
+        "first_join",
+        "last_leave",
+        "max_participants_at",
+        "created",
+        "received",
+    }
 )
 _NO_NAMES: Final[Mapping[str, str]] = {}
+_FIELD_NAMES: Final = {"participant_ms": "participant_seconds"}
+"""Names of the REST API where they do not follow from the field."""
 
 
 def json_response(value: Any, zone: ZoneInfo, names: Mapping[str, str] = _NO_NAMES) -> Response:
@@ -35,7 +49,9 @@ def to_json(value: Any, zone: ZoneInfo, names: Mapping[str, str] = _NO_NAMES) ->
         value = {name: getattr(value, name) for name in fields}
     if isinstance(value, Mapping):
         return {
-            names.get(name, name.removesuffix("_ms")): _field(name, field, zone, names)
+            names.get(name, _FIELD_NAMES.get(name, name.removesuffix("_ms"))): _field(
+                name, field, zone, names
+            )
             for name, field in value.items()
         }
     if isinstance(value, list | tuple):

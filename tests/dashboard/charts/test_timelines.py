@@ -11,7 +11,7 @@ from headcount.dashboard.charts import (
 )
 from headcount.dashboard.charts.timelines import head_counts
 from support.chart_samples import BERLIN, ENDED, HOUR, MEETING, MINUTE, NINE
-from support.svg import SPACE, all_of, parse
+from support.svg import SPACE, all_of, parse, points
 
 
 def big_meeting(people=10_000):
@@ -119,3 +119,11 @@ def test_the_stays_are_also_a_table():
         ("محمد", "2026-11-23 09:22:00", "2026-11-23 09:22:06", "too short to count (rule 4)"),
         ("محمد", "2026-11-23 09:25:00", None, "still connected"),
     ]  # fmt: skip
+
+
+def test_an_ongoing_meeting_has_a_line_at_the_current_time_and_an_ended_one_has_none():
+    ongoing = parse(timeline(MEETING, "a"))
+    assert [one.text for one in all_of(ongoing, "text", "chart-now-label")] == ["now"]
+    right = float(ongoing.get("data-right"))
+    assert {x for line in all_of(ongoing, "path", "chart-now") for x, _ in points(line.get("d"))} == {right}
+    assert not all_of(parse(timeline(ENDED, "a")), "path", "chart-now")

@@ -32,17 +32,30 @@ _HOUR_HEIGHT: Final = 20
 _WEEK_WIDTH: Final = _LEFT + 24 * 24
 _GAP: Final = 3
 _LEGEND: Final = 30
+_MIN_COLUMNS: Final = 16
+"""The legend needs as much space."""
 
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """Values by day of a year. A day without one has 0. Days after `until` are not shown."""
+    """Values by day of a year. A day without one has 0. Days before `since` and after `until` are not shown."""
 
     title: str
     unit: Unit
     year: int
     days: Mapping[date, float]
     until: date | None = None
+    since: date | None = None
+
+    @property
+    def first(self) -> date:
+        """The first day that is shown."""
+        return max(date(self.year, 1, 1), self.since or date(self.year, 1, 1))
+
+    @property
+    def last(self) -> date:
+        """The last day that is shown."""
+        return min(date(self.year, 12, 31), self.until or date(self.year, 12, 31))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +71,15 @@ def heat_calendar(data: Year, name: str) -> Markup:
     """Return a year as columns of weeks, Monday at the top."""
     days = list(_days(data))
     largest = max((data.days.get(day, 0) for day in days), default=0)
-    width = _LEFT + 54 * _PITCH
+    columns = _column(days[-1], data.first) + 1 if days else 0
+    width = _LEFT + max(columns, _MIN_COLUMNS) * _PITCH
     height = _TOP + 7 * _PITCH + _LEGEND
     total = data.unit.of(sum(data.days.get(day, 0) for day in days))
     return chart_svg(
         name,
         (width, height),
         (data.title, f"{total} in {data.year}, up to {data.unit.of(largest)} in a day."),
-        joined(_months(data.year, days[-1].month if days else 0)),
+        joined(_months(data)),
         joined(label(WEEKDAYS[row], 0, _TOP + row * _PITCH + 9.5) for row in (0, 2, 4)),
         joined(_day(day, data, largest) for day in days),
         _legend(largest, height),
@@ -119,30 +133,31 @@ def shade(value: float, largest: float) -> int:
 
 
 def _days(data: Year) -> Iterator[date]:
-    day = date(data.year, 1, 1)
-    last = min(date(data.year, 12, 31), data.until or date(data.year, 12, 31))
-    while day <= last:
+    day = data.first
+    while day <= data.last:
         yield day
         day += timedelta(days=1)
 
 
-def _column(day: date) -> int:
-    """The week of a day, counted from that of 1 January."""
-    return (day.toordinal() + date(day.year, 1, 1).weekday() - date(day.year, 1, 1).toordinal()) // 7
+def _column(day: date, first: date) -> int:
+    """The week of a day, counted from that of the first day."""
+    return (day.toordinal() + first.weekday() - first.toordinal()) // 7
 
 
-def _months(year: int, last: int) -> Iterator[Markup]:
-    """The names of months, each above the first week that starts in it, or with which the year starts."""
-    for month, name in enumerate(MONTHS[:last], 1):
-        first = date(year, month, 1)
+def _months(data: Year) -> Iterator[Markup]:
+    """The names of months, each above the first week that starts in it, or with which the chart starts."""
+    months = range(data.first.month, data.last.month + 1 if data.first <= data.last else 0)
+    for month in months:
+        first = date(data.year, month, 1)
         first_monday = first + timedelta(days=-first.weekday() % 7)
-        yield label(name, _LEFT + _column(first if month == 1 else first_monday) * _PITCH, 12)
+        column = 0 if month == data.first.month else _column(first_monday, data.first)
+        yield label(MONTHS[month - 1], _LEFT + column * _PITCH, 12)
 
 
 def _day(day: date, data: Year, largest: float) -> Markup:
     value = data.days.get(day, 0)
     text = f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]} {day.year}: {data.unit.of(value)}"
-    place = (_LEFT + _column(day) * _PITCH, _TOP + day.weekday() * _PITCH, _CELL, _CELL)
+    place = (_LEFT + _column(day, data.first) * _PITCH, _TOP + day.weekday() * _PITCH, _CELL, _CELL)
     return _cell(place, value, largest, text)
 
 

@@ -67,6 +67,7 @@ def strip(data: Strip, name: str, width: float = 960) -> Markup:
         joined(_hours(width, right, height)),
         joined(_lane(day, days[day], right) for day in days),
         joined(_bar(run, piece, days[piece.day], right, data) for run, piece in pieces),
+        _now(data, right),
     )
 
 
@@ -155,6 +156,12 @@ def _lane(day: date, position: int, right: float) -> Markup:
         "height": _BAR_HEIGHT,
     }
     return joined([label(text, 0, y + 12), element("rect", {**track, "rx": 2})])
+
+
+def _now(data: Strip, right: float) -> Markup:
+    """A line at the current time in the lane of today."""
+    x = _LEFT + _second_of_day(local(data.now, data.zone)) / _DAY_S * (right - _LEFT)
+    return line("chart-now", x, _TOP, x, _TOP + _LANE_HEIGHT)
 
 
 def _bar(run: Run, piece: _Piece, position: int, right: float, data: Strip) -> Markup:

@@ -45,6 +45,7 @@ _MIN_BAR_WIDTH: Final = 2
 _MIN_BAR_WIDTH_VOID: Final = 6
 _NAME_SIZE: Final = 12
 _NO_NAME: Final = "(no name)"
+_NOW: Final = "now"
 
 
 class Presence(NamedTuple):
@@ -107,6 +108,7 @@ def timeline(data: Timeline, name: str, rows: range = range(ROWS_PER_CHART), wid
         drawn,
         _rows(data, people, scale, top, name),
         _marks(data, scale, axis, top, bottom),
+        _now(data, scale, axis, top, bottom),
         role="group" if data.marks else "img",
         attributes=_script_attributes(scale),
     )
@@ -270,7 +272,7 @@ def _bars(
 
 def _bar_title(stay: Presence, person: Person, data: Timeline) -> str:
     join = _clock(stay.join, data)
-    leave = "now" if stay.leave is None else _clock(stay.leave, data)
+    leave = _NOW if stay.leave is None else _clock(stay.leave, data)
     return f"{one_line(person.label)}: {join} to {leave}, {_ended(stay, data)}"
 
 
@@ -294,10 +296,11 @@ def _clock(at: Ms, data: Timeline) -> str:
 def _marks(data: Timeline, scale: TimeScale, axis: float, top: float, bottom: float) -> Markup:
     """A line for each mark, with a gap at the axis, and its label if there is space for it."""
     pieces, free = [], scale.left - 8
+    rightmost = scale.right + (_RIGHT if data.end is not None else -_RIGHT)
     for mark in sorted(data.marks):
         x = scale.x(mark.at)
         width = width_of(mark.label)
-        label_left = min(max(x - width / 2, scale.left), scale.right + _RIGHT - width)
+        label_left = min(max(x - width / 2, scale.left), rightmost - width)
         text_element = NOTHING
         if label_left >= free:
             text_element = label(one_line(mark.label), label_left, 12, "chart-mark-label")
@@ -315,3 +318,17 @@ def _marks(data: Timeline, scale: TimeScale, axis: float, top: float, bottom: fl
             )
         )
     return joined(pieces)
+
+
+def _now(data: Timeline, scale: TimeScale, axis: float, top: float, bottom: float) -> Markup:
+    """A line at the current time, if the meeting is ongoing, with a gap at the axis."""
+    if data.end is not None:
+        return NOTHING
+    x = scale.right
+    return joined(
+        [
+            line("chart-now", x, 17, x, axis),
+            *([line("chart-now", x, top, x, bottom)] if bottom > top else []),
+            label(_NOW, x, 12, "chart-now-label", anchor="middle"),
+        ]
+    )

@@ -170,7 +170,7 @@ def _meetings(view: View) -> Table:
 def _meeting_cells(view: View, row: Row) -> Sequence[Any]:
     end = view.now if row.end is None else row.end
     return (
-        row.room, row.id, row.start, row.end, end - row.start, row.people, row.connections, row.peak,
+        row.room, row.id, row.start, row.end, end - row.start, row.people, row.connections, row.max_participants,
         row.participant_ms, row.end is None, row.is_corrected, row.is_inferred, row.is_after_reset,
     )  # fmt: skip
 
@@ -201,7 +201,7 @@ def _attended_meetings(view: View, user_id: str) -> Table:
 def _attended_cells(meeting: AttendedMeeting) -> Sequence[Any]:
     return (
         meeting.room, meeting.id, meeting.start, meeting.end, meeting.first_join, meeting.last_leave,
-        meeting.time_ms, meeting.share,
+        meeting.attended_ms, meeting.attendance_ratio,
     )  # fmt: skip
 
 

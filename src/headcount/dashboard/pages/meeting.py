@@ -14,7 +14,7 @@ from headcount.dashboard import charts, page_json
 from headcount.dashboard.charts import Mark, Presence, Timeline
 from headcount.dashboard.formats import clock, name_of, names_of
 from headcount.dashboard.pages import query
-from headcount.dashboard.pages.meetings import INFERRED, JSON_NAMES, Row, row_of
+from headcount.dashboard.pages.meetings import INFERRED, Row, row_of
 from headcount.dashboard.pages.query import NotFound
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
@@ -101,7 +101,7 @@ async def as_json(view: View) -> Response:
     """GET /dashboard/meetings/ID.json."""
     meeting, _ = await asyncio.to_thread(find, view)
     details, _ = await asyncio.to_thread(load, view, meeting)
-    return page_json.json_response(details, view.zone, JSON_NAMES)
+    return page_json.json_response(details, view.zone)
 
 
 async def more(view: View) -> Response:

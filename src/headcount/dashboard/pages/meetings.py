@@ -26,7 +26,6 @@ from headcount.store.records import MeetingRow, SupersededMeeting
 _PAGE_SIZE: Final = 50
 _MAX_SORTED: Final = 1_000
 INFERRED: Final = frozenset({LeftBy.SNAPSHOT, LeftBy.TIMEOUT, LeftBy.ROOM_RESTARTED})
-JSON_NAMES: Final = {"participant_ms": "person_time"}
 RANGES: Final = ("today", "yesterday", "7d", "30d", "month", "all")
 _DEFAULT_RANGE: Final = "7d"
 _STATES: Final = {"any": None, "ongoing": True, "ended": False}
@@ -48,7 +47,7 @@ class Row(NamedTuple):
     end: Ms | None
     people: int
     connections: int
-    peak: int
+    max_participants: int
     participant_ms: Ms
     is_inferred: bool
     is_corrected: bool
@@ -110,7 +109,7 @@ async def page(view: View) -> Response:
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/meetings.json: the same page of the table."""
-    return page_json.json_response(await asyncio.to_thread(load, view), view.zone, JSON_NAMES)
+    return page_json.json_response(await asyncio.to_thread(load, view), view.zone)
 
 
 def load(view: View) -> MeetingTable:

@@ -4,8 +4,8 @@ Responsible for the content of the page. Must not know how attendance is compute
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
@@ -23,14 +23,17 @@ from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.records import DAY_MS, MeetingRow
 from headcount.timezones import boundaries
 
-_MAX_LISTED: Final = 50
+_PAGE_SIZE: Final = 50
+_MAX_LISTED: Final = 1_000
+"""Of more meetings, only the latest are listed and sorted."""
 _MONTH_MS: Final[Ms] = 30 * DAY_MS
 _MAX_MEETINGS_IN_MONTH: Final = 1_000
 _MAX_STAYS: Final = 20_000
+_ORDERS: Final = ("desc", "asc")
 
 
 class AttendedMeeting(NamedTuple):
-    """A meeting and this person's attendance: `time_ms` is the union of their stays, `share` its part of the meeting."""
+    """A meeting and this person's attendance: `attended_ms` is the union of their stays, the ratio its part of the meeting."""
 
     id: str
     room: str
@@ -38,28 +41,51 @@ class AttendedMeeting(NamedTuple):
     end: Ms | None
     first_join: Ms
     last_leave: Ms | None
-    time_ms: Ms
-    share: float
+    attended_ms: Ms
+    attendance_ratio: float
     name: str | None
 
 
+_SORT_KEYS: Final[Mapping[str, Callable[[AttendedMeeting, Ms], Any]]] = {
+    "start": lambda meeting, _: meeting.start,
+    "room": lambda meeting, _: (meeting.room, meeting.start),
+    "duration": lambda meeting, now: (now if meeting.end is None else meeting.end) - meeting.start,
+    "joined": lambda meeting, _: meeting.first_join,
+    "left": lambda meeting, now: now if meeting.last_leave is None else meeting.last_leave,
+    "attended": lambda meeting, _: meeting.attended_ms,
+    "attendance": lambda meeting, _: meeting.attendance_ratio,
+}
+
+
 class PersonDetails(NamedTuple):
-    """A user, the rooms that they are in now, and their meetings. `time_ms` is that of the last 30 days."""
+    """A user, the rooms that they are in now, and their meetings. `attended_ms` is that of the last 30 days.
+
+    The meetings are a page of the latest ones; `previous` and `next` are the numbers of meetings to skip for other pages.
+    """
 
     user_id: str
     name: str
     rooms: Sequence[str]
     meetings: int
-    time_ms: Ms
+    attended_ms: Ms
     latest: Sequence[AttendedMeeting]
-    older: str | None
+    previous: int | None
+    next: int | None
 
 
 async def page(view: View) -> Response:
     """GET /dashboard/person?id=USER."""
     details = await asyncio.to_thread(load, view)
-    year = await asyncio.to_thread(_year, view, details)
-    return render(view, "person.html", details=details, year=year, charts=charts)
+    return render(
+        view,
+        "person.html",
+        details=details,
+        year=await asyncio.to_thread(_year, view, details),
+        charts=charts,
+        sort=view.query.get("sort") or "start",
+        order=view.query.get("order") or "desc",
+        max_listed=_MAX_LISTED,
+    )
 
 
 async def as_json(view: View) -> Response:
@@ -77,21 +103,34 @@ def load(view: View) -> PersonDetails:
         raise NotFound(TEXTS("person.unknown"))
     month_start = view.now - _MONTH_MS
     in_month = MeetingFilter(user_id=user, runs_from=month_start)
-    rows = meetings.page(domain, in_month, Page(_MAX_MEETINGS_IN_MONTH), view.now)
-    if len(rows) < _MAX_LISTED:
-        rows = meetings.page(domain, all_meetings, Page(_MAX_LISTED), view.now)
-    attended = attended_by(view, user, rows)
-    name = next((meeting.name for meeting in attended if meeting.name), None)
+    month = attended_by(view, user, meetings.page(domain, in_month, Page(_MAX_MEETINGS_IN_MONTH), view.now))
+    skip = query.number(view.query, "skip") or 0
+    latest = _latest(view, user, skip)
+    name = next((meeting.name for meeting in (*latest, *month) if meeting.name), None)
     present, _ = meetings.presence(domain)
+    end = skip + _PAGE_SIZE
     return PersonDetails(
         user,
         name or user,
         sorted({row[0] for row in present if row[3] == user}),
         total,
-        sum(meeting.time_ms for meeting in attended if meeting.start >= month_start),
-        attended[:_MAX_LISTED],
-        attended[_MAX_LISTED - 1].id if total > _MAX_LISTED else None,
+        sum(meeting.attended_ms for meeting in month if meeting.start >= month_start),
+        latest,
+        max(0, skip - _PAGE_SIZE) if skip else None,
+        end if end < min(total, _MAX_LISTED) else None,
     )
+
+
+def _latest(view: View, user: str, skip: int) -> list[AttendedMeeting]:
+    """A page of the latest meetings, in the order of the address."""
+    meetings, wanted = view.context.store.meetings, MeetingFilter(user_id=user)
+    key = _SORT_KEYS[query.choice(view.query, "sort", tuple(_SORT_KEYS))]
+    descending = query.choice(view.query, "order", _ORDERS) == "desc"
+    end = min(skip + _PAGE_SIZE, _MAX_LISTED)
+    if view.query.get("sort", "start") == "start" and descending:
+        return attended_by(view, user, meetings.page(view.domain, wanted, Page(end), view.now)[skip:])
+    attended = attended_by(view, user, meetings.page(view.domain, wanted, Page(_MAX_LISTED), view.now))
+    return sorted(attended, key=lambda meeting: key(meeting, view.now), reverse=descending)[skip:end]
 
 
 def attended_by(view: View, user: str, rows: Sequence[MeetingRow]) -> list[AttendedMeeting]:

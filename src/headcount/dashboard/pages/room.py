@@ -5,7 +5,7 @@ Responsible for the content of the page. Must not know how meetings follow from 
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from starlette.responses import Response
@@ -15,18 +15,20 @@ from headcount.dashboard.charts import Run, Strip, Week, Year
 from headcount.dashboard.formats import names_of
 from headcount.dashboard.pages import query
 from headcount.dashboard.pages.live import Participant, participant_of
-from headcount.dashboard.pages.meetings import JSON_NAMES, Row, rows_of
+from headcount.dashboard.pages.meetings import Row, rows_of
 from headcount.dashboard.pages.query import NotFound
 from headcount.dashboard.pages.usage import calendar_of, minutes_by_day, minutes_by_hour_and_weekday, week_of
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
 from headcount.store.meeting_lists import MeetingFilter, Page
+from headcount.store.records import MeetingRow
 from headcount.store.usage.quarters import QUARTER_MS
 from headcount.timezones import boundaries
 
 _MAX_LISTED: Final = 20
 _STRIP_DAYS: Final = 30
+_MIN_STRIP_DAYS: Final = 7
 _WEEKS: Final = 12
 _MAX_RUNS: Final = 2_000
 
@@ -74,7 +76,7 @@ async def page(view: View) -> Response:
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/room.json?name=ROOM."""
-    return page_json.json_response(await asyncio.to_thread(load, view), view.zone, JSON_NAMES)
+    return page_json.json_response(await asyncio.to_thread(load, view), view.zone)
 
 
 def load(view: View) -> RoomDetails:
@@ -114,7 +116,7 @@ def _charts(view: View, room: str) -> RoomCharts:
             ],
             view.now,
             view.zone,
-            _STRIP_DAYS,
+            _lanes(runs, today, view),
         ),
         week_of(minutes_by_hour_and_weekday(recent_days, recent, view), TEXTS("usage.room_week", room=room)),
         calendar_of(
@@ -124,6 +126,14 @@ def _charts(view: View, room: str) -> RoomCharts:
             today,
         ),
     )
+
+
+def _lanes(runs: Sequence[MeetingRow], today: date, view: View) -> int:
+    """The number of days in the strip chart: from the first of these meetings on, but of a week at least."""
+    if not runs:
+        return _MIN_STRIP_DAYS
+    days = (today - local(runs[-1].start, view.zone).date()).days + 1
+    return min(max(days, _MIN_STRIP_DAYS), _STRIP_DAYS)
 
 
 def _participants_at(view: View, room: str) -> ParticipantsAt | None:

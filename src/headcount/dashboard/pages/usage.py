@@ -5,7 +5,7 @@ Responsible for the ranges of days and the charts. Must not know how usage is st
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
@@ -31,12 +31,9 @@ _LONG_RANGE_DAYS: Final = 93
 """In longer ranges, the table is by month, charts have one width, and the rooms are loaded later."""
 _MAX_DAYS: Final = 3_660
 _MAX_ROOMS: Final = 25
+_MIN_CALENDAR_DAYS: Final = 90
 RANGES: Final = ("7d", "30d", "month", "last_month", "year", "12m", "all")
 _DEFAULT_RANGE: Final = "30d"
-_JSON_NAMES: Final = {
-    "participant_ms": "time", "max_participants": "most", "max_participants_at": "most_at", "bucket": "every",
-    "avg_participants": "mean",
-}  # fmt: skip
 
 
 class RoomUsage(NamedTuple):
@@ -116,7 +113,7 @@ async def as_json(view: View) -> Response:
     """GET /dashboard/usage.json."""
     report = await asyncio.to_thread(load, view)
     dates: Any = {"first": str(report.first), "last": str(report.last)}
-    return page_json.json_response(report._replace(**dates), view.zone, _JSON_NAMES)
+    return page_json.json_response(report._replace(**dates), view.zone)
 
 
 def days_of(view: View) -> Days:
@@ -186,9 +183,10 @@ def minutes_by_day(days: Sequence[Ms], quarters: Mapping[int, QuarterUsage], vie
     }
 
 
-def calendar_of(title: str, year: int, minutes: Mapping[date, float], until: date) -> Year:
-    """Return the calendar chart of a year; of the current year until today."""
-    return Year(title, _minutes_unit(), year, minutes, until if until.year == year else None)
+def calendar_of(title: str, year: int, minutes: Mapping[date, float], today: date) -> Year:
+    """Return the calendar chart of a year until today, from the month on in which it has minutes, but of a quarter at least."""
+    first = min((*minutes, today - timedelta(days=_MIN_CALENDAR_DAYS)))
+    return Year(title, _minutes_unit(), year, minutes, today, first.replace(day=1))
 
 
 def week_of(hours: Sequence[Sequence[float]], title: str) -> Week:

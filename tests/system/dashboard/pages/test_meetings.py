@@ -241,7 +241,7 @@ def test_two_devices_at_the_same_time_are_one_person(service, room):
     )  # fmt: skip
     client = sign_in(service)
     (row,) = client.get(f"{BASE}/meetings.json", params={"room": room}).json()["rows"]
-    assert (row["people"], row["connections"], row["peak"]) == (1, 2, 2)
+    assert (row["people"], row["connections"], row["max_participants"]) == (1, 2, 2)
     (person,) = client.get(f"{BASE}/meetings/{row['id']}.json").json()["people"]
     assert (person["connections"], round(person["time"]), person["share"]) == (2, 200, 1.0)
 
@@ -276,7 +276,26 @@ def test_the_page_of_a_person_lists_their_meetings(dashboard, service, room):
     expect(page.locator("h1")).to_have_text("Ana Silva")
     meetings = page.get_by_role("region", name="Meetings").locator("tbody tr")
     expect(meetings).to_have_count(1)
-    expect(meetings).to_contain_text("100 %")
+    expect(meetings).to_contain_text("100%")
+
+
+def test_the_meetings_of_a_person_are_sorted_by_a_click_on_a_column(dashboard, service, room):
+    zoe = {"user_id": "u-zoe"}
+    for number, (ago, stayed) in enumerate(((3_000, 100), (2_000, 400), (1_000, 200))):
+        name = f"{room} {number}"
+        send_events(
+            service,
+            (name, "join", "z", ago, zoe), (name, "join", "y", ago),
+            (name, "leave", "z", ago - stayed), (name, "leave", "y", ago - 500),
+        )  # fmt: skip
+    page = dashboard.at("/person?id=u-zoe")
+    rooms = page.get_by_role("region", name="Meetings").locator("td.name")
+    expect(rooms).to_have_text([f"{room} {number}" for number in (2, 1, 0)])
+    page.get_by_role("link", name="Attendance").click()
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Attendance")
+    expect(rooms).to_have_text([f"{room} {number}" for number in (1, 2, 0)])
+    page.get_by_role("link", name="Attendance").click()
+    expect(rooms).to_have_text([f"{room} {number}" for number in (0, 2, 1)])
 
 
 def test_a_person_is_found_by_a_part_of_their_name(dashboard, service, room):
