@@ -110,7 +110,7 @@ def store(tmp_path_factory, galene):
     opened.sources.add_stats(
         [
             SourceStat("t" * 24, what, 1, NOW, NASTY)
-            for what in ("deliveries", "refused", "unreadable", "polls", "poll_failed")
+            for what in ("requests", "rejected", "dead_letters", "polls", "failed_polls")
         ]
     )
     opened.sources.add_dead_letter(

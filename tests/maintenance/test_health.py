@@ -46,7 +46,7 @@ HEALTHY = ProcessStatus(
     commit_s=0.1,
     clock_ahead_ms=0,
 )
-REQUESTS = ("deliveries", 9, 1_000, None)
+REQUESTS = ("requests", 9, 1_000, None)
 
 
 def process_problems(**changes):
@@ -103,9 +103,9 @@ def test_a_little_lag_and_a_few_events_out_of_sequence_are_no_problem():
 @pytest.mark.parametrize(
     ("counter", "problem", "is_error"),
     [
-        ("refused", Problem.SOURCE_REFUSED, True),
+        ("rejected", Problem.SOURCE_REFUSED, True),
         ("malformed", Problem.SOURCE_MALFORMED, False),
-        ("ahead", Problem.SOURCE_CLOCK_AHEAD, False),
+        ("clock_ahead", Problem.SOURCE_CLOCK_AHEAD, False),
     ],
 )
 def test_a_bad_request_of_a_source_is_a_problem_for_a_day(counter, problem, is_error):
@@ -116,7 +116,7 @@ def test_a_bad_request_of_a_source_is_a_problem_for_a_day(counter, problem, is_e
 
 
 def test_a_failed_poll_is_a_problem_until_one_succeeds():
-    failed = ("poll_failed", 3, 99 * HOUR, "connection refused")
+    failed = ("failed_polls", 3, 99 * HOUR, "connection refused")
     assert kinds(source_problems(REQUESTS, failed)) == [Problem.SOURCE_POLL_FAILED]
     assert source_problems(failed, ("polls", 9, 1_000, "nobody"), created=0) == []
 
@@ -131,13 +131,13 @@ def test_a_source_that_is_only_polled_need_not_send():
 
 
 def test_a_silent_source_is_a_problem_only_while_meetings_are_ongoing():
-    last = ("deliveries", 9, 30 * HOUR, None)
+    last = ("requests", 9, 30 * HOUR, None)
     assert source_problems(last) == []
     assert kinds(source_problems(last, is_active=True)) == [Problem.SOURCE_SILENT]
 
 
 def test_dead_letters_are_a_problem_until_they_are_parsed():
-    (only,) = source_problems(("deliveries", 9, 99 * HOUR, None), dead_letters=2)
+    (only,) = source_problems(("requests", 9, 99 * HOUR, None), dead_letters=2)
     assert (only.problem, only.number) == (Problem.SOURCE_UNREADABLE, 2)
 
 
@@ -187,11 +187,14 @@ def test_a_problem_of_the_process_has_its_numbers_in_its_text(changes, text):
 @pytest.mark.parametrize(
     ("counter", "text"),
     [
-        (("refused", 1, HOUR, "no signature"), "1 delivery of 'our server' was refused (no signature)"),
-        (("refused", 2, HOUR, None), "2 deliveries of 'our server' were refused"),
+        (("rejected", 1, HOUR, "no signature"), "1 delivery of 'our server' was refused (no signature)"),
+        (("rejected", 2, HOUR, None), "2 deliveries of 'our server' were refused"),
         (("malformed", 1, HOUR, "not JSON"), "neither JSON nor a form (not JSON)"),
-        (("ahead", 7, HOUR, "its clock is 9 s ahead of ours"), "its clock is 9 s ahead of ours. Let"),
-        (("poll_failed", 3, HOUR, "it is gone"), "cannot be polled (it is gone)"),
+        (
+            ("clock_ahead", 7, HOUR, "its clock is 9 s ahead of the server's"),
+            "its clock is 9 s ahead of the server's. Let",
+        ),
+        (("failed_polls", 3, HOUR, "it is gone"), "cannot be polled (it is gone)"),
     ],
 )
 def test_a_problem_of_a_source_has_its_name_and_reason_in_its_text(counter, text):
@@ -208,7 +211,7 @@ def test_the_text_about_a_source_that_never_sent_names_its_documentation():
 
 
 def test_the_text_about_a_silent_source_says_for_how_long():
-    (only,) = source_problems(("deliveries", 9, 30 * HOUR, None), is_active=True)
+    (only,) = source_problems(("requests", 9, 30 * HOUR, None), is_active=True)
     assert "for 30h, though meetings go on" in text_of(only)
 
 
@@ -248,12 +251,12 @@ def unhealthy(tmp_path):
         store.sources.add(SourceRow(token, "jitsi", DOMAIN, token, ("word",), created=created))
     store.sources.add_stats(
         [
-            SourceStat("busy", "deliveries", 9, now - HOUR),
-            SourceStat("busy", "refused", 2, now - HOUR, "no signature"),
+            SourceStat("busy", "requests", 9, now - HOUR),
+            SourceStat("busy", "rejected", 2, now - HOUR, "no signature"),
             SourceStat("busy", "malformed", 1, now - HOUR, "not JSON"),
-            SourceStat("busy", "ahead", 1, now - HOUR, "its clock is 9 s ahead of ours"),
-            SourceStat("busy", "poll_failed", 1, now - HOUR, "connection refused"),
-            SourceStat("quiet", "deliveries", 1, now - 49 * HOUR),
+            SourceStat("busy", "clock_ahead", 1, now - HOUR, "its clock is 9 s ahead of the server's"),
+            SourceStat("busy", "failed_polls", 1, now - HOUR, "connection refused"),
+            SourceStat("quiet", "requests", 1, now - 49 * HOUR),
         ]
     )
     store.sources.add_dead_letter(DeadLetter(0, "busy", now, "/", {}, b"{}", "no room"))

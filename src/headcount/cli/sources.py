@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from headcount.store.sources import SourceRow, SourceStat
 
 _WORDS = (
-    "events", "duplicates", "ignored", "left_out", "refused", "malformed", "unreadable", "polls", "poll_failed",
-    "healed_joins", "healed_leaves",
+    "events", "duplicates", "ignored", "excluded", "rejected", "malformed", "dead_letters", "polls", "failed_polls",
+    "inferred_joins", "inferred_leaves",
 )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def _address(settings: Settings, row: "SourceRow") -> str:
 
 def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: int, *, sends: bool) -> list[str]:
     lines = []
-    last = stats.get("deliveries")
+    last = stats.get("requests")
     if sends:
         lines.append("last        " + ("nothing received yet" if last is None else _ago(last.last, now)))
     counted = [f"{stats[word].total:,} {word.replace('_', ' ')}" for word in _WORDS if word in stats]
@@ -155,7 +155,7 @@ def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: int, *
     polled = stats.get("polls")
     if polled is not None:
         lines.append(f"polled      {_ago(polled.last, now)}: {polled.detail}")
-    for word in ("refused", "malformed", "unreadable", "ahead", "poll_failed"):
+    for word in ("rejected", "malformed", "dead_letters", "clock_ahead", "failed_polls"):
         stat = stats.get(word)
         if stat is not None and stat.detail:
             lines.append(f"{word.replace('_', ' '):<11} {stat.detail} ({_ago(stat.last, now)})")
@@ -242,7 +242,7 @@ def test_source(*, settings: Settings, name: str, url: str | None) -> None:
             ) from error
         if answer.status_code != 200:
             raise BadInput(f"it was answered {answer.status_code}: {_info(answer.content)}")
-        if "kept" in answer.text:
+        if "dead_letter" in answer.text:
             raise BadInput(f"it arrived, but could not be read: {_info(answer.content)}")
     echo(f"A sample of {vendor.title}, signed with the secret of '{name}', was verified, read and stored.")
     echo("Now let the server send to", "", f"  {signed_for}")

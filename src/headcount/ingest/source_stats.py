@@ -37,6 +37,10 @@ class SourceStats:
         before = self._unwritten.get((row.token, what))
         known = before.total if before is not None else 0
         self._unwritten[row.token, what] = SourceStat(row.token, what, known + number, now, message)
+        self.count(row, what, number)
+
+    def count(self, row: SourceRow, what: str, number: int = 1) -> None:
+        """Count occurrences for metrics only."""
         self.totals[row.kind, what] = self.totals.get((row.kind, what), 0) + number
 
     def record_events(self, token: str, events: int, lag_ms: Ms, now: Ms) -> None:

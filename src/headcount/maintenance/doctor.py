@@ -181,7 +181,7 @@ def _source_summary(source: SourceState, now: Ms) -> str:
         source.row.kind not in POLL_ONLY_SOURCES,
     )
     if last is not None:
-        requests, events = source.count("deliveries"), source.count("events")
+        requests, events = source.count("requests"), source.count("events")
         return f"the last of {requests:,} deliveries came {_ago(now - last)}; {events:,} events so far"
     if polls is not None:
         return f"polled {_ago(now - polls.last)}: {polls.detail}{'; nothing was sent yet' if sends else ''}"

@@ -112,13 +112,13 @@ class SourceState:
     @property
     def last_request(self) -> Ms | None:
         """Time of the last request whose signature was valid."""
-        requests = self.counters.get("deliveries")
+        requests = self.counters.get("requests")
         return None if requests is None else requests.last
 
     @property
     def poll_failure(self) -> SourceStat | None:
         """The last poll, if it failed."""
-        failed, polls = self.counters.get("poll_failed"), self.counters.get("polls")
+        failed, polls = self.counters.get("failed_polls"), self.counters.get("polls")
         return failed if failed is not None and (polls is None or polls.last < failed.last) else None
 
     def count(self, name: str) -> int:
@@ -255,9 +255,9 @@ def check_endpoint(endpoint: EndpointState) -> Iterator[Finding]:
 
 
 _RECENT_PROBLEMS: Final = {
-    "refused": Problem.SOURCE_REFUSED,
+    "rejected": Problem.SOURCE_REFUSED,
     "malformed": Problem.SOURCE_MALFORMED,
-    "ahead": Problem.SOURCE_CLOCK_AHEAD,
+    "clock_ahead": Problem.SOURCE_CLOCK_AHEAD,
 }
 
 

@@ -6,6 +6,7 @@ Responsible for which part is given what. Must not know what any of them does.
 import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
+from importlib.metadata import version
 from typing import Any, Final
 
 from headcount.http.middleware import Middleware
@@ -17,7 +18,7 @@ from headcount.service.status import metric_readers
 from headcount.service.web import Web
 from headcount.service.webhooks import endpoint_manager, webhook_transport
 from headcount.settings import Settings
-from headcount.telemetry.metrics import ProcessMetrics, SourceMetrics, StreamMetrics
+from headcount.telemetry.metrics import BuildInfo, ProcessMetrics, SourceMetrics, StreamMetrics
 
 _SWITCH_INTERVAL_S: Final = 0.0001
 """The engine computes for milliseconds at a time; requests must not wait that long for the interpreter lock."""
@@ -50,6 +51,7 @@ class Service:
         webhook_metrics.pending = delivery.in_flight
         webhook_metrics.failed = lambda: readiness.failed_deliveries.latest
         for collector in (
+            BuildInfo(version("headcount"), core.store.database.system),
             webhook_metrics,
             SourceMetrics(core.source_stats.totals),
             StreamMetrics(self.broadcaster.disconnected),

@@ -66,7 +66,7 @@ def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -
         "headcount_engine_leader": lambda: float(worker.leads()),
         "headcount_engine_lag_entries": lag(0),
         "headcount_engine_lag_seconds": lag(1),
-        "headcount_store_answers": lambda: float(readiness.lag.latest is not None),
+        "headcount_database_up": lambda: float(readiness.lag.latest is not None),
         "headcount_rooms_active": lambda: worker.engine.active_room_count() if worker.engine else 0,
         "headcount_participants_active": lambda: worker.engine.participant_count() if worker.engine else 0,
         "headcount_clock_ahead_seconds": lambda: clock.ahead_ms() / 1_000,
@@ -74,5 +74,5 @@ def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -
         "headcount_append_commit_seconds": lambda: appender.commit_s,
         "headcount_streams_open": lambda: float(len(broadcaster)),
         "headcount_stream_events": lambda: broadcaster.sent,
-        "headcount_store_reconnects": lambda: core.store.database.reconnects,
+        "headcount_database_reconnects": lambda: core.store.database.reconnects,
     }

@@ -64,7 +64,7 @@ class Connection(Protocol):
 
 
 class Database(Protocol):
-    """Provides connections. `url` has no password. `writing` commits at its end, or rolls back.
+    """Provides connections. `url` has no password, `system` is `sqlite` or `postgresql`. `writing` commits at its end, or rolls back.
 
     `write_new` inserts rows that are all new, in one commit, and returns the number of the last one. It returns None,
     and writes nothing, if one is a duplicate, or if the database or the number of rows is unsuitable.
@@ -72,6 +72,8 @@ class Database(Protocol):
 
     @property
     def url(self) -> str: ...
+    @property
+    def system(self) -> str: ...
     @property
     def dialect(self) -> dict[str, str]: ...
     @property

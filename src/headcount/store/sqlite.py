@@ -88,6 +88,7 @@ class SqliteDatabase:
     the last commits, a crash of the process loses nothing).
     """
 
+    system: Final = "sqlite"
     dialect: Final = {
         "position": "integer primary key autoincrement",
         "bytes": "blob",

@@ -7,11 +7,12 @@ Per-request counters are plain integers, because the client library's counters t
 the time of a request.
 """
 
+import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -29,6 +30,37 @@ Reader = Callable[[], float | None]
 """A function that returns the current value of a metric, or None while the value is unknown."""
 
 
+_SOURCE_FAMILIES: Final = (
+    (
+        "headcount_source_requests",
+        "Inbound requests of sources by result",
+        {
+            "accepted": "accepted",
+            "ignored": "ignored",
+            "dead_letters": "dead_letter",
+            "malformed": "malformed",
+            "rejected": "rejected",
+        },
+    ),
+    (
+        "headcount_source_events",
+        "Events in inbound requests by result",
+        {"events": "accepted", "duplicates": "duplicate", "excluded": "excluded"},
+    ),
+    (
+        "headcount_source_polls",
+        "Polls of video servers by result",
+        {"polls": "succeeded", "failed_polls": "failed"},
+    ),
+    (
+        "headcount_source_inferred_events",
+        "Missing joins and leaves inferred from polls",
+        {"inferred_joins": "join", "inferred_leaves": "leave"},
+    ),
+)
+"""Each metric of sources: its name, its help, and the label of each counter of the source statistics."""
+
+
 class Definition(NamedTuple):
     """A metric without labels."""
 
@@ -43,27 +75,43 @@ _G: Final = GaugeMetricFamily
 CATALOG: Final = (
     Definition("headcount_engine_events_processed", "Log entries processed by this process", _C),
     Definition("headcount_engine_batches", "Batches committed by the engine", _C),
-    Definition("headcount_late_events", "Events that arrived after the meetings they change were final", _C),
+    Definition("headcount_engine_commit_seconds", "Time spent in commits of the engine", _C),
+    Definition("headcount_engine_failures", "Batches that the database rejected; the engine retries them", _C),
+    Definition("headcount_engine_leader", "1 if this process runs the engine, else 0", _G),
+    Definition("headcount_engine_lag_entries", "Log entries not yet processed", _G),
+    Definition("headcount_engine_lag_seconds", "Age of the oldest log entry not yet processed", _G),
+    Definition("headcount_late_events", "Events that arrived after the late grace period", _C),
     Definition("headcount_corrections", "Corrections caused by late events", _C),
     Definition("headcount_duplicate_joins", "Duplicate join events ignored", _C),
-    Definition("headcount_orphan_leaves", "Leave events of participants who were not in the room", _C),
-    Definition("headcount_engine_commit_seconds", "Time spent in commits of the engine", _C),
-    Definition("headcount_engine_failures", "Engine batches refused by the store", _C),
-    Definition("headcount_quarantined_rooms", "Rooms whose events could not be processed; see /v1/health/rooms.", _G),
-    Definition("headcount_engine_leader", "1 in the process that runs the engine", _G),
-    Definition("headcount_engine_lag_entries", "Log entries not yet processed", _G),
-    Definition("headcount_engine_lag_seconds", "Age of the oldest log entry that is not yet processed", _G),
-    Definition("headcount_store_answers", "1 if the store answered this request in time", _G),
+    Definition("headcount_orphan_leaves", "Leave events of participants who were not in the room, ignored", _C),
     Definition("headcount_rooms_active", "Rooms with at least one participant", _G),
     Definition("headcount_participants_active", "Participants in a room now", _G),
-    Definition("headcount_clock_ahead_seconds", "How far the service's time is ahead of the machine's clock", _G),
-    Definition("headcount_append_commits", "Commits to the log by this process", _C),
-    Definition("headcount_append_commit_seconds", "Time spent in commits to the log", _C),
-    Definition("headcount_streams_open", "Open streams of this process", _G),
+    Definition("headcount_quarantined_rooms", "Rooms whose events could not be processed; see /v1/health/rooms", _G),
+    Definition("headcount_append_commits", "Commits to the event log by this process", _C),
+    Definition("headcount_append_commit_seconds", "Time spent in commits to the event log", _C),
+    Definition("headcount_database_up", "1 if the database answered this request in time, else 0", _G),
+    Definition("headcount_database_reconnects", "Database connections that were reopened", _C),
+    Definition("headcount_clock_ahead_seconds", "How far the service time is ahead of the system clock", _G),
+    Definition("headcount_streams_open", "Open event streams of this process", _G),
     Definition("headcount_stream_events", "Events sent to streams", _C),
-    Definition("headcount_store_reconnects", "Reopened connections to the store", _C),
 )  # fmt: skip
 """The metrics that are read when Prometheus scrapes, in the order in which they are exposed."""
+
+
+class BuildInfo(Collector):
+    """The version of Headcount, of Python, and the kind of database, as labels of a constant 1."""
+
+    def __init__(self, version: str, database: str) -> None:
+        self._labels = {"version": version, "python": platform.python_version(), "database": database}
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(
+            "headcount_build_info",
+            "Version and database of this process; always 1",
+            labels=list(self._labels),
+        )
+        family.add_metric(list(self._labels.values()), 1)
+        yield family
 
 
 class ProcessMetrics(Collector):
@@ -81,18 +129,22 @@ class ProcessMetrics(Collector):
 
 
 class SourceMetrics(Collector):
-    """Inbound requests by the source's kind and the result. `totals` is read when Prometheus scrapes."""
+    """Inbound requests, their events, and polls, by the source's kind and the result.
+
+    `totals` has the counters of the source statistics. It is read when Prometheus scrapes.
+    """
 
     def __init__(self, totals: Mapping[tuple[str, str], int]) -> None:
         self._totals = totals
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(
-            "headcount_source_requests", "Inbound requests and events by result", labels=["kind", "result"]
-        )
-        for (kind, result), number in list(self._totals.items()):
-            family.add_metric([kind, result], number)
-        yield family
+        totals = list(self._totals.items())
+        for name, text, results in _SOURCE_FAMILIES:
+            family = CounterMetricFamily(name, text, labels=["kind", "result"])
+            for (kind, counter), number in totals:
+                if counter in results:
+                    family.add_metric([kind, results[counter]], number)
+            yield family
 
 
 class StreamMetrics(Collector):
@@ -103,7 +155,7 @@ class StreamMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         family = CounterMetricFamily(
-            "headcount_streams_disconnected", "Streams closed by the server", labels=["reason"]
+            "headcount_streams_disconnected", "Streams that the server closed, by reason", labels=["reason"]
         )
         for reason, number in list(self._disconnected.items()):
             family.add_metric([reason], number)
@@ -116,6 +168,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(self)
+        ProcessCollector(registry=self.registry)
         self._events: Counter[str] = Counter(accepted=0, duplicate=0)
         self._requests: Counter[tuple[str, int]] = Counter()
         self._durations: dict[str, Histogram] = {}
@@ -142,7 +195,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         events = CounterMetricFamily(
-            "headcount_events", "Events accepted, and duplicates ignored", labels=["result"]
+            "headcount_events", "Events by result: accepted, or ignored as duplicates", labels=["result"]
         )
         for result, number in self._events.items():
             events.add_metric([result], number)
@@ -154,7 +207,7 @@ class Metrics(Collector):
             requests.add_metric([route, str(status)], number)
         yield requests
         family = HistogramMetricFamily(
-            "headcount_http_request_duration_seconds", "Duration of HTTP requests", labels=["route"]
+            "headcount_http_request_duration_seconds", "Duration of HTTP requests by route", labels=["route"]
         )
         for route, durations in list(self._durations.items()):
             durations.add_to(family, [route])

@@ -12,6 +12,7 @@ from support import ROOT, reference
 from support.running_service import headcount
 
 DOCS = ROOT / "docs"
+METRICS = (DOCS / "reference/metrics.md").read_text()
 SERVICE = (DOCS / "how-to/run-the-server.md").read_text()
 
 
@@ -19,17 +20,31 @@ def test_the_table_of_settings_is_current():
     assert reference.SETTINGS.read_text() == reference.current_settings_page(), "run 'make docs-reference'"
 
 
-def test_every_metric_is_described(service):
-    metrics = httpx.get(f"{service.url}/metrics", timeout=10).text
-    names = {line.split()[2] for line in metrics.splitlines() if line.startswith("# TYPE")}
-    assert names
-    assert {name for name in names if f"`{name}`" not in SERVICE} == set()
+def documented_metrics():
+    """Name, type and labels of each row of the tables."""
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|(.*?)\| ", METRICS, re.MULTILINE)
+    return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
 
 
-def test_every_metric_that_is_described_is_there(service):
-    metrics = httpx.get(f"{service.url}/metrics", timeout=10).text
-    for name in re.findall(r"`(headcount_\w+)`", SERVICE):
-        assert f"# TYPE {name} " in metrics
+def exposed_metrics(text):
+    """Name, type and labels of each metric in the text exposition."""
+    found = {}
+    for name, kind in re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE):
+        sample = re.search(rf"^{name}(?:_bucket)?{{(.*)}} ", text, re.MULTILINE)
+        labels = set(re.findall(r'(\w+)="', sample[1])) - {"le"} if sample else None
+        found[name] = (kind, labels)
+    return found
+
+
+def test_the_table_of_metrics_is_complete_and_correct(service):
+    httpx.get(f"{service.url}/v1/meetings", timeout=10)
+    exposed = exposed_metrics(httpx.get(f"{service.url}/metrics", timeout=10).text)
+    documented = documented_metrics()
+    assert documented.keys() == exposed.keys()
+    for name, (kind, labels) in exposed.items():
+        assert documented[name][0] == kind, name
+        if labels is not None:
+            assert documented[name][1] == labels, name
 
 
 def test_every_route_is_described(service):

@@ -97,7 +97,7 @@ def test_the_longest_names_of_every_entrance_are_processed(service, tmp_path):
     answer = send(url, people(sent, until=now() - 600)).json()
     assert answer["accepted"] == 4
     answer = send(url, people(sent, until=now() - 300, role="recorder")).json()
-    assert answer["left_out"] == 4
+    assert answer["excluded"] == 4
     for at, present in ((now() - 600, people(listed, until=0)), (now() - 500, [])):
         names = [
             {name: one[name] for name in ("participant_id", "user_id", "user_name")} for one in present[::2]
@@ -130,7 +130,7 @@ def test_one_byte_more_is_refused_everywhere_and_nothing_of_it_is_stored(service
             400, f'events[4]: "{field}" must be at most 1,024 bytes in UTF-8 [Received 1,025]',
         )  # fmt: skip
         answer = send(url, wrong).json()
-        assert (answer["kept"], answer["accepted"]) == (True, 0)
+        assert (answer["status"], answer["accepted"]) == ("dead_letter", 0)
         assert answer["info"].startswith(f"{field} must be at most 1,024 bytes in UTF-8 [Received 1,025]: ")
         if field != "id":  # files have none
             file = tmp_path / "over.ndjson"
@@ -208,7 +208,7 @@ def test_too_many_events_in_one_request_are_refused_together(service, tmp_path):
         [{"kind": "end", "room": f"r{n}", "at": now()} for n in range(10_001)],
     )
     answer = send(url, many).json()
-    assert (answer["accepted"], answer["kept"]) == (0, True)
+    assert (answer["accepted"], answer["status"]) == (0, "dead_letter")
     assert answer["info"] == "10,001 at once: at most 10,000 are accepted (max_events)"
     assert headcount("source", "retry", "--database", service.database).stdout.startswith(
         "0 could be read now"

@@ -84,7 +84,7 @@ def test_probes_answer_while_requests_wait_and_then_get_503(outage, tmp_path):
             assert not any(one.done() for one in waiting)
             assert [one.status_code for one in probes] == [200, 503, 200]
             assert "the store does not answer" in probes[1].text
-            assert "headcount_store_answers 0.0" in probes[2].text
+            assert "headcount_database_up 0.0" in probes[2].text
             assert "\nheadcount_engine_lag_entries" not in probes[2].text
             assert [one.result().status_code for one in waiting] == [503] * len(waiting)
             assert "whether it took this is not known" in waiting[2].result().json()["info"]
@@ -94,7 +94,7 @@ def test_probes_answer_while_requests_wait_and_then_get_503(outage, tmp_path):
             assert sent["accepted"] + sent["duplicates"] == 1
             # Presence lists stays that count, from 10 s on (R4).
             wait_until(lambda: client.get("/v1/rooms/r/presence", headers=key).json()["total_count"] == 1)
-            assert "headcount_store_answers 1.0" in client.get("/metrics").text
+            assert "headcount_database_up 1.0" in client.get("/metrics").text
             assert browser.get("/dashboard/meetings").status_code == 200
     finally:
         outage.end()

@@ -67,7 +67,10 @@ def test_a_failed_poll_changes_nothing_and_is_reported(service, livekit):
     livekit.answer = lambda *_: (200, b"<html>", {})
     wait_for_polls(livekit, 4)
     assert present(service, "blue") == {"ann"}
-    assert 'kind="livekit",result="poll_failed"' in httpx.get(f"{service.url}/metrics").text
+    assert (
+        'headcount_source_polls_total{kind="livekit",result="failed"'
+        in httpx.get(f"{service.url}/metrics").text
+    )
     service.stop()
     flags = ("--database", service.database)
     assert (

@@ -120,7 +120,11 @@ def test_a_wrong_secret_is_reported_and_removes_nobody(service, bbb):
     bbb.listed = refusal
     joins(service, path, "maths", "ann")
     wait_until(
-        lambda: 'kind="bigbluebutton",result="poll_failed"' in httpx.get(f"{service.url}/metrics").text, 20
+        lambda: (
+            'headcount_source_polls_total{kind="bigbluebutton",result="failed"'
+            in httpx.get(f"{service.url}/metrics").text
+        ),
+        20,
     )
     wait_until(lambda: present(service) == {"maths": {"ann"}})
     asked = headcount("source", "poll", "bigbluebutton", "--database", service.database, check=False)

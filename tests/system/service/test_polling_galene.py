@@ -83,7 +83,12 @@ def test_a_galene_server_is_polled_for_its_participants(service, galene):
         lambda: present(service) == {"galene/school/maths": {"bob", "carol"}, "galene/standup": {"ann"}}, 20
     )
     galene.groups = None
-    wait_until(lambda: 'kind="galene",result="poll_failed"' in httpx.get(f"{service.url}/metrics").text)
+    wait_until(
+        lambda: (
+            'headcount_source_polls_total{kind="galene",result="failed"'
+            in httpx.get(f"{service.url}/metrics").text
+        )
+    )
     assert present(service)["galene/standup"] == {"ann"}
     galene.groups = {"school/maths": ["carol", "dan"]}
     wait_until(lambda: present(service) == {"galene/school/maths": {"carol", "dan"}})

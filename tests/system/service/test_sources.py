@@ -30,7 +30,7 @@ def test_webhooks_of_livekit_become_a_meeting(service):
     left = webhook("participant_left", createdAt=str(began + 60), participant=person("ann", began))
     assert sent(service, path, left).json()["accepted"] == 1
     assert sent(service, path, left).json() | {"position": 0} == {
-        "accepted": 0, "duplicates": 1, "left_out": 0, "position": 0,
+        "status": "accepted", "accepted": 0, "duplicates": 1, "excluded": 0, "position": 0,
     }  # fmt: skip
     assert sent(service, path, webhook("track_published")).json()["accepted"] == 0
     finished = webhook("room_finished", createdAt=str(began + 90))
@@ -121,7 +121,7 @@ def test_a_body_that_is_not_json_is_refused_and_an_unreadable_event_becomes_a_de
     assert sent(service, path, broken).status_code == 400
     kept = sent(service, path, webhook("participant_joined", createdAt="1"))
     assert kept.status_code == 200
-    assert kept.json()["kept"] is True
+    assert kept.json()["status"] == "dead_letter"
     sent(service, path, webhook("participant_joined", createdAt="1"))
     letters = headcount("source", "letters", "--database", service.database, "--body").stdout
     assert letters.count("without a participant.sid") == 1
@@ -142,7 +142,7 @@ def test_a_corrected_mapping_reads_the_dead_letters(tmp_path):
         path = added(service, "generic", "--mapping", str(mapping), "--secret", "word")
         body = InboundRequest({"content-type": "application/json"}, b'{"t":"in","room":"r","who":"a"}')
         answer = sent(service, path, body, secret="word", sign=standard_webhooks.sign)
-        assert answer.json()["kept"] is True
+        assert answer.json()["status"] == "dead_letter"
         assert "room" in answer.json()["info"]
         assert "0 could be read" in headcount("source", "retry", "--database", service.database).stdout
         meetings(service, "meanwhile")
@@ -197,11 +197,11 @@ def test_the_requests_of_a_source_are_counted(tmp_path):
     sent(service, path, webhook("track_published"))
     sent(service, path, webhook("track_published"), secret="devkey:wrong-but-long-enough-to-sign-with")
     metrics = httpx.get(f"{service.url}/metrics").text
-    assert 'headcount_source_requests_total{kind="livekit",result="refused"} 1.0' in metrics
+    assert 'headcount_source_requests_total{kind="livekit",result="rejected"} 1.0' in metrics
     service.stop()
     listed = headcount("source", "list", "--addresses", "--database", service.database).stdout
     assert path in listed
-    assert "1 events, 1 ignored, 1 refused" in listed
+    assert "1 events, 1 ignored, 1 rejected" in listed
     assert "the signature does not fit" in listed
     doctor = headcount("doctor", "--database", service.database, check=False).stdout
     assert re.search(r"WRONG +sources +livekit: .*refused", doctor)

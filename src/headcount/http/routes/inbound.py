@@ -24,7 +24,7 @@ from headcount.http.cursors import Cursors
 from headcount.http.errors import ApiError, invalid, not_found
 from headcount.http.operations import Body, operation
 from headcount.http.params import PathParam
-from headcount.http.schemas import Count, Schema, doc
+from headcount.http.schemas import Count, Schema, choice, doc
 from headcount.http.serializer import encode
 from headcount.ingest.normalize import Normalized, SourcePolicy, end_each_room, normalize, parse_request
 from headcount.ingest.source_config import ConfiguredSource, configure
@@ -46,14 +46,23 @@ _SECRET_HEADERS: Final = ("authorization", "cookie", "x-api-key", "proxy-authori
 log = structlog.get_logger("headcount.http")
 
 
+_STATUSES: Final = ("accepted", "ignored", "dead_letter")
+
+
 class InboundResult(Schema, omit_defaults=True):
     """The result of an inbound request."""
 
+    status: Annotated[
+        str,
+        choice(
+            _STATUSES,
+            "`ignored`: the payload contains no event to count. `dead_letter`: the payload could not be parsed and is stored.",
+        ),
+    ]
     accepted: Annotated[Count, doc("Number of new events.")]
     duplicates: Annotated[Count, doc("Number of events that were known already.")]
-    left_out: Annotated[Count | UnsetType, doc("Number of events of excluded participants.")] = UNSET
+    excluded: Annotated[Count | UnsetType, doc("Number of events of excluded participants.")] = UNSET
     position: Annotated[str | UnsetType, doc("The end of the log, as an opaque cursor.")] = UNSET
-    kept: Annotated[bool | UnsetType, doc("Whether the request was stored as a dead letter.")] = UNSET
     info: Annotated[str | UnsetType, doc("Why the request could not be parsed.")] = UNSET
 
 
@@ -117,14 +126,14 @@ class InboundHandler:
         try:
             source.verify(inbound, row.secrets)
         except VerificationFailed as error:
-            self._stats.add(row, "refused", now, message=str(error))
+            self._stats.add(row, "rejected", now, message=str(error))
             raise ApiError(
                 HTTPStatus.UNAUTHORIZED,
                 "authentication-error",
                 str(error),
                 log_context={"domain": row.domain, "source": row.name, "kind": row.kind},
             ) from error
-        self._stats.add(row, "deliveries", now)
+        self._stats.add(row, "requests", now)
         handshake = source.handshake(inbound, row.secrets)
         if handshake is not None:
             return _handshake_response(handshake)
@@ -157,11 +166,13 @@ class InboundHandler:
             await in_thread(
                 self._limits.request_timeout_s, self._sources.add_excluded_participants, normalized.excluded
             )
-            self._stats.add(row, "left_out", now, excluded)
+            self._stats.add(row, "excluded", now, excluded)
         if not events:
             self._stats.add(row, "ignored", now)
+        else:
+            self._stats.count(row, "accepted")
         if not normalized.entries:
-            return _json(InboundResult(0, 0, excluded))
+            return _json(InboundResult("ignored", 0, 0, excluded))
         done = await self._append(normalized.entries)
         self._count_events(done)
         if source_config.polling is not None:
@@ -171,9 +182,14 @@ class InboundHandler:
         ahead_ms = max(entry.at for entry in normalized.entries) - now
         self._stats.record_events(row.token, done.accepted, max(0, -ahead_ms), now)
         if ahead_ms > _CLOCK_TOLERANCE_MS:
-            self._stats.add(row, "ahead", now, message=f"its clock is {ahead_ms / 1_000:.0f} s ahead of ours")
+            self._stats.add(
+                row,
+                "clock_ahead",
+                now,
+                message=f"its clock is {ahead_ms / 1_000:.0f} s ahead of the server's",
+            )
         position = self._cursors.encode(row.domain, done.position)
-        return _json(InboundResult(done.accepted, done.duplicates, excluded, position))
+        return _json(InboundResult("accepted", done.accepted, done.duplicates, excluded, position))
 
     async def _add_polled_rooms(self, token: str, rooms: set[str]) -> None:
         """Store rooms of a source that polls: its polls are about these."""
@@ -197,9 +213,9 @@ class InboundHandler:
             0, row.token, inbound.received_at, inbound.url, _without_secrets(inbound.headers), inbound.body, str(error)
         )  # fmt: skip
         await in_thread(self._limits.request_timeout_s, self._sources.add_dead_letter, dead_letter)
-        self._stats.add(row, "unreadable", inbound.received_at, message=str(error))
+        self._stats.add(row, "dead_letters", inbound.received_at, message=str(error))
         log.warning("inbound request could not be parsed", source=row.name, kind=row.kind, reason=str(error))
-        return _json(InboundResult(0, 0, kept=True, info=str(error)))
+        return _json(InboundResult("dead_letter", 0, 0, info=str(error)))
 
     async def _find_source(self, kind: str, token: str) -> ConfiguredSource:
         if len(token) > _MAX_TOKEN_LENGTH or "\0" in token:

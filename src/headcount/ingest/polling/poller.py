@@ -182,12 +182,12 @@ class SourcePoller:
             if parts.is_leader():
                 await self._append_changes(observed)
         except (PollFailed, BadInput) as error:
-            parts.stats.add(row, "poll_failed", parts.now(), message=str(error))
+            parts.stats.add(row, "failed_polls", parts.now(), message=str(error))
             log.warning("poll failed", source=row.name, kind=row.kind, reason=str(error))
         except StoreError as error:
             log.warning("result of a poll was not stored", source=row.name, reason=str(error))
         except Exception:
-            parts.stats.add(row, "poll_failed", parts.now(), message="internal error: see the log")
+            parts.stats.add(row, "failed_polls", parts.now(), message="internal error: see the log")
             log.exception("poll failed by an internal error", source=row.name)
 
     async def _append_changes(self, observed: Observation) -> None:
@@ -204,8 +204,8 @@ class SourcePoller:
         self._memory = changes.memory
         now = parts.now()
         parts.stats.add(row, "polls", now, message=summarize(observed))
-        parts.stats.add(row, "healed_joins", now, len(changes.joins))
-        parts.stats.add(row, "healed_leaves", now, len(changes.leaves))
+        parts.stats.add(row, "inferred_joins", now, len(changes.joins))
+        parts.stats.add(row, "inferred_leaves", now, len(changes.leaves))
 
 
 class Poller:
@@ -249,9 +249,9 @@ class Poller:
 def summarize(observed: Observation) -> str:
     """Return the numbers of participants and rooms in words."""
     people, rooms = len(observed.participants), len({one.room for one in observed.participants})
-    excluded = f", and {observed.excluded:,} who do not count" if observed.excluded else ""
+    excluded = f", and {observed.excluded:,} excluded" if observed.excluded else ""
     unclear_rooms = _rooms(len(observed.unclear_rooms))
-    unclear = f"; {unclear_rooms} of which nobody is named" if observed.unclear_rooms else ""
+    unclear = f"; {unclear_rooms} without a list of participants" if observed.unclear_rooms else ""
     return f"{people:,} in {_rooms(rooms)}{excluded}{unclear}"
 
 

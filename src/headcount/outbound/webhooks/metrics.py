@@ -42,21 +42,29 @@ class WebhookMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         attempts = CounterMetricFamily(
-            "headcount_webhook_attempts", "Webhook delivery attempts by result", labels=["result"]
+            "headcount_webhook_attempts", "Attempts to deliver webhook messages, by result", labels=["result"]
         )
         for result, number in self._attempts.items():
             attempts.add_metric([result], number)
         yield attempts
         latencies = HistogramMetricFamily(
-            "headcount_webhook_delivery_seconds", "Time from the commit of a message to its 200"
+            "headcount_webhook_delivery_seconds", "Time from the commit of a message to its delivery"
         )
         self._latencies.add_to(latencies)
         yield latencies
         messages, endpoints = self.failed() or (None, None)
         gauges: tuple[tuple[str, str, int | None], ...] = (
-            ("headcount_webhook_messages_pending", "Pending webhook messages", self.pending()),
-            ("headcount_webhook_messages_failed", "Webhook messages that failed for good", messages),
-            ("headcount_webhook_endpoints_disabled", "Webhook endpoints that are disabled", endpoints),
+            ("headcount_webhook_messages_pending", "Webhook messages queued in this process", self.pending()),
+            (
+                "headcount_webhook_messages_failed",
+                "Webhook messages that failed after all attempts",
+                messages,
+            ),
+            (
+                "headcount_webhook_endpoints_disabled",
+                "Webhook endpoints disabled after consecutive failures",
+                endpoints,
+            ),
         )
         for name, text, value in gauges:
             if value is not None:

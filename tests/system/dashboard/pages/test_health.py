@@ -86,7 +86,7 @@ def test_dead_letters_are_parsed_again_after_the_mapping_is_fixed(service, admin
     mapping = tmp_path / "mapping.json"
     mapping.write_text(json.dumps(MAPPING))
     path = added(service, "generic", "--mapping", str(mapping), "--secret", "word")
-    assert send(service, path, {"t": "in", "room": "<b>r", "who": "a"}).json()["kept"] is True
+    assert send(service, path, {"t": "in", "room": "<b>r", "who": "a"}).json()["status"] == "dead_letter"
     assert "could not be read: it is kept" in admin.page("/health")
     assert "0 could be read now" in admin.send("/health/dead-letters", 200).text
     with sqlite3.connect(service.database) as store:
@@ -97,7 +97,7 @@ def test_dead_letters_are_parsed_again_after_the_mapping_is_fixed(service, admin
 
 def test_dead_letters_of_another_domain_are_neither_shown_nor_parsed(service, tmp_path):
     path = added(service, "generic", "--name", "theirs", "--secret", "word")
-    assert send(service, path, {"nothing": "of use"}).json()["kept"] is True
+    assert send(service, path, {"nothing": "of use"}).json()["status"] == "dead_letter"
     other = FormClient(service, service.make_key("elsewhere", "admin"))
     page = other.page("/health")
     assert HEALTHY in page
@@ -108,7 +108,7 @@ def test_dead_letters_of_another_domain_are_neither_shown_nor_parsed(service, tm
 
 def test_a_viewer_sees_problems_without_bodies_and_buttons(service):
     path = added(service, "generic", "--secret", "word")
-    assert send(service, path, {"nothing": "of use"}).json()["kept"] is True
+    assert send(service, path, {"nothing": "of use"}).json()["status"] == "dead_letter"
     viewer = FormClient(service, service.make_key("default", "read"))
     page = viewer.page("/health")
     assert "could not be read: it is kept" in page
