@@ -64,6 +64,7 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/meetings/{id}.ics": downloads.meeting_ics,
         "/meetings/{id}/at": meeting.at,
         "/meetings/{id}/rows": meeting.more,
+        "/meetings/{id}/timeline": meeting.timeline,
         "/meetings/{id}": meeting.page,
         "/room": room.page,
         "/room.json": room.as_json,

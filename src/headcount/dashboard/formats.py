@@ -46,6 +46,13 @@ def number(value: float) -> str:
     return f"{int(value):,}" if value == int(value) else f"{value:,.1f}"
 
 
+def percent(ratio: float) -> str:
+    """Return a ratio as a whole percentage: 75%. Only all of it is 100%, and only none of it 0%."""
+    if 0 < ratio < 1:
+        return f"{min(99, max(1, round(ratio * 100)))}%"
+    return f"{round(ratio * 100)}%"
+
+
 def clock(when: datetime, *, seconds: bool = False) -> str:
     """Return a local time of day: 08:59 or 08:59:58."""
     return f"{when:%H:%M:%S}" if seconds else f"{when:%H:%M}"

@@ -112,9 +112,16 @@ class View:
             "month": f"{when:%B %Y}",
             "clock": formats.clock(when),
             "seconds": formats.clock(when, seconds=True),
+            "date_and_seconds": f"{when.day} {when:%b} {formats.clock(when, seconds=True)}",
             "full": f"{when:%a} {when.day} {when:%b %Y} {formats.clock(when, seconds=True)}",
         }[style]
         return self._time_element(when, text)
+
+    def time_within(self, at: Ms, start: Ms, end: Ms | None) -> Markup:
+        """Return a time of day in a span of time, with the date if the span has several days. None ends now."""
+        last = self.now if end is None else end
+        is_one_day = local(start, self.zone).date() == local(last, self.zone).date()
+        return self.time(at, "seconds" if is_one_day else "date_and_seconds")
 
     def span(self, start: Ms, end: Ms | None, *, seconds: bool = False) -> Markup:
         """Return a span of time, with the second date if the days differ, and the exact times as a tooltip."""
@@ -164,6 +171,7 @@ def _environment() -> jinja2.Environment:
     environment.globals["t"] = TEXTS
     environment.filters["duration"] = formats.duration
     environment.filters["number"] = formats.number
+    environment.filters["percent"] = formats.percent
     environment.filters["name"] = formats.name_of
     environment.filters["path"] = lambda text: quote(str(text), safe="")
     return environment

@@ -188,6 +188,8 @@ def _description(data: Timeline, scale: TimeScale, counts: Sequence[Step]) -> st
 
 
 def _rows_text(data: Timeline, people: Sequence[Person], rows: range) -> str:
+    if not people:
+        return ""
     if len(people) == len(data.people):
         return f"A row for each of {PEOPLE.of(len(people))}."
     return f"Rows {rows.start + 1:,} to {rows.start + len(people):,} of {PEOPLE.of(len(data.people))}."

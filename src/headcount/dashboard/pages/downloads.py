@@ -21,7 +21,7 @@ from headcount.dashboard.pages import meetings as meetings_page
 from headcount.dashboard.pages import person as person_page
 from headcount.dashboard.pages import room as room_page
 from headcount.dashboard.pages import usage as usage_page
-from headcount.dashboard.pages.meeting import Attendee
+from headcount.dashboard.pages.meeting_people import Attendee
 from headcount.dashboard.pages.meetings import Row
 from headcount.dashboard.pages.person import AttendedMeeting
 from headcount.dashboard.renderer import TEXTS, View
@@ -33,25 +33,25 @@ from headcount.store.records import MeetingRow
 _BATCH_SIZE: Final = 200
 _MAX_XLSX_MEETINGS: Final = 100_000
 _MEETING_COLUMNS: Final = {
-    "room": Type.TEXT, "meeting": Type.TEXT, "start": Type.TIME, "end": Type.TIME, "length": Type.DURATION,
-    "people": Type.INTEGER, "connections": Type.INTEGER, "peak": Type.INTEGER, "person_time": Type.DURATION,
+    "room": Type.TEXT, "meeting": Type.TEXT, "start": Type.TIME, "end": Type.TIME, "duration": Type.DURATION,
+    "people": Type.INTEGER, "connections": Type.INTEGER, "peak": Type.INTEGER, "participant_time": Type.DURATION,
     "is_ongoing": Type.FLAG, "is_corrected": Type.FLAG, "is_inferred": Type.FLAG, "is_after_reset": Type.FLAG,
 }  # fmt: skip
 _ATTENDEE_COLUMNS: Final = {
     "name": Type.TEXT, "user_id": Type.TEXT, "participant_id": Type.TEXT, "connections": Type.INTEGER,
-    "first_join": Type.TIME, "last_leave": Type.TIME, "time": Type.DURATION, "share": Type.PERCENT,
-    "still": Type.FLAG, "is_inferred": Type.FLAG,
+    "first_join": Type.TIME, "last_leave": Type.TIME, "duration": Type.DURATION, "attendance_ratio": Type.PERCENT,
+    "is_present": Type.FLAG, "is_inferred": Type.FLAG,
 }  # fmt: skip
 _PERSON_COLUMNS: Final = {
     "room": Type.TEXT, "meeting": Type.TEXT, "start": Type.TIME, "end": Type.TIME, "first_join": Type.TIME,
-    "last_leave": Type.TIME, "time": Type.DURATION, "share": Type.PERCENT,
+    "last_leave": Type.TIME, "duration": Type.DURATION, "attendance_ratio": Type.PERCENT,
 }  # fmt: skip
 _USAGE_COLUMNS: Final = {
-    "start": Type.TIME, "length": Type.DURATION, "meetings": Type.INTEGER, "person_time": Type.DURATION,
+    "start": Type.TIME, "duration": Type.DURATION, "meetings": Type.INTEGER, "participant_time": Type.DURATION,
     "peak": Type.INTEGER, "peak_at": Type.TIME,
 }  # fmt: skip
 _ROOM_COLUMNS: Final = {
-    "room": Type.TEXT, "meetings": Type.INTEGER, "person_time": Type.DURATION, "peak": Type.INTEGER,
+    "room": Type.TEXT, "meetings": Type.INTEGER, "participant_time": Type.DURATION, "peak": Type.INTEGER,
 }  # fmt: skip
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^\w.-]+")
 _MAX_FILE_NAME: Final = 80
@@ -177,16 +177,16 @@ def _meeting_cells(view: View, row: Row) -> Sequence[Any]:
 
 def _attendees(view: View) -> Table:
     meeting, _ = meeting_page.find(view)
-    details, _ = meeting_page.load(view, meeting)
+    _, people = meeting_page.load_attendees(view, meeting)
     title = f"{meeting.room} {local(meeting.start, view.zone):%Y-%m-%d %H.%M}"
-    rows = [_attendee_cells(attendee) for attendee in details.people]
+    rows = [_attendee_cells(attendee) for attendee in people]
     return Table(title, _columns(_ATTENDEE_COLUMNS), rows, view.zone)
 
 
 def _attendee_cells(attendee: Attendee) -> Sequence[Any]:
     return (
         attendee.name, attendee.user_id, attendee.participant_id, attendee.connections, attendee.first_join,
-        attendee.last_leave, attendee.time_ms, attendee.share, attendee.last_leave is None, attendee.is_inferred,
+        attendee.last_leave, attendee.duration_ms, attendee.attendance_ratio, attendee.last_leave is None, attendee.is_inferred,
     )  # fmt: skip
 
 

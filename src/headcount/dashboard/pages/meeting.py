@@ -1,26 +1,33 @@
-"""Meeting page: participants, timeline, explanation and webhook deliveries of one meeting.
+"""Meeting page: people, timeline, explanation and webhook deliveries of one meeting.
 
 Responsible for the content of the page and its tabs. Must not know the rules: `reporting.explain` does.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard import charts, page_json
-from headcount.dashboard.charts import Mark, Presence, Timeline
-from headcount.dashboard.formats import clock, name_of, names_of
+from headcount.dashboard.formats import clock
 from headcount.dashboard.pages import query
-from headcount.dashboard.pages.meetings import INFERRED, Row, row_of
+from headcount.dashboard.pages.meeting_people import (
+    PEOPLE_PER_PAGE,
+    SORTS,
+    Attendee,
+    attendees_of,
+    people_table,
+    select,
+)
+from headcount.dashboard.pages.meeting_timeline import participants_at, time_picker, timeline_of
+from headcount.dashboard.pages.meetings import Row, row_of
 from headcount.dashboard.pages.query import NotFound
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
-from headcount.reporting.attendance import Person, people_in
+from headcount.reporting.attendance import PersonTotals, totals_of
 from headcount.reporting.explain.meeting import MAX_EVENTS, Explanation, explain_meeting
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.meetings import Meetings
@@ -32,27 +39,14 @@ _TABS: Final = ("people", "events", "explanation", "corrections", "deliveries")
 _EXPLANATION_TABS: Final = ("events", "explanation", "corrections")
 _MAX_EXPLAINED_STAYS: Final = 500
 """With more stays, the explanation is computed only for the tabs that show it, and not for the timeline."""
-_MAX_PEOPLE: Final = 200
+_MAX_BARS: Final = 25
+"""With more people, the timeline is below the tables and loaded when somebody opens it."""
 _MAX_EVENTS_SHOWN: Final = 500
 _MAX_MESSAGES: Final = 500
 
 
-class Attendee(NamedTuple):
-    """A person of the meeting. `share` is the attended part of the meeting's duration so far, from 0 to 1."""
-
-    name: str
-    user_id: str | None
-    participant_id: str
-    connections: int
-    first_join: Ms
-    last_leave: Ms | None
-    time_ms: Ms
-    share: float
-    is_inferred: bool
-
-
-class MeetingDetails(NamedTuple):
-    """A meeting with its people, and the ids of the meetings before and after it in the room."""
+class MeetingJson(NamedTuple):
+    """The page as JSON: the meeting with all its people, and the ids of the meetings before and after it in the room."""
 
     row: Row
     people: Sequence[Attendee]
@@ -60,11 +54,13 @@ class MeetingDetails(NamedTuple):
     later: str | None
 
 
-class ParticipantsAt(NamedTuple):
-    """The names of those who were in the meeting at a time; None if that is in the future."""
+class LoadedMeeting(NamedTuple):
+    """A meeting, its row in a table, its entries, and the totals of its people."""
 
-    at: str
-    names: Sequence[str] | None
+    meeting: MeetingRow
+    row: Row
+    entries: Sequence[Entry]
+    people: Sequence[PersonTotals]
 
 
 async def page(view: View) -> Response:
@@ -73,19 +69,25 @@ async def page(view: View) -> Response:
     if replaced_id:
         return RedirectResponse(view.url(f"/meetings/{meeting.id}", was=replaced_id), 303)
     tab = query.choice(view.query, "tab", _TABS)
-    details, entries = await asyncio.to_thread(load, view, meeting)
-    needs_explanation = tab in _EXPLANATION_TABS or len(entries) <= _MAX_EXPLAINED_STAYS
+    loaded = await asyncio.to_thread(load, view, meeting)
+    table = people_table(meeting, loaded.people, view.now, view.query)
+    if view.request.headers.get("hx-target") == "people":
+        return render(view, "_meeting_people.html", row=loaded.row, table=table, page_size=PEOPLE_PER_PAGE)
+    is_large = len(loaded.people) > _MAX_BARS
+    has_timeline = not is_large or view.query.get("timeline") == "open"
+    needs_explanation = tab in _EXPLANATION_TABS or (has_timeline and _is_explained(loaded))
     explanation = await asyncio.to_thread(_explain, view, meeting) if needs_explanation else None
     messages, attempts = (
         await asyncio.to_thread(_deliveries, view, meeting) if tab == "deliveries" else ([], {})
     )
+    earlier, later = await asyncio.to_thread(_neighbors, view.context.store.meetings, meeting, view.now)
+    shown = participants_at(view, meeting, loaded.entries, view.query.get("at", ""))
     return render(
-        view, "meeting.html", meeting=meeting, details=details, row=details.row, tab=tab, tabs=_TABS,
-        participants_at=participants_at(view, meeting, entries, view.query.get("at", "")),
+        view, "meeting.html", meeting=meeting, row=loaded.row, tab=tab, tabs=_TABS, table=table, earlier=earlier,
+        later=later, participants_at=shown, picker=time_picker(view, meeting, shown.at if shown else None),
         replaced_id=view.query.get("was", ""), explanation=explanation, messages=messages, attempts=attempts,
-        timeline=timeline_of(meeting, details.people, entries, explanation, view), charts=charts,
-        max_people=query.number(view.query, "people") or _MAX_PEOPLE, max_events=_MAX_EVENTS_SHOWN,
-        max_explained_events=MAX_EVENTS,
+        is_large=is_large, max_events=_MAX_EVENTS_SHOWN, max_explained_events=MAX_EVENTS, page_size=PEOPLE_PER_PAGE,
+        **(_timeline_values(view, loaded, explanation) if has_timeline else {"timeline": None}),
     )  # fmt: skip
 
 
@@ -100,17 +102,43 @@ async def at(view: View) -> Response:
 async def as_json(view: View) -> Response:
     """GET /dashboard/meetings/ID.json."""
     meeting, _ = await asyncio.to_thread(find, view)
-    details, _ = await asyncio.to_thread(load, view, meeting)
-    return page_json.json_response(details, view.zone)
+    row, people = await asyncio.to_thread(load_attendees, view, meeting)
+    neighbors = await asyncio.to_thread(_neighbors, view.context.store.meetings, meeting, view.now)
+    return page_json.json_response(MeetingJson(row, people, *neighbors), view.zone)
+
+
+async def timeline(view: View) -> Response:
+    """GET /dashboard/meetings/ID/timeline: the timeline of a large meeting, and how to search and sort it."""
+    meeting, _ = await asyncio.to_thread(find, view)
+    loaded = await asyncio.to_thread(load, view, meeting)
+    explanation = await asyncio.to_thread(_explain, view, meeting) if _is_explained(loaded) else None
+    values = _timeline_values(view, loaded, explanation)
+    return render(view, "_timeline.html", row=loaded.row, is_large=True, **values)
 
 
 async def more(view: View) -> Response:
     """GET /dashboard/meetings/ID/rows?from=100: more rows of the timeline."""
     meeting, _ = await asyncio.to_thread(find, view)
-    details, entries = await asyncio.to_thread(load, view, meeting)
-    first = query.number(view.query, "from") or 0
-    timeline = timeline_of(meeting, details.people, entries, None, view)
-    return render(view, "_chart_rows.html", timeline=timeline, first=first, row=details.row, charts=charts)
+    loaded = await asyncio.to_thread(load, view, meeting)
+    return render(view, "_chart_rows.html", row=loaded.row, **_timeline_values(view, loaded, None))
+
+
+def _timeline_values(view: View, loaded: LoadedMeeting, explanation: Explanation | None) -> Mapping[str, Any]:
+    """The timeline, from the row `from`: all people in it count, and rows are those of the people that match."""
+    everybody = timeline_of(loaded.meeting, loaded.people, loaded.entries, explanation, view)
+    params = view.query
+    rows = everybody
+    if len(loaded.people) > _MAX_BARS and (params.get("q") or params.get("sort") or params.get("order")):
+        matching = select(loaded.people, params)
+        rows = timeline_of(loaded.meeting, matching, loaded.entries, None, view)
+    return {
+        "timeline": everybody,
+        "rows": rows,
+        "first": query.number(params, "from") or 0,
+        "charts": charts,
+        "search": {name: params.get(name, "") for name in ("q", "sort", "order")},
+        "sorts": SORTS,
+    }
 
 
 def find(view: View) -> tuple[MeetingRow, str]:
@@ -130,38 +158,20 @@ def find(view: View) -> tuple[MeetingRow, str]:
     return successor, meeting_id
 
 
-def load(view: View, meeting: MeetingRow) -> tuple[MeetingDetails, Sequence[Entry]]:
-    """Return what is shown of a meeting, and its entries."""
+def load(view: View, meeting: MeetingRow) -> LoadedMeeting:
+    """Return what the page shows of a meeting."""
+    meetings = view.context.store.meetings
+    entries = meetings.entries([meeting])[meeting.id]
+    people = totals_of(entries, view.now)
+    return LoadedMeeting(meeting, row_of(meetings, meeting, entries, len(people), view.now), entries, people)
+
+
+def load_attendees(view: View, meeting: MeetingRow) -> tuple[Row, list[Attendee]]:
+    """Return the row of a meeting, and all its people by their first join."""
     meetings = view.context.store.meetings
     entries = meetings.entries([meeting])[meeting.id]
     people = attendees_of(meeting, entries, view.now)
-    row = row_of(meetings, meeting, entries, len(people), view.now)
-    return MeetingDetails(row, people, *_neighbors(meetings, meeting, view.now)), entries
-
-
-def attendees_of(meeting: MeetingRow, entries: Sequence[Entry], now: Ms) -> list[Attendee]:
-    """Return each person of a meeting once, by their first join."""
-    duration_ms = max(1, (now if meeting.end is None else meeting.end) - meeting.start)
-    inferred = {
-        (entry.user_id or None, entry.user_id or entry.participant_id)
-        for entry in entries
-        if entry.left_by in INFERRED
-    }
-    return [_attendee(person, duration_ms, inferred) for person in people_in(entries, now)]
-
-
-def _attendee(person: Person, duration_ms: Ms, inferred: set[tuple[str | None, str]]) -> Attendee:
-    return Attendee(
-        name_of(person),
-        person.user_id,
-        person.participant_id,
-        person.connections,
-        person.first_join,
-        person.last_leave,
-        person.attended_ms,
-        min(1.0, person.attended_ms / duration_ms),
-        (person.user_id, person.user_id or person.participant_id) in inferred,
-    )
+    return row_of(meetings, meeting, entries, len(people), view.now), people
 
 
 def _neighbors(meetings: Meetings, meeting: MeetingRow, now: Ms) -> tuple[str | None, str | None]:
@@ -170,59 +180,6 @@ def _neighbors(meetings: Meetings, meeting: MeetingRow, now: Ms) -> tuple[str | 
     earlier = meetings.page(meeting.domain, same_room, Page(1, after=meeting), now)
     later = meetings.page(meeting.domain, same_room, Page(1, after=meeting, ascending=True), now)
     return (earlier[0].id if earlier else None), (later[0].id if later else None)
-
-
-def timeline_of(
-    meeting: MeetingRow,
-    people: Sequence[Attendee],
-    entries: Sequence[Entry],
-    explanation: Explanation | None,
-    view: View,
-) -> Timeline:
-    """Return the chart of a meeting: a row for each person; with an explanation, also its marks and short stays."""
-    stays: dict[str, list[Presence]] = {}
-    for entry in entries:
-        bar = Presence(entry.join, entry.leave, entry.left_by, entry.left_by in INFERRED)
-        stays.setdefault(entry.user_id or entry.participant_id, []).append(bar)
-    names = {person.user_id or person.participant_id: person.name for person in people}
-    marks: list[Mark] = []
-    if explanation is not None:
-        for stay in explanation.short_stays:
-            key = stay.user_id or stay.participant_id
-            names.setdefault(key, stay.user_name or key)
-            stays.setdefault(key, []).append(Presence(stay.join, stay.leave, stay.left_by, is_void=True))
-        marks = [
-            Mark(step.at, TEXTS(f"meeting.mark_{step.type}"), step.message)
-            for step in (explanation.start, explanation.end)
-            if step is not None
-        ]
-    rows = [charts.Person(name, sorted(stays[key])) for key, name in names.items()]
-    return Timeline(TEXTS("meeting.chart"), meeting.start, meeting.end, view.now, rows, marks, view.zone)
-
-
-def participants_at(
-    view: View, meeting: MeetingRow, entries: Sequence[Entry], time: str
-) -> ParticipantsAt | None:
-    """Return who was in a meeting at a time of day, at the first such time of the meeting; None without a time."""
-    if not time:
-        return None
-    at = _time_in_meeting(view, meeting, time)
-    if at > view.now:
-        return ParticipantsAt(time, None)
-    present = (entry for entry in entries if entry.join <= at and (entry.leave is None or entry.leave > at))
-    return ParticipantsAt(time, names_of(present))
-
-
-def _time_in_meeting(view: View, meeting: MeetingRow, time: str) -> Ms:
-    """The first such time of day in the meeting. The minute in which it started means its start."""
-    started = local(meeting.start, view.zone)
-    time_of_day = query.time_of_day(time)
-    at = query.start_of(started.date(), view.zone, time_of_day)
-    if meeting.start - 60_000 < at < meeting.start and not time_of_day.second:
-        return meeting.start
-    if at >= meeting.start:
-        return at
-    return query.start_of(started.date() + timedelta(days=1), view.zone, time_of_day)
 
 
 def _deliveries(
@@ -243,6 +200,11 @@ def _deliveries(
         for message_id, attempt in last_attempts.items():
             attempts.setdefault(message_id, []).append((endpoint.url, attempt))
     return messages, attempts
+
+
+def _is_explained(loaded: LoadedMeeting) -> bool:
+    """Return whether the timeline shows why the meeting starts and ends."""
+    return len(loaded.entries) <= _MAX_EXPLAINED_STAYS
 
 
 def _explain(view: View, meeting: MeetingRow) -> Explanation | None:

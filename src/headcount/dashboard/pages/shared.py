@@ -15,13 +15,15 @@ from starlette.responses import Response
 from headcount.dashboard import charts
 from headcount.dashboard.charts import Timeline
 from headcount.dashboard.context import PageContext
-from headcount.dashboard.pages.meeting import attendees_of, timeline_of
+from headcount.dashboard.pages import query
+from headcount.dashboard.pages.meeting_people import Attendee, attendees_of
+from headcount.dashboard.pages.meeting_timeline import timeline_of
 from headcount.dashboard.pages.query import NotFound
 from headcount.dashboard.redaction import redaction_of
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
-from headcount.reporting.attendance import Person, people_in
+from headcount.reporting.attendance import people_in, totals_of
 from headcount.store.credentials import AccessToken, SubjectKind
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.meetings import Meetings
@@ -31,6 +33,7 @@ _ROOM_HISTORY_MS: Final[Ms] = 30 * DAY_MS
 """A shared room shows the meetings of this long."""
 _MAX_MEETINGS: Final = 200
 _MAX_ENTRIES_AT_ONCE: Final = 20_000
+_MAX_PEOPLE: Final = 200
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -39,7 +42,7 @@ class SharedMeeting(NamedTuple):
     """A meeting as the link shows it, redacted if the link is masked."""
 
     meeting: MeetingRow
-    people: Sequence[Person]
+    people: Sequence[Attendee]
     timeline: Timeline
 
 
@@ -121,8 +124,8 @@ def _load_meeting(view: View, share: AccessToken, meeting_id: str) -> SharedMeet
     if meeting is None:
         raise NotFound(TEXTS("shares.no_meeting"))
     entries = redaction_of(store.access_tokens, share)(meetings.entries([meeting])[meeting.id])
-    timeline = timeline_of(meeting, attendees_of(meeting, entries, view.now), entries, None, view)
-    return SharedMeeting(meeting, people_in(entries, view.now), timeline)
+    timeline = timeline_of(meeting, totals_of(entries, view.now), entries, None, view)
+    return SharedMeeting(meeting, attendees_of(meeting, entries, view.now), timeline)
 
 
 def _is_recent(meeting: MeetingRow, now: Ms) -> bool:
@@ -136,8 +139,18 @@ async def _find_share(view: View) -> AccessToken | None:
 
 def _render(view: View, share: AccessToken, template: str, **values: Any) -> Response:
     base = f"/shared/{view.request.path_params['token']}"
+    max_people = query.number(view.query, "people") or _MAX_PEOPLE
     return _without_indexing(
-        render(view, template, share=share, base=base, never=NEVER, charts=charts, **values)
+        render(
+            view,
+            template,
+            share=share,
+            base=base,
+            never=NEVER,
+            charts=charts,
+            max_people=max_people,
+            **values,
+        )
     )
 
 

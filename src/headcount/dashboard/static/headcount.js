@@ -69,21 +69,65 @@
     if (content) document.title = `${content.dataset.title} · Headcount`;
   });
 
-  // A time in a meeting can also be selected with the slider, or by a click on the timeline.
+  // A time in a meeting can also be selected with the slider, or by a click on the timeline. A cursor shows it there.
   const slider = document.getElementById("time-slider");
   const timeField = document.getElementById("at-time");
   if (slider && timeField) {
+    const picker = timeField.form;
+    const thumb = slider.parentElement.querySelector("output");
+    const hasDate = "hasDate" in slider.dataset;
     const clock = new Intl.DateTimeFormat("en-GB", {
       timeZone: slider.dataset.timezone, hour: "2-digit", minute: "2-digit", second: "2-digit",
+      ...(hasDate && { weekday: "short", day: "numeric", month: "short" }),
     });
+    const parts = new Intl.DateTimeFormat("sv-SE", {
+      timeZone: slider.dataset.timezone, dateStyle: "short", timeStyle: "medium",
+    });
+    const part = (ms) => (ms - slider.min) / (slider.max - slider.min || 1);
+    const drawCursor = (ms) => {
+      for (const chart of document.querySelectorAll("svg[data-start]")) {
+        const { start, end, left, right } = chart.dataset;
+        let cursor = chart.querySelector(".chart-cursor");
+        if (!cursor) {
+          cursor = document.createElementNS("http://www.w3.org/2000/svg", "line");
+          cursor.setAttribute("class", "chart-cursor");
+          chart.append(cursor);
+        }
+        const x = Number(left) + Math.min(1, Math.max(0, (ms - start) / (end - start))) * (right - left);
+        for (const [name, value] of [["x1", x], ["x2", x], ["y1", 0], ["y2", chart.viewBox.baseVal.height]]) {
+          cursor.setAttribute(name, value);
+        }
+      }
+    };
+    const show = (ms) => {
+      slider.value = ms;
+      thumb.textContent = clock.format(ms);
+      const place = `${Math.min(1, Math.max(0, part(ms))) * 100}%`;
+      thumb.style.left = place;
+      thumb.style.transform = `translateX(-${place})`;
+    };
     let pending = 0;
     const select = (ms) => {
-      timeField.step = "1";
-      timeField.value = clock.format(ms);
+      const local = parts.format(ms).replace(" ", "T");
+      timeField.value = hasDate ? local : local.slice(11);
+      show(ms);
+      drawCursor(ms);
       clearTimeout(pending);
-      pending = setTimeout(() => timeField.dispatchEvent(new Event("change", { bubbles: true })), 150);
+      // The exact time: a local time can mean two times when clocks are set back.
+      pending = setTimeout(() => window.htmx.ajax("GET", `${picker.getAttribute("hx-get")}?at=${new Date(ms).toISOString()}`, {
+        target: "#participants-at", swap: "innerHTML show:none",
+      }), 120);
     };
-    slider.parentElement.hidden = false;
+    const showSelected = () => {
+      const selected = document.querySelector("#participants-at [data-at]");
+      if (!selected) return;
+      show(Number(selected.dataset.at));
+      drawCursor(Number(selected.dataset.at));
+    };
+    slider.closest(".time-slider").hidden = false;
+    show(Number(slider.value));
+    showSelected();
+    document.addEventListener("htmx:afterSettle", showSelected);
     slider.addEventListener("input", () => select(Number(slider.value)));
     document.addEventListener("click", (event) => {
       const chart = event.target.closest(".figure svg[data-start]");
@@ -91,10 +135,9 @@
       const box = chart.getBoundingClientRect();
       const x = ((event.clientX - box.left) / box.width) * chart.viewBox.baseVal.width;
       const { start, end, left, right } = chart.dataset;
-      const part = (x - left) / (right - left);
-      if (part < 0 || part > 1) return;
-      slider.value = Number(start) + part * (end - start);
-      select(Number(slider.value));
+      const at = (x - left) / (right - left);
+      if (at < 0 || at > 1) return;
+      select(Math.floor((Number(start) + at * (end - start)) / 1000) * 1000);
     });
   }
 
