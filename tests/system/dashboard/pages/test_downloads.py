@@ -42,25 +42,25 @@ def test_an_export_of_meetings_has_all_matches_and_names_its_time_zone(service, 
         service.client().get("/meetings?limit=100&ongoing=false&min_participants=2&order=asc").json()["data"]
     )
     lines = lines_of(client.get(f"{BASE}/meetings.csv", params=asked))
-    assert [line["Meeting"] for line in lines] == [one["id"] for one in meetings]
-    assert [line["Meeting"] for line in sheet_of(client.get(f"{BASE}/meetings.xlsx", params=asked))] == [
+    assert [line["Meeting ID"] for line in lines] == [one["id"] for one in meetings]
+    assert [line["Meeting ID"] for line in sheet_of(client.get(f"{BASE}/meetings.xlsx", params=asked))] == [
         one["id"] for one in meetings
     ]
     first = lines[0]
     began = datetime.fromisoformat(first["Start (Europe/Berlin)"])
     assert (int(began.timestamp()), began.utcoffset()) == (meetings[0]["start_time"], timedelta(hours=1))
-    assert float(first["Length (s)"]) == pytest.approx(60, abs=1)
-    assert (first["People"], first["Peak"], first["Ongoing"]) == ("2", "2", "false")
+    assert float(first["Duration (s)"]) == pytest.approx(60, abs=1)
+    assert (first["People"], first["Peak participants"], first["Ongoing"]) == ("2", "2", "false")
 
 
 def test_an_export_of_attendance_has_native_times_and_percentages(service, client, room):
     meeting = create_meeting(service, room, ago=1_000, lasted=600)
     bob = next(row for row in sheet_of(client.get(f"{BASE}/meetings/{meeting}.xlsx")) if row["Name"] == "Bob")
     joined = datetime.fromtimestamp(time.time() - 980, BERLIN).replace(tzinfo=None)
-    assert abs(bob["First in (Europe/Berlin)"] - joined) < timedelta(seconds=20)
-    assert bob["Time"] == pytest.approx(timedelta(seconds=280), abs=timedelta(seconds=1))
-    assert bob["Share"] == pytest.approx(280 / 600, abs=0.01)
-    assert bob["Still in"] is False
+    assert abs(bob["First join (Europe/Berlin)"] - joined) < timedelta(seconds=20)
+    assert bob["Duration"] == pytest.approx(timedelta(seconds=280), abs=timedelta(seconds=1))
+    assert bob["Attendance"] == pytest.approx(280 / 600, abs=0.01)
+    assert bob["In the meeting"] is False
 
 
 def test_a_name_is_never_a_formula(service, client, room):
@@ -104,7 +104,7 @@ def test_the_name_of_a_file_has_its_content(client, service):
 def test_a_file_is_exported_with_the_button(dashboard, service, room):
     create_meeting(service, room)
     page = dashboard.at(f"/meetings?room={room}")
-    page.locator("summary", has_text="Take along").click()
+    page.locator("summary", has_text="Export").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     with Path(download.value.path()).open(encoding="utf-8-sig") as file:
@@ -131,7 +131,7 @@ def test_usage_is_the_same_as_in_the_api(service, client, room):
     lines = lines_of(
         client.get(f"{BASE}/usage.csv", params={"room": room, "from": str(since), "to": str(today)})
     )
-    assert sum(float(line["Person time (s)"]) for line in lines) == pytest.approx(
+    assert sum(float(line["Participant time (s)"]) for line in lines) == pytest.approx(
         page["total"]["participant_seconds"], abs=0.1
     )
     rooms = sheet_of(

@@ -167,71 +167,6 @@ def test_unknown_parameters_change_nothing(service, path):
     assert sign_in(service).get(f"{BASE}{path}?{asked}").status_code == 200
 
 
-def test_a_meeting_has_participants_explanation_and_deliveries(dashboard, service, room):
-    meeting = create_meeting(service, room)
-    page = dashboard.at(f"/meetings/{meeting}")
-    expect(page.locator(".tile", has_text="long")).to_contain_text("5 min")
-    table = page.locator("#people-table tbody tr")
-    expect(table).to_have_count(2)
-    expect(table.first).to_contain_text("Ana Silva")
-    expect(table.first).to_contain_text("100 %")
-    page.get_by_role("link", name="Explanation").click()
-    decisions = page.get_by_role("region", name="Explanation").locator("tbody tr")
-    expect(decisions.first).to_contain_text("with somebody in the room (rule 6)")
-    page.get_by_role("link", name="Events").click()
-    expect(page.get_by_role("region", name="Events").locator("tbody tr")).to_have_count(4)
-    page.get_by_role("link", name="Corrections").click()
-    expect(page.locator(".empty, .card")).not_to_have_count(0)
-    page.get_by_role("link", name="Told").click()
-    deliveries = page.get_by_role("region", name="Told")
-    expect(deliveries).to_contain_text("participant.joined", timeout=10_000)
-    expect(deliveries).to_contain_text("no webhook yet")
-
-
-def test_the_participants_at_a_time_take_two_clicks(dashboard, service, room):
-    meeting = create_meeting(service, room, ago=1_200, lasted=600)
-    began = time.time() - 1_200
-    page = dashboard.at(f"/meetings/{meeting}")
-
-    def at(moment):
-        return datetime.fromtimestamp(moment, BERLIN).strftime("%H:%M")
-
-    page.locator("#at-time").fill(at(began + 120))
-    page.get_by_role("button", name="Show").click()
-    expect(page.locator("#participants-at")).to_contain_text("2 people here")
-    page.locator("#at-time").fill(at(began + 420))
-    expect(page.locator("#participants-at")).to_contain_text("1 person here")
-    expect(page.locator("#participants-at")).to_contain_text("Ana Silva")
-    page.locator("#at-time").fill(at(began + 700))
-    expect(page.locator("#participants-at")).to_contain_text("Nobody was here")
-
-
-def test_the_slider_and_the_chart_select_a_time(dashboard, service, room):
-    meeting = create_meeting(service, room, ago=1_200, lasted=600)
-    page = dashboard.at(f"/meetings/{meeting}")
-    page.locator("#time-slider").focus()
-    page.keyboard.press("End")
-    expect(page.locator("#participants-at")).to_contain_text("Nobody was here")
-    for _ in range(3):
-        page.keyboard.press("PageDown")
-    expect(page.locator("#participants-at")).to_contain_text("1 person here")
-    chart = page.locator(".only-wide svg.chart").first
-    box = chart.bounding_box()
-    chart.click(position={"x": box["width"] * 0.4, "y": 60})
-    expect(page.locator("#participants-at")).to_contain_text("2 people here")
-
-
-def test_the_chart_shows_everybody_and_why_the_meeting_starts_and_ends(dashboard, service, room):
-    meeting = create_meeting(service, room)
-    send_events(service, (room, "join", "void", 500, {"user_name": "Short"}), (room, "leave", "void", 499.5))
-    page = dashboard.at(f"/meetings/{meeting}")
-    chart = page.locator(".only-wide svg.chart").first
-    expect(chart.locator(".chart-name")).to_have_text(["Ana Silva", "Bob", "Short"])
-    expect(chart.locator(".chart-void")).to_have_count(1)
-    expect(chart.get_by_label(re.compile("^began at .*rule 6"))).to_have_count(1)
-    expect(chart.get_by_label(re.compile("^ended at .*rule 8"))).to_have_count(1)
-
-
 def test_two_devices_at_the_same_time_are_one_person(service, room):
     ana = {"user_id": f"u-{room}", "user_name": "Ana"}
     send_events(
@@ -243,31 +178,7 @@ def test_two_devices_at_the_same_time_are_one_person(service, room):
     (row,) = client.get(f"{BASE}/meetings.json", params={"room": room}).json()["rows"]
     assert (row["people"], row["connections"], row["max_participants"]) == (1, 2, 2)
     (person,) = client.get(f"{BASE}/meetings/{row['id']}.json").json()["people"]
-    assert (person["connections"], round(person["time"]), person["share"]) == (2, 200, 1.0)
-
-
-def test_a_replaced_meeting_redirects_to_its_successor(service, room):
-    began = time.time() - 900
-    client = service.client()
-
-    def send(kind, who, at):
-        event = {"room": room, "kind": kind, "participant_id": who, "at": began + at}
-        assert client.post("/events?wait=true", json=event).status_code == 200
-
-    for kind, who, at in (("join", "a", 100), ("join", "b", 110), ("leave", "a", 300), ("leave", "b", 300)):
-        send(kind, who, at)
-    (first,) = client.get("/meetings", params={"room": room}).json()["data"]
-    send("join", "c", 50)
-    send("leave", "c", 200)
-    (second,) = client.get("/meetings", params={"room": room}).json()["data"]
-    assert first["id"] != second["id"]
-    visitor = sign_in(service)
-    answer = visitor.get(f"{BASE}/meetings/{first['id']}", follow_redirects=True)
-    assert answer.url.path == f"{BASE}/meetings/{second['id']}"
-    assert "was replaced by this one" in answer.text
-    corrections = visitor.get(f"{BASE}/meetings/{second['id']}?tab=corrections").text
-    assert "late, and what it touches was worked out anew (rule 15)" in corrections
-    assert visitor.get(f"{BASE}/meetings/no-such").status_code == 404
+    assert (person["connections"], round(person["duration"]), person["attendance_ratio"]) == (2, 200, 1.0)
 
 
 def test_the_page_of_a_person_lists_their_meetings(dashboard, service, room):
