@@ -67,7 +67,6 @@ _RANGES: Final[Mapping[str, Callable[[date], tuple[date | None, date | None]]]] 
     "30d": _last_days(30),
     "month": lambda today: (today.replace(day=1), today),
     "last_month": _last_month,
-    "year": lambda today: (today.replace(month=1, day=1), today),
     "12m": _last_days(365),
     "all": lambda _: (None, None),
 }

@@ -32,7 +32,7 @@ _LONG_RANGE_DAYS: Final = 93
 _MAX_DAYS: Final = 3_660
 _MAX_ROOMS: Final = 25
 _MIN_CALENDAR_DAYS: Final = 90
-RANGES: Final = ("7d", "30d", "month", "last_month", "year", "12m", "all")
+RANGES: Final = ("7d", "30d", "month", "last_month", "12m", "all")
 _DEFAULT_RANGE: Final = "30d"
 
 
