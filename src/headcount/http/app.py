@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from headcount.command_hints import CommandHints
 from headcount.http import openapi, openapi_page
 from headcount.http.auth import Authenticator
 from headcount.http.context import QueryContext
@@ -58,6 +59,7 @@ class Parts:
     look: Callable[[], Awaitable[None]]
     seconds: Callable[[], float]
     name: str
+    command_hints: CommandHints
     prefix: str
     version: str
     pages: Sequence[Route]
@@ -82,7 +84,9 @@ def build(parts: Parts) -> Middleware:
         *parts.pages,
     ]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
-    return Middleware(app, {f"{prefix}/events": post_events}, parts.metrics, parts.seconds, parts.name)
+    return Middleware(
+        app, {f"{prefix}/events": post_events}, parts.metrics, parts.seconds, parts.name, parts.command_hints
+    )
 
 
 def _guarded(authenticator: Authenticator, scope: str, routes: Iterable[Route]) -> list[Route]:

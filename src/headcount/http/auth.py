@@ -44,24 +44,20 @@ class Authenticator:
         self.rate_limiter = rate_limiter
         self.last_used: dict[str, Ms] = {}
 
-    async def authenticate(self, header: bytes | None) -> Key:
-        """Return the key of a header. Raise `ApiError`: 400 without one, 401 if it is not valid."""
-        text, now = _bearer_token(header), self._now()
+    async def authorize(self, header: bytes | None, scope: str) -> Key:
+        """Return the key of a header. Raise `ApiError`: 400 without one, 401 if it is not valid, 403 if it lacks the scope."""
+        text, now = _bearer_token(header, scope), self._now()
         if header is None or len(header) > _MAX_HEADER_BYTES:
-            raise _invalid_key(None)
+            raise _invalid_key(None, scope)
         digest = sha256(header).digest()
         cached = self._cache.get(digest, now)
         if cached is None:
             cached = (await in_thread(self._timeout_s, self._keys.find, text), now)
             self._cache.put(digest, *cached)
-        key = _valid(cached[0])
+        key = _valid(cached[0], scope)
         self.last_used[key.id] = now
         set_actor(key_id=key.id, domain=key.domain)
-        return key
-
-    async def authorize(self, header: bytes | None, scope: str) -> Key:
-        """Return the key of a header. Raise `ApiError` as `authenticate`, and 403 if it lacks the scope."""
-        return _with_scope(await self.authenticate(header), scope)
+        return _with_scope(key, scope)
 
     async def admit(self, header: bytes | None, scope: str) -> Key:
         """Return the key of a header and count a read. Raise `ApiError` as `authorize`, and 429 for too many reads."""
@@ -87,7 +83,7 @@ class Authenticator:
     def is_valid(self, header: bytes) -> bool:
         """Return whether a key that was valid still is, or the store does not answer. It reads the store."""
         try:
-            _valid(self._keys.find(_bearer_token(header)))
+            _valid(self._keys.find(_bearer_token(header, "read")), "read")
         except ApiError:
             return False
         except StoreError:
@@ -108,34 +104,36 @@ class Authenticator:
         return Route(route.path, handle, methods=methods, name=route.name)
 
 
-def _valid(key: Key | None) -> Key:
+def _valid(key: Key | None, scope: str) -> Key:
     if key is None or key.revoked is not None:
-        raise _invalid_key(key)
+        raise _invalid_key(key, scope)
     return key
 
 
-def _invalid_key(key: Key | None) -> ApiError:
-    reason = "is not known" if key is None else "was revoked"
+def _invalid_key(key: Key | None, scope: str) -> ApiError:
     return ApiError(
         HTTPStatus.UNAUTHORIZED,
         "authentication-error",
-        f"the API key {reason}: 'headcount key create' makes one",
+        "The API key is not valid" if key is None else "The API key was revoked",
         log_context={} if key is None else {"key_id": key.id, "domain": key.domain},
+        key_scope=scope,
     )
 
 
 def _with_scope(key: Key, scope: str) -> Key:
     if not key.may(scope):
-        raise ApiError(HTTPStatus.FORBIDDEN, "forbidden-error", f"this API key lacks the scope '{scope}'")
+        info = f"The API key lacks the scope '{scope}'"
+        raise ApiError(HTTPStatus.FORBIDDEN, "forbidden-error", info, key_scope=scope)
     return key
 
 
-def _bearer_token(header: bytes | None) -> str:
+def _bearer_token(header: bytes | None, scope: str) -> str:
     scheme, _, text = (header or b"").decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         raise ApiError(
             HTTPStatus.BAD_REQUEST,
             "authorization-header-error",
-            "send your API key in the header 'Authorization: Bearer KEY'",
+            "The request has no API key: send it in the header 'Authorization: Bearer KEY'",
+            key_scope=scope,
         )
     return text.strip()

@@ -26,7 +26,7 @@ class ApiError(Exception):
     """An answer with a status other than 200.
 
     `error` is the type, which is stable; `info` a sentence for people. `log_context` is logged only: the key that was
-    refused, for example.
+    refused, for example. With `key_scope`, the answer says how to create an API key with this scope.
     """
 
     def __init__(
@@ -37,12 +37,14 @@ class ApiError(Exception):
         headers: dict[str, str] | None = None,
         *,
         log_context: Mapping[str, Any] | None = None,
+        key_scope: str | None = None,
     ) -> None:
         self.status = status
         self.error = error
         self.info = info
         self.headers = headers or {}
         self.log_context = log_context or {}
+        self.key_scope = key_scope
         super().__init__(info)
 
 
@@ -78,7 +80,18 @@ async def _on_api_error(request: Request, error: Exception) -> Response:
     if error.status == HTTPStatus.UNAUTHORIZED:
         route = request.scope.get("headcount.route", "other")
         log_refusal("authentication_failed", route=route, reason=error.info, **error.log_context)
-    return _response(error.status, error.error, error.info, error.headers)
+    info = error.info if error.key_scope is None else f"{error.info}. {_key_hint(request, error.key_scope)}"
+    return _response(error.status, error.error, info, error.headers)
+
+
+def _key_hint(request: Request, key_scope: str) -> str:
+    """Return how to get an API key. Only a client on this machine is shown the path of the database."""
+    text = f"key create --scope {key_scope}"
+    hints, client = request.scope.get("headcount.command_hints"), request.client
+    command = hints and client and hints.command_for(text, client.host, request.headers)
+    if command:
+        return f"Create one with: {command}"
+    return f"The operator of this server creates one with: headcount {text} --database DATABASE"
 
 
 async def _on_framework_error(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from headcount.command_hints import CommandHints
 from headcount.store.database import StoreTimeout
 from headcount.telemetry.logging import set_actor
 from headcount.telemetry.metrics import Metrics
@@ -45,7 +46,7 @@ class FastPathApp(Protocol):
 class Middleware:
     """Wraps the application. POST requests to the paths of `fast_paths` do without it.
 
-    `seconds` is a monotonic clock. Request ids begin with `name`.
+    `seconds` is a monotonic clock. Request ids begin with `name`. `command_hints` are for answers to clients without a key.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Middleware:
         metrics: Metrics,
         seconds: Callable[[], float],
         name: str,
+        command_hints: CommandHints,
     ) -> None:
         self._app = app
         self._fast_paths = fast_paths
@@ -62,6 +64,7 @@ class Middleware:
         self._metrics = metrics
         self._seconds = seconds
         self._name = name
+        self._command_hints = command_hints
         self._numbers = count(1)
 
     def has_fast_path(self, target: bytes) -> bool:
@@ -107,6 +110,7 @@ class Middleware:
             return
         request_id = f"{self._name}-{next(self._numbers)}"
         scope["state"]["request_id"] = request_id
+        scope["headcount.command_hints"] = self._command_hints
         set_actor(client=scope["client"][0] if scope["client"] else "")
         if scope["raw_path"][-1:] == b"/":
             _remove_trailing_slash(scope)

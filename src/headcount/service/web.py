@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
+from headcount.command_hints import CommandHints
 from headcount.dashboard.app import routes
 from headcount.dashboard.auth import Sessions, is_session_token
 from headcount.dashboard.context import PageContext
@@ -82,6 +83,7 @@ class Web:
                 look=self._readiness.refresh,
                 seconds=time.perf_counter,
                 name=new_nonce()[:8],
+                command_hints=CommandHints(settings, core.store.database.url),
                 prefix=settings["api_prefix"],
                 version=version("headcount"),
                 pages=routes(self._pages, self.sessions),

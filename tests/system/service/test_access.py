@@ -1,6 +1,7 @@
 """Authorization: keys, scopes, domains and rate limits."""
 
 import re
+import shlex
 import time
 
 import httpx2 as httpx
@@ -41,7 +42,10 @@ def test_a_key_is_limited_to_its_scopes(service):
     assert answer_of(service, f"Bearer {ingest}", "/events", "POST", json=event).status_code == 200
     refused = answer_of(service, f"Bearer {ingest}")
     assert refused.status_code == 403
-    assert refused.json() == {"error": "forbidden-error", "info": "this API key lacks the scope 'read'"}
+    assert refused.json()["error"] == "forbidden-error"
+    assert refused.json()["info"].startswith(
+        "The API key lacks the scope 'read'. Create one with: headcount key create"
+    )
 
 
 def test_a_revoked_key_is_refused(service):
@@ -107,3 +111,19 @@ def test_too_many_requests_are_429_with_the_time_to_retry(tmp_path):
             wait_until(lambda: client.post("/events", json=others).status_code == 429)
     finally:
         service.stop()
+
+
+def test_an_answer_without_a_valid_key_has_the_complete_command_that_creates_one(service):
+    answer = answer_of(service, "Bearer hc_0123456789abcdef0123456789abcdef")
+    (command,) = re.findall(r"Create one with: headcount (.*)", answer.json()["info"])
+    assert command == f"key create --scope read --database {service.database}"
+    key = re.search(r"hc_\w+", headcount(*shlex.split(command)).stdout)[0]
+    assert answer_of(service, f"Bearer {key}").status_code == 200
+
+
+def test_a_remote_client_is_not_shown_the_database(service):
+    headers = {"X-Forwarded-For": "192.0.2.1"}
+    answer = httpx.get(f"{service.url}/v1/presence", headers=headers, timeout=10)
+    assert answer.json()["info"].endswith(
+        "The operator of this server creates one with: headcount key create --scope read --database DATABASE"
+    )
