@@ -116,7 +116,7 @@ def _markdown(source: str) -> Iterator[tuple[int, str, bool]]:
 
 def problems_of(path: Path) -> Iterator[Problem]:
     """Yield the problems of a file."""
-    name = str(path.relative_to(ROOT))
+    name = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
     for start, text, is_prose in texts_of(path):
         bare = (
             _INLINE.sub(lambda match: "x" + "\n" * match[0].count("\n"), text)

@@ -1,4 +1,4 @@
-"""The commands of README.md and of the LiveKit tutorial work as they are pasted; only the port differs."""
+"""The commands of README.md and of the tutorials work as they are pasted; only the port differs."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import socket
 import subprocess
 from contextlib import contextmanager
 
+import openpyxl
 import pytest
 
 from headcount.sources import livekit
@@ -17,6 +18,7 @@ from support.waiting import wait_until
 
 README = (ROOT / "README.md").read_text()
 TUTORIAL = (ROOT / "docs/tutorials/livekit.md").read_text()
+ATTENDANCE = (ROOT / "docs/tutorials/bigbluebutton-attendance.md").read_text()
 PATIENCE_S = 120
 
 
@@ -135,3 +137,19 @@ def hold_a_meeting(service, url, path, secret):
         joined = start if name == "ann" else start + 2
         payload = webhook(event, participant=person(name, joined), createdAt=str(at))
         assert sent(service, path, payload, secret=secret, sign=livekit.sign).status_code == 200
+
+
+def test_the_tutorial_of_bigbluebutton_leads_to_a_spreadsheet(clone):
+    paste(
+        [block_with(ATTENDANCE, "headcount import"), block_with(ATTENDANCE, "headcount attendance")], clone, 0
+    )
+    rows = [
+        [str(value) for value in row]
+        for row in openpyxl.load_workbook(clone / "attendance.xlsx").active.values
+    ]
+    for people, status in re.findall(
+        r"^\| ([^|]+?) \| (\w+(?: \w+)?) \| [^|]+ \|$", ATTENDANCE, re.MULTILINE
+    )[1:]:
+        for who in people.split(", "):
+            (row,) = [row for row in rows if who in row]
+            assert status in [value.lower().replace("_", " ") for value in row], who
