@@ -28,7 +28,7 @@ class BadInput(HeadcountError):
         message = f"{position}: {self.reason}" if position else self.reason
         if not self.more:
             return message
-        return f"{message} (and {self.more:,} more bad row{'s' if self.more > 1 else ''})"
+        return f"{message} (and {self.more:,} more invalid row{'s' if self.more > 1 else ''})"
 
 
 class MalformedJson(BadInput):

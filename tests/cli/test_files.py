@@ -55,9 +55,10 @@ def names_in(folder):
 def test_meetings_are_shown_as_a_table(story):
     answer = ask("sessionize", story)
     assert answer.exit_code == 0
-    assert answer.stdout.splitlines()[1].split() == [
-        "blue", "2026-01-31", "09:00:00.000", "2026-01-31", "09:00:45.000", "0:00:45", "2", "2",
-    ]  # fmt: skip
+    assert answer.stdout.splitlines() == [
+        "Room  Start (UTC)              End           Duration  Participants  Peak",
+        "blue  2026-01-31 09:00:00.000  09:00:45.000       45s             2     2",
+    ]
 
 
 def test_only_the_first_twenty_meetings_are_shown(tmp_path):
@@ -68,7 +69,7 @@ def test_only_the_first_twenty_meetings_are_shown(tmp_path):
     )
     answer = ask("sessionize", path).stdout.splitlines()
     assert len(answer) == 22
-    assert answer[-1] == "and 3 more: --out DIR writes them all"
+    assert answer[-1] == "… and 3 more meetings: add --output DIR to write all of them"
 
 
 COMES_AND_GOES = (("join", 0), ("leave", 60))
@@ -76,15 +77,15 @@ COMES_AND_GOES = (("join", 0), ("leave", 60))
 
 def test_the_summary_is_printed_to_standard_error(story):
     assert ask("sessionize", story).stderr.splitlines() == [
-        "events                   7  from 2026-01-31 09:00:00.000 to 2026-01-31 09:01:50.000 UTC",
-        "rooms                    1",
-        "meetings                 1",
-        "participants             2",
-        "hours                  0.0",
-        "busiest room           0.0  hours in blue",
-        "ignored",
-        "            1  stays shorter than 10 s: void (rule 4)",
-        "            1  leaves of somebody who was not there (rule 1)",
+        "Events                     7  2026-01-31 09:00:00 to 2026-01-31 09:01:50 UTC",
+        "Rooms                      1",
+        "Meetings                   1",
+        "Participants               2",
+        "Participant time         50s",
+        "Busiest room             50s  blue",
+        "Ignored",
+        "             1  stays shorter than 10s (rule 4)",
+        "             1  leave events without a join (rule 1)",
     ]
 
 
@@ -112,11 +113,11 @@ def test_daily_goes_to_standard_output_with_participants(story):
 def test_parquet_does_not_go_to_standard_output(story):
     answer = ask("sessionize", story, "--format", "parquet")
     assert answer.exit_code == 2
-    assert "Parquet is not for the screen: say where with --out DIR" in answer.stderr
+    assert "Parquet output needs a directory: add --output DIR" in answer.stderr
 
 
 def test_files_are_written_to_the_output_directory(story, tmp_path):
-    answer = ask("sessionize", story, "--out", tmp_path / "out")
+    answer = ask("sessionize", story, "--output", tmp_path / "out")
     assert (answer.exit_code, answer.stdout) == (0, "")
     assert names_in(tmp_path / "out") == ["meetings.parquet", "participants.parquet"]
 
@@ -147,19 +148,19 @@ def test_as_of_accepts_both_forms_of_times(story, moment):
 @pytest.mark.parametrize(
     ("option", "seconds", "meetings"),
     [
-        ("--min-stay", "4.999", 1),
-        ("--min-stay", "31", 0),
-        ("--start-alone", "5", 1),
-        ("--start-alone", "46", 1),
+        ("--min-stay", "4999ms", 1),
+        ("--min-stay", "31s", 0),
+        ("--start-alone", "5s", 1),
+        ("--start-alone", "46s", 1),
     ],
 )
-def test_thresholds_are_given_in_seconds(story, option, seconds, meetings):
+def test_thresholds_are_given_with_their_unit(story, option, seconds, meetings):
     answer = ask("sessionize", story, option, seconds, "--format", "ndjson").stdout
     assert len(answer.splitlines()) == meetings
 
 
-def test_the_reset_is_given_in_seconds(story):
-    answer = ask("sessionize", story, "--reset-alone", "10", "--format", "ndjson").stdout
+def test_the_reset_is_given_with_its_unit(story):
+    answer = ask("sessionize", story, "--reset-alone", "10s", "--format", "ndjson").stdout
     assert len(answer.splitlines()) == 2
 
 
@@ -175,9 +176,9 @@ def test_the_domain_option_applies_to_events_without_a_domain(story):
 
 def test_bad_rows_are_skipped_and_written_to_rejected(story, tmp_path):
     story.write_text(lines(*STORY, event("jion", "eve", 0)))
-    answer = ask("sessionize", story, "--skip-invalid", "--out", tmp_path / "out")
+    answer = ask("sessionize", story, "--skip-invalid", "--output", tmp_path / "out")
     assert answer.exit_code == 0
-    assert "            1  bad rows left out (--skip-invalid)" in answer.stderr.splitlines()
+    assert "             1  invalid rows, skipped (--skip-invalid)" in answer.stderr.splitlines()
     (rejected,) = (tmp_path / "out" / "rejected.ndjson").read_text().splitlines()
     assert json.loads(rejected)["line"] == 8
 
@@ -187,10 +188,11 @@ def test_the_first_bad_rows_are_printed_if_they_are_not_written(story):
     answer = ask("sessionize", story, "--skip-invalid")
     assert answer.exit_code == 0
     reason = "kind must be join, leave or end, not 'jion'"
-    assert answer.stderr.splitlines()[-7:] == [
-        "left out",
+    assert answer.stderr.splitlines()[-8:] == [
+        "Invalid rows",
         *[f"  {story}, line {number:,}: {reason}" for number in range(8, 13)],
-        "  and 997 more: --out DIR keeps them all, as they stood, in DIR/rejected.ndjson",
+        "  … and 997 more",
+        "  Add --output DIR to write all of them to DIR/rejected.ndjson.",
     ]
 
 
@@ -198,9 +200,9 @@ def test_few_bad_rows_are_all_printed_with_row_numbers(tmp_path):
     rows = [*STORY, event("join", "", 0)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
     assert ask("sessionize", tmp_path / "rows.parquet", "--skip-invalid").stderr.splitlines()[-3:] == [
-        "left out",
+        "Invalid rows",
         f"  {tmp_path / 'rows.parquet'}, row 8: participant_id is missing",
-        "  --out DIR keeps them all, as they stood, in DIR/rejected.ndjson",
+        "  Add --output DIR to write all of them to DIR/rejected.ndjson.",
     ]
 
 
@@ -215,8 +217,94 @@ def test_control_characters_of_a_bad_row_are_escaped(story):
 
 def test_bad_rows_that_are_written_are_not_printed(story, tmp_path):
     story.write_text(lines(*STORY, event("jion", "eve", 0)))
-    assert "left out\n" not in ask("sessionize", story, "--skip-invalid", "--out", tmp_path / "out").stderr
+    assert (
+        "Invalid rows" not in ask("sessionize", story, "--skip-invalid", "--output", tmp_path / "out").stderr
+    )
     assert ask("sessionize", story, "--skip-invalid", "--quiet").stderr == ""
+
+
+# Inputs with other names
+
+
+LOG = """room_name,event,ts,user
+blue,participant_joined,1769850000.5,17
+blue,participant_joined,1769850002,18
+blue,mute,1769850002,18
+blue,participant_left,1769850062,18
+blue,kicked,1769850063,17
+"""
+COLUMNS = "room=room_name,kind=event,at=ts,participant_id=user,user_id=user"
+KINDS = "kind.join=participant_joined,kind.leave=participant_left|kicked,kind.ignore=mute"
+
+
+@pytest.fixture
+def log(tmp_path):
+    (tmp_path / "log.csv").write_text(LOG)
+    return tmp_path / "log.csv"
+
+
+def test_columns_kinds_and_units_can_be_mapped(log):
+    answer = ask("sessionize", log, "--map", COLUMNS, "--map", KINDS, "--time-unit", "s", "--format", "daily")
+    (meeting,) = json.loads(answer.stdout)["data"]
+    assert (meeting["start_time"], meeting["duration"]) == (1_769_850_000, 62)
+    assert [entry["user_id"] for entry in meeting["participants"]] == ["17", "18"]
+
+
+def test_a_mapping_can_be_a_file(log, tmp_path):
+    (tmp_path / "map.toml").write_text(
+        'time_unit = "s"\n[columns]\nroom = "room_name"\nkind = "event"\nat = "ts"\nparticipant_id = "user"\n'
+        '[kinds]\njoin = "participant_joined"\nleave = ["participant_left", "kicked"]\nignore = ["mute"]\n'
+    )
+    for command in (["sessionize"], ["explain", "--room", "blue"], ["timeline", "--room", "blue"]):
+        answer = ask(*command, log, "--map", tmp_path / "map.toml")
+        assert (answer.exit_code, answer.exception) == (0, None), answer.stderr
+
+
+def test_the_error_of_a_missing_column_contains_the_option_to_add(log):
+    assert refused("sessionize", log).endswith(
+        "columns 'room', 'participant_id', 'kind', 'at' are missing; the columns are: room_name, event, ts, user."
+        " If they have other names, use --map room=room_name,participant_id=user,kind=event,at=ts"
+        " (in Python: columns={…})\n"
+    )
+
+
+def test_the_error_of_unknown_kinds_contains_the_option_to_add(log):
+    assert (
+        "The values are 'kicked', 'mute', 'participant_joined', 'participant_left'. Use --map"
+        " 'kind.join=participant_joined,kind.leave=participant_left,kind.ignore=kicked|mute' (in Python: kinds={…})"
+    ) in refused("sessionize", log, "--map", COLUMNS)
+
+
+def test_the_error_of_fractions_contains_the_option_to_add(log):
+    assert "ts '1769850000.5' has a fraction: if it is seconds, add --time-unit s" in refused(
+        "sessionize", log, "--map", COLUMNS, "--map", KINDS
+    )
+
+
+# JSON
+
+
+def test_json_contains_the_summary_and_the_meetings(story):
+    answer = json.loads(ask("sessionize", story, "--json").stdout)
+    assert answer["summary"]["meetings"] == len(answer["meetings"]) == 1
+    assert answer["meetings"][0]["start"] == "2026-01-31T09:00:00.000Z"
+
+
+def test_json_contains_the_files_that_were_written(story, tmp_path):
+    answer = json.loads(ask("sessionize", story, "--json", "-o", tmp_path / "out").stdout)
+    assert answer["files"] == [
+        str(tmp_path / "out" / f"{name}.parquet") for name in ("meetings", "participants")
+    ]
+
+
+def test_steps_and_meetings_of_a_room_are_printed_as_json(story):
+    steps = json.loads(ask("explain", story, "--room", "blue", "--json").stdout)["steps"]
+    assert steps[0] == {
+        "at": "2026-01-31T09:00:00.000Z",
+        "message": "Ada (ada) joined (rule 4); 1 in the room.",
+    }
+    (meeting,) = json.loads(ask("timeline", story, "--room", "blue", "--json").stdout)["meetings"]
+    assert [entry["participant_id"] for entry in meeting["participants"]] == ["ada", "bob"]
 
 
 # What it refuses
@@ -232,14 +320,14 @@ def refused(*arguments):
 def test_a_bad_row_is_one_message(story):
     story.write_text(lines(*STORY, event("jion", "eve", 0), event("join", "", 0)))
     assert refused("sessionize", story) == (
-        f"headcount: {story}, line 8: kind must be join, leave or end, not 'jion' (and 1 more bad row);"
-        " --skip-invalid leaves such rows out\n"
+        f"headcount: {story}, line 8: kind must be join, leave or end, not 'jion' (and 1 more invalid row)."
+        " Use --skip-invalid to skip such rows.\n"
     )
 
 
 def test_a_bad_row_leaves_no_output(story, tmp_path):
     story.write_text(lines(*STORY, event("jion", "eve", 0)))
-    refused("sessionize", story, "--out", tmp_path / "out")
+    refused("sessionize", story, "--output", tmp_path / "out")
     assert names_in(tmp_path) == ["story.ndjson"]
 
 
@@ -248,7 +336,7 @@ def test_a_bad_row_leaves_no_output(story, tmp_path):
 )
 def test_an_invalid_domain_is_one_message(story, command):
     assert refused(*command, story, "--domain", "a\0b") == (
-        "headcount: domain holds the character U+0000: remove it\n"
+        "headcount: domain contains the character U+0000: remove it\n"
     )
 
 
@@ -271,8 +359,12 @@ def test_invalid_rules_are_one_message(story):
         ("--as-of", "noon", "'noon' is not a time"),
         ("--as-of", "2026-01-31T09:00:00", "'2026-01-31T09:00:00' has no time zone"),
         ("--as-of", "1769850000", "it looks like seconds, not milliseconds"),
-        ("--min-stay", "ten", "'ten' is not a number of seconds"),
-        ("--max-memory", "much", "'much' is not a size: give bytes or a unit, like 4GB"),
+        ("--min-stay", "10", "'10' must be a duration with its unit, like 10s"),
+        ("--max-memory", "4", "'4' must be a size with its unit, like 512MB"),
+        ("--map", "room", "'room' has no value: write pairs like room=room_name"),
+        ("--map", "rom=x", "events have no column 'rom'; they have room, participant_id"),
+        ("--map", "kind.jion=x", "'jion' is no kind of event; use join, leave, end or ignore"),
+        ("--map", "none.toml", "none.toml: cannot be opened: no such file or directory"),
     ],
 )
 def test_an_invalid_option_is_reported_with_its_reason(story, option, value, reason):
@@ -291,7 +383,7 @@ def command(*arguments, **options):
 @pytest.mark.process
 def test_an_interrupt_leaves_no_output(tmp_path):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with command("sessionize", "-", "--out", tmp_path / "out", **pipes) as running:
+    with command("sessionize", "-", "--output", tmp_path / "out", **pipes) as running:
         running.stdin.write(
             lines(*STORY) * 1_000
         )  # more than a pipe holds: once it is written, it is being read

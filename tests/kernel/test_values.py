@@ -57,7 +57,7 @@ TEXTS = ("room", "participant_id", "user_id", "user_name", "source_session", "id
 def test_a_text_of_an_event_must_not_contain_nul(name, text):
     with pytest.raises(InvalidEvent) as refused:
         Event(**{"kind": Kind.JOIN, "room": "r", "at": 0, "participant_id": "a", name: text})
-    assert str(refused.value) == f"{name} holds the character U+0000: remove it"
+    assert str(refused.value) == f"{name} contains the character U+0000: remove it"
 
 
 def test_of_several_texts_with_nul_the_first_is_reported():
@@ -70,7 +70,7 @@ def test_of_several_texts_with_nul_the_first_is_reported():
 def test_domain_and_room_must_not_contain_nul(named, domain, room, name):
     with pytest.raises(InvalidName) as refused:
         named(domain, room, 0) if named is meeting_id else named(domain, room)
-    assert str(refused.value) == f"{name} holds the character U+0000: remove it"
+    assert str(refused.value) == f"{name} contains the character U+0000: remove it"
 
 
 @pytest.mark.parametrize(

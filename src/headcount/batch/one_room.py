@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.batch.io.blocks import AS_NAMED, ColumnMap
 from headcount.batch.io.readers import Source, read, require_domain
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
@@ -30,7 +31,14 @@ class OneRoom(NamedTuple):
     """The latest time in all the files, of this room or not."""
 
 
-def read_room(source: Source, room: str, domain: str | None = None, *, skip_invalid: bool = False) -> OneRoom:
+def read_room(
+    source: Source,
+    room: str,
+    domain: str | None = None,
+    *,
+    skip_invalid: bool = False,
+    mapping: ColumnMap = AS_NAMED,
+) -> OneRoom:
     """Return the events of `room`. Events without a domain are of `domain`, or of 'default'.
 
     Raises `BadInput` for files that cannot be read, for a room without events, and for one that is in
@@ -38,7 +46,7 @@ def read_room(source: Source, room: str, domain: str | None = None, *, skip_inva
     """
     require_domain(domain or "")
     found = _Found({}, set(), 0)
-    for piece in read(source, skip_invalid=skip_invalid):
+    for piece in read(source, skip_invalid=skip_invalid, mapping=mapping):
         found.add(piece, room, domain or "default")
     chosen = _chosen(found, room, domain)
     return OneRoom(chosen, room, found.events[chosen], found.latest)

@@ -4,7 +4,7 @@ Responsible for reading, the passes and the tables in one call, in memory or by 
 meetings are found.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from os import PathLike
@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from headcount.batch.io.blocks import AS_NAMED, ColumnMap
+from headcount.batch.io.column_map import column_map
 from headcount.batch.io.readers import PIECE_ROWS, EventTables, ahead, read, require_domain
 from headcount.batch.passes.collect import Collector
 from headcount.batch.passes.columns import Columns
@@ -56,29 +58,62 @@ def sessionize(
     as_of: Ms | None = None,
     domain: str = "default",
     skip_invalid: bool = False,
+    columns: Mapping[str, str] | None = None,
+    kinds: Mapping[str, Any] | None = None,
+    time_unit: str | None = None,
     max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> Sessions:
     """Return the meeting sessions in `events`, by rules 1-16.
 
-    `events`: a path or several (Parquet, NDJSON, CSV), `-` for NDJSON from standard input, or
-    anything with the Arrow C-stream interface. Columns: room, participant_id, kind (join, leave
-    or end) and at (a timestamp, or integer ms since the epoch); optional id, user_id, user_name,
-    domain, source_session, joined_at, inferred. They may be in any order and repeated.
+    `events`: a path, a directory or a pattern, or several of them (Parquet, NDJSON, CSV), `-` for
+    NDJSON from standard input, or anything with the Arrow C-stream interface. Columns: room,
+    participant_id, kind (join, leave or end) and at (a timestamp, or integer ms since the epoch);
+    optional id, user_id, user_name, domain, source_session, joined_at, inferred. Rows may be in
+    any order and repeated.
+
+    `columns` has the column of the input by the column of events, if they differ: {"room":
+    "room_name"}. `kinds` has the values of the column `kind`, one or several, by join, leave,
+    end, or ignore for rows to skip. `time_unit` (s, ms, us or ns) is that of numeric times.
 
     `as_of` (ms) is the time of "now"; later events do not exist (R14). The default is the latest
     `at`. `domain` is that of events without one; it is part of the ids. With `skip_invalid`, rows
-    that are no valid events are left out and stored in `Sessions.rejects`. `max_memory` (bytes):
+    that are no valid events are skipped and stored in `Sessions.rejects`. `max_memory` (bytes):
     events that need more are divided by room among temporary files; it bounds the work and the
     meetings, but not `Sessions.participants` as one table. `progress` is called repeatedly with
     a fraction from 0 to 1 and the current step.
 
-    Raises `BadInput` for what cannot be read, and for the first bad row unless they are skipped.
+    Raise `BadInput` for input that cannot be read, and for the first invalid row unless they are skipped.
     """
+    mapping = column_map(columns, kinds, time_unit) if columns or kinds or time_unit else AS_NAMED
+    return sessionize_mapped(
+        events,
+        mapping,
+        rules=rules,
+        as_of=as_of,
+        domain=domain,
+        skip_invalid=skip_invalid,
+        max_memory=max_memory,
+        progress=progress,
+    )
+
+
+def sessionize_mapped(
+    events: Source,
+    mapping: ColumnMap,
+    *,
+    rules: Rules = _RULES,
+    as_of: Ms | None = None,
+    domain: str = "default",
+    skip_invalid: bool = False,
+    max_memory: int | None = None,
+    progress: Progress | None = None,
+) -> Sessions:
+    """Return the meeting sessions in `events` with these columns, like `sessionize`."""
     require_domain(domain)
     report = progress or _no_progress
     limit = max_memory // BYTES_PER_EVENT if max_memory else None
-    tables = read(events, skip_invalid=skip_invalid, piece_rows=_piece_rows(limit))
+    tables = read(events, skip_invalid=skip_invalid, piece_rows=_piece_rows(limit), mapping=mapping)
     pieces = ahead((piece, tables.share) for piece in tables)
     _load_compiled(rules)
     if limit is not None:
@@ -89,9 +124,9 @@ def sessionize(
     for piece, share in pieces:
         collector.add(piece, share)
         report(0.5 * share, "reading")
-    columns = collector.columns()
-    report(0.5, "working out")
-    sessions = _in_memory(columns, rules, as_of, domain, tables)
+    collected = collector.columns()
+    report(0.5, "computing")
+    sessions = _in_memory(collected, rules, as_of, domain, tables)
     report(1.0, "done")
     return sessions
 
@@ -170,7 +205,7 @@ def _by_division(
         if columns is not None:
             result = run_passes(columns, rules, now)
             parts.append(Spilled(result, columns, divisions.entry_files[number]))
-        report(0.5 + 0.3 * (number + 1) / len(divisions.files), "working out")
+        report(0.5 + 0.3 * (number + 1) / len(divisions.files), "computing")
     assembly = Assembly(parts, dictionaries)
     extent = _Extent(divisions.rows, divisions.first_at, divisions.last_at)
     summary = _summary([part.result for part in parts], dictionaries, extent, tables)

@@ -1,8 +1,9 @@
-"""Commands for files of events: sessionize, explain, timeline, tour.
+"""Commands for files of events: sessionize, explain, timeline and tour.
 
 Arrow and Numba are loaded by the commands that need them, so that --help stays fast.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -10,66 +11,28 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
-from headcount.cli.console import echo
+from headcount.cli.console import echo, echo_json
 from headcount.cli.group import main
+from headcount.cli.param_types import DURATION, SIZE, TIME
 from headcount.errors import MissingExtra
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.terminal import escape_controls
+from headcount.timestamps import format_timestamp
+from headcount.units import exact_duration
 
 if TYPE_CHECKING:
+    from headcount.batch.io.blocks import ColumnMap
     from headcount.batch.one_room import OneRoom
     from headcount.batch.sessions import Sessions
+    from headcount.kernel.meetings import Meeting
 
 _A_DAY: Ms = 86_400_000
 _FORMATS = ("parquet", "csv", "ndjson", "daily")
-_SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "K": 10**3, "M": 10**6, "G": 10**9}
-
-
-class _Time(click.ParamType):  # type: ignore[type-arg]  # older clicks know none
-    """Time parameter: RFC 3339 with its zone, or milliseconds since 1970."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ms:
-        from headcount.timestamps import InvalidTimestamp, parse_plausible_timestamp  # noqa: PLC0415 - needs no extra
-
-        try:
-            return parse_plausible_timestamp(str(value))
-        except InvalidTimestamp as error:
-            self.fail(f"'{value}' {error}", param, ctx)
-
-
-class _Seconds(click.ParamType):  # type: ignore[type-arg]  # older clicks know none
-    """Duration parameter in seconds, converted to milliseconds."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ms:
-        if isinstance(value, int):  # the default, in milliseconds already
-            return value
-        try:
-            return round(float(value) * 1_000)
-        except (ValueError, OverflowError):
-            self.fail(f"'{value}' is not a number of seconds", param, ctx)
-
-
-class _Size(click.ParamType):  # type: ignore[type-arg]  # older clicks know none
-    """Size parameter in bytes, or with a unit."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        text = str(value).strip().upper()
-        number = text.rstrip("KMGB")
-        try:
-            return round(float(number) * _SIZES[text.removeprefix(number)])
-        except (ValueError, KeyError, OverflowError):
-            self.fail(f"'{value}' is not a size: give bytes or a unit, like 4GB", param, ctx)
 
 
 _RULES = Rules()
@@ -80,21 +43,24 @@ def _with_rules(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option(
         "--min-stay",
-        type=_Seconds(),
-        default=_RULES.min_stay_ms,
-        help="Minimum duration of a stay, in seconds.  [default: 10]",
+        type=DURATION,
+        default=exact_duration(_RULES.min_stay_ms),
+        show_default=True,
+        help="Minimum duration of a stay (rule 4).",
     )
     @click.option(
         "--start-alone",
-        type=_Seconds(),
-        default=_RULES.start_alone_ms,
-        help="Minimum time one person alone must stay to start a meeting, in seconds.  [default: 30]",
+        type=DURATION,
+        default=exact_duration(_RULES.start_alone_ms),
+        show_default=True,
+        help="Minimum time that one person alone must stay to start a meeting (rule 6).",
     )
     @click.option(
         "--reset-alone",
-        type=_Seconds(),
-        default=_RULES.reset_alone_ms,
-        help="Time alone after which a new meeting starts, in seconds.  [default: 600]",
+        type=DURATION,
+        default=exact_duration(_RULES.reset_alone_ms),
+        show_default=True,
+        help="Time alone after which a new meeting starts (rule 7).",
     )
     @wraps(command)
     def with_rules(*, min_stay: Ms, start_alone: Ms, reset_alone: Ms, **options: Any) -> None:
@@ -103,85 +69,155 @@ def _with_rules(command: Callable[..., None]) -> Callable[..., None]:
     return with_rules
 
 
-def _about_one_room(command: Callable[..., None]) -> Callable[..., None]:
+def with_mapping(command: Callable[..., None]) -> Callable[..., None]:
+    """Add options that map columns to a command, which gets `mapping`: `texts` and `time_unit`."""
+
+    @click.option(
+        "--map",
+        "maps",
+        multiple=True,
+        metavar="MAP",
+        help="Names of your columns and kinds, like room=room_name,kind=event,kind.join=joined, or a .toml file.",
+    )
+    @click.option(
+        "--time-unit",
+        type=click.Choice(["s", "ms", "us", "ns"]),
+        help="Unit of numeric times.  [default: ms]",
+    )
+    @wraps(command)
+    def with_map(*, maps: tuple[str, ...], time_unit: str | None, **options: Any) -> None:
+        command(mapping=Mapping(maps, time_unit), **options)
+
+    return with_map
+
+
+class Mapping(NamedTuple):
+    """The options of a column mapping, as given."""
+
+    texts: tuple[str, ...]
+    time_unit: str | None
+
+    def parsed(self) -> "ColumnMap":
+        """Return the mapping. Raise `BadInput`."""
+        from headcount.batch.io.column_map import parse_map  # noqa: PLC0415 - loads Arrow
+
+        return parse_map(self.texts, self.time_unit)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def about_one_room(command: Callable[..., None]) -> Callable[..., None]:
     """Add options that select one room to a command, which gets `room` and `as_of`."""
 
     @click.argument("files", nargs=-1, required=True, metavar="FILE...")
     @click.option("--room", "name", required=True, metavar="NAME", help="Name of the room.")
-    @click.option("--domain", metavar="NAME", help="The room's domain, and that of events that name none.")
-    @click.option("--as-of", type=_Time(), help="Evaluate as of this time.  [default: the latest event]")
+    @click.option("--domain", metavar="NAME", help="Domain of the room, and of events without a domain.")
+    @click.option(
+        "--as-of", type=TIME, help="Evaluate as of this time (RFC 3339).  [default: the latest event]"
+    )
+    @with_mapping
+    @click.option("--skip-invalid", is_flag=True, help="Skip invalid rows.")
     @_with_rules
     @wraps(command)
-    def about_one_room(
-        *, files: tuple[str, ...], name: str, domain: str | None, as_of: Ms | None, **options: Any
+    def with_room(
+        *,
+        files: tuple[str, ...],
+        name: str,
+        domain: str | None,
+        as_of: Ms | None,
+        mapping: Mapping,
+        skip_invalid: bool,
+        **options: Any,
     ) -> None:
         with batch_extra():
             from headcount.batch.one_room import read_room  # noqa: PLC0415 - only this command needs it
-        room = read_room(list(files), name, domain)
+
+            room = read_room(list(files), name, domain, skip_invalid=skip_invalid, mapping=mapping.parsed())
         command(room=room, as_of=room.latest if as_of is None else as_of, **options)
 
-    return about_one_room
+    return with_room
 
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-o", "--output", metavar="DIR", help="Directory for the files of meetings and participants.")
 @click.option(
-    "--out", metavar="DIR", help="Directory to write the files into, instead of showing the meetings."
+    "--format",
+    "fmt",
+    type=click.Choice(_FORMATS),
+    help="Output format.  [default: parquet with --output, else a table]",
 )
-@click.option(
-    "--format", "fmt", type=click.Choice(_FORMATS), help="Output format.  [default: parquet with --out]"
-)
-@click.option("--as-of", type=_Time(), help="Evaluate as of this time.  [default: the latest event]")
+@with_mapping
+@click.option("--as-of", type=TIME, help="Evaluate as of this time (RFC 3339).  [default: the latest event]")
 @_with_rules
-@click.option("--domain", default="default", show_default=True, help="The domain of events that name none.")
+@click.option("--domain", default="default", show_default=True, help="Domain of events without a domain.")
 @click.option(
-    "--skip-invalid", is_flag=True, help="Leave bad rows out; --out keeps them all, in rejected.ndjson."
+    "--skip-invalid",
+    is_flag=True,
+    help="Skip invalid rows. With --output, they are written to rejected.ndjson.",
 )
-@click.option(
-    "--max-memory", type=_Size(), help="Memory limit, like 4GB; larger inputs are processed in parts."
-)
-@click.option("--quiet", is_flag=True, help="No progress, no summary.")
+@click.option("--max-memory", type=SIZE, help="Memory limit, like 4GB. Larger inputs are processed in parts.")
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 def sessionize(
     *,
     files: tuple[str, ...],
-    out: str | None,
+    output: str | None,
     fmt: str | None,
     rules: Rules,
+    mapping: Mapping,
+    as_json: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
     """Derive meeting sessions from files of events.
 
-    The files are Parquet, NDJSON or CSV; - is NDJSON on standard input.
-    """
-    _refuse_parquet_on_stdout(out, fmt)
-    sessions = _sessions(
-        list(files), rules, {key: value for key, value in options.items() if value}, quiet=quiet
-    )
-    if out is not None:
-        _write(sessions, out, fmt or "parquet")
-    else:
+    FILE is a Parquet, NDJSON or CSV file, a directory, or a pattern in quotes. Use - for NDJSON on standard input.
+
+    \b
+    Examples:
+      headcount sessionize events.parquet
+      headcount sessionize 'events/*.csv.gz' --output sessions --format csv
+      headcount sessionize log.csv --map room=room_name,kind=event,at=ts --time-unit s
+      headcount sessionize log.csv --map kind.join=joined,kind.leave="left|kicked"
+    """  # noqa: D301 - \b keeps the lines of the examples
+    _require_fitting_format(output, fmt, as_json=as_json)
+    given = {key: value for key, value in options.items() if value}
+    sessions = _sessions(list(files), rules, mapping, given, quiet=quiet)
+    written = _write(sessions, output, fmt or "parquet") if output is not None else []
+    if as_json:
+        _print_json(sessions, written)
+    elif output is None:
         _show(sessions, fmt)
     if not quiet:
-        _summarize(sessions, rules, stored=out is not None)
+        _summarize(sessions, rules, written, as_json=as_json)
 
 
-def _refuse_parquet_on_stdout(out: str | None, fmt: str | None) -> None:
-    if out is None and fmt == "parquet":
-        raise click.UsageError("Parquet is not for the screen: say where with --out DIR")
+def _require_fitting_format(output: str | None, fmt: str | None, *, as_json: bool) -> None:
+    if output is None and fmt == "parquet":
+        raise click.UsageError("Parquet output needs a directory: add --output DIR")
+    if output is None and fmt is not None and as_json:
+        raise click.UsageError(
+            "--json and --format both choose what is printed: remove one, or add --output DIR"
+        )
 
 
-def _sessions(files: list[str], rules: Rules, options: dict[str, Any], *, quiet: bool) -> "Sessions":
+def _sessions(
+    files: list[str], rules: Rules, mapping: Mapping, options: dict[str, Any], *, quiet: bool
+) -> "Sessions":
     with batch_extra():
-        from headcount.batch.sessionize import sessionize as run  # noqa: PLC0415 - only this command needs it
+        from headcount.batch.sessionize import sessionize_mapped  # noqa: PLC0415 - only this command needs it
+
+        columns = mapping.parsed()
     with progress_bar(quiet=quiet) as progress:
-        return run(files, rules=rules, progress=progress, **options)
+        return sessionize_mapped(files, columns, rules=rules, progress=progress, **options)
 
 
-def _write(sessions: "Sessions", out: str, fmt: str) -> None:
+def _write(sessions: "Sessions", output: str, fmt: str) -> list[str]:
     from headcount.batch.io.writers import write_sessions  # noqa: PLC0415 - only this command needs it
 
-    write_sessions(sessions, out, fmt)
+    return [str(path) for path in write_sessions(sessions, output, fmt)]
 
 
 def _show(sessions: "Sessions", fmt: str | None) -> None:
@@ -190,70 +226,139 @@ def _show(sessions: "Sessions", fmt: str | None) -> None:
     show(sessions, fmt, sys.stdout)
 
 
-def _summarize(sessions: "Sessions", rules: Rules, *, stored: bool) -> None:
+def _print_json(sessions: "Sessions", written: list[str]) -> None:
+    from headcount.batch.io.terminal import as_json  # noqa: PLC0415 - only this command needs it
+
+    echo_json(as_json(sessions, written))
+
+
+def _summarize(sessions: "Sessions", rules: Rules, written: list[str], *, as_json: bool) -> None:
     """Print the summary, and the first rejected rows if they are not stored."""
     from headcount.batch.io.terminal import rejected_lines, summary_lines  # noqa: PLC0415 - only this command needs it
 
-    for line in summary_lines(sessions.summary, rules):
-        echo(line, err=True)
-    if sessions.rejects is not None and not stored:
+    if not as_json:
+        for line in summary_lines(sessions.summary, rules):
+            echo(line, err=True)
+        for path in written:
+            echo(f"Wrote {path}", err=True)
+    if sessions.rejects is not None and not written:
         for line in rejected_lines(sessions.rejects, sessions.summary.rejected):
             echo(line, err=True)
 
 
 @main.command()
-@_about_one_room
-def explain(*, room: "OneRoom", as_of: Ms, rules: Rules) -> None:
-    """Explain one room.
+@about_one_room
+@json_option
+def explain(*, room: "OneRoom", as_of: Ms, rules: Rules, as_json: bool) -> None:
+    """Explain the meetings of one room.
 
-    Lists participants, why meetings started and ended, and ignored events.
-    """
-    from headcount.reporting.explain.room import explain_room  # noqa: PLC0415 - help does not need it
+    Lists who joined and left, why each meeting started and ended, and which events were ignored. Each line names its rule.
 
+    \b
+    Examples:
+      headcount explain events.parquet --room standup
+      headcount explain events.parquet --room standup --as-of 2026-03-02T09:30:00Z --json
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from headcount.reporting.explain.room import explain_room, steps_of_room  # noqa: PLC0415 - help does not need it
+
+    if as_json:
+        steps = steps_of_room(room.events, room.name, as_of, domain=room.domain, rules=rules)
+        _print_room(
+            room, as_of, "steps", [{"at": format_timestamp(at), "message": text} for at, text in steps]
+        )
+        return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for sentence in explain_room(room.events, room.name, as_of, domain=room.domain, rules=rules):
         for line in sentence.split("\n"):
             echo(*_wrapped(escape_controls(line), width))
 
 
+def _print_room(room: "OneRoom", as_of: Ms, name: str, values: list[dict[str, Any]]) -> None:
+    """Print something about a room as JSON."""
+    about = {"domain": room.domain, "room": room.name, "as_of": format_timestamp(as_of), name: values}
+    echo_json(json.dumps(about, indent=2, ensure_ascii=False))
+
+
 def _wrapped(sentence: str, width: int | None) -> list[str]:
     """Wrap a sentence to the width of the terminal, with a hanging indent."""
     if width is None or len(sentence) <= width:
         return [sentence]
-    return textwrap.wrap(sentence, width, subsequent_indent=" " * 16, break_on_hyphens=False)
+    return textwrap.wrap(sentence, width, subsequent_indent=" " * 12, break_on_hyphens=False)
 
 
 @main.command()
-@_about_one_room
-@click.option("--from", "start", type=_Time(), help="Start of the chart.  [default: its last 24 hours]")
-@click.option("--to", "end", type=_Time(), help="End of the chart.  [default: the end of all meetings]")
+@about_one_room
 @click.option(
-    "--width", type=click.IntRange(min=1), help="Width in characters.  [default: that of the terminal]"
+    "--from", "start", type=TIME, help="Start of the chart (RFC 3339).  [default: 24 hours before its end]"
 )
+@click.option(
+    "--to", "end", type=TIME, help="End of the chart (RFC 3339).  [default: the end of the last meeting]"
+)
+@click.option(
+    "--width", type=click.IntRange(min=1), help="Width in characters.  [default: the terminal's width]"
+)
+@json_option
 def timeline(
-    *, room: "OneRoom", as_of: Ms, rules: Rules, start: Ms | None, end: Ms | None, width: int | None
+    *,
+    room: "OneRoom",
+    as_of: Ms,
+    rules: Rules,
+    start: Ms | None,
+    end: Ms | None,
+    width: int | None,
+    as_json: bool,
 ) -> None:
     """Draw a chart of one room in the terminal.
 
-    Shows its meetings, participants and their number over time.
-    """
+    Shows its meetings, its participants, and their number over time. Times are UTC.
+
+    \b
+    Examples:
+      headcount timeline events.parquet --room standup
+      headcount timeline events.parquet --room standup --from 2026-03-02T09:00:00Z --to 2026-03-02T10:00:00Z
+    """  # noqa: D301 - \b keeps the lines of the examples
     from headcount.kernel.replay import meetings_of  # noqa: PLC0415 - help does not need it
     from headcount.reporting.terminal_timeline import timeline as drawn  # noqa: PLC0415 - likewise
 
     meetings = meetings_of(room.events, as_of=as_of, domain=room.domain, rules=rules)
-    if not meetings:
-        echo("There was no meeting; 'headcount explain' tells why.")
+    to = end if end is not None else (meetings[-1].end if meetings else None) or as_of
+    since = start if start is not None else max(meetings[0].start if meetings else to, to - _A_DAY)
+    if as_json:
+        shown = [meeting for meeting in meetings if meeting.start < to and (meeting.end or to) > since]
+        _print_room(room, as_of, "meetings", [_meeting_object(meeting) for meeting in shown])
         return
-    to = end if end is not None else meetings[-1].end or as_of
-    since = start if start is not None else max(meetings[0].start, to - _A_DAY)
+    if not meetings:
+        echo(f"No meetings in '{room.name}'. Run 'headcount explain' with the same arguments to see why.")
+        return
     for line in drawn(meetings, since, to, width or shutil.get_terminal_size().columns):
         echo(line)
     earlier = sum(meeting.end is not None and meeting.end <= since for meeting in meetings)
     if earlier and start is None:
-        echo(f"and {earlier:,} meetings before: --from TIME shows them")
+        echo(f"{earlier:,} earlier meetings are not shown: add --from TIME")
 
 
-@main.command()
+def _meeting_object(meeting: "Meeting") -> dict[str, Any]:
+    """Return a meeting for JSON, with times as RFC 3339."""
+    return {
+        "id": meeting.id,
+        "start": format_timestamp(meeting.start),
+        "end": None if meeting.end is None else format_timestamp(meeting.end),
+        "max_participants": meeting.max_participants,
+        "participants": [
+            {
+                "participant_id": entry.participant_id,
+                "user_id": entry.user_id,
+                "user_name": entry.user_name,
+                "join": format_timestamp(entry.join),
+                "leave": None if entry.leave is None else format_timestamp(entry.leave),
+                "left_by": entry.left_by,
+            }
+            for entry in meeting.participants
+        ],
+    }
+
+
+@main.command(hidden=True)
 @click.option(
     "--jitsi",
     type=click.Path(exists=True, dir_okay=False),

@@ -48,7 +48,7 @@ def _usage(error: click.UsageError) -> str:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, BadInput) and error.place:
-        return f"{error}; --skip-invalid leaves such rows out"
+        return f"{error}. Use --skip-invalid to skip such rows."
     return str(error)
 
 

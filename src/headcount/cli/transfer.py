@@ -161,7 +161,7 @@ def _show_left_out(parsed: "ParsedExports") -> None:
     for error in parsed.errors[:_SHOWN_ERRORS]:
         echo(f"left out: {error}", err=True)
     if len(parsed.errors) > _SHOWN_ERRORS:
-        echo(f"left out: {len(parsed.errors) - _SHOWN_ERRORS:,} more bad rows", err=True)
+        echo(f"left out: {len(parsed.errors) - _SHOWN_ERRORS:,} more invalid rows", err=True)
 
 
 def _export_format(kind: str) -> "ExportFormat":

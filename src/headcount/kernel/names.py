@@ -13,7 +13,7 @@ class InvalidName(ValueError):
 
 def nul_message(field: str) -> str:
     """Return the error message for a text that contains U+0000; `field` names the text."""
-    return f"{field} holds the character U+0000: remove it"
+    return f"{field} contains the character U+0000: remove it"
 
 
 def require_names(domain: str, room: str) -> None:

@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry, Meeting
+from headcount.units import format_duration
 
 MAX_PARTICIPANTS: Final = 40
 MIN_WIDTH: Final = 30
@@ -64,11 +65,11 @@ def timeline(meetings: Iterable[Meeting], start: Ms, end: Ms, width: int = 80) -
     stays = _by_participant(visible, start, end)
     labels = _labels(stays)
     counts = list(_counts(stays.values(), end))
-    up_to = f"up to {max((n for _, _, n in counts), default=0):,}"
+    up_to = f"Peak {max((n for _, _, n in counts), default=0):,}"
     not_shown = f"and {len(stays) - MAX_PARTICIPANTS:,} more" if len(stays) > MAX_PARTICIPANTS else ""
     margin = _margin([*labels.values(), not_shown, _SAMPLE_DAY], max(width, MIN_WIDTH))
     scale = _Scale(start, end, max(width, MIN_WIDTH) - margin - 2)
-    lines = [("meetings", _boundaries(visible, scale))]
+    lines = [("Meetings", _boundaries(visible, scale))]
     lines += [
         (labels[participant], _presence(stays[participant], scale))
         for participant in list(stays)[:MAX_PARTICIPANTS]
@@ -140,7 +141,7 @@ def _boundaries(meetings: Iterable[Meeting], scale: _Scale) -> str:
 
 
 def _duration(ms: Ms) -> str:
-    return f" {timedelta(seconds=ms // 1_000)} "
+    return f" {format_duration(ms)} "
 
 
 def _presence(entries: Iterable[Entry], scale: _Scale) -> str:

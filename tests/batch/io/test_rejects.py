@@ -32,7 +32,11 @@ NO_TIME = (
     [
         (JOIN, {"room": None}, "room is missing"),
         (JOIN, {"room": ""}, "room is missing"),
-        (JOIN, {"kind": "jion"}, "kind must be join, leave or end, not 'jion'"),
+        (
+            JOIN,
+            {"kind": "jion"},
+            "kind must be join, leave or end, not 'jion'. The values are 'jion'. Use --map kind.join=VALUE,kind.leave=VALUE (in Python: kinds={…})",
+        ),
         (JOIN, {"kind": None}, "kind is missing"),
         (JOIN, {"kind": ""}, "kind is missing"),
         (JOIN, {"at": None}, "at is missing"),
@@ -65,7 +69,7 @@ def test_a_text_with_nul_is_invalid(name, kind):
     column = events[name].cast(kind)
     events = events.set_column(events.column_names.index(name), name, column)
     assert error_of(events) == (
-        f"the events, row 2: {name} holds the character U+0000: remove it (and 1 more bad row)"
+        f"the events, row 2: {name} contains the character U+0000: remove it (and 1 more invalid row)"
     )
     assert read_all(events, skip_invalid=True)[name].to_pylist() == ["b"]
     assert read_all(events.slice(0, 1))[name].to_pylist() == ["b"]
@@ -76,7 +80,7 @@ def test_a_text_file_with_nul_is_invalid(tmp_path, name):
     write_lines(tmp_path / "e.ndjson", json.dumps(JOIN), "\n", json.dumps(LEAVE | {"participant_id": "p\0"}))
     write_lines(tmp_path / "e.csv", HEADER + f"blue,p\0,join,{NINE}\n")
     assert error_of(tmp_path / name) == (
-        f"{tmp_path / name}, line 2: participant_id holds the character U+0000: remove it"
+        f"{tmp_path / name}, line 2: participant_id contains the character U+0000: remove it"
     )
 
 
@@ -103,13 +107,13 @@ def test_the_first_invalid_row_is_reported_and_the_others_are_counted(tmp_path):
     rows = [JOIN, JOIN | {"kind": "jion"}, LEAVE, JOIN | {"room": ""}, END | {"at": None}]
     pq.write_table(table(*rows), tmp_path / "e.parquet", row_group_size=2)
     assert error_of(tmp_path / "e.parquet", piece_rows=2) == (
-        f"{tmp_path / 'e.parquet'}, row 2: kind must be join, leave or end, not 'jion' (and 2 more bad rows)"
+        f"{tmp_path / 'e.parquet'}, row 2: kind must be join, leave or end, not 'jion' (and 2 more invalid rows)"
     )
 
 
 def test_one_other_invalid_row_is_singular():
     assert error_of(table(JOIN | {"room": ""}, JOIN | {"room": ""})) == (
-        "the events, row 1: room is missing (and 1 more bad row)"
+        "the events, row 1: room is missing (and 1 more invalid row)"
     )
 
 
@@ -120,7 +124,7 @@ def test_one_other_invalid_row_is_singular():
         (b"room", "the line is not JSON (invalid character (byte 0))"),
         (b"[1]", "the line must be a JSON object, not a list"),
         (b'{"room": "\xff"}', "the line is not UTF-8 text: save the file as UTF-8"),
-        (b'{"room": 17}', "room must be text, not a number"),
+        (b'{"room": [17]}', "room must be text or a whole number, not a list"),
         (
             b'{"at": 1.5}',
             "at must be whole milliseconds since 1970 or RFC 3339 text, not a number with a fraction",

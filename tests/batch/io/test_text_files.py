@@ -4,12 +4,13 @@ import gzip
 import io
 import sys
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from headcount.batch.io.readers import read
 from headcount.errors import BadInput
-from support.event_files import HEADER, JOIN, NINE, error_of, table, write_lines, write_ndjson
+from support.event_files import HEADER, JOIN, NINE, error_of, read_all, table, write_lines, write_ndjson
 
 
 def damaged_parquet(path, *, keep=slice(None), change=None):
@@ -23,7 +24,8 @@ def damaged_parquet(path, *, keep=slice(None), change=None):
 
 def test_a_missing_column_is_reported_with_the_existing_ones():
     assert error_of(table(JOIN).drop_columns(["at"])) == (
-        "the events: column 'at' is missing; the columns are: room, participant_id, kind"
+        "the events: column 'at' is missing; the columns are: room, participant_id, kind."
+        " If they have other names, use --map at=COLUMN (in Python: columns={…})"
     )
 
 
@@ -34,27 +36,45 @@ def test_a_duplicate_column_is_refused(tmp_path):
 
 def test_a_column_of_floating_point_times_is_refused():
     assert error_of(table(JOIN | {"at": 1.5})) == (
-        "the events: column 'at' holds double, and must hold timestamps, whole milliseconds since 1970"
-        " or RFC 3339 text: cast it"
+        "the events: column 'at' contains numbers with a fraction, and no unit is given: if they are seconds,"
+        " add --time-unit s (in Python: time_unit='s')"
     )
 
 
-def test_a_column_of_numbers_for_names_is_refused():
-    assert error_of(table(JOIN | {"room": 17})) == (
-        "the events: column 'room' holds int64, and must hold text: cast it"
+@pytest.mark.parametrize("room", [17, 2**63 - 1, -1])
+def test_whole_numbers_for_names_become_text_exactly(room, tmp_path):
+    for source in (table(JOIN | {"room": room}), write_ndjson(tmp_path / "e.ndjson", JOIN | {"room": room})):
+        assert read_all(source)["room"].to_pylist() == [str(room)]
+
+
+def test_whole_numbers_that_a_data_frame_stores_with_a_fraction_become_text_exactly():
+    rows = pa.table(
+        {"room": ["a", "b"], "participant_id": ["p", "q"], "kind": ["join"] * 2, "at": [NINE] * 2}
+    )
+    rows = rows.append_column("user_id", pa.array([17.0, float("nan")]))
+    assert read_all(rows)["user_id"].to_pylist() == ["17", None]
+
+
+def test_a_column_of_fractions_for_names_is_refused():
+    assert error_of(table(JOIN | {"room": 1.5})) == (
+        "the events: column 'room' contains numbers with a fraction, and must contain text or whole numbers: cast it"
+    )
+
+
+def test_a_column_of_another_type_for_names_is_refused():
+    assert error_of(table(JOIN | {"room": [17]})) == (
+        "the events: column 'room' contains list<item: int64>, and must contain text: cast it"
     )
 
 
 def test_a_file_that_is_cut_off_is_refused(tmp_path):
     file = damaged_parquet(tmp_path / "e.parquet", keep=slice(0, 500))
-    assert error_of(file) == (
-        f"{file}: is cut off: a Parquet file ends with its table of contents, and this one does not"
-    )
+    assert error_of(file) == (f"{file}: is incomplete: the end of a Parquet file is missing")
 
 
 def test_a_file_with_the_name_of_another_format_is_refused(tmp_path):
     file = write_lines(tmp_path / "e.parquet", HEADER)
-    assert error_of(file) == f"{file}: is not a Parquet file, whatever its name says"
+    assert error_of(file) == f"{file}: is not a Parquet file, although its name ends in .parquet"
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path):
@@ -97,7 +117,7 @@ def test_a_missing_quote_is_reported(tmp_path):
 
 def test_an_unknown_format_is_refused():
     assert error_of("events.xlsx") == (
-        "events.xlsx: cannot tell the format by the name:"
+        "events.xlsx: has no known format:"
         " Headcount reads .parquet, .ndjson, .jsonl and .csv, the last three also with .gz"
     )
 
@@ -110,10 +130,40 @@ def test_a_missing_file_is_refused_before_any_is_read(tmp_path):
     assert str(caught.value) == f"{missing}: cannot be opened: no such file or directory"
 
 
-def test_a_directory_is_refused(tmp_path):
-    folder = tmp_path / "e.parquet"
-    folder.mkdir()
-    assert error_of(folder) == f"{folder}: is a directory: name the files in it"
+def test_a_directory_without_events_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "_SUCCESS.csv").write_text("x")
+    assert error_of(tmp_path) == f"{tmp_path}: contains no files of events (.parquet, .ndjson, .jsonl, .csv)"
+
+
+def test_a_pattern_without_files_is_refused(tmp_path):
+    assert error_of(tmp_path / "*.csv") == f"{tmp_path / '*.csv'}: no file matches this pattern"
+
+
+def test_all_files_of_a_directory_are_read_in_order_and_those_of_a_pattern_too(tmp_path):
+    (tmp_path / "2026/02").mkdir(parents=True)
+    write_ndjson(tmp_path / "2026/02/b.ndjson", JOIN | {"participant_id": "b"})
+    write_ndjson(tmp_path / "2026/a.jsonl", JOIN | {"participant_id": "a"})
+    pq.write_table(table(JOIN | {"participant_id": "c"}), tmp_path / "c.parquet")
+    for name in (tmp_path, tmp_path / "**/*.*", [tmp_path / "2026", tmp_path / "*.parquet"]):
+        assert sorted(read_all(name)["participant_id"].to_pylist()) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("name", ["e.parquet", "e.csv", "e.ndjson"])
+def test_the_names_of_partitioned_directories_are_values_of_missing_columns(tmp_path, name):
+    folder = tmp_path / "domain=acme" / "room=blue%20room"
+    folder.mkdir(parents=True)
+    rows = pa.table({"participant_id": ["p", "q"], "kind": ["join"] * 2, "at": [NINE] * 2})
+    if name == "e.parquet":
+        pq.write_table(rows, folder / name)
+    elif name == "e.csv":
+        write_lines(folder / name, "participant_id,kind,at\n", f"p,join,{NINE}\n", f"q,join,{NINE}\n")
+    else:
+        write_ndjson(folder / name, *rows.to_pylist())
+    found = read_all(tmp_path)
+    assert found.select(["domain", "room", "participant_id"]).to_pylist() == [
+        {"domain": "acme", "room": "blue room", "participant_id": each} for each in ("p", "q")
+    ]
 
 
 def test_an_empty_list_of_files_is_refused():
@@ -121,4 +171,6 @@ def test_an_empty_list_of_files_is_refused():
 
 
 def test_other_types_than_tables_and_paths_are_refused():
-    assert error_of(17) == "events must be a table of Arrow's kind, a path or a list of paths, not int"
+    assert (
+        error_of(17) == "events must be an Arrow table or a data frame, a path, or a list of paths, not int"
+    )

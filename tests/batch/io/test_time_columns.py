@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headcount.batch.io.blocks import ColumnMap
 from headcount.timestamps import (
     InvalidTimestamp,
     format_timestamp,
     parse_plausible_timestamp,
     parse_timestamp,
 )
-from support.event_files import HEADER, JOIN, NINE, error_of, error_with, read_all, table, write_lines
+from support.event_files import HEADER, JOIN, LEAVE, NINE, error_of, error_with, read_all, table, write_lines
 
 CENTURY = (datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2099-12-31"))
 
@@ -65,13 +66,37 @@ def test_a_formatted_time_can_be_parsed(ms):
 
 
 @pytest.mark.parametrize(
-    ("at", "unit"),
-    [(NINE // 1000, "seconds"), (NINE * 1000, "microseconds"), (NINE * 1_000_000, "nanoseconds")],
+    ("at", "unit", "option"),
+    [
+        (NINE // 1000, "seconds", "s"),
+        (NINE * 1000, "microseconds", "us"),
+        (NINE * 1_000_000, "nanoseconds", "ns"),
+    ],
 )
-def test_a_mistaken_unit_is_reported(at, unit):
+def test_a_mistaken_unit_is_reported(at, unit, option):
     assert error_with(JOIN, at=at) == (
-        f"at {at} is not between the years 2000 and 2100: it looks like {unit}, not milliseconds"
+        f"at {at} is not between the years 2000 and 2100: it looks like {unit}, not milliseconds;"
+        f" if so, add --time-unit {option} (in Python: time_unit='{option}')"
     )
+
+
+@pytest.mark.parametrize(("unit", "per_ms"), [("s", 1 / 1000), ("ms", 1), ("us", 1000), ("ns", 1_000_000)])
+@pytest.mark.parametrize("form", [int, float, str, lambda number: f"{float(number):.1f}"])
+def test_numbers_of_another_unit_are_milliseconds_rounded_down(unit, per_ms, form):
+    at = form(int(NINE * per_ms))
+    assert read_all(table(JOIN | {"at": at}), mapping=ColumnMap(time_unit=unit))["at"].to_pylist() == [NINE]
+
+
+@pytest.mark.parametrize("at", [1_769_850_000.001, "1769850000.001", "1769850000.0019"])
+def test_fractions_of_seconds_are_exact_to_the_millisecond(at):
+    assert read_all(table(JOIN | {"at": at}), mapping=ColumnMap(time_unit="s"))["at"].to_pylist() == [
+        NINE + 1
+    ]
+
+
+def test_numbers_and_rfc3339_may_be_mixed_in_text_of_a_unit():
+    rows = table(JOIN | {"at": "1769850000.5"}, LEAVE | {"at": "2026-01-31T09:01:00Z"})
+    assert read_all(rows, mapping=ColumnMap(time_unit="s"))["at"].to_pylist() == [NINE + 500, NINE + 60_000]
 
 
 FIRST, TOO_LATE = 946_684_800_000, 4_102_444_800_000  # 2000-01-01 and 2100-01-01, both T00:00:00Z

@@ -74,7 +74,7 @@ def test_a_bad_line_is_named_and_nothing_is_imported(store):
     refused = store.import_export("livekit", good, bad)
     assert refused.exit_code == 2
     assert f"{bad}, line 6: is no captured request" in refused.stderr
-    assert "(and 1 more bad row); --skip-invalid leaves such rows out" in refused.stderr
+    assert "(and 1 more invalid row). Use --skip-invalid to skip such rows." in refused.stderr
     assert not store.database.exists()
 
 
@@ -89,7 +89,7 @@ def test_bad_lines_are_skipped_on_request(store):
 def test_only_the_first_bad_lines_are_shown(store):
     done = store.import_export("livekit", store.file("bad.jsonl", ANN_AND_BOB + "\n{" * 9), "--skip-invalid")
     assert done.stderr.count("left out: ") == 6
-    assert "left out: 4 more bad rows" in done.stderr
+    assert "left out: 4 more invalid rows" in done.stderr
 
 
 RECORDER = "\n".join([webhook("joined", "rec", 0, kind="EGRESS"), webhook("left", "rec", 120, kind="EGRESS")])

@@ -12,24 +12,24 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headcount.batch.io.blocks import CODED, Block, TableRows
-from headcount.batch.io.schema import require_columns
+from headcount.batch.io.blocks import AS_NAMED, CODED, Block, ColumnMap, TableRows
+from headcount.batch.io.schema import require_columns, selected
 from headcount.errors import BadInput
 
 _MAGIC = b"PAR1"
 
 
-def read_parquet(path: Path, where: str, piece_rows: int) -> Iterator[Block]:
+def read_parquet(path: Path, where: str, piece_rows: int, mapping: ColumnMap = AS_NAMED) -> Iterator[Block]:
     """Yield the rows of a Parquet file. Raises `BadInput` if it is none, or is damaged."""
     _require_magic(path, where)
-    with _readable(where), pq.ParquetFile(path, read_dictionary=_coded_columns(path)) as file:
-        wanted = require_columns(file.schema_arrow.names, where)
+    with _readable(where), pq.ParquetFile(path, read_dictionary=_coded_columns(path, mapping)) as file:
+        wanted = require_columns(file.schema_arrow.names, where, mapping)
         total = file.metadata.num_rows
         before = 0
-        for rows in _pieces(file, wanted, piece_rows):
+        for rows in _pieces(file, list(dict.fromkeys(wanted.values())), piece_rows):
             origin = TableRows(where, rows, before)
             before += len(rows)
-            yield Block(rows, origin, share=before / total if total else 1.0)
+            yield Block(selected(rows, wanted), origin, share=before / total if total else 1.0)
 
 
 def _require_magic(path: Path, where: str) -> None:
@@ -38,16 +38,15 @@ def _require_magic(path: Path, where: str) -> None:
         file.seek(-min(len(_MAGIC), path.stat().st_size), 2)
         ends = file.read()
     if begins != _MAGIC:
-        raise BadInput("is not a Parquet file, whatever its name says", where=where)
+        raise BadInput("is not a Parquet file, although its name ends in .parquet", where=where)
     if ends != _MAGIC:
-        raise BadInput(
-            "is cut off: a Parquet file ends with its table of contents, and this one does not", where=where
-        )
+        raise BadInput("is incomplete: the end of a Parquet file is missing", where=where)
 
 
-def _coded_columns(path: Path) -> list[str]:
+def _coded_columns(path: Path, mapping: ColumnMap) -> list[str]:
     """Return the columns to read as codes. Only existing ones: others would be an error."""
-    return [name for name in CODED if name in pq.read_schema(path).names]
+    existing = pq.read_schema(path).names
+    return [name for column in CODED if (name := mapping.column(column)) in existing]
 
 
 @contextmanager
@@ -84,13 +83,16 @@ def _grouped(metadata: pq.FileMetaData, piece_rows: int) -> Iterator[list[int]]:
         yield together
 
 
-def read_stream(source: Any, where: str, piece_rows: int) -> Iterator[Block]:
+def read_stream(source: Any, where: str, piece_rows: int, mapping: ColumnMap = AS_NAMED) -> Iterator[Block]:
     """Yield the rows of anything with `__arrow_c_stream__`."""
     reader = pa.RecordBatchReader.from_stream(source)
-    wanted = require_columns(reader.schema.names, where)
+    wanted = require_columns(reader.schema.names, where, mapping)
     before = 0
     for rows in _tables(reader, piece_rows):
-        yield Block(rows.select(wanted), TableRows(where, rows.select(wanted), before))
+        yield Block(
+            selected(rows, wanted),
+            TableRows(where, rows.select(list(dict.fromkeys(wanted.values()))), before),
+        )
         before += len(rows)
 
 

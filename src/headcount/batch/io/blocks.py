@@ -4,9 +4,9 @@ Responsible for the interface between the readers of formats and the rest: the c
 for each row its number and original text, for error messages. Must not know formats, or which rows are valid.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,28 @@ COLUMNS = REQUIRED + OPTIONAL
 
 CODED = ("room", "kind", "user_id", "user_name", "domain", "source_session", "inferred")
 """Columns of few distinct texts, which are best stored as a dictionary and codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """A validated mapping. Columns that it does not name have their own names.
+
+    `columns` has the name in the input by the name in events, `kinds` the kind of values of the column `kind`.
+    `time_unit` is that of numbers in columns of times. `constants` are values that the path of a file contains.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    time_unit: str | None = None
+    constants: Mapping[str, str] = field(default_factory=dict)
+
+    def column(self, name: str) -> str:
+        """Return the name in the input of a column of events."""
+        return self.columns.get(name, name)
+
+
+AS_NAMED: Final = ColumnMap()
+"""The mapping of an input that has the columns of events."""
 
 
 class Problem(NamedTuple):
@@ -57,6 +79,7 @@ class Block:
     origin: Origin
     problems: Sequence[Problem] = ()
     share: float = 1.0
+    mapping: ColumnMap = AS_NAMED
 
 
 @dataclass(frozen=True, slots=True)

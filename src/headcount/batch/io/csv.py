@@ -6,7 +6,7 @@ not know which values are valid.
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from headcount.batch.io.blocks import CODED, Block, Problem
-from headcount.batch.io.schema import require_columns
+from headcount.batch.io.blocks import AS_NAMED, CODED, Block, ColumnMap, Problem
+from headcount.batch.io.schema import require_columns, selected
 from headcount.batch.io.text_columns import CODES
 from headcount.batch.io.text_files import LONGEST_LINE, opened, require_utf8, too_long_a_line, unpacked
 from headcount.errors import BadInput
@@ -52,17 +52,17 @@ class _Rows(NamedTuple):
         return {"text": _readable(self.record(row).text).rstrip("\r\n")}
 
 
-def read_csv(path: Path, where: str) -> Iterator[Block]:
+def read_csv(path: Path, where: str, mapping: ColumnMap = AS_NAMED) -> Iterator[Block]:
     """Yield the records of a CSV file. Raises `BadInput` if it has no header or a column is missing."""
     names = _header(path, where)
-    wanted = require_columns(names, where)
+    wanted = require_columns(names, where, mapping)
     done = 0
     try:
         for block in _fast(path, where, wanted):
             yield block
             done += len(block.rows)
     except pa.ArrowInvalid:
-        yield from _slow(path, where, names, done)
+        yield from _slow(path, where, names, wanted, done)
 
 
 def _header(path: Path, where: str) -> list[str]:
@@ -73,10 +73,10 @@ def _header(path: Path, where: str) -> list[str]:
     raise BadInput("is empty", where=where)
 
 
-def _fast(path: Path, where: str, wanted: list[str]) -> Iterator[Block]:
-    kinds = {name: CODES if name in CODED else pa.string() for name in wanted}
+def _fast(path: Path, where: str, wanted: Mapping[str, str]) -> Iterator[Block]:
+    kinds = {name: CODES if column in CODED else pa.string() for column, name in wanted.items()}
     parse = arrow_csv.ParseOptions(newlines_in_values=True)
-    convert = arrow_csv.ConvertOptions(include_columns=wanted, column_types=kinds, check_utf8=False)
+    convert = arrow_csv.ConvertOptions(include_columns=list(kinds), column_types=kinds, check_utf8=False)
     by_number = _RecordsByNumber(path, where)
     done = 0
     with opened(path, where) as file, unpacked(where):
@@ -84,14 +84,15 @@ def _fast(path: Path, where: str, wanted: list[str]) -> Iterator[Block]:
         with arrow_csv.open_csv(file.plain, read, parse, convert) as batches:
             for batch in batches:
                 origin = _Rows(where, by_number.after(done))
-                yield Block(pa.Table.from_batches([batch]), origin, share=file.share())
+                yield Block(selected(pa.Table.from_batches([batch]), wanted), origin, share=file.share())
                 done += len(batch)
 
 
-def _slow(path: Path, where: str, names: list[str], done: int) -> Iterator[Block]:
+def _slow(path: Path, where: str, names: list[str], wanted: Mapping[str, str], done: int) -> Iterator[Block]:
     records = islice(_records(path, where), 1 + done, None)
     while some := list(islice(records, _SLOW_RECORDS)):
-        yield Block(_table(some, names), _Rows(where, some.__getitem__), _of_wrong_width(some, len(names)))
+        rows = selected(_table(some, names), wanted)
+        yield Block(rows, _Rows(where, some.__getitem__), _of_wrong_width(some, len(names)))
 
 
 def _table(records: list[_Record], names: list[str]) -> pa.Table:
@@ -99,9 +100,7 @@ def _table(records: list[_Record], names: list[str]) -> pa.Table:
     width = len(names)
     rows = [(record.fields + [""] * width)[:width] for record in records]
     columns = [[_bytes(field) for field in column] for column in zip(*rows, strict=True)]
-    return pa.table([pa.array(column, pa.binary()) for column in columns], names).select(
-        require_columns(names, "")
-    )
+    return pa.table([pa.array(column, pa.binary()) for column in columns], names)
 
 
 def _of_wrong_width(records: list[_Record], width: int) -> list[Problem]:

@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from headcount.batch.io.blocks import COLUMNS, REQUIRED, Block, Problem, TextLines
+from headcount.batch.io.blocks import AS_NAMED, COLUMNS, REQUIRED, Block, ColumnMap, Problem, TextLines
+from headcount.batch.io.schema import require_columns
 from headcount.batch.io.text_files import (
     LONGEST_LINE,
     UTF8_MARK,
@@ -26,6 +27,8 @@ from headcount.batch.io.text_files import (
 from headcount.errors import BadInput
 
 _READ_AT_ONCE: Final = 1 << 23
+_KEYS_OF_LINES: Final = 100
+_ALWAYS: Final = ("room", "kind", "at")
 _TIMES: Final = ("at", "joined_at")
 _JSON_NAMES: Final = {
     str: "text",
@@ -37,40 +40,44 @@ _JSON_NAMES: Final = {
     type(None): "null",
 }
 
-_BOOLEAN_TEXTS: Final[dict[str | bool | None, str]] = {True: "true", False: "false"}
-
 _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
-class _Line(msgspec.Struct, gc=False):
-    room: str | None = None
-    participant_id: str | None = None
-    kind: str | None = None
-    at: _Number | str | None = None
-    user_id: str | None = None
-    user_name: str | None = None
-    domain: str | None = None
-    source_session: str | None = None
-    joined_at: _Number | str | None = None
-    inferred: bool | str | None = None
-
-
-_NO_LINE: Final = _Line()
-_DECODER: Final = msgspec.json.Decoder(_Line)
+_TEXT: Final = _Number | str | None
+_TYPES: Final[dict[str, Any]] = dict.fromkeys(COLUMNS, _TEXT) | {"inferred": bool | str | None}
 _UNTYPED: Final = msgspec.json.Decoder()
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def read_ndjson(path: str | Path, where: str) -> Iterator[Block]:
+class _Lines:
+    """The decoder of lines for a mapping, and the attribute of a decoded line that has each column of events."""
+
+    def __init__(self, mapping: ColumnMap) -> None:
+        self.mapping = mapping
+        self.attributes: dict[str, str] = {}
+        by_key: dict[str, str] = {}
+        for column in COLUMNS:
+            self.attributes[column] = by_key.setdefault(mapping.column(column), column)
+        times = _Number | float | str | None if mapping.time_unit else _TEXT
+        fields = [(name, times if name in _TIMES else _TYPES[name], None) for name in by_key.values()]
+        line = msgspec.defstruct("Line", fields, gc=False, rename={name: key for key, name in by_key.items()})
+        self.decoder = msgspec.json.Decoder(line)
+        self.no_line = line()
+
+
+def read_ndjson(path: str | Path, where: str, mapping: ColumnMap = AS_NAMED) -> Iterator[Block]:
     """Yield the lines of an NDJSON file, or of standard input if the path is '-'."""
     before = 0
+    decoder = _Lines(mapping)
     with opened(path, where) as file:
         while text := _some_lines(file):
             if not before:
                 require_utf8(text, where)
                 text = text.removeprefix(UTF8_MARK)
             lines = text.removesuffix(b"\n").split(b"\n")
-            yield _block(text, lines, before, file)
+            if not before:
+                _require_keys(lines, where, mapping)
+            yield _block(text, lines, before, file, decoder)
             before += len(lines)
     if not before:
         raise BadInput("is empty", where=where)
@@ -85,64 +92,87 @@ def _some_lines(file: TextFile) -> bytes:
     return text + rest
 
 
-def _block(text: bytes, lines: list[bytes], before: int, file: TextFile) -> Block:
+def _require_keys(lines: list[bytes], where: str, mapping: ColumnMap) -> None:
+    """Raise `BadInput` if a column is missing in all of the first lines: then the file has other names for it."""
+    found: dict[str, None] = {}
+    for line in lines[:_KEYS_OF_LINES]:
+        try:
+            value = _UNTYPED.decode(line)
+        except _UNDECODABLE:
+            return
+        if not isinstance(value, dict):
+            return
+        found |= dict.fromkeys(value)
+    known = {mapping.column(column) for column in COLUMNS} | {"id"}
+    missing = [column for column in _ALWAYS if mapping.column(column) not in found]
+    # A line may omit unknown values, such as the participant of an end.
+    if missing and found.keys() - known:
+        require_columns(list(found), where, mapping)
+
+
+def _block(text: bytes, lines: list[bytes], before: int, file: TextFile, decoder: _Lines) -> Block:
     numbers: Sequence[int] = range(before + 1, before + 1 + len(lines))
     problems: list[Problem] = []
-    events = _all_at_once(text)
+    events = _all_at_once(text, decoder)
     if len(events) != len(lines):
         numbers = [number for number, line in zip(numbers, lines, strict=True) if line.strip()]
         lines = [line for line in lines if line.strip()]
-        events, problems = _one_by_one(lines)
-    return Block(_rows(events), TextLines(file.where, lines, numbers), problems, file.share())
+        events, problems = _one_by_one(lines, decoder)
+    return Block(_rows(events, decoder), TextLines(file.where, lines, numbers), problems, file.share())
 
 
-def _all_at_once(text: bytes) -> list[_Line]:
+def _all_at_once(text: bytes, decoder: _Lines) -> list[Any]:
     try:
-        return _DECODER.decode_lines(text)
+        return decoder.decoder.decode_lines(text)
     except _UNDECODABLE:
         return []
 
 
-def _one_by_one(lines: list[bytes]) -> tuple[list[_Line], list[Problem]]:
-    events = [_decoded(line) for line in lines]
-    undecodable = np.array([event is _NO_LINE for event in events], np.bool_)
+def _one_by_one(lines: list[bytes], decoder: _Lines) -> tuple[list[Any], list[Problem]]:
+    events = [_decoded(line, decoder) for line in lines]
+    undecodable = np.array([event is decoder.no_line for event in events], np.bool_)
     if not undecodable.any():
         return events, []
-    return events, [Problem(undecodable, lambda row: _line_error(lines[row]))]
+    return events, [Problem(undecodable, lambda row: _line_error(lines[row], decoder.mapping))]
 
 
-def _decoded(line: bytes) -> _Line:
+def _decoded(line: bytes, decoder: _Lines) -> Any:
     try:
-        return _DECODER.decode(line)
+        return decoder.decoder.decode(line)
     except _UNDECODABLE:
-        return _NO_LINE
+        return decoder.no_line
 
 
-def _rows(events: list[_Line]) -> pa.Table:
+def _rows(events: list[Any], decoder: _Lines) -> pa.Table:
     """Return the events as columns; optional ones only if they have values."""
     columns = {}
     for name in COLUMNS:
-        found = list(map(attrgetter(name), events))
+        attribute = decoder.attributes[name]
+        found = list(map(attrgetter(attribute), events))
         if name in REQUIRED or any(value is not None for value in found):
             columns[name] = _time_column(found) if name in _TIMES else _text_column(found)
     return pa.table(columns)
 
 
-def _text_column(found: list[str | bool | None]) -> pa.Array:
-    has_booleans = any(isinstance(value, bool) for value in found)
-    return pa.array(
-        [_BOOLEAN_TEXTS.get(value, value) for value in found] if has_booleans else found, pa.string()
-    )
+def _text_column(found: list[str | int | None]) -> pa.Array:
+    try:
+        return pa.array(found, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.array([None if value is None else _text(value) for value in found], pa.string())
 
 
-def _time_column(found: list[int | str | None]) -> pa.Array:
+def _text(value: str | int) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _time_column(found: list[int | float | str | None]) -> pa.Array:
     """Return numbers if all values are, else text, which is parsed more slowly."""
     if any(isinstance(value, str) for value in found):
         return pa.array([None if value is None else str(value) for value in found], pa.string())
-    return pa.array(found, pa.int64())
+    return pa.array(found, pa.float64() if any(isinstance(value, float) for value in found) else pa.int64())
 
 
-def _line_error(line: bytes) -> str:
+def _line_error(line: bytes, mapping: ColumnMap) -> str:
     """Return why a line cannot be decoded."""
     try:
         line.decode()
@@ -155,18 +185,19 @@ def _line_error(line: bytes) -> str:
         return f"the line is not JSON ({str(error).removeprefix('JSON is malformed: ')})"
     if not isinstance(found, dict):
         return f"the line must be a JSON object, not {_JSON_NAMES[type(found)]}"
-    return next(reason for name in COLUMNS if (reason := _value_error(name, found.get(name))))
+    values = ((column, key, found.get(key)) for column in COLUMNS for key in [mapping.column(column)])
+    return next(reason for one in values if (reason := _value_error(*one)))
 
 
-def _value_error(name: str, value: Any) -> str:
-    """Return why a value has a wrong type, or an empty text."""
+def _value_error(column: str, name: str, value: Any) -> str:
+    """Return why a value of a column has a wrong type, or an empty text."""
     if value is None or isinstance(value, str):
         return ""
-    if name == "inferred":
+    is_number = type(value) is int and abs(value) < 2**63
+    if column == "inferred":
         allowed, is_allowed = "true, false or a word", isinstance(value, bool)
-    elif name in _TIMES:
-        allowed = "whole milliseconds since 1970 or RFC 3339 text"
-        is_allowed = type(value) is int and abs(value) < 2**63
+    elif column in _TIMES:
+        allowed, is_allowed = "whole milliseconds since 1970 or RFC 3339 text", is_number
     else:
-        allowed, is_allowed = "text", False
+        allowed, is_allowed = "text or a whole number", is_number
     return "" if is_allowed else f"{name} must be {allowed}, not {_JSON_NAMES[type(value)]}"

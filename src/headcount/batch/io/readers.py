@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.batch.io.arrow import read_parquet, read_stream
-from headcount.batch.io.blocks import Block, Problem
+from headcount.batch.io.blocks import AS_NAMED, Block, ColumnMap, Problem
 from headcount.batch.io.csv import read_csv
+from headcount.batch.io.file_names import EventFile, ending_of, event_files
 from headcount.batch.io.ndjson import read_ndjson
 from headcount.batch.io.rejects import CollectInvalidRows, RefuseInvalidRows, Rejects
 from headcount.batch.io.schema import canonical
@@ -52,17 +53,22 @@ def _no_check(_: EventTable) -> list[Problem]:
 
 
 def read(
-    source: Source, *, skip_invalid: bool = False, piece_rows: int = PIECE_ROWS, check: Check = _no_check
+    source: Source,
+    *,
+    skip_invalid: bool = False,
+    piece_rows: int = PIECE_ROWS,
+    check: Check = _no_check,
+    mapping: ColumnMap = AS_NAMED,
 ) -> "EventTables":
-    """Return the tables of events. With `skip_invalid`, invalid rows are left out and collected in `rejects`.
+    """Return the tables of events. With `skip_invalid`, invalid rows are skipped and collected in `rejects`.
 
-    `check` may find more rows invalid. `EventTables` is returned as it is. Raises `BadInput` for files that do
+    `check` may find more rows invalid. `EventTables` is returned as it is. Raise `BadInput` for files that do
     not exist or have no known format; for their content, as they are read.
     """
     if isinstance(source, EventTables):
         return source
     rejects = CollectInvalidRows() if skip_invalid else RefuseInvalidRows()
-    return EventTables(_blocks(source, piece_rows), rejects, piece_rows, check)
+    return EventTables(_blocks(source, piece_rows, mapping), rejects, piece_rows, check)
 
 
 class EventTables:
@@ -109,11 +115,16 @@ class EventTables:
         It yields nothing more once invalid rows make it fail.
         """
         for block in self._blocks:
-            checked = canonical(block.rows, block.origin.where)
+            checked = canonical(block.rows, block.origin.where, block.mapping)
             problems = [*block.problems, *checked.problems, *self._check(checked.table)]
             table = checked.table
             if problems:
-                table = table.filter(pa.array(~self.rejects.add(block, problems)))
+                invalid = self.rejects.add(block, problems)
+                table = table.filter(
+                    pa.array(~(invalid if checked.ignored is None else invalid | checked.ignored))
+                )
+            elif checked.ignored is not None:
+                table = table.filter(pa.array(~checked.ignored))
             if not self.rejects.fails():
                 yield table, block.share
 
@@ -162,23 +173,30 @@ def _with_decoded_participants(table: EventTable) -> EventTable:
     return table.set_column(position, "participant_id", table["participant_id"].cast(pa.large_string()))
 
 
-def _blocks(source: Source, piece_rows: int) -> Iterator[Block]:
+def _blocks(source: Source, piece_rows: int, mapping: ColumnMap) -> Iterator[Block]:
     if hasattr(source, "__arrow_c_stream__"):
-        return read_stream(source, "the events", piece_rows)
+        return _with_mapping(read_stream(source, "the events", piece_rows, mapping), mapping)
     if isinstance(source, str | PathLike):
-        return _of_files([source], piece_rows)
+        return _of_files([source], piece_rows, mapping)
     if isinstance(source, Sequence) and all(isinstance(path, str | PathLike) for path in source):
-        return _of_files(source, piece_rows)
+        return _of_files(source, piece_rows, mapping)
     raise BadInput(
-        f"events must be a table of Arrow's kind, a path or a list of paths, not {type(source).__name__}"
+        f"events must be an Arrow table or a data frame, a path, or a list of paths, not {type(source).__name__}"
     )
 
 
-def _of_files(paths: Sequence[str | PathLike[str]], piece_rows: int) -> Iterator[Block]:
+def _with_mapping(blocks: Iterator[Block], mapping: ColumnMap) -> Iterator[Block]:
+    return blocks if mapping is AS_NAMED else (replace(block, mapping=mapping) for block in blocks)
+
+
+def _of_files(paths: Sequence[str | PathLike[str]], piece_rows: int, mapping: ColumnMap) -> Iterator[Block]:
     """Validate all names at once, and read the files lazily."""
     if not paths:
         raise BadInput("there are no files to read: name at least one")
-    return _one_after_another([_reader(fspath(path), piece_rows) for path in paths])
+    files = [
+        file for path in paths for file in event_files(fspath(path), endings=(".parquet", *_TEXT_ENDINGS))
+    ]
+    return _one_after_another([_reader(file, piece_rows, mapping) for file in files])
 
 
 def _one_after_another(readers: list[Callable[[], Iterator[Block]]]) -> Iterator[Block]:
@@ -187,34 +205,26 @@ def _one_after_another(readers: list[Callable[[], Iterator[Block]]]) -> Iterator
             yield replace(block, share=(done + block.share) / len(readers))
 
 
-def _reader(where: str, piece_rows: int) -> Callable[[], Iterator[Block]]:
-    """Return the reader of a file. Raises `BadInput` if it does not exist or has no known format."""
+def _reader(file: EventFile, piece_rows: int, mapping: ColumnMap) -> Callable[[], Iterator[Block]]:
+    """Return the reader of a file. Raise `BadInput` if it does not exist or has no known format."""
+    where = file.where
+    if file.constants:
+        mapping = replace(mapping, constants=file.constants)
     if where == STANDARD_INPUT:
-        return lambda: read_ndjson(STANDARD_INPUT, "standard input")
+        return lambda: _with_mapping(read_ndjson(STANDARD_INPUT, "standard input", mapping), mapping)
     path = Path(where)
-    ending = _ending(path)
-    if not ending:
-        raise BadInput(f"cannot tell the format by the name: {_FORMATS}", where=where)
+    ending = ending_of(path)
+    if ending not in (".parquet", *_TEXT_ENDINGS):
+        raise BadInput(f"has no known format: {_FORMATS}", where=where)
     _require_file(path, where)
     if ending == ".parquet":
-        return lambda: read_parquet(path, where, piece_rows)
+        return lambda: _with_mapping(read_parquet(path, where, piece_rows, mapping), mapping)
     if ending == ".csv":
-        return lambda: read_csv(path, where)
-    return lambda: read_ndjson(path, where)
-
-
-def _ending(path: Path) -> str:
-    """Return the suffix of the format, or an empty text."""
-    endings = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if endings[-1:] == [".parquet"]:
-        return ".parquet"
-    found = endings[-2:-1] if endings[-1:] == [".gz"] else endings[-1:]
-    return found[0] if found and found[0] in _TEXT_ENDINGS else ""
+        return lambda: _with_mapping(read_csv(path, where, mapping), mapping)
+    return lambda: _with_mapping(read_ndjson(path, where, mapping), mapping)
 
 
 def _require_file(path: Path, where: str) -> None:
-    if path.is_dir():
-        raise BadInput("is a directory: name the files in it", where=where)
     try:
         with path.open("rb") as file:
             is_empty = not file.read(1)

@@ -14,7 +14,7 @@ Must not know formats.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,7 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.batch.io.blocks import COLUMNS, REQUIRED, Mask, Problem
+from headcount.batch.io.blocks import AS_NAMED, COLUMNS, REQUIRED, ColumnMap, Mask, Problem
+from headcount.batch.io.column_map import IGNORE, suggested_kinds, suggestion
 from headcount.batch.io.text_columns import (
     are_empty,
     as_mask,
@@ -34,6 +35,7 @@ from headcount.batch.io.text_columns import (
     problems_of_nul,
     require_text,
     strings,
+    text_or_integers,
     without_words,
 )
 from headcount.batch.io.time_columns import times
@@ -53,6 +55,9 @@ _INFERRED: Final = {
     "room_restarted": 3,
 }
 _UNKNOWN: Final = -1
+_IGNORED: Final = 3
+_CODES_OF_KINDS: Final = _KINDS | {IGNORE: _IGNORED}
+_VALUES_SHOWN: Final = 8
 
 _Int8s = NDArray[np.int8]
 
@@ -62,74 +67,141 @@ class Checked(NamedTuple):
 
     table: pa.Table
     problems: list[Problem]
+    ignored: Mask | None = None
+    """Rows of a kind that the mapping ignores."""
 
 
-def require_columns(names: Sequence[str], where: str) -> list[str]:
-    """Return the columns to read. Raises `BadInput` if one is missing or duplicated."""
-    for column in REQUIRED:
-        if column not in names:
-            existing = ", ".join(names) or "none at all"
-            raise BadInput(f"column '{column}' is missing; the columns are: {existing}", where=where)
-    wanted = [column for column in COLUMNS if column in names]
-    for column, count in Counter(names).items():
-        if count > 1 and column in wanted:
-            raise BadInput(f"there are {count} columns named '{column}': rename all but one", where=where)
+def require_columns(names: Sequence[str], where: str, mapping: ColumnMap = AS_NAMED) -> dict[str, str]:
+    """Return the columns to read, by the column of events that each is. Raise `BadInput` if one is missing or duplicated."""
+    present = {*names, *mapping.constants}
+    missing = [column for column in REQUIRED if mapping.column(column) not in present]
+    missing += [
+        column
+        for column in mapping.columns
+        if column not in REQUIRED and mapping.columns[column] not in present
+    ]
+    if missing:
+        raise BadInput(_missing_columns(missing, names, mapping), where=where)
+    wanted = {column: name for column in COLUMNS if (name := mapping.column(column)) in names}
+    for name, count in Counter(names).items():
+        if count > 1 and name in wanted.values():
+            raise BadInput(f"there are {count} columns named '{name}': rename all but one", where=where)
     return wanted
 
 
-def canonical(rows: pa.Table, where: str) -> Checked:
+def _missing_columns(missing: Sequence[str], names: Sequence[str], mapping: ColumnMap) -> str:
+    shown = ", ".join(f"'{mapping.column(column)}'" for column in missing)
+    are = f"column {shown} is missing" if len(missing) == 1 else f"columns {shown} are missing"
+    existing = ", ".join(names) or "none at all"
+    return f"{are}; the columns are: {existing}. {suggestion(missing, names)}"
+
+
+def selected(rows: pa.Table, wanted: Mapping[str, str]) -> pa.Table:
+    """Return the wanted columns with the names of columns of events."""
+    if all(name == column for column, name in wanted.items()):
+        return rows if len(wanted) == rows.num_columns else rows.select(list(wanted))
+    return rows.select(list(wanted.values())).rename_columns(list(wanted))
+
+
+def canonical(rows: pa.Table, where: str, mapping: ColumnMap = AS_NAMED) -> Checked:
     """Return a block in canonical columns, with the problems found in it.
 
-    Raises `BadInput` if a column has a type that cannot be converted.
+    `rows` have the names of columns of events already. Raise `BadInput` if a column has a type that cannot be converted.
     """
     columns: dict[str, pa.Array | pa.ChunkedArray] = {}
     problems: list[Problem] = []
+    for name, value in mapping.constants.items():
+        rows = _with_constant(rows, name, value, mapping)
     for name, read in _READERS.items():
         if name in rows.column_names:
-            columns[name], found = read(rows[name], name, where)
+            columns[name], found = read(rows[name], mapping.column(name), where, mapping)
             problems += found
-    problems += _participants(columns)
+    ignored = _ignored(columns, mapping)
+    problems += _participants(columns, ignored)
     problems += _joins_before_leaves(columns)
-    return Checked(pa.table(columns), problems)
+    if ignored is None:
+        return Checked(pa.table(columns), problems)
+    return Checked(pa.table(columns), _without(problems, ignored), ignored)
+
+
+def _with_constant(rows: pa.Table, name: str, value: str, mapping: ColumnMap) -> pa.Table:
+    """Add a column of one value from the path of the file, unless the file has values of its own."""
+    for column in COLUMNS:
+        if mapping.column(column) == name and (
+            column not in rows.column_names or rows[column].null_count == len(rows)
+        ):
+            words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(rows), np.int32)), pa.array([value]))
+            position = rows.column_names.index(column) if column in rows.column_names else None
+            rows = (
+                rows.append_column(column, words)
+                if position is None
+                else rows.set_column(position, column, words)
+            )
+    return rows
+
+
+def _ignored(columns: dict[str, pa.Array | pa.ChunkedArray], mapping: ColumnMap) -> Mask | None:
+    if IGNORE not in mapping.kinds.values():
+        return None
+    ignored: Mask = columns["kind"].to_numpy() == _IGNORED
+    return ignored
+
+
+def _without(problems: Sequence[Problem], ignored: Mask) -> list[Problem]:
+    """Return the problems of rows that are not ignored."""
+    left = [Problem(problem.rows & ~ignored, problem.reason) for problem in problems]
+    return [problem for problem in left if problem.rows.any()]
 
 
 _Read = tuple[pa.Array | pa.ChunkedArray, list[Problem]]
 
 
-def _room(column: pa.ChunkedArray, name: str, where: str) -> _Read:
-    rooms, problems = _optional(column, name, where)
+def _room(column: pa.ChunkedArray, name: str, where: str, mapping: ColumnMap) -> _Read:
+    rooms, problems = _optional(column, name, where, mapping)
     if rooms.null_count:
-        problems.append(Problem(codes(rooms) < 0, lambda _: "room is missing"))
+        problems.append(Problem(codes(rooms) < 0, lambda _: f"{name} is missing"))
     return rooms, problems
 
 
-def _optional(column: pa.ChunkedArray, name: str, where: str) -> _Read:
+def _optional(column: pa.ChunkedArray, name: str, where: str, _: ColumnMap) -> _Read:
     """Convert a column of optional names; empty texts become null."""
-    require_text(column, name, where)
+    column = text_or_integers(column, name, where)
     words, problems = coded(column, name)
     empty = positions(words, are_empty)
     known = without_words(words, empty) if len(empty) else words
     return known, problems + problems_of_nul(known, name)
 
 
-def _participant(column: pa.ChunkedArray, name: str, where: str) -> _Read:
-    require_text(column, name, where)
+def _participant(column: pa.ChunkedArray, name: str, where: str, _: ColumnMap) -> _Read:
+    column = text_or_integers(column, name, where)
     ids, problems = (coded if pa.types.is_dictionary(column.type) else strings)(column, name)
     return ids, problems + problems_of_nul(ids, name)
 
 
-def _kind(column: pa.ChunkedArray, name: str, where: str) -> _Read:
-    require_text(column, name, where)
-    words, problems = coded(column, name)
-    kinds = _mapped(words, _KINDS, none=_UNKNOWN)
-    return pa.array(kinds), problems + _unknown(kinds, words, _kind_error)
+def _kind(column: pa.ChunkedArray, name: str, where: str, mapping: ColumnMap) -> _Read:
+    words, problems = coded(text_or_integers(column, name, where), name)
+    values = _KINDS | {value: _CODES_OF_KINDS[kind] for value, kind in mapping.kinds.items()}
+    kinds = _mapped(words, values, none=_UNKNOWN)
+    is_foreign = len(kinds) > 0 and kinds.max() == _UNKNOWN
+    return pa.array(kinds), problems + _unknown(
+        kinds, words, lambda word: _kind_error(name, word, words.dictionary if is_foreign else None)
+    )
 
 
-def _kind_error(word: str | None) -> str:
-    return f"kind must be join, leave or end, not '{word}'" if word else "kind is missing"
+def _kind_error(name: str, word: str | None, all_words: pa.Array | None) -> str:
+    """Return why a value is no kind. If no value is a kind, the values need a mapping."""
+    if not word:
+        return f"{name} is missing"
+    reason = f"{name} must be join, leave or end, not '{word}'"
+    if all_words is None:
+        return reason
+    values = sorted({value for value in all_words.to_pylist() if value})
+    shown = ", ".join(f"'{value}'" for value in values[:_VALUES_SHOWN])
+    more = f" and {len(values) - _VALUES_SHOWN:,} others" if len(values) > _VALUES_SHOWN else ""
+    return f"{reason}. The values are {shown}{more}. {suggested_kinds(values)}"
 
 
-def _inferred(column: pa.ChunkedArray, name: str, where: str) -> _Read:
+def _inferred(column: pa.ChunkedArray, name: str, where: str, _: ColumnMap) -> _Read:
     if pa.types.is_boolean(column.type):
         return pc.fill_null(column, fill_value=False).cast(pa.int8()), []
     require_text(column, name, where)
@@ -160,21 +232,25 @@ def _unknown(
     return [Problem(meanings == _UNKNOWN, lambda row: reason(words[row].as_py()))]
 
 
-def _at(column: pa.ChunkedArray, name: str, where: str) -> _Read:
-    found, problems = times(column, name, where)
+def _time(column: pa.ChunkedArray, name: str, where: str, mapping: ColumnMap) -> _Read:
+    return times(column, name, where, mapping.time_unit)
+
+
+def _at(column: pa.ChunkedArray, name: str, where: str, mapping: ColumnMap) -> _Read:
+    found, problems = times(column, name, where, mapping.time_unit)
     if found.null_count:
         # Last, because values that cannot be parsed are null, too, and have a problem already.
-        problems.append(Problem(as_mask(pc.is_null(found)), lambda _: "at is missing"))
+        problems.append(Problem(as_mask(pc.is_null(found)), lambda _: f"{name} is missing"))
     return found, problems
 
 
-def _participants(columns: dict[str, pa.Array | pa.ChunkedArray]) -> list[Problem]:
+def _participants(columns: dict[str, pa.Array | pa.ChunkedArray], ignored: Mask | None) -> list[Problem]:
     """Find joins and leaves without a participant, and ends with one."""
     ids, ends = columns["participant_id"], columns["kind"].to_numpy() == END
     if not ids.null_count and not ends.any() and _all_named(ids):
         return []
     named = is_named(ids)
-    nameless = ~named & ~ends
+    nameless = ~named & ~ends if ignored is None else ~named & ~ends & ~ignored
     problems = []
     if nameless.any():
         problems.append(Problem(nameless, lambda _: "participant_id is missing"))
@@ -236,6 +312,6 @@ _READERS: Final = {
     "user_name": _optional,
     "source_session": _optional,
     "domain": _optional,
-    "joined_at": times,
+    "joined_at": _time,
     "inferred": _inferred,
 }

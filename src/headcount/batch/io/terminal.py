@@ -5,10 +5,15 @@ rule. Ignored events are no errors, but explain why a meeting is missing. Must n
 """
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from io import BytesIO
 from itertools import islice
 from typing import IO, Any, Final, TextIO, cast
+
+import msgspec
+from rich.cells import cell_len, set_cell_size
 
 from headcount.batch.io.writers import STREAMS, stream_daily
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
@@ -16,28 +21,31 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.terminal import escape_controls_in_lines
 from headcount.timestamps import format_timestamp
+from headcount.units import exact_duration, format_duration
 
 SHOWN: Final = 20
 REJECTED_SHOWN: Final = 5
 _WIDTH_IN_A_PIPE: Final = 160
 _WIDEST_ROOM: Final = 40
+_NARROWEST_ROOM: Final = 8
 _WIDEST_REASON: Final = 200
+_DATE: Final = len("2026-01-31")
+_GAP: Final = "  "
+_HEADER: Final = ("Room", "Start (UTC)", "End", "Duration", "Participants", "Peak")
+_ON_THE_RIGHT: Final = (3, 4, 5)
 
 _IGNORED: Final = (
-    ("short_stays", "stays shorter than {min_stay}: void (rule 4)"),
-    ("pending_stays", "stays younger than {min_stay} at the end: pending (rule 14)"),
-    ("leaves_without_join", "leaves of somebody who was not there (rule 1)"),
-    ("duplicate_joins", "joins of somebody who was there already (rule 1)"),
-    ("ends_of_empty_rooms", "ends of a room with nobody to leave it (rule 1)"),
-    ("cancelled_out", "joins and leaves that cancel each other at one instant (rule 2)"),
-    ("duplicate_events", "events delivered more than once (rule 3)"),
-    ("inferred_events_outranked", "inferred events that gave way to reported ones at one instant (rule 3a)"),
-    (
-        "inferred_leaves_overridden",
-        "inferred leaves that a reported leave inferred_leaves_overridden (rule 3a)",
-    ),
-    ("after_as_of", "events after the moment asked about (rule 14)"),
-    ("rejected", "bad rows left out (--skip-invalid)"),
+    ("short_stays", "stays shorter than {min_stay} (rule 4)"),
+    ("pending_stays", "stays younger than {min_stay} at the end, pending (rule 14)"),
+    ("leaves_without_join", "leave events without a join (rule 1)"),
+    ("duplicate_joins", "join events of participants who had joined already (rule 1)"),
+    ("ends_of_empty_rooms", "end events of rooms that were empty (rule 1)"),
+    ("cancelled_out", "join and leave events that cancel each other out at one instant (rule 2)"),
+    ("duplicate_events", "duplicate events (rule 3)"),
+    ("inferred_events_outranked", "inferred events with a reported event at the same instant (rule 3a)"),
+    ("inferred_leaves_overridden", "inferred leaves that a later report overrides (rule 3a)"),
+    ("after_as_of", "events after --as-of (rule 14)"),
+    ("rejected", "invalid rows, skipped (--skip-invalid)"),
 )
 
 
@@ -70,41 +78,57 @@ class _Terminal:
 
 
 def _show_table(sessions: Sessions, out: TextIO) -> None:
-    from rich.console import Console  # noqa: PLC0415 - loaded only if used
-    from rich.table import Table  # noqa: PLC0415 - likewise
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("room", "start (UTC)", "end (UTC)", "duration"):
-        table.add_column(name, no_wrap=True, justify="right" if name == "duration" else "left")
-    for name in ("participants", "most at once"):
-        table.add_column(name, justify="right")
-    for row in _table_rows(sessions):
-        table.add_row(*row)
-    console = Console(
-        file=out, width=None if out.isatty() else _WIDTH_IN_A_PIPE, markup=False, highlight=False
-    )
-    with console.capture() as printed:
-        console.print(table)
-        if len(sessions.meetings) > SHOWN:
-            console.print(f"and {len(sessions.meetings) - SHOWN:,} more: --out DIR writes them all")
-    # Not printed by the console, which handles a closed pipe in its own way.
-    out.write(printed.get())
+    width = shutil.get_terminal_size().columns if out.isatty() else _WIDTH_IN_A_PIPE
+    out.writelines(f"{line}\n" for line in table_lines(_first(sessions), sessions.as_of, width))
+    if len(sessions.meetings) > SHOWN:
+        out.write(
+            f"… and {len(sessions.meetings) - SHOWN:,} more meetings: add --output DIR to write all of them\n"
+        )
     out.flush()
 
 
-def _table_rows(sessions: Sessions) -> Iterator[tuple[str, ...]]:
-    """Yield the first meetings as texts."""
-    for meeting in _first(sessions):
-        end = meeting["end"]
-        until = sessions.as_of if end is None else end
-        yield (
-            _shortened(meeting["room"]),
-            _clock(meeting["start"]),
-            "ongoing" if end is None else _clock(end),
-            str(timedelta(milliseconds=until - meeting["start"])).split(".")[0],
-            f"{meeting['participants']:,}",
-            f"{meeting['max_participants']:,}",
-        )
+def table_lines(meetings: Sequence[Mapping[str, Any]], as_of: Ms, width: int) -> list[str]:
+    """Return meetings as the lines of a table, with times as exact as the width permits."""
+    rooms = [_shortened(meeting["room"]) for meeting in meetings]
+    widest_room = max(map(cell_len, ["Room", *rooms]))
+    for precision in ("milliseconds", "seconds", "minutes"):
+        rows = [_HEADER, *(_row(meeting, as_of, precision) for meeting in meetings)]
+        widths = [max(cell_len(row[column]) for row in rows) for column in range(len(_HEADER))]
+        left = width - sum(widths[1:]) - len(_GAP) * (len(_HEADER) - 1)
+        if left >= widest_room:
+            break
+    widths[0] = min(widest_room, max(left, _NARROWEST_ROOM))
+    return [_line_of(row, widths) for row in rows]
+
+
+def _row(meeting: Mapping[str, Any], as_of: Ms, precision: str) -> tuple[str, ...]:
+    start, end = meeting["start"], meeting["end"]
+    return (
+        _shortened(meeting["room"]),
+        _clock(start, precision),
+        "ongoing" if end is None else _end(start, end, precision),
+        format_duration((as_of if end is None else end) - start),
+        f"{meeting['participants']:,}",
+        f"{meeting['max_participants']:,}",
+    )
+
+
+def _end(start: Ms, end: Ms, precision: str) -> str:
+    """Return the end of a meeting, with its date if it is not that of the start."""
+    text = _clock(end, precision)
+    return text.partition(" ")[2] if text[:_DATE] == _clock(start, precision)[:_DATE] else text
+
+
+def _line_of(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [
+        " " * (width - cell_len(cell)) + cell if column in _ON_THE_RIGHT else _fitted(cell, width)
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    return _GAP.join(cells).rstrip()
+
+
+def _fitted(text: str, width: int) -> str:
+    return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
 
 
 def _first(sessions: Sessions) -> list[dict[str, Any]]:
@@ -122,49 +146,68 @@ def _shortened(text: str, widest: int = _WIDEST_ROOM) -> str:
     return printable if len(printable) <= widest else printable[: widest - 1] + "…"
 
 
-def _clock(ms: Ms) -> str:
-    return format_timestamp(ms).replace("T", " ").removesuffix("Z")
+def _clock(ms: Ms, precision: str = "seconds") -> str:
+    text = format_timestamp(ms).replace("T", " ").removesuffix("Z")
+    return text[: {"milliseconds": 23, "seconds": 19, "minutes": 16}[precision]]
+
+
+def as_json(sessions: Sessions, written: Sequence[str]) -> str:
+    """Return the summary as a JSON object, with the files that were written, or else with all meetings."""
+    summary = asdict(sessions.summary)
+    for name in ("first_at", "last_at"):
+        summary[name] = None if summary[name] is None else format_timestamp(summary[name])
+    result: dict[str, Any] = {"as_of": format_timestamp(sessions.as_of), "summary": summary}
+    if written:
+        result["files"] = list(written)
+    else:
+        meetings = BytesIO()
+        STREAMS["ndjson"]([sessions.meetings], MEETINGS, meetings)
+        result["meetings"] = [msgspec.json.decode(line) for line in meetings.getvalue().splitlines()]
+    return msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
 
 
 def summary_lines(summary: Summary, rules: Rules) -> Iterator[str]:
-    """Yield the counts of what was found, then of what was ignored and why, one line each."""
+    """Yield the counts of what was found, then of the events that were ignored and why, one line each."""
     yield from _found(summary)
-    min_stay = f"{rules.min_stay_ms / 1_000:g} s"
+    min_stay = exact_duration(rules.min_stay_ms)
     ignored = [(getattr(summary, name), why.format(min_stay=min_stay)) for name, why in _IGNORED]
     ignored = [(count, why) for count, why in ignored if count]
     if ignored:
-        yield "ignored"
+        yield "Ignored"
     for count, why in ignored:
-        yield f"  {count:>11,}  {why}"
+        yield f"  {count:>12,}  {why}"
 
 
 def rejected_lines(rejects: Iterable[Mapping[str, Any]], count: int) -> Iterator[str]:
-    """Yield the first invalid rows that were left out, each with its place and reason, and how to store all."""
-    yield "left out"
+    """Yield the first invalid rows that were skipped, each with its place and reason, and how to store all."""
+    yield "Invalid rows"
     for row in islice(rejects, REJECTED_SHOWN):
         unit = "line" if "line" in row else "row"
         yield f"  {row['file']}, {unit} {row[unit]:,}: {_shortened(row['reason'], _WIDEST_REASON)}"
-    more = f"and {count - REJECTED_SHOWN:,} more: " if count > REJECTED_SHOWN else ""
-    yield f"  {more}--out DIR keeps them all, as they stood, in DIR/rejected.ndjson"
+    if count > REJECTED_SHOWN:
+        yield f"  … and {count - REJECTED_SHOWN:,} more"
+    yield "  Add --output DIR to write all of them to DIR/rejected.ndjson."
 
 
 def _found(summary: Summary) -> Iterator[str]:
-    yield _line("events", summary.events, _span(summary))
-    yield _line("rooms", summary.rooms)
-    yield _line("meetings", summary.meetings, f"{summary.ongoing:,} ongoing" if summary.ongoing else "")
-    yield _line("participants", summary.participants)
-    yield _line("hours", f"{summary.participant_ms / 3_600_000:,.1f}")
+    yield _line("Events", f"{summary.events:,}", _span(summary))
+    yield _line("Rooms", f"{summary.rooms:,}")
+    yield _line(
+        "Meetings", f"{summary.meetings:,}", f"{summary.ongoing:,} ongoing" if summary.ongoing else ""
+    )
+    yield _line("Participants", f"{summary.participants:,}")
+    yield _line("Participant time", format_duration(summary.participant_ms))
     if summary.busiest_room is not None:
-        hours = f"{summary.busiest_room_ms / 3_600_000:,.1f}"
-        yield _line("busiest room", hours, f"hours in {_shortened(summary.busiest_room)}")
+        yield _line(
+            "Busiest room", format_duration(summary.busiest_room_ms), _shortened(summary.busiest_room)
+        )
 
 
-def _line(name: str, count: int | str, more: str = "") -> str:
-    number = f"{count:,}" if isinstance(count, int) else count
-    return f"{name:<13}{number:>13}  {more}".rstrip()
+def _line(name: str, number: str, more: str = "") -> str:
+    return f"{name:<16}{number:>12}  {more}".rstrip()
 
 
 def _span(summary: Summary) -> str:
     if summary.first_at is None or summary.last_at is None:
         return ""
-    return f"from {_clock(summary.first_at)} to {_clock(summary.last_at)} UTC"
+    return f"{_clock(summary.first_at)} to {_clock(summary.last_at)} UTC"

@@ -24,7 +24,30 @@ _NOT_UTF8 = "is not UTF-8 text: save the file as UTF-8"
 def require_text(column: pa.ChunkedArray, name: str, where: str) -> None:
     """Raise `BadInput` if the type of the column is not text."""
     if not is_text(column.type):
-        raise BadInput(f"column '{name}' holds {column.type}, and must hold text: cast it", where=where)
+        raise BadInput(f"column '{name}' contains {column.type}, and must contain text: cast it", where=where)
+
+
+def text_or_integers(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    """Return a column of text as it is, and one of whole numbers as text, digit by digit.
+
+    Numbers with a fraction of zero are whole: pandas stores integers like that where some are missing. Raise `BadInput` for
+    other types.
+    """
+    if pa.types.is_dictionary(column.type) and not is_text(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_floating(column.type):
+        try:
+            known = pc.if_else(pc.is_nan(column), None, column)
+            return known.cast(pa.int64()).cast(pa.string())
+        except pa.ArrowInvalid as error:
+            raise BadInput(
+                f"column '{name}' contains numbers with a fraction, and must contain text or whole numbers: cast it",
+                where=where,
+            ) from error
+    require_text(column, name, where)
+    return column
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -4,8 +4,12 @@ Responsible for the conversion and for plausible times. Valid columns are fast: 
 checked, and single rows only if that fails. Must not know what the times are of.
 """
 
+import re
 from collections.abc import Callable
-from typing import NamedTuple
+from fractions import Fraction
+from functools import partial
+from math import floor
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +30,7 @@ from headcount.timestamps import (
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _PARSED_AT_ONCE = 1 << 16
+_NUMBER = re.compile(rb"[+-]?\d{1,18}(\.\d{0,18})?")
 _NANOSECONDS = pa.timestamp("ns", tz="UTC")
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
 
@@ -37,30 +42,67 @@ class Times(NamedTuple):
     problems: list[Problem]
 
 
-def times(column: pa.ChunkedArray, name: str, where: str) -> Times:
+def times(column: pa.ChunkedArray, name: str, where: str, unit: str | None = None) -> Times:
     """Return the column in milliseconds, rounded down. Timestamps without a zone are UTC.
 
-    Raises `BadInput` if the type of the column is none of times.
+    `unit` (s, ms, us or ns) is that of numbers, in text too; None is whole milliseconds. Raise `BadInput` if the type of
+    the column is none of times.
     """
     kind = column.type
     if pa.types.is_timestamp(kind):
         return _from_numbers(column.cast(pa.int64()), kind.unit, name, format_timestamp)
     if pa.types.is_integer(kind):
-        return _from_numbers(column.cast(pa.int64(), safe=False), "ms", name, str)
+        return _from_numbers(
+            column.cast(pa.int64(), safe=False), unit or "ms", name, str, is_default=unit is None
+        )
+    if pa.types.is_floating(kind):
+        return _from_fractions(column, unit, name, where)
     if is_text(kind):
-        return _from_text(column, name)
+        return _from_text(column, name, unit)
     raise BadInput(
-        f"column '{name}' holds {kind}, and must hold timestamps, whole milliseconds since 1970 or RFC 3339 text:"
+        f"column '{name}' contains {kind}, and must contain timestamps, whole milliseconds since 1970 or RFC 3339 text:"
         " cast it",
         where=where,
     )
 
 
-def _from_numbers(numbers: pa.ChunkedArray, unit: str, name: str, format_time: Callable[[Ms], str]) -> Times:
+def _from_fractions(column: pa.ChunkedArray, unit: str | None, name: str, where: str) -> Times:
+    """Return numbers that may have a fraction. Without a unit they must be whole, as where pandas stores missing values."""
+    known = pc.if_else(pc.is_nan(column), None, column.cast(pa.float64()))
+    if unit is not None:
+        return _from_numbers(_floor(known, unit), "ms", name, str)
+    try:
+        return _from_numbers(known.cast(pa.int64()), "ms", name, str, is_default=True)
+    except pa.ArrowInvalid as error:
+        raise BadInput(
+            f"column '{name}' contains numbers with a fraction, and no unit is given: if they are seconds,"
+            " add --time-unit s (in Python: time_unit='s')",
+            where=where,
+        ) from error
+
+
+def _floor(numbers: Any, unit: str) -> Any:
+    """Return numbers with a fraction as whole milliseconds, rounded down."""
+    # The nearest float to a number of whole milliseconds may be up to 0.0005 ms below it.
+    ms = pc.add(pc.multiply(numbers, 1_000 / _PER_SECOND[unit]), 0.0005)
+    return pc.floor(ms).cast(pa.int64(), safe=False)
+
+
+def _from_numbers(
+    numbers: pa.ChunkedArray,
+    unit: str,
+    name: str,
+    format_time: Callable[[Ms], str],
+    *,
+    is_default: bool = False,
+) -> Times:
     """Check the numbers in their own unit, so that none overflows into a plausible time."""
     earliest, too_late = (limit * _PER_SECOND[unit] // 1_000 for limit in (EARLIEST, TOO_LATE))
     problems = _implausible(
-        numbers, earliest, too_late, lambda number: _outside(number, unit, name, format_time)
+        numbers,
+        earliest,
+        too_late,
+        lambda number: _outside(number, unit, name, format_time, is_default=is_default),
     )
     return Times(_in_milliseconds(numbers, unit), problems)
 
@@ -76,9 +118,19 @@ def _implausible(
     return [Problem(rows, lambda row: reason(numbers[row].as_py()))]
 
 
-def _outside(number: int, unit: str, name: str, format_time: Callable[[Ms], str]) -> str:
+def _outside(
+    number: int, unit: str, name: str, format_time: Callable[[Ms], str], *, is_default: bool = False
+) -> str:
     ms = number * 1_000 // _PER_SECOND[unit]
-    return f"{name} {format_time(ms)} {implausibility(ms)}"
+    return f"{name} {format_time(ms)} {implausibility(ms)}{_unit_hint(number) if is_default else ''}"
+
+
+def _unit_hint(number: int) -> str:
+    """Return the option for the unit that a number seems to have, if it is not milliseconds."""
+    for unit, per_second in _PER_SECOND.items():
+        if EARLIEST <= number * 1_000 // per_second < TOO_LATE:
+            return f"; if so, add --time-unit {unit} (in Python: time_unit='{unit}')"
+    return ""
 
 
 def _in_milliseconds(numbers: pa.ChunkedArray, unit: str) -> pa.ChunkedArray:
@@ -90,17 +142,19 @@ def _in_milliseconds(numbers: pa.ChunkedArray, unit: str) -> pa.ChunkedArray:
     return pc.divide(numbers, _PER_SECOND[unit] // 1_000)
 
 
-def _from_text(column: pa.ChunkedArray, name: str) -> Times:
+def _from_text(column: pa.ChunkedArray, name: str, unit: str | None) -> Times:
     slices = _texts(column)
-    read = [_read(words) for words in slices]
+    read = [_read(words, unit) for words in slices]
     numbers = pa.chunked_array(read, pa.int64())
     unread = as_mask(pc.is_null(numbers))
     if numbers.null_count:
         unread &= np.concatenate([as_mask(pc.is_valid(words)) for words in slices])
-    problems = _implausible(numbers, EARLIEST, TOO_LATE, lambda number: _outside(number, "ms", name, str))
+    problems = _implausible(
+        numbers, EARLIEST, TOO_LATE, lambda number: _outside(number, "ms", name, str, is_default=unit is None)
+    )
     if unread.any():
         whole = pa.chunked_array(slices, pa.binary())
-        problems.append(Problem(unread, lambda row: _parse_error(whole[row].as_py(), name)))
+        problems.append(Problem(unread, lambda row: _parse_error(whole[row].as_py(), name, unit)))
     return Times(numbers, problems)
 
 
@@ -116,33 +170,51 @@ def _texts(column: pa.ChunkedArray) -> list[pa.Array]:
     return pieces
 
 
-def _read(words: pa.Array) -> pa.Array:
+def _read(words: pa.Array, unit: str | None) -> pa.Array:
     """Parse all at once if they all have one format, else one by one."""
-    for read in (_read_numbers, _read_rfc3339):
+    for read in (_read_numbers if unit is None else partial(_read_numbers_of, unit), _read_rfc3339):
         try:
             return read(words.cast(pa.string()))
         except pa.ArrowInvalid:
             continue
-    return pa.array([_time_or_none(word) for word in words.to_pylist()], pa.int64())
+    return pa.array([_time_or_none(word, unit) for word in words.to_pylist()], pa.int64())
 
 
 def _read_numbers(words: pa.Array) -> pa.Array:
     return words.cast(pa.int64())
 
 
+def _read_numbers_of(unit: str, words: pa.Array) -> pa.Array:
+    try:
+        numbers = words.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return _floor(words.cast(pa.float64()), unit)
+    if unit == "s":
+        return pc.multiply_checked(numbers, 1_000)
+    return pc.divide(numbers, _PER_SECOND[unit] // 1_000)
+
+
 def _read_rfc3339(words: pa.Array) -> pa.Array:
     return words.cast(_NANOSECONDS).cast(_MILLISECONDS, safe=False).cast(pa.int64())
 
 
-def _time_or_none(word: bytes | None) -> Ms | None:
+def _time_or_none(word: bytes | None, unit: str | None) -> Ms | None:
+    if word is None:
+        return None
+    if unit is not None and _NUMBER.fullmatch(word):
+        return floor(Fraction(word.decode()) * 1_000 / _PER_SECOND[unit])
     try:
-        return None if word is None else parse_timestamp(word.decode())
+        return parse_timestamp(word.decode())
     except (InvalidTimestamp, UnicodeDecodeError):
         return None
 
 
-def _parse_error(word: bytes, name: str) -> str:
+def _parse_error(word: bytes, name: str, unit: str | None) -> str:
     text = word.decode("utf-8", "backslashreplace")
+    if unit is None and _NUMBER.fullmatch(word):
+        return (
+            f"{name} '{text}' has a fraction: if it is seconds, add --time-unit s (in Python: time_unit='s')"
+        )
     try:
         parse_timestamp(text)
     except InvalidTimestamp as error:

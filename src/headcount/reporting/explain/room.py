@@ -39,6 +39,13 @@ def explain_room(
     events: Iterable[Event], room: str, as_of: Ms, *, domain: str = "default", rules: Rules = _RULES
 ) -> Iterator[str]:
     """Yield the explanation of a room by its events up to `as_of` ms, in any order, a sentence a line."""
+    return _lines(steps_of_room(events, room, as_of, domain=domain, rules=rules), room, as_of)
+
+
+def steps_of_room(
+    events: Iterable[Event], room: str, as_of: Ms, *, domain: str = "default", rules: Rules = _RULES
+) -> Iterator[tuple[Ms, str]]:
+    """Yield the time in ms and the message of each step of a room, by its events up to `as_of` ms, in any order."""
     known = sorted((event for event in events if event.at <= as_of), key=_at)
     live = Room(domain, room, rules)
     for event in known:
@@ -51,7 +58,7 @@ def explain_room(
     ]
     changes = phrases.without_confirmations(changes_of(known, as_of=as_of, domain=domain, rules=rules), known)
     pending = live.view(as_of).pending
-    return explain_changes([*changes, *revisions], room, as_of, rules=rules, pending=pending)
+    return _steps([*changes, *revisions], as_of, rules, pending)
 
 
 def explain_changes(
@@ -61,16 +68,26 @@ def explain_changes(
 
     `pending` are the stays that are too short to count at `as_of` ms (R14): there are no changes about them.
     """
+    return _lines(_steps(changes, as_of, rules, pending), room, as_of)
+
+
+def _steps(
+    changes: Iterable[Change], as_of: Ms, rules: Rules, pending: Sequence[Stay]
+) -> Iterator[tuple[Ms, str]]:
     ordered = sorted(changes, key=_at)
     undecided_from = min((stay.join for stay in pending), default=NEVER)
     narrator = _Narrator(_names(ordered, pending), rules, undecided_from)
-    yield f"The room '{_printable(room)}' as of {_date(as_of)} {_clock(as_of)} UTC"
+    return ((at, f"{sentence}.") for at, sentence in narrator.sentences(ordered, as_of, pending))
+
+
+def _lines(steps: Iterable[tuple[Ms, str]], room: str, as_of: Ms) -> Iterator[str]:
+    yield f"Room '{_printable(room)}' as of {_date(as_of)} {_clock(as_of)} UTC"
     day = ""
-    for at, sentence in narrator.sentences(ordered, as_of, pending):
+    for at, sentence in steps:
         if _date(at) != day:
             day = _date(at)
             yield f"\n{day}"
-        yield f"  {_clock(at):<12}  {sentence}."
+        yield f"  {_clock(at)}  {sentence}"
 
 
 class _Narrator:
