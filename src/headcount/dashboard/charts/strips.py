@@ -22,6 +22,7 @@ from headcount.dashboard.charts.svg import (
     line,
     title,
 )
+from headcount.dashboard.formats import span
 from headcount.dashboard.sanitize import local, local_text, one_line
 from headcount.kernel.events import Ms
 
@@ -167,7 +168,6 @@ def _now(data: Strip, right: float) -> Markup:
 def _bar(run: Run, piece: _Piece, position: int, right: float, data: Strip) -> Markup:
     wide = right - _LEFT
     x = min(_LEFT + piece.begin * wide, right - _MIN_BAR_WIDTH)
-    end = "now" if run.end is None else local_text(run.end, data.zone)
     return element(
         "rect",
         {
@@ -177,5 +177,5 @@ def _bar(run: Run, piece: _Piece, position: int, right: float, data: Strip) -> M
             "width": min(max((piece.end - piece.begin) * wide, _MIN_BAR_WIDTH), right - x),
             "height": _BAR_HEIGHT,
         },
-        title(f"{one_line(run.label)}: {local_text(run.start, data.zone)} to {end}"),
+        title(f"{span(run.start, run.end, data.zone)}, {one_line(run.label)}"),
     )

@@ -90,16 +90,19 @@ async def page(view: View) -> Response:
         }
         table, notice = await asyncio.to_thread(load_by_start, view, by_start), str(error)
     days = date_ranges.of_address(view.query, view, _DEFAULT_RANGE)
+    first_day = await asyncio.to_thread(date_ranges.first_day_of_data, view)
     return render(
         view,
         "_meetings.html" if view.request.headers.get("hx-target") == "meetings" else "meetings.html",
         table=table,
         notice=notice,
         sort="start" if notice else view.query.get("sort") or "start",
+        order="desc" if notice else view.query.get("order") or "desc",
         sort_keys=SORT_KEYS,
         ranges=RANGES,
         states=list(_STATES),
-        days=days.within_data(await asyncio.to_thread(date_ranges.first_day_of_data, view)),
+        days=days.within_data(first_day),
+        has_data=first_day is not None,
         api_query=_api_query(view),
         filters={name: view.query.get(name, "") for name in _PARAMETERS},
         filter_count=(days.name == date_ranges.CUSTOM)

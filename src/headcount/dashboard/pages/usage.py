@@ -96,6 +96,7 @@ async def page(view: View) -> Response:
         charts=charts,
         ranges=RANGES,
         days=DateRange(*days),
+        has_data=await asyncio.to_thread(date_ranges.first_day_of_data, view) is not None,
         filters={name: view.query.get(name, "") for name in ("room", "timezone", "range", "from", "to")},
         filter_count=is_custom + bool(view.query.get("room")),
         bar_charts=_bar_charts(report, view),
