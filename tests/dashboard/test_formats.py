@@ -22,15 +22,15 @@ def at(text):
     [
         (0, "0s"),
         (-5 * SECOND, "0s"),
-        (200, "0.2s"),
+        (200, "0s"),
         (16 * SECOND + 999, "16s"),
         (16 * MINUTE, "16m"),
         (35 * MINUTE + 25 * SECOND, "35m 25s"),
         (HOUR - 1, "59m 59s"),
         (2 * HOUR + 59 * SECOND, "2h"),
         (HOUR + 50 * MINUTE + 59 * SECOND, "1h 50m"),
-        (47 * HOUR + 6 * MINUTE, "47h 6m"),
-        (1_234 * HOUR + MINUTE, "1,234h 1m"),
+        (47 * HOUR + 6 * MINUTE, "1d 23h"),
+        (1_234 * HOUR + MINUTE, "51d 10h"),
     ],
 )
 def test_a_duration_has_its_two_largest_units(ms, text):
@@ -42,7 +42,7 @@ def test_a_duration_has_its_two_largest_units(ms, text):
     [
         (59 * SECOND, "59s"),
         (35 * MINUTE + 25 * SECOND, "35m"),
-        (47 * HOUR + 6 * MINUTE, "47h"),
+        (23 * HOUR + 6 * MINUTE, "23h"),
         (49 * HOUR, "2d"),
         (400 * 24 * HOUR, "400d"),
     ],

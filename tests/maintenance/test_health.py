@@ -171,12 +171,15 @@ def test_every_problem_has_a_text_on_the_page():
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"engine_alive": False}, "has stopped"),
-        ({"lag": Lag(1_234, 61.0)}, "1m (1,234 entries) behind"),
-        ({"database_errors": 1}, "refused 1 round "),
-        ({"database_errors": 2}, "refused 2 rounds "),
+        ({"engine_alive": False}, "engine stopped"),
+        ({"lag": Lag(1_234, 61.0)}, "1m (1,234 events) behind"),
+        ({"database_errors": 1}, "rejected 1 write since"),
+        ({"database_errors": 2}, "rejected 2 writes since"),
         ({"clock_ahead_ms": HOUR}, "1h ahead"),
-        ({"engine": EngineStats(200, 9, 0, 0, 20, 20)}, "40 of 200 joins and leaves do not fit"),
+        (
+            {"engine": EngineStats(200, 9, 0, 0, 20, 20)},
+            "40 of 200 join and leave events are out of sequence",
+        ),
     ],
 )
 def test_a_problem_of_the_process_has_its_numbers_in_its_text(changes, text):
@@ -187,14 +190,14 @@ def test_a_problem_of_the_process_has_its_numbers_in_its_text(changes, text):
 @pytest.mark.parametrize(
     ("counter", "text"),
     [
-        (("rejected", 1, HOUR, "no signature"), "1 delivery of 'our server' was refused (no signature)"),
-        (("rejected", 2, HOUR, None), "2 deliveries of 'our server' were refused"),
-        (("malformed", 1, HOUR, "not JSON"), "neither JSON nor a form (not JSON)"),
         (
-            ("clock_ahead", 7, HOUR, "its clock is 9 s ahead of the server's"),
-            "its clock is 9 s ahead of the server's. Let",
+            ("rejected", 1, HOUR, "no signature"),
+            "1 request of source 'our server' was rejected (no signature)",
         ),
-        (("failed_polls", 3, HOUR, "it is gone"), "cannot be polled (it is gone)"),
+        (("rejected", 2, HOUR, None), "2 requests of source 'our server' were rejected"),
+        (("malformed", 1, HOUR, "not JSON"), "neither JSON nor a form (not JSON)"),
+        (("clock_ahead", 7, HOUR, "its clock is 9 s ahead of ours"), "its clock is 9 s ahead of ours. Sync"),
+        (("failed_polls", 3, HOUR, "it is gone"), "failed (it is gone)"),
     ],
 )
 def test_a_problem_of_a_source_has_its_name_and_reason_in_its_text(counter, text):
@@ -206,29 +209,35 @@ def test_the_text_about_a_source_that_never_sent_names_its_documentation():
     never_sent = source(created=NOW - 2 * HOUR)
     (only,) = check_source(never_sent, NOW, is_active=False)
     text = text_of(only, state=StoreState([never_sent], (), (), frozenset()))
-    assert "Nothing has come from 'our server' yet" in text
-    assert "docs/sources/jitsi" in text
+    assert "Source 'our server' has not sent anything yet" in text
+    assert "documentation of jitsi sources" in text
 
 
 def test_the_text_about_a_silent_source_says_for_how_long():
     (only,) = source_problems(("requests", 9, 30 * HOUR, None), is_active=True)
-    assert "for 30h, though meetings go on" in text_of(only)
+    assert "nothing for 1d, although meetings are ongoing" in text_of(only)
 
 
 def test_the_text_about_dead_letters_has_their_number():
     (only,) = source_problems(REQUESTS, dead_letters=2)
-    assert "2 deliveries of 'our server' were genuine and could not be read" in text_of(only)
+    assert "2 payloads of source 'our server' could not be parsed" in text_of(only)
 
 
 def test_a_problem_of_an_endpoint_has_a_button_that_solves_it():
     state = StoreState((), [endpoint(EndpointStatus.FAILED, 1, 4)], (), frozenset())
     disabled, failed = (notice_of(one, state, is_admin=True) for one in check_store(state, NOW))
-    assert "failed and is sent nothing more; 1 message waits" in disabled.text
-    assert "did not take 4 messages" in failed.text
+    assert "is disabled after repeated failures. 1 message is queued" in disabled.text
+    assert "4 messages to https://hooks.example/x failed" in failed.text
     assert [notice.action[0] for notice in (disabled, failed)] == [
         "/settings/webhooks/e/enable",
         "/settings/webhooks/e/resend",
     ]
+
+
+def test_a_problem_of_a_source_has_the_command_that_shows_its_cause():
+    state = StoreState([source()], (), (), frozenset())
+    (failed,) = source_problems(REQUESTS, ("failed_polls", 3, HOUR, None))
+    assert notice_of(failed, state, is_admin=True).command == "source poll 'our server'"
 
 
 def test_the_address_of_an_endpoint_is_shown_to_admins_only():

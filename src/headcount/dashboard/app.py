@@ -53,6 +53,7 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/live.json": live.as_json,
         "/live/rooms": live.rooms,
         "/live/first-event": live.first_event,
+        "/live/ingest-key": live.page,
         "/updates": page_updates.stream,
         "/meetings": meetings.page,
         "/meetings.json": meetings.as_json,
@@ -76,6 +77,7 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/person.ics": downloads.person_ics,
         "/search": search.page,
         "/search/people": search.people,
+        "/search/suggestions": search.suggestions,
         "/usage": usage.page,
         "/usage/rooms": usage.rooms,
         "/usage.json": usage.as_json,
@@ -90,12 +92,14 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/settings.json": settings.as_json,
         "/settings/keys": settings.page,
         "/settings/links": settings.page,
+        "/settings/theme": settings.page,
         "/settings/webhooks": settings.page,
         "/settings/webhooks/{uuid}": endpoint.page,
         "/settings/webhooks/{uuid}/test": endpoint.page,
     }
     admin_forms: dict[str, FormHandler] = {
         "/health/dead-letters": health.retry,
+        "/live/ingest-key": live.create_ingest_key,
         "/shares": shares.create,
         "/shares/revoke": shares.revoke,
         "/settings/keys": keys.create,
@@ -113,6 +117,7 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
     }
     visitor_forms: dict[str, FormHandler] = {
         "/settings/time-zone": settings.choose_timezone,
+        "/settings/theme": settings.choose_theme,
     }
     public = {**sign_in.handlers(context, sessions), **shared.handlers(context)}
     return [
@@ -171,7 +176,9 @@ def _with_errors(context: PageContext, handler: Handler) -> Handler:
     """Turn errors into pages. The store, and a form before it, are waited for up to the timeout of a request each."""
 
     async def wrapped(request: Request) -> Response:
-        view = View(context, request, None)
+        def view() -> View:
+            return View(context, request, getattr(request.state, "visitor", None))
+
         if request.scope["path"].endswith(".xlsx"):
             factor = _EXPORT_TIMEOUT_FACTOR
         else:
@@ -181,23 +188,23 @@ def _with_errors(context: PageContext, handler: Handler) -> Handler:
             async with time_limit(context.settings["request_timeout_s"] * factor):
                 return await handler(request)
         except NotSignedIn:
-            return _redirect_to_sign_in(view)
+            return _redirect_to_sign_in(view())
         except NotAllowed as error:
-            return render_error(view, 403, str(error))
+            return render_error(view(), 403, str(error))
         except BadForm as error:
             # Anyone can send such forms, and many at once: rendering a page for each would cost too much.
             return PlainTextResponse(f"{error}\n", error.status, {"connection": "close"})
         except NotFound as error:
-            return render_error(view, 404, str(error))
+            return render_error(view(), 404, str(error))
         except BadInput as error:
-            return render_error(view, 400, str(error))
+            return render_error(view(), 400, str(error))
         except StoreError as error:
             log.warning("database request of a page failed", reason=str(error))
-            return render_error(view, 503, TEXTS("error.store"))
+            return render_error(view(), 503, TEXTS("error.store"))
         except Exception:
             number = request.scope["state"].get("request_id", "")
             log.exception("page failed", route=request.scope["headcount.route"], request_id=number)
-            return render_error(view, 500, TEXTS("error.internal", number=number))
+            return render_error(view(), 500, TEXTS("error.internal", number=number))
 
     return wrapped
 

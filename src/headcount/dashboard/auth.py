@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard.context import PageContext
+from headcount.dashboard.texts import TEXTS
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.store.credentials import SESSION_LIFETIME_MS, AccessToken, Key, Role
@@ -53,11 +54,11 @@ class NotSignedIn(Exception):
 
 
 class NotAllowed(Exception):
-    """The session may not do that. The message says why, in a sentence."""
+    """The session lacks the role or the token for a request. The message is a sentence with the reason."""
 
 
 class BadForm(Exception):
-    """A form is too large, too slow, or broken off. The message says which, in a sentence."""
+    """A form is too large, too slow, or incomplete. The message is a sentence with the reason."""
 
     def __init__(self, status: int, message: str) -> None:
         self.status = status
@@ -73,25 +74,25 @@ class Sessions:
         """Times of last use by digest of the session, until the service saves them."""
 
     async def visitor(self, request: Request) -> Visitor:
-        """Return the session of a request. Raise `NotSignedIn`."""
+        """Return the session of a request, and store it in the state of the request. Raise `NotSignedIn`."""
         secret = request.cookies.get(COOKIE, "")
         session = await self._find(secret) if 0 < len(secret) <= _MAX_SECRET_LENGTH else None
         if session is None:
             raise NotSignedIn
         set_actor(domain=session.domain, key_id=session.key_id, via="dashboard")
-        return Visitor(
+        visitor = Visitor(
             session.domain, session.role, session.name, csrf_token(secret), session.key_id, session.digest
         )
+        request.state.visitor = visitor
+        return visitor
 
     async def read_form(self, request: Request, visitor: Visitor) -> dict[str, str]:
         """Return the fields of a form that was sent from a page of this session. Raise `NotAllowed` or `BadForm`."""
         fields = await read_form_fields(request, _MAX_FORM_BYTES, self._context.settings["request_timeout_s"])
         if not is_same_site(request):
-            raise NotAllowed("this form was sent by another site")
+            raise NotAllowed(TEXTS("error.other_site"))
         if not compare_digest(fields.get("csrf", "").encode(), visitor.csrf.encode()):
-            raise NotAllowed(
-                "this form is of an earlier sign-in: go back, reload the page, and send it again"
-            )
+            raise NotAllowed(TEXTS("error.old_form"))
         return fields
 
     async def sign_in_with_key(self, text: str) -> tuple[str, AccessToken] | None:
@@ -177,16 +178,18 @@ async def read_form_fields(request: Request, max_bytes: int, timeout_s: float) -
                     raise _too_large(max_bytes)
     except TimeoutError:
         raise BadForm(
-            HTTPStatus.REQUEST_TIMEOUT, f"the form took longer than {timeout_s:g} s: send it again"
+            HTTPStatus.REQUEST_TIMEOUT, f"The form did not arrive within {timeout_s:g} s. Send it again."
         ) from None
     except ClientDisconnect:
-        raise BadForm(HTTPStatus.BAD_REQUEST, "the form broke off") from None
+        raise BadForm(
+            HTTPStatus.BAD_REQUEST, "The connection closed before the form was complete. Send it again."
+        ) from None
     try:
         fields = dict(
             parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
         )
     except ValueError:
-        raise BadForm(HTTPStatus.BAD_REQUEST, f"a form has at most {_MAX_FIELDS} fields") from None
+        raise BadForm(HTTPStatus.BAD_REQUEST, f"The form has more than {_MAX_FIELDS} fields.") from None
     reject_nul(*fields.values())
     return fields
 
@@ -194,7 +197,7 @@ async def read_form_fields(request: Request, max_bytes: int, timeout_s: float) -
 def reject_nul(*texts: str) -> None:
     """Raise `BadInput` for U+0000: no name contains it, and PostgreSQL rejects it."""
     if any("\0" in text for text in texts):
-        raise BadInput("what you sent must not contain U+0000")
+        raise BadInput("The request contains the character U+0000. Remove it.")
 
 
 def redirect_with_cookie(location: str, secret: str, path: str, *, secure: bool) -> Response:
@@ -218,7 +221,7 @@ def csrf_token(secret: str) -> str:
 
 
 def _too_large(max_bytes: int) -> BadForm:
-    return BadForm(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a form is smaller than {max_bytes:,} bytes")
+    return BadForm(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The form is larger than {max_bytes:,} bytes.")
 
 
 def _role_of(key: Key) -> Role:

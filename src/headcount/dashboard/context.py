@@ -6,6 +6,7 @@ Responsible for naming them in one place. Must not build anything: the service d
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from headcount.command_hints import CommandHints
 from headcount.ingest.dead_letters import RetryResult
 from headcount.ingest.source_stats import RecentEvents
 from headcount.kernel.events import Ms
@@ -43,3 +44,4 @@ class PageContext:
     unsaved_counters: Callable[[], list[SourceStat]]
     recent_events: Callable[[], Mapping[str, RecentEvents]]
     retry_dead_letters: Callable[[str], RetryResult]
+    command_hints: CommandHints

@@ -10,35 +10,21 @@ from typing import Final, Protocol
 
 from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
+from headcount.units import format_duration
 
 ONGOING: Final = "ongoing"
 """The end of a span that has none yet."""
-_SECOND: Final[Ms] = 1_000
-_MINUTE: Final[Ms] = 60 * _SECOND
-_HOUR: Final[Ms] = 60 * _MINUTE
-_DAY: Final[Ms] = 24 * _HOUR
 _ID_LENGTH: Final = 6
 
 
 def duration(ms: Ms) -> str:
-    """Return a duration with its two largest units: 0.2s, 16s, 35m 25s, 16m, 1h 50m, 1,234h. Negative ones are 0s."""
-    if 0 < ms < _SECOND:
-        return f"{number(ms / _SECOND)}s"
-    for unit, name, smaller, smaller_name in ((_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", _SECOND, "s")):
-        if ms >= unit:
-            rest = ms % unit // smaller
-            return f"{ms // unit:,}{name}" + (f" {rest}{smaller_name}" if rest else "")
-    return f"{max(0, ms) // _SECOND}s"
+    """Return a duration with its two largest units: 16s, 35m 25s, 16m, 1h 50m, 1d 23h. Negative ones are 0s."""
+    return format_duration(ms)
 
 
 def age(ms: Ms) -> str:
-    """Return how long ago something was, with its largest unit: 16s, 35m, 47h, and days from two on: 3d."""
-    if ms >= 2 * _DAY:
-        return f"{ms // _DAY:,}d"
-    for unit in (_HOUR, _MINUTE):
-        if ms >= unit:
-            return duration(ms - ms % unit)
-    return duration(ms - ms % _SECOND)
+    """Return how long ago something was, with its largest unit: 16s, 35m, 23h, 3d."""
+    return format_duration(ms).partition(" ")[0]
 
 
 def number(value: float) -> str:

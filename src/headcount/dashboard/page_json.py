@@ -20,6 +20,7 @@ _TIMES: Final = frozenset(
         "start",
         "end",
         "join",
+        "join_time",
         "leave",
         "since",
         "first_join",

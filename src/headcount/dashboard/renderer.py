@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
+from shlex import quote as quote_shell
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
@@ -17,16 +18,18 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from headcount.dashboard import assets, formats
+from headcount.dashboard import assets, formats, texts
 from headcount.dashboard.auth import Visitor
 from headcount.dashboard.context import PageContext
 from headcount.dashboard.sanitize import local
-from headcount.dashboard.texts import Texts
 from headcount.kernel.events import Ms
 from headcount.timezones import is_zone, utc_offset
 
 BASE: Final = "/dashboard"
 TIMEZONE_COOKIE: Final = "headcount_timezone"
+THEME_COOKIE: Final = "headcount_theme"
+THEMES: Final = ("system", "light", "dark")
+"""The first one follows the browser."""
 _YEAR_S: Final = 365 * 86_400
 _ROOT_PATH: Final = re.compile(r"(/[\w.~-]+){0,8}", re.ASCII)
 _CSP: Final = (
@@ -35,7 +38,7 @@ _CSP: Final = (
 )
 _HEADERS: Final = {"content-security-policy": _CSP}
 
-TEXTS: Final = Texts()
+TEXTS: Final = texts.TEXTS
 
 
 class View:
@@ -49,6 +52,8 @@ class View:
         self.root_path = root_path_of(context, request)
         self.timezone = _timezone_of(context, request)
         self.zone = ZoneInfo(self.timezone)
+        theme = request.cookies.get(THEME_COOKIE)
+        self.theme = theme if theme in THEMES else THEMES[0]
 
     @property
     def domain(self) -> str:
@@ -56,7 +61,7 @@ class View:
         return self.visitor.domain
 
     def url(self, path: str = "", /, **query: Any) -> str:
-        """Return the address of a page. `path` is relative to the dashboard; parameters that are None are left out."""
+        """Return the address of a page. `path` is relative to the dashboard; Headcount omits parameters that are None."""
         parameters = urlencode({name: value for name, value in query.items() if value not in (None, "")})
         return f"{self.root_path}{BASE}{path}" + (f"?{parameters}" if parameters else "")
 
@@ -95,12 +100,18 @@ class View:
     def asset(self, name: str) -> str:
         return f"{self.root_path}{BASE}/assets/{name}?{assets.digest_of(name)}"
 
-    def set_timezone_cookie(self, response: Response, timezone: str) -> None:
-        """Let the browser remember the time zone in which it shows times."""
+    def command(self, text: str) -> str:
+        """Return a `headcount` command for a hint. The database is shown to admins and to clients on this machine."""
+        hints, client = self.context.command_hints, self.request.client
+        if self.visitor is not None and self.visitor.is_admin:
+            return hints.command(text)
+        known = client and hints.command_for(text, client.host, self.request.headers)
+        return known or f"headcount {text} --database DATABASE"
+
+    def set_preference(self, response: Response, cookie: str, value: str) -> None:
+        """Store a preference in the browser, such as its time zone or theme."""
         secure = self.origin.startswith("https://")
-        response.set_cookie(
-            TIMEZONE_COOKIE, timezone, max_age=_YEAR_S, path=self.url(), samesite="lax", secure=secure
-        )
+        response.set_cookie(cookie, value, max_age=_YEAR_S, path=self.url(), samesite="lax", secure=secure)
 
     def time(self, at: Ms, style: str = "minutes") -> Markup:
         """Return a time in the time zone of the request, with the exact one as a tooltip."""
@@ -173,6 +184,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["number"] = formats.number
     environment.filters["percent"] = formats.percent
     environment.filters["name"] = formats.name_of
+    environment.filters["shell"] = quote_shell
     environment.filters["path"] = lambda text: quote(str(text), safe="")
     return environment
 
@@ -184,14 +196,15 @@ def render(view: View, template: str, status: int = HTTPStatus.OK, **values: Any
         "visitor": view.visitor,
         "now": view.now,
         "csrf": lambda: _csrf_field(view),
+        "themes": THEMES,
     } | values
     body = _environment().get_template(template).render(values)
     return HTMLResponse(body, status, _HEADERS)
 
 
 def render_error(view: View, status: int, message: str) -> Response:
-    """Return a page that explains an error."""
-    return render(view, "error.html", status, message=message, code=int(status))
+    """Return a page that explains an error, with the navigation if the request has a session."""
+    return render(view, "error.html", status, message=message, title=TEXTS(f"error.{int(status)}"))
 
 
 def _csrf_field(view: View) -> Markup:
@@ -200,8 +213,14 @@ def _csrf_field(view: View) -> Markup:
     return Markup('<input type="hidden" name="csrf" value="{}">').format(token)
 
 
+def local_path(path: str) -> str:
+    """Return the path, relative to the dashboard, if it leads to the dashboard; else that of its first page."""
+    is_path = path.startswith("/") and not path.startswith("//")
+    return path if is_path and "\\" not in path and path.isprintable() else ""
+
+
 def root_path_of(context: PageContext, request: Request) -> str:
-    """Return the path that a proxy puts before ours: from its header, or from the public URL."""
+    """Return the path that a proxy puts before `/dashboard`: from its header, or from the public URL."""
     header = request.headers.get("x-forwarded-prefix")
     path = urlsplit(context.public_url).path if header is None else header
     path = path.rstrip("/")

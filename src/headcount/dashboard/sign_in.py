@@ -19,7 +19,7 @@ from headcount.dashboard.auth import (
     redirect_with_cookie,
 )
 from headcount.dashboard.context import PageContext
-from headcount.dashboard.renderer import BASE, TEXTS, TIMEZONE_COOKIE, View, render
+from headcount.dashboard.renderer import BASE, TEXTS, TIMEZONE_COOKIE, View, local_path, render
 from headcount.telemetry.logging import log_refusal, security_event
 from headcount.timezones import is_zone
 
@@ -38,7 +38,7 @@ def handlers(context: PageContext, sessions: Sessions) -> Mapping[str, Handler]:
         if request.method == "POST":
             return await _sign_in(view, sessions)
         link = request.query_params.get("link", "")
-        target = _safe_target(request.query_params.get("next", ""))
+        target = local_path(request.query_params.get("next", ""))
         if link and not await sessions.is_valid_link(link):
             error = TEXTS("sign_in.link_used")
             return render(view, "sign_in.html", HTTPStatus.GONE, error=error, link="", next=target)
@@ -63,7 +63,7 @@ async def _sign_in(view: View, sessions: Sessions) -> Response:
         raise NotAllowed(TEXTS("error.other_site"))
     fields = await read_form_fields(request, _MAX_FORM_BYTES, view.context.settings["request_timeout_s"])
     link, key = fields.get("link", ""), fields.get("key", "").strip()
-    target = _safe_target(fields.get("next", ""))
+    target = local_path(fields.get("next", ""))
     method = "link" if link else "key"
     signed_in = await (sessions.sign_in_with_link(link) if link else sessions.sign_in_with_key(key))
     if signed_in is None:
@@ -83,11 +83,5 @@ async def _sign_in(view: View, sessions: Sessions) -> Response:
     response = redirect_with_cookie(f"{view.root_path}{BASE}{target}", secret, view.url(), secure=secure)
     timezone = fields.get("timezone", "")
     if is_zone(timezone) and TIMEZONE_COOKIE not in request.cookies:
-        view.set_timezone_cookie(response, timezone)
+        view.set_preference(response, TIMEZONE_COOKIE, timezone)
     return response
-
-
-def _safe_target(target: str) -> str:
-    """The target if it is a path of this dashboard, else ''."""
-    is_path = target.startswith("/") and not target.startswith("//")
-    return target if is_path and "\\" not in target and target.isprintable() else ""

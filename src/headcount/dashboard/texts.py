@@ -7,7 +7,7 @@ Responsible for looking up texts by key. A text has values in braces. A text tha
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from headcount.dashboard.formats import number
 
@@ -38,3 +38,6 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> "list[tuple[str, str]]"
         path = f"{prefix}{name}"
         texts += _flat(value, f"{path}.") if isinstance(value, dict) else [(path, value)]
     return texts
+
+
+TEXTS: Final = Texts()

@@ -59,6 +59,7 @@ class Web:
             store, core.rules, self.broadcaster, clock.now, new_secret, settings["timezone"],
             settings["public_url"], settings["api_prefix"], version("headcount"), settings, manager,
             status.process_status, core.source_stats.unwritten, status.recent_events, status.retry_dead_letters,
+            CommandHints(settings, core.store.database.url),
         )  # fmt: skip
         self.sessions = Sessions(self._pages)
 
@@ -83,7 +84,7 @@ class Web:
                 look=self._readiness.refresh,
                 seconds=time.perf_counter,
                 name=new_nonce()[:8],
-                command_hints=CommandHints(settings, core.store.database.url),
+                command_hints=self._pages.command_hints,
                 prefix=settings["api_prefix"],
                 version=version("headcount"),
                 pages=routes(self._pages, self.sessions),

@@ -32,11 +32,11 @@ _PAGE_SIZE: Final = 25
 class DeliveryLog(NamedTuple):
     """A page of the endpoint's messages. `older` is the message after which the next page starts, if there is one.
 
-    `has_newer` is whether pages come before it.
+    `state` is the only state of the messages, if any. `has_newer` is whether pages come before it.
     """
 
     messages: Sequence[MessageDeliveries]
-    fate: DeliveryState | None
+    state: DeliveryState | None
     older: str | None
     has_newer: bool
 
@@ -45,11 +45,11 @@ async def create(view: View, fields: Mapping[str, str]) -> Response:
     """POST /dashboard/settings/webhooks: create an endpoint, which receives events from now on."""
     try:
         row = await view.context.webhook_endpoints.create(
-            view.domain, endpoints.fields_of_form(fields), verify="unasked" not in fields
+            view.domain, endpoints.fields_of_form(fields), verify="skip_ping" not in fields
         )
     except BadInput as error:
         return await render_settings(view, error=FormError("webhooks", str(error), fields))
-    return _redirect(view, row, "added")
+    return _redirect(view, row, "created")
 
 
 async def page(view: View) -> Response:
@@ -72,12 +72,12 @@ async def update(view: View, fields: Mapping[str, str]) -> Response:
     changes["eventTypes"] += [
         event_type for event_type in row.event_types if event_type not in SENT_EVENT_TYPES
     ]
-    return await _update(view, row, changes, "changed")
+    return await _update(view, row, changes, "updated")
 
 
 async def reenable(view: View, _: Mapping[str, str]) -> Response:
     """POST …/enable: re-enable a disabled endpoint if it answers a ping."""
-    return await _update(view, await _find(view), {}, "revived")
+    return await _update(view, await _find(view), {}, "enabled")
 
 
 async def resend(view: View, fields: Mapping[str, str]) -> Response:
@@ -88,7 +88,7 @@ async def resend(view: View, fields: Mapping[str, str]) -> Response:
         await view.context.webhook_endpoints.resend(row, selection)
     except BadInput as error:
         return await _render(view, row, error=str(error))
-    return _redirect(view, row, "replayed")
+    return _redirect(view, row, "resent")
 
 
 async def add_secret(view: View, _: Mapping[str, str]) -> Response:
@@ -108,13 +108,13 @@ async def remove_secret(view: View, fields: Mapping[str, str]) -> Response:
     if not remaining or remaining == row.secrets:
         raise NotFound(TEXTS("endpoint.secret_not_found"))
     await view.context.webhook_endpoints.set_secrets(row, remaining)
-    return _redirect(view, row, "secret_dropped", "secrets")
+    return _redirect(view, row, "secret_removed", "secrets")
 
 
 async def delete(view: View, _: Mapping[str, str]) -> Response:
     """POST …/delete: delete the endpoint."""
     await view.context.webhook_endpoints.delete(view.domain, (await _find(view)).uuid)
-    return redirect_to_section(view, "webhooks", "removed")
+    return redirect_to_section(view, "webhooks", "deleted")
 
 
 async def _update(view: View, row: Endpoint, changes: Mapping[str, Any], done: str) -> Response:
@@ -149,7 +149,7 @@ async def _render(
         done=TEXTS(done) if TEXTS.has(done) else None,
         is_disabled=row.state is EndpointStatus.FAILED,
         max_counted=MAX_PENDING_COUNTED,
-        fates=list(DeliveryState),
+        states=list(DeliveryState),
         event_types=SENT_EVENT_TYPES,
         retry_types=list(RetryType),
         base=f"/settings/webhooks/{row.uuid}",
@@ -158,16 +158,16 @@ async def _render(
 
 async def _load_log(view: View, row: Endpoint) -> DeliveryLog:
     """Return the page of the log that the address selects; the first page, if that does not exist."""
-    state = view.query.get("state")
-    fate = DeliveryState(state) if state in list(DeliveryState) else None
+    name = view.query.get("state")
+    state = DeliveryState(name) if name in list(DeliveryState) else None
     after = view.query.get("after")
     list_messages = view.context.webhook_endpoints.list_messages
-    messages = await list_messages(row, after, _PAGE_SIZE + 1, fate) if after and "\0" not in after else None
+    messages = await list_messages(row, after, _PAGE_SIZE + 1, state) if after and "\0" not in after else None
     has_newer = messages is not None
     if messages is None:
-        messages = await list_messages(row, None, _PAGE_SIZE + 1, fate) or []
+        messages = await list_messages(row, None, _PAGE_SIZE + 1, state) or []
     older = messages[_PAGE_SIZE - 1].id if len(messages) > _PAGE_SIZE else None
-    return DeliveryLog(messages[:_PAGE_SIZE], fate, older, has_newer)
+    return DeliveryLog(messages[:_PAGE_SIZE], state, older, has_newer)
 
 
 def _redirect(view: View, row: Endpoint, done: str, section: str = "") -> Response:

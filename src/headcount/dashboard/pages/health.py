@@ -6,6 +6,7 @@ Responsible for the wording of findings on a page, and for the buttons that fix 
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
@@ -30,6 +31,12 @@ from headcount.maintenance.health import (
 from headcount.store.sources import DeadLetterSummary
 
 _MAX_DEAD_LETTERS: Final = 20
+_COMMANDS: Final = {
+    Problem.ENGINE_BEHIND: "doctor",
+    Problem.SOURCE_NEVER_SENT: "source test {subject}",
+    Problem.SOURCE_REFUSED: "source rotate-secret {subject}",
+    Problem.SOURCE_POLL_FAILED: "source poll {subject}",
+}
 _ACTIONS: Final = {
     Problem.SOURCE_UNREADABLE: ("/health/dead-letters", "health.retry"),
     Problem.WEBHOOK_DISABLED: ("/settings/webhooks/{subject}/enable", "health.reenable"),
@@ -46,11 +53,15 @@ class SourceRow(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """A finding as a sentence that says how to fix it. `action` is a form that does it: path and button."""
+    """A finding with its text, which includes how to fix it. `action` is a form that does it: path and button.
+
+    `command` is a command that helps, without the name of the program.
+    """
 
     finding: Finding
     text: str
     action: tuple[str, str] | None
+    command: str | None
 
 
 class Health(NamedTuple):
@@ -74,15 +85,22 @@ async def as_json(view: View) -> Response:
         {
             "kind": source.state.row.kind,
             "name": source.state.row.name,
-            "last": _iso(source.state.last_request, view),
-            "letters": source.state.dead_letters,
-            "befell": {name: counter.total for name, counter in source.state.counters.items()},
+            "last_request": _iso(source.state.last_request, view),
+            "dead_letters": source.state.dead_letters,
+            "counters": {name: counter.total for name, counter in source.state.counters.items()},
         }
         for source in health.sources
     ]
-    troubles = [{"bad": notice.finding.is_error, "told": notice.text} for notice in health.notices]
+    problems = [
+        {
+            "problem": notice.finding.problem.value,
+            "severity": "error" if notice.finding.is_error else "warning",
+            "message": notice.text,
+        }
+        for notice in health.notices
+    ]
     return page_json.json_response(
-        {"engine": _engine_json(health.process), "sources": sources, "troubles": troubles}, view.zone
+        {"engine": _engine_json(health.process), "sources": sources, "problems": problems}, view.zone
     )
 
 
@@ -128,7 +146,7 @@ def notice_of(finding: Finding, state: StoreState, *, is_admin: bool) -> Notice:
         detail=finding.detail or TEXTS("health.unexplained"),
         **values,
     )
-    return Notice(finding, text, _action(finding))
+    return Notice(finding, text, _action(finding), _command(finding))
 
 
 def _action(finding: Finding) -> tuple[str, str] | None:
@@ -136,6 +154,11 @@ def _action(finding: Finding) -> tuple[str, str] | None:
         return None
     path, button = _ACTIONS[finding.problem]
     return path.format(subject=finding.subject), TEXTS(button)
+
+
+def _command(finding: Finding) -> str | None:
+    command = _COMMANDS.get(finding.problem)
+    return None if command is None else command.format(subject=quote(finding.subject))
 
 
 async def _render(view: View, retried: RetryResult | None = None) -> Response:
@@ -158,25 +181,25 @@ def _source_rows(view: View, state: StoreState, recent: Mapping[str, RecentEvent
 def _engine_json(process: ProcessStatus) -> dict[str, Any]:
     engine = process.engine
     return {
-        "alive": process.engine_alive,
-        "behind": process.lag.entries,
-        "behind_s": process.lag.seconds,
-        "worked": None
+        "running": process.engine_alive,
+        "unprocessed_events": process.lag.entries,
+        "lag_seconds": process.lag.seconds,
+        "counters": None
         if engine is None
         else {
-            "entries": engine.entries,
-            "rounds": engine.batches,
-            "commit_s": engine.commit_s,
-            "late": engine.late,
+            "events_processed": engine.entries,
+            "batches": engine.batches,
+            "commit_seconds": engine.commit_s,
+            "late_events": engine.late,
             "corrections": engine.corrections,
-            "repeated": engine.duplicate_joins,
-            "orphans": engine.orphan_leaves,
+            "duplicate_joins": engine.duplicate_joins,
+            "leaves_without_join": engine.orphan_leaves,
         },
-        "failures": process.database_errors,
-        "duplicates": process.duplicates,
-        "appends": process.commits,
-        "append_s": process.commit_s,
-        "ahead": process.clock_ahead_ms,
+        "database_errors": process.database_errors,
+        "duplicate_events": process.duplicates,
+        "log_commits": process.commits,
+        "log_commit_seconds": process.commit_s,
+        "clock_ahead_seconds": process.clock_ahead_ms / 1_000,
     }
 
 

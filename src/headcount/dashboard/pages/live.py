@@ -4,20 +4,25 @@ Responsible for selecting what is worth showing of very many rooms. Must not kno
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Final, NamedTuple
+from shlex import quote
+from typing import Any, Final, NamedTuple
 
+import msgspec
 from starlette.responses import Response
 
 from headcount.dashboard import page_json
 from headcount.dashboard.formats import display_name
-from headcount.dashboard.renderer import View, render
+from headcount.dashboard.pages import query
+from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.kernel.events import Ms
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.meetings import Meetings, PresenceRow
 from headcount.store.records import MeetingRow
+from headcount.telemetry.logging import security_event
+from headcount.units import exact_duration
 
 _MAX_ROOMS: Final = 200
 _MAX_NAMES: Final = 12
@@ -25,7 +30,8 @@ _MAX_MEETINGS: Final = 10_000
 _STALE_AFTER_MS: Final[Ms] = 12 * 3_600_000
 """Participants who have been connected for longer may be stale: their leave event may have been lost."""
 _MAX_STALE: Final = 20
-_JSON_NAMES: Final = {"possibly_stale": "ghosts", "room_count": "number_of_rooms", "participant": "who"}
+_SORTS: Final = ("participants", "room", "duration")
+_ORDERS: Final = ("", "asc", "desc")
 
 
 class Participant(NamedTuple):
@@ -34,17 +40,17 @@ class Participant(NamedTuple):
     name: str
     participant_id: str
     user_id: str | None
-    join: Ms
+    join_time: Ms
 
 
 class Room(NamedTuple):
-    """A room in use. `since` is when its meeting started, or its first participant joined. `number` is of participants."""
+    """An active room. `since` is when its meeting started, or its first participant joined. The list may be cut."""
 
     name: str
     meeting_id: str | None
     since: Ms
-    people: Sequence[Participant]
-    number: int
+    participants: Sequence[Participant]
+    participant_count: int
 
 
 class Alone(NamedTuple):
@@ -55,6 +61,13 @@ class Alone(NamedTuple):
     since: Ms
 
 
+class Stale(NamedTuple):
+    """A participant who has been connected for very long: the leave event may have been lost."""
+
+    room: str
+    participant: Participant
+
+
 class Live(NamedTuple):
     """The content of the page. `people`, `room_count` and `meetings` are totals."""
 
@@ -63,25 +76,32 @@ class Live(NamedTuple):
     room_count: int
     meetings: int
     alone: Alone | None
-    possibly_stale: Sequence[tuple[str, Participant]]
+    possibly_stale: Sequence[Stale]
 
 
 async def page(view: View) -> Response:
     """GET /dashboard."""
-    meetings = view.context.store.meetings
-    live = await _load(view)
-    has_events = bool(live.people) or await asyncio.to_thread(meetings.has_events, view.domain)
-    return render(view, "live.html", live=live, has_events=has_events, max_names=_MAX_NAMES)
+    return await _render(view)
 
 
 async def rooms(view: View) -> Response:
     """GET /dashboard/live/rooms: the part of the page that changes."""
-    return render(view, "_live_rooms.html", live=await _load(view), max_names=_MAX_NAMES)
+    return render(view, "_live_rooms.html", **await _values(view))
 
 
 async def as_json(view: View) -> Response:
     """GET /dashboard/live.json."""
-    return page_json.json_response(await _load(view), view.zone, _JSON_NAMES)
+    return page_json.json_response((await _values(view))["live"], view.zone)
+
+
+async def create_ingest_key(view: View, _: Mapping[str, str]) -> Response:
+    """POST /dashboard/live/ingest-key: create a key, and show a command that sends an event with it, once."""
+    context, name = view.context, TEXTS("first_event.key_name")
+    key, text = await asyncio.to_thread(
+        context.store.keys.create, view.domain, name, ["ingest"], view.now, context.new_secret()
+    )
+    security_event("key_created", created_key_id=key.id, scopes=["ingest"])
+    return await _render(view, first_event_command=_event_command(view, text))
 
 
 async def first_event(view: View) -> Response:
@@ -90,24 +110,65 @@ async def first_event(view: View) -> Response:
     return render(view, "_first_event.html", arrived=arrived)
 
 
-async def _load(view: View) -> Live:
-    return await asyncio.to_thread(load, view.context.store.meetings, view.domain, view.now)
+async def _render(view: View, first_event_command: str | None = None) -> Response:
+    values = await _values(view)
+    meetings = view.context.store.meetings
+    has_events = bool(values["live"].people) or await asyncio.to_thread(meetings.has_events, view.domain)
+    return render(
+        view,
+        "live.html",
+        has_events=has_events,
+        first_event_command=first_event_command,
+        sample_command=_event_command(view, "KEY"),
+        starts_after=exact_duration(view.context.rules.start_alone_ms),
+        **values,
+    )
 
 
-def load(meetings: Meetings, domain: str, now: Ms) -> Live:
-    """Return the content of the page. Of very many rooms, those with the most participants are listed."""
+def _event_command(view: View, key: str) -> str:
+    """A command that sends an event."""
+    event = {"room": "my-room", "kind": "join", "participant_id": "me-1", "user_name": "Me"}
+    return (
+        f"curl {quote(view.api_url + '/events')} -H 'Authorization: Bearer {key}' \\\n"
+        f"  -d '{msgspec.json.encode(event).decode()}'"
+    )
+
+
+async def _values(view: View) -> dict[str, Any]:
+    """What the table of rooms is rendered from."""
+    sort = query.choice(view.query, "sort", _SORTS)
+    order = query.choice(view.query, "order", _ORDERS) or ("asc" if sort == "room" else "desc")
+    live = await asyncio.to_thread(
+        load, view.context.store.meetings, view.domain, view.now, sort, descending=order == "desc"
+    )
+    visible_after = exact_duration(view.context.rules.min_stay_ms)
+    return {
+        "live": live, "sort": sort, "order": order, "max_names": _MAX_NAMES, "visible_after": visible_after,
+    }  # fmt: skip
+
+
+def load(meetings: Meetings, domain: str, now: Ms, sort: str = _SORTS[0], *, descending: bool = True) -> Live:
+    """Return the content of the page. Of very many rooms, the first ones in the order of `sort` are listed."""
     present, ids = meetings.presence(domain)
     starts = {row.id: row.start for row in _ongoing(meetings, domain, now)} if ids else {}
     all_rooms = [
         _room(name, list(people), ids.get(name), starts)
         for name, people in groupby(present, key=itemgetter(0))
     ]
-    largest = sorted(all_rooms, key=lambda room: (-room.number, room.since, room.name))[:_MAX_ROOMS]
-    stale = [(row[0], participant_of(row)) for row in present if now - row[1] > _STALE_AFTER_MS]
+    shown = sorted(all_rooms, key=lambda room: (room.since, room.name))
+    shown.sort(key=_SORT_KEYS[sort], reverse=descending)
+    stale = [Stale(row[0], participant_of(row)) for row in present if now - row[1] > _STALE_AFTER_MS]
     return Live(
-        largest, len(present), len(all_rooms), len(ids), _longest_alone(meetings, domain, all_rooms, now),
-        sorted(stale, key=lambda entry: entry[1].join)[:_MAX_STALE],
+        shown[:_MAX_ROOMS], len(present), len(all_rooms), len(ids), _longest_alone(meetings, domain, all_rooms, now),
+        sorted(stale, key=lambda entry: entry.participant.join_time)[:_MAX_STALE],
     )  # fmt: skip
+
+
+_SORT_KEYS: Final[Mapping[str, Callable[[Room], Any]]] = {
+    "participants": lambda room: room.participant_count,
+    "room": lambda room: room.name.casefold(),
+    "duration": lambda room: -room.since,
+}
 
 
 def participant_of(row: PresenceRow) -> Participant:
@@ -127,15 +188,20 @@ def _room(name: str, people: Sequence[PresenceRow], meeting_id: str | None, star
 
 def _longest_alone(meetings: Meetings, domain: str, rooms: Iterable[Room], now: Ms) -> Alone | None:
     """The longest time alone. Nobody is alone for longer than they are connected, so few rooms are looked at."""
-    single = sorted((room for room in rooms if room.number == 1), key=lambda room: room.people[0].join)
+    single = sorted(
+        (room for room in rooms if room.participant_count == 1),
+        key=lambda room: room.participants[0].join_time,
+    )
     longest: Alone | None = None
     for room in single[:_MAX_STALE]:
-        participant = room.people[0]
-        if longest is not None and participant.join >= longest.since:
+        participant = room.participants[0]
+        if longest is not None and participant.join_time >= longest.since:
             break
-        stays = meetings.stays_between(domain, room.name, participant.join, now)
-        last_leave = max((stay.leave for stay in stays if stay.leave is not None), default=participant.join)
-        since = max(participant.join, last_leave)
+        stays = meetings.stays_between(domain, room.name, participant.join_time, now)
+        last_leave = max(
+            (stay.leave for stay in stays if stay.leave is not None), default=participant.join_time
+        )
+        since = max(participant.join_time, last_leave)
         if longest is None or since < longest.since:
             longest = Alone(room.name, participant, since)
     return longest

@@ -9,10 +9,15 @@ from typing import Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
+from headcount.dashboard import formats
 from headcount.dashboard.pages import query
 from headcount.dashboard.renderer import View, render
+from headcount.store.meeting_lists import MeetingFilter, Page
 
 _MAX_RESULTS: Final = 20
+_MAX_SUGGESTED: Final = 5
+_MAX_LATEST: Final = 3
+"""Rooms whose latest meeting is suggested."""
 _MAX_USERS_SCANNED: Final = 20_000
 
 
@@ -22,6 +27,15 @@ class Results(NamedTuple):
     rooms: Sequence[str]
     users: Sequence[str]
     redirect: str | None
+
+
+class Suggestion(NamedTuple):
+    """A match while a text is entered. `kind` is room, person or meeting; `detail` distinguishes matches of the same name."""
+
+    kind: str
+    name: str
+    detail: str
+    url: str
 
 
 async def page(view: View) -> Response:
@@ -43,6 +57,40 @@ async def people(view: View) -> Response:
         people=await asyncio.to_thread(search_people, view, text),
         text=text,
     )
+
+
+async def suggestions(view: View) -> Response:
+    """GET /dashboard/search/suggestions?q=TEXT: the first matches, while the text is entered."""
+    text = _text(view)
+    found = await asyncio.to_thread(suggest, view, text) if text else []
+    return render(view, "_search_suggestions.html", suggestions=found, text=text)
+
+
+def suggest(view: View, text: str) -> list[Suggestion]:
+    """Return the first rooms, people and meetings that match a text, in this order."""
+    meetings, domain = view.context.store.meetings, view.domain
+    rooms = meetings.rooms_by_prefix(domain, text, _MAX_SUGGESTED)
+    found = [Suggestion("room", room, "", view.url("/room", name=room)) for room in rooms]
+    found += [
+        Suggestion("person", name, user if name != user else "", view.url("/person", id=user))
+        for user, name in search_people(view, text)[:_MAX_SUGGESTED]
+    ]
+    exact = meetings.meeting(domain, text)
+    latest = [
+        meeting
+        for room in rooms[:_MAX_LATEST]
+        for meeting in meetings.page(domain, MeetingFilter(room=room), Page(limit=1), view.now)
+    ]
+    found += [
+        Suggestion(
+            "meeting",
+            meeting.room,
+            formats.span(meeting.start, meeting.end, view.zone),
+            view.url(f"/meetings/{meeting.id}"),
+        )
+        for meeting in ([exact] if exact else latest)
+    ]
+    return found
 
 
 def search(view: View, text: str) -> Results:

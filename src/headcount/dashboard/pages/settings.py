@@ -13,9 +13,16 @@ from zoneinfo import ZoneInfo
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard import page_json
-from headcount.dashboard.formats import duration
 from headcount.dashboard.pages import endpoints
-from headcount.dashboard.renderer import TEXTS, View, render
+from headcount.dashboard.renderer import (
+    TEXTS,
+    THEME_COOKIE,
+    THEMES,
+    TIMEZONE_COOKIE,
+    View,
+    local_path,
+    render,
+)
 from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
@@ -26,6 +33,7 @@ from headcount.store.open import Store
 from headcount.store.records import MeetingRow
 from headcount.store.webhooks import SENT_EVENT_TYPES, RetryType
 from headcount.timezones import is_zone, utc_offset, zone_names
+from headcount.units import exact_duration
 
 _NO_FIELDS: Final[Mapping[str, str]] = {}
 
@@ -118,7 +126,15 @@ async def choose_timezone(view: View, fields: Mapping[str, str]) -> Response:
     if not is_zone(timezone):
         raise BadInput(TEXTS("settings.time_zone.unknown", timezone=timezone[:60]))
     response = redirect_to_section(view, "time-zone", "chosen")
-    view.set_timezone_cookie(response, timezone)
+    view.set_preference(response, TIMEZONE_COOKIE, timezone)
+    return response
+
+
+async def choose_theme(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/settings/theme: select light or dark colors in this browser, and return to the page."""
+    theme = fields.get("theme", "")
+    response = RedirectResponse(view.url(local_path(fields.get("next", ""))), HTTPStatus.SEE_OTHER)
+    view.set_preference(response, THEME_COOKIE, theme if theme in THEMES else THEMES[0])
     return response
 
 
@@ -140,7 +156,7 @@ def rule_texts(settings: Settings) -> list[str]:
         _rule("shown", settings.reorder_window()),
         _rule("open") if stale_after is None else _rule("longest", stale_after),
         _rule("granularity", settings["granularity_s"] * 1_000),
-        TEXTS("settings.rules.kept", n=days) if days else TEXTS("settings.rules.kept_for_ever"),
+        TEXTS("settings.rules.retention", n=days) if days else TEXTS("settings.rules.retention_forever"),
         TEXTS("settings.rules.timezone", timezone=settings["timezone"]),
     ]
 
@@ -207,7 +223,7 @@ def _shared_link(store: Store, share: AccessToken) -> SharedLink:
 
 
 def _rule(name: str, duration_ms: Ms = 0) -> str:
-    return TEXTS(f"settings.rules.{name}", duration=duration(duration_ms))
+    return TEXTS(f"settings.rules.{name}", duration=exact_duration(duration_ms))
 
 
 def _done(view: View) -> tuple[str, str] | None:

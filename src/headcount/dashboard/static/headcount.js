@@ -1,5 +1,5 @@
-// Enhancements of pages: durations tick, live pages reload their content when something changed, and the sign-in form
-// sends the browser's time zone. Without this script everything works but live updates.
+// Enhancements of pages: durations are updated, live pages reload their content after changes, menus close with Escape,
+// and the search field shows suggestions. Without this script everything works but these.
 "use strict";
 (() => {
   const skewMs = Date.now() - Number(document.documentElement.dataset.now || Date.now());
@@ -8,7 +8,10 @@
   function durationText(ms) {
     const seconds = Math.max(0, Math.floor(ms / 1000));
     const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
-    const parts = hours ? [[hours, "h"], [minutes % 60, "m"]] : [[minutes, "m"], [seconds % 60, "s"]];
+    const days = Math.floor(seconds / 86400);
+    let parts = [[minutes, "m"], [seconds % 60, "s"]];
+    if (hours) parts = [[hours, "h"], [minutes % 60, "m"]];
+    if (days) parts = [[days, "d"], [hours % 24, "h"]];
     return parts.filter(([n]) => n).map(([n, unit]) => n.toLocaleString("en-US") + unit).join(" ") || "0s";
   }
   function updateDurations() {
@@ -61,6 +64,69 @@
   window.addEventListener("pageshow", () => {
     for (const field of document.querySelectorAll("form.filters :disabled")) field.disabled = false;
   });
+
+  // Menus are `details` elements with the same name, so the browser keeps at most one of them open.
+  const openMenu = () => document.querySelector("details[name='popover'][open]");
+  document.addEventListener("click", (event) => {
+    const menu = openMenu();
+    if (menu && !menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    const menu = openMenu();
+    if (event.key !== "Escape" || !menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
+  // The search field: a slash moves to it, and the arrow keys select a suggestion.
+  const search = document.getElementById("search");
+  const suggestions = document.getElementById("search-suggestions");
+  const isTyping = (element) => element.isContentEditable || /^(input|select|textarea)$/i.test(element.tagName);
+  if (search && suggestions) {
+    const options = () => [...suggestions.querySelectorAll("a[role='option']")];
+    const selected = () => suggestions.querySelector("[aria-selected='true'][href]");
+    const show = (isShown) => {
+      suggestions.hidden = !isShown;
+      search.setAttribute("aria-expanded", String(isShown));
+      if (!isShown) select(undefined);
+    };
+    const select = (option) => {
+      for (const other of options()) other.setAttribute("aria-selected", String(other === option));
+      if (!option) return search.removeAttribute("aria-activedescendant");
+      search.setAttribute("aria-activedescendant", option.id);
+      option.scrollIntoView({ block: "nearest" });
+    };
+    document.addEventListener("keydown", (event) => {
+      const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+      if (event.key !== "/" || !isPlain || isTyping(event.target)) return;
+      event.preventDefault();
+      search.focus();
+      search.select();
+    });
+    suggestions.addEventListener("htmx:afterSwap", () => {
+      const isCurrent = document.activeElement === search && search.value.trim() !== "";
+      show(isCurrent && suggestions.childElementCount > 0);
+    });
+    search.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !suggestions.hidden) {
+        event.preventDefault();
+        show(false);
+      } else if (event.key === "Enter" && !suggestions.hidden && selected()) {
+        event.preventDefault();
+        location.assign(selected().href);
+      } else if (["ArrowDown", "ArrowUp"].includes(event.key) && options().length) {
+        event.preventDefault();
+        if (suggestions.hidden) show(true);
+        const all = [undefined, ...options()];
+        const step = event.key === "ArrowDown" ? 1 : all.length - 1;
+        select(all[(all.indexOf(selected() || undefined) + step) % all.length]);
+      }
+    });
+    search.addEventListener("focusout", (event) => {
+      if (!suggestions.contains(event.relatedTarget)) show(false);
+    });
+    suggestions.addEventListener("mousedown", (event) => event.preventDefault());
+  }
 
   // Swapped content may have a title for the tab.
   document.addEventListener("htmx:afterSettle", () => {

@@ -70,20 +70,20 @@ def test_an_address_that_does_not_answer_is_an_error_of_the_form(admin):
 
 def test_the_response_to_a_ping_is_shown(admin, receiver, place):
     before = len(receiver.came)
-    assert "It answered 200" in admin.send(f"{place}/test", 200).text
+    assert "responded with status 200" in admin.send(f"{place}/test", 200).text
     assert len(receiver.came) == before + 1
 
 
 def test_a_disabled_webhook_loses_nothing_until_it_is_reenabled(service, admin, receiver, place):
     receiver.behave = answers(500, b"not today")
     join(service, "failing")
-    page = wait_until(lambda: found if "Set it going again" in (found := admin.page(place)) else None)
+    page = wait_until(lambda: found if "Re-enable endpoint" in (found := admin.page(place)) else None)
     assert "500" in page
     assert "not today" not in page
     receiver.behave = answers()
     admin.send(f"{place}/enable")
     wait_until(lambda: "failing" in admin.page(f"{place}?state=delivered"))
-    assert "Set it going again" not in admin.page(place)
+    assert "Re-enable endpoint" not in admin.page(place)
 
 
 def test_a_message_is_resent_with_the_same_id(service, admin, receiver, place):

@@ -75,30 +75,42 @@ def test_a_sign_in_link_for_a_viewer_works_once(service, admin):
     teammate = admin.http.__class__(base_url=service.url)
     assert teammate.post("/dashboard/sign-in", data={"link": link}).status_code == 303
     assert teammate.get("/dashboard/settings").status_code == 200
-    assert "API keys" not in teammate.get("/dashboard/settings").text
+    assert "Create API key" not in teammate.get("/dashboard/settings").text
     assert teammate.post("/dashboard/sign-in", data={"link": link}).status_code == 403
 
 
 def test_a_viewer_sees_rules_and_time_zones_only(viewer):
     page = viewer.page("/settings")
-    assert "12 s is void" in page
+    assert "Stays shorter than 12s are ignored" in page
     assert "Revoke" not in page
     viewer.send("/settings/keys", 403, **{"name": "x", "scope.read": "on"})
     viewer.send("/settings/links", 403, name="x")
 
 
 def test_a_viewer_chooses_a_time_zone(viewer):
-    assert "It is UTC" in viewer.page("/settings")
+    assert "Current time zone: UTC" in viewer.page("/settings")
     viewer.send("/settings/time-zone", timezone="Asia/Kathmandu")
-    assert "It is Asia/Kathmandu" in viewer.page("/settings")
+    assert "Current time zone: Asia/Kathmandu" in viewer.page("/settings")
     viewer.send("/settings/time-zone", 400, timezone="Mars/Olympus")
+
+
+def test_a_theme_is_remembered_and_returns_to_the_page(viewer):
+    assert 'data-theme="system"' in viewer.page("/meetings?room=x")
+    answer = viewer.send("/settings/theme", theme="dark", next="/meetings?room=x")
+    assert answer.headers["location"] == "/dashboard/meetings?room=x"
+    page = viewer.page("/meetings?room=x")
+    assert 'data-theme="dark"' in page
+    assert 'value="/meetings?room=x"' in page
+    elsewhere = viewer.send("/settings/theme", theme="sepia", next="//other.example/")
+    assert elsewhere.headers["location"] == "/dashboard"
+    assert 'data-theme="system"' in viewer.page("")
 
 
 def test_a_time_zone_is_found_by_a_part_of_its_name(viewer):
     page = viewer.page("/settings?like=new+y")
     assert 'value="America/New_York"' in page
     assert 'value="Europe/Berlin"' not in page
-    assert "No zone has" in viewer.page("/settings?like=<b>nowhere")
+    assert "No time zone contains" in viewer.page("/settings?like=<b>nowhere")
 
 
 def test_a_form_without_its_token_changes_nothing(viewer):
