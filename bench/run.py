@@ -156,7 +156,7 @@ def command(name: str, source: Path, events: int) -> list[str]:
 
 def sessionize(source: Path, out: Path) -> list[str]:
     ours = [sys.executable, "-m", "headcount.cli", "sessionize", str(source)]
-    return [*ours, "--out", str(out), "--format", "parquet", "--quiet"]
+    return [*ours, "--output", str(out), "--format", "parquet", "--quiet"]
 
 
 def result_of(name: str, events: int) -> Path:

@@ -4,10 +4,11 @@ Responsible for options, output and exit codes. Must not decide anything: each c
 or the service. Results go to standard output, everything about them to standard error.
 """
 
-from headcount.cli import files, keys, polling, serve, sources, store, transfer, webhooks
+from headcount.cli import attendance, files, keys, polling, serve, sources, store, transfer, webhooks
 from headcount.cli.group import main
 
 __all__ = [
+    "attendance",
     "files",
     "keys",
     "main",
