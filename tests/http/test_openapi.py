@@ -65,7 +65,7 @@ class Links(HTMLParser):
             assert named["id"] not in self.ids
             self.ids.add(named["id"])
         self.targets += [named[key] for key in ("href", "src") if key in named]
-        if tag not in ("meta", "br"):
+        if tag not in ("meta", "br", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -78,10 +78,26 @@ def test_the_page_is_well_formed_and_links_only_to_itself():
     links.feed(page)
     assert links.open == []
     assert {link[1:] for link in links.targets if link.startswith("#")} <= links.ids
-    assert {link for link in links.targets if not link.startswith("#")} == {"/openapi.json"}
+    assert {link for link in links.targets if not link.startswith("#")} == {"openapi.json"}
     assert "url(" not in page
     for path in DOCUMENT["paths"]:
         assert f"<code>/v1{path}</code>" in page
+
+
+def test_every_operation_states_its_availability_and_has_a_verb():
+    for path in document()["paths"].values():
+        for operation in path.values():
+            assert operation["description"].endswith(("Daily-compatible.", "Headcount extension."))
+            assert re.match(
+                r"(list|get|create|update|patch|delete|test|explain|ingest|stream|resend)[A-Z]",
+                operation["operationId"],
+            )
+            assert operation["tags"][0] in ("Meetings", "Presence", "Usage", "Webhooks", "Events", "Health")
+
+
+def test_the_page_shows_methods_in_upper_case():
+    page = openapi_page.page("/v1", "1.2.3", document("/v1"))
+    assert '<b class="patch">PATCH</b>' in page
 
 
 # Requests and answers: Schemathesis generates requests from the document.

@@ -18,9 +18,8 @@ from headcount.http.schemas import Error
 
 TITLE: Final = "Headcount"
 ABOUT: Final = (
-    "Who was in the room, when, and for how long. The meeting and presence routes answer as Daily's do; an operation"
-    " that Daily's API does not have is marked as a Headcount extension. Times are unix seconds, rounded down, or"
-    " RFC 3339."
+    "Meeting sessions, participants, and presence of your video rooms. Each operation states whether it is compatible with"
+    " Daily's REST API or a Headcount extension. Times are unix seconds, rounded down, or RFC 3339."
 )
 _ERRORS: Final = {
     400: "The request is invalid, or has no API key",

@@ -5,7 +5,7 @@ document.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from importlib.resources import files
 from typing import Any, Final
@@ -19,14 +19,37 @@ _KEY: Final = (
 )
 
 
+# Hides the operations and the links whose text does not contain all words of the search field.
+_SEARCH: Final = """
+const field = document.querySelector('[type=search]'), none = document.querySelector('.none');
+const items = [...document.querySelectorAll('[data-text]')], groups = [...document.querySelectorAll('[data-group]')];
+field.closest('form').hidden = false;
+field.form.addEventListener('submit', event => event.preventDefault());
+field.addEventListener('input', () => {
+  const words = field.value.toLowerCase().split(/\\s+/);
+  for (const item of items) item.hidden = !words.every(word => item.dataset.text.includes(word));
+  for (const group of groups) group.hidden = !group.querySelector('[data-text]:not([hidden])');
+  none.hidden = items.some(item => !item.hidden);
+});
+document.addEventListener('keydown', event => {
+  if (event.key === '/' && document.activeElement !== field) { event.preventDefault(); field.focus(); }
+});
+"""
+
+
+_SEARCH_FORM: Final = (
+    '<form role="search" hidden><label>Search operations'
+    '<input type="search" autocomplete="off" placeholder="attendance, POST, webhook …"></label></form>'
+)
+
+
 def page(prefix: str, version: str, document: Mapping[str, Any]) -> str:
     """Return the page of a document."""
     style = (files("headcount.http") / "openapi.css").read_text("utf-8")
-    operations = [
-        (prefix + path, method, operation)
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    ]
+    groups: dict[str, list[tuple[str, str, Schema]]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            groups.setdefault(operation["tags"][0], []).append((prefix + path, method.upper(), operation))
     schemas = document["components"]["schemas"]
     return "\n".join(
         [
@@ -35,23 +58,46 @@ def page(prefix: str, version: str, document: Mapping[str, Any]) -> str:
             f"<title>{TITLE} API</title><style>{style}</style></head><body>",
             f"<header><h1>{TITLE} API <small>{escape(version)}</small></h1><p>{_prose(ABOUT)}</p>",
             f"<p>{_KEY}</p></header>",
-            f"<nav>{''.join(_link(*operation) for operation in operations)}</nav><main>",
-            *(part for operation in operations for part in _section(*operation)),
+            _SEARCH_FORM,
+            f"<nav>{''.join(_link_group(tag, operations) for tag, operations in groups.items())}</nav><main>",
+            '<p class="none" hidden>No operations match this search. Try another word.</p>',
+            *(part for tag, operations in groups.items() for part in _group(tag, operations)),
             f"<h2>Schemas</h2>{''.join(_schema_section(name, schema) for name, schema in schemas.items())}",
-            "</main></body></html>",
+            f"</main><script>{_SEARCH}</script></body></html>",
         ]
     )
 
 
+def _link_group(tag: str, operations: Iterable[tuple[str, str, Schema]]) -> str:
+    links = "".join(_link(*operation) for operation in operations)
+    return f'<div data-group><b><a href="#tag-{escape(tag)}">{escape(tag)}</a></b>{links}</div>'
+
+
+def _group(tag: str, operations: Iterable[tuple[str, str, Schema]]) -> Iterator[str]:
+    yield f'<div data-group><h2 id="tag-{escape(tag)}">{escape(tag)}</h2>'
+    for operation in operations:
+        yield from _section(*operation)
+    yield "</div>"
+
+
 def _link(path: str, method: str, operation: Schema) -> str:
     return (
-        f'<a href="#{escape(operation["operationId"])}"><b class="{method}">{method}</b> {escape(path)}</a>'
+        f'<a href="#{escape(operation["operationId"])}" data-text="{_search_text(path, method, operation)}">'
+        f'<b class="{method.lower()}">{method}</b> {escape(path)} <span>{escape(operation["summary"])}</span></a>'
     )
 
 
+def _search_text(path: str, method: str, operation: Schema) -> str:
+    """Return what the search looks at, in lower case."""
+    names = [param["name"] for param in operation.get("parameters", ())]
+    texts = (method, path, operation["operationId"], operation["summary"], operation["description"], *names)
+    return escape(" ".join(texts).lower())
+
+
 def _section(path: str, method: str, operation: Schema) -> Iterator[str]:
-    yield f'<section id="{escape(operation["operationId"])}"><h2>{escape(operation["summary"])}</h2>'
-    yield f'<p class="route"><b class="{method}">{method}</b> <code>{escape(path)}</code></p>'
+    text = _search_text(path, method, operation)
+    yield f'<section id="{escape(operation["operationId"])}" data-text="{text}"><h3>{escape(operation["summary"])}</h3>'
+    yield f'<p class="route"><b class="{method.lower()}">{method}</b> <code>{escape(path)}</code></p>'
     yield f"<p>{_prose(operation['description'])}</p>"
     if operation.get("parameters"):
         yield '<div class="wide"><table><thead><tr><th>Parameter</th><th>Type</th><th>Description</th></tr></thead><tbody>'
@@ -64,7 +110,7 @@ def _section(path: str, method: str, operation: Schema) -> Iterator[str]:
     responses = operation["responses"]
     for status, response in responses.items():
         for content in response.get("content", {}).values():
-            yield f"<p>Answer {escape(status)}: {_type(content['schema'])}</p>"
+            yield f"<p>Response {escape(status)}: {_type(content['schema'])}</p>"
     errors = ", ".join(status for status, response in responses.items() if "$ref" in response)
     yield f'<p class="quiet">Errors {escape(errors)}: {_type(ref("Error"))}</p></section>'
 
