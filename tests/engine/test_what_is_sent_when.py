@@ -83,3 +83,20 @@ def test_the_reset_and_the_last_leave_have_their_reasons(tmp_path):
 def test_the_delays_on_the_page_are_those_of_the_default_rules():
     rules = Rules()
     assert (rules.late_grace_ms, rules.start_alone_ms, rules.reset_alone_ms) == (15_000, 30_000, 600_000)
+
+
+def test_the_example_of_the_webhooks_page_is_the_end_of_the_first_story(tmp_path):
+    page = (ROOT / "docs/reference/webhooks.md").read_text()
+    messages = [
+        json.loads(encode(message)) for message in published(tmp_path, rows_of(STORIES["Two participants"]))
+    ]
+    (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert json.loads(example) == messages[-1]
+
+
+def test_every_field_of_a_payload_is_on_the_webhooks_page(tmp_path):
+    page = (ROOT / "docs/reference/webhooks.md").read_text()
+    for message in published(tmp_path, rows_of(STORIES["A reopened meeting"])):
+        payload = json.loads(encode(message))["payload"]
+        for field in (*payload, *(payload.get("after") or {})):
+            assert f"`{field}`" in page, (message.type, field)
