@@ -21,7 +21,7 @@ _MAX: Final = 10**15
 
 
 class InvalidQuantity(ValueError):
-    """A text that is no duration or size. The message says what it must be, as the rest of a sentence about it."""
+    """A text that is no duration or size. The message states what it must be, as the rest of a sentence about it."""
 
 
 def parse_duration(text: str) -> Ms:

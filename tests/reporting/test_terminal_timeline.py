@@ -57,20 +57,20 @@ def test_two_stays_of_a_participant_are_on_one_line():
 
 def test_the_number_of_participants_is_drawn_as_heights():
     picture = draw(meeting(0, 50, entry("ann", 0, 4), entry("bob", 2, 4)))
-    assert line(picture, "up to 2") == "▄▄██"
+    assert line(picture, "Peak 2") == "▄▄██"
 
 
 def test_meetings_are_brackets_with_their_durations():
-    assert line(draw(meeting(0, 20, entry("ann", 0, 20))), "meetings") == "┣━━━━ 0:20:00 ━━━━━┫"
+    assert line(draw(meeting(0, 20, entry("ann", 0, 20))), "Meetings") == "┣━━━━━━ 20m ━━━━━━━┫"
 
 
 def test_meetings_back_to_back_share_no_cell():
     picture = draw(meeting(0, 4, entry("ann", 0, 4)), meeting(4, 8, entry("ann", 4, 8)))
-    assert line(picture, "meetings") == "┣━━┫┣━━┫"
+    assert line(picture, "Meetings") == "┣━━┫┣━━┫"
 
 
 def test_an_ongoing_meeting_ends_in_an_arrow():
-    assert line(draw(meeting(40, None, entry("ann", 40, None)), end=49), "meetings").endswith("▸")
+    assert line(draw(meeting(40, None, entry("ann", 40, None)), end=49), "Meetings").endswith("▸")
 
 
 def test_stays_outside_the_range_are_not_drawn():

@@ -74,7 +74,7 @@ def sessionize(
 
     `columns` has the column of the input by the column of events, if they differ: {"room":
     "room_name"}. `kinds` has the values of the column `kind`, one or several, by join, leave,
-    end, or ignore for rows to skip. `time_unit` (s, ms, us or ns) is that of numeric times.
+    end, or ignore for rows to skip. `time_unit` ('s', 'ms', 'us' or 'ns') is that of numeric times.
 
     `as_of` (ms) is the time of "now"; later events do not exist (R14). The default is the latest
     `at`. `domain` is that of events without one; it is part of the ids. With `skip_invalid`, rows

@@ -49,7 +49,7 @@ def people_in(entries: Iterable[Entry], now: Ms) -> list[Person]:
 
 
 def person_of(entries: Iterable[Entry], now: Ms) -> Person:
-    """Return the person to whom all these entries of one meeting belong."""
+    """Return the person of these entries, which are all of one person in one meeting."""
     entries = sorted(entries, key=lambda entry: (entry.join, entry.participant_id))
     first = entries[0]
     leaves = [entry.leave for entry in entries if entry.leave is not None]

@@ -63,8 +63,8 @@ def test_an_explanation_has_the_reasons_of_start_and_end(engine):
         "rule": "6",
         "reason": "two_participants",
         "participant_id": None,
-        "message": "The meeting began when the first one joined, though that was only sure at"
-        " 2026-01-01T00:00:20.000Z, when there were two at once (rule 6).",
+        "message": "The meeting started when the first participant joined. It was confirmed at"
+        " 2026-01-01T00:00:20.000Z, when a second participant joined (rule 6).",
     }
     assert explanation["end"]["rule"] == "8"
     assert explanation["end"]["at"] == "2026-01-01T00:01:30.000Z"
@@ -119,14 +119,14 @@ def test_short_stays_and_ignored_events_are_steps(engine):
         (
             "00:09",
             "4",
-            "v left after 9 seconds, less than 10 seconds: void, and in no list and no count (rule 4).",
+            "v left after 9s. Stays shorter than 10s do not count (rule 4).",
         )
     ]
     assert [sentence for _, _, sentence in steps(explanation, "ignored")][:2] == [
-        "a was said to join, but was in already: ignored (rule 1).",
-        "x was said to leave, but was not in: ignored (rule 1).",
+        "A join event of a was ignored: already in the room (rule 1).",
+        "A leave event of x was ignored: not in the room (rule 1).",
     ]
-    assert steps(explanation, "left") == [("01:00", "1", "a left because the room was ended (rule 1).")]
+    assert steps(explanation, "left") == [("01:00", "1", "a left because the room ended (rule 1).")]
 
 
 def test_a_leave_with_its_join_is_both_and_no_duplicate(engine):
@@ -149,7 +149,7 @@ def test_a_join_known_only_from_a_later_leave_is_an_event_of_the_meeting(engine)
 def test_an_inferred_leave_has_its_origin(engine):
     events = [join("a", 0), join("b", 0), leave("a", 60, inferred=Inferred.SNAPSHOT), leave("b", 90)]
     _, (explanation,) = explained(engine, events)
-    assert "is inferred to have left, being missing from a list" in steps(explanation, "left")[0][2]
+    assert "left (inferred): missing from a list of participants" in steps(explanation, "left")[0][2]
     assert [one["inferred"] for one in explanation["events"]] == [None, None, "snapshot", None]
 
 
@@ -162,7 +162,7 @@ def test_corrections_have_what_was_before_and_previous_ids(engine):
     assert explanation["previous_ids"] == [before]
     assert {one["rule"] for one in explanation["corrections"]} == {"15"}
     first = explanation["corrections"][0]
-    assert first["message"].endswith("late, and what it touches was worked out anew (rule 15).")
+    assert first["message"].endswith("late. The affected meetings were computed again (rule 15).")
     assert first["event"]["at"].startswith("2026-01-01T00:0")
     assert before in [
         one["id"] for correction in explanation["corrections"] for one in correction["meetings_before"]

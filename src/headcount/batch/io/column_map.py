@@ -40,7 +40,7 @@ def column_map(
     """Return the mapping of these arguments of the library.
 
     `columns` has the column of the input by the column of events. `kinds` has a value, or several, by join, leave, end or
-    ignore. `time_unit` is s, ms, us or ns. Raise `BadInput` for unknown names, and for a value of two kinds.
+    ignore. `time_unit` is 's', 'ms', 'us' or 'ns'. Raise `BadInput` for unknown names, and for a value of two kinds.
     """
     columns, kinds = columns or {}, kinds or {}
     for name, column in columns.items():

@@ -91,7 +91,7 @@ class EventTables:
 
     @property
     def rejected(self) -> int:
-        """The number of invalid rows left out so far."""
+        """The number of invalid rows skipped so far."""
         return self.rejects.count
 
     def __iter__(self) -> Iterator[EventTable]:

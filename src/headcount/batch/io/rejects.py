@@ -1,4 +1,4 @@
-"""Handling of invalid rows: refused, or left out and collected.
+"""Handling of invalid rows: refused, or skipped and collected.
 
 Responsible for the error of the first invalid row with the number of all others, and for a list of invalid rows with
 their reasons, for correction. Must not know why a row is invalid.

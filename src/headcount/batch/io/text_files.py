@@ -58,7 +58,7 @@ def unpacked(where: str) -> Iterator[None]:
 
 def too_long_a_line(where: str) -> BadInput:
     """Return the error of a file with a line that is too long."""
-    return BadInput(f"has a line of more than {LONGEST_LINE:,} bytes: no event is so long", where=where)
+    return BadInput(f"has a line of more than {LONGEST_LINE:,} bytes: is it a file of events?", where=where)
 
 
 def require_utf8(beginning: bytes, where: str) -> None:

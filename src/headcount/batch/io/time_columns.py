@@ -45,7 +45,7 @@ class Times(NamedTuple):
 def times(column: pa.ChunkedArray, name: str, where: str, unit: str | None = None) -> Times:
     """Return the column in milliseconds, rounded down. Timestamps without a zone are UTC.
 
-    `unit` (s, ms, us or ns) is that of numbers, in text too; None is whole milliseconds. Raise `BadInput` if the type of
+    `unit` ('s', 'ms', 'us' or 'ns') is that of numbers, in text too; None is whole milliseconds. Raise `BadInput` if the type of
     the column is none of times.
     """
     kind = column.type

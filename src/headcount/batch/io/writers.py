@@ -33,7 +33,7 @@ def write_sessions(sessions: Sessions, out_dir: str | Path, fmt: str = "parquet"
     """Write the sessions into a directory, which is created if necessary, and return the files.
 
     They are `meetings` and `participants` as .parquet, .csv or .ndjson, or one meetings.json in Daily's
-    format, and the invalid rows that were left out, if any. Raises `CannotWrite`.
+    format, and the invalid rows that were skipped, if any. Raises `CannotWrite`.
     """
     with _temporary_directory(Path(out_dir)) as temporary:
         if fmt == "daily":

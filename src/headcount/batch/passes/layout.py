@@ -170,7 +170,7 @@ class PairingState(NamedTuple):
     participants: Participants
     signs: InstantSigns
     active: Int32s
-    """The participants whom an end of the room may concern."""
+    """The participants that an end of the room may affect."""
     stays: Stays
     closings: Closings
     names: Names

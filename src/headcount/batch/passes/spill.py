@@ -100,7 +100,7 @@ class Divisions:
         return self._rooms.numbers(pc.binary_join_element_wise(columns.rooms, domains, "\0"))
 
     def _plain(self, columns: Columns, room: Int32s) -> dict[str, NDArray[Any]]:
-        """Return the columns that are divided by rows; absent ones are left out."""
+        """Return the columns that are divided by rows; absent ones are skipped."""
         names = columns.names
         arrays: dict[str, NDArray[Any]] = {"room": room, "at": columns.at, "kind": columns.kind}
         if len(columns.inferred):

@@ -93,7 +93,7 @@ def find(participants: Participants, mask: Any, low: Any, high: Any, row: Any, n
 def pair(events: Words, mask: Any, room: PairingState, careful: Any) -> None:
     """Pair the events of one room to its stays and closings, with their numbers in `room.cursor`.
 
-    `mask` is the size of the hash table less 1. `careful`: ends or sessions must be taken into account.
+    `mask` is the size of the hash table less 1. `careful`: ends or sessions matter.
 
     One report alone at its instant, while no leave is unconfirmed, is nearly every event, and is handled here.
     Everything that this loop uses is a local name, and it calls nothing: an array that is reached through a
@@ -190,7 +190,7 @@ def add_participant(participants: Participants, place: Any, low: Any, high: Any,
 
 @inlined
 def activate(place: int, participants: Participants, active: Int32s, cursor: Int64s) -> None:
-    """Add a participant to the list of those whom an end of the room may concern."""
+    """Add a participant to the list of those that an end of the room may affect."""
     if participants.active_at[place] == NO_ROW:
         participants.active_at[place] = cursor[ACTIVE]
         active[cursor[ACTIVE]] = place

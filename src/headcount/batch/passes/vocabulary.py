@@ -67,7 +67,7 @@ class Vocabulary:
         return pa.LargeStringArray.from_buffers(size, ends, pa.py_buffer(text)).cast(pa.string())
 
     def _reserve(self, words: int, text_bytes: int) -> None:
-        """Grow, so that so much more fits and the table is at most half full."""
+        """Grow, so that these words and bytes fit and the table is at most half full."""
         table = self._table
         size, length = len(self) + words, int(table.lengths[_TEXT]) + text_bytes
         if size > len(table.keys):

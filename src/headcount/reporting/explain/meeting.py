@@ -41,7 +41,7 @@ ReadExcluded = Callable[[str, str, Ms, Ms, int], list[ExcludedParticipant]]
 
 
 class Step(NamedTuple):
-    """One thing that happened. `type` is start, end, joined, named, left, void or ignored."""
+    """One thing that happened. `type` is start, end, joined, named, left, too_short or ignored."""
 
     type: str
     at: Ms
@@ -175,7 +175,7 @@ class _Explainer:
                 yield _step("joined", at, reason, stay.participant_id, f"{self._name(stay)} joined (rule 4)")
             case ParticipantNamed(at, stay, reason):
                 name = stay.user_name or stay.user_id
-                message = f"{stay.participant_id} is known as {name} from here on (rule 1)"
+                message = f"{stay.participant_id} is now known as {name} (rule 1)"
                 yield _step("named", at, reason, stay.participant_id, message)
             case ParticipantLeft(at, stay, reason) if stay.left_by is not None:
                 yield _step(
@@ -190,29 +190,26 @@ class _Explainer:
     def _start_message(self, change: MeetingStarted) -> str:
         if change.reason is Reason.LEFT_ALONE:
             return (
-                f"One had been left alone in the room for {phrases.duration(self._rules.reset_alone_ms)}: the meeting"
-                " before ended, and this one began, with the one who stayed (rule 7)"
+                f"One participant had been alone for {phrases.duration(self._rules.reset_alone_ms)}. The previous meeting"
+                " ended, and this one started with that participant (rule 7)"
             )
-        started = "The meeting began when the first one joined"
         if change.at == change.start:
-            return f"{started}: there were two at once (rule 6)"
-        waited_ms = change.at - change.start
-        return f"{started}, {phrases.decided_later(change.reason, self._time_text(change.at), waited_ms)}"
+            return "The meeting started when two participants joined at the same instant (rule 6)"
+        confirmed = phrases.confirmation(change.reason, self._time_text(change.at), change.at - change.start)
+        return f"The meeting started when the first participant joined. {confirmed}"
 
     def _end_message(self, change: MeetingEnded) -> str:
-        lasted = (
-            f"{phrases.duration(change.at - change.start)}, with {change.max_participants} at most at once"
-        )
+        lasted = phrases.length_and_peak(change.at - change.start, change.max_participants)
         if change.reason is Reason.LEFT_ALONE:
             alone = phrases.duration(self._rules.reset_alone_ms)
-            return f"One had been left alone for {alone}: the meeting was reset, and ended after {lasted} (rule 7)"
-        return f"Nobody was left: the meeting ended after {lasted} (rule 8)"
+            return f"One participant had been alone for {alone}. The meeting ended after {lasted}, and a new one started (rule 7)"
+        return f"The last participant left. The meeting ended after {lasted} (rule 8)"
 
     def _short_stay_message(self, stay: Stay) -> str:
         assert stay.leave is not None
         return (
-            f"{self._name(stay)} left after {phrases.duration(stay.leave - stay.join)}, less than"
-            f" {phrases.duration(self._rules.min_stay_ms)}: void, and in no list and no count (rule 4)"
+            f"{self._name(stay)} left after {phrases.duration(stay.leave - stay.join)}. Stays shorter than"
+            f" {phrases.duration(self._rules.min_stay_ms)} do not count (rule 4)"
         )
 
     def _name(self, stay: Stay) -> str:
@@ -222,8 +219,7 @@ class _Explainer:
 def _left(left_by: LeftBy) -> str:
     if left_by in phrases.REPORTED_LEAVES:
         return phrases.REPORTED_LEAVES[left_by]
-    joined_by, reason = phrases.INFERRED_LEAVES[left_by]
-    return f"is inferred to have left, {joined_by} {reason} (rule 3a)"
+    return phrases.inferred_leave(left_by)
 
 
 def _step(type_: str, at: Ms, reason: Reason, participant_id: str | None, message: str) -> Step:
@@ -233,7 +229,9 @@ def _step(type_: str, at: Ms, reason: Reason, participant_id: str | None, messag
 def _correction_step(row: Correction) -> CorrectionStep:
     reason = Reason(row.reason)
     if reason is Reason.INFERRED_LEAVE_OVERRIDDEN:
-        message = "A stay was inferred to have ended, but a leave was reported later: it went on until then (rule 3a)."
+        message = (
+            "A leave was inferred, but a later leave was reported. The stay lasted until then (rule 3a)."
+        )
     else:
         message = f"{phrases.late_event(row.late)}."
     return CorrectionStep(row.corrected, reason, row.late, message, msgspec.json.decode(row.before_and_after))
@@ -242,5 +240,5 @@ def _correction_step(row: Correction) -> CorrectionStep:
 def _excluded_event(participant: ExcludedParticipant) -> ExcludedEvent:
     kind = KINDS[participant.kind]
     name = participant.user_name or participant.participant_id
-    message = f"{name} was said to {kind}, but does not count: a {participant.role}."
+    message = f"The {kind} event of {name} was excluded: the participant's role is {participant.role}."
     return ExcludedEvent(participant, kind, message)

@@ -10,60 +10,69 @@ from typing import Final
 from headcount.kernel.changes import Change, EventIgnored, Reason
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.stay_table import LeftBy
+from headcount.units import exact_duration
 
 REPORTED_LEAVES: Final = {
     LeftBy.REPORTED: "left (rule 1)",
-    LeftBy.ROOM_ENDED: "left because the room was ended (rule 1)",
+    LeftBy.ROOM_ENDED: "left because the room ended (rule 1)",
 }
 INFERRED_LEAVES: Final = {
-    LeftBy.SNAPSHOT: ("being", "missing from a list of those present"),
-    LeftBy.TIMEOUT: ("since", "nobody ever closed the stay"),
-    LeftBy.ROOM_RESTARTED: ("since", "the room or its server began anew"),
+    LeftBy.SNAPSHOT: "missing from a list of participants",
+    LeftBy.TIMEOUT: "no leave event arrived in time",
+    LeftBy.ROOM_RESTARTED: "the room or its server restarted",
 }
-"""Reasons for an inferred leave (rule 3a), and the words that join them to 'is inferred to have left'."""
+"""Reasons for an inferred leave (rule 3a)."""
 _IGNORED: Final = {
-    Reason.DUPLICATE_JOIN: "was said to join, but was in already: ignored (rule 1)",
-    Reason.LEAVE_WITHOUT_JOIN: "was said to leave, but was not in: ignored (rule 1)",
-    Reason.CANCELLED_OUT: "was said to join and to leave at one instant, which changes nothing (rule 2)",
-    Reason.DUPLICATE_EVENT: "was said to {kind}, which was said already: ignored (rule 3)",
-    Reason.INFERRED_EVENT_OUTRANKED: "was inferred to {kind}, which gives way to what was reported: ignored (rule 3a)",
+    Reason.DUPLICATE_JOIN: "A join event of {name} was ignored: already in the room (rule 1)",
+    Reason.LEAVE_WITHOUT_JOIN: "A leave event of {name} was ignored: not in the room (rule 1)",
+    Reason.CANCELLED_OUT: "A join and a leave event of {name} at one instant cancel each other out (rule 2)",
+    Reason.DUPLICATE_EVENT: "A duplicate {kind} event of {name} was ignored (rule 3)",
+    Reason.INFERRED_EVENT_OUTRANKED: (
+        "An inferred {kind} event of {name} was ignored: another event was reported for that instant (rule 3a)"
+    ),
 }
+
+
+def inferred_leave(left_by: LeftBy) -> str:
+    """Return that a participant left, by inference, and why."""
+    return f"left (inferred): {INFERRED_LEAVES[left_by]} (rule 3a)"
 
 
 def leave_reason(left_by: str) -> str:
     """Return how a stay ended, without a subject and a rule, as a chart shows it."""
     if left_by in INFERRED_LEAVES:
-        return f"inferred to have left: {INFERRED_LEAVES[LeftBy(left_by)][1]}"
-    return "the room was ended" if left_by == LeftBy.ROOM_ENDED else "left"
+        return f"left (inferred): {INFERRED_LEAVES[LeftBy(left_by)]}"
+    return "the room ended" if left_by == LeftBy.ROOM_ENDED else "left"
 
 
 def ignored(change: EventIgnored, name: str) -> str:
     """Return why an event changed nothing. `name` is that of its participant."""
     if change.kind is Kind.END or change.participant_id is None:
-        return "The room was said to end, but nobody was in it: ignored (rule 1)"
-    return f"{name} {_IGNORED[change.reason].format(kind=change.kind)}"
+        return "An end event was ignored: the room was empty (rule 1)"
+    return _IGNORED[change.reason].format(kind=change.kind, name=name)
 
 
-def decided_later(reason: Reason, at: str, waited_ms: Ms) -> str:
-    """Return how a meeting was decided after its start (R6), at a time as text and `waited_ms` after its start."""
-    decided = f"though that was only sure at {at}"
+def confirmation(reason: Reason, at: str, waited_ms: Ms) -> str:
+    """Return how a meeting was confirmed after its start (R6), at a time as text and `waited_ms` after its start."""
     if reason is Reason.TWO_PARTICIPANTS:
-        return f"{decided}, when there were two at once (rule 6)"
-    return f"{decided}, after {duration(waited_ms)} with somebody in the room (rule 6)"
+        return f"It was confirmed at {at}, when a second participant joined (rule 6)"
+    return f"It was confirmed at {at}, after the room had been in use for {duration(waited_ms)} (rule 6)"
+
+
+def length_and_peak(length_ms: Ms, max_participants: int) -> str:
+    """Return the duration of a meeting and its peak of participants."""
+    participants = "participant" if max_participants == 1 else "participants"
+    return f"{duration(length_ms)} with a peak of {max_participants:,} {participants}"
 
 
 def late_event(late_ms: Ms) -> str:
     """Return why a meeting was corrected after a late event (R15)."""
-    return f"An event came {duration(late_ms)} late, and what it touches was worked out anew (rule 15)"
+    return f"An event arrived {duration(late_ms)} late. The affected meetings were computed again (rule 15)"
 
 
 def duration(ms: Ms) -> str:
-    """Return a duration in words: 1 hour 2 minutes 3.5 seconds."""
-    minutes, rest_ms = divmod(ms, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(f"{hours:,}", "hour"), (str(minutes), "minute"), (f"{rest_ms / 1_000:g}", "second")]
-    words = [f"{number} {unit}{'' if number == '1' else 's'}" for number, unit in parts if number != "0"]
-    return " ".join(words) or "0 seconds"
+    """Return an exact duration: 1h 2m 3.5s."""
+    return exact_duration(ms)
 
 
 def without_confirmations(changes: Iterable[Change], events: Iterable[Event]) -> Iterator[Change]:

@@ -82,12 +82,13 @@ def _steps(
 
 def _lines(steps: Iterable[tuple[Ms, str]], room: str, as_of: Ms) -> Iterator[str]:
     yield f"Room '{_printable(room)}' as of {_date(as_of)} {_clock(as_of)} UTC"
-    day = ""
+    day, steps = "", list(steps)
+    width = max((len(_clock(at)) for at, _ in steps), default=0)
     for at, sentence in steps:
         if _date(at) != day:
             day = _date(at)
             yield f"\n{day}"
-        yield f"  {_clock(at)}  {sentence}"
+        yield f"  {_clock(at):<{width}}  {sentence}"
 
 
 class _Narrator:
@@ -148,16 +149,16 @@ class _Narrator:
             leave = inferred.get((stay.participant_id, stay.join))
             when = "" if leave is None else f" at {_clock(leave, change.at)}"
             yield (
-                f"{self._name(stay.participant_id)} was inferred to have left{when}, but a leave is"
-                f" reported now: that was wrong, and the stay went on (rule 3a)"
+                f"{self._name(stay.participant_id)} was inferred to have left{when}, but a later leave is reported."
+                f" The stay lasted until now (rule 3a)"
             )
 
     def _short_stay(self, stay: Stay) -> str:
         assert stay.leave is not None
         return (
-            f"{self._name(stay.participant_id)} is gone after {phrases.duration(stay.leave - stay.join)}, having joined"
-            f" at {_clock(stay.join, stay.leave)}: less than {phrases.duration(self.rules.min_stay_ms)}, so void, and in"
-            f" no list and no count (rule 4)"
+            f"{self._name(stay.participant_id)}, who joined at {_clock(stay.join, stay.leave)}, left after"
+            f" {phrases.duration(stay.leave - stay.join)}. Stays shorter than"
+            f" {phrases.duration(self.rules.min_stay_ms)} do not count (rule 4)"
         )
 
     def _moves(self, at: Ms, changes: Iterable[Change]) -> Iterator[str]:
@@ -174,7 +175,7 @@ class _Narrator:
             sentences[-1] += f"; {len(self.present)} in the room"
         yield from sentences
         if before and joined and not before.keys() & self.present.keys() and self.present:
-            yield "The last one left as another came: never empty, and never together (rule 5)"
+            yield "The last participant left at the instant when another joined: the room was not empty (rule 5)"
         self._update(at, len(before), joined)
 
     def _left(self, stays: Sequence[Stay]) -> Iterator[str]:
@@ -213,53 +214,53 @@ class _Narrator:
             self.meeting = start.start
         for end in ended:
             if end.reason is Reason.ROOM_EMPTY:
-                yield f"Nobody is left: {_meeting_ended(end)} (rule 8)"
+                yield f"The room is empty. {_meeting_ended(end)} (rule 8)"
                 self.meeting = None
 
     def _reset(self, at: Ms, end: MeetingEnded, alone_since: Ms, alone: Sequence[str]) -> str:
-        names = f"{', then '.join(map(self._name, alone))}, " if len(alone) <= 3 else ""
+        names = f", {', then '.join(map(self._name, alone))}," if len(alone) <= 3 else ""
         return (
-            f"Only one, {names}had been left in the room for {phrases.duration(at - alone_since)}, since"
-            f" {_clock(alone_since, at)}: {_meeting_ended(end)}, and the next one began (rule 7)"
+            f"Only one participant{names} had been in the room for {phrases.duration(at - alone_since)}, since"
+            f" {_clock(alone_since, at)}. {_meeting_ended(end)}, and a new one started (rule 7)"
         )
 
     def _start(self, change: MeetingStarted) -> str:
         names = self._all(self.first_participants)
-        started = f"A meeting began at {_clock(change.start, change.at)}, when {names} joined"
+        started = f"A meeting started at {_clock(change.start, change.at)}, when {names} joined"
         if change.at == change.start:
-            return f"{started}: {'two' if len(self.present) == 2 else len(self.present)} at once (rule 6)"
-        waited_ms = change.at - change.start
-        return f"{started}, {phrases.decided_later(change.reason, _clock(change.at), waited_ms)}"
+            return f"{started} (rule 6)"
+        confirmed = phrases.confirmation(change.reason, _clock(change.at), change.at - change.start)
+        return f"{started}. {confirmed}"
 
     def _no_meeting(self, at: Ms) -> str:
         return (
-            f"Nobody is left. The room was in use for {phrases.duration(at - self.in_use_since)}, less than"
-            f" {phrases.duration(self.rules.start_alone_ms)}, and never by two at once: no meeting (rule 6)"
+            f"The room is empty. It was in use for {phrases.duration(at - self.in_use_since)}, less than"
+            f" {phrases.duration(self.rules.start_alone_ms)}, by one participant at a time: no meeting (rule 6)"
         )
 
     def _situation(self, as_of: Ms, pending: Sequence[Stay]) -> Iterator[str]:
         """The situation at the end."""
         if self.meeting is not None:
             names = self._all_present()
-            yield f"The meeting of {_clock(self.meeting, as_of)} is ongoing, with {names} in it (rule 10)"
+            yield f"The meeting of {_clock(self.meeting, as_of)} is ongoing with {names} (rule 10)"
             if self.alone_since != NEVER and not pending:
                 reset = _clock(self.alone_since + self.rules.reset_alone_ms, as_of)
-                yield f"Should nobody come, the next meeting begins at {reset} (rule 7)"
+                yield f"If nobody joins, a new meeting starts at {reset} (rule 7)"
         elif self.present:
             yield (
-                f"{self._all_present()} in the room, in use for {phrases.duration(as_of - self.in_use_since)} and never"
-                f" by two at once: no meeting yet (rule 6)"
+                f"{self._all_present()} in the room. It has been in use for"
+                f" {phrases.duration(as_of - self.in_use_since)} by one participant at a time: no meeting yet (rule 6)"
             )
         elif not pending:
             yield "The room is empty (rule 8)"
         for stay in pending:
             yield (
                 f"{self._name(stay.participant_id)} joined at {_clock(stay.join, as_of)}, less than"
-                f" {phrases.duration(self.rules.min_stay_ms)} ago: pending, and nothing is decided from then on (rule 14)"
+                f" {phrases.duration(self.rules.min_stay_ms)} ago. The stay is pending (rule 14)"
             )
 
     def _all_present(self) -> str:
-        return self._all(list(self.present)) or "nobody who counts yet"
+        return self._all(list(self.present)) or "pending stays only"
 
     def _name(self, participant_id: str) -> str:
         return self.names.get(participant_id) or _printable(participant_id)
@@ -273,8 +274,7 @@ class _Narrator:
 
 
 _LEFT: Final = phrases.REPORTED_LEAVES | {
-    left_by: f"left, or so it is inferred: {reason} (rule 3a)"
-    for left_by, (_, reason) in phrases.INFERRED_LEAVES.items()
+    left_by: phrases.inferred_leave(left_by) for left_by in phrases.INFERRED_LEAVES
 }
 
 
@@ -290,9 +290,8 @@ def _names(changes: Iterable[Change], pending: Iterable[Stay]) -> dict[str, str]
 
 
 def _meeting_ended(end: MeetingEnded) -> str:
-    peak = "never two" if end.max_participants == 1 else f"{end.max_participants} at most"
-    lasted = phrases.duration(end.at - end.start)
-    return f"the meeting of {_clock(end.start, end.at)} ended after {lasted}, {peak} at once"
+    lasted = phrases.length_and_peak(end.at - end.start, end.max_participants)
+    return f"The meeting of {_clock(end.start, end.at)} ended after {lasted}"
 
 
 def _printable(text: str) -> str:
