@@ -13,15 +13,17 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from headcount.dashboard import assets, page_updates, sign_in
-from headcount.dashboard.auth import BadForm, NotAllowed, NotSignedIn, Sessions, reject_nul
+from headcount.dashboard.auth import BadForm, NotAllowed, NotSignedIn, Sessions, Upload, reject_nul
 from headcount.dashboard.context import PageContext
 from headcount.dashboard.pages import (
+    attendance,
     downloads,
     endpoint,
     health,
     keys,
     live,
     meeting,
+    meeting_print,
     meetings,
     person,
     room,
@@ -38,6 +40,7 @@ from headcount.store.database import StoreError, time_limit
 
 Page = Callable[[View], Awaitable[Response]]
 FormHandler = Callable[[View, dict[str, str]], Awaitable[Response]]
+UploadHandler = Callable[[View, Upload], Awaitable[Response]]
 Handler = Callable[[Request], Awaitable[Response]]
 
 _METHODS: Final = ("GET", "POST")
@@ -66,6 +69,8 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/meetings/{id}/at": meeting.at,
         "/meetings/{id}/rows": meeting.more,
         "/meetings/{id}/timeline": meeting.timeline,
+        "/meetings/{id}/print": meeting_print.page,
+        "/meetings/{id}/attendance": attendance.page,
         "/meetings/{id}": meeting.page,
         "/room": room.page,
         "/room.json": room.as_json,
@@ -119,6 +124,9 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/settings/time-zone": settings.choose_timezone,
         "/settings/theme": settings.choose_theme,
     }
+    uploads: dict[str, UploadHandler] = {
+        "/meetings/{id}/attendance": attendance.compare,
+    }
     public = {**sign_in.handlers(context, sessions), **shared.handlers(context)}
     return [
         _route("/assets/{name}", assets.asset),
@@ -130,6 +138,10 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         *(
             _route(path, _with_errors(context, _form_for_admins(context, sessions, handler)), "POST")
             for path, handler in admin_forms.items()
+        ),
+        *(
+            _route(path, _with_errors(context, _upload_for_visitors(context, sessions, handler)), "POST")
+            for path, handler in uploads.items()
         ),
         *(
             _route(path, _with_errors(context, _form_for_visitors(context, sessions, handler)), "POST")
@@ -168,6 +180,16 @@ def _form_for_visitors(context: PageContext, sessions: Sessions, form: FormHandl
     async def handler(request: Request) -> Response:
         visitor = await sessions.visitor(request)
         return await form(View(context, request, visitor), await sessions.read_form(request, visitor))
+
+    return handler
+
+
+def _upload_for_visitors(context: PageContext, sessions: Sessions, handle: UploadHandler) -> Handler:
+    """Require a session and a form, which may have files, from a page of it."""
+
+    async def handler(request: Request) -> Response:
+        visitor = await sessions.visitor(request)
+        return await handle(View(context, request, visitor), await sessions.read_upload(request, visitor))
 
     return handler
 

@@ -5,6 +5,10 @@ the same site, with the session's CSRF token. Must not know any page.
 """
 
 import asyncio
+from collections.abc import Mapping
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import HTTP
 from hashlib import sha256
 from hmac import compare_digest
 from http import HTTPStatus
@@ -25,6 +29,8 @@ from headcount.telemetry.logging import security_event, set_actor
 COOKIE: Final = "headcount"
 _SESSION_PREFIX: Final = b"Cookie "
 _MAX_FORM_BYTES: Final = 1_000_000
+MAX_UPLOAD_BYTES: Final = 4_000_000
+"""The maximum size of a form with a file: a roster of 10,000 people has less than 1 MB."""
 _MAX_FIELDS: Final = 200
 _MAX_LENGTH_DIGITS: Final = 15
 _MAX_SECRET_LENGTH: Final = 256
@@ -47,6 +53,13 @@ class Visitor(NamedTuple):
     @property
     def is_admin(self) -> bool:
         return self.role is Role.ADMIN
+
+
+class Upload(NamedTuple):
+    """The fields and the files of a form, by name."""
+
+    fields: dict[str, str]
+    files: dict[str, bytes]
 
 
 class NotSignedIn(Exception):
@@ -89,11 +102,21 @@ class Sessions:
     async def read_form(self, request: Request, visitor: Visitor) -> dict[str, str]:
         """Return the fields of a form that was sent from a page of this session. Raise `NotAllowed` or `BadForm`."""
         fields = await read_form_fields(request, _MAX_FORM_BYTES, self._context.settings["request_timeout_s"])
+        self._require_own_form(request, visitor, fields)
+        return fields
+
+    async def read_upload(self, request: Request, visitor: Visitor) -> Upload:
+        """Return the fields and files of such a form. Raise `NotAllowed` or `BadForm`."""
+        upload = await read_upload(request, self._context.settings["request_timeout_s"])
+        self._require_own_form(request, visitor, upload.fields)
+        return upload
+
+    def _require_own_form(self, request: Request, visitor: Visitor, fields: Mapping[str, str]) -> None:
+        """Raise `NotAllowed` unless a page of this session sent the form."""
         if not is_same_site(request):
             raise NotAllowed(TEXTS("error.other_site"))
         if not compare_digest(fields.get("csrf", "").encode(), visitor.csrf.encode()):
             raise NotAllowed(TEXTS("error.old_form"))
-        return fields
 
     async def sign_in_with_key(self, text: str) -> tuple[str, AccessToken] | None:
         """Return a new session and its secret; None if the key is not valid or has no read scope."""
@@ -166,10 +189,58 @@ def is_same_site(request: Request) -> bool:
 
 async def read_form_fields(request: Request, max_bytes: int, timeout_s: float) -> dict[str, str]:
     """Return the fields of a form. Raise `BadForm`, and `BadInput` for U+0000."""
+    fields = _parsed_fields(await _read_body(request, max_bytes, timeout_s))
+    reject_nul(*fields.values())
+    return fields
+
+
+async def read_upload(request: Request, timeout_s: float) -> Upload:
+    """Return the fields and files of a form, which may be multipart. Raise `BadForm`, and `BadInput` for U+0000."""
+    body = await _read_body(request, MAX_UPLOAD_BYTES, timeout_s)
+    content_type = request.headers.get("content-type", "")
+    if content_type.startswith("multipart/form-data"):
+        upload = await asyncio.to_thread(_parsed_parts, content_type, body)
+    else:
+        upload = Upload(_parsed_fields(body), {})
+    reject_nul(*upload.fields.values())
+    return upload
+
+
+def _parsed_fields(body: bytes) -> dict[str, str]:
+    try:
+        return dict(
+            parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+        )
+    except ValueError:
+        raise BadForm(HTTPStatus.BAD_REQUEST, f"The form has more than {_MAX_FIELDS} fields.") from None
+
+
+def _parsed_parts(content_type: str, body: bytes) -> Upload:
+    """The parts of a multipart form (RFC 7578). A part with a file name is a file."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
+    message = BytesParser(policy=HTTP).parsebytes(head + body)
+    upload = Upload({}, {})
+    parts = message.get_payload() if message.is_multipart() else []
+    if len(parts) > _MAX_FIELDS:
+        raise BadForm(HTTPStatus.BAD_REQUEST, f"The form has more than {_MAX_FIELDS} fields.")
+    for part in parts:
+        assert isinstance(part, Message)
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if not isinstance(name, str) or not isinstance(content, bytes):
+            continue
+        if part.get_param("filename", header="content-disposition") is None:
+            upload.fields[name] = content.decode("utf-8", "replace")
+        else:
+            upload.files[name] = content
+    return upload
+
+
+async def _read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes:
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and (len(length) > _MAX_LENGTH_DIGITS or int(length) > max_bytes):
         raise _too_large(max_bytes)
-    body = b""
+    body = bytearray()
     try:
         async with asyncio.timeout(timeout_s):
             async for chunk in request.stream():
@@ -184,14 +255,7 @@ async def read_form_fields(request: Request, max_bytes: int, timeout_s: float) -
         raise BadForm(
             HTTPStatus.BAD_REQUEST, "The connection closed before the form was complete. Send it again."
         ) from None
-    try:
-        fields = dict(
-            parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-        )
-    except ValueError:
-        raise BadForm(HTTPStatus.BAD_REQUEST, f"The form has more than {_MAX_FIELDS} fields.") from None
-    reject_nul(*fields.values())
-    return fields
+    return bytes(body)
 
 
 def reject_nul(*texts: str) -> None:

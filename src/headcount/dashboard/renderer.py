@@ -134,9 +134,16 @@ class View:
         is_one_day = local(start, self.zone).date() == local(last, self.zone).date()
         return self.time(at, "seconds" if is_one_day else "date_and_seconds")
 
-    def span(self, start: Ms, end: Ms | None, *, seconds: bool = False) -> Markup:
+    def clock_within(self, start: Ms, end: Ms | None) -> Callable[[Ms], str]:
+        """Return a function that writes times as `time_within` does, as plain text, for very many of them."""
+        last = self.now if end is None else end
+        is_one_day = local(start, self.zone).date() == local(last, self.zone).date()
+        form = "{:%H:%M:%S}" if is_one_day else "{0.day} {0:%b %H:%M:%S}"
+        return lambda at: form.format(local(at, self.zone))
+
+    def span(self, start: Ms, end: Ms | None, *, seconds: bool = False, year: bool = False) -> Markup:
         """Return a span of time, with the second date if the days differ, and the exact times as a tooltip."""
-        year = local(start, self.zone).year != self._today.year
+        year = year or local(start, self.zone).year != self._today.year
         text = formats.span(start, end, self.zone, seconds=seconds, year=year)
         exact = formats.span(start, end, self.zone, seconds=True, year=True)
         return Markup('<span title="{} ({})">{}</span>').format(exact, self.timezone, text)

@@ -66,7 +66,7 @@ def read_roster(content: bytes | str) -> RosterFile:
     """
     if len(content) > MAX_BYTES:
         raise TooLarge(f"the roster has {len(content):,} bytes: at most {MAX_BYTES:,} are accepted")
-    rows = _rows(content if isinstance(content, str) else _decoded(content))
+    rows = _rows(content if isinstance(content, str) else decoded(content))
     if not rows:
         raise BadInput("the roster is empty: list one person per line")
     columns, has_header = _columns(rows)
@@ -79,7 +79,8 @@ def read_roster(content: bytes | str) -> RosterFile:
     return RosterFile(people, {kind: header[index] for kind, index in columns.items()}, duplicates)
 
 
-def _decoded(content: bytes) -> str:
+def decoded(content: bytes) -> str:
+    """Return the text of a file in UTF-8, in UTF-16 with its mark, or in Windows-1252. Raise `BadInput`."""
     is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     encodings = ("utf-16",) if is_utf16 else ("utf-8-sig", "cp1252")
     for encoding in encodings:

@@ -21,6 +21,8 @@ PAGES = [
     "/meetings/MEETING?tab=explanation",
     "/meetings/MEETING?tab=corrections",
     "/meetings/MEETING?tab=deliveries",
+    "/meetings/MEETING/attendance",
+    "/meetings/MEETING/print",
     f"/room?name={ROOM}",
     f"/person?id=u-ana-{ROOM}",
     "/search?q=e",

@@ -59,7 +59,7 @@ _MAX_FILE_NAME: Final = 80
 
 async def meetings_csv(view: View) -> Response:
     """GET /dashboard/meetings.csv: all meetings that match."""
-    return _csv(view, _meetings(view), "meetings")
+    return csv_response(view, _meetings(view), "meetings")
 
 
 async def meetings_xlsx(view: View) -> Response:
@@ -68,19 +68,19 @@ async def meetings_xlsx(view: View) -> Response:
     count = await asyncio.to_thread(view.context.store.meetings.count, view.domain, meeting_filter, view.now)
     if count > _MAX_XLSX_MEETINGS:
         raise BadInput(TEXTS("files.too_many", most=f"{_MAX_XLSX_MEETINGS:,}"))
-    return await _xlsx(view, [_meetings(view)], "meetings")
+    return await xlsx_response(view, [_meetings(view)], "meetings")
 
 
 async def meeting_csv(view: View) -> Response:
     """GET /dashboard/meetings/ID.csv: the people of a meeting."""
     table = await asyncio.to_thread(_attendees, view)
-    return _csv(view, table, table.title)
+    return csv_response(view, table, table.title)
 
 
 async def meeting_xlsx(view: View) -> Response:
     """GET /dashboard/meetings/ID.xlsx: the people of a meeting."""
     table = await asyncio.to_thread(_attendees, view)
-    return await _xlsx(view, [table], table.title)
+    return await xlsx_response(view, [table], table.title)
 
 
 async def meeting_ics(view: View) -> Response:
@@ -104,25 +104,25 @@ async def person_ics(view: View) -> Response:
 async def person_csv(view: View) -> Response:
     """GET /dashboard/person.csv?id=USER: all meetings of a user."""
     details = await asyncio.to_thread(person_page.load, view)
-    return _csv(view, _attended_meetings(view, details.user_id), details.name)
+    return csv_response(view, _attended_meetings(view, details.user_id), details.name)
 
 
 async def person_xlsx(view: View) -> Response:
     """GET /dashboard/person.xlsx?id=USER: all meetings of a user."""
     details = await asyncio.to_thread(person_page.load, view)
-    return await _xlsx(view, [_attended_meetings(view, details.user_id)], details.name)
+    return await xlsx_response(view, [_attended_meetings(view, details.user_id)], details.name)
 
 
 async def usage_csv(view: View) -> Response:
     """GET /dashboard/usage.csv: a row for each day or hour."""
     report = await asyncio.to_thread(usage_page.load, view)
-    return _csv(view, _usage(view, report)[0], f"usage {report.first} {report.last}")
+    return csv_response(view, _usage(view, report)[0], f"usage {report.first} {report.last}")
 
 
 async def usage_xlsx(view: View) -> Response:
     """GET /dashboard/usage.xlsx: a row for each day or hour, and a sheet of the rooms."""
     report = await asyncio.to_thread(usage_page.load, view)
-    return await _xlsx(view, _usage(view, report), f"usage {report.first} {report.last}")
+    return await xlsx_response(view, _usage(view, report), f"usage {report.first} {report.last}")
 
 
 def _usage(view: View, report: usage_page.UsageReport) -> list[Table]:
@@ -215,13 +215,15 @@ def _columns(types: dict[str, Type]) -> tuple[Column, ...]:
     return tuple(Column(TEXTS(f"column.{name}"), kind) for name, kind in types.items())
 
 
-def _csv(view: View, table: Table, name: str) -> Response:
+def csv_response(view: View, table: Table, name: str) -> Response:
+    """Return a table as a CSV file to save."""
     return StreamingResponse(
         as_csv(table), headers=_attachment(view, name, "csv"), media_type="text/csv; charset=utf-8"
     )
 
 
-async def _xlsx(view: View, tables: Sequence[Table], name: str) -> Response:
+async def xlsx_response(view: View, tables: Sequence[Table], name: str) -> Response:
+    """Return tables as a workbook to save, with a sheet for each."""
     file = BytesIO()
     await asyncio.to_thread(write_xlsx, tables, view.now, file)
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
