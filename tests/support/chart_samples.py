@@ -44,7 +44,7 @@ PEOPLE = [
         "محمد",
         [
             Presence(NINE + 10 * MINUTE, NINE + 20 * MINUTE, "room_ended"),
-            Presence(NINE + 22 * MINUTE, NINE + 22 * MINUTE + 6 * SECOND, "reported", is_void=True),
+            Presence(NINE + 22 * MINUTE, NINE + 22 * MINUTE + 6 * SECOND, "reported", is_too_short=True),
             Presence(NINE + 25 * MINUTE, None),
         ],
     ),

@@ -74,7 +74,7 @@ def test_the_highest_point_of_the_line_is_the_peak_of_participants(data):
         (max(stay.join, data.start), until if stay.leave is None else min(stay.leave, until))
         for person in data.people
         for stay in person.stays
-        if not stay.is_void
+        if not stay.is_too_short
     ]
     most = max((sum(join <= at < leave for join, leave in stays) for at, _ in stays if at < until), default=0)
     assert max(n for _, n in head_counts(data)) == most

@@ -53,7 +53,7 @@ def test_the_chart_has_its_scale_for_scripts():
 
 def test_a_stay_that_is_too_short_is_hatched_and_not_counted():
     root = parse(timeline(MEETING, "a"))
-    (void,) = all_of(root, "rect", "chart-void")
+    (void,) = all_of(root, "rect", "chart-short")
     assert void.get("fill") == "url(#a-hatch)"
     assert void.get("data-join") is None
     at = NINE + 22 * MINUTE

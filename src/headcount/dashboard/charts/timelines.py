@@ -42,7 +42,7 @@ _ROW_HEIGHT: Final = 22
 _BAR_HEIGHT: Final = 12
 _CORNER_RADIUS: Final = 2
 _MIN_BAR_WIDTH: Final = 2
-_MIN_BAR_WIDTH_VOID: Final = 6
+_MIN_BAR_WIDTH_SHORT: Final = 6
 _NAME_SIZE: Final = 12
 _NO_NAME: Final = "(no name)"
 _NOW: Final = "now"
@@ -55,7 +55,7 @@ class Presence(NamedTuple):
     leave: Ms | None
     left_by: str | None = None
     is_inferred: bool = False
-    is_void: bool = False
+    is_too_short: bool = False
 
 
 class Person(NamedTuple):
@@ -156,7 +156,7 @@ def head_counts(data: Timeline) -> list[Step]:
         for stay in person.stays:
             join = max(stay.join, data.start)
             leave = data.until if stay.leave is None else min(stay.leave, data.until)
-            if join < leave and not stay.is_void:
+            if join < leave and not stay.is_too_short:
                 moves[join] = moves.get(join, 0) + 1
                 moves[leave] = moves.get(leave, 0) - 1
     steps: list[Step] = []
@@ -240,22 +240,22 @@ def _bars(
 ) -> Iterator[Markup]:
     """A bar, and a mark for how it ended."""
     y += (_ROW_HEIGHT - _BAR_HEIGHT) / 2
-    thinnest = _MIN_BAR_WIDTH_VOID if stay.is_void else _MIN_BAR_WIDTH
+    thinnest = _MIN_BAR_WIDTH_SHORT if stay.is_too_short else _MIN_BAR_WIDTH
     right = scale.x(scale.end if stay.leave is None else stay.leave)
     left = max(min(scale.x(stay.join), right - thinnest), scale.left)
     right = max(right, left + thinnest)
     yield element(
         "rect",
         {
-            "class": "chart-void" if stay.is_void else "chart-bar",
+            "class": "chart-short" if stay.is_too_short else "chart-bar",
             "x": left,
             "y": y,
             "width": right - left,
             "height": _BAR_HEIGHT,
             "rx": None if right - left < 2 * _CORNER_RADIUS else _CORNER_RADIUS,
-            "fill": f"url(#{name}-hatch)" if stay.is_void else None,
-            "data-join": None if stay.is_void else str(stay.join),
-            "data-leave": None if stay.is_void or stay.leave is None else str(stay.leave),
+            "fill": f"url(#{name}-hatch)" if stay.is_too_short else None,
+            "data-join": None if stay.is_too_short else str(stay.join),
+            "data-leave": None if stay.is_too_short or stay.leave is None else str(stay.leave),
         },
         title(_bar_title(stay, person, data)),
     )
@@ -279,7 +279,7 @@ def _bar_title(stay: Presence, person: Person, data: Timeline) -> str:
 
 
 def _ended(stay: Presence, data: Timeline) -> str:
-    if stay.is_void:
+    if stay.is_too_short:
         return "too short to count (rule 4)"
     if stay.leave is None:
         return "still connected"

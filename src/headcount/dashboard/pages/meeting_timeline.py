@@ -61,7 +61,7 @@ def timeline_of(
         for stay in explanation.short_stays:
             key = stay.user_id or stay.participant_id
             names.setdefault(key, name_of(stay))
-            stays.setdefault(key, []).append(Presence(stay.join, stay.leave, stay.left_by, is_void=True))
+            stays.setdefault(key, []).append(Presence(stay.join, stay.leave, stay.left_by, is_too_short=True))
         marks = [
             Mark(step.at, TEXTS(f"meeting.mark_{step.type}"), step.message)
             for step in (explanation.start, explanation.end)

@@ -60,8 +60,10 @@ class RoomCharts(NamedTuple):
 
 
 async def page(view: View) -> Response:
-    """GET /dashboard/room?name=ROOM."""
+    """GET /dashboard/room?name=ROOM: the page, or the part of it that changes."""
     details = await asyncio.to_thread(load, view)
+    if view.request.headers.get("hx-target") == "room-live":
+        return render(view, "_room_live.html", details=details)
     return render(
         view,
         "room.html",

@@ -98,7 +98,7 @@ def test_the_chart_shows_everybody_and_why_the_meeting_starts_and_ends(dashboard
     page = dashboard.at(f"/meetings/{meeting}")
     chart = page.locator(".only-wide svg.chart").first
     expect(chart.locator(".chart-name")).to_have_text(["Ana Silva", "Bob", "Short"])
-    expect(chart.locator(".chart-void")).to_have_count(1)
+    expect(chart.locator(".chart-short")).to_have_count(1)
     expect(chart.get_by_label(re.compile("^started at .*rule 6"))).to_have_count(1)
     expect(chart.get_by_label(re.compile("^ended at .*rule 8"))).to_have_count(1)
 

@@ -38,7 +38,7 @@ def test_filters_are_in_the_address_and_in_the_history_of_the_browser(dashboard,
 
 def test_a_new_meeting_appears_in_the_open_list_and_filters_stay(dashboard, service, room):
     page = dashboard.at(f"/meetings?room={room}")
-    expect(page.locator("#connection-state")).to_have_text("live")
+    expect(page.locator("#connection-state")).to_have_text("Live")
     page.get_by_label("User ID").fill("not applied yet")
     send_events(service, (room, "join", "a", 20), (room, "join", "b", 10))
     expect(rows(page)).to_have_count(1)
@@ -46,6 +46,16 @@ def test_a_new_meeting_appears_in_the_open_list_and_filters_stay(dashboard, serv
     expect(page.get_by_label("User ID")).to_have_value("not applied yet")
     send_events(service, (room, "end", None, 0))
     expect(rows(page)).not_to_contain_text("ongoing")
+
+
+def test_an_open_page_of_a_room_shows_who_joins(dashboard, service, room):
+    create_meeting(service, room)
+    page = dashboard.at(f"/room?name={room}")
+    expect(page.locator("#connection-state")).to_have_text("Live")
+    page.locator("input[name=at]").fill("10:05")
+    send_events(service, (room, "join", "zoe", 5, {"user_id": "u-zoe", "user_name": "Zoe"}))
+    expect(page.locator("#room-live .chip")).to_have_text(["Zoe"])
+    expect(page.locator("input[name=at]")).to_have_value("10:05")
 
 
 def test_the_list_shows_the_last_7_days_unless_another_range_is_chosen(dashboard, service, room):
