@@ -70,7 +70,7 @@ def _stay(number: int) -> StayRow:
 def app_of(store: Store) -> Starlette:
     context = PageContext(
         store, Rules(), cast("Broadcaster", None), lambda: NOW, lambda: "", "Europe/Berlin", "", "/v1", "bench",
-        read_settings({}, {}), *(cast("Any", None) for _ in range(5)),
+        read_settings({}, {}), *(cast("Any", None) for _ in range(6)),
     )  # fmt: skip
     return Starlette(routes=routes(context, Sessions(context)))
 
@@ -98,10 +98,10 @@ async def measure(store: Store) -> None:
         (PAST, f"/meetings?user={someone}"),
         (PAST, "/meetings?min_people=5&min_minutes=30"),
         (PAST, f"/meetings/{newest.id}"),
-        (PAST, f"/meetings/{newest.id}?tab=decisions"),
+        (PAST, f"/meetings/{newest.id}?tab=explanation"),
         (PAST, "/room?name=room-00042"),
         (PAST, f"/person?id={someone}"),
-        (PAST, "/find?q=room-0004"),
+        (PAST, "/search?q=room-0004"),
         (PAST, f"/usage?from={start}&to={end}"),
         (PAST, f"/usage?from={start}&to={end}&room=room-00042"),
         (CROWD, f"/meetings/{crowd().id}"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import fields
 from datetime import datetime
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -33,7 +34,7 @@ class Dashboard:
         nothing = SimpleNamespace()
         context = PageContext(
             store, Rules(), nothing, lambda: NOW, lambda: "", "Europe/Berlin", "", "/v1", "test",
-            read_settings({}, {}), *[nothing] * 5,
+            read_settings({}, {}), *[nothing] * (len(fields(PageContext)) - 10),
         )  # fmt: skip
         self.app = Starlette(routes=routes(context, Sessions(context)))
 
@@ -75,7 +76,7 @@ def dashboard(tmp_path):
 
 def range_text(page):
     """The days that a page shows, and the name of the range that is chosen."""
-    days = re.search(r'<p class="muted small">(?:(.*?) · )?Times in', page)[1]
+    days = re.search(r'<p class="muted small">(?:(.*?) · )?Time zone', page)[1]
     chosen = re.search(r'aria-current="true">(.*?)</a>', page)
     return days, chosen and chosen[1]
 
@@ -99,6 +100,11 @@ def range_text(page):
 def test_a_named_range_starts_where_the_data_starts(dashboard, path, expected):
     dashboard.has_meetings((1, "blue", NOW - 3 * DAY, MINUTE), (2, "blue", NOW - DAY, MINUTE))
     assert range_text(dashboard.get(path).text) == expected
+
+
+def test_usage_of_all_time_is_limited_to_the_latest_ten_years(dashboard):
+    dashboard.has_meetings((1, "blue", NOW - 5_000 * DAY, MINUTE), (2, "blue", NOW - DAY, MINUTE))
+    assert dashboard.get("/usage.json?range=all").json()["first"] == "2016-11-23"
 
 
 @pytest.mark.parametrize("path", ["/meetings", "/meetings?room=blue", "/usage", "/usage?range=all"])

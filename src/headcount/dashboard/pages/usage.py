@@ -118,12 +118,14 @@ async def as_json(view: View) -> Response:
 
 
 def days_of(view: View) -> Days:
-    """Return the days of the address. A named range starts where the data starts. Raise `BadInput`."""
+    """Return the days of the address, for a named range at most the longest one. Raise `BadInput`."""
     today = local(view.now, view.zone).date()
     name, first, last = date_ranges.of_address(view.query, view, _DEFAULT_RANGE).within_data(
         date_ranges.first_day_of_data(view)
     )
     last = last or max(today, first or today)
+    if name != date_ranges.CUSTOM and first is not None:
+        first = max(first, last - timedelta(days=_MAX_DAYS - 1))
     days = Days(name, first or last.replace(day=1), last)
     if days.length > _MAX_DAYS:
         raise BadInput(TEXTS("usage.range_too_long", n=f"{_MAX_DAYS:,}"))
