@@ -201,7 +201,7 @@ def test_the_page_of_a_person_lists_their_meetings(dashboard, service, room):
 
 
 def test_the_meetings_of_a_person_are_sorted_by_a_click_on_a_column(dashboard, service, room):
-    zoe = {"user_id": "u-zoe"}
+    zoe = {"user_id": "u-sorted"}
     for number, (ago, stayed) in enumerate(((3_000, 100), (2_000, 400), (1_000, 200))):
         name = f"{room} {number}"
         send_events(
@@ -209,7 +209,7 @@ def test_the_meetings_of_a_person_are_sorted_by_a_click_on_a_column(dashboard, s
             (name, "join", "z", ago, zoe), (name, "join", "y", ago),
             (name, "leave", "z", ago - stayed), (name, "leave", "y", ago - 500),
         )  # fmt: skip
-    page = dashboard.at("/person?id=u-zoe")
+    page = dashboard.at("/person?id=u-sorted")
     rooms = page.get_by_role("region", name="Meetings").locator("td.name")
     expect(rooms).to_have_text([f"{room} {number}" for number in (2, 1, 0)])
     page.get_by_role("link", name="Attendance").click()
