@@ -110,7 +110,17 @@ def measure(database: Path, first: int, rate: float) -> Measured:
     target = database.with_name("copy.backup")
     began, used = time.monotonic(), processor_s()
     try:
-        command = [sys.executable, "-m", "headcount", "backup", target, "--database", database, "--quiet"]
+        command = [
+            sys.executable,
+            "-m",
+            "headcount",
+            "backup",
+            "-o",
+            target,
+            "--database",
+            database,
+            "--quiet",
+        ]
         done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=MOST_S)
         took, used = time.monotonic() - began, processor_s() - used
     finally:

@@ -29,6 +29,9 @@ from typing import Any, NamedTuple
 
 import httpx2
 
+from headcount.service.access import access_file
+from headcount.store.open import open_store
+
 EVERY_S = 10
 STAY_S = 30
 GROUP = 10
@@ -286,7 +289,7 @@ def of_store(database: Path, acknowledged: set[str], answers: Counter[str]) -> I
         check=False,
     )
     yield Verdict(
-        "tables", checked.stdout.startswith("The tables are"), (checked.stdout or checked.stderr).strip()
+        "tables", checked.stdout.startswith("The tables match"), (checked.stdout or checked.stderr).strip()
     )
 
 
@@ -295,8 +298,9 @@ def serving(folder: Path) -> Iterator[tuple[int, str, str, str]]:
     """The service on a fresh store: its process, its address, a key, the address of a source."""
     database, log = folder / "headcount.db", folder / "serve.log"
     flags = ["--database", str(database)]
+    open_store(str(database)).close()
     added = subprocess.run(
-        [*HEADCOUNT, "source", "add", "generic", "--secret", SECRET, *flags],
+        [*HEADCOUNT, "source", "create", "generic", "--secret", SECRET, *flags],
         capture_output=True,
         text=True,
         check=True,
@@ -307,7 +311,12 @@ def serving(folder: Path) -> Iterator[tuple[int, str, str, str]]:
         command = [*HEADCOUNT, "serve", "--port", "0", "--reads-per-5s", "0", "--events-per-5s", "0", *flags]
         process = subprocess.Popen(command, stderr=output, stdout=output)
     try:
-        yield process.pid, waited_for(STARTED, log)[1], waited_for(KEY, log)[0], source[0]
+        yield (
+            process.pid,
+            waited_for(STARTED, log)[1],
+            waited_for(KEY, access_file(str(database), os.environ))[0],
+            source[0],
+        )
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)

@@ -138,40 +138,46 @@ COMMANDS = {
     ("timeline",): [("@events.ndjson", *ROOM)],
     ("tour",): [],
     ("import",): [("@bad.ndjson",), ("@events.ndjson",), ("@log.jsonl", "--source", "generic"), ("@log.jsonl", "--source", "generic", "--skip-invalid"), ("@x", "--source", NASTY)],
-    ("export",): [("@out\x1b[31m",)],
+    ("export",): [("-o", "@out\x1b[31m")],
     ("rebuild",): [("--check",)],
     ("migrate",): [("--check",)],
-    ("backup",): [("@back\x1b[31mup",)],
+    ("backup",): [("-o", "@back\x1b[31mup")],
     ("restore",): [("@no-such-\x1b[31m",)],
-    ("doctor",): [(), ("--public-url", "http://x/\x1b[31m")],
-    ("config",): [("--domain", NASTY), ("--config", "@nasty.toml")],
-    ("dashboard-link",): [("--domain", NASTY)],
+    ("doctor",): [(), ("--json",)],
+    ("config",): [("--json",), ("--config", "@nasty.toml")],
+    ("login-link",): [("--domain", NASTY)],
     ("key", "create"): [("--domain", NASTY, "--name", NASTY)],
-    ("key", "list"): [()],
+    ("key", "list"): [(), ("--json",)],
+    ("key", "show"): [(NASTY,)],
     ("key", "revoke"): [(NASTY,)],
-    ("source", "add"): [("generic", "--name", NASTY), (NASTY,), ("generic", "--name", "n\x1b[31m", "--domain", NASTY)],
-    ("source", "list"): [(), ("--addresses",)],
-    ("source", "letters"): [("--body",)],
-    ("source", "retry"): [()],
-    ("source", "secret"): [(NASTY, "--add", "word"), ("no\x1b[31m", "--add", "word")],
-    ("source", "change"): [(NASTY, "--poll", NASTY), (NASTY, "--no-poll")],
+    ("source", "create"): [("generic", "--name", NASTY), (NASTY,), ("generic", "--name", "n\x1b[31m", "--domain", NASTY)],
+    ("source", "list"): [(), ("--addresses",), ("--json",)],
+    ("source", "show"): [("n\x1b[31m", "--domain", NASTY), (NASTY,)],
+    ("source", "dead-letters", "list"): [(), ("--json",)],
+    ("source", "dead-letters", "show"): [("1",), ("1", "--json")],
+    ("source", "dead-letters", "retry"): [()],
+    ("source", "rotate-secret"): [(NASTY, "--add", "word"), ("no\x1b[31m", "--add", "word")],
+    ("source", "update"): [(NASTY, "--poll", NASTY), (NASTY, "--no-poll")],
     ("source", "poll"): [("asked",), (NASTY,)],
     ("source", "test"): [(NASTY, "--url", "http://127.0.0.1:9/\x1b[31m")],
-    ("source", "remove"): [("no\x1b[31m",), (NASTY,)],
-    ("webhook", "add"): [("http://127.0.0.1:9/\x1b[31m", "--no-ping"), ("http://127.0.0.1:9/hook", "--no-ping")],
-    ("webhook", "list"): [()],
-    ("webhook", "replay"): [("http://127.0.0.1:9/hook", *ROOM), ("http://127.0.0.1:9/hook", "--message", NASTY)],
-    ("webhook", "messages"): [("http://127.0.0.1:9/hook",)],
+    ("source", "delete"): [("no\x1b[31m",), (NASTY,)],
+    ("webhook", "create"): [("http://127.0.0.1:9/\x1b[31m", "--no-ping"), ("http://127.0.0.1:9/hook", "--no-ping")],
+    ("webhook", "list"): [(), ("--json",)],
+    ("webhook", "show"): [("http://127.0.0.1:9/hook",)],
+    ("webhook", "update"): [("http://127.0.0.1:9/hook", "--url", "http://127.0.0.1:9/\x1b[31m")],
+    ("webhook", "resend"): [("http://127.0.0.1:9/hook", *ROOM), ("http://127.0.0.1:9/hook", "--message", NASTY)],
+    ("webhook", "deliveries"): [("http://127.0.0.1:9/hook",), ("http://127.0.0.1:9/hook", "--json")],
     ("webhook", "test"): [("http://127.0.0.1:9/hook",), ("no\x1b[31m",)],
-    ("webhook", "secret"): [("http://127.0.0.1:9/hook", "--drop", NASTY)],
-    ("webhook", "remove"): [("http://127.0.0.1:9/hook",)],
+    ("webhook", "rotate-secret"): [("http://127.0.0.1:9/hook", "--remove", NASTY)],
+    ("webhook", "delete"): [("http://127.0.0.1:9/hook",)],
     ("demo",): [("--remove",)],
+    ("completion",): [("bash",), ("zsh",), ("fish",)],
 }  # fmt: skip
 """All commands that end, in an order in which each has something to print. `tour` prints a capture and a sample."""
 SHOWS_NAMES = [
-    ("key", "list"), ("source", "list"), ("source", "letters"), ("source", "poll"), ("webhook", "messages"),
+    ("key", "list"), ("source", "list"), ("source", "dead-letters", "list"), ("source", "poll"), ("webhook", "deliveries"),
 ]  # fmt: skip
-SERVERS = {("serve",), ("listen",)}
+SERVERS = {("serve",), ("webhook", "listen")}
 
 
 def commands(group=main, before=()):
@@ -197,7 +203,7 @@ def test_commands_print_only_through_the_console():
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_command_prints_a_control_character(store, command):
     shown = ""
-    without = ("sessionize", "explain", "timeline")
+    without = ("sessionize", "explain", "timeline", "completion")
     for arguments in COMMANDS[command]:
         where = () if command[0] in without else ("--database", str(store / "store.db"))
         done = run(store, *command, *arguments, *where)
@@ -238,7 +244,16 @@ def read_or_nothing(ours):
 @pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.process
 def test_received_webhooks_are_escaped(as_json):
-    command = [sys.executable, "-m", "headcount", "listen", "--port", "0", *(["--json"] if as_json else [])]
+    command = [
+        sys.executable,
+        "-m",
+        "headcount",
+        "webhook",
+        "listen",
+        "--port",
+        "0",
+        *(["--json"] if as_json else []),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         url = re.search(rb"http://\S+[0-9]", process.stderr.readline())[0].decode()

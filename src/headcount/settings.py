@@ -6,12 +6,15 @@ overrides the file, the file overrides the default.
 
 import os
 import re
+import shutil
+import sys
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final, NamedTuple
 from zoneinfo import available_timezones
 
@@ -19,7 +22,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import Limits
-from headcount.store.database import mask_password
+from headcount.store.database import file_of, mask_password
 from headcount.units import exact_duration, format_size, parse_duration, parse_size
 
 
@@ -34,6 +37,11 @@ class Kind(NamedTuple):
     read: Callable[[Any], Any]
     show: Callable[[Any], str] = str
     unit: str = ""
+
+    @property
+    def metavar(self) -> str:
+        """The placeholder of a value in help."""
+        return {"integer": "N", "time zone": "ZONE", "networks": "CIDR,…"}.get(self.type, self.type.upper())
 
 
 def _whole(least: int, most: int) -> Kind:
@@ -233,6 +241,23 @@ class Settings:
         """Return a value as text without passwords."""
         return _BY_NAME[name].show(self.values[name])
 
+    def database(self) -> str:
+        """Return where the database is: an absolute path, or a URL without its password."""
+        path = file_of(self.values["database"])
+        return self.shown("database") if path is None else str(path.absolute())
+
+    def command(self, words: str) -> str:
+        """Return the complete command for a hint, such as `headcount key create --database /srv/headcount.db`.
+
+        It starts with the program as it was started. The path of the database is absolute, unless that of the program is relative.
+        """
+        started, path = program(), file_of(self.values["database"])
+        if path is None:
+            database = '"$HEADCOUNT_DATABASE"'
+        else:
+            database = quote(str(path if started.startswith(".") else path.absolute()))
+        return f"{started} {words} --database {database}"
+
     def rules(self) -> Rules:
         """Return the thresholds of the rules. Raise `InvalidRules`."""
         names = ("min_stay_s", "start_alone_s", "reset_alone_s", "late_grace_s")
@@ -319,6 +344,22 @@ def _read_file(file: str) -> dict[str, Any]:
             where=file,
         )
     return found
+
+
+def program() -> str:
+    """Return how this program was started: `headcount`, or its path if the shell would not find it."""
+    started = Path(sys.argv[0])
+    if started.name == "__main__.py":
+        return f"{_shown_path(sys.executable)} -m headcount"
+    if started.name != "headcount" or shutil.which("headcount") == str(started.absolute()):
+        return "headcount"
+    return _shown_path(sys.argv[0])
+
+
+def _shown_path(path: str) -> str:
+    """Return a path, relative if it is below the current directory."""
+    absolute, here = Path(path).absolute(), Path.cwd()
+    return quote(f"./{absolute.relative_to(here)}" if absolute.is_relative_to(here) else str(absolute))
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -41,7 +41,7 @@ class Service:
         store = ("--database", self.running.database)
         headcount("migrate", *store)
         self.key = self.running.make_key("default", "admin")
-        added = headcount("source", "add", kind, *flags, *store).stdout
+        added = headcount("source", "create", kind, *flags, *store).stdout
         self.path = next(part for part in added.split() if f"/ingest/{kind}/" in part).partition("/v1/")[2]
         self.path = f"/v1/{self.path}"
         self.last_accepted_at = 0.0

@@ -40,8 +40,8 @@ def proxy(headcount):
 def janus(tmp_path_factory, proxy, headcount):
     server = Janus(tmp_path_factory.mktemp("janus"), proxy.url + headcount.path)
     server.start()
-    polls = ("--poll", server.admin_url, "--poll-key", ADMIN_SECRET, "--every", str(POLL_INTERVAL_S))
-    run("source", "change", "janus", *polls, "--database", headcount.running.database)
+    polls = ("--poll", server.admin_url, "--poll-key", ADMIN_SECRET, "--poll-interval", f"{POLL_INTERVAL_S}s")
+    run("source", "update", "janus", *polls, "--database", headcount.running.database)
     yield server
     server.kill()
 

@@ -35,8 +35,8 @@ def proxy(headcount):
 def livekit(tmp_path_factory, proxy, headcount):
     server = LiveKit(tmp_path_factory.mktemp("livekit"), proxy.url + headcount.path)
     server.start()
-    polls = ("--poll", server.url, "--every", str(POLL_INTERVAL_S))
-    run("source", "change", "livekit", *polls, "--database", headcount.running.database)
+    polls = ("--poll", server.url, "--poll-interval", f"{POLL_INTERVAL_S}s")
+    run("source", "update", "livekit", *polls, "--database", headcount.running.database)
     yield server
     server.kill()
 

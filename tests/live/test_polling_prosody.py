@@ -38,8 +38,8 @@ def proxy(headcount):
 def prosody(tmp_path_factory, proxy, headcount):
     server = Prosody(tmp_path_factory.mktemp("prosody"), proxy.url + headcount.path)
     server.start()
-    polls = ("--poll", server.web, "--every", str(POLL_INTERVAL_S))
-    run("source", "change", "jitsi", *polls, "--database", headcount.running.database)
+    polls = ("--poll", server.web, "--poll-interval", f"{POLL_INTERVAL_S}s")
+    run("source", "update", "jitsi", *polls, "--database", headcount.running.database)
     yield server
     server.kill()
 

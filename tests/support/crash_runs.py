@@ -96,7 +96,7 @@ class Crashes:
         """Back up while the service runs, kill it, and restore by the documented procedure."""
         database, backup = self._service.database, self._service.folder / f"{self._restores}.backup"
         known = self._load.acknowledged()
-        headcount("backup", backup, "--database", database)
+        headcount("backup", "-o", backup, "--database", database)
         time.sleep(self._chance.uniform(0.05, 0.5))
         self._service.kill()
         self._end_load()

@@ -123,7 +123,7 @@ class Life:
 
     def _batch(self, totals):
         out = self.folder / "exported"
-        headcount("export", "--database", self.service.database, "--format", "parquet", str(out))
+        headcount("export", "--database", self.service.database, "--format", "parquet", "-o", str(out))
         sessions = sessionize(str(out / "events.parquet"))
         differences = []
         for name, batch in (("meetings", sessions.meetings), ("participants", sessions.participants)):

@@ -29,11 +29,11 @@ def known_of(service):
         ("livekit", "devkey:a-secret-that-is-long-enough"),
     ):
         added = headcount(
-            "source", "add", kind, "--database", service.database, "--secret", secret, "--name", kind
+            "source", "create", kind, "--database", service.database, "--secret", secret, "--name", kind
         )
         sources.append(ADDRESS.search(added.stdout)[0])
     hook = headcount(
-        "webhook", "add", "http://127.0.0.1:9/x", "--no-ping", "--database", service.database
+        "webhook", "create", "http://127.0.0.1:9/x", "--no-ping", "--database", service.database
     ).stdout
     with service.client() as client:
         events = [

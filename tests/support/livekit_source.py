@@ -18,7 +18,7 @@ ADDRESS = re.compile(r"/v1/ingest/\S+")
 
 def added(service, kind, *flags):
     """Create a source and return the path of its address."""
-    made = headcount("source", "add", kind, "--database", service.database, *flags)
+    made = headcount("source", "create", kind, "--database", service.database, *flags)
     return ADDRESS.search(made.stdout)[0]
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx2 as httpx
 
+from headcount.service.access import access_file
 from headcount.settings import TABLE
+from headcount.store.open import open_store
 from support.fork_server import ForkServer
 
 LISTENS = re.compile(r"on (http://127\.0\.0\.1:\d+)")
@@ -36,6 +38,12 @@ def headcount(*arguments, check=True, environment=None, server=SERVER, constants
     if check:
         done.check_returncode()
     return done
+
+
+def new_store(path):
+    """Create an empty store, as `serve` does at its first start, and return its path."""
+    open_store(str(path)).close()
+    return path
 
 
 def _nothing():
@@ -78,9 +86,14 @@ class Running:
         self.url = self._wait_for_url(begin)
         self._wait_for_answer()
         if self.key is None:
-            found = KEY.search(self.log.read_text())
+            found = KEY.search(self.access())
             self.key = found and found[0]
         return self
+
+    def access(self):
+        """The text of the file in which the service hands over its first key and a sign-in link."""
+        file = access_file(str(self.database), {"HOME": str(self.folder)})
+        return file.read_text() if file.exists() else ""
 
     def _arguments(self, more):
         settings = {setting.name: setting for setting in TABLE}

@@ -4,11 +4,23 @@ Responsible for options, output and exit codes. Must not decide anything: each c
 or the service. Results go to standard output, everything about them to standard error.
 """
 
-from headcount.cli import attendance, files, keys, polling, serve, sources, store, transfer, webhooks
+from headcount.cli import (
+    attendance,
+    completion,
+    files,
+    keys,
+    polling,
+    serve,
+    sources,
+    store,
+    transfer,
+    webhooks,
+)
 from headcount.cli.group import main
 
 __all__ = [
     "attendance",
+    "completion",
     "files",
     "keys",
     "main",

@@ -1,24 +1,124 @@
-"""Root command: errors of all commands become one message and an exit code.
+"""Root command, and the form of all commands: help in sections, common options, errors and exit codes.
 
-Responsible for that mapping. Must not know commands.
+Responsible for the mapping of errors to one line and an exit code. Must not know what commands do.
 """
 
 import os
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import click
 
 from headcount.cli.console import echo
 from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.rules import InvalidRules
+from headcount.settings import suggest
 
 _BAD = 2
 _INTERRUPTED = 130
+_WIDTH: Final = 100
+"""Help is wrapped at the width of the terminal, and at this width in a wide one."""
+SECTIONS: Final = {
+    "Run": ("serve", "demo", "login-link"),
+    "Files": ("sessionize", "attendance", "explain", "timeline"),
+    "Data": ("import", "export", "backup", "restore", "rebuild", "migrate"),
+    "Administration": ("key", "source", "webhook", "config"),
+    "Diagnose": ("doctor",),
+    "Shell": ("completion",),
+}
+"""Commands in the order of the help. Commands that are not listed are hidden."""
+QUIET: Final = "headcount.quiet"
+VERBOSE: Final = "headcount.verbose"
 
 
-class _Headcount(click.Group):
-    """Command group that maps errors to a message and an exit code."""
+class SettingOption(click.Option):
+    """Option that overrides a setting."""
+
+
+class CommonOption(click.Option):
+    """Option that every command has."""
+
+
+class Command(click.Command):
+    """Command with examples, the common options, and settings apart from its own options."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+        takes_dashes = self.context_settings.get("ignore_unknown_options", False)
+        known = {name for param in self.params for name in param.opts}
+        self.params += [
+            option for option in _common_options(short=not takes_dashes) if known.isdisjoint(option.opts)
+        ]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        settings = [one for one in options if isinstance(one, SettingOption)]
+        common = [one for one in options if isinstance(one, CommonOption) or "--help" in one.opts]
+        own = [one for one in options if one not in settings and one not in common]
+        for title, some in (("Options", own), ("Settings", settings), ("Common options", common)):
+            records = [record for one in some if (record := one.get_help_record(ctx)) is not None]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+
+
+class Group(click.Group):
+    """Group of commands. Without a command it prints its help; an unknown command suggests the closest one."""
+
+    command_class = Command
+    group_class = type
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            echo(*ctx.get_help().split("\n"))
+            ctx.exit(0)
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            raise click.UsageError(
+                f"There is no command '{name}'{suggest(name, self.list_commands(ctx))}", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return [name for name, command in self.commands.items() if not command.hidden]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
+        for title, names in self.sections().items():
+            rows = [(name, self.commands[name].get_short_help_str(limit=1_000)) for name in names]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    def sections(self) -> dict[str, list[str]]:
+        """Return the names of the commands by section."""
+        return {"Commands": [name for name, command in self.commands.items() if not command.hidden]}
+
+
+class _Headcount(Group):
+    """Root command. It maps errors to a message and an exit code."""
+
+    def sections(self) -> dict[str, list[str]]:
+        return {title: [name for name in names if name in self.commands] for title, names in SECTIONS.items()}
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            _report(_usage(error))
+            raise click.exceptions.Exit(_BAD) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -29,11 +129,33 @@ class _Headcount(click.Group):
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
         except click.UsageError as error:
-            echo(f"headcount: {_usage(error)}", err=True)
+            _report(_usage(error))
             ctx.exit(_BAD)
         except (HeadcountError, InvalidRules) as error:
-            echo(f"headcount: {_sentence(error)}", err=True)
+            _report(_sentence(error))
             ctx.exit(_BAD)
+
+
+def _common_options(*, short: bool) -> list[click.Option]:
+    """Return the options of every command; without `short`, only their long names."""
+    quiet, verbose = (["-q"], ["-v"]) if short else ([], [])
+    return [
+        CommonOption([*quiet, "--quiet"], is_flag=True, expose_value=False, callback=_set(QUIET), help="Print results and errors only."),
+        CommonOption([*verbose, "--verbose"], is_flag=True, expose_value=False, callback=_set(VERBOSE), help="Set the log level to debug."),
+        CommonOption(["--no-color"], is_flag=True, expose_value=False, callback=_no_color, help="Print no colors; the variable NO_COLOR does the same."),
+    ]  # fmt: skip
+
+
+def _set(name: str) -> Any:
+    def store(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+        ctx.meta[name] = ctx.meta.get(name) or value
+
+    return store
+
+
+def _no_color(_: click.Context, __: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+    if value:
+        os.environ["NO_COLOR"] = "1"
 
 
 def _discard_output() -> None:
@@ -41,9 +163,15 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _report(message: str) -> None:
+    echo(f"headcount: {message}", err=True)
+
+
 def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx is not None else "headcount"
-    return f"{error.format_message().rstrip('.')} (see {command} --help)"
+    message = error.format_message().rstrip(".")
+    end = "" if message.endswith("?") else "."
+    return f"{message[:1].lower()}{message[1:]}{end} See '{command} --help'"
 
 
 def _sentence(error: Exception) -> str:
@@ -52,7 +180,15 @@ def _sentence(error: Exception) -> str:
     return str(error)
 
 
-@click.group("headcount", cls=_Headcount, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="headcount")
+@click.group(
+    "headcount",
+    cls=_Headcount,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
+)
+@click.version_option(None, "-V", "--version", package_name="headcount", message="%(prog)s %(version)s")
 def main() -> None:
-    """Who was in the room, when, and for how long."""
+    """Derive meeting sessions from the join and leave events of video rooms.
+
+    'headcount COMMAND --help' describes a command. Settings can also be set by environment variables and
+    in a TOML file.
+    """

@@ -1,12 +1,12 @@
-"""Commands for polling: configure it for a source, and poll once without changes."""
+"""Commands that contact something for a source: poll its server once, or send a test event to the running server."""
 
-from dataclasses import replace
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo
-from headcount.cli.serve import store_of, with_settings
+from headcount.cli.console import echo, emit, rfc3339
+from headcount.cli.options import base_url, existing_store, json_option, with_settings
 from headcount.cli.sources import find_source, source
 from headcount.errors import BadInput
 from headcount.settings import Settings
@@ -14,54 +14,17 @@ from headcount.settings import Settings
 if TYPE_CHECKING:
     from headcount.ingest.polling.poller import Observation
     from headcount.ingest.polling.reconcile import Reconciled
+    from headcount.store.open import Store
+
+_COUNTED_WITHIN_S = 5
 
 
-@source.command("change")
-@with_settings
+@source.command("poll", examples=["headcount source poll livekit", "headcount source poll livekit --json"])
 @click.argument("name")
-@click.option("--poll", default=None, metavar="URL", help="Address of the server to poll for participants.")
-@click.option("--poll-key", default=None, metavar="TEXT", help="Key for polling, if it is not --secret.")
-@click.option(
-    "--every", default=None, type=float, metavar="SECONDS", help="Interval between polls.  [default: 15]"
-)
-@click.option("--no-poll", is_flag=True, help="Stop polling.")
-def change_source(
-    *,
-    settings: Settings,
-    name: str,
-    poll: str | None,
-    poll_key: str | None,
-    every: float | None,
-    no_poll: bool,
-) -> None:
-    """Change the polling of a source. A running server follows within a second."""
-    from headcount.ingest.source_config import validate  # noqa: PLC0415 - help does not need it
-
-    given = {
-        key: value
-        for key, value in (("poll", poll), ("poll_key", poll_key), ("every", every))
-        if value is not None
-    }
-    if not given and not no_poll:
-        raise BadInput("nothing to change: give --poll URL, --poll-key, --every, or --no-poll")
-    store = store_of(settings)
-    row = find_source(store, settings["domain"], name)
-    unchanged = {
-        key: value
-        for key, value in row.options.items()
-        if not (no_poll and key in ("poll", "poll_key", "every"))
-    }
-    options: dict[str, Any] = {**unchanged, **given}
-    store.sources.change(validate(replace(row, options=options)))
-    store.close()
-    echo(f"'{name}' polls {options['poll']}." if "poll" in options else f"'{name}' does not poll.")
-
-
-@source.command("poll")
-@with_settings
-@click.argument("name")
-def poll_source(*, settings: Settings, name: str) -> None:
-    """Poll a server once and show what polling would change. Nothing is changed.
+@json_option
+@with_settings("database", "domain", "max_events", "max_name_length")
+def poll_source(*, settings: Settings, name: str, as_json: bool) -> None:
+    """Poll a video server once and show what polling would change. Nothing is changed.
 
     No running server is needed. Events that a running server has not received yet show as changes.
     """
@@ -73,11 +36,12 @@ def poll_source(*, settings: Settings, name: str) -> None:
     from headcount.ingest.source_config import configure  # noqa: PLC0415 - likewise
     from headcount.service.runtime import new_clock, new_nonce  # noqa: PLC0415 - likewise
 
-    store = store_of(settings, read_only=True)
+    store = existing_store(settings, read_only=True)
     configured = configure(find_source(store, settings["domain"], name))
     if configured.polling is None:
-        raise BadInput(f"'{name}' does not poll: it was created without --poll")
-
+        raise BadInput(
+            f"the source '{name}' is not polled. Set the address of its server: {settings.command(f'source update {name} --poll URL')}"
+        )
     rooms = active_rooms(store, configured)
 
     async def once() -> "Observation":
@@ -89,24 +53,130 @@ def poll_source(*, settings: Settings, name: str) -> None:
     observed = asyncio.run(once())
     changes = compare(store, configured, observed, PollMemory(), sorted(observed.rooms))
     store.close()
-    _show_poll(observed, changes)
+    if as_json:
+        emit(_poll_fields(observed, changes))
+    else:
+        _show_poll(observed, changes)
+
+
+def _poll_fields(observed: "Observation", changes: "Reconciled") -> dict[str, Any]:
+    return {
+        "participants": [
+            {
+                "room": one.room, "participant_id": one.participant_id, "user_id": one.user_id, "user_name": one.user_name,
+                "joined_at": rfc3339(one.joined_at), "connecting": not one.has_joined,
+            }
+            for one in sorted(observed.participants)
+        ],
+        "joins": [
+            {"room": event.room, "participant_id": event.participant_id, "joined_at": rfc3339(event.at)}
+            for event in changes.joins
+        ],
+        "missing": [
+            {"room": room, "participant_id": who} for room, who in sorted(changes.memory.missing_since)
+        ],
+    }  # fmt: skip
 
 
 def _show_poll(observed: "Observation", changes: "Reconciled") -> None:
     from headcount.ingest.polling.poller import summarize  # noqa: PLC0415 - likewise
-    from headcount.timestamps import format_timestamp  # noqa: PLC0415 - help does not need it
 
     echo(f"{summarize(observed)}:")
     for one in sorted(observed.participants):
-        since = "" if one.joined_at is None else f" since {format_timestamp(one.joined_at)}"
-        connecting = "" if one.has_joined else ", still connecting"
+        since = "" if one.joined_at is None else f" since {rfc3339(one.joined_at)}"
+        connecting = "" if one.has_joined else ", connecting"
         echo(f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{connecting}")
     echo("", "Polling would add:")
     for event in changes.joins:
-        echo(
-            f"  {event.room}  {event.user_name or event.user_id or event.participant_id} joined at {format_timestamp(event.at)}"
-        )
-    for room, who in sorted(changes.memory.missing_since):
-        echo(f"  {room}  {who} leaves, if the next list lacks them, too")
+        who = event.user_name or event.user_id or event.participant_id
+        echo(f"  {event.room}  {who} joined at {rfc3339(event.at)}")
+    for room, missing in sorted(changes.memory.missing_since):
+        echo(f"  {room}  {missing} leaves, if the next poll does not list them either")
     if not changes.joins and not changes.memory.missing_since:
         echo("  nothing")
+
+
+@source.command(
+    "test",
+    examples=[
+        "headcount source test livekit",
+        "headcount source test livekit --url http://127.0.0.1:8080",
+    ],
+)
+@click.argument("name")
+@click.option("--url", metavar="URL", help="Address of the server.  [default: public_url, or host and port]")
+@json_option
+@with_settings("database", "domain", "host", "port", "api_prefix", "public_url")
+def test_source(*, settings: Settings, name: str, url: str | None, as_json: bool) -> None:
+    """Send a signed test event to the running server, as the video server would.
+
+    A participant joins the room 'headcount-test' and leaves at once. The stay is too short to be listed or counted (rule 4).
+    """
+    from headcount.ingest.source_config import ingest_path  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
+    from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
+
+    store = existing_store(settings, read_only=True)
+    row = find_source(store, settings["domain"], name)
+    vendor = get_source(row.kind, row.options)
+    if vendor.poll_only:
+        raise BadInput(
+            f"{vendor.title} sends no events. Test its polling instead: {settings.command(f'source poll {name}')}"
+        )
+    path = ingest_path(settings["api_prefix"], row)
+    address, target = base_url(settings) + path, (url or base_url(settings)) + path
+    counted = _requests(store, row.token)
+    for sample in vendor.samples(new_clock().now()):
+        counted += 1
+        signed = vendor.sign(sample._replace(url=address), row.secrets[-1])
+        _post(target, signed.url.removeprefix(address), signed.body, dict(signed.headers))
+    _wait_until_counted(store, row.token, counted)
+    store.close()
+    if as_json:
+        emit({"name": name, "domain": row.domain, "address": address, "accepted": True})
+        return
+    echo(
+        f"The server verified and stored a test event of {vendor.title}, signed with the secret of '{name}'."
+    )
+    echo("Configure the video server to send to:", "", f"  {address}")
+
+
+def _post(target: str, query: str, body: bytes, headers: dict[str, str]) -> None:
+    """Send a request. Raise `BadInput` unless the server accepts it."""
+    import httpx2 as httpx  # noqa: PLC0415 - help does not need it
+
+    try:
+        answer = httpx.post(target + query, content=body, headers=headers, timeout=10)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise BadInput(
+            f"no server answers at {target}: {error}. Start it with 'headcount serve', or set its address with --url"
+        ) from error
+    if answer.status_code != 200:
+        raise BadInput(
+            f"{target} rejected the test event with status {answer.status_code}: {_info(answer.content)}"
+        )
+    result = answer.json()
+    if result.get("status") == "dead_letter" or result.get("kept"):
+        raise BadInput(f"the server could not parse the test event: {_info(answer.content)}")
+
+
+def _requests(store: "Store", token: str) -> int:
+    """Return the number of requests of a source that the store has counted."""
+    counter = store.sources.stats().get(token, {}).get("requests")
+    return 0 if counter is None else counter.total
+
+
+def _wait_until_counted(store: "Store", token: str, requests: int) -> None:
+    """Wait until the running server has written its counters, which takes a second, so that 'source list' shows them."""
+    import time  # noqa: PLC0415 - help does not need it
+
+    until = time.monotonic() + _COUNTED_WITHIN_S
+    while _requests(store, token) < requests and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def _info(answer: bytes) -> str:
+    try:
+        return str(json.loads(answer)["info"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return answer[:200].decode(errors="replace")

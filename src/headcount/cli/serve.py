@@ -1,146 +1,188 @@
-"""Commands that run the server, and the options of settings for all commands."""
+"""Commands that run the server, and what they print at the start."""
 
+import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo
+from headcount.cli.console import echo, emit, note, table
 from headcount.cli.group import main
+from headcount.cli.options import base_url, existing_store, json_option, with_settings
 from headcount.errors import HeadcountError
-from headcount.settings import TABLE, Settings, read_settings
+from headcount.settings import TABLE, Settings
 
 if TYPE_CHECKING:
     from headcount.server.server import Server
+    from headcount.service.access import Access
     from headcount.service.container import Service
-    from headcount.store.open import Store
+
+_ALL = tuple(setting.name for setting in TABLE)
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for every setting to a command, which gets `settings`."""
-
-    @click.option(
-        "--config", "config_file", metavar="FILE", envvar="HEADCOUNT_CONFIG", help="A TOML file of settings."
-    )
-    @wraps(command)
-    def with_(*, config_file: str | None, **options: Any) -> None:
-        flags = {setting.name: options.pop(setting.name) for setting in TABLE}
-        command(settings=read_settings(flags, file=config_file), **options)
-
-    for setting in reversed(TABLE):
-        text = f"{setting.help}  [default: {setting.default}]"
-        with_ = click.option(setting.flag, setting.name, metavar="VALUE", help=text)(with_)
-    return with_
-
-
-def database_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the option --database to a command, which gets `settings`."""
-
-    @click.option("--database", metavar="URL", help="Database: a file, or postgresql://…")
-    @click.option(
-        "--config", "config_file", metavar="FILE", envvar="HEADCOUNT_CONFIG", help="A TOML file of settings."
-    )
-    @wraps(command)
-    def with_(*, database: str | None, config_file: str | None, **options: Any) -> None:
-        command(settings=read_settings({"database": database}, file=config_file), **options)
-
-    return with_
-
-
-@main.command()
-@with_settings
+@main.command(
+    examples=[
+        "headcount serve",
+        "headcount serve --database /var/lib/headcount/headcount.db --port 8080 --public-url https://headcount.example",
+        "headcount serve --config /etc/headcount.toml",
+    ]
+)
+@with_settings(*_ALL)
 def serve(*, settings: Settings) -> None:
-    """Run the Headcount server."""
-    from headcount.service.access import create_first_key, create_sign_in_link  # noqa: PLC0415 - help does not need it
-    from headcount.store.credentials import Role  # noqa: PLC0415 - likewise
+    """Run the Headcount server.
+
+    It creates the database if there is none. At each start, it creates a one-time sign-in link for the dashboard; at the first start,
+    also an API key with the admin scope. Both are printed if standard error is a terminal. Otherwise they are written to
+    a file that only its owner can read. The output names the file.
+    """
+    from headcount.service.access import initial_access  # noqa: PLC0415 - help does not need it
 
     with _serving(settings) as (service, server):
-        first, database = (
-            create_first_key(service.store, settings["domain"], service.clock),
-            settings.shown("database"),
+        access = initial_access(
+            service.store, settings["domain"], settings["public_url"] or server.url, service.clock
         )
-        _announce(
-            settings,
-            f"Headcount serves {database} on {server.url}",
-            database=database,
-            url=server.url,
-        )
-        if first is not None:
-            key, text = first
-            _announce(
-                settings,
-                f"The first API key of domain '{key.domain}', shown this once:\n\n  {text}\n",
-                domain=key.domain,
-                first_key=text,
-            )
-        url = settings["public_url"] or server.url
-        link = create_sign_in_link(service.store, url, settings["domain"], Role.ADMIN, service.clock)
-        _announce(
-            settings,
-            f"The dashboard, by a link that is good once, within the hour:\n\n  {link}\n",
-            sign_in_link=link,
-        )
+        database = settings.database()
+        _announce(settings, f"Headcount serves {database} on {server.url}", database=database, url=server.url)
+        _announce_access(settings, access)
         _run(server.run_until_stopped())
 
 
-@main.command()
-@with_settings
+@main.command(
+    examples=[
+        "headcount demo",
+        "headcount demo --database /tmp/demo.db --days 30 --speed 10",
+        "headcount demo --database /tmp/demo.db --remove",
+    ]
+)
 @click.option(
     "--speed",
     type=click.FloatRange(min=0.1, max=60),
     default=1.0,
-    show_default=True,
-    help="Speed of the simulated rooms.",
+    metavar="FACTOR",
+    help="Speed of the live rooms, from 0.1 to 60.  [default: 1]",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the generated data.")
+@click.option("--seed", type=int, default=1, metavar="N", help="Seed of the generated data.  [default: 1]")
 @click.option(
     "--days",
     type=click.IntRange(0, 60),
     default=7,
-    show_default=True,
-    help="Days of generated history.",
+    metavar="N",
+    help="Days of generated history, from 0 to 60.  [default: 7]",
 )
-@click.option("--remove", is_flag=True, help="Delete the domain 'demo' from the store, and exit.")
+@click.option("--remove", is_flag=True, help="Delete the demo data from the database and exit.")
+@with_settings(*(name for name in _ALL if name != "domain"))
 def demo(*, settings: Settings, speed: float, seed: int, days: int, remove: bool) -> None:
     """Run the server with generated demo data.
 
-    Everything is in the domain 'demo' of the store.
+    Demo data are meetings of the past days and live rooms, all in the domain 'demo' of the database.
     """
     from headcount.demo.run import DemoRun, name_of, remove_demo, remove_other_data  # noqa: PLC0415 - only this command needs it
 
     if remove:
+        existing_store(settings).close()
         remove_demo(settings)
-        echo("The domain 'demo' is deleted.")
+        echo("Deleted the domain 'demo'.")
         return
     remove_other_data(settings, name_of(seed, speed, days))
     with _serving(settings) as (service, server):
         run = DemoRun(service, speed=speed, seed=seed, days=days)
-        run.prepare(echo)
-        echo(*run.greeting(server.url).split("\n"))
+        note(f"Generating {days} days of demo data ...")
+        access = run.prepare(server.url)
+        if sys.stderr.isatty():
+            echo(*run.greeting(server.url, access), err=True)
+        else:
+            _announce(settings, f"Headcount serves demo data on {server.url}", url=server.url)
+            _announce_access(settings, access)
         _run(run.serve(server))
 
 
-@main.command()
-@with_settings
-def config(*, settings: Settings) -> None:
-    """Show every setting with its value and origin."""
-    width = max(len(setting.name) for setting in TABLE)
-    for setting in TABLE:
-        value = settings.shown(setting.name)
-        echo(f"{setting.name:<{width}}  {value:<24}  {settings.origins[setting.name]:<28}  {setting.help}")
+@main.command(examples=["headcount config", "headcount config --config /etc/headcount.toml --json"])
+@json_option
+@with_settings("database")
+def config(*, settings: Settings, as_json: bool) -> None:
+    """Show every setting with its value and its origin."""
+    if as_json:
+        emit(
+            [
+                {
+                    "name": setting.name,
+                    "value": settings.shown(setting.name)
+                    if isinstance(setting.default, str)
+                    else settings[setting.name],
+                    "origin": settings.origins[setting.name],
+                    "flag": setting.flag,
+                    "variable": setting.variable,
+                }
+                for setting in TABLE
+            ]
+        )
+        return
+    table(
+        ("setting", "value", "origin", "description"),
+        [
+            (
+                setting.name,
+                settings.shown(setting.name) or "none",
+                settings.origins[setting.name],
+                setting.help,
+            )
+            for setting in TABLE
+        ],
+    )
 
 
-def _announce(settings: Settings, sentence: str, **what: str) -> None:
+@main.command(
+    "login-link",
+    examples=["headcount login-link", "headcount login-link --domain acme --viewer"],
+)
+@click.option("--viewer", is_flag=True, help="Read-only access instead of admin access.")
+@json_option
+@with_settings("database", "domain", "host", "port", "public_url")
+def login_link(*, settings: Settings, viewer: bool, as_json: bool) -> None:
+    """Print a one-time sign-in link for the dashboard, valid for 1 hour."""
+    from headcount.cli.options import audit  # noqa: PLC0415 - help does not need it
+    from headcount.service.access import create_sign_in_link  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
+    from headcount.store.credentials import Role  # noqa: PLC0415 - likewise
+
+    audit(settings)
+    store = existing_store(settings)
+    role = Role.VIEWER if viewer else Role.ADMIN
+    link = create_sign_in_link(store, base_url(settings), settings["domain"], role, new_clock())
+    store.close()
+    if as_json:
+        emit({"url": link, "domain": settings["domain"], "role": str(role)})
+    else:
+        echo(link)
+
+
+def _announce_access(settings: Settings, access: "Access") -> None:
+    """Print secrets to a terminal; otherwise write them to a file and name it, because logs are stored and shared."""
+    from headcount.service.access import access_file, write_access_file  # noqa: PLC0415 - help does not need it
+
+    if sys.stderr.isatty():
+        if access.key:
+            echo("", f"API key of domain '{access.domain}' (admin scope), shown only once:", err=True)
+            echo("", f"  {access.key}", err=True)
+        echo("", "One-time sign-in link of the dashboard, valid for 1 hour:", err=True)
+        echo("", f"  {access.sign_in_link}", "", err=True)
+        return
+    file = access_file(settings["database"], os.environ)
+    write_access_file(file, access)
+    secrets = "The API key and the sign-in link are" if access.key else "A sign-in link is"
+    _announce(settings, f"{secrets} in {file}", access_file=str(file))
+
+
+def _announce(settings: Settings, sentence: str, **context: str) -> None:
     """Print a message to the operator, in the form of the log."""
     if settings["log_format"] != "json":
-        echo(*sentence.split("\n"), err=True)
+        echo(sentence, err=True)
         return
     from headcount.telemetry.logging import as_json  # noqa: PLC0415 - help does not need it
 
-    echo(as_json(sentence.partition("\n")[0].rstrip(":"), **what), err=True)
+    echo(as_json(sentence, **context), err=True)
 
 
 @contextmanager
@@ -164,21 +206,6 @@ def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
             raise
         echo(as_json(str(error), level="critical"), err=True)
         sys.exit(2)
-
-
-def store_of(settings: Settings, *, read_only: bool = False) -> "Store":
-    """Return the store of the settings."""
-    from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
-
-    return open_store(settings["database"], read_only=read_only)
-
-
-def audit(settings: Settings) -> None:
-    """Set up the security log for a command that changes access."""
-    from headcount.telemetry.logging import set_actor, set_up_logging  # noqa: PLC0415 - help does not need it
-
-    set_up_logging(settings["log_level"], settings["log_format"])
-    set_actor(via="cli")
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""Commands for sources: create, list, test and delete them, and inspect dead letters."""
+"""Commands for sources: create, list, show, update, delete them, rotate their secrets, and inspect dead letters."""
 
 import json
 from dataclasses import replace
@@ -7,278 +7,419 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo
-from headcount.cli.group import main
-from headcount.cli.serve import audit, store_of, with_settings
+from headcount.cli.console import echo, emit, rfc3339
+from headcount.cli.group import Group, main
+from headcount.cli.options import audit, base_url, existing_store, json_option, with_settings
+from headcount.cli.param_types import DURATION
 from headcount.errors import BadInput
-from headcount.settings import Settings, url_of
+from headcount.kernel.events import Ms
+from headcount.settings import Settings
 
 if TYPE_CHECKING:
-    from headcount.store.open import Store
-    from headcount.store.sources import SourceRow, SourceStat
+    from collections.abc import Callable
 
-_WORDS = (
+    from headcount.store.open import Store
+    from headcount.store.sources import DeadLetter, SourceRow, SourceStat
+
+_COUNTERS = (
     "events", "duplicates", "ignored", "excluded", "rejected", "malformed", "dead_letters", "polls", "failed_polls",
     "inferred_joins", "inferred_leaves",
 )  # fmt: skip
+_ADDRESS = ("database", "domain", "host", "port", "api_prefix", "public_url")
 
 
-@main.group()
+@main.group(cls=Group)
 def source() -> None:
     """Manage the video servers that send events, and inspect what arrives."""
 
 
-@source.command("add")
-@with_settings
+def _source_options(command: "Callable[..., None]") -> "Callable[..., None]":
+    """Add the options of `create` and `update` to a command."""
+    for option in (
+        click.option("--poll-interval", type=DURATION, metavar="DURATION", help="Interval between polls, from 1s to 1h.  [default: 15s]"),
+        click.option("--poll-key", metavar="TEXT", help="Key for polling, if it differs from --secret."),
+        click.option("--poll", metavar="URL", help="Address of the video server, to poll it for participants."),
+        click.option("--mapping", metavar="FILE", help="JSON file of the field mapping, for the kind 'generic'."),
+        click.option("--room-prefix", metavar="TEXT", help="Prefix of room names, to distinguish rooms of several sources."),
+        click.option("--exclude-role", "exclude_roles", multiple=True, metavar="ROLE", help="Role to exclude, such as phone or agent; repeatable."),
+        click.option("--include-role", "include_roles", multiple=True, metavar="ROLE", help="Role to count as a participant: recorder, stream, screen or hidden; repeatable."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _given_options(
+    *, include_roles: tuple[str, ...], exclude_roles: tuple[str, ...], room_prefix: str | None, mapping: str | None,
+    poll: str | None, poll_key: str | None, poll_interval: Ms | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the options that were given, as they are stored."""
+    given = {
+        "include_roles": list(include_roles),
+        "exclude_roles": list(exclude_roles),
+        "room_prefix": room_prefix,
+        "mapping": None if mapping is None else _json_in(mapping),
+        "poll": poll,
+        "poll_key": poll_key,
+        "poll_interval_s": None if poll_interval is None else poll_interval / 1_000,
+    }
+    return {name: value for name, value in given.items() if value not in (None, [])}
+
+
+@source.command(
+    "create",
+    examples=[
+        "headcount source create livekit --secret KEY:SECRET",
+        "headcount source create livekit --secret KEY:SECRET --poll https://livekit.example --poll-interval 30s",
+        "headcount source create generic --name my-sfu --domain acme",
+    ],
+)
 @click.argument("kind")
-@click.option("--name", default=None, metavar="TEXT", help="Name of the source.  [default: KIND]")
+@click.option("--name", metavar="TEXT", help="Name of the source.  [default: KIND]")
 @click.option(
     "--secret",
     "secrets",
     multiple=True,
     metavar="TEXT",
-    help="Secret that verifies its requests; several during a rotation.  [default: a new one]",
+    help="Secret that verifies inbound requests; repeatable for a rotation.  [default for 'generic': generated]",
 )
-@click.option(
-    "--count", multiple=True, metavar="ROLE", help="Also count this role: recorder, stream, screen or hidden."
-)
-@click.option("--leave-out", multiple=True, metavar="ROLE", help="Exclude this role, like phone or agent.")
-@click.option(
-    "--room-prefix",
-    default="",
-    metavar="TEXT",
-    help="Prefix of its rooms' names, to distinguish them from another source's.",
-)
-@click.option("--mapping", default=None, metavar="FILE", help="For 'generic': the field mapping of its JSON.")
-@click.option("--poll", default=None, metavar="URL", help="Address of the server to poll for participants.")
-@click.option("--poll-key", default=None, metavar="TEXT", help="Key for polling, if it is not --secret.")
-@click.option(
-    "--every", default=None, type=float, metavar="SECONDS", help="Interval between polls.  [default: 15]"
-)
-def add_source(
-    *, settings: Settings, kind: str, name: str | None, secrets: tuple[str, ...], count: tuple[str, ...],
-    leave_out: tuple[str, ...], room_prefix: str, mapping: str | None, poll: str | None, poll_key: str | None,
-    every: float | None,
+@_source_options
+@json_option
+@with_settings(*_ADDRESS)
+def create_source(
+    *, settings: Settings, kind: str, name: str | None, secrets: tuple[str, ...], as_json: bool, **options: Any
 ) -> None:  # fmt: skip
     """Create a source for a video server of KIND, and print the address to send events to."""
-    from headcount.ingest.source_config import ingest_path, validate  # noqa: PLC0415 - likewise
-    from headcount.service.runtime import new_clock, new_token, random_bytes  # noqa: PLC0415 - help does not need it
+    from headcount.ingest.source_config import validate  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock, new_token, random_bytes  # noqa: PLC0415 - likewise
     from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
     from headcount.sources.signatures import encode_base64  # noqa: PLC0415 - likewise
     from headcount.store.sources import SourceRow  # noqa: PLC0415 - likewise
 
-    given = {
-        "count": list(count),
-        "leave_out": list(leave_out),
-        "prefix": room_prefix,
-        "poll": poll,
-        "poll_key": poll_key,
-    }
-    options: dict[str, Any] = {key: value for key, value in given.items() if value}
-    if every is not None:
-        options["every"] = every
-    if mapping is not None:
-        options["mapping"] = _json_in(mapping)
-    vendor = get_source(kind, options)
-    made = () if secrets or kind != "generic" else (f"whsec_{encode_base64(random_bytes(24))}",)
-    if not secrets and not made:
-        raise BadInput(f"give --secret: {vendor.secret_description}")
+    stored = _given_options(**options)
+    vendor = get_source(kind, stored)
+    generated = () if secrets or kind != "generic" else (f"whsec_{encode_base64(random_bytes(24))}",)
+    if not secrets and not generated:
+        raise BadInput(f"--secret is required: {vendor.secret_description}")
     row = validate(
         SourceRow(
-            new_token(), kind, settings["domain"], name or kind, secrets or made, options,
-            created=new_clock().now(),
+            new_token(), kind, settings["domain"], name or kind, secrets or generated, stored, created=new_clock().now(),
         )
     )  # fmt: skip
-    store = store_of(settings)
+    store = existing_store(settings)
     store.sources.add(row)
     store.close()
     _audit(settings, "source_created", row)
-    if not vendor.poll_only:
-        echo(f"{vendor.title} may send to domain '{row.domain}'. Its address:", "")
-        echo(f"  {_base(settings)}{ingest_path(settings['api_prefix'], row)}", "")
-        if made:
-            echo("Its secret, shown only once:", "", f"  {made[0]}", "")
-        echo("Test it while the server runs: headcount source test " + row.name)
+    if as_json:
+        emit({**source_fields(settings, row), "secret": generated[0] if generated else None})
+        return
+    if vendor.poll_only:
+        echo(f"Created the source '{row.name}' in domain '{row.domain}'.")
+        echo(f"{vendor.title} sends no events. A running server polls it.", "")
     else:
-        echo(f"{vendor.title} sends nothing; a running server polls it for domain '{row.domain}'.")
-    if poll:
-        echo("Show its participants and what polling would change: headcount source poll " + row.name)
+        echo(f"Created the source '{row.name}' in domain '{row.domain}'. Send events to:", "")
+        echo(f"  {_address(settings, row)}", "")
+        if generated:
+            echo("Secret, shown only once:", "", f"  {generated[0]}", "")
+        echo(f"Test it while the server runs: {settings.command(f'source test {row.name}')}")
+    if row.options.get("poll"):
+        echo(f"Show what polling would change: {settings.command(f'source poll {row.name}')}")
 
 
-@source.command("list")
-@with_settings
-@click.option("--addresses", is_flag=True, help="Show the addresses of sources; keep them private.")
-def list_sources(*, settings: Settings, addresses: bool) -> None:
-    """List the sources with their last request and counters."""
-    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
-    from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
-
-    store = store_of(settings, read_only=True)
+@source.command("list", examples=["headcount source list", "headcount source list --addresses --json"])
+@click.option("--addresses", is_flag=True, help="Show the addresses of the sources. Keep them private.")
+@json_option
+@with_settings(*_ADDRESS)
+def list_sources(*, settings: Settings, addresses: bool, as_json: bool) -> None:
+    """List the sources of all domains with their latest request and counters."""
+    store = existing_store(settings, read_only=True)
     rows, stats, dead_letters = store.sources.all(), store.sources.stats(), store.sources.count_dead_letters()
     store.close()
-    if not rows:
-        echo("No sources yet. Create one with 'headcount source add KIND'.")
+    if as_json:
+        found = [
+            {
+                **source_fields(settings, row),
+                **_stat_fields(stats.get(row.token, {}), dead_letters.get(row.token, 0)),
+            }
+            for row in rows
+        ]
+        emit(found if addresses else [{k: v for k, v in one.items() if k != "address"} for one in found])
         return
-    now = new_clock().now()
+    if not rows:
+        echo(f"No sources. Create one with '{settings.command('source create KIND')}'.")
     for row in rows:
-        echo(
-            f"{row.name}  ({row.kind}, domain {row.domain}{', from the settings file' if row.declared else ''})"
-        )
-        if addresses:
-            echo(f"    address     {_address(settings, row)}")
-        for line in _status_lines(
-            stats.get(row.token, {}),
-            dead_letters.get(row.token, 0),
-            now,
-            sends=row.kind not in POLL_ONLY_SOURCES,
-        ):
-            echo(f"    {line}")
+        _show(settings, row, stats.get(row.token, {}), dead_letters.get(row.token, 0), address=addresses)
 
 
-def _address(settings: Settings, row: "SourceRow") -> str:
-    from headcount.ingest.source_config import ingest_path  # noqa: PLC0415 - help does not need it
-    from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
-
-    if row.kind in POLL_ONLY_SOURCES:
-        return f"none: {POLL_ONLY_SOURCES[row.kind].title} is asked at {row.options['poll']}"
-    return _base(settings) + ingest_path(settings["api_prefix"], row)
-
-
-def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: int, *, sends: bool) -> list[str]:
-    lines = []
-    last = stats.get("requests")
-    if sends:
-        lines.append("last        " + ("nothing received yet" if last is None else _ago(last.last, now)))
-    counted = [f"{stats[word].total:,} {word.replace('_', ' ')}" for word in _WORDS if word in stats]
-    if counted:
-        lines.append("so far      " + ", ".join(counted))
-    polled = stats.get("polls")
-    if polled is not None:
-        lines.append(f"polled      {_ago(polled.last, now)}: {polled.detail}")
-    for word in ("rejected", "malformed", "dead_letters", "clock_ahead", "failed_polls"):
-        stat = stats.get(word)
-        if stat is not None and stat.detail:
-            lines.append(f"{word.replace('_', ' '):<11} {stat.detail} ({_ago(stat.last, now)})")
-    if dead_letters:
-        lines.append(f"dead letters {dead_letters:,}: 'headcount source letters' lists them")
-    return lines
-
-
-@source.command("remove")
-@with_settings
+@source.command("show", examples=["headcount source show livekit", "headcount source show livekit --json"])
 @click.argument("name")
-def remove_source(*, settings: Settings, name: str) -> None:
-    """Delete a source. Its events stay."""
+@json_option
+@with_settings(*_ADDRESS)
+def show_source(*, settings: Settings, name: str, as_json: bool) -> None:
+    """Show one source with its address and its counters. Keep the address private."""
+    store = existing_store(settings, read_only=True)
+    row = find_source(store, settings["domain"], name)
+    stats, dead_letters = (
+        store.sources.stats().get(row.token, {}),
+        store.sources.count_dead_letters().get(row.token, 0),
+    )
+    store.close()
+    if as_json:
+        emit({**source_fields(settings, row), **_stat_fields(stats, dead_letters)})
+        return
+    _show(settings, row, stats, dead_letters, address=True)
+    for option, value in row.options.items():
+        if option != "poll_key":
+            shown = ", ".join(value) if isinstance(value, list) else value
+            echo(
+                f"    {option.replace('_', ' '):<16} {json.dumps(shown) if isinstance(shown, dict) else shown}"
+            )
+
+
+@source.command(
+    "update",
+    examples=[
+        "headcount source update livekit --poll https://livekit.example --poll-interval 30s",
+        "headcount source update livekit --no-poll",
+    ],
+)
+@click.argument("name")
+@click.option("--no-poll", is_flag=True, help="Stop polling.")
+@_source_options
+@json_option
+@with_settings(*_ADDRESS)
+def update_source(*, settings: Settings, name: str, no_poll: bool, as_json: bool, **options: Any) -> None:
+    """Update the options of a source. A running server applies them within a second."""
+    from headcount.ingest.source_config import validate  # noqa: PLC0415 - help does not need it
+
+    given = _given_options(**options)
+    if not given and not no_poll:
+        raise BadInput("nothing to update: set an option, such as --poll URL or --no-poll")
+    polling = ("poll", "poll_key", "poll_interval_s")
+    store = existing_store(settings)
+    row = find_source(store, settings["domain"], name)
+    unchanged = {key: value for key, value in row.options.items() if not (no_poll and key in polling)}
+    row = validate(replace(row, options={**unchanged, **given}))
+    store.sources.change(row)
+    store.close()
+    if as_json:
+        emit(source_fields(settings, row))
+        return
+    poll = row.options.get("poll")
+    echo(
+        f"Updated the source '{name}'. "
+        + (f"A running server polls {poll}." if poll else "It is not polled.")
+    )
+
+
+@source.command("delete", examples=["headcount source delete livekit --domain acme"])
+@click.argument("name")
+@json_option
+@with_settings("database", "domain")
+def delete_source(*, settings: Settings, name: str, as_json: bool) -> None:
+    """Delete a source. Its events and meetings stay."""
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
 
-    store = store_of(settings)
+    store = existing_store(settings)
     row = find_source(store, settings["domain"], name)
     store.sources.remove(row.token, new_clock().now())
     store.close()
     _audit(settings, "source_removed", row)
-    echo(f"'{name}' is removed; a running service refuses it within a second.")
+    if as_json:
+        emit({"name": name, "domain": row.domain, "deleted": True})
+    else:
+        echo(f"Deleted the source '{name}'. A running server rejects its requests within a second.")
 
 
-@source.command("secret")
-@with_settings
+@source.command(
+    "rotate-secret",
+    examples=[
+        "headcount source rotate-secret livekit --add NEWKEY:NEWSECRET",
+        "headcount source rotate-secret livekit --remove OLDKEY:OLDSECRET",
+    ],
+)
 @click.argument("name")
-@click.option("--add", "added", multiple=True, metavar="TEXT", help="Add a secret.")
-@click.option("--drop", "dropped", multiple=True, metavar="TEXT", help="Remove a secret.")
-def change_secret(*, settings: Settings, name: str, added: tuple[str, ...], dropped: tuple[str, ...]) -> None:
-    """Rotate a source's secrets: add a new one, change it at the vendor, drop the old one."""
-    store = store_of(settings)
+@click.option(
+    "--add", "added", multiple=True, metavar="TEXT", help="Secret to add; the others stay valid. Repeatable."
+)
+@click.option("--remove", "removed", multiple=True, metavar="TEXT", help="Secret to remove; repeatable.")
+@json_option
+@with_settings("database", "domain")
+def rotate_secret(
+    *, settings: Settings, name: str, added: tuple[str, ...], removed: tuple[str, ...], as_json: bool
+) -> None:
+    """Rotate the secret of a source.
+
+    Add the new secret, change it in the video server, then remove the old one.
+    """
+    if not added and not removed:
+        raise BadInput("nothing to rotate: set --add SECRET or --remove SECRET")
+    store = existing_store(settings)
     row = find_source(store, settings["domain"], name)
-    missing = [one for one in dropped if one not in row.secrets]
-    if missing:
-        raise BadInput(f"'{name}' has no such secret to drop")
-    remaining = tuple(one for one in row.secrets if one not in dropped)
+    if any(one not in row.secrets for one in removed):
+        raise BadInput(f"--remove: '{name}' has no such secret")
+    remaining = tuple(one for one in row.secrets if one not in removed)
     secrets = (*remaining, *(one for one in added if one not in remaining))
     if not secrets:
-        raise BadInput(f"'{name}' would have no secret left: add another one first")
+        raise BadInput(f"'{name}' would have no secret left. Add another one first")
     store.sources.change(replace(row, secrets=secrets))
     store.close()
     _audit(settings, "source_secrets_changed", row)
-    echo(f"'{name}' has {len(secrets)} secret{'' if len(secrets) == 1 else 's'} now.")
+    if as_json:
+        emit({"name": name, "domain": row.domain, "secrets": len(secrets)})
+    else:
+        echo(f"The source '{name}' has {len(secrets)} valid secret{'' if len(secrets) == 1 else 's'}.")
 
 
-@source.command("test")
-@with_settings
-@click.argument("name")
-@click.option(
-    "--url",
-    default=None,
-    metavar="URL",
-    help="Address of the server.  [default: public_url, or host and port]",
-)
-def test_source(*, settings: Settings, name: str, url: str | None) -> None:
-    """Send a signed test event to the running server, as the vendor would.
-
-    A participant joins the room 'headcount-test' and leaves at once, which no list or count includes (rule 4).
-    """
-    import httpx2 as httpx  # noqa: PLC0415 - help does not need it
-
-    from headcount.ingest.source_config import ingest_path  # noqa: PLC0415 - likewise
-    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
-    from headcount.sources.registry import get_source  # noqa: PLC0415 - likewise
-
-    store = store_of(settings, read_only=True)
-    row = find_source(store, settings["domain"], name)
-    store.close()
-    vendor = get_source(row.kind, row.options)
-    if vendor.poll_only:
-        raise BadInput(
-            f"{vendor.title} sends nothing, so there is nothing to test: 'headcount source poll {name}' polls it"
-        )
-    signed_for = _base(settings) + ingest_path(settings["api_prefix"], row)
-    target = (url or _base(settings)) + ingest_path(settings["api_prefix"], row)
-    for sample in vendor.samples(new_clock().now()):
-        signed = vendor.sign(sample._replace(url=signed_for), row.secrets[-1])
-        where = target + signed.url.removeprefix(signed_for)
-        try:
-            answer = httpx.post(where, content=signed.body, headers=dict(signed.headers), timeout=10)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise BadInput(
-                f"{target} does not answer: {error}: is 'headcount serve' running there?"
-            ) from error
-        if answer.status_code != 200:
-            raise BadInput(f"it was answered {answer.status_code}: {_info(answer.content)}")
-        if "dead_letter" in answer.text:
-            raise BadInput(f"it arrived, but could not be read: {_info(answer.content)}")
-    echo(f"A sample of {vendor.title}, signed with the secret of '{name}', was verified, read and stored.")
-    echo("Now let the server send to", "", f"  {signed_for}")
+@source.group("dead-letters", cls=Group)
+def dead_letters() -> None:
+    """Inspect and retry dead letters: verified requests that could not be parsed."""
 
 
-@source.command("letters")
-@with_settings
-@click.option("--body", is_flag=True, help="Show the bodies.")
-def show_dead_letters(*, settings: Settings, body: bool) -> None:
-    """List dead letters: verified requests that could not be parsed, with the reason."""
-    from headcount.timestamps import format_timestamp  # noqa: PLC0415 - help does not need it
-
-    store = store_of(settings, read_only=True)
+@dead_letters.command("list", examples=["headcount source dead-letters list --json"])
+@json_option
+@with_settings("database")
+def list_dead_letters(*, settings: Settings, as_json: bool) -> None:
+    """List the dead letters of all sources with the reason, the oldest first."""
+    store = existing_store(settings, read_only=True)
     names = {row.token: row.name for row in store.sources.all()}
-    for dead_letter in store.sources.dead_letters():
-        name = names.get(dead_letter.token, "a removed source")
-        echo(f"{dead_letter.number}  {format_timestamp(dead_letter.received)}  {name}: {dead_letter.reason}")
-        if body:
-            echo(*dead_letter.body.decode(errors="replace").split("\n"))
+    found, after = [], 0
+    while page := store.sources.dead_letters(after):
+        found += page
+        after = page[-1].number
     store.close()
+    if as_json:
+        emit([_dead_letter_fields(one, names) for one in found])
+        return
+    if not found:
+        echo("No dead letters.")
+    for one in found:
+        echo(
+            f"{one.number}  {rfc3339(one.received)}  {names.get(one.token, 'a deleted source')}: {one.reason}"
+        )
 
 
-@source.command("retry")
-@with_settings
-def retry_source(*, settings: Settings) -> None:
-    """Retry dead letters, after an update or a corrected field mapping.
+@dead_letters.command("show", examples=["headcount source dead-letters show 17"])
+@click.argument("number", type=int)
+@json_option
+@with_settings("database")
+def show_dead_letter(*, settings: Settings, number: int, as_json: bool) -> None:
+    """Show a dead letter with its headers and its body. NUMBER is what 'dead-letters list' shows."""
+    store = existing_store(settings, read_only=True)
+    names = {row.token: row.name for row in store.sources.all()}
+    found = store.sources.dead_letters(number - 1, 1)
+    store.close()
+    if not found or found[0].number != number:
+        raise BadInput(f"there is no dead letter {number}. 'headcount source dead-letters list' shows all")
+    body = found[0].body.decode(errors="replace")
+    if as_json:
+        emit({**_dead_letter_fields(found[0], names), "headers": dict(found[0].headers), "body": body})
+        return
+    for name, value in _dead_letter_fields(found[0], names).items():
+        echo(f"{name:<12} {value}")
+    echo("", *body.split("\n"))
+
+
+@dead_letters.command("retry", examples=["headcount source dead-letters retry"])
+@json_option
+@with_settings("database", "max_events", "max_name_length")
+def retry_all_dead_letters(*, settings: Settings, as_json: bool) -> None:
+    """Parse all dead letters again, after an update of Headcount or of a field mapping.
 
     No running server is needed: the engine processes the events when it runs.
     """
     from headcount.ingest.dead_letters import retry_dead_letters  # noqa: PLC0415 - likewise
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
 
-    store = store_of(settings)
+    store = existing_store(settings)
     done = retry_dead_letters(store, new_clock(store.log.end()[1]).now, settings.limits())
     store.close()
-    echo(f"{done.parsed:,} could be read now ({done.accepted:,} new events); {done.remaining:,} are left.")
+    if as_json:
+        emit(done._asdict())
+        return
+    echo(
+        f"Parsed {done.parsed:,} dead letters with {done.accepted:,} new events. {done.remaining:,} dead letters remain."
+    )
+
+
+def source_fields(settings: Settings, row: "SourceRow") -> dict[str, Any]:
+    """Return a source as it is printed in JSON. Secrets are left out."""
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "domain": row.domain,
+        "address": _address(settings, row),
+        "declared": row.declared,
+        "created_at": rfc3339(row.created),
+        "options": {name: value for name, value in row.options.items() if name != "poll_key"},
+    }
+
+
+def _stat_fields(stats: "dict[str, SourceStat]", dead_letters: int) -> dict[str, Any]:
+    def last(name: str) -> str | None:
+        return rfc3339(stats[name].last) if name in stats else None
+
+    return {
+        "last_request_at": last("requests"),
+        "last_poll_at": last("polls"),
+        "counters": {name: stat.total for name, stat in sorted(stats.items())},
+        "dead_letters": dead_letters,
+    }
+
+
+def _dead_letter_fields(one: "DeadLetter", names: dict[str, str]) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "received_at": rfc3339(one.received),
+        "source": names.get(one.token),
+        "reason": one.reason,
+    }
+
+
+def _address(settings: Settings, row: "SourceRow") -> str | None:
+    """Return the address to send events to; None if the source is only polled."""
+    from headcount.ingest.source_config import ingest_path  # noqa: PLC0415 - help does not need it
+    from headcount.sources.registry import POLL_ONLY_SOURCES  # noqa: PLC0415 - likewise
+
+    return (
+        None
+        if row.kind in POLL_ONLY_SOURCES
+        else base_url(settings) + ingest_path(settings["api_prefix"], row)
+    )
+
+
+def _show(
+    settings: Settings, row: "SourceRow", stats: "dict[str, SourceStat]", dead_letters: int, *, address: bool
+) -> None:
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
+
+    echo(f"{row.name}  ({row.kind}, domain {row.domain}{', from the settings file' if row.declared else ''})")
+    url = _address(settings, row)
+    if address:
+        echo(f"    address          {url or 'none, it is only polled'}")
+    for line in _status_lines(stats, dead_letters, new_clock().now(), sends=url is not None):
+        echo(f"    {line}")
+
+
+def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: Ms, *, sends: bool) -> list[str]:
+    lines = []
+    last = stats.get("requests")
+    if sends:
+        lines.append("last request     " + ("none yet" if last is None else _ago(last.last, now)))
+    counted = [f"{stats[name].total:,} {name.replace('_', ' ')}" for name in _COUNTERS if name in stats]
+    if counted:
+        lines.append("counters         " + ", ".join(counted))
+    polled = stats.get("polls")
+    if polled is not None:
+        lines.append(f"last poll        {_ago(polled.last, now)}: {polled.detail}")
+    for name in ("rejected", "malformed", "dead_letters", "clock_ahead", "failed_polls"):
+        stat = stats.get(name)
+        if stat is not None and stat.detail:
+            lines.append(f"{name.replace('_', ' '):<16} {stat.detail} ({_ago(stat.last, now)})")
+    if dead_letters:
+        lines.append(
+            f"unresolved       {dead_letters:,} dead letters: 'headcount source dead-letters list' shows them"
+        )
+    return lines
 
 
 def _audit(settings: Settings, name: str, row: "SourceRow") -> None:
@@ -295,11 +436,7 @@ def find_source(store: "Store", domain: str, name: str) -> "SourceRow":
         if (row.domain, row.name) == (domain, name):
             return row
     existing = ", ".join(f"{row.name} (domain {row.domain})" for row in rows) or "none"
-    raise BadInput(f"the domain '{domain}' has no source '{name}'; there are: {existing}")
-
-
-def _base(settings: Settings) -> str:
-    return settings["public_url"] or url_of(settings["host"], settings["port"])
+    raise BadInput(f"there is no source '{name}' in domain '{domain}'. Sources: {existing}")
 
 
 def _json_in(file: str) -> Any:
@@ -311,17 +448,7 @@ def _json_in(file: str) -> Any:
         raise BadInput(f"is not JSON: {error}", where=file) from error
 
 
-def _info(answer: bytes) -> str:
-    try:
-        return str(json.loads(answer)["info"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return answer[:200].decode(errors="replace")
+def _ago(at: Ms, now: Ms) -> str:
+    from headcount.units import format_duration  # noqa: PLC0415 - help does not need it
 
-
-def _ago(at: int, now: int) -> str:
-    seconds = max(0, now - at) // 1_000
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= length:
-            number = seconds // length
-            return f"{number} {unit}{'' if number == 1 else 's'} ago"
-    return f"{seconds} s ago"
+    return f"{format_duration(max(0, now - at))} ago"

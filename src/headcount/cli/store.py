@@ -1,125 +1,177 @@
-"""Commands for operations on a store: migrate, rebuild, backup, restore, doctor."""
+"""Commands for operations on a database: migrate, rebuild, backup, restore, doctor."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo
+from headcount.cli.console import echo, emit, is_quiet, note
 from headcount.cli.files import progress_bar
 from headcount.cli.group import main
-from headcount.cli.serve import database_option, with_settings
+from headcount.cli.options import json_option, name_database, require_store, with_settings
 from headcount.settings import Settings
 
 if TYPE_CHECKING:
     from headcount.store.backup import LogDigest
 
+_RULES = ("min_stay_s", "start_alone_s", "reset_alone_s", "stale_after_s")
 
-@main.command("migrate")
-@database_option
-@click.option("--check", is_flag=True, help="Only list pending migrations; exit code 1 if there are any.")
-def migrate_store(*, settings: Settings, check: bool) -> None:
-    """Apply pending database migrations."""
+
+@main.command("migrate", examples=["headcount migrate --check", "headcount migrate"])
+@click.option("--check", is_flag=True, help="Only list pending migrations; exit with 1 if there are any.")
+@json_option
+@with_settings("database")
+def migrate_store(*, settings: Settings, check: bool, as_json: bool) -> None:
+    """Apply pending database migrations. 'serve' does this at its start."""
     from headcount.store.migrations import migrate, pending  # noqa: PLC0415 - help does not need it
     from headcount.store.open import connect  # noqa: PLC0415 - likewise
 
+    require_store(settings, read_only=check)
     database = connect(settings["database"], read_only=check)
     found = pending(database) if check else migrate(database)
     database.close()
-    word = "to do" if check else "done"
-    for migration in found:
-        echo(f"{word}: {migration.number:04} {migration.name}")
-    if not found:
-        echo("nothing to do")
+    if as_json:
+        rows = [{"number": migration.number, "name": migration.name} for migration in found]
+        emit({"pending" if check else "applied": rows})
+    for migration in () if as_json else found:
+        echo(f"{'pending' if check else 'applied'}: {migration.number:04} {migration.name}")
+    if not found and not as_json:
+        echo("No pending migrations.")
     if check and found:
         sys.exit(1)
 
 
-@main.command()
-@with_settings
-@click.option(
-    "--check",
-    is_flag=True,
-    help="Only compare and report the first difference; exit code 1 if there is one.",
-)
-def rebuild(*, settings: Settings, check: bool) -> None:
-    """Rebuild all meetings from the event log."""
+@main.command(examples=["headcount rebuild --check", "headcount rebuild --min-stay 5s"])
+@click.option("--check", is_flag=True, help="Only compare; exit with 1 at the first difference.")
+@json_option
+@with_settings("database", "durability", *_RULES)
+def rebuild(*, settings: Settings, check: bool, as_json: bool) -> None:
+    """Rebuild all meetings from the event log. Stop the server first."""
     from headcount.maintenance.rebuild import rebuild_tables  # noqa: PLC0415 - help does not need it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
 
+    require_store(settings, read_only=check)
     difference = rebuild_tables(settings, new_clock, check=check)
-    if difference is not None:
+    if as_json:
+        emit({"rebuilt": not check, "difference": difference})
+    elif difference is not None:
         echo(difference, err=True)
+    else:
+        echo("The tables match the event log." if check else "Rebuilt all meetings from the event log.")
+    if difference is not None:
         sys.exit(1)
-    echo("The tables are what the log says." if check else "Everything was worked out again from the log.")
 
 
-@main.command()
-@database_option
-@click.argument("file", metavar="FILE")
-@click.option("--quiet", is_flag=True, help="No progress.")
-def backup(*, settings: Settings, file: str, quiet: bool) -> None:
-    """Back up the store into one FILE. The server may run."""
+@main.command(
+    examples=[
+        "headcount backup --output /backups/monday.backup",
+        "headcount backup -o monday.backup --database /var/lib/headcount/headcount.db",
+    ]
+)
+@click.option("-o", "--output", "file", required=True, metavar="FILE", help="File to write.  [required]")
+@json_option
+@with_settings("database")
+def backup(*, settings: Settings, file: str, as_json: bool) -> None:
+    """Back up an SQLite database into one file. The server may run."""
     from headcount.store.backup import backup as back_up  # noqa: PLC0415 - help does not need it
     from headcount.store.open import connect  # noqa: PLC0415 - likewise
 
+    require_store(settings, read_only=True)
     database = connect(settings["database"], read_only=True)
-    with progress_bar(quiet=quiet) as bar:
+    with progress_bar(quiet=is_quiet()) as bar:
         digest = back_up(database, file, bar or _no_progress)
     database.close()
-    echo(f"{file} holds all of {settings.shown('database')}.")
+    if as_json:
+        emit({"file": file, "database": settings.database(), **_digest_fields(digest)})
+        return
+    echo(f"Backed up {settings.database()} to {file}.")
     echo(_describe(digest))
 
 
-@main.command()
-@with_settings
+@main.command(examples=["headcount restore /backups/monday.backup --database headcount.db"])
 @click.argument("file", metavar="FILE")
-@click.option("--quiet", is_flag=True, help="No progress.")
-def restore(*, settings: Settings, file: str, quiet: bool) -> None:
-    """Restore a backup FILE into a new store, and verify it."""
+@json_option
+@with_settings("database", *_RULES)
+def restore(*, settings: Settings, file: str, as_json: bool) -> None:
+    """Restore a backup FILE into a new SQLite database and verify it.
+
+    The database must not exist yet.
+    """
     from headcount.maintenance.rebuild import check_or_rebuild  # noqa: PLC0415 - help does not need it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.backup import restore as put_back  # noqa: PLC0415 - likewise
 
     differences: list[str | None] = []
-    with progress_bar(quiet=quiet) as bar:
+    name_database(settings)
+    with progress_bar(quiet=is_quiet()) as bar:
         digest = put_back(
             file,
             settings["database"],
             lambda copy: differences.append(check_or_rebuild(str(copy), settings, new_clock)),
             bar or _no_progress,
         )
-    echo(f"{settings['database']} is what {file} holds.")
+    difference = next((one for one in differences if one is not None), None)
+    if as_json:
+        fields = (
+            {"entries": None, "last_position": None, "sha256": None}
+            if digest is None
+            else _digest_fields(digest)
+        )
+        emit({"file": file, "database": settings.database(), "difference": difference, **fields})
+        return
+    echo(f"Restored {file} to {settings.database()}.")
     echo(
-        "The file has no digest of its log, because 'headcount backup' did not write it."
+        "The file has no checksum, because 'headcount backup' did not write it."
         if digest is None
         else _describe(digest)
     )
-    for difference in differences:
-        echo(
-            "The tables follow from the log."
-            if difference is None
-            else f"The tables did not follow from the log, and were rebuilt ({difference})."
-        )
+    echo(
+        "The tables match the event log."
+        if difference is None
+        else f"The tables did not match the event log and were rebuilt ({difference})."
+    )
+
+
+def _digest_fields(digest: "LogDigest") -> dict[str, Any]:
+    return {"entries": digest.entries, "last_position": digest.end, "sha256": digest.sha256}
 
 
 def _describe(digest: "LogDigest") -> str:
-    return f"Log: {digest.entries:,} entries up to position {digest.end:,}, SHA-256 {digest.sha256}"
+    return f"Event log: {digest.entries:,} entries up to position {digest.end:,}, SHA-256 {digest.sha256}."
 
 
 def _no_progress(share: float, label: str) -> None:
     """Discard the progress where no terminal shows it."""
 
 
-@main.command()
-@with_settings
-def doctor(*, settings: Settings) -> None:
-    """Check the installation and suggest fixes; exit code 1 if a check fails."""
+@main.command(examples=["headcount doctor", "headcount doctor --json"])
+@json_option
+@with_settings("database", "ready_max_lag_s")
+def doctor(*, settings: Settings, as_json: bool) -> None:
+    """Check the installation and suggest fixes. Exits with 1 if a check fails.
+
+    Checks the settings, the database, free disk space, the clock, the engine, sources, webhooks and API keys.
+    """
     from headcount.maintenance.doctor import examine  # noqa: PLC0415 - help does not need it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
 
+    require_store(settings, read_only=True)
+    note(f"Checking {settings.database()}")
     lines = examine(settings, new_clock().now())
-    for line in lines:
-        echo(f"{'ok   ' if line.is_ok else 'WRONG'}  {line.subject:<10}  {line.text}")
+    if as_json:
+        emit(
+            [
+                {
+                    "check": line.subject,
+                    "ok": line.is_ok,
+                    "problem": None if line.finding is None else str(line.finding.problem),
+                    "message": line.text,
+                }
+                for line in lines
+            ]
+        )
+    else:
+        for line in lines:
+            echo(f"{'ok   ' if line.is_ok else 'FAIL '}  {line.subject:<10}  {line.text}")
     if not all(line.is_ok for line in lines):
         sys.exit(1)

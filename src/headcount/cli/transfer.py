@@ -1,197 +1,293 @@
 """Commands that move data: import from files of events or vendors' exports, and export."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from headcount.cli.console import echo
+from headcount.cli.console import echo, emit, is_quiet, note
 from headcount.cli.files import batch_extra, progress_bar
 from headcount.cli.group import main
-from headcount.cli.serve import database_option, with_settings
-from headcount.settings import Settings
+from headcount.cli.options import existing_store, json_option, name_database, with_settings
+from headcount.errors import BadInput
+from headcount.settings import Settings, suggest
 
 if TYPE_CHECKING:
+    from headcount.ingest.importers.result import Imported
     from headcount.ingest.importers.vendor_exports import ParsedExports
     from headcount.sources.api import Role
     from headcount.sources.exports.api import ExportFormat, ExportOptions
+    from headcount.store.open import Store
 
 _SHOWN_ERRORS: Final = 5
 
 
-@main.command("import")
+@main.command(
+    "import",
+    examples=[
+        "headcount import events.parquet",
+        "headcount import --source livekit webhooks.jsonl --domain acme",
+        "headcount import --source zoom-report report.csv --timezone Europe/Berlin --room 'Course 7'",
+    ],
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@with_settings
-@click.option("--source", metavar="KIND", help="The vendor's export format; see the docs on history.")
 @click.option(
-    "--room", default="", metavar="NAME", help="With --source: the room, if a file does not name it."
+    "--source",
+    metavar="KIND",
+    help="Format of a vendor's export or webhook log.  [default: Headcount's event files]",
 )
 @click.option(
-    "--zone",
+    "--room",
+    default="",
+    metavar="NAME",
+    help="With --source: room of the meeting, if the file does not name it.",
+)
+@click.option(
+    "--timezone",
     metavar="ZONE",
-    help="With --source: the time zone of local times in a file, like Europe/Berlin.",
+    help="With --source: time zone of local times in the file, such as Europe/Berlin.",
 )
 @click.option(
-    "--dates",
-    type=click.Choice(["day-first", "month-first"]),
-    help="With --source: the order of ambiguous dates like 03/04/2026.",
+    "--date-order",
+    type=click.Choice(["dmy", "mdy"]),
+    help="With --source: order of day and month in ambiguous dates, such as 03/04/2026.",
 )
 @click.option(
-    "--count",
+    "--include-role",
+    "include_roles",
     multiple=True,
     metavar="ROLE",
-    help="With --source: a role to count besides people, like recorder.",
+    help="With --source: role to count as a participant, such as recorder; repeatable.",
 )
-@click.option("--skip-invalid", is_flag=True, help="Leave bad rows out.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--skip-invalid", is_flag=True, help="Skip invalid rows instead of importing nothing.")
+@json_option
+@with_settings(
+    "database", "durability", "domain", "min_stay_s", "start_alone_s", "reset_alone_s", "stale_after_s"
+)
 def import_(
-    *,
-    files: tuple[str, ...],
-    settings: Settings,
-    source: str | None,
-    skip_invalid: bool,
-    quiet: bool,
-    **options: Any,
-) -> None:
-    """Import historical events from files, in the format of `sessionize`, or with --source in a vendor's.
+    *, files: tuple[str, ...], settings: Settings, source: str | None, skip_invalid: bool, as_json: bool, **options: Any
+) -> None:  # fmt: skip
+    """Import historical events from files.
 
-    Imported events are never late. Importing a file again changes nothing, so an interrupted import can be
-    repeated. --domain is the domain of events that name none.
+    FILE is Parquet, NDJSON or CSV in the format of 'headcount sessionize'; with --source, an export or a webhook log of a vendor.
+    Imported events are never late. Headcount recognizes events that it has already imported, so you can repeat an import.
+    The database is created if it does not exist.
     """
+    for name in files:
+        if name != "-" and not Path(name).exists():
+            raise BadInput("there is no such file", where=name)
     if source is not None:
-        _import_exports(source, files, settings, skip_invalid=skip_invalid, quiet=quiet, **options)
+        _import_exports(source, files, settings, skip_invalid=skip_invalid, as_json=as_json, **options)
         return
     for option, value in options.items():
         if value:
-            raise click.UsageError(f"--{option} belongs to --source: give the vendor's format, too")
+            raise click.UsageError(f"--{option.rstrip('s').replace('_', '-')} needs --source KIND")
+    imported = _import_events(files, settings, skip_invalid=skip_invalid)
+    if as_json:
+        emit(_fields(imported, imported.rejected, {}))
+        return
+    _show_result(imported, imported.rejected)
+    _show_processing(imported)
+
+
+def _import_events(files: Sequence[str], settings: Settings, *, skip_invalid: bool) -> "Imported":
     with batch_extra():
         from headcount.ingest.importers.event_files import import_files  # noqa: PLC0415 - only this command needs it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
-    from headcount.store.open import open_store  # noqa: PLC0415 - likewise
+    from headcount.store.open import has_store  # noqa: PLC0415 - likewise
 
-    store = open_store(settings["database"], durability=settings["durability"])
-    with progress_bar(quiet=quiet) as bar:
-        imported = import_files(
-            store,
-            files,
-            settings["domain"],
-            new_clock(store.log.end()[1]).now,
-            settings.rules(),
-            bar or _no_progress,
-            limits=settings.limits(),
-            stale_after=settings.stale_after(),
-            skip_invalid=skip_invalid,
-        )
-    store.close()
-    _show_result(imported.accepted, imported.duplicates, imported.rejected, processed=imported.processed)
+    is_new = not has_store(settings["database"])
+    store = _new_or_existing(settings)
+    try:
+        with progress_bar(quiet=is_quiet()) as bar:
+            return import_files(
+                store,
+                files,
+                settings["domain"],
+                new_clock(store.log.end()[1]).now,
+                settings.rules(),
+                bar or _no_progress,
+                limits=settings.limits(),
+                stale_after=settings.stale_after(),
+                skip_invalid=skip_invalid,
+            )
+    except BadInput as error:
+        if is_new:
+            _remove_if_empty(store)
+        raise _with_suggestion(error, files, "events") from error
+    finally:
+        store.close()
 
 
-@main.command("export")
-@click.argument("out", metavar="DIR")
-@database_option
-@click.option("--domain", default="default", show_default=True, metavar="NAME", help="The domain to export.")
+def _remove_if_empty(store: "Store") -> None:
+    """Delete a new database again if no event was imported into it."""
+    from headcount.store.sqlite import SqliteDatabase, companions  # noqa: PLC0415 - help does not need it
+
+    database = store.database
+    if isinstance(database, SqliteDatabase) and not store.log.end()[0]:
+        store.close()
+        for path in (*companions(database.path), database.path):
+            path.unlink(missing_ok=True)
+
+
+@main.command(
+    "export",
+    examples=[
+        "headcount export --output export/",
+        "headcount export -o export/ --domain acme --format csv",
+    ],
+)
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    required=True,
+    metavar="DIR",
+    help="Directory to write the files into.  [required]",
+)
 @click.option(
     "--format",
     "fmt",
     type=click.Choice(["parquet", "csv", "ndjson"]),
     default="parquet",
-    show_default=True,
-    help="File format.",
+    help="File format.  [default: parquet]",
 )
-def export(*, out: str, settings: Settings, domain: str, fmt: str) -> None:
-    """Write all events, meetings and participants of a domain into the directory DIR."""
+@json_option
+@with_settings("database", "domain")
+def export(*, out: str, settings: Settings, fmt: str, as_json: bool) -> None:
+    """Export all events, meetings and participants of a domain to files."""
     with batch_extra():
         from headcount.maintenance.export import export_domain  # noqa: PLC0415 - only this command needs it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
-    from headcount.store.open import open_store  # noqa: PLC0415 - likewise
 
-    store = open_store(settings["database"], read_only=True)
-    for path in export_domain(store, domain, out, fmt, new_clock().now()):
-        echo(str(path))
+    store = existing_store(settings, read_only=True)
+    paths = export_domain(store, settings["domain"], out, fmt, new_clock().now())
     store.close()
+    if as_json:
+        emit({"domain": settings["domain"], "format": fmt, "files": [str(path) for path in paths]})
+    else:
+        echo(*(str(path) for path in paths))
+
+
+def _new_or_existing(settings: Settings) -> "Store":
+    from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
+
+    name_database(settings)
+    return open_store(settings["database"], durability=settings["durability"])
 
 
 def _import_exports(
-    kind: str,
-    files: Sequence[str],
-    settings: Settings,
-    *,
-    count: Sequence[str],
-    skip_invalid: bool,
-    quiet: bool,
+    kind: str, files: Sequence[str], settings: Settings, *, include_roles: Sequence[str], skip_invalid: bool, as_json: bool,
     **options: Any,
-) -> None:
+) -> None:  # fmt: skip
     """Parse all files, then append their events and print the result."""
     from headcount.ingest.importers.vendor_exports import append_events, parse_files  # noqa: PLC0415 - likewise
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - only this command needs it
-    from headcount.store.open import open_store  # noqa: PLC0415 - likewise
 
-    export_format = _export_format(kind)
-    parsed = parse_files(
-        export_format, files, _export_options(export_format, **options), _counted_roles(count), new_clock().now(),
-        skip_invalid=skip_invalid, limits=settings.limits(),
-    )  # fmt: skip
-    store = open_store(settings["database"], durability=settings["durability"])
+    export_format = _export_format(kind, files)
+    roles, chosen = _counted_roles(include_roles), _export_options(export_format, **options)
+    try:
+        parsed = parse_files(
+            export_format, files, chosen, roles, new_clock().now(), skip_invalid=skip_invalid, limits=settings.limits()
+        )  # fmt: skip
+    except BadInput as error:
+        raise _with_suggestion(error, files, kind) from error
+    store = _new_or_existing(settings)
     now = new_clock(store.log.end()[1]).now
-    with progress_bar(quiet=quiet) as bar:
+    with progress_bar(quiet=is_quiet()) as bar:
         imported = append_events(
             store, parsed.events, settings["domain"], now, settings.rules(), settings.stale_after(), bar or _no_progress
         )  # fmt: skip
     store.close()
-    left_out = sum(parsed.excluded.values()) + len(parsed.errors)
-    _show_result(imported.accepted, imported.duplicates, left_out, processed=None)
-    _show_left_out(parsed)
-    _show_processing(processed=imported.processed)
+    if as_json:
+        emit(
+            _fields(
+                imported, len(parsed.errors), {str(role): n for role, n in sorted(parsed.excluded.items())}
+            )
+        )
+        return
+    _show_result(imported, sum(parsed.excluded.values()) + len(parsed.errors))
+    _show_skipped(parsed)
+    _show_processing(imported)
 
 
-def _show_result(accepted: int, duplicates: int, left_out: int, *, processed: bool | None) -> None:
-    echo(f"{accepted:,} events taken, {duplicates:,} known already, {left_out:,} left out")
-    if processed is not None:
-        _show_processing(processed=processed)
+def _fields(imported: "Imported", invalid: int, excluded: dict[str, int]) -> dict[str, Any]:
+    return {
+        "imported": imported.accepted,
+        "duplicates": imported.duplicates,
+        "invalid": invalid,
+        "excluded_roles": excluded,
+        "processed": imported.processed,
+    }
 
 
-def _show_processing(*, processed: bool) -> None:
-    if not processed:
-        echo("The service that runs on this store works them in.", err=True)
+def _show_result(imported: "Imported", skipped: int) -> None:
+    echo(
+        f"Imported {imported.accepted:,} events. Skipped {imported.duplicates:,} duplicates and {skipped:,} other rows."
+    )
 
 
-def _show_left_out(parsed: "ParsedExports") -> None:
+def _show_processing(imported: "Imported") -> None:
+    if not imported.processed:
+        note("The server that runs on this database processes them.")
+
+
+def _show_skipped(parsed: "ParsedExports") -> None:
     for role, number in sorted(parsed.excluded.items()):
-        echo(f"left out: {number:,} of the role {role} (--count {role} takes them in)", err=True)
+        note(f"skipped: {number:,} events of the role {role} (--include-role {role} imports them)")
     for error in parsed.errors[:_SHOWN_ERRORS]:
-        echo(f"left out: {error}", err=True)
+        note(f"skipped: {error}")
     if len(parsed.errors) > _SHOWN_ERRORS:
-        echo(f"left out: {len(parsed.errors) - _SHOWN_ERRORS:,} more invalid rows", err=True)
+        note(f"skipped: {len(parsed.errors) - _SHOWN_ERRORS:,} more invalid rows")
 
 
-def _export_format(kind: str) -> "ExportFormat":
+def _with_suggestion(error: BadInput, files: Sequence[str], kind: str) -> BadInput:
+    """Return the error with the format that the file fits, if that is another one."""
+    hint = _suggested_format(error.where if error.where in files else files[0], kind)
+    if not hint:
+        return error
+    return BadInput(f"{error.reason}. {hint}", where=error.where)
+
+
+def _suggested_format(file: str, kind: str) -> str:
+    from headcount.ingest.importers.vendor_exports import detect_formats  # noqa: PLC0415 - only this command needs it
+
+    fitting = detect_formats(file) if file != "-" else []
+    if not fitting or kind in fitting:
+        return ""
+    if fitting[0] == "events":
+        return "This looks like a file of Headcount's events: leave out --source"
+    return f"This looks like the format {fitting[0]}: use --source {fitting[0]}"
+
+
+def _export_format(kind: str, files: Sequence[str]) -> "ExportFormat":
     from headcount.sources.exports.registry import EXPORT_FORMATS  # noqa: PLC0415 - only this command needs it
 
     if kind not in EXPORT_FORMATS:
-        raise click.UsageError(f"--source knows no '{kind}': it is one of {', '.join(EXPORT_FORMATS)}")
+        hint = _suggested_format(files[0], kind)
+        end = f". {hint}" if hint else suggest(kind, EXPORT_FORMATS)
+        raise click.UsageError(
+            f"--source: there is no format '{kind}'{end}. Formats are {', '.join(EXPORT_FORMATS)}"
+        )
     return EXPORT_FORMATS[kind]
 
 
 def _export_options(
-    export_format: "ExportFormat", *, room: str, zone: str | None, dates: str | None
+    export_format: "ExportFormat", *, room: str, timezone: str | None, date_order: str | None
 ) -> "ExportOptions":
     from headcount.sources.exports.api import ExportOptions  # noqa: PLC0415 - only this command needs it
     from headcount.timezones import parse_zone  # noqa: PLC0415 - likewise
 
     if room and not export_format.is_one_meeting:
-        raise click.UsageError(
-            f"--room is of no use with {export_format.kind}: all that it tells names its room"
-        )
-    for option, value in (("zone", zone), ("dates", dates)):
+        raise click.UsageError(f"--room does not apply to {export_format.kind}: its events name their rooms")
+    for option, value in (("timezone", timezone), ("date-order", date_order)):
         if value and not export_format.has_local_times:
             raise click.UsageError(
-                f"--{option} is of no use with {export_format.kind}: its times are without doubt"
+                f"--{option} does not apply to {export_format.kind}: its times are unambiguous"
             )
-    return ExportOptions(
-        room,
-        None if zone is None else parse_zone(zone),
-        None if dates is None else dates == "day-first",
-    )
+    day_first = {"dmy": True, "mdy": False}.get(date_order or "")
+    return ExportOptions(room, None if timezone is None else parse_zone(timezone), day_first)
 
 
 def _counted_roles(names: Sequence[str]) -> "frozenset[Role]":
@@ -199,7 +295,7 @@ def _counted_roles(names: Sequence[str]) -> "frozenset[Role]":
 
     unknown = [name for name in names if name not in set(Role)]
     if unknown:
-        raise click.UsageError(f"--count knows no '{unknown[0]}': it is one of {', '.join(Role)}")
+        raise click.UsageError(f"--include-role: expected one of {', '.join(Role)}, got '{unknown[0]}'")
     return COUNTED_ROLES | {Role(name) for name in names}
 
 

@@ -1,19 +1,27 @@
-"""Commands for webhooks: endpoints and their deliveries, and `listen` for those who develop a receiver."""
+"""Commands for webhooks: endpoints and their deliveries, and a receiver for developers."""
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from headcount.cli.console import echo
-from headcount.cli.group import main
-from headcount.cli.serve import audit, store_of, with_settings
+from headcount.cli.console import echo, emit, note, rfc3339
+from headcount.cli.group import Group, main
+from headcount.cli.options import (
+    audit,
+    existing_store,
+    json_option,
+    require_store,
+    with_settings,
+)
+from headcount.cli.param_types import DURATION, TIME
 from headcount.errors import BadInput
+from headcount.kernel.events import Ms
 from headcount.settings import Settings, cannot_listen, url_of
 
 if TYPE_CHECKING:
@@ -25,231 +33,476 @@ T = TypeVar("T")
 
 _MAX_BODY_BYTES: Final = 8_000_000
 _REQUEST_TIMEOUT_S: Final = 30
+_MAX_DELAY_MS: Final[Ms] = 600_000
+_SENDING = ("database", "domain", "webhook_allowed_networks", "webhook_ca_file")
+_FLAGS: Final = {
+    "url": "URL", "eventTypes": "--type", "retryType": "--retry-type", "basicAuth": "--basic-auth", "hmac": "--secret",
+    "secrets": "--add", "id": "--message", "ids": "--message", "from": "--from", "to": "--to",
+}  # fmt: skip
+"""Options for the fields that errors name."""
+_RETRY_TYPES = click.Choice(["circuit-breaker", "exponential"])
 
 
-@main.group()
+@main.group(cls=Group)
 def webhook() -> None:
-    """Manage webhooks and inspect their deliveries. ID is a webhook's id, its beginning, or its URL."""
+    """Manage webhook endpoints and inspect their deliveries.
+
+    ID is the ID of an endpoint, the beginning of its ID, or its URL.
+    """
 
 
-@webhook.command("add")
-@with_settings
+@webhook.command(
+    "create",
+    examples=[
+        "headcount webhook create https://example.com/hooks",
+        "headcount webhook create https://example.com/hooks --type meeting.started --type meeting.ended",
+        "headcount webhook create http://127.0.0.1:8081 --webhook-allowed-networks 127.0.0.0/8",
+    ],
+)
 @click.argument("url")
-@click.option("--type", "types", multiple=True, metavar="TYPE", help="Event types to send.  [default: all]")
 @click.option(
-    "--retry", default="circuit-breaker", show_default=True, metavar="HOW", help="Retry type; or exponential."
+    "--type", "types", multiple=True, metavar="TYPE", help="Event type to send; repeatable.  [default: all]"
 )
 @click.option(
-    "--basic-auth", default=None, metavar="USER:PASSWORD", help="Credentials for basic authentication."
+    "--retry-type",
+    type=_RETRY_TYPES,
+    default="circuit-breaker",
+    help="Retry policy.  [default: circuit-breaker]",
 )
-@click.option("--secret", default=None, metavar="BASE64", help="Signing secret.  [default: a new one]")
-@click.option("--no-ping", is_flag=True, help="Do not check that the URL answers.")
-def add_webhook(
-    *, settings: Settings, url: str, types: tuple[str, ...], retry: str, basic_auth: str | None,
-    secret: str | None, no_ping: bool,
+@click.option(
+    "--basic-auth",
+    metavar="USER:PASSWORD",
+    help="Credentials for HTTP basic authentication.  [default: none]",
+)
+@click.option("--secret", metavar="BASE64", help="Signing secret.  [default: generated]")
+@click.option("--no-ping", is_flag=True, help="Do not check that the endpoint answers.")
+@json_option
+@with_settings(*_SENDING)
+def create_webhook(
+    *, settings: Settings, url: str, types: tuple[str, ...], retry_type: str, basic_auth: str | None,
+    secret: str | None, no_ping: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Send events from now on to URL."""
-    given = {
-        "url": url,
-        "eventTypes": list(types),
-        "retryType": retry,
-        "basicAuth": basic_auth,
-        "hmac": secret,
-    }
-    fields = {name: value for name, value in given.items() if value is not None}
+    """Create a webhook endpoint. It gets events from now on."""
+    fields = _endpoint_fields(url=url, types=types, retry_type=retry_type, basic_auth=basic_auth)
+    if secret is not None:
+        fields["hmac"] = secret
+
     row = _manage(settings, lambda manager, _: manager.create(settings["domain"], fields, verify=not no_ping))
+    if as_json:
+        emit({**_fields(row), "secrets": list(row.secrets)})
+        return
     echo(
-        f"Events of domain '{row.domain}' are sent to {row.url} from now on. Its id:", "", f"  {row.uuid}", ""
+        f"Created a webhook endpoint for {row.url} in domain '{row.domain}'. Its ID:", "", f"  {row.uuid}", ""
     )
     if secret is None:
-        echo("The signing secret, base64:", "", f"  {row.secrets[0]}")
+        echo("Signing secret (base64):", "", f"  {row.secrets[0]}")
 
 
-@webhook.command("list")
-@with_settings
-def list_webhooks(*, settings: Settings) -> None:
-    """List the webhooks of all domains with their state."""
-    from headcount.store.webhooks import DeliveryState  # noqa: PLC0415 - likewise
-    from headcount.timestamps import format_timestamp  # noqa: PLC0415 - help does not need it
+def _endpoint_fields(**given: Any) -> dict[str, Any]:
+    names = {"url": "url", "types": "eventTypes", "retry_type": "retryType", "basic_auth": "basicAuth"}
+    fields = {names[name]: list(value) if name == "types" else value for name, value in given.items()}
+    return {name: value for name, value in fields.items() if value not in (None, [])}
 
-    store = store_of(settings, read_only=True)
-    rows, counts, end = store.endpoints.all(), store.deliveries.counts(), store.messages.end()
+
+def _no_answer(url: str, error: str | None, status: int | None) -> BadInput:
+    """Return the error for an endpoint that does not answer the ping."""
+    problem = error or f"it answered with status {status}, not 200"
+    hint = (
+        "Allow your own networks with --webhook-allowed-networks"
+        if error and "webhook_allowed_networks" in error
+        else "Fix the receiver, or skip this check with --no-ping"
+    )
+    return BadInput(f"{url}: the endpoint failed the test request: {problem}. {hint}")
+
+
+@webhook.command("list", examples=["headcount webhook list", "headcount webhook list --json"])
+@json_option
+@with_settings("database")
+def list_webhooks(*, settings: Settings, as_json: bool) -> None:
+    """List the webhook endpoints of all domains with their state."""
+    store = existing_store(settings, read_only=True)
+    rows = [(row, _numbers(store, row)) for row in store.endpoints.all()]
     store.close()
+    if as_json:
+        emit([{**_fields(row), **numbers} for row, numbers in rows])
+        return
     if not rows:
-        echo("No webhooks yet. Create one with 'headcount webhook add URL'.")
-    for row in rows:
-        pending = counts.get((row.uuid, DeliveryState.PENDING), 0)
-        failed = counts.get((row.uuid, DeliveryState.FAILED), 0)
-        last = "never" if row.last_pushed is None else format_timestamp(row.last_pushed)
-        echo(f"{row.uuid}  {row.state}  {row.url}  (domain {row.domain}, {row.retry_type})")
-        echo(f"    last attempt {last}; {row.failed_count} consecutive failures")
-        echo(f"    messages     {pending:,} pending, {failed:,} failed; position {row.position:,} of {end:,}")
+        echo(f"No webhook endpoints. Create one with '{settings.command('webhook create URL')}'.")
+    for row, numbers in rows:
+        echo(*_lines(row, numbers))
 
 
-@webhook.command("remove")
-@with_settings
+@webhook.command(
+    "show",
+    examples=["headcount webhook show 3f2a", "headcount webhook show https://example.com/hooks --json"],
+)
 @click.argument("name", metavar="ID")
-def remove_webhook(*, settings: Settings, name: str) -> None:
-    """Delete a webhook and its pending messages."""
+@json_option
+@with_settings("database", "domain")
+def show_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
+    """Show a webhook endpoint with its signing secrets."""
+    store = existing_store(settings, read_only=True)
+    row = _find(store, settings["domain"], name)
+    numbers = _numbers(store, row)
+    store.close()
+    if as_json:
+        emit({**_fields(row), **numbers, "secrets": list(row.secrets)})
+        return
+    echo(*_lines(row, numbers))
+    echo(f"    event types       {', '.join(row.event_types)}")
+    for secret in row.secrets:
+        echo(f"    signing secret    {secret}")
+
+
+@webhook.command(
+    "update",
+    examples=[
+        "headcount webhook update 3f2a --enable",
+        "headcount webhook update 3f2a --url https://example.com/new --type meeting.ended",
+    ],
+)
+@click.argument("name", metavar="ID")
+@click.option("--url", metavar="URL", help="URL to send to.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    metavar="TYPE",
+    help="Event type to send; repeatable. Replaces all types.",
+)
+@click.option("--retry-type", type=_RETRY_TYPES, help="Retry policy.")
+@click.option("--basic-auth", metavar="USER:PASSWORD", help="Credentials for HTTP basic authentication.")
+@click.option(
+    "--enable", is_flag=True, help="Re-enable the endpoint after failures. Pending messages are sent first."
+)
+@json_option
+@with_settings(*_SENDING)
+def update_webhook(
+    *, settings: Settings, name: str, url: str | None, types: tuple[str, ...], retry_type: str | None,
+    basic_auth: str | None, enable: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Update a webhook endpoint, and enable it if it was disabled. The endpoint must answer a test request."""
+    fields = _endpoint_fields(url=url, types=types, retry_type=retry_type, basic_auth=basic_auth)
+    if not fields and not enable:
+        raise BadInput("nothing to update: set an option, such as --url URL or --enable")
+
+    async def update(manager: "EndpointManager", store: "Store") -> "Endpoint":
+        row = _find(store, settings["domain"], name)
+        changed = await manager.update(row.domain, row.uuid, fields)
+        if changed is None:
+            raise BadInput(f"the endpoint {row.uuid} was deleted in the meantime")
+        return changed
+
+    row = _manage(settings, update)
+    if as_json:
+        emit(_fields(row))
+    else:
+        echo(f"Updated the webhook endpoint {row.url}. It is enabled, and pending messages are sent first.")
+
+
+@webhook.command("delete", examples=["headcount webhook delete 3f2a"])
+@click.argument("name", metavar="ID")
+@json_option
+@with_settings("database", "domain")
+def delete_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
+    """Delete a webhook endpoint and its pending messages."""
 
     async def delete(manager: "EndpointManager", store: "Store") -> "Endpoint":
         row = _find(store, settings["domain"], name)
         await manager.delete(row.domain, row.uuid)
         return row
 
-    echo(f"The webhook {_manage(settings, delete).url} is deleted.")
+    row = _manage(settings, delete)
+    if as_json:
+        emit({"uuid": row.uuid, "url": row.url, "deleted": True})
+    else:
+        echo(f"Deleted the webhook endpoint {row.url}.")
 
 
-@webhook.command("messages")
-@with_settings
+@webhook.command(
+    "deliveries",
+    examples=[
+        "headcount webhook deliveries 3f2a --state failed",
+        "headcount webhook deliveries 3f2a --limit 100 --json",
+    ],
+)
 @click.argument("name", metavar="ID")
 @click.option(
     "--state",
-    default=None,
-    metavar="STATE",
-    help="Only messages in this state: delivered, pending or failed.",
+    type=click.Choice(["pending", "delivered", "failed"]),
+    help="State of the messages to show.  [default: all]",
 )
 @click.option(
     "--limit",
     default=20,
-    show_default=True,
     type=click.IntRange(1, 10_000),
-    help="The most messages to show.",
+    metavar="N",
+    help="Maximum number of messages, from 1 to 10,000.  [default: 20]",
 )
-def show_messages(*, settings: Settings, name: str, state: str | None, limit: int) -> None:
-    """Show the messages of a webhook with their attempts, newest first."""
+@json_option
+@with_settings("database", "domain")
+def show_deliveries(*, settings: Settings, name: str, state: str | None, limit: int, as_json: bool) -> None:
+    """Show the messages of an endpoint and the attempts to deliver them, newest first."""
     from headcount.store.webhooks import DeliveryState  # noqa: PLC0415 - help does not need it
 
-    if state is not None and state not in list(DeliveryState):
-        raise BadInput(f"--state is one of {', '.join(DeliveryState)}, not {state}")
-    store = store_of(settings, read_only=True)
+    store = existing_store(settings, read_only=True)
     row = _find(store, settings["domain"], name)
     page = store.deliveries.page(row.uuid, None, limit, None if state is None else DeliveryState(state))
     store.close()
+    if as_json:
+        emit([_message_fields(message) for message in page])
+        return
+    if not page:
+        echo("No messages.")
     for message in page:
         echo(*_message_lines(message))
 
 
-def _message_lines(message: "MessageDeliveries") -> list[str]:
-    from headcount.timestamps import format_timestamp  # noqa: PLC0415 - help does not need it
+@webhook.command("test", examples=["headcount webhook test 3f2a"])
+@click.argument("name", metavar="ID")
+@json_option
+@with_settings(*_SENDING)
+def test_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
+    """Send the signed test request {"test":"test"}, and show the result."""
 
+    async def ping(manager: "EndpointManager", store: "Store") -> tuple["Endpoint", Any]:
+        row = _find(store, settings["domain"], name)
+        return row, await manager.ping(row)
+
+    row, result = _manage(settings, ping)
+    if as_json:
+        emit(
+            {
+                "url": row.url,
+                "succeeded": result.succeeded,
+                "status": result.status,
+                "latency_ms": result.latency_ms,
+                "error": result.error,
+            }
+        )
+    if not result.succeeded:
+        raise _no_answer(row.url, result.error, result.status)
+    if not as_json:
+        echo(f"{row.url} answered with status 200 in {result.latency_ms} ms.")
+
+
+@webhook.command(
+    "resend",
+    examples=[
+        "headcount webhook resend 3f2a --failed",
+        "headcount webhook resend 3f2a --room blue --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z",
+    ],
+)
+@click.argument("name", metavar="ID")
+@click.option("--message", "messages", multiple=True, metavar="ID", help="ID of a message; repeatable.")
+@click.option("--room", metavar="NAME", help="Room of the messages.")
+@click.option(
+    "--from",
+    "since",
+    type=TIME,
+    metavar="TIME",
+    help="Earliest creation time of the messages (RFC 3339), inclusive.",
+)
+@click.option(
+    "--to",
+    "until",
+    type=TIME,
+    metavar="TIME",
+    help="Latest creation time of the messages (RFC 3339), exclusive.",
+)
+@click.option("--failed", is_flag=True, help="Only messages that failed permanently.")
+@json_option
+@with_settings(*_SENDING)
+def resend(
+    *, settings: Settings, name: str, messages: tuple[str, ...], room: str | None, since: Ms | None,
+    until: Ms | None, failed: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Resend messages with their original IDs. Messages must match all options that are set."""
+    given = {
+        "ids": list(messages) or None,
+        "room": room,
+        "from": rfc3339(since),
+        "to": rfc3339(until),
+        "failed": failed or None,
+    }
+    selection = {key: value for key, value in given.items() if value is not None}
+    if not selection:
+        raise BadInput("set an option that selects messages, such as --failed, --message ID or --from TIME")
+
+    async def resend_(manager: "EndpointManager", store: "Store") -> int:
+        return await manager.resend(_find(store, settings["domain"], name), selection)
+
+    number = _manage(settings, resend_)
+    if as_json:
+        emit({"messages": number})
+    else:
+        echo(f"{number:,} message{'' if number == 1 else 's'} will be sent again.")
+
+
+@webhook.command(
+    "rotate-secret",
+    examples=[
+        "headcount webhook rotate-secret 3f2a",
+        "headcount webhook rotate-secret 3f2a --remove OLDSECRET=",
+    ],
+)
+@click.argument("name", metavar="ID")
+@click.option(
+    "--add",
+    "added",
+    multiple=True,
+    metavar="BASE64",
+    help="Secret to add as the first; repeatable.  [default: generated]",
+)
+@click.option("--remove", "removed", multiple=True, metavar="BASE64", help="Secret to remove; repeatable.")
+@json_option
+@with_settings("database", "domain")
+def rotate_webhook_secret(
+    *, settings: Settings, name: str, added: tuple[str, ...], removed: tuple[str, ...], as_json: bool
+) -> None:
+    """Rotate the signing secret of a webhook endpoint.
+
+    Without options, it adds a generated secret. Headcount signs with all secrets. Change the secret in the receiver, then
+    remove the old one.
+    """
+
+    async def change(manager: "EndpointManager", store: "Store") -> "Endpoint":
+        row = _find(store, settings["domain"], name)
+        if any(secret not in row.secrets for secret in removed):
+            raise BadInput("--remove: the endpoint has no such secret")
+        if not added and not removed:
+            await manager.add_secret(row)
+        else:
+            secrets = tuple(
+                secret for secret in dict.fromkeys((*added, *row.secrets)) if secret not in removed
+            )
+            if not secrets:
+                raise BadInput("the endpoint would have no secret left. Add another one first")
+            await manager.set_secrets(row, secrets)
+        return await manager.find(row.domain, row.uuid) or row
+
+    row = _manage(settings, change)
+    if as_json:
+        emit({"uuid": row.uuid, "secrets": list(row.secrets)})
+        return
+    echo("Valid signing secrets, the newest first:", "", *(f"  {secret}" for secret in row.secrets))
+
+
+def _numbers(store: "Store", row: "Endpoint") -> dict[str, Any]:
+    """Return the numbers of an endpoint's messages."""
+    from headcount.maintenance.health import endpoint_states  # noqa: PLC0415 - help does not need it
+
+    (state,) = endpoint_states(store, [row])
+    return {"pending": state.pending, "failed": state.failed}
+
+
+def _fields(row: "Endpoint") -> dict[str, Any]:
+    return {
+        "uuid": row.uuid,
+        "url": row.url,
+        "domain": row.domain,
+        "state": str(row.state),
+        "retry_type": str(row.retry_type),
+        "event_types": list(row.event_types),
+        "consecutive_failures": row.failed_count,
+        "last_attempt_at": rfc3339(row.last_pushed),
+        "created_at": rfc3339(row.created),
+        "updated_at": rfc3339(row.updated),
+    }
+
+
+def _lines(row: "Endpoint", numbers: dict[str, Any]) -> list[str]:
+    return [
+        f"{row.uuid}  {row.state}  {row.url}  (domain {row.domain}, {row.retry_type})",
+        f"    last attempt      {rfc3339(row.last_pushed) or 'never'}; {row.failed_count} consecutive failures",
+        f"    messages          {numbers['pending']:,} pending, {numbers['failed']:,} failed",
+    ]
+
+
+def _message_fields(message: "MessageDeliveries") -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "type": message.type,
+        "room": message.room,
+        "state": str(message.state),
+        "created_at": rfc3339(message.created),
+        "next_attempt_at": rfc3339(message.next_at),
+        "reason": message.reason,
+        "attempts": [
+            {
+                "at": rfc3339(attempt.at),
+                "status": attempt.status,
+                "error": attempt.error,
+                "latency_ms": attempt.latency_ms,
+            }
+            for attempt in message.attempts
+        ],
+    }
+
+
+def _message_lines(message: "MessageDeliveries") -> list[str]:
     lines = [f"{message.id}  {message.state}  {message.type}  {message.room}"]
     if message.reason:
         lines.append(f"    {message.reason}")
     if message.next_at is not None:
-        lines.append(f"    next attempt {format_timestamp(message.next_at)}")
+        lines.append(f"    next attempt {rfc3339(message.next_at)}")
     for attempt in reversed(message.attempts):
-        result = attempt.error or f"answered {attempt.status}"
-        lines.append(f"    {format_timestamp(attempt.at)}  {result}  {attempt.latency_ms} ms")
+        result = attempt.error or f"status {attempt.status}"
+        lines.append(f"    {rfc3339(attempt.at)}  {result}  {attempt.latency_ms} ms")
     return lines
 
 
-@webhook.command("test")
-@with_settings
-@click.argument("name", metavar="ID")
-def test_webhook(*, settings: Settings, name: str) -> None:
-    """Send the signed ping, {"test":"test"}, and show the result."""
-    result = _manage(settings, lambda manager, store: manager.ping(_find(store, settings["domain"], name)))
-    if not result.succeeded:
-        raise BadInput(
-            f"it does not answer as it should: {result.error or f'status {result.status}, not 200'}"
-        )
-    echo(f"It answered 200 within {result.latency_ms} ms.")
-
-
-@webhook.command("replay")
-@with_settings
-@click.argument("name", metavar="ID")
-@click.option("--message", "messages", multiple=True, metavar="ID", help="Id of a message.")
-@click.option("--room", default=None, metavar="NAME", help="Messages of this room.")
-@click.option(
-    "--since", default=None, metavar="TIME", help="Messages created at this time or later (RFC 3339)."
+@webhook.command(
+    "listen",
+    examples=[
+        "headcount webhook listen",
+        "headcount webhook listen --port 9000 --hmac SECRET --status 503 --delay 2s",
+    ],
 )
-@click.option("--until", default=None, metavar="TIME", help="Messages created before this time.")
-@click.option("--failed", is_flag=True, help="Messages that failed for good.")
 @click.option(
-    "--revive", is_flag=True, help="Enable the webhook again; alone, it sends the pending messages only."
+    "--host", default="127.0.0.1", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]"
 )
-def replay(
-    *, settings: Settings, name: str, messages: tuple[str, ...], room: str | None, since: str | None,
-    until: str | None, failed: bool, revive: bool,
-) -> None:  # fmt: skip
-    """Resend messages under the same ids. Options are combined with "and"."""
-    given = {
-        "ids": list(messages) or None,
-        "room": room,
-        "from": since,
-        "to": until,
-        "failed": failed or None,
-    }
-    selection = {key: value for key, value in given.items() if value is not None}
-
-    async def resend(manager: "EndpointManager", store: "Store") -> int:
-        row = _find(store, settings["domain"], name)
-        if revive:
-            await manager.update(row.domain, row.uuid, {})
-        return await manager.resend(row, selection) if selection or not revive else 0
-
-    number = _manage(settings, resend)
-    if revive:
-        echo("The webhook answers and is enabled again. Pending messages are sent first.")
-    if selection or not revive:
-        echo(f"{number:,} message{'' if number == 1 else 's'} will be sent again.")
-
-
-@webhook.command("secret")
-@with_settings
-@click.argument("name", metavar="ID")
-@click.option("--add", "added", multiple=True, metavar="BASE64", help="Add a secret, as the first.")
-@click.option("--drop", "dropped", multiple=True, metavar="BASE64", help="Remove a secret.")
-def change_secrets(
-    *, settings: Settings, name: str, added: tuple[str, ...], dropped: tuple[str, ...]
-) -> None:
-    """Show or rotate the signing secrets: add a new one, change it at the receiver, drop the old one."""
-
-    async def change(manager: "EndpointManager", store: "Store") -> "Endpoint":
-        row = _find(store, settings["domain"], name)
-        if any(secret not in row.secrets for secret in dropped):
-            raise BadInput("it has no such secret to drop")
-        secrets = tuple(secret for secret in dict.fromkeys((*added, *row.secrets)) if secret not in dropped)
-        if secrets != row.secrets:
-            await manager.set_secrets(row, secrets)
-        return replace(row, secrets=secrets)
-
-    echo(*_manage(settings, change).secrets)
-
-
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
     default=8081,
-    show_default=True,
-    help="The port; 0 selects a free one.",
-)
-@click.option("--hmac", metavar="SECRET", help="The webhook's hmac, to verify signatures.")
-@click.option(
-    "--status", type=click.IntRange(200, 599), default=200, show_default=True, help="Status to answer with."
+    metavar="N",
+    help="Port to listen on; 0 selects a free port.  [default: 8081]",
 )
 @click.option(
-    "--delay", type=click.FloatRange(0, 600), default=0.0, metavar="S", help="Delay before the answer."
+    "--hmac", metavar="BASE64", help="Signing secret of the endpoint, to verify signatures.  [default: none]"
+)
+@click.option(
+    "--status",
+    type=click.IntRange(200, 599),
+    default=200,
+    metavar="CODE",
+    help="Status to answer with, from 200 to 599.  [default: 200]",
+)
+@click.option(
+    "--delay",
+    type=DURATION,
+    default=0,
+    metavar="DURATION",
+    help="Delay before the answer, up to 10m.  [default: 0s]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each request.")
-def listen(*, host: str, port: int, hmac: str | None, status: int, delay: float, as_json: bool) -> None:
-    """Receive webhooks and print each, with its signatures verified.
+def listen(*, host: str, port: int, hmac: str | None, status: int, delay: Ms, as_json: bool) -> None:
+    """Receive webhooks and print each one with its verified signatures.
 
     For developers of a receiver: --status and --delay simulate failures.
     """
     from headcount.outbound.webhooks.verify import parse_secret  # noqa: PLC0415 - help does not need it
 
+    if delay > _MAX_DELAY_MS:
+        raise click.UsageError("--delay: expected a duration of 10m or less")
     key = None if hmac is None else parse_secret(hmac)
     try:
-        server = ThreadingHTTPServer((host, port), _handler(key, status, delay, as_json=as_json))
+        server = ThreadingHTTPServer((host, port), _handler(key, status, delay / 1_000, as_json=as_json))
     except OSError as error:
         raise cannot_listen(host, port, error) from error
     server.daemon_threads = True
-    echo(f"Listening on {url_of(host, server.server_address[1])}; Ctrl-C stops", err=True)
+    note(f"Listening on {url_of(host, server.server_address[1])}. Press Ctrl-C to stop.")
     with server:
         server.serve_forever()
 
@@ -300,13 +553,13 @@ def _received(path: str, headers: dict[str, str], body: bytes, key: bytes | None
 def _received_lines(received: dict[str, Any]) -> list[str]:
     body, signatures = received["body"], received["signatures"]
     fields = body if isinstance(body, dict) else {}
-    kind = fields.get("type", "ping" if "test" in fields else "something else")
+    kind = fields.get("type", "ping" if "test" in fields else "unknown type")
     lines = [f"{kind}  {fields.get('id', '')}".rstrip()]
     if signatures is None:
-        lines.append("  signatures: not checked; --hmac checks them")
+        lines.append("  signatures: not verified; set --hmac to verify them")
     else:
         lines += [
-            f"  {form}: {'good' if problem is None else problem}" for form, problem in signatures.items()
+            f"  {form}: {'valid' if problem is None else problem}" for form, problem in signatures.items()
         ]
     payload = json.dumps(fields.get("payload", body), ensure_ascii=False, indent=2)
     return [*lines, *(f"  {line}" for line in payload.split("\n"))]
@@ -314,21 +567,36 @@ def _received_lines(received: dict[str, Any]) -> list[str]:
 
 def _manage(settings: Settings, work: "Callable[[EndpointManager, Store], Awaitable[T]]") -> T:
     """Run an operation on endpoints in an event loop of its own, and return its result."""
+    from headcount.outbound.webhooks.endpoints import EndpointDidNotAnswer  # noqa: PLC0415 - likewise
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
     from headcount.service.webhooks import endpoint_manager, webhook_transport  # noqa: PLC0415 - likewise
+    from headcount.store.open import open_store  # noqa: PLC0415 - likewise
 
     audit(settings)
+    require_store(settings)
 
     async def run() -> Any:
-        store, transport = store_of(settings), webhook_transport(settings)
+        store, transport = open_store(settings["database"]), webhook_transport(settings)
         try:
             return await work(endpoint_manager(store, transport, new_clock()), store)
         finally:
             transport.close()
             store.close()
 
-    result: T = asyncio.run(run())
+    try:
+        result: T = asyncio.run(run())
+    except EndpointDidNotAnswer as error:
+        raise _no_answer(error.url, error.result.error, error.result.status) from error
+    except BadInput as error:
+        raise BadInput(_in_flags(error.reason)) from error
     return result
+
+
+def _in_flags(reason: str) -> str:
+    """Return an error of the API with the names of this command's options."""
+    for field, flag in _FLAGS.items():
+        reason = re.sub(rf'"{field}(\[\d+\])?"', flag, reason)
+    return reason
 
 
 def _find(store: "Store", domain: str, name: str) -> "Endpoint":
@@ -337,5 +605,5 @@ def _find(store: "Store", domain: str, name: str) -> "Endpoint":
     if len(found) == 1:
         return found[0]
     existing = ", ".join(f"{row.uuid} ({row.url})" for row in rows) or "none"
-    number = "no webhook" if not found else "more than one webhook"
-    raise BadInput(f"the domain '{domain}' has {number} '{name}'; there are: {existing}")
+    number = "no webhook endpoint" if not found else "more than one webhook endpoint"
+    raise BadInput(f"there is {number} '{name}' in domain '{domain}'. Endpoints: {existing}")

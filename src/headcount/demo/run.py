@@ -5,14 +5,15 @@ processed by the engine like all events. Must not know what happens in the rooms
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from headcount.demo.company import live_events, past_events
 from headcount.kernel.events import Event, Ms
 from headcount.server.server import Server
-from headcount.service.access import create_key, create_sign_in_link
+from headcount.service.access import Access, create_key, create_sign_in_link
 from headcount.service.container import Service
 from headcount.service.runtime import new_clock
 from headcount.settings import Settings
@@ -44,46 +45,63 @@ class DemoRun:
         self._seed = seed
         self._days = days
         self._name = name_of(seed, speed, days)
-        self._key = ""
         self._started: Ms = started_at(service.store, self._name) or service.clock.now()
 
-    def prepare(self, echo: Callable[[str], None]) -> None:
-        """Create a key, and append all past events that are not in the log yet."""
+    def prepare(self, url: str) -> Access:
+        """Create a key and a sign-in link, and append all past events that are not in the log yet."""
         service = self._service
         for key in service.store.keys.all():
             if key.domain == DOMAIN:
                 service.store.keys.revoke(key.id, service.clock.now())
         name = f"{self._name}, since {self._started}"
-        _, self._key = create_key(service.store, DOMAIN, name, ("ingest", "read"), service.clock)
-        echo(f"Generating {self._days} days of history ...")
+        _, key_text = create_key(service.store, DOMAIN, name, ("ingest", "read"), service.clock)
         entries = [self._entry(event, Origin.IMPORTED) for event in self._past()]
         for start in range(0, len(entries), _BATCH_SIZE):
             service.store.log.append([entries[start : start + _BATCH_SIZE]])
         service.worker.wake()
-
-    def greeting(self, url: str) -> str:
-        """Return the address, a key, and commands to try."""
-        api = f"{url}{self._service.settings['api_prefix']}"
-        auth = f"-H 'Authorization: Bearer {self._key}'"
         link = create_sign_in_link(
-            self._service.store,
-            self._service.settings["public_url"] or url,
-            DOMAIN,
-            Role.ADMIN,
-            self._service.clock,
+            service.store, service.settings["public_url"] or url, DOMAIN, Role.ADMIN, service.clock
         )
+        return Access(DOMAIN, link, key_text)
+
+    def greeting(self, url: str, access: Access) -> list[str]:
+        """Return lines with the sign-in link, the key, and commands that work in another terminal in this directory."""
+        settings = self._service.settings
+        auth, api = f"-H 'Authorization: Bearer {access.key}'", f"{url}{settings['api_prefix']}"
         join = '{"room": "my-room", "kind": "join", "participant_id": "me-1", "user_name": "Me"}'
-        return (
-            f"\nHeadcount runs on {url} with demo data in the domain '{DOMAIN}'.\n"
-            f"Open the dashboard with this one-time link, which is valid for an hour:\n\n"
-            f"  {link}\n\n"
-            f"Its key, shown this once: {self._key}\n\n"
-            f"Who is in now, the latest meetings, and you joining a room (30 s later it is a meeting):\n\n"
-            f"  curl -s {auth} {api}/presence\n"
-            f"  curl -s {auth} '{api}/meetings?limit=3'\n"
-            f"  curl -s {auth} {api}/events -d '{join}'\n\n"
-            f"The API is described at {url}/docs; Ctrl-C stops; 'headcount demo --remove' deletes the domain.\n"
-        )
+        return [
+            "",
+            f"Headcount serves demo data on {url}",
+            "",
+            "Dashboard (one-time sign-in link, valid for 1 hour):",
+            f"  {access.sign_in_link}",
+            "",
+            "API key (ingest and read scopes):",
+            f"  {access.key}",
+            "",
+            "Commands to try in another terminal:",
+            "",
+            "  # Who is online",
+            f"  curl {auth} {api}/presence",
+            "",
+            "  # The latest three meetings",
+            f"  curl {auth} '{api}/meetings?limit=3'",
+            "",
+            "  # Join a room. After 30 seconds alone in it, you have a meeting.",
+            f"  curl {auth} {api}/events -d '{join}'",
+            f"  curl {auth} '{api}/meetings?room=my-room'",
+            "",
+            "  # Another sign-in link",
+            f"  {settings.command(f'login-link --domain {DOMAIN} --port {urlsplit(url).port}')}",
+            "",
+            "  # Check the installation",
+            f"  {settings.command('doctor')}",
+            "",
+            f"API reference: {url}/docs",
+            "Stop: Ctrl-C",
+            f"Delete the demo data: {settings.command('demo --remove')}",
+            "",
+        ]
 
     async def serve(self, server: Server) -> None:
         """Serve, and append live events, until a signal."""

@@ -44,10 +44,10 @@ class Normalized(NamedTuple):
 
 
 def policy_from_options(kind: str, domain: str, token: str, options: Mapping[str, Any]) -> SourcePolicy:
-    """Return the policy of a source's options: `count` and `leave_out` list roles, `prefix` is a text."""
-    counted = COUNTED_ROLES | parse_roles(options, "count")
-    excluded = parse_roles(options, "leave_out")
-    return SourcePolicy(kind, domain, token, counted - excluded, str(options.get("prefix", "")))
+    """Return the policy of a source's options: `include_roles` and `exclude_roles` list roles, `room_prefix` is a text."""
+    counted = COUNTED_ROLES | parse_roles(options, "include_roles")
+    excluded = parse_roles(options, "exclude_roles")
+    return SourcePolicy(kind, domain, token, counted - excluded, str(options.get("room_prefix", "")))
 
 
 def parse_roles(options: Mapping[str, Any], name: str) -> frozenset[Role]:

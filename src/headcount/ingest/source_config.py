@@ -16,10 +16,13 @@ from headcount.sources.polls.api import Poll
 from headcount.sources.polls.registry import POLLS
 from headcount.sources.registry import get_source
 from headcount.store.sources import SourceRow, Sources
+from headcount.units import InvalidQuantity, parse_duration
 
 POLL_INTERVAL_S: Final = 15
-"""The default interval of polls."""
-OPTIONS: Final = ("count", "leave_out", "prefix", "mapping", "poll", "poll_key", "every")
+"""Default interval of polls."""
+OPTIONS: Final = (
+    "include_roles", "exclude_roles", "room_prefix", "mapping", "poll", "poll_key", "poll_interval_s",
+)  # fmt: skip
 _KEYS: Final = ("kind", "domain", "name", "secrets", "token", *OPTIONS)
 
 
@@ -50,30 +53,42 @@ def configure(row: SourceRow) -> ConfiguredSource:
 
 
 def _poll_config(row: SourceRow) -> PollConfig | None:
-    url, key, interval_s = (row.options.get(name) for name in ("poll", "poll_key", "every"))
+    url, key, interval_s = (row.options.get(name) for name in ("poll", "poll_key", "poll_interval_s"))
     if url is None:
         if key is not None or interval_s is not None:
-            raise BadInput("a key or an interval for polling is of no use without the address to poll")
+            raise BadInput("polling needs the address of the server: set --poll URL (in a file: poll)")
         return None
     poll = POLLS.get(row.kind)
     if poll is None:
-        raise BadInput(f"a source of kind '{row.kind}' cannot be polled; there are {', '.join(POLLS)}")
+        raise BadInput(f"Headcount cannot poll a source of kind '{row.kind}'. It polls {', '.join(POLLS)}")
     if not isinstance(url, str) or not _is_http_url(url):
-        raise BadInput(f"the address to poll is {poll.url_description}, not {url!r}")
+        raise BadInput(f"--poll: expected {poll.url_description}, got {url!r}")
     if poll.key_description and not (isinstance(key, str) and key):
-        raise BadInput(f"to poll '{row.kind}' give the key, too: {poll.key_description}")
+        raise BadInput(f"polling '{row.kind}' needs --poll-key: {poll.key_description}")
     if key is not None and not poll.key_description:
-        raise BadInput(f"to poll '{row.kind}' needs no key: the source's own secret is the key")
+        raise BadInput(f"--poll-key does not apply to '{row.kind}': the source's secret is the key")
     interval_s = POLL_INTERVAL_S if interval_s is None else interval_s
+    if isinstance(interval_s, str):
+        interval_s = _seconds(interval_s)
     if (
         isinstance(interval_s, bool)
         or not isinstance(interval_s, int | float)
         or not 1 <= interval_s <= 3_600
     ):
-        raise BadInput(f"a server may be asked every 1 to 3600 seconds, not every {interval_s!r}")
+        raise BadInput(
+            f"the poll interval: expected a duration from 1s to 1h, such as 15s, got {interval_s!r}"
+        )
     return PollConfig(
         poll, url, (str(key),) if poll.key_description else tuple(reversed(row.secrets)), float(interval_s)
     )
+
+
+def _seconds(text: str) -> float | str:
+    """Return a duration with its unit in seconds; the text itself if it is none."""
+    try:
+        return parse_duration(text) / 1_000
+    except InvalidQuantity:
+        return text
 
 
 def _is_http_url(url: str) -> bool:
@@ -95,7 +110,7 @@ def validate(row: SourceRow) -> SourceRow:
     vendor = source.source
     if vendor.poll_only and source.polling is None:
         where = f", {POLLS[row.kind].url_description}" if row.kind in POLLS else ""
-        raise BadInput(f"{vendor.title} sends nothing, it is asked who is in: give --poll{where}")
+        raise BadInput(f"{vendor.title} sends no events, so Headcount polls it: set --poll{where}")
     if not row.secrets:
         raise BadInput(f"a source of {vendor.title} needs a secret: {vendor.secret_description}")
     return row
@@ -134,10 +149,10 @@ def _declared(table: Mapping[str, Any], number: int, default_domain: str) -> Sou
     where = f"source {number} of the settings file"
     unknown = sorted(table.keys() - set(_KEYS))
     if unknown:
-        raise BadInput(f"knows no '{unknown[0]}'; there are {', '.join(_KEYS)}", where=where)
+        raise BadInput(f"there is no key '{unknown[0]}'. Keys are {', '.join(_KEYS)}", where=where)
     kind, secrets = table.get("kind", ""), table.get("secrets", [])
     if not isinstance(secrets, list) or not all(isinstance(secret, str) for secret in secrets):
-        raise BadInput('secrets are a list of texts, like ["KEY:SECRET"]', where=where)
+        raise BadInput('secrets: expected a list of texts, such as ["KEY:SECRET"]', where=where)
     options = {name: table[name] for name in OPTIONS if name in table}
     row = SourceRow(
         str(table.get("token", "")), str(kind), str(table.get("domain", default_domain)), str(table.get("name", kind)),

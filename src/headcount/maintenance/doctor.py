@@ -28,6 +28,7 @@ from headcount.settings import Settings
 from headcount.sources.registry import POLL_ONLY_SOURCES
 from headcount.store.open import Store, open_store
 from headcount.store.sqlite import SqliteDatabase, companions
+from headcount.units import format_duration
 
 _MIN_FREE_BYTES: Final = 1_000_000_000
 _MAX_CHECKED_FILE_BYTES: Final = 4_000_000_000
@@ -45,17 +46,17 @@ class Line(NamedTuple):
 
 
 def examine(settings: Settings, now: Ms) -> list[Line]:
-    """Return the report about everything that can be checked from outside the service."""
-    changed = [f"{name} by {origin}" for name, origin in settings.origins.items() if origin != "default"]
-    lines = [Line("settings", True, f"set: {', '.join(changed) or 'none, all are defaults'}")]
+    """Return the results of all checks that need no running server."""
+    changed = [f"{name} ({origin})" for name, origin in settings.origins.items() if origin != "default"]
+    lines = [Line("settings", True, f"changed: {', '.join(changed) or 'none, all are defaults'}")]
     try:
         store = open_store(settings["database"], read_only=True)
     except HeadcountError as error:
-        return [*lines, Line("store", False, str(error))]
+        return [*lines, Line("database", False, str(error))]
     try:
         lines += _store_lines(store, settings, now)
     except HeadcountError as error:
-        lines.append(Line("store", False, str(error)))
+        lines.append(Line("database", False, str(error)))
     finally:
         store.close()
     return lines
@@ -63,7 +64,7 @@ def examine(settings: Settings, now: Ms) -> list[Line]:
 
 def _store_lines(store: Store, settings: Settings, now: Ms) -> Iterator[Line]:
     database = store.database
-    yield Line("store", True, f"{database.url} is of this release")
+    yield Line("database", True, f"{database.url} has the schema of this release")
     if isinstance(database, SqliteDatabase):
         yield _disk(database.path)
         yield _access(database.path)
@@ -76,80 +77,86 @@ def _store_lines(store: Store, settings: Settings, now: Ms) -> Iterator[Line]:
     yield from _webhooks(store, state)
     keys = [key for key in store.keys.all() if key.revoked is None]
     yield Line(
-        "keys", bool(keys), f"{len(keys)} valid" if keys else "none: make one with 'headcount key create'"
+        "keys",
+        bool(keys),
+        f"{len(keys)} valid" if keys else "no API key. Create one with 'headcount key create'",
     )
 
 
 def _disk(path: Path) -> Line:
     free = shutil.disk_usage(path.resolve().parent).free
-    text = f"{free / 1e9:.1f} GB free beside {path}"
-    return Line("disk", True, text) if free > _MIN_FREE_BYTES else Line("disk", False, f"{text}: make room")
+    text = f"{free / 1e9:.1f} GB free on the disk of {path}"
+    return (
+        Line("disk", True, text)
+        if free > _MIN_FREE_BYTES
+        else Line("disk", False, f"{text}. Free some space: without it, Headcount cannot store events")
+    )
 
 
 def _access(path: Path) -> Line:
     files = [file for file in (path, *companions(path)) if file.stat().st_mode & _ACCESS_OF_OTHERS]
     if not files:
-        return Line("access", True, "only the owner of the files may read them")
+        return Line("access", True, "only the owner can read the database files")
     names = " ".join(str(file) for file in files)
-    return Line("access", False, f"other users may read the store: chmod 600 {names}")
+    return Line("access", False, f"other users can read the database. Run: chmod 600 {names}")
 
 
 def _damage(database: SqliteDatabase) -> Line:
     size = database.path.stat().st_size
     if size > _MAX_CHECKED_FILE_BYTES:
-        return Line("file", True, f"{size / 1e9:.0f} GB, not checked for damage: that would take long")
+        return Line("file", True, f"{size / 1e9:.0f} GB; not checked for damage, because that takes long")
     damage = database.damage()
     if damage is None:
         return Line("file", True, "no damage found")
     return Line(
         "file",
         False,
-        f"damaged ({damage}): stop the service, move {database.path.name} and the files {database.path.name}-wal, -shm"
-        " and -journal away, all that are there, and 'headcount restore' a backup",
+        f"damaged ({damage}). Stop the server, move {database.path.name} and its companions ({database.path.name}-wal, -shm,"
+        " -journal) to another directory, and restore a backup with 'headcount restore'",
     )
 
 
 def _clock(store: Store, now: Ms) -> Line:
     _, received = store.log.end()
     if received <= now + _MAX_CLOCK_SKEW_MS:
-        return Line("clock", True, "not behind the log")
+        return Line("clock", True, "not behind the event log")
     seconds = (received - now) / 1_000
     return Line(
         "clock",
         False,
-        f"the last entry was received {seconds:.0f} s in the future: set this machine's clock right. If it is"
-        " right now, it was ahead before: stop the service and run 'headcount rebuild'",
+        f"the last event was received {seconds:.0f} s in the future. Set the clock of this machine. If it is correct now, it"
+        " was ahead before: stop the server and run 'headcount rebuild'",
     )
 
 
 def _engine(store: Store, now: Ms, max_lag_s: float) -> Line:
     cursor, _ = store.projections.cursor()
     lag = measure_lag(store, cursor, now)
-    text = f"{lag.entries:,} entries wait, the oldest for {lag.seconds:.0f} s"
+    text = f"{lag.entries:,} events are not processed, the oldest for {lag.seconds:.0f} s"
     for finding in check_engine(lag, max_lag_s):
-        return Line("engine", False, f"{text}: is 'headcount serve' running? Its log has the reason", finding)
+        return Line("engine", False, f"{text}. Check that 'headcount serve' runs, and read its log", finding)
     if lag.entries:
         return Line("engine", True, text)
     end, received = store.log.end()
-    last = f"the last of {end:,} entries came {_ago(now - received)}" if end else "no event came yet"
-    return Line("engine", True, f"has processed everything; {last}")
+    last = f"the last of {end:,} log entries arrived {_ago(now - received)}" if end else "no events yet"
+    return Line("engine", True, f"all events are processed; {last}")
 
 
 def _rooms(state: StoreState) -> Iterator[Line]:
     if not state.quarantined:
-        yield Line("rooms", True, "none is quarantined")
+        yield Line("rooms", True, "no room is quarantined")
     for finding in check_rooms(state.quarantined):
         text = (
-            f"'{finding.subject}' of domain '{finding.domain}' is quarantined, because its events could not be processed,"
-            f" after {finding.number} attempts: {finding.detail}. Other rooms are not affected, nothing is lost, and"
-            " Headcount tries again. The log of 'headcount serve' has the traceback: report it"
+            f"the room '{finding.subject}' in domain '{finding.domain}' is quarantined, because its events could not be processed"
+            f" in {finding.number} attempts: {finding.detail}. No event is lost, other rooms are not affected, and"
+            " Headcount retries. Report the traceback in the log of 'headcount serve'"
         )
         yield Line("rooms", False, text, finding)
 
 
 def _sources(state: StoreState, now: Ms) -> Iterator[Line]:
     if not state.sources:
-        yield Line("sources", True, "none is set up; 'headcount source add' does it")
+        yield Line("sources", True, "no sources. Create one with 'headcount source create'")
     for source in state.sources:
         name = source.row.name
         is_active = source.row.domain in state.active_domains
@@ -164,13 +171,13 @@ def _sources(state: StoreState, now: Ms) -> Iterator[Line]:
 
 
 _SOURCE_TEXTS: Final = {
-    Problem.SOURCE_NEVER_SENT: "nothing came yet; 'headcount source test {name}' tries the way in",
-    Problem.SOURCE_SILENT: "nothing came for a day (the last request came {ago}), though meetings go on",
-    Problem.SOURCE_REFUSED: "{n} refused, last {ago}: {detail}; 'headcount source secret {name}' changes its secret",
-    Problem.SOURCE_MALFORMED: "{n} malformed, last {ago}: {detail}; what is sending there?",
-    Problem.SOURCE_CLOCK_AHEAD: "{detail}: set its clock, or ours, right",
-    Problem.SOURCE_UNREADABLE: "{n} deliveries could not be read: 'headcount source letters' shows why",
-    Problem.SOURCE_POLL_FAILED: "{n} polls failed, last {ago}: {detail}; 'headcount source poll {name}' tries it",
+    Problem.SOURCE_NEVER_SENT: "no request yet. Send a test event with 'headcount source test {name}'",
+    Problem.SOURCE_SILENT: "no request for a day (the last one {ago}), although meetings are ongoing. Check the video server",
+    Problem.SOURCE_REFUSED: "{n} requests rejected, the last one {ago}: {detail}. Change the secret with 'headcount source rotate-secret {name}'",
+    Problem.SOURCE_MALFORMED: "{n} malformed requests, the last one {ago}: {detail}. Check what sends to this address",
+    Problem.SOURCE_CLOCK_AHEAD: "{detail}. Set the clock of the video server, or of this machine",
+    Problem.SOURCE_UNREADABLE: "{n} requests could not be parsed. 'headcount source dead-letters list' shows the reasons",
+    Problem.SOURCE_POLL_FAILED: "{n} polls failed, the last one {ago}: {detail}. Try it with 'headcount source poll {name}'",
 }
 
 
@@ -182,17 +189,17 @@ def _source_summary(source: SourceState, now: Ms) -> str:
     )
     if last is not None:
         requests, events = source.count("requests"), source.count("events")
-        return f"the last of {requests:,} deliveries came {_ago(now - last)}; {events:,} events so far"
+        return f"the last of {requests:,} requests arrived {_ago(now - last)}; {events:,} events"
     if polls is not None:
-        return f"polled {_ago(now - polls.last)}: {polls.detail}{'; nothing was sent yet' if sends else ''}"
+        return f"polled {_ago(now - polls.last)}: {polls.detail}{'; no request yet' if sends else ''}"
     if sends:
-        return "nothing came yet; 'headcount source test' tries the way in"
-    return "it was not polled yet; 'headcount source poll' polls it"
+        return "no request yet. Send a test event with 'headcount source test'"
+    return "not polled yet. Try it with 'headcount source poll'"
 
 
 def _webhooks(store: Store, state: StoreState) -> Iterator[Line]:
     if not state.endpoints:
-        yield Line("webhooks", True, "none is set up; 'headcount webhook add' does it")
+        yield Line("webhooks", True, "no webhook endpoints. Create one with 'headcount webhook create'")
     end = store.messages.end()
     for endpoint in state.endpoints:
         findings = list(check_endpoint(endpoint))
@@ -200,7 +207,7 @@ def _webhooks(store: Store, state: StoreState) -> Iterator[Line]:
             yield Line("webhooks", False, _webhook_text(finding, endpoint), finding)
         if not findings:
             row = endpoint.row
-            text = f"{row.url}: {endpoint.pending:,} wait, position {row.position:,} of {end:,}"
+            text = f"{row.url}: {endpoint.pending:,} messages pending, position {row.position:,} of {end:,}"
             yield Line("webhooks", True, text)
 
 
@@ -208,15 +215,14 @@ def _webhook_text(finding: Finding, endpoint: EndpointState) -> str:
     row = endpoint.row
     if finding.problem is Problem.WEBHOOK_DISABLED:
         return (
-            f"{row.url} failed {row.failed_count} times in a row and is sent nothing more; it loses nothing:"
-            f" fix the receiver, then 'headcount webhook replay {row.uuid} --revive'"
+            f"{row.url} is disabled after {row.failed_count} consecutive failures. Its messages are queued. Fix the receiver, then"
+            f" run 'headcount webhook update {row.uuid} --enable'"
         )
     return (
-        f"{row.url}: {finding.number:,} messages were given up: 'headcount webhook messages {row.uuid} --state"
-        f" failed' shows why, 'headcount webhook replay {row.uuid} --failed' sends them again"
+        f"{row.url}: {finding.number:,} messages failed. 'headcount webhook deliveries {row.uuid} --state failed' shows the"
+        f" reasons; 'headcount webhook resend {row.uuid} --failed' sends them again"
     )
 
 
 def _ago(ms: Ms) -> str:
-    seconds = max(0, ms) // 1_000
-    return f"{seconds} s ago" if seconds < 3_600 else f"{seconds // 3_600} h ago"
+    return f"{format_duration(ms)} ago"

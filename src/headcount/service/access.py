@@ -1,12 +1,27 @@
-"""Initial access: API keys and sign-in links that are created outside of a request.
+"""Initial access: API keys and sign-in links that are created outside of a request, and the file that hands them over.
 
-Responsible for drawing their secrets and for the security log. Must not know how they are checked.
+Responsible for drawing their secrets, for the security log and for the file. Must not know how they are checked.
 """
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
 from headcount.clock import Clock
+from headcount.errors import CannotWrite
 from headcount.store.credentials import Key, Role, new_secret
+from headcount.store.database import file_of
 from headcount.store.open import Store
 from headcount.telemetry.logging import security_event
+
+
+class Access(NamedTuple):
+    """How to sign in to a domain. `key` is empty if the server did not create one. All but `domain` are secret."""
+
+    domain: str
+    sign_in_link: str
+    key: str = ""
 
 
 def create_key(
@@ -31,3 +46,40 @@ def create_sign_in_link(store: Store, url: str, domain: str, role: Role, clock: 
     store.access_tokens.create_link(domain, role, "link", clock.now(), secret)
     security_event("sign_in_link_created", domain=domain, role=str(role))
     return f"{url.rstrip('/')}/dashboard/sign-in?link={secret}"
+
+
+def initial_access(store: Store, domain: str, url: str, clock: Clock) -> Access:
+    """Create a sign-in link for an admin, and an admin key if the store has no key at all."""
+    first = create_first_key(store, domain, clock)
+    link = create_sign_in_link(store, url, domain, Role.ADMIN, clock)
+    return Access(domain, link, "" if first is None else first[1])
+
+
+def access_file(database: str, variables: Mapping[str, str]) -> Path:
+    """Return the file that hands over access: beside an SQLite database, else in the state directory."""
+    file = file_of(database)
+    if file is not None:
+        return file.absolute().with_name(f"{file.name}.access")
+    systemd = variables.get("STATE_DIRECTORY", "").partition(":")[0]
+    home = variables.get("XDG_STATE_HOME") or f"{variables.get('HOME', '.')}/.local/state"
+    return Path(systemd or f"{home}/headcount") / "headcount.access"
+
+
+def write_access_file(file: Path, access: Access) -> None:
+    """Write or replace the file. Only its owner can read it (mode 0600). Raise `CannotWrite`."""
+    lines = [
+        "# Written at each start of the server, replaced at the next. Keep it private.",
+        f"domain = {access.domain}",
+        f"sign_in_link = {access.sign_in_link}",
+        *([f"api_key = {access.key}"] if access.key else []),
+    ]
+    partial = file.with_name(f".{file.name}.part")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            out.write("\n".join(lines) + "\n")
+        partial.replace(file)
+    except OSError as error:
+        raise CannotWrite(str(file), error.strerror or str(error)) from error

@@ -22,9 +22,9 @@ from headcount.service.runtime import chance, new_nonce
 from headcount.store.database import StoreError
 from headcount.store.records import DAY_MS
 
-_MAINTENANCE_INTERVAL_S: Final = 10
-_PRUNE_EVERY: Final = 360
-"""Old messages are deleted in every so many rounds of maintenance."""
+_MAINTENANCE_INTERVAL_S: Final = 1
+_PRUNE_EVERY: Final = 3_600
+"""Old messages are deleted once in this number of rounds of maintenance."""
 _ROLLUP_INTERVAL_S: Final = 1.0
 _ROLLUP_PAUSE_S: Final = 0.02
 """The pause between two steps of a rollup that is behind, so that it leaves the processor to others."""
@@ -50,11 +50,17 @@ class Maintenance:
             self._log_clock_jump()
             await asyncio.sleep(_MAINTENANCE_INTERVAL_S)
             try:
-                await asyncio.to_thread(self.flush)
+                if self._has_counters():
+                    await asyncio.to_thread(self.flush)
                 if turn % _PRUNE_EVERY == 0:
                     await asyncio.to_thread(self._prune_messages)
             except StoreError as error:
                 log.warning("periodic maintenance failed", reason=str(error))
+
+    def _has_counters(self) -> bool:
+        return bool(
+            self._authenticator.last_used or self._sessions.last_used or self._source_stats.unwritten()
+        )
 
     def flush(self) -> None:
         """Write when keys and sessions were used, and the counters of sources."""

@@ -52,10 +52,10 @@ def backup(database: Database, file: str, progress: Progress = _silent) -> LogDi
     cannot be written.
     """
     if not isinstance(database, SqliteDatabase):
-        raise BadInput("a store on PostgreSQL is backed up with its own tools: pg_dump --format=custom")
+        raise BadInput("'backup' is for SQLite databases. Back up PostgreSQL with pg_dump --format=custom")
     target = Path(file)
     if target.exists():
-        raise BadInput("is there already: choose another name", where=file)
+        raise BadInput("the file exists. Choose another name", where=file)
     temporary = _temporary(target)
     try:
         _copy(database.path, temporary, progress)
@@ -76,17 +76,18 @@ def restore(
     """
     target = Path(url.removeprefix("sqlite:///").removeprefix("sqlite://"))
     if "://" in str(target):
-        raise BadInput("a store on PostgreSQL is restored with its own tools: pg_restore")
+        raise BadInput("'restore' is for SQLite databases. Restore PostgreSQL with pg_restore")
+    if not Path(file).is_file():
+        raise BadInput("there is no such backup file", where=file)
+    require_own_files(Path(file))
     existing = [path for path in (target, *companions(target)) if path.exists()]
     if existing:
+        names = ", ".join(path.name for path in existing)
         raise BadInput(
-            f"move {', '.join(path.name for path in existing)} to another directory first, all of them together:"
-            " nothing is overwritten, and a write-ahead log that stays behind would damage the restored file",
-            where=str(target.parent),
+            f"the database exists, and 'restore' overwrites nothing. Move {names} to another directory, or restore to"
+            " another path with --database. Move all files of a database together",
+            where=str(target.absolute()),
         )
-    if not Path(file).exists():
-        raise BadInput("is not there", where=file)
-    require_own_files(Path(file))
     temporary = _temporary(target)
     try:
         _copy(Path(file), temporary, progress)
@@ -127,7 +128,7 @@ def _begin(connection: sqlite3.Connection, source: Path) -> None:
         connection.execute("begin")
         connection.execute("select count(*) from migrations").fetchone()
     except sqlite3.DatabaseError as error:
-        raise BadInput(f"is no store of Headcount: {error}", where=str(source)) from error
+        raise BadInput(f"is not a Headcount database: {error}", where=str(source)) from error
 
 
 def _require_intact(temporary: Path, source: Path, progress: Progress) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from headcount.errors import HeadcountError
@@ -86,6 +87,13 @@ class Database(Protocol):
 
 _USER_AND_PASSWORD: Final = re.compile(r"(://[^:/@]*):.*@", re.DOTALL)
 _PASSWORD: Final = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of an SQLite database; None if it is on a server."""
+    if "://" in url.removeprefix("sqlite://"):
+        return None
+    return Path(url.removeprefix("sqlite:///").removeprefix("sqlite://"))
 
 
 def mask_password(url: str) -> str:

@@ -4,14 +4,13 @@ Responsible for choosing the database and for migrations at the start. Must not 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from headcount.errors import MissingExtra
 from headcount.store.credentials import AccessTokens, Keys
-from headcount.store.database import Database, StoreError, mask_password
+from headcount.store.database import Database, StoreError, file_of, mask_password
 from headcount.store.log import Log
 from headcount.store.meetings import Meetings
-from headcount.store.migrations import migrate, pending
+from headcount.store.migrations import migrate, migrations, pending
 from headcount.store.outbox import Messages, PendingNotifications
 from headcount.store.presence import Presence
 from headcount.store.projections import Projections
@@ -56,9 +55,22 @@ def open_store(url: str, *, durability: str = "full", read_only: bool = False) -
     elif pending(database):
         database.close()
         raise StoreError(
-            "the store is of an earlier release: run 'headcount migrate' first", where=database.url
+            "the database is of an earlier release: run 'headcount migrate' first", where=database.url
         )
     return store_on(database)
+
+
+def has_store(url: str) -> bool:
+    """Return whether the database at `url` exists and has a store, also of an earlier release."""
+    path = file_of(url)
+    if path is not None and not path.exists():
+        require_own_files(path)
+        return False
+    database = connect(url, read_only=True)
+    try:
+        return len(pending(database)) < len(migrations())
+    finally:
+        database.close()
 
 
 def store_on(database: Database) -> Store:
@@ -89,10 +101,12 @@ def connect(url: str, *, durability: str = "full", read_only: bool = False) -> D
         except ModuleNotFoundError as missing:
             raise MissingExtra("postgres", missing.name or "") from missing
         return PostgresDatabase(url, durability=durability)
-    path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite://"))
-    if "://" in url.removeprefix("sqlite://"):
-        raise StoreError("give a file name, sqlite:///FILE or postgresql://…", where=mask_password(url))
+    path = file_of(url)
+    if path is None:
+        raise StoreError(
+            "is no database: expected a path, sqlite:///FILE or postgresql://…", where=mask_password(url)
+        )
     if read_only and not path.exists():
         require_own_files(path)
-        raise StoreError("there is no store here; 'headcount serve' makes one", where=str(path))
+        raise StoreError("there is no database; 'headcount serve' creates one", where=str(path))
     return SqliteDatabase(path, durability=durability, read_only=read_only)

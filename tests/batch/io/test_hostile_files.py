@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.cli import main
+from headcount.store.open import open_store
 
 DEEP = b"[" * 200_000
 EVENT = b'{"room":"r","participant_id":"a","kind":"join","at":1772442000000,"x":'
@@ -50,7 +51,8 @@ def test_settings_and_mappings_nested_too_deeply_are_refused(tmp_path):
     (tmp_path / "deep.json").write_bytes(DEEP)
     done = run("config", "--config", tmp_path / "deep.toml")
     assert (done.exit_code, "deep.toml: is not TOML" in done.stderr) == (2, True)
-    add = ("source", "add", "generic", "--secret", "word", "--database", tmp_path / "a.db")
+    open_store(str(tmp_path / "a.db")).close()
+    add = ("source", "create", "generic", "--secret", "word", "--database", tmp_path / "a.db")
     done = run(*add, "--mapping", tmp_path / "deep.json")
     assert (done.exit_code, "deep.json: is not JSON" in done.stderr) == (2, True)
 
@@ -110,4 +112,4 @@ def test_a_compressed_file_of_a_usual_size_is_read(tmp_path):
     )
     (tmp_path / "log.gz").write_bytes(gzip.compress(rows))
     done = run("import", "--source", "generic", tmp_path / "log.gz", "--database", tmp_path / "a.db")
-    assert done.stdout.startswith("40,000 events taken"), done.output
+    assert done.stdout.startswith("Imported 40,000 events."), done.output

@@ -23,7 +23,7 @@ class Store:
 
     def meetings(self):
         """All meetings, each with the name, join, leave and left_by of its participants."""
-        self.run("export", self.folder / "out", "--format", "ndjson")
+        self.run("export", "-o", self.folder / "out", "--format", "ndjson")
         people = self.rows("participants")
         return [
             (

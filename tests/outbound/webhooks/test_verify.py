@@ -1,4 +1,4 @@
-"""Verification of received webhooks, against Daily's form and the Standard Webhooks library; `headcount listen`."""
+"""Verification of received webhooks, against Daily's form and the Standard Webhooks library; `headcount webhook listen`."""
 
 import json
 import re
@@ -101,11 +101,11 @@ def test_a_secret_may_be_written_as_standard_webhooks_writes_it():
 
 @pytest.fixture
 def listening():
-    """A function that starts `headcount listen` on a free port and returns its process and address."""
+    """A function that starts `headcount webhook listen` on a free port and returns its process and address."""
     started = []
 
     def start(*options):
-        command = [sys.executable, "-m", "headcount", "listen", "--port", "0", *options]
+        command = [sys.executable, "-m", "headcount", "webhook", "listen", "--port", "0", *options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process, re.search(r"http://\S+\d", process.stderr.readline())[0]
@@ -143,7 +143,7 @@ def test_a_webhook_is_printed_for_people_without_json(listening):
 
 @pytest.mark.process
 def test_failures_can_be_simulated(listening):
-    _, url = listening("--status", "503", "--delay", "0.2")
+    _, url = listening("--status", "503", "--delay", "0.2s")
     answer = httpx.post(url, content=b"no json \xff")
     assert answer.status_code == 503
     assert answer.elapsed.total_seconds() >= 0.2

@@ -111,7 +111,7 @@ def test_meetings_of_another_domain_are_not_found(service):
 
 
 def test_a_sign_in_link_works_once(service, browser):
-    link = headcount("dashboard-link", "--database", service.database, "--viewer").stdout.strip()
+    link = headcount("login-link", "--database", service.database, "--viewer").stdout.strip()
     token = link.rpartition("link=")[2]
     with httpx.Client(base_url=service.url) as preview:  # a GET does not use the link up
         assert preview.get(f"{BASE}/sign-in?link={token}").status_code == 200
@@ -130,9 +130,9 @@ def test_a_sign_in_link_works_once(service, browser):
         assert late.get(f"{BASE}/sign-in?link={token}").status_code == 410
 
 
-def test_serve_prints_a_sign_in_link(tmp_path):
+def test_serve_writes_a_sign_in_link_that_works(tmp_path):
     running = Running(tmp_path).start()
-    link = next(line.strip() for line in running.log.read_text().splitlines() if "link=" in line)
+    link = next(line.rpartition(" ")[2] for line in running.access().splitlines() if "link=" in line)
     with httpx.Client() as client:
         answer = client.post(link.partition("?")[0], data={"link": link.rpartition("link=")[2]})
         assert answer.status_code == 303

@@ -13,7 +13,7 @@ from headcount.store.open import open_store
 from headcount.telemetry.logging import RefusalLog
 from support.browser import BASE, csrf_token_of, sign_in
 from support.raw_requests import answer_to
-from support.running_service import Running, headcount
+from support.running_service import Running, headcount, new_store
 from support.waiting import wait_until
 
 HOOK = "http://127.0.0.1:9/x"
@@ -51,9 +51,7 @@ def test_signing_in_and_out_is_logged(service):
     client.post(f"{BASE}/sign-out", data={"csrf": csrf_token_of(client)})
     assert len(seen(service, "sign_out", domain="default", client="127.0.0.1")) == 1
     link = (
-        headcount("dashboard-link", "--database", service.database, "--viewer")
-        .stdout.strip()
-        .rpartition("=")[2]
+        headcount("login-link", "--database", service.database, "--viewer").stdout.strip().rpartition("=")[2]
     )
     with httpx.Client(base_url=service.url, timeout=30) as browser:
         assert browser.post(f"{BASE}/sign-in", data={"link": link}).status_code == 303
@@ -81,7 +79,7 @@ def test_webhooks_are_logged(service):
     with service.client() as client:
         refused = client.post("/webhooks", json={"url": HOOK})
         assert refused.status_code == 400
-        made = headcount("webhook", "add", HOOK, "--no-ping", "--database", service.database)
+        made = headcount("webhook", "create", HOOK, "--no-ping", "--database", service.database)
         uuid = client.get("/webhooks").json()[0]["uuid"]
         assert seen(service, "webhook_created") == []
         client.delete(f"/webhooks/{uuid}").raise_for_status()
@@ -108,7 +106,7 @@ def status_with(service, key):
 
 
 def test_commands_log_what_they_change(tmp_path):
-    database = tmp_path / "x.db"
+    database = new_store(tmp_path / "x.db")
     made = headcount("key", "create", "--database", database, "--domain", "acme", "--scope", "read")
     assert "security.key_created" in made.stderr
     assert "via=cli" in made.stderr
@@ -117,12 +115,22 @@ def test_commands_log_what_they_change(tmp_path):
     logged = headcount("key", "revoke", "--database", database, key[3:11]).stderr
     assert f"revoked_key_id={key[3:11]}" in logged
     added = headcount(
-        "source", "add", "generic", "--database", database, "--secret", "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ="
+        "source",
+        "create",
+        "generic",
+        "--database",
+        database,
+        "--secret",
+        "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ=",
     )
     assert "security.source_created" in added.stderr
     assert "whsec_" not in added.stderr
-    quiet = headcount("key", "create", "--database", database, environment={"HEADCOUNT_LOG_LEVEL": "warning"})
-    assert quiet.stderr == ""
+    warnings = {"HEADCOUNT_LOG_LEVEL": "warning"}
+    assert (
+        headcount("key", "create", "--database", database, environment=warnings).stderr
+        == f"Database: {database}\n"
+    )
+    assert headcount("key", "create", "--quiet", "--database", database).stderr == ""
 
 
 def test_every_line_is_json(service):

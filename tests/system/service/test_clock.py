@@ -255,7 +255,7 @@ def seconds_ahead(service):
 
 def test_signatures_are_verified_by_the_clock_as_it_is_now(service, clock):
     secret = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
-    added = headcount("source", "add", "generic", "--database", service.database, "--secret", secret)
+    added = headcount("source", "create", "generic", "--database", service.database, "--secret", secret)
     path = ADDRESS.search(added.stdout)[0]
     accept(service, event("r", "join", "ann"))
     clock.set(-HOUR_S)

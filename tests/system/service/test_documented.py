@@ -130,8 +130,8 @@ def test_an_unknown_setting_in_the_file_is_refused(tmp_path):
 
 
 def test_config_shows_values_and_origins():
-    shown = headcount("config", "--port", "1234").stdout
-    assert re.search(r"^port +1234 +--port ", shown, re.MULTILINE)
+    shown = headcount("config", environment={"HEADCOUNT_PORT": "1234"}).stdout
+    assert re.search(r"^port +1234 +HEADCOUNT_PORT ", shown, re.MULTILINE)
     assert re.search(r"^host +127\.0\.0\.1 +default ", shown, re.MULTILINE)
 
 

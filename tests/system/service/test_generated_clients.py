@@ -109,7 +109,15 @@ def ingest(recorder, service, folder):
     mapping = folder / "mapping.json"
     mapping.write_text(json.dumps(MAPPING))
     added = headcount(
-        "source", "add", "generic", "--database", service.database, "--secret", SECRET, "--mapping", mapping
+        "source",
+        "create",
+        "generic",
+        "--database",
+        service.database,
+        "--secret",
+        SECRET,
+        "--mapping",
+        mapping,
     )
     kind, token = re.search(r"/ingest/(\w+)/([\w-]+)", added.stdout).groups()
     with httpx.Client(base_url=f"{service.url}/v1", headers={"X-Token": SECRET}) as source:

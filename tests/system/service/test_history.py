@@ -34,4 +34,4 @@ def test_an_answer_of_the_service_can_be_imported(service, tmp_path):
     dump = tmp_path / "dump.json"
     dump.write_bytes(wait_for_meetings(service).content)
     again = headcount("import", "--source", "daily-meetings", dump, "--database", service.database)
-    assert again.stdout == "0 events taken, 2 known already, 0 left out\n"
+    assert again.stdout == "Imported 0 events. Skipped 2 duplicates and 0 other rows.\n"

@@ -63,7 +63,7 @@ def test_a_service_whose_file_was_replaced_ends_its_epoch_and_accepts_no_more_ev
     event = {"room": "r", "kind": "join", "participant_id": "a"}
     with service.client() as client:
         assert client.post("/events", json=event, params={"wait": "1"}).status_code == 200
-    headcount("backup", tmp_path / "b.backup", "--database", service.database)
+    headcount("backup", "-o", tmp_path / "b.backup", "--database", service.database)
     moved = tmp_path / "moved"
     moved.mkdir()
     for file in tmp_path.glob("headcount.db*"):
@@ -98,7 +98,7 @@ def test_a_store_is_restored_after_a_kill_by_the_documented_procedure_only(tmp_p
             event = {"room": "r", "kind": "join", "participant_id": f"p{number}", "id": f"e{number}"}
             assert client.post("/events", json=event, params={"wait": "1"}).status_code == 200
             if number == 9:
-                headcount("backup", tmp_path / "b.backup", "--database", service.database)
+                headcount("backup", "-o", tmp_path / "b.backup", "--database", service.database)
     service.kill()
     moved = tmp_path / "moved"
     moved.mkdir()

@@ -70,7 +70,7 @@ def source(service, folder, name):
     """Create a source with a field mapping, and return its URL."""
     (folder / "mapping.json").write_text(json.dumps(MAPPING))
     made = headcount(
-        "source", "add", "generic", "--database", service.database, "--domain", service.settings.get("domain", "default"),
+        "source", "create", "generic", "--database", service.database, "--domain", service.settings.get("domain", "default"),
         "--name", name, "--secret", SECRET, "--mapping", folder / "mapping.json",
     )  # fmt: skip
     return service.url + ADDRESS.search(made.stdout)[0]
@@ -112,7 +112,7 @@ def test_the_longest_names_of_every_entrance_are_processed(service, tmp_path):
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = headcount("import", file, "--database", service.database)
-    assert done.stdout.startswith("4 events taken")
+    assert done.stdout.startswith("Imported 4 events.")
     assert all(is_processed(service, room) for room in (posted, sent, listed, imported))
     headcount("rebuild", "--database", service.database, "--check")
 
@@ -152,7 +152,7 @@ def test_one_byte_more_is_refused_everywhere_and_nothing_of_it_is_stored(service
     who = {"participants": [{"participant_id": "a", "user_id": over}]}
     answer = service.client().post("/rooms/r/snapshot", json=who)
     assert answer.json()["info"].startswith('participants[0]: "user_id" must be at most 1,024 bytes')
-    done = headcount("source", "retry", "--database", service.database)
+    done = headcount("source", "dead-letters", "retry", "--database", service.database)
     assert done.stdout.startswith("0 could be read now")
     with closing(psycopg.connect(service.database)) as store:
         assert store.execute("select count(*) from entries").fetchone() == before
@@ -165,7 +165,7 @@ def test_invalid_rows_of_an_import_can_be_skipped(service, tmp_path):
         "".join(json.dumps(row) + "\n" for row in [*rows, rows[0] | {"domain": largest(DOMAIN_BYTES) + "a"}])
     )
     done = headcount("import", file, "--database", service.database, "--skip-invalid")
-    assert done.stdout == "4 events taken, 0 known already, 1 left out\n"
+    assert done.stdout == "Imported 4 events. Skipped 0 duplicates and 1 other rows.\n"
 
 
 def test_a_display_name_is_cut_at_every_entrance(service, tmp_path):
@@ -190,9 +190,9 @@ def test_a_display_name_is_cut_at_every_entrance(service, tmp_path):
     ("command", "what"),
     [
         (("key", "create", "--domain"), "domain"),
-        (("dashboard-link", "--domain"), "domain"),
-        (("source", "add", "generic", "--name"), "a source's name"),
-        (("webhook", "add", "http://127.0.0.1:9/", "--no-ping", "--domain"), "domain"),
+        (("login-link", "--domain"), "domain"),
+        (("source", "create", "generic", "--name"), "a source's name"),
+        (("webhook", "create", "http://127.0.0.1:9/", "--no-ping", "--domain"), "domain"),
     ],
 )
 def test_domains_and_names_of_sources_are_limited_where_they_are_created(service, command, what):
@@ -210,10 +210,12 @@ def test_too_many_events_in_one_request_are_refused_together(service, tmp_path):
     answer = send(url, many).json()
     assert (answer["accepted"], answer["status"]) == (0, "dead_letter")
     assert answer["info"] == "10,001 at once: at most 10,000 are accepted (max_events)"
-    assert headcount("source", "retry", "--database", service.database).stdout.startswith(
+    assert headcount("source", "dead-letters", "retry", "--database", service.database).stdout.startswith(
         "0 could be read now"
     )
-    retried = headcount("source", "retry", "--database", service.database, "--max-events", "20000")
+    retried = headcount(
+        "source", "dead-letters", "retry", "--database", service.database, "--max-events", "20000"
+    )
     assert retried.stdout.startswith("1 could be read now (10,001 new events)")
 
 
@@ -293,7 +295,7 @@ def test_a_payload_that_is_nested_too_deeply_is_refused(service, tmp_path):
 
 def test_a_signed_message_that_is_sent_again_counts_once(service, tmp_path):
     made = headcount(
-        "source", "add", "generic", "--database", service.database, "--domain", service.settings["domain"], "--name", "signed",
+        "source", "create", "generic", "--database", service.database, "--domain", service.settings["domain"], "--name", "signed",
         "--secret", SECRET,
     )  # fmt: skip
     url = service.url + ADDRESS.search(made.stdout)[0]

@@ -8,7 +8,7 @@ import pytest
 
 from support.livekit_source import added, person, present, sent, webhook
 from support.poll_vendor import KEY, SECRET, LiveKit, json_response
-from support.running_service import Running, headcount
+from support.running_service import Running, headcount, new_store
 from support.waiting import PATIENCE_S, wait_until
 
 
@@ -29,7 +29,15 @@ def service(tmp_path):
 
 def polled(service, server, *flags):
     return added(
-        service, "livekit", "--secret", f"{KEY}:{SECRET}", "--poll", server.url, "--every", "1", *flags
+        service,
+        "livekit",
+        "--secret",
+        f"{KEY}:{SECRET}",
+        "--poll",
+        server.url,
+        "--poll-interval",
+        "1s",
+        *flags,
     )
 
 
@@ -74,7 +82,7 @@ def test_a_failed_poll_changes_nothing_and_is_reported(service, livekit):
     service.stop()
     flags = ("--database", service.database)
     assert (
-        "poll failed what was answered is not what LiveKit answers"
+        "failed polls     what was answered is not what LiveKit answers"
         in headcount("source", "list", *flags).stdout
     )
     assert "polls failed" in headcount("doctor", *flags, check=False).stdout
@@ -108,11 +116,11 @@ def test_polling_can_be_tested_and_switched_off(service, livekit):
     added(service, "livekit", "--secret", f"{KEY}:{SECRET}")
     flags = ("--database", service.database)
     livekit.join("blue", "ann")
-    headcount("source", "change", "livekit", "--poll", livekit.url, "--every", "3600", *flags)
-    headcount("source", "change", "livekit", "--no-poll", *flags)
-    assert "does not poll" in headcount("source", "poll", "livekit", *flags, check=False).stderr
+    headcount("source", "update", "livekit", "--poll", livekit.url, "--poll-interval", "3600s", *flags)
+    headcount("source", "update", "livekit", "--no-poll", *flags)
+    assert "is not polled" in headcount("source", "poll", "livekit", *flags, check=False).stderr
     service.stop()
-    headcount("source", "change", "livekit", "--poll", livekit.url, *flags)
+    headcount("source", "update", "livekit", "--poll", livekit.url, *flags)
     shown = headcount("source", "poll", "livekit", *flags).stdout
     assert "1 in 1 room:\n  blue  Ann since " in shown
     assert "Polling would add" in shown
@@ -122,16 +130,25 @@ def test_polling_can_be_tested_and_switched_off(service, livekit):
     ("flags", "why"),
     [
         (("livekit", "--secret", "a:b", "--poll", "livekit.example"), "the server's address"),
-        (("zoom", "--secret", "a", "--poll", "https://x.example"), "cannot be polled; there are livekit"),
-        (("livekit", "--secret", "a:b", "--every", "5"), "without the address to poll"),
         (
-            ("livekit", "--secret", "a:b", "--poll", "http://x.example", "--every", "0"),
-            "every 1 to 3600 seconds",
+            ("zoom", "--secret", "a", "--poll", "https://x.example"),
+            "Headcount cannot poll a source of kind 'zoom'. It polls livekit",
         ),
-        (("livekit", "--secret", "a:b", "--poll", "http://x.example", "--poll-key", "k"), "needs no key"),
+        (
+            ("livekit", "--secret", "a:b", "--poll-interval", "5s"),
+            "polling needs the address of the server: set --poll URL",
+        ),
+        (
+            ("livekit", "--secret", "a:b", "--poll", "http://x.example", "--poll-interval", "0s"),
+            "the poll interval: expected a duration from 1s to 1h",
+        ),
+        (
+            ("livekit", "--secret", "a:b", "--poll", "http://x.example", "--poll-key", "k"),
+            "--poll-key does not apply",
+        ),
     ],
 )
 def test_a_source_that_cannot_be_polled_is_refused(tmp_path, flags, why):
-    refused = headcount("source", "add", *flags, "--database", tmp_path / "x.db", check=False)
+    refused = headcount("source", "create", *flags, "--database", new_store(tmp_path / "x.db"), check=False)
     assert refused.returncode == 2
     assert why in refused.stderr

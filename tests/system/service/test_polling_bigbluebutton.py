@@ -99,7 +99,7 @@ def present(service):
 
 def test_participants_of_a_meeting_that_is_over_have_left_and_nobody_else(service, bbb):
     bbb.meetings = {"maths", "physics"}
-    path = added(service, "bigbluebutton", "--secret", SECRET, "--poll", bbb.url, "--every", "1")
+    path = added(service, "bigbluebutton", "--secret", SECRET, "--poll", bbb.url, "--poll-interval", "1s")
     for meeting, who in (("maths", "ann"), ("maths", "bob"), ("physics", "carol")):
         joins(service, path, meeting, who)
     everybody = {"maths": {"ann", "bob"}, "physics": {"carol"}}
@@ -116,7 +116,7 @@ def test_participants_of_a_meeting_that_is_over_have_left_and_nobody_else(servic
 
 
 def test_a_wrong_secret_is_reported_and_removes_nobody(service, bbb):
-    path = added(service, "bigbluebutton", "--secret", SECRET, "--poll", bbb.url, "--every", "1")
+    path = added(service, "bigbluebutton", "--secret", SECRET, "--poll", bbb.url, "--poll-interval", "1s")
     bbb.listed = refusal
     joins(service, path, "maths", "ann")
     wait_until(

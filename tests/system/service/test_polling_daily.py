@@ -47,7 +47,7 @@ def participants(service):
 def test_participants_there_are_participants_here(there, here):
     send(there, "join", "ann", ago=60)
     send(there, "join", "bob", ago=30)
-    flags = ("--poll", f"{there.url}/v1", "--poll-key", there.key, "--every", "1")
+    flags = ("--poll", f"{there.url}/v1", "--poll-key", there.key, "--poll-interval", "1s")
     added(here, "daily", "--secret", "d29yZA==", *flags)
     wait_until(lambda: present(here, "blue") == {"ann", "bob"})
     assert participants(here) == participants(there)
@@ -58,7 +58,7 @@ def test_participants_there_are_participants_here(there, here):
 
 
 def test_a_wrong_key_is_reported(there, here):
-    flags = ("--poll", f"{there.url}/v1", "--poll-key", "hc_wrong", "--every", "1")
+    flags = ("--poll", f"{there.url}/v1", "--poll-key", "hc_wrong", "--poll-interval", "1s")
     added(here, "daily", "--secret", "d29yZA==", *flags)
     asked = headcount("source", "poll", "daily", "--database", here.database, check=False)
     assert asked.returncode == 2

@@ -74,11 +74,11 @@ def test_a_galene_server_is_polled_for_its_participants(service, galene):
     galene.groups = {"standup": ["ann"], "school/maths": ["bob", "carol"], "empty": []}
     flags = ("--database", service.database)
     added = headcount(
-        "source", "add", "galene", "--secret", "root:pw", "--poll", galene.url, "--every", "1",
+        "source", "create", "galene", "--secret", "root:pw", "--poll", galene.url, "--poll-interval", "1s",
         "--room-prefix", "galene/", *flags,
     ).stdout  # fmt: skip
     assert "/ingest/" not in added
-    assert "headcount source poll galene" in added
+    assert " source poll galene" in added
     wait_until(
         lambda: present(service) == {"galene/school/maths": {"bob", "carol"}, "galene/standup": {"ann"}}, 20
     )
@@ -96,27 +96,28 @@ def test_a_galene_server_is_polled_for_its_participants(service, galene):
 
 def test_commands_explain_that_galene_sends_nothing(service, galene):
     flags = ("--database", service.database)
-    alone = headcount("source", "add", "galene", "--secret", "root:pw", *flags, check=False)
+    alone = headcount("source", "create", "galene", "--secret", "root:pw", *flags, check=False)
     assert alone.returncode == 2
-    assert "Galene sends nothing, it is asked who is in: give --poll, the server's address" in alone.stderr
-    headcount("source", "add", "galene", "--secret", "root:wrong", "--poll", galene.url, *flags)
+    assert "Galene sends no events, so Headcount polls it: set --poll, the server's address" in alone.stderr
+    headcount("source", "create", "galene", "--secret", "root:wrong", "--poll", galene.url, *flags)
     tried = headcount("source", "test", "galene", *flags, check=False)
     assert tried.returncode == 2
-    assert "Galene sends nothing, so there is nothing to test: 'headcount source poll galene'" in tried.stderr
+    assert "Galene sends no events. Test its polling instead: " in tried.stderr
+    assert " source poll galene --database " in tried.stderr
     assert "refused the key (401)" in headcount("source", "poll", "galene", *flags, check=False).stderr
-    ended = headcount("source", "change", "galene", "--no-poll", *flags, check=False)
+    ended = headcount("source", "update", "galene", "--no-poll", *flags, check=False)
     assert ended.returncode == 2
     found = headcount("doctor", *flags, check=False).stdout
     assert "headcount source test" not in found
     listed = headcount("source", "list", "--addresses", *flags).stdout
-    assert "nothing received yet" not in listed
-    assert "address     none: Galene is asked at " in listed
+    assert "last request" not in listed
+    assert "address          none, it is only polled" in listed
 
 
 def test_a_request_to_its_ingest_path_is_refused(service, galene):
     service.stop()
     flags = ("--database", service.database)
-    headcount("source", "add", "galene", "--secret", "root:pw", "--poll", galene.url, *flags)
+    headcount("source", "create", "galene", "--secret", "root:pw", "--poll", galene.url, *flags)
     service.start()
     with closing(sqlite3.connect(service.database)) as store:
         ((token,),) = store.execute("SELECT token FROM sources").fetchall()

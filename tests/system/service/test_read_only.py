@@ -12,7 +12,7 @@ READING = [("doctor",), ("source", "list"), ("key", "list"), ("migrate", "--chec
 WRITING = [
     ("serve", "--port", "0"),
     ("key", "create"),
-    ("source", "add", "generic"),
+    ("source", "create", "generic"),
     ("rebuild",),
 ]
 
@@ -63,10 +63,10 @@ def test_a_command_that_only_reads_works(read_only, run, tmp_path):
     for command in READING:
         done = run(read_only, *command)
         assert done.returncode == 0, f"{command}: {done.stdout} {done.stderr}"
-    done = run(read_only, "export", tmp_path / "out", "--format", "ndjson")
+    done = run(read_only, "export", "-o", tmp_path / "out", "--format", "ndjson")
     assert done.returncode == 0, done.stderr
     assert "the one" in (tmp_path / "out" / "events.ndjson").read_text()
-    done = run(read_only, "backup", tmp_path / "copy.db")
+    done = run(read_only, "backup", "-o", tmp_path / "copy.db")
     assert done.returncode == 0, done.stderr
 
 

@@ -152,7 +152,7 @@ def test_a_name_too_long_for_an_index_is_refused_at_once_and_fails_nobody_else(t
     """An entry of an index of PostgreSQL has at most 2,700 bytes."""
     service = Running(tmp_path, url).start()
     event = {"room": "".join(map(chr, range(0x4E00, 0x4E00 + 1_500))), "kind": "join", "participant_id": "a"}
-    added = headcount("source", "add", "generic", "--secret", "s" * 40, "--database", url).stdout
+    added = headcount("source", "create", "generic", "--secret", "s" * 40, "--database", url).stdout
     source = re.search(r"/v1(/ingest/generic/\S+)", added)[1]
     with service.client() as client:
         answer = client.post("/events", json=event)

@@ -10,7 +10,7 @@ import pytest
 from headcount.sources import janus, standard_webhooks
 from headcount.sources.api import InboundRequest
 from support.livekit_source import KEY, added, meetings, now, person, sent, webhook
-from support.running_service import Running, headcount
+from support.running_service import Running, headcount, new_store
 from support.waiting import wait_until
 
 NEW = "devkey:another-secret-that-is-long-enough-too"
@@ -88,7 +88,16 @@ def test_explain_shows_excluded_participants(service):
 
 def test_a_source_can_include_them(service):
     path = added(
-        service, "livekit", "--name", "lk-all", "--secret", KEY, "--count", "recorder", "--room-prefix", "eu/"
+        service,
+        "livekit",
+        "--name",
+        "lk-all",
+        "--secret",
+        KEY,
+        "--include-role",
+        "recorder",
+        "--room-prefix",
+        "eu/",
     )
     began = now() // 1_000 - 600
     who = person("rec", began, kind="EGRESS")
@@ -123,9 +132,10 @@ def test_a_body_that_is_not_json_is_refused_and_an_unreadable_event_becomes_a_de
     assert kept.status_code == 200
     assert kept.json()["status"] == "dead_letter"
     sent(service, path, webhook("participant_joined", createdAt="1"))
-    letters = headcount("source", "letters", "--database", service.database, "--body").stdout
-    assert letters.count("without a participant.sid") == 1
-    assert "participant_joined" in letters
+    listed = headcount("source", "dead-letters", "list", "--database", service.database, "--json").stdout
+    (dead_letter,) = [one for one in json.loads(listed) if "without a participant.sid" in one["reason"]]
+    shown = headcount("source", "dead-letters", "show", dead_letter["number"], "--database", service.database)
+    assert "participant_joined" in shown.stdout
 
 
 def test_a_corrected_mapping_reads_the_dead_letters(tmp_path):
@@ -144,12 +154,15 @@ def test_a_corrected_mapping_reads_the_dead_letters(tmp_path):
         answer = sent(service, path, body, secret="word", sign=standard_webhooks.sign)
         assert answer.json()["status"] == "dead_letter"
         assert "room" in answer.json()["info"]
-        assert "0 could be read" in headcount("source", "retry", "--database", service.database).stdout
+        assert (
+            "Parsed 0 dead letters"
+            in headcount("source", "dead-letters", "retry", "--database", service.database).stdout
+        )
         meetings(service, "meanwhile")
         with sqlite3.connect(service.database) as store:
             store.execute("update sources set options = replace(options, '/where', '/room')")
-        assert "1 could be read now (1 new events); 0 are left" in headcount(
-            "source", "retry", "--database", service.database
+        assert "Parsed 1 dead letters with 1 new events. 0 dead letters remain." in headcount(
+            "source", "dead-letters", "retry", "--database", service.database
         ).stdout  # fmt: skip
         with sqlite3.connect(service.database) as store:
             received = store.execute("select received_ms from entries order by position").fetchall()
@@ -166,25 +179,31 @@ def test_secrets_are_rotated_without_a_gap(service):
     def status(secret):
         return sent(service, path, webhook("track_published"), secret=secret).status_code
 
-    headcount("source", "secret", "lk-turn", "--add", NEW, *flags)
+    headcount("source", "rotate-secret", "lk-turn", "--add", NEW, *flags)
     wait_until(lambda: status(NEW) == 200)
     assert status(KEY) == 200
-    headcount("source", "secret", "lk-turn", "--drop", KEY, *flags)
+    headcount("source", "rotate-secret", "lk-turn", "--remove", KEY, *flags)
     wait_until(lambda: status(KEY) == 401)
     assert status(NEW) == 200
-    headcount("source", "remove", "lk-turn", *flags)
+    headcount("source", "delete", "lk-turn", *flags)
     wait_until(lambda: status(NEW) == 404)
 
 
 def test_a_source_can_be_tested(service):
     added(service, "livekit", "--name", "lk-try", "--secret", KEY)
     asked = ("source", "test", "lk-try", "--database", service.database, "--url", service.url)
-    assert "was verified, read and stored" in headcount(*asked).stdout
+    assert "verified and stored a test event" in headcount(*asked).stdout
+    (listed,) = [
+        one
+        for one in json.loads(headcount("source", "list", "--database", service.database, "--json").stdout)
+        if one["name"] == "lk-try"
+    ]
+    assert (listed["last_request_at"] is not None, listed["counters"]["events"]) == (True, 2)
     assert meetings(service, "headcount-test") == []
     nobody = headcount("source", "test", "nobody", "--database", service.database, check=False)
-    assert "has no source 'nobody'; there are:" in nobody.stderr
+    assert "there is no source 'nobody' in domain 'default'. Sources: " in nobody.stderr
     closed = headcount(*asked[:-1], "http://127.0.0.1:9", check=False)
-    assert "does not answer" in closed.stderr
+    assert "no server answers at" in closed.stderr
 
 
 def test_the_requests_of_a_source_are_counted(tmp_path):
@@ -204,7 +223,7 @@ def test_the_requests_of_a_source_are_counted(tmp_path):
     assert "1 events, 1 ignored, 1 rejected" in listed
     assert "the signature does not fit" in listed
     doctor = headcount("doctor", "--database", service.database, check=False).stdout
-    assert re.search(r"WRONG +sources +livekit: .*refused", doctor)
+    assert re.search(r"FAIL +sources +livekit: .*rejected", doctor)
 
 
 def test_sources_can_be_declared_in_the_settings_file(tmp_path):
@@ -231,18 +250,21 @@ def test_sources_can_be_declared_in_the_settings_file(tmp_path):
     ("flags", "message"),
     [
         (("nosuch", "--secret", "x"), "there is no source 'nosuch'; there are livekit, jitsi"),
-        (("livekit",), "give --secret: the API key and its secret"),
-        (("livekit", "--secret", "a:b", "--count", "cat"), "'cat' is not a valid Role; there are person"),
+        (("livekit",), "--secret is required: the API key and its secret"),
+        (
+            ("livekit", "--secret", "a:b", "--include-role", "cat"),
+            "'cat' is not a valid Role; there are person",
+        ),
         (("generic", "--mapping", "none.json"), "none.json: cannot be read"),
     ],
 )
 def test_an_invalid_source_is_refused(tmp_path, flags, message):
-    refused = headcount("source", "add", *flags, "--database", tmp_path / "x.db", check=False)
+    refused = headcount("source", "create", *flags, "--database", new_store(tmp_path / "x.db"), check=False)
     assert refused.returncode == 2
     assert message in refused.stderr
 
 
 def test_a_name_is_unique(tmp_path):
-    asked = ("source", "add", "generic", "--database", tmp_path / "x.db")
+    asked = ("source", "create", "generic", "--database", new_store(tmp_path / "x.db"))
     assert "whsec_" in headcount(*asked).stdout
     assert "has a source 'generic' already" in headcount(*asked, check=False).stderr

@@ -65,7 +65,7 @@ def test_both_halves_together_are_a_character(service):
 def test_half_a_character_in_an_inbound_payload_is_refused(service, source, secret, body, half):
     name = f"{source.kind}-{HALVES.index(half)}"
     flags = ("--database", service.database, "--secret", secret, "--name", name)
-    path = ADDRESS.search(headcount("source", "add", source.kind, *flags).stdout)[0]
+    path = ADDRESS.search(headcount("source", "create", source.kind, *flags).stdout)[0]
     payload = json.dumps(body).replace("HERE", half).encode()
     delivery = InboundRequest(
         {"content-type": "application/json"}, payload, received_at=time.time_ns() // 1_000_000

@@ -1,5 +1,6 @@
 """`headcount webhook`, over the store, while the service runs."""
 
+import json
 import re
 
 from support.outbox_messages import put
@@ -12,48 +13,55 @@ NEW = "IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE="
 
 
 def command(service, *given, check=True):
-    allowed = {"HEADCOUNT_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    allowed = {"HEADCOUNT_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
     return headcount("webhook", *given, "--database", service.database, check=check, environment=allowed)
 
 
 def added(service, receiver, *flags):
-    return UUID.search(command(service, "add", receiver.url, *flags).stdout)[1]
+    return UUID.search(command(service, "create", receiver.url, *flags).stdout)[1]
 
 
 def test_an_endpoint_is_created_listed_and_removed_by_command(service, client, outbox, receiver):
-    name = added(service, receiver, "--type", "meeting.ended", "--retry", "exponential")
+    name = added(service, receiver, "--type", "meeting.ended", "--retry-type", "exponential")
     assert len(receiver.came) == 1
     wait_until(lambda: client.get(f"/webhooks/{name}").json()["eventTypes"] == ["meeting.ended"])
     put(outbox, "by-command", type_="meeting.ended")
     receiver.wait_for(1)
-    wait_until(lambda: "by-command  delivered" in command(service, "messages", name[:8]).stdout)
+    wait_until(lambda: "by-command  delivered" in command(service, "deliveries", name[:8]).stdout)
     listed = command(service, "list").stdout
     assert f"{name}  ACTIVE  {receiver.url}" in listed
-    assert "answered 200" in command(service, "messages", receiver.url).stdout
-    assert "It answered 200" in command(service, "test", name).stdout
-    assert "1 message will be" in command(service, "replay", name, "--message", "by-command").stdout
+    assert "status 200" in command(service, "deliveries", receiver.url).stdout
+    assert "answered with status 200" in command(service, "test", name).stdout
+    assert "1 message will be" in command(service, "resend", name, "--message", "by-command").stdout
     receiver.wait(lambda came: len(came) == 2)
-    command(service, "remove", name)
+    command(service, "delete", name)
     assert client.get("/webhooks").json() == []
-    refused = command(service, "remove", name, check=False)
-    assert (refused.returncode, "has no webhook" in refused.stderr) == (2, True)
+    refused = command(service, "delete", name, check=False)
+    assert (refused.returncode, "there is no webhook endpoint" in refused.stderr) == (2, True)
 
 
 def test_secrets_are_rotated_by_command(service, client, receiver):
     name = added(service, receiver)
-    (old,) = command(service, "secret", name).stdout.split()
-    assert command(service, "secret", name, "--add", NEW).stdout.split() == [NEW, old]
+    (old,) = json.loads(command(service, "show", name, "--json").stdout)["secrets"]
+
+    def rotate(*options):
+        return json.loads(command(service, "rotate-secret", name, *options, "--json").stdout)["secrets"]
+
+    assert rotate("--add", NEW) == [NEW, old]
     assert client.get(f"/webhooks/{name}").json()["secrets"] == [NEW, old]
-    assert command(service, "secret", name, "--drop", old).stdout.split() == [NEW]
-    assert command(service, "secret", name, "--drop", NEW, check=False).returncode == 2
+    assert rotate("--remove", old) == [NEW]
+    assert command(service, "rotate-secret", name, "--remove", NEW, check=False).returncode == 2
+    generated, before = rotate()
+    assert (before, generated != NEW) == (NEW, True)
 
 
 def test_an_endpoint_that_does_not_answer_is_created_only_without_a_ping(service, client):
     with receiving() as closed:
         url = closed.url
-    refused = command(service, "add", url, check=False)
-    assert (refused.returncode, "non-200 status code" in refused.stderr) == (2, True)
-    command(service, "add", url, "--no-ping")
+    refused = command(service, "create", url, check=False)
+    assert (refused.returncode, f"{url}: the endpoint failed the test request" in refused.stderr) == (2, True)
+    assert "recvd" not in refused.stderr
+    command(service, "create", url, "--no-ping")
     assert [one["url"] for one in client.get("/webhooks").json()] == [url]
 
 
@@ -69,9 +77,9 @@ def test_the_doctor_names_a_disabled_endpoint_and_how_to_fix_it(service, client,
 
     wait_until(failed)
     report = headcount("doctor", "--database", service.database, check=False).stdout
-    assert f"headcount webhook replay {name} --revive" in report
+    assert f"headcount webhook update {name} --enable" in report
     receiver.behave = answers()
-    command(service, "replay", name, "--revive")
+    command(service, "update", name, "--enable")
     came = receiver.wait_for(len(sent))
     assert {one.id for one in came} == set(sent)
     wait_until(lambda: client.get(f"/webhooks/{name}").json()["state"] == "ACTIVE")

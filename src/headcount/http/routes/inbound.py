@@ -111,7 +111,7 @@ class InboundHandler:
     async def handle(self, request: Request) -> Response:
         """Ingests a webhook of a video server.
 
-        The URL is the address of a source, as `headcount source add` prints it. It needs no key: requests are
+        The URL is the address of a source, as `headcount source create` prints it. It needs no key: requests are
         authenticated in the vendor's way. The body has the vendor's form. A vendor's validation of the URL is answered
         in its form, too.
         """

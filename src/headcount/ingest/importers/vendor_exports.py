@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from headcount.kernel.rules import Rules
 from headcount.limits import AHEAD_MS, Limits, limit_names, require_domain
 from headcount.sources.api import Role
 from headcount.sources.exports.api import ExportFile, ExportFormat, ExportOptions, parse_export
+from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.store.dedup import entry_of
 from headcount.store.open import Store
 from headcount.store.records import Origin
@@ -33,6 +35,7 @@ _STANDARD_INPUT: Final = "-"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _MAX_UNPACKED_BYTES: Final = 100_000_000
 """A few megabytes of gzip can unpack to gigabytes."""
+_MAX_DETECTED_BYTES: Final = 1_000_000
 _BATCH_EVENTS: Final = 20_000
 
 
@@ -64,6 +67,35 @@ def parse_files(
     return parsed
 
 
+def detect_formats(name: str) -> list[str]:
+    """Return the kinds of formats that fit the content of a file, the best first; `events` is Headcount's own."""
+    try:
+        content = _read(name)
+    except BadInput:
+        return []
+    first = content[:_MAX_DETECTED_BYTES].split(b"\n", 1)[0]
+    found = ["events"] if all(word in first for word in (b"room", b"kind", b"participant_id")) else []
+    if len(content) > _MAX_DETECTED_BYTES:
+        content = content[:_MAX_DETECTED_BYTES].rpartition(b"\n")[0]
+    numbers = {
+        kind: _fitting_events(export_format, content) for kind, export_format in EXPORT_FORMATS.items()
+    }
+    return found + sorted(
+        (kind for kind, number in numbers.items() if number), key=lambda kind: -numbers[kind]
+    )
+
+
+def _fitting_events(export_format: ExportFormat, content: bytes) -> int:
+    """Return how many events of a format a content has; 0 if any of its rows does not fit."""
+    errors: list[BadInput] = []
+    options = ExportOptions("room", UTC, day_first=True)
+    try:
+        events = parse_export(export_format, ExportFile(content), options, errors.append)
+    except BadInput:
+        return 0
+    return 0 if errors else len(events)
+
+
 def _display_name(name: str) -> str:
     return "standard input" if name == _STANDARD_INPUT else name
 
@@ -85,7 +117,7 @@ def _decompress(raw: bytes, where: str) -> bytes:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadInput("cannot be unpacked: the gzip file is cut off or damaged", where=where) from error
     if len(plain) > _MAX_UNPACKED_BYTES:
-        reason = f"unpacks to more than {_MAX_UNPACKED_BYTES:,} bytes: unpack it, look at it, and import it in parts"
+        reason = f"unpacks to more than {_MAX_UNPACKED_BYTES:,} bytes. Unpack it and import it in parts"
         raise BadInput(reason, where=where)
     return plain
 
@@ -96,7 +128,7 @@ def _read_raw(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
     except IsADirectoryError as error:
-        raise BadInput("is a directory: name the files in it", where=name) from error
+        raise BadInput("is a directory. Name the files in it", where=name) from error
     except OSError as error:
         reason = f"cannot be opened: {(error.strerror or str(error)).lower()}"
         raise BadInput(reason, where=name) from error
@@ -106,7 +138,7 @@ def _within_limits(event: Event, now: Ms, where: str, limits: Limits) -> Event:
     """Return the event within the limits. Raise `BadInput` for an event in the future."""
     if event.at > now + AHEAD_MS:
         raise BadInput(
-            f"tells of {format_timestamp(event.at)}, which is yet to come: are its dates and its zone read as they were meant?",
+            f"has an event at {format_timestamp(event.at)}, in the future. Check the date order and the time zone",
             where=where,
         )
     try:

@@ -42,6 +42,16 @@ _MAX_TIME_S: Final = 10**12
 FIELDS: Final = ("url", "eventTypes", "retryType", "basicAuth", "hmac", "secrets")
 REPLAY_FIELDS: Final = ("id", "ids", "room", "from", "to", "failed")
 
+
+class EndpointDidNotAnswer(BadInput):
+    """An endpoint did not answer the ping. The message is Daily's; `result` is for those who have their own."""
+
+    def __init__(self, message: str, url: str, result: DeliveryResult) -> None:
+        self.url = url
+        self.result = result
+        super().__init__(message)
+
+
 Fields = Mapping[str, Any]
 """Fields of a request body, not yet validated."""
 
@@ -157,7 +167,8 @@ class EndpointManager:
         if not result.succeeded:
             status = "undefined" if result.status is None else result.status
             reason = "" if result.error is None else f" ({result.error})"
-            raise BadInput(f"non-200 status code returned from webhook endpoint, recvd {status}{reason}")
+            message = f"non-200 status code returned from webhook endpoint, recvd {status}{reason}"
+            raise EndpointDidNotAnswer(message, row.url, result)
 
     def _new_secret(self) -> str:
         return b64encode(self.random_bytes(_SECRET_BYTES)).decode()

@@ -70,8 +70,7 @@ def parse_local_time(text: str) -> LocalTime | Ms:
     found = _LOCAL_TIME.fullmatch(_DATE_WITH_MONTH_NAME.sub(_date_in_numbers, text))
     if found is None:
         raise BadInput(
-            f"'{text[:50]}' is no time that we read: it should be like 2026-03-31 09:00:15, 03/31/2026 09:00:15 AM"
-            " or 31.03.2026 09:00:15"
+            f"expected a time like 2026-03-31 09:00:15, 03/31/2026 09:00:15 AM or 31.03.2026 09:00:15, got '{text[:50]}'"
         )
     hour, half = int(found["hour"]), (found["half"] or "").lower()
     if half:
@@ -103,7 +102,7 @@ class TimeReader(NamedTuple):
         found = instants_of(time.to_datetime(day_first=self.day_first), self.timezone)
         if not found:
             raise BadInput(
-                f"'{time.text}' was never shown by clocks in {self.timezone}, which were set forward then: is the zone right?"
+                f"'{time.text}' does not exist in {self.timezone}, because clocks were set forward. Check the time zone"
             )
         return [fields.valid_ms(at, f"'{time.text}'") for at in found]
 
@@ -113,7 +112,7 @@ def time_reader(times: Iterable[LocalTime | Ms], options: ExportOptions) -> Time
     local = [time for time in times if isinstance(time, LocalTime)]
     if local and options.timezone is None:
         raise BadInput(
-            f"has times without a zone, like '{local[0].text}': say where clocks showed them, like --zone Europe/Berlin"
+            f"its times have no time zone, such as '{local[0].text}'. Name the time zone, such as --timezone Europe/Berlin"
         )
     ambiguous = [time for time in local if not time.is_unambiguous]
     return TimeReader(options.timezone or UTC, _is_day_first(ambiguous, options))
@@ -124,13 +123,13 @@ def _is_day_first(ambiguous: Sequence[LocalTime], options: ExportOptions) -> boo
     month_first = any(time.b > 12 >= time.a for time in ambiguous)
     if day_first and month_first:
         raise BadInput(
-            "has dates with the day first and dates with the month first: it is put together of two"
+            "some dates have the day first, others the month first. Import the two parts separately"
         )
     if day_first or month_first:
         return day_first
     undecided = next((time for time in ambiguous if time.a != time.b), None)
     if undecided is not None and options.day_first is None:
         raise BadInput(
-            f"leaves open which number of '{undecided.text}' is the day: say --dates day-first or --dates month-first"
+            f"'{undecided.text}' is ambiguous. Set the order with --date-order dmy or --date-order mdy"
         )
     return bool(options.day_first)

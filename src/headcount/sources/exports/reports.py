@@ -139,8 +139,8 @@ def _has_duration_of(row: Row, span: _RowSpan) -> bool:
 
 def _ambiguous(row: Row, reader: TimeReader) -> BadInput:
     return BadInput(
-        f"'{row.join}' is in an hour that was there twice in {reader.timezone}, where clocks were set back:"
-        " say which of both is meant by an offset, like --zone +02:00"
+        f"'{row.join}' occurred twice in {reader.timezone}, because clocks were set back."
+        " Set the offset, such as --timezone +02:00"
     )
 
 

@@ -141,8 +141,8 @@ def test_a_source_that_cannot_be_polled_is_shown(service, admin):
         url = stopped.url.removesuffix("/hook")
     secret = "devkey:a-secret-that-is-long-enough-for-anybody"
     headcount(
-        "source", "add", "livekit", "--database", service.database, "--secret", secret,
-        "--poll", url, "--every", "5",
+        "source", "create", "livekit", "--database", service.database, "--secret", secret,
+        "--poll", url, "--poll-interval", "5s",
     )  # fmt: skip
     page = wait_until(lambda: found if "Polling source" in (found := admin.page("/health")) else None)
     assert f"headcount source poll livekit --database {service.database}" in page

@@ -1,0 +1,102 @@
+"""Options that several commands share, and the store that the settings name.
+
+Responsible for which settings a command takes as flags, and for refusing a database that does not exist: only `serve`, `demo`,
+`import` and `restore` create one.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headcount.cli.console import note
+from headcount.cli.group import QUIET, VERBOSE, SettingOption
+from headcount.errors import BadInput
+from headcount.settings import TABLE, Setting, Settings, read_settings
+
+if TYPE_CHECKING:
+    from headcount.store.open import Store
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `--config` and the flags of these settings to a command, which gets `settings`."""
+
+    def add_options(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def with_(*, config_file: str | None, **options: Any) -> None:
+            flags = {name: options.pop(name) for name in names}
+            command(settings=read_settings(flags | _log_level(flags), file=config_file), **options)
+
+        decorated: Callable[..., None] = with_
+        chosen = [setting for setting in TABLE if setting.name in names]
+        for setting in reversed(chosen):
+            decorated = _option(setting)(decorated)
+        return click.option(
+            "--config", "config_file", cls=SettingOption, metavar="FILE", envvar="HEADCOUNT_CONFIG",
+            help="TOML file of settings.  [variable: HEADCOUNT_CONFIG]",
+        )(decorated)  # fmt: skip
+
+    return add_options
+
+
+def _option(setting: Setting) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    default = setting.show(setting.default) or "none"
+    return click.option(
+        setting.flag, setting.name, cls=SettingOption, metavar=setting.kind.metavar,
+        help=f"{setting.help}.  [default: {default}]",
+    )  # fmt: skip
+
+
+def _log_level(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return the log level that --verbose or --quiet selects, unless --log-level does."""
+    meta = click.get_current_context().meta
+    level = "debug" if meta.get(VERBOSE) else "error" if meta.get(QUIET) else None
+    return {} if level is None or flags.get("log_level") is not None else {"log_level": level}
+
+
+def existing_store(settings: Settings, *, read_only: bool = False) -> "Store":
+    """Return the store of the settings, and name it if it is going to be changed. Raise `BadInput` if there is none."""
+    from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
+
+    require_store(settings, read_only=read_only)
+    return open_store(settings["database"], read_only=read_only)
+
+
+def require_store(settings: Settings, *, read_only: bool = False) -> None:
+    """Raise `BadInput` if the database of the settings has no store. Name it unless `read_only`."""
+    from headcount.store.open import has_store  # noqa: PLC0415 - help does not need it
+
+    if not has_store(settings["database"]):
+        origin = settings.origins["database"]
+        chosen = "the default, in the current directory" if origin == "default" else f"set by {origin}"
+        raise BadInput(
+            f"there is no Headcount database at {settings.database()} ({chosen})."
+            " Name the server's database with --database or HEADCOUNT_DATABASE. 'headcount serve' creates a new one"
+        )
+    if not read_only:
+        name_database(settings)
+
+
+def name_database(settings: Settings) -> None:
+    """Print the database that a command changes, to standard error."""
+    note(f"Database: {settings.database()}")
+
+
+def audit(settings: Settings) -> None:
+    """Set up the security log for a command that changes access."""
+    from headcount.telemetry.logging import set_actor, set_up_logging  # noqa: PLC0415 - help does not need it
+
+    set_up_logging(settings["log_level"], settings["log_format"])
+    set_actor(via="cli")
+
+
+def base_url(settings: Settings) -> str:
+    """Return the URL under which clients reach the server."""
+    from headcount.settings import url_of  # noqa: PLC0415 - help does not need it
+
+    url: str = settings["public_url"]
+    return url or url_of(settings["host"], settings["port"])
