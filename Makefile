@@ -96,7 +96,7 @@ attack: $(STAMP)  ## 100,000 hostile requests on both databases, and what anybod
 	$(BIN)/python bench/attack.py $(ATTACK)
 
 docs-reference: $(STAMP)  ## rewrite the generated parts of docs/reference
-	$(BIN)/python tests/support/reference.py
+	cd tests && ../$(BIN)/python -m support.reference
 
 format: $(STAMP)  ## put the code in order
 	$(BIN)/ruff check --fix .

@@ -4,6 +4,7 @@ Responsible for the mapping of errors to one line and an exit code. Must not kno
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -28,6 +29,9 @@ SECTIONS: Final = {
     "Shell": ("completion",),
 }
 """Commands in the order of the help. Commands that are not listed are hidden."""
+_RANGE: Final = re.compile(r"(; |\s*\[)[\d.,]+<=x(<=[\d.,]+)?(?=\])\]?")
+_SENTENCES: Final = ("Got ", "Invalid ", "Missing ", "No such ", "Option ", "There ")
+"""Beginnings of messages, which continue a line here."""
 QUIET: Final = "headcount.quiet"
 VERBOSE: Final = "headcount.verbose"
 
@@ -58,7 +62,9 @@ class Command(click.Command):
         common = [one for one in options if isinstance(one, CommonOption) or "--help" in one.opts]
         own = [one for one in options if one not in settings and one not in common]
         for title, some in (("Options", own), ("Settings", settings), ("Common options", common)):
-            records = [record for one in some if (record := one.get_help_record(ctx)) is not None]
+            records = [
+                (record[0], help_text(record[1])) for one in some if (record := one.get_help_record(ctx))
+            ]
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
@@ -68,6 +74,11 @@ class Command(click.Command):
             with formatter.section("Examples"):
                 for example in self.examples:
                     formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+
+
+def help_text(text: str) -> str:
+    """Return the help of an option without the range that click adds: the text names it in words."""
+    return _RANGE.sub("", text)
 
 
 class Group(click.Group):
@@ -171,7 +182,9 @@ def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx is not None else "headcount"
     message = error.format_message().rstrip(".")
     end = "" if message.endswith("?") else "."
-    return f"{message[:1].lower()}{message[1:]}{end} See '{command} --help'"
+    if message.startswith(_SENTENCES):
+        message = f"{message[:1].lower()}{message[1:]}"
+    return f"{message}{end} See '{command} --help'"
 
 
 def _sentence(error: Exception) -> str:
