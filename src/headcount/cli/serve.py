@@ -52,8 +52,8 @@ def serve(*, settings: Settings) -> None:
 @main.command(
     examples=[
         "headcount demo",
-        "headcount demo --database /tmp/demo.db --days 30 --speed 10",
-        "headcount demo --database /tmp/demo.db --remove",
+        "headcount demo --database demo.db --days 30 --speed 10",
+        "headcount demo --database demo.db --remove",
     ]
 )
 @click.option(

@@ -275,16 +275,21 @@ def dead_letters() -> None:
     """Inspect and retry dead letters: verified requests that could not be parsed."""
 
 
-@dead_letters.command("list", examples=["headcount source dead-letters list --json"])
+@dead_letters.command(
+    "list",
+    examples=["headcount source dead-letters list", "headcount source dead-letters list livekit --json"],
+)
+@click.argument("name", required=False)
 @json_option
-@with_settings("database")
-def list_dead_letters(*, settings: Settings, as_json: bool) -> None:
-    """List the dead letters of all sources with the reason, the oldest first."""
+@with_settings("database", "domain")
+def list_dead_letters(*, settings: Settings, name: str | None, as_json: bool) -> None:
+    """List dead letters with their reason, the oldest first. NAME selects those of one source."""
     store = existing_store(settings, read_only=True)
+    token = None if name is None else find_source(store, settings["domain"], name).token
     names = {row.token: row.name for row in store.sources.all()}
     found, after = [], 0
     while page := store.sources.dead_letters(after):
-        found += page
+        found += [one for one in page if token in (None, one.token)]
         after = page[-1].number
     store.close()
     if as_json:
