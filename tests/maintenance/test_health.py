@@ -263,7 +263,7 @@ def unhealthy(tmp_path):
             SourceStat("busy", "requests", 9, now - HOUR),
             SourceStat("busy", "rejected", 2, now - HOUR, "no signature"),
             SourceStat("busy", "malformed", 1, now - HOUR, "not JSON"),
-            SourceStat("busy", "clock_ahead", 1, now - HOUR, "its clock is 9 s ahead of the server's"),
+            SourceStat("busy", "clock_ahead", 1, now - HOUR, "its clock is 9 s ahead of the server's clock"),
             SourceStat("busy", "failed_polls", 1, now - HOUR, "connection refused"),
             SourceStat("quiet", "requests", 1, now - 49 * HOUR),
         ]

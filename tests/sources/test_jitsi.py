@@ -114,7 +114,7 @@ def test_a_request_without_its_token_is_rejected():
 
 def test_the_error_names_the_bad_line_of_a_capture():
     good = b'{"body":"{\\"event_name\\":\\"x\\",\\"room_jid\\":\\"r\\"}"}'
-    with pytest.raises(BadInput, match="log, line 3: is no captured request"):
+    with pytest.raises(BadInput, match="log, line 3: not a captured request"):
         list(parse_capture([good, b"\n", b"{"], SOURCE, "log"))
     with pytest.raises(BadInput, match="log, line 2: is no notice"):
         list(parse_capture([good, b'{"body":"no"}'], SOURCE, "log"))

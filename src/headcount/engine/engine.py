@@ -266,7 +266,7 @@ class Engine:
             self._batch_size = min(self._max_batch_size, self._batch_size * 2)
 
     def _by_room(self, entries: Sequence[StoredEntry]) -> Iterator[tuple[RoomKey, list[StoredEntry]]]:
-        """Yield new entries by room, rooms with few first and domains alternating. Deferred rooms are left out."""
+        """Yield new entries by room, rooms with few first and domains alternating. Deferred rooms are skipped."""
         rooms: dict[RoomKey, list[StoredEntry]] = {}
         for entry in entries:
             rooms.setdefault((entry.domain, entry.room), []).append(entry)

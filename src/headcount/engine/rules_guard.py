@@ -17,8 +17,8 @@ def require_same_rules(store: Store, rules: Rules) -> None:
         store.projections.set_rules(text)
     elif known != text:
         raise BadInput(
-            f"the meetings in this store were worked out by other rules ({known} ms; now {text} ms):"
-            " run 'headcount rebuild' with the new ones, or set them back"
+            f"the meetings in this database were derived with other rules ({known} ms; now {text} ms):"
+            " run 'headcount rebuild' with the new rules, or restore the old ones"
         )
 
 

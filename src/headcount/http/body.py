@@ -56,7 +56,7 @@ def require_text(headers: Mapping[bytes, bytes]) -> None:
 def require_length(body: bytes, max_bytes: int) -> None:
     """Raise `ApiError`: 400 for an empty body, 413 for one that is too large."""
     if not body:
-        raise invalid("the body is empty: send an event, an array of events, or one event a line")
+        raise invalid("the body is empty: send an event, an array of events, or one event per line")
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
 
@@ -104,14 +104,14 @@ async def _read_rest(first: bytes, receive: Receive, max_bytes: int, timeout_s: 
 
 
 def _disconnected() -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body broke off")
+    return ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body is incomplete: the connection was closed")
 
 
 def _too_large(max_bytes: int) -> ApiError:
     return ApiError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "request-too-large",
-        f"the body is larger than {max_bytes:,} bytes: send less at once",
+        f"the body is larger than {max_bytes:,} bytes: send it in several requests",
         _CLOSE,
     )
 

@@ -26,7 +26,7 @@ class ApiError(Exception):
     """An answer with a status other than 200.
 
     `error` is the type, which is stable; `info` a sentence for people. `log_context` is logged only: the key that was
-    refused, for example. With `key_scope`, the answer says how to create an API key with this scope.
+    refused, for example. With `key_scope`, the answer shows how to create an API key with this scope.
     """
 
     def __init__(

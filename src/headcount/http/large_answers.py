@@ -57,7 +57,7 @@ class QueryLimiter:
     async def answer(self, domain: str, query: Callable[[], tuple[Body, dict[str, str]]]) -> Response:
         """Return the response of a query, which runs in a thread.
 
-        Raise `ApiError` 429 if too many large answers are being sent.
+        Raise `ApiError` 429 if too many large responses are being sent.
         """
         semaphore = self._semaphores.setdefault(domain, asyncio.Semaphore(self._max_concurrent))
         self._pending[domain] += 1
@@ -72,7 +72,7 @@ class QueryLimiter:
             return Response(body, HTTPStatus.OK, headers, "application/json")
         if self._sending[domain] >= self._max_sending:
             body.close()
-            info = f"{self._max_sending} large answers are being sent to your domain: read them, then send the request again"
+            info = f"{self._max_sending} large responses are being sent to your domain, the maximum: read them, then retry"
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "rate-limit-error", info, {"retry-after": "5"})
         self._sending[domain] += 1
         return _FileResponse(body, headers, lambda: _decrement(self._sending, domain))

@@ -1,4 +1,4 @@
-"""Operations: a method of a path, its handler, and what the OpenAPI document says about it.
+"""Operations: a method of a path, its handler, and its description in the OpenAPI document.
 
 Responsible for declaring an operation beside its handler, and for the routes of a list of operations. It must not know
 what handlers do, nor the form of the document.

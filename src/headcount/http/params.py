@@ -1,4 +1,4 @@
-"""Query parameters: their parsers and schemas, kept together.
+"""Query parameters: their parsers and schemas, in one place.
 
 Responsible for turning the text of a URL into values, or into an error that names the parameter and what it must be.
 Unknown parameters are ignored, as clients of Daily's API expect. It must not know which route reads which parameter.
@@ -97,7 +97,7 @@ def parse_boolean(name: str, text: str) -> bool:
 
 def parse_text(name: str, text: str) -> str:
     if not text:
-        raise invalid(f'"{name}" is not allowed to be empty: leave it out to ask without it')
+        raise invalid(f'"{name}" is not allowed to be empty: omit the parameter instead')
     if "\0" in text:
         raise invalid(f'"{name}" must not contain U+0000')
     return text
@@ -179,7 +179,7 @@ def _date_or_timestamp(name: str, text: str) -> date | Ms:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise _invalid(name, "a day that there is", text) from error
+        raise _invalid(name, "an existing day, such as 2026-01-31", text) from error
 
 
 def _order(name: str, text: str) -> str:

@@ -89,7 +89,7 @@ class OpenStay:
         return made
 
     def pack(self) -> tuple[Any, ...]:
-        """Return what events said about the stay as plain values, for `unpack`."""
+        """Return what events reported about the stay as plain values, for `unpack`."""
         left_by = None if self.left_by is None else self.left_by.value
         known = (self.participant_id, self.join, self.user_id, self.user_name, self.source_session)
         return (*known, self.reported, self.leave, left_by)

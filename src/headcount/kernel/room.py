@@ -137,7 +137,7 @@ class Room:
     def handle_late(self, events: Sequence[Event], received_at: Ms) -> list[Change]:
         """Accept events that are all late, at or before `finalized`, and return what they change.
 
-        The stretch that they change is folded once, so many of them cost no more than the earliest.
+        The stretch that they change is folded once: several events cost no more than the earliest.
         """
         first = min(events, key=_at)
         late = [fact for event in events for fact in with_implied_join(event)]

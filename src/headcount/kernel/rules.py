@@ -48,7 +48,7 @@ there is none if the last participant leaves exactly then.
 
 Times are whole milliseconds. The functions are plain Python over NamedTuples. The live
 room calls them, and `batch/passes/jit.py` compiles this same source for files of events,
-so R4-R8 exist once. So does the table of `stay_table.py`, which says what the events of
+so R4-R8 exist once. So does the table of `stay_table.py`, which decides what the events of
 one participant at one instant mean (R1-R3a). Three things exist twice, in Python and
 compiled, and the properties in `tests/rules` hold them equal: pairing events to stays by
 that table, the entries of a meeting (R11), and what is undecided (R14).

@@ -1,6 +1,6 @@
 """Snapshots: the state of a room as values that JSON can represent.
 
-Responsible for encoding and decoding stays, moves and events of a room. Must not know when a snapshot is taken or
+Responsible for encoding and decoding stays, moves and events of a room. Must not know when a snapshot is made or
 where it is stored.
 """
 

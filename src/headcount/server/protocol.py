@@ -148,7 +148,7 @@ class BoundedProtocol(HttpToolsProtocol):
         status, error, info = (
             HTTPStatus.BAD_REQUEST,
             "invalid-request-error",
-            "this is not an HTTP/1.1 request",
+            "the request is not valid HTTP/1.1",
         )
         if self._too_large:
             status, error = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "request-too-large"

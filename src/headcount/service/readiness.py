@@ -54,7 +54,7 @@ class Probe(Generic[T]):
             running = self._running = asyncio.get_running_loop().run_in_executor(self._thread, self._measure)
         done, _ = await asyncio.wait({running}, timeout=PROBE_TIMEOUT_S)
         if not done:
-            raise StoreTimeout(f"there is no answer within {PROBE_TIMEOUT_S:g} s")
+            raise StoreTimeout(f"no response within {PROBE_TIMEOUT_S:g} s")
         self.latest = running.result()
         return self.latest
 
@@ -78,7 +78,7 @@ class Readiness:
         try:
             lag = await self.lag.measure()
         except StoreError as error:
-            return f"the store does not answer: {error.reason}"
+            return f"the database does not answer: {error.reason}"
         write_problem = await self._write_problem()
         if write_problem is not None:
             return f"the store cannot be written: {write_problem}"

@@ -106,9 +106,9 @@ def _payload(notice: Notice) -> Payload:
     try:
         payload = msgspec.convert(notice.payload, Payload)
     except msgspec.ValidationError as error:
-        raise BadInput(f"is no notification of Agora: {error} in its payload") from error
+        raise BadInput(f"not a notification of Agora: {error} in its payload") from error
     if not payload.channel_name:
-        raise BadInput(f"a notice {notice.event_type} of Agora without a payload.channelName")
+        raise BadInput(f"event {notice.event_type} of Agora lacks payload.channelName")
     return payload
 
 
@@ -132,7 +132,7 @@ def _participant_event(
     joined_at: Ms | None = None,
 ) -> ParsedEvent:
     if payload.uid is None:
-        raise BadInput(f"a notice {notice.event_type} of Agora without a payload.uid")
+        raise BadInput(f"event {notice.event_type} of Agora lacks payload.uid")
     if joined_at is not None:
         joined_at = fields.valid_ms(joined_at, "payload.ts less payload.duration")
     uid = str(payload.uid)

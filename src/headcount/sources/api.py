@@ -22,7 +22,7 @@ class VerificationFailed(HeadcountError):
 class InboundRequest(NamedTuple):
     """One HTTP request of a vendor. Names of headers are in lower case.
 
-    `url` is the full address as the sender knows it, including the query: some vendors sign it. `received_at` is our clock.
+    `url` is the full address as the sender knows it, including the query: some vendors sign it. `received_at` is the server's time.
     """
 
     headers: Mapping[str, str]
@@ -155,10 +155,10 @@ def poll_only_source(kind: str, title: str, secret_description: str) -> Source:
     """Return a vendor that sends no requests: `verify` rejects whatever arrives in its name."""
 
     def verify(_: InboundRequest, __: Sequence[str]) -> None:
-        raise VerificationFailed(f"{title} sends nothing: it is asked who is in")
+        raise VerificationFailed(f"{title} sends no webhooks: Headcount polls it")
 
     def parse(_: InboundRequest) -> list[ParsedEvent]:
-        raise BadInput(f"{title} sends nothing")
+        raise BadInput(f"{title} sends no webhooks")
 
     def sign(request: InboundRequest, _: str) -> InboundRequest:
         return request

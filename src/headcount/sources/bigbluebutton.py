@@ -117,7 +117,7 @@ def _check_expiry(expires_at_s: object, now_s: int) -> None:
     if not isinstance(expires_at_s, int | float):
         raise VerificationFailed("the token has no expiry time")
     if now_s > expires_at_s + _LEEWAY_S:
-        raise VerificationFailed("the token is of another time: are both clocks right?")
+        raise VerificationFailed("the token is expired or not valid yet: check the clocks of both servers")
 
 
 def _verify_checksum(request: InboundRequest, secrets: Sequence[str]) -> None:
@@ -125,7 +125,7 @@ def _verify_checksum(request: InboundRequest, secrets: Sequence[str]) -> None:
     algorithm = _ALGORITHMS.get(len(checksum))
     if algorithm is None:
         raise VerificationFailed(
-            "the address ends with no checksum: BigBlueButton adds one, unless it shows its secret in 'Authorization'"
+            "the URL has no checksum: BigBlueButton adds one, or sends its secret in 'Authorization'"
         )
     try:
         check_signature(
@@ -133,8 +133,8 @@ def _verify_checksum(request: InboundRequest, secrets: Sequence[str]) -> None:
         )
     except VerificationFailed as error:
         raise VerificationFailed(
-            f"the checksum does not fit for {address[:200]}: is the shared secret the same, and this the address that was registered"
-            " (else set public_url)? bbb-webhooks older than 3 sums up otherwise: let it show its secret (auth2_0)"
+            f"the checksum is not valid for {address[:200]}: check the shared secret, and that this is the registered URL"
+            " (set public_url if not). bbb-webhooks before version 3 computes another checksum: use auth2_0 there"
         ) from error
 
 

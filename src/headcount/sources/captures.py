@@ -66,5 +66,5 @@ def _request(line: bytes) -> InboundRequest:
             headers = {name.lower(): value for name, value in captured.headers.items()}
             return InboundRequest(headers, captured.body.encode(), captured.url, round(captured.t * 1_000))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"is no captured request: {error}") from error
+        raise BadInput(f"not a captured request: {error}") from error
     return InboundRequest({"content-type": "application/json"}, line)

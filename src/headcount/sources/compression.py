@@ -22,7 +22,7 @@ def decompress(body: bytes) -> bytes:
     try:
         content = decompressor.decompress(body, _MAX_BYTES)
     except zlib.error as error:
-        raise BadInput(f"is no gzip that can be unpacked: {error}") from error
+        raise BadInput(f"not a valid gzip file: {error}") from error
     if not decompressor.eof:
-        raise BadInput(f"is gzip that is cut off, or larger than {_MAX_BYTES:,} bytes")
+        raise BadInput(f"a gzip file that is truncated, or larger than {_MAX_BYTES:,} bytes")
     return content

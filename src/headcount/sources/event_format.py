@@ -27,7 +27,7 @@ Timestamp = int | float | Annotated[str, Meta(extra_json_schema={"format": "date
 
 
 def _field(description: str, **schema: Any) -> Meta:
-    """Return what the API's document says about a field. The limits in it are checked with better messages elsewhere."""
+    """Return the description of a field in the OpenAPI document. The limits in it are checked with better messages elsewhere."""
     return Meta(description=description, extra_json_schema=schema)
 
 
@@ -75,7 +75,7 @@ def decode(body: bytes) -> EventBody | list[EventBody]:
         raise shape_error(error, _FIELDS) from error
     except UNDECODABLE as error:
         raise MalformedJson(
-            f"the body is not JSON: {error}; for one event a line, send application/x-ndjson"
+            f"the body is not JSON: {error}; to send one event per line, use the content type application/x-ndjson"
         ) from error
     return found
 
@@ -103,7 +103,7 @@ def validate(event: EventBody, place: str) -> tuple[Ms | None, Ms | None]:
     if kind == _END:
         if who:
             raise BadInput(
-                '"participant_id" is not allowed: an end is about the whole room; send a leave instead',
+                '"participant_id" is not allowed: an end applies to the whole room; send a leave instead',
                 place=place,
             )
     elif not who:

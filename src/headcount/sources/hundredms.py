@@ -125,7 +125,7 @@ def _room(notice: Notice) -> str:
 def _event_time(text: str | None, field: str) -> Ms:
     at = _optional_time(text, field)
     if at is None:
-        raise BadInput(f"{field} is missing, or is 0001-01-01, by which 100ms says that it is not known")
+        raise BadInput(f"{field} is missing, or is 0001-01-01, which means unknown at 100ms")
     return at
 
 

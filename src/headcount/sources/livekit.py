@@ -120,7 +120,7 @@ def _check_times(claims: Mapping[str, object], now_s: int) -> None:
     if not isinstance(until, int | float) or not isinstance(since, int | float):
         raise VerificationFailed("the token has no expiry time")
     if not since - _LEEWAY_S <= now_s <= until + _LEEWAY_S:
-        raise VerificationFailed("the token is of another time: are both clocks right?")
+        raise VerificationFailed("the token is expired or not valid yet: check the clocks of both servers")
 
 
 def sign(request: InboundRequest, secret: str) -> InboundRequest:

@@ -64,7 +64,7 @@ def get_source(kind: str, options: Mapping[str, Any] | None = None) -> Source:
         return generic.mapped_source(options["mapping"])
     found = SOURCES.get(kind) or POLL_ONLY_SOURCES.get(kind) or _plugins().get(kind)
     if found is None:
-        raise BadInput(f"there is no source '{kind}'; there are {', '.join(source_kinds())}")
+        raise BadInput(f"unknown source '{kind}': expected one of {', '.join(source_kinds())}")
     return found
 
 
@@ -81,7 +81,7 @@ def _plugins() -> dict[str, Source]:
         source = point.load()
         if not isinstance(source, Source):
             raise BadInput(
-                f"the entry point '{point.name}' of {ENTRY_POINT_GROUP} is no Source, but {type(source).__name__}"
+                f"the entry point '{point.name}' of {ENTRY_POINT_GROUP} must be a Source, not {type(source).__name__}"
             )
         found[source.kind] = source
     return found

@@ -35,7 +35,7 @@ def check_rsa_signature(signature: str, message: bytes, secrets: Sequence[str]) 
     # A signature is no secret, so the time may reveal which key matched.
     if not any(_is_signed_by(key, raw, message) for key in keys):
         raise VerificationFailed(
-            "the signature does not fit: is the key the one that the vendor publishes now?"
+            "the signature is not valid: check that the key is the one that the vendor publishes now"
         )
 
 

@@ -23,7 +23,7 @@ from headcount.sources.api import InboundRequest, VerificationFailed
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 TOLERANCE_MS: Final[Ms] = 5 * 60_000
-"""Maximum distance of a signed timestamp from our clock, as a protection from replay."""
+"""Maximum distance of a signed timestamp from the server's clock, as a protection from replay."""
 _CLAIMS: Final = ("signature", "exp", "nbf", "iat", "aud", "iss", "sub", "jti")
 
 
@@ -52,7 +52,7 @@ def decode_secret(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise VerificationFailed(
-            "a secret of this source is not base64: set it again as the vendor shows it"
+            "a secret of this source is not base64: copy it again from the vendor"
         ) from error
 
 
@@ -64,13 +64,13 @@ def check_signature(signature: str, expected: Iterable[str]) -> None:
 def check_any_signature(signatures: Iterable[str], expected: Iterable[str]) -> None:
     """Raise `VerificationFailed` unless at least one of the signatures is one of those expected."""
     if not _any_equal(signatures, expected):
-        raise VerificationFailed("the signature does not fit: is the secret the same on both sides?")
+        raise VerificationFailed("the signature is not valid: check that the secret is the same on both sides")
 
 
 def check_token(token: str, secrets: Sequence[str]) -> None:
     """Raise `VerificationFailed` unless a plain token is one of the secrets: for vendors that sign nothing."""
     if not _any_equal([token], secrets):
-        raise VerificationFailed("the token does not fit: is the secret the same on both sides?")
+        raise VerificationFailed("the token is not valid: check that the secret is the same on both sides")
 
 
 def _any_equal(given: Iterable[str], expected: Iterable[str]) -> bool:
@@ -80,11 +80,11 @@ def _any_equal(given: Iterable[str], expected: Iterable[str]) -> bool:
 
 
 def check_timestamp(signed_at: Ms, now: Ms, tolerance: Ms = TOLERANCE_MS) -> None:
-    """Raise `VerificationFailed` if a request was signed too long ago, or too far ahead of our clock."""
+    """Raise `VerificationFailed` if a request was signed too long ago, or too far ahead of the server's clock."""
     if abs(now - signed_at) > tolerance:
         raise VerificationFailed(
-            f"it was signed {abs(now - signed_at) / 1_000:,.0f} s {'ago' if signed_at < now else 'ahead of our clock'}:"
-            " are both clocks right?"
+            f"it was signed {abs(now - signed_at) / 1_000:,.0f} s {'ago' if signed_at < now else 'ahead of this server'}:"
+            " check the clocks of both servers"
         )
 
 
@@ -147,7 +147,7 @@ def verified_claims(
     for secret in secrets:
         with suppress(jwt.InvalidSignatureError):
             return _decode_token(token, secret, {"signature", *checked}, algorithm)
-    raise VerificationFailed("the signature does not fit: is the secret the same on both sides?")
+    raise VerificationFailed("the signature is not valid: check that the secret is the same on both sides")
 
 
 def unverified_claims(token: str) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """Twilio Video: status callbacks of its rooms.
 
 A request is a form. It is signed together with the address that Twilio was given: so behind
-a proxy we must know our public address.
+a proxy Headcount must know its public URL.
 
 * A connection is `ParticipantSid`. An identity is in a room once: a second connection with it evicts the first.
 * Nothing identifies an event: its content is its key. `SequenceNumber` is Twilio's own, and orders nothing.

@@ -4,7 +4,7 @@ A request is JSON, signed with RSA over its raw body. The secret is the public k
 key is accepted, too, for its public half, so that a key pair of your own can sign and verify in a test.
 
 * Joins and leaves have no time, and no id. So their time is the time of receipt,
-  by our clock: late by the network, and by every attempt that failed.
+  by the server's clock: late by the network, and by every attempt that failed.
 * For the same reason a repeated request looks like a new event. A join of
   a present participant changes nothing, nor does a leave of an absent one; a join that is repeated after its leave is a
   stale stay until the session ends. Allowing each (session, participant) only one stay would be worse: an application may give

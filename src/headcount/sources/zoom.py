@@ -182,7 +182,7 @@ def _participant_event(notice: Notice, meeting: Meeting, room: str, session: str
     participant = meeting.user if notice.event.startswith("session.") else meeting.participant
     connection = "" if participant is None else _connection(participant)
     if participant is None or not connection:
-        raise BadInput(f"a '{notice.event}' of Zoom that does not say about whom")
+        raise BadInput(f"a '{notice.event}' of Zoom without a participant")
     is_join = notice.event in _JOIN_EVENTS
     kind, time = (Kind.JOIN, participant.join_time) if is_join else (Kind.LEAVE, participant.leave_time)
     at = _event_time(time, notice, "join_time" if is_join else "leave_time")

@@ -141,7 +141,7 @@ class Meetings:
     ) -> list[Entry] | None:
         """Return a page of the entries of one meeting: the first ones, or those next to a participant.
 
-        Return None if `after` or `before` is no participant of this meeting. `store/paging.py` says where a page ends
+        Return None if `after` or `before` is no participant of this meeting. `store/paging.py` decides where a page ends
         if a participant has several entries.
         """
         with consistent_read(self._database) as connection:

@@ -112,12 +112,12 @@ class Projections:
     def commit(self, batch: BatchChanges, epoch: int) -> float:
         """Commit one batch atomically and return how long it took, in seconds.
 
-        Raise `LeadershipLost` if another engine has taken over.
+        Raise `LeadershipLost` if another engine is the leader now.
         """
         began = perf_counter()
         with self._database.writing() as connection:
             if connection.run("advance_cursor", cursor=batch.cursor, epoch=epoch) != 1:
-                raise LeadershipLost("another process has taken over the engine")
+                raise LeadershipLost("another process runs the engine now")
             _write(connection, batch)
         return perf_counter() - began
 

@@ -115,7 +115,7 @@ class BuildInfo(Collector):
 
 
 class ProcessMetrics(Collector):
-    """The metrics of `CATALOG`. `readers` has one function for each name; unknown values are left out."""
+    """The metrics of `CATALOG`. `readers` has one function for each name; unknown values are skipped."""
 
     def __init__(self, readers: Mapping[str, Reader]) -> None:
         assert readers.keys() == {metric.name for metric in CATALOG}

@@ -273,7 +273,7 @@ def test_an_invalid_limit_is_refused_with_an_explanation(world, path, limit):
             '"min_duration" must be greater than or equal to 0 [Received min_duration="-1"]',
         ),
         ({"order": "newest"}, '"order" must be one of [asc, desc] [Received order="newest"]'),
-        ({"room": ""}, '"room" is not allowed to be empty: leave it out to ask without it'),
+        ({"room": ""}, '"room" is not allowed to be empty: omit the parameter instead'),
         ({"room": "a\0b"}, '"room" must not contain U+0000'),
     ],
 )
@@ -325,7 +325,7 @@ def test_a_withdrawn_meeting_is_not_found_with_an_explanation(world):
     old = world.replaced(70)
     status, word, info = world.refused(f"/meetings/{old}")
     assert (status, word) == (404, "not-found")
-    assert "withdrew" in info
+    assert "was removed at" in info
 
 
 def test_another_domain_gets_nothing(world):

@@ -138,7 +138,7 @@ def test_the_average_is_of_the_elapsed_time(world):
     [
         ({"from": None}, "is required"),
         ({"from": "2026-01-03"}, "must be later than"),
-        ({"from": "2026-02-30"}, "a day that there is"),
+        ({"from": "2026-02-30"}, "an existing day, such as 2026-01-31"),
         ({"from": "yesterday"}, "from"),
         ({"from": "1998-01-01"}, "2000 to 2099"),
         ({"from": "0001-01-01"}, "2000 to 2099"),

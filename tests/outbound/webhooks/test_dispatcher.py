@@ -109,7 +109,7 @@ def test_a_message_that_fails_delays_only_its_room(store):
         (answers(204, b""), 204, None),
         (answers(302, b"", location="http://169.254.169.254/"), 302, None),
         (answers(500, b"no \0 way" * 500), 500, None),
-        (closes_midway, None, "the answer broke off"),
+        (closes_midway, None, "the response is incomplete"),
     ],
 )
 def test_any_response_but_a_complete_200_is_a_failure(store, behave, status, error):

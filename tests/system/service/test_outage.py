@@ -83,7 +83,7 @@ def test_probes_answer_while_requests_wait_and_then_get_503(outage, tmp_path):
             ]
             assert not any(one.done() for one in waiting)
             assert [one.status_code for one in probes] == [200, 503, 200]
-            assert "the store does not answer" in probes[1].text
+            assert "the database does not answer" in probes[1].text
             assert "headcount_database_up 0.0" in probes[2].text
             assert "\nheadcount_engine_lag_entries" not in probes[2].text
             assert [one.result().status_code for one in waiting] == [503] * len(waiting)

@@ -221,7 +221,7 @@ def query_of_body(body: bytes) -> RosterQuery:
         raise not_json(f"the body is not JSON: {error}") from error
     if len(roster.expected) > _MAX_EXPECTED:
         raise invalid(
-            f'"expected" may name {_MAX_EXPECTED:,} people at most [Received {len(roster.expected):,}]'
+            f'"expected" must contain at most {_MAX_EXPECTED:,} people [Received {len(roster.expected):,}]'
         )
     texts = {
         param.name: str(value)

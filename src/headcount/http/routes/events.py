@@ -191,7 +191,7 @@ def routes(ingest: Ingest) -> list[Route]:
 
 
 async def _append(ingest: Ingest, key: Key, entries: Sequence[LogEntry], number: int, query: bytes) -> bytes:
-    """Append entries, which count as so many events, and return the answer once they are on disk."""
+    """Append entries, which count as `number` events, and return the answer once they are on disk."""
     wait = _wait_requested(query) if query else False
     ingest.authenticator.rate_limiter.count(key.id, "ingest", number)
     done = await ingest.append(entries)
@@ -220,5 +220,5 @@ async def _wait(ingest: Ingest, done: AppendResult, entries: Sequence[LogEntry])
         raise ApiError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "server-error",
-            "the events are stored, but have not been processed yet",
+            "the events are stored, but were not processed within 30 seconds: they will be visible later",
         ) from None

@@ -186,7 +186,7 @@ class InboundHandler:
                 row,
                 "clock_ahead",
                 now,
-                message=f"its clock is {ahead_ms / 1_000:.0f} s ahead of the server's",
+                message=f"its clock is {ahead_ms / 1_000:.0f} s ahead of the server's clock",
             )
         position = self._cursors.encode(row.domain, done.position)
         return _json(InboundResult("accepted", done.accepted, done.duplicates, excluded, position))
@@ -253,7 +253,7 @@ INGEST: Final = operation(
 
 def _no_source(kind: str) -> ApiError:
     return not_found(
-        f"there is no source of kind '{kind[:40]}' here: 'headcount source list' shows its address"
+        f"no source of kind '{kind[:40]}' has this URL: 'headcount source list --addresses' shows the URLs"
     )
 
 

@@ -224,18 +224,18 @@ def find_meeting(context: QueryContext, domain: str, request: Request) -> tuple[
     """
     meeting_id: str = request.path_params["id"]
     if "\0" in meeting_id:
-        raise not_found("there is no meeting with this id")
+        raise not_found("no meeting has this id")
     found = context.meetings.meeting(domain, meeting_id)
     if found is not None:
         return found, {}
     replaced = context.meetings.superseded(domain, meeting_id)
     if replaced is None:
-        raise not_found(f"there is no meeting {meeting_id[:50]}")
+        raise not_found(f"no meeting has the id {meeting_id[:50]}")
     successor = context.meetings.meeting_at(domain, replaced.room, replaced.start)
     if successor is None:
         raise not_found(
-            f"a correction withdrew the meeting {meeting_id} at {rfc3339(replaced.superseded)}:"
-            " by what is known now, there was none at its start"
+            f"the meeting {meeting_id} was removed at {rfc3339(replaced.superseded)}:"
+            " late events showed that it did not take place"
         )
     before, _, after = request.scope["path"].rpartition(f"/meetings/{meeting_id}")
     return successor, {"content-location": f"{before}/meetings/{successor.id}{after}"}

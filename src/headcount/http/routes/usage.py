@@ -223,7 +223,7 @@ def _window(query: Any, group: str, now: Ms) -> _Window:
         raise invalid('"from" is required: a day like 2026-01-31, unix seconds, or RFC 3339')
     end = now if end is None else end
     if min(start, end) < EARLIEST or max(start, end) > LATEST:
-        raise invalid('"from" and "to" must be of the years 2000 to 2099')
+        raise invalid('"from" and "to" must be in the years 2000 to 2099')
     if end <= start:
         raise invalid(
             f'"to" must be later than "from" [Received from {format_local(start, zone)} to {format_local(end, zone)}]'

@@ -1,4 +1,4 @@
-"""Known presence: what the store has of the participants whom a polled list names or lacks.
+"""Known presence: what the store has of the participants on a polled list, and of those missing there.
 
 Responsible for combining tables and log. Must not know how a list was obtained. Tables may be a moment behind the log, and
 do not show a participant in the first ten seconds. So where a list and the tables differ, the latest event of the log counts.
@@ -29,7 +29,7 @@ def known_presence(
     requested_at: Ms,
     other_rooms: Collection[str] = (),
 ) -> dict[ParticipantKey, KnownPresence]:
-    """Return all participants in the rooms of a source and in some others, and all listed ones whom an event mentions."""
+    """Return all participants in the rooms of a source and in some others, and all listed ones that an event mentions."""
     since = {
         (one.room, one.participant_id): requested_at - _UNKNOWN_AFTER_MS
         if one.joined_at is None

@@ -7,9 +7,9 @@ A list is not the truth: it was made a little before or after what webhooks repo
 
 * a participant has left once two consecutive lists lack them, and no event has mentioned them since before the first of the
   two; the time of the leave is when that list was requested;
-* a listed participant whom no event mentioned has joined: at the time that the list gives, or else when it was requested;
+* a listed participant that no event mentioned has joined: at the time that the list gives, or else when it was requested;
 * an event after a list was requested is newer than the list, and stands;
-* a participant whose leave the server reported has left, whatever a list that lags still says: unless it lists them as
+* a participant whose leave the server reported has left, whatever a list that lags still shows: unless it lists them as
   having joined after that, or, where it gives no times, twice in a row.
 """
 
@@ -64,7 +64,7 @@ def reconcile(
 ) -> Reconciled:
     """Return what a list that was requested at `requested_at` adds.
 
-    `known` has all participants in the rooms of this list, and all listed participants whom an event ever mentioned.
+    `known` has all participants in the rooms of this list, and all listed participants that an event ever mentioned.
     Nobody leaves a room that is unclear.
     """
     present = {(one.room, one.participant_id): one for one in listed}

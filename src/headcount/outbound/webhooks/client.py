@@ -195,8 +195,8 @@ def _message(error: Exception) -> str:
 _ERRORS: Final[dict[type[Exception], str]] = {
     httpcore.ConnectError: "no connection",
     httpcore.ConnectTimeout: "no connection",
-    httpcore.RemoteProtocolError: "the answer broke off, or is no HTTP",
-    httpcore.ReadError: "the connection broke off",
+    httpcore.RemoteProtocolError: "the response is incomplete or not HTTP",
+    httpcore.ReadError: "the connection was closed",
 }
 
 

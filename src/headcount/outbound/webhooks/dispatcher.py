@@ -296,7 +296,7 @@ class Dispatcher:
             if queue.failed and queue.idle and not queue.closing:
                 queue.close()
                 log.error(
-                    "webhook endpoint disabled after consecutive failures; its messages are kept until it is enabled again",
+                    "webhook endpoint disabled after consecutive failures; its messages are queued until it is re-enabled",
                     endpoint=queue.endpoint.uuid, domain=queue.endpoint.domain,
                 )  # fmt: skip
 

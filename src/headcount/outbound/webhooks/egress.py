@@ -51,7 +51,7 @@ _NAT64: Final = ip_network("64:ff9b::/96")
 
 
 class AddressRefused(HeadcountError):
-    """The policy does not allow the address. The message says why."""
+    """The policy does not allow the address. The message contains the reason."""
 
 
 def check_url(url: str) -> None:
@@ -66,7 +66,7 @@ def check_url(url: str) -> None:
     if parts.scheme not in ("https", "http") or not host or port == 0:
         raise BadInput('"url" must be a valid uri with a scheme matching the https pattern')
     if "@" in parts.netloc:
-        raise BadInput('"url" must be without a user: "basicAuth" is for that')
+        raise BadInput('"url" must not contain a user: use "basicAuth"')
 
 
 def permitted(host: str, addresses: Iterable[str], allowed: Sequence[Network], *, secure: bool) -> list[str]:

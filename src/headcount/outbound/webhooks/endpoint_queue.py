@@ -1,6 +1,6 @@
 """Queue of one webhook endpoint: its messages in order within each room, and the attempts in progress.
 
-Responsible for which message is sent when, so many at a time, and for what is to be stored about it. Must not know the
+Responsible for which message is sent when, for the number of concurrent attempts, and for what is to be stored about them. Must not know the
 store or the network: the dispatcher collects results in batches and does the requests. A message that fails delays only
 later ones of its room.
 """

@@ -89,7 +89,7 @@ def decide(
 
 
 def delay_ms(backoff: Backoff, attempts: int, chance: float) -> Ms:
-    """Return the delay after so many attempts: from half of it to the whole, so that retries spread out."""
+    """Return the delay after a number of attempts: from half of it to the whole, so that retries spread out."""
     longest: Ms = min(backoff.max_ms, backoff.initial_ms * int(_GROWTH ** (attempts - 1)))
     return round(longest * (1 + chance) / 2)
 

@@ -103,7 +103,7 @@ def poll(context: PollContext) -> PollSteps:
 
 
 def _unclear(meeting_list: MeetingList, active_rooms: Collection[str]) -> frozenset[str]:
-    """Return the meetings that are listed, as the response and as we write their names."""
+    """Return the meetings that are listed, as the response and as Headcount names them."""
     if meeting_list.code.strip() != "SUCCESS":
         raise PollFailed(f"BigBlueButton refused: {_reason(meeting_list)}")
     if not meeting_list.has_meetings or not all(

@@ -1,8 +1,8 @@
 """Daily: `GET /presence`, all rooms in one response, with an API key.
 
 * An empty room is not in the response; with nobody anywhere it is `{}`.
-* The list may lag by up to 15 seconds. It gives each join time, so that a participant whom a webhook has reported to leave
-  is not let in again.
+* The list may lag by up to 15 seconds. It gives each join time, so that a participant does not join again
+  after a webhook reported their leave.
 * It does not show which participants are hidden.
 """
 

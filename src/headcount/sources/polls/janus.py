@@ -1,9 +1,9 @@
 """Janus: its Admin API, in which one request reaches a plugin without a session, with the server's `admin_secret`.
 
 * The server reports its name (`info`), as its events do, and rooms have the same names here.
-* `list` omits private rooms. So the rooms that are active as far as we know are queried by their number, too; a private
+* `list` omits private rooms. So the rooms that are active as far as Headcount knows are queried by their number, too; a private
   room is found by events alone.
-* Whether rooms have numbers or texts is a setting of each plugin. A number of which we know only its digits is queried as both.
+* Whether rooms have numbers or texts is a setting of each plugin. A number of which only the digits are known is queried as both.
 * There are no times, and no `opaque_id`: a participant whose join was lost has no user id.
 * Subscribers, who only watch, are on no list.
 """
@@ -102,7 +102,7 @@ def poll(context: PollContext) -> PollSteps:
     (info,) = yield [_call(context, janus="info")]
     prefix = room_prefix(_decode(info).name)
     if not prefix:
-        raise PollFailed("Janus does not say what it is called: give it a server_name")
+        raise PollFailed("Janus does not report its name: set server_name in janus.jcfg")
     lists = yield [_message(context, plugin, request="list") for plugin in ROOM_PLUGINS]
     queries = _queries(prefix, lists, context)
     responses = yield [
