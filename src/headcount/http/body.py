@@ -104,7 +104,9 @@ async def _read_rest(first: bytes, receive: Receive, max_bytes: int, timeout_s: 
 
 
 def _disconnected() -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body is incomplete: the connection was closed")
+    return ApiError(
+        HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body is incomplete: the connection was closed"
+    )
 
 
 def _too_large(max_bytes: int) -> ApiError:

@@ -64,7 +64,9 @@ def check_signature(signature: str, expected: Iterable[str]) -> None:
 def check_any_signature(signatures: Iterable[str], expected: Iterable[str]) -> None:
     """Raise `VerificationFailed` unless at least one of the signatures is one of those expected."""
     if not _any_equal(signatures, expected):
-        raise VerificationFailed("the signature is not valid: check that the secret is the same on both sides")
+        raise VerificationFailed(
+            "the signature is not valid: check that the secret is the same on both sides"
+        )
 
 
 def check_token(token: str, secrets: Sequence[str]) -> None:

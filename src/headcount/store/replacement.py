@@ -63,7 +63,9 @@ def first_difference(current: Database, rebuilt: Database) -> str | None:
         with current.reading() as one, rebuilt.reading() as other:
             for mine, theirs in _pairs(one, other, table):
                 if mine != theirs:
-                    return f"{table}: the table has {mine or 'nothing'}, the log leads to {theirs or 'nothing'}"
+                    return (
+                        f"{table}: the table has {mine or 'nothing'}, the log leads to {theirs or 'nothing'}"
+                    )
     return None
 
 

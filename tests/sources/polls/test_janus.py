@@ -158,7 +158,7 @@ def test_a_wrong_secret_is_reported_as_such():
         (PollResponse(200, b""), "is not what Janus answers"),
         (PollResponse(404, b""), "answered 404"),
         (response({}), "is not what Janus answers"),
-        (response({"janus": "server_info"}), "does not say what it is called"),
+        (response({"janus": "server_info"}), "does not report its name"),
         (response({"janus": "error", "server-name": "eu-1", "error": {"code": 450, "reason": "no"}}), "error: 450 no"),
         (response({"janus": "success", "server-name": "eu-1"}), "no response"),
         (response({"janus": "success", "server-name": "eu-1", "response": {"error_code": 5, "error": "x"}}), "no rooms: 5 x"),

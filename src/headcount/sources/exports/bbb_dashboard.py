@@ -65,7 +65,7 @@ def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> 
     meeting = _parse_meeting(decode_text(file.content))
     room = options.room or meeting.room
     if not room:
-        raise BadInput("does not say which room it was: say it with --room NAME")
+        raise BadInput("contains no room name: add --room NAME")
     last = meeting.ended_at or 0
     for stay in meeting.stays:
         last = max(last, stay.joined_at, stay.left_at or 0)

@@ -53,7 +53,9 @@ def _events(raw: bytes, recording: "_Recording") -> Iterator[Element]:
         elements = iterparse(BytesIO(raw), events=("start", "end"), forbid_dtd=True)
         _, root = next(elements)
         if root.tag != "recording":
-            raise BadInput(f"is no events.xml of BigBlueButton: it begins with <{root.tag}>, not <recording>")
+            raise BadInput(
+                f"not an events.xml of BigBlueButton: it begins with <{root.tag}>, not <recording>"
+            )
         recording.read_meeting(root)
         for step, element in elements:
             if step == "start":
@@ -64,10 +66,10 @@ def _events(raw: bytes, recording: "_Recording") -> Iterator[Element]:
                 root.clear()
     except DefusedXmlException as error:
         raise BadInput(
-            "declares a document type, which no recording does: it may do harm, and is not read"
+            "declares a document type, which no recording does: it is refused, because it may be harmful"
         ) from error
     except (ParseError, LookupError, ValueError) as error:  # the latter two come from encodings
-        raise BadInput(f"is no whole XML: {error}") from error
+        raise BadInput(f"not complete XML: {error}") from error
 
 
 class _Recording:
@@ -96,7 +98,7 @@ class _Recording:
             return
         self._first = _parse_ms(event.get("timestamp"), "timestamp of the first event")
         if not self._room:
-            raise BadInput("does not say which room it was: say it with --room NAME")
+            raise BadInput("contains no room name: add --room NAME")
         if not event.findtext("timestampUTC") and not _ID_WITH_CREATION.fullmatch(self._id):
             raise BadInput(
                 "has no timestampUTC, and the meeting's id does not end with the time at which it was created"
@@ -146,7 +148,7 @@ class _Recording:
 
 def _parse_ms(text: str | None, field: str) -> int:
     if text is None or not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise BadInput(f"{field} is no number of milliseconds: {(text or '')[:40]!r}")
+        raise BadInput(f"{field} is not a number of milliseconds: {(text or '')[:40]!r}")
     return int(text)
 
 

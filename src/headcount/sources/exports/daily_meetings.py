@@ -56,7 +56,7 @@ def parse(file: ExportFile, _: ExportOptions, on_error: ErrorCallback) -> Iterat
                 meeting = msgspec.convert(found, Meeting)
                 events = [event for stay in _stays(meeting) for event in stay_events(stay)]
             except (msgspec.ValidationError, InvalidEvent, BadInput) as error:
-                on_error(BadInput(f"is no meeting of Daily: {error}", where=file.name, place=at))
+                on_error(BadInput(f"not a meeting of Daily: {error}", where=file.name, place=at))
             else:
                 yield from events
 
@@ -72,7 +72,7 @@ def _values(text: str) -> Iterator[tuple[str, Any]]:
             # Only the decoder of the standard library returns the end; only msgspec rejects half a surrogate pair.
             value = msgspec.json.decode(text[start:end])
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
-            raise BadInput(f"is no JSON from line {line} on: {error}") from error
+            raise BadInput(f"not JSON from line {line} on: {error}") from error
         yield f"line {line}", value
         line += text.count("\n", start, end)
         at = end
@@ -101,7 +101,7 @@ def _stays(meeting: Meeting) -> Iterator[ExportedStay]:
     if not meeting.room:
         raise BadInput("it has no room")
     if meeting.participants is None:
-        raise BadInput("it has no participants: ask for the dump without no_participants")
+        raise BadInput("it has no participants: create the dump without no_participants")
     for participant in meeting.participants:
         join = fields.ms_from_seconds(participant.join_time, "join_time")
         leave = fields.ms_from_seconds(

@@ -25,7 +25,7 @@ from headcount.sources.exports.reports import Row, row_events
 from headcount.sources.exports.text import Line, decode_text, split_lines
 
 _MISSING: Final = (
-    "is no attendance report of Teams: it has neither a list with Join Time and Leave Time nor one with User Action."
+    "not an attendance report of Teams: it has neither a list with Join Time and Leave Time nor one with User Action."
     " Download it from the meeting's Attendance tab, with all information"
 )
 _TIMES: Final = frozenset({"join time", "leave time"})
@@ -161,7 +161,7 @@ def _pair_rows(
                 join = open_rows[participant].pop(0)
                 rows[join] = rows[join]._replace(leave=line.cell(time))
             case "left":
-                on_error(_row_error(line, file_name, f"'{participant}' left, but is not said to have joined"))
+                on_error(_row_error(line, file_name, f"'{participant}' left, but has no join"))
             case other:
                 on_error(
                     _row_error(

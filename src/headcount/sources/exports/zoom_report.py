@@ -24,7 +24,7 @@ from headcount.sources.exports.text import Line, decode_text, split_lines
 _IN_BRACKETS: Final = re.compile(r"\s*\(.*\)\s*$")
 _NUMBER: Final = re.compile(r"\d{9,12}", re.ASCII)
 _MISSING: Final = (
-    "is no report of participants as Zoom gives it: no line has Name, Join Time and Leave Time."
+    "not a participants report of Zoom: no line has Name, Join Time and Leave Time."
     " Export it in English, with 'Export with meeting data'"
 )
 _NUMBER_TITLES: Final = ("meeting id", "id", "webinar id")
@@ -101,7 +101,7 @@ def _room_number(number: str) -> str:
     digits = number.replace(" ", "").replace("-", "")
     if not _NUMBER.fullmatch(digits):
         raise BadInput(
-            f"has the meeting's number as '{number[:50]}', which is none: say what the room is called, by --room"
+            f"has the meeting's number as '{number[:50]}', which a spreadsheet changed: add --room NAME"
         )
     return digits
 
