@@ -84,7 +84,7 @@ class LiveRoom:
 
     def meetings(self, as_of):
         view = self.room.view(as_of)
-        return self.projection.copy().apply(view.changes).meetings(view.most)
+        return self.projection.copy().apply(view.changes).meetings(view.max_participants)
 
 
 def table_of(events):

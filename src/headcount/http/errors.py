@@ -115,7 +115,7 @@ async def _on_too_large(_: Request, error: Exception) -> Response:
 
 async def _on_busy(_: Request, error: Exception) -> Response:
     assert isinstance(error, StoreBusy)
-    log.warning("store busy", reason=str(error))
+    log.warning("database busy", reason=str(error))
     return _response(HTTPStatus.SERVICE_UNAVAILABLE, _SERVER_ERROR, error.reason, {"retry-after": "1"})
 
 
@@ -128,7 +128,7 @@ async def _on_rejected(_: Request, error: Exception) -> Response:
 
 async def _on_store_error(_: Request, error: Exception) -> Response:
     """Return an answer for a damaged or read-only file, which an operator must repair."""
-    log.error("store error", reason=str(error))
+    log.error("database error", reason=str(error))
     info = "the database is unavailable; no events were stored: run 'headcount doctor' and see the log"
     return _response(HTTPStatus.SERVICE_UNAVAILABLE, _SERVER_ERROR, info, {"retry-after": "30"})
 

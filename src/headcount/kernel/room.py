@@ -255,7 +255,7 @@ class Room:
             changes=(*changes, *sittings.undecided_leaves()),
             meeting_start=state.start if state.is_meeting else None,
             meeting_id=sittings.meeting_id if state.is_meeting else None,
-            most=state.max_participants if state.is_meeting else 0,
+            max_participants=state.max_participants if state.is_meeting else 0,
             present=tuple(stay.to_stay() for stay in stays if stay.counted),
             pending=tuple(stay.to_stay() for stay in stays if not stay.counted),
         )

@@ -14,7 +14,7 @@ class View(NamedTuple):
     """A room at `at` by the events up to it (R14). Reading it changes nothing.
 
     `changes` are those that the room will publish if nothing else arrives: applied to
-    the published ones, they yield the meetings as of `at`. `most` is the largest head count
+    the published ones, they yield the meetings as of `at`. `max_participants` is the largest head count
     of the ongoing meeting, `meeting_start` its start, or None. `present` are the open
     stays that count, `pending` those that are too young to count.
     """
@@ -23,7 +23,7 @@ class View(NamedTuple):
     changes: tuple[Change, ...]
     meeting_start: Ms | None
     meeting_id: str | None
-    most: int
+    max_participants: int
     present: tuple[Stay, ...]
     pending: tuple[Stay, ...]
 

@@ -118,7 +118,7 @@ class Readiness:
                 await asyncio.to_thread(self._store.projections.require_writable)
             except StoreError as error:
                 self._write_error = error.reason
-                log.warning("test write failed", reason=str(error))
+                log.warning("database test write failed", reason=str(error))
             else:
                 self._write_error = None
         failed = self._appender.failed

@@ -83,7 +83,7 @@ def test_webhooks_are_logged(service):
         uuid = client.get("/webhooks").json()[0]["uuid"]
         assert seen(service, "webhook_created") == []
         client.delete(f"/webhooks/{uuid}").raise_for_status()
-    (event,) = seen(service, "webhook_removed", webhook=uuid)
+    (event,) = seen(service, "webhook_deleted", webhook=uuid)
     assert (event["domain"], event["key_id"], event["client"]) == ("default", service.key[3:11], "127.0.0.1")
     assert "security.webhook_created" in made.stderr
 

@@ -40,7 +40,7 @@ _SECRET_BYTES: Final = 32
 _MAX_TIME_S: Final = 10**12
 
 FIELDS: Final = ("url", "eventTypes", "retryType", "basicAuth", "hmac", "secrets")
-REPLAY_FIELDS: Final = ("id", "ids", "room", "from", "to", "failed")
+RESEND_FIELDS: Final = ("id", "ids", "room", "from", "to", "failed")
 
 
 class EndpointDidNotAnswer(BadInput):
@@ -121,7 +121,7 @@ class EndpointManager:
         if await self.find(domain, uuid) is None:
             return False
         deleted = await asyncio.to_thread(self.endpoints.remove, uuid)
-        security_event("webhook_removed", domain=domain, webhook=uuid)
+        security_event("webhook_deleted", domain=domain, webhook=uuid)
         self.on_change()
         return deleted
 
@@ -238,9 +238,9 @@ def _retry_type(given: Any) -> RetryType:
 
 
 def _selection(fields: Fields) -> ResendFilter:
-    _allow_only(fields, REPLAY_FIELDS)
+    _allow_only(fields, RESEND_FIELDS)
     if not fields:
-        raise BadInput(f"select the messages to resend by one of {', '.join(REPLAY_FIELDS)}")
+        raise BadInput(f"select the messages to resend by one of {', '.join(RESEND_FIELDS)}")
     ids = [_text(fields, "id")] if "id" in fields else None
     if "ids" in fields:
         ids = fields["ids"]
