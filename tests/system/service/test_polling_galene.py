@@ -123,4 +123,4 @@ def test_a_request_to_its_ingest_path_is_refused(service, galene):
         ((token,),) = store.execute("SELECT token FROM sources").fetchall()
     refused = httpx.post(f"{service.url}/v1/ingest/galene/{token}", json={"hello": "there"}, timeout=30)
     assert refused.status_code == 401
-    assert "Galene sends nothing" in refused.text
+    assert "Galene sends no webhooks" in refused.text

@@ -221,7 +221,7 @@ def test_the_requests_of_a_source_are_counted(tmp_path):
     listed = headcount("source", "list", "--addresses", "--database", service.database).stdout
     assert path in listed
     assert "1 events, 1 ignored, 1 rejected" in listed
-    assert "the signature does not fit" in listed
+    assert "the signature is not valid" in listed
     doctor = headcount("doctor", "--database", service.database, check=False).stdout
     assert re.search(r"FAIL +sources +livekit: .*rejected", doctor)
 
@@ -249,7 +249,7 @@ def test_sources_can_be_declared_in_the_settings_file(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("nosuch", "--secret", "x"), "there is no source 'nosuch'; there are livekit, jitsi"),
+        (("nosuch", "--secret", "x"), "unknown source 'nosuch': expected one of livekit, jitsi"),
         (("livekit",), "--secret is required: the API key and its secret"),
         (
             ("livekit", "--secret", "a:b", "--include-role", "cat"),

@@ -171,7 +171,7 @@ def append_events(
 
 
 def _batches(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
-    """Yield events in order of time, so many at once, with the number of events up to the end of the batch."""
+    """Yield batches of events in order of time, with the number of events up to the end of the batch."""
     ordered = sorted(events, key=lambda event: event.at)
     for start in range(0, len(ordered), _BATCH_EVENTS):
         batch = ordered[start : start + _BATCH_EVENTS]

@@ -58,7 +58,7 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class EndpointManager:
-    """Operations on endpoints. `random_bytes` returns so many; `on_change` is called after each change."""
+    """Operations on endpoints. `random_bytes` returns as many bytes as asked for; `on_change` is called after each change."""
 
     endpoints: Endpoints
     deliveries: Deliveries
@@ -76,7 +76,7 @@ class EndpointManager:
             raise BadInput('"url" is required')
         existing = await asyncio.to_thread(self.endpoints.all, domain)
         if len(existing) >= MAX_ENDPOINTS:
-            raise BadInput(f"a domain has at most {MAX_ENDPOINTS:,} webhooks: remove one first")
+            raise BadInput(f"the domain has {MAX_ENDPOINTS:,} webhooks, the maximum: delete one first")
         now = self.now()
         new = Endpoint(
             self.new_uuid(), domain, "", (self._new_secret(),), None, RetryType.CIRCUIT_BREAKER, SENT_EVENT_TYPES,
@@ -165,9 +165,11 @@ class EndpointManager:
     async def _require_answer(self, row: Endpoint) -> None:
         result = await self.ping(row)
         if not result.succeeded:
-            status = "undefined" if result.status is None else result.status
-            reason = "" if result.error is None else f" ({result.error})"
-            message = f"non-200 status code returned from webhook endpoint, recvd {status}{reason}"
+            message = (
+                f"the webhook endpoint {row.url} did not answer the ping: {result.error}"
+                if result.status is None
+                else f"non-200 status code returned from webhook endpoint, recvd {result.status}"
+            )
             raise EndpointDidNotAnswer(message, row.url, result)
 
     def _new_secret(self) -> str:
@@ -201,7 +203,7 @@ def _secrets(row: Endpoint, fields: Fields) -> tuple[str, ...]:
     secrets = tuple(dict.fromkeys(given))
     if len(secrets) > _MAX_SECRETS or any(len(secret) > _MAX_SECRET_LENGTH for secret in secrets):
         raise BadInput(
-            f'"secrets" must contain less than or equal to {_MAX_SECRETS} items, each up to {_MAX_SECRET_LENGTH} letters'
+            f'"secrets" must contain less than or equal to {_MAX_SECRETS} items of up to {_MAX_SECRET_LENGTH} characters'
         )
     return secrets
 
@@ -270,7 +272,7 @@ def _time(fields: Fields, name: str) -> Ms | None:
     try:
         return parse_timestamp(given if isinstance(given, str) and not given.isdigit() else "none")
     except InvalidTimestamp:
-        raise BadInput(f'"{name}" must be unix seconds, or RFC 3339 with its zone') from None
+        raise BadInput(f'"{name}" must be unix seconds, or RFC 3339 with an offset') from None
 
 
 def _allow_only(fields: Fields, known: tuple[str, ...]) -> None:

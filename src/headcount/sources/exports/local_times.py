@@ -60,7 +60,7 @@ class LocalTime(NamedTuple):
                 year if year > 99 else year + _CENTURY, month, day, self.hour, self.minute, self.second
             )
         except ValueError as error:
-            raise BadInput(f"'{self.text}' is no time: {error}") from error
+            raise BadInput(f"'{self.text}' is not a time: {error}") from error
 
 
 def parse_local_time(text: str) -> LocalTime | Ms:
@@ -75,7 +75,7 @@ def parse_local_time(text: str) -> LocalTime | Ms:
     hour, half = int(found["hour"]), (found["half"] or "").lower()
     if half:
         if not 1 <= hour <= 12:
-            raise BadInput(f"'{text[:50]}' is no time: there is no {hour} {half}m")
+            raise BadInput(f"'{text[:50]}' is not a time: there is no {hour} {half}m")
         hour = hour % 12 + (12 if half == "p" else 0)
     a, b, c, second = int(found["a"]), int(found["b"]), int(found["c"]), int(found["second"] or 0)
     return LocalTime(text, a, b, c, found["mark"], hour, int(found["minute"]), second)

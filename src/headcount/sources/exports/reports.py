@@ -85,7 +85,7 @@ def row_events(
     """Return the events of the rows of one report."""
     rows = list(rows)
     if rows and not any(row.room for row in rows):
-        raise BadInput("does not say which room it was: say it with --room NAME")
+        raise BadInput("contains no room name: add --room NAME")
     errors = _RowErrors()
     times = errors.apply(((row, None) for row in rows), _parse_times)
     reader = time_reader(_all_times(times), options)
@@ -98,11 +98,11 @@ def row_events(
 
 def _parse_times(row: Row, _: None) -> _RowTimes:
     if not row.room:
-        raise BadInput("does not say which room it was")
+        raise BadInput("has no room")
     if not row.name and not row.email:
-        raise BadInput("says of nobody when they were in: it has neither a name nor an address")
+        raise BadInput("has neither a name nor an e-mail address")
     if not row.join:
-        raise BadInput("does not say when they joined")
+        raise BadInput("has no join time")
     return _RowTimes(parse_local_time(row.join), parse_local_time(row.leave) if row.leave else None)
 
 
