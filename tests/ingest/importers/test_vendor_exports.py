@@ -76,7 +76,7 @@ def test_a_bad_line_is_named_and_nothing_is_imported(store):
     bad = store.file("bad.jsonl", ANN_AND_BOB + "\n\n{\n[]\n")
     refused = store.import_export("livekit", good, bad)
     assert refused.exit_code == 2
-    assert f"{bad}, line 6: is no captured request" in refused.stderr
+    assert f"{bad}, line 6: not a captured request" in refused.stderr
     assert "(and 1 more invalid row). Use --skip-invalid to skip such rows." in refused.stderr
     assert not store.database.exists()
 
@@ -85,7 +85,7 @@ def test_bad_lines_are_skipped_on_request(store):
     bad = store.file("bad.jsonl", ANN_AND_BOB + "\n{\n")
     done = store.import_export("livekit", bad, "--skip-invalid")
     assert done.stdout == "Imported 4 events. Skipped 0 duplicates and 1 other rows.\n"
-    assert f"skipped: {bad}, line 5: is no captured request" in done.stderr
+    assert f"skipped: {bad}, line 5: not a captured request" in done.stderr
     assert store.meetings() == [ANN_AND_BOBS_MEETING]
 
 
