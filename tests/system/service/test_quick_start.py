@@ -111,15 +111,16 @@ def test_the_tutorial_of_livekit_leads_to_a_meeting(clone):
     port = free_port()
     serve = block_with(TUTORIAL, "headcount serve").splitlines()[-1]
     create, check = block_with(TUTORIAL, "source create"), block_with(TUTORIAL, "source test")
-    read = block_with(TUTORIAL, "/v1/meetings")
+    read = ["export URL=http://127.0.0.1:8080\n", block_with(TUTORIAL, "/v1/meetings")]
+    assert create.startswith(read[0])
     with first_terminal(serve, clone, port):
         created, tested = paste([create, check], clone, port)
         path = re.search(r"/v1/ingest/livekit/\S+", created)[0]
         secret = re.search(r"--secret (\S+)", create)[1]
         assert tested
         hold_a_meeting(Running(clone), f"http://127.0.0.1:{port}", path, secret)
-        wait_until(lambda: json.loads(paste([read], clone, port)[-1])["total_count"] == 1)
-        (meeting,) = json.loads(paste([read], clone, port)[-1])["data"]
+        wait_until(lambda: json.loads(paste(read, clone, port)[-1])["total_count"] == 1)
+        (meeting,) = json.loads(paste(read, clone, port)[-1])["data"]
     assert meeting["max_participants"] == 2
     assert {one["user_id"] for one in meeting["participants"]} == {"ann", "bob"}
 
