@@ -66,7 +66,7 @@ def time_problem(at: Ms, now: Ms) -> str | None:
         return f"must not be before the year 2000 [Received {format_timestamp(at)}]"
     if at > now + AHEAD_MS:
         return (
-            f"is more than 5 minutes ahead of our clock, {format_timestamp(now)} [Received {format_timestamp(at)}]:"
+            f"is more than 5 minutes ahead of the server's clock, {format_timestamp(now)} [Received {format_timestamp(at)}]:"
             " set the source's clock right"
         )
     return None

@@ -123,7 +123,7 @@ INVALID = {
 BEYOND_LIMITS = {
     **{f"a long {name}": (GOOD | {name: "x" * 513}, name) for name in ("room", "participant_id", "user_id", "source_session")},
     **{f"{name} of many bytes": (GOOD | {name: "漢" * 342}, name) for name in ("room", "participant_id", "user_id")},
-    "a time ahead of our clock": (GOOD | {"at": Time(NOW * 1_000 + 301_000_000)}, "at"),
+    "a time ahead of the server's clock": (GOOD | {"at": Time(NOW * 1_000 + 301_000_000)}, "at"),
 }  # fmt: skip
 
 

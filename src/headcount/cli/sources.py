@@ -347,7 +347,7 @@ def retry_all_dead_letters(*, settings: Settings, as_json: bool) -> None:
 
 
 def source_fields(settings: Settings, row: "SourceRow") -> dict[str, Any]:
-    """Return a source as it is printed in JSON. Secrets are left out."""
+    """Return a source as it is printed in JSON, without secrets."""
     return {
         "name": row.name,
         "kind": row.kind,

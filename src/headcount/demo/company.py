@@ -225,7 +225,7 @@ def _early_bird(occurrence: Occurrence) -> None:
 
 
 def _design_review(occurrence: Occurrence) -> None:
-    """Two people with bad connections, of whom one keeps the connection id; and one who joins for seconds only."""
+    """Two people with bad connections, one of them with a lasting connection id; and one who joins for seconds only."""
     cut_off, dropped, visitor, *rest = occurrence.sample(_DESIGNERS, occurrence.random.randint(6, 7))
     over = occurrence.uniform(2_600, 2_900)
     for person in rest:

@@ -64,7 +64,7 @@ class MeetingFilter:
 class Page:
     """Which part of a list to return: the meetings after `after`, those before `before`, or the `oldest`.
 
-    A cursor is a place in the order, so a superseded meeting is one, too.
+    A cursor is a place in the order, so a replaced meeting is one, too.
     """
 
     limit: int = 100

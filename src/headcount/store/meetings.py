@@ -107,7 +107,7 @@ class Meetings:
             return None if row is None else MeetingRow(*row)
 
     def superseded(self, domain: str, meeting_id: str) -> SupersededMeeting | None:
-        """Return the superseded meeting with an id, or None."""
+        """Return the replaced meeting with an id, or None."""
         with self._database.reading() as connection:
             row = connection.row("select_superseded_meeting", domain=domain, id=meeting_id)
             return None if row is None else SupersededMeeting(*row)
@@ -119,7 +119,7 @@ class Meetings:
             return None if row is None else MeetingRow(*row)
 
     def superseded_ids(self, meeting: MeetingRow) -> list[str]:
-        """Return the superseded ids that lead to this meeting (R16)."""
+        """Return the replaced ids that lead to this meeting (R16)."""
         until = NEVER if meeting.end is None else meeting.end
         with self._database.reading() as connection:
             rows = connection.rows(

@@ -1,6 +1,6 @@
 """Rebuilt tables: the log copied to another store, and projections compared or replaced.
 
-Corrections and superseded ids do not follow from the log, so they stay as they are.
+Corrections and replaced ids do not follow from the log, so they stay as they are.
 
 Responsible for copying, comparing and replacing tables. Must not know how projections are computed. Its statements
 are built here, because a table cannot be a value.

@@ -27,6 +27,7 @@ PAGES = {
     "settings": ("/settings", {}),
     "meeting": ("/meetings/{meeting}", {}),
     "meeting-dark": ("/meetings/{meeting}", {"color_scheme": "dark"}),
+    "attendance": ("/meetings/{meeting}/attendance", {}),
     "explanation": ("/meetings/{meeting}?tab=explanation", {}),
 }
 """Picture without extension: page, options of the browser."""

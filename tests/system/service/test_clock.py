@@ -147,7 +147,7 @@ def test_five_minutes_ahead_are_counted_from_the_clock_as_it_is_now(service, clo
     accept(service, event("r", "join", "bob", at=now + FIVE_MINUTES_S - TOLERANCE_S))
     refused = send(service, event("r", "join", "cid", at=now + FIVE_MINUTES_S + 2 * TOLERANCE_S))
     assert refused.status_code == 400
-    assert "more than 5 minutes ahead of our clock" in refused.json()["info"]
+    assert "more than 5 minutes ahead of the server's clock" in refused.json()["info"]
 
 
 def wait_until_followed(service, off):

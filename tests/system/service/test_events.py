@@ -119,7 +119,7 @@ BAD = [
     ({"room": "r", "kind": "join", "participant_id": "a", "at": 1e308}, "must be seconds since 1970"),
     ({"room": "r", "kind": "join", "participant_id": "a", "at": 2**63}, "must be seconds since 1970"),
     ({"room": "r", "kind": "join", "participant_id": "a", "at": -0.0}, "must not be before the year 2000"),
-    ({"room": "r", "kind": "join", "participant_id": "a", "at": NOW + 3600}, "more than 5 minutes ahead of our clock"),
+    ({"room": "r", "kind": "join", "participant_id": "a", "at": NOW + 3600}, "more than 5 minutes ahead of the server's clock"),
     ({"room": "r", "kind": "join", "participant_id": "a", "at": "2026-01-01T00:00:00"}, "has no time zone"),
     ({"room": "r", "kind": "join", "participant_id": "a", "at": "1767225600"}, "without quotes"),
     ({"room": "r", "kind": "join", "participant_id": "a", "at": "yesterday"}, "is not a time"),

@@ -43,7 +43,7 @@ _WIDTHS: Final = {Type.TIME: 19, Type.DURATION: 10}
 
 
 def write_xlsx(tables: Sequence[Table], created: Ms, file: BinaryIO) -> None:
-    """Write a workbook with a sheet for each table. `created` is the time when the file says it was created."""
+    """Write a workbook with a sheet for each table. `created` is the creation time of the workbook."""
     book = Workbook(file, _OPTIONS)
     book.set_properties({"created": local(created, UTC)})
     used_names: set[str] = set()

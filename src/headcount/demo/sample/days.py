@@ -59,7 +59,7 @@ def _shares() -> list[float]:
 
 
 def day_of_events(world: World, midnight: int, meeting_count: int) -> Events:
-    """Return the events of so many meetings on one day."""
+    """Return the events of `meeting_count` meetings on one day."""
     meetings = plan_meetings(world, midnight, meeting_count)
     stays = attend(world, meetings)
     stays = visit_briefly(world, stays)
