@@ -248,7 +248,8 @@ def _route(path: str, handler: Handler, *methods: str) -> Route:
         request.scope["headcount.route"] = route
         return await handler(request)
 
-    allowed = list(methods) or (list(_METHODS) if path in sign_in.PATHS else ["GET"])
+    has_form = path in sign_in.PATHS or path in shared.FORM_PATHS
+    allowed = list(methods) or (list(_METHODS) if has_form else ["GET"])
     return Route(route, endpoint, methods=allowed, name=f"dashboard{re.sub(r'[^a-z]+', '-', path)}")
 
 

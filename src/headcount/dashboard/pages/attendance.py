@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
 from headcount.dashboard.auth import Upload
 from headcount.dashboard.files import Column, Table, Type
-from headcount.dashboard.formats import display_name, name_of
+from headcount.dashboard.formats import name_of
 from headcount.dashboard.pages import meeting as meeting_page
 from headcount.dashboard.pages import query
 from headcount.dashboard.pages.downloads import csv_response, xlsx_response
@@ -86,13 +87,24 @@ SORTS: Final = tuple(_SORT_KEYS)
 async def page(view: View) -> Response:
     """GET /dashboard/meetings/ID/attendance: the form."""
     meeting, _ = await asyncio.to_thread(meeting_page.find, view)
-    return _render(view, meeting, {}, None, "")
+    return await respond(view, meeting, view.url(f"/meetings/{meeting.id}"), None)
 
 
 async def compare(view: View, upload: Upload) -> Response:
     """POST /dashboard/meetings/ID/attendance: the form with the results, or these as a file or for printing."""
     meeting, _ = await asyncio.to_thread(meeting_page.find, view)
-    fields = dict(upload.fields)
+    return await respond(view, meeting, view.url(f"/meetings/{meeting.id}"), upload)
+
+
+async def respond(view: View, meeting: MeetingRow, back: str, upload: Upload | None) -> Response:
+    """Return the page about a meeting whose own page is at `back`: the form, and what follows from the one in `upload`.
+
+    Without a session, as by a shared link, user ids of the meeting are not shown.
+    """
+    form = _Form(view, meeting, back, dict(upload.fields) if upload else {})
+    if upload is None:
+        return form.response(None)
+    fields = form.fields
     if fields.get("sort_order"):  # The button of a column.
         fields["sort"], _, fields["order"] = fields["sort_order"].partition(" ")
     try:
@@ -100,37 +112,40 @@ async def compare(view: View, upload: Upload) -> Response:
             fields["roster"] = decoded(upload.files["file"])
         result = await asyncio.to_thread(_result, view, meeting, fields)
     except BadInput as error:
-        return _render(view, meeting, fields, None, str(error))
+        return form.response(None, str(error))
     match fields.get("action"):
         case "csv":
             return csv_response(view, _table(view, meeting, result), _title(view, meeting))
         case "xlsx":
             return await xlsx_response(view, [_table(view, meeting, result)], _title(view, meeting))
         case "print":
-            return await asyncio.to_thread(
-                render,
-                view,
-                "attendance_print.html",
-                meeting=meeting,
-                result=result,
-                legend=_legend({**_DEFAULTS, **fields}),
-            )
-    return _render(view, meeting, fields, result, "")
+            return await asyncio.to_thread(form.paper, result)
+    return form.response(result)
 
 
-def _render(
-    view: View, meeting: MeetingRow, fields: Mapping[str, str], result: Result | None, error: str
-) -> Response:
-    values = {
-        **_DEFAULTS,
-        **_scheduled(view, meeting),
-        **{name: text for name, text in fields.items() if text},
-    }
-    return render(
-        view, "attendance.html", 400 if error else 200, meeting=meeting, fields=values, result=result, error=error,
-        statuses=list(Status), max_people=MAX_PEOPLE, shown=query.number(fields, "rows") or ROWS_PER_PAGE,
-        legend=_legend(values), ambiguous_names=_ambiguous_names, duplicate_lines=_duplicate_lines,
-    )  # fmt: skip
+class _Form(NamedTuple):
+    """The form of a request, and the pages that show it."""
+
+    view: View
+    meeting: MeetingRow
+    back: str
+    fields: dict[str, str]
+
+    def response(self, result: Result | None, error: str = "") -> Response:
+        filled = {name: text for name, text in self.fields.items() if text}
+        values = {**_DEFAULTS, **_scheduled(self.view, self.meeting), **filled}
+        return render(
+            self.view, "attendance.html", 400 if error else 200, meeting=self.meeting, back=self.back, fields=values,
+            result=result, error=error, statuses=list(Status), max_people=MAX_PEOPLE, legend=_legend(values),
+            shown=query.number(self.fields, "rows") or ROWS_PER_PAGE, duplicate_lines=_duplicate_lines,
+            ambiguous_names=partial(_ambiguous_names, has_ids=self.view.visitor is not None),
+        )  # fmt: skip
+
+    def paper(self, result: Result) -> Response:
+        return render(
+            self.view, "attendance_print.html", meeting=self.meeting, back=self.back, result=result,
+            legend=_legend({**_DEFAULTS, **self.fields}),
+        )  # fmt: skip
 
 
 def _scheduled(view: View, meeting: MeetingRow) -> dict[str, str]:
@@ -150,7 +165,9 @@ def _result(view: View, meeting: MeetingRow, fields: Mapping[str, str]) -> Resul
     found = compare_with_roster(people_in(entries, view.now), roster.people, schedule)
     status = query.choice(fields, "status", _STATUSES)
     rows = [
-        _row(attendee, schedule) for attendee in found.attendees if not status or attendee.status == status
+        _row(attendee, schedule, has_ids=view.visitor is not None)
+        for attendee in found.attendees
+        if not status or attendee.status == status
     ]
     rows.sort(
         key=_SORT_KEYS[query.choice(fields, "sort", SORTS)],
@@ -159,7 +176,7 @@ def _result(view: View, meeting: MeetingRow, fields: Mapping[str, str]) -> Resul
     return Result(rows, found.totals, found.expected, len(found.attendees), roster, found.ambiguous, schedule)
 
 
-def _row(attendee: Attendee, schedule: Schedule) -> ResultRow:
+def _row(attendee: Attendee, schedule: Schedule, *, has_ids: bool) -> ResultRow:
     person, listed = attendee.person, attendee.listed
     if listed is not None:
         name = attendee.user_name or listed.label
@@ -168,7 +185,7 @@ def _row(attendee: Attendee, schedule: Schedule) -> ResultRow:
         name = name_of(person)
     return ResultRow(
         name,
-        attendee.user_id,
+        attendee.user_id if has_ids else (None if listed is None else listed.user_id),
         None if listed is None else listed.email,
         attendee.status,
         None if person is None else person.first_join,
@@ -254,9 +271,10 @@ def _duplicate_lines(roster: RosterFile) -> str:
     return ", ".join(lines) + (" …" if len(roster.duplicates) > _MAX_LINES else "")
 
 
-def _ambiguous_names(ambiguity: Ambiguity) -> list[str]:
+def _ambiguous_names(ambiguity: Ambiguity, *, has_ids: bool) -> list[str]:
     """Return the people in a meeting that a person of the roster may be, with their ids to distinguish them."""
-    return [
-        f"{display_name(one.user_name, one.user_id, one.participant_id)} ({one.user_id or one.participant_id})"
-        for one in ambiguity.candidates
-    ]
+    names = [name_of(one) for one in ambiguity.candidates]
+    if not has_ids:
+        return names
+    ids = [one.user_id or one.participant_id for one in ambiguity.candidates]
+    return [f"{name} ({own_id})" for name, own_id in zip(names, ids, strict=True)]

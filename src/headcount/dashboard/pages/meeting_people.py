@@ -47,6 +47,7 @@ _SORT_KEYS: Final[Mapping[str, Callable[[PersonTotals], Any]]] = {
     "name": lambda person: name_of(person).casefold(),
     "leave": lambda person: person.until,
     "duration": lambda person: person.attended_ms,
+    "attendance": lambda person: person.attended_ms,
     "connections": lambda person: person.connections,
 }
 SORTS: Final = tuple(_SORT_KEYS)

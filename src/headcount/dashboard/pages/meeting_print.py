@@ -23,7 +23,8 @@ async def page(view: View) -> Response:
     loaded = await asyncio.to_thread(meeting_page.load, view, meeting)
     everybody = {**view.query, "people": str(max(1, len(loaded.people)))}
     return await asyncio.to_thread(
-        render, view, "meeting_print.html", row=loaded.row, charts=charts,
+        render, view, "meeting_print.html", row=loaded.row,
+        back=view.url(f"/meetings/{meeting.id}"), charts=charts,
         table=people_table(meeting, loaded.people, view.now, everybody),
         timeline=timeline_of(meeting, loaded.people, loaded.entries, None, view),
         bars=range(len(loaded.people) if len(loaded.people) <= _MAX_BARS else 0),

@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headcount.dashboard import charts
+from headcount.dashboard.auth import read_upload
 from headcount.dashboard.charts import Timeline
 from headcount.dashboard.context import PageContext
-from headcount.dashboard.pages import query
+from headcount.dashboard.pages import attendance, query
 from headcount.dashboard.pages.meeting_people import Attendee, attendees_of
 from headcount.dashboard.pages.meeting_timeline import timeline_of
 from headcount.dashboard.pages.query import NotFound
@@ -34,6 +35,9 @@ _ROOM_HISTORY_MS: Final[Ms] = 30 * DAY_MS
 _MAX_MEETINGS: Final = 200
 _MAX_ENTRIES_AT_ONCE: Final = 20_000
 _MAX_PEOPLE: Final = 200
+
+FORM_PATHS: Final = ("/shared/{token}/attendance", "/shared/{token}/meetings/{id}/attendance")
+"""Pages that a form is sent to."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -72,7 +76,7 @@ def handlers(context: PageContext) -> Mapping[str, Handler]:
         if share.subject_kind is SubjectKind.ROOM:
             room = await asyncio.to_thread(load_room, context.store.meetings, share, view.now)
             return _render(view, share, "shared_room.html", room=room, back=None)
-        found = await asyncio.to_thread(_load_meeting, view, share, share.subject or "")
+        found = await asyncio.to_thread(_load_meeting, view, share)
         return _render(view, share, "shared_meeting.html", shared=found, back=None)
 
     async def meeting_of_room(request: Request) -> Response:
@@ -80,15 +84,29 @@ def handlers(context: PageContext) -> Mapping[str, Handler]:
         share = await _find_share(view)
         if share is None:
             return _render_expired(view)
-        if share.subject_kind is not SubjectKind.ROOM:
-            raise NotFound(TEXTS("error.page_not_found"))
-        found = await asyncio.to_thread(_load_meeting, view, share, request.path_params["id"])
-        if found.meeting.room != share.subject or not _is_recent(found.meeting, view.now):
-            raise NotFound(TEXTS("shares.no_meeting"))
+        found = await asyncio.to_thread(_load_meeting, view, share)
         back = view.url(f"/shared/{request.path_params['token']}", timezone=view.query.get("timezone"))
         return _render(view, share, "shared_meeting.html", shared=found, back=back)
 
-    return {"/shared/{token}": shared, "/shared/{token}/meetings/{id}": meeting_of_room}
+    async def shared_attendance(request: Request) -> Response:
+        """The Attendance page of a meeting. A link that hides names has none."""
+        view = View(context, request, None)
+        share = await _find_share(view)
+        if share is None:
+            return _render_expired(view)
+        if share.masked:
+            raise NotFound(TEXTS("error.page_not_found"))
+        meeting = await asyncio.to_thread(_find_meeting, view, share)
+        back = view.url(view.path.removesuffix("/attendance"), timezone=view.query.get("timezone"))
+        timeout_s = context.settings["request_timeout_s"]
+        upload = await read_upload(request, timeout_s) if request.method == "POST" else None
+        return _without_indexing(await attendance.respond(view, meeting, back, upload))
+
+    return {
+        "/shared/{token}": shared,
+        "/shared/{token}/meetings/{id}": meeting_of_room,
+        **dict.fromkeys(FORM_PATHS, shared_attendance),
+    }
 
 
 def load_room(meetings: Meetings, share: AccessToken, now: Ms) -> SharedRoom:
@@ -112,18 +130,32 @@ def load_room(meetings: Meetings, share: AccessToken, now: Ms) -> SharedRoom:
     return SharedRoom(room, rows, listed.total)
 
 
-def _load_meeting(view: View, share: AccessToken, meeting_id: str) -> SharedMeeting:
-    """A meeting by its id, or by an id that a correction replaced (rule 16). Raise `NotFound`."""
-    store = view.context.store
-    meetings, domain = store.meetings, share.domain
+def _find_meeting(view: View, share: AccessToken) -> MeetingRow:
+    """Return the meeting of the link, or the one of the address in the room of the link. Raise `NotFound`.
+
+    The id may be one that a correction replaced (rule 16).
+    """
+    own_id: str | None = view.request.path_params.get("id")
+    is_room = share.subject_kind is SubjectKind.ROOM
+    if is_room is (own_id is None):
+        raise NotFound(TEXTS("error.page_not_found"))
+    meeting_id = share.subject or "" if own_id is None else own_id
+    meetings, domain = view.context.store.meetings, share.domain
     is_valid_id = "\0" not in meeting_id
     meeting = meetings.meeting(domain, meeting_id) if is_valid_id else None
     replaced = meetings.superseded(domain, meeting_id) if is_valid_id and meeting is None else None
     if replaced is not None:
         meeting = meetings.meeting_at(domain, replaced.room, replaced.start)
-    if meeting is None:
+    if meeting is None or (is_room and not (meeting.room == share.subject and _is_recent(meeting, view.now))):
         raise NotFound(TEXTS("shares.no_meeting"))
-    entries = redaction_of(store.access_tokens, share)(meetings.entries([meeting])[meeting.id])
+    return meeting
+
+
+def _load_meeting(view: View, share: AccessToken) -> SharedMeeting:
+    """Return the meeting of the link as the link shows it. Raise `NotFound`."""
+    store = view.context.store
+    meeting = _find_meeting(view, share)
+    entries = redaction_of(store.access_tokens, share)(store.meetings.entries([meeting])[meeting.id])
     timeline = timeline_of(meeting, totals_of(entries, view.now), entries, None, view)
     return SharedMeeting(meeting, attendees_of(meeting, entries, view.now), timeline)
 

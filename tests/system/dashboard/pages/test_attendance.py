@@ -52,7 +52,7 @@ def compare(client, meeting, files=None, **fields):
 
 def test_a_pasted_roster_shows_the_status_of_everybody(dashboard, meeting):
     page = dashboard.at(f"/meetings/{meeting}")
-    page.get_by_role("link", name="Attendance").click()
+    page.locator(".actions").get_by_role("link", name="Attendance").click()
     page.get_by_label("Roster", exact=True).fill(ROSTER)
     page.get_by_role("button", name="Compare").click()
     rows = page.locator("tbody tr")

@@ -187,3 +187,38 @@ def test_a_viewer_cannot_share_and_a_domain_can_share_its_own_meetings_only(serv
     assert DIGEST.findall(other.page("/settings")) == []
     other.send("/shares/revoke", 404, digest=DIGEST.findall(admin.page("/settings"))[0])
     other.close()
+
+
+def test_a_link_with_names_compares_a_roster_and_shows_no_user_ids(service, admin, anonymous):
+    (meeting,) = create_meetings(service, "roster", stay("Ann", "c-1", 0, 120), stay("Bob", "c-2", 10, 60))
+    link = create_share(admin, "meeting", meeting)
+    page = anonymous.get(link).text
+    assert f"{link}/attendance" in page
+    assert "Roster" in anonymous.get(f"{link}/attendance").text
+    answer = anonymous.post(f"{link}/attendance", data={"roster": "name\nAnn\nZoe"})
+    assert answer.status_code == 200
+    assert answer.headers["x-robots-tag"] == "noindex, nofollow"
+    assert re.findall(r'class="flag \w*">([A-Z]\w+)<', answer.text) == ["Present", "Absent", "Unexpected"]
+    assert "u-ann" not in answer.text
+    assert "u-bob" not in answer.text
+    exported = anonymous.post(f"{link}/attendance", data={"roster": "name\nAnn", "action": "csv"}).text
+    assert "Bob" in exported
+    assert "u-bob" not in exported
+
+
+def test_a_link_to_a_room_compares_its_meetings_and_no_others(service, admin, anonymous):
+    (meeting,) = create_meetings(service, "seminar", stay("Ann", "c-1", 0, 120))
+    (foreign,) = create_meetings(service, "elsewhere", stay("Ann", "c-1", 0, 120))
+    link = create_share(admin, "room", "seminar")
+    roster = {"roster": "name\nAnn"}
+    assert "Present" in anonymous.post(f"{link}/meetings/{meeting}/attendance", data=roster).text
+    assert anonymous.post(f"{link}/meetings/{foreign}/attendance", data=roster).status_code == 404
+    assert anonymous.post(f"{link}/attendance", data=roster).status_code == 404
+
+
+def test_a_masked_link_has_no_attendance_page(service, admin, anonymous):
+    (meeting,) = create_meetings(service, "hidden", stay("Ann", "c-1", 0, 120))
+    link = create_share(admin, "meeting", meeting, masked="on")
+    assert "/attendance" not in anonymous.get(link).text
+    assert anonymous.get(f"{link}/attendance").status_code == 404
+    assert anonymous.post(f"{link}/attendance", data={"roster": "name\nAnn"}).status_code == 404
