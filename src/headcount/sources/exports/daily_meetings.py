@@ -4,8 +4,8 @@ A file is a page, `{"total_count": …, "data": […]}`; several pages one after
 one meeting per line. Times are whole seconds.
 
 * A meeting's `id` is not used as its source session: Daily makes two meetings of one stay when a participant is left
-  alone for ten minutes (R7), and a source session would divide that stay, which our rules put
-  together again. An `end` of another source could not end it, either.
+  alone for ten minutes (R7), and a source session would divide that stay, which Headcount's rules
+  combine again. An `end` of another source could not end it either.
 * In a meeting that is still open no leave is known, though all participants have a duration: the time so far.
   So each leave is inferred, and a later dump overrides it.
 * With `no_participants` the list of participants is missing, and nothing else can be imported.
