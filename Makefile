@@ -47,15 +47,15 @@ test-live: $(STAMP)  ## real people in real servers: LiveKit, Janus, Prosody, Mu
 	@tests/install_live.sh
 	$(BIN)/python -m pytest tests/live
 
-check: $(STAMP)  ## linters, types, the directions of imports, and the docs
+check: $(STAMP) docs  ## linters, types, the directions of imports, the prose, and the docs with their site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/test_layout.py tests/test_docs.py
+	$(BIN)/python -m pytest -q tests/test_layout.py tests/test_docs.py tests/test_prose.py
 
 docs: $(STAMP)  ## the documentation site in build/site; fails on a broken link, an unknown anchor or a page outside the navigation
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 
 docs-serve: $(STAMP)  ## the documentation site on http://127.0.0.1:8000, rebuilt whenever a page changes
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
