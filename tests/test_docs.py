@@ -135,9 +135,9 @@ def test_a_command_of_a_page_prints_what_the_page_says(command, output, code, tm
 
 
 @pytest.mark.process
-def test_the_rows_that_were_left_out_are_shown_as_the_page_says(monkeypatch):
+def test_skipped_rows_are_shown_as_the_page_says(monkeypatch):
     monkeypatch.chdir(ROOT)
-    (shown,) = re.findall(r"```text\n(left out\n.*?)```", FILES, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(Invalid rows\n.*?)```", FILES, re.DOTALL)
     ran = headcount("sessionize", "docs/examples/broken.csv", "--skip-invalid", server=COMPILED)
     assert ran.stderr.endswith(shown)
 

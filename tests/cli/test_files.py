@@ -349,7 +349,7 @@ def test_a_missing_file_is_one_message():
 
 def test_invalid_rules_are_one_message(story):
     assert refused("sessionize", story, "--reset-alone", "0") == (
-        "headcount: reset_alone_ms must be 1 or more, and less than a lifetime, not 0\n"
+        "headcount: reset_alone_ms must be 1 or more, not 0\n"
     )
 
 

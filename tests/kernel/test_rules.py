@@ -96,8 +96,11 @@ def test_thresholds_have_a_minimum_and_a_maximum(name):
     least = 1 if name == "reset_alone_ms" else 0
     for number in (least, NEVER // 4 - 1):
         assert getattr(Rules(**{name: number}), name) == number
-    for number in (least - 1, NEVER // 4):
-        with pytest.raises(InvalidRules, match=f"^{name} must be {least} or more"):
+    for number, problem in (
+        (least - 1, f"must be {least} or more, not {least - 1}"),
+        (NEVER // 4, "is too large"),
+    ):
+        with pytest.raises(InvalidRules, match=f"^{name} {problem}"):
             Rules(**{name: number})
 
 

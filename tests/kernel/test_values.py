@@ -61,7 +61,7 @@ def test_a_text_of_an_event_must_not_contain_nul(name, text):
 
 
 def test_of_several_texts_with_nul_the_first_is_reported():
-    with pytest.raises(InvalidEvent, match=r"^user_id holds"):
+    with pytest.raises(InvalidEvent, match=r"^user_id contains"):
         Event(Kind.JOIN, "r", 0, "a", user_id="\0", user_name="\0")
 
 
@@ -76,8 +76,8 @@ def test_domain_and_room_must_not_contain_nul(named, domain, room, name):
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ({"min_stay_ms": -1}, "min_stay_ms must be 0 or more, and less than a lifetime, not -1"),
-        ({"reset_alone_ms": 0}, "reset_alone_ms must be 1 or more, and less than a lifetime, not 0"),
+        ({"min_stay_ms": -1}, "min_stay_ms must be 0 or more, not -1"),
+        ({"reset_alone_ms": 0}, "reset_alone_ms must be 1 or more, not 0"),
         ({"start_alone_ms": 1.5}, "start_alone_ms must be a whole number of milliseconds, not 1.5"),
         ({"late_grace_ms": True}, "late_grace_ms must be a whole number of milliseconds, not True"),
     ],

@@ -99,8 +99,10 @@ class Rules(_RuleNumbers):
             least = 1 if name == "reset_alone_ms" else 0
             if isinstance(number, bool) or not isinstance(number, int):
                 raise InvalidRules(f"{name} must be a whole number of milliseconds, not {number!r}")
-            if not least <= number < NEVER // 4:
-                raise InvalidRules(f"{name} must be {least} or more, and less than a lifetime, not {number}")
+            if number < least:
+                raise InvalidRules(f"{name} must be {least} or more, not {number}")
+            if number >= NEVER // 4:
+                raise InvalidRules(f"{name} is too large: {number}")
         return rules
 
 
