@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo, echo_json
+from headcount.cli.console import echo, echo_json, note
 from headcount.cli.files import Mapping, batch_extra, json_option, with_mapping
 from headcount.cli.group import main
 from headcount.cli.param_types import DURATION, PERCENT, TIME
@@ -33,7 +33,13 @@ _WIDEST_NAME = 32
 _STANDARD_INPUT = "-"
 
 
-@main.command()
+@main.command(
+    examples=[
+        "headcount attendance events.csv --roster class.csv --room math-101",
+        "headcount attendance events.csv --roster class.csv --room math-101 --min-attendance 80% -o list.xlsx",
+        "headcount attendance events.csv --roster class.csv --room math-101 --starts-at 2026-03-02T09:00:00Z --ends-at 2026-03-02T10:30:00Z",
+    ]
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
     "--roster",
@@ -89,14 +95,7 @@ def attendance(
     """Compare a meeting with a roster.
 
     Lists who was present, late, left early, attended in part, was absent, or was not expected.
-
-    \b
-    Examples:
-      headcount attendance events.csv --roster class.csv --room math-101
-      headcount attendance events.csv --roster class.csv --room math-101 --min-attendance 80% -o list.xlsx
-      headcount attendance events.csv --roster class.csv --room math-101 \\
-        --starts-at 2026-03-02T09:00:00Z --ends-at 2026-03-02T10:30:00Z
-    """  # noqa: D301 - \b keeps the lines of the examples
+    """
     from headcount.reporting.attendance import people_in  # noqa: PLC0415 - help does not need it
     from headcount.reporting.roster import schedule_of  # noqa: PLC0415 - likewise
     from headcount.reporting.roster_match import compare  # noqa: PLC0415 - likewise
@@ -130,7 +129,7 @@ def attendance(
         echo(*_lines(chosen, comparison, schedule))
     _report_problems(listed, comparison)
     if output is not None:
-        echo(f"Wrote {output}", err=True)
+        note(f"Wrote {output}")
 
 
 def _read_roster(name: str) -> "RosterFile":
@@ -158,7 +157,7 @@ def _report_problems(listed: "RosterFile", comparison: "Comparison") -> None:
             err=True,
         )
     for line, before in listed.duplicates:
-        echo(f"Roster line {line:,} repeats line {before:,} and was skipped.", err=True)
+        note(f"Roster line {line:,} repeats line {before:,} and was skipped.")
 
 
 def _lines(chosen: "ChosenMeetings", comparison: "Comparison", schedule: "Schedule") -> Iterator[str]:

@@ -139,7 +139,14 @@ def about_one_room(command: Callable[..., None]) -> Callable[..., None]:
     return with_room
 
 
-@main.command()
+@main.command(
+    examples=[
+        "headcount sessionize events.parquet",
+        "headcount sessionize 'events/*.csv.gz' --output sessions --format csv",
+        "headcount sessionize log.csv --map room=room_name,kind=event,at=ts --time-unit s",
+        'headcount sessionize log.csv --map kind.join=joined,kind.leave="left|kicked"',
+    ]
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-o", "--output", metavar="DIR", help="Directory for the files of meetings and participants.")
 @click.option(
@@ -174,14 +181,7 @@ def sessionize(
     """Derive meeting sessions from files of events.
 
     FILE is a Parquet, NDJSON or CSV file, a directory, or a pattern in quotes. Use - for NDJSON on standard input.
-
-    \b
-    Examples:
-      headcount sessionize events.parquet
-      headcount sessionize 'events/*.csv.gz' --output sessions --format csv
-      headcount sessionize log.csv --map room=room_name,kind=event,at=ts --time-unit s
-      headcount sessionize log.csv --map kind.join=joined,kind.leave="left|kicked"
-    """  # noqa: D301 - \b keeps the lines of the examples
+    """
     _require_fitting_format(output, fmt, as_json=as_json)
     given = {key: value for key, value in options.items() if value}
     sessions = _sessions(list(files), rules, mapping, given, quiet=quiet)
@@ -246,19 +246,19 @@ def _summarize(sessions: "Sessions", rules: Rules, written: list[str], *, as_jso
             echo(line, err=True)
 
 
-@main.command()
+@main.command(
+    examples=[
+        "headcount explain events.parquet --room standup",
+        "headcount explain events.parquet --room standup --as-of 2026-03-02T09:30:00Z --json",
+    ]
+)
 @about_one_room
 @json_option
 def explain(*, room: "OneRoom", as_of: Ms, rules: Rules, as_json: bool) -> None:
     """Explain the meetings of one room.
 
     Lists who joined and left, why each meeting started and ended, and which events were ignored. Each line names its rule.
-
-    \b
-    Examples:
-      headcount explain events.parquet --room standup
-      headcount explain events.parquet --room standup --as-of 2026-03-02T09:30:00Z --json
-    """  # noqa: D301 - \b keeps the lines of the examples
+    """
     from headcount.reporting.explain.room import explain_room, steps_of_room  # noqa: PLC0415 - help does not need it
 
     if as_json:
@@ -286,7 +286,12 @@ def _wrapped(sentence: str, width: int | None) -> list[str]:
     return textwrap.wrap(sentence, width, subsequent_indent=" " * 12, break_on_hyphens=False)
 
 
-@main.command()
+@main.command(
+    examples=[
+        "headcount timeline events.parquet --room standup",
+        "headcount timeline events.parquet --room standup --from 2026-03-02T09:00:00Z --to 2026-03-02T10:00:00Z",
+    ]
+)
 @about_one_room
 @click.option(
     "--from", "start", type=TIME, help="Start of the chart (RFC 3339).  [default: 24 hours before its end]"
@@ -311,12 +316,7 @@ def timeline(
     """Draw a chart of one room in the terminal.
 
     Shows its meetings, its participants, and their number over time. Times are UTC.
-
-    \b
-    Examples:
-      headcount timeline events.parquet --room standup
-      headcount timeline events.parquet --room standup --from 2026-03-02T09:00:00Z --to 2026-03-02T10:00:00Z
-    """  # noqa: D301 - \b keeps the lines of the examples
+    """
     from headcount.kernel.replay import meetings_of  # noqa: PLC0415 - help does not need it
     from headcount.reporting.terminal_timeline import timeline as drawn  # noqa: PLC0415 - likewise
 
