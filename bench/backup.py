@@ -1,9 +1,9 @@
-"""How long a backup takes while events are committed: `headcount backup` of a store of 1 GB.
+"""Duration of `headcount backup` of a store of 1 GB while events are committed.
 
     python bench/backup.py [--megabytes 1000] [--rates 0 20 500]
 
-Another process commits one event at a time, so many times a second, as far as the disk can. Each backup must hold a
-moment of the log: all entries up to a position, and be done within the bound, or the exit code is 1.
+Another process commits single events at each of the given rates per second, or as fast as the disk allows. Each backup
+must contain all entries up to one position, and finish within the limit; otherwise the exit code is 1.
 """
 
 import argparse
@@ -50,7 +50,7 @@ from entries
 
 
 def fill(database: Path, megabytes: int) -> int:
-    """A log of about so many megabytes: a few entries, doubled again and again."""
+    """Create a log of about this size in megabytes: a few entries, doubled repeatedly."""
     store = open_store(str(database), durability="normal")
     store.log.append([[entry(n) for n in range(ROWS_AT_ONCE)]])
     rows = ROWS_AT_ONCE

@@ -1,9 +1,8 @@
-"""Whether two results are the same, to the last field and in the same order.
+"""Comparison of two results, to the last field and in the same order.
 
-Usage: compare.py A B. Each is a directory with `meetings.parquet` and
-`participants.parquet`. Meetings are known by their start and room; where participants
-name their meeting by an id instead, it is looked up in the meetings of the same result.
-Times are compared as milliseconds, whatever their unit in the file.
+Usage: compare.py A B. Each is a directory with `meetings.parquet` and `participants.parquet`. Meetings are identified by
+start and room. If participants refer to meetings by id, the id is looked up in the same result. Times are compared as
+milliseconds, whatever their unit in the file.
 """
 
 import sys

@@ -1,8 +1,7 @@
-"""The floor: read the events and write an output of the same size, and work out nothing.
+"""Lower limit: read the events and write an output of the same size, without any computation.
 
-Usage: copy_baseline.py EVENTS OUT_DIR LIKE_DIR. LIKE_DIR holds `meetings.parquet` and
-`participants.parquet`, with the same columns and numbers of rows, taken from the columns of
-the events. Polars reads and writes with its defaults.
+Usage: copy_baseline.py EVENTS OUT_DIR LIKE_DIR. LIKE_DIR contains `meetings.parquet` and `participants.parquet`. The output
+has the same columns and numbers of rows, filled from columns of the events. Polars reads and writes with its defaults.
 """
 
 import sys

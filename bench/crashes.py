@@ -1,11 +1,11 @@
-"""Crashes: the real service killed under load, and its store restored from backups, again and again.
+"""Crashes: the server killed under load, and its store restored from backups, repeatedly.
 
     make crash-test                 (or python bench/crashes.py --kills 100 --restores 20)
 
-Four senders send events one by one, and send again what was not acknowledged. Between kills the store is backed up
-while the service runs, killed, restored in the way that docs/how-to/run-the-server.md describes, and served again. After each
-restore and at the end, the log must hold all that was acknowledged (before the backup, for a restored one), nothing
-twice, and nothing else, and SQLite and `rebuild --check` must find nothing wrong; else the exit code is 1.
+Four senders send single events, and resend those that were not acknowledged. Between kills, the store is backed up
+while the server runs, killed, restored as docs/how-to/back-up-and-restore.md describes, and served again. After each
+restore and at the end, the log must contain every acknowledged event (for a restored store: those before the backup) once,
+and nothing else. SQLite and `rebuild --check` must find no error; otherwise the exit code is 1.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> int:
             crashes.close()
     print(
         f"{asked.kills} kills and {asked.restores} restores in {time.monotonic() - began:.0f} s:"
-        f" of {crashes.acknowledged:,} acknowledged events none is lost, none doubled, nothing is corrupt"
+        f" of {crashes.acknowledged:,} acknowledged events: none lost, none duplicated, nothing corrupt"
     )
     return 0
 

@@ -1,9 +1,9 @@
-"""How fast pages are made: a million meetings with five million stays, and one meeting of 10,000 people.
+"""Render times of dashboard pages: a million meetings with five million stays, and one meeting of 10,000 people.
 
     python bench/dashboard.py [--meetings N] [--again]
 
-The store is that of bench/query_api.py, and its usage is tallied first. Pages are asked for within the process, without
-a network between.
+The store is that of bench/query_api.py; its usage is computed first. Pages are requested within the process, without
+a network.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A rival: the meetings by DuckDB SQL. Usage: duckdb_sessions.py EVENTS OUT_DIR [--times]."""
+"""Peer: meetings in DuckDB SQL. Usage: duckdb_sessions.py EVENTS OUT_DIR [--times]."""
 
 import sys
 import time

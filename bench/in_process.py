@@ -1,6 +1,6 @@
-"""How long `headcount.sessionize` takes inside a process. Usage: in_process.py EVENTS [CALLS].
+"""Duration of `headcount.sessionize` in a running process. Usage: in_process.py EVENTS [CALLS].
 
-Prints one JSON object: the seconds of each call, the first of which loads and compiles.
+Prints one JSON object: the seconds of each call. The first call loads and compiles.
 """
 
 import json

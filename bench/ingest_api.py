@@ -1,11 +1,11 @@
-"""Single events over HTTP: ours, the obvious alternative, and answers that are empty.
+"""Single events over HTTP: Headcount, a simple alternative, and empty responses.
 
     python bench/ingest_api.py [--seconds 5] [--runs 3] [--bars '{"starlette": 0.5}']
 
-Each server is one process of uvicorn with uvloop and httptools on a database of its own, and gets the same
-requests over 64 connections from another process. They take turns, and the best of `--runs` counts, so that
-a disturbance of the machine does not fall on one of them alone. That work is equal is checked: as many
-events are stored as requests were answered, or the exit code is 1.
+Each server is one process of uvicorn with uvloop and httptools on its own database, and gets the same
+requests over 64 connections from another process. The servers alternate, and the best of `--runs` counts, so that
+a disturbance of the machine does not affect only one. The number of stored events must equal the number of responses;
+otherwise the exit code is 1.
 """
 
 import argparse
@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 KEY = "a-key-for-measuring"
 FRESH = 10_000_000  # participants of the next run begin so much later
 BARS = {"starlette": 0.5, "fastapi": 1.0, "sqlalchemy": 5.0}
-"""What we aim for: so many times the requests per second of each."""
+"""Targets: requests per second as a multiple of each peer."""
 
 
 class Server(NamedTuple):
@@ -169,11 +169,11 @@ def is_equal(server: Server, answered: int) -> bool:
 
 def show(best: Mapping[str, float], bars: Mapping[str, float]) -> None:
     words = {
-        "starlette": "an empty answer of the same server, nothing checked",
-        "fastapi": "FastAPI's empty answer",
-        "sqlalchemy": "FastAPI and SQLAlchemy, one insert a request",
+        "starlette": "an empty response of the same server, without checks",
+        "fastapi": "FastAPI's empty response",
+        "sqlalchemy": "FastAPI and SQLAlchemy, one insert per request",
     }
-    print("\n| single events, against | ours | peer | ratio | bar | met |\n|---|---|---|---|---|---|")
+    print("\n| single events, against | Headcount | peer | ratio | target | met |\n|---|---|---|---|---|---|")
     for name, what in words.items():
         ratio = best["ours"] / best[name]
         met = "yes" if ratio >= bars[name] else "**no**"

@@ -1,11 +1,11 @@
-"""Batches of 1,000 events over HTTP, against writing the same rows into the same table and nothing else.
+"""Batches of 1,000 events over HTTP, compared with a plain insert of the same rows into the same table.
 
     python bench/ingest_batches.py [--batches 500] [--runs 2] [--bars '{"append": 0.6}']
 
-Two things are measured of one run: until all batches are answered, that is stored on the disk, while the
-engine works beside; and until the engine has processed all of them (`?wait=true`). The peer is a bare
-`executemany` of the rows that were stored, in the same order, into an empty store: one commit for each
-batch, as durable as ours. That both hold as many rows as were sent is checked, or the exit code is 1.
+One run has two results: the time until all batches are answered, that is stored on disk, while the
+engine works; and the time until the engine has processed all of them (`?wait=true`). The peer is a plain
+`executemany` of the stored rows, in the same order, into an empty store, with one durable commit per batch.
+Both must store as many rows as were sent; otherwise the exit code is 1.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from load import PEOPLE_A_ROOM
 
 LINES = 1_000
 BARS = {"append": 0.6, "end to end": 0.25}
-"""What we aim for: such a part of the rows per second of a bare executemany."""
+"""Targets: rows per second as a part of a plain executemany."""
 
 COLUMNS = (
     "domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,"
@@ -51,7 +51,7 @@ def main() -> int:
     runs = [one_run(asked) for _ in range(asked.runs)]
     best = Rates(*(max(rates) for rates in zip(*runs, strict=True)))
     bars = BARS | json.loads(asked.bars)
-    print("\n| batches of 1,000, against a bare executemany | ours | peer | ratio | bar | met |")
+    print("\n| batches of 1,000, against a bare executemany | Headcount | peer | ratio | target | met |")
     print("|---|---|---|---|---|---|")
     for what, rate in (("append", best.append), ("end to end", best.end_to_end)):
         ratio = rate / best.bare
@@ -120,7 +120,7 @@ def meetings_worked_out(database: Path, rows: list[tuple[Any, ...]]) -> int:
 
 
 def meetings_expected(rows: Sequence[tuple[Any, ...]]) -> float:
-    """So many at least should follow from these rows."""
+    """Return the minimum number of meetings that follow from these rows."""
     left = sum(row[KIND] == KIND_CODES[Kind.LEAVE] for row in rows)
     return 0.9 * left / PEOPLE_A_ROOM
 

@@ -1,10 +1,10 @@
-"""Batches of 1,000 events over HTTP into PostgreSQL, against writing the same rows into the same table.
+"""Batches of 1,000 events over HTTP into PostgreSQL, compared with a plain insert of the same rows.
 
     python bench/ingest_postgres.py [--batches 400] [--runs 2] [--bars '{"append": 0.5}']
 
-As `ingest_batches.py`, on a server of its own that the tests know how to start. There are two peers, each with
-one durable commit for a thousand rows: a bare `executemany`, and a bare `copy`, which can neither know rows
-again nor report which were new. The table and its indexes are the same for all.
+Like `ingest_batches.py`, on a database server that the test support starts. There are two peers, each with
+one durable commit per thousand rows: a plain `executemany`, and a plain `copy`, which can neither detect duplicates
+nor report which rows are new. The table and its indexes are the same for all.
 """
 
 import argparse
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.servers import Postgres
 
 BARS = {"append": 0.5, "end to end": 0.2}
-"""What we aim for: such a part of the rows per second of each peer."""
+"""Targets: rows per second as a part of each peer."""
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -47,7 +47,9 @@ def main() -> int:
         runs = [one_run(postgres, asked) for _ in range(asked.runs)]
     best = Rates(*(max(rates) for rates in zip(*runs, strict=True)))
     bars = BARS | json.loads(asked.bars)
-    print("\n| PostgreSQL, batches of 1,000 | ours | peer | ratio | bar | met |\n|---|---|---|---|---|---|")
+    print(
+        "\n| PostgreSQL, batches of 1,000 | Headcount | peer | ratio | target | met |\n|---|---|---|---|---|---|"
+    )
     for peer, bare in (("executemany", best.executemany), ("copy", best.copy)):
         for what, rate in (("append", best.append), ("end to end", best.end_to_end)):
             met = "yes" if rate / bare >= bars[what] else "**no**"

@@ -1,14 +1,13 @@
-"""Speed of a live room, interpreted, on one core: one JSON object of figures.
+"""Speed of a live room, interpreted, on one core. Prints one JSON object.
 
-`events_per_s`: `Room.handle` and `advance` over ten thousand rooms, events in order of time, each
-room advanced when its deadline has passed and it is looked at. `few_rooms_events_per_s`: the same
-over a hundred rooms, all of which fit into the processor's cache. `crowd_ratio`: what an event costs
-in a room of 100,000 people, against a room of ten. `marathon_ratio`: what an event costs after a
-meeting of 300,000 stays, against its beginning.
+`events_per_s`: `Room.handle` and `advance` over ten thousand rooms, with events in order of time. Each
+room advances when its deadline has passed. `few_rooms_events_per_s`: the same
+over a hundred rooms, which fit into the processor's cache. `crowd_ratio`: the cost of an event
+in a room of 100,000 people, compared with a room of ten. `marathon_ratio`: the cost of an event after a
+meeting of 300,000 stays, compared with its beginning.
 
-All figures are processor time. The preparations do not slow the loop down: with events decoded a
-thousand at a time just before use, with rooms created at their first event, and with both, it was no
-faster, and up to a tenth slower.
+All results are processor time. The preparation does not slow down the loop. Decoding events a thousand at a time before
+use, creating rooms at their first event, or both, was no faster, and up to a tenth slower.
 """
 
 import gc

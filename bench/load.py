@@ -1,11 +1,10 @@
-"""A load generator: a number of persistent connections, each with one request in flight.
+"""Load generator: persistent connections, each with one request in flight.
 
     python bench/load.py http://127.0.0.1:8080/v1/events --key KEY [--connections 64] [--seconds 5]
     python bench/load.py http://127.0.0.1:8080/v1/events --key KEY --connections 8 --batches 500
 
-It runs in a process of its own and does next to nothing for each request: it writes bytes that were
-put together by hand, and reads an answer no further than to its status and its end. `busy` in what it
-prints is the part of a processor that it needed; near 1.0 it measures itself.
+It runs in its own process and does little per request: it writes prepared bytes, and reads only the status and the end of
+a response. `busy` in its output is the part of a processor that it used. Near 1.0, it measures itself.
 """
 
 import argparse
@@ -223,9 +222,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--first", type=int, default=0, help="the number of the first participant")
-    parser.add_argument(
-        "--batches", type=int, help="so many requests of 1,000 lines, for as long as they take"
-    )
+    parser.add_argument("--batches", type=int, help="number of requests of 1,000 lines, without a time limit")
     asked = parser.parse_args()
     url = urlsplit(asked.url)
     send = send_batches if asked.batches else send_singles

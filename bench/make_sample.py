@@ -1,4 +1,4 @@
-"""A file of made-up events. Usage: make_sample.py EVENTS PATH; a path ending in .ndjson gets lines."""
+"""File of generated events. Usage: make_sample.py EVENTS PATH. A path that ends in .ndjson gets NDJSON."""
 
 import json
 import sys

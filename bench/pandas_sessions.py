@@ -1,9 +1,8 @@
-"""A rival: the meetings by pandas and NumPy, without a loop. Usage: pandas_sessions.py EVENTS OUT_DIR [--times].
+"""Peer: meetings in pandas and NumPy, without a loop. Usage: pandas_sessions.py EVENTS OUT_DIR [--times].
 
-Everything is sorted as one column of integers that pack who or where, when, and whether
-somebody comes; a running sum then is the head count of all rooms. Rooms do not disturb
-each other, because stays that are still open end at the room's horizon, the
-instant from which on nothing is decided. `end` events are not supported.
+Everything is sorted as one column of integers that pack participant or room, time, and join or leave.
+A running sum is then the head count of all rooms. Rooms do not affect each other, because open stays end at the
+room's horizon, the instant from which on nothing is decided. `end` events are not supported.
 """
 
 import sys

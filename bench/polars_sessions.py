@@ -1,9 +1,8 @@
-"""A rival: the meetings by Polars expressions. Usage: polars_sessions.py EVENTS OUT_DIR [--times].
+"""Peer: meetings in Polars expressions. Usage: polars_sessions.py EVENTS OUT_DIR [--times].
 
 The head count of all rooms is one running sum over one sorted column of integers, each of
-which packs a room, an instant and whether somebody comes or goes. Rooms do not disturb
-each other, because stays that are still open end at the room's horizon, the
-instant from which on nothing is decided. `end` events are not supported.
+which packs a room, an instant, and join or leave. Rooms do not affect each other, because open stays end at the
+room's horizon, the instant from which on nothing is decided. `end` events are not supported.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""How fast the API answers: a million meetings with five million stays, and 10,000 rooms where 50,000 are in.
+"""Response times of the API: a million meetings with five million stays, and 10,000 rooms with 50,000 people.
 
     python bench/query_api.py [--meetings N] [--again]
 
-The store is made once, with the store's own statements, in bench/data.
+The store is created once, with the store's own statements, in bench/data.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def make(path: Path, meetings: int) -> None:
 
 
 def store_with(meetings: int, *, again: bool = False) -> Path:
-    """Where a store with so many meetings is; made if it is not there."""
+    """Return the path of a store with this number of meetings, created if it does not exist."""
     path = DATA / f"reading-{meetings}.db"
     DATA.mkdir(exist_ok=True)
     if again or not path.exists():

@@ -1,12 +1,12 @@
-"""Meetings over HTTP: ours, and Datasette beside it on the same SQLite file.
+"""Meetings over HTTP: Headcount, and Datasette on the same SQLite file.
 
     python bench/query_datasette.py [--seconds 4] [--runs 2] [--bar 5]
 
-The store is that of `query_api.py`. Both are asked for the newest hundred meetings, with those who took part and
-how many meetings there are; and for the meetings alone. Datasette is given the SQL for that, and our tallies for
-the number. Each is one process, asked by eight connections; they take turns, and the best run of each counts.
-Both must return the same meetings and as many people, or the exit code is 1. Datasette has an
-environment of its own, which is made at the first time.
+The store is that of `query_api.py`. Both return the newest hundred meetings, with their participants and the
+total, and the meetings alone. Datasette gets the SQL, and Headcount's stored counts for
+the total. Each is one process with eight connections. They alternate, and the best run of each counts.
+Both must return the same meetings and as many people; otherwise the exit code is 1. Datasette has its own
+environment, which the first run creates.
 """
 
 import argparse
@@ -49,9 +49,9 @@ class Question(NamedTuple):
 
 
 QUESTIONS = (
-    Question("100 meetings with those who took part", "/v1/meetings?limit=100", WITH_PEOPLE,
+    Question("100 meetings with participants", "/v1/meetings?limit=100", WITH_PEOPLE,
              lambda data: sum(len(one["participants"]) for one in data)),
-    Question("100 meetings alone", "/v1/meetings?limit=100&no_participants=true", PAGE, len),
+    Question("100 meetings without participants", "/v1/meetings?limit=100&no_participants=true", PAGE, len),
 )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def main() -> int:
                     path = path_of(server, question, database)
                     found[key] = meetings_in(server, port, path, question)
                     best[key] = max(best[key], rate(server, port, path, asked))
-    print("\n| over HTTP | ours | Datasette | ratio | bar | met |\n|---|---|---|---|---|---|")
+    print("\n| over HTTP | Headcount | Datasette | ratio | target | met |\n|---|---|---|---|---|---|")
     for question in QUESTIONS:
         own, other = (best[server.name, question.name] for server in servers)
         met = "yes" if own / other >= asked.bar else "**no**"
@@ -83,7 +83,7 @@ def main() -> int:
             f"| {question.name} | {own:,.0f}/s | {other:,.0f}/s | {own / other:.1f} | ≥ {asked.bar:g} | {met} |"
         )
     equal = all(found["ours", question.name] == found["datasette", question.name] for question in QUESTIONS)
-    print("both answered the same" if equal else "DIFFERENT")
+    print("both returned the same" if equal else "DIFFERENT")
     return 0 if equal else 1
 
 

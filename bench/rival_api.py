@@ -1,10 +1,10 @@
-"""The obvious alternative for taking events: FastAPI and SQLAlchemy, one insert a request; and empty answers.
+"""A simple alternative for ingest: FastAPI and SQLAlchemy, one insert per request; and empty responses.
 
     RIVAL_DATABASE=events.db RIVAL_KEY=secret uvicorn --factory rival_api:fastapi_insert
 
-As somebody would write it on the first afternoon, with care: the event is checked by its model, the key in
-constant time, and what was acknowledged is on the disk (write-ahead log, `synchronous=full`). The route is
-a plain `def`, which FastAPI runs in threads: an `async def` that inserts where it stands was half as fast.
+A careful first version: its model validates the event, the key is compared in
+constant time, and acknowledged events are on disk (write-ahead log, `synchronous=full`). The route is
+a plain `def`, which FastAPI runs in threads: an `async def` with the insert in it was half as fast.
 """
 
 import os

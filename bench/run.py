@@ -1,14 +1,13 @@
-"""All measures in one table: ours, the rivals, the ratio, and whether the bar is met.
+"""All measures in one table: Headcount, the peers, the ratio, and whether the target is met.
 
     python bench/run.py --events 1000000 10000000 [--large 100000000] [--runs 3]
 
-Every run is a fresh process, so that each pays for its own start, and the best wall time
-of `--runs` counts. Before speeds are compared, all results are compared to the
-last field; a contender that differs is named, and the exit code is 1. The contenders take turns, so
-that a disturbance of the machine does not fall on one of them alone. This process itself
-stays small, because the system counts it into the peak memory of those that it starts.
-Against a rival the ratio says how many times faster ours is; against a copy and a smaller
-file, how many times as long ours takes.
+Every run is a new process, so that each includes its start, and the best wall time
+of `--runs` counts. First, all results are compared to the last field. If one differs, it is named, and the exit code is 1.
+The programs alternate, so that a disturbance of the machine does not affect only one. This process
+stays small, because the system counts it into the peak memory of the processes that it starts.
+Against a peer, the ratio states how many times faster Headcount is. Against a copy or a smaller
+file, it states how many times longer Headcount takes.
 """
 
 import argparse
@@ -28,7 +27,7 @@ OURS = "ours"
 RIVALS = ("duckdb", "polars", "pandas")
 SLOW_S = 60.0  # a slower contender runs once
 SMALL_LINES = 1_000
-MANY = 10_000_000  # the size that the bars are about
+MANY = 10_000_000  # the size to which the targets apply
 BARS: dict[str, float] = {
     "duckdb": 8.0,
     "polars": 5.0,
@@ -50,7 +49,7 @@ class Run(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """One row of the table. `ratio` is what the bar is about: at most, or at least, so much."""
+    """One row of the table. The target applies to `ratio`: a minimum or a maximum."""
 
     what: str
     ours: str
@@ -87,7 +86,7 @@ def main() -> int:
         measures += live_kernel()
     if asked.large:
         measures += large(asked.large, min(asked.events, key=lambda n: abs(n - 10_000_000)), asked.max_memory)
-    print("\n| measure | ours | peer | ratio | bar | met |\n|---|---|---|---|---|---|")
+    print("\n| measure | Headcount | peer | ratio | target | met |\n|---|---|---|---|---|---|")
     print("\n".join(measure.row(bars) for measure in measures))
     return 0 if agreed else 1
 
@@ -96,15 +95,13 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--events", type=int, nargs="+", default=[1_000_000, MANY])
     parser.add_argument(
-        "--large", type=int, default=100_000_000, help="events of one more file, for ours alone"
+        "--large", type=int, default=100_000_000, help="events of one more file, for Headcount only"
     )
-    parser.add_argument(
-        "--max-memory", default="2500MB", help="what ours may use for the large file, like 4GB"
-    )
+    parser.add_argument("--max-memory", default="2500MB", help="memory limit for the large file, such as 4GB")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--bars", default="{}", help='JSON, like {"duckdb": 0.25, "first call": 2.0}')
-    parser.add_argument("--no-small", dest="small", action="store_false", help="leave out the first call")
-    parser.add_argument("--no-live", dest="live", action="store_false", help="leave out the live kernel")
+    parser.add_argument("--no-small", dest="small", action="store_false", help="skip the first call")
+    parser.add_argument("--no-live", dest="live", action="store_false", help="skip the live kernel")
     return parser.parse_args()
 
 
@@ -179,11 +176,11 @@ def in_process(source: Path) -> list[float]:
     return json.loads(done.stdout)["seconds"]
 
 
-# Ours alone.
+# Headcount only.
 
 
 def first_call() -> list[Measure]:
-    """A small file of lines in a fresh process: what somebody feels who only tries it."""
+    """A small NDJSON file in a new process: the first impression of a new user."""
     lines = sample(SMALL_LINES, "ndjson")
     out = OUT / "first-call"
     best = min((run(sessionize(lines, out)) for _ in range(3)), key=lambda done: done.seconds)
@@ -192,7 +189,7 @@ def first_call() -> list[Measure]:
 
 
 def live_kernel() -> list[Measure]:
-    """What a live room costs, interpreted, on one core."""
+    """The cost of a live room, interpreted, on one core."""
     script = HERE / "live_kernel.py"
     done = subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True)
     figures = json.loads(done.stdout.strip().splitlines()[-1])

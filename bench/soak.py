@@ -1,11 +1,11 @@
-"""A soak: the real service under a mixed load, well below what it can do, for minutes; does anything grow?
+"""Soak test: the server under steady mixed load for minutes, to detect growth.
 
     python bench/soak.py [--minutes 10] [--keep FOLDER]        (or SOAK_MINUTES=1 make soak)
 
-It starts the service on a fresh store and sends single events, batches of lines, lists of those present and
-deliveries of a source, and reads of every kind, so many of each a second whatever the answers take. Every ten
-seconds it looks at the process. At the end all that was acknowledged must be in the log, the tables must
-follow from it, and memory, descriptors, the write-ahead log and the engine's lag must not have grown, or the exit code is 1.
+Starts the server on a new store and sends single events, NDJSON, snapshots, source requests, and reads of every kind, at
+fixed rates. Every ten seconds it measures the process. At the end, all acknowledged events must be in the log, and the
+tables must follow from it. Memory, descriptors, the write-ahead log and the engine's lag must not have grown. Otherwise
+the exit code is 1.
 """
 
 import argparse
@@ -220,7 +220,7 @@ class Watch:
         )  # fmt: skip
 
     def _files(self) -> int:
-        """How many descriptors are open, beside those of our own connections, which come and go."""
+        """Return how many descriptors are open, apart from those of the benchmark's connections."""
         found = 0
         for descriptor in (self._process / "fd").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
@@ -356,7 +356,7 @@ async def soak(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--minutes", type=float, default=float(os.environ.get("SOAK_MINUTES") or 10))
-    parser.add_argument("--keep", help="a folder for the store, which is left there")
+    parser.add_argument("--keep", help="a folder for the store, which remains")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="headcount-soak-") as temporary:
         folder = Path(asked.keep or temporary)
@@ -368,9 +368,7 @@ def main() -> int:
         verdicts = [*of_samples(watch.samples), *of_store(database, load.acknowledged, load.answers)]
     print("\n| what | | |\n|---|---|---|")
     for verdict in verdicts:
-        print(
-            f"| {verdict.what} | {'fine' if verdict.fine else '**grew, or is wrong**'} | {verdict.message} |"
-        )
+        print(f"| {verdict.what} | {'fine' if verdict.fine else '**grew, or wrong**'} | {verdict.message} |")
     return 0 if all(verdict.fine for verdict in verdicts) else 1
 
 

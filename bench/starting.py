@@ -1,11 +1,11 @@
-"""From start to ready, and how much memory a service needs: `headcount serve` as a process of its own.
+"""Time from start to ready, and memory: `headcount serve` as a separate process.
 
     python bench/starting.py [--runs 3] [--again]
 
-Ready is when /readyz answers 200. Three stores: an empty one; one with a million stays that ended; and one
-with a million that last, in 100,000 rooms. The stores are made once, by `headcount import`, in bench/data, and
-copied for each run. A room is loaded with its first event, so each room of the third gets one
-more who comes, before its memory is read. That all are in is asked of /metrics, or the exit code is 1.
+Ready means that /readyz responds with 200. There are three stores: an empty one, one with a million finished stays, and one
+with a million open stays in 100,000 rooms. `headcount import` creates the stores once in bench/data, and
+each run uses a copy. A room is loaded at its first event. So each room of the third store gets one more
+join before memory is measured. /metrics must report all participants; otherwise the exit code is 1.
 """
 
 import argparse
@@ -36,7 +36,7 @@ A_DAY_MS = 86_400_000
 
 
 class Bar(NamedTuple):
-    """At most so much, in a unit."""
+    """A maximum, with its unit."""
 
     most: float
     unit: str
@@ -218,7 +218,7 @@ def main() -> int:
     ended = made("stays-that-ended", again=asked.again, last=False)
     last = made("stays-that-last", again=asked.again, last=True)
     runs = [one_run(ended, last) for _ in range(asked.runs)]
-    print("\n| measure | ours | bar | met |\n|---|---|---|---|")
+    print("\n| measure | Headcount | target | met |\n|---|---|---|---|")
     for name, bar in BARS.items():
         best = min(run[name] for run in runs)
         met = "yes" if best <= bar.most else "**no**"

@@ -1,8 +1,8 @@
-"""A thousand streams of one process: the time until an event has reached all of them, and the memory of each.
+"""A thousand streams of one process: the time until an event reaches all of them, and the memory of each.
 
     python bench/stream.py [--readers N]
 
-The service is a process of its own, and so are those who listen, in one loop.
+The server is a separate process. The clients share another one, in one loop.
 """
 
 import argparse

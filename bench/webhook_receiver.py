@@ -1,6 +1,6 @@
-"""A receiver of webhooks that is always ready: it answers 200 at once, and lists on GET what it received.
+"""A receiver of webhooks: it responds with 200 at once, and lists on GET what it received.
 
-Prints its port. Latency is from `event_ts`, when the message was written, to its arrival.
+Prints its port. Latency is the time from `event_ts`, when the message was written, to its arrival.
 """
 
 import asyncio

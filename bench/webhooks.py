@@ -1,9 +1,9 @@
-"""Webhooks: how soon a committed message arrives, and how many arrive, against the bare HTTP client.
+"""Webhooks: latency after the commit, and throughput, compared with the plain HTTP client.
 
     python bench/webhooks.py [--seconds 10] [--messages 300] [--runs 3]
 
-The service, the receiver and the bare client are processes of their own. Messages are put into the outbox in
-small commits, as the engine does it. That all of them arrive is checked, or the exit code is 1.
+The server, the receiver and the plain client are separate processes. Messages enter the outbox in
+small commits, as the engine writes them. All of them must arrive; otherwise the exit code is 1.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main() -> int:
         theirs = [of_client(port, asked.messages) for _ in range(asked.runs)]
     p50, p99 = (min(one[place] for one in soon) for place in (0, 1))
     rate, peer = max(ours), max(theirs)
-    print("| measure | ours | peer | ratio | bar | met |")
+    print("| measure | Headcount | peer | ratio | target | met |")
     print("|---|---|---|---|---|---|")
     print(
         f"| from the commit of a message to its arrival, {PACE}/s: p50, p99 | {p50 * 1_000:.0f} ms, {p99 * 1_000:.0f} ms |  |  | p99 ≤ 250 ms | {met(fine=p99 <= 0.25)} |"
@@ -175,7 +175,7 @@ def endpoint(url: str, number: int) -> Endpoint:
 
 @contextmanager
 def serving(port: int, endpoints: int) -> Iterator[Store]:
-    """A service on a store of its own with so many endpoints; gives the store."""
+    """A server on its own store with this number of endpoints. Give the store."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "ours.db")
         store = open_store(path)
@@ -213,7 +213,7 @@ def warm_up(port: int, store: Store, endpoints: int) -> None:
 
 @contextmanager
 def started(*command: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """A process of ours; gives the number that it prints first, if it prints one."""
+    """A process of this benchmark. Give the number that it prints first, if any."""
     path = [str(HERE / command[0])] if command[0].endswith(".py") else list(command)
     process = subprocess.Popen([sys.executable, *path], stdout=subprocess.PIPE, text=True)
     try:

@@ -12,7 +12,7 @@ DROPPED_HEADERS = {"host", "content-length", "accept-encoding", "connection"}
 
 
 VISIBLE_WITHIN_S = 1.2
-"""Events become visible within a second (docs/how-to/run-the-server.md)."""
+"""Events become visible within a second."""
 
 
 class Meeting(NamedTuple):
