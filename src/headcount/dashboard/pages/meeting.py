@@ -71,7 +71,7 @@ async def page(view: View) -> Response:
     tab = query.choice(view.query, "tab", _TABS)
     loaded = await asyncio.to_thread(load, view, meeting)
     table = people_table(meeting, loaded.people, view.now, view.query)
-    if view.request.headers.get("hx-target") == "people":
+    if view.request.headers.get("hx-target") in ("people", "people-rows"):
         return render(view, "_meeting_people.html", row=loaded.row, table=table, page_size=PEOPLE_PER_PAGE)
     is_large = len(loaded.people) > _MAX_BARS
     has_timeline = not is_large or view.query.get("timeline") == "open"
