@@ -242,6 +242,12 @@ def test_a_page_names_no_place_of_the_machine_on_which_it_was_written(page):
     assert OF_A_MACHINE.findall(page.read_text()) == []
 
 
+def test_the_index_of_decisions_lists_every_decision_by_its_title():
+    index = (ROOT / "docs/adr/README.md").read_text()
+    listed = dict(re.findall(r"^- \[\d+\. .+?\]\(((\d{4})-[a-z0-9-]+\.md)\)$", index, re.MULTILINE))
+    assert sorted(listed) == sorted(page.name for page in (ROOT / "docs/adr").glob("0*.md"))
+
+
 def test_every_decision_is_on_one_page_and_numbered():
     numbers = [page.name[:4] for page in (ROOT / "docs/adr").glob("0*.md")]
     assert numbers
