@@ -237,7 +237,7 @@ def test_a_problem_of_an_endpoint_has_a_button_that_solves_it():
 def test_a_problem_of_a_source_has_the_command_that_shows_its_cause():
     state = StoreState([source()], (), (), frozenset())
     (failed,) = source_problems(REQUESTS, ("failed_polls", 3, HOUR, None))
-    assert notice_of(failed, state, is_admin=True).command == "source poll 'our server'"
+    assert notice_of(failed, state, is_admin=True).command == "source poll 'our server' --domain acme"
 
 
 def test_the_address_of_an_endpoint_is_shown_to_admins_only():

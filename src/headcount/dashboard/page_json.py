@@ -30,18 +30,17 @@ _TIMES: Final = frozenset(
         "received",
     }
 )
-_NO_NAMES: Final[Mapping[str, str]] = {}
 _FIELD_NAMES: Final = {"participant_ms": "participant_seconds"}
 """Names of the REST API where they do not follow from the field."""
 
 
-def json_response(value: Any, zone: ZoneInfo, names: Mapping[str, str] = _NO_NAMES) -> Response:
-    """Return a page's values as JSON. `names` maps fields to their names in JSON where these differ."""
-    body = msgspec.json.encode({"timezone": zone.key, **to_json(value, zone, names)})
+def json_response(value: Any, zone: ZoneInfo) -> Response:
+    """Return a page's values as JSON."""
+    body = msgspec.json.encode({"timezone": zone.key, **to_json(value, zone)})
     return Response(body, media_type="application/json")
 
 
-def to_json(value: Any, zone: ZoneInfo, names: Mapping[str, str] = _NO_NAMES) -> Any:
+def to_json(value: Any, zone: ZoneInfo) -> Any:
     """Return named tuples and dataclasses as objects, recursively. A field `x_ms` is a duration and becomes `x`."""
     if isinstance(value, Enum):
         return value.value
@@ -50,20 +49,18 @@ def to_json(value: Any, zone: ZoneInfo, names: Mapping[str, str] = _NO_NAMES) ->
         value = {name: getattr(value, name) for name in fields}
     if isinstance(value, Mapping):
         return {
-            names.get(name, _FIELD_NAMES.get(name, name.removesuffix("_ms"))): _field(
-                name, field, zone, names
-            )
+            _FIELD_NAMES.get(name, name.removesuffix("_ms")): _field(name, field, zone)
             for name, field in value.items()
         }
     if isinstance(value, list | tuple):
-        return [to_json(item, zone, names) for item in value]
+        return [to_json(item, zone) for item in value]
     return value
 
 
-def _field(name: str, value: Any, zone: ZoneInfo, names: Mapping[str, str]) -> Any:
+def _field(name: str, value: Any, zone: ZoneInfo) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         if name in _TIMES:
             return local(value, zone).isoformat(timespec="milliseconds")
         if name.endswith("_ms"):
             return value / 1_000
-    return to_json(value, zone, names)
+    return to_json(value, zone)

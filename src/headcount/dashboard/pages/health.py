@@ -33,9 +33,9 @@ from headcount.store.sources import DeadLetterSummary
 _MAX_DEAD_LETTERS: Final = 20
 _COMMANDS: Final = {
     Problem.ENGINE_BEHIND: "doctor",
-    Problem.SOURCE_NEVER_SENT: "source test {subject}",
-    Problem.SOURCE_REFUSED: "source rotate-secret {subject}",
-    Problem.SOURCE_POLL_FAILED: "source poll {subject}",
+    Problem.SOURCE_NEVER_SENT: "source test {subject} --domain {domain}",
+    Problem.SOURCE_REFUSED: "source rotate-secret {subject} --domain {domain}",
+    Problem.SOURCE_POLL_FAILED: "source poll {subject} --domain {domain}",
 }
 _ACTIONS: Final = {
     Problem.SOURCE_UNREADABLE: ("/health/dead-letters", "health.retry"),
@@ -158,7 +158,11 @@ def _action(finding: Finding) -> tuple[str, str] | None:
 
 def _command(finding: Finding) -> str | None:
     command = _COMMANDS.get(finding.problem)
-    return None if command is None else command.format(subject=quote(finding.subject))
+    return (
+        None
+        if command is None
+        else command.format(subject=quote(finding.subject), domain=quote(finding.domain))
+    )
 
 
 async def _render(view: View, retried: RetryResult | None = None) -> Response:

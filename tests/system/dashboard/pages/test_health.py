@@ -145,4 +145,4 @@ def test_a_source_that_cannot_be_polled_is_shown(service, admin):
         "--poll", url, "--poll-interval", "5s",
     )  # fmt: skip
     page = wait_until(lambda: found if "Polling source" in (found := admin.page("/health")) else None)
-    assert f"headcount source poll livekit --database {service.database}" in page
+    assert f"headcount source poll livekit --domain default --database {service.database}" in page
