@@ -112,7 +112,7 @@ def test_a_meeting_of_ten_thousand_people_is_a_small_chart_with_the_true_peak():
 
 def test_the_stays_are_also_a_table():
     table = timeline_table(MEETING, range(2, 4))
-    assert table.header == ("person", "join (Europe/Berlin)", "leave (Europe/Berlin)", "how it ended")
+    assert table.header == ("Person", "Join (Europe/Berlin)", "Leave (Europe/Berlin)", "How it ended")
     assert table.rows == [
         ("<script>alert(1)</script>", "2026-11-23 09:06:00", "2026-11-23 09:30:00", "left (inferred): no leave event arrived in time"),
         ("محمد", "2026-11-23 09:10:00", "2026-11-23 09:20:00", "the room ended"),

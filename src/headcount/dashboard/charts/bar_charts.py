@@ -29,6 +29,7 @@ from headcount.dashboard.charts.svg import (
     title,
 )
 from headcount.dashboard.sanitize import local
+from headcount.dashboard.texts import TEXTS
 from headcount.kernel.events import Ms
 
 _LEFT: Final = 48
@@ -37,7 +38,6 @@ _TOP: Final = 12
 _PLOT_HEIGHT: Final = 140
 _AXIS_HEIGHT: Final = 24
 _MAX_BAR_WIDTH: Final = 36
-_SO_FAR: Final = ", so far"
 _LENGTH: Final = {"day": 86_400_000, "hour": 3_600_000}
 
 
@@ -68,7 +68,10 @@ def bars(data: Bars, name: str, width: float = 960) -> Markup:
     return chart_svg(
         name,
         (width, bottom + _AXIS_HEIGHT),
-        (data.title, f"{total}, up to {data.unit.of(largest)} in one {data.every}. Times in {data.zone}."),
+        (
+            data.title,
+            TEXTS(f"charts.bars_{data.every}", total=total, largest=data.unit.of(largest), zone=data.zone),
+        ),
         count_axis(counts, count_ticks(largest), _LEFT, right),
         joined(
             _bar(data, at, value, counts, _LEFT + (position + 0.5) * pitch, pitch, bar_width)
@@ -83,11 +86,12 @@ def _bar(
 ) -> Markup:
     """A bar, and a target of full height: small bars are hard to point at."""
     y, is_in_progress = counts.y(value), data.is_in_progress(at)
+    bar = f"{_when(at, data)}: {data.unit.of(value)}"
     kind = "chart-bar chart-partial" if is_in_progress else "chart-bar"
     return element(
         "g",
         {"class": "chart-hover"},
-        title(f"{_when(at, data)}: {data.unit.of(value)}{_SO_FAR if is_in_progress else ''}"),
+        title(TEXTS("charts.so_far", bar=bar) if is_in_progress else bar),
         rectangle("chart-target", middle - pitch / 2, counts.high, pitch, counts.bottom - counts.high),
         *([rectangle(kind, middle - bar_width / 2, y, bar_width, counts.bottom - y)] if value > 0 else []),
     )

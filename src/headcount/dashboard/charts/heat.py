@@ -22,6 +22,7 @@ from headcount.dashboard.charts.svg import (
     label,
     title,
 )
+from headcount.dashboard.texts import TEXTS
 
 _SHADES: Final = 6
 _LEFT: Final = 36
@@ -78,7 +79,7 @@ def heat_calendar(data: Year, name: str) -> Markup:
     return chart_svg(
         name,
         (width, height),
-        (data.title, f"{total} in {data.year}, up to {data.unit.of(largest)} in a day."),
+        (data.title, TEXTS("charts.year", total=total, year=str(data.year), largest=data.unit.of(largest))),
         joined(_months(data)),
         joined(label(WEEKDAYS[row], 0, _TOP + row * _PITCH + 9.5) for row in (0, 2, 4)),
         joined(_day(day, data, largest) for day in days),
@@ -90,7 +91,7 @@ def heat_calendar(data: Year, name: str) -> Markup:
 def heat_calendar_table(data: Year) -> Rows:
     """Return the days with a value as a table."""
     return Rows(
-        ("day", data.unit.plural),
+        (TEXTS("charts.column_day"), data.unit.plural.capitalize()),
         [(day.isoformat(), data.days[day]) for day in _days(data) if data.days.get(day, 0)],
     )
 
@@ -103,7 +104,7 @@ def hour_weekday(data: Week, name: str, width: float = _WEEK_WIDTH) -> Markup:
     return chart_svg(
         name,
         (width, height),
-        (data.title, f"By hour and weekday, up to {data.unit.of(largest)} in an hour."),
+        (data.title, TEXTS("charts.week", largest=data.unit.of(largest))),
         joined(label(f"{hour:02}", _LEFT + hour * wide + (wide - _GAP) / 2, 12, anchor="middle") for hour in range(0, 24, 3)),
         joined(label(day, 0, _TOP + row * high + 12.5) for row, day in enumerate(WEEKDAYS)),
         joined(
@@ -122,7 +123,7 @@ def hour_weekday(data: Week, name: str, width: float = _WEEK_WIDTH) -> Markup:
 def hour_weekday_table(data: Week) -> Rows:
     """Return a table with a row for each hour and a column for each day."""
     return Rows(
-        ("hour", *WEEKDAYS),
+        (TEXTS("charts.column_hour"), *WEEKDAYS),
         [(f"{hour:02}:00", *(values[hour] for values in data.hours)) for hour in range(24)],
     )
 

@@ -19,6 +19,7 @@ from headcount.dashboard.charts.axes import (
 from headcount.dashboard.charts.svg import Markup, element, joined, label, number
 from headcount.dashboard.charts.text_width import fitted, width_of
 from headcount.dashboard.sanitize import local_text
+from headcount.dashboard.texts import TEXTS
 from headcount.kernel.events import Ms
 
 Step = tuple[Ms, int]
@@ -34,7 +35,9 @@ def peak(values: Iterable[Step]) -> int:
 
 def range_text(scale: TimeScale, zone: tzinfo) -> str:
     """Return the range of time of a chart, as text."""
-    return f"from {local_text(scale.start, zone)} to {local_text(scale.end, zone)}, {zone}"
+    return TEXTS(
+        "charts.range", start=local_text(scale.start, zone), end=local_text(scale.end, zone), zone=zone
+    )
 
 
 def zone_label(zone: tzinfo, left: float, y: float) -> Markup:

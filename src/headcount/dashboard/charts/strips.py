@@ -24,9 +24,10 @@ from headcount.dashboard.charts.svg import (
 )
 from headcount.dashboard.formats import span
 from headcount.dashboard.sanitize import local, local_text, one_line
+from headcount.dashboard.texts import TEXTS
 from headcount.kernel.events import Ms
 
-MEETINGS: Final = Unit("meeting", "meetings")
+MEETINGS: Final = Unit(TEXTS("usage.unit_meeting"), TEXTS("usage.unit_meetings"))
 
 _LEFT: Final = 76
 _RIGHT: Final = 16
@@ -64,7 +65,15 @@ def strip(data: Strip, name: str, width: float = 960) -> Markup:
     return chart_svg(
         name,
         (width, height),
-        (data.title, f"{MEETINGS.of(len({id(run) for run, _ in pieces}))} in {len(days)} days, {data.zone}."),
+        (
+            data.title,
+            TEXTS(
+                "charts.strip",
+                meetings=MEETINGS.of(len({id(run) for run, _ in pieces})),
+                days=len(days),
+                zone=data.zone,
+            ),
+        ),
         joined(_hours(width, right, height)),
         joined(_lane(day, days[day], right) for day in days),
         joined(_bar(run, piece, days[piece.day], right, data) for run, piece in pieces),
@@ -76,7 +85,7 @@ def strip_table(data: Strip) -> Rows:
     """Return the meetings as a table, by start."""
     days = _days(data)
     return Rows(
-        ("meeting", f"start ({data.zone})", f"end ({data.zone})"),
+        tuple(TEXTS(f"charts.column_{name}", zone=data.zone) for name in ("meeting", "start", "end")),
         [
             (
                 run.label,

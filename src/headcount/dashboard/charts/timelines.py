@@ -28,10 +28,11 @@ from headcount.dashboard.charts.svg import (
 )
 from headcount.dashboard.charts.text_width import fitted, width_of
 from headcount.dashboard.sanitize import local, local_text, one_line
+from headcount.dashboard.texts import TEXTS
 from headcount.kernel.events import Ms
 from headcount.reporting.explain.phrases import leave_reason
 
-PEOPLE: Final = Unit("person", "people")
+PEOPLE: Final = Unit(TEXTS("charts.person"), TEXTS("charts.people"))
 ROWS_PER_CHART: Final = 100
 
 _RIGHT: Final = 24
@@ -44,8 +45,8 @@ _CORNER_RADIUS: Final = 2
 _MIN_BAR_WIDTH: Final = 2
 _MIN_BAR_WIDTH_SHORT: Final = 6
 _NAME_SIZE: Final = 12
-_NO_NAME: Final = "(no name)"
-_NOW: Final = "now"
+_NO_NAME: Final = TEXTS("charts.no_name")
+_NOW: Final = TEXTS("charts.now")
 
 
 class Presence(NamedTuple):
@@ -135,7 +136,9 @@ def timeline_table(data: Timeline, rows: range | None = None) -> Rows:
     """Return the stays as a table, with how each ended."""
     people = data.people if rows is None else data.people[rows.start : rows.stop]
     return Rows(
-        ("person", f"join ({data.zone})", f"leave ({data.zone})", "how it ended"),
+        tuple(
+            TEXTS(f"charts.column_{name}", zone=data.zone) for name in ("person", "join", "leave", "ended")
+        ),
         [
             (
                 person.label,
@@ -183,16 +186,17 @@ def _script_attributes(scale: TimeScale) -> Attributes:
 
 
 def _description(data: Timeline, scale: TimeScale, counts: Sequence[Step]) -> str:
-    ongoing = ", ongoing" if data.end is None else ""
-    return f"Peak of {PEOPLE.of(peak(counts))}, {range_text(scale, data.zone)}{ongoing}."
+    name = "charts.timeline_ongoing" if data.end is None else "charts.timeline"
+    return TEXTS(name, peak=PEOPLE.of(peak(counts)), range=range_text(scale, data.zone))
 
 
 def _rows_text(data: Timeline, people: Sequence[Person], rows: range) -> str:
     if not people:
         return ""
     if len(people) == len(data.people):
-        return f"A row for each of {PEOPLE.of(len(people))}."
-    return f"Rows {rows.start + 1:,} to {rows.start + len(people):,} of {PEOPLE.of(len(data.people))}."
+        return TEXTS("charts.rows_all", people=PEOPLE.of(len(people)))
+    last = rows.start + len(people)
+    return TEXTS("charts.rows", first=rows.start + 1, last=last, people=PEOPLE.of(len(data.people)))
 
 
 def _patterns(name: str) -> Markup:
@@ -275,16 +279,16 @@ def _bars(
 def _bar_title(stay: Presence, person: Person, data: Timeline) -> str:
     join = _clock(stay.join, data)
     leave = _NOW if stay.leave is None else _clock(stay.leave, data)
-    return f"{one_line(person.label)}: {join} to {leave}, {_ended(stay, data)}"
+    return TEXTS("charts.stay", name=one_line(person.label), join=join, leave=leave, ended=_ended(stay, data))
 
 
 def _ended(stay: Presence, data: Timeline) -> str:
     if stay.is_too_short:
-        return "too short to count (rule 4)"
+        return TEXTS("charts.too_short")
     if stay.leave is None:
-        return "still connected"
+        return TEXTS("charts.connected")
     if stay.left_by is None:
-        return "the meeting was reset and the stay continued (rule 7)" if stay.leave == data.end else "left"
+        return TEXTS("charts.reset" if stay.leave == data.end else "charts.left")
     return leave_reason(stay.left_by)
 
 
@@ -307,7 +311,9 @@ def _marks(data: Timeline, scale: TimeScale, axis: float, top: float, bottom: fl
         if label_left >= free:
             text_element = label(one_line(mark.label), label_left, 12, "chart-mark-label")
             free = label_left + width + 8
-        description = f"{one_line(mark.label)} at {_clock(mark.at, data)}: {one_line(mark.rule)}"
+        description = TEXTS(
+            "charts.mark", label=one_line(mark.label), time=_clock(mark.at, data), reason=one_line(mark.rule)
+        )
         pieces.append(
             element(
                 "g",
