@@ -62,10 +62,10 @@ def not_found(info: str) -> ApiError:
 
 
 _FRAMEWORK_ERRORS: Final = {
-    404: ("not-found", "no route matches {path}: see /docs"),
-    405: ("method-not-allowed", "method {method} is not allowed for {path}"),
-    413: ("request-too-large", "the body is too large"),
-    415: ("unsupported-media-type", "send JSON or NDJSON"),
+    404: ("not-found", "No route matches {path}. See /docs."),
+    405: ("method-not-allowed", "Method {method} is not allowed for {path}. See /docs."),
+    413: ("request-too-large", "The body is too large."),
+    415: ("unsupported-media-type", "Send JSON or NDJSON."),
 }
 _BAD_REQUEST: Final = "invalid-request-error"
 _SERVER_ERROR: Final = "server-error"
@@ -129,13 +129,13 @@ async def _on_rejected(_: Request, error: Exception) -> Response:
 async def _on_store_error(_: Request, error: Exception) -> Response:
     """Return an answer for a damaged or read-only file, which an operator must repair."""
     log.error("database error", reason=str(error))
-    info = "the database is unavailable; no events were stored: run 'headcount doctor' and see the log"
+    info = "The database is unavailable; no events were stored. Run 'headcount doctor' and see the log."
     return _response(HTTPStatus.SERVICE_UNAVAILABLE, _SERVER_ERROR, info, {"retry-after": "30"})
 
 
 async def _on_internal_error(request: Request, _: Exception) -> Response:
     request_id = getattr(request.state, "request_id", "")
-    info = f"internal error: see the log entries of request {request_id}"
+    info = f"Internal error. See the log entries of request {request_id}."
     return _response(HTTPStatus.INTERNAL_SERVER_ERROR, _SERVER_ERROR, info)
 
 
