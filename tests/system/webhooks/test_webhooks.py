@@ -236,7 +236,7 @@ def test_a_delivered_message_can_be_resent(client, outbox, receiver):
 def test_an_endpoint_can_be_tested(client, receiver):
     made = set_up(client, receiver)
     tried = client.post(f"/webhooks/{made['uuid']}/test").json()
-    assert (tried["delivered"], tried["status"], tried["answer"]) == (True, 200, "")
+    assert (tried["delivered"], tried["status"], tried["response"]) == (True, 200, "")
     receiver.end()
     tried = client.post(f"/webhooks/{made['uuid']}/test").json()
     assert (tried["delivered"], tried["status"]) == (False, None)
