@@ -11,7 +11,7 @@ KEY = "key create --scope read"
 
 
 def hints(database="data/my store.db", **settings):
-    return CommandHints(read_settings(settings, {}), database)
+    return CommandHints(read_settings({"database": database, **settings}, {}))
 
 
 def test_a_command_names_the_absolute_path_of_the_database():
@@ -19,9 +19,16 @@ def test_a_command_names_the_absolute_path_of_the_database():
     assert hints().command(KEY) == f"headcount key create --scope read --database '{path}'"
 
 
-def test_a_command_names_the_url_of_postgresql_as_it_is():
-    url = "postgresql://headcount:***@db.example/meetings"
-    assert hints(url).command(KEY) == f"headcount key create --scope read --database '{url}'"
+def test_a_command_for_postgresql_has_no_password():
+    command = hints("postgresql://headcount:secret@db.example/meetings").command(KEY)
+    assert command == 'headcount key create --scope read --database "$HEADCOUNT_DATABASE"'
+
+
+def test_a_command_that_prints_an_address_gets_the_flags_that_change_it():
+    moved = hints(port="9000", public_url="https://meetings.example", api_prefix="/api")
+    assert moved.command("login-link").endswith(" --port 9000 --public-url https://meetings.example")
+    assert " --api-prefix /api" in moved.command("source create livekit")
+    assert "--port" not in moved.command(KEY)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "127.0.0.1"])

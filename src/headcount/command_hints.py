@@ -6,11 +6,9 @@ The path of the database is shown to clients on this machine only. A reverse pro
 with a sign of a proxy is remote, and so is every request if `public_url` is set.
 """
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Final
 
 from headcount.settings import Settings
@@ -20,16 +18,13 @@ _PROXY_HEADERS: Final = frozenset({"forwarded", "via", "x-forwarded-for", "x-for
 
 @dataclass(frozen=True, slots=True)
 class CommandHints:
-    """Commands for a server with these settings. `database` is a file or a URL without its password."""
+    """Commands for a server with these settings."""
 
     settings: Settings
-    database: str
 
     def command(self, text: str) -> str:
         """Return a `headcount` command with the database of this server, for an operator."""
-        file = self.database.removeprefix("sqlite:///")
-        database = file if "://" in file else str(Path(file).resolve())
-        return f"headcount {text} --database {shlex.quote(database)}"
+        return self.settings.command(text)
 
     def command_for(self, text: str, client: str, headers: Mapping[str, str]) -> str | None:
         """Return the command for a client that is not signed in, or None if it must not see the database."""

@@ -250,13 +250,21 @@ class Settings:
         """Return the complete command for a hint, such as `headcount key create --database /srv/headcount.db`.
 
         It starts with the program as it was started. The path of the database is absolute, unless that of the program is relative.
+        If the command prints an address of the server, the flags that change the address are part of it.
         """
         started, path = program(), file_of(self.values["database"])
         if path is None:
             database = '"$HEADCOUNT_DATABASE"'
         else:
             database = quote(str(path if started.startswith(".") else path.absolute()))
-        return f"{started} {words} --database {database}"
+        flags = [
+            f" {_BY_NAME[name].flag} {quote(_BY_NAME[name].kind.show(self.values[name]))}"
+            for name in _address_settings(words)
+            if self.origins[name] != "default"
+            and self.values[name] != 0
+            and _BY_NAME[name].flag not in words.split()
+        ]
+        return f"{started} {words} --database {database}{''.join(flags)}"
 
     def rules(self) -> Rules:
         """Return the thresholds of the rules. Raise `InvalidRules`."""
@@ -349,11 +357,21 @@ def _read_file(file: str) -> dict[str, Any]:
 def program() -> str:
     """Return how this program was started: `headcount`, or its path if the shell would not find it."""
     started = Path(sys.argv[0])
-    if started.name == "__main__.py":
+    if started.name == "__main__.py" and "headcount" in started.parts:
         return f"{_shown_path(sys.executable)} -m headcount"
     if started.name != "headcount" or shutil.which("headcount") == str(started.absolute()):
         return "headcount"
     return _shown_path(sys.argv[0])
+
+
+def _address_settings(words: str) -> tuple[str, ...]:
+    """Return the settings that change what a command prints about the address of the server."""
+    match words.split():
+        case ["login-link", *_]:
+            return ("host", "port", "public_url")
+        case ["source", "create" | "list" | "show" | "update" | "test", *_]:
+            return ("host", "port", "api_prefix", "public_url")
+    return ()
 
 
 def _shown_path(path: str) -> str:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -120,9 +121,9 @@ def create_source(
         echo(f"  {_address(settings, row)}", "")
         if generated:
             echo("Secret, shown only once:", "", f"  {generated[0]}", "")
-        echo(f"Test it while the server runs: {settings.command(f'source test {row.name}')}")
+        echo(f"Test it while the server runs: {settings.command(f'source test {row.name}{_domain(row)}')}")
     if row.options.get("poll"):
-        echo(f"Show what polling would change: {settings.command(f'source poll {row.name}')}")
+        echo(f"Show what polling would change: {settings.command(f'source poll {row.name}{_domain(row)}')}")
 
 
 @source.command("list", examples=["headcount source list", "headcount source list --addresses --json"])
@@ -357,6 +358,11 @@ def source_fields(settings: Settings, row: "SourceRow") -> dict[str, Any]:
         "created_at": rfc3339(row.created),
         "options": {name: value for name, value in row.options.items() if name != "poll_key"},
     }
+
+
+def _domain(row: "SourceRow") -> str:
+    """Return the option that selects the domain of a source in a hint."""
+    return "" if row.domain == "default" else f" --domain {quote(row.domain)}"
 
 
 def _stat_fields(stats: "dict[str, SourceStat]", dead_letters: int) -> dict[str, Any]:

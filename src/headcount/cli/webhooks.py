@@ -22,7 +22,7 @@ from headcount.cli.options import (
 from headcount.cli.param_types import DURATION, TIME
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.settings import Settings, cannot_listen, url_of
+from headcount.settings import Settings, cannot_listen, suggest, url_of
 
 if TYPE_CHECKING:
     from headcount.outbound.webhooks.endpoints import EndpointManager
@@ -100,18 +100,32 @@ def create_webhook(
 
 def _endpoint_fields(**given: Any) -> dict[str, Any]:
     names = {"url": "url", "types": "eventTypes", "retry_type": "retryType", "basic_auth": "basicAuth"}
+    _check(given["url"], given["types"])
     fields = {names[name]: list(value) if name == "types" else value for name, value in given.items()}
     return {name: value for name, value in fields.items() if value not in (None, [])}
+
+
+def _check(url: str | None, types: tuple[str, ...]) -> None:
+    """Raise `BadInput` for what cannot be the URL of an endpoint, or is no event type."""
+    from headcount.store.webhooks import EVENT_TYPES, SENT_EVENT_TYPES  # noqa: PLC0415 - help does not need it
+
+    if url is not None and not url.startswith(("https://", "http://")):
+        raise BadInput(f"URL: expected an address that starts with https:// or http://, got '{url}'")
+    for one in types:
+        if one not in EVENT_TYPES:
+            hint = suggest(one, EVENT_TYPES)
+            raise BadInput(
+                f"--type: there is no event type '{one}'{hint}. Headcount sends {', '.join(SENT_EVENT_TYPES)}"
+            )
 
 
 def _no_answer(url: str, error: str | None, status: int | None) -> BadInput:
     """Return the error for an endpoint that does not answer the ping."""
     problem = error or f"it answered with status {status}, not 200"
-    hint = (
-        "Allow your own networks with --webhook-allowed-networks"
-        if error and "webhook_allowed_networks" in error
-        else "Fix the receiver, or skip this check with --no-ping"
-    )
+    if error and "webhook_allowed_networks" in error:
+        hint = "A receiver in your own network needs --webhook-allowed-networks, for this command and for the server"
+    else:
+        hint = "Fix the receiver, or skip this check with --no-ping"
     return BadInput(f"{url}: the endpoint failed the test request: {problem}. {hint}")
 
 

@@ -59,7 +59,7 @@ class Web:
             store, core.rules, self.broadcaster, clock.now, new_secret, settings["timezone"],
             settings["public_url"], settings["api_prefix"], version("headcount"), settings, manager,
             status.process_status, core.source_stats.unwritten, status.recent_events, status.retry_dead_letters,
-            CommandHints(settings, core.store.database.url),
+            CommandHints(settings),
         )  # fmt: skip
         self.sessions = Sessions(self._pages)
 
