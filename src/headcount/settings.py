@@ -256,7 +256,7 @@ class Settings:
         if path is None:
             database = '"$HEADCOUNT_DATABASE"'
         else:
-            database = quote(str(path if started.startswith(".") else path.absolute()))
+            database = quote(str(path if _is_relative(started) else path.absolute()))
         flags = [
             f" {_BY_NAME[name].flag} {quote(_BY_NAME[name].kind.show(self.values[name]))}"
             for name in _address_settings(words)
@@ -357,11 +357,16 @@ def _read_file(file: str) -> dict[str, Any]:
 def program() -> str:
     """Return how this program was started: `headcount`, or its path if the shell would not find it."""
     started = Path(sys.argv[0])
-    if started.name == "__main__.py" and "headcount" in started.parts:
+    if started.name == "__main__.py" and started.parent.name in ("headcount", "cli"):
         return f"{_shown_path(sys.executable)} -m headcount"
     if started.name != "headcount" or shutil.which("headcount") == str(started.absolute()):
         return "headcount"
     return _shown_path(sys.argv[0])
+
+
+def _is_relative(started: str) -> bool:
+    """Return whether a hint works in this directory only, because the program is below it."""
+    return started != "headcount" and not started.lstrip("'").startswith("/")
 
 
 def _address_settings(words: str) -> tuple[str, ...]:
@@ -377,7 +382,7 @@ def _address_settings(words: str) -> tuple[str, ...]:
 def _shown_path(path: str) -> str:
     """Return a path, relative if it is below the current directory."""
     absolute, here = Path(path).absolute(), Path.cwd()
-    return quote(f"./{absolute.relative_to(here)}" if absolute.is_relative_to(here) else str(absolute))
+    return quote(str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute))
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ secret. The actor of a request (`set_actor`) is part of all its security events.
 """
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -56,7 +57,9 @@ def set_up_logging(level: str, form: str) -> None:
     renderer = (
         structlog.processors.JSONRenderer()
         if is_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"), pad_event_to=0
+        )
     )
     processors: list[Any] = [
         structlog.processors.add_log_level,
