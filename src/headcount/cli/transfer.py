@@ -257,7 +257,7 @@ def _suggested_format(file: str, kind: str) -> str:
     if not fitting or kind in fitting:
         return ""
     if fitting[0] == "events":
-        return "This looks like a file of Headcount's events: leave out --source"
+        return "This looks like a file of Headcount's events: import it without --source"
     return f"This looks like the format {fitting[0]}: use --source {fitting[0]}"
 
 
