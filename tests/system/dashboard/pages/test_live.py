@@ -110,9 +110,7 @@ def test_without_scripts_the_page_shows_the_same(service, browser, room):
     expect(page.locator("tbody tr", has_text=room)).to_contain_text("Ana")
     meeting = create_meeting(service, f"{room} before")
     session.at(f"/meetings/{meeting}?tab=explanation")
-    expect(page.get_by_role("region", name="Explanation")).to_contain_text(
-        "Nobody was left: the meeting ended"
-    )
+    expect(page.get_by_role("region", name="Explanation")).to_contain_text("The last participant left.")
     session.close()
     send_events(service, (room, "end", None, 0))
 
