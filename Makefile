@@ -61,7 +61,7 @@ docs-serve: $(STAMP)  ## the documentation site on http://127.0.0.1:8000, rebuil
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
 
 screenshots: $(STAMP)  ## take the screenshots of the docs again, from a server with demo data
-	HEADCOUNT_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/system/dashboard/test_screenshots.py
+	UPDATE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/system/dashboard/test_screenshots.py
 
 mutate: $(STAMP)  ## mutation testing of the kernel and the engine: SAMPLE mutants drawn with SEED (0: all), table by module
 	nice -n 15 $(BIN)/python tests/mutation/run.py --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) $(MUTATE)

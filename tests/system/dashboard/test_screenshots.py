@@ -1,7 +1,7 @@
 """The screenshots of the docs, taken from a server with demo data. `make screenshots` writes them into docs/images.
 
-Without it, they are taken as well and go to build/screenshots: a page that cannot be shown, or a picture that the docs use and
-that is not taken here, fails.
+Without it, all go to build/screenshots. A page that cannot be shown fails, and so does a picture that the docs use and that is not
+taken here.
 """
 
 import os
@@ -15,7 +15,13 @@ from support.browser import BASE, BrowserSession
 from support.running_service import Running
 
 IMAGES = ROOT / "docs/images"
-TARGET = IMAGES if os.environ.get("HEADCOUNT_SCREENSHOTS") else ROOT / "build/screenshots/docs"
+SHOTS = ROOT / "build/screenshots"
+USED = {
+    name
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    for name in re.findall(r"!\[[^\]]*\]\([^)]*?images/([\w-]+)\.png", page.read_text())
+}
+"""Pictures of the docs. The others are for looking at."""
 SEED = 1
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 PAGES = {
@@ -77,19 +83,14 @@ def test_a_screenshot_is_taken(name, demo, meeting, browser):
         page = session.page
         answer = page.goto(f"{demo.url}{BASE}{path.format(meeting=meeting)}")
         assert answer.status == 200
-        TARGET.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=TARGET / f"{name}.png", animations="disabled")
+        target = IMAGES if name in USED and os.environ.get("UPDATE_SCREENSHOTS") else SHOTS / "docs"
+        target.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=target / f"{name}.png", animations="disabled")
     finally:
         session.close()
 
 
 def test_the_docs_use_only_pictures_that_are_taken_here():
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-    used = {
-        name
-        for page in pages
-        for name in re.findall(r"!\[[^\]]*\]\([^)]*?images/([\w-]+)\.png", page.read_text())
-    }
-    assert used
-    assert used - set(PAGES) == set()
-    assert {path.stem for path in IMAGES.glob("*.png")} == used
+    assert USED
+    assert USED - set(PAGES) == set()
+    assert {path.stem for path in IMAGES.glob("*.png")} == USED
