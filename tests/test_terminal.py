@@ -136,6 +136,7 @@ COMMANDS = {
     ("sessionize",): [("@events.ndjson",), ("@bad.ndjson",), ("@bad.ndjson", "--skip-invalid"), ("@no-such-\x1b[31m.ndjson",)],
     ("explain",): [("@events.ndjson", *ROOM)],
     ("timeline",): [("@events.ndjson", *ROOM)],
+    ("attendance",): [("@events.ndjson", "--roster", "@no-such-\x1b[31m.csv", *ROOM)],
     ("tour",): [],
     ("import",): [("@bad.ndjson",), ("@events.ndjson",), ("@log.jsonl", "--source", "generic"), ("@log.jsonl", "--source", "generic", "--skip-invalid"), ("@x", "--source", NASTY)],
     ("export",): [("-o", "@out\x1b[31m")],
@@ -203,7 +204,7 @@ def test_commands_print_only_through_the_console():
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_command_prints_a_control_character(store, command):
     shown = ""
-    without = ("sessionize", "explain", "timeline", "completion")
+    without = ("sessionize", "attendance", "explain", "timeline", "completion")
     for arguments in COMMANDS[command]:
         where = () if command[0] in without else ("--database", str(store / "store.db"))
         done = run(store, *command, *arguments, *where)
