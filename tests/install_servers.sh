@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests start: the server PostgreSQL, Chromium, the clients curl and Java, and libfaketime, which
-# moves a process's clock.
-# Does nothing where they are.
+# Installs what the tests start: PostgreSQL, nginx, Caddy, Chromium, the clients curl and Java, and libfaketime, which
+# moves the clock of a process. Does nothing if they are present.
 set -euo pipefail
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
@@ -11,7 +10,7 @@ if ! compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" > /dev/null; then
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libfaketime > /dev/null
   else
-    echo "Tests of the clock are left out: they need libfaketime." >&2
+    echo "Tests of the clock are skipped: they need libfaketime." >&2
   fi
 fi
 if ! command -v chromium > /dev/null && ! command -v google-chrome > /dev/null; then
@@ -32,8 +31,25 @@ if [ "${#missing[@]}" -gt 0 ]; then
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
   else
-    echo "Tests with these clients are left out: they need ${missing[*]}." >&2
+    echo "Tests with these clients are skipped: they need ${missing[*]}." >&2
   fi
+fi
+# The packages of nginx and Caddy would start servers, so only their files are unpacked.
+proxies="$(cd "$(dirname "$0")/.." && pwd)/build/proxies"
+missing=()
+for proxy in nginx caddy; do
+  if ! command -v "$proxy" > /dev/null && ! compgen -G "$proxies/usr/*bin/$proxy" > /dev/null; then missing+=("$proxy"); fi
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+  if ! command -v apt-get > /dev/null; then
+    echo "The tests start nginx and Caddy: install both, with ${missing[*]} on the PATH." >&2
+    exit 1
+  fi
+  echo "Unpacking ${missing[*]} for the tests ..."
+  mkdir -p "$proxies"
+  "${as_root[@]}" apt-get update -qq
+  (cd "$proxies" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" "${missing[@]}")
+  for package in "$proxies"/*.deb; do dpkg-deb -x "$package" "$proxies"; done
 fi
 if compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || command -v initdb > /dev/null; then
   exit 0

@@ -35,9 +35,10 @@ def certificates(tmp_path_factory):
 
 
 def program(name):
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"no {name}: install its package to run this test")
+    """Return the path of a program, installed or unpacked by tests/install_servers.sh."""
+    unpacked = ROOT / "build/proxies/usr"
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:{unpacked}/sbin:{unpacked}/bin")
+    assert found, f"{name} is missing: run tests/install_servers.sh"
     return found
 
 
