@@ -249,6 +249,6 @@ def test_the_index_of_decisions_lists_every_decision_by_its_title():
 
 
 def test_every_decision_is_on_one_page_and_numbered():
-    numbers = [page.name[:4] for page in (ROOT / "docs/adr").glob("0*.md")]
+    numbers = [page.name[:4] for page in sorted((ROOT / "docs/adr").glob("0*.md"))]
+    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
     assert numbers
-    assert len(set(numbers)) == len(numbers)
