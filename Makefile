@@ -1,17 +1,17 @@
-# Everything that a newcomer needs: `make run`, `make test`. `make help` lists the rest.
+# Start with `make run` and `make test`. `make help` lists all targets.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := build/demo
-# Two workers a processor: while one waits for a service or for a time that a rule asks for, the other computes.
+# Two workers per processor: while one waits for a server or for a deadline of a rule, the other computes.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help install run tour test test-fast coverage test-live check docs docs-serve docs-reference screenshots mutate bench soak crash-test attack format clean
 
-help:  ## what can be made
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
@@ -21,52 +21,52 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
 
-install: $(STAMP)  ## a virtual environment with everything in it
+install: $(STAMP)  ## create a virtual environment with Headcount and its development tools
 
-run: $(STAMP)  ## the service, with live rooms that are made up and days behind them
+run: $(STAMP)  ## run the server with demo data: live rooms and some days of history
 	@mkdir -p $(DEMO)
 	@$(BIN)/headcount demo --database $(DEMO)/headcount.db --webhook-allowed-networks 127.0.0.0/8
 
-tour: $(STAMP)  ## find the meetings in real server output and in a realistic sample
+tour: $(STAMP)  ## derive meetings from a capture of Jitsi and from a generated sample
 	@mkdir -p $(DEMO)
 	@$(BIN)/headcount tour --jitsi tests/captures/prosody-0.12.3-event-sync.jsonl --sample $(DEMO)/sample.parquet
 
-test: $(STAMP)  ## all tests, on all processors; installs PostgreSQL and libraries for Node.js if they are not there
+test: $(STAMP)  ## run all tests; installs PostgreSQL, browsers and Node.js libraries if they are missing
 	@tests/install_servers.sh
 	@tests/install_node.sh
 	$(PYTEST) --ignore=tests/live $(TESTS)
 
-test-fast: $(STAMP)  ## the tests that need no server, no browser and no other process, on all processors
+test-fast: $(STAMP)  ## run the tests that need no server, no browser and no other process
 	$(PYTEST) --ignore=tests/live --ignore=tests/system -m "not process" $(TESTS)
 
-coverage: $(STAMP)  ## the same, and which lines no test comes to; takes a third longer
+coverage: $(STAMP)  ## run all tests, and list the lines that no test reaches
 	@$(MAKE) test TESTS="--cov --cov-report=term:skip-covered"
 
-test-live: $(STAMP)  ## real people in real servers: LiveKit, Janus, Prosody, Mumble; gets them if they are not there
+test-live: $(STAMP)  ## run tests with real LiveKit, Janus, Prosody and Mumble servers; installs them if they are missing
 	@tests/install_livekit.sh > /dev/null
 	@tests/install_live.sh
 	$(BIN)/python -m pytest tests/live
 
-check: $(STAMP) docs  ## linters, types, the directions of imports, the prose, and the docs with their site
+check: $(STAMP) docs  ## run linters, types, import layers, the prose lint, and the checks of the docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_layout.py tests/test_docs.py tests/test_prose.py
 
-docs: $(STAMP)  ## the documentation site in build/site; fails on a broken link, an unknown anchor or a page outside the navigation
+docs: $(STAMP)  ## build the documentation site in build/site; fails on a broken link or anchor, or an unlisted page
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 
-docs-serve: $(STAMP)  ## the documentation site on http://127.0.0.1:8000, rebuilt whenever a page changes
+docs-serve: $(STAMP)  ## serve the documentation site on http://127.0.0.1:8000, and rebuild it when a page changes
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
 
 screenshots: $(STAMP)  ## take the screenshots of the docs again, from a server with demo data
 	UPDATE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/system/dashboard/test_screenshots.py
 
-mutate: $(STAMP)  ## mutation testing of the kernel and the engine: SAMPLE mutants drawn with SEED (0: all), table by module
+mutate: $(STAMP)  ## run mutation tests of the kernel and the engine (SAMPLE=200, 0 for all; SEED=1)
 	nice -n 15 $(BIN)/python tests/mutation/run.py --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) $(MUTATE)
 
-bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a while
+bench: $(STAMP)  ## run all benchmarks, and print their tables
 	$(BIN)/python bench/run.py $(BENCH)
 	$(BIN)/python bench/ingest_api.py
 	$(BIN)/python bench/ingest_batches.py
@@ -84,23 +84,23 @@ bench: $(STAMP)  ## the table of ratios against other ways to do it; takes a whi
 	$(BIN)/python bench/sources.py
 	$(BIN)/python bench/webhooks.py
 
-soak: $(STAMP)  ## the service under a steady mixed load for ten minutes, or SOAK_MINUTES; fails if anything grows
+soak: $(STAMP)  ## run the server under a mixed load for SOAK_MINUTES (default: 10); fails if memory grows or an event is lost
 	$(BIN)/python bench/soak.py
 	HEADCOUNT_LIVES=$${SOAK_LIVES:-30} $(BIN)/python -m pytest -q tests/system/service/test_differential.py
 
-crash-test: $(STAMP)  ## the service killed 100 times under load and restored 20 times; fails if an event is lost or doubled
+crash-test: $(STAMP)  ## kill the server 100 times under load, and restore it 20 times; fails if an event is lost or duplicated
 	$(BIN)/python bench/crashes.py
 
-attack: $(STAMP)  ## 100,000 hostile requests on both databases, and what anybody can do to a service; about an hour
+attack: $(STAMP)  ## send 100,000 hostile requests to a server on each database; takes about an hour
 	@tests/install_servers.sh
 	$(BIN)/python bench/attack.py $(ATTACK)
 
 docs-reference: $(STAMP)  ## rewrite the generated parts of docs/reference
 	cd tests && ../$(BIN)/python -m support.reference
 
-format: $(STAMP)  ## put the code in order
+format: $(STAMP)  ## format the code and fix lint findings
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove everything that was made
+clean:  ## remove the virtual environment, build results and caches
 	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

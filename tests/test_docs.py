@@ -4,6 +4,8 @@ import contextlib
 import io
 import re
 import shlex
+import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -14,12 +16,17 @@ from headcount import Event, Kind
 from headcount.batch.io.blocks import COLUMNS, REQUIRED
 from headcount.batch.sessions import MEETINGS, PARTICIPANTS
 from headcount.cli import main
+from headcount.ingest.source_config import DECLARED_KEYS, sync_declared_sources
 from headcount.kernel.replay import meetings_of
+from headcount.service.runtime import new_token
+from headcount.settings import read_settings
+from headcount.store.open import open_store
 from support.running_service import COMPILED, headcount
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FILES = (ROOT / "docs/reference/files.md").read_text()
+SETTINGS = (ROOT / "docs/reference/settings.md").read_text()
 STAY = re.compile(r"([A-Z]) (\d+)–(\d+)")
 OF_A_MACHINE = re.compile(
     r"(?<![\w.:])/(?:work|home|root|tmp|usr|opt|var|mnt|Users)/(?!(?:lib/)?headcount|bigbluebutton)|\.\./shared|localhost"
@@ -180,6 +187,31 @@ def test_every_option_of_sessionize_that_is_documented_is_there():
     own = [option for option in main.commands["sessionize"].params if type(option) is click.Option]
     options = [name for option in own for name in option.opts if name.startswith("--")]
     assert sorted(documented) == sorted(options)
+
+
+def settings_files():
+    """Each TOML block that is a settings file: not a package's, and not a mapping of columns."""
+    for page in PAGES:
+        for number, text in enumerate(re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)):
+            if not {"project", "columns"} & tomllib.loads(text).keys():
+                yield pytest.param(text, id=f"{name_of(page)}-{number}")
+
+
+@pytest.mark.parametrize("text", list(settings_files()))
+def test_headcount_accepts_every_settings_file_of_a_page(text, tmp_path):
+    file = tmp_path / "headcount.toml"
+    file.write_text(text)
+    settings = read_settings({}, {}, str(file))
+    with closing(open_store(str(tmp_path / "headcount.db"))) as store:
+        sync_declared_sources(store.sources, settings.sources, "default", new_token, now=0)
+        assert len(store.sources.all()) == len(settings.sources)
+
+
+def test_every_key_of_a_declared_source_is_documented_and_no_other():
+    (section,) = re.findall(r"^### Sources\n(.*?)^## ", SETTINGS, re.DOTALL | re.MULTILINE)
+    cells = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
+    documented = [key for cell in cells for key in re.findall(r"`(\w+)`", cell)]
+    assert sorted(documented) == sorted(DECLARED_KEYS)
 
 
 METRICS = (ROOT / "docs/reference/metrics.md").read_text()

@@ -23,7 +23,8 @@ POLL_INTERVAL_S: Final = 15
 OPTIONS: Final = (
     "include_roles", "exclude_roles", "room_prefix", "mapping", "poll", "poll_key", "poll_interval_s",
 )  # fmt: skip
-_KEYS: Final = ("kind", "domain", "name", "secrets", "token", *OPTIONS)
+DECLARED_KEYS: Final = ("kind", "domain", "name", "secrets", "token", *OPTIONS)
+"""Keys of a table `[[source]]` of the settings file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +148,9 @@ def sync_declared_sources(
 
 def _declared(table: Mapping[str, Any], number: int, default_domain: str) -> SourceRow:
     where = f"source {number} of the settings file"
-    unknown = sorted(table.keys() - set(_KEYS))
+    unknown = sorted(table.keys() - set(DECLARED_KEYS))
     if unknown:
-        raise BadInput(f"there is no key '{unknown[0]}'. Keys are {', '.join(_KEYS)}", where=where)
+        raise BadInput(f"there is no key '{unknown[0]}'. Keys are {', '.join(DECLARED_KEYS)}", where=where)
     kind, secrets = table.get("kind", ""), table.get("secrets", [])
     if not isinstance(secrets, list) or not all(isinstance(secret, str) for secret in secrets):
         raise BadInput('secrets: expected a list of texts, such as ["KEY:SECRET"]', where=where)
