@@ -9,13 +9,15 @@ from contextlib import closing
 from pathlib import Path
 
 import click
+import msgspec
 import pyarrow as pa
 import pytest
 
-from headcount import Event, Kind
+from headcount import Event, Kind, meeting_id
 from headcount.batch.io.blocks import COLUMNS, REQUIRED
 from headcount.batch.sessions import MEETINGS, PARTICIPANTS
 from headcount.cli import main
+from headcount.http.schemas import Meetings
 from headcount.ingest.source_config import DECLARED_KEYS, sync_declared_sources
 from headcount.kernel.replay import meetings_of
 from headcount.service.runtime import new_token
@@ -29,7 +31,7 @@ FILES = (ROOT / "docs/reference/files.md").read_text()
 SETTINGS = (ROOT / "docs/reference/settings.md").read_text()
 STAY = re.compile(r"([A-Z]) (\d+)–(\d+)")
 OF_A_MACHINE = re.compile(
-    r"(?<![\w.:])/(?:work|home|root|tmp|usr|opt|var|mnt|Users)/(?!(?:lib/)?headcount|bigbluebutton)|\.\./shared|localhost"
+    r"(?<![\w.:])/(?:work|home|root|tmp|usr|opt|var|mnt|Users)/(?!(?:lib/|local/bin/)?headcount|bigbluebutton)|\.\./shared|localhost"
 )
 
 
@@ -214,6 +216,23 @@ def test_every_key_of_a_declared_source_is_documented_and_no_other():
     assert sorted(documented) == sorted(DECLARED_KEYS)
 
 
+def answers_with_meetings():
+    """Each JSON block that is an answer of `GET /v1/meetings`."""
+    for page in PAGES:
+        for number, text in enumerate(re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL)):
+            if '"total_count"' in text and '"participants"' in text:
+                yield pytest.param(text, id=f"{name_of(page)}-{number}")
+
+
+@pytest.mark.parametrize("text", list(answers_with_meetings()))
+def test_a_list_of_meetings_on_a_page_is_complete_and_consistent(text):
+    for meeting in msgspec.json.decode(text, type=Meetings).data:
+        people = meeting.participants
+        assert meeting.start_time == min(one.join_time for one in people)
+        assert meeting.start_time + meeting.duration == max(one.join_time + one.duration for one in people)
+        assert meeting.id == meeting_id("default", meeting.room, meeting.start_time * 1000)
+
+
 METRICS = (ROOT / "docs/reference/metrics.md").read_text()
 """The reference is compared with a running server in tests/system/service/test_documented.py."""
 
@@ -272,6 +291,12 @@ def test_every_link_of_a_page_leads_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_page_names_no_place_of_the_machine_on_which_it_was_written(page):
     assert OF_A_MACHINE.findall(page.read_text()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_link_to_a_decision_names_its_number(page):
+    links = re.findall(r"\[(?:decision|ADR) (\d+)\]\((?:\S*/)?(\d{4})-", page.read_text())
+    assert [int(number) for number, _ in links] == [int(file) for _, file in links]
 
 
 def test_the_index_of_decisions_lists_every_decision_by_its_title():

@@ -59,6 +59,12 @@ def test_the_help_of_a_command_is_not_cut(words):
 
 
 @every_command
+def test_the_help_of_a_command_states_limits_in_words_and_requirements_once(words):
+    answer = " ".join(ask(*words[1:], "--help").stdout.split())
+    assert not re.search(r"[<>]=| RANGE |\[required\] \[required\]", answer)
+
+
+@every_command
 def test_a_command_has_examples_that_parse(words):
     examples = COMMANDS[words].examples
     assert examples

@@ -300,7 +300,10 @@ def _wrapped(sentence: str, width: int | None) -> list[str]:
     "--to", "end", type=TIME, help="End of the chart (RFC 3339).  [default: the end of the last meeting]"
 )
 @click.option(
-    "--width", type=click.IntRange(min=1), help="Width in characters.  [default: the terminal's width]"
+    "--width",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Width in characters.  [default: the terminal's width]",
 )
 @json_option
 def timeline(

@@ -29,7 +29,7 @@ SECTIONS: Final = {
     "Shell": ("completion",),
 }
 """Commands in the order of the help. Commands that are not listed are hidden."""
-_RANGE: Final = re.compile(r"(; |\s*\[)[\d.,]+<=x(<=[\d.,]+)?(?=\])\]?")
+_RANGE: Final = re.compile(r"(; |\s*\[)([\d.,]+<=x(<=[\d.,]+)?|x>=[\d.,]+)(?=\])\]?")
 _SENTENCES: Final = ("Got ", "Invalid ", "Missing ", "No such ", "Option ", "There ")
 """Beginnings of messages, which continue a line here."""
 QUIET: Final = "headcount.quiet"

@@ -76,7 +76,7 @@ def serve(*, settings: Settings) -> None:
 def demo(*, settings: Settings, speed: float, seed: int, days: int, remove: bool) -> None:
     """Run the server with generated demo data.
 
-    Demo data are meetings of the past days and live rooms, all in the domain 'demo' of the database.
+    The demo data consists of meetings of the past days and of live rooms. All are in the domain 'demo' of the database.
     """
     from headcount.demo.run import DemoRun, name_of, remove_demo, remove_other_data  # noqa: PLC0415 - only this command needs it
 

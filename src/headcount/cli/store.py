@@ -68,7 +68,7 @@ def rebuild(*, settings: Settings, check: bool, as_json: bool) -> None:
         "headcount backup -o monday.backup --database /var/lib/headcount/headcount.db",
     ]
 )
-@click.option("-o", "--output", "file", required=True, metavar="FILE", help="File to write.  [required]")
+@click.option("-o", "--output", "file", required=True, metavar="FILE", help="File to write.")
 @json_option
 @with_settings("database")
 def backup(*, settings: Settings, file: str, as_json: bool) -> None:

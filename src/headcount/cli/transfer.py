@@ -144,7 +144,7 @@ def _remove_if_empty(store: "Store") -> None:
     "out",
     required=True,
     metavar="DIR",
-    help="Directory to write the files into.  [required]",
+    help="Directory to write the files into.",
 )
 @click.option(
     "--format",
