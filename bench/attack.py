@@ -108,7 +108,7 @@ def fuzz(report, service, requests, seed):
     hostile = Hostile(seed, known_of(service), api_of(service))
     with report.of(service, f"{requests:,} random requests") as seen:
         statuses, failures = asyncio.run(attack(service.url, hostile, requests))
-        seen["answers"] = dict(sorted(statuses.items()))
+        seen["responses"] = dict(sorted(statuses.items()))
     for (status, method, template), number in Counter(failure[:3] for failure in failures).most_common(
         REPORTED
     ):
@@ -160,20 +160,20 @@ def long_credentials(report, service, number=12_000):
         "long sign-in links": lambda n: get(f"/dashboard/sign-in?link={n:08}{'x' * LONG}"),
     }.items():
         with report.of(service, f"{number:,} {what}") as seen:
-            seen["answers"] = sent(service, (form(n) for n in range(number)))
+            seen["responses"] = sent(service, (form(n) for n in range(number)))
 
 
 def many_headers(report, service):
     with report.of(service, "200 heads of 65,000 lines") as seen:
-        seen["answers"] = sent(service, (get("/v1/presence", *["a:"] * 65_000) for _ in range(200)))
+        seen["responses"] = sent(service, (get("/v1/presence", *["a:"] * 65_000) for _ in range(200)))
     with report.of(service, "8 headers of 100 MB that do not end") as seen:
-        seen["answers"] = Counter(
+        seen["responses"] = Counter(
             poured(service, b"GET / HTTP/1.1\r\nhost: x\r\nx: ", b"x" * 1_000_000, 100) for _ in range(8)
         )
     key = f"authorization: Bearer {service.key}"
     head = f"POST /v1/events HTTP/1.1\r\nhost: x\r\n{key}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
     with report.of(service, "8 trailers of 100 MB that do not end") as seen:
-        seen["answers"] = Counter(
+        seen["responses"] = Counter(
             poured(service, head + b"1\r\n[\r\n0\r\nx: ", b"x" * 1_000_000, 100) for _ in range(8)
         )
 
@@ -220,7 +220,7 @@ def failed_sign_ins(report, service, number=5_000):
         b"content-length: %d\r\n\r\n%s" % (len(body), body)
     )
     with report.of(service, f"{number:,} failed sign-ins") as seen:
-        seen["answers"] = sent(service, [request] * number)
+        seen["responses"] = sent(service, [request] * number)
 
 
 def paused_database(report, service, server):
@@ -236,7 +236,7 @@ def paused_database(report, service, server):
         for probe in probes:
             probe.start()
         try:
-            seen["answers"] = sent(service, [get("/v1/meetings", key), post, get("/dashboard", "cookie: headcount=x"), get("/v1/presence", "authorization: Bearer hc_wrong")] * 100, at_once=100)  # fmt: skip
+            seen["responses"] = sent(service, [get("/v1/meetings", key), post, get("/dashboard", "cookie: headcount=x"), get("/v1/presence", "authorization: Bearer hc_wrong")] * 100, at_once=100)  # fmt: skip
         finally:
             for probe in probes:
                 probe.end()
@@ -293,7 +293,7 @@ def main():
                 stack.callback(server.end)
             attacked(report, name, folder / name, given.requests, given.seed, server)
     for missed in report.missed:
-        print(f"MISSED: {missed}")
+        print(f"FAILED: {missed}")
     sys.exit(1 if report.missed else 0)
 
 

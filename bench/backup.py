@@ -147,14 +147,14 @@ def main() -> int:
         rows = fill(database, asked.megabytes)
         print(f"{rows:,} entries, {database.stat().st_size / 1e6:,.0f} MB\n", flush=True)
         print(
-            "| commits/s asked | commits/s done | backup s | of them processor s | largest write-ahead log MB |\n"
+            "| commits/s, target | commits/s, actual | backup, s | processor, s | largest write-ahead log, MB |\n"
             "|---|---|---|---|---|"
         )
         for number, rate in enumerate(asked.rates):
             try:
                 found = measure(database, rows + number * 10**6, rate)
             except subprocess.TimeoutExpired:
-                print(f"| {rate:,.0f} | | **not done in {MOST_S} s** | | |")
+                print(f"| {rate:,.0f} | | **not finished within {MOST_S} s** | | |")
                 return 1
             print(
                 f"| {rate:,.0f} | {found.commits / found.took_s:,.0f} | {found.took_s:.1f} | {found.processor_s:.1f}"

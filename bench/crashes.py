@@ -38,7 +38,7 @@ def main() -> int:
                     crashes.restore()
             crashes.end()
         except AssertionError as error:
-            print(f"WRONG: {error}")
+            print(f"FAILED: {error}")
             return 1
         finally:
             service.stop()

@@ -162,8 +162,8 @@ def is_equal(server: Server, answered: int) -> bool:
     connection = sqlite3.connect(server.database)
     (stored,) = connection.execute(server.count).fetchone()
     connection.close()
-    verdict = "the same" if stored == answered else "DIFFERENT"
-    print(f"{server.name}: {stored:,} stored, {answered:,} answered: {verdict}")
+    verdict = "equal" if stored == answered else "DIFFERENT"
+    print(f"{server.name}: {stored:,} events stored, {answered:,} requests answered: {verdict}")
     return stored == answered
 
 

@@ -40,7 +40,7 @@ def main() -> int:
     met = "yes" if large / small <= BAR else "**no**"
     print("\n| measure | large | small | ratio | target | met |\n|---|---|---|---|---|---|")
     cells = f"{large:,.0f} µs | {small:,.0f} µs | {large / small:.2f} | ≤ {BAR:g}"
-    print(f"| an event among {asked.people:,} people, end to end, against {SMALL} | {cells} | {met} |")
+    print(f"| one event among {asked.people:,} people, end to end, against {SMALL} | {cells} | {met} |")
     return 0
 
 

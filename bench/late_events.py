@@ -2,9 +2,9 @@
 
     python bench/late_events.py
 
-Two rooms: one in use for 90 days with 120,001 events, one that 100,000 people join at 333 a second. A live room
-handles a late join; the figure is the time until the past is folded again. For comparison: folding the complete sitting
-once, which is the cost without checkpoints.
+Two rooms: one in use for 90 days with 120,001 events, one that 100,000 people join at 333 per second. A live room
+handles a late join. The table shows the time until its past is computed again. For comparison: computing the complete
+occupancy once, which is the cost without checkpoints.
 """
 
 import random
@@ -64,7 +64,7 @@ def late(room: Room, seconds: int, number: int) -> float:
 
 
 def main() -> None:
-    print("| room | late by | median, ms | worst, ms | whole sitting, ms | ratio |")
+    print("| room | late by | median, ms | worst, ms | whole occupancy, ms | ratio |")
     print("|---|---|---|---|---|---|")
     for name, events, distances in (
         ("90 days, 120,001 events", marathon(), (1, 60, 3_600, 86_400)),

@@ -154,7 +154,7 @@ async def measure(store: Store, pages: int) -> None:
         (live, "/presence"),
         (live, "/rooms/room-00042/presence"),
     ]
-    print(f"{'p50':>9}  {'bytes':>9}  question")
+    print(f"{'p50':>9}  {'bytes':>9}  query")
     for client, url in asked:
         ms, size = await p50(client, url, 20)
         print(f"{ms:7.1f} ms  {size:9,}  {url}")
@@ -167,7 +167,7 @@ def main() -> None:
     asked = parser.parse_args()
     path = store_with(asked.meetings, again=asked.again)
     store = open_store(str(path))
-    print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING}; {ROOMS:,} rooms live")
+    print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING} participants; {ROOMS:,} active rooms")
     asyncio.run(measure(store, min(5_000, asked.meetings // 200)))
     store.close()
 

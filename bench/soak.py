@@ -261,7 +261,7 @@ def of_samples(samples: list[Sample]) -> Iterator[Verdict]:
     yield Verdict(
         "memory",
         after <= GROWTH * before,
-        f"{before:.1f} MB, then {after:.1f} MB: {after / before:.3f} of it",
+        f"{before:.1f} MB, then {after:.1f} MB: {after / before:.3f} times",
     )
     held, holds = (max(sample.files for sample in some) for some in (middle, last))
     yield Verdict("open files", holds <= held + MOST_NEW_FILES, f"at most {held}, then {holds}")
@@ -274,7 +274,7 @@ def of_samples(samples: list[Sample]) -> Iterator[Verdict]:
 def of_store(database: Path, acknowledged: set[str], answers: Counter[str]) -> Iterator[Verdict]:
     """Whether all is there. The service has ended."""
     others = {status: number for status, number in answers.items() if status != "fine"}
-    yield Verdict("answers", not others, f"{answers['fine']:,} fine, others: {others or 'none'}")
+    yield Verdict("responses", not others, f"{answers['fine']:,} with status 200, others: {others or 'none'}")
     with closing(sqlite3.connect(database)) as store:
         rows = store.execute("select event_id from entries where event_id is not null")
         logged = [name for (name,) in rows]
@@ -348,7 +348,7 @@ async def soak(
             steadily(10, load.reads, until, under_way),
             watch.go_on(until),
         )
-        while under_way:  # those who are in leave
+        while under_way:  # requests in progress
             await asyncio.wait(under_way)
     return load, watch
 
@@ -366,9 +366,9 @@ def main() -> int:
         with serving(folder) as running:
             load, watch = asyncio.run(soak(asked.minutes * 60, *running, database))
         verdicts = [*of_samples(watch.samples), *of_store(database, load.acknowledged, load.answers)]
-    print("\n| what | | |\n|---|---|---|")
+    print("\n| check | result | details |\n|---|---|---|")
     for verdict in verdicts:
-        print(f"| {verdict.what} | {'fine' if verdict.fine else '**grew, or wrong**'} | {verdict.message} |")
+        print(f"| {verdict.what} | {'passed' if verdict.fine else '**failed**'} | {verdict.message} |")
     return 0 if all(verdict.fine for verdict in verdicts) else 1
 
 

@@ -3,8 +3,8 @@
     python bench/sources.py [--seconds 0.5] [--runs 5] [--bars '{"all": 60}']
 
 Every request of the golden files and samples that has events is signed as its vendor signs it, then
-verified and parsed again and again, in one process and one thread. The best of `--runs` counts, so that a disturbance of the
-machine does not. Each run must give as many events as the first, or the benchmark fails.
+verified and parsed repeatedly, in one process and one thread. The best of `--runs` counts, so that a disturbance of the
+machine does not count. Each run must give as many events as the first, or the benchmark fails.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main() -> int:
     bars = BARS | json.loads(options.bars)
     found = {source.kind: measure(source, options) for source in SOURCES.values()}
     found["all"] = sum(found.values()) / len(found)
-    print(f"{'source':>14}  us an event  bar")
+    print(f"{'source':>14}  µs per event  target")
     for name, time_us in found.items():
         print(f"{name:>14}  {time_us:11.1f}  {verdict(time_us, bars.get(name))}")
     return 0

@@ -60,15 +60,15 @@ async def listen(service: Running, readers: int, outbox: Outbox) -> None:
         took.append(time.perf_counter() - began)
         await asyncio.gather(*(ear.readuntil(b"\n\n") for ear in ears))
     cost = (resident_kb(service.process.pid) - before) / readers
-    print(f"{readers:,} streams began in {joined:.2f} s, {readers / joined:,.0f} in a second")
-    report("one event to all, median", statistics.median(took), MOST_S, "s")
-    report(f"one event to all, slowest of {ROUNDS}", max(took), MOST_S, "s")
-    report("memory of a stream", cost, MOST_KB, "kB")
+    print(f"{readers:,} streams opened in {joined:.2f} s, {readers / joined:,.0f} per second")
+    report("one event to all clients, median", statistics.median(took), MOST_S, "s")
+    report(f"one event to all clients, slowest of {ROUNDS}", max(took), MOST_S, "s")
+    report("memory per stream", cost, MOST_KB, "kB")
     assert len(warm) == 20
 
 
 def report(what: str, figure: float, bar: float, unit: str) -> None:
-    print(f"{what}: {figure:.3g} {unit} (bar: {bar:g} {unit}; {'met' if figure <= bar else 'NOT met'})")
+    print(f"{what}: {figure:.3g} {unit} (target: {bar:g} {unit}; {'met' if figure <= bar else 'NOT met'})")
 
 
 def main() -> None:

@@ -41,7 +41,9 @@ def tally(store: Store) -> None:
         step = time.perf_counter()
         more = store.usage_rollup.step()
         longest, steps = max(longest, time.perf_counter() - step), steps + 1
-    print(f"tallied in {time.perf_counter() - began:.0f} s, {steps} steps, the longest {longest:.1f} s")
+    print(
+        f"usage computed in {time.perf_counter() - began:.0f} s and {steps} steps; longest step: {longest:.1f} s"
+    )
     with store.database.reading() as connection:
         for table in TABLES:
             print(f"{connection.query(f'select count(*) from {table}', {})[0][0]:>12,}  rows of {table}")
@@ -60,7 +62,7 @@ async def measure(store: Store) -> None:
         *(f"/concurrency?{year}&group_by={group}" for group in ("hour", "day")),
         f"/usage?from={start}&to={start.replace(day=8)}&group_by=room",
     ]
-    print(f"{'p50':>9}  {'bytes':>9}  question")
+    print(f"{'p50':>9}  {'bytes':>9}  query")
     for url in asked:
         ms, size = await p50(client, url, 20)
         print(f"{ms:7.1f} ms  {size:9,}  {url}")
@@ -78,7 +80,7 @@ def compare(store: Store, totals: dict[str, int]) -> None:
         meetings,
         ms,
     )
-    print(f"the slow sum is the same, after {time.perf_counter() - began:.0f} s: {totals}")
+    print(f"the slow sum equals the result, after {time.perf_counter() - began:.0f} s: {totals}")
 
 
 def main() -> None:
@@ -87,7 +89,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="recreate the store")
     asked = parser.parse_args()
     store = open_store(str(store_with(asked.meetings, again=asked.again)), durability="off")
-    print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING}")
+    print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING} participants")
     tally(store)
     asyncio.run(measure(store))
     store.close()

@@ -224,7 +224,7 @@ def delete_source(*, settings: Settings, name: str, as_json: bool) -> None:
     row = find_source(store, settings["domain"], name)
     store.sources.remove(row.token, new_clock().now())
     store.close()
-    _audit(settings, "source_removed", row)
+    _audit(settings, "source_deleted", row)
     if as_json:
         emit({"name": name, "domain": row.domain, "deleted": True})
     else:
