@@ -147,5 +147,5 @@ def test_tour_uses_real_server_output_and_a_sample(tmp_path):
 
 def test_a_misspelled_command_has_a_one_line_error():
     answer = refused("explian")
-    assert answer.startswith("headcount: No such command 'explian'")
+    assert answer.startswith("headcount: there is no command 'explian'; did you mean 'explain'?")
     assert answer.count("\n") == 1

@@ -246,7 +246,7 @@ def test_the_access_file_is_beside_the_database_and_private(tmp_path):
     ],
 )
 def test_for_postgresql_the_access_file_is_in_the_state_directory(variables, folder):
-    assert str(access_file("postgresql://db/x", variables)) == f"{folder}/headcount.access"
+    assert str(access_file("postgresql://db/x", variables)) == f"{folder}/x.access"
 
 
 @pytest.mark.process

@@ -19,7 +19,7 @@ from headcount.kernel.stay_table import NEXT_PHASE, PHASES, SIGNS, TRANSITIONS, 
         ),
         (
             {"kind": Kind.END, "room": "r", "at": 0, "participant_id": "a"},
-            "an 'end' is about the whole room: leave participant_id out",
+            "an 'end' applies to the whole room and has no participant_id; send a leave instead",
         ),
         (
             {"kind": Kind.JOIN, "room": "r", "at": 5, "participant_id": "a", "joined_at": 1},

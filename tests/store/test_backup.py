@@ -75,17 +75,17 @@ def test_a_commit_during_a_backup_is_not_in_it_and_does_not_restart_it(tmp_path,
 def test_nothing_is_overwritten(tmp_path):
     store = filled(tmp_path / "a.db", 1)
     (tmp_path / "b.backup").write_text("mine")
-    with pytest.raises(BadInput, match="is there already"):
+    with pytest.raises(BadInput, match="the file exists"):
         backup(store.database, str(tmp_path / "b.backup"))
-    with pytest.raises(BadInput, match=r"move a.db, .* to another directory first"):
+    with pytest.raises(BadInput, match=r"Move a.db, .* to another directory first"):
         restore(str(tmp_path / "b.backup"), str(tmp_path / "a.db"), unchecked)
 
 
 def test_a_file_that_is_not_a_backup_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(b"nothing of ours" * 100)
-    with pytest.raises(BadInput, match="is no store of Headcount"):
+    with pytest.raises(BadInput, match="is not a Headcount database"):
         restore(str(tmp_path / "x"), str(tmp_path / "c.db"), unchecked)
-    with pytest.raises(BadInput, match="is not there"):
+    with pytest.raises(BadInput, match="there is no such backup file"):
         restore(str(tmp_path / "y"), str(tmp_path / "c.db"), unchecked)
     assert not (tmp_path / "c.db").exists()
 
@@ -96,7 +96,7 @@ def test_nothing_is_restored_beside_files_of_another_database(tmp_path, suffix):
     (tmp_path / f"c.db{suffix}").write_bytes(b"x")
     (tmp_path / "link.db").symlink_to(tmp_path / "c.db")
     for name in ("c.db", "link.db"):
-        with pytest.raises(BadInput, match=f"move .*c.db{suffix}.* to another directory first"):
+        with pytest.raises(BadInput, match=f"Move c.db{suffix} to another directory"):
             restore(str(tmp_path / "b.backup"), str(tmp_path / name), unchecked)
     assert not (tmp_path / "c.db").exists()
 

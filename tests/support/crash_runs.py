@@ -105,7 +105,7 @@ class Crashes:
         for file in [database, *database.parent.glob(f"{database.name}-*")]:
             file.rename(moved / file.name)
         restored = headcount("restore", backup, "--database", database).stdout
-        assert "The tables follow from the log." in restored, restored
+        assert "The tables match the event log." in restored, restored
         self._require(moved / database.name, self._expected | self._load.acknowledged())
         self._expected |= known
         self._require(database, self._expected)

@@ -71,6 +71,7 @@ class Running:
         self.log = self.folder / "serve.log"
         self.process = None
         self.key = None
+        self._environment = {"XDG_STATE_HOME": str(self.folder)}
 
     def start(self, *more, limit_bytes=None, descriptors=None):
         """Start the service and return it once it answers.
@@ -92,7 +93,7 @@ class Running:
 
     def access(self):
         """The text of the file in which the service hands over its first key and a sign-in link."""
-        file = access_file(str(self.database), {"HOME": str(self.folder)})
+        file = access_file(str(self.database), self._environment)
         return file.read_text() if file.exists() else ""
 
     def _arguments(self, more):
@@ -108,9 +109,12 @@ class Running:
         """A forked process, unless its limits must be there before Python starts."""
         if limits:
             command = ["prlimit", *limits, sys.executable, "-m", "headcount", *arguments]
-            return subprocess.Popen(command, stdout=log, stderr=log)
+            environment = {**os.environ, **self._environment}
+            return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         with _nothing() as nothing:
-            return self.server.run(arguments, stdin=nothing, stdout=log, stderr=log, constants=self.constants)
+            return self.server.run(
+                arguments, environment=self._environment, stdin=nothing, stdout=log, stderr=log, constants=self.constants
+            )  # fmt: skip
 
     def _wait_for_url(self, begin):
         until = time.monotonic() + PATIENCE_S

@@ -12,7 +12,7 @@ import click
 
 from headcount.cli.console import note
 from headcount.cli.group import QUIET, VERBOSE, SettingOption
-from headcount.errors import BadInput
+from headcount.errors import BadInput, HeadcountError
 from headcount.settings import TABLE, Setting, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -66,11 +66,20 @@ def existing_store(settings: Settings, *, read_only: bool = False) -> "Store":
     return open_store(settings["database"], read_only=read_only)
 
 
-def require_store(settings: Settings, *, read_only: bool = False) -> None:
-    """Raise `BadInput` if the database of the settings has no store. Name it unless `read_only`."""
+def require_store(settings: Settings, *, read_only: bool = False, damaged: bool = False) -> None:
+    """Raise `BadInput` if the database of the settings has no store. Name it unless `read_only`.
+
+    A store that is damaged or cannot be opened raises its error, unless `damaged`.
+    """
     from headcount.store.open import has_store  # noqa: PLC0415 - help does not need it
 
-    if not has_store(settings["database"]):
+    try:
+        found = has_store(settings["database"])
+    except HeadcountError:
+        if not damaged:
+            raise
+        found = True
+    if not found:
         origin = settings.origins["database"]
         chosen = "the default, in the current directory" if origin == "default" else f"set by {origin}"
         raise BadInput(

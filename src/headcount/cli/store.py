@@ -155,7 +155,7 @@ def doctor(*, settings: Settings, as_json: bool) -> None:
     from headcount.maintenance.doctor import examine  # noqa: PLC0415 - help does not need it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
 
-    require_store(settings, read_only=True)
+    require_store(settings, read_only=True, damaged=True)
     note(f"Checking {settings.database()}")
     lines = examine(settings, new_clock().now())
     if as_json:

@@ -61,7 +61,9 @@ class Event:
             raise InvalidEvent("an event must name its room")
         if self.kind is _END:
             if self.participant_id is not None:
-                raise InvalidEvent("an 'end' is about the whole room: leave participant_id out")
+                raise InvalidEvent(
+                    "an 'end' applies to the whole room and has no participant_id; send a leave instead"
+                )
         elif not self.participant_id:
             raise InvalidEvent(f"a '{self.kind}' must name its participant_id")
         if self.joined_at is not None:

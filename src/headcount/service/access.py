@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote, urlsplit
 
 from headcount.clock import Clock
 from headcount.errors import CannotWrite
@@ -56,13 +57,14 @@ def initial_access(store: Store, domain: str, url: str, clock: Clock) -> Access:
 
 
 def access_file(database: str, variables: Mapping[str, str]) -> Path:
-    """Return the file that hands over access: beside an SQLite database, else in the state directory."""
+    """Return the file that hands over access: beside an SQLite database, else in the state directory, named like it."""
     file = file_of(database)
     if file is not None:
         return file.absolute().with_name(f"{file.name}.access")
     systemd = variables.get("STATE_DIRECTORY", "").partition(":")[0]
     home = variables.get("XDG_STATE_HOME") or f"{variables.get('HOME', '.')}/.local/state"
-    return Path(systemd or f"{home}/headcount") / "headcount.access"
+    name = urlsplit(database).path.strip("/") or "headcount"
+    return Path(systemd or f"{home}/headcount") / f"{quote(name, safe='')}.access"
 
 
 def write_access_file(file: Path, access: Access) -> None:

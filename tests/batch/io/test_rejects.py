@@ -43,7 +43,11 @@ NO_TIME = (
         (JOIN, {"at": ""}, "at is missing"),
         (JOIN, {"participant_id": None}, "participant_id is missing"),
         (LEAVE, {"participant_id": ""}, "participant_id is missing"),
-        (END, {"participant_id": "p1"}, "an 'end' is about the whole room: leave participant_id out"),
+        (
+            END,
+            {"participant_id": "p1"},
+            "an 'end' applies to the whole room and has no participant_id; send a leave instead",
+        ),
         (JOIN, {"joined_at": NINE}, "joined_at belongs to a 'leave', not to a 'join'"),
         (END, {"joined_at": NINE}, "joined_at belongs to a 'leave', not to an 'end'"),
         (LEAVE, {"joined_at": NINE + 60_001}, f"joined_at ({NINE + 60_001}) is after at ({NINE + 60_000})"),

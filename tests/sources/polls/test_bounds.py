@@ -15,7 +15,7 @@ from headcount.store.sources import SourceRow
 
 PREFIX = "eu/"
 ROW = SourceRow(
-    "t", "galene", "acme", "asked", ("root:pw",), {"poll": "http://127.0.0.1:9", "prefix": PREFIX}
+    "t", "galene", "acme", "asked", ("root:pw",), {"poll": "http://127.0.0.1:9", "room_prefix": PREFIX}
 )
 LONG = "\N{GRINNING FACE}" * (NAME_BYTES // 4)
 

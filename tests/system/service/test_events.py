@@ -109,7 +109,7 @@ BAD = [
     ({"room": "r" * 513, "kind": "join", "participant_id": "a"}, '"room" must be at most 512 characters [Received 513]'),
     ({"room": "r\0", "kind": "join", "participant_id": "a"}, '"room" must not contain U+0000'),
     ({"room": "r", "kind": "join"}, '"participant_id" is required for a join'),
-    ({"room": "r", "kind": "end", "participant_id": "a"}, '"participant_id" is not allowed: an end is about the whole room'),
+    ({"room": "r", "kind": "end", "participant_id": "a"}, '"participant_id" is not allowed: an end applies to the whole room'),
     ({"room": "r", "kind": "join", "participant_id": 7}, "participant_id: expected `str | null`, got `int`"),
     ({"room": "r", "kind": "join", "participant_id": "a", "userName": "A"}, '"userName" is not allowed; an event has room, kind'),
     ({"room": "r", "kind": "join", "participant_id": "a", "joined_at": 1}, '"joined_at" is not allowed: it belongs to a leave'),

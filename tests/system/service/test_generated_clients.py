@@ -47,7 +47,7 @@ class Recorder:
 
     def stream(self, **params):
         """The beginning of a stream, up to its first event with data."""
-        path, method, tag = self._operations["stream"]
+        path, method, tag = self._operations["streamEvents"]
         with self.client.stream("GET", path, params=params, timeout=30) as response:
             text = ""
             for chunk in response.iter_text():
@@ -55,7 +55,7 @@ class Recorder:
                 if "data:" in text:
                     break
         content = httpx.Response(200, headers={"content-type": response.headers["content-type"]}, text=text)
-        self.answers.append(("stream", path, method, tag, content))
+        self.answers.append(("streamEvents", path, method, tag, content))
 
     def close(self):
         self.client.close()

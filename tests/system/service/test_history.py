@@ -20,7 +20,7 @@ def wait_for_meetings(service):
 
 def test_the_service_processes_what_a_command_imports(service):
     done = headcount("import", "--source", "daily-meetings", DUMP, "--database", service.database)
-    assert "The service that runs on this store works them in." in done.stderr
+    assert "The server that runs on this database processes them." in done.stderr
     (meeting,) = wait_for_meetings(service).json()["data"]
     assert (meeting["start_time"], meeting["duration"]) == (1772442000, 900)
     assert [(one["user_name"], one["duration"]) for one in meeting["participants"]] == [

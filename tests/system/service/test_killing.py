@@ -112,7 +112,7 @@ def test_a_store_is_restored_after_a_kill_by_the_documented_procedure_only(tmp_p
     for file in tmp_path.glob("headcount.db-*"):
         file.rename(moved / file.name)
     restored = headcount("restore", tmp_path / "b.backup", "--database", service.database)
-    assert "The tables follow from the log." in restored.stdout
+    assert "The tables match the event log." in restored.stdout
     service.start()
     assert ids_in(service.database) == [f"e{number}" for number in range(10)]
     service.stop()

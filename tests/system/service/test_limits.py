@@ -197,9 +197,8 @@ def test_a_display_name_is_cut_at_every_entrance(service, tmp_path):
 )
 def test_domains_and_names_of_sources_are_limited_where_they_are_created(service, command, what):
     done = headcount(*command, largest(DOMAIN_BYTES) + "a", "--database", service.database, check=False)
-    assert (done.returncode, done.stderr.startswith(f"headcount: {what} must be at most 256")) == (2, True), (
-        done.stderr
-    )
+    assert done.returncode == 2
+    assert f"headcount: {what} must be at most 256" in done.stderr
 
 
 def test_too_many_events_in_one_request_are_refused_together(service, tmp_path):

@@ -256,7 +256,12 @@ def _participants(columns: dict[str, pa.Array | pa.ChunkedArray], ignored: Mask 
         problems.append(Problem(nameless, lambda _: "participant_id is missing"))
     if (named & ends).any():
         problems.append(
-            Problem(named & ends, lambda _: "an 'end' is about the whole room: leave participant_id out")
+            Problem(
+                named & ends,
+                lambda _: (
+                    "an 'end' applies to the whole room and has no participant_id; send a leave instead"
+                ),
+            )
         )
     columns["participant_id"] = _null_unless(named, ids)
     return problems

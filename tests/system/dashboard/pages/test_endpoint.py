@@ -64,7 +64,7 @@ def test_an_address_that_does_not_answer_is_an_error_of_the_form(admin):
     with receiving() as stopped:
         url = stopped.url
     page = admin.send("/settings/webhooks", 400, url=url).text
-    assert "non-200 status code returned" in page
+    assert "did not answer the ping" in page
     assert f'value="{url}"' in page
 
 
