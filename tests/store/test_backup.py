@@ -77,7 +77,7 @@ def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "b.backup").write_text("mine")
     with pytest.raises(BadInput, match="the file exists"):
         backup(store.database, str(tmp_path / "b.backup"))
-    with pytest.raises(BadInput, match=r"Move a.db, .* to another directory first"):
+    with pytest.raises(BadInput, match=r"Move a.db, .* to another directory"):
         restore(str(tmp_path / "b.backup"), str(tmp_path / "a.db"), unchecked)
 
 
