@@ -117,7 +117,7 @@ def test_an_answer_without_a_valid_key_has_the_complete_command_that_creates_one
     answer = answer_of(service, "Bearer hc_0123456789abcdef0123456789abcdef")
     (command,) = re.findall(r"Create one with: headcount (.*)", answer.json()["info"])
     assert command == f"key create --scope read --database {service.database}"
-    key = re.search(r"hc_\w+", headcount(*shlex.split(command)).stdout)[0]
+    key = re.search(r"hc_[\w-]+", headcount(*shlex.split(command)).stdout)[0]
     assert answer_of(service, f"Bearer {key}").status_code == 200
 
 

@@ -153,7 +153,7 @@ def test_one_byte_more_is_refused_everywhere_and_nothing_of_it_is_stored(service
     answer = service.client().post("/rooms/r/snapshot", json=who)
     assert answer.json()["info"].startswith('participants[0]: "user_id" must be at most 1,024 bytes')
     done = headcount("source", "dead-letters", "retry", "--database", service.database)
-    assert done.stdout.startswith("0 could be read now")
+    assert done.stdout.startswith("Parsed 0 dead letters")
     with closing(psycopg.connect(service.database)) as store:
         assert store.execute("select count(*) from entries").fetchone() == before
 
