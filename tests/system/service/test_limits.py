@@ -210,7 +210,7 @@ def test_too_many_events_in_one_request_are_refused_together(service, tmp_path):
     assert (answer["accepted"], answer["status"]) == (0, "dead_letter")
     assert answer["info"] == "10,001 at once: at most 10,000 are accepted (max_events)"
     assert headcount("source", "dead-letters", "retry", "--database", service.database).stdout.startswith(
-        "0 could be read now"
+        "Parsed 0 dead letters"
     )
     retried = headcount(
         "source", "dead-letters", "retry", "--database", service.database, "--max-events", "20000"
