@@ -37,4 +37,4 @@ def test_a_rebuild_finds_a_change_in_any_table(tmp_path, change):
         store.execute(change)
     found = headcount("rebuild", "--check", "--database", service.database, check=False)
     assert found.returncode == 1
-    assert "the store has" in found.stdout + found.stderr
+    assert "the table has" in found.stdout + found.stderr
