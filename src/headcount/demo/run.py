@@ -7,6 +7,7 @@ processed by the engine like all events. Must not know what happens in the rooms
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,6 +31,8 @@ _DAY_MS: Final[Ms] = 86_400_000
 _MAX_AGE_MS: Final[Ms] = 30 * _DAY_MS
 _BATCH_SIZE: Final = 5_000
 _RETRY_S: Final = 1.0
+_STARTED: Final = ", started "
+_TIME_FORMAT: Final = "%Y-%m-%d %H:%M:%S UTC"
 
 
 class DemoRun:
@@ -45,7 +48,8 @@ class DemoRun:
         self._seed = seed
         self._days = days
         self._name = name_of(seed, speed, days)
-        self._started: Ms = started_at(service.store, self._name) or service.clock.now()
+        # Whole seconds, as in the key's name, from which another run reads it.
+        self._started: Ms = started_at(service.store, self._name) or service.clock.now() // 1_000 * 1_000
 
     def prepare(self, url: str) -> Access:
         """Create a key and a sign-in link, and append all past events that are not in the log yet."""
@@ -53,7 +57,7 @@ class DemoRun:
         for key in service.store.keys.all():
             if key.domain == DOMAIN:
                 service.store.keys.revoke(key.id, service.clock.now())
-        name = f"{self._name}, since {self._started}"
+        name = f"{self._name}{_STARTED}{datetime.fromtimestamp(self._started / 1_000, UTC):{_TIME_FORMAT}}"
         _, key_text = create_key(service.store, DOMAIN, name, ("ingest", "read"), service.clock)
         entries = [self._entry(event, Origin.IMPORTED) for event in self._past()]
         for start in range(0, len(entries), _BATCH_SIZE):
@@ -152,13 +156,17 @@ class DemoRun:
 
 def name_of(seed: int, speed: float, days: int) -> str:
     """Return the name of the keys of this demo data: another seed, speed or number of days is other data."""
-    return f"demo {seed} at speed {speed:g} after {days} days"
+    return f"Demo data (seed {seed}, speed {speed:g}, {days} days)"
 
 
 def started_at(store: Store, name: str) -> Ms | None:
     """Return when the demo data of this name starts; None if it is not in the store."""
-    names = [key.name.partition(", since ") for key in store.keys.all() if key.domain == DOMAIN]
-    return next((int(since) for known, _, since in names if known == name and since.isdigit()), None)
+    names = [key.name.partition(_STARTED) for key in store.keys.all() if key.domain == DOMAIN]
+    return next((_ms_of(started) for known, _, started in names if known == name and started), None)
+
+
+def _ms_of(started: str) -> Ms:
+    return int(datetime.strptime(started, _TIME_FORMAT).replace(tzinfo=UTC).timestamp()) * 1_000
 
 
 def remove_other_data(settings: Settings, name: str) -> None:

@@ -44,11 +44,11 @@ def require_text(headers: Mapping[bytes, bytes]) -> None:
     content_type = headers.get(b"content-type", b"")
     if encoding != b"identity":
         raise _unsupported(
-            f"content-encoding '{encoding.decode('latin-1')}' is not understood: send the body as it is"
+            f"Content-encoding '{encoding.decode('latin-1')}' is not understood: send the body as it is"
         )
     if content_type.startswith(_BINARY_TYPES):
         raise _unsupported(
-            f"content-type '{content_type.decode('latin-1')}' is not understood:"
+            f"Content-type '{content_type.decode('latin-1')}' is not understood:"
             " send application/json or application/x-ndjson"
         )
 
@@ -56,7 +56,7 @@ def require_text(headers: Mapping[bytes, bytes]) -> None:
 def require_length(body: bytes, max_bytes: int) -> None:
     """Raise `ApiError`: 400 for an empty body, 413 for one that is too large."""
     if not body:
-        raise invalid("the body is empty: send an event, an array of events, or one event per line")
+        raise invalid("The body is empty: send an event, an array of events, or one event per line")
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
 
@@ -98,14 +98,14 @@ async def _read_rest(first: bytes, receive: Receive, max_bytes: int, timeout_s: 
         raise ApiError(
             HTTPStatus.REQUEST_TIMEOUT,
             "invalid-request-error",
-            f"the body took longer than {timeout_s:g} s",
+            f"The body took longer than {timeout_s:g} s",
             _CLOSE,
         ) from None
 
 
 def _disconnected() -> ApiError:
     return ApiError(
-        HTTPStatus.BAD_REQUEST, "invalid-request-error", "the body is incomplete: the connection was closed"
+        HTTPStatus.BAD_REQUEST, "invalid-request-error", "The body is incomplete: the connection was closed"
     )
 
 
@@ -113,7 +113,7 @@ def _too_large(max_bytes: int) -> ApiError:
     return ApiError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "request-too-large",
-        f"the body is larger than {max_bytes:,} bytes: send it in several requests",
+        f"The body is larger than {max_bytes:,} bytes: send it in several requests",
         _CLOSE,
     )
 

@@ -3,6 +3,7 @@
 Responsible for the mapping of all exceptions to answers, once. It must not know which operation raised them.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -62,17 +63,28 @@ def not_found(info: str) -> ApiError:
 
 
 _FRAMEWORK_ERRORS: Final = {
-    404: ("not-found", "No route matches {path}. See /docs."),
-    405: ("method-not-allowed", "Method {method} is not allowed for {path}. See /docs."),
-    413: ("request-too-large", "The body is too large."),
-    415: ("unsupported-media-type", "Send JSON or NDJSON."),
+    404: ("not-found", "No route matches {path}. See /docs"),
+    405: ("method-not-allowed", "Method {method} is not allowed for {path}. See /docs"),
+    413: ("request-too-large", "The body is too large"),
+    415: ("unsupported-media-type", "Send JSON or NDJSON"),
 }
+_FIELDS: Final = ("at", "id", "kind", "room")
 _BAD_REQUEST: Final = "invalid-request-error"
 _SERVER_ERROR: Final = "server-error"
 
 
+def sentence_case(info: str) -> str:
+    """Return a text of any layer as the API writes it: with a capital letter first and no period last.
+
+    In other layers, texts start in lower case, because the CLI prints them after a colon. Names of fields and places, such
+    as `events[0]`, stay as they are.
+    """
+    first = re.match(r"[a-z]+(?= )", info)
+    return (info[0].upper() + info[1:] if first and first[0] not in _FIELDS else info).removesuffix(".")
+
+
 def _response(status: int, error: str, info: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(encode(Error(error, info)), status, headers, "application/json")
+    return Response(encode(Error(error, sentence_case(info))), status, headers, "application/json")
 
 
 async def _on_api_error(request: Request, error: Exception) -> Response:
@@ -129,13 +141,13 @@ async def _on_rejected(_: Request, error: Exception) -> Response:
 async def _on_store_error(_: Request, error: Exception) -> Response:
     """Return an answer for a damaged or read-only file, which an operator must repair."""
     log.error("database error", reason=str(error))
-    info = "The database is unavailable; no events were stored. Run 'headcount doctor' and see the log."
+    info = "The database is unavailable; no events were stored. Run 'headcount doctor' and see the log"
     return _response(HTTPStatus.SERVICE_UNAVAILABLE, _SERVER_ERROR, info, {"retry-after": "30"})
 
 
 async def _on_internal_error(request: Request, _: Exception) -> Response:
     request_id = getattr(request.state, "request_id", "")
-    info = f"Internal error. See the log entries of request {request_id}."
+    info = f"Internal error. See the log entries of request {request_id}"
     return _response(HTTPStatus.INTERNAL_SERVER_ERROR, _SERVER_ERROR, info)
 
 

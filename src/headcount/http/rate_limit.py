@@ -79,6 +79,6 @@ class RateLimiter:
             raise ApiError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "rate-limit-error",
-                f"more than {limit:,} in 5 seconds {sender_text}: retry in {wait_ms / 1_000:.1f} s",
+                f"More than {limit:,} in 5 seconds {sender_text}: retry in {wait_ms / 1_000:.1f} s",
                 {"retry-after": str(-(-wait_ms // 1_000))},
             )

@@ -115,7 +115,7 @@ def _too_many_rooms(limit: int) -> ApiError:
     return ApiError(
         HTTPStatus.TOO_MANY_REQUESTS,
         "rate-limit-error",
-        f"your domain has {limit:,} open rooms, the maximum (the setting max_open_rooms): no event was stored;"
+        f"Your domain has {limit:,} open rooms, the maximum (the setting max_open_rooms): no event was stored;"
         " close rooms, or send it again later",
         {"retry-after": "5"},
     )

@@ -148,11 +148,11 @@ class BoundedProtocol(HttpToolsProtocol):
         status, error, info = (
             HTTPStatus.BAD_REQUEST,
             "invalid-request-error",
-            "the request is not valid HTTP/1.1",
+            "The request is not valid HTTP/1.1",
         )
         if self._too_large:
             status, error = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "request-too-large"
-            info = f"the request's head is larger than {MAX_HEAD_BYTES:,} bytes or {MAX_HEAD_LINES} lines: send fewer headers"
+            info = f"The request's head is larger than {MAX_HEAD_BYTES:,} bytes or {MAX_HEAD_LINES} lines: send fewer headers"
         body = msgspec.json.encode({"error": error, "info": info})
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"

@@ -38,13 +38,13 @@ def create_first_key(store: Store, domain: str, clock: Clock) -> tuple[Key, str]
     """Create an admin key if the store has no key at all, else return None."""
     if store.keys.all():
         return None
-    return create_key(store, domain, "first key", ("admin",), clock)
+    return create_key(store, domain, "First key", ("admin",), clock)
 
 
 def create_sign_in_link(store: Store, url: str, domain: str, role: Role, clock: Clock) -> str:
     """Return a one-time sign-in link, valid for one hour, below the server's `url`."""
     secret = new_secret()
-    store.access_tokens.create_link(domain, role, "link", clock.now(), secret)
+    store.access_tokens.create_link(domain, role, "Sign-in link", clock.now(), secret)
     security_event("sign_in_link_created", domain=domain, role=str(role))
     return f"{url.rstrip('/')}/dashboard/sign-in?link={secret}"
 

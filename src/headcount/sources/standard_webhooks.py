@@ -32,7 +32,7 @@ def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
         token = bearer_token(request)
         if not token:
             raise VerificationFailed(
-                "sign it as Standard Webhooks specify, or send the secret as 'Authorization: Bearer'"
+                "sign it as the Standard Webhooks specification describes, or send the secret as 'Authorization: Bearer'"
             )
         check_token(token, secrets)
         return

@@ -291,7 +291,7 @@ def test_a_name_that_resolves_to_an_internal_address_is_not_connected_to(store):
     put(store, "m1")
     with posting(store, backoff=Backoff(60_000, 60_000), transport=Transport("test", resolve=inside)):
         wait_until(lambda: fates(store) == {"m1": DeliveryState.PENDING} and only_attempt(store, "m1"))
-    assert "169.254.169.254 is not of the public internet" in only_attempt(store, "m1").error
+    assert "169.254.169.254 is not a public address" in only_attempt(store, "m1").error
 
 
 def test_a_response_body_from_an_allowed_network_is_not_stored_and_a_public_one_is(store):

@@ -89,7 +89,7 @@ def test_a_batch_is_accepted_as_a_whole_or_not_at_all(client, room):
 @pytest.mark.parametrize("room", [rb"\ud800", rb"x\udc00", b"\xed\xa0\x80"])
 def test_half_a_character_is_refused(client, room):
     answer = client.post("/events", content=b'{"room": "%s", "kind": "end"}' % room)
-    assert info(answer, error="json-parsing-error").startswith("the body is not JSON")
+    assert info(answer, error="json-parsing-error").startswith("The body is not JSON")
 
 
 def test_a_request_that_waits_is_answered_once_its_events_show(client, room):
@@ -138,7 +138,7 @@ def test_a_body_that_is_not_json_is_refused(client):
     assert "empty" in info(client.post("/events", content=b""))
     lines = b'{"room":"r","kind":"join","participant_id":"a"}\n{\n'
     answer = client.post("/events", content=lines, headers={"content-type": "application/x-ndjson"})
-    assert info(answer, error="json-parsing-error").startswith("line 2: ")
+    assert info(answer, error="json-parsing-error").startswith("Line 2: ")
 
 
 def test_a_request_that_is_too_large_is_413(client):
@@ -152,7 +152,7 @@ def test_a_request_that_is_too_large_is_413(client):
 
 def test_another_media_type_is_415(client):
     gzip = client.post("/events", content=b"x", headers={"content-encoding": "gzip"})
-    assert "content-encoding 'gzip'" in info(gzip, 415, "unsupported-media-type")
+    assert "Content-encoding 'gzip'" in info(gzip, 415, "unsupported-media-type")
     form = client.post("/events", files={"file": b"x"})
     assert "multipart/form-data" in info(form, 415, "unsupported-media-type")
 

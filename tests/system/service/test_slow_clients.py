@@ -98,7 +98,7 @@ def test_a_body_that_trickles_is_answered_with_408(service):
         slow.sendall(HEAD % (service.key.encode(), 500))
         answer = trickle(slow, b'{"room": "' + b"x" * 489)
     assert answer.startswith(b"HTTP/1.1 408")
-    assert b"the body took longer than 1 s" in answer
+    assert b"The body took longer than 1 s" in answer
     assert_others_are_served(service)
 
 

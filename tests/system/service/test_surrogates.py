@@ -33,8 +33,8 @@ def test_half_a_character_in_an_event_is_refused(service, field, half):
         array = client.post("/events", content=b"[" + event + b"]")
         lines = client.post("/events", content=event, headers={"content-type": "application/x-ndjson"})
     assert [answer.status_code for answer in (one, array, lines)] == [400, 400, 400]
-    assert "the body is not JSON" in one.json()["info"]
-    assert "line 1: not JSON" in lines.json()["info"]
+    assert "The body is not JSON" in one.json()["info"]
+    assert "Line 1: not JSON" in lines.json()["info"]
 
 
 @pytest.mark.parametrize("half", HALVES)

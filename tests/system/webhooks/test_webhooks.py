@@ -57,7 +57,7 @@ def test_an_endpoint_that_does_not_answer_the_ping_is_not_created(client):
     refused = client.post("/webhooks", json={"url": url})
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid-request-error")
     assert refused.json()["info"].startswith(
-        f"the webhook endpoint {url} did not answer the ping: no connection"
+        f"The webhook endpoint {url} did not answer the ping: no connection"
     )
     assert client.get("/webhooks").json() == []
 

@@ -216,9 +216,9 @@ def query_of_body(body: bytes) -> RosterQuery:
     try:
         roster = _ROSTER.decode(body)
     except msgspec.ValidationError as error:
-        raise invalid(f"invalid body: {error}") from error
+        raise invalid(f"Invalid body: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise not_json(f"the body is not JSON: {error}") from error
+        raise not_json(f"The body is not JSON: {error}") from error
     if len(roster.expected) > _MAX_EXPECTED:
         raise invalid(
             f'"expected" must contain at most {_MAX_EXPECTED:,} people [Received {len(roster.expected):,}]'

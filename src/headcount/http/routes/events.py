@@ -214,11 +214,11 @@ async def _wait(ingest: Ingest, done: AppendResult, entries: Sequence[LogEntry])
     try:
         await asyncio.wait_for(ingest.wait_until_processed(done, entries), _WAIT_TIMEOUT_S)
     except RoomQuarantinedError as error:
-        info = f"the events are stored, but not visible: {error}"
+        info = f"The events are stored, but not visible: {error}"
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "room-quarantined-error", info) from None
     except TimeoutError:
         raise ApiError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "server-error",
-            "the events are stored, but were not processed within 30 seconds: they will be visible later",
+            "The events are stored, but were not processed within 30 seconds: they will be visible later",
         ) from None

@@ -157,7 +157,7 @@ def _explanation(context: QueryContext, row: MeetingRow) -> Explanation:
     )
     if found is None:
         raise invalid(
-            f"this meeting has more than {MAX_EVENTS:,} events: export them with 'headcount export' and run 'headcount explain'"
+            f"This meeting has more than {MAX_EVENTS:,} events: export them with 'headcount export' and run 'headcount explain'"
         )
     meeting = serializer.meeting(row)
     return Explanation(

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from headcount.errors import BadInput
 from headcount.http.body import read_bytes
 from headcount.http.cursors import Cursors
-from headcount.http.errors import ApiError, invalid, not_found
+from headcount.http.errors import ApiError, invalid, not_found, sentence_case
 from headcount.http.operations import Body, operation
 from headcount.http.params import PathParam
 from headcount.http.schemas import Count, Schema, choice, doc
@@ -215,7 +215,7 @@ class InboundHandler:
         await in_thread(self._limits.request_timeout_s, self._sources.add_dead_letter, dead_letter)
         self._stats.add(row, "dead_letters", inbound.received_at, message=str(error))
         log.warning("inbound request could not be parsed", source=row.name, kind=row.kind, reason=str(error))
-        return _json(InboundResult("dead_letter", 0, 0, info=str(error)))
+        return _json(InboundResult("dead_letter", 0, 0, info=sentence_case(str(error))))
 
     async def _find_source(self, kind: str, token: str) -> ConfiguredSource:
         if len(token) > _MAX_TOKEN_LENGTH or "\0" in token:
@@ -253,7 +253,7 @@ INGEST: Final = operation(
 
 def _no_source(kind: str) -> ApiError:
     return not_found(
-        f"no source of kind '{kind[:40]}' has this URL: 'headcount source list --addresses' shows the URLs"
+        f"No source of kind '{kind[:40]}' has this URL: 'headcount source list --addresses' shows the URLs"
     )
 
 

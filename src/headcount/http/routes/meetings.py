@@ -175,7 +175,7 @@ def list_participants(context: QueryContext, domain: str, request: Request) -> A
         name, who = ("joined_after", after) if before is None else ("joined_before", before)
         raise invalid(f'"{name}" must be a participant_id of this meeting [Received {name}="{who}"]')
     if not entries:
-        raise not_found("no more participants: nobody else was in this meeting")
+        raise not_found("No more participants: nobody else was in this meeting")
     return encode(Participants(context.serializer().participants(entries))), headers
 
 
@@ -224,17 +224,17 @@ def find_meeting(context: QueryContext, domain: str, request: Request) -> tuple[
     """
     meeting_id: str = request.path_params["id"]
     if "\0" in meeting_id:
-        raise not_found("no meeting has this id")
+        raise not_found("No meeting has this id")
     found = context.meetings.meeting(domain, meeting_id)
     if found is not None:
         return found, {}
     replaced = context.meetings.superseded(domain, meeting_id)
     if replaced is None:
-        raise not_found(f"no meeting has the id {meeting_id[:50]}")
+        raise not_found(f"No meeting has the id {meeting_id[:50]}")
     successor = context.meetings.meeting_at(domain, replaced.room, replaced.start)
     if successor is None:
         raise not_found(
-            f"the meeting {meeting_id} was removed at {rfc3339(replaced.superseded)}:"
+            f"The meeting {meeting_id} was removed at {rfc3339(replaced.superseded)}:"
             " late events showed that it did not take place"
         )
     before, _, after = request.scope["path"].rpartition(f"/meetings/{meeting_id}")

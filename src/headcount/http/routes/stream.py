@@ -39,9 +39,9 @@ _BACKLOG_PAGE_TIMEOUT_S: Final = 15.0
 """Time for a client to read a page of the backlog."""
 _STORE_TIMEOUT_S: Final = 30.0
 _END_REASONS: Final = {
-    SLOW_CONSUMER: "the client reads more slowly than events arrive: reconnect with the last id",
-    KEY_REVOKED: "the API key was revoked",
-    SHUTDOWN: "the service is stopping: reconnect with the last id",
+    SLOW_CONSUMER: "The client reads more slowly than events arrive: reconnect with the last id",
+    KEY_REVOKED: "The API key was revoked",
+    SHUTDOWN: "The service is stopping: reconnect with the last id",
 }
 
 
@@ -118,11 +118,11 @@ def routes(streaming: Streaming) -> list[Route]:
 def _require_capacity(broadcaster: Broadcaster, domain: str) -> None:
     """Raise `ApiError`: 503 if the process has its maximum of streams, 429 if the domain has."""
     if len(broadcaster) >= _MAX_STREAMS:
-        info = f"there are {_MAX_STREAMS:,} open streams, the maximum: try again later"
+        info = f"There are {_MAX_STREAMS:,} open streams, the maximum: try again later"
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "server-error", info, {"retry-after": "5"})
     if broadcaster.is_full_for(domain):
         info = (
-            f"your domain has {broadcaster.max_per_domain:,} open streams, the maximum"
+            f"Your domain has {broadcaster.max_per_domain:,} open streams, the maximum"
             " (the setting max_streams_per_domain): close one, or try again later"
         )
         raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "rate-limit-error", info, {"retry-after": "5"})
@@ -151,7 +151,7 @@ class MessageStream(sse.EventStream):
         """Return an id without an event, so that a client that reconnects before the first event misses nothing."""
         preamble = f"retry: {self._retry_ms}\nid: {self._cursor(self.listener.position)}\n\n".encode()
         if self._has_gap:
-            preamble += _notice("gap", "gap", "the event with the last id is no longer stored")
+            preamble += _notice("gap", "gap", "The event with the last id is no longer stored")
         return preamble
 
     async def _write_backlog(self, write: sse.Write) -> None:

@@ -358,7 +358,7 @@ async def _json_object(request: Request) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise not_json(f"the body is not JSON: {error}") from error
+        raise not_json(f"The body is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise invalid('"value" must be of type object')
     return value
@@ -373,5 +373,5 @@ async def _endpoint(manager: EndpointManager, request: Request) -> Endpoint:
 
 def _not_found(request: Request) -> ApiError:
     return not_found(
-        f"no webhook has the id {request.path_params['uuid'][:50]}: list them with GET /webhooks"
+        f"No webhook has the id {request.path_params['uuid'][:50]}: list them with GET /webhooks"
     )

@@ -74,7 +74,7 @@ def permitted(host: str, addresses: Iterable[str], allowed: Sequence[Network], *
 
     `allowed` are networks of the operator; `secure` is whether the connection uses TLS.
     """
-    usable, refused = [], "it leads nowhere"
+    usable, refused = [], "the name has no address"
     for address in addresses:
         problem = _problem(address, allowed, secure=secure)
         if problem is None:
@@ -82,7 +82,7 @@ def permitted(host: str, addresses: Iterable[str], allowed: Sequence[Network], *
         else:
             refused = f"{address} {problem}"
     if not usable:
-        raise AddressRefused(f"{host} is not sent to: {refused}")
+        raise AddressRefused(f"webhooks to {host} are not allowed: {refused}")
     return usable
 
 
@@ -138,7 +138,7 @@ class PolicyBackend(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectError(f"{host} cannot be looked up: {error.strerror}") from error
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        raise AddressRefused("endpoints are reached over the network")
+        raise AddressRefused("webhooks to Unix sockets are not allowed")
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -148,10 +148,8 @@ def _problem(address: str, allowed: Sequence[Network], *, secure: bool) -> str |
     if _is_in(_embedded(_parsed(address)), allowed):
         return None
     if not is_public(address):
-        return (
-            "is not of the public internet; the setting webhook_allowed_networks allows networks of your own"
-        )
-    return None if secure else "is far away: use https"
+        return "is not a public address; to allow your own networks, set webhook_allowed_networks"
+    return None if secure else "is on the public internet: use https"
 
 
 def _parsed(address: str) -> Address:

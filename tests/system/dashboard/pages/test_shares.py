@@ -135,7 +135,7 @@ def test_settings_list_shared_links_with_expiry_and_creator(service, admin):
     create_share(admin, "room", "board <1>", lasts="never")
     page = admin.page("/settings").partition('id="shares"')[2].partition("</section>")[0]
     assert page.count("board &lt;1&gt;") == 2
-    assert all(text in page for text in ("Hidden", "first key", "Never", "Meeting in"))
+    assert all(text in page for text in ("Hidden", "First key", "Never", "Meeting in"))
 
 
 def test_an_expired_link_shows_nothing(service, admin, anonymous):
