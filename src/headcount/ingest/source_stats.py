@@ -27,6 +27,7 @@ class SourceStats:
         self._minutes: dict[str, deque[tuple[Ms, int]]] = {}
         self._lags: dict[str, Ms] = {}
         self._unwritten: dict[tuple[str, str], SourceStat] = {}
+        self._in_writing: dict[tuple[str, str], SourceStat] = {}
         self.totals: dict[tuple[str, str], int] = {}
         """Counts since the start of the process, by the source's kind and the kind of occurrence."""
 
@@ -34,9 +35,7 @@ class SourceStats:
         """Count `number` occurrences of `what`; `message` describes the latest one."""
         if not number:
             return
-        before = self._unwritten.get((row.token, what))
-        known = before.total if before is not None else 0
-        self._unwritten[row.token, what] = SourceStat(row.token, what, known + number, now, message)
+        _merge(self._unwritten, SourceStat(row.token, what, number, now, message))
         self.count(row, what, number)
 
     def count(self, row: SourceRow, what: str, number: int = 1) -> None:
@@ -62,10 +61,30 @@ class SourceStats:
         }
 
     def unwritten(self) -> list[SourceStat]:
-        """Return the counters that are not in the store yet."""
-        return list(self._unwritten.values())
+        """Return the counters that are not known to be in the store, those in writing included."""
+        return list(_merged(self._in_writing, self._unwritten).values())
 
-    def drain(self) -> list[SourceStat]:
-        """Return the counters that are not in the store yet, and start again from zero."""
+    def start_writing(self) -> list[SourceStat]:
+        """Return the counters to write. They stay unwritten until `finish_writing`, so a failed write loses none."""
         unwritten, self._unwritten = self._unwritten, {}
-        return list(unwritten.values())
+        self._in_writing = _merged(self._in_writing, unwritten)
+        return list(self._in_writing.values())
+
+    def finish_writing(self) -> None:
+        """Forget the counters of `start_writing`: they are in the store."""
+        self._in_writing = {}
+
+
+def _merged(
+    older: dict[tuple[str, str], SourceStat], newer: dict[tuple[str, str], SourceStat]
+) -> dict[tuple[str, str], SourceStat]:
+    both = dict(older)
+    for stat in list(newer.values()):
+        _merge(both, stat)
+    return both
+
+
+def _merge(stats: dict[tuple[str, str], SourceStat], stat: SourceStat) -> None:
+    """Add a counter to those before it; its time and message are the latest."""
+    before = stats.get((stat.token, stat.metric))
+    stats[stat.token, stat.metric] = stat._replace(total=stat.total + (before.total if before else 0))

@@ -70,9 +70,10 @@ class Maintenance:
         used_sessions, self._sessions.last_used = self._sessions.last_used, {}
         if used_sessions:
             self._store.access_tokens.touch(used_sessions)
-        stats = self._source_stats.drain()
+        stats = self._source_stats.start_writing()
         if stats:
             self._store.sources.add_stats(stats)
+            self._source_stats.finish_writing()
 
     def _log_clock_jump(self) -> None:
         jump_ms = self._clock.take_jump()
