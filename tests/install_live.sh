@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the servers of Debian's packages that the live tests start. Does nothing where they are.
+# Installs the servers that the live tests start, from Debian's packages. Does nothing if they are installed.
 set -euo pipefail
 missing=()
 for server in janus prosody; do
@@ -10,14 +10,14 @@ if [ ${#missing[@]} -eq 0 ]; then
   exit 0
 fi
 if ! command -v apt-get > /dev/null; then
-  echo "Some live tests are left out: they need ${missing[*]}." >&2
+  echo "Some live tests are skipped: they need ${missing[*]}." >&2
   exit 0
 fi
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
 echo "Installing ${missing[*]} for the live tests ..."
 "${as_root[@]}" apt-get update -qq
-# The packages would start servers of their own, which nobody needs.
+# Do not let the packages start their servers.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" > /dev/null

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the vendors' own libraries for Node.js, of the versions in tests/node/package.json. Does nothing where they are.
+# Installs the vendors' libraries for Node.js in the versions of tests/node/package.json. Does nothing if they are installed.
 set -euo pipefail
 cd "$(dirname "$0")/node"
 if [ -f node_modules/.installed ] && cmp -s package.json node_modules/.installed; then
@@ -7,7 +7,7 @@ if [ -f node_modules/.installed ] && cmp -s package.json node_modules/.installed
 fi
 if ! command -v npm > /dev/null; then
   if ! command -v apt-get > /dev/null; then
-    echo "The tests ask vendors' libraries for Node.js: install Node.js 18 or newer, with npm." >&2
+    echo "The tests use vendors' libraries for Node.js: install Node.js 18 or newer, with npm." >&2
     exit 1
   fi
   as_root=()

@@ -15,7 +15,7 @@ if ! compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" > /dev/null; then
 fi
 if ! command -v chromium > /dev/null && ! command -v google-chrome > /dev/null; then
   if ! command -v apt-get > /dev/null; then
-    echo "The tests look at the dashboard: install Chromium, with chromium on the PATH." >&2
+    echo "The tests open the dashboard in a browser: install Chromium, with chromium on the PATH." >&2
     exit 1
   fi
   echo "Installing Chromium for the tests ..."
@@ -60,7 +60,7 @@ if ! command -v apt-get > /dev/null; then
 fi
 echo "Installing PostgreSQL for the tests ..."
 "${as_root[@]}" apt-get update -qq
-# The package would start a server of its own, which nobody needs.
+# Do not let the package start its server.
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common > /dev/null
 "${as_root[@]}" sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql > /dev/null
