@@ -123,7 +123,7 @@ def _no_answer(url: str, error: str | None, status: int | None) -> BadInput:
     """Return the error for an endpoint that does not answer the ping."""
     problem = error or f"it answered with status {status}, not 200"
     if error and "webhook_allowed_networks" in error:
-        hint = "A receiver in your own network needs --webhook-allowed-networks, for this command and for the server"
+        hint = "Use --webhook-allowed-networks for this command and for the server"
     else:
         hint = "Fix the receiver, or skip this check with --no-ping"
     return BadInput(f"{url}: the endpoint failed the test request: {problem}. {hint}")
