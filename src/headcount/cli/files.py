@@ -388,6 +388,8 @@ def tour(*, jitsi: str, sample: str) -> None:
 @contextmanager
 def batch_extra() -> Iterator[None]:
     """Raise `MissingExtra` if the packages of the batch extra are missing."""
+    # With colorama installed, Numba would write a color code to the terminal at exit.
+    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
     if sys.platform == "linux":
         # Arrow's default pool returns memory to the system and requests it again; with this one a run over ten
         # million events spent less than half as long in the kernel. Huge pages avoid most of the remaining faults:
