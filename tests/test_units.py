@@ -1,7 +1,7 @@
 """Durations and sizes with their units, in both directions."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headcount.units import (
@@ -93,5 +93,6 @@ def test_an_exact_duration_is_read_as_the_same(ms):
 
 
 @given(st.integers(0, 10**14))
+@example(128_204_100_000)
 def test_a_size_is_read_as_the_same(size):
     assert parse_size(format_size(size)) == size

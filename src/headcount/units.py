@@ -82,5 +82,5 @@ def format_size(size: int) -> str:
     for unit in ("TB", "GB", "MB", "KB"):
         tenths, rest = divmod(size * 10, _BYTES[unit])
         if tenths >= 10 and not rest:
-            return f"{tenths / 10:g}{unit}" if tenths % 10 else f"{tenths // 10}{unit}"
+            return f"{tenths // 10}{f'.{tenths % 10}' if tenths % 10 else ''}{unit}"
     return f"{size}B"
