@@ -4,13 +4,13 @@ Responsible for the content of the page and its tabs. Must not know the rules: `
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
 from headcount.dashboard import charts, page_json
-from headcount.dashboard.formats import clock
+from headcount.dashboard.formats import clock, display_name
 from headcount.dashboard.pages import query
 from headcount.dashboard.pages.meeting_people import (
     PEOPLE_PER_PAGE,
@@ -25,7 +25,7 @@ from headcount.dashboard.pages.meetings import Row, row_of
 from headcount.dashboard.pages.query import NotFound
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
-from headcount.kernel.events import Ms
+from headcount.kernel.events import Event, Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import PersonTotals, totals_of
 from headcount.reporting.explain.meeting import MAX_EVENTS, Explanation, explain_meeting
@@ -87,6 +87,7 @@ async def page(view: View) -> Response:
         later=later, participants_at=shown, picker=time_picker(view, meeting, shown.at if shown else None),
         replaced_id=view.query.get("was", ""), explanation=explanation, messages=messages, attempts=attempts,
         is_large=is_large, max_events=_MAX_EVENTS_SHOWN, max_explained_events=MAX_EVENTS, page_size=PEOPLE_PER_PAGE,
+        names=_names_in(explanation.events) if explanation else {},
         **(_timeline_values(view, loaded, explanation) if has_timeline else {"timeline": None}),
     )  # fmt: skip
 
@@ -205,6 +206,15 @@ def _deliveries(
 def _is_explained(loaded: LoadedMeeting) -> bool:
     """Return whether the timeline shows why the meeting starts and ends."""
     return len(loaded.entries) <= _MAX_EXPLAINED_STAYS
+
+
+def _names_in(events: Iterable[Event]) -> Mapping[str, str]:
+    """Return the name of each participant id: often only the join event has it."""
+    return {
+        event.participant_id: display_name(event.user_name, event.user_id, event.participant_id)
+        for event in events
+        if event.participant_id and (event.user_name or event.user_id)
+    }
 
 
 def _explain(view: View, meeting: MeetingRow) -> Explanation | None:

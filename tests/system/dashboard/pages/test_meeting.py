@@ -103,6 +103,13 @@ def test_the_chart_shows_everybody_and_why_the_meeting_starts_and_ends(dashboard
     expect(chart.get_by_label(re.compile("^ended at .*rule 8"))).to_have_count(1)
 
 
+def test_a_leave_event_has_the_name_that_its_join_event_gave(service, room):
+    meeting = create_meeting(service, room)
+    page = sign_in(service).get(f"{BASE}/meetings/{meeting}?tab=events").text
+    _, _, events = page.partition(">Participant ID<")
+    assert (events.count("Ana Silva"), events.count("Bob"), events.count("Guest")) == (2, 2, 0)
+
+
 def test_a_replaced_meeting_redirects_to_its_successor(service, room):
     began = time.time() - 900
     client = service.client()
