@@ -123,7 +123,7 @@ BAD = [
     ({"room": "r", "kind": "join", "participant_id": "a", "at": "2026-01-01T00:00:00"}, "has no time zone"),
     ({"room": "r", "kind": "join", "participant_id": "a", "at": "1767225600"}, "without quotes"),
     ({"room": "r", "kind": "join", "participant_id": "a", "at": "yesterday"}, "is not a time"),
-    (7, "expected `object | array`"),
+    (7, "Expected `object | array`"),
 ]  # fmt: skip
 
 
