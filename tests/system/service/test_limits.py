@@ -215,7 +215,7 @@ def test_too_many_events_in_one_request_are_refused_together(service, tmp_path):
     retried = headcount(
         "source", "dead-letters", "retry", "--database", service.database, "--max-events", "20000"
     )
-    assert retried.stdout.startswith("1 could be read now (10,001 new events)")
+    assert retried.stdout.startswith("Parsed 1 dead letters with 10,001 new events.")
 
 
 def test_no_entry_of_any_index_can_be_too_large_for_postgresql(service):
