@@ -343,7 +343,7 @@ def retry_all_dead_letters(*, settings: Settings, as_json: bool) -> None:
         emit(done._asdict())
         return
     echo(
-        f"Parsed {done.parsed:,} dead letters with {done.accepted:,} new events. {done.remaining:,} dead letters remain."
+        f"Dead letters parsed: {done.parsed:,} (new events: {done.accepted:,}). Remaining: {done.remaining:,}."
     )
 
 

@@ -18,7 +18,7 @@ from headcount.service.access import Access, create_key, create_sign_in_link
 from headcount.service.container import Service
 from headcount.service.runtime import new_clock
 from headcount.settings import Settings
-from headcount.store.credentials import Role
+from headcount.store.credentials import Key, Role
 from headcount.store.database import StoreBusy
 from headcount.store.dedup import entry_of, hash_key
 from headcount.store.domains import remove_domain
@@ -31,6 +31,7 @@ _DAY_MS: Final[Ms] = 86_400_000
 _MAX_AGE_MS: Final[Ms] = 30 * _DAY_MS
 _BATCH_SIZE: Final = 5_000
 _RETRY_S: Final = 1.0
+_KEY_NAME: Final = "Demo data"
 _STARTED: Final = ", started "
 _TIME_FORMAT: Final = "%Y-%m-%d %H:%M:%S UTC"
 
@@ -52,10 +53,10 @@ class DemoRun:
         self._started: Ms = started_at(service.store, self._name) or service.clock.now() // 1_000 * 1_000
 
     def prepare(self, url: str) -> Access:
-        """Create a key and a sign-in link, and append all past events that are not in the log yet."""
+        """Replace the demo's key, create a sign-in link, and append all past events that are not in the log yet."""
         service = self._service
         for key in service.store.keys.all():
-            if key.domain == DOMAIN:
+            if key.domain == DOMAIN and _is_of_demo(key):
                 service.store.keys.revoke(key.id, service.clock.now())
         name = f"{self._name}{_STARTED}{datetime.fromtimestamp(self._started / 1_000, UTC):{_TIME_FORMAT}}"
         _, key_text = create_key(service.store, DOMAIN, name, ("ingest", "read"), service.clock)
@@ -156,13 +157,18 @@ class DemoRun:
 
 def name_of(seed: int, speed: float, days: int) -> str:
     """Return the name of the keys of this demo data: another seed, speed or number of days is other data."""
-    return f"Demo data (seed {seed}, speed {speed:g}, {days} days)"
+    return f"{_KEY_NAME} (seed {seed}, speed {speed:g}, {days} days)"
 
 
 def started_at(store: Store, name: str) -> Ms | None:
     """Return when the demo data of this name starts; None if it is not in the store."""
     names = [key.name.partition(_STARTED) for key in store.keys.all() if key.domain == DOMAIN]
     return next((_ms_of(started) for known, _, started in names if known == name and started), None)
+
+
+def _is_of_demo(key: Key) -> bool:
+    """Return whether the demo created the key; others in its domain are the user's."""
+    return key.name.startswith(_KEY_NAME)
 
 
 def _ms_of(started: str) -> Ms:
@@ -173,7 +179,7 @@ def remove_other_data(settings: Settings, name: str) -> None:
     """Delete other demo data, and data so old that adding the missing days would take long."""
     store = open_store(settings["database"])
     since = started_at(store, name)
-    known = any(key.domain == DOMAIN for key in store.keys.all())
+    known = any(key.domain == DOMAIN and _is_of_demo(key) for key in store.keys.all())
     stale = known and (since is None or new_clock().now() - since > _MAX_AGE_MS)
     store.close()
     if stale:

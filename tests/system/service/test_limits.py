@@ -153,7 +153,7 @@ def test_one_byte_more_is_refused_everywhere_and_nothing_of_it_is_stored(service
     answer = service.client().post("/rooms/r/snapshot", json=who)
     assert answer.json()["info"].startswith('participants[0]: "user_id" must be at most 1,024 bytes')
     done = headcount("source", "dead-letters", "retry", "--database", service.database)
-    assert done.stdout.startswith("Parsed 0 dead letters")
+    assert done.stdout.startswith("Dead letters parsed: 0 ")
     with closing(psycopg.connect(service.database)) as store:
         assert store.execute("select count(*) from entries").fetchone() == before
 
@@ -210,12 +210,12 @@ def test_too_many_events_in_one_request_are_refused_together(service, tmp_path):
     assert (answer["accepted"], answer["status"]) == (0, "dead_letter")
     assert answer["info"] == "10,001 at once: at most 10,000 are accepted (max_events)"
     assert headcount("source", "dead-letters", "retry", "--database", service.database).stdout.startswith(
-        "Parsed 0 dead letters"
+        "Dead letters parsed: 0 "
     )
     retried = headcount(
         "source", "dead-letters", "retry", "--database", service.database, "--max-events", "20000"
     )
-    assert retried.stdout.startswith("Parsed 1 dead letters with 10,001 new events.")
+    assert retried.stdout.startswith("Dead letters parsed: 1 (new events: 10,001).")
 
 
 def test_no_entry_of_any_index_can_be_too_large_for_postgresql(service):

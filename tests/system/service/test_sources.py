@@ -155,13 +155,13 @@ def test_a_corrected_mapping_reads_the_dead_letters(tmp_path):
         assert answer.json()["status"] == "dead_letter"
         assert "room" in answer.json()["info"]
         assert (
-            "Parsed 0 dead letters"
+            "Dead letters parsed: 0 "
             in headcount("source", "dead-letters", "retry", "--database", service.database).stdout
         )
         meetings(service, "meanwhile")
         with sqlite3.connect(service.database) as store:
             store.execute("update sources set options = replace(options, '/where', '/room')")
-        assert "Parsed 1 dead letters with 1 new events. 0 dead letters remain." in headcount(
+        assert "Dead letters parsed: 1 (new events: 1). Remaining: 0." in headcount(
             "source", "dead-letters", "retry", "--database", service.database
         ).stdout  # fmt: skip
         with sqlite3.connect(service.database) as store:

@@ -91,7 +91,10 @@ def test_dead_letters_are_parsed_again_after_the_mapping_is_fixed(service, admin
     assert "0 dead letters were parsed" in admin.send("/health/dead-letters", 200).text
     with sqlite3.connect(service.database) as store:
         store.execute("update sources set options = replace(options, '/where', '/room')")
-    assert "1 dead letter was parsed (1 new events). 0 remain" in admin.send("/health/dead-letters", 200).text
+    assert (
+        "1 dead letter was parsed. New events: 1. Remaining: 0."
+        in admin.send("/health/dead-letters", 200).text
+    )
     assert HEALTHY in admin.page("/health")
 
 
@@ -103,7 +106,7 @@ def test_dead_letters_of_another_domain_are_neither_shown_nor_parsed(service, tm
     assert HEALTHY in page
     assert "theirs" not in page
     assert (
-        "0 dead letters were parsed (0 new events). 0 remain" in other.send("/health/dead-letters", 200).text
+        "0 dead letters were parsed. New events: 0. Remaining: 0." in other.send("/health/dead-letters", 200).text
     )
     other.close()
 
