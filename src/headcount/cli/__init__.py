@@ -14,6 +14,7 @@ from headcount.cli import (
     sources,
     store,
     transfer,
+    webhook_listen,
     webhooks,
 )
 from headcount.cli.group import main
@@ -29,5 +30,6 @@ __all__ = [
     "sources",
     "store",
     "transfer",
+    "webhook_listen",
     "webhooks",
 ]
