@@ -106,7 +106,8 @@ def test_dead_letters_of_another_domain_are_neither_shown_nor_parsed(service, tm
     assert HEALTHY in page
     assert "theirs" not in page
     assert (
-        "0 dead letters were parsed. New events: 0. Remaining: 0." in other.send("/health/dead-letters", 200).text
+        "0 dead letters were parsed. New events: 0. Remaining: 0."
+        in other.send("/health/dead-letters", 200).text
     )
     other.close()
 
