@@ -1,8 +1,13 @@
 """Live = batch = oracle: all implementations find the same meetings (R13)."""
 
+from itertools import permutations
+
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headcount import Event, Kind
+from headcount.kernel.events import Inferred
 from support import engines
 from support.strategies import (
     DEFAULT,
@@ -71,6 +76,15 @@ def test_batch_agrees_on_inferred_leaves(data):
     as_of = data.draw(asked_as_of(history, EAGER))
     order = data.draw(st.permutations(history))
     assert batch(order, as_of=as_of, rules=EAGER) == kernel(history, as_of=as_of, rules=EAGER)
+
+
+@pytest.mark.parametrize("reasons", list(permutations(Inferred, 2)), ids="-".join)
+def test_of_two_inferred_leaves_at_one_instant_the_same_reason_counts(reasons):
+    stays = [Event(Kind.JOIN, "r", 0, who) for who in "ab"] + [Event(Kind.LEAVE, "r", 60_000, "a")]
+    history = stays + [Event(Kind.LEAVE, "r", 60_000, "b", inferred=reason) for reason in reasons]
+    (meeting,) = kernel(history, as_of=100_000, rules=EAGER)
+    assert batch(history, as_of=100_000, rules=EAGER) == [meeting]
+    assert meeting.participants[1].left_by == min(reasons)
 
 
 @SLOW

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.kernel.events import Ms
+from headcount.kernel.events import Inferred, Ms
 from headcount.kernel.rules import Rules
 
 Int8s: TypeAlias = NDArray[np.int8]
@@ -43,8 +43,9 @@ LEFT_BY_NAMES = ("reported", "room_ended", "snapshot", "timeout", "room_restarte
 FIRST_INFERRED = SNAPSHOT - 1
 """Difference between an event's `inferred` (1 snapshot, 2 timeout, 3 room_restarted) and the way in which the stay ended."""
 
-REASON_RANK = np.array([9, 0, 2, 1], dtype=np.int64)
-"""The alphabetical rank of each `inferred` value: of several reasons the first by alphabet counts."""
+_REASONS = (Inferred.SNAPSHOT, Inferred.TIMEOUT, Inferred.ROOM_RESTARTED)
+REASON_RANK = np.array([9, *map(sorted(_REASONS).index, _REASONS)], dtype=np.int64)
+"""The rank of each `inferred` value: of several reasons the first by alphabet counts, as in the kernel."""
 
 # An entry of a meeting is four words, too: it is written over the events of its room, which are no
 # longer needed by then. The row and the way the stay ended share a word, the latter above; so do

@@ -267,7 +267,7 @@ def add_signs(flags: int, row: Any, place: Any, room: PairingState) -> None:
     if inferred:
         signs.signs[k] |= INFERRED_JOIN if is_join else INFERRED_LEAVE
         if not is_join and REASON_RANK[inferred] < REASON_RANK[signs.reason[k]]:
-            signs.reason[k] = inferred
+            signs.reason[k] = inferred  # the first by alphabet
     else:
         signs.signs[k] |= JOIN if is_join else LEAVE
     signs.events[k] += 1
