@@ -207,17 +207,19 @@ def test_a_worker_that_loses_leadership_makes_another_engine(store):
 
 
 def done_with(store, stale_after=None, now=LONG_AFTER):
-    told = []
-    worked = catch_up(store, lambda: now, RULES, stale_after, lambda done, what: told.append((done, what)))
-    return worked, told
+    reported = []
+    worked = catch_up(
+        store, lambda: now, RULES, stale_after, lambda done, what: reported.append((done, what))
+    )
+    return worked, reported
 
 
 def test_catch_up_processes_the_whole_log_and_reports_progress(store, monkeypatch):
     monkeypatch.setattr("headcount.engine.catch_up._BATCH_SIZE", 2)
     append(store, *(join(f"p{n}", n) for n in range(4)))
-    worked, told = done_with(store)
+    worked, reported = done_with(store)
     assert worked is True
-    assert told[:2] == [(0.75, "working out"), (1.0, "working out")]
+    assert reported[:2] == [(0.75, "working out"), (1.0, "working out")]
     assert cursor(store) == 4
 
 
@@ -230,9 +232,9 @@ def test_progress_begins_where_the_engine_stands(store, monkeypatch):
 
 
 def test_catch_up_accepts_an_empty_log(store):
-    worked, told = done_with(store)
+    worked, reported = done_with(store)
     assert worked is True
-    assert all(0 <= done <= 1 for done, _ in told)
+    assert all(0 <= done <= 1 for done, _ in reported)
 
 
 def test_catch_up_applies_the_stay_limit(store):

@@ -3,7 +3,6 @@
 Responsible for its options and for its three forms of output: text, JSON and files. Must not know how people are found.
 """
 
-import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo, echo_json, note
-from headcount.cli.files import Mapping, batch_extra, json_option, with_mapping
+from headcount.cli.console import echo, emit, note
+from headcount.cli.files import Mapping, batch_extra, with_mapping
 from headcount.cli.group import main
+from headcount.cli.options import json_option
 from headcount.cli.param_types import DURATION, PERCENT, TIME
 from headcount.errors import BadInput, CannotWrite
 from headcount.kernel.events import Ms
@@ -124,7 +124,7 @@ def attendance(
     if output is not None:
         _write(_table(chosen, comparison, schedule), now, output)
     if as_json:
-        echo_json(json.dumps(_json(chosen, listed, comparison, schedule), indent=2, ensure_ascii=False))
+        emit(_json(chosen, listed, comparison, schedule))
     elif output is None:
         echo(*_lines(chosen, comparison, schedule))
     _report_problems(listed, comparison)
@@ -187,7 +187,7 @@ def _row_of(schedule: "Schedule") -> Any:
         person = attendee.person
         if person is None:
             return _words(attendee.status), name, "", "", "", ""
-        percent = f"{round(100 * _ratio(attendee, schedule))}%"
+        percent = f"{round(100 * schedule.ratio_of(attendee.attended_ms))}%"
         leave = "" if person.last_leave is None else _time(person.last_leave)[11:]
         attended = format_duration(attendee.attended_ms)
         return _words(attendee.status), name, attended, percent, _time(person.first_join)[11:], leave
@@ -204,10 +204,6 @@ def _name(attendee: "Attendee") -> str:
     label = attendee.listed.label if attendee.listed is not None else None
     connection = attendee.person.participant_id if attendee.person is not None else ""
     return attendee.user_name or label or attendee.user_id or connection
-
-
-def _ratio(attendee: "Attendee", schedule: "Schedule") -> float:
-    return attendee.attended_ms / schedule.length_ms if schedule.length_ms else 0.0
 
 
 def _time(ms: Ms) -> str:
@@ -262,7 +258,7 @@ def _object(attendee: "Attendee", schedule: "Schedule") -> dict[str, Any]:
         else format_timestamp(person.last_leave),
         "connections": 0 if person is None else person.connections,
         "scheduled_duration": attendee.attended_ms / 1_000,
-        "scheduled_attendance_ratio": round(_ratio(attendee, schedule), 4),
+        "scheduled_attendance_ratio": round(schedule.ratio_of(attendee.attended_ms), 4),
         "late_by_seconds": None if attendee.late_by_ms is None else attendee.late_by_ms / 1_000,
         "left_early_by_seconds": None
         if attendee.left_early_by_ms is None
@@ -292,7 +288,7 @@ def _table(chosen: "ChosenMeetings", comparison: "Comparison", schedule: "Schedu
             attendee.user_id,
             None if attendee.listed is None else attendee.listed.email,
             attendee.attended_ms,
-            _ratio(attendee, schedule),
+            schedule.ratio_of(attendee.attended_ms),
             attendee.late_by_ms,
             attendee.left_early_by_ms,
             None if attendee.person is None else attendee.person.first_join,

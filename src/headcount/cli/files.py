@@ -3,7 +3,6 @@
 Arrow and Numba are loaded by the commands that need them, so that --help stays fast.
 """
 
-import json
 import os
 import shutil
 import sys
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
-from headcount.cli.console import echo, echo_json
+from headcount.cli.console import echo, echo_json, emit
 from headcount.cli.group import main
+from headcount.cli.options import json_option
 from headcount.cli.param_types import DURATION, SIZE, TIME
 from headcount.errors import MissingExtra
 from headcount.kernel.events import Ms
@@ -102,9 +102,6 @@ class Mapping(NamedTuple):
         from headcount.batch.io.column_map import parse_map  # noqa: PLC0415 - loads Arrow
 
         return parse_map(self.texts, self.time_unit)
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def about_one_room(command: Callable[..., None]) -> Callable[..., None]:
@@ -276,7 +273,7 @@ def explain(*, room: "OneRoom", as_of: Ms, rules: Rules, as_json: bool) -> None:
 def _print_room(room: "OneRoom", as_of: Ms, name: str, values: list[dict[str, Any]]) -> None:
     """Print something about a room as JSON."""
     about = {"domain": room.domain, "room": room.name, "as_of": format_timestamp(as_of), name: values}
-    echo_json(json.dumps(about, indent=2, ensure_ascii=False))
+    emit(about)
 
 
 def _wrapped(sentence: str, width: int | None) -> list[str]:

@@ -46,6 +46,10 @@ class Schedule:
     def length_ms(self) -> Ms:
         return self.end - self.start
 
+    def ratio_of(self, attended_ms: Ms) -> float:
+        """Return the attended part of the scheduled time, from 0 to 1; 0 before it has started."""
+        return attended_ms / self.length_ms if self.length_ms else 0.0
+
 
 def schedule_of(
     start: Ms,

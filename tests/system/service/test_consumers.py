@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -18,6 +17,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from support import ROOT
+from support.servers import free_port, is_open
 from support.stream_client import Outbox, StreamReader
 from support.waiting import wait_until
 
@@ -108,17 +108,6 @@ def post(port, headers, body):
     return httpx.post(
         f"http://127.0.0.1:{port}/", content=body.encode(), headers=headers, timeout=10
     ).status_code
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def is_open(port):
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize(("kind", "code"), LISTENERS, ids=["EventSource", "fetch", "httpx"])

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 from contextlib import contextmanager
 
@@ -14,6 +13,7 @@ from headcount.sources import livekit
 from support import ROOT
 from support.livekit_source import now, person, sent, webhook
 from support.running_service import Running
+from support.servers import free_port, is_open
 from support.waiting import wait_until
 
 README = (ROOT / "README.md").read_text()
@@ -43,17 +43,6 @@ def block_with(page, text):
 def environment_of(port):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HEADCOUNT_")}
     return {**kept, "HEADCOUNT_PORT": str(port)}
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def is_open(port):
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

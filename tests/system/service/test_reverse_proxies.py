@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import trustme
 
 from support import ROOT
 from support.running_service import Running
+from support.servers import free_port, is_open
 from support.waiting import wait_until
 
 PAGE = (ROOT / "docs/how-to/reverse-proxy.md").read_text()
@@ -40,12 +40,6 @@ def program(name):
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:{unpacked}/sbin:{unpacked}/bin")
     assert found, f"{name} is missing: run tests/install_servers.sh"
     return found
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @contextmanager
@@ -138,11 +132,6 @@ def site(request, certificates, tmp_path_factory):
                 yield client, public_url, service, path
     finally:
         service.stop()
-
-
-def is_open(port):
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_api_and_the_stream_work_through_the_proxy(site):

@@ -192,7 +192,7 @@ def _row(attendee: Attendee, schedule: Schedule, *, has_ids: bool) -> ResultRow:
         None if person is None else person.last_leave,
         person is not None and person.last_leave is None,
         attendee.attended_ms,
-        attendee.attended_ms / schedule.length_ms if schedule.length_ms else 0.0,
+        schedule.ratio_of(attendee.attended_ms),
         attendee.late_by_ms,
         attendee.left_early_by_ms,
         None if listed is None else listed.line,
