@@ -14,8 +14,11 @@ class Store:
         self.database = folder / "headcount.db"
 
     def run(self, *arguments, **options):
-        given = [*map(str, arguments), "--database", str(self.database)]
-        return CliRunner().invoke(main, given, catch_exceptions=False, **options)
+        return self.command(*arguments, "--database", self.database, **options)
+
+    def command(self, *arguments, **options):
+        """Run a command that needs no database."""
+        return CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False, **options)
 
     def import_export(self, source, *files, **options):
         """Import files of a vendor's export format."""
