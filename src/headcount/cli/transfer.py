@@ -1,5 +1,6 @@
 """Commands that move data: import from files of events or vendors' exports, and export."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -201,13 +202,11 @@ def _import_exports(
         )  # fmt: skip
     store.close()
     if as_json:
-        emit(
-            _fields(
-                imported, len(parsed.errors), {str(role): n for role, n in sorted(parsed.excluded.items())}
-            )
-        )
+        excluded = {str(role): number for role, number in sorted(parsed.excluded.items())}
+        skipped = Counter(row.reason for row in parsed.skipped)
+        emit(_fields(imported, len(parsed.errors), excluded) | {"skipped_rows": skipped})
         return
-    _show_result(imported, sum(parsed.excluded.values()) + len(parsed.errors))
+    _show_result(imported, sum(parsed.excluded.values()) + len(parsed.errors) + len(parsed.skipped))
     _show_skipped(parsed)
     _show_processing(imported)
 
@@ -236,10 +235,23 @@ def _show_processing(imported: "Imported") -> None:
 def _show_skipped(parsed: "ParsedExports") -> None:
     for role, number in sorted(parsed.excluded.items()):
         note(f"skipped: {number:,} events of the role {role} (--include-role {role} imports them)")
+    for reason in dict.fromkeys(row.reason for row in parsed.skipped):
+        rows = [row for row in parsed.skipped if row.reason == reason]
+        noun = "row" if len(rows) == 1 else "rows"
+        note(f"skipped: {len(rows):,} {noun} {reason} ({_places(rows)})")
     for error in parsed.errors[:_SHOWN_ERRORS]:
         note(f"skipped: {error}")
     if len(parsed.errors) > _SHOWN_ERRORS:
         note(f"skipped: {len(parsed.errors) - _SHOWN_ERRORS:,} more invalid rows")
+
+
+def _places(rows: Sequence[BadInput]) -> str:
+    """Return the places of the first rows, each file named once."""
+    by_file: dict[str, list[str]] = {}
+    for row in rows[:_SHOWN_ERRORS]:
+        by_file.setdefault(row.where, []).append(row.place)
+    places = [", ".join((file, *in_file)) for file, in_file in by_file.items()]
+    return "; ".join(places) + (", …" if len(rows) > _SHOWN_ERRORS else "")
 
 
 def _with_suggestion(error: BadInput, files: Sequence[str], kind: str) -> BadInput:

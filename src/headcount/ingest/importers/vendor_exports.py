@@ -24,7 +24,7 @@ from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import AHEAD_MS, Limits, limit_names, require_domain
 from headcount.sources.api import Role
-from headcount.sources.exports.api import ExportFile, ExportFormat, ExportOptions, parse_export
+from headcount.sources.exports.api import ExportFile, ExportFormat, ExportOptions, SkippedRow, parse_export
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.store.dedup import entry_of
 from headcount.store.open import Store
@@ -41,11 +41,19 @@ _BATCH_EVENTS: Final = 20_000
 
 @dataclass(slots=True)
 class ParsedExports:
-    """Events of participants who count, the number of others by role, and rows that cannot be parsed."""
+    """Events of participants who count, the number of others by role, rows that cannot be parsed, and rows without content."""
 
     events: list[Event] = field(default_factory=list)
     excluded: Counter[Role] = field(default_factory=Counter)
     errors: list[BadInput] = field(default_factory=list)
+    skipped: list[SkippedRow] = field(default_factory=list)
+
+    def report(self, problem: BadInput) -> None:
+        """Add a row to the errors, or to the skipped rows."""
+        if isinstance(problem, SkippedRow):
+            self.skipped.append(problem)
+        else:
+            self.errors.append(problem)
 
 
 def parse_files(
@@ -56,7 +64,7 @@ def parse_files(
     parsed = ParsedExports()
     for name in names:
         file = ExportFile(_read(name), _display_name(name))
-        for event, role, _ in parse_export(export_format, file, options, parsed.errors.append):
+        for event, role, _ in parse_export(export_format, file, options, parsed.report):
             if role not in counted_roles:
                 parsed.excluded[role] += 1
                 continue
@@ -87,13 +95,13 @@ def detect_formats(name: str) -> list[str]:
 
 def _fitting_events(export_format: ExportFormat, content: bytes) -> int:
     """Return how many events of a format a content has; 0 if any of its rows does not fit."""
-    errors: list[BadInput] = []
+    parsed = ParsedExports()
     options = ExportOptions("room", UTC, day_first=True)
     try:
-        events = parse_export(export_format, ExportFile(content), options, errors.append)
+        events = parse_export(export_format, ExportFile(content), options, parsed.report)
     except BadInput:
         return 0
-    return 0 if errors else len(events)
+    return 0 if parsed.errors else len(events)
 
 
 def _display_name(name: str) -> str:

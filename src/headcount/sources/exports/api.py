@@ -13,8 +13,16 @@ from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent
 from headcount.sources.api import ParsedEvent
 
+
+class SkippedRow(BadInput):
+    """A row that can be read, but contains nothing to import: no error, and it never ends an import.
+
+    `reason` follows the number of such rows, and is the same for all rows of a kind: "without times".
+    """
+
+
 ErrorCallback = Callable[[BadInput], None]
-"""Called with the error of each row that cannot be read, including its place."""
+"""Called with the error of each row that cannot be read, including its place, and with each `SkippedRow`."""
 
 
 class ExportOptions(NamedTuple):
