@@ -1,12 +1,13 @@
 """Local times of reports: without a time zone, and without the order of day and month.
 
-"03/04/2026 09:00:15 AM" is in March or in April. A file reveals which if any of its dates is valid only one way; if none
-is, the operator has to decide. "03.04.2026", "2026-04-03" and "Apr 3, 2026" are unambiguous.
+"03/04/2026 09:00:15 AM" is in March or in April. A file reveals which if any of its dates is valid only one way, first those
+of its rows, then all others. If none is, the operator has to decide. "03.04.2026", "2026-04-03" and "Apr 3, 2026" are unambiguous.
 Must not know the formats of the vendors.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from typing import Final, NamedTuple
 
@@ -107,29 +108,49 @@ class TimeReader(NamedTuple):
         return [fields.valid_ms(at, f"'{time.text}'") for at in found]
 
 
-def time_reader(times: Iterable[LocalTime | Ms], options: ExportOptions) -> TimeReader:
-    """Return the conversion that fits all times of a file. Raise `BadInput` if they are ambiguous."""
+def time_reader(
+    times: Iterable[LocalTime | Ms], options: ExportOptions, other_cells: Iterable[str] = ()
+) -> TimeReader:
+    """Return the conversion that fits all times of a file. Raise `BadInput` if they are ambiguous.
+
+    If the times leave the order of day and month open, any other cell of the file that is a time decides.
+    """
     local = [time for time in times if isinstance(time, LocalTime)]
     if local and options.timezone is None:
         raise BadInput(
             f"its times have no time zone, such as '{local[0].text}'. Name the time zone, such as --timezone Europe/Berlin"
         )
     ambiguous = [time for time in local if not time.is_unambiguous]
-    return TimeReader(options.timezone or UTC, _is_day_first(ambiguous, options))
+    return TimeReader(options.timezone or UTC, _is_day_first(ambiguous, other_cells, options))
 
 
-def _is_day_first(ambiguous: Sequence[LocalTime], options: ExportOptions) -> bool:
-    day_first = any(time.a > 12 >= time.b for time in ambiguous)
-    month_first = any(time.b > 12 >= time.a for time in ambiguous)
-    if day_first and month_first:
+def _is_day_first(ambiguous: Sequence[LocalTime], other_cells: Iterable[str], options: ExportOptions) -> bool:
+    orders = _orders(ambiguous)
+    if len(orders) > 1:
         raise BadInput(
             "some dates have the day first, others the month first. Import the two parts separately"
         )
-    if day_first or month_first:
-        return day_first
     undecided = next((time for time in ambiguous if time.a != time.b), None)
+    if undecided is not None and not orders:
+        orders = _orders(_local_times(other_cells))
+    if len(orders) == 1:
+        return orders.pop()
     if undecided is not None and options.day_first is None:
         raise BadInput(
             f"'{undecided.text}' is ambiguous. Set the order with --date-order dmy or --date-order mdy"
         )
     return bool(options.day_first)
+
+
+def _orders(times: Iterable[LocalTime]) -> set[bool]:
+    """Return what the times reveal: True if one has the day first, False if one has the month first."""
+    ambiguous = [time for time in times if not time.is_unambiguous]
+    return {time.a > time.b for time in ambiguous if min(time.a, time.b) <= 12 < max(time.a, time.b)}
+
+
+def _local_times(cells: Iterable[str]) -> Iterator[LocalTime]:
+    for cell in cells:
+        with suppress(BadInput):
+            time = parse_local_time(cell)
+            if isinstance(time, LocalTime):
+                yield time

@@ -17,6 +17,7 @@ from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportOptions
 from headcount.sources.exports.local_times import LocalTime, TimeReader, parse_local_time, time_reader
 from headcount.sources.exports.stays import ExportedStay, stay_events
+from headcount.sources.exports.text import Line
 from headcount.timestamps import format_timestamp
 
 # A duration in minutes is rounded, up or down.
@@ -80,15 +81,19 @@ class _RowErrors:
 
 
 def row_events(
-    rows: Iterable[Row], file_name: str, options: ExportOptions, on_error: ErrorCallback
+    rows: Iterable[Row],
+    file_name: str,
+    options: ExportOptions,
+    on_error: ErrorCallback,
+    lines: Iterable[Line] = (),
 ) -> list[ParsedEvent]:
-    """Return the events of the rows of one report."""
+    """Return the events of the rows of one report. Any time in its lines can reveal the order of day and month."""
     rows = list(rows)
     if rows and not any(row.room for row in rows):
         raise BadInput("contains no room name: add --room NAME")
     errors = _RowErrors()
     times = errors.apply(((row, None) for row in rows), _parse_times)
-    reader = time_reader(_all_times(times), options)
+    reader = time_reader(_all_times(times), options, (cell for line in lines for cell in line.cells))
     spans = errors.apply(times, lambda row, row_times: _span(row, row_times, reader))
     stays = _stays(spans, _meeting_ends(spans, reader))
     events = errors.apply(stays, lambda _, stay: list(stay_events(stay)))

@@ -53,7 +53,9 @@ def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> 
     lines = split_lines(decode_text(file.content), _is_list_start, _MISSING)
     room = options.room or _summary_value(lines, "meeting title") or _title_by_position(lines)
     meeting_end = _summary_value(lines, "end time", "meeting end time")
-    return row_events(_rows(lines, room, meeting_end, file.name, on_error), file.name, options, on_error)
+    return row_events(
+        _rows(lines, room, meeting_end, file.name, on_error), file.name, options, on_error, lines
+    )
 
 
 def _rows(

@@ -54,7 +54,7 @@ def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> 
         raise BadInput(_UNIQUE_USERS)
     number, meeting_end = _meeting(lines[:header])
     rows = _rows(lines[header:], options.room or (_room_number(number) if number else ""), meeting_end)
-    return row_events(rows, file.name, options, on_error)
+    return row_events(rows, file.name, options, on_error, lines)
 
 
 def _titles(line: Line) -> Sequence[str]:
