@@ -115,6 +115,14 @@ def room_end(
     return ParsedEvent(Event(Kind.END, room, at, source_session=session, inferred=inferred, id=event_id))
 
 
+def after_join(at: Ms, joined_at: Ms) -> Ms:
+    """Return the time of a leave: a leave at the instant of its own join moves to the next millisecond.
+
+    A leave and a join of one instant cancel, so a participant who was in before would stay in (R2).
+    """
+    return at + 1 if at == joined_at else at
+
+
 def end_before_start(room: str, started_at: Ms, event_id: str | None = None) -> ParsedEvent:
     """Return the inferred end of a room's previous run (R3a): a room that starts was empty before.
 

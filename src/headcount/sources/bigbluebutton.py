@@ -36,7 +36,7 @@ from headcount.sources.api import (
     VerificationFailed,
     room_end,
 )
-from headcount.sources.bigbluebutton_meeting import stay_event
+from headcount.sources.bigbluebutton_meeting import meeting_end, stay_event
 from headcount.sources.signatures import bearer_token, check_signature, check_token, verified_claims
 
 _LEEWAY_S: Final = 60
@@ -238,8 +238,7 @@ def _parse_analytics(analytics: bigbluebutton_analytics.Analytics) -> Iterator[P
     for stay in meeting.stays:
         left_at = None if stay.left_at is None else max(stay.joined_at, stay.left_at)
         yield stay_event(room, meeting.session, stay._replace(left_at=left_at))
-    assert meeting.ended_at is not None
-    yield room_end(room, meeting.ended_at, meeting.session)
+    yield meeting_end(room, meeting)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

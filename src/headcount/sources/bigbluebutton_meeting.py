@@ -7,9 +7,9 @@ no user. Must not know the formats in which a meeting is reported.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from headcount.kernel.events import Event, Kind, Ms
+from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import ParsedEvent, Role
+from headcount.sources.api import ParsedEvent, Role, after_join, room_end
 
 
 class MeetingStay(NamedTuple):
@@ -39,5 +39,17 @@ def stay_event(room: str, session: str, stay: MeetingStay) -> ParsedEvent:
     if stay.left_at is None:
         event = Event(Kind.JOIN, room, stay.joined_at, stay.connection, user, name, session)
     else:
-        event = Event(Kind.LEAVE, room, stay.left_at, stay.connection, user, name, session, stay.joined_at)
+        at = after_join(stay.left_at, stay.joined_at)
+        event = Event(Kind.LEAVE, room, at, stay.connection, user, name, session, stay.joined_at)
     return ParsedEvent(event, stay.role)
+
+
+def meeting_end(room: str, meeting: Meeting) -> ParsedEvent:
+    """Return the end of a meeting: at the last time that is known, and strictly after the last join, so that nobody stays in.
+
+    The end of an open meeting is inferred (R3a).
+    """
+    known = [meeting.ended_at or 0, *(stay.left_at or 0 for stay in meeting.stays)]
+    last = max([*known, *(stay.joined_at + 1 for stay in meeting.stays)])
+    inferred = Inferred.TIMEOUT if meeting.ended_at is None else None
+    return room_end(room, last, meeting.session, inferred=inferred)

@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.kernel.events import Inferred, InvalidEvent, Ms
+from headcount.kernel.events import InvalidEvent, Ms
 from headcount.sources import bigbluebutton_analytics, fields
-from headcount.sources.api import ParsedEvent, Role, room_end
-from headcount.sources.bigbluebutton_meeting import Meeting, MeetingStay, stay_event
+from headcount.sources.api import ParsedEvent, Role
+from headcount.sources.bigbluebutton_meeting import Meeting, MeetingStay, meeting_end, stay_event
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.text import decode_text
 
@@ -61,21 +61,18 @@ _NEITHER: Final = (
 
 
 def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterator[ParsedEvent]:
-    """Return the stays and the end of a meeting. The end of an open one is inferred: the last time in the file."""
+    """Return the stays and the end of a meeting."""
     meeting = _parse_meeting(decode_text(file.content))
     room = options.room or meeting.room
     if not room:
         raise BadInput("contains no room name: add --room NAME")
-    last = meeting.ended_at or 0
     for stay in meeting.stays:
-        last = max(last, stay.joined_at, stay.left_at or 0)
         try:
             yield stay_event(room, meeting.session, stay)
         except InvalidEvent as error:
             on_error(BadInput(str(error), where=file.name, place=f"connection '{stay.connection}'"))
-    if last:
-        inferred = Inferred.TIMEOUT if meeting.ended_at is None else None
-        yield room_end(room, last, meeting.session, inferred=inferred)
+    if meeting.stays or meeting.ended_at is not None:
+        yield meeting_end(room, meeting)
 
 
 def _parse_meeting(text: str) -> Meeting:

@@ -80,7 +80,8 @@ class _Recording:
         self._id = ""
         self._first: Ms | None = None
         self._last: Ms | None = None
-        self._has_end = False
+        self._last_join: Ms = 0
+        self._end: Ms | None = None
 
     def read_meeting(self, element: Element) -> None:
         """Read the ids of the meeting, which precede its events."""
@@ -109,17 +110,23 @@ class _Recording:
         at = self._event_time(event)
         self._last = at if self._last is None else max(self._last, at)
         name = event.get("eventname", "")
-        if name == _END_EVENT and not self._has_end:
-            self._has_end = True
+        if name == _END_EVENT and self._end is None:
+            self._end = at
             return [room_end(self._room, at, self._id)]
         kind = _KINDS.get(name) if event.get("module") == _PARTICIPANT_MODULE else None
+        if kind is Kind.JOIN:
+            self._last_join = max(self._last_join, at)
         return [] if kind is None else [self._participant_event(kind, at, event)]
 
     def end(self) -> list[ParsedEvent]:
-        """Return the inferred end if none was recorded. Called after the last event."""
-        if self._has_end or self._last is None:
+        """Return the inferred end if none was recorded after the last join. Called after the last event.
+
+        The end is strictly after that join, because at the same instant it would precede it (R1).
+        """
+        if self._last is None or (self._end is not None and self._end > self._last_join):
             return []
-        return [room_end(self._room, self._last, self._id, inferred=Inferred.TIMEOUT)]
+        at = max(self._last, self._last_join + 1)
+        return [room_end(self._room, at, self._id, inferred=Inferred.TIMEOUT)]
 
     def _participant_event(self, kind: Kind, at: Ms, event: Element) -> ParsedEvent:
         user, external = event.findtext("userId", ""), event.findtext("externalUserId", "")

@@ -2,6 +2,7 @@
 
 A complete stay is one event, a leave with its join (R1). Where the file has no leave, the participant was present until the
 last time in the file: that leave is inferred (R3a), and a leave that another file or the live source reports overrides it.
+A leave is strictly after its join, inferred (R3a) or not (R2).
 Must not know the formats.
 """
 
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import ParsedEvent, Role
+from headcount.sources.api import ParsedEvent, Role, after_join
 
 
 class ExportedStay(NamedTuple):
@@ -28,12 +29,14 @@ class ExportedStay(NamedTuple):
 
 
 def stay_events(stay: ExportedStay) -> Iterator[ParsedEvent]:
-    """Return the events of a stay."""
+    """Return the events of a stay. Raise `InvalidEvent` for a leave before the join."""
+    leave = after_join(stay.leave, stay.join)
     if not stay.is_inferred:
-        yield _participant_event(stay, Kind.LEAVE, stay.leave, joined_at=stay.join)
+        yield _participant_event(stay, Kind.LEAVE, leave, joined_at=stay.join)
         return
+    assert leave > stay.join, "an inferred leave is strictly after its join (R3a)"
     yield _participant_event(stay, Kind.JOIN, stay.join)
-    yield _participant_event(stay, Kind.LEAVE, stay.leave, inferred=Inferred.TIMEOUT)
+    yield _participant_event(stay, Kind.LEAVE, leave, inferred=Inferred.TIMEOUT)
 
 
 def _participant_event(
