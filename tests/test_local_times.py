@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headcount import BadInput
-from headcount.timezones import instants_of, parse_zone
+from headcount.timezones import instants_of, parse_zone, split_zone, zone_name
 
 BERLIN = parse_zone("Europe/Berlin")
 # Half an hour and not a whole one, a day that never was, two offsets of one year, and none at all.
@@ -58,3 +58,36 @@ def test_a_zone_has_a_name_or_an_offset(name):
 def test_an_unknown_zone_is_refused(name):
     with pytest.raises(BadInput, match="no zone is called"):
         parse_zone(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "rest", "zone"),
+    [
+        ("Join Time (UTC)", "Join Time", "UTC"),
+        ("Join Time [gmt]", "Join Time", "UTC"),
+        ("Join Time UTC", "Join Time", "UTC"),
+        ("Join Time (GMT+2)", "Join Time", "+02:00"),
+        ("Join Time (UTC \u2212 3:30)", "Join Time (UTC \u2212 3:30)", ""),
+        ("Join Time (UTC\u22123:30)", "Join Time", "-03:30"),
+        ("Timestamp (UTC+05:30)", "Timestamp", "+05:30"),
+        ("Join Time (+0530)", "Join Time", "+05:30"),
+        ("Join Time (Europe/Berlin)", "Join Time", "Europe/Berlin"),
+        ("Join Time (UTC+15)", "Join Time (UTC+15)", ""),
+        ("Join Time (EST)", "Join Time (EST)", ""),
+        ("Name (Original Name)", "Name (Original Name)", ""),
+        ("Meeting (N/A)", "Meeting (N/A)", ""),
+        ("Europe/Berlin", "", "Europe/Berlin"),
+        ("UTC", "", "UTC"),
+        ("+02:00", "", "+02:00"),
+        ("2026-06-16T13:10:26Z", "2026-06-16T13:10:26", "UTC"),
+        ("2026-06-16T13:10:26.5+02:00", "2026-06-16T13:10:26.5", "+02:00"),
+        ("06/16/2026 03:00:00 PM +0200", "06/16/2026 03:00:00 PM", "+02:00"),
+        ("06/16/2026 03:00:00 PM GMT-5", "06/16/2026 03:00:00 PM", "-05:00"),
+        ("06/16/2026 15:00 America/New_York", "06/16/2026 15:00", "America/New_York"),
+        ("2026-06-16", "2026-06-16", ""),
+        ("15:00 16-06-2026", "15:00 16-06-2026", ""),
+    ],
+)
+def test_a_zone_at_the_end_of_a_text_is_split_off(text, rest, zone):
+    assert split_zone(text) == (rest, zone)
+    assert not zone or zone_name(parse_zone(zone)) == zone

@@ -138,6 +138,45 @@ def parse_zone(name: str) -> tzinfo:
         ) from error
 
 
+_ZONE_LABEL: Final = (
+    r"(?:UTC|GMT)? ?[+\u2212-]\d{1,2}(?::?\d\d)?|UTC|GMT|Z|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+"
+)
+_ZONE_AT_END: Final = re.compile(
+    rf"(?P<rest>.*?) ?[(\[] ?(?P<bracketed>{_ZONE_LABEL}) ?[)\]]"
+    r"|(?P<before>.*(?:^| ))(?P<plain>(?:UTC|GMT)(?: ?[+\u2212-]\d{1,2}(?::?\d\d)?)?|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)"
+    r"|(?P<time>.*(?::\d\d(?:\.\d+)?|m\.?)|) ?(?P<offset>Z|[+\u2212-]\d\d(?::?\d\d)?)",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+_OFFSET_LABEL: Final = re.compile(r"(?:UTC|GMT)? ?([+\u2212-])(\d{1,2}):?(\d\d)?", re.ASCII | re.IGNORECASE)
+_MAX_OFFSET: Final = timedelta(hours=14)
+
+
+def split_zone(text: str) -> tuple[str, str]:
+    """Return a text without the time zone at its end, and the name of the zone for `parse_zone`, or ''.
+
+    Zones are UTC, GMT, Z, offsets like GMT+2 and +05:30, and names like Europe/Berlin. They may be in brackets.
+    """
+    found = _ZONE_AT_END.fullmatch(text)
+    if found is None:
+        return text, ""
+    rest = next(found[part] for part in ("rest", "before", "time") if found[part] is not None)
+    label = next(found[part] for part in ("bracketed", "plain", "offset") if found[part] is not None)
+    zone = _zone_of_label(label)
+    return (rest.rstrip(), zone) if zone else (text, "")
+
+
+def _zone_of_label(label: str) -> str:
+    if label.upper() in {"UTC", "GMT", "Z"}:
+        return "UTC"
+    offset = _OFFSET_LABEL.fullmatch(label)
+    if offset is None:
+        return label if is_zone(label) else ""
+    hours, minutes = int(offset[2]), int(offset[3] or 0)
+    if timedelta(hours=hours, minutes=minutes) > _MAX_OFFSET or minutes > 59:
+        return ""
+    return f"{'+' if offset[1] == '+' else '-'}{hours:02}:{minutes:02}"
+
+
 def instants_of(local: datetime, zone: tzinfo) -> Sequence[Ms]:
     """Return the times at which clocks of the zone showed a local time: one, none, or two, the earlier first."""
     found = {
@@ -146,6 +185,11 @@ def instants_of(local: datetime, zone: tzinfo) -> Sequence[Ms]:
         if instant.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == local
     }
     return [(at - _EPOCH) // _MILLISECOND for at in sorted(found)]
+
+
+def zone_name(zone: tzinfo) -> str:
+    """Return the name of a zone, or its offset as `parse_zone` takes it."""
+    return str(zone).removeprefix("UTC") or "UTC"
 
 
 def is_zone(name: str) -> bool:

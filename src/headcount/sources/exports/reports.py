@@ -47,8 +47,8 @@ class Row(NamedTuple):
 class _RowTimes(NamedTuple):
     """The times of a row as they are written."""
 
-    join: LocalTime | Ms
-    leave: LocalTime | Ms | None
+    join: LocalTime
+    leave: LocalTime | None
 
 
 class _RowSpan(NamedTuple):
@@ -111,7 +111,7 @@ def _parse_times(row: Row, _: None) -> _RowTimes:
     return _RowTimes(parse_local_time(row.join), parse_local_time(row.leave) if row.leave else None)
 
 
-def _all_times(rows: Iterable[tuple[Row, _RowTimes]]) -> Iterator[LocalTime | Ms]:
+def _all_times(rows: Iterable[tuple[Row, _RowTimes]]) -> Iterator[LocalTime]:
     for _, times in rows:
         yield from (time for time in times if time is not None)
 
