@@ -7,12 +7,16 @@ parsed. Must not know the network, the store, the clock, or which roles an opera
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
 from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
+from headcount.sources import fields
+from headcount.sources.fields import Value
+
+T = TypeVar("T")
 
 
 class VerificationFailed(HeadcountError):
@@ -137,13 +141,19 @@ def no_handshake(_: InboundRequest, __: Sequence[str]) -> HandshakeResponse | No
     return None
 
 
+def raise_error(error: BadInput) -> NoReturn:
+    """Raise the error: an `on_error` for callers to which one error refuses the whole."""
+    raise error
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One vendor.
 
     `secret_description` is shown to operators. `verify` takes a request and the valid secrets (several during a rotation)
     and raises `VerificationFailed`. `parse` returns the events of a request, none for kinds without a bearing on presence,
-    and raises `BadInput` if the vendor cannot have sent it. `sign` adds the vendor's signature to a request. `samples` returns
+    and raises `BadInput` if the vendor cannot have sent it. If a request holds several events or participants, a `BadInput`
+    takes the place of each one that cannot be parsed (`parse_items`). `sign` adds the vendor's signature to a request. `samples` returns
     unsigned requests in which a participant joins and leaves at one moment: for testing the setup. `handshake`
     returns the response to a verified request that only checks the address. A vendor with `poll_only` sends no requests.
     """
@@ -152,7 +162,7 @@ class Source:
     title: str
     secret_description: str
     verify: Callable[[InboundRequest, Sequence[str]], None]
-    parse: Callable[[InboundRequest], list[ParsedEvent]]
+    parse: Callable[[InboundRequest], Sequence[ParsedEvent | BadInput]]
     sign: Callable[[InboundRequest, str], InboundRequest]
     samples: Callable[[Ms], list[InboundRequest]]
     handshake: Callable[[InboundRequest, Sequence[str]], HandshakeResponse | None] = no_handshake
@@ -177,18 +187,52 @@ def poll_only_source(kind: str, title: str, secret_description: str) -> Source:
     return Source(kind, title, secret_description, verify, parse, sign, samples, poll_only=True)
 
 
-def verify_and_parse(source: Source, request: InboundRequest, secrets: Sequence[str]) -> list[ParsedEvent]:
-    """Return the events of a request once it is verified. Raise `VerificationFailed` or `BadInput`."""
+def parse_items(
+    items: Iterable[Value], shape: type[T], parse: Callable[[T], Iterable[ParsedEvent]], name: str
+) -> list[ParsedEvent | BadInput]:
+    """Return the events of each item, and a `BadInput` in the place of each that cannot be parsed. `name` is the items' list."""
+    found: list[ParsedEvent | BadInput] = []
+    for index, item in enumerate(items):
+        try:
+            found += parse(fields.item(item, shape))
+        except (BadInput, InvalidEvent) as error:
+            found.append(BadInput(_reason(error), place=f"{name}[{index}]"))
+    return found
+
+
+def verify_and_parse(
+    source: Source,
+    request: InboundRequest,
+    secrets: Sequence[str],
+    on_error: Callable[[BadInput], None] = raise_error,
+) -> list[ParsedEvent]:
+    """Return the events of a request once it is verified. Raise `VerificationFailed`, or as `parse_trusted` does."""
     source.verify(request, secrets)
-    return parse_trusted(source, request)
+    return parse_trusted(source, request, on_error)
 
 
-def parse_trusted(source: Source, request: InboundRequest) -> list[ParsedEvent]:
-    """Return the events of a request that was verified before, or that the operator trusts. Raise `BadInput`."""
+def parse_trusted(
+    source: Source, request: InboundRequest, on_error: Callable[[BadInput], None] = raise_error
+) -> list[ParsedEvent]:
+    """Return the events of a request that was verified before, or that the operator trusts. Raise `BadInput`.
+
+    If only some of its events or participants cannot be parsed, each error is passed to `on_error`; the default raises the first.
+    """
     try:
-        return source.parse(request)
+        found = source.parse(request)
     except InvalidEvent as error:
-        raise BadInput(f"cannot be an event: {error}") from error
+        raise BadInput(_reason(error)) from error
+    events = []
+    for one in found:
+        if isinstance(one, BadInput):
+            on_error(one)
+        else:
+            events.append(one)
+    return events
+
+
+def _reason(error: BadInput | InvalidEvent) -> str:
+    return f"cannot be an event: {error}" if isinstance(error, InvalidEvent) else str(error)
 
 
 TEST_ROOM: Final = "headcount-test"

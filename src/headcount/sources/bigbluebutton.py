@@ -18,8 +18,8 @@ itself is sent as a Bearer token (`auth2_0`). A request of analytics has a token
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from typing import Final, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -34,9 +34,11 @@ from headcount.sources.api import (
     Role,
     Source,
     VerificationFailed,
+    parse_items,
     room_end,
 )
 from headcount.sources.bigbluebutton_meeting import meeting_end, stay_event
+from headcount.sources.fields import Value
 from headcount.sources.signatures import bearer_token, check_signature, check_token, verified_claims
 
 _LEEWAY_S: Final = 60
@@ -48,54 +50,52 @@ _ALGORITHMS: Final = {40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512"}
 class MeetingIds(msgspec.Struct, rename="kebab"):
     """Ids of the meeting."""
 
-    internal_meeting_id: str | None = None
-    external_meeting_id: str | None = None
+    internal_meeting_id: Value = None
+    external_meeting_id: Value = None
 
 
 class User(msgspec.Struct, rename="kebab"):
     """One connection. Only a join has the name."""
 
-    internal_user_id: str | None = None
-    external_user_id: str | None = None
-    name: str | None = None
+    internal_user_id: Value = None
+    external_user_id: Value = None
+    name: Value = None
 
 
 class Attributes(msgspec.Struct):
-    meeting: MeetingIds | None = None
-    user: User | None = None
+    meeting: Value = None
+    user: Value = None
 
 
 class EventTime(msgspec.Struct):
-    ts: int
+    ts: Value = None
 
 
 class Data(msgspec.Struct):
     """An event. `id` determines its kind."""
 
-    id: str
-    attributes: msgspec.Raw = msgspec.Raw(b"{}")
-    event: msgspec.Raw = msgspec.Raw(b"{}")
+    id: Value = None
+    attributes: Value = None
+    event: Value = None
 
 
-class EventItem(msgspec.Struct):
+class Item(msgspec.Struct):
     """One event of a webhook."""
 
-    data: Data
+    data: Value = None
 
 
 class Notice(msgspec.Struct):
     """A body that is JSON: the sender determines which fields are present."""
 
-    event: Any = None
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-    internal_meeting_id: str | None = None
+    event: Value = None
+    timestamp: Value = None
+    data: Value = None
+    internal_meeting_id: Value = None
 
 
-_ITEMS: Final = msgspec.json.Decoder(list[EventItem])
-_ITEM: Final = msgspec.json.Decoder(EventItem)
+_ITEMS: Final = msgspec.json.Decoder(list[Value])
 _NOTICE: Final = msgspec.json.Decoder(Notice)
-_ATTRIBUTES: Final = msgspec.json.Decoder(Attributes)
-_EVENT_TIME: Final = msgspec.json.Decoder(EventTime)
 _ANALYTICS: Final = msgspec.json.Decoder(bigbluebutton_analytics.Analytics)
 _WEBHOOK: Final = "webhook of BigBlueButton: is it registered without getRaw?"
 
@@ -157,88 +157,96 @@ def sign(request: InboundRequest, secret: str) -> InboundRequest:
     return request._replace(url=f"{request.url}{'&' if '?' in request.url else '?'}checksum={checksum}")
 
 
-def parse(request: InboundRequest) -> list[ParsedEvent]:
+def parse(request: InboundRequest) -> Sequence[ParsedEvent | BadInput]:
     """Return the events of one request."""
-    body = request.body.strip()
-    if not body.startswith((b"{", b"[")):
-        return _parse_json(dict(fields.parse_form(body)).get("event", "").encode())
+    body, received_at = request.body.strip(), request.received_at
     if body.startswith(b"["):
-        return _parse_json(body)
+        return _parse_json(body, received_at)
+    if not body.startswith(b"{"):
+        form = dict(fields.parse_form(body))
+        return _parse_json(form.get("event", "").encode(), _sent_at(form.get("timestamp"), received_at))
     notice = fields.decode(_NOTICE, body, _WEBHOOK)
     if notice.internal_meeting_id is not None:
-        return list(_parse_analytics(fields.decode(_ANALYTICS, body, "analytics of BigBlueButton")))
+        return _parse_analytics(fields.decode(_ANALYTICS, body, "analytics of BigBlueButton"), received_at)
     if notice.event is None:
-        return _parse_events([fields.decode(_ITEM, body, _WEBHOOK)])
-    return _parse_json(
-        notice.event.encode() if isinstance(notice.event, str) else msgspec.json.encode(notice.event)
-    )
+        return _parse_event(notice, received_at)
+    content = notice.event.encode() if isinstance(notice.event, str) else msgspec.json.encode(notice.event)
+    return _parse_json(content, _sent_at(notice.timestamp, received_at))
 
 
-def _parse_json(content: bytes) -> list[ParsedEvent]:
-    return _parse_events(fields.decode(_ITEMS, content, _WEBHOOK))
+def _sent_at(value: Value, received_at: Ms) -> Ms:
+    """Return when a webhook was sent, which stands for the time of an event that has none; else the time of receipt."""
+    try:
+        return fields.valid_ms(value, "timestamp")
+    except BadInput:
+        return received_at
 
 
-def _parse_events(items: list[EventItem]) -> list[ParsedEvent]:
-    return [event for item in items if (event := _parse_event(item.data)) is not None]
+def _parse_json(content: bytes, sent_at: Ms) -> list[ParsedEvent | BadInput]:
+    items = fields.decode(_ITEMS, content, _WEBHOOK)
+    return parse_items(items, Item, lambda item: _parse_event(item, sent_at), "event")
 
 
-def _parse_event(data: Data) -> ParsedEvent | None:
+def _parse_event(item: Item | Notice, sent_at: Ms) -> list[ParsedEvent]:
+    data = fields.struct(item.data, Data)
     match data.id:
         case "user-joined":
-            return _participant_event(Kind.JOIN, data)
+            return _participant_event(Kind.JOIN, data, sent_at)
         case "user-left":
-            return _participant_event(Kind.LEAVE, data)
+            return _participant_event(Kind.LEAVE, data, sent_at)
         case "meeting-created":
-            return _end(data, Inferred.ROOM_RESTARTED)
+            return [_end(data, sent_at, Inferred.ROOM_RESTARTED)]
         case "meeting-ended":
-            return _end(data)
-    return None
+            return [_end(data, sent_at)]
+        case str():
+            return []
+    raise BadInput(f"is no {_WEBHOOK}")
 
 
-def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data) -> ParsedEvent | None:
-    attributes = _attributes(data)
-    user = attributes.user or User()
-    connection = user.internal_user_id
-    if not connection:  # such as the system itself
-        return None
-    room, session = _room_and_session(data, attributes)
-    user_id = user.external_user_id if user.external_user_id != connection else None
-    event = Event(kind, room, _event_time(data), connection, user_id, fields.user_name(user.name), session)
-    return ParsedEvent(event, Role.PHONE if connection.startswith(_PHONE_PREFIX) else Role.PERSON)
+def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data, sent_at: Ms) -> list[ParsedEvent]:
+    user = fields.struct(fields.struct(data.attributes, Attributes).user, User)
+    if not user.internal_user_id:  # such as the system itself
+        return []
+    connection = fields.text(user.internal_user_id)
+    fields.required(connection, "internal-user-id", str(data.id), "BigBlueButton")
+    room, session = _room_and_session(data)
+    user_id, name = fields.optional_id(user.external_user_id), fields.user_name(user.name)
+    at = _event_time(data, sent_at)
+    event = Event(kind, room, at, connection, None if user_id == connection else user_id, name, session)
+    return [ParsedEvent(event, Role.PHONE if connection.startswith(_PHONE_PREFIX) else Role.PERSON)]
 
 
-def _end(data: Data, inferred: Inferred | None = None) -> ParsedEvent:
+def _end(data: Data, sent_at: Ms, inferred: Inferred | None = None) -> ParsedEvent:
     """Return the end of a meeting, or the inferred end of all earlier ones in its room (R3a)."""
-    room, session = _room_and_session(data, _attributes(data))
-    return room_end(room, _event_time(data), None if inferred else session, inferred=inferred)
+    room, session = _room_and_session(data)
+    return room_end(room, _event_time(data, sent_at), None if inferred else session, inferred=inferred)
 
 
-def _attributes(data: Data) -> Attributes:
-    return fields.decode(_ATTRIBUTES, bytes(data.attributes), f"'{data.id}' of BigBlueButton")
-
-
-def _room_and_session(data: Data, attributes: Attributes) -> tuple[str, str | None]:
+def _room_and_session(data: Data) -> tuple[str, str | None]:
     """Return the room and its session. If `bbb-webhooks` has forgotten the external id, the internal one replaces it."""
-    meeting = attributes.meeting or MeetingIds()
-    room = meeting.external_meeting_id or meeting.internal_meeting_id
+    meeting = fields.struct(fields.struct(data.attributes, Attributes).meeting, MeetingIds)
+    session = fields.optional_id(meeting.internal_meeting_id)
+    room = fields.text(meeting.external_meeting_id) or session
     if not room:
         raise BadInput(f"a '{data.id}' of BigBlueButton without external-meeting-id")
-    return room, meeting.internal_meeting_id
+    return room, session
 
 
-def _event_time(data: Data) -> Ms:
-    decoded = fields.decode(_EVENT_TIME, bytes(data.event), f"'{data.id}' of BigBlueButton")
-    return fields.valid_ms(decoded.ts, "event.ts")
+def _event_time(data: Data, sent_at: Ms) -> Ms:
+    return fields.event_time(fields.struct(data.event, EventTime).ts, fields.valid_ms, "event.ts", sent_at)
 
 
-def _parse_analytics(analytics: bigbluebutton_analytics.Analytics) -> Iterator[ParsedEvent]:
+def _parse_analytics(
+    analytics: bigbluebutton_analytics.Analytics, received_at: Ms
+) -> list[ParsedEvent | BadInput]:
     """Return all stays of a meeting, and its end. A leave before its join, after a change of the clock, moves to the join."""
-    meeting = bigbluebutton_analytics.to_meeting(analytics)
+    meeting = bigbluebutton_analytics.to_meeting(analytics, received_at)
     room = meeting.room or meeting.session
+    events: list[ParsedEvent | BadInput] = [*meeting.problems]
     for stay in meeting.stays:
         left_at = None if stay.left_at is None else max(stay.joined_at, stay.left_at)
-        yield stay_event(room, meeting.session, stay._replace(left_at=left_at))
-    yield meeting_end(room, meeting)
+        events.append(stay_event(room, meeting.session, stay._replace(left_at=left_at)))
+    return [*events, meeting_end(room, meeting)]
 
 
 def samples(now: Ms) -> list[InboundRequest]:

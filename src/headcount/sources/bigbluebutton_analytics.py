@@ -13,76 +13,108 @@ from itertools import zip_longest
 
 import msgspec
 
+from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import fields
 from headcount.sources.bigbluebutton_meeting import Meeting, MeetingStay
+from headcount.sources.fields import Value
 from headcount.timestamps import format_timestamp
 
 
 class ConnectionEvent(msgspec.Struct):
     """A join or a leave of a connection."""
 
-    timestamp: str
-    userid: str
+    timestamp: Value = None
+    userid: Value = None
 
 
 class Session(msgspec.Struct):
     """The joins and leaves of a connection."""
 
-    joins: list[ConnectionEvent] = []
-    lefts: list[ConnectionEvent] = []
+    joins: Value = None
+    lefts: Value = None
 
 
 class Attendee(msgspec.Struct):
     """A person with all of their connections."""
 
-    ext_user_id: str = ""
-    name: str = ""
-    sessions: list[Session] | dict[str, Session] = []
-    joins: list[str] = []
-    leaves: list[str] = []
+    ext_user_id: Value = None
+    name: Value = None
+    sessions: Value = None
+    joins: Value = None
+    leaves: Value = None
 
 
 class Data(msgspec.Struct):
     """The attendees and the end of a meeting."""
 
-    attendees: list[Attendee]
-    finish: str
+    attendees: list[Value]
+    finish: Value = None
 
 
 class Analytics(msgspec.Struct):
     """A meeting that has ended."""
 
-    internal_meeting_id: str
+    internal_meeting_id: Value
     data: Data
-    meeting_id: str = ""
+    meeting_id: Value = None
 
 
-def to_meeting(analytics: Analytics) -> Meeting:
-    """Return the meeting. Raise `BadInput` for an invalid time."""
-    stays = [stay for attendee in analytics.data.attendees for stay in _stays(attendee)]
-    ended_at = fields.ms_from_rfc3339(analytics.data.finish, "data.finish")
-    return Meeting(analytics.meeting_id, analytics.internal_meeting_id, stays, ended_at)
+def to_meeting(analytics: Analytics, received_at: Ms = 0) -> Meeting:
+    """Return the meeting. Raise `BadInput` if its id or its end is invalid; a missing end is the time of receipt."""
+    stays: list[MeetingStay] = []
+    problems = []
+    for index, attendee in enumerate(analytics.data.attendees):
+        try:
+            stays += _stays(fields.item(attendee, Attendee))
+        except BadInput as error:
+            problems.append(BadInput(str(error), place=f"data.attendees[{index}]"))
+    finish = analytics.data.finish
+    ended_at = fields.event_time(finish, fields.ms_from_rfc3339, "data.finish", received_at)
+    session = fields.text(analytics.internal_meeting_id)
+    if not session:
+        raise BadInput("internal_meeting_id is neither text nor a whole number")
+    return Meeting(fields.text(analytics.meeting_id), session, stays, ended_at, problems)
 
 
 def _stays(attendee: Attendee) -> Iterator[MeetingStay]:
-    sessions = attendee.sessions if isinstance(attendee.sessions, list) else attendee.sessions.values()
-    for session in sessions:
-        joins = _times([join.timestamp for join in session.joins], "joins")
-        leaves = _times([leave.timestamp for leave in session.lefts], "lefts")
-        for joined_at, left_at in _pair_by_connection(joins, leaves):
-            connection = session.joins[0].userid
-            yield MeetingStay(connection, attendee.ext_user_id, attendee.name, joined_at, left_at)
+    user, name = attendee.ext_user_id, attendee.name
+    by_id = attendee.sessions
+    sessions = _list([*by_id.values()] if isinstance(by_id, dict) else by_id, "sessions")
+    for session in (fields.item(one, Session) for one in sessions):
+        joins, leaves = _connection_events(session.joins, "joins"), _connection_events(session.lefts, "lefts")
+        pairs = _pair_by_connection(_times(joins, "joins"), _times(leaves, "lefts"))
+        for joined_at, left_at in pairs:
+            connection = fields.text(joins[0].userid)
+            if not connection:
+                raise BadInput("a join without a userid")
+            yield MeetingStay(connection, user, name, joined_at, left_at)
     if sessions:
         return
-    joins, leaves = _times(attendee.joins, "joins"), _times(attendee.leaves, "leaves")
-    for joined_at, left_at in _pair_by_person(joins, leaves):
-        connection = f"{attendee.ext_user_id or attendee.name}/{format_timestamp(joined_at)}"
-        yield MeetingStay(connection, attendee.ext_user_id, attendee.name, joined_at, left_at)
+    joins, leaves = (
+        [ConnectionEvent(at) for at in _list(times, field)]
+        for times, field in ((attendee.joins, "joins"), (attendee.leaves, "leaves"))
+    )
+    for joined_at, left_at in _pair_by_person(_times(joins, "joins"), _times(leaves, "leaves")):
+        person = fields.text(user) or fields.text(name)
+        yield MeetingStay(f"{person}/{format_timestamp(joined_at)}", user, name, joined_at, left_at)
 
 
-def _times(texts: Sequence[str], field: str) -> list[Ms]:
-    return sorted(fields.ms_from_rfc3339(text, field) for text in texts)
+def _list(value: Value, field: str) -> Sequence[Value]:
+    """Return a list, empty if the field is missing. Raise `BadInput` for anything else."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise BadInput(f"{field} is not a list")
+    return value
+
+
+def _connection_events(value: Value, field: str) -> Sequence[ConnectionEvent]:
+    return [fields.item(one, ConnectionEvent) for one in _list(value, field)]
+
+
+def _times(events: Sequence[ConnectionEvent], field: str) -> list[Ms]:
+    return sorted(fields.ms_from_rfc3339(event.timestamp, field) for event in events)
 
 
 def _pair_by_connection(joins: Sequence[Ms], leaves: Sequence[Ms]) -> Iterator[tuple[Ms, Ms | None]]:

@@ -7,34 +7,41 @@ no user. Must not know the formats in which a meeting is reported.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import ParsedEvent, Role, after_join, room_end
+from headcount.sources.fields import Value
 
 
 class MeetingStay(NamedTuple):
     """Stay of one connection; `left_at` is None while it is open. `user` is the external id."""
 
     connection: str
-    user: str
-    name: str
+    user: Value
+    name: Value
     joined_at: Ms
     left_at: Ms | None
     role: Role = Role.PERSON
 
 
 class Meeting(NamedTuple):
-    """A meeting. `room` is its external id, `session` its internal id; `ended_at` is None while it is open."""
+    """A meeting. `room` is its external id, `session` its internal id; `ended_at` is None while it is open.
+
+    `problems` has an error for each person that cannot be read.
+    """
 
     room: str
     session: str
     stays: Sequence[MeetingStay]
     ended_at: Ms | None
+    problems: Sequence[BadInput] = ()
 
 
 def stay_event(room: str, session: str, stay: MeetingStay) -> ParsedEvent:
     """Return the join of an open stay, or a leave with its join. Raise `InvalidEvent` for an impossible stay."""
-    user = stay.user if stay.user != stay.connection else None
+    user = fields.optional_id(stay.user)
+    user = None if user == stay.connection else user
     name = fields.user_name(stay.name)
     if stay.left_at is None:
         event = Event(Kind.JOIN, room, stay.joined_at, stay.connection, user, name, session)

@@ -6,12 +6,19 @@ Responsible for parsing such lines with their source. Must not know the domain o
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.sources.api import InboundRequest, ParsedEvent, Source, expand_server_ends, parse_trusted
+from headcount.sources.api import (
+    InboundRequest,
+    ParsedEvent,
+    Source,
+    expand_server_ends,
+    parse_trusted,
+    raise_error,
+)
 
 
 class CapturedRequest(msgspec.Struct):
@@ -27,15 +34,11 @@ _DECODER = msgspec.json.Decoder(CapturedRequest)
 _OBJECT_DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
-def _raise(error: BadInput) -> NoReturn:
-    raise error
-
-
 def parse_capture(
     lines: Iterable[bytes],
     source: Source,
     name: str = "the capture",
-    on_error: Callable[[BadInput], None] = _raise,
+    on_error: Callable[[BadInput], None] = raise_error,
 ) -> Iterator[ParsedEvent]:
     """Return the events of captured requests, as their source parses them; they are trusted, not verified.
 
@@ -51,12 +54,14 @@ def _parse_lines(
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
+        problems: list[BadInput] = []
         try:
-            events = parse_trusted(source, _request(line))
+            yield from parse_trusted(source, _request(line), problems.append)
         except BadInput as error:
-            on_error(BadInput(error.reason, where=name, place=f"line {number}"))
-        else:
-            yield from events
+            problems.append(error)
+        for problem in problems:
+            place = ", ".join(part for part in (f"line {number}", problem.place) if part)
+            on_error(BadInput(problem.reason, where=name, place=place))
 
 
 def _request(line: bytes) -> InboundRequest:

@@ -1,10 +1,16 @@
 """Fields of vendors' payloads: times, names and bodies, converted to the kernel's types.
 
+A field is declared as `Value`, so that its type never refuses a payload: applications fill in names and ids, and some write
+numbers. The functions below read a value when it is needed, with one rule for all vendors: text or a whole number is text, a number or its
+digits is a number, and anything else is unknown.
+
 Each vendor has another unit of time, and a wrong unit puts a meeting into 1970. So each function names the unit of its
 input and checks its result. Must not know the vendors.
 """
 
-from typing import TypeVar
+import re
+from collections.abc import Callable
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -15,6 +21,55 @@ from headcount.kernel.names import NUL
 from headcount.timestamps import EARLIEST, TOO_LATE, InvalidTimestamp, from_seconds, parse_plausible_timestamp
 
 T = TypeVar("T")
+Value = object
+"""A JSON value of any type, None if the field is missing."""
+
+_EXACT: Final = 2**53
+"""Below this size a float has all digits of a whole number."""
+_NUMBER: Final = re.compile(r"[+-]?\d{1,25}(\.\d{1,25})?", re.ASCII)
+
+
+def text(value: Value) -> str:
+    """Return a text as it is and a whole number (42, 42.0) as text; '' for anything else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if isinstance(value, int):
+        return str(value)
+    return str(int(value)) if abs(value) < _EXACT and value.is_integer() else ""
+
+
+def optional_id(value: Value) -> str | None:
+    """Return an id as text; None if it is missing, empty, of another type, or has the character U+0000."""
+    found = text(value)
+    return found if found and NUL not in found else None
+
+
+def user_name(value: Value) -> str | None:
+    """Return a user's name without U+0000; None if nothing is left, or it is neither text nor a whole number.
+
+    Users may enter anything, and their meeting must not be lost for it.
+    """
+    return text(value).replace(NUL, "") or None
+
+
+def flag(value: Value, *, default: bool = False) -> bool:
+    """Return whether a value means yes: true, 1, or one of them as text. `default` stands for what means neither yes nor no."""
+    word = str(value).lower() if isinstance(value, bool | int | str) else ""
+    return word in ("true", "1") if word in ("true", "1", "false", "0") else default
+
+
+def number(value: Value) -> int | float | None:
+    """Return a number, or the number of which a text has the digits; None for anything else."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value) if "." in value else int(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def struct(value: Value, shape: type[T]) -> T:
+    """Return an object's fields; those of an empty object for anything else. All fields of the shape have a default."""
+    return msgspec.convert(value if isinstance(value, dict) else {}, shape)
 
 
 def parse_form(body: bytes) -> list[tuple[str, str]]:
@@ -25,44 +80,68 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
     return parse_qsl(body.decode(errors="replace"), keep_blank_values=True, errors="replace")
 
 
-def valid_ms(at: float, field: str) -> Ms:
-    """Return ms since 1970 between the years 2000 and 2100. Raise `BadInput` with the field for any other number."""
+def item(value: Value, shape: type[T]) -> T:
+    """Return the fields of an item of a list. Raise `BadInput` if it is not an object."""
+    if not isinstance(value, dict):
+        raise BadInput("is not an object")
+    return struct(value, shape)
+
+
+def valid_ms(value: Value, field: str) -> Ms:
+    """Return ms since 1970 between the years 2000 and 2100. Raise `BadInput` with the field for any other value."""
+    return _plausible(_required_number(value, field), field)
+
+
+def ms_from_seconds(value: Value, field: str) -> Ms:
+    """Return seconds since 1970, whole or fractional, as ms; finer digits are cut off."""
+    seconds = _required_number(value, field)
+    _plausible(seconds * 1_000, field)
+    return from_seconds(seconds)
+
+
+def ms_from_micros(value: Value, field: str) -> Ms:
+    """Return microseconds since 1970 as ms."""
+    return _plausible(_required_number(value, field) // 1_000, field)
+
+
+def ms_from_nanos(value: Value, field: str) -> Ms:
+    """Return nanoseconds since 1970 as ms."""
+    return _plausible(_required_number(value, field) // 1_000_000, field)
+
+
+def ms_from_rfc3339(value: Value, field: str) -> Ms:
+    """Return an RFC 3339 timestamp with a time zone, of any precision, as ms. Raise `BadInput`."""
+    if number(value) is not None:
+        raise BadInput(f"{field} is a number, not a time as RFC 3339 writes it: {str(value)[:50]!r}")
+    if not isinstance(value, str):
+        raise BadInput(f"{field} is not a time as RFC 3339 writes it")
+    try:
+        return parse_plausible_timestamp(value)
+    except InvalidTimestamp as error:
+        raise BadInput(f"{field} {error}: {value[:50]!r}") from error
+
+
+def event_time(value: Value, unit: Callable[[Value, str], Ms], field: str, received_at: Ms) -> Ms:
+    """Return a time in a unit, or the time of receipt (0 if unknown) where the vendor omits it. Raise `BadInput` without either."""
+    if value is not None and value != "":
+        return unit(value, field)
+    if not received_at:
+        raise BadInput(f"the time of the event is unknown: {field} is missing, and so is the time of receipt")
+    return _plausible(received_at, "the time of receipt")
+
+
+def _plausible(at: float, field: str) -> Ms:
     if not EARLIEST <= at < TOO_LATE:  # false for NaN, too
-        raise BadInput(
-            f"{field} is not between the years 2000 and 2100: {f'{at:.0f}'[:30] if isinstance(at, float) else str(at)[:30]} ms since 1970"
-        )
+        found = f"{at:.0f}" if isinstance(at, float) else str(at)
+        raise BadInput(f"{field} is not between the years 2000 and 2100: {found[:30]} ms since 1970")
     return int(at)
 
 
-def ms_from_seconds(value: float, field: str) -> Ms:
-    """Return seconds since 1970, whole or fractional, as ms; finer digits are cut off."""
-    valid_ms(value * 1_000, field)
-    return from_seconds(value)
-
-
-def ms_from_micros(value: int, field: str) -> Ms:
-    """Return microseconds since 1970 as ms."""
-    return valid_ms(value // 1_000, field)
-
-
-def ms_from_nanos(value: int, field: str) -> Ms:
-    """Return nanoseconds since 1970 as ms."""
-    return valid_ms(value // 1_000_000, field)
-
-
-def ms_from_rfc3339(text: str, field: str) -> Ms:
-    """Return an RFC 3339 timestamp with a time zone, of any precision, as ms. Raise `BadInput`."""
-    if text.lstrip("+-").isdigit():
-        raise BadInput(f"{field} is a number, not a time as RFC 3339 writes it: {text[:50]!r}")
-    try:
-        return parse_plausible_timestamp(text)
-    except InvalidTimestamp as error:
-        raise BadInput(f"{field} {error}: {text[:50]!r}") from error
-
-
-def ms_from_rfc3339_or(received_at: Ms, text: str | None, field: str) -> Ms:
-    """Return an RFC 3339 timestamp as ms; if the vendor omits it, the time of receipt. Raise `BadInput`."""
-    return ms_from_rfc3339(text, field) if text else valid_ms(received_at, "the moment when it was received")
+def _required_number(value: Value, field: str) -> int | float:
+    found = number(value)
+    if found is None:
+        raise BadInput(f"{field} is {'missing' if value is None else 'not a number'}")
+    return found
 
 
 def join_before(leave_at: Ms, joined_at: Ms | None) -> Ms | None:
@@ -71,16 +150,6 @@ def join_before(leave_at: Ms, joined_at: Ms | None) -> Ms | None:
     A join at the moment of the leave would undo the leave: a stay of no length does not exist (R2).
     """
     return joined_at if joined_at is not None and joined_at < leave_at else None
-
-
-def user_name(text: str | None) -> str | None:
-    """Return a user's name without U+0000; None if nothing is left.
-
-    Users may enter anything, and their meeting must not be lost for it.
-    """
-    if not text:
-        return None
-    return text.replace(NUL, "") or None
 
 
 def required(value: T | None, field: str, kind: str, vendor: str) -> T:

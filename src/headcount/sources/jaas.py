@@ -27,6 +27,7 @@ from headcount.sources.api import (
     json_request,
     room_end,
 )
+from headcount.sources.fields import Value
 from headcount.sources.signatures import (
     check_signature,
     encode_base64,
@@ -43,27 +44,26 @@ _KINDS: Final = frozenset({"ROOM_CREATED", "ROOM_DESTROYED", "PARTICIPANT_JOINED
 class Data(msgspec.Struct, rename="camel"):
     """Data of an event: a room, or a participant in it."""
 
-    is_breakout: bool | None = None
-    breakout_room_id: str | None = None
-    participant_id: str | None = None
-    participant_full_jid: str | None = None
-    id: str | None = None
-    name: str | None = None
+    is_breakout: Value = None
+    breakout_room_id: Value = None
+    participant_id: Value = None
+    participant_full_jid: Value = None
+    id: Value = None
+    name: Value = None
 
 
 class Notice(msgspec.Struct, rename="camel"):
     """The body of a request. `eventType` determines the form of its data."""
 
     event_type: str
-    fqn: str = ""
-    session_id: str | None = None
-    timestamp: int = 0
-    idempotency_key: str | None = None
-    data: msgspec.Raw = msgspec.Raw(b"{}")
+    fqn: Value = None
+    session_id: Value = None
+    timestamp: Value = None
+    idempotency_key: Value = None
+    data: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
-_DATA: Final = msgspec.json.Decoder(Data)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
@@ -83,33 +83,39 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "webhook of JaaS")
     if notice.event_type not in _KINDS:
         return []
-    data = fields.decode(_DATA, bytes(notice.data), f"'{notice.event_type}' of JaaS")
-    return [_parse_notice(notice, data, _room(notice, data), fields.valid_ms(notice.timestamp, "timestamp"))]
+    data = fields.struct(notice.data, Data)
+    at = fields.event_time(notice.timestamp, fields.valid_ms, "timestamp", request.received_at)
+    return [_parse_notice(notice, data, _room(notice, data), at)]
 
 
 def _parse_notice(notice: Notice, data: Data, room: str, at: Ms) -> ParsedEvent:
+    key = fields.optional_id(notice.idempotency_key)
     match notice.event_type:
         case "ROOM_CREATED":
-            return end_before_start(room, at, notice.idempotency_key or None)
+            return end_before_start(room, at, key)
         case "ROOM_DESTROYED":
-            return room_end(room, at, notice.session_id, notice.idempotency_key or None)
+            return room_end(room, at, fields.optional_id(notice.session_id), key)
         case "PARTICIPANT_JOINED":
             return _participant_event(Kind.JOIN, notice, data, room, at)
     return _participant_event(Kind.LEAVE, notice, data, room, at)
 
 
 def _room(notice: Notice, data: Data) -> str:
-    room = fields.required(notice.fqn, "fqn", notice.event_type, "JaaS")
-    return f"{room}/{data.breakout_room_id}" if data.is_breakout else room
+    room = fields.required(fields.text(notice.fqn), "fqn", notice.event_type, "JaaS")
+    if not fields.flag(data.is_breakout):
+        return room
+    breakout = fields.text(data.breakout_room_id)
+    return f"{room}/{fields.required(breakout, 'data.breakoutRoomId', notice.event_type, 'JaaS')}"
 
 
 def _participant_event(
     kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, data: Data, room: str, at: Ms
 ) -> ParsedEvent:
-    connection = data.participant_id or data.participant_full_jid
+    connection = fields.text(data.participant_id) or fields.text(data.participant_full_jid)
     participant_id = fields.required(connection, "data.participantId", notice.event_type, "JaaS")
-    name, key = fields.user_name(data.name), notice.idempotency_key or None
-    return ParsedEvent(Event(kind, room, at, participant_id, data.id, name, notice.session_id, id=key))
+    user_id, name = fields.optional_id(data.id), fields.user_name(data.name)
+    session, key = fields.optional_id(notice.session_id), fields.optional_id(notice.idempotency_key)
+    return ParsedEvent(Event(kind, room, at, participant_id, user_id, name, session, id=key))
 
 
 def samples(now: Ms) -> list[InboundRequest]:

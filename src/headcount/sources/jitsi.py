@@ -13,37 +13,48 @@ join with a token.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request, room_end
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Role,
+    Source,
+    json_request,
+    parse_items,
+    room_end,
+)
+from headcount.sources.fields import Value
 from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
 
 
 class Occupant(msgspec.Struct):
     """One connection to a room. `left_at` is missing while it is open."""
 
-    occupant_jid: str
-    joined_at: int
-    left_at: int | None = None
-    id: str | None = None
-    name: str | None = None
+    occupant_jid: Value = None
+    joined_at: Value = None
+    left_at: Value = None
+    id: Value = None
+    name: Value = None
 
 
 class Notice(msgspec.Struct):
     """The body of a request: `event_name` determines which fields are present."""
 
     event_name: str
-    room_jid: str
-    is_breakout: bool = False
-    breakout_room_id: str | None = None
-    occupant: Occupant | None = None
-    all_occupants: list[Occupant] | dict[str, Any] = []
-    created_at: int | None = None
-    destroyed_at: int | None = None
+    room_jid: Value = None
+    is_breakout: Value = None
+    breakout_room_id: Value = None
+    occupant: Value = None
+    all_occupants: Value = None
+    created_at: Value = None
+    destroyed_at: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
@@ -55,58 +66,78 @@ def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
     check_token(required_bearer_token(request, "set it in api_headers of event_sync"), secrets)
 
 
-def parse(request: InboundRequest) -> list[ParsedEvent]:
+def parse(request: InboundRequest) -> Sequence[ParsedEvent | BadInput]:
     """Return the events of one request."""
     notice = fields.decode(_DECODER, request.body, "notice of Jitsi's event_sync")
-    room = _room(notice)
     match notice.event_name:
         case "muc-occupant-joined" if notice.occupant:
-            return [_join(room, notice.occupant)]
+            return [_join(_room(notice), _occupant(notice.occupant), request.received_at)]
         case "muc-occupant-left" if notice.occupant:
-            return [_leave(room, notice.occupant)]
-        case "muc-room-created" if notice.created_at is not None:
-            at = _event_time(notice.created_at)
-            return [room_end(room, at, inferred=Inferred.ROOM_RESTARTED)]
-        case "muc-room-destroyed" if notice.destroyed_at is not None:
-            occupants = notice.all_occupants if isinstance(notice.all_occupants, list) else []
-            leaves = [_leave(room, occupant) for occupant in occupants]
-            return [*leaves, room_end(room, _event_time(notice.destroyed_at))]
+            return [_leave(_room(notice), _occupant(notice.occupant), request.received_at)]
+        case "muc-room-created":
+            at = _event_time(notice.created_at, "created_at", request.received_at)
+            return [room_end(_room(notice), at, inferred=Inferred.ROOM_RESTARTED)]
+        case "muc-room-destroyed":
+            return _destroyed(notice, request.received_at)
     return []
 
 
+def _destroyed(notice: Notice, received_at: Ms) -> list[ParsedEvent | BadInput]:
+    """Return the stays of all occupants, and the end of the room. An occupant that cannot be read is skipped."""
+    room, at = _room(notice), _event_time(notice.destroyed_at, "destroyed_at", received_at)
+    occupants = notice.all_occupants if isinstance(notice.all_occupants, list) else []
+    stays = parse_items(occupants, Occupant, lambda occupant: [_stay(room, occupant)], "all_occupants")
+    return [*stays, room_end(room, at)]
+
+
 def _room(notice: Notice) -> str:
-    return f"{notice.room_jid}/{notice.breakout_room_id}" if notice.is_breakout else notice.room_jid
+    room = fields.required(fields.text(notice.room_jid), "room_jid", notice.event_name, "Jitsi")
+    if not fields.flag(notice.is_breakout):
+        return room
+    breakout = fields.text(notice.breakout_room_id)
+    return f"{room}/{fields.required(breakout, 'breakout_room_id', notice.event_name, 'Jitsi')}"
 
 
-def _join(room: str, occupant: Occupant) -> ParsedEvent:
-    return _participant_event(Kind.JOIN, room, occupant, _event_time(occupant.joined_at))
+def _occupant(value: Value) -> Occupant:
+    return fields.struct(value, Occupant)
 
 
-def _leave(room: str, occupant: Occupant) -> ParsedEvent:
-    """Return a leave with its join, or only the join if no leave was recorded."""
-    if occupant.left_at is None:
-        return _join(room, occupant)
-    joined_at, at = _event_time(occupant.joined_at), _event_time(occupant.left_at)
-    return _participant_event(Kind.LEAVE, room, occupant, at, min(joined_at, at))
+def _stay(room: str, occupant: Occupant) -> ParsedEvent:
+    """Return a leave with its join, or only the join if no leave was recorded. The end of the room has neither's time."""
+    return _join(room, occupant) if occupant.left_at is None else _leave(room, occupant)
+
+
+def _join(room: str, occupant: Occupant, received_at: Ms = 0) -> ParsedEvent:
+    at = _event_time(occupant.joined_at, "joined_at", received_at)
+    return _participant_event(Kind.JOIN, room, occupant, at)
+
+
+def _leave(room: str, occupant: Occupant, received_at: Ms = 0) -> ParsedEvent:
+    at = _event_time(occupant.left_at, "left_at", received_at)
+    joined_at = None if occupant.joined_at is None else _event_time(occupant.joined_at, "joined_at")
+    return _participant_event(
+        Kind.LEAVE, room, occupant, at, None if joined_at is None else min(joined_at, at)
+    )
 
 
 def _participant_event(
     kind: Kind, room: str, occupant: Occupant, at: Ms, joined_at: Ms | None = None
 ) -> ParsedEvent:
-    name = fields.user_name(occupant.name)
-    event = Event(kind, room, at, occupant.occupant_jid, occupant.id, name, joined_at=joined_at)
-    return ParsedEvent(event, _role(occupant))
+    jid = fields.required(fields.text(occupant.occupant_jid), "occupant_jid", f"{kind}", "Jitsi")
+    user_id, name = fields.optional_id(occupant.id), fields.user_name(occupant.name)
+    event = Event(kind, room, at, jid, user_id, name, joined_at=joined_at)
+    return ParsedEvent(event, _role(jid))
 
 
-def _role(occupant: Occupant) -> Role:
+def _role(jid: str) -> Role:
     """Return the role. Recorders (Jibri) have a domain of their own, which installers name `recorder`."""
-    name, _, address = occupant.occupant_jid.partition("@")
+    name, _, address = jid.partition("@")
     is_recorder = address.partition("/")[0].startswith(_RECORDERS) or name in _RECORDERS
     return Role.RECORDER if is_recorder else Role.PERSON
 
 
-def _event_time(seconds: int) -> Ms:
-    return fields.ms_from_seconds(seconds, "a time")
+def _event_time(seconds: Value, field: str, received_at: Ms = 0) -> Ms:
+    return fields.event_time(seconds, fields.ms_from_seconds, field, received_at)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

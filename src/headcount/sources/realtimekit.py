@@ -30,6 +30,7 @@ from headcount.sources.api import (
     json_request,
     room_end,
 )
+from headcount.sources.fields import Value
 from headcount.sources.rsa import check_rsa_signature, rsa_signature
 from headcount.sources.signatures import with_headers
 from headcount.timestamps import format_timestamp
@@ -38,29 +39,29 @@ from headcount.timestamps import format_timestamp
 class Meeting(msgspec.Struct, rename="camel"):
     """A meeting, which is a room, and its session."""
 
-    id: str = ""
-    session_id: str | None = None
-    started_at: str | None = None
-    ended_at: str | None = None
+    id: Value = None
+    session_id: Value = None
+    started_at: Value = None
+    ended_at: Value = None
 
 
 class Participant(msgspec.Struct, rename="camel"):
     """One connection to a session."""
 
-    peer_id: str = ""
-    custom_participant_id: str | None = None
-    client_specific_id: str | None = None
-    user_display_name: str | None = None
-    joined_at: str | None = None
-    left_at: str | None = None
+    peer_id: Value = None
+    custom_participant_id: Value = None
+    client_specific_id: Value = None
+    user_display_name: Value = None
+    joined_at: Value = None
+    left_at: Value = None
 
 
 class Notice(msgspec.Struct):
     """The body of a request: `event` determines which fields are present."""
 
     event: str
-    meeting: Meeting = msgspec.field(default_factory=Meeting)
-    participant: Participant = msgspec.field(default_factory=Participant)
+    meeting: Value = None
+    participant: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
@@ -82,45 +83,60 @@ def sign(request: InboundRequest, secret: str) -> InboundRequest:
 def parse(request: InboundRequest) -> list[ParsedEvent]:
     """Return the events of one request."""
     notice = fields.decode(_DECODER, request.body, "webhook of RealtimeKit")
-    received_at, meeting = request.received_at, notice.meeting
+    received_at, meeting = request.received_at, fields.struct(notice.meeting, Meeting)
     match notice.event:
         case "meeting.participantJoined":
             return [_join(notice, received_at)]
         case "meeting.participantLeft":
             return [_leave(notice, received_at)]
         case "meeting.started":
-            at = fields.ms_from_rfc3339_or(received_at, meeting.started_at, "meeting.startedAt")
-            return [end_before_start(_room(notice), at)]
+            at = _event_time(meeting.started_at, "meeting.startedAt", received_at)
+            return [end_before_start(_room(notice, meeting), at)]
         case "meeting.ended":
-            at = fields.ms_from_rfc3339_or(received_at, meeting.ended_at, "meeting.endedAt")
-            return [room_end(_room(notice), at, meeting.session_id)]
+            at = _event_time(meeting.ended_at, "meeting.endedAt", received_at)
+            return [room_end(_room(notice, meeting), at, fields.optional_id(meeting.session_id))]
     return []
 
 
 def _join(notice: Notice, received_at: Ms) -> ParsedEvent:
-    at = fields.ms_from_rfc3339_or(received_at, notice.participant.joined_at, "participant.joinedAt")
-    return _participant_event(Kind.JOIN, notice, at)
+    participant = fields.struct(notice.participant, Participant)
+    at = _event_time(participant.joined_at, "participant.joinedAt", received_at)
+    return _participant_event(Kind.JOIN, notice, participant, at)
 
 
 def _leave(notice: Notice, received_at: Ms) -> ParsedEvent:
-    participant = notice.participant
-    at = fields.ms_from_rfc3339_or(received_at, participant.left_at, "participant.leftAt")
+    participant = fields.struct(notice.participant, Participant)
+    at = _event_time(participant.left_at, "participant.leftAt", received_at)
     text = participant.joined_at
     joined_at = fields.ms_from_rfc3339(text, "participant.joinedAt") if text else None
-    return _participant_event(Kind.LEAVE, notice, at, fields.join_before(at, joined_at))
+    return _participant_event(Kind.LEAVE, notice, participant, at, fields.join_before(at, joined_at))
 
 
-def _participant_event(kind: Kind, notice: Notice, at: Ms, joined_at: Ms | None = None) -> ParsedEvent:
-    participant = notice.participant
-    peer_id = fields.required(participant.peer_id, "participant.peerId", notice.event, "RealtimeKit")
-    user_id = participant.custom_participant_id or participant.client_specific_id
-    name = fields.user_name(participant.user_display_name)
-    session = notice.meeting.session_id
-    return ParsedEvent(Event(kind, _room(notice), at, peer_id, user_id, name, session, joined_at))
+def _participant_event(
+    kind: Kind, notice: Notice, participant: Participant, at: Ms, joined_at: Ms | None = None
+) -> ParsedEvent:
+    meeting = fields.struct(notice.meeting, Meeting)
+    peer_id = fields.text(participant.peer_id)
+    user_id = fields.optional_id(participant.custom_participant_id)
+    event = Event(
+        kind,
+        _room(notice, meeting),
+        at,
+        fields.required(peer_id, "participant.peerId", notice.event, "RealtimeKit"),
+        user_id or fields.optional_id(participant.client_specific_id),
+        fields.user_name(participant.user_display_name),
+        fields.optional_id(meeting.session_id),
+        joined_at,
+    )
+    return ParsedEvent(event)
 
 
-def _room(notice: Notice) -> str:
-    return fields.required(notice.meeting.id, "meeting.id", notice.event, "RealtimeKit")
+def _room(notice: Notice, meeting: Meeting) -> str:
+    return fields.required(fields.text(meeting.id), "meeting.id", notice.event, "RealtimeKit")
+
+
+def _event_time(value: Value, field: str, received_at: Ms) -> Ms:
+    return fields.event_time(value, fields.ms_from_rfc3339, field, received_at)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

@@ -31,6 +31,7 @@ from headcount.sources.api import (
     json_request,
     room_end,
 )
+from headcount.sources.fields import Value
 from headcount.sources.rsa import check_rsa_signature, rsa_signature
 from headcount.sources.signatures import required_header, with_headers
 
@@ -38,24 +39,24 @@ from headcount.sources.signatures import required_header, with_headers
 class Data(msgspec.Struct, rename="camel"):
     """Data of a webhook: its type determines which fields are present."""
 
-    meeting_id: str = ""
-    session_id: str | None = None
-    participant_id: str = ""
-    participant_name: str | None = None
-    start: str | None = None
-    end: str | None = None
+    meeting_id: Value = None
+    session_id: Value = None
+    participant_id: Value = None
+    participant_name: Value = None
+    start: Value = None
+    end: Value = None
 
 
 class Notice(msgspec.Struct, rename="camel"):
     """The body of a request. Its kind is in `webhookType`, or in `type`."""
 
-    webhook_type: str | None = None
-    type: str | None = None
-    data: Data = msgspec.field(default_factory=Data)
+    webhook_type: Value = None
+    type: Value = None
+    data: Value = None
 
     @property
     def kind(self) -> str:
-        return self.webhook_type or self.type or ""
+        return fields.text(self.webhook_type) or fields.text(self.type)
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
@@ -74,30 +75,37 @@ def sign(request: InboundRequest, secret: str) -> InboundRequest:
 def parse(request: InboundRequest) -> list[ParsedEvent]:
     """Return the events of one request."""
     notice = fields.decode(_DECODER, request.body, "webhook of VideoSDK")
+    data, received_at = fields.struct(notice.data, Data), request.received_at
     match notice.kind:
         case "participant-joined":
-            return [_participant_event(Kind.JOIN, notice, request.received_at)]
+            return [_participant_event(Kind.JOIN, notice.kind, data, received_at)]
         case "participant-left":
-            return [_participant_event(Kind.LEAVE, notice, request.received_at)]
+            return [_participant_event(Kind.LEAVE, notice.kind, data, received_at)]
         case "session-started":
-            at = fields.ms_from_rfc3339_or(request.received_at, notice.data.start, "data.start")
-            return [end_before_start(_room(notice), at)]
+            at = _event_time(data.start, "data.start", received_at)
+            return [end_before_start(_room(notice.kind, data), at)]
         case "session-ended":
-            at = fields.ms_from_rfc3339_or(request.received_at, notice.data.end, "data.end")
-            return [room_end(_room(notice), at, notice.data.session_id)]
+            at = _event_time(data.end, "data.end", received_at)
+            return [room_end(_room(notice.kind, data), at, fields.optional_id(data.session_id))]
     return []
 
 
-def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, received_at: Ms) -> ParsedEvent:
-    data = notice.data
-    participant_id = fields.required(data.participant_id, "data.participantId", notice.kind, "VideoSDK")
-    at = fields.ms_from_rfc3339_or(received_at, None, "the moment")
-    name = fields.user_name(data.participant_name)
-    return ParsedEvent(Event(kind, _room(notice), at, participant_id, None, name, data.session_id))
+def _participant_event(
+    kind: Literal[Kind.JOIN, Kind.LEAVE], event_kind: str, data: Data, received_at: Ms
+) -> ParsedEvent:
+    participant_id = fields.text(data.participant_id)
+    fields.required(participant_id, "data.participantId", event_kind, "VideoSDK")
+    room, at = _room(event_kind, data), _event_time(None, "its time", received_at)
+    name, session = fields.user_name(data.participant_name), fields.optional_id(data.session_id)
+    return ParsedEvent(Event(kind, room, at, participant_id, None, name, session))
 
 
-def _room(notice: Notice) -> str:
-    return fields.required(notice.data.meeting_id, "data.meetingId", notice.kind, "VideoSDK")
+def _room(event_kind: str, data: Data) -> str:
+    return fields.required(fields.text(data.meeting_id), "data.meetingId", event_kind, "VideoSDK")
+
+
+def _event_time(value: Value, field: str, received_at: Ms) -> Ms:
+    return fields.event_time(value, fields.ms_from_rfc3339, field, received_at)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

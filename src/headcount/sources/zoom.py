@@ -37,6 +37,7 @@ from headcount.sources.api import (
     json_request,
     room_end,
 )
+from headcount.sources.fields import Value
 from headcount.sources.signatures import check_signature, hmac_digest, required_header, with_headers
 from headcount.timestamps import format_timestamp
 
@@ -57,65 +58,58 @@ _END_EVENTS: Final = frozenset({"meeting.ended", "webinar.ended", "session.ended
 class Participant(msgspec.Struct):
     """One connection to a meeting. Most of the texts that identify the user are empty."""
 
-    user_id: str | int = ""
-    user_name: str = ""
-    customer_key: str | None = None
-    participant_user_id: str | None = None
-    id: str | None = None
-    registrant_id: str | None = None
-    email: str | None = None
-    phone_number: str | None = None
-    join_time: str = ""
-    leave_time: str = ""
+    user_id: Value = None
+    user_name: Value = None
+    customer_key: Value = None
+    participant_user_id: Value = None
+    id: Value = None
+    registrant_id: Value = None
+    email: Value = None
+    phone_number: Value = None
+    join_time: Value = None
+    leave_time: Value = None
 
 
 class User(msgspec.Struct):
     """One connection to a session of the Video SDK: here `id` is the connection."""
 
-    id: str | int = ""
-    name: str = ""
-    user_key: str | None = None
-    phone_number: str | None = None
-    join_time: str = ""
-    leave_time: str = ""
+    id: Value = None
+    name: Value = None
+    user_key: Value = None
+    phone_number: Value = None
+    join_time: Value = None
+    leave_time: Value = None
 
 
 class Meeting(msgspec.Struct):
     """A meeting, with a number (`id`) and a `uuid`, or a session of the Video SDK, with a name and an id."""
 
-    id: str | int = ""
-    uuid: str = ""
-    session_name: str = ""
-    session_id: str = ""
-    start_time: str = ""
-    end_time: str = ""
-    participant: Participant | None = None
-    user: User | None = None
-
-
-class Payload(msgspec.Struct):
-    """Payload of an event: the meeting or session."""
-
-    object: Meeting
+    id: Value = None
+    uuid: Value = None
+    session_name: Value = None
+    session_id: Value = None
+    start_time: Value = None
+    end_time: Value = None
+    participant: Value = None
+    user: Value = None
 
 
 class Notice(msgspec.Struct):
-    """The body of a request. `event` determines the form of its payload."""
+    """The body of a request. `event` determines the form of its payload. Notices of 2019 have no `event_ts`."""
 
     event: str
-    payload: msgspec.Raw
-    event_ts: int | float = 0
+    payload: Value = None
+    event_ts: Value = None
 
 
-class Challenge(msgspec.Struct):
-    """Challenge to an address, to prove that it knows the secret."""
+class Payload(msgspec.Struct):
+    """The meeting or session, or a challenge to an address to prove that it knows the secret."""
 
-    plain_token: str = msgspec.field(name="plainToken")
+    object: Value = None
+    plain_token: Value = msgspec.field(default=None, name="plainToken")
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
-_PAYLOAD: Final = msgspec.json.Decoder(Payload)
-_CHALLENGE: Final = msgspec.json.Decoder(Challenge)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
@@ -139,8 +133,8 @@ def handshake(request: InboundRequest, secrets: Sequence[str]) -> HandshakeRespo
     """Return the response to a challenge, made with the secret that signed it."""
     with suppress(BadInput):
         notice = fields.decode(_DECODER, request.body, "webhook of Zoom")
-        if notice.event == _VALIDATION:
-            token = fields.decode(_CHALLENGE, bytes(notice.payload), "validation of Zoom").plain_token
+        token = fields.text(fields.struct(notice.payload, Payload).plain_token)
+        if notice.event == _VALIDATION and token:
             proof = hmac_digest(_matching_secret(request, secrets), token.encode()).hex()
             return HandshakeResponse(msgspec.json.encode({"plainToken": token, "encryptedToken": proof}))
     return None
@@ -159,59 +153,70 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "webhook of Zoom")
     if notice.event not in _JOIN_EVENTS | _LEAVE_EVENTS | _START_EVENTS | _END_EVENTS:
         return []
-    meeting = fields.decode(_PAYLOAD, bytes(notice.payload), f"'{notice.event}' of Zoom").object
+    meeting = fields.struct(fields.struct(notice.payload, Payload).object, Meeting)
     room, session = _room_and_session(notice, meeting)
     if notice.event in _START_EVENTS:
-        return [end_before_start(room, _event_time(meeting.start_time, notice, "start_time"))]
+        return [end_before_start(room, _event_time(meeting.start_time, "start_time", notice, request))]
     if notice.event in _END_EVENTS:
-        return [room_end(room, _event_time(meeting.end_time, notice, "end_time"), session)]
-    return [_participant_event(notice, meeting, room, session)]
+        return [room_end(room, _event_time(meeting.end_time, "end_time", notice, request), session)]
+    return [_participant_event(notice, meeting, room, session, request)]
 
 
 def _room_and_session(notice: Notice, meeting: Meeting) -> tuple[str, str]:
     """Return the room and its session."""
     in_sdk = notice.event.startswith("session.")
-    room, session = (meeting.session_name, meeting.session_id) if in_sdk else (str(meeting.id), meeting.uuid)
+    values = (meeting.session_name, meeting.session_id) if in_sdk else (meeting.id, meeting.uuid)
+    room, session = map(fields.text, values)
     if not room or not session:
         missing = "session_name and object.session_id" if in_sdk else "id and object.uuid"
         raise BadInput(f"a '{notice.event}' of Zoom without object.{missing}")
     return room, session
 
 
-def _participant_event(notice: Notice, meeting: Meeting, room: str, session: str) -> ParsedEvent:
-    participant = meeting.user if notice.event.startswith("session.") else meeting.participant
-    connection = "" if participant is None else _connection(participant)
-    if participant is None or not connection:
+def _participant_event(
+    notice: Notice, meeting: Meeting, room: str, session: str, request: InboundRequest
+) -> ParsedEvent:
+    participant: Participant | User
+    if notice.event.startswith("session."):
+        participant = fields.struct(meeting.user, User)
+    else:
+        participant = fields.struct(meeting.participant, Participant)
+    connection = _connection(participant)
+    if not connection:
         raise BadInput(f"a '{notice.event}' of Zoom without a participant")
-    is_join = notice.event in _JOIN_EVENTS
-    kind, time = (Kind.JOIN, participant.join_time) if is_join else (Kind.LEAVE, participant.leave_time)
-    at = _event_time(time, notice, "join_time" if is_join else "leave_time")
+    if notice.event in _JOIN_EVENTS:
+        kind, at = Kind.JOIN, _event_time(participant.join_time, "join_time", notice, request)
+    else:
+        kind, at = Kind.LEAVE, _event_time(participant.leave_time, "leave_time", notice, request)
     user, name = _user(participant)
     event = Event(kind, room, at, f"{session}:{connection}", user, fields.user_name(name), session)
-    return ParsedEvent(event, Role.PHONE if participant.phone_number else Role.PERSON)
+    return ParsedEvent(event, Role.PHONE if fields.text(participant.phone_number) else Role.PERSON)
 
 
 def _connection(participant: Participant | User) -> str:
-    return str(participant.id if isinstance(participant, User) else participant.user_id)
+    return fields.text(participant.id if isinstance(participant, User) else participant.user_id)
 
 
-def _user(participant: Participant | User) -> tuple[str | None, str]:
+def _user(participant: Participant | User) -> tuple[str | None, Value]:
     """Return the user's id, by the app, else by Zoom, else by the registration, and name. Guests have no id."""
     if isinstance(participant, User):
-        return participant.user_key, participant.name
-    user_id = (
-        participant.customer_key
-        or participant.participant_user_id
-        or participant.id
-        or participant.registrant_id
-        or participant.email
+        return fields.optional_id(participant.user_key), participant.name
+    ids = (
+        participant.customer_key,
+        participant.participant_user_id,
+        participant.id,
+        participant.registrant_id,
+        participant.email,
     )
-    return user_id, participant.user_name
+    return next(filter(None, map(fields.optional_id, ids)), None), participant.user_name
 
 
-def _event_time(text: str, notice: Notice, field: str) -> Ms:
-    """Return the time of the event; if it is missing, the time of sending."""
-    return fields.ms_from_rfc3339(text, field) if text else fields.valid_ms(notice.event_ts, "event_ts")
+def _event_time(value: Value, field: str, notice: Notice, request: InboundRequest) -> Ms:
+    """Return the time of the event; if it is missing, the time of sending, which notices of 2019 lack, or of receipt."""
+    if value is not None and value != "":
+        return fields.ms_from_rfc3339(value, field)
+    names = f"{field} with event_ts"
+    return fields.event_time(notice.event_ts, fields.valid_ms, names, request.received_at)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

@@ -17,42 +17,43 @@ from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.bigbluebutton_meeting import Meeting, MeetingStay, meeting_end, stay_event
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.text import decode_text
+from headcount.sources.fields import Value
 
 
 class Session(msgspec.Struct, rename="camel"):
     """A stay of a connection; 0 stands for a time to come."""
 
-    registered_on: int
-    left_on: int = 0
+    registered_on: Value = None
+    left_on: Value = None
 
 
 class Connection(msgspec.Struct, rename="camel"):
     """One connection of a person: its sessions, or the only one."""
 
-    sessions: list[Session] | None = None
-    registered_on: int = 0
-    left_on: int = 0
+    sessions: Value = None
+    registered_on: Value = None
+    left_on: Value = None
 
 
 class User(msgspec.Struct, rename="camel"):
     """A person with their connections, or the only one."""
 
-    name: str = ""
-    ext_id: str = ""
-    int_ids: dict[str, Connection] | None = None
-    int_id: str = ""
-    registered_on: int = 0
-    left_on: int = 0
-    is_dial_in: bool = False
+    name: Value = None
+    ext_id: Value = None
+    int_ids: Value = None
+    int_id: Value = None
+    registered_on: Value = None
+    left_on: Value = None
+    is_dial_in: Value = None
 
 
 class Dashboard(msgspec.Struct, rename="camel"):
     """A meeting."""
 
     int_id: str
-    users: dict[str, User]
-    ext_id: str = ""
-    ended_on: int = 0
+    users: dict[str, Value]
+    ext_id: Value = None
+    ended_on: Value = None
 
 
 _NEITHER: Final = (
@@ -66,6 +67,8 @@ def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> 
     room = options.room or meeting.room
     if not room:
         raise BadInput("contains no room name: add --room NAME")
+    for problem in meeting.problems:
+        on_error(BadInput(problem.reason, where=file.name, place=problem.place))
     for stay in meeting.stays:
         try:
             yield stay_event(room, meeting.session, stay)
@@ -89,21 +92,31 @@ def _parse_meeting(text: str) -> Meeting:
 
 
 def _to_meeting(dashboard: Dashboard) -> Meeting:
-    stays = [stay for user in dashboard.users.values() for stay in _stays(user)]
-    return Meeting(dashboard.ext_id, dashboard.int_id, stays, _optional_ms(dashboard.ended_on, "endedOn"))
+    stays: list[MeetingStay] = []
+    problems = []
+    for key, user in dashboard.users.items():
+        try:
+            stays += _stays(fields.item(user, User))
+        except BadInput as error:
+            problems.append(BadInput(str(error), place=f"user '{key}'"))
+    ended_at = _optional_ms(dashboard.ended_on, "endedOn")
+    return Meeting(fields.text(dashboard.ext_id), dashboard.int_id, stays, ended_at, problems)
 
 
 def _stays(user: User) -> Iterator[MeetingStay]:
-    role = Role.PHONE if user.is_dial_in else Role.PERSON
-    only = {user.int_id: Connection(None, user.registered_on, user.left_on)}
-    for connection_id, connection in (only if user.int_ids is None else user.int_ids).items():
-        for session in connection.sessions or [Session(connection.registered_on, connection.left_on)]:
-            joined_at = fields.valid_ms(session.registered_on, "registeredOn")
-            left_at = _optional_ms(session.left_on, "leftOn")
+    role = Role.PHONE if fields.flag(user.is_dial_in) else Role.PERSON
+    only = {fields.text(user.int_id): {"registeredOn": user.registered_on, "leftOn": user.left_on}}
+    for connection_id, value in (user.int_ids if isinstance(user.int_ids, dict) else only).items():
+        connection = fields.item(value, Connection)
+        sessions = connection.sessions if isinstance(connection.sessions, list) else []
+        for session in sessions or [value]:
+            times = fields.item(session, Session)
+            joined_at = fields.valid_ms(times.registered_on, "registeredOn")
+            left_at = _optional_ms(times.left_on, "leftOn")
             yield MeetingStay(connection_id, user.ext_id, user.name, joined_at, left_at, role)
 
 
-def _optional_ms(value: int, field: str) -> Ms | None:
+def _optional_ms(value: Value, field: str) -> Ms | None:
     return fields.valid_ms(value, field) if value else None
 
 
