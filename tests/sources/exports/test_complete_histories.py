@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headcount.kernel.room import Room
-from headcount.sources.exports.api import ExportFile, ExportOptions, parse_export
+from headcount.sources.exports.api import ExportFile, ExportOptions, SkippedRow, parse_export
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
 from headcount.timezones import parse_zone
@@ -194,7 +194,7 @@ def test_nobody_is_in_a_room_after_its_history(kind, form, history):
     errors = []
     file = ExportFile(form(history).encode())
     events = parse_export(EXPORT_FORMATS[kind], file, OPTIONS, errors.append)
-    assert errors == []
+    assert [error for error in errors if not isinstance(error, SkippedRow)] == []
     assert open_stays(events) == []
 
 

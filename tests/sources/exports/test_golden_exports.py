@@ -2,7 +2,8 @@
 
 `tests/sources/exports/FORMAT/*.json`: `description` states the claim. The file is `body`, an object; `lines`, each ended by
 a line feed; or `bodies`, objects one after the other. `encoding` is that of the file, `options` are the operator's.
-`events` lists the events, without absent fields; `row_errors` the errors of single rows; or `error` is the error of the file.
+`events` lists the events, without absent fields; `row_errors` the errors of single rows; `skipped_rows` those that contain nothing
+to import; or `error` is the error of the file.
 """
 
 import json
@@ -12,7 +13,7 @@ import pytest
 
 from headcount import BadInput
 from headcount.sources.api import Role
-from headcount.sources.exports.api import ExportFile, parse_export
+from headcount.sources.exports.api import ExportFile, SkippedRow, parse_export
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
 from headcount.timestamps import format_timestamp
@@ -29,7 +30,9 @@ def parse(golden, export_format):
     errors = []
     file = ExportFile(content_of(golden), "history")
     events = parse_export(export_format, file, options_of(golden), errors.append)
-    return [as_json(parsed) for parsed in events], [str(error) for error in errors]
+    skipped = [str(error) for error in errors if isinstance(error, SkippedRow)]
+    invalid = [str(error) for error in errors if not isinstance(error, SkippedRow)]
+    return [as_json(parsed) for parsed in events], invalid, skipped
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
@@ -41,7 +44,8 @@ def test_a_golden_export_is_parsed_into_its_events(file):
             parse(golden, export_format)
         assert refused.value.reason == golden["error"]
     else:
-        assert parse(golden, export_format) == (golden["events"], golden.get("row_errors", []))
+        rows = golden.get("row_errors", []), golden.get("skipped_rows", [])
+        assert parse(golden, export_format) == (golden["events"], *rows)
 
 
 def test_each_format_has_golden_exports():

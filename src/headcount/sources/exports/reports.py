@@ -1,7 +1,14 @@
 """Rows of a report: who joined and left when, as portals write it for people to read.
 
-The rows name no connection, so each row is one: its id is the participant and the join time. A participant who
-came twice, or on two devices at once, is in two rows, and has two stays.
+* The rows name no connection, so each row is one: its id is the participant and the join time. A participant who
+  came twice, or on two devices at once, is in two rows, and has two stays.
+* Rows that are identical in every cell count once: devices that join and leave in the same second differ in no cell, but portals
+  repeat rows more often.
+* A row without times contains nothing to import, and is skipped. One time and a duration give the other time. A duration in
+  seconds is exact, so its leave is reported. A duration in minutes is rounded, so its leave is inferred (R3a), and
+  never lies after the end of the meeting.
+* Times in minutes can be equal. If the duration is longer, it gives the leave.
+
 Responsible for turning rows into events. Must not know the columns of a vendor.
 """
 
@@ -14,7 +21,7 @@ from typing import Final, NamedTuple, TypeVar
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent, Ms
 from headcount.sources.api import ParsedEvent, Role
-from headcount.sources.exports.api import ErrorCallback, ExportOptions
+from headcount.sources.exports.api import ErrorCallback, ExportOptions, SkippedRow
 from headcount.sources.exports.local_times import LocalTime, TimeReader, parse_local_time, time_reader
 from headcount.sources.exports.stays import ExportedStay, stay_events
 from headcount.sources.exports.text import Line
@@ -22,6 +29,7 @@ from headcount.timestamps import format_timestamp
 
 # A duration in minutes is rounded, up or down.
 _ROUNDING_MS: Final[Ms] = 60_000
+_ABSENT_TEXTS: Final = frozenset({"", "n/a", "na", "null", "none"})
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -30,7 +38,9 @@ U = TypeVar("U")
 class Row(NamedTuple):
     """One row as text.
 
-    `leave` is '' where the report has no leave time, `meeting_end` where it has no end of the meeting.
+    `leave` is '' where the report has no leave time, `meeting_end` where it has no end of the meeting. A duration in
+    minutes is rounded, one in seconds `is_duration_exact`. `has_attended` is False if the report states that the person did not
+    come. `cells` are all cells of the row: rows that are identical in them count once.
     """
 
     line: int
@@ -42,27 +52,32 @@ class Row(NamedTuple):
     meeting_end: str = ""
     duration_ms: Ms | None = None
     role: Role = Role.PERSON
+    is_duration_exact: bool = False
+    has_attended: bool = True
+    cells: Sequence[str] = ()
 
 
 class _RowTimes(NamedTuple):
-    """The times of a row as they are written."""
+    """The times of a row as they are written. At least one is known."""
 
-    join: LocalTime
+    join: LocalTime | None
     leave: LocalTime | None
 
 
 class _RowSpan(NamedTuple):
-    """The times of a row in ms. `leave` is None if it is unknown."""
+    """The times of a row in ms. `leave` is None if it is unknown; `is_leave_computed`: from a rounded duration."""
 
     join: Ms
     leave: Ms | None
+    is_leave_computed: bool = False
 
 
 class _RowErrors:
-    """The errors of rows that fail a step, reported in the order of their lines."""
+    """The rows that fail a step or are skipped, reported in the order of their lines."""
 
-    def __init__(self) -> None:
-        self._errors: list[tuple[int, str]] = []
+    def __init__(self, file_name: str) -> None:
+        self._file_name = file_name
+        self._errors: list[tuple[int, BadInput]] = []
 
     def apply(self, rows: Iterable[tuple[Row, T]], step: Callable[[Row, T], U]) -> list[tuple[Row, U]]:
         """Return the result of a step for each row that does not fail it."""
@@ -71,13 +86,16 @@ class _RowErrors:
             try:
                 results.append((row, step(row, value)))
             except (BadInput, InvalidEvent) as error:
-                self._errors.append((row.line, str(error)))
+                kind = SkippedRow if isinstance(error, SkippedRow) else BadInput
+                self._errors.append(
+                    (row.line, kind(str(error), where=self._file_name, place=f"line {row.line}"))
+                )
         return results
 
-    def report(self, file_name: str, on_error: ErrorCallback) -> None:
-        """Pass all errors to the callback."""
-        for line, reason in sorted(self._errors):
-            on_error(BadInput(reason, where=file_name, place=f"line {line}"))
+    def report(self, on_error: ErrorCallback) -> None:
+        """Pass all errors and skipped rows to the callback."""
+        for _, error in sorted(self._errors, key=lambda item: item[0]):
+            on_error(error)
 
 
 def row_events(
@@ -88,17 +106,51 @@ def row_events(
     lines: Iterable[Line] = (),
 ) -> list[ParsedEvent]:
     """Return the events of the rows of one report. Any time in its lines can reveal the order of day and month."""
-    rows = list(rows)
-    if rows and not any(row.room for row in rows):
+    errors = _RowErrors(file_name)
+    present = errors.apply(((row, None) for row in rows), _require_times)
+    if present and not any(row.room for row, _ in present):
         raise BadInput("contains no room name: add --room NAME")
-    errors = _RowErrors()
-    times = errors.apply(((row, None) for row in rows), _parse_times)
+    distinct = errors.apply(present, _require_distinct(present))
+    times = errors.apply(distinct, _parse_times)
     reader = time_reader(_all_times(times), options, (cell for line in lines for cell in line.cells))
     spans = errors.apply(times, lambda row, row_times: _span(row, row_times, reader))
     stays = _stays(spans, _meeting_ends(spans, reader))
     events = errors.apply(stays, lambda _, stay: list(stay_events(stay)))
-    errors.report(file_name, on_error)
+    errors.report(on_error)
     return [event for _, of_row in events for event in of_row]
+
+
+def _require_times(row: Row, _: None) -> None:
+    """Raise `SkippedRow` for a row without times."""
+    has_times = has_time(row.join) or has_time(row.leave)
+    if not row.has_attended and has_times:
+        raise BadInput("is marked as not attended, but has times")
+    if not row.has_attended:
+        raise SkippedRow("of registrants who did not attend")
+    if not has_times:
+        raise SkippedRow("without times")
+
+
+def has_time(cell: str) -> bool:
+    """Return whether a cell is more than a sign that there is no time, such as --."""
+    return cell.strip("-\u2013\u2014 ").lower() not in _ABSENT_TEXTS
+
+
+def _require_distinct(rows: Iterable[tuple[Row, None]]) -> Callable[[Row, None], None]:
+    """Return the step that raises `SkippedRow` for each row that repeats an earlier one."""
+    first_lines: dict[Row, int] = {}
+    for row, _ in rows:
+        first_lines.setdefault(_without_line(row), row.line)
+
+    def require_distinct(row: Row, _: None) -> None:
+        if first_lines[_without_line(row)] != row.line:
+            raise SkippedRow("identical to another row and counted once")
+
+    return require_distinct
+
+
+def _without_line(row: Row) -> Row:
+    return row._replace(line=0, cells=tuple(row.cells))
 
 
 def _parse_times(row: Row, _: None) -> _RowTimes:
@@ -106,9 +158,9 @@ def _parse_times(row: Row, _: None) -> _RowTimes:
         raise BadInput("has no room")
     if not row.name and not row.email:
         raise BadInput("has neither a name nor an e-mail address")
-    if not row.join:
-        raise BadInput("has no join time")
-    return _RowTimes(parse_local_time(row.join), parse_local_time(row.leave) if row.leave else None)
+    if not has_time(row.join) and not row.duration_ms:
+        raise BadInput("has neither a join time nor a duration")
+    return _RowTimes(*(parse_local_time(time) if has_time(time) else None for time in (row.join, row.leave)))
 
 
 def _all_times(rows: Iterable[tuple[Row, _RowTimes]]) -> Iterator[LocalTime]:
@@ -118,22 +170,40 @@ def _all_times(rows: Iterable[tuple[Row, _RowTimes]]) -> Iterator[LocalTime]:
 
 def _span(row: Row, times: _RowTimes, reader: TimeReader) -> _RowSpan:
     """Return the times of a row. Where a local time occurred twice, the duration selects one."""
-    joins = reader.candidates(times.join)
-    if times.leave is None:
-        if len(joins) > 1:
-            raise _ambiguous(row, reader)
-        return _RowSpan(joins[0], None)
+    duration = row.duration_ms or 0
+    if times.join is None or times.leave is None:
+        return _span_of_one_time(row, times, reader)
     possible = [
-        _RowSpan(*pair) for pair in product(joins, reader.candidates(times.leave)) if pair[0] <= pair[1]
+        _RowSpan(*pair)
+        for pair in product(reader.candidates(times.join), reader.candidates(times.leave))
+        if pair[0] <= pair[1]
     ]
     if not possible:
         raise BadInput(f"the leave, '{row.leave}', is before the join, '{row.join}'")
-    if len(possible) == 1:
-        return possible[0]
-    matching = [span for span in possible if _has_duration_of(row, span)]
-    if len(matching) != 1:
-        raise _ambiguous(row, reader)
-    return matching[0]
+    if len(possible) > 1:
+        possible = [span for span in possible if _has_duration_of(row, span)]
+    if len(possible) != 1:
+        raise _ambiguous(times.join, reader)
+    (span,) = possible
+    if span.join == span.leave and duration and not times.join.has_seconds and not times.leave.has_seconds:
+        return _RowSpan(span.join, span.join + duration, is_leave_computed=not row.is_duration_exact)
+    return span
+
+
+def _span_of_one_time(row: Row, times: _RowTimes, reader: TimeReader) -> _RowSpan:
+    """Return the times of a row with one time; the duration gives the other if it is known."""
+    known = times.join or times.leave
+    assert known is not None, "a row without times is skipped before"
+    candidates = reader.candidates(known)
+    if len(candidates) > 1:
+        raise _ambiguous(known, reader)
+    (at,) = candidates
+    duration = row.duration_ms or 0
+    if times.join is None:
+        return _RowSpan(at - duration, at)
+    if not duration:
+        return _RowSpan(at, None)
+    return _RowSpan(at, at + duration, is_leave_computed=not row.is_duration_exact)
 
 
 def _has_duration_of(row: Row, span: _RowSpan) -> bool:
@@ -142,23 +212,34 @@ def _has_duration_of(row: Row, span: _RowSpan) -> bool:
     return abs(span.leave - span.join - row.duration_ms) <= _ROUNDING_MS
 
 
-def _ambiguous(row: Row, reader: TimeReader) -> BadInput:
+def _ambiguous(time: LocalTime, reader: TimeReader) -> BadInput:
     return BadInput(
-        f"'{row.join}' occurred twice in {reader.timezone}, because clocks were set back."
+        f"'{time.text}' occurred twice in {time.zone or reader.timezone}, because clocks were set back."
         " Set the offset, such as --timezone +02:00"
     )
 
 
 def _meeting_ends(spans: Iterable[tuple[Row, _RowSpan]], reader: TimeReader) -> dict[tuple[str, str], Ms]:
-    """Return the last time in the report for each meeting."""
+    """Return the end of each meeting: the last time in the report, or the end that the report states if that is later."""
     ends: defaultdict[tuple[str, str], Ms] = defaultdict(int)
     for row, span in spans:
         meeting = (row.room, row.meeting_end)
         if meeting not in ends:
             with suppress(BadInput):  # the report can be read without it
                 ends[meeting] = max(reader.candidates(parse_local_time(row.meeting_end)))
-        ends[meeting] = max(ends[meeting], span.join, span.leave or 0)
+        reported = 0 if span.leave is None or span.is_leave_computed else span.leave
+        ends[meeting] = max(ends[meeting], span.join, reported)
     return ends
+
+
+def _leave(row: Row, span: _RowSpan, ends: dict[tuple[str, str], Ms]) -> Ms:
+    """Return the leave of a row. One that is computed from a rounded duration is not after a stated end of the meeting."""
+    end = ends[row.room, row.meeting_end]
+    if span.leave is None:
+        return end
+    return (
+        min(span.leave, end) if span.is_leave_computed and row.meeting_end and end > span.join else span.leave
+    )
 
 
 def _stays(
@@ -166,7 +247,7 @@ def _stays(
 ) -> Iterator[tuple[Row, ExportedStay]]:
     """Return each row as a stay with an id of its own, the same each time the report is read."""
     numbers: Counter[tuple[str, str, Ms]] = Counter()
-    rows = [(row, span, span.leave or ends[row.room, row.meeting_end]) for row, span in spans]
+    rows = [(row, span, _leave(row, span, ends)) for row, span in spans]
     for row, span, leave in sorted(rows, key=lambda item: (item[1].join, item[2])):
         person = row.email or row.name
         numbers[row.room, person, span.join] += 1
@@ -182,6 +263,6 @@ def _stays(
                 user_id=row.email or None,
                 user_name=row.name,
                 role=row.role,
-                is_inferred=span.leave is None,
+                is_inferred=span.leave is None or span.is_leave_computed,
             ),
         )

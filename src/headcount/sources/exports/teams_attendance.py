@@ -135,6 +135,8 @@ def _stays(lines: Iterable[Line], columns: _Columns, room: str, meeting_end: str
             line.cell(columns.leave),
             meeting_end,
             _parse_duration(line.cell(columns.duration)),
+            is_duration_exact=True,
+            cells=line.cells,
         )
 
 
