@@ -145,7 +145,7 @@ def test_any_json_is_parsed_by_its_mapping():
         ({"type": "peer.in", "ts": NOW, "peer": {"conn/id": 1}}, "there is no room: nothing is at /room/id"),
         (
             {"type": "peer.in", "ts": NOW, "room": {"id": []}, "peer": {"conn/id": 1}},
-            "neither text nor a number",
+            "neither text nor a whole number",
         ),
         ({"type": "peer.in", "ts": "soon", "room": {"id": "r"}, "peer": {"conn/id": 1}}, "no number at /ts"),
         ({"type": "peer.in", "ts": 17, "room": {"id": "r"}, "peer": {"conn/id": 1}}, "between the years"),

@@ -19,7 +19,7 @@ events (`payload.ts`) are whole seconds; `notifyMs` is the time of sending, and 
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -37,6 +37,7 @@ from headcount.sources.api import (
     json_request,
     room_end,
 )
+from headcount.sources.fields import Value
 from headcount.sources.signatures import check_signature, hmac_digest, with_headers
 
 _CHANNELS: Final = 1
@@ -44,27 +45,28 @@ _PROBE: Final = "test_webhook"
 _STARTED, _ENDED = 101, 102
 _JOINS: Final = frozenset({103, 105, 107})
 _LEAVES: Final = frozenset({104, 106, 108})
+_TYPES: Final = frozenset({_STARTED, _ENDED, *_JOINS, *_LEAVES})
 _RECORDERS: Final = frozenset({3, 10})
 
 
 class Payload(msgspec.Struct, rename="camel"):
     """The channel and the participant of a notification."""
 
-    channel_name: str = ""
-    ts: int | None = None
-    uid: int | str | None = None
-    account: str | None = None
-    client_type: int | None = None
-    duration: int | None = None
+    channel_name: Value = None
+    ts: Value = None
+    uid: Value = None
+    account: Value = None
+    client_type: Value = None
+    duration: Value = None
 
 
 class Notice(msgspec.Struct, rename="camel"):
     """The body of a request. Another product's payload may be anything."""
 
-    event_type: int
-    product_id: int | None = None
-    notice_id: str | None = None
-    payload: Any = None
+    event_type: Value
+    product_id: Value = None
+    notice_id: Value = None
+    payload: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
@@ -94,63 +96,37 @@ def sign(request: InboundRequest, secret: str) -> InboundRequest:
 def parse(request: InboundRequest) -> list[ParsedEvent]:
     """Return the events of one request."""
     notice = fields.decode(_DECODER, request.body, "notification of Agora")
-    if notice.product_id != _CHANNELS or notice.event_type not in {_STARTED, _ENDED, *_JOINS, *_LEAVES}:
+    event_type = fields.number(notice.event_type)
+    if fields.number(notice.product_id) != _CHANNELS or event_type not in _TYPES:
         return []
-    payload = _payload(notice)
-    if payload.channel_name == _PROBE:
+    payload = fields.struct(notice.payload, Payload)
+    channel = fields.text(payload.channel_name)
+    if channel == _PROBE:
         return []
-    return [_parse_notice(notice, payload)]
+    if not channel:
+        raise BadInput(f"event {event_type} of Agora lacks payload.channelName")
+    at = fields.event_time(payload.ts, fields.ms_from_seconds, "payload.ts", request.received_at)
+    key = fields.optional_id(notice.notice_id)
+    if event_type == _STARTED:
+        return [end_before_start(channel, at, key)]
+    if event_type == _ENDED:
+        return [room_end(channel, at, event_id=key)]
+    uid = fields.text(payload.uid)
+    if not uid:
+        raise BadInput(f"event {event_type} of Agora lacks payload.uid")
+    kind, joined_at = (Kind.JOIN, None) if event_type in _JOINS else (Kind.LEAVE, _joined_at(payload, at))
+    user_id = fields.optional_id(payload.account) or uid
+    event = Event(kind, channel, at, uid, user_id, joined_at=joined_at, id=key)
+    is_recorder = fields.number(payload.client_type) in _RECORDERS
+    return [ParsedEvent(event, Role.RECORDER if is_recorder else Role.PERSON)]
 
 
-def _payload(notice: Notice) -> Payload:
-    try:
-        payload = msgspec.convert(notice.payload, Payload)
-    except msgspec.ValidationError as error:
-        raise BadInput(f"not a notification of Agora: {error} in its payload") from error
-    if not payload.channel_name:
-        raise BadInput(f"event {notice.event_type} of Agora lacks payload.channelName")
-    return payload
-
-
-def _parse_notice(notice: Notice, payload: Payload) -> ParsedEvent:
-    at = _event_time(payload)
-    if notice.event_type == _STARTED:
-        return end_before_start(payload.channel_name, at, notice.notice_id or None)
-    if notice.event_type == _ENDED:
-        return room_end(payload.channel_name, at, event_id=notice.notice_id or None)
-    if notice.event_type in _JOINS:
-        return _participant_event(Kind.JOIN, notice, payload, at)
-    joined_at = None if payload.duration is None else at - payload.duration * 1_000
-    return _participant_event(Kind.LEAVE, notice, payload, at, fields.join_before(at, joined_at))
-
-
-def _participant_event(
-    kind: Literal[Kind.JOIN, Kind.LEAVE],
-    notice: Notice,
-    payload: Payload,
-    at: Ms,
-    joined_at: Ms | None = None,
-) -> ParsedEvent:
-    if payload.uid is None:
-        raise BadInput(f"event {notice.event_type} of Agora lacks payload.uid")
-    if joined_at is not None:
-        joined_at = fields.valid_ms(joined_at, "payload.ts less payload.duration")
-    uid = str(payload.uid)
-    role = Role.RECORDER if payload.client_type in _RECORDERS else Role.PERSON
-    event = Event(
-        kind,
-        payload.channel_name,
-        at,
-        uid,
-        payload.account or uid,
-        joined_at=joined_at,
-        id=notice.notice_id or None,
-    )
-    return ParsedEvent(event, role)
-
-
-def _event_time(payload: Payload) -> Ms:
-    return fields.ms_from_seconds(payload.ts or 0, "payload.ts")
+def _joined_at(payload: Payload, at: Ms) -> Ms | None:
+    """Return the join time of a leave, if it has a duration."""
+    duration_s = fields.number(payload.duration)
+    if duration_s is None or duration_s <= 0:
+        return None
+    return fields.valid_ms(at - duration_s * 1_000, "payload.ts less payload.duration")
 
 
 def samples(now: Ms) -> list[InboundRequest]:

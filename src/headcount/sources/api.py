@@ -13,8 +13,6 @@ import msgspec
 
 from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
-from headcount.sources import fields
-from headcount.sources.fields import Value
 
 T = TypeVar("T")
 
@@ -188,13 +186,13 @@ def poll_only_source(kind: str, title: str, secret_description: str) -> Source:
 
 
 def parse_items(
-    items: Iterable[Value], shape: type[T], parse: Callable[[T], Iterable[ParsedEvent]], name: str
+    items: Iterable[T], parse: Callable[[T], Iterable[ParsedEvent]], name: str
 ) -> list[ParsedEvent | BadInput]:
     """Return the events of each item, and a `BadInput` in the place of each that cannot be parsed. `name` is the items' list."""
     found: list[ParsedEvent | BadInput] = []
     for index, item in enumerate(items):
         try:
-            found += parse(fields.item(item, shape))
+            found += parse(item)
         except (BadInput, InvalidEvent) as error:
             found.append(BadInput(_reason(error), place=f"{name}[{index}]"))
     return found

@@ -184,7 +184,7 @@ def _sent_at(value: Value, received_at: Ms) -> Ms:
 
 def _parse_json(content: bytes, sent_at: Ms) -> list[ParsedEvent | BadInput]:
     items = fields.decode(_ITEMS, content, _WEBHOOK)
-    return parse_items(items, Item, lambda item: _parse_event(item, sent_at), "event")
+    return parse_items(items, lambda item: _parse_event(fields.item(item, Item), sent_at), "event")
 
 
 def _parse_event(item: Item | Notice, sent_at: Ms) -> list[ParsedEvent]:

@@ -21,12 +21,14 @@ import msgspec
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request, room_end
+from headcount.sources.fields import Value
 from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
 from headcount.timestamps import format_timestamp
 
 _DETAIL_TYPE: Final = "Chime Meeting State Change"
 _CONTENT_SUFFIX: Final = "#content"
 _PIPELINE_PREFIX: Final = "aws:MediaPipeline"
+_END_EVENT: Final = "chime:MeetingEnded"
 _KINDS: Final = {
     "chime:AttendeeJoined": Kind.JOIN,
     "chime:AttendeeLeft": Kind.LEAVE,
@@ -40,25 +42,24 @@ _KINDS: Final = {
 class Detail(msgspec.Struct, rename="camel"):
     """The event of a meeting."""
 
-    event_type: str = ""
-    timestamp: int | None = None
-    meeting_id: str | None = None
-    external_meeting_id: str | None = None
-    attendee_id: str = ""
-    external_user_id: str | None = None
+    event_type: Value = None
+    timestamp: Value = None
+    meeting_id: Value = None
+    external_meeting_id: Value = None
+    attendee_id: Value = None
+    external_user_id: Value = None
 
 
 class Notice(msgspec.Struct):
     """The body of a request, an event of EventBridge."""
 
     detail_type: str = msgspec.field(name="detail-type")
-    id: str | None = None
-    time: str = ""
-    detail: msgspec.Raw = msgspec.Raw(b"{}")
+    id: Value = None
+    time: Value = None
+    detail: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
-_DETAIL: Final = msgspec.json.Decoder(Detail)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
@@ -71,43 +72,38 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "event of EventBridge")
     if notice.detail_type != _DETAIL_TYPE:
         return []
-    detail = fields.decode(_DETAIL, bytes(notice.detail), "event of a Chime meeting")
-    if detail.event_type == "chime:MeetingEnded":
-        return [_end(notice, detail)]
-    kind = _KINDS.get(detail.event_type)
-    return [] if kind is None else [_participant_event(kind, notice, detail)]
-
-
-def _end(notice: Notice, detail: Detail) -> ParsedEvent:
-    at = _event_time(notice, detail)
-    return room_end(_room(detail), at, detail.meeting_id, notice.id or None)
-
-
-def _participant_event(kind: Kind, notice: Notice, detail: Detail) -> ParsedEvent:
-    participant_id = fields.required(detail.attendee_id, "detail.attendeeId", detail.event_type, "Chime")
-    role, at = _role(detail), _event_time(notice, detail)
+    detail = fields.struct(notice.detail, Detail)
+    event_type = fields.text(detail.event_type)
+    kind = Kind.END if event_type == _END_EVENT else _KINDS.get(event_type)
+    if kind is None:
+        return []
+    at, key = _event_time(notice, detail, request.received_at), fields.optional_id(notice.id)
+    session = fields.optional_id(detail.meeting_id)
+    room = fields.text(detail.external_meeting_id) or session
+    room = fields.required(room, "detail.meetingId", event_type, "Chime")
+    if kind is Kind.END:
+        return [room_end(room, at, session, key)]
+    participant_id = fields.text(detail.attendee_id)
+    fields.required(participant_id, "detail.attendeeId", event_type, "Chime")
+    user_id = fields.optional_id(detail.external_user_id)
+    role = _role(event_type, participant_id, user_id)
     if role is Role.SCREEN and not participant_id.endswith(_CONTENT_SUFFIX):
         participant_id += _CONTENT_SUFFIX
-    user_id, session = detail.external_user_id, detail.meeting_id
-    event = Event(kind, _room(detail), at, participant_id, user_id, None, session, id=notice.id or None)
-    return ParsedEvent(event, role)
+    return [ParsedEvent(Event(kind, room, at, participant_id, user_id, None, session, id=key), role)]
 
 
-def _role(detail: Detail) -> Role:
-    if "Content" in detail.event_type or detail.attendee_id.endswith(_CONTENT_SUFFIX):
+def _role(event_type: str, participant_id: str, user_id: str | None) -> Role:
+    if "Content" in event_type or participant_id.endswith(_CONTENT_SUFFIX):
         return Role.SCREEN
-    return Role.RECORDER if (detail.external_user_id or "").startswith(_PIPELINE_PREFIX) else Role.PERSON
+    return Role.RECORDER if (user_id or "").startswith(_PIPELINE_PREFIX) else Role.PERSON
 
 
-def _room(detail: Detail) -> str:
-    room = detail.external_meeting_id or detail.meeting_id
-    return fields.required(room, "detail.meetingId", detail.event_type, "Chime")
-
-
-def _event_time(notice: Notice, detail: Detail) -> Ms:
-    if detail.timestamp is None:
-        return fields.ms_from_rfc3339(notice.time, "time")
-    return fields.valid_ms(detail.timestamp, "detail.timestamp")
+def _event_time(notice: Notice, detail: Detail, received_at: Ms) -> Ms:
+    """Return the time in ms; if it is missing, the time in whole seconds, or else of receipt."""
+    at = fields.optional_time(detail.timestamp, fields.valid_ms, "detail.timestamp")
+    if at is not None:
+        return at
+    return fields.event_time(notice.time, fields.ms_from_rfc3339, "detail.timestamp with time", received_at)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

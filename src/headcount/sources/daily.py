@@ -35,6 +35,7 @@ from headcount.sources.api import (
     json_request,
     room_end,
 )
+from headcount.sources.fields import Value
 from headcount.sources.signatures import (
     check_signature,
     decode_secret,
@@ -52,42 +53,40 @@ _PROBE: Final = b'{"test":"test"}'
 class Permissions(msgspec.Struct):
     """Permissions of a participant; the others do not matter here."""
 
-    has_presence: bool = msgspec.field(default=True, name="hasPresence")
+    has_presence: Value = msgspec.field(default=None, name="hasPresence")
 
 
 class Participant(msgspec.Struct):
     """One connection to a room."""
 
-    room: str = ""
-    session_id: str = ""
-    user_id: str | None = None
-    user_name: str | None = None
-    joined_at: float | None = None
-    duration: float | None = None
-    permissions: Permissions | None = None
+    room: Value = None
+    session_id: Value = None
+    user_id: Value = None
+    user_name: Value = None
+    joined_at: Value = None
+    duration: Value = None
+    permissions: Value = None
 
 
 class Meeting(msgspec.Struct):
     """A meeting by Daily's rules: from the first join to the last leave."""
 
-    room: str = ""
-    meeting_id: str = ""
-    start_ts: float | None = None
-    end_ts: float | None = None
+    room: Value = None
+    meeting_id: Value = None
+    start_ts: Value = None
+    end_ts: Value = None
 
 
 class Notice(msgspec.Struct):
     """The body of a request. `type` determines the form of its payload."""
 
     type: str = ""
-    id: str | None = None
-    event_ts: float = 0
-    payload: msgspec.Raw = msgspec.Raw(b"{}")
+    id: Value = None
+    event_ts: Value = None
+    payload: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
-_PARTICIPANT: Final = msgspec.json.Decoder(Participant)
-_MEETING: Final = msgspec.json.Decoder(Meeting)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
@@ -123,40 +122,32 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "webhook of Daily")
     match notice.type:
         case "participant.joined":
-            return [_join(notice)]
+            return [_join(notice, request.received_at)]
         case "participant.left":
-            return [_leave(notice)]
+            return [_leave(notice, request.received_at)]
         case "meeting.started":
-            meeting = _meeting(notice)
-            at = _event_time(meeting.start_ts, notice, "start_ts")
-            return [end_before_start(meeting.room, at, notice.id or None)]
+            return [_start(notice, request.received_at)]
         case "meeting.ended":
-            return [_end(notice)]
+            return [_end(notice, request.received_at)]
     return []
 
 
-def _participant(notice: Notice) -> Participant:
-    participant = fields.decode(_PARTICIPANT, bytes(notice.payload), f"'{notice.type}' of Daily")
-    if not participant.room or not participant.session_id:
-        raise BadInput(f"a '{notice.type}' of Daily without payload.room and payload.session_id")
-    return participant
-
-
-def _join(notice: Notice) -> ParsedEvent:
-    participant = _participant(notice)
-    at = _event_time(participant.joined_at, notice, "joined_at")
+def _join(notice: Notice, received_at: Ms) -> ParsedEvent:
+    participant = fields.struct(notice.payload, Participant)
+    at = _event_time(participant.joined_at, "joined_at", notice, received_at)
     return _participant_event(Kind.JOIN, notice, participant, at)
 
 
-def _leave(notice: Notice) -> ParsedEvent:
+def _leave(notice: Notice, received_at: Ms) -> ParsedEvent:
     """Return a leave with its join if the payload has a duration, else at the time of sending."""
-    participant = _participant(notice)
-    if participant.joined_at is None or participant.duration is None:
-        at = fields.ms_from_seconds(notice.event_ts, "event_ts")
+    participant = fields.struct(notice.payload, Participant)
+    joined_s, duration_s = fields.number(participant.joined_at), fields.number(participant.duration)
+    if joined_s is None or duration_s is None:
+        at = _event_time(None, "duration", notice, received_at)
         return _participant_event(Kind.LEAVE, notice, participant, at)
-    joined_at = _event_time(participant.joined_at, notice, "joined_at")
-    end_s = participant.joined_at + participant.duration
-    at = max(joined_at, fields.ms_from_seconds(end_s, "payload.joined_at with its duration"))
+    joined_at = fields.ms_from_seconds(joined_s, "payload.joined_at")
+    end = fields.ms_from_seconds(joined_s + duration_s, "payload.joined_at with its duration")
+    at = max(joined_at, end)
     return _participant_event(Kind.LEAVE, notice, participant, at, fields.join_before(at, joined_at))
 
 
@@ -167,40 +158,48 @@ def _participant_event(
     at: Ms,
     joined_at: Ms | None = None,
 ) -> ParsedEvent:
-    user_id = None if participant.user_id == participant.session_id else participant.user_id
-    name = fields.user_name(participant.user_name)
+    room, session_id = fields.text(participant.room), fields.text(participant.session_id)
+    if not room or not session_id:
+        raise BadInput(f"a '{notice.type}' of Daily without payload.room and payload.session_id")
+    user_id = fields.optional_id(participant.user_id)
     event = Event(
         kind,
-        participant.room,
+        room,
         at,
-        participant.session_id,
-        user_id,
-        name,
+        session_id,
+        None if user_id == session_id else user_id,
+        fields.user_name(participant.user_name),
         joined_at=joined_at,
-        id=notice.id or None,
+        id=fields.optional_id(notice.id),
     )
-    is_hidden = participant.permissions is not None and not participant.permissions.has_presence
-    return ParsedEvent(event, Role.HIDDEN if is_hidden else Role.PERSON)
+    permissions = fields.struct(participant.permissions, Permissions)
+    is_visible = fields.flag(permissions.has_presence, default=True)
+    return ParsedEvent(event, Role.PERSON if is_visible else Role.HIDDEN)
 
 
-def _meeting(notice: Notice) -> Meeting:
-    meeting = fields.decode(_MEETING, bytes(notice.payload), f"'{notice.type}' of Daily")
-    if not meeting.room:
-        raise BadInput(f"a '{notice.type}' of Daily without a payload.room")
-    return meeting
+def _start(notice: Notice, received_at: Ms) -> ParsedEvent:
+    meeting = fields.struct(notice.payload, Meeting)
+    at = _event_time(meeting.start_ts, "start_ts", notice, received_at)
+    return end_before_start(_room(notice, meeting), at, fields.optional_id(notice.id))
 
 
-def _end(notice: Notice) -> ParsedEvent:
-    meeting = _meeting(notice)
-    at = _event_time(meeting.end_ts, notice, "end_ts")
-    return room_end(meeting.room, at, meeting.meeting_id, notice.id or None)
+def _end(notice: Notice, received_at: Ms) -> ParsedEvent:
+    meeting = fields.struct(notice.payload, Meeting)
+    at = _event_time(meeting.end_ts, "end_ts", notice, received_at)
+    session, key = fields.optional_id(meeting.meeting_id), fields.optional_id(notice.id)
+    return room_end(_room(notice, meeting), at, session, key)
 
 
-def _event_time(at: float | None, notice: Notice, field: str) -> Ms:
-    """Return the time of the event; if it is missing, the time of sending."""
-    if at is None:
-        return fields.ms_from_seconds(notice.event_ts, "event_ts")
-    return fields.ms_from_seconds(at, f"payload.{field}")
+def _room(notice: Notice, meeting: Meeting) -> str:
+    return fields.required(fields.text(meeting.room), "payload.room", notice.type, "Daily")
+
+
+def _event_time(value: Value, field: str, notice: Notice, received_at: Ms) -> Ms:
+    """Return the time of the event; if it is missing, the time of sending, or else of receipt."""
+    if value is not None:
+        return fields.ms_from_seconds(value, f"payload.{field}")
+    names = f"payload.{field} with event_ts"
+    return fields.event_time(notice.event_ts, fields.ms_from_seconds, names, received_at)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

@@ -80,6 +80,22 @@ def decode(body: bytes) -> EventBody | list[EventBody]:
     return found
 
 
+def decode_json(body: bytes) -> Any:
+    """Return the JSON value of a body. Raise `MalformedJson`."""
+    try:
+        return msgspec.json.decode(body)
+    except UNDECODABLE as error:
+        raise MalformedJson(f"the body is not JSON: {error}") from error
+
+
+def to_event(value: Any) -> EventBody:
+    """Return the event in a JSON value. Raise `BadInput` with the field if it has another shape."""
+    try:
+        return msgspec.convert(value, EventBody)
+    except msgspec.ValidationError as error:
+        raise shape_error(error, _FIELDS) from error
+
+
 def decode_line(line: bytes, place: str) -> EventBody:
     """Return the event of one line of NDJSON. Raise as `decode` does, with the line's place."""
     try:

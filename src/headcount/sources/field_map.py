@@ -72,6 +72,7 @@ class FieldMap(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _UNITS: Final[dict[str, Callable[[Any, str], Ms]]] = {
+    "rfc3339": fields.ms_from_rfc3339,
     "s": fields.ms_from_seconds,
     "ms": fields.valid_ms,
     "us": fields.ms_from_micros,
@@ -97,12 +98,12 @@ def items_in(body: Any, field_map: FieldMap) -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
-def parse_item(item: Any, field_map: FieldMap, received_at: Ms, default_id: str | None) -> ParsedEvent | None:
-    """Return the event of one JSON value, or None for a kind that the map does not list. Raise `BadInput`."""
-    word = _text(item, field_map.kind.at)
+def parse_item(item: Any, field_map: FieldMap, received_at: Ms, default_id: str | None) -> list[ParsedEvent]:
+    """Return the event of one JSON value, none for a kind that the map does not list. Raise `BadInput`."""
+    word = fields.text(_value(item, field_map.kind.at))
     kind = next((kind for kind in Kind if word in getattr(field_map.kind, kind)), None)
     if kind is None:
-        return None
+        return []
     room = _required(item, field_map.room, "room")
     participant_id = None if kind is Kind.END else _required(item, field_map.participant_id, "participant_id")
     at = received_at if field_map.at is None else _time(item, field_map.at, "at")
@@ -111,13 +112,13 @@ def parse_item(item: Any, field_map: FieldMap, received_at: Ms, default_id: str 
         room,
         at,
         participant_id,
-        _text(item, field_map.user_id),
-        fields.user_name(_text(item, field_map.user_name)),
-        _text(item, field_map.source_session),
+        _optional_id(item, field_map.user_id),
+        None if field_map.user_name is None else fields.user_name(_value(item, field_map.user_name)),
+        _optional_id(item, field_map.source_session),
         _joined_at(item, field_map, at) if kind is Kind.LEAVE else None,
-        id=_text(item, field_map.id) or (default_id if field_map.at is None else None),
+        id=_optional_id(item, field_map.id) or (default_id if field_map.at is None else None),
     )
-    return ParsedEvent(event, _role(item, field_map))
+    return [ParsedEvent(event, _role(item, field_map))]
 
 
 def sample_body(field_map: FieldMap, kind: Kind, now: Ms) -> Any:
@@ -151,7 +152,7 @@ def _joined_at(item: Any, field_map: FieldMap, leave_at: Ms) -> Ms | None:
 
 def _role(item: Any, field_map: FieldMap) -> Role:
     field = field_map.role
-    return Role.PERSON if field is None else field.words.get(_text(item, field.at) or "", Role.PERSON)
+    return Role.PERSON if field is None else field.words.get(fields.text(_value(item, field.at)), Role.PERSON)
 
 
 def _value(item: Any, pointer: str) -> Any:
@@ -171,37 +172,26 @@ def _keys(pointer: str) -> Sequence[str]:
     return [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
 
 
-def _text(item: Any, pointer: str | None) -> str | None:
-    """Return a text, or a number as text; None if it is missing or empty."""
-    value = None if pointer is None else _value(item, pointer)
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    raise BadInput(f"{pointer} is neither text nor a number")
+def _optional_id(item: Any, pointer: str | None) -> str | None:
+    return None if pointer is None else fields.optional_id(_value(item, pointer))
 
 
 def _required(item: Any, pointer: str, field: str) -> str:
-    value = _text(item, pointer)
-    if value is None:
+    value = _value(item, pointer)
+    if value is None or value == "":
         raise BadInput(f"there is no {field}: nothing is at {pointer}")
-    return value
+    found = fields.text(value)
+    if not found:
+        raise BadInput(f"there is no {field}: {pointer} is neither text nor a whole number")
+    return found
 
 
 def _time(item: Any, time: TimeField, field: str) -> Ms:
     value = _value(item, time.at)
-    if time.unit == "rfc3339":
-        if not isinstance(value, str):
-            raise BadInput(f"{field}: there is no text at {time.at}")
-        return fields.ms_from_rfc3339(value, field)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if time.unit == "rfc3339" and not isinstance(value, str):
+        raise BadInput(f"{field}: there is no text at {time.at}")
+    if time.unit != "rfc3339" and fields.number(value) is None:
         raise BadInput(f"{field}: there is no number at {time.at}")
-    if isinstance(value, float) and time.unit != "s":
-        value = int(fields.valid_ms(value, field)) if time.unit == "ms" else round(min(value, 1e19))
     return _UNITS[time.unit](value, field)
 
 

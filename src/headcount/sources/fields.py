@@ -130,6 +130,12 @@ def event_time(value: Value, unit: Callable[[Value, str], Ms], field: str, recei
     return _plausible(received_at, "the time of receipt")
 
 
+def optional_time(value: Value, unit: Callable[[Value, str], Ms], field: str) -> Ms | None:
+    """Return a time in a unit; None if it is missing, empty, or neither text nor a number. Raise `BadInput` as the unit does."""
+    is_given = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+    return unit(value, field) if is_given else None
+
+
 def _plausible(at: float, field: str) -> Ms:
     if not EARLIEST <= at < TOO_LATE:  # false for NaN, too
         found = f"{at:.0f}" if isinstance(at, float) else str(at)

@@ -4,16 +4,18 @@ Without a mapping the body is that of `POST /v1/events` (one event, or an array)
 Standard Webhooks or with a plain token as Bearer. With a mapping, `field_map` reads any JSON.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import event_format, fields, standard_webhooks
-from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, json_request
+from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, json_request, parse_items
 from headcount.sources.event_format import EventBody
 from headcount.sources.field_map import Signature, items_in, parse_field_map, parse_item, sample_body
+from headcount.sources.fields import Value
 from headcount.sources.signatures import (
     bearer_token,
     check_signature,
@@ -39,15 +41,16 @@ def mapped_source(document: Any) -> Source:
     def sign(request: InboundRequest, secret: str) -> InboundRequest:
         return _sign(signature, request, secret)
 
-    def parse(request: InboundRequest) -> list[ParsedEvent]:
+    def parse(request: InboundRequest) -> Sequence[ParsedEvent | BadInput]:
         items = items_in(fields.decode(_JSON, request.body, "JSON"), field_map)
         is_standard = signature.scheme == "standard-webhooks"
         digest = standard_webhooks.message_digest(request) if is_standard else ""
-        events = (
-            parse_item(item, field_map, request.received_at, _default_id(digest, index))
-            for index, item in enumerate(items)
+
+        return parse_items(
+            enumerate(items),
+            lambda found: parse_item(found[1], field_map, request.received_at, _default_id(digest, found[0])),
+            "events",
         )
-        return [event for event in events if event is not None]
 
     def samples(now: Ms) -> list[InboundRequest]:
         return [json_request(sample_body(field_map, kind, now), now) for kind in (Kind.JOIN, Kind.LEAVE)]
@@ -90,25 +93,39 @@ def _default_id(digest: str, index: int) -> str | None:
     return f"{digest}:{index}" if digest else None
 
 
-def _parse(request: InboundRequest) -> list[ParsedEvent]:
-    decoded = event_format.decode(request.body)
-    bodies = decoded if isinstance(decoded, list) else [decoded]
+def _parse(request: InboundRequest) -> Sequence[ParsedEvent | BadInput]:
+    decoded = event_format.decode_json(request.body)
     digest = standard_webhooks.message_digest(request)
-    return [
-        ParsedEvent(
-            _event(
-                body,
-                f"events[{index}]" if decoded is bodies else "",
-                request.received_at,
-                _default_id(digest, index),
-            )
-        )
-        for index, body in enumerate(bodies)
-    ]
+
+    def event(found: tuple[int, Value]) -> list[ParsedEvent]:
+        index, value = found
+        body = event_format.to_event(_lenient(value) if isinstance(value, dict) else value)
+        return [ParsedEvent(_event(body, request.received_at, _default_id(digest, index)))]
+
+    if isinstance(decoded, list):
+        return parse_items(enumerate(decoded), event, "events")
+    return event((0, decoded))
 
 
-def _event(body: EventBody, place: str, received_at: Ms, default_id: str | None) -> Event:
-    at, joined_at = event_format.validate(body, place)
+_READERS: Final[Mapping[str, Callable[[Value], Value]]] = {
+    "room": lambda value: fields.text(value) or value,
+    "participant_id": lambda value: fields.text(value) or value,
+    "at": lambda value: value if fields.number(value) is None else fields.number(value),
+    "joined_at": lambda value: value if fields.number(value) is None else fields.number(value),
+    "user_id": fields.optional_id,
+    "user_name": fields.user_name,
+    "source_session": fields.optional_id,
+    "id": fields.optional_id,
+}
+"""How a source's fields are read: a whole number may stand for a text, digits for a number, and optional texts may be unknown."""
+
+
+def _lenient(event: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: _READERS[name](value) if name in _READERS else value for name, value in event.items()}
+
+
+def _event(body: EventBody, received_at: Ms, default_id: str | None) -> Event:
+    at, joined_at = event_format.validate(body, "")
     return Event(
         Kind(body.kind),
         body.room,

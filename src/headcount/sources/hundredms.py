@@ -19,7 +19,6 @@ from typing import Final
 
 import msgspec
 
-from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -32,6 +31,7 @@ from headcount.sources.api import (
     json_request,
     room_end,
 )
+from headcount.sources.fields import Value
 from headcount.sources.signatures import check_token, required_bearer_token, with_bearer_token
 from headcount.timestamps import format_timestamp
 
@@ -42,25 +42,25 @@ _VENDOR_ROLE_PREFIX: Final = "__internal_"
 class Data(msgspec.Struct):
     """Data of an event: the type determines which fields are present."""
 
-    room_id: str = ""
-    session_id: str | None = None
-    peer_id: str = ""
-    user_id: str | None = None
-    user_name: str | None = None
-    role: str | None = None
-    type: str | None = None
-    joined_at: str | None = None
-    left_at: str | None = None
-    session_started_at: str | None = None
-    session_stopped_at: str | None = None
+    room_id: Value = None
+    session_id: Value = None
+    peer_id: Value = None
+    user_id: Value = None
+    user_name: Value = None
+    role: Value = None
+    type: Value = None
+    joined_at: Value = None
+    left_at: Value = None
+    session_started_at: Value = None
+    session_stopped_at: Value = None
 
 
 class Notice(msgspec.Struct):
     """The body of a request."""
 
     type: str
-    id: str | None = None
-    data: Data = msgspec.field(default_factory=Data)
+    id: Value = None
+    data: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
@@ -74,69 +74,62 @@ def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
 def parse(request: InboundRequest) -> list[ParsedEvent]:
     """Return the events of one request."""
     notice = fields.decode(_DECODER, request.body, "webhook of 100ms")
+    data, key, received_at = (
+        fields.struct(notice.data, Data),
+        fields.optional_id(notice.id),
+        request.received_at,
+    )
     match notice.type:
         case "peer.join.success":
-            return [_join(notice)]
+            at = _event_time(data.joined_at, "data.joined_at", received_at)
+            return [_participant_event(Kind.JOIN, notice, data, at)]
         case "peer.leave.success":
-            return [_leave(notice)]
+            at = _event_time(data.left_at, "data.left_at", received_at)
+            joined_at = _optional_time(data.joined_at, "data.joined_at")
+            return [_participant_event(Kind.LEAVE, notice, data, at, fields.join_before(at, joined_at))]
         case "session.open.success":
-            at = _event_time(notice.data.session_started_at, "data.session_started_at")
-            return [end_before_start(_room(notice), at, notice.id or None)]
+            at = _event_time(data.session_started_at, "data.session_started_at", received_at)
+            return [end_before_start(_room(notice, data), at, key)]
         case "session.close.success":
-            return [_end(notice)]
+            at = _event_time(data.session_stopped_at, "data.session_stopped_at", received_at)
+            return [room_end(_room(notice, data), at, fields.optional_id(data.session_id), key)]
     return []
 
 
-def _join(notice: Notice) -> ParsedEvent:
-    return _participant_event(Kind.JOIN, notice, _event_time(notice.data.joined_at, "data.joined_at"))
-
-
-def _leave(notice: Notice) -> ParsedEvent:
-    at = _event_time(notice.data.left_at, "data.left_at")
-    joined_at = _optional_time(notice.data.joined_at, "data.joined_at")
-    return _participant_event(Kind.LEAVE, notice, at, fields.join_before(at, joined_at))
-
-
-def _participant_event(kind: Kind, notice: Notice, at: Ms, joined_at: Ms | None = None) -> ParsedEvent:
-    peer = notice.data
+def _participant_event(
+    kind: Kind, notice: Notice, peer: Data, at: Ms, joined_at: Ms | None = None
+) -> ParsedEvent:
     event = Event(
         kind,
-        _room(notice),
+        _room(notice, peer),
         at,
-        fields.required(peer.peer_id, "data.peer_id", notice.type, "100ms"),
-        peer.user_id,
+        fields.required(fields.text(peer.peer_id), "data.peer_id", notice.type, "100ms"),
+        fields.optional_id(peer.user_id),
         fields.user_name(peer.user_name),
-        peer.session_id,
+        fields.optional_id(peer.session_id),
         joined_at,
-        id=notice.id or None,
+        id=fields.optional_id(notice.id),
     )
     return ParsedEvent(event, _role(peer))
 
 
-def _end(notice: Notice) -> ParsedEvent:
-    at = _event_time(notice.data.session_stopped_at, "data.session_stopped_at")
-    return room_end(_room(notice), at, notice.data.session_id, notice.id or None)
+def _room(notice: Notice, data: Data) -> str:
+    return fields.required(fields.text(data.room_id), "data.room_id", notice.type, "100ms")
 
 
-def _room(notice: Notice) -> str:
-    return fields.required(notice.data.room_id, "data.room_id", notice.type, "100ms")
+def _event_time(value: Value, field: str, received_at: Ms) -> Ms:
+    at = _optional_time(value, field)
+    return fields.event_time(None, fields.ms_from_rfc3339, field, received_at) if at is None else at
 
 
-def _event_time(text: str | None, field: str) -> Ms:
-    at = _optional_time(text, field)
-    if at is None:
-        raise BadInput(f"{field} is missing, or is 0001-01-01, which means unknown at 100ms")
-    return at
-
-
-def _optional_time(text: str | None, field: str) -> Ms | None:
-    if not text or text.startswith(_UNKNOWN_TIME):
+def _optional_time(value: Value, field: str) -> Ms | None:
+    if fields.text(value).startswith(_UNKNOWN_TIME):
         return None
-    return fields.ms_from_rfc3339(text, field)
+    return fields.optional_time(value, fields.ms_from_rfc3339, field)
 
 
 def _role(peer: Data) -> Role:
-    if (peer.role or "").startswith(_VENDOR_ROLE_PREFIX):
+    if fields.text(peer.role).startswith(_VENDOR_ROLE_PREFIX):
         return Role.RECORDER
     return Role.PHONE if peer.type == "sip" else Role.PERSON
 

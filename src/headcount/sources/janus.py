@@ -25,8 +25,17 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
-from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, json_request, room_end
+from headcount.sources.api import (
+    TEST_ROOM,
+    InboundRequest,
+    ParsedEvent,
+    Source,
+    json_request,
+    parse_items,
+    room_end,
+)
 from headcount.sources.compression import decompress
+from headcount.sources.fields import Value
 from headcount.sources.signatures import check_token, encode_base64, required_header, with_headers
 
 ADDRESS_ALONE: Final = "address"
@@ -42,46 +51,44 @@ ROOM_PLUGINS: Final = {
 """The plugins with rooms, and the folder of their rooms: the part of the name before the number."""
 _JOIN_EVENTS: Final = ("joined", "join")
 _LEAVE_EVENTS: Final = ("leaving", "left", "leave", "kicked", "kicked_all")
+_ROOM_EVENTS: Final = (*_JOIN_EVENTS, *_LEAVE_EVENTS, "created", "destroyed")
 
 
 class Notice(msgspec.Struct):
     """One event: its type determines the form of `event`."""
 
-    type: int
-    timestamp: int = 0
-    emitter: str = ""
-    opaque_id: str | None = None
-    event: msgspec.Raw = msgspec.Raw(b"{}")
+    type: Value = None
+    timestamp: Value = None
+    emitter: Value = None
+    opaque_id: Value = None
+    event: Value = None
 
 
 class PluginEvent(msgspec.Struct):
     """Event of a plugin. Unknown plugins may send any data."""
 
-    plugin: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"{}")
+    plugin: Value = None
+    data: Value = None
 
 
 class CoreEvent(msgspec.Struct):
     """Event of the server itself."""
 
-    status: str = ""
+    status: Value = None
 
 
 class RoomEvent(msgspec.Struct):
     """Event in a room. TextRoom has another name for a kick, and identifies participants by `username`."""
 
-    event: Any = None
-    textroom: Any = None
-    room: Any = None
-    id: Any = None
-    username: Any = None
-    display: Any = None
+    event: Value = None
+    textroom: Value = None
+    room: Value = None
+    id: Value = None
+    username: Value = None
+    display: Value = None
 
 
-_DECODER: Final = msgspec.json.Decoder(Notice | list[Notice])
-_PLUGIN: Final = msgspec.json.Decoder(PluginEvent)
-_CORE: Final = msgspec.json.Decoder(CoreEvent)
-_ROOM_EVENT: Final = msgspec.json.Decoder(RoomEvent)
+_DECODER: Final = msgspec.json.Decoder(dict[str, Value] | list[Value])
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
@@ -100,92 +107,72 @@ def sign(request: InboundRequest, secret: str) -> InboundRequest:
     return with_headers(request, authorization=f"Basic {encode_base64(secret.encode())}")
 
 
-def parse(request: InboundRequest) -> list[ParsedEvent]:
+def parse(request: InboundRequest) -> Sequence[ParsedEvent | BadInput]:
     """Return the events of one request."""
     decoded = fields.decode(_DECODER, decompress(request.body), "event of Janus, nor an array of them")
-    notices = decoded if isinstance(decoded, list) else [decoded]
-    return [event for notice in notices if (event := _parse_notice(notice)) is not None]
+
+    def parse_one(item: Value) -> list[ParsedEvent]:
+        return _parse_notice(fields.item(item, Notice), request.received_at)
+
+    return parse_items(decoded, parse_one, "events") if isinstance(decoded, list) else parse_one(decoded)
 
 
-def _parse_notice(notice: Notice) -> ParsedEvent | None:
-    if notice.type == _PLUGIN_EVENT:
-        return _room_event(notice)
-    if notice.type == _CORE_EVENT:
-        return _server_event(notice)
-    return None
+def _parse_notice(notice: Notice, received_at: Ms) -> list[ParsedEvent]:
+    code = fields.number(notice.type)
+    if code is None:
+        raise BadInput("an event of Janus without type")
+    if code == _PLUGIN_EVENT:
+        return _room_event(notice, received_at)
+    return _server_event(notice, received_at) if code == _CORE_EVENT else []
 
 
-def _server_event(notice: Notice) -> ParsedEvent | None:
+def _server_event(notice: Notice, received_at: Ms) -> list[ParsedEvent]:
     """Return the end of all rooms of a server that starts or stops. Without the server's name its rooms are unknown."""
-    status = fields.decode(_CORE, bytes(notice.event), "event of Janus' core").status
-    if status not in ("started", "shutdown") or not notice.emitter:
-        return None
+    status, prefix = fields.struct(notice.event, CoreEvent).status, room_prefix(notice.emitter)
+    if status not in ("started", "shutdown") or not prefix:
+        return []
     inferred = Inferred.ROOM_RESTARTED if status == "started" else None
-    end = room_end(room_prefix(notice.emitter), _event_time(notice), inferred=inferred)
-    return end._replace(server_wide=True)
+    end = room_end(prefix, _event_time(notice, received_at), inferred=inferred)
+    return [end._replace(server_wide=True)]
 
 
-def _room_event(notice: Notice) -> ParsedEvent | None:
-    event = fields.decode(_PLUGIN, bytes(notice.event), "event of a plugin of Janus")
-    if event.plugin not in ROOM_PLUGINS:
-        return None
-    data = fields.decode(_ROOM_EVENT, bytes(event.data), f"event of {event.plugin}")
+def _room_event(notice: Notice, received_at: Ms) -> list[ParsedEvent]:
+    event = fields.struct(notice.event, PluginEvent)
+    plugin, data = fields.text(event.plugin), fields.struct(event.data, RoomEvent)
     kind = data.event or data.textroom
+    if plugin not in ROOM_PLUGINS or kind not in _ROOM_EVENTS:
+        return []
+    room = f"{room_prefix(notice.emitter)}{ROOM_PLUGINS[plugin]}{_id(data.room, 'room')}"
+    at = _event_time(notice, received_at)
     if kind in _JOIN_EVENTS:
-        return _join(notice, event.plugin, data)
+        name = fields.user_name(data.display) or fields.user_name(data.username)
+        user_id = fields.optional_id(notice.opaque_id)
+        return [ParsedEvent(Event(Kind.JOIN, room, at, _participant_id(data), user_id, name))]
     if kind in _LEAVE_EVENTS:
-        return _leave(notice, event.plugin, data)
-    if kind == "destroyed":
-        return _end(notice, event.plugin, data)
-    if kind == "created":
-        return _end(notice, event.plugin, data, Inferred.ROOM_RESTARTED)
-    return None
+        return [ParsedEvent(Event(Kind.LEAVE, room, at, _participant_id(data)))]
+    return [room_end(room, at, inferred=Inferred.ROOM_RESTARTED if kind == "created" else None)]
 
 
-def _join(notice: Notice, plugin: str, data: RoomEvent) -> ParsedEvent:
-    name = data.display or data.username
-    event = Event(
-        Kind.JOIN,
-        _room(notice, plugin, data),
-        _event_time(notice),
-        _participant_id(data),
-        notice.opaque_id,
-        fields.user_name(name if isinstance(name, str) else None),
-    )
-    return ParsedEvent(event)
-
-
-def _leave(notice: Notice, plugin: str, data: RoomEvent) -> ParsedEvent:
-    room, at = _room(notice, plugin, data), _event_time(notice)
-    return ParsedEvent(Event(Kind.LEAVE, room, at, _participant_id(data)))
-
-
-def _end(notice: Notice, plugin: str, data: RoomEvent, inferred: Inferred | None = None) -> ParsedEvent:
-    return room_end(_room(notice, plugin, data), _event_time(notice), inferred=inferred)
-
-
-def room_prefix(server: str) -> str:
+def room_prefix(server: Value) -> str:
     """Return the prefix of the names of a server's rooms. The server's part has no slash, so no other server has the same prefix."""
-    return f"{server.replace('/', '%2F')}/" if server else ""
-
-
-def _room(notice: Notice, plugin: str, data: RoomEvent) -> str:
-    return f"{room_prefix(notice.emitter)}{ROOM_PLUGINS[plugin]}{_text(data.room, 'room')}"
+    name = fields.text(server)
+    return f"{name.replace('/', '%2F')}/" if name else ""
 
 
 def _participant_id(data: RoomEvent) -> str:
-    return _text(data.username if data.id is None else data.id, "id")
+    return _id(data.username if data.id is None else data.id, "id")
 
 
-def _text(value: object, field: str) -> str:
+def _id(value: Value, field: str) -> str:
     """Return an id as text. Ids are numbers, or texts where the server is configured so."""
-    if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-        return str(value)
-    raise BadInput(f"an event of Janus without {field}, or with one that is neither a number nor a text")
+    found = fields.text(value)
+    if not found:
+        raise BadInput(f"an event of Janus without {field}, or with one that is neither a number nor a text")
+    return found
 
 
-def _event_time(notice: Notice) -> Ms:
-    return fields.ms_from_micros(notice.timestamp, "timestamp")
+def _event_time(notice: Notice, received_at: Ms) -> Ms:
+    return fields.event_time(notice.timestamp, fields.ms_from_micros, "timestamp", received_at)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

@@ -86,7 +86,7 @@ def _destroyed(notice: Notice, received_at: Ms) -> list[ParsedEvent | BadInput]:
     """Return the stays of all occupants, and the end of the room. An occupant that cannot be read is skipped."""
     room, at = _room(notice), _event_time(notice.destroyed_at, "destroyed_at", received_at)
     occupants = notice.all_occupants if isinstance(notice.all_occupants, list) else []
-    stays = parse_items(occupants, Occupant, lambda occupant: [_stay(room, occupant)], "all_occupants")
+    stays = parse_items(occupants, lambda item: [_stay(room, fields.item(item, Occupant))], "all_occupants")
     return [*stays, room_end(room, at)]
 
 
@@ -114,7 +114,7 @@ def _join(room: str, occupant: Occupant, received_at: Ms = 0) -> ParsedEvent:
 
 def _leave(room: str, occupant: Occupant, received_at: Ms = 0) -> ParsedEvent:
     at = _event_time(occupant.left_at, "left_at", received_at)
-    joined_at = None if occupant.joined_at is None else _event_time(occupant.joined_at, "joined_at")
+    joined_at = fields.optional_time(occupant.joined_at, fields.ms_from_seconds, "joined_at")
     return _participant_event(
         Kind.LEAVE, room, occupant, at, None if joined_at is None else min(joined_at, at)
     )

@@ -25,7 +25,6 @@ from typing import Final, Literal
 import jwt
 import msgspec
 
-from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -38,6 +37,7 @@ from headcount.sources.api import (
     json_request,
     room_end,
 )
+from headcount.sources.fields import Value
 from headcount.sources.signatures import (
     check_signature,
     encode_base64,
@@ -54,44 +54,45 @@ _MAX_START_LAG_MS: Final = 5_000
 
 
 class Permission(msgspec.Struct):
-    hidden: bool = False
-    recorder: bool = False
+    """Permissions of a participant that matter here."""
+
+    hidden: Value = None
+    recorder: Value = None
 
 
 class Participant(msgspec.Struct, rename="camel"):
     """One connection to a room."""
 
-    sid: str = ""
-    identity: str = ""
-    name: str = ""
-    joined_at: int = 0
-    joined_at_ms: int = 0
-    kind: str | int = "STANDARD"
-    permission: Permission | None = None
+    sid: Value = None
+    identity: Value = None
+    name: Value = None
+    joined_at: Value = None
+    joined_at_ms: Value = None
+    kind: Value = None
+    permission: Value = None
 
 
 class Room(msgspec.Struct, rename="camel"):
     """A room; `sid` is new each time it starts."""
 
-    name: str = ""
-    sid: str = ""
-    creation_time: int = 0
-    creation_time_ms: int = 0
+    name: Value = None
+    sid: Value = None
+    creation_time: Value = None
+    creation_time_ms: Value = None
 
 
 class Notice(msgspec.Struct, rename="camel"):
     """The body of a request: `event` determines which fields are present."""
 
     event: str
-    id: str = ""
-    created_at: int = 0
-    room: Room | None = None
-    participant: Participant | None = None
+    id: Value = None
+    created_at: Value = None
+    room: Value = None
+    participant: Value = None
 
 
-# Whole numbers are strings.
-_DECODER: Final = msgspec.json.Decoder(Notice, strict=False)
-_ROLES: Final[dict[str | int, Role]] = {
+_DECODER: Final = msgspec.json.Decoder(Notice)
+_ROLES: Final[dict[str, Role]] = {
     "INGRESS": Role.STREAM,
     "BRIDGE": Role.STREAM,
     "SIP": Role.PHONE,
@@ -140,94 +141,101 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "webhook of LiveKit")
     match notice.event:
         case "participant_joined":
-            return [_join(notice)]
+            return [_join(notice, request.received_at)]
         case "participant_left":
-            return [_leave(notice)]
+            return [_leave(notice, request.received_at)]
         case "room_finished":
-            return [_end(notice)]
+            return [_end(notice, request.received_at)]
         case "room_started":
-            return [_start(notice)]
+            return [_start(notice, request.received_at)]
     return []
 
 
-def _join(notice: Notice) -> ParsedEvent:
-    room, participant = _room(notice), _participant(notice)
-    return _participant_event(Kind.JOIN, notice, room, participant, _join_time(notice, participant))
+def _join(notice: Notice, received_at: Ms) -> ParsedEvent:
+    participant = fields.struct(notice.participant, Participant)
+    joined_at = _join_time(participant)
+    at = _event_time(notice, received_at) if joined_at is None else joined_at
+    return _participant_event(Kind.JOIN, notice, participant, at)
 
 
-def _leave(notice: Notice) -> ParsedEvent:
-    room, participant = _room(notice), _participant(notice)
-    joined_at = _join_time(notice, participant)
+def _leave(notice: Notice, received_at: Ms) -> ParsedEvent:
+    participant = fields.struct(notice.participant, Participant)
+    at = _event_time(notice, received_at)
+    joined_at = _join_time(participant)
+    if joined_at is None:
+        return _participant_event(Kind.LEAVE, notice, participant, at)
     # The leave has whole seconds, the join milliseconds.
-    at = max(joined_at, _event_time(notice))
-    return _participant_event(Kind.LEAVE, notice, room, participant, at, joined_at)
+    return _participant_event(Kind.LEAVE, notice, participant, max(joined_at, at), joined_at)
 
 
-def _end(notice: Notice) -> ParsedEvent:
-    room = _room(notice)
-    return room_end(room.name, _event_time(notice), room.sid, notice.id or None)
+def _end(notice: Notice, received_at: Ms) -> ParsedEvent:
+    room, session = _room_and_session(notice)
+    return room_end(room, _event_time(notice, received_at), session, fields.optional_id(notice.id))
 
 
-def _start(notice: Notice) -> ParsedEvent:
+def _start(notice: Notice, received_at: Ms) -> ParsedEvent:
     """Return the inferred end of the room's previous run (R3a)."""
-    room, reported = _room(notice), notice.created_at * 1_000
-    started = room.creation_time_ms or room.creation_time * 1_000 or reported
-    if reported - started > _MAX_START_LAG_MS:
+    reported = _event_time(notice, received_at)
+    room = fields.struct(notice.room, Room)
+    started = _ms(room.creation_time_ms, room.creation_time, "room.creationTime")
+    at = reported if started is None else started
+    if reported - at > _MAX_START_LAG_MS:
         # The participant who restarted it may have joined just before the second of the report.
-        started = reported - 1_000
-    at = fields.valid_ms(started, "room.creationTime")
-    return room_end(room.name, at, event_id=notice.id or None, inferred=Inferred.ROOM_RESTARTED)
+        at = reported - 1_000
+    name, _ = _room_and_session(notice)
+    return room_end(name, at, event_id=fields.optional_id(notice.id), inferred=Inferred.ROOM_RESTARTED)
 
 
 def _participant_event(
     kind: Literal[Kind.JOIN, Kind.LEAVE],
     notice: Notice,
-    room: Room,
     participant: Participant,
     at: Ms,
     joined_at: Ms | None = None,
 ) -> ParsedEvent:
+    room, session = _room_and_session(notice)
+    sid = fields.text(participant.sid)
     event = Event(
         kind,
-        room.name,
+        room,
         at,
-        participant.sid,
-        participant.identity,
+        fields.required(sid, "participant.sid", notice.event, "LiveKit"),
+        fields.optional_id(participant.identity),
         fields.user_name(participant.name),
-        room.sid,
+        session,
         joined_at,
-        id=notice.id or None,
+        id=fields.optional_id(notice.id),
     )
     return ParsedEvent(event, participant_role(participant.kind, participant.permission))
 
 
-def _event_time(notice: Notice) -> Ms:
-    return fields.ms_from_seconds(notice.created_at, "createdAt")
+def _event_time(notice: Notice, received_at: Ms) -> Ms:
+    return fields.event_time(notice.created_at or None, fields.ms_from_seconds, "createdAt", received_at)
 
 
-def _join_time(notice: Notice, participant: Participant) -> Ms:
-    at = participant.joined_at_ms or (participant.joined_at or notice.created_at) * 1_000
-    return fields.valid_ms(at, "participant.joinedAt")
+def _join_time(participant: Participant) -> Ms | None:
+    return _ms(participant.joined_at_ms, participant.joined_at, "participant.joinedAt")
 
 
-def participant_role(kind: str | int, permission: Permission | None) -> Role:
+def _ms(in_ms: Value, in_seconds: Value, field: str) -> Ms | None:
+    """Return a time that newer servers also report in ms; None if both fields are missing or 0."""
+    if fields.number(in_ms):
+        return fields.valid_ms(in_ms, field)
+    return fields.ms_from_seconds(in_seconds, field) if fields.number(in_seconds) else None
+
+
+def participant_role(kind: Value, permission: Value) -> Role:
     """Return the role of a participant of a webhook or a list. A recorder is hidden, too, so recorders come first."""
-    permission = permission or Permission()
-    if kind == "EGRESS" or permission.recorder:
+    permissions = fields.struct(permission, Permission)
+    if kind == "EGRESS" or fields.flag(permissions.recorder):
         return Role.RECORDER
-    return Role.HIDDEN if permission.hidden else _ROLES.get(kind, Role.PERSON)
+    return Role.HIDDEN if fields.flag(permissions.hidden) else _ROLES.get(fields.text(kind), Role.PERSON)
 
 
-def _room(notice: Notice) -> Room:
-    if notice.room is None or not notice.room.name:
-        raise BadInput(f"a '{notice.event}' of LiveKit without a room.name")
-    return notice.room
-
-
-def _participant(notice: Notice) -> Participant:
-    if notice.participant is None or not notice.participant.sid:
-        raise BadInput(f"a '{notice.event}' of LiveKit without a participant.sid")
-    return notice.participant
+def _room_and_session(notice: Notice) -> tuple[str, str | None]:
+    room = fields.struct(notice.room, Room)
+    name = fields.required(fields.text(room.name), "room.name", notice.event, "LiveKit")
+    return name, fields.optional_id(room.sid)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

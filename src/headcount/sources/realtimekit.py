@@ -107,8 +107,7 @@ def _join(notice: Notice, received_at: Ms) -> ParsedEvent:
 def _leave(notice: Notice, received_at: Ms) -> ParsedEvent:
     participant = fields.struct(notice.participant, Participant)
     at = _event_time(participant.left_at, "participant.leftAt", received_at)
-    text = participant.joined_at
-    joined_at = fields.ms_from_rfc3339(text, "participant.joinedAt") if text else None
+    joined_at = fields.optional_time(participant.joined_at, fields.ms_from_rfc3339, "participant.joinedAt")
     return _participant_event(Kind.LEAVE, notice, participant, at, fields.join_before(at, joined_at))
 
 

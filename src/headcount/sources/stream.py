@@ -33,37 +33,37 @@ from headcount.sources.api import (
     room_end,
 )
 from headcount.sources.compression import decompress
+from headcount.sources.fields import Value
 from headcount.sources.signatures import check_signature, hmac_digest, required_header, with_headers
 from headcount.timestamps import format_timestamp
 
 _DURATION_TOLERANCE_MS: Final[Ms] = 1_500
-Timestamp = str | int
 
 
 class User(msgspec.Struct):
     """User of a participant."""
 
-    id: str | None = None
-    name: str | None = None
+    id: Value = None
+    name: Value = None
 
 
 class Participant(msgspec.Struct):
     """One connection to a session of a call."""
 
-    user_session_id: str = ""
-    user: User | None = None
-    joined_at: Timestamp | None = None
+    user_session_id: Value = None
+    user: Value = None
+    joined_at: Value = None
 
 
 class Notice(msgspec.Struct):
     """The body of a request: `type` determines which fields are present."""
 
     type: str
-    created_at: Timestamp | None = None
-    call_cid: str = ""
-    session_id: str | None = None
-    participant: Participant | None = None
-    duration_seconds: int | None = None
+    created_at: Value = None
+    call_cid: Value = None
+    session_id: Value = None
+    participant: Value = None
+    duration_seconds: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
@@ -87,36 +87,40 @@ def sign(request: InboundRequest, secret: str) -> InboundRequest:
 def parse(request: InboundRequest) -> list[ParsedEvent]:
     """Return the events of one request."""
     notice = fields.decode(_DECODER, decompress(request.body), "webhook of Stream")
+    received_at = request.received_at
     match notice.type:
         case "call.session_participant_joined":
-            return [_join(notice)]
+            return [_join(notice, received_at)]
         case "call.session_participant_left":
-            return [_leave(notice)]
+            return [_leave(notice, received_at)]
         case "call.session_started":
-            return [end_before_start(_room(notice), _event_time(notice))]
+            return [end_before_start(_room(notice), _event_time(notice, received_at))]
         case "call.session_ended":
-            return [room_end(_room(notice), _event_time(notice), notice.session_id)]
+            session = fields.optional_id(notice.session_id)
+            return [room_end(_room(notice), _event_time(notice, received_at), session)]
     return []
 
 
-def _join(notice: Notice) -> ParsedEvent:
-    joined_at = _participant(notice).joined_at
-    at = _event_time(notice) if joined_at is None else _to_ms(joined_at, "participant.joined_at")
-    return _participant_event(Kind.JOIN, notice, at)
+def _join(notice: Notice, received_at: Ms) -> ParsedEvent:
+    participant = fields.struct(notice.participant, Participant)
+    joined_at = fields.optional_time(participant.joined_at, _to_ms, "participant.joined_at")
+    at = _event_time(notice, received_at) if joined_at is None else joined_at
+    return _participant_event(Kind.JOIN, notice, participant, at)
 
 
-def _leave(notice: Notice) -> ParsedEvent:
-    at = _event_time(notice)
-    return _participant_event(Kind.LEAVE, notice, at, _joined_at(notice, at))
+def _leave(notice: Notice, received_at: Ms) -> ParsedEvent:
+    participant, at = fields.struct(notice.participant, Participant), _event_time(notice, received_at)
+    return _participant_event(Kind.LEAVE, notice, participant, at, _joined_at(notice, participant, at))
 
 
-def _joined_at(notice: Notice, at: Ms) -> Ms | None:
+def _joined_at(notice: Notice, participant: Participant, at: Ms) -> Ms | None:
     """Return the join time of a leave, if it is known."""
-    if notice.duration_seconds is None:
+    duration_s = fields.number(notice.duration_seconds)
+    if duration_s is None:
         return None
-    by_duration = at - notice.duration_seconds * 1_000
-    reported = _participant(notice).joined_at
-    joined_at = by_duration if reported is None else _to_ms(reported, "participant.joined_at")
+    by_duration = at - round(duration_s * 1_000)
+    reported = fields.optional_time(participant.joined_at, _to_ms, "participant.joined_at")
+    joined_at = by_duration if reported is None else reported
     if joined_at < at and abs(joined_at - by_duration) <= _DURATION_TOLERANCE_MS:
         return joined_at
     estimate = fields.join_before(at, by_duration)
@@ -124,43 +128,38 @@ def _joined_at(notice: Notice, at: Ms) -> Ms | None:
 
 
 def _participant_event(
-    kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, at: Ms, joined_at: Ms | None = None
+    kind: Literal[Kind.JOIN, Kind.LEAVE],
+    notice: Notice,
+    participant: Participant,
+    at: Ms,
+    joined_at: Ms | None = None,
 ) -> ParsedEvent:
-    participant = _participant(notice)
-    user = participant.user or User()
+    user = fields.struct(participant.user, User)
+    connection = fields.text(participant.user_session_id)
     event = Event(
         kind,
         _room(notice),
         at,
-        participant.user_session_id,
-        user.id,
+        fields.required(connection, "participant.user_session_id", notice.type, "Stream"),
+        fields.optional_id(user.id),
         fields.user_name(user.name),
-        notice.session_id,
+        fields.optional_id(notice.session_id),
         joined_at,
     )
     return ParsedEvent(event)
 
 
-def _participant(notice: Notice) -> Participant:
-    if notice.participant is None or not notice.participant.user_session_id:
-        raise BadInput(f"a '{notice.type}' of Stream without a participant.user_session_id")
-    return notice.participant
-
-
 def _room(notice: Notice) -> str:
-    return fields.required(notice.call_cid, "call_cid", notice.type, "Stream")
+    return fields.required(fields.text(notice.call_cid), "call_cid", notice.type, "Stream")
 
 
-def _event_time(notice: Notice) -> Ms:
-    if notice.created_at is None:  # 0 is a time, though an invalid one
-        raise BadInput(f"a '{notice.type}' of Stream without a created_at")
-    return _to_ms(notice.created_at, "created_at")
+def _event_time(notice: Notice, received_at: Ms) -> Ms:
+    return fields.event_time(notice.created_at, _to_ms, "created_at", received_at)
 
 
-def _to_ms(value: Timestamp, field: str) -> Ms:
-    return (
-        fields.ms_from_rfc3339(value, field) if isinstance(value, str) else fields.ms_from_nanos(value, field)
-    )
+def _to_ms(value: Value, field: str) -> Ms:
+    is_number = fields.number(value) is not None
+    return fields.ms_from_nanos(value, field) if is_number else fields.ms_from_rfc3339(value, field)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

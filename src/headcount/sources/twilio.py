@@ -84,14 +84,15 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     form = dict(fields.parse_form(request.body))
     match form.get("StatusCallbackEvent"):
         case "participant-connected":
-            return [_participant_event(Kind.JOIN, form, _event_time(form))]
+            return [_participant_event(Kind.JOIN, form, _event_time(form, request.received_at))]
         case "participant-disconnected":
-            at = _event_time(form)
+            at = _event_time(form, request.received_at)
             return [_participant_event(Kind.LEAVE, form, at, fields.join_before(at, _latest_join(form, at)))]
         case "room-created":
-            return [end_before_start(_room(form), _event_time(form))]
+            return [end_before_start(_room(form), _event_time(form, request.received_at))]
         case "room-ended":
-            return [room_end(_room(form), _event_time(form), form.get("RoomSid"))]
+            at, session = _event_time(form, request.received_at), fields.optional_id(form.get("RoomSid"))
+            return [room_end(_room(form), at, session)]
         case None:
             raise BadInput("is no status callback of Twilio Video: StatusCallbackEvent is missing")
     return []
@@ -105,8 +106,8 @@ def _room(form: dict[str, str]) -> str:
     return room
 
 
-def _event_time(form: dict[str, str]) -> Ms:
-    return fields.ms_from_rfc3339(form.get("Timestamp", ""), "Timestamp")
+def _event_time(form: dict[str, str], received_at: Ms) -> Ms:
+    return fields.event_time(form.get("Timestamp"), fields.ms_from_rfc3339, "Timestamp", received_at)
 
 
 def _latest_join(form: dict[str, str], at: Ms) -> Ms | None:
@@ -120,9 +121,9 @@ def _latest_join(form: dict[str, str], at: Ms) -> Ms | None:
 def _participant_event(
     kind: Literal[Kind.JOIN, Kind.LEAVE], form: dict[str, str], at: Ms, joined_at: Ms | None = None
 ) -> ParsedEvent:
-    event_kind, session = form["StatusCallbackEvent"], form.get("RoomSid")
+    event_kind, session = form["StatusCallbackEvent"], fields.optional_id(form.get("RoomSid"))
     connection = fields.required(form.get("ParticipantSid"), "ParticipantSid", event_kind, "Twilio Video")
-    user_id = form.get("ParticipantIdentity")
+    user_id = fields.optional_id(form.get("ParticipantIdentity"))
     event = Event(kind, _room(form), at, connection, user_id, source_session=session, joined_at=joined_at)
     return ParsedEvent(event)
 

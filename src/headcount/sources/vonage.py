@@ -23,7 +23,6 @@ from typing import Any, Final
 import jwt
 import msgspec
 
-from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -35,6 +34,7 @@ from headcount.sources.api import (
     json_request,
     room_end,
 )
+from headcount.sources.fields import Value
 from headcount.sources.signatures import (
     check_signature,
     required_bearer_token,
@@ -51,18 +51,18 @@ _SEPARATORS: Final = re.compile(r"[,;&\n]")
 class Connection(msgspec.Struct, rename="camel"):
     """One connection to a session. `data` is the application's text in its token."""
 
-    id: str = ""
-    created_at: int | None = None
-    data: str | None = None
+    id: Value = None
+    created_at: Value = None
+    data: Value = None
 
 
 class Notice(msgspec.Struct, rename="camel"):
     """The body of a request: `event` determines which fields are present."""
 
     event: str = ""
-    session_id: str = ""
-    timestamp: int | None = None
-    connection: Connection | None = None
+    session_id: Value = None
+    timestamp: Value = None
+    connection: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
@@ -97,45 +97,51 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "callback of Vonage's session monitoring")
     match notice.event:
         case "connectionCreated":
-            return [_join(notice)]
+            return [_join(notice, request.received_at)]
         case "connectionDestroyed":
-            return [_leave(notice)]
+            return [_leave(notice, request.received_at)]
         case "sessionCreated":
-            return [end_before_start(_room(notice), _event_time(notice))]
+            return [end_before_start(_room(notice), _event_time(notice, request.received_at))]
         case "sessionDestroyed":
-            return [room_end(_room(notice), _event_time(notice))]
+            return [room_end(_room(notice), _event_time(notice, request.received_at))]
     return []
 
 
-def _join(notice: Notice) -> ParsedEvent:
-    connection = _connection(notice)
-    at = _event_time(notice) if connection.created_at is None else _created_at(connection)
+def _join(notice: Notice, received_at: Ms) -> ParsedEvent:
+    connection = fields.struct(notice.connection, Connection)
+    created_at = _created_at(connection)
+    at = _event_time(notice, received_at) if created_at is None else created_at
     return _participant_event(Kind.JOIN, notice, connection, at)
 
 
-def _leave(notice: Notice) -> ParsedEvent:
-    connection, at = _connection(notice), _event_time(notice)
-    created_at = None if connection.created_at is None else _created_at(connection)
-    return _participant_event(Kind.LEAVE, notice, connection, at, fields.join_before(at, created_at))
+def _leave(notice: Notice, received_at: Ms) -> ParsedEvent:
+    connection, at = fields.struct(notice.connection, Connection), _event_time(notice, received_at)
+    joined_at = fields.join_before(at, _created_at(connection))
+    return _participant_event(Kind.LEAVE, notice, connection, at, joined_at)
 
 
 def _participant_event(
     kind: Kind, notice: Notice, connection: Connection, at: Ms, joined_at: Ms | None = None
 ) -> ParsedEvent:
+    connection_id = fields.text(connection.id)
+    fields.required(connection_id, "connection.id", notice.event, "Vonage")
     user_id, user_name = parse_user(connection.data)
-    event = Event(kind, _room(notice), at, connection.id, user_id, user_name, joined_at=joined_at)
+    event = Event(kind, _room(notice), at, connection_id, user_id, user_name, joined_at=joined_at)
     return ParsedEvent(event)
 
 
-def parse_user(data: str | None) -> tuple[str | None, str | None]:
+def parse_user(value: Value) -> tuple[str | None, str | None]:
     """Return the user's id and name from the application's text in the token, by the rule above."""
-    if not data or not data.strip():
+    if isinstance(value, dict):
+        return _first(value, _ID_KEYS), _first(value, _NAME_KEYS)
+    data = fields.text(value).strip()
+    if not data:
         return None, None
     for values in (_parse_json(data), _parse_pairs(data)):
         user = _first(values, _ID_KEYS), _first(values, _NAME_KEYS)
         if any(user):
             return user
-    return _clean(data.strip()), None
+    return _clean(data), None
 
 
 def _parse_json(data: str) -> dict[str, Any]:
@@ -152,8 +158,8 @@ def _parse_pairs(data: str) -> dict[str, str]:
 
 def _first(values: dict[str, Any], keys: Iterable[str]) -> str | None:
     """Return the value of the first key with a text or a whole number."""
-    found = (values.get(key) for key in keys)
-    return next((_clean(str(value)) for value in found if type(value) in (str, int) and value != ""), None)
+    found = (fields.text(values.get(key)) for key in keys)
+    return next((_clean(text) for text in found if text), None)
 
 
 def _clean(text: str) -> str | None:
@@ -162,22 +168,16 @@ def _clean(text: str) -> str | None:
     return None if name is None else name[:_MAX_USER_LENGTH]
 
 
-def _connection(notice: Notice) -> Connection:
-    if notice.connection is None or not notice.connection.id:
-        raise BadInput(f"a '{notice.event}' of Vonage without a connection.id")
-    return notice.connection
-
-
 def _room(notice: Notice) -> str:
-    return fields.required(notice.session_id, "sessionId", notice.event, "Vonage")
+    return fields.required(fields.text(notice.session_id), "sessionId", notice.event, "Vonage")
 
 
-def _created_at(connection: Connection) -> Ms:
-    return fields.valid_ms(connection.created_at or 0, "connection.createdAt")
+def _created_at(connection: Connection) -> Ms | None:
+    return fields.optional_time(connection.created_at, fields.valid_ms, "connection.createdAt")
 
 
-def _event_time(notice: Notice) -> Ms:
-    return fields.valid_ms(notice.timestamp or 0, "timestamp")
+def _event_time(notice: Notice, received_at: Ms) -> Ms:
+    return fields.event_time(notice.timestamp, fields.valid_ms, "timestamp", received_at)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

@@ -32,6 +32,7 @@ from headcount.sources.api import (
     json_request,
     room_end,
 )
+from headcount.sources.fields import Value
 from headcount.sources.signatures import (
     check_signature,
     hmac_digest,
@@ -48,27 +49,26 @@ _ROLES: Final = {"recorder": Role.RECORDER, "streamer": Role.STREAM, "captioner"
 class Client(msgspec.Struct, rename="camel"):
     """One connection to a room, and the number of connections after the event."""
 
-    room_name: str = ""
-    room_session_id: str | None = None
-    participant_id: str | None = None
-    external_id: str | None = None
-    display_name: str | None = None
-    role_name: str | None = None
-    num_clients: int | None = None
-    is_dial_in: bool | None = None
+    room_name: Value = None
+    room_session_id: Value = None
+    participant_id: Value = None
+    external_id: Value = None
+    display_name: Value = None
+    role_name: Value = None
+    num_clients: Value = None
+    is_dial_in: Value = None
 
 
 class Notice(msgspec.Struct, rename="camel"):
     """The body of a request. `type` determines the form of its data."""
 
     type: str
-    id: str | None = None
-    created_at: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"{}")
+    id: Value = None
+    created_at: Value = None
+    data: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
-_CLIENT: Final = msgspec.json.Decoder(Client)
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
@@ -88,60 +88,57 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     notice = fields.decode(_DECODER, request.body, "webhook of Whereby")
     match notice.type:
         case "room.client.joined":
-            return _join(notice, _client(notice))
+            return _join(notice, request.received_at)
         case "room.client.left":
-            return _leave(notice, _client(notice))
+            return _leave(notice, request.received_at)
     return []
 
 
-def _client(notice: Notice) -> Client:
-    client = fields.decode(_CLIENT, bytes(notice.data), f"'{notice.type}' of Whereby")
-    if not client.room_name.strip("/") or not client.participant_id:
-        raise BadInput(f"a '{notice.type}' of Whereby without data.roomName and data.participantId")
-    return client
-
-
-def _join(notice: Notice, client: Client) -> list[ParsedEvent]:
-    at = _event_time(notice)
+def _join(notice: Notice, received_at: Ms) -> list[ParsedEvent]:
+    client, at = fields.struct(notice.data, Client), _event_time(notice, received_at)
     join = _participant_event(Kind.JOIN, notice, client, at)
-    return [end_before_start(_room(client), at), join] if client.num_clients == 1 else [join]
+    return [end_before_start(_room(client), at), join] if fields.number(client.num_clients) == 1 else [join]
 
 
-def _leave(notice: Notice, client: Client) -> list[ParsedEvent]:
-    at = _event_time(notice)
+def _leave(notice: Notice, received_at: Ms) -> list[ParsedEvent]:
+    client, at = fields.struct(notice.data, Client), _event_time(notice, received_at)
     leave = _participant_event(Kind.LEAVE, notice, client, at)
-    end = room_end(_room(client), at - START_MARGIN_MS, inferred=Inferred.SNAPSHOT)
-    return [leave, end] if client.num_clients == 0 else [leave]
+    if fields.number(client.num_clients) != 0:
+        return [leave]
+    return [leave, room_end(_room(client), at - START_MARGIN_MS, inferred=Inferred.SNAPSHOT)]
 
 
 def _participant_event(
     kind: Literal[Kind.JOIN, Kind.LEAVE], notice: Notice, client: Client, at: Ms
 ) -> ParsedEvent:
+    room, participant_id = _room(client), fields.text(client.participant_id)
+    if not room or not participant_id:
+        raise BadInput(f"a '{notice.type}' of Whereby without data.roomName and data.participantId")
     event = Event(
         kind,
-        _room(client),
+        room,
         at,
-        client.participant_id,
-        client.external_id,
+        participant_id,
+        fields.optional_id(client.external_id),
         fields.user_name(client.display_name),
-        client.room_session_id,
-        id=notice.id or None,
+        fields.optional_id(client.room_session_id),
+        id=fields.optional_id(notice.id),
     )
     return ParsedEvent(event, _role(client))
 
 
 def _room(client: Client) -> str:
-    return client.room_name.strip("/")
+    return fields.text(client.room_name).strip("/")
 
 
 def _role(client: Client) -> Role:
-    if client.is_dial_in:
+    if fields.flag(client.is_dial_in):
         return Role.PHONE
-    return _ROLES.get(client.role_name or "", Role.PERSON)
+    return _ROLES.get(fields.text(client.role_name), Role.PERSON)
 
 
-def _event_time(notice: Notice) -> Ms:
-    return fields.ms_from_rfc3339(notice.created_at, "createdAt")
+def _event_time(notice: Notice, received_at: Ms) -> Ms:
+    return fields.event_time(notice.created_at, fields.ms_from_rfc3339, "createdAt", received_at)
 
 
 def samples(now: Ms) -> list[InboundRequest]:
