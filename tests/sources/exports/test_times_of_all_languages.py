@@ -1,0 +1,165 @@
+"""Times as browsers and servers write them in each language, by the data of the Unicode CLDR: read exactly, or refused."""
+# ruff: noqa: RUF001 - digits and letters of other scripts look like others
+
+import unicodedata
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+from babel import Locale
+from babel.dates import format_date, format_time, get_datetime_format
+from babel.localedata import locale_identifiers
+
+from headcount import BadInput
+from headcount.sources.exports.local_times import parse_local_time
+
+# Languages into which Teams or Zoom are translated, and large ones besides.
+LANGUAGES = [
+    "am", "ar", "az", "be", "bg", "bn", "bs", "ca", "ckb", "cs", "cy", "da", "de", "el", "en", "en_AU", "en_CA", "en_GB", "en_IN", "en_ZA", "es", "es_CL", "es_CO", "es_MX", "es_US", "et", "eu", "fa", "fi", "fil", "fr", "fr_BE", "fr_CA", "fr_CH", "ga", "gl", "gu", "ha", "he", "hi", "hr", "hu", "hy", "id", "is", "it", "it_CH", "ja", "ka", "kk", "km", "kn", "ko", "kok", "ku", "ky", "lb", "lo", "lt", "lv", "mk", "ml", "mn", "mr", "ms", "mt", "my", "nb", "nl", "nl_BE", "nn", "or", "pa", "pl", "pt", "pt_PT", "ro", "ru", "rw", "si", "sk", "sl", "so", "sq", "sr", "sr_Latn", "sv", "sw", "ta", "te", "th", "ti", "tk", "tr", "tt", "ug", "uk", "ur", "uz", "vi", "yo", "yue", "zh", "zh_Hant", "zh_Hant_HK", "zu",
+]  # fmt: skip
+YEARS_FIRST = {"cch", "kaj", "kcg", "ne", "sah"}  # in two digits, so that only --date-order can refuse them
+REFUSALS = (
+    "expected a time like 2026-03-31",
+    "has its year first in some languages",
+    "month must be in 1..12",
+)
+MOMENTS = [
+    datetime(2026, 1, day, hour, minute, second, tzinfo=UTC)
+    for day, hour, minute, second in [(15, 0, 5, 9), (15, 6, 0, 0), (31, 11, 59, 59), (3, 12, 0, 1), (3, 12, 30, 0), (15, 19, 0, 0), (31, 23, 7, 0)]
+]  # fmt: skip
+
+
+def written(locale, moment, date_format, time_format, glue):
+    template = get_datetime_format(glue, locale=locale).replace("'", "")
+    time = format_time(moment, time_format, locale=locale)
+    return template.replace("{0}", time).replace("{1}", format_date(moment, date_format, locale=locale))
+
+
+def times_of(locale, date_formats):
+    """Return what a locale writes for each moment, and the moment as precise as that."""
+    for moment, date_format, glue in product(MOMENTS, date_formats, ("short", "medium")):
+        yield written(locale, moment, date_format, "medium", glue), moment
+        yield written(locale, moment, date_format, "short", glue), moment.replace(second=0)
+
+
+def read(locale, text):
+    pattern = locale.date_formats["short"].pattern
+    day_first = pattern.index("d") < pattern.index("M")
+    return parse_local_time(text).to_datetime(day_first=day_first).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_short_dates_of_a_language_are_read(name):
+    locale = Locale.parse(name)
+    for text, moment in times_of(locale, ["short"]):
+        assert read(locale, text) == moment, text
+
+
+def test_dates_of_all_languages_are_read_exactly_or_refused_in_one_sentence():
+    read_names = set()
+    for name in sorted(locale_identifiers()):
+        locale = Locale.parse(name)
+        for text, moment in times_of(locale, ["short", "medium"]):
+            try:
+                assert read(locale, text) == moment, f"{name}: {text}"
+            except BadInput as error:
+                assert any(refusal in str(error) for refusal in REFUSALS), (name, error)  # noqa: PT017 - it may be read as well
+            else:
+                read_names.add(name)
+    assert len(read_names) > 0.9 * len(locale_identifiers())
+    assert not YEARS_FIRST & {name for name in read_names if "_" not in name}
+
+
+@pytest.mark.parametrize(
+    "zero", [chr(code) for code in range(0x110000) if unicodedata.decimal(chr(code), None) == 0]
+)
+def test_digits_of_every_script_are_read(zero):
+    digits = str.maketrans("0123456789", "".join(chr(ord(zero) + value) for value in range(10)))
+    time = parse_local_time("2026-01-15 19:08:34".translate(digits))
+    assert time.to_datetime(day_first=True) == datetime(2026, 1, 15, 19, 8, 34)  # noqa: DTZ001 - local
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026. 1. 15. 오후 7:00:05", "2026-01-15 19:00:05"),
+        ("2026. 1. 15. PM 7:00:05", "2026-01-15 19:00:05"),
+        ("26. 1. 15. 오후 7:00:05", "2026-01-15 19:00:05"),
+        ("26. 1. 15. PM 7:00:05", "2026-01-15 19:00:05"),
+        ("2026년 1월 15일 오후 7시 0분 5초", "2026-01-15 19:00:05"),
+        ("2026/1/15 下午7:00:05", "2026-01-15 19:00:05"),
+        ("2026/1/15 晚上7:00:05", "2026-01-15 19:00:05"),
+        ("2026/1/15 中午12:00:05", "2026-01-15 12:00:05"),
+        ("2026/1/15 中午11:30:05", "2026-01-15 11:30:05"),
+        ("2026/1/15 凌晨12:00:05", "2026-01-15 00:00:05"),
+        ("2026年1月15日 上午7:00:05", "2026-01-15 07:00:05"),
+        ("2026年1月15日 19時00分05秒", "2026-01-15 19:00:05"),
+        ("26年1月15日 19:00:05", "2026-01-15 19:00:05"),
+        ("15/01/26 下午7:00:05", "2026-01-15 19:00:05"),
+        ("2026/1/15 午後0:00:05", "2026-01-15 12:00:05"),
+        ("15.01.26 г., 19:00:05", "2026-01-15 19:00:05"),
+        ("15.01.2026 г., 19:00:05 ч.", "2026-01-15 19:00:05"),
+        ("2026. 01. 15. 19:00:05", "2026-01-15 19:00:05"),
+        ("2026. 01. 15. du. 7:00:05", "2026-01-15 19:00:05"),
+        ("15.1.2026 klo 19.00.05", "2026-01-15 19:00:05"),
+        ("15.1.2026 kl. 19.00.05", "2026-01-15 19:00:05"),
+        ("15.1.2026 um 19:00:05 Uhr", "2026-01-15 19:00:05"),
+        ("15. 01. 2026. 19:00:05", "2026-01-15 19:00:05"),
+        ("15. 1. 2026. u 19:00:05", "2026-01-15 19:00:05"),
+        ("15. 1. 2026 19:00:05", "2026-01-15 19:00:05"),
+        ("15.01.2026. 19:00:05", "2026-01-15 19:00:05"),
+        ("١٥\u200f/١\u200f/٢٠٢٦، ٧:٠٠:٠٥ م", "2026-01-15 19:00:05"),
+        ("15\u200f/1\u200f/2026، 7:00:05 ص", "2026-01-15 07:00:05"),
+        ("١٥/١/٢٠٢٦ ٧:٠٠:٠٥ د.ن", "2026-01-15 19:00:05"),
+        ("15/01/2026 à 19:00:05", "2026-01-15 19:00:05"),
+        ("2026-01-15 19 h 00 min 05 s", "2026-01-15 19:00:05"),
+        ("15/01/2026 19h00", "2026-01-15 19:00:00"),
+        ("15/1/2569 19:00:05", "2026-01-15 19:00:05"),
+        ("15/1/69 19:00:05", "2026-01-15 19:00:05"),
+        ("15/1/26, 7:00:05 μ.μ.", "2026-01-15 19:00:05"),
+        ("15/1/2026, 7:00:05 π.μ.", "2026-01-15 07:00:05"),
+        ("15/1/26 - 7:00:05 μ.μ.", "2026-01-15 19:00:05"),
+        ("15/1/26, 7:00:05 p. m.", "2026-01-15 19:00:05"),
+        ("15-01-2026, 7:00:05 a. m.", "2026-01-15 07:00:05"),
+        ("15/1/2026 a las 19:00:05", "2026-01-15 19:00:05"),
+        ("19:00:05 15/1/2026", "2026-01-15 19:00:05"),
+        ("7:00:05 CH 15/1/26", "2026-01-15 19:00:05"),
+        ("15/1/26, 7:00:05 PTG", "2026-01-15 19:00:05"),
+        ("15.1.26, 7:00:05 m.d.", "2026-01-15 19:00:05"),
+        ("15/1/2026, 19.00.05", "2026-01-15 19:00:05"),
+        ("26/1/15 (19:00:05)", "2026-01-15 19:00:05"),
+        ("२६/१/१५ ७:००:०५ PM", "2015-01-26 19:00:05"),
+        ("১৫-১-২০২৬, অপৰাহ্ন ৭.০০.০৫", "2026-01-15 19:00:05"),
+        ("15/1/2026 ከሰዓት 7:00:05", "2026-01-15 19:00:05"),
+        ("15/1/2026, 19:0:5", "2026-01-15 19:00:05"),
+        ("Jan 15, 2026 at 7:00:05 PM", "2026-01-15 19:00:05"),
+        ("15 January 2026 19:00:05", "2026-01-15 19:00:05"),
+        ("15-Jan-2026 19:00:05", "2026-01-15 19:00:05"),
+    ],
+)  # fmt: skip
+def test_a_time_as_it_is_seen_in_reports_is_read(text, expected):
+    assert str(parse_local_time(text).to_datetime(day_first=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("۱۴۰۴/۱۰/۲۵, ۱۹:۰۰:۰۵", "has the year 1404, which is neither Gregorian nor Buddhist"),
+        ("25/7/1447 7:00:05 م", "has the year 1447, which is neither Gregorian nor Buddhist"),
+        ("115/1/15 下午7:00:05", "has the year 115, which is neither Gregorian nor Buddhist"),
+        ("२६/१/१५, १९:००:०५", "has its year first in some languages, and last in others"),
+        ("26. 1. 15. 19:00:05", "has its year first in some languages, and last in others"),
+        ("15 janv. 2026 19:00:05", "with the month in numbers or in English"),
+        ("15/1/2026 7:00:05 hwaĩ-inĩ", "with the month in numbers or in English"),
+        ("15/1/2026 7:00:05 AM PM", "with the month in numbers or in English"),
+        ("2026/1/15 晚上12:30:00", "there is no 12 晚上"),
+        ("15/1/2026 19:00:05 PM", "there is no 19 pm"),
+        ("31/2/2026 19:00", "day is out of range for month"),
+        ("15/1/2026 24:00", "hour must be in 0..23"),
+        ("15/1/2026", "with the month in numbers or in English"),
+        ("19:00", "with the month in numbers or in English"),
+    ],
+)  # fmt: skip
+def test_an_unclear_time_is_refused(text, reason):
+    with pytest.raises(BadInput, match=reason.replace(".", r"\.")):
+        parse_local_time(text).to_datetime(day_first=True)
