@@ -93,7 +93,7 @@ def without_words(plain: str) -> PlainTime | None:
 
 
 def _words_of(run: str) -> list[str]:
-    """Return what a run of letters, spaces and dots stands for: one word such as "a. m.", or several."""
+    """Return what a run without digits stands for: one word such as "a. m.", or several."""
     whole = _key(run)
     return [whole] if whole in _HOURS or whole in _OTHERS else [_key(word) for word in run.split()]
 
