@@ -1,6 +1,7 @@
 """Amazon Chime: the stays of its meeting events, in any order."""
 
 import json
+import random
 
 import pytest
 
@@ -57,8 +58,26 @@ def test_a_lost_leave_is_replaced_by_the_end_of_the_meeting():
 def test_a_dropped_participant_who_comes_back_has_a_second_stay_with_the_same_id():
     events = [*join("ann", 0), *join("bob", 0), *dropped("ann", 60), *join("ann", 120), *leave("ann", 180)]
     events += leave("bob", 180)
-    stays = [("ann", 0, 60, "reported"), ("bob", 0, 180, "reported"), ("ann", 120, 180, "reported")]
+    stays = [("ann", 0, 60, "timeout"), ("bob", 0, 180, "reported"), ("ann", 120, 180, "reported")]
     assert meeting_stays(events) == [stays]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_attendee_who_changes_to_another_device_stays(seed):
+    """The old device drops out after the new one has joined, and may do so before or after other events arrive."""
+    events = [
+        *join("ann", 0),
+        *notice("AttendeeAuthorized", 29, "ann"),
+        *join("ann", 30),
+        *dropped("ann", 40),
+    ]
+    events += leave("ann", 60) + end(90)
+    assert meeting_stays(random.Random(seed).sample(events, len(events))) == [[ANN]]
+
+
+def test_an_attendee_who_drops_out_has_left_by_then_although_the_meeting_goes_on():
+    events = [*join("ann", 0), *join("bob", 0), *dropped("ann", 60), *end(90)]
+    assert meeting_stays(events) == [[("ann", 0, 60, "timeout"), ("bob", 0, 90, "room_ended")]]
 
 
 def test_a_change_of_network_at_one_instant_is_no_second_stay():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from headcount.errors import BadInput
-from headcount.ingest.normalize import end_each_room, normalize, parse_request
+from headcount.ingest.normalize import normalize, parse_request, resolve
 from headcount.ingest.source_config import configure
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
@@ -56,7 +56,7 @@ def _store_events(
     request = InboundRequest(dead_letter.headers, dead_letter.body, dead_letter.url, dead_letter.received)
     try:
         events = parse_request(source.source, request, limits)
-        events = end_each_room(events, source.policy, store.sources.rooms_in_use)
+        events = resolve(events, source.policy, store.sources, is_partial=source.source.is_partial)
         normalized = normalize(events, source.policy, dead_letter.received, received, limits)
     except BadInput:
         return None

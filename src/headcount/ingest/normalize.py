@@ -1,12 +1,14 @@
 """Normalization of events from sources: parsed events as log entries of one domain.
 
-Responsible for what a vendor's module leaves open: which participants count, the name of the room, the key of an event, and
-which events are refused. Must not know HTTP or polling. Everything that a source sends passes here.
+Responsible for what a vendor's module leaves open: what one event states about another, which participants count, the name of
+the room, the key of an event, and which events are refused. Must not know HTTP or polling. Everything that a source sends
+passes here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind, Ms
@@ -22,7 +24,10 @@ from headcount.sources.api import (
 )
 from headcount.store.dedup import entry_of, id_key
 from headcount.store.records import KIND_CODES, LogEntry, Origin
-from headcount.store.sources import ExcludedParticipant
+from headcount.store.sources import ExcludedParticipant, Sources
+
+_SESSION_MS: Final[Ms] = 86_400_000
+"""Names of a session are looked up in the events of this time before an event without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +70,99 @@ def parse_request(source: Source, request: InboundRequest, limits: Limits) -> li
     return events
 
 
-def end_each_room(
-    events: list[ParsedEvent], policy: SourcePolicy, rooms_in_use: Callable[[str, str], Iterable[str]]
-) -> list[ParsedEvent]:
-    """Return the events with the end of a whole server as an end of each of its rooms that is in use.
+def connect(events: Sequence[ParsedEvent]) -> list[ParsedEvent]:
+    """Return the events, each with what the others state about its room and its participant.
 
-    `rooms_in_use` is given the domain and the beginning of the rooms' names; it reads the store.
+    An event that lacks the name of its room has the session instead: the room is that of the session's other events. A
+    participant without a role, in one stay, has the role that another event of that stay states.
+    """
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for event, _, _ in events:
+        if event.source_session and event.room != event.source_session:
+            names[event.source_session].add(event.room)
+    named = [_named(parsed, names.get(parsed.event.source_session or "", set())) for parsed in events]
+    roles = {_stay_key(event): role for event, role, _ in named if role is not Role.PERSON}
+    return [
+        parsed._replace(role=roles.get(_stay_key(parsed.event), Role.PERSON)) if parsed.role is Role.PERSON else parsed
+        for parsed in named
+    ]  # fmt: skip
+
+
+def _lacks_name(event: Event) -> bool:
+    return event.source_session is not None and event.room == event.source_session
+
+
+def _named(parsed: ParsedEvent, names: set[str]) -> ParsedEvent:
+    """Return an event without the name of its room under the only other name of its session."""
+    if not _lacks_name(parsed.event) or len(names) != 1:
+        return parsed
+    return parsed._replace(event=replace(parsed.event, room=next(iter(names))))
+
+
+def _stay_key(event: Event) -> tuple[str, str | None, Ms]:
+    return event.room, event.participant_id, event.at if event.joined_at is None else event.joined_at
+
+
+def needs_lookup(parsed: ParsedEvent, *, is_partial: bool) -> bool:
+    """Return whether `resolve` may change an event. `is_partial` is that of its source."""
+    event = parsed.event
+    if parsed.server_wide or not is_partial:
+        return parsed.server_wide
+    return (
+        _lacks_name(event)
+        or _lacks_role(parsed)
+        or (event.kind is not Kind.JOIN and event.source_session is not None)
+    )
+
+
+def _lacks_role(parsed: ParsedEvent) -> bool:
+    return parsed.role is Role.PERSON and parsed.event.joined_at is not None
+
+
+def resolve(
+    events: Sequence[ParsedEvent], policy: SourcePolicy, sources: Sources, *, is_partial: bool
+) -> list[ParsedEvent]:
+    """Return the events with what the store has about their rooms and participants.
+
+    The end of a whole server becomes an end of each of its rooms in use. An event of a source that `is_partial` is connected
+    with earlier events: see `connect`. A leave or an end applies under each name that its session has.
     """
 
     def rooms(beginning: str) -> Iterable[str]:
-        found = rooms_in_use(policy.domain, policy.room_prefix + beginning)
+        found = sources.rooms_in_use(policy.domain, policy.room_prefix + beginning)
         return (room.removeprefix(policy.room_prefix) for room in found)
 
-    return list(expand_server_ends(events, rooms))
+    ended = list(expand_server_ends(events, rooms))
+    if not is_partial:
+        return ended
+    return [resolved for parsed in connect(ended) for resolved in _connect_with_log(parsed, policy, sources)]
+
+
+def _connect_with_log(parsed: ParsedEvent, policy: SourcePolicy, sources: Sources) -> Iterator[ParsedEvent]:
+    event, prefix = parsed.event, policy.room_prefix
+    session = event.source_session
+    if session is not None and _lacks_name(event):
+        found = sources.rooms_of_session(policy.domain, session, event.at - _SESSION_MS)
+        others = {room.removeprefix(prefix) for room in found if room.startswith(prefix)} - {session}
+        parsed = _named(parsed, others)
+    if _lacks_role(parsed):
+        stated = _excluded_role(parsed.event, policy, sources)
+        parsed = parsed if stated is None else parsed._replace(role=stated)
+    yield parsed
+    if session is None or event.kind is Kind.JOIN or parsed.event.room == session:
+        return
+    if sources.has_room(policy.domain, prefix + session):
+        key = event.id and f"{event.id}/{session}"  # an id counts once
+        yield parsed._replace(event=replace(parsed.event, room=session, joined_at=None, id=key))
+
+
+def _excluded_role(leave: Event, policy: SourcePolicy, sources: Sources) -> Role | None:
+    """Return the role with which the participant's join was excluded, or None."""
+    assert leave.joined_at is not None
+    role = sources.excluded_role(
+        policy.domain, policy.room_prefix + leave.room, leave.joined_at, leave.participant_id or ""
+    )
+    return None if role is None else Role(role)
 
 
 def normalize(
@@ -89,7 +174,7 @@ def normalize(
     """
     normalized = Normalized([], [])
     for event, role, server_wide in events:
-        assert not server_wide, "call end_each_room first"
+        assert not server_wide, "call resolve first"
         renamed = replace(event, room=policy.room_prefix + event.room) if policy.room_prefix else event
         require_time(renamed, now)
         accepted = limit_names(renamed, limits)

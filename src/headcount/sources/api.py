@@ -48,7 +48,11 @@ class HandshakeResponse(NamedTuple):
 
 
 class Role(StrEnum):
-    """Role of a participant, as the vendor reports it."""
+    """Role of a participant, as the vendor reports it.
+
+    A participant whose role the vendor does not state is a person. `UNANSWERED` is a callee who has not answered, `TEST`
+    a simulated participant.
+    """
 
     PERSON = "person"
     PHONE = "phone"
@@ -57,6 +61,8 @@ class Role(StrEnum):
     STREAM = "stream"
     SCREEN = "screen"
     HIDDEN = "hidden"
+    UNANSWERED = "unanswered"
+    TEST = "test"
 
 
 COUNTED_ROLES: Final = frozenset({Role.PERSON, Role.PHONE, Role.AGENT})
@@ -154,6 +160,8 @@ class Source:
     takes the place of each one that cannot be parsed (`parse_items`). `sign` adds the vendor's signature to a request. `samples` returns
     unsigned requests in which a participant joins and leaves at one moment: for testing the setup. `handshake`
     returns the response to a verified request that only checks the address. A vendor with `poll_only` sends no requests.
+    If `is_partial`, an event may lack what another one has: the role of its participant, or the room's name, for which
+    the session stands.
     """
 
     kind: str
@@ -165,6 +173,7 @@ class Source:
     samples: Callable[[Ms], list[InboundRequest]]
     handshake: Callable[[InboundRequest, Sequence[str]], HandshakeResponse | None] = no_handshake
     poll_only: bool = False
+    is_partial: bool = False
 
 
 def poll_only_source(kind: str, title: str, secret_description: str) -> Source:

@@ -276,4 +276,5 @@ SOURCE: Final = Source(
     parse,
     sign,
     samples,
+    is_partial=True,
 )

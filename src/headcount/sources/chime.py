@@ -4,10 +4,14 @@ EventBridge signs nothing; its connection adds a header, so a token in `Authoriz
 that a request is genuine. `detail.timestamp` is milliseconds; `time` is the same in whole seconds.
 
 * A room is `externalMeetingId`, which the application chose; where an event lacks it, `meetingId`, which is different
-  each time. Two meetings may share one external id at the same time, so the start of a meeting ends no stays.
+  each time and ties it to the others. Two meetings may share one external id at the same time, so the start of a meeting
+  ends no stays.
 * An attendee keeps `attendeeId` when they come back: a second `AttendeeJoined` after a `Dropped` is a second stay.
   No leave is reported both as `Left` and as `Dropped`. Leaves do not have the join time.
-* `AttendeeAdded`, `AttendeeDeleted` and `AttendeeAuthorized` are about who may join, not about who is present.
+* An attendee who changes to another device has joined there (`AttendeeAuthorized`, `AttendeeJoined`) before the old device
+  drops out. A `Dropped` does not state which device it is about. So it is an inferred leave (R3a): a later `Left` overrides it,
+  unless the attendee joined in between.
+* `AttendeeAdded` and `AttendeeDeleted` are about who may join, not about who is present.
 * Shared content joins as an attendee of its own, under the id of the sharing attendee: a screen.
 * Pipelines that record or stream are attendees, too: their user starts with `aws:MediaPipeline`.
 * Events arrive at least once, without a guaranteed order. Their `id` stays the same.
@@ -18,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from headcount.kernel.events import Event, Kind, Ms
+from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Role, Source, json_request, room_end
 from headcount.sources.fields import Value
@@ -27,6 +31,7 @@ from headcount.timestamps import format_timestamp
 
 _DETAIL_TYPE: Final = "Chime Meeting State Change"
 _CONTENT_SUFFIX: Final = "#content"
+_LOST_SUFFIX: Final = "Dropped"
 _PIPELINE_PREFIX: Final = "aws:MediaPipeline"
 _END_EVENT: Final = "chime:MeetingEnded"
 _KINDS: Final = {
@@ -89,7 +94,9 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     role = _role(event_type, participant_id, user_id)
     if role is Role.SCREEN and not participant_id.endswith(_CONTENT_SUFFIX):
         participant_id += _CONTENT_SUFFIX
-    return [ParsedEvent(Event(kind, room, at, participant_id, user_id, None, session, id=key), role)]
+    inferred = Inferred.TIMEOUT if event_type.endswith(_LOST_SUFFIX) else None
+    event = Event(kind, room, at, participant_id, user_id, None, session, inferred=inferred, id=key)
+    return [ParsedEvent(event, role)]
 
 
 def _role(event_type: str, participant_id: str, user_id: str | None) -> Role:
@@ -132,5 +139,6 @@ def _sample(kind: str, now: Ms) -> InboundRequest:
 
 
 SOURCE: Final = Source(
-    "chime", "Amazon Chime SDK", "the token that EventBridge's connection sends, a word of your choice", verify, parse, with_bearer_token, samples
+    "chime", "Amazon Chime SDK", "the token that EventBridge's connection sends, a word of your choice", verify, parse, with_bearer_token, samples,
+    is_partial=True,
 )  # fmt: skip

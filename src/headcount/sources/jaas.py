@@ -8,6 +8,7 @@ order, and more than once; `idempotencyKey` is their id.
   that are left over.
 * A breakout room has the name of its parent and an id of its own; it is a room of its own here.
 * Participants who wait in the lobby are not present. They have events of other kinds.
+* Recorders and transcribers are participants like others, except for their JIDs.
 * A leave does not have its join. If the join was lost, so is the stay.
 """
 
@@ -28,6 +29,7 @@ from headcount.sources.api import (
     room_end,
 )
 from headcount.sources.fields import Value
+from headcount.sources.jitsi import jid_role
 from headcount.sources.signatures import (
     check_signature,
     encode_base64,
@@ -115,7 +117,8 @@ def _participant_event(
     participant_id = fields.required(connection, "data.participantId", notice.event_type, "JaaS")
     user_id, name = fields.optional_id(data.id), fields.user_name(data.name)
     session, key = fields.optional_id(notice.session_id), fields.optional_id(notice.idempotency_key)
-    return ParsedEvent(Event(kind, room, at, participant_id, user_id, name, session, id=key))
+    event = Event(kind, room, at, participant_id, user_id, name, session, id=key)
+    return ParsedEvent(event, jid_role(fields.text(data.participant_full_jid)))
 
 
 def samples(now: Ms) -> list[InboundRequest]:

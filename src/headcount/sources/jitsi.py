@@ -9,6 +9,7 @@ join with a token.
 * A `left` may lack its occupant, for a nick that the component did not know: no event.
 * After a crash of the server nothing is sent. The next `created` of the same name means that
   the occupants who were left in the room have left: an inferred end (R3a).
+* Jibri, which records, and Jigasi, which telephones and transcribes, are occupants like others, except for their JIDs.
 * A breakout room has its parent's name and an id of its own; it is a room of its own here.
 """
 
@@ -59,6 +60,14 @@ class Notice(msgspec.Struct):
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
 _RECORDERS: Final = ("recorder", "jibri")
+_HIDDEN_DOMAIN: Final = "hidden"
+_SERVICE_DOMAINS: Final = ("auth", _HIDDEN_DOMAIN, "internal", *_RECORDERS)
+_SERVICES: Final = {
+    "transcriber": Role.HIDDEN,
+    "focus": Role.HIDDEN,
+    "jvb": Role.HIDDEN,
+    "jigasi": Role.PHONE,
+}
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
@@ -126,14 +135,18 @@ def _participant_event(
     jid = fields.required(fields.text(occupant.occupant_jid), "occupant_jid", f"{kind}", "Jitsi")
     user_id, name = fields.optional_id(occupant.id), fields.user_name(occupant.name)
     event = Event(kind, room, at, jid, user_id, name, joined_at=joined_at)
-    return ParsedEvent(event, _role(jid))
+    return ParsedEvent(event, jid_role(jid))
 
 
-def _role(jid: str) -> Role:
-    """Return the role. Recorders (Jibri) have a domain of their own, which installers name `recorder`."""
+def jid_role(jid: str) -> Role:
+    """Return the role of the owner of a JID: services have accounts and domains of their own, which installers name."""
     name, _, address = jid.partition("@")
-    is_recorder = address.partition("/")[0].startswith(_RECORDERS) or name in _RECORDERS
-    return Role.RECORDER if is_recorder else Role.PERSON
+    domain = address.partition("/")[0].partition(".")[0]
+    if domain in _SERVICE_DOMAINS and name in _SERVICES:
+        return _SERVICES[name]
+    if domain.startswith(_RECORDERS) or name in _RECORDERS:
+        return Role.RECORDER
+    return Role.HIDDEN if domain == _HIDDEN_DOMAIN else Role.PERSON
 
 
 def _event_time(seconds: Value, field: str, received_at: Ms = 0) -> Ms:

@@ -16,6 +16,9 @@ are omitted. It is signed by a token (JWT) in `Authorization`, which has the has
   no meeting on its own.
 * A server that is killed sends nothing, one that is stopped in a hurry little. The next `room_started` of the same name
   means that stays that are left over have ended. With Redis the room outlives the server: `sid` and creation time stay the same.
+* An egress has the identity `EG_…`, and may lack its kind. A participant that is forwarded from another room, and a simulated
+  one, are known by their kind details alone, which a leave may lack.
+* A callee of the SIP service joins when it dials. No webhook reports that they answer; the leave gives the reason.
 """
 
 import hashlib
@@ -60,16 +63,26 @@ class Permission(msgspec.Struct):
     recorder: Value = None
 
 
-class Participant(msgspec.Struct, rename="camel"):
-    """One connection to a room."""
+class Description(msgspec.Struct):
+    """What distinguishes a participant from a person. `attributes` are set by the SIP service, and by the application."""
 
-    sid: Value = None
     identity: Value = None
+    kind: Value = None
+    kind_details: Value = None
+    permission: Value = None
+    attributes: Value = None
+    disconnect_reason: Value = None
+
+
+class Participant(Description, rename="camel"):
+    """One connection to a room. Repeated fields have another name here."""
+
+    kind_details: Value = None
+    disconnect_reason: Value = None
+    sid: Value = None
     name: Value = None
     joined_at: Value = None
     joined_at_ms: Value = None
-    kind: Value = None
-    permission: Value = None
 
 
 class Room(msgspec.Struct, rename="camel"):
@@ -92,13 +105,22 @@ class Notice(msgspec.Struct, rename="camel"):
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
-_ROLES: Final[dict[str, Role]] = {
+_ROLES: Final = {
     "INGRESS": Role.STREAM,
     "BRIDGE": Role.STREAM,
     "SIP": Role.PHONE,
     "CONNECTOR": Role.PHONE,
     "AGENT": Role.AGENT,
 }
+_DETAILS: Final = {
+    "FORWARDED": Role.STREAM,
+    "BRIDGE_RTSP": Role.STREAM,
+    "SIMULATION": Role.TEST,
+}
+"""Details of a kind that decide alone. The others go with a kind that decides."""
+_EGRESS_PREFIX: Final = "EG_"
+_CALLING: Final = ("dialing", "ringing")
+_UNANSWERED: Final = ("USER_UNAVAILABLE", "USER_REJECTED", "SIP_TRUNK_FAILURE")
 
 
 def verify(request: InboundRequest, secrets: Sequence[str]) -> None:
@@ -206,7 +228,7 @@ def _participant_event(
         joined_at,
         id=fields.optional_id(notice.id),
     )
-    return ParsedEvent(event, participant_role(participant.kind, participant.permission))
+    return ParsedEvent(event, participant_role(participant))
 
 
 def _event_time(notice: Notice, received_at: Ms) -> Ms:
@@ -224,12 +246,29 @@ def _ms(in_ms: Value, in_seconds: Value, field: str) -> Ms | None:
     return fields.ms_from_seconds(in_seconds, field) if fields.number(in_seconds) else None
 
 
-def participant_role(kind: Value, permission: Value) -> Role:
+def participant_role(one: Description) -> Role:
     """Return the role of a participant of a webhook or a list. A recorder is hidden, too, so recorders come first."""
-    permissions = fields.struct(permission, Permission)
-    if kind == "EGRESS" or fields.flag(permissions.recorder):
+    permissions, kind = fields.struct(one.permission, Permission), fields.text(one.kind)
+    is_egress = kind == "EGRESS" or fields.text(one.identity).startswith(_EGRESS_PREFIX)
+    if is_egress or fields.flag(permissions.recorder):
         return Role.RECORDER
-    return Role.HIDDEN if fields.flag(permissions.hidden) else _ROLES.get(fields.text(kind), Role.PERSON)
+    if fields.flag(permissions.hidden):
+        return Role.HIDDEN
+    for detail in one.kind_details if isinstance(one.kind_details, list) else ():
+        if fields.text(detail) in _DETAILS:
+            return _DETAILS[fields.text(detail)]
+    role = _ROLES.get(kind, Role.PERSON)
+    return Role.UNANSWERED if role is Role.PHONE and _is_unanswered(one) else role
+
+
+def _is_unanswered(callee: Description) -> bool:
+    """Return whether a call to this participant is not answered yet, or never was. Only callers have a dispatch rule."""
+    attributes = callee.attributes if isinstance(callee.attributes, dict) else {}
+    if attributes.get("sip.ruleID"):
+        return False
+    if fields.text(attributes.get("sip.callStatus")) in _CALLING:
+        return True
+    return fields.text(callee.disconnect_reason) in _UNANSWERED
 
 
 def _room_and_session(notice: Notice) -> tuple[str, str | None]:
@@ -255,5 +294,5 @@ def samples(now: Ms) -> list[InboundRequest]:
 
 
 SOURCE: Final = Source(
-    "livekit", "LiveKit", "the API key and its secret, as KEY:SECRET", verify, parse, sign, samples
-)
+    "livekit", "LiveKit", "the API key and its secret, as KEY:SECRET", verify, parse, sign, samples, is_partial=True
+)  # fmt: skip

@@ -156,4 +156,5 @@ SOURCE: Final = Source(
     parse,
     sign,
     samples,
+    is_partial=True,
 )

@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.kernel.events import Ms
+from headcount.kernel.events import Kind, Ms
 from headcount.limits import require_label
 from headcount.store.database import Database
+from headcount.store.records import KIND_CODES
 
 DEAD_LETTERS_LIMIT: Final = 1_000
 
@@ -133,6 +134,30 @@ class Sources:
                 str(room)
                 for (room,) in connection.rows("select_active_rooms_by_prefix", domain=domain, prefix=prefix)
             ]
+
+    def rooms_of_session(self, domain: str, session: str, since: Ms) -> list[str]:
+        """Return the active rooms with events of a source session since a time: unprocessed entries count, too."""
+        with self._database.reading() as connection:
+            rows = connection.rows("select_rooms_of_session", domain=domain, session=session, since=since)
+        return [str(room) for (room,) in rows]
+
+    def has_room(self, domain: str, room: str) -> bool:
+        """Return whether the log has events of a room."""
+        with self._database.reading() as connection:
+            return connection.row("select_room_exists", domain=domain, room=room) is not None
+
+    def excluded_role(self, domain: str, room: str, joined_at: Ms, participant_id: str) -> str | None:
+        """Return the role of a participant whose join at this moment was excluded, or None."""
+        with self._database.reading() as connection:
+            row = connection.row(
+                "select_excluded_role",
+                domain=domain,
+                room=room,
+                at=joined_at,
+                participant=participant_id,
+                join=KIND_CODES[Kind.JOIN],
+            )
+        return None if row is None else str(row[0])
 
     def add_stats(self, stats: Iterable[SourceStat]) -> None:
         """Add to the counters of sources."""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from headcount.ingest.polling.reconcile import KnownPresence, PollMemory, reconcile
+from headcount.kernel.events import Inferred
 from headcount.sources.polls.api import PollFailed, PollResponse
 from headcount.sources.polls.jitsi import POLL
 from support.poll_requests import poll_result, response
@@ -17,6 +19,32 @@ def test_listed_rooms_are_unclear_regardless_of_their_counts():
     census = {"room_census": [room(BLUE, 0, leaked=False), room(RED, -1)]}
     found = poll_result(POLL, lambda _: response(census), active_rooms=[BLUE, "gone@conference.meet.example"])
     assert found == ([], frozenset({BLUE, RED}))
+
+
+def test_a_leaked_room_has_no_participants_but_its_breakout_rooms_may_have():
+    census = {"room_census": [room(BLUE, leaked=True), room(RED, leaked=None)]}
+    found = poll_result(POLL, lambda _: response(census), active_rooms=[BLUE, f"{BLUE}/b-1", RED])
+    assert found == ([], frozenset({RED, f"{BLUE}/b-1"}))
+
+
+@pytest.mark.parametrize(
+    ("answers", "leaves"),
+    [([True, True], 1), ([True, False], 0), ([True, False, True], 0), ([False, True, True], 1)],
+)
+def test_nobody_is_in_a_room_that_leaked_twice_in_a_row(answers, leaves):
+    known = {(BLUE, "ann"): KnownPresence(0)}
+    memory, found = PollMemory(), []
+    for number, leaked in enumerate(answers, 1):
+        polled = poll_result(
+            POLL,
+            lambda _, leaked=leaked: response({"room_census": [room(BLUE, leaked=leaked)]}),
+            active_rooms=[BLUE],
+        )
+        changes = reconcile(polled.participants, known, memory, number * 15_000, polled.unclear_rooms)
+        memory, found = changes.memory, found + changes.leaves
+    assert [(one.room, one.participant_id, one.inferred) for one in found] == [
+        (BLUE, "ann", Inferred.SNAPSHOT)
+    ] * leaves
 
 
 @pytest.mark.parametrize("empty", [[], {}])

@@ -8,6 +8,7 @@ Responsible for this sequence and its answers. It must not know any vendor: sour
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -26,7 +27,7 @@ from headcount.http.operations import Body, operation
 from headcount.http.params import PathParam
 from headcount.http.schemas import Count, Schema, choice, doc
 from headcount.http.serializer import encode
-from headcount.ingest.normalize import Normalized, SourcePolicy, end_each_room, normalize, parse_request
+from headcount.ingest.normalize import Normalized, needs_lookup, normalize, parse_request, resolve
 from headcount.ingest.source_config import ConfiguredSource, configure
 from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.events import Ms
@@ -140,7 +141,7 @@ class InboundHandler:
         try:
             parsed = parse_request(source, inbound, self._limits)
             self._limit_rate(row.token, len(parsed))
-            events = await self._resolve_rooms(parsed, source_config.policy)
+            events = await self._resolve(parsed, source_config)
             normalized = normalize(events, source_config.policy, now, self._now(), self._limits)
         except BadInput as error:
             return await self._store_dead_letter(source_config, inbound, error)
@@ -149,13 +150,13 @@ class InboundHandler:
         except StoreRejected as error:
             return await self._store_dead_letter(source_config, inbound, BadInput(error.reason))
 
-    async def _resolve_rooms(self, events: list[ParsedEvent], policy: SourcePolicy) -> list[ParsedEvent]:
-        """Return the events with those about a whole server as one for each of its rooms."""
-        if not any(event.server_wide for event in events):
+    async def _resolve(self, events: list[ParsedEvent], source_config: ConfiguredSource) -> list[ParsedEvent]:
+        """Return the events with what the store has about their rooms and participants."""
+        is_partial = source_config.source.is_partial
+        if not any(needs_lookup(event, is_partial=is_partial) for event in events):
             return events
-        return await in_thread(
-            self._limits.request_timeout_s, end_each_room, events, policy, self._sources.rooms_in_use
-        )
+        look_up = partial(resolve, events, source_config.policy, self._sources, is_partial=is_partial)
+        return await in_thread(self._limits.request_timeout_s, look_up)
 
     async def _store_events(
         self, source_config: ConfiguredSource, events: Sequence[ParsedEvent], normalized: Normalized

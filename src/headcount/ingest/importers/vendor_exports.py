@@ -20,10 +20,11 @@ from headcount.engine.catch_up import Progress, catch_up
 from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput
 from headcount.ingest.importers.result import Imported
+from headcount.ingest.normalize import connect
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import AHEAD_MS, Limits, limit_names, require_domain
-from headcount.sources.api import Role
+from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ExportFile, ExportFormat, ExportOptions, SkippedRow, parse_export
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.store.dedup import entry_of
@@ -62,13 +63,17 @@ def parse_files(
 ) -> ParsedExports:  # fmt: skip
     """Return the events of files. Raise `BadInput` for a file that cannot be read, and for bad rows unless `skip_invalid`."""
     parsed = ParsedExports()
+    found: list[ParsedEvent] = []
+    places: list[str] = []
     for name in names:
         file = ExportFile(_read(name), _display_name(name))
-        for event, role, _ in parse_export(export_format, file, options, parsed.report):
-            if role not in counted_roles:
-                parsed.excluded[role] += 1
-                continue
-            parsed.events.append(_within_limits(event, now, file.name, limits))
+        found += parse_export(export_format, file, options, parsed.report)
+        places += [file.name] * (len(found) - len(places))
+    for (event, role, _), place in zip(connect(found), places, strict=True):
+        if role in counted_roles:
+            parsed.events.append(_within_limits(event, now, place, limits))
+        else:
+            parsed.excluded[role] += 1
     if parsed.errors and not skip_invalid:
         first = parsed.errors[0]
         raise BadInput(first.reason, where=first.where, place=first.place, more=len(parsed.errors) - 1)

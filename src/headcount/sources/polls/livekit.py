@@ -5,6 +5,7 @@ Responses are JSON in snake_case, unlike the webhooks; whole numbers are strings
 * The number of participants that a room reports is unreliable; each room is queried.
 * A room that ends between the two requests is answered with 404, or with no participants.
 * A participant who is still joining has no media yet: the webhook is sent once they are ACTIVE, and they count from then.
+* The list has the status of a call: a callee who answers is found here, while no webhook reports it.
 * With Redis, the list holds participants of a server that crashed. They stay in until the room starts again.
 """
 
@@ -17,7 +18,7 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import fields
-from headcount.sources.livekit import Permission, participant_role
+from headcount.sources.livekit import Description, participant_role
 from headcount.sources.polls.api import (
     Poll,
     PollContext,
@@ -46,15 +47,12 @@ class Rooms(msgspec.Struct):
     rooms: list[Room]
 
 
-class Participant(msgspec.Struct):
+class Participant(Description):
     sid: str = ""
-    identity: str = ""
     name: str = ""
     state: str | int = "JOINING"
     joined_at: int = 0
     joined_at_ms: int = 0
-    kind: str | int = "STANDARD"
-    permission: Permission | None = None
 
 
 class Participants(msgspec.Struct):
@@ -97,11 +95,11 @@ def _present(room: Room, participant: Participant) -> list[PresentParticipant]:
         PresentParticipant(
             room.name,
             participant.sid,
-            participant.identity or None,
+            fields.optional_id(participant.identity),
             fields.user_name(participant.name),
             _joined_at(participant),
             room.sid or None,
-            participant_role(participant.kind, participant.permission),
+            participant_role(participant),
             participant.state in _JOINED_STATES,
         )
     ]

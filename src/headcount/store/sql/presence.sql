@@ -66,6 +66,40 @@ where entries.domain = :domain
   and substr(entries.room, 1, length(:prefix)) = :prefix
 order by 1
 
+-- name: select_rooms_of_session
+-- Served by open_stays, rooms_by_deadline, entries_by_room and the primary key of entries. Unprocessed entries count, too.
+select active.room
+from (
+  select room
+  from stays
+  where domain = :domain
+    and leave_ms is null
+  union
+  select room
+  from rooms
+  where deadline_ms is not null
+    and domain = :domain
+) as active
+join entries on entries.domain = :domain
+  and entries.room = active.room
+  and entries.at_ms >= :since
+  and entries.source_session = :session
+union
+select entries.room
+from engine_state
+join entries on entries.position > engine_state.cursor_position
+where entries.domain = :domain
+  and entries.source_session = :session
+order by 1
+
+-- name: select_room_exists
+-- Served by entries_by_room.
+select 1
+from entries
+where domain = :domain
+  and room = :room
+limit 1
+
 -- name: select_source_presence
 -- Served by the primary key of source_rooms and by open_stays.
 select stays.room, stays.participant_id, stays.join_ms

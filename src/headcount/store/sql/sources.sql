@@ -71,6 +71,15 @@ insert into excluded_participants (domain, room, at_ms, participant_id, kind, ro
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, room, at_ms, participant_id, kind) do nothing
 
+-- name: select_excluded_role
+select role
+from excluded_participants
+where domain = :domain
+  and room = :room
+  and at_ms = :at
+  and participant_id = :participant
+  and kind = :join
+
 -- name: select_excluded_participants
 select room, at_ms, participant_id, kind, role, user_id, user_name
 from excluded_participants
