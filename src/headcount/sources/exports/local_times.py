@@ -60,7 +60,6 @@ class LocalTime(NamedTuple):
     minute: int
     second: int
     millisecond: int = 0
-    has_seconds: bool = True
     zone: tzinfo | None = None
 
     def to_datetime(self, *, day_first: bool) -> datetime:
@@ -119,7 +118,6 @@ def parse_local_time(text: str) -> LocalTime:
         int(found["minute"]),
         int(found["second"] or 0),
         int((found["fraction"] or "0")[:3].ljust(3, "0")),
-        has_seconds=found["second"] is not None,
         zone=parse_zone(zone) if zone else None,
     )
 

@@ -7,7 +7,8 @@
 * A row without times contains nothing to import, and is skipped. One time and a duration give the other time. A duration in
   seconds is exact, so its leave is reported. A duration in minutes is rounded, so its leave is inferred (R3a), and
   never lies after the end of the meeting.
-* Times in minutes can be equal. If the duration is longer, it gives the leave.
+* Where a spreadsheet removed the seconds, a join and its leave can be equal. A duration of one minute may mean one second, so it does
+  not make such a stay longer.
 
 Responsible for turning rows into events. Must not know the columns of a vendor.
 """
@@ -170,7 +171,6 @@ def _all_times(rows: Iterable[tuple[Row, _RowTimes]]) -> Iterator[LocalTime]:
 
 def _span(row: Row, times: _RowTimes, reader: TimeReader) -> _RowSpan:
     """Return the times of a row. Where a local time occurred twice, the duration selects one."""
-    duration = row.duration_ms or 0
     if times.join is None or times.leave is None:
         return _span_of_one_time(row, times, reader)
     possible = [
@@ -184,10 +184,7 @@ def _span(row: Row, times: _RowTimes, reader: TimeReader) -> _RowSpan:
         possible = [span for span in possible if _has_duration_of(row, span)]
     if len(possible) != 1:
         raise _ambiguous(times.join, reader)
-    (span,) = possible
-    if span.join == span.leave and duration and not times.join.has_seconds and not times.leave.has_seconds:
-        return _RowSpan(span.join, span.join + duration, is_leave_computed=not row.is_duration_exact)
-    return span
+    return possible[0]
 
 
 def _span_of_one_time(row: Row, times: _RowTimes, reader: TimeReader) -> _RowSpan:
@@ -226,10 +223,17 @@ def _meeting_ends(spans: Iterable[tuple[Row, _RowSpan]], reader: TimeReader) -> 
         meeting = (row.room, row.meeting_end)
         if meeting not in ends:
             with suppress(BadInput):  # the report can be read without it
-                ends[meeting] = max(reader.candidates(parse_local_time(row.meeting_end)))
+                ends[meeting] = max(reader.candidates(_stated_end(row)))
         reported = 0 if span.leave is None or span.is_leave_computed else span.leave
         ends[meeting] = max(ends[meeting], span.join, reported)
     return ends
+
+
+def _stated_end(row: Row) -> LocalTime:
+    """Return the end of the meeting as it is written. Without a time zone, it has that of the row."""
+    end = parse_local_time(row.meeting_end)
+    time = parse_local_time(row.join if has_time(row.join) else row.leave)
+    return end if end.zone else end._replace(zone=time.zone)
 
 
 def _leave(row: Row, span: _RowSpan, ends: dict[tuple[str, str], Ms]) -> Ms:

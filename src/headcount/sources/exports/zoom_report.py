@@ -1,89 +1,261 @@
-"""Zoom: the report of a meeting's participants that its portal exports as CSV.
+"""Zoom: the reports of participants that its portal exports as CSV.
 
-* Times are in the account's time zone, which the report does not name.
-* The newer format starts with two lines about the meeting, including its number; the older one only has the participants.
-  A report of several meetings repeats the meeting's columns in each row, and some of them have the same names as
+* Times are in the account's time zone, which the report does not name, unless a title of a column does.
+* The newer report of a meeting starts with two lines about the meeting, including its number; the older one only has the
+  participants. A report of several meetings repeats the meeting's columns in each row, and some of them have the same names as
   the participants' columns, which come later.
+* The report of a webinar has a table each for the host, panelists, attendees, and those who called by telephone. Its rows
+  include registrants who did not attend.
 * A participant who waited in the waiting room has a row of their own, which is marked. They were not present: their role is
   hidden.
 * With "Show unique users" the portal adds up the time of each participant, without times: such a report cannot be read.
 * The meeting's number is written in groups, 812 3456 7890; webhooks have it without spaces, and so do the events here.
+* The portal writes titles in the user's language. Columns of a report in another language than English are found by content.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.reports import Row, row_events
+from headcount.sources.exports.local_times import parse_local_time, with_zone
+from headcount.sources.exports.reports import Row, has_time, row_events
 from headcount.sources.exports.text import Line, decode_text, split_lines
+from headcount.timezones import split_zone
 
-_IN_BRACKETS: Final = re.compile(r"\s*\(.*\)\s*$")
+_IN_BRACKETS: Final = re.compile(r"\s*[(\uff08].*[)\uff09]\s*$")
 _NUMBER: Final = re.compile(r"\d{9,12}", re.ASCII)
+_MINUTES: Final = re.compile(r"\d+", re.ASCII)
 _MISSING: Final = (
-    "not a participants report of Zoom: no line has Name, Join Time and Leave Time."
-    " Export it in English, with 'Export with meeting data'"
+    "not a participants report of Zoom: no table has names, join times and leave times."
+    " Export the participants of a meeting, or the attendee report of a webinar"
 )
+_REGISTRANTS: Final = "is a list of registrants, without times. Export the participants of the meeting, or the attendee report of the webinar"
+_UNIQUE_USERS: Final = "has total durations instead of times. Export it without 'Show unique users'"
 _NUMBER_TITLES: Final = ("meeting id", "id", "webinar id")
-_UNIQUE_USERS: Final = (
-    "has no times, but what each was in all together: export it without 'Show unique users'"
+_NAME_TITLES: Final = ("name", "user name")
+_TELEPHONE_SECTION: Final = "other attended"
+_SECTIONS: Final = ("host details", "panelist details", "attendee details", _TELEPHONE_SECTION)
+_WAITING_ROOM: Final = re.compile(
+    r"waiting|espera|attente|warte|attesa|wacht|poczekaln|bekleme|tunggu|vänt|vente|ожидан|chờ"
+    r"|待機|等候|等待|대기",
+    re.IGNORECASE,
+)
+_YES: Final = frozenset(
+    ["yes", "sí", "si", "sim", "oui", "ja", "sì", "tak", "evet", "ya", "да", "có", "はい", "是", "예", "네"]
+)
+_NO: Final = frozenset(
+    [
+        "no",
+        "não",
+        "nao",
+        "non",
+        "nein",
+        "nee",
+        "nie",
+        "hay\u0131r",
+        "tidak",
+        "nej",
+        "нет",
+        "không",
+        "いいえ",
+        "否",
+        "아니요",
+        "아니오",
+    ]
 )
 
 
 class _Columns(NamedTuple):
-    """Positions of the columns; None for a column that is missing."""
+    """Positions of the columns; None for a column that is missing. `full_name` are the columns of a name in parts."""
 
-    meeting: int | None
-    meeting_end: int | None
-    name: int
-    email: int | None
     join: int
     leave: int
-    duration: int | None
-    waiting: int | None
+    name: int | None
+    full_name: Sequence[int] = ()
+    email: int | None = None
+    duration: int | None = None
+    waiting: int | None = None
+    attended: int | None = None
+    meeting: int | None = None
+    meeting_end: int | None = None
+
+
+class _Table(NamedTuple):
+    """A table of participants: its header, its rows, and the columns of the header."""
+
+    header: Line
+    rows: Sequence[Line]
+    columns: _Columns
+    role: Role
 
 
 def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterable[ParsedEvent]:
     """Return the stays of a report."""
-    lines = split_lines(decode_text(file.content), _is_header, _MISSING)
-    header = next(index for index, line in enumerate(lines) if _is_header(line))
-    if "total duration" in _titles(lines[header]):
+    text = decode_text(file.content)
+    lines = split_lines(text, _may_be_table, _REGISTRANTS if _is_registration(text) else _MISSING)
+    headers = _headers(lines)
+    if not headers:
+        raise BadInput(_MISSING)
+    if any("total duration" in _titles(lines[at]) for at in headers):
         raise BadInput(_UNIQUE_USERS)
-    number, meeting_end = _meeting(lines[:header])
-    rows = _rows(lines[header:], options.room or (_room_number(number) if number else ""), meeting_end)
+    number, meeting_end = _meeting(lines[: headers[0]])
+    room = options.room or (_room_number(number) if number else "")
+    rows = [row for table in _tables(lines, headers) for row in _rows(table, room, meeting_end)]
     return row_events(rows, file.name, options, on_error, lines)
 
 
+def _is_registration(text: str) -> bool:
+    lower = text.lower()
+    return "registration time" in lower and "join time" not in lower
+
+
 def _titles(line: Line) -> Sequence[str]:
-    return [_IN_BRACKETS.sub("", cell.lower()) for cell in line.cells]
+    return [_IN_BRACKETS.sub("", split_zone(cell)[0].lower()) for cell in line.cells]
 
 
-def _is_header(line: Line) -> bool:
-    titles = _titles(line)
-    return "name" in titles and ("total duration" in titles or {"join time", "leave time"} <= {*titles})
+def _has_titles(line: Line) -> bool:
+    """Return whether a line is the header of a table in English."""
+    titles = {*_titles(line)}
+    has_name = not titles.isdisjoint((*_NAME_TITLES, "first name"))
+    return has_name and ("total duration" in titles or {"join time", "leave time"} <= titles)
 
 
-def _columns(header: Line) -> _Columns:
+def _may_be_table(line: Line) -> bool:
+    return _has_titles(line) or _time_count(line) >= 2
+
+
+def _time_count(line: Line) -> int:
+    return sum(map(_is_time, line.cells))
+
+
+def _is_time(cell: str) -> bool:
+    with suppress(BadInput):
+        parse_local_time(cell)
+        return True
+    return False
+
+
+def _headers(lines: Sequence[Line]) -> Sequence[int]:
+    """Return the positions of the headers of tables: those in English, or, if there is none, those above times."""
+    english = [at for at, line in enumerate(lines) if _has_titles(line)]
+    return english or [at for at in range(len(lines)) if _is_above_times(lines, at)]
+
+
+def _is_above_times(lines: Sequence[Line], at: int) -> bool:
+    """Return whether a line is a header by the content of the rows below it, which are not the lines about the meeting."""
+    header = lines[at]
+    is_first = at == 0 or _cell_count(lines[at - 1]) <= 1
+    if not is_first or _cell_count(header) < 3 or any(_is_time(cell) or "@" in cell for cell in header.cells):
+        return False
+    rows = [*takewhile(lambda line: _cell_count(line) > 1, lines[at + 1 :])]
+    is_about_meeting = (
+        len(rows) == 1 and _time_count(rows[0]) == 2 and any(map(_is_number, rows[0].cells[1:]))
+    )
+    return not is_about_meeting and any(_time_count(row) >= 2 for row in rows)
+
+
+def _cell_count(line: Line) -> int:
+    return sum(map(bool, line.cells))
+
+
+def _tables(lines: Sequence[Line], headers: Sequence[int]) -> Iterator[_Table]:
+    sections = [_section_above(lines, header) for header in headers]
+    for header, section, end in zip(headers, sections, [*sections[1:], len(lines)], strict=True):
+        rows = [line for line in lines[header + 1 : end] if any(line.cells) and not _is_section(line)]
+        by_title = _has_titles(lines[header])
+        columns = _columns_by_title(lines[header]) if by_title else _columns_by_content(lines[header], rows)
+        is_telephone = lines[section].cell(0).lower() == _TELEPHONE_SECTION
+        yield _Table(lines[header], rows, columns, Role.PHONE if is_telephone else Role.PERSON)
+
+
+def _section_above(lines: Sequence[Line], header: int) -> int:
+    """Return the position of the title above the header of a table, or of the header if it has none."""
+    at = next((at for at in reversed(range(header)) if any(lines[at].cells)), header)
+    return at if _cell_count(lines[at]) == 1 else header
+
+
+def _is_section(line: Line) -> bool:
+    return _cell_count(line) == 1 and line.cell(0).lower() in _SECTIONS
+
+
+def _columns_by_title(header: Line) -> _Columns:
     titles = _titles(header)
-    # The columns before the name are about the meeting. The name may have "(Original Name)".
-    name = max(position for position, title in enumerate(titles) if title == "name")
+    # The columns before the name are about the meeting.
+    names = [at for at, title in enumerate(titles) if title in _NAME_TITLES]
+    parts = [at for at, title in enumerate(titles) if title in ("first name", "last name")]
+    start = max(names, default=-1)
 
     def before(*names: str) -> int | None:
-        return next((at for at, title in enumerate(titles[:name]) if title in names), None)
+        return next((at for at, title in enumerate(titles[: start + 1]) if title in names), None)
 
     def after(*names: str) -> int | None:
-        return next((at for at, title in enumerate(titles) if at > name and title in names), None)
+        return next((at for at, title in enumerate(titles) if at > start and title in names), None)
 
     join, leave = after("join time"), after("leave time")
     if join is None or leave is None:
         raise BadInput(_MISSING)
     return _Columns(
-        before(*_NUMBER_TITLES), before("end time"), name, after("user email", "email"), join, leave,
-        after("duration"), after("in waiting room"),
-    )  # fmt: skip
+        join,
+        leave,
+        max(names, default=None),
+        parts,
+        email=after("user email", "email"),
+        duration=after("duration", "time in session"),
+        waiting=after("in waiting room"),
+        attended=before("attended") if names else after("attended"),
+        meeting=before(*_NUMBER_TITLES),
+        meeting_end=before("end time"),
+    )
+
+
+def _columns_by_content(header: Line, rows: Sequence[Line]) -> _Columns:
+    """Return the columns of a table in another language: names and addresses are before the last two columns of times,
+    and minutes after them.
+    """
+    titles = header.cells
+
+    def cells(column: int) -> Sequence[str]:
+        return [line.cell(column) for line in rows if has_time(line.cell(column))]
+
+    def has_only(column: int, test: re.Pattern[str] | None = None) -> bool:
+        found = cells(column)
+        return bool(found) and all(test.fullmatch(cell) if test else _is_time(cell) for cell in found)
+
+    times = [column for column in range(len(titles)) if has_only(column)]
+    if len(times) < 2 or times[-1] != times[-2] + 1 or not has_only(times[-1] + 1, _MINUTES):
+        raise BadInput(_MISSING)
+    join, leave = times[-2:]
+    named = [column for column in range(join) if _IN_BRACKETS.search(titles[column])]
+    name = max(named, default=0 if join <= 2 else None)
+    if name is None:
+        raise BadInput(_MISSING)
+    meeting = next((column for column in range(name) if all(map(_is_number, cells(column) or [""]))), None)
+    others = [column for column in range(leave + 2, len(titles)) if cells(column)]
+    waiting = next((column for column in others if _WAITING_ROOM.search(titles[column])), None)
+    is_webinar = name > 0 and meeting is None
+    if waiting is None and len(others) > 1 and not is_webinar:
+        raise BadInput(
+            f"has a column '{titles[others[-1]][:50]}', which may mark the waiting room in another language. Export it in English"
+        )
+    return _Columns(
+        join,
+        leave,
+        name,
+        email=max(
+            (column for column in range(name, join) if any("@" in cell for cell in cells(column))),
+            default=None,
+        ),
+        duration=leave + 1,
+        waiting=waiting,
+        meeting=meeting,
+        meeting_end=times[-3] if len(times) > 3 else None,
+    )
 
 
 def _meeting(lines: Sequence[Line]) -> tuple[str, str]:
@@ -93,37 +265,59 @@ def _meeting(lines: Sequence[Line]) -> tuple[str, str]:
         number = next((values_by_title[name] for name in _NUMBER_TITLES if values_by_title.get(name)), "")
         if number:
             return number, values_by_title.get("end time", "")
+    for line in lines:
+        number = next(filter(_is_number, line.cells[1:]), "")
+        if number:
+            times = [cell for cell in line.cells if _is_time(cell)]
+            return number, times[-1] if len(times) > 1 else ""
     return "", ""
+
+
+def _is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(_digits(cell)) is not None
+
+
+def _digits(number: str) -> str:
+    return number.replace(" ", "").replace("-", "")
 
 
 def _room_number(number: str) -> str:
     """Return the number without spaces. Raise `BadInput` for a number that a spreadsheet changed."""
-    digits = number.replace(" ", "").replace("-", "")
-    if not _NUMBER.fullmatch(digits):
+    if not _is_number(number):
         raise BadInput(
             f"has the meeting's number as '{number[:50]}', which a spreadsheet changed: add --room NAME"
         )
-    return digits
+    return _digits(number)
 
 
-def _rows(lines: Iterable[Line], room: str, meeting_end: str) -> Iterator[Row]:
-    header, *participants = lines
-    columns = _columns(header)
-    for line in participants:
-        if not any(line.cells):
-            continue
-        is_waiting = line.cell(columns.waiting).lower() == "yes"
+def _rows(table: _Table, room: str, meeting_end: str) -> Iterator[Row]:
+    header, columns = table.header, table.columns
+    for line in table.rows:
+        number = line.cell(columns.meeting)
+        end = meeting_end or with_zone(line.cell(columns.meeting_end), header.cell(columns.meeting_end))
         yield Row(
             line.number,
-            room or (_room_number(line.cell(columns.meeting)) if line.cell(columns.meeting) else ""),
-            line.cell(columns.name),
+            room or (_room_number(number) if number else ""),
+            line.cell(columns.name) or " ".join(filter(None, map(line.cell, columns.full_name))),
             line.cell(columns.email),
-            line.cell(columns.join),
-            line.cell(columns.leave),
-            meeting_end or line.cell(columns.meeting_end),
+            with_zone(line.cell(columns.join), header.cell(columns.join)),
+            with_zone(line.cell(columns.leave), header.cell(columns.leave)),
+            end,
             _parse_minutes(line.cell(columns.duration)),
-            Role.HIDDEN if is_waiting else Role.PERSON,
+            Role.HIDDEN if _is_yes(line, columns.waiting) else table.role,
+            has_attended=line.cell(columns.attended).lower() != "no",
+            cells=line.cells,
         )
+
+
+def _is_yes(line: Line, column: int | None) -> bool:
+    """Return whether a cell is yes in one of the portal's languages. Raise `BadInput` for a word that is neither yes nor no."""
+    cell = line.cell(column).lower()
+    if has_time(cell) and cell not in _YES | _NO:
+        raise BadInput(
+            f"line {line.number} has '{cell[:50]}' for the waiting room, which is neither yes nor no. Export it in English"
+        )
+    return cell in _YES
 
 
 def _parse_minutes(text: str) -> Ms | None:
