@@ -136,6 +136,20 @@ def test_a_damaged_body_is_parsed_or_rejected(source, data):
     assert_parsed_or_rejected(source, request._replace(body=body))
 
 
+@every_source
+def test_a_request_without_a_room_is_rejected_or_has_its_session_as_the_room(source):
+    for request in source.samples(NOW):
+        try:
+            events = parse_trusted(
+                source, request._replace(body=request.body.replace(TEST_ROOM.encode(), b""))
+            )
+        except BadInput:
+            continue
+        assert source.is_partial
+        assert events
+        assert all(one.event.room == one.event.source_session for one in events)
+
+
 def assert_parsed_or_rejected(source, request):
     try:
         events = parse_trusted(source, request)
