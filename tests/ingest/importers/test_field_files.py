@@ -16,13 +16,18 @@ FOLDER = Path(__file__).parent / "field_files"
 FILES = sorted(FOLDER.glob("*.toml"))
 
 
+def moment(text):
+    """Return a time without `.000`, as the descriptions have it."""
+    return (text or "").replace(".000Z", "Z")
+
+
 def participant(row):
-    return [row["user_name"] or "", row["join"], row["leave"] or "", row["left_by"] or ""]
+    return [row["user_name"] or "", moment(row["join"]), moment(row["leave"]), row["left_by"] or ""]
 
 
 def as_table(row, participants):
     own = [participant(one) for one in participants if one["meeting_id"] == row["id"]]
-    times = {name: row[name] for name in ("start", "end") if row[name] is not None}
+    times = {name: moment(row[name]) for name in ("start", "end") if row[name] is not None}
     return {"room": row["room"]} | times | {"participants": own}
 
 
