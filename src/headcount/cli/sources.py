@@ -43,7 +43,7 @@ def _source_options(command: "Callable[..., None]") -> "Callable[..., None]":
         click.option("--mapping", metavar="FILE", help="JSON file of the field mapping, for the kind 'generic'."),
         click.option("--room-prefix", metavar="TEXT", help="Prefix of room names, to distinguish rooms of several sources."),
         click.option("--exclude-role", "exclude_roles", multiple=True, metavar="ROLE", help="Role to exclude, such as phone or agent; repeatable."),
-        click.option("--include-role", "include_roles", multiple=True, metavar="ROLE", help="Role to count as a participant: recorder, stream, screen or hidden; repeatable."),
+        click.option("--include-role", "include_roles", multiple=True, metavar="ROLE", help="Role to count as a participant: recorder, stream, screen, hidden, unanswered or test; repeatable."),
     ):  # fmt: skip
         command = option(command)
     return command
