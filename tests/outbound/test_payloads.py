@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from headcount.outbound.payloads import encode, seconds, to_json
 from headcount.store.outbox import Message, MessageType
+from headcount.store.webhooks import DEFAULT_EVENT_TYPES
 from support import TESTS
 
 SCRIPT = TESTS / "node/stringify.mjs"
@@ -94,8 +95,9 @@ def test_a_message_is_byte_for_byte_what_javascript_writes(javascript, type_):
     @given(FACTS[type_], NAME, NAME, MS)
     @settings(max_examples=300, deadline=None, database=None)
     def check(facts, room, name, created):
-        text = encode(message(type_, facts, room, name, created))
-        assert javascript(text) == text
+        for extensions in (False, True):
+            text = encode(message(type_, facts, room, name, created), extensions=extensions)
+            assert javascript(text) == text
 
     check()
 
@@ -111,7 +113,8 @@ def test_every_text_can_be_sent_and_is_decoded_to_the_same_text(name):
 @given(MS)
 @settings(max_examples=1_000, deadline=None, database=None)
 def test_no_millisecond_is_lost(ms):
-    decoded = json.loads(encode(message(MessageType.MEETING_STARTED, {"id": "x", "start": ms})))
+    sent = message(MessageType.MEETING_STARTED, {"id": "x", "start": ms})
+    decoded = json.loads(encode(sent, extensions=False))
     assert round(decoded["payload"]["start_ts"] * 1_000) == ms
 
 
@@ -120,7 +123,7 @@ def test_each_millisecond_of_a_second_is_written_as_javascript_writes_it(javascr
     assert javascript(to_json(times)) == to_json(times)
 
 
-# Examples of Daily's documentation; extensions follow Daily's fields.
+# Examples of Daily's documentation, and the extensions that follow Daily's fields.
 
 PERMISSIONS = '"permissions":{"hasPresence":true,"canSend":true,"canReceive":{"base":true},"canAdmin":false}'
 INES = {"participant_id": PERSON, "user_id": "u-17", "user_name": "Ines", "join": T0 + 412}
@@ -131,22 +134,22 @@ DAILYS = [
         f"met-sta-{MEETING}-1767225600", T0 + 900,
         '{"version":"1.0.0","type":"meeting.started","id":"met-sta-0f9f4c1e-1111-4222-8333-444455556666-1767225600",'
         '"payload":{"start_ts":1767225600.412,"meeting_id":"0f9f4c1e-1111-4222-8333-444455556666","room":"blue-room"},'
-        '"event_ts":1767225600.9}',
+        '"event_ts":1767225600.9}', {},
         id="meeting.started",
     ),
     pytest.param(
         MessageType.MEETING_ENDED, ENDS, f"met-end-{MEETING}-1767225690", T0 + 110_800,
         '{"version":"1.0.0","type":"meeting.ended","id":"met-end-0f9f4c1e-1111-4222-8333-444455556666-1767225690",'
         '"payload":{"start_ts":1767225600,"end_ts":1767225690.25,"meeting_id":"0f9f4c1e-1111-4222-8333-444455556666",'
-        '"room":"blue-room","duration":90.25,"max_participants":2,"participants":3,"reason":"empty"},'
-        '"event_ts":1767225710.8}',
+        '"room":"blue-room"},"event_ts":1767225710.8}',
+        {"duration": 90.25, "max_participants": 2, "participants": 3, "reason": "empty"},
         id="meeting.ended",
     ),
     pytest.param(
         MessageType.PARTICIPANT_JOINED, INES, "ptcpt-join-u-17-1767225600412", T0 + 413,
         '{"version":"1.0.0","type":"participant.joined","id":"ptcpt-join-u-17-1767225600412","payload":{"room":"blue-room",'
         '"user_id":"u-17","user_name":"Ines","session_id":"6b1d2d6e-0a0a-4b0b-8c0c-0d0d0e0e0f0f","joined_at":1767225600.412,'
-        f'"will_eject_at":null,"owner":false,{PERMISSIONS}}},"event_ts":1767225600.413}}',
+        f'"will_eject_at":null,"owner":false,{PERMISSIONS}}},"event_ts":1767225600.413}}', {},
         id="participant.joined",
     ),
     pytest.param(
@@ -154,23 +157,35 @@ DAILYS = [
         "ptcpt-left-u-17-1767225690250", T0 + 90_250,
         '{"version":"1.0.0","type":"participant.left","id":"ptcpt-left-u-17-1767225690250","payload":{"room":"blue-room",'
         '"user_id":"u-17","user_name":"Ines","session_id":"6b1d2d6e-0a0a-4b0b-8c0c-0d0d0e0e0f0f","joined_at":1767225600.412,'
-        f'"will_eject_at":null,"owner":false,{PERMISSIONS},"duration":89.838,"left_by":"reported"}},"event_ts":1767225690.25}}',
+        f'"will_eject_at":null,"owner":false,{PERMISSIONS},"duration":89.838}},"event_ts":1767225690.25}}',
+        {"left_by": "reported"},
         id="participant.left",
     ),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("type_", "facts", "name", "created", "text"), DAILYS)
-def test_a_payload_equals_the_example_of_dailys_documentation(javascript, type_, facts, name, created, text):
-    encoded = encode(message(type_, facts, name=name, created=created))
+@pytest.mark.parametrize(("type_", "facts", "name", "created", "text", "extensions"), DAILYS)
+def test_a_payload_equals_the_example_of_dailys_documentation(
+    javascript, type_, facts, name, created, text, extensions
+):
+    sent = message(type_, facts, name=name, created=created)
+    encoded = encode(sent, extensions=False)
     assert encoded == text
     assert javascript(encoded) == text
+    payload = json.loads(text)["payload"]
+    extended = json.loads(encode(sent, extensions=True))
+    assert extended == json.loads(text) | {"payload": payload | extensions}
+    assert list(extended["payload"]) == [*payload, *extensions]
+
+
+def test_each_of_dailys_types_that_is_sent_is_compared_with_its_example():
+    assert [str(example.values[0]) for example in DAILYS] == list(DEFAULT_EVENT_TYPES)
 
 
 def test_a_revision_has_the_meeting_before_and_after():
     was = {"id": MEETING, "start": T0, "end": None, "max": 2, "people": 2}
     facts = {"id": MEETING, "reason": "late", "before": was, "after": was | {"end": T0 + 1_500}}
-    payload = json.loads(encode(message(MessageType.MEETING_UPDATED, facts)))["payload"]
+    payload = json.loads(encode(message(MessageType.MEETING_UPDATED, facts), extensions=False))["payload"]
     assert list(payload) == ["meeting_id", "room", "reason", "before", "after"]
     assert list(payload["after"]) == ["meeting_id", "start_ts", "end_ts", "duration", "max_participants", "participants"]  # fmt: skip
     assert (payload["before"]["end_ts"], payload["before"]["duration"]) == (None, None)
@@ -180,10 +195,13 @@ def test_a_revision_has_the_meeting_before_and_after():
 def test_a_meeting_that_is_withdrawn_has_no_after():
     was = {"id": MEETING, "start": T0, "end": None, "max": 2, "people": 2}
     facts = {"id": MEETING, "reason": "late", "before": was, "after": None}
-    assert json.loads(encode(message(MessageType.MEETING_UPDATED, facts)))["payload"]["after"] is None
+    assert (
+        json.loads(encode(message(MessageType.MEETING_UPDATED, facts), extensions=False))["payload"]["after"]
+        is None
+    )
 
 
 def test_a_participant_without_a_user_id_has_that_of_the_connection():
     nobody = {"participant_id": PERSON, "user_id": None, "user_name": None, "join": T0}
-    payload = json.loads(encode(message(MessageType.PARTICIPANT_JOINED, nobody)))["payload"]
+    payload = json.loads(encode(message(MessageType.PARTICIPANT_JOINED, nobody), extensions=False))["payload"]
     assert (payload["user_id"], payload["user_name"]) == (PERSON, None)

@@ -238,7 +238,7 @@ class Hostile:
         if kind < 0.3:
             told = [self._event() for _ in range(chance.randint(0, 5))]
         if kind > 0.9:
-            told = {chance.choice(("url", "eventTypes", "retryType", "hmac", "secrets", "basicAuth", "ids", "from", "to", "room", "failed", "expected", "starts_at", "ends_at", "min_attendance_ratio")): self._value(2) for _ in range(3)}  # fmt: skip
+            told = {chance.choice(("url", "eventTypes", "retryType", "hmac", "secrets", "extensions", "basicAuth", "ids", "from", "to", "room", "failed", "expected", "starts_at", "ends_at", "min_attendance_ratio")): self._value(2) for _ in range(3)}  # fmt: skip
         # Numbers that JSON has and Python does not print are put in afterwards.
         body = json.dumps(told, ensure_ascii=chance.random() < 0.7).encode("utf-8", "surrogatepass")
         return (

@@ -12,7 +12,8 @@ def put(store, *names, room="blue", domain="default", type_="meeting.started"):
         {
             "id": f"m-{room}", "start": start, "end": now, "max": 2, "people": 2, "reason": "left",
             "participant_id": "c-1", "user_id": None, "user_name": "Ann \U0001f98a", "join": start, "leave": now,
-            "left_by": "reported",
+            "left_by": "reported", "after": None,
+            "before": {"id": f"m-{room}", "start": start, "end": now, "max": 2, "people": 2},
         }
     )  # fmt: skip
     with store.database.writing() as connection:

@@ -14,6 +14,7 @@ from headcount.cli import (
     sources,
     store,
     transfer,
+    webhook_deliveries,
     webhook_listen,
     webhooks,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "sources",
     "store",
     "transfer",
+    "webhook_deliveries",
     "webhook_listen",
     "webhooks",
 ]

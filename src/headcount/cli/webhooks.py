@@ -1,4 +1,4 @@
-"""Commands for webhooks: endpoints and their deliveries, and a receiver for developers."""
+"""Commands for webhook endpoints: create, list, show, update, delete and test them, and rotate their secrets."""
 
 import asyncio
 import re
@@ -16,19 +16,17 @@ from headcount.cli.options import (
     require_store,
     with_settings,
 )
-from headcount.cli.param_types import TIME
 from headcount.errors import BadInput
-from headcount.kernel.events import Ms
 from headcount.settings import Settings, suggest
 
 if TYPE_CHECKING:
     from headcount.outbound.webhooks.endpoints import EndpointManager
     from headcount.store.open import Store
-    from headcount.store.webhooks import Endpoint, MessageDeliveries
+    from headcount.store.webhooks import Endpoint
 
 T = TypeVar("T")
 
-_SENDING = ("database", "domain", "webhook_allowed_networks", "webhook_ca_file")
+SENDING = ("database", "domain", "webhook_allowed_networks", "webhook_ca_file")
 _FLAGS: Final = {
     "url": "URL", "eventTypes": "--type", "retryType": "--retry-type", "basicAuth": "--basic-auth", "hmac": "--secret",
     "secrets": "--add", "id": "--message", "ids": "--message", "from": "--from", "to": "--to",
@@ -55,7 +53,11 @@ def webhook() -> None:
 )
 @click.argument("url")
 @click.option(
-    "--type", "types", multiple=True, metavar="TYPE", help="Event type to send; repeatable.  [default: all]"
+    "--type",
+    "types",
+    multiple=True,
+    metavar="TYPE",
+    help="Event type to send; repeatable.  [default: all but meeting.updated]",
 )
 @click.option(
     "--retry-type",
@@ -68,20 +70,23 @@ def webhook() -> None:
     metavar="USER:PASSWORD",
     help="Credentials for HTTP basic authentication.  [default: none]",
 )
+@click.option("--extensions", is_flag=True, help="Send Headcount's extra fields in Daily's event types, too.")
 @click.option("--secret", metavar="BASE64", help="Signing secret.  [default: generated]")
 @click.option("--no-ping", is_flag=True, help="Do not check that the endpoint answers.")
 @json_option
-@with_settings(*_SENDING)
+@with_settings(*SENDING)
 def create_webhook(
     *, settings: Settings, url: str, types: tuple[str, ...], retry_type: str, basic_auth: str | None,
-    secret: str | None, no_ping: bool, as_json: bool,
+    extensions: bool, secret: str | None, no_ping: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Create a webhook endpoint. It gets events from now on."""
-    fields = _endpoint_fields(url=url, types=types, retry_type=retry_type, basic_auth=basic_auth)
+    fields = _endpoint_fields(
+        url=url, types=types, retry_type=retry_type, basic_auth=basic_auth, extensions=extensions
+    )
     if secret is not None:
         fields["hmac"] = secret
 
-    row = _manage(settings, lambda manager, _: manager.create(settings["domain"], fields, verify=not no_ping))
+    row = manage(settings, lambda manager, _: manager.create(settings["domain"], fields, verify=not no_ping))
     if as_json:
         emit({**_fields(row), "secrets": list(row.secrets)})
         return
@@ -93,9 +98,11 @@ def create_webhook(
 
 
 def _endpoint_fields(**given: Any) -> dict[str, Any]:
-    names = {"url": "url", "types": "eventTypes", "retry_type": "retryType", "basic_auth": "basicAuth"}
+    names = {"types": "eventTypes", "retry_type": "retryType", "basic_auth": "basicAuth"}
     _check(given["url"], given["types"])
-    fields = {names[name]: list(value) if name == "types" else value for name, value in given.items()}
+    fields = {
+        names.get(name, name): list(value) if name == "types" else value for name, value in given.items()
+    }
     return {name: value for name, value in fields.items() if value not in (None, [])}
 
 
@@ -150,7 +157,7 @@ def list_webhooks(*, settings: Settings, as_json: bool) -> None:
 def show_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
     """Show a webhook endpoint with its signing secrets."""
     store = existing_store(settings, read_only=True)
-    row = _find(store, settings["domain"], name)
+    row = find_endpoint(store, settings["domain"], name)
     numbers = _numbers(store, row)
     store.close()
     if as_json:
@@ -158,6 +165,7 @@ def show_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
         return
     echo(*_lines(row, numbers))
     echo(f"    event types       {', '.join(row.event_types)}")
+    echo(f"    extensions        {'yes' if row.extensions else 'no'}")
     for secret in row.secrets:
         echo(f"    signing secret    {secret}")
 
@@ -181,27 +189,34 @@ def show_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
 @click.option("--retry-type", type=_RETRY_TYPES, help="Retry policy.")
 @click.option("--basic-auth", metavar="USER:PASSWORD", help="Credentials for HTTP basic authentication.")
 @click.option(
+    "--extensions/--no-extensions",
+    default=None,
+    help="Whether to send Headcount's extra fields in Daily's event types, too.",
+)
+@click.option(
     "--enable", is_flag=True, help="Re-enable the endpoint after failures. Pending messages are sent first."
 )
 @json_option
-@with_settings(*_SENDING)
+@with_settings(*SENDING)
 def update_webhook(
     *, settings: Settings, name: str, url: str | None, types: tuple[str, ...], retry_type: str | None,
-    basic_auth: str | None, enable: bool, as_json: bool,
+    basic_auth: str | None, extensions: bool | None, enable: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Update a webhook endpoint, and enable it if it was disabled. The endpoint must answer a test request."""
-    fields = _endpoint_fields(url=url, types=types, retry_type=retry_type, basic_auth=basic_auth)
+    fields = _endpoint_fields(
+        url=url, types=types, retry_type=retry_type, basic_auth=basic_auth, extensions=extensions
+    )
     if not fields and not enable:
         raise BadInput("nothing to update: set an option, such as --url URL or --enable")
 
     async def update(manager: "EndpointManager", store: "Store") -> "Endpoint":
-        row = _find(store, settings["domain"], name)
+        row = find_endpoint(store, settings["domain"], name)
         changed = await manager.update(row.domain, row.uuid, fields)
         if changed is None:
             raise BadInput(f"the endpoint {row.uuid} was deleted in the meantime")
         return changed
 
-    row = _manage(settings, update)
+    row = manage(settings, update)
     if as_json:
         emit(_fields(row))
     else:
@@ -216,68 +231,29 @@ def delete_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
     """Delete a webhook endpoint and its pending messages."""
 
     async def delete(manager: "EndpointManager", store: "Store") -> "Endpoint":
-        row = _find(store, settings["domain"], name)
+        row = find_endpoint(store, settings["domain"], name)
         await manager.delete(row.domain, row.uuid)
         return row
 
-    row = _manage(settings, delete)
+    row = manage(settings, delete)
     if as_json:
         emit({"uuid": row.uuid, "url": row.url, "deleted": True})
     else:
         echo(f"Deleted the webhook endpoint {row.url}.")
 
 
-@webhook.command(
-    "deliveries",
-    examples=[
-        "headcount webhook deliveries 3f2a --state failed",
-        "headcount webhook deliveries 3f2a --limit 100 --json",
-    ],
-)
-@click.argument("name", metavar="ID")
-@click.option(
-    "--state",
-    type=click.Choice(["pending", "delivered", "failed"]),
-    help="State of the messages to show.  [default: all]",
-)
-@click.option(
-    "--limit",
-    default=20,
-    type=click.IntRange(1, 10_000),
-    metavar="N",
-    help="Maximum number of messages, from 1 to 10,000.  [default: 20]",
-)
-@json_option
-@with_settings("database", "domain")
-def show_deliveries(*, settings: Settings, name: str, state: str | None, limit: int, as_json: bool) -> None:
-    """Show the messages of an endpoint and the attempts to deliver them, newest first."""
-    from headcount.store.webhooks import DeliveryState  # noqa: PLC0415 - help does not need it
-
-    store = existing_store(settings, read_only=True)
-    row = _find(store, settings["domain"], name)
-    page = store.deliveries.page(row.uuid, None, limit, None if state is None else DeliveryState(state))
-    store.close()
-    if as_json:
-        emit([_message_fields(message) for message in page])
-        return
-    if not page:
-        echo("No messages.")
-    for message in page:
-        echo(*_message_lines(message))
-
-
 @webhook.command("test", examples=["headcount webhook test 3f2a"])
 @click.argument("name", metavar="ID")
 @json_option
-@with_settings(*_SENDING)
+@with_settings(*SENDING)
 def test_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
     """Send the signed test request {"test":"test"}, and show the result."""
 
     async def ping(manager: "EndpointManager", store: "Store") -> tuple["Endpoint", Any]:
-        row = _find(store, settings["domain"], name)
+        row = find_endpoint(store, settings["domain"], name)
         return row, await manager.ping(row)
 
-    row, result = _manage(settings, ping)
+    row, result = manage(settings, ping)
     if as_json:
         emit(
             {
@@ -292,59 +268,6 @@ def test_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
         raise _no_answer(row.url, result.error, result.status)
     if not as_json:
         echo(f"{row.url} answered with status 200 in {result.latency_ms} ms.")
-
-
-@webhook.command(
-    "resend",
-    examples=[
-        "headcount webhook resend 3f2a --failed",
-        "headcount webhook resend 3f2a --room blue --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z",
-    ],
-)
-@click.argument("name", metavar="ID")
-@click.option("--message", "messages", multiple=True, metavar="ID", help="ID of a message; repeatable.")
-@click.option("--room", metavar="NAME", help="Room of the messages.")
-@click.option(
-    "--from",
-    "since",
-    type=TIME,
-    metavar="TIME",
-    help="Earliest creation time of the messages (RFC 3339), inclusive.",
-)
-@click.option(
-    "--to",
-    "until",
-    type=TIME,
-    metavar="TIME",
-    help="Latest creation time of the messages (RFC 3339), exclusive.",
-)
-@click.option("--failed", is_flag=True, help="Only messages that failed permanently.")
-@json_option
-@with_settings(*_SENDING)
-def resend(
-    *, settings: Settings, name: str, messages: tuple[str, ...], room: str | None, since: Ms | None,
-    until: Ms | None, failed: bool, as_json: bool,
-) -> None:  # fmt: skip
-    """Resend messages with their original IDs. Messages must match all options that are set."""
-    given = {
-        "ids": list(messages) or None,
-        "room": room,
-        "from": rfc3339(since),
-        "to": rfc3339(until),
-        "failed": failed or None,
-    }
-    selection = {key: value for key, value in given.items() if value is not None}
-    if not selection:
-        raise BadInput("set an option that selects messages, such as --failed, --message ID or --from TIME")
-
-    async def resend_(manager: "EndpointManager", store: "Store") -> int:
-        return await manager.resend(_find(store, settings["domain"], name), selection)
-
-    number = _manage(settings, resend_)
-    if as_json:
-        emit({"messages": number})
-    else:
-        echo(f"{number:,} message{'' if number == 1 else 's'} will be sent again.")
 
 
 @webhook.command(
@@ -375,21 +298,19 @@ def rotate_webhook_secret(
     """
 
     async def change(manager: "EndpointManager", store: "Store") -> "Endpoint":
-        row = _find(store, settings["domain"], name)
+        row = find_endpoint(store, settings["domain"], name)
         if any(secret not in row.secrets for secret in removed):
             raise BadInput("--remove: the endpoint has no such secret")
         if not added and not removed:
             await manager.add_secret(row)
         else:
-            secrets = tuple(
-                secret for secret in dict.fromkeys((*added, *row.secrets)) if secret not in removed
-            )
+            secrets = [secret for secret in dict.fromkeys((*added, *row.secrets)) if secret not in removed]
             if not secrets:
                 raise BadInput("the endpoint would have no secret left. Add another one first")
-            await manager.set_secrets(row, secrets)
+            await manager.set_secrets(row, {"secrets": secrets})
         return await manager.find(row.domain, row.uuid) or row
 
-    row = _manage(settings, change)
+    row = manage(settings, change)
     if as_json:
         emit({"uuid": row.uuid, "secrets": list(row.secrets)})
         return
@@ -412,6 +333,7 @@ def _fields(row: "Endpoint") -> dict[str, Any]:
         "state": str(row.state),
         "retry_type": str(row.retry_type),
         "event_types": list(row.event_types),
+        "extensions": row.extensions,
         "consecutive_failures": row.failed_count,
         "last_attempt_at": rfc3339(row.last_pushed),
         "created_at": rfc3339(row.created),
@@ -427,40 +349,7 @@ def _lines(row: "Endpoint", numbers: dict[str, Any]) -> list[str]:
     ]
 
 
-def _message_fields(message: "MessageDeliveries") -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "type": message.type,
-        "room": message.room,
-        "state": str(message.state),
-        "created_at": rfc3339(message.created),
-        "next_attempt_at": rfc3339(message.next_at),
-        "reason": message.reason,
-        "attempts": [
-            {
-                "at": rfc3339(attempt.at),
-                "status": attempt.status,
-                "error": attempt.error,
-                "latency_ms": attempt.latency_ms,
-            }
-            for attempt in message.attempts
-        ],
-    }
-
-
-def _message_lines(message: "MessageDeliveries") -> list[str]:
-    lines = [f"{message.id}  {message.state}  {message.type}  {message.room}"]
-    if message.reason:
-        lines.append(f"    {message.reason}")
-    if message.next_at is not None:
-        lines.append(f"    next attempt {rfc3339(message.next_at)}")
-    for attempt in reversed(message.attempts):
-        result = attempt.error or f"status {attempt.status}"
-        lines.append(f"    {rfc3339(attempt.at)}  {result}  {attempt.latency_ms} ms")
-    return lines
-
-
-def _manage(settings: Settings, work: "Callable[[EndpointManager, Store], Awaitable[T]]") -> T:
+def manage(settings: Settings, work: "Callable[[EndpointManager, Store], Awaitable[T]]") -> T:
     """Run an operation on endpoints in an event loop of its own, and return its result."""
     from headcount.outbound.webhooks.endpoints import EndpointDidNotAnswer  # noqa: PLC0415 - likewise
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
@@ -494,7 +383,7 @@ def _in_flags(reason: str) -> str:
     return reason
 
 
-def _find(store: "Store", domain: str, name: str) -> "Endpoint":
+def find_endpoint(store: "Store", domain: str, name: str) -> "Endpoint":
     rows = store.endpoints.all(domain)
     found = [row for row in rows if row.url == name or row.uuid.startswith(name)]
     if len(found) == 1:

@@ -2,9 +2,10 @@
 
 Responsible for fields, their order and the bytes. Must not know where a payload is sent.
 
+Messages of Daily's types have exactly Daily's fields, and Headcount's fields after them if `extensions` is set.
+
 The text is, byte for byte, what JavaScript's JSON.stringify makes of the same object, so that a receiver may check the
 signature of what it received, or of what it parsed and stringified again. Times are Unix seconds with milliseconds.
-Extensions follow Daily's fields.
 """
 
 import json
@@ -24,9 +25,12 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 Fields = dict[str, Any]
 
 
-def encode(message: Message) -> str:
+def encode(message: Message, *, extensions: bool) -> str:
     """Return the body of the request that delivers a message."""
-    payload = _PAYLOADS[message.type](json.loads(message.payload), message.room)
+    facts = json.loads(message.payload)
+    payload = _PAYLOADS[message.type](facts, message.room)
+    if extensions and message.type in _EXTENSIONS:
+        payload |= _EXTENSIONS[message.type](facts)
     envelope = {
         "version": VERSION,
         "type": message.type,
@@ -64,12 +68,14 @@ def _ended(facts: Fields, room: str) -> Fields:
         "end_ts": seconds(facts["end"]),
         "meeting_id": facts["id"],
         "room": room,
-        **_measures(facts),
-        "reason": facts["reason"],
     }
 
 
-def _revised(facts: Fields, room: str) -> Fields:
+def _ended_extensions(facts: Fields) -> Fields:
+    return {**_measures(facts), "reason": facts["reason"]}
+
+
+def _updated(facts: Fields, room: str) -> Fields:
     return {
         "meeting_id": facts["id"],
         "room": room,
@@ -111,14 +117,21 @@ def _joined(facts: Fields, room: str) -> Fields:
 
 
 def _left(facts: Fields, room: str) -> Fields:
-    stayed = seconds(facts["leave"] - facts["join"])
-    return _joined(facts, room) | {"duration": stayed, "left_by": facts["left_by"]}
+    return _joined(facts, room) | {"duration": seconds(facts["leave"] - facts["join"])}
+
+
+def _left_extensions(facts: Fields) -> Fields:
+    return {"left_by": facts["left_by"]}
 
 
 _PAYLOADS: Final[dict[str, Callable[[Fields, str], Fields]]] = {
     MessageType.MEETING_STARTED: _started,
     MessageType.MEETING_ENDED: _ended,
-    MessageType.MEETING_UPDATED: _revised,
+    MessageType.MEETING_UPDATED: _updated,
     MessageType.PARTICIPANT_JOINED: _joined,
     MessageType.PARTICIPANT_LEFT: _left,
+}
+_EXTENSIONS: Final[dict[str, Callable[[Fields], Fields]]] = {
+    MessageType.MEETING_ENDED: _ended_extensions,
+    MessageType.PARTICIPANT_LEFT: _left_extensions,
 }

@@ -21,7 +21,7 @@ _WRITTEN_WITHIN_MS: Final[Ms] = 86_400_000
 
 
 class MessageType(StrEnum):
-    """The event that a message reports. The names are Daily's, except `REVISED`, which is a Headcount extension."""
+    """The event that a message reports, by Daily's name. `MEETING_UPDATED` is a Headcount extension."""
 
     MEETING_STARTED = "meeting.started"
     MEETING_ENDED = "meeting.ended"

@@ -32,6 +32,10 @@ _UNSENT_EVENT_TYPES: Final = (
 )  # fmt: skip
 """Event types of Daily that an endpoint may subscribe to and that Headcount never sends."""
 EVENT_TYPES: Final = (*SENT_EVENT_TYPES, *_UNSENT_EVENT_TYPES)
+DEFAULT_EVENT_TYPES: Final = tuple(
+    type_ for type_ in SENT_EVENT_TYPES if type_ != MessageType.MEETING_UPDATED
+)
+"""Event types of an endpoint that subscribes to none: all of Daily's that Headcount sends."""
 
 
 class EndpointStatus(StrEnum):
@@ -60,8 +64,9 @@ class DeliveryState(StrEnum):
 class Endpoint:
     """A webhook endpoint. Field order is column order.
 
-    The first of `secrets` (base64) is the one that Daily's `hmac` shows. `version` grows with each change by a request,
-    after which the dispatcher reads the endpoint again.
+    The first of `secrets` (base64) is the one that Daily's `hmac` shows. `extensions` is whether payloads of Daily's
+    event types have Headcount's fields, too. `version` grows with each change by a request, after which the dispatcher
+    reads the endpoint again.
     """
 
     uuid: str
@@ -71,6 +76,7 @@ class Endpoint:
     basic_auth: str | None
     retry_type: RetryType
     event_types: tuple[str, ...]
+    extensions: bool = False
     state: EndpointStatus = EndpointStatus.ACTIVE
     failed_count: int = 0
     last_pushed: Ms | None = None
@@ -338,18 +344,19 @@ def _settings(row: Endpoint) -> dict[str, Any]:
         "basic_auth": row.basic_auth,
         "retry_type": row.retry_type,
         "event_types": " ".join(row.event_types),
+        "extensions": int(row.extensions),
     }
 
 
 def _endpoint(
     uuid: str, domain: str, url: str, secrets: str, basic_auth: str | None, retry_type: str, event_types: str,
-    state: str, *rest: Any,
+    extensions: int, state: str, *rest: Any,
 ) -> Endpoint:  # fmt: skip
     decoded = tuple(msgspec.json.decode(secrets, type=list[str]))
     types = tuple(event_types.split())
     return Endpoint(
-        uuid, domain, url, decoded, basic_auth, RetryType(retry_type), types, EndpointStatus(state), *rest
-    )
+        uuid, domain, url, decoded, basic_auth, RetryType(retry_type), types, bool(extensions), EndpointStatus(state), *rest
+    )  # fmt: skip
 
 
 def _messages_at(connection: Connection, uuid: str, positions: list[int]) -> list[MessageDeliveries]:

@@ -40,6 +40,22 @@ def test_an_endpoint_is_created_listed_and_removed_by_command(service, client, o
     assert (refused.returncode, "there is no webhook endpoint" in refused.stderr) == (2, True)
 
 
+def test_extensions_are_switched_by_command(service, client, receiver):
+    name = added(service, receiver, "--extensions")
+
+    def shown():
+        return json.loads(command(service, "show", name, "--json").stdout)["extensions"]
+
+    assert client.get(f"/webhooks/{name}").json()["extensions"] is True
+    assert shown() is True
+    assert "extensions        yes" in command(service, "show", name).stdout
+    command(service, "update", name, "--retry-type", "exponential")
+    assert shown() is True
+    command(service, "update", name, "--no-extensions")
+    assert shown() is False
+    assert "extensions" not in client.get(f"/webhooks/{name}").json()
+
+
 def test_secrets_are_rotated_by_command(service, client, receiver):
     name = added(service, receiver)
     (old,) = json.loads(command(service, "show", name, "--json").stdout)["secrets"]
@@ -48,7 +64,7 @@ def test_secrets_are_rotated_by_command(service, client, receiver):
         return json.loads(command(service, "rotate-secret", name, *options, "--json").stdout)["secrets"]
 
     assert rotate("--add", NEW) == [NEW, old]
-    assert client.get(f"/webhooks/{name}").json()["secrets"] == [NEW, old]
+    assert client.get(f"/webhooks/{name}/secrets").json()["secrets"] == [NEW, old]
     assert rotate("--remove", old) == [NEW]
     assert command(service, "rotate-secret", name, "--remove", NEW, check=False).returncode == 2
     generated, before = rotate()

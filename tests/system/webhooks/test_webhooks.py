@@ -14,6 +14,7 @@ from support.waiting import wait_until
 from support.webhook_receivers import answers, receiving
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+DEFAULT_TYPES = ["meeting.started", "meeting.ended", "participant.joined", "participant.left"]
 NEW = "IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE="
 
 
@@ -70,9 +71,9 @@ def test_an_endpoint_is_shown_updated_and_deleted_as_in_dailys_api(client, recei
     assert client.get(f"/webhooks/{made['uuid']}").json() == made
     shown = made | {"uuid": "", "createdAt": "", "updatedAt": ""}
     assert shown == {
-        "uuid": "", "url": receiver.url, "hmac": SECRET, "basicAuth": None, "retryType": "exponential",
+        "uuid": "", "url": receiver.url, "hmac": SECRET, "retryType": "exponential",
         "eventTypes": ["meeting.ended", "recording.started"], "state": "ACTIVE", "failedCount": 0,
-        "lastMomentPushed": None, "domainId": "default", "createdAt": "", "updatedAt": "", "secrets": [SECRET],
+        "domainId": "default", "createdAt": "", "updatedAt": "",
     }  # fmt: skip
     for method in ("POST", "PATCH"):
         changed = client.request(method, f"/webhooks/{made['uuid']}", json={"retryType": "circuit-breaker"})
@@ -85,6 +86,7 @@ def test_an_endpoint_is_shown_updated_and_deleted_as_in_dailys_api(client, recei
         ("POST", ""),
         ("DELETE", ""),
         ("GET", "/deliveries"),
+        ("GET", "/secrets"),
         ("POST", "/test"),
     ):
         content = b"{}" if method == "POST" else None
@@ -96,9 +98,7 @@ def test_a_body_is_json_whatever_its_content_type(client, receiver):
     made = client.post("/webhooks", content=body, headers={"content-type": "text/plain"})
     assert made.status_code == 200
     assert len(base64.b64decode(made.json()["hmac"])) == 32
-    assert made.json()["eventTypes"] == [
-        "meeting.started", "meeting.ended", "meeting.updated", "participant.joined", "participant.left",
-    ]  # fmt: skip
+    assert made.json()["eventTypes"] == DEFAULT_TYPES
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,9 @@ def test_a_body_is_json_whatever_its_content_type(client, receiver):
         ({"url": "ftp://hooks.example"}, '"url" must be a valid uri'),
         ({"url": "https://user:word@hooks.example"}, '"url" must not contain a user'),
         ({"hmac": "whsec_AAECAwQF"}, '"hmac" must be a valid base64 string'),
-        ({"secrets": []}, '"secrets" must be a valid base64 string'),
+        ({"secrets": [SECRET]}, '"secrets" is not allowed'),
+        ({"extensions": "yes"}, '"extensions" must be a boolean'),
+        ({"extensions": None}, '"extensions" must be a boolean'),
         ({"retryType": "never"}, '"retryType" must be one of [circuit-breaker, exponential] [Received'),
         ({"eventTypes": ["meeting.started", "meeting.paused"]}, '"eventTypes[1]" must be one of [meeting.started,'),
         ({"basicAuth": "two words"}, '"basicAuth" must be base64'),
@@ -142,14 +144,14 @@ def test_another_domain_can_neither_see_nor_change_an_endpoint(service, client, 
         for path, operations in paths.items():
             for method in operations if "{uuid}" in path else ():
                 content = (
-                    None if method in ("get", "delete") else b'{"failed":true}' if "replay" in path else b"{}"
+                    None if method in ("get", "delete") else b'{"failed":true}' if "resend" in path else b"{}"
                 )
                 answer = stranger.request(
                     method.upper(), path.replace("{uuid}", made["uuid"]), content=content
                 )
                 assert (answer.status_code, answer.json()["error"]) == (404, "not-found"), path
                 walked += 1
-    assert walked == 7
+    assert walked == 9
     assert client.get("/webhooks").json() == [made]
     assert len(receiver.came) == 1
 
@@ -173,15 +175,99 @@ def test_an_endpoint_receives_no_event_from_before_it_was_created(client, outbox
 
 def test_both_secrets_sign_during_a_rotation(client, outbox, receiver):
     made = set_up(client, receiver)
-    changed = client.post(f"/webhooks/{made['uuid']}", json={"secrets": [NEW, SECRET]}).json()
-    assert (changed["hmac"], changed["secrets"]) == (NEW, [NEW, SECRET])
+    path = f"/webhooks/{made['uuid']}"
+    assert client.get(f"{path}/secrets").json() == {"secrets": [SECRET]}
+    changed = client.put(f"{path}/secrets", json={"secrets": [NEW, SECRET]}).json()
+    assert changed == client.get(f"{path}/secrets").json() == {"secrets": [NEW, SECRET]}
+    assert client.get(path).json()["hmac"] == NEW
+    assert len(receiver.came) == 1
     put(outbox, "turning")
     (came,) = receiver.wait_for(1)
     for secret in (SECRET, NEW):
         Webhook(secret).verify(came.body, came.headers)
     assert came.headers["x-webhook-signature"] == dailys(NEW, came)
-    changed = client.post(f"/webhooks/{made['uuid']}", json={"hmac": NEW}).json()
-    assert changed["secrets"] == [NEW]
+    assert client.put(f"{path}/secrets", json={"secrets": [NEW]}).json() == {"secrets": [NEW]}
+
+
+def test_a_client_of_dailys_api_rotates_the_secret_by_hmac(client, outbox, receiver):
+    made = set_up(client, receiver)
+    path = f"/webhooks/{made['uuid']}"
+    client.put(f"{path}/secrets", json={"secrets": [SECRET, NEW]})
+    # Such a client sends back the fields that it read: the same hmac ends no rotation.
+    own = {name: made[name] for name in ("url", "eventTypes", "retryType", "hmac")}
+    assert client.post(path, json=own).json()["hmac"] == SECRET
+    assert client.get(f"{path}/secrets").json() == {"secrets": [SECRET, NEW]}
+    assert client.post(path, json={"hmac": NEW}).json()["hmac"] == NEW
+    assert client.get(f"{path}/secrets").json() == {"secrets": [NEW]}
+    Webhook(NEW).verify(receiver.came[-1].body, receiver.came[-1].headers)
+    put(outbox, "after-it")
+    (came,) = receiver.wait_for(1)
+    assert came.headers["x-webhook-signature"] == dailys(NEW, came)
+
+
+@pytest.mark.parametrize(
+    ("body", "info"),
+    [
+        ({}, '"secrets" is required'),
+        ({"secrets": []}, '"secrets" must be an array of one or more strings'),
+        ({"secrets": SECRET}, '"secrets" must be an array of one or more strings'),
+        ({"secrets": [SECRET, "whsec_AAECAwQF"]}, '"secrets[1]" must be a valid base64 string'),
+        ({"secrets": [f"{n:04}" for n in range(5)]}, '"secrets" must contain less than or equal to 4 items'),
+        ({"secrets": [SECRET], "hmac": SECRET}, '"hmac" is not allowed'),
+    ],
+)
+def test_invalid_secrets_are_refused_and_change_nothing(client, receiver, body, info):
+    path = f"/webhooks/{set_up(client, receiver)['uuid']}/secrets"
+    refused = client.put(path, json=body)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid-request-error")
+    assert refused.json()["info"].startswith(info)
+    assert client.get(path).json() == {"secrets": [SECRET]}
+
+
+def test_an_endpoint_gets_exactly_dailys_fields_unless_it_opts_in(client, outbox, receiver):
+    with receiving() as other:
+        plain, extended = set_up(client, receiver), set_up(client, other, extensions=True)
+        assert "extensions" not in plain
+        assert extended["extensions"] is True
+        assert client.get("/webhooks").json() == [plain, extended]
+        put(outbox, "end-1", type_="meeting.ended")
+        (of_plain,), (of_extended,) = receiver.wait_for(1), other.wait_for(1)
+    own = ["start_ts", "end_ts", "meeting_id", "room"]
+    assert list(of_plain.payload["payload"]) == own
+    added = ["duration", "max_participants", "participants", "reason"]
+    assert list(of_extended.payload["payload"]) == [*own, *added]
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_extensions_can_be_changed_and_apply_to_what_is_resent(client, outbox, receiver, method):
+    path = f"/webhooks/{set_up(client, receiver)['uuid']}"
+    name = f"end-{method}"
+    put(outbox, name, type_="meeting.ended")
+    receiver.wait_for(1)
+    assert client.request(method, path, json={"extensions": True}).json()["extensions"] is True
+    assert client.request(method, path, json={"retryType": "exponential"}).json()["extensions"] is True
+    assert client.post(f"{path}/resend", json={"id": name}).json() == {"resent": 1}
+    receiver.wait(lambda came: len(came) == 2)
+    assert client.request(method, path, json={"extensions": False}).json().get("extensions") is None
+    assert client.post(f"{path}/resend", json={"id": name}).json() == {"resent": 1}
+    came = receiver.wait(lambda came: len(came) == 3)
+    assert ["reason" in one.payload["payload"] for one in came] == [False, True, False]
+
+
+@pytest.mark.parametrize("fields", [{}, {"eventTypes": []}, {"extensions": True}])
+def test_updates_of_meetings_are_sent_only_to_those_who_ask_for_them(client, outbox, receiver, fields):
+    first, second, third = (f"{name}-{'-'.join(fields)}" for name in ("upd-1", "sta-1", "upd-2"))
+    made = set_up(client, receiver, **fields)
+    assert made["eventTypes"] == DEFAULT_TYPES
+    put(outbox, first, type_="meeting.updated")
+    put(outbox, second)
+    receiver.wait_for(1)
+    path = f"/webhooks/{made['uuid']}"
+    client.post(path, json={"eventTypes": ["meeting.updated"]})
+    put(outbox, third, type_="meeting.updated")
+    receiver.wait(lambda came: len(came) == 2)
+    assert receiver.ids() == [second, third]
+    assert client.post(path, json={"eventTypes": []}).json()["eventTypes"] == DEFAULT_TYPES
 
 
 def test_the_log_shows_each_message_and_every_attempt(client, outbox, receiver):
@@ -208,7 +294,7 @@ def test_the_log_shows_each_message_and_every_attempt(client, outbox, receiver):
     assert client.get(path, params={"starting_after": "nothing"}).status_code == 400
     shown = client.get(f"/webhooks/{made['uuid']}").json()
     assert (shown["failedCount"], shown["state"]) == (1, "ACTIVE")
-    assert shown["lastMomentPushed"] is not None
+    assert shown["lastMomentPushed"].endswith("Z")
 
 
 def test_a_delivered_message_can_be_resent(client, outbox, receiver):

@@ -104,10 +104,10 @@ async def add_secret(view: View, _: Mapping[str, str]) -> Response:
 async def remove_secret(view: View, fields: Mapping[str, str]) -> Response:
     """POST …/secrets/remove: remove a secret. The last one cannot be removed."""
     row = await _find(view)
-    remaining = tuple(secret for secret in row.secrets if secret != fields.get("secret"))
-    if not remaining or remaining == row.secrets:
+    remaining = [secret for secret in row.secrets if secret != fields.get("secret")]
+    if len(remaining) not in range(1, len(row.secrets)):
         raise NotFound(TEXTS("endpoint.secret_not_found"))
-    await view.context.webhook_endpoints.set_secrets(row, remaining)
+    await view.context.webhook_endpoints.set_secrets(row, {"secrets": remaining})
     return _redirect(view, row, "secret_removed", "secrets")
 
 

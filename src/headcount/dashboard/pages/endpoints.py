@@ -41,8 +41,8 @@ async def load_one(context: PageContext, row: Endpoint) -> EndpointItem:
 
 
 def fields_of_form(fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a form sets, as a request to the API has it. No event type selected means all of them."""
-    values: dict[str, Any] = {"url": fields.get("url", "").strip()}
+    """Return what a form sets, as a request to the API has it. No event type selected means the default."""
+    values: dict[str, Any] = {"url": fields.get("url", "").strip(), "extensions": "extensions" in fields}
     values["eventTypes"] = [event_type for event_type in SENT_EVENT_TYPES if f"type.{event_type}" in fields]
     if fields.get("retry"):
         values["retryType"] = fields["retry"]

@@ -65,9 +65,9 @@ _EXAMPLE: Final = (
 
 
 def event_of(cursors: Cursors, message: Message) -> bytes:
-    """Return a message as an event."""
+    """Return a message as an event. The stream is Headcount's own, so its payloads have all fields."""
     cursor = cursors.encode(message.domain, message.position)
-    return sse.encode_event(encode(message), event=message.type, cursor=cursor)
+    return sse.encode_event(encode(message, extensions=True), event=message.type, cursor=cursor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Streaming:
     tag="Events", params=(ROOM, TYPES, LAST_EVENT_ID, _LAST_EVENT_ID_HEADER), security=("key", "token"),
 )  # fmt: skip
 async def stream(streaming: Streaming, request: Request) -> Response:
-    """Returns Server-Sent Events: the messages that webhooks get, with the same bodies.
+    """Returns Server-Sent Events: the messages that webhooks get, with the bodies that have Headcount's extensions.
 
     `id` is the position in the stream, `event` the type, `data` the body. A comment is sent every 15 seconds. The event
     `disconnect` has the reason why a stream ends, `gap` means that events were missed.

@@ -26,6 +26,7 @@ from headcount.http.serializer import encode, rfc3339
 from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.store.database import time_limit
 from headcount.store.webhooks import (
+    DEFAULT_EVENT_TYPES,
     EVENT_TYPES,
     Attempt,
     DeliveryState,
@@ -54,10 +55,19 @@ STARTING_AFTER: Final = Param(
 
 EventTypes = Annotated[
     list[Annotated[str, choice(EVENT_TYPES, "A type of events.")]],
-    doc("Types of events to send; an empty list in a request means all that Headcount has."),
+    doc(f"Event types to send. Default, also of an empty list: `{'`, `'.join(DEFAULT_EVENT_TYPES)}`."),
 ]
 RetryTypeName = Annotated[str, choice(RetryType, "The policy after a failed attempt.")]
 Secret = Annotated[str, doc("A secret, base64.", pattern=_BASE64, maxLength=1_024)]
+
+
+Extensions = Annotated[
+    bool | UnsetType,
+    doc(
+        "Whether payloads of Daily's event types have Headcount's fields, too."
+        " Default: `false`. An answer contains it only if it is `true`. Headcount extension."
+    ),
+]
 
 
 class WebhookChange(Schema):
@@ -72,11 +82,11 @@ class WebhookChange(Schema):
         str | UnsetType | None,
         doc("Sent as `Authorization: Basic`: user:password, or base64 of it.", minLength=1),
     ] = UNSET
-    hmac: Annotated[Secret | UnsetType, doc("The secret for signatures, base64. Default: generated.")] = UNSET
-    secrets: Annotated[
-        list[Secret] | UnsetType,
-        doc("All valid secrets, the first of which is `hmac`. Headcount extension.", minItems=1, maxItems=4),
+    hmac: Annotated[
+        Secret | UnsetType,
+        doc("The secret for signatures, base64. Default: generated. A new one replaces all secrets."),
     ] = UNSET
+    extensions: Extensions = UNSET
 
 
 class NewWebhook(WebhookChange, kw_only=True):
@@ -85,24 +95,37 @@ class NewWebhook(WebhookChange, kw_only=True):
     url: Annotated[str, doc("https, or http to this machine.", minLength=1, maxLength=2_048)]
 
 
-class Webhook(Schema):
-    """A webhook endpoint."""
+class Webhook(Schema, kw_only=True):
+    """A webhook endpoint, with Daily's fields. Fields without a value are absent."""
 
     uuid: str
     url: str
     hmac: Annotated[str, doc("The secret for signatures, base64.")]
-    basicAuth: str | None  # noqa: N815
+    basicAuth: Annotated[str | UnsetType, doc("Sent as `Authorization: Basic`.")] = UNSET  # noqa: N815
     retryType: RetryTypeName  # noqa: N815
     eventTypes: EventTypes  # noqa: N815
     state: Annotated[
         str, choice(EndpointStatus, "Whether messages are sent, or wait until the webhook is changed.")
     ]
     failedCount: Annotated[Count, doc("Number of consecutive failures.")]  # noqa: N815
-    lastMomentPushed: Annotated[DateTime | None, doc("Time of the last successful attempt.")]  # noqa: N815
+    lastMomentPushed: Annotated[DateTime | UnsetType, doc("Time of the last attempt.")] = UNSET  # noqa: N815
     domainId: str  # noqa: N815
     createdAt: DateTime  # noqa: N815
     updatedAt: DateTime  # noqa: N815
-    secrets: Annotated[list[str], doc("All valid secrets, base64. Headcount extension.")]
+    extensions: Extensions = UNSET
+
+
+class WebhookSecrets(Schema):
+    """All valid secrets of a webhook, the newest first."""
+
+    secrets: Annotated[
+        list[Secret],
+        doc(
+            "Messages are signed with each of them. The first is the `hmac` of the webhook.",
+            minItems=1,
+            maxItems=4,
+        ),
+    ]
 
 
 class DeletedWebhook(Schema):
@@ -242,6 +265,28 @@ async def delete_webhook(manager: EndpointManager, request: Request) -> DeletedW
 
 
 @operation(
+    "GET", "/webhooks/{uuid}/secrets", "listWebhookSecrets", "List the secrets of a webhook", WebhookSecrets,
+    tag="Webhooks", params=(WEBHOOK,), errors=(404,),
+)  # fmt: skip
+async def list_secrets(manager: EndpointManager, request: Request) -> WebhookSecrets:
+    """Returns all valid secrets of a webhook. Messages are signed with each of them."""
+    return WebhookSecrets(list((await _endpoint(manager, request)).secrets))
+
+
+@operation(
+    "PUT", "/webhooks/{uuid}/secrets", "updateWebhookSecrets", "Update the secrets of a webhook", WebhookSecrets,
+    tag="Webhooks", params=(WEBHOOK,), body=WebhookSecrets, errors=(404, 408, 413),
+)  # fmt: skip
+async def update_secrets(manager: EndpointManager, request: Request) -> WebhookSecrets:
+    """Replaces all secrets of a webhook, without a ping.
+
+    To rotate a secret, set the new one and the old one, update the receiver, and then set the new one alone.
+    """
+    secrets = await _json_object(request)
+    return WebhookSecrets(list(await manager.set_secrets(await _endpoint(manager, request), secrets)))
+
+
+@operation(
     "GET", "/webhooks/{uuid}/deliveries", "listDeliveries", "List the deliveries of a webhook", Deliveries,
     tag="Webhooks", params=(WEBHOOK, LIMIT, STARTING_AFTER, STATE), errors=(404,),
 )  # fmt: skip
@@ -290,6 +335,8 @@ OPERATIONS: Final[tuple[Operation[WebhookHandler], ...]] = (
     update_webhook,
     patch_webhook,
     delete_webhook,
+    list_secrets,
+    update_secrets,
     list_deliveries,
     resend_messages,
     ping_webhook,
@@ -315,16 +362,16 @@ def _webhook(endpoint: Endpoint) -> Webhook:
         uuid=endpoint.uuid,
         url=endpoint.url,
         hmac=endpoint.secrets[0],
-        basicAuth=endpoint.basic_auth,
+        basicAuth=UNSET if endpoint.basic_auth is None else endpoint.basic_auth,
         retryType=endpoint.retry_type,
         eventTypes=list(endpoint.event_types),
         state=endpoint.state,
         failedCount=endpoint.failed_count,
-        lastMomentPushed=None if endpoint.last_pushed is None else rfc3339(endpoint.last_pushed),
+        lastMomentPushed=UNSET if endpoint.last_pushed is None else rfc3339(endpoint.last_pushed),
         domainId=endpoint.domain,
         createdAt=rfc3339(endpoint.created),
         updatedAt=rfc3339(endpoint.updated),
-        secrets=list(endpoint.secrets),
+        extensions=endpoint.extensions or UNSET,
     )
 
 

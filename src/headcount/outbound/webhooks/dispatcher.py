@@ -217,7 +217,15 @@ class Dispatcher:
             return
         queue.pending_after = found[-1][0].position if len(found) == capacity else None
         messages = [
-            _queued(message, {}, attempts=attempts, next_at=next_at, stored=True, generation=generation)
+            _queued(
+                message,
+                queue.endpoint,
+                {},
+                attempts=attempts,
+                next_at=next_at,
+                stored=True,
+                generation=generation,
+            )
             for message, attempts, next_at, generation in found
         ]
         queue.add(messages, queue.read_to)
@@ -235,7 +243,7 @@ class Dispatcher:
         )
         if queue.closing:
             return False
-        messages = [_queued(message, {}) for message in found if message.position <= end]
+        messages = [_queued(message, endpoint, {}) for message in found if message.position <= end]
         complete = len(found) < limit or found[-1].position > end
         queue.add(messages, end if complete else found[-1].position)
         return not complete
@@ -307,7 +315,7 @@ class Dispatcher:
 
 def _distribute(queues: Sequence[EndpointQueue], new: Sequence[Message]) -> None:
     """Add new messages to queues that have read the outbox to the end, as far as each has capacity."""
-    bodies: dict[int, bytes] = {}
+    bodies: dict[tuple[int, bool], bytes] = {}
     for queue in queues:
         endpoint, capacity, read_to = queue.endpoint, queue.capacity, new[-1].position
         wanted = [
@@ -318,14 +326,17 @@ def _distribute(queues: Sequence[EndpointQueue], new: Sequence[Message]) -> None
         if len(wanted) > capacity:
             wanted = wanted[:capacity]
             read_to = wanted[-1].position if wanted else queue.read_to
-        queue.add([_queued(message, bodies) for message in wanted], read_to)
+        queue.add([_queued(message, endpoint, bodies) for message in wanted], read_to)
 
 
-def _queued(message: Message, bodies: dict[int, bytes], **more: Any) -> QueuedMessage:
-    """Return a message for one endpoint. Its body is encoded once for all endpoints."""
-    body = bodies.get(message.position)
+def _queued(
+    message: Message, endpoint: Endpoint, bodies: dict[tuple[int, bool], bytes], **more: Any
+) -> QueuedMessage:
+    """Return a message for one endpoint. Its body is encoded once for all endpoints that get the same fields."""
+    key = (message.position, endpoint.extensions)
+    body = bodies.get(key)
     if body is None:
-        body = bodies[message.position] = encode(message).encode()
+        body = bodies[key] = encode(message, extensions=endpoint.extensions).encode()
     return QueuedMessage(message.position, message.id, message.room, message.created, body, **more)
 
 

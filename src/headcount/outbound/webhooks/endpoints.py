@@ -17,8 +17,8 @@ from headcount.outbound.webhooks.egress import check_url
 from headcount.outbound.webhooks.signing import is_secret, request_headers
 from headcount.store.outbox import Messages
 from headcount.store.webhooks import (
+    DEFAULT_EVENT_TYPES,
     EVENT_TYPES,
-    SENT_EVENT_TYPES,
     Deliveries,
     DeliveryState,
     Endpoint,
@@ -39,7 +39,9 @@ _MAX_IDS: Final = 1_000
 _SECRET_BYTES: Final = 32
 _MAX_TIME_S: Final = 10**12
 
-FIELDS: Final = ("url", "eventTypes", "retryType", "basicAuth", "hmac", "secrets")
+FIELDS: Final = ("url", "eventTypes", "retryType", "basicAuth", "hmac", "extensions")
+"""Daily's fields, and `extensions`, which is a Headcount extension."""
+SECRETS_FIELDS: Final = ("secrets",)
 RESEND_FIELDS: Final = ("id", "ids", "room", "from", "to", "failed")
 
 
@@ -79,7 +81,7 @@ class EndpointManager:
             raise BadInput(f"the domain has {MAX_ENDPOINTS:,} webhooks, the maximum: delete one first")
         now = self.now()
         new = Endpoint(
-            self.new_uuid(), domain, "", (self._new_secret(),), None, RetryType.CIRCUIT_BREAKER, SENT_EVENT_TYPES,
+            self.new_uuid(), domain, "", (self._new_secret(),), None, RetryType.CIRCUIT_BREAKER, DEFAULT_EVENT_TYPES,
             created=now, updated=now,
         )  # fmt: skip
         row = _updated(new, fields)
@@ -105,16 +107,20 @@ class EndpointManager:
         self.on_change()
         return await self.find(domain, uuid)
 
-    async def set_secrets(self, row: Endpoint, secrets: tuple[str, ...]) -> None:
-        """Replace the secrets of an endpoint, without a ping. Raise `BadInput`."""
-        changed = _updated(row, {"secrets": list(secrets)})
-        await asyncio.to_thread(self.endpoints.change, replace(changed, updated=self.now()))
+    async def set_secrets(self, row: Endpoint, fields: Fields) -> tuple[str, ...]:
+        """Replace the secrets of an endpoint by `secrets`, without a ping, and return them. Raise `BadInput`."""
+        _allow_only(fields, SECRETS_FIELDS)
+        if "secrets" not in fields:
+            raise BadInput('"secrets" is required')
+        secrets = _secrets(fields["secrets"])
+        await asyncio.to_thread(self.endpoints.change, replace(row, secrets=secrets, updated=self.now()))
         security_event("webhook_secrets_changed", domain=row.domain, webhook=row.uuid)
         self.on_change()
+        return secrets
 
     async def add_secret(self, row: Endpoint) -> None:
         """Add a new secret as the first; the others stay valid. Raise `BadInput` if there are too many."""
-        await self.set_secrets(row, (self._new_secret(), *row.secrets))
+        await self.set_secrets(row, {"secrets": [self._new_secret(), *row.secrets]})
 
     async def delete(self, domain: str, uuid: str) -> bool:
         """Delete an endpoint; return False if there is none."""
@@ -187,35 +193,50 @@ def _updated(row: Endpoint, fields: Fields) -> Endpoint:
         row = replace(row, event_types=_event_types(fields["eventTypes"]))
     if "basicAuth" in fields:
         row = replace(row, basic_auth=_basic_auth(fields))
-    return replace(row, secrets=_secrets(row, fields))
-
-
-def _secrets(row: Endpoint, fields: Fields) -> tuple[str, ...]:
-    """Return all valid secrets, the first for Daily's signature. `hmac` alone replaces all of them."""
-    given = fields.get("secrets", [] if "hmac" in fields else list(row.secrets))
-    if not isinstance(given, list) or not all(isinstance(secret, str) for secret in given):
-        raise BadInput('"secrets" must be an array of strings')
+    if "extensions" in fields:
+        row = replace(row, extensions=_boolean(fields, "extensions"))
     if "hmac" in fields:
-        given = [_text(fields, "hmac"), *given]
-    name = "hmac" if "hmac" in fields else "secrets"
-    if not given or not all(map(is_secret, given)):
-        raise BadInput(f'"{name}" must be a valid base64 string')
+        row = replace(row, secrets=_with_hmac(row, _text(fields, "hmac")))
+    return row
+
+
+def _with_hmac(row: Endpoint, hmac: str) -> tuple[str, ...]:
+    """Return the secrets with `hmac` as the first. A new one replaces all; the one that is first already changes nothing.
+
+    So a client that sends back the fields that it read does not end a rotation of secrets.
+    """
+    if hmac == row.secrets[0]:
+        return row.secrets
+    if not is_secret(hmac):
+        raise BadInput('"hmac" must be a valid base64 string')
+    if len(hmac) > _MAX_SECRET_LENGTH:
+        raise BadInput(f'"hmac" length must be less than or equal to {_MAX_SECRET_LENGTH:,} characters long')
+    return (hmac,)
+
+
+def _secrets(given: Any) -> tuple[str, ...]:
+    """Return all valid secrets, the first for Daily's signature. Raise `BadInput`."""
+    if not isinstance(given, list) or not given or not all(isinstance(secret, str) for secret in given):
+        raise BadInput('"secrets" must be an array of one or more strings')
+    for number, secret in enumerate(given):
+        if not is_secret(secret):
+            raise BadInput(f'"secrets[{number}]" must be a valid base64 string')
     secrets = tuple(dict.fromkeys(given))
     if len(secrets) > _MAX_SECRETS or any(len(secret) > _MAX_SECRET_LENGTH for secret in secrets):
         raise BadInput(
-            f'"secrets" must contain less than or equal to {_MAX_SECRETS} items of up to {_MAX_SECRET_LENGTH} characters'
+            f'"secrets" must contain less than or equal to {_MAX_SECRETS} items of up to {_MAX_SECRET_LENGTH:,} characters'
         )
     return secrets
 
 
 def _event_types(given: Any) -> tuple[str, ...]:
-    """Return the event types; an empty list means all that Headcount sends."""
+    """Return the event types; an empty list means the default."""
     if not isinstance(given, list):
         raise BadInput('"eventTypes" must be an array')
     for number, event_type in enumerate(given):
         if event_type not in EVENT_TYPES:
             raise BadInput(f'"eventTypes[{number}]" must be one of [{", ".join(EVENT_TYPES)}]')
-    return tuple(dict.fromkeys(given)) or SENT_EVENT_TYPES
+    return tuple(dict.fromkeys(given)) or DEFAULT_EVENT_TYPES
 
 
 def _basic_auth(fields: Fields) -> str | None:
@@ -250,9 +271,7 @@ def _selection(fields: Fields) -> ResendFilter:
             raise BadInput(f'"ids" must be an array of at most {_MAX_IDS:,} strings')
     if any("\0" in id_ for id_ in ids or ()):
         raise BadInput('"id" must not contain U+0000')
-    failed = fields.get("failed", False)
-    if not isinstance(failed, bool):
-        raise BadInput('"failed" must be a boolean')
+    failed = "failed" in fields and _boolean(fields, "failed")
     return ResendFilter(
         ids,
         _text(fields, "room") if "room" in fields else None,
@@ -279,6 +298,13 @@ def _allow_only(fields: Fields, known: tuple[str, ...]) -> None:
     for name in fields:
         if name not in known:
             raise BadInput(f'"{name}" is not allowed')
+
+
+def _boolean(fields: Fields, name: str) -> bool:
+    value = fields[name]
+    if not isinstance(value, bool):
+        raise BadInput(f'"{name}" must be a boolean')
+    return value
 
 
 def _text(fields: Fields, name: str) -> str:

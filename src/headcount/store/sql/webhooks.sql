@@ -1,20 +1,20 @@
 -- name: select_endpoints
-select uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, last_pushed_ms,
-       position, version, created_ms, updated_ms
+select uuid, domain, url, secrets, basic_auth, retry_type, event_types, extensions, state, failed_count,
+       last_pushed_ms, position, version, created_ms, updated_ms
 from endpoints
 order by created_ms, uuid
 
 -- name: select_domain_endpoints
 -- Served by endpoints_by_domain.
-select uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, last_pushed_ms,
-       position, version, created_ms, updated_ms
+select uuid, domain, url, secrets, basic_auth, retry_type, event_types, extensions, state, failed_count,
+       last_pushed_ms, position, version, created_ms, updated_ms
 from endpoints
 where domain = :domain
 order by created_ms, uuid
 
 -- name: select_endpoint
-select uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, last_pushed_ms,
-       position, version, created_ms, updated_ms
+select uuid, domain, url, secrets, basic_auth, retry_type, event_types, extensions, state, failed_count,
+       last_pushed_ms, position, version, created_ms, updated_ms
 from endpoints
 where uuid = :uuid
 
@@ -25,12 +25,12 @@ where state = 'ACTIVE'
 
 -- name: insert_endpoint
 insert into endpoints (
-  uuid, domain, url, secrets, basic_auth, retry_type, event_types, state, failed_count, position,
-  version, created_ms, updated_ms
+  uuid, domain, url, secrets, basic_auth, retry_type, event_types, extensions, state, failed_count,
+  position, version, created_ms, updated_ms
 )
 values (
-  :uuid, :domain, :url, :secrets, :basic_auth, :retry_type, :event_types, :state, 0, :position, 0,
-  :created, :created
+  :uuid, :domain, :url, :secrets, :basic_auth, :retry_type, :event_types, :extensions, :state, 0,
+  :position, 0, :created, :created
 )
 
 -- name: update_endpoint
@@ -40,6 +40,7 @@ set url = :url,
     basic_auth = :basic_auth,
     retry_type = :retry_type,
     event_types = :event_types,
+    extensions = :extensions,
     state = :state, failed_count = :failed_count, updated_ms = :updated, version = version + 1
 where uuid = :uuid
 

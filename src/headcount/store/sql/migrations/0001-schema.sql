@@ -271,6 +271,7 @@ create table endpoints (
   basic_auth {text},
   retry_type {text} not null,
   event_types {text} not null,
+  extensions smallint not null,
   state {text} not null,
   failed_count integer not null,
   last_pushed_ms bigint,
