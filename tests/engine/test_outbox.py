@@ -13,7 +13,7 @@ from headcount.kernel.rules import Rules
 from headcount.store.records import Origin
 from support.engines import NEW_YEAR, kernel
 from support.message_receiver import Receiver, as_received, inside
-from support.stored import IN_MEMORY, StoredEngine, shifted
+from support.stored import DOMAIN, IN_MEMORY, StoredEngine, shifted
 from support.strategies import EAGER, SCALED, histories, tidy_histories, uncertain_histories
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -33,6 +33,12 @@ def engine(folder):
     stored.close()
 
 
+def present(stored):
+    """Who is shown to be in which room by presence."""
+    people, _ = stored.store.meetings.presence(DOMAIN)
+    return {(room, participant_id) for room, _, participant_id, *_ in people}
+
+
 def agrees(folder, data, events, rules, latest):
     """Events in any order, with ticks and restarts anywhere: what is received is what is so."""
     order = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events), max_size=2))]))
@@ -43,6 +49,7 @@ def agrees(folder, data, events, rules, latest):
         for number, event in enumerate(order):
             if number < len(ticks):
                 stored.show(ticks[number])
+                assert Receiver(stored.store.messages.after(0)).inside == present(stored)
             if number in restarts:
                 stored.start()
             stored.append(event)
@@ -78,6 +85,19 @@ def test_a_receiver_of_all_messages_knows_overridden_inferences(folder, data):
 
 
 T = NEW_YEAR
+
+
+def test_presence_lists_a_participant_when_the_join_is_published(engine):
+    engine.append(Event(Kind.JOIN, "r", T, "a", user_name="Ann"))
+    assert not published(engine, REORDER_WINDOW_MS - 1)
+    assert not present(engine)
+    assert published(engine, REORDER_WINDOW_MS) == ["participant.joined"]
+    assert present(engine) == {("r", "a")}
+    engine.start()
+    assert present(engine) == {("r", "a")}
+    engine.append(leave("a", 9_000))
+    assert published(engine, 9_500)[1:] == ["participant.left"]
+    assert not present(engine)
 
 
 def join(who, at):

@@ -1,4 +1,4 @@
-"""The store and the engine agree with `sessionize` on the same events (R13), ids included."""
+"""The store and the engine agree with `sessionize` on the same events (R13), ids included, and with the oracle on presence."""
 
 import tempfile
 from pathlib import Path
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from headcount.engine.engine import REORDER_WINDOW_MS
 from support.engines import NEW_YEAR, kernel
+from support.oracle import oracle_presence
 from support.stored import IN_MEMORY, StoredEngine, shifted
 from support.strategies import (
     EAGER,
@@ -29,8 +30,8 @@ def folder():
         yield Path(made)
 
 
-def stored_meetings(folder, order, rules, as_of, ticks=(), restarts=(), **options):
-    """Return the meetings of `order` in the tables at `as_of`, with ticks and restarts of the engine."""
+def tables(folder, order, rules, as_of, ticks=(), restarts=(), **options):
+    """Return meetings and presence of `order` in the tables at `as_of`, with ticks and restarts of the engine."""
     stored = StoredEngine(folder, rules, **options)
     try:
         for number, event in enumerate(order):
@@ -40,9 +41,13 @@ def stored_meetings(folder, order, rules, as_of, ticks=(), restarts=(), **option
                 stored.start()
             stored.append(event)
         stored.show(as_of)
-        return stored.meetings()
+        return stored.meetings(), stored.presence()
     finally:
         stored.close()
+
+
+def truth(events, as_of, rules):
+    return kernel(events, as_of=as_of, rules=rules), oracle_presence(events, as_of=as_of)
 
 
 @QUICK
@@ -56,8 +61,8 @@ def test_projections_agree_with_the_kernel_in_any_order_with_restarts_anywhere(f
     ticks = sorted(data.draw(st.lists(moments, max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
     waits = data.draw(st.sampled_from((0, 1, REORDER_WINDOW_MS, 2 * REORDER_WINDOW_MS)))
-    found = stored_meetings(folder, order, rules, as_of, ticks, restarts, reorder_window=waits)
-    assert found == kernel(events, as_of=as_of, rules=rules)
+    found = tables(folder, order, rules, as_of, ticks, restarts, reorder_window=waits)
+    assert found == truth(events, as_of, rules)
 
 
 @QUICK
@@ -68,8 +73,8 @@ def test_inferred_leaves_are_confirmed_or_overridden_alike(folder, data):
     order = data.draw(st.permutations(events))
     ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 30), max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
-    found = stored_meetings(folder, order, EAGER, as_of, ticks, restarts)
-    assert found == kernel(events, as_of=as_of, rules=EAGER)
+    found = tables(folder, order, EAGER, as_of, ticks, restarts)
+    assert found == truth(events, as_of, EAGER)
 
 
 @QUICK
@@ -82,7 +87,7 @@ def test_small_batches_and_checkpoints_change_nothing(folder, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headcount.engine.room_cache._CHECKPOINT_EVENTS", 0)
         ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 3_000), max_size=len(order))))
-        found = stored_meetings(
+        found = tables(
             folder, order, SCALED, as_of, ticks, range(len(order)), batch_size=data.draw(st.integers(1, 4))
         )
-    assert found == kernel(events, as_of=as_of, rules=SCALED)
+    assert found == truth(events, as_of, SCALED)

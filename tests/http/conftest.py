@@ -10,7 +10,7 @@ from headcount.http.routes.queries import routes
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.store.open import open_store
-from headcount.store.records import BatchChanges, MeetingRow, StayRow, SupersededMeeting
+from headcount.store.records import BatchChanges, MeetingRow, PendingStayRow, StayRow, SupersededMeeting
 
 T0 = 1_767_225_600
 """2026-01-01, in unix seconds; the seconds of these tests count from it."""
@@ -52,6 +52,11 @@ class World:
         end = None if leave is None else ms(leave)
         row = StayRow(domain, room, ms(join), who, end, left_by, user_id, user_name)
         self.commit(BatchChanges(0, stays={(domain, room, row.join, who): row}))
+
+    def pending(self, who, join, *, room="blue", domain="acme", user_id=None, user_name=None):
+        """Put an open stay into the store that is too young to count."""
+        row = PendingStayRow(domain, room, ms(join), who, user_id, user_name)
+        self.commit(BatchChanges(0, pending_stays={row[:4]: row}))
 
     def meeting(self, start, end=None, *, room="blue", domain="acme", most=1, carried=None):
         """Put a meeting into the store and return its id; `carried` is (join, participant_id)."""

@@ -150,7 +150,7 @@ def written(*rows, cursor=0):
 def test_a_batch_is_committed_atomically_with_its_cursor(store):
     epoch = store.projections.take_over()
     done = written(stay("a", 0), meeting("m1", 0), cursor=7)
-    done.rooms[D, "r"] = (T, T + 500)
+    done.rooms[D, "r"] = (T, T + 500, T)
     done.marks.append(MarkChange(D, "r", T, T, (Mark(T), Mark(T + 5, (("x", 1, None),)))))
     done.inferred.append(log_entry("leave", "a", 30, inferred=Inferred.TIMEOUT))
     store.projections.commit(done, epoch)
@@ -202,7 +202,7 @@ def test_a_batch_writes_messages_pending_rollups_corrections_and_checkpoints(sto
     done.published[D, "m1"] = known = PublishedMeeting(D, "m1", "r", T, T + 5, 3, 2, 1)
     done.messages.append(NewMessage(D, "id", "meeting.started", "r", T, T + 1, "{}"))
     done.corrections.append(Correction(D, "r", T + 7, T, T + 5, 99, "late_event", "{}"))
-    done.rooms[D, "r"] = (T, None)
+    done.rooms[D, "r"] = (T, None, None)
     done.checkpoints[D, "r"] = "{}"
     store.projections.commit(done, epoch)
     assert store.notifications.due(NEVER, 10) == [later]

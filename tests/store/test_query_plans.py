@@ -9,11 +9,13 @@ GIVEN = {"domain": "d", "room": "r", "after_room": "", "after_join": -1, "after_
 
 
 @pytest.mark.parametrize("question", ["select_presence", "select_room_presence"])
-def test_presence_is_read_in_order_from_an_index_alone(tmp_path, question):
+def test_presence_is_merged_in_order_from_two_indexes_alone(tmp_path, question):
     store = open_store(str(tmp_path / "a.db"))
     with store.database.reading() as connection:
         text = f"explain query plan {statement(question)}"
         way = [told for *_, told in connection.query(text, GIVEN)]
     store.close()
-    assert len(way) == 1
-    assert "COVERING INDEX open_stays" in way[0]
+    merge, _, stays, _, pending = way
+    assert merge == "MERGE (UNION ALL)"
+    assert "COVERING INDEX open_stays" in stays
+    assert "pending_stays USING PRIMARY KEY" in pending

@@ -26,7 +26,7 @@ the next opens, leaves name the old one and joins the new one. An end uses only 
 
 **As of T** later events do not exist (a leave exists from its `at`, whatever its `joined_at`). A stay that is open and
 too short is pending. Only instants before the earliest pending join are decided: steps of the head count, and what falls
-due. Known leaves appear in their entries.
+due. Known leaves appear in their entries. Presence is no record of meetings, and lists the pending, too.
 """
 
 from collections import defaultdict
@@ -72,6 +72,13 @@ def oracle(
     clock = range(first, min(undecided, settled))
     spans = walk_meetings(clock, heads_at_each(clock, counted), rules)
     return [meeting_of(span, counted, room, domain) for span in spans]
+
+
+def oracle_presence(events: Iterable[Event], *, as_of: Ms) -> list[Stay]:
+    """Return who is in one room as of a time, however young their stays: the open stays, by join (R14)."""
+    history = [fact for event in events if event.at <= as_of for fact in facts(event)]
+    present = [stay for stay in all_stays(history) if stay.leave is None]
+    return sorted(present, key=lambda stay: (stay.join, stay.participant_id))
 
 
 def facts(event: Event) -> Iterator[Event]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from headcount.engine.engine import REORDER_WINDOW_MS, Engine
-from headcount.kernel.meetings import Meeting
+from headcount.kernel.meetings import Meeting, Stay
 from headcount.kernel.rules import Rules
 from headcount.store import dedup
 from headcount.store.meeting_lists import MeetingFilter, Page
@@ -70,6 +70,11 @@ class StoredEngine:
             for m in rows
         ]
         return sorted(found, key=lambda meeting: (meeting.room, meeting.start))
+
+    def presence(self):
+        """Who is shown to be in rooms, as stays, by room and join."""
+        people, _ = self.store.meetings.presence(DOMAIN)
+        return [Stay(who, join, None, None, *names) for _, join, who, *names in people]
 
     def close(self):
         self.store.close()

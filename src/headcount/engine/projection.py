@@ -22,7 +22,17 @@ from headcount.kernel.changes import (
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Meeting, Stay, carries_into
 from headcount.kernel.room import Room
-from headcount.store.records import BatchChanges, Correction, MeetingRow, StayRow, SupersededMeeting
+from headcount.store.records import (
+    BatchChanges,
+    Correction,
+    MeetingRow,
+    PendingStayRow,
+    StayRow,
+    SupersededMeeting,
+)
+
+PendingStays = dict[tuple[Ms, str], tuple[str | None, str | None]]
+"""User id and name of the pending stays of a room, by join and `participant_id`."""
 
 
 class Projection:
@@ -71,6 +81,17 @@ class Projection:
         if is_written or stored != (ongoing.id, ongoing.max_participants):
             self._update_meeting(ongoing.id, None, ongoing.max_participants)
         return ongoing.id, ongoing.max_participants
+
+    def update_pending(self, stored: PendingStays) -> PendingStays:
+        """Write the stays that are too young to count if they differ from those `stored`, and return them (R14)."""
+        pending = pending_stays(self._room)
+        if pending != stored:
+            key, rows = (self._domain, self._name), self._batch.pending_stays
+            rows.update({(*key, *gone): None for gone in stored.keys() - pending.keys()})
+            for stay, names in pending.items():
+                if stored.get(stay) != names:
+                    rows[*key, *stay] = PendingStayRow(*key, *stay, *names)
+        return pending
 
     def _write_stay(self, stay: Stay) -> None:
         self._batch.stays[self._domain, self._name, stay.join, stay.participant_id] = StayRow(
@@ -177,6 +198,11 @@ class Projection:
             correction.reason.value,
             msgspec.json.encode(_before_and_after(correction)).decode(),
         )
+
+
+def pending_stays(room: Room) -> PendingStays:
+    """Return the stays of a room that are too young to count, as far as decided (R14)."""
+    return {(stay.join, stay.participant_id): (stay.user_id, stay.user_name) for stay in room.pending_stays()}
 
 
 def _before_and_after(correction: MeetingsCorrected) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from headcount.engine.projection import PendingStays, pending_stays
 from headcount.kernel.events import Ms
 from headcount.kernel.journal import Mark
 from headcount.kernel.room import Room
@@ -27,7 +28,16 @@ _CHECKPOINT_EVENTS: Final = 1_000
 class CachedRoom:
     """A room in memory, with what the engine needs to know of it."""
 
-    __slots__ = ("deadline", "events", "has_checkpoint", "imported_until", "journal", "room", "stored_peak")
+    __slots__ = (
+        "deadline",
+        "events",
+        "has_checkpoint",
+        "imported_until",
+        "journal",
+        "room",
+        "stored_peak",
+        "stored_pending",
+    )
 
     def __init__(self, room: Room, journal: StoredJournal, *, has_checkpoint: bool) -> None:
         self.room = room
@@ -36,6 +46,8 @@ class CachedRoom:
         self.deadline: Ms = NEVER
         self.stored_peak: tuple[str, int] | None = None
         """Id and peak participants of the ongoing meeting, as stored."""
+        self.stored_pending: PendingStays = pending_stays(room)
+        """The stays that are too young to count, as stored: a room is replayed as of its last commit."""
         self.events = 0
         """Events since the last checkpoint."""
         self.imported_until: Ms = _ALWAYS

@@ -98,7 +98,11 @@ class RoomTurn:
         presence = room.take_presence_changes()
         if entries or self.changes or deadline != cached.deadline or leaves or presence:
             key = (room.domain, room.name)
-            batch.rooms[key] = (room.finalized, None if deadline == NEVER else deadline)
+            batch.rooms[key] = (
+                room.finalized,
+                None if deadline == NEVER else deadline,
+                min([entry.first_time for entry in entries], default=None),
+            )
             imported = _all_imported(entries)
             if imported:
                 cached.imported_until = max(cached.imported_until, *(entry.at for entry in entries))
@@ -107,6 +111,7 @@ class RoomTurn:
             if settings.publishes:
                 self._publish(presence, [] if imported else self.changes)
             cached.stored_peak = projection.update_peak(cached.stored_peak)
+            cached.stored_pending = projection.update_pending(cached.stored_pending)
             batch.marks.extend(cached.journal.take_changes())
             checkpoint = cached.checkpoint()
             if checkpoint is not None:

@@ -125,9 +125,11 @@ class PresentParticipant(Schema, rename="camel", gc=False):
     id: Annotated[str, doc("The id of the connection: its `participant_id`.")]
     user_id: UserId
     user_name: UserName
-    mtg_session_id: Annotated[str | None, doc("The id of the ongoing meeting; `null` before there is one.")]
     join_time: Annotated[DateTime, doc("Time of the join.")]
     duration: Duration
+    mtg_session_id: Annotated[
+        str | UnsetType, doc("The id of the ongoing meeting; absent before there is one.")
+    ] = UNSET
 
 
 class RoomPresence(Schema):

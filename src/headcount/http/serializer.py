@@ -114,7 +114,13 @@ class Serializer:
             duration = (now - join) // unit * size if now > join else 0
             append(
                 PresentParticipant(
-                    room, participant_id, user_id or None, user_name or None, ids.get(room), time, duration
+                    room,
+                    participant_id,
+                    user_id or None,
+                    user_name or None,
+                    time,
+                    duration,
+                    ids.get(room, UNSET),
                 )
             )
         return present

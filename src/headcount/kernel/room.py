@@ -197,6 +197,10 @@ class Room:
         """Return all open stays, pending ones included."""
         return (stay.to_stay() for stay in self._people.open_stays.values())
 
+    def pending_stays(self) -> Iterator[Stay]:
+        """Return the open stays that are too young to count, as far as decided, the earliest first (R14)."""
+        return self._sittings.pending_stays()
+
     def open_stay_count(self) -> int:
         """Return the number of open stays, pending ones included."""
         return len(self._people.open_stays)

@@ -17,7 +17,7 @@ from headcount.kernel.changes import (
     StayIgnored,
 )
 from headcount.kernel.events import Ms
-from headcount.kernel.meetings import meeting_id
+from headcount.kernel.meetings import Stay, meeting_id
 from headcount.kernel.open_stay import OpenStay
 from headcount.kernel.people import Move
 from headcount.kernel.rules import EMPTY, NEVER, Rules, State, due, expire, falls_due, is_too_short, step
@@ -120,6 +120,10 @@ class Sittings:
             for t, stay, is_join in self.undecided()
             if not is_join and stay.counted
         ]
+
+    def pending_stays(self) -> Iterator[Stay]:
+        """Return the stays that are open and too young to count, the earliest first (R14)."""
+        return (stay.to_stay() for _, stay, is_join in self.undecided() if is_join and stay.leave is None)
 
     def next_decision(self) -> Ms:
         """Return by when `finalize` decides something if there are no more moves, or NEVER.

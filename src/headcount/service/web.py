@@ -93,7 +93,7 @@ class Web:
 
     def _room_quota(self) -> RoomQuota:
         core, settings = self._core, self._core.settings
-        shows_after = core.rules.min_stay_ms + settings.reorder_window() + _COMMIT_MS
+        shows_after = settings.reorder_window() + _COMMIT_MS
         return RoomQuota(
             settings["max_open_rooms"], shows_after, core.store.meetings, core.appender.append,
             core.appender.submit, settings["request_timeout_s"],

@@ -210,7 +210,7 @@ class Meetings:
             return [DeferredRoom(*row) for row in rows]
 
     def stays_between(self, domain: str, room: str, start: Ms, until: Ms) -> list[StayRow]:
-        """Return the stays of a room that overlap [start, until)."""
+        """Return the stays of a room that overlap [start, until), those that are pending now included (R14)."""
         with self._database.reading() as connection:
             after = _mark_before(connection, domain, room, start + 1)
             rows = connection.rows(
@@ -227,14 +227,17 @@ class Meetings:
     # Presence.
 
     def open_stays(self, domain: str, room: str | None = None) -> list[StayRow]:
-        """Return the open stays of a room or of all rooms, by room, then join."""
+        """Return the open stays that count, of a room or of all rooms, by room, then join."""
         name = "select_open_stays" if room is None else "select_room_open_stays"
         values = {"domain": domain} if room is None else {"domain": domain, "room": room}
         with self._database.reading() as connection:
             return [StayRow(*row) for row in connection.rows(name, **values)]
 
     def presence(self, domain: str, room: str | None = None) -> tuple[list[PresenceRow], dict[str, str]]:
-        """Return present participants of a room or of all rooms, by room, then join, and ongoing meetings by room."""
+        """Return present participants of a room or of all rooms, by room, then join, and ongoing meetings by room.
+
+        They include pending participants, whose stay is too young to count (R14).
+        """
         if room is None:
             with self.presence_pages(domain, _PAGE_SIZE) as (pages, ids):
                 return list(chain.from_iterable(pages)), ids

@@ -128,6 +128,12 @@ def _write(connection: Connection, batch: BatchChanges) -> None:
     _write_marks(connection, batch.marks)
     _put(connection, "delete_stay", [key for key, row in batch.stays.items() if row is None])
     _put(connection, "upsert_stay", [row for row in batch.stays.values() if row is not None])
+    _put(connection, "delete_pending_stay", [key for key, row in batch.pending_stays.items() if row is None])
+    _put(
+        connection,
+        "upsert_pending_stay",
+        [row for row in batch.pending_stays.values() if row is not None],
+    )
     _write_meetings(connection, batch.meetings)
     _put(connection, "update_meeting_progress", [(*row, *key) for key, row in batch.progress.items()])
     _put(connection, "update_carried_stay", [(*row, *key) for key, row in batch.carried.items()])

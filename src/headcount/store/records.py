@@ -56,6 +56,10 @@ class AppendResult(NamedTuple):
     position: int
 
 
+_JOINED_AT: Final = 4
+"""The place of `joined_at` in the fields of an entry."""
+
+
 class StoredEntry(NamedTuple):
     """One entry of the log as the engine reads it. `snapshot` is None unless the entry is a snapshot."""
 
@@ -68,6 +72,12 @@ class StoredEntry(NamedTuple):
     snapshot: str | None
     kind: int
     fields: tuple[Any, ...]
+
+    @property
+    def first_time(self) -> Ms:
+        """The time of the entry, or of the join that it implies (R1)."""
+        joined_at: Ms | None = self.fields[_JOINED_AT]
+        return self.at if joined_at is None or joined_at > self.at else joined_at
 
     @property
     def event(self) -> Event | None:
@@ -109,6 +119,17 @@ class StayRow(NamedTuple):
     participant_id: str
     leave: Ms | None
     left_by: str | None
+    user_id: str | None
+    user_name: str | None
+
+
+class PendingStayRow(NamedTuple):
+    """An open stay that is too young to count (R14)."""
+
+    domain: str
+    room: str
+    join: Ms
+    participant_id: str
     user_id: str | None
     user_name: str | None
 
@@ -202,8 +223,10 @@ RoomKey = tuple[str, str]
 class BatchChanges:
     """The changes of one batch of the engine, or of one part of it. A batch is committed atomically.
 
-    A stay or meeting that is None is deleted, and a deferred room that is None has caught up. `progress` is the end and
-    the peak participants of stored meetings, `carried` the key of the stay that a reset carried into one.
+    A stay or meeting that is None is deleted, and a deferred room that is None has caught up. `rooms` are the finalized
+    time, the deadline, and the time of the earliest event of the part. `pending_stays` are open and too young to count.
+    `progress` is the end and the peak participants of stored meetings, `carried` the key of the stay that a reset
+    carried into one.
     `checkpoints` are those that changed. `pending_rollups` are the time ranges of rooms in which ended meetings changed.
     `notifications` become due later; `handled` are deleted, and `published` is what their messages reported.
 
@@ -211,9 +234,10 @@ class BatchChanges:
     """
 
     cursor: int
-    rooms: dict[RoomKey, tuple[Ms, Ms | None]]
+    rooms: dict[RoomKey, tuple[Ms, Ms | None, Ms | None]]
     checkpoints: dict[RoomKey, str | None]
     stays: dict[StayKey, StayRow | None]
+    pending_stays: dict[StayKey, PendingStayRow | None]
     meetings: dict[tuple[str, str], MeetingRow | None]
     progress: dict[tuple[str, str], tuple[Ms | None, int]]
     carried: dict[tuple[str, str], tuple[Ms, str]]
@@ -241,6 +265,7 @@ class BatchChanges:
         "messages",
         "notifications",
         "pending_rollups",
+        "pending_stays",
         "progress",
         "published",
         "rooms",
@@ -284,6 +309,7 @@ _CONTAINERS: Final[dict[str, type[dict[Any, Any]] | type[list[Any]]]] = {
     "rooms": dict,
     "checkpoints": dict,
     "stays": dict,
+    "pending_stays": dict,
     "meetings": dict,
     "progress": dict,
     "carried": dict,

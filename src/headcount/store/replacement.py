@@ -23,8 +23,9 @@ _TABLES: Final = {
     ),
     "meeting_counts": ("domain, day, meetings", 2),
     "stays": ("domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name", 4),
+    "pending_stays": ("domain, room, join_ms, participant_id, user_id, user_name", 4),
     "marks": ("domain, room, at_ms, unconfirmed", 3),
-    "rooms": ("domain, room, finalized_ms, deadline_ms", 2),
+    "rooms": ("domain, room, finalized_ms, deadline_ms, created_ms", 2),
     "deferred_rooms": ("domain, room, position, reason, attempts, since_ms, retry_ms, release", 2),
     "room_quarters": (
         "domain, room, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps",

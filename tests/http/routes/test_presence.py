@@ -57,11 +57,48 @@ def test_without_participants_there_is_no_room(world):
     assert world.get("/presence") == {}
 
 
-def test_before_a_meeting_starts_its_id_is_null(world):
+def test_before_a_meeting_starts_its_id_is_absent(world):
     world.met(-100, -50, "a")
     world.stay("a", 0)
-    assert [one["mtgSessionId"] for one in world.get("/presence")["blue"]] == [None]
-    assert [one["mtgSessionId"] for one in world.get("/rooms/blue/presence")["data"]] == [None]
+    world.pending("b", 1)
+    for listed in (world.get("/presence")["blue"], world.get("/rooms/blue/presence")["data"]):
+        assert [set(one) for one in listed] == [PRESENT - {"mtgSessionId"}] * 2
+
+
+def test_presence_lists_pending_participants_among_the_others(world):
+    world.stay("a", 0)
+    world.stay("c", 2)
+    name = world.meeting(0, most=2)
+    world.pending("b", 1, user_id="u", user_name="Bob")
+    world.pending("d", 3, room="red")
+    world.now = 5
+    answer = world.get("/presence")
+    assert {room: [one["id"] for one in people] for room, people in answer.items()} == {
+        "blue": ["a", "b", "c"], "red": ["d"],
+    }  # fmt: skip
+    assert answer["blue"][1] == {
+        "room": "blue",
+        "id": "b",
+        "userId": "u",
+        "userName": "Bob",
+        "joinTime": "2026-01-01T00:00:01.000Z",
+        "duration": 4,
+        "mtgSessionId": name,
+    }
+    assert world.get("/rooms/blue/presence") == {"total_count": 3, "data": answer["blue"]}
+    assert world.get("/rooms/blue/presence", userName="Bob")["data"] == answer["blue"][1:2]
+    assert [one["participant_id"] for one in world.get("/meetings")["data"][0]["participants"]] == ["a", "c"]
+
+
+def test_the_past_contains_those_who_are_pending_now(world):
+    world.stay("a", 0, 100)
+    world.pending("b", 95)
+    world.now = 100
+    assert at(world, at=world.t0 + 94) == ["a"]
+    assert at(world, at=world.t0 + 95) == ["a", "b"]
+    assert at(world, **{"from": world.t0 + 90}) == ["a", "b"]
+    (one,) = world.get("/rooms/blue/presence", at=world.t0 + 100)["data"]
+    assert (one["participant_id"], one["leave_time"], one["left_by"]) == ("b", None, None)
 
 
 def test_a_rooms_presence_equals_its_part_of_all_presence(world):

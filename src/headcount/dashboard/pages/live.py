@@ -141,10 +141,7 @@ async def _values(view: View) -> dict[str, Any]:
     live = await asyncio.to_thread(
         load, view.context.store.meetings, view.domain, view.now, sort, descending=order == "desc"
     )
-    visible_after = exact_duration(view.context.rules.min_stay_ms)
-    return {
-        "live": live, "sort": sort, "order": order, "max_names": _MAX_NAMES, "visible_after": visible_after,
-    }  # fmt: skip
+    return {"live": live, "sort": sort, "order": order, "max_names": _MAX_NAMES}
 
 
 def load(meetings: Meetings, domain: str, now: Ms, sort: str = _SORTS[0], *, descending: bool = True) -> Live:

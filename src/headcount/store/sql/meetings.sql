@@ -78,6 +78,7 @@ where domain = :domain
 order by number
 
 -- name: select_overlapping_stays
+-- Stays that count, and those that are pending now (R14).
 select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
 from stays
 where domain = :domain
@@ -85,6 +86,12 @@ where domain = :domain
   and join_ms > :after
   and join_ms < :until
   and (leave_ms is null or leave_ms > :start)
+union all
+select domain, room, join_ms, participant_id, null, null, user_id, user_name
+from pending_stays
+where domain = :domain
+  and room = :room
+  and join_ms < :until
 order by join_ms, participant_id
 
 -- name: select_user_stays

@@ -1,24 +1,34 @@
 -- name: select_presence
--- Served by open_stays alone.
+-- Open stays and pending ones (R14), merged in order. Served by open_stays and by the primary key of pending_stays.
 select room, join_ms, participant_id, user_id, user_name
 from stays
 where domain = :domain
   and leave_ms is null
   and (room, join_ms, participant_id) > (:after_room, :after_join, :after_participant)
-order by room, join_ms, participant_id
+union all
+select room, join_ms, participant_id, user_id, user_name
+from pending_stays
+where domain = :domain
+  and (room, join_ms, participant_id) > (:after_room, :after_join, :after_participant)
+order by 1, 2, 3
 limit :limit
 
 -- name: select_room_presence
--- Served by open_stays alone.
+-- Served as select_presence is.
 select room, join_ms, participant_id, user_id, user_name
 from stays
 where domain = :domain
   and room = :room
   and leave_ms is null
-order by join_ms, participant_id
+union all
+select room, join_ms, participant_id, user_id, user_name
+from pending_stays
+where domain = :domain
+  and room = :room
+order by 2, 3
 
 -- name: select_open_stays
--- Served by open_stays.
+-- Stays that count. Served by open_stays.
 select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
 from stays
 where domain = :domain
@@ -26,7 +36,7 @@ where domain = :domain
 order by room, join_ms, participant_id
 
 -- name: select_room_open_stays
--- Served by open_stays.
+-- Stays that count. Served by open_stays.
 select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
 from stays
 where domain = :domain
@@ -35,13 +45,17 @@ where domain = :domain
 order by join_ms, participant_id
 
 -- name: count_active_rooms
--- Served by open_stays.
+-- Served by open_stays and by the primary key of pending_stays.
 select count(*)
 from (
-  select distinct room
+  select room
   from stays
   where domain = :domain
     and leave_ms is null
+  union
+  select room
+  from pending_stays
+  where domain = :domain
   limit :limit
 ) as open
 

@@ -42,11 +42,16 @@ where domain = :domain
   and room = :room
 
 -- name: upsert_room
-insert into rooms (domain, room, finalized_ms, deadline_ms)
-values (?, ?, ?, ?)
+-- `created_ms` is the earliest time of all parts; a part without events has none.
+insert into rooms (domain, room, finalized_ms, deadline_ms, created_ms)
+values (?, ?, ?, ?, ?)
 on conflict (domain, room) do update
 set finalized_ms = excluded.finalized_ms,
-  deadline_ms = excluded.deadline_ms
+  deadline_ms = excluded.deadline_ms,
+  created_ms = case
+    when excluded.created_ms < rooms.created_ms then excluded.created_ms
+    else rooms.created_ms
+  end
 
 -- name: update_checkpoint
 update rooms
@@ -78,6 +83,20 @@ set leave_ms = excluded.leave_ms,
 
 -- name: delete_stay
 delete from stays
+where domain = ?
+  and room = ?
+  and join_ms = ?
+  and participant_id = ?
+
+-- name: upsert_pending_stay
+insert into pending_stays (domain, room, join_ms, participant_id, user_id, user_name)
+values (?, ?, ?, ?, ?, ?)
+on conflict (domain, room, join_ms, participant_id) do update
+set user_id = excluded.user_id,
+  user_name = excluded.user_name
+
+-- name: delete_pending_stay
+delete from pending_stays
 where domain = ?
   and room = ?
   and join_ms = ?

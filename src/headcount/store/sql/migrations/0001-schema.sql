@@ -45,8 +45,12 @@ create table rooms (
   finalized_ms bigint not null,
   deadline_ms bigint,
   checkpoint {text},
+  created_ms bigint,
   primary key (domain, room)
 ) {clustered};
+
+-- Lists rooms, those with the latest first event first.
+create index rooms_by_creation on rooms (domain, created_ms, room);
 
 create index rooms_by_deadline on rooms (deadline_ms)
 where deadline_ms is not null;
@@ -88,6 +92,17 @@ create table stays (
 -- Serves presence. On SQLite it covers all columns of an answer, so that no row is looked up.
 create index open_stays on stays (domain, room, join_ms, participant_id{presence_columns})
 where leave_ms is null;
+
+-- Open stays that are too young to count (R14): presence lists them, and no record contains them.
+create table pending_stays (
+  domain {text} not null,
+  room {text} not null,
+  join_ms bigint not null,
+  participant_id {text} not null,
+  user_id {text},
+  user_name {text},
+  primary key (domain, room, join_ms, participant_id)
+) {clustered};
 
 create index stays_by_user on stays (domain, user_id, join_ms)
 where user_id is not null;
