@@ -229,6 +229,11 @@ def _orders(times: Iterable[LocalTime]) -> set[bool]:
     return {time.a > time.b for time in ambiguous if min(time.a, time.b) <= 12 < max(time.a, time.b)}
 
 
+def is_local_time(cell: str) -> bool:
+    """Return whether a cell is a time with its date."""
+    return any(character.isdigit() for character in cell) and any(True for _ in _local_times([cell]))
+
+
 def _local_times(cells: Iterable[str]) -> Iterator[LocalTime]:
     for cell in cells:
         with suppress(BadInput):

@@ -1,45 +1,44 @@
 """Teams: the attendance report of a meeting, as the organizer downloads it.
 
-The file is UTF-16 with tabs, whatever its name is.
+The file is UTF-16 with tabs, whatever its name is. It is in the language of the user who downloads it: where titles are not in English,
+lists and columns are identified by their content.
 
-* The newer format has three parts: 1. Summary, 2. Participants, 3. In-Meeting Activities. The second has each participant's
-  total, from a first join to a last leave; only the third has the absences in between. It is in the language
-  of the user who downloads it: then parts are identified by their number, and columns by their position.
-* The format of 2021 has a summary and one list with joins and leaves. The format of 2020 has a line for each join and leave,
-  and was downloaded during the meeting: participants without a leave were still present.
+* The newer format has numbered parts: 1. Summary, 2. Participants, 3. In-Meeting Activities, and others. The second has each
+  participant's total, from a first join to a last leave; only the activities have the absences in between.
+* The format of 2021 has a summary and one list with joins and leaves.
+* The format of 2020 has a line for each join and leave.
 * Times are those of the user who downloads it, without a time zone, and without the order of day and month.
 * No meeting has an id that its next report repeats. The room is the meeting's title, unless the operator names it.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Final, NamedTuple
 
 from headcount.errors import BadInput
-from headcount.kernel.events import Ms
 from headcount.sources.api import ParsedEvent
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
+from headcount.sources.exports.local_times import is_local_time, with_zone
 from headcount.sources.exports.reports import Row, row_events
+from headcount.sources.exports.teams_actions import Action, action_rows
 from headcount.sources.exports.text import Line, decode_text, split_lines
+from headcount.sources.exports.time_words import parse_duration
+from headcount.timezones import split_zone
 
 _MISSING: Final = (
-    "not an attendance report of Teams: it has neither a list with Join Time and Leave Time nor one with User Action."
+    "not an attendance report of Teams: it has no list of joins and leaves."
     " Download it from the meeting's Attendance tab, with all information"
 )
 _TIMES: Final = frozenset({"join time", "leave time"})
 _ACTIONS: Final = frozenset({"full name", "user action", "timestamp"})
 _PART: Final = re.compile(r"(\d)\. .+")
-_DURATION: Final = re.compile(
-    r"(?:(\d+) ?h\w*)? ?(?:(\d+) ?m\w*)? ?(?:(\d+) ?s\w*)?", re.ASCII | re.IGNORECASE
-)
-_ACTIVITIES_PART: Final = "3"
-_MINUTE_MS: Final[Ms] = 60_000
+_FIRST_DETAILED_PART: Final = 3
+_NO_TITLE: Final = "null"
 
 
 class _Columns(NamedTuple):
-    """Positions of the columns; the defaults are those of the newer format."""
+    """Positions of the columns; None for a column that is missing. The defaults are those of the newer format."""
 
     name: int = 0
     join: int = 1
@@ -48,48 +47,102 @@ class _Columns(NamedTuple):
     email: int | None = 4
 
 
+class _Summary(NamedTuple):
+    """Title and end of the meeting, or ''."""
+
+    title: str = ""
+    end: str = ""
+
+
+class _Report(NamedTuple):
+    """A report as a whole: its name, its lines, and what applies to each row."""
+
+    file_name: str
+    lines: Sequence[Line]
+    summary: _Summary
+    options: ExportOptions
+    on_error: ErrorCallback
+
+    @property
+    def room(self) -> str:
+        return self.options.room or self.summary.title
+
+
 def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterable[ParsedEvent]:
     """Return the stays of a report."""
-    lines = split_lines(decode_text(file.content), _is_list_start, _MISSING)
-    room = options.room or _summary_value(lines, "meeting title") or _title_by_position(lines)
-    meeting_end = _summary_value(lines, "end time", "meeting end time")
-    return row_events(
-        _rows(lines, room, meeting_end, file.name, on_error), file.name, options, on_error, lines
-    )
+    lines = split_lines(decode_text(file.content), _is_list_line, _MISSING)
+    report = _Report(file.name, lines, _summary(lines), options, on_error)
+    return row_events(_rows(report), file.name, options, on_error, lines)
 
 
-def _rows(
-    lines: Sequence[Line], room: str, meeting_end: str, file_name: str, on_error: ErrorCallback
-) -> Iterable[Row]:
-    """Return the rows of the most detailed list."""
+def _is_list_line(line: Line) -> bool:
+    """Return whether a line shows that the lines of a report are split in the right way."""
+    has_titles = _has(line, _TIMES) or _has(line, _ACTIONS)
+    return has_titles or _part(line) == _FIRST_DETAILED_PART or _is_stay(line) or _is_action(line)
+
+
+def _rows(report: _Report) -> Iterable[Row]:
+    """Return the rows of the most detailed list. Raise `BadInput` if the report has none."""
+    lines = report.lines
     for at, line in enumerate(lines):
         if _has(line, _TIMES):
-            return _stays(_lines_below(lines, at), _columns(line), room, meeting_end)
+            return _stays(report, line, _lines_below(lines, at), _columns_by_title(line))
     for at, line in enumerate(lines):
         if _has(line, _ACTIONS):
-            return _pair_rows(_lines_below(lines, at), _titles(line), room, file_name, on_error)
-    for at, line in enumerate(lines):
-        if _part(line) == _ACTIVITIES_PART:
-            return _stays(_lines_below(lines, at + 1), _Columns(), room, meeting_end)
-    return []
+            return _paired(report, line, _lines_below(lines, at))
+    if any(_part(line) for line in lines):
+        return _activities(report)
+    first = next((at for at, line in enumerate(lines) if _is_stay(line)), 0)
+    if first and any(is_local_time(line.cell(1)) and not line.cell(2) for line in lines[:first]):
+        header = max(at for at in range(first) if not at or not any(lines[at - 1].cells))
+        rows = list(_lines_below(lines, header))
+        columns = _columns_by_content(rows)
+        if columns is not None:
+            return _stays(report, lines[header], rows, columns)
+    header_line, *rows = lines
+    if rows and not is_local_time(header_line.cell(2)) and all(map(_is_action, _non_empty(rows))):
+        return _paired(report, header_line, _non_empty(rows))
+    raise BadInput(_MISSING)
+
+
+def _activities(report: _Report) -> Iterable[Row]:
+    """Return the rows of the first part after the participants that has both joins and leaves."""
+    for at, line in enumerate(report.lines[:-1]):
+        rows = list(_lines_below(report.lines, at + 1))
+        columns = _columns_by_content(rows)
+        if _part(line) >= _FIRST_DETAILED_PART and columns is not None:
+            return _stays(report, report.lines[at + 1], rows, columns)
+    raise BadInput(_MISSING)
 
 
 def _titles(line: Line) -> Sequence[str]:
-    return [cell.lower() for cell in line.cells]
+    """Return the titles of columns in lower case, without time zones."""
+    return [split_zone(cell)[0].lower() for cell in line.cells]
 
 
-def _part(line: Line) -> str:
-    """Return the number of the part that starts on this line, or ''."""
+def _part(line: Line) -> int:
+    """Return the number of the part that starts on this line, or 0."""
     found = _PART.fullmatch(line.cell(0))
-    return found[1] if found is not None and not any(line.cells[1:]) else ""
+    return int(found[1]) if found is not None and not any(line.cells[1:]) else 0
 
 
 def _has(line: Line, titles: frozenset[str]) -> bool:
     return titles.issubset(_titles(line))
 
 
-def _is_list_start(line: Line) -> bool:
-    return _has(line, _TIMES) or _has(line, _ACTIONS) or _part(line) == _ACTIVITIES_PART
+def _is_stay(line: Line) -> bool:
+    """Return whether a line has a name, a join and a leave."""
+    return not is_local_time(line.cell(0)) and sum(map(is_local_time, line.cells)) > 1
+
+
+def _is_action(line: Line) -> bool:
+    """Return whether a line has a name, an action and a time."""
+    name, action, time = (line.cell(at) for at in range(3))
+    return bool(name and action) and is_local_time(time) and not any(map(is_local_time, (name, action)))
+
+
+def _non_empty(lines: Iterable[Line]) -> Sequence[Line]:
+    return [line for line in lines if any(line.cells)]
 
 
 def _lines_below(lines: Sequence[Line], header: int) -> Iterator[Line]:
@@ -97,19 +150,27 @@ def _lines_below(lines: Sequence[Line], header: int) -> Iterator[Line]:
     return takewhile(lambda line: any(line.cells) and not _part(line), lines[header + 1 :])
 
 
-def _summary_value(lines: Iterable[Line], *names: str) -> str:
-    """Return the value of the summary with one of these names, or ''."""
-    return next((line.cell(1) for line in lines if line.cell(0).lower() in names), "")
+def _summary(lines: Sequence[Line]) -> _Summary:
+    """Return the summary, which is the first block of lines.
+
+    In another language the end is its second time. The title is its first value in the newer format, else the value before
+    the first time.
+    """
+    block = list(takewhile(lambda line: any(line.cells) and _part(line) < 2, lines))
+    values = {split_zone(line.cell(0))[0].lower(): with_zone(line.cell(1), line.cell(0)) for line in block}
+    times = [at for at, line in enumerate(block) if is_local_time(line.cell(1)) and not line.cell(2)]
+    has_parts = bool(block) and _part(block[0]) == 1
+    title_at = 1 if has_parts else (times[0] - 1 if times else 0)
+    title = values.get("meeting title")
+    if title is None:
+        title = block[title_at].cell(1) if 0 < title_at < len(block) and title_at not in times else ""
+    end = values.get("end time") or values.get("meeting end time")
+    if end is None:
+        end = with_zone(block[times[1]].cell(1), block[times[1]].cell(0)) if len(times) > 1 else ""
+    return _Summary("" if title.lower() == _NO_TITLE else title, end)
 
 
-def _title_by_position(lines: Sequence[Line]) -> str:
-    """Return the meeting's title in a summary of another language: the first value."""
-    return next(
-        (after.cell(1) for line, after in zip(lines, lines[1:], strict=False) if _part(line) == "1"), ""
-    )
-
-
-def _columns(header: Line) -> _Columns:
+def _columns_by_title(header: Line) -> _Columns:
     titles = _titles(header)
 
     def position(*names: str) -> int | None:
@@ -124,59 +185,65 @@ def _columns(header: Line) -> _Columns:
     )
 
 
-def _stays(lines: Iterable[Line], columns: _Columns, room: str, meeting_end: str) -> Iterator[Row]:
+def _columns_by_content(rows: Sequence[Line]) -> _Columns | None:
+    """Return the columns of a list in another language, or None if it is no list of joins and leaves.
+
+    The first two columns with times are joins and leaves. If there is only one, the leaves are those beside it without any value.
+    """
+    width = max((len(line.cells) for line in rows), default=0)
+    columns = [[line.cell(at) for line in rows] for at in range(width)]
+    times = [at for at, cells in enumerate(columns) if at and any(map(is_local_time, cells))]
+    if len(times) == 1:
+        (at,) = times
+        times = [at, at + 1] if at + 1 < width and not any(columns[at + 1]) else [at - 1, at]
+        if times[0] == 0 or all(any(columns[at]) for at in times):
+            return None
+    elif not times:
+        times = [_Columns().join, _Columns().leave]
+    if len(times) > 2:
+        return None
+    join, leave = times
+    others = [at for at in range(1, width) if at not in times]
+    return _Columns(
+        0,
+        join,
+        leave,
+        next((at for at in others if at > leave and any(map(parse_duration, columns[at]))), None),
+        next((at for at in others if any("@" in cell for cell in columns[at])), None),
+    )
+
+
+def _stays(report: _Report, header: Line, lines: Iterable[Line], columns: _Columns) -> Iterator[Row]:
+    is_newer = any(_part(line) for line in report.lines)
     for line in lines:
+        duration = parse_duration(line.cell(columns.duration))
         yield Row(
             line.number,
-            room,
+            report.room,
             line.cell(columns.name),
             line.cell(columns.email),
-            line.cell(columns.join),
-            line.cell(columns.leave),
-            meeting_end,
-            _parse_duration(line.cell(columns.duration)),
-            is_duration_exact=True,
+            with_zone(line.cell(columns.join), header.cell(columns.join)),
+            with_zone(line.cell(columns.leave), header.cell(columns.leave)),
+            report.summary.end,
+            duration and duration[0],
+            # The format of 2021 omits the seconds of a duration of an hour or more.
+            is_duration_exact=duration is not None and (is_newer or duration[1]),
             cells=line.cells,
         )
 
 
-def _parse_duration(text: str) -> Ms | None:
-    found = _DURATION.fullmatch(text) if text else None
-    if found is None:
-        return None
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return hours * 60 * _MINUTE_MS + minutes * _MINUTE_MS + seconds * 1_000
-
-
-def _pair_rows(
-    lines: Iterable[Line], titles: Sequence[str], room: str, file_name: str, on_error: ErrorCallback
-) -> list[Row]:
-    """Return the rows of the format of 2020: each leave belongs to the earliest join of that name without one."""
-    name, action, time = titles.index("full name"), titles.index("user action"), titles.index("timestamp")
-    rows: list[Row] = []
-    open_rows: defaultdict[str, list[int]] = defaultdict(list)
-    for line in lines:
-        participant = line.cell(name)
-        match line.cell(action).lower():
-            case "joined" | "joined before":
-                open_rows[participant].append(len(rows))
-                rows.append(Row(line.number, room, participant, "", line.cell(time), ""))
-            case "left" if open_rows[participant]:
-                join = open_rows[participant].pop(0)
-                rows[join] = rows[join]._replace(leave=line.cell(time))
-            case "left":
-                on_error(_row_error(line, file_name, f"'{participant}' left, but has no join"))
-            case other:
-                on_error(
-                    _row_error(
-                        line, file_name, f"'{other}' is neither Joined nor Left: download it in English"
-                    )
-                )
-    return rows
-
-
-def _row_error(line: Line, file_name: str, reason: str) -> BadInput:
-    return BadInput(reason, where=file_name, place=f"line {line.number}")
+def _paired(report: _Report, header: Line, lines: Iterable[Line]) -> list[Row]:
+    """Return the rows of the format of 2020."""
+    titles = _titles(header)
+    has_titles = _has(header, _ACTIONS)
+    name, action, time = (
+        map(titles.index, ("full name", "user action", "timestamp")) if has_titles else (0, 1, 2)
+    )
+    actions = (
+        Action(line.number, line.cell(name), line.cell(action), with_zone(line.cell(time), header.cell(time)))
+        for line in lines
+    )
+    return action_rows(actions, report.room, report.file_name, report.options, report.on_error)
 
 
 FORMAT: Final = ExportFormat("teams-attendance", parse, is_one_meeting=True, has_local_times=True)

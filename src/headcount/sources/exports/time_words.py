@@ -1,4 +1,4 @@
-"""Times as people write them, reduced to numbers: digits of any script, and the words of many languages.
+"""Times and durations as people write them, reduced to numbers: digits of any script, and the words of many languages.
 
 In nearly every language, programs write short dates in numbers. Words are around them: for the half of the day, the clock and the year.
 The words are those of the Unicode CLDR, for languages into which Teams and Zoom are translated.
@@ -9,6 +9,8 @@ Must not know the order of a date, nor time zones.
 import re
 import unicodedata
 from typing import Final, NamedTuple
+
+from headcount.kernel.events import Ms
 
 _EQUIVALENTS: Final = str.maketrans("‐‑‒–−،", "-----,")
 # 2026年1月15日 19時00分05秒
@@ -44,6 +46,23 @@ _OTHER_WORDS: Final = """
 t at um uhr h klo kl klock klokken à às a_las alle ore om o v u в у о ob die saat pukul jam lúc ka ga hodź
 г г. ч ч. ساعت الساعة น น.
 """
+
+_DURATION_UNITS: Final[dict[Ms, str]] = {
+    3_600_000: """
+        h hr hrs hour hours std stunde stunden heure heures hora horas ora ore oră orë oras uur uren u t tim timme timmar time timer
+        tuntia klst st val sat sata sati č godz godzina godziny hod ó óra sa j jam ч час часа часов г год сат сата сати сағ ώ ώρα ώρες
+        ساعة ساعات ساعت س שעה שעות שע׳ घं घं॰ 時間 时间 小时 小時 시간 ชม ชั่วโมง giờ tiếng
+    """,
+    60_000: """
+        m min mins minute minutes minuten minuto minutos minuti minuut minuta minuty minut minuter minutter mín p perc mnt menit minit dk
+        м мин минута минуты минут х хв λ λεπ λεπτά דק׳ דקות د دقيقة دقيقه دقیقه मि मि॰ 分 分钟 分鐘 분 นาที phút
+    """,
+    1_000: """
+        s sec secs second seconds sek sekunde sekunden seconde secondes segundo segundos seg secondi sekund sekunder sekunda mp sn detik dtk
+        с сек секунда секунды секунд δ δευτ שנ׳ שניות ث ثانية ثانیه से से॰ 秒 초 วิ วินาที giây
+    """,
+}
+_AMOUNTS: Final = re.compile(r"(\d+)\s*([^\W\d_][^\d,]*)[\s,]*")
 
 
 class PlainTime(NamedTuple):
@@ -113,3 +132,14 @@ def _hours_by_word() -> dict[str, range]:
 
 _HOURS: Final = _hours_by_word()
 _OTHERS: Final = frozenset(map(_key, _OTHER_WORDS.split())) | {""}
+_UNIT_MS: Final = {_key(word): ms for ms, words in _DURATION_UNITS.items() for word in words.split()}
+
+
+def parse_duration(text: str) -> tuple[Ms, bool] | None:
+    """Return a duration such as "1 Std. 3 Min." in ms, and whether it includes seconds; None for any other text."""
+    plain = plain_text(text).casefold()
+    amounts = [(int(amount), _UNIT_MS.get(_key(unit), 0)) for amount, unit in _AMOUNTS.findall(plain)]
+    units = [unit for _, unit in amounts]
+    if not units or units != sorted({*units}, reverse=True) or 0 in units or _AMOUNTS.sub("", plain).strip():
+        return None
+    return sum(amount * unit for amount, unit in amounts), units[-1] == 1_000
