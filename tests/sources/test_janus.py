@@ -210,7 +210,6 @@ def test_captured_events_in_any_order_give_the_same_stays(room):
 
 
 def test_the_log_of_a_real_server_can_be_parsed():
-    with CAPTURE.open("rb") as lines:
-        found = list(parse_capture(lines, SOURCE))
+    found = list(parse_capture(CAPTURE.read_bytes(), SOURCE))
     assert not any(one.server_wide for one in found)
     assert {one.event.room for one in found} >= {f"test-1/{room}" for room in STORIES}

@@ -45,8 +45,8 @@ def demonstrate(capture: str, sample: str, out: TextIO) -> None:
 
 
 def _show_capture(capture: str, out: TextIO) -> None:
-    with Path(capture).open("rb") as lines:
-        events = [parsed.event for parsed in parse_capture(lines, jitsi.SOURCE, capture)]
+    content = Path(capture).read_bytes()
+    events = [parsed.event for parsed in parse_capture(content, jitsi.SOURCE, capture)]
     if not events:
         raise BadInput("holds no events", where=capture)
     sessions = sessionize(_table(events))

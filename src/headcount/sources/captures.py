@@ -1,11 +1,11 @@
-"""Captured requests of a video server, one JSON object per line.
+"""Captured requests of a video server: JSON objects in a file.
 
-A line is `{"body": "…"}`, with other fields that the receiver recorded: `headers`, `url` and `t`, the time of receipt in seconds, are
-used. Test data has this format, and so have logs of webhooks. A line may also be the bare JSON body of a request.
-Responsible for parsing such lines with their source. Must not know the domain or the store of the events.
+An object is `{"body": "…"}`, with other fields that the receiver recorded: `headers`, `url` and `t`, the time of receipt in seconds, are
+used. Test data has this format, and so have logs of webhooks. An object may also be the bare JSON body of a request.
+Responsible for parsing such objects with their source. Must not know the domain or the store of the events.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from headcount.sources.api import (
     parse_trusted,
     raise_error,
 )
+from headcount.sources.json_values import split_objects
 
 
 class CapturedRequest(msgspec.Struct):
@@ -35,41 +36,49 @@ _OBJECT_DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
 def parse_capture(
-    lines: Iterable[bytes],
+    content: bytes,
     source: Source,
     name: str = "the capture",
     on_error: Callable[[BadInput], None] = raise_error,
+    on_unrelated: Callable[[int], None] = lambda _: None,
 ) -> Iterator[ParsedEvent]:
     """Return the events of captured requests, as their source parses them; they are trusted, not verified.
 
-    A line that is no request, or not of that source, is passed to `on_error` with its number; the default raises it as
-    `BadInput`. A server-wide end ends the rooms of the lines before it.
+    Whatever is no request, or not of that source, is passed to `on_error` with its line; the default raises it as
+    `BadInput`. The line of each request without an event is passed to `on_unrelated`. A server-wide end ends the rooms
+    of the requests before it.
     """
-    return expand_server_ends(_parse_lines(lines, source, name, on_error))
+    return expand_server_ends(_parse_requests(content, source, name, on_error, on_unrelated))
 
 
-def _parse_lines(
-    lines: Iterable[bytes], source: Source, name: str, on_error: Callable[[BadInput], None]
+def _parse_requests(
+    content: bytes,
+    source: Source,
+    name: str,
+    on_error: Callable[[BadInput], None],
+    on_unrelated: Callable[[int], None],
 ) -> Iterator[ParsedEvent]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for line, text in split_objects(content, name, on_error):
         problems: list[BadInput] = []
+        events: list[ParsedEvent] = []
         try:
-            yield from parse_trusted(source, _request(line), problems.append)
+            events = parse_trusted(source, _request(text), problems.append)
         except BadInput as error:
             problems.append(error)
         for problem in problems:
-            place = ", ".join(part for part in (f"line {number}", problem.place) if part)
+            place = ", ".join(part for part in (f"line {line}", problem.place) if part)
             on_error(BadInput(problem.reason, where=name, place=place))
+        if not events and not problems:
+            on_unrelated(line)
+        yield from events
 
 
-def _request(line: bytes) -> InboundRequest:
+def _request(text: bytes) -> InboundRequest:
     try:
-        if isinstance(_OBJECT_DECODER.decode(line).get("body"), str):
-            captured = _DECODER.decode(line)
+        if isinstance(_OBJECT_DECODER.decode(text).get("body"), str):
+            captured = _DECODER.decode(text)
             headers = {name.lower(): value for name, value in captured.headers.items()}
             return InboundRequest(headers, captured.body.encode(), captured.url, round(captured.t * 1_000))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"not a captured request: {error}") from error
-    return InboundRequest({"content-type": "application/json"}, line)
+    return InboundRequest({"content-type": "application/json"}, text)

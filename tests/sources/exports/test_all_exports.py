@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from headcount import BadInput
 from headcount.sources.api import parse_trusted
-from headcount.sources.exports.api import ExportFile, ExportOptions, parse_export
+from headcount.sources.exports.api import ExportFile, ExportOptions, SkippedRow, parse_export
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
 from headcount.timezones import parse_zone
 from support.golden_exports import FILES, content_of, options_of
+from support.json_forms import FORMS
 
 OPTIONS = ExportOptions("room", parse_zone("Europe/Berlin"), day_first=True)
 
@@ -68,20 +69,31 @@ def test_a_file_is_parsed_the_same_way_each_time(export_format):
         )
 
 
+def captured(request):
+    headers = {name.title(): value for name, value in request.headers.items()}
+    return {
+        "t": request.received_at / 1_000,
+        "url": request.url,
+        "headers": headers,
+        "body": request.body.decode(),
+    }
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
 @pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
-def test_a_payload_log_has_the_events_of_its_requests(source):
-    deliveries = source.samples(1_772_442_000_000)
-    lines = [
-        json.dumps(
-            {
-                "t": one.received_at / 1_000,
-                "url": one.url,
-                "headers": {name.title(): value for name, value in one.headers.items()},
-                "body": one.body.decode(),
-            }
-        )
-        for one in deliveries
-    ]
-    events, bad = parse(EXPORT_FORMATS[source.kind], "\n".join(lines).encode())
-    assert events == [event for one in deliveries for event in parse_trusted(source, one)]
-    assert bad == []
+def test_a_payload_log_of_any_form_has_the_events_of_its_requests(source, form):
+    requests = source.samples(1_772_442_000_000)
+    log = form([captured(one) for one in requests]).encode()
+    events, bad = parse(EXPORT_FORMATS[source.kind], log)
+    assert events == [event for one in requests for event in parse_trusted(source, one)]
+    assert [error for error in bad if not isinstance(error, SkippedRow)] == []
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_a_dump_of_any_form_has_the_stays_of_its_meetings(form):
+    (golden,) = (
+        json.loads(file.read_text()) for file in FILES if file.stem == "page" and "daily" in str(file)
+    )
+    page, expected = golden["body"], parse(EXPORT_FORMATS["daily-meetings"], content_of(golden))
+    for objects in ([page], page["data"]):
+        assert parse(EXPORT_FORMATS["daily-meetings"], form(objects).encode()) == expected

@@ -88,25 +88,25 @@ def detect_formats(name: str) -> list[str]:
         return []
     first = content[:_MAX_DETECTED_BYTES].split(b"\n", 1)[0]
     found = ["events"] if all(word in first for word in (b"room", b"kind", b"participant_id")) else []
-    if len(content) > _MAX_DETECTED_BYTES:
-        content = content[:_MAX_DETECTED_BYTES].rpartition(b"\n")[0]
+    start, is_cut = content[:_MAX_DETECTED_BYTES], len(content) > _MAX_DETECTED_BYTES
     numbers = {
-        kind: _fitting_events(export_format, content) for kind, export_format in EXPORT_FORMATS.items()
+        kind: _fitting_events(export_format, start, is_cut=is_cut)
+        for kind, export_format in EXPORT_FORMATS.items()
     }
     return found + sorted(
         (kind for kind, number in numbers.items() if number), key=lambda kind: -numbers[kind]
     )
 
 
-def _fitting_events(export_format: ExportFormat, content: bytes) -> int:
-    """Return how many events of a format a content has; 0 if any of its rows does not fit."""
+def _fitting_events(export_format: ExportFormat, content: bytes, *, is_cut: bool) -> int:
+    """Return how many events of a format a content has; 0 if any of its rows does not fit, but the last one that is cut."""
     parsed = ParsedExports()
     options = ExportOptions("room", UTC, day_first=True)
     try:
         events = parse_export(export_format, ExportFile(content), options, parsed.report)
     except BadInput:
         return 0
-    return 0 if parsed.errors else len(events)
+    return 0 if len(parsed.errors) > is_cut else len(events)
 
 
 def _display_name(name: str) -> str:

@@ -1,7 +1,6 @@
 """Daily: dumps of `GET /meetings`, and so of Headcount's own.
 
-A file is a page, `{"total_count": …, "data": […]}`; several pages one after the other, as a loop writes them; or
-one meeting per line. Times are whole seconds.
+A file has pages, `{"total_count": …, "data": […]}`, or meetings, one after the other or as lists. Times are whole seconds.
 
 * A meeting's `id` is not used as its source session: Daily makes two meetings of one stay when a participant is left
   alone for ten minutes (R7), and a source session would divide that stay, which Headcount's rules
@@ -11,7 +10,6 @@ one meeting per line. Times are whole seconds.
 * With `no_participants` the list of participants is missing, and nothing else can be imported.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -23,7 +21,7 @@ from headcount.sources import fields
 from headcount.sources.api import ParsedEvent
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.stays import ExportedStay, stay_events
-from headcount.sources.exports.text import decode_text
+from headcount.sources.json_values import split_objects
 
 
 class Participant(msgspec.Struct):
@@ -44,57 +42,29 @@ class Meeting(msgspec.Struct):
     ongoing: bool = False
 
 
-_BLANKS: Final = " \t\r\n,"
-
-
 def parse(file: ExportFile, _: ExportOptions, on_error: ErrorCallback) -> Iterator[ParsedEvent]:
     """Return the stays of all meetings in a dump."""
-    for place, value in _values(decode_text(file.content)):
-        for place_in_value, found in _meetings(value):
-            at = f"{place}, {place_in_value}" if place_in_value else place
+    for line, text in split_objects(file.content, file.name, on_error):
+        try:
+            value = msgspec.json.decode(text)
+        except (ValueError, RecursionError) as error:
+            on_error(BadInput(f"not JSON: {error}", where=file.name, place=f"line {line}"))
+            continue
+        for number, found in _meetings(value):
+            place = f"line {line}, meeting {number}" if number else f"line {line}"
             try:
                 meeting = msgspec.convert(found, Meeting)
                 events = [event for stay in _stays(meeting) for event in stay_events(stay)]
             except (msgspec.ValidationError, InvalidEvent, BadInput) as error:
-                on_error(BadInput(f"not a meeting of Daily: {error}", where=file.name, place=at))
+                on_error(BadInput(f"not a meeting of Daily: {error}", where=file.name, place=place))
             else:
                 yield from events
 
 
-def _values(text: str) -> Iterator[tuple[str, Any]]:
-    """Return each JSON value of the text, and where it starts. Raise `BadInput` if the next one is invalid."""
-    decoder = json.JSONDecoder()
-    at, line = 0, 1
-    while (start := _skip_blanks(text, at)) < len(text):
-        line += text.count("\n", at, start)
-        try:
-            _, end = decoder.raw_decode(text, start)
-            # Only the decoder of the standard library returns the end; only msgspec rejects half a surrogate pair.
-            value = msgspec.json.decode(text[start:end])
-        except (ValueError, msgspec.DecodeError, RecursionError) as error:
-            raise BadInput(f"not JSON from line {line} on: {error}") from error
-        yield f"line {line}", value
-        line += text.count("\n", start, end)
-        at = end
-
-
-def _skip_blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _BLANKS:
-        at += 1
-    return at
-
-
-def _meetings(value: Any) -> Iterator[tuple[str, Any]]:
-    """Return the meetings of a page or of a list, or the value itself, each with its place."""
-    listed = value.get("data") if isinstance(value, dict) else value
-    if not isinstance(listed, list):
-        yield "", value
-        return
-    for number, item in enumerate(listed, start=1):
-        if isinstance(item, dict) and isinstance(item.get("data"), list):
-            yield from ((f"page {number}, {place}", found) for place, found in _meetings(item))
-        else:
-            yield f"meeting {number}", item
+def _meetings(value: dict[str, Any]) -> Iterator[tuple[int, Any]]:
+    """Return the meetings of a page with their numbers, or the value itself with 0."""
+    listed = value.get("data")
+    return enumerate(listed, start=1) if isinstance(listed, list) else iter([(0, value)])
 
 
 def _stays(meeting: Meeting) -> Iterator[ExportedStay]:
