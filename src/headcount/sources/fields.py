@@ -26,6 +26,7 @@ Value = object
 
 _EXACT: Final = 2**53
 """Below this size a float has all digits of a whole number."""
+_LARGEST: Final = 10**25
 _NUMBER: Final = re.compile(r"[+-]?\d{1,25}(\.\d{1,25})?", re.ASCII)
 
 
@@ -61,10 +62,15 @@ def flag(value: Value, *, default: bool = False) -> bool:
 
 
 def number(value: Value) -> int | float | None:
-    """Return a number, or the number of which a text has the digits; None for anything else."""
+    """Return a number, or the number of which a text has the digits; None for anything else.
+
+    A larger number than any time is cut to `_LARGEST`, so that sums and products of it remain exact or finite.
+    """
     if isinstance(value, str) and _NUMBER.fullmatch(value):
-        return float(value) if "." in value else int(value)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return max(-_LARGEST, min(_LARGEST, value))
 
 
 def struct(value: Value, shape: type[T]) -> T:
