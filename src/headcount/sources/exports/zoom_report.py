@@ -42,7 +42,7 @@ _NAME_TITLES: Final = ("name", "user name")
 _TELEPHONE_SECTION: Final = "other attended"
 _SECTIONS: Final = ("host details", "panelist details", "attendee details", _TELEPHONE_SECTION)
 _WAITING_ROOM: Final = re.compile(
-    r"waiting|espera|attente|warte|attesa|wacht|poczekaln|bekleme|tunggu|vänt|vente|ожидан|chờ"
+    r"waiting|espera|attente|warte|attesa|wacht|poczekaln|bekleme|tunggu|vänt|ожидан|chờ"
     r"|待機|等候|等待|대기",
     re.IGNORECASE,
 )
