@@ -4,6 +4,9 @@ import ast
 import re
 import tomllib
 from graphlib import TopologicalSorter
+from importlib.metadata import PackageNotFoundError, metadata
+
+from packaging.specifiers import SpecifierSet
 
 from support import ROOT, TESTS
 
@@ -75,3 +78,20 @@ def test_every_module_that_the_docs_name_exists():
         (page, path) for page, path in named if not any((base / path).exists() for base in (ROOT, SOURCE))
     ]
     assert sorted(without) == []
+
+
+def required_python(pin):
+    """Return which Python a pinned package needs, '' if it is not installed in this version."""
+    name, version = pin.split("==")
+    try:
+        found = metadata(name)
+    except PackageNotFoundError:
+        return ""
+    return found["Requires-Python"] or "" if found["Version"] == version else ""
+
+
+def test_every_pinned_package_supports_the_oldest_python():
+    oldest = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    oldest = f"{oldest.removeprefix('>=')}.0"
+    pins = [line.split()[0] for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    assert [pin for pin in pins if not SpecifierSet(required_python(pin)).contains(oldest)] == []

@@ -1,8 +1,8 @@
 """Timestamps as text: parsing, formatting and plausibility.
 
-Inside Headcount a time is whole milliseconds since 1970. In files it is that number, or RFC 3339 text with its zone. A
-time without a zone is ambiguous, so it is refused, and so is one outside this century: seconds in place of
-milliseconds would turn a meeting into one of January 1970.
+Inside Headcount a time is whole milliseconds since 1970. In files it is that number, or text with its offset: RFC 3339, or
+what databases and programs write in its place. A time without an offset is ambiguous, so it is refused, and so is one outside
+this century: seconds in place of milliseconds would turn a meeting into one of January 1970.
 
 Responsible for both directions and for the error messages. Must not know events.
 """
@@ -20,10 +20,26 @@ TOO_LATE: Final[Ms] = 4_102_444_800_000  # 2100-01-01: the first time that is re
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _NUMBER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
-_CLOCK: Final = r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d+)?)?)?"
-_ZONED: Final = re.compile(_CLOCK + r"(Z|[+-]\d\d(:?\d\d)?)", re.ASCII)
+_CLOCK: Final = r"(\d{4}-\d\d-\d\d)[T ](\d\d(?::\d\d(?::\d\d(?:[.,]\d+)?)?)?)"
+_OFFSET: Final = r" ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)"
+# Go adds the zone's abbreviation and its monotonic clock, Java the zone's name. The offset before them is what counts.
+_ZONE_NAME: Final = r"(?: (?:[A-Z]{1,5}|[+-]\d{2,4}))?(?: M=[+-][\d.]+)?(?:\[[^\]]+\])?"
+_ZONED: Final = re.compile(_CLOCK + _OFFSET + _ZONE_NAME, re.ASCII)
 _NAIVE: Final = re.compile(_CLOCK, re.ASCII)
+_NAMED_ZONE: Final = re.compile(_CLOCK + r" ?([A-Z]{2,5}|\[[^\]]+\])", re.ASCII)
 _EXPECTED: Final = "give RFC 3339 with its zone, like 2026-01-31T09:00:00Z, or whole milliseconds since 1970"
+_SPREADSHEET_NUMBERS: Final = (
+    (
+        re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+", re.ASCII),
+        "was rounded by a spreadsheet: format the column as a number without decimals, and save the file again",
+    ),
+    (
+        re.compile(r"[+-]?\d{1,3}(?:[.,'\u2019 \u00a0\u202f]\d{3})+", re.ASCII),
+        "has a thousands separator: write the digits only",
+    ),
+    (re.compile(r"[+-]?\d+,\d*", re.ASCII), "has a decimal comma: write a decimal point"),
+)
+_UTC_NAMES: Final = ("UTC", "GMT")
 _MISTAKEN_UNITS: Final = (("seconds", 1_000, 1), ("microseconds", 1, 1_000), ("nanoseconds", 1, 1_000_000))
 
 
@@ -32,22 +48,38 @@ class InvalidTimestamp(ValueError):
 
 
 def parse_timestamp(text: str) -> Ms:
-    """Return the time of a text in ms: RFC 3339 with its zone, or a number of milliseconds.
+    """Return the time of a text in ms: a date and time with its offset, or a number of milliseconds.
 
-    It is rounded down to a millisecond. Raises `InvalidTimestamp`.
+    The form is RFC 3339, with these variations: a space before the offset, `UTC` or `GMT` for Z, an offset like +0530 or +05, a
+    decimal comma, no seconds, lower case, and the name of the zone after the offset. The time is rounded down to a
+    millisecond. Raises `InvalidTimestamp`.
     """
     if _NUMBER.fullmatch(text):
         return int(text)
     upper = text.upper()
-    if _NAIVE.fullmatch(upper):
-        raise InvalidTimestamp("has no time zone: add Z for UTC, or an offset like +02:00")
+    parts = _ZONED.fullmatch(upper)
+    if parts is None:
+        raise InvalidTimestamp(_why_no_time(upper))
+    date, clock, zone = parts.groups()
     try:
-        when = datetime.fromisoformat(upper) if _ZONED.fullmatch(upper) else None
+        when = datetime.fromisoformat(f"{date}T{clock}{'Z' if zone in _UTC_NAMES else zone}")
     except ValueError:  # the 30th of February
-        when = None
-    if when is None:
-        raise InvalidTimestamp(f"is not a time: {_EXPECTED}")
+        raise InvalidTimestamp(f"is not a time: {_EXPECTED}") from None
     return (when - _EPOCH) // _MILLISECOND
+
+
+def _why_no_time(upper: str) -> str:
+    """Return why a text in upper case is no timestamp."""
+    if upper != upper.strip():
+        return "has spaces around it: remove them"
+    if _NAIVE.fullmatch(upper):
+        return "has no time zone: add Z for UTC, or an offset like +02:00"
+    if named := _NAMED_ZONE.fullmatch(upper):
+        return f"has the zone {named[3]} without an offset: give Z for UTC, or an offset like +02:00"
+    for form, reason in _SPREADSHEET_NUMBERS:
+        if form.fullmatch(upper):
+            return reason
+    return f"is not a time: {_EXPECTED}"
 
 
 def from_seconds(value: float) -> Ms:

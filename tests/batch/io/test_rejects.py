@@ -150,7 +150,10 @@ def test_an_invalid_line_is_reported_with_its_number(tmp_path, line, reason):
     ("record", "reason"),
     [
         ("blue,p1,join\n", "the header has 4 fields, this record 3"),
-        (f"blue,p1,join,{NINE},5\n", "the header has 4 fields, this record 5"),
+        (
+            f"blue,p1,join,{NINE},5\n",
+            "the header has 4 fields, this record 5: put fields that contain ',' in double quotes",
+        ),
         (f",p1,join,{NINE}\n", "room is missing"),
         (b"bl\xffue,p1,join,1769850000000\n", "room is not UTF-8 text: save the file as UTF-8"),
         (b"blue,p\xff,join,1769850000000\n", "participant_id is not UTF-8 text: save the file as UTF-8"),

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import sys
 
 import pyarrow as pa
@@ -10,7 +11,17 @@ import pytest
 
 from headcount.batch.io.readers import read
 from headcount.errors import BadInput
-from support.event_files import HEADER, JOIN, NINE, error_of, read_all, table, write_lines, write_ndjson
+from support.event_files import (
+    HEADER,
+    JOIN,
+    LEAVE,
+    NINE,
+    error_of,
+    read_all,
+    table,
+    write_lines,
+    write_ndjson,
+)
 
 
 def damaged_parquet(path, *, keep=slice(None), change=None):
@@ -93,11 +104,39 @@ def test_empty_standard_input_is_refused(monkeypatch):
     assert error_of("-") == "standard input: is empty"
 
 
-@pytest.mark.parametrize("name", ["e.csv", "e.ndjson"])
-def test_utf_16_is_refused(tmp_path, name):
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["e.csv", "e.tsv", "e.ndjson"])
+def test_utf_16_is_refused(tmp_path, name, encoding):
     file = tmp_path / name
-    file.write_text(HEADER, encoding="utf-16")
-    assert error_of(file) == f"{file}: is UTF-16 text: save it as UTF-8"
+    file.write_text(HEADER, encoding=encoding)
+    assert error_of(file) == f"{file}: is UTF-16 text: save it as UTF-8 (in Excel: CSV UTF-8)"
+
+
+LISTS = [json.dumps([JOIN, LEAVE]), json.dumps([JOIN], indent=2), "[]", f"\n[{json.dumps(JOIN)},\n"]
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_a_json_list_is_refused_with_the_way_out(tmp_path, text):
+    file = write_lines(tmp_path / "e.ndjson", text)
+    assert error_of(file, skip_invalid=True) == (
+        f"{file}: is a JSON list, and must have one JSON object per line:"
+        " convert it with jq -c '.[]' FILE > events.ndjson"
+    )
+
+
+def test_a_json_list_on_a_line_that_is_too_long_is_refused_as_a_list(tmp_path):
+    file = write_lines(tmp_path / "e.ndjson", "[", f"{json.dumps(JOIN)}," * 250_000)
+    assert error_of(file).startswith(f"{file}: is a JSON list")
+
+
+def test_objects_on_several_lines_are_refused_with_the_way_out(tmp_path):
+    file = write_lines(
+        tmp_path / "e.ndjson", *[json.dumps(event, indent=2) + "\n" for event in (JOIN, LEAVE)]
+    )
+    assert error_of(file, skip_invalid=True) == (
+        f"{file}: is JSON with objects on several lines, and must have one JSON object per line:"
+        " convert it with jq -c . FILE > events.ndjson"
+    )
 
 
 @pytest.mark.parametrize("name", ["e.csv.gz", "e.ndjson.gz"])
@@ -111,14 +150,15 @@ def test_a_missing_quote_is_reported(tmp_path):
     file = write_lines(tmp_path / "e.csv", HEADER, f'"blue,p1,join,{NINE}\n', f"blue,p1,join,{NINE}\n" * 9000)
     assert (
         error_of(file)
-        == f"{file}, line 2: a quote is missing here or above (field larger than field limit (131072))"
+        == f"{file}, line 2: a quote is missing here or above: close it, or write a quote within quotes twice"
+        " (field larger than field limit (131072))"
     )
 
 
 def test_an_unknown_format_is_refused():
     assert error_of("events.xlsx") == (
-        "events.xlsx: has no known format:"
-        " Headcount reads .parquet, .ndjson, .jsonl and .csv, the last three also with .gz"
+        "events.xlsx: has no known format: Headcount reads .parquet, .ndjson, .jsonl, .csv and .tsv,"
+        " all but .parquet also with .gz"
     )
 
 
@@ -133,7 +173,10 @@ def test_a_missing_file_is_refused_before_any_is_read(tmp_path):
 def test_a_directory_without_events_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "_SUCCESS.csv").write_text("x")
-    assert error_of(tmp_path) == f"{tmp_path}: contains no files of events (.parquet, .ndjson, .jsonl, .csv)"
+    assert (
+        error_of(tmp_path)
+        == f"{tmp_path}: contains no files of events (.parquet, .ndjson, .jsonl, .csv, .tsv)"
+    )
 
 
 def test_a_pattern_without_files_is_refused(tmp_path):

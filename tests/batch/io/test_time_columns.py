@@ -3,18 +3,31 @@
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headcount.batch.io.blocks import ColumnMap
+from headcount.sources.event_format import time_of
 from headcount.timestamps import (
     InvalidTimestamp,
     format_timestamp,
     parse_plausible_timestamp,
     parse_timestamp,
 )
-from support.event_files import HEADER, JOIN, LEAVE, NINE, error_of, error_with, read_all, table, write_lines
+from support.event_files import (
+    HEADER,
+    JOIN,
+    LEAVE,
+    NINE,
+    error_of,
+    error_with,
+    read_all,
+    table,
+    write_lines,
+    write_ndjson,
+)
 
 CENTURY = (datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2099-12-31"))
 
@@ -33,20 +46,97 @@ def test_times_are_rounded_down_to_milliseconds():
     assert read_all(events)["at"].to_pylist() == [NINE]
 
 
-@pytest.mark.parametrize(
-    ("text", "ms"),
-    [
-        ("2026-01-31T09:00:00Z", NINE),
-        ("2026-01-31t09:00:00z", NINE),
-        ("2026-01-31 09:00:00.123+00:00", NINE + 123),
-        ("2026-01-31T10:30:00.9999999+01:30", NINE + 999),
-        ("2026-01-31T09:00:00.0000000001Z", NINE),
-        (str(NINE), NINE),
-    ],
-)
-def test_rfc_3339_and_milliseconds_are_read_from_text(tmp_path, text, ms):
-    file = write_lines(tmp_path / "e.csv", HEADER, f"blue,p1,join,{text}\n")
-    assert read_all(file)["at"].to_pylist() == [ms]
+FORMS = [
+    ("2026-01-31T09:00:00Z", 0),
+    ("2026-01-31t09:00:00z", 0),
+    ("2026-01-31T09:00Z", 0),
+    ("2026-01-31 09:00:00.123+00:00", 123),
+    ("2026-01-31T10:30:00.9999999+01:30", 999),
+    ("2026-01-31T09:00:00.0000000001Z", 0),
+    ("2026-01-31 09:00:00+00", 0),  # PostgreSQL
+    ("2026-01-31 05:30:00-0330", 0),
+    ("2026-01-31 09:00:00 +0000", 0),  # Git, Ruby
+    ("2026-01-31 10:30:00 +01:30", 0),
+    ("2026-01-31 05:30:00.5 -0330", 500),
+    ("2026-01-31 09:00:00 UTC", 0),  # BigQuery
+    ("2026-01-31 09:00:00.123456 utc", 123),
+    ("2026-01-31T09:00:00UTC", 0),
+    ("2026-01-31 09:00:00 GMT", 0),
+    ("2026-01-31 09:00:00 Z", 0),
+    ("2026-01-31 09:00:00,123Z", 123),  # Log4j, Python's logging
+    ("2026-01-31T10:00:00,123456+0100", 123),
+    ("2026-01-31 09:00:00.123 +0000 UTC", 123),  # Go
+    ("2026-01-31 10:00:00.123456789 +0100 CET m=+0.000012", 123),
+    ("2026-01-31 12:00:00 +0300 +03", 0),
+    ("2026-01-31T10:00:00+01:00[Europe/Berlin]", 0),  # Java
+    (str(NINE), 0),
+]
+"""Each accepted form of a time as text, and its milliseconds after nine."""
+
+
+def read_in_each_way(folder, text):
+    """The time in ms as each reader understands it, alone and in a column with another form."""
+    pq.write_table(table(JOIN | {"at": text}), folder / "e.parquet")
+    record = f'blue,p1,join,"{text}"\n'
+    write_lines(folder / "e.csv", HEADER, record)
+    write_lines(folder / "slow.csv", "room, participant_id, kind, at\n", record)
+    write_ndjson(folder / "e.ndjson", JOIN | {"at": text})
+    mixed = table(JOIN | {"at": text}, JOIN | {"at": "2026-01-31T10:00:00+01[Europe/Berlin]"})
+    files = ("e.parquet", "e.csv", "slow.csv", "e.ndjson")
+    for source in (*(folder / name for name in files), table(JOIN | {"at": text}), mixed):
+        yield read_all(source)["at"].to_pylist()[0]
+    yield parse_plausible_timestamp(text)
+
+
+@pytest.mark.parametrize(("text", "after_nine"), FORMS)
+def test_every_reader_accepts_every_form_of_a_time(tmp_path, text, after_nine):
+    assert {*read_in_each_way(tmp_path, text)} == {NINE + after_nine}
+
+
+@pytest.mark.parametrize(("text", "after_nine"), FORMS[:-1])
+def test_an_event_of_the_api_may_have_every_form_with_a_date(text, after_nine):
+    assert time_of(text, "at", "") == NINE + after_nine
+
+
+EXPECTED = "give RFC 3339 with its zone, like 2026-01-31T09:00:00Z, or whole milliseconds since 1970"
+NO_OFFSET = "without an offset: give Z for UTC, or an offset like +02:00"
+REFUSED = [
+    ("2026-01-31 09:00:00", "has no time zone: add Z for UTC, or an offset like +02:00"),
+    ("2026-01-31 09:00:00,5", "has no time zone: add Z for UTC, or an offset like +02:00"),
+    ("2026-01-31 09:00:00 CET", f"has the zone CET {NO_OFFSET}"),
+    ("2026-01-31T09:00:00[Europe/Berlin]", f"has the zone [EUROPE/BERLIN] {NO_OFFSET}"),
+    ("2026-01-31T09:00:00Z ", "has spaces around it: remove them"),
+    ("31.01.2026 09:00", f"is not a time: {EXPECTED}"),
+    ("2026-01-31T25:00:00Z", f"is not a time: {EXPECTED}"),
+    ("2026-01-31T09:00:00+25:00", f"is not a time: {EXPECTED}"),
+    ("1769850000,25", "has a decimal comma: write a decimal point"),
+    *(
+        (text, "has a thousands separator: write the digits only")
+        for text in (
+            "1,769,850,000,000",
+            "1.769.850.000.000",
+            "1 769 850 000 000",
+            "1\u202f769\u202f850",
+            "1'769'850",
+        )
+    ),
+    *(
+        (
+            text,
+            "was rounded by a spreadsheet: format the column as a number without decimals, and save the file again",
+        )
+        for text in ("1.76985E+12", "1,76985E+12", "1e9")
+    ),
+    ("0x19C11A0", f"is not a time: {EXPECTED}"),
+    ("NaN", f"is not a time: {EXPECTED}"),
+]
+
+
+@pytest.mark.parametrize("unit", [None, "s", "ms", "us", "ns"])
+@pytest.mark.parametrize(("text", "reason"), REFUSED)
+def test_other_forms_are_refused_with_a_reason_whatever_the_unit(text, reason, unit):
+    error = error_of(table(JOIN | {"at": text}), mapping=ColumnMap(time_unit=unit))
+    assert error == f"the events, row 1: at '{text}' {reason}"
 
 
 @given(st.datetimes(*CENTURY), st.sampled_from([0, 3, 6, 9, 12]))

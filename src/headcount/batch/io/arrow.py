@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headcount.batch.io.blocks import AS_NAMED, CODED, Block, ColumnMap, TableRows
-from headcount.batch.io.schema import require_columns, selected
+from headcount.batch.io.schema import find_columns, require_columns, selected
 from headcount.errors import BadInput
 
 _MAGIC = b"PAR1"
@@ -45,8 +45,8 @@ def _require_magic(path: Path, where: str) -> None:
 
 def _coded_columns(path: Path, mapping: ColumnMap) -> list[str]:
     """Return the columns to read as codes. Only existing ones: others would be an error."""
-    existing = pq.read_schema(path).names
-    return [name for column in CODED if (name := mapping.column(column)) in existing]
+    found = find_columns(pq.read_schema(path).names, mapping)
+    return [name for column, name in found.items() if column in CODED]
 
 
 @contextmanager

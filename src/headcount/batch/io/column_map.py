@@ -113,7 +113,8 @@ def suggestion(missing: Iterable[str], names: Iterable[str]) -> str:
     pairs = []
     for column in missing:
         likely = next(
-            (by_word[word] for word in _SYNONYMS.get(column, "").split() if word in by_word), "COLUMN"
+            (by_word[word] for word in (column, *_SYNONYMS.get(column, "").split()) if word in by_word),
+            "COLUMN",
         )
         pairs.append(f"{column}={likely}")
     return f"If they have other names, use --map {_quoted(','.join(pairs))} (in Python: columns={{…}})"

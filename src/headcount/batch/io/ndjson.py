@@ -4,7 +4,9 @@ Responsible for decoding many lines at a time, and one by one where that fails, 
 reason. Must not know which values are valid.
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -14,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.batch.io.blocks import AS_NAMED, COLUMNS, REQUIRED, Block, ColumnMap, Problem, TextLines
-from headcount.batch.io.schema import require_columns
+from headcount.batch.io.schema import find_columns, require_columns
 from headcount.batch.io.text_files import (
     LONGEST_LINE,
     UTF8_MARK,
@@ -29,6 +31,7 @@ from headcount.errors import BadInput
 _READ_AT_ONCE: Final = 1 << 23
 _KEYS_OF_LINES: Final = 100
 _ALWAYS: Final = ("room", "kind", "at")
+_OTHER_JSON: Final = re.compile(rb"\s*(\[|\{\s*\n)")
 _TIMES: Final = ("at", "joined_at")
 _JSON_NAMES: Final = {
     str: "text",
@@ -70,44 +73,62 @@ def read_ndjson(path: str | Path, where: str, mapping: ColumnMap = AS_NAMED) -> 
     before = 0
     decoder = _Lines(mapping)
     with opened(path, where) as file:
-        while text := _some_lines(file):
-            if not before:
-                require_utf8(text, where)
-                text = text.removeprefix(UTF8_MARK)
+        while text := _some_lines(file, is_first=not before):
             lines = text.removesuffix(b"\n").split(b"\n")
             if not before:
-                _require_keys(lines, where, mapping)
+                decoder = _Lines(_with_keys(lines, where, mapping))
             yield _block(text, lines, before, file, decoder)
             before += len(lines)
     if not before:
         raise BadInput("is empty", where=where)
 
 
-def _some_lines(file: TextFile) -> bytes:
+def _some_lines(file: TextFile, *, is_first: bool) -> bytes:
     """Return about `_READ_AT_ONCE` bytes, to the end of a line. Raises `BadInput` for a line that is too long."""
     with unpacked(file.where):
-        text, rest = file.plain.read(_READ_AT_ONCE), file.plain.readline(LONGEST_LINE)
+        text = file.plain.read(_READ_AT_ONCE)
+        if is_first:
+            require_utf8(text, file.where)
+            text = text.removeprefix(UTF8_MARK)
+            _require_lines(text, file.where)
+        rest = file.plain.readline(LONGEST_LINE)
     if len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
         raise too_long_a_line(file.where)
     return text + rest
 
 
-def _require_keys(lines: list[bytes], where: str, mapping: ColumnMap) -> None:
-    """Raise `BadInput` if a column is missing in all of the first lines: then the file has other names for it."""
+def _require_lines(beginning: bytes, where: str) -> None:
+    """Raise `BadInput` if a file begins like a JSON list, or like an object on several lines."""
+    match = _OTHER_JSON.match(beginning)
+    if match is None:
+        return
+    found, command = (
+        ("a JSON list", "jq -c '.[]'")
+        if match[1] == b"["
+        else ("JSON with objects on several lines", "jq -c .")
+    )
+    raise BadInput(
+        f"is {found}, and must have one JSON object per line: convert it with {command} FILE > events.ndjson",
+        where=where,
+    )
+
+
+def _with_keys(lines: list[bytes], where: str, mapping: ColumnMap) -> ColumnMap:
+    """Return the mapping with the keys of the first lines. Raise `BadInput` if a column is missing in all of them."""
     found: dict[str, None] = {}
     for line in lines[:_KEYS_OF_LINES]:
         try:
             value = _UNTYPED.decode(line)
         except _UNDECODABLE:
-            return
+            return mapping
         if not isinstance(value, dict):
-            return
+            return mapping
         found |= dict.fromkeys(value)
-    known = {mapping.column(column) for column in COLUMNS} | {"id"}
-    missing = [column for column in _ALWAYS if mapping.column(column) not in found]
+    keys = find_columns(found, mapping)
     # A line may omit unknown values, such as the participant of an end.
-    if missing and found.keys() - known:
+    if not keys.keys() >= set(_ALWAYS) and found.keys() - {*keys.values(), "id"}:
         require_columns(list(found), where, mapping)
+    return replace(mapping, columns={**mapping.columns, **keys})
 
 
 def _block(text: bytes, lines: list[bytes], before: int, file: TextFile, decoder: _Lines) -> Block:

@@ -40,8 +40,8 @@ _T = TypeVar("_T")
 _EMPTY: Final = pa.schema(
     [("room", CODES), ("kind", pa.int8()), ("at", pa.int64()), ("participant_id", pa.string())]
 )
-_TEXT_ENDINGS: Final = (".ndjson", ".jsonl", ".csv")
-_FORMATS: Final = "Headcount reads .parquet, .ndjson, .jsonl and .csv, the last three also with .gz"
+_TEXT_ENDINGS: Final = (".ndjson", ".jsonl", ".csv", ".tsv")
+_FORMATS: Final = "Headcount reads .parquet, .ndjson, .jsonl, .csv and .tsv, all but .parquet also with .gz"
 
 
 Check: TypeAlias = Callable[[EventTable], list[Problem]]
@@ -219,7 +219,7 @@ def _reader(file: EventFile, piece_rows: int, mapping: ColumnMap) -> Callable[[]
     _require_file(path, where)
     if ending == ".parquet":
         return lambda: _with_mapping(read_parquet(path, where, piece_rows, mapping), mapping)
-    if ending == ".csv":
+    if ending in (".csv", ".tsv"):
         return lambda: _with_mapping(read_csv(path, where, mapping), mapping)
     return lambda: _with_mapping(read_ndjson(path, where, mapping), mapping)
 

@@ -13,8 +13,8 @@ Responsible for the conversion and the validation of whole columns, by the same 
 Must not know formats.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -73,20 +73,39 @@ class Checked(NamedTuple):
 
 def require_columns(names: Sequence[str], where: str, mapping: ColumnMap = AS_NAMED) -> dict[str, str]:
     """Return the columns to read, by the column of events that each is. Raise `BadInput` if one is missing or duplicated."""
-    present = {*names, *mapping.constants}
-    missing = [column for column in REQUIRED if mapping.column(column) not in present]
-    missing += [
+    wanted = find_columns(names, mapping)
+    missing = [
         column
-        for column in mapping.columns
-        if column not in REQUIRED and mapping.columns[column] not in present
+        for column in dict.fromkeys((*REQUIRED, *mapping.columns))
+        if column not in wanted and mapping.column(column) not in mapping.constants
     ]
     if missing:
         raise BadInput(_missing_columns(missing, names, mapping), where=where)
-    wanted = {column: name for column in COLUMNS if (name := mapping.column(column)) in names}
     for name, count in Counter(names).items():
         if count > 1 and name in wanted.values():
             raise BadInput(f"there are {count} columns named '{name}': rename all but one", where=where)
     return wanted
+
+
+def find_columns(names: Iterable[str], mapping: ColumnMap) -> dict[str, str]:
+    """Return the names of an input's columns by the column of events that each is. Case and surrounding spaces do not matter.
+
+    A name that is equal wins over similar ones. Of several similar ones none is found.
+    """
+    exact, similar = set(names), defaultdict(list)
+    for name in exact:
+        similar[_plain(name)].append(name)
+    found = {}
+    for column in COLUMNS:
+        name = mapping.column(column)
+        candidates = [name] if name in exact else similar[_plain(name)]
+        if len(candidates) == 1:
+            found[column] = candidates[0]
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
 
 
 def _missing_columns(missing: Sequence[str], names: Sequence[str], mapping: ColumnMap) -> str:

@@ -63,5 +63,7 @@ def too_long_a_line(where: str) -> BadInput:
 
 def require_utf8(beginning: bytes, where: str) -> None:
     """Raise `BadInput` if a file begins like UTF-16; other bytes are validated row by row."""
-    if beginning.startswith(_UTF16_MARKS):
-        raise BadInput("is UTF-16 text: save it as UTF-8", where=where)
+    if (
+        beginning.startswith(_UTF16_MARKS) or beginning[:2].count(0) == 1
+    ):  # without a mark: ASCII has a zero byte
+        raise BadInput("is UTF-16 text: save it as UTF-8 (in Excel: CSV UTF-8)", where=where)

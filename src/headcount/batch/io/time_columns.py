@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.batch.io.blocks import Problem
-from headcount.batch.io.text_columns import as_mask, is_text
+from headcount.batch.io.text_columns import as_mask, is_text, text_of
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.timestamps import (
@@ -31,6 +31,8 @@ from headcount.timestamps import (
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _PARSED_AT_ONCE = 1 << 16
 _NUMBER = re.compile(rb"[+-]?\d{1,18}(\.\d{0,18})?")
+_VARIATIONS = ((" +0000 UTC", "Z"), (" UTC", "Z"), (" +", "+"), (" -", "-"), (",", "."))
+"""Frequent variations of RFC 3339 and what Arrow parses in their place. `parse_timestamp` accepts these and more."""
 _NANOSECONDS = pa.timestamp("ns", tz="UTC")
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
 
@@ -171,8 +173,9 @@ def _texts(column: pa.ChunkedArray) -> list[pa.Array]:
 
 
 def _read(words: pa.Array, unit: str | None) -> pa.Array:
-    """Parse all at once if they all have one format, else one by one."""
-    for read in (_read_numbers if unit is None else partial(_read_numbers_of, unit), _read_rfc3339):
+    """Parse all at once if they all have one form, else one by one."""
+    numbers = _read_numbers if unit is None else partial(_read_numbers_of, unit)
+    for read in (numbers, _read_rfc3339, _read_variations):
         try:
             return read(words.cast(pa.string()))
         except pa.ArrowInvalid:
@@ -181,10 +184,12 @@ def _read(words: pa.Array, unit: str | None) -> pa.Array:
 
 
 def _read_numbers(words: pa.Array) -> pa.Array:
+    _require_digits(words)
     return words.cast(pa.int64())
 
 
 def _read_numbers_of(unit: str, words: pa.Array) -> pa.Array:
+    _require_digits(words)
     try:
         numbers = words.cast(pa.int64())
     except pa.ArrowInvalid:
@@ -194,8 +199,21 @@ def _read_numbers_of(unit: str, words: pa.Array) -> pa.Array:
     return pc.divide(numbers, _PER_SECOND[unit] // 1_000)
 
 
+def _require_digits(words: pa.Array) -> None:
+    """Raise `pa.ArrowInvalid` if there are letters: Arrow parses 0x1F, 1E9 and NaN as numbers, too."""
+    _, text = text_of(words)
+    if text.max(initial=0) > ord("9"):
+        raise pa.ArrowInvalid
+
+
 def _read_rfc3339(words: pa.Array) -> pa.Array:
     return words.cast(_NANOSECONDS).cast(_MILLISECONDS, safe=False).cast(pa.int64())
+
+
+def _read_variations(words: pa.Array) -> pa.Array:
+    for written, parsed in _VARIATIONS:
+        words = pc.replace_substring(words, written, parsed)
+    return _read_rfc3339(words)
 
 
 def _time_or_none(word: bytes | None, unit: str | None) -> Ms | None:
