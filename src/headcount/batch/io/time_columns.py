@@ -200,7 +200,7 @@ def _read_numbers_of(unit: str, words: pa.Array) -> pa.Array:
 
 
 def _require_digits(words: pa.Array) -> None:
-    """Raise `pa.ArrowInvalid` if there are letters: Arrow parses 0x1F, 1E9 and NaN as numbers, too."""
+    """Raise `pa.ArrowInvalid` for other characters than those of numbers: Arrow parses 0x1F, 1E9 and NaN as numbers, too."""
     _, text = text_of(words)
     if text.max(initial=0) > ord("9"):
         raise pa.ArrowInvalid
