@@ -187,6 +187,29 @@ def test_an_option_that_contradicts_the_zone_in_a_title_is_refused(kind, form, z
         parse(kind, form([ANN], f" ({zone})"))
 
 
+@pytest.mark.parametrize(
+    "about",
+    [
+        ["Topic,ID,Time Zone", "Review,812 3456 7890,UTC"],
+        ["Time zone: UTC"],
+        ["Time zone,UTC"],
+        ["Zeitzone:,GMT+0"],
+        ["Topic,ID,Start time (UTC)", "Review,812 3456 7890,2026-06-16 15:00:00"],
+    ],
+)
+def test_the_zone_above_the_participants_applies(about):
+    content = "\n".join([*about, "", zoom_older([ANN])])
+    ((_, join, *_),), _ = parse("zoom-report", content, NO_ZONE)
+    assert join == "2026-06-16T15:00:00.000Z"
+    with pytest.raises(BadInput, match="which contradicts --timezone Europe/Berlin"):
+        parse("zoom-report", content)
+
+
+def test_a_meeting_of_the_name_of_a_zone_names_no_zone():
+    content = "\n".join(["Topic,ID", "UTC,812 3456 7890", "", zoom_older([ANN])])
+    assert parse("zoom-report", content) == ([ANNS_STAY], [])
+
+
 @every_form
 def test_without_any_zone_the_option_is_required(kind, form):
     with pytest.raises(BadInput, match="Name the time zone, such as --timezone Europe/Berlin"):

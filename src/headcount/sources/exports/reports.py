@@ -13,6 +13,7 @@
 Responsible for turning rows into events. Must not know the columns of a vendor.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -27,9 +28,15 @@ from headcount.sources.exports.local_times import LocalTime, TimeReader, parse_l
 from headcount.sources.exports.stays import ExportedStay, stay_events
 from headcount.sources.exports.text import Line
 from headcount.timestamps import format_timestamp
+from headcount.timezones import split_zone
 
 # A duration in minutes is rounded, up or down.
 _ROUNDING_MS: Final[Ms] = 60_000
+_ZONE_TITLE: Final = re.compile(
+    r"time ?zone|zeitzone|fuseau|zona horaria|fuso|tijdzone|strefa|tidszon|zaman dilimi|zona waktu|пояс|múi giờ"
+    r"|タイムゾーン|时区|時區|시간대",
+    re.IGNORECASE,
+)
 _ABSENT_TEXTS: Final = frozenset({"", "n/a", "na", "null", "none"})
 
 T = TypeVar("T")
@@ -135,6 +142,30 @@ def _require_times(row: Row, _: None) -> None:
 def has_time(cell: str) -> bool:
     """Return whether a cell is more than a sign that there is no time, such as --."""
     return cell.strip("-\u2013\u2014 ").lower() not in _ABSENT_TEXTS
+
+
+def stated_zone(lines: Sequence[Line]) -> str:
+    """Return the text in the lines above a table that names the time zone of its times, for `with_zone`, or ''.
+
+    It is a zone beside or below a title such as "Time zone", or the title of a time, such as "Start time (UTC)".
+    """
+    around = [Line(0, ()), *lines, Line(0, ())]
+    for above, line, below in zip(around, lines, around[2:], strict=False):
+        for column, cell in enumerate(line.cells):
+            rest, zone = split_zone(cell)
+            beside = line.cells[column - 1] if column else ""
+            title = rest or f"{beside}/{above.cell(column)}"
+            if zone and (_ZONE_TITLE.search(title) or (rest and is_time(below.cell(column)))):
+                return f"({zone})"
+    return ""
+
+
+def is_time(cell: str) -> bool:
+    """Return whether a cell is a time."""
+    with suppress(BadInput):
+        parse_local_time(cell)
+        return True
+    return False
 
 
 def _require_distinct(rows: Iterable[tuple[Row, None]]) -> Callable[[Row, None], None]:

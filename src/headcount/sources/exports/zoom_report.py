@@ -15,7 +15,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -23,8 +22,8 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.local_times import parse_local_time, with_zone
-from headcount.sources.exports.reports import Row, has_time, row_events
+from headcount.sources.exports.local_times import with_zone
+from headcount.sources.exports.reports import Row, has_time, is_time, row_events, stated_zone
 from headcount.sources.exports.text import Line, decode_text, split_lines
 from headcount.timezones import split_zone
 
@@ -53,7 +52,6 @@ _NO: Final = frozenset(
     [
         "no",
         "não",
-        "nao",
         "non",
         "nein",
         "nee",
@@ -66,7 +64,6 @@ _NO: Final = frozenset(
         "いいえ",
         "否",
         "아니요",
-        "아니오",
     ]
 )
 
@@ -106,7 +103,8 @@ def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> 
         raise BadInput(_UNIQUE_USERS)
     number, meeting_end = _meeting(lines[: headers[0]])
     room = options.room or (_room_number(number) if number else "")
-    rows = [row for table in _tables(lines, headers) for row in _rows(table, room, meeting_end)]
+    zone = stated_zone(lines[: headers[0]])
+    rows = [row for table in _tables(lines, headers) for row in _rows(table, room, meeting_end, zone)]
     return row_events(rows, file.name, options, on_error, lines)
 
 
@@ -131,14 +129,7 @@ def _may_be_table(line: Line) -> bool:
 
 
 def _time_count(line: Line) -> int:
-    return sum(map(_is_time, line.cells))
-
-
-def _is_time(cell: str) -> bool:
-    with suppress(BadInput):
-        parse_local_time(cell)
-        return True
-    return False
+    return sum(map(is_time, line.cells))
 
 
 def _headers(lines: Sequence[Line]) -> Sequence[int]:
@@ -151,7 +142,7 @@ def _is_above_times(lines: Sequence[Line], at: int) -> bool:
     """Return whether a line is a header by the content of the rows below it, which are not the lines about the meeting."""
     header = lines[at]
     is_first = at == 0 or _cell_count(lines[at - 1]) <= 1
-    if not is_first or _cell_count(header) < 3 or any(_is_time(cell) or "@" in cell for cell in header.cells):
+    if not is_first or _cell_count(header) < 3 or any(is_time(cell) or "@" in cell for cell in header.cells):
         return False
     rows = [*takewhile(lambda line: _cell_count(line) > 1, lines[at + 1 :])]
     is_about_meeting = (
@@ -225,7 +216,7 @@ def _columns_by_content(header: Line, rows: Sequence[Line]) -> _Columns:
 
     def has_only(column: int, test: re.Pattern[str] | None = None) -> bool:
         found = cells(column)
-        return bool(found) and all(test.fullmatch(cell) if test else _is_time(cell) for cell in found)
+        return bool(found) and all(test.fullmatch(cell) if test else is_time(cell) for cell in found)
 
     times = [column for column in range(len(titles)) if has_only(column)]
     if len(times) < 2 or times[-1] != times[-2] + 1 or not has_only(times[-1] + 1, _MINUTES):
@@ -268,7 +259,7 @@ def _meeting(lines: Sequence[Line]) -> tuple[str, str]:
     for line in lines:
         number = next(filter(_is_number, line.cells[1:]), "")
         if number:
-            times = [cell for cell in line.cells if _is_time(cell)]
+            times = [cell for cell in line.cells if is_time(cell)]
             return number, times[-1] if len(times) > 1 else ""
     return "", ""
 
@@ -290,19 +281,22 @@ def _room_number(number: str) -> str:
     return _digits(number)
 
 
-def _rows(table: _Table, room: str, meeting_end: str) -> Iterator[Row]:
-    header, columns = table.header, table.columns
+def _rows(table: _Table, room: str, meeting_end: str, zone: str) -> Iterator[Row]:
+    columns = table.columns
+
+    def time(line: Line, column: int | None) -> str:
+        return with_zone(with_zone(line.cell(column), table.header.cell(column)), zone)
+
     for line in table.rows:
         number = line.cell(columns.meeting)
-        end = meeting_end or with_zone(line.cell(columns.meeting_end), header.cell(columns.meeting_end))
         yield Row(
             line.number,
             room or (_room_number(number) if number else ""),
             line.cell(columns.name) or " ".join(filter(None, map(line.cell, columns.full_name))),
             line.cell(columns.email),
-            with_zone(line.cell(columns.join), header.cell(columns.join)),
-            with_zone(line.cell(columns.leave), header.cell(columns.leave)),
-            end,
+            time(line, columns.join),
+            time(line, columns.leave),
+            with_zone(meeting_end, zone) or time(line, columns.meeting_end),
             _parse_minutes(line.cell(columns.duration)),
             Role.HIDDEN if _is_yes(line, columns.waiting) else table.role,
             has_attended=line.cell(columns.attended).lower() != "no",
