@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs the servers that the live tests start, from Debian's packages. Does nothing if they are installed.
 set -euo pipefail
+# Mumble's interface includes files of zeroc-ice-slice, which no other package brings.
 missing=()
-for server in janus prosody; do
-  command -v "$server" > /dev/null || missing+=("$server")
+for package in janus prosody mumble-server python3-zeroc-ice zeroc-ice-slice; do
+  dpkg-query --show --showformat '${db:Status-Status}' "$package" 2> /dev/null | grep -qx installed || missing+=("$package")
 done
-[ -x /usr/sbin/murmurd ] || missing+=(mumble-server python3-zeroc-ice)
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0
 fi

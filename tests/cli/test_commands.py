@@ -170,6 +170,22 @@ def test_a_failed_import_leaves_no_database(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
 
 
+def test_an_import_maps_columns_as_its_error_suggests(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADCOUNT_DATABASE", str(tmp_path / "h.db"))
+    events = ROOT / "docs/examples/calls.csv"
+    assert "use --map room=room_name" in ask("import", events).stderr
+    columns = "room=room_name,participant_id=session,kind=event,at=ts"
+    kinds = "kind.join=joined,kind.leave=left|kicked,kind.ignore=muted"
+    answer = ask("import", events, "--map", columns, "--map", kinds, "--time-unit", "s")
+    assert (answer.exit_code, answer.stdout[:8]) == (0, "Imported"), answer.stderr
+
+
+@pytest.mark.parametrize("option", [("--map", "room=conf"), ("--time-unit", "s")])
+def test_a_mapping_is_refused_for_the_export_of_a_vendor(option):
+    answer = ask("import", "--source", "zoom-report", ROOT / "docs/examples/zoom-report.csv", *option)
+    assert "--map and --time-unit are for files of events: remove them, or --source" in answer.stderr
+
+
 # Hints
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import httpx2 as httpx
 
-from support.running_service import Running, headcount
+from support.running_service import Running, headcount, new_store
 
 DROPPED_HEADERS = {"host", "content-length", "accept-encoding", "connection"}
 
@@ -38,8 +38,7 @@ class Service:
 
     def __init__(self, folder, kind, *flags, **settings):
         self.running = Running(folder, **settings)
-        store = ("--database", self.running.database)
-        headcount("migrate", *store)
+        store = ("--database", new_store(self.running.database))
         self.key = self.running.make_key("default", "admin")
         added = headcount("source", "create", kind, *flags, *store).stdout
         self.path = next(part for part in added.split() if f"/ingest/{kind}/" in part).partition("/v1/")[2]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from headcount.cli.console import echo, emit, is_quiet, note
-from headcount.cli.files import batch_extra, progress_bar
+from headcount.cli.files import Mapping, batch_extra, progress_bar, with_mapping
 from headcount.cli.group import main
 from headcount.cli.options import existing_store, json_option, name_database, with_settings
 from headcount.errors import BadInput
@@ -61,13 +61,15 @@ _SHOWN_ERRORS: Final = 5
     metavar="ROLE",
     help="With --source: role to count as a participant, such as recorder; repeatable.",
 )
+@with_mapping
 @click.option("--skip-invalid", is_flag=True, help="Skip invalid rows instead of importing nothing.")
 @json_option
 @with_settings(
     "database", "durability", "domain", "min_stay_s", "start_alone_s", "reset_alone_s", "stale_after_s"
 )
 def import_(
-    *, files: tuple[str, ...], settings: Settings, source: str | None, skip_invalid: bool, as_json: bool, **options: Any
+    *, files: tuple[str, ...], settings: Settings, source: str | None, mapping: Mapping, skip_invalid: bool, as_json: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Import historical events from files.
 
@@ -79,12 +81,14 @@ def import_(
         if name != "-" and not Path(name).exists():
             raise BadInput("there is no such file", where=name)
     if source is not None:
+        if any(mapping):
+            raise click.UsageError("--map and --time-unit are for files of events: remove them, or --source")
         _import_exports(source, files, settings, skip_invalid=skip_invalid, as_json=as_json, **options)
         return
     for option, value in options.items():
         if value:
             raise click.UsageError(f"--{option.rstrip('s').replace('_', '-')} needs --source KIND")
-    imported = _import_events(files, settings, skip_invalid=skip_invalid)
+    imported = _import_events(files, settings, mapping, skip_invalid=skip_invalid)
     if as_json:
         emit(_fields(imported, imported.rejected, {}))
         return
@@ -92,12 +96,15 @@ def import_(
     _show_processing(imported)
 
 
-def _import_events(files: Sequence[str], settings: Settings, *, skip_invalid: bool) -> "Imported":
+def _import_events(
+    files: Sequence[str], settings: Settings, mapping: Mapping, *, skip_invalid: bool
+) -> "Imported":
     with batch_extra():
         from headcount.ingest.importers.event_files import import_files  # noqa: PLC0415 - only this command needs it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.open import has_store  # noqa: PLC0415 - likewise
 
+    column_map = mapping.parsed()
     is_new = not has_store(settings["database"])
     store = _new_or_existing(settings)
     try:
@@ -112,6 +119,7 @@ def _import_events(files: Sequence[str], settings: Settings, *, skip_invalid: bo
                 limits=settings.limits(),
                 stale_after=settings.stale_after(),
                 skip_invalid=skip_invalid,
+                mapping=column_map,
             )
     except BadInput as error:
         if is_new:

@@ -1,5 +1,6 @@
 """Times: every valid notation, and those that are refused."""
 
+import re
 from datetime import datetime
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from headcount.timestamps import (
     parse_plausible_timestamp,
     parse_timestamp,
 )
+from support import ROOT
 from support.event_files import (
     HEADER,
     JOIN,
@@ -96,6 +98,16 @@ def test_every_reader_accepts_every_form_of_a_time(tmp_path, text, after_nine):
 @pytest.mark.parametrize(("text", "after_nine"), FORMS[:-1])
 def test_an_event_of_the_api_may_have_every_form_with_a_date(text, after_nine):
     assert time_of(text, "at", "") == NINE + after_nine
+
+
+def test_the_documented_examples_are_accepted():
+    page = (ROOT / "docs/reference/files.md").read_text()
+    _, examples, _ = re.split(r"\| variation .*\n|\n\n(?=Headcount refuses a time)", page)
+    found = re.findall(r"`(2026-[^`]+)`", examples)
+    assert len(found) > len(examples.splitlines())
+    assert {parse_plausible_timestamp(text) // 1_000 for text in found} == {
+        1_772_442_000
+    }  # nine in the morning
 
 
 EXPECTED = "give RFC 3339 with its zone, like 2026-01-31T09:00:00Z, or whole milliseconds since 1970"

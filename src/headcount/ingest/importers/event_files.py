@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.batch.io.blocks import Problem
+from headcount.batch.io.blocks import AS_NAMED, ColumnMap, Problem
 from headcount.batch.io.readers import EventTable, read
 from headcount.engine.catch_up import Progress, catch_up
 from headcount.engine.rules_guard import require_same_rules
@@ -59,8 +59,9 @@ def import_files(
     limits: Limits,
     stale_after: Ms | None = None,
     skip_invalid: bool = False,
+    mapping: ColumnMap = AS_NAMED,
 ) -> Imported:
-    """Append the events of files, and process them unless a running service does.
+    """Append the events of files, and process them unless a running service does. `mapping` is that of their columns.
 
     Raise `BadInput` for rows that cannot be read, before any row of their piece is appended, and if the store has other
     rules.
@@ -73,6 +74,7 @@ def import_files(
         skip_invalid=skip_invalid,
         piece_rows=_PIECE_ROWS,
         check=lambda rows: _over_limits(rows, limits, now()),
+        mapping=mapping,
     )
     for piece in reading:
         for entries in _entries(piece, domain, now(), limits):
