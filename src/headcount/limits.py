@@ -9,7 +9,7 @@ Must not know where a text comes from.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from headcount.errors import BadInput, TooLarge
 from headcount.kernel.events import Event, Ms
@@ -24,7 +24,8 @@ DOMAIN_BYTES: Final = 256
 """Maximum length in bytes of UTF-8 of a domain, and of the name and the token of a source."""
 AHEAD_MS: Final[Ms] = 5 * 60_000
 """Maximum difference by which a sender's clock may be ahead of the server's."""
-IDENTITIES: Final = ("room", "participant_id", "user_id", "source_session", "id")
+REQUIRED_IDS: Final = ("room", "participant_id")
+OPTIONAL_IDS: Final = ("user_id", "source_session", "id")
 """The fields of an event that identify something: truncated, they would identify something else."""
 _WIDEST_CHARACTER: Final = 4
 
@@ -81,19 +82,20 @@ def require_time(event: Event, now: Ms) -> None:
 
 
 def limit_names(event: Event, limits: Limits) -> Event:
-    """Return the event with a display name within the limits.
+    """Return the event within the limits: a display name is cut, and an optional id that exceeds them is unknown.
 
-    Raises `BadInput` if a text that identifies something exceeds them.
+    Raises `BadInput` if the room or the participant exceeds them.
     """
-    for field in IDENTITIES:
+    changes: dict[str, Any] = {}
+    for field in (*REQUIRED_IDS, *OPTIONAL_IDS, "user_name"):
         text = getattr(event, field)
         problem = text and length_problem(text, limits.name_length)
-        if problem:
+        if not problem:
+            continue
+        if field in REQUIRED_IDS:
             raise BadInput(f"{field} {problem}: {quote_start(text)}")
-    name = event.user_name
-    if name is None or length_problem(name, limits.name_length) is None:
-        return event
-    return replace(event, user_name=truncate(name, limits.name_length))
+        changes[field] = truncate(text, limits.name_length) if field == "user_name" else None
+    return replace(event, **changes) if changes else event
 
 
 def require_domain(domain: str) -> None:

@@ -20,3 +20,69 @@ def test_bytes_of_a_form_that_are_not_utf_8_are_replaced(body):
 
 def test_empty_values_of_a_form_stay():
     assert fields.parse_form(b"b=&a=1+2&a=%C3%A9") == [("b", ""), ("a", "1 2"), ("a", "é")]
+
+
+TEXTS = [
+    ("42", "42"),
+    ("", ""),
+    (" a ", " a "),
+    (42, "42"),
+    (-1, "-1"),
+    (10**30, "1" + "0" * 30),
+    (42.0, "42"),
+    (2.0**53, ""),
+    (42.5, ""),
+]
+
+
+def test_a_text_or_a_whole_number_is_a_text():
+    """From 2^53 on, a float does not have all digits of a whole number: two ids could become one."""
+    assert [fields.text(value) for value, _ in TEXTS] == [text for _, text in TEXTS]
+    assert [fields.text(value) for value in (True, False, None, [], {}, ["a"])] == [""] * 6
+
+
+def test_an_optional_id_with_a_character_that_cannot_be_stored_is_unknown():
+    assert [fields.optional_id(value) for value in ("u1", 7, "", "a\0b", True, None)] == [
+        "u1",
+        "7",
+        None,
+        None,
+        None,
+        None,
+    ]
+
+
+def test_a_flag_may_be_a_text_or_a_number():
+    assert [fields.flag(value) for value in (True, "true", "TRUE", 1, "1")] == [True] * 5
+    assert [fields.flag(value) for value in (False, "false", 0, "0", "", None, [], "x", 1.0, 2)] == [
+        False
+    ] * 10
+    assert [fields.flag(value, default=True) for value in (False, "false", 0, None, [])] == [False] * 3 + [
+        True
+    ] * 2
+
+
+@pytest.mark.parametrize("value", [1_772_442_000, "1772442000", 1_772_442_000.0, "1772442000.000"])
+def test_a_time_may_be_a_number_or_its_digits(value):
+    assert fields.ms_from_seconds(value, "x") == 1_772_442_000_000
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [(None, "is missing"), (True, "is not a number"), ("soon", "is not a number"), ({}, "is not a number")],
+)
+def test_what_is_no_time_is_rejected(value, why):
+    with pytest.raises(BadInput, match=f"^x {why}$"):
+        fields.valid_ms(value, "x")
+
+
+def test_a_time_that_is_missing_is_the_time_of_receipt():
+    now = 1_772_442_000_000
+    assert fields.event_time(None, fields.valid_ms, "x", now) == now
+    assert fields.event_time("", fields.valid_ms, "x", now) == now
+    with pytest.raises(
+        BadInput, match="the time of the event is unknown: x is missing, and so is the time of receipt"
+    ):
+        fields.event_time(None, fields.valid_ms, "x", 0)
+    with pytest.raises(BadInput, match="x is not a number"):
+        fields.event_time([], fields.valid_ms, "x", now)

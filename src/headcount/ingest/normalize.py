@@ -6,7 +6,7 @@ passes here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +21,7 @@ from headcount.sources.api import (
     Source,
     expand_server_ends,
     parse_trusted,
+    raise_error,
 )
 from headcount.store.dedup import entry_of, id_key
 from headcount.store.records import KIND_CODES, LogEntry, Origin
@@ -63,9 +64,17 @@ def parse_roles(options: Mapping[str, Any], name: str) -> frozenset[Role]:
         raise BadInput(f"{name}: {error}; there are {', '.join(Role)}") from error
 
 
-def parse_request(source: Source, request: InboundRequest, limits: Limits) -> list[ParsedEvent]:
-    """Return the events of a verified request. Raise `BadInput` if it cannot be parsed or holds too many."""
-    events = parse_trusted(source, request)
+def parse_request(
+    source: Source,
+    request: InboundRequest,
+    limits: Limits,
+    on_error: Callable[[BadInput], None] = raise_error,
+) -> list[ParsedEvent]:
+    """Return the events of a verified request. Raise `BadInput` if it cannot be parsed or holds too many.
+
+    The error of each part that cannot be parsed is passed to `on_error`; the default raises the first.
+    """
+    events = parse_trusted(source, request, on_error)
     require_events(len(events), limits)
     return events
 
@@ -166,9 +175,14 @@ def _excluded_role(leave: Event, policy: SourcePolicy, sources: Sources) -> Role
 
 
 def normalize(
-    events: Iterable[ParsedEvent], policy: SourcePolicy, now: Ms, received: Ms, limits: Limits
+    events: Iterable[ParsedEvent],
+    policy: SourcePolicy,
+    now: Ms,
+    received: Ms,
+    limits: Limits,
+    on_error: Callable[[BadInput], None] = raise_error,
 ) -> Normalized:
-    """Return entries for participants who count. Raise `BadInput` for an event that is refused.
+    """Return entries for participants who count. An event that is refused is passed to `on_error`; the default raises it.
 
     `now` is the time by which senders are judged, `received` the service's own time, which orders entries.
     """
@@ -176,8 +190,12 @@ def normalize(
     for event, role, server_wide in events:
         assert not server_wide, "call resolve first"
         renamed = replace(event, room=policy.room_prefix + event.room) if policy.room_prefix else event
-        require_time(renamed, now)
-        accepted = limit_names(renamed, limits)
+        try:
+            require_time(renamed, now)
+            accepted = limit_names(renamed, limits)
+        except BadInput as error:
+            on_error(error)
+            continue
         if role in policy.counted_roles or event.kind is Kind.END:
             normalized.entries.append(_entry(accepted, policy, received))
         else:

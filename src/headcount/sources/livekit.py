@@ -199,7 +199,7 @@ def _start(notice: Notice, received_at: Ms) -> ParsedEvent:
     """Return the inferred end of the room's previous run (R3a)."""
     reported = _event_time(notice, received_at)
     room = fields.struct(notice.room, Room)
-    started = _ms(room.creation_time_ms, room.creation_time, "room.creationTime")
+    started = ms_or_seconds(room.creation_time_ms, room.creation_time, "room.creationTime")
     at = reported if started is None else started
     if reported - at > _MAX_START_LAG_MS:
         # The participant who restarted it may have joined just before the second of the report.
@@ -236,10 +236,10 @@ def _event_time(notice: Notice, received_at: Ms) -> Ms:
 
 
 def _join_time(participant: Participant) -> Ms | None:
-    return _ms(participant.joined_at_ms, participant.joined_at, "participant.joinedAt")
+    return ms_or_seconds(participant.joined_at_ms, participant.joined_at, "participant.joinedAt")
 
 
-def _ms(in_ms: Value, in_seconds: Value, field: str) -> Ms | None:
+def ms_or_seconds(in_ms: Value, in_seconds: Value, field: str) -> Ms | None:
     """Return a time that newer servers also report in ms; None if both fields are missing or 0."""
     if fields.number(in_ms):
         return fields.valid_ms(in_ms, field)

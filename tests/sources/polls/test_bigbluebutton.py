@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from headcount.sources.polls.api import CredentialsRejected, PollFailed, PollResponse
+from headcount.sources.polls.api import CredentialsRejected, PollFailed, PollResponse, PollResult
 from headcount.sources.polls.bigbluebutton import POLL
 from support.poll_requests import poll_result
 
@@ -70,7 +70,7 @@ class Server:
 @pytest.mark.parametrize(("algorithm", "asked"), [("sha256", 1), ("sha1", 2), ("sha512", 3), ("sha384", 4)])
 def test_a_hash_that_the_server_accepts_is_found(algorithm, asked, wrong):
     server = Server(meetings("Demo Meeting"), algorithm, wrong=wrong)
-    assert poll_result(POLL, server, secret=SECRET) == ([], frozenset({"Demo Meeting"}))
+    assert poll_result(POLL, server, secret=SECRET) == PollResult([], frozenset({"Demo Meeting"}))
     assert server.asked == asked
 
 
@@ -90,7 +90,7 @@ def test_names_that_differ_in_spaces_match_the_active_room():
     "xml", [NOBODY, "<response><returncode>SUCCESS</returncode><meetings></meetings></response>"]
 )
 def test_an_empty_list_means_that_all_meetings_have_ended(xml):
-    assert poll_result(POLL, Server(xml, "sha256"), secret=SECRET) == ([], frozenset())
+    assert poll_result(POLL, Server(xml, "sha256"), secret=SECRET) == PollResult([], frozenset())
 
 
 @pytest.mark.parametrize("wrong", [WRONG, ALSO_WRONG])

@@ -28,13 +28,14 @@ def observed(*present, unclear=(), limits=Limits()):  # noqa: B008 - it is froze
 
 
 def test_participants_with_names_that_are_too_long_are_left_out_alone():
-    """The prefix counts: with it, the name of a room may be too long."""
+    """The prefix counts: with it, the name of a room may be too long. An optional id that is too long is unknown."""
     others = [
         PresentParticipant(LONG, "a"), PresentParticipant("r", LONG + "a"), PresentParticipant("r", "b", LONG + "a"), PresentParticipant("r", "c", source_session=LONG + "a"),
         PresentParticipant("", "d"), PresentParticipant("r\0", "e"),
     ]  # fmt: skip
     found = observed(*others, PresentParticipant("r", "ann"), unclear=[LONG, "s"])
-    assert [(one.room, one.participant_id) for one in found.participants] == [("eu/r", "ann")]
+    present = [(one.participant_id, one.user_id, one.source_session) for one in found.participants]
+    assert present == [("b", None, None), ("c", None, None), ("ann", None, None)]
     assert found.unclear_rooms == {"eu/s"}
     assert found.excluded == 0
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from headcount.sources.polls.api import CredentialsRejected, PollFailed, PollResponse
+from headcount.sources.polls.api import CredentialsRejected, PollFailed, PollResponse, PollResult
 from headcount.sources.polls.janus import POLL
 from support.poll_requests import KEY, poll_result, present, response
 
@@ -63,7 +63,7 @@ def janus():
 
 def test_rooms_may_be_empty(janus):
     janus.rooms["videoroom"] = {1234: []}
-    assert poll_result(POLL, janus) == ([], frozenset())
+    assert poll_result(POLL, janus) == PollResult([], frozenset())
 
 
 def test_rooms_are_named_after_the_server_and_the_plugin(janus):
@@ -102,10 +102,7 @@ def test_a_private_room_is_queried_if_it_is_active(janus):
 def test_a_room_that_no_longer_exists_is_empty(janus):
     assert poll_result(
         POLL, janus, active_rooms=["eu-1/99", "eu-1/textroom/99", f"eu-1/{'9' * 40}", "eu-1/blue"]
-    ) == (
-        [],
-        frozenset(),
-    )
+    ) == PollResult([])
 
 
 def test_a_room_that_the_server_refuses_is_unclear(janus):
@@ -116,7 +113,7 @@ def test_a_room_that_the_server_refuses_is_unclear(janus):
         if body["request"] == "list"
         else {"videoroom": "event", "error_code": 433, "error": "Unauthorized"}
     )
-    assert poll_result(POLL, janus) == ([], frozenset({"eu-1/12"}))
+    assert poll_result(POLL, janus) == PollResult([], frozenset({"eu-1/12"}))
 
 
 def test_rooms_of_another_server_are_unclear(janus):

@@ -4,7 +4,7 @@ import pytest
 
 from headcount.ingest.polling.reconcile import KnownPresence, PollMemory, reconcile
 from headcount.kernel.events import Inferred
-from headcount.sources.polls.api import PollFailed, PollResponse
+from headcount.sources.polls.api import PollFailed, PollResponse, PollResult
 from headcount.sources.polls.jitsi import POLL
 from support.poll_requests import poll_result, response
 
@@ -18,13 +18,13 @@ def room(name, participants=2, **more):
 def test_listed_rooms_are_unclear_regardless_of_their_counts():
     census = {"room_census": [room(BLUE, 0, leaked=False), room(RED, -1)]}
     found = poll_result(POLL, lambda _: response(census), active_rooms=[BLUE, "gone@conference.meet.example"])
-    assert found == ([], frozenset({BLUE, RED}))
+    assert found == PollResult([], frozenset({BLUE, RED}))
 
 
 def test_a_leaked_room_has_no_participants_but_its_breakout_rooms_may_have():
     census = {"room_census": [room(BLUE, leaked=True), room(RED, leaked=None)]}
     found = poll_result(POLL, lambda _: response(census), active_rooms=[BLUE, f"{BLUE}/b-1", RED])
-    assert found == ([], frozenset({RED, f"{BLUE}/b-1"}))
+    assert found == PollResult([], frozenset({RED, f"{BLUE}/b-1"}))
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,7 @@ def test_nobody_is_in_a_room_that_leaked_twice_in_a_row(answers, leaves):
 def test_an_empty_list_means_that_all_rooms_have_ended(empty):
     assert poll_result(
         POLL, lambda _: response({"room_census": empty}), active_rooms=[BLUE, f"{BLUE}/b-1"]
-    ) == (
-        [],
-        frozenset(),
-    )
+    ) == PollResult([])
 
 
 def test_a_breakout_room_exists_as_long_as_its_main_room():

@@ -2,7 +2,8 @@
 
 Requests are verified, parsed, appended to the log, then acknowledged. A request that cannot be verified is answered 401
 and not stored. A verified request that cannot be parsed is stored as a dead letter, and can be retried after an update.
-It is answered 200 if its body is well-formed, because a retry by the vendor does not help; else 400.
+It is answered 200 if its body is well-formed, because a retry by the vendor does not help; else 400. If only a part of a
+request cannot be parsed, the rest is appended, and the request is a dead letter as well.
 
 Responsible for this sequence and its answers. It must not know any vendor: sources verify and parse.
 """
@@ -64,7 +65,7 @@ class InboundResult(Schema, omit_defaults=True):
     duplicates: Annotated[Count, doc("Number of events that were known already.")]
     excluded: Annotated[Count | UnsetType, doc("Number of events of excluded participants.")] = UNSET
     position: Annotated[str | UnsetType, doc("The end of the log, as an opaque cursor.")] = UNSET
-    info: Annotated[str | UnsetType, doc("Why the request could not be parsed.")] = UNSET
+    info: Annotated[str | UnsetType, doc("Why the request, or a part of it, could not be parsed.")] = UNSET
 
 
 class InboundHandler:
@@ -138,17 +139,27 @@ class InboundHandler:
         handshake = source.handshake(inbound, row.secrets)
         if handshake is not None:
             return _handshake_response(handshake)
+        problems: list[BadInput] = []
         try:
-            parsed = parse_request(source, inbound, self._limits)
+            parsed = parse_request(source, inbound, self._limits, problems.append)
             self._limit_rate(row.token, len(parsed))
             events = await self._resolve(parsed, source_config)
-            normalized = normalize(events, source_config.policy, now, self._now(), self._limits)
+            normalized = normalize(
+                events, source_config.policy, now, self._now(), self._limits, problems.append
+            )
+            if problems and normalized == Normalized([], []):
+                raise problems[0]
         except BadInput as error:
-            return await self._store_dead_letter(source_config, inbound, error)
+            return await self._refuse(source_config, inbound, error)
         try:
-            return await self._store_events(source_config, events, normalized)
+            result = await self._store_events(source_config, events, normalized)
         except StoreRejected as error:
-            return await self._store_dead_letter(source_config, inbound, BadInput(error.reason))
+            return await self._refuse(source_config, inbound, BadInput(error.reason))
+        if problems:
+            first = BadInput(problems[0].reason, place=problems[0].place, more=len(problems) - 1)
+            await self._store_dead_letter(source_config, inbound, first)
+            result.info = sentence_case(str(first))
+        return _json(result)
 
     async def _resolve(self, events: list[ParsedEvent], source_config: ConfiguredSource) -> list[ParsedEvent]:
         """Return the events with what the store has about their rooms and participants."""
@@ -160,7 +171,7 @@ class InboundHandler:
 
     async def _store_events(
         self, source_config: ConfiguredSource, events: Sequence[ParsedEvent], normalized: Normalized
-    ) -> Response:
+    ) -> InboundResult:
         row, now = source_config.row, self._wall_time()
         excluded = len(normalized.excluded)
         if excluded:
@@ -173,7 +184,7 @@ class InboundHandler:
         else:
             self._stats.count(row, "accepted")
         if not normalized.entries:
-            return _json(InboundResult("ignored", 0, 0, excluded))
+            return InboundResult("ignored", 0, 0, excluded)
         done = await self._append(normalized.entries)
         self._count_events(done)
         if source_config.polling is not None:
@@ -190,7 +201,7 @@ class InboundHandler:
                 message=f"its clock is {ahead_ms / 1_000:.0f} s ahead of the server's clock",
             )
         position = self._cursors.encode(row.domain, done.position)
-        return _json(InboundResult("accepted", done.accepted, done.duplicates, excluded, position))
+        return InboundResult("accepted", done.accepted, done.duplicates, excluded, position)
 
     async def _add_polled_rooms(self, token: str, rooms: set[str]) -> None:
         """Store rooms of a source that polls: its polls are about these."""
@@ -203,20 +214,26 @@ class InboundHandler:
                 self._polled_rooms.clear()
             self._polled_rooms |= new
 
-    async def _store_dead_letter(
+    async def _refuse(
         self, source_config: ConfiguredSource, inbound: InboundRequest, error: BadInput
     ) -> Response:
-        row = source_config.row
         if not _is_well_formed(inbound):
-            self._stats.add(row, "malformed", inbound.received_at, message=str(error))
+            self._stats.add(source_config.row, "malformed", inbound.received_at, message=str(error))
             raise invalid(f"{error}") from error
+        await self._store_dead_letter(source_config, inbound, error)
+        return _json(InboundResult("dead_letter", 0, 0, info=sentence_case(str(error))))
+
+    async def _store_dead_letter(
+        self, source_config: ConfiguredSource, inbound: InboundRequest, error: BadInput
+    ) -> None:
+        """Store a request that cannot be parsed, or that holds a part that cannot."""
+        row = source_config.row
         dead_letter = DeadLetter(
             0, row.token, inbound.received_at, inbound.url, _without_secrets(inbound.headers), inbound.body, str(error)
         )  # fmt: skip
         await in_thread(self._limits.request_timeout_s, self._sources.add_dead_letter, dead_letter)
         self._stats.add(row, "dead_letters", inbound.received_at, message=str(error))
         log.warning("inbound request could not be parsed", source=row.name, kind=row.kind, reason=str(error))
-        return _json(InboundResult("dead_letter", 0, 0, info=sentence_case(str(error))))
 
     async def _find_source(self, kind: str, token: str) -> ConfiguredSource:
         if len(token) > _MAX_TOKEN_LENGTH or "\0" in token:

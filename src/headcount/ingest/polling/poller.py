@@ -66,12 +66,16 @@ class PollerDependencies:
 
 
 class Observation(NamedTuple):
-    """A polled list: when it was requested, the participants who count, the number of others, and the unclear rooms."""
+    """A polled list: when it was requested, the participants who count, the number of others, and the unclear rooms.
+
+    `problems` describes entries that could not be read.
+    """
 
     requested_at: Ms
     participants: list[PresentParticipant]
     excluded: int
     unclear_rooms: frozenset[str] = frozenset()
+    problems: Sequence[str] = ()
 
     @property
     def rooms(self) -> set[str]:
@@ -100,13 +104,13 @@ async def observe(
     result = await _poll_with_any_key(source.polling, send, context, new_nonce)
     require_events(len(result.participants), limits)
     max_length, prefix = limits.name_length, source.policy.room_prefix
-    renamed = [_with_prefix(one, source.policy) for one in result.participants]
+    renamed = [_with_known_ids(_with_prefix(one, source.policy), max_length) for one in result.participants]
     valid = [one for one in renamed if _has_valid_names(one, max_length)]
     counted = [one for one in valid if one.role in source.policy.counted_roles]
     unclear = frozenset(
         prefix + room for room in result.unclear_rooms if room and _is_valid_name(prefix + room, max_length)
     )
-    return Observation(requested_at, counted, len(valid) - len(counted), unclear)
+    return Observation(requested_at, counted, len(valid) - len(counted), unclear, result.problems)
 
 
 async def _poll_with_any_key(
@@ -127,9 +131,16 @@ def _with_prefix(participant: PresentParticipant, policy: SourcePolicy) -> Prese
 
 def _has_valid_names(participant: PresentParticipant, max_length: int) -> bool:
     """Return whether events may have these names. A participant with others must not spoil the list."""
-    optional = (participant.user_id or "-", participant.source_session or "-")
-    names = (participant.room, participant.participant_id, *optional)
-    return all(_is_valid_name(name, max_length) for name in names)
+    return all(_is_valid_name(name, max_length) for name in (participant.room, participant.participant_id))
+
+
+def _with_known_ids(participant: PresentParticipant, max_length: int) -> PresentParticipant:
+    """Return the participant without optional ids that events must not have, as a webhook is read."""
+    user_id, session = participant.user_id, participant.source_session
+    return participant._replace(
+        user_id=user_id if user_id and _is_valid_name(user_id, max_length) else None,
+        source_session=session if session and _is_valid_name(session, max_length) else None,
+    )
 
 
 def _is_valid_name(name: str, max_length: int) -> bool:
@@ -204,6 +215,8 @@ class SourcePoller:
         self._memory = changes.memory
         now = parts.now()
         parts.stats.add(row, "polls", now, message=summarize(observed))
+        if observed.problems:
+            log.warning("poll skipped entries", source=row.name, kind=row.kind, reasons=observed.problems[:3])
         parts.stats.add(row, "inferred_joins", now, len(changes.joins))
         parts.stats.add(row, "inferred_leaves", now, len(changes.leaves))
 
@@ -252,7 +265,9 @@ def summarize(observed: Observation) -> str:
     excluded = f", and {observed.excluded:,} excluded" if observed.excluded else ""
     unclear_rooms = _rooms(len(observed.unclear_rooms))
     unclear = f"; {unclear_rooms} without a list of participants" if observed.unclear_rooms else ""
-    return f"{people:,} in {_rooms(rooms)}{excluded}{unclear}"
+    problems = len(observed.problems)
+    skipped = f"; {problems:,} could not be read: {observed.problems[0]}" if problems else ""
+    return f"{people:,} in {_rooms(rooms)}{excluded}{unclear}{skipped}"
 
 
 def _rooms(number: int) -> str:

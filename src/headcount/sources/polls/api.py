@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from headcount.errors import HeadcountError
+from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.events import Ms
 from headcount.sources.api import Role
+from headcount.sources.fields import Value
 
 T = TypeVar("T")
 
@@ -63,11 +64,13 @@ class PresentParticipant(NamedTuple):
 class PollResult(NamedTuple):
     """Participants in the server's rooms; anybody else has left.
 
-    The exception are `unclear_rooms`: they may hold others, so nobody is inferred to have left them.
+    The exception are `unclear_rooms`: they may hold others, so nobody is inferred to have left them. `problems` describes
+    entries of the list that could not be read; their rooms are unclear.
     """
 
     participants: Sequence[PresentParticipant]
     unclear_rooms: frozenset[str] = frozenset()
+    problems: Sequence[str] = ()
 
 
 class PollContext(NamedTuple):
@@ -80,6 +83,40 @@ class PollContext(NamedTuple):
     now: Ms
     nonce: str = ""
     active_rooms: Collection[str] = ()
+
+
+class Listing:
+    """Collects the entries of a server's list. An entry that cannot be read makes its room unclear, and stops no other entry.
+
+    If even its room is unknown, all `active_rooms` are unclear.
+    """
+
+    def __init__(self, active_rooms: Collection[str]) -> None:
+        self.unclear_rooms: set[str] = set()
+        self._active_rooms = active_rooms
+        self._participants: list[PresentParticipant] = []
+        self._problems: list[str] = []
+
+    def read(
+        self, entries: Value, parse: Callable[[Value], Sequence[PresentParticipant]], room: str = ""
+    ) -> None:
+        """Add the participants of all entries, as `parse` returns them or raises `BadInput`. '' is an unknown room."""
+        if entries is not None and not isinstance(entries, list):
+            self._skip(room, BadInput("a list of participants is not a list"))
+            return
+        for entry in entries or []:
+            try:
+                self._participants += parse(entry)
+            except BadInput as error:
+                self._skip(room, error)
+
+    def _skip(self, room: str, error: BadInput) -> None:
+        self._problems.append(f"{room}: {error}" if room else str(error))
+        self.unclear_rooms.update([room] if room else self._active_rooms)
+
+    def result(self) -> PollResult:
+        """Return all participants, unclear rooms and problems."""
+        return PollResult(self._participants, frozenset(self.unclear_rooms), tuple(self._problems))
 
 
 PollSteps = Generator[Sequence[PollRequest], Sequence[PollResponse], PollResult]

@@ -6,7 +6,7 @@
 * It does not show which participants are hidden.
 """
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -14,11 +14,12 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import fields
+from headcount.sources.fields import Value
 from headcount.sources.polls.api import (
+    Listing,
     Poll,
     PollContext,
     PollRequest,
-    PollResult,
     PollSteps,
     PresentParticipant,
     decode_response,
@@ -28,36 +29,35 @@ from headcount.sources.polls.api import (
 class Participant(msgspec.Struct, rename="camel"):
     """One connection; `id` is the `session_id` of the webhooks."""
 
-    id: str
-    user_id: str | None = None
-    user_name: str | None = None
-    join_time: str | None = None
+    id: Value = None
+    user_id: Value = None
+    user_name: Value = None
+    join_time: Value = None
 
 
-_DECODER: Final = msgspec.json.Decoder(Mapping[str, list[Participant]])
+_DECODER: Final = msgspec.json.Decoder(dict[str, Value])
 
 
 def poll(context: PollContext) -> PollSteps:
     """Yield one request; return the participants of all rooms."""
     (response,) = yield [PollRequest("GET", "/presence", {"authorization": f"Bearer {context.secret}"})]
-    return PollResult(
-        [
-            PresentParticipant(
-                room,
-                participant.id,
-                participant.user_id,
-                fields.user_name(participant.user_name),
-                _joined_at(participant),
-            )
-            for room, participants in decode_response(_DECODER, response, "Daily").items()
-            for participant in participants
-        ]
-    )
+    listing = Listing(context.active_rooms)
+    for room, participants in decode_response(_DECODER, response, "Daily").items():
+        listing.read(participants, partial(_present, room), room)
+    return listing.result()
+
+
+def _present(room: str, entry: Value) -> list[PresentParticipant]:
+    participant = fields.item(entry, Participant)
+    participant_id = fields.text(participant.id)
+    user_id, name = fields.optional_id(participant.user_id), fields.user_name(participant.user_name)
+    fields.required(participant_id, "id", "participant", "Daily")
+    return [PresentParticipant(room, participant_id, user_id, name, _joined_at(participant))]
 
 
 def _joined_at(participant: Participant) -> Ms | None:
     try:
-        return fields.ms_from_rfc3339(participant.join_time or "", "joinTime")
+        return fields.ms_from_rfc3339(participant.join_time, "joinTime")
     except BadInput:
         return None
 

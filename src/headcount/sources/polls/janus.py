@@ -9,20 +9,22 @@
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from headcount.sources import fields
+from headcount.sources.fields import Value
 from headcount.sources.janus import ROOM_PLUGINS, room_prefix
 from headcount.sources.polls.api import (
     CredentialsRejected,
+    Listing,
     Poll,
     PollContext,
     PollFailed,
     PollRequest,
     PollResponse,
-    PollResult,
     PollSteps,
     PresentParticipant,
     decode_response,
@@ -45,44 +47,48 @@ Id = int | str
 class Room(msgspec.Struct):
     """`num_participants` is the size of the very table that `listparticipants` shows."""
 
-    room: Id
-    num_participants: int | None = None
+    room: Value = None
+    num_participants: Value = None
 
 
 class Participant(msgspec.Struct):
     """`id` is that of the events; in a TextRoom it is `username`."""
 
-    id: Id | None = None
-    username: Id | None = None
-    display: Any = None
+    id: Value = None
+    username: Value = None
+    display: Value = None
 
 
 class PluginResponse(msgspec.Struct):
     """Response of a plugin: which fields are present depends on the request, and on whether it succeeded."""
 
-    rooms: list[Room] | None = msgspec.field(default=None, name="list")
-    participants: list[Participant] | None = None
-    error_code: int = 0
-    error: str = ""
+    rooms: list[Value] | None = msgspec.field(default=None, name="list")
+    participants: list[Value] | None = None
+    error_code: Value = None
+    error: Value = None
 
 
 class ServerError(msgspec.Struct):
-    code: int = 0
-    reason: str = ""
+    code: Value = None
+    reason: Value = None
 
 
 class ServerResponse(msgspec.Struct):
     """Response of the server, always with the status 200."""
 
     janus: str
-    error: ServerError | None = None
+    error: Value = None
     response: PluginResponse | None = None
-    name: str = msgspec.field(default="", name="server-name")
+    name: Value = msgspec.field(default=None, name="server-name")
 
     @property
     def is_without_plugin(self) -> bool:
         """True if the server does not run the plugin."""
-        return self.error is not None and self.error.code == _NO_SUCH_PLUGIN
+        return self.server_error.code == _NO_SUCH_PLUGIN
+
+    @property
+    def server_error(self) -> ServerError:
+        return fields.struct(self.error, ServerError)
 
 
 class RoomQuery(NamedTuple):
@@ -104,28 +110,37 @@ def poll(context: PollContext) -> PollSteps:
     if not prefix:
         raise PollFailed("Janus does not report its name: set server_name in janus.jcfg")
     lists = yield [_message(context, plugin, request="list") for plugin in ROOM_PLUGINS]
-    queries = _queries(prefix, lists, context)
+    listing = Listing(context.active_rooms)
+    queries = _queries(prefix, lists, context, listing)
     responses = yield [
         _message(context, query.plugin, request="listparticipants", room=query.room) for query in queries
     ]
-    participants: list[PresentParticipant] = []
-    unclear = {name for name in context.active_rooms if not name.startswith(prefix)}
+    listing.unclear_rooms.update(name for name in context.active_rooms if not name.startswith(prefix))
     for query, response in zip(queries, responses, strict=True):
-        found = _participants(query, response)
-        if found is None:
-            unclear.add(query.name)
+        participants = _participants(query, response)
+        if participants is None:
+            listing.unclear_rooms.add(query.name)
         else:
-            participants += found
-    return PollResult(participants, frozenset(unclear))
+            listing.read(participants, partial(_present, query.name), query.name)
+    return listing.result()
 
 
-def _queries(prefix: str, lists: Sequence[PollResponse], context: PollContext) -> list[RoomQuery]:
+def _queries(
+    prefix: str, lists: Sequence[PollResponse], context: PollContext, listing: Listing
+) -> list[RoomQuery]:
     """Return the rooms to query: the listed ones with participants, and active ones that are not listed."""
-    listed = [
-        RoomQuery(plugin, room.room, f"{prefix}{folder}{room.room}", room.num_participants == 0)
-        for (plugin, folder), response in zip(ROOM_PLUGINS.items(), lists, strict=True)
-        for room in _rooms(response)
-    ]
+    listed: list[RoomQuery] = []
+    for (plugin, folder), response in zip(ROOM_PLUGINS.items(), lists, strict=True):
+
+        def read_room(entry: Value, plugin: str = plugin, folder: str = folder) -> list[PresentParticipant]:
+            room = fields.item(entry, Room)
+            name = fields.required(fields.text(room.room), "room", "room", "Janus")
+            is_empty = fields.number(room.num_participants) == 0
+            room_id = room.room if isinstance(room.room, int) else name
+            listed.append(RoomQuery(plugin, room_id, f"{prefix}{folder}{name}", is_empty))
+            return []
+
+        listing.read(_rooms(response), read_room)
     names = {query.name for query in listed}
     unlisted = [
         query
@@ -136,13 +151,14 @@ def _queries(prefix: str, lists: Sequence[PollResponse], context: PollContext) -
     return [query for query in listed if not query.is_empty] + unlisted
 
 
-def _rooms(response: PollResponse) -> list[Room]:
+def _rooms(response: PollResponse) -> list[Value]:
     decoded = _decode(response)
     if decoded.is_without_plugin:
         return []
     result = _plugin_response(decoded)
     if result.rooms is None:
-        raise PollFailed(f"Janus lists no rooms: {result.error_code} {result.error}".rstrip())
+        code, reason = fields.number(result.error_code) or 0, fields.text(result.error)
+        raise PollFailed(f"Janus lists no rooms: {code} {reason}".rstrip())
     return result.rooms
 
 
@@ -162,38 +178,38 @@ def _queries_by_name(prefix: str, name: str) -> Iterator[RoomQuery]:
         yield RoomQuery(plugin, int(room), name)
 
 
-def _participants(query: RoomQuery, response: PollResponse) -> list[PresentParticipant] | None:
+def _participants(query: RoomQuery, response: PollResponse) -> list[Value] | None:
     """Return the participants of a room, or None if the server does not list them."""
     decoded = _decode(response)
     if decoded.is_without_plugin:
         return []
     result = _plugin_response(decoded)
     if result.participants is not None:
-        return [_present(query, participant) for participant in result.participants]
-    return [] if result.error_code in _NO_SUCH_ROOM[query.plugin] else None
+        return result.participants
+    return [] if fields.number(result.error_code) in _NO_SUCH_ROOM[query.plugin] else None
 
 
-def _present(query: RoomQuery, participant: Participant) -> PresentParticipant:
-    name = participant.display or participant.username
-    participant_id = participant.username if participant.id is None else participant.id
-    return PresentParticipant(
-        query.name,
-        "" if participant_id is None else str(participant_id),
-        user_name=fields.user_name(name if isinstance(name, str) else None),
-    )
+def _present(room: str, entry: Value) -> list[PresentParticipant]:
+    participant = fields.item(entry, Participant)
+    participant_id = fields.text(participant.username if participant.id is None else participant.id)
+    fields.required(participant_id, "id", "participant", "Janus")
+    name = fields.user_name(participant.display) or fields.user_name(participant.username)
+    return [PresentParticipant(room, participant_id, user_name=name)]
 
 
 def _plugin_response(decoded: ServerResponse) -> PluginResponse:
     if decoded.response is None:
-        error = decoded.error or ServerError(0, "no response")
-        raise PollFailed(f"Janus answered with an error: {error.code} {error.reason}")
+        error = decoded.server_error
+        reason = f"{fields.number(error.code) or 0} {fields.text(error.reason) or 'no response'}"
+        raise PollFailed(f"Janus answered with an error: {reason}")
     return decoded.response
 
 
 def _decode(response: PollResponse) -> ServerResponse:
     decoded = decode_response(_DECODER, response, "Janus")
-    if decoded.error is not None and decoded.error.code == _UNAUTHORIZED:
-        raise CredentialsRejected(f"Janus refused the key ({_UNAUTHORIZED}): {decoded.error.reason}")
+    error = decoded.server_error
+    if error.code == _UNAUTHORIZED:
+        raise CredentialsRejected(f"Janus refused the key ({_UNAUTHORIZED}): {fields.text(error.reason)}")
     return decoded
 
 

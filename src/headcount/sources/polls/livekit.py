@@ -10,6 +10,7 @@ Responses are JSON in snake_case, unlike the webhooks; whole numbers are strings
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import jwt
@@ -18,13 +19,14 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import fields
-from headcount.sources.livekit import Description, participant_role
+from headcount.sources.fields import Value
+from headcount.sources.livekit import Description, ms_or_seconds, participant_role
 from headcount.sources.polls.api import (
+    Listing,
     Poll,
     PollContext,
     PollRequest,
     PollResponse,
-    PollResult,
     PollSteps,
     PresentParticipant,
     decode_response,
@@ -39,66 +41,70 @@ _JOINED_STATES: Final = ("ACTIVE", 2)
 
 
 class Room(msgspec.Struct):
-    name: str = ""
-    sid: str = ""
+    name: Value = None
+    sid: Value = None
 
 
 class Rooms(msgspec.Struct):
-    rooms: list[Room]
+    rooms: list[Value]
 
 
 class Participant(Description):
-    sid: str = ""
-    name: str = ""
-    state: str | int = "JOINING"
-    joined_at: int = 0
-    joined_at_ms: int = 0
+    sid: Value = None
+    name: Value = None
+    state: Value = "JOINING"
+    joined_at: Value = None
+    joined_at_ms: Value = None
 
 
 class Participants(msgspec.Struct):
-    participants: list[Participant]
+    participants: Value = None
 
 
-# Whole numbers are strings.
-_ROOMS: Final = msgspec.json.Decoder(Rooms, strict=False)
-_PARTICIPANTS: Final = msgspec.json.Decoder(Participants, strict=False)
+_ROOMS: Final = msgspec.json.Decoder(Rooms)
+_PARTICIPANTS: Final = msgspec.json.Decoder(Participants)
 
 
 def poll(context: PollContext) -> PollSteps:
     """Yield the requests for all rooms; return their participants."""
     (room_list,) = yield [_call(context, "ListRooms", {}, {"roomList": True})]
-    rooms = [room for room in decode_response(_ROOMS, room_list, "LiveKit").rooms if room.name]
+    listing = Listing(context.active_rooms)
+    rooms: dict[str, str | None] = {}
+
+    def read_room(entry: Value) -> list[PresentParticipant]:
+        room = fields.item(entry, Room)
+        name = fields.required(fields.text(room.name), "name", "room", "LiveKit")
+        rooms[name] = fields.optional_id(room.sid)
+        return []
+
+    listing.read(decode_response(_ROOMS, room_list, "LiveKit").rooms, read_room)
     responses = yield [
-        _call(context, "ListParticipants", {"room": room.name}, {"roomAdmin": True, "room": room.name})
+        _call(context, "ListParticipants", {"room": room}, {"roomAdmin": True, "room": room})
         for room in rooms
     ]
-    return PollResult(
-        [
-            listed
-            for room, response in zip(rooms, responses, strict=True)
-            for participant in _participants(response)
-            for listed in _present(room, participant)
-        ]
-    )
+    for (room, session), response in zip(rooms.items(), responses, strict=True):
+        listing.read(_participants(response), partial(_present, room, session), room)
+    return listing.result()
 
 
-def _participants(response: PollResponse) -> list[Participant]:
+def _participants(response: PollResponse) -> Value:
     if response.status == 404 and b"not_found" in response.body:
         return []
     return decode_response(_PARTICIPANTS, response, "LiveKit").participants
 
 
-def _present(room: Room, participant: Participant) -> list[PresentParticipant]:
-    if not participant.sid or participant.state not in _PRESENT_STATES:
+def _present(room: str, session: str | None, entry: Value) -> list[PresentParticipant]:
+    participant = fields.item(entry, Participant)
+    if participant.state not in _PRESENT_STATES:
         return []
     return [
         PresentParticipant(
-            room.name,
-            participant.sid,
+            room,
+            fields.required(fields.text(participant.sid), "sid", "participant", "LiveKit"),
             fields.optional_id(participant.identity),
             fields.user_name(participant.name),
             _joined_at(participant),
-            room.sid or None,
+            session,
             participant_role(participant),
             participant.state in _JOINED_STATES,
         )
@@ -107,7 +113,7 @@ def _present(room: Room, participant: Participant) -> list[PresentParticipant]:
 
 def _joined_at(participant: Participant) -> Ms | None:
     try:
-        return fields.valid_ms(participant.joined_at_ms or participant.joined_at * 1_000, "joined_at")
+        return ms_or_seconds(participant.joined_at_ms, participant.joined_at, "joined_at")
     except BadInput:
         return None
 
