@@ -7,16 +7,14 @@ from itertools import product
 
 import pytest
 from babel import Locale
-from babel.dates import format_date, format_time, get_datetime_format
 from babel.localedata import locale_identifiers
+from babel.units import format_unit
 
 from headcount import BadInput
 from headcount.sources.exports.local_times import parse_local_time
+from headcount.sources.exports.time_words import parse_duration
+from support.languages import LANGUAGES, is_day_first, written
 
-# Languages into which Teams or Zoom are translated, and large ones besides.
-LANGUAGES = [
-    "am", "ar", "az", "be", "bg", "bn", "bs", "ca", "ckb", "cs", "cy", "da", "de", "el", "en", "en_AU", "en_CA", "en_GB", "en_IN", "en_ZA", "es", "es_CL", "es_CO", "es_MX", "es_US", "et", "eu", "fa", "fi", "fil", "fr", "fr_BE", "fr_CA", "fr_CH", "ga", "gl", "gu", "ha", "he", "hi", "hr", "hu", "hy", "id", "is", "it", "it_CH", "ja", "ka", "kk", "km", "kn", "ko", "kok", "ku", "ky", "lb", "lo", "lt", "lv", "mk", "ml", "mn", "mr", "ms", "mt", "my", "nb", "nl", "nl_BE", "nn", "or", "pa", "pl", "pt", "pt_PT", "ro", "ru", "rw", "si", "sk", "sl", "so", "sq", "sr", "sr_Latn", "sv", "sw", "ta", "te", "th", "ti", "tk", "tr", "tt", "ug", "uk", "ur", "uz", "vi", "yo", "yue", "zh", "zh_Hant", "zh_Hant_HK", "zu",
-]  # fmt: skip
 YEARS_FIRST = {"cch", "kaj", "kcg", "ne", "sah"}  # in two digits, so that only --date-order can refuse them
 REFUSALS = (
     "expected a time like 2026-03-31",
@@ -29,12 +27,6 @@ MOMENTS = [
 ]  # fmt: skip
 
 
-def written(locale, moment, date_format, time_format, glue):
-    template = get_datetime_format(glue, locale=locale).replace("'", "")
-    time = format_time(moment, time_format, locale=locale)
-    return template.replace("{0}", time).replace("{1}", format_date(moment, date_format, locale=locale))
-
-
 def times_of(locale, date_formats):
     """Return what a locale writes for each moment, and the moment as precise as that."""
     for moment, date_format, glue in product(MOMENTS, date_formats, ("short", "medium")):
@@ -43,9 +35,7 @@ def times_of(locale, date_formats):
 
 
 def read(locale, text):
-    pattern = locale.date_formats["short"].pattern
-    day_first = pattern.index("d") < pattern.index("M")
-    return parse_local_time(text).to_datetime(day_first=day_first).replace(tzinfo=UTC)
+    return parse_local_time(text).to_datetime(day_first=is_day_first(locale)).replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
@@ -163,3 +153,60 @@ def test_a_time_as_it_is_seen_in_reports_is_read(text, expected):
 def test_an_unclear_time_is_refused(text, reason):
     with pytest.raises(BadInput, match=reason.replace(".", r"\.")):
         parse_local_time(text).to_datetime(day_first=True)
+
+
+DURATIONS = [("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)]
+# In their shortest form, these write s for hours, as all others do for seconds. Malay writes saat for seconds, as Turkish does for hours.
+HOURS_LIKE_SECONDS = {"so", "tr", "tt"}
+DURATION_LANGUAGES = """
+    bg bs ca cs da de el en es et eu fi fil fr gl he hi hr hu id is it ja ko lt lv mk nb nl pl pt ro ru sk sl sq sr sv th uk vi zh
+    zh_Hant
+""".split()  # noqa: SIM905 - a list of words
+
+
+def duration_in(locale, amounts, length):
+    parts = [
+        format_unit(amount, f"duration-{unit}", length=length, locale=locale)
+        for amount, (unit, _) in zip(amounts, DURATIONS, strict=True)
+        if amount
+    ]
+    return " ".join(parts)  # fmt: skip
+
+
+@pytest.mark.parametrize("length", ["short", "narrow"])
+@pytest.mark.parametrize("name", [*DURATION_LANGUAGES, *LANGUAGES])
+def test_a_duration_is_read_exactly_or_is_unknown(name, length):
+    if length == "narrow" and name in HOURS_LIKE_SECONDS:
+        return
+    for amounts in product((0, 1, 3, 11), (0, 1, 3, 44), (0, 1, 3, 59)):
+        if any(amounts):
+            text = duration_in(name, amounts, length)
+            exact = (
+                sum(amount * ms for amount, (_, ms) in zip(amounts, DURATIONS, strict=True)),
+                amounts[2] > 0,
+            )
+            allowed = {exact} if name in DURATION_LANGUAGES else {exact, None}
+            assert parse_duration(text) in allowed, text
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2 h 44 m", 9_840_000),
+        ("1 Std. 3 Min.", 3_780_000),
+        ("10 Min. 59 Sek.", 659_000),
+        ("3h 23m 20s", 12_200_000),
+        ("1h7m", 4_020_000),
+        ("1時間3分2秒", 3_782_000),
+        ("٣ س ٢ د", 10_920_000),
+        ("", None),
+        ("long", None),
+        ("1:07:07", None),
+        ("3m 2h", None),
+        ("2h 2h", None),
+        ("5 days", None),
+        ("2h and more", None),
+    ],
+)
+def test_a_duration_in_words_is_read(text, ms):
+    assert (parse_duration(text) or [None])[0] == ms

@@ -13,7 +13,7 @@ lists and columns are identified by their content.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 from typing import Final, NamedTuple
 
 from headcount.errors import BadInput
@@ -32,7 +32,7 @@ _MISSING: Final = (
 )
 _TIMES: Final = frozenset({"join time", "leave time"})
 _ACTIONS: Final = frozenset({"full name", "user action", "timestamp"})
-_PART: Final = re.compile(r"(\d)\. .+")
+_PART: Final = re.compile(r"(\d) ?[.\uff0e\u3001] ?\D.*")
 _FIRST_DETAILED_PART: Final = 3
 _NO_TITLE: Final = "null"
 
@@ -77,8 +77,7 @@ def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> 
 
 def _is_list_line(line: Line) -> bool:
     """Return whether a line shows that the lines of a report are split in the right way."""
-    has_titles = _has(line, _TIMES) or _has(line, _ACTIONS)
-    return has_titles or _part(line) == _FIRST_DETAILED_PART or _is_stay(line) or _is_action(line)
+    return _has(line, _TIMES) or _has(line, _ACTIONS) or any(map(is_local_time, line.cells[1:]))
 
 
 def _rows(report: _Report) -> Iterable[Row]:
@@ -106,12 +105,17 @@ def _rows(report: _Report) -> Iterable[Row]:
 
 
 def _activities(report: _Report) -> Iterable[Row]:
-    """Return the rows of the first part after the participants that has both joins and leaves."""
-    for at, line in enumerate(report.lines[:-1]):
-        rows = list(_lines_below(report.lines, at + 1))
+    """Return the rows of the part after the participants that has joins and leaves."""
+    lines = report.lines
+    lists = [
+        (lines[at + 1], list(_lines_below(lines, at + 1)))
+        for at, line in enumerate(lines[:-1])
+        if _part(line) >= _FIRST_DETAILED_PART
+    ]
+    for header, rows in sorted(lists, key=lambda part: -len(_time_columns(part[1]))):
         columns = _columns_by_content(rows)
-        if _part(line) >= _FIRST_DETAILED_PART and columns is not None:
-            return _stays(report, report.lines[at + 1], rows, columns)
+        if columns is not None:
+            return _stays(report, header, rows, columns)
     raise BadInput(_MISSING)
 
 
@@ -185,25 +189,31 @@ def _columns_by_title(header: Line) -> _Columns:
     )
 
 
+def _time_columns(rows: Sequence[Line]) -> list[int]:
+    """Return the columns with times, except the first, which has names."""
+    width = max((len(line.cells) for line in rows), default=0)
+    return [at for at in range(1, width) if any(is_local_time(line.cell(at)) for line in rows)]
+
+
 def _columns_by_content(rows: Sequence[Line]) -> _Columns | None:
     """Return the columns of a list in another language, or None if it is no list of joins and leaves.
 
-    The first two columns with times are joins and leaves. If there is only one, the leaves are those beside it without any value.
+    Both columns with times are joins and leaves. If there is only one, the other is the one beside it without any value.
     """
-    width = max((len(line.cells) for line in rows), default=0)
-    columns = [[line.cell(at) for line in rows] for at in range(width)]
-    times = [at for at, cells in enumerate(columns) if at and any(map(is_local_time, cells))]
+    columns = [*zip_longest(*(line.cells for line in rows), fillvalue="")]
+    times = _time_columns(rows)
     if len(times) == 1:
         (at,) = times
-        times = [at, at + 1] if at + 1 < width and not any(columns[at + 1]) else [at - 1, at]
-        if times[0] == 0 or all(any(columns[at]) for at in times):
-            return None
+        empty = [
+            beside for beside in (at + 1, at - 1) if 0 < beside < len(columns) and not any(columns[beside])
+        ]
+        times = sorted([at, *empty[:1]])
     elif not times:
         times = [_Columns().join, _Columns().leave]
-    if len(times) > 2:
+    if len(times) != 2:
         return None
     join, leave = times
-    others = [at for at in range(1, width) if at not in times]
+    others = [at for at in range(1, len(columns)) if at not in times]
     return _Columns(
         0,
         join,
@@ -224,7 +234,7 @@ def _stays(report: _Report, header: Line, lines: Iterable[Line], columns: _Colum
             line.cell(columns.email),
             with_zone(line.cell(columns.join), header.cell(columns.join)),
             with_zone(line.cell(columns.leave), header.cell(columns.leave)),
-            report.summary.end,
+            with_zone(report.summary.end, header.cell(columns.join)),
             duration and duration[0],
             # The format of 2021 omits the seconds of a duration of an hour or more.
             is_duration_exact=duration is not None and (is_newer or duration[1]),

@@ -46,8 +46,9 @@ def decode_text(raw: bytes) -> str:
 def _encoding(raw: bytes) -> str:
     if raw.startswith(UTF16_BOMS):
         return "utf-16"
-    if b"\0" in raw[:2]:  # a report starts with a letter or a digit
-        return "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
+    zeros = raw.count(0)
+    if zeros * 20 > len(raw):  # of digits and delimiters, whatever the language is
+        return "utf-16-le" if raw[1::2].count(0) * 2 > zeros else "utf-16-be"
     return "utf-8-sig"
 
 
