@@ -173,11 +173,12 @@ def duration_in(locale, amounts, length):
     return " ".join(parts)  # fmt: skip
 
 
-@pytest.mark.parametrize("length", ["short", "narrow"])
-@pytest.mark.parametrize("name", [*DURATION_LANGUAGES, *LANGUAGES])
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [(name, "short") for name in LANGUAGES]
+    + [(name, "narrow") for name in LANGUAGES if name not in HOURS_LIKE_SECONDS],
+)
 def test_a_duration_is_read_exactly_or_is_unknown(name, length):
-    if length == "narrow" and name in HOURS_LIKE_SECONDS:
-        return
     for amounts in product((0, 1, 3, 11), (0, 1, 3, 44), (0, 1, 3, 59)):
         if any(amounts):
             text = duration_in(name, amounts, length)
