@@ -81,7 +81,7 @@ def test_a_time_that_is_missing_is_the_time_of_receipt():
     assert fields.event_time(None, fields.valid_ms, "x", now) == now
     assert fields.event_time("", fields.valid_ms, "x", now) == now
     with pytest.raises(
-        BadInput, match="the time of the event is unknown: x is missing, and so is the time of receipt"
+        BadInput, match="the time of the event is unknown: it has no x, and no time of receipt is recorded"
     ):
         fields.event_time(None, fields.valid_ms, "x", 0)
     with pytest.raises(BadInput, match="x is not a number"):

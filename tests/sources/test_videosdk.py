@@ -115,6 +115,6 @@ def test_a_late_end_of_the_last_session_ends_no_stay_of_the_next():
 
 def test_a_request_without_a_time_of_receipt_is_rejected():
     with pytest.raises(
-        BadInput, match="the time of the event is unknown: its time is missing, and so is the time of receipt"
+        BadInput, match="the time of the event is unknown: it has no time, and no time of receipt is recorded"
     ):
         parse(InboundRequest({}, BODY))

@@ -110,7 +110,7 @@ def _event_time(notice: Notice, detail: Detail, received_at: Ms) -> Ms:
     at = fields.optional_time(detail.timestamp, fields.valid_ms, "detail.timestamp")
     if at is not None:
         return at
-    return fields.event_time(notice.time, fields.ms_from_rfc3339, "detail.timestamp with time", received_at)
+    return fields.event_time(notice.time, fields.ms_from_rfc3339, "detail.timestamp or time", received_at)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

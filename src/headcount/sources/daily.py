@@ -198,7 +198,7 @@ def _event_time(value: Value, field: str, notice: Notice, received_at: Ms) -> Ms
     """Return the time of the event; if it is missing, the time of sending, or else of receipt."""
     if value is not None:
         return fields.ms_from_seconds(value, f"payload.{field}")
-    names = f"payload.{field} with event_ts"
+    names = f"payload.{field} or event_ts"
     return fields.event_time(notice.event_ts, fields.ms_from_seconds, names, received_at)
 
 

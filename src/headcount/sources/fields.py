@@ -132,7 +132,7 @@ def event_time(value: Value, unit: Callable[[Value, str], Ms], field: str, recei
     if value is not None and value != "":
         return unit(value, field)
     if not received_at:
-        raise BadInput(f"the time of the event is unknown: {field} is missing, and so is the time of receipt")
+        raise BadInput(f"the time of the event is unknown: it has no {field}, and no time of receipt is recorded")
     return _plausible(received_at, "the time of receipt")
 
 
@@ -167,7 +167,8 @@ def join_before(leave_at: Ms, joined_at: Ms | None) -> Ms | None:
 def required(value: T | None, field: str, kind: str, vendor: str) -> T:
     """Return the value of a field. Raise `BadInput` if it is missing or empty in this kind of event."""
     if not value:
-        raise BadInput(f"a '{kind}' of {vendor} without a {field}")
+        article = "an" if field[0] in "aeio" else "a"
+        raise BadInput(f"a '{kind}' of {vendor} without {article} {field}")
     return value
 
 

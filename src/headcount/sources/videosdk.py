@@ -95,7 +95,7 @@ def _participant_event(
 ) -> ParsedEvent:
     participant_id = fields.text(data.participant_id)
     fields.required(participant_id, "data.participantId", event_kind, "VideoSDK")
-    room, at = _room(event_kind, data), _event_time(None, "its time", received_at)
+    room, at = _room(event_kind, data), _event_time(None, "time", received_at)
     name, session = fields.user_name(data.participant_name), fields.optional_id(data.session_id)
     return ParsedEvent(Event(kind, room, at, participant_id, None, name, session))
 

@@ -215,7 +215,7 @@ def _event_time(value: Value, field: str, notice: Notice, request: InboundReques
     """Return the time of the event; if it is missing, the time of sending, which notices of 2019 lack, or of receipt."""
     if value is not None and value != "":
         return fields.ms_from_rfc3339(value, field)
-    names = f"{field} with event_ts"
+    names = f"{field} or event_ts"
     return fields.event_time(notice.event_ts, fields.valid_ms, names, request.received_at)
 
 
