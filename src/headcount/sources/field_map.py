@@ -106,7 +106,10 @@ def parse_item(item: Any, field_map: FieldMap, received_at: Ms, default_id: str 
         return []
     room = _required(item, field_map.room, "room")
     participant_id = None if kind is Kind.END else _required(item, field_map.participant_id, "participant_id")
-    at = received_at if field_map.at is None else _time(item, field_map.at, "at")
+    if field_map.at is None:
+        at = fields.event_time(None, fields.valid_ms, "mapped time", received_at)
+    else:
+        at = _time(item, field_map.at, "at")
     event = Event(
         kind,
         room,

@@ -132,7 +132,9 @@ def event_time(value: Value, unit: Callable[[Value, str], Ms], field: str, recei
     if value is not None and value != "":
         return unit(value, field)
     if not received_at:
-        raise BadInput(f"the time of the event is unknown: it has no {field}, and no time of receipt is recorded")
+        raise BadInput(
+            f"the time of the event is unknown: it has no {field}, and no time of receipt is recorded"
+        )
     return _plausible(received_at, "the time of receipt")
 
 

@@ -129,7 +129,7 @@ def _event(body: EventBody, received_at: Ms, default_id: str | None) -> Event:
     return Event(
         Kind(body.kind),
         body.room,
-        received_at if at is None else at,
+        fields.event_time(None, fields.ms_from_seconds, "at", received_at) if at is None else at,
         body.participant_id or None,
         body.user_id,
         body.user_name,
