@@ -24,7 +24,13 @@ from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent, Ms
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportOptions, SkippedRow
-from headcount.sources.exports.local_times import LocalTime, TimeReader, parse_local_time, time_reader
+from headcount.sources.exports.local_times import (
+    LocalTime,
+    TimeReader,
+    is_local_time,
+    parse_local_time,
+    time_reader,
+)
 from headcount.sources.exports.stays import ExportedStay, stay_events
 from headcount.sources.exports.text import Line
 from headcount.timestamps import format_timestamp
@@ -155,17 +161,9 @@ def stated_zone(lines: Sequence[Line]) -> str:
             rest, zone = split_zone(cell)
             beside = line.cells[column - 1] if column else ""
             title = rest or f"{beside}/{above.cell(column)}"
-            if zone and (_ZONE_TITLE.search(title) or (rest and is_time(below.cell(column)))):
+            if zone and (_ZONE_TITLE.search(title) or (rest and is_local_time(below.cell(column)))):
                 return f"({zone})"
     return ""
-
-
-def is_time(cell: str) -> bool:
-    """Return whether a cell is a time."""
-    with suppress(BadInput):
-        parse_local_time(cell)
-        return True
-    return False
 
 
 def _require_distinct(rows: Iterable[tuple[Row, None]]) -> Callable[[Row, None], None]:

@@ -20,7 +20,7 @@ from headcount.errors import BadInput
 from headcount.sources.api import ParsedEvent
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.local_times import is_local_time, with_zone
-from headcount.sources.exports.reports import Row, row_events
+from headcount.sources.exports.reports import Row, row_events, stated_zone
 from headcount.sources.exports.teams_actions import Action, action_rows
 from headcount.sources.exports.text import Line, decode_text, split_lines
 from headcount.sources.exports.time_words import parse_duration
@@ -48,10 +48,11 @@ class _Columns(NamedTuple):
 
 
 class _Summary(NamedTuple):
-    """Title and end of the meeting, or ''."""
+    """Title and end of the meeting, or '', and the time zone that it states for `with_zone`."""
 
     title: str = ""
     end: str = ""
+    zone: str = ""
 
 
 class _Report(NamedTuple):
@@ -66,6 +67,10 @@ class _Report(NamedTuple):
     @property
     def room(self) -> str:
         return self.options.room or self.summary.title
+
+    def time(self, line: Line, column: int, header: Line) -> str:
+        """Return a time with the zone that the title of its column or the summary states."""
+        return with_zone(with_zone(line.cell(column), header.cell(column)), self.summary.zone)
 
 
 def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterable[ParsedEvent]:
@@ -171,7 +176,8 @@ def _summary(lines: Sequence[Line]) -> _Summary:
     end = values.get("end time") or values.get("meeting end time")
     if end is None:
         end = with_zone(block[times[1]].cell(1), block[times[1]].cell(0)) if len(times) > 1 else ""
-    return _Summary("" if title.lower() == _NO_TITLE else title, end)
+    zone = stated_zone(block)
+    return _Summary("" if title.lower() == _NO_TITLE else title, with_zone(end, zone), zone)
 
 
 def _columns_by_title(header: Line) -> _Columns:
@@ -232,9 +238,9 @@ def _stays(report: _Report, header: Line, lines: Iterable[Line], columns: _Colum
             report.room,
             line.cell(columns.name),
             line.cell(columns.email),
-            with_zone(line.cell(columns.join), header.cell(columns.join)),
-            with_zone(line.cell(columns.leave), header.cell(columns.leave)),
-            with_zone(report.summary.end, header.cell(columns.join)),
+            report.time(line, columns.join, header),
+            report.time(line, columns.leave, header),
+            report.summary.end,
             duration and duration[0],
             # The format of 2021 omits the seconds of a duration of an hour or more.
             is_duration_exact=duration is not None and (is_newer or duration[1]),
@@ -250,7 +256,7 @@ def _paired(report: _Report, header: Line, lines: Iterable[Line]) -> list[Row]:
         map(titles.index, ("full name", "user action", "timestamp")) if has_titles else (0, 1, 2)
     )
     actions = (
-        Action(line.number, line.cell(name), line.cell(action), with_zone(line.cell(time), header.cell(time)))
+        Action(line.number, line.cell(name), line.cell(action), report.time(line, time, header))
         for line in lines
     )
     return action_rows(actions, report.room, report.file_name, report.options, report.on_error)

@@ -22,8 +22,8 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
-from headcount.sources.exports.local_times import with_zone
-from headcount.sources.exports.reports import Row, has_time, is_time, row_events, stated_zone
+from headcount.sources.exports.local_times import is_local_time, with_zone
+from headcount.sources.exports.reports import Row, has_time, row_events, stated_zone
 from headcount.sources.exports.text import Line, decode_text, split_lines
 from headcount.timezones import split_zone
 
@@ -129,7 +129,7 @@ def _may_be_table(line: Line) -> bool:
 
 
 def _time_count(line: Line) -> int:
-    return sum(map(is_time, line.cells))
+    return sum(map(is_local_time, line.cells))
 
 
 def _headers(lines: Sequence[Line]) -> Sequence[int]:
@@ -142,7 +142,11 @@ def _is_above_times(lines: Sequence[Line], at: int) -> bool:
     """Return whether a line is a header by the content of the rows below it, which are not the lines about the meeting."""
     header = lines[at]
     is_first = at == 0 or _cell_count(lines[at - 1]) <= 1
-    if not is_first or _cell_count(header) < 3 or any(is_time(cell) or "@" in cell for cell in header.cells):
+    if (
+        not is_first
+        or _cell_count(header) < 3
+        or any(is_local_time(cell) or "@" in cell for cell in header.cells)
+    ):
         return False
     rows = [*takewhile(lambda line: _cell_count(line) > 1, lines[at + 1 :])]
     is_about_meeting = (
@@ -216,7 +220,7 @@ def _columns_by_content(header: Line, rows: Sequence[Line]) -> _Columns:
 
     def has_only(column: int, test: re.Pattern[str] | None = None) -> bool:
         found = cells(column)
-        return bool(found) and all(test.fullmatch(cell) if test else is_time(cell) for cell in found)
+        return bool(found) and all(test.fullmatch(cell) if test else is_local_time(cell) for cell in found)
 
     times = [column for column in range(len(titles)) if has_only(column)]
     if len(times) < 2 or times[-1] != times[-2] + 1 or not has_only(times[-1] + 1, _MINUTES):
@@ -259,7 +263,7 @@ def _meeting(lines: Sequence[Line]) -> tuple[str, str]:
     for line in lines:
         number = next(filter(_is_number, line.cells[1:]), "")
         if number:
-            times = [cell for cell in line.cells if is_time(cell)]
+            times = [cell for cell in line.cells if is_local_time(cell)]
             return number, times[-1] if len(times) > 1 else ""
     return "", ""
 
