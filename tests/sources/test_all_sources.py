@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headcount import BadInput, Kind
+from headcount.ingest.normalize import connect, normalize, policy_from_options
+from headcount.kernel.names import NUL
 from headcount.kernel.replay import meetings_of
+from headcount.limits import Limits
 from headcount.sources.api import (
     TEST_ROOM,
     InboundRequest,
@@ -18,36 +21,16 @@ from headcount.sources.api import (
     verify_and_parse,
 )
 from headcount.sources.registry import SOURCES
+from headcount.timestamps import EARLIEST, TOO_LATE
 from support import ROOT
 from support.golden_payloads import FILES, request_of
-from support.key_pairs import pair
+from support.source_secrets import other_secret_for, secret_for
 
 NOW = 1_772_442_000_000
-SECRETS = {
-    "daily": "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw",
-    "janus": "janus:a-password",
-    "livekit": "devkey:secret-that-is-long-enough-for-hs256",
-    "realtimekit": pair("one")[0],
-    "videosdk": pair("one")[0],
-}
-OTHER_SECRETS = {
-    "daily": "MTExMTExMTExMTExMTExMTExMTExMTEx",
-    "janus": "janus:another-password",
-    "livekit": "devkey:another-secret-that-is-long-enough",
-    "realtimekit": pair("other")[0],
-    "videosdk": pair("other")[0],
-}
+LATEST = 4_000_000_000_000
 URL = "https://headcount.example/v1/ingest/x/t?src=1"
 
 every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
-
-
-def secret_for(source):
-    return SECRETS.get(source.kind, "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw")
-
-
-def other_secret_for(source):
-    return OTHER_SECRETS.get(source.kind, "whsec_MTExMTExMTExMTExMTExMTExMTExMTEx")
 
 
 def signed(source):
@@ -148,6 +131,54 @@ def test_a_request_without_a_room_is_rejected_or_has_its_session_as_the_room(sou
         assert source.is_partial
         assert events
         assert all(one.event.room == one.event.source_session for one in events)
+
+
+HOSTILE_VALUES = (
+    '""', '"\\u0000"', '"\\ud800"', '"9999-12-31T23:59:59-23:59"', '"0001-01-01T00:00:00+23:59"', "9" * 400, "-" + "9" * 30,
+    "1e308", "1e400", "NaN", "0", "true", "null", "[{}]", '{"a": []}', "[" * 2_000 + "]" * 2_000,
+)  # fmt: skip
+
+
+def places_of(value, path=()):
+    """Yield the path of each value in JSON."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, key)
+        if isinstance(inner, dict | list):
+            yield from places_of(inner, (*path, key))
+
+
+def with_value(body, path, text):
+    """Return the JSON of a body with another value at a path, given as JSON."""
+    body = json.loads(json.dumps(body))
+    found = body
+    for key in path[:-1]:
+        found = found[key]
+    found[path[-1]] = "HERE"
+    return json.dumps(body).replace('"HERE"', text).encode()
+
+
+@every_source
+def test_a_hostile_value_anywhere_is_rejected_or_gives_events_that_can_be_stored(source):
+    policy = policy_from_options(source.kind, "default", "token", {})
+    for file in FILES:
+        golden = json.loads(file.read_text())
+        if file.parent.name != source.kind or not golden.get("events") or isinstance(golden["body"], str):
+            continue
+        for path in places_of(golden["body"]):
+            for value in HOSTILE_VALUES:
+                request = request_of(golden)._replace(body=with_value(golden["body"], path, value))
+                with suppress(BadInput):
+                    events = connect(parse_trusted(source, request, lambda _: None))
+                    single = [one for one in events if not one.server_wide]
+                    for entry in normalize(single, policy, LATEST, LATEST, Limits()).entries:
+                        assert_storable(entry)
+
+
+def assert_storable(entry):
+    texts = (entry.room, entry.participant_id, entry.user_id, entry.user_name, entry.source_session)
+    assert not any(NUL in text.encode().decode() for text in texts if text is not None)
+    assert entry.room
+    assert EARLIEST <= (entry.at if entry.joined_at is None else entry.joined_at) <= entry.at < TOO_LATE
 
 
 def assert_parsed_or_rejected(source, request):

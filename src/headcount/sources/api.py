@@ -194,16 +194,29 @@ def poll_only_source(kind: str, title: str, secret_description: str) -> Source:
     return Source(kind, title, secret_description, verify, parse, sign, samples, poll_only=True)
 
 
+_MAX_ITEM_ERRORS: Final = 1_000
+
+
 def parse_items(
     items: Iterable[T], parse: Callable[[T], Iterable[ParsedEvent]], name: str
 ) -> list[ParsedEvent | BadInput]:
-    """Return the events of each item, and a `BadInput` in the place of each that cannot be parsed. `name` is the items' list."""
+    """Return the events of each item, and a `BadInput` in the place of each that cannot be parsed. `name` is the items' list.
+
+    Raise `BadInput` for more than 1,000 such items: a list that means nothing must not occupy the service.
+    """
     found: list[ParsedEvent | BadInput] = []
+    errors = 0
     for index, item in enumerate(items):
         try:
             found += parse(item)
         except (BadInput, InvalidEvent) as error:
-            found.append(BadInput(_reason(error), place=f"{name}[{index}]"))
+            problem = BadInput(_reason(error), place=f"{name}[{index}]")
+            errors += 1
+            if errors > _MAX_ITEM_ERRORS:
+                raise BadInput(
+                    f"more than {_MAX_ITEM_ERRORS:,} items cannot be parsed, such as {problem}"
+                ) from error
+            found.append(problem)
     return found
 
 
