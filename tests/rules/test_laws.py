@@ -1,16 +1,22 @@
 """Invariants of all meetings (R9-R14), and what never changes as time passes."""
 
+from dataclasses import replace
+from operator import itemgetter
 from unittest.mock import patch
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import headcount
 from headcount.batch.passes import spill
+from headcount.http.serializer import Serializer
 from headcount.kernel import stay_table
 from headcount.kernel.changes import ParticipantJoined, ParticipantLeft
 from headcount.kernel.replay import changes_of
 from headcount.kernel.rules import Rules
+from headcount.reporting.attendance import person_of
+from headcount.store.records import MeetingRow
 from support import ROOT
 from support.engines import kernel, table_of, to_calendar_time
 from support.strategies import SCALED, histories, tidy_histories
@@ -95,7 +101,33 @@ def test_whole_seconds_never_overstate_a_duration(history):
         total = sum(entry["duration"] for entry in meeting["participants"])
         assert total * 1000 <= row["participant_ms"]
         assert meeting["start_time"] * 1000 <= row["start"].timestamp() * 1000
-        assert all(entry["duration"] <= meeting["duration"] + 1 for entry in meeting["participants"])
+
+
+@MANY
+@given(histories(), st.integers(1, 60), st.sampled_from([0, 1, 500, 999]))
+def test_no_participant_is_shown_beyond_the_end_of_the_meeting(history, granularity_s, offset):
+    events = [to_calendar_time(event) for event in history]
+    events = [
+        replace(event, at=event.at + offset, joined_at=event.joined_at and event.joined_at + offset)
+        for event in events
+    ]
+    sessions = headcount.sessionize(table_of(events), rules=SCALED)
+    serializer = Serializer(sessions.as_of, granularity_s)
+    live = []
+    for meeting in kernel(events, as_of=sessions.as_of, rules=SCALED):
+        row = MeetingRow(meeting.domain, meeting.id, *meeting[2:6])
+        entries = meeting.participants
+        live.append(msgspec.to_builtins(serializer.meeting_with_participants(row, entries)))
+        shown_end = live[-1]["start_time"] + live[-1]["duration"]
+        for entry in live[-1]["participants"]:
+            assert entry["duration"] >= 0
+            assert entry["join_time"] + entry["duration"] <= shown_end
+        for entry in entries:
+            attended = serializer.attended(person_of([entry], sessions.as_of), row)
+            assert attended.join_time + attended.duration <= shown_end
+            assert attended.leave_time is None or attended.leave_time <= shown_end
+    newest_first = sorted(sessions.to_daily(granularity_s), key=itemgetter("room", "id"))
+    assert sorted(live, key=itemgetter("room", "id")) == newest_first
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -1,12 +1,13 @@
 """Meeting objects of Daily's `GET /meetings`, from the tables of a file.
 
 Responsible for Daily's fields, order (newest first) and whole seconds: times are rounded down, and durations are
-computed in ms and then rounded down (R9, R11, R12). An ongoing meeting lasts until now. Must not know how meetings are
+computed in ms and then rounded down (R9, R11, R12). An ongoing meeting lasts until now. No participant is shown beyond
+`start_time + duration` of the meeting. Must not know how meetings are
 found.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -24,13 +25,13 @@ def to_daily(
 
     `as_of` (ms) is now. Times and durations are multiples of `granularity_s`.
     """
-    entries = _entries(participants, as_of, granularity_s)
     order = pc.sort_indices(meetings, sort_keys=_NEWEST_FIRST)
     newest_first = meetings.take(order)
     start, duration = _times(newest_first, "start", "end", as_of, granularity_s)
-    rows = zip(
-        *_values(newest_first, "id", "room", "ongoing", "max_participants"), start, duration, strict=True
-    )
+    names, *others = _values(newest_first, "id", "room", "ongoing", "max_participants")
+    ends = {name: first + length for name, first, length in zip(names, start, duration, strict=True)}
+    entries = _entries(participants, ends, as_of, granularity_s)
+    rows = zip(names, *others, start, duration, strict=True)
     return [
         {
             "id": meeting,
@@ -45,21 +46,25 @@ def to_daily(
     ]
 
 
-def _entries(participants: pa.Table, as_of: Ms, granularity_s: int) -> dict[str, list[dict[str, Any]]]:
-    """Return the participants of each meeting by its id, in the order of the table."""
+def _entries(
+    participants: pa.Table, ends: Mapping[str, int], as_of: Ms, granularity_s: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the participants of each meeting by its id, in the order of the table; `ends` are the meetings' as shown."""
     entries: dict[str, list[dict[str, Any]]] = defaultdict(list)
     join, duration = _times(participants, "join", "leave", as_of, granularity_s)
     texts = _values(participants, "meeting_id", "user_id", "participant_id", "user_name")
     for meeting, user_id, participant, user_name, join_time, seconds in zip(
         *texts, join, duration, strict=True
     ):
+        end = ends[meeting]
+        shown_join = min(join_time, end)
         entries[meeting].append(
             {
                 "user_id": user_id,
                 "participant_id": participant,
                 "user_name": user_name,
-                "join_time": join_time,
-                "duration": seconds,
+                "join_time": shown_join,
+                "duration": min(seconds, end - shown_join),
             }
         )
     return entries

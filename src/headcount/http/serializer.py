@@ -1,7 +1,8 @@
 """Serializer: rows of the store as answers of the API at a moment.
 
 Times are whole unix seconds. Times and durations are rounded down to the granularity, so that no duration is
-overstated (R12); what is ongoing lasts until now. Responsible for rounding and for JSON, whole or in chunks. It must
+overstated (R12); what is ongoing lasts until now. The end of a meeting that an answer shows is `start_time +
+duration`, and nothing within the meeting is shown beyond it. Responsible for rounding and for JSON, whole or in chunks. It must
 not know which rows a request asks for.
 """
 
@@ -62,7 +63,7 @@ class Serializer:
             self.duration(row.start, row.end),
             row.end is None,
             row.max_participants,
-            UNSET if entries is None else self.participants(entries),
+            UNSET if entries is None else self.participants(row, entries),
         )
 
     def user_meeting(
@@ -75,26 +76,30 @@ class Serializer:
         return UserMeeting(*fields, attended=attended)
 
     def attended(self, person: Person, row: MeetingRow) -> Attended:
+        """Return the part of a person in a meeting."""
         meeting_ms = (self.now if row.end is None else row.end) - row.start
+        end = self.shown_end(row)
+        join = min(self.second(person.first_join), end)
         return Attended(
-            self.second(person.first_join),
-            None if person.last_leave is None else self.second(person.last_leave),
-            self.rounded(person.attended_ms),
+            join,
+            None if person.last_leave is None else min(self.second(person.last_leave), end),
+            min(self.rounded(person.attended_ms), end - join),
             ratio(person.attended_ms, meeting_ms),
         )
 
-    def participants(self, entries: Iterable[Entry]) -> list[Participant]:
-        second, duration = self.second, self.duration
-        return [
-            Participant(
-                entry.user_id or None,
-                entry.participant_id,
-                entry.user_name or None,
-                second(entry.join),
-                duration(entry.join, entry.leave),
+    def participants(self, row: MeetingRow, entries: Iterable[Entry]) -> list[Participant]:
+        """Return the participants of a meeting. `join_time + duration` is at most the end of the meeting as shown."""
+        second, duration, end = self.second, self.duration, self.shown_end(row)
+        participants = []
+        for entry in entries:
+            join = min(second(entry.join), end)
+            length = min(duration(entry.join, entry.leave), end - join)
+            participants.append(
+                Participant(
+                    entry.user_id or None, entry.participant_id, entry.user_name or None, join, length
+                )
             )
-            for entry in entries
-        ]
+        return participants
 
     def present(self, people: Iterable[PresenceRow], ids: Mapping[str, str]) -> list[PresentParticipant]:
         """Return those who are in rooms now; `ids` are the ongoing meetings by room.
@@ -138,6 +143,10 @@ class Serializer:
             )
             for row in rows
         ]
+
+    def shown_end(self, row: MeetingRow) -> int:
+        """Return `start_time + duration` of a meeting, its end as a client computes it."""
+        return self.second(row.start) + self.duration(row.start, row.end)
 
     def second(self, at: Ms) -> int:
         """Return the unix second of a moment, rounded down."""

@@ -1,14 +1,15 @@
 """Paging: the entries of one meeting in pages.
 
-A cursor is a participant, who may have several entries in a meeting. `after` means after the *last* entry of the
-participant, `before` means before the *first*. A client continues with the participant at the end of a page, so a page
-never ends with an entry whose participant has another one beyond it: the entries between the two would be skipped. If
-no entry may end a page, the page is longer than requested.
+A cursor is a participant, who may have several entries in a meeting. It stands for the *last* of them: `after` means
+after that entry, `before` means before it. The participant of the very first entry is the exception: nothing is before
+them, or a client that pages backwards would never reach an end. So pages meet only between two entries that are both
+the last of their participant: a client that continues from either one gets each entry once. A page has at least
+`limit` entries, unless it is the last one, and is longer where no earlier place is possible.
 
 Responsible for pages of entries. Must not know lists of meetings.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from headcount.kernel.events import Ms
@@ -29,11 +30,15 @@ def entries_page(
     connection: Connection, meeting: MeetingRow, limit: int, after: str | None, before: str | None
 ) -> list[Entry] | None:
     """Return the entries after `after` or before `before`, in order, or None if there is no such participant."""
-    if before is not None:
-        place = _place(connection, meeting, before, last=False)
-        return None if place is None else _page_before(connection, meeting, limit, place)[::-1]
-    place = _START if after is None else _place(connection, meeting, after, last=True)
-    return None if place is None else _page_after(connection, meeting, limit, place)
+    cursor = after if before is None else before
+    place = _START if cursor is None else _place(connection, meeting, cursor)
+    if place is None:
+        return None
+    if before is None:
+        return _page(connection, meeting, limit, place, forwards=True)
+    if before == _first_participant(connection, meeting):
+        return []
+    return _page(connection, meeting, limit, place, forwards=False)[::-1]
 
 
 def entries_in_pages(connection: Connection, meeting: MeetingRow, size: int) -> Iterator[list[Entry]]:
@@ -80,82 +85,85 @@ def stay_of(
     return Stay(participant_id, join, leave, LEFT_BY[left_by], user_id, user_name)
 
 
-def _page_after(connection: Connection, meeting: MeetingRow, limit: int, place: _Place) -> list[Entry]:
+def _page(
+    connection: Connection, meeting: MeetingRow, limit: int, place: _Place, *, forwards: bool
+) -> list[Entry]:
+    """Return a page of the entries after or before a place, the nearest first."""
     size = limit
     while True:
-        join, who = place
-        rows = connection.rows(
-            "select_stays_after", **_within(meeting), limit=size + 1, after_join=join, after_participant=who
-        )
-        entries = [one for one in _entries(connection, meeting, rows) if in_order(one) > place]
-        beyond = (
-            set() if len(entries) <= size else _with_entries_beyond(connection, meeting, entries[:size], ">")
-        )
-        page = _cut(entries[:size], limit, beyond, is_last=len(entries) <= size)
-        if page is not None:
-            return page
+        entries = _nearest(connection, meeting, size + 1, place, forwards=forwards)
+        if len(entries) <= limit:
+            return entries
+        length = _first_length(connection, meeting, entries, limit, forwards=forwards)
+        if length is not None:
+            return entries[:length]
+        if len(entries) <= size:
+            return entries
         size *= 2
 
 
-def _page_before(connection: Connection, meeting: MeetingRow, limit: int, place: _Place) -> list[Entry]:
-    """Return the entries before a place, the nearest first."""
-    size = limit
-    while True:
-        join, who = place
-        rows = connection.rows(
-            "select_stays_before",
-            **_within(meeting),
-            limit=size + 1,
-            before_join=join,
-            before_participant=who,
-        )
-        entries = [one for one in _entries(connection, meeting, rows) if in_order(one) < place][::-1]
-        beyond = (
-            set() if len(entries) <= size else _with_entries_beyond(connection, meeting, entries[:size], "<")
-        )
-        page = _cut(entries[:size], limit, beyond, is_last=len(entries) <= size)
-        if page is not None:
-            return page
-        size *= 2
+def _nearest(
+    connection: Connection, meeting: MeetingRow, limit: int, place: _Place, *, forwards: bool
+) -> list[Entry]:
+    """Return at least the `limit` entries next to a place, the nearest first, and perhaps the carried one (R7)."""
+    name, side = ("select_stays_after", "after") if forwards else ("select_stays_before", "before")
+    cursor = {f"{side}_join": place[0], f"{side}_participant": place[1]}
+    rows = connection.rows(name, **_within(meeting), limit=limit, **cursor)
+    entries = _entries(connection, meeting, rows)
+    if forwards:
+        return [entry for entry in entries if in_order(entry) > place]
+    return [entry for entry in reversed(entries) if in_order(entry) < place]
 
 
-def _cut(entries: list[Entry], limit: int, beyond: set[str], *, is_last: bool) -> list[Entry] | None:
-    """Return the page at the beginning of `entries`, or None. `beyond` are participants with entries after these."""
-    if is_last and len(entries) <= limit:
-        return entries
-    last = {entry.participant_id: n for n, entry in enumerate(entries)}
-    ends = sorted(n for who, n in last.items() if who not in beyond)
-    fitting = [n for n in ends if n < limit]
-    if fitting:
-        return entries[: fitting[-1] + 1]
-    return entries[: ends[0] + 1] if ends else None
+def _first_length(
+    connection: Connection, meeting: MeetingRow, entries: Sequence[Entry], limit: int, *, forwards: bool
+) -> int | None:
+    """Return the first possible length of a page, from `limit` on, of entries that are the nearest first; or None."""
+    names = [entry.participant_id for entry in entries]
+    latest = in_order(entries[-1 if forwards else 0])
+    later = _with_later_entries(connection, meeting, set(names[limit - 1 :]), latest)
+    last = {name: n for n, name in (enumerate(names) if forwards else reversed([*enumerate(names)]))}
+    first = _first_participant(connection, meeting)
+
+    def is_last(n: int) -> bool:
+        return last[names[n]] == n and names[n] not in later
+
+    for length in range(limit, len(entries)):
+        end = length - 1
+        if is_last(end) and is_last(length) and names[length if forwards else end] != first:
+            return length
+    return None
 
 
-def _with_entries_beyond(
-    connection: Connection, meeting: MeetingRow, entries: Sequence[Entry], sign: str
+def _first_participant(connection: Connection, meeting: MeetingRow) -> str | None:
+    (join, who) = _START
+    rows = connection.rows(
+        "select_stays_after", **_within(meeting), limit=1, after_join=join, after_participant=who
+    )
+    entries = _entries(connection, meeting, rows)
+    return entries[0].participant_id if entries else None
+
+
+def _with_later_entries(
+    connection: Connection, meeting: MeetingRow, participant_ids: Iterable[str], place: _Place
 ) -> set[str]:
-    """Return the participants of `entries` with further entries beyond the last one; `sign` is > or <."""
-    join, who = in_order(entries[-1])
-    name = "select_participants_after" if sign == ">" else "select_participants_before"
-    names = list({entry.participant_id for entry in entries})
-    found: set[str] = set()
+    """Return those of these participants who have an entry after a place."""
+    join, who = place
+    names = list(participant_ids)
+    found = {name for carried in _carried_place(meeting) if carried > place for name in carried[1:]}
     for start in range(0, len(names), _LIST_SIZE):
         some = names[start : start + _LIST_SIZE]
         values = {**_within(meeting), "join": join, "participant_id": who, "participant_ids": some}
-        found |= {who for (who,) in connection.query(*with_lists(name, values))}
-    for place in _carried_place(meeting):
-        if (place > (join, who)) is (sign == ">") and place != (join, who):
-            found.add(place[1])
+        found |= {name for (name,) in connection.query(*with_lists("select_participants_after", values))}
     return found
 
 
-def _place(connection: Connection, meeting: MeetingRow, participant_id: str, *, last: bool) -> _Place | None:
+def _place(connection: Connection, meeting: MeetingRow, participant_id: str) -> _Place | None:
+    """Return the place of the last entry of a participant, or None."""
     rows = connection.rows("select_participant_joins", **_within(meeting), participant_id=participant_id)
     joins = [at for at, name in _carried_place(meeting) if name == participant_id]
     joins += [join for (join,) in rows]
-    if not joins:
-        return None
-    return (max if last else min)(joins), participant_id
+    return (max(joins), participant_id) if joins else None
 
 
 def _entries(connection: Connection, meeting: MeetingRow, rows: Sequence[Sequence[object]]) -> list[Entry]:

@@ -347,3 +347,27 @@ def test_another_domain_gets_nothing(world):
 def test_other_methods_are_refused_in_the_same_form(world):
     answer = world.client.post("/meetings")
     assert (answer.status_code, answer.json()["error"]) == (405, "method-not-allowed")
+
+
+@pytest.mark.parametrize("granularity_s", [1, 2, 15, 60])
+def test_no_participant_is_shown_beyond_the_end_of_the_meeting(world_of, store, granularity_s):
+    world = world_of(store, granularity_s)
+    world.stay("a", 0.9, 62.85)
+    world.stay("b", 1.0, 62.85, user_id="u")
+    world.stay("c", 50.0, 62.85)
+    name = world.meeting(0.9, 62.85, most=3)
+    (meeting,) = world.get("/meetings")["data"]
+    end = meeting["start_time"] + meeting["duration"]
+    (mine,) = world.get("/users/u/meetings")["data"]
+    shown = [
+        *meeting["participants"],
+        *mine["participants"],
+        *world.get(f"/meetings/{name}/participants")["data"],
+        *world.get(f"/meetings/{name}/attendance")["data"],
+        mine["attended"],
+    ]
+    assert len(shown) == 13
+    for one in shown:
+        assert one["duration"] >= 0
+        assert one["join_time"] + one["duration"] <= end
+        assert one.get("leave_time", end) <= end

@@ -164,37 +164,93 @@ def coming_again(world, seed):
     return world.meeting(0, 1000, most=6, carried=(-500, "c-3"))
 
 
+def ids(entries):
+    return [entry["participant_id"] for entry in entries]
+
+
+def is_last(entries, n):
+    """Whether an entry is the last one of its participant, which is the one that a cursor stands for."""
+    who = ids(entries)
+    return who[n] not in who[n + 1 :]
+
+
 @pytest.mark.parametrize("seed", range(12))
-def test_no_entry_is_missing_or_repeated_when_connections_rejoin(world, seed):
+def test_pages_are_full_and_complete_when_connections_rejoin(world, seed):
     name = coming_again(world, seed)
     all_of_them = everybody(world, name)
-    assert len(all_of_them) > len({who["participant_id"] for who in all_of_them})
+    assert len(all_of_them) > len(set(ids(all_of_them)))
+    possible = [
+        n
+        for n in range(1, len(all_of_them))
+        if is_last(all_of_them, n - 1)
+        and is_last(all_of_them, n)
+        and ids(all_of_them)[n] != ids(all_of_them)[0]
+    ]
     for limit in range(1, len(all_of_them) + 2):
         pages = pages_of(world, name, limit)
         assert [who for page in pages for who in page] == all_of_them, limit
-        assert [len(page) for page in pages if len(page) > limit] == longer_where_it_must_be(pages, limit)
+        end = 0
+        for page in pages[:-1]:
+            assert end + len(page) == next(n for n in possible if n >= end + limit), (
+                "not longer than it must be"
+            )
+            end += len(page)
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_no_entry_is_missing_or_repeated_when_paging_backwards(world, seed):
+def test_paging_backwards_from_any_participant_reaches_all_before(world, seed):
     name = coming_again(world, seed)
-    world.stay("z", 999.5, 1000)
     all_of_them = everybody(world, name)
-    for limit in range(1, len(all_of_them) + 2):
-        pages = pages_of(world, name, limit, "joined_before", 0, "z")
-        assert [who for page in reversed(pages) for who in page] == all_of_them[:-1], limit
+    for start in set(ids(all_of_them)) - {all_of_them[0]["participant_id"]}:
+        before = all_of_them[: len(all_of_them) - 1 - ids(all_of_them)[::-1].index(start)]
+        for limit in (*range(1, 9), len(all_of_them)):
+            pages = pages_of(world, name, limit, "joined_before", 0, start)
+            assert [who for page in reversed(pages) for who in page] == before, (start, limit)
+            assert all(len(page) >= limit for page in pages[:-1]), (start, limit)
+    assert (
+        world.refused(f"/meetings/{name}/participants", joined_before=all_of_them[0]["participant_id"])[0]
+        == 404
+    )
 
 
-def longer_where_it_must_be(pages, limit):
-    """The lengths of the pages that could not end earlier, because every participant rejoins later."""
-    lengths = []
-    for n, page in enumerate(pages):
-        later = [who["participant_id"] for rest in pages[n + 1 :] for who in rest]
-        ids = [who["participant_id"] for who in page]
-        ends = [k for k, who in enumerate(ids, 1) if who not in ids[k:] and who not in later]
-        if min(ends) > limit:
-            lengths.append(min(ends))
-    return lengths
+@pytest.mark.parametrize("seed", range(12))
+def test_a_client_that_turns_around_gets_each_entry_once(world, seed):
+    name = coming_again(world, seed)
+    for n in range(8):
+        world.stay(f"new-{n}", 995 + n / 10, 1000)
+    for limit in range(1, 9):
+        pages = pages_of(world, name, limit)
+        for n, page in enumerate(pages):
+            back = pages_of(world, name, limit, "joined_before", 0, page[0]["participant_id"])
+            assert [who for one in reversed(back) for who in one] == [who for one in pages[:n] for who in one]
+            if back:
+                assert (
+                    world.get(
+                        f"/meetings/{name}/participants",
+                        limit=limit,
+                        joined_after=back[0][-1]["participant_id"],
+                    )["data"]
+                    == page
+                )
+
+
+@pytest.mark.parametrize("limit", [*LIMITS, 99])
+def test_a_client_that_stops_at_a_short_page_reads_all_of_one_who_rejoins(world, limit):
+    world.stay("unique", 0, 10_000)
+    for n in range(346):
+        world.stay("again", 1 + 20 * n, 15 + 20 * n)
+    name = world.meeting(0, 10_000, most=2)
+    for cursor, end, start in (("joined_after", -1, None), ("joined_before", 0, "again")):
+        found, at = [], start
+        while True:
+            query = {"limit": limit} | ({cursor: at} if at else {})
+            answer = world.ask(f"/meetings/{name}/participants", **query)
+            page = answer.json()["data"] if answer.status_code == 200 else []
+            found += page
+            if len(page) < limit:
+                break
+            at = page[end]["participant_id"]
+        assert len(found) == (347 if start is None else 346)
 
 
 def test_pages_do_not_overlap_in_time(world):

@@ -249,14 +249,13 @@ def attendance_list(
     now = serializer.now
     schedule = _schedule(query, row, now)
     people = people_in(entries, now)
-    length = (now if row.end is None else row.end) - row.start
     if query.expected is None:
         totals = AttendanceTotals(len(people))
-        data = [_entry(person, length, serializer) for person in people]
+        data = [_entry(person, row, serializer) for person in people]
     else:
         attendees = roll_call(people, query.expected, schedule)
         totals = _totals(attendees, len(people), len(query.expected))
-        data = [_entry_with_status(attendee, length, schedule, serializer) for attendee in attendees]
+        data = [_entry_with_status(attendee, row, schedule, serializer) for attendee in attendees]
     meeting = serializer.meeting(row)
     return AttendanceList(
         meeting.id,
@@ -290,29 +289,30 @@ def _totals(attendees: Sequence[Attendee], people: int, expected: int) -> Attend
     return AttendanceTotals(people, expected, **{status.value: counts[status] for status in Status})
 
 
-def _entry(person: Person, length: Ms, serializer: Serializer) -> AttendanceEntry:
+def _entry(person: Person, row: MeetingRow, serializer: Serializer) -> AttendanceEntry:
+    attended = serializer.attended(person, row)
     return AttendanceEntry(
         person.user_id,
         None if person.user_id is not None else person.participant_id,
         person.user_name,
         person.connections,
-        serializer.second(person.first_join),
-        None if person.last_leave is None else serializer.second(person.last_leave),
-        serializer.rounded(person.attended_ms),
-        ratio(person.attended_ms, length),
+        attended.join_time,
+        attended.leave_time,
+        attended.duration,
+        attended.attendance_ratio,
     )
 
 
 def _entry_with_status(
-    attendee: Attendee, length: Ms, schedule: Schedule, serializer: Serializer
+    attendee: Attendee, row: MeetingRow, schedule: Schedule, serializer: Serializer
 ) -> AttendanceEntry:
     if attendee.person is None:
         entry = AttendanceEntry(attendee.user_id, None, attendee.user_name, 0, None, None, 0, 0.0)
     else:
-        entry = _entry(attendee.person, length, serializer)
+        entry = _entry(attendee.person, row, serializer)
     entry.user_name = attendee.user_name
     entry.status = attendee.status.value
-    entry.scheduled_duration = serializer.rounded(attendee.attended_ms)
+    entry.scheduled_duration = min(serializer.rounded(attendee.attended_ms), entry.duration)
     entry.scheduled_attendance_ratio = ratio(attendee.attended_ms, schedule.length_ms)
     entry.late_by_seconds = None if attendee.late_by_ms is None else serializer.rounded(attendee.late_by_ms)
     entry.left_early_by_seconds = (

@@ -4,6 +4,7 @@ Responsible for filters, cursors, and the redirection of replaced ids (R16). It 
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -84,13 +85,13 @@ ORDER: Final = Param("order", params.ORDER, "`asc` lists the oldest first. Headc
 JOINED_AFTER: Final = Param(
     "joined_after",
     params.TEXT,
-    "A `participant_id` of this meeting: only participants who joined after it.",
+    "A `participant_id` of this meeting: only entries after the last one of this participant.",
     None,
 )
 JOINED_BEFORE: Final = Param(
     "joined_before",
     params.TEXT,
-    "A `participant_id` of this meeting: only participants who joined before it, and of them the nearest.",
+    "A `participant_id` of this meeting: only entries before the last one of this participant, and of them the nearest.",
     None,
 )
 
@@ -139,7 +140,7 @@ def list_meetings(context: QueryContext, domain: str, request: Request) -> Answe
             chunks = (
                 (
                     serializer.meeting_with_participants(row, []),
-                    map(serializer.participants, listed.entry_pages(row)),
+                    map(partial(serializer.participants, row), listed.entry_pages(row)),
                 )
                 for row in listed.meetings
             )
@@ -163,7 +164,11 @@ def get_meeting(context: QueryContext, domain: str, request: Request) -> Answer:
     tag="Meetings", daily=True, params=(MEETING_ID, LIMIT, JOINED_AFTER, JOINED_BEFORE), errors=(404,), headers=REPLACED,
 )  # fmt: skip
 def list_participants(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Returns a page of the participants, by `join_time`. The answer is 404 when there are no more."""
+    """Returns a page of the participants, by `join_time`. The answer is 404 when there are no more.
+
+    A page has at least `limit` entries, unless it is the last one. It has more if participants who rejoined have
+    entries on both sides of its end.
+    """
     query = request.query_params
     after, before = JOINED_AFTER.get(query), JOINED_BEFORE.get(query)
     limit = LIMIT.get(query)
@@ -176,7 +181,7 @@ def list_participants(context: QueryContext, domain: str, request: Request) -> A
         raise invalid(f'"{name}" must be a participant_id of this meeting [Received {name}="{who}"]')
     if not entries:
         raise not_found("No more participants: nobody else was in this meeting")
-    return encode(Participants(context.serializer().participants(entries))), headers
+    return encode(Participants(context.serializer().participants(row, entries))), headers
 
 
 @operation(
@@ -202,7 +207,7 @@ def list_user_meetings(context: QueryContext, domain: str, request: Request) -> 
             chunks = (
                 (
                     serializer.user_meeting(row, [], own[row.id]),
-                    map(serializer.participants, listed.entry_pages(row)),
+                    map(partial(serializer.participants, row), listed.entry_pages(row)),
                 )
                 for row in listed.meetings
             )

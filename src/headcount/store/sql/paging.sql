@@ -47,13 +47,3 @@ where domain = :domain
   and join_ms < :until
   and (join_ms, participant_id) > (:join, :participant_id)
   and participant_id in (:participant_ids)
-
--- name: select_participants_before
-select distinct participant_id
-from stays
-where domain = :domain
-  and room = :room
-  and join_ms >= :start
-  and join_ms < :until
-  and (join_ms, participant_id) < (:join, :participant_id)
-  and participant_id in (:participant_ids)
