@@ -12,15 +12,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from google.protobuf.json_format import MessageToJson
+from google.protobuf.json_format import MessageToDict, MessageToJson
 from livekit.api import AccessToken, TokenVerifier, WebhookReceiver
-from livekit.protocol.models import ParticipantInfo, Room
+from livekit.protocol.models import DisconnectReason, ParticipantInfo, Room
 from livekit.protocol.webhook import WebhookEvent
 
 from headcount import Kind
 from headcount.kernel.replay import meetings_of
 from headcount.sources.api import COUNTED_ROLES, InboundRequest, Role, VerificationFailed, verify_and_parse
 from headcount.sources.livekit import SOURCE
+from headcount.sources.polls.livekit import POLL
+from support.poll_requests import poll_result, response
 
 KEY, SECRET = "APIkey123", "a-secret-that-is-long-enough-for-hs256"
 OURS = f"{KEY}:{SECRET}"
@@ -118,6 +120,69 @@ def test_every_kind_of_participant_of_livekit_has_a_role(kind):
     participant = ParticipantInfo(sid="PA_1", identity="x", joined_at=1_772_442_001, kind=kind)
     (parsed,) = verify_and_parse(SOURCE, signed_by_livekit(body_of(participant=participant)), [OURS])
     assert parsed.role is ROLES[kind]
+
+
+DETAILS = {
+    "CLOUD_AGENT": ("AGENT", Role.AGENT), "FORWARDED": ("STANDARD", Role.STREAM), "CONNECTOR_WHATSAPP": ("CONNECTOR", Role.PHONE),
+    "CONNECTOR_TWILIO": ("CONNECTOR", Role.PHONE), "BRIDGE_RTSP": ("BRIDGE", Role.STREAM), "SIMULATION": ("STANDARD", Role.TEST),
+}  # fmt: skip
+
+
+def role_in_webhook(participant, event="participant_joined"):
+    (parsed,) = verify_and_parse(SOURCE, signed_by_livekit(body_of(event, participant)), [OURS])
+    return parsed.role
+
+
+def role_in_list(participant):
+    """Return the role in the answer of the server, which has its names and defaults in another form."""
+
+    def server(request):
+        rooms = {"rooms": [{"name": "standup", "sid": "RM_1"}]}
+        listed = MessageToDict(
+            participant, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
+        return response({"participants": [listed]} if "ListParticipants" in request.path else rooms)
+
+    (present,) = poll_result(POLL, server, secret=OURS).participants
+    return present.role
+
+
+@pytest.mark.parametrize("detail", ParticipantInfo.KindDetail.keys())
+def test_every_detail_of_a_kind_has_a_role_in_webhooks_and_lists(detail):
+    kind, role = DETAILS[detail]
+    one = ParticipantInfo(sid="PA_1", identity="x", kind=kind, kind_details=[detail], state="ACTIVE")
+    assert role_in_webhook(one) is role_in_list(one) is role
+
+
+CALLS = [
+    ("dialing", {}, Role.UNANSWERED),
+    ("ringing", {}, Role.UNANSWERED),
+    ("automation", {}, Role.PHONE),
+    ("active", {}, Role.PHONE),
+    ("ringing", {"sip.ruleID": "SDR_1"}, Role.PHONE),
+]
+
+
+@pytest.mark.parametrize(("status", "more", "role"), CALLS)
+def test_a_callee_counts_once_the_call_is_answered_and_a_caller_at_once(status, more, role):
+    attributes = {"sip.callStatus": status, **more}
+    one = ParticipantInfo(sid="PA_1", identity="x", kind="SIP", attributes=attributes, state="ACTIVE")
+    assert role_in_webhook(one) is role_in_list(one) is role
+
+
+@pytest.mark.parametrize("reason", DisconnectReason.keys())
+def test_only_three_reasons_of_a_leave_mean_that_a_callee_never_answered(reason):
+    attributes = {"sip.callStatus": "hangup"}
+    one = ParticipantInfo(
+        sid="PA_1", identity="x", kind="SIP", attributes=attributes, disconnect_reason=reason
+    )
+    never = reason in ("USER_UNAVAILABLE", "USER_REJECTED", "SIP_TRUNK_FAILURE")
+    assert role_in_webhook(one, "participant_left") is (Role.UNANSWERED if never else Role.PHONE)
+
+
+def test_an_egress_is_recognized_by_its_identity():
+    one = ParticipantInfo(sid="PA_1", identity="EG_LKWd4884fSHn", state="ACTIVE")
+    assert role_in_webhook(one) is role_in_list(one) is Role.RECORDER
 
 
 CAPTURES = Path(__file__).parents[1] / "captures"

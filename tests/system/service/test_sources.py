@@ -8,7 +8,8 @@ import httpx2 as httpx
 import pytest
 
 from headcount.sources import janus, standard_webhooks
-from headcount.sources.api import InboundRequest
+from headcount.sources.api import InboundRequest, json_request
+from headcount.sources.signatures import with_bearer_token
 from support.livekit_source import KEY, added, meetings, now, person, sent, webhook
 from support.running_service import Running, headcount, new_store
 from support.waiting import wait_until
@@ -71,6 +72,31 @@ def test_a_server_that_restarts_closes_its_rooms_and_no_others(service):
     assert send_janus_events(service, path, (began + 500, started))["accepted"] == 0
 
 
+def test_events_of_a_session_are_in_one_room_although_some_lack_its_name(service):
+    path = added(service, "chime", "--secret", "word")
+    began = now() - 600_000
+    for kind, who, after_s, name in (
+        ("AttendeeJoined", "ann", 0, {"externalMeetingId": "chime-standup"}),
+        ("AttendeeJoined", "bob", 5, {}),
+        ("AttendeeLeft", "ann", 60, {}),
+        ("MeetingEnded", None, 90, {}),
+    ):
+        detail = {
+            "eventType": f"chime:{kind}",
+            "timestamp": began + after_s * 1_000,
+            "meetingId": "m-1",
+            **name,
+        }
+        detail |= {} if who is None else {"attendeeId": who}
+        event = {"id": f"{kind}{who}", "detail-type": "Chime Meeting State Change", "detail": detail}
+        delivery = json_request(event, now())
+        assert sent(service, path, delivery, secret="word", sign=with_bearer_token).json()["accepted"] == 1
+    (meeting,) = meetings(service, "chime-standup")
+    durations = {one["participant_id"]: one["duration"] for one in meeting["participants"]}
+    assert (meeting["duration"], durations) == (90, {"ann": 60, "bob": 85})
+    assert service.client().get("/rooms/m-1/presence").json()["total_count"] == 0
+
+
 def test_explain_shows_excluded_participants(service):
     path = added(service, "livekit", "--name", "lk-rec", "--secret", KEY)
     began = now() // 1_000 - 600
@@ -128,10 +154,10 @@ def test_a_body_that_is_not_json_is_refused_and_an_unreadable_event_becomes_a_de
     path = added(service, "livekit", "--name", "lk-odd", "--secret", KEY)
     broken = InboundRequest({"content-type": "application/webhook+json"}, b'{"event":')
     assert sent(service, path, broken).status_code == 400
-    kept = sent(service, path, webhook("participant_joined", createdAt="1"))
+    kept = sent(service, path, webhook("participant_joined", createdAt="1772442001"))
     assert kept.status_code == 200
     assert kept.json()["status"] == "dead_letter"
-    sent(service, path, webhook("participant_joined", createdAt="1"))
+    sent(service, path, webhook("participant_joined", createdAt="1772442001"))
     listed = headcount("source", "dead-letters", "list", "--database", service.database, "--json").stdout
     (dead_letter,) = [one for one in json.loads(listed) if "without a participant.sid" in one["reason"]]
     shown = headcount("source", "dead-letters", "show", dead_letter["number"], "--database", service.database)
