@@ -7,9 +7,16 @@ from headcount.http.app import OPERATIONS
 from headcount.http.routes import queries
 
 BOOLEAN = {
-    "anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["True", "False"]}, {"enum": ["1", "0", 1, 0]}]
+    "anyOf": [
+        {"type": "boolean"},
+        {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo]|[01])$"},
+        {"enum": [1, 0]},
+    ]
 }
 """All spellings that the API accepts, where the document has the canonical one."""
+NUMBER = "^-?[0-9]+(\\.[0-9]*)?([eE][+ -]?[0-9]{1,3})?$"
+TEXTS = {"room", "user_id", "userId", "userName", "expected"}
+"""Parameters that filter on a text, and must not be empty."""
 
 
 def document(prefix="/v1"):
@@ -27,6 +34,17 @@ def with_accepted_spellings(document):
     for path in document["paths"].values():
         for operation in path.values():
             for param in operation.get("parameters", ()):
-                if param["schema"].get("type") == "boolean":
-                    param["schema"] = BOOLEAN
+                if param["in"] == "path":
+                    continue
+                accepted = [BOOLEAN if param["schema"].get("type") == "boolean" else param["schema"]]
+                if param["schema"].get("type") == "integer":
+                    accepted.append({"type": "string", "pattern": NUMBER})
+                    accepted.append(
+                        {"type": "number"}
+                        | {k: param["schema"][k] for k in ("minimum",) if k in param["schema"]}
+                    )
+                if param["name"] not in TEXTS:
+                    accepted.append({"enum": [""]})
+                if len(accepted) > 1 or accepted[0] is BOOLEAN:
+                    param["schema"] = {"anyOf": accepted}
     return document

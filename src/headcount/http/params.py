@@ -1,15 +1,16 @@
 """Query parameters: their parsers and schemas, in one place.
 
 Responsible for turning the text of a URL into values, or into an error that names the parameter and what it must be.
-Unknown parameters are ignored, as clients of Daily's API expect. It must not know which route reads which parameter.
+Unknown parameters are ignored, as clients of Daily's API expect. An empty parameter means the same as none, except a
+filter on a text: there the value is missing, and without the filter the answer would be about everything. It must not know which route reads which parameter.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
+from math import ceil, floor
 from typing import Any, Final, Generic, TypeVar
 
 from starlette.datastructures import QueryParams
@@ -26,11 +27,11 @@ _FIRST_MS: Final[Ms] = -62_135_596_800_000  # the year 1
 _LAST_MS: Final[Ms] = (
     253_402_300_799_999  # the end of the year 9999, the last time that an answer can contain
 )
-_INTEGER: Final = re.compile(r"-?\d{1,400}", re.ASCII)
-_DECIMAL: Final = re.compile(r"-?\d{1,15}(\.\d{1,30})?", re.ASCII)
+_NUMBER: Final = re.compile(r"-?\d{1,400}(\.\d{0,400})?([eE][+ -]?\d{1,3})?", re.ASCII)
+"""With the exponent with which some languages write large numbers. Its plus sign arrives as a space if not encoded."""
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LOST_PLUS: Final = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d:?\d\d)", re.ASCII)
-_BOOLEANS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
+_BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _CURSOR: Final = re.compile(r"0|[A-Za-z0-9_-]{22}", re.ASCII)
 
 T = TypeVar("T")
@@ -38,15 +39,17 @@ D = TypeVar("D")
 Schema = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Parser(Generic[T]):
     """A type of parameters: the schema of its canonical form, and the parser, which accepts other spellings, too.
 
-    `parse` gets the parameter's name and text. It raises `ApiError` 400.
+    `parse` gets the parameter's name and text. It raises `ApiError` 400. An empty text means that the parameter is
+    absent, unless `needs_text`.
     """
 
     schema: Schema
     parse: Callable[[str, str], T]
+    needs_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,14 @@ class Param(Generic[T, D]):
     def get(self, query: Mapping[str, str]) -> T | D:
         """Return the value. Raise `ApiError` 400 if the text is invalid."""
         text = query.get(self.name)
-        return self.default if text is None else self.parser.parse(self.name, text)
+        if text is None or not (text or self.parser.needs_text):
+            return self.default
+        return self.parser.parse(self.name, text)
 
     def get_all(self, query: QueryParams) -> list[T]:
         """Return the values of a parameter that can be repeated. Raise as `get` does."""
-        return [self.parser.parse(self.name, text) for text in query.getlist(self.name)]
+        texts = query.getlist(self.name)
+        return [self.parser.parse(self.name, text) for text in texts if text or self.parser.needs_text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ AnyParam = Param[Any, Any] | PathParam | HeaderParam
 
 
 def parse_boolean(name: str, text: str) -> bool:
-    value = _BOOLEANS.get(text)
+    value = _BOOLEANS.get(text.lower())
     if value is None:
         raise _invalid(name, "a boolean: true or false", text)
     return value
@@ -132,18 +138,27 @@ def _invalid(name: str, expected: str, text: str) -> ApiError:
     return invalid(f'"{name}" must be {expected} [Received {name}="{text[:50]}"]')
 
 
-def _integer(name: str, text: str) -> int:
-    if not _INTEGER.fullmatch(text):
-        raise _invalid(name, "an integer", text)
-    return max(-_MAX_INTEGER, min(int(text), _MAX_INTEGER))
+def _number(name: str, text: str, expected: str) -> Fraction:
+    if not _NUMBER.fullmatch(text):
+        raise _invalid(name, expected, text)
+    return max(Fraction(-_MAX_INTEGER), min(Fraction(text.replace(" ", "+")), Fraction(_MAX_INTEGER)))
 
 
-def _at_least(minimum: int) -> Callable[[str, str], int]:
+def _bound(name: str, text: str) -> int:
+    """Return a bound for whole numbers: those that are at least 1.5 are at least 2, and those below 1.5 are below 2."""
+    return ceil(_number(name, text, "an integer"))
+
+
+def _at_least(minimum: int, *, is_bound: bool = False) -> Callable[[str, str], int]:
+    """Return the parser of a whole number, or of a bound for whole numbers, that is at least `minimum`."""
+
     def parse(name: str, text: str) -> int:
-        number = _integer(name, text)
+        number = _number(name, text, "an integer")
         if number < minimum:
             raise _invalid(name, f"greater than or equal to {minimum}", text)
-        return number
+        if number.denominator != 1 and not is_bound:
+            raise _invalid(name, "an integer", text)
+        return ceil(number)
 
     return parse
 
@@ -157,9 +172,10 @@ def _text_list(name: str, text: str) -> list[str]:
 
 
 def _ratio(name: str, text: str) -> Fraction:
-    if not _DECIMAL.fullmatch(text) or not 0 <= Fraction(text) <= 1:
+    number = _number(name, text, "a number from 0 to 1")
+    if not 0 <= number <= 1:
         raise _invalid(name, "a number from 0 to 1", text)
-    return Fraction(text)
+    return number
 
 
 def _cursor(name: str, text: str) -> str:
@@ -190,8 +206,8 @@ def _order(name: str, text: str) -> str:
 
 def _timestamp(name: str, text: str) -> Ms:
     """Return the milliseconds of unix seconds, whole or fractional, or of RFC 3339; fractions of them are cut off."""
-    if _DECIMAL.fullmatch(text):
-        return _within_calendar(int(Decimal(text) * 1_000))
+    if _NUMBER.fullmatch(text):
+        return _within_calendar(floor(_number(name, text, "a number") * 1_000))
     # The plus sign of an offset arrives as a space if it was not encoded.
     with_plus = _LOST_PLUS.sub(r"\1+\2", text)
     try:
@@ -206,13 +222,20 @@ def _within_calendar(at: Ms) -> Ms:
 
 
 BOOLEAN: Final = Parser({"type": "boolean"}, parse_boolean)
-TEXT: Final = Parser({"type": "string", "minLength": 1}, parse_text)
+TEXT: Final = Parser({"type": "string", "minLength": 1}, parse_text, needs_text=True)
 TEXT_LIST: Final = Parser(
-    {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}, _text_list
+    {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}, _text_list, needs_text=True
 )
-TEXTS: Final = Parser({"type": "array", "items": {"type": "string", "minLength": 1}}, parse_text)
+TEXTS: Final = Parser(
+    {"type": "array", "items": {"type": "string", "minLength": 1}}, parse_text, needs_text=True
+)
 """A repeated parameter, each with one text."""
-INTEGER: Final = Parser({"type": "integer"}, _integer)
+PLACE: Final = Parser({"type": "string", "minLength": 1}, parse_text)
+"""A cursor: the id of an entry of a list. Without one, the list starts at its beginning."""
+BOUND: Final = Parser({"type": "integer"}, _bound)
+"""A bound for whole numbers. A number with a fraction is rounded up, so that it bounds the same ones."""
+MINIMUM: Final = Parser({"type": "integer", "minimum": 0}, _at_least(0, is_bound=True))
+"""A lower bound of at least 0."""
 NON_NEGATIVE: Final = Parser({"type": "integer", "minimum": 0}, _at_least(0))
 POSITIVE: Final = Parser({"type": "integer", "minimum": 1}, _at_least(1))
 PAGE_SIZE: Final = Parser({"type": "integer", "minimum": 1}, _page_size)

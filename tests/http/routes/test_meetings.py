@@ -252,7 +252,7 @@ def test_a_page_has_at_most_a_hundred_meetings(world):
     assert world.get("/meetings", limit=7)["total_count"] == 101
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "1.5", "ten", "", " 5", "1e2", "٣"])
+@pytest.mark.parametrize("limit", ["0", "-1", "1.5", "ten", " 5", "1e-2", "٣"])
 @pytest.mark.parametrize("path", ["/meetings", "/rooms/blue/presence"])
 def test_an_invalid_limit_is_refused_with_an_explanation(world, path, limit):
     status, word, info = world.refused(path, limit=limit)
@@ -279,6 +279,25 @@ def test_an_invalid_limit_is_refused_with_an_explanation(world, path, limit):
 )
 def test_an_invalid_parameter_is_refused_with_an_explanation(world, query, info):
     assert world.refused("/meetings", **query) == (400, "invalid-request-error", info)
+
+
+def test_a_timeframe_can_have_fractions_and_bounds_whole_seconds(world):
+    early, late = world.met(0, 60, "a"), world.met(100, 160, "b")
+    t0 = world.t0
+    assert world.ids(timeframe_start=f"{t0}.0", timeframe_end=f"{t0 + 100}.0") == [early]
+    assert world.ids(timeframe_start=t0 + 0.001) == [late]
+    assert world.ids(timeframe_end=t0 + 100.001) == [late, early]
+    assert world.ids(timeframe_end=t0 + 99.5) == [early]
+    assert world.ids(min_duration="59.5", limit="5.0") == [late, early]
+
+
+def test_empty_cursors_and_any_boolean_are_accepted(world):
+    name = world.met(0, 60, "a")
+    empty = dict.fromkeys(("starting_after", "ending_before", "timeframe_start", "limit", "ongoing", "order"), "")
+    assert world.ids(**empty) == [name]
+    assert world.ids(ongoing="TRUE") == []
+    assert world.ids(ongoing="False") == [name]
+    assert world.get(f"/meetings/{name}/participants", joined_after="", joined_before="")["data"]
 
 
 @pytest.mark.parametrize("second", ["1" + "0" * 30, "-" + "9" * 30, "9223372036854775808"])

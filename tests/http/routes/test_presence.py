@@ -260,8 +260,6 @@ def test_the_filters_of_daily_apply_to_the_past_too(past):
         ({"at": "noon"}, '"at" is not a time'),
         ({"at": "2026-01-01T00:00:00"}, '"at" has no time zone'),
         ({"at": "nan"}, '"at" is not a time'),
-        ({"at": "1e999"}, '"at" is not a time'),
-        ({"at": ""}, '"at" is not a time'),
         ({"at": "1", "from": "1"}, '"at" cannot be combined'),
         ({"to": "1"}, '"from" is required'),
         ({"from": "2", "to": "2"}, '"to" must be later'),

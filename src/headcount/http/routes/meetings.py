@@ -35,17 +35,20 @@ REPLACED: Final = {
 
 ROOM: Final = Param("room", params.TEXT, "Only meetings in the room with this name.", None)
 TIMEFRAME_START: Final = Param(
-    "timeframe_start", params.INTEGER, "Only meetings that started at this unix second or later.", None
+    "timeframe_start", params.BOUND, "Only meetings that started at this unix second or later.", None
 )
 TIMEFRAME_END: Final = Param(
-    "timeframe_end", params.INTEGER, "Only meetings that started before this unix second.", None
+    "timeframe_end", params.BOUND, "Only meetings that started before this unix second.", None
 )
 STARTING_AFTER: Final = Param(
-    "starting_after", params.TEXT, "The id of a meeting: the page starts with the next one in the list.", None
+    "starting_after",
+    params.PLACE,
+    "The id of a meeting: the page starts with the next one in the list.",
+    None,
 )
 ENDING_BEFORE: Final = Param(
     "ending_before",
-    params.TEXT,
+    params.PLACE,
     "The id of a meeting: the page ends with the previous one in the list."
     f" `{OLDEST}` means the page with the oldest meetings.",
     None,
@@ -61,12 +64,12 @@ USER_ID: Final = Param(
 )
 MIN_PARTICIPANTS: Final = Param(
     "min_participants",
-    params.NON_NEGATIVE,
+    params.MINIMUM,
     "Minimum peak number of participants (`max_participants`). Headcount extension.",
     None,
 )
 MIN_DURATION: Final = Param(
-    "min_duration", params.NON_NEGATIVE, "Minimum `duration`, in seconds. Headcount extension.", None
+    "min_duration", params.MINIMUM, "Minimum `duration`, in seconds. Headcount extension.", None
 )
 FROM: Final = Param(
     "from",
@@ -84,13 +87,13 @@ TO: Final = Param(
 ORDER: Final = Param("order", params.ORDER, "`asc` lists the oldest first. Headcount extension.", "desc")
 JOINED_AFTER: Final = Param(
     "joined_after",
-    params.TEXT,
+    params.PLACE,
     "A `participant_id` of this meeting: only entries after the last one of this participant.",
     None,
 )
 JOINED_BEFORE: Final = Param(
     "joined_before",
-    params.TEXT,
+    params.PLACE,
     "A `participant_id` of this meeting: only entries before the last one of this participant, and of them the nearest.",
     None,
 )

@@ -50,7 +50,10 @@ STATE: Final = Param(
     None,
 )
 STARTING_AFTER: Final = Param(
-    "starting_after", params.TEXT, "The id of a message: the page starts with the next one in the list.", None
+    "starting_after",
+    params.PLACE,
+    "The id of a message: the page starts with the next one in the list.",
+    None,
 )
 
 EventTypes = Annotated[
