@@ -29,7 +29,7 @@ def without_times(value):
 
 
 def timed_goldens():
-    """Golden payloads with events, but for lists of stays, in which a stay without its times is none."""
+    """Return golden payloads with events, but for lists of stays, in which a stay without its times is none."""
     for file in FILES:
         golden = json.loads(file.read_text())
         has_stays = "all_occupants" in str(golden["body"]) or "attendees" in str(golden["body"])
@@ -37,7 +37,7 @@ def timed_goldens():
             yield pytest.param(file.parent.name, golden, id=f"{file.parent.name}/{file.stem}")
 
 
-@pytest.mark.parametrize(("kind", "golden"), timed_goldens())
+@pytest.mark.parametrize(("kind", "golden"), list(timed_goldens()))
 def test_an_event_without_its_time_happened_when_it_was_received_or_is_refused(kind, golden):
     body = json.dumps(without_times(golden["body"])).encode()
     request = request_of(golden)._replace(body=body, received_at=RECEIVED)

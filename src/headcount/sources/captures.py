@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from headcount.errors import BadInput
+from headcount.sources import fields
 from headcount.sources.api import (
     InboundRequest,
     ParsedEvent,
@@ -19,19 +20,19 @@ from headcount.sources.api import (
     parse_trusted,
     raise_error,
 )
+from headcount.sources.fields import Value
 from headcount.sources.json_values import split_objects
 
 
 class CapturedRequest(msgspec.Struct):
     """One captured request; its other fields are ignored."""
 
-    body: str
-    headers: dict[str, str] = {}
-    url: str = ""
-    t: float = 0
+    body: Value = None
+    headers: Value = None
+    url: Value = None
+    t: Value = None
 
 
-_DECODER = msgspec.json.Decoder(CapturedRequest)
 _OBJECT_DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -75,10 +76,12 @@ def _parse_requests(
 
 def _request(text: bytes) -> InboundRequest:
     try:
-        if isinstance(_OBJECT_DECODER.decode(text).get("body"), str):
-            captured = _DECODER.decode(text)
-            headers = {name.lower(): value for name, value in captured.headers.items()}
-            return InboundRequest(headers, captured.body.encode(), captured.url, round(captured.t * 1_000))
+        captured = fields.struct(_OBJECT_DECODER.decode(text), CapturedRequest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"not a captured request: {error}") from error
-    return InboundRequest({"content-type": "application/json"}, text)
+    if not isinstance(captured.body, str):
+        return InboundRequest({"content-type": "application/json"}, text)
+    received_at = fields.optional_time(captured.t or None, fields.ms_from_seconds, "t") or 0
+    headers = captured.headers if isinstance(captured.headers, dict) else {}
+    texts = {str(name).lower(): fields.text(value) for name, value in headers.items()}
+    return InboundRequest(texts, captured.body.encode(), fields.text(captured.url), received_at)

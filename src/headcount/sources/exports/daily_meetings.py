@@ -16,30 +16,30 @@ from typing import Any, Final
 import msgspec
 
 from headcount.errors import BadInput
-from headcount.kernel.events import InvalidEvent, Ms
 from headcount.sources import fields
-from headcount.sources.api import ParsedEvent
+from headcount.sources.api import ParsedEvent, parse_items
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.stays import ExportedStay, stay_events
+from headcount.sources.fields import Value
 from headcount.sources.json_values import split_objects
 
 
 class Participant(msgspec.Struct):
     """One connection to a meeting."""
 
-    participant_id: str
-    join_time: float
-    duration: float
-    user_id: str | None = None
-    user_name: str | None = None
+    participant_id: Value = None
+    join_time: Value = None
+    duration: Value = None
+    user_id: Value = None
+    user_name: Value = None
 
 
 class Meeting(msgspec.Struct):
     """A meeting session; only its list of participants is used."""
 
-    room: str
-    participants: list[Participant] | None = None
-    ongoing: bool = False
+    room: Value = None
+    participants: Value = None
+    ongoing: Value = None
 
 
 def parse(file: ExportFile, _: ExportOptions, on_error: ErrorCallback) -> Iterator[ParsedEvent]:
@@ -53,12 +53,15 @@ def parse(file: ExportFile, _: ExportOptions, on_error: ErrorCallback) -> Iterat
         for number, found in _meetings(value):
             place = f"line {line}, meeting {number}" if number else f"line {line}"
             try:
-                meeting = msgspec.convert(found, Meeting)
-                events = [event for stay in _stays(meeting) for event in stay_events(stay)]
-            except (msgspec.ValidationError, InvalidEvent, BadInput) as error:
+                events = _events(fields.item(found, Meeting))
+            except BadInput as error:
                 on_error(BadInput(f"not a meeting of Daily: {error}", where=file.name, place=place))
-            else:
-                yield from events
+                continue
+            for one in events:
+                if isinstance(one, BadInput):
+                    on_error(BadInput(one.reason, where=file.name, place=f"{place}, {one.place}"))
+                else:
+                    yield one
 
 
 def _meetings(value: dict[str, Any]) -> Iterator[tuple[int, Any]]:
@@ -67,30 +70,39 @@ def _meetings(value: dict[str, Any]) -> Iterator[tuple[int, Any]]:
     return enumerate(listed, start=1) if isinstance(listed, list) else iter([(0, value)])
 
 
-def _stays(meeting: Meeting) -> Iterator[ExportedStay]:
-    if not meeting.room:
+def _events(meeting: Meeting) -> list[ParsedEvent | BadInput]:
+    """Return the events of all stays, and an error in the place of each participant that cannot be read."""
+    room = fields.text(meeting.room)
+    if not room:
         raise BadInput("it has no room")
-    if meeting.participants is None:
+    if not isinstance(meeting.participants, list):
         raise BadInput("it has no participants: create the dump without no_participants")
-    for participant in meeting.participants:
-        join = fields.ms_from_seconds(participant.join_time, "join_time")
-        leave = fields.ms_from_seconds(
-            participant.join_time + participant.duration, "join_time and duration together"
-        )
-        yield _stay(meeting, participant, join, leave)
+    is_ongoing = fields.flag(meeting.ongoing)
+
+    def stay(entry: Value) -> Iterator[ParsedEvent]:
+        return stay_events(_stay(room, fields.item(entry, Participant), is_ongoing=is_ongoing))
+
+    return parse_items(meeting.participants, stay, "participants")
 
 
-def _stay(meeting: Meeting, participant: Participant, join: Ms, leave: Ms) -> ExportedStay:
-    if leave < join:
-        raise BadInput(f"the duration of {participant.participant_id} is negative")
+def _stay(room: str, participant: Participant, *, is_ongoing: bool) -> ExportedStay:
+    participant_id, duration = fields.text(participant.participant_id), fields.number(participant.duration)
+    if not participant_id:
+        raise BadInput("it has no participant_id")
+    if duration is None:
+        raise BadInput(f"the duration of {participant_id} is not a number")
+    join = fields.ms_from_seconds(participant.join_time, "join_time")
+    if duration < 0:
+        raise BadInput(f"the duration of {participant_id} is negative")
+    leave = fields.ms_from_seconds(join / 1_000 + duration, "join_time and duration together")
     return ExportedStay(
-        meeting.room,
-        participant.participant_id,
+        room,
+        participant_id,
         join,
         leave,
-        user_id=participant.user_id,
-        user_name=participant.user_name,
-        is_inferred=meeting.ongoing,
+        user_id=fields.optional_id(participant.user_id),
+        user_name=fields.user_name(participant.user_name),
+        is_inferred=is_ongoing,
     )
 
 
