@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from headcount.cli.console import echo, emit, is_quiet, note
+from headcount.cli.console import echo, emit, is_quiet, note, rfc3339
 from headcount.cli.files import Mapping, batch_extra, progress_bar, with_mapping
 from headcount.cli.group import main
 from headcount.cli.options import existing_store, json_option, name_database, with_settings
@@ -63,6 +63,11 @@ _SHOWN_ERRORS: Final = 5
 )
 @with_mapping
 @click.option("--skip-invalid", is_flag=True, help="Skip invalid rows instead of importing nothing.")
+@click.option(
+    "--close-open",
+    is_flag=True,
+    help="With --source: end stays that the files leave open at the last event of their file.",
+)
 @json_option
 @with_settings(
     "database", "durability", "domain", "min_stay_s", "start_alone_s", "reset_alone_s", "stale_after_s"
@@ -187,8 +192,8 @@ def _new_or_existing(settings: Settings) -> "Store":
 
 
 def _import_exports(
-    kind: str, files: Sequence[str], settings: Settings, *, include_roles: Sequence[str], skip_invalid: bool, as_json: bool,
-    **options: Any,
+    kind: str, files: Sequence[str], settings: Settings, *, include_roles: Sequence[str], skip_invalid: bool,
+    close_open: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Parse all files, then append their events and print the result."""
     from headcount.ingest.importers.vendor_exports import append_events, parse_files  # noqa: PLC0415 - likewise
@@ -206,17 +211,70 @@ def _import_exports(
     now = new_clock(store.log.end()[1]).now
     with progress_bar(quiet=is_quiet()) as bar:
         imported = append_events(
-            store, parsed.events, settings["domain"], now, settings.rules(), settings.stale_after(), bar or _no_progress
+            store, parsed, settings["domain"], now, settings.rules(), settings.stale_after(), bar or _no_progress,
+            close_open=close_open,
         )  # fmt: skip
     store.close()
     if as_json:
         excluded = {str(role): number for role, number in sorted(parsed.excluded.items())}
         skipped = Counter(row.reason for row in parsed.skipped)
-        emit(_fields(imported, len(parsed.errors), excluded) | {"skipped_rows": skipped})
+        emit(
+            _fields(imported, len(parsed.errors), excluded)
+            | {"skipped_rows": skipped}
+            | _outcome_fields(imported)
+        )
         return
     _show_result(imported, sum(parsed.excluded.values()) + len(parsed.errors) + len(parsed.skipped))
     _show_skipped(parsed)
+    _show_outcome(imported, settings)
     _show_processing(imported)
+
+
+def _outcome_fields(imported: "Imported") -> dict[str, Any]:
+    open_rooms = [
+        {"room": room, "participants": number, "last_event": rfc3339(last)}
+        for room, number, last in _open_rooms(imported)
+    ]
+    return {"unused": imported.unused._asdict(), "closed_stays": imported.closed, "open_rooms": open_rooms}
+
+
+def _open_rooms(imported: "Imported") -> list[tuple[str, int, int]]:
+    """Return rooms with open stays: name, number of participants, and time of the last event of their file."""
+    last = {stay.room: stay.last for stay in imported.open_stays}
+    numbers = Counter(stay.room for stay in imported.open_stays)
+    return [(room, numbers[room], last[room]) for room in sorted(numbers)]
+
+
+def _show_outcome(imported: "Imported", settings: Settings) -> None:
+    """Print what led to nothing, and what is open or was closed."""
+    from headcount.units import format_duration  # noqa: PLC0415 - help does not need it
+
+    rules, unused = settings.rules(), imported.unused
+    if unused.too_short:
+        verb = "stay is" if unused.too_short == 1 else "stays are"
+        note(f"unused: {unused.too_short:,} {verb} shorter than {format_duration(rules.min_stay_ms)}")
+    if unused.without_meeting:
+        verb = "stay is" if unused.without_meeting == 1 else "stays are"
+        limit = format_duration(rules.start_alone_ms)
+        note(
+            f"unused: {unused.without_meeting:,} {verb} in no meeting: nobody else was in the room, which was in use for less than {limit}"
+        )
+    if unused.lone_leaves:
+        noun = "leave" if unused.lone_leaves == 1 else "leaves"
+        note(f"unused: {unused.lone_leaves:,} {noun} of participants who were not in the room")
+    if imported.closed:
+        noun = "stay" if imported.closed == 1 else "stays"
+        note(f"closed: {imported.closed:,} open {noun}, at the last event of the file")
+    rooms = _open_rooms(imported)
+    if rooms:
+        shown = ", ".join(f"'{room}' ({number:,})" for room, number, _ in rooms[:_SHOWN_ERRORS])
+        more = f" and {len(rooms) - _SHOWN_ERRORS:,} more" if len(rooms) > _SHOWN_ERRORS else ""
+        verb = "room has" if len(rooms) == 1 else "rooms have"
+        last = rfc3339(max(last for _, _, last in rooms))
+        note(
+            f"open: {len(rooms):,} {verb} participants without a leave: {shown}{more}, last event {last}."
+            " Use --close-open to end their stays at the last event of the file"
+        )
 
 
 def _fields(imported: "Imported", invalid: int, excluded: dict[str, int]) -> dict[str, Any]:

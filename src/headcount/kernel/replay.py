@@ -4,12 +4,13 @@ Responsible for folding a complete history. Must not know late events or time th
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from headcount.kernel.changes import Change
 from headcount.kernel.checkpoints import Start
 from headcount.kernel.events import Event, Ms, with_implied_join
 from headcount.kernel.journal import FIRST_MARK
-from headcount.kernel.meetings import Meeting
+from headcount.kernel.meetings import Meeting, Stay
 from headcount.kernel.refold import Stretch
 from headcount.kernel.rules import Rules
 
@@ -33,6 +34,20 @@ def changes_of(
     """Return the changes that a room publishes if all `events` arrive in time, in the order of the facts."""
     stretch = _fold(events, as_of, domain, rules or Rules())
     return sorted([*stretch.changes, *stretch.sittings.undecided_leaves()], key=lambda change: change.at)
+
+
+class Replay(NamedTuple):
+    """All stays of a room in order of time, those that are too short included, its meetings, and the changes."""
+
+    stays: list[Stay]
+    meetings: list[Meeting]
+    changes: list[Change]
+
+
+def replay(events: Iterable[Event], *, as_of: Ms, rules: Rules | None = None) -> Replay:
+    """Return everything that the `events` of one room lead to, as of `as_of` ms."""
+    stretch = _fold(events, as_of, "default", rules or Rules())
+    return Replay(stretch.all_stays(), list(stretch.meetings().values()), stretch.changes)
 
 
 def _fold(events: Iterable[Event], as_of: Ms, domain: str, rules: Rules) -> Stretch:

@@ -19,6 +19,7 @@ from typing import Final
 from headcount.engine.catch_up import Progress, catch_up
 from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput
+from headcount.ingest.importers.outcome import closing_leaves, outcome, still_open
 from headcount.ingest.importers.result import Imported
 from headcount.ingest.normalize import connect
 from headcount.kernel.events import Event, Ms
@@ -42,9 +43,13 @@ _BATCH_EVENTS: Final = 20_000
 
 @dataclass(slots=True)
 class ParsedExports:
-    """Events of participants who count, the number of others by role, rows that cannot be parsed, and rows without content."""
+    """Events of participants who count, the number of others by role, rows that cannot be parsed, and rows without content.
+
+    `last` is the time of the last event of the file by room, of the last such file where several have the room.
+    """
 
     events: list[Event] = field(default_factory=list)
+    last: dict[str, Ms] = field(default_factory=dict)
     excluded: Counter[Role] = field(default_factory=Counter)
     errors: list[BadInput] = field(default_factory=list)
     skipped: list[SkippedRow] = field(default_factory=list)
@@ -64,12 +69,14 @@ def parse_files(
     """Return the events of files. Raise `BadInput` for a file that cannot be read, and for bad rows unless `skip_invalid`."""
     parsed = ParsedExports()
     found: list[ParsedEvent] = []
-    places: list[str] = []
+    places: list[tuple[str, Ms]] = []
     for name in names:
         file = ExportFile(_read(name), _display_name(name))
-        found += parse_export(export_format, file, options, parsed.report)
-        places += [file.name] * (len(found) - len(places))
-    for (event, role, _), place in zip(connect(found), places, strict=True):
+        of_file = parse_export(export_format, file, options, parsed.report)
+        found += of_file
+        places += [(file.name, max((one.event.at for one in of_file), default=0))] * len(of_file)
+    for (event, role, _), (place, end) in zip(connect(found), places, strict=True):
+        parsed.last[event.room] = max(end, parsed.last.get(event.room, end))
         if role in counted_roles:
             parsed.events.append(_within_limits(event, now, place, limits))
         else:
@@ -162,24 +169,36 @@ def _within_limits(event: Event, now: Ms, where: str, limits: Limits) -> Event:
 
 def append_events(
     store: Store,
-    events: Sequence[Event],
+    parsed: ParsedExports,
     domain: str,
     now: Callable[[], Ms],
     rules: Rules,
     stale_after: Ms | None,
     progress: Progress,
+    *,
+    close_open: bool = False,
 ) -> Imported:
-    """Append events, and process them unless a running service does. Raise `BadInput` if the store has other rules."""
+    """Append events, and process them unless a running service does. Raise `BadInput` if the store has other rules.
+
+    With `close_open`, stays that the events leave open are closed at the last event of their file.
+    """
     require_domain(domain)
     require_same_rules(store, rules)
     result = Imported()
-    for done, batch in _batches(events):
+    for done, batch in _batches(parsed.events):
         entries = [entry_of(event, domain, now(), Origin.IMPORTED) for event in batch]
         appended = store.log.append([entries])[0]
         result.accepted += appended.accepted
         result.duplicates += appended.duplicates
-        progress(0.5 * done / len(events), "importing")
+        progress(0.5 * done / len(parsed.events), "importing")
+    result.unused, open_stays = outcome(parsed.events, parsed.last, rules)
+    if close_open:
+        leaves = closing_leaves(still_open(store, domain, open_stays))
+        store.log.append([[entry_of(leave, domain, now(), Origin.IMPORTED) for leave in leaves]])
+        result.closed = len(leaves)
+        result.unused = outcome([*parsed.events, *leaves], parsed.last, rules).unused
     result.processed = catch_up(store, now, rules, stale_after, progress)
+    result.open_stays = still_open(store, domain, open_stays)
     return result
 
 
