@@ -101,7 +101,7 @@ def _has_meeting(stay: Stay, leave: Ms, meetings: Sequence[Meeting]) -> bool:
 
 
 def still_open(store: Store, domain: str, stays: Iterable[OpenStay]) -> list[OpenStay]:
-    """Return the stays that no event in the log ends, whoever reported it."""
+    """Return the stays that no event in the log ends, of any source."""
     rooms: defaultdict[str, list[OpenStay]] = defaultdict(list)
     for stay in stays:
         rooms[stay.room].append(stay)
