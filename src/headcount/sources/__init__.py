@@ -15,6 +15,7 @@ from headcount.sources.api import (
     VerificationFailed,
     end_before_start,
     json_request,
+    parse_items,
     room_end,
     verify_and_parse,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "end_before_start",
     "hmac_digest",
     "json_request",
+    "parse_items",
     "required_header",
     "room_end",
     "verify_and_parse",
