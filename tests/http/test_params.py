@@ -77,7 +77,7 @@ PARAMS = [
 
 def is_enumeration(parser):
     schema = parser.schema.get("items", parser.schema)
-    return "enum" in schema and parser not in SPELLINGS.keys()
+    return "enum" in schema and parser not in SPELLINGS
 
 
 @pytest.mark.parametrize("param", PARAMS)

@@ -14,25 +14,14 @@ import msgspec
 
 from headcount.http.operations import JSON, Body, Operation
 from headcount.http.params import AnyParam, HeaderParam, Param, PathParam, Schema
-from headcount.http.schemas import Error
+from headcount.http.schemas import ERRORS, Error
 
 TITLE: Final = "Headcount"
 ABOUT: Final = (
     "Meeting sessions, participants, and presence of your video rooms. Each operation states whether it is compatible with"
     " Daily's REST API or a Headcount extension. Times are unix seconds, rounded down, or RFC 3339."
 )
-_ERRORS: Final = {
-    400: "The request is invalid, or has no API key",
-    401: "The credentials are not valid",
-    403: "The API key lacks the scope for this operation",
-    404: "Not found",
-    408: "The body took too long",
-    413: "The body is too large",
-    415: "The body is not text, or is compressed",
-    429: "Too many requests",
-    500: "Internal error",
-    503: "The database is unavailable",
-}
+_STATUSES: Final = (400, 401, 403, 404, 408, 413, 415, 429, 500, 503)
 _COMMON_ERRORS: Final = (400, 401, 403, 429, 500, 503)
 _SECURITY_SCHEMES: Final = {
     "key": {
@@ -70,7 +59,7 @@ def document(prefix: str, version: str, operations: Iterable[Operation[Any]]) ->
         "paths": paths,
         "components": {
             "schemas": components,
-            "responses": {str(status): _error(text) for status, text in _ERRORS.items()},
+            "responses": {str(status): _error(status) for status in _STATUSES},
             "securitySchemes": _SECURITY_SCHEMES,
         },
     }
@@ -152,7 +141,9 @@ def _default(value: Any) -> Any:
     return value if isinstance(value, bool | int | str) else float(value)
 
 
-def _error(text: str) -> Schema:
+def _error(status: int) -> Schema:
+    """Return the answer with a status: its types and what they mean."""
+    text = " ".join(f"`{type_}`: {meaning}" for (own, type_), meaning in ERRORS.items() if own == status)
     return {"description": text, "content": {JSON: {"schema": ref("Error")}}}
 
 

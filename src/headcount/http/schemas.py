@@ -5,7 +5,7 @@ from. Types that one route alone uses stand in its module.
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -43,6 +43,26 @@ LeaveTime = Annotated[UnixSeconds | None, doc("Time of the last leave, in unix s
 LEFT_BY = ("reported", "room_ended", "snapshot", "timeout", "room_restarted")
 
 
+ERRORS: Final = {
+    (400, "invalid-request-error"): "A parameter or field is missing or invalid.",
+    (400, "json-parsing-error"): "The body is not valid JSON.",
+    (400, "authorization-header-error"): "The request has no API key.",
+    (401, "authentication-error"): "The API key or the signature is not valid.",
+    (403, "forbidden-error"): "The API key lacks the scope.",
+    (404, "not-found"): "There is no such meeting, room, webhook, source or path.",
+    (405, "method-not-allowed"): "The path does not support this method.",
+    (408, "invalid-request-error"): "The body took too long.",
+    (413, "request-too-large"): "The body is too large.",
+    (415, "unsupported-media-type"): "The body is compressed or not text.",
+    (429, "rate-limit-error"): "Too many requests, active rooms or streams.",
+    (431, "request-too-large"): "The headers are too large.",
+    (500, "server-error"): "Internal error.",
+    (503, "server-error"): "The database is unavailable, or the server is busy.",
+    (503, "room-quarantined-error"): "The events are stored, but their room could not be processed.",
+}
+"""The meaning of every error, by status and type."""
+
+
 class Schema(msgspec.Struct, forbid_unknown_fields=True):
     """An object with these fields and no others."""
 
@@ -50,7 +70,12 @@ class Schema(msgspec.Struct, forbid_unknown_fields=True):
 class Error(Schema):
     """An error."""
 
-    error: Annotated[str, doc("The type of the error, which is stable.")]
+    error: Annotated[
+        str,
+        doc(
+            f"The type of the error, which is stable: `{'`, `'.join(sorted({type_ for _, type_ in ERRORS}))}`."
+        ),
+    ]
     info: Annotated[str, doc("What is wrong, in a sentence.")]
 
 

@@ -293,7 +293,9 @@ def test_a_timeframe_can_have_fractions_and_bounds_whole_seconds(world):
 
 def test_empty_cursors_and_any_boolean_are_accepted(world):
     name = world.met(0, 60, "a")
-    empty = dict.fromkeys(("starting_after", "ending_before", "timeframe_start", "limit", "ongoing", "order"), "")
+    empty = dict.fromkeys(
+        ("starting_after", "ending_before", "timeframe_start", "limit", "ongoing", "order"), ""
+    )
     assert world.ids(**empty) == [name]
     assert world.ids(ongoing="TRUE") == []
     assert world.ids(ongoing="False") == [name]
