@@ -138,6 +138,16 @@ def _url(value: Any) -> str:
     return text
 
 
+def _room_url(value: Any) -> str:
+    text = str(value)
+    if text and not (text.startswith(("https://", "http://")) and "{room}" in text):
+        raise ValueError(
+            "expected a URL that starts with https:// or http:// and contains {room},"
+            " such as https://meet.example/{room}"
+        )
+    return text
+
+
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """Return networks from a text, separated by commas. Raise `ValueError`."""
     return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
@@ -194,6 +204,7 @@ TABLE: Final = (
     Setting("port", 8080, _whole(0, 65_535), "Port to listen on; 0 selects a free port"),
     Setting("api_prefix", "/v1", Kind("path", "", _path_prefix), "Path prefix of the REST API"),
     Setting("public_url", "", Kind("URL", "http:// or https://", _url), "URL under which clients reach the server, such as https://headcount.example"),
+    Setting("room_url", "", Kind("URL", "http:// or https://, with {room}", _room_url), "URL of a room in answers about rooms, such as https://meet.example/{room}"),
     Setting("domain", "default", Kind("text", "", _text), "Domain of the first API key, and default domain of sources, webhooks and imports"),
     Setting("timezone", "UTC", Kind("time zone", "IANA name", _zone), "Default time zone of the dashboard"),
     Setting("min_stay_s", 10, _duration("0s"), "Minimum duration of a stay; shorter stays are ignored (rule 4)"),

@@ -80,6 +80,10 @@ class World:
         self.commit(BatchChanges(0, superseded=[gone]))
         return name
 
+    def known(self, name, created, *, domain="acme"):
+        """Put a room into the store whose first event was at a second."""
+        self.commit(BatchChanges(0, rooms={(domain, name): (ms(created), None, ms(created))}))
+
     def commit(self, done):
         self.store.projections.commit(done, self.epoch)
 

@@ -28,7 +28,8 @@ class QueryContext:
     """The dependencies of operations that read.
 
     `now` is the clock (ms). `excluded_participants` lists participants who are excluded from meetings. Lists with more entries
-    than `few_entries` are encoded in chunks. `timeout_s` is that of the store.
+    than `few_entries` are encoded in chunks. `timeout_s` is that of the store. `room_url` is the address of a room with
+    `{room}` for its name, or empty.
     """
 
     meetings: Meetings
@@ -41,6 +42,7 @@ class QueryContext:
     )
     timeout_s: float = 30
     few_entries: int = 20_000
+    room_url: str = ""
 
     def serializer(self) -> Serializer:
         """Return the serializer of now."""

@@ -74,7 +74,7 @@ class Web:
                 inbound=self._inbound(quota),
                 query_context=QueryContext(
                     core.store.meetings, core.store.usage, core.rules, core.clock.now, settings["granularity_s"],
-                    core.store.sources.excluded_participants, settings["request_timeout_s"],
+                    core.store.sources.excluded_participants, settings["request_timeout_s"], room_url=settings["room_url"],
                 ),
                 webhook_endpoints=self._manager,
                 broadcaster=self.broadcaster,

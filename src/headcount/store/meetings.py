@@ -21,6 +21,7 @@ from headcount.store.paging import LEFT_BY, entries_in_pages, entries_page, stay
 from headcount.store.records import (
     Correction,
     DeferredRoom,
+    KnownRoom,
     MeetingRow,
     StayRow,
     SupersededMeeting,
@@ -176,6 +177,33 @@ class Meetings:
     def has_room(self, domain: str, room: str) -> bool:
         """Return whether a room has any events."""
         return self.rooms_by_prefix(domain, room, 1) == [room]
+
+    def room(self, domain: str, name: str) -> KnownRoom | None:
+        """Return a room, or None if it has no events."""
+        with self._database.reading() as connection:
+            row = connection.row("select_known_room", domain=domain, room=name)
+            return None if row is None else KnownRoom(*row)
+
+    def rooms(
+        self,
+        domain: str,
+        limit: int,
+        *,
+        after: KnownRoom | None = None,
+        before: KnownRoom | None = None,
+        oldest: bool = False,
+    ) -> tuple[int, list[KnownRoom]]:
+        """Return the number of rooms and a page of them, the newest first (by first event, then name).
+
+        With `before` or `oldest`, it has the rooms nearest to that place, in the order of the list.
+        """
+        backwards = before is not None or oldest
+        place = before or after or KnownRoom("", -NEVER if backwards else NEVER)
+        name = "select_rooms_before" if backwards else "select_rooms_after"
+        with consistent_read(self._database) as connection:
+            (total,) = connection.row("count_rooms", domain=domain) or (0,)
+            rows = connection.rows(name, domain=domain, created=place.created, room=place.name, limit=limit)
+        return int(total), [KnownRoom(*row) for row in (reversed(rows) if backwards else rows)]
 
     def rooms_by_prefix(self, domain: str, prefix: str, limit: int) -> list[str]:
         """Return rooms by the beginning of their names, in order, up to `limit`."""

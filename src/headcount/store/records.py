@@ -93,6 +93,13 @@ class RoomRow(NamedTuple):
     checkpoint: str | None
 
 
+class KnownRoom(NamedTuple):
+    """A room and the time of its first event."""
+
+    name: str
+    created: Ms
+
+
 class DeferredRoom(NamedTuple):
     """A room with unprocessed entries after `position`, deferred at `since` ms and due again at `retry` ms.
 

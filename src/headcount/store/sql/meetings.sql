@@ -105,6 +105,38 @@ where domain = :domain
 order by join_ms
 limit :limit
 
+-- name: select_known_room
+select room, created_ms
+from rooms
+where domain = :domain
+  and room = :room
+  and created_ms is not null
+
+-- name: count_rooms
+-- Served by rooms_by_creation.
+select count(*)
+from rooms
+where domain = :domain
+  and created_ms is not null
+
+-- name: select_rooms_after
+-- Served by rooms_by_creation.
+select room, created_ms
+from rooms
+where domain = :domain
+  and (created_ms, room) < (:created, :room)
+order by created_ms desc, room desc
+limit :limit
+
+-- name: select_rooms_before
+-- Served by rooms_by_creation.
+select room, created_ms
+from rooms
+where domain = :domain
+  and (created_ms, room) > (:created, :room)
+order by created_ms, room
+limit :limit
+
 -- name: select_rooms_by_prefix
 select room
 from rooms
