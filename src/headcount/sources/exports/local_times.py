@@ -36,6 +36,7 @@ _DATES_WITH_MONTH_NAME: Final = (
     re.compile(rf"\b{_MONTH} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})", re.ASCII | re.IGNORECASE),
     re.compile(rf"\b(?P<day>\d{{1,2}})[ -]{_MONTH}[ ,-] ?(?P<year>\d{{4}})", re.ASCII | re.IGNORECASE),
 )
+_FOUR_NUMBERS: Final = re.compile(r"\d\D+\d+\D+\d+\D+\d")  # spares nearly all cells that are no times
 _DEVANAGARI: Final = re.compile("[\u0966-\u096f]")
 _BUDDHIST_YEARS: Final = range(2500, 2700)
 _BUDDHIST_ERA: Final = 543
@@ -231,10 +232,10 @@ def _orders(times: Iterable[LocalTime]) -> set[bool]:
 
 def is_local_time(cell: str) -> bool:
     """Return whether a cell is a time with its date."""
-    return any(character.isdigit() for character in cell) and any(True for _ in _local_times([cell]))
+    return any(True for _ in _local_times([cell]))
 
 
 def _local_times(cells: Iterable[str]) -> Iterator[LocalTime]:
-    for cell in cells:
+    for cell in filter(_FOUR_NUMBERS.search, cells):
         with suppress(BadInput):
             yield parse_local_time(cell)

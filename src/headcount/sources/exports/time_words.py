@@ -80,6 +80,8 @@ class PlainTime(NamedTuple):
 
 def plain_text(text: str) -> str:
     """Return a text with ASCII digits, simple spaces and hyphens, and no invisible marks."""
+    if text.isascii():
+        return text
     return "".join(_plain(character) for character in unicodedata.normalize("NFKC", text)).translate(
         _EQUIVALENTS
     )
