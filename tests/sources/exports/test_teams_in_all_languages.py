@@ -145,12 +145,34 @@ def test_a_list_of_2020_whose_actions_are_unclear_is_refused(lines, reason):
         parse(["Name\tAktion\tZeit", *day], Locale("de"))
 
 
+def of_2021_with_zone(place):
+    """Return a report of 2021 that names a zone in one place."""
+    changes = {
+        "titles in English": ("February 2\tMarch 3", "Join Time (UTC+2)\tLeave Time (UTC+2)"),
+        "titles in another language": ("February 2\tMarch 3", "Beitritt (UTC+2)\tAustritt (UTC+2)"),
+        "title of the start": ("April 4\t1", "Meeting start time (UTC+2)\t1"),
+        "line of the summary": ("May 5\t1", "Time zone\tUTC+2\nMay 5\t1"),
+        "title of the meeting": ("Weekly", "Weekly (UTC+2)"),
+    }
+    text = "\n".join(of_2021(Locale("en")))
+    assert changes[place][0] in text
+    return text.replace(*changes[place])
+
+
+def first_join(text, zone):
+    file = ExportFile(text.encode())
+    events = parse_export(EXPORT_FORMATS["teams-attendance"], file, ExportOptions("", zone), [].append)
+    return format_timestamp(min(event.joined_at for event, *_ in events))
+
+
 @pytest.mark.parametrize(
-    "titles", ["Join Time (UTC+2)\tLeave Time (UTC+2)", "Beitritt (UTC+2)\tAustritt (UTC+2)"]
+    "place", ["titles in English", "titles in another language", "title of the start", "line of the summary"]
 )
-def test_a_zone_in_the_titles_of_columns_applies(titles):
-    lines = [line.replace("February 2\tMarch 3", titles) for line in of_2021(Locale("en"))]
-    file = ExportFile("\n".join(lines).encode())
-    events = parse_export(EXPORT_FORMATS["teams-attendance"], file, ExportOptions(), [].append)
-    first = min(event.joined_at for event, *_ in events)
-    assert format_timestamp(first) == "2026-01-31T17:00:07.000Z"
+def test_a_zone_that_the_report_names_applies(place):
+    assert first_join(of_2021_with_zone(place), None) == "2026-01-31T17:00:07.000Z"
+    with pytest.raises(BadInput, match="contradicts --timezone"):
+        first_join(of_2021_with_zone(place), UTC)
+
+
+def test_a_zone_in_the_title_of_the_meeting_does_not_apply():
+    assert first_join(of_2021_with_zone("title of the meeting"), UTC) == "2026-01-31T19:00:07.000Z"

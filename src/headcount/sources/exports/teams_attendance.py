@@ -166,7 +166,7 @@ def _summary(lines: Sequence[Line]) -> _Summary:
     the first time.
     """
     block = list(takewhile(lambda line: any(line.cells) and _part(line) < 2, lines))
-    values = {split_zone(line.cell(0))[0].lower(): with_zone(line.cell(1), line.cell(0)) for line in block}
+    values = {split_zone(line.cell(0))[0].lower(): line.cell(1) for line in block}
     times = [at for at, line in enumerate(block) if is_local_time(line.cell(1)) and not line.cell(2)]
     has_parts = bool(block) and _part(block[0]) == 1
     title_at = 1 if has_parts else (times[0] - 1 if times else 0)
@@ -175,8 +175,10 @@ def _summary(lines: Sequence[Line]) -> _Summary:
         title = block[title_at].cell(1) if 0 < title_at < len(block) and title_at not in times else ""
     end = values.get("end time") or values.get("meeting end time")
     if end is None:
-        end = with_zone(block[times[1]].cell(1), block[times[1]].cell(0)) if len(times) > 1 else ""
-    zone = stated_zone(block)
+        end = block[times[1]].cell(1) if len(times) > 1 else ""
+    # Line by line: above the start is the title of the meeting, which may end with a zone as well.
+    titled = (line.cell(0) for line in block if is_local_time(line.cell(1)) and split_zone(line.cell(0))[1])
+    zone = next(titled, "") or next(filter(None, (stated_zone([line]) for line in block)), "")
     return _Summary("" if title.lower() == _NO_TITLE else title, with_zone(end, zone), zone)
 
 
@@ -240,7 +242,7 @@ def _stays(report: _Report, header: Line, lines: Iterable[Line], columns: _Colum
             line.cell(columns.email),
             report.time(line, columns.join, header),
             report.time(line, columns.leave, header),
-            report.summary.end,
+            with_zone(report.summary.end, header.cell(columns.join)),
             duration and duration[0],
             # The format of 2021 omits the seconds of a duration of an hour or more.
             is_duration_exact=duration is not None and (is_newer or duration[1]),
