@@ -54,6 +54,11 @@ def test_hours_follow_the_clocks_of_the_zone():
     ]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/London", "Africa/Abidjan", "+00:00"])
+def test_an_offset_of_zero_is_z(zone):
+    assert format_local(at("2026-01-29T01:00+00:00"), parse_calendar_zone(zone)) == "2026-01-29T01:00:00Z"
+
+
 def test_a_local_time_has_its_offset():
     assert (
         format_local(at("2026-03-29T01:00+00:00"), parse_calendar_zone("Europe/Berlin"))

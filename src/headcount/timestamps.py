@@ -113,4 +113,10 @@ def format_timestamp(ms: Ms) -> str:
         when = _EPOCH + ms * _MILLISECOND
     except OverflowError:
         return str(ms)
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return format_datetime(when)
+
+
+def format_datetime(when: datetime, timespec: str = "milliseconds") -> str:
+    """Return a time with its offset as RFC 3339. An offset of zero is `Z`, which every parser accepts."""
+    text = when.isoformat(timespec=timespec)
+    return f"{text[:-6]}Z" if text.endswith("+00:00") else text

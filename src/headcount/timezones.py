@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
+from headcount.timestamps import format_datetime
 
 EARLIEST: Final[Ms] = 946_598_400_000  # 1999-12-31, so that 2000 begins in every zone
 LATEST: Final[Ms] = 4_102_531_200_000  # 2100-01-02
@@ -115,8 +116,8 @@ def _too_many_periods(group: str) -> BadInput:
 
 
 def format_local(at: Ms, zone: tzinfo) -> str:
-    """Return a time as local time of the zone with its offset, in whole seconds."""
-    return datetime.fromtimestamp(at // 1_000, zone).isoformat(timespec="seconds")
+    """Return a time as local time of the zone with its offset, or `Z`, in whole seconds."""
+    return format_datetime(datetime.fromtimestamp(at // 1_000, zone), "seconds")
 
 
 _OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)

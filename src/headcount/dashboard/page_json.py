@@ -13,6 +13,7 @@ import msgspec
 from starlette.responses import Response
 
 from headcount.dashboard.sanitize import local
+from headcount.timestamps import format_datetime
 
 _TIMES: Final = frozenset(
     {
@@ -60,7 +61,7 @@ def to_json(value: Any, zone: ZoneInfo) -> Any:
 def _field(name: str, value: Any, zone: ZoneInfo) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         if name in _TIMES:
-            return local(value, zone).isoformat(timespec="milliseconds")
+            return format_datetime(local(value, zone))
         if name.endswith("_ms"):
             return value / 1_000
     return to_json(value, zone)

@@ -23,6 +23,7 @@ from headcount.dashboard.auth import Visitor
 from headcount.dashboard.context import PageContext
 from headcount.dashboard.sanitize import local
 from headcount.kernel.events import Ms
+from headcount.timestamps import format_datetime
 from headcount.timezones import is_zone, utc_offset
 
 BASE: Final = "/dashboard"
@@ -171,9 +172,7 @@ class View:
     def _time_element(self, when: datetime, text: str) -> Markup:
         """A text about a time, with the exact time as a tooltip."""
         exact = f"{when:%A} {when.day} {when:%B %Y, %H:%M:%S} {utc_offset(when)} ({self.timezone})"
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(
-            when.isoformat(timespec="milliseconds"), exact, text
-        )
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(format_datetime(when), exact, text)
 
 
 @lru_cache(maxsize=1)

@@ -79,6 +79,7 @@ def operation(
 ) -> Callable[[H], Operation[H]]:
     """Declare the decorated handler as an operation; its docstring, in the third person, is the description.
 
+    Of several `answers`, one with more required fields comes first: clients read an answer as the first that fits.
     `answers` and `body` are types whose JSON is sent and received, or a `Body`. `daily` declares an operation of Daily's
     API; all others are Headcount extensions.
     """

@@ -24,6 +24,8 @@ def choice(values: Iterable[str], description: str) -> Meta:
 Count = Annotated[int, Meta(extra_json_schema={"minimum": 0})]
 DateTime = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 """RFC 3339 in UTC, with milliseconds."""
+LocalTime = str
+"""RFC 3339 with the offset of a time zone, or `Z`. Its schema has no format, since some clients accept only UTC there."""
 Timestamp = int | float | DateTime
 """A time in a request: unix seconds or RFC 3339."""
 Duration = Annotated[

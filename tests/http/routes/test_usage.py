@@ -63,7 +63,7 @@ def test_usage_is_grouped_by_hour_and_month(busy):
     assert [one["participant_seconds"] for one in hours if one["meetings"]] == [900, HOUR]
     (month,) = usage(busy, group_by="month")["data"]
     assert (month["start"], month["duration"], month["meetings"]) == (
-        "2026-01-01T00:00:00+00:00",
+        "2026-01-01T00:00:00Z",
         31 * 24 * HOUR,
         2,
     )

@@ -3,11 +3,22 @@
 import json
 import re
 import time
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import httpx
 import pytest
 
-from support.generated_clients import PythonClient, TypeScriptTypes, to_json, with_instants
+from support.generated_clients import (
+    DATE_TIME,
+    GoClient,
+    PythonClient,
+    TypeScriptClients,
+    to_json,
+    with_instants,
+    without_nulls,
+)
 from support.running_service import Running, headcount
 from support.webhook_receivers import receiving
 
@@ -20,6 +31,23 @@ MAPPING = {
     "signature": {"scheme": "token", "header": "X-Token"},
 }
 SECRET = "a secret of the source"
+ROOM = "green/1 ä?"
+
+
+class Answer(NamedTuple):
+    """An answer of the service, with the request."""
+
+    operation_id: str
+    path: str
+    method: str
+    tag: str
+    values: dict[str, str]
+    params: dict[str, Any]
+    response: httpx.Response
+
+    @property
+    def body(self):
+        return self.response.text if self.operation_id == "streamEvents" else self.response.json()
 
 
 class Recorder:
@@ -38,11 +66,10 @@ class Recorder:
         """The JSON of an answer. `request` has what httpx takes, and values for the path."""
         path, method, tag = self._operations[operation_id]
         values = {name: request.pop(name) for name in re.findall(r"{(\w+)}", path)}
-        response = (client or self.client).request(
-            method.upper(), path.format(**values), params=params, timeout=30, **request
-        )
+        url = path.format(**{name: quote(value, safe="") for name, value in values.items()})
+        response = (client or self.client).request(method.upper(), url, params=params, timeout=30, **request)
         assert response.status_code == status, response.text
-        self.answers.append((operation_id, path, method, tag, response))
+        self.answers.append(Answer(operation_id, path, method, tag, values, params or {}, response))
         return response.json()
 
     def stream(self, **params):
@@ -55,7 +82,7 @@ class Recorder:
                 if "data:" in text:
                     break
         content = httpx.Response(200, headers={"content-type": response.headers["content-type"]}, text=text)
-        self.answers.append(("streamEvents", path, method, tag, content))
+        self.answers.append(Answer("streamEvents", path, method, tag, {}, params, content))
 
     def close(self):
         self.client.close()
@@ -63,24 +90,23 @@ class Recorder:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """The document of a service in a file, and answers of all its operations."""
+    """A running service, its document, as JSON and as a file, and answers of all its operations."""
     folder = tmp_path_factory.mktemp("service")
     service = Running(folder, events_per_5s=0, webhook_allowed_networks="127.0.0.0/8").start()
     document = httpx.get(f"{service.url}/openapi.json", timeout=30)
     recorder = Recorder(service, document.json())
-    try:
-        with receiving() as receiver:
-            uuid = create_webhook(recorder, receiver)
-            ingest(recorder, service, folder)
-            read_meetings(recorder)
-            read_rooms(recorder)
-            manage_webhooks(recorder, uuid)
-    finally:
-        recorder.close()
-        service.stop()
     file = folder / "openapi.json"
     file.write_bytes(document.content)
-    return document.json(), file, recorder.answers
+    with ExitStack() as stack:
+        stack.callback(service.stop)
+        stack.callback(recorder.close)
+        receiver = stack.enter_context(receiving())
+        uuid = create_webhook(recorder, receiver)
+        ingest(recorder, service, folder)
+        read_meetings(recorder)
+        read_rooms(recorder)
+        manage_webhooks(recorder, receiver, uuid)
+        yield service, document.json(), file, recorder.answers
 
 
 def create_webhook(recorder, receiver):
@@ -97,7 +123,7 @@ def ingest(recorder, service, folder):
     """A meeting that ended, one that a late event corrected, an ongoing one, and an excluded participant."""
     now = int(time.time())
     send = recorder.send
-    wait = {"wait": "true"}
+    wait = {"wait": True}
     send("ingestEvents", status=400, json={"room": "blue"})
     send("ingestEvents", json=event("join", "c-1", now - 4_000, user_id="u-1", user_name="Ann"))
     ended = [
@@ -123,7 +149,7 @@ def ingest(recorder, service, folder):
     with httpx.Client(base_url=f"{service.url}/v1", headers={"X-Token": SECRET}) as source:
         for body in (
             {"type": "in", "room": "blue", "id": "r-1", "at": now - 3_900, "role": "rec"},
-            {"type": "in", "room": "green", "id": "g-1", "at": now - 100},
+            {"type": "in", "room": ROOM, "id": "g-1", "at": now - 100},
             {"type": "in"},
         ):
             send("ingestWebhook", client=source, kind=kind, token=token, json=body)
@@ -132,20 +158,24 @@ def ingest(recorder, service, folder):
     late = [event("join", "c-0", now - 4_050), event("leave", "c-0", now - 3_800)]
     send("ingestEvents", params=wait, json=late)
     participants = [{"participant_id": "g-1"}, {"participant_id": "g-2", "user_id": "u-2", "user_name": "Bo"}]
-    send("ingestSnapshot", params=wait, room="green", json={"at": now - 60, "participants": participants})
+    send("ingestSnapshot", params=wait, room=ROOM, json={"at": now - 60, "participants": participants})
 
 
 def read_meetings(recorder):
     send = recorder.send
     meetings = send("listMeetings")["data"]
     assert len(meetings) == 2
-    send("listMeetings", params={"no_participants": "true", "order": "asc"})
+    send("listMeetings", params={"no_participants": True, "order": "asc", "limit": 5, "timeframe_start": 0})
     send("listMeetings", status=400, params={"limit": "none"})
     for meeting in meetings:
         send("getMeeting", id=meeting["id"])
         send("listMeetingParticipants", id=meeting["id"])
         send("getAttendance", id=meeting["id"])
-        send("getAttendance", id=meeting["id"], params={"expected": "u-1,u-9"})
+        send(
+            "getAttendance",
+            id=meeting["id"],
+            params={"expected": ["u-1", "u-9"], "starts_at": "2020-01-01T00:00:00Z"},
+        )
     ended = meetings[-1]["id"]
     roster = {"expected": ["u-1", {"user_id": "u-9", "user_name": "Cy"}], "starts_at": "2020-01-01T00:00:00Z"}
     send("createAttendanceReport", id=ended, json=roster)
@@ -155,26 +185,34 @@ def read_meetings(recorder):
     assert explanation["corrections"][0]["event"]
     send("explainMeeting", status=404, id="none")
     send("listUserMeetings", user="u-1")
-    send("listUserMeetings", user="u-1", params={"no_participants": "true"})
+    send("listUserMeetings", user="u-1", params={"no_participants": True})
     for group in ("day", "hour", "month", "room", "total"):
         send("getUsage", params={"from": "2026-01-01", "group_by": group, "timezone": "Europe/Berlin"})
+    send("getUsage", params={"from": "2026-01-01", "group_by": "month"})
     send("getConcurrency", params={"from": time.time() - 7_200})
+    send("getConcurrency", params={"from": time.time() - 7_200, "timezone": "Asia/Kathmandu"})
     send("getConcurrency", status=400)
 
 
 def read_rooms(recorder):
     send = recorder.send
     now = time.time()
-    assert send("getPresence")["green"]
-    send("getRoomPresence", room="green")
-    send("getRoomPresence", room="green", params={"at": now})
+    assert send("getPresence")[ROOM]
+    send("getRoomPresence", room=ROOM)
+    send("getRoomPresence", room=ROOM, params={"at": now})
+    assert send("getRoomPresence", room="never used", params={"at": now})["data"] == []
+    assert send("getRoomPresence", room="never used")["data"] == []
     assert send("getRoomPresence", room="blue", params={"from": now - 7_200, "to": now})["data"]
     send("listQuarantinedRooms")
     recorder.stream(last_event_id="0")
 
 
-def manage_webhooks(recorder, uuid):
+def manage_webhooks(recorder, receiver, uuid):
     send = recorder.send
+    other = send("createWebhook", json={"url": receiver.url, "extensions": True})
+    secrets = send("listWebhookSecrets", uuid=uuid)["secrets"]
+    send("updateWebhookSecrets", uuid=uuid, json={"secrets": ["bmV3", *secrets]})
+    send("updateWebhookSecrets", status=400, uuid=uuid, json={"secrets": []})
     send("listWebhooks")
     send("getWebhook", uuid=uuid)
     send("getWebhook", status=404, uuid="none")
@@ -184,7 +222,8 @@ def manage_webhooks(recorder, uuid):
     wait_for(lambda: any(message["attempts"] for message in messages(recorder, uuid)))
     send("listDeliveries", uuid=uuid)
     send("resendDeliveries", uuid=uuid, json={"room": "blue", "from": 0})
-    send("deleteWebhook", uuid=uuid)
+    assert "lastMomentPushed" in send("getWebhook", uuid=uuid)
+    send("deleteWebhook", uuid=other["uuid"])
 
 
 def messages(recorder, uuid):
@@ -199,33 +238,76 @@ def wait_for(condition, timeout_s=60):
 
 
 def test_every_operation_has_a_recorded_answer(recorded):
-    document, _, answers = recorded
+    _, document, _, answers = recorded
     ids = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
-    assert {operation_id for operation_id, *_, response in answers if response.status_code == 200} == ids
+    assert {answer.operation_id for answer in answers if answer.response.status_code == 200} == ids
+
+
+def test_times_in_utc_end_with_z_and_others_with_their_offset(recorded):
+    *_, answers = recorded
+    found = [
+        (answer.params.get("timezone"), time_[0])
+        for answer in answers
+        for time_ in DATE_TIME.finditer(answer.response.text)
+    ]
+    assert all(time_.endswith("Z") for zone, time_ in found if zone is None)
+    local = {time_[-6:] for zone, time_ in found if zone is not None and not time_.endswith("Z")}
+    assert local == {"+01:00", "+02:00", "+05:45"}
 
 
 def test_a_generated_python_client_reads_every_answer(recorded, tmp_path):
-    _, file, answers = recorded
+    _, _, file, answers = recorded
     client = PythonClient(file, tmp_path)
-    for operation_id, _, _, tag, response in answers:
-        parsed = client.parse(tag, operation_id, response)
-        expected = response.text if operation_id == "streamEvents" else response.json()
-        assert parsed is not None, operation_id
-        assert with_instants(to_json(parsed)) == with_instants(expected), operation_id
+    for answer in answers:
+        parsed = client.parse(answer.tag, answer.operation_id, answer.response)
+        assert parsed is not None, answer.operation_id
+        assert with_instants(to_json(parsed)) == with_instants(answer.body), answer.operation_id
 
 
-def test_generated_typescript_types_fit_every_answer(recorded, tmp_path):
-    _, file, answers = recorded
-    types = TypeScriptTypes(file, tmp_path)
+@pytest.fixture(scope="module")
+def typescript(recorded, tmp_path_factory):
+    return TypeScriptClients(recorded[2], tmp_path_factory.mktemp("typescript"))
+
+
+def test_generated_typescript_types_fit_every_answer(recorded, typescript):
     literals = [
-        (
-            path,
-            method,
-            response.status_code,
-            response.text if operation_id == "streamEvents" else response.json(),
-        )
-        for operation_id, path, method, _, response in answers
+        (answer.path, answer.method, answer.response.status_code, answer.body) for answer in recorded[-1]
     ]
-    assert types.check(literals) == ""
+    assert typescript.check(literals) == ""
     path, method, status, answer = literals[-1]
-    assert "error TS" in types.check([(path, method, status, {**answer, "undocumented": 1})])
+    assert "error TS" in typescript.check([(path, method, status, {**answer, "undocumented": 1})])
+
+
+def test_generated_schemas_of_zod_parse_every_answer(recorded, typescript):
+    answers = [(answer.operation_id, answer.response.status_code, answer.body) for answer in recorded[-1]]
+    assert typescript.parse(answers) == ""
+    operation_id, status, answer = answers[-1]
+    assert "undocumented" in typescript.parse([(operation_id, status, {**answer, "undocumented": 1})])
+    assert typescript.parse([(operation_id, status, {})]) != ""
+
+
+def test_generated_typescript_clients_read_from_the_service(recorded, typescript):
+    service, _, _, answers = recorded
+    requests = [
+        (answer.operation_id, answer.path, answer.values, answer.params)
+        for answer in answers
+        if answer.method == "get"
+        and answer.response.status_code == 200
+        and answer.operation_id != "streamEvents"
+    ]
+    assert typescript.read(requests, f"{service.url}/v1", service.key) == ""
+    assert "No meeting" in typescript.read(
+        [("getMeeting", "/meetings/{id}", {"id": "none"}, {})], f"{service.url}/v1", service.key
+    )
+
+
+def test_a_generated_go_client_reads_every_answer(recorded, tmp_path):
+    *_, file, answers = recorded
+    client = GoClient(file, tmp_path)
+    given = [
+        (answer.operation_id, answer.response.status_code, answer.body)
+        for answer in answers
+        if answer.operation_id != "streamEvents"
+    ]
+    for (name, _, body), parsed in zip(given, client.parse(given), strict=True):
+        assert with_instants(without_nulls(parsed)) == with_instants(without_nulls(body)), name

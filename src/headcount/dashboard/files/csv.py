@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from headcount.dashboard.files.table import Column, Table, Type
 from headcount.dashboard.sanitize import harmless, local
+from headcount.timestamps import format_datetime
 
 _ROWS_PER_CHUNK: Final = 500
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
@@ -56,7 +57,7 @@ def _cell(value: Any, kind: Type, table: Table) -> object:
         case Type.TEXT:
             return _text(value)
         case Type.TIME:
-            return local(value, table.zone).isoformat(timespec="milliseconds")
+            return format_datetime(local(value, table.zone))
         case Type.DURATION:
             return _decimal(value / 1_000)
         case Type.PERCENT:

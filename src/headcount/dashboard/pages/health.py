@@ -29,6 +29,7 @@ from headcount.maintenance.health import (
     read_state,
 )
 from headcount.store.sources import DeadLetterSummary
+from headcount.timestamps import format_datetime
 
 _MAX_DEAD_LETTERS: Final = 20
 _COMMANDS: Final = {
@@ -208,4 +209,4 @@ def _engine_json(process: ProcessStatus) -> dict[str, Any]:
 
 
 def _iso(at: int | None, view: View) -> str | None:
-    return None if at is None else local(at, view.zone).isoformat()
+    return None if at is None else format_datetime(local(at, view.zone))

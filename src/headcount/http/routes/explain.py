@@ -216,8 +216,8 @@ def _stay(stay: dict[str, Any]) -> CorrectedStay:
         rfc3339(stay["join"]),
         _optional_time(stay["leave"]),
         stay["left_by"],
-        stay["user_id"],
-        stay["user_name"],
+        stay["user_id"] or None,
+        stay["user_name"] or None,
     )
 
 
@@ -239,8 +239,8 @@ def _event(event: Event) -> SourceEvent:
         event.kind.value,
         rfc3339(event.at),
         event.participant_id,
-        event.user_id,
-        event.user_name,
+        event.user_id or None,
+        event.user_name or None,
         event.source_session,
         _optional_time(event.joined_at),
         None if event.inferred is None else event.inferred.value,
@@ -253,8 +253,8 @@ def _excluded(event: ExcludedEvent) -> ExcludedParticipant:
         event.kind.value,
         rfc3339(row.at),
         row.participant_id,
-        row.user_id,
-        row.user_name,
+        row.user_id or None,
+        row.user_name or None,
         row.role,
         event.message,
     )

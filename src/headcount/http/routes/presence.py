@@ -57,7 +57,7 @@ def get_presence(context: QueryContext, domain: str, _: Request) -> Answer:
 
 
 @operation(
-    "GET", "/rooms/{room:name}/presence", "getRoomPresence", "Get the presence of a room", RoomPresence, PastPresence,
+    "GET", "/rooms/{room:name}/presence", "getRoomPresence", "Get the presence of a room", PastPresence, RoomPresence,
     tag="Presence", params=(ROOM, LIMIT, USER_ID, USER_NAME, AT, FROM, TO), daily=True,
 )  # fmt: skip
 def get_room_presence(context: QueryContext, domain: str, request: Request) -> Answer:

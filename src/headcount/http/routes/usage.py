@@ -16,7 +16,7 @@ from headcount.http.context import Answer, QueryContext
 from headcount.http.errors import invalid
 from headcount.http.operations import operation
 from headcount.http.params import Param, one_of
-from headcount.http.schemas import Count, DateTime, RoomName, Schema, UnixSeconds, doc
+from headcount.http.schemas import Count, DateTime, LocalTime, RoomName, Schema, UnixSeconds, doc
 from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
@@ -52,7 +52,7 @@ TIMEZONE: Final = Param(
 )
 ROOM: Final = Param("room", params.TEXT, "Only the room with this name.", None)
 
-BucketStart = Annotated[DateTime, doc("Start of the bucket, in the time zone, with its offset.")]
+BucketStart = Annotated[LocalTime, doc("Start of the bucket: RFC 3339 with the offset of the time zone.")]
 BucketDuration = Annotated[int, doc("Duration of the bucket, in seconds.", minimum=1)]
 StartedMeetings = Annotated[Count, doc("Number of meetings that started.")]
 ParticipantSeconds = Annotated[Count, doc("Total time of all participants, in seconds, rounded down once.")]
@@ -63,8 +63,8 @@ PeakTime = Annotated[
 AverageParticipants = Annotated[
     float, doc("Average number of concurrent participants, rounded down to four digits.", minimum=0)
 ]
-Start = Annotated[DateTime, doc("Start of the first bucket.")]
-End = Annotated[DateTime, doc("End of the last bucket.")]
+Start = Annotated[LocalTime, doc("Start of the first bucket, in the same form.")]
+End = Annotated[LocalTime, doc("End of the last bucket, in the same form.")]
 ZoneName = Annotated[str, doc("The time zone.")]
 
 
