@@ -411,12 +411,27 @@ def _show(
         echo(f"    {line}")
 
 
+def _roles(counter: str, stats: "dict[str, SourceStat]") -> str:
+    """Return the roles of the excluded events in parentheses; '' for other counters."""
+    prefix = f"{counter}_"
+    found = [
+        f"{stat.total:,} {name.removeprefix(prefix)}"
+        for name, stat in sorted(stats.items())
+        if name.startswith(prefix)
+    ]
+    return f" ({', '.join(found)})" if counter == "excluded" and found else ""
+
+
 def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: Ms, *, sends: bool) -> list[str]:
     lines = []
     last = stats.get("requests")
     if sends:
         lines.append("last request     " + ("none yet" if last is None else _ago(last.last, now)))
-    counted = [f"{stats[name].total:,} {name.replace('_', ' ')}" for name in _COUNTERS if name in stats]
+    counted = [
+        f"{stats[name].total:,} {name.replace('_', ' ')}{_roles(name, stats)}"
+        for name in _COUNTERS
+        if name in stats
+    ]
     if counted:
         lines.append("counters         " + ", ".join(counted))
     polled = stats.get("polls")

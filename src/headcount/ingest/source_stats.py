@@ -13,6 +13,11 @@ _MINUTES: Final = 60
 _MINUTE_MS: Final[Ms] = 60_000
 
 
+def excluded_metric(role: str) -> str:
+    """Return the name of the counter of events that were excluded for a role, which is part of the counter `excluded`."""
+    return f"excluded_{role}"
+
+
 class RecentEvents(NamedTuple):
     """The number of events that this process accepted from a source in the last hour, and the age of the newest on arrival."""
 

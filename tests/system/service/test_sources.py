@@ -110,6 +110,7 @@ def test_explain_shows_excluded_participants(service):
     assert [(one["user_id"], one["role"]) for one in explained["excluded_participants"]] == [
         ("rec", "recorder")
     ]
+    wait_until(lambda: "1 excluded (1 recorder)" in listed(service, "lk-rec"))
 
 
 def test_a_source_can_include_them(service):

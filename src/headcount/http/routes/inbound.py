@@ -8,6 +8,7 @@ request cannot be parsed, the rest is appended, and the request is a dead letter
 Responsible for this sequence and its answers. It must not know any vendor: sources verify and parse.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -30,7 +31,7 @@ from headcount.http.schemas import Count, Schema, choice, doc
 from headcount.http.serializer import encode
 from headcount.ingest.normalize import Normalized, needs_lookup, normalize, parse_request, resolve
 from headcount.ingest.source_config import ConfiguredSource, configure
-from headcount.ingest.source_stats import SourceStats
+from headcount.ingest.source_stats import SourceStats, excluded_metric
 from headcount.kernel.events import Ms
 from headcount.limits import Limits
 from headcount.sources.api import HandshakeResponse, InboundRequest, ParsedEvent, VerificationFailed
@@ -179,6 +180,8 @@ class InboundHandler:
                 self._limits.request_timeout_s, self._sources.add_excluded_participants, normalized.excluded
             )
             self._stats.add(row, "excluded", now, excluded)
+            for role, number in Counter(one.role for one in normalized.excluded).items():
+                self._stats.add(row, excluded_metric(role), now, number)
         if not events:
             self._stats.add(row, "ignored", now)
         else:
