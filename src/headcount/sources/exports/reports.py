@@ -7,8 +7,8 @@
 * A row without times contains nothing to import, and is skipped. One time and a duration give the other time. A duration in
   seconds is exact, so its leave is reported. A duration in minutes is rounded, so its leave is inferred (R3a), and
   never lies after the end of the meeting.
-* Where a spreadsheet removed the seconds, a join and its leave can be equal. A duration of one minute may mean one second, so it does
-  not make such a stay longer.
+* A row whose leave is at its join has no length (R2), and is skipped. Where a spreadsheet removed the seconds, a duration of one
+  minute does not make it longer, because it may mean one second.
 
 Responsible for turning rows into events. Must not know the columns of a vendor.
 """
@@ -213,7 +213,10 @@ def _span(row: Row, times: _RowTimes, reader: TimeReader) -> _RowSpan:
         possible = [span for span in possible if _has_duration_of(row, span)]
     if len(possible) != 1:
         raise _ambiguous(times.join, reader)
-    return possible[0]
+    (span,) = possible
+    if span.join == span.leave:
+        raise SkippedRow("with the leave at the time of the join")
+    return span
 
 
 def _span_of_one_time(row: Row, times: _RowTimes, reader: TimeReader) -> _RowSpan:
