@@ -129,9 +129,12 @@ def test_one_byte_more_is_refused_everywhere_and_nothing_of_it_is_stored(service
         assert (answer.status_code, answer.json()["info"]) == (
             400, f'events[4]: "{field}" must be at most 1,024 bytes in UTF-8 [Received 1,025]',
         )  # fmt: skip
-        answer = send(url, wrong).json()
-        assert (answer["status"], answer["accepted"]) == ("dead_letter", 0)
-        assert answer["info"].startswith(f"{field} must be at most 1,024 bytes in UTF-8 [Received 1,025]: ")
+        if field in ("room", "participant_id"):  # from a source, an optional one is unknown
+            answer = send(url, wrong[-1:]).json()
+            assert (answer["status"], answer["accepted"]) == ("dead_letter", 0)
+            assert answer["info"].startswith(
+                f"{field} must be at most 1,024 bytes in UTF-8 [Received 1,025]: "
+            )
         if field != "id":  # files have none
             file = tmp_path / "over.ndjson"
             rows = [
