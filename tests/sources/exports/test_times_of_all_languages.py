@@ -141,6 +141,8 @@ def test_a_time_as_it_is_seen_in_reports_is_read(text, expected):
         ("26. 1. 15. 19:00:05", "has its year first in some languages, and last in others"),
         ("15 janv. 2026 19:00:05", "with the month in numbers or in English"),
         ("15/1/2026 7:00:05 hwaĩ-inĩ", "with the month in numbers or in English"),
+        ("Sa 15.1.2026 12:30:00", "with the month in numbers or in English"),
+        ("to 15.1.26 12:30:00", "with the month in numbers or in English"),
         ("15/1/2026 7:00:05 AM PM", "with the month in numbers or in English"),
         ("2026/1/15 晚上12:30:00", "there is no 12 晚上"),
         ("15/1/2026 19:00:05 PM", "there is no 19 pm"),

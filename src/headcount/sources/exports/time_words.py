@@ -19,7 +19,8 @@ _CLOCK_UNITS: Final = re.compile(r"(?<=\d) ?(?:h|min) ?(?=\d)")  # 19 h 00 min 0
 _CLOCK_GAPS: Final = re.compile(r"(?<=\d) ?: ?(?=\d)")
 _LAST_CLOCK_UNIT: Final = re.compile(r"(?<=\d) ?(?:min|s)$")
 _WORDS: Final = re.compile(r"[^\W\d_][^\d,:/()]*")
-_BEFORE_CLOCK: Final = re.compile(r"\s*\d{1,2}:")
+_CLOCK_AT_START: Final = re.compile(r"\s*\d{1,2}(?::|\.\d\d(?:\.\d\d)?$)")
+_CLOCK_AT_END: Final = re.compile(r"[:.]\d{1,2}(?:[.,]\d+)?\s*$")
 _NOT_IN_KEY: Final = re.compile(r"""[\s.'’"״]""")
 
 # Each line: words for the first half of the day / for the second half.
@@ -98,14 +99,19 @@ def _plain(character: str) -> str:
 
 
 def without_words(plain: str) -> PlainTime | None:
-    """Return a plain text without its words, or None if one of them has no known meaning, or if two name the half."""
+    """Return a plain text without its words, or None if one of them has no known meaning.
+
+    A word for the half of the day is known beside the clock only, and once.
+    """
     text = plain.casefold().translate(_UNITS)
     text = _CLOCK_GAPS.sub(":", _LAST_CLOCK_UNIT.sub("", _CLOCK_UNITS.sub(":", text)))
     half, is_half_first = "", False
     for run in _WORDS.finditer(text):
         for word in _words_of(run[0]):
             if word in _HOURS and not half:
-                half, is_half_first = word, _BEFORE_CLOCK.match(text, run.end()) is not None
+                half, is_half_first = word, _CLOCK_AT_START.match(text, run.end()) is not None
+                if not is_half_first and not _CLOCK_AT_END.search(text[: run.start()]):
+                    return None  # it may be the name of a day
             elif word not in _OTHERS:
                 return None
     hours = _HOURS.get(half, range(24))
