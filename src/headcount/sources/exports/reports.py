@@ -45,6 +45,9 @@ _ZONE_TITLE: Final = re.compile(
 )
 _ABSENT_TEXTS: Final = frozenset({"", "n/a", "na", "null", "none"})
 
+WITHOUT_TIMES: Final = "without times"
+IDENTICAL: Final = "identical to another row and counted once"
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -142,7 +145,7 @@ def _require_times(row: Row, _: None) -> None:
     if not row.has_attended:
         raise SkippedRow("of registrants who did not attend")
     if not has_times:
-        raise SkippedRow("without times")
+        raise SkippedRow(WITHOUT_TIMES)
 
 
 def has_time(cell: str) -> bool:
@@ -174,7 +177,7 @@ def _require_distinct(rows: Iterable[tuple[Row, None]]) -> Callable[[Row, None],
 
     def require_distinct(row: Row, _: None) -> None:
         if first_lines[_without_line(row)] != row.line:
-            raise SkippedRow("identical to another row and counted once")
+            raise SkippedRow(IDENTICAL)
 
     return require_distinct
 

@@ -7,14 +7,14 @@ Must not know where the list is in the file.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from headcount.errors import BadInput
-from headcount.sources.exports.api import ErrorCallback, ExportOptions
+from headcount.sources.exports.api import ErrorCallback, ExportOptions, SkippedRow
 from headcount.sources.exports.local_times import LocalTime, parse_local_time, time_reader
-from headcount.sources.exports.reports import Row
+from headcount.sources.exports.reports import IDENTICAL, WITHOUT_TIMES, Row, has_time
 
 _JOINS: Final = frozenset({"joined", "joined before"})
 _LEAVES: Final = frozenset({"left"})
@@ -27,6 +27,13 @@ class Action(NamedTuple):
     participant: str
     word: str
     time: str
+
+
+class _Report(Protocol):
+    """Called with a line that gives no event, the reason, and the kind of error."""
+
+    def __call__(self, action: Action, reason: str, kind: type[BadInput] = ...) -> None:
+        """Report the line."""
 
 
 class _TimedAction(NamedTuple):
@@ -45,10 +52,10 @@ def action_rows(
 ) -> list[Row]:
     """Return a row for each join: a leave belongs to the earliest join of that name without one, in order of time."""
 
-    def report(action: Action, reason: str) -> None:
-        on_error(BadInput(reason, where=file_name, place=f"line {action.line}"))
+    def report(action: Action, reason: str, kind: type[BadInput] = BadInput) -> None:
+        on_error(kind(reason, where=file_name, place=f"line {action.line}"))
 
-    timed = _timed(actions, options, report)
+    timed = _timed(_distinct(actions, report), options, report)
     joins, leaves = _meaning(timed)
     rows: list[Row] = []
     open_rows: defaultdict[str, list[int]] = defaultdict(list)
@@ -69,9 +76,21 @@ def action_rows(
     return rows
 
 
-def _timed(
-    actions: Iterable[Action], options: ExportOptions, report: Callable[[Action, str], None]
-) -> list[_TimedAction]:
+def _distinct(actions: Iterable[Action], report: _Report) -> Iterator[Action]:
+    """Return the lines with a time that repeat no other line; the others are skipped."""
+    seen: set[Action] = set()
+    for action in actions:
+        content = action._replace(line=0)
+        if not has_time(action.time):
+            report(action, WITHOUT_TIMES, SkippedRow)
+        elif content in seen:
+            report(action, IDENTICAL, SkippedRow)
+        else:
+            seen.add(content)
+            yield action
+
+
+def _timed(actions: Iterable[Action], options: ExportOptions, report: _Report) -> list[_TimedAction]:
     """Return the lines with a time; the others are reported."""
     parsed: list[tuple[Action, LocalTime]] = []
     timed: list[_TimedAction] = []

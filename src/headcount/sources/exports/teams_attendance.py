@@ -20,7 +20,7 @@ from headcount.errors import BadInput
 from headcount.sources.api import ParsedEvent
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.local_times import is_local_time, with_zone
-from headcount.sources.exports.reports import Row, row_events, stated_zone
+from headcount.sources.exports.reports import Row, has_time, row_events, stated_zone
 from headcount.sources.exports.teams_actions import Action, action_rows
 from headcount.sources.exports.text import Line, decode_text, split_lines
 from headcount.sources.exports.time_words import parse_duration
@@ -104,8 +104,10 @@ def _rows(report: _Report) -> Iterable[Row]:
         if columns is not None:
             return _stays(report, lines[header], rows, columns)
     header_line, *rows = lines
-    if rows and not is_local_time(header_line.cell(2)) and all(map(_is_action, _non_empty(rows))):
-        return _paired(report, header_line, _non_empty(rows))
+    actions = [line for line in rows if any(line.cells)]
+    has_actions = any(map(_is_action, actions)) and not is_local_time(header_line.cell(2))
+    if has_actions and all(_is_action(line) or not has_time(line.cell(2)) for line in actions):
+        return _paired(report, header_line, actions)
     raise BadInput(_MISSING)
 
 
@@ -148,10 +150,6 @@ def _is_action(line: Line) -> bool:
     """Return whether a line has a name, an action and a time."""
     name, action, time = (line.cell(at) for at in range(3))
     return bool(name and action) and is_local_time(time) and not any(map(is_local_time, (name, action)))
-
-
-def _non_empty(lines: Iterable[Line]) -> Sequence[Line]:
-    return [line for line in lines if any(line.cells)]
 
 
 def _lines_below(lines: Sequence[Line], header: int) -> Iterator[Line]:
