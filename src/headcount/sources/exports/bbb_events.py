@@ -3,7 +3,8 @@
 It has everything that was recorded; joins and leaves are a small part of it.
 
 * Each event has a time by a clock that started with the server, and in newer recordings the time of day as
-  well. Where that is missing, the first event is at the creation of the meeting, with which its id ends.
+  well. Where that is missing, the first event is at the creation of the meeting, with which its id ends. In the oldest
+  recordings, of 2011, the clock is the time of day.
 * Leaving the audio and leaving the meeting have the same event name; the module distinguishes them.
 * Participants who are present at the end have no leave: the end of the meeting ends their stays. If that was not recorded
   either, they were present until the last event.
@@ -26,6 +27,7 @@ from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import ParsedEvent, Role, room_end
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
+from headcount.timestamps import EARLIEST
 
 _ID_WITH_CREATION: Final = re.compile(r".+-(\d{13})", re.ASCII)
 _KINDS: Final = {"ParticipantJoinEvent": Kind.JOIN, "ParticipantLeftEvent": Kind.LEAVE}
@@ -100,10 +102,17 @@ class _Recording:
         self._first = _parse_ms(event.get("timestamp"), "timestamp of the first event")
         if not self._room:
             raise BadInput("contains no room name: add --room NAME")
-        if not event.findtext("timestampUTC") and not _ID_WITH_CREATION.fullmatch(self._id):
+        if not (
+            event.findtext("timestampUTC") or self._has_epoch_times() or _ID_WITH_CREATION.fullmatch(self._id)
+        ):
             raise BadInput(
-                "has no timestampUTC, and the meeting's id does not end with the time at which it was created"
+                "has no time of day: events have no timestampUTC, their timestamps count from the start of the server, and"
+                " the meeting's id does not end with the time at which it was created"
             )
+
+    def _has_epoch_times(self) -> bool:
+        """Return whether timestamps are ms since 1970. No server runs for 30 years."""
+        return self._first is not None and self._first >= EARLIEST
 
     def parse(self, event: Element) -> list[ParsedEvent]:
         """Return the events of one element; most elements have none."""
@@ -146,10 +155,12 @@ class _Recording:
         text = event.findtext("timestampUTC")
         if text:
             return fields.valid_ms(_parse_ms(text, "timestampUTC"), "timestampUTC")
+        clock = _parse_ms(event.get("timestamp"), "timestamp")
+        if self._has_epoch_times():
+            return fields.valid_ms(clock, "timestamp")
         created = _ID_WITH_CREATION.fullmatch(self._id)
         if created is None or self._first is None:
             raise BadInput("has no timestampUTC")
-        clock = _parse_ms(event.get("timestamp"), "timestamp")
         return fields.valid_ms(int(created[1]) + clock - self._first, "timestamp")
 
 
