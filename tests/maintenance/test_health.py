@@ -23,6 +23,7 @@ from headcount.maintenance.health import (
     check_process,
     check_rooms,
     check_source,
+    check_stays,
     check_store,
     measure_lag,
 )
@@ -67,7 +68,7 @@ def source_problems(*counted, is_active=False, **fields):
 
 
 def endpoint(state, pending=0, failed=0):
-    row = Endpoint("e", "acme", "https://hooks.example/x", ("AAEC",), None, RetryType.EXPONENTIAL, (), state)
+    row = Endpoint("e", "acme", "https://hooks.example/x", ("AAEC",), None, RetryType.EXPONENTIAL, (), state=state)
     return EndpointState(row, pending, failed)
 
 
@@ -139,6 +140,13 @@ def test_a_silent_source_is_a_problem_only_while_meetings_are_ongoing():
 def test_dead_letters_are_a_problem_until_they_are_parsed():
     (only,) = source_problems(("requests", 9, 99 * HOUR, None), dead_letters=2)
     assert (only.problem, only.number) == (Problem.SOURCE_UNREADABLE, 2)
+
+
+def test_open_stays_that_are_implausibly_long_are_a_warning_about_the_oldest():
+    assert list(check_stays([], NOW)) == []
+    (only,) = check_stays([("acme", "call-7", NOW - 900 * HOUR), ("acme", "standup", NOW - 13 * HOUR)], NOW)
+    assert (only.domain, only.subject, only.number) == ("acme", "call-7", 2)
+    assert (only.duration_ms, only.is_error) == (900 * HOUR, False)
 
 
 def test_an_endpoint_can_be_disabled_and_have_failed_messages():
@@ -279,7 +287,7 @@ def unhealthy(tmp_path):
                 None,
                 RetryType.EXPONENTIAL,
                 SENT_EVENT_TYPES,
-                state,
+                state=state,
             )
         )
     join = entry_of(Event(Kind.JOIN, "blue", now - HOUR, "ann"), now - HOUR)

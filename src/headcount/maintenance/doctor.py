@@ -21,6 +21,7 @@ from headcount.maintenance.health import (
     check_engine,
     check_rooms,
     check_source,
+    check_stays,
     measure_lag,
     read_state,
 )
@@ -69,10 +70,11 @@ def _store_lines(store: Store, settings: Settings, now: Ms) -> Iterator[Line]:
         yield _disk(database.path)
         yield _access(database.path)
         yield _damage(database)
-    state = read_state(store)
+    state = read_state(store, now)
     yield _clock(store, now)
     yield _engine(store, now, settings["ready_max_lag_s"])
     yield from _rooms(state)
+    yield from _stays(state, now)
     yield from _sources(state, now)
     yield from _webhooks(store, state)
     keys = [key for key in store.keys.all() if key.revoked is None]
@@ -152,6 +154,18 @@ def _rooms(state: StoreState) -> Iterator[Line]:
             " Headcount retries. Report the traceback in the log of 'headcount serve'"
         )
         yield Line("rooms", False, text, finding)
+
+
+def _stays(state: StoreState, now: Ms) -> Iterator[Line]:
+    if not state.stale:
+        yield Line("presence", True, "no open stay is implausibly long")
+    for finding in check_stays(state.stale, now):
+        text = (
+            f"open stays that may be stale: {finding.number:,}. The oldest began {_ago(finding.duration_ms)} in the room"
+            f" '{finding.subject}' in domain '{finding.domain}'. If leave events were lost, set --stale-after, enable polling, or"
+            " repeat the import with --close-open"
+        )
+        yield Line("presence", False, text, finding)
 
 
 def _sources(state: StoreState, now: Ms) -> Iterator[Line]:

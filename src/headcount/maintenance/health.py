@@ -28,6 +28,9 @@ _MAX_CLOCK_AHEAD_MS: Final[Ms] = SMALL_JUMP_MS
 _MIN_OUT_OF_SEQUENCE: Final = 20
 _MIN_OUT_OF_SEQUENCE_RATIO: Final = 0.05
 _MAX_ROOMS: Final = 20
+STALE_AFTER_MS: Final[Ms] = 12 * 3_600_000
+"""Participants who have been present for longer may be stale: their leave event may have been lost."""
+_MAX_STALE: Final = 1_000
 
 
 class Problem(StrEnum):
@@ -39,6 +42,7 @@ class Problem(StrEnum):
     CLOCK_AHEAD = "clock_ahead"
     EVENTS_OUT_OF_SEQUENCE = "events_out_of_sequence"
     ROOM_QUARANTINED = "room_quarantined"
+    STAYS_POSSIBLY_STALE = "stays_possibly_stale"
     SOURCE_NEVER_SENT = "source_never_sent"
     SOURCE_SILENT = "source_silent"
     SOURCE_REFUSED = "source_refused"
@@ -52,7 +56,8 @@ class Problem(StrEnum):
 
 WARNINGS: Final = frozenset(
     {
-        Problem.DATABASE_ERRORS, Problem.CLOCK_AHEAD, Problem.EVENTS_OUT_OF_SEQUENCE, Problem.SOURCE_NEVER_SENT,
+        Problem.DATABASE_ERRORS, Problem.CLOCK_AHEAD, Problem.EVENTS_OUT_OF_SEQUENCE, Problem.STAYS_POSSIBLY_STALE,
+        Problem.SOURCE_NEVER_SENT,
         Problem.SOURCE_SILENT, Problem.SOURCE_MALFORMED, Problem.SOURCE_CLOCK_AHEAD,
     }
 )  # fmt: skip
@@ -136,15 +141,21 @@ class EndpointState:
 
 
 class StoreState(NamedTuple):
-    """State of a store, or of one domain of it. `active_domains` are those in which meetings are ongoing."""
+    """State of a store, or of one domain of it. `active_domains` are those in which meetings are ongoing.
+
+    `stale` has domain, room and join of the stays that are possibly stale, the oldest first, up to a limit.
+    """
 
     sources: Sequence[SourceState]
     endpoints: Sequence[EndpointState]
     quarantined: Sequence[DeferredRoom]
     active_domains: frozenset[str]
+    stale: Sequence[tuple[str, str, Ms]] = ()
 
 
-def read_state(store: Store, domain: str | None = None, unsaved: Iterable[SourceStat] = ()) -> StoreState:
+def read_state(
+    store: Store, now: Ms, domain: str | None = None, unsaved: Iterable[SourceStat] = ()
+) -> StoreState:
     """Return the state of one domain, or of all. `unsaved` are counters of sources that are not in the store yet."""
     sources = [row for row in store.sources.all() if domain in (None, row.domain)]
     counters, dead_letters = store.sources.stats(), store.sources.count_dead_letters()
@@ -156,6 +167,7 @@ def read_state(store: Store, domain: str | None = None, unsaved: Iterable[Source
         endpoint_states(store, store.endpoints.all(domain)),
         _quarantined_rooms(store, domain),
         frozenset(name for name in {row.domain for row in sources} if store.meetings.ongoing_ids(name)),
+        store.presence.joined_before(now - STALE_AFTER_MS, domain, _MAX_STALE),
     )
 
 
@@ -187,6 +199,7 @@ def check_store(state: StoreState, now: Ms) -> list[Finding]:
     """Return all findings about rooms, sources and endpoints."""
     return [
         *check_rooms(state.quarantined),
+        *check_stays(state.stale, now),
         *(
             finding
             for source in state.sources
@@ -222,6 +235,13 @@ def check_rooms(quarantined: Iterable[DeferredRoom]) -> Iterator[Finding]:
     """Find rooms whose events could not be processed."""
     for row in quarantined:
         yield Finding(Problem.ROOM_QUARANTINED, row.domain, row.room, row.attempts, detail=row.reason or "")
+
+
+def check_stays(stale: Sequence[tuple[str, str, Ms]], now: Ms) -> Iterator[Finding]:
+    """Find participants who are present for implausibly long. The finding is about the room of the oldest stay."""
+    if stale:
+        domain, room, join = stale[0]
+        yield Finding(Problem.STAYS_POSSIBLY_STALE, domain, room, len(stale), now - join)
 
 
 def check_source(source: SourceState, now: Ms, *, is_active: bool) -> Iterator[Finding]:

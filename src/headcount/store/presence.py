@@ -45,6 +45,17 @@ class Presence:
                 rows += [(stay[1], stay[3], stay[2]) for stay in stays]
         return {(room, participant): join for room, participant, join in rows}
 
+    def joined_before(self, before: Ms, domain: str | None, limit: int) -> list[tuple[str, str, Ms]]:
+        """Return domain, room and join of the open stays of a domain, or of all, that began before a time, the oldest first."""
+        values = {
+            "before": before,
+            "all_domains": int(domain is None),
+            "domain": domain or "",
+            "limit": limit,
+        }
+        with self._database.reading() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.rows("select_oldest_open_stays", **values)]
+
     def events_since(self, domain: str, room: str, since: Ms) -> list[RecentEvent]:
         """Return the events of a room since a time, by time."""
         with self._database.reading() as connection:

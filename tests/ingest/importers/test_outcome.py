@@ -77,6 +77,14 @@ def test_a_log_that_is_cut_off_names_what_it_leaves_open(store):
     assert store.meetings()[-1][2] is None
 
 
+def test_doctor_warns_of_stays_that_are_open_for_implausibly_long(store):
+    file = store.file("log", CUT_OFF)
+    store.import_export("livekit", file)
+    assert "open stays that may be stale: 1. The oldest began " in store.run("doctor").output
+    store.import_export("livekit", file, "--close-open")
+    assert "no open stay is implausibly long" in store.run("doctor").output
+
+
 def test_open_stays_are_closed_on_request(store):
     done = store.import_export("livekit", store.file("log", CUT_OFF), "--close-open")
     assert "closed: 1 open stay, at the last event of the file\n" in done.stderr

@@ -119,7 +119,7 @@ async def load(view: View) -> Health:
     """Return the content of the page, errors before warnings."""
     context = view.context
     unsaved, recent = context.unsaved_counters(), context.recent_events()
-    state = await asyncio.to_thread(read_state, context.store, view.domain, unsaved)
+    state = await asyncio.to_thread(read_state, context.store, view.now, view.domain, unsaved)
     process = await asyncio.to_thread(context.process_status)
     findings = [*check_process(process, context.settings["ready_max_lag_s"]), *check_store(state, view.now)]
     findings.sort(key=lambda finding: not finding.is_error)

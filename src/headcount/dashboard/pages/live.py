@@ -18,6 +18,7 @@ from headcount.dashboard.formats import display_name
 from headcount.dashboard.pages import query
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.kernel.events import Ms
+from headcount.maintenance.health import STALE_AFTER_MS
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.meetings import Meetings, PresenceRow
 from headcount.store.records import MeetingRow
@@ -27,8 +28,6 @@ from headcount.units import exact_duration
 _MAX_ROOMS: Final = 200
 _MAX_NAMES: Final = 12
 _MAX_MEETINGS: Final = 10_000
-_STALE_AFTER_MS: Final[Ms] = 12 * 3_600_000
-"""Participants who have been connected for longer may be stale: their leave event may have been lost."""
 _MAX_STALE: Final = 20
 _SORTS: Final = ("participants", "room", "duration")
 _ORDERS: Final = ("", "asc", "desc")
@@ -154,7 +153,7 @@ def load(meetings: Meetings, domain: str, now: Ms, sort: str = _SORTS[0], *, des
     ]
     shown = sorted(all_rooms, key=lambda room: (room.since, room.name))
     shown.sort(key=_SORT_KEYS[sort], reverse=descending)
-    stale = [Stale(row[0], participant_of(row)) for row in present if now - row[1] > _STALE_AFTER_MS]
+    stale = [Stale(row[0], participant_of(row)) for row in present if now - row[1] > STALE_AFTER_MS]
     return Live(
         shown[:_MAX_ROOMS], len(present), len(all_rooms), len(ids), _longest_alone(meetings, domain, all_rooms, now),
         sorted(stale, key=lambda entry: entry.participant.join_time)[:_MAX_STALE],

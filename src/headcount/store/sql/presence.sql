@@ -44,6 +44,16 @@ where domain = :domain
   and leave_ms is null
 order by join_ms, participant_id
 
+-- name: select_oldest_open_stays
+-- Served by open_stays, which has open stays only.
+select domain, room, join_ms
+from stays
+where leave_ms is null
+  and join_ms < :before
+  and (:all_domains = 1 or domain = :domain)
+order by join_ms
+limit :limit
+
 -- name: count_active_rooms
 -- Served by open_stays and by the primary key of pending_stays.
 select count(*)
