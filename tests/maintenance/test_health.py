@@ -68,7 +68,9 @@ def source_problems(*counted, is_active=False, **fields):
 
 
 def endpoint(state, pending=0, failed=0):
-    row = Endpoint("e", "acme", "https://hooks.example/x", ("AAEC",), None, RetryType.EXPONENTIAL, (), state=state)
+    row = Endpoint(
+        "e", "acme", "https://hooks.example/x", ("AAEC",), None, RetryType.EXPONENTIAL, (), state=state
+    )
     return EndpointState(row, pending, failed)
 
 
@@ -290,7 +292,7 @@ def unhealthy(tmp_path):
                 state=state,
             )
         )
-    join = entry_of(Event(Kind.JOIN, "blue", now - HOUR, "ann"), now - HOUR)
+    join = entry_of(Event(Kind.JOIN, "blue", now - 13 * HOUR, "ann"), now - HOUR)
     nameless = entry_of(Event(Kind.JOIN, "red", now - HOUR, "bob"), now - HOUR)._replace(participant_id=None)
     store.log.append([[join, nameless]])
     engine.show(now)

@@ -27,6 +27,7 @@ from headcount.sources.api import (
     ParsedEvent,
     Role,
     Source,
+    after_join,
     json_request,
     parse_items,
     room_end,
@@ -95,7 +96,9 @@ def _destroyed(notice: Notice, received_at: Ms) -> list[ParsedEvent | BadInput]:
     """Return the stays of all occupants, and the end of the room. An occupant that cannot be read is skipped."""
     room, at = _room(notice), _event_time(notice.destroyed_at, "destroyed_at", received_at)
     occupants = notice.all_occupants if isinstance(notice.all_occupants, list) else []
-    stays = parse_items(occupants, lambda item: [_stay(room, fields.item(item, Occupant))], "all_occupants")
+    stays = parse_items(
+        occupants, lambda item: [_stay(room, fields.item(item, Occupant), at)], "all_occupants"
+    )
     return [*stays, room_end(room, at)]
 
 
@@ -111,9 +114,18 @@ def _occupant(value: Value) -> Occupant:
     return fields.struct(value, Occupant)
 
 
-def _stay(room: str, occupant: Occupant) -> ParsedEvent:
-    """Return a leave with its join, or only the join if no leave was recorded. The end of the room has neither's time."""
-    return _join(room, occupant) if occupant.left_at is None else _leave(room, occupant)
+def _stay(room: str, occupant: Occupant, ended_at: Ms) -> ParsedEvent:
+    """Return a leave with its join, or only the join if no leave was recorded: the end of the room is the leave.
+
+    That end does not apply to a join of the same second (R1), so such a stay gets a leave of its own.
+    """
+    if occupant.left_at is not None:
+        return _leave(room, occupant)
+    joined = _join(room, occupant)
+    at = joined.event.at
+    if at < ended_at:
+        return joined
+    return _participant_event(Kind.LEAVE, room, occupant, after_join(at, at), at)
 
 
 def _join(room: str, occupant: Occupant, received_at: Ms = 0) -> ParsedEvent:
