@@ -50,7 +50,7 @@ class User(msgspec.Struct, rename="camel"):
 class Dashboard(msgspec.Struct, rename="camel"):
     """A meeting."""
 
-    int_id: str
+    int_id: Value
     users: dict[str, Value]
     ext_id: Value = None
     ended_on: Value = None
@@ -100,7 +100,7 @@ def _to_meeting(dashboard: Dashboard) -> Meeting:
         except BadInput as error:
             problems.append(BadInput(str(error), place=f"user '{key}'"))
     ended_at = _optional_ms(dashboard.ended_on, "endedOn")
-    return Meeting(fields.text(dashboard.ext_id), dashboard.int_id, stays, ended_at, problems)
+    return Meeting(fields.text(dashboard.ext_id), fields.text(dashboard.int_id), stays, ended_at, problems)
 
 
 def _stays(user: User) -> Iterator[MeetingStay]:
