@@ -183,7 +183,10 @@ def _require_distinct(rows: Iterable[tuple[Row, None]]) -> Callable[[Row, None],
 
 
 def _without_line(row: Row) -> Row:
-    return row._replace(line=0, cells=tuple(row.cells))
+    cells = [*row.cells]
+    while cells and not cells[-1]:
+        cells.pop()
+    return row._replace(line=0, cells=tuple(cells))
 
 
 def _parse_times(row: Row, _: None) -> _RowTimes:

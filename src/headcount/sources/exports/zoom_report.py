@@ -29,7 +29,7 @@ from headcount.timezones import split_zone
 
 _IN_BRACKETS: Final = re.compile(r"\s*[(\uff08].*[)\uff09]\s*$")
 _NUMBER: Final = re.compile(r"\d{9,12}", re.ASCII)
-_MINUTES: Final = re.compile(r"\d+", re.ASCII)
+_MINUTES: Final = re.compile(r"\d{1,5}", re.ASCII)
 _MISSING: Final = (
     "not a participants report of Zoom: no table has names, join times and leave times."
     " Export the participants of a meeting, or the attendee report of a webinar"
@@ -319,7 +319,7 @@ def _is_yes(line: Line, column: int | None) -> bool:
 
 
 def _parse_minutes(text: str) -> Ms | None:
-    return int(text) * 60_000 if text.isascii() and text.isdigit() else None
+    return int(text) * 60_000 if _MINUTES.fullmatch(text) else None
 
 
 FORMAT: Final = ExportFormat("zoom-report", parse, is_one_meeting=True, has_local_times=True)
