@@ -27,6 +27,8 @@ from headcount.store.dedup import entry_of, id_key
 from headcount.store.records import KIND_CODES, LogEntry, Origin
 from headcount.store.sources import ExcludedParticipant, Sources
 
+StayKey = tuple[str, str | None, Ms]
+"""A room, a participant and the time of their join."""
 _SESSION_MS: Final[Ms] = 86_400_000
 """Names of a session are looked up in the events of this time before an event without one."""
 
@@ -85,16 +87,22 @@ def connect(events: Sequence[ParsedEvent]) -> list[ParsedEvent]:
     An event that lacks the name of its room has the session instead: the room is that of the session's other events. A
     participant without a role, in one stay, has the role that another event of that stay states.
     """
+    named = _with_names(events) if any(_lacks_name(event) for event, _, _ in events) else list(events)
+    roles = {_stay_key(event): role for event, role, _ in named if role is not Role.PERSON}
+    return [_with_role(parsed, roles) for parsed in named] if roles else named
+
+
+def _with_role(parsed: ParsedEvent, roles: Mapping[StayKey, Role]) -> ParsedEvent:
+    role = roles.get(_stay_key(parsed.event)) if parsed.role is Role.PERSON else None
+    return parsed if role is None else parsed._replace(role=role)
+
+
+def _with_names(events: Sequence[ParsedEvent]) -> list[ParsedEvent]:
     names: defaultdict[str, set[str]] = defaultdict(set)
     for event, _, _ in events:
-        if event.source_session and event.room != event.source_session:
+        if event.source_session and not _lacks_name(event):
             names[event.source_session].add(event.room)
-    named = [_named(parsed, names.get(parsed.event.source_session or "", set())) for parsed in events]
-    roles = {_stay_key(event): role for event, role, _ in named if role is not Role.PERSON}
-    return [
-        parsed._replace(role=roles.get(_stay_key(parsed.event), Role.PERSON)) if parsed.role is Role.PERSON else parsed
-        for parsed in named
-    ]  # fmt: skip
+    return [_named(parsed, names.get(parsed.event.source_session or "", set())) for parsed in events]
 
 
 def _lacks_name(event: Event) -> bool:
@@ -108,7 +116,7 @@ def _named(parsed: ParsedEvent, names: set[str]) -> ParsedEvent:
     return parsed._replace(event=replace(parsed.event, room=next(iter(names))))
 
 
-def _stay_key(event: Event) -> tuple[str, str | None, Ms]:
+def _stay_key(event: Event) -> StayKey:
     return event.room, event.participant_id, event.at if event.joined_at is None else event.joined_at
 
 
