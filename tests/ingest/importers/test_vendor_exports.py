@@ -214,6 +214,17 @@ def test_an_unknown_zone_is_refused(store):
     assert (refused.exit_code, "no zone is called 'Berlin'" in refused.stderr) == (2, True)
 
 
+def test_skipped_rows_are_counted_by_reason_and_the_first_lines_are_named(store):
+    rows = "Name,User Email,Join Time,Leave Time\n" + "Bob,,,\n" * 7 + "Cid,,--,--\n" * 2
+    first, second = store.file("a.csv", rows), store.file("b.csv", "Name,Join Time,Leave Time\nDee,,")
+    options = ("--room", "r", *ZONE)
+    shown = store.import_export("zoom-report", second, first, *options).stderr
+    lines = ", ".join(f"line {number}" for number in (2, 3, 4, 5))
+    assert f"skipped: 10 rows without times ({second}, line 2; {first}, {lines}, \u2026)" in shown
+    counted = json.loads(store.import_export("zoom-report", second, first, *options, "--json").stdout)
+    assert (counted["imported"], counted["skipped_rows"]) == (0, {"without times": 10})
+
+
 def test_a_waiting_room_counts_on_request(store):
     assert store.import_export("zoom-report", ZOOM, *ZONE, "--include-role", "hidden").stdout.startswith(
         "Imported 4 events."
