@@ -74,3 +74,43 @@ def test_the_end_of_a_room_ends_the_stays_of_its_session(two_rooms, inferred, su
     found = known_presence(two_rooms.presence, D, "token", listed, at(90))
     assert found["blue", "bob"] == KnownPresence(at(81), at(80), surely)
     assert found["blue", "carol"] == KnownPresence(at(61))
+
+
+def ids(rows):
+    return [row[2] for row in rows]
+
+
+def test_presence_merges_pending_stays_and_the_past_has_them_too(two_rooms):
+    said(two_rooms, "join", "blue-bob", 55)
+    said(two_rooms, "join", "red-cid", 56, "red")
+    worked_in(two_rooms, 60)
+    meetings = two_rooms.meetings
+    everybody, _ = meetings.presence(D)
+    assert ids(everybody) == ["blue-ann", "blue-bob", "other-ann", "red-cid"]
+    assert ids(meetings.presence(D, "blue")[0]) == ["blue-ann", "blue-bob"]
+    with meetings.presence_pages(D, 1) as (pages, _):
+        assert [ids(page) for page in pages] == [[who] for who in ids(everybody)] + [[]]
+    past = meetings.stays_between(D, "blue", at(55), at(55) + 1)
+    assert [(stay.participant_id, stay.leave, stay.left_by) for stay in past] == [
+        ("blue-ann", None, None), ("blue-bob", None, None),
+    ]  # fmt: skip
+    assert [stay.participant_id for stay in meetings.open_stays(D)] == ["blue-ann", "other-ann"]
+    assert meetings.count_active_rooms(D, 10) == 3
+    assert meetings.count_active_rooms(D, 2) == 2
+    worked_in(two_rooms, 70)
+    assert meetings.presence(D)[0] == everybody
+    assert [stay.participant_id for stay in meetings.open_stays(D)] == ids(everybody)
+
+
+def test_rooms_have_the_time_of_their_first_event(two_rooms):
+    said(two_rooms, "join", "bob", 30, "red")
+    said(two_rooms, "join", "bob", 20, "red")
+    worked_in(two_rooms, 60)
+    meetings = two_rooms.meetings
+    assert meetings.room(D, "red") == ("red", at(20))
+    assert meetings.room(D, "nowhere") is None
+    total, rooms = meetings.rooms(D, 10)
+    assert (total, rooms) == (3, [("red", at(20)), ("other", at(1)), ("blue", at(1))])
+    assert meetings.rooms(D, 1, after=rooms[0])[1] == rooms[1:2]
+    assert meetings.rooms(D, 1, before=rooms[2])[1] == rooms[1:2]
+    assert meetings.rooms(D, 2, oldest=True)[1] == rooms[1:]
