@@ -15,6 +15,7 @@ from headcount.http.routes.queries import routes
 from support.openapi import document, reading_document, with_accepted_spellings
 
 DOCUMENT = reading_document()
+TAGS = ("Meetings", "Rooms", "Presence", "Usage", "Webhooks", "Events", "Health")
 
 
 def test_every_route_is_in_the_document_and_every_path_of_it_is_a_route(world):
@@ -92,7 +93,7 @@ def test_every_operation_states_its_availability_and_has_a_verb():
                 r"(list|get|create|update|patch|delete|test|explain|ingest|stream|resend)[A-Z]",
                 operation["operationId"],
             )
-            assert operation["tags"][0] in ("Meetings", "Presence", "Usage", "Webhooks", "Events", "Health")
+            assert operation["tags"][0] in TAGS
 
 
 def test_the_page_shows_methods_in_upper_case():
