@@ -1,5 +1,6 @@
 """Times as vendors write them: invalid ones are rejected with a message, however large the number."""
 
+import msgspec
 import pytest
 
 from headcount import BadInput
@@ -86,3 +87,29 @@ def test_a_time_that_is_missing_is_the_time_of_receipt():
         fields.event_time(None, fields.valid_ms, "x", 0)
     with pytest.raises(BadInput, match="x is not a number"):
         fields.event_time([], fields.valid_ms, "x", now)
+
+
+def decoded(text):
+    return fields.decode(msgspec.json.Decoder(), b'"' + text + b'"', "JSON")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (rb"Ann \ud83d\ude00", "Ann \N{GRINNING FACE}"), (rb"Ann \ud83d", "Ann "), (rb"\ude00Ann", "Ann"), (rb"\ude00\ud83dA", "A"),
+        (rb"\ud83d\u0041", "A"), (rb"\ud83d\ud83d\ude00", "\N{GRINNING FACE}"), (rb"\\ud83d", "\\ud83d"), ("Ann \u00e9".encode(), "Ann \u00e9"),
+        ("Ann \u00e9".encode()[:-1], "Ann "), (b"Jos\xe9", "Jos"), ("\N{GRINNING FACE}".encode()[:2] + b"A", "A"),
+    ],
+)  # fmt: skip
+def test_a_name_that_was_cut_through_a_character_loses_it(text, name):
+    assert fields.user_name(decoded(text)) == name
+
+
+def test_an_optional_id_that_was_cut_through_a_character_is_unknown():
+    assert fields.optional_id(decoded(rb"u-\ud83d")) is None
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", rb'{"a":1}\ud83d', b'{"a":\xff}', b'{"a"'])
+def test_what_is_no_json_is_rejected(body):
+    with pytest.raises(BadInput, match="is no JSON"):
+        fields.decode(msgspec.json.Decoder(), body, "JSON")

@@ -94,7 +94,7 @@ class Notice(msgspec.Struct):
     internal_meeting_id: Value = None
 
 
-_ITEMS: Final = msgspec.json.Decoder(list[Value])
+_ITEMS: Final = msgspec.json.Decoder(list[Value] | dict[str, Value])
 _NOTICE: Final = msgspec.json.Decoder(Notice)
 _ANALYTICS: Final = msgspec.json.Decoder(bigbluebutton_analytics.Analytics)
 _WEBHOOK: Final = "webhook of BigBlueButton: is it registered without getRaw?"
@@ -183,7 +183,8 @@ def _sent_at(value: Value, received_at: Ms) -> Ms:
 
 
 def _parse_json(content: bytes, sent_at: Ms) -> list[ParsedEvent | BadInput]:
-    items = fields.decode(_ITEMS, content, _WEBHOOK)
+    decoded = fields.decode(_ITEMS, content, _WEBHOOK)
+    items = decoded if isinstance(decoded, list) else [decoded]
     return parse_items(items, lambda item: _parse_event(fields.item(item, Item), sent_at), "event")
 
 

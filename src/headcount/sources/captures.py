@@ -76,7 +76,7 @@ def _parse_requests(
 
 def _request(text: bytes) -> InboundRequest:
     try:
-        captured = fields.struct(_OBJECT_DECODER.decode(text), CapturedRequest)
+        captured = fields.struct(fields.decode_json(_OBJECT_DECODER, text), CapturedRequest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"not a captured request: {error}") from error
     if not isinstance(captured.body, str):

@@ -80,14 +80,6 @@ def decode(body: bytes) -> EventBody | list[EventBody]:
     return found
 
 
-def decode_json(body: bytes) -> Any:
-    """Return the JSON value of a body. Raise `MalformedJson`."""
-    try:
-        return msgspec.json.decode(body)
-    except UNDECODABLE as error:
-        raise MalformedJson(f"the body is not JSON: {error}") from error
-
-
 def to_event(value: Any) -> EventBody:
     """Return the event in a JSON value. Raise `BadInput` with the field if it has another shape."""
     try:

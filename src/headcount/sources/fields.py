@@ -27,6 +27,12 @@ Value = object
 _EXACT: Final = 2**53
 """Below this size a float has all digits of a whole number."""
 _LARGEST: Final = 10**25
+_NUL_ESCAPE: Final = r"\u0000"
+_NOT_UTF8: Final = re.compile("[\udc80-\udcff]+")
+_ESCAPE: Final = re.compile(
+    r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+)
+"""An escape in JSON: a whole character of two halves, one half, or another escape."""
 _NUMBER: Final = re.compile(r"[+-]?\d{1,25}(\.\d{1,25})?", re.ASCII)
 
 
@@ -174,9 +180,29 @@ def required(value: T | None, field: str, kind: str, vendor: str) -> T:
     return value
 
 
+def decode_json(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    """Return the decoded JSON, with U+0000 for half of a character and for bytes that are not UTF-8. Raise as msgspec does.
+
+    Programs cut names at a length, and so through a character. Such a name loses the character, an optional id is unknown, and a
+    room or a participant is refused.
+    """
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        repaired = _repair(body)
+        if repaired == body:
+            raise
+        return decoder.decode(repaired)
+
+
+def _repair(body: bytes) -> bytes:
+    text = _NOT_UTF8.sub(lambda _: _NUL_ESCAPE, body.decode("utf-8", "surrogateescape"))
+    return _ESCAPE.sub(lambda found: _NUL_ESCAPE if found["half"] else found[0], text).encode()
+
+
 def decode(decoder: "msgspec.json.Decoder[T]", body: bytes, expected: str) -> T:
     """Return the decoded body of a request. Raise `BadInput` if it is not the `expected` payload."""
     try:
-        return decoder.decode(body)
+        return decode_json(decoder, body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"is no {expected}: {error}") from error

@@ -94,7 +94,7 @@ def _default_id(digest: str, index: int) -> str | None:
 
 
 def _parse(request: InboundRequest) -> Sequence[ParsedEvent | BadInput]:
-    decoded = event_format.decode_json(request.body)
+    decoded = fields.decode(_JSON, request.body, "JSON")
     digest = standard_webhooks.message_digest(request)
 
     def event(found: tuple[int, Value]) -> list[ParsedEvent]:

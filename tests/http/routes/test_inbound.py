@@ -180,6 +180,15 @@ def test_an_optional_id_that_is_too_long_is_unknown_and_a_name_is_cut(world):
     assert logged.user_name == "n" * 512
 
 
+def test_a_name_that_was_cut_through_a_character_loses_it(world):
+    occupant = {"occupant_jid": "ann", "joined_at": S, "name": "Ann HALF", "id": "HALF"}
+    body = json.dumps({"event_name": "muc-occupant-joined", "room_jid": "r@c", "occupant": occupant})
+    for half in (rb"\ud83d", b"\xc3"):
+        assert world.post("jitsi", body.encode().replace(b"HALF", half))["status"] == "accepted"
+    (logged,) = world.logged()
+    assert (logged.user_name, logged.user_id) == ("Ann ", None)
+
+
 def test_an_event_without_its_time_happened_when_it_was_received(world):
     meeting = {"id": "1", "uuid": "u", "participant": {"user_id": "7"}}
     notice = {"event": "meeting.participant_joined", "payload": {"object": meeting}}

@@ -13,6 +13,7 @@ import msgspec
 
 from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.events import Ms
+from headcount.sources import fields
 from headcount.sources.api import Role
 from headcount.sources.fields import Value
 
@@ -139,7 +140,7 @@ def decode_response(decoder: "msgspec.json.Decoder[T]", response: PollResponse, 
     """Return the decoded body of a response with status 200. Raise `PollFailed` for any other response."""
     check_status(response, vendor)
     try:
-        return decoder.decode(response.body)
+        return fields.decode_json(decoder, response.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PollFailed(
             f"what was answered is not what {vendor} answers: {error}: {excerpt(response)}"
