@@ -180,6 +180,19 @@ def test_an_import_maps_columns_as_its_error_suggests(tmp_path, monkeypatch):
     assert (answer.exit_code, answer.stdout[:8]) == (0, "Imported"), answer.stderr
 
 
+def test_an_import_reads_files_of_a_pattern_and_of_a_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADCOUNT_DATABASE", str(tmp_path / "h.db"))
+    for number in (1, 2):
+        row = f"r;p{number};join;2026-03-02 09:00:00 +0000\n"
+        (tmp_path / f"{number}.csv").write_text(f"room;participant_id;kind;at\n{row}")
+    assert ask("import", tmp_path / "*.csv").stdout.startswith("Imported 2 events.")
+    assert ask("import", tmp_path / "?.csv", tmp_path).stdout.startswith(
+        "Imported 0 events. Skipped 4 duplicates"
+    )
+    missing = ask("import", tmp_path / "none.csv")
+    assert "none.csv: cannot be opened: no such file or directory" in missing.stderr
+
+
 @pytest.mark.parametrize("option", [("--map", "room=conf"), ("--time-unit", "s")])
 def test_a_mapping_is_refused_for_the_export_of_a_vendor(option):
     answer = ask("import", "--source", "zoom-report", ROOT / "docs/examples/zoom-report.csv", *option)

@@ -82,10 +82,10 @@ def import_(
     Imported events are never late. Headcount recognizes events that it has already imported, so you can repeat an import.
     The database is created if it does not exist.
     """
-    for name in files:
-        if name != "-" and not Path(name).exists():
-            raise BadInput("there is no such file", where=name)
     if source is not None:
+        for name in files:
+            if name != "-" and not Path(name).exists():
+                raise BadInput("there is no such file", where=name)
         if any(mapping):
             raise click.UsageError("--map and --time-unit are for files of events: remove them, or --source")
         _import_exports(source, files, settings, skip_invalid=skip_invalid, as_json=as_json, **options)

@@ -158,7 +158,7 @@ def test_a_missing_quote_is_reported(tmp_path):
 def test_an_unknown_format_is_refused():
     assert error_of("events.xlsx") == (
         "events.xlsx: has no known format: Headcount reads .parquet, .ndjson, .jsonl, .csv and .tsv,"
-        " all but .parquet also with .gz"
+        " all but .parquet also with .gz: rename or convert the file"
     )
 
 

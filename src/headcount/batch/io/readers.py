@@ -41,7 +41,7 @@ _EMPTY: Final = pa.schema(
     [("room", CODES), ("kind", pa.int8()), ("at", pa.int64()), ("participant_id", pa.string())]
 )
 _TEXT_ENDINGS: Final = (".ndjson", ".jsonl", ".csv", ".tsv")
-_FORMATS: Final = "Headcount reads .parquet, .ndjson, .jsonl, .csv and .tsv, all but .parquet also with .gz"
+_FORMATS: Final = "Headcount reads .parquet, .ndjson, .jsonl, .csv and .tsv, all but .parquet also with .gz: rename or convert the file"
 
 
 Check: TypeAlias = Callable[[EventTable], list[Problem]]
