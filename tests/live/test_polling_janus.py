@@ -180,7 +180,7 @@ def test_stale_stays_of_a_killed_server_end_once_it_is_back(janus, proxy, headco
     time.sleep(TWO_POLLS_S)  # the test needs time to pass: polls that nobody answers
     assert present_users(headcount, room_name(room)) == {"Ann", "Bob"}
     shown = ("source", "list", "--database", headcount.running.database)
-    wait_until(lambda: "poll failed" in run(*shown).stdout, 30)
+    wait_until(lambda: "failed polls" in run(*shown).stdout, 30)
     janus.start()
     wait_until_present(headcount, room_name(room))
     assert {stay.left_by for stay in only_meeting(headcount, room_name(room)).stays} == {"snapshot"}

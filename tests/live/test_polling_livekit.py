@@ -158,4 +158,4 @@ def test_one_poll_can_be_tried_without_effects(livekit, headcount, join):
     join("tried", "ann", "Ann Other")
     shown = run("source", "poll", "livekit", "--database", headcount.running.database).stdout
     assert "  tried  Ann Other since " in shown
-    assert "polled " in run("source", "list", "--database", headcount.running.database).stdout
+    assert "last poll  " in run("source", "list", "--database", headcount.running.database).stdout

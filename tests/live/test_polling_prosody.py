@@ -86,7 +86,7 @@ def test_participants_of_an_existing_room_stay(headcount, join):
     sleep_several_polls(headcount)
     wait_until_present(headcount, "there", ann)
     shown = run("source", "poll", "jitsi", "--database", headcount.running.database).stdout
-    assert shown.startswith("0 in 0 rooms; 1 room of which nobody is named")
+    assert shown.startswith("0 in 0 rooms; 1 room without a list of participants:")
     assert shown.endswith("\n  nothing\n")
     ann.leave_room()
     wait_until_present(headcount, "there")
