@@ -2,6 +2,7 @@
 # ruff: noqa: RUF001 - digits and letters of other scripts look like others
 
 import unicodedata
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import product
 
@@ -58,6 +59,17 @@ def test_dates_of_all_languages_are_read_exactly_or_refused_in_one_sentence():
                 read_names.add(name)
     assert len(read_names) > 0.9 * len(locale_identifiers())
     assert not YEARS_FIRST & {name for name in read_names if "_" not in name}
+
+
+@pytest.mark.parametrize(("half", "hour"), [("am", 7), ("pm", 19)])
+@pytest.mark.parametrize("width", ["abbreviated", "wide"])
+def test_a_word_for_a_half_of_the_day_means_the_same_in_all_languages(width, half, hour):
+    # Mara writes MD where Albanian writes PD. No program that is translated into Mara is known.
+    for name in sorted(name for name in locale_identifiers() if not name.startswith("mrh")):
+        word = Locale.parse(name).day_periods["format"][width].get(half, "AM" if half == "am" else "PM")
+        for text in (f"2026-01-15 7:00 {word}", f"2026-01-15 {word} 7:00"):
+            with suppress(BadInput):  # most words of small languages are unknown
+                assert parse_local_time(text).hour == hour, (name, text)
 
 
 @pytest.mark.parametrize(

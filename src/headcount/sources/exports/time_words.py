@@ -33,7 +33,7 @@ am / pm
 ก่อนเที่ยง ກ່ອນທ່ຽງ ጥዋት ቅ.ቀ. / หลังเที่ยง ຫຼັງທ່ຽງ ከሰዓት ድ.ቀ.
 לפנה״צ / אחה״צ
 pg pd p.d. sa to bn gh wd sf / ptg md ch tk pn gd wb ym
-vm vorm. fm de. f.h. ap. dop. prijepodne prije_podne pre_podne dopoldne priešpiet priekšp. öö / nm nachm. em du. e.h. ip. odp. poslijepodne po_podne popodne popoldne popiet pēcp. ös
+vm vorm. fm de. f.h. dop. prijepodne prije_podne pre_podne dopoldne priešpiet priekšp. öö / nm nachm. em du. e.h. odp. poslijepodne po_podne popodne popoldne popiet pēcp. ös
 пре_подне прије_подне претпл. дп пр.об. тң үө то / по_подне попл. пп сл.об. тк үх тк
 """
 _PERIODS: Final = {
