@@ -30,7 +30,14 @@ def rooms(world):
 
 def test_a_room_is_known_by_name_and_first_event(world):
     world.known("blue", 1.5)
-    room = {"id": "blue", "name": "blue", "created_at": "2026-01-01T00:00:01.500Z"}
+    room = {
+        "id": "blue",
+        "name": "blue",
+        "created_at": "2026-01-01T00:00:01.500Z",
+        "api_created": False,
+        "privacy": "public",
+        "config": {},
+    }
     assert world.get("/rooms/blue") == room
     assert world.get("/rooms") == {"total_count": 1, "data": [room]}
 

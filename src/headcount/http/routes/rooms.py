@@ -7,6 +7,7 @@ who is in a room.
 from typing import Annotated, Final
 from urllib.parse import quote
 
+import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 
@@ -42,6 +43,11 @@ class Room(Schema):
     id: Annotated[str, doc("The id of the room: its name.")]
     name: Annotated[str, doc("The name of the room.")]
     created_at: Annotated[DateTime, doc("Time of the first event.")]
+    api_created: Annotated[bool, doc("Always `false`: Headcount creates no rooms.")] = False
+    privacy: Annotated[str, doc("Always `public`, Daily's default: Headcount does not know it.")] = "public"
+    config: Annotated[dict[str, str], doc("Always empty: Headcount does not know the settings of rooms.")] = (
+        msgspec.field(default_factory=dict)
+    )
     url: Annotated[
         str | UnsetType, doc("The address of the room; absent unless the setting `room_url` is set.")
     ] = UNSET
@@ -92,7 +98,7 @@ OPERATIONS: Final = (list_rooms, get_room)
 
 def _room(context: QueryContext, room: KnownRoom) -> Room:
     url = context.room_url.replace("{room}", quote(room.name, safe="")) or UNSET
-    return Room(room.name, room.name, rfc3339(room.created), url)
+    return Room(room.name, room.name, rfc3339(room.created), url=url)
 
 
 def _cursor(context: QueryContext, domain: str, param: str, name: str | None) -> KnownRoom | None:
