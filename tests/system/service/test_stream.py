@@ -48,6 +48,22 @@ def test_an_event_arrives_with_the_body_of_its_webhook(service, outbox):
         assert 1_000 <= stream.retry < 3_000
 
 
+def test_a_client_that_reacts_to_a_join_or_leave_finds_it_in_presence(service):
+    headers = {"Authorization": f"Bearer {service.key}"}
+    with (
+        closing(StreamReader(service, room="reacting")) as stream,
+        httpx.Client(base_url=f"{service.url}/v1", headers=headers, timeout=10) as client,
+    ):
+        for n in range(5):
+            for kind in ("join", "leave"):
+                event = {"room": "reacting", "kind": kind, "participant_id": f"c-{n}"}
+                assert client.post("/events", json=event).status_code == 200
+                (message,) = stream.read()
+                assert message.event == {"join": "participant.joined", "leave": "participant.left"}[kind]
+                listed = [one["id"] for one in client.get("/rooms/reacting/presence").json()["data"]]
+                assert listed == ([f"c-{n}"] if kind == "join" else [])
+
+
 def test_without_a_last_id_the_stream_begins_now(service, outbox):
     outbox.publish("blue")
     with closing(StreamReader(service)) as stream:
