@@ -10,6 +10,8 @@ import pytest
 from babel import Locale
 from babel.localedata import locale_identifiers
 from babel.units import format_unit
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headcount import BadInput
 from headcount.sources.exports.local_times import parse_local_time
@@ -59,6 +61,22 @@ def test_dates_of_all_languages_are_read_exactly_or_refused_in_one_sentence():
                 read_names.add(name)
     assert len(read_names) > 0.9 * len(locale_identifiers())
     assert not YEARS_FIRST & {name for name in read_names if "_" not in name}
+
+
+@given(
+    st.one_of(
+        st.text(max_size=20),
+        st.text(alphabet="0123456789/.-:, ()年月日٠١२apmhTZ+юμ下午오후\u200f\u00a0", max_size=30),
+        st.from_regex(
+            r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d{1,2} ?(am|下午)?( ?[+-]\d\d:\d\d)?",
+            fullmatch=True,
+        ),
+    )
+)
+def test_any_text_is_a_time_or_is_refused(text):
+    parse_duration(text)
+    with suppress(BadInput):
+        assert 2_000 <= parse_local_time(text).to_datetime(day_first=True).year < 2_100
 
 
 @pytest.mark.parametrize(("half", "hour"), [("am", 7), ("pm", 19)])
