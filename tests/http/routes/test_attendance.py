@@ -119,6 +119,7 @@ def test_an_invalid_parameter_is_refused_with_an_explanation(world, name, query,
         {"expected": [], "min_attendance_ratio": 2},
         {"expected": [], "late_after_seconds": -1},
         {"expected": [], "starts_at": None},
+        {"expected": [], "ends_at": ""},
         {"expected": ["u"] * 10_001},
     ],
 )

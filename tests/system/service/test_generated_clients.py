@@ -203,6 +203,11 @@ def read_rooms(recorder):
     assert send("getRoomPresence", room="never used", params={"at": now})["data"] == []
     assert send("getRoomPresence", room="never used")["data"] == []
     assert send("getRoomPresence", room="blue", params={"from": now - 7_200, "to": now})["data"]
+    rooms = send("listRooms")["data"]
+    assert ROOM in [room["name"] for room in rooms]
+    send("listRooms", params={"limit": 1, "starting_after": rooms[0]["id"]})
+    send("getRoom", room=ROOM)
+    send("getRoom", status=404, room="never used")
     send("listQuarantinedRooms")
     recorder.stream(last_event_id="0")
 

@@ -297,6 +297,19 @@ def test_the_log_shows_each_message_and_every_attempt(client, outbox, receiver):
     assert shown["lastMomentPushed"].endswith("Z")
 
 
+def test_an_endpoint_with_all_of_dailys_fields_has_exactly_these(client, outbox, receiver):
+    path = f"/webhooks/{set_up(client, receiver, basicAuth='user:word')['uuid']}"
+    put(outbox, "all-fields")
+    receiver.wait_for(1)
+    shown = wait_until(lambda: "lastMomentPushed" in (found := client.get(path).json()) and found)
+    # The example of Daily's documentation.
+    assert sorted(shown) == [
+        "basicAuth", "createdAt", "domainId", "eventTypes", "failedCount", "hmac", "lastMomentPushed", "retryType",
+        "state", "updatedAt", "url", "uuid",
+    ]  # fmt: skip
+    assert client.post(path, json={"basicAuth": None}).json().keys() == shown.keys() - {"basicAuth"}
+
+
 def test_a_delivered_message_can_be_resent(client, outbox, receiver):
     made = set_up(client, receiver)
     path = f"/webhooks/{made['uuid']}/resend"

@@ -228,6 +228,8 @@ def query_of_body(body: bytes) -> RosterQuery:
         for param in _ROSTER_PARAMS[1:]
         if (value := getattr(roster, param.name)) is not UNSET
     }
+    for field, text in texts.items():
+        params.parse_text(field, text)
     expected: dict[str, str | None] = {}
     for user in roster.expected:
         user_id, name = (user, None) if isinstance(user, str) else (user.user_id, user.user_name)

@@ -111,6 +111,24 @@ def test_event_types_can_be_changed(admin, receiver, place):
     assert '<span class="flag">participant.joined</span>' not in page
 
 
+def test_extra_fields_are_included_only_if_the_form_asks_for_them(service, admin, receiver, place):
+    def shown():
+        with service.client() as client:
+            return client.get(f"/webhooks/{place.rpartition('/')[2]}").json()
+
+    assert "extensions" not in shown()
+    assert "Not included" in admin.page(place)
+    admin.send(place, url=receiver.url, extensions="on")
+    assert shown()["extensions"] is True
+    # No event type was selected.
+    assert shown()["eventTypes"] == [
+        "meeting.started", "meeting.ended", "participant.joined", "participant.left",
+    ]  # fmt: skip
+    assert re.search(r'name="extensions" checked', admin.page(place))
+    admin.send(place, url=receiver.url)
+    assert "extensions" not in shown()
+
+
 def test_a_removed_webhook_is_not_found(admin, receiver, place):
     admin.send(f"{place}/delete")
     admin.page(place, 404)
