@@ -156,6 +156,7 @@ def test_polling_does_not_change_what_webhooks_reported(proxy, headcount, join):
 
 def test_one_poll_can_be_tried_without_effects(livekit, headcount, join):
     join("tried", "ann", "Ann Other")
-    shown = run("source", "poll", "livekit", "--database", headcount.running.database).stdout
+    store = ("--database", headcount.running.database)
+    shown = run("source", "poll", "livekit", *store).stdout
     assert "  tried  Ann Other since " in shown
-    assert "last poll  " in run("source", "list", "--database", headcount.running.database).stdout
+    wait_until(lambda: "last poll  " in run("source", "list", *store).stdout)
