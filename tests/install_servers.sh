@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests start: PostgreSQL, nginx, Caddy, Chromium, the clients curl and Java, and libfaketime, which
-# moves the clock of a process. Does nothing if they are present.
+# Installs what the tests start: PostgreSQL, nginx, Caddy, Chromium with the library that Playwright needs, the clients
+# curl and Java, and libfaketime, which moves the clock of a process. Does nothing if they are present.
 set -euo pipefail
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
@@ -23,6 +23,8 @@ if ! command -v chromium > /dev/null && ! command -v google-chrome > /dev/null; 
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core > /dev/null
 fi
 missing=()
+# Playwright brings a Node.js of its own, which is linked to it.
+if ! compgen -G "/usr/lib/*/libatomic.so.1" > /dev/null; then missing+=(libatomic1); fi
 if ! command -v curl > /dev/null; then missing+=(curl); fi
 if ! command -v java > /dev/null; then missing+=(default-jdk-headless); fi
 if [ "${#missing[@]}" -gt 0 ]; then
@@ -31,7 +33,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
   else
-    echo "Tests with these clients are skipped: they need ${missing[*]}." >&2
+    echo "Some tests are skipped or fail: they need ${missing[*]}." >&2
   fi
 fi
 # The packages of nginx and Caddy would start servers, so only their files are unpacked.

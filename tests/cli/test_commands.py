@@ -211,9 +211,11 @@ def test_a_file_of_another_format_suggests_the_format(kind, tmp_path, monkeypatc
     assert "This looks like the format zoom-report: use --source zoom-report" in answer.stderr
 
 
-def test_a_file_of_events_is_recognized(tmp_path, monkeypatch):
+@pytest.mark.parametrize("header", ["room,participant_id,kind,at", "sep=;\r\nRoom;Participant_ID;Kind;At"])
+def test_a_file_of_events_is_recognized(header, tmp_path, monkeypatch):
     monkeypatch.setenv("HEADCOUNT_DATABASE", str(tmp_path / "h.db"))
-    answer = ask("import", "--source", "zoom-report", ROOT / "docs/examples/monday.csv")
+    (tmp_path / "e.csv").write_text(f"{header}\r\n")
+    answer = ask("import", "--source", "zoom-report", tmp_path / "e.csv")
     assert "This looks like a file of Headcount's events: import it without --source" in answer.stderr
 
 

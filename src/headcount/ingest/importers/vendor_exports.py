@@ -93,7 +93,8 @@ def detect_formats(name: str) -> list[str]:
         content = _read(name)
     except BadInput:
         return []
-    first = content[:_MAX_DETECTED_BYTES].split(b"\n", 1)[0]
+    # Excel may name the delimiter in a line before the header.
+    first = b"".join(content[:_MAX_DETECTED_BYTES].split(b"\n", 2)[:2]).lower()
     found = ["events"] if all(word in first for word in (b"room", b"kind", b"participant_id")) else []
     start, is_cut = content[:_MAX_DETECTED_BYTES], len(content) > _MAX_DETECTED_BYTES
     numbers = {
