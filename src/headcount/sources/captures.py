@@ -1,7 +1,8 @@
 """Captured requests of a video server: JSON objects in a file.
 
 An object is `{"body": "…"}`, with other fields that the receiver recorded: `headers`, `url` and `t`, the time of receipt in seconds, are
-used. Test data has this format, and so have logs of webhooks. An object may also be the bare JSON body of a request.
+used. Test data has this format, and so have logs of webhooks. An object may also be the bare JSON body of a request, or a line
+that a container runtime logged, `{"log": "…", "stream": "stdout", …}`, with either of them.
 Responsible for parsing such objects with their source. Must not know the domain or the store of the events.
 """
 
@@ -76,7 +77,12 @@ def _parse_requests(
 
 def _request(text: bytes) -> InboundRequest:
     try:
-        captured = fields.struct(fields.decode_json(_OBJECT_DECODER, text), CapturedRequest)
+        decoded = fields.decode_json(_OBJECT_DECODER, text)
+        logged = decoded.get("log")
+        if isinstance(logged, str) and "stream" in decoded:  # a line of a container's log file
+            text = logged.encode()
+            decoded = fields.decode_json(_OBJECT_DECODER, text)
+        captured = fields.struct(decoded, CapturedRequest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"not a captured request: {error}") from error
     if not isinstance(captured.body, str):

@@ -14,7 +14,7 @@ from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
 from headcount.timezones import parse_zone
 from support.golden_exports import FILES, content_of, options_of
-from support.json_forms import FORMS
+from support.json_forms import FORMS, lines
 
 OPTIONS = ExportOptions("room", parse_zone("Europe/Berlin"), day_first=True)
 
@@ -87,6 +87,19 @@ def test_a_payload_log_of_any_form_has_the_events_of_its_requests(source, form):
     events, bad = parse(EXPORT_FORMATS[source.kind], log)
     assert events == [event for one in requests for event in parse_trusted(source, one)]
     assert [error for error in bad if not isinstance(error, SkippedRow)] == []
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
+def test_a_payload_log_of_a_container_has_the_events_of_its_requests(source):
+    requests = source.samples(1_772_442_000_000)
+    logged = [{"log": json.dumps(captured(one)) + "\n", "stream": "stdout"} for one in requests]
+    events, bad = parse(EXPORT_FORMATS[source.kind], lines(logged).encode())
+    assert events == [event for one in requests for event in parse_trusted(source, one)]
+    assert bad == []
+    events, (error,) = parse(
+        EXPORT_FORMATS[source.kind], lines([{"log": "Listening", "stream": "stdout"}]).encode()
+    )
+    assert (events, str(error).startswith("the file, line 1: not a captured request: ")) == ([], True)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)

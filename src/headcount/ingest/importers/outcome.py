@@ -74,12 +74,18 @@ def _unused(result: Replay, events: Sequence[Event], rules: Rules) -> Unused:
         for event in events
         if event.kind is Kind.LEAVE and event.inferred is None
     }
+    stays: defaultdict[str | None, list[Stay]] = defaultdict(list)
+    for stay in result.stays:
+        stays[stay.participant_id].append(stay)
     ignored = Counter(
         change.reason
         for change in result.changes
         if isinstance(change, EventIgnored)
         and change.kind is Kind.LEAVE
         and (change.at, change.participant_id) in reported
+        and not (
+            change.reason is Reason.CANCELLED_OUT and _is_present(change.at, stays[change.participant_id])
+        )
     )
     ended = [(stay, stay.leave) for stay in result.stays if stay.leave is not None]
     counted = [(stay, leave) for stay, leave in ended if not is_too_short(stay.join, leave, rules)]
@@ -89,6 +95,11 @@ def _unused(result: Replay, events: Sequence[Event], rules: Rules) -> Unused:
         sum(not _has_meeting(stay, leave, result.meetings) for stay, leave in counted),
         ignored[Reason.LEAVE_WITHOUT_JOIN],
     )
+
+
+def _is_present(at: Ms, stays: Iterable[Stay]) -> bool:
+    """Return whether a participant with these stays was in before `at`, and stays in: a join cancels their leave (R2)."""
+    return any(stay.join < at and (stay.leave is None or stay.leave > at) for stay in stays)
 
 
 def _has_meeting(stay: Stay, leave: Ms, meetings: Sequence[Meeting]) -> bool:
