@@ -50,6 +50,21 @@ def test_the_document_has_only_canonical_forms_that_generators_of_clients_accept
         assert len(set(map(str, schema.get("enum", ())))) == len(schema.get("enum", ())), schema
 
 
+def test_of_several_answers_the_one_with_more_required_fields_comes_first():
+    """Generated clients read an answer as the first alternative that fits."""
+    whole = document()
+    required = {name: schema.get("required", []) for name, schema in whole["components"]["schemas"].items()}
+    alternatives = [
+        [len(required[member["$ref"].rpartition("/")[2]]) for member in content["schema"]["anyOf"]]
+        for path in whole["paths"].values()
+        for operation in path.values()
+        for content in operation["responses"]["200"]["content"].values()
+        if "anyOf" in content["schema"]
+    ]
+    assert len(alternatives) == 2
+    assert all(sizes == sorted(sizes, reverse=True) for sizes in alternatives)
+
+
 def test_operation_ids_are_unique():
     ids = [operation["operationId"] for path in document()["paths"].values() for operation in path.values()]
     assert len(set(ids)) == len(ids)
