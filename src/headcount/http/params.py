@@ -30,7 +30,7 @@ _LAST_MS: Final[Ms] = (
 _NUMBER: Final = re.compile(r"-?\d{1,400}(\.\d{0,400})?([eE][+ -]?\d{1,3})?", re.ASCII)
 """With the exponent with which some languages write large numbers. Its plus sign arrives as a space if not encoded."""
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_LOST_PLUS: Final = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d:?\d\d)", re.ASCII)
+_LOST_PLUS: Final = re.compile(r"(\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) {1,2}(\d\d(?::?\d\d)?)", re.ASCII)
 _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _CURSOR: Final = re.compile(r"0|[A-Za-z0-9_-]{22}", re.ASCII)
 
