@@ -138,9 +138,11 @@ def teams_of_2021(history):
 
 
 def teams_of_2020(history):
-    rows = [(join, f"{who}\tJoined\t{date_time(join)}") for who, join, _ in history.stays]
+    # Lines that are identical count once, so nobody joins twice in one second.
+    stays = {(who, join): leave for who, join, leave in history.stays}
+    rows = [(join, f"{who}\tJoined\t{date_time(join)}") for who, join in stays]
     rows += [
-        (leave, f"{who}\tLeft\t{date_time(leave)}") for who, _, leave in history.stays if leave is not None
+        (leave, f"{who}\tLeft\t{date_time(leave)}") for (who, _), leave in stays.items() if leave is not None
     ]
     lines = [text for _, text in sorted(rows, key=lambda row: row[0])]
     return "\n".join(["Full Name\tUser Action\tTimestamp", *lines])
