@@ -192,6 +192,7 @@ def open_stays(events):
 @example(history=History([Stay("a", 0, None), Stay("b", 600, None)], 600))
 @example(history=History([Stay("a", 0, 600), Stay("a", 600, 600)], 600))
 @example(history=History([Stay("a", 0, None), Stay("b", 700, None)], 600))
+@example(history=History([Stay("a", 0, 300), Stay("a", 0, 600)], 600))
 def test_nobody_is_in_a_room_after_its_history(kind, form, history):
     errors = []
     file = ExportFile(form(history).encode())

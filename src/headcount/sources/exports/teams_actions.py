@@ -55,39 +55,43 @@ def action_rows(
     def report(action: Action, reason: str, kind: type[BadInput] = BadInput) -> None:
         on_error(kind(reason, where=file_name, place=f"line {action.line}"))
 
-    timed = _timed(_distinct(actions, report), options, report)
+    timed = _timed(_with_time(actions, report), options, report)
     joins, leaves = _meaning(timed)
     rows: list[Row] = []
     open_rows: defaultdict[str, list[int]] = defaultdict(list)
-    for _, (line, participant, word, time) in sorted(timed, key=lambda item: (item.at, item.word in leaves)):
-        if word.lower() in joins:
+    seen: set[Action] = set()
+    repeated: defaultdict[str, list[Action]] = defaultdict(list)
+    for _, action in sorted(timed, key=lambda item: (item.at, item.word in leaves)):
+        line, participant, word, time = action
+        is_repeated = action._replace(line=0) in seen
+        seen.add(action._replace(line=0))
+        if is_repeated:
+            repeated[participant if word.lower() in joins else ""].append(action)
+        elif word.lower() in joins:
             open_rows[participant].append(len(rows))
             rows.append(Row(line, room, participant, "", time, ""))
-        elif word.lower() in leaves and open_rows[participant]:
+        elif word.lower() not in leaves:
+            report(action, f"'{word}' is neither Joined nor Left: download it in English")
+        elif open_rows[participant]:
             join = open_rows[participant].pop(0)
             rows[join] = rows[join]._replace(leave=time)
-        elif word.lower() in leaves:
-            report(Action(line, participant, word, time), f"'{participant}' left, but has no join")
+        elif repeated[participant]:  # so the repeated join was of another device
+            other = repeated[participant].pop(0)
+            rows.append(Row(other.line, room, participant, "", other.time, time))
         else:
-            report(
-                Action(line, participant, word, time),
-                f"'{word}' is neither Joined nor Left: download it in English",
-            )
+            report(action, f"'{participant}' left, but has no join")
+    for action in (action for of_participant in repeated.values() for action in of_participant):
+        report(action, IDENTICAL, SkippedRow)
     return rows
 
 
-def _distinct(actions: Iterable[Action], report: _Report) -> Iterator[Action]:
-    """Return the lines with a time that repeat no other line; the others are skipped."""
-    seen: set[Action] = set()
+def _with_time(actions: Iterable[Action], report: _Report) -> Iterator[Action]:
+    """Return the lines with a time; the others are skipped."""
     for action in actions:
-        content = action._replace(line=0)
-        if not has_time(action.time):
-            report(action, WITHOUT_TIMES, SkippedRow)
-        elif content in seen:
-            report(action, IDENTICAL, SkippedRow)
-        else:
-            seen.add(content)
+        if has_time(action.time):
             yield action
+        else:
+            report(action, WITHOUT_TIMES, SkippedRow)
 
 
 def _timed(actions: Iterable[Action], options: ExportOptions, report: _Report) -> list[_TimedAction]:
@@ -114,7 +118,8 @@ def _meaning(timed: Sequence[_TimedAction]) -> tuple[frozenset[str], frozenset[s
     if not words or words & (_JOINS | _LEAVES):
         return _JOINS, _LEAVES
     of_participants: defaultdict[str, list[str]] = defaultdict(list)
-    for item in sorted(timed, key=lambda item: item.at):
+    distinct = {item.action._replace(line=0): item for item in timed}.values()
+    for item in sorted(distinct, key=lambda item: item.at):
         of_participants[item.action.participant].append(item.word)
     joins = frozenset(words_in_order[0] for words_in_order in of_participants.values())
     leaves = frozenset(words - joins)
