@@ -198,8 +198,6 @@ def read_rooms(recorder):
     send = recorder.send
     now = time.time()
     assert send("getPresence")[ROOM]
-    assert send("listRooms", params={"limit": 2})["data"]
-    assert send("getRoom", room=ROOM)["name"] == ROOM
     send("getRoomPresence", room=ROOM)
     send("getRoomPresence", room=ROOM, params={"at": now})
     assert send("getRoomPresence", room="never used", params={"at": now})["data"] == []
