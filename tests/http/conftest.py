@@ -1,16 +1,22 @@
 """A store in a file and the routes that read it, over HTTP and without keys."""
 
+from time import monotonic
+
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from headcount.command_hints import CommandHints
 from headcount.http.context import QueryContext
 from headcount.http.errors import HANDLERS
+from headcount.http.middleware import Middleware
 from headcount.http.routes.queries import routes
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
+from headcount.settings import read_settings
 from headcount.store.open import open_store
 from headcount.store.records import BatchChanges, MeetingRow, PendingStayRow, StayRow, SupersededMeeting
+from headcount.telemetry.metrics import Metrics
 
 T0 = 1_767_225_600
 """2026-01-01, in unix seconds; the seconds of these tests count from it."""
@@ -45,7 +51,10 @@ class World:
             store.meetings, store.usage, Rules(), lambda: ms(self.now), granularity_s
         )
         app = Starlette(routes=routes(self.query_context), exception_handlers=HANDLERS)
-        self.client = TestClient(Inside(app), raise_server_exceptions=False)
+        app.router.redirect_slashes = False  # the middleware removes them, as in the service
+        hints = CommandHints(read_settings({"database": "unused.db"}, {}))
+        middleware = Middleware(Inside(app), {}, Metrics(), monotonic, "test", hints)
+        self.client = TestClient(middleware, raise_server_exceptions=False)
 
     def stay(self, who, join, leave=None, *, room="blue", domain="acme", user_id=None, user_name=None):
         left_by = None if leave is None else "reported"
