@@ -61,7 +61,10 @@ class Analytics(msgspec.Struct):
 
 
 def to_meeting(analytics: Analytics, received_at: Ms = 0) -> Meeting:
-    """Return the meeting. Raise `BadInput` if its id or its end is invalid; a missing end is the time of receipt."""
+    """Return the meeting. Raise `BadInput` if its id or its end is invalid.
+
+    A missing end is the time of receipt. Where that is not known either, the end is None.
+    """
     stays: list[MeetingStay] = []
     problems = []
     for index, attendee in enumerate(analytics.data.attendees):
@@ -70,7 +73,9 @@ def to_meeting(analytics: Analytics, received_at: Ms = 0) -> Meeting:
         except BadInput as error:
             problems.append(BadInput(str(error), place=f"data.attendees[{index}]"))
     finish = analytics.data.finish
-    ended_at = fields.event_time(finish, fields.ms_from_rfc3339, "data.finish", received_at)
+    ended_at = None
+    if finish or received_at:
+        ended_at = fields.event_time(finish, fields.ms_from_rfc3339, "data.finish", received_at)
     session = fields.text(analytics.internal_meeting_id)
     if not session:
         raise BadInput("internal_meeting_id is neither text nor a whole number")
