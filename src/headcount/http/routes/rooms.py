@@ -89,7 +89,7 @@ def get_room(context: QueryContext, domain: str, request: Request) -> Answer:
     name = name_in_path(request, "room", "the name of a room")
     room = context.meetings.room(domain, name)
     if room is None:
-        raise not_found(f"No room has the name {name[:50]}: a room is known from its first event on")
+        raise not_found(f"No room has the name '{name[:50]}': a room is known from its first event on")
     return encode(_room(context, room)), {}
 
 
