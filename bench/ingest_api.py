@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from headcount.store.open import open_store
+
 HERE = Path(__file__).parent
 KEY = "a-key-for-measuring"
 FRESH = 10_000_000  # participants of the next run begin so much later
@@ -94,6 +96,8 @@ def serve(database: Path, port: int) -> list[str]:
 
 
 def made_key(database: Path) -> str:
+    """Return an API key of a store, which is created if it does not exist."""
+    open_store(str(database)).close()
     command = headcount(
         "key", "create", "--database", str(database), "--domain", "bench", "--scope", "ingest"
     )

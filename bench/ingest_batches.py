@@ -32,7 +32,7 @@ BARS = {"append": 0.6, "end to end": 0.25}
 
 COLUMNS = (
     "domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,"
-    " joined_ms, inferred, event_id, event_key, origin, listed"
+    " joined_ms, inferred, event_id, event_key, origin, snapshot"
 )
 KIND = LogEntry._fields.index("kind")
 assert COLUMNS.count(",") + 1 == len(LogEntry._fields)
