@@ -437,8 +437,6 @@ class Room:
             self._checkpoints.clear(self._people)
             self._checkpoints = None
 
-    # Snapshot and resume.
-
     def snapshot(self) -> dict[str, Any]:
         """Return the whole state as values that JSON can represent, for `resume`."""
         return {
@@ -475,9 +473,8 @@ class Room:
     ) -> "Room":
         """Return the room as it was when all up to `finalized` was final, from its log.
 
-        `since` is a mark or a snapshot to start from, at or before `finalized`; `events` are all
-        that are known after it, those after `finalized` included, in order of time. `journal` is
-        only read: it has the same events already.
+        `since` is a mark or a snapshot to start from, at or before `finalized`; `events` are all that are known
+        after it, in order of time. `journal` is only read: it has the same events already.
         """
         if isinstance(since, Mark):
             room = cls(domain, name, rules, Journal((), (since,)))
