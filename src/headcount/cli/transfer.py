@@ -15,6 +15,7 @@ from headcount.errors import BadInput
 from headcount.settings import Settings, suggest
 
 if TYPE_CHECKING:
+    from headcount.ingest.importers.outcome import Tally
     from headcount.ingest.importers.result import Imported
     from headcount.ingest.importers.vendor_exports import ParsedExports
     from headcount.sources.api import Role
@@ -235,7 +236,11 @@ def _outcome_fields(imported: "Imported") -> dict[str, Any]:
         {"room": room, "participants": number, "last_event": rfc3339(last)}
         for room, number, last in _open_rooms(imported)
     ]
-    return {"unused": imported.unused._asdict(), "closed_stays": imported.closed, "open_rooms": open_rooms}
+    unused = {
+        name: getattr(imported.unused, name).number
+        for name in ("too_short", "without_meeting", "lone_leaves")
+    }
+    return {"unused": unused, "closed_stays": imported.closed, "open_rooms": open_rooms}
 
 
 def _open_rooms(imported: "Imported") -> list[tuple[str, int, int]]:
@@ -250,18 +255,12 @@ def _show_outcome(imported: "Imported", settings: Settings) -> None:
     from headcount.units import format_duration  # noqa: PLC0415 - help does not need it
 
     rules, unused = settings.rules(), imported.unused
-    if unused.too_short:
-        verb = "stay is" if unused.too_short == 1 else "stays are"
-        note(f"unused: {unused.too_short:,} {verb} shorter than {format_duration(rules.min_stay_ms)}")
-    if unused.without_meeting:
-        verb = "stay is" if unused.without_meeting == 1 else "stays are"
-        limit = format_duration(rules.start_alone_ms)
-        note(
-            f"unused: {unused.without_meeting:,} {verb} in no meeting: nobody else was in the room, which was in use for less than {limit}"
-        )
-    if unused.lone_leaves:
-        noun = "leave" if unused.lone_leaves == 1 else "leaves"
-        note(f"unused: {unused.lone_leaves:,} {noun} of participants who were not in the room")
+    _show_unused(unused.too_short, "stay", f"shorter than {format_duration(rules.min_stay_ms)}")
+    limit = format_duration(rules.start_alone_ms)
+    _show_unused(
+        unused.without_meeting, "stay", f"in no meeting (one person at a time, for less than {limit})"
+    )
+    _show_unused(unused.lone_leaves, "leave", "of participants who were not in the room")
     if imported.closed:
         noun = "stay" if imported.closed == 1 else "stays"
         note(f"closed: {imported.closed:,} open {noun}, at the last event of the file")
@@ -275,6 +274,16 @@ def _show_outcome(imported: "Imported", settings: Settings) -> None:
             f"open: {len(rooms):,} {verb} participants without a leave: {shown}{more}, last event {last}."
             " Use --close-open to end their stays at the last event of the file"
         )
+
+
+def _show_unused(tally: "Tally", noun: str, reason: str) -> None:
+    """Print the number of facts that lead to nothing, and the first of them."""
+    if not tally.number:
+        return
+    shown = ", ".join(f"'{participant}' in '{room}'" for room, participant in tally.first)
+    rest = tally.number - len(tally.first)
+    more = f" and {rest:,} more" if rest else ""
+    note(f"unused: {tally.number:,} {noun if tally.number == 1 else noun + 's'} {reason}: {shown}{more}")
 
 
 def _fields(imported: "Imported", invalid: int, excluded: dict[str, int]) -> dict[str, Any]:

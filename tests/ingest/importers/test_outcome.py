@@ -41,20 +41,27 @@ def test_leaves_without_a_join_are_counted(store):
         [zoom("left", "ann", 0), zoom("joined", "bob", 0), zoom("left", "bob", 60), zoom("left", "bob", 70)]
     )
     done = store.import_export("zoom", store.file("log", text))
-    assert "unused: 2 leaves of participants who were not in the room\n" in done.stderr
+    assert "unused: 2 leaves of participants who were not in the room: 'ann' in '812', 'bob' in '812'\n" in done.stderr
 
 
 def test_what_led_to_nothing_is_printed(store):
     done = store.import_export("livekit", store.file("log", log(("joined", "ann", 0), ("left", "ann", 9))))
-    assert "unused: 1 stay is shorter than 10s\n" in done.stderr
+    assert "unused: 1 stay shorter than 10s: 'Ann' in 'standup'\n" in done.stderr
     alone = log(("joined", "bob", 100), ("left", "bob", 120))
     done = store.import_export(
         "livekit", store.file("log", alone.replace(f'"joinedAt": "{BEGIN}"', f'"joinedAt": "{BEGIN + 100}"'))
     )
     assert (
-        "unused: 1 stay is in no meeting: nobody else was in the room, which was in use for less than 30s\n"
+        "unused: 1 stay in no meeting (one person at a time, for less than 30s): 'Bob' in 'standup'\n"
         in done.stderr
     )
+
+
+def test_only_the_first_of_many_are_named(store):
+    events = [event for n in range(7) for event in (("joined", f"p{n}", 0), ("left", f"p{n}", 9))]
+    done = store.import_export("livekit", store.file("log", log(*events)))
+    named = ", ".join(f"'P{n}' in 'standup'" for n in range(5))
+    assert f"unused: 7 stays shorter than 10s: {named} and 2 more\n" in done.stderr
 
 
 def test_the_thresholds_of_the_store_decide_what_is_too_short(store):

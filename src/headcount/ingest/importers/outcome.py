@@ -5,9 +5,10 @@ other event in the log ends it.
 """
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from headcount.kernel.changes import EventIgnored, Reason
 from headcount.kernel.events import Event, Inferred, Kind, Ms
@@ -15,6 +16,9 @@ from headcount.kernel.meetings import Meeting, Stay
 from headcount.kernel.replay import Replay, replay
 from headcount.kernel.rules import Rules, is_too_short
 from headcount.store.open import Store
+
+_SHOWN: Final = 5
+"""Number of facts of a kind that are named."""
 
 
 class OpenStay(NamedTuple):
@@ -26,16 +30,31 @@ class OpenStay(NamedTuple):
     last: Ms
 
 
-class Unused(NamedTuple):
-    """Numbers of facts that lead to nothing.
+@dataclass(slots=True)
+class Tally:
+    """A number of facts, and the first of them: the room of each, and its participant's name or id."""
+
+    number: int = 0
+    first: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, room: str, participant: str) -> None:
+        """Count a fact."""
+        self.number += 1
+        if len(self.first) < _SHOWN:
+            self.first.append((room, participant))
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """Facts that lead to nothing.
 
     `too_short`: stays that are ignored (R4). `without_meeting`: stays that count, in no meeting (R6). `lone_leaves`: leaves
     of participants who were not in the room (R1).
     """
 
-    too_short: int = 0
-    without_meeting: int = 0
-    lone_leaves: int = 0
+    too_short: Tally = field(default_factory=Tally)
+    without_meeting: Tally = field(default_factory=Tally)
+    lone_leaves: Tally = field(default_factory=Tally)
 
 
 class Outcome(NamedTuple):
@@ -50,17 +69,17 @@ def outcome(events: Iterable[Event], last: Mapping[str, Ms], rules: Rules) -> Ou
     rooms: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events:
         rooms[event.room].append(event)
-    numbers: Counter[str] = Counter()
+    unused = Unused()
     open_stays: list[OpenStay] = []
     for room, of_room in sorted(rooms.items()):
         result = _replay(of_room, rules)
-        numbers.update(_unused(result, of_room, rules)._asdict())
+        _add_unused(unused, room, result, of_room, rules)
         open_stays += (
             OpenStay(room, stay.participant_id, stay.join, last[room])
             for stay in result.stays
             if stay.leave is None
         )
-    return Outcome(Unused(**numbers), open_stays)
+    return Outcome(unused, open_stays)
 
 
 def _replay(events: Sequence[Event], rules: Rules) -> Replay:
@@ -68,38 +87,39 @@ def _replay(events: Sequence[Event], rules: Rules) -> Replay:
     return replay(events, as_of=latest + rules.min_stay_ms + rules.start_alone_ms, rules=rules)
 
 
-def _unused(result: Replay, events: Sequence[Event], rules: Rules) -> Unused:
+def _add_unused(unused: Unused, room: str, result: Replay, events: Sequence[Event], rules: Rules) -> None:
+    """Count what leads to nothing in one room."""
     reported = {
-        (event.at, event.participant_id)
+        (event.at, event.participant_id): event.user_name or event.participant_id or ""
         for event in events
         if event.kind is Kind.LEAVE and event.inferred is None
     }
     stays: defaultdict[str | None, list[Stay]] = defaultdict(list)
     for stay in result.stays:
         stays[stay.participant_id].append(stay)
-    ignored = Counter(
-        change.reason
-        for change in result.changes
-        if isinstance(change, EventIgnored)
-        and change.kind is Kind.LEAVE
-        and (change.at, change.participant_id) in reported
-        and not (
-            change.reason is Reason.CANCELLED_OUT and _is_present(change.at, stays[change.participant_id])
-        )
-    )
-    ended = [(stay, stay.leave) for stay in result.stays if stay.leave is not None]
-    counted = [(stay, leave) for stay, leave in ended if not is_too_short(stay.join, leave, rules)]
-    return Unused(
-        # A stay whose join and leave are at one instant is not even a stay.
-        len(ended) - len(counted) + ignored[Reason.CANCELLED_OUT],
-        sum(not _has_meeting(stay, leave, result.meetings) for stay, leave in counted),
-        ignored[Reason.LEAVE_WITHOUT_JOIN],
-    )
+    # A stay whose join and leave are at one instant is not even a stay.
+    by_reason = {
+        Reason.CANCELLED_OUT: unused.too_short,
+        Reason.LEAVE_WITHOUT_JOIN: unused.lone_leaves,
+    }
+    for change in result.changes:
+        if isinstance(change, EventIgnored) and change.kind is Kind.LEAVE and change.reason in by_reason:
+            name = reported.get((change.at, change.participant_id))
+            if name is not None and not _is_present(stays[change.participant_id], change.at):
+                by_reason[change.reason].add(room, name)
+    for stay in result.stays:
+        if stay.leave is None:
+            continue
+        name = stay.user_name or stay.participant_id
+        if is_too_short(stay.join, stay.leave, rules):
+            unused.too_short.add(room, name)
+        elif not _has_meeting(stay, stay.leave, result.meetings):
+            unused.without_meeting.add(room, name)
 
 
-def _is_present(at: Ms, stays: Iterable[Stay]) -> bool:
-    """Return whether a participant with these stays was in before `at`, and stays in: a join cancels their leave (R2)."""
-    return any(stay.join < at and (stay.leave is None or stay.leave > at) for stay in stays)
+def _is_present(own_stays: Iterable[Stay], at: Ms) -> bool:
+    """Return whether a participant is in the room at a moment, so that what was ignored there cost nothing."""
+    return any(stay.join <= at and (stay.leave is None or at < stay.leave) for stay in own_stays)
 
 
 def _has_meeting(stay: Stay, leave: Ms, meetings: Sequence[Meeting]) -> bool:
