@@ -41,7 +41,10 @@ def test_leaves_without_a_join_are_counted(store):
         [zoom("left", "ann", 0), zoom("joined", "bob", 0), zoom("left", "bob", 60), zoom("left", "bob", 70)]
     )
     done = store.import_export("zoom", store.file("log", text))
-    assert "unused: 2 leaves of participants who were not in the room: 'ann' in '812', 'bob' in '812'\n" in done.stderr
+    assert (
+        "unused: 2 leaves of participants who were not in the room: 'ann' in '812', 'bob' in '812'\n"
+        in done.stderr
+    )
 
 
 def test_what_led_to_nothing_is_printed(store):
