@@ -13,7 +13,7 @@ def test_presence_is_merged_in_order_from_two_indexes_alone(tmp_path, question):
     store = open_store(str(tmp_path / "a.db"))
     with store.database.reading() as connection:
         text = f"explain query plan {statement(question)}"
-        way = [told for *_, told in connection.query(text, GIVEN)]
+        way = [step for *_, step in connection.query(text, GIVEN)]
     store.close()
     merge, _, stays, _, pending = way
     assert merge == "MERGE (UNION ALL)"
@@ -26,7 +26,7 @@ def test_rooms_are_read_in_order_from_an_index_alone(tmp_path, question):
     store = open_store(str(tmp_path / "a.db"))
     with store.database.reading() as connection:
         text = f"explain query plan {statement(question)}"
-        way = [told for *_, told in connection.query(text, GIVEN | {"created": 0})]
+        way = [step for *_, step in connection.query(text, GIVEN | {"created": 0})]
     store.close()
     assert len(way) == 1
     assert "COVERING INDEX rooms_by_creation" in way[0]

@@ -232,15 +232,15 @@ class Hostile:
                     HUGE.encode(),
                 )
             )
-        told = self._value(3)
+        sent = self._value(3)
         if kind < 0.6:
-            told = self._event()
+            sent = self._event()
         if kind < 0.3:
-            told = [self._event() for _ in range(chance.randint(0, 5))]
+            sent = [self._event() for _ in range(chance.randint(0, 5))]
         if kind > 0.9:
-            told = {chance.choice(("url", "eventTypes", "retryType", "hmac", "secrets", "extensions", "basicAuth", "ids", "from", "to", "room", "failed", "expected", "starts_at", "ends_at", "min_attendance_ratio")): self._value(2) for _ in range(3)}  # fmt: skip
+            sent = {chance.choice(("url", "eventTypes", "retryType", "hmac", "secrets", "extensions", "basicAuth", "ids", "from", "to", "room", "failed", "expected", "starts_at", "ends_at", "min_attendance_ratio")): self._value(2) for _ in range(3)}  # fmt: skip
         # Numbers that JSON has and Python does not print are put in afterwards.
-        body = json.dumps(told, ensure_ascii=chance.random() < 0.7).encode("utf-8", "surrogatepass")
+        body = json.dumps(sent, ensure_ascii=chance.random() < 0.7).encode("utf-8", "surrogatepass")
         return (
             body.replace(b'"HUGE"', HUGE.encode())
             if chance.random() < 0.8

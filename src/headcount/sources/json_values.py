@@ -6,6 +6,7 @@ with or without a byte order mark.
 Responsible for the place of each value, and for going on after one that is not JSON. Must not know what the values mean.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from headcount.errors import BadInput
 _DECODER: Final = json.JSONDecoder()
 _LINE_DECODER: Final = msgspec.json.Decoder(msgspec.Raw)
 _SEPARATORS: Final = re.compile(r"[ \t\r\n,]*")
-_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SHOWN: Final = 40
 
 
@@ -42,10 +43,10 @@ def split_objects(content: bytes, name: str, on_error: Callable[[BadInput], None
 
 
 def _decode(content: bytes) -> str:
-    is_utf16 = content.startswith(_UTF16_MARKS) or b"\0" in content[:2]
+    is_utf16 = content.startswith(UTF16_BOMS) or b"\0" in content[:2]
     if not is_utf16:
         return content.decode("utf-8-sig", "surrogateescape")
-    encoding = "utf-16" if content.startswith(_UTF16_MARKS) else _utf16_without_mark(content)
+    encoding = "utf-16" if content.startswith(UTF16_BOMS) else _utf16_without_mark(content)
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:

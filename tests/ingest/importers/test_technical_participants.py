@@ -23,7 +23,7 @@ EXCLUDED_ROLES = {
     "daily": {"hidden"},
     "generic": set(),  # the field map states roles
     "jaas": {"recorder", "hidden"},
-    "janus": set(),  # whoever joins is a participant
+    "janus": set(),  # every participant counts
     "jitsi": {"recorder", "hidden"},
     "livekit": {"recorder", "stream", "hidden", "unanswered", "test"},
     "realtimekit": set(),  # recordings are no participants

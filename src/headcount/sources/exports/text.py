@@ -4,16 +4,13 @@ Reports pass through portals, browsers and spreadsheets: UTF-8 with or without a
 semicolons. Must not know what the cells mean.
 """
 
-import codecs
 import csv
 import io
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from headcount.errors import BadInput
-
-UTF8_BOM: Final = codecs.BOM_UTF8
-UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+from headcount.sources.json_values import UTF16_BOMS
 
 _DELIMITERS: Final = "\t,;"
 # Browsers put special spaces and invisible marks between the parts of a time.
