@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from playwright.sync_api import expect
@@ -60,21 +60,28 @@ def test_a_meeting_has_participants_explanation_and_deliveries(dashboard, servic
 
 
 def test_the_participants_at_a_time_take_two_clicks(dashboard, service, room):
-    meeting = create_meeting(service, room, ago=1_200, lasted=600)
-    began = time.time() - 1_200
+    start = datetime.now(BERLIN).replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    meeting = create_meeting(service, room, ago=time.time() - start.timestamp(), lasted=600)
     page = dashboard.at(f"/meetings/{meeting}")
-
-    def at(moment):
-        return datetime.fromtimestamp(moment, BERLIN).strftime("%H:%M")
-
-    page.locator("#at-time").fill(at(began + 120))
+    page.locator("#at-time").fill("10:02")
     page.get_by_role("button", name="Show participants").click()
     expect(page.locator("#participants-at")).to_contain_text("2 people in the meeting")
-    page.locator("#at-time").fill(at(began + 420))
+    page.locator("#at-time").fill("10:07")
     expect(page.locator("#participants-at")).to_contain_text("1 person in the meeting")
     expect(page.locator("#participants-at")).to_contain_text("Ana Silva")
-    page.locator("#at-time").fill(at(began + 700))
+    page.locator("#at-time").fill("10:11")
     expect(page.locator("#participants-at")).to_contain_text("No one was in the meeting")
+
+
+def test_in_a_meeting_over_midnight_the_time_has_a_date(dashboard, service, room):
+    midnight = datetime.now(BERLIN).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    start = midnight - timedelta(minutes=5)
+    meeting = create_meeting(service, room, ago=time.time() - start.timestamp(), lasted=600)
+    page = dashboard.at(f"/meetings/{meeting}")
+    page.locator("#at-time").fill((midnight + timedelta(minutes=2)).strftime("%Y-%m-%dT%H:%M"))
+    page.get_by_role("button", name="Show participants").click()
+    expect(page.locator("#participants-at")).to_contain_text("1 person in the meeting")
+    expect(page.locator("#participants-at")).to_contain_text("Ana Silva")
 
 
 def test_the_slider_and_the_chart_select_a_time(dashboard, service, room):
