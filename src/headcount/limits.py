@@ -8,10 +8,13 @@ Responsible for the limits and their messages: identities that are too long are 
 Must not know where a text comes from.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from headcount.errors import BadInput, TooLarge
+from headcount.kernel.attributes import Attributes, InvalidAttribute, Value, canonical, values_of
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.names import NUL, nul_message
 from headcount.timestamps import EARLIEST, format_timestamp
@@ -22,6 +25,10 @@ NAME_BYTES: Final = 1_024
 """Maximum length of a name in bytes of UTF-8: room, participant, user, session, event id or display name."""
 DOMAIN_BYTES: Final = 256
 """Maximum length in bytes of UTF-8 of a domain, and of the name and the token of a source."""
+ATTRIBUTE_KEY_BYTES: Final = 256
+"""Maximum length in bytes of UTF-8 of the key of an attribute."""
+ATTRIBUTE_VALUE_BYTES: Final = 2_048
+"""Maximum length in bytes of UTF-8 of an attribute that is a string."""
 AHEAD_MS: Final[Ms] = 5 * 60_000
 """Maximum difference by which a sender's clock may be ahead of the server's."""
 REQUIRED_IDS: Final = ("room", "participant_id")
@@ -38,6 +45,9 @@ class Limits:
     events: int = 10_000
     name_length: int = NAME_CHARACTERS
     request_timeout_s: float = 30
+    attributes: int = 32
+    attribute_key_length: int = 64
+    attribute_value_length: int = 512
 
 
 def length_problem(text: str, characters: int = NAME_CHARACTERS, max_bytes: int = NAME_BYTES) -> str | None:
@@ -82,7 +92,7 @@ def require_time(event: Event, now: Ms) -> None:
 
 
 def limit_names(event: Event, limits: Limits) -> Event:
-    """Return the event within the limits: a display name is cut, and an optional id that exceeds them is unknown.
+    """Return the event within the limits: a display name is cut, and an optional id or attribute that exceeds them is unknown.
 
     Raises `BadInput` if the room or the participant exceeds them.
     """
@@ -95,7 +105,55 @@ def limit_names(event: Event, limits: Limits) -> Event:
         if field in REQUIRED_IDS:
             raise BadInput(f"{field} {problem}: {quote_start(text)}")
         changes[field] = truncate(text, limits.name_length) if field == "user_name" else None
+    if event.attributes is not None:
+        changes["attributes"] = fitting_attributes(values_of(event.attributes), limits)
     return replace(event, **changes) if changes else event
+
+
+def require_attributes(values: Mapping[str, Any], limits: Limits) -> Attributes | None:
+    """Return attributes in canonical form. Raise `BadInput` if they exceed the limits or a value cannot be an attribute."""
+    if len(values) > limits.attributes:
+        raise BadInput(
+            f'"attributes" must have at most {limits.attributes} keys (max_attributes) [Received {len(values):,}]'
+        )
+    for key, value in values.items():
+        problem = _attribute_problem(key, value, limits)
+        if problem is not None:
+            raise BadInput(f'"attributes" {problem}')
+    try:
+        return canonical(values)
+    except InvalidAttribute as error:
+        raise BadInput(f'"attributes": {error}') from error
+
+
+def fitting_attributes(values: Mapping[str, Any], limits: Limits) -> Attributes | None:
+    """Return those attributes that are within the limits, in canonical form. A vendor's event is never refused for one.
+
+    A value that exceeds a limit is skipped, as truncated it would be another one. Of too many keys, the first remain.
+    """
+    fitting: dict[str, Value] = {}
+    for key, value in values.items():
+        if len(fitting) == limits.attributes:
+            break
+        if _attribute_problem(key, value, limits) is None:
+            with suppress(InvalidAttribute):
+                canonical({key: value})
+                fitting[key] = value
+    return canonical(fitting)
+
+
+def _attribute_problem(key: str, value: Any, limits: Limits) -> str | None:
+    """Return how an attribute exceeds a limit, as the rest of a sentence; None if it does not."""
+    if not key:
+        return "must not have an empty key"
+    problem = length_problem(key, limits.attribute_key_length, ATTRIBUTE_KEY_BYTES)
+    if problem is not None:
+        return f"key {quote_start(key)} {problem}"
+    if isinstance(value, str):
+        problem = length_problem(value, limits.attribute_value_length, ATTRIBUTE_VALUE_BYTES)
+        if problem is not None:
+            return f"value of {key!r} {problem}: {quote_start(value)}"
+    return None
 
 
 def require_domain(domain: str) -> None:

@@ -217,6 +217,9 @@ TABLE: Final = (
     Setting("max_body_bytes", 8_000_000, _size("1KB", "1GB"), "Maximum size of a request body"),
     Setting("max_events", 10_000, _whole(1, 10**6), "Maximum number of events in a request, participants in a snapshot, and events in an inbound request of a source"),
     Setting("max_name_length", 512, _whole(16, 1_024), "Maximum length of a room name or participant name, in characters; in UTF-8, the limit is 1,024 bytes"),
+    Setting("max_attributes", 32, _whole(1, 256), "Maximum number of attributes of an event"),
+    Setting("max_attribute_key_length", 64, _whole(1, 256), "Maximum length of the key of an attribute, in characters; in UTF-8, the limit is 256 bytes"),
+    Setting("max_attribute_value_length", 512, _whole(1, 2_048), "Maximum length of an attribute that is a string, in characters; in UTF-8, the limit is 2,048 bytes"),
     Setting("request_timeout_s", 30, _duration("1s", "1h"), "Timeout of the request headers, of the body, and of the database"),
     Setting("reads_per_5s", 100, _whole(0, 10**9), "Maximum number of read requests per API key in 5 seconds; 0 is no limit"),
     Setting("events_per_5s", 100_000, _whole(0, 10**9), "Maximum number of events per API key or source in 5 seconds; a snapshot counts its participants; 0 is no limit"),
@@ -284,7 +287,15 @@ class Settings:
 
     def limits(self) -> Limits:
         """Return the limits of everything that accepts events."""
-        names = ("max_body_bytes", "max_events", "max_name_length", "request_timeout_s")
+        names = (
+            "max_body_bytes",
+            "max_events",
+            "max_name_length",
+            "request_timeout_s",
+            "max_attributes",
+            "max_attribute_key_length",
+            "max_attribute_value_length",
+        )
         return Limits(*(self.values[name] for name in names))
 
     def reorder_window(self) -> Ms:

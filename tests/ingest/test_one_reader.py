@@ -57,9 +57,10 @@ def events(draw):
 
 
 def in_order(entries):
-    """Entries without what depends on the way: when they were received, and by which way they came."""
+    """Entries without what depends on the way: when they were received, from whom, and by which way they came."""
     return sorted(
-        (entry._replace(received=0, origin=0) for entry in entries), key=lambda entry: (entry.at, entry.key)
+        (entry._replace(received=0, origin=0, sender=None, digest=None) for entry in entries),
+        key=lambda entry: (entry.at, entry.key),
     )
 
 

@@ -351,10 +351,10 @@ def test_rooms_do_not_share_unconfirmed_leaves():
 
 
 def test_a_packed_stay_has_all_fields():
-    stay = OpenStay("a", 1, "u1", "Ann", "s1", True)
-    assert stay.pack() == ("a", 1, "u1", "Ann", "s1", True, None, None)
+    stay = OpenStay("a", 1, "u1", "Ann", "s1", True, '{"role":"host"}')
+    assert stay.pack() == ("a", 1, "u1", "Ann", "s1", True, '{"role":"host"}', None, None)
     stay.leave, stay.left_by = 5, LeftBy.TIMEOUT
-    assert stay.pack() == ("a", 1, "u1", "Ann", "s1", True, 5, "timeout")
+    assert stay.pack() == ("a", 1, "u1", "Ann", "s1", True, '{"role":"host"}', 5, "timeout")
     again = OpenStay.unpack(stay.pack())
     assert (again.to_stay(), again.source_session, again.reported) == (stay.to_stay(), "s1", True)
     assert again.left_by is LeftBy.TIMEOUT

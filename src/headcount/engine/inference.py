@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from headcount.kernel.attributes import Value, canonical
 from headcount.kernel.events import Inferred, Kind, Ms
 from headcount.kernel.room import Room
 from headcount.store.records import KIND_CODES, LogEntry, Origin, StoredEntry
@@ -22,6 +23,7 @@ class SnapshotParticipant(msgspec.Struct):
     participant_id: str
     user_id: str | None = None
     user_name: str | None = None
+    attributes: dict[str, Value] | None = None
 
 
 _DECODER = msgspec.json.Decoder(list[SnapshotParticipant])
@@ -76,4 +78,5 @@ def _entry(
         event_id=None,
         key=blake2b(text.encode(), digest_size=16).digest(),
         origin=Origin.INFERRED,
+        attributes=canonical(who.attributes) if who.attributes else None,
     )

@@ -21,6 +21,7 @@ from headcount.kernel.changes import (
 )
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Meeting, Stay, carries_into
+from headcount.kernel.open_stay import Names
 from headcount.kernel.room import Room
 from headcount.store.records import (
     BatchChanges,
@@ -31,8 +32,8 @@ from headcount.store.records import (
     SupersededMeeting,
 )
 
-PendingStays = dict[tuple[Ms, str], tuple[str | None, str | None]]
-"""User id and name of the pending stays of a room, by join and `participant_id`."""
+PendingStays = dict[tuple[Ms, str], Names]
+"""What is known of the pending stays of a room, by join and `participant_id`."""
 
 
 class Projection:
@@ -103,6 +104,7 @@ class Projection:
             None if stay.left_by is None else stay.left_by.value,
             stay.user_id,
             stay.user_name,
+            stay.attributes,
         )
 
     def _start_meeting(self, started: MeetingStarted, changes: Iterable[Change]) -> None:
@@ -202,7 +204,10 @@ class Projection:
 
 def pending_stays(room: Room) -> PendingStays:
     """Return the stays of a room that are too young to count, as far as decided (R14)."""
-    return {(stay.join, stay.participant_id): (stay.user_id, stay.user_name) for stay in room.pending_stays()}
+    return {
+        (stay.join, stay.participant_id): (stay.user_id, stay.user_name, stay.attributes)
+        for stay in room.pending_stays()
+    }
 
 
 def _before_and_after(correction: MeetingsCorrected) -> dict[str, Any]:

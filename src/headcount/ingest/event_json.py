@@ -5,7 +5,7 @@ know HTTP, keys, or what an event means. The format of an event is that of `sour
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,7 @@ from headcount.sources.event_format import (
     UNDECODABLE,
     EventBody,
     Timestamp,
+    attributes_of,
     decode,
     decode_line,
     joined_after,
@@ -26,7 +27,7 @@ from headcount.sources.event_format import (
     validate,
 )
 from headcount.store.dedup import log_entry, snapshot_entry
-from headcount.store.records import LogEntry, Origin
+from headcount.store.records import UNKNOWN_PROVENANCE, LogEntry, Origin, Provenance
 
 _LIVE = Origin.LIVE
 
@@ -37,6 +38,9 @@ class PresentParticipantBody(msgspec.Struct, forbid_unknown_fields=True):
     participant_id: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 512})]
     user_id: Annotated[str | None, Meta(extra_json_schema={"maxLength": 512})] = None
     user_name: str | None = None
+    attributes: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})] = msgspec.field(
+        default_factory=msgspec.Raw
+    )
 
 
 class SnapshotBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,12 +60,15 @@ class EventReader:
     `now` is the time by which senders are judged, `received` the service's own time, which orders entries.
     """
 
-    def __init__(self, domain: str, now: Ms, received: Ms, limits: Limits) -> None:
+    def __init__(
+        self, domain: str, now: Ms, received: Ms, limits: Limits, provenance: Provenance = UNKNOWN_PROVENANCE
+    ) -> None:
         self._domain = domain
         self._now = now
         self._received = received
         self._default_at = min(now, received)  # a clock that has just jumped ahead may be wrong
         self._limits = limits
+        self._provenance = provenance
         self._surely_fits = min(limits.name_length, NAME_BYTES // 4)  # no character has more than four bytes
 
     def events(self, body: bytes) -> list[LogEntry]:
@@ -92,8 +99,9 @@ class EventReader:
             self._check_participant(participant, f"participants[{n}]")
         at = self._default_at if found.at is None else time_of(found.at, "at", "")
         self._require_time("at", at, "")
-        listed = _JSON.encode(found.participants).decode()
-        return snapshot_entry(self._domain, self._received, room, at, listed), max(1, len(found.participants))
+        listed = _JSON.encode([_stored(one) for one in found.participants]).decode()
+        entry = snapshot_entry(self._domain, self._received, room, at, listed, self._provenance)
+        return entry, max(1, len(found.participants))
 
     def _entries_of_lines(self, lines: Sequence[bytes]) -> Iterator[LogEntry]:
         for number, line in enumerate(lines, 1):
@@ -115,6 +123,7 @@ class EventReader:
         return log_entry(
             self._domain, self._received, _LIVE, event.kind, event.room, at, event.participant_id or None,
             event.user_id or None, event.user_name or None, event.source_session or None, joined_at, None, event.id or None,
+            attributes_of(event.attributes, place, self._limits), self._provenance,
         )  # fmt: skip
 
     def _limit_texts(self, event: EventBody, place: str) -> None:
@@ -141,6 +150,8 @@ class EventReader:
             if NUL in participant.user_name:
                 raise BadInput('"user_name" must not contain U+0000', place=place)
             participant.user_name = truncate(participant.user_name, self._limits.name_length)
+        attributes = attributes_of(participant.attributes, place, self._limits)
+        participant.attributes = msgspec.Raw((attributes or "").encode())
 
     def _require_name(self, field: str, text: str, place: str) -> None:
         if not text:
@@ -158,3 +169,15 @@ class EventReader:
         problem = time_problem(at, self._now)
         if problem is not None:
             raise BadInput(f'"{field}" {problem}', place=place)
+
+
+def _stored(participant: PresentParticipantBody) -> dict[str, Any]:
+    """Return a participant of a snapshot as the log has it."""
+    stored: dict[str, Any] = {
+        "participant_id": participant.participant_id,
+        "user_id": participant.user_id,
+        "user_name": participant.user_name,
+    }
+    if bytes(participant.attributes):
+        stored["attributes"] = participant.attributes
+    return stored

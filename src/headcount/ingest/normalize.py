@@ -24,7 +24,7 @@ from headcount.sources.api import (
     raise_error,
 )
 from headcount.store.dedup import entry_of, id_key
-from headcount.store.records import KIND_CODES, LogEntry, Origin
+from headcount.store.records import KIND_CODES, LogEntry, Origin, Provenance
 from headcount.store.sources import ExcludedParticipant, Sources
 
 StayKey = tuple[str, str | None, Ms]
@@ -189,10 +189,12 @@ def normalize(
     received: Ms,
     limits: Limits,
     on_error: Callable[[BadInput], None] = raise_error,
+    digest: bytes | None = None,
 ) -> Normalized:
     """Return entries for participants who count. An event that is refused is passed to `on_error`; the default raises it.
 
-    `now` is the time by which senders are judged, `received` the service's own time, which orders entries.
+    `now` is the time by which senders are judged, `received` the service's own time, which orders entries. `digest` is the
+    SHA-256 of the delivery.
     """
     normalized = Normalized([], [])
     for event, role, server_wide in events:
@@ -205,7 +207,7 @@ def normalize(
             on_error(error)
             continue
         if role in policy.counted_roles or event.kind is Kind.END:
-            normalized.entries.append(_entry(accepted, policy, received))
+            normalized.entries.append(_entry(accepted, policy, received, digest))
         else:
             normalized.excluded.append(_excluded(accepted, role, policy))
     return normalized
@@ -218,14 +220,25 @@ def inferred_entries(
     entries = []
     for event in events:
         require_time(event, received)
-        entries.append(entry_of(limit_names(event, limits), policy.domain, received, Origin.INFERRED))
+        accepted = limit_names(event, limits)
+        entries.append(
+            entry_of(
+                accepted,
+                policy.domain,
+                received,
+                Origin.INFERRED,
+                provenance=Provenance(policy.token or None),
+            )
+        )
     return entries
 
 
-def _entry(event: Event, policy: SourcePolicy, received: Ms) -> LogEntry:
+def _entry(event: Event, policy: SourcePolicy, received: Ms, digest: bytes | None) -> LogEntry:
     # Two vendors may use the same event id.
     id_in_kind = f"{policy.kind}:{event.id}:{event.kind}:{event.participant_id or ''}"
-    return entry_of(event, policy.domain, received, Origin.LIVE, id_key(id_in_kind) if event.id else None)
+    key = id_key(id_in_kind) if event.id else None
+    provenance = Provenance(policy.token or None, digest)
+    return entry_of(event, policy.domain, received, Origin.LIVE, key, provenance)
 
 
 def _excluded(event: Event, role: Role, policy: SourcePolicy) -> ExcludedParticipant:

@@ -6,6 +6,7 @@ Responsible for the fields of an event and their validation. Must not know what 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.names import NUL, nul_message
 
 Ms = int
@@ -40,7 +41,8 @@ class Event:
     connection and is absent from an `end`, which concerns everybody. `joined_at` is
     the time of the join, on a `leave` that knows it. `inferred` is None for a
     reported event. An empty `user_id`, `user_name` or `source_session` means
-    unknown, as None does.
+    unknown, as None does. `attributes` are those of the participant at this event, in
+    canonical form (see `attributes.py`); an `end` has none.
 
     Raises `InvalidEvent` where the fields contradict each other, and for a text that contains U+0000.
     """
@@ -55,6 +57,7 @@ class Event:
     joined_at: Ms | None = None
     inferred: Inferred | None = None
     id: str | None = None
+    attributes: Attributes | None = None
 
     def __post_init__(self) -> None:
         if not self.room:
@@ -63,6 +66,10 @@ class Event:
             if self.participant_id is not None:
                 raise InvalidEvent(
                     "an 'end' applies to the whole room and has no participant_id; send a leave instead"
+                )
+            if self.attributes is not None:
+                raise InvalidEvent(
+                    "an 'end' applies to the whole room and has no attributes; send them with a join or a leave"
                 )
         elif not self.participant_id:
             raise InvalidEvent(f"a '{self.kind}' must name its participant_id")

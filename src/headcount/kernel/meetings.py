@@ -9,6 +9,7 @@ from hashlib import sha1
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
 from headcount.kernel.names import require_names
 from headcount.kernel.stay_table import LeftBy
@@ -41,6 +42,7 @@ class Stay(NamedTuple):
     left_by: LeftBy | None = None
     user_id: str | None = None
     user_name: str | None = None
+    attributes: Attributes | None = None
 
 
 class Entry(NamedTuple):
@@ -56,6 +58,7 @@ class Entry(NamedTuple):
     join: Ms
     leave: Ms | None
     left_by: LeftBy | None
+    attributes: Attributes | None = None
 
 
 class Meeting(NamedTuple):
@@ -91,6 +94,7 @@ def clip_stay(stay: Stay, start: Ms, end: Ms | None) -> Entry | None:
         max(stay.join, start),
         end if continues else stay.leave,
         None if continues else stay.left_by,
+        stay.attributes,
     )
 
 

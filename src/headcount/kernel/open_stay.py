@@ -3,12 +3,16 @@
 Responsible for the fields and names of one stay. Must not know rooms, or which events change a stay.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from headcount.kernel.attributes import Attributes, merge
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.meetings import Stay
 from headcount.kernel.stay_table import LeftBy
+
+Names = tuple[str | None, str | None, Attributes | None]
+"""What is known of a participant: user id, user name and attributes."""
 
 _new = tuple.__new__  # makes a `Stay` of its fields as `Stay(...)` does, in half the time
 
@@ -21,6 +25,7 @@ class OpenStay:
     """
 
     __slots__ = (
+        "attributes",
         "counted",
         "dropped",
         "join",
@@ -42,6 +47,7 @@ class OpenStay:
         user_name: str | None,
         source_session: str | None,
         reported: bool,  # noqa: FBT001 - a fact of the stay, not a switch
+        attributes: Attributes | None = None,
     ) -> None:
         self.participant_id = participant_id
         self.join = join
@@ -49,27 +55,45 @@ class OpenStay:
         self.user_name = user_name
         self.source_session = source_session
         self.reported = reported
+        self.attributes = attributes
         self.leave: Ms | None = None
         self.left_by: LeftBy | None = None
         self.counted = False
         self.dropped = False
-        self.names_before_leave: tuple[str | None, str | None] | None = None
-        """User id and name before the events of the leave; None before it, or if it could add no names."""
+        self.names_before_leave: Names | None = None
+        """The names before the events of the leave; None before it, or if it could add none."""
+
+    @property
+    def names(self) -> Names:
+        """What is known of the participant."""
+        return self.user_id, self.user_name, self.attributes
 
     def as_joined(self) -> Stay:
         """Return the stay as published before its leave, which must not depend on how far ahead events are known."""
         if self.names_before_leave is None:
-            return _new(Stay, (self.participant_id, self.join, None, None, self.user_id, self.user_name))
+            return _new(
+                Stay,
+                (self.participant_id, self.join, None, None, self.user_id, self.user_name, self.attributes),
+            )
         return Stay(self.participant_id, self.join, None, None, *self.names_before_leave)
 
     def to_stay(self) -> Stay:
         """Return the stay as it is now, as an immutable value."""
         return _new(
-            Stay, (self.participant_id, self.join, self.leave, self.left_by, self.user_id, self.user_name)
+            Stay,
+            (
+                self.participant_id,
+                self.join,
+                self.leave,
+                self.left_by,
+                self.user_id,
+                self.user_name,
+                self.attributes,
+            ),
         )
 
-    def learn(self, events: Iterable[Event]) -> None:
-        """Fill in unknown names and the source session from the events of one instant (R1)."""
+    def learn(self, events: Collection[Event]) -> None:
+        """Fill in unknown names, attributes and the source session from the events of one instant (R1)."""
         if self.user_id is None:
             self.user_id = min((e.user_id for e in events if e.user_id is not None), default=None)
         if self.user_name is None:
@@ -77,11 +101,18 @@ class OpenStay:
         if self.source_session is None:
             sessions = (e.source_session for e in events if e.source_session is not None)
             self.source_session = min(sessions, default=None)
+        self.attributes = merge(self.attributes, [e.attributes for e in events])
 
     def copy(self) -> "OpenStay":
         """Return an independent copy."""
         made = OpenStay(
-            self.participant_id, self.join, self.user_id, self.user_name, self.source_session, self.reported
+            self.participant_id,
+            self.join,
+            self.user_id,
+            self.user_name,
+            self.source_session,
+            self.reported,
+            self.attributes,
         )
         made.leave, made.left_by = self.leave, self.left_by
         made.counted, made.dropped = self.counted, self.dropped
@@ -92,14 +123,14 @@ class OpenStay:
         """Return what events reported about the stay as plain values, for `unpack`."""
         left_by = None if self.left_by is None else self.left_by.value
         known = (self.participant_id, self.join, self.user_id, self.user_name, self.source_session)
-        return (*known, self.reported, self.leave, left_by)
+        return (*known, self.reported, self.attributes, self.leave, left_by)
 
     @staticmethod
     def unpack(values: Sequence[Any]) -> "OpenStay":
         """Return the stay that `pack` described."""
-        stay = OpenStay(*values[:6])
-        stay.leave = values[6]
-        stay.left_by = None if values[7] is None else LeftBy(values[7])
+        stay = OpenStay(*values[:7])
+        stay.leave = values[7]
+        stay.left_by = None if values[8] is None else LeftBy(values[8])
         return stay
 
 
@@ -119,7 +150,7 @@ class UnconfirmedLeave:
         self.merged = merged or OpenStay.unpack(stay.pack())
         self.latest = latest or stay
         self.rejoined: list[OpenStay] = []
-        self.names_before_leave = self.merged.user_id, self.merged.user_name
+        self.names_before_leave = self.merged.names
 
     def copy(self) -> "UnconfirmedLeave":
         """Return a copy. It cannot be overridden: that requires folding from before the stay began."""
@@ -134,7 +165,7 @@ class UnconfirmedLeave:
     def override(self) -> None:
         """Undo the leave: the stay takes the names that became known since, and later stays become part of it."""
         stay, merged = self.stay, self.merged
-        stay.user_id, stay.user_name = merged.user_id, merged.user_name
+        stay.user_id, stay.user_name, stay.attributes = merged.names
         stay.names_before_leave = self.names_before_leave
         for part in self.rejoined:
             part.dropped = True

@@ -154,7 +154,15 @@ class People:
             if participant_id in self.open_stays:
                 self._apply_without_effect(participant_id, at, JOIN, event)
                 return
-            stay = OpenStay(participant_id, at, event.user_id, event.user_name, event.source_session, True)
+            stay = OpenStay(
+                participant_id,
+                at,
+                event.user_id,
+                event.user_name,
+                event.source_session,
+                True,
+                event.attributes,
+            )
             self.open_stays[participant_id] = stay
             self.moves.append((at, stay, True))
             if self.presence_changes is not None:
@@ -164,8 +172,8 @@ class People:
         if closed is None:
             self._apply_without_effect(participant_id, at, LEAVE, event)
             return
-        if closed.user_name is None or closed.user_id is None:
-            closed.names_before_leave = closed.user_id, closed.user_name
+        if closed.user_name is None or closed.user_id is None or event.attributes is not None:
+            closed.names_before_leave = closed.names
             closed.learn((event,))
         closed.leave = at
         closed.left_by = _REPORTED
@@ -219,7 +227,7 @@ class People:
         transition = TRANSITIONS[self.phase(participant_id) * SIGNS + signs]
         inferred_leave = self.unconfirmed.get(participant_id)
         if inferred_leave is not None:
-            inferred_leave.names_before_leave = inferred_leave.merged.user_id, inferred_leave.merged.user_name
+            inferred_leave.names_before_leave = inferred_leave.merged.names
             inferred_leave.merged.learn(own)
         moved = transition & (OPENS | CLOSES | OVERRIDES)
         self._report_ignored(participant_id, at, signs, own, bool(moved))
@@ -252,7 +260,7 @@ class People:
 
     def _close(self, participant_id: str, at: Ms, events: Sequence[Event], left_by: LeftBy) -> None:
         stay = self.open_stays.pop(participant_id)
-        stay.names_before_leave = stay.user_id, stay.user_name
+        stay.names_before_leave = stay.names
         stay.learn(events)
         stay.leave = at
         stay.left_by = left_by
@@ -279,11 +287,11 @@ class People:
             self.learn_names(at, self.open_stays[participant_id], (event,))
 
     def learn_names(self, at: Ms, stay: OpenStay, events: Sequence[Event]) -> None:
-        """Add missing names to an open stay, and publish them if the stay is published."""
+        """Add missing names and attributes to an open stay, and publish them if the stay is published."""
         self.save_before_image(stay.participant_id)
-        before = stay.user_id, stay.user_name
+        before = stay.names
         stay.learn(events)
-        if stay.counted and before != (stay.user_id, stay.user_name):
+        if stay.counted and before != stay.names:
             self.changes.append(ParticipantNamed(at, stay.to_stay()))
 
     def _report_ignored(

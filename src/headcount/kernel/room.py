@@ -20,6 +20,7 @@ from operator import attrgetter
 from typing import Any
 
 from headcount.kernel import checkpoints
+from headcount.kernel.attributes import differ
 from headcount.kernel.changes import Change, Reason
 from headcount.kernel.checkpoints import Checkpoints, Start
 from headcount.kernel.events import Event, Kind, Ms, implied_join, with_implied_join
@@ -349,11 +350,11 @@ class Room:
         known = stay is not None and stay.join == join.at and stay.reported and join.inferred is None
         if stay is None or not known or _contradicts(join, stay):
             self._refold([join], Reason.LATE_EVENT, leave, now - join.at)
-        elif join.user_id or join.user_name or join.source_session:
-            before = stay.user_id, stay.user_name, stay.source_session
+        elif join.user_id or join.user_name or join.source_session or join.attributes:
+            before = stay.names, stay.source_session
             self._people.learn_names(leave.at, stay, (join,))
             self.journal.insert(join)
-            after = stay.user_id, stay.user_name, stay.source_session
+            after = stay.names, stay.source_session
             if self._checkpoints is not None and before != after:
                 self._checkpoints.drop_from(join.at, self._people)
 
@@ -493,7 +494,9 @@ class Room:
 
 
 def _contradicts(join: Event, stay: OpenStay) -> bool:
-    """Return whether the join names another user or session than the stay."""
+    """Return whether the join names another user or session than the stay, or has another value of an attribute."""
+    if differ(join.attributes, stay.attributes):
+        return True
     stated = (join.user_id, join.user_name, join.source_session)
     known = (stay.user_id, stay.user_name, stay.source_session)
     return any(s is not None and k is not None and s != k for s, k in zip(stated, known, strict=True))

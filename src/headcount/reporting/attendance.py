@@ -102,7 +102,7 @@ def totals_of(entries: Iterable[Entry], now: Ms) -> list[PersonTotals]:
     connections: dict[tuple[str] | str, set[str]] = {}
     make = PersonTotals._make
     for entry in entries:
-        participant_id, user_id, user_name, join, leave, left_by = entry
+        participant_id, user_id, user_name, join, leave, left_by, _ = entry
         key = (user_id,) if user_id else participant_id
         until = now if leave is None else leave
         known = totals.get(key)

@@ -1,23 +1,31 @@
 """Headcount's own event format: an event as a JSON object, as `POST /v1/events` and generic sources receive it.
 
 Responsible for the fields of an event, their types, their times, and what must hold between them. Must not know who sends
-an event, how long its texts may be, what time it is, or the log.
+an event, how long its names may be, what time it is, or the log.
 """
 
+import json
+from collections import Counter
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
 from headcount.errors import BadInput, MalformedJson
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.names import NUL
+from headcount.limits import Limits, require_attributes
 from headcount.timestamps import InvalidTimestamp, from_seconds, parse_timestamp
 
 SECONDS_LATEST: Final = 4_102_444_800
 _KINDS: Final = frozenset(Kind)
 _LEAVE: Final = str(Kind.LEAVE)
 _END: Final = str(Kind.END)
+_NO_ATTRIBUTES: Final = (b"", b"null", b"{}")
+_KNOWN_ATTRIBUTES: Final = 8_192
+_MAX_DIGITS: Final = 30
 _TEXTS: Final = ("room", "participant_id", "user_id", "user_name", "source_session", "id")
 
 
@@ -55,6 +63,15 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     joined_at: Annotated[
         Timestamp | None, _field("In a leave: time of the join, in case the join was lost.")
     ] = None
+    attributes: Annotated[
+        msgspec.Raw,
+        _field(
+            "In a join or a leave: the caller's own values by key, strings, numbers or booleans. At most 32 keys"
+            " of 64 characters, and strings of 512. `role`, `email`, `customer`, `external_id` and `kind` have a meaning.",
+            type="object",
+            additionalProperties={"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]},
+        ),
+    ] = msgspec.field(default_factory=msgspec.Raw)
 
 
 _EVENTS: Final = msgspec.json.Decoder(EventBody | list[EventBody])
@@ -82,6 +99,8 @@ def decode(body: bytes) -> EventBody | list[EventBody]:
 
 def to_event(value: Any) -> EventBody:
     """Return the event in a JSON value. Raise `BadInput` with the field if it has another shape."""
+    if isinstance(value, dict) and "attributes" in value:
+        value = {**value, "attributes": msgspec.Raw(msgspec.json.encode(value["attributes"]))}
     try:
         return msgspec.convert(value, EventBody)
     except msgspec.ValidationError as error:
@@ -114,6 +133,11 @@ def validate(event: EventBody, place: str) -> tuple[Ms | None, Ms | None]:
                 '"participant_id" is not allowed: an end applies to the whole room; send a leave instead',
                 place=place,
             )
+        if bytes(event.attributes) not in _NO_ATTRIBUTES:
+            raise BadInput(
+                '"attributes" is not allowed: an end applies to the whole room; send them with a join or a leave',
+                place=place,
+            )
     elif not who:
         problem = f"is required for a {kind}" if who is None else "is not allowed to be empty"
         raise BadInput(f'"participant_id" {problem}', place=place)
@@ -129,6 +153,42 @@ def validate(event: EventBody, place: str) -> tuple[Ms | None, Ms | None]:
     if at is not None and joined_at > at:
         raise joined_after(place)
     return at, joined_at
+
+
+def attributes_of(raw: msgspec.Raw, place: str, limits: Limits) -> Attributes | None:
+    """Return the attributes of an event or a participant in canonical form. Raise `BadInput` with its place."""
+    text = bytes(raw)
+    if text in _NO_ATTRIBUTES:
+        return None
+    try:
+        return _attributes(text, limits)
+    except BadInput as error:
+        raise BadInput(error.reason, place=place) from error
+
+
+@lru_cache(_KNOWN_ATTRIBUTES)
+def _attributes(text: bytes, limits: Limits) -> Attributes | None:
+    """Return the attributes in a JSON text. Most texts are repeated by many events."""
+    try:
+        values = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+    except RecursionError as error:
+        raise BadInput('"attributes" must have string, number or boolean values, not nested ones') from error
+    if not isinstance(values, dict):
+        raise BadInput('"attributes" must be an object, like {"role": "host"}')
+    return require_attributes(values, limits)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, number in Counter(key for key, _ in pairs).items() if number > 1)
+        raise BadInput(f'"attributes" has the key {twice[:64]!r} more than once')
+    return found
+
+
+def _integer(digits: str) -> int | float:
+    # Longer ones are refused as they are beyond 64 bits; Python would refuse to read them.
+    return int(digits) if len(digits) <= _MAX_DIGITS else float("inf")
 
 
 def joined_after(place: str) -> BadInput:

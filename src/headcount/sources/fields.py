@@ -10,12 +10,14 @@ input and checks its result. Must not know the vendors.
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeVar
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes, InvalidAttribute, canonical
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
 from headcount.timestamps import EARLIEST, TOO_LATE, InvalidTimestamp, from_seconds, parse_plausible_timestamp
@@ -59,6 +61,24 @@ def user_name(value: Value) -> str | None:
     Users may enter anything, and their meeting must not be lost for it.
     """
     return text(value).replace(NUL, "") or None
+
+
+def attributes(known: Value = None, /, **stated: Value) -> Attributes | None:
+    """Return a participant's attributes from `known`, an object of the vendor, and from what its other fields state.
+
+    What `stated` has precedes what `known` has. A value that is no text, number or boolean is unknown: see `Value`.
+    """
+    values = (
+        {**known, **{key: value for key, value in stated.items() if value is not None}}
+        if isinstance(known, dict)
+        else stated
+    )
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        with suppress(InvalidAttribute):
+            canonical({key: value})
+            found[key] = value
+    return canonical(found)
 
 
 def flag(value: Value, *, default: bool = False) -> bool:

@@ -8,8 +8,9 @@ Must not know where an event came from.
 
 from hashlib import blake2b
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Ms
-from headcount.store.records import KIND_CODES, SNAPSHOT, LogEntry, Origin
+from headcount.store.records import KIND_CODES, SNAPSHOT, UNKNOWN_PROVENANCE, LogEntry, Origin, Provenance
 
 
 def id_key(event_id: str) -> bytes:
@@ -26,6 +27,7 @@ def content_key(
     user_name: str | None,
     source_session: str | None,
     joined_at: Ms | None,
+    attributes: Attributes | None = None,
 ) -> bytes:
     """Return the key of an event without an id."""
     return hash_key(
@@ -37,6 +39,7 @@ def content_key(
         user_name or "",
         source_session or "",
         "" if joined_at is None else str(joined_at),
+        *(() if attributes is None else (attributes,)),
     )
 
 
@@ -45,18 +48,27 @@ def hash_key(*parts: str) -> bytes:
     return blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
 
-def entry_of(event: Event, domain: str, received: Ms, origin: Origin, key: bytes | None = None) -> LogEntry:
+def entry_of(
+    event: Event,
+    domain: str,
+    received: Ms,
+    origin: Origin,
+    key: bytes | None = None,
+    provenance: Provenance = UNKNOWN_PROVENANCE,
+) -> LogEntry:
     """Return the log entry of an event. `key` replaces the key that follows from the event."""
     return log_entry(
         domain, received, origin, event.kind, event.room, event.at, event.participant_id, event.user_id, event.user_name,
-        event.source_session, event.joined_at, None if event.inferred is None else event.inferred.value, event.id, key,
+        event.source_session, event.joined_at, None if event.inferred is None else event.inferred.value, event.id,
+        event.attributes, provenance, key,
     )  # fmt: skip
 
 
 def log_entry(
     domain: str, received: Ms, origin: Origin, kind: str, room: str, at: Ms, participant_id: str | None,
     user_id: str | None, user_name: str | None, source_session: str | None, joined_at: Ms | None,
-    inferred: str | None, event_id: str | None, key: bytes | None = None,
+    inferred: str | None, event_id: str | None, attributes: Attributes | None = None,
+    provenance: Provenance = UNKNOWN_PROVENANCE, key: bytes | None = None,
 ) -> LogEntry:  # fmt: skip
     """Return the log entry of the event with these fields. All entries of events are made here.
 
@@ -65,17 +77,25 @@ def log_entry(
     if key is None:
         key = id_key(event_id) if event_id else content_key(
             kind if inferred is None else f"{kind} {inferred}", room, participant_id, at, user_id, user_name,
-            source_session, joined_at,
+            source_session, joined_at, attributes,
         )  # fmt: skip
     return LogEntry(
         domain, room, KIND_CODES[kind], at, received, participant_id, user_id, user_name, source_session, joined_at,
-        inferred, event_id, key, origin,
+        inferred, event_id, key, origin, None, attributes, *provenance,
     )  # fmt: skip
 
 
-def snapshot_entry(domain: str, received: Ms, room: str, at: Ms, participants: str) -> LogEntry:
+def snapshot_entry(
+    domain: str,
+    received: Ms,
+    room: str,
+    at: Ms,
+    participants: str,
+    provenance: Provenance = UNKNOWN_PROVENANCE,
+) -> LogEntry:
     """Return the log entry of a snapshot; `participants` are those in the room, as JSON."""
     key = hash_key("snapshot", room, str(at), participants)
     return LogEntry(
-        domain, room, SNAPSHOT, at, received, None, None, None, None, None, None, None, key, Origin.LIVE, participants
+        domain, room, SNAPSHOT, at, received, None, None, None, None, None, None, None, key, Origin.LIVE, participants,
+        None, *provenance,
     )  # fmt: skip

@@ -367,13 +367,15 @@ def _clipped_entries(
     }
     ends = {meeting.id: meeting.end for meeting in meetings}
     make = Entry._make
-    for name, participant_id, join, leave, left_by, user_id, user_name in rows:
+    for name, participant_id, join, leave, left_by, user_id, user_name, attributes in rows:
         start, until = bounds[name]
         if leave is not None and start <= join < leave <= until:
             # Nearly all stays are within their meeting, and there may be very many.
-            found[name].append(make((participant_id, user_id, user_name, join, leave, LEFT_BY[left_by])))
+            found[name].append(
+                make((participant_id, user_id, user_name, join, leave, LEFT_BY[left_by], attributes))
+            )
             continue
-        stay = stay_of(participant_id, join, leave, left_by, user_id, user_name)
+        stay = stay_of(participant_id, join, leave, left_by, user_id, user_name, attributes)
         entry = clip_stay(stay, start, ends[name])
         if entry is not None:
             found[name].append(entry)

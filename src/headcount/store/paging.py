@@ -12,6 +12,7 @@ Responsible for pages of entries. Must not know lists of meetings.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry, Stay, clip_stay
 from headcount.kernel.rules import NEVER
@@ -74,15 +75,18 @@ def in_order(entry: Entry) -> _Place:
 
 def entry_in_meeting(row: StayRow, meeting: MeetingRow) -> Entry | None:
     """Return the entry of a stay in a meeting, or None."""
-    stay = stay_of(row.participant_id, row.join, row.leave, row.left_by, row.user_id, row.user_name)
+    stay = stay_of(
+        row.participant_id, row.join, row.leave, row.left_by, row.user_id, row.user_name, row.attributes
+    )
     return clip_stay(stay, meeting.start, meeting.end)
 
 
 def stay_of(
-    participant_id: str, join: Ms, leave: Ms | None, left_by: str | None, user_id: str | None, user_name: str | None
+    participant_id: str, join: Ms, leave: Ms | None, left_by: str | None, user_id: str | None, user_name: str | None,
+    attributes: Attributes | None,
 ) -> Stay:  # fmt: skip
     """Return the stay of a row."""
-    return Stay(participant_id, join, leave, LEFT_BY[left_by], user_id, user_name)
+    return Stay(participant_id, join, leave, LEFT_BY[left_by], user_id, user_name, attributes)
 
 
 def _page(

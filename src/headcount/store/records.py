@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.kernel.journal import Mark
 
@@ -29,7 +30,10 @@ class Origin(IntEnum):
 
 
 class LogEntry(NamedTuple):
-    """One entry to be appended. Entries with the same `key` are the same entry."""
+    """One entry to be appended. Entries with the same `key` are the same entry.
+
+    `sender` and `digest` are its `Provenance`.
+    """
 
     domain: str
     room: str
@@ -46,6 +50,19 @@ class LogEntry(NamedTuple):
     key: bytes
     origin: int = Origin.LIVE
     snapshot: str | None = None
+    attributes: Attributes | None = None
+    sender: str | None = None
+    digest: bytes | None = None
+
+
+class Provenance(NamedTuple):
+    """Who delivered entries, and the SHA-256 of the delivery."""
+
+    sender: str | None = None
+    digest: bytes | None = None
+
+
+UNKNOWN_PROVENANCE: Final = Provenance()
 
 
 class AppendResult(NamedTuple):
@@ -128,6 +145,7 @@ class StayRow(NamedTuple):
     left_by: str | None
     user_id: str | None
     user_name: str | None
+    attributes: Attributes | None = None
 
 
 class PendingStayRow(NamedTuple):
@@ -139,6 +157,7 @@ class PendingStayRow(NamedTuple):
     participant_id: str
     user_id: str | None
     user_name: str | None
+    attributes: Attributes | None = None
 
 
 class MeetingRow(NamedTuple):
@@ -343,10 +362,13 @@ def decode_event(
     source_session: str | None,
     joined_at: Ms | None,
     inferred: str | None,
+    attributes: Attributes | None,
 ) -> Event:
     """Return the event of an entry."""
     cause = None if inferred is None else Inferred(inferred)
-    return Event(KINDS[kind], room, at, participant_id, user_id, user_name, source_session, joined_at, cause)
+    return Event(
+        KINDS[kind], room, at, participant_id, user_id, user_name, source_session, joined_at, cause, None, attributes
+    )  # fmt: skip
 
 
 def encode_unconfirmed(mark: Mark) -> str | None:

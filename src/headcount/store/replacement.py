@@ -14,7 +14,7 @@ from headcount.store.database import Connection, Database
 _PAGE_SIZE: Final = 20_000
 _ENTRIES: Final = (
     "position, domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,"
-    " joined_ms, inferred, event_id, event_key, origin, snapshot"
+    " joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest"
 )
 _TABLES: Final = {
     "meetings": (
@@ -22,8 +22,8 @@ _TABLES: Final = {
         2,
     ),
     "meeting_counts": ("domain, day, meetings", 2),
-    "stays": ("domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name", 4),
-    "pending_stays": ("domain, room, join_ms, participant_id, user_id, user_name", 4),
+    "stays": ("domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes", 4),
+    "pending_stays": ("domain, room, join_ms, participant_id, user_id, user_name, attributes", 4),
     "marks": ("domain, room, at_ms, unconfirmed", 3),
     "rooms": ("domain, room, finalized_ms, deadline_ms, created_ms", 2),
     "deferred_rooms": ("domain, room, position, reason, attempts, since_ms, retry_ms, release", 2),

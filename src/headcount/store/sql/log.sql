@@ -1,17 +1,17 @@
 -- name: insert_entries
 insert into entries (
   domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,
-  joined_ms, inferred, event_id, event_key, origin, snapshot
+  joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest
 )
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, event_key) do nothing
 
 -- name: insert_new_entries
 insert into entries (
   domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,
-  joined_ms, inferred, event_id, event_key, origin, snapshot
+  joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest
 )
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: select_log_end
 select coalesce(max(position), 0), coalesce(max(received_ms), 0)
@@ -25,7 +25,7 @@ where domain = :domain
 
 -- name: select_entries
 select position, domain, room, at_ms, received_ms, origin, snapshot, kind,
-  participant_id, user_id, user_name, source_session, joined_ms, inferred
+  participant_id, user_id, user_name, source_session, joined_ms, inferred, attributes
 from entries
 where position > :position
 order by position
@@ -34,7 +34,7 @@ limit :limit
 -- name: select_domain_entries
 -- Served by the primary key: `|| ''` keeps the databases from the indexes by domain and room.
 select position, domain, room, at_ms, received_ms, origin, snapshot, kind,
-  participant_id, user_id, user_name, source_session, joined_ms, inferred
+  participant_id, user_id, user_name, source_session, joined_ms, inferred, attributes
 from entries
 where position > :position
   and position <= :until
@@ -45,7 +45,7 @@ limit :limit
 
 -- name: select_room_events
 -- Served by entries_by_room.
-select kind, at_ms, participant_id, user_id, user_name, source_session, joined_ms, inferred
+select kind, at_ms, participant_id, user_id, user_name, source_session, joined_ms, inferred, attributes
 from entries
 where domain = :domain
   and room = :room
@@ -57,7 +57,7 @@ order by at_ms
 
 -- name: select_joins_of_later_leaves
 -- Served by entries_by_join. Joins that later leaves know (R1).
-select kind, at_ms, participant_id, user_id, user_name, source_session, joined_ms, inferred
+select kind, at_ms, participant_id, user_id, user_name, source_session, joined_ms, inferred, attributes
 from entries
 where domain = :domain
   and room = :room

@@ -79,7 +79,7 @@ order by number
 
 -- name: select_overlapping_stays
 -- Stays that count, and those that are pending now (R14).
-select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes
 from stays
 where domain = :domain
   and room = :room
@@ -87,7 +87,7 @@ where domain = :domain
   and join_ms < :until
   and (leave_ms is null or leave_ms > :start)
 union all
-select domain, room, join_ms, participant_id, null, null, user_id, user_name
+select domain, room, join_ms, participant_id, null, null, user_id, user_name, attributes
 from pending_stays
 where domain = :domain
   and room = :room
@@ -96,7 +96,7 @@ order by join_ms, participant_id
 
 -- name: select_user_stays
 -- Served by stays_by_user.
-select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes
 from stays
 where domain = :domain
   and user_id = :user_id
@@ -203,7 +203,7 @@ limit :limit
 
 -- name: select_meeting_stays
 -- Stays that began within each meeting, and the stay that a reset carried into it. Served by the primary keys.
-select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name
+select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name, s.attributes
 from meetings as m
 join stays as s on s.domain = m.domain
   and s.room = m.room
@@ -212,7 +212,7 @@ join stays as s on s.domain = m.domain
 where m.domain = :domain
   and m.id in (:ids)
 union all
-select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name
+select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name, s.attributes
 from meetings as m
 join stays as s on s.domain = m.domain
   and s.room = m.room
@@ -223,7 +223,7 @@ where m.domain = :domain
 limit :limit
 
 -- name: select_meeting_stays_of_user
-select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name
+select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name, s.attributes
 from meetings as m
 join stays as s on s.domain = m.domain
   and s.room = m.room
@@ -233,7 +233,7 @@ where m.domain = :domain
   and m.id in (:ids)
   and s.user_id = :user_id
 union all
-select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name
+select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name, s.attributes
 from meetings as m
 join stays as s on s.domain = m.domain
   and s.room = m.room

@@ -1,5 +1,5 @@
 -- name: select_stays_after
-select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes
 from stays
 where domain = :domain
   and room = :room
@@ -10,7 +10,7 @@ order by join_ms, participant_id
 limit :limit
 
 -- name: select_stays_before
-select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes
 from stays
 where domain = :domain
   and room = :room
@@ -31,7 +31,7 @@ where domain = :domain
 order by join_ms
 
 -- name: select_stay
-select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes
 from stays
 where domain = :domain
   and room = :room

@@ -29,7 +29,7 @@ order by 2, 3
 
 -- name: select_open_stays
 -- Stays that count. Served by open_stays.
-select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes
 from stays
 where domain = :domain
   and leave_ms is null
@@ -37,7 +37,7 @@ order by room, join_ms, participant_id
 
 -- name: select_room_open_stays
 -- Stays that count. Served by open_stays.
-select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name
+select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes
 from stays
 where domain = :domain
   and room = :room

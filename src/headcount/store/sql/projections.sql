@@ -73,13 +73,14 @@ where domain = ?
   and at_ms <= ?
 
 -- name: upsert_stay
-insert into stays (domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name)
-values (?, ?, ?, ?, ?, ?, ?, ?)
+insert into stays (domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, room, join_ms, participant_id) do update
 set leave_ms = excluded.leave_ms,
   left_by = excluded.left_by,
   user_id = excluded.user_id,
-  user_name = excluded.user_name
+  user_name = excluded.user_name,
+  attributes = excluded.attributes
 
 -- name: delete_stay
 delete from stays
@@ -89,11 +90,12 @@ where domain = ?
   and participant_id = ?
 
 -- name: upsert_pending_stay
-insert into pending_stays (domain, room, join_ms, participant_id, user_id, user_name)
-values (?, ?, ?, ?, ?, ?)
+insert into pending_stays (domain, room, join_ms, participant_id, user_id, user_name, attributes)
+values (?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, room, join_ms, participant_id) do update
 set user_id = excluded.user_id,
-  user_name = excluded.user_name
+  user_name = excluded.user_name,
+  attributes = excluded.attributes
 
 -- name: delete_pending_stay
 delete from pending_stays

@@ -1,4 +1,5 @@
 -- The log (`entries`) is the source of truth. Headcount can rebuild meetings, stays, rooms and usage from it.
+-- `sender` and `digest` are the provenance of an entry: who delivered it, and the SHA-256 of the delivery.
 -- {position}, {bytes}, {clustered}, {text} and {presence_columns} are what the two databases write differently.
 
 create table entries (
@@ -17,7 +18,10 @@ create table entries (
   event_id {text},
   event_key {bytes} not null,
   origin smallint not null,
-  snapshot {text}
+  snapshot {text},
+  attributes {text},
+  sender {text},
+  digest {bytes}
 );
 
 create unique index entries_by_key on entries (domain, event_key);
@@ -86,6 +90,7 @@ create table stays (
   left_by {text},
   user_id {text},
   user_name {text},
+  attributes {text},
   primary key (domain, room, join_ms, participant_id)
 ) {clustered};
 
@@ -101,6 +106,7 @@ create table pending_stays (
   participant_id {text} not null,
   user_id {text},
   user_name {text},
+  attributes {text},
   primary key (domain, room, join_ms, participant_id)
 ) {clustered};
 
