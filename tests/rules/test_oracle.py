@@ -228,6 +228,20 @@ def test_the_first_known_name_counts_even_of_an_ignored_event():
     assert names(join(0), leave(50, joined_at=30, user_name="Ann")) == ["Ann"]
 
 
+def attributes(*events):
+    return [entry.attributes for meeting in meetings_of(*events) for entry in meeting.participants]
+
+
+def test_the_first_known_value_of_each_attribute_counts():
+    host, late = '{"role":"host"}', '{"role":"guest","seat":7}'
+    assert attributes(join(0, attributes=host), join(10, attributes=late), leave(50)) == [
+        '{"role":"host","seat":7}'
+    ]
+    assert attributes(join(0), leave(50, attributes=late)) == [late]
+    assert attributes(join(0), leave(50), leave(60, attributes=late)) == [None]
+    assert attributes(join(0, attributes=late), join(0, attributes=host), leave(50)) == [late]
+
+
 def test_where_one_stay_follows_another_joins_name_the_new_one():
     follows = [join(0), end(40), join(40, user_name="New"), inferred(leave, 40, user_name="Old"), leave(80)]
     assert names(*follows) == ["Old", "New"]

@@ -21,14 +21,15 @@ even beside an end, is how it ended. While a participant is out, an end is compa
 that they left last.
 
 **Names** (and the source session) are the first known among the participant's events from join to leave, both included,
-whether or not those events changed anything; of several at one instant, the first by alphabet. Where one stay closes as
-the next opens, leaves name the old one and joins the new one. An end uses only the session known before it.
+whether or not those events changed anything; of several at one instant, the first by alphabet. The same holds for each
+key of the attributes, by the alphabet of their JSON. Where one stay closes as the next opens, leaves name the old one and joins the new one. An end uses only the session known before it.
 
 **As of T** later events do not exist (a leave exists from its `at`, whatever its `joined_at`). A stay that is open and
 too short is pending. Only instants before the earliest pending join are decided: steps of the head count, and what falls
 due. Known leaves appear in their entries. Presence is no record of meetings, and lists the pending, too.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -221,7 +222,24 @@ def first_known(field: str, history: list[Event]) -> str | None:
 
 def named(stay: Stay, own: list[Event], stays: list[Stay]) -> Stay:
     events = naming(stay, own, stays)
-    return stay._replace(user_id=first_known("user_id", events), user_name=first_known("user_name", events))
+    return stay._replace(
+        user_id=first_known("user_id", events),
+        user_name=first_known("user_name", events),
+        attributes=first_known_attributes(events),
+    )
+
+
+def first_known_attributes(history: list[Event]) -> str | None:
+    """Return the first known value of each key, as JSON with the keys in order and without spaces."""
+    stated = [
+        (key, fact.at, json.dumps(value, ensure_ascii=False))
+        for fact in history
+        if fact.attributes is not None
+        for key, value in json.loads(fact.attributes).items()
+    ]
+    firsts = {key: min((at, text) for name, at, text in stated if name == key)[1] for key, _, _ in stated}
+    pairs = [f"{json.dumps(key, ensure_ascii=False)}:{firsts[key]}" for key in sorted(firsts)]
+    return f"{{{','.join(pairs)}}}" if pairs else None
 
 
 # --- From stays to meetings ----------------------------------------------------------------
@@ -305,6 +323,7 @@ def entry(stay: Stay, span: Span) -> Entry:
         join=max(stay.join, span.start),
         leave=span.end if continues else stay.leave,
         left_by=None if continues else stay.left_by,
+        attributes=stay.attributes,
     )
 
 

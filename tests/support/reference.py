@@ -69,7 +69,9 @@ def _command(words, command) -> str:
     if len(flags) == len(TABLE) + 1:
         lines.append("It takes the flags of all [settings](settings.md).\n")
     elif flags:
-        lines.append(f"[Settings](settings.md) as flags:\n\n- {f'{chr(10)}- '.join(f'`{flag}`' for flag in flags)}\n")
+        lines.append(
+            f"[Settings](settings.md) as flags:\n\n- {f'{chr(10)}- '.join(f'`{flag}`' for flag in flags)}\n"
+        )
     if getattr(command, "examples", ()):
         lines.append("```shell\n" + "\n".join(command.examples) + "\n```\n")
     return "\n".join(lines)

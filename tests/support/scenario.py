@@ -8,6 +8,7 @@ Times are seconds, to the millisecond. A line, after `<time> <participant>`:
     90    Ann leaves, inferred from snapshot
     100   room ends, session s1
     110   Bob joins, in lobby
+    120   Cid joins, with role=host customer=acme
 
 and, on lines of their own, `as of 45` and `rules min_stay 5, reset_alone 120`. A scenario without
 `as of` is evaluated a day after its last event, and the default room is "room".
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from headcount.kernel.attributes import canonical, values_of
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.kernel.meetings import Entry, Meeting
 from headcount.kernel.rules import Rules
@@ -46,6 +48,7 @@ CLAUSES = {
     "user ": ("user_id", str),
     "name ": ("user_name", str),
     "in ": ("room", str),
+    "with ": ("attributes", lambda text: canonical(dict(pair.split("=") for pair in text.split()))),
 }
 LEFT_BY_TEXTS = {
     LeftBy.REPORTED: "left",
@@ -158,7 +161,8 @@ def _meeting(meeting: Meeting, as_of: Ms | None) -> Iterator[str]:
 
 
 def _participant(entry: Entry) -> str:
-    known = [entry.user_name, entry.user_id and f"user {entry.user_id}"]
+    attributes = " ".join(f"{key}={value}" for key, value in values_of(entry.attributes).items())
+    known = [entry.user_name, entry.user_id and f"user {entry.user_id}", attributes or None]
     known = [text for text in known if text is not None]
     return f"{entry.participant_id} ({', '.join(known)})" if known else entry.participant_id
 

@@ -8,6 +8,7 @@ the order in which they are drawn, not in that of their times.
 
 from hypothesis import strategies as st
 
+from headcount.kernel.attributes import canonical
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.rules import Rules
 
@@ -24,6 +25,14 @@ PEOPLE = "abcde"
 SESSIONS = (None, "s1", "s2")
 USER_IDS = (None, "u1", "u2")
 USER_NAMES = (None, "Ann", "Bob")
+ATTRIBUTES = (
+    None,
+    None,
+    {"role": "host"},
+    {"role": "guest", "vip": True},
+    {"customer": "acme", "seat": 7},
+    {"customer": "Zürich", "seat": 70, "vip": False},
+)
 
 
 def offsets(rules=SCALED, *, far=True):
@@ -58,8 +67,13 @@ def participants(max_count=5):
     return st.integers(1, max_count).map(lambda count: PEOPLE[:count])
 
 
+def attributes():
+    """Draw attributes that agree, complement each other or differ."""
+    return st.sampled_from(ATTRIBUTES).map(lambda values: values and canonical(values))
+
+
 @st.composite
-def events(draw, at, people, earlier, *, inferred=True, ends=True, joined_at=True):
+def events(draw, at, people, earlier, *, inferred=True, ends=True, joined_at=True, with_attributes=False):
     """Draw one event at a time; a leave may have an earlier time as `joined_at`."""
     kinds = [Kind.JOIN, Kind.LEAVE] * 3 + [Kind.END] * ends
     kind = draw(st.sampled_from(kinds))
@@ -69,6 +83,8 @@ def events(draw, at, people, earlier, *, inferred=True, ends=True, joined_at=Tru
         names["participant_id"] = draw(st.sampled_from(people))
         names["user_id"] = draw(st.sampled_from(USER_IDS))
         names["user_name"] = draw(st.sampled_from(USER_NAMES))
+        if with_attributes:
+            names["attributes"] = draw(attributes())
     if kind is Kind.LEAVE and joined_at:
         names["joined_at"] = draw(st.sampled_from([None, None, None, *earlier]))
     if is_inferred:
@@ -85,6 +101,7 @@ def histories(
     ends=True,
     joined_at=True,
     repeats=True,
+    with_attributes=False,
     max_events=14,
     max_people=5,
     latest=2500,
@@ -95,14 +112,15 @@ def histories(
     history = []
     for at in times:
         earlier = sorted({time for time in [0, *times] if time <= at}, reverse=True)
-        history.append(draw(events(at, people, earlier, inferred=inferred, ends=ends, joined_at=joined_at)))
+        kinds = {"inferred": inferred, "ends": ends, "joined_at": joined_at}
+        history.append(draw(events(at, people, earlier, **kinds, with_attributes=with_attributes)))
     if repeats:
         history += draw(st.lists(st.sampled_from(history), max_size=2))
     return history
 
 
 @st.composite
-def uncertain_histories(draw, *, max_events=10):
+def uncertain_histories(draw, *, with_attributes=False, max_events=10):
     """Draw one or two participants with reports and inferences that disagree in quick succession.
 
     For `EAGER` rules: the first join is reported, and then as many events are inferred as reported.
@@ -117,6 +135,8 @@ def uncertain_histories(draw, *, max_events=10):
         if kind is not Kind.END:
             names["participant_id"] = draw(st.sampled_from(people))
             names["user_name"] = draw(st.sampled_from(USER_NAMES))
+            if with_attributes:
+                names["attributes"] = draw(attributes())
         inferred = draw(st.sampled_from([None, None, Inferred.SNAPSHOT, Inferred.ROOM_RESTARTED]))
         history.append(Event(kind, ROOM, at, inferred=inferred, **names))
     return history
