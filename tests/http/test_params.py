@@ -110,3 +110,33 @@ def test_an_empty_parameter_is_absent_unless_it_filters_on_a_text(param):
     else:
         assert param.get({param.name: ""}) == param.default
         assert param.get_all(QueryParams([(param.name, "")])) == []
+
+
+def test_conditions_on_attributes_are_read_by_key():
+    query = QueryParams("attribute.role=host&room=a&attribute.cost.center=a%3Db&attribute.paying=true")
+    assert params.attribute_filters(query) == (
+        ("cost.center", "a=b"),
+        ("paying", "true"),
+        ("role", "host"),
+    )
+    assert params.attribute_filters(QueryParams("room=attribute.role")) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "info"),
+    [
+        ("attribute.role=", '"attribute.role" is not allowed to be empty'),
+        ("attribute.role=a%00", '"attribute.role" must not contain U+0000'),
+        ("attribute.role=host&attribute.role=guest", '"attribute.role" is given twice'),
+        ("attribute.=host", '"attribute." is no attribute: write "attribute.KEY"'),
+        ("attribute=host", '"attribute" is no attribute'),
+        ("attributes.role=host", '"attributes.role" is no attribute'),
+        ("attribute[role]=host", '"attribute[role]" is no attribute'),
+        ("&".join(f"attribute.k{n}=1" for n in range(9)), "at most 8 attributes"),
+    ],
+)
+def test_a_condition_that_cannot_be_meant_is_refused(text, info):
+    with pytest.raises(ApiError) as refused:
+        params.attribute_filters(QueryParams(text))
+    assert refused.value.status == 400
+    assert info in refused.value.info

@@ -16,11 +16,13 @@ from typing import Any, Final, Generic, TypeVar
 from starlette.datastructures import QueryParams
 
 from headcount.http.errors import ApiError, invalid
+from headcount.kernel.attributes import RESERVED, AttributeFilter
 from headcount.kernel.events import Ms
 from headcount.timestamps import InvalidTimestamp, parse_timestamp
 
 MAX_PAGE_SIZE: Final = 100
 
+_MAX_ATTRIBUTE_FILTERS: Final = 8
 _MAX_INTEGER: Final = 10**12
 """Larger numbers mean the same as this one: no second and no count is beyond it."""
 _FIRST_MS: Final[Ms] = -62_135_596_800_000  # the year 1
@@ -132,6 +134,35 @@ def some_of(*values: str) -> Parser[list[str]]:
 
     items = {"type": "string", "enum": list(values)}
     return Parser({"type": "array", "minItems": 1, "items": items}, parse)
+
+
+def attribute_filters(query: QueryParams) -> tuple[AttributeFilter, ...]:
+    """Return the conditions `attribute.KEY=VALUE` of a query, by key.
+
+    Raise `ApiError` 400 if a key occurs twice, a key or a value is empty, or there are more than 8. A parameter that
+    looks like a condition in another notation is an error, too: without it, the answer would be about everything.
+    """
+    found: dict[str, str] = {}
+    for name, text in query.multi_items():
+        if not name.startswith("attribute"):
+            continue
+        key = attribute_key(name)
+        if key in found:
+            raise invalid(f'"{name[:80]}" is given twice: an attribute has one value, so give one')
+        found[key] = parse_text(name[:80], text)
+    if len(found) > _MAX_ATTRIBUTE_FILTERS:
+        raise invalid(
+            f"at most {_MAX_ATTRIBUTE_FILTERS} attributes can be given as conditions [Received {len(found)}]"
+        )
+    return tuple(AttributeFilter(*condition) for condition in sorted(found.items()))
+
+
+def attribute_key(name: str) -> str:
+    """Return the key of `attribute.KEY`. Raise `ApiError` 400 if the name has another form."""
+    prefix, _, key = name.partition(".")
+    if prefix != "attribute" or not key or "\0" in key:
+        raise invalid(f'"{name[:80]}" is no attribute: write "attribute.KEY", such as "attribute.customer"')
+    return key
 
 
 def _invalid(name: str, expected: str, text: str) -> ApiError:
@@ -250,6 +281,23 @@ DATE_OR_TIMESTAMP: Final = Parser(
 ZONE: Final = Parser({"type": "string", "minLength": 1}, _timezone)
 CURSOR: Final = Parser({"type": "string", "pattern": "^(0|[A-Za-z0-9_-]{22})$"}, _cursor)
 
+ATTRIBUTES: Final = tuple(
+    Param(
+        f"attribute.{key}",
+        TEXT,
+        f"Only what belongs to participants with this value of the attribute `{key}`. Any other key can be given in the"
+        " same way. Several conditions must apply to the same stay. Headcount extension.",
+        None,
+    )
+    for key in RESERVED
+)
+"""The conditions that `attribute_filters` reads, with the keys that clients can know."""
+INCLUDE: Final = Param(
+    "include",
+    some_of("attributes"),
+    "`attributes` adds the attributes of each participant. Headcount extension.",
+    None,
+)
 LIMIT: Final = Param(
     "limit",
     PAGE_SIZE,

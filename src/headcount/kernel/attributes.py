@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from headcount.kernel.names import NUL
 
@@ -18,6 +18,8 @@ Value = str | bool | int | float
 Attributes = str
 """The canonical JSON of a non-empty object."""
 
+RESERVED: Final = ("role", "email", "customer", "external_id", "kind")
+"""Keys with a meaning that all sources share."""
 _EXACT: Final = 2**53
 """Integers up to this size are the same in every reader of JSON."""
 _MAX_INTEGER: Final = 2**63 - 1
@@ -26,6 +28,13 @@ _MERGED: Final = 8_192
 
 class InvalidAttribute(ValueError):
     """An attribute that cannot be stored. The message gives its key, the reason and the fix."""
+
+
+class AttributeFilter(NamedTuple):
+    """The condition that an attribute has a value, which is given by its text (`text_of`)."""
+
+    key: str
+    value: str
 
 
 def canonical(values: Mapping[str, Any]) -> Attributes | None:
@@ -46,6 +55,12 @@ def values_of(attributes: Attributes | None) -> dict[str, Value]:
 def text_of(value: Value) -> str:
     """Return a value as the text by which it is filtered and grouped: a string as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def matches(attributes: Attributes | None, filters: Iterable[AttributeFilter]) -> bool:
+    """Return whether attributes fulfill all conditions."""
+    known = values_of(attributes)
+    return all(key in known and text_of(known[key]) == value for key, value in filters)
 
 
 def merge(known: Attributes | None, found: Iterable[Attributes | None]) -> Attributes | None:
