@@ -8,9 +8,12 @@ Responsible for the limits and their messages: identities that are too long are 
 Must not know where a text comes from.
 """
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from headcount.errors import BadInput, TooLarge
@@ -35,6 +38,8 @@ REQUIRED_IDS: Final = ("room", "participant_id")
 OPTIONAL_IDS: Final = ("user_id", "source_session", "id")
 """The fields of an event that identify something: truncated, they would identify something else."""
 _WIDEST_CHARACTER: Final = 4
+_KNOWN_ATTRIBUTES: Final = 8_192
+_MAX_DIGITS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,12 @@ class Limits:
     attributes: int = 32
     attribute_key_length: int = 64
     attribute_value_length: int = 512
+
+
+WIDEST_LIMITS: Final = Limits(
+    attributes=256, attribute_key_length=ATTRIBUTE_KEY_BYTES, attribute_value_length=ATTRIBUTE_VALUE_BYTES
+)
+"""The largest limits of attributes that a server can have: files without a server must be readable in any case."""
 
 
 def length_problem(text: str, characters: int = NAME_CHARACTERS, max_bytes: int = NAME_BYTES) -> str | None:
@@ -108,6 +119,36 @@ def limit_names(event: Event, limits: Limits) -> Event:
     if event.attributes is not None:
         changes["attributes"] = fitting_attributes(values_of(event.attributes), limits)
     return replace(event, **changes) if changes else event
+
+
+@lru_cache(_KNOWN_ATTRIBUTES)
+def parse_attributes(text: bytes | str, limits: Limits) -> Attributes | None:
+    """Return the attributes in a JSON text in canonical form. Most texts are repeated by many events.
+
+    Raise `BadInput` if it is no JSON object, has a key twice, exceeds the limits, or has a value that cannot be an attribute.
+    """
+    try:
+        values = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+    except RecursionError as error:
+        raise BadInput('"attributes" must have string, number or boolean values, not nested ones') from error
+    except ValueError as error:
+        raise BadInput(f'"attributes" must be a JSON object, like {{"role": "host"}}: {error}') from error
+    if not isinstance(values, dict):
+        raise BadInput('"attributes" must be an object, like {"role": "host"}')
+    return require_attributes(values, limits)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, number in Counter(key for key, _ in pairs).items() if number > 1)
+        raise BadInput(f'"attributes" has the key {twice[:64]!r} more than once')
+    return found
+
+
+def _integer(digits: str) -> int | float:
+    # Longer ones are refused as they are beyond 64 bits; Python would refuse to read them.
+    return int(digits) if len(digits) <= _MAX_DIGITS else float("inf")
 
 
 def require_attributes(values: Mapping[str, Any], limits: Limits) -> Attributes | None:

@@ -4,9 +4,6 @@ Responsible for the fields of an event, their types, their times, and what must 
 an event, how long its names may be, what time it is, or the log.
 """
 
-import json
-from collections import Counter
-from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -16,7 +13,7 @@ from headcount.errors import BadInput, MalformedJson
 from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.names import NUL
-from headcount.limits import Limits, require_attributes
+from headcount.limits import Limits, parse_attributes
 from headcount.timestamps import InvalidTimestamp, from_seconds, parse_timestamp
 
 SECONDS_LATEST: Final = 4_102_444_800
@@ -24,8 +21,6 @@ _KINDS: Final = frozenset(Kind)
 _LEAVE: Final = str(Kind.LEAVE)
 _END: Final = str(Kind.END)
 _NO_ATTRIBUTES: Final = (b"", b"null", b"{}")
-_KNOWN_ATTRIBUTES: Final = 8_192
-_MAX_DIGITS: Final = 30
 _TEXTS: Final = ("room", "participant_id", "user_id", "user_name", "source_session", "id")
 
 
@@ -161,34 +156,9 @@ def attributes_of(raw: msgspec.Raw, place: str, limits: Limits) -> Attributes | 
     if text in _NO_ATTRIBUTES:
         return None
     try:
-        return _attributes(text, limits)
+        return parse_attributes(text, limits)
     except BadInput as error:
         raise BadInput(error.reason, place=place) from error
-
-
-@lru_cache(_KNOWN_ATTRIBUTES)
-def _attributes(text: bytes, limits: Limits) -> Attributes | None:
-    """Return the attributes in a JSON text. Most texts are repeated by many events."""
-    try:
-        values = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
-    except RecursionError as error:
-        raise BadInput('"attributes" must have string, number or boolean values, not nested ones') from error
-    if not isinstance(values, dict):
-        raise BadInput('"attributes" must be an object, like {"role": "host"}')
-    return require_attributes(values, limits)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(key for key, number in Counter(key for key, _ in pairs).items() if number > 1)
-        raise BadInput(f'"attributes" has the key {twice[:64]!r} more than once')
-    return found
-
-
-def _integer(digits: str) -> int | float:
-    # Longer ones are refused as they are beyond 64 bits; Python would refuse to read them.
-    return int(digits) if len(digits) <= _MAX_DIGITS else float("inf")
 
 
 def joined_after(place: str) -> BadInput:
