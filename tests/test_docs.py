@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import tomllib
@@ -19,6 +20,7 @@ from headcount.batch.sessions import MEETINGS, PARTICIPANTS
 from headcount.cli import main
 from headcount.http.schemas import Meetings
 from headcount.ingest.source_config import DECLARED_KEYS, sync_declared_sources
+from headcount.kernel.attributes import canonical
 from headcount.kernel.replay import meetings_of
 from headcount.service.runtime import new_token
 from headcount.settings import read_settings
@@ -309,3 +311,28 @@ def test_every_decision_is_on_one_page_and_numbered():
     numbers = [page.name[:4] for page in sorted((ROOT / "docs/adr").glob("0*.md"))]
     assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
     assert numbers
+
+
+# Attributes.
+
+
+def merging_example():
+    """The times, kinds and attributes of the events of the example, and the attributes of the stay after each."""
+    page = (ROOT / "docs/reference/attributes.md").read_text()
+    rows = re.findall(
+        r"^\| (\d\d):(\d\d) \| (join|leave)[a-z ]* \| `(.+?)` \| `(.+?)` \|$", page, re.MULTILINE
+    )
+    for hours, minutes, kind, sent, merged in rows:
+        yield int(hours) * 60 + int(minutes), kind, json.loads(sent), json.loads(merged)
+
+
+def test_the_attributes_of_a_stay_are_merged_as_the_page_shows():
+    example = list(merging_example())
+    assert [kind for _, kind, _, _ in example] == ["join", "join", "leave"]
+    for number, (minute, _, _, merged) in enumerate(example, 1):
+        events = [
+            Event(Kind(kind), "room", at * 60_000, "c-1", attributes=canonical(sent))
+            for at, kind, sent, _ in example[:number]
+        ]
+        (meeting,) = meetings_of(events, as_of=minute * 60_000 + 60_000)
+        assert [entry.attributes for entry in meeting.participants] == [canonical(merged)]

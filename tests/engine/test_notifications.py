@@ -63,6 +63,15 @@ def test_a_leave_message_has_its_time_and_reason(left_by, word):
     }  # fmt: skip
 
 
+def test_participant_messages_have_the_attributes_that_are_known_then():
+    stay = Stay("a", 1_000, 5_000, LeftBy.TIMEOUT, attributes='{"role":"host","seat":7}')
+    for (message,) in (
+        presence_messages(ROOM, [joined(stay)], CREATED, 9),
+        presence_messages(ROOM, [left(stay, 4_000)], CREATED, 9),
+    ):
+        assert payload_of(message)["attributes"] == {"role": "host", "seat": 7}
+
+
 def door_id(door, room=ROOM, cursor=9):
     (message,) = presence_messages(room, [door], CREATED, cursor)
     return message.id

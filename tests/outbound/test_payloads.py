@@ -5,11 +5,13 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from headcount.kernel.attributes import InvalidAttribute, canonical, values_of
 from headcount.outbound.payloads import encode, seconds, to_json
 from headcount.store.outbox import Message, MessageType
 from headcount.store.webhooks import DEFAULT_EVENT_TYPES
@@ -55,6 +57,18 @@ NASTY += [
 MS = st.integers(-(10**12), 10**15)
 SPAN = st.integers(0, 10**13)
 PEOPLE = st.integers(0, 10**6)
+
+
+def sendable(values):
+    """Return the attributes that Headcount would accept."""
+    accepted = {}
+    for key, value in values.items():
+        with suppress(InvalidAttribute):
+            canonical({key: value})
+            accepted[key] = value
+    return accepted
+
+
 NAME = st.one_of(st.text(st.characters()), st.lists(st.sampled_from(NASTY)).map("".join))
 MAYBE = st.none() | NAME
 MEETINGS = st.builds(
@@ -71,7 +85,17 @@ REVISED = st.builds(
     lambda id_, before, after, reason: {"id": id_, "before": before, "after": after, "reason": reason},
     NAME, MEETINGS, st.none() | MEETINGS, NAME,
 )  # fmt: skip
-JOINED = st.fixed_dictionaries({"participant_id": NAME, "user_id": MAYBE, "user_name": MAYBE, "join": MS})
+NUMBER = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1)
+NUMBER |= st.sampled_from([1e-5, 1.5e-6, 1e-7, 1e16, 1.2345678901234567e20, 1e21, 2**53 - 1, 2**53])
+KEY = NAME | st.integers(0, 2**32).map(str) | st.sampled_from(["00", "-1", "1.5", "٣", "__proto__"])
+ATTRIBUTES = st.dictionaries(KEY, NAME | NUMBER | st.booleans()).map(sendable).map(canonical)
+JOINED = st.builds(
+    lambda joined, attributes: (
+        joined if attributes is None else joined | {"attributes": values_of(attributes)}
+    ),
+    st.fixed_dictionaries({"participant_id": NAME, "user_id": MAYBE, "user_name": MAYBE, "join": MS}),
+    ATTRIBUTES,
+)
 LEFT = st.builds(
     lambda joined, lasted, how: joined | {"leave": joined["join"] + lasted, "left_by": how},
     JOINED, SPAN, NAME,
@@ -205,3 +229,26 @@ def test_a_participant_without_a_user_id_has_that_of_the_connection():
     nobody = {"participant_id": PERSON, "user_id": None, "user_name": None, "join": T0}
     payload = json.loads(encode(message(MessageType.PARTICIPANT_JOINED, nobody), extensions=False))["payload"]
     assert (payload["user_id"], payload["user_name"]) == (PERSON, None)
+
+
+HOST = {"participant_id": PERSON, "user_id": None, "user_name": None, "join": T0}
+ATTRIBUTES_SENT = {"role": "host", "external_id": 2**53 + 1, "10": True, "2": 1e-5}
+
+
+@pytest.mark.parametrize(
+    ("type_", "facts"),
+    [
+        (MessageType.PARTICIPANT_JOINED, HOST),
+        (MessageType.PARTICIPANT_LEFT, HOST | {"leave": T0 + 5_000, "left_by": "reported"}),
+    ],
+)
+def test_attributes_are_the_last_field_and_only_with_extensions(type_, facts):
+    without = {
+        extensions: encode(message(type_, facts), extensions=extensions) for extensions in (False, True)
+    }
+    known = message(type_, facts | {"attributes": ATTRIBUTES_SENT})
+    assert encode(known, extensions=False) == without[False]
+    assert encode(known, extensions=True) == without[True].replace(
+        '},"event_ts"',
+        ',"attributes":{"2":0.00001,"10":true,"role":"host","external_id":"9007199254740993"}},"event_ts"',
+    )

@@ -35,7 +35,7 @@ def presence_messages(
     """Yield the messages about joins and leaves. `cursor` distinguishes the id of a repeated one."""
     for change in changes:
         stay = change.stay
-        payload = {
+        payload: dict[str, Any] = {
             "participant_id": stay.participant_id,
             "user_id": stay.user_id,
             "user_name": stay.user_name,
@@ -43,6 +43,8 @@ def presence_messages(
         }
         if not change.is_join:
             payload |= {"leave": change.at, "left_by": None if stay.left_by is None else stay.left_by.value}
+        if stay.attributes is not None:
+            payload["attributes"] = msgspec.Raw(stay.attributes.encode())
         who = f"{room.domain}\0{room.name}\0{stay.participant_id}\0{stay.join}"
         digest = blake2b(who.encode(), digest_size=8).hexdigest()
         repeated = f"-{cursor}" if change.late else ""

@@ -2,7 +2,8 @@
 
 Responsible for fields, their order and the bytes. Must not know where a payload is sent.
 
-Messages of Daily's types have exactly Daily's fields, and Headcount's fields after them if `extensions` is set.
+Messages of Daily's types have exactly Daily's fields, and Headcount's fields after them if `extensions` is set. The
+attributes of a participant are the last of these, and absent if none is known.
 
 The text is, byte for byte, what JavaScript's JSON.stringify makes of the same object, so that a receiver may check the
 signature of what it received, or of what it parsed and stringified again. Times are Unix seconds with milliseconds.
@@ -10,9 +11,11 @@ signature of what it received, or of what it parsed and stringified again. Times
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
+from headcount.kernel.attributes import Value
 from headcount.kernel.events import Ms
 from headcount.store.outbox import Message, MessageType
 
@@ -20,6 +23,12 @@ VERSION: Final = "1.0.0"
 _PERMISSIONS: Final = {"hasPresence": True, "canSend": True, "canReceive": {"base": True}, "canAdmin": False}
 """Daily's consumers expect them; no source reports them."""
 
+_MAX_EXACT: Final = 2**53 - 1
+_MIN_POWER: Final = -6
+_MAX_POWER: Final = 20
+"""The powers of ten between which JavaScript writes numbers without an exponent."""
+_INDEX: Final = re.compile("0|[1-9][0-9]{0,9}")
+_MAX_INDEX: Final = 2**32 - 2
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 Fields = dict[str, Any]
@@ -31,14 +40,11 @@ def encode(message: Message, *, extensions: bool) -> str:
     payload = _PAYLOADS[message.type](facts, message.room)
     if extensions and message.type in _EXTENSIONS:
         payload |= _EXTENSIONS[message.type](facts)
-    envelope = {
-        "version": VERSION,
-        "type": message.type,
-        "id": message.id,
-        "payload": payload,
-        "event_ts": seconds(message.created),
-    }
-    return to_json(envelope)
+    text = to_json(payload)
+    if extensions and "attributes" in facts:
+        text = f'{text[:-1]},"attributes":{_attributes(facts["attributes"])}}}'
+    head = to_json({"version": VERSION, "type": message.type, "id": message.id})
+    return f'{head[:-1]},"payload":{text},"event_ts":{to_json(seconds(message.created))}}}'
 
 
 def to_json(value: Any) -> str:
@@ -56,6 +62,27 @@ def _escaped(text: str) -> str:
 def seconds(ms: Ms) -> int | float:
     """Return milliseconds as seconds, in the shortest form."""
     return ms // 1_000 if ms % 1_000 == 0 else ms / 1_000
+
+
+def _attributes(values: Mapping[str, Value]) -> str:
+    """Return attributes as JSON, as JavaScript writes them: keys that are indexes of an array come first, by number."""
+    indexes = sorted((key for key in values if _INDEX.fullmatch(key) and int(key) <= _MAX_INDEX), key=int)
+    keys = [*indexes, *(key for key in values if key not in set(indexes))]
+    return "{" + ",".join(f"{to_json(key)}:{_value(values[key])}" for key in keys) + "}"
+
+
+def _value(value: Value) -> str:
+    if isinstance(value, int) and abs(value) > _MAX_EXACT:
+        return f'"{value}"'  # as a number, receivers in JavaScript would get another one
+    text = to_json(value)
+    if not isinstance(value, float):
+        return text
+    mantissa, _, exponent = text.partition("e")
+    if not exponent:
+        return text.removesuffix(".0")
+    power = int(exponent)
+    in_full = _MIN_POWER <= power <= _MAX_POWER
+    return format(Decimal(text), "f") if in_full else f"{mantissa}e{power:+d}"
 
 
 def _started(facts: Fields, room: str) -> Fields:
