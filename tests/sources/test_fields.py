@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from headcount import BadInput
+from headcount.kernel.attributes import values_of
 from headcount.sources import fields
 
 
@@ -113,3 +114,46 @@ def test_an_optional_id_that_was_cut_through_a_character_is_unknown():
 def test_what_is_no_json_is_rejected(body):
     with pytest.raises(BadInput, match="is no JSON"):
         fields.decode(msgspec.json.Decoder(), body, "JSON")
+
+
+METADATA = [
+    ({"seat": 7, "vip": True, "score": 1.5, "name": "Ann"}, {"seat": 7, "vip": True, "score": 1.5, "name": "Ann"}),
+    (' {"seat": 7, "room": {"a": 1}, "tags": [], "none": null, "empty": ""}', {"seat": 7}),
+    ('{"seat": "half \\ud800", "row": 3}', {"row": 3}),
+    ('{"big": 123456789012345678901234567890, "row": 3}', {"row": 3}),
+    ('{"twice": 1, "twice": 2}', {"twice": 2}),
+    ('{"a\\u0000b": 1, "row": 3}', {"row": 3}),
+    ("{not JSON", {}),
+    ('{"a": NaN}', {}),
+    ('{"a":' * 100_000, {}),
+    ("team=7", {}),
+    ('["a"]', {}),
+    ([{"a": 1}], {}),
+    (7, {}),
+    (True, {}),
+    (None, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("metadata", "expected"), METADATA)
+def test_attributes_are_the_plain_values_of_metadata(metadata, expected):
+    assert values_of(fields.attributes(metadata)) == expected
+    assert values_of(fields.attributes(metadata, role="host")) == expected | {"role": "host"}
+
+
+@pytest.mark.parametrize("unknown", [None, "", {}, [], float("nan"), "a\0b"])
+def test_what_a_vendor_states_precedes_metadata_if_it_is_known(unknown):
+    metadata = {"role": "teacher", "seat": 7}
+    assert values_of(fields.attributes(metadata, role="host")) == {"role": "host", "seat": 7}
+    assert values_of(fields.attributes(metadata, role=unknown)) == metadata
+
+
+def test_a_role_is_a_word_in_lower_case():
+    assert [fields.role(value) for value in ("Host", " MODERATOR ", "", None, {}, True)] == [
+        "host",
+        "moderator",
+        None,
+        None,
+        None,
+        None,
+    ]

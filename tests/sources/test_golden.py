@@ -1,7 +1,7 @@
 """Golden files: a request of each vendor and the events that it must be parsed into.
 
 `tests/sources/VENDOR/*.json`: `description` states the claim; `body` is an object (sent as compact JSON) or
-the text itself; `events` lists the events, times in ms, without absent fields; or `error` is a pattern of the
+the text itself; `events` lists the events, times in ms, without absent fields, attributes as an object; or `error` is a pattern of the
 error message. `headers`, `url`, `received` are those of the request. With `secrets`, the signature in the file is
 genuine, and is verified.
 """
@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from headcount import BadInput
+from headcount.kernel.attributes import values_of
 from headcount.sources.api import Role, parse_trusted
 from headcount.sources.registry import SOURCES
 from support.golden_payloads import FILES, request_of
@@ -20,6 +21,8 @@ from support.golden_payloads import FILES, request_of
 def as_json(parsed):
     event = msgspec.to_builtins(parsed.event)
     present = {name: value for name, value in event.items() if value is not None}
+    if parsed.event.attributes is not None:
+        present["attributes"] = values_of(parsed.event.attributes)
     role = {} if parsed.role is Role.PERSON else {"role": str(parsed.role)}
     return present | role | ({"server_wide": True} if parsed.server_wide else {})
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import ParsedEvent, Role, after_join, room_end
@@ -23,6 +24,7 @@ class MeetingStay(NamedTuple):
     joined_at: Ms
     left_at: Ms | None
     role: Role = Role.PERSON
+    attributes: Attributes | None = None
 
 
 class Meeting(NamedTuple):
@@ -44,10 +46,10 @@ def stay_event(room: str, session: str, stay: MeetingStay) -> ParsedEvent:
     user = None if user == stay.connection else user
     name = fields.user_name(stay.name)
     if stay.left_at is None:
-        event = Event(Kind.JOIN, room, stay.joined_at, stay.connection, user, name, session)
+        kind, at, joined_at = Kind.JOIN, stay.joined_at, None
     else:
-        at = after_join(stay.left_at, stay.joined_at)
-        event = Event(Kind.LEAVE, room, at, stay.connection, user, name, session, stay.joined_at)
+        kind, at, joined_at = Kind.LEAVE, after_join(stay.left_at, stay.joined_at), stay.joined_at
+    event = Event(kind, room, at, stay.connection, user, name, session, joined_at, attributes=stay.attributes)
     return ParsedEvent(event, stay.role)
 
 

@@ -35,6 +35,7 @@ _ESCAPE: Final = re.compile(
     r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
 )
 """An escape in JSON: a whole character of two halves, one half, or another escape."""
+_OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 _NUMBER: Final = re.compile(r"[+-]?\d{1,25}(\.\d{1,25})?", re.ASCII)
 
 
@@ -64,21 +65,32 @@ def user_name(value: Value) -> str | None:
 
 
 def attributes(known: Value = None, /, **stated: Value) -> Attributes | None:
-    """Return a participant's attributes from `known`, an object of the vendor, and from what its other fields state.
+    """Return a participant's attributes from `known`, the metadata of an application, and from what a vendor states.
 
-    What `stated` has precedes what `known` has. A value that is no text, number or boolean is unknown: see `Value`.
+    Metadata is an object, or a text with one in JSON; any other text has no attributes. What `stated` has precedes what `known`
+    has. A value that is no text, number or boolean is unknown, as is an empty text: see `Value`.
     """
-    values = (
-        {**known, **{key: value for key, value in stated.items() if value is not None}}
-        if isinstance(known, dict)
-        else stated
-    )
     found: dict[str, Any] = {}
-    for key, value in values.items():
-        with suppress(InvalidAttribute):
-            canonical({key: value})
-            found[key] = value
+    for key, value in (*_object(known).items(), *stated.items()):
+        if value is not None:
+            with suppress(InvalidAttribute):
+                if canonical({key: value}) is not None:
+                    found[key] = value
     return canonical(found)
+
+
+def _object(value: Value) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+            return decode_json(_OBJECT, value.encode())
+    return {}
+
+
+def role(value: Value) -> str | None:
+    """Return the word of a role in lower case; None if it is missing, empty or of another type."""
+    return text(value).strip().lower() or None
 
 
 def flag(value: Value, *, default: bool = False) -> bool:

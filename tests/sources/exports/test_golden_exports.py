@@ -2,7 +2,7 @@
 
 `tests/sources/exports/FORMAT/*.json`: `description` states the claim. The file is `body`, an object; `lines`, each ended by
 a line feed; or `bodies`, objects one after the other. `encoding` is that of the file, `options` are the operator's.
-`events` lists the events, without absent fields; `row_errors` the errors of single rows; `skipped_rows` those that contain nothing
+`events` lists the events, without absent fields, attributes as an object; `row_errors` the errors of single rows; `skipped_rows` those that contain nothing
 to import; or `error` is the error of the file.
 """
 
@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from headcount import BadInput
+from headcount.kernel.attributes import values_of
 from headcount.sources.api import Role
 from headcount.sources.exports.api import ExportFile, SkippedRow, parse_export
 from headcount.sources.exports.registry import EXPORT_FORMATS
@@ -23,6 +24,8 @@ from support.golden_exports import FILES, content_of, options_of
 def as_json(parsed):
     event = {name: value for name, value in msgspec.to_builtins(parsed.event).items() if value is not None}
     times = {name: format_timestamp(event[name]) for name in ("at", "joined_at") if name in event}
+    if parsed.event.attributes is not None:
+        event["attributes"] = values_of(parsed.event.attributes)
     return event | times | ({} if parsed.role is Role.PERSON else {"role": str(parsed.role)})
 
 
