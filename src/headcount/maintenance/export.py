@@ -1,6 +1,7 @@
 """Export of a domain as files: events, meetings and participants.
 
-Responsible for the rows of each file. Must not know file formats: `batch.io` does.
+Responsible for the rows of each file. Must not know file formats: `batch.io` does. Who delivered an event is not exported:
+the token of a source is a secret of this server.
 """
 
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ EVENTS: Final = pa.schema(
         pa.field("inferred", WORD),
         pa.field("id", pa.string()),
         pa.field("domain", WORD, nullable=False),
+        pa.field("attributes", WORD),
     ]
 )
 _MEETINGS_PER_PAGE: Final = 500

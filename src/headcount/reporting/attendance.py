@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from headcount.intervals import Interval, total_length, union
+from headcount.kernel.attributes import Attributes, merge
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.kernel.stay_table import LeftBy
@@ -22,7 +23,8 @@ class Person:
     """A person in a meeting: a user, or a connection without a user id.
 
     `spans` are disjoint, in order, and end now at the latest. `last_leave` is None while the person is connected.
-    `connections` is the number of participant ids, `participant_id` the first of them.
+    `connections` is the number of participant ids, `participant_id` the first of them. Of the attributes of their stays,
+    the first known value of each key counts.
     """
 
     user_id: str | None
@@ -32,6 +34,7 @@ class Person:
     first_join: Ms
     last_leave: Ms | None
     spans: tuple[Interval, ...]
+    attributes: Attributes | None = None
 
     @property
     def attended_ms(self) -> Ms:
@@ -61,6 +64,7 @@ def person_of(entries: Iterable[Entry], now: Ms) -> Person:
         first.join,
         max(leaves) if len(leaves) == len(entries) else None,
         union((entry.join, now if entry.leave is None else entry.leave) for entry in entries),
+        _attributes_of(entries),
     )
 
 
@@ -73,6 +77,9 @@ def merged(people: Sequence[Person]) -> Person:
         connections=sum(person.connections for person in people),
         last_leave=max(leaves) if len(leaves) == len(people) else None,
         spans=union(span for person in people for span in person.spans),
+        attributes=_attributes_of(
+            sorted(people, key=lambda person: (person.first_join, person.participant_id))
+        ),
     )
 
 
@@ -91,6 +98,7 @@ class PersonTotals(NamedTuple):
     attended_ms: Ms
     is_inferred: bool
     until: Ms
+    attributes: Attributes | None = None
 
 
 def totals_of(entries: Iterable[Entry], now: Ms) -> list[PersonTotals]:
@@ -102,7 +110,7 @@ def totals_of(entries: Iterable[Entry], now: Ms) -> list[PersonTotals]:
     connections: dict[tuple[str] | str, set[str]] = {}
     make = PersonTotals._make
     for entry in entries:
-        participant_id, user_id, user_name, join, leave, left_by, _ = entry
+        participant_id, user_id, user_name, join, leave, left_by, attributes = entry
         key = (user_id,) if user_id else participant_id
         until = now if leave is None else leave
         known = totals.get(key)
@@ -116,7 +124,7 @@ def totals_of(entries: Iterable[Entry], now: Ms) -> list[PersonTotals]:
                 leave,
                 max(0, until - join),
             )
-            totals[key] = make((*fields, left_by in INFERRED, until))
+            totals[key] = make((*fields, left_by in INFERRED, until, attributes))
         else:
             own_ids = connections.setdefault(key, {known.participant_id})
             own_ids.add(participant_id)
@@ -134,4 +142,13 @@ def _with_entry(known: PersonTotals, entry: Entry, until: Ms, connections: int) 
         attended_ms=known.attended_ms + max(0, until - max(entry.join, known.until)),
         is_inferred=known.is_inferred or entry.left_by in INFERRED,
         until=max(known.until, until),
+        attributes=merge(known.attributes, (entry.attributes,)),
     )
+
+
+def _attributes_of(stays: Iterable[Entry | Person]) -> Attributes | None:
+    """Return the attributes of stays, which are in order: of each key, the first known value."""
+    known: Attributes | None = None
+    for stay in stays:
+        known = merge(known, (stay.attributes,))
+    return known
