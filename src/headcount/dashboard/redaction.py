@@ -1,22 +1,29 @@
-"""Redaction: entries of meetings without names and ids, for shared links.
+"""Redaction: entries of meetings for shared links, without what the link must not show.
 
-Responsible for giving a person the same 'Person 1' on all pages of a share, for as long as the share exists. Pages build
-everything from redacted entries, so that nothing has to be removed later. Must not know how entries are shown.
+A link that hides names shows neither ids nor attributes, and a person is the same 'Person 1' on all of its pages, for as
+long as the link exists. A link that shows names shows of the attributes the role and the kind only: others identify a
+person or a customer. Pages build everything from redacted entries, so that nothing has to be removed later.
+
+Responsible for what remains of an entry. Must not know how entries are shown.
 """
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Final
 
 from headcount.dashboard.renderer import TEXTS
+from headcount.kernel.attributes import Attributes, canonical, values_of
 from headcount.kernel.meetings import Entry
 from headcount.store.credentials import AccessToken, AccessTokens
+
+_PUBLIC: Final = frozenset({"role", "kind"})
 
 Redact = Callable[[Iterable[Entry]], list[Entry]]
 
 
 def redaction_of(passes: AccessTokens, share: AccessToken) -> Redact:
     """Return what a share does to entries before they are shown. It reads the store, and may write to it."""
-    return partial(redact, passes, share) if share.masked else list
+    return partial(redact, passes, share) if share.masked else _with_public_attributes
 
 
 def redact(passes: AccessTokens, share: AccessToken, entries: Iterable[Entry]) -> list[Entry]:
@@ -27,7 +34,18 @@ def redact(passes: AccessTokens, share: AccessToken, entries: Iterable[Entry]) -
 
 
 def _anonymous(entry: Entry, name: str) -> Entry:
-    return entry._replace(participant_id=name, user_id=None, user_name=name)
+    return entry._replace(participant_id=name, user_id=None, user_name=name, attributes=None)
+
+
+def _with_public_attributes(entries: Iterable[Entry]) -> list[Entry]:
+    return [
+        entry if entry.attributes is None else entry._replace(attributes=_public_attributes(entry.attributes))
+        for entry in entries
+    ]
+
+
+def _public_attributes(attributes: Attributes) -> Attributes | None:
+    return canonical({key: value for key, value in values_of(attributes).items() if key in _PUBLIC})
 
 
 def _person_key(entry: Entry) -> str:

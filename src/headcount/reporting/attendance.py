@@ -4,7 +4,7 @@ Responsible for grouping entries by person. The time of a person is the union of
 time count once. Must not know how entries are found or shown. Times are in ms.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -68,18 +68,16 @@ def person_of(entries: Iterable[Entry], now: Ms) -> Person:
     )
 
 
-def merged(people: Sequence[Person]) -> Person:
+def merged(people: Iterable[Person]) -> Person:
     """Return several connections without a user id as one person, whose time is the union of theirs."""
-    first = min(people, key=lambda person: (person.first_join, person.participant_id))
+    people = sorted(people, key=lambda person: (person.first_join, person.participant_id))
     leaves = [person.last_leave for person in people if person.last_leave is not None]
     return replace(
-        first,
+        people[0],
         connections=sum(person.connections for person in people),
         last_leave=max(leaves) if len(leaves) == len(people) else None,
         spans=union(span for person in people for span in person.spans),
-        attributes=_attributes_of(
-            sorted(people, key=lambda person: (person.first_join, person.participant_id))
-        ),
+        attributes=_attributes_of(people),
     )
 
 
