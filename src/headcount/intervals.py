@@ -3,7 +3,7 @@
 Responsible for the arithmetic that stays, attendance and usage share. Must not know what the numbers measure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 Interval = tuple[int, int]
 """A start and an end. The interval is empty if the end is not greater than the start."""
@@ -31,3 +31,36 @@ def clip(intervals: Iterable[Interval], start: int, end: int) -> tuple[Interval,
 def total_length(intervals: Iterable[Interval]) -> int:
     """Return the sum of the lengths. Overlapping intervals count twice: pass a `union` to count time once."""
     return sum(end - start for start, end in intervals)
+
+
+def at_least(count: int, intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Return what at least `count` of the intervals cover, 1 or more, as `union` returns it."""
+    if count == 1:
+        return union(intervals)
+    changes = sorted(edge for start, end in intervals if start < end for edge in ((start, 1), (end, -1)))
+    covered: list[Interval] = []
+    depth = 0
+    since = 0
+    for at, change in changes:
+        depth += change
+        if change == 1 and depth == count:
+            since = at
+        elif change == -1 and depth == count - 1:
+            covered.append((since, at))
+    return union(covered)
+
+
+def intersection(some: Sequence[Interval], others: Sequence[Interval]) -> tuple[Interval, ...]:
+    """Return what two unions both cover, as `union` returns it."""
+    common: list[Interval] = []
+    first = second = 0
+    while first < len(some) and second < len(others):
+        start = max(some[first][0], others[second][0])
+        end = min(some[first][1], others[second][1])
+        if start < end:
+            common.append((start, end))
+        if some[first][1] < others[second][1]:
+            first += 1
+        else:
+            second += 1
+    return tuple(common)

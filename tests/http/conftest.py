@@ -11,6 +11,7 @@ from headcount.http.context import QueryContext
 from headcount.http.errors import HANDLERS
 from headcount.http.middleware import Middleware
 from headcount.http.routes.queries import routes
+from headcount.kernel.attributes import canonical
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.settings import read_settings
@@ -56,10 +57,14 @@ class World:
         middleware = Middleware(Inside(app), {}, Metrics(), monotonic, "test", hints)
         self.client = TestClient(middleware, raise_server_exceptions=False)
 
-    def stay(self, who, join, leave=None, *, room="blue", domain="acme", user_id=None, user_name=None):
-        left_by = None if leave is None else "reported"
+    def stay(
+        self, who, join, leave=None, *, room="blue", domain="acme", user_id=None, user_name=None,
+        left_by="reported", **attributes,
+    ):  # fmt: skip
+        left_by = None if leave is None else left_by
         end = None if leave is None else ms(leave)
-        row = StayRow(domain, room, ms(join), who, end, left_by, user_id, user_name)
+        known = canonical(attributes)
+        row = StayRow(domain, room, ms(join), who, end, left_by, user_id, user_name, known)
         self.commit(BatchChanges(0, stays={(domain, room, row.join, who): row}))
 
     def pending(self, who, join, *, room="blue", domain="acme", user_id=None, user_name=None):

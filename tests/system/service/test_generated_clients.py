@@ -176,6 +176,7 @@ def read_meetings(recorder):
             id=meeting["id"],
             params={"expected": ["u-1", "u-9"], "starts_at": "2020-01-01T00:00:00Z"},
         )
+        send("getTimeTogether", id=meeting["id"], params={"user_id": ["u-1"], "others": True})
     ended = meetings[-1]["id"]
     roster = {"expected": ["u-1", {"user_id": "u-9", "user_name": "Cy"}], "starts_at": "2020-01-01T00:00:00Z"}
     send("createAttendanceReport", id=ended, json=roster)

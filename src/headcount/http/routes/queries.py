@@ -15,11 +15,12 @@ from headcount.http.body import read_bytes, require_text
 from headcount.http.context import QueryContext, QueryHandler, domain_of
 from headcount.http.large_answers import QueryLimiter
 from headcount.http.operations import Handler, Operation, routes_of
-from headcount.http.routes import attendance, explain, health, meetings, presence, rooms, usage
+from headcount.http.routes import attendance, explain, health, meetings, presence, rooms, together, usage
 
 OPERATIONS: Final[tuple[Operation[QueryHandler], ...]] = tuple(
     chain.from_iterable(
-        module.OPERATIONS for module in (meetings, explain, attendance, usage, presence, rooms, health)
+        module.OPERATIONS
+        for module in (meetings, explain, attendance, together, usage, presence, rooms, health)
     )
 )
 _MAX_BODY_BYTES: Final = 2_097_152
