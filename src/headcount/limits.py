@@ -38,7 +38,9 @@ REQUIRED_IDS: Final = ("room", "participant_id")
 OPTIONAL_IDS: Final = ("user_id", "source_session", "id")
 """The fields of an event that identify something: truncated, they would identify something else."""
 _WIDEST_CHARACTER: Final = 4
-_KNOWN_ATTRIBUTES: Final = 8_192
+_CACHED_ATTRIBUTES: Final = 8_192
+_CACHED_LENGTH: Final = 512
+"""Longer texts are not cached: a sender who makes all of them different must not fill the memory."""
 _MAX_DIGITS: Final = 30
 
 
@@ -121,12 +123,18 @@ def limit_names(event: Event, limits: Limits) -> Event:
     return replace(event, **changes) if changes else event
 
 
-@lru_cache(_KNOWN_ATTRIBUTES)
 def parse_attributes(text: bytes | str, limits: Limits) -> Attributes | None:
-    """Return the attributes in a JSON text in canonical form. Most texts are repeated by many events.
+    """Return the attributes in a JSON text in canonical form.
 
     Raise `BadInput` if it is no JSON object, has a key twice, exceeds the limits, or has a value that cannot be an attribute.
     """
+    parse = _parse if len(text) <= _CACHED_LENGTH else _parse.__wrapped__
+    return parse(text, limits)
+
+
+@lru_cache(_CACHED_ATTRIBUTES)
+def _parse(text: bytes | str, limits: Limits) -> Attributes | None:
+    """Parse a text. Many events repeat the same one."""
     try:
         values = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
     except RecursionError as error:

@@ -23,7 +23,9 @@ RESERVED: Final = ("role", "email", "customer", "external_id", "kind")
 _EXACT: Final = 2**53
 """Integers up to this size are the same in every reader of JSON."""
 _MAX_INTEGER: Final = 2**63 - 1
-_MERGED: Final = 8_192
+_CACHED: Final = 4_096
+_CACHED_LENGTH: Final = 512
+"""Longer texts are not cached: a sender who makes all of them different must not fill the memory."""
 
 
 class InvalidAttribute(ValueError):
@@ -78,15 +80,25 @@ def merge(known: Attributes | None, found: Iterable[Attributes | None]) -> Attri
     return new if known is None else merge_later(known, new)
 
 
-@lru_cache(_MERGED)
 def merge_later(known: Attributes, later: Attributes) -> Attributes:
     """Return known attributes with the keys that only later ones have."""
+    merge = _merge_later if len(known) + len(later) <= _CACHED_LENGTH else _merge_later.__wrapped__
+    return merge(known, later)
+
+
+def merge_instant(one: Attributes, other: Attributes) -> Attributes:
+    """Return the attributes of two events of one instant: of two values of a key, the first in the order of their JSON."""
+    merge = _merge_instant if len(one) + len(other) <= _CACHED_LENGTH else _merge_instant.__wrapped__
+    return merge(one, other)
+
+
+@lru_cache(_CACHED)
+def _merge_later(known: Attributes, later: Attributes) -> Attributes:
     return _encode({**json.loads(later), **json.loads(known)})
 
 
-@lru_cache(_MERGED)
-def merge_instant(one: Attributes, other: Attributes) -> Attributes:
-    """Return the attributes of two events of one instant: of two values of a key, the first in the order of their JSON."""
+@lru_cache(_CACHED)
+def _merge_instant(one: Attributes, other: Attributes) -> Attributes:
     merged, more = json.loads(one), json.loads(other)
     for key, value in more.items():
         if key not in merged or _json(value) < _json(merged[key]):
