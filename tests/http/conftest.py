@@ -67,9 +67,9 @@ class World:
         row = StayRow(domain, room, ms(join), who, end, left_by, user_id, user_name, known)
         self.commit(BatchChanges(0, stays={(domain, room, row.join, who): row}))
 
-    def pending(self, who, join, *, room="blue", domain="acme", user_id=None, user_name=None):
+    def pending(self, who, join, *, room="blue", domain="acme", user_id=None, user_name=None, **attributes):
         """Put an open stay into the store that is too young to count."""
-        row = PendingStayRow(domain, room, ms(join), who, user_id, user_name)
+        row = PendingStayRow(domain, room, ms(join), who, user_id, user_name, canonical(attributes))
         self.commit(BatchChanges(0, pending_stays={row[:4]: row}))
 
     def meeting(self, start, end=None, *, room="blue", domain="acme", most=1, carried=None):

@@ -45,7 +45,7 @@ def engine(tmp_path_factory):
         event(Kind.LEAVE, 75, "c-2"),
         event(Kind.LEAVE, 90, "c-1"),
         event(Kind.JOIN, 3_600, "c-3", **ines),
-        event(Kind.JOIN, 3_610, "c-4", user_name="Tom"),
+        event(Kind.JOIN, 3_610, "c-4", user_name="Tom", attributes='{"role":"guest"}'),
     )
     engine.show(T0 + 3_642_000)
     yield engine
@@ -80,8 +80,12 @@ def test_an_operation_has_a_section_with_its_availability_and_parameters(path, m
     section = SECTIONS[operation["summary"]]
     availability = operation["description"].rpartition(". ")[2].rstrip(".")
     assert section.lstrip().startswith(f"`{method} /v1{path}` · *{availability}*")
-    listed = set(re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE))
-    parameters = {param["name"] for param in operation.get("parameters", ()) if param["in"] != "path"}
+    listed = set(re.findall(r"^\| `([\w.-]+)` \|", section, re.MULTILINE))
+    parameters = {
+        re.sub(r"^attribute\..*", "attribute.KEY", param["name"])
+        for param in operation.get("parameters", ())
+        if param["in"] != "path"
+    }
     assert parameters <= listed
 
 

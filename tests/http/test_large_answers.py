@@ -34,7 +34,7 @@ def met(world):
             )
         world.stay("p0", n * 100 + 70, n * 100 + 80, room=name, user_name=name)
         world.meeting(n * 100, n * 100 + 90, room=name, most=3)
-    world.stay("a", 1_000, room="carried", user_id="u1")
+    world.stay("a", 1_000, room="carried", user_id="u1", a='"participants":[]')
     world.stay("0", 2_000, room="carried")
     world.stay("b", 2_000, room="carried", user_name="Bob")
     world.meeting(2_000, room="carried", carried=(1_000, "a"))
@@ -61,6 +61,9 @@ def in_chunks(world, few=1):
         "/meetings?no_participants=1",
         "/meetings?room=none",
         "/users/u1/meetings",
+        "/meetings?include=attributes",
+        "/users/u1/meetings?include=attributes",
+        "/presence?include=attributes",
     ],
 )
 def test_a_list_in_chunks_has_the_same_bytes(met, path):

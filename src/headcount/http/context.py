@@ -4,13 +4,14 @@ Responsible for the dependencies of the operations that read, and for the parts 
 read. It must not construct anything.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from headcount.http.errors import invalid
 from headcount.http.large_answers import Body
+from headcount.http.params import INCLUDE
 from headcount.http.serializer import Serializer
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
@@ -44,9 +45,10 @@ class QueryContext:
     few_entries: int = 20_000
     room_url: str = ""
 
-    def serializer(self) -> Serializer:
-        """Return the serializer of now."""
-        return Serializer(self.now(), self.granularity_s)
+    def serializer(self, query: Mapping[str, str] | None = None) -> Serializer:
+        """Return the serializer of now, for answers with what `include` in a query names."""
+        included = INCLUDE.get(query or {}) or ()
+        return Serializer(self.now(), self.granularity_s, "attributes" in included)
 
 
 Answer = tuple[Body, dict[str, str]]

@@ -42,6 +42,13 @@ ConnectionId = Annotated[str, doc("The id of the connection.")]
 RoomName = Annotated[str, doc("The name of the room.")]
 JoinTime = Annotated[UnixSeconds, doc("Time of the join, in unix seconds.")]
 LeaveTime = Annotated[UnixSeconds | None, doc("Time of the last leave, in unix seconds; `null` before it.")]
+ShownAttributes = Annotated[
+    msgspec.Raw | UnsetType,
+    doc(
+        "Attributes of the participant, each a string, a number or a boolean; absent without `include=attributes`.",
+        type="object",
+    ),
+]
 LEFT_BY = ("reported", "room_ended", "snapshot", "timeout", "room_restarted")
 
 
@@ -89,6 +96,7 @@ class Participant(Schema, gc=False):
     user_name: UserName
     join_time: JoinTime
     duration: Duration
+    attributes: ShownAttributes = UNSET
 
 
 class Meeting(Schema):
@@ -157,6 +165,7 @@ class PresentParticipant(Schema, rename="camel", gc=False):
     mtg_session_id: Annotated[
         str | UnsetType, doc("The id of the ongoing meeting; absent before there is one.")
     ] = UNSET
+    attributes: ShownAttributes = UNSET
 
 
 class RoomPresence(Schema):
@@ -176,6 +185,7 @@ class RoomStay(Schema, gc=False):
     leave_time: LeaveTime
     duration: Duration
     left_by: Annotated[str | None, choice(LEFT_BY, "How the stay ended; `null` while it lasts.")]
+    attributes: ShownAttributes = UNSET
 
 
 class PastPresence(Schema, rename={"from_": "from"}):

@@ -7,14 +7,14 @@ not know which rows a request asks for.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw, UnsetType
 
 from headcount.http.schemas import (
     Attended,
@@ -25,6 +25,7 @@ from headcount.http.schemas import (
     RoomStay,
     UserMeeting,
 )
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import Person, person_of
@@ -37,10 +38,11 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Serializer:
-    """Makes answers of rows as of `now` (ms), in units of the granularity."""
+    """Makes answers of rows as of `now` (ms), in units of the granularity, with attributes or without."""
 
     now: Ms
     granularity_s: int
+    includes_attributes: bool = False
 
     def meeting(self, row: MeetingRow) -> Meeting:
         return Meeting(
@@ -90,13 +92,19 @@ class Serializer:
     def participants(self, row: MeetingRow, entries: Iterable[Entry]) -> list[Participant]:
         """Return the participants of a meeting. `join_time + duration` is at most the end of the meeting as shown."""
         second, duration, end = self.second, self.duration, self.shown_end(row)
+        shows_attributes = self.includes_attributes
         participants = []
         for entry in entries:
             join = min(second(entry.join), end)
             length = min(duration(entry.join, entry.leave), end - join)
             participants.append(
                 Participant(
-                    entry.user_id or None, entry.participant_id, entry.user_name or None, join, length
+                    entry.user_id or None,
+                    entry.participant_id,
+                    entry.user_name or None,
+                    join,
+                    length,
+                    attributes_in_json(entry.attributes) if shows_attributes else UNSET,
                 )
             )
         return participants
@@ -104,8 +112,11 @@ class Serializer:
     def present(self, people: Iterable[PresenceRow], ids: Mapping[str, str]) -> list[PresentParticipant]:
         """Return those who are in rooms now; `ids` are the ongoing meetings by room.
 
-        One loop without calls: a request can ask for the participants of all rooms.
+        Rows have attributes if the answer has them. If not, this is one loop without calls: a request can ask for the
+        participants of all rooms.
         """
+        if self.includes_attributes:
+            return self._present_with_attributes(people, ids)
         now, size = self.now, self.granularity_s
         unit = 1_000 * size
         times: dict[int, str] = {}
@@ -130,6 +141,16 @@ class Serializer:
             )
         return present
 
+    def _present_with_attributes(
+        self, people: Iterable[PresenceRow], ids: Mapping[str, str]
+    ) -> list[PresentParticipant]:
+        people = list(people)
+        plain = (row[:5] for row in people)
+        present = replace(self, includes_attributes=False).present(plain, ids)
+        for participant, row in zip(present, people, strict=True):
+            participant.attributes = attributes_in_json(row[-1])
+        return present
+
     def stays(self, rows: Iterable[StayRow]) -> list[RoomStay]:
         return [
             RoomStay(
@@ -140,6 +161,7 @@ class Serializer:
                 None if row.leave is None else self.second(row.leave),
                 self.duration(row.join, row.leave),
                 row.left_by,
+                attributes_in_json(row.attributes) if self.includes_attributes else UNSET,
             )
             for row in rows
         ]
@@ -163,6 +185,11 @@ class Serializer:
     def first_ms(self, second: int) -> Ms:
         """Return the earliest moment that is shown as `second` or later."""
         return -(-second // self.granularity_s) * self.granularity_s * 1_000
+
+
+def attributes_in_json(attributes: Attributes | None) -> Raw | UnsetType:
+    """Return attributes as the JSON object that they are, `{}` if there are none."""
+    return Raw((attributes or "{}").encode())
 
 
 def ratio(part: Ms, total: Ms) -> float:

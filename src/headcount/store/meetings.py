@@ -36,7 +36,10 @@ _JOIN_AND_PARTICIPANT: Final = itemgetter(Entry._fields.index("join"), Entry._fi
 """The key of `in_order` (R11), for lists that may be long."""
 
 PresenceRow = tuple[str, Ms, str, str | None, str | None]
-"""A present participant: room, join, participant_id, user_id, user_name. A plain tuple, as there may be very many."""
+"""A present participant: room, join, participant_id, user_id, user_name; with attributes they are a sixth part.
+
+A plain tuple, as there may be very many.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,22 +264,25 @@ class Meetings:
         with self._database.reading() as connection:
             return [StayRow(*row) for row in connection.rows(name, **values)]
 
-    def presence(self, domain: str, room: str | None = None) -> tuple[list[PresenceRow], dict[str, str]]:
+    def presence(
+        self, domain: str, room: str | None = None, *, with_attributes: bool = False
+    ) -> tuple[list[PresenceRow], dict[str, str]]:
         """Return present participants of a room or of all rooms, by room, then join, and ongoing meetings by room.
 
         They include pending participants, whose stay is too young to count (R14).
         """
         if room is None:
-            with self.presence_pages(domain, _PAGE_SIZE) as (pages, ids):
+            with self.presence_pages(domain, _PAGE_SIZE, with_attributes=with_attributes) as (pages, ids):
                 return list(chain.from_iterable(pages)), ids
         with consistent_read(self._database) as connection:
             latest = connection.row("select_meeting_at", domain=domain, room=room, at=NEVER)
             ids = {} if latest is None else {room: MeetingRow(*latest).id}
-            return connection.rows("select_room_presence", domain=domain, room=room), ids
+            name = "select_room_presence_with_attributes" if with_attributes else "select_room_presence"
+            return connection.rows(name, domain=domain, room=room), ids
 
     @contextmanager
     def presence_pages(
-        self, domain: str, size: int
+        self, domain: str, size: int, *, with_attributes: bool = False
     ) -> Iterator[tuple[Iterator[list[PresenceRow]], dict[str, str]]]:
         """Give present participants of all rooms in pages, and ongoing meetings by room.
 
@@ -284,7 +290,7 @@ class Meetings:
         """
         with consistent_read(self._database) as connection:
             yield (
-                _presence_pages(connection, domain, size),
+                _presence_pages(connection, domain, size, with_attributes=with_attributes),
                 dict(connection.rows("select_ongoing_meeting_ids", domain=domain)),
             )
 
@@ -311,11 +317,14 @@ class Meetings:
         return found
 
 
-def _presence_pages(connection: Connection, domain: str, size: int) -> Iterator[list[PresenceRow]]:
+def _presence_pages(
+    connection: Connection, domain: str, size: int, *, with_attributes: bool
+) -> Iterator[list[PresenceRow]]:
+    name = "select_presence_with_attributes" if with_attributes else "select_presence"
     place: tuple[str, Ms, str] = ("", -1, "")
     while True:
         after = {"after_room": place[0], "after_join": place[1], "after_participant": place[2]}
-        page: list[PresenceRow] = connection.rows("select_presence", domain=domain, limit=size, **after)
+        page: list[PresenceRow] = connection.rows(name, domain=domain, limit=size, **after)
         yield page
         if len(page) < size:
             return

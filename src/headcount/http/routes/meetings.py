@@ -14,7 +14,7 @@ from headcount.http.context import Answer, QueryContext, name_in_path
 from headcount.http.errors import invalid, not_found
 from headcount.http.large_answers import spool
 from headcount.http.operations import operation
-from headcount.http.params import LIMIT, Param, PathParam
+from headcount.http.params import INCLUDE, LIMIT, Param, PathParam
 from headcount.http.schemas import Meeting, Meetings, Participants, UserMeetings
 from headcount.http.serializer import Serializer, encode, meetings_in_chunks, rfc3339
 from headcount.store.meeting_lists import MeetingFilter, Page
@@ -113,6 +113,7 @@ _MEETING_FILTERS: Final[tuple[Param[Any, Any], ...]] = (
     FROM,
     TO,
     ORDER,
+    INCLUDE,
 )
 
 
@@ -129,7 +130,7 @@ _MEETING_FILTERS: Final[tuple[Param[Any, Any], ...]] = (
 def list_meetings(context: QueryContext, domain: str, request: Request) -> Answer:
     """Returns a page of the meetings that match the filters, newest first. `total_count` is the number of all of them."""
     query = request.query_params
-    serializer = context.serializer()
+    serializer = context.serializer(query)
     filters = _filter(query, serializer)
     page = _page(context, domain, query)
     if NO_PARTICIPANTS.get(query):
@@ -164,7 +165,7 @@ def get_meeting(context: QueryContext, domain: str, request: Request) -> Answer:
 
 @operation(
     "GET", "/meetings/{id}/participants", "listMeetingParticipants", "List the participants of a meeting", Participants,
-    tag="Meetings", daily=True, params=(MEETING_ID, LIMIT, JOINED_AFTER, JOINED_BEFORE), errors=(404,), headers=REPLACED,
+    tag="Meetings", daily=True, params=(MEETING_ID, LIMIT, JOINED_AFTER, JOINED_BEFORE, INCLUDE), errors=(404,), headers=REPLACED,
 )  # fmt: skip
 def list_participants(context: QueryContext, domain: str, request: Request) -> Answer:
     """Returns a page of the participants, by `join_time`. The answer is 404 when there are no more.
@@ -184,7 +185,7 @@ def list_participants(context: QueryContext, domain: str, request: Request) -> A
         raise invalid(f'"{name}" must be a participant_id of this meeting [Received {name}="{who}"]')
     if not entries:
         raise not_found("No more participants: nobody else was in this meeting")
-    return encode(Participants(context.serializer().participants(row, entries))), headers
+    return encode(Participants(context.serializer(query).participants(row, entries))), headers
 
 
 @operation(
@@ -198,7 +199,7 @@ def list_user_meetings(context: QueryContext, domain: str, request: Request) -> 
     connections.
     """
     query = request.query_params
-    serializer = context.serializer()
+    serializer = context.serializer(query)
     filters = replace(_filter(query, serializer), user_id=name_in_path(request, "user", "the id of a user"))
     page = _page(context, domain, query)
     few_entries = 0 if NO_PARTICIPANTS.get(query) else context.few_entries

@@ -14,7 +14,7 @@ from headcount.http.context import Answer, QueryContext, name_in_path
 from headcount.http.errors import invalid
 from headcount.http.large_answers import spool
 from headcount.http.operations import operation
-from headcount.http.params import Param, PathParam
+from headcount.http.params import INCLUDE, Param, PathParam
 from headcount.http.schemas import PastPresence, PresentParticipant, RoomPresence
 from headcount.http.serializer import Serializer, encode, presence_in_chunks, rfc3339
 from headcount.kernel.events import Ms
@@ -47,18 +47,20 @@ TO: Final = Param(
 
 @operation(
     "GET", "/presence", "getPresence", "List present participants by room", dict[str, list[PresentParticipant]],
-    tag="Presence", daily=True,
+    tag="Presence", params=(INCLUDE,), daily=True,
 )  # fmt: skip
-def get_presence(context: QueryContext, domain: str, _: Request) -> Answer:
+def get_presence(context: QueryContext, domain: str, request: Request) -> Answer:
     """Returns the participants who are in rooms now, by room. An empty room has no key."""
-    serializer = context.serializer()
-    with context.meetings.presence_pages(domain, context.few_entries) as (pages, ids):
+    serializer = context.serializer(request.query_params)
+    with context.meetings.presence_pages(
+        domain, context.few_entries, with_attributes=serializer.includes_attributes
+    ) as (pages, ids):
         return spool(presence_in_chunks(serializer.present(page, ids) for page in pages)), {}
 
 
 @operation(
     "GET", "/rooms/{room:name}/presence", "getRoomPresence", "Get the presence of a room", PastPresence, RoomPresence,
-    tag="Presence", params=(ROOM, LIMIT, USER_ID, USER_NAME, AT, FROM, TO), daily=True,
+    tag="Presence", params=(ROOM, LIMIT, USER_ID, USER_NAME, AT, FROM, TO, INCLUDE), daily=True,
 )  # fmt: skip
 def get_room_presence(context: QueryContext, domain: str, request: Request) -> Answer:
     """Returns the participants who are in a room now, or who were in it at a time or during a period.
@@ -74,7 +76,7 @@ def get_room_presence(context: QueryContext, domain: str, request: Request) -> A
         raise invalid('"from" is required with "to": add the start of the period')
     if start is not None and end is not None and end <= start:
         raise invalid('"to" must be later than "from"')
-    serializer = context.serializer()
+    serializer = context.serializer(query)
     if at is not None:
         at = _past(at, serializer.now)
         stays = context.meetings.stays_between(domain, room, at, at + 1)
@@ -88,7 +90,7 @@ def get_room_presence(context: QueryContext, domain: str, request: Request) -> A
         return encode(
             _past_presence(query, serializer, room, stays, from_=rfc3339(start), to=rfc3339(end))
         ), {}
-    people, ids = context.meetings.presence(domain, room)
+    people, ids = context.meetings.presence(domain, room, with_attributes=serializer.includes_attributes)
     matches = _user_filter(query)
     matching = [person for person in people if matches(person[3], person[4])]
     return encode(RoomPresence(len(matching), serializer.present(matching[: LIMIT.get(query)], ids))), {}

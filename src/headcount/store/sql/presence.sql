@@ -27,6 +27,34 @@ where domain = :domain
   and room = :room
 order by 2, 3
 
+-- name: select_presence_with_attributes
+-- The same with attributes, for which rows are looked up.
+select room, join_ms, participant_id, user_id, user_name, attributes
+from stays
+where domain = :domain
+  and leave_ms is null
+  and (room, join_ms, participant_id) > (:after_room, :after_join, :after_participant)
+union all
+select room, join_ms, participant_id, user_id, user_name, attributes
+from pending_stays
+where domain = :domain
+  and (room, join_ms, participant_id) > (:after_room, :after_join, :after_participant)
+order by 1, 2, 3
+limit :limit
+
+-- name: select_room_presence_with_attributes
+select room, join_ms, participant_id, user_id, user_name, attributes
+from stays
+where domain = :domain
+  and room = :room
+  and leave_ms is null
+union all
+select room, join_ms, participant_id, user_id, user_name, attributes
+from pending_stays
+where domain = :domain
+  and room = :room
+order by 2, 3
+
 -- name: select_open_stays
 -- Stays that count. Served by open_stays.
 select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes
