@@ -6,6 +6,18 @@ import time
 import httpx2 as httpx
 
 BASE = "/dashboard"
+HOSTILE_ATTRIBUTES = {
+    "role": "<img src=x onerror=alert(1)>",
+    "kind": "\u202ereversed",
+    "email": f"{'e' * 480}@example.org",
+    "long": "x" * 512,
+    "\u05e9\u05dc\u05d5\u05dd": "\u05e2\u05d5\u05dc\u05dd",
+    "</span></table>": "</td></tr></table>",
+    '"onfocus="alert(1)': "{{ 7 * 7 }}",
+    "k" * 64: True,
+    **{f"number {number}": number for number in range(20)},
+}
+"""Attributes that a page must show as text, and that must not make it wider."""
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
 
@@ -59,9 +71,12 @@ def send_events(service, *events):
     assert answer.status_code == 200, answer.text
 
 
-def create_meeting(service, room, ago=600, lasted=300):
-    """Create a meeting of Ana and Bob in a room, and return its id. `ago` and `lasted` are seconds."""
-    ana = {"user_id": f"u-ana-{room}", "user_name": "Ana Silva"}
+def create_meeting(service, room, ago=600, lasted=300, **known):
+    """Create a meeting of Ana and Bob in a room, and return its id. `ago` and `lasted` are seconds.
+
+    `known` are further fields of Ana's join.
+    """
+    ana = {"user_id": f"u-ana-{room}", "user_name": "Ana Silva", **known}
     send_events(
         service,
         (room, "join", f"a-{room}", ago, ana),

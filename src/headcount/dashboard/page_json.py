@@ -13,6 +13,7 @@ import msgspec
 from starlette.responses import Response
 
 from headcount.dashboard.sanitize import local
+from headcount.kernel.attributes import values_of
 from headcount.timestamps import format_datetime
 
 _TIMES: Final = frozenset(
@@ -33,6 +34,7 @@ _TIMES: Final = frozenset(
 )
 _FIELD_NAMES: Final = {"participant_ms": "participant_seconds"}
 """Names of the REST API where they do not follow from the field."""
+_ATTRIBUTES: Final = "attributes"
 
 
 def json_response(value: Any, zone: ZoneInfo) -> Response:
@@ -42,7 +44,10 @@ def json_response(value: Any, zone: ZoneInfo) -> Response:
 
 
 def to_json(value: Any, zone: ZoneInfo) -> Any:
-    """Return named tuples and dataclasses as objects, recursively. A field `x_ms` is a duration and becomes `x`."""
+    """Return named tuples and dataclasses as objects, recursively. A field `x_ms` is a duration and becomes `x`.
+
+    Attributes become an object with the keys of their sender.
+    """
     if isinstance(value, Enum):
         return value.value
     fields = getattr(value, "_fields", None) or getattr(value, "__match_args__", None)
@@ -59,6 +64,8 @@ def to_json(value: Any, zone: ZoneInfo) -> Any:
 
 
 def _field(name: str, value: Any, zone: ZoneInfo) -> Any:
+    if name == _ATTRIBUTES:
+        return values_of(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if name in _TIMES:
             return format_datetime(local(value, zone))

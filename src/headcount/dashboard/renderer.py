@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from headcount.dashboard import assets, formats, texts
+from headcount.dashboard.attributes import labels_of
 from headcount.dashboard.auth import Visitor
 from headcount.dashboard.context import PageContext
 from headcount.dashboard.sanitize import local
@@ -189,6 +190,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["duration"] = formats.duration
     environment.filters["number"] = formats.number
     environment.filters["percent"] = formats.percent
+    environment.filters["labels"] = labels_of
     environment.filters["name"] = formats.name_of
     environment.filters["shell"] = quote_shell
     environment.filters["path"] = lambda text: quote(str(text), safe="")

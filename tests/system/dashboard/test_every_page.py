@@ -8,7 +8,7 @@ import html5lib
 import pytest
 
 from headcount.dashboard.texts import Texts
-from support.browser import BASE, BrowserSession, create_meeting, send_events, sign_in
+from support.browser import BASE, HOSTILE_ATTRIBUTES, BrowserSession, create_meeting, send_events, sign_in
 
 AXE = Path("tests/node/node_modules/axe-core/axe.min.js")
 ROOM = "every page"
@@ -24,6 +24,7 @@ PAGES = [
     "/meetings/MEETING/attendance",
     "/meetings/MEETING/print",
     f"/room?name={ROOM}",
+    "/room?name=still going on",
     f"/person?id=u-ana-{ROOM}",
     "/search?q=e",
     "/search?q=nothing of that kind&people=1",
@@ -45,10 +46,12 @@ VIEWPORTS = {
 def meeting(service):
     send_events(
         service,
-        ("still going on", "join", "x", 90, {"user_name": "Xaver"}),
+        ("still going on", "join", "x", 90, {"user_name": "Xaver", "attributes": HOSTILE_ATTRIBUTES}),
         ("still going on", "join", "y", 80),
+        (ROOM, "join", f"h-{ROOM}", 595, {"user_name": "Hostile", "attributes": HOSTILE_ATTRIBUTES}),
+        (ROOM, "leave", f"h-{ROOM}", 400),
     )
-    return create_meeting(service, ROOM)
+    return create_meeting(service, ROOM, attributes=HOSTILE_ATTRIBUTES)
 
 
 @pytest.fixture(scope="module", params=VIEWPORTS)

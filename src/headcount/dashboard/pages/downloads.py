@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
+from headcount.dashboard.attributes import AttributeColumns
 from headcount.dashboard.files import Appointment, Column, Table, Type, as_csv, as_ics, write_xlsx
 from headcount.dashboard.formats import name_of
 from headcount.dashboard.pages import meeting as meeting_page
@@ -45,6 +46,7 @@ _ATTENDEE_COLUMNS: Final = {
 _PERSON_COLUMNS: Final = {
     "room": Type.TEXT, "meeting": Type.TEXT, "start": Type.TIME, "end": Type.TIME, "first_join": Type.TIME,
     "last_leave": Type.TIME, "duration": Type.DURATION, "attendance_ratio": Type.PERCENT,
+    "attributes": Type.TEXT,
 }  # fmt: skip
 _USAGE_COLUMNS: Final = {
     "start": Type.TIME, "duration": Type.DURATION, "meetings": Type.INTEGER, "participant_time": Type.DURATION,
@@ -179,8 +181,9 @@ def _attendees(view: View) -> Table:
     meeting, _ = meeting_page.find(view)
     _, people = meeting_page.load_attendees(view, meeting)
     title = f"{meeting.room} {local(meeting.start, view.zone):%Y-%m-%d %H.%M}"
-    rows = [_attendee_cells(attendee) for attendee in people]
-    return Table(title, _columns(_ATTENDEE_COLUMNS), rows, view.zone)
+    own = AttributeColumns([attendee.attributes for attendee in people])
+    rows = [(*_attendee_cells(attendee), *own.cells(attendee.attributes)) for attendee in people]
+    return Table(title, (*_columns(_ATTENDEE_COLUMNS), *own.columns), rows, view.zone)
 
 
 def _attendee_cells(attendee: Attendee) -> Sequence[Any]:
@@ -201,7 +204,7 @@ def _attended_meetings(view: View, user_id: str) -> Table:
 def _attended_cells(meeting: AttendedMeeting) -> Sequence[Any]:
     return (
         meeting.room, meeting.id, meeting.start, meeting.end, meeting.first_join, meeting.last_leave,
-        meeting.attended_ms, meeting.attendance_ratio,
+        meeting.attended_ms, meeting.attendance_ratio, meeting.attributes,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from headcount.dashboard import page_json
 from headcount.dashboard.formats import display_name
 from headcount.dashboard.pages import query
 from headcount.dashboard.renderer import TEXTS, View, render
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
 from headcount.maintenance.health import STALE_AFTER_MS
 from headcount.store.meeting_lists import MeetingFilter, Page
@@ -40,6 +41,7 @@ class Participant(NamedTuple):
     participant_id: str
     user_id: str | None
     join_time: Ms
+    attributes: Attributes | None
 
 
 class Room(NamedTuple):
@@ -145,7 +147,7 @@ async def _values(view: View) -> dict[str, Any]:
 
 def load(meetings: Meetings, domain: str, now: Ms, sort: str = _SORTS[0], *, descending: bool = True) -> Live:
     """Return the content of the page. Of very many rooms, the first ones in the order of `sort` are listed."""
-    present, ids = meetings.presence(domain)
+    present, ids = meetings.presence(domain, with_attributes=True)
     starts = {row.id: row.start for row in _ongoing(meetings, domain, now)} if ids else {}
     all_rooms = [
         _room(name, list(people), ids.get(name), starts)
@@ -167,9 +169,10 @@ _SORT_KEYS: Final[Mapping[str, Callable[[Room], Any]]] = {
 }
 
 
-def participant_of(row: PresenceRow) -> Participant:
-    _, join, participant_id, user_id, name = row
-    return Participant(display_name(name, user_id, participant_id), participant_id, user_id, join)
+def participant_of(row: Sequence[Any]) -> Participant:
+    """Return the participant of a row of presence that has attributes."""
+    _, join, participant_id, user_id, name, attributes = row
+    return Participant(display_name(name, user_id, participant_id), participant_id, user_id, join, attributes)
 
 
 def _ongoing(meetings: Meetings, domain: str, now: Ms) -> list[MeetingRow]:

@@ -6,8 +6,10 @@ Responsible for the rows of the people table and for their order. Must not know 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from headcount.dashboard.attributes import matches
 from headcount.dashboard.formats import name_of
 from headcount.dashboard.pages import query
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import PersonTotals, totals_of
@@ -29,6 +31,7 @@ class Attendee(NamedTuple):
     duration_ms: Ms
     attendance_ratio: float
     is_inferred: bool
+    attributes: Attributes | None
 
 
 class PeopleTable(NamedTuple):
@@ -75,7 +78,7 @@ def people_table(
 
 
 def select(people: Sequence[PersonTotals], params: Mapping[str, str]) -> Sequence[PersonTotals]:
-    """Return the people that match a search by name or user id, in the order that is asked for. Raise `BadInput`."""
+    """Return the people that match a search by name, user id or attribute, in the order that is asked for. Raise `BadInput`."""
     sought = (query.text(params, "q") or "").casefold().strip()
     sort = query.choice(params, "sort", SORTS)
     descending = query.choice(params, "order", _ORDERS) == "desc"
@@ -83,7 +86,9 @@ def select(people: Sequence[PersonTotals], params: Mapping[str, str]) -> Sequenc
         people = [
             one
             for one in people
-            if sought in name_of(one).casefold() or sought in (one.user_id or "").casefold()
+            if sought in name_of(one).casefold()
+            or sought in (one.user_id or "").casefold()
+            or matches(one.attributes, sought)
         ]
     if sort == "join" and not descending:
         return people  # They come in this order.
@@ -102,4 +107,5 @@ def _attendee(person: PersonTotals, meeting: MeetingRow, now: Ms) -> Attendee:
         person.attended_ms,
         min(1.0, person.attended_ms / duration_ms),
         person.is_inferred,
+        person.attributes,
     )

@@ -17,6 +17,7 @@ from headcount.dashboard.pages.usage import calendar_of
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.intervals import clip, total_length, union
+from headcount.kernel.attributes import Attributes, merge
 from headcount.kernel.events import Ms
 from headcount.reporting.attendance import Person, person_of
 from headcount.store.meeting_lists import MeetingFilter, Page
@@ -44,6 +45,7 @@ class AttendedMeeting(NamedTuple):
     attended_ms: Ms
     attendance_ratio: float
     name: str | None
+    attributes: Attributes | None
 
 
 _SORT_KEYS: Final[Mapping[str, Callable[[AttendedMeeting, Ms], Any]]] = {
@@ -61,6 +63,7 @@ class PersonDetails(NamedTuple):
     """A user, the rooms that they are in now, and their meetings. `attended_ms` is that of the last 30 days.
 
     The meetings are a page of the latest ones; `previous` and `next` are the numbers of meetings to skip for other pages.
+    Of the attributes in these meetings and in those of 30 days, the latest value of each key counts.
     """
 
     user_id: str
@@ -71,6 +74,7 @@ class PersonDetails(NamedTuple):
     latest: Sequence[AttendedMeeting]
     previous: int | None
     next: int | None
+    attributes: Attributes | None
 
 
 async def page(view: View) -> Response:
@@ -118,6 +122,7 @@ def load(view: View) -> PersonDetails:
         latest,
         max(0, skip - _PAGE_SIZE) if skip else None,
         end if end < min(total, _MAX_LISTED) else None,
+        _latest_attributes([*latest, *month]),
     )
 
 
@@ -152,7 +157,15 @@ def _attended(row: MeetingRow, person: Person, now: Ms) -> AttendedMeeting:
         person.attended_ms,
         min(1.0, person.attended_ms / duration_ms),
         person.user_name,
+        person.attributes,
     )
+
+
+def _latest_attributes(meetings: Sequence[AttendedMeeting]) -> Attributes | None:
+    known: Attributes | None = None
+    for meeting in sorted(meetings, key=lambda meeting: meeting.start, reverse=True):
+        known = merge(known, (meeting.attributes,))
+    return known
 
 
 def _year(view: View, details: PersonDetails) -> Year:

@@ -87,7 +87,7 @@ def load(view: View) -> RoomDetails:
     room = query.text(view.query, "name")
     if room is None or not meetings.has_room(domain, room):
         raise NotFound(TEXTS("room.unknown"))
-    present, _ = meetings.presence(domain, room)
+    present, _ = meetings.presence(domain, room, with_attributes=True)
     of_room = MeetingFilter(room=room)
     latest = meetings.page(domain, of_room, Page(_MAX_LISTED), view.now)
     return RoomDetails(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import time
 from datetime import datetime, timedelta
@@ -62,6 +63,23 @@ def test_an_export_of_attendance_has_native_times_and_percentages(service, clien
     assert bob["Duration"] == pytest.approx(timedelta(seconds=280), abs=timedelta(seconds=1))
     assert bob["Attendance"] == pytest.approx(280 / 600, abs=0.01)
     assert bob["In the meeting"] is False
+
+
+def test_an_export_of_attendance_has_a_column_for_each_attribute(service, client, room):
+    known = {"role": "host", "email": "=1+1", "seat": 7, "vip": True}
+    meeting = create_meeting(service, room, ago=1_000, lasted=600, attributes=known)
+    ana, bob = lines_of(client.get(f"{BASE}/meetings/{meeting}.csv"))
+    columns = [f"attributes.{key}" for key in sorted(known)]
+    assert list(ana)[-4:] == columns
+    assert [ana[column] for column in columns] == ["'=1+1", "host", "7", "true"]
+    assert [bob[column] for column in columns] == [""] * 4
+    ana, bob = sheet_of(client.get(f"{BASE}/meetings/{meeting}.xlsx"))
+    assert [ana[column] for column in columns] == ["=1+1", "host", 7, True]
+    assert [bob[column] for column in columns] == [None] * 4
+    ana, bob = client.get(f"{BASE}/meetings/{meeting}.json").json()["people"]
+    assert (ana["attributes"], bob["attributes"]) == (known, {})
+    (attended,) = lines_of(client.get(f"{BASE}/person.csv", params={"id": f"u-ana-{room}"}))
+    assert json.loads(attended["Attributes"]) == known
 
 
 def test_a_name_is_never_a_formula(service, client, room):

@@ -81,6 +81,29 @@ def test_a_masked_link_shows_no_names_and_no_ids(service, admin, anonymous):
     assert ROWS.findall(page) == ["Person 1", "Person 2", "Person 3"]
 
 
+def test_a_link_shows_the_role_if_it_shows_names_and_never_other_attributes(service, admin, anonymous):
+    known = {
+        "role": "host",
+        "kind": "phone",
+        "email": "ann@example.org",
+        "customer": "acme",
+        "role2": "x-role",
+    }
+    join, leave = stay("Ann", "c-1", 0, 120)
+    visits = [join | {"attributes": known}, leave], stay("Bob", "c-2", 10, 60)
+    (meeting,) = create_meetings(service, "attributes", *visits)
+    pages = {
+        masked: anonymous.get(
+            create_share(admin, "meeting", meeting, **({"masked": "on"} if masked else {}))
+        ).text
+        for masked in (False, True)
+    }
+    assert all(f">{text}<" in pages[False] for text in ("host", "phone"))
+    assert not [text for text in ("host", "phone") if f">{text}<" in pages[True]]
+    for page in pages.values():
+        assert not [text for text in ("ann@example.org", "acme", "x-role") if text in page]
+
+
 def test_a_person_has_the_same_number_on_all_pages_of_a_link(service, admin, anonymous):
     """Also if events about an earlier join arrive later."""
     create_meetings(service, "stable", stay("Ann", "c-1", 0, 120), stay("Bob", "c-2", 10, 60), ago=3_000)
